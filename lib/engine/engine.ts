@@ -1,0 +1,50 @@
+import type { EncodedSamples } from '../features/samples.ts';
+import type { Spec } from '../spec/spec.ts';
+
+/** A named array of a state. */
+export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
+
+/** Weights (`weights/<layer>/<weight>`) and optimizer slots (`optimizer/<slot>`) by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** All that a training step changes. */
+export type EngineState = {
+  readonly tensors: Tensors;
+  /** Gradient steps so far; with `seed` it decides all randomness of a step. */
+  readonly step: number;
+  readonly seed: number;
+};
+
+/** Which samples to learn, in which order, cut how. */
+export type Run = {
+  /** Rows of the samples in the order of learning; every row once, in order, unless given. */
+  readonly order?: Int32Array;
+  readonly minibatch: number;
+  readonly rate: number;
+};
+
+/** The state after a run, and the weighted mean loss of each of its minibatches, [⌈rows / minibatch⌉]. */
+export type Trained = { readonly state: EngineState; readonly losses: Float32Array };
+
+/**
+ * A model that is ready to train. Samples come with standardised numbers. Nothing that goes in is changed,
+ * nothing that comes out is shared; the same input gives the same bits on the same kind of processor.
+ */
+export type CompiledModel = {
+  readonly outputs: number;
+  /** Weights from the spec's seed, and empty optimizer slots. */
+  readonly initial: () => EngineState;
+  /** A whole run of minibatches in one call: ⌈rows / minibatch⌉ gradient steps, the last one may be short. */
+  readonly train: (state: EngineState, samples: EncodedSamples, run: Run) => Promise<Trained>;
+  /** Values or probabilities, [count, outputs]. */
+  readonly predict: (state: EngineState, samples: EncodedSamples) => Promise<Float32Array>;
+};
+
+/** The port behind which networks are compiled and trained. */
+export type Engine = {
+  readonly name: string;
+  /** Goes into journal entries: a change means that bits may differ. */
+  readonly version: string;
+  /** @throws MillraceError kind `invalid` if the spec declares a network that cannot be built */
+  readonly compile: (spec: Spec) => Promise<CompiledModel>;
+};

@@ -1,0 +1,208 @@
+import * as tf from '@tensorflow/tfjs';
+import { MillraceError } from '../errors.ts';
+import { layoutOf } from '../features/encoder.ts';
+import { hashIntegers } from '../features/hash.ts';
+import { type EncodedSamples, gatherSamples, type Layout, sliceSamples } from '../features/samples.ts';
+import { limits } from '../limits.ts';
+import { predictionOf, weightedLoss } from '../model/loss.ts';
+import { buildNetwork, type Network } from '../model/network.ts';
+import { type Optimizer, optimizerOf, type Slots } from '../model/optimizers.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
+import { useLinearSegmentSum } from './segment-sum.ts';
+
+/** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
+export const tfjsEngine: Engine = { name: 'tfjs', version: `tfjs-${tf.version.tfjs}`, compile };
+
+type Compiled = {
+  readonly spec: Spec;
+  readonly network: Network;
+  readonly optimizer: Optimizer;
+  readonly layout: Layout;
+  /** Every weight of the model by its name in the state, trainable or not. */
+  readonly weights: ReadonlyMap<string, tf.Variable>;
+  readonly trainable: readonly tf.Variable[];
+};
+
+/** Trainable parameters and optimizer slots as flat vectors. */
+type Flat = { readonly parameters: tf.Tensor; readonly slots: Slots<tf.Tensor> };
+
+async function compile(spec: Spec): Promise<CompiledModel> {
+  tf.enableProdMode();
+  useLinearSegmentSum();
+  await tf.setBackend('cpu');
+  const network = await buildNetwork(spec);
+  const variables = (weights: tf.LayersModel['weights']) =>
+    weights.map((weight) => [`weights/${weight.originalName}`, weight.read() as tf.Variable] as const);
+  const weights = new Map(variables(network.model.weights));
+  const compiled: Compiled = {
+    spec,
+    network,
+    optimizer: optimizerOf(spec.optimizer),
+    layout: layoutOf(spec),
+    weights,
+    trainable: variables(network.model.trainableWeights).map(([, variable]) => variable),
+  };
+  const initial = initialState(compiled);
+  return {
+    outputs: network.outputs,
+    initial: () => initial,
+    train: async (state, samples, run) => train(compiled, state, samples, run),
+    predict: async (state, samples) => predict(compiled, state, samples),
+  };
+}
+
+function initialState({ spec, weights, trainable, optimizer }: Compiled): EngineState {
+  const parameters = trainable.reduce((sum, variable) => sum + variable.size, 0);
+  const slots = Object.entries(optimizer.slots).map(([name, { initial, isVector }]): [string, Tensor] => {
+    const size = isVector ? parameters : 1;
+    return [`optimizer/${name}`, { shape: [size], data: new Float32Array(size).fill(initial) }];
+  });
+  return { tensors: { ...readWeights(weights), ...Object.fromEntries(slots) }, step: 0, seed: spec.seed };
+}
+
+function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, run: Run): Trained {
+  const { optimizer, layout, trainable } = compiled;
+  const rows = run.order?.length ?? samples.count;
+  const losses = new Float32Array(Math.ceil(rows / run.minibatch));
+  writeWeights(compiled.weights, state.tensors);
+  let current: Flat = {
+    parameters: tf.tidy(() => flatten(trainable)),
+    slots: Object.fromEntries(
+      Object.keys(optimizer.slots).map((name) => [
+        name,
+        tf.tensor1d(tensorOf(state.tensors, `optimizer/${name}`).data.slice()),
+      ]),
+    ),
+  };
+  for (let i = 0; i < losses.length; i++) {
+    const start = i * run.minibatch;
+    const minibatch =
+      run.order === undefined
+        ? sliceSamples(samples, start, start + run.minibatch, layout)
+        : gatherSamples(samples, run.order.subarray(start, start + run.minibatch), layout);
+    seedDropout(compiled.network.model, state.seed, state.step + i);
+    const { loss, ...next } = tf.tidy(() => trainStep(compiled, current, minibatch, run.rate));
+    losses[i] = loss.dataSync()[0] ?? Number.NaN;
+    tf.dispose([loss, current]);
+    current = next;
+  }
+  const slots = Object.entries(current.slots).map(([name, slot]): [string, Tensor] => [
+    `optimizer/${name}`,
+    { shape: slot.shape, data: Float32Array.from(slot.dataSync()) },
+  ]);
+  tf.dispose(current);
+  return {
+    state: {
+      tensors: { ...readWeights(compiled.weights), ...Object.fromEntries(slots) },
+      step: state.step + losses.length,
+      seed: state.seed,
+    },
+    losses,
+  };
+}
+
+/** One gradient step: forward, gradients, optimizer; the trainable variables hold the new weights after it. */
+function trainStep(compiled: Compiled, current: Flat, minibatch: EncodedSamples, rate: number) {
+  const { trainable, optimizer } = compiled;
+  const { value: loss, grads } = tf.variableGrads(() => minibatchLoss(compiled, minibatch), [...trainable]);
+  const gradient = flatten(trainable.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)));
+  const next = optimizer.update(current.parameters, gradient, current.slots, rate);
+  assign(trainable, next.parameters);
+  return { loss, parameters: next.parameters, slots: next.slots };
+}
+
+function predict(compiled: Compiled, state: EngineState, samples: EncodedSamples): Float32Array {
+  const { spec, network, layout } = compiled;
+  writeWeights(compiled.weights, state.tensors);
+  const predictions = new Float32Array(samples.count * network.outputs);
+  for (let start = 0; start < samples.count; start += limits.predictRows) {
+    const chunk = sliceSamples(samples, start, start + limits.predictRows, layout);
+    const output = tf.tidy(() => predictionOf(spec, forward(compiled, chunk, false)));
+    predictions.set(output.dataSync(), start * network.outputs);
+    output.dispose();
+  }
+  return predictions;
+}
+
+function minibatchLoss(compiled: Compiled, minibatch: EncodedSamples): tf.Scalar {
+  const loss = weightedLoss(
+    compiled.spec,
+    forward(compiled, minibatch, true),
+    tf.tensor1d(minibatch.labels.slice()),
+    tf.tensor1d(minibatch.weights.slice()),
+  );
+  return compiled.network.model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), loss);
+}
+
+/** Logits or values, [count, outputs]. */
+function forward({ network, layout }: Compiled, samples: EncodedSamples, training: boolean): tf.Tensor {
+  const inputs = network.inputs.map(({ kind, offset, width, shape }) =>
+    kind === 'category'
+      ? tf.tensor(columns(samples.categories, layout.categoryCount, offset, width), [samples.count, ...shape], 'int32')
+      : tf.tensor(columns(samples.numbers, layout.numberWidth, offset, width), [samples.count, ...shape], 'float32'),
+  );
+  const output = network.model.apply(inputs, { training });
+  if (Array.isArray(output)) throw new MillraceError('corrupt', 'a network with several outputs was compiled');
+  return output as tf.Tensor;
+}
+
+/** Columns `offset … offset + width` of a row-major matrix, copied: tfjs aliases what it is given. */
+function columns<Values extends Float32Array | Int32Array>(
+  matrix: Values,
+  rowWidth: number,
+  offset: number,
+  width: number,
+): Values {
+  if (width === rowWidth) return matrix.slice() as Values;
+  const rows = matrix.length / rowWidth;
+  const picked = (matrix instanceof Int32Array ? new Int32Array(rows * width) : new Float32Array(rows * width)) as Values;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < width; column++) {
+      picked[row * width + column] = matrix[row * rowWidth + offset + column] ?? 0;
+    }
+  }
+  return picked;
+}
+
+function flatten(tensors: readonly tf.Tensor[]): tf.Tensor1D {
+  return tf.concat1d(tensors.map((tensor) => tf.reshape(tensor, [tensor.size]) as tf.Tensor1D));
+}
+
+function assign(variables: readonly tf.Variable[], flat: tf.Tensor): void {
+  let offset = 0;
+  for (const variable of variables) {
+    variable.assign(tf.reshape(tf.slice(flat, offset, variable.size), variable.shape));
+    offset += variable.size;
+  }
+}
+
+function readWeights(weights: ReadonlyMap<string, tf.Variable>): Tensors {
+  return Object.fromEntries(
+    [...weights].map(([name, variable]) => [
+      name,
+      { shape: variable.shape, data: Float32Array.from(variable.dataSync()) },
+    ]),
+  );
+}
+
+function writeWeights(weights: ReadonlyMap<string, tf.Variable>, tensors: Tensors): void {
+  tf.tidy(() => {
+    for (const [name, variable] of weights) {
+      variable.assign(tf.tensor(tensorOf(tensors, name).data.slice(), variable.shape));
+    }
+  });
+}
+
+function tensorOf(tensors: Tensors, name: string): Tensor {
+  const tensor = tensors[name];
+  if (tensor === undefined) throw new MillraceError('corrupt', `the state has no tensor ${name}`);
+  return tensor;
+}
+
+/** Every layer that draws at random (dropout, noise) draws from the state's seed and step. */
+function seedDropout(model: tf.LayersModel, seed: number, step: number): void {
+  model.layers.forEach((layer, index) => {
+    if ('rate' in layer || 'stddev' in layer) Reflect.set(layer, 'seed', hashIntegers(seed, step, index));
+  });
+}

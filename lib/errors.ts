@@ -1,0 +1,28 @@
+/**
+ * What a caller does about a failure:
+ * - `invalid`: the input is wrong; the same call can never succeed. Never retry.
+ * - `unavailable`: a service did not answer, or answered that it cannot now. Retry later.
+ * - `corrupt`: stored data breaks an invariant. Stop and keep the evidence.
+ */
+export type FailureKind = 'invalid' | 'unavailable' | 'corrupt';
+
+/** The one error class of Millrace; `kind` says what to do next. */
+export class MillraceError extends Error {
+  override readonly name = 'MillraceError';
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** Stops a model whose stored data breaks an invariant, rather than guess. */
+export function invariant(holds: boolean, message: string): asserts holds {
+  if (!holds) throw new MillraceError('corrupt', `invariant broken: ${message}`);
+}
+
+/** An {@link MillraceError} of kind `invalid`; the message names the field, what was found and what is allowed. */
+export function invalid(message: string, cause?: unknown): MillraceError {
+  return new MillraceError('invalid', message, { cause });
+}

@@ -1,0 +1,80 @@
+/**
+ * Samples as numbers, row by row. Numbers are raw: standardising them is the last step before training
+ * (lib/features/statistics.ts), because the statistics belong to the state.
+ */
+export type EncodedSamples = {
+  readonly count: number;
+  /** Number and vector features, [count, numberWidth], in the order of the spec. */
+  readonly numbers: Float32Array;
+  /** Category features as indices, [count, categoryCount], in the order of the spec. */
+  readonly categories: Int32Array;
+  /** [count]: the value, 0 or 1, or the index of the class. */
+  readonly labels: Float32Array;
+  /** [count]: the weight of each sample in the loss. */
+  readonly weights: Float32Array;
+};
+
+/** Widths of the rows of {@link EncodedSamples}. */
+export type Layout = { readonly numberWidth: number; readonly categoryCount: number };
+
+/** Empty arrays for `count` samples. */
+export function allocateSamples(count: number, layout: Layout): EncodedSamples {
+  return {
+    count,
+    numbers: new Float32Array(count * layout.numberWidth),
+    categories: new Int32Array(count * layout.categoryCount),
+    labels: new Float32Array(count),
+    weights: new Float32Array(count),
+  };
+}
+
+/** The samples at `rows`, in that order, copied. */
+export function gatherSamples(samples: EncodedSamples, rows: ArrayLike<number>, layout: Layout): EncodedSamples {
+  const gathered = allocateSamples(rows.length, layout);
+  const { numberWidth, categoryCount } = layout;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    gathered.numbers.set(samples.numbers.subarray(row * numberWidth, (row + 1) * numberWidth), i * numberWidth);
+    gathered.categories.set(
+      samples.categories.subarray(row * categoryCount, (row + 1) * categoryCount),
+      i * categoryCount,
+    );
+    gathered.labels[i] = samples.labels[row] ?? 0;
+    gathered.weights[i] = samples.weights[row] ?? 0;
+  }
+  return gathered;
+}
+
+/** The samples from `start` up to `end`, as views of the same memory. */
+export function sliceSamples(
+  samples: EncodedSamples,
+  start: number,
+  end: number,
+  layout: Layout,
+): EncodedSamples {
+  const stop = Math.min(end, samples.count);
+  return {
+    count: stop - start,
+    numbers: samples.numbers.subarray(start * layout.numberWidth, stop * layout.numberWidth),
+    categories: samples.categories.subarray(start * layout.categoryCount, stop * layout.categoryCount),
+    labels: samples.labels.subarray(start, stop),
+    weights: samples.weights.subarray(start, stop),
+  };
+}
+
+/** All samples of several parts, in order, copied. */
+export function concatSamples(parts: readonly EncodedSamples[], layout: Layout): EncodedSamples {
+  const joined = allocateSamples(
+    parts.reduce((sum, part) => sum + part.count, 0),
+    layout,
+  );
+  let row = 0;
+  for (const part of parts) {
+    joined.numbers.set(part.numbers, row * layout.numberWidth);
+    joined.categories.set(part.categories, row * layout.categoryCount);
+    joined.labels.set(part.labels, row);
+    joined.weights.set(part.weights, row);
+    row += part.count;
+  }
+  return joined;
+}

@@ -1,0 +1,79 @@
+import type { Spec } from '../spec/spec.ts';
+import type { EncodedSamples, Layout } from './samples.ts';
+
+/** Running mean and sum of squared deviations of each number column, over `count` samples; float64. */
+export type FeatureStatistics = {
+  readonly count: number;
+  /** [numberWidth] */
+  readonly mean: Float64Array;
+  /** [numberWidth]: Σ (x − mean)² */
+  readonly squares: Float64Array;
+};
+
+/** Statistics of no samples. */
+export function emptyStatistics(layout: Layout): FeatureStatistics {
+  return {
+    count: 0,
+    mean: new Float64Array(layout.numberWidth),
+    squares: new Float64Array(layout.numberWidth),
+  };
+}
+
+/** The statistics of some samples alone. */
+export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureStatistics {
+  const { numberWidth } = layout;
+  const mean = new Float64Array(numberWidth);
+  const squares = new Float64Array(numberWidth);
+  for (let row = 0; row < samples.count; row++) {
+    for (let column = 0; column < numberWidth; column++) {
+      const value = samples.numbers[row * numberWidth + column] ?? 0;
+      const deviation = value - (mean[column] ?? 0);
+      mean[column] = (mean[column] ?? 0) + deviation / (row + 1);
+      squares[column] = (squares[column] ?? 0) + deviation * (value - (mean[column] ?? 0));
+    }
+  }
+  return { count: samples.count, mean, squares };
+}
+
+/** The statistics of both sets of samples together (Chan, Golub, LeVeque 1979). */
+export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
+  if (a.count === 0) return b;
+  if (b.count === 0) return a;
+  const count = a.count + b.count;
+  const delta = a.mean.map((mean, column) => (b.mean[column] ?? 0) - mean);
+  return {
+    count,
+    mean: a.mean.map((mean, column) => mean + ((delta[column] ?? 0) * b.count) / count),
+    squares: a.squares.map(
+      (squares, column) =>
+        squares + (b.squares[column] ?? 0) + ((delta[column] ?? 0) ** 2 * a.count * b.count) / count,
+    ),
+  };
+}
+
+/** Which number columns a spec standardises, [numberWidth]. */
+export function standardizedColumns(spec: Spec): boolean[] {
+  return Object.values(spec.features).flatMap((feature) => {
+    if (feature.type === 'category') return [];
+    return Array<boolean>(feature.type === 'vector' ? feature.length : 1).fill(feature.standardize);
+  });
+}
+
+/** Samples with their number columns at mean 0 and variance 1; a column that never varied is only centred. */
+export function standardize(
+  samples: EncodedSamples,
+  statistics: FeatureStatistics,
+  columns: readonly boolean[],
+): EncodedSamples {
+  if (!columns.includes(true)) return samples;
+  const width = columns.length;
+  const scale = Float64Array.from(columns, (_, column) => {
+    const variance = (statistics.squares[column] ?? 0) / Math.max(statistics.count, 1);
+    return variance > 0 ? 1 / Math.sqrt(variance) : 1;
+  });
+  const numbers = samples.numbers.map((value, position) => {
+    const column = position % width;
+    return columns[column] ? (value - (statistics.mean[column] ?? 0)) * (scale[column] ?? 1) : value;
+  });
+  return { ...samples, numbers };
+}

@@ -1,0 +1,80 @@
+/** Every bound of Millrace, with its reason. Units are in the names. */
+export const limits = {
+  /** SQS refuses larger messages (since August 2025: 1 MiB). */
+  messageBytes: 1_048_576,
+  /** More samples than this do not fit 1 MiB as JSON in any useful form; also bounds an `s3://` message. */
+  messageSamples: 100_000,
+  /** Keeps the unpacked form of an `s3://` sample object inside a function's memory. */
+  sampleObjectBytes: 64 * 1_048_576,
+  /** An array or object of JSON deeper than this is no sample. */
+  jsonDepth: 8,
+  /** A category's text; longer ones are identifiers, not categories. */
+  categoryCharacters: 256,
+  /** Features of one model. */
+  features: 1_000,
+  /** Elements of one vector feature (a 224×224 RGB image has 150,528). */
+  vectorLength: 200_000,
+  /** Values or hash buckets of one category. */
+  categoryValues: 1_000_000,
+  /** Parameters of one network: three float32 copies (weights and two Adam slots) fit a checkpoint of 600 MB. */
+  parameters: 50_000_000,
+  /** Producers that one ledger remembers; the least recently used one is evicted. */
+  producers: 256,
+  /** Evicted producers that one ledger can still recognise and refuse. */
+  evictedProducers: 4_096,
+  /** Gaps in one producer's numbers that its ledger entry can hold open. */
+  gapsPerProducer: 256,
+  /** A producer's name. */
+  producerCharacters: 128,
+  /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
+  putAttempts: 5,
+  /** Rounds of read forward, learn, commit in one invocation, each lost to another writer. */
+  commitAttempts: 5,
+  /** Entries read forward in one invocation before it gives up (a checkpoint is that far behind). */
+  entriesReadForward: 10_000,
+  /** Left of an invocation for committing and publishing, after the last minibatch. */
+  publishReserveSeconds: 10,
+  /** One object of a dataset, and one journal entry after unpacking. */
+  datasetObjectBytes: 1_073_741_824,
+  /** Objects of one dataset. */
+  datasetObjects: 10_000,
+  /** Rows of one prepared shard: the unit of shuffling and of memory. */
+  shardRows: 262_144,
+  /** Held-out rows that a batch job evaluates. */
+  heldOutRows: 200_000,
+  /** Latest samples of the stream on which a challenger meets the champion. */
+  streamWindowSamples: 10_000,
+  /** Slices of one batch job, so that a job that triggers itself ends. */
+  slicesPerJob: 10_000,
+  /** Journal entries that a promotion may leave to the online update to catch up. */
+  promotionLagEntries: 16,
+  /** Refused rows of a dataset that are kept as examples in the job's quarantine record. */
+  refusedExamples: 100,
+  /** Rows of one forward pass when predicting; bounds the memory of activations. */
+  predictRows: 4_096,
+  /** Memory of a function, in MiB: one vCPU of Lambda comes with 1,769. */
+  functionMemoryMebibytes: 1_769,
+  onlineTimeoutSeconds: 120,
+  batchTimeoutSeconds: 900,
+  /** AWS asks for at least six times the function's timeout. */
+  visibilityPerTimeout: 6,
+  /** Deliveries of one message before it is a dead letter. */
+  maximumReceives: 8,
+} as const;
+
+/** Relations between bounds that must hold; `test/limits.test.ts` checks them. */
+export const relations: readonly { readonly name: string; readonly holds: boolean }[] = [
+  {
+    name: 'an online invocation has time to publish',
+    holds: limits.publishReserveSeconds * 2 < limits.onlineTimeoutSeconds,
+  },
+  { name: 'AWS allows at most 900 seconds for a function', holds: limits.batchTimeoutSeconds <= 900 },
+  {
+    name: 'AWS allows at most 43,200 seconds of visibility',
+    holds: limits.batchTimeoutSeconds * limits.visibilityPerTimeout <= 43_200,
+  },
+  {
+    name: 'a promotion can always read what is left to catch up',
+    holds: limits.promotionLagEntries < limits.entriesReadForward,
+  },
+];

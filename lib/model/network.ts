@@ -1,0 +1,126 @@
+import * as tf from '@tensorflow/tfjs';
+import { invalid } from '../errors.ts';
+import { hashIntegers } from '../features/hash.ts';
+import { layoutOf } from '../features/encoder.ts';
+import { limits } from '../limits.ts';
+import { vocabularySize } from '../spec/features.ts';
+import type { Spec } from '../spec/spec.ts';
+import { fromTopology } from './topology.ts';
+
+/** Where the columns of one input of the network come from. */
+export type NetworkInput = {
+  readonly name: string;
+  readonly kind: 'numbers' | 'category';
+  /** The first column, and how many. */
+  readonly offset: number;
+  readonly width: number;
+  /** The shape of one row, without the minibatch dimension. */
+  readonly shape: readonly number[];
+};
+
+/** A tfjs Layers model that ends in logits (or values, in a regression), [minibatch, outputs]. */
+export type Network = {
+  readonly model: tf.LayersModel;
+  readonly inputs: readonly NetworkInput[];
+  readonly outputs: number;
+};
+
+/** Outputs of the network: a class each in a multiclass task, else one. */
+export function outputsOf(spec: Spec): number {
+  return spec.label.classes?.length ?? 1;
+}
+
+/**
+ * Builds the network of a spec with weights from its seed: the same spec gives the same weights.
+ *
+ * @throws MillraceError kind `invalid` if a topology does not fit the features, label or limits
+ */
+export async function buildNetwork(spec: Spec): Promise<Network> {
+  const { network: declared } = spec;
+  const network =
+    'topology' in declared ? await fromTopology(spec, declared.topology) : fromLayers(spec, declared);
+  const parameters = network.model.countParams();
+  if (parameters > limits.parameters) {
+    throw invalid(`spec.network: at most ${limits.parameters} parameters are allowed (found ${parameters})`);
+  }
+  return network;
+}
+
+/** The inputs of a generated network: all number columns as one, and each category by its name. */
+function generatedInputs(spec: Spec): NetworkInput[] {
+  const { numberWidth } = layoutOf(spec);
+  const categories = Object.entries(spec.features).filter(([, feature]) => feature.type === 'category');
+  return [
+    ...(numberWidth > 0
+      ? [{ name: 'numbers', kind: 'numbers' as const, offset: 0, width: numberWidth, shape: [numberWidth] }]
+      : []),
+    ...categories.map(([name], offset) => ({
+      name: `category_${name}`,
+      kind: 'category' as const,
+      offset,
+      width: 1,
+      shape: [1],
+    })),
+  ];
+}
+
+type HiddenLayers = Exclude<Spec['network'], { topology: unknown }>;
+
+function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLayers): Network {
+  const inputs = generatedInputs(spec);
+  let layerIndex = 0;
+  const seed = () => hashIntegers(spec.seed, layerIndex++);
+
+  const symbols = inputs.map(({ name, shape, kind }) =>
+    tf.input({ name, shape: [...shape], dtype: kind === 'category' ? 'int32' : 'float32' }),
+  );
+  const columns = inputs.map((input, i) => {
+    const symbol = symbols[i];
+    if (symbol === undefined || input.kind === 'numbers') return symbol;
+    const name = input.name.slice('category_'.length);
+    const feature = spec.features[name];
+    if (feature?.type !== 'category') throw invalid(`spec.features.${name}: must be a category`);
+    const embedding = tf.layers.embedding({
+      name: `embedding_${name}`,
+      inputDim: vocabularySize(feature),
+      outputDim: feature.dimensions,
+      embeddingsInitializer: tf.initializers.randomUniform({ minval: -0.05, maxval: 0.05, seed: seed() }),
+    });
+    return tf.layers.flatten({ name: `flatten_${name}` }).apply(embedding.apply(symbol)) as tf.SymbolicTensor;
+  });
+  const present = columns.filter((column) => column !== undefined);
+  let hidden = present[0];
+  if (present.length > 1) {
+    hidden = tf.layers.concatenate({ name: 'features' }).apply(present) as tf.SymbolicTensor;
+  }
+  if (hidden === undefined) throw invalid('spec.features: a model needs at least one feature');
+
+  widths.forEach((units, i) => {
+    hidden = tf.layers
+      .dense({
+        name: `hidden_${i + 1}`,
+        units,
+        activation,
+        kernelInitializer: kernelInitializer(activation, seed()),
+      })
+      .apply(hidden as tf.SymbolicTensor) as tf.SymbolicTensor;
+  });
+  const outputs = outputsOf(spec);
+  const output = tf.layers.dense({
+    name: 'output',
+    units: outputs,
+    kernelInitializer: tf.initializers.glorotUniform({ seed: seed() }),
+  });
+  return {
+    model: tf.model({ inputs: symbols, outputs: output.apply(hidden) as tf.SymbolicTensor }),
+    inputs,
+    outputs,
+  };
+}
+
+/** He et al. 2015 for rectifiers, Glorot and Bengio 2010 for the others. */
+function kernelInitializer(activation: string, seed: number) {
+  return activation === 'relu'
+    ? tf.initializers.heUniform({ seed })
+    : tf.initializers.glorotUniform({ seed });
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { limits } from '../limits.ts';
+
+const slug = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+const slugRule = '1 to 64 of a-z, 0-9 and -, beginning and ending with a letter or digit';
+
+/** Names that become part of a key: nothing else ever does. */
+export const modelName = z.string().regex(slug, `a model's name must be ${slugRule}`);
+/** A batch job's id; a UUID is one. */
+export const jobId = z.string().regex(slug, `a job's id must be ${slugRule}`);
+/** The name of a dataset below `datasets/`. */
+export const datasetName = z.string().regex(slug, `a dataset's name must be ${slugRule}`);
+/** The name of a sender that numbers its messages. */
+export const producerName = z.string().min(1).max(limits.producerCharacters);
+
+/** Whether `name` may become part of a key as a model's name. */
+export function isModelName(name: string): boolean {
+  return slug.test(name);
+}

@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { limits } from '../limits.ts';
+import { parse, strictObject } from './explain.ts';
+import { featureSchema } from './features.ts';
+import { modelName } from './names.ts';
+
+const featureName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a feature is named like a variable, with at most 64 characters');
+
+/** What the model predicts: a number, true or false, or one of `classes`. `name` is its column in datasets. */
+const labelSchema = strictObject({
+  name: featureName.default('label'),
+  classes: z
+    .array(z.string().min(1).max(limits.categoryCharacters))
+    .min(2)
+    .max(10_000)
+    .refine((classes) => new Set(classes).size === classes.length, 'classes must be distinct')
+    .optional(),
+});
+
+const networkSchema = z.union([
+  strictObject({
+    hidden: z.array(z.int().min(1).max(65_536)).max(32).default([]),
+    activation: z
+      .enum(['relu', 'tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'softsign', 'swish', 'linear'])
+      .default('relu'),
+  }),
+  /** The topology of any tfjs Layers model, as `model.toJSON()` writes it. */
+  strictObject({ topology: z.record(z.string(), z.unknown()) }),
+]);
+
+const rate = z.number().positive().max(1_000);
+const fraction = z.number().min(0).lt(1);
+const epsilon = z.number().positive().max(1).default(1e-7);
+
+/** Optimizers with tfjs' definitions and defaults; slots live in the state. */
+const optimizerSchema = z.discriminatedUnion('type', [
+  strictObject({ type: z.literal('sgd'), rate }),
+  strictObject({ type: z.literal('momentum'), rate, momentum: fraction.default(0.9) }),
+  strictObject({
+    type: z.literal('rmsprop'),
+    rate,
+    decay: fraction.default(0.9),
+    momentum: fraction.default(0),
+    epsilon,
+  }),
+  strictObject({
+    type: z.literal('adagrad'),
+    rate,
+    initialAccumulator: z.number().positive().default(0.1),
+    epsilon,
+  }),
+  strictObject({
+    type: z.literal('adam'),
+    rate,
+    beta1: fraction.default(0.9),
+    beta2: fraction.default(0.999),
+    epsilon,
+  }),
+]);
+
+const minibatch = z.int().min(1).max(65_536);
+
+const batchSchema = strictObject({
+  epochs: z.int().min(1).max(1_000_000).default(10),
+  minibatch: minibatch.default(32),
+  /** Stop once the loss (held-out where there is a split, else training) is at most this. */
+  targetLoss: z.number().optional(),
+  /** Share of the rows that is held out for early stopping and for challenger against champion. */
+  validation: z.number().min(0).max(0.5).default(0.1),
+  /** Stop after this many epochs in which the held-out loss did not become lower. */
+  patience: z.int().min(1).optional(),
+  /** What one invocation does at most. */
+  slice: strictObject({
+    epochs: z.int().min(1).default(1_000_000),
+    seconds: z.number().positive().max(limits.batchTimeoutSeconds).default(600),
+  }).prefault({}),
+  /** How much lower a challenger's loss must be than the champion's. */
+  margin: z.number().min(0).default(0),
+});
+
+const onlineSchema = strictObject({
+  minibatch: minibatch.default(32),
+  /** The learning rate of the stream; the optimizer's rate unless given. */
+  rate: rate.optional(),
+  /** Write the checkpoint after every so many journal entries. */
+  publishEvery: z.int().min(1).max(10_000).default(1),
+});
+
+/** The schema of `models/<model>/spec.json`. Unknown fields are refused by name. */
+export const specSchema = strictObject({
+  model: modelName,
+  task: z.enum(['regression', 'binary', 'multiclass']),
+  features: z
+    .record(featureName, featureSchema)
+    .refine((features) => Object.keys(features).length > 0, 'a model needs at least one feature')
+    .refine((features) => Object.keys(features).length <= limits.features, `at most ${limits.features} features`),
+  label: labelSchema.prefault({}),
+  network: networkSchema.default({ hidden: [], activation: 'relu' }),
+  loss: z.enum(['halfMeanSquaredError', 'huber', 'crossEntropy']).optional(),
+  optimizer: optimizerSchema.default({ type: 'adam', rate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
+  /** The seed of the initial weights and of every shuffle: the same spec gives the same weights. */
+  seed: z.int().min(0).max(0xffff_ffff).default(1),
+  batch: batchSchema.prefault({}),
+  online: onlineSchema.prefault({}),
+}).superRefine((spec, context) => {
+  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  if ((spec.task === 'multiclass') !== (spec.label.classes !== undefined)) {
+    refuse(['label', 'classes'], 'classes are needed by the task multiclass, and by it alone');
+  }
+  const losses = spec.task === 'regression' ? ['halfMeanSquaredError', 'huber'] : ['crossEntropy'];
+  if (spec.loss !== undefined && !losses.includes(spec.loss)) {
+    refuse(['loss'], `the task ${spec.task} allows ${losses.join(' or ')}`);
+  }
+  if (Object.hasOwn(spec.features, spec.label.name)) {
+    refuse(['label', 'name'], 'the label cannot be one of the features');
+  }
+});
+
+/** A declared model: features, label, network, optimizer, batch and online policy, with defaults filled in. */
+export type Spec = z.output<typeof specSchema>;
+/** What an author writes: everything with a default may be left out. */
+export type SpecInput = z.input<typeof specSchema>;
+/** One of the optimizers that a spec may name, with its defaults filled in. */
+export type OptimizerSpec = Spec['optimizer'];
+
+/**
+ * Declares a model.
+ *
+ * @throws MillraceError kind `invalid` that names each wrong field, what was found and what is allowed
+ * @example defineSpec({ model: 'demand', task: 'regression', features: { hour: { type: 'number' } } })
+ */
+export function defineSpec(input: SpecInput): Spec {
+  return parseSpec(input);
+}
+
+/** Validates a spec that came from outside; see {@link defineSpec}. */
+export function parseSpec(input: unknown): Spec {
+  return parse(specSchema, input, 'spec');
+}
+
+/** SHA-256, in hex, of the spec as canonical JSON: the identity of a spec. */
+export function specHash(spec: Spec): string {
+  return createHash('sha256').update(canonicalJson(spec)).digest('hex');
+}
+
+/** JSON with the keys of every object in code-point order. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, nested: unknown) =>
+    typeof nested === 'object' && nested !== null && !Array.isArray(nested)
+      ? Object.fromEntries(Object.entries(nested).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : nested,
+  );
+}
