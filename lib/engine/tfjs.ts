@@ -9,7 +9,7 @@ import { buildNetwork, type Network } from '../model/network.ts';
 import { type Optimizer, optimizerOf, type Slots } from '../model/optimizers.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
-import { useLinearSegmentSum } from './segment-sum.ts';
+import { useLinearKernels } from './cpu-kernels.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
 export const tfjsEngine: Engine = { name: 'tfjs', version: `tfjs-${tf.version.tfjs}`, compile };
@@ -29,7 +29,7 @@ type Flat = { readonly parameters: tf.Tensor; readonly slots: Slots<tf.Tensor> }
 
 async function compile(spec: Spec): Promise<CompiledModel> {
   tf.enableProdMode();
-  useLinearSegmentSum();
+  useLinearKernels();
   await tf.setBackend('cpu');
   const network = await buildNetwork(spec);
   const variables = (weights: tf.LayersModel['weights']) =>
