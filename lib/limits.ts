@@ -32,6 +32,8 @@ export const limits = {
   commitAttempts: 5,
   /** Entries read forward in one invocation before it gives up (a checkpoint is that far behind). */
   entriesReadForward: 10_000,
+  /** A checkpoint is kept after every so many entries, so that folding again need not start at the beginning. */
+  keptCheckpointEntries: 1_000,
   /** Left of an invocation for committing and publishing, after the last minibatch. */
   publishReserveSeconds: 10,
   /** One object of a dataset, and one journal entry after unpacking. */
@@ -44,6 +46,10 @@ export const limits = {
   heldOutRows: 200_000,
   /** Latest samples of the stream on which a challenger meets the champion. */
   streamWindowSamples: 10_000,
+  /** How often a batch job reports its progress. */
+  progressSeconds: 1,
+  /** Minibatches of one call of the engine in a batch job: between two calls, progress and deadline are looked at. */
+  minibatchesPerCall: 64,
   /** Slices of one batch job, so that a job that triggers itself ends. */
   slicesPerJob: 10_000,
   /** Journal entries that a promotion may leave to the online update to catch up. */

@@ -53,7 +53,8 @@ function replace(kernelName: string, kernel: (call: Call) => tf.TensorInfo | und
 /** tfjs computes indices over all dimensions for each element as soon as one side is broadcast. */
 function replaceBinary(kernelName: string, operation: (a: number, b: number) => number): void {
   replace(kernelName, ({ inputs: { a, b }, values, result }) => {
-    if (a === undefined || b === undefined || a.dtype !== 'float32' || b.dtype !== 'float32') return undefined;
+    if (a === undefined || b === undefined || a.dtype !== 'float32' || b.dtype !== 'float32')
+      return undefined;
     const shape = broadcastShape(a.shape, b.shape);
     if (shape === undefined) return undefined;
     const out = new Float32Array(tf.util.sizeFromShape(shape));
@@ -62,7 +63,12 @@ function replaceBinary(kernelName: string, operation: (a: number, b: number) => 
   });
 }
 
-function applyBinary(operation: (a: number, b: number) => number, a: Values, b: Values, out: Float32Array): void {
+function applyBinary(
+  operation: (a: number, b: number) => number,
+  a: Values,
+  b: Values,
+  out: Float32Array,
+): void {
   if (a.length === 1) {
     const left = a[0] ?? 0;
     for (let i = 0; i < b.length; i++) out[i] = operation(left, b[i] ?? 0);
@@ -83,7 +89,10 @@ function broadcastShape(a: number[], b: number[]): number[] | undefined {
 }
 
 function isSuffix(suffix: number[], shape: number[]): boolean {
-  return suffix.length <= shape.length && suffix.every((size, i) => size === shape[shape.length - suffix.length + i]);
+  return (
+    suffix.length <= shape.length &&
+    suffix.every((size, i) => size === shape[shape.length - suffix.length + i])
+  );
 }
 
 /** Transposing by the identity, which the gradient of every embedding does twice, is a copy. */
@@ -106,7 +115,8 @@ function replaceGather(): void {
     const out = new Float32Array(rows.length * width);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] ?? 0;
-      for (let column = 0; column < width; column++) out[i * width + column] = table[row * width + column] ?? 0;
+      for (let column = 0; column < width; column++)
+        out[i * width + column] = table[row * width + column] ?? 0;
     }
     return result([...indices.shape, ...x.shape.slice(1)], out);
   });

@@ -8,8 +8,8 @@ import { predictionOf, weightedLoss } from '../model/loss.ts';
 import { buildNetwork, type Network } from '../model/network.ts';
 import { type Optimizer, optimizerOf, type Slots } from '../model/optimizers.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
 import { useLinearKernels } from './cpu-kernels.ts';
+import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
 export const tfjsEngine: Engine = { name: 'tfjs', version: `tfjs-${tf.version.tfjs}`, compile };
@@ -139,11 +139,20 @@ function minibatchLoss(compiled: Compiled, minibatch: EncodedSamples): tf.Scalar
 function forward({ network, layout }: Compiled, samples: EncodedSamples, training: boolean): tf.Tensor {
   const inputs = network.inputs.map(({ kind, offset, width, shape }) =>
     kind === 'category'
-      ? tf.tensor(columns(samples.categories, layout.categoryCount, offset, width), [samples.count, ...shape], 'int32')
-      : tf.tensor(columns(samples.numbers, layout.numberWidth, offset, width), [samples.count, ...shape], 'float32'),
+      ? tf.tensor(
+          columns(samples.categories, layout.categoryCount, offset, width),
+          [samples.count, ...shape],
+          'int32',
+        )
+      : tf.tensor(
+          columns(samples.numbers, layout.numberWidth, offset, width),
+          [samples.count, ...shape],
+          'float32',
+        ),
   );
   const output = network.model.apply(inputs, { training });
-  if (Array.isArray(output)) throw new MillraceError('corrupt', 'a network with several outputs was compiled');
+  if (Array.isArray(output))
+    throw new MillraceError('corrupt', 'a network with several outputs was compiled');
   return output as tf.Tensor;
 }
 
@@ -156,7 +165,9 @@ function columns<Values extends Float32Array | Int32Array>(
 ): Values {
   if (width === rowWidth) return matrix.slice() as Values;
   const rows = matrix.length / rowWidth;
-  const picked = (matrix instanceof Int32Array ? new Int32Array(rows * width) : new Float32Array(rows * width)) as Values;
+  const picked = (
+    matrix instanceof Int32Array ? new Int32Array(rows * width) : new Float32Array(rows * width)
+  ) as Values;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < width; column++) {
       picked[row * width + column] = matrix[row * rowWidth + offset + column] ?? 0;

@@ -57,7 +57,8 @@ export function createEncoder(spec: Spec): Encoder {
       }
     }
     const { features, label, weight = 1 } = sample;
-    if (!isRecord(features)) return { field: 'features', reason: `must be an object (found ${show(features)})` };
+    if (!isRecord(features))
+      return { field: 'features', reason: `must be an object (found ${show(features)})` };
     for (const key of Object.keys(features)) {
       if (!names.has(key)) {
         return { field: `features.${key}`, reason: `unknown feature; allowed: ${[...names].join(', ')}` };
@@ -155,7 +156,8 @@ function categoryColumn(name: string, feature: Category, offset: number, { categ
 }
 
 function categoryText(value: unknown): string | undefined {
-  if (typeof value === 'string') return value.length > 0 && value.length <= limits.categoryCharacters ? value : undefined;
+  if (typeof value === 'string')
+    return value.length > 0 && value.length <= limits.categoryCharacters ? value : undefined;
   if (typeof value === 'boolean' || Number.isSafeInteger(value)) return String(value);
   return undefined;
 }

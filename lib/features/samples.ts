@@ -29,12 +29,19 @@ export function allocateSamples(count: number, layout: Layout): EncodedSamples {
 }
 
 /** The samples at `rows`, in that order, copied. */
-export function gatherSamples(samples: EncodedSamples, rows: ArrayLike<number>, layout: Layout): EncodedSamples {
+export function gatherSamples(
+  samples: EncodedSamples,
+  rows: ArrayLike<number>,
+  layout: Layout,
+): EncodedSamples {
   const gathered = allocateSamples(rows.length, layout);
   const { numberWidth, categoryCount } = layout;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? 0;
-    gathered.numbers.set(samples.numbers.subarray(row * numberWidth, (row + 1) * numberWidth), i * numberWidth);
+    gathered.numbers.set(
+      samples.numbers.subarray(row * numberWidth, (row + 1) * numberWidth),
+      i * numberWidth,
+    );
     gathered.categories.set(
       samples.categories.subarray(row * categoryCount, (row + 1) * categoryCount),
       i * categoryCount,

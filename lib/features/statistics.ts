@@ -59,7 +59,10 @@ export function standardizedColumns(spec: Spec): boolean[] {
   });
 }
 
-/** Samples with their number columns at mean 0 and variance 1; a column that never varied is only centred. */
+/**
+ * Samples with their number columns at mean 0 and variance 1. A column that never varied is only centred; before
+ * the first sample every value is 0, since nothing is known of its scale.
+ */
 export function standardize(
   samples: EncodedSamples,
   statistics: FeatureStatistics,
@@ -69,7 +72,7 @@ export function standardize(
   const width = columns.length;
   const scale = Float64Array.from(columns, (_, column) => {
     const variance = (statistics.squares[column] ?? 0) / Math.max(statistics.count, 1);
-    return variance > 0 ? 1 / Math.sqrt(variance) : 1;
+    return variance > 0 ? 1 / Math.sqrt(variance) : Number(statistics.count > 0);
   });
   const numbers = samples.numbers.map((value, position) => {
     const column = position % width;

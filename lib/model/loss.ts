@@ -20,7 +20,12 @@ export function lossOf(spec: Spec): Loss {
  * @param labels values, 0 or 1, or class indices, [minibatch]
  * @param weights [minibatch]
  */
-export function weightedLoss(spec: Spec, output: tf.Tensor, labels: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
+export function weightedLoss(
+  spec: Spec,
+  output: tf.Tensor,
+  labels: tf.Tensor1D,
+  weights: tf.Tensor1D,
+): tf.Scalar {
   const losses = sampleLosses(spec, output, labels);
   return tf.div(tf.sum(tf.mul(losses, weights)), tf.maximum(tf.sum(weights), smallestWeight));
 }
@@ -59,7 +64,11 @@ const smallestProbability = 1e-7;
  *
  * @param predictions values or probabilities, [count, outputs]
  */
-export function lossesFromPredictions(spec: Spec, predictions: Float32Array, labels: Float32Array): Float64Array {
+export function lossesFromPredictions(
+  spec: Spec,
+  predictions: Float32Array,
+  labels: Float32Array,
+): Float64Array {
   const outputs = spec.label.classes?.length ?? 1;
   const huber = lossOf(spec) === 'huber';
   return Float64Array.from(labels, (label, row) => {

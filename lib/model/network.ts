@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { invalid } from '../errors.ts';
-import { hashIntegers } from '../features/hash.ts';
 import { layoutOf } from '../features/encoder.ts';
+import { hashIntegers } from '../features/hash.ts';
 import { limits } from '../limits.ts';
 import { vocabularySize } from '../spec/features.ts';
 import type { Spec } from '../spec/spec.ts';

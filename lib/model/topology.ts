@@ -53,7 +53,9 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
     const width = feature.type === 'vector' ? feature.length : 1;
     if (featureName === name) {
       if (width !== size) {
-        throw invalid(`spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`);
+        throw invalid(
+          `spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`,
+        );
       }
       return feature.type === 'category'
         ? { name, kind: 'category', offset: categoryOffset, width, shape }

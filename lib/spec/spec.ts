@@ -96,7 +96,10 @@ export const specSchema = strictObject({
   features: z
     .record(featureName, featureSchema)
     .refine((features) => Object.keys(features).length > 0, 'a model needs at least one feature')
-    .refine((features) => Object.keys(features).length <= limits.features, `at most ${limits.features} features`),
+    .refine(
+      (features) => Object.keys(features).length <= limits.features,
+      `at most ${limits.features} features`,
+    ),
   label: labelSchema.prefault({}),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
   loss: z.enum(['halfMeanSquaredError', 'huber', 'crossEntropy']).optional(),

@@ -1,0 +1,37 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { SQSHandler } from 'aws-lambda';
+import { addressFromEnvironment, awsPorts } from '../lib/ports/aws.ts';
+import { runSlice } from '../lib/training/batch-slice.ts';
+import { parseJobMessage } from '../lib/training/messages.ts';
+
+const logger = new Logger();
+const metrics = new Metrics();
+const ports = awsPorts(addressFromEnvironment(process.env), logger);
+
+/** jobs.fifo → one slice of a batch job. What fails here goes back, and ends in the dead-letter queue. */
+export const handler: SQSHandler = async (event, context) => {
+  const secondsLeft = () => context.getRemainingTimeInMillis() / 1_000;
+  for (const record of event.Records) {
+    const started = ports.now();
+    const message = parseJobMessage(record.body, record.messageId);
+    const { place, rows, refusedRows } = await runSlice(ports, message, secondsLeft);
+    const milliseconds = ports.now() - started;
+    logger.info('slice done', {
+      model: message.model,
+      job: message.job,
+      slice: message.slice,
+      status: place.status,
+      reason: place.reason,
+      epoch: place.epoch,
+      loss: place.epochLosses.at(-1),
+      heldOutLoss: place.heldOutLosses.at(-1),
+      comparison: place.comparison,
+      rows,
+      refusedRows,
+      milliseconds,
+    });
+    metrics.addMetric('SliceDuration', MetricUnit.Milliseconds, milliseconds);
+    metrics.publishStoredMetrics();
+  }
+};

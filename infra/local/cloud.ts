@@ -1,0 +1,205 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join, resolve as resolvePath } from 'node:path';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
+import { addressFromEnvironment, type StackAddress } from '../../lib/ports/aws.ts';
+import type { FromEmulator, ToEmulator } from './emulator.ts';
+import { type EventSource, pollQueue } from './event-source.ts';
+import { type FunctionHost, hostFunction } from './function-host.ts';
+import { provision } from './provision.ts';
+import { runSchedule } from './scheduler.ts';
+import {
+  local,
+  type Physical,
+  type Resource,
+  readTemplate,
+  resolve,
+  resourcesOf,
+  type Template,
+} from './template.ts';
+
+/** The synthesized stack, running on this machine. */
+export type LocalCloud = {
+  readonly address: StackAddress;
+  /** Where S3 and SQS answer. */
+  readonly endpoint: string;
+  readonly s3: S3Client;
+  readonly sqs: SQSClient;
+  /** URLs of the dead-letter queues, by the logical id of their queue. */
+  readonly deadLetterUrls: Readonly<Record<string, string>>;
+  /** Functions by name (`online-update`, `batch-train`). */
+  readonly functions: ReadonlyMap<string, FunctionHost>;
+  /** Deliveries that failed, so that messages were delivered again. */
+  readonly failedDeliveries: () => number;
+  /** For tests: puts of keys with this ending wait, as if S3 were slow, until they are released. */
+  readonly holdPuts: (ending: string) => void;
+  readonly releasePuts: () => void;
+  /** Lets invocations under way finish, then stops everything. */
+  readonly stop: () => Promise<void>;
+};
+
+const functionSchema = z.object({
+  Timeout: z.number(),
+  MemorySize: z.number(),
+  Handler: z.string(),
+  Environment: z.object({ Variables: z.record(z.string(), z.string()) }),
+});
+
+const mappingSchema = z.object({
+  BatchSize: z.number(),
+  EventSourceArn: z.string(),
+  FunctionName: z.string(),
+  FunctionResponseTypes: z.array(z.string()).default([]),
+});
+
+const scheduleSchema = z.object({ ScheduleExpression: z.string(), Target: z.object({ Input: z.string() }) });
+
+/**
+ * Runs a synthesized stack on this machine: S3 and SQS emulated on loopback, each function from its bundled
+ * asset in a process of its own, its queues polled, its schedules kept.
+ *
+ * @param assembly the folder that `cdk synth` wrote
+ * @param dataDirectory where everything is kept between runs
+ */
+export async function startLocalCloud(assembly: string, dataDirectory: string): Promise<LocalCloud> {
+  const logs = join(dataDirectory, 'logs');
+  mkdirSync(logs, { recursive: true });
+  const template = readTemplate(assembly);
+  const { emulator, port } = await startEmulator(join(dataDirectory, 'cloud'));
+  const awsEnvironment = {
+    AWS_REGION: local.region,
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+  };
+  const clientSettings = {
+    region: local.region,
+    endpoint: awsEnvironment.AWS_ENDPOINT_URL,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  };
+  const s3 = new S3Client(clientSettings);
+  const sqs = new SQSClient(clientSettings);
+  const physical = new Map(await provision(template, dataDirectory, { s3, sqs }));
+  for (const [id, attributes] of physical) {
+    // The emulator's port changes with each run, and so do the URLs of its queues.
+    const url = attributes['']?.replace(/^http:\/\/[^/]+/, awsEnvironment.AWS_ENDPOINT_URL) ?? '';
+    physical.set(id, { ...attributes, '': url });
+  }
+
+  const functions = new Map<string, { host: FunctionHost; variables: Record<string, string> }>();
+  for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
+    const { Timeout, MemorySize, Handler, Environment } = functionSchema.parse(
+      resolveProperties(resource, physical),
+    );
+    const variables = Environment.Variables;
+    const name = variables.POWERTOOLS_SERVICE_NAME ?? resource.logicalId;
+    const host = hostFunction({
+      name,
+      entry: resolvePath(
+        assembly,
+        String(resource.Metadata['aws:asset:path']),
+        `${Handler.split('.')[0]}.mjs`,
+      ),
+      environment: { ...variables, ...awsEnvironment, AWS_LAMBDA_FUNCTION_NAME: name },
+      memoryMebibytes: MemorySize,
+      timeoutSeconds: Timeout,
+      logFile: join(logs, `${name}.log`),
+    });
+    functions.set(resource.logicalId, { host, variables });
+    physical.set(resource.logicalId, { '': resource.logicalId });
+  }
+  const sources = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((resource) =>
+    connect(sqs, resource, physical, functions),
+  );
+  const schedules = resourcesOf(template, 'AWS::Scheduler::Schedule').map((resource) => {
+    const { ScheduleExpression, Target } = scheduleSchema.parse(resolveSchedule(resource, physical));
+    return runSchedule(sqs, { expression: ScheduleExpression, input: Target.Input });
+  });
+
+  const [first] = functions.values();
+  const tell = (message: ToEmulator) => emulator.send(message);
+  return {
+    address: addressFromEnvironment(first?.variables ?? {}),
+    endpoint: clientSettings.endpoint,
+    s3,
+    sqs,
+    deadLetterUrls: deadLetterUrls(template, physical),
+    functions: new Map([...functions.values()].map(({ host }) => [host.name, host])),
+    failedDeliveries: () => sources.reduce((sum, source) => sum + source.failures(), 0),
+    holdPuts: (hold) => tell({ hold }),
+    releasePuts: () => tell({ release: true }),
+    async stop() {
+      for (const stopSchedule of schedules) stopSchedule();
+      await Promise.all(sources.map((source) => source.stop()));
+      await Promise.all([...functions.values()].map(({ host }) => host.stop()));
+      s3.destroy();
+      sqs.destroy();
+      await stopEmulator(emulator);
+    },
+  };
+}
+
+function connect(
+  sqs: SQSClient,
+  resource: Resource,
+  physical: Physical,
+  functions: ReadonlyMap<string, { readonly host: FunctionHost }>,
+): EventSource {
+  const mapping = mappingSchema.parse(resolveProperties(resource, physical));
+  const host = functions.get(mapping.FunctionName)?.host;
+  const queue = [...physical.values()].find(({ Arn }) => Arn === mapping.EventSourceArn);
+  if (host === undefined || queue === undefined) throw new Error(`${resource.logicalId} connects nothing`);
+  return pollQueue(
+    sqs,
+    {
+      queueUrl: queue[''] ?? '',
+      queueArn: mapping.EventSourceArn,
+      batchSize: mapping.BatchSize,
+      reportsFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
+    },
+    host,
+  );
+}
+
+/** Roles, layers and log groups do not exist here; only the properties that this machine uses are resolved. */
+function resolveProperties({ Properties }: Resource, physical: Physical): unknown {
+  const { Role: _, Code: __, LoggingConfig: ___, ...used } = Properties;
+  return resolve(used, physical);
+}
+
+function resolveSchedule({ Properties }: Resource, physical: Physical): unknown {
+  const { ScheduleExpression, Target } = Properties;
+  const { Input } = Target as { Input: unknown };
+  return resolve({ ScheduleExpression, Target: { Input } }, physical);
+}
+
+function deadLetterUrls(template: Template, physical: Physical): Record<string, string> {
+  return Object.fromEntries(
+    resourcesOf(template, 'AWS::SQS::Queue').flatMap(({ logicalId, Properties }) => {
+      const policy = resolve(Properties.RedrivePolicy, physical) as
+        | { deadLetterTargetArn?: string }
+        | undefined;
+      const deadLetters = [...physical.values()].find(({ Arn }) => Arn === policy?.deadLetterTargetArn);
+      return policy === undefined ? [] : [[logicalId, deadLetters?.[''] ?? '']];
+    }),
+  );
+}
+
+function startEmulator(dataDirectory: string): Promise<{ emulator: ChildProcess; port: number }> {
+  return new Promise((resolveStart, reject) => {
+    const emulator = fork(new URL('./emulator.ts', import.meta.url), [dataDirectory], {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    emulator.once('message', ({ port }: FromEmulator) => resolveStart({ emulator, port }));
+    emulator.once('exit', (code) => reject(new Error(`the S3 and SQS emulator ended with status ${code}`)));
+  });
+}
+
+async function stopEmulator(emulator: ChildProcess): Promise<void> {
+  if (emulator.exitCode !== null) return;
+  const exited = new Promise((resolveExit) => emulator.once('exit', resolveExit));
+  emulator.kill('SIGTERM');
+  await exited;
+}

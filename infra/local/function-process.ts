@@ -1,0 +1,37 @@
+import { pathToFileURL } from 'node:url';
+
+/**
+ * The program of a function's own process: loads the bundled handler at `process.argv[2]` and runs one
+ * invocation at a time, as the Lambda runtime does.
+ */
+export type Invocation = { readonly id: number; readonly event: unknown; readonly deadline: number };
+/** What a function's process answers: ready, or the outcome of one invocation. */
+export type FromFunction =
+  | { readonly ready: true }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string };
+
+type Handler = (event: unknown, context: object) => Promise<unknown>;
+
+const module: { handler?: Handler } = await import(pathToFileURL(process.argv[2] ?? '').href);
+const { handler } = module;
+if (handler === undefined) throw new Error(`${process.argv[2]} exports no handler`);
+
+const answer = (message: FromFunction) => process.send?.(message);
+
+process.on('message', async ({ id, event, deadline }: Invocation) => {
+  const context = {
+    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
+    awsRequestId: String(id),
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+  };
+  try {
+    answer({ id, result: await handler(event, context) });
+  } catch (error) {
+    answer({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+});
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group; an invocation under way is finished first.
+process.on('SIGINT', () => undefined);
+answer({ ready: true });

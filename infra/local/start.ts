@@ -1,0 +1,138 @@
+import { rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs, styleText } from 'node:util';
+import { createProgress, formatCount, formatSeconds, formatTable } from '../../lib/cli/progress.ts';
+import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { MillraceError } from '../../lib/errors.ts';
+import { type FlightsResult, runFlights } from '../../lib/examples/flights/main-job.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { s3ObjectStore } from '../../lib/ports/s3.ts';
+import { sqsSender } from '../../lib/ports/sqs.ts';
+import { type LocalCloud, startLocalCloud } from './cloud.ts';
+import { projectDirectory, synthesize } from './synthesize.ts';
+
+const usage = `npm start -- [options]
+
+The main job on this machine: trains the flights model on January in batch slices, then streams the
+following months through the queue, and compares the frozen model with the online one.
+
+  --months <1–5>    months to stream, from February on (default 1)
+  --limit <count>   use only so many flights of each month (a run of its own, with its own data)
+  --fresh           start over: forget what earlier runs did
+  --json            print the result as one JSON object, as the last line
+  --help            show this
+`;
+
+type Options = {
+  readonly months: number;
+  readonly limit: number;
+  readonly isFresh: boolean;
+  readonly isJson: boolean;
+};
+
+function parseOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      months: { type: 'string', default: '1' },
+      limit: { type: 'string', default: 'Infinity' },
+      fresh: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    process.exit(0);
+  }
+  const months = Number(values.months);
+  const limit = Number(values.limit);
+  if (!(Number.isInteger(months) && months >= 1 && months <= 5)) {
+    throw new MillraceError('invalid', `--months: must be 1 to 5 (found ${values.months})`);
+  }
+  if (!(limit >= 1_000 && (Number.isInteger(limit) || limit === Number.POSITIVE_INFINITY))) {
+    throw new MillraceError(
+      'invalid',
+      `--limit: must be a whole number of at least 1000 (found ${values.limit})`,
+    );
+  }
+  return { months, limit, isFresh: values.fresh, isJson: values.json };
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions();
+  const output = options.isJson ? process.stderr : process.stdout;
+  const progress = createProgress(output, Date.now);
+  const directory = Number.isFinite(options.limit) ? `flights-${options.limit}` : 'flights';
+  const dataDirectory = join(projectDirectory, '.millrace', directory);
+  if (options.isFresh) rmSync(dataDirectory, { recursive: true, force: true });
+  const interrupt = new AbortController();
+  process.on('SIGINT', () => {
+    if (interrupt.signal.aborted) process.exit(130);
+    output.write('\nStopping cleanly; the next start goes on from here. (Ctrl-C again to stop at once.)\n');
+    interrupt.abort();
+  });
+
+  output.write(
+    `\n${styleText('bold', 'Millrace', { stream: output })}: push samples to a queue; get a model that is always current\n\n`,
+  );
+  const started = Date.now();
+  const assembly = join(projectDirectory, 'cdk.out');
+  await synthesize(assembly);
+  progress.step(`stack synthesized (${formatSeconds((Date.now() - started) / 1_000)})`);
+  const cloud = await startLocalCloud(assembly, dataDirectory);
+  progress.step(`local cloud on ${cloud.endpoint}, data in ${relative(process.cwd(), dataDirectory)}`);
+  try {
+    const result = await runFlights(localPorts(cloud), progress, { ...options, signal: interrupt.signal });
+    output.write(report(result, cloud, options, (Date.now() - started) / 1_000));
+    if (options.isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    process.exitCode = 130;
+  } finally {
+    await cloud.stop();
+  }
+}
+
+function localPorts({ s3, sqs, address }: LocalCloud): Ports {
+  const log = { info: () => undefined, warn: console.error, error: console.error };
+  return {
+    store: s3ObjectStore(s3, address.bucket),
+    sendSamples: sqsSender(sqs, address.samplesQueueUrl),
+    sendJob: sqsSender(sqs, address.jobsQueueUrl),
+    now: Date.now,
+    nonce: () => crypto.randomUUID(),
+    engine: tfjsEngine,
+    log,
+  };
+}
+
+function report(result: FlightsResult, cloud: LocalCloud, options: Options, seconds: number): string {
+  const { frozen, online } = result;
+  const scores = formatTable([
+    ['', 'frozen after January', 'online'],
+    ['AUC', frozen.auc.toFixed(4), online.auc.toFixed(4)],
+    ['log loss', frozen.logLoss.toFixed(4), online.logLoss.toFixed(4)],
+  ]);
+  const facts = formatTable([
+    ['samples predicted, then learnt', formatCount(result.samples)],
+    ['samples per second, end to end', formatCount(result.samplesPerSecond)],
+    ['batch slices', formatCount(result.slices)],
+    ['journal entries', formatCount(result.entries)],
+    ['deliveries tried again', formatCount(cloud.failedDeliveries())],
+    ['messages in quarantine', formatCount(result.quarantined)],
+    ['time in all', formatSeconds(seconds)],
+  ]);
+  const next =
+    options.months < 5
+      ? 'npm start -- --months 5   streams on to June'
+      : 'npm start -- --fresh      does it all again';
+  return `\n${scores}\n\n${facts}\n
+  The model:  s3://${cloud.address.bucket}/models/flights/state.safetensors
+  Try next:   ${next}\n\n`;
+}
+
+main().catch((error: unknown) => {
+  const isExplained = error instanceof MillraceError;
+  console.error(isExplained ? `\n${error.message}` : error);
+  process.exitCode = 1;
+});

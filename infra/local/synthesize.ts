@@ -1,0 +1,27 @@
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { delimiter, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** The project's folder: where `cdk.json` is. */
+export const projectDirectory = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * Synthesizes the stack as `cdk deploy` would, offline; the template and the functions' bundles are in `assembly`.
+ *
+ * @throws Error with what the CDK printed
+ */
+export async function synthesize(assembly: string): Promise<void> {
+  const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk');
+  try {
+    await promisify(execFile)(process.execPath, [cdk, 'synth', '--quiet', '--output', assembly], {
+      cwd: projectDirectory,
+      // cdk.json says `node`: the one that runs this, not whichever is first on the machine.
+      env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}` },
+    });
+  } catch (cause) {
+    const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : '';
+    throw new Error(`the stack cannot be synthesized:\n${output}`, { cause });
+  }
+}

@@ -1,0 +1,297 @@
+import { fileURLToPath } from 'node:url';
+import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Architecture, RecursiveLoop, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { BlockPublicAccess, Bucket, BucketEncryption, StorageClass } from 'aws-cdk-lib/aws-s3';
+import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
+import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { limits } from '../lib/limits.ts';
+import { environmentNames } from '../lib/ports/aws.ts';
+
+/** A batch job that runs again and again. */
+export interface ScheduledJob {
+  /** The model to train. */
+  readonly model: string;
+  /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
+  readonly dataset: string;
+  /** `rate(1 day)` or `cron(0 3 * * ? *)`, in UTC. */
+  readonly schedule: string;
+  /**
+   * Where the weights come from.
+   * @default 'champion': the weights in use
+   */
+  readonly start?: 'champion' | 'fresh';
+}
+
+/** Settings of {@link Millrace}. */
+export interface MillraceProps {
+  /**
+   * Batch jobs that run on a schedule.
+   * @default none
+   */
+  readonly schedules?: readonly ScheduledJob[];
+  /**
+   * Memory of each function, in MiB; one vCPU comes with 1,769.
+   * @default 1769
+   */
+  readonly memoryMebibytes?: number;
+}
+
+const namespace = 'Millrace';
+
+/**
+ * Training without servers: a bucket with the models' journals, a queue for samples and one for batch jobs,
+ * and the two functions that work on them. Only the online update may write a journal or a state, and the
+ * journal can be appended to, never rewritten.
+ */
+export class Millrace extends Construct {
+  /** Specs, journals, checkpoints and datasets. Kept when the stack is removed. */
+  readonly bucket: Bucket;
+  /** FIFO; the message group is the model's name. */
+  readonly samplesQueue: Queue;
+  /** FIFO; the message group is the model's name. */
+  readonly jobsQueue: Queue;
+
+  constructor(scope: Construct, id: string, props: MillraceProps = {}) {
+    super(scope, id);
+    this.bucket = createBucket(this);
+    this.samplesQueue = createQueue(this, 'Samples', limits.onlineTimeoutSeconds);
+    this.jobsQueue = createQueue(this, 'Jobs', limits.batchTimeoutSeconds);
+    const environment = {
+      [environmentNames.bucket]: this.bucket.bucketName,
+      [environmentNames.samplesQueueUrl]: this.samplesQueue.queueUrl,
+      [environmentNames.jobsQueueUrl]: this.jobsQueue.queueUrl,
+    };
+    const memoryMebibytes = props.memoryMebibytes ?? limits.functionMemoryMebibytes;
+
+    const onlineUpdate = createFunction(this, 'online-update', {
+      timeoutSeconds: limits.onlineTimeoutSeconds,
+      memoryMebibytes,
+      environment,
+    });
+    onlineUpdate.addEventSource(
+      new SqsEventSource(this.samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
+    );
+    allow(onlineUpdate, this.bucket, {
+      read: ['models/*', 'datasets/*'],
+      write: [
+        'models/*/journal/*',
+        'models/*/state.safetensors',
+        'models/*/checkpoints/*',
+        'models/*/quarantine/*',
+      ],
+    });
+
+    const batchTrain = createFunction(this, 'batch-train', {
+      timeoutSeconds: limits.batchTimeoutSeconds,
+      memoryMebibytes,
+      environment,
+      // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's guard.
+      recursiveLoop: RecursiveLoop.ALLOW,
+    });
+    batchTrain.addEventSource(new SqsEventSource(this.jobsQueue, { batchSize: 1 }));
+    allow(batchTrain, this.bucket, {
+      read: ['models/*', 'datasets/*', 'prepared/*'],
+      write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*'],
+    });
+    this.samplesQueue.grantSendMessages(batchTrain);
+    this.jobsQueue.grantSendMessages(batchTrain);
+
+    (props.schedules ?? []).forEach((job, index) => {
+      schedule(this, this.jobsQueue, job, index);
+    });
+    alarm(
+      this,
+      'ModelsStoppedAlarm',
+      stoppedModels(),
+      'A model was stopped: its stored data breaks an invariant.',
+    );
+    new CfnOutput(this, 'BucketName', { value: this.bucket.bucketName });
+    new CfnOutput(this, 'SamplesQueueUrl', { value: this.samplesQueue.queueUrl });
+    new CfnOutput(this, 'JobsQueueUrl', { value: this.jobsQueue.queueUrl });
+  }
+}
+
+/** Private, versioned, encrypted, TLS only; the journal create-only and never deleted. */
+function createBucket(scope: Construct): Bucket {
+  const bucket = new Bucket(scope, 'Bucket', {
+    blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+    encryption: BucketEncryption.S3_MANAGED,
+    enforceSSL: true,
+    versioned: true,
+    removalPolicy: RemovalPolicy.RETAIN,
+    lifecycleRules: [
+      // Each published state replaces the last; journal entries never have a second version.
+      {
+        noncurrentVersionExpiration: Duration.days(7),
+        abortIncompleteMultipartUploadAfter: Duration.days(1),
+      },
+      {
+        prefix: 'models/',
+        transitions: [{ storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) }],
+      },
+      { prefix: 'prepared/', expiration: Duration.days(30) },
+    ],
+  });
+  denyOnJournal(bucket, ['s3:PutObject'], {
+    // Parts of a multipart upload create nothing; completing it does, and carries the condition.
+    Null: { 's3:if-none-match': 'true' },
+    Bool: { 's3:ObjectCreationOperation': 'true' },
+  });
+  denyOnJournal(bucket, ['s3:DeleteObject', 's3:DeleteObjectVersion']);
+  return bucket;
+}
+
+/** S3 itself refuses, whoever asks. */
+function denyOnJournal(
+  bucket: Bucket,
+  actions: string[],
+  conditions?: Record<string, Record<string, string>>,
+): void {
+  bucket.addToResourcePolicy(
+    new PolicyStatement({
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions,
+      resources: [bucket.arnForObjects('models/*/journal/*')],
+      ...(conditions === undefined ? {} : { conditions }),
+    }),
+  );
+}
+
+/**
+ * A high-throughput FIFO queue with a dead-letter queue. No fixed name: a queue that is deleted and created
+ * again under its old name would number its messages anew, and they would seem settled.
+ */
+function createQueue(scope: Construct, id: string, timeoutSeconds: number): Queue {
+  const fifo = {
+    fifo: true,
+    contentBasedDeduplication: false,
+    deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
+    fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
+    maxMessageSizeBytes: limits.messageBytes,
+  };
+  const deadLetters = new Queue(scope, `${id}DeadLetters`, fifo);
+  alarm(
+    scope,
+    `${id}DeadLettersAlarm`,
+    deadLetters.metricApproximateNumberOfMessagesVisible(),
+    `Messages of ${id} could not be settled.`,
+  );
+  return new Queue(scope, id, {
+    ...fifo,
+    visibilityTimeout: Duration.seconds(timeoutSeconds * limits.visibilityPerTimeout),
+    deadLetterQueue: { queue: deadLetters, maxReceiveCount: limits.maximumReceives },
+  });
+}
+
+type FunctionSettings = {
+  readonly timeoutSeconds: number;
+  readonly memoryMebibytes: number;
+  readonly environment: Record<string, string>;
+  readonly recursiveLoop?: RecursiveLoop;
+};
+
+/** A function from `functions/<name>.ts`, bundled with all it needs. */
+function createFunction(scope: Construct, name: string, settings: FunctionSettings): NodejsFunction {
+  return new NodejsFunction(scope, name, {
+    entry: fileURLToPath(new URL(`../functions/${name}.ts`, import.meta.url)),
+    runtime: Runtime.NODEJS_24_X,
+    architecture: Architecture.X86_64,
+    timeout: Duration.seconds(settings.timeoutSeconds),
+    memorySize: settings.memoryMebibytes,
+    environment: {
+      ...settings.environment,
+      POWERTOOLS_SERVICE_NAME: name,
+      POWERTOOLS_METRICS_NAMESPACE: namespace,
+    },
+    ...(settings.recursiveLoop === undefined ? {} : { recursiveLoop: settings.recursiveLoop }),
+    logGroup: new LogGroup(scope, `${name}-logs`, {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    }),
+    bundling: {
+      format: OutputFormat.ESM,
+      target: 'node24',
+      // tfjs' CommonJS build is ES5, which V8 runs a third slower than its ES modules.
+      mainFields: ['module', 'main'],
+      externalModules: [],
+      minify: true,
+      banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+  });
+}
+
+/** Reading a missing object answers 404 only to those who may list; others get 403. */
+function allow(
+  grantee: NodejsFunction,
+  bucket: Bucket,
+  { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
+): void {
+  const objects = (patterns: readonly string[]) => patterns.map((pattern) => bucket.arnForObjects(pattern));
+  grantee.addToRolePolicy(new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }));
+  grantee.addToRolePolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources: objects(read) }));
+  grantee.addToRolePolicy(
+    new PolicyStatement({ actions: ['s3:PutObject', 's3:AbortMultipartUpload'], resources: objects(write) }),
+  );
+}
+
+/** Sends a job message; the scheduler's execution id makes a repeated delivery the same message. */
+function schedule(
+  scope: Construct,
+  queue: Queue,
+  { schedule: expression, ...job }: ScheduledJob,
+  index: number,
+): void {
+  new Schedule(scope, `Schedule${index + 1}`, {
+    schedule: ScheduleExpression.expression(expression),
+    description: `Train ${job.model} on ${job.dataset}`,
+    target: new Universal({
+      service: 'sqs',
+      action: 'sendMessage',
+      input: ScheduleTargetInput.fromObject({
+        QueueUrl: queue.queueUrl,
+        MessageBody: Stack.of(scope).toJsonString(job),
+        MessageGroupId: job.model,
+        MessageDeduplicationId: '<aws.scheduler.execution-id>',
+      }),
+      policyStatements: [new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] })],
+    }),
+  });
+}
+
+function stoppedModels(): Metric {
+  return new Metric({
+    namespace,
+    metricName: 'ModelsStopped',
+    dimensionsMap: { service: 'online-update' },
+    statistic: 'Sum',
+    period: Duration.minutes(5),
+  });
+}
+
+function alarm(scope: Construct, id: string, metric: IMetric, alarmDescription: string): void {
+  new Alarm(scope, id, {
+    metric,
+    alarmDescription,
+    threshold: 0,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    evaluationPeriods: 1,
+    treatMissingData: TreatMissingData.NOT_BREACHING,
+  });
+}

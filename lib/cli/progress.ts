@@ -1,0 +1,95 @@
+import { styleText } from 'node:util';
+import cliProgress from 'cli-progress';
+
+/** A bar that is under way. `fields` are shown behind it, in their order. */
+export type Bar = {
+  readonly update: (done: number, fields?: Readonly<Record<string, string>>) => void;
+  readonly finish: () => void;
+};
+
+/** What a person sees of a long run. */
+export type Progress = {
+  readonly step: (text: string) => void;
+  readonly bar: (title: string, total: number, unit: string) => Bar;
+};
+
+/**
+ * Bars with rate and time left on a terminal; elsewhere a line every few seconds.
+ *
+ * @param now milliseconds
+ */
+export function createProgress(stream: NodeJS.WriteStream, now: () => number): Progress {
+  return {
+    step: (text) => void stream.write(`${styleText('green', '✔', { stream })} ${text}\n`),
+    bar: (title, total, unit) => createBar(stream, now, title, total, unit),
+  };
+}
+
+function createBar(
+  stream: NodeJS.WriteStream,
+  now: () => number,
+  title: string,
+  total: number,
+  unit: string,
+): Bar {
+  const started = now();
+  let first: number | undefined;
+  let current = 0;
+  let fields: Readonly<Record<string, string>> = {};
+  const bar = new cliProgress.SingleBar({
+    stream,
+    noTTYOutput: true,
+    notTTYSchedule: 5_000,
+    hideCursor: true,
+    barsize: 24,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    format(options, { progress }) {
+      const seconds = (now() - started) / 1_000;
+      const rate = (current - (first ?? 0)) / Math.max(seconds, 1e-3);
+      const left = rate > 0 ? formatSeconds((total - current) / rate) : '–';
+      const behind = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
+      return [
+        `  ${title.padEnd(10)} ${cliProgress.Format.BarFormat(progress, options)} ${`${Math.floor(progress * 100)}%`.padStart(4)}`,
+        `${formatCount(rate)} ${unit}/s`,
+        `${left} left`,
+        ...behind,
+      ].join('  ');
+    },
+  });
+  bar.start(total, 0);
+  return {
+    update(done, newFields = fields) {
+      first ??= done;
+      current = done;
+      fields = newFields;
+      bar.update(Math.min(done, total));
+    },
+    finish: () => bar.stop(),
+  };
+}
+
+/** A count with separators: `458,171`. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
+/** A duration: `0:07`, `12:34`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+/** Rows as text, the first column left-aligned and the others right-aligned. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (all, row) => row.map((cell, column) => Math.max(all[column] ?? 0, cell.length)),
+    [],
+  );
+  return rows
+    .map(
+      (row) =>
+        `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   ')}`,
+    )
+    .join('\n');
+}

@@ -1,0 +1,28 @@
+import { hashIntegers } from '../features/hash.ts';
+
+/**
+ * A permutation of 0 … count − 1 that depends on the key alone: Fisher–Yates with xorshift32 (Marsaglia 2003).
+ * The order of an epoch comes from (seed, epoch, shard), so that a resumed run shuffles as the first one did.
+ */
+export function shuffledOrder(count: number, ...key: readonly number[]): Int32Array {
+  const order = Int32Array.from({ length: count }, (_, i) => i);
+  let random = hashIntegers(...key) || 1;
+  for (let last = count - 1; last > 0; last--) {
+    random ^= random << 13;
+    random ^= random >>> 17;
+    random ^= random << 5;
+    const other = (random >>> 0) % (last + 1);
+    const swapped = order[last] ?? 0;
+    order[last] = order[other] ?? 0;
+    order[other] = swapped;
+  }
+  return order;
+}
+
+/** Whether a row belongs to the held-out split; decided by (seed, row) alone, so every slice agrees. */
+export function isHeldOut(seed: number, row: number, share: number): boolean {
+  return hashIntegers(seed, row, heldOutStream) / 2 ** 32 < share;
+}
+
+/** Keeps the split independent of the shuffles. */
+const heldOutStream = 0x5eed;

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { readRows } from '../../datasets/rows.ts';
+import type { Sample } from '../../features/encoder.ts';
+
+/** Months of the dataset, January to June 2001. */
+export const monthNames = ['January', 'February', 'March', 'April', 'May', 'June'] as const;
+
+/** Flights of each month: a check on the reading, and the length of a stream before it is read. */
+export const flightsOfMonth = [508_241, 458_171, 511_499, 501_032, 518_830, 502_227] as const;
+
+const flightSchema = z.object({
+  date: z.date(),
+  delay: z.coerce.number(),
+  distance: z.coerce.number(),
+  origin: z.string(),
+  destination: z.string(),
+});
+
+/** A flight as a row of a dataset. */
+export type Flight = {
+  readonly hour: number;
+  readonly weekday: number;
+  readonly distance: number;
+  readonly origin: string;
+  readonly destination: string;
+  /** Whether it left more than 15 minutes late. */
+  readonly late: boolean;
+};
+
+/**
+ * The US domestic flights of some months in the order of their departure, in chunks of one month each:
+ * `flights-3m.parquet` of the npm package vega-datasets (from the US Bureau of Transportation Statistics).
+ *
+ * @param first,last months, 0 for January to 5 for June
+ */
+export async function* readFlights(
+  first: number,
+  last: number,
+): AsyncGenerator<{ readonly month: number; readonly flights: readonly Flight[] }> {
+  const file = new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets'));
+  for await (const rows of readRows(await readFile(file), file.pathname)) {
+    const months = Map.groupBy(
+      rows.map((row) => flightSchema.parse(row)),
+      ({ date }) => monthOf(date),
+    );
+    for (const [month, flights] of months) {
+      if (month > last) return;
+      if (month >= first) yield { month, flights: flights.map(toFlight) };
+    }
+  }
+}
+
+/** A flight as a sample of a message. */
+export function toSample({ late, ...features }: Flight): Sample {
+  return { features, label: late };
+}
+
+/** The last minute of a day is written as 24:00, which reads as the next day's first. */
+function monthOf(date: Date): number {
+  return new Date(date.getTime() - 60_000).getUTCMonth();
+}
+
+function toFlight({ date, delay, distance, origin, destination }: z.output<typeof flightSchema>): Flight {
+  return {
+    hour: date.getUTCHours(),
+    weekday: date.getUTCDay(),
+    distance,
+    origin,
+    destination,
+    late: delay > 15,
+  };
+}

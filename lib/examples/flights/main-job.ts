@@ -1,0 +1,122 @@
+import { gzipSync } from 'node:zlib';
+import { formatCount, type Progress } from '../../cli/progress.ts';
+import { watchJob } from '../../cli/watch-job.ts';
+import { MillraceError } from '../../errors.ts';
+import { decodeCheckpoint } from '../../journal/checkpoint.ts';
+import { keys } from '../../journal/keys.ts';
+import { areaUnderCurve, meanLoss } from '../../model/scores.ts';
+import type { ObjectStore, Ports } from '../../ports/ports.ts';
+import { createModel } from '../../training/model.ts';
+import { type Flight, flightsOfMonth, monthNames, readFlights } from './data.ts';
+import { flightsSpec } from './spec.ts';
+import { streamFlights } from './stream.ts';
+
+/** Settings of the main job. */
+export type FlightsOptions = {
+  /** Months to stream, from February on: 1 to 5. */
+  readonly months: number;
+  /** Use only this many flights of each month. */
+  readonly limit: number;
+  readonly signal: AbortSignal;
+};
+
+/** What the main job found out; the shape that `--json` prints. */
+export type FlightsResult = {
+  readonly frozen: { readonly auc: number; readonly logLoss: number };
+  readonly online: { readonly auc: number; readonly logLoss: number };
+  /** Samples of the stream that the online model predicted, then learnt. */
+  readonly samples: number;
+  /** How long this run streamed, and how many samples it learnt in each second, end to end. */
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+  readonly slices: number;
+  readonly entries: number;
+  readonly quarantined: number;
+};
+
+const dataset = 'flights-2001-01';
+const job = 'january';
+/** Rows of one object of the dataset. */
+const objectRows = 131_072;
+
+/**
+ * The main job on a running stack, here or on AWS: creates the model, trains it on January in batch slices,
+ * then streams the following months through the queue. A run that was interrupted goes on where it was.
+ */
+export async function runFlights(
+  ports: Ports,
+  progress: Progress,
+  options: FlightsOptions,
+): Promise<FlightsResult> {
+  const { store } = ports;
+  await createModel(ports, flightsSpec);
+  const { promotion, slices } = await trainOnJanuary(ports, progress, options);
+  const kept = await store.get(keys.checkpoint(flightsSpec.model, promotion));
+  if (kept === undefined)
+    throw new MillraceError('corrupt', `the checkpoint of promotion ${promotion} is missing`);
+  const streamed = await streamFlights(ports, progress, decodeCheckpoint(kept.body), options);
+  const { state, frozen, seconds, learntNow } = streamed;
+  const quarantined = await store.list(keys.quarantines(flightsSpec.model));
+  return {
+    frozen: { auc: areaUnderCurve(frozen), logLoss: meanLoss(frozen) },
+    online: { auc: areaUnderCurve(state.scores), logLoss: meanLoss(state.scores) },
+    samples: state.scores.samples,
+    seconds,
+    samplesPerSecond: seconds > 0 ? learntNow / seconds : 0,
+    slices,
+    entries: state.sequence,
+    quarantined: quarantined.length,
+  };
+}
+
+async function trainOnJanuary(
+  ports: Ports,
+  progress: Progress,
+  { limit, signal }: FlightsOptions,
+): Promise<{ readonly promotion: number; readonly slices: number }> {
+  const { store } = ports;
+  if ((await store.list(keys.dataset(dataset))).length === 0) {
+    await uploadJanuary(store, limit);
+    progress.step(`January is in the bucket: ${formatCount(Math.min(limit, flightsOfMonth[0]))} flights`);
+  }
+  await ports.sendJob({
+    body: JSON.stringify({ model: flightsSpec.model, job, dataset }),
+    group: flightsSpec.model,
+    deduplication: `${job}:0`,
+  });
+  const { model, batch } = flightsSpec;
+  const watched = { model, job, epochs: batch.epochs, title: monthNames[0] };
+  const { last, promotion } = await watchJob(store, progress, watched, signal);
+  if (promotion === undefined) {
+    throw new MillraceError(
+      'invalid',
+      `the batch job ended as ${last.status}: ${last.reason ?? 'no reason given'}`,
+    );
+  }
+  const heldOut = last.comparison?.heldOut;
+  progress.step(
+    `${last.epoch} epochs in ${last.slice} slices; held-out log loss ${heldOut?.champion.toFixed(4)} → ${heldOut?.challenger.toFixed(4)}; promoted as entry ${promotion}`,
+  );
+  return { promotion, slices: last.slice };
+}
+
+async function uploadJanuary(store: ObjectStore, limit: number): Promise<void> {
+  let pending: Flight[] = [];
+  let part = 0;
+  let rows = 0;
+  const upload = async () => {
+    const lines = pending.map((flight) => JSON.stringify(flight)).join('\n');
+    pending = [];
+    await store.put(
+      `${keys.dataset(dataset)}part-${String(part++).padStart(3, '0')}.jsonl.gz`,
+      gzipSync(`${lines}\n`),
+    );
+  };
+  for await (const { flights } of readFlights(0, 0)) {
+    const taken = flights.slice(0, limit - rows);
+    rows += taken.length;
+    pending.push(...taken);
+    if (pending.length >= objectRows) await upload();
+  }
+  if (pending.length > 0) await upload();
+}

@@ -1,0 +1,62 @@
+import { MillraceError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { ObjectStore, PutCondition, PutOutcome } from '../ports/ports.ts';
+import { decodeEntry, type Entry, encodeEntry } from './entry.ts';
+import { keys } from './keys.ts';
+
+/** The entry at a sequence number, or undefined if nothing was committed there yet. */
+export async function readEntry(
+  store: ObjectStore,
+  model: string,
+  sequence: number,
+): Promise<Entry | undefined> {
+  const key = keys.entry(model, sequence);
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  const entry = decodeEntry(object.body, key);
+  if (entry.header.sequence !== sequence || entry.header.model !== model) {
+    throw new MillraceError(
+      'corrupt',
+      `${key} holds entry ${entry.header.sequence} of ${entry.header.model}`,
+    );
+  }
+  return entry;
+}
+
+/**
+ * Commits an entry at its sequence number: the only commit point of Millrace. `lost` says that it is not, or
+ * perhaps not, ours: read the journal forward and judge the messages again.
+ *
+ * A put whose answer was lost, or that the SDK tried again, meets its own success as PreconditionFailed: the
+ * nonce in the header tells whose entry it is.
+ */
+export async function commitEntry(store: ObjectStore, entry: Entry): Promise<'committed' | 'lost'> {
+  const { model, sequence, nonce } = entry.header;
+  const outcome = await putUntilAnswered(store, keys.entry(model, sequence), encodeEntry(entry), {
+    ifNoneMatch: '*',
+  });
+  if (outcome?.ok) return 'committed';
+  const found = await readEntry(store, model, sequence);
+  return found?.header.nonce === nonce ? 'committed' : 'lost';
+}
+
+/**
+ * A conditional put, tried again while its outcome is unknown (409, timeouts, 5xx); a timeout is taken for
+ * neither success nor failure. Undefined if it stays unknown.
+ */
+export async function putUntilAnswered(
+  store: ObjectStore,
+  key: string,
+  body: Uint8Array,
+  condition: PutCondition,
+): Promise<PutOutcome | undefined> {
+  for (let attempt = 1; attempt <= limits.putAttempts; attempt++) {
+    try {
+      const outcome = await store.put(key, body, condition);
+      if (outcome.ok || outcome.reason === 'precondition') return outcome;
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.kind !== 'unavailable') throw error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import { invariant } from '../errors.ts';
+import { isModelName } from '../spec/names.ts';
+
+/** Sequence numbers are written with this many digits, so that keys sort as numbers do. */
+const digits = 12;
+
+/** Every key of the bucket is built here, from validated names and numbers alone, and parsed here. */
+export const keys = {
+  spec: (model: string) => `${ofModel(model)}/spec.json`,
+  state: (model: string) => `${ofModel(model)}/state.safetensors`,
+  entry: (model: string, sequence: number) => `${ofModel(model)}/journal/${padded(sequence)}`,
+  journal: (model: string) => `${ofModel(model)}/journal/`,
+  checkpoint: (model: string, sequence: number) =>
+    `${ofModel(model)}/checkpoints/${padded(sequence)}.safetensors`,
+  /** `message` is an SQS message id (a UUID) or a job's id. */
+  quarantine: (model: string, message: string) => `${ofModel(model)}/quarantine/${checked(message)}.json`,
+  quarantines: (model: string) => `${ofModel(model)}/quarantine/`,
+  job: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/job.json`,
+  lane: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/lane.safetensors`,
+  progress: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/progress.json`,
+  challenger: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/challenger.safetensors`,
+  dataset: (name: string) => `datasets/${checked(name)}/`,
+  prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
+};
+
+/** The sequence number of a journal entry's key, or undefined for any other key. */
+export function sequenceOfEntry(key: string): number | undefined {
+  const digitsOfKey = /^models\/[a-z0-9-]+\/journal\/(\d{12})$/.exec(key)?.[1];
+  return digitsOfKey === undefined ? undefined : Number(digitsOfKey);
+}
+
+function ofModel(model: string): string {
+  return `models/${checked(model)}`;
+}
+
+function checked(name: string): string {
+  invariant(isModelName(name), `${JSON.stringify(name)} cannot be part of a key`);
+  return name;
+}
+
+function padded(sequence: number): string {
+  invariant(
+    Number.isSafeInteger(sequence) && sequence >= 1 && sequence < 10 ** digits,
+    `${sequence} is no sequence number`,
+  );
+  return String(sequence).padStart(digits, '0');
+}

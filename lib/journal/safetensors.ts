@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { MillraceError } from '../errors.ts';
+
+/** The arrays that Millrace stores: float32, float64, int32. */
+export type StoredArray = Float32Array | Float64Array | Int32Array;
+/** A named array with its shape. */
+export type StoredTensor = { readonly shape: readonly number[]; readonly data: StoredArray };
+/** The contents of one safetensors file: tensors by name, and texts. */
+export type SafetensorsFile = {
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+const types = {
+  F32: { bytes: 4, of: (buffer: ArrayBuffer) => new Float32Array(buffer) },
+  F64: { bytes: 8, of: (buffer: ArrayBuffer) => new Float64Array(buffer) },
+  I32: { bytes: 4, of: (buffer: ArrayBuffer) => new Int32Array(buffer) },
+} as const;
+
+const headerSchema = z.record(
+  z.string(),
+  z.union([
+    z.strictObject({
+      dtype: z.enum(['F32', 'F64', 'I32']),
+      shape: z.array(z.int().nonnegative()),
+      data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+    }),
+    z.record(z.string(), z.string()),
+  ]),
+);
+
+/** A header larger than this is a lie about its length. */
+const headerBytesLimit = 100_000_000;
+
+/**
+ * Writes the safetensors format (little-endian; https://github.com/huggingface/safetensors): eight bytes with
+ * the header's length, the header as JSON padded with spaces to eight bytes, then the arrays, one after the other. Float64
+ * arrays come first, so that every array is aligned.
+ */
+export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
+  const ordered = Object.entries(tensors).sort(
+    ([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT,
+  );
+  let offset = 0;
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  for (const [name, { shape, data }] of ordered) {
+    const end = offset + data.byteLength;
+    header[name] = { dtype: dtypeOf(data), shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const file = Buffer.alloc(8 + headerBytes + offset, ' ');
+  file.writeBigUInt64LE(BigInt(headerBytes), 0);
+  json.copy(file, 8);
+  let position = 8 + headerBytes;
+  for (const [, { data }] of ordered) {
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength).copy(file, position);
+    position += data.byteLength;
+  }
+  return file;
+}
+
+/**
+ * Reads a safetensors file; arrays are copies.
+ *
+ * @throws MillraceError kind `corrupt` if the header lies about lengths, types, shapes or offsets
+ */
+export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
+  const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const headerBytes = buffer.length < 8 ? Number.NaN : Number(buffer.readBigUInt64LE(0));
+  if (!(headerBytes <= Math.min(buffer.length - 8, headerBytesLimit))) throw corrupt('its header is cut off');
+  const header = parseHeader(buffer.toString('utf8', 8, 8 + headerBytes));
+  const body = buffer.subarray(8 + headerBytes);
+  const tensors: Record<string, StoredTensor> = {};
+  let metadata: Record<string, string> = {};
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__' || !isTensorEntry(entry)) {
+      metadata = entry as Record<string, string>;
+      continue;
+    }
+    const [start, end] = entry.data_offsets;
+    const { bytes, of } = types[entry.dtype];
+    const size = entry.shape.reduce((product, dimension) => product * dimension, 1);
+    if (end - start !== size * bytes || end > body.length) {
+      throw corrupt(`tensor ${name} of shape [${entry.shape}] does not fit its bytes ${start}…${end}`);
+    }
+    const copy = new ArrayBuffer(end - start);
+    new Uint8Array(copy).set(body.subarray(start, end));
+    tensors[name] = { shape: entry.shape, data: of(copy) };
+  }
+  return { tensors, metadata };
+}
+
+function parseHeader(json: string): z.output<typeof headerSchema> {
+  try {
+    return headerSchema.parse(JSON.parse(json));
+  } catch (cause) {
+    throw corrupt('its header is not valid', cause);
+  }
+}
+
+type TensorEntry = { dtype: keyof typeof types; shape: number[]; data_offsets: [number, number] };
+
+function isTensorEntry(entry: TensorEntry | Record<string, string>): entry is TensorEntry {
+  return Array.isArray(entry.data_offsets);
+}
+
+function dtypeOf(data: StoredArray): keyof typeof types {
+  if (data instanceof Float64Array) return 'F64';
+  return data instanceof Int32Array ? 'I32' : 'F32';
+}
+
+function corrupt(reason: string, cause?: unknown): MillraceError {
+  return new MillraceError('corrupt', `a safetensors file cannot be read: ${reason}`, { cause });
+}

@@ -1,0 +1,79 @@
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  NoSuchKey,
+  type S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { MillraceError } from '../errors.ts';
+import type { ListedObject, ObjectStore, PutCondition, PutOutcome } from './ports.ts';
+
+/** The bucket through the AWS SDK. Bodies above 8 MiB go up in parts; a condition holds for the whole object. */
+export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
+  return {
+    bucket,
+
+    async get(key) {
+      try {
+        const response = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        const body = await response.Body?.transformToByteArray();
+        return { body: body ?? new Uint8Array(), etag: response.ETag ?? '' };
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined;
+        throw unavailable(`reading s3://${bucket}/${key}`, error);
+      }
+    },
+
+    async put(key, body, condition) {
+      try {
+        const upload = new Upload({
+          client,
+          partSize: 8 * 1_048_576,
+          params: { Bucket: bucket, Key: key, Body: body, ...conditionHeaders(condition) },
+        });
+        const response = await upload.done();
+        return { ok: true, etag: response.ETag ?? '' };
+      } catch (error) {
+        const outcome = condition === undefined ? undefined : refusal(error);
+        if (outcome !== undefined) return outcome;
+        throw unavailable(`writing s3://${bucket}/${key}`, error);
+      }
+    },
+
+    async list(prefix) {
+      const objects: ListedObject[] = [];
+      let token: string | undefined;
+      do {
+        const page = await client
+          .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }))
+          .catch((error: unknown) => {
+            throw unavailable(`listing s3://${bucket}/${prefix}`, error);
+          });
+        for (const { Key = '', ETag = '', Size = 0 } of page.Contents ?? []) {
+          objects.push({ key: Key, etag: ETag, sizeBytes: Size });
+        }
+        token = page.IsTruncated ? page.NextContinuationToken : undefined;
+      } while (token !== undefined);
+      return objects;
+    },
+  };
+}
+
+function conditionHeaders(condition: PutCondition | undefined) {
+  if (condition === undefined) return {};
+  return 'ifMatch' in condition ? { IfMatch: condition.ifMatch } : { IfNoneMatch: condition.ifNoneMatch };
+}
+
+/** By name, not by status: a PreconditionFailed of CompleteMultipartUpload can arrive as HTTP 200. */
+function refusal(error: unknown): PutOutcome | undefined {
+  if (!(error instanceof S3ServiceException)) return undefined;
+  if (error.name === 'PreconditionFailed' || error.name === 'NoSuchKey')
+    return { ok: false, reason: 'precondition' };
+  return error.name === 'ConditionalRequestConflict' ? { ok: false, reason: 'conflict' } : undefined;
+}
+
+function unavailable(what: string, cause: unknown): MillraceError {
+  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  return new MillraceError('unavailable', `${what} failed: ${reason}`, { cause });
+}

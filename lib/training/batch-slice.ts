@@ -1,0 +1,232 @@
+import { type PreparedDataset, prepareDataset, readHeldOut, type SampleSource } from '../datasets/prepare.ts';
+import { readRows } from '../datasets/rows.ts';
+import { rowToSample } from '../datasets/to-sample.ts';
+import { invalid, MillraceError } from '../errors.ts';
+import { emptyStatistics } from '../features/statistics.ts';
+import { digestOf, encodeParameters } from '../journal/checkpoint.ts';
+import { readEntry } from '../journal/journal.ts';
+import { keys } from '../journal/keys.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import { startStatistics, trainEpochs } from './batch-epochs.ts';
+import { compareChampion, isBetter } from './champion.ts';
+import { catchUp, readForward } from './fold.ts';
+import { type JobRecord, openJob } from './job-record.ts';
+import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
+import type { JobMessage } from './messages.ts';
+import { loadCheckpoint, loadModel, type Model } from './model.ts';
+import { quarantine } from './quarantine.ts';
+
+/** What a slice did: where the job stands after it. */
+export type SliceResult = { readonly place: Place; readonly rows: number; readonly refusedRows: number };
+
+/**
+ * Does one slice of a batch job: trains until its budget is used up, writes the lane and sends the
+ * continuation; at the end catches up with the stream and sends the promotion to the model's own queue. A
+ * slice that dies is run again from the last lane; one that was done already only sends what follows it.
+ *
+ * Wrong settings, or a dataset that is missing or has no rows, end the job as `failed`, with the reason in its
+ * progress.
+ *
+ * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 or SQS do not answer
+ */
+export async function runSlice(
+  ports: Ports,
+  message: JobMessage,
+  secondsLeft: () => number,
+): Promise<SliceResult> {
+  const model = await loadModel(ports, message.model);
+  if (model === undefined) throw invalid(`there is no model ${message.model}; create it before training it`);
+  try {
+    return await runSliceOf(ports, model, message, secondsLeft);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.kind !== 'invalid') throw error;
+    ports.log.error('a job failed', { model: message.model, job: message.job, reason: error.message });
+    await reportFailure(ports, message, error.message);
+    return { place: { ...firstPlace(0), status: 'failed', reason: error.message }, rows: 0, refusedRows: 0 };
+  }
+}
+
+async function runSliceOf(
+  ports: Ports,
+  model: Model,
+  message: JobMessage,
+  secondsLeft: () => number,
+): Promise<SliceResult> {
+  const champion = async () => readForward(ports, model, (await loadCheckpoint(ports, model)).state);
+  const record = await openJob(ports, model, message, async () => (await champion()).sequence);
+  const prepared = await prepareDataset(
+    ports.store,
+    model.spec,
+    model.encoder,
+    record.objects.length > 0 ? record.objects : { journal: record.model, sequence: record.sequence },
+    sourceOf(ports, model, record),
+  );
+  const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
+  const stored = await readLane(ports, record);
+  if (stored !== undefined && stored.lane.place.slice > message.slice) {
+    await sendNext(ports, record, stored.lane);
+    return { place: stored.lane.place, rows, refusedRows: prepared.refusedRows };
+  }
+  if (message.slice >= limits.slicesPerJob)
+    throw invalid(`job ${record.job} needs more than ${limits.slicesPerJob} slices`);
+  const lane = stored?.lane ?? (await firstLane(ports, model, record, prepared));
+
+  const advanced = await advance(ports, model, prepared, record, lane, secondsLeft);
+  const done: Lane = { ...advanced, place: { ...advanced.place, slice: message.slice + 1 } };
+  if (done.place.status === 'promotion-sent') await writeChallenger(ports, record, done);
+  if ((await writeLane(ports, record, done, stored?.etag)) === 'lost') {
+    ports.log.warn('another run of this slice was faster', {
+      model: record.model,
+      job: record.job,
+      slice: message.slice,
+    });
+    return { place: done.place, rows, refusedRows: prepared.refusedRows };
+  }
+  await reportProgress(ports, record, done.place, rows, rows);
+  await sendNext(ports, record, done);
+  return { place: done.place, rows, refusedRows: prepared.refusedRows };
+}
+
+/** Trains; once a stop condition holds, catches up; once that is done, decides. */
+async function advance(
+  ports: Ports,
+  model: Model,
+  prepared: PreparedDataset,
+  record: JobRecord,
+  lane: Lane,
+  secondsLeft: () => number,
+): Promise<Lane> {
+  const { store, now } = ports;
+  const isOutOfTime = () => secondsLeft() < limits.publishReserveSeconds;
+  const deadline = now() + model.spec.batch.slice.seconds * 1_000;
+  const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
+  const heldOut = await readHeldOut(store, prepared);
+  let reportedAt = 0;
+  const trained = await trainEpochs(
+    {
+      store,
+      model,
+      prepared,
+      heldOut,
+      isTimeUp: () => now() >= deadline || isOutOfTime(),
+      async onProgress(place, rowsOfEpoch) {
+        if (now() - reportedAt < limits.progressSeconds * 1_000) return;
+        reportedAt = now();
+        await reportProgress(ports, record, place, rowsOfEpoch, rows);
+      },
+    },
+    lane,
+  );
+  if (trained.place.status !== 'catching-up' || isOutOfTime()) return trained;
+
+  const { parameters, caughtUp } = await catchUp(
+    ports,
+    model,
+    trained.parameters,
+    trained.place.caughtUp,
+    Number.POSITIVE_INFINITY,
+    isOutOfTime,
+  );
+  const current: Lane = { parameters, place: { ...trained.place, caughtUp } };
+  const champion = await readForward(ports, model, (await loadCheckpoint(ports, model)).state);
+  if (champion.sequence - caughtUp > limits.promotionLagEntries) return current;
+  const comparison = await compareChampion(ports, model, champion, parameters, heldOut);
+  const status = isBetter(comparison, model.spec.batch.margin) ? 'promotion-sent' : 'kept-champion';
+  return { parameters, place: { ...current.place, status, comparison } };
+}
+
+/** Sends what follows a slice. The deduplication ids make a second sending within five minutes nothing. */
+async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promise<void> {
+  const { model, job, dataset, start } = record;
+  if (place.status === 'training' || place.status === 'catching-up') {
+    await ports.sendJob({
+      body: JSON.stringify({ model, job, dataset, start, slice: place.slice }),
+      group: model,
+      deduplication: `${job}:${place.slice}`,
+    });
+  } else if (place.status === 'promotion-sent') {
+    const challenger = await ports.store.get(keys.challenger(model, job));
+    if (challenger === undefined)
+      throw new MillraceError('corrupt', `the challenger of job ${job} is missing`);
+    await ports.sendSamples({
+      body: JSON.stringify({ promote: { job, digest: digestOf(challenger.body) } }),
+      group: model,
+      deduplication: `${job}:promote`,
+    });
+  }
+}
+
+async function writeChallenger(
+  { store }: Ports,
+  record: JobRecord,
+  { parameters, place }: Lane,
+): Promise<void> {
+  const body = encodeParameters(parameters, { job: record.job, caughtUp: String(place.caughtUp) });
+  await store.put(keys.challenger(record.model, record.job), body, { ifNoneMatch: '*' });
+}
+
+async function firstLane(
+  ports: Ports,
+  model: Model,
+  record: JobRecord,
+  prepared: PreparedDataset,
+): Promise<Lane> {
+  const place = firstPlace(record.sequence);
+  if (prepared.refused.length > 0) {
+    await quarantine(ports.store, record.model, record.job, prepared.refused, {
+      dataset: record.dataset,
+      refusedRows: prepared.refusedRows,
+    });
+  }
+  const fresh = { ...model.compiled.initial(), statistics: emptyStatistics(model.encoder.layout) };
+  if (record.start === 'fresh') return startStatistics({ parameters: fresh, place }, prepared);
+  const { state } = await loadCheckpoint(ports, model);
+  const champion = await readForward(ports, model, state);
+  const { tensors, step, seed, statistics } = champion;
+  const started = {
+    parameters: { tensors, step, seed, statistics },
+    place: { ...place, caughtUp: champion.sequence },
+  };
+  return startStatistics(started, prepared);
+}
+
+/** Raw samples of the job's pinned objects, or of the journal up to the job's start. */
+function sourceOf({ store }: Ports, model: Model, record: JobRecord): SampleSource {
+  return async function* () {
+    const toSample = rowToSample(model.spec);
+    for (const { key, etag } of record.objects) {
+      const object = await store.get(key);
+      if (object?.etag !== etag) {
+        throw invalid(
+          `${key} was ${object === undefined ? 'deleted' : 'changed'} after job ${record.job} began; start a new job`,
+        );
+      }
+      for await (const rows of readRows(object.body, key)) yield rows.map(toSample);
+    }
+    if (record.objects.length > 0) return;
+    for (let sequence = 1; sequence <= record.sequence; sequence++) {
+      const entry = await readEntry(store, record.model, sequence);
+      if (entry === undefined)
+        throw new MillraceError('corrupt', `${keys.entry(record.model, sequence)} is missing`);
+      yield entry.samples;
+    }
+  };
+}
+
+/** Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it. */
+async function reportProgress(
+  { store, now }: Ports,
+  { model, job, dataset }: JobRecord,
+  place: Place,
+  rowsOfEpoch: number,
+  rows: number,
+): Promise<void> {
+  const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
+  await store.put(keys.progress(model, job), Buffer.from(`${JSON.stringify(progress, null, 1)}\n`));
+}
+
+async function reportFailure({ store, now }: Ports, { model, job, dataset }: JobMessage, reason: string) {
+  const progress = { job, dataset, time: new Date(now()).toISOString(), status: 'failed', reason };
+  await store.put(keys.progress(model, job), Buffer.from(`${JSON.stringify(progress, null, 1)}\n`));
+}

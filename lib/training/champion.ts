@@ -1,0 +1,67 @@
+import { concatSamples, type EncodedSamples } from '../features/samples.ts';
+import { standardize } from '../features/statistics.ts';
+import { readEntry } from '../journal/journal.ts';
+import type { Parameters, State } from '../journal/state.ts';
+import { limits } from '../limits.ts';
+import { meanLoss, score } from '../model/scores.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Place } from './lane.ts';
+import type { Model } from './model.ts';
+
+/** The mean losses of champion and challenger on the same samples; a set that is empty is left out. */
+export type Comparison = NonNullable<Place['comparison']>;
+
+/**
+ * Challenger against champion: on the held-out rows, and on the latest samples of the stream, which both have
+ * learnt.
+ */
+export async function compareChampion(
+  ports: Ports,
+  model: Model,
+  champion: State,
+  challenger: Parameters,
+  heldOut: EncodedSamples,
+): Promise<Comparison> {
+  const stream = await streamWindow(ports, model, champion.sequence);
+  const lossesOn = async (samples: EncodedSamples) => ({
+    champion: await lossOn(model, champion, samples),
+    challenger: await lossOn(model, challenger, samples),
+  });
+  return {
+    ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut) } : {}),
+    ...(stream.count > 0 ? { stream: await lossesOn(stream) } : {}),
+  };
+}
+
+/** Whether the challenger is better by the margin wherever it was compared. */
+export function isBetter({ heldOut, stream }: Comparison, margin: number): boolean {
+  return [heldOut, stream].every(
+    (losses) => losses === undefined || losses.challenger <= losses.champion - margin,
+  );
+}
+
+async function lossOn(
+  { spec, compiled, standardized }: Model,
+  parameters: Parameters,
+  samples: EncodedSamples,
+) {
+  const predictions = await compiled.predict(
+    parameters,
+    standardize(samples, parameters.statistics, standardized),
+  );
+  return meanLoss(score(spec, predictions, samples));
+}
+
+/** The latest samples of the journal up to an entry, newest entries first. */
+async function streamWindow({ store }: Ports, model: Model, sequence: number): Promise<EncodedSamples> {
+  const parts: EncodedSamples[] = [];
+  let count = 0;
+  for (let current = sequence; current >= 1 && count < limits.streamWindowSamples; current--) {
+    const entry = await readEntry(store, model.name, current);
+    if (entry === undefined) break;
+    const { samples } = model.encoder.encode(entry.samples);
+    parts.push(samples);
+    count += samples.count;
+  }
+  return concatSamples(parts, model.encoder.layout);
+}

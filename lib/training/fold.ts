@@ -1,0 +1,161 @@
+import { invariant, MillraceError } from '../errors.ts';
+import { decodeParameters, digestOf } from '../journal/checkpoint.ts';
+import { type Entry, type EntryHeader, identityOf, type SettledMessage } from '../journal/entry.ts';
+import { readEntry } from '../journal/journal.ts';
+import { keys } from '../journal/keys.ts';
+import { judge, settle } from '../journal/ledger.ts';
+import type { Parameters, State } from '../journal/state.ts';
+import { limits } from '../limits.ts';
+import { addScores } from '../model/scores.ts';
+import type { ObjectStore, Ports } from '../ports/ports.ts';
+import { learn, relearn } from './learn.ts';
+import type { Model } from './model.ts';
+
+type PromoteHeader = Extract<EntryHeader, { kind: 'promote' }>;
+
+/**
+ * The state that an entry leads to: `state(n) = apply(state(n−1), entry(n))`, the same to the bit wherever and
+ * whenever it is computed on one kind of processor.
+ *
+ * @throws MillraceError kind `corrupt` if the entry does not follow the state, or settles a message again
+ */
+export async function applyEntry(ports: Ports, model: Model, state: State, entry: Entry): Promise<State> {
+  const { header } = entry;
+  invariant(
+    header.sequence === state.sequence + 1,
+    `entry ${header.sequence} follows state ${state.sequence}`,
+  );
+  invariant(header.spec === state.specHash, `entry ${header.sequence} was made with another spec`);
+  const settled = settleMessages(state, header);
+  if (header.kind === 'promote') return promoted(settled, header, await challengerOf(ports, model, header));
+  let next = settled;
+  let line = 0;
+  for (const message of header.messages) {
+    if (message.samples === 0) continue;
+    const { samples, refused } = model.encoder.encode(entry.samples.slice(line, line + message.samples));
+    invariant(refused.length === 0, `entry ${header.sequence} holds a sample that cannot be learnt`);
+    const learned = await learn(model, next, samples);
+    invariant(learned.ok, `entry ${header.sequence} holds a message that cannot be learnt`);
+    next = afterMessage(next, learned, message.samples);
+    line += message.samples;
+  }
+  return next;
+}
+
+/** The state with one more message learnt; the ledger changes with the whole entry. */
+export function afterMessage(
+  state: State,
+  learned: Extract<Awaited<ReturnType<typeof learn>>, { ok: true }>,
+  samples: number,
+): State {
+  return {
+    ...state,
+    ...learned.parameters,
+    scores: addScores(state.scores, learned.scores),
+    learnt: state.learnt + samples,
+  };
+}
+
+/**
+ * The state at an entry's sequence number, with its messages settled and nothing learnt yet.
+ *
+ * @throws MillraceError kind `corrupt` if one of the messages was settled before
+ */
+export function settleMessages(
+  state: State,
+  { sequence, messages }: { readonly sequence: number; readonly messages: readonly SettledMessage[] },
+): State {
+  let { ledger } = state;
+  for (const message of messages) {
+    const { verdict } = judge(ledger, identityOf(message));
+    invariant(verdict !== 'settled', `message ${message.id} of entry ${sequence} was settled before`);
+    // A message that the ledger refuses is in quarantine; an evicted producer must not come back by it.
+    if (verdict === 'new') ledger = settle(ledger, identityOf(message), sequence);
+  }
+  return { ...state, sequence, ledger };
+}
+
+/** The state with a challenger's parameters: current ledger and scores, new weights. */
+export function promoted(
+  state: State,
+  { job, sequence }: Pick<PromoteHeader, 'job' | 'sequence'>,
+  parameters: Parameters,
+): State {
+  return { ...state, ...parameters, promoted: { job, sequence } };
+}
+
+async function challengerOf(ports: Ports, model: Model, header: PromoteHeader): Promise<Parameters> {
+  const challenger = await readChallenger(ports.store, model, header.job, header.digest);
+  invariant(challenger !== undefined, `the challenger of job ${header.job} is missing or was changed`);
+  const { parameters } = await catchUp(
+    ports,
+    model,
+    challenger.parameters,
+    header.caughtUp,
+    header.sequence - 1,
+  );
+  return parameters;
+}
+
+/** A job's challenger and the entry up to which it had learnt the journal; undefined if it is not that file. */
+export async function readChallenger(
+  store: ObjectStore,
+  model: Model,
+  job: string,
+  digest: string,
+): Promise<{ readonly parameters: Parameters; readonly caughtUp: number } | undefined> {
+  const object = await store.get(keys.challenger(model.name, job));
+  if (object === undefined || digestOf(object.body) !== digest) return undefined;
+  const { parameters, extra } = decodeParameters(object.body);
+  return { parameters, caughtUp: Number(extra.caughtUp) };
+}
+
+/**
+ * Learns the samples of the entries after `from`, up to `to` or as far as the journal goes. Promotions of
+ * other jobs are passed over: these parameters are to replace them, and have learnt the same stream.
+ *
+ * @param shouldStop asked after each entry
+ */
+export async function catchUp(
+  { store }: Pick<Ports, 'store'>,
+  model: Model,
+  parameters: Parameters,
+  from: number,
+  to = Number.POSITIVE_INFINITY,
+  shouldStop = () => false,
+): Promise<{ readonly parameters: Parameters; readonly caughtUp: number; readonly jobs: readonly string[] }> {
+  let current = parameters;
+  let sequence = from;
+  const jobs: string[] = [];
+  while (sequence < to && !shouldStop()) {
+    const entry = await readEntry(store, model.name, sequence + 1);
+    if (entry === undefined) break;
+    sequence += 1;
+    if (entry.header.kind === 'promote') jobs.push(entry.header.job);
+    let line = 0;
+    for (const { samples } of entry.header.messages) {
+      if (samples === 0) continue;
+      current = await relearn(model, current, entry.samples.slice(line, line + samples));
+      line += samples;
+    }
+  }
+  return { parameters: current, caughtUp: sequence, jobs };
+}
+
+/**
+ * Applies the entries after a state until a key is missing.
+ *
+ * @throws MillraceError kind `unavailable` if the state is too far behind for one invocation
+ */
+export async function readForward(ports: Ports, model: Model, state: State): Promise<State> {
+  let current = state;
+  for (let read = 0; read < limits.entriesReadForward; read++) {
+    const entry = await readEntry(ports.store, model.name, current.sequence + 1);
+    if (entry === undefined) return current;
+    current = await applyEntry(ports, model, current, entry);
+  }
+  throw new MillraceError(
+    'unavailable',
+    `${model.name}: the checkpoint is more than ${limits.entriesReadForward} entries behind the journal`,
+  );
+}

@@ -1,0 +1,172 @@
+import { MillraceError } from '../errors.ts';
+import type { Refusal } from '../features/encoder.ts';
+import type { Entry, EntryHeader, SettledMessage } from '../journal/entry.ts';
+import { judge, settle } from '../journal/ledger.ts';
+import type { State } from '../journal/state.ts';
+import { limits } from '../limits.ts';
+import { meanLoss } from '../model/scores.ts';
+import type { Ports } from '../ports/ports.ts';
+import { afterMessage, settleMessages } from './fold.ts';
+import { learn } from './learn.ts';
+import type { ParsedMessage } from './messages.ts';
+import type { Model } from './model.ts';
+import { quarantine, type RefusedSample } from './quarantine.ts';
+import { readSampleObject } from './sample-objects.ts';
+
+/** An entry that is ready to be committed, the state that it leads to, and how many messages it settles. */
+export type Change = { readonly entry: Entry; readonly state: State; readonly settled: number };
+
+/**
+ * Learns messages of samples, in order, until a promotion, the end, or until time is left only to publish.
+ * Nothing has happened before the entry is committed, but for quarantine records, which repeat themselves.
+ */
+export async function learnMessages(
+  ports: Ports,
+  model: Model,
+  state: State,
+  messages: readonly ParsedMessage[],
+  secondsLeft: () => number,
+): Promise<Change | undefined> {
+  const settledMessages: SettledMessage[] = [];
+  const lines: unknown[] = [];
+  const sequence = state.sequence + 1;
+  let next = state;
+  let ledger = state.ledger;
+  let settled = 0;
+
+  for (const parsed of messages) {
+    if (parsed.command.kind === 'promote') break;
+    if (settled > 0 && secondsLeft() < limits.publishReserveSeconds) break;
+    settled += 1;
+    const judgement = judge(ledger, parsed.identity);
+    if (judgement.verdict === 'settled') continue;
+    const outcome =
+      judgement.verdict === 'refused'
+        ? rejectedMessage({ index: -1, field: 'producer', reason: judgement.reason })
+        : await learnMessage(ports, model, next, parsed);
+    if (judgement.verdict === 'new') ledger = settle(ledger, parsed.identity, sequence);
+    if (outcome.refused.length > 0) {
+      await quarantine(
+        ports.store,
+        model.name,
+        parsed.message.id,
+        outcome.refused,
+        quarantineSource(ports, parsed),
+      );
+    }
+    next = outcome.state ?? next;
+    lines.push(...outcome.samples);
+    settledMessages.push(settledMessage(parsed, outcome));
+  }
+  if (settledMessages.length === 0) return undefined;
+  const header: EntryHeader = { kind: 'samples', ...entryCommon(ports, model, state, settledMessages) };
+  return {
+    entry: { header, samples: lines },
+    state: { ...next, ...pickSettled(settleMessages(state, header)) },
+    settled,
+  };
+}
+
+/** The fields that every entry after `state` has. */
+export function entryCommon(
+  { now, nonce, engine }: Ports,
+  model: Model,
+  state: State,
+  messages: SettledMessage[],
+): Omit<Extract<EntryHeader, { kind: 'samples' }>, 'kind'> {
+  return {
+    sequence: state.sequence + 1,
+    model: model.name,
+    spec: model.specHash,
+    engine: engine.version,
+    nonce: nonce(),
+    time: new Date(now()).toISOString(),
+    messages,
+  };
+}
+
+function pickSettled({ sequence, ledger }: State): Pick<State, 'sequence' | 'ledger'> {
+  return { sequence, ledger };
+}
+
+type Outcome = {
+  readonly samples: readonly unknown[];
+  readonly refused: readonly RefusedSample[];
+  readonly state?: State;
+  readonly loss?: number;
+};
+
+async function learnMessage(
+  ports: Ports,
+  model: Model,
+  state: State,
+  parsed: ParsedMessage,
+): Promise<Outcome> {
+  const samples = await samplesOf(ports, parsed);
+  if (!Array.isArray(samples)) return rejectedMessage(samples as Refusal);
+  const encoding = model.encoder.encode(samples);
+  const refused = encoding.refused.map((refusal) => ({ ...refusal, sample: samples[refusal.index] }));
+  if (encoding.accepted.length === 0) return { samples: [], refused };
+  const learned = await learn(model, state, encoding.samples);
+  if (!learned.ok) {
+    const rest = [...encoding.accepted].map((index) => ({
+      index,
+      field: 'samples',
+      reason: `the message's effect was undone: ${learned.reason}`,
+      sample: samples[index],
+    }));
+    return { samples: [], refused: [...refused, ...rest] };
+  }
+  return {
+    samples: [...encoding.accepted].map((index) => samples[index]),
+    refused,
+    state: afterMessage(state, learned, encoding.accepted.length),
+    loss: meanLoss(learned.scores),
+  };
+}
+
+async function samplesOf(ports: Ports, { command }: ParsedMessage): Promise<readonly unknown[] | Refusal> {
+  if (command.kind === 'malformed') return { index: -1, field: command.field, reason: command.reason };
+  if (command.kind !== 'samples') return { index: -1, field: 'body', reason: 'must be a command of samples' };
+  if (typeof command.samples !== 'string') return command.samples;
+  try {
+    return await readSampleObject(ports.store, command.samples);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.kind !== 'invalid') throw error;
+    return { index: -1, field: 'samples', reason: error.message };
+  }
+}
+
+/** The outcome of a message that is refused as a whole. */
+export function rejectedMessage(refusal: Refusal): Outcome {
+  return { samples: [], refused: [refusal] };
+}
+
+/** A message as its entry lists it. */
+export function settledMessage({ message, identity }: ParsedMessage, outcome: Outcome): SettledMessage {
+  return {
+    id: message.id,
+    ...(identity.producer === undefined
+      ? {}
+      : { producer: identity.producer.name, seq: identity.producer.seq }),
+    queue: identity.queue,
+    sequenceNumber: identity.sequenceNumber,
+    outcome: outcome.samples.length > 0 ? 'learnt' : 'rejected',
+    samples: outcome.samples.length,
+    refused: outcome.refused.length,
+    ...(outcome.loss === undefined ? {} : { loss: outcome.loss }),
+  };
+}
+
+/** Where quarantined samples came from; a body that could not be parsed is kept whole. */
+export function quarantineSource({ now }: Ports, { message, identity, command }: ParsedMessage) {
+  return {
+    time: new Date(now()).toISOString(),
+    queue: message.queue,
+    sequenceNumber: message.sequenceNumber,
+    ...(identity.producer === undefined
+      ? {}
+      : { producer: identity.producer.name, seq: identity.producer.seq }),
+    ...(command.kind === 'samples' && typeof command.samples !== 'string' ? {} : { body: message.body }),
+  };
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { invalid } from '../errors.ts';
+import type { MessageIdentity } from '../journal/ledger.ts';
+import { limits } from '../limits.ts';
+import { parse, strictObject } from '../spec/explain.ts';
+import { datasetName, jobId, modelName, producerName } from '../spec/names.ts';
+
+/** One SQS record of the samples queue, as it arrived. */
+export type Message = {
+  /** The SQS message id: the same for every delivery of the message. */
+  readonly id: string;
+  readonly body: string;
+  /** The MessageGroupId: the model's name. */
+  readonly group: string;
+  /** The ARN of the queue, and the record's SequenceNumber there. */
+  readonly queue: string;
+  readonly sequenceNumber: string;
+};
+
+const sampleList = z
+  .array(z.unknown())
+  .min(1, 'must hold at least one sample')
+  .max(limits.messageSamples, `at most ${limits.messageSamples} samples`);
+
+const sampleObject = z
+  .string()
+  .regex(/^s3:\/\/[^/]+\/datasets\/.+$/, 'must be a list, or an object below s3://<bucket>/datasets/');
+
+const numbering = { producer: producerName.optional(), seq: z.int().positive().optional() };
+
+const samplesCommand = strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) });
+
+const promoteCommand = strictObject({
+  ...numbering,
+  promote: strictObject({ job: jobId, digest: z.string().regex(/^[0-9a-f]{64}$/) }),
+});
+
+/** Commands that DESIGN reserves; they are refused until they are built, never misread. */
+const reserved = ['rollback', 'retract', 'spec'] as const;
+
+/** A message's body, parsed: what it asks for. */
+export type Command =
+  | { readonly kind: 'samples'; readonly samples: readonly unknown[] | string }
+  | { readonly kind: 'promote'; readonly job: string; readonly digest: string };
+
+/** A parsed message: who it is, and its command, or why it cannot be one. */
+export type ParsedMessage = {
+  readonly message: Message;
+  readonly identity: MessageIdentity;
+  readonly command: Command | { readonly kind: 'malformed'; readonly field: string; readonly reason: string };
+};
+
+/** Parses one message. It never throws: what is no command is `malformed`, with the reason. */
+export function parseMessage(message: Message): ParsedMessage {
+  const { queue, sequenceNumber } = message;
+  const anonymous: MessageIdentity = { queue, sequenceNumber };
+  try {
+    const body = parseJson(message.body);
+    const { producer, seq, command } = parseCommand(body);
+    if ((producer === undefined) !== (seq === undefined)) {
+      throw invalid('body.producer and body.seq go together or stay away together');
+    }
+    const identity =
+      producer === undefined || seq === undefined
+        ? anonymous
+        : { ...anonymous, producer: { name: producer, seq } };
+    return { message, identity, command };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { message, identity: anonymous, command: { kind: 'malformed', field: 'body', reason } };
+  }
+}
+
+function parseCommand(body: unknown): { producer?: string; seq?: number; command: Command } {
+  if (typeof body === 'object' && body !== null && 'promote' in body) {
+    const { producer, seq, promote } = parse(promoteCommand, body, 'body');
+    return { producer, seq, command: { kind: 'promote', ...promote } };
+  }
+  const later = reserved.find((name) => typeof body === 'object' && body !== null && name in body);
+  if (later !== undefined) throw invalid(`body.${later}: this command is not available yet`);
+  const { producer, seq, samples } = parse(samplesCommand, body, 'body');
+  return { producer, seq, command: { kind: 'samples', samples } };
+}
+
+/**
+ * JSON of bounded size and depth.
+ *
+ * @throws MillraceError kind `invalid`
+ */
+export function parseJson(text: string): unknown {
+  const sizeBytes = Buffer.byteLength(text);
+  if (sizeBytes > limits.messageBytes) {
+    throw invalid(`body: at most ${limits.messageBytes} bytes are allowed (found ${sizeBytes})`);
+  }
+  const depth = depthOf(text);
+  if (depth > limits.jsonDepth)
+    throw invalid(`body: nested ${depth} deep; at most ${limits.jsonDepth} is allowed`);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid(`body: must be JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
+  }
+}
+
+/** How deep brackets are nested, outside of strings. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let isInString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (isInString) {
+      if (character === '\\') i += 1;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
+    else if (character === ']' || character === '}') depth -= 1;
+  }
+  return deepest;
+}
+
+const jobSchema = strictObject({
+  model: modelName,
+  /** The message's id unless given: a doubled start is one job. */
+  job: jobId.optional(),
+  /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
+  dataset: datasetName,
+  /** Where the weights come from: the model in use (the default), or the spec's seed. */
+  start: z.enum(['champion', 'fresh']).default('champion'),
+  /** The slice to run; the function sends it to itself. */
+  slice: z.int().nonnegative().default(0),
+});
+
+/** A message of the jobs queue. */
+export type JobMessage = z.output<typeof jobSchema> & { readonly job: string };
+
+/** Parses a message of the jobs queue. @throws MillraceError kind `invalid` */
+export function parseJobMessage(body: string, messageId: string): JobMessage {
+  const parsed = parse(jobSchema, parseJson(body), 'body');
+  return { ...parsed, job: parsed.job ?? messageId };
+}

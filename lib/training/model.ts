@@ -1,0 +1,110 @@
+import type { CompiledModel } from '../engine/engine.ts';
+import { MillraceError } from '../errors.ts';
+import { createEncoder, type Encoder } from '../features/encoder.ts';
+import { emptyStatistics, standardizedColumns } from '../features/statistics.ts';
+import { decodeCheckpoint } from '../journal/checkpoint.ts';
+import { keys } from '../journal/keys.ts';
+import { emptyLedger } from '../journal/ledger.ts';
+import type { State } from '../journal/state.ts';
+import { emptyScores } from '../model/scores.ts';
+import type { Ports } from '../ports/ports.ts';
+import { isModelName } from '../spec/names.ts';
+import { parseSpec, type Spec, specHash } from '../spec/spec.ts';
+
+/** A model that exists: its spec, and what is compiled from it. */
+export type Model = {
+  readonly name: string;
+  readonly spec: Spec;
+  readonly specHash: string;
+  readonly compiled: CompiledModel;
+  readonly encoder: Encoder;
+  readonly standardized: readonly boolean[];
+};
+
+/**
+ * Loads and compiles a model; undefined if it was never created (a name that cannot be a model's never was).
+ *
+ * @throws MillraceError kind `corrupt` if its stored spec is not valid
+ */
+export async function loadModel({ store, engine }: Ports, name: string): Promise<Model | undefined> {
+  if (!isModelName(name)) return undefined;
+  const object = await store.get(keys.spec(name));
+  if (object === undefined) return undefined;
+  const spec = readSpec(object.body, name);
+  return { name, ...(await compileModel(engine, spec)) };
+}
+
+/** What is compiled from a spec. @throws MillraceError kind `invalid` if its network cannot be built */
+export async function compileModel(engine: Ports['engine'], spec: Spec): Promise<Omit<Model, 'name'>> {
+  return {
+    spec,
+    specHash: specHash(spec),
+    compiled: await engine.compile(spec),
+    encoder: createEncoder(spec),
+    standardized: standardizedColumns(spec),
+  };
+}
+
+/** The state before the first journal entry. */
+export function initialState({ name, spec, specHash: hash, compiled, encoder }: Model): State {
+  return {
+    ...compiled.initial(),
+    statistics: emptyStatistics(encoder.layout),
+    model: name,
+    sequence: 0,
+    specHash: hash,
+    ledger: emptyLedger,
+    scores: emptyScores(spec),
+    learnt: 0,
+  };
+}
+
+/** The published checkpoint with its ETag, or the initial state where none was written yet. */
+export async function loadCheckpoint(
+  { store }: Ports,
+  model: Model,
+): Promise<{ state: State; etag?: string }> {
+  const object = await store.get(keys.state(model.name));
+  if (object === undefined) return { state: initialState(model) };
+  const state = decodeCheckpoint(object.body);
+  if (state.model !== model.name || state.specHash !== model.specHash) {
+    throw new MillraceError(
+      'corrupt',
+      `${keys.state(model.name)} belongs to model ${state.model} with spec ${state.specHash}, but spec.json has ${model.specHash}: a spec cannot be changed in place`,
+    );
+  }
+  return { state, etag: object.etag };
+}
+
+/**
+ * Creates a model: writes its spec, once. The same spec again changes nothing.
+ *
+ * @throws MillraceError kind `invalid` if its network cannot be built, or the model exists with another spec
+ */
+export async function createModel(
+  { store, engine }: Pick<Ports, 'store' | 'engine'>,
+  spec: Spec,
+): Promise<void> {
+  await engine.compile(spec);
+  const key = keys.spec(spec.model);
+  const outcome = await store.put(key, Buffer.from(`${JSON.stringify(spec, null, 2)}\n`), {
+    ifNoneMatch: '*',
+  });
+  if (outcome.ok) return;
+  const existing = await store.get(key);
+  if (existing !== undefined && specHash(readSpec(existing.body, spec.model)) === specHash(spec)) return;
+  throw new MillraceError(
+    'invalid',
+    `model ${spec.model} exists with another spec; choose another name, or remove ${key} and all below models/${spec.model}/`,
+  );
+}
+
+function readSpec(body: Uint8Array, name: string): Spec {
+  try {
+    const spec = parseSpec(JSON.parse(Buffer.from(body).toString('utf8')));
+    if (spec.model !== name) throw new Error(`it declares the model ${spec.model}`);
+    return spec;
+  } catch (cause) {
+    throw new MillraceError('corrupt', `${keys.spec(name)} is not valid: ${cause}`, { cause });
+  }
+}

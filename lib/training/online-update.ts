@@ -1,0 +1,88 @@
+import { MillraceError } from '../errors.ts';
+import type { EntryHeader } from '../journal/entry.ts';
+import { commitEntry } from '../journal/journal.ts';
+import { judge } from '../journal/ledger.ts';
+import type { State } from '../journal/state.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import { readForward } from './fold.ts';
+import { type Change, learnMessages } from './learn-messages.ts';
+import type { ParsedMessage } from './messages.ts';
+import { loadCheckpoint, loadModel, type Model } from './model.ts';
+import { promoteChallenger } from './promote.ts';
+import { keepCheckpoint, publish } from './publish.ts';
+
+/** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
+export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
+
+/** What an invocation did to one model. */
+export type Update = {
+  /** Messages, from the first, that are learnt or rejected and may be acknowledged. */
+  readonly settled: number;
+  readonly entries: readonly EntryHeader[];
+  /** The state after it; undefined if the model does not exist. */
+  readonly cached?: CachedModel;
+};
+
+/**
+ * Settles the messages of one model, in order: judge, learn, commit, publish (DESIGN's protocol, steps 1 to 7;
+ * ARCHITECTURE.md explains it). Messages that are left, because time ran out, come back with the next delivery.
+ *
+ * @param secondsLeft of this invocation
+ * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 does not answer,
+ *   `corrupt` if the model must be stopped; nothing is acknowledged then
+ */
+export async function updateModel(
+  ports: Ports,
+  name: string,
+  messages: readonly ParsedMessage[],
+  secondsLeft: () => number,
+  cached?: CachedModel,
+): Promise<Update> {
+  const model = cached?.model ?? (await loadModel(ports, name));
+  if (model === undefined) {
+    throw new MillraceError('invalid', `there is no model ${name}; create it before sending samples to it`);
+  }
+  const loaded = cached ?? (await loadCheckpoint(ports, model));
+  let state = loaded.state;
+  let etag = loaded.etag;
+  let settled = 0;
+  let lostCommits = 0;
+  const entries: EntryHeader[] = [];
+
+  while (settled < messages.length) {
+    state = await readForward(ports, model, state);
+    settled += countSettled(state, messages.slice(settled));
+    const next = messages.slice(settled);
+    const [first] = next;
+    if (first === undefined || secondsLeft() < limits.publishReserveSeconds) break;
+
+    const change: Change | undefined =
+      first.command.kind === 'promote'
+        ? await promoteChallenger(ports, model, state, first)
+        : await learnMessages(ports, model, state, next, secondsLeft);
+    if (change === undefined) break;
+
+    if ((await commitEntry(ports.store, change.entry)) === 'lost') {
+      lostCommits += 1;
+      ports.log.warn('lost a commit to another writer', {
+        model: name,
+        sequence: change.entry.header.sequence,
+      });
+      if (lostCommits >= limits.commitAttempts) break;
+      continue;
+    }
+    state = change.state;
+    settled += change.settled;
+    entries.push(change.entry.header);
+    await keepCheckpoint(ports, model, state, change.entry.header);
+  }
+  etag = await publish(ports, model, state, etag, entries);
+  return { settled, entries, cached: { model, state, ...(etag === undefined ? {} : { etag }) } };
+}
+
+/** How many messages, from the first, were settled by earlier deliveries. */
+function countSettled({ ledger }: State, messages: readonly ParsedMessage[]): number {
+  const firstNew = messages.findIndex(({ identity }) => judge(ledger, identity).verdict !== 'settled');
+  return firstNew < 0 ? messages.length : firstNew;
+}

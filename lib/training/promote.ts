@@ -1,0 +1,80 @@
+import type { EntryHeader } from '../journal/entry.ts';
+import { judge } from '../journal/ledger.ts';
+import type { State } from '../journal/state.ts';
+import type { Ports } from '../ports/ports.ts';
+import { catchUp, promoted, readChallenger, settleMessages } from './fold.ts';
+import {
+  type Change,
+  entryCommon,
+  quarantineSource,
+  rejectedMessage,
+  settledMessage,
+} from './learn-messages.ts';
+import type { ParsedMessage } from './messages.ts';
+import type { Model } from './model.ts';
+import { quarantine } from './quarantine.ts';
+
+/**
+ * Puts a batch job's weights in place of the champion's: learns the entries that the challenger has not seen,
+ * and keeps the current ledger, so that no online update is lost to a batch job. A promotion that was
+ * committed before, sent again by a slice that ran twice, is rejected.
+ */
+export async function promoteChallenger(
+  ports: Ports,
+  model: Model,
+  state: State,
+  parsed: ParsedMessage,
+): Promise<Change> {
+  const { command, identity } = parsed;
+  if (command.kind !== 'promote')
+    throw new TypeError(`promoteChallenger was given a ${command.kind} command`);
+  const { job, digest } = command;
+  const reject = async (field: string, reason: string): Promise<Change> => {
+    const outcome = rejectedMessage({ index: -1, field, reason });
+    await quarantine(
+      ports.store,
+      model.name,
+      parsed.message.id,
+      outcome.refused,
+      quarantineSource(ports, parsed),
+    );
+    const header: EntryHeader = {
+      kind: 'samples',
+      ...entryCommon(ports, model, state, [settledMessage(parsed, outcome)]),
+    };
+    return { entry: { header, samples: [] }, state: settleMessages(state, header), settled: 1 };
+  };
+
+  const judgement = judge(state.ledger, identity);
+  if (judgement.verdict === 'refused') return reject('producer', judgement.reason);
+  const challenger = await readChallenger(ports.store, model, job, digest);
+  if (challenger === undefined) {
+    return reject('promote', `job ${job} has no challenger with the digest ${digest}`);
+  }
+  if (challenger.caughtUp > state.sequence) {
+    return reject('promote', `the challenger of job ${job} is ahead of the journal`);
+  }
+  const { parameters, jobs } = await catchUp(
+    ports,
+    model,
+    challenger.parameters,
+    challenger.caughtUp,
+    state.sequence,
+  );
+  if (jobs.includes(job)) return reject('promote', `job ${job} was promoted before`);
+
+  const header: EntryHeader = {
+    kind: 'promote',
+    ...entryCommon(ports, model, state, [
+      { ...settledMessage(parsed, { samples: [], refused: [] }), outcome: 'learnt' },
+    ]),
+    job,
+    digest,
+    caughtUp: challenger.caughtUp,
+  };
+  return {
+    entry: { header, samples: [] },
+    state: promoted(settleMessages(state, header), header, parameters),
+    settled: 1,
+  };
+}

@@ -1,0 +1,69 @@
+import { decodeCheckpoint, encodeCheckpoint } from '../journal/checkpoint.ts';
+import type { EntryHeader } from '../journal/entry.ts';
+import { putUntilAnswered } from '../journal/journal.ts';
+import { keys } from '../journal/keys.ts';
+import type { State } from '../journal/state.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Model } from './model.ts';
+
+/**
+ * Writes the state as the newest checkpoint where the model's policy asks for it: after promotions, after every
+ * `publishEvery`th entry, and when a redelivery finds its messages settled. The published checkpoint never
+ * goes back: where somebody published a newer one, nothing is written.
+ *
+ * @param etag of the checkpoint that was read or written last; undefined if there was none
+ * @param committed the entries that this invocation committed
+ * @returns the ETag of the published checkpoint, for the next invocation
+ */
+export async function publish(
+  { store }: Pick<Ports, 'store'>,
+  model: Model,
+  state: State,
+  etag: string | undefined,
+  committed: readonly EntryHeader[],
+): Promise<string | undefined> {
+  const { publishEvery } = model.spec.online;
+  const isDue =
+    etag === undefined ||
+    committed.length === 0 ||
+    committed.some(({ kind, sequence }) => kind === 'promote' || sequence % publishEvery === 0);
+  return state.sequence === 0 || !isDue ? etag : publishState(store, model, state, etag);
+}
+
+/** Keeps the checkpoints of promotions and of every {@link limits.keptCheckpointEntries}th entry. */
+export async function keepCheckpoint(
+  { store }: Pick<Ports, 'store'>,
+  model: Model,
+  state: State,
+  { kind, sequence }: EntryHeader,
+): Promise<void> {
+  if (kind !== 'promote' && sequence % limits.keptCheckpointEntries !== 0) return;
+  const key = keys.checkpoint(model.name, sequence);
+  await putUntilAnswered(store, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
+}
+
+async function publishState(
+  store: Ports['store'],
+  model: Model,
+  state: State,
+  etag: string | undefined,
+): Promise<string | undefined> {
+  const body = encodeCheckpoint(state);
+  const key = keys.state(model.name);
+  let condition = etag;
+  for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
+    const outcome = await putUntilAnswered(
+      store,
+      key,
+      body,
+      condition === undefined ? { ifNoneMatch: '*' } : { ifMatch: condition },
+    );
+    if (outcome?.ok) return outcome.etag;
+    const current = await store.get(key);
+    if (current !== undefined && decodeCheckpoint(current.body).sequence >= state.sequence)
+      return current.etag;
+    condition = current?.etag;
+  }
+  return condition;
+}
