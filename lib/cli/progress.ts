@@ -25,6 +25,8 @@ export function createProgress(stream: NodeJS.WriteStream, now: () => number): P
   };
 }
 
+const rateWindowMilliseconds = 15_000;
+
 function createBar(
   stream: NodeJS.WriteStream,
   now: () => number,
@@ -32,8 +34,8 @@ function createBar(
   total: number,
   unit: string,
 ): Bar {
-  const started = now();
-  let first: number | undefined;
+  /** Where the bar stood in the last seconds; the rate is that of this window. */
+  let history: { readonly time: number; readonly done: number }[] = [];
   let current = 0;
   let fields: Readonly<Record<string, string>> = {};
   const bar = new cliProgress.SingleBar({
@@ -45,8 +47,8 @@ function createBar(
     barCompleteChar: '█',
     barIncompleteChar: '░',
     format(options, { progress }) {
-      const seconds = (now() - started) / 1_000;
-      const rate = (current - (first ?? 0)) / Math.max(seconds, 1e-3);
+      const { time = now(), done = current } = history[0] ?? {};
+      const rate = (1_000 * (current - done)) / Math.max(now() - time, 1);
       const left = rate > 0 ? formatSeconds((total - current) / rate) : '–';
       const behind = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
       return [
@@ -60,7 +62,10 @@ function createBar(
   bar.start(total, 0);
   return {
     update(done, newFields = fields) {
-      first ??= done;
+      history = [
+        ...history.filter(({ time }) => now() - time < rateWindowMilliseconds),
+        { time: now(), done },
+      ];
       current = done;
       fields = newFields;
       bar.update(Math.min(done, total));

@@ -13,18 +13,18 @@ export function rowToSample(spec: Spec): (row: Row) => unknown {
     return {
       features: Object.fromEntries(
         features.flatMap(([name, feature]) =>
-          row[name] === undefined || row[name] === null ? [] : [[name, valueOf(row[name], feature.type)]],
+          row[name] === undefined || row[name] === null ? [] : [[name, cellValue(row[name], feature.type)]],
         ),
       ),
       label: labelOf(row[spec.label.name], spec.task),
       ...(row.weight === undefined || Object.hasOwn(spec.features, 'weight')
         ? {}
-        : { weight: valueOf(row.weight, 'number') }),
+        : { weight: cellValue(row.weight, 'number') }),
     };
   };
 }
 
-function valueOf(value: unknown, type: 'number' | 'vector' | 'category'): unknown {
+function cellValue(value: unknown, type: 'number' | 'vector' | 'category'): unknown {
   if (typeof value === 'bigint') return Number(value);
   if (type === 'number' && typeof value === 'string' && value.trim() !== '') return Number(value);
   if (type === 'vector' && typeof value === 'string') return parseList(value);

@@ -3,7 +3,7 @@ import { readRows } from '../datasets/rows.ts';
 import { rowToSample } from '../datasets/to-sample.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
-import { digestOf, encodeParameters } from '../journal/checkpoint.ts';
+import { decodeCheckpoint, digestOf, encodeParameters } from '../journal/checkpoint.ts';
 import { readEntry } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { limits } from '../limits.ts';
@@ -145,7 +145,7 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
       group: model,
       deduplication: `${job}:${place.slice}`,
     });
-  } else if (place.status === 'promotion-sent') {
+  } else if (place.status === 'promotion-sent' && !(await isPromoted(ports, record))) {
     const challenger = await ports.store.get(keys.challenger(model, job));
     if (challenger === undefined)
       throw new MillraceError('corrupt', `the challenger of job ${job} is missing`);
@@ -155,6 +155,11 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
       deduplication: `${job}:promote`,
     });
   }
+}
+
+async function isPromoted({ store }: Ports, { model, job }: JobRecord): Promise<boolean> {
+  const published = await store.get(keys.state(model));
+  return published !== undefined && decodeCheckpoint(published.body).promoted?.job === job;
 }
 
 async function writeChallenger(

@@ -89,7 +89,8 @@ function pickSettled({ sequence, ledger }: State): Pick<State, 'sequence' | 'led
   return { sequence, ledger };
 }
 
-type Outcome = {
+/** What became of one message. */
+export type Outcome = {
   readonly samples: readonly unknown[];
   readonly refused: readonly RefusedSample[];
   readonly state?: State;

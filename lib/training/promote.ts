@@ -17,7 +17,7 @@ import { quarantine } from './quarantine.ts';
 /**
  * Puts a batch job's weights in place of the champion's: learns the entries that the challenger has not seen,
  * and keeps the current ledger, so that no online update is lost to a batch job. A promotion that was
- * committed before, sent again by a slice that ran twice, is rejected.
+ * committed before, sent again by a slice that ran twice, changes nothing.
  */
 export async function promoteChallenger(
   ports: Ports,
@@ -44,6 +44,17 @@ export async function promoteChallenger(
     };
     return { entry: { header, samples: [] }, state: settleMessages(state, header), settled: 1 };
   };
+  const reject = async (field: string, reason: string): Promise<Change> => {
+    const outcome = rejectedMessage({ index: -1, field, reason });
+    await quarantine(
+      ports.store,
+      model.name,
+      parsed.message.id,
+      outcome.refused,
+      quarantineSource(ports, parsed),
+    );
+    return settleWithout(outcome);
+  };
 
   const judgement = judge(state.ledger, identity);
   if (judgement.verdict === 'refused') return reject('producer', judgement.reason);
@@ -61,7 +72,7 @@ export async function promoteChallenger(
     challenger.caughtUp,
     state.sequence,
   );
-  if (jobs.includes(job)) return reject('promote', `job ${job} was promoted before`);
+  if (jobs.includes(job)) return settleWithout({ samples: [], refused: [] });
 
   const header: EntryHeader = {
     kind: 'promote',

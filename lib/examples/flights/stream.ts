@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Progress } from '../../cli/progress.ts';
 import { MillraceError } from '../../errors.ts';
+import type { Sample } from '../../features/encoder.ts';
 import { standardize } from '../../features/statistics.ts';
 import { decodeCheckpoint } from '../../journal/checkpoint.ts';
 import { keys } from '../../journal/keys.ts';
@@ -16,6 +17,8 @@ import { flightsSpec } from './spec.ts';
 const messageFlights = 256;
 /** Messages that may wait in the queue. */
 const messagesAhead = 64;
+/** Messages that the frozen model predicts at a time. */
+const messagesScored = 8;
 const producerName = 'flights-replay';
 
 /** What streaming did. */
@@ -58,7 +61,7 @@ export async function streamFlights(
     lastMonth === 1 ? monthNames[1] : `${monthNames[1].slice(0, 3)}–${monthNames[lastMonth]?.slice(0, 3)}`;
   const bar = progress.bar(title, total, 'samples');
 
-  /** The frozen model's scores up to each message that is not known to be settled yet. */
+  /** The frozen model's scores up to each place in the stream that is not known to be learnt yet. */
   const ahead: { readonly samples: number; readonly scores: Scores }[] = [];
   let frozen = emptyScores(flightsSpec);
   let sent = 0;
@@ -74,19 +77,26 @@ export async function streamFlights(
   };
   try {
     let scores = frozen;
+    let unscored: Sample[] = [];
+    const scoreFrozen = async () => {
+      sent += unscored.length;
+      scores = addScores(scores, await predictFrozen(unscored));
+      ahead.push({ samples: sent, scores });
+      unscored = [];
+    };
     for await (const flights of messagesOfMonths(lastMonth, limit)) {
       signal.throwIfAborted();
       message += 1;
-      sent += flights.length;
       const samples = flights.map(toSample);
       if (message > settledBefore) await producer.send(samples);
-      scores = addScores(scores, await predictFrozen(samples));
-      ahead.push({ samples: sent, scores });
-      while (ahead.length >= messagesAhead) {
+      unscored.push(...samples);
+      if (message % messagesScored === 0) await scoreFrozen();
+      while (ahead.length * messagesScored >= messagesAhead) {
         await settleAhead();
-        if (ahead.length >= messagesAhead) await delay(20, undefined, { signal });
+        if (ahead.length * messagesScored >= messagesAhead) await delay(20, undefined, { signal });
       }
     }
+    if (unscored.length > 0) await scoreFrozen();
     while (ahead.length > 0) {
       await settleAhead();
       if (ahead.length > 0) await delay(100, undefined, { signal });

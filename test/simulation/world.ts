@@ -1,0 +1,103 @@
+import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { keys } from '../../lib/journal/keys.ts';
+import type { State } from '../../lib/journal/state.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { readForward } from '../../lib/training/fold.ts';
+import { type Message, parseMessage } from '../../lib/training/messages.ts';
+import { initialState, loadModel, type Model } from '../../lib/training/model.ts';
+import { updateModel } from '../../lib/training/online-update.ts';
+import { type MemoryStore, memoryStore } from './memory-store.ts';
+
+/** A small model that trains in a millisecond and forgets nothing: Adam's slots depend on every step. */
+export const ticketsSpec = defineSpec({
+  model: 'tickets',
+  task: 'binary',
+  features: {
+    urgency: { type: 'number' },
+    team: { type: 'category', values: ['red', 'blue'], dimensions: 2 },
+  },
+  network: { hidden: [3], activation: 'tanh' },
+  optimizer: { type: 'adam', rate: 0.05 },
+  online: { minibatch: 2 },
+  batch: { epochs: 4, minibatch: 4, validation: 0.2 },
+});
+
+/** Ports over a bucket in memory, a clock that counts, and what was sent to the queues. */
+export type World = Ports & {
+  readonly store: MemoryStore;
+  readonly sentSamples: { body: string; group: string; deduplication: string }[];
+  readonly sentJobs: { body: string; group: string; deduplication: string }[];
+};
+
+/** A new world in which the model of `spec` exists. */
+export function createWorld(spec: SpecInput = ticketsSpec): World {
+  const store = memoryStore({ [keys.spec(spec.model)]: JSON.stringify(defineSpec(spec)) });
+  let clock = Date.UTC(2026, 0, 1);
+  let nonces = 0;
+  const sentSamples: World['sentSamples'] = [];
+  const sentJobs: World['sentJobs'] = [];
+  return {
+    store,
+    sentSamples,
+    sentJobs,
+    async sendSamples(message) {
+      sentSamples.push(message);
+    },
+    async sendJob(message) {
+      sentJobs.push(message);
+    },
+    now: () => clock++,
+    nonce: () => `nonce-${nonces++}`,
+    engine: tfjsEngine,
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  };
+}
+
+/** The queue that test messages come from. */
+export const queueArn = 'arn:aws:sqs:us-east-1:000000000000:samples-1.fifo';
+
+/** An SQS record of the model's group. */
+export function message(sequenceNumber: number, body: unknown, queue = queueArn): Message {
+  return {
+    id: `00000000-0000-4000-8000-${String(sequenceNumber).padStart(12, '0')}`,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    group: ticketsSpec.model,
+    queue,
+    sequenceNumber: String(sequenceNumber).padStart(20, '0'),
+  };
+}
+
+/** Messages of one to four samples; numbered by a producer if it has a name. */
+export function sampleMessages(count: number, producer?: string): Message[] {
+  return Array.from({ length: count }, (_, i) =>
+    message(i + 1, {
+      ...(producer === undefined ? {} : { producer, seq: i + 1 }),
+      samples: Array.from({ length: 1 + (i % 4) }, (_, j) => ticket(i * 4 + j)),
+    }),
+  );
+}
+
+/** A sample that the tickets model can learn: urgent ones are late. */
+export function ticket(i: number) {
+  const urgency = (i * 7) % 11;
+  return { features: { urgency, team: i % 2 === 0 ? 'red' : 'blue' }, label: urgency > 4 };
+}
+
+/** Delivers messages to a cold function, as Lambda would. */
+export function deliver(world: World, messages: readonly Message[], secondsLeft = () => 100) {
+  return updateModel(world, ticketsSpec.model, messages.map(parseMessage), secondsLeft);
+}
+
+/** The model as it exists in a world. */
+export async function modelOf(world: Ports, name = ticketsSpec.model): Promise<Model> {
+  const model = await loadModel(world, name);
+  if (model === undefined) throw new Error(`there is no model ${name} in this world`);
+  return model;
+}
+
+/** The sequential fold of the whole journal. */
+export async function foldJournal(world: Ports): Promise<State> {
+  const model = await modelOf(world);
+  return readForward(world, model, initialState(model));
+}

@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/journal/keys.ts';
+import type { State } from '../../lib/journal/state.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
+import { runSlice } from '../../lib/training/batch-slice.ts';
+import { type JobMessage, parseJobMessage } from '../../lib/training/messages.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  message,
+  sampleMessages,
+  ticket,
+  ticketsSpec,
+  type World,
+} from '../simulation/world.ts';
+
+const { model } = ticketsSpec;
+
+async function worldWithDataset(spec: SpecInput = ticketsSpec, rows = 40): Promise<World> {
+  const world = createWorld(spec);
+  const lines = Array.from({ length: rows }, (_, i) => ({ ...ticket(i).features, label: ticket(i).label }));
+  const text = lines.map((line) => JSON.stringify(line)).join('\n');
+  await world.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(text));
+  return world;
+}
+
+const start: JobMessage = { model, job: 'first', dataset: 'past', start: 'champion', slice: 0 };
+
+/** Runs a job's slices as the queue would, then its promotion. */
+async function runJob(world: World, first = start, secondsLeft = () => 100) {
+  let next: JobMessage | undefined = first;
+  let slices = 0;
+  let result: Awaited<ReturnType<typeof runSlice>> | undefined;
+  while (next !== undefined && slices < 1_000) {
+    world.sentJobs.length = 0;
+    result = await runSlice(world, next, secondsLeft);
+    slices += 1;
+    const [sent] = world.sentJobs;
+    next = sent === undefined ? undefined : parseJobMessage(sent.body, 'unused');
+  }
+  return { place: result?.place, slices };
+}
+
+async function promote(world: World, sequenceNumber = 1_000) {
+  const [promotion] = world.sentSamples;
+  if (promotion === undefined) throw new Error('the job sent no promotion');
+  return deliver(world, [message(sequenceNumber, promotion.body)]);
+}
+
+async function parametersAfter(world: World): Promise<Pick<State, 'tensors' | 'statistics' | 'step'>> {
+  const { tensors, statistics, step } = await foldJournal(world);
+  return { tensors, statistics, step };
+}
+
+describe('a batch job', () => {
+  it('trains to its last epoch, beats the champion and is promoted through the queue of the model', async () => {
+    const world = await worldWithDataset();
+    const { place } = await runJob(world);
+    expect(place).toMatchObject({ status: 'promotion-sent', epoch: 4, reason: '4 epochs done' });
+    expect(world.sentSamples).toMatchObject([{ group: model, deduplication: 'first:promote' }]);
+    const { settled, entries } = await promote(world);
+    expect(settled).toBe(1);
+    expect(entries).toMatchObject([{ kind: 'promote', job: 'first', sequence: 1, caughtUp: 0 }]);
+    expect((await foldJournal(world)).promoted).toEqual({ job: 'first', sequence: 1 });
+    expect(world.store.objects.has(keys.checkpoint(model, 1))).toBe(true);
+  });
+
+  it('ends in the same bits however it is cut into slices', async () => {
+    const whole = await worldWithDataset();
+    await runJob(whole);
+    await promote(whole);
+    const expected = await parametersAfter(whole);
+    for (const [name, slice] of [
+      ['one epoch a slice', { epochs: 1 }],
+      ['one call of the engine a slice', { seconds: 1e-9 }],
+    ] as const) {
+      const cut = await worldWithDataset({ ...ticketsSpec, batch: { ...ticketsSpec.batch, slice } });
+      const { slices } = await runJob(cut);
+      expect(slices, name).toBe(4);
+      await promote(cut);
+      expect(await parametersAfter(cut), name).toEqual(expected);
+    }
+  });
+
+  it('ends in the same bits wherever a slice crashes', async () => {
+    const undisturbed = await worldWithDataset();
+    let calls = 0;
+    undisturbed.store.hook = () => void calls++;
+    await runJob(undisturbed);
+    await promote(undisturbed);
+    const expected = await parametersAfter(undisturbed);
+    for (let crashAt = 0; crashAt < calls; crashAt += 3) {
+      const world = await worldWithDataset();
+      let call = 0;
+      world.store.hook = () => {
+        if (call++ === crashAt) throw new Error('the machine is gone');
+      };
+      for (let attempt = 0; attempt < 3; attempt++) await runJob(world).catch(() => undefined);
+      await promote(world).catch(() => undefined);
+      await promote(world);
+      world.store.hook = () => undefined;
+      expect(await parametersAfter(world), `crash at call ${crashAt}`).toEqual(expected);
+    }
+  });
+
+  it('loses no online update: the promotion learns what arrived since the job began', async () => {
+    const world = await worldWithDataset({
+      ...ticketsSpec,
+      batch: { ...ticketsSpec.batch, slice: { epochs: 1 } },
+    });
+    const messages = sampleMessages(6);
+    await runSlice(world, start, () => 100);
+    await deliver(world, messages.slice(0, 4));
+    await runJob(world, { ...start, slice: 1 });
+    await deliver(world, messages.slice(4));
+    const before = await foldJournal(world);
+    await promote(world);
+    const after = await foldJournal(world);
+    expect(after.learnt).toBe(before.learnt);
+    expect(after.scores).toEqual(before.scores);
+    expect((await deliver(world, messages)).entries).toEqual([]);
+
+    // The same weights, made by hand: the job's own, then every message of the stream, in order.
+    const byHand = await worldWithDataset();
+    await runJob(byHand);
+    await promote(byHand);
+    await deliver(
+      byHand,
+      messages.map((m) => ({ ...m, sequenceNumber: `1${m.sequenceNumber}` })),
+    );
+    expect((await parametersAfter(world)).tensors).toEqual((await parametersAfter(byHand)).tensors);
+  });
+
+  it('is promoted once, however often its promotion is sent', async () => {
+    const world = await worldWithDataset();
+    await runJob(world);
+    await promote(world, 1_000);
+    await deliver(world, [message(1_001, { samples: [ticket(1)] })]);
+    const { entries } = await promote(world, 1_002);
+    expect(entries[0]?.messages[0]?.outcome).toBe('rejected');
+    const fold = await foldJournal(world);
+    expect([fold.promoted?.sequence, fold.learnt]).toEqual([1, 1]);
+  });
+
+  it('keeps a champion that the challenger does not beat by the margin', async () => {
+    const world = await worldWithDataset({ ...ticketsSpec, batch: { ...ticketsSpec.batch, margin: 10 } });
+    const { place } = await runJob(world);
+    expect(place).toMatchObject({ status: 'kept-champion' });
+    expect(place?.comparison?.heldOut?.champion).toBeGreaterThan(0);
+    expect(world.sentSamples).toEqual([]);
+  });
+
+  it('stops at its target loss', async () => {
+    const world = await worldWithDataset({ ...ticketsSpec, batch: { ...ticketsSpec.batch, targetLoss: 5 } });
+    expect((await runJob(world)).place).toMatchObject({ epoch: 1, reason: 'target loss 5 reached' });
+  });
+
+  it('stops early once the held-out loss gets no lower', async () => {
+    const diverging = { ...ticketsSpec, optimizer: { type: 'sgd' as const, rate: 30 } };
+    const world = await worldWithDataset({
+      ...diverging,
+      batch: { ...ticketsSpec.batch, epochs: 200, patience: 2 },
+    });
+    expect((await runJob(world)).place?.reason).toBe('no lower loss for 2 epochs');
+  });
+
+  it('retrains on the samples of the journal', async () => {
+    const world = createWorld();
+    await deliver(world, sampleMessages(12));
+    const { place } = await runJob(world, { ...start, dataset: 'journal', start: 'fresh' });
+    expect(place?.epoch).toBe(4);
+    expect(['promotion-sent', 'kept-champion']).toContain(place?.status);
+  });
+
+  it('counts rows that cannot be learnt, keeps examples with their reasons, and learns the others', async () => {
+    const world = createWorld();
+    const csv = 'urgency,team,label\n1,red,true\nmany,blue,false\n3,blue,0\n4,red,1\n5,,1\n6,red,maybe\n';
+    await world.store.put(`${keys.dataset('past')}rows.csv`, Buffer.from(csv));
+    const { rows, refusedRows } = await runSlice(world, start, () => 100);
+    expect([rows, refusedRows]).toEqual([3, 3]);
+    const record = await world.store.get(keys.quarantine(model, 'first'));
+    expect(JSON.parse(Buffer.from(record?.body ?? []).toString()).refused).toMatchObject([
+      { index: 1, field: 'features.urgency' },
+      { index: 4, field: 'features.team' },
+      { index: 5, field: 'label' },
+    ]);
+  });
+
+  it.each([
+    ['there is no object below s3://memory/datasets/past/', {}],
+    [
+      'the dataset has no row that can be learnt (0 rows; it has no rows)',
+      { 'rows.csv': 'urgency,team,label\n' },
+    ],
+    ['its name must end with .jsonl', { 'rows.txt': 'x' }],
+    ['line 1 must be JSON', { 'rows.jsonl': '{' }],
+  ])('ends as failed, and says why: %s', async (reason, files: Record<string, string>) => {
+    const world = createWorld();
+    for (const [name, text] of Object.entries(files)) {
+      await world.store.put(`${keys.dataset('past')}${name}`, Buffer.from(text));
+    }
+    const { place } = await runSlice(world, start, () => 100);
+    expect(place.status).toBe('failed');
+    expect(place.reason).toContain(reason);
+    const progress = await world.store.get(keys.progress(model, 'first'));
+    expect(Buffer.from(progress?.body ?? []).toString()).toContain('failed');
+  });
+
+  it('refuses a job for a model that does not exist, and one that exists with other settings', async () => {
+    const world = await worldWithDataset();
+    await expect(runSlice(world, { ...start, model: 'nobody' }, () => 100)).rejects.toThrow(
+      /there is no model nobody/,
+    );
+    await runSlice(world, start, () => 100);
+    const { place } = await runSlice(world, { ...start, dataset: 'other' }, () => 100);
+    expect(place.reason).toMatch(/job first exists with dataset past/);
+  });
+});
