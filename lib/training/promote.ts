@@ -6,6 +6,7 @@ import { catchUp, promoted, readChallenger, settleMessages } from './fold.ts';
 import {
   type Change,
   entryCommon,
+  type Outcome,
   quarantineSource,
   rejectedMessage,
   settledMessage,
@@ -29,30 +30,15 @@ export async function promoteChallenger(
   if (command.kind !== 'promote')
     throw new TypeError(`promoteChallenger was given a ${command.kind} command`);
   const { job, digest } = command;
-  const reject = async (field: string, reason: string): Promise<Change> => {
-    const outcome = rejectedMessage({ index: -1, field, reason });
-    await quarantine(
-      ports.store,
-      model.name,
-      parsed.message.id,
-      outcome.refused,
-      quarantineSource(ports, parsed),
-    );
-    const header: EntryHeader = {
-      kind: 'samples',
-      ...entryCommon(ports, model, state, [settledMessage(parsed, outcome)]),
-    };
+  const settleWithout = (outcome: Outcome): Change => {
+    const messages = [settledMessage(parsed, outcome)];
+    const header: EntryHeader = { kind: 'samples', ...entryCommon(ports, model, state, messages) };
     return { entry: { header, samples: [] }, state: settleMessages(state, header), settled: 1 };
   };
   const reject = async (field: string, reason: string): Promise<Change> => {
     const outcome = rejectedMessage({ index: -1, field, reason });
-    await quarantine(
-      ports.store,
-      model.name,
-      parsed.message.id,
-      outcome.refused,
-      quarantineSource(ports, parsed),
-    );
+    const source = quarantineSource(ports, parsed);
+    await quarantine(ports.store, model.name, parsed.message.id, outcome.refused, source);
     return settleWithout(outcome);
   };
 
