@@ -103,7 +103,9 @@ function lastLayerConfig(topology: Json): Json | undefined {
   const layers = Array.isArray(config.layers) ? config.layers.filter(isJson) : [];
   const outputs: unknown = config.output_layers;
   const outputName: unknown = Array.isArray(outputs) && Array.isArray(outputs[0]) ? outputs[0][0] : undefined;
-  const last = layers.find((layer) => layer.name === outputName) ?? layers.at(-1);
+  // A Sequential names no output: it is its last layer.
+  const named = outputName === undefined ? undefined : layers.find((layer) => layer.name === outputName);
+  const last = named ?? layers.at(-1);
   return isJson(last?.config) ? last.config : undefined;
 }
 
