@@ -1,0 +1,117 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isHeldOut, shuffledOrder } from '../../lib/datasets/order.ts';
+import { prepareDataset, readHeldOut, readShard } from '../../lib/datasets/prepare.ts';
+import { type Row, readRows } from '../../lib/datasets/rows.ts';
+import { rowToSample } from '../../lib/datasets/to-sample.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
+import { flightsOfMonth, readFlights } from '../../lib/examples/flights/data.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
+import { memoryStore } from '../simulation/memory-store.ts';
+import { ticket, ticketsSpec } from '../simulation/world.ts';
+
+async function rowsOf(text: string | Uint8Array, key: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const chunk of readRows(Buffer.from(text), key)) rows.push(...chunk);
+  return rows;
+}
+
+describe('rows', () => {
+  it.each([
+    ['a.jsonl', '{"x":1,"y":"ü"}\n\n{"x":2,"y":"b"}'],
+    ['a.jsonl.gz', gzipSync('{"x":1,"y":"ü"}\n{"x":2,"y":"b"}\n')],
+  ])('are read from %s', async (key, text) => {
+    expect(await rowsOf(text, key)).toEqual([{ x: 1, y: 'ü' }, { x: 2, y: 'b' }]);
+  });
+
+  it.each([
+    ['a.csv', 'x,y\n1,"a, b"\n2,c\n'],
+    ['a.csv.gz', gzipSync('\ufeffx,y\r\n1,"a, b"\r\n2,c')],
+  ])('are read from %s, as texts', async (key, text) => {
+    expect(await rowsOf(text, key)).toEqual([{ x: '1', y: 'a, b' }, { x: '2', y: 'c' }]);
+  });
+
+  it.each([
+    ['a.xlsx', 'x', /its name must end with \.jsonl/],
+    ['a.jsonl', '{"x":1}\n{', /a\.jsonl cannot be read: line 2 must be JSON/],
+    ['a.jsonl', '3', /line 1 must be a JSON object/],
+    ['a.csv', 'x,y\n1\n', /a\.csv cannot be read/],
+    ['a.csv.gz', 'x', /a\.csv\.gz cannot be read/],
+    ['a.parquet', 'PAR1', /a\.parquet cannot be read/],
+  ])('of a broken %s are refused with the reason', async (key, text, reason) => {
+    await expect(rowsOf(text, key)).rejects.toThrow(reason);
+  });
+
+  it('of the flights are read from Parquet, all of January', async () => {
+    let count = 0;
+    for await (const { flights } of readFlights(0, 0)) count += flights.length;
+    expect(count).toBe(flightsOfMonth[0]);
+  });
+});
+
+describe('a row', () => {
+  const toSample = rowToSample(ticketsSpec);
+
+  it('becomes a sample by the columns that the spec names', () => {
+    const expected = { features: { urgency: 3, team: 'red' }, label: true };
+    expect(toSample({ urgency: '3', team: 'red', label: '1', id: 'x' })).toEqual(expected);
+    expect(toSample({ urgency: 3n, team: 'red', label: true })).toEqual(expected);
+    expect(toSample({ urgency: 3, team: 'red', label: true, weight: '2' })).toEqual({ ...expected, weight: 2 });
+    expect(toSample({ features: expected.features, label: true })).toEqual(expected);
+  });
+});
+
+describe('the order of an epoch', () => {
+  it('is a permutation that depends on its key alone', () => {
+    fc.assert(
+      fc.property(fc.nat(300), fc.nat(), fc.nat(), (count, seed, epoch) => {
+        const order = shuffledOrder(count, seed, epoch);
+        expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
+        expect(shuffledOrder(count, seed, epoch)).toEqual(order);
+      }),
+    );
+    expect(shuffledOrder(100, 1, 1)).not.toEqual(shuffledOrder(100, 1, 2));
+  });
+
+  it('mixes well: over many keys every row comes first about as often', () => {
+    const firsts = new Array<number>(10).fill(0);
+    for (let key = 0; key < 10_000; key++) {
+      const [first = 0] = shuffledOrder(10, key);
+      firsts[first] = (firsts[first] ?? 0) + 1;
+    }
+    // 1,000 each, with a standard deviation of 30: six of them either way.
+    expect(Math.max(...firsts.map((count) => Math.abs(count - 1_000)))).toBeLessThan(180);
+  });
+
+  it('holds out the share of rows that was asked for', () => {
+    const heldOut = Array.from({ length: 20_000 }, (_, row) => isHeldOut(7, row, 0.1)).filter(Boolean).length;
+    expect(heldOut).toBeGreaterThan(1_800);
+    expect(heldOut).toBeLessThan(2_200);
+  });
+});
+
+describe('a prepared dataset', () => {
+  const spec = defineSpec(ticketsSpec);
+  const source = async function* () {
+    for (let chunk = 0; chunk < 5; chunk++) yield Array.from({ length: 20 }, (_, i) => ticket(chunk * 20 + i));
+  };
+
+  it('holds every row once, in training or held out, and is the same when it is prepared again', async () => {
+    const prepare = async () => {
+      const store = memoryStore();
+      const prepared = await prepareDataset(store, spec, createEncoder(spec), 'rows', source);
+      return { store, prepared, shard: await readShard(store, prepared, 0), heldOut: await readHeldOut(store, prepared) };
+    };
+    const first = await prepare();
+    expect(first.shard.count + first.heldOut.count).toBe(100);
+    expect(first.prepared).toMatchObject({ shardRows: [first.shard.count], heldOutRows: first.heldOut.count });
+    expect(first.heldOut.count).toBeGreaterThan(5);
+    const second = await prepare();
+    expect([...second.store.objects]).toEqual([...first.store.objects]);
+    const found = await prepareDataset(first.store, spec, createEncoder(spec), 'rows', () => {
+      throw new Error('it is prepared already');
+    });
+    expect(found).toEqual(first.prepared);
+  });
+});

@@ -1,0 +1,139 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { describe, expect, inject, it } from 'vitest';
+import { resourcesOf, readTemplate } from '../../infra/local/template.ts';
+import { Millrace } from '../../infra/millrace.ts';
+
+const assembly = inject('assembly');
+const template = Template.fromJSON(JSON.parse(readFileSync(join(assembly, 'Millrace.template.json'), 'utf8')));
+
+type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: object };
+
+/** The statements of the role of one function. */
+function statementsOf(name: 'onlineupdate' | 'batchtrain'): Statement[] {
+  const policies = template.findResources('AWS::IAM::Policy');
+  return Object.entries(policies)
+    .filter(([logicalId]) => logicalId.includes(name))
+    .flatMap(([, policy]) => policy.Properties.PolicyDocument.Statement as Statement[]);
+}
+
+function writesOf(name: Parameters<typeof statementsOf>[0]): string[] {
+  return statementsOf(name)
+    .filter(({ Action }) => [Action].flat().includes('s3:PutObject'))
+    .flatMap(({ Resource }) => JSON.stringify(Resource).match(/\/(models|prepared|datasets)[^"]*/g) ?? []);
+}
+
+describe('the stack', () => {
+  it('keeps a bucket that is private, versioned, encrypted and reached by TLS alone', () => {
+    template.hasResource('AWS::S3::Bucket', {
+      DeletionPolicy: 'Retain',
+      Properties: {
+        VersioningConfiguration: { Status: 'Enabled' },
+        PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
+        BucketEncryption: Match.anyValue(),
+      },
+    });
+    template.hasResourceProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
+      },
+    });
+  });
+
+  it('lets nobody rewrite or delete a journal entry', () => {
+    const [policy] = Object.values(template.findResources('AWS::S3::BucketPolicy'));
+    const denials = (policy?.Properties.PolicyDocument.Statement as Statement[]).filter(
+      ({ Effect, Resource }) => Effect === 'Deny' && JSON.stringify(Resource).includes('models/*/journal/*'),
+    );
+    expect(denials.map(({ Action, Condition }) => [Action, Condition])).toEqual([
+      ['s3:PutObject', { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } }],
+      [['s3:DeleteObject', 's3:DeleteObjectVersion'], undefined],
+    ]);
+  });
+
+  it('lets the online update alone write journals and states', () => {
+    expect(writesOf('onlineupdate').sort()).toEqual([
+      '/models/*/checkpoints/*',
+      '/models/*/journal/*',
+      '/models/*/quarantine/*',
+      '/models/*/state.safetensors',
+    ]);
+    expect(writesOf('batchtrain').sort()).toEqual(['/models/*/jobs/*', '/models/*/quarantine/*', '/prepared/*']);
+  });
+
+  it.each(['onlineupdate', 'batchtrain'] as const)('grants %s no wildcard actions and no wildcard resources', (name) => {
+    for (const { Action, Resource } of statementsOf(name)) {
+      expect([Action].flat().filter((action) => action.endsWith('*'))).toEqual([]);
+      expect(Resource).not.toBe('*');
+    }
+  });
+
+  it('has FIFO queues without fixed names, with dead letters, that take 1 MiB and need explicit ids', () => {
+    const queues = Object.values(template.findResources('AWS::SQS::Queue')).map(({ Properties }) => Properties);
+    expect(queues).toHaveLength(4);
+    for (const queue of queues) {
+      expect(queue).toMatchObject({
+        FifoQueue: true,
+        ContentBasedDeduplication: false,
+        FifoThroughputLimit: 'perMessageGroupId',
+        DeduplicationScope: 'messageGroup',
+        MaximumMessageSize: 1_048_576,
+      });
+      expect(queue).not.toHaveProperty('QueueName');
+    }
+    expect(queues.filter((queue) => queue.RedrivePolicy !== undefined)).toHaveLength(2);
+  });
+
+  it('hides messages for six times as long as a function may run', () => {
+    const timeouts = Object.values(template.findResources('AWS::Lambda::Function')).map((f) => f.Properties.Timeout);
+    const visibilities = Object.values(template.findResources('AWS::SQS::Queue'))
+      .map((queue) => queue.Properties.VisibilityTimeout)
+      .filter((timeout) => timeout !== undefined);
+    expect(visibilities.sort()).toEqual(timeouts.map((timeout) => timeout * 6).sort());
+  });
+
+  it('runs its functions on Node.js 24, x86-64, with partial batch responses for samples', () => {
+    template.allResourcesProperties('AWS::Lambda::Function', { Runtime: 'nodejs24.x', Architectures: ['x86_64'] });
+    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+    });
+    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', { BatchSize: 1 });
+    template.resourcePropertiesCountIs('AWS::Lambda::Function', { RecursiveLoop: 'Allow' }, 1);
+  });
+
+  it('bundles each function into one file of less than 10 MB', () => {
+    const functions = resourcesOf(readTemplate(assembly), 'AWS::Lambda::Function');
+    expect(functions).toHaveLength(2);
+    for (const { Metadata } of functions) {
+      const bundle = join(assembly, String(Metadata['aws:asset:path']), 'index.mjs');
+      expect(statSync(bundle).size).toBeLessThan(10_000_000);
+    }
+  });
+
+  it('sends scheduled jobs to the jobs queue, each execution once', () => {
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+    const stack = new Stack(app, 'Scheduled');
+    new Millrace(stack, 'Millrace', {
+      schedules: [{ model: 'flights', dataset: 'journal', schedule: 'rate(1 day)', start: 'fresh' }],
+    });
+    Template.fromStack(stack).hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'rate(1 day)',
+      Target: {
+        Arn: Match.objectLike({ 'Fn::Join': Match.anyValue() }),
+        Input: {
+          'Fn::Join': [
+            '',
+            Match.arrayWith([
+              Match.stringLikeRegexp('journal.*MessageGroupId":"flights","MessageDeduplicationId":"<aws.scheduler.execution-id>"'),
+            ]),
+          ],
+        },
+      },
+    });
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { limits, relations } from '../../lib/limits.ts';
+import { defineSpec, parseSpec, specHash, type SpecInput } from '../../lib/spec/spec.ts';
+
+const minimal: SpecInput = { model: 'demand', task: 'regression', features: { hour: { type: 'number' } } };
+
+/** Wrong specs: the change to the minimal one, and what the error must name. */
+const wrong: [string, object, RegExp][] = [
+  ['a name with slashes', { model: 'a/b' }, /spec\.model: a model's name must be 1 to 64 .* \(found "a\/b"\)/],
+  ['a name with capitals', { model: 'Demand' }, /spec\.model/],
+  ['no features', { features: {} }, /spec\.features: a model needs at least one feature/],
+  ['an unknown field', { optimiser: {} }, /spec: unknown field "optimiser"; allowed: model, task, features/],
+  ['an unknown field of a feature', { features: { hour: { type: 'number', scale: 1 } } }, /unknown field "scale"; allowed: type, standardize/],
+  ['an unknown type of feature', { features: { hour: { type: 'text' } } }, /spec\.features\.hour\.type/],
+  ['a category without values', { features: { hour: { type: 'category' } } }, /spec\.features\.hour: a category needs either values/],
+  ['a category with the same value twice', { features: { hour: { type: 'category', values: ['a', 'a'] } } }, /values must be distinct/],
+  ['an unknown task', { task: 'ranking' }, /spec\.task: .*"regression"\|"binary"\|"multiclass" \(found "ranking"\)/],
+  ['a multiclass task without classes', { task: 'multiclass' }, /spec\.label\.classes: classes are needed/],
+  ['a regression with classes', { label: { classes: ['a', 'b'] } }, /spec\.label\.classes/],
+  ['the loss of another task', { loss: 'crossEntropy' }, /spec\.loss: the task regression allows halfMeanSquaredError or huber/],
+  ['a label that is a feature', { label: { name: 'hour' } }, /spec\.label\.name: the label cannot be one of the features/],
+  ['an unknown optimizer', { optimizer: { type: 'lion', rate: 1 } }, /spec\.optimizer\.type/],
+  ['a rate of zero', { optimizer: { type: 'sgd', rate: 0 } }, /spec\.optimizer\.rate: .* \(found 0\)/],
+  ['no epochs', { batch: { epochs: 0 } }, /spec\.batch\.epochs: .* \(found 0\)/],
+  ['a minibatch of a half', { online: { minibatch: 0.5 } }, /spec\.online\.minibatch/],
+  ['NaN', { batch: { margin: Number.NaN } }, /spec\.batch\.margin/],
+];
+
+describe('a spec', () => {
+  it('gets its defaults', () => {
+    expect(defineSpec(minimal)).toMatchObject({
+      features: { hour: { type: 'number', standardize: true } },
+      label: { name: 'label' },
+      network: { hidden: [], activation: 'relu' },
+      optimizer: { type: 'adam', rate: 0.001 },
+      batch: { epochs: 10, slice: { seconds: 600 } },
+      online: { minibatch: 32, publishEvery: 1 },
+    });
+  });
+
+  it.each(wrong)('is refused, with the field, what is allowed and what was found: %s', (_, change, message) => {
+    expect(() => parseSpec({ ...minimal, ...change })).toThrow(message);
+  });
+
+  it('names every wrong field at once', () => {
+    expect(() => parseSpec({ ...minimal, model: '', task: 'x' })).toThrow(/spec\.model.*; spec\.task/);
+  });
+
+  it.each([undefined, null, 3, 'spec', []])('is refused if it is no object: %j', (input) => {
+    expect(() => parseSpec(input)).toThrow(/^spec: /);
+  });
+
+  it('has one hash, however its fields are ordered, and after a trip through JSON', () => {
+    const spec = defineSpec(minimal);
+    const reordered = Object.fromEntries(Object.entries(spec).reverse());
+    expect(specHash(parseSpec(JSON.parse(JSON.stringify(reordered))))).toBe(specHash(spec));
+    expect(specHash(defineSpec({ ...minimal, seed: 2 }))).not.toBe(specHash(spec));
+  });
+});
+
+describe('the limits', () => {
+  it.each(relations)('keep their relations: $name', ({ holds }) => {
+    expect(holds).toBe(true);
+  });
+
+  it('are positive numbers', () => {
+    expect(Object.values(limits).every((limit) => limit > 0)).toBe(true);
+  });
+});
