@@ -33,8 +33,9 @@ export type LocalCloud = {
   readonly functions: ReadonlyMap<string, FunctionHost>;
   /** Deliveries that failed, so that messages were delivered again. */
   readonly failedDeliveries: () => number;
-  /** For tests: puts of keys with this ending wait, as if S3 were slow, until they are released. */
-  readonly holdPuts: (ending: string) => void;
+  /** For tests: puts of keys with this ending wait, as if S3 were slow. Resolves once one waits. */
+  readonly holdPuts: (ending: string) => Promise<void>;
+  /** Lets the held puts happen, also those whose sender has died. */
   readonly releasePuts: () => void;
   /** Lets invocations under way finish, then stops everything. */
   readonly stop: () => Promise<void>;
@@ -128,7 +129,11 @@ export async function startLocalCloud(assembly: string, dataDirectory: string): 
     deadLetterUrls: deadLetterUrls(template, physical),
     functions: new Map([...functions.values()].map(({ host }) => [host.name, host])),
     failedDeliveries: () => sources.reduce((sum, source) => sum + source.failures(), 0),
-    holdPuts: (hold) => tell({ hold }),
+    holdPuts: (hold) =>
+      new Promise((resolveHeld) => {
+        emulator.once('message', () => resolveHeld());
+        tell({ hold });
+      }),
     releasePuts: () => tell({ release: true }),
     async stop() {
       for (const stopSchedule of schedules) stopSchedule();
@@ -192,8 +197,15 @@ function startEmulator(dataDirectory: string): Promise<{ emulator: ChildProcess;
     const emulator = fork(new URL('./emulator.ts', import.meta.url), [dataDirectory], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
-    emulator.once('message', ({ port }: FromEmulator) => resolveStart({ emulator, port }));
-    emulator.once('exit', (code) => reject(new Error(`the S3 and SQS emulator ended with status ${code}`)));
+    emulator.once('message', (message: FromEmulator) => {
+      if ('port' in message) resolveStart({ emulator, port: message.port });
+    });
+    emulator.once('exit', (code) => {
+      const ended = new Error(`the S3 and SQS emulator ended with status ${code}`);
+      reject(ended);
+      // Nothing here can go on without it; a clean stop ends with status 0.
+      if (code !== 0) throw ended;
+    });
   });
 }
 

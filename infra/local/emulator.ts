@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite';
 import type { buildApp } from 'fauxqs';
 
 /**
@@ -5,23 +6,22 @@ import type { buildApp } from 'fauxqs';
  * `process.argv[2]`. It adds what fauxqs 2.4.1 lacks: conditional writes, and listening on loopback alone.
  * (`startFauxqs` always listens on all interfaces, so its parts are put together here.)
  *
- * Tells its parent `{ port }`; is told `{ hold }` and `{ release: true }` by tests.
+ * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys end so, hear which key
+ * is `held`, and `release` them.
  */
 export type ToEmulator = { readonly hold: string } | { readonly release: true };
-/** What the emulator tells its parent, once it listens. */
-export type FromEmulator = { readonly port: number };
+/** What the emulator tells its parent. */
+export type FromEmulator = { readonly port: number } | { readonly held: string };
 
 type Fastify = Awaited<ReturnType<typeof buildApp>>;
 
-/** The parts of fauxqs that it does not export; the version is pinned exactly. */
-type Queue = {
-  persistence?: object;
-  readonly inflightMessages: ReadonlyMap<string, object>;
-  changeVisibility(receiptHandle: string, timeoutSeconds: number): void;
-};
-type SqsStore = { persistence?: object; allQueues(): Iterable<Queue> };
-type S3Store = { persistence?: object; headObject(bucket: string, key: string): { readonly etag: string } };
-type Persistence = { load(sqs: SqsStore, sns: object, s3: S3Store): void; close(): void };
+type Stores = NonNullable<NonNullable<Parameters<typeof buildApp>[0]>['stores']>;
+type SqsStore = Stores['sqsStore'];
+type SnsStore = Stores['snsStore'];
+type S3Store = Stores['s3Store'];
+type Persistence = NonNullable<SqsStore['persistence']>;
+
+/** A class of fauxqs that it does not export; the version is pinned exactly. */
 type Constructor<Arguments extends unknown[], Instance> = new (...parameters: Arguments) => Instance;
 
 async function part<Class>(path: string, name: string): Promise<Class> {
@@ -33,28 +33,39 @@ async function part<Class>(path: string, name: string): Promise<Class> {
 
 async function listen(dataDirectory: string): Promise<{ app: Fastify; port: number }> {
   const { buildApp: build } = await import('fauxqs');
-  const sqsStore = new (await part<Constructor<[], SqsStore>>('./sqs/sqsStore.js', 'SqsStore'))();
-  const snsStore = new (
-    await part<Constructor<[], { persistence?: object }>>('./sns/snsStore.js', 'SnsStore')
-  )();
-  const s3Store = new (await part<Constructor<[], S3Store>>('./s3/s3Store.js', 'S3Store'))();
-  const persistence = new (
-    await part<Constructor<[string], Persistence>>('./persistence.js', 'PersistenceManager')
-  )(dataDirectory);
+  const SqsStore = await part<Constructor<[], SqsStore>>('./sqs/sqsStore.js', 'SqsStore');
+  const SnsStore = await part<Constructor<[], SnsStore>>('./sns/snsStore.js', 'SnsStore');
+  const S3Store = await part<Constructor<[], S3Store>>('./s3/s3Store.js', 'S3Store');
+  const Persistence = await part<Constructor<[string], Persistence>>(
+    './persistence.js',
+    'PersistenceManager',
+  );
+  const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() };
+  const { sqsStore, snsStore, s3Store } = stores;
+  const persistence = new Persistence(dataDirectory);
+  keepReceiveCounts(persistence);
   persistence.load(sqsStore, snsStore, s3Store);
   for (const store of [sqsStore, snsStore, s3Store, ...sqsStore.allQueues()]) store.persistence = persistence;
   returnMessagesInFlight(sqsStore);
 
-  const app = await build({
-    logger: false,
-    stores: { sqsStore, snsStore, s3Store } as unknown as NonNullable<Parameters<typeof build>[0]>['stores'],
-  });
+  const app = await build({ logger: false, stores });
   app.addHook('preClose', () => persistence.close());
   refuseByCondition(app, s3Store);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('the emulator has no port');
   return { app, port: address.port };
+}
+
+/**
+ * fauxqs 2.4.1 writes NULL into the receive count of a message whose visibility becomes 0, which its own schema
+ * forbids: the request fails with status 500, and the message is gone until the next start.
+ */
+function keepReceiveCounts(persistence: Persistence): void {
+  const ready =
+    'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?';
+  const database: DatabaseSync = Reflect.get(persistence, 'db');
+  persistence.updateMessageReady = (messageId) => void database.prepare(ready).run(messageId);
 }
 
 /** No function runs when the machine starts: what was in flight when it stopped comes back at once. */
@@ -64,6 +75,7 @@ function returnMessagesInFlight(store: SqsStore): void {
   }
 }
 
+const tell = (message: FromEmulator) => process.send?.(message);
 const held = { suffix: undefined as string | undefined, waiting: [] as (() => void)[] };
 
 /**
@@ -74,7 +86,10 @@ function refuseByCondition(app: Fastify, store: S3Store): void {
   app.addHook('preHandler', async (request) => {
     const path = request.url.split('?')[0] ?? '';
     if (request.method === 'PUT' && held.suffix !== undefined && path.endsWith(held.suffix)) {
-      await new Promise<void>((resolve) => held.waiting.push(resolve));
+      await new Promise<void>((resolve) => {
+        held.waiting.push(resolve);
+        tell({ held: path });
+      });
     }
   });
   app.addHook('preHandler', (request, reply, done) => {
@@ -139,4 +154,4 @@ process.on('disconnect', stop);
 process.on('SIGTERM', stop);
 // Ctrl-C reaches the whole process group; the parent stops this process when the functions are done.
 process.on('SIGINT', () => undefined);
-process.send?.({ port } satisfies FromEmulator);
+tell({ port });

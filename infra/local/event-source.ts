@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
@@ -22,6 +23,8 @@ const responseSchema = z
   .object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })).default([]) })
   .nullish();
 
+const retryMilliseconds = 1_000;
+
 /** Polls a queue for a function, until it is stopped. */
 export type EventSource = {
   /** Deliveries that failed or were refused in part, so that messages were delivered again. */
@@ -37,23 +40,31 @@ export type EventSource = {
 export function pollQueue(sqs: SQSClient, settings: EventSourceSettings, host: FunctionHost): EventSource {
   const stopping = new AbortController();
   let failures = 0;
+  const deliverNext = async () => {
+    const messages = await receive(sqs, settings, stopping.signal);
+    if (messages.length === 0) return;
+    const failed = await deliver(settings, host, messages);
+    if (failed.size > 0) failures += 1;
+    const isFailed = ({ MessageId = '' }: Message) => failed.has(MessageId);
+    await remove(
+      sqs,
+      settings,
+      messages.filter((message) => !isFailed(message)),
+    );
+    for (const message of messages.filter(isFailed)) await giveBack(sqs, settings, message);
+  };
   const loop = async () => {
     while (!stopping.signal.aborted) {
-      const messages = await receive(sqs, settings, stopping.signal);
-      if (messages.length === 0) continue;
-      const failed = await deliver(settings, host, messages);
-      if (failed.size > 0) failures += 1;
-      const isFailed = ({ MessageId = '' }: Message) => failed.has(MessageId);
-      await remove(
-        sqs,
-        settings,
-        messages.filter((message) => !isFailed(message)),
-      );
-      for (const message of messages.filter(isFailed)) await giveBack(sqs, settings, message);
+      try {
+        await deliverNext();
+      } catch (error) {
+        // What was not deleted comes back after its visibility timeout.
+        console.error(`polling ${settings.queueArn}:`, error);
+        await delay(retryMilliseconds);
+      }
     }
   };
   const done = loop();
-  done.catch((error: unknown) => console.error(`polling ${settings.queueArn} stopped:`, error));
   return {
     failures: () => failures,
     async stop() {

@@ -2,13 +2,10 @@ import { rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { createProgress, formatCount, formatSeconds, formatTable } from '../../lib/cli/progress.ts';
-import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { type FlightsResult, runFlights } from '../../lib/examples/flights/main-job.ts';
-import type { Ports } from '../../lib/ports/ports.ts';
-import { s3ObjectStore } from '../../lib/ports/s3.ts';
-import { sqsSender } from '../../lib/ports/sqs.ts';
 import { type LocalCloud, startLocalCloud } from './cloud.ts';
+import { localPorts } from './ports.ts';
 import { projectDirectory, synthesize } from './synthesize.ts';
 
 const usage = `npm start -- [options]
@@ -91,19 +88,6 @@ async function main(): Promise<void> {
   } finally {
     await cloud.stop();
   }
-}
-
-function localPorts({ s3, sqs, address }: LocalCloud): Ports {
-  const log = { info: () => undefined, warn: console.error, error: console.error };
-  return {
-    store: s3ObjectStore(s3, address.bucket),
-    sendSamples: sqsSender(sqs, address.samplesQueueUrl),
-    sendJob: sqsSender(sqs, address.jobsQueueUrl),
-    now: Date.now,
-    nonce: () => crypto.randomUUID(),
-    engine: tfjsEngine,
-    log,
-  };
 }
 
 function report(result: FlightsResult, cloud: LocalCloud, options: Options, seconds: number): string {

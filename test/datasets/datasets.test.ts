@@ -5,8 +5,8 @@ import { isHeldOut, shuffledOrder } from '../../lib/datasets/order.ts';
 import { prepareDataset, readHeldOut, readShard } from '../../lib/datasets/prepare.ts';
 import { type Row, readRows } from '../../lib/datasets/rows.ts';
 import { rowToSample } from '../../lib/datasets/to-sample.ts';
-import { createEncoder } from '../../lib/features/encoder.ts';
 import { flightsOfMonth, readFlights } from '../../lib/examples/flights/data.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { memoryStore } from '../simulation/memory-store.ts';
 import { ticket, ticketsSpec } from '../simulation/world.ts';
@@ -22,14 +22,20 @@ describe('rows', () => {
     ['a.jsonl', '{"x":1,"y":"ü"}\n\n{"x":2,"y":"b"}'],
     ['a.jsonl.gz', gzipSync('{"x":1,"y":"ü"}\n{"x":2,"y":"b"}\n')],
   ])('are read from %s', async (key, text) => {
-    expect(await rowsOf(text, key)).toEqual([{ x: 1, y: 'ü' }, { x: 2, y: 'b' }]);
+    expect(await rowsOf(text, key)).toEqual([
+      { x: 1, y: 'ü' },
+      { x: 2, y: 'b' },
+    ]);
   });
 
   it.each([
     ['a.csv', 'x,y\n1,"a, b"\n2,c\n'],
     ['a.csv.gz', gzipSync('\ufeffx,y\r\n1,"a, b"\r\n2,c')],
   ])('are read from %s, as texts', async (key, text) => {
-    expect(await rowsOf(text, key)).toEqual([{ x: '1', y: 'a, b' }, { x: '2', y: 'c' }]);
+    expect(await rowsOf(text, key)).toEqual([
+      { x: '1', y: 'a, b' },
+      { x: '2', y: 'c' },
+    ]);
   });
 
   it.each([
@@ -57,7 +63,10 @@ describe('a row', () => {
     const expected = { features: { urgency: 3, team: 'red' }, label: true };
     expect(toSample({ urgency: '3', team: 'red', label: '1', id: 'x' })).toEqual(expected);
     expect(toSample({ urgency: 3n, team: 'red', label: true })).toEqual(expected);
-    expect(toSample({ urgency: 3, team: 'red', label: true, weight: '2' })).toEqual({ ...expected, weight: 2 });
+    expect(toSample({ urgency: 3, team: 'red', label: true, weight: '2' })).toEqual({
+      ...expected,
+      weight: 2,
+    });
     expect(toSample({ features: expected.features, label: true })).toEqual(expected);
   });
 });
@@ -94,18 +103,27 @@ describe('the order of an epoch', () => {
 describe('a prepared dataset', () => {
   const spec = defineSpec(ticketsSpec);
   const source = async function* () {
-    for (let chunk = 0; chunk < 5; chunk++) yield Array.from({ length: 20 }, (_, i) => ticket(chunk * 20 + i));
+    for (let chunk = 0; chunk < 5; chunk++)
+      yield Array.from({ length: 20 }, (_, i) => ticket(chunk * 20 + i));
   };
 
   it('holds every row once, in training or held out, and is the same when it is prepared again', async () => {
     const prepare = async () => {
       const store = memoryStore();
       const prepared = await prepareDataset(store, spec, createEncoder(spec), 'rows', source);
-      return { store, prepared, shard: await readShard(store, prepared, 0), heldOut: await readHeldOut(store, prepared) };
+      return {
+        store,
+        prepared,
+        shard: await readShard(store, prepared, 0),
+        heldOut: await readHeldOut(store, prepared),
+      };
     };
     const first = await prepare();
     expect(first.shard.count + first.heldOut.count).toBe(100);
-    expect(first.prepared).toMatchObject({ shardRows: [first.shard.count], heldOutRows: first.heldOut.count });
+    expect(first.prepared).toMatchObject({
+      shardRows: [first.shard.count],
+      heldOutRows: first.heldOut.count,
+    });
     expect(first.heldOut.count).toBeGreaterThan(5);
     const second = await prepare();
     expect([...second.store.objects]).toEqual([...first.store.objects]);

@@ -21,7 +21,13 @@ const specs: Record<string, SpecInput> = Object.fromEntries([
   ]),
   [
     'three classes',
-    { model: 'laws', task: 'multiclass', features, label: { classes: ['a', 'b', 'c'] }, network: { hidden: [4, 3] } },
+    {
+      model: 'laws',
+      task: 'multiclass',
+      features,
+      label: { classes: ['a', 'b', 'c'] },
+      network: { hidden: [4, 3] },
+    },
   ],
 ]);
 
@@ -29,14 +35,24 @@ const specs: Record<string, SpecInput> = Object.fromEntries([
 async function dropoutSpec(): Promise<SpecInput> {
   const model = tf.sequential({
     layers: [
-      tf.layers.dense({ units: 6, inputShape: [5], activation: 'tanh', kernelRegularizer: tf.regularizers.l2() }),
+      tf.layers.dense({
+        units: 6,
+        inputShape: [5],
+        activation: 'tanh',
+        kernelRegularizer: tf.regularizers.l2(),
+      }),
       tf.layers.batchNormalization(),
       tf.layers.dropout({ rate: 0.5 }),
       tf.layers.dense({ units: 1, activation: 'sigmoid' }),
     ],
   });
   const { shop: _, ...numbers } = features;
-  return { model: 'laws', task: 'binary', features: numbers, network: { topology: model.toJSON(null, false) as never } };
+  return {
+    model: 'laws',
+    task: 'binary',
+    features: numbers,
+    network: { topology: model.toJSON(null, false) as never },
+  };
 }
 
 function samplesOf(spec: SpecInput, count: number): EncodedSamples {
@@ -122,7 +138,11 @@ describe('a network', () => {
     const spec = defineSpec({ ...specs.sgd, network: { hidden: [] } } as SpecInput);
     const model = await tfjsEngine.compile(spec);
     const encode = createEncoder(spec).encode;
-    const sample = (weight: number) => ({ features: { amount: 1, shop: 'a', image: [1, 2, 3, 4] }, label: true, weight });
+    const sample = (weight: number) => ({
+      features: { amount: 1, shop: 'a', image: [1, 2, 3, 4] },
+      label: true,
+      weight,
+    });
     const other = { features: { amount: -1, shop: 'b', image: [0, 0, 1, 4] }, label: false };
     const twice = await model.train(model.initial(), encode([sample(1), sample(1), other]).samples, run);
     const weighted = await model.train(model.initial(), encode([sample(2), other]).samples, run);
@@ -133,13 +153,30 @@ describe('a network', () => {
 
   it.each([
     ['no model at all', { class_name: 'Nonsense', config: {} }, /tfjs cannot build it/],
-    ['two outputs for one class', tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] }), /needs one output of shape \[null,1\]/],
-    ['an input that fits no feature', tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [9] })] }), /matches no feature; features: amount, image/],
-    ['a tanh at its end', tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [5], activation: 'tanh' })] }), /must be sigmoid or linear/],
+    [
+      'two outputs for one class',
+      tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] }),
+      /needs one output of shape \[null,1\]/,
+    ],
+    [
+      'an input that fits no feature',
+      tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [9] })] }),
+      /matches no feature; features: amount, image/,
+    ],
+    [
+      'a tanh at its end',
+      tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [5], activation: 'tanh' })] }),
+      /must be sigmoid or linear/,
+    ],
   ])('from a topology is refused with the reason: %s', async (_, topology, reason) => {
     const { shop: __, ...numbers } = features;
     const json = topology instanceof tf.Sequential ? topology.toJSON(null, false) : topology;
-    const spec = defineSpec({ model: 'laws', task: 'binary', features: numbers, network: { topology: json as never } });
+    const spec = defineSpec({
+      model: 'laws',
+      task: 'binary',
+      features: numbers,
+      network: { topology: json as never },
+    });
     await expect(buildNetwork(spec)).rejects.toThrow(reason);
   });
 });
@@ -148,15 +185,39 @@ describe('the linear kernels', () => {
   it('compute what tfjs computes', async () => {
     await tfjsEngine.compile(defineSpec(specs.adam as SpecInput));
     await tf.setBackend('cpu');
-    const a = tf.tensor2d([[1, 2, 3], [4, 5, 6]]);
+    const a = tf.tensor2d([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     const value = (tensor: tf.Tensor) => [tensor.shape, [...tensor.dataSync()]];
-    expect(value(tf.add(a, [10, 20, 30]))).toEqual([[2, 3], [11, 22, 33, 14, 25, 36]]);
-    expect(value(tf.sub(1, a))).toEqual([[2, 3], [0, -1, -2, -3, -4, -5]]);
-    expect(value(tf.mul(a, tf.tensor2d([[2], [3]])))).toEqual([[2, 3], [2, 4, 6, 12, 15, 18]]);
-    expect(value(tf.div(a, tf.tensor1d([2])))).toEqual([[2, 3], [0.5, 1, 1.5, 2, 2.5, 3]]);
-    expect(value(tf.transpose(a))).toEqual([[3, 2], [1, 4, 2, 5, 3, 6]]);
-    expect(value(tf.gather(a, tf.tensor1d([1, 1, 0], 'int32')))).toEqual([[3, 3], [4, 5, 6, 4, 5, 6, 1, 2, 3]]);
+    expect(value(tf.add(a, [10, 20, 30]))).toEqual([
+      [2, 3],
+      [11, 22, 33, 14, 25, 36],
+    ]);
+    expect(value(tf.sub(1, a))).toEqual([
+      [2, 3],
+      [0, -1, -2, -3, -4, -5],
+    ]);
+    expect(value(tf.mul(a, tf.tensor2d([[2], [3]])))).toEqual([
+      [2, 3],
+      [2, 4, 6, 12, 15, 18],
+    ]);
+    expect(value(tf.div(a, tf.tensor1d([2])))).toEqual([
+      [2, 3],
+      [0.5, 1, 1.5, 2, 2.5, 3],
+    ]);
+    expect(value(tf.transpose(a))).toEqual([
+      [3, 2],
+      [1, 4, 2, 5, 3, 6],
+    ]);
+    expect(value(tf.gather(a, tf.tensor1d([1, 1, 0], 'int32')))).toEqual([
+      [3, 3],
+      [4, 5, 6, 4, 5, 6, 1, 2, 3],
+    ]);
     const segments = tf.tensor1d([2, 0], 'int32');
-    expect(value(tf.unsortedSegmentSum(a, segments, 3))).toEqual([[3, 3], [4, 5, 6, 0, 0, 0, 1, 2, 3]]);
+    expect(value(tf.unsortedSegmentSum(a, segments, 3))).toEqual([
+      [3, 3],
+      [4, 5, 6, 0, 0, 0, 1, 2, 3],
+    ]);
   });
 });

@@ -23,7 +23,9 @@ function rowsOf(rows: readonly (readonly [number, number])[]): EncodedSamples {
   return { ...allocateSamples(rows.length, layout), numbers: Float32Array.from(rows.flat()) };
 }
 
-const rows = fc.array(fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: 0, max: 3 })), { minLength: 1 });
+const rows = fc.array(fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: 0, max: 3 })), {
+  minLength: 1,
+});
 
 describe('the encoder', () => {
   const sample = { features: { size: 1.5, colour: 'red', pixels: [1, 2], shop: 'a' }, label: 'cat' };
@@ -76,14 +78,23 @@ describe('feature statistics', () => {
   });
 
   it('standardise to mean 0 and variance 1, and leave other columns alone', () => {
-    const samples = rowsOf([[1, 5], [2, 5], [3, 6]]);
+    const samples = rowsOf([
+      [1, 5],
+      [2, 5],
+      [3, 6],
+    ]);
     const { numbers } = standardize(samples, statisticsOf(samples, layout), [true, false]);
     expect([0, 2, 4].map((i) => numbers[i])).toEqual([-Math.sqrt(1.5), 0, Math.sqrt(1.5)].map(Math.fround));
     expect([1, 3, 5].map((i) => numbers[i])).toEqual([5, 5, 6]);
   });
 
   it('only centre a column that never varied', () => {
-    const samples = rowsOf([[4, 0], [4, 0]]);
-    expect([...standardize(samples, statisticsOf(samples, layout), [true, true]).numbers]).toEqual([0, 0, 0, 0]);
+    const samples = rowsOf([
+      [4, 0],
+      [4, 0],
+    ]);
+    expect([...standardize(samples, statisticsOf(samples, layout), [true, true]).numbers]).toEqual([
+      0, 0, 0, 0,
+    ]);
   });
 });

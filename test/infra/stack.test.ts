@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, inject, it } from 'vitest';
-import { resourcesOf, readTemplate } from '../../infra/local/template.ts';
+import { readTemplate, resourcesOf } from '../../infra/local/template.ts';
 import { Millrace } from '../../infra/millrace.ts';
 
 const assembly = inject('assembly');
-const template = Template.fromJSON(JSON.parse(readFileSync(join(assembly, 'Millrace.template.json'), 'utf8')));
+const template = Template.fromJSON(
+  JSON.parse(readFileSync(join(assembly, 'Millrace.template.json'), 'utf8')),
+);
 
 type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: object };
 
@@ -46,11 +48,15 @@ describe('the stack', () => {
 
   it('lets nobody rewrite or delete a journal entry', () => {
     const [policy] = Object.values(template.findResources('AWS::S3::BucketPolicy'));
-    const denials = (policy?.Properties.PolicyDocument.Statement as Statement[]).filter(
+    const statements: Statement[] = policy?.Properties.PolicyDocument.Statement ?? [];
+    const denials = statements.filter(
       ({ Effect, Resource }) => Effect === 'Deny' && JSON.stringify(Resource).includes('models/*/journal/*'),
     );
     expect(denials.map(({ Action, Condition }) => [Action, Condition])).toEqual([
-      ['s3:PutObject', { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } }],
+      [
+        's3:PutObject',
+        { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+      ],
       [['s3:DeleteObject', 's3:DeleteObjectVersion'], undefined],
     ]);
   });
@@ -62,18 +68,27 @@ describe('the stack', () => {
       '/models/*/quarantine/*',
       '/models/*/state.safetensors',
     ]);
-    expect(writesOf('batchtrain').sort()).toEqual(['/models/*/jobs/*', '/models/*/quarantine/*', '/prepared/*']);
+    expect(writesOf('batchtrain').sort()).toEqual([
+      '/models/*/jobs/*',
+      '/models/*/quarantine/*',
+      '/prepared/*',
+    ]);
   });
 
-  it.each(['onlineupdate', 'batchtrain'] as const)('grants %s no wildcard actions and no wildcard resources', (name) => {
-    for (const { Action, Resource } of statementsOf(name)) {
-      expect([Action].flat().filter((action) => action.endsWith('*'))).toEqual([]);
-      expect(Resource).not.toBe('*');
-    }
-  });
+  it.each(['onlineupdate', 'batchtrain'] as const)(
+    'grants %s no wildcard actions and no wildcard resources',
+    (name) => {
+      for (const { Action, Resource } of statementsOf(name)) {
+        expect([Action].flat().filter((action) => action.endsWith('*'))).toEqual([]);
+        expect(Resource).not.toBe('*');
+      }
+    },
+  );
 
   it('has FIFO queues without fixed names, with dead letters, that take 1 MiB and need explicit ids', () => {
-    const queues = Object.values(template.findResources('AWS::SQS::Queue')).map(({ Properties }) => Properties);
+    const queues = Object.values(template.findResources('AWS::SQS::Queue')).map(
+      ({ Properties }) => Properties,
+    );
     expect(queues).toHaveLength(4);
     for (const queue of queues) {
       expect(queue).toMatchObject({
@@ -89,7 +104,9 @@ describe('the stack', () => {
   });
 
   it('hides messages for six times as long as a function may run', () => {
-    const timeouts = Object.values(template.findResources('AWS::Lambda::Function')).map((f) => f.Properties.Timeout);
+    const timeouts = Object.values(template.findResources('AWS::Lambda::Function')).map(
+      (f) => f.Properties.Timeout,
+    );
     const visibilities = Object.values(template.findResources('AWS::SQS::Queue'))
       .map((queue) => queue.Properties.VisibilityTimeout)
       .filter((timeout) => timeout !== undefined);
@@ -97,7 +114,10 @@ describe('the stack', () => {
   });
 
   it('runs its functions on Node.js 24, x86-64, with partial batch responses for samples', () => {
-    template.allResourcesProperties('AWS::Lambda::Function', { Runtime: 'nodejs24.x', Architectures: ['x86_64'] });
+    template.allResourcesProperties('AWS::Lambda::Function', {
+      Runtime: 'nodejs24.x',
+      Architectures: ['x86_64'],
+    });
     template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       BatchSize: 10,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
@@ -129,7 +149,9 @@ describe('the stack', () => {
           'Fn::Join': [
             '',
             Match.arrayWith([
-              Match.stringLikeRegexp('journal.*MessageGroupId":"flights","MessageDeduplicationId":"<aws.scheduler.execution-id>"'),
+              Match.stringLikeRegexp(
+                'journal.*MessageGroupId":"flights","MessageDeduplicationId":"<aws.scheduler.execution-id>"',
+              ),
             ]),
           ],
         },

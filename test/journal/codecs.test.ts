@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { decodeEntry, encodeEntry, type Entry } from '../../lib/journal/entry.ts';
+import { decodeEntry, type Entry, encodeEntry } from '../../lib/journal/entry.ts';
 import { keys, sequenceOfEntry } from '../../lib/journal/keys.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredArray } from '../../lib/journal/safetensors.ts';
 import { createWorld, deliver, foldJournal, sampleMessages } from '../simulation/world.ts';
@@ -20,7 +20,10 @@ const file = fc.record({
     fc.string({ minLength: 1 }).filter((name) => !['__metadata__', '__proto__'].includes(name)),
     array.map((data) => ({ shape: [data.length], data })),
   ),
-  metadata: fc.dictionary(fc.string().filter((name) => name !== '__proto__'), fc.string()),
+  metadata: fc.dictionary(
+    fc.string().filter((name) => name !== '__proto__'),
+    fc.string(),
+  ),
 });
 
 async function someState() {
@@ -108,9 +111,14 @@ describe('a journal entry', () => {
       engine: 'tfjs',
       nonce: 'n',
       time: '2026-01-01T00:00:00.000Z',
-      messages: [{ id: 'm', queue: 'q', sequenceNumber: '1', outcome: 'learnt', samples: 2, refused: 0, loss: 0.5 }],
+      messages: [
+        { id: 'm', queue: 'q', sequenceNumber: '1', outcome: 'learnt', samples: 2, refused: 0, loss: 0.5 },
+      ],
     },
-    samples: [{ features: { a: 0.1, b: 'ü\n' }, label: true }, { features: { a: 1e-30, b: '' }, label: false }],
+    samples: [
+      { features: { a: 0.1, b: 'ü\n' }, label: true },
+      { features: { a: 1e-30, b: '' }, label: false },
+    ],
   };
 
   it('reads back as it was written', () => {
@@ -118,7 +126,9 @@ describe('a journal entry', () => {
   });
 
   it('is refused if samples are missing or it is no entry', () => {
-    expect(() => decodeEntry(encodeEntry({ ...entry, samples: [] }), 'key')).toThrow(/2 samples declared, 0 found/);
+    expect(() => decodeEntry(encodeEntry({ ...entry, samples: [] }), 'key')).toThrow(
+      /2 samples declared, 0 found/,
+    );
     expect(() => decodeEntry(Buffer.from('x'), 'key')).toThrow(/key is no journal entry/);
   });
 });
@@ -133,8 +143,11 @@ describe('keys', () => {
     );
   });
 
-  it.each(['', '../x', 'a/b', 'A', 'a.b', '-a', 'a-', 'ä', 'a'.repeat(65)])('are never built from %j', (name) => {
-    expect(() => keys.state(name)).toThrow(/cannot be part of a key/);
-    expect(() => keys.challenger('model', name)).toThrow(/cannot be part of a key/);
-  });
+  it.each(['', '../x', 'a/b', 'A', 'a.b', '-a', 'a-', 'ä', 'a'.repeat(65)])(
+    'are never built from %j',
+    (name) => {
+      expect(() => keys.state(name)).toThrow(/cannot be part of a key/);
+      expect(() => keys.challenger('model', name)).toThrow(/cannot be part of a key/);
+    },
+  );
 });

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { emptyLedger, judge, ledgerFromJson, ledgerToJson, type MessageIdentity, settle } from '../../lib/journal/ledger.ts';
+import {
+  emptyLedger,
+  judge,
+  ledgerFromJson,
+  ledgerToJson,
+  type MessageIdentity,
+  settle,
+} from '../../lib/journal/ledger.ts';
 import { limits } from '../../lib/limits.ts';
 
 const queue = 'arn:aws:sqs:us-east-1:000000000000:samples-1.fifo';
@@ -15,7 +22,9 @@ function fromQueue(sequenceNumber: number, arn = queue): MessageIdentity {
 
 describe('the ledger', () => {
   it('knows exactly the numbers that were settled, in whatever order they came', () => {
-    const numbers = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 1, max: 60 })), { maxLength: 80 });
+    const numbers = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 1, max: 60 })), {
+      maxLength: 80,
+    });
     fc.assert(
       fc.property(numbers, (messages) => {
         let ledger = emptyLedger;
@@ -64,7 +73,10 @@ describe('the ledger', () => {
     let ledger = emptyLedger;
     for (let i = 0; i <= limits.producers; i++) ledger = settle(ledger, numbered(`producer-${i}`, 1), i + 1);
     expect(ledger.producers.size).toBe(limits.producers);
-    expect(judge(ledger, numbered('producer-0', 1))).toMatchObject({ verdict: 'refused', reason: /was evicted/ });
+    expect(judge(ledger, numbered('producer-0', 1))).toMatchObject({
+      verdict: 'refused',
+      reason: /was evicted/,
+    });
     expect(judge(ledger, numbered('producer-0', 2)).verdict).toBe('refused');
     expect(judge(ledger, numbered('producer-1', 2)).verdict).toBe('new');
   });

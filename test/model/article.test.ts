@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { articleSamples, articleSpec } from '../../lib/examples/article/spec.ts';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { articleSamples, articleSpec } from '../../lib/examples/article/spec.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 
 /** The same training by the formulas alone, in float64: J = 1/(2N) Σ (y − ŷ)², backpropagation, all rows at once. */
-function lossCurve(x: number[][], y: number[], [w1, b1, w2, b2]: number[][], epochs: number, rate: number): number[] {
+function lossCurve(
+  x: number[][],
+  y: number[],
+  [w1, b1, w2, b2]: number[][],
+  epochs: number,
+  rate: number,
+): number[] {
   if (!w1 || !b1 || !w2 || !b2) throw new Error('four weights are needed');
   const n = x.length;
   const units = b1.length;
@@ -16,7 +22,9 @@ function lossCurve(x: number[][], y: number[], [w1, b1, w2, b2]: number[][], epo
     let h2 = 0;
     let loss = 0;
     x.forEach((row, r) => {
-      const a = b1.map((bias, u) => Math.tanh(row.reduce((sum, value, i) => sum + value * (w1[i * units + u] ?? 0), bias)));
+      const a = b1.map((bias, u) =>
+        Math.tanh(row.reduce((sum, value, i) => sum + value * (w1[i * units + u] ?? 0), bias)),
+      );
       const error = a.reduce((sum, value, u) => sum + value * (w2[u] ?? 0), b2[0] ?? 0) - (y[r] ?? 0);
       loss += error ** 2 / (2 * n);
       h2 += error / n;
@@ -30,7 +38,12 @@ function lossCurve(x: number[][], y: number[], [w1, b1, w2, b2]: number[][], epo
       });
     });
     losses.push(loss);
-    for (const [weights, gradient] of [[w1, g1], [b1, h1], [w2, g2], [b2, [h2]]] as const) {
+    for (const [weights, gradient] of [
+      [w1, g1],
+      [b1, h1],
+      [w2, g2],
+      [b2, [h2]],
+    ] as const) {
       gradient.forEach((g, i) => {
         weights[i] = (weights[i] ?? 0) - rate * g;
       });
@@ -49,7 +62,13 @@ describe('the example of the source article', () => {
     const names = ['hidden_1/kernel', 'hidden_1/bias', 'output/kernel', 'output/bias'];
     const weights = names.map((name) => [...(model.initial().tensors[`weights/${name}`]?.data ?? [])]);
 
-    const expected = lossCurve(raw.map(({ features }) => features.x as number[]), raw.map(({ label }) => label as number), weights, epochs, rate);
+    const expected = lossCurve(
+      raw.map(({ features }) => features.x as number[]),
+      raw.map(({ label }) => label as number),
+      weights,
+      epochs,
+      rate,
+    );
     let state = model.initial();
     const losses: number[] = [];
     for (let epoch = 0; epoch < epochs; epoch++) {

@@ -7,7 +7,12 @@ import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const features: SpecInput['features'] = { x: { type: 'number' } };
 const binary = defineSpec({ model: 'm', task: 'binary', features });
-const multiclass = defineSpec({ model: 'm', task: 'multiclass', features, label: { classes: ['a', 'b', 'c'] } });
+const multiclass = defineSpec({
+  model: 'm',
+  task: 'multiclass',
+  features,
+  label: { classes: ['a', 'b', 'c'] },
+});
 const regression = defineSpec({ model: 'm', task: 'regression', features });
 const huber = defineSpec({ model: 'm', task: 'regression', features, loss: 'huber' });
 
@@ -18,7 +23,14 @@ beforeAll(async () => {
 /** Golden values from the definitions, by hand, in float64. */
 const golden: [string, typeof binary, number[][], number[], number[], number][] = [
   // log(1 + e^−2) · 1 + log(1 + e^1) · 3, over 4
-  ['cross-entropy of two classes', binary, [[2], [1]], [1, 0], [1, 3], (Math.log1p(Math.exp(-2)) + 3 * Math.log1p(Math.E)) / 4],
+  [
+    'cross-entropy of two classes',
+    binary,
+    [[2], [1]],
+    [1, 0],
+    [1, 3],
+    (Math.log1p(Math.exp(-2)) + 3 * Math.log1p(Math.E)) / 4,
+  ],
   ['cross-entropy of a certain error', binary, [[-200]], [1], [1], 200],
   ['cross-entropy of three classes', multiclass, [[0, 0, 0]], [2], [5], Math.log(3)],
   ['half mean squared error', regression, [[1], [4]], [0, 1], [1, 1], (0.5 + 4.5) / 2],
@@ -49,7 +61,11 @@ describe('a loss', () => {
   });
 
   it.each([0, 1])('stays finite for a prediction of %d', (prediction) => {
-    const losses = lossesFromPredictions(binary, Float32Array.of(prediction, prediction), Float32Array.of(0, 1));
+    const losses = lossesFromPredictions(
+      binary,
+      Float32Array.of(prediction, prediction),
+      Float32Array.of(0, 1),
+    );
     expect(losses.every(Number.isFinite)).toBe(true);
   });
 });
@@ -72,10 +88,14 @@ describe('scores', () => {
   const sample = fc.tuple(fc.double({ min: 0.001, max: 0.999, noNaN: true }), fc.constantFrom(0, 1));
   const stream = fc.array(sample, { minLength: 20, maxLength: 200 });
   const scoreOf = (samples: [number, number][]) =>
-    score(binary, Float32Array.from(samples, ([p]) => p), {
-      labels: Float32Array.from(samples, ([, label]) => label),
-      weights: new Float32Array(samples.length).fill(1),
-    });
+    score(
+      binary,
+      Float32Array.from(samples, ([p]) => p),
+      {
+        labels: Float32Array.from(samples, ([, label]) => label),
+        weights: new Float32Array(samples.length).fill(1),
+      },
+    );
 
   it('give the area under the curve to within the width of a bin', () => {
     fc.assert(
@@ -104,7 +124,10 @@ describe('scores', () => {
 
   it('count right classes', () => {
     const predictions = Float32Array.of(0.7, 0.2, 0.1, 0.1, 0.2, 0.7);
-    const scores = score(multiclass, predictions, { labels: Float32Array.of(0, 1), weights: Float32Array.of(2, 1) });
+    const scores = score(multiclass, predictions, {
+      labels: Float32Array.of(0, 1),
+      weights: Float32Array.of(2, 1),
+    });
     expect(scores).toMatchObject({ samples: 2, weight: 3, correct: 2 });
   });
 });

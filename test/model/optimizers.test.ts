@@ -14,7 +14,10 @@ const pairs: [OptimizerSpec, () => tf.Optimizer][] = [
     () => tf.train.rmsprop(0.01, 0.9, 0.5, epsilon),
   ],
   [{ type: 'adagrad', rate: 0.1, initialAccumulator: 0.1, epsilon }, () => tf.train.adagrad(0.1, 0.1)],
-  [{ type: 'adam', rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon }, () => tf.train.adam(0.01, 0.9, 0.999, epsilon)],
+  [
+    { type: 'adam', rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon },
+    () => tf.train.adam(0.01, 0.9, 0.999, epsilon),
+  ],
 ];
 
 beforeAll(async () => {

@@ -1,24 +1,52 @@
 import { describe, expect, it } from 'vitest';
 import { limits, relations } from '../../lib/limits.ts';
-import { defineSpec, parseSpec, specHash, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, parseSpec, type SpecInput, specHash } from '../../lib/spec/spec.ts';
 
 const minimal: SpecInput = { model: 'demand', task: 'regression', features: { hour: { type: 'number' } } };
 
 /** Wrong specs: the change to the minimal one, and what the error must name. */
 const wrong: [string, object, RegExp][] = [
-  ['a name with slashes', { model: 'a/b' }, /spec\.model: a model's name must be 1 to 64 .* \(found "a\/b"\)/],
+  [
+    'a name with slashes',
+    { model: 'a/b' },
+    /spec\.model: a model's name must be 1 to 64 .* \(found "a\/b"\)/,
+  ],
   ['a name with capitals', { model: 'Demand' }, /spec\.model/],
   ['no features', { features: {} }, /spec\.features: a model needs at least one feature/],
   ['an unknown field', { optimiser: {} }, /spec: unknown field "optimiser"; allowed: model, task, features/],
-  ['an unknown field of a feature', { features: { hour: { type: 'number', scale: 1 } } }, /unknown field "scale"; allowed: type, standardize/],
+  [
+    'an unknown field of a feature',
+    { features: { hour: { type: 'number', scale: 1 } } },
+    /unknown field "scale"; allowed: type, standardize/,
+  ],
   ['an unknown type of feature', { features: { hour: { type: 'text' } } }, /spec\.features\.hour\.type/],
-  ['a category without values', { features: { hour: { type: 'category' } } }, /spec\.features\.hour: a category needs either values/],
-  ['a category with the same value twice', { features: { hour: { type: 'category', values: ['a', 'a'] } } }, /values must be distinct/],
-  ['an unknown task', { task: 'ranking' }, /spec\.task: .*"regression"\|"binary"\|"multiclass" \(found "ranking"\)/],
+  [
+    'a category without values',
+    { features: { hour: { type: 'category' } } },
+    /spec\.features\.hour: a category needs either values/,
+  ],
+  [
+    'a category with the same value twice',
+    { features: { hour: { type: 'category', values: ['a', 'a'] } } },
+    /values must be distinct/,
+  ],
+  [
+    'an unknown task',
+    { task: 'ranking' },
+    /spec\.task: .*"regression"\|"binary"\|"multiclass" \(found "ranking"\)/,
+  ],
   ['a multiclass task without classes', { task: 'multiclass' }, /spec\.label\.classes: classes are needed/],
   ['a regression with classes', { label: { classes: ['a', 'b'] } }, /spec\.label\.classes/],
-  ['the loss of another task', { loss: 'crossEntropy' }, /spec\.loss: the task regression allows halfMeanSquaredError or huber/],
-  ['a label that is a feature', { label: { name: 'hour' } }, /spec\.label\.name: the label cannot be one of the features/],
+  [
+    'the loss of another task',
+    { loss: 'crossEntropy' },
+    /spec\.loss: the task regression allows halfMeanSquaredError or huber/,
+  ],
+  [
+    'a label that is a feature',
+    { label: { name: 'hour' } },
+    /spec\.label\.name: the label cannot be one of the features/,
+  ],
   ['an unknown optimizer', { optimizer: { type: 'lion', rate: 1 } }, /spec\.optimizer\.type/],
   ['a rate of zero', { optimizer: { type: 'sgd', rate: 0 } }, /spec\.optimizer\.rate: .* \(found 0\)/],
   ['no epochs', { batch: { epochs: 0 } }, /spec\.batch\.epochs: .* \(found 0\)/],
@@ -38,9 +66,12 @@ describe('a spec', () => {
     });
   });
 
-  it.each(wrong)('is refused, with the field, what is allowed and what was found: %s', (_, change, message) => {
-    expect(() => parseSpec({ ...minimal, ...change })).toThrow(message);
-  });
+  it.each(wrong)(
+    'is refused, with the field, what is allowed and what was found: %s',
+    (_, change, message) => {
+      expect(() => parseSpec({ ...minimal, ...change })).toThrow(message);
+    },
+  );
 
   it('names every wrong field at once', () => {
     expect(() => parseSpec({ ...minimal, model: '', task: 'x' })).toThrow(/spec\.model.*; spec\.task/);

@@ -1,5 +1,5 @@
-import { hashIntegers } from '../../features/hash.ts';
 import type { Sample } from '../../features/encoder.ts';
+import { hashIntegers } from '../../features/hash.ts';
 import { defineSpec } from '../../spec/spec.ts';
 
 /** Inputs of the article's network, and rows of its data. */

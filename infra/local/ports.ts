@@ -1,0 +1,19 @@
+import { randomUUID } from 'node:crypto';
+import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { s3ObjectStore } from '../../lib/ports/s3.ts';
+import { sqsSender } from '../../lib/ports/sqs.ts';
+import type { LocalCloud } from './cloud.ts';
+
+/** The ports over a local cloud, for programs that send to it and read from it. */
+export function localPorts({ s3, sqs, address }: LocalCloud): Ports {
+  return {
+    store: s3ObjectStore(s3, address.bucket),
+    sendSamples: sqsSender(sqs, address.samplesQueueUrl),
+    sendJob: sqsSender(sqs, address.jobsQueueUrl),
+    now: Date.now,
+    nonce: randomUUID,
+    engine: tfjsEngine,
+    log: { info: () => undefined, warn: console.error, error: console.error },
+  };
+}

@@ -1,0 +1,50 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { inject } from 'vitest';
+import { type LocalCloud, startLocalCloud } from '../../infra/local/cloud.ts';
+import { localPorts } from '../../infra/local/ports.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+
+/** A local cloud of a test's own, over a new folder. */
+export type TestCloud = {
+  readonly cloud: LocalCloud;
+  readonly ports: Ports;
+  readonly directory: string;
+  /** What a function logged, for messages of failing tests. */
+  readonly log: (name: string) => string;
+  /** Stops the cloud and starts another over the same data. */
+  readonly restart: () => Promise<TestCloud>;
+  readonly remove: () => Promise<void>;
+};
+
+/** Starts a local cloud from the assembly that all tests share. */
+export async function startTestCloud(
+  directory = mkdtempSync(join(tmpdir(), 'millrace-')),
+): Promise<TestCloud> {
+  const cloud = await startLocalCloud(inject('assembly'), directory);
+  return {
+    cloud,
+    ports: localPorts(cloud),
+    directory,
+    log: (name) => readFileSync(join(directory, 'logs', `${name}.log`), 'utf8'),
+    async restart() {
+      await cloud.stop();
+      return startTestCloud(directory);
+    },
+    async remove() {
+      await cloud.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until `check` answers something, and returns it; the test's own timeout is its bound. */
+export async function until<Result>(check: () => Promise<Result | undefined>): Promise<Result> {
+  for (;;) {
+    const result = await check();
+    if (result !== undefined) return result;
+    await delay(50);
+  }
+}

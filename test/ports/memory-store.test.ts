@@ -1,0 +1,8 @@
+import { describe } from 'vitest';
+import { memoryStore } from '../simulation/memory-store.ts';
+import { itIsAnObjectStore } from './object-store.contract.ts';
+
+describe('the store in memory', () => {
+  const store = memoryStore();
+  itIsAnObjectStore(() => store);
+});

@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectDirectory } from '../infra/local/synthesize.ts';
+
+/** The style, as far as it can be checked. */
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
+  cwd: projectDirectory,
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
+  .filter((path) => existsSync(join(projectDirectory, path)))
+  .map((path) => ({ path, text: readFileSync(join(projectDirectory, path), 'utf8') }));
+
+const sources = files.filter(({ path }) => /^(functions|infra|lib)\//.test(path));
+
+/** Which folders of lib/ a folder may import from, besides itself and lib's own files. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  spec: [],
+  features: ['spec'],
+  model: ['spec', 'features'],
+  engine: ['spec', 'features', 'model'],
+  ports: ['spec', 'engine'],
+  journal: ['spec', 'features', 'model', 'engine', 'ports'],
+  datasets: ['spec', 'features', 'journal', 'ports'],
+  training: ['spec', 'features', 'model', 'engine', 'ports', 'journal', 'datasets'],
+  cli: ['spec', 'journal', 'ports', 'training'],
+  examples: ['spec', 'features', 'model', 'journal', 'datasets', 'ports', 'training', 'cli'],
+};
+
+function importsOf({ path, text }: { path: string; text: string }): string[] {
+  return [...text.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, specifier = '']) =>
+    normalize(join(dirname(path), specifier)),
+  );
+}
+
+const folderOf = (path: string) => /^lib\/([a-z]+)\//.exec(path)?.[1];
+
+describe('the style', () => {
+  it('keeps the direction of imports', () => {
+    const wrong = sources.flatMap((file) => {
+      const folder = folderOf(file.path);
+      return importsOf(file)
+        .filter((target) => {
+          const targetFolder = folderOf(target);
+          if (/^functions\//.test(target)) return true;
+          if (/^infra\//.test(target)) return !file.path.startsWith('infra/');
+          if (targetFolder === undefined || folder === undefined || folder === targetFolder) return false;
+          return !mayImport[folder]?.includes(targetFolder);
+        })
+        .map((target) => `${file.path} → ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('keeps files to 300 lines and lines to 120 characters', () => {
+    const long = files.flatMap(({ path, text }) => {
+      const lines = text.split('\n');
+      const wide = lines.findIndex((line) => line.length > 120 && !/['"`]/.test(line));
+      return [
+        ...(lines.length > 301 ? [`${path}: ${lines.length} lines`] : []),
+        ...(wide >= 0 ? [`${path}:${wide + 1}`] : []),
+      ];
+    });
+    expect(long).toEqual([]);
+  });
+
+  it('reads clock, randomness and environment in the wiring alone', () => {
+    const wiring = /^(functions\/|infra\/|lib\/ports\/aws\.ts)/;
+    const impure = /Date\.now|new Date\(\)|Math\.random|randomUUID|performance\.now|process\.env/;
+    const wrong = sources.filter(({ path, text }) => !wiring.test(path) && impure.test(text));
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('sees S3 and SQS in journal and training through ports alone', () => {
+    const wrong = sources.filter(
+      ({ path, text }) => /^lib\/(journal|training)\//.test(path) && text.includes('@aws-sdk'),
+    );
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('documents each public export', () => {
+    const undocumented = sources.flatMap(({ path, text }) => {
+      const lines = text.split('\n');
+      return lines.flatMap((line, i) => {
+        const isExport = /^export (default |async |declare )*(function|const|type|class|interface)/.test(
+          line,
+        );
+        return isExport && !lines[i - 1]?.endsWith('*/') ? [`${path}:${i + 1}`] : [];
+      });
+    });
+    expect(undocumented).toEqual([]);
+  });
+
+  it('has no barrel files, no default names and no doors out of the type system', () => {
+    const wrong = sources.flatMap(({ path, text }) => [
+      ...(/(^|\/)index\.ts$/.test(path) ? [`${path}: a barrel file`] : []),
+      ...(/(util|helper|manager|base|impl)/i.test(path) ? [`${path}: an empty name`] : []),
+      ...(/: any\b|as any\b|@ts-(ignore|nocheck|expect-error)|biome-ignore/.test(text)
+        ? [`${path}: untyped`]
+        : []),
+      ...(/\b(TODO|FIXME|XXX)\b/.test(text) ? [`${path}: unfinished`] : []),
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
+  it('runs every test', () => {
+    const skipped = /\b(it|test|describe)\.(skip|only|todo)\b/;
+    const wrong = files.filter(({ path, text }) => path !== 'test/tidy.test.ts' && skipped.test(text));
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+});
