@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { FromFunction, Invocation } from './function-process.ts';
 
@@ -23,71 +24,85 @@ export type FunctionHost = {
   readonly stop: () => Promise<void>;
 };
 
-type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (error: Error) => void };
-
 /** Hosts one function. Its process is started with the first invocation, and again after it died. */
 export function hostFunction(settings: FunctionSettings): FunctionHost {
-  let running: Promise<ChildProcess> | undefined;
   let child: ChildProcess | undefined;
-  let nextId = 1;
-  const waiting = new Map<number, Waiting>();
-
-  const start = () =>
-    new Promise<ChildProcess>((resolve, reject) => {
-      const started = fork(new URL('./function-process.ts', import.meta.url), [settings.entry], {
-        env: { ...settings.environment },
-        execArgv: [
-          `--max-old-space-size=${settings.memoryMebibytes}`,
-          '--disable-warning=ExperimentalWarning',
-        ],
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      });
-      child = started;
-      const log = createWriteStream(settings.logFile, { flags: 'a' });
-      started.stdout?.pipe(log);
-      started.stderr?.pipe(log);
-      started.on('message', (message: FromFunction) => {
-        if ('ready' in message) return resolve(started);
-        const invocation = waiting.get(message.id);
-        waiting.delete(message.id);
-        if ('error' in message) invocation?.reject(new Error(message.error));
-        else invocation?.resolve(message.result);
-      });
-      started.on('exit', (code, signal) => {
-        const died = new Error(
-          `${settings.name} died (${signal ?? `exit ${code}`}); see ${settings.logFile}`,
-        );
-        running = undefined;
-        reject(died);
-        for (const [id, invocation] of waiting) {
-          waiting.delete(id);
-          invocation.reject(died);
-        }
-      });
-    });
-
+  let invocations = 0;
   return {
     name: settings.name,
     async invoke(event) {
-      running ??= start();
-      const process = await running;
-      const id = nextId++;
-      const outcome = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject }));
+      if (child === undefined || hasExited(child)) {
+        child = startProcess(settings);
+        await ready(settings, child);
+      }
       const milliseconds = settings.timeoutSeconds * 1_000;
-      const timer = setTimeout(() => process.kill('SIGKILL'), milliseconds);
+      const invocation = { id: ++invocations, event, deadline: Date.now() + milliseconds };
+      const running = child;
+      const timer = setTimeout(() => running.kill('SIGKILL'), milliseconds);
       try {
-        process.send({ id, event, deadline: Date.now() + milliseconds } satisfies Invocation);
-        return await outcome;
+        return await outcomeOf(settings, running, invocation);
       } finally {
         clearTimeout(timer);
       }
     },
     kill: () => void child?.kill('SIGKILL'),
     async stop() {
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      const exited = new Promise((resolve) => child?.once('exit', resolve));
+      if (child === undefined || hasExited(child)) return;
+      const exited = once(child, 'exit');
       child.kill('SIGTERM');
       await exited;
     },
   };
+}
+
+function startProcess({ entry, environment, memoryMebibytes, logFile }: FunctionSettings): ChildProcess {
+  const child = fork(new URL('./function-process.ts', import.meta.url), [entry], {
+    env: { ...environment },
+    execArgv: [`--max-old-space-size=${memoryMebibytes}`, '--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const log = createWriteStream(logFile, { flags: 'a' });
+  child.stdout?.pipe(log);
+  child.stderr?.pipe(log);
+  // Sending to a process that has just died is an error event; its exit tells the one who waits.
+  child.on('error', () => undefined);
+  return child;
+}
+
+function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+function ready(settings: FunctionSettings, child: ChildProcess): Promise<unknown> {
+  return answerOf(settings, child, (message) => 'ready' in message);
+}
+
+async function outcomeOf(settings: FunctionSettings, child: ChildProcess, invocation: Invocation) {
+  const answer = answerOf(settings, child, (message) => 'id' in message && message.id === invocation.id);
+  child.send(invocation);
+  const message = await answer;
+  if ('error' in message) throw new Error(message.error);
+  return 'result' in message ? message.result : undefined;
+}
+
+/** The process' next message that is the answer, or the error that it died before giving one. */
+function answerOf(
+  { name, logFile }: FunctionSettings,
+  child: ChildProcess,
+  isAnswer: (message: FromFunction) => boolean,
+): Promise<FromFunction> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: FromFunction) => {
+      if (!isAnswer(message)) return;
+      stopListening();
+      resolve(message);
+    };
+    const onExit = () => {
+      stopListening();
+      reject(new Error(`${name} died (${child.signalCode ?? `exit ${child.exitCode}`}); see ${logFile}`));
+    };
+    const stopListening = () => child.off('message', onMessage).off('exit', onExit);
+    child.on('message', onMessage).on('exit', onExit);
+    if (hasExited(child)) onExit();
+  });
 }

@@ -51,8 +51,9 @@ export async function watchJob(
       const last = object && progressSchema.parse(JSON.parse(Buffer.from(object.body).toString('utf8')));
       if (last !== undefined && last.rows > 0) {
         bar ??= progress.bar(title, last.rows * epochs, 'samples');
-        bar.update(last.epoch * last.rows + (last.status === 'training' ? last.rowsOfEpoch % last.rows : 0), {
-          slice: String(last.slice + 1),
+        const isTraining = last.status === 'training';
+        bar.update(last.epoch * last.rows + (isTraining ? last.rowsOfEpoch % last.rows : 0), {
+          slice: String(last.slice + (isTraining ? 1 : 0)),
           'held-out log loss': last.heldOutLosses.at(-1)?.toFixed(4) ?? '–',
         });
       }
