@@ -68,7 +68,7 @@ export const limits = {
   maximumReceives: 8,
 } as const;
 
-/** Relations between bounds that must hold; `test/limits.test.ts` checks them. */
+/** Relations between bounds that must hold; `test/spec/spec.test.ts` checks them. */
 export const relations: readonly { readonly name: string; readonly holds: boolean }[] = [
   {
     name: 'an online invocation has time to publish',

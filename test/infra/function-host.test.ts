@@ -1,0 +1,69 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type FunctionHost, hostFunction } from '../../infra/local/function-host.ts';
+
+const handler = `
+let invocations = 0;
+export async function handler({ behaviour }) {
+  invocations += 1;
+  if (behaviour === 'hang') await new Promise(() => setInterval(() => undefined, 1_000));
+  if (behaviour === 'throw') throw new Error('as asked');
+  if (behaviour === 'exit') process.exit(3);
+  return { invocations };
+}
+`;
+
+let host: FunctionHost | undefined;
+
+function start(timeoutSeconds: number): { host: FunctionHost; logFile: string } {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-host-'));
+  const entry = join(directory, 'index.mjs');
+  const logFile = join(directory, 'function.log');
+  writeFileSync(entry, handler);
+  host = hostFunction({
+    name: 'example',
+    entry,
+    environment: {},
+    memoryMebibytes: 128,
+    timeoutSeconds,
+    logFile,
+  });
+  return { host, logFile };
+}
+
+afterEach(() => host?.stop());
+
+describe('a function on this machine', () => {
+  it('keeps its process from one invocation to the next, also after it threw', async () => {
+    const { host } = start(60);
+    expect(await host.invoke({})).toEqual({ invocations: 1 });
+    await expect(host.invoke({ behaviour: 'throw' })).rejects.toThrow('as asked');
+    expect(await host.invoke({})).toEqual({ invocations: 3 });
+  });
+
+  it('is killed when it runs past its timeout, and starts anew', async () => {
+    const { host, logFile } = start(0.5);
+    await host.invoke({});
+    await expect(host.invoke({ behaviour: 'hang' })).rejects.toThrow(
+      `example died (SIGKILL); see ${logFile}`,
+    );
+    expect(await host.invoke({})).toEqual({ invocations: 1 });
+    expect(readFileSync(logFile, 'utf8')).toBe('');
+  });
+
+  it('fails the invocation that ends its process, and starts anew', async () => {
+    const { host } = start(60);
+    await expect(host.invoke({ behaviour: 'exit' })).rejects.toThrow('example died (exit 3)');
+    expect(await host.invoke({})).toEqual({ invocations: 1 });
+  });
+
+  it('fails an invocation that meets a process just killed, and starts anew', async () => {
+    const { host } = start(60);
+    await host.invoke({});
+    host.kill();
+    await expect(host.invoke({})).rejects.toThrow('example died (SIGKILL)');
+    expect(await host.invoke({})).toEqual({ invocations: 1 });
+  });
+});
