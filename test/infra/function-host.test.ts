@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { type FunctionHost, hostFunction } from '../../infra/local/function-host.ts';
 
 const handler = `
@@ -11,9 +13,11 @@ export async function handler({ behaviour }) {
   if (behaviour === 'hang') await new Promise(() => setInterval(() => undefined, 1_000));
   if (behaviour === 'throw') throw new Error('as asked');
   if (behaviour === 'exit') process.exit(3);
-  return { invocations };
+  return { invocations, ...(behaviour === 'tell' ? { pid: process.pid } : {}) };
 }
 `;
+
+const pidSchema = z.object({ pid: z.int() });
 
 let host: FunctionHost | undefined;
 
@@ -61,8 +65,16 @@ describe('a function on this machine', () => {
 
   it('fails an invocation that meets a process just killed, and starts anew', async () => {
     const { host } = start(60);
-    await host.invoke({});
-    host.kill();
+    const { pid } = pidSchema.parse(await host.invoke({ behaviour: 'tell' }));
+    process.kill(pid, 'SIGKILL');
+    // Without giving way, so that nothing here has seen the death when the next invocation is sent.
+    while (
+      !/^Z|^$/.test(
+        spawnSync('ps', ['-o', 'stat=', '-p', String(pid)])
+          .stdout.toString()
+          .trim(),
+      )
+    );
     await expect(host.invoke({})).rejects.toThrow('example died (SIGKILL)');
     expect(await host.invoke({})).toEqual({ invocations: 1 });
   });
