@@ -73,12 +73,13 @@ async function main(): Promise<void> {
     `\n${styleText('bold', 'Millrace', { stream: output })}: push samples to a queue; get a model that is always current\n\n`,
   );
   const started = Date.now();
-  const assembly = join(projectDirectory, 'cdk.out');
-  await synthesize(assembly);
-  progress.step(`stack synthesized (${formatSeconds((Date.now() - started) / 1_000)})`);
-  const cloud = await startLocalCloud(assembly, dataDirectory);
-  progress.step(`local cloud on ${cloud.endpoint}, data in ${relative(process.cwd(), dataDirectory)}`);
+  let cloud: LocalCloud | undefined;
   try {
+    const assembly = join(projectDirectory, 'cdk.out');
+    await synthesize(assembly);
+    progress.step(`stack synthesized (${formatSeconds((Date.now() - started) / 1_000)})`);
+    cloud = await startLocalCloud(assembly, dataDirectory);
+    progress.step(`local cloud on ${cloud.endpoint}, data in ${relative(process.cwd(), dataDirectory)}`);
     const result = await runFlights(localPorts(cloud), progress, { ...options, signal: interrupt.signal });
     output.write(report(result, cloud, options, (Date.now() - started) / 1_000));
     if (options.isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -86,7 +87,7 @@ async function main(): Promise<void> {
     if (!interrupt.signal.aborted) throw error;
     process.exitCode = 130;
   } finally {
-    await cloud.stop();
+    await cloud?.stop();
   }
 }
 
@@ -99,7 +100,10 @@ function report(result: FlightsResult, cloud: LocalCloud, options: Options, seco
   ]);
   const facts = formatTable([
     ['samples predicted, then learnt', formatCount(result.samples)],
-    ['samples per second, end to end', formatCount(result.samplesPerSecond)],
+    [
+      'samples per second, end to end',
+      result.samplesPerSecond > 0 ? formatCount(result.samplesPerSecond) : 'nothing was left',
+    ],
     ['batch slices', formatCount(result.slices)],
     ['journal entries', formatCount(result.entries)],
     ['deliveries tried again', formatCount(cloud.failedDeliveries())],
