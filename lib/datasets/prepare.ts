@@ -3,18 +3,14 @@ import { z } from 'zod';
 import { invalid, MillraceError } from '../errors.ts';
 import type { Encoder, Refusal } from '../features/encoder.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
-import {
-  emptyStatistics,
-  type FeatureStatistics,
-  mergeStatistics,
-  statisticsOf,
-} from '../features/statistics.ts';
+import type { FeatureStatistics } from '../features/statistics.ts';
 import { keys } from '../journal/keys.ts';
 import { decodeSafetensors, encodeSafetensors } from '../journal/safetensors.ts';
 import { limits } from '../limits.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 import { canonicalJson, type Spec } from '../spec/spec.ts';
 import { isHeldOut } from './order.ts';
+import { createShardWriter, writeHeldOut } from './shards.ts';
 
 /** A dataset, encoded and split once, in shards of `prepared/<hash>/`: derived, safe to delete. */
 export type PreparedDataset = {
@@ -54,138 +50,64 @@ export async function prepareDataset(
   identity: unknown,
   source: SampleSource,
 ): Promise<PreparedDataset> {
-  const { features, label, task, seed, batch } = spec;
-  const hash = createHash('sha256')
-    .update(
-      canonicalJson({
-        features,
-        label,
-        task,
-        seed,
-        validation: batch.validation,
-        identity,
-        limits: [limits.shardRows, limits.heldOutRows],
-      }),
-    )
-    .digest('hex')
-    .slice(0, 40);
-  const existing = await store.get(keys.prepared(hash, 'manifest.safetensors'));
+  const hash = hashOf(spec, identity);
+  const existing = await store.get(keys.prepared(hash, manifestFile));
   if (existing !== undefined) return readManifest(hash, existing.body);
 
-  const shardRows: number[] = [];
+  const split = createSplit(spec);
+  const shards = createShardWriter(store, hash, encoder.layout);
+  const heldOut: EncodedSamples[] = [];
   const refused: Refusal[] = [];
-  let statistics = emptyStatistics(encoder.layout);
   let refusedRows = 0;
-  let pending: EncodedSamples[] = [];
-  let heldOut: EncodedSamples[] = [];
-  let heldOutRows = 0;
   let row = 0;
-
-  const writeShards = async (isLast: boolean) => {
-    const joined = concatSamples(pending, encoder.layout);
-    let start = 0;
-    while (joined.count - start >= limits.shardRows || (isLast && start < joined.count)) {
-      const rows = Math.min(limits.shardRows, joined.count - start);
-      const shard = gatherSamples(joined, range(start, start + rows), encoder.layout);
-      await store.put(keys.prepared(hash, shardFile(shardRows.length)), encodeShard(shard));
-      statistics = mergeStatistics(statistics, statisticsOf(shard, encoder.layout));
-      shardRows.push(rows);
-      start += rows;
-    }
-    pending = [gatherSamples(joined, range(start, joined.count), encoder.layout)];
-  };
-
   for await (const chunk of source()) {
-    const encoding = encoder.encode(chunk);
-    refusedRows += encoding.refused.length;
-    for (const refusal of encoding.refused.slice(0, limits.refusedExamples - refused.length)) {
+    const { samples, accepted, refused: refusals } = encoder.encode(chunk);
+    const kept = split(Array.from(accepted, (index) => row + index));
+    heldOut.push(gatherSamples(samples, kept.heldOut, encoder.layout));
+    await shards.add(gatherSamples(samples, kept.train, encoder.layout));
+    for (const refusal of refusals.slice(0, limits.refusedExamples - refused.length)) {
       refused.push({ ...refusal, index: row + refusal.index });
     }
-    const split = { train: [] as number[], heldOut: [] as number[] };
-    encoding.accepted.forEach((index, position) => {
-      const isOut =
-        heldOutRows + split.heldOut.length < limits.heldOutRows &&
-        isHeldOut(seed, row + index, batch.validation);
-      split[isOut ? 'heldOut' : 'train'].push(position);
-    });
-    pending.push(gatherSamples(encoding.samples, split.train, encoder.layout));
-    heldOut.push(gatherSamples(encoding.samples, split.heldOut, encoder.layout));
-    heldOutRows += split.heldOut.length;
+    refusedRows += refusals.length;
     row += chunk.length;
-    if (pending.reduce((sum, part) => sum + part.count, 0) >= limits.shardRows) await writeShards(false);
   }
-  await writeShards(true);
-  if (shardRows.length === 0) {
-    const why =
-      refused[0] === undefined
-        ? 'it has no rows'
-        : `row ${refused[0].index}, ${refused[0].field}: ${refused[0].reason}`;
-    throw invalid(`the dataset has no row that can be learnt (${row} rows; ${why})`);
-  }
-  await store.put(keys.prepared(hash, heldOutFile), encodeShard(concatSamples(heldOut, encoder.layout)));
-  heldOut = [];
-  const prepared = { hash, shardRows, heldOutRows, statistics, refusedRows, refused };
-  await store.put(keys.prepared(hash, 'manifest.safetensors'), encodeManifest(prepared));
+  const { shardRows, statistics } = await shards.finish();
+  if (shardRows.length === 0) throw nothingToLearn(row, refused[0]);
+  const held = concatSamples(heldOut, encoder.layout);
+  await writeHeldOut(store, hash, held);
+  const prepared = { hash, shardRows, heldOutRows: held.count, statistics, refusedRows, refused };
+  await store.put(keys.prepared(hash, manifestFile), encodeManifest(prepared));
   return prepared;
 }
 
-/** One shard of training rows, with raw numbers. */
-export function readShard(
-  store: ObjectStore,
-  { hash }: PreparedDataset,
-  shard: number,
-): Promise<EncodedSamples> {
-  return readSamples(store, keys.prepared(hash, shardFile(shard)));
+/** The name of the prepared rows: a hash of all that they depend on. */
+function hashOf({ features, label, task, seed, batch: { validation } }: Spec, identity: unknown): string {
+  const bounds = [limits.shardRows, limits.heldOutRows];
+  const all = { features, label, task, seed, validation, identity, limits: bounds };
+  return createHash('sha256').update(canonicalJson(all)).digest('hex').slice(0, 40);
 }
 
-/** The held-out rows, with raw numbers. */
-export function readHeldOut(store: ObjectStore, { hash }: PreparedDataset): Promise<EncodedSamples> {
-  return readSamples(store, keys.prepared(hash, heldOutFile));
+/** Which places of a chunk of rows are trained on, and which are held out, until enough are. */
+function createSplit({ seed, batch }: Spec) {
+  let heldOutRows = 0;
+  return (rows: readonly number[]) => {
+    const train: number[] = [];
+    const heldOut: number[] = [];
+    rows.forEach((row, position) => {
+      const isOut = heldOutRows < limits.heldOutRows && isHeldOut(seed, row, batch.validation);
+      if (isOut) heldOutRows += 1;
+      (isOut ? heldOut : train).push(position);
+    });
+    return { train, heldOut };
+  };
 }
 
-const heldOutFile = 'held-out.safetensors';
-
-function shardFile(shard: number): string {
-  return `shard-${String(shard).padStart(5, '0')}.safetensors`;
+function nothingToLearn(rows: number, first: Refusal | undefined): MillraceError {
+  const why = first === undefined ? 'it has no rows' : `row ${first.index}, ${first.field}: ${first.reason}`;
+  return invalid(`the dataset has no row that can be learnt (${rows} rows; ${why})`);
 }
 
-async function readSamples(store: ObjectStore, key: string): Promise<EncodedSamples> {
-  const object = await store.get(key);
-  if (object === undefined) throw new MillraceError('unavailable', `${key} was deleted while a job needs it`);
-  const { numbers, categories, labels, weights } = decodeSafetensors(object.body).tensors;
-  if (
-    numbers?.data instanceof Float32Array &&
-    categories?.data instanceof Int32Array &&
-    labels?.data instanceof Float32Array &&
-    weights?.data instanceof Float32Array
-  ) {
-    const count = labels.data.length;
-    return {
-      count,
-      numbers: numbers.data,
-      categories: categories.data,
-      labels: labels.data,
-      weights: weights.data,
-    };
-  }
-  throw new MillraceError('corrupt', `${key} is no shard; delete all below prepared/ and run the job again`);
-}
-
-function encodeShard({ count, numbers, categories, labels, weights }: EncodedSamples): Uint8Array {
-  const matrix = <Data extends Float32Array | Int32Array>(data: Data) => ({
-    shape: [count, count === 0 ? 0 : data.length / count],
-    data,
-  });
-  return encodeSafetensors({
-    tensors: {
-      numbers: matrix(numbers),
-      categories: matrix(categories),
-      labels: { shape: [count], data: labels },
-      weights: { shape: [count], data: weights },
-    },
-    metadata: {},
-  });
-}
+const manifestFile = 'manifest.safetensors';
 
 function encodeManifest({
   shardRows,
@@ -219,8 +141,4 @@ function readManifest(hash: string, body: Uint8Array): PreparedDataset {
     throw new MillraceError('corrupt', `prepared/${hash} has no statistics; delete it and run the job again`);
   }
   return { hash, ...manifest, statistics: { count: statisticsCount, mean, squares } };
-}
-
-function range(start: number, end: number): Int32Array {
-  return Int32Array.from({ length: end - start }, (_, i) => start + i);
 }

@@ -1,5 +1,6 @@
 import { shuffledOrder } from '../datasets/order.ts';
-import { type PreparedDataset, readShard } from '../datasets/prepare.ts';
+import type { PreparedDataset } from '../datasets/prepare.ts';
+import { readShard } from '../datasets/shards.ts';
 import { MillraceError } from '../errors.ts';
 import type { EncodedSamples } from '../features/samples.ts';
 import { mergeStatistics, standardize } from '../features/statistics.ts';

@@ -1,5 +1,6 @@
-import { type PreparedDataset, prepareDataset, readHeldOut, type SampleSource } from '../datasets/prepare.ts';
+import { type PreparedDataset, prepareDataset, type SampleSource } from '../datasets/prepare.ts';
 import { readRows } from '../datasets/rows.ts';
+import { readHeldOut } from '../datasets/shards.ts';
 import { rowToSample } from '../datasets/to-sample.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
