@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { createProgress, formatCount, formatSeconds, formatTable } from '../../lib/cli/progress.ts';
@@ -15,6 +15,7 @@ following months through the queue, and compares the frozen model with the onlin
 
   --months <1–5>    months to stream, from February on (default 1)
   --limit <count>   use only so many flights of each month (a run of its own, with its own data)
+  --picture <file>  draw both models' log loss, day by day, as an SVG
   --fresh           start over: forget what earlier runs did
   --json            print the result as one JSON object, as the last line
   --help            show this
@@ -23,6 +24,7 @@ following months through the queue, and compares the frozen model with the onlin
 type Options = {
   readonly months: number;
   readonly limit: number;
+  readonly picture: string | undefined;
   readonly isFresh: boolean;
   readonly isJson: boolean;
 };
@@ -32,6 +34,7 @@ function parseOptions(): Options {
     options: {
       months: { type: 'string', default: '1' },
       limit: { type: 'string', default: 'Infinity' },
+      picture: { type: 'string' },
       fresh: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -52,7 +55,7 @@ function parseOptions(): Options {
       `--limit: must be a whole number of at least 1000 (found ${values.limit})`,
     );
   }
-  return { months, limit, isFresh: values.fresh, isJson: values.json };
+  return { months, limit, picture: values.picture, isFresh: values.fresh, isJson: values.json };
 }
 
 async function main(): Promise<void> {
@@ -80,8 +83,12 @@ async function main(): Promise<void> {
     progress.step(`stack synthesized (${formatSeconds((Date.now() - started) / 1_000)})`);
     cloud = await startLocalCloud(assembly, dataDirectory);
     progress.step(`local cloud on ${cloud.endpoint}, data in ${relative(process.cwd(), dataDirectory)}`);
-    const result = await runFlights(localPorts(cloud), progress, { ...options, signal: interrupt.signal });
+    const { result, draw } = await runFlights(localPorts(cloud), progress, {
+      ...options,
+      signal: interrupt.signal,
+    });
     output.write(report(result, cloud, options, (Date.now() - started) / 1_000));
+    if (options.picture !== undefined) writeFileSync(options.picture, await draw());
     if (options.isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;

@@ -19,6 +19,8 @@ const flightSchema = z.object({
 
 /** A flight as a row of a dataset. */
 export type Flight = {
+  /** The day of departure, as in `2001-02-28`. */
+  readonly day: string;
   readonly hour: number;
   readonly weekday: number;
   readonly distance: number;
@@ -42,7 +44,7 @@ export async function* readFlights(
   for await (const rows of readRows(await readFile(file), file.pathname)) {
     const months = Map.groupBy(
       rows.map((row) => flightSchema.parse(row)),
-      ({ date }) => monthOf(date),
+      ({ date }) => dayOf(date).getUTCMonth(),
     );
     for (const [month, flights] of months) {
       if (month > last) return;
@@ -52,17 +54,18 @@ export async function* readFlights(
 }
 
 /** A flight as a sample of a message. */
-export function toSample({ late, ...features }: Flight): Sample {
+export function toSample({ day: _, late, ...features }: Flight): Sample {
   return { features, label: late };
 }
 
-/** The last minute of a day is written as 24:00, which reads as the next day's first. */
-function monthOf(date: Date): number {
-  return new Date(date.getTime() - 60_000).getUTCMonth();
+/** The day before midnight: the last minute of a day is written as 24:00, which reads as the next day's first. */
+function dayOf(date: Date): Date {
+  return new Date(date.getTime() - 60_000);
 }
 
 function toFlight({ date, delay, distance, origin, destination }: z.output<typeof flightSchema>): Flight {
   return {
+    day: dayOf(date).toISOString().slice(0, 10),
     hour: date.getUTCHours(),
     weekday: date.getUTCDay(),
     distance,

@@ -8,8 +8,9 @@ import { areaUnderCurve, meanLoss } from '../../model/scores.ts';
 import type { ObjectStore, Ports } from '../../ports/ports.ts';
 import { createModel } from '../../training/model.ts';
 import { type Flight, flightsOfMonth, monthNames, readFlights } from './data.ts';
+import { drawPicture } from './picture.ts';
 import { flightsSpec } from './spec.ts';
-import { streamFlights } from './stream.ts';
+import { lossesInJournal, streamFlights } from './stream.ts';
 
 /** Settings of the main job. */
 export type FlightsOptions = {
@@ -42,12 +43,14 @@ const objectRows = 131_072;
 /**
  * The main job on a running stack, here or on AWS: creates the model, trains it on January in batch slices,
  * then streams the following months through the queue. A run that was interrupted goes on where it was.
+ *
+ * @returns the result, and a function that draws both models' losses as an SVG (it reads the whole journal)
  */
 export async function runFlights(
   ports: Ports,
   progress: Progress,
   options: FlightsOptions,
-): Promise<FlightsResult> {
+): Promise<{ readonly result: FlightsResult; readonly draw: () => Promise<string> }> {
   const { store } = ports;
   await createModel(ports, flightsSpec);
   const { promotion, slices } = await trainOnJanuary(ports, progress, options);
@@ -57,7 +60,7 @@ export async function runFlights(
   const streamed = await streamFlights(ports, progress, decodeCheckpoint(kept.body), options);
   const { state, frozen, seconds, learntNow } = streamed;
   const quarantined = await store.list(keys.quarantines(flightsSpec.model));
-  return {
+  const result = {
     frozen: { auc: areaUnderCurve(frozen), logLoss: meanLoss(frozen) },
     online: { auc: areaUnderCurve(state.scores), logLoss: meanLoss(state.scores) },
     samples: state.scores.samples,
@@ -67,6 +70,8 @@ export async function runFlights(
     entries: state.sequence,
     quarantined: quarantined.length,
   };
+  const draw = async () => drawPicture(streamed.losses, await lossesInJournal(ports, state), streamed.days);
+  return { result, draw };
 }
 
 async function trainOnJanuary(

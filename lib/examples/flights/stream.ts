@@ -1,31 +1,34 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Progress } from '../../cli/progress.ts';
 import { MillraceError } from '../../errors.ts';
-import type { Sample } from '../../features/encoder.ts';
-import { standardize } from '../../features/statistics.ts';
 import { decodeCheckpoint } from '../../journal/checkpoint.ts';
+import { readEntry } from '../../journal/journal.ts';
 import { keys } from '../../journal/keys.ts';
 import type { State } from '../../journal/state.ts';
-import { addScores, emptyScores, meanLoss, type Scores, score } from '../../model/scores.ts';
+import { meanLoss, type Scores } from '../../model/scores.ts';
 import type { ObjectStore, Ports } from '../../ports/ports.ts';
 import { createProducer } from '../../ports/producer.ts';
-import { compileModel } from '../../training/model.ts';
 import { type Flight, flightsOfMonth, monthNames, readFlights, toSample } from './data.ts';
+import { freezeModel, type MessageLoss } from './frozen.ts';
 import { flightsSpec } from './spec.ts';
 
 /** Flights of one message: some quarter of an hour of departures. */
 const messageFlights = 256;
 /** Messages that may wait in the queue. */
 const messagesAhead = 64;
-/** Messages that the frozen model predicts at a time. */
-const messagesScored = 8;
 const producerName = 'flights-replay';
+
+/** How far the stream goes. */
+export type StreamOptions = { readonly months: number; readonly limit: number; readonly signal: AbortSignal };
 
 /** What streaming did. */
 export type Streamed = {
   readonly state: State;
   /** Scores of the frozen model on the same samples as the online model's `state.scores`. */
   readonly frozen: Scores;
+  /** The frozen model's losses, and the day of each message: that of its first flight. */
+  readonly losses: readonly MessageLoss[];
+  readonly days: readonly string[];
   readonly seconds: number;
   /** Samples that were learnt while this run watched. */
   readonly learntNow: number;
@@ -40,71 +43,73 @@ export async function streamFlights(
   ports: Ports,
   progress: Progress,
   frozenState: State,
-  {
-    months,
-    limit,
-    signal,
-  }: { readonly months: number; readonly limit: number; readonly signal: AbortSignal },
+  options: StreamOptions,
 ): Promise<Streamed> {
   const { store, now } = ports;
-  const predictFrozen = await frozenScorer(ports, frozenState);
+  const { limit, signal } = options;
+  const frozen = await freezeModel(ports, frozenState);
   let state = await readState(store);
   const learntBefore = state.learnt;
   const settledBefore = state.ledger.producers.get(producerName)?.highest ?? 0;
-  const lastMonth = Math.max(months, monthOfSample(learntBefore, limit));
+  const lastMonth = Math.max(options.months, monthOfSample(learntBefore, limit));
   const producer = createProducer(ports.sendSamples, flightsSpec.model, producerName, settledBefore + 1);
-  const total = flightsOfMonth
-    .slice(1, lastMonth + 1)
-    .reduce((sum, flights) => sum + Math.min(flights, limit), 0);
   const started = now();
-  const title =
-    lastMonth === 1 ? monthNames[1] : `${monthNames[1].slice(0, 3)}–${monthNames[lastMonth]?.slice(0, 3)}`;
-  const bar = progress.bar(title, total, 'samples');
+  const bar = progress.bar(titleOf(lastMonth), flightsUpTo(lastMonth, limit), 'samples');
+  const days: string[] = [];
 
-  /** The frozen model's scores up to each place in the stream that is not known to be learnt yet. */
-  const ahead: { readonly samples: number; readonly scores: Scores }[] = [];
-  let frozen = emptyScores(flightsSpec);
-  let sent = 0;
-  let message = 0;
-  const settleAhead = async () => {
-    state = await readState(store);
-    while (ahead[0] !== undefined && ahead[0].samples <= state.learnt)
-      frozen = ahead.shift()?.scores ?? frozen;
-    bar.update(state.learnt, {
-      'log loss: frozen': meanLoss(frozen).toFixed(4),
-      online: meanLoss(state.scores).toFixed(4),
-    });
+  /** Shows where the online model is, and waits until it is at most so many messages behind. */
+  const waitUntilBehind = async (messages: number) => {
+    for (;;) {
+      state = await readState(store);
+      const scores = await frozen.scoresUpTo(state.learnt);
+      bar.update(state.learnt, {
+        'log loss: frozen': meanLoss(scores).toFixed(4),
+        online: meanLoss(state.scores).toFixed(4),
+      });
+      if (frozen.messagesAhead() <= messages) return scores;
+      await delay(20, undefined, { signal });
+    }
   };
   try {
-    let scores = frozen;
-    let unscored: Sample[] = [];
-    const scoreFrozen = async () => {
-      sent += unscored.length;
-      scores = addScores(scores, await predictFrozen(unscored));
-      ahead.push({ samples: sent, scores });
-      unscored = [];
-    };
     for await (const flights of messagesOfMonths(lastMonth, limit)) {
       signal.throwIfAborted();
-      message += 1;
       const samples = flights.map(toSample);
-      if (message > settledBefore) await producer.send(samples);
-      unscored.push(...samples);
-      if (message % messagesScored === 0) await scoreFrozen();
-      while (ahead.length * messagesScored >= messagesAhead) {
-        await settleAhead();
-        if (ahead.length * messagesScored >= messagesAhead) await delay(20, undefined, { signal });
-      }
+      days.push(flights[0]?.day ?? '');
+      if (days.length > settledBefore) await producer.send(samples);
+      await frozen.predict(samples);
+      if (frozen.messagesAhead() > messagesAhead) await waitUntilBehind(messagesAhead);
     }
-    if (unscored.length > 0) await scoreFrozen();
-    while (ahead.length > 0) {
-      await settleAhead();
-      if (ahead.length > 0) await delay(100, undefined, { signal });
-    }
+    const scores = await waitUntilBehind(0);
+    const seconds = (now() - started) / 1_000;
+    const learntNow = state.learnt - learntBefore;
+    return { state, frozen: scores, losses: frozen.losses, days, seconds, learntNow };
   } finally {
     bar.finish();
   }
-  return { state, frozen, seconds: (now() - started) / 1_000, learntNow: state.learnt - learntBefore };
+}
+
+/** The online model's losses on the messages of the stream, out of its journal. */
+export async function lossesInJournal(
+  { store }: Pick<Ports, 'store'>,
+  { model, sequence }: Pick<State, 'model' | 'sequence'>,
+): Promise<readonly MessageLoss[]> {
+  const losses: MessageLoss[] = [];
+  for (let entry = 1; entry <= sequence; entry++) {
+    const messages = (await readEntry(store, model, entry))?.header.messages ?? [];
+    for (const { producer, seq = 0, samples, loss = 0 } of messages) {
+      if (producer === producerName) losses.push({ seq, samples, loss: loss * samples });
+    }
+  }
+  return losses;
+}
+
+function titleOf(lastMonth: number): string {
+  const [, february] = monthNames;
+  return lastMonth === 1 ? february : `${february.slice(0, 3)}–${monthNames[lastMonth]?.slice(0, 3)}`;
+}
+
+function flightsUpTo(lastMonth: number, limit: number): number {
+  return flightsOfMonth.slice(1, lastMonth + 1).reduce((sum, flights) => sum + Math.min(flights, limit), 0);
 }
 
 /** Messages of the stream. They are cut inside each month, so that their numbers do not depend on `lastMonth`. */
@@ -128,25 +133,8 @@ async function* messagesOfMonths(lastMonth: number, limit: number): AsyncGenerat
 
 /** The month, 1 to 5, up to which a stream has come that learnt so many samples. */
 function monthOfSample(learnt: number, limit: number): number {
-  let month = 1;
-  let end = Math.min(flightsOfMonth[1], limit);
-  while (learnt > end && month < flightsOfMonth.length - 1) {
-    month += 1;
-    end += Math.min(flightsOfMonth[month] ?? 0, limit);
-  }
-  return month;
-}
-
-async function frozenScorer(
-  { engine }: Ports,
-  state: State,
-): Promise<(samples: readonly unknown[]) => Promise<Scores>> {
-  const { spec, compiled, encoder, standardized } = await compileModel(engine, flightsSpec);
-  return async (samples) => {
-    const encoded = encoder.encode(samples).samples;
-    const predictions = await compiled.predict(state, standardize(encoded, state.statistics, standardized));
-    return score(spec, predictions, encoded);
-  };
+  const month = flightsOfMonth.findIndex((_, last) => last > 0 && learnt <= flightsUpTo(last, limit));
+  return month < 0 ? flightsOfMonth.length - 1 : month;
 }
 
 async function readState(store: ObjectStore): Promise<State> {
