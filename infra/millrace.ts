@@ -18,7 +18,7 @@ import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
-import { environmentNames } from '../lib/ports/aws.ts';
+import { environmentOf } from '../lib/ports/aws.ts';
 
 /** A batch job that runs again and again. */
 export interface ScheduledJob {
@@ -69,11 +69,11 @@ export class Millrace extends Construct {
     this.bucket = createBucket(this);
     this.samplesQueue = createQueue(this, 'Samples', limits.onlineTimeoutSeconds);
     this.jobsQueue = createQueue(this, 'Jobs', limits.batchTimeoutSeconds);
-    const environment = {
-      [environmentNames.bucket]: this.bucket.bucketName,
-      [environmentNames.samplesQueueUrl]: this.samplesQueue.queueUrl,
-      [environmentNames.jobsQueueUrl]: this.jobsQueue.queueUrl,
-    };
+    const environment = environmentOf({
+      bucket: this.bucket.bucketName,
+      samplesQueueUrl: this.samplesQueue.queueUrl,
+      jobsQueueUrl: this.jobsQueue.queueUrl,
+    });
     const memoryMebibytes = props.memoryMebibytes ?? limits.functionMemoryMebibytes;
 
     const onlineUpdate = createFunction(this, 'online-update', {

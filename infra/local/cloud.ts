@@ -4,7 +4,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { addressFromEnvironment, type StackAddress } from '../../lib/ports/aws.ts';
+import { addressFromEnvironment, environmentOf, type StackAddress } from '../../lib/ports/aws.ts';
 import type { FromEmulator, ToEmulator } from './emulator.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
 import { type FunctionHost, hostFunction } from './function-host.ts';
@@ -25,6 +25,8 @@ export type LocalCloud = {
   readonly address: StackAddress;
   /** Where S3 and SQS answer. */
   readonly endpoint: string;
+  /** What a program needs in its environment to reach the stack, as a deployed one. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly s3: S3Client;
   readonly sqs: SQSClient;
   /** URLs of the dead-letter queues, by the logical id of their queue. */
@@ -120,10 +122,12 @@ export async function startLocalCloud(assembly: string, dataDirectory: string): 
   });
 
   const [first] = functions.values();
+  const address = addressFromEnvironment(first?.variables ?? {});
   const tell = (message: ToEmulator) => emulator.send(message);
   return {
-    address: addressFromEnvironment(first?.variables ?? {}),
+    address,
     endpoint: clientSettings.endpoint,
+    environment: { ...awsEnvironment, ...environmentOf(address) },
     s3,
     sqs,
     deadLetterUrls: deadLetterUrls(template, physical),

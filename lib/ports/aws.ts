@@ -38,6 +38,15 @@ export function addressFromEnvironment(
   };
 }
 
+/** The inverse of {@link addressFromEnvironment}. */
+export function environmentOf(address: StackAddress): Record<string, string> {
+  return {
+    [environmentNames.bucket]: address.bucket,
+    [environmentNames.samplesQueueUrl]: address.samplesQueueUrl,
+    [environmentNames.jobsQueueUrl]: address.jobsQueueUrl,
+  };
+}
+
 /**
  * The ports over AWS: S3 and SQS through the SDK (which reads region, credentials and endpoints from the
  * environment), the machine's clock and randomness, and the engine.

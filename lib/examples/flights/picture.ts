@@ -33,14 +33,20 @@ export function lossOfDays(losses: readonly MessageLoss[], days: readonly string
 
 function pictureOf(values: readonly (Day & { readonly curve: string })[]): TopLevelSpec {
   return {
-    width: 820,
+    width: 780,
     height: 240,
     padding: 12,
     background: 'white',
     data: { values: values.map((value) => ({ ...value })) },
     mark: { type: 'line', strokeWidth: 2, interpolate: 'monotone' },
     encoding: {
-      x: { field: 'day', type: 'temporal', timeUnit: 'utcyearmonthdate', title: null },
+      x: {
+        field: 'day',
+        type: 'temporal',
+        timeUnit: 'utcyearmonthdate',
+        title: null,
+        axis: { format: '%B %-d' },
+      },
       y: {
         field: 'loss',
         type: 'quantitative',
@@ -52,13 +58,19 @@ function pictureOf(values: readonly (Day & { readonly curve: string })[]): TopLe
         field: 'curve',
         type: 'nominal',
         scale: { range: ['#9aa0a6', '#d6522b'] },
-        legend: { title: null, orient: 'top', labelFontSize: 13, symbolStrokeWidth: 3 },
+        legend: { title: null, orient: 'top', labelFontSize: 13, labelLimit: 400, symbolStrokeWidth: 3 },
       },
     },
     config: {
       font: 'system-ui, sans-serif',
       view: { stroke: null },
-      axis: { gridColor: '#eeeeee', domainColor: '#cccccc', tickColor: '#cccccc' },
+      axis: {
+        titleFontWeight: 'normal',
+        titlePadding: 12,
+        gridColor: '#eeeeee',
+        domainColor: '#cccccc',
+        tickColor: '#cccccc',
+      },
     },
   };
 }

@@ -1,0 +1,22 @@
+import { writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { startLocalCloud } from './cloud.ts';
+import { projectDirectory, synthesize } from './synthesize.ts';
+
+/**
+ * The stack on this machine for your own models: runs until Ctrl-C, keeps its data in `.millrace/local/`, and
+ * writes the environment that a program needs to reach it, as for a deployed stack.
+ */
+const dataDirectory = join(projectDirectory, '.millrace', 'local');
+const environmentFile = join(projectDirectory, '.millrace', 'local.env');
+
+const assembly = join(projectDirectory, 'cdk.out');
+await synthesize(assembly);
+const cloud = await startLocalCloud(assembly, dataDirectory);
+const lines = Object.entries(cloud.environment).map(([name, value]) => `${name}=${value}\n`);
+writeFileSync(environmentFile, lines.join(''));
+process.stdout.write(`The stack runs on ${cloud.endpoint}; Ctrl-C stops it.
+Its environment is in ${relative(process.cwd(), environmentFile)}; logs and data in ${relative(process.cwd(), dataDirectory)}.
+`);
+process.once('SIGINT', () => void cloud.stop());
+process.once('SIGTERM', () => void cloud.stop());

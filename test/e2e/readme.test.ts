@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { projectDirectory } from '../../infra/local/synthesize.ts';
+import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { keys } from '../../lib/journal/keys.ts';
+import { startTestCloud, type TestCloud, until } from './cloud.ts';
+
+let test: TestCloud;
+beforeAll(async () => {
+  test = await startTestCloud();
+});
+afterAll(() => test.remove());
+
+it("runs README's program as it stands, and the model learns what it sent", { timeout: 60_000 }, async () => {
+  const readme = readFileSync(join(projectDirectory, 'README.md'), 'utf8');
+  const [, program = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+  await promisify(execFile)(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+    cwd: projectDirectory,
+    env: test.cloud.environment,
+  });
+  const state = await until(async () => {
+    const object = await test.ports.store.get(keys.state('demand'));
+    return object && decodeCheckpoint(object.body);
+  });
+  expect(state.learnt).toBe(2);
+});
