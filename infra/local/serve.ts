@@ -15,8 +15,9 @@ await synthesize(assembly);
 const cloud = await startLocalCloud(assembly, dataDirectory);
 const lines = Object.entries(cloud.environment).map(([name, value]) => `${name}=${value}\n`);
 writeFileSync(environmentFile, lines.join(''));
+const shown = (path: string) => relative(process.cwd(), path);
 process.stdout.write(`The stack runs on ${cloud.endpoint}; Ctrl-C stops it.
-Its environment is in ${relative(process.cwd(), environmentFile)}; logs and data in ${relative(process.cwd(), dataDirectory)}.
+Its environment is in ${shown(environmentFile)}, its data and logs are in ${shown(dataDirectory)}/.
 `);
 process.once('SIGINT', () => void cloud.stop());
 process.once('SIGTERM', () => void cloud.stop());
