@@ -4,6 +4,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
+import { MillraceError } from '../../lib/errors.ts';
 import { addressFromEnvironment, environmentOf, type StackAddress } from '../../lib/ports/aws.ts';
 import type { FromEmulator, ToEmulator } from './emulator.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
@@ -203,6 +204,10 @@ function startEmulator(dataDirectory: string): Promise<{ emulator: ChildProcess;
     });
     emulator.once('message', (message: FromEmulator) => {
       if ('port' in message) resolveStart({ emulator, port: message.port });
+      if ('isInUse' in message) {
+        const reason = `${dataDirectory} is in use by another Millrace on this machine; stop that one first`;
+        reject(new MillraceError('invalid', reason));
+      }
     });
     emulator.once('exit', (code) => {
       const ended = new Error(`the S3 and SQS emulator ended with status ${code}`);

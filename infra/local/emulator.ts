@@ -11,7 +11,11 @@ import type { buildApp } from 'fauxqs';
  */
 export type ToEmulator = { readonly hold: string } | { readonly release: true };
 /** What the emulator tells its parent. */
-export type FromEmulator = { readonly port: number } | { readonly held: string };
+export type FromEmulator =
+  | { readonly port: number }
+  | { readonly held: string }
+  /** Another process uses the data; this one ends. */
+  | { readonly isInUse: true };
 
 type Fastify = Awaited<ReturnType<typeof buildApp>>;
 
@@ -43,7 +47,9 @@ async function listen(dataDirectory: string): Promise<{ app: Fastify; port: numb
   const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() };
   const { sqsStore, snsStore, s3Store } = stores;
   const persistence = new Persistence(dataDirectory);
-  keepReceiveCounts(persistence);
+  const database: DatabaseSync = Reflect.get(persistence, 'db');
+  lockForThisProcess(database);
+  keepReceiveCounts(persistence, database);
   persistence.load(sqsStore, snsStore, s3Store);
   for (const store of [sqsStore, snsStore, s3Store, ...sqsStore.allQueues()]) store.persistence = persistence;
   returnMessagesInFlight(sqsStore);
@@ -57,14 +63,18 @@ async function listen(dataDirectory: string): Promise<{ app: Fastify; port: numb
   return { app, port: address.port };
 }
 
+/** Two emulators over one folder would each overwrite what the other wrote. @throws SQLITE_BUSY if it is in use */
+function lockForThisProcess(database: DatabaseSync): void {
+  database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT');
+}
+
 /**
  * fauxqs 2.4.1 writes NULL into the receive count of a message whose visibility becomes 0, which its own schema
  * forbids: the request fails with status 500, and the message is gone until the next start.
  */
-function keepReceiveCounts(persistence: Persistence): void {
+function keepReceiveCounts(persistence: Persistence, database: DatabaseSync): void {
   const ready =
     'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?';
-  const database: DatabaseSync = Reflect.get(persistence, 'db');
   persistence.updateMessageReady = (messageId) => void database.prepare(ready).run(messageId);
 }
 
@@ -138,7 +148,19 @@ function refuse(reply: Reply, status: number, code: string, message: string): vo
     );
 }
 
-const { app, port } = await listen(process.argv[2] ?? '.millrace/cloud');
+const sqliteBusy = 5;
+
+async function listenOrEnd(dataDirectory: string): ReturnType<typeof listen> {
+  try {
+    return await listen(dataDirectory);
+  } catch (error) {
+    if (!(error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy)) throw error;
+    tell({ isInUse: true });
+    process.exit(0);
+  }
+}
+
+const { app, port } = await listenOrEnd(process.argv[2] ?? '.millrace/cloud');
 process.on('message', (message: ToEmulator) => {
   if ('hold' in message) held.suffix = message.hold;
   else {

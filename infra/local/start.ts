@@ -1,5 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { createProgress, formatCount, formatSeconds, formatTable } from '../../lib/cli/progress.ts';
 import { MillraceError } from '../../lib/errors.ts';
@@ -29,17 +29,26 @@ type Options = {
   readonly isJson: boolean;
 };
 
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        months: { type: 'string', default: '1' },
+        limit: { type: 'string', default: 'Infinity' },
+        picture: { type: 'string' },
+        fresh: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MillraceError('invalid', `${reason}\n\n${usage}`, { cause });
+  }
+}
+
 function parseOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      months: { type: 'string', default: '1' },
-      limit: { type: 'string', default: 'Infinity' },
-      picture: { type: 'string' },
-      fresh: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = readArguments();
   if (values.help) {
     process.stdout.write(usage);
     process.exit(0);
@@ -54,6 +63,9 @@ function parseOptions(): Options {
       'invalid',
       `--limit: must be a whole number of at least 1000 (found ${values.limit})`,
     );
+  }
+  if (values.picture !== undefined && !existsSync(dirname(resolve(values.picture)))) {
+    throw new MillraceError('invalid', `--picture: there is no folder ${dirname(resolve(values.picture))}`);
   }
   return { months, limit, picture: values.picture, isFresh: values.fresh, isJson: values.json };
 }

@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectDirectory } from '../../infra/local/synthesize.ts';
+import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { keys } from '../../lib/journal/keys.ts';
+import { startTestCloud, type TestCloud, until } from './cloud.ts';
+
+describe('the local cloud', () => {
+  let test: TestCloud;
+  beforeAll(async () => {
+    test = await startTestCloud();
+  });
+  afterAll(() => test.remove());
+
+  it("runs README's program as it stands, and the model learns what it sent", {
+    timeout: 60_000,
+  }, async () => {
+    const readme = readFileSync(join(projectDirectory, 'README.md'), 'utf8');
+    const [, program = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+    await promisify(execFile)(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+      cwd: projectDirectory,
+      env: test.cloud.environment,
+    });
+    const state = await until(async () => {
+      const object = await test.ports.store.get(keys.state('demand'));
+      return object && decodeCheckpoint(object.body);
+    });
+    expect(state.learnt).toBe(2);
+  });
+
+  it('is refused a second time over the same data', async () => {
+    await expect(startTestCloud(test.directory)).rejects.toThrow(/is in use by another Millrace/);
+  });
+});
