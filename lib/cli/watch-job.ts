@@ -3,25 +3,10 @@ import { z } from 'zod';
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
 import { keys } from '../journal/keys.ts';
 import type { ObjectStore } from '../ports/ports.ts';
-import { jobStatuses } from '../training/lane.ts';
+import { placeSchema } from '../training/lane.ts';
 import type { Progress } from './progress.ts';
 
-const progressSchema = z.object({
-  status: z.enum(jobStatuses),
-  reason: z.string().optional(),
-  slice: z.int().default(0),
-  epoch: z.int().default(0),
-  rows: z.int().default(0),
-  rowsOfEpoch: z.int().default(0),
-  epochLosses: z.array(z.number()).default([]),
-  heldOutLosses: z.array(z.number()).default([]),
-  comparison: z
-    .object({
-      heldOut: z.object({ champion: z.number(), challenger: z.number() }).optional(),
-      stream: z.object({ champion: z.number(), challenger: z.number() }).optional(),
-    })
-    .optional(),
-});
+const progressSchema = z.object({ ...placeSchema.shape, rows: z.int(), rowsOfEpoch: z.int() });
 
 /** A job's `progress.json`. */
 export type JobProgress = z.output<typeof progressSchema>;

@@ -43,8 +43,9 @@ export async function runSlice(
   } catch (error) {
     if (!(error instanceof MillraceError) || error.kind !== 'invalid') throw error;
     ports.log.error('a job failed', { model: message.model, job: message.job, reason: error.message });
-    await reportFailure(ports, message, error.message);
-    return { place: { ...firstPlace(0), status: 'failed', reason: error.message }, rows: 0, refusedRows: 0 };
+    const place: Place = { ...firstPlace(0), status: 'failed', reason: error.message };
+    await reportProgress(ports, message, place, 0, 0);
+    return { place, rows: 0, refusedRows: 0 };
   }
 }
 
@@ -223,16 +224,11 @@ function sourceOf({ store }: Ports, model: Model, record: JobRecord): SampleSour
 /** Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it. */
 async function reportProgress(
   { store, now }: Ports,
-  { model, job, dataset }: JobRecord,
+  { model, job, dataset }: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
   place: Place,
   rowsOfEpoch: number,
   rows: number,
 ): Promise<void> {
   const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
-  await store.put(keys.progress(model, job), Buffer.from(`${JSON.stringify(progress, null, 1)}\n`));
-}
-
-async function reportFailure({ store, now }: Ports, { model, job, dataset }: JobMessage, reason: string) {
-  const progress = { job, dataset, time: new Date(now()).toISOString(), status: 'failed', reason };
   await store.put(keys.progress(model, job), Buffer.from(`${JSON.stringify(progress, null, 1)}\n`));
 }

@@ -8,9 +8,10 @@ import type { Ports } from '../ports/ports.ts';
 import type { JobRecord } from './job-record.ts';
 
 /** Where a batch job stands. `catching-up` applies the journal; the others are ends. */
-export const jobStatuses = ['training', 'catching-up', 'promotion-sent', 'kept-champion', 'failed'] as const;
+const jobStatuses = ['training', 'catching-up', 'promotion-sent', 'kept-champion', 'failed'] as const;
 
-const placeSchema = z.strictObject({
+/** Everything about a job that is no tensor, as its lane and its progress hold it. */
+export const placeSchema = z.strictObject({
   status: z.enum(jobStatuses),
   /** Slices done. */
   slice: z.int().nonnegative(),
@@ -40,7 +41,7 @@ const placeSchema = z.strictObject({
     .optional(),
 });
 
-/** Everything about a job that is no tensor. */
+/** Where a job stands. */
 export type Place = z.output<typeof placeSchema>;
 /** A batch job's own state: parameters and place. Written with compare-and-swap after each slice. */
 export type Lane = { readonly parameters: Parameters; readonly place: Place };
