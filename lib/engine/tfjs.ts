@@ -4,12 +4,13 @@ import { layoutOf } from '../features/encoder.ts';
 import { hashIntegers } from '../features/hash.ts';
 import { type EncodedSamples, gatherSamples, type Layout, sliceSamples } from '../features/samples.ts';
 import { limits } from '../limits.ts';
-import { predictionOf, weightedLoss } from '../model/loss.ts';
+import { predictionOf, sharesOf } from '../model/loss.ts';
 import { buildNetwork, type Network } from '../model/network.ts';
 import { type Optimizer, optimizerOf, type Slots } from '../model/optimizers.ts';
 import type { Spec } from '../spec/spec.ts';
 import { useLinearKernels } from './cpu-kernels.ts';
 import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
+import { assignFlat, differentiate, flatten, forward, type Minibatch, variablesByName } from './step.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
 export const tfjsEngine: Engine = { name: 'tfjs', version: `tfjs-${tf.version.tfjs}`, compile };
@@ -32,16 +33,14 @@ async function compile(spec: Spec): Promise<CompiledModel> {
   useLinearKernels();
   await tf.setBackend('cpu');
   const network = await buildNetwork(spec);
-  const variables = (weights: tf.LayersModel['weights']) =>
-    weights.map((weight) => [`weights/${weight.originalName}`, weight.read() as tf.Variable] as const);
-  const weights = new Map(variables(network.model.weights));
+  const weights = variablesByName(network.model.weights);
   const compiled: Compiled = {
     spec,
     network,
     optimizer: optimizerOf(spec.optimizer),
     layout: layoutOf(spec),
     weights,
-    trainable: variables(network.model.trainableWeights).map(([, variable]) => variable),
+    trainable: [...variablesByName(network.model.trainableWeights).values()],
   };
   const initial = initialState(compiled);
   return {
@@ -104,11 +103,15 @@ function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, 
 
 /** One gradient step: forward, gradients, optimizer; the trainable variables hold the new weights after it. */
 function trainStep(compiled: Compiled, current: Flat, minibatch: EncodedSamples, rate: number) {
-  const { trainable, optimizer } = compiled;
-  const { value: loss, grads } = tf.variableGrads(() => minibatchLoss(compiled, minibatch), [...trainable]);
-  const gradient = flatten(trainable.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)));
-  const next = optimizer.update(current.parameters, gradient, current.slots, rate);
-  assign(trainable, next.parameters);
+  const { spec, network, trainable, optimizer } = compiled;
+  const tensors: Minibatch = {
+    inputs: inputTensors(compiled, minibatch),
+    labels: tf.tensor1d(minibatch.labels.slice()),
+    shares: tf.tensor1d(sharesOf(minibatch.weights)),
+  };
+  const { loss, gradients } = differentiate(spec, network, trainable, tensors);
+  const next = optimizer.update(current.parameters, flatten(gradients), current.slots, tf.scalar(rate));
+  assignFlat(trainable, next.parameters);
   return { loss, parameters: next.parameters, slots: next.slots };
 }
 
@@ -118,26 +121,18 @@ function predict(compiled: Compiled, state: EngineState, samples: EncodedSamples
   const predictions = new Float32Array(samples.count * network.outputs);
   for (let start = 0; start < samples.count; start += limits.predictRows) {
     const chunk = sliceSamples(samples, start, start + limits.predictRows, layout);
-    const output = tf.tidy(() => predictionOf(spec, forward(compiled, chunk, false)));
+    const output = tf.tidy(() =>
+      predictionOf(spec, forward(network.model, inputTensors(compiled, chunk), false)),
+    );
     predictions.set(output.dataSync(), start * network.outputs);
     output.dispose();
   }
   return predictions;
 }
 
-function minibatchLoss(compiled: Compiled, minibatch: EncodedSamples): tf.Scalar {
-  const loss = weightedLoss(
-    compiled.spec,
-    forward(compiled, minibatch, true),
-    tf.tensor1d(minibatch.labels.slice()),
-    tf.tensor1d(minibatch.weights.slice()),
-  );
-  return compiled.network.model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), loss);
-}
-
-/** Logits or values, [count, outputs]. */
-function forward({ network, layout }: Compiled, samples: EncodedSamples, training: boolean): tf.Tensor {
-  const inputs = network.inputs.map(({ kind, offset, width, shape }) =>
+/** The inputs of the network, [count, …shape] each. */
+function inputTensors({ network, layout }: Compiled, samples: EncodedSamples): tf.Tensor[] {
+  return network.inputs.map(({ kind, offset, width, shape }) =>
     kind === 'category'
       ? tf.tensor(
           columns(samples.categories, layout.categoryCount, offset, width),
@@ -150,10 +145,6 @@ function forward({ network, layout }: Compiled, samples: EncodedSamples, trainin
           'float32',
         ),
   );
-  const output = network.model.apply(inputs, { training });
-  if (Array.isArray(output))
-    throw new MillraceError('corrupt', 'a network with several outputs was compiled');
-  return output as tf.Tensor;
 }
 
 /** Columns `offset … offset + width` of a row-major matrix, copied: tfjs aliases what it is given. */
@@ -174,18 +165,6 @@ function columns<Values extends Float32Array | Int32Array>(
     }
   }
   return picked;
-}
-
-function flatten(tensors: readonly tf.Tensor[]): tf.Tensor1D {
-  return tf.concat1d(tensors.map((tensor) => tf.reshape(tensor, [tensor.size]) as tf.Tensor1D));
-}
-
-function assign(variables: readonly tf.Variable[], flat: tf.Tensor): void {
-  let offset = 0;
-  for (const variable of variables) {
-    variable.assign(tf.reshape(tf.slice(flat, offset, variable.size), variable.shape));
-    offset += variable.size;
-  }
 }
 
 function readWeights(weights: ReadonlyMap<string, tf.Variable>): Tensors {

@@ -4,49 +4,78 @@ import type { Spec } from '../spec/spec.ts';
 /** The losses that Millrace knows; each is a mean over samples, weighted by sample. */
 export type Loss = NonNullable<Spec['loss']>;
 
-/** Divides the loss of a minibatch of weight 0, which is 0. */
-const smallestWeight = 1e-30;
-
 /** The loss of a spec: the declared one, or the task's usual one. */
 export function lossOf(spec: Spec): Loss {
   return spec.loss ?? (spec.task === 'regression' ? 'halfMeanSquaredError' : 'crossEntropy');
 }
 
+/** Each sample's share of its minibatch, weight / Σ weight, [minibatch]; all 0 where no sample has weight. */
+export function sharesOf(weights: Float32Array): Float32Array {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => (sum > 0 ? weight / sum : 0));
+}
+
 /**
- * The weighted mean loss of a minibatch, as a tfjs scalar that can be differentiated. A minibatch of weight
- * 0 has loss 0.
+ * The weighted mean loss of a minibatch, as a tfjs scalar that can be differentiated.
  *
  * @param output the network's logits or values, [minibatch, outputs]
  * @param labels values, 0 or 1, or class indices, [minibatch]
- * @param weights [minibatch]
+ * @param shares of the samples, [minibatch]; see {@link sharesOf}
  */
 export function weightedLoss(
   spec: Spec,
   output: tf.Tensor,
   labels: tf.Tensor1D,
-  weights: tf.Tensor1D,
+  shares: tf.Tensor1D,
 ): tf.Scalar {
-  const losses = sampleLosses(spec, output, labels);
-  return tf.div(tf.sum(tf.mul(losses, weights)), tf.maximum(tf.sum(weights), smallestWeight));
+  return tf.sum(tf.mul(sampleLosses(spec, output, labels), shares));
 }
 
 function sampleLosses(spec: Spec, output: tf.Tensor, labels: tf.Tensor1D): tf.Tensor1D {
-  if (spec.task === 'multiclass') {
-    const oneHot = tf.oneHot(tf.cast(labels, 'int32'), output.shape[1] ?? 1);
-    return tf.neg(tf.sum(tf.mul(tf.logSoftmax(output), oneHot), 1));
-  }
+  if (spec.task === 'multiclass') return crossEntropyOfClasses(output as tf.Tensor2D, labels);
   const values = tf.reshape(output, [-1]) as tf.Tensor1D;
-  if (spec.task === 'binary') {
-    // −y log σ(z) − (1−y) log(1−σ(z)) = max(z, 0) − y z + log(1 + e^−|z|), which never overflows.
-    const softplus = tf.log1p(tf.exp(tf.neg(tf.abs(values))));
-    return tf.add(tf.sub(tf.relu(values), tf.mul(values, labels)), softplus);
-  }
+  if (spec.task === 'binary') return binaryCrossEntropy(values, labels);
   const error = tf.sub(values, labels);
   if (lossOf(spec) === 'halfMeanSquaredError') return tf.mul(tf.square(error), 0.5);
   // Huber 1964 with δ = 1: quadratic within 1 of the label, linear outside.
   const absolute = tf.abs(error);
   const quadratic = tf.minimum(absolute, 1);
   return tf.add(tf.mul(tf.square(quadratic), 0.5), tf.sub(absolute, quadratic));
+}
+
+/**
+ * −y log σ(z) − (1−y) log(1−σ(z)) = max(z, 0) − y z + log(1 + e^−|z|), which never overflows. Its gradient is
+ * σ(z) − y, given as such: tfjs would derive it term by term.
+ */
+function binaryCrossEntropy(logits: tf.Tensor1D, labels: tf.Tensor1D): tf.Tensor1D {
+  return withGradient(
+    logits,
+    (z) => tf.add(tf.sub(tf.relu(z), tf.mul(z, labels)), tf.log1p(tf.exp(tf.neg(tf.abs(z))))),
+    (dy) => tf.mul(tf.sub(tf.sigmoid(logits), labels), dy),
+  ) as tf.Tensor1D;
+}
+
+/** −log softmax(z)[y]; its gradient is softmax(z) − onehot(y). */
+function crossEntropyOfClasses(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
+  const oneHot = () => tf.oneHot(tf.cast(labels, 'int32'), logits.shape[1]);
+  return withGradient(
+    logits,
+    (z) => tf.neg(tf.sum(tf.mul(tf.logSoftmax(z), oneHot()), 1)),
+    (dy) => tf.mul(tf.sub(tf.softmax(logits), oneHot()), tf.reshape(dy, [-1, 1])),
+  ) as tf.Tensor1D;
+}
+
+/** A function of one tensor with a gradient of its own; what it computes on the way is freed. */
+function withGradient(
+  x: tf.Tensor,
+  value: (x: tf.Tensor) => tf.Tensor,
+  gradient: (dy: tf.Tensor) => tf.Tensor,
+): tf.Tensor {
+  return tf.customGrad((argument, save) => {
+    const z = argument as tf.Tensor;
+    (save as tf.GradSaveFunc)([z]);
+    return { value: value(z), gradFunc: gradient };
+  })(x);
 }
 
 /** What a prediction is made of: values, probabilities of true, or a probability for each class. */

@@ -17,7 +17,7 @@ export type Optimizer = {
     parameters: tf.Tensor,
     gradient: tf.Tensor,
     slots: Slots<tf.Tensor>,
-    rate: number,
+    rate: tf.Scalar,
   ) => { readonly parameters: tf.Tensor; readonly slots: Slots<tf.Tensor> };
 };
 
@@ -43,7 +43,7 @@ export function optimizerOf(spec: OptimizerSpec): Optimizer {
 const sgd: Optimizer = {
   slots: {},
   update: (parameters, gradient, slots, rate) => ({
-    parameters: tf.add(parameters, tf.mul(gradient, -rate)),
+    parameters: tf.add(parameters, tf.mul(gradient, tf.neg(rate))),
     slots,
   }),
 };
@@ -54,7 +54,7 @@ function momentum(spec: Parameters<'momentum'>): Optimizer {
     slots: { accumulation: { initial: 0, isVector: true } },
     update(parameters, gradient, slots, rate) {
       const accumulation = tf.add(tf.mul(slot(slots, 'accumulation'), spec.momentum), gradient);
-      return { parameters: tf.add(tf.mul(accumulation, -rate), parameters), slots: { accumulation } };
+      return { parameters: tf.add(tf.mul(accumulation, tf.neg(rate)), parameters), slots: { accumulation } };
     },
   };
 }
@@ -81,7 +81,7 @@ function adagrad(spec: Parameters<'adagrad'>): Optimizer {
     slots: { squares: { initial: spec.initialAccumulator, isVector: true } },
     update(parameters, gradient, slots, rate) {
       const squares = tf.add(slot(slots, 'squares'), tf.square(gradient));
-      const step = tf.mul(tf.div(gradient, tf.sqrt(tf.add(squares, spec.epsilon))), -rate);
+      const step = tf.mul(tf.div(gradient, tf.sqrt(tf.add(squares, spec.epsilon))), tf.neg(rate));
       return { parameters: tf.add(step, parameters), slots: { squares } };
     },
   };
@@ -113,7 +113,7 @@ function adam(spec: Parameters<'adam'>): Optimizer {
       );
       const corrected = tf.div(firstMoment, tf.sub(1, beta1Power));
       const deviation = tf.sqrt(tf.div(secondMoment, tf.sub(1, beta2Power)));
-      const step = tf.mul(tf.div(corrected, tf.add(deviation, spec.epsilon)), -rate);
+      const step = tf.mul(tf.div(corrected, tf.add(deviation, spec.epsilon)), tf.neg(rate));
       return {
         parameters: tf.add(step, parameters),
         slots: {

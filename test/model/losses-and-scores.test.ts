@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { lossesFromPredictions, predictionOf, weightedLoss } from '../../lib/model/loss.ts';
+import { lossesFromPredictions, predictionOf, sharesOf, weightedLoss } from '../../lib/model/loss.ts';
 import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from '../../lib/model/scores.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
@@ -39,7 +39,12 @@ const golden: [string, typeof binary, number[][], number[], number[], number][] 
 
 describe('a loss', () => {
   it.each(golden)('is the weighted mean over samples: %s', (_, spec, output, labels, weights, expected) => {
-    const loss = weightedLoss(spec, tf.tensor2d(output), tf.tensor1d(labels), tf.tensor1d(weights));
+    const loss = weightedLoss(
+      spec,
+      tf.tensor2d(output),
+      tf.tensor1d(labels),
+      tf.tensor1d(sharesOf(Float32Array.from(weights))),
+    );
     expect(loss.dataSync()[0]).toBeCloseTo(expected, 5);
   });
 
@@ -56,7 +61,12 @@ describe('a loss', () => {
   );
 
   it('of a minibatch of weight 0 is 0', () => {
-    const loss = weightedLoss(binary, tf.tensor2d([[3]]), tf.tensor1d([0]), tf.tensor1d([0]));
+    const loss = weightedLoss(
+      binary,
+      tf.tensor2d([[3]]),
+      tf.tensor1d([0]),
+      tf.tensor1d(sharesOf(Float32Array.of(0))),
+    );
     expect(loss.dataSync()[0]).toBe(0);
   });
 

@@ -40,7 +40,12 @@ describe.each(pairs)('$type', (spec, createReference) => {
     );
     for (let step = 0; step < 50; step++) {
       reference.applyGradients({ [variable.name]: gradientOf(variable) });
-      ({ parameters, slots } = optimizer.update(parameters, gradientOf(parameters), slots, spec.rate));
+      ({ parameters, slots } = optimizer.update(
+        parameters,
+        gradientOf(parameters),
+        slots,
+        tf.scalar(spec.rate),
+      ));
       const ours = parameters.dataSync();
       variable.dataSync().forEach((value, i) => {
         expect(ours[i]).toBeCloseTo(value, 5);

@@ -1,0 +1,33 @@
+import { sizeOf } from '../graph.ts';
+import { axesOf, type Recorders, reshape, untraceable } from './kernel.ts';
+
+/** Kernels that address by index. */
+export const categories: Recorders = {
+  GatherV2: (trace, input, { axis = 0, batchDims = 0 }) => {
+    if (batchDims !== 0) return untraceable('GatherV2 with batchDims');
+    const [x, indices] = [input('x'), input('indices')];
+    const [along = 0] = axesOf(axis as number, x);
+    const shape = [...x.shape.slice(0, along), ...indices.shape, ...x.shape.slice(along + 1)];
+    return trace.record('Gather', [x, indices], shape, x.dtype, { attributes: { axis: along } });
+  },
+  /** The gradient of Gather: rows are added up where their index says; never a dense one-hot. */
+  UnsortedSegmentSum: (trace, input, { numSegments = 0 }) => {
+    const [x, segments] = [input('x'), input('segmentIds')];
+    const rowShape = x.shape.slice(segments.shape.length);
+    const shape = [numSegments, ...rowShape];
+    const zeros = trace.constant(new Float32Array(sizeOf(shape)), shape);
+    const wide = trace.record('Cast', [segments], segments.shape, 'int32', { attributes: { to: 7 } });
+    const indices = reshape(trace, wide, [...segments.shape, 1]);
+    return trace.record('ScatterND', [zeros, indices, x], shape, x.dtype, {
+      attributes: { reduction: 'add' },
+    });
+  },
+  OneHot: (trace, input, { depth = 0, onValue = 1, offValue = 0, dtype = 'float32' }) => {
+    const indices = input('indices');
+    if (dtype !== 'float32') return untraceable(`OneHot of ${dtype}`);
+    const size = trace.constant(Int32Array.of(depth), [], 'int64');
+    const values = trace.constant(Float32Array.of(offValue, onValue), [2]);
+    const shape = [...indices.shape, depth];
+    return trace.record('OneHot', [indices, size, values], shape, dtype, { attributes: { axis: -1 } });
+  },
+};

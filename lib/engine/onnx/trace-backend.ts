@@ -1,0 +1,191 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Attribute, Constant, Graph, Node, Value } from './graph.ts';
+
+/** A kernel that the trace cannot express; the model falls back to the tfjs engine. */
+export class UntraceableError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'UntraceableError';
+  }
+}
+
+/** What a tensor of the trace stands for: an input, an operator's output, or known values. */
+export type TracedValue = Value & { readonly data?: Constant['data'] };
+
+type DType = 'float32' | 'int32' | 'bool';
+
+/** Settings of one recorded operator. */
+export type Recording = {
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  readonly domain?: 'com.microsoft';
+};
+
+/**
+ * A tfjs backend without numbers: its kernels record what tfjs asks for, as a graph of ONNX operators. tfjs
+ * stays the single definition of the mathematics: layers, gradients, losses and optimizers run on it
+ * unchanged. What is computed from constants alone is computed at once, on tfjs' cpu backend.
+ */
+export class TraceBackend extends tf.KernelBackend {
+  readonly #values = new Map<object, TracedValue>();
+  #nodes: Node[] = [];
+  #inputs: Value[] = [];
+  #count = 0;
+
+  /** A tensor that is an input of the graph. */
+  input(name: string, shape: readonly number[], type: DType = 'float32'): tf.Tensor {
+    const value: Value = { name, shape, type };
+    this.#inputs.push(value);
+    const info = this.#add(value);
+    return tf.engine().makeTensorFromTensorInfo(info);
+  }
+
+  /** What was recorded since the last call, with these tensors as its outputs. */
+  take(outputs: Readonly<Record<string, tf.TensorInfo>>): Graph {
+    const graph: Graph = {
+      inputs: this.#inputs,
+      constants: new Map(
+        [...this.#values.values()].flatMap((value) =>
+          value.data === undefined ? [] : [[value.name, { ...value, data: value.data }] as const],
+        ),
+      ),
+      nodes: this.#nodes,
+      outputs: new Map(
+        Object.entries(outputs).map(([name, tensor]) => [name, withoutData(this.value(tensor))]),
+      ),
+    };
+    this.#inputs = [];
+    this.#nodes = [];
+    return graph;
+  }
+
+  /** Records an operator with one output. */
+  record(
+    op: string,
+    inputs: readonly tf.TensorInfo[],
+    shape: readonly number[],
+    dtype: tf.DataType,
+    { attributes = {}, domain }: Recording = {},
+  ): tf.TensorInfo {
+    const output: Value = { name: this.#name(), shape: [...shape], type: typeOf(dtype) };
+    this.#push(op, inputs, [output], attributes, domain);
+    return this.#add(output);
+  }
+
+  /** Records an operator with several outputs. */
+  recordAll(
+    op: string,
+    inputs: readonly tf.TensorInfo[],
+    shapes: readonly (readonly number[])[],
+    dtype: tf.DataType,
+    attributes: Node['attributes'],
+  ): tf.TensorInfo[] {
+    const outputs = shapes.map((shape): Value => ({ name: this.#name(), shape, type: typeOf(dtype) }));
+    this.#push(op, inputs, outputs, attributes);
+    return outputs.map((output) => this.#add(output));
+  }
+
+  /** A tensor of known values. */
+  constant(
+    data: Constant['data'],
+    shape: readonly number[],
+    type: Constant['type'] = 'float32',
+  ): tf.TensorInfo {
+    const constant: Constant = { name: this.#name(), shape: [...shape], type, data };
+    return this.#add(constant);
+  }
+
+  /** Integers as a vector, as the shapes, axes and splits of ONNX operators are given. */
+  integers(values: readonly number[]): tf.TensorInfo {
+    return this.constant(Int32Array.from(values), [values.length], 'int64');
+  }
+
+  /** What a tensor stands for; a tensor of another backend is a constant. */
+  value({ dataId, shape, dtype }: tf.TensorInfo): TracedValue {
+    const known = this.#values.get(dataId);
+    if (known !== undefined) return known;
+    // Made before this trace began: a constant of a layer.
+    const values = tf.engine().readSync(dataId) as Float32Array | Int32Array;
+    const constant: Constant = { name: this.#name(), shape, type: typeOf(dtype), data: values.slice() };
+    this.#values.set(dataId, constant);
+    return constant;
+  }
+
+  #push(
+    op: string,
+    inputs: readonly tf.TensorInfo[],
+    outputs: readonly Value[],
+    attributes: Node['attributes'],
+    domain?: 'com.microsoft',
+  ): void {
+    this.#nodes.push({
+      op,
+      ...(domain === undefined ? {} : { domain }),
+      inputs: inputs.map((input) => this.value(input).name),
+      outputs,
+      attributes,
+    });
+  }
+
+  #add(value: TracedValue): tf.TensorInfo {
+    const dataId = {};
+    this.#values.set(dataId, value);
+    return { dataId, shape: [...value.shape], dtype: value.type === 'int64' ? 'int32' : value.type };
+  }
+
+  #name(): string {
+    this.#count += 1;
+    return `v${this.#count}`;
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const numbers = values as ArrayLike<number>;
+    const data = dtype === 'float32' ? Float32Array.from(numbers) : Int32Array.from(numbers);
+    return this.constant(data, shape, typeOf(dtype)).dataId;
+  }
+
+  override readSync(dataId: object): tf.BackendValues {
+    const data = this.#values.get(dataId)?.data;
+    if (data === undefined) throw new UntraceableError('the model looks at values while it is traced');
+    return data;
+  }
+
+  override async read(dataId: object): Promise<tf.BackendValues> {
+    return this.readSync(dataId);
+  }
+
+  override numDataIds(): number {
+    return this.#values.size;
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true };
+  }
+
+  override disposeData(): boolean {
+    return true;
+  }
+
+  override incRef(): void {}
+
+  override refCount(): number {
+    return 1;
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+}
+
+/** The value without its data. */
+function withoutData({ name, shape, type }: TracedValue): Value {
+  return { name, shape, type };
+}
+
+function typeOf(dtype: tf.DataType): DType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  throw new UntraceableError(`tensors of type ${dtype} cannot be traced`);
+}

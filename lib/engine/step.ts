@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs';
+import { MillraceError } from '../errors.ts';
+import { weightedLoss } from '../model/loss.ts';
+import type { Network } from '../model/network.ts';
+import type { Spec } from '../spec/spec.ts';
+
+/** The samples of one gradient step as tensors: an input each of the network, labels and shares, [minibatch]. */
+export type Minibatch = {
+  readonly inputs: readonly tf.Tensor[];
+  readonly labels: tf.Tensor1D;
+  /** Weight / Σ weight. */
+  readonly shares: tf.Tensor1D;
+};
+
+/** What both engines differentiate. The gradients are in the order of the variables. */
+export type Differentiated = {
+  readonly loss: tf.Scalar;
+  readonly gradients: readonly tf.Tensor[];
+};
+
+/**
+ * Forward pass, loss with the network's penalties, and the gradients that tfjs derives. Call inside `tf.tidy`.
+ *
+ * @param onOutput is shown the network's logits or values, [minibatch, outputs], while they live
+ */
+export function differentiate(
+  spec: Spec,
+  { model }: Network,
+  variables: readonly tf.Variable[],
+  { inputs, labels, shares }: Minibatch,
+  onOutput?: (output: tf.Tensor) => void,
+): Differentiated {
+  const { value: loss, grads } = tf.variableGrads(() => {
+    const output = forward(model, inputs, true);
+    onOutput?.(output);
+    const penalties = model.calculateLosses();
+    return penalties.reduce(
+      (sum, penalty) => tf.add(sum, penalty) as tf.Scalar,
+      weightedLoss(spec, output, labels, shares),
+    );
+  }, [...variables]);
+  const gradients = variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable));
+  return { loss, gradients };
+}
+
+/** Logits or values of a network, [minibatch, outputs]. */
+export function forward(model: tf.LayersModel, inputs: readonly tf.Tensor[], training: boolean): tf.Tensor {
+  const output = model.apply([...inputs], { training });
+  if (Array.isArray(output))
+    throw new MillraceError('corrupt', 'a network with several outputs was compiled');
+  return output as tf.Tensor;
+}
+
+/** The tensors as one vector. */
+export function flatten(tensors: readonly tf.Tensor[]): tf.Tensor1D {
+  return tf.concat1d(tensors.map((tensor) => tf.reshape(tensor, [tensor.size]) as tf.Tensor1D));
+}
+
+/** Gives variables the parts of a vector, in their order. */
+export function assignFlat(variables: readonly tf.Variable[], flat: tf.Tensor): void {
+  const sizes = variables.map(({ size }) => size);
+  tf.split(flat, sizes).forEach((part, i) => {
+    const variable = variables[i];
+    variable?.assign(tf.reshape(part, variable.shape));
+  });
+}
+
+/** A model's weights by their names in a state. */
+export function variablesByName(weights: tf.LayersModel['weights']): ReadonlyMap<string, tf.Variable> {
+  return new Map(weights.map((weight) => [`weights/${weight.originalName}`, weight.read() as tf.Variable]));
+}
