@@ -14,6 +14,9 @@ export type TracedValue = Value & { readonly data?: Constant['data'] };
 
 type DType = 'float32' | 'int32' | 'bool';
 
+/** Operators whose output has the type of their input. */
+const movingOperators = new Set(['Reshape', 'Identity', 'Transpose', 'Slice', 'Concat', 'Tile']);
+
 /** Settings of one recorded operator. */
 export type Recording = {
   readonly attributes?: Readonly<Record<string, Attribute>>;
@@ -32,7 +35,7 @@ export class TraceBackend extends tf.KernelBackend {
   #count = 0;
 
   /** A tensor that is an input of the graph. */
-  input(name: string, shape: readonly number[], type: DType = 'float32'): tf.Tensor {
+  input(name: string, shape: readonly number[], type: Value['type'] = 'float32'): tf.Tensor {
     const value: Value = { name, shape, type };
     this.#inputs.push(value);
     const info = this.#add(value);
@@ -66,7 +69,10 @@ export class TraceBackend extends tf.KernelBackend {
     dtype: tf.DataType,
     { attributes = {}, domain }: Recording = {},
   ): tf.TensorInfo {
-    const output: Value = { name: this.#name(), shape: [...shape], type: typeOf(dtype) };
+    const [first] = inputs;
+    // int64 is int32 to tfjs.
+    const type = movingOperators.has(op) && first !== undefined ? this.value(first).type : typeOf(dtype);
+    const output: Value = { name: this.#name(), shape: [...shape], type };
     this.#push(op, inputs, [output], attributes, domain);
     return this.#add(output);
   }
@@ -170,6 +176,8 @@ export class TraceBackend extends tf.KernelBackend {
   override refCount(): number {
     return 1;
   }
+
+  override dispose(): void {}
 
   override floatPrecision(): 32 {
     return 32;

@@ -1,13 +1,104 @@
 import * as tf from '@tensorflow/tfjs';
+import { predictionOf } from '../../model/loss.ts';
+import type { Network } from '../../model/network.ts';
+import type { Optimizer } from '../../model/optimizers.ts';
+import type { Spec } from '../../spec/spec.ts';
+import { assignFlat, differentiate, flatten, forward, variablesByName } from '../step.ts';
+import type { Graph } from './graph.ts';
 import { backendName, registerKernels } from './kernels/register.ts';
 import { TraceBackend } from './trace-backend.ts';
+
+/** Names of a step's inputs and outputs; weights and slots have those of the state. */
+export const stepNames = {
+  input: (index: number) => `input/${index}`,
+  labels: 'labels',
+  shares: 'shares',
+  rate: 'rate',
+  /** All trainable parameters as one vector, where the optimizer has slots over them. */
+  parameters: 'parameters',
+  output: 'output',
+  penalty: 'penalty',
+} as const;
+
+/**
+ * One training step of a network as a graph: state, minibatch and rate in; state and logits out. The
+ * network's variables stand for graph values after it: it is of no further use.
+ *
+ * @throws UntraceableError if the network needs a kernel that cannot be expressed
+ */
+export function traceTraining(spec: Spec, network: Network, optimizer: Optimizer, minibatch: number): Graph {
+  const weights = variablesByName(network.model.weights);
+  const trainable = variablesByName(network.model.trainableWeights);
+  return withTraceBackend((trace) => {
+    const hasFlat = isFlat(optimizer);
+    const size = [...trainable.values()].reduce((sum, variable) => sum + variable.size, 0);
+    const parameters = hasFlat ? trace.input(stepNames.parameters, [size]) : undefined;
+    if (parameters !== undefined) assignFlat([...trainable.values()], parameters);
+    for (const [name, variable] of weights) {
+      if (!hasFlat || !trainable.has(name)) variable.assign(trace.input(name, variable.shape));
+    }
+    const slots = Object.fromEntries(
+      Object.entries(optimizer.slots).map(([name, { isVector }]) => [
+        name,
+        trace.input(`optimizer/${name}`, [isVector ? size : 1]),
+      ]),
+    );
+    const tensors = {
+      inputs: network.inputs.map(({ kind, shape }, i) =>
+        trace.input(stepNames.input(i), [minibatch, ...shape], kind === 'category' ? 'int64' : 'float32'),
+      ),
+      labels: trace.input(stepNames.labels, [minibatch]) as tf.Tensor1D,
+      shares: trace.input(stepNames.shares, [minibatch]) as tf.Tensor1D,
+    };
+    const rate = trace.input(stepNames.rate, []) as tf.Scalar;
+    const outputs: Record<string, tf.TensorInfo> = {};
+    const { gradients } = differentiate(spec, network, [...trainable.values()], tensors, (output) => {
+      outputs[stepNames.output] = output;
+    });
+    const penalties = network.model.calculateLosses();
+    if (penalties.length > 0) outputs[stepNames.penalty] = tf.addN(penalties);
+    if (parameters === undefined) {
+      [...trainable].forEach(([name, variable], i) => {
+        const gradient = gradients[i] ?? tf.zerosLike(variable);
+        outputs[name] = optimizer.update(variable, gradient, {}, rate).parameters;
+      });
+    } else {
+      const next = optimizer.update(parameters, flatten(gradients), slots, rate);
+      outputs[stepNames.parameters] = next.parameters;
+      for (const [name, slot] of Object.entries(next.slots)) outputs[`optimizer/${name}`] = slot;
+    }
+    for (const [name, variable] of weights) {
+      if (!trainable.has(name)) outputs[name] = variable;
+    }
+    return trace.take(outputs);
+  });
+}
+
+/** The predictions of a network for `rows` rows as a graph: weights and inputs in, predictions out. */
+export function tracePrediction(spec: Spec, network: Network, rows: number): Graph {
+  return withTraceBackend((trace) => {
+    for (const [name, variable] of variablesByName(network.model.weights)) {
+      variable.assign(trace.input(name, variable.shape));
+    }
+    const inputs = network.inputs.map(({ kind, shape }, i) =>
+      trace.input(stepNames.input(i), [rows, ...shape], kind === 'category' ? 'int64' : 'float32'),
+    );
+    const output = predictionOf(spec, forward(network.model, inputs, false));
+    return trace.take({ [stepNames.output]: output });
+  });
+}
+
+/** Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by weight. */
+export function isFlat({ slots }: Optimizer): boolean {
+  return Object.keys(slots).length > 0;
+}
 
 /**
  * Runs `trace` with the trace backend in place of tfjs' own, in one turn of the event loop: nothing else sees it.
  *
  * @throws UntraceableError if a kernel cannot be expressed
  */
-export function withTraceBackend<Result>(trace: (backend: TraceBackend) => Result): Result {
+function withTraceBackend<Result>(trace: (backend: TraceBackend) => Result): Result {
   registerKernels();
   const before = tf.getBackend();
   const backend = new TraceBackend();

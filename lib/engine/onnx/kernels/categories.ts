@@ -16,7 +16,10 @@ export const categories: Recorders = {
     const rowShape = x.shape.slice(segments.shape.length);
     const shape = [numSegments, ...rowShape];
     const zeros = trace.constant(new Float32Array(sizeOf(shape)), shape);
-    const wide = trace.record('Cast', [segments], segments.shape, 'int32', { attributes: { to: 7 } });
+    const isWide = trace.value(segments).type === 'int64';
+    const wide = isWide
+      ? segments
+      : trace.record('Cast', [segments], segments.shape, 'int32', { attributes: { to: 7 } });
     const indices = reshape(trace, wide, [...segments.shape, 1]);
     return trace.record('ScatterND', [zeros, indices, x], shape, x.dtype, {
       attributes: { reduction: 'add' },

@@ -128,8 +128,9 @@ export const elementwise: Recorders = {
   Step: (trace, input, { alpha = 0 }) => {
     const x = input('x');
     if (alpha !== 0) return wherePositive(trace, x, scalar(trace, 1), scalar(trace, alpha));
-    const positive = trace.record('Greater', [x, scalar(trace, 0)], x.shape, 'bool');
-    return trace.record('Cast', [positive], x.shape, 'float32', { attributes: { to: 1 } });
+    // The forward pass has computed the same rectifier, so this costs one operator.
+    const rectified = trace.record('Relu', [x], x.shape, 'float32');
+    return trace.record('Sign', [rectified], x.shape, 'float32');
   },
   Relu6: (trace, input) => {
     const x = input('x');
