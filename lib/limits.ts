@@ -58,6 +58,10 @@ export const limits = {
   refusedExamples: 100,
   /** Rows of one forward pass when predicting; bounds the memory of activations. */
   predictRows: 4_096,
+  /** Rows of one step of the native engine when predicting; the last step is filled up. */
+  predictMinibatch: 64,
+  /** Elements that one call of the native engine gathers (16 MiB), so that calls are short and memory is bounded. */
+  elementsPerCall: 4_194_304,
   /** Memory of a function, in MiB: one vCPU of Lambda comes with 1,769. */
   functionMemoryMebibytes: 1_769,
   onlineTimeoutSeconds: 120,

@@ -2,7 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { MillraceError } from '../errors.ts';
 import { weightedLoss } from '../model/loss.ts';
 import type { Network } from '../model/network.ts';
+import type { Optimizer } from '../model/optimizers.ts';
 import type { Spec } from '../spec/spec.ts';
+import type { EngineState, Tensor, Tensors } from './engine.ts';
 
 /** The samples of one gradient step as tensors: an input each of the network, labels and shares, [minibatch]. */
 export type Minibatch = {
@@ -68,4 +70,32 @@ export function assignFlat(variables: readonly tf.Variable[], flat: tf.Tensor): 
 /** A model's weights by their names in a state. */
 export function variablesByName(weights: tf.LayersModel['weights']): ReadonlyMap<string, tf.Variable> {
   return new Map(weights.map((weight) => [`weights/${weight.originalName}`, weight.read() as tf.Variable]));
+}
+
+/** The values of weights, copied: tfjs hands out its own memory. */
+export function readWeights(weights: ReadonlyMap<string, tf.Variable>): Tensors {
+  return Object.fromEntries(
+    [...weights].map(([name, variable]) => [
+      name,
+      { shape: variable.shape, data: Float32Array.from(variable.dataSync()) },
+    ]),
+  );
+}
+
+/** The state before the first step: the network's weights, and the optimizer's empty slots. */
+export function initialState(
+  { seed }: Pick<Spec, 'seed'>,
+  { model }: Network,
+  optimizer: Optimizer,
+): EngineState {
+  const parameters = model.trainableWeights.reduce(
+    (sum, weight) => sum + (weight.read() as tf.Variable).size,
+    0,
+  );
+  const slots = Object.entries(optimizer.slots).map(([name, { initial, isVector }]): [string, Tensor] => {
+    const size = isVector ? parameters : 1;
+    return [`optimizer/${name}`, { shape: [size], data: new Float32Array(size).fill(initial) }];
+  });
+  const weights = readWeights(variablesByName(model.weights));
+  return { tensors: { ...weights, ...Object.fromEntries(slots) }, step: 0, seed };
 }

@@ -10,7 +10,16 @@ import { type Optimizer, optimizerOf, type Slots } from '../model/optimizers.ts'
 import type { Spec } from '../spec/spec.ts';
 import { useLinearKernels } from './cpu-kernels.ts';
 import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
-import { assignFlat, differentiate, flatten, forward, type Minibatch, variablesByName } from './step.ts';
+import {
+  assignFlat,
+  differentiate,
+  flatten,
+  forward,
+  initialState,
+  type Minibatch,
+  readWeights,
+  variablesByName,
+} from './step.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
 export const tfjsEngine: Engine = { name: 'tfjs', version: `tfjs-${tf.version.tfjs}`, compile };
@@ -42,22 +51,13 @@ async function compile(spec: Spec): Promise<CompiledModel> {
     weights,
     trainable: [...variablesByName(network.model.trainableWeights).values()],
   };
-  const initial = initialState(compiled);
+  const initial = initialState(spec, network, compiled.optimizer);
   return {
     outputs: network.outputs,
     initial: () => initial,
     train: async (state, samples, run) => train(compiled, state, samples, run),
     predict: async (state, samples) => predict(compiled, state, samples),
   };
-}
-
-function initialState({ spec, weights, trainable, optimizer }: Compiled): EngineState {
-  const parameters = trainable.reduce((sum, variable) => sum + variable.size, 0);
-  const slots = Object.entries(optimizer.slots).map(([name, { initial, isVector }]): [string, Tensor] => {
-    const size = isVector ? parameters : 1;
-    return [`optimizer/${name}`, { shape: [size], data: new Float32Array(size).fill(initial) }];
-  });
-  return { tensors: { ...readWeights(weights), ...Object.fromEntries(slots) }, step: 0, seed: spec.seed };
 }
 
 function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, run: Run): Trained {
@@ -165,15 +165,6 @@ function columns<Values extends Float32Array | Int32Array>(
     }
   }
   return picked;
-}
-
-function readWeights(weights: ReadonlyMap<string, tf.Variable>): Tensors {
-  return Object.fromEntries(
-    [...weights].map(([name, variable]) => [
-      name,
-      { shape: variable.shape, data: Float32Array.from(variable.dataSync()) },
-    ]),
-  );
 }
 
 function writeWeights(weights: ReadonlyMap<string, tf.Variable>, tensors: Tensors): void {

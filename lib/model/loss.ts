@@ -109,6 +109,27 @@ export function lossesFromPredictions(
   });
 }
 
+/**
+ * The training loss of one sample from its logits or values, in float64; the same function as
+ * {@link weightedLoss} sums up.
+ *
+ * @param logits [rows, outputs]
+ */
+export function lossFromLogits(spec: Spec, logits: Float32Array, row: number, label: number): number {
+  if (spec.task === 'multiclass') {
+    const outputs = spec.label.classes?.length ?? 1;
+    const own = logits.subarray(row * outputs, (row + 1) * outputs);
+    const highest = own.reduce((max, logit) => Math.max(max, logit), Number.NEGATIVE_INFINITY);
+    const sum = own.reduce((total, logit) => total + Math.exp(logit - highest), 0);
+    return highest + Math.log(sum) - (own[label] ?? 0);
+  }
+  const value = logits[row] ?? 0;
+  if (spec.task === 'binary')
+    return Math.max(value, 0) - value * label + Math.log1p(Math.exp(-Math.abs(value)));
+  const error = Math.abs(value - label);
+  return lossOf(spec) === 'huber' && error > 1 ? error - 0.5 : 0.5 * error * error;
+}
+
 function negativeLog(probability: number): number {
   return -Math.log(Math.max(probability, smallestProbability));
 }

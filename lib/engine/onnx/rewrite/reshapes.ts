@@ -23,8 +23,10 @@ const binary = new Set(['Add', 'Div', 'Max', 'Min', 'Mul', 'Sub']);
 /**
  * Moves reshapes behind elementwise operators and sums, where they meet other reshapes and cancel: tfjs runs
  * matrices as stacks of one matrix, [1, m, n].
+ *
+ * @param stepInputs inputs that the caller can give in any shape of the same size
  */
-export function sinkReshapes(graph: Graph): Graph {
+export function sinkReshapes(graph: Graph, stepInputs: ReadonlySet<string>): Graph {
   const values = new Map(valuesOf(graph));
   const constants = new Map(graph.constants);
   const makers = new Map<string, Node>();
@@ -54,7 +56,8 @@ export function sinkReshapes(graph: Graph): Graph {
 
   for (const node of graph.nodes) {
     const [output] = node.outputs;
-    const moved = output === undefined ? undefined : sink(node, output, values, constants, sourceOf);
+    const moved =
+      output === undefined ? undefined : sink(node, output, values, constants, sourceOf, stepInputs);
     if (moved === undefined || output === undefined) {
       push(node);
       continue;
@@ -80,6 +83,7 @@ function sink(
   values: ReadonlyMap<string, Value>,
   constants: Graph['constants'],
   sourceOf: (name: string) => Value | undefined,
+  stepInputs: ReadonlySet<string>,
 ): Moved | undefined {
   const [first = '', second = ''] = node.inputs;
   const source = sourceOf(first);
@@ -98,7 +102,8 @@ function sink(
     const other = values.get(otherName);
     if (from === undefined || other === undefined || !isSameShape(shape, output.shape)) continue;
     // An operand of the same shape takes the form of the other, unless that only moves the reshape across.
-    const isTwin = isSameShape(other.shape, shape) && from.shape.length <= shape.length;
+    const isFree = from.shape.length <= shape.length || stepInputs.has(other.name);
+    const isTwin = isFree && isSameShape(other.shape, shape);
     const isTrailing =
       other.shape.length <= commonTail(from.shape, shape) ||
       (sizeOf(other.shape) === 1 && other.shape.length <= from.shape.length);

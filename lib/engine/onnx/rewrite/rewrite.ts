@@ -15,7 +15,7 @@ export function rewrite(graph: Graph, stepInputs: ReadonlySet<string>): Graph {
   let current = removeDeadNodes(graph);
   for (let round = 0; round < rounds; round++) {
     const before = current.nodes.length;
-    current = removeDeadNodes(shareSubexpressions(removeIdentities(sinkReshapes(current))));
+    current = removeDeadNodes(shareSubexpressions(removeIdentities(sinkReshapes(current, stepInputs))));
     current = removeDeadNodes(reshapeInputs(current, stepInputs));
     if (round > 1 && current.nodes.length === before) break;
   }

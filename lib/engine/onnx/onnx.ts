@@ -1,0 +1,221 @@
+import * as tf from '@tensorflow/tfjs';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { MillraceError } from '../../errors.ts';
+import type { EncodedSamples } from '../../features/samples.ts';
+import { limits } from '../../limits.ts';
+import { lossFromLogits, sharesOf } from '../../model/loss.ts';
+import { buildNetwork } from '../../model/network.ts';
+import { optimizerOf } from '../../model/optimizers.ts';
+import type { Spec } from '../../spec/spec.ts';
+import type { CompiledModel, Engine, EngineState, Run, Tensors, Trained } from '../engine.ts';
+import { initialState } from '../step.ts';
+import { compilePrediction, compileTraining } from './compile.ts';
+import { nextName, runNames } from './run-graph.ts';
+
+/** Settings of {@link onnxEngine}. */
+export type OnnxSettings = {
+  /** Threads of one operator; as many as the function has processors. */
+  readonly threads: number;
+};
+
+/**
+ * The native engine: each training step is traced from tfjs, compiled to an ONNX graph, and run by ONNX Runtime,
+ * a whole run of minibatches a call. The same input gives the same bits on the same kind of processor.
+ */
+export function onnxEngine(settings: OnnxSettings): Engine {
+  return {
+    name: 'onnx',
+    version: `onnx-1-tfjs-${tf.version.tfjs}`,
+    compile: (spec) => compile(spec, settings),
+  };
+}
+
+async function compile(spec: Spec, settings: OnnxSettings): Promise<CompiledModel> {
+  tf.enableProdMode();
+  await tf.setBackend('cpu');
+  const optimizer = optimizerOf(spec.optimizer);
+  const network = await buildNetwork(spec);
+  const initial = initialState(spec, network, optimizer);
+  const { outputs } = network;
+  const sessions = new Map<number, Promise<InferenceSession>>();
+  const training = (minibatch: number) => {
+    const known = sessions.get(minibatch);
+    if (known !== undefined) return known;
+    const created = buildNetwork(spec).then((fresh) =>
+      createSession(compileTraining(spec, fresh, optimizer, minibatch), settings),
+    );
+    sessions.set(minibatch, created);
+    return created;
+  };
+  const predicting = createSession(compilePrediction(spec, network, limits.predictMinibatch), settings);
+  return {
+    outputs,
+    initial: () => initial,
+    train: async (state, samples, run) => train(spec, await training(run.minibatch), state, samples, run),
+    predict: async (state, samples) => predict(await predicting, outputs, state, samples),
+  };
+}
+
+function createSession(model: Uint8Array, { threads }: OnnxSettings): Promise<InferenceSession> {
+  return InferenceSession.create(model, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // Warnings of the optimizer are of no use to anybody here.
+    logSeverityLevel: 3,
+  });
+}
+
+type Feeds = Record<string, OrtTensor>;
+
+async function train(
+  spec: Spec,
+  session: InferenceSession,
+  state: EngineState,
+  samples: EncodedSamples,
+  run: Run,
+): Promise<Trained> {
+  const { minibatch } = run;
+  const rows = run.order?.length ?? samples.count;
+  const losses = new Float32Array(Math.ceil(rows / minibatch));
+  const stepsAtOnce = stepsPerCall(samples, minibatch);
+  const given = sampleFeeds(session, samples);
+  let tensors = state.tensors;
+  for (let start = 0; start < losses.length; start += stepsAtOnce) {
+    const steps = Math.min(stepsAtOnce, losses.length - start);
+    const cut = cutSteps(
+      samples,
+      run.order,
+      start * minibatch,
+      Math.min(rows, (start + steps) * minibatch),
+      minibatch,
+    );
+    const results = await session.run({
+      ...stateFeeds(session, tensors),
+      ...given,
+      [runNames.order]: new OrtTensor('int32', cut.order, [steps, minibatch]),
+      [`all/${runNames.labels}`]: new OrtTensor('float32', cut.labels, [steps, minibatch]),
+      [`all/${runNames.shares}`]: new OrtTensor('float32', cut.shares, [steps, minibatch]),
+      [runNames.rate]: new OrtTensor('float32', Float32Array.of(run.rate), []),
+    });
+    losses.set(lossesOf(spec, results, cut, steps, minibatch), start);
+    tensors = nextTensors(tensors, results);
+  }
+  return { state: { tensors, step: state.step + losses.length, seed: state.seed }, losses };
+}
+
+async function predict(
+  session: InferenceSession,
+  outputs: number,
+  { tensors }: EngineState,
+  samples: EncodedSamples,
+): Promise<Float32Array> {
+  const minibatch = limits.predictMinibatch;
+  const predictions = new Float32Array(samples.count * outputs);
+  const given = { ...stateFeeds(session, tensors), ...sampleFeeds(session, samples) };
+  const rowsAtOnce = stepsPerCall(samples, minibatch) * minibatch;
+  for (let start = 0; start < samples.count; start += rowsAtOnce) {
+    const count = Math.min(rowsAtOnce, samples.count - start);
+    const steps = Math.ceil(count / minibatch);
+    const order = new Int32Array(steps * minibatch);
+    for (let i = 0; i < count; i++) order[i] = start + i;
+    const results = await session.run({
+      ...given,
+      [runNames.order]: new OrtTensor('int32', order, [steps, minibatch]),
+    });
+    predictions.set(floats(results, runNames.output).subarray(0, count * outputs), start * outputs);
+  }
+  return predictions;
+}
+
+/** Steps of one native call: some tens of milliseconds to a second, and bounded memory for the gathered rows. */
+function stepsPerCall({ count, numbers, categories }: EncodedSamples, minibatch: number): number {
+  const rowElements = 1 + (numbers.length + categories.length) / Math.max(count, 1);
+  return Math.max(1, Math.floor(limits.elementsPerCall / (rowElements * minibatch)));
+}
+
+type Cut = { readonly order: Int32Array; readonly labels: Float32Array; readonly shares: Float32Array };
+
+/** The rows `from … to` of the order, in minibatches; the last one is filled up with rows of no weight. */
+function cutSteps(
+  samples: EncodedSamples,
+  order: Int32Array | undefined,
+  from: number,
+  to: number,
+  minibatch: number,
+): Cut {
+  const steps = Math.ceil((to - from) / minibatch);
+  const cut = {
+    order: new Int32Array(steps * minibatch),
+    labels: new Float32Array(steps * minibatch),
+    shares: new Float32Array(steps * minibatch),
+  };
+  for (let i = 0; i < to - from; i++) {
+    const row = order === undefined ? from + i : (order[from + i] ?? 0);
+    cut.order[i] = row;
+    cut.labels[i] = samples.labels[row] ?? 0;
+    cut.shares[i] = samples.weights[row] ?? 0;
+  }
+  for (let start = 0; start < cut.shares.length; start += minibatch) {
+    cut.shares.set(sharesOf(cut.shares.subarray(start, start + minibatch)), start);
+  }
+  return cut;
+}
+
+function lossesOf(
+  spec: Spec,
+  results: InferenceSession.OnnxValueMapType,
+  { labels, shares }: Cut,
+  steps: number,
+  minibatch: number,
+): Float32Array {
+  const logits = floats(results, runNames.output);
+  const penalties = results[runNames.penalty] === undefined ? undefined : floats(results, runNames.penalty);
+  return Float32Array.from({ length: steps }, (_, step) => {
+    let loss = penalties?.[step] ?? 0;
+    for (let row = step * minibatch; row < (step + 1) * minibatch; row++) {
+      const share = shares[row] ?? 0;
+      if (share > 0) loss += share * lossFromLogits(spec, logits, row, labels[row] ?? 0);
+    }
+    return loss;
+  });
+}
+
+function stateFeeds(session: InferenceSession, tensors: Tensors): Feeds {
+  return Object.fromEntries(
+    Object.entries(tensors)
+      .filter(([name]) => session.inputNames.includes(name))
+      .map(([name, { data, shape }]) => [name, new OrtTensor('float32', data, shape)]),
+  );
+}
+
+function sampleFeeds(session: InferenceSession, { count, numbers, categories }: EncodedSamples): Feeds {
+  const all: Feeds = {
+    [runNames.numbers]: new OrtTensor('float32', numbers, [count, numbers.length / Math.max(count, 1)]),
+    [runNames.categories]: new OrtTensor('int32', categories, [
+      count,
+      categories.length / Math.max(count, 1),
+    ]),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => session.inputNames.includes(name)));
+}
+
+/** The state's tensors after a call; what the steps do not change stays what it is. */
+function nextTensors(tensors: Tensors, results: InferenceSession.OnnxValueMapType): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => {
+      const next = nextName(name);
+      return [
+        name,
+        results[next] === undefined ? tensor : { shape: tensor.shape, data: floats(results, next) },
+      ];
+    }),
+  );
+}
+
+function floats(results: InferenceSession.OnnxValueMapType, name: string): Float32Array {
+  const value = results[name];
+  if (value !== undefined && 'data' in value && value.data instanceof Float32Array) return value.data;
+  throw new MillraceError('corrupt', `the compiled graph has no output ${name}`);
+}

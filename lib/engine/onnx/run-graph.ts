@@ -1,0 +1,227 @@
+import { type Constant, type Graph, type Node, sizeOf, type Value } from './graph.ts';
+
+/** Names of the inputs of a whole run; the state's tensors come in and go out under their own names. */
+export const runNames = {
+  numbers: 'samples/numbers',
+  categories: 'samples/categories',
+  /** Rows of the samples, [steps, minibatch]. */
+  order: 'order',
+  labels: 'labels',
+  shares: 'shares',
+  rate: 'rate',
+  /** Logits of training or predictions, [steps, minibatch, outputs]. */
+  output: 'output',
+  penalty: 'penalty',
+} as const;
+
+/** The output that a tensor of the state comes out under. */
+export function nextName(name: string): string {
+  return `next/${name}`;
+}
+
+/** Columns of the samples that an input of the step is made of. */
+export type StepColumns = {
+  readonly name: string;
+  readonly kind: 'numbers' | 'category';
+  readonly offset: number;
+  readonly width: number;
+};
+
+/** What a step is made of: which inputs come from the samples, and which outputs are no state. */
+export type StepLayout = {
+  readonly columns: readonly StepColumns[];
+  readonly numberWidth: number;
+  readonly categoryCount: number;
+  /** Weights that the step has as one vector, in its order; empty where it has them one by one. */
+  readonly flat: { readonly name: string; readonly weights: readonly Value[] };
+};
+
+/**
+ * A whole run of steps as one graph: the rows of each step are gathered by index from samples that stay where they are,
+ * and one `Scan` carries the state through the steps. Gathering, slicing and joining happen once, for all steps.
+ */
+export function runGraph(step: Graph, layout: StepLayout): Graph {
+  const build = createBuilder();
+  const scanned = scannedInputs(step, layout, build);
+  const carried = [...step.outputs]
+    .filter(([name, value]) => step.inputs.some((input) => input.name === name) && value.name !== name)
+    .map(([name, value]) => ({ name, value }));
+  const states = carried.map(({ name, value }) => joined(name, value, layout, build));
+  const outputs = [...step.outputs].filter(([name]) => name === runNames.output || name === runNames.penalty);
+
+  const body = bodyOf(
+    step,
+    carried.map(({ name }) => name),
+    [...scanned.keys()],
+    outputs,
+  );
+  const next = carried.map(({ name, value }): Value => ({ ...value, name: nextName(name) }));
+  const perStep = outputs.map(([name, value]): Value => ({ ...value, name, shape: [-1, ...value.shape] }));
+  build.add({
+    op: 'Scan',
+    inputs: [...states.map(({ name }) => name), ...[...scanned.values()].map(({ name }) => name)],
+    outputs: [...next, ...perStep],
+    attributes: { body, num_scan_inputs: scanned.size },
+  });
+
+  const results = [...perStep, ...next.flatMap((value) => parted(value, layout, build))];
+  const isCarriedFlat = carried.some(({ name }) => name === layout.flat.name);
+  const direct = step.inputs.filter(({ name }) => !scanned.has(name) && name !== layout.flat.name);
+  return {
+    inputs: [
+      ...direct,
+      ...(isCarriedFlat ? layout.flat.weights : []),
+      { name: runNames.order, type: 'int32', shape: [-1, -1] },
+      ...build.inputs,
+    ],
+    constants: build.constants,
+    nodes: build.nodes,
+    outputs: new Map(results.map((value) => [value.name, value])),
+  };
+}
+
+type Builder = {
+  readonly inputs: Value[];
+  readonly nodes: Node[];
+  readonly constants: Map<string, Constant>;
+  readonly add: (node: Node) => void;
+  readonly integers: (name: string, values: readonly number[]) => string;
+};
+
+function createBuilder(): Builder {
+  const nodes: Node[] = [];
+  const constants = new Map<string, Constant>();
+  return {
+    inputs: [],
+    nodes,
+    constants,
+    add: (node) => void nodes.push(node),
+    integers(name, values) {
+      constants.set(name, { name, type: 'int64', shape: [values.length], data: Int32Array.from(values) });
+      return name;
+    },
+  };
+}
+
+/** The step's inputs that differ from step to step: [steps, …shape] each, by the name in the step. */
+function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<string, Value> {
+  const scanned = new Map<string, Value>();
+  const shapeOf = (name: string) => step.inputs.find((input) => input.name === name);
+  const rows = { numbers: undefined as Value | undefined, category: undefined as Value | undefined };
+  const gathered = (kind: 'numbers' | 'category'): Value => {
+    const known = rows[kind];
+    if (known !== undefined) return known;
+    const isNumbers = kind === 'numbers';
+    const source: Value = {
+      name: isNumbers ? runNames.numbers : runNames.categories,
+      type: isNumbers ? 'float32' : 'int32',
+      shape: [-1, isNumbers ? layout.numberWidth : layout.categoryCount],
+    };
+    build.inputs.push(source);
+    const picked: Value = { ...source, name: `picked/${kind}`, shape: [-1, -1, source.shape[1] ?? 0] };
+    build.add({
+      op: 'Gather',
+      inputs: [source.name, runNames.order],
+      outputs: [picked],
+      attributes: { axis: 0 },
+    });
+    const value: Value = isNumbers ? picked : { ...picked, name: `wide/${kind}`, type: 'int64' };
+    if (!isNumbers) build.add({ op: 'Cast', inputs: [picked.name], outputs: [value], attributes: { to: 7 } });
+    rows[kind] = value;
+    return value;
+  };
+  for (const { name, kind, offset, width } of layout.columns) {
+    const input = shapeOf(name);
+    if (input === undefined) continue;
+    const all = gathered(kind);
+    const slice = { ...all, name: `columns/${name}`, shape: [-1, -1, width] };
+    const bounds = [[offset], [offset + width], [2]].map((values, i) =>
+      build.integers(`${name}/${i}`, values),
+    );
+    if (all.shape[2] !== width) {
+      build.add({ op: 'Slice', inputs: [all.name, ...bounds], outputs: [slice], attributes: {} });
+    }
+    scanned.set(name, stacked(input, all.shape[2] === width ? all : slice, build));
+  }
+  for (const name of [runNames.labels, runNames.shares]) {
+    const input = shapeOf(name);
+    if (input === undefined) continue;
+    const all: Value = { ...input, name: `all/${name}`, shape: [-1, -1] };
+    build.inputs.push(all);
+    scanned.set(name, stacked(input, all, build));
+  }
+  return scanned;
+}
+
+/** Values of all steps in the shape that a step wants, [steps, …shape]. */
+function stacked(input: Value, all: Value, build: Builder): Value {
+  const shaped: Value = { ...input, name: `stacked/${input.name}`, shape: [-1, ...input.shape] };
+  const shape = build.integers(`${shaped.name}/shape`, [-1, ...input.shape]);
+  build.add({ op: 'Reshape', inputs: [all.name, shape], outputs: [shaped], attributes: {} });
+  return shaped;
+}
+
+/** A state before the first step: a tensor of the state, or all weights as one vector. */
+function joined(name: string, value: Value, { flat }: StepLayout, build: Builder): Value {
+  if (name !== flat.name) return { ...value, name };
+  const parts = flat.weights.map((weight): Value => {
+    const size = sizeOf(weight.shape);
+    const part: Value = { ...weight, name: `vector/${weight.name}`, shape: [size] };
+    const shape = build.integers(`${part.name}/shape`, [size]);
+    build.add({ op: 'Reshape', inputs: [weight.name, shape], outputs: [part], attributes: {} });
+    return part;
+  });
+  const vector: Value = { ...value, name: 'vector' };
+  const inputs = parts.map((part) => part.name);
+  build.add({ op: 'Concat', inputs, outputs: [vector], attributes: { axis: 0 } });
+  return vector;
+}
+
+/** A state after the last step as tensors of the state, named by {@link nextName}. */
+function parted(value: Value, { flat }: StepLayout, build: Builder): Value[] {
+  if (value.name !== nextName(flat.name)) return [value];
+  const sizes = flat.weights.map(({ shape }) => sizeOf(shape));
+  const parts = sizes.map((size, i): Value => ({ name: `part/${i}`, type: value.type, shape: [size] }));
+  const inputs = [value.name, build.integers('part/sizes', sizes)];
+  build.add({ op: 'Split', inputs, outputs: parts, attributes: { axis: 0 } });
+  return flat.weights.map((weight, i) => {
+    const shaped: Value = { ...weight, name: nextName(weight.name) };
+    const shape = build.integers(`${shaped.name}/shape`, weight.shape);
+    build.add({ op: 'Reshape', inputs: [`part/${i}`, shape], outputs: [shaped], attributes: {} });
+    return shaped;
+  });
+}
+
+/** The step as the body of a Scan: states first, then what differs from step to step; the rest it sees from outside. */
+function bodyOf(
+  step: Graph,
+  carried: readonly string[],
+  scanned: readonly string[],
+  outputs: readonly (readonly [string, Value])[],
+): Graph {
+  const inside = new Map([...carried, ...scanned].map((name) => [name, `step/${name}`]));
+  const named = (name: string) => inside.get(name) ?? name;
+  const inputs = [...carried, ...scanned].flatMap((name): Value[] => {
+    const input = step.inputs.find((each) => each.name === name);
+    return input === undefined ? [] : [{ ...input, name: named(name) }];
+  });
+  const results = [
+    ...carried.map((name) => [name, step.outputs.get(name)] as const),
+    ...outputs.map(([name, value]) => [name, value] as const),
+  ];
+  const taken = new Set<string>(inputs.map(({ name }) => name));
+  const outputsOfStep = new Map<string, Value>();
+  for (const [name, value] of results) {
+    if (value === undefined) continue;
+    // Under its own name, so that nothing is copied, unless it is an input or an output already.
+    const own = named(value.name);
+    outputsOfStep.set(taken.has(own) ? `after/${name}` : own, { ...value, name: own });
+    taken.add(own);
+  }
+  return {
+    inputs,
+    constants: step.constants,
+    nodes: step.nodes.map((node) => ({ ...node, inputs: node.inputs.map(named) })),
+    outputs: outputsOfStep,
+  };
+}
