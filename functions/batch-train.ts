@@ -1,13 +1,13 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSHandler } from 'aws-lambda';
-import { addressFromEnvironment, awsPorts } from '../lib/ports/aws.ts';
+import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib/ports/aws.ts';
 import { runSlice } from '../lib/training/batch-slice.ts';
 import { parseJobMessage } from '../lib/training/messages.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();
-const ports = awsPorts(addressFromEnvironment(process.env), logger);
+const ports = awsPorts(addressFromEnvironment(process.env), logger, threadsFromEnvironment(process.env));
 
 /** jobs.fifo → one slice of a batch job. What fails here goes back, and ends in the dead-letter queue. */
 export const handler: SQSHandler = async (event, context) => {

@@ -2,13 +2,13 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSHandler, SQSRecord } from 'aws-lambda';
 import { MillraceError } from '../lib/errors.ts';
-import { addressFromEnvironment, awsPorts } from '../lib/ports/aws.ts';
+import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib/ports/aws.ts';
 import { type ParsedMessage, parseMessage } from '../lib/training/messages.ts';
 import { type CachedModel, updateModel } from '../lib/training/online-update.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();
-const ports = awsPorts(addressFromEnvironment(process.env), logger);
+const ports = awsPorts(addressFromEnvironment(process.env), logger, threadsFromEnvironment(process.env));
 /** Models as the last invocation left them; each invocation checks them against the journal. */
 const cache = new Map<string, CachedModel>();
 const cachedModels = 8;

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   Alarm,
@@ -8,10 +7,8 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Architecture, RecursiveLoop, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { RecursiveLoop } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { BlockPublicAccess, Bucket, BucketEncryption, StorageClass } from 'aws-cdk-lib/aws-s3';
 import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
 import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
@@ -19,6 +16,7 @@ import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 
 import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { environmentOf } from '../lib/ports/aws.ts';
+import { allow, createFunction, namespace } from './training-function.ts';
 
 /** A batch job that runs again and again. */
 export interface ScheduledJob {
@@ -48,8 +46,6 @@ export interface MillraceProps {
    */
   readonly memoryMebibytes?: number;
 }
-
-const namespace = 'Millrace';
 
 /**
  * Training without servers: a bucket with the models' journals, a queue for samples and one for batch jobs,
@@ -198,57 +194,6 @@ function createQueue(scope: Construct, id: string, timeoutSeconds: number): Queu
     visibilityTimeout: Duration.seconds(timeoutSeconds * limits.visibilityPerTimeout),
     deadLetterQueue: { queue: deadLetters, maxReceiveCount: limits.maximumReceives },
   });
-}
-
-type FunctionSettings = {
-  readonly timeoutSeconds: number;
-  readonly memoryMebibytes: number;
-  readonly environment: Record<string, string>;
-  readonly recursiveLoop?: RecursiveLoop;
-};
-
-/** A function from `functions/<name>.ts`, bundled with all it needs. */
-function createFunction(scope: Construct, name: string, settings: FunctionSettings): NodejsFunction {
-  return new NodejsFunction(scope, name, {
-    entry: fileURLToPath(new URL(`../functions/${name}.ts`, import.meta.url)),
-    runtime: Runtime.NODEJS_24_X,
-    architecture: Architecture.X86_64,
-    timeout: Duration.seconds(settings.timeoutSeconds),
-    memorySize: settings.memoryMebibytes,
-    environment: {
-      ...settings.environment,
-      POWERTOOLS_SERVICE_NAME: name,
-      POWERTOOLS_METRICS_NAMESPACE: namespace,
-    },
-    ...(settings.recursiveLoop === undefined ? {} : { recursiveLoop: settings.recursiveLoop }),
-    logGroup: new LogGroup(scope, `${name}-logs`, {
-      retention: RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    }),
-    bundling: {
-      format: OutputFormat.ESM,
-      target: 'node24',
-      // tfjs' CommonJS build is ES5, which V8 runs a third slower than its ES modules.
-      mainFields: ['module', 'main'],
-      externalModules: [],
-      minify: true,
-      banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-    },
-  });
-}
-
-/** Reading a missing object answers 404 only to those who may list; others get 403. */
-function allow(
-  grantee: NodejsFunction,
-  bucket: Bucket,
-  { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
-): void {
-  const objects = (patterns: readonly string[]) => patterns.map((pattern) => bucket.arnForObjects(pattern));
-  grantee.addToRolePolicy(new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }));
-  grantee.addToRolePolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources: objects(read) }));
-  grantee.addToRolePolicy(
-    new PolicyStatement({ actions: ['s3:PutObject', 's3:AbortMultipartUpload'], resources: objects(write) }),
-  );
 }
 
 /** Sends a job message; the scheduler's execution id makes a repeated delivery the same message. */

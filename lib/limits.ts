@@ -62,8 +62,10 @@ export const limits = {
   predictMinibatch: 64,
   /** Elements that one call of the native engine gathers (16 MiB), so that calls are short and memory is bounded. */
   elementsPerCall: 4_194_304,
-  /** Memory of a function, in MiB: one vCPU of Lambda comes with 1,769. */
+  /** Memory of a function, in MiB. */
   functionMemoryMebibytes: 1_769,
+  /** Memory that one vCPU of Lambda comes with, in MiB. */
+  processorMebibytes: 1_769,
   onlineTimeoutSeconds: 120,
   batchTimeoutSeconds: 900,
   /** AWS asks for at least six times the function's timeout. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { createEngine } from '../../lib/engine/create-engine.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { s3ObjectStore } from '../../lib/ports/s3.ts';
 import { sqsSender } from '../../lib/ports/sqs.ts';
@@ -13,7 +13,7 @@ export function localPorts({ s3, sqs, address }: LocalCloud): Ports {
     sendJob: sqsSender(sqs, address.jobsQueueUrl),
     now: Date.now,
     nonce: randomUUID,
-    engine: tfjsEngine,
+    engine: createEngine({ threads: 1, warn: console.error }),
     log: { info: () => undefined, warn: console.error, error: console.error },
   };
 }

@@ -15,11 +15,15 @@ export const projectDirectory = fileURLToPath(new URL('../..', import.meta.url))
 export async function synthesize(assembly: string): Promise<void> {
   const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk');
   try {
-    await promisify(execFile)(process.execPath, [cdk, 'synth', '--quiet', '--output', assembly], {
-      cwd: projectDirectory,
-      // cdk.json says `node`: the one that runs this, not whichever is first on the machine.
-      env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}` },
-    });
+    await promisify(execFile)(
+      process.execPath,
+      [cdk, 'synth', '--quiet', '--output', assembly, '--context', 'millrace:local=true'],
+      {
+        cwd: projectDirectory,
+        // cdk.json says `node`: the one that runs this, not whichever is first on the machine.
+        env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}` },
+      },
+    );
   } catch (cause) {
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : '';
     throw new Error(`the stack cannot be synthesized:\n${output}`, { cause });

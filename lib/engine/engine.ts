@@ -31,6 +31,8 @@ export type Trained = { readonly state: EngineState; readonly losses: Float32Arr
  * nothing that comes out is shared; the same input gives the same bits on the same kind of processor.
  */
 export type CompiledModel = {
+  /** Name and version of what trains it. Goes into journal entries: a change means that bits may differ. */
+  readonly engine: string;
   readonly outputs: number;
   /** Weights from the spec's seed, and empty optimizer slots. */
   readonly initial: () => EngineState;
@@ -42,9 +44,6 @@ export type CompiledModel = {
 
 /** The port behind which networks are compiled and trained. */
 export type Engine = {
-  readonly name: string;
-  /** Goes into journal entries: a change means that bits may differ. */
-  readonly version: string;
   /** @throws MillraceError kind `invalid` if the spec declares a network that cannot be built */
   readonly compile: (spec: Spec) => Promise<CompiledModel>;
 };

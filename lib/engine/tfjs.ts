@@ -22,7 +22,7 @@ import {
 } from './step.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
-export const tfjsEngine: Engine = { name: 'tfjs', version: `tfjs-${tf.version.tfjs}`, compile };
+export const tfjsEngine: Engine = { compile };
 
 type Compiled = {
   readonly spec: Spec;
@@ -53,6 +53,7 @@ async function compile(spec: Spec): Promise<CompiledModel> {
   };
   const initial = initialState(spec, network, compiled.optimizer);
   return {
+    engine: `tfjs-${tf.version.tfjs}`,
     outputs: network.outputs,
     initial: () => initial,
     train: async (state, samples, run) => train(compiled, state, samples, run),

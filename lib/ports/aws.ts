@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { tfjsEngine } from '../engine/tfjs.ts';
+import { createEngine } from '../engine/create-engine.ts';
 import { MillraceError } from '../errors.ts';
 import type { Log, Ports } from './ports.ts';
 import { s3ObjectStore } from './s3.ts';
@@ -12,6 +12,7 @@ export const environmentNames = {
   bucket: 'MILLRACE_BUCKET',
   samplesQueueUrl: 'MILLRACE_SAMPLES_QUEUE_URL',
   jobsQueueUrl: 'MILLRACE_JOBS_QUEUE_URL',
+  threads: 'MILLRACE_THREADS',
 } as const;
 
 /** Where a deployed stack lives. */
@@ -38,6 +39,16 @@ export function addressFromEnvironment(
   };
 }
 
+/** How many threads the engine of a function has: one for each of its processors. */
+export function threadsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): number {
+  const threads = Number(environment[environmentNames.threads] ?? 1);
+  if (Number.isInteger(threads) && threads >= 1) return threads;
+  throw new MillraceError(
+    'invalid',
+    `environment: ${environmentNames.threads} must be a whole number of at least 1`,
+  );
+}
+
 /** The inverse of {@link addressFromEnvironment}. */
 export function environmentOf(address: StackAddress): Record<string, string> {
   return {
@@ -50,8 +61,10 @@ export function environmentOf(address: StackAddress): Record<string, string> {
 /**
  * The ports over AWS: S3 and SQS through the SDK (which reads region, credentials and endpoints from the
  * environment), the machine's clock and randomness, and the engine.
+ *
+ * @param threads of the engine; one for each processor of the machine that it may use
  */
-export function awsPorts(address: StackAddress, log: Log): Ports {
+export function awsPorts(address: StackAddress, log: Log, threads = 1): Ports {
   const sqs = new SQSClient({});
   return {
     store: s3ObjectStore(new S3Client({}), address.bucket),
@@ -59,7 +72,7 @@ export function awsPorts(address: StackAddress, log: Log): Ports {
     sendJob: sqsSender(sqs, address.jobsQueueUrl),
     now: Date.now,
     nonce: randomUUID,
-    engine: tfjsEngine,
+    engine: createEngine({ threads, warn: log.warn.bind(log) }),
     log,
   };
 }

@@ -104,6 +104,8 @@ export const specSchema = strictObject({
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
   loss: z.enum(['halfMeanSquaredError', 'huber', 'crossEntropy']).optional(),
   optimizer: optimizerSchema.default({ type: 'adam', rate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
+  /** What trains it: onnx where the network allows, else tfjs, unless one is named. */
+  engine: z.enum(['onnx', 'tfjs']).optional(),
   /** The seed of the initial weights and of every shuffle: the same spec gives the same weights. */
   seed: z.int().min(0).max(0xffff_ffff).default(1),
   batch: batchSchema.prefault({}),

@@ -69,7 +69,7 @@ export async function learnMessages(
 
 /** The fields that every entry after `state` has. */
 export function entryCommon(
-  { now, nonce, engine }: Ports,
+  { now, nonce }: Ports,
   model: Model,
   state: State,
   messages: SettledMessage[],
@@ -78,7 +78,7 @@ export function entryCommon(
     sequence: state.sequence + 1,
     model: model.name,
     spec: model.specHash,
-    engine: engine.version,
+    engine: model.compiled.engine,
     nonce: nonce(),
     time: new Date(now()).toISOString(),
     messages,

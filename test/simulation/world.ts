@@ -1,4 +1,4 @@
-import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { createEngine } from '../../lib/engine/create-engine.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
@@ -49,7 +49,7 @@ export function createWorld(spec: SpecInput = ticketsSpec): World {
     },
     now: () => clock++,
     nonce: () => `nonce-${nonces++}`,
-    engine: tfjsEngine,
+    engine: createEngine({ threads: 1, warn: () => undefined }),
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
   };
 }

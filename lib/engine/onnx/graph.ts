@@ -73,3 +73,13 @@ export function countUses({ nodes, outputs }: Graph): ReadonlyMap<string, number
 export function producers({ nodes }: Graph): ReadonlyMap<string, Node> {
   return new Map(nodes.flatMap((node) => node.outputs.map(({ name }) => [name, node] as const)));
 }
+
+/** Every value of a graph by its name. */
+export function valuesOf(graph: Graph): ReadonlyMap<string, Value> {
+  const values = [
+    ...graph.inputs,
+    ...graph.constants.values(),
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+  ];
+  return new Map(values.map((value) => [value.name, value]));
+}

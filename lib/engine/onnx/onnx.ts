@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
@@ -11,6 +11,7 @@ import type { CompiledModel, Engine, EngineState, Run, Tensors, Trained } from '
 import { initialState } from '../step.ts';
 import { compilePrediction, compileTraining } from './compile.ts';
 import { nextName, runNames } from './run-graph.ts';
+import { loadRuntime, type Runtime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */
 export type OnnxSettings = {
@@ -23,64 +24,62 @@ export type OnnxSettings = {
  * a whole run of minibatches a call. The same input gives the same bits on the same kind of processor.
  */
 export function onnxEngine(settings: OnnxSettings): Engine {
-  return {
-    name: 'onnx',
-    version: `onnx-1-tfjs-${tf.version.tfjs}`,
-    compile: (spec) => compile(spec, settings),
-  };
+  return { compile: (spec) => compile(spec, settings) };
 }
 
-async function compile(spec: Spec, settings: OnnxSettings): Promise<CompiledModel> {
+/** A graph of many steps, ready to run. */
+type Program = { readonly runtime: Runtime; readonly session: InferenceSession };
+
+async function compile(spec: Spec, { threads }: OnnxSettings): Promise<CompiledModel> {
   tf.enableProdMode();
   await tf.setBackend('cpu');
+  const runtime = await loadRuntime();
   const optimizer = optimizerOf(spec.optimizer);
   const network = await buildNetwork(spec);
   const initial = initialState(spec, network, optimizer);
-  const { outputs } = network;
-  const sessions = new Map<number, Promise<InferenceSession>>();
-  const training = (minibatch: number) => {
-    const known = sessions.get(minibatch);
-    if (known !== undefined) return known;
-    const created = buildNetwork(spec).then((fresh) =>
-      createSession(compileTraining(spec, fresh, optimizer, minibatch), settings),
-    );
-    sessions.set(minibatch, created);
-    return created;
+  const start = async (model: Uint8Array): Promise<Program> => ({
+    runtime,
+    session: await runtime.createSession(model, threads),
+  });
+  const programs = new Map<number, Promise<Program>>();
+  const compileFor = async (minibatch: number) =>
+    compileTraining(spec, await buildNetwork(spec), optimizer, minibatch);
+  // Found out now, not with the first sample, that a network cannot be traced.
+  const online = await compileFor(spec.online.minibatch);
+  const training = (minibatch: number): Promise<Program> => {
+    const isOnline = minibatch === spec.online.minibatch;
+    const program = programs.get(minibatch) ?? (isOnline ? start(online) : compileFor(minibatch).then(start));
+    programs.set(minibatch, program);
+    return program;
   };
-  const predicting = createSession(compilePrediction(spec, network, limits.predictMinibatch), settings);
+  const prediction = await start(compilePrediction(spec, network, limits.predictMinibatch));
   return {
-    outputs,
+    engine: `onnx-${formatVersion}-tfjs-${tf.version.tfjs}`,
+    outputs: network.outputs,
     initial: () => initial,
     train: async (state, samples, run) => train(spec, await training(run.minibatch), state, samples, run),
-    predict: async (state, samples) => predict(await predicting, outputs, state, samples),
+    predict: (state, samples) => predict(prediction, network.outputs, state, samples),
   };
 }
 
-function createSession(model: Uint8Array, { threads }: OnnxSettings): Promise<InferenceSession> {
-  return InferenceSession.create(model, {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    // Warnings of the optimizer are of no use to anybody here.
-    logSeverityLevel: 3,
-  });
-}
+/** Counts changes of the engine that change bits. */
+const formatVersion = 1;
 
-type Feeds = Record<string, OrtTensor>;
+type Feeds = Record<string, Tensor>;
 
 async function train(
   spec: Spec,
-  session: InferenceSession,
+  program: Program,
   state: EngineState,
   samples: EncodedSamples,
   run: Run,
 ): Promise<Trained> {
+  const { runtime, session } = program;
   const { minibatch } = run;
   const rows = run.order?.length ?? samples.count;
   const losses = new Float32Array(Math.ceil(rows / minibatch));
   const stepsAtOnce = stepsPerCall(samples, minibatch);
-  const given = sampleFeeds(session, samples);
+  const given = sampleFeeds(program, samples);
   let tensors = state.tensors;
   for (let start = 0; start < losses.length; start += stepsAtOnce) {
     const steps = Math.min(stepsAtOnce, losses.length - start);
@@ -92,12 +91,12 @@ async function train(
       minibatch,
     );
     const results = await session.run({
-      ...stateFeeds(session, tensors),
+      ...stateFeeds(program, tensors),
       ...given,
-      [runNames.order]: new OrtTensor('int32', cut.order, [steps, minibatch]),
-      [`all/${runNames.labels}`]: new OrtTensor('float32', cut.labels, [steps, minibatch]),
-      [`all/${runNames.shares}`]: new OrtTensor('float32', cut.shares, [steps, minibatch]),
-      [runNames.rate]: new OrtTensor('float32', Float32Array.of(run.rate), []),
+      [runNames.order]: runtime.integers(cut.order, [steps, minibatch]),
+      [`all/${runNames.labels}`]: runtime.floats(cut.labels, [steps, minibatch]),
+      [`all/${runNames.shares}`]: runtime.floats(cut.shares, [steps, minibatch]),
+      [runNames.rate]: runtime.floats(Float32Array.of(run.rate), []),
     });
     losses.set(lossesOf(spec, results, cut, steps, minibatch), start);
     tensors = nextTensors(tensors, results);
@@ -106,14 +105,15 @@ async function train(
 }
 
 async function predict(
-  session: InferenceSession,
+  program: Program,
   outputs: number,
   { tensors }: EngineState,
   samples: EncodedSamples,
 ): Promise<Float32Array> {
+  const { runtime, session } = program;
   const minibatch = limits.predictMinibatch;
   const predictions = new Float32Array(samples.count * outputs);
-  const given = { ...stateFeeds(session, tensors), ...sampleFeeds(session, samples) };
+  const given = { ...stateFeeds(program, tensors), ...sampleFeeds(program, samples) };
   const rowsAtOnce = stepsPerCall(samples, minibatch) * minibatch;
   for (let start = 0; start < samples.count; start += rowsAtOnce) {
     const count = Math.min(rowsAtOnce, samples.count - start);
@@ -122,7 +122,7 @@ async function predict(
     for (let i = 0; i < count; i++) order[i] = start + i;
     const results = await session.run({
       ...given,
-      [runNames.order]: new OrtTensor('int32', order, [steps, minibatch]),
+      [runNames.order]: runtime.integers(order, [steps, minibatch]),
     });
     predictions.set(floats(results, runNames.output).subarray(0, count * outputs), start * outputs);
   }
@@ -182,21 +182,18 @@ function lossesOf(
   });
 }
 
-function stateFeeds(session: InferenceSession, tensors: Tensors): Feeds {
+function stateFeeds({ runtime, session }: Program, tensors: Tensors): Feeds {
   return Object.fromEntries(
     Object.entries(tensors)
       .filter(([name]) => session.inputNames.includes(name))
-      .map(([name, { data, shape }]) => [name, new OrtTensor('float32', data, shape)]),
+      .map(([name, { data, shape }]) => [name, runtime.floats(data, shape)]),
   );
 }
 
-function sampleFeeds(session: InferenceSession, { count, numbers, categories }: EncodedSamples): Feeds {
+function sampleFeeds({ runtime, session }: Program, { count, numbers, categories }: EncodedSamples): Feeds {
   const all: Feeds = {
-    [runNames.numbers]: new OrtTensor('float32', numbers, [count, numbers.length / Math.max(count, 1)]),
-    [runNames.categories]: new OrtTensor('int32', categories, [
-      count,
-      categories.length / Math.max(count, 1),
-    ]),
+    [runNames.numbers]: runtime.floats(numbers, [count, numbers.length / Math.max(count, 1)]),
+    [runNames.categories]: runtime.integers(categories, [count, categories.length / Math.max(count, 1)]),
   };
   return Object.fromEntries(Object.entries(all).filter(([name]) => session.inputNames.includes(name)));
 }

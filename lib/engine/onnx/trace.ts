@@ -6,7 +6,7 @@ import type { Spec } from '../../spec/spec.ts';
 import { assignFlat, differentiate, flatten, forward, variablesByName } from '../step.ts';
 import type { Graph } from './graph.ts';
 import { backendName, registerKernels } from './kernels/register.ts';
-import { TraceBackend } from './trace-backend.ts';
+import { TraceBackend, UntraceableError } from './trace-backend.ts';
 
 /** Names of a step's inputs and outputs; weights and slots have those of the state. */
 export const stepNames = {
@@ -27,6 +27,7 @@ export const stepNames = {
  * @throws UntraceableError if the network needs a kernel that cannot be expressed
  */
 export function traceTraining(spec: Spec, network: Network, optimizer: Optimizer, minibatch: number): Graph {
+  refuseRandomness(network);
   const weights = variablesByName(network.model.weights);
   const trainable = variablesByName(network.model.trainableWeights);
   return withTraceBackend((trace) => {
@@ -86,6 +87,14 @@ export function tracePrediction(spec: Spec, network: Network, rows: number): Gra
     const output = predictionOf(spec, forward(network.model, inputs, false));
     return trace.take({ [stepNames.output]: output });
   });
+}
+
+/** A layer that draws at random would draw once, while it is traced. */
+function refuseRandomness({ model }: Network): void {
+  const random = model.layers.find((layer) => 'rate' in layer || 'stddev' in layer);
+  if (random !== undefined) {
+    throw new UntraceableError(`the layer ${random.name} (${random.getClassName()}) draws at random`);
+  }
 }
 
 /** Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by weight. */

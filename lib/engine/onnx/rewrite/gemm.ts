@@ -1,5 +1,13 @@
-import { countUses, type Graph, isSameShape, type Node, producers, sizeOf, type Value } from '../graph.ts';
-import { valuesOf } from './clean.ts';
+import {
+  countUses,
+  type Graph,
+  isSameShape,
+  type Node,
+  producers,
+  sizeOf,
+  type Value,
+  valuesOf,
+} from '../graph.ts';
 
 /** Gemm(A, B) + C, with C a row, is one Gemm(A, B, C). */
 export function fuseBias(graph: Graph): Graph {

@@ -1,7 +1,8 @@
 import type { Graph } from '../graph.ts';
-import { removeDeadNodes, removeIdentities, reshapeInputs, shareSubexpressions } from './clean.ts';
+import { removeDeadNodes, shareSubexpressions } from './clean.ts';
 import { fuseBias, fuseDescent } from './gemm.ts';
-import { sinkReshapes } from './reshapes.ts';
+import { removeIdentities } from './identities.ts';
+import { reshapeInputs, sinkReshapes } from './reshapes.ts';
 
 /** Rounds after which rewriting ends even if something could still be won. */
 const rounds = 8;

@@ -1,0 +1,38 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { UntraceableError } from './trace-backend.ts';
+
+/** What is used of ONNX Runtime. */
+export type Runtime = {
+  readonly createSession: (model: Uint8Array, threads: number) => Promise<InferenceSession>;
+  readonly floats: (data: Float32Array, shape: readonly number[]) => Tensor;
+  readonly integers: (data: Int32Array, shape: readonly number[]) => Tensor;
+};
+
+let loading: Promise<Runtime> | undefined;
+
+/** Loads ONNX Runtime, once. @throws UntraceableError if there is none for this machine */
+export function loadRuntime(): Promise<Runtime> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<Runtime> {
+  const { InferenceSession, Tensor } = await import('onnxruntime-node').catch((cause: unknown) => {
+    throw new UntraceableError(
+      `there is no ONNX Runtime for ${process.platform}-${process.arch}: ${cause instanceof Error ? cause.message : cause}`,
+    );
+  });
+  return {
+    createSession: (model, threads) =>
+      InferenceSession.create(model, {
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        // Warnings of its optimizer are of no use to anybody here.
+        logSeverityLevel: 3,
+      }),
+    floats: (data, shape) => new Tensor('float32', data, shape),
+    integers: (data, shape) => new Tensor('int32', data, shape),
+  };
+}
