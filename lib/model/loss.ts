@@ -57,7 +57,7 @@ function binaryCrossEntropy(logits: tf.Tensor1D, labels: tf.Tensor1D): tf.Tensor
 
 /** −log softmax(z)[y]; its gradient is softmax(z) − onehot(y). */
 function crossEntropyOfClasses(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  const oneHot = () => tf.oneHot(tf.cast(labels, 'int32'), logits.shape[1]);
+  const oneHot = () => tf.oneHot(tf.cast(labels, 'int32'), logits.shape[1], 1, 0, 'float32');
   return withGradient(
     logits,
     (z) => tf.neg(tf.sum(tf.mul(tf.logSoftmax(z), oneHot()), 1)),

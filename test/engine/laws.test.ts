@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../lib/engine/create-engine.ts';
 import type { EngineState } from '../../lib/engine/engine.ts';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
@@ -74,10 +75,15 @@ function samplesOf(spec: SpecInput, count: number): EncodedSamples {
 
 const run = { minibatch: 4, rate: 0.01 };
 
-describe.each([...Object.keys(specs), 'dropout'])('the tfjs engine with %s', (name) => {
+const engines = { tfjs: tfjsEngine, onnx: createEngine({ threads: 1, warn: () => undefined }) };
+const everyEngineAndSpec = Object.entries(engines).flatMap(([name, engine]) =>
+  [...Object.keys(specs), 'dropout'].map((spec) => ({ name, engine, spec })),
+);
+
+describe.each(everyEngineAndSpec)('the $name engine with $spec', ({ engine, spec: name }) => {
   const compile = async () => {
     const spec = specs[name] ?? (await dropoutSpec());
-    return { spec, model: await tfjsEngine.compile(defineSpec(spec)), samples: samplesOf(spec, 46) };
+    return { spec, model: await engine.compile(defineSpec(spec)), samples: samplesOf(spec, 46) };
   };
 
   it('ends in the same bits wherever a run is cut, written to a file and read again', async () => {
@@ -88,7 +94,7 @@ describe.each([...Object.keys(specs), 'dropout'])('the tfjs engine with %s', (na
       const first = await model.train(model.initial(), samples, { ...run, order: order.subarray(0, cut) });
       const statistics = { count: 0, mean: new Float64Array(), squares: new Float64Array() };
       const { parameters } = decodeParameters(encodeParameters({ ...first.state, statistics }, {}));
-      const elsewhere = await tfjsEngine.compile(defineSpec(spec));
+      const elsewhere = await engine.compile(defineSpec(spec));
       const second = await elsewhere.train(parameters, samples, { ...run, order: order.subarray(cut) });
       expect(second.state, `cut at ${cut}`).toEqual(whole.state);
       expect([...first.losses, ...second.losses]).toEqual([...whole.losses]);

@@ -11,7 +11,7 @@ import { isFlat, stepNames, tracePrediction, traceTraining } from './trace.ts';
 
 /**
  * Compiles the training step of a network to an ONNX model that does a whole run of minibatches. The network is
- * of no further use.
+ * disposed.
  *
  * @throws UntraceableError if it needs a kernel that cannot be expressed
  */
@@ -26,7 +26,7 @@ export function compileTraining(
   return encodeModel(runGraph(rewrite(step, stepInputs(layout)), layout));
 }
 
-/** Compiles the predictions of a network, `rows` rows a step. The network is of no further use. */
+/** Compiles the predictions of a network, `rows` rows a step. The network is disposed. */
 export function compilePrediction(spec: Spec, network: Network, rows: number): Uint8Array {
   const layout = layoutOfRun(spec, network, false);
   return encodeModel(runGraph(rewrite(tracePrediction(spec, network, rows), stepInputs(layout)), layout));

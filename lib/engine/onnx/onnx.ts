@@ -44,6 +44,8 @@ async function compile(spec: Spec, { threads }: OnnxSettings): Promise<CompiledM
   const programs = new Map<number, Promise<Program>>();
   const compileFor = async (minibatch: number) =>
     compileTraining(spec, await buildNetwork(spec), optimizer, minibatch);
+  // A row of padding would count in the statistics of the other rows: the short minibatch gets a graph of its own.
+  const mixesRows = network.model.layers.some((layer) => layer.getClassName() === 'BatchNormalization');
   // Found out now, not with the first sample, that a network cannot be traced.
   const online = await compileFor(spec.online.minibatch);
   const training = (minibatch: number): Promise<Program> => {
@@ -57,7 +59,17 @@ async function compile(spec: Spec, { threads }: OnnxSettings): Promise<CompiledM
     engine: `onnx-${formatVersion}-tfjs-${tf.version.tfjs}`,
     outputs: network.outputs,
     initial: () => initial,
-    train: async (state, samples, run) => train(spec, await training(run.minibatch), state, samples, run),
+    async train(state, samples, run) {
+      const { minibatch } = run;
+      const order = run.order ?? Int32Array.from({ length: samples.count }, (_, row) => row);
+      const rest = order.length % minibatch;
+      if (!mixesRows || rest === 0) return train(spec, await training(minibatch), state, samples, order, run);
+      const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
+      const first = await train(spec, await training(minibatch), state, samples, full, run);
+      const short = { ...run, minibatch: rest };
+      const second = await train(spec, await training(rest), first.state, samples, last, short);
+      return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
+    },
     predict: (state, samples) => predict(prediction, network.outputs, state, samples),
   };
 }
@@ -72,24 +84,18 @@ async function train(
   program: Program,
   state: EngineState,
   samples: EncodedSamples,
+  order: Int32Array,
   run: Run,
 ): Promise<Trained> {
   const { runtime, session } = program;
   const { minibatch } = run;
-  const rows = run.order?.length ?? samples.count;
-  const losses = new Float32Array(Math.ceil(rows / minibatch));
+  const losses = new Float32Array(Math.ceil(order.length / minibatch));
   const stepsAtOnce = stepsPerCall(samples, minibatch);
   const given = sampleFeeds(program, samples);
   let tensors = state.tensors;
   for (let start = 0; start < losses.length; start += stepsAtOnce) {
     const steps = Math.min(stepsAtOnce, losses.length - start);
-    const cut = cutSteps(
-      samples,
-      run.order,
-      start * minibatch,
-      Math.min(rows, (start + steps) * minibatch),
-      minibatch,
-    );
+    const cut = cutSteps(samples, order.subarray(start * minibatch, (start + steps) * minibatch), minibatch);
     const results = await session.run({
       ...stateFeeds(program, tensors),
       ...given,
@@ -137,23 +143,16 @@ function stepsPerCall({ count, numbers, categories }: EncodedSamples, minibatch:
 
 type Cut = { readonly order: Int32Array; readonly labels: Float32Array; readonly shares: Float32Array };
 
-/** The rows `from … to` of the order, in minibatches; the last one is filled up with rows of no weight. */
-function cutSteps(
-  samples: EncodedSamples,
-  order: Int32Array | undefined,
-  from: number,
-  to: number,
-  minibatch: number,
-): Cut {
-  const steps = Math.ceil((to - from) / minibatch);
+/** Rows in minibatches; the last one is filled up with rows of no share. */
+function cutSteps(samples: EncodedSamples, rows: Int32Array, minibatch: number): Cut {
+  const steps = Math.ceil(rows.length / minibatch);
   const cut = {
     order: new Int32Array(steps * minibatch),
     labels: new Float32Array(steps * minibatch),
     shares: new Float32Array(steps * minibatch),
   };
-  for (let i = 0; i < to - from; i++) {
-    const row = order === undefined ? from + i : (order[from + i] ?? 0);
-    cut.order[i] = row;
+  cut.order.set(rows);
+  for (const [i, row] of rows.entries()) {
     cut.labels[i] = samples.labels[row] ?? 0;
     cut.shares[i] = samples.weights[row] ?? 0;
   }

@@ -30,6 +30,7 @@ export type Recording = {
  */
 export class TraceBackend extends tf.KernelBackend {
   readonly #values = new Map<object, TracedValue>();
+  readonly #references = new Map<object, number>();
   #nodes: Node[] = [];
   #inputs: Value[] = [];
   #count = 0;
@@ -167,14 +168,19 @@ export class TraceBackend extends tf.KernelBackend {
     return { unreliable: true };
   }
 
-  override disposeData(): boolean {
-    return true;
+  /** A value stays known when its tensors are gone; only tfjs' count of tensors needs to be told. */
+  override disposeData(dataId: object): boolean {
+    const references = this.refCount(dataId) - 1;
+    this.#references.set(dataId, references);
+    return references <= 0;
   }
 
-  override incRef(): void {}
+  override incRef(dataId: object): void {
+    this.#references.set(dataId, this.refCount(dataId) + 1);
+  }
 
-  override refCount(): number {
-    return 1;
+  override refCount(dataId: object): number {
+    return this.#references.get(dataId) ?? 1;
   }
 
   override dispose(): void {}

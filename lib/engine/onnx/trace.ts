@@ -21,8 +21,8 @@ export const stepNames = {
 } as const;
 
 /**
- * One training step of a network as a graph: state, minibatch and rate in; state and logits out. The
- * network's variables stand for graph values after it: it is of no further use.
+ * One training step of a network as a graph: state, minibatch and rate in; state and logits out. The network is
+ * disposed: its variables have stood for values of the graph.
  *
  * @throws UntraceableError if the network needs a kernel that cannot be expressed
  */
@@ -30,7 +30,7 @@ export function traceTraining(spec: Spec, network: Network, optimizer: Optimizer
   refuseRandomness(network);
   const weights = variablesByName(network.model.weights);
   const trainable = variablesByName(network.model.trainableWeights);
-  return withTraceBackend((trace) => {
+  return traceOnce(network, (trace) => {
     const hasFlat = isFlat(optimizer);
     const size = [...trainable.values()].reduce((sum, variable) => sum + variable.size, 0);
     const parameters = hasFlat ? trace.input(stepNames.parameters, [size]) : undefined;
@@ -75,9 +75,9 @@ export function traceTraining(spec: Spec, network: Network, optimizer: Optimizer
   });
 }
 
-/** The predictions of a network for `rows` rows as a graph: weights and inputs in, predictions out. */
+/** The predictions of a network for `rows` rows as a graph: weights and inputs in, predictions out. It is disposed. */
 export function tracePrediction(spec: Spec, network: Network, rows: number): Graph {
-  return withTraceBackend((trace) => {
+  return traceOnce(network, (trace) => {
     for (const [name, variable] of variablesByName(network.model.weights)) {
       variable.assign(trace.input(name, variable.shape));
     }
@@ -100,6 +100,15 @@ function refuseRandomness({ model }: Network): void {
 /** Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by weight. */
 export function isFlat({ slots }: Optimizer): boolean {
   return Object.keys(slots).length > 0;
+}
+
+/** Traces a network and disposes it. */
+function traceOnce(network: Network, trace: (backend: TraceBackend) => Graph): Graph {
+  try {
+    return withTraceBackend(trace);
+  } finally {
+    network.model.dispose();
+  }
 }
 
 /**

@@ -25,12 +25,15 @@ export const categories: Recorders = {
       attributes: { reduction: 'add' },
     });
   },
-  OneHot: (trace, input, { depth = 0, onValue = 1, offValue = 0, dtype = 'float32' }) => {
+  OneHot: (trace, input, { depth = 0, onValue = 1, offValue = 0, dtype = 'int32' }) => {
     const indices = input('indices');
-    if (dtype !== 'float32') return untraceable(`OneHot of ${dtype}`);
     const size = trace.constant(Int32Array.of(depth), [], 'int64');
-    const values = trace.constant(Float32Array.of(offValue, onValue), [2]);
+    const values =
+      dtype === 'float32'
+        ? trace.constant(Float32Array.of(offValue, onValue), [2])
+        : trace.constant(Int32Array.of(offValue, onValue), [2], 'int32');
     const shape = [...indices.shape, depth];
-    return trace.record('OneHot', [indices, size, values], shape, dtype, { attributes: { axis: -1 } });
+    const wide = trace.record('Cast', [indices], indices.shape, 'int32', { attributes: { to: 7 } });
+    return trace.record('OneHot', [wide, size, values], shape, dtype, { attributes: { axis: -1 } });
   },
 };

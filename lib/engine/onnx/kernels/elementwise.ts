@@ -154,6 +154,15 @@ export const elementwise: Recorders = {
     const bounds = [scalar(trace, clipValueMin, x.dtype), scalar(trace, clipValueMax, x.dtype)];
     return trace.record('Clip', [x, ...bounds], x.shape, x.dtype);
   },
+  /** (x − mean) · scale / √(variance + ε) + offset, along the last axis. Ioffe and Szegedy 2015. */
+  FusedBatchNorm: (trace, input, { varianceEpsilon = 0.001 }, all) => {
+    const [mean, variance] = [input('mean'), input('variance')];
+    const padded = apply(trace, 'Add', variance, scalar(trace, varianceEpsilon));
+    const deviation = trace.record('Sqrt', [padded], variance.shape, 'float32');
+    const centred = apply(trace, 'Div', apply(trace, 'Sub', input('x'), mean), deviation);
+    const scaled = all.scale === undefined ? centred : apply(trace, 'Mul', centred, input('scale'));
+    return all.offset === undefined ? scaled : apply(trace, 'Add', scaled, input('offset'));
+  },
   Cast: (trace, input, { dtype = 'float32' }) => {
     const x = input('x');
     if (x.dtype === dtype) return trace.record('Identity', [x], x.shape, dtype);

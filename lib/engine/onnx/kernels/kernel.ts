@@ -11,25 +11,34 @@ export type KernelAttributes = {
   readonly clipValueMax?: number;
   readonly clipValueMin?: number;
   readonly constantValue?: number;
+  readonly dataFormat?: string;
   readonly depth?: number;
+  readonly dilations?: number | [number, number];
   readonly dim?: number;
+  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
   readonly dims?: number | number[];
   readonly dtype?: tf.DataType;
+  readonly filterShape?: number[];
+  readonly filterSize?: number | [number, number];
+  readonly inputShape?: number[];
   readonly keepDims?: boolean;
   readonly leakyreluAlpha?: number;
   readonly numOrSizeSplits?: number | number[];
   readonly numSegments?: number;
   readonly offValue?: number;
   readonly onValue?: number;
+  readonly pad?: string | number;
   readonly paddings?: [number, number][];
   readonly perm?: number[];
   readonly reductionIndices?: number | number[];
   readonly reps?: number[];
   readonly shape?: number[];
   readonly size?: number[];
+  readonly strides?: number | number[];
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
   readonly value?: number;
+  readonly varianceEpsilon?: number;
 };
 
 /** The inputs of a tfjs kernel by name. A missing one is an error of tfjs. */

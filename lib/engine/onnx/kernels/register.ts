@@ -1,13 +1,23 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TraceBackend } from '../trace-backend.ts';
 import { categories } from './categories.ts';
+import { convolutions } from './convolutions.ts';
 import { elementwise } from './elementwise.ts';
 import { type KernelAttributes, type Recorders, untraceable } from './kernel.ts';
 import { matrices } from './matrices.ts';
+import { pools } from './pools.ts';
 import { reductions } from './reductions.ts';
 import { shapes } from './shapes.ts';
 
-const recorders: Recorders = { ...elementwise, ...reductions, ...matrices, ...shapes, ...categories };
+const recorders: Recorders = {
+  ...elementwise,
+  ...reductions,
+  ...matrices,
+  ...shapes,
+  ...categories,
+  ...convolutions,
+  ...pools,
+};
 
 /** The name of the trace backend in tfjs. */
 export const backendName = 'trace';

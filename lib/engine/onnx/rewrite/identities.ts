@@ -13,6 +13,11 @@ export function removeIdentities(graph: Graph): Graph {
     if (node.op === 'Reshape' && maker?.op === 'Reshape') {
       node = { ...node, inputs: [maker.inputs[0] ?? '', inputs[1] ?? ''] };
     }
+    if (node.op === 'Transpose' && maker?.op === 'Transpose') {
+      const [outer, inner] = [permOf(node), permOf(maker)];
+      const perm = outer.map((axis) => inner[axis] ?? axis);
+      node = { ...node, inputs: [maker.inputs[0] ?? ''], attributes: { perm } };
+    }
     const same = sameAs(node, values, graph.constants);
     const [output] = node.outputs;
     if (same !== undefined && output !== undefined) replaced.set(output.name, same);
@@ -22,12 +27,17 @@ export function removeIdentities(graph: Graph): Graph {
   return replaceValues({ ...graph, nodes }, replaced);
 }
 
+function permOf({ attributes }: Node): readonly number[] {
+  return Array.isArray(attributes.perm) ? attributes.perm : [];
+}
+
 /** The input that a node only hands on, if it does. */
 function sameAs(
-  { op, inputs, outputs, attributes }: Node,
+  node: Node,
   values: ReadonlyMap<string, Value>,
   constants: Graph['constants'],
 ): Value | undefined {
+  const { op, inputs, outputs } = node;
   const [a, b] = inputs.map((name) => values.get(name));
   const [output] = outputs;
   if (a === undefined || output === undefined) return undefined;
@@ -41,8 +51,7 @@ function sameAs(
     case 'Tile':
       return keeps(a) ? a : undefined;
     case 'Transpose': {
-      const perm = attributes.perm;
-      return Array.isArray(perm) && perm.every((axis, i) => axis === i) ? a : undefined;
+      return permOf(node).every((axis, i) => axis === i) ? a : undefined;
     }
     case 'Mul':
       if (keeps(a) && isAll(b, 1)) return a;
