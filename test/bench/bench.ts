@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import { formatTable } from '../../lib/cli/progress.ts';
+import type { Engine, EngineState } from '../../lib/engine/engine.ts';
+import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
+import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { layoutOf } from '../../lib/features/encoder.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import { allocateSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
+import type { Spec } from '../../lib/spec/spec.ts';
+import { type Row, rows, specOf } from './rows.ts';
+
+/**
+ * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers, side by side in one
+ * run, one thread each. Medians of repetitions after warming up; peers that are not installed are absent.
+ */
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    repetitions: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+  },
+});
+const repetitions = Number(options.repetitions);
+const output = options.json ? process.stderr : process.stdout;
+
+/** µs per step of each repetition; undefined for a peer that is absent. */
+type Timings = number[] | undefined;
+const contestants = ['onnx', 'tfjs-cpu', 'scikit-learn', 'pytorch'] as const;
+
+function samplesOf(spec: Spec, count: number): EncodedSamples {
+  const samples = allocateSamples(count, layoutOf(spec));
+  const classes = spec.label.classes?.length ?? 2;
+  const draw = (place: number, kind: number) => hashIntegers(7, place, kind) / 2 ** 32;
+  samples.numbers.forEach((_, i, numbers) => {
+    numbers[i] = 4 * draw(i, 0) - 2;
+  });
+  const sizes = Object.values(spec.features).flatMap((feature) =>
+    feature.type === 'category' ? [feature.buckets ?? 1] : [],
+  );
+  samples.categories.forEach((_, i, categories) => {
+    categories[i] = Math.floor(draw(i, 1) * (sizes[i % sizes.length] ?? 1));
+  });
+  samples.labels.forEach((_, i, labels) => {
+    labels[i] = Math.floor(draw(i, 2) * classes);
+    samples.weights[i] = 1;
+  });
+  return samples;
+}
+
+/** Steps that tfjs does in a repetition: it is slow, and its steps take the same time each. */
+const slowSteps = { dense: 20, embeddings: 20, convolutional: 3, recurrent: 3 } as const;
+
+async function time(engine: Engine, row: Row, steps: number): Promise<number[]> {
+  const spec = specOf(row);
+  const model = await engine.compile(spec);
+  const samples = samplesOf(spec, steps * row.minibatch);
+  let state: EngineState = model.initial();
+  const run = { minibatch: row.minibatch, rate: spec.optimizer.rate };
+  const learn = async () => {
+    state = (await model.train(state, samples, run)).state;
+  };
+  await learn();
+  const timings: number[] = [];
+  for (let i = 0; i < repetitions; i++) {
+    const started = performance.now();
+    await learn();
+    timings.push(((performance.now() - started) * 1_000) / steps);
+  }
+  return timings;
+}
+
+/** µs of one minibatch a call, in and out of ONNX Runtime each time. */
+async function timeSingleSteps(row: Row): Promise<number[]> {
+  const spec = specOf(row);
+  const model = await onnxEngine({ threads: 1 }).compile(spec);
+  const samples = sliceSamples(samplesOf(spec, row.minibatch), 0, row.minibatch, layoutOf(spec));
+  let state = model.initial();
+  const run = { minibatch: row.minibatch, rate: spec.optimizer.rate };
+  const timings: number[] = [];
+  for (let i = 0; i <= repetitions; i++) {
+    const started = performance.now();
+    for (let step = 0; step < row.steps; step++) state = (await model.train(state, samples, run)).state;
+    if (i > 0) timings.push(((performance.now() - started) * 1_000) / row.steps);
+  }
+  return timings;
+}
+
+const answerSchema = z.union([
+  z.object({ microseconds: z.array(z.number()) }),
+  z.object({ absent: z.string() }).transform(() => undefined),
+]);
+
+/** The peers in Python, in a process of their own that answers row by row. */
+function startPeers() {
+  // Debian keeps its packages with its own Python, which need not be the first on the path.
+  const python = spawn(
+    '/usr/bin/env',
+    ['-S', 'PATH=/usr/bin:/bin', 'python3', fileURLToPath(new URL('./peers.py', import.meta.url))],
+    {
+      env: {
+        ...process.env,
+        OMP_NUM_THREADS: '1',
+        OPENBLAS_NUM_THREADS: '1',
+        MKL_NUM_THREADS: '1',
+        PYTHONWARNINGS: 'ignore',
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
+  let isAbsent = false;
+  python.on('error', () => {
+    isAbsent = true;
+  });
+  python.stdin.on('error', () => {
+    isAbsent = true;
+  });
+  const answers = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
+  return {
+    async time(peer: string, row: Row): Promise<Timings> {
+      if (isAbsent) return undefined;
+      python.stdin.write(`${JSON.stringify({ peer, ...row, repetitions })}\n`);
+      const { value, done } = await answers.next();
+      if (done) return undefined;
+      return answerSchema.parse(JSON.parse(value))?.microseconds;
+    },
+    stop: () => void python.stdin.end(),
+  };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+await tf.setBackend('cpu');
+const peers = startPeers();
+const results: Record<string, unknown>[] = [];
+const table = [
+  [
+    'network',
+    'minibatch',
+    'optimizer',
+    ...contestants.map((name) => `${name} µs`),
+    '× tfjs',
+    '× sklearn',
+    '× torch',
+    'single µs',
+  ],
+];
+for (const row of rows.filter(({ name }) => name.includes(options.only))) {
+  const timings = {
+    onnx: await time(onnxEngine({ threads: 1 }), row, row.steps),
+    'tfjs-cpu': await time(tfjsEngine, row, Math.min(row.steps, slowSteps[row.kind])),
+    'scikit-learn': await peers.time('scikit-learn', row),
+    pytorch: await peers.time('pytorch', row),
+  };
+  const single = median(await timeSingleSteps({ ...row, steps: Math.min(row.steps, 200) }));
+  const medians = contestants.map((name) => {
+    const measured: Timings = timings[name];
+    return measured === undefined ? undefined : median(measured);
+  });
+  const [ours = Number.NaN, ...others] = medians;
+  const ratios = others.map((theirs) => (theirs === undefined ? undefined : theirs / ours));
+  const microseconds = (value: number | undefined) => (value === undefined ? 'absent' : value.toFixed(1));
+  const times = (value: number | undefined) => (value === undefined ? 'absent' : `${value.toFixed(1)}×`);
+  table.push([
+    row.name,
+    String(row.minibatch),
+    row.optimizer,
+    ...medians.map(microseconds),
+    ...ratios.map(times),
+    single.toFixed(1),
+  ]);
+  output.write(`${table.at(-1)?.join('  ')}\n`);
+  results.push({
+    network: row.name,
+    minibatch: row.minibatch,
+    optimizer: row.optimizer,
+    microseconds: Object.fromEntries(contestants.map((name, i) => [name, medians[i] ?? null])),
+    ratios: Object.fromEntries(contestants.slice(1).map((name, i) => [name, ratios[i] ?? null])),
+    singleStepMicroseconds: single,
+  });
+}
+peers.stop();
+output.write(`\n${formatTable(table)}\n`);
+if (options.json) process.stdout.write(`${JSON.stringify({ repetitions, rows: results })}\n`);
