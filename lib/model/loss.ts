@@ -118,10 +118,12 @@ export function lossesFromPredictions(
 export function lossFromLogits(spec: Spec, logits: Float32Array, row: number, label: number): number {
   if (spec.task === 'multiclass') {
     const outputs = spec.label.classes?.length ?? 1;
-    const own = logits.subarray(row * outputs, (row + 1) * outputs);
-    const highest = own.reduce((max, logit) => Math.max(max, logit), Number.NEGATIVE_INFINITY);
-    const sum = own.reduce((total, logit) => total + Math.exp(logit - highest), 0);
-    return highest + Math.log(sum) - (own[label] ?? 0);
+    const start = row * outputs;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let i = start; i < start + outputs; i++) highest = Math.max(highest, logits[i] ?? 0);
+    let sum = 0;
+    for (let i = start; i < start + outputs; i++) sum += Math.exp((logits[i] ?? 0) - highest);
+    return highest + Math.log(sum) - (logits[start + label] ?? 0);
   }
   const value = logits[row] ?? 0;
   if (spec.task === 'binary')

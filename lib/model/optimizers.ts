@@ -111,9 +111,11 @@ function adam(spec: Parameters<'adam'>): Optimizer {
         tf.mul(slot(slots, 'secondMoment'), spec.beta2),
         tf.mul(tf.square(gradient), 1 - spec.beta2),
       );
-      const corrected = tf.div(firstMoment, tf.sub(1, beta1Power));
-      const deviation = tf.sqrt(tf.div(secondMoment, tf.sub(1, beta2Power)));
-      const step = tf.mul(tf.div(corrected, tf.add(deviation, spec.epsilon)), tf.neg(rate));
+      // Both corrections are numbers: they go to the rate and to ε, not to two vectors.
+      const deviationScale = tf.sqrt(tf.sub(1, beta2Power));
+      const scale = tf.div(tf.mul(tf.neg(rate), deviationScale), tf.sub(1, beta1Power));
+      const deviation = tf.add(tf.sqrt(secondMoment), tf.mul(deviationScale, spec.epsilon));
+      const step = tf.mul(tf.div(firstMoment, deviation), scale);
       return {
         parameters: tf.add(step, parameters),
         slots: {

@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
-import { lossFromLogits, sharesOf } from '../../model/loss.ts';
+import { lossFromLogits } from '../../model/loss.ts';
 import { buildNetwork } from '../../model/network.ts';
 import { optimizerOf } from '../../model/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -61,7 +61,7 @@ async function compile(spec: Spec, { threads }: OnnxSettings): Promise<CompiledM
     initial: () => initial,
     async train(state, samples, run) {
       const { minibatch } = run;
-      const order = run.order ?? Int32Array.from({ length: samples.count }, (_, row) => row);
+      const order = run.order ?? rowsInOrder(samples.count);
       const rest = order.length % minibatch;
       if (!mixesRows || rest === 0) return train(spec, await training(minibatch), state, samples, order, run);
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
@@ -125,7 +125,7 @@ async function predict(
     const count = Math.min(rowsAtOnce, samples.count - start);
     const steps = Math.ceil(count / minibatch);
     const order = new Int32Array(steps * minibatch);
-    for (let i = 0; i < count; i++) order[i] = start + i;
+    order.set(rowsInOrder(count, start));
     const results = await session.run({
       ...given,
       [runNames.order]: runtime.integers(order, [steps, minibatch]),
@@ -141,6 +141,12 @@ function stepsPerCall({ count, numbers, categories }: EncodedSamples, minibatch:
   return Math.max(1, Math.floor(limits.elementsPerCall / (rowElements * minibatch)));
 }
 
+function rowsInOrder(count: number, start = 0): Int32Array {
+  const rows = new Int32Array(count);
+  for (let i = 0; i < count; i++) rows[i] = start + i;
+  return rows;
+}
+
 type Cut = { readonly order: Int32Array; readonly labels: Float32Array; readonly shares: Float32Array };
 
 /** Rows in minibatches; the last one is filled up with rows of no share. */
@@ -152,12 +158,17 @@ function cutSteps(samples: EncodedSamples, rows: Int32Array, minibatch: number):
     shares: new Float32Array(steps * minibatch),
   };
   cut.order.set(rows);
-  for (const [i, row] of rows.entries()) {
-    cut.labels[i] = samples.labels[row] ?? 0;
-    cut.shares[i] = samples.weights[row] ?? 0;
-  }
-  for (let start = 0; start < cut.shares.length; start += minibatch) {
-    cut.shares.set(sharesOf(cut.shares.subarray(start, start + minibatch)), start);
+  for (let start = 0; start < rows.length; start += minibatch) {
+    const end = Math.min(start + minibatch, rows.length);
+    let sum = 0;
+    for (let i = start; i < end; i++) {
+      const row = rows[i] ?? 0;
+      const weight = samples.weights[row] ?? 0;
+      cut.labels[i] = samples.labels[row] ?? 0;
+      cut.shares[i] = weight;
+      sum += weight;
+    }
+    if (sum > 0) for (let i = start; i < end; i++) cut.shares[i] = (cut.shares[i] ?? 0) / sum;
   }
   return cut;
 }

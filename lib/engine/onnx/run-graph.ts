@@ -1,4 +1,5 @@
 import { type Constant, type Graph, type Node, sizeOf, type Value } from './graph.ts';
+import { type Hoisted, hoist } from './rewrite/hoist.ts';
 
 /** Names of the inputs of a whole run; the state's tensors come in and go out under their own names. */
 export const runNames = {
@@ -40,12 +41,15 @@ export type StepLayout = {
  * A whole run of steps as one graph: the rows of each step are gathered by index from samples that stay where they are,
  * and one `Scan` carries the state through the steps. Gathering, slicing and joining happen once, for all steps.
  */
-export function runGraph(step: Graph, layout: StepLayout): Graph {
+export function runGraph(whole: Graph, layout: StepLayout): Graph {
   const build = createBuilder();
-  const scanned = scannedInputs(step, layout, build);
-  const carried = [...step.outputs]
-    .filter(([name, value]) => step.inputs.some((input) => input.name === name) && value.name !== name)
+  const scanned = scannedInputs(whole, layout, build);
+  const carried = [...whole.outputs]
+    .filter(([name, value]) => whole.inputs.some((input) => input.name === name) && value.name !== name)
     .map(([name, value]) => ({ name, value }));
+  const hoisted = hoist(whole, new Set(scanned.keys()), new Set(carried.map(({ name }) => name)));
+  const { step } = hoisted;
+  addHoisted(hoisted, scanned, build);
   const states = carried.map(({ name, value }) => joined(name, value, layout, build));
   const outputs = [...step.outputs].filter(([name]) => name === runNames.output || name === runNames.penalty);
 
@@ -66,7 +70,7 @@ export function runGraph(step: Graph, layout: StepLayout): Graph {
 
   const results = [...perStep, ...next.flatMap((value) => parted(value, layout, build))];
   const isCarriedFlat = carried.some(({ name }) => name === layout.flat.name);
-  const direct = step.inputs.filter(({ name }) => !scanned.has(name) && name !== layout.flat.name);
+  const direct = whole.inputs.filter(({ name }) => !scanned.has(name) && name !== layout.flat.name);
   return {
     inputs: [
       ...direct,
@@ -151,6 +155,24 @@ function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<str
     scanned.set(name, stacked(input, all, build));
   }
   return scanned;
+}
+
+/** What was taken out of the step; what the step needs of it joins its inputs. */
+function addHoisted(
+  { step, invariant, stacked: nodes, constants }: Hoisted,
+  scanned: Map<string, Value>,
+  build: Builder,
+) {
+  for (const [name, constant] of constants) build.constants.set(name, constant);
+  for (const node of invariant) build.add(node);
+  for (const node of nodes) {
+    const inputs = node.inputs.map((name) => scanned.get(name)?.name ?? name);
+    const outputs = node.outputs.map((output) => ({ ...output, shape: [-1, ...output.shape] }));
+    build.add({ ...node, inputs, outputs });
+    for (const output of outputs) {
+      if (step.inputs.some(({ name }) => name === output.name)) scanned.set(output.name, output);
+    }
+  }
 }
 
 /** Values of all steps in the shape that a step wants, [steps, …shape]. */

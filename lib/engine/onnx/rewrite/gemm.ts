@@ -75,6 +75,33 @@ export function fuseDescent(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
+/**
+ * (x · y) · s, with s a number and y an input of the step, is x · (y · s): the second product is done for all steps at
+ * once, before the first.
+ */
+export function scaleInputs(graph: Graph, stepInputs: ReadonlySet<string>): Graph {
+  const makers = producers(graph);
+  const uses = countUses(graph);
+  const values = valuesOf(graph);
+  const nodes = graph.nodes.flatMap((node): Node[] => {
+    const [name = '', scale = ''] = node.inputs;
+    const product = makers.get(name);
+    const isScaled = node.op === 'Mul' && product?.op === 'Mul' && uses.get(name) === 1;
+    const input = product?.inputs.find((each) => stepInputs.has(each));
+    const other = product?.inputs.find((each) => each !== input);
+    const value = values.get(input ?? '');
+    const [output] = node.outputs;
+    if (!isScaled || value === undefined || other === undefined || output === undefined) return [node];
+    if (values.get(scale)?.shape.length !== 0) return [node];
+    const scaled: Value = { ...value, name: `${output.name}_input` };
+    return [
+      { ...node, inputs: [value.name, scale], outputs: [scaled] },
+      { ...node, inputs: [other, scaled.name] },
+    ];
+  });
+  return { ...graph, nodes };
+}
+
 function scaledGradient(
   { inputs, outputs }: Node,
   makers: ReadonlyMap<string, Node>,

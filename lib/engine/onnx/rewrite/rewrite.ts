@@ -1,6 +1,6 @@
 import type { Graph } from '../graph.ts';
 import { removeDeadNodes, shareSubexpressions } from './clean.ts';
-import { fuseBias, fuseDescent } from './gemm.ts';
+import { fuseBias, fuseDescent, scaleInputs } from './gemm.ts';
 import { removeIdentities } from './identities.ts';
 import { reshapeInputs, sinkReshapes } from './reshapes.ts';
 
@@ -20,6 +20,7 @@ export function rewrite(graph: Graph, stepInputs: ReadonlySet<string>): Graph {
     current = removeDeadNodes(reshapeInputs(current, stepInputs));
     if (round > 1 && current.nodes.length === before) break;
   }
-  current = removeDeadNodes(fuseDescent(fuseBias(current)));
+  current = shareSubexpressions(removeDeadNodes(fuseDescent(fuseBias(current))));
+  current = removeDeadNodes(scaleInputs(current, stepInputs));
   return removeDeadNodes(shareSubexpressions(removeIdentities(current)));
 }
