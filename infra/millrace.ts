@@ -81,12 +81,13 @@ export class Millrace extends Construct {
       new SqsEventSource(this.samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
     );
     allow(onlineUpdate, this.bucket, {
-      read: ['models/*', 'datasets/*'],
+      read: ['models/*', 'datasets/*', 'compiled/*'],
       write: [
         'models/*/journal/*',
         'models/*/state.safetensors',
         'models/*/checkpoints/*',
         'models/*/quarantine/*',
+        'compiled/*',
       ],
     });
 
@@ -99,8 +100,8 @@ export class Millrace extends Construct {
     });
     batchTrain.addEventSource(new SqsEventSource(this.jobsQueue, { batchSize: 1 }));
     allow(batchTrain, this.bucket, {
-      read: ['models/*', 'datasets/*', 'prepared/*'],
-      write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*'],
+      read: ['models/*', 'datasets/*', 'prepared/*', 'compiled/*'],
+      write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*', 'compiled/*'],
     });
     this.samplesQueue.grantSendMessages(batchTrain);
     this.jobsQueue.grantSendMessages(batchTrain);
@@ -139,6 +140,7 @@ function createBucket(scope: Construct): Bucket {
         transitions: [{ storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) }],
       },
       { prefix: 'prepared/', expiration: Duration.days(30) },
+      { prefix: 'compiled/', expiration: Duration.days(365) },
     ],
   });
   denyOnJournal(bucket, ['s3:PutObject'], {

@@ -1,3 +1,4 @@
+import { decodeSafetensors, encodeSafetensors } from '../engine/safetensors.ts';
 import { MillraceError } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
@@ -8,7 +9,6 @@ import {
   statisticsOf,
 } from '../features/statistics.ts';
 import { keys } from '../journal/keys.ts';
-import { decodeSafetensors, encodeSafetensors } from '../journal/safetensors.ts';
 import { limits } from '../limits.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 

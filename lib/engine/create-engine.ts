@@ -1,13 +1,21 @@
 import { invalid } from '../errors.ts';
-import type { Engine } from './engine.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { CompiledModel, Engine, GraphCache } from './engine.ts';
 import { onnxEngine } from './onnx/onnx.ts';
-import { UntraceableError } from './onnx/trace-backend.ts';
-import { tfjsEngine } from './tfjs.ts';
+import { UntraceableError } from './onnx/untraceable.ts';
+
+/** tfjs is loaded only where it is needed: it takes longer than all the rest of a cold start. */
+async function compileOnTfjs(spec: Spec): Promise<CompiledModel> {
+  const { tfjsEngine } = await import('./tfjs.ts');
+  return tfjsEngine.compile(spec);
+}
 
 /** Settings of {@link createEngine}. */
 export type EngineSettings = {
   /** Threads of one operator. */
   readonly threads: number;
+  /** Where compiled graphs are kept; without one they are compiled by each process. */
+  readonly cache?: GraphCache;
   readonly warn: (message: string, fields: Readonly<Record<string, unknown>>) => void;
 };
 
@@ -15,11 +23,11 @@ export type EngineSettings = {
  * The engine that a spec asks for: the native one, and tfjs itself where a network cannot be traced or this
  * machine has no ONNX Runtime. `"engine": "onnx"` in a spec turns the latter into an error.
  */
-export function createEngine({ threads, warn }: EngineSettings): Engine {
-  const native = onnxEngine({ threads });
+export function createEngine({ threads, cache, warn }: EngineSettings): Engine {
+  const native = onnxEngine({ threads, ...(cache === undefined ? {} : { cache }) });
   return {
     async compile(spec) {
-      if (spec.engine === 'tfjs') return tfjsEngine.compile(spec);
+      if (spec.engine === 'tfjs') return compileOnTfjs(spec);
       try {
         return await native.compile(spec);
       } catch (error) {
@@ -35,7 +43,7 @@ export function createEngine({ threads, warn }: EngineSettings): Engine {
           model: spec.model,
           reason: message,
         });
-        return tfjsEngine.compile(spec);
+        return compileOnTfjs(spec);
       }
     },
   };

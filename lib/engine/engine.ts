@@ -47,3 +47,9 @@ export type Engine = {
   /** @throws MillraceError kind `invalid` if the spec declares a network that cannot be built */
   readonly compile: (spec: Spec) => Promise<CompiledModel>;
 };
+
+/** Keeps what was compiled, by name (`<hash>`); a name always means the same bytes. */
+export type GraphCache = {
+  readonly get: (name: string) => Promise<Uint8Array | undefined>;
+  readonly put: (name: string, body: Uint8Array) => Promise<void>;
+};

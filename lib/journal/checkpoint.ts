@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Tensor } from '../engine/engine.ts';
-import { MillraceError } from '../errors.ts';
-import { ledgerFromJson, ledgerToJson } from './ledger.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
   type SafetensorsFile,
   type StoredTensor,
-} from './safetensors.ts';
+} from '../engine/safetensors.ts';
+import { MillraceError } from '../errors.ts';
+import { ledgerFromJson, ledgerToJson } from './ledger.ts';
 import type { Parameters, State } from './state.ts';
 
 /** The version of the file's metadata; a reader refuses any other. */

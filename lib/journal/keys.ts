@@ -20,6 +20,7 @@ export const keys = {
   progress: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/progress.json`,
   challenger: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/challenger.safetensors`,
   dataset: (name: string) => `datasets/${checked(name)}/`,
+  compiled: (hash: string) => `compiled/${checkedHash(hash)}.safetensors`,
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
 };
 
@@ -36,6 +37,11 @@ function ofModel(model: string): string {
 function checked(name: string): string {
   invariant(isModelName(name), `${JSON.stringify(name)} cannot be part of a key`);
   return name;
+}
+
+function checkedHash(hash: string): string {
+  invariant(/^[0-9a-f]{64}$/.test(hash), `${JSON.stringify(hash)} is no hash`);
+  return hash;
 }
 
 function padded(sequence: number): string {

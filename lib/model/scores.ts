@@ -1,5 +1,5 @@
 import type { Spec } from '../spec/spec.ts';
-import { lossesFromPredictions } from './loss.ts';
+import { lossesFromPredictions } from './sample-losses.ts';
 
 /** Bins of the score histograms: log-odds from −12 to 12, so that rare classes are resolved too. */
 export const scoreBins = 2_048;

@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createEngine } from '../engine/create-engine.ts';
 import { MillraceError } from '../errors.ts';
+import { graphCache } from './graph-cache.ts';
 import type { Log, Ports } from './ports.ts';
 import { s3ObjectStore } from './s3.ts';
 import { sqsSender } from './sqs.ts';
@@ -66,13 +67,14 @@ export function environmentOf(address: StackAddress): Record<string, string> {
  */
 export function awsPorts(address: StackAddress, log: Log, threads = 1): Ports {
   const sqs = new SQSClient({});
+  const store = s3ObjectStore(new S3Client({}), address.bucket);
   return {
-    store: s3ObjectStore(new S3Client({}), address.bucket),
+    store,
     sendSamples: sqsSender(sqs, address.samplesQueueUrl),
     sendJob: sqsSender(sqs, address.jobsQueueUrl),
     now: Date.now,
     nonce: randomUUID,
-    engine: createEngine({ threads, warn: log.warn.bind(log) }),
+    engine: createEngine({ threads, cache: graphCache(store, log), warn: log.warn.bind(log) }),
     log,
   };
 }

@@ -24,7 +24,7 @@ function statementsOf(name: 'onlineupdate' | 'batchtrain'): Statement[] {
 function writesOf(name: Parameters<typeof statementsOf>[0]): string[] {
   return statementsOf(name)
     .filter(({ Action }) => [Action].flat().includes('s3:PutObject'))
-    .flatMap(({ Resource }) => JSON.stringify(Resource).match(/\/(models|prepared|datasets)[^"]*/g) ?? []);
+    .flatMap(({ Resource }) => JSON.stringify(Resource).match(/\/(models|prepared|compiled|datasets)[^"]*/g) ?? []);
 }
 
 describe('the stack', () => {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decodeSafetensors, encodeSafetensors, type StoredArray } from '../../lib/engine/safetensors.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
 import { decodeEntry, type Entry, encodeEntry } from '../../lib/journal/entry.ts';
 import { keys, sequenceOfEntry } from '../../lib/journal/keys.ts';
-import { decodeSafetensors, encodeSafetensors, type StoredArray } from '../../lib/journal/safetensors.ts';
 import { createWorld, deliver, foldJournal, sampleMessages } from '../simulation/world.ts';
 
 const array: fc.Arbitrary<StoredArray> = fc.oneof(

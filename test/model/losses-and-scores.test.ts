@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { lossesFromPredictions, predictionOf, sharesOf, weightedLoss } from '../../lib/model/loss.ts';
+import { predictionOf, weightedLoss } from '../../lib/model/loss.ts';
+import { lossesFromPredictions, sharesOf } from '../../lib/model/sample-losses.ts';
 import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from '../../lib/model/scores.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 

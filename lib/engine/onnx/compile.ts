@@ -1,8 +1,11 @@
+import * as tf from '@tensorflow/tfjs';
 import { layoutOf } from '../../features/encoder.ts';
-import type { Network } from '../../model/network.ts';
-import type { Optimizer } from '../../model/optimizers.ts';
+import { limits } from '../../limits.ts';
+import { buildNetwork, type Network } from '../../model/network.ts';
+import { optimizerOf } from '../../model/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { variablesByName } from '../step.ts';
+import { initialState, variablesByName } from '../step.ts';
+import type { ModelArtifact } from './artifact.ts';
 import { encodeModel } from './encode.ts';
 import type { Graph, Value } from './graph.ts';
 import { rewrite } from './rewrite/rewrite.ts';
@@ -10,26 +13,53 @@ import { runGraph, type StepLayout } from './run-graph.ts';
 import { isFlat, stepNames, tracePrediction, traceTraining } from './trace.ts';
 
 /**
- * Compiles the training step of a network to an ONNX model that does a whole run of minibatches. The network is
- * disposed.
+ * Compiles what every use of a model needs: its initial state, its predictions, and the online training.
+ *
+ * @throws UntraceableError if the network needs a kernel that cannot be expressed
+ */
+export async function compileModel(spec: Spec): Promise<ModelArtifact> {
+  const network = await build(spec);
+  const { tensors } = initialState(spec, network, optimizerOf(spec.optimizer));
+  // A row of padding would count in the statistics of the other rows.
+  const mixesRows = network.model.layers.some((layer) => layer.getClassName() === 'BatchNormalization');
+  const layout = layoutOfRun(spec, network, false);
+  const { outputs } = network;
+  const prediction = tracePrediction(spec, network, limits.predictMinibatch);
+  return {
+    outputs,
+    mixesRows,
+    initial: tensors,
+    prediction: encodeModel(runGraph(rewrite(prediction, stepInputs(layout)), layout)),
+    training: await compileTraining(spec, spec.online.minibatch),
+  };
+}
+
+/**
+ * Compiles the training step of a network to an ONNX model that does a whole run of minibatches.
  *
  * @throws UntraceableError if it needs a kernel that cannot be expressed
  */
-export function compileTraining(
-  spec: Spec,
-  network: Network,
-  optimizer: Optimizer,
-  minibatch: number,
-): Uint8Array {
-  const layout = layoutOfRun(spec, network, isFlat(optimizer));
-  const step = traceTraining(spec, network, optimizer, minibatch);
-  return encodeModel(runGraph(rewrite(step, stepInputs(layout)), layout));
+export async function compileTraining(spec: Spec, minibatch: number): Promise<Uint8Array> {
+  const { rewritten, layout } = await stepGraphs(spec, minibatch);
+  return encodeModel(runGraph(rewritten, layout));
 }
 
-/** Compiles the predictions of a network, `rows` rows a step. The network is disposed. */
-export function compilePrediction(spec: Spec, network: Network, rows: number): Uint8Array {
-  const layout = layoutOfRun(spec, network, false);
-  return encodeModel(runGraph(rewrite(tracePrediction(spec, network, rows), stepInputs(layout)), layout));
+/** The operators of a training step, before and after rewriting. */
+export async function stepGraphs(
+  spec: Spec,
+  minibatch: number,
+): Promise<{ readonly traced: Graph; readonly rewritten: Graph; readonly layout: StepLayout }> {
+  const network = await build(spec);
+  const optimizer = optimizerOf(spec.optimizer);
+  const layout = layoutOfRun(spec, network, isFlat(optimizer));
+  const traced = traceTraining(spec, network, optimizer, minibatch);
+  return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout };
+}
+
+async function build(spec: Spec): Promise<Network> {
+  tf.enableProdMode();
+  await tf.setBackend('cpu');
+  return buildNetwork(spec);
 }
 
 function stepInputs({ columns }: StepLayout): ReadonlySet<string> {
@@ -51,15 +81,4 @@ function layoutOfRun(spec: Spec, network: Network, hasFlat: boolean): StepLayout
       weights: trainable.map(([name, { shape }]): Value => ({ name, type: 'float32', shape })),
     },
   };
-}
-
-/** For tests and benchmarks: the operators of a training step, before and after rewriting. */
-export function stepGraphs(
-  spec: Spec,
-  network: Network,
-  optimizer: Optimizer,
-  minibatch: number,
-): { readonly traced: Graph; readonly rewritten: Graph } {
-  const traced = traceTraining(spec, network, optimizer, minibatch);
-  return { traced, rewritten: rewrite(traced, stepInputs(layoutOfRun(spec, network, isFlat(optimizer)))) };
 }

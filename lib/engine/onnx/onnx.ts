@@ -1,15 +1,11 @@
-import * as tf from '@tensorflow/tfjs';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
-import { lossFromLogits } from '../../model/loss.ts';
-import { buildNetwork } from '../../model/network.ts';
-import { optimizerOf } from '../../model/optimizers.ts';
+import { lossFromLogits } from '../../model/sample-losses.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { CompiledModel, Engine, EngineState, Run, Tensors, Trained } from '../engine.ts';
-import { initialState } from '../step.ts';
-import { compilePrediction, compileTraining } from './compile.ts';
+import type { CompiledModel, Engine, EngineState, GraphCache, Run, Tensors, Trained } from '../engine.ts';
+import { artifactName, cached, decodeArtifact, encodeArtifact, engineVersion } from './artifact.ts';
 import { nextName, runNames } from './run-graph.ts';
 import { loadRuntime, type Runtime } from './runtime.ts';
 
@@ -17,6 +13,8 @@ import { loadRuntime, type Runtime } from './runtime.ts';
 export type OnnxSettings = {
   /** Threads of one operator; as many as the function has processors. */
   readonly threads: number;
+  /** Where compiled graphs are kept. A model that is found there is used without loading tfjs. */
+  readonly cache?: GraphCache;
 };
 
 /**
@@ -28,54 +26,60 @@ export function onnxEngine(settings: OnnxSettings): Engine {
 }
 
 /** A graph of many steps, ready to run. */
-type Program = { readonly runtime: Runtime; readonly session: InferenceSession };
+type Program = {
+  readonly runtime: Runtime;
+  readonly session: InferenceSession;
+  /** Inputs that the graph has. */
+  readonly inputs: ReadonlySet<string>;
+};
 
-async function compile(spec: Spec, { threads }: OnnxSettings): Promise<CompiledModel> {
-  tf.enableProdMode();
-  await tf.setBackend('cpu');
+async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<CompiledModel> {
   const runtime = await loadRuntime();
-  const optimizer = optimizerOf(spec.optimizer);
-  const network = await buildNetwork(spec);
-  const initial = initialState(spec, network, optimizer);
-  const start = async (model: Uint8Array): Promise<Program> => ({
-    runtime,
-    session: await runtime.createSession(model, threads),
-  });
+  const compiler = () => import('./compile.ts');
+  const artifact = decodeArtifact(
+    await cached(cache, artifactName(spec, 'model'), async () =>
+      encodeArtifact(await (await compiler()).compileModel(spec)),
+    ),
+  );
+  const start = async (model: Uint8Array): Promise<Program> => {
+    const session = await runtime.createSession(model, threads);
+    return { runtime, session, inputs: new Set(session.inputNames) };
+  };
+  const compileTraining = (minibatch: number) =>
+    cached(cache, artifactName(spec, `training/${minibatch}`), async () =>
+      (await compiler()).compileTraining(spec, minibatch),
+    );
   const programs = new Map<number, Promise<Program>>();
-  const compileFor = async (minibatch: number) =>
-    compileTraining(spec, await buildNetwork(spec), optimizer, minibatch);
-  // A row of padding would count in the statistics of the other rows: the short minibatch gets a graph of its own.
-  const mixesRows = network.model.layers.some((layer) => layer.getClassName() === 'BatchNormalization');
-  // Found out now, not with the first sample, that a network cannot be traced.
-  const online = await compileFor(spec.online.minibatch);
   const training = (minibatch: number): Promise<Program> => {
     const isOnline = minibatch === spec.online.minibatch;
-    const program = programs.get(minibatch) ?? (isOnline ? start(online) : compileFor(minibatch).then(start));
+    const program =
+      programs.get(minibatch) ??
+      (isOnline ? start(artifact.training) : compileTraining(minibatch).then(start));
     programs.set(minibatch, program);
     return program;
   };
-  const prediction = await start(compilePrediction(spec, network, limits.predictMinibatch));
+  const prediction = await start(artifact.prediction);
   return {
-    engine: `onnx-${formatVersion}-tfjs-${tf.version.tfjs}`,
-    outputs: network.outputs,
-    initial: () => initial,
+    engine: engineVersion,
+    outputs: artifact.outputs,
+    initial: () => ({ tensors: artifact.initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
       const { minibatch } = run;
       const order = run.order ?? rowsInOrder(samples.count);
       const rest = order.length % minibatch;
-      if (!mixesRows || rest === 0) return train(spec, await training(minibatch), state, samples, order, run);
+      if (!artifact.mixesRows || rest === 0) {
+        return train(spec, await training(minibatch), state, samples, order, run);
+      }
+      // The short minibatch gets a graph of its own, instead of rows of padding.
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
       const first = await train(spec, await training(minibatch), state, samples, full, run);
       const short = { ...run, minibatch: rest };
       const second = await train(spec, await training(rest), first.state, samples, last, short);
       return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
     },
-    predict: (state, samples) => predict(prediction, network.outputs, state, samples),
+    predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
   };
 }
-
-/** Counts changes of the engine that change bits. */
-const formatVersion = 1;
 
 type Feeds = Record<string, Tensor>;
 
@@ -192,20 +196,20 @@ function lossesOf(
   });
 }
 
-function stateFeeds({ runtime, session }: Program, tensors: Tensors): Feeds {
+function stateFeeds({ runtime, inputs }: Program, tensors: Tensors): Feeds {
   return Object.fromEntries(
     Object.entries(tensors)
-      .filter(([name]) => session.inputNames.includes(name))
+      .filter(([name]) => inputs.has(name))
       .map(([name, { data, shape }]) => [name, runtime.floats(data, shape)]),
   );
 }
 
-function sampleFeeds({ runtime, session }: Program, { count, numbers, categories }: EncodedSamples): Feeds {
+function sampleFeeds({ runtime, inputs }: Program, { count, numbers, categories }: EncodedSamples): Feeds {
   const all: Feeds = {
     [runNames.numbers]: runtime.floats(numbers, [count, numbers.length / Math.max(count, 1)]),
     [runNames.categories]: runtime.integers(categories, [count, categories.length / Math.max(count, 1)]),
   };
-  return Object.fromEntries(Object.entries(all).filter(([name]) => session.inputNames.includes(name)));
+  return Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
 }
 
 /** The state's tensors after a call; what the steps do not change stays what it is. */

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { UntraceableError } from './trace-backend.ts';
+import { UntraceableError } from './untraceable.ts';
 
 /** What is used of ONNX Runtime. */
 export type Runtime = {

@@ -1,13 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Attribute, Constant, Graph, Node, Value } from './graph.ts';
-
-/** A kernel that the trace cannot express; the model falls back to the tfjs engine. */
-export class UntraceableError extends Error {
-  constructor(reason: string) {
-    super(reason);
-    this.name = 'UntraceableError';
-  }
-}
+import { UntraceableError } from './untraceable.ts';
 
 /** What a tensor of the trace stands for: an input, an operator's output, or known values. */
 export type TracedValue = Value & { readonly data?: Constant['data'] };

@@ -6,7 +6,8 @@ import type { Spec } from '../../spec/spec.ts';
 import { assignFlat, differentiate, flatten, forward, variablesByName } from '../step.ts';
 import type { Graph } from './graph.ts';
 import { backendName, registerKernels } from './kernels/register.ts';
-import { TraceBackend, UntraceableError } from './trace-backend.ts';
+import { TraceBackend } from './trace-backend.ts';
+import { UntraceableError } from './untraceable.ts';
 
 /** Names of a step's inputs and outputs; weights and slots have those of the state. */
 export const stepNames = {

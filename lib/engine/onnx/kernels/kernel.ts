@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { type TraceBackend, UntraceableError } from '../trace-backend.ts';
+import type { TraceBackend } from '../trace-backend.ts';
+import { UntraceableError } from '../untraceable.ts';
 
 /** The attributes of tfjs kernels that are used, by their names there. */
 export type KernelAttributes = {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { MillraceError } from '../errors.ts';
 
-/** The arrays that Millrace stores: float32, float64, int32. */
-export type StoredArray = Float32Array | Float64Array | Int32Array;
+/** The arrays that Millrace stores: float32, float64, int32, bytes. */
+export type StoredArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 /** A named array with its shape. */
 export type StoredTensor = { readonly shape: readonly number[]; readonly data: StoredArray };
 /** The contents of one safetensors file: tensors by name, and texts. */
@@ -15,13 +15,14 @@ const types = {
   F32: { bytes: 4, of: (buffer: ArrayBuffer) => new Float32Array(buffer) },
   F64: { bytes: 8, of: (buffer: ArrayBuffer) => new Float64Array(buffer) },
   I32: { bytes: 4, of: (buffer: ArrayBuffer) => new Int32Array(buffer) },
+  U8: { bytes: 1, of: (buffer: ArrayBuffer) => new Uint8Array(buffer) },
 } as const;
 
 const headerSchema = z.record(
   z.string(),
   z.union([
     z.strictObject({
-      dtype: z.enum(['F32', 'F64', 'I32']),
+      dtype: z.enum(['F32', 'F64', 'I32', 'U8']),
       shape: z.array(z.int().nonnegative()),
       data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
     }),
@@ -108,6 +109,7 @@ function isTensorEntry(entry: TensorEntry | Record<string, string>): entry is Te
 
 function dtypeOf(data: StoredArray): keyof typeof types {
   if (data instanceof Float64Array) return 'F64';
+  if (data instanceof Uint8Array) return 'U8';
   return data instanceof Int32Array ? 'I32' : 'F32';
 }
 

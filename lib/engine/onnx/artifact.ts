@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { MillraceError } from '../../errors.ts';
+import { canonicalJson, type Spec } from '../../spec/spec.ts';
+import type { GraphCache, Tensors } from '../engine.ts';
+import { decodeSafetensors, encodeSafetensors } from '../safetensors.ts';
+
+/**
+ * Name and version of this engine. A change of tfjs, of ONNX Runtime or of the compiler that can change bits
+ * changes it; `test/engine/onnx/artifact.test.ts` holds it against the packages.
+ */
+export const engineVersion = 'onnx-1 (tfjs 4.22.0, onnxruntime 1.30.0)';
+
+/** What every use of a model needs, compiled. */
+export type ModelArtifact = {
+  readonly outputs: number;
+  /** Whether a row's output depends on the other rows of its minibatch. */
+  readonly mixesRows: boolean;
+  /** The state's tensors before the first step. */
+  readonly initial: Tensors;
+  /** ONNX models: the predictions, and the training with the online minibatch. */
+  readonly prediction: Uint8Array;
+  readonly training: Uint8Array;
+};
+
+/** The name of a compiled thing: a hash of all that it depends on. */
+export function artifactName(spec: Spec, part: string): string {
+  return createHash('sha256').update(canonicalJson({ spec, part, engineVersion })).digest('hex');
+}
+
+/** What the cache has under a name, or what is compiled now and kept for the next process. */
+export async function cached(
+  cache: GraphCache | undefined,
+  name: string,
+  compile: () => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  const known = await cache?.get(name);
+  if (known !== undefined) return known;
+  const compiled = await compile();
+  await cache?.put(name, compiled);
+  return compiled;
+}
+
+const headerSchema = z.object({ outputs: z.int().positive(), mixesRows: z.boolean() });
+
+/** An artifact as one safetensors file. */
+export function encodeArtifact({
+  outputs,
+  mixesRows,
+  initial,
+  prediction,
+  training,
+}: ModelArtifact): Uint8Array {
+  const weights = Object.entries(initial).map(([name, tensor]) => [`initial/${name}`, tensor] as const);
+  return encodeSafetensors({
+    tensors: {
+      ...Object.fromEntries(weights),
+      prediction: { shape: [prediction.length], data: prediction },
+      training: { shape: [training.length], data: training },
+    },
+    metadata: { artifact: JSON.stringify({ outputs, mixesRows }) },
+  });
+}
+
+/** Reads {@link encodeArtifact}. @throws MillraceError kind `corrupt` */
+export function decodeArtifact(file: Uint8Array): ModelArtifact {
+  const { tensors, metadata } = decodeSafetensors(file);
+  const header = headerSchema.safeParse(JSON.parse(metadata.artifact ?? 'null'));
+  const [prediction, training] = [tensors.prediction?.data, tensors.training?.data];
+  if (!header.success || !(prediction instanceof Uint8Array) || !(training instanceof Uint8Array)) {
+    throw new MillraceError(
+      'corrupt',
+      'a compiled model cannot be read; delete all below compiled/ and try again',
+    );
+  }
+  const initial = Object.entries(tensors).flatMap(([name, { shape, data }]) =>
+    name.startsWith('initial/') && data instanceof Float32Array
+      ? [[name.slice('initial/'.length), { shape, data }] as const]
+      : [],
+  );
+  return { ...header.data, initial: Object.fromEntries(initial), prediction, training };
+}

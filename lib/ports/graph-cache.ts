@@ -1,0 +1,24 @@
+import type { GraphCache } from '../engine/engine.ts';
+import { MillraceError } from '../errors.ts';
+import { keys } from '../journal/keys.ts';
+import type { Log, ObjectStore } from './ports.ts';
+
+/**
+ * Compiled graphs below `compiled/`. It is a cache: where it cannot be read or written, models are compiled
+ * again.
+ */
+export function graphCache(store: ObjectStore, log: Log): GraphCache {
+  const orElse = async <Value>(attempt: () => Promise<Value>, otherwise: Value): Promise<Value> => {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      log.warn('the cache of compiled models does not work', { reason: error.message });
+      return otherwise;
+    }
+  };
+  return {
+    get: (name) => orElse(async () => (await store.get(keys.compiled(name)))?.body, undefined),
+    put: (name, body) => orElse(async () => void (await store.put(keys.compiled(name), body)), undefined),
+  };
+}
