@@ -24,7 +24,9 @@ function statementsOf(name: 'onlineupdate' | 'batchtrain'): Statement[] {
 function writesOf(name: Parameters<typeof statementsOf>[0]): string[] {
   return statementsOf(name)
     .filter(({ Action }) => [Action].flat().includes('s3:PutObject'))
-    .flatMap(({ Resource }) => JSON.stringify(Resource).match(/\/(models|prepared|compiled|datasets)[^"]*/g) ?? []);
+    .flatMap(
+      ({ Resource }) => JSON.stringify(Resource).match(/\/(models|prepared|compiled|datasets)[^"]*/g) ?? [],
+    );
 }
 
 describe('the stack', () => {
@@ -63,12 +65,14 @@ describe('the stack', () => {
 
   it('lets the online update alone write journals and states', () => {
     expect(writesOf('onlineupdate').sort()).toEqual([
+      '/compiled/*',
       '/models/*/checkpoints/*',
       '/models/*/journal/*',
       '/models/*/quarantine/*',
       '/models/*/state.safetensors',
     ]);
     expect(writesOf('batchtrain').sort()).toEqual([
+      '/compiled/*',
       '/models/*/jobs/*',
       '/models/*/quarantine/*',
       '/prepared/*',

@@ -1,5 +1,11 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { projectDirectory } from '../../../infra/local/synthesize.ts';
 import { artifactName, engineVersion } from '../../../lib/engine/onnx/artifact.ts';
 import { onnxEngine } from '../../../lib/engine/onnx/onnx.ts';
 import manifest from '../../../package.json' with { type: 'json' };
@@ -25,6 +31,44 @@ describe('a compiled model', () => {
     const second = await onnxEngine({ threads: 1, cache }).compile(ticketsSpec);
     expect(puts).toEqual([artifactName(ticketsSpec, 'model')]);
     expect(second.initial()).toEqual(first.initial());
+  });
+
+  it('is used from a warm cache without loading tfjs', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-compiled-'));
+    const program = `
+      import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+      import { registerHooks } from 'node:module';
+      let isTfjsLoaded = false;
+      registerHooks({
+        resolve(specifier, context, next) {
+          isTfjsLoaded ||= specifier.startsWith('@tensorflow/');
+          return next(specifier, context);
+        },
+      });
+      const { createEngine } = await import('./lib/engine/create-engine.ts');
+      const cache = {
+        get: async (name) => (existsSync('${directory}/' + name) ? readFileSync('${directory}/' + name) : undefined),
+        put: async (name, body) => writeFileSync('${directory}/' + name, body),
+      };
+      const model = await createEngine({ threads: 1, cache, warn: console.error }).compile(${JSON.stringify(ticketsSpec)});
+      const [zero, weights] = [new Float32Array(1), Float32Array.of(1)];
+      const one = { numbers: zero, categories: new Int32Array(1), labels: zero, weights };
+      const { state } = await model.train(model.initial(), { count: 1, ...one }, { minibatch: 2, rate: 0.1 });
+      await model.predict(state, { count: 1, ...one });
+      console.log(isTfjsLoaded);
+    `;
+    const run = async () => {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--input-type=module', '--eval', program],
+        {
+          cwd: projectDirectory,
+        },
+      );
+      return stdout.trim();
+    };
+    expect(await run()).toBe('true');
+    expect(await run()).toBe('false');
   });
 
   it('has another name for another spec, part or engine', () => {

@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
+import { describe, expect, inject, it } from 'vitest';
+import { readTemplate, resourcesOf } from '../../infra/local/template.ts';
+
+const mebibyte = 1_048_576;
+
+/** The tests' stack is made to run here, too. */
+const local = `${process.platform}/${process.arch}`;
+
+/** The files of each function's bundle, as Lambda gets it. */
+const bundles = resourcesOf(readTemplate(inject('assembly')), 'AWS::Lambda::Function').map((resource) => {
+  const directory = join(inject('assembly'), String(resource.Metadata['aws:asset:path']));
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .map((path) => ({ path, file: join(directory, path) }))
+    .filter(({ file }) => statSync(file).isFile())
+    .filter(({ path }) => !path.includes(`/napi-v6/${local}/`) || local === 'linux/x64');
+  return { name: resource.logicalId, files };
+});
+
+describe.each(bundles)('the bundle of $name', ({ files }) => {
+  it('holds ONNX Runtime for linux/x64 alone', () => {
+    const native = files.map(({ path }) => path).filter((path) => path.includes('napi-v6'));
+    expect(native.sort()).toEqual([
+      'node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1',
+      'node_modules/onnxruntime-node/bin/napi-v6/linux/x64/onnxruntime_binding.node',
+    ]);
+  });
+
+  it('is under 60 MB, and 25 MB zipped', { timeout: 60_000 }, () => {
+    const sizes = files
+      .map(({ file }) => readFileSync(file))
+      .map((body) => [body.length, deflateRawSync(body).length]);
+    const sum = (column: 0 | 1) => sizes.reduce((total, size) => total + (size[column] ?? 0), 0) / mebibyte;
+    expect(sum(0)).toBeLessThan(60);
+    expect(sum(1)).toBeLessThan(25);
+  });
+});
