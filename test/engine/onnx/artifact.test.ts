@@ -50,7 +50,8 @@ describe('a compiled model', () => {
         get: async (name) => (existsSync('${directory}/' + name) ? readFileSync('${directory}/' + name) : undefined),
         put: async (name, body) => writeFileSync('${directory}/' + name, body),
       };
-      const model = await createEngine({ threads: 1, cache, warn: console.error }).compile(${JSON.stringify(ticketsSpec)});
+      const engine = createEngine({ threads: 1, cache, warn: console.error });
+      const model = await engine.compile(${JSON.stringify(ticketsSpec)});
       const [zero, weights] = [new Float32Array(1), Float32Array.of(1)];
       const one = { numbers: zero, categories: new Int32Array(1), labels: zero, weights };
       const { state } = await model.train(model.initial(), { count: 1, ...one }, { minibatch: 2, rate: 0.1 });
