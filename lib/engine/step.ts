@@ -21,7 +21,7 @@ export type Differentiated = {
 };
 
 /**
- * Forward pass, loss with the network's penalties, and the gradients that tfjs derives. Call inside `tf.tidy`.
+ * Forward pass, loss with the network's penalties, and the gradients that tfjs derives, clipped. Call inside `tf.tidy`.
  *
  * @param onOutput is shown the network's logits or values, [minibatch, outputs], while they live
  */
@@ -42,7 +42,21 @@ export function differentiate(
     );
   }, [...variables]);
   const gradients = variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable));
-  return { loss, gradients };
+  return { loss, gradients: clip(gradients, spec.clip) };
+}
+
+/** Gradients cut off: each element to ±`value`, then all together to the norm `norm` (Pascanu et al. 2013). */
+function clip(
+  gradients: readonly tf.Tensor[],
+  { value, norm }: NonNullable<Spec['clip']> = {},
+): readonly tf.Tensor[] {
+  const cut =
+    value === undefined ? gradients : gradients.map((gradient) => tf.clipByValue(gradient, -value, value));
+  if (norm === undefined) return cut;
+  const squares = cut.map((gradient) => tf.sum(tf.square(gradient)));
+  const total = tf.sqrt(squares.reduce((sum, each) => tf.add(sum, each)));
+  const scale = tf.div(norm, tf.maximum(total, norm));
+  return cut.map((gradient) => tf.mul(gradient, scale));
 }
 
 /** Logits or values of a network, [minibatch, outputs]. */

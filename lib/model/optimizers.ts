@@ -7,7 +7,8 @@ export type Slots<Value> = Readonly<Record<string, Value>>;
 /**
  * An optimizer as a pure function over one flat vector of all trainable parameters: slots go in with each
  * call and new ones come out, so that resuming equals never having stopped. The formulas and their order of
- * operations are tfjs' own (`tf.train`), which a test compares step by step.
+ * operations are tfjs' own (`tf.train`), up to rounding; a test compares them step by step. Only adadelta is
+ * Zeiler's instead, whose first steps tfjs makes many times too large.
  */
 export type Optimizer = {
   /** The initial value of each slot, and whether it is a vector over the parameters. */
@@ -29,13 +30,18 @@ export function optimizerOf(spec: OptimizerSpec): Optimizer {
     case 'sgd':
       return sgd;
     case 'momentum':
+    case 'nesterov':
       return momentum(spec);
     case 'rmsprop':
       return rmsprop(spec);
     case 'adagrad':
       return adagrad(spec);
+    case 'adadelta':
+      return adadelta(spec);
     case 'adam':
       return adam(spec);
+    case 'adamax':
+      return adamax(spec);
   }
 }
 
@@ -48,13 +54,15 @@ const sgd: Optimizer = {
   }),
 };
 
-/** a ← m a + g; θ ← θ − η a. Polyak 1964. */
-function momentum(spec: Parameters<'momentum'>): Optimizer {
+/** a ← m a + g; θ ← θ − η a (Polyak 1964), or θ ← θ − η (g + m a) (Nesterov 1983, as Sutskever et al. 2013). */
+function momentum(spec: Parameters<'momentum' | 'nesterov'>): Optimizer {
   return {
     slots: { accumulation: { initial: 0, isVector: true } },
     update(parameters, gradient, slots, rate) {
       const accumulation = tf.add(tf.mul(slot(slots, 'accumulation'), spec.momentum), gradient);
-      return { parameters: tf.add(tf.mul(accumulation, tf.neg(rate)), parameters), slots: { accumulation } };
+      const direction =
+        spec.type === 'nesterov' ? tf.add(gradient, tf.mul(accumulation, spec.momentum)) : accumulation;
+      return { parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters), slots: { accumulation } };
     },
   };
 }
@@ -124,6 +132,50 @@ function adam(spec: Parameters<'adam'>): Optimizer {
           beta1Power: tf.mul(beta1Power, spec.beta1),
           beta2Power: tf.mul(beta2Power, spec.beta2),
         },
+      };
+    },
+  };
+}
+
+/** s ← d s + (1−d) g²; u = g √(r + ε) / √(s + ε); r ← d r + (1−d) u²; θ ← θ − η u. Zeiler 2012. */
+function adadelta(spec: Parameters<'adadelta'>): Optimizer {
+  const average = (old: tf.Tensor, value: tf.Tensor) =>
+    tf.add(tf.mul(old, spec.decay), tf.mul(tf.square(value), 1 - spec.decay));
+  return {
+    slots: { squares: { initial: 0, isVector: true }, updates: { initial: 0, isVector: true } },
+    update(parameters, gradient, slots, rate) {
+      const squares = average(slot(slots, 'squares'), gradient);
+      const deviations = [slot(slots, 'updates'), squares].map((each) => tf.sqrt(tf.add(each, spec.epsilon)));
+      const [updates = gradient, gradients = gradient] = deviations;
+      const update = tf.mul(tf.div(updates, gradients), gradient);
+      return {
+        parameters: tf.add(tf.mul(update, tf.neg(rate)), parameters),
+        slots: { squares, updates: average(slot(slots, 'updates'), update) },
+      };
+    },
+  };
+}
+
+/** m ← β₁ m + (1−β₁) g; u ← max(β₂ u, |g|); θ ← θ − η / (1−β₁ᵗ) · m / (u + ε). Kingma and Ba 2015, section 7. */
+function adamax(spec: Parameters<'adamax'>): Optimizer {
+  return {
+    slots: {
+      firstMoment: { initial: 0, isVector: true },
+      largest: { initial: 0, isVector: true },
+      beta1Power: { initial: spec.beta1, isVector: false },
+    },
+    update(parameters, gradient, slots, rate) {
+      const beta1Power = slot(slots, 'beta1Power');
+      const firstMoment = tf.add(
+        tf.mul(slot(slots, 'firstMoment'), spec.beta1),
+        tf.mul(gradient, 1 - spec.beta1),
+      );
+      const largest = tf.maximum(tf.mul(slot(slots, 'largest'), spec.beta2), tf.abs(gradient));
+      const scale = tf.div(tf.neg(rate), tf.sub(1, beta1Power));
+      const step = tf.mul(tf.div(firstMoment, tf.add(largest, spec.epsilon)), scale);
+      return {
+        parameters: tf.add(step, parameters),
+        slots: { firstMoment, largest, beta1Power: tf.mul(beta1Power, spec.beta1) },
       };
     },
   };

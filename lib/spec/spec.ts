@@ -39,6 +39,7 @@ const epsilon = z.number().positive().max(1).default(1e-7);
 const optimizerSchema = z.discriminatedUnion('type', [
   strictObject({ type: z.literal('sgd'), rate }),
   strictObject({ type: z.literal('momentum'), rate, momentum: fraction.default(0.9) }),
+  strictObject({ type: z.literal('nesterov'), rate, momentum: fraction.default(0.9) }),
   strictObject({
     type: z.literal('rmsprop'),
     rate,
@@ -52,6 +53,7 @@ const optimizerSchema = z.discriminatedUnion('type', [
     initialAccumulator: z.number().positive().default(0.1),
     epsilon,
   }),
+  strictObject({ type: z.literal('adadelta'), rate, decay: fraction.default(0.95), epsilon }),
   strictObject({
     type: z.literal('adam'),
     rate,
@@ -59,7 +61,20 @@ const optimizerSchema = z.discriminatedUnion('type', [
     beta2: fraction.default(0.999),
     epsilon,
   }),
+  strictObject({
+    type: z.literal('adamax'),
+    rate,
+    beta1: fraction.default(0.9),
+    beta2: fraction.default(0.999),
+    epsilon,
+  }),
 ]);
+
+/** Gradients are cut off before the optimizer sees them: each element first, then the norm of all together. */
+const clipSchema = strictObject({
+  value: z.number().positive().optional(),
+  norm: z.number().positive().optional(),
+});
 
 const minibatch = z.int().min(1).max(65_536);
 
@@ -104,6 +119,7 @@ export const specSchema = strictObject({
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
   loss: z.enum(['halfMeanSquaredError', 'huber', 'crossEntropy']).optional(),
   optimizer: optimizerSchema.default({ type: 'adam', rate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
+  clip: clipSchema.optional(),
   /** What trains it: onnx where the network allows, else tfjs, unless one is named. */
   engine: z.enum(['onnx', 'tfjs']).optional(),
   /** The seed of the initial weights and of every shuffle: the same spec gives the same weights. */

@@ -16,10 +16,12 @@ const features: SpecInput['features'] = {
 };
 
 const specs: Record<string, SpecInput> = Object.fromEntries([
-  ...(['sgd', 'momentum', 'rmsprop', 'adagrad', 'adam'] as const).map((type): [string, SpecInput] => [
-    type,
-    { model: 'laws', task: 'binary', features, network: { hidden: [5] }, optimizer: { type, rate: 0.01 } },
-  ]),
+  ...(['sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax'] as const).map(
+    (type): [string, SpecInput] => [
+      type,
+      { model: 'laws', task: 'binary', features, network: { hidden: [5] }, optimizer: { type, rate: 0.01 } },
+    ],
+  ),
   [
     'three classes',
     {

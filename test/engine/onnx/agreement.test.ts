@@ -190,6 +190,9 @@ const generated: SpecInput = { model: 'agreement', task: 'binary', features, net
 const optimizers: SpecInput['optimizer'][] = [
   { type: 'sgd', rate: 0.05 },
   { type: 'momentum', rate: 0.05, momentum: 0.9 },
+  { type: 'nesterov', rate: 0.02, momentum: 0.9 },
+  { type: 'adadelta', rate: 0.5 },
+  { type: 'adamax', rate: 0.01 },
   { type: 'rmsprop', rate: 0.01, decay: 0.9, momentum: 0.5 },
   { type: 'adagrad', rate: 0.05 },
   { type: 'adam', rate: 0.01 },
@@ -200,6 +203,12 @@ const specs: Record<string, () => SpecInput> = {
   ...Object.fromEntries(
     optimizers.map((optimizer) => [`embeddings and ${optimizer?.type}`, () => ({ ...generated, optimizer })]),
   ),
+  'gradients clipped by value': () => ({ ...generated, clip: { value: 0.05 } }),
+  'gradients clipped by norm': () => ({
+    ...generated,
+    clip: { norm: 0.1 },
+    optimizer: { type: 'sgd', rate: 0.5 },
+  }),
   'one layer and sgd': () => ({
     ...generated,
     network: { hidden: [] },
