@@ -1,4 +1,5 @@
 import type { EncodedSamples } from '../features/samples.ts';
+import type { ScheduledRate } from '../model/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** A named array of a state. */
@@ -16,11 +17,10 @@ export type EngineState = {
 };
 
 /** Which samples to learn, in which order, cut how. */
-export type Run = {
+export type Run = ScheduledRate & {
   /** Rows of the samples in the order of learning; every row once, in order, unless given. */
   readonly order?: Int32Array;
   readonly minibatch: number;
-  readonly rate: number;
 };
 
 /** The state after a run, and the weighted mean loss of each of its minibatches, [⌈rows / minibatch⌉]. */

@@ -8,6 +8,7 @@ import { predictionOf } from '../model/loss.ts';
 import { buildNetwork, type Network } from '../model/network.ts';
 import { type Optimizer, optimizerOf, type Slots } from '../model/optimizers.ts';
 import { sharesOf } from '../model/sample-losses.ts';
+import { rateAt } from '../model/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 import { useLinearKernels } from './cpu-kernels.ts';
 import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
@@ -83,7 +84,8 @@ function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, 
         ? sliceSamples(samples, start, start + run.minibatch, layout)
         : gatherSamples(samples, run.order.subarray(start, start + run.minibatch), layout);
     seedDropout(compiled.network.model, state.seed, state.step + i);
-    const { loss, ...next } = tf.tidy(() => trainStep(compiled, current, minibatch, run.rate));
+    const rate = rateAt(run, state.step + i);
+    const { loss, ...next } = tf.tidy(() => trainStep(compiled, current, minibatch, rate));
     losses[i] = loss.dataSync()[0] ?? Number.NaN;
     tf.dispose([loss, current]);
     current = next;

@@ -76,11 +76,29 @@ const clipSchema = strictObject({
   norm: z.number().positive().optional(),
 });
 
+const steps = z.int().min(1).max(1_000_000_000);
+const factor = z.number().positive().max(1);
+
+/** How the learning rate changes with the gradient steps that a state has made; see `lib/model/schedules.ts`. */
+const scheduleSchema = z.discriminatedUnion('type', [
+  strictObject({ type: z.literal('constant') }),
+  /** Times `factor` after each `steps`. */
+  strictObject({ type: z.literal('step'), steps, factor }),
+  /** Times `factor` over each `steps`, smoothly. */
+  strictObject({ type: z.literal('exponential'), steps, factor }),
+  /** Half a cosine down to `floor` times the rate after `steps`, and constant from there. */
+  strictObject({ type: z.literal('cosine'), steps, floor: z.number().min(0).max(1).default(0) }),
+  /** Half the rate after `steps`, a third after twice as many. */
+  strictObject({ type: z.literal('inverseTime'), steps }),
+]);
+const schedule = scheduleSchema.default({ type: 'constant' });
+
 const minibatch = z.int().min(1).max(65_536);
 
 const batchSchema = strictObject({
   epochs: z.int().min(1).max(1_000_000).default(10),
   minibatch: minibatch.default(32),
+  schedule,
   /** Stop once the loss (held-out where there is a split, else training) is at most this. */
   targetLoss: z.number().optional(),
   /** Share of the rows that is held out for early stopping and for challenger against champion. */
@@ -100,6 +118,7 @@ const onlineSchema = strictObject({
   minibatch: minibatch.default(32),
   /** The learning rate of the stream; the optimizer's rate unless given. */
   rate: rate.optional(),
+  schedule,
   /** Write the checkpoint after every so many journal entries. */
   publishEvery: z.int().min(1).max(10_000).default(1),
 });
@@ -146,6 +165,9 @@ export type Spec = z.output<typeof specSchema>;
 export type SpecInput = z.input<typeof specSchema>;
 /** One of the optimizers that a spec may name, with its defaults filled in. */
 export type OptimizerSpec = Spec['optimizer'];
+
+/** How a learning rate changes with the steps. */
+export type Schedule = z.output<typeof scheduleSchema>;
 
 /**
  * Declares a model.

@@ -75,6 +75,7 @@ async function trainEpoch(
         order: chunk,
         minibatch: rows,
         rate: spec.optimizer.rate,
+        schedule: spec.batch.schedule,
       });
       parameters = { ...state, statistics };
       place = {

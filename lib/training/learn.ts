@@ -35,7 +35,7 @@ export async function learnWithoutTest(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Parameters> {
-  const { minibatch, rate = spec.optimizer.rate } = spec.online;
+  const { minibatch, schedule, rate = spec.optimizer.rate } = spec.online;
   let { statistics } = parameters;
   const numbers = samples.numbers.slice();
   const { numberWidth } = encoder.layout;
@@ -44,7 +44,7 @@ export async function learnWithoutTest(
     statistics = mergeStatistics(statistics, statisticsOf(part, encoder.layout));
     numbers.set(standardize(part, statistics, standardized).numbers, start * numberWidth);
   }
-  const { state } = await compiled.train(parameters, { ...samples, numbers }, { minibatch, rate });
+  const { state } = await compiled.train(parameters, { ...samples, numbers }, { minibatch, rate, schedule });
   return { ...state, statistics };
 }
 

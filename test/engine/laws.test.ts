@@ -7,13 +7,15 @@ import { createEncoder } from '../../lib/features/encoder.ts';
 import type { EncodedSamples } from '../../lib/features/samples.ts';
 import { decodeParameters, encodeParameters } from '../../lib/journal/checkpoint.ts';
 import { buildNetwork } from '../../lib/model/network.ts';
-import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
 
 const features: SpecInput['features'] = {
   amount: { type: 'number' },
   shop: { type: 'category', buckets: 7, dimensions: 3 },
   image: { type: 'vector', length: 4 },
 };
+
+const schedule: Schedule = { type: 'cosine', steps: 800, floor: 0.2 };
 
 const specs: Record<string, SpecInput> = Object.fromEntries([
   ...(['sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax'] as const).map(
@@ -22,6 +24,16 @@ const specs: Record<string, SpecInput> = Object.fromEntries([
       { model: 'laws', task: 'binary', features, network: { hidden: [5] }, optimizer: { type, rate: 0.01 } },
     ],
   ),
+  [
+    'a cosine schedule',
+    {
+      model: 'laws',
+      task: 'binary',
+      features,
+      optimizer: { type: 'momentum', rate: 0.05 },
+      online: { schedule },
+    },
+  ],
   [
     'three classes',
     {
@@ -75,8 +87,6 @@ function samplesOf(spec: SpecInput, count: number): EncodedSamples {
   return encoding.samples;
 }
 
-const run = { minibatch: 4, rate: 0.01 };
-
 const engines = { tfjs: tfjsEngine, onnx: createEngine({ threads: 1, warn: () => undefined }) };
 const everyEngineAndSpec = Object.entries(engines).flatMap(([name, engine]) =>
   [...Object.keys(specs), 'dropout'].map((spec) => ({ name, engine, spec })),
@@ -85,11 +95,13 @@ const everyEngineAndSpec = Object.entries(engines).flatMap(([name, engine]) =>
 describe.each(everyEngineAndSpec)('the $name engine with $spec', ({ engine, spec: name }) => {
   const compile = async () => {
     const spec = specs[name] ?? (await dropoutSpec());
-    return { spec, model: await engine.compile(defineSpec(spec)), samples: samplesOf(spec, 46) };
+    const defined = defineSpec(spec);
+    const run = { minibatch: 4, rate: 0.01, schedule: defined.online.schedule };
+    return { spec, run, model: await engine.compile(defined), samples: samplesOf(spec, 46) };
   };
 
   it('ends in the same bits wherever a run is cut, written to a file and read again', async () => {
-    const { spec, model, samples } = await compile();
+    const { spec, run, model, samples } = await compile();
     const order = Int32Array.from({ length: 46 }, (_, i) => (i * 17) % 46);
     const whole = await model.train(model.initial(), samples, { ...run, order });
     for (const cut of [4, 20, 44]) {
@@ -104,7 +116,7 @@ describe.each(everyEngineAndSpec)('the $name engine with $spec', ({ engine, spec
   });
 
   it('learns, and leaves its arguments untouched and no tensor behind', async () => {
-    const { model, samples } = await compile();
+    const { run, model, samples } = await compile();
     const start = model.initial();
     const copies = structuredClone({ start, samples });
     const tensors = tf.memory().numTensors;
@@ -143,6 +155,7 @@ describe('a network', () => {
   });
 
   it('weighs a sample of weight 2 as two samples', async () => {
+    const run = { minibatch: 4, rate: 0.01 };
     const spec = defineSpec({ ...specs.sgd, network: { hidden: [] } } as SpecInput);
     const model = await tfjsEngine.compile(spec);
     const encode = createEncoder(spec).encode;

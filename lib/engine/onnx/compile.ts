@@ -62,14 +62,19 @@ async function build(spec: Spec): Promise<Network> {
   return buildNetwork(spec);
 }
 
-function stepInputs({ columns }: StepLayout): ReadonlySet<string> {
-  return new Set([...columns.map(({ name }) => name), stepNames.labels, stepNames.shares]);
+function stepInputs({ columns, perStep }: StepLayout): ReadonlySet<string> {
+  return new Set([...columns.map(({ name }) => name), ...perStep]);
+}
+
+function isScheduled({ batch, online }: Spec): boolean {
+  return batch.schedule.type !== 'constant' || online.schedule.type !== 'constant';
 }
 
 function layoutOfRun(spec: Spec, network: Network, hasFlat: boolean): StepLayout {
   const trainable = hasFlat ? [...variablesByName(network.model.trainableWeights)] : [];
   return {
     ...layoutOf(spec),
+    perStep: [stepNames.labels, stepNames.shares, ...(isScheduled(spec) ? [stepNames.rate] : [])],
     columns: network.inputs.map(({ kind, offset, width }, i) => ({
       name: stepNames.input(i),
       kind,

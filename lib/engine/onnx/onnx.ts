@@ -3,10 +3,11 @@ import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import { lossFromLogits } from '../../model/sample-losses.ts';
+import { rateAt } from '../../model/schedules.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, Engine, EngineState, GraphCache, Run, Tensors, Trained } from '../engine.ts';
 import { artifactName, cached, decodeArtifact, encodeArtifact, engineVersion } from './artifact.ts';
-import { nextName, runNames } from './run-graph.ts';
+import { nextName, perStepName, runNames } from './run-graph.ts';
 import { loadRuntime, type Runtime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */
@@ -104,9 +105,9 @@ async function train(
       ...stateFeeds(program, tensors),
       ...given,
       [runNames.order]: runtime.integers(cut.order, [steps, minibatch]),
-      [`all/${runNames.labels}`]: runtime.floats(cut.labels, [steps, minibatch]),
-      [`all/${runNames.shares}`]: runtime.floats(cut.shares, [steps, minibatch]),
-      [runNames.rate]: runtime.floats(Float32Array.of(run.rate), []),
+      [perStepName(runNames.labels)]: runtime.floats(cut.labels, [steps, minibatch]),
+      [perStepName(runNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
+      ...rateFeeds(program, run, state.step + start, steps),
     });
     losses.set(lossesOf(spec, results, cut, steps, minibatch), start);
     tensors = nextTensors(tensors, results);
@@ -202,6 +203,14 @@ function stateFeeds({ runtime, inputs }: Program, tensors: Tensors): Feeds {
       .filter(([name]) => inputs.has(name))
       .map(([name, { data, shape }]) => [name, runtime.floats(data, shape)]),
   );
+}
+
+/** The rate of all steps, or of each of them where the graph asks for that. */
+function rateFeeds({ runtime, inputs }: Program, run: Run, firstStep: number, steps: number): Feeds {
+  const perStep = perStepName(runNames.rate);
+  if (!inputs.has(perStep)) return { [runNames.rate]: runtime.floats(Float32Array.of(run.rate), []) };
+  const rates = Float32Array.from({ length: steps }, (_, i) => rateAt(run, firstStep + i));
+  return { [perStep]: runtime.floats(rates, [steps, 1]) };
 }
 
 function sampleFeeds({ runtime, inputs }: Program, { count, numbers, categories }: EncodedSamples): Feeds {

@@ -20,6 +20,11 @@ export function nextName(name: string): string {
   return `next/${name}`;
 }
 
+/** The input of a run that has an input of the step for all steps, [steps, elements of one step]. */
+export function perStepName(name: string): string {
+  return `all/${name}`;
+}
+
 /** Columns of the samples that an input of the step is made of. */
 export type StepColumns = {
   readonly name: string;
@@ -31,6 +36,8 @@ export type StepColumns = {
 /** What a step is made of: which inputs come from the samples, and which outputs are no state. */
 export type StepLayout = {
   readonly columns: readonly StepColumns[];
+  /** Inputs that are given for each step: labels, shares, and what else differs from step to step. */
+  readonly perStep: readonly string[];
   readonly numberWidth: number;
   readonly categoryCount: number;
   /** Weights that the step has as one vector, in its order; empty where it has them one by one. */
@@ -147,10 +154,10 @@ function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<str
     }
     scanned.set(name, stacked(input, all.shape[2] === width ? all : slice, build));
   }
-  for (const name of [runNames.labels, runNames.shares]) {
+  for (const name of layout.perStep) {
     const input = shapeOf(name);
     if (input === undefined) continue;
-    const all: Value = { ...input, name: `all/${name}`, shape: [-1, -1] };
+    const all: Value = { ...input, name: perStepName(name), shape: [-1, -1] };
     build.inputs.push(all);
     scanned.set(name, stacked(input, all, build));
   }

@@ -1,183 +1,10 @@
-import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import type { EngineState } from '../../../lib/engine/engine.ts';
 import { onnxEngine } from '../../../lib/engine/onnx/onnx.ts';
 import { tfjsEngine } from '../../../lib/engine/tfjs.ts';
-import { createEncoder } from '../../../lib/features/encoder.ts';
-import { hashIntegers } from '../../../lib/features/hash.ts';
-import type { EncodedSamples } from '../../../lib/features/samples.ts';
-import { defineSpec, type Spec, type SpecInput } from '../../../lib/spec/spec.ts';
-
-/** A number from −1 to 1 that only its place decides. */
-function draw(...place: number[]): number {
-  return hashIntegers(7, ...place) / 2 ** 31 - 1;
-}
-
-/** A network over one vector of `shape`, ending in one logit. */
-function vectorSpec(shape: number[], layers: tf.layers.Layer[]): SpecInput {
-  const [first, ...rest] = layers;
-  const model = tf.sequential();
-  model.add(tf.layers.inputLayer({ inputShape: shape, name: 'x' }));
-  for (const layer of [first, ...rest]) if (layer !== undefined) model.add(layer);
-  if ((model.outputs[0]?.shape.length ?? 0) > 2) model.add(tf.layers.flatten());
-  model.add(tf.layers.dense({ units: 1 }));
-  const length = shape.reduce((product, dimension) => product * dimension, 1);
-  return {
-    model: 'agreement',
-    task: 'binary',
-    features: { x: { type: 'vector', length } },
-    network: { topology: model.toJSON(null, false) as never },
-  };
-}
-
-function graphSpec(build: (x: tf.SymbolicTensor) => tf.SymbolicTensor): SpecInput {
-  const x = tf.input({ shape: [6], name: 'x' });
-  const output = tf.layers.dense({ units: 1 }).apply(build(x)) as tf.SymbolicTensor;
-  return {
-    model: 'agreement',
-    task: 'binary',
-    features: { x: { type: 'vector', length: 6 } },
-    network: { topology: tf.model({ inputs: x, outputs: output }).toJSON(null, false) as never },
-  };
-}
-
-const dense = (units: number, settings: object = {}) => tf.layers.dense({ units, ...settings });
-const apply = (layer: tf.layers.Layer, ...inputs: tf.SymbolicTensor[]) =>
-  layer.apply(inputs.length === 1 ? (inputs[0] ?? []) : inputs) as tf.SymbolicTensor;
-
-const activations = [
-  'linear',
-  'relu',
-  'relu6',
-  'elu',
-  'selu',
-  'sigmoid',
-  'hardSigmoid',
-  'softplus',
-  'softsign',
-  'tanh',
-  'softmax',
-  'swish',
-  'mish',
-  'gelu',
-] as const;
-
-const layers: Record<string, () => SpecInput> = {
-  ...Object.fromEntries(
-    activations.map((activation) => [
-      `the activation ${activation}`,
-      () => vectorSpec([6], [dense(5, { activation: 'tanh' }), dense(4, { activation })]),
-    ]),
-  ),
-  'LeakyReLU and PReLU': () =>
-    vectorSpec([6], [dense(5), tf.layers.leakyReLU(), dense(4), tf.layers.prelu()]),
-  'ELU, ReLU, Softmax and Activation': () =>
-    vectorSpec(
-      [6],
-      [
-        dense(5),
-        tf.layers.elu(),
-        dense(4),
-        tf.layers.reLU(),
-        tf.layers.softmax(),
-        tf.layers.activation({ activation: 'tanh' }),
-      ],
-    ),
-  // Without a bias before it: its gradient is 0 but for rounding, which Adam would make steps of.
-  BatchNormalization: () =>
-    vectorSpec(
-      [6],
-      [dense(5, { useBias: false }), tf.layers.batchNormalization(), dense(4, { activation: 'relu' })],
-    ),
-  LayerNormalization: () =>
-    vectorSpec([6], [dense(5), tf.layers.layerNormalization(), dense(4, { activation: 'relu' })]),
-  'L1 and L2 penalties': () =>
-    vectorSpec(
-      [6],
-      [
-        dense(5, {
-          activation: 'relu',
-          kernelRegularizer: tf.regularizers.l1l2({ l1: 0.01, l2: 0.02 }),
-          biasRegularizer: 'l1l2',
-        }),
-      ],
-    ),
-  'Flatten, Reshape and Permute': () =>
-    vectorSpec(
-      [2, 3],
-      [tf.layers.permute({ dims: [2, 1] }), tf.layers.reshape({ targetShape: [6] }), dense(4)],
-    ),
-  'Concatenate, Add, Multiply, Average, Maximum and Minimum': () =>
-    graphSpec((x) => {
-      const [a, b] = [apply(dense(4, { activation: 'tanh' }), x), apply(dense(4, { activation: 'relu' }), x)];
-      return apply(
-        tf.layers.concatenate(),
-        apply(tf.layers.add(), a, b),
-        apply(tf.layers.multiply(), a, b),
-        apply(tf.layers.average(), a, b),
-        apply(tf.layers.maximum(), a, b),
-        apply(tf.layers.minimum(), a, b),
-      );
-    }),
-  'Conv2D and MaxPooling2D': () =>
-    vectorSpec(
-      [6, 6, 2],
-      [
-        tf.layers.conv2d({ filters: 3, kernelSize: 3, activation: 'relu' }),
-        tf.layers.maxPooling2d({ poolSize: 2 }),
-      ],
-    ),
-  'Conv2D with strides and padding': () =>
-    vectorSpec(
-      [7, 6, 2],
-      [
-        tf.layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same', activation: 'tanh' }),
-        tf.layers.conv2d({ filters: 2, kernelSize: 2, padding: 'same' }),
-      ],
-    ),
-  'AveragePooling2D and GlobalAveragePooling2D': () =>
-    vectorSpec(
-      [6, 6, 2],
-      [
-        tf.layers.averagePooling2d({ poolSize: 2, padding: 'same' }),
-        tf.layers.conv2d({ filters: 3, kernelSize: 2 }),
-        tf.layers.globalAveragePooling2d({}),
-      ],
-    ),
-  GlobalMaxPooling2D: () =>
-    vectorSpec(
-      [5, 5, 2],
-      [tf.layers.conv2d({ filters: 3, kernelSize: 2 }), tf.layers.globalMaxPooling2d({})],
-    ),
-  DepthwiseConv2D: () =>
-    vectorSpec(
-      [6, 6, 2],
-      [
-        tf.layers.depthwiseConv2d({ kernelSize: 3, depthMultiplier: 2, activation: 'relu' }),
-        tf.layers.depthwiseConv2d({ kernelSize: 2, strides: 2, padding: 'same' }),
-      ],
-    ),
-  'Conv1D and pooling': () =>
-    vectorSpec(
-      [8, 2],
-      [
-        tf.layers.conv1d({ filters: 4, kernelSize: 3, activation: 'relu' }),
-        tf.layers.maxPooling1d({ poolSize: 2 }),
-        tf.layers.conv1d({ filters: 3, kernelSize: 2, padding: 'same' }),
-        tf.layers.globalAveragePooling1d(),
-      ],
-    ),
-  SimpleRNN: () =>
-    vectorSpec(
-      [5, 2],
-      [
-        tf.layers.simpleRNN({ units: 4, unroll: true, returnSequences: true }),
-        tf.layers.simpleRNN({ units: 3 }),
-      ],
-    ),
-  LSTM: () => vectorSpec([5, 2], [tf.layers.lstm({ units: 4 })]),
-  GRU: () => vectorSpec([5, 2], [tf.layers.gru({ units: 4 })]),
-};
+import { defineSpec, type Schedule, type SpecInput } from '../../../lib/spec/spec.ts';
+import { layers } from '../networks.ts';
+import { samplesOf } from '../samples.ts';
 
 const features: SpecInput['features'] = {
   amount: { type: 'number' },
@@ -198,8 +25,26 @@ const optimizers: SpecInput['optimizer'][] = [
   { type: 'adam', rate: 0.01 },
 ];
 
+const schedules: Schedule[] = [
+  { type: 'step', steps: 6, factor: 0.5 },
+  { type: 'exponential', steps: 10, factor: 0.5 },
+  { type: 'cosine', steps: 15, floor: 0.1 },
+  { type: 'inverseTime', steps: 10 },
+];
+
 const specs: Record<string, () => SpecInput> = {
   ...layers,
+  ...Object.fromEntries(
+    schedules.flatMap((schedule, i) => {
+      const optimizer = optimizers[(i * 7) % optimizers.length];
+      return [
+        [
+          `a rate of schedule ${schedule.type}, ${optimizer?.type}`,
+          () => ({ ...generated, optimizer, batch: { schedule } }),
+        ],
+      ];
+    }),
+  ),
   ...Object.fromEntries(
     optimizers.map((optimizer) => [`embeddings and ${optimizer?.type}`, () => ({ ...generated, optimizer })]),
   ),
@@ -218,29 +63,6 @@ const specs: Record<string, () => SpecInput> = {
   'the Huber loss': () => ({ ...generated, task: 'regression', loss: 'huber' }),
   'three classes': () => ({ ...generated, task: 'multiclass', label: { classes: ['a', 'b', 'c'] } }),
 };
-
-function samplesOf(spec: Spec, count: number): EncodedSamples {
-  const samples = Array.from({ length: count }, (_, i) => ({
-    features: Object.fromEntries(
-      Object.entries(spec.features).map(([name, feature], j) => [
-        name,
-        feature.type === 'vector'
-          ? Array.from({ length: feature.length }, (_, k) => draw(i, j, k))
-          : feature.type === 'number'
-            ? draw(i, j)
-            : ['a', 'b', 'c'][(i * 7) % 3],
-      ]),
-    ),
-    label:
-      spec.task === 'regression'
-        ? 3 * draw(i, 99)
-        : spec.task === 'binary'
-          ? draw(i, 99) > 0
-          : (spec.label.classes?.[i % 3] ?? ''),
-    weight: 1 + (i % 3),
-  }));
-  return createEncoder(spec).encode(samples).samples;
-}
 
 /** Each tensor's largest difference, relative to its largest element. */
 function differences(a: EngineState, b: EngineState): Record<string, number> {
@@ -264,6 +86,7 @@ describe('the onnx engine trains as tfjs does', () => {
     const run = {
       minibatch: 4,
       rate: spec.optimizer.rate,
+      schedule: spec.batch.schedule,
       order: Int32Array.from({ length: 79 }, (_, i) => (i * 17) % 79),
     };
     const [onnx, reference] = [

@@ -1,0 +1,28 @@
+import type { Schedule } from '../spec/spec.ts';
+
+/** A learning rate and what becomes of it; nothing, unless it has a schedule. */
+export type ScheduledRate = { readonly rate: number; readonly schedule?: Schedule };
+
+/**
+ * The learning rate of a gradient step.
+ *
+ * @param step gradient steps that the state has made before it
+ */
+export function rateAt({ rate, schedule }: ScheduledRate, step: number): number {
+  switch (schedule?.type) {
+    case undefined:
+    case 'constant':
+      return rate;
+    case 'step':
+      return rate * schedule.factor ** Math.floor(step / schedule.steps);
+    case 'exponential':
+      return rate * schedule.factor ** (step / schedule.steps);
+    case 'cosine': {
+      // Loshchilov and Hutter 2017, without restarts.
+      const done = Math.min(1, step / schedule.steps);
+      return rate * (schedule.floor + (1 - schedule.floor) * 0.5 * (1 + Math.cos(Math.PI * done)));
+    }
+    case 'inverseTime':
+      return rate / (1 + step / schedule.steps);
+  }
+}

@@ -1,0 +1,33 @@
+import { createEncoder } from '../../lib/features/encoder.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import type { EncodedSamples } from '../../lib/features/samples.ts';
+import type { Spec } from '../../lib/spec/spec.ts';
+
+/** A number from −1 to 1 that only its place decides. */
+export function draw(...place: number[]): number {
+  return hashIntegers(7, ...place) / 2 ** 31 - 1;
+}
+
+/** Samples of a spec whose values only their places decide. */
+export function samplesOf(spec: Spec, count: number): EncodedSamples {
+  const samples = Array.from({ length: count }, (_, i) => ({
+    features: Object.fromEntries(
+      Object.entries(spec.features).map(([name, feature], j) => [
+        name,
+        feature.type === 'vector'
+          ? Array.from({ length: feature.length }, (_, k) => draw(i, j, k))
+          : feature.type === 'number'
+            ? draw(i, j)
+            : ['a', 'b', 'c'][(i * 7) % 3],
+      ]),
+    ),
+    label:
+      spec.task === 'regression'
+        ? 3 * draw(i, 99)
+        : spec.task === 'binary'
+          ? draw(i, 99) > 0
+          : (spec.label.classes?.[i % 3] ?? ''),
+    weight: 1 + (i % 3),
+  }));
+  return createEncoder(spec).encode(samples).samples;
+}
