@@ -48,8 +48,10 @@ export const limits = {
   streamWindowSamples: 10_000,
   /** How often a batch job reports its progress. */
   progressSeconds: 1,
-  /** Minibatches of one call of the engine in a batch job: between two calls, progress and deadline are looked at. */
+  /** Minibatches of the first call of the engine in a batch job; it makes twice as many while a call is short. */
   minibatchesPerCall: 64,
+  /** A call of the engine that took less was short: between two calls, progress and deadline are looked at. */
+  callMilliseconds: 250,
   /** Slices of one batch job, so that a job that triggers itself ends. */
   slicesPerJob: 10_000,
   /** Journal entries that a promotion may leave to the online update to catch up. */

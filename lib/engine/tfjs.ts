@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { MillraceError } from '../errors.ts';
 import { layoutOf } from '../features/encoder.ts';
-import { hashIntegers } from '../features/hash.ts';
 import { type EncodedSamples, gatherSamples, type Layout, sliceSamples } from '../features/samples.ts';
 import { limits } from '../limits.ts';
+import { type DrawMask, writeMask } from '../model/dropout.ts';
 import { predictionOf } from '../model/loss.ts';
 import { buildNetwork, type Network } from '../model/network.ts';
 import { type Optimizer, optimizerOf, type Slots } from '../model/optimizers.ts';
@@ -83,7 +83,7 @@ function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, 
       run.order === undefined
         ? sliceSamples(samples, start, start + run.minibatch, layout)
         : gatherSamples(samples, run.order.subarray(start, start + run.minibatch), layout);
-    seedDropout(compiled.network.model, state.seed, state.step + i);
+    compiled.network.masks.draw = drawMasks(state.seed, state.step + i);
     const rate = rateAt(run, state.step + i);
     const { loss, ...next } = tf.tidy(() => trainStep(compiled, current, minibatch, rate));
     losses[i] = loss.dataSync()[0] ?? Number.NaN;
@@ -185,9 +185,12 @@ function tensorOf(tensors: Tensors, name: string): Tensor {
   return tensor;
 }
 
-/** Every layer that draws at random (dropout, noise) draws from the state's seed and step. */
-function seedDropout(model: tf.LayersModel, seed: number, step: number): void {
-  model.layers.forEach((layer, index) => {
-    if ('rate' in layer || 'stddev' in layer) Reflect.set(layer, 'seed', hashIntegers(seed, step, index));
-  });
+/** Draws the masks of one step, one after the other. */
+function drawMasks(seed: number, step: number): DrawMask {
+  let index = 0;
+  return (shape, rate) => {
+    const mask = new Float32Array(tf.util.sizeFromShape([...shape]));
+    writeMask(mask, rate, seed, step, index++);
+    return tf.tensor(mask, [...shape]);
+  };
 }

@@ -6,17 +6,18 @@
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return mix(hash);
+  return mixBits(hash);
 }
 
 /** A 32-bit hash of a sequence of 32-bit integers; the root of every seeded choice (shuffles, dropout). */
 export function hashIntegers(...values: readonly number[]): number {
   let hash = 0x811c9dc5;
-  for (const value of values) hash = mix(Math.imul(hash ^ value, 0x01000193));
+  for (const value of values) hash = mixBits(Math.imul(hash ^ value, 0x01000193));
   return hash;
 }
 
-function mix(value: number): number {
+/** The fmix32 step of MurmurHash3: each bit of the value changes each bit of the result with even chance. */
+export function mixBits(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

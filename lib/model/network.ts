@@ -5,6 +5,7 @@ import { hashIntegers } from '../features/hash.ts';
 import { limits } from '../limits.ts';
 import { vocabularySize } from '../spec/features.ts';
 import type { Spec } from '../spec/spec.ts';
+import { type MaskSource, maskSourceOf } from './dropout.ts';
 import { fromTopology } from './topology.ts';
 
 /** Where the columns of one input of the network come from. */
@@ -23,7 +24,12 @@ export type Network = {
   readonly model: tf.LayersModel;
   readonly inputs: readonly NetworkInput[];
   readonly outputs: number;
+  /** Where its dropout draws; an engine sets it before a step. */
+  readonly masks: MaskSource;
 };
+
+/** A network before its dropout has a source. */
+export type BareNetwork = Omit<Network, 'masks'>;
 
 /** Outputs of the network: a class each in a multiclass task, else one. */
 export function outputsOf(spec: Spec): number {
@@ -43,7 +49,7 @@ export async function buildNetwork(spec: Spec): Promise<Network> {
   if (parameters > limits.parameters) {
     throw invalid(`spec.network: at most ${limits.parameters} parameters are allowed (found ${parameters})`);
   }
-  return network;
+  return { ...network, masks: maskSourceOf(network.model) };
 }
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
@@ -66,7 +72,7 @@ function generatedInputs(spec: Spec): NetworkInput[] {
 
 type HiddenLayers = Exclude<Spec['network'], { topology: unknown }>;
 
-function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLayers): Network {
+function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLayers): BareNetwork {
   const inputs = generatedInputs(spec);
   let layerIndex = 0;
   const seed = () => hashIntegers(spec.seed, layerIndex++);

@@ -4,7 +4,7 @@ import { layoutOf } from '../features/encoder.ts';
 import { hashIntegers } from '../features/hash.ts';
 import { show } from '../spec/explain.ts';
 import type { Spec } from '../spec/spec.ts';
-import { type Network, type NetworkInput, outputsOf } from './network.ts';
+import { type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 
 type Json = Record<string, unknown>;
 
@@ -18,7 +18,7 @@ const links = { regression: 'linear', binary: 'sigmoid', multiclass: 'softmax' }
  *
  * @throws MillraceError kind `invalid` if tfjs cannot build it, or inputs or output do not fit the spec
  */
-export async function fromTopology(spec: Spec, topology: Json): Promise<Network> {
+export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetwork> {
   const config = structuredClone(topology);
   seedInitializers(config, spec.seed);
   endInLogits(spec, config);

@@ -18,6 +18,8 @@ export type EpochsInput = {
   readonly prepared: PreparedDataset;
   /** Held-out samples with raw numbers. */
   readonly heldOut: EncodedSamples;
+  /** The time in milliseconds. */
+  readonly now: () => number;
   /** Asked after each chunk of minibatches. */
   readonly isTimeUp: () => boolean;
   /** Told after each chunk of minibatches. */
@@ -55,11 +57,12 @@ export function startStatistics(lane: Lane, prepared: PreparedDataset): Lane {
 }
 
 async function trainEpoch(
-  { store, model, prepared, isTimeUp, onProgress }: EpochsInput,
+  { store, model, prepared, now, isTimeUp, onProgress }: EpochsInput,
   lane: Lane,
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
   const { spec, compiled, standardized } = model;
   const { minibatch: rows } = spec.batch;
+  let atOnce: number = limits.minibatchesPerCall;
   let { parameters, place } = lane;
   const { statistics } = parameters;
   const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
@@ -70,13 +73,16 @@ async function trainEpoch(
     const minibatches = Math.ceil(samples.count / rows);
     while (place.minibatch < minibatches) {
       const start = place.minibatch * rows;
-      const chunk = order.subarray(start, start + limits.minibatchesPerCall * rows);
+      const chunk = order.subarray(start, start + atOnce * rows);
+      const before = now();
       const { state, losses } = await compiled.train(parameters, samples, {
         order: chunk,
         minibatch: rows,
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
       });
+      // A call costs what some small steps cost; how many steps it makes changes no bit.
+      if (now() - before < limits.callMilliseconds) atOnce *= 2;
       parameters = { ...state, statistics };
       place = {
         ...place,

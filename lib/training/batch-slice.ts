@@ -111,6 +111,7 @@ async function advance(
       model,
       prepared,
       heldOut,
+      now,
       isTimeUp: () => now() >= deadline || isOutOfTime(),
       async onProgress(place, rowsOfEpoch) {
         if (now() - reportedAt < limits.progressSeconds * 1_000) return;

@@ -5,7 +5,13 @@ import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 function specWith(layer: tf.layers.Layer, engine?: 'onnx' | 'tfjs'): SpecInput {
   const model = tf.sequential({
-    layers: [tf.layers.dense({ units: 4, inputShape: [3] }), layer, tf.layers.dense({ units: 1 })],
+    layers: [
+      tf.layers.dense({ units: 4, inputShape: [3] }),
+      tf.layers.reshape({ targetShape: [2, 2, 1] }),
+      layer,
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 1 }),
+    ],
   });
   return {
     model: 'fallback',
@@ -32,21 +38,32 @@ describe('the engine of a spec', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('is tfjs, with one warning that names the layer, where the network cannot be traced', async () => {
-    const { compiled, warnings } = compile(specWith(tf.layers.gaussianNoise({ stddev: 1, name: 'shake' })));
+  it('is tfjs, with one warning that names kernel and layer, where the network cannot be traced', async () => {
+    const { compiled, warnings } = compile(specWith(tf.layers.upSampling2d({ name: 'larger' })));
     expect((await compiled).engine).toMatch(/^tfjs-/);
     expect(warnings).toEqual([
       [
         'the model trains on tfjs, many times slower than on onnx',
-        { model: 'fallback', reason: 'the layer shake (GaussianNoise) draws at random' },
+        {
+          model: 'fallback',
+          reason:
+            'the kernel ResizeNearestNeighbor has no form in the trace, in the layer larger (UpSampling2D)',
+        },
       ],
     ]);
   });
 
   it('is an error where onnx is asked for and the network cannot be traced', async () => {
-    const { compiled } = compile(specWith(tf.layers.gaussianNoise({ stddev: 1, name: 'shake' }), 'onnx'));
+    const { compiled } = compile(specWith(tf.layers.upSampling2d({ name: 'larger' }), 'onnx'));
     await expect(compiled).rejects.toThrow(
-      'spec.engine: onnx cannot train this network: the layer shake (GaussianNoise) draws at random',
+      /spec.engine: onnx cannot train this network: .* ResizeNearestNeighbor .* in the layer larger/,
+    );
+  });
+
+  it('trains neither on one nor on the other what draws at random without a seed', async () => {
+    const { compiled } = compile(specWith(tf.layers.gaussianNoise({ stddev: 1, name: 'shake' })));
+    await expect(compiled).rejects.toThrow(
+      /the layer shake \(GaussianNoise\) draws at random without a seed/,
     );
   });
 

@@ -156,13 +156,29 @@ export const layers: Record<string, () => SpecInput> = {
         tf.layers.globalAveragePooling1d(),
       ],
     ),
+  'Dropout after Dense and Conv2D': () =>
+    vectorSpec(
+      [6, 6, 2],
+      [
+        tf.layers.conv2d({ filters: 3, kernelSize: 3, activation: 'relu' }),
+        tf.layers.dropout({ rate: 0.25 }),
+        tf.layers.flatten(),
+        dense(8, { activation: 'tanh' }),
+        tf.layers.dropout({ rate: 0.5 }),
+      ],
+    ),
+  'SpatialDropout1D and the dropout of an LSTM': () =>
+    vectorSpec(
+      [5, 3],
+      [
+        tf.layers.spatialDropout1d({ rate: 0.4 }),
+        tf.layers.lstm({ units: 4, dropout: 0.3, recurrentDropout: 0.2 }),
+      ],
+    ),
   SimpleRNN: () =>
     vectorSpec(
       [5, 2],
-      [
-        tf.layers.simpleRNN({ units: 4, unroll: true, returnSequences: true }),
-        tf.layers.simpleRNN({ units: 3 }),
-      ],
+      [tf.layers.simpleRNN({ units: 4, returnSequences: true }), tf.layers.simpleRNN({ units: 3 })],
     ),
   LSTM: () => vectorSpec([5, 2], [tf.layers.lstm({ units: 4 })]),
   GRU: () => vectorSpec([5, 2], [tf.layers.gru({ units: 4 })]),

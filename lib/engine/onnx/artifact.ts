@@ -4,6 +4,7 @@ import { MillraceError } from '../../errors.ts';
 import { canonicalJson, type Spec } from '../../spec/spec.ts';
 import type { GraphCache, Tensors } from '../engine.ts';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors.ts';
+import type { StepMask } from './run-graph.ts';
 
 /**
  * Name and version of this engine. A change of tfjs, of ONNX Runtime or of the compiler that can change bits
@@ -16,6 +17,8 @@ export type ModelArtifact = {
   readonly outputs: number;
   /** Whether a row's output depends on the other rows of its minibatch. */
   readonly mixesRows: boolean;
+  /** The masks of dropout that a training step takes. */
+  readonly masks: readonly StepMask[];
   /** The state's tensors before the first step. */
   readonly initial: Tensors;
   /** ONNX models: the predictions, and the training with the online minibatch. */
@@ -41,12 +44,17 @@ export async function cached(
   return compiled;
 }
 
-const headerSchema = z.object({ outputs: z.int().positive(), mixesRows: z.boolean() });
+const headerSchema = z.object({
+  outputs: z.int().positive(),
+  mixesRows: z.boolean(),
+  masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
+});
 
 /** An artifact as one safetensors file. */
 export function encodeArtifact({
   outputs,
   mixesRows,
+  masks,
   initial,
   prediction,
   training,
@@ -58,7 +66,7 @@ export function encodeArtifact({
       prediction: { shape: [prediction.length], data: prediction },
       training: { shape: [training.length], data: training },
     },
-    metadata: { artifact: JSON.stringify({ outputs, mixesRows }) },
+    metadata: { artifact: JSON.stringify({ outputs, mixesRows, masks }) },
   });
 }
 

@@ -8,9 +8,10 @@ import { initialState, variablesByName } from '../step.ts';
 import type { ModelArtifact } from './artifact.ts';
 import { encodeModel } from './encode.ts';
 import type { Graph, Value } from './graph.ts';
+import { stepNames } from './names.ts';
 import { rewrite } from './rewrite/rewrite.ts';
-import { runGraph, type StepLayout } from './run-graph.ts';
-import { isFlat, stepNames, tracePrediction, traceTraining } from './trace.ts';
+import { runGraph, type StepLayout, type StepMask } from './run-graph.ts';
+import { isFlat, tracePrediction, traceTraining } from './trace.ts';
 
 /**
  * Compiles what every use of a model needs: its initial state, its predictions, and the online training.
@@ -25,12 +26,14 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   const layout = layoutOfRun(spec, network, false);
   const { outputs } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);
+  const training = await stepGraphs(spec, spec.online.minibatch);
   return {
     outputs,
     mixesRows,
+    masks: training.masks,
     initial: tensors,
     prediction: encodeModel(runGraph(rewrite(prediction, stepInputs(layout)), layout)),
-    training: await compileTraining(spec, spec.online.minibatch),
+    training: encodeModel(runGraph(training.rewritten, training.layout)),
   };
 }
 
@@ -44,16 +47,22 @@ export async function compileTraining(spec: Spec, minibatch: number): Promise<Ui
   return encodeModel(runGraph(rewritten, layout));
 }
 
+/** A training step before and after rewriting, and what it takes. */
+export type StepGraphs = {
+  readonly traced: Graph;
+  readonly rewritten: Graph;
+  readonly layout: StepLayout;
+  readonly masks: readonly StepMask[];
+};
+
 /** The operators of a training step, before and after rewriting. */
-export async function stepGraphs(
-  spec: Spec,
-  minibatch: number,
-): Promise<{ readonly traced: Graph; readonly rewritten: Graph; readonly layout: StepLayout }> {
+export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGraphs> {
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
-  const layout = layoutOfRun(spec, network, isFlat(optimizer));
-  const traced = traceTraining(spec, network, optimizer, minibatch);
-  return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout };
+  const bare = layoutOfRun(spec, network, isFlat(optimizer));
+  const { graph: traced, masks } = traceTraining(spec, network, optimizer, minibatch);
+  const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
+  return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout, masks };
 }
 
 async function build(spec: Spec): Promise<Network> {

@@ -1,14 +1,25 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import { lossFromLogits } from '../../model/sample-losses.ts';
-import { rateAt } from '../../model/schedules.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, Engine, EngineState, GraphCache, Run, Tensors, Trained } from '../engine.ts';
 import { artifactName, cached, decodeArtifact, encodeArtifact, engineVersion } from './artifact.ts';
-import { nextName, perStepName, runNames } from './run-graph.ts';
-import { loadRuntime, type Runtime } from './runtime.ts';
+import {
+  type Cut,
+  cutSteps,
+  maskFeeds,
+  type Program,
+  rateFeeds,
+  rowsInOrder,
+  sampleFeeds,
+  stateFeeds,
+  stepsPerCall,
+} from './feeds.ts';
+import { nextName, perStepName, runNames, stepNames } from './names.ts';
+import type { StepMask } from './run-graph.ts';
+import { loadRuntime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */
 export type OnnxSettings = {
@@ -26,13 +37,8 @@ export function onnxEngine(settings: OnnxSettings): Engine {
   return { compile: (spec) => compile(spec, settings) };
 }
 
-/** A graph of many steps, ready to run. */
-type Program = {
-  readonly runtime: Runtime;
-  readonly session: InferenceSession;
-  /** Inputs that the graph has. */
-  readonly inputs: ReadonlySet<string>;
-};
+/** What training needs to know beside its graph. */
+type Compiled = { readonly spec: Spec; readonly masks: readonly StepMask[] };
 
 async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<CompiledModel> {
   const runtime = await loadRuntime();
@@ -57,8 +63,11 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       programs.get(minibatch) ??
       (isOnline ? start(artifact.training) : compileTraining(minibatch).then(start));
     programs.set(minibatch, program);
+    // What failed is tried again by the next call.
+    program.catch(() => programs.delete(minibatch));
     return program;
   };
+  const compiled: Compiled = { spec, masks: artifact.masks };
   const prediction = await start(artifact.prediction);
   return {
     engine: engineVersion,
@@ -69,23 +78,21 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       const order = run.order ?? rowsInOrder(samples.count);
       const rest = order.length % minibatch;
       if (!artifact.mixesRows || rest === 0) {
-        return train(spec, await training(minibatch), state, samples, order, run);
+        return train(compiled, await training(minibatch), state, samples, order, run);
       }
       // The short minibatch gets a graph of its own, instead of rows of padding.
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = await train(spec, await training(minibatch), state, samples, full, run);
+      const first = await train(compiled, await training(minibatch), state, samples, full, run);
       const short = { ...run, minibatch: rest };
-      const second = await train(spec, await training(rest), first.state, samples, last, short);
+      const second = await train(compiled, await training(rest), first.state, samples, last, short);
       return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
   };
 }
 
-type Feeds = Record<string, Tensor>;
-
 async function train(
-  spec: Spec,
+  { spec, masks }: Compiled,
   program: Program,
   state: EngineState,
   samples: EncodedSamples,
@@ -95,7 +102,8 @@ async function train(
   const { runtime, session } = program;
   const { minibatch } = run;
   const losses = new Float32Array(Math.ceil(order.length / minibatch));
-  const stepsAtOnce = stepsPerCall(samples, minibatch);
+  const masksWidth = masks.reduce((sum, { width }) => sum + width, 0);
+  const stepsAtOnce = stepsPerCall(samples, minibatch, masksWidth);
   const given = sampleFeeds(program, samples);
   let tensors = state.tensors;
   for (let start = 0; start < losses.length; start += stepsAtOnce) {
@@ -105,9 +113,10 @@ async function train(
       ...stateFeeds(program, tensors),
       ...given,
       [runNames.order]: runtime.integers(cut.order, [steps, minibatch]),
-      [perStepName(runNames.labels)]: runtime.floats(cut.labels, [steps, minibatch]),
-      [perStepName(runNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
+      [perStepName(stepNames.labels)]: runtime.floats(cut.labels, [steps, minibatch]),
+      [perStepName(stepNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
       ...rateFeeds(program, run, state.step + start, steps),
+      ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [steps, minibatch]),
     });
     losses.set(lossesOf(spec, results, cut, steps, minibatch), start);
     tensors = nextTensors(tensors, results);
@@ -135,47 +144,9 @@ async function predict(
       ...given,
       [runNames.order]: runtime.integers(order, [steps, minibatch]),
     });
-    predictions.set(floats(results, runNames.output).subarray(0, count * outputs), start * outputs);
+    predictions.set(floats(results, stepNames.output).subarray(0, count * outputs), start * outputs);
   }
   return predictions;
-}
-
-/** Steps of one native call: some tens of milliseconds to a second, and bounded memory for the gathered rows. */
-function stepsPerCall({ count, numbers, categories }: EncodedSamples, minibatch: number): number {
-  const rowElements = 1 + (numbers.length + categories.length) / Math.max(count, 1);
-  return Math.max(1, Math.floor(limits.elementsPerCall / (rowElements * minibatch)));
-}
-
-function rowsInOrder(count: number, start = 0): Int32Array {
-  const rows = new Int32Array(count);
-  for (let i = 0; i < count; i++) rows[i] = start + i;
-  return rows;
-}
-
-type Cut = { readonly order: Int32Array; readonly labels: Float32Array; readonly shares: Float32Array };
-
-/** Rows in minibatches; the last one is filled up with rows of no share. */
-function cutSteps(samples: EncodedSamples, rows: Int32Array, minibatch: number): Cut {
-  const steps = Math.ceil(rows.length / minibatch);
-  const cut = {
-    order: new Int32Array(steps * minibatch),
-    labels: new Float32Array(steps * minibatch),
-    shares: new Float32Array(steps * minibatch),
-  };
-  cut.order.set(rows);
-  for (let start = 0; start < rows.length; start += minibatch) {
-    const end = Math.min(start + minibatch, rows.length);
-    let sum = 0;
-    for (let i = start; i < end; i++) {
-      const row = rows[i] ?? 0;
-      const weight = samples.weights[row] ?? 0;
-      cut.labels[i] = samples.labels[row] ?? 0;
-      cut.shares[i] = weight;
-      sum += weight;
-    }
-    if (sum > 0) for (let i = start; i < end; i++) cut.shares[i] = (cut.shares[i] ?? 0) / sum;
-  }
-  return cut;
 }
 
 function lossesOf(
@@ -185,8 +156,8 @@ function lossesOf(
   steps: number,
   minibatch: number,
 ): Float32Array {
-  const logits = floats(results, runNames.output);
-  const penalties = results[runNames.penalty] === undefined ? undefined : floats(results, runNames.penalty);
+  const logits = floats(results, stepNames.output);
+  const penalties = results[stepNames.penalty] === undefined ? undefined : floats(results, stepNames.penalty);
   return Float32Array.from({ length: steps }, (_, step) => {
     let loss = penalties?.[step] ?? 0;
     for (let row = step * minibatch; row < (step + 1) * minibatch; row++) {
@@ -195,30 +166,6 @@ function lossesOf(
     }
     return loss;
   });
-}
-
-function stateFeeds({ runtime, inputs }: Program, tensors: Tensors): Feeds {
-  return Object.fromEntries(
-    Object.entries(tensors)
-      .filter(([name]) => inputs.has(name))
-      .map(([name, { data, shape }]) => [name, runtime.floats(data, shape)]),
-  );
-}
-
-/** The rate of all steps, or of each of them where the graph asks for that. */
-function rateFeeds({ runtime, inputs }: Program, run: Run, firstStep: number, steps: number): Feeds {
-  const perStep = perStepName(runNames.rate);
-  if (!inputs.has(perStep)) return { [runNames.rate]: runtime.floats(Float32Array.of(run.rate), []) };
-  const rates = Float32Array.from({ length: steps }, (_, i) => rateAt(run, firstStep + i));
-  return { [perStep]: runtime.floats(rates, [steps, 1]) };
-}
-
-function sampleFeeds({ runtime, inputs }: Program, { count, numbers, categories }: EncodedSamples): Feeds {
-  const all: Feeds = {
-    [runNames.numbers]: runtime.floats(numbers, [count, numbers.length / Math.max(count, 1)]),
-    [runNames.categories]: runtime.integers(categories, [count, categories.length / Math.max(count, 1)]),
-  };
-  return Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
 }
 
 /** The state's tensors after a call; what the steps do not change stays what it is. */

@@ -1,29 +1,6 @@
 import { type Constant, type Graph, type Node, sizeOf, type Value } from './graph.ts';
+import { nextName, perStepName, runNames, stepNames } from './names.ts';
 import { type Hoisted, hoist } from './rewrite/hoist.ts';
-
-/** Names of the inputs of a whole run; the state's tensors come in and go out under their own names. */
-export const runNames = {
-  numbers: 'samples/numbers',
-  categories: 'samples/categories',
-  /** Rows of the samples, [steps, minibatch]. */
-  order: 'order',
-  labels: 'labels',
-  shares: 'shares',
-  rate: 'rate',
-  /** Logits of training or predictions, [steps, minibatch, outputs]. */
-  output: 'output',
-  penalty: 'penalty',
-} as const;
-
-/** The output that a tensor of the state comes out under. */
-export function nextName(name: string): string {
-  return `next/${name}`;
-}
-
-/** The input of a run that has an input of the step for all steps, [steps, elements of one step]. */
-export function perStepName(name: string): string {
-  return `all/${name}`;
-}
 
 /** Columns of the samples that an input of the step is made of. */
 export type StepColumns = {
@@ -31,6 +8,14 @@ export type StepColumns = {
   readonly kind: 'numbers' | 'category';
   readonly offset: number;
   readonly width: number;
+};
+
+/** A mask of dropout that a step takes. */
+export type StepMask = {
+  /** Elements for each row of the minibatch. */
+  readonly width: number;
+  /** The share of them that is 0. */
+  readonly rate: number;
 };
 
 /** What a step is made of: which inputs come from the samples, and which outputs are no state. */
@@ -58,7 +43,9 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
   const { step } = hoisted;
   addHoisted(hoisted, scanned, build);
   const states = carried.map(({ name, value }) => joined(name, value, layout, build));
-  const outputs = [...step.outputs].filter(([name]) => name === runNames.output || name === runNames.penalty);
+  const outputs = [...step.outputs].filter(
+    ([name]) => name === stepNames.output || name === stepNames.penalty,
+  );
 
   const body = bodyOf(
     step,

@@ -26,7 +26,26 @@ export class TraceBackend extends tf.KernelBackend {
   readonly #references = new Map<object, number>();
   #nodes: Node[] = [];
   #inputs: Value[] = [];
+  /** The layer that each value was made in. */
+  readonly #layers = new Map<object, string>();
+  #layer: string | undefined;
   #count = 0;
+
+  /** Runs a layer; see {@link TraceBackend.layerOf}. */
+  within<Result>(layer: string, run: () => Result): Result {
+    const outer = this.#layer;
+    this.#layer ??= layer;
+    try {
+      return run();
+    } finally {
+      this.#layer = outer;
+    }
+  }
+
+  /** The layer that runs or, in a gradient, one that a tensor was made in. */
+  layerOf(tensors: readonly tf.TensorInfo[]): string | undefined {
+    return this.#layer ?? tensors.map(({ dataId }) => this.#layers.get(dataId)).find((layer) => layer);
+  }
 
   /** A tensor that is an input of the graph. */
   input(name: string, shape: readonly number[], type: Value['type'] = 'float32'): tf.Tensor {
@@ -129,6 +148,7 @@ export class TraceBackend extends tf.KernelBackend {
   #add(value: TracedValue): tf.TensorInfo {
     const dataId = {};
     this.#values.set(dataId, value);
+    if (this.#layer !== undefined) this.#layers.set(dataId, this.#layer);
     return { dataId, shape: [...value.shape], dtype: value.type === 'int64' ? 'int32' : value.type };
   }
 

@@ -4,31 +4,28 @@ import type { Network } from '../../model/network.ts';
 import type { Optimizer } from '../../model/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { assignFlat, differentiate, flatten, forward, variablesByName } from '../step.ts';
-import type { Graph } from './graph.ts';
+import { type Graph, sizeOf } from './graph.ts';
 import { backendName, registerKernels } from './kernels/register.ts';
+import { stepNames } from './names.ts';
+import type { StepMask } from './run-graph.ts';
 import { TraceBackend } from './trace-backend.ts';
 import { UntraceableError } from './untraceable.ts';
 
-/** Names of a step's inputs and outputs; weights and slots have those of the state. */
-export const stepNames = {
-  input: (index: number) => `input/${index}`,
-  labels: 'labels',
-  shares: 'shares',
-  rate: 'rate',
-  /** All trainable parameters as one vector, where the optimizer has slots over them. */
-  parameters: 'parameters',
-  output: 'output',
-  penalty: 'penalty',
-} as const;
+/** A training step as a graph, and the masks that are among its inputs. */
+export type TracedTraining = { readonly graph: Graph; readonly masks: readonly StepMask[] };
 
 /**
- * One training step of a network as a graph: state, minibatch and rate in; state and logits out. The network is
- * disposed: its variables have stood for values of the graph.
+ * One training step of a network as a graph: state, minibatch, masks and rate in; state and logits out. The network
+ * is disposed: its variables have stood for values of the graph.
  *
  * @throws UntraceableError if the network needs a kernel that cannot be expressed
  */
-export function traceTraining(spec: Spec, network: Network, optimizer: Optimizer, minibatch: number): Graph {
-  refuseRandomness(network);
+export function traceTraining(
+  spec: Spec,
+  network: Network,
+  optimizer: Optimizer,
+  minibatch: number,
+): TracedTraining {
   const weights = variablesByName(network.model.weights);
   const trainable = variablesByName(network.model.trainableWeights);
   return traceOnce(network, (trace) => {
@@ -53,6 +50,14 @@ export function traceTraining(spec: Spec, network: Network, optimizer: Optimizer
       shares: trace.input(stepNames.shares, [minibatch]) as tf.Tensor1D,
     };
     const rate = trace.input(stepNames.rate, []) as tf.Scalar;
+    const masks: StepMask[] = [];
+    network.masks.draw = (shape, share) => {
+      const [rows = 0, ...row] = shape;
+      if (rows % minibatch !== 0) throw new UntraceableError('a mask of dropout is shared by rows');
+      const width = sizeOf([rows / minibatch, ...row]);
+      masks.push({ width, rate: share });
+      return trace.input(stepNames.mask(masks.length - 1), shape);
+    };
     const outputs: Record<string, tf.TensorInfo> = {};
     const { gradients } = differentiate(spec, network, [...trainable.values()], tensors, (output) => {
       outputs[stepNames.output] = output;
@@ -72,7 +77,7 @@ export function traceTraining(spec: Spec, network: Network, optimizer: Optimizer
     for (const [name, variable] of weights) {
       if (!trainable.has(name)) outputs[name] = variable;
     }
-    return trace.take(outputs);
+    return { graph: trace.take(outputs), masks };
   });
 }
 
@@ -90,25 +95,29 @@ export function tracePrediction(spec: Spec, network: Network, rows: number): Gra
   });
 }
 
-/** A layer that draws at random would draw once, while it is traced. */
-function refuseRandomness({ model }: Network): void {
-  const random = model.layers.find((layer) => 'rate' in layer || 'stddev' in layer);
-  if (random !== undefined) {
-    throw new UntraceableError(`the layer ${random.name} (${random.getClassName()}) draws at random`);
-  }
-}
-
 /** Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by weight. */
 export function isFlat({ slots }: Optimizer): boolean {
   return Object.keys(slots).length > 0;
 }
 
 /** Traces a network and disposes it. */
-function traceOnce(network: Network, trace: (backend: TraceBackend) => Graph): Graph {
+function traceOnce<Result>(network: Network, trace: (backend: TraceBackend) => Result): Result {
   try {
-    return withTraceBackend(trace);
+    return withTraceBackend((backend) => {
+      nameLayers(network, backend);
+      return trace(backend);
+    });
   } finally {
     network.model.dispose();
+  }
+}
+
+/** Lets the trace know in which layer it is, for what it says about kernels. */
+function nameLayers({ model }: Network, trace: TraceBackend): void {
+  for (const layer of model.layers) {
+    const call = layer.call.bind(layer);
+    const name = `${layer.name} (${layer.getClassName()})`;
+    layer.call = (inputs, settings) => trace.within(name, () => call(inputs, settings));
   }
 }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TraceBackend } from '../trace-backend.ts';
+import { UntraceableError } from '../untraceable.ts';
 import { categories } from './categories.ts';
 import { convolutions } from './convolutions.ts';
 import { elementwise } from './elementwise.ts';
@@ -37,14 +38,20 @@ export function registerKernels(): void {
         const tensors = Object.values(inputs).flat() as tf.TensorInfo[];
         const areKnown = tensors.every((tensor) => trace.value(tensor).data !== undefined);
         if (tensors.length > 0 && areKnown) return compute(trace, kernelName, inputs, attrs ?? {});
-        if (record === undefined) return untraceable(kernelName);
         const input = (name: string) => {
           const found = inputs[name];
           return found === undefined || Array.isArray(found)
             ? untraceable(`${kernelName} without ${name}`)
             : found;
         };
-        return record(trace, input, (attrs ?? {}) as KernelAttributes, inputs);
+        try {
+          if (record === undefined) return untraceable(kernelName);
+          return record(trace, input, (attrs ?? {}) as KernelAttributes, inputs);
+        } catch (error) {
+          const layer = trace.layerOf(tensors);
+          if (!(error instanceof UntraceableError) || layer === undefined) throw error;
+          throw new UntraceableError(`${error.message}, in the layer ${layer}`);
+        }
       },
     });
   }

@@ -1,0 +1,120 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { EncodedSamples } from '../../features/samples.ts';
+import { limits } from '../../limits.ts';
+import { writeMask } from '../../model/dropout.ts';
+import { rateAt } from '../../model/schedules.ts';
+import type { EngineState, Run, Tensors } from '../engine.ts';
+import { perStepName, runNames, stepNames } from './names.ts';
+import type { StepMask } from './run-graph.ts';
+import type { Runtime } from './runtime.ts';
+
+/** A graph of many steps, ready to run. */
+export type Program = {
+  readonly runtime: Runtime;
+  readonly session: InferenceSession;
+  /** Inputs that the graph has. */
+  readonly inputs: ReadonlySet<string>;
+};
+
+/** Inputs of one native call by name. */
+export type Feeds = Record<string, Tensor>;
+
+/** The state's tensors that the graph takes. */
+export function stateFeeds({ runtime, inputs }: Program, tensors: Tensors): Feeds {
+  return Object.fromEntries(
+    Object.entries(tensors)
+      .filter(([name]) => inputs.has(name))
+      .map(([name, { data, shape }]) => [name, runtime.floats(data, shape)]),
+  );
+}
+
+/** The columns of the samples that the graph takes, [count, columns] each. */
+export function sampleFeeds(
+  { runtime, inputs }: Program,
+  { count, numbers, categories }: EncodedSamples,
+): Feeds {
+  const all: Feeds = {
+    [runNames.numbers]: runtime.floats(numbers, [count, numbers.length / Math.max(count, 1)]),
+    [runNames.categories]: runtime.integers(categories, [count, categories.length / Math.max(count, 1)]),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
+}
+
+/** The rate of all steps, or of each of them where the graph asks for that. */
+export function rateFeeds({ runtime, inputs }: Program, run: Run, firstStep: number, steps: number): Feeds {
+  const perStep = perStepName(stepNames.rate);
+  if (!inputs.has(perStep)) return { [stepNames.rate]: runtime.floats(Float32Array.of(run.rate), []) };
+  const rates = Float32Array.from({ length: steps }, (_, i) => rateAt(run, firstStep + i));
+  return { [perStep]: runtime.floats(rates, [steps, 1]) };
+}
+
+/** The masks of dropout of each step. */
+export function maskFeeds(
+  { runtime }: Program,
+  masks: readonly StepMask[],
+  { seed, step }: Pick<EngineState, 'seed' | 'step'>,
+  [steps, minibatch]: readonly [number, number],
+): Feeds {
+  return Object.fromEntries(
+    masks.map(({ width, rate }, index) => {
+      const size = minibatch * width;
+      const all = new Float32Array(steps * size);
+      for (let i = 0; i < steps; i++) {
+        writeMask(all.subarray(i * size, (i + 1) * size), rate, seed, step + i, index);
+      }
+      return [perStepName(stepNames.mask(index)), runtime.floats(all, [steps, size])];
+    }),
+  );
+}
+
+/**
+ * Steps of one native call: some tens of milliseconds to a second, and bounded memory for what is gathered.
+ *
+ * @param width elements for each row, beside the row itself
+ */
+export function stepsPerCall(
+  { count, numbers, categories }: EncodedSamples,
+  minibatch: number,
+  width = 0,
+): number {
+  const rowElements = 1 + width + (numbers.length + categories.length) / Math.max(count, 1);
+  return Math.max(1, Math.floor(limits.elementsPerCall / (rowElements * minibatch)));
+}
+
+/** Rows `start … start + count`. */
+export function rowsInOrder(count: number, start = 0): Int32Array {
+  const rows = new Int32Array(count);
+  for (let i = 0; i < count; i++) rows[i] = start + i;
+  return rows;
+}
+
+/** The rows of some steps, [steps × minibatch]; see {@link cutSteps}. */
+export type Cut = {
+  readonly order: Int32Array;
+  readonly labels: Float32Array;
+  readonly shares: Float32Array;
+};
+
+/** Rows in minibatches; the last one is filled up with rows of no share. */
+export function cutSteps(samples: EncodedSamples, rows: Int32Array, minibatch: number): Cut {
+  const steps = Math.ceil(rows.length / minibatch);
+  const cut = {
+    order: new Int32Array(steps * minibatch),
+    labels: new Float32Array(steps * minibatch),
+    shares: new Float32Array(steps * minibatch),
+  };
+  cut.order.set(rows);
+  for (let start = 0; start < rows.length; start += minibatch) {
+    const end = Math.min(start + minibatch, rows.length);
+    let sum = 0;
+    for (let i = start; i < end; i++) {
+      const row = rows[i] ?? 0;
+      const weight = samples.weights[row] ?? 0;
+      cut.labels[i] = samples.labels[row] ?? 0;
+      cut.shares[i] = weight;
+      sum += weight;
+    }
+    if (sum > 0) for (let i = start; i < end; i++) cut.shares[i] = (cut.shares[i] ?? 0) / sum;
+  }
+  return cut;
+}

@@ -1,0 +1,32 @@
+/** Names of a step's inputs and outputs; weights and slots have those of the state. */
+export const stepNames = {
+  input: (index: number) => `input/${index}`,
+  labels: 'labels',
+  shares: 'shares',
+  rate: 'rate',
+  /** All trainable parameters as one vector, where the optimizer has slots over them. */
+  parameters: 'parameters',
+  /** Masks of dropout, in the order in which the layers draw them. */
+  mask: (index: number) => `mask/${index}`,
+  /** Logits of training or predictions, [minibatch, outputs]; in a run, [steps, minibatch, outputs]. */
+  output: 'output',
+  penalty: 'penalty',
+} as const;
+
+/** Names of what a run has beside its steps; the state's tensors come in and go out under their own names. */
+export const runNames = {
+  numbers: 'samples/numbers',
+  categories: 'samples/categories',
+  /** Rows of the samples, [steps, minibatch]. */
+  order: 'order',
+} as const;
+
+/** The input of a run that has an input of the step for all steps, [steps, elements of one step]. */
+export function perStepName(name: string): string {
+  return `all/${name}`;
+}
+
+/** The output that a tensor of the state comes out under. */
+export function nextName(name: string): string {
+  return `next/${name}`;
+}
