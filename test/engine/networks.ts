@@ -183,3 +183,11 @@ export const layers: Record<string, () => SpecInput> = {
   LSTM: () => vectorSpec([5, 2], [tf.layers.lstm({ units: 4 })]),
   GRU: () => vectorSpec([5, 2], [tf.layers.gru({ units: 4 })]),
 };
+
+/** One feature of each kind. */
+export const features: SpecInput['features'] = {
+  amount: { type: 'number' },
+  shop: { type: 'category', buckets: 7, dimensions: 3 },
+  city: { type: 'category', values: ['a', 'b'], dimensions: 2 },
+  image: { type: 'vector', length: 4 },
+};

@@ -3,15 +3,9 @@ import type { EngineState } from '../../../lib/engine/engine.ts';
 import { onnxEngine } from '../../../lib/engine/onnx/onnx.ts';
 import { tfjsEngine } from '../../../lib/engine/tfjs.ts';
 import { defineSpec, type Schedule, type SpecInput } from '../../../lib/spec/spec.ts';
-import { layers } from '../networks.ts';
+import { features, layers } from '../networks.ts';
 import { samplesOf } from '../samples.ts';
 
-const features: SpecInput['features'] = {
-  amount: { type: 'number' },
-  shop: { type: 'category', buckets: 7, dimensions: 3 },
-  city: { type: 'category', values: ['a', 'b'], dimensions: 2 },
-  image: { type: 'vector', length: 4 },
-};
 const generated: SpecInput = { model: 'agreement', task: 'binary', features, network: { hidden: [5, 4] } };
 
 const optimizers: SpecInput['optimizer'][] = [
