@@ -26,8 +26,10 @@ export function samplesOf(spec: Spec, count: number): EncodedSamples {
         ? 3 * draw(i, 99)
         : spec.task === 'binary'
           ? draw(i, 99) > 0
-          : (spec.label.classes?.[i % 3] ?? ''),
+          : (spec.label.classes?.[i % spec.label.classes.length] ?? ''),
     weight: 1 + (i % 3),
   }));
-  return createEncoder(spec).encode(samples).samples;
+  const encoding = createEncoder(spec).encode(samples);
+  if (encoding.refused.length > 0) throw new Error(`refused: ${JSON.stringify(encoding.refused[0])}`);
+  return encoding.samples;
 }

@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { defineSpec, type SpecInput } from '../../../lib/spec/spec.ts';
+import { expectAgreement } from './agree.ts';
+
+const feature = fc.oneof(
+  fc.constant({ type: 'number' as const }),
+  fc.record({
+    type: fc.constant('category' as const),
+    buckets: fc.integer({ min: 2, max: 9 }),
+    dimensions: fc.integer({ min: 1, max: 4 }),
+  }),
+  fc.record({ type: fc.constant('vector' as const), length: fc.integer({ min: 1, max: 5 }) }),
+);
+const features = fc
+  .array(feature, { minLength: 1, maxLength: 4 })
+  .map((list) => Object.fromEntries(list.map((each, i) => [`f${i}`, each])));
+const network = fc.record({
+  hidden: fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 3 }),
+  activation: fc.constantFrom(
+    'relu',
+    'tanh',
+    'sigmoid',
+    'elu',
+    'selu',
+    'softplus',
+    'softsign',
+    'swish',
+    'linear',
+  ),
+});
+const task = fc.oneof(
+  fc.constant({ task: 'binary' as const }),
+  fc.record({
+    task: fc.constant('regression' as const),
+    loss: fc.constantFrom('halfMeanSquaredError', 'huber'),
+  }),
+  fc.integer({ min: 2, max: 5 }).map((count) => ({
+    task: 'multiclass' as const,
+    label: { classes: ['a', 'b', 'c', 'd', 'e'].slice(0, count) },
+  })),
+);
+const rate = fc.constantFrom(0.001, 0.01, 0.05);
+const optimizer = fc.record({
+  type: fc.constantFrom('sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax'),
+  rate,
+});
+const clip = fc.option(
+  fc.record({ value: fc.constantFrom(0.05, 1), norm: fc.constantFrom(0.1, 10) }, { requiredKeys: [] }),
+  { nil: undefined },
+);
+
+const networks = fc
+  .tuple(features, network, task, optimizer, clip, fc.integer({ min: 1, max: 1_000 }))
+  .map(([someFeatures, someNetwork, someTask, someOptimizer, someClip, seed]) => ({
+    model: 'random',
+    features: someFeatures,
+    network: someNetwork,
+    ...someTask,
+    optimizer: someOptimizer,
+    ...(someClip === undefined ? {} : { clip: someClip }),
+    seed,
+  }));
+
+describe('the onnx engine trains as tfjs does', () => {
+  it('with random small networks', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(networks, fc.integer({ min: 1, max: 7 }), async (input, minibatch) => {
+        // 20 steps, the last of them short. Optimizers that divide by gradients make more of their rounding.
+        const rows = 20 * minibatch - Math.floor(minibatch / 2);
+        await expectAgreement(defineSpec(input as SpecInput), { rows, minibatch, tolerance: 1e-4 });
+      }),
+      { seed: 20_26, numRuns: 40 },
+    );
+  });
+});
