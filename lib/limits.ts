@@ -62,6 +62,8 @@ export const limits = {
   predictRows: 4_096,
   /** Rows of one step of the native engine when predicting; the last step is filled up. */
   predictMinibatch: 64,
+  /** Elements for each row of a step's value that the native engine keeps for all steps of a call. */
+  stackedElementsPerRow: 64,
   /** Elements that one call of the native engine gathers (16 MiB), so that calls are short and memory is bounded. */
   elementsPerCall: 4_194_304,
   /** Memory of a function, in MiB. */

@@ -21,20 +21,17 @@ export type Differentiated = {
 };
 
 /**
- * Forward pass, loss with the network's penalties, and the gradients that tfjs derives, clipped. Call inside `tf.tidy`.
- *
- * @param onOutput is shown the network's logits or values, [minibatch, outputs], while they live
+ * Forward pass, loss with the network's penalties, and the gradients that tfjs derives, clipped. Call inside
+ * `tf.tidy`.
  */
 export function differentiate(
   spec: Spec,
   { model }: Network,
   variables: readonly tf.Variable[],
   { inputs, labels, shares }: Minibatch,
-  onOutput?: (output: tf.Tensor) => void,
 ): Differentiated {
   const { value: loss, grads } = tf.variableGrads(() => {
     const output = forward(model, inputs, true);
-    onOutput?.(output);
     const penalties = model.calculateLosses();
     return penalties.reduce(
       (sum, penalty) => tf.add(sum, penalty) as tf.Scalar,

@@ -39,29 +39,6 @@ export function lossesFromPredictions(
   });
 }
 
-/**
- * The training loss of one sample from its logits or values, in float64; the same function as
- * {@link weightedLoss} sums up.
- *
- * @param logits [rows, outputs]
- */
-export function lossFromLogits(spec: Spec, logits: Float32Array, row: number, label: number): number {
-  if (spec.task === 'multiclass') {
-    const outputs = spec.label.classes?.length ?? 1;
-    const start = row * outputs;
-    let highest = Number.NEGATIVE_INFINITY;
-    for (let i = start; i < start + outputs; i++) highest = Math.max(highest, logits[i] ?? 0);
-    let sum = 0;
-    for (let i = start; i < start + outputs; i++) sum += Math.exp((logits[i] ?? 0) - highest);
-    return highest + Math.log(sum) - (logits[start + label] ?? 0);
-  }
-  const value = logits[row] ?? 0;
-  if (spec.task === 'binary')
-    return Math.max(value, 0) - value * label + Math.log1p(Math.exp(-Math.abs(value)));
-  const error = Math.abs(value - label);
-  return lossOf(spec) === 'huber' && error > 1 ? error - 0.5 : 0.5 * error * error;
-}
-
 function negativeLog(probability: number): number {
   return -Math.log(Math.max(probability, smallestProbability));
 }

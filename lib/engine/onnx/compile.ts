@@ -23,7 +23,7 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   const { tensors } = initialState(spec, network, optimizerOf(spec.optimizer));
   // A row of padding would count in the statistics of the other rows.
   const mixesRows = network.model.layers.some((layer) => layer.getClassName() === 'BatchNormalization');
-  const layout = layoutOfRun(spec, network, false);
+  const layout = layoutOfRun(spec, network, limits.predictMinibatch, false);
   const { outputs } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);
   const training = await stepGraphs(spec, spec.online.minibatch);
@@ -59,7 +59,7 @@ export type StepGraphs = {
 export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGraphs> {
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
-  const bare = layoutOfRun(spec, network, isFlat(optimizer));
+  const bare = layoutOfRun(spec, network, minibatch, isFlat(optimizer));
   const { graph: traced, masks } = traceTraining(spec, network, optimizer, minibatch);
   const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
   return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout, masks };
@@ -79,10 +79,11 @@ function isScheduled({ batch, online }: Spec): boolean {
   return batch.schedule.type !== 'constant' || online.schedule.type !== 'constant';
 }
 
-function layoutOfRun(spec: Spec, network: Network, hasFlat: boolean): StepLayout {
+function layoutOfRun(spec: Spec, network: Network, minibatch: number, hasFlat: boolean): StepLayout {
   const trainable = hasFlat ? [...variablesByName(network.model.trainableWeights)] : [];
   return {
     ...layoutOf(spec),
+    minibatch,
     perStep: [stepNames.labels, stepNames.shares, ...(isScheduled(spec) ? [stepNames.rate] : [])],
     columns: network.inputs.map(({ kind, offset, width }, i) => ({
       name: stepNames.input(i),

@@ -8,9 +8,10 @@ export const stepNames = {
   parameters: 'parameters',
   /** Masks of dropout, in the order in which the layers draw them. */
   mask: (index: number) => `mask/${index}`,
-  /** Logits of training or predictions, [minibatch, outputs]; in a run, [steps, minibatch, outputs]. */
+  /** Predictions, [minibatch, outputs]; in a run, [steps, minibatch, outputs]. */
   output: 'output',
-  penalty: 'penalty',
+  /** The loss of a training step, []; in a run, [steps]. */
+  loss: 'loss',
 } as const;
 
 /** Names of what a run has beside its steps; the state's tensors come in and go out under their own names. */

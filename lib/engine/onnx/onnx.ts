@@ -2,12 +2,10 @@ import type { InferenceSession } from 'onnxruntime-node';
 import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
-import { lossFromLogits } from '../../model/sample-losses.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, Engine, EngineState, GraphCache, Run, Tensors, Trained } from '../engine.ts';
 import { artifactName, cached, decodeArtifact, encodeArtifact, engineVersion } from './artifact.ts';
 import {
-  type Cut,
   cutSteps,
   maskFeeds,
   type Program,
@@ -37,9 +35,6 @@ export function onnxEngine(settings: OnnxSettings): Engine {
   return { compile: (spec) => compile(spec, settings) };
 }
 
-/** What training needs to know beside its graph. */
-type Compiled = { readonly spec: Spec; readonly masks: readonly StepMask[] };
-
 async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<CompiledModel> {
   const runtime = await loadRuntime();
   const compiler = () => import('./compile.ts');
@@ -67,7 +62,7 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
     program.catch(() => programs.delete(minibatch));
     return program;
   };
-  const compiled: Compiled = { spec, masks: artifact.masks };
+  const { masks } = artifact;
   const prediction = await start(artifact.prediction);
   return {
     engine: engineVersion,
@@ -78,13 +73,13 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       const order = run.order ?? rowsInOrder(samples.count);
       const rest = order.length % minibatch;
       if (!artifact.mixesRows || rest === 0) {
-        return train(compiled, await training(minibatch), state, samples, order, run);
+        return train(masks, await training(minibatch), state, samples, order, run);
       }
       // The short minibatch gets a graph of its own, instead of rows of padding.
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = await train(compiled, await training(minibatch), state, samples, full, run);
+      const first = await train(masks, await training(minibatch), state, samples, full, run);
       const short = { ...run, minibatch: rest };
-      const second = await train(compiled, await training(rest), first.state, samples, last, short);
+      const second = await train(masks, await training(rest), first.state, samples, last, short);
       return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
@@ -92,7 +87,7 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
 }
 
 async function train(
-  { spec, masks }: Compiled,
+  masks: readonly StepMask[],
   program: Program,
   state: EngineState,
   samples: EncodedSamples,
@@ -118,7 +113,7 @@ async function train(
       ...rateFeeds(program, run, state.step + start, steps),
       ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [steps, minibatch]),
     });
-    losses.set(lossesOf(spec, results, cut, steps, minibatch), start);
+    losses.set(floats(results, stepNames.loss), start);
     tensors = nextTensors(tensors, results);
   }
   return { state: { tensors, step: state.step + losses.length, seed: state.seed }, losses };
@@ -147,25 +142,6 @@ async function predict(
     predictions.set(floats(results, stepNames.output).subarray(0, count * outputs), start * outputs);
   }
   return predictions;
-}
-
-function lossesOf(
-  spec: Spec,
-  results: InferenceSession.OnnxValueMapType,
-  { labels, shares }: Cut,
-  steps: number,
-  minibatch: number,
-): Float32Array {
-  const logits = floats(results, stepNames.output);
-  const penalties = results[stepNames.penalty] === undefined ? undefined : floats(results, stepNames.penalty);
-  return Float32Array.from({ length: steps }, (_, step) => {
-    let loss = penalties?.[step] ?? 0;
-    for (let row = step * minibatch; row < (step + 1) * minibatch; row++) {
-      const share = shares[row] ?? 0;
-      if (share > 0) loss += share * lossFromLogits(spec, logits, row, labels[row] ?? 0);
-    }
-    return loss;
-  });
 }
 
 /** The state's tensors after a call; what the steps do not change stays what it is. */

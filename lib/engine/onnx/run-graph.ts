@@ -1,6 +1,8 @@
+import { limits } from '../../limits.ts';
 import { type Constant, type Graph, type Node, sizeOf, type Value } from './graph.ts';
-import { nextName, perStepName, runNames, stepNames } from './names.ts';
-import { type Hoisted, hoist } from './rewrite/hoist.ts';
+import { nextName, perStepName, runNames } from './names.ts';
+import { hoist } from './rewrite/hoist.ts';
+import { sink } from './rewrite/sink.ts';
 
 /** Columns of the samples that an input of the step is made of. */
 export type StepColumns = {
@@ -20,6 +22,8 @@ export type StepMask = {
 
 /** What a step is made of: which inputs come from the samples, and which outputs are no state. */
 export type StepLayout = {
+  /** Rows of a step. */
+  readonly minibatch: number;
   readonly columns: readonly StepColumns[];
   /** Inputs that are given for each step: labels, shares, and what else differs from step to step. */
   readonly perStep: readonly string[];
@@ -31,39 +35,56 @@ export type StepLayout = {
 
 /**
  * A whole run of steps as one graph: the rows of each step are gathered by index from samples that stay where they are,
- * and one `Scan` carries the state through the steps. Gathering, slicing and joining happen once, for all steps.
+ * and one `Scan` carries the state through the steps. What does not depend on the state happens once, before it, and
+ * what no state depends on happens once, after it, for all steps.
  */
 export function runGraph(whole: Graph, layout: StepLayout): Graph {
   const build = createBuilder();
   const scanned = scannedInputs(whole, layout, build);
-  const carried = [...whole.outputs]
-    .filter(([name, value]) => whole.inputs.some((input) => input.name === name) && value.name !== name)
-    .map(([name, value]) => ({ name, value }));
-  const hoisted = hoist(whole, new Set(scanned.keys()), new Set(carried.map(({ name }) => name)));
-  const { step } = hoisted;
-  addHoisted(hoisted, scanned, build);
-  const states = carried.map(({ name, value }) => joined(name, value, layout, build));
-  const outputs = [...step.outputs].filter(
-    ([name]) => name === stepNames.output || name === stepNames.penalty,
+  const states = [...whole.outputs].filter(
+    ([name, value]) => whole.inputs.some((input) => input.name === name) && value.name !== name,
   );
+  const carried = new Set(states.map(([name]) => name));
+  const elements = limits.stackedElementsPerRow * layout.minibatch;
+  const before = hoist(whole, new Set(scanned.keys()), carried, elements);
+  for (const value of before.stacked) scanned.set(value.name, value);
+  const after = sink(before.step, new Set(scanned.keys()), carried, elements);
+  /** What a value is outside of the step, for all steps. */
+  const outside = (name: string) =>
+    scanned.get(name)?.name ?? (after.kept.some((value) => value.name === name) ? `kept/${name}` : name);
+  const addAll = (nodes: readonly Node[], constants: ReadonlyMap<string, Constant>) => {
+    for (const [name, constant] of constants) build.constants.set(name, constant);
+    for (const node of nodes) build.add({ ...node, inputs: node.inputs.map(outside) });
+  };
 
-  const body = bodyOf(
-    step,
-    carried.map(({ name }) => name),
-    [...scanned.keys()],
-    outputs,
+  addAll(before.nodes, before.constants);
+  const inBody = new Set(after.step.nodes.flatMap(({ inputs }) => inputs));
+  const taken = [...scanned].filter(([name]) => inBody.has(name));
+  const next = states.map(([name, value]): Value => ({ ...value, name: nextName(name) }));
+  const kept = after.kept.map(
+    (value): Value => ({
+      ...value,
+      name: outside(value.name),
+      shape: [-1, ...value.shape],
+    }),
   );
-  const next = carried.map(({ name, value }): Value => ({ ...value, name: nextName(name) }));
-  const perStep = outputs.map(([name, value]): Value => ({ ...value, name, shape: [-1, ...value.shape] }));
+  const first = states.map(([name, value]) => joined(name, value, layout, build).name);
+  const body = bodyOf(
+    after.step,
+    [...carried],
+    taken.map(([name]) => name),
+    after.kept,
+  );
   build.add({
     op: 'Scan',
-    inputs: [...states.map(({ name }) => name), ...[...scanned.values()].map(({ name }) => name)],
-    outputs: [...next, ...perStep],
-    attributes: { body, num_scan_inputs: scanned.size },
+    inputs: [...first, ...taken.map(([, value]) => value.name)],
+    outputs: [...next, ...kept],
+    attributes: { body, num_scan_inputs: taken.length },
   });
+  addAll(after.nodes, after.constants);
 
-  const results = [...perStep, ...next.flatMap((value) => parted(value, layout, build))];
-  const isCarriedFlat = carried.some(({ name }) => name === layout.flat.name);
+  const results = [...whole.outputs].filter(([name]) => !whole.inputs.some((input) => input.name === name));
+  const isCarriedFlat = carried.has(layout.flat.name);
   const direct = whole.inputs.filter(({ name }) => !scanned.has(name) && name !== layout.flat.name);
   return {
     inputs: [
@@ -74,7 +95,13 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
     ],
     constants: build.constants,
     nodes: build.nodes,
-    outputs: new Map(results.map((value) => [value.name, value])),
+    outputs: new Map([
+      ...results.map(
+        ([name, value]) =>
+          [name, { ...value, name: outside(value.name), shape: [-1, ...value.shape] }] as const,
+      ),
+      ...next.flatMap((value) => parted(value, layout, build)).map((value) => [value.name, value] as const),
+    ]),
   };
 }
 
@@ -151,24 +178,6 @@ function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<str
   return scanned;
 }
 
-/** What was taken out of the step; what the step needs of it joins its inputs. */
-function addHoisted(
-  { step, invariant, stacked: nodes, constants }: Hoisted,
-  scanned: Map<string, Value>,
-  build: Builder,
-) {
-  for (const [name, constant] of constants) build.constants.set(name, constant);
-  for (const node of invariant) build.add(node);
-  for (const node of nodes) {
-    const inputs = node.inputs.map((name) => scanned.get(name)?.name ?? name);
-    const outputs = node.outputs.map((output) => ({ ...output, shape: [-1, ...output.shape] }));
-    build.add({ ...node, inputs, outputs });
-    for (const output of outputs) {
-      if (step.inputs.some(({ name }) => name === output.name)) scanned.set(output.name, output);
-    }
-  }
-}
-
 /** Values of all steps in the shape that a step wants, [steps, …shape]. */
 function stacked(input: Value, all: Value, build: Builder): Value {
   const shaped: Value = { ...input, name: `stacked/${input.name}`, shape: [-1, ...input.shape] };
@@ -213,7 +222,7 @@ function bodyOf(
   step: Graph,
   carried: readonly string[],
   scanned: readonly string[],
-  outputs: readonly (readonly [string, Value])[],
+  kept: readonly Value[],
 ): Graph {
   const inside = new Map([...carried, ...scanned].map((name) => [name, `step/${name}`]));
   const named = (name: string) => inside.get(name) ?? name;
@@ -223,7 +232,7 @@ function bodyOf(
   });
   const results = [
     ...carried.map((name) => [name, step.outputs.get(name)] as const),
-    ...outputs.map(([name, value]) => [name, value] as const),
+    ...kept.map((value) => [value.name, value] as const),
   ];
   const taken = new Set<string>(inputs.map(({ name }) => name));
   const outputsOfStep = new Map<string, Value>();

@@ -59,11 +59,8 @@ export function traceTraining(
       return trace.input(stepNames.mask(masks.length - 1), shape);
     };
     const outputs: Record<string, tf.TensorInfo> = {};
-    const { gradients } = differentiate(spec, network, [...trainable.values()], tensors, (output) => {
-      outputs[stepNames.output] = output;
-    });
-    const penalties = network.model.calculateLosses();
-    if (penalties.length > 0) outputs[stepNames.penalty] = tf.addN(penalties);
+    const { loss, gradients } = differentiate(spec, network, [...trainable.values()], tensors);
+    outputs[stepNames.loss] = loss;
     if (parameters === undefined) {
       [...trainable].forEach(([name, variable], i) => {
         const gradient = gradients[i] ?? tf.zerosLike(variable);

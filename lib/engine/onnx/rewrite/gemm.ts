@@ -76,18 +76,22 @@ export function fuseDescent(graph: Graph): Graph {
 }
 
 /**
- * (x · y) · s, with s a number and y an input of the step, is x · (y · s): the second product is done for all steps at
- * once, before the first.
+ * (x · y) · s, with s a number and y known before the step, is x · (y · s): the second product is done for all steps
+ * at once, before the first.
  */
 export function scaleInputs(graph: Graph, stepInputs: ReadonlySet<string>): Graph {
   const makers = producers(graph);
   const uses = countUses(graph);
   const values = valuesOf(graph);
+  const known = new Set([...stepInputs, ...graph.constants.keys()]);
+  for (const { inputs, outputs } of graph.nodes) {
+    if (inputs.every((name) => known.has(name))) for (const { name } of outputs) known.add(name);
+  }
   const nodes = graph.nodes.flatMap((node): Node[] => {
     const [name = '', scale = ''] = node.inputs;
     const product = makers.get(name);
     const isScaled = node.op === 'Mul' && product?.op === 'Mul' && uses.get(name) === 1;
-    const input = product?.inputs.find((each) => stepInputs.has(each));
+    const input = product?.inputs.find((each) => known.has(each));
     const other = product?.inputs.find((each) => each !== input);
     const value = values.get(input ?? '');
     const [output] = node.outputs;

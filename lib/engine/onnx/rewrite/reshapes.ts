@@ -12,6 +12,7 @@ import {
 
 const unary = new Set([
   'Abs',
+  'Clip',
   'Elu',
   'Erf',
   'Exp',
@@ -98,7 +99,10 @@ function sink(
   const source = sourceOf(first);
   if (unary.has(node.op) && source !== undefined) {
     const made = { ...output, name: `${output.name}_flat`, shape: source.shape };
-    return { node: { ...node, inputs: [source.name], outputs: [made] }, reshapes: [] };
+    return {
+      node: { ...node, inputs: [source.name, ...node.inputs.slice(1)], outputs: [made] },
+      reshapes: [],
+    };
   }
   if (node.op === 'ReduceSum' && source !== undefined) {
     return sinkSum(node, output, source, values.get(first)?.shape ?? [], constants.get(second));
