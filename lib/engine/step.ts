@@ -103,10 +103,10 @@ export function initialState(
     (sum, weight) => sum + (weight.read() as tf.Variable).size,
     0,
   );
-  const slots = Object.entries(optimizer.slots).map(([name, { initial, isVector }]): [string, Tensor] => {
-    const size = isVector ? parameters : 1;
-    return [`optimizer/${name}`, { shape: [size], data: new Float32Array(size).fill(initial) }];
-  });
+  const slots = Object.entries(optimizer.slots).map(([name, initial]): [string, Tensor] => [
+    `optimizer/${name}`,
+    { shape: [parameters], data: new Float32Array(parameters).fill(initial) },
+  ]);
   const weights = readWeights(variablesByName(model.weights));
   return { tensors: { ...weights, ...Object.fromEntries(slots) }, step: 0, seed };
 }

@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.ts';
 import { layoutOf } from '../features/encoder.ts';
 import { type EncodedSamples, gatherSamples, type Layout, sliceSamples } from '../features/samples.ts';
 import { limits } from '../limits.ts';
+import { type Coefficients, coefficientsOf } from '../model/coefficients.ts';
 import { type DrawMask, writeMask } from '../model/dropout.ts';
 import { predictionOf } from '../model/loss.ts';
 import { buildNetwork, type Network } from '../model/network.ts';
@@ -64,7 +65,7 @@ async function compile(spec: Spec): Promise<CompiledModel> {
 }
 
 function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, run: Run): Trained {
-  const { optimizer, layout, trainable } = compiled;
+  const { spec, optimizer, layout, trainable } = compiled;
   const rows = run.order?.length ?? samples.count;
   const losses = new Float32Array(Math.ceil(rows / run.minibatch));
   writeWeights(compiled.weights, state.tensors);
@@ -83,9 +84,10 @@ function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, 
       run.order === undefined
         ? sliceSamples(samples, start, start + run.minibatch, layout)
         : gatherSamples(samples, run.order.subarray(start, start + run.minibatch), layout);
-    compiled.network.masks.draw = drawMasks(state.seed, state.step + i);
-    const rate = rateAt(run, state.step + i);
-    const { loss, ...next } = tf.tidy(() => trainStep(compiled, current, minibatch, rate));
+    const step = state.step + i;
+    compiled.network.masks.draw = drawMasks(state.seed, step);
+    const coefficients = coefficientsOf(spec.optimizer, rateAt(run, step), step);
+    const { loss, ...next } = tf.tidy(() => trainStep(compiled, current, minibatch, coefficients));
     losses[i] = loss.dataSync()[0] ?? Number.NaN;
     tf.dispose([loss, current]);
     current = next;
@@ -106,7 +108,12 @@ function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, 
 }
 
 /** One gradient step: forward, gradients, optimizer; the trainable variables hold the new weights after it. */
-function trainStep(compiled: Compiled, current: Flat, minibatch: EncodedSamples, rate: number) {
+function trainStep(
+  compiled: Compiled,
+  current: Flat,
+  minibatch: EncodedSamples,
+  coefficients: Coefficients<number>,
+) {
   const { spec, network, trainable, optimizer } = compiled;
   const tensors: Minibatch = {
     inputs: inputTensors(compiled, minibatch),
@@ -114,7 +121,10 @@ function trainStep(compiled: Compiled, current: Flat, minibatch: EncodedSamples,
     shares: tf.tensor1d(sharesOf(minibatch.weights)),
   };
   const { loss, gradients } = differentiate(spec, network, trainable, tensors);
-  const next = optimizer.update(current.parameters, flatten(gradients), current.slots, tf.scalar(rate));
+  const next = optimizer.update(current.parameters, flatten(gradients), current.slots, {
+    rate: tf.scalar(coefficients.rate),
+    epsilon: tf.scalar(coefficients.epsilon),
+  });
   assignFlat(trainable, next.parameters);
   return { loss, parameters: next.parameters, slots: next.slots };
 }

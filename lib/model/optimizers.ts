@@ -1,24 +1,29 @@
 import * as tf from '@tensorflow/tfjs';
 import type { OptimizerSpec } from '../spec/spec.ts';
+import type { Coefficients } from './coefficients.ts';
 
-/** Slots of an optimizer by name: vectors over all parameters, [parameters], or products of one number, [1]. */
+/** Slots of an optimizer by name: vectors over all parameters, [parameters]. */
 export type Slots<Value> = Readonly<Record<string, Value>>;
 
 /**
  * An optimizer as a pure function over one flat vector of all trainable parameters: slots go in with each
- * call and new ones come out, so that resuming equals never having stopped. The formulas and their order of
- * operations are tfjs' own (`tf.train`), up to rounding; a test compares them step by step. Only adadelta is
- * Zeiler's instead, whose first steps tfjs makes many times too large.
+ * call and new ones come out, so that resuming equals never having stopped. The formulas are tfjs' own
+ * (`tf.train`), up to rounding; a test compares them step by step. Only adadelta is Zeiler's instead, whose
+ * first steps tfjs makes many times too large.
  */
 export type Optimizer = {
-  /** The initial value of each slot, and whether it is a vector over the parameters. */
-  readonly slots: Slots<{ readonly initial: number; readonly isVector: boolean }>;
-  /** New parameters and slots after one step; [parameters] each. Call inside `tf.tidy`. */
+  /** The initial value of each slot. */
+  readonly slots: Slots<number>;
+  /**
+   * New parameters and slots after one step; [parameters] each. Call inside `tf.tidy`.
+   *
+   * @param coefficients the step's numbers, [] each; see `coefficientsOf`
+   */
   readonly update: (
     parameters: tf.Tensor,
     gradient: tf.Tensor,
     slots: Slots<tf.Tensor>,
-    rate: tf.Scalar,
+    coefficients: Coefficients<tf.Tensor>,
   ) => { readonly parameters: tf.Tensor; readonly slots: Slots<tf.Tensor> };
 };
 
@@ -48,7 +53,7 @@ export function optimizerOf(spec: OptimizerSpec): Optimizer {
 /** θ ← θ − η g */
 const sgd: Optimizer = {
   slots: {},
-  update: (parameters, gradient, slots, rate) => ({
+  update: (parameters, gradient, slots, { rate }) => ({
     parameters: tf.add(parameters, tf.mul(gradient, tf.neg(rate))),
     slots,
   }),
@@ -57,8 +62,8 @@ const sgd: Optimizer = {
 /** a ← m a + g; θ ← θ − η a (Polyak 1964), or θ ← θ − η (g + m a) (Nesterov 1983, as Sutskever et al. 2013). */
 function momentum(spec: Parameters<'momentum' | 'nesterov'>): Optimizer {
   return {
-    slots: { accumulation: { initial: 0, isVector: true } },
-    update(parameters, gradient, slots, rate) {
+    slots: { accumulation: 0 },
+    update(parameters, gradient, slots, { rate }) {
       const accumulation = tf.add(tf.mul(slot(slots, 'accumulation'), spec.momentum), gradient);
       const direction =
         spec.type === 'nesterov' ? tf.add(gradient, tf.mul(accumulation, spec.momentum)) : accumulation;
@@ -70,8 +75,8 @@ function momentum(spec: Parameters<'momentum' | 'nesterov'>): Optimizer {
 /** s ← d s + (1−d) g²; a ← m a + η g / √(s + ε); θ ← θ − a. Tieleman and Hinton 2012. */
 function rmsprop(spec: Parameters<'rmsprop'>): Optimizer {
   return {
-    slots: { meanSquare: { initial: 0, isVector: true }, accumulation: { initial: 0, isVector: true } },
-    update(parameters, gradient, slots, rate) {
+    slots: { meanSquare: 0, accumulation: 0 },
+    update(parameters, gradient, slots, { rate }) {
       const meanSquare = tf.add(
         tf.mul(slot(slots, 'meanSquare'), spec.decay),
         tf.mul(tf.square(gradient), 1 - spec.decay),
@@ -86,8 +91,8 @@ function rmsprop(spec: Parameters<'rmsprop'>): Optimizer {
 /** s ← s + g²; θ ← θ − η g / √(s + ε). Duchi, Hazan, Singer 2011. */
 function adagrad(spec: Parameters<'adagrad'>): Optimizer {
   return {
-    slots: { squares: { initial: spec.initialAccumulator, isVector: true } },
-    update(parameters, gradient, slots, rate) {
+    slots: { squares: spec.initialAccumulator },
+    update(parameters, gradient, slots, { rate }) {
       const squares = tf.add(slot(slots, 'squares'), tf.square(gradient));
       const step = tf.mul(tf.div(gradient, tf.sqrt(tf.add(squares, spec.epsilon))), tf.neg(rate));
       return { parameters: tf.add(step, parameters), slots: { squares } };
@@ -97,41 +102,19 @@ function adagrad(spec: Parameters<'adagrad'>): Optimizer {
 
 /**
  * m ← β₁ m + (1−β₁) g; v ← β₂ v + (1−β₂) g²; θ ← θ − η m̂ / (√v̂ + ε), with m̂ = m / (1−β₁ᵗ) and
- * v̂ = v / (1−β₂ᵗ). Kingma and Ba 2015. Both powers are slots, multiplied in float32 step by step: rebuilding
- * them with `pow`, as tfjs' `setWeights` does, drifts by 6e-8.
+ * v̂ = v / (1−β₂ᵗ). Kingma and Ba 2015. The slots are m / (1−β₁) and v / (1−β₂), sums in place of means: all
+ * factors are numbers of the step then, in its rate and its ε, and vectors are passed over less often.
  */
 function adam(spec: Parameters<'adam'>): Optimizer {
   return {
-    slots: {
-      firstMoment: { initial: 0, isVector: true },
-      secondMoment: { initial: 0, isVector: true },
-      beta1Power: { initial: spec.beta1, isVector: false },
-      beta2Power: { initial: spec.beta2, isVector: false },
-    },
-    update(parameters, gradient, slots, rate) {
-      const beta1Power = slot(slots, 'beta1Power');
-      const beta2Power = slot(slots, 'beta2Power');
-      const firstMoment = tf.add(
-        tf.mul(slot(slots, 'firstMoment'), spec.beta1),
-        tf.mul(gradient, 1 - spec.beta1),
-      );
-      const secondMoment = tf.add(
-        tf.mul(slot(slots, 'secondMoment'), spec.beta2),
-        tf.mul(tf.square(gradient), 1 - spec.beta2),
-      );
-      // Both corrections are numbers: they go to the rate and to ε, not to two vectors.
-      const deviationScale = tf.sqrt(tf.sub(1, beta2Power));
-      const scale = tf.div(tf.mul(tf.neg(rate), deviationScale), tf.sub(1, beta1Power));
-      const deviation = tf.add(tf.sqrt(secondMoment), tf.mul(deviationScale, spec.epsilon));
-      const step = tf.mul(tf.div(firstMoment, deviation), scale);
+    slots: { gradientSum: 0, squareSum: 0 },
+    update(parameters, gradient, slots, { rate, epsilon }) {
+      const gradientSum = tf.add(tf.mul(slot(slots, 'gradientSum'), spec.beta1), gradient);
+      const squareSum = tf.add(tf.mul(slot(slots, 'squareSum'), spec.beta2), tf.square(gradient));
+      const direction = tf.div(gradientSum, tf.add(tf.sqrt(squareSum), epsilon));
       return {
-        parameters: tf.add(step, parameters),
-        slots: {
-          firstMoment,
-          secondMoment,
-          beta1Power: tf.mul(beta1Power, spec.beta1),
-          beta2Power: tf.mul(beta2Power, spec.beta2),
-        },
+        parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters),
+        slots: { gradientSum, squareSum },
       };
     },
   };
@@ -142,8 +125,8 @@ function adadelta(spec: Parameters<'adadelta'>): Optimizer {
   const average = (old: tf.Tensor, value: tf.Tensor) =>
     tf.add(tf.mul(old, spec.decay), tf.mul(tf.square(value), 1 - spec.decay));
   return {
-    slots: { squares: { initial: 0, isVector: true }, updates: { initial: 0, isVector: true } },
-    update(parameters, gradient, slots, rate) {
+    slots: { squares: 0, updates: 0 },
+    update(parameters, gradient, slots, { rate }) {
       const squares = average(slot(slots, 'squares'), gradient);
       const deviations = [slot(slots, 'updates'), squares].map((each) => tf.sqrt(tf.add(each, spec.epsilon)));
       const [updates = gradient, gradients = gradient] = deviations;
@@ -156,26 +139,20 @@ function adadelta(spec: Parameters<'adadelta'>): Optimizer {
   };
 }
 
-/** m ← β₁ m + (1−β₁) g; u ← max(β₂ u, |g|); θ ← θ − η / (1−β₁ᵗ) · m / (u + ε). Kingma and Ba 2015, section 7. */
+/**
+ * m ← β₁ m + (1−β₁) g; u ← max(β₂ u, |g|); θ ← θ − η / (1−β₁ᵗ) · m / (u + ε). Kingma and Ba 2015, section 7. The slot
+ * of m is m / (1−β₁), as Adam's is.
+ */
 function adamax(spec: Parameters<'adamax'>): Optimizer {
   return {
-    slots: {
-      firstMoment: { initial: 0, isVector: true },
-      largest: { initial: 0, isVector: true },
-      beta1Power: { initial: spec.beta1, isVector: false },
-    },
-    update(parameters, gradient, slots, rate) {
-      const beta1Power = slot(slots, 'beta1Power');
-      const firstMoment = tf.add(
-        tf.mul(slot(slots, 'firstMoment'), spec.beta1),
-        tf.mul(gradient, 1 - spec.beta1),
-      );
+    slots: { gradientSum: 0, largest: 0 },
+    update(parameters, gradient, slots, { rate }) {
+      const gradientSum = tf.add(tf.mul(slot(slots, 'gradientSum'), spec.beta1), gradient);
       const largest = tf.maximum(tf.mul(slot(slots, 'largest'), spec.beta2), tf.abs(gradient));
-      const scale = tf.div(tf.neg(rate), tf.sub(1, beta1Power));
-      const step = tf.mul(tf.div(firstMoment, tf.add(largest, spec.epsilon)), scale);
+      const direction = tf.div(gradientSum, tf.add(largest, spec.epsilon));
       return {
-        parameters: tf.add(step, parameters),
-        slots: { firstMoment, largest, beta1Power: tf.mul(beta1Power, spec.beta1) },
+        parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters),
+        slots: { gradientSum, largest },
       };
     },
   };

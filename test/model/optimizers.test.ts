@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { coefficientsOf } from '../../lib/model/coefficients.ts';
 import { optimizerOf } from '../../lib/model/optimizers.ts';
 import type { OptimizerSpec } from '../../lib/spec/spec.ts';
 
@@ -65,19 +66,13 @@ describe.each(pairs)('$type', (spec, createReference) => {
     const optimizer = optimizerOf(spec);
     let parameters: tf.Tensor = tf.tensor1d(start);
     let slots: Readonly<Record<string, tf.Tensor>> = Object.fromEntries(
-      Object.entries(optimizer.slots).map(([name, { initial, isVector }]) => [
-        name,
-        tf.fill([isVector ? start.length : 1], initial),
-      ]),
+      Object.entries(optimizer.slots).map(([name, initial]) => [name, tf.fill([start.length], initial)]),
     );
     for (let step = 0; step < 50; step++) {
       reference.applyGradients({ [variable.name]: gradientOf(variable) });
-      ({ parameters, slots } = optimizer.update(
-        parameters,
-        gradientOf(parameters),
-        slots,
-        tf.scalar(spec.rate),
-      ));
+      const { rate, epsilon } = coefficientsOf(spec, spec.rate, step);
+      const coefficients = { rate: tf.scalar(rate), epsilon: tf.scalar(epsilon) };
+      ({ parameters, slots } = optimizer.update(parameters, gradientOf(parameters), slots, coefficients));
       const ours = parameters.dataSync();
       variable.dataSync().forEach((value, i) => {
         expect(ours[i]).toBeCloseTo(value, 5);

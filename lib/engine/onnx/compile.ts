@@ -75,16 +75,12 @@ function stepInputs({ columns, perStep }: StepLayout): ReadonlySet<string> {
   return new Set([...columns.map(({ name }) => name), ...perStep]);
 }
 
-function isScheduled({ batch, online }: Spec): boolean {
-  return batch.schedule.type !== 'constant' || online.schedule.type !== 'constant';
-}
-
 function layoutOfRun(spec: Spec, network: Network, minibatch: number, hasFlat: boolean): StepLayout {
   const trainable = hasFlat ? [...variablesByName(network.model.trainableWeights)] : [];
   return {
     ...layoutOf(spec),
     minibatch,
-    perStep: [stepNames.labels, stepNames.shares, ...(isScheduled(spec) ? [stepNames.rate] : [])],
+    perStep: [stepNames.labels, stepNames.shares, stepNames.rate, stepNames.epsilon],
     columns: network.inputs.map(({ kind, offset, width }, i) => ({
       name: stepNames.input(i),
       kind,

@@ -1,8 +1,10 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
+import { coefficientsOf } from '../../model/coefficients.ts';
 import { writeMask } from '../../model/dropout.ts';
 import { rateAt } from '../../model/schedules.ts';
+import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Run, Tensors } from '../engine.ts';
 import { perStepName, runNames, stepNames } from './names.ts';
 import type { StepMask } from './run-graph.ts';
@@ -40,12 +42,28 @@ export function sampleFeeds(
   return Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
 }
 
-/** The rate of all steps, or of each of them where the graph asks for that. */
-export function rateFeeds({ runtime, inputs }: Program, run: Run, firstStep: number, steps: number): Feeds {
-  const perStep = perStepName(stepNames.rate);
-  if (!inputs.has(perStep)) return { [stepNames.rate]: runtime.floats(Float32Array.of(run.rate), []) };
-  const rates = Float32Array.from({ length: steps }, (_, i) => rateAt(run, firstStep + i));
-  return { [perStep]: runtime.floats(rates, [steps, 1]) };
+/** The optimizer's coefficients of each step. */
+export function coefficientFeeds(
+  { runtime, inputs }: Program,
+  { optimizer }: Spec,
+  run: Run,
+  firstStep: number,
+  steps: number,
+): Feeds {
+  const all = { rate: new Float32Array(steps), epsilon: new Float32Array(steps) };
+  for (let i = 0; i < steps; i++) {
+    const step = firstStep + i;
+    const { rate, epsilon } = coefficientsOf(optimizer, rateAt(run, step), step);
+    all.rate[i] = rate;
+    all.epsilon[i] = epsilon;
+  }
+  const feeds = { [stepNames.rate]: all.rate, [stepNames.epsilon]: all.epsilon };
+  return Object.fromEntries(
+    Object.entries(feeds).flatMap(([name, data]) => {
+      const perStep = perStepName(name);
+      return inputs.has(perStep) ? [[perStep, runtime.floats(data, [steps, 1])]] : [];
+    }),
+  );
 }
 
 /** The masks of dropout of each step. */

@@ -3,7 +3,9 @@ export const stepNames = {
   input: (index: number) => `input/${index}`,
   labels: 'labels',
   shares: 'shares',
+  /** Coefficients of the optimizer, []. */
   rate: 'rate',
+  epsilon: 'epsilon',
   /** All trainable parameters as one vector, where the optimizer has slots over them. */
   parameters: 'parameters',
   /** Masks of dropout, in the order in which the layers draw them. */

@@ -6,10 +6,10 @@ import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, Engine, EngineState, GraphCache, Run, Tensors, Trained } from '../engine.ts';
 import { artifactName, cached, decodeArtifact, encodeArtifact, engineVersion } from './artifact.ts';
 import {
+  coefficientFeeds,
   cutSteps,
   maskFeeds,
   type Program,
-  rateFeeds,
   rowsInOrder,
   sampleFeeds,
   stateFeeds,
@@ -73,13 +73,13 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       const order = run.order ?? rowsInOrder(samples.count);
       const rest = order.length % minibatch;
       if (!artifact.mixesRows || rest === 0) {
-        return train(masks, await training(minibatch), state, samples, order, run);
+        return train({ spec, masks }, await training(minibatch), state, samples, order, run);
       }
       // The short minibatch gets a graph of its own, instead of rows of padding.
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = await train(masks, await training(minibatch), state, samples, full, run);
+      const first = await train({ spec, masks }, await training(minibatch), state, samples, full, run);
       const short = { ...run, minibatch: rest };
-      const second = await train(masks, await training(rest), first.state, samples, last, short);
+      const second = await train({ spec, masks }, await training(rest), first.state, samples, last, short);
       return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
@@ -87,7 +87,7 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
 }
 
 async function train(
-  masks: readonly StepMask[],
+  { spec, masks }: { readonly spec: Spec; readonly masks: readonly StepMask[] },
   program: Program,
   state: EngineState,
   samples: EncodedSamples,
@@ -110,7 +110,7 @@ async function train(
       [runNames.order]: runtime.integers(cut.order, [steps, minibatch]),
       [perStepName(stepNames.labels)]: runtime.floats(cut.labels, [steps, minibatch]),
       [perStepName(stepNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
-      ...rateFeeds(program, run, state.step + start, steps),
+      ...coefficientFeeds(program, spec, run, state.step + start, steps),
       ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [steps, minibatch]),
     });
     losses.set(floats(results, stepNames.loss), start);

@@ -37,10 +37,7 @@ export function traceTraining(
       if (!hasFlat || !trainable.has(name)) variable.assign(trace.input(name, variable.shape));
     }
     const slots = Object.fromEntries(
-      Object.entries(optimizer.slots).map(([name, { isVector }]) => [
-        name,
-        trace.input(`optimizer/${name}`, [isVector ? size : 1]),
-      ]),
+      Object.keys(optimizer.slots).map((name) => [name, trace.input(`optimizer/${name}`, [size])]),
     );
     const tensors = {
       inputs: network.inputs.map(({ kind, shape }, i) =>
@@ -49,7 +46,10 @@ export function traceTraining(
       labels: trace.input(stepNames.labels, [minibatch]) as tf.Tensor1D,
       shares: trace.input(stepNames.shares, [minibatch]) as tf.Tensor1D,
     };
-    const rate = trace.input(stepNames.rate, []) as tf.Scalar;
+    const coefficients = {
+      rate: trace.input(stepNames.rate, []),
+      epsilon: trace.input(stepNames.epsilon, []),
+    };
     const masks: StepMask[] = [];
     network.masks.draw = (shape, share) => {
       const [rows = 0, ...row] = shape;
@@ -64,10 +64,10 @@ export function traceTraining(
     if (parameters === undefined) {
       [...trainable].forEach(([name, variable], i) => {
         const gradient = gradients[i] ?? tf.zerosLike(variable);
-        outputs[name] = optimizer.update(variable, gradient, {}, rate).parameters;
+        outputs[name] = optimizer.update(variable, gradient, {}, coefficients).parameters;
       });
     } else {
-      const next = optimizer.update(parameters, flatten(gradients), slots, rate);
+      const next = optimizer.update(parameters, flatten(gradients), slots, coefficients);
       outputs[stepNames.parameters] = next.parameters;
       for (const [name, slot] of Object.entries(next.slots)) outputs[`optimizer/${name}`] = slot;
     }
