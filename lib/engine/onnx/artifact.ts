@@ -10,7 +10,7 @@ import type { StepMask } from './run-graph.ts';
  * Name and version of this engine. A change of tfjs, of ONNX Runtime or of the compiler that can change bits
  * changes it; `test/engine/onnx/artifact.test.ts` holds it against the packages.
  */
-export const engineVersion = 'onnx-2 (tfjs 4.22.0, onnxruntime 1.30.0)';
+export const engineVersion = 'onnx-3 (tfjs 4.22.0, onnxruntime 1.30.0)';
 
 /** What every use of a model needs, compiled. */
 export type ModelArtifact = {

@@ -110,6 +110,7 @@ describe('each rewrite', () => {
     expect([...changed].sort()).toEqual([
       'fuseBias',
       'fuseDescent',
+      'multiplyOnes',
       'removeDeadNodes',
       'removeIdentities',
       'reshapeInputs',

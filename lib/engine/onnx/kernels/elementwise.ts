@@ -128,9 +128,10 @@ export const elementwise: Recorders = {
   Step: (trace, input, { alpha = 0 }) => {
     const x = input('x');
     if (alpha !== 0) return wherePositive(trace, x, scalar(trace, 1), scalar(trace, alpha));
-    // Any positive number times this is above 1. Sign does the same and takes several times as long.
-    const large = trace.record('Mul', [x, scalar(trace, 3e38)], x.shape, 'float32');
-    return trace.record('Clip', [large, scalar(trace, 0), scalar(trace, 1)], x.shape, 'float32');
+    // Any positive number times alpha is above 1: one pass. Sign takes several times as long.
+    return trace.record('HardSigmoid', [x], x.shape, 'float32', {
+      attributes: { alpha: { float: 3e38 }, beta: { float: 0 } },
+    });
   },
   Relu6: (trace, input) => {
     const x = input('x');

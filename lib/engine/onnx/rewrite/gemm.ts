@@ -76,6 +76,57 @@ export function fuseDescent(graph: Graph): Graph {
 }
 
 /**
+ * The sum of a matrix over its rows is a row of ones times the matrix, which ORT computes up to four times as fast; and
+ * b + that sum is the same product with a bias.
+ */
+export function multiplyOnes(graph: Graph): Graph {
+  const uses = countUses(graph);
+  const makers = producers(graph);
+  const values = valuesOf(graph);
+  const constants = new Map(graph.constants);
+  const integers = (name: string, integers: readonly number[]) => {
+    constants.set(name, { name, type: 'int64', shape: [integers.length], data: Int32Array.from(integers) });
+    return name;
+  };
+  /** The matrix that a node sums over its rows. */
+  const summed = (node: Node | undefined): Value | undefined => {
+    const matrix = values.get(node?.inputs[0] ?? '');
+    const axes = graph.constants.get(node?.inputs[1] ?? '')?.data;
+    const isOverRows = node?.op === 'ReduceSum' && axes?.length === 1 && axes[0] === 0;
+    return isOverRows && matrix?.shape.length === 2 && matrix.type === 'float32' ? matrix : undefined;
+  };
+  const product = (matrix: Value, output: Value, bias: readonly string[]): Node[] => {
+    const [rows = 1, columns = 1] = matrix.shape;
+    const ones = `ones/${rows}`;
+    constants.set(ones, {
+      name: ones,
+      type: 'float32',
+      shape: [1, rows],
+      data: new Float32Array(rows).fill(1),
+    });
+    const row: Value = { ...output, name: `${output.name}_row`, shape: [1, columns] };
+    const shape = integers(`${output.name}_shape`, output.shape);
+    return [
+      { op: 'Gemm', inputs: [ones, matrix.name, ...bias], outputs: [row], attributes: {} },
+      { op: 'Reshape', inputs: [row.name, shape], outputs: [output], attributes: {} },
+    ];
+  };
+  const nodes = graph.nodes.flatMap((node): Node[] => {
+    const [output] = node.outputs;
+    if (output === undefined) return [node];
+    const matrix = summed(node);
+    if (matrix !== undefined) return product(matrix, output, []);
+    for (const [name = '', bias = ''] of node.op === 'Add' ? [node.inputs, node.inputs.toReversed()] : []) {
+      const addend = summed(makers.get(name));
+      const isRow = isSameShape(values.get(bias)?.shape ?? [], [addend?.shape[1] ?? -1]);
+      if (addend !== undefined && isRow && uses.get(name) === 1) return product(addend, output, [bias]);
+    }
+    return [node];
+  });
+  return { ...graph, nodes, constants };
+}
+
+/**
  * (x · y) · s, with s a number and y known before the step, is x · (y · s): the second product is done for all steps
  * at once, before the first.
  */

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph.ts';
 import { removeDeadNodes, shareSubexpressions } from './clean.ts';
-import { fuseBias, fuseDescent, scaleInputs } from './gemm.ts';
+import { fuseBias, fuseDescent, multiplyOnes, scaleInputs } from './gemm.ts';
 import { removeIdentities } from './identities.ts';
 import { reshapeInputs, sinkReshapes } from './reshapes.ts';
 
@@ -27,6 +27,7 @@ const final: readonly Rewrite[] = [
   removeDeadNodes,
   shareSubexpressions,
   scaleInputs,
+  multiplyOnes,
   removeDeadNodes,
   removeIdentities,
   shareSubexpressions,
