@@ -12,6 +12,9 @@ import type { StepMask } from './run-graph.ts';
  */
 export const engineVersion = 'onnx-3 (tfjs 4.22.0, onnxruntime 1.30.0)';
 
+/** A trainable weight of the state. */
+export type Parameter = { readonly name: string; readonly shape: readonly number[] };
+
 /** What every use of a model needs, compiled. */
 export type ModelArtifact = {
   readonly outputs: number;
@@ -19,6 +22,8 @@ export type ModelArtifact = {
   readonly mixesRows: boolean;
   /** The masks of dropout that a training step takes. */
   readonly masks: readonly StepMask[];
+  /** Weights that training has as one vector, in its order; none where it has them one by one. */
+  readonly parameters: readonly Parameter[];
   /** The state's tensors before the first step. */
   readonly initial: Tensors;
   /** ONNX models: the predictions, and the training with the online minibatch. */
@@ -47,6 +52,7 @@ export async function cached(
 const headerSchema = z.object({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
+  parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int().nonnegative()) })),
   masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
 });
 
@@ -55,6 +61,7 @@ export function encodeArtifact({
   outputs,
   mixesRows,
   masks,
+  parameters,
   initial,
   prediction,
   training,
@@ -66,7 +73,7 @@ export function encodeArtifact({
       prediction: { shape: [prediction.length], data: prediction },
       training: { shape: [training.length], data: training },
     },
-    metadata: { artifact: JSON.stringify({ outputs, mixesRows, masks }) },
+    metadata: { artifact: JSON.stringify({ outputs, mixesRows, masks, parameters }) },
   });
 }
 

@@ -7,7 +7,7 @@ import type { Spec } from '../../spec/spec.ts';
 import { initialState, variablesByName } from '../step.ts';
 import type { ModelArtifact } from './artifact.ts';
 import { encodeModel } from './encode.ts';
-import type { Graph, Value } from './graph.ts';
+import type { Graph } from './graph.ts';
 import { stepNames } from './names.ts';
 import { rewrite } from './rewrite/rewrite.ts';
 import { runGraph, type StepLayout, type StepMask } from './run-graph.ts';
@@ -20,10 +20,13 @@ import { isFlat, tracePrediction, traceTraining } from './trace.ts';
  */
 export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   const network = await build(spec);
-  const { tensors } = initialState(spec, network, optimizerOf(spec.optimizer));
+  const optimizer = optimizerOf(spec.optimizer);
+  const { tensors } = initialState(spec, network, optimizer);
+  const trainable = isFlat(optimizer) ? [...variablesByName(network.model.trainableWeights)] : [];
+  const parameters = trainable.map(([name, { shape }]) => ({ name, shape }));
   // A row of padding would count in the statistics of the other rows.
   const mixesRows = network.model.layers.some((layer) => layer.getClassName() === 'BatchNormalization');
-  const layout = layoutOfRun(spec, network, limits.predictMinibatch, false);
+  const layout = layoutOfRun(spec, network, limits.predictMinibatch);
   const { outputs } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);
   const training = await stepGraphs(spec, spec.online.minibatch);
@@ -31,6 +34,7 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
     outputs,
     mixesRows,
     masks: training.masks,
+    parameters,
     initial: tensors,
     prediction: encodeModel(runGraph(rewrite(prediction, stepInputs(layout)), layout)),
     training: encodeModel(runGraph(training.rewritten, training.layout)),
@@ -59,7 +63,7 @@ export type StepGraphs = {
 export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGraphs> {
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
-  const bare = layoutOfRun(spec, network, minibatch, isFlat(optimizer));
+  const bare = layoutOfRun(spec, network, minibatch);
   const { graph: traced, masks } = traceTraining(spec, network, optimizer, minibatch);
   const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
   return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout, masks };
@@ -75,8 +79,7 @@ function stepInputs({ columns, perStep }: StepLayout): ReadonlySet<string> {
   return new Set([...columns.map(({ name }) => name), ...perStep]);
 }
 
-function layoutOfRun(spec: Spec, network: Network, minibatch: number, hasFlat: boolean): StepLayout {
-  const trainable = hasFlat ? [...variablesByName(network.model.trainableWeights)] : [];
+function layoutOfRun(spec: Spec, network: Network, minibatch: number): StepLayout {
   return {
     ...layoutOf(spec),
     minibatch,
@@ -87,9 +90,5 @@ function layoutOfRun(spec: Spec, network: Network, minibatch: number, hasFlat: b
       offset,
       width,
     })),
-    flat: {
-      name: stepNames.parameters,
-      weights: trainable.map(([name, { shape }]): Value => ({ name, type: 'float32', shape })),
-    },
   };
 }

@@ -1,11 +1,13 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import { coefficientsOf } from '../../model/coefficients.ts';
 import { writeMask } from '../../model/dropout.ts';
 import { rateAt } from '../../model/schedules.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { EngineState, Run, Tensors } from '../engine.ts';
+import type { EngineState, Run, Tensor, Tensors } from '../engine.ts';
+import type { Parameter } from './artifact.ts';
+import { sizeOf } from './graph.ts';
 import { perStepName, runNames, stepNames } from './names.ts';
 import type { StepMask } from './run-graph.ts';
 import type { Runtime } from './runtime.ts';
@@ -19,7 +21,7 @@ export type Program = {
 };
 
 /** Inputs of one native call by name. */
-export type Feeds = Record<string, Tensor>;
+export type Feeds = Record<string, NativeTensor>;
 
 /** The state's tensors that the graph takes. */
 export function stateFeeds({ runtime, inputs }: Program, tensors: Tensors): Feeds {
@@ -28,6 +30,32 @@ export function stateFeeds({ runtime, inputs }: Program, tensors: Tensors): Feed
       .filter(([name]) => inputs.has(name))
       .map(([name, { data, shape }]) => [name, runtime.floats(data, shape)]),
   );
+}
+
+/** The state as training takes it: weights that it has as one vector are joined to {@link stepNames.parameters}. */
+export function joinParameters(tensors: Tensors, parameters: readonly Parameter[]): Tensors {
+  if (parameters.length === 0) return tensors;
+  const size = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const data = new Float32Array(size);
+  let offset = 0;
+  for (const { name, shape } of parameters) {
+    data.set(tensors[name]?.data ?? [], offset);
+    offset += sizeOf(shape);
+  }
+  return { ...tensors, [stepNames.parameters]: { shape: [size], data } };
+}
+
+/** Undoes {@link joinParameters}: weights are views of the vector. */
+export function partParameters(tensors: Tensors, parameters: readonly Parameter[]): Tensors {
+  const { [stepNames.parameters]: joined, ...rest } = tensors;
+  if (joined === undefined) return tensors;
+  let offset = 0;
+  const parted = parameters.map(({ name, shape }): [string, Tensor] => {
+    const start = offset;
+    offset += sizeOf(shape);
+    return [name, { shape, data: joined.data.subarray(start, offset) }];
+  });
+  return { ...rest, ...Object.fromEntries(parted) };
 }
 
 /** The columns of the samples that the graph takes, [count, columns] each. */

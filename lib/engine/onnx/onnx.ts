@@ -4,19 +4,27 @@ import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, Engine, EngineState, GraphCache, Run, Tensors, Trained } from '../engine.ts';
-import { artifactName, cached, decodeArtifact, encodeArtifact, engineVersion } from './artifact.ts';
+import {
+  artifactName,
+  cached,
+  decodeArtifact,
+  encodeArtifact,
+  engineVersion,
+  type ModelArtifact,
+} from './artifact.ts';
 import {
   coefficientFeeds,
   cutSteps,
+  joinParameters,
   maskFeeds,
   type Program,
+  partParameters,
   rowsInOrder,
   sampleFeeds,
   stateFeeds,
   stepsPerCall,
 } from './feeds.ts';
 import { nextName, perStepName, runNames, stepNames } from './names.ts';
-import type { StepMask } from './run-graph.ts';
 import { loadRuntime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */
@@ -62,7 +70,6 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
     program.catch(() => programs.delete(minibatch));
     return program;
   };
-  const { masks } = artifact;
   const prediction = await start(artifact.prediction);
   return {
     engine: engineVersion,
@@ -73,13 +80,13 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       const order = run.order ?? rowsInOrder(samples.count);
       const rest = order.length % minibatch;
       if (!artifact.mixesRows || rest === 0) {
-        return train({ spec, masks }, await training(minibatch), state, samples, order, run);
+        return train({ spec, artifact }, await training(minibatch), state, samples, order, run);
       }
       // The short minibatch gets a graph of its own, instead of rows of padding.
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = await train({ spec, masks }, await training(minibatch), state, samples, full, run);
+      const first = await train({ spec, artifact }, await training(minibatch), state, samples, full, run);
       const short = { ...run, minibatch: rest };
-      const second = await train({ spec, masks }, await training(rest), first.state, samples, last, short);
+      const second = await train({ spec, artifact }, await training(rest), first.state, samples, last, short);
       return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
@@ -87,7 +94,7 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
 }
 
 async function train(
-  { spec, masks }: { readonly spec: Spec; readonly masks: readonly StepMask[] },
+  { spec, artifact }: { readonly spec: Spec; readonly artifact: ModelArtifact },
   program: Program,
   state: EngineState,
   samples: EncodedSamples,
@@ -96,11 +103,12 @@ async function train(
 ): Promise<Trained> {
   const { runtime, session } = program;
   const { minibatch } = run;
+  const { masks, parameters } = artifact;
   const losses = new Float32Array(Math.ceil(order.length / minibatch));
   const masksWidth = masks.reduce((sum, { width }) => sum + width, 0);
   const stepsAtOnce = stepsPerCall(samples, minibatch, masksWidth);
   const given = sampleFeeds(program, samples);
-  let tensors = state.tensors;
+  let tensors = joinParameters(state.tensors, parameters);
   for (let start = 0; start < losses.length; start += stepsAtOnce) {
     const steps = Math.min(stepsAtOnce, losses.length - start);
     const cut = cutSteps(samples, order.subarray(start * minibatch, (start + steps) * minibatch), minibatch);
@@ -116,7 +124,14 @@ async function train(
     losses.set(floats(results, stepNames.loss), start);
     tensors = nextTensors(tensors, results);
   }
-  return { state: { tensors, step: state.step + losses.length, seed: state.seed }, losses };
+  return {
+    state: {
+      tensors: partParameters(tensors, parameters),
+      step: state.step + losses.length,
+      seed: state.seed,
+    },
+    losses,
+  };
 }
 
 async function predict(

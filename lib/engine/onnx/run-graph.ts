@@ -1,5 +1,5 @@
 import { limits } from '../../limits.ts';
-import { type Constant, type Graph, type Node, sizeOf, type Value } from './graph.ts';
+import type { Constant, Graph, Node, Value } from './graph.ts';
 import { nextName, perStepName, runNames } from './names.ts';
 import { hoist } from './rewrite/hoist.ts';
 import { sink } from './rewrite/sink.ts';
@@ -29,8 +29,6 @@ export type StepLayout = {
   readonly perStep: readonly string[];
   readonly numberWidth: number;
   readonly categoryCount: number;
-  /** Weights that the step has as one vector, in its order; empty where it has them one by one. */
-  readonly flat: { readonly name: string; readonly weights: readonly Value[] };
 };
 
 /**
@@ -68,7 +66,6 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
       shape: [-1, ...value.shape],
     }),
   );
-  const first = states.map(([name, value]) => joined(name, value, layout, build).name);
   const body = bodyOf(
     after.step,
     [...carried],
@@ -77,19 +74,16 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
   );
   build.add({
     op: 'Scan',
-    inputs: [...first, ...taken.map(([, value]) => value.name)],
+    inputs: [...states.map(([name]) => name), ...taken.map(([, value]) => value.name)],
     outputs: [...next, ...kept],
     attributes: { body, num_scan_inputs: taken.length },
   });
   addAll(after.nodes, after.constants);
 
   const results = [...whole.outputs].filter(([name]) => !whole.inputs.some((input) => input.name === name));
-  const isCarriedFlat = carried.has(layout.flat.name);
-  const direct = whole.inputs.filter(({ name }) => !scanned.has(name) && name !== layout.flat.name);
   return {
     inputs: [
-      ...direct,
-      ...(isCarriedFlat ? layout.flat.weights : []),
+      ...whole.inputs.filter(({ name }) => !scanned.has(name)),
       { name: runNames.order, type: 'int32', shape: [-1, -1] },
       ...build.inputs,
     ],
@@ -100,7 +94,7 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
         ([name, value]) =>
           [name, { ...value, name: outside(value.name), shape: [-1, ...value.shape] }] as const,
       ),
-      ...next.flatMap((value) => parted(value, layout, build)).map((value) => [value.name, value] as const),
+      ...next.map((value) => [value.name, value] as const),
     ]),
   };
 }
@@ -184,37 +178,6 @@ function stacked(input: Value, all: Value, build: Builder): Value {
   const shape = build.integers(`${shaped.name}/shape`, [-1, ...input.shape]);
   build.add({ op: 'Reshape', inputs: [all.name, shape], outputs: [shaped], attributes: {} });
   return shaped;
-}
-
-/** A state before the first step: a tensor of the state, or all weights as one vector. */
-function joined(name: string, value: Value, { flat }: StepLayout, build: Builder): Value {
-  if (name !== flat.name) return { ...value, name };
-  const parts = flat.weights.map((weight): Value => {
-    const size = sizeOf(weight.shape);
-    const part: Value = { ...weight, name: `vector/${weight.name}`, shape: [size] };
-    const shape = build.integers(`${part.name}/shape`, [size]);
-    build.add({ op: 'Reshape', inputs: [weight.name, shape], outputs: [part], attributes: {} });
-    return part;
-  });
-  const vector: Value = { ...value, name: 'vector' };
-  const inputs = parts.map((part) => part.name);
-  build.add({ op: 'Concat', inputs, outputs: [vector], attributes: { axis: 0 } });
-  return vector;
-}
-
-/** A state after the last step as tensors of the state, named by {@link nextName}. */
-function parted(value: Value, { flat }: StepLayout, build: Builder): Value[] {
-  if (value.name !== nextName(flat.name)) return [value];
-  const sizes = flat.weights.map(({ shape }) => sizeOf(shape));
-  const parts = sizes.map((size, i): Value => ({ name: `part/${i}`, type: value.type, shape: [size] }));
-  const inputs = [value.name, build.integers('part/sizes', sizes)];
-  build.add({ op: 'Split', inputs, outputs: parts, attributes: { axis: 0 } });
-  return flat.weights.map((weight, i) => {
-    const shaped: Value = { ...weight, name: nextName(weight.name) };
-    const shape = build.integers(`${shaped.name}/shape`, weight.shape);
-    build.add({ op: 'Reshape', inputs: [`part/${i}`, shape], outputs: [shaped], attributes: {} });
-    return shaped;
-  });
 }
 
 /** The step as the body of a Scan: states first, then what differs from step to step; the rest it sees from outside. */
