@@ -10,7 +10,7 @@ import type { StepMask } from './run-graph.ts';
  * Name and version of this engine. A change of tfjs, of ONNX Runtime or of the compiler that can change bits
  * changes it; `test/engine/onnx/artifact.test.ts` holds it against the packages.
  */
-export const engineVersion = 'onnx-3 (tfjs 4.22.0, onnxruntime 1.30.0)';
+export const engineVersion = 'onnx-4 (tfjs 4.22.0, onnxruntime 1.30.0)';
 
 /** A trainable weight of the state. */
 export type Parameter = { readonly name: string; readonly shape: readonly number[] };
@@ -20,6 +20,8 @@ export type ModelArtifact = {
   readonly outputs: number;
   /** Whether a row's output depends on the other rows of its minibatch. */
   readonly mixesRows: boolean;
+  /** Whether training stays on one thread, whatever the machine has. */
+  readonly isSerial: boolean;
   /** The masks of dropout that a training step takes. */
   readonly masks: readonly StepMask[];
   /** Weights that training has as one vector, in its order; none where it has them one by one. */
@@ -52,6 +54,7 @@ export async function cached(
 const headerSchema = z.object({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
+  isSerial: z.boolean(),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int().nonnegative()) })),
   masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
 });
@@ -60,6 +63,7 @@ const headerSchema = z.object({
 export function encodeArtifact({
   outputs,
   mixesRows,
+  isSerial,
   masks,
   parameters,
   initial,
@@ -73,7 +77,7 @@ export function encodeArtifact({
       prediction: { shape: [prediction.length], data: prediction },
       training: { shape: [training.length], data: training },
     },
-    metadata: { artifact: JSON.stringify({ outputs, mixesRows, masks, parameters }) },
+    metadata: { artifact: JSON.stringify({ outputs, mixesRows, isSerial, masks, parameters }) },
   });
 }
 

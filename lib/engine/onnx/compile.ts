@@ -33,6 +33,8 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   return {
     outputs,
     mixesRows,
+    // ORT's threads race where several rows add to one place: additions were lost in minibatches of thousands.
+    isSerial: training.rewritten.nodes.some(({ op }) => op === 'ScatterND'),
     masks: training.masks,
     parameters,
     initial: tensors,

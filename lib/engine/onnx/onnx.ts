@@ -29,7 +29,7 @@ import { loadRuntime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */
 export type OnnxSettings = {
-  /** Threads of one operator; as many as the function has processors. */
+  /** Threads of one operator: as many as the function has processors. The same number gives the same bits. */
   readonly threads: number;
   /** Where compiled graphs are kept. A model that is found there is used without loading tfjs. */
   readonly cache?: GraphCache;
@@ -51,20 +51,21 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       encodeArtifact(await (await compiler()).compileModel(spec)),
     ),
   );
-  const start = async (model: Uint8Array): Promise<Program> => {
-    const session = await runtime.createSession(model, threads);
+  const start = async (model: Uint8Array, threadsOfOne = threads): Promise<Program> => {
+    const session = await runtime.createSession(model, threadsOfOne);
     return { runtime, session, inputs: new Set(session.inputNames) };
   };
   const compileTraining = (minibatch: number) =>
     cached(cache, artifactName(spec, `training/${minibatch}`), async () =>
       (await compiler()).compileTraining(spec, minibatch),
     );
+  const startTraining = (model: Uint8Array) => start(model, artifact.isSerial ? 1 : threads);
   const programs = new Map<number, Promise<Program>>();
   const training = (minibatch: number): Promise<Program> => {
     const isOnline = minibatch === spec.online.minibatch;
     const program =
       programs.get(minibatch) ??
-      (isOnline ? start(artifact.training) : compileTraining(minibatch).then(start));
+      (isOnline ? startTraining(artifact.training) : compileTraining(minibatch).then(startTraining));
     programs.set(minibatch, program);
     // What failed is tried again by the next call.
     program.catch(() => programs.delete(minibatch));

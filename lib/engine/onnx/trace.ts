@@ -5,6 +5,7 @@ import type { Optimizer } from '../../model/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { assignFlat, differentiate, flatten, forward, variablesByName } from '../step.ts';
 import { type Graph, sizeOf } from './graph.ts';
+import { withGradients } from './kernels/gradients.ts';
 import { backendName, registerKernels } from './kernels/register.ts';
 import { stepNames } from './names.ts';
 import type { StepMask } from './run-graph.ts';
@@ -131,7 +132,7 @@ function withTraceBackend<Result>(trace: (backend: TraceBackend) => Result): Res
   void tf.setBackend(backendName);
   tf.engine().startScope('trace');
   try {
-    return trace(backend);
+    return withGradients(() => trace(backend));
   } finally {
     tf.engine().endScope();
     void tf.setBackend(before);
