@@ -25,7 +25,12 @@ import {
 } from './step.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
-export const tfjsEngine: Engine = { compile };
+export const tfjsEngine: Engine = tfjsEngineOn('cpu');
+
+/** tfjs on a backend that is registered with it. */
+export function tfjsEngineOn(backend: string): Engine {
+  return { compile: (spec) => compile(spec, backend) };
+}
 
 type Compiled = {
   readonly spec: Spec;
@@ -40,10 +45,10 @@ type Compiled = {
 /** Trainable parameters and optimizer slots as flat vectors. */
 type Flat = { readonly parameters: tf.Tensor; readonly slots: Slots<tf.Tensor> };
 
-async function compile(spec: Spec): Promise<CompiledModel> {
+async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
   tf.enableProdMode();
   useLinearKernels();
-  await tf.setBackend('cpu');
+  await tf.setBackend(backend);
   const network = await buildNetwork(spec);
   const weights = variablesByName(network.model.weights);
   const compiled: Compiled = {

@@ -38,17 +38,17 @@ function binaryCrossEntropy(logits: tf.Tensor1D, labels: tf.Tensor1D): tf.Tensor
   return withGradient(
     logits,
     (z) => tf.add(tf.sub(tf.relu(z), tf.mul(z, labels)), tf.log1p(tf.exp(tf.neg(tf.abs(z))))),
-    (dy) => tf.mul(tf.sub(tf.sigmoid(logits), labels), dy),
+    (dy, z) => tf.mul(tf.sub(tf.sigmoid(z), labels), dy),
   ) as tf.Tensor1D;
 }
 
 /** −log softmax(z)[y]; its gradient is softmax(z) − onehot(y). */
 function crossEntropyOfClasses(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  const oneHot = () => tf.oneHot(tf.cast(labels, 'int32'), logits.shape[1], 1, 0, 'float32');
+  const oneHot = () => tf.cast(tf.oneHot(tf.cast(labels, 'int32'), logits.shape[1]), 'float32');
   return withGradient(
     logits,
     (z) => tf.neg(tf.sum(tf.mul(tf.logSoftmax(z), oneHot()), 1)),
-    (dy) => tf.mul(tf.sub(tf.softmax(logits), oneHot()), tf.reshape(dy, [-1, 1])),
+    (dy, z) => tf.mul(tf.sub(tf.softmax(z), oneHot()), tf.reshape(dy, [-1, 1])),
   ) as tf.Tensor1D;
 }
 
@@ -56,12 +56,12 @@ function crossEntropyOfClasses(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Ten
 function withGradient(
   x: tf.Tensor,
   value: (x: tf.Tensor) => tf.Tensor,
-  gradient: (dy: tf.Tensor) => tf.Tensor,
+  gradient: (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor,
 ): tf.Tensor {
   return tf.customGrad((argument, save) => {
     const z = argument as tf.Tensor;
     (save as tf.GradSaveFunc)([z]);
-    return { value: value(z), gradFunc: gradient };
+    return { value: value(z), gradFunc: (dy, [saved]) => gradient(dy, saved ?? z) };
   })(x);
 }
 

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import * as tf from '@tensorflow/tfjs';
+import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { z } from 'zod';
 import { formatTable } from '../../lib/cli/progress.ts';
 import type { Engine, EngineState } from '../../lib/engine/engine.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
-import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { tfjsEngine, tfjsEngineOn } from '../../lib/engine/tfjs.ts';
 import { layoutOf } from '../../lib/features/encoder.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { allocateSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
@@ -30,7 +31,7 @@ const output = options.json ? process.stderr : process.stdout;
 
 /** µs per step of each repetition; undefined for a peer that is absent. */
 type Timings = number[] | undefined;
-const contestants = ['onnx', 'tfjs-cpu', 'scikit-learn', 'pytorch'] as const;
+const contestants = ['onnx', 'tfjs-cpu', 'tfjs-wasm', 'scikit-learn', 'pytorch'] as const;
 
 function samplesOf(spec: Spec, count: number): EncodedSamples {
   const samples = allocateSamples(count, layoutOf(spec));
@@ -72,6 +73,14 @@ async function time(engine: Engine, row: Row, steps: number): Promise<number[]> 
     timings.push(((performance.now() - started) * 1_000) / steps);
   }
   return timings;
+}
+
+/** tfjs on WebAssembly, where it has all kernels of the network's gradients. */
+async function timeOnWasm(row: Row): Promise<Timings> {
+  return time(tfjsEngineOn('wasm'), row, Math.min(row.steps, slowSteps[row.kind])).catch((error: Error) => {
+    if (error.message.includes('not registered')) return undefined;
+    throw error;
+  });
 }
 
 /** µs of one minibatch a call, in and out of ONNX Runtime each time. */
@@ -136,7 +145,8 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-await tf.setBackend('cpu');
+setThreadsCount(1);
+setWasmPaths(join(dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm'))), '/'));
 const peers = startPeers();
 const results: Record<string, unknown>[] = [];
 const table = [
@@ -145,7 +155,8 @@ const table = [
     'minibatch',
     'optimizer',
     ...contestants.map((name) => `${name} µs`),
-    '× tfjs',
+    '× cpu',
+    '× wasm',
     '× sklearn',
     '× torch',
     'single µs',
@@ -155,6 +166,7 @@ for (const row of rows.filter(({ name }) => name.includes(options.only))) {
   const timings = {
     onnx: await time(onnxEngine({ threads: 1 }), row, row.steps),
     'tfjs-cpu': await time(tfjsEngine, row, Math.min(row.steps, slowSteps[row.kind])),
+    'tfjs-wasm': await timeOnWasm(row),
     'scikit-learn': await peers.time('scikit-learn', row),
     pytorch: await peers.time('pytorch', row),
   };

@@ -113,7 +113,6 @@ describe('each rewrite', () => {
       'multiplyOnes',
       'removeDeadNodes',
       'removeIdentities',
-      'reshapeInputs',
       'scaleInputs',
       'shareSubexpressions',
       'sinkReshapes',

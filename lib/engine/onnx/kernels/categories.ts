@@ -28,12 +28,15 @@ export const categories: Recorders = {
   OneHot: (trace, input, { depth = 0, onValue = 1, offValue = 0, dtype = 'int32' }) => {
     const indices = input('indices');
     const size = trace.constant(Int32Array.of(depth), [], 'int64');
-    const values =
-      dtype === 'float32'
-        ? trace.constant(Float32Array.of(offValue, onValue), [2])
-        : trace.constant(Int32Array.of(offValue, onValue), [2], 'int32');
+    // ORT has no one-hot integers for these indices.
+    const values = trace.constant(Float32Array.of(offValue, onValue), [2]);
     const shape = [...indices.shape, depth];
     const wide = trace.record('Cast', [indices], indices.shape, 'int32', { attributes: { to: 7 } });
-    return trace.record('OneHot', [wide, size, values], shape, dtype, { attributes: { axis: -1 } });
+    const oneHot = trace.record('OneHot', [wide, size, values], shape, 'float32', {
+      attributes: { axis: -1 },
+    });
+    return dtype === 'float32'
+      ? oneHot
+      : trace.record('Cast', [oneHot], shape, dtype, { attributes: { to: 6 } });
   },
 };

@@ -1,14 +1,4 @@
-import {
-  type Constant,
-  countUses,
-  type Graph,
-  isSameShape,
-  type Node,
-  replaceValues,
-  sizeOf,
-  type Value,
-  valuesOf,
-} from '../graph.ts';
+import { type Constant, type Graph, isSameShape, type Node, sizeOf, type Value, valuesOf } from '../graph.ts';
 
 const unary = new Set([
   'Abs',
@@ -173,33 +163,4 @@ function sinkSum(
     reshapes: [],
     constant,
   };
-}
-
-/**
- * An input of which only one other form is used is declared in that form: the caller reshapes it, once for all
- * steps.
- */
-export function reshapeInputs(graph: Graph, names: ReadonlySet<string>): Graph {
-  const uses = countUses(graph);
-  const reshapes = new Map<string, Node[]>();
-  for (const node of graph.nodes) {
-    if (node.op === 'Reshape') {
-      const name = node.inputs[0] ?? '';
-      reshapes.set(name, [...(reshapes.get(name) ?? []), node]);
-    }
-  }
-  const replaced = new Map<string, Value>();
-  const inputs = graph.inputs.map((input) => {
-    const forms = reshapes.get(input.name) ?? [];
-    const [form] = forms.flatMap(({ outputs }) => outputs);
-    if (!names.has(input.name) || form === undefined || forms.length !== uses.get(input.name)) return input;
-    if (!forms.every(({ outputs }) => isSameShape(outputs[0]?.shape ?? [], form.shape))) return input;
-    const reshaped: Value = { ...input, shape: form.shape };
-    for (const { outputs } of forms) for (const { name } of outputs) replaced.set(name, reshaped);
-    return reshaped;
-  });
-  return replaceValues(
-    { ...graph, inputs, nodes: graph.nodes.filter(({ outputs }) => !replaced.has(outputs[0]?.name ?? '')) },
-    replaced,
-  );
 }

@@ -2,7 +2,7 @@ import type { Graph } from '../graph.ts';
 import { removeDeadNodes, shareSubexpressions } from './clean.ts';
 import { fuseBias, fuseDescent, multiplyOnes, scaleInputs } from './gemm.ts';
 import { removeIdentities } from './identities.ts';
-import { reshapeInputs, sinkReshapes } from './reshapes.ts';
+import { sinkReshapes } from './reshapes.ts';
 
 /**
  * Changes a graph so that it computes the same values faster.
@@ -12,14 +12,7 @@ import { reshapeInputs, sinkReshapes } from './reshapes.ts';
 export type Rewrite = (graph: Graph, stepInputs: ReadonlySet<string>) => Graph;
 
 /** Repeated while they leave something out: one makes room for another. */
-const repeated: readonly Rewrite[] = [
-  sinkReshapes,
-  removeIdentities,
-  shareSubexpressions,
-  removeDeadNodes,
-  reshapeInputs,
-  removeDeadNodes,
-];
+const repeated: readonly Rewrite[] = [sinkReshapes, removeIdentities, shareSubexpressions, removeDeadNodes];
 /** Done once, in this order. */
 const final: readonly Rewrite[] = [
   fuseBias,
