@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { z } from 'zod';
 import { formatTable } from '../../lib/cli/progress.ts';
 import type { Engine, EngineState } from '../../lib/engine/engine.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
@@ -13,7 +10,10 @@ import { layoutOf } from '../../lib/features/encoder.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { allocateSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
 import type { Spec } from '../../lib/spec/spec.ts';
+import { measureColdStart } from './cold-start.ts';
+import { startPeers } from './peers.ts';
 import { type Row, rows, specOf } from './rows.ts';
+import { learnStream } from './stream.ts';
 
 /**
  * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers, side by side in one
@@ -99,46 +99,8 @@ async function timeSingleSteps(row: Row): Promise<number[]> {
   return timings;
 }
 
-const answerSchema = z.union([
-  z.object({ microseconds: z.array(z.number()) }),
-  z.object({ absent: z.string() }).transform(() => undefined),
-]);
-
-/** The peers in Python, in a process of their own that answers row by row. */
-function startPeers() {
-  // Debian keeps its packages with its own Python, which need not be the first on the path.
-  const python = spawn(
-    '/usr/bin/env',
-    ['-S', 'PATH=/usr/bin:/bin', 'python3', fileURLToPath(new URL('./peers.py', import.meta.url))],
-    {
-      env: {
-        ...process.env,
-        OMP_NUM_THREADS: '1',
-        OPENBLAS_NUM_THREADS: '1',
-        MKL_NUM_THREADS: '1',
-        PYTHONWARNINGS: 'ignore',
-      },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
-  let isAbsent = false;
-  python.on('error', () => {
-    isAbsent = true;
-  });
-  python.stdin.on('error', () => {
-    isAbsent = true;
-  });
-  const answers = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
-  return {
-    async time(peer: string, row: Row): Promise<Timings> {
-      if (isAbsent) return undefined;
-      python.stdin.write(`${JSON.stringify({ peer, ...row, repetitions })}\n`);
-      const { value, done } = await answers.next();
-      if (done) return undefined;
-      return answerSchema.parse(JSON.parse(value))?.microseconds;
-    },
-    stop: () => void python.stdin.end(),
-  };
+async function timePeer(peer: string, row: Row): Promise<Timings> {
+  return (await peers.ask({ peer, ...row, repetitions }))?.microseconds;
 }
 
 function median(values: readonly number[]): number {
@@ -167,8 +129,8 @@ for (const row of rows.filter(({ name }) => name.includes(options.only))) {
     onnx: await time(onnxEngine({ threads: 1 }), row, row.steps),
     'tfjs-cpu': await time(tfjsEngine, row, Math.min(row.steps, slowSteps[row.kind])),
     'tfjs-wasm': await timeOnWasm(row),
-    'scikit-learn': await peers.time('scikit-learn', row),
-    pytorch: await peers.time('pytorch', row),
+    'scikit-learn': await timePeer('scikit-learn', row),
+    pytorch: await timePeer('pytorch', row),
   };
   const single = median(await timeSingleSteps({ ...row, steps: Math.min(row.steps, 200) }));
   const medians = contestants.map((name) => {
@@ -197,6 +159,22 @@ for (const row of rows.filter(({ name }) => name.includes(options.only))) {
     singleStepMicroseconds: single,
   });
 }
+output.write(`\n${formatTable(table)}\n\n`);
+
+const stream = options.only === '' ? await learnStream(peers, repetitions) : undefined;
 peers.stop();
-output.write(`\n${formatTable(table)}\n`);
-if (options.json) process.stdout.write(`${JSON.stringify({ repetitions, rows: results })}\n`);
+if (stream !== undefined) {
+  const learnt = ({ samplesPerSecond, auc }: (typeof stream)['onnx']) =>
+    `${Math.round(samplesPerSecond).toLocaleString('en')} flights/s, AUC ${auc.toFixed(4)}`;
+  const peer = stream.sgdClassifier;
+  output.write(`the flights stream: onnx ${learnt(stream.onnx)}; `);
+  output.write(`SGDClassifier.partial_fit ${peer === undefined ? 'absent' : learnt(peer)}\n`);
+}
+const coldStart = options.only === '' ? await measureColdStart(repetitions) : undefined;
+if (coldStart !== undefined) {
+  const { ready, firstUpdate } = coldStart;
+  output.write(`cold start of online-update: ready after ${median(ready).toFixed(0)} ms, `);
+  output.write(`the first update done after ${median(firstUpdate).toFixed(0)} ms\n`);
+}
+if (options.json)
+  process.stdout.write(`${JSON.stringify({ repetitions, rows: results, stream, coldStart })}\n`);

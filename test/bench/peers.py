@@ -128,7 +128,50 @@ def pytorch(row):
     return {"microseconds": repeat(row, step)}
 
 
-peers = {"scikit-learn": scikit_learn, "pytorch": pytorch}
+def stream(question):
+    """Learns a stream message by message: {"file", "message", "months", "repetitions"}; microseconds are of a whole pass.
+
+    The files hold float32 numbers, int32 categories and float32 labels, row by row. Predictions for the AUC are made
+    from the second month on, each before its message is learnt, outside of the time.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.linear_model import SGDClassifier
+    from sklearn.metrics import roc_auc_score
+
+    labels = np.fromfile(question["file"] + ".labels", np.float32).astype(np.int64)
+    numbers = np.fromfile(question["file"] + ".numbers", np.float32).reshape(len(labels), -1)
+    categories = np.fromfile(question["file"] + ".categories", np.int32).reshape(len(labels), -1)
+    offsets = np.concatenate([[0], np.cumsum(categories.max(axis=0) + 1)])
+    width = numbers.shape[1]
+    columns = np.concatenate([np.tile(np.arange(width), (len(labels), 1)), categories + offsets[:-1] + width], axis=1)
+    values = np.concatenate([numbers, np.ones_like(categories, dtype=np.float32)], axis=1).astype(np.float64)
+    rows = np.arange(len(labels) + 1) * columns.shape[1]
+    x = csr_matrix((values.ravel(), columns.ravel().astype(np.int32), rows), shape=(len(labels), width + offsets[-1]))
+    messages, start = [], 0
+    for month, count in enumerate(question["months"]):
+        for first in range(0, count, question["message"]):
+            part = slice(start + first, start + min(first + question["message"], count))
+            messages.append((month, part, x[part]))
+        start += count
+    microseconds = []
+    for _ in range(question["repetitions"]):
+        model = SGDClassifier(**settings)
+        seconds, scores, truth = 0.0, [], []
+        for month, part, rows in messages:
+            if month > 0:
+                scores.append(model.decision_function(rows))
+                truth.append(labels[part])
+            begin = time.perf_counter()
+            model.partial_fit(rows, labels[part], classes=[0, 1])
+            seconds += time.perf_counter() - begin
+        microseconds.append(seconds * 1e6)
+    auc = roc_auc_score(np.concatenate(truth), np.concatenate(scores))
+    return {"microseconds": microseconds, "auc": auc}
+
+
+# The best of several learning rates on this stream.
+settings = {"loss": "log_loss", "learning_rate": "constant", "eta0": 0.1, "alpha": 1e-6}
+peers = {"scikit-learn": scikit_learn, "pytorch": pytorch, "stream": stream}
 for line in sys.stdin:
     row = json.loads(line)
     try:
