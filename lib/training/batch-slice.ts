@@ -5,7 +5,7 @@ import { rowToSample } from '../datasets/to-sample.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { decodeCheckpoint, digestOf, encodeParameters } from '../journal/checkpoint.ts';
-import { readEntry } from '../journal/journal.ts';
+import { putUntilAnswered, readEntry } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -13,7 +13,7 @@ import { startStatistics, trainEpochs } from './batch-epochs.ts';
 import { compareChampion, isBetter } from './champion.ts';
 import { catchUp, readForward } from './fold.ts';
 import { type JobRecord, openJob } from './job-record.ts';
-import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
+import { firstPlace, type Lane, type Place, placeSchema, readLane, writeLane } from './lane.ts';
 import type { JobMessage } from './messages.ts';
 import { loadCheckpoint, loadModel, type Model } from './model.ts';
 import { quarantine } from './quarantine.ts';
@@ -67,6 +67,7 @@ async function runSliceOf(
   const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
   const stored = await readLane(ports, record);
   if (stored !== undefined && stored.lane.place.slice > message.slice) {
+    await reportProgress(ports, record, stored.lane.place, rows, rows);
     await sendNext(ports, record, stored.lane);
     return { place: stored.lane.place, rows, refusedRows: prepared.refusedRows };
   }
@@ -170,8 +171,11 @@ async function writeChallenger(
   record: JobRecord,
   { parameters, place }: Lane,
 ): Promise<void> {
+  const key = keys.challenger(record.model, record.job);
   const body = encodeParameters(parameters, { job: record.job, caughtUp: String(place.caughtUp) });
-  await store.put(keys.challenger(record.model, record.job), body, { ifNoneMatch: '*' });
+  // Another run of this slice may have been faster: its challenger is as good, and the promotion names its digest.
+  const outcome = await putUntilAnswered(store, key, body, { ifNoneMatch: '*' });
+  if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
 }
 
 async function firstLane(
@@ -222,7 +226,10 @@ function sourceOf({ store }: Ports, model: Model, record: JobRecord): SampleSour
   };
 }
 
-/** Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it. */
+/**
+ * Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it, and it never goes back to an
+ * earlier slice: a run that was overtaken may still be reporting.
+ */
 async function reportProgress(
   { store, now }: Ports,
   { model, job, dataset }: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
@@ -230,6 +237,20 @@ async function reportProgress(
   rowsOfEpoch: number,
   rows: number,
 ): Promise<void> {
+  const key = keys.progress(model, job);
   const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
-  await store.put(keys.progress(model, job), Buffer.from(`${JSON.stringify(progress, null, 1)}\n`));
+  const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
+  for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
+    const reported = await store.get(key);
+    if (reported !== undefined && sliceOf(reported.body) > place.slice) return;
+    const condition = reported === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: reported.etag };
+    if ((await store.put(key, body, condition)).ok) return;
+  }
+}
+
+function sliceOf(progress: Uint8Array): number {
+  return placeSchema
+    .pick({ slice: true })
+    .loose()
+    .parse(JSON.parse(Buffer.from(progress).toString())).slice;
 }

@@ -51,7 +51,7 @@ export async function learnMessages(
         model.name,
         parsed.message.id,
         outcome.refused,
-        quarantineSource(ports, parsed),
+        quarantineSource(ports, parsed, outcome.refused),
       );
     }
     next = outcome.state ?? next;
@@ -159,8 +159,12 @@ export function settledMessage({ message, identity }: ParsedMessage, outcome: Ou
   };
 }
 
-/** Where quarantined samples came from; a body that could not be parsed is kept whole. */
-export function quarantineSource({ now }: Ports, { message, identity, command }: ParsedMessage) {
+/** Where quarantined samples came from; a message that is refused as a whole is kept whole. */
+export function quarantineSource(
+  { now }: Ports,
+  { message, identity }: ParsedMessage,
+  refused: readonly RefusedSample[],
+) {
   return {
     time: new Date(now()).toISOString(),
     queue: message.queue,
@@ -168,6 +172,6 @@ export function quarantineSource({ now }: Ports, { message, identity, command }:
     ...(identity.producer === undefined
       ? {}
       : { producer: identity.producer.name, seq: identity.producer.seq }),
-    ...(command.kind === 'samples' && typeof command.samples !== 'string' ? {} : { body: message.body }),
+    ...(refused.some(({ index }) => index < 0) ? { body: message.body } : {}),
   };
 }

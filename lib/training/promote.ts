@@ -37,7 +37,7 @@ export async function promoteChallenger(
   };
   const reject = async (field: string, reason: string): Promise<Change> => {
     const outcome = rejectedMessage({ index: -1, field, reason });
-    const source = quarantineSource(ports, parsed);
+    const source = quarantineSource(ports, parsed, outcome.refused);
     await quarantine(ports.store, model.name, parsed.message.id, outcome.refused, source);
     return settleWithout(outcome);
   };

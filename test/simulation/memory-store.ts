@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import type { ObjectStore, StoredObject } from '../../lib/ports/ports.ts';
+import type { ObjectStore, PutCondition, PutOutcome, StoredObject } from '../../lib/ports/ports.ts';
+import { type Bucket, createBucket } from './bucket.ts';
 
 /** One call of a store, before or after it took effect. A hook that throws there is a crash or a lost answer. */
 export type StoreCall = {
@@ -17,44 +17,48 @@ export type MemoryStore = ObjectStore & {
 
 /** A bucket with some texts in it. */
 export function memoryStore(texts: Readonly<Record<string, string>> = {}): MemoryStore {
-  const objects = new Map<string, StoredObject>(
-    Object.entries(texts).map(([key, text]) => [
-      key,
-      { body: Buffer.from(text), etag: etagOf(Buffer.from(text)) },
-    ]),
-  );
+  const bucket = createBucket();
+  for (const [key, text] of Object.entries(texts)) bucket.put(key, Buffer.from(text));
+  const around = async <Answer>(operation: StoreCall['operation'], key: string, perform: () => Answer) => {
+    await store.hook({ operation, key, when: 'before' });
+    const answer = perform();
+    await store.hook({ operation, key, when: 'after' });
+    return answer;
+  };
   const store: MemoryStore = {
     bucket: 'memory',
-    objects,
+    objects: bucket.objects,
     hook: () => undefined,
-    async get(key) {
-      await store.hook({ operation: 'get', key, when: 'before' });
-      const object = objects.get(key);
-      await store.hook({ operation: 'get', key, when: 'after' });
-      return object === undefined ? undefined : { ...object, body: Uint8Array.from(object.body) };
-    },
-    async put(key, body, condition) {
-      await store.hook({ operation: 'put', key, when: 'before' });
-      const current = objects.get(key);
-      const isRefused =
-        condition !== undefined &&
-        ('ifMatch' in condition ? current?.etag !== condition.ifMatch : current !== undefined);
-      const etag = etagOf(body);
-      if (!isRefused) objects.set(key, { body: Uint8Array.from(body), etag });
-      await store.hook({ operation: 'put', key, when: 'after' });
-      return isRefused ? { ok: false, reason: 'precondition' } : { ok: true, etag };
-    },
-    async list(prefix) {
-      await store.hook({ operation: 'list', key: prefix, when: 'before' });
-      return [...objects]
-        .filter(([key]) => key.startsWith(prefix))
-        .map(([key, { etag, body }]) => ({ key, etag, sizeBytes: body.length }))
-        .sort((a, b) => (a.key < b.key ? -1 : 1));
-    },
+    get: (key) => around('get', key, () => getFrom(bucket, key)),
+    put: (key, body, condition) => around('put', key, () => putInto(bucket, key, body, condition)),
+    list: (prefix) => around('list', prefix, () => listOf(bucket, prefix)),
   };
   return store;
 }
 
-function etagOf(body: Uint8Array): string {
-  return `"${createHash('md5').update(body).digest('hex')}"`;
+/** A bucket behind the port, with nothing in between. */
+export function storeOver(bucket: Bucket): ObjectStore {
+  return {
+    bucket: 'memory',
+    get: async (key) => getFrom(bucket, key),
+    put: async (key, body, condition) => putInto(bucket, key, body, condition),
+    list: async (prefix) => listOf(bucket, prefix),
+  };
+}
+
+/** A get as the port answers it. */
+export function getFrom(bucket: Bucket, key: string): StoredObject | undefined {
+  const answer = bucket.get(key);
+  return 'error' in answer ? undefined : answer;
+}
+
+/** A put as the port answers it. */
+export function putInto(bucket: Bucket, key: string, body: Uint8Array, condition?: PutCondition): PutOutcome {
+  const answer = bucket.put(key, body, condition);
+  return 'error' in answer ? { ok: false, reason: 'precondition' } : { ok: true, etag: answer.etag };
+}
+
+/** A listing as the port answers it. */
+export function listOf(bucket: Bucket, prefix: string) {
+  return bucket.list(prefix).map(([key, { etag, body }]) => ({ key, etag, sizeBytes: body.length }));
 }

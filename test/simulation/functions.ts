@@ -1,0 +1,177 @@
+import { MillraceError } from '../../lib/errors.ts';
+import { limits } from '../../lib/limits.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { runSlice } from '../../lib/training/batch-slice.ts';
+import { parseJobMessage, parseMessage } from '../../lib/training/messages.ts';
+import { type CachedModel, updateModel } from '../../lib/training/online-update.ts';
+import type { Cloud, Process } from './cloud.ts';
+import type { FifoQueue, Received } from './queue.ts';
+
+/** A warm machine of a function: what its process keeps between invocations. */
+type Machine = { readonly cache: Map<string, CachedModel>; isBusy: boolean };
+
+/** What an invocation does with a delivery; answers the messages that must come back. */
+type Handler = (
+  ports: Ports,
+  machine: Machine,
+  queue: string,
+  messages: readonly Received[],
+  secondsLeft: () => number,
+) => Promise<readonly Received[]>;
+
+/** As `functions/online-update.ts`: one model after the other settles its messages. */
+const onlineUpdate: Handler = async (ports, { cache }, queue, messages, secondsLeft) => {
+  const unsettled = await Promise.all(
+    [...Map.groupBy(messages, ({ group }) => group)].map(async ([model, ofModel]) => {
+      try {
+        const parsed = ofModel.map((message) => parseMessage({ ...message, queue }));
+        const { settled, cached } = await updateModel(ports, model, parsed, secondsLeft, cache.get(model));
+        if (cached !== undefined) cache.set(model, cached);
+        return ofModel.slice(settled);
+      } catch (error) {
+        cache.delete(model);
+        if (error instanceof MillraceError && error.kind === 'unavailable') return ofModel;
+        throw error;
+      }
+    }),
+  );
+  return unsettled.flat();
+};
+
+/** As `functions/batch-train.ts`: slice by slice; what fails comes back. */
+const batchTrain: Handler = async (ports, _machine, _queue, messages, secondsLeft) => {
+  for (const { body, id } of messages) await runSlice(ports, parseJobMessage(body, id), secondsLeft);
+  return [];
+};
+
+type Source = {
+  readonly queue: () => FifoQueue;
+  readonly name: string;
+  readonly handler: Handler;
+  readonly timeoutSeconds: number;
+  readonly messagesAtOnce: () => number;
+};
+
+/** How many invocations of one function run at a time: groups in flight block each other, zombies do not count. */
+const concurrency = 3;
+
+/** Polls both queues and invokes their functions, as Lambda does. */
+export function startFunctions(cloud: Cloud, deliverySize: () => number): void {
+  const sources: readonly Source[] = [
+    {
+      queue: () => cloud.samples,
+      name: 'online',
+      handler: onlineUpdate,
+      timeoutSeconds: limits.onlineTimeoutSeconds,
+      messagesAtOnce: deliverySize,
+    },
+    {
+      queue: () => cloud.jobs,
+      name: 'batch',
+      handler: batchTrain,
+      timeoutSeconds: limits.batchTimeoutSeconds,
+      messagesAtOnce: () => 1,
+    },
+  ];
+  const wakes = sources.map((source) => startSource(cloud, source));
+  cloud.onSend = () => {
+    for (const wake of wakes) wake();
+  };
+}
+
+/** Polls one queue; the answer asks it to look again soon. */
+function startSource(cloud: Cloud, source: Source): () => void {
+  const { timeline, random, faults } = cloud;
+  const machines: Machine[] = [];
+  let invocations = 0;
+  let running = 0;
+  let awakeAt: number | undefined;
+
+  const wake = (milliseconds = random.integer(1, 100)) => {
+    const time = timeline.now() + milliseconds;
+    if (awakeAt !== undefined && awakeAt <= time) return;
+    awakeAt = time;
+    timeline.after(milliseconds, () => {
+      if (awakeAt !== time) return;
+      awakeAt = undefined;
+      poll();
+    });
+  };
+  const poll = () => {
+    const queue = source.queue();
+    if (running < concurrency) {
+      const messages = queue.receive(source.messagesAtOnce());
+      if (messages.length > 0) {
+        invoke(queue, messages);
+        if (faults.strike('delivered-twice')) invoke(queue, messages);
+        return wake();
+      }
+    }
+    const next = queue.nextVisible();
+    if (next !== undefined) wake(next - timeline.now() + 1);
+  };
+  const takeMachine = (): Machine => {
+    const idle = machines.find(({ isBusy }) => !isBusy);
+    const machine: Machine =
+      idle === undefined || faults.strike('cold-start') ? { cache: new Map(), isBusy: true } : idle;
+    machine.isBusy = true;
+    if (!machines.includes(machine)) machines.push(machine);
+    return machine;
+  };
+  const invoke = (queue: FifoQueue, messages: readonly Received[]) => {
+    const machine = takeMachine();
+    const name = `${source.name}-${invocations++}`;
+    running += 1;
+    let isOver = false;
+    /** What Lambda sees: an answer, or a failure; whichever comes first. */
+    const end = (outcome: string, unsettled: readonly Received[]) => {
+      if (isOver) return;
+      isOver = true;
+      running -= 1;
+      timeline.record(`${name} ${outcome}, ${unsettled.length} of ${messages.length} come back`);
+      for (const message of messages) {
+        if (unsettled.includes(message)) {
+          if (random.chance(0.5)) queue.release(message);
+        } else if (!faults.strike('deletion-lost')) queue.remove(message);
+      }
+      wake();
+    };
+    const isGone = () => {
+      const place = machines.indexOf(machine);
+      if (place >= 0) machines.splice(place, 1);
+    };
+    const process: Process = {
+      name,
+      isDead: false,
+      onDeath() {
+        isGone();
+        end('died', messages);
+      },
+    };
+    const deadline = timeline.now() + source.timeoutSeconds * 1_000;
+    timeline.after(source.timeoutSeconds * 1_000, () => {
+      if (isOver) return;
+      // Its code may be frozen and go on later, in the machine's next invocation or in none.
+      if (random.chance(0.5)) process.isDead = true;
+      if (process.isDead || random.chance(0.5)) isGone();
+      else machine.isBusy = false;
+      end('timed out', messages);
+    });
+    timeline.record(`${name} starts with ${messages.map(({ id }) => Number(id.slice(-12))).join()}`);
+    const secondsLeft = () => (deadline - timeline.now()) / 1_000;
+    source.handler(cloud.portsOf(process), machine, queue.arn, messages, secondsLeft).then(
+      (unsettled) => {
+        machine.isBusy = false;
+        end('answers', unsettled);
+      },
+      (error: unknown) => {
+        machine.isBusy = false;
+        if (!(error instanceof MillraceError) || error.kind === 'corrupt') {
+          cloud.violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
+        }
+        end('fails', messages);
+      },
+    );
+  };
+  return () => wake();
+}

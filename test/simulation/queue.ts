@@ -1,0 +1,114 @@
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+
+/** A message as it lies in a queue. */
+export type QueuedMessage = {
+  readonly id: string;
+  readonly body: string;
+  readonly group: string;
+  readonly sequenceNumber: string;
+};
+
+/** A message that was received; it can be deleted while it is invisible to others. */
+export type Received = QueuedMessage & { readonly receipt: number };
+
+type Entry = QueuedMessage & { receives: number; visibleAt: number; receipt: number };
+
+/** Settings of a queue. */
+export type QueueSettings = {
+  readonly arn: string;
+  readonly visibilityMilliseconds: number;
+  readonly maximumReceives: number;
+};
+
+/** An SQS FIFO queue with its dead-letter queue. */
+export type FifoQueue = {
+  readonly arn: string;
+  /** A second message of the group with the same deduplication id within five minutes is dropped. */
+  readonly send: (body: string, group: string, deduplication: string) => void;
+  /**
+   * Up to `most` messages in order, never one of a group that has another in flight. A message that was received too
+   * often goes to the dead letters instead.
+   */
+  readonly receive: (most: number) => readonly Received[];
+  /** Deletes a message, unless it has become visible again since. */
+  readonly remove: (message: Received) => void;
+  /** Makes a received message visible again at once. */
+  readonly release: (message: Received) => void;
+  /** When a message in flight becomes visible again; undefined if none is. */
+  readonly nextVisible: () => number | undefined;
+  readonly messages: () => readonly QueuedMessage[];
+  /** Takes the dead letters out. */
+  readonly takeDeadLetters: () => readonly QueuedMessage[];
+  readonly deadLetters: () => number;
+};
+
+const deduplicationMilliseconds = 300_000;
+
+/** An empty queue. Its sequence numbers start anywhere and have gaps, as those of SQS. */
+export function createQueue(
+  { arn, visibilityMilliseconds, maximumReceives }: QueueSettings,
+  { now }: Timeline,
+  random: Random,
+  nextId: () => string,
+  died: (sequenceNumber: string) => void,
+): FifoQueue {
+  let entries: Entry[] = [];
+  let dead: QueuedMessage[] = [];
+  const sent = new Map<string, number>();
+  let sequence = BigInt(random.integer(1, 1_000_000));
+  let receipts = 0;
+  const isVisible = ({ visibleAt }: Entry) => visibleAt <= now();
+  const find = ({ id, receipt }: Received) =>
+    entries.find((entry) => entry.id === id && entry.receipt === receipt && !isVisible(entry));
+  return {
+    arn,
+    send(body, group, deduplication) {
+      const id = `${group}/${deduplication}`;
+      const before = sent.get(id);
+      if (before !== undefined && now() - before < deduplicationMilliseconds) return;
+      sent.set(id, now());
+      sequence += BigInt(random.integer(1, 256));
+      const sequenceNumber = sequence.toString().padStart(20, '0');
+      entries.push({ id: nextId(), body, group, sequenceNumber, receives: 0, visibleAt: 0, receipt: 0 });
+    },
+    receive(most) {
+      const blocked = new Set(entries.filter((entry) => !isVisible(entry)).map(({ group }) => group));
+      const ready = entries.filter(({ group }) => !blocked.has(group));
+      const received: Received[] = [];
+      for (const entry of ready) {
+        if (received.length >= most) break;
+        if (entry.receives >= maximumReceives) {
+          dead.push(entry);
+          died(entry.sequenceNumber);
+          entries = entries.filter((each) => each !== entry);
+          continue;
+        }
+        entry.receives += 1;
+        entry.visibleAt = now() + visibilityMilliseconds;
+        entry.receipt = ++receipts;
+        received.push({ ...entry });
+      }
+      return received;
+    },
+    remove(message) {
+      const entry = find(message);
+      entries = entries.filter((each) => each !== entry);
+    },
+    release(message) {
+      const entry = find(message);
+      if (entry !== undefined) entry.visibleAt = now();
+    },
+    nextVisible() {
+      const times = entries.filter((entry) => !isVisible(entry)).map(({ visibleAt }) => visibleAt);
+      return times.length === 0 ? undefined : Math.min(...times);
+    },
+    messages: () => entries,
+    takeDeadLetters() {
+      const taken = dead;
+      dead = [];
+      return taken;
+    },
+    deadLetters: () => dead.length,
+  };
+}
