@@ -1,0 +1,113 @@
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type FaultKind, faultKinds } from './faults.ts';
+import { type Outcome, runSchedule, type ScheduleOptions } from './schedule.ts';
+import { shrink } from './shrink.ts';
+
+/**
+ * `npm run simulate -- --seeds 10000 [--from 1] [--faults crash-before,slow] [--replay <seed>]`: schedules of a cloud
+ * in which things go wrong, and what is wrong after them. A failing one is shrunk to the fewest faults.
+ */
+const { values: given } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '10000' },
+    from: { type: 'string', default: '1' },
+    faults: { type: 'string' },
+    replay: { type: 'string' },
+    'first-failure': { type: 'boolean', default: false },
+  },
+});
+
+/** What a worker is asked, and what it answers. */
+type Part = { readonly seeds: readonly number[] };
+type Sums = Pick<Outcome, 'lost' | 'doubled' | 'outOfOrder'> & {
+  readonly schedules: number;
+  readonly faults: number;
+  readonly failures: number;
+};
+
+const scheduleOptions: ScheduleOptions =
+  given.faults === undefined ? {} : { kinds: new Set(given.faults.split(',').map(faultKind)) };
+
+function faultKind(name: string): FaultKind {
+  const kind = faultKinds.find((each) => each === name);
+  if (kind === undefined)
+    throw new Error(`--faults: no fault is called ${name}; there are ${faultKinds.join(', ')}`);
+  return kind;
+}
+
+/** Runs schedules, prints a line for each that fails, and sums up. */
+async function runPart({ seeds }: Part): Promise<Sums> {
+  let sums: Sums = { schedules: 0, faults: 0, failures: 0, lost: 0, doubled: 0, outOfOrder: 0 };
+  for (const seed of seeds) {
+    const outcome = await runSchedule(seed, scheduleOptions);
+    const isFailure = outcome.violations.length > 0;
+    sums = {
+      schedules: sums.schedules + 1,
+      faults: sums.faults + outcome.faults.length,
+      failures: sums.failures + Number(isFailure),
+      lost: sums.lost + outcome.lost,
+      doubled: sums.doubled + outcome.doubled,
+      outOfOrder: sums.outOfOrder + outcome.outOfOrder,
+    };
+    if (!isFailure) continue;
+    if (given['first-failure']) {
+      console.log(`seed ${seed}: ${outcome.violations.join('; ')}`);
+      break;
+    }
+    const shortest = await shrink(outcome, scheduleOptions);
+    console.log(
+      `seed ${seed}: ${shortest.violations.join('; ')} (faults: ${shortest.faults.join(', ') || 'none'})`,
+    );
+  }
+  return sums;
+}
+
+/** Deals the seeds out to a process for each processor. */
+async function runAll(first: number, count: number): Promise<Sums> {
+  const workers = Math.min(availableParallelism(), count);
+  const parts = Array.from({ length: workers }, (_, worker) =>
+    Array.from({ length: count }, (_seed, i) => first + i).filter((seed) => seed % workers === worker),
+  );
+  const answers = await Promise.all(
+    parts.map(
+      (seeds) =>
+        new Promise<Sums>((resolve, reject) => {
+          const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2), {
+            env: { ...process.env, SIMULATION_WORKER: '1' },
+          });
+          child.on('message', (sums: Sums) => resolve(sums));
+          child.on('exit', (code) => reject(new Error(`a worker ended with ${code}`)));
+          child.send({ seeds } satisfies Part);
+        }),
+    ),
+  );
+  return answers.reduce((a, b) => ({
+    schedules: a.schedules + b.schedules,
+    faults: a.faults + b.faults,
+    failures: a.failures + b.failures,
+    lost: a.lost + b.lost,
+    doubled: a.doubled + b.doubled,
+    outOfOrder: a.outOfOrder + b.outOfOrder,
+  }));
+}
+
+if (process.env.SIMULATION_WORKER !== undefined) {
+  process.once('message', async (part: Part) => {
+    process.send?.(await runPart(part));
+    process.disconnect();
+  });
+} else if (given.replay !== undefined) {
+  const outcome = await runSchedule(Number(given.replay), { ...scheduleOptions, keepsEvents: true });
+  console.log(outcome.events.join('\n'));
+  console.log(`${outcome.hash} · ${outcome.violations.join('; ') || 'all promises kept'}`);
+} else {
+  const sums = await runAll(Number(given.from), Number(given.seeds));
+  const number = (value: number) => value.toLocaleString('en');
+  console.log(
+    `${number(sums.schedules)} schedules, ${number(sums.faults)} faults injected, ${sums.lost} lost, ${sums.doubled} doubled, ${sums.outOfOrder} out of order`,
+  );
+  process.exitCode = sums.failures === 0 ? 0 : 1;
+}
