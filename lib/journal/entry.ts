@@ -42,6 +42,8 @@ const headerSchema = z.discriminatedUnion('kind', [
     digest: z.string(),
     caughtUp: z.int().nonnegative(),
   }),
+  /** The weights of an earlier entry come back; the ledger stays what it is. */
+  z.strictObject({ kind: z.literal('rollback'), ...common, to: z.int().nonnegative() }),
 ]);
 
 /** A message that an entry settles, and what became of it. */

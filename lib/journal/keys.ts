@@ -12,6 +12,7 @@ export const keys = {
   journal: (model: string) => `${ofModel(model)}/journal/`,
   checkpoint: (model: string, sequence: number) =>
     `${ofModel(model)}/checkpoints/${padded(sequence)}.safetensors`,
+  checkpoints: (model: string) => `${ofModel(model)}/checkpoints/`,
   /** `message` is an SQS message id (a UUID) or a job's id. */
   quarantine: (model: string, message: string) => `${ofModel(model)}/quarantine/${checked(message)}.json`,
   quarantines: (model: string) => `${ofModel(model)}/quarantine/`,
@@ -27,6 +28,12 @@ export const keys = {
 /** The sequence number of a journal entry's key, or undefined for any other key. */
 export function sequenceOfEntry(key: string): number | undefined {
   const digitsOfKey = /^models\/[a-z0-9-]+\/journal\/(\d{12})$/.exec(key)?.[1];
+  return digitsOfKey === undefined ? undefined : Number(digitsOfKey);
+}
+
+/** The sequence number of a kept checkpoint's key, or undefined for any other key. */
+export function sequenceOfCheckpoint(key: string): number | undefined {
+  const digitsOfKey = /^models\/[a-z0-9-]+\/checkpoints\/(\d{12})\.safetensors$/.exec(key)?.[1];
   return digitsOfKey === undefined ? undefined : Number(digitsOfKey);
 }
 

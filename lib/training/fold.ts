@@ -1,15 +1,15 @@
 import { invariant, MillraceError } from '../errors.ts';
-import { decodeParameters, digestOf } from '../journal/checkpoint.ts';
+import { decodeCheckpoint, decodeParameters, digestOf } from '../journal/checkpoint.ts';
 import { type Entry, type EntryHeader, identityOf, type SettledMessage } from '../journal/entry.ts';
 import { readEntry } from '../journal/journal.ts';
-import { keys } from '../journal/keys.ts';
+import { keys, sequenceOfCheckpoint } from '../journal/keys.ts';
 import { judge, settle } from '../journal/ledger.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import { addScores } from '../model/scores.ts';
 import type { ObjectStore, Ports } from '../ports/ports.ts';
 import { learn, relearn } from './learn.ts';
-import type { Model } from './model.ts';
+import { initialState, type Model } from './model.ts';
 
 type PromoteHeader = Extract<EntryHeader, { kind: 'promote' }>;
 
@@ -28,6 +28,7 @@ export async function applyEntry(ports: Ports, model: Model, state: State, entry
   invariant(header.spec === state.specHash, `entry ${header.sequence} was made with another spec`);
   const settled = settleMessages(state, header);
   if (header.kind === 'promote') return promoted(settled, header, await challengerOf(ports, model, header));
+  if (header.kind === 'rollback') return rolledBack(settled, await stateAt(ports, model, header.to));
   let next = settled;
   let line = 0;
   for (const message of header.messages) {
@@ -82,6 +83,33 @@ export function promoted(
   parameters: Parameters,
 ): State {
   return { ...state, ...parameters, promoted: { job, sequence } };
+}
+
+/** The state with the weights, optimizer slots and statistics of an earlier one: current ledger and scores. */
+export function rolledBack(state: State, { tensors, step, seed, statistics }: Parameters): State {
+  return { ...state, tensors, step, seed, statistics };
+}
+
+/**
+ * The state at an entry of the journal, folded from the last kept checkpoint before it; 0 is the initial state.
+ *
+ * @throws MillraceError kind `corrupt` if the journal does not reach that far
+ */
+export async function stateAt(ports: Ports, model: Model, sequence: number): Promise<State> {
+  const start = await lastCheckpoint(ports, model, sequence);
+  const state = await readForward(ports, model, start, sequence);
+  invariant(state.sequence === sequence, `the journal of ${model.name} has no entry ${sequence}`);
+  return state;
+}
+
+/** The last kept checkpoint up to an entry, or the initial state where none is kept. */
+export async function lastCheckpoint({ store }: Ports, model: Model, sequence: number): Promise<State> {
+  const kept = await store.list(keys.checkpoints(model.name));
+  const last = kept.findLast(
+    ({ key }) => (sequenceOfCheckpoint(key) ?? Number.POSITIVE_INFINITY) <= sequence,
+  );
+  const object = last && (await store.get(last.key));
+  return object === undefined ? initialState(model) : decodeCheckpoint(object.body);
 }
 
 async function challengerOf(ports: Ports, model: Model, header: PromoteHeader): Promise<Parameters> {
@@ -143,13 +171,19 @@ export async function catchUp(
 }
 
 /**
- * Applies the entries after a state until a key is missing.
+ * Applies the entries after a state until a key is missing, or up to entry `to`.
  *
  * @throws MillraceError kind `unavailable` if the state is too far behind for one invocation
  */
-export async function readForward(ports: Ports, model: Model, state: State): Promise<State> {
+export async function readForward(
+  ports: Ports,
+  model: Model,
+  state: State,
+  to = Number.POSITIVE_INFINITY,
+): Promise<State> {
   let current = state;
   for (let read = 0; read < limits.entriesReadForward; read++) {
+    if (current.sequence >= to) return current;
     const entry = await readEntry(ports.store, model.name, current.sequence + 1);
     if (entry === undefined) return current;
     current = await applyEntry(ports, model, current, entry);

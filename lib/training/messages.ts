@@ -35,13 +35,22 @@ const promoteCommand = strictObject({
   promote: strictObject({ job: jobId, digest: z.string().regex(/^[0-9a-f]{64}$/) }),
 });
 
-/** Commands that DESIGN reserves; they are refused until they are built, never misread. */
-const reserved = ['rollback', 'retract', 'spec'] as const;
+const rollbackCommand = strictObject({
+  ...numbering,
+  rollback: strictObject({
+    /** The entry whose weights come back; 0 for those before the first. */
+    to: z.int().nonnegative(),
+  }),
+});
+
+/** Commands that are reserved; they are refused until they are built, never misread. */
+const reserved = ['retract', 'spec'] as const;
 
 /** A message's body, parsed: what it asks for. */
 export type Command =
   | { readonly kind: 'samples'; readonly samples: readonly unknown[] | string }
-  | { readonly kind: 'promote'; readonly job: string; readonly digest: string };
+  | { readonly kind: 'promote'; readonly job: string; readonly digest: string }
+  | { readonly kind: 'rollback'; readonly to: number };
 
 /** A parsed message: who it is, and its command, or why it cannot be one. */
 export type ParsedMessage = {
@@ -75,6 +84,10 @@ function parseCommand(body: unknown): { producer?: string; seq?: number; command
   if (typeof body === 'object' && body !== null && 'promote' in body) {
     const { producer, seq, promote } = parse(promoteCommand, body, 'body');
     return { producer, seq, command: { kind: 'promote', ...promote } };
+  }
+  if (typeof body === 'object' && body !== null && 'rollback' in body) {
+    const { producer, seq, rollback } = parse(rollbackCommand, body, 'body');
+    return { producer, seq, command: { kind: 'rollback', ...rollback } };
   }
   const later = reserved.find((name) => typeof body === 'object' && body !== null && name in body);
   if (later !== undefined) throw invalid(`body.${later}: this command is not available yet`);

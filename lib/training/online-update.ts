@@ -11,6 +11,7 @@ import type { ParsedMessage } from './messages.ts';
 import { loadCheckpoint, loadModel, type Model } from './model.ts';
 import { promoteChallenger } from './promote.ts';
 import { keepCheckpoint, publish } from './publish.ts';
+import { rollBack } from './rollback.ts';
 
 /** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
 export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
@@ -53,14 +54,10 @@ export async function updateModel(
   while (settled < messages.length) {
     state = await readForward(ports, model, state);
     settled += countSettled(state, messages.slice(settled));
-    const next = messages.slice(settled);
-    const [first] = next;
+    const [first, ...rest] = messages.slice(settled);
     if (first === undefined || secondsLeft() < limits.publishReserveSeconds) break;
 
-    const change: Change | undefined =
-      first.command.kind === 'promote'
-        ? await promoteChallenger(ports, model, state, first)
-        : await learnMessages(ports, model, state, next, secondsLeft);
+    const change = await changeOf(ports, model, state, [first, ...rest], secondsLeft);
     if (change === undefined) break;
 
     if ((await commitEntry(ports.store, change.entry)) === 'lost') {
@@ -79,6 +76,25 @@ export async function updateModel(
   }
   etag = await publish(ports, model, state, etag, entries);
   return { settled, entries, cached: { model, state, ...(etag === undefined ? {} : { etag }) } };
+}
+
+/** What the first message, or the first ones, ask for. */
+function changeOf(
+  ports: Ports,
+  model: Model,
+  state: State,
+  next: readonly [ParsedMessage, ...ParsedMessage[]],
+  secondsLeft: () => number,
+): Promise<Change | undefined> {
+  const [first] = next;
+  switch (first.command.kind) {
+    case 'promote':
+      return promoteChallenger(ports, model, state, first, first.command);
+    case 'rollback':
+      return rollBack(ports, model, state, first, first.command);
+    default:
+      return learnMessages(ports, model, state, next, secondsLeft);
+  }
 }
 
 /** How many messages, from the first, were settled by earlier deliveries. */

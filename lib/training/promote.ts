@@ -3,17 +3,9 @@ import { judge } from '../journal/ledger.ts';
 import type { State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import { catchUp, promoted, readChallenger, settleMessages } from './fold.ts';
-import {
-  type Change,
-  entryCommon,
-  type Outcome,
-  quarantineSource,
-  rejectedMessage,
-  settledMessage,
-} from './learn-messages.ts';
-import type { ParsedMessage } from './messages.ts';
+import { type Change, entryCommon, rejectCommand, settledMessage, settleWithout } from './learn-messages.ts';
+import type { Command, ParsedMessage } from './messages.ts';
 import type { Model } from './model.ts';
-import { quarantine } from './quarantine.ts';
 
 /**
  * Puts a batch job's weights in place of the champion's: learns the entries that the challenger has not seen,
@@ -25,24 +17,12 @@ export async function promoteChallenger(
   model: Model,
   state: State,
   parsed: ParsedMessage,
+  { job, digest }: Extract<Command, { kind: 'promote' }>,
 ): Promise<Change> {
-  const { command, identity } = parsed;
-  if (command.kind !== 'promote')
-    throw new TypeError(`promoteChallenger was given a ${command.kind} command`);
-  const { job, digest } = command;
-  const settleWithout = (outcome: Outcome): Change => {
-    const messages = [settledMessage(parsed, outcome)];
-    const header: EntryHeader = { kind: 'samples', ...entryCommon(ports, model, state, messages) };
-    return { entry: { header, samples: [] }, state: settleMessages(state, header), settled: 1 };
-  };
-  const reject = async (field: string, reason: string): Promise<Change> => {
-    const outcome = rejectedMessage({ index: -1, field, reason });
-    const source = quarantineSource(ports, parsed, outcome.refused);
-    await quarantine(ports.store, model.name, parsed.message.id, outcome.refused, source);
-    return settleWithout(outcome);
-  };
+  const reject = (field: string, reason: string) =>
+    rejectCommand(ports, model, state, parsed, { index: -1, field, reason });
 
-  const judgement = judge(state.ledger, identity);
+  const judgement = judge(state.ledger, parsed.identity);
   if (judgement.verdict === 'refused') return reject('producer', judgement.reason);
   const challenger = await readChallenger(ports.store, model, job, digest);
   if (challenger === undefined) {
@@ -58,7 +38,7 @@ export async function promoteChallenger(
     challenger.caughtUp,
     state.sequence,
   );
-  if (jobs.includes(job)) return settleWithout({ samples: [], refused: [] });
+  if (jobs.includes(job)) return settleWithout(ports, model, state, parsed, { samples: [], refused: [] });
 
   const header: EntryHeader = {
     kind: 'promote',

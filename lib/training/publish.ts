@@ -8,7 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import type { Model } from './model.ts';
 
 /**
- * Writes the state as the newest checkpoint where the model's policy asks for it: after promotions, after every
+ * Writes the state as the newest checkpoint where the model's policy asks for it: after promotions and rollbacks, after every
  * `publishEvery`th entry, and when a redelivery finds its messages settled. The published checkpoint never
  * goes back: where somebody published a newer one, nothing is written.
  *
@@ -27,18 +27,18 @@ export async function publish(
   const isDue =
     etag === undefined ||
     committed.length === 0 ||
-    committed.some(({ kind, sequence }) => kind === 'promote' || sequence % publishEvery === 0);
+    committed.some(({ kind, sequence }) => kind !== 'samples' || sequence % publishEvery === 0);
   return state.sequence === 0 || !isDue ? etag : publishState(store, model, state, etag);
 }
 
-/** Keeps the checkpoints of promotions and of every {@link limits.keptCheckpointEntries}th entry. */
+/** Keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th entry. */
 export async function keepCheckpoint(
   { store }: Pick<Ports, 'store'>,
   model: Model,
   state: State,
   { kind, sequence }: EntryHeader,
 ): Promise<void> {
-  if (kind !== 'promote' && sequence % limits.keptCheckpointEntries !== 0) return;
+  if (kind === 'samples' && sequence % limits.keptCheckpointEntries !== 0) return;
   const key = keys.checkpoint(model.name, sequence);
   await putUntilAnswered(store, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
 }

@@ -1,5 +1,5 @@
 import type { Engine } from '../../lib/engine/engine.ts';
-import { encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { decodeParameters, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
 import { decodeEntry, type Entry } from '../../lib/journal/entry.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
@@ -55,6 +55,9 @@ export async function check(
   const refused = refusedSamples(cloud.bucket);
   const inQuarantine = new Map(refused.map(({ id, reason }) => [id, reason]));
 
+  const forgotten = [...expected.refusable].filter(
+    (id) => !inQuarantine.has(id) && !expected.excused.has(id),
+  );
   const lost = [...expected.samples].filter(
     (id) =>
       !learntOnce.has(id) && !expected.excused.has(id) && !ledgerRefusal.test(inQuarantine.get(id) ?? ''),
@@ -63,6 +66,7 @@ export async function check(
   const both = refused.filter(({ id, reason }) => learntOnce.has(id) && !ledgerRefusal.test(reason));
   const strangers = learnt.filter((id) => !expected.samples.has(id));
   const numbers = (ids: readonly number[]) => ids.join(', ');
+  if (forgotten.length > 0) violations.push(`refused and not in quarantine: ${numbers(forgotten)}`);
   if (lost.length > 0) violations.push(`lost: ${numbers(lost)}`);
   if (doubled.length > 0) violations.push(`learnt twice: ${numbers(doubled)}`);
   if (both.length > 0) violations.push(`learnt and in quarantine: ${numbers(both.map(({ id }) => id))}`);
@@ -157,6 +161,8 @@ async function checkStates(
   const folded = await readForward(ports, model, initialState(model));
   const published = await readForward(ports, model, (await loadCheckpoint(ports, model)).state);
   const violations: string[] = [];
+  const steps = countSteps(cloud.bucket, model, entries);
+  if (folded.step !== steps) violations.push(`${name}: ${folded.step} steps were done, ${steps} were due`);
   if (!isSame(folded, published))
     violations.push(`${name}: the published state is not the fold of its journal`);
   if (entries.every(({ header }) => header.kind === 'samples')) {
@@ -165,6 +171,28 @@ async function checkStates(
     if (!isEqual) violations.push(`${name}: another grouping of its messages gives another state`);
   }
   return violations;
+}
+
+/**
+ * The steps that a model's weights have behind them, counted from the headers alone: a promotion that did not catch up
+ * with the stream, or a rollback to another entry, has another number.
+ */
+function countSteps({ objects }: Bucket, { name, spec }: Model, entries: readonly Entry[]): number {
+  const after = [0];
+  const stepsOf = ({ header }: Entry) =>
+    header.messages.reduce((sum, { samples }) => sum + Math.ceil(samples / spec.online.minibatch), 0);
+  for (const [place, entry] of entries.entries()) {
+    const { header } = entry;
+    const own = (after[place] ?? Number.NaN) + stepsOf(entry);
+    if (header.kind === 'samples') after.push(own);
+    else if (header.kind === 'rollback') after.push(after[header.to] ?? Number.NaN);
+    else {
+      const challenger = objects.get(keys.challenger(name, header.job))?.body ?? new Uint8Array();
+      const missed = entries.slice(header.caughtUp, place).reduce((sum, each) => sum + stepsOf(each), 0);
+      after.push(decodeParameters(challenger).parameters.step + missed);
+    }
+  }
+  return after.at(-1) ?? 0;
 }
 
 function isSame(a: State, b: State): boolean {

@@ -218,6 +218,14 @@ function startSenders(
       restarts.push(begin);
     }
   }
+  if (random.chance(0.25)) {
+    const [model = ''] = models;
+    const body = JSON.stringify({ rollback: { to: random.integer(0, 8) } });
+    timeline.after(
+      random.integer(10 * second, stormMilliseconds),
+      () => void sendCommand(cloud, model, body),
+    );
+  }
   if (random.chance(0.15)) {
     timeline.after(random.integer(10 * second, stormMilliseconds), () => {
       recreateQueues(cloud, expected);
@@ -280,6 +288,15 @@ async function sendOne(
     deduplication: `once:${first}`,
   });
   for (const each of samples) unanswered.delete(idOf(each));
+}
+
+/** Somebody at a command line: sends once, and again if there was no answer. */
+async function sendCommand(cloud: Cloud, model: string, body: string): Promise<void> {
+  const process: Process = { name: 'operator', isDead: false, onDeath: () => undefined };
+  const { sendSamples } = cloud.portsOf(process);
+  await tryAgain(cloud, cloud.random, false, () =>
+    sendSamples({ body, group: model, deduplication: 'command' }),
+  );
 }
 
 async function sendJob(cloud: Cloud, model: string, deduplication: string, body: string): Promise<void> {

@@ -1,0 +1,42 @@
+import type { EntryHeader } from '../journal/entry.ts';
+import { judge } from '../journal/ledger.ts';
+import type { State } from '../journal/state.ts';
+import type { Ports } from '../ports/ports.ts';
+import { rolledBack, settleMessages, stateAt } from './fold.ts';
+import { type Change, entryCommon, rejectCommand, settledMessage } from './learn-messages.ts';
+import type { Command, ParsedMessage } from './messages.ts';
+import type { Model } from './model.ts';
+
+/**
+ * Puts the weights of an earlier entry in place of the current ones. Nothing is deleted, and the ledger stays: what
+ * was settled since then stays settled, and the stream goes on from the old weights.
+ */
+export async function rollBack(
+  ports: Ports,
+  model: Model,
+  state: State,
+  parsed: ParsedMessage,
+  { to }: Extract<Command, { kind: 'rollback' }>,
+): Promise<Change> {
+  const judgement = judge(state.ledger, parsed.identity);
+  if (judgement.verdict === 'refused') {
+    const refusal = { index: -1, field: 'producer', reason: judgement.reason };
+    return rejectCommand(ports, model, state, parsed, refusal);
+  }
+  if (to > state.sequence) {
+    const reason = `the journal ends at entry ${state.sequence} (found ${to})`;
+    return rejectCommand(ports, model, state, parsed, { index: -1, field: 'rollback.to', reason });
+  }
+  const header: EntryHeader = {
+    kind: 'rollback',
+    ...entryCommon(ports, model, state, [
+      { ...settledMessage(parsed, { samples: [], refused: [] }), outcome: 'learnt' },
+    ]),
+    to,
+  };
+  return {
+    entry: { header, samples: [] },
+    state: rolledBack(settleMessages(state, header), await stateAt(ports, model, to)),
+    settled: 1,
+  };
+}
