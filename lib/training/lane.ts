@@ -80,6 +80,8 @@ export async function readLane(
 /**
  * Writes the lane over the one that was read. `lost` says that another run of the slice was faster: leave the
  * job to it.
+ *
+ * @throws MillraceError kind `unavailable` if nobody has written it: the slice must come back
  */
 export async function writeLane(
   { store }: Pick<Ports, 'store'>,
@@ -92,5 +94,7 @@ export async function writeLane(
   const outcome = await putUntilAnswered(store, keys.lane(model, job), body, condition);
   if (outcome?.ok) return 'written';
   const current = await store.get(keys.lane(model, job));
-  return current !== undefined && Buffer.from(current.body).equals(body) ? 'written' : 'lost';
+  if (current !== undefined && Buffer.from(current.body).equals(body)) return 'written';
+  if (current?.etag !== etag) return 'lost';
+  throw new MillraceError('unavailable', `${keys.lane(model, job)} could not be written`);
 }

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
 
 /** What can go wrong. */
 export const faultKinds = [
@@ -28,35 +28,43 @@ export const faultKinds = [
 /** One of {@link faultKinds}. */
 export type FaultKind = (typeof faultKinds)[number];
 
+/** A fault that struck: its kind, and how often that kind could have struck before. */
+export type Strike = { readonly kind: FaultKind; readonly chance: number };
+
 /** Draws faults and remembers them. */
 export type Faults = {
   /** Whether this one strikes, here and now. */
   readonly strike: (kind: FaultKind) => boolean;
   /** What struck, in order. */
-  readonly struck: readonly FaultKind[];
+  readonly struck: readonly Strike[];
 };
 
 /**
- * Faults at a rate, until a storm is over.
+ * Faults at a rate, until a storm is over. Each kind has random numbers of its own, so that a fault that is left out
+ * leaves the others of its schedule where they are.
  *
  * @param kinds those that may strike
- * @param skipped numbers of strikes that are left out: what shrinking tries
+ * @param kept the strikes that still happen: what shrinking tries; all of them unless given
  */
 export function createFaults(
-  random: Random,
+  seed: number,
   rate: number,
   isOver: () => boolean,
   kinds: ReadonlySet<FaultKind>,
-  skipped: ReadonlySet<number>,
+  kept: readonly Strike[] | undefined,
 ): Faults {
-  const struck: FaultKind[] = [];
-  let strikes = 0;
+  const struck: Strike[] = [];
+  const chances = new Map<FaultKind, number>();
   return {
     struck,
     strike(kind) {
-      const isDrawn = random.chance(rate) && kinds.has(kind) && !isOver();
-      if (!isDrawn || skipped.has(strikes++)) return false;
-      struck.push(kind);
+      const chance = chances.get(kind) ?? 0;
+      chances.set(kind, chance + 1);
+      const isDrawn = hashIntegers(seed, faultKinds.indexOf(kind), chance) / 2 ** 32 < rate;
+      if (!isDrawn || !kinds.has(kind) || isOver()) return false;
+      if (kept !== undefined && !kept.some((each) => each.kind === kind && each.chance === chance))
+        return false;
+      struck.push({ kind, chance });
       return true;
     },
   };

@@ -10,7 +10,7 @@ import { redriveSamples } from '../../lib/training/redrive.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Expected, idOf } from './check.ts';
 import { type Cloud, createCloud, type Process } from './cloud.ts';
-import { createFaults, type FaultKind, faultKinds } from './faults.ts';
+import { createFaults, type FaultKind, faultKinds, type Strike } from './faults.ts';
 import { startFunctions } from './functions.ts';
 import type { QueueSettings } from './queue.ts';
 import { createRandom, type Random } from './random.ts';
@@ -20,8 +20,8 @@ import { createTimeline, type Timeline } from './timeline.ts';
 export type ScheduleOptions = {
   /** Faults that may strike; all of them unless given. */
   readonly kinds?: ReadonlySet<FaultKind>;
-  /** Strikes that are left out, by their number. */
-  readonly skipped?: ReadonlySet<number>;
+  /** The strikes that happen; all of them unless given. */
+  readonly kept?: readonly Strike[];
   readonly keepsEvents?: boolean;
   readonly engine?: Engine;
 };
@@ -29,7 +29,7 @@ export type ScheduleOptions = {
 /** What became of a schedule. */
 export type Outcome = {
   readonly seed: number;
-  readonly faults: readonly FaultKind[];
+  readonly faults: readonly Strike[];
   readonly hash: string;
   readonly events: readonly string[];
   readonly samples: number;
@@ -83,11 +83,11 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
   const stormMinutes = random.integer(1, 30);
   const kinds = options.kinds ?? someKinds(random);
   const faults = createFaults(
-    createRandom(seed, 2),
+    seed,
     random.pick([0, 0.005, 0.02, 0.05, 0.1]),
     () => timeline.now() > stormMinutes * minute,
     kinds,
-    options.skipped ?? new Set(),
+    options.kept,
   );
   const visibility = () => (random.chance(0.6) ? 720 : random.integer(2, 120)) * second;
   const queue = (name: string): QueueSettings => ({

@@ -59,7 +59,7 @@ async function runPart({ seeds }: Part): Promise<Sums> {
     }
     const shortest = await shrink(outcome, scheduleOptions);
     console.log(
-      `seed ${seed}: ${shortest.violations.join('; ')} (faults: ${shortest.faults.join(', ') || 'none'})`,
+      `seed ${seed}: ${shortest.violations.join('; ')} (faults: ${shortest.faults.map(({ kind }) => kind).join(', ') || 'none'})`,
     );
   }
   return sums;

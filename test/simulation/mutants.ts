@@ -1,0 +1,258 @@
+/** A text of the source, and what a mutant has in its place. It must be there exactly once. */
+export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
+/** A way to break the protocol. */
+export type Mutant = { readonly name: string; readonly edits: readonly Edit[] };
+
+const online = 'lib/training/online-update.ts';
+const learn = 'lib/training/learn-messages.ts';
+const journal = 'lib/journal/journal.ts';
+const ledger = 'lib/journal/ledger.ts';
+const fold = 'lib/training/fold.ts';
+const publish = 'lib/training/publish.ts';
+const slice = 'lib/training/batch-slice.ts';
+
+/** Each breaks a promise that the simulator must see broken. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'acknowledges before the commit',
+    edits: [
+      {
+        file: online,
+        find: "    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+        replace:
+          "    settled += change.settled;\n    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+      },
+      { file: online, find: '    settled += change.settled;\n    entries.push', replace: '    entries.push' },
+    ],
+  },
+  {
+    name: 'publishes before the commit',
+    edits: [
+      {
+        file: online,
+        find: "    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+        replace:
+          "    etag = await publish(ports, model, change.state, etag, [change.entry.header]);\n    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+      },
+    ],
+  },
+  {
+    name: 'commits without If-None-Match',
+    edits: [
+      {
+        file: journal,
+        find: "encodeEntry(entry), {\n    ifNoneMatch: '*',\n  });",
+        replace: 'encodeEntry(entry), undefined as never);',
+      },
+    ],
+  },
+  {
+    name: 'takes a timeout for success',
+    edits: [
+      {
+        file: journal,
+        find: "      if (!(error instanceof MillraceError) || error.kind !== 'unavailable') throw error;",
+        replace: "      if (error instanceof Error) return { ok: true, etag: '' };",
+      },
+    ],
+  },
+  {
+    name: 'takes 412 for its own entry without looking for its nonce',
+    edits: [
+      {
+        file: journal,
+        find: "  return found?.header.nonce === nonce ? 'committed' : 'lost';",
+        replace: "  return found === undefined || nonce === '' ? 'lost' : 'committed';",
+      },
+    ],
+  },
+  {
+    name: 'applies its messages again after 412, without asking the ledger',
+    edits: [
+      {
+        file: online,
+        find: '    settled += countSettled(state, messages.slice(settled));',
+        replace: '    if (lostCommits === 0) settled += countSettled(state, messages.slice(settled));',
+      },
+      { file: learn, find: "    if (judgement.verdict === 'settled') continue;\n", replace: '' },
+      {
+        file: fold,
+        find: "    invariant(verdict !== 'settled',",
+        replace: "    invariant(verdict !== 'settled' || message.id !== '',",
+      },
+    ],
+  },
+  {
+    name: 'has no ledger',
+    edits: [
+      {
+        file: ledger,
+        find: '  if (producer === undefined) {\n    const through = ledger.appliedThrough.get(queue);\n    const isSettled',
+        replace:
+          "  if (queue !== '') return { verdict: 'new' };\n  if (producer === undefined) {\n    const through = ledger.appliedThrough.get(queue);\n    const isSettled",
+      },
+    ],
+  },
+  {
+    name: 'keeps the ledger outside the state',
+    edits: [
+      {
+        file: 'lib/journal/checkpoint.ts',
+        find: '      ledger: ledgerFromJson(fields.ledger),',
+        replace: '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\'),',
+      },
+    ],
+  },
+  {
+    name: 'has a plain maximum instead of the gaps below it',
+    edits: [
+      {
+        file: ledger,
+        find: '  if (producer.seq <= record.highest && !inGaps(record, producer.seq)) return',
+        replace: '  if (producer.seq <= record.highest) return',
+      },
+    ],
+  },
+  {
+    name: 'lets an evicted producer in',
+    edits: [
+      {
+        file: ledger,
+        find: '    if (ledger.evicted.includes(nameHash(producer.name))) {',
+        replace: "    if (ledger.evicted.includes('nobody')) {",
+      },
+    ],
+  },
+  {
+    name: 'skips the catch-up of a batch job',
+    edits: [
+      {
+        file: fold,
+        find: '  while (sequence < to && !shouldStop()) {',
+        replace: '  while (sequence < to && !shouldStop() && limits.parameters < 0) {',
+      },
+    ],
+  },
+  {
+    name: "promotes with the batch job's old ledger",
+    edits: [
+      {
+        file: fold,
+        find: '  return { ...state, ...parameters, promoted: { job, sequence } };',
+        replace:
+          '  const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map() };\n  return { ...state, ...parameters, ledger, promoted: { job, sequence } };',
+      },
+    ],
+  },
+  {
+    name: 'rolls the ledger back with the weights',
+    edits: [
+      {
+        file: fold,
+        find: 'export function rolledBack(state: State, { tensors, step, seed, statistics }: Parameters): State {\n  return { ...state, tensors,',
+        replace:
+          'export function rolledBack(state: State, { tensors, step, seed, statistics, ...old }: Parameters): State {\n  return { ...state, ledger: (old as State).ledger, tensors,',
+      },
+    ],
+  },
+  {
+    name: 'trusts its cache after 412',
+    edits: [
+      {
+        file: online,
+        find: '    state = await readForward(ports, model, state);',
+        replace: '    if (cached === undefined) state = await readForward(ports, model, state);',
+      },
+    ],
+  },
+  {
+    name: 'deletes journal entries after an hour',
+    edits: [
+      {
+        file: 'test/simulation/cloud.ts',
+        find: '      const outcome = putInto(bucket, key, body, condition);',
+        replace:
+          "      const outcome = putInto(bucket, key, body, condition);\n      if (key.includes('/journal/')) timeline.after(3_600_000, () => bucket.remove(key));",
+      },
+    ],
+  },
+  {
+    name: 'writes quarantine records after the acknowledgement',
+    edits: [
+      {
+        file: learn,
+        find: '      await quarantine(\n        ports.store,',
+        replace:
+          '      // The record is written when it is written.\n      const later: typeof quarantine = async (...record) =>\n        void quarantine(...record).catch(() => undefined);\n      await later(\n        ports.store,',
+      },
+    ],
+  },
+  {
+    name: 'cuts minibatches by deliveries',
+    edits: [
+      {
+        file: learn,
+        find: '  let next = state;\n  let ledger = state.ledger;',
+        replace:
+          '  (globalThis as { delivered?: number }).delivered = messages.length;\n  let next = state;\n  let ledger = state.ledger;',
+      },
+      {
+        file: 'lib/training/learn.ts',
+        find: '{ ...samples, numbers }, { minibatch, rate, schedule });',
+        replace:
+          '{ ...samples, numbers }, { minibatch: minibatch * ((globalThis as { delivered?: number }).delivered ?? 1), rate, schedule });',
+      },
+    ],
+  },
+  {
+    name: 'acknowledges what it had no time for',
+    edits: [
+      {
+        file: online,
+        find: '  return { settled, entries, cached:',
+        replace: '  return { settled: messages.length, entries, cached:',
+      },
+    ],
+  },
+  {
+    name: 'publishes over whatever is there',
+    edits: [
+      {
+        file: publish,
+        find: "      condition === undefined ? { ifNoneMatch: '*' } : { ifMatch: condition },",
+        replace: '      (condition === undefined ? undefined : undefined) as never,',
+      },
+    ],
+  },
+  {
+    name: 'forgets the body of a message that it refuses as a whole',
+    edits: [
+      {
+        file: learn,
+        find: '    ...(refused.some(({ index }) => index < 0) ? { body: message.body } : {}),\n',
+        replace: '    ...(refused.length < 0 ? { body: message.body } : {}),\n',
+      },
+    ],
+  },
+  {
+    name: 'sends a promotion whose challenger may not be written',
+    edits: [
+      {
+        file: slice,
+        find: "  const outcome = await putUntilAnswered(store, key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
+        replace:
+          "  const outcome = await store.put(key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
+      },
+    ],
+  },
+  {
+    name: 'takes a slice that nobody wrote for one that another run wrote',
+    edits: [
+      {
+        file: 'lib/training/lane.ts',
+        find: "  if (current?.etag !== etag) return 'lost';",
+        replace: "  if (current?.etag !== '') return 'lost';",
+      },
+    ],
+  },
+];
