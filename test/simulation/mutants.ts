@@ -255,4 +255,14 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'redrives a dead letter that the journal holds',
+    edits: [
+      {
+        file: 'lib/training/redrive.ts',
+        find: 'if (anonymous.includes(letter) && known.has(letter.id)) {',
+        replace: "if (anonymous.includes(letter) && known.has('')) {",
+      },
+    ],
+  },
 ];

@@ -1,0 +1,122 @@
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { invalid } from '../errors.ts';
+import { readEntry } from '../journal/journal.ts';
+import type { StackAddress } from '../ports/aws.ts';
+import { deadLettersOf } from '../ports/dead-letters.ts';
+import type { Ports } from '../ports/ports.ts';
+import { loadCheckpoint, loadModel, type Model } from '../training/model.ts';
+import { redriveSamples } from '../training/redrive.ts';
+import { readQuarantine, retryQuarantine } from '../training/retry.ts';
+import { verifyModel } from '../training/verify.ts';
+
+/** What a command works with. */
+export type Io = { readonly ports: Ports; readonly print: (line: string) => void };
+
+const count = (value: number, noun: string) =>
+  `${value.toLocaleString('en')} ${noun}${value === 1 ? '' : 's'}`;
+
+/** Folds the journal again and compares; 1 if the published state is another. */
+export async function verify({ ports, print }: Io, name: string, isAll: boolean): Promise<number> {
+  const { from, to, samples, differences, isSame } = await verifyModel(
+    ports,
+    await modelOf(ports, name),
+    isAll,
+  );
+  for (const [tensor, difference] of differences) print(`  ${tensor}  ${difference}`);
+  const largest = Math.max(0, ...differences.values());
+  print(`${name}: entries ${from + 1} to ${to}, ${count(samples, 'sample')}, largest difference ${largest}`);
+  if (!isSame) print(`${name}: the published state is not the fold of its journal`);
+  return isSame ? 0 : 1;
+}
+
+/** Sends the command that brings back the weights of an entry, or of the last one at a time. */
+export async function rollback({ ports, print }: Io, name: string, to: string | undefined): Promise<number> {
+  if (to === undefined)
+    throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
+  const model = await modelOf(ports, name);
+  const { state } = await loadCheckpoint(ports, model);
+  const entry = /^\d+$/.test(to) ? Number(to) : await entryAt(ports, name, state.sequence, to);
+  if (entry > state.sequence)
+    throw invalid(`--to: the journal of ${name} ends at entry ${state.sequence} (found ${entry})`);
+  const body = JSON.stringify({ rollback: { to: entry } });
+  await ports.sendSamples({ body, group: name, deduplication: `rollback:${ports.nonce()}` });
+  print(
+    `${name}: sent the command to go back to entry ${entry} of ${state.sequence}; it is done in its turn`,
+  );
+  return 0;
+}
+
+/** The last entry that was committed up to a time. */
+async function entryAt({ store }: Ports, model: string, last: number, text: string): Promise<number> {
+  const time = Date.parse(text);
+  if (Number.isNaN(time))
+    throw invalid(`--to: must be an entry's number or a time (found ${JSON.stringify(text)})`);
+  for (let sequence = last; sequence >= 1; sequence--) {
+    const entry = await readEntry(store, model, sequence);
+    if (entry !== undefined && Date.parse(entry.header.time) <= time) return sequence;
+  }
+  return 0;
+}
+
+/** Lists refused samples, or sends them again. */
+export async function showQuarantine({ ports, print }: Io, name: string, isRetry: boolean): Promise<number> {
+  await modelOf(ports, name);
+  const records = await readQuarantine(ports, name);
+  if (isRetry) {
+    const { sent, left } = await retryQuarantine(ports, name);
+    print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
+    for (const message of left) print(`  ${message}: no samples were kept, or they were learnt before`);
+    return 0;
+  }
+  for (const { message, time, producer, seq, refused } of records) {
+    const from = producer === undefined ? '' : ` from ${producer} ${seq}`;
+    print(`${message}${from}${time === undefined ? '' : ` at ${time}`}`);
+    for (const { index, field, reason } of refused) {
+      print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${field}: ${reason}`);
+    }
+  }
+  const samples = records.reduce((sum, { refused }) => sum + refused.length, 0);
+  print(`${name}: ${count(records.length, 'message')} with ${count(samples, 'refusal')} in quarantine`);
+  return 0;
+}
+
+/** Moves dead letters back, the samples' and the jobs'; with `isDryRun` only says what would move. */
+export async function redrive(
+  { ports, print }: Io,
+  sqs: SQSClient,
+  { samplesQueueUrl, jobsQueueUrl }: StackAddress,
+  isDryRun: boolean,
+): Promise<number> {
+  const verb = isDryRun ? 'would be sent' : 'sent';
+  const sums = { samples: 0, jobs: 0, settled: 0 };
+  for (const [name, queueUrl] of [['samples', samplesQueueUrl] as const, ['jobs', jobsQueueUrl] as const]) {
+    const letters = await deadLettersOf(sqs, queueUrl);
+    for (let batch = await letters.receive(); batch.length > 0; batch = await letters.receive()) {
+      if (name === 'samples') {
+        const messages = batch.map((letter) => ({ ...letter, queue: queueUrl }));
+        const { sent, settled } = await redriveSamples(ports, messages, isDryRun);
+        sums.samples += sent.length;
+        sums.settled += settled.length;
+      } else {
+        for (const { id, body, group } of batch) {
+          if (!isDryRun) await ports.sendJob({ body, group, deduplication: id });
+          sums.jobs += 1;
+        }
+      }
+      for (const letter of batch) await (isDryRun ? letters.release(letter) : letters.remove(letter));
+      if (isDryRun) break;
+    }
+  }
+  print(
+    `${count(sums.samples, 'message')} of samples and ${count(sums.jobs, 'job')} ${verb}${isDryRun ? ' first' : ''}`,
+  );
+  if (sums.settled > 0)
+    print(`${count(sums.settled, 'message')} had been learnt before: not sent, and removed`);
+  return 0;
+}
+
+async function modelOf(ports: Ports, name: string): Promise<Model> {
+  const model = await loadModel(ports, name);
+  if (model === undefined) throw invalid(`there is no model ${name} in s3://${ports.store.bucket}`);
+  return model;
+}

@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { invalid, MillraceError } from '../errors.ts';
+import { addressFromEnvironment, awsPorts } from '../ports/aws.ts';
+import { type Io, redrive, rollback, showQuarantine, verify } from './commands.ts';
+
+const usage = `millrace: looks after the models of a stack
+
+  verify <model> [--all]               fold the journal again and compare it with the published state
+  rollback <model> --to <entry|time>   the weights of an earlier entry; nothing is deleted
+  quarantine <model> [--retry]         refused samples with their reasons; send them again after a fix
+  redrive [--dry-run]                  dead letters back to their queues
+
+The stack is the one of MILLRACE_BUCKET, MILLRACE_SAMPLES_QUEUE_URL and MILLRACE_JOBS_QUEUE_URL.
+`;
+
+/** Runs one command. The answer is the exit status: 1 says that a verification failed. */
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      all: { type: 'boolean', default: false },
+      to: { type: 'string' },
+      retry: { type: 'boolean', default: false },
+      'dry-run': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [command, model = ''] = positionals;
+  if (values.help || command === undefined) {
+    process.stdout.write(usage);
+    return values.help ? 0 : 2;
+  }
+  if (command !== 'redrive' && model === '') throw invalid(`millrace ${command}: name the model`);
+  const address = addressFromEnvironment(process.env);
+  const io: Io = {
+    ports: awsPorts(address, { ...console, info: () => undefined }),
+    print: (line) => void process.stdout.write(`${line}\n`),
+  };
+  switch (command) {
+    case 'verify':
+      return verify(io, model, values.all);
+    case 'rollback':
+      return rollback(io, model, values.to);
+    case 'quarantine':
+      return showQuarantine(io, model, values.retry);
+    case 'redrive':
+      return redrive(io, new SQSClient({}), address, values['dry-run']);
+    default:
+      throw invalid(`millrace has no command ${command}; it has verify, rollback, quarantine and redrive`);
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const isUsage = error instanceof MillraceError || (error instanceof TypeError && 'code' in error);
+  if (!isUsage) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}

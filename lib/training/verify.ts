@@ -1,0 +1,62 @@
+import { invariant } from '../errors.ts';
+import { encodeCheckpoint } from '../journal/checkpoint.ts';
+import { readEntry } from '../journal/journal.ts';
+import type { State } from '../journal/state.ts';
+import type { Ports } from '../ports/ports.ts';
+import { applyEntry, lastCheckpoint } from './fold.ts';
+import { initialState, loadCheckpoint, type Model } from './model.ts';
+
+/** What folding a journal again gave, beside the published state. */
+export type Verification = {
+  /** The entry from which it was folded, and that of the published state. */
+  readonly from: number;
+  readonly to: number;
+  /** Samples of the entries in between. */
+  readonly samples: number;
+  /** By tensor, the largest difference of an element. */
+  readonly differences: ReadonlyMap<string, number>;
+  /** Whether all is the same to the bit: weights, slots, statistics, ledger and scores. */
+  readonly isSame: boolean;
+};
+
+/**
+ * Folds a model's journal again and compares the result with the published state: from the last kept checkpoint, or
+ * all of it.
+ *
+ * @param onEntry is told after each entry
+ * @throws MillraceError kind `corrupt` if the journal cannot be folded
+ */
+export async function verifyModel(
+  ports: Ports,
+  model: Model,
+  isAll: boolean,
+  onEntry: (sequence: number, to: number) => void = () => undefined,
+): Promise<Verification> {
+  const { state: published } = await loadCheckpoint(ports, model);
+  const to = published.sequence;
+  let state = isAll ? initialState(model) : await lastCheckpoint(ports, model, Math.max(0, to - 1));
+  const from = state.sequence;
+  let samples = 0;
+  while (state.sequence < to) {
+    const entry = await readEntry(ports.store, model.name, state.sequence + 1);
+    invariant(entry !== undefined, `entry ${state.sequence + 1} of ${model.name} is missing`);
+    state = await applyEntry(ports, model, state, entry);
+    samples += entry.samples.length;
+    onEntry(state.sequence, to);
+  }
+  const isSame = Buffer.from(encodeCheckpoint(state)).equals(encodeCheckpoint(published));
+  return { from, to, samples, differences: differencesOf(state, published), isSame };
+}
+
+function differencesOf(folded: State, published: State): ReadonlyMap<string, number> {
+  const names = new Set([...Object.keys(folded.tensors), ...Object.keys(published.tensors)]);
+  return new Map(
+    [...names].map((name) => {
+      const [a, b] = [folded.tensors[name]?.data ?? [], published.tensors[name]?.data ?? []];
+      if (a.length !== b.length) return [name, Number.POSITIVE_INFINITY];
+      let largest = 0;
+      for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs((a[i] ?? 0) - (b[i] ?? 0)));
+      return [name, largest];
+    }),
+  );
+}

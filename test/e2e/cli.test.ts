@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectDirectory } from '../../infra/local/synthesize.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { readEntry } from '../../lib/journal/journal.ts';
+import { keys } from '../../lib/journal/keys.ts';
+import type { State } from '../../lib/journal/state.ts';
+import { createModel } from '../../lib/training/model.ts';
+import { ticket, ticketsSpec } from '../simulation/world.ts';
+import { startTestCloud, type TestCloud, until } from './cloud.ts';
+
+const { model } = ticketsSpec;
+
+describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
+  let test: TestCloud;
+  beforeAll(async () => {
+    test = await startTestCloud();
+    await createModel(test.ports, ticketsSpec);
+  });
+  afterAll(() => test.remove());
+
+  const millrace = (...command: string[]) =>
+    new Promise<{ status: number; output: string }>((resolve) => {
+      const program = join(projectDirectory, 'lib/cli/millrace.ts');
+      const env = { ...process.env, ...test.cloud.environment };
+      execFile(process.execPath, [program, ...command], { env }, (error, stdout, stderr) => {
+        resolve({ status: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr });
+      });
+    });
+  const stateWhen = (isReached: (state: State) => boolean) =>
+    until(async () => {
+      const object = await test.ports.store.get(keys.state(model));
+      const state = object && decodeCheckpoint(object.body);
+      return state !== undefined && isReached(state) ? state : undefined;
+    });
+  const send = (body: unknown, deduplication: string) =>
+    test.ports.sendSamples({ body: JSON.stringify(body), group: model, deduplication });
+
+  it('verifies a model, rolls it back, and verifies it again', async () => {
+    for (let seq = 1; seq <= 3; seq++) {
+      await send({ producer: 'till', seq, samples: [ticket(seq), ticket(seq + 10)] }, `till:${seq}`);
+      await stateWhen(({ learnt }) => learnt === 2 * seq);
+    }
+    expect(await millrace('verify', model)).toMatchObject({
+      status: 0,
+      output: expect.stringContaining('entries 1 to 3, 6 samples, largest difference 0'),
+    });
+    const { tensors } = await stateWhen(({ sequence }) => sequence === 3);
+    expect(await millrace('rollback', model, '--to', '1')).toMatchObject({ status: 0 });
+    const back = await stateWhen(({ sequence }) => sequence === 4);
+    expect(back.tensors).not.toEqual(tensors);
+    expect(back.learnt).toBe(6);
+    expect((await millrace('verify', model)).output).toContain('entries 1 to 4, 6 samples');
+    expect((await millrace('verify', model, '--all')).status).toBe(0);
+    const time = (await readEntry(test.ports.store, model, 3))?.header.time ?? '';
+    expect((await millrace('rollback', model, '--to', time)).output).toContain('go back to entry 3 of 4');
+    expect((await stateWhen(({ sequence }) => sequence === 5)).tensors).toEqual(tensors);
+  });
+
+  it('finds a published state that is not the fold of its journal', async () => {
+    const object = await test.ports.store.get(keys.state(model));
+    if (object === undefined) throw new Error('nothing is published');
+    const state = decodeCheckpoint(object.body);
+    const [[name, tensor] = ['', undefined]] = Object.entries(state.tensors);
+    const wrong = { shape: tensor?.shape ?? [], data: Float32Array.from(tensor?.data ?? [], (x) => x + 0.5) };
+    await test.ports.store.put(
+      keys.state(model),
+      encodeCheckpoint({ ...state, tensors: { ...state.tensors, [name]: wrong } }),
+    );
+    const { status, output } = await millrace('verify', model);
+    await test.ports.store.put(keys.state(model), object.body);
+    expect(status).toBe(1);
+    expect(output).toContain('the published state is not the fold of its journal');
+    expect((await millrace('verify', model)).status).toBe(0);
+  });
+
+  it('lists what is in quarantine, and sends it again once', async () => {
+    const { learnt, sequence } = await stateWhen(() => true);
+    const uri = `s3://${test.cloud.address.bucket}/datasets/late/samples.jsonl`;
+    await send({ producer: 'till', seq: 4, samples: uri }, 'till:4');
+    await send(
+      { producer: 'till', seq: 5, samples: [{ features: { urgency: 'much' }, label: true }] },
+      'till:5',
+    );
+    await stateWhen((state) => state.sequence === sequence + 2);
+    const { output } = await millrace('quarantine', model);
+    expect(output).toContain('there is no object');
+    expect(output).toContain('2 messages with 2 refusals in quarantine');
+
+    await test.ports.store.put('datasets/late/samples.jsonl', Buffer.from(`${JSON.stringify(ticket(7))}\n`));
+    expect((await millrace('quarantine', model, '--retry')).output).toContain('sent 2 messages again');
+    expect((await stateWhen((state) => state.sequence === sequence + 4)).learnt).toBe(learnt + 1);
+    // What is refused again is a new record; what was sent is not sent again.
+    expect((await millrace('quarantine', model, '--retry')).output).toContain('sent 1 message again');
+    expect((await stateWhen((state) => state.sequence === sequence + 5)).learnt).toBe(learnt + 1);
+  });
+
+  it('moves dead letters back, but for those that were learnt before they died', async () => {
+    const { learnt } = await stateWhen(() => true);
+    await send({ samples: [ticket(8)] }, 'anonymous');
+    await stateWhen((state) => state.learnt === learnt + 1);
+    const deadLetters = Object.entries(test.cloud.deadLetterUrls).find(([id]) => id.includes('Samples'))?.[1];
+    const die = (body: unknown, id: string) =>
+      test.cloud.sqs.send(
+        new SendMessageCommand({
+          QueueUrl: deadLetters,
+          MessageBody: JSON.stringify(body),
+          MessageGroupId: model,
+          MessageDeduplicationId: id,
+        }),
+      );
+    await die({ producer: 'till', seq: 6, samples: [ticket(9)] }, 'one');
+    await die({ producer: 'till', seq: 1, samples: [ticket(1)] }, 'two');
+    expect((await millrace('redrive', '--dry-run')).output).toContain(
+      'of samples and 0 jobs would be sent first',
+    );
+    expect((await millrace('redrive')).output).toContain('2 messages of samples and 0 jobs sent');
+    expect((await stateWhen((state) => state.learnt === learnt + 2)).learnt).toBe(learnt + 2);
+    expect((await millrace('redrive')).output).toContain('0 messages of samples and 0 jobs sent');
+  });
+
+  it('says what is wrong with a command', async () => {
+    expect(await millrace('rollback', model, '--to', 'yesterday')).toMatchObject({
+      status: 2,
+      output: expect.stringContaining('--to: must be an entry'),
+    });
+    expect((await millrace('rollback', model, '--to', '999')).output).toContain('ends at entry');
+    expect((await millrace('verify', 'nobody')).output).toContain('there is no model nobody');
+    expect((await millrace('undo', model)).output).toContain('millrace has no command undo');
+    expect((await millrace()).output).toContain('looks after the models');
+  });
+});
