@@ -4,7 +4,7 @@ import { type Entry, type EntryHeader, identityOf, type SettledMessage } from '.
 import { readEntry } from '../journal/journal.ts';
 import { keys, sequenceOfCheckpoint } from '../journal/keys.ts';
 import { judge, settle } from '../journal/ledger.ts';
-import type { Parameters, State } from '../journal/state.ts';
+import { isFiniteState, type Parameters, type State } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import { addScores } from '../model/scores.ts';
 import type { ObjectStore, Ports } from '../ports/ports.ts';
@@ -125,7 +125,10 @@ async function challengerOf(ports: Ports, model: Model, header: PromoteHeader): 
   return parameters;
 }
 
-/** A job's challenger and the entry up to which it had learnt the journal; undefined if it is not that file. */
+/**
+ * A job's challenger and the entry up to which it had learnt the journal; undefined if it is not that file, or holds
+ * no finite parameters of this model.
+ */
 export async function readChallenger(
   store: ObjectStore,
   model: Model,
@@ -135,7 +138,20 @@ export async function readChallenger(
   const object = await store.get(keys.challenger(model.name, job));
   if (object === undefined || digestOf(object.body) !== digest) return undefined;
   const { parameters, extra } = decodeParameters(object.body);
-  return { parameters, caughtUp: Number(extra.caughtUp) };
+  const caughtUp = Number(extra.caughtUp);
+  return fits(model, parameters) && Number.isSafeInteger(caughtUp) ? { parameters, caughtUp } : undefined;
+}
+
+/** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
+function fits({ compiled, encoder }: Model, { tensors, statistics }: Parameters): boolean {
+  const own = Object.entries(compiled.initial().tensors);
+  const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
+  const isComplete = hasShapes && Object.keys(tensors).length === own.length;
+  return isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors);
+}
+
+function isSameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
+  return a?.length === b.length && b.every((dimension, i) => dimension === a[i]);
 }
 
 /**

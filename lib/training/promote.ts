@@ -1,3 +1,4 @@
+import { MillraceError } from '../errors.ts';
 import type { EntryHeader } from '../journal/entry.ts';
 import { judge } from '../journal/ledger.ts';
 import type { State } from '../journal/state.ts';
@@ -24,9 +25,9 @@ export async function promoteChallenger(
 
   const judgement = judge(state.ledger, parsed.identity);
   if (judgement.verdict === 'refused') return reject('producer', judgement.reason);
-  const challenger = await readChallenger(ports.store, model, job, digest);
+  const challenger = await readChallenger(ports.store, model, job, digest).catch(undefinedIfCorrupt);
   if (challenger === undefined) {
-    return reject('promote', `job ${job} has no challenger with the digest ${digest}`);
+    return reject('promote', `job ${job} has no challenger of this model with the digest ${digest}`);
   }
   if (challenger.caughtUp > state.sequence) {
     return reject('promote', `the challenger of job ${job} is ahead of the journal`);
@@ -54,4 +55,9 @@ export async function promoteChallenger(
     state: promoted(settleMessages(state, header), header, parameters),
     settled: 1,
   };
+}
+
+/** A challenger that cannot be read is refused: it must not stop the stream. */
+function undefinedIfCorrupt(error: unknown): undefined {
+  if (!(error instanceof MillraceError) || error.kind !== 'corrupt') throw error;
 }

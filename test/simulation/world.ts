@@ -6,7 +6,7 @@ import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { readForward } from '../../lib/training/fold.ts';
 import { type Message, parseMessage } from '../../lib/training/messages.ts';
 import { initialState, loadModel, type Model } from '../../lib/training/model.ts';
-import { updateModel } from '../../lib/training/online-update.ts';
+import { type CachedModel, updateModel } from '../../lib/training/online-update.ts';
 import { type MemoryStore, memoryStore } from './memory-store.ts';
 
 /** A small model that trains in a millisecond and forgets nothing: Adam's slots depend on every step. */
@@ -95,9 +95,14 @@ export function ticket(i: number) {
   return { features: { urgency, team: i % 2 === 0 ? 'red' : 'blue' }, label: urgency > 4 };
 }
 
-/** Delivers messages to a cold function, as Lambda would. */
-export function deliver(world: World, messages: readonly Message[], secondsLeft = () => 100) {
-  return updateModel(world, ticketsSpec.model, messages.map(parseMessage), secondsLeft);
+/** Delivers messages to a function, as Lambda would; it is cold unless it is given what it kept. */
+export function deliver(
+  world: World,
+  messages: readonly Message[],
+  secondsLeft = () => 100,
+  cached?: CachedModel,
+) {
+  return updateModel(world, ticketsSpec.model, messages.map(parseMessage), secondsLeft, cached);
 }
 
 /** The model as it exists in a world. */
