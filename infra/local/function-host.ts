@@ -21,6 +21,11 @@ export type FunctionHost = {
   readonly invoke: (event: unknown) => Promise<unknown>;
   /** Kills the process at once, as a lost machine would; the next invocation starts a new one. */
   readonly kill: () => void;
+  /**
+   * Freezes the process where it is, as Lambda does with one that ran out of time: its invocation fails, and the next
+   * one starts a new process. The answer lets the frozen one go on, as a zombie, until the host is stopped.
+   */
+  readonly freeze: () => () => void;
   readonly stop: () => Promise<void>;
 };
 
@@ -28,6 +33,7 @@ export type FunctionHost = {
 export function hostFunction(settings: FunctionSettings): FunctionHost {
   let child: ChildProcess | undefined;
   let invocations = 0;
+  const zombies: ChildProcess[] = [];
   return {
     name: settings.name,
     async invoke(event) {
@@ -46,7 +52,17 @@ export function hostFunction(settings: FunctionSettings): FunctionHost {
       }
     },
     kill: () => void child?.kill('SIGKILL'),
+    freeze() {
+      const frozen = child;
+      if (frozen === undefined || hasExited(frozen)) return () => undefined;
+      frozen.kill('SIGSTOP');
+      zombies.push(frozen);
+      child = undefined;
+      frozen.emit(frozenEvent);
+      return () => void frozen.kill('SIGCONT');
+    },
     async stop() {
+      for (const zombie of zombies) zombie.kill('SIGKILL');
       if (child === undefined || hasExited(child)) return;
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
@@ -54,6 +70,9 @@ export function hostFunction(settings: FunctionSettings): FunctionHost {
     },
   };
 }
+
+/** Emitted by a process of ours once it is frozen; it can emit nothing itself then. */
+const frozenEvent = 'frozen';
 
 function startProcess({ entry, environment, memoryMebibytes, logFile }: FunctionSettings): ChildProcess {
   const child = fork(new URL('./function-process.ts', import.meta.url), [entry], {
@@ -101,8 +120,13 @@ function answerOf(
       stopListening();
       reject(new Error(`${name} died (${child.signalCode ?? `exit ${child.exitCode}`}); see ${logFile}`));
     };
-    const stopListening = () => child.off('message', onMessage).off('exit', onExit);
-    child.on('message', onMessage).on('exit', onExit);
+    const onFrozen = () => {
+      stopListening();
+      reject(new Error(`${name} was frozen`));
+    };
+    const stopListening = () =>
+      child.off('message', onMessage).off('exit', onExit).off(frozenEvent, onFrozen);
+    child.on('message', onMessage).on('exit', onExit).on(frozenEvent, onFrozen);
     if (hasExited(child)) onExit();
   });
 }

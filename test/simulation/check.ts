@@ -103,7 +103,8 @@ export function idOf(sample: unknown): number {
   return features?.id ?? -1;
 }
 
-function journalOf({ objects }: Bucket, model: string): readonly Entry[] {
+/** All entries of a model's journal. */
+export function journalOf({ objects }: Bucket, model: string): readonly Entry[] {
   const entries: Entry[] = [];
   for (let sequence = 1; ; sequence++) {
     const key = keys.entry(model, sequence);
@@ -133,7 +134,7 @@ function refusedSamples(bucket: Bucket): readonly { readonly id: number; readonl
 }
 
 /** Learnt messages of one queue whose numbers go back; one that was a dead letter may come later. */
-function countDisorder(entries: readonly Entry[], { everDead }: Cloud): number {
+export function countDisorder(entries: readonly Entry[], { everDead }: Pick<Cloud, 'everDead'>): number {
   const highest = new Map<string, string>();
   let disorder = 0;
   for (const { queue, sequenceNumber, outcome } of entries.flatMap(({ header }) => header.messages)) {
@@ -200,7 +201,7 @@ function isSame(a: State, b: State): boolean {
 }
 
 /** What the journal holds, delivered again to a new model, each message alone. */
-async function learnOneByOne(
+export async function learnOneByOne(
   bucket: Bucket,
   { name }: Model,
   entries: readonly Entry[],
