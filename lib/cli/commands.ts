@@ -1,11 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { invalid } from '../errors.ts';
 import { readEntry } from '../journal/journal.ts';
+import { limits } from '../limits.ts';
 import type { StackAddress } from '../ports/aws.ts';
 import { deadLettersOf } from '../ports/dead-letters.ts';
 import type { Ports } from '../ports/ports.ts';
 import { loadCheckpoint, loadModel, type Model } from '../training/model.ts';
 import { redriveSamples } from '../training/redrive.ts';
+import { prepareRetraction, type Retraction, sampleHash } from '../training/retract.ts';
 import { readQuarantine, retryQuarantine } from '../training/retry.ts';
 import { verifyModel } from '../training/verify.ts';
 
@@ -56,6 +59,78 @@ async function entryAt({ store }: Ports, model: string, last: number, text: stri
     if (entry !== undefined && Date.parse(entry.header.time) <= time) return sequence;
   }
   return 0;
+}
+
+/** What a person names to be unlearnt. */
+export type RetractOptions = {
+  readonly message?: string | undefined;
+  /** A file of JSON Lines. */
+  readonly samples?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+};
+
+/** Folds the journal again without some samples, and sends the command that puts the result in place. */
+export async function retract(
+  { ports, print }: Io,
+  name: string,
+  { message, samples, from, to }: RetractOptions,
+): Promise<number> {
+  const model = await modelOf(ports, name);
+  const ways = [message, samples, from ?? to].filter((each) => each !== undefined);
+  if (ways.length !== 1 || (from === undefined) !== (to === undefined)) {
+    throw invalid('millrace retract: name --message <id>, or --samples <file>, or --from <time> --to <time>');
+  }
+  const retraction: Retraction = {
+    messages:
+      from === undefined || to === undefined
+        ? [message].filter((each) => each !== undefined)
+        : await messagesBetween(ports, name, timeOf('--from', from), timeOf('--to', to)),
+    samples: samples === undefined ? [] : hashesOf(await readFile(samples, 'utf8'), samples),
+  };
+  const prepared = await prepareRetraction(ports, model, retraction);
+  const { job, digest } = prepared;
+  const body = JSON.stringify({ retract: { job, digest, from: prepared.from, ...retraction } });
+  if (Buffer.byteLength(body) > limits.messageBytes) {
+    throw invalid('millrace retract: that names more than one command can hold; retract a part of it first');
+  }
+  await ports.sendSamples({ body, group: name, deduplication: job });
+  print(
+    `${name}: folded entries ${prepared.from} to ${prepared.to} without ${count(prepared.samples, 'sample')} and sent the command; it is done in its turn`,
+  );
+  return 0;
+}
+
+/** Ids of the messages that were learnt within some time. */
+async function messagesBetween({ store }: Ports, model: string, from: number, to: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let sequence = 1; ; sequence++) {
+    const header = (await readEntry(store, model, sequence))?.header;
+    if (header === undefined) return ids;
+    const time = Date.parse(header.time);
+    if (time < from || time > to) continue;
+    ids.push(...header.messages.flatMap(({ id, samples }) => (samples > 0 ? [id] : [])));
+  }
+}
+
+function hashesOf(text: string, file: string): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line, i) => {
+      try {
+        return sampleHash(JSON.parse(line));
+      } catch (cause) {
+        throw invalid(`--samples: line ${i + 1} of ${file} must be JSON`, cause);
+      }
+    });
+}
+
+function timeOf(option: string, text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time))
+    throw invalid(`${option}: must be a time such as 2026-11-24T12:00Z (found ${JSON.stringify(text)})`);
+  return time;
 }
 
 /** Lists refused samples, or sends them again. */

@@ -2,12 +2,15 @@ import { parseArgs } from 'node:util';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { invalid, MillraceError } from '../errors.ts';
 import { addressFromEnvironment, awsPorts } from '../ports/aws.ts';
-import { type Io, redrive, rollback, showQuarantine, verify } from './commands.ts';
+import { type Io, redrive, retract, rollback, showQuarantine, verify } from './commands.ts';
 
 const usage = `millrace: looks after the models of a stack
 
   verify <model> [--all]               fold the journal again and compare it with the published state
   rollback <model> --to <entry|time>   the weights of an earlier entry; nothing is deleted
+  retract <model> --message <id>       unlearn samples: fold again without them, then catch up;
+    | --samples <file>                 the file is JSON Lines
+    | --from <time> --to <time>
   quarantine <model> [--retry]         refused samples with their reasons; send them again after a fix
   redrive [--dry-run]                  dead letters back to their queues
 
@@ -21,6 +24,9 @@ async function main(): Promise<number> {
     options: {
       all: { type: 'boolean', default: false },
       to: { type: 'string' },
+      from: { type: 'string' },
+      message: { type: 'string' },
+      samples: { type: 'string' },
       retry: { type: 'boolean', default: false },
       'dry-run': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -42,12 +48,16 @@ async function main(): Promise<number> {
       return verify(io, model, values.all);
     case 'rollback':
       return rollback(io, model, values.to);
+    case 'retract':
+      return retract(io, model, values);
     case 'quarantine':
       return showQuarantine(io, model, values.retry);
     case 'redrive':
       return redrive(io, new SQSClient({}), address, values['dry-run']);
     default:
-      throw invalid(`millrace has no command ${command}; it has verify, rollback, quarantine and redrive`);
+      throw invalid(
+        `millrace has no command ${command}; it has verify, rollback, retract, quarantine and redrive`,
+      );
   }
 }
 

@@ -44,6 +44,17 @@ const headerSchema = z.discriminatedUnion('kind', [
   }),
   /** The weights of an earlier entry come back; the ledger stays what it is. */
   z.strictObject({ kind: z.literal('rollback'), ...common, to: z.int().nonnegative() }),
+  /** Weights that never learnt some samples, the first of them in entry `from`, replace those that had. */
+  z.strictObject({
+    kind: z.literal('retract'),
+    ...common,
+    job: jobId,
+    digest: z.string(),
+    caughtUp: z.int().nonnegative(),
+    from: z.int().positive(),
+    /** Ids of whole messages, and hashes of single samples. */
+    without: z.strictObject({ messages: z.array(z.string()), samples: z.array(z.string()) }),
+  }),
 ]);
 
 /** A message that an entry settles, and what became of it. */

@@ -23,6 +23,13 @@ export async function readEntry(
   return entry;
 }
 
+/** The entry at a sequence number that must be there. @throws MillraceError kind `corrupt` if it is not */
+export async function existingEntry(store: ObjectStore, model: string, sequence: number): Promise<Entry> {
+  const entry = await readEntry(store, model, sequence);
+  if (entry === undefined) throw new MillraceError('corrupt', `${keys.entry(model, sequence)} is missing`);
+  return entry;
+}
+
 /**
  * Commits an entry at its sequence number: the only commit point of Millrace. `lost` says that it is not, or
  * perhaps not, ours: read the journal forward and judge the messages again.

@@ -5,7 +5,7 @@ import { rowToSample } from '../datasets/to-sample.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { decodeCheckpoint, digestOf, encodeParameters } from '../journal/checkpoint.ts';
-import { putUntilAnswered, readEntry } from '../journal/journal.ts';
+import { existingEntry, putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -17,6 +17,7 @@ import { firstPlace, type Lane, type Place, placeSchema, readLane, writeLane } f
 import type { JobMessage } from './messages.ts';
 import { loadCheckpoint, loadModel, type Model } from './model.ts';
 import { quarantine } from './quarantine.ts';
+import { retractionsUpTo, samplesWithout } from './retract.ts';
 
 /** What a slice did: where the job stands after it. */
 export type SliceResult = { readonly place: Place; readonly rows: number; readonly refusedRows: number };
@@ -217,11 +218,9 @@ function sourceOf({ store }: Ports, model: Model, record: JobRecord): SampleSour
       for await (const rows of readRows(object.body, key)) yield rows.map(toSample);
     }
     if (record.objects.length > 0) return;
+    const retracted = await retractionsUpTo(store, record.model, record.sequence);
     for (let sequence = 1; sequence <= record.sequence; sequence++) {
-      const entry = await readEntry(store, record.model, sequence);
-      if (entry === undefined)
-        throw new MillraceError('corrupt', `${keys.entry(record.model, sequence)} is missing`);
-      yield entry.samples;
+      yield samplesWithout(await existingEntry(store, record.model, sequence), retracted).flat();
     }
   };
 }

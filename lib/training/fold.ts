@@ -1,4 +1,4 @@
-import { invariant, MillraceError } from '../errors.ts';
+import { invalid, invariant, MillraceError } from '../errors.ts';
 import { decodeCheckpoint, decodeParameters, digestOf } from '../journal/checkpoint.ts';
 import { type Entry, type EntryHeader, identityOf, type SettledMessage } from '../journal/entry.ts';
 import { readEntry } from '../journal/journal.ts';
@@ -12,6 +12,8 @@ import { learn, relearn } from './learn.ts';
 import { initialState, type Model } from './model.ts';
 
 type PromoteHeader = Extract<EntryHeader, { kind: 'promote' }>;
+/** An entry that takes its weights from a file beside the journal. */
+type ChallengerHeader = Extract<EntryHeader, { kind: 'promote' | 'retract' }>;
 
 /**
  * The state that an entry leads to: `state(n) = apply(state(n−1), entry(n))`, the same to the bit wherever and
@@ -28,7 +30,8 @@ export async function applyEntry(ports: Ports, model: Model, state: State, entry
   invariant(header.spec === state.specHash, `entry ${header.sequence} was made with another spec`);
   const settled = settleMessages(state, header);
   if (header.kind === 'promote') return promoted(settled, header, await challengerOf(ports, model, header));
-  if (header.kind === 'rollback') return rolledBack(settled, await stateAt(ports, model, header.to));
+  if (header.kind === 'retract') return withParameters(settled, await challengerOf(ports, model, header));
+  if (header.kind === 'rollback') return withParameters(settled, await stateAt(ports, model, header.to));
   let next = settled;
   let line = 0;
   for (const message of header.messages) {
@@ -82,11 +85,11 @@ export function promoted(
   { job, sequence }: Pick<PromoteHeader, 'job' | 'sequence'>,
   parameters: Parameters,
 ): State {
-  return { ...state, ...parameters, promoted: { job, sequence } };
+  return { ...withParameters(state, parameters), promoted: { job, sequence } };
 }
 
-/** The state with the weights, optimizer slots and statistics of an earlier one: current ledger and scores. */
-export function rolledBack(state: State, { tensors, step, seed, statistics }: Parameters): State {
+/** The state with other weights, optimizer slots and statistics: current ledger and scores. */
+export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {
   return { ...state, tensors, step, seed, statistics };
 }
 
@@ -112,7 +115,7 @@ export async function lastCheckpoint({ store }: Ports, model: Model, sequence: n
   return object === undefined ? initialState(model) : decodeCheckpoint(object.body);
 }
 
-async function challengerOf(ports: Ports, model: Model, header: PromoteHeader): Promise<Parameters> {
+async function challengerOf(ports: Ports, model: Model, header: ChallengerHeader): Promise<Parameters> {
   const challenger = await readChallenger(ports.store, model, header.job, header.digest);
   invariant(challenger !== undefined, `the challenger of job ${header.job} is missing or was changed`);
   const { parameters } = await catchUp(
@@ -159,6 +162,7 @@ function isSameShape(a: readonly number[] | undefined, b: readonly number[]): bo
  * other jobs are passed over: these parameters are to replace them, and have learnt the same stream.
  *
  * @param shouldStop asked after each entry
+ * @throws MillraceError kind `invalid` if an entry retracted what these parameters may have learnt
  */
 export async function catchUp(
   { store }: Pick<Ports, 'store'>,
@@ -176,6 +180,9 @@ export async function catchUp(
     if (entry === undefined) break;
     sequence += 1;
     if (entry.header.kind === 'promote') jobs.push(entry.header.job);
+    if (entry.header.kind === 'retract') {
+      throw invalid(`entry ${sequence} retracted samples that these weights have learnt; start again`);
+    }
     let line = 0;
     for (const { samples } of entry.header.messages) {
       if (samples === 0) continue;

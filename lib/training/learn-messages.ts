@@ -35,7 +35,7 @@ export async function learnMessages(
   let settled = 0;
 
   for (const parsed of messages) {
-    if (parsed.command.kind === 'promote' || parsed.command.kind === 'rollback') break;
+    if (['promote', 'rollback', 'retract'].includes(parsed.command.kind)) break;
     if (settled > 0 && secondsLeft() < limits.publishReserveSeconds) break;
     settled += 1;
     const judgement = judge(ledger, parsed.identity);

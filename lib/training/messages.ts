@@ -43,14 +43,27 @@ const rollbackCommand = strictObject({
   }),
 });
 
+const retractCommand = strictObject({
+  ...numbering,
+  retract: strictObject({
+    job: jobId,
+    digest: z.string().regex(/^[0-9a-f]{64}$/),
+    /** The first entry that holds what is retracted. */
+    from: z.int().positive(),
+    messages: z.array(z.string().max(limits.producerCharacters)),
+    samples: z.array(z.string().regex(/^[0-9a-f]{32}$/)),
+  }),
+});
+
 /** Commands that are reserved; they are refused until they are built, never misread. */
-const reserved = ['retract', 'spec'] as const;
+const reserved = ['spec'] as const;
 
 /** A message's body, parsed: what it asks for. */
 export type Command =
   | { readonly kind: 'samples'; readonly samples: readonly unknown[] | string }
   | { readonly kind: 'promote'; readonly job: string; readonly digest: string }
-  | { readonly kind: 'rollback'; readonly to: number };
+  | { readonly kind: 'rollback'; readonly to: number }
+  | ({ readonly kind: 'retract' } & z.output<typeof retractCommand>['retract']);
 
 /** A parsed message: who it is, and its command, or why it cannot be one. */
 export type ParsedMessage = {
@@ -88,6 +101,10 @@ function parseCommand(body: unknown): { producer?: string; seq?: number; command
   if (typeof body === 'object' && body !== null && 'rollback' in body) {
     const { producer, seq, rollback } = parse(rollbackCommand, body, 'body');
     return { producer, seq, command: { kind: 'rollback', ...rollback } };
+  }
+  if (typeof body === 'object' && body !== null && 'retract' in body) {
+    const { producer, seq, retract } = parse(retractCommand, body, 'body');
+    return { producer, seq, command: { kind: 'retract', ...retract } };
   }
   const later = reserved.find((name) => typeof body === 'object' && body !== null && name in body);
   if (later !== undefined) throw invalid(`body.${later}: this command is not available yet`);

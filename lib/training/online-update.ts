@@ -11,6 +11,7 @@ import type { ParsedMessage } from './messages.ts';
 import { loadCheckpoint, loadModel, type Model } from './model.ts';
 import { promoteChallenger } from './promote.ts';
 import { keepCheckpoint, publish } from './publish.ts';
+import { retract } from './retract.ts';
 import { rollBack } from './rollback.ts';
 
 /** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
@@ -90,6 +91,8 @@ function changeOf(
   switch (first.command.kind) {
     case 'promote':
       return promoteChallenger(ports, model, state, first, first.command);
+    case 'retract':
+      return retract(ports, model, state, first, first.command);
     case 'rollback':
       return rollBack(ports, model, state, first, first.command);
     default:

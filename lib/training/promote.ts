@@ -1,7 +1,7 @@
 import { MillraceError } from '../errors.ts';
 import type { EntryHeader } from '../journal/entry.ts';
 import { judge } from '../journal/ledger.ts';
-import type { State } from '../journal/state.ts';
+import type { Parameters, State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import { catchUp, promoted, readChallenger, settleMessages } from './fold.ts';
 import { type Change, entryCommon, rejectCommand, settledMessage, settleWithout } from './learn-messages.ts';
@@ -25,20 +25,9 @@ export async function promoteChallenger(
 
   const judgement = judge(state.ledger, parsed.identity);
   if (judgement.verdict === 'refused') return reject('producer', judgement.reason);
-  const challenger = await readChallenger(ports.store, model, job, digest).catch(undefinedIfCorrupt);
-  if (challenger === undefined) {
-    return reject('promote', `job ${job} has no challenger of this model with the digest ${digest}`);
-  }
-  if (challenger.caughtUp > state.sequence) {
-    return reject('promote', `the challenger of job ${job} is ahead of the journal`);
-  }
-  const { parameters, jobs } = await catchUp(
-    ports,
-    model,
-    challenger.parameters,
-    challenger.caughtUp,
-    state.sequence,
-  );
+  const found = await challengerFor(ports, model, state, job, digest);
+  if (typeof found === 'string') return reject('promote', found);
+  const { parameters, caughtUp, jobs } = found;
   if (jobs.includes(job)) return settleWithout(ports, model, state, parsed, { samples: [], refused: [] });
 
   const header: EntryHeader = {
@@ -48,7 +37,7 @@ export async function promoteChallenger(
     ]),
     job,
     digest,
-    caughtUp: challenger.caughtUp,
+    caughtUp,
   };
   return {
     entry: { header, samples: [] },
@@ -57,7 +46,38 @@ export async function promoteChallenger(
   };
 }
 
-/** A challenger that cannot be read is refused: it must not stop the stream. */
-function undefinedIfCorrupt(error: unknown): undefined {
-  if (!(error instanceof MillraceError) || error.kind !== 'corrupt') throw error;
+/** Weights from a job's file that have learnt the journal up to a state. */
+type CaughtUp = {
+  readonly parameters: Parameters;
+  /** The entry up to which the file had learnt the journal. */
+  readonly caughtUp: number;
+  /** Jobs that were promoted since then. */
+  readonly jobs: readonly string[];
+};
+
+/** A job's weights, caught up with the state; a text says why they cannot be used. They must not stop the stream. */
+export async function challengerFor(
+  ports: Ports,
+  model: Model,
+  { sequence }: State,
+  job: string,
+  digest: string,
+): Promise<CaughtUp | string> {
+  const challenger = await readChallenger(ports.store, model, job, digest).catch(unless('corrupt'));
+  if (typeof challenger === 'string') return challenger;
+  if (challenger === undefined) return `job ${job} has no challenger of this model with the digest ${digest}`;
+  const { caughtUp } = challenger;
+  if (caughtUp > sequence) return `the challenger of job ${job} is ahead of the journal`;
+  const current = await catchUp(ports, model, challenger.parameters, caughtUp, sequence).catch(
+    unless('invalid'),
+  );
+  return typeof current === 'string' ? current : { ...current, caughtUp };
+}
+
+/** The message of an error of one kind; others are thrown. */
+function unless(kind: MillraceError['kind']): (error: unknown) => string {
+  return (error) => {
+    if (error instanceof MillraceError && error.kind === kind) return error.message;
+    throw error;
+  };
 }

@@ -2,7 +2,7 @@ import type { EntryHeader } from '../journal/entry.ts';
 import { judge } from '../journal/ledger.ts';
 import type { State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
-import { rolledBack, settleMessages, stateAt } from './fold.ts';
+import { settleMessages, stateAt, withParameters } from './fold.ts';
 import { type Change, entryCommon, rejectCommand, settledMessage } from './learn-messages.ts';
 import type { Command, ParsedMessage } from './messages.ts';
 import type { Model } from './model.ts';
@@ -36,7 +36,7 @@ export async function rollBack(
   };
   return {
     entry: { header, samples: [] },
-    state: rolledBack(settleMessages(state, header), await stateAt(ports, model, to)),
+    state: withParameters(settleMessages(state, header), await stateAt(ports, model, to)),
     settled: 1,
   };
 }

@@ -1,6 +1,5 @@
-import { invariant } from '../errors.ts';
 import { encodeCheckpoint } from '../journal/checkpoint.ts';
-import { readEntry } from '../journal/journal.ts';
+import { existingEntry } from '../journal/journal.ts';
 import type { State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import { applyEntry, lastCheckpoint } from './fold.ts';
@@ -38,8 +37,7 @@ export async function verifyModel(
   const from = state.sequence;
   let samples = 0;
   while (state.sequence < to) {
-    const entry = await readEntry(ports.store, model.name, state.sequence + 1);
-    invariant(entry !== undefined, `entry ${state.sequence + 1} of ${model.name} is missing`);
+    const entry = await existingEntry(ports.store, model.name, state.sequence + 1);
     state = await applyEntry(ports, model, state, entry);
     samples += entry.samples.length;
     onEntry(state.sequence, to);

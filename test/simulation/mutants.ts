@@ -138,9 +138,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: fold,
-        find: '  return { ...state, ...parameters, promoted: { job, sequence } };',
+        find: '  return { ...withParameters(state, parameters), promoted: { job, sequence } };',
         replace:
-          '  const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map() };\n  return { ...state, ...parameters, ledger, promoted: { job, sequence } };',
+          '  const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map() };\n  return { ...withParameters(state, parameters), ledger, promoted: { job, sequence } };',
       },
     ],
   },
@@ -149,9 +149,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: fold,
-        find: 'export function rolledBack(state: State, { tensors, step, seed, statistics }: Parameters): State {\n  return { ...state, tensors,',
+        find: 'export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {\n  return { ...state, tensors,',
         replace:
-          'export function rolledBack(state: State, { tensors, step, seed, statistics, ...old }: Parameters): State {\n  return { ...state, ledger: (old as State).ledger, tensors,',
+          'export function withParameters(state: State, { tensors, step, seed, statistics, ...old }: Parameters): State {\n  return { ...state, ledger: (old as State).ledger ?? state.ledger, tensors,',
       },
     ],
   },

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { readEntry } from '../../lib/journal/journal.ts';
+import type { State } from '../../lib/journal/state.ts';
+import type { Message } from '../../lib/training/messages.ts';
+import { prepareRetraction, type Retraction, sampleHash } from '../../lib/training/retract.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  message,
+  modelOf,
+  sampleMessages,
+  ticketsSpec,
+  type World,
+} from '../simulation/world.ts';
+
+const messages = sampleMessages(8, 'till-1');
+const samplesOf = ({ body }: Message) => JSON.parse(body).samples as unknown[];
+
+async function worldWith(learnt: readonly Message[]): Promise<World> {
+  const world = createWorld();
+  for (const each of learnt) await deliver(world, [each]);
+  return world;
+}
+
+async function retract(world: World, sequenceNumber: number, retraction: Retraction): Promise<State> {
+  const { job, digest, from } = await prepareRetraction(world, await modelOf(world), retraction);
+  await deliver(world, [message(sequenceNumber, { retract: { job, digest, from, ...retraction } })]);
+  return foldJournal(world);
+}
+
+describe('a retraction', () => {
+  it('leaves the weights as if the message had never come, and the ledger as it was', async () => {
+    const world = await worldWith(messages);
+    const { ledger } = await foldJournal(world);
+    const [third] = messages.slice(2);
+    const state = await retract(world, 100, { messages: [third?.id ?? ''], samples: [] });
+    const without = await foldJournal(await worldWith(messages.filter((each) => each !== third)));
+    expect(state.tensors).toEqual(without.tensors);
+    expect(state.statistics).toEqual(without.statistics);
+    expect(state.ledger.producers).toEqual(ledger.producers);
+    const entry = await readEntry(world.store, ticketsSpec.model, 9);
+    expect(entry?.header).toMatchObject({ kind: 'retract', from: 3, without: { messages: [third?.id] } });
+    // The retracted message does not come back with a redelivery.
+    await deliver(world, messages);
+    expect((await foldJournal(world)).tensors).toEqual(without.tensors);
+  });
+
+  it('unlearns single samples by their content', async () => {
+    const world = await worldWith(messages);
+    const [poison, ...rest] = samplesOf(messages[3] ?? message(0, {}));
+    const state = await retract(world, 100, { messages: [], samples: [sampleHash(poison)] });
+    const cleaned = messages.map((each, i) =>
+      i === 3 ? { ...each, body: JSON.stringify({ producer: 'till-1', seq: 4, samples: rest }) } : each,
+    );
+    expect(state.tensors).toEqual((await foldJournal(await worldWith(cleaned))).tensors);
+  });
+
+  it('learns what arrived meanwhile, and holds after another one and a rollback', async () => {
+    const world = await worldWith(messages.slice(0, 6));
+    const model = await modelOf(world);
+    const first = { messages: [messages[1]?.id ?? ''], samples: [] };
+    const { job, digest, from } = await prepareRetraction(world, model, first);
+    for (const each of messages.slice(6)) await deliver(world, [each]);
+    await deliver(world, [message(100, { retract: { job, digest, from, ...first } })]);
+    await deliver(world, [message(101, { rollback: { to: 9 } })]);
+    const state = await retract(world, 102, { messages: [messages[4]?.id ?? ''], samples: [] });
+    const kept = messages.filter((_, i) => i !== 1 && i !== 4);
+    expect(state.tensors).toEqual((await foldJournal(await worldWith(kept))).tensors);
+  });
+
+  it('is refused where its weights are not there, or another one came in between', async () => {
+    const world = await worldWith(messages);
+    const model = await modelOf(world);
+    const [one, two] = [
+      { messages: [messages[1]?.id ?? ''], samples: [] },
+      { messages: [messages[2]?.id ?? ''], samples: [] },
+    ];
+    const prepared = [await prepareRetraction(world, model, one), await prepareRetraction(world, model, two)];
+    const command = (i: number, retraction: Retraction) =>
+      message(100 + i, {
+        retract: {
+          job: prepared[i]?.job,
+          digest: prepared[i]?.digest,
+          from: prepared[i]?.from,
+          ...retraction,
+        },
+      });
+    await deliver(world, [command(0, one)]);
+    const { tensors } = await foldJournal(world);
+    expect(await deliver(world, [command(1, two)])).toMatchObject({ settled: 1 });
+    const wrong = { retract: { job: 'none', digest: '0'.repeat(64), from: 1, messages: [], samples: [] } };
+    expect(await deliver(world, [message(103, wrong)])).toMatchObject({ settled: 1 });
+    expect((await foldJournal(world)).tensors).toEqual(tensors);
+    const quarantined = await world.store.list(`models/${ticketsSpec.model}/quarantine/`);
+    expect(quarantined).toHaveLength(2);
+  });
+
+  it('of what the journal does not hold is an error', async () => {
+    const world = await worldWith(messages);
+    const nothing = prepareRetraction(world, await modelOf(world), { messages: ['none'], samples: [] });
+    await expect(nothing).rejects.toThrow(/holds none of these samples/);
+  });
+});
