@@ -44,7 +44,12 @@ export async function runSlice(
   } catch (error) {
     if (!(error instanceof MillraceError) || error.kind !== 'invalid') throw error;
     ports.log.error('a job failed', { model: message.model, job: message.job, reason: error.message });
-    const place: Place = { ...firstPlace(0), status: 'failed', reason: error.message };
+    const place: Place = {
+      ...firstPlace(0),
+      slice: message.slice + 1,
+      status: 'failed',
+      reason: error.message,
+    };
     await reportProgress(ports, message, place, 0, 0);
     return { place, rows: 0, refusedRows: 0 };
   }
@@ -241,15 +246,14 @@ async function reportProgress(
   const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
   for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
     const reported = await store.get(key);
-    if (reported !== undefined && sliceOf(reported.body) > place.slice) return;
+    if (reported !== undefined && isOvertaken(reported.body, place)) return;
     const condition = reported === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: reported.etag };
     if ((await store.put(key, body, condition)).ok) return;
   }
 }
 
-function sliceOf(progress: Uint8Array): number {
-  return placeSchema
-    .pick({ slice: true })
-    .loose()
-    .parse(JSON.parse(Buffer.from(progress).toString())).slice;
+/** Whether a later slice has reported. */
+function isOvertaken(progress: Uint8Array, place: Place): boolean {
+  const reported = placeSchema.pick({ slice: true }).loose();
+  return reported.parse(JSON.parse(Buffer.from(progress).toString())).slice > place.slice;
 }

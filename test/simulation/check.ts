@@ -87,7 +87,9 @@ export async function check(
     };
     const isEnd = ['promotion-sent', 'kept-champion', 'failed'].includes(status ?? '');
     if (!isEnd) violations.push(`job ${job} ends as ${status}`);
-    if (status === 'promotion-sent' && !isPromoted(journals.get(model) ?? [], id)) {
+    const isSettled =
+      isPromoted(journals.get(model) ?? [], id) || isPromotionRefused(cloud.bucket, model, id);
+    if (status === 'promotion-sent' && !isSettled) {
       violations.push(`job ${job} is never promoted`);
     }
   }
@@ -147,6 +149,18 @@ export function countDisorder(entries: readonly Entry[], { everDead }: Pick<Clou
 
 function isPromoted(entries: readonly Entry[], job: string): boolean {
   return entries.some(({ header }) => header.kind === 'promote' && header.job === job);
+}
+
+/** A promotion whose weights had learnt what was retracted meanwhile is in quarantine. */
+function isPromotionRefused(bucket: Bucket, model: string, job: string): boolean {
+  return bucket.list(keys.quarantines(model)).some(([, { body }]) => {
+    const record = JSON.parse(Buffer.from(body).toString()) as {
+      body?: string;
+      refused: { reason: string }[];
+    };
+    const isItsOwn = record.body?.includes(`{"promote":{"job":"${job}",`) ?? false;
+    return isItsOwn && record.refused.every(({ reason }) => /retracted samples/.test(reason));
+  });
 }
 
 /** The published state is the fold of the journal, and how messages were delivered together changes no bit of it. */
@@ -255,7 +269,8 @@ function orphans(bucket: Bucket, models: readonly string[], { jobs }: Expected):
     ),
     ...[...jobs].flatMap((job) => files.map((file) => `models/${job.replace('/', '/jobs/')}/${file}`)),
   ]);
-  const derived = /^(prepared\/[^/]+\/[^/]+|compiled\/[^/]+|models\/[^/]+\/(quarantine|checkpoints)\/[^/]+)$/;
+  const derived =
+    /^(prepared\/[^/]+\/[^/]+|compiled\/[^/]+|models\/[^/]+\/(quarantine|checkpoints)\/[^/]+|models\/[^/]+\/jobs\/retract-[^/]+\/challenger.safetensors)$/;
   return [...bucket.objects.keys()]
     .filter((key) => !known.has(key) && !derived.test(key))
     .map((key) => `${key} is an orphan`);

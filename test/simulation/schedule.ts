@@ -1,12 +1,15 @@
 import type { Engine } from '../../lib/engine/engine.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { readEntry } from '../../lib/journal/journal.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import { limits } from '../../lib/limits.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { loadModel } from '../../lib/training/model.ts';
 import { redriveSamples } from '../../lib/training/redrive.ts';
+import { prepareRetraction } from '../../lib/training/retract.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Expected, idOf } from './check.ts';
 import { type Cloud, createCloud, type Process } from './cloud.ts';
@@ -226,6 +229,13 @@ function startSenders(
       () => void sendCommand(cloud, model, body),
     );
   }
+  if (random.chance(0.25)) {
+    const [model = ''] = models;
+    timeline.after(
+      random.integer(30 * second, stormMilliseconds),
+      () => void retractSome(cloud, random, model),
+    );
+  }
   if (random.chance(0.15)) {
     timeline.after(random.integer(10 * second, stormMilliseconds), () => {
       recreateQueues(cloud, expected);
@@ -295,8 +305,27 @@ async function sendCommand(cloud: Cloud, model: string, body: string): Promise<v
   const process: Process = { name: 'operator', isDead: false, onDeath: () => undefined };
   const { sendSamples } = cloud.portsOf(process);
   await tryAgain(cloud, cloud.random, false, () =>
-    sendSamples({ body, group: model, deduplication: 'command' }),
+    sendSamples({ body, group: model, deduplication: `command-${body}` }),
   );
+}
+
+/** An operator unlearns a message that the journal holds, if it does not fail on the way. */
+async function retractSome(cloud: Cloud, random: Random, name: string): Promise<void> {
+  const process: Process = { name: 'operator', isDead: false, onDeath: () => undefined };
+  const ports = cloud.portsOf(process);
+  try {
+    const model = await loadModel(ports, name);
+    const sequence = random.integer(1, 5);
+    const entry = await readEntry(ports.store, name, sequence);
+    const message = entry?.header.messages.find(({ samples }) => samples > 0);
+    if (model === undefined || message === undefined) return;
+    const retraction = { messages: [message.id], samples: [] };
+    const { job, digest, from } = await prepareRetraction(ports, model, retraction);
+    await sendCommand(cloud, name, JSON.stringify({ retract: { job, digest, from, ...retraction } }));
+  } catch (error) {
+    // Not there, a promotion in between, or S3 does not answer: the operator tries another day.
+    if (!(error instanceof MillraceError) || error.kind === 'corrupt') throw error;
+  }
 }
 
 async function sendJob(cloud: Cloud, model: string, deduplication: string, body: string): Promise<void> {
