@@ -269,9 +269,12 @@ function orphans(bucket: Bucket, models: readonly string[], { jobs }: Expected):
     ),
     ...[...jobs].flatMap((job) => files.map((file) => `models/${job.replace('/', '/jobs/')}/${file}`)),
   ]);
-  const derived =
-    /^(prepared\/[^/]+\/[^/]+|compiled\/[^/]+|models\/[^/]+\/(quarantine|checkpoints)\/[^/]+|models\/[^/]+\/jobs\/retract-[^/]+\/challenger.safetensors)$/;
+  const derived = [
+    /^prepared\/[^/]+\/[^/]+$/,
+    /^models\/[^/]+\/(quarantine|checkpoints)\/[^/]+$/,
+    /^models\/[^/]+\/jobs\/retract-[^/]+\/challenger\.safetensors$/,
+  ];
   return [...bucket.objects.keys()]
-    .filter((key) => !known.has(key) && !derived.test(key))
+    .filter((key) => !known.has(key) && !derived.some((pattern) => pattern.test(key)))
     .map((key) => `${key} is an orphan`);
 }
