@@ -27,7 +27,10 @@ export async function applyEntry(ports: Ports, model: Model, state: State, entry
     header.sequence === state.sequence + 1,
     `entry ${header.sequence} follows state ${state.sequence}`,
   );
-  invariant(header.spec === state.specHash, `entry ${header.sequence} was made with another spec`);
+  invariant(
+    header.spec === state.specHash,
+    `entry ${header.sequence} was made with another spec: a spec cannot be changed in place`,
+  );
   const settled = settleMessages(state, header);
   if (header.kind === 'promote') return promoted(settled, header, await challengerOf(ports, model, header));
   if (header.kind === 'retract') return withParameters(settled, await challengerOf(ports, model, header));

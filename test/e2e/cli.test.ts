@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,6 +58,29 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     const time = (await readEntry(test.ports.store, model, 3))?.header.time ?? '';
     expect((await millrace('rollback', model, '--to', time)).output).toContain('go back to entry 3 of 4');
     expect((await stateWhen(({ sequence }) => sequence === 5)).tensors).toEqual(tensors);
+  });
+
+  it('unlearns a message, a file of samples, and what arrived within some time', async () => {
+    const before = await stateWhen(() => true);
+    const entries = before.sequence;
+    const [message] = (await readEntry(test.ports.store, model, 2))?.header.messages ?? [];
+    expect((await millrace('retract', model, '--message', message?.id ?? '')).output).toContain(
+      `folded entries 2 to ${entries} without 2 samples`,
+    );
+    const without = await stateWhen(({ sequence }) => sequence === entries + 1);
+    expect(without.tensors).not.toEqual(before.tensors);
+    const file = join(test.directory, 'poison.jsonl');
+    writeFileSync(file, `${JSON.stringify(ticket(1))}\n`);
+    expect((await millrace('retract', model, '--samples', file)).output).toContain('without 1 sample and');
+    await stateWhen(({ sequence }) => sequence === entries + 2);
+    const times = ['--from', '2020-01-01', '--to', '2100-01-01'];
+    expect((await millrace('retract', model, ...times)).output).toContain('without 6 samples');
+    const nothing = await stateWhen(({ sequence }) => sequence === entries + 3);
+    expect(nothing.step).toBe(0);
+    expect(nothing.learnt).toBe(6);
+    expect((await millrace('verify', model, '--all')).status).toBe(0);
+    expect((await millrace('retract', model, '--message', 'none')).output).toContain('holds none of these');
+    expect((await millrace('retract', model)).output).toContain('name --message <id>');
   });
 
   it('finds a published state that is not the fold of its journal', async () => {

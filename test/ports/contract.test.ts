@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commitEntry } from '../../lib/journal/journal.ts';
@@ -32,6 +35,27 @@ describe.each(['simulated', 'local'])('the %s S3', (kind) => {
         ? simulatedS3(createBucket())
         : remoteS3(clientOf(test.cloud), test.cloud.address.bucket, 'contract/');
     expect(await run(s3, `case-${index}`)).toEqual(expected);
+  });
+});
+
+describe('a read whose body ends early', () => {
+  it('is an answer that did not come, and never a shorter object', async () => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-length': '100', etag: '"x"' });
+      response.write('half');
+      setImmediate(() => response.destroy());
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = new S3Client({
+      region: 'us-east-1',
+      endpoint: `http://127.0.0.1:${port}`,
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      maxAttempts: 1,
+    });
+    await expect(s3ObjectStore(client, 'bucket').get('key')).rejects.toMatchObject({ kind: 'unavailable' });
+    server.close();
   });
 });
 

@@ -44,6 +44,12 @@ const batchTrain: Handler = async (ports, _machine, _queue, messages, secondsLef
   return [];
 };
 
+/** What an invocation may fail with; a model whose spec was overwritten is stopped until it is put back. */
+export function isExpected(error: unknown): boolean {
+  if (!(error instanceof MillraceError)) return false;
+  return error.kind !== 'corrupt' || error.message.includes('a spec cannot be changed in place');
+}
+
 type Source = {
   readonly queue: () => FifoQueue;
   readonly name: string;
@@ -166,7 +172,7 @@ function startSource(cloud: Cloud, source: Source): () => void {
       },
       (error: unknown) => {
         machine.isBusy = false;
-        if (!(error instanceof MillraceError) || error.kind === 'corrupt') {
+        if (!isExpected(error)) {
           cloud.violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
         }
         end('fails', messages);

@@ -1,11 +1,13 @@
 import { MillraceError } from '../../lib/errors.ts';
 import { readEntry } from '../../lib/journal/journal.ts';
+import { keys } from '../../lib/journal/keys.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { loadModel } from '../../lib/training/model.ts';
 import { prepareRetraction } from '../../lib/training/retract.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud, Process } from './cloud.ts';
+import { isExpected } from './functions.ts';
 import type { QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -68,6 +70,10 @@ export function startSenders(
       random.integer(30 * second, stormMilliseconds),
       () => void retractSome(cloud, random, model),
     );
+  }
+  if (random.chance(0.1)) {
+    const [model = ''] = models;
+    timeline.after(random.integer(10 * second, stormMilliseconds), () => changeSpec(cloud, random, model));
   }
   if (random.chance(0.15)) {
     timeline.after(random.integer(10 * second, stormMilliseconds), () => {
@@ -157,7 +163,7 @@ async function retractSome(cloud: Cloud, random: Random, name: string): Promise<
     await sendCommand(cloud, name, JSON.stringify({ retract: { job, digest, from, ...retraction } }));
   } catch (error) {
     // Not there, a promotion in between, or S3 does not answer: the operator tries another day.
-    if (!(error instanceof MillraceError) || error.kind === 'corrupt') throw error;
+    if (!isExpected(error)) throw error;
   }
 }
 
@@ -185,6 +191,20 @@ async function tryAgain({ timeline }: Cloud, random: Random, mayWait: boolean, a
 
 function pause({ after }: Timeline, milliseconds: number): Promise<void> {
   return new Promise((resolve) => after(milliseconds, resolve));
+}
+
+/** Somebody writes another spec over a model's own, and puts it back some minutes later: the model stops meanwhile. */
+function changeSpec({ bucket, timeline }: Cloud, random: Random, model: string): void {
+  const spec = bucket.objects.get(keys.spec(model));
+  // Before the first state there is nothing that another spec contradicts.
+  if (spec === undefined || !bucket.objects.has(keys.state(model))) return;
+  const other = { ...JSON.parse(Buffer.from(spec.body).toString()), seed: 99 };
+  timeline.record(`${model} gets another spec`);
+  bucket.put(keys.spec(model), Buffer.from(JSON.stringify(other)));
+  timeline.after(random.integer(1, 20) * minute, () => {
+    timeline.record(`${model} has its spec again`);
+    bucket.put(keys.spec(model), spec.body);
+  });
 }
 
 /** The stack is removed, with all that its queues hold, and deployed again over the kept bucket. */
