@@ -143,33 +143,6 @@ export function rejectedMessage(refusal: Refusal): Outcome {
   return { samples: [], refused: [refusal] };
 }
 
-/** Settles a command without an effect on the weights. */
-export function settleWithout(
-  ports: Ports,
-  model: Model,
-  state: State,
-  parsed: ParsedMessage,
-  outcome: Outcome,
-): Change {
-  const messages = [settledMessage(parsed, outcome)];
-  const header: EntryHeader = { kind: 'samples', ...entryCommon(ports, model, state, messages) };
-  return { entry: { header, samples: [] }, state: settleMessages(state, header), settled: 1 };
-}
-
-/** Puts a command that cannot be carried out into quarantine, and settles it. */
-export async function rejectCommand(
-  ports: Ports,
-  model: Model,
-  state: State,
-  parsed: ParsedMessage,
-  refusal: Refusal,
-): Promise<Change> {
-  const outcome = rejectedMessage(refusal);
-  const source = quarantineSource(ports, parsed, outcome.refused);
-  await quarantine(ports.store, model.name, parsed.message.id, outcome.refused, source);
-  return settleWithout(ports, model, state, parsed, outcome);
-}
-
 /** A message as its entry lists it. */
 export function settledMessage({ message, identity }: ParsedMessage, outcome: Outcome): SettledMessage {
   return {

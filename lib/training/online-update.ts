@@ -13,6 +13,7 @@ import { promoteChallenger } from './promote.ts';
 import { keepCheckpoint, publish } from './publish.ts';
 import { retract } from './retract.ts';
 import { rollBack } from './rollback.ts';
+import { rejectCommand } from './settle-command.ts';
 
 /** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
 export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
@@ -79,8 +80,8 @@ export async function updateModel(
   return { settled, entries, cached: { model, state, ...(etag === undefined ? {} : { etag }) } };
 }
 
-/** What the first message, or the first ones, ask for. */
-function changeOf(
+/** What the first message, or the first ones, ask for; the ledger may refuse a command. */
+async function changeOf(
   ports: Ports,
   model: Model,
   state: State,
@@ -88,15 +89,21 @@ function changeOf(
   secondsLeft: () => number,
 ): Promise<Change | undefined> {
   const [first] = next;
-  switch (first.command.kind) {
+  const { command } = first;
+  if (command.kind === 'samples' || command.kind === 'malformed')
+    return learnMessages(ports, model, state, next, secondsLeft);
+  const judgement = judge(state.ledger, first.identity);
+  if (judgement.verdict === 'refused') {
+    const refusal = { index: -1, field: 'producer', reason: judgement.reason };
+    return rejectCommand(ports, model, state, first, refusal);
+  }
+  switch (command.kind) {
     case 'promote':
-      return promoteChallenger(ports, model, state, first, first.command);
+      return promoteChallenger(ports, model, state, first, command);
     case 'retract':
-      return retract(ports, model, state, first, first.command);
+      return retract(ports, model, state, first, command);
     case 'rollback':
-      return rollBack(ports, model, state, first, first.command);
-    default:
-      return learnMessages(ports, model, state, next, secondsLeft);
+      return rollBack(ports, model, state, first, command);
   }
 }
 

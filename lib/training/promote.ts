@@ -1,12 +1,12 @@
 import { MillraceError } from '../errors.ts';
 import type { EntryHeader } from '../journal/entry.ts';
-import { judge } from '../journal/ledger.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import { catchUp, promoted, readChallenger, settleMessages } from './fold.ts';
-import { type Change, entryCommon, rejectCommand, settledMessage, settleWithout } from './learn-messages.ts';
+import type { Change } from './learn-messages.ts';
 import type { Command, ParsedMessage } from './messages.ts';
 import type { Model } from './model.ts';
+import { commandCommon, rejectCommand, settleWithout } from './settle-command.ts';
 
 /**
  * Puts a batch job's weights in place of the champion's: learns the entries that the challenger has not seen,
@@ -23,18 +23,14 @@ export async function promoteChallenger(
   const reject = (field: string, reason: string) =>
     rejectCommand(ports, model, state, parsed, { index: -1, field, reason });
 
-  const judgement = judge(state.ledger, parsed.identity);
-  if (judgement.verdict === 'refused') return reject('producer', judgement.reason);
   const found = await challengerFor(ports, model, state, job, digest);
   if (typeof found === 'string') return reject('promote', found);
   const { parameters, caughtUp, jobs } = found;
-  if (jobs.includes(job)) return settleWithout(ports, model, state, parsed, { samples: [], refused: [] });
+  if (jobs.includes(job)) return settleWithout(ports, model, state, parsed);
 
   const header: EntryHeader = {
     kind: 'promote',
-    ...entryCommon(ports, model, state, [
-      { ...settledMessage(parsed, { samples: [], refused: [] }), outcome: 'learnt' },
-    ]),
+    ...commandCommon(ports, model, state, parsed),
     job,
     digest,
     caughtUp,

@@ -4,16 +4,16 @@ import { digestOf, encodeParameters } from '../journal/checkpoint.ts';
 import type { Entry, EntryHeader } from '../journal/entry.ts';
 import { existingEntry, putUntilAnswered, readEntry } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
-import { judge } from '../journal/ledger.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/spec.ts';
 import { settleMessages, stateAt, withParameters } from './fold.ts';
 import { relearn } from './learn.ts';
-import { type Change, entryCommon, rejectCommand, settledMessage } from './learn-messages.ts';
+import type { Change } from './learn-messages.ts';
 import type { Command, ParsedMessage } from './messages.ts';
 import type { Model } from './model.ts';
 import { challengerFor } from './promote.ts';
+import { commandCommon, rejectCommand } from './settle-command.ts';
 
 /** What is to be unlearnt: whole messages by their ids, and samples by {@link sampleHash}. */
 export type Retraction = { readonly messages: readonly string[]; readonly samples: readonly string[] };
@@ -162,15 +162,11 @@ export async function retract(
 ): Promise<Change> {
   const reject = (field: string, reason: string) =>
     rejectCommand(ports, model, state, parsed, { index: -1, field, reason });
-  const judgement = judge(state.ledger, parsed.identity);
-  if (judgement.verdict === 'refused') return reject('producer', judgement.reason);
   const found = await challengerFor(ports, model, state, job, digest);
   if (typeof found === 'string') return reject('retract', found);
   const header: EntryHeader = {
     kind: 'retract',
-    ...entryCommon(ports, model, state, [
-      { ...settledMessage(parsed, { samples: [], refused: [] }), outcome: 'learnt' },
-    ]),
+    ...commandCommon(ports, model, state, parsed),
     job,
     digest,
     caughtUp: found.caughtUp,

@@ -1,11 +1,11 @@
 import type { EntryHeader } from '../journal/entry.ts';
-import { judge } from '../journal/ledger.ts';
 import type { State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import { settleMessages, stateAt, withParameters } from './fold.ts';
-import { type Change, entryCommon, rejectCommand, settledMessage } from './learn-messages.ts';
+import type { Change } from './learn-messages.ts';
 import type { Command, ParsedMessage } from './messages.ts';
 import type { Model } from './model.ts';
+import { commandCommon, rejectCommand } from './settle-command.ts';
 
 /**
  * Puts the weights of an earlier entry in place of the current ones. Nothing is deleted, and the ledger stays: what
@@ -18,20 +18,13 @@ export async function rollBack(
   parsed: ParsedMessage,
   { to }: Extract<Command, { kind: 'rollback' }>,
 ): Promise<Change> {
-  const judgement = judge(state.ledger, parsed.identity);
-  if (judgement.verdict === 'refused') {
-    const refusal = { index: -1, field: 'producer', reason: judgement.reason };
-    return rejectCommand(ports, model, state, parsed, refusal);
-  }
   if (to > state.sequence) {
     const reason = `the journal ends at entry ${state.sequence} (found ${to})`;
     return rejectCommand(ports, model, state, parsed, { index: -1, field: 'rollback.to', reason });
   }
   const header: EntryHeader = {
     kind: 'rollback',
-    ...entryCommon(ports, model, state, [
-      { ...settledMessage(parsed, { samples: [], refused: [] }), outcome: 'learnt' },
-    ]),
+    ...commandCommon(ports, model, state, parsed),
     to,
   };
   return {
