@@ -11,7 +11,7 @@ import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { startStatistics, trainEpochs } from './batch-epochs.ts';
 import { compareChampion, isBetter } from './champion.ts';
-import { catchUp, readForward } from './fold.ts';
+import { catchUp, readForward, refuseRetraction } from './fold.ts';
 import { type JobRecord, openJob } from './job-record.ts';
 import { firstPlace, type Lane, type Place, placeSchema, readLane, writeLane } from './lane.ts';
 import type { JobMessage } from './messages.ts';
@@ -50,7 +50,7 @@ export async function runSlice(
       status: 'failed',
       reason: error.message,
     };
-    await reportProgress(ports, message, place, 0, 0);
+    await reportSurely(ports, message, place, 0);
     return { place, rows: 0, refusedRows: 0 };
   }
 }
@@ -73,7 +73,7 @@ async function runSliceOf(
   const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
   const stored = await readLane(ports, record);
   if (stored !== undefined && stored.lane.place.slice > message.slice) {
-    await reportProgress(ports, record, stored.lane.place, rows, rows);
+    await reportSurely(ports, record, stored.lane.place, rows);
     await sendNext(ports, record, stored.lane);
     return { place: stored.lane.place, rows, refusedRows: prepared.refusedRows };
   }
@@ -92,7 +92,7 @@ async function runSliceOf(
     });
     return { place: done.place, rows, refusedRows: prepared.refusedRows };
   }
-  await reportProgress(ports, record, done.place, rows, rows);
+  await reportSurely(ports, record, done.place, rows);
   await sendNext(ports, record, done);
   return { place: done.place, rows, refusedRows: prepared.refusedRows };
 }
@@ -201,6 +201,10 @@ async function firstLane(
   if (record.start === 'fresh') return startStatistics({ parameters: fresh, place }, prepared);
   const { state } = await loadCheckpoint(ports, model);
   const champion = await readForward(ports, model, state);
+  // The job's samples are those up to its start: what was retracted since then would be among them.
+  for (let sequence = record.sequence + 1; sequence <= champion.sequence; sequence++) {
+    refuseRetraction((await existingEntry(ports.store, record.model, sequence)).header);
+  }
   const { tensors, step, seed, statistics } = champion;
   const started = {
     parameters: { tensors, step, seed, statistics },
@@ -232,7 +236,7 @@ function sourceOf({ store }: Ports, model: Model, record: JobRecord): SampleSour
 
 /**
  * Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it, and it never goes back to an
- * earlier slice: a run that was overtaken may still be reporting.
+ * earlier slice: a run that was overtaken may still be reporting. The answer says whether it is there.
  */
 async function reportProgress(
   { store, now }: Ports,
@@ -240,16 +244,28 @@ async function reportProgress(
   place: Place,
   rowsOfEpoch: number,
   rows: number,
-): Promise<void> {
+): Promise<boolean> {
   const key = keys.progress(model, job);
   const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
   const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
   for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
     const reported = await store.get(key);
-    if (reported !== undefined && isOvertaken(reported.body, place)) return;
+    if (reported !== undefined && isOvertaken(reported.body, place)) return true;
     const condition = reported === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: reported.etag };
-    if ((await store.put(key, body, condition)).ok) return;
+    if ((await store.put(key, body, condition)).ok) return true;
   }
+  return false;
+}
+
+/** Reports where a slice ended. @throws MillraceError kind `unavailable` if it cannot: the slice must come back */
+async function reportSurely(
+  ports: Ports,
+  job: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
+  place: Place,
+  rows: number,
+): Promise<void> {
+  if (await reportProgress(ports, job, place, rows, rows)) return;
+  throw new MillraceError('unavailable', `${keys.progress(job.model, job.job)} could not be written`);
 }
 
 /** Whether a later slice has reported. */

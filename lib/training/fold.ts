@@ -183,9 +183,7 @@ export async function catchUp(
     if (entry === undefined) break;
     sequence += 1;
     if (entry.header.kind === 'promote') jobs.push(entry.header.job);
-    if (entry.header.kind === 'retract') {
-      throw invalid(`entry ${sequence} retracted samples that these weights have learnt; start again`);
-    }
+    refuseRetraction(entry.header);
     let line = 0;
     for (const { samples } of entry.header.messages) {
       if (samples === 0) continue;
@@ -194,6 +192,12 @@ export async function catchUp(
     }
   }
   return { parameters: current, caughtUp: sequence, jobs };
+}
+
+/** @throws MillraceError kind `invalid` if an entry retracted what a job that began before it may have learnt */
+export function refuseRetraction({ kind, sequence }: EntryHeader): void {
+  if (kind !== 'retract') return;
+  throw invalid(`entry ${sequence} retracted samples that these weights may have learnt; start again`);
 }
 
 /**

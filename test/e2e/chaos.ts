@@ -16,7 +16,8 @@ import type { Ports } from '../../lib/ports/ports.ts';
 import { createModel, loadModel } from '../../lib/training/model.ts';
 import { verifyModel } from '../../lib/training/verify.ts';
 import { type Bucket, createBucket } from '../simulation/bucket.ts';
-import { countDisorder, journalOf, learnOneByOne } from '../simulation/check.ts';
+import { countDisorder, journalOf } from '../simulation/check.ts';
+import { learnOneByOne } from '../simulation/check-states.ts';
 import { createRandom } from '../simulation/random.ts';
 import { ticket, ticketsSpec } from '../simulation/world.ts';
 

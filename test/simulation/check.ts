@@ -1,16 +1,9 @@
 import type { Engine } from '../../lib/engine/engine.ts';
-import { decodeParameters, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
 import { decodeEntry, type Entry } from '../../lib/journal/entry.ts';
 import { keys } from '../../lib/journal/keys.ts';
-import type { State } from '../../lib/journal/state.ts';
-import type { Ports } from '../../lib/ports/ports.ts';
-import { readForward } from '../../lib/training/fold.ts';
-import { parseMessage } from '../../lib/training/messages.ts';
-import { initialState, loadCheckpoint, loadModel, type Model } from '../../lib/training/model.ts';
-import { updateModel } from '../../lib/training/online-update.ts';
-import { type Bucket, createBucket } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
+import { checkStates } from './check-states.ts';
 import type { Cloud } from './cloud.ts';
-import { storeOver } from './memory-store.ts';
 
 /** What was sent, by the numbers of the samples. */
 export type Expected = {
@@ -161,102 +154,6 @@ function isPromotionRefused(bucket: Bucket, model: string, job: string): boolean
     const isItsOwn = record.body?.includes(`{"promote":{"job":"${job}",`) ?? false;
     return isItsOwn && record.refused.every(({ reason }) => /retracted samples/.test(reason));
   });
-}
-
-/** The published state is the fold of the journal, and how messages were delivered together changes no bit of it. */
-async function checkStates(
-  cloud: Cloud,
-  name: string,
-  entries: readonly Entry[],
-  engine: Engine,
-): Promise<readonly string[]> {
-  const ports = portsOver(cloud.bucket, engine);
-  const model = await loadModel(ports, name);
-  if (model === undefined) return [`${name} is gone`];
-  const folded = await readForward(ports, model, initialState(model));
-  const published = await readForward(ports, model, (await loadCheckpoint(ports, model)).state);
-  const violations: string[] = [];
-  const steps = countSteps(cloud.bucket, model, entries);
-  if (folded.step !== steps) violations.push(`${name}: ${folded.step} steps were done, ${steps} were due`);
-  if (!isSame(folded, published))
-    violations.push(`${name}: the published state is not the fold of its journal`);
-  if (entries.every(({ header }) => header.kind === 'samples')) {
-    const regrouped = await learnOneByOne(cloud.bucket, model, entries, engine);
-    const isEqual = isSame({ ...regrouped, sequence: 0, ledger: folded.ledger }, { ...folded, sequence: 0 });
-    if (!isEqual) violations.push(`${name}: another grouping of its messages gives another state`);
-  }
-  return violations;
-}
-
-/**
- * The steps that a model's weights have behind them, counted from the headers alone: a promotion that did not catch up
- * with the stream, or a rollback to another entry, has another number.
- */
-function countSteps({ objects }: Bucket, { name, spec }: Model, entries: readonly Entry[]): number {
-  const after = [0];
-  const stepsOf = ({ header }: Entry) =>
-    header.messages.reduce((sum, { samples }) => sum + Math.ceil(samples / spec.online.minibatch), 0);
-  for (const [place, entry] of entries.entries()) {
-    const { header } = entry;
-    const own = (after[place] ?? Number.NaN) + stepsOf(entry);
-    if (header.kind === 'samples') after.push(own);
-    else if (header.kind === 'rollback') after.push(after[header.to] ?? Number.NaN);
-    else {
-      const challenger = objects.get(keys.challenger(name, header.job))?.body ?? new Uint8Array();
-      const missed = entries.slice(header.caughtUp, place).reduce((sum, each) => sum + stepsOf(each), 0);
-      after.push(decodeParameters(challenger).parameters.step + missed);
-    }
-  }
-  return after.at(-1) ?? 0;
-}
-
-function isSame(a: State, b: State): boolean {
-  return Buffer.from(encodeCheckpoint(a)).equals(encodeCheckpoint(b));
-}
-
-/** What the journal holds, delivered again to a new model, each message alone. */
-export async function learnOneByOne(
-  bucket: Bucket,
-  { name }: Model,
-  entries: readonly Entry[],
-  engine: Engine,
-): Promise<State> {
-  const fresh = createBucket();
-  const spec = bucket.objects.get(keys.spec(name));
-  fresh.put(keys.spec(name), spec?.body ?? new Uint8Array());
-  const ports = portsOver(fresh, engine);
-  let cached: Parameters<typeof updateModel>[4];
-  let number = 0;
-  for (const { header, samples } of entries) {
-    let line = 0;
-    for (const message of header.messages) {
-      const own = samples.slice(line, line + message.samples);
-      line += message.samples;
-      if (own.length === 0) continue;
-      // Without a producer's number: who was evicted depends on the messages that are left out here.
-      const sequenceNumber = String(++number).padStart(20, '0');
-      const body = JSON.stringify({ samples: own });
-      const parsed = parseMessage({ ...message, sequenceNumber, body, group: name, queue: 'again' });
-      ({ cached } = await updateModel(ports, name, [parsed], () => 100, cached));
-    }
-  }
-  const model = await loadModel(ports, name);
-  if (model === undefined) throw new Error(`${name} is gone`);
-  return cached?.state ?? initialState(model);
-}
-
-function portsOver(bucket: Bucket, engine: Engine): Ports {
-  let nonces = 0;
-  const nothing = async () => undefined;
-  return {
-    store: storeOver(bucket),
-    sendSamples: nothing,
-    sendJob: nothing,
-    now: () => 0,
-    nonce: () => `check-${nonces++}`,
-    engine,
-    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-  };
 }
 
 /** Keys that nobody wrote on purpose, or that no documented clean-up removes. */

@@ -265,4 +265,25 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'promotes weights that had learnt what was retracted',
+    edits: [
+      {
+        file: fold,
+        find: "  if (kind !== 'retract') return;",
+        replace: "  if (kind !== 'retract' || sequence > 0) return;",
+      },
+    ],
+  },
+  {
+    name: 'retracts without what arrived meanwhile',
+    edits: [
+      {
+        file: 'lib/training/retract.ts',
+        find: '    state: withParameters(settleMessages(state, header), found.parameters),',
+        replace:
+          '    state: withParameters(settleMessages(state, header), await stateAt(ports, model, from - 1)),',
+      },
+    ],
+  },
 ];
