@@ -19,6 +19,8 @@ export type FunctionHost = {
   readonly name: string;
   /** @throws Error if the function throws, dies, or runs past its timeout (it is killed then) */
   readonly invoke: (event: unknown) => Promise<unknown>;
+  /** Whether there is a process: none before the first invocation, nor after it died. */
+  readonly isRunning: () => boolean;
   /** Kills the process at once, as a lost machine would; the next invocation starts a new one. */
   readonly kill: () => void;
   /**
@@ -51,6 +53,7 @@ export function hostFunction(settings: FunctionSettings): FunctionHost {
         clearTimeout(timer);
       }
     },
+    isRunning: () => child !== undefined && !hasExited(child),
     kill: () => void child?.kill('SIGKILL'),
     freeze() {
       const frozen = child;

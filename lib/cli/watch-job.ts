@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { decodeCheckpoint } from '../journal/checkpoint.ts';
+import type { Entry } from '../journal/entry.ts';
+import { readEntry } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 import { placeSchema } from '../training/lane.ts';
+import { parseMessage } from '../training/messages.ts';
+import { readQuarantineRecord } from '../training/retry.ts';
 import type { Progress } from './progress.ts';
 
 const progressSchema = z.object({ ...placeSchema.shape, rows: z.int(), rowsOfEpoch: z.int() });
@@ -11,11 +14,14 @@ const progressSchema = z.object({ ...placeSchema.shape, rows: z.int(), rowsOfEpo
 /** A job's `progress.json`. */
 export type JobProgress = z.output<typeof progressSchema>;
 
+/** The entry that promoted a job, or why its promotion was refused. */
+type Settled = { readonly promotion: number } | { readonly refusal: string };
+
 /**
- * Shows a batch job until it ended, and until its promotion, if it sent one, is in the model's journal.
+ * Shows a batch job until it ended, and until its promotion, if it sent one, is settled in the model's journal.
  *
  * @param job its model and id, the epochs it will do, and the bar's title
- * @returns the job's last progress, and the entry that promoted it
+ * @returns the job's last progress, and the entry that promoted it or the reason why it was refused
  * @throws AbortError once the signal is aborted
  */
 export async function watchJob(
@@ -28,8 +34,11 @@ export async function watchJob(
     title,
   }: { readonly model: string; readonly job: string; readonly epochs: number; readonly title: string },
   signal: AbortSignal,
-): Promise<{ readonly last: JobProgress; readonly promotion?: number }> {
+): Promise<
+  { readonly last: JobProgress } & Partial<{ readonly promotion: number; readonly refusal: string }>
+> {
   let bar: ReturnType<Progress['bar']> | undefined;
+  let looked = 0;
   try {
     for (;;) {
       const object = await store.get(keys.progress(model, job));
@@ -44,13 +53,35 @@ export async function watchJob(
       }
       if (last?.status === 'failed' || last?.status === 'kept-champion') return { last };
       if (last?.status === 'promotion-sent') {
-        const state = await store.get(keys.state(model));
-        const promoted = state && decodeCheckpoint(state.body).promoted;
-        if (promoted?.job === job) return { last, promotion: promoted.sequence };
+        // The entries up to here are older than the promotion.
+        looked = Math.max(looked, last.caughtUp);
+        for (
+          let entry = await readEntry(store, model, looked + 1);
+          entry !== undefined;
+          entry = await readEntry(store, model, looked + 1)
+        ) {
+          const settled = await settledBy(store, entry, job);
+          if (settled !== undefined) return { last, ...settled };
+          looked += 1;
+        }
       }
       await delay(200, undefined, { signal });
     }
   } finally {
     bar?.finish();
   }
+}
+
+/** Whether an entry settles a job's promotion. */
+async function settledBy(store: ObjectStore, { header }: Entry, job: string): Promise<Settled | undefined> {
+  if (header.kind === 'promote' && header.job === job) return { promotion: header.sequence };
+  for (const message of header.messages) {
+    if (message.outcome !== 'rejected') continue;
+    const record = await readQuarantineRecord({ store }, keys.quarantine(header.model, message.id));
+    const { command } = parseMessage({ ...message, body: record?.body ?? '', group: header.model });
+    if (command.kind === 'promote' && command.job === job) {
+      return { refusal: record?.refused.map(({ reason }) => reason).join('; ') ?? '' };
+    }
+  }
+  return undefined;
 }

@@ -27,13 +27,22 @@ export async function readQuarantine(
 ): Promise<readonly QuarantineRecord[]> {
   const records: QuarantineRecord[] = [];
   for (const { key } of await store.list(keys.quarantines(model))) {
-    const object = await store.get(key);
-    if (object === undefined) continue;
-    const parsed = recordSchema.safeParse(JSON.parse(Buffer.from(object.body).toString('utf8')));
-    if (!parsed.success) throw new MillraceError('corrupt', `${key} is no quarantine record`);
-    records.push(parsed.data);
+    const record = await readQuarantineRecord({ store }, key);
+    if (record !== undefined) records.push(record);
   }
   return records;
+}
+
+/** The quarantine record of a key. @throws MillraceError kind `corrupt` if it is none */
+export async function readQuarantineRecord(
+  { store }: Pick<Ports, 'store'>,
+  key: string,
+): Promise<QuarantineRecord | undefined> {
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  const parsed = recordSchema.safeParse(JSON.parse(Buffer.from(object.body).toString('utf8')));
+  if (!parsed.success) throw new MillraceError('corrupt', `${key} is no quarantine record`);
+  return parsed.data;
 }
 
 /** The producer under whose name refused samples are sent again. */

@@ -1,12 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import { formatCount, type Progress } from '../../cli/progress.ts';
 import { watchJob } from '../../cli/watch-job.ts';
-import { MillraceError } from '../../errors.ts';
-import { decodeCheckpoint } from '../../journal/checkpoint.ts';
+import { invariant, MillraceError } from '../../errors.ts';
 import { keys } from '../../journal/keys.ts';
 import { areaUnderCurve, meanLoss } from '../../model/scores.ts';
 import type { ObjectStore, Ports } from '../../ports/ports.ts';
-import { createModel } from '../../training/model.ts';
+import { stateAt } from '../../training/fold.ts';
+import { createModel, loadModel } from '../../training/model.ts';
 import { type Flight, flightsOfMonth, monthNames, readFlights } from './data.ts';
 import { drawPicture } from './picture.ts';
 import { flightsSpec } from './spec.ts';
@@ -54,10 +54,9 @@ export async function runFlights(
   const { store } = ports;
   await createModel(ports, flightsSpec);
   const { promotion, slices } = await trainOnJanuary(ports, progress, options);
-  const kept = await store.get(keys.checkpoint(flightsSpec.model, promotion));
-  if (kept === undefined)
-    throw new MillraceError('corrupt', `the checkpoint of promotion ${promotion} is missing`);
-  const streamed = await streamFlights(ports, progress, decodeCheckpoint(kept.body), options);
+  const model = await loadModel(ports, flightsSpec.model);
+  invariant(model !== undefined, `${flightsSpec.model} is gone`);
+  const streamed = await streamFlights(ports, progress, await stateAt(ports, model, promotion), options);
   const { state, frozen, seconds, learntNow } = streamed;
   const quarantined = await store.list(keys.quarantines(flightsSpec.model));
   const result = {
@@ -91,11 +90,11 @@ async function trainOnJanuary(
   });
   const { model, batch } = flightsSpec;
   const watched = { model, job, epochs: batch.epochs, title: monthNames[0] };
-  const { last, promotion } = await watchJob(store, progress, watched, signal);
+  const { last, promotion, refusal } = await watchJob(store, progress, watched, signal);
   if (promotion === undefined) {
     throw new MillraceError(
       'invalid',
-      `the batch job ended as ${last.status}: ${last.reason ?? 'no reason given'}`,
+      `the batch job ended as ${last.status}: ${refusal ?? last.reason ?? 'no reason given'}`,
     );
   }
   const heldOut = last.comparison?.heldOut;

@@ -1,0 +1,127 @@
+import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
+import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import type { Entry } from '../../lib/journal/entry.ts';
+import { keys } from '../../lib/journal/keys.ts';
+import type { State } from '../../lib/journal/state.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { loadModel, type Model } from '../../lib/training/model.ts';
+import { verifyModel } from '../../lib/training/verify.ts';
+import { type Bucket, createBucket } from '../simulation/bucket.ts';
+import { countDisorder, journalOf } from '../simulation/check.ts';
+import { learnOneByOne } from '../simulation/check-states.ts';
+
+/** What was sent to a model. */
+export type Sent = {
+  /** The last number of each producer; it counts from 1. */
+  readonly messages: Map<string, number>;
+  samples: number;
+  readonly jobs: string[];
+};
+
+/** What became of it. */
+export type Compared = {
+  readonly messages: number;
+  readonly jobs: number;
+  readonly promotions: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly outOfOrder: number;
+  readonly problems: readonly string[];
+};
+
+/** How far a model is: all is done once it has learnt everything and its jobs have ended. */
+export async function statusOf(ports: Ports, model: string, { samples, jobs }: Sent) {
+  const learnt = (await publishedState(ports, model))?.learnt ?? 0;
+  const statuses = await Promise.all(jobs.map((job) => jobStatus(ports, model, job)));
+  const sentPromotions = jobs.filter((_, i) => statuses[i] === 'promotion-sent');
+  const hasEnded =
+    learnt === samples && statuses.every((status) => ['promotion-sent', 'kept-champion'].includes(status));
+  const entries = hasEnded && sentPromotions.length > 0 ? journalOf(await download(ports, model), model) : [];
+  return { learnt, statuses, isDone: hasEnded && sentPromotions.every((job) => isPromoted(entries, job)) };
+}
+
+/** Holds what a model has learnt against what was sent, and its weights against the same messages learnt undisturbed. */
+export async function compareModel(ports: Ports, name: string, sent: Sent): Promise<Compared> {
+  const bucket = await download(ports, name);
+  const entries = journalOf(bucket, name);
+  const numbers = entries.flatMap(({ header }) =>
+    header.messages
+      .filter(({ outcome, samples }) => outcome === 'learnt' && samples > 0)
+      .map(({ producer, seq }) => `${producer}:${seq}`),
+  );
+  const expected = [...sent.messages].flatMap(([producer, last]) =>
+    Array.from({ length: last }, (_, i) => `${producer}:${i + 1}`),
+  );
+  const known = new Set(numbers);
+  const { learnt, statuses, isDone } = await statusOf(ports, name, sent);
+  const problems: string[] = [];
+  if (learnt !== sent.samples)
+    problems.push(`${name}: ${sent.samples} samples were sent, ${learnt} are learnt`);
+  else if (!isDone) problems.push(`${name}: its jobs ended as ${statuses.join(', ')}`);
+  problems.push(...(await compareWeights(ports, bucket, name, entries)));
+  return {
+    messages: expected.length,
+    jobs: sent.jobs.length,
+    promotions: sent.jobs.filter((job) => isPromoted(entries, job)).length,
+    lost: expected.filter((each) => !known.has(each)).length,
+    doubled: numbers.length - known.size,
+    outOfOrder: countDisorder(entries, { everDead: new Set() }),
+    problems,
+  };
+}
+
+async function compareWeights(
+  ports: Ports,
+  bucket: Bucket,
+  name: string,
+  entries: readonly Entry[],
+): Promise<readonly string[]> {
+  const model = await existing(ports, name);
+  const problems: string[] = [];
+  const { isSame } = await verifyModel(ports, model, true);
+  if (!isSame) problems.push(`${name}: the published state is not the fold of its journal`);
+  // A promotion's weights come from the batch job: only a model without one can be learnt again from its messages alone.
+  if (entries.some(({ header }) => header.kind !== 'samples')) return problems;
+  const alone = await learnOneByOne(bucket, model, entries, onnxEngine({ threads: 1 }));
+  const tensors = (await publishedState(ports, name))?.tensors ?? {};
+  const isEqual = Object.entries(alone.tensors).every(([tensor, { data }]) =>
+    data.every((value, i) => Object.is(value, tensors[tensor]?.data[i])),
+  );
+  if (!isEqual) problems.push(`${name}: the same messages, learnt one by one, give other weights`);
+  return problems;
+}
+
+function isPromoted(entries: readonly Entry[], job: string): boolean {
+  return entries.some(({ header }) => header.kind === 'promote' && header.job === job);
+}
+
+async function jobStatus({ store }: Ports, model: string, job: string): Promise<string> {
+  const progress = await store.get(keys.progress(model, job));
+  const { status = 'not started' } = JSON.parse(
+    Buffer.from(progress?.body ?? Buffer.from('{}')).toString(),
+  ) as {
+    status?: string;
+  };
+  return status;
+}
+
+async function publishedState({ store }: Ports, model: string): Promise<State | undefined> {
+  const object = await store.get(keys.state(model));
+  return object && decodeCheckpoint(object.body);
+}
+
+async function existing(ports: Ports, name: string): Promise<Model> {
+  const found = await loadModel(ports, name);
+  if (found === undefined) throw new Error(`${name} is gone`);
+  return found;
+}
+
+/** A model's objects. */
+async function download({ store }: Ports, model: string): Promise<Bucket> {
+  const bucket = createBucket();
+  for (const { key } of await store.list(`models/${model}/`)) {
+    const object = await store.get(key);
+    if (object !== undefined) bucket.put(key, object.body);
+  }
+  return bucket;
+}
