@@ -6,10 +6,12 @@ import { limits } from '../limits.ts';
 import type { StackAddress } from '../ports/aws.ts';
 import { deadLettersOf } from '../ports/dead-letters.ts';
 import type { Ports } from '../ports/ports.ts';
+import { readForward } from '../training/fold.ts';
 import { loadCheckpoint, loadModel, type Model } from '../training/model.ts';
 import { redriveSamples } from '../training/redrive.ts';
 import { prepareRetraction, type Retraction, sampleHash } from '../training/retract.ts';
 import { readQuarantine, retryQuarantine } from '../training/retry.ts';
+import { retractedAt } from '../training/rollback.ts';
 import { verifyModel } from '../training/verify.ts';
 
 /** What a command works with. */
@@ -37,10 +39,12 @@ export async function rollback({ ports, print }: Io, name: string, to: string | 
   if (to === undefined)
     throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
   const model = await modelOf(ports, name);
-  const { state } = await loadCheckpoint(ports, model);
+  const state = await readForward(ports, model, (await loadCheckpoint(ports, model)).state);
   const entry = /^\d+$/.test(to) ? Number(to) : await entryAt(ports, name, state.sequence, to);
   if (entry > state.sequence)
     throw invalid(`--to: the journal of ${name} ends at entry ${state.sequence} (found ${entry})`);
+  const retracted = retractedAt(state, entry);
+  if (retracted !== undefined) throw invalid(`--to: ${retracted}`);
   const body = JSON.stringify({ rollback: { to: entry } });
   await ports.sendSamples({ body, group: name, deduplication: `rollback:${ports.nonce()}` });
   print(

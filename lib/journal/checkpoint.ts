@@ -31,6 +31,7 @@ const stateMetadata = parametersMetadata.extend({
   ledger: z.string(),
   scores: z.string(),
   promoted: z.string().optional(),
+  retractions: z.string().default('[]'),
 });
 
 const sumsSchema = z.strictObject({
@@ -41,6 +42,7 @@ const sumsSchema = z.strictObject({
 });
 
 const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
+const retractionsSchema = z.array(z.strictObject({ from: z.int(), sequence: z.int() }));
 
 /**
  * A state as one safetensors file: weights, optimizer slots, feature statistics and score histograms as
@@ -63,6 +65,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       ledger: ledgerToJson(state.ledger),
       scores: JSON.stringify({ samples, weight, loss, correct }),
       ...(state.promoted === undefined ? {} : { promoted: JSON.stringify(state.promoted) }),
+      ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
     },
   });
 }
@@ -87,6 +90,7 @@ export function decodeCheckpoint(file: Uint8Array): State {
       ...(fields.promoted === undefined
         ? {}
         : { promoted: promotedSchema.parse(JSON.parse(fields.promoted)) }),
+      retractions: retractionsSchema.parse(JSON.parse(fields.retractions)),
     };
   });
 }

@@ -12,8 +12,11 @@ import { learn, relearn } from './learn.ts';
 import { initialState, type Model } from './model.ts';
 
 type PromoteHeader = Extract<EntryHeader, { kind: 'promote' }>;
+type RetractHeader = Extract<EntryHeader, { kind: 'retract' }>;
 /** An entry that takes its weights from a file beside the journal. */
-type ChallengerHeader = Extract<EntryHeader, { kind: 'promote' | 'retract' }>;
+type ChallengerHeader = PromoteHeader | RetractHeader;
+/** An entry that put other weights in place of those that the stream had led to. */
+export type ReplacingHeader = Exclude<EntryHeader, { kind: 'samples' }>;
 
 /**
  * The state that an entry leads to: `state(n) = apply(state(n−1), entry(n))`, the same to the bit wherever and
@@ -33,7 +36,7 @@ export async function applyEntry(ports: Ports, model: Model, state: State, entry
   );
   const settled = settleMessages(state, header);
   if (header.kind === 'promote') return promoted(settled, header, await challengerOf(ports, model, header));
-  if (header.kind === 'retract') return withParameters(settled, await challengerOf(ports, model, header));
+  if (header.kind === 'retract') return retracted(settled, header, await challengerOf(ports, model, header));
   if (header.kind === 'rollback') return withParameters(settled, await stateAt(ports, model, header.to));
   let next = settled;
   let line = 0;
@@ -89,6 +92,16 @@ export function promoted(
   parameters: Parameters,
 ): State {
   return { ...withParameters(state, parameters), promoted: { job, sequence } };
+}
+
+/** The state with parameters that never learnt what an entry retracts. */
+export function retracted(
+  state: State,
+  { from, sequence }: Pick<RetractHeader, 'from' | 'sequence'>,
+  parameters: Parameters,
+): State {
+  const retractions = [...state.retractions, { from, sequence }];
+  return { ...withParameters(state, parameters), retractions };
 }
 
 /** The state with other weights, optimizer slots and statistics: current ledger and scores. */
@@ -161,10 +174,11 @@ function isSameShape(a: readonly number[] | undefined, b: readonly number[]): bo
 }
 
 /**
- * Learns the samples of the entries after `from`, up to `to` or as far as the journal goes. Promotions of
- * other jobs are passed over: these parameters are to replace them, and have learnt the same stream.
+ * Learns the samples of the entries after `from`, up to `to` or as far as the journal goes. Weights that other commands
+ * put in place meanwhile are passed over: these parameters are to replace them, and have learnt the same stream.
  *
  * @param shouldStop asked after each entry
+ * @returns the parameters, the last entry that they have learnt, and those that were passed over
  * @throws MillraceError kind `invalid` if an entry retracted what these parameters may have learnt
  */
 export async function catchUp(
@@ -174,16 +188,20 @@ export async function catchUp(
   from: number,
   to = Number.POSITIVE_INFINITY,
   shouldStop = () => false,
-): Promise<{ readonly parameters: Parameters; readonly caughtUp: number; readonly jobs: readonly string[] }> {
+): Promise<{
+  readonly parameters: Parameters;
+  readonly caughtUp: number;
+  readonly passedOver: readonly ReplacingHeader[];
+}> {
   let current = parameters;
   let sequence = from;
-  const jobs: string[] = [];
+  const passedOver: ReplacingHeader[] = [];
   while (sequence < to && !shouldStop()) {
     const entry = await readEntry(store, model.name, sequence + 1);
     if (entry === undefined) break;
     sequence += 1;
-    if (entry.header.kind === 'promote') jobs.push(entry.header.job);
     refuseRetraction(entry.header);
+    if (entry.header.kind !== 'samples') passedOver.push(entry.header);
     let line = 0;
     for (const { samples } of entry.header.messages) {
       if (samples === 0) continue;
@@ -191,7 +209,7 @@ export async function catchUp(
       line += samples;
     }
   }
-  return { parameters: current, caughtUp: sequence, jobs };
+  return { parameters: current, caughtUp: sequence, passedOver };
 }
 
 /** @throws MillraceError kind `invalid` if an entry retracted what a job that began before it may have learnt */

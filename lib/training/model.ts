@@ -56,6 +56,7 @@ export function initialState({ name, spec, specHash: hash, compiled, encoder }: 
     ledger: emptyLedger,
     scores: emptyScores(spec),
     learnt: 0,
+    retractions: [],
   };
 }
 

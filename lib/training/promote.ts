@@ -2,7 +2,7 @@ import { MillraceError } from '../errors.ts';
 import type { EntryHeader } from '../journal/entry.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
-import { catchUp, promoted, readChallenger, settleMessages } from './fold.ts';
+import { catchUp, promoted, type ReplacingHeader, readChallenger, settleMessages } from './fold.ts';
 import type { Change } from './learn-messages.ts';
 import type { Command, ParsedMessage } from './messages.ts';
 import type { Model } from './model.ts';
@@ -11,7 +11,7 @@ import { commandCommon, rejectCommand, settleWithout } from './settle-command.ts
 /**
  * Puts a batch job's weights in place of the champion's: learns the entries that the challenger has not seen,
  * and keeps the current ledger, so that no online update is lost to a batch job. A promotion that was
- * committed before, sent again by a slice that ran twice, changes nothing.
+ * committed before, sent again by a slice that ran twice, changes nothing; one that a rollback overtook is refused.
  */
 export async function promoteChallenger(
   ports: Ports,
@@ -25,8 +25,16 @@ export async function promoteChallenger(
 
   const found = await challengerFor(ports, model, state, job, digest);
   if (typeof found === 'string') return reject('promote', found);
-  const { parameters, caughtUp, jobs } = found;
-  if (jobs.includes(job)) return settleWithout(ports, model, state, parsed);
+  const { parameters, caughtUp, passedOver } = found;
+  const isPromoted = passedOver.some((header) => header.kind === 'promote' && header.job === job);
+  if (isPromoted) return settleWithout(ports, model, state, parsed);
+  const rollback = passedOver.find(({ kind }) => kind === 'rollback');
+  if (rollback !== undefined) {
+    return reject(
+      'promote',
+      `entry ${rollback.sequence} rolled back to other weights than job ${job} was compared with; start a new job`,
+    );
+  }
 
   const header: EntryHeader = {
     kind: 'promote',
@@ -47,8 +55,8 @@ type CaughtUp = {
   readonly parameters: Parameters;
   /** The entry up to which the file had learnt the journal. */
   readonly caughtUp: number;
-  /** Jobs that were promoted since then. */
-  readonly jobs: readonly string[];
+  /** Entries since then that put other weights in place. */
+  readonly passedOver: readonly ReplacingHeader[];
 };
 
 /** A job's weights, caught up with the state; a text says why they cannot be used. They must not stop the stream. */

@@ -7,7 +7,7 @@ import { keys } from '../journal/keys.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/spec.ts';
-import { settleMessages, stateAt, withParameters } from './fold.ts';
+import { type ReplacingHeader, retracted, settleMessages, stateAt } from './fold.ts';
 import { relearn } from './learn.ts';
 import type { Change } from './learn-messages.ts';
 import type { Command, ParsedMessage } from './messages.ts';
@@ -128,7 +128,7 @@ async function parametersWithout(
 async function parametersBefore(
   ports: Ports,
   model: Model,
-  header: Exclude<EntryHeader, { kind: 'samples' }>,
+  header: ReplacingHeader,
   first: number,
   without: Retraction,
 ): Promise<Parameters> {
@@ -164,6 +164,11 @@ export async function retract(
     rejectCommand(ports, model, state, parsed, { index: -1, field, reason });
   const found = await challengerFor(ports, model, state, job, digest);
   if (typeof found === 'string') return reject('retract', found);
+  const [replaced] = found.passedOver;
+  if (replaced !== undefined) {
+    const reason = `entry ${replaced.sequence} (${replaced.kind}) put other weights in place since this was prepared; retract again`;
+    return reject('retract', reason);
+  }
   const header: EntryHeader = {
     kind: 'retract',
     ...commandCommon(ports, model, state, parsed),
@@ -175,7 +180,7 @@ export async function retract(
   };
   return {
     entry: { header, samples: [] },
-    state: withParameters(settleMessages(state, header), found.parameters),
+    state: retracted(settleMessages(state, header), header, found.parameters),
     settled: 1,
   };
 }

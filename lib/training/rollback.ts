@@ -18,10 +18,13 @@ export async function rollBack(
   parsed: ParsedMessage,
   { to }: Extract<Command, { kind: 'rollback' }>,
 ): Promise<Change> {
+  const reject = (reason: string) =>
+    rejectCommand(ports, model, state, parsed, { index: -1, field: 'rollback.to', reason });
   if (to > state.sequence) {
-    const reason = `the journal ends at entry ${state.sequence} (found ${to})`;
-    return rejectCommand(ports, model, state, parsed, { index: -1, field: 'rollback.to', reason });
+    return reject(`the journal ends at entry ${state.sequence} (found ${to})`);
   }
+  const retracted = retractedAt(state, to);
+  if (retracted !== undefined) return reject(retracted);
   const header: EntryHeader = {
     kind: 'rollback',
     ...commandCommon(ports, model, state, parsed),
@@ -32,4 +35,12 @@ export async function rollBack(
     state: withParameters(settleMessages(state, header), await stateAt(ports, model, to)),
     settled: 1,
   };
+}
+
+/** Why there is no way back to an entry: its weights may have learnt what was retracted after it. */
+export function retractedAt({ retractions }: State, to: number): string | undefined {
+  const retraction = retractions.find(({ from, sequence }) => from <= to && to < sequence);
+  if (retraction === undefined) return undefined;
+  const { from, sequence } = retraction;
+  return `entry ${sequence} retracted samples that entry ${to} may have learnt; go back to entry ${sequence} or a later one, or to one before ${from}`;
 }

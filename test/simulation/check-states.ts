@@ -33,6 +33,12 @@ export async function checkStates(
     if (header.kind === 'promote' && hasLearntRetracted(cloud.bucket, header, entries)) {
       violations.push(`${name}: job ${header.job} was promoted with samples that were retracted`);
     }
+    if (header.kind === 'rollback' && isRetractedAt(entries, header)) {
+      violations.push(`${name}: entry ${header.sequence} brought back samples that were retracted`);
+    }
+    if (hasUndone(entries, header)) {
+      violations.push(`${name}: entry ${header.sequence} undid a command before it`);
+    }
   }
   if (entries.every(({ header }) => header.kind === 'samples' || header.kind === 'retract')) {
     const without = entries.flatMap(({ header }) =>
@@ -89,6 +95,23 @@ function hasLearntRetracted(
   const record = objects.get(keys.job(model, job))?.body ?? Buffer.from('{}');
   const { sequence: began = 0 } = JSON.parse(Buffer.from(record).toString()) as { sequence?: number };
   return entries.slice(began, sequence).some(({ header }) => header.kind === 'retract');
+}
+
+/** Whether a retraction before a rollback took out samples that the entry it goes back to had learnt. */
+function isRetractedAt(
+  entries: readonly Entry[],
+  { sequence, to }: Extract<Entry['header'], { kind: 'rollback' }>,
+): boolean {
+  return entries.slice(to, sequence).some(({ header }) => header.kind === 'retract' && header.from <= to);
+}
+
+/** Whether an entry's weights were made before a command that they put aside; a promotion may put another aside. */
+function hasUndone(entries: readonly Entry[], header: Entry['header']): boolean {
+  if (header.kind !== 'promote' && header.kind !== 'retract') return false;
+  const standing = header.kind === 'promote' ? ['rollback', 'retract'] : ['rollback', 'retract', 'promote'];
+  return entries
+    .slice(header.caughtUp, header.sequence - 1)
+    .some((between) => standing.includes(between.header.kind));
 }
 
 /** What the journal holds, delivered again to a new model, each message alone; without what was retracted. */

@@ -144,7 +144,7 @@ function isPromoted(entries: readonly Entry[], job: string): boolean {
   return entries.some(({ header }) => header.kind === 'promote' && header.job === job);
 }
 
-/** A promotion whose weights had learnt what was retracted meanwhile is in quarantine. */
+/** A promotion that a retraction or a rollback overtook is in quarantine. */
 function isPromotionRefused(bucket: Bucket, model: string, job: string): boolean {
   return bucket.list(keys.quarantines(model)).some(([, { body }]) => {
     const record = JSON.parse(Buffer.from(body).toString()) as {
@@ -152,7 +152,7 @@ function isPromotionRefused(bucket: Bucket, model: string, job: string): boolean
       refused: { reason: string }[];
     };
     const isItsOwn = record.body?.includes(`{"promote":{"job":"${job}",`) ?? false;
-    return isItsOwn && record.refused.every(({ reason }) => /retracted samples/.test(reason));
+    return isItsOwn && record.refused.every(({ reason }) => /retracted samples|rolled back/.test(reason));
   });
 }
 

@@ -280,9 +280,39 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/training/retract.ts',
-        find: '    state: withParameters(settleMessages(state, header), found.parameters),',
+        find: '    state: retracted(settleMessages(state, header), header, found.parameters),',
         replace:
-          '    state: withParameters(settleMessages(state, header), await stateAt(ports, model, from - 1)),',
+          '    state: retracted(settleMessages(state, header), header, await stateAt(ports, model, from - 1)),',
+      },
+    ],
+  },
+  {
+    name: 'retracts over a rollback or promotion that came in between',
+    edits: [
+      {
+        file: 'lib/training/retract.ts',
+        find: '  if (replaced !== undefined) {',
+        replace: "  if (replaced !== undefined && job === '') {",
+      },
+    ],
+  },
+  {
+    name: 'promotes over a rollback',
+    edits: [
+      {
+        file: 'lib/training/promote.ts',
+        find: '  if (rollback !== undefined) {',
+        replace: "  if (rollback !== undefined && job === '') {",
+      },
+    ],
+  },
+  {
+    name: 'rolls back to weights that had learnt what was retracted',
+    edits: [
+      {
+        file: 'lib/training/rollback.ts',
+        find: '  if (retracted !== undefined) return reject(retracted);',
+        replace: "  if (retracted === '') return reject(retracted);",
       },
     ],
   },

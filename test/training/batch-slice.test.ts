@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { Progress } from '../../lib/cli/progress.ts';
+import { watchJob } from '../../lib/cli/watch-job.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import { runSlice } from '../../lib/training/batch-slice.ts';
 import { type JobMessage, parseJobMessage } from '../../lib/training/messages.ts';
+import { readQuarantine } from '../../lib/training/retry.ts';
 import {
   createWorld,
   deliver,
@@ -16,6 +19,10 @@ import {
 } from '../simulation/world.ts';
 
 const { model } = ticketsSpec;
+const silent: Progress = {
+  step: () => undefined,
+  bar: () => ({ update: () => undefined, finish: () => undefined }),
+};
 
 async function worldWithDataset(spec: SpecInput = ticketsSpec, rows = 40): Promise<World> {
   const world = createWorld(spec);
@@ -132,6 +139,20 @@ describe('a batch job', () => {
     expect((await parametersAfter(world)).tensors).toEqual((await parametersAfter(byHand)).tensors);
   });
 
+  it('is watched until its promotion is in the journal', async () => {
+    const world = await worldWithDataset();
+    await runJob(world);
+    const watched = { model, job: 'first', epochs: 4, title: 'first' };
+    // Nothing has settled it yet: the watch goes on until it is told to stop.
+    const abort = new AbortController();
+    const waiting = watchJob(world.store, silent, watched, abort.signal);
+    abort.abort();
+    await expect(waiting).rejects.toThrow(/abort/i);
+    await promote(world);
+    const seen = await watchJob(world.store, silent, watched, abort.signal);
+    expect(seen).toMatchObject({ last: { epoch: 4 }, promotion: 1 });
+  });
+
   it('is promoted once, however often its promotion is sent', async () => {
     const world = await worldWithDataset();
     await runJob(world);
@@ -141,6 +162,24 @@ describe('a batch job', () => {
     expect(entries[0]?.messages[0]?.outcome).toBe('rejected');
     const fold = await foldJournal(world);
     expect([fold.promoted?.sequence, fold.learnt]).toEqual([1, 1]);
+  });
+
+  it('is not promoted over a rollback that came after the comparison', async () => {
+    const world = await worldWithDataset();
+    await deliver(world, sampleMessages(4));
+    await runJob(world);
+    await deliver(world, [message(900, { rollback: { to: 0 } })]);
+    const before = await parametersAfter(world);
+    expect(await promote(world)).toMatchObject({ settled: 1 });
+    expect(await parametersAfter(world)).toEqual(before);
+    const [refused] = await readQuarantine(world, model);
+    expect(refused?.refused[0]?.reason).toMatch(/entry 2 rolled back to other weights than job first/);
+    const aborted = AbortSignal.abort();
+    const watched = { model, job: 'first', epochs: 4, title: 'first' };
+    expect(await watchJob(world.store, silent, watched, aborted)).toMatchObject({
+      last: { status: 'promotion-sent' },
+      refusal: refused?.refused[0]?.reason,
+    });
   });
 
   it('keeps a champion that the challenger does not beat by the margin', async () => {

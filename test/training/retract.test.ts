@@ -3,6 +3,7 @@ import { readEntry } from '../../lib/journal/journal.ts';
 import type { State } from '../../lib/journal/state.ts';
 import type { Message } from '../../lib/training/messages.ts';
 import { prepareRetraction, type Retraction, sampleHash } from '../../lib/training/retract.ts';
+import { readQuarantine } from '../../lib/training/retry.ts';
 import {
   createWorld,
   deliver,
@@ -94,6 +95,41 @@ describe('a retraction', () => {
     expect((await foldJournal(world)).tensors).toEqual(tensors);
     const quarantined = await world.store.list(`models/${ticketsSpec.model}/quarantine/`);
     expect(quarantined).toHaveLength(2);
+  });
+
+  it('is not undone by a rollback, which is refused with the way that is left', async () => {
+    const world = await worldWith(messages);
+    const poison = { messages: [messages[2]?.id ?? ''], samples: [] };
+    const { tensors } = await retract(world, 100, poison);
+    await deliver(world, [message(101, { rollback: { to: 5 } })]);
+    expect((await foldJournal(world)).tensors).toEqual(tensors);
+    const [refused] = await readQuarantine(world, ticketsSpec.model);
+    expect(refused?.refused[0]).toMatchObject({
+      field: 'rollback.to',
+      reason:
+        'entry 9 retracted samples that entry 5 may have learnt; go back to entry 9 or a later one, or to one before 3',
+    });
+    await deliver(world, [message(102, { rollback: { to: 2 } })]);
+    const early = await foldJournal(await worldWith(messages.slice(0, 2)));
+    expect((await foldJournal(world)).tensors).toEqual(early.tensors);
+    await deliver(world, [message(103, { rollback: { to: 9 } })]);
+    expect((await foldJournal(world)).tensors).toEqual(tensors);
+  });
+
+  it('does not undo a rollback that came before it', async () => {
+    const world = await worldWith(messages);
+    const poison = { messages: [messages[1]?.id ?? ''], samples: [] };
+    const { job, digest, from } = await prepareRetraction(world, await modelOf(world), poison);
+    await deliver(world, [message(100, { rollback: { to: 4 } })]);
+    const { tensors } = await foldJournal(world);
+    await deliver(world, [message(101, { retract: { job, digest, from, ...poison } })]);
+    expect((await foldJournal(world)).tensors).toEqual(tensors);
+    const [refused] = await readQuarantine(world, ticketsSpec.model);
+    expect(refused?.refused[0]?.reason).toMatch(/entry 9 \(rollback\) put other weights in place/);
+    // Prepared again, it unlearns from the weights that the rollback brought back.
+    const { tensors: cleaned } = await retract(world, 102, poison);
+    const kept = messages.slice(0, 4).filter((_, i) => i !== 1);
+    expect(cleaned).toEqual((await foldJournal(await worldWith(kept))).tensors);
   });
 
   it('of what the journal does not hold is an error', async () => {
