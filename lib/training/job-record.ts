@@ -27,7 +27,7 @@ export type JobRecord = z.output<typeof recordSchema>;
  * The record of a job: the existing one, or a new one that pins the dataset's objects and the journal position.
  *
  * @throws MillraceError kind `invalid` if the dataset is missing or too large, or the job exists with other
- *   settings
+ *   settings, `corrupt` if it began with another spec
  */
 export async function openJob(
   ports: Ports,
@@ -79,13 +79,16 @@ async function pinObjects(store: ObjectStore, dataset: string): Promise<JobRecor
 }
 
 function joined(record: JobRecord, model: Model, message: JobMessage): JobRecord {
-  if (
-    record.dataset !== message.dataset ||
-    record.start !== message.start ||
-    record.spec !== model.specHash
-  ) {
+  if (record.spec !== model.specHash) {
+    // Not the job's fault: it comes back, and goes on once the spec is what it was.
+    throw new MillraceError(
+      'corrupt',
+      `job ${message.job} began with spec ${record.spec}, but spec.json has ${model.specHash}: a spec cannot be changed in place`,
+    );
+  }
+  if (record.dataset !== message.dataset || record.start !== message.start) {
     throw invalid(
-      `job ${message.job} exists with dataset ${record.dataset}, start ${record.start} and spec ${record.spec.slice(0, 8)}; choose another id`,
+      `job ${message.job} exists with dataset ${record.dataset} and start ${record.start}; choose another id`,
     );
   }
   return record;
