@@ -2,7 +2,7 @@ import { type PreparedDataset, prepareDataset, type SampleSource } from '../data
 import { readRows } from '../datasets/rows.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { rowToSample } from '../datasets/to-sample.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, invariant, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { decodeCheckpoint, digestOf, encodeParameters } from '../journal/checkpoint.ts';
 import { existingEntry, putUntilAnswered } from '../journal/journal.ts';
@@ -72,11 +72,12 @@ async function runSliceOf(
   );
   const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
   const stored = await readLane(ports, record);
-  if (stored !== undefined && stored.lane.place.slice > message.slice) {
-    await reportSurely(ports, record, stored.lane.place, rows);
-    await sendNext(ports, record, stored.lane);
-    return { place: stored.lane.place, rows, refusedRows: prepared.refusedRows };
-  }
+  const follow = async (lane: Lane): Promise<SliceResult> => {
+    await reportSurely(ports, record, lane.place, rows);
+    await sendNext(ports, record, lane);
+    return { place: lane.place, rows, refusedRows: prepared.refusedRows };
+  };
+  if (stored !== undefined && stored.lane.place.slice > message.slice) return follow(stored.lane);
   if (message.slice >= limits.slicesPerJob)
     throw invalid(`job ${record.job} needs more than ${limits.slicesPerJob} slices`);
   const lane = stored?.lane ?? (await firstLane(ports, model, record, prepared));
@@ -90,11 +91,12 @@ async function runSliceOf(
       job: record.job,
       slice: message.slice,
     });
-    return { place: done.place, rows, refusedRows: prepared.refusedRows };
+    // It may have died since, and its message may be gone: what follows its slice is sent by both.
+    const faster = await readLane(ports, record);
+    invariant(faster !== undefined, `the lane of job ${record.job} is gone`);
+    return follow(faster.lane);
   }
-  await reportSurely(ports, record, done.place, rows);
-  await sendNext(ports, record, done);
-  return { place: done.place, rows, refusedRows: prepared.refusedRows };
+  return follow(done);
 }
 
 /** Trains; once a stop condition holds, catches up; once that is done, decides. */

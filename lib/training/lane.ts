@@ -78,8 +78,7 @@ export async function readLane(
 }
 
 /**
- * Writes the lane over the one that was read. `lost` says that another run of the slice was faster: leave the
- * job to it.
+ * Writes the lane over the one that was read. `lost` says that another run of the slice was faster: its lane stands.
  *
  * @throws MillraceError kind `unavailable` if nobody has written it: the slice must come back
  */

@@ -111,6 +111,33 @@ describe('a batch job', () => {
     }
   });
 
+  it('goes on where a faster run of a slice died after writing its lane', async () => {
+    const world = await worldWithDataset({
+      ...ticketsSpec,
+      batch: { ...ticketsSpec.batch, slice: { epochs: 1 } },
+    });
+    const dying: World = { ...world, sendJob: () => Promise.reject(new Error('it died')) };
+    let hasRaced = false;
+    const slower: World = {
+      ...world,
+      store: {
+        ...world.store,
+        async get(key) {
+          const object = await world.store.get(key);
+          if (key === keys.lane(model, 'first') && !hasRaced) {
+            hasRaced = true;
+            await expect(runSlice(dying, start, () => 100)).rejects.toThrow('it died');
+            // The slower run starts from a later champion, so its lane is another.
+            await deliver(world, sampleMessages(2));
+          }
+          return object;
+        },
+      },
+    };
+    await runSlice(slower, start, () => 100);
+    expect(world.sentJobs.map(({ deduplication }) => deduplication)).toEqual(['first:1']);
+  });
+
   it('loses no online update: the promotion learns what arrived since the job began', async () => {
     const world = await worldWithDataset({
       ...ticketsSpec,
