@@ -63,7 +63,9 @@ const bar = progress.bar('chaos', secondsOfSending, 's');
 await Promise.all([disturb(), ...producers.map(produce), startJobs(), show()]);
 bar.finish();
 await restarting;
+progress.step('the faults are over; what is in the queues is being learnt');
 await untilQuiet();
+progress.step('nothing changes any more; comparing with the same messages, learnt undisturbed');
 const results = await Promise.all(
   Object.entries(sent).map(([model, what]) => compareModel(ports, model, what)),
 );
