@@ -40,7 +40,7 @@ export async function statusOf(ports: Ports, model: string, { samples, jobs }: S
   return { learnt, statuses, isDone: hasEnded && sentPromotions.every((job) => isPromoted(entries, job)) };
 }
 
-/** Holds what a model has learnt against what was sent, and its weights against the same messages learnt undisturbed. */
+/** Holds what a model has learnt against what was sent, and its weights against the same messages undisturbed. */
 export async function compareModel(ports: Ports, name: string, sent: Sent): Promise<Compared> {
   const bucket = await download(ports, name);
   const entries = journalOf(bucket, name);

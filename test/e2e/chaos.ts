@@ -171,7 +171,7 @@ async function show(): Promise<void> {
   }
 }
 
-/** Waits until all is learnt and every job has ended, or nothing changes any more; moves dead letters back meanwhile. */
+/** Waits until all is learnt and every job has ended, or nothing changes; moves dead letters back meanwhile. */
 async function untilQuiet(): Promise<void> {
   let before = '';
   for (let quiet = 0; quiet < 3; ) {

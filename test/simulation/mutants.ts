@@ -1,3 +1,5 @@
+import { commandMutants } from './command-mutants.ts';
+
 /** A text of the source, and what a mutant has in its place. It must be there exactly once. */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 /** A way to break the protocol. */
@@ -9,7 +11,6 @@ const journal = 'lib/journal/journal.ts';
 const ledger = 'lib/journal/ledger.ts';
 const fold = 'lib/training/fold.ts';
 const publish = 'lib/training/publish.ts';
-const slice = 'lib/training/batch-slice.ts';
 
 /** Each breaks a promise that the simulator must see broken. */
 export const mutants: readonly Mutant[] = [
@@ -124,38 +125,6 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'skips the catch-up of a batch job',
-    edits: [
-      {
-        file: fold,
-        find: '  while (sequence < to && !shouldStop()) {',
-        replace: '  while (sequence < to && !shouldStop() && limits.parameters < 0) {',
-      },
-    ],
-  },
-  {
-    name: "promotes with the batch job's old ledger",
-    edits: [
-      {
-        file: fold,
-        find: '  return { ...withParameters(state, parameters), promoted: { job, sequence } };',
-        replace:
-          '  const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map() };\n  return { ...withParameters(state, parameters), ledger, promoted: { job, sequence } };',
-      },
-    ],
-  },
-  {
-    name: 'rolls the ledger back with the weights',
-    edits: [
-      {
-        file: fold,
-        find: 'export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {\n  return { ...state, tensors,',
-        replace:
-          'export function withParameters(state: State, { tensors, step, seed, statistics, ...old }: Parameters): State {\n  return { ...state, ledger: (old as State).ledger ?? state.ledger, tensors,',
-      },
-    ],
-  },
-  {
     name: 'trusts its cache after 412',
     edits: [
       {
@@ -235,27 +204,6 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'sends a promotion whose challenger may not be written',
-    edits: [
-      {
-        file: slice,
-        find: "  const outcome = await putUntilAnswered(store, key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
-        replace:
-          "  const outcome = await store.put(key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
-      },
-    ],
-  },
-  {
-    name: 'takes a slice that nobody wrote for one that another run wrote',
-    edits: [
-      {
-        file: 'lib/training/lane.ts',
-        find: "  if (current?.etag !== etag) return 'lost';",
-        replace: "  if (current?.etag !== '') return 'lost';",
-      },
-    ],
-  },
-  {
     name: 'redrives a dead letter that the journal holds',
     edits: [
       {
@@ -265,55 +213,5 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
-  {
-    name: 'promotes weights that had learnt what was retracted',
-    edits: [
-      {
-        file: fold,
-        find: "  if (kind !== 'retract') return;",
-        replace: "  if (kind !== 'retract' || sequence > 0) return;",
-      },
-    ],
-  },
-  {
-    name: 'retracts without what arrived meanwhile',
-    edits: [
-      {
-        file: 'lib/training/retract.ts',
-        find: '    state: retracted(settleMessages(state, header), header, found.parameters),',
-        replace:
-          '    state: retracted(settleMessages(state, header), header, await stateAt(ports, model, from - 1)),',
-      },
-    ],
-  },
-  {
-    name: 'retracts over a rollback or promotion that came in between',
-    edits: [
-      {
-        file: 'lib/training/retract.ts',
-        find: '  if (replaced !== undefined) {',
-        replace: "  if (replaced !== undefined && job === '') {",
-      },
-    ],
-  },
-  {
-    name: 'promotes over a rollback',
-    edits: [
-      {
-        file: 'lib/training/promote.ts',
-        find: '  if (rollback !== undefined) {',
-        replace: "  if (rollback !== undefined && job === '') {",
-      },
-    ],
-  },
-  {
-    name: 'rolls back to weights that had learnt what was retracted',
-    edits: [
-      {
-        file: 'lib/training/rollback.ts',
-        find: '  if (retracted !== undefined) return reject(retracted);',
-        replace: "  if (retracted === '') return reject(retracted);",
-      },
-    ],
-  },
+  ...commandMutants,
 ];
