@@ -159,7 +159,7 @@ export async function showQuarantine({ ports, print }: Io, name: string, isRetry
   return 0;
 }
 
-/** Moves dead letters back, the samples' and the jobs'; with `isDryRun` only says what would move. */
+/** Moves dead letters back, the samples' and the jobs'; with `isDryRun` only shows the first that would move. */
 export async function redrive(
   { ports, print }: Io,
   sqs: SQSClient,
@@ -170,6 +170,7 @@ export async function redrive(
   const sums = { samples: 0, jobs: 0, settled: 0 };
   for (const [name, queueUrl] of [['samples', samplesQueueUrl] as const, ['jobs', jobsQueueUrl] as const]) {
     const letters = await deadLettersOf(sqs, queueUrl);
+    if (isDryRun) print(`${name}: about ${count(await letters.count(), 'dead letter')}`);
     for (let batch = await letters.receive(); batch.length > 0; batch = await letters.receive()) {
       if (name === 'samples') {
         const messages = batch.map((letter) => ({ ...letter, queue: queueUrl }));
@@ -182,7 +183,10 @@ export async function redrive(
           sums.jobs += 1;
         }
       }
-      for (const letter of batch) await (isDryRun ? letters.release(letter) : letters.remove(letter));
+      for (const letter of batch) {
+        if (isDryRun) print(`  ${letter.group} ${letter.id} ${letter.body.slice(0, 80)}`);
+        await (isDryRun ? letters.release(letter) : letters.remove(letter));
+      }
       if (isDryRun) break;
     }
   }

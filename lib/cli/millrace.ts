@@ -17,6 +17,8 @@ const usage = `millrace: looks after the models of a stack
 The stack is the one of MILLRACE_BUCKET, MILLRACE_SAMPLES_QUEUE_URL and MILLRACE_JOBS_QUEUE_URL.
 `;
 
+const commands = ['verify', 'rollback', 'retract', 'quarantine', 'redrive'];
+
 /** Runs one command. The answer is the exit status: 1 says that a verification failed. */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -37,6 +39,9 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return values.help ? 0 : 2;
   }
+  if (!commands.includes(command)) {
+    throw invalid(`millrace has no command ${command}; it has ${commands.join(', ')}`);
+  }
   if (command !== 'redrive' && model === '') throw invalid(`millrace ${command}: name the model`);
   const address = addressFromEnvironment(process.env);
   const io: Io = {
@@ -52,12 +57,8 @@ async function main(): Promise<number> {
       return retract(io, model, values);
     case 'quarantine':
       return showQuarantine(io, model, values.retry);
-    case 'redrive':
-      return redrive(io, new SQSClient({}), address, values['dry-run']);
     default:
-      throw invalid(
-        `millrace has no command ${command}; it has verify, rollback, retract, quarantine and redrive`,
-      );
+      return redrive(io, new SQSClient({}), address, values['dry-run']);
   }
 }
 

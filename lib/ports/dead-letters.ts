@@ -19,6 +19,8 @@ export type DeadLetter = {
 
 /** The dead letters of one queue. */
 export type DeadLetters = {
+  /** About how many there are. */
+  readonly count: () => Promise<number>;
   /** The next ones, at most ten; none if the queue is empty. */
   readonly receive: () => Promise<readonly DeadLetter[]>;
   readonly remove: (letter: DeadLetter) => Promise<void>;
@@ -38,6 +40,12 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
   // It belongs to the same account and region.
   const QueueUrl = new URL(policy.data.deadLetterTargetArn.split(':').at(-1) ?? '', queueUrl).href;
   return {
+    async count() {
+      const { Attributes: attributes } = await client
+        .send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }))
+        .catch(unavailable);
+      return Number(attributes?.ApproximateNumberOfMessages ?? 0);
+    },
     async receive() {
       const { Messages = [] } = await client
         .send(
