@@ -8,9 +8,10 @@ import { deadLettersOf } from '../ports/dead-letters.ts';
 import type { Ports } from '../ports/ports.ts';
 import { readForward } from '../training/fold.ts';
 import { loadCheckpoint, loadModel, type Model } from '../training/model.ts';
+import { readQuarantine } from '../training/quarantine.ts';
 import { redriveSamples } from '../training/redrive.ts';
 import { prepareRetraction, type Retraction, sampleHash } from '../training/retract.ts';
-import { readQuarantine, retryQuarantine } from '../training/retry.ts';
+import { retryQuarantine } from '../training/retry.ts';
 import { retractedAt } from '../training/rollback.ts';
 import { verifyModel } from '../training/verify.ts';
 
@@ -140,11 +141,11 @@ function timeOf(option: string, text: string): number {
 /** Lists refused samples, or sends them again. */
 export async function showQuarantine({ ports, print }: Io, name: string, isRetry: boolean): Promise<number> {
   await modelOf(ports, name);
-  const records = await readQuarantine(ports, name);
+  const records = await readQuarantine(ports.store, name);
   if (isRetry) {
     const { sent, left } = await retryQuarantine(ports, name);
     print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
-    for (const message of left) print(`  ${message}: no samples were kept, or they were learnt before`);
+    for (const { message, reason } of left) print(`  ${message}: ${reason}`);
     return 0;
   }
   for (const { message, time, producer, seq, refused } of records) {

@@ -6,7 +6,7 @@ import { keys } from '../journal/keys.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 import { placeSchema } from '../training/lane.ts';
 import { parseMessage } from '../training/messages.ts';
-import { readQuarantineRecord } from '../training/retry.ts';
+import { readQuarantineRecord } from '../training/quarantine.ts';
 import type { Progress } from './progress.ts';
 
 const progressSchema = z.object({ ...placeSchema.shape, rows: z.int(), rowsOfEpoch: z.int() });
@@ -77,7 +77,7 @@ async function settledBy(store: ObjectStore, { header }: Entry, job: string): Pr
   if (header.kind === 'promote' && header.job === job) return { promotion: header.sequence };
   for (const message of header.messages) {
     if (message.outcome !== 'rejected') continue;
-    const record = await readQuarantineRecord({ store }, keys.quarantine(header.model, message.id));
+    const record = await readQuarantineRecord(store, keys.quarantine(header.model, message.id));
     const { command } = parseMessage({ ...message, body: record?.body ?? '', group: header.model });
     if (command.kind === 'promote' && command.job === job) {
       return { refusal: record?.refused.map(({ reason }) => reason).join('; ') ?? '' };

@@ -67,3 +67,29 @@ export async function putUntilAnswered(
   }
   return undefined;
 }
+
+/**
+ * Puts an object over an older one, never over a newer one: whoever was overtaken, or writes late, changes nothing.
+ *
+ * @param etag of the object that the caller knows; undefined if it knows none
+ * @param isNewer whether what is there stays; also true of the caller's own body
+ * @returns the ETag of what is there then; undefined if that is unknown
+ */
+export async function putOverOlder(
+  store: ObjectStore,
+  key: string,
+  body: Uint8Array,
+  etag: string | undefined,
+  isNewer: (current: Uint8Array) => boolean,
+): Promise<string | undefined> {
+  let known = etag;
+  for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
+    const condition = known === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: known };
+    const outcome = await putUntilAnswered(store, key, body, condition);
+    if (outcome?.ok) return outcome.etag;
+    const current = await store.get(key);
+    if (current !== undefined && isNewer(current.body)) return current.etag;
+    known = current?.etag;
+  }
+  return undefined;
+}

@@ -36,7 +36,12 @@ export type Ledger = {
 export type Judgement =
   | { readonly verdict: 'new' }
   | { readonly verdict: 'settled' }
-  | { readonly verdict: 'refused'; readonly reason: string };
+  | {
+      readonly verdict: 'refused';
+      readonly reason: string;
+      /** Whether no later ledger will judge otherwise. */
+      readonly isFinal: boolean;
+    };
 
 /** A ledger in which nothing is settled. */
 export const emptyLedger: Ledger = { producers: new Map(), evicted: [], appliedThrough: new Map() };
@@ -53,12 +58,14 @@ export function judge(ledger: Ledger, { producer, queue, sequenceNumber }: Messa
     if (ledger.evicted.includes(nameHash(producer.name))) {
       return refused(
         `producer ${producer.name} was evicted: more than ${limits.producers} producers are in use; send under a new name, from seq 1`,
+        true,
       );
     }
     return ledger.evicted.length < limits.evictedProducers || ledger.producers.size < limits.producers
       ? { verdict: 'new' }
       : refused(
           `the model already had ${limits.producers + limits.evictedProducers} producers; reuse their names`,
+          true,
         );
   }
   if (producer.seq <= record.highest && !inGaps(record, producer.seq)) return { verdict: 'settled' };
@@ -66,6 +73,7 @@ export function judge(ledger: Ledger, { producer, queue, sequenceNumber }: Messa
     ? { verdict: 'new' }
     : refused(
         `producer ${producer.name} has ${limits.gapsPerProducer} gaps in its numbers; send the missing ones first`,
+        false,
       );
 }
 
@@ -119,8 +127,8 @@ function nameHash(name: string): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 16);
 }
 
-function refused(reason: string): Judgement {
-  return { verdict: 'refused', reason };
+function refused(reason: string, isFinal: boolean): Judgement {
+  return { verdict: 'refused', reason, isFinal };
 }
 
 const ledgerSchema = z.strictObject({

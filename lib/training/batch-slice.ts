@@ -5,7 +5,7 @@ import { rowToSample } from '../datasets/to-sample.ts';
 import { invalid, invariant, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { decodeCheckpoint, digestOf, encodeParameters } from '../journal/checkpoint.ts';
-import { existingEntry, putUntilAnswered } from '../journal/journal.ts';
+import { existingEntry, putOverOlder, putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -250,13 +250,10 @@ async function reportProgress(
   const key = keys.progress(model, job);
   const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
   const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
-  for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
-    const reported = await store.get(key);
-    if (reported !== undefined && isOvertaken(reported.body, place)) return true;
-    const condition = reported === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: reported.etag };
-    if ((await store.put(key, body, condition)).ok) return true;
-  }
-  return false;
+  const reported = await store.get(key);
+  if (reported !== undefined && isOvertaken(reported.body, place)) return true;
+  const isNewer = (current: Uint8Array) => isOvertaken(current, place) || Buffer.from(current).equals(body);
+  return (await putOverOlder(store, key, body, reported?.etag, isNewer)) !== undefined;
 }
 
 /** Reports where a slice ended. @throws MillraceError kind `unavailable` if it cannot: the slice must come back */

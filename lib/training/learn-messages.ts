@@ -51,7 +51,7 @@ export async function learnMessages(
         model.name,
         parsed.message.id,
         outcome.refused,
-        quarantineSource(ports, parsed, outcome.refused),
+        quarantineSource(ports, parsed, outcome.refused, sequence),
       );
     }
     next = outcome.state ?? next;
@@ -164,8 +164,10 @@ export function quarantineSource(
   { now }: Ports,
   { message, identity }: ParsedMessage,
   refused: readonly RefusedSample[],
+  sequence: number,
 ) {
   return {
+    sequence,
     time: new Date(now()).toISOString(),
     queue: message.queue,
     sequenceNumber: message.sequenceNumber,

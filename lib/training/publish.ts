@@ -1,6 +1,6 @@
 import { decodeCheckpoint, encodeCheckpoint } from '../journal/checkpoint.ts';
 import type { EntryHeader } from '../journal/entry.ts';
-import { putUntilAnswered } from '../journal/journal.ts';
+import { putOverOlder, putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import type { State } from '../journal/state.ts';
 import { limits } from '../limits.ts';
@@ -28,7 +28,10 @@ export async function publish(
     etag === undefined ||
     committed.length === 0 ||
     committed.some(({ kind, sequence }) => kind !== 'samples' || sequence % publishEvery === 0);
-  return state.sequence === 0 || !isDue ? etag : publishState(store, model, state, etag);
+  if (state.sequence === 0 || !isDue) return etag;
+  const body = encodeCheckpoint(state);
+  const isNewer = (current: Uint8Array) => decodeCheckpoint(current).sequence >= state.sequence;
+  return (await putOverOlder(store, keys.state(model.name), body, etag, isNewer)) ?? etag;
 }
 
 /** Keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th entry. */
@@ -41,29 +44,4 @@ export async function keepCheckpoint(
   if (kind === 'samples' && sequence % limits.keptCheckpointEntries !== 0) return;
   const key = keys.checkpoint(model.name, sequence);
   await putUntilAnswered(store, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
-}
-
-async function publishState(
-  store: Ports['store'],
-  model: Model,
-  state: State,
-  etag: string | undefined,
-): Promise<string | undefined> {
-  const body = encodeCheckpoint(state);
-  const key = keys.state(model.name);
-  let condition = etag;
-  for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
-    const outcome = await putUntilAnswered(
-      store,
-      key,
-      body,
-      condition === undefined ? { ifNoneMatch: '*' } : { ifMatch: condition },
-    );
-    if (outcome?.ok) return outcome.etag;
-    const current = await store.get(key);
-    if (current !== undefined && decodeCheckpoint(current.body).sequence >= state.sequence)
-      return current.etag;
-    condition = current?.etag;
-  }
-  return condition;
 }

@@ -1,21 +1,82 @@
+import { z } from 'zod';
+import { MillraceError } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
+import { putOverOlder } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 
 /** A refused sample with the sample itself; index −1 stands for the whole message. */
 export type RefusedSample = Refusal & { readonly sample?: unknown };
 
+const recordSchema = z.looseObject({
+  message: z.string(),
+  time: z.string().optional(),
+  queue: z.string().optional(),
+  sequenceNumber: z.string().optional(),
+  producer: z.string().optional(),
+  seq: z.int().optional(),
+  /** The entry that settles the message, if it is committed. */
+  sequence: z.int().optional(),
+  /** The whole message, where it was refused as a whole. */
+  body: z.string().optional(),
+  refused: z.array(
+    z.looseObject({ index: z.int(), field: z.string(), reason: z.string(), sample: z.unknown().optional() }),
+  ),
+});
+
+/** What a quarantine object holds. */
+export type QuarantineRecord = z.output<typeof recordSchema>;
+
 /**
- * Writes what cannot be learnt, and why, under the message's id, so that a repeat overwrites itself. It happens
- * before the commit that settles the message: a crash in between only repeats it.
+ * Writes what cannot be learnt, and why, under the message's id. It happens before the commit that settles the message: a
+ * crash in between only repeats it. Whoever tries to settle it in an earlier entry was overtaken, and writes nothing.
+ *
+ * @throws MillraceError kind `unavailable` if it may not be written
  */
 export async function quarantine(
   store: ObjectStore,
   model: string,
   id: string,
   refused: readonly RefusedSample[],
-  source: Readonly<Record<string, unknown>>,
+  source: Readonly<Record<string, unknown>> & { readonly sequence?: number },
 ): Promise<void> {
-  const record = { message: id, ...source, refused };
-  await store.put(keys.quarantine(model, id), Buffer.from(`${JSON.stringify(record, null, 1)}\n`));
+  const key = keys.quarantine(model, id);
+  const body = Buffer.from(`${JSON.stringify({ message: id, ...source, refused }, null, 1)}\n`);
+  const isNewer = (current: Uint8Array) =>
+    body.equals(current) || (parseRecord(current)?.sequence ?? 0) > (source.sequence ?? 0);
+  const etag = await putOverOlder(store, key, body, undefined, isNewer);
+  if (etag === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+}
+
+/** The quarantine record of a message, or of a job. @throws MillraceError kind `corrupt` if it is none */
+export async function readQuarantineRecord(
+  store: ObjectStore,
+  key: string,
+): Promise<QuarantineRecord | undefined> {
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  const record = parseRecord(object.body);
+  if (record === undefined) throw new MillraceError('corrupt', `${key} is no quarantine record`);
+  return record;
+}
+
+/** All records of a model's quarantine, in the order of their keys. */
+export async function readQuarantine(
+  store: ObjectStore,
+  model: string,
+): Promise<readonly QuarantineRecord[]> {
+  const records: QuarantineRecord[] = [];
+  for (const { key } of await store.list(keys.quarantines(model))) {
+    const record = await readQuarantineRecord(store, key);
+    if (record !== undefined) records.push(record);
+  }
+  return records;
+}
+
+function parseRecord(body: Uint8Array): QuarantineRecord | undefined {
+  try {
+    return recordSchema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
+  } catch {
+    return undefined;
+  }
 }

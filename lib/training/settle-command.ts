@@ -45,7 +45,7 @@ export async function rejectCommand(
   refusal: Refusal,
 ): Promise<Change> {
   const outcome = rejectedMessage(refusal);
-  const source = quarantineSource(ports, parsed, outcome.refused);
+  const source = quarantineSource(ports, parsed, outcome.refused, state.sequence + 1);
   await quarantine(ports.store, model.name, parsed.message.id, outcome.refused, source);
   return settleWithout(ports, model, state, parsed, outcome);
 }

@@ -188,8 +188,19 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: publish,
-        find: "      condition === undefined ? { ifNoneMatch: '*' } : { ifMatch: condition },",
-        replace: '      (condition === undefined ? undefined : undefined) as never,',
+        find: '  return (await putOverOlder(store, keys.state(model.name), body, etag, isNewer)) ?? etag;',
+        replace:
+          '  const outcome = await store.put(keys.state(model.name), body);\n  return outcome.ok ? outcome.etag : etag;',
+      },
+    ],
+  },
+  {
+    name: 'sends refused messages again by their ids, not by their numbers',
+    edits: [
+      {
+        file: 'lib/training/retry.ts',
+        find: '    } else if (!planned.has(nameOf(record))) {',
+        replace: '    } else if (!planned.has(message)) {',
       },
     ],
   },

@@ -5,6 +5,7 @@ import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { loadModel } from '../../lib/training/model.ts';
 import { prepareRetraction } from '../../lib/training/retract.ts';
+import { retryQuarantine } from '../../lib/training/retry.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud, Process } from './cloud.ts';
 import { isExpected } from './functions.ts';
@@ -70,6 +71,13 @@ export function startSenders(
       random.integer(30 * second, stormMilliseconds),
       () => void retractSome(cloud, random, model),
     );
+  }
+  if (random.chance(0.3)) {
+    const [model = ''] = models;
+    for (let operators = random.integer(1, 3); operators > 0; operators--) {
+      const start = random.integer(30 * second, 2 * stormMilliseconds);
+      timeline.after(start, () => void retryRefused(cloud, random, model));
+    }
   }
   if (random.chance(0.1)) {
     const [model = ''] = models;
@@ -166,6 +174,14 @@ async function retractSome(cloud: Cloud, random: Random, name: string): Promise<
     if (!isExpected(error))
       cloud.violations.push(`operator: ${error instanceof Error ? error.message : error}`);
   }
+}
+
+/** An operator sends what is in quarantine again, and tries once more if that breaks off. */
+async function retryRefused(cloud: Cloud, random: Random, model: string): Promise<void> {
+  const process: Process = { name: 'operator', isDead: false, onDeath: () => undefined };
+  await tryAgain(cloud, random, true, async () => {
+    await retryQuarantine(cloud.portsOf(process), model);
+  });
 }
 
 async function sendJob(cloud: Cloud, model: string, deduplication: string, body: string): Promise<void> {

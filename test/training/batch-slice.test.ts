@@ -6,7 +6,7 @@ import type { State } from '../../lib/journal/state.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import { runSlice } from '../../lib/training/batch-slice.ts';
 import { type JobMessage, parseJobMessage } from '../../lib/training/messages.ts';
-import { readQuarantine } from '../../lib/training/retry.ts';
+import { readQuarantine } from '../../lib/training/quarantine.ts';
 import {
   createWorld,
   deliver,
@@ -199,7 +199,7 @@ describe('a batch job', () => {
     const before = await parametersAfter(world);
     expect(await promote(world)).toMatchObject({ settled: 1 });
     expect(await parametersAfter(world)).toEqual(before);
-    const [refused] = await readQuarantine(world, model);
+    const [refused] = await readQuarantine(world.store, model);
     expect(refused?.refused[0]?.reason).toMatch(/entry 2 rolled back to other weights than job first/);
     const aborted = AbortSignal.abort();
     const watched = { model, job: 'first', epochs: 4, title: 'first' };

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { readEntry } from '../../lib/journal/journal.ts';
 import type { State } from '../../lib/journal/state.ts';
 import type { Message } from '../../lib/training/messages.ts';
+import { readQuarantine } from '../../lib/training/quarantine.ts';
 import { prepareRetraction, type Retraction, sampleHash } from '../../lib/training/retract.ts';
-import { readQuarantine } from '../../lib/training/retry.ts';
 import {
   createWorld,
   deliver,
@@ -103,7 +103,7 @@ describe('a retraction', () => {
     const { tensors } = await retract(world, 100, poison);
     await deliver(world, [message(101, { rollback: { to: 5 } })]);
     expect((await foldJournal(world)).tensors).toEqual(tensors);
-    const [refused] = await readQuarantine(world, ticketsSpec.model);
+    const [refused] = await readQuarantine(world.store, ticketsSpec.model);
     expect(refused?.refused[0]).toMatchObject({
       field: 'rollback.to',
       reason:
@@ -124,7 +124,7 @@ describe('a retraction', () => {
     const { tensors } = await foldJournal(world);
     await deliver(world, [message(101, { retract: { job, digest, from, ...poison } })]);
     expect((await foldJournal(world)).tensors).toEqual(tensors);
-    const [refused] = await readQuarantine(world, ticketsSpec.model);
+    const [refused] = await readQuarantine(world.store, ticketsSpec.model);
     expect(refused?.refused[0]?.reason).toMatch(/entry 9 \(rollback\) put other weights in place/);
     // Prepared again, it unlearns from the weights that the rollback brought back.
     const { tensors: cleaned } = await retract(world, 102, poison);

@@ -1,0 +1,117 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { keys } from '../../lib/journal/keys.ts';
+import { limits } from '../../lib/limits.ts';
+import { quarantine, readQuarantine } from '../../lib/training/quarantine.ts';
+import { retryQuarantine } from '../../lib/training/retry.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  message,
+  ticket,
+  ticketsSpec,
+  type World,
+} from '../simulation/world.ts';
+
+const { model } = ticketsSpec;
+const before = { ...limits };
+
+afterEach(() => void Object.assign(limits, before));
+
+const numbered = (sequenceNumber: number, producer: string, seq: number) =>
+  message(sequenceNumber, { producer, seq, samples: [ticket(sequenceNumber)] });
+
+/** Sends what is in quarantine again, and delivers what was sent. */
+async function retry(world: World, firstSequenceNumber: number) {
+  world.sentSamples.length = 0;
+  const result = await retryQuarantine(world, model);
+  const again = world.sentSamples.map(({ body }, i) => message(firstSequenceNumber + i, body));
+  if (again.length > 0) await deliver(world, again);
+  return result;
+}
+
+describe('a retry of what is in quarantine', () => {
+  it('leaves a message while its producer has too many gaps, and sends it as it was once they are closed', async () => {
+    Object.assign(limits, { gapsPerProducer: 1 });
+    const world = createWorld();
+    await deliver(world, [numbered(1, 'till', 2), numbered(2, 'till', 4)]);
+    expect(await retry(world, 100)).toEqual({
+      sent: 0,
+      left: [
+        { message: numbered(2, 'till', 4).id, reason: expect.stringContaining('1 gaps in its numbers') },
+      ],
+    });
+    await deliver(world, [numbered(3, 'till', 1)]);
+    expect(await retry(world, 200)).toEqual({ sent: 1, left: [] });
+    // Its producer sends it once more: it has its own number, so it is settled.
+    await deliver(world, [numbered(4, 'till', 4)]);
+    expect((await foldJournal(world)).learnt).toBe(3);
+    expect((await retry(world, 300)).sent).toBe(0);
+  });
+
+  it('sends a message of an evicted producer once, however often it was refused', async () => {
+    Object.assign(limits, { producers: 2 });
+    const world = createWorld();
+    await deliver(world, [numbered(1, 'a', 1)]);
+    await deliver(world, [numbered(2, 'b', 1)]);
+    await deliver(world, [numbered(3, 'c', 1)]);
+    // a is evicted: what it had sent before, and what is new.
+    await deliver(world, [numbered(4, 'a', 1), numbered(5, 'a', 2), numbered(6, 'a', 2)]);
+    expect(await retry(world, 100)).toEqual({
+      sent: 1,
+      left: [{ message: numbered(4, 'a', 1).id, reason: 'it was learnt before' }],
+    });
+    expect((await foldJournal(world)).learnt).toBe(4);
+    await deliver(world, [numbered(7, 'a', 2)]);
+    expect((await retry(world, 200)).sent).toBe(0);
+    expect((await foldJournal(world)).learnt).toBe(4);
+  });
+
+  it('goes on under another name once its own was evicted', async () => {
+    Object.assign(limits, { producers: 2 });
+    const world = createWorld();
+    const wrong = (sequenceNumber: number) => message(sequenceNumber, { samples: [{ features: {} }] });
+    await deliver(world, [wrong(1)]);
+    expect((await retry(world, 100)).sent).toBe(1);
+    for (const [i, producer] of ['a', 'b', 'c'].entries())
+      await deliver(world, [numbered(110 + i, producer, 1)]);
+    expect((await retry(world, 200)).sent).toBe(1);
+    expect(world.sentSamples.map(({ body }) => JSON.parse(body).producer)).toEqual(['quarantine-retry-2']);
+  });
+
+  it('leaves what a job refused, and what no entry has settled', async () => {
+    const world = createWorld();
+    await deliver(world, [numbered(1, 'till', 1)]);
+    const refused = [{ index: 0, field: 'label', reason: 'missing', sample: { features: {} } }];
+    await quarantine(world.store, model, 'nightly', refused, { dataset: 'past' });
+    await quarantine(world.store, model, 'stale', refused, { sequence: 1 });
+    expect(await retry(world, 100)).toEqual({
+      sent: 0,
+      left: [
+        { message: 'nightly', reason: expect.stringContaining('batch job') },
+        { message: 'stale', reason: expect.stringContaining('settled by a later delivery') },
+      ],
+    });
+  });
+});
+
+describe('a quarantine record', () => {
+  it('is not overwritten by whoever was overtaken', async () => {
+    const world = createWorld();
+    const write = (sequence: number, reason: string) =>
+      quarantine(world.store, model, 'one', [{ index: -1, field: 'producer', reason }], { sequence });
+    await write(3, 'third');
+    await write(2, 'second');
+    expect(await readQuarantine(world.store, model)).toMatchObject([{ refused: [{ reason: 'third' }] }]);
+    await write(4, 'fourth');
+    expect(await readQuarantine(world.store, model)).toMatchObject([{ refused: [{ reason: 'fourth' }] }]);
+  });
+
+  it('that is broken stops nothing but its reader', async () => {
+    const world = createWorld();
+    await world.store.put(keys.quarantine(model, 'one'), Buffer.from('{'));
+    await expect(readQuarantine(world.store, model)).rejects.toThrow(/one.json is no quarantine record/);
+    await quarantine(world.store, model, 'one', [], { sequence: 1 });
+    expect(await readQuarantine(world.store, model)).toMatchObject([{ message: 'one' }]);
+  });
+});
