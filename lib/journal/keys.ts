@@ -16,8 +16,8 @@ export const keys = {
   /** `message` is an SQS message id (a UUID) or a job's id. */
   quarantine: (model: string, message: string) => `${ofModel(model)}/quarantine/${checked(message)}.json`,
   quarantines: (model: string) => `${ofModel(model)}/quarantine/`,
-  /** Which refused messages were sent again, with which numbers. */
-  retry: (model: string, number: number) => `${ofModel(model)}/retries/${padded(number)}.json`,
+  /** Which refused messages and dead letters are sent again, with which numbers. */
+  resend: (model: string, number: number) => `${ofModel(model)}/resends/${padded(number)}.json`,
   job: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/job.json`,
   lane: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/lane.safetensors`,
   progress: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/progress.json`,

@@ -1,45 +1,102 @@
+import { decodeCheckpoint } from '../journal/checkpoint.ts';
 import { readEntry } from '../journal/journal.ts';
+import { keys } from '../journal/keys.ts';
+import { emptyLedger } from '../journal/ledger.ts';
 import type { Ports } from '../ports/ports.ts';
+import { isModelName } from '../spec/names.ts';
 import { type Message, parseMessage } from './messages.ts';
+import { canBeNumbered, numbered, type ResendPlan, readPlans, resendsOf, writePlan } from './resend.ts';
 
-/** What became of dead letters: sent again, or settled before they died. */
-export type Redriven = { readonly sent: readonly Message[]; readonly settled: readonly Message[] };
+/** What became of dead letters. */
+export type Redriven<Letter extends Message> = {
+  /** Sent again, or with a dry run: those that would be. */
+  readonly sent: readonly Letter[];
+  /** Not sent, because the journal had settled them before they died. */
+  readonly settled: readonly Letter[];
+  /** Not sent, because their model does not exist: they would die again. */
+  readonly left: readonly Letter[];
+};
+
+/** What is known of a model, read forward with each batch of letters. */
+type History = { sequence: number; readonly settled: Set<string>; readonly plans: ResendPlan[] };
 
 /**
- * Sends dead letters of the samples queue again. One without a producer's number gets a new number from SQS, by
- * which the ledger would take it for new: it is looked up in the journal first, and left out if it was settled there.
+ * Sends dead letters of the samples queue again, batch by batch; those of `sent` and `settled` may then be removed. One
+ * without a producer's number would be another message for SQS, and for the ledger: it is looked up in the journal first,
+ * and sent under a number that is written down, so that whoever breaks off before the removal sends it under the same.
  *
- * @param isDryRun says what would be sent, and sends nothing
- * @throws MillraceError kind `unavailable` if S3 or SQS do not answer: those not in the answer are still to be sent
+ * @returns a function of letters and whether to say only what would be sent; it throws MillraceError kind `unavailable`
+ *   if S3 or SQS do not answer, or somebody else does the same: the letters are still to be sent
  */
-export async function redriveSamples(
-  { store, sendSamples }: Pick<Ports, 'store' | 'sendSamples'>,
-  letters: readonly Message[],
-  isDryRun = false,
-): Promise<Redriven> {
-  const sent: Message[] = [];
-  const settled: Message[] = [];
-  for (const [model, ofModel] of Map.groupBy(letters, ({ group }) => group)) {
-    const anonymous = ofModel.filter((letter) => parseMessage(letter).identity.producer === undefined);
-    const known = anonymous.length > 0 ? await settledIds(store, model) : new Set();
-    for (const letter of ofModel) {
-      if (anonymous.includes(letter) && known.has(letter.id)) {
-        settled.push(letter);
+export function createRedrive(ports: Ports) {
+  const histories = new Map<string, History>();
+  return async <Letter extends Message>(
+    letters: readonly Letter[],
+    isDryRun = false,
+  ): Promise<Redriven<Letter>> => {
+    const redriven = { sent: [] as Letter[], settled: [] as Letter[], left: [] as Letter[] };
+    for (const [model, ofModel] of Map.groupBy(letters, ({ group }) => group)) {
+      if (!isModelName(model) || (await ports.store.get(keys.spec(model))) === undefined) {
+        redriven.left.push(...ofModel);
         continue;
       }
-      sent.push(letter);
-      if (!isDryRun) await sendSamples({ body: letter.body, group: model, deduplication: letter.id });
+      const history = histories.get(model) ?? { sequence: 0, settled: new Set(), plans: [] };
+      histories.set(model, history);
+      const anonymous = new Set(
+        ofModel.filter((letter) => parseMessage(letter).identity.producer === undefined),
+      );
+      if (anonymous.size > 0) await readOn(ports, model, history);
+      const isSettled = (letter: Letter) => anonymous.has(letter) && history.settled.has(letter.id);
+      const unsettled = ofModel.filter((letter) => !isSettled(letter));
+      redriven.settled.push(...ofModel.filter(isSettled));
+      redriven.sent.push(...unsettled);
+      if (isDryRun) continue;
+      const toNumber = unsettled.filter((letter) => anonymous.has(letter));
+      const resends = await numberLetters(ports, model, history.plans, toNumber);
+      for (const { id, body } of unsettled) {
+        const asItWas = { body, deduplication: id };
+        await ports.sendSamples({ group: model, ...(resends.get(id) ?? asItWas) });
+      }
     }
-  }
-  return { sent, settled };
+    return redriven;
+  };
 }
 
-/** The ids of all messages that a model's journal settles. */
-async function settledIds(store: Ports['store'], model: string): Promise<ReadonlySet<string>> {
-  const ids = new Set<string>();
-  for (let sequence = 1; ; sequence++) {
-    const entry = await readEntry(store, model, sequence);
-    if (entry === undefined) return ids;
-    for (const { id } of entry.header.messages) ids.add(id);
+/** Letters under numbers, those that they were given before or new ones. What can never be learnt goes without. */
+async function numberLetters(
+  ports: Ports,
+  model: string,
+  plans: ResendPlan[],
+  letters: readonly Message[],
+): Promise<ReadonlyMap<string, { readonly body: string; readonly deduplication: string }>> {
+  const bodies = new Map(
+    letters
+      .filter((letter) => parseMessage(letter).command.kind !== 'malformed')
+      .map(({ id, body }) => [id, JSON.parse(body) as object] as const)
+      .filter(([, body]) => canBeNumbered(body)),
+  );
+  const known = new Set(resendsOf(plans, 'dead letters').map(({ message }) => message));
+  const unknown = [...bodies.keys()].filter((id) => !known.has(id));
+  if (unknown.length > 0) {
+    const published = await ports.store.get(keys.state(model));
+    const ledger = published === undefined ? emptyLedger : decodeCheckpoint(published.body).ledger;
+    await writePlan(ports, model, ledger, plans, 'dead letters', unknown);
+  }
+  return new Map(
+    resendsOf(plans, 'dead letters').flatMap((resend) => {
+      const body = bodies.get(resend.message);
+      return body === undefined ? [] : [[resend.message, numbered(body, resend)]];
+    }),
+  );
+}
+
+/** Reads the journal and the plans from where the last batch stopped. */
+async function readOn(ports: Ports, model: string, history: History): Promise<void> {
+  await readPlans(ports, model, history.plans);
+  for (;;) {
+    const entry = await readEntry(ports.store, model, history.sequence + 1);
+    if (entry === undefined) return;
+    history.sequence += 1;
+    for (const { id } of entry.header.messages) history.settled.add(id);
   }
 }

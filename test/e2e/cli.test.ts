@@ -126,23 +126,27 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     await send({ samples: [ticket(8)] }, 'anonymous');
     await stateWhen((state) => state.learnt === learnt + 1);
     const deadLetters = Object.entries(test.cloud.deadLetterUrls).find(([id]) => id.includes('Samples'))?.[1];
-    const die = (body: unknown, id: string) =>
+    const die = (body: unknown, id: string, group = model) =>
       test.cloud.sqs.send(
         new SendMessageCommand({
           QueueUrl: deadLetters,
           MessageBody: JSON.stringify(body),
-          MessageGroupId: model,
+          MessageGroupId: group,
           MessageDeduplicationId: id,
         }),
       );
     await die({ producer: 'till', seq: 6, samples: [ticket(9)] }, 'one');
     await die({ producer: 'till', seq: 1, samples: [ticket(1)] }, 'two');
+    await die({ samples: [ticket(10)] }, 'three');
+    await die({ samples: [ticket(11)] }, 'four', 'nobody');
     const { output } = await millrace('redrive', '--dry-run');
-    expect(output).toContain('samples: about 2 dead letters\n');
+    expect(output).toContain('samples: about 4 dead letters\n');
     expect(output).toMatch(/tickets [0-9a-f-]{36} \{"producer":"till","seq":6/);
     expect(output).toContain('of samples and 0 jobs would be sent first');
-    expect((await millrace('redrive')).output).toContain('2 messages of samples and 0 jobs sent');
-    expect((await stateWhen((state) => state.learnt === learnt + 2)).learnt).toBe(learnt + 2);
+    const redriven = (await millrace('redrive')).output;
+    expect(redriven).toContain('3 messages of samples and 0 jobs sent');
+    expect(redriven).toContain('1 message left: there is no model nobody');
+    expect((await stateWhen((state) => state.learnt === learnt + 3)).learnt).toBe(learnt + 3);
     expect((await millrace('redrive')).output).toContain('0 messages of samples and 0 jobs sent');
   });
 

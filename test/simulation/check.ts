@@ -168,7 +168,7 @@ function orphans(bucket: Bucket, models: readonly string[], { jobs }: Expected):
   ]);
   const derived = [
     /^prepared\/[^/]+\/[^/]+$/,
-    /^models\/[^/]+\/(quarantine|checkpoints|retries)\/[^/]+$/,
+    /^models\/[^/]+\/(quarantine|checkpoints|resends)\/[^/]+$/,
     /^models\/[^/]+\/jobs\/retract-[^/]+\/challenger\.safetensors$/,
   ];
   return [...bucket.objects.keys()]

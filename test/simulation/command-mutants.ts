@@ -3,7 +3,7 @@ import type { Mutant } from './mutants.ts';
 const fold = 'lib/training/fold.ts';
 const slice = 'lib/training/batch-slice.ts';
 
-/** Ways to break promotions, rollbacks and retractions. */
+/** Ways to break promotions, rollbacks, retractions and the redrive. */
 export const commandMutants: readonly Mutant[] = [
   {
     name: 'skips the catch-up of a batch job',
@@ -106,6 +106,26 @@ export const commandMutants: readonly Mutant[] = [
         file: 'lib/training/rollback.ts',
         find: '  if (retracted !== undefined) return reject(retracted);',
         replace: "  if (retracted === '') return reject(retracted);",
+      },
+    ],
+  },
+  {
+    name: 'redrives messages that have no numbers without giving them some',
+    edits: [
+      {
+        file: 'lib/training/redrive.ts',
+        find: '...(resends.get(id) ?? asItWas)',
+        replace: '...(resends.size < 0 ? resends.get(id) : asItWas)',
+      },
+    ],
+  },
+  {
+    name: 'gives dead letters new numbers each time',
+    edits: [
+      {
+        file: 'lib/training/redrive.ts',
+        find: '.filter((id) => !known.has(id))',
+        replace: '.filter((id) => known.size >= 0 || id === undefined)',
       },
     ],
   },

@@ -38,9 +38,8 @@ export type FifoQueue = {
   /** When a message in flight becomes visible again; undefined if none is. */
   readonly nextVisible: () => number | undefined;
   readonly messages: () => readonly QueuedMessage[];
-  /** Takes the dead letters out. */
-  readonly takeDeadLetters: () => readonly QueuedMessage[];
-  readonly deadLetters: () => number;
+  readonly deadLetters: () => readonly QueuedMessage[];
+  readonly removeDeadLetter: (letter: QueuedMessage) => void;
 };
 
 const deduplicationMilliseconds = 300_000;
@@ -104,11 +103,9 @@ export function createQueue(
       return times.length === 0 ? undefined : Math.min(...times);
     },
     messages: () => entries,
-    takeDeadLetters() {
-      const taken = dead;
-      dead = [];
-      return taken;
+    deadLetters: () => dead,
+    removeDeadLetter({ id }) {
+      dead = dead.filter((letter) => letter.id !== id);
     },
-    deadLetters: () => dead.length,
   };
 }

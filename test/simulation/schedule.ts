@@ -3,10 +3,10 @@ import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import { limits } from '../../lib/limits.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
-import { redriveSamples } from '../../lib/training/redrive.ts';
+import { createRedrive } from '../../lib/training/redrive.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Found } from './check.ts';
-import { type Cloud, createCloud } from './cloud.ts';
+import { type Cloud, createCloud, type Process } from './cloud.ts';
 import { createFaults, type FaultKind, faultKinds, type Strike } from './faults.ts';
 import { startFunctions } from './functions.ts';
 import type { QueueSettings } from './queue.ts';
@@ -120,8 +120,10 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
   const expected = startSenders(cloud, random, models, stormMinutes * minute);
   await timeline.run();
   // Days later somebody moves the dead letters back, until there are none.
-  for (let round = 0; round < 5 && cloud.samples.deadLetters() + cloud.jobs.deadLetters() > 0; round++) {
-    timeline.after(3 * day, () => void redrive(cloud));
+  const letters = () => [cloud.samples, cloud.jobs].flatMap((queue) => queue.deadLetters());
+  for (let round = 0; round < 6 && letters().length > 0; round++) {
+    const diesAfter = round < 3 && random.chance(0.5) ? random.integer(0, 400) : undefined;
+    timeline.after(3 * day, () => void redrive(cloud, diesAfter));
     await timeline.run();
   }
   const found = await check(cloud, models, expected, engine).catch(uncheckable);
@@ -187,12 +189,23 @@ function publishedNeverGoesBack(
 /** The highest published sequence number by bucket and key. */
 const published = new WeakMap<object, Map<string, number>>();
 
-/** Dead letters go back to their queues, as new messages; those that the journal holds already do not. */
-async function redrive(cloud: Cloud): Promise<void> {
-  const ports = cloud.portsOf({ name: 'redrive', isDead: false, onDeath: () => undefined });
-  const letters = cloud.samples.takeDeadLetters().map((letter) => ({ ...letter, queue: cloud.samples.arn }));
-  await redriveSamples(ports, letters);
-  for (const { id, body, group } of cloud.jobs.takeDeadLetters()) {
-    await ports.sendJob({ body, group, deduplication: id });
+/** An operator moves the dead letters back, ten at a time, and may die after some milliseconds. */
+async function redrive(cloud: Cloud, diesAfter: number | undefined): Promise<void> {
+  const process: Process = { name: 'redrive', isDead: false, onDeath: () => undefined };
+  const die = () => {
+    process.isDead = true;
+  };
+  if (diesAfter !== undefined) cloud.timeline.after(diesAfter, die);
+  const ports = cloud.portsOf(process);
+  const redriveSamples = createRedrive(ports);
+  for (;;) {
+    const batch = cloud.samples.deadLetters().slice(0, 10);
+    if (batch.length === 0) break;
+    await redriveSamples(batch.map((letter) => ({ ...letter, queue: cloud.samples.arn })));
+    for (const letter of batch) cloud.samples.removeDeadLetter(letter);
+  }
+  for (const letter of cloud.jobs.deadLetters()) {
+    await ports.sendJob({ body: letter.body, group: letter.group, deduplication: letter.id });
+    cloud.jobs.removeDeadLetter(letter);
   }
 }

@@ -228,7 +228,7 @@ function changeSpec({ bucket, timeline }: Cloud, random: Random, model: string):
 function recreateQueues(cloud: Cloud, expected: Expected): void {
   cloud.timeline.record('the queues are created again');
   for (const id of expected.unanswered) expected.repeatable.add(id);
-  for (const { body } of [...cloud.samples.messages(), ...cloud.samples.takeDeadLetters()]) {
+  for (const { body } of [...cloud.samples.messages(), ...cloud.samples.deadLetters()]) {
     const { producer, samples = [] } = JSON.parse(body) as { producer?: string; samples?: unknown[] };
     if (producer === undefined) for (const each of samples) expected.excused.add(idOf(each));
   }

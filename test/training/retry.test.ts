@@ -76,7 +76,7 @@ describe('a retry of what is in quarantine', () => {
     for (const [i, producer] of ['a', 'b', 'c'].entries())
       await deliver(world, [numbered(110 + i, producer, 1)]);
     expect((await retry(world, 200)).sent).toBe(1);
-    expect(world.sentSamples.map(({ body }) => JSON.parse(body).producer)).toEqual(['quarantine-retry-2']);
+    expect(world.sentSamples.map(({ body }) => JSON.parse(body).producer)).toEqual(['resend-2']);
   });
 
   it('leaves what a job refused, and what no entry has settled', async () => {
