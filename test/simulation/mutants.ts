@@ -219,8 +219,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/training/redrive.ts',
-        find: 'if (anonymous.includes(letter) && known.has(letter.id)) {',
-        replace: "if (anonymous.includes(letter) && known.has('')) {",
+        find: 'anonymous.has(letter) && history.settled.has(letter.id)',
+        replace: "anonymous.has(letter) && history.settled.has('')",
       },
     ],
   },
