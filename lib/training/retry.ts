@@ -43,6 +43,7 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
 
   const left: { message: string; reason: string }[] = [];
   const unnumbered: string[] = [];
+  const toNumber = new Set<string>();
   let sent = 0;
   for (const record of records.values()) {
     const { message, body = '' } = record;
@@ -50,11 +51,12 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
     if (way === 'as it was') {
       await sendSamples({ body, group: model, deduplication: `retry:${message}` });
       sent += 1;
-    } else if (way !== 'under a new number') {
-      left.push({ message, reason: way });
-    } else if (!planned.has(nameOf(record))) {
+    } else if (way === 'under a new number') {
+      toNumber.add(message);
+      if (!planned.has(nameOf(record))) unnumbered.push(message);
       planned.add(nameOf(record));
-      unnumbered.push(message);
+    } else {
+      left.push({ message, reason: way });
     }
   }
   if (unnumbered.length > 0) await writePlan(ports, model, ledger, plans, 'quarantine', unnumbered);
@@ -63,9 +65,11 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
   for (const resend of resendsOf(plans, 'quarantine')) {
     const record = records.get(resend.message);
     const name = nameOf(resend);
+    // Since it was planned, a later delivery may have been refused as a whole, though it had been learnt.
+    if (record === undefined || !toNumber.has(resend.message)) continue;
     // One that was refused again has a record of its own by now, and goes on from there.
     const isSettled = judge(ledger, numberedIdentity(resend.producer, resend.seq)).verdict === 'settled';
-    if (record === undefined || isSettled || learnt.has(name) || refused.has(name)) continue;
+    if (isSettled || learnt.has(name) || refused.has(name)) continue;
     await sendSamples({ group: model, ...numbered({ samples: samplesOf(record) }, resend) });
     sent += 1;
   }

@@ -199,8 +199,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/training/retry.ts',
-        find: '    } else if (!planned.has(nameOf(record))) {',
-        replace: '    } else if (!planned.has(message)) {',
+        find: 'if (!planned.has(nameOf(record))) unnumbered',
+        replace: 'if (!planned.has(message)) unnumbered',
       },
     ],
   },

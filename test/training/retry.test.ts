@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { MillraceError } from '../../lib/errors.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import { limits } from '../../lib/limits.ts';
 import { quarantine, readQuarantine } from '../../lib/training/quarantine.ts';
@@ -65,6 +66,25 @@ describe('a retry of what is in quarantine', () => {
     await deliver(world, [numbered(7, 'a', 2)]);
     expect((await retry(world, 200)).sent).toBe(0);
     expect((await foldJournal(world)).learnt).toBe(4);
+  });
+
+  it('that broke off sends no message whose learnt samples came again from an evicted producer', async () => {
+    Object.assign(limits, { producers: 2 });
+    const world = createWorld();
+    const half = message(1, { producer: 'a', seq: 1, samples: [ticket(1), { features: {} }] });
+    await deliver(world, [half]);
+    const breaking = {
+      ...world,
+      sendSamples: () => Promise.reject(new MillraceError('unavailable', 'away')),
+    };
+    await expect(retryQuarantine(breaking, model)).rejects.toThrow('away');
+    // a is evicted, and what it had sent comes once more: it is refused as a whole now.
+    await deliver(world, [numbered(2, 'b', 1), numbered(3, 'c', 1), half]);
+    expect(await retry(world, 100)).toEqual({
+      sent: 0,
+      left: [{ message: half.id, reason: 'it was learnt before' }],
+    });
+    expect((await foldJournal(world)).learnt).toBe(3);
   });
 
   it('goes on under another name once its own was evicted', async () => {
