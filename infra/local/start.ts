@@ -1,6 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { parseArgs, styleText } from 'node:util';
+import { styleText } from 'node:util';
+import { readArguments } from '../../lib/cli/arguments.ts';
 import { createProgress, formatCount, formatSeconds, formatTable } from '../../lib/cli/progress.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { type FlightsResult, runFlights } from '../../lib/examples/flights/main-job.ts';
@@ -29,26 +30,17 @@ type Options = {
   readonly isJson: boolean;
 };
 
-function readArguments() {
-  try {
-    return parseArgs({
-      options: {
-        months: { type: 'string', default: '1' },
-        limit: { type: 'string', default: 'Infinity' },
-        picture: { type: 'string' },
-        fresh: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new MillraceError('invalid', `${reason}\n\n${usage}`, { cause });
-  }
-}
-
 function parseOptions(): Options {
-  const values = readArguments();
+  const { values } = readArguments(usage, {
+    options: {
+      months: { type: 'string', default: '1' },
+      limit: { type: 'string', default: 'Infinity' },
+      picture: { type: 'string' },
+      fresh: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
   if (values.help) {
     process.stdout.write(usage);
     process.exit(0);

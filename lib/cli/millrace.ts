@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { invalid, MillraceError } from '../errors.ts';
 import { addressFromEnvironment, awsPorts } from '../ports/aws.ts';
+import { readArguments } from './arguments.ts';
 import { type Io, redrive, retract, rollback, showQuarantine, verify } from './commands.ts';
 
 const usage = `millrace: looks after the models of a stack
@@ -21,7 +21,7 @@ const commands = ['verify', 'rollback', 'retract', 'quarantine', 'redrive'];
 
 /** Runs one command. The answer is the exit status: 1 says that a verification failed. */
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments(usage, {
     allowPositionals: true,
     options: {
       all: { type: 'boolean', default: false },
@@ -65,8 +65,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const isUsage = error instanceof MillraceError || (error instanceof TypeError && 'code' in error);
-  if (!isUsage) throw error;
+  if (!(error instanceof MillraceError)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 2;
 }

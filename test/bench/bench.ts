@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { readArguments, wholeNumber } from '../../lib/cli/arguments.ts';
 import { formatTable } from '../../lib/cli/progress.ts';
 import type { Engine, EngineState } from '../../lib/engine/engine.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
@@ -19,14 +19,17 @@ import { learnStream } from './stream.ts';
  * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers, side by side in one
  * run, one thread each. Medians of repetitions after warming up; peers that are not installed are absent.
  */
-const { values: options } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    repetitions: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
+const { values: options } = readArguments(
+  'npm run bench -- [--only <name>] [--repetitions <count>] [--json]',
+  {
+    options: {
+      json: { type: 'boolean', default: false },
+      repetitions: { type: 'string', default: '5' },
+      only: { type: 'string', default: '' },
+    },
   },
-});
-const repetitions = Number(options.repetitions);
+);
+const repetitions = wholeNumber('--repetitions', options.repetitions, 1);
 const output = options.json ? process.stderr : process.stdout;
 
 /** µs per step of each repetition; undefined for a peer that is absent. */

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { startLocalCloud } from '../../infra/local/cloud.ts';
 import { localPorts } from '../../infra/local/ports.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
+import { readArguments, stopFor, wholeNumber } from '../../lib/cli/arguments.ts';
 import { redrive } from '../../lib/cli/commands.ts';
 import { createProgress } from '../../lib/cli/progress.ts';
 import { MillraceError } from '../../lib/errors.ts';
@@ -21,13 +21,13 @@ import { compareModel, type Sent, statusOf } from './chaos-check.ts';
  * restarted from its data. At the end what was learnt is held against what was sent, and against the same messages
  * learnt with nothing in the way.
  */
-const { values } = parseArgs({
+const { values } = readArguments('npm run chaos -- [--minutes <number>] [--seed <number>]', {
   options: { minutes: { type: 'string', default: '2' }, seed: { type: 'string', default: '1' } },
 });
 const minutes = Number(values.minutes);
-if (!(minutes > 0)) throw new Error(`--minutes: must be a number above 0 (found ${values.minutes})`);
+if (!(minutes > 0)) stopFor(`--minutes: must be a number above 0 (found ${values.minutes})`);
 const count = (number: number) => number.toLocaleString('en');
-const random = createRandom(Number(values.seed), 1);
+const random = createRandom(wholeNumber('--seed', values.seed, 0), 1);
 const streamed = ticketsSpec;
 const trained = defineSpec({
   ...ticketsSpec,

@@ -1,13 +1,15 @@
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { S3Client } from '@aws-sdk/client-s3';
+import { readArguments, stopFor } from '../../lib/cli/arguments.ts';
 import { remoteS3 } from './s3.ts';
 import { cases } from './s3-contract.ts';
 
 /** `npm run contract -- --bucket <name>`: whether a bucket keeps what Millrace relies on. It cleans up behind itself. */
-const { values } = parseArgs({ options: { bucket: { type: 'string' } } });
-if (values.bucket === undefined)
-  throw new Error('--bucket: name a bucket in which test objects may be written');
-const s3 = remoteS3(new S3Client({}), values.bucket, `millrace-contract-${Date.now()}/`);
+const { values } = readArguments('npm run contract -- --bucket <name>', {
+  options: { bucket: { type: 'string' } },
+});
+const bucket = values.bucket ?? stopFor('--bucket: name a bucket in which test objects may be written');
+const s3 = remoteS3(new S3Client({}), bucket, `millrace-contract-${Date.now()}/`);
 let failures = 0;
 for (const [index, { name, run, expected }] of cases.entries()) {
   const seen = await run(s3, `case-${index}`).catch((error: unknown) => String(error));

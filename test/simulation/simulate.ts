@@ -1,17 +1,26 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments, stopFor, wholeNumber } from '../../lib/cli/arguments.ts';
 import { type FaultKind, faultKinds } from './faults.ts';
 import { type Outcome, runSchedule, type ScheduleOptions } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
-/**
- * `npm run simulate -- --seeds 10000 [--from 1] [--faults crash-before,slow] [--replay <seed>]`: schedules of a cloud
- * in which things go wrong, and what is wrong after them. A failing one is shrunk to the fewest faults.
- */
-const { values: given } = parseArgs({
+const usage = `npm run simulate -- [options]
+
+Schedules of a cloud in which things go wrong, and what is wrong after them. A failing one is shrunk to the fewest faults.
+
+  --seeds <count>    how many schedules (default 10000)
+  --from <seed>      the seed of the first (default 1)
+  --faults <a>,<b>   only these: ${faultKinds.join(', ')}
+  --replay <seed>    show one schedule, event by event
+  --first-failure    stop at the first that fails
+  --help             show this
+`;
+
+const { values: given } = readArguments(usage, {
   options: {
+    help: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '10000' },
     from: { type: 'string', default: '1' },
     faults: { type: 'string' },
@@ -34,7 +43,7 @@ const scheduleOptions: ScheduleOptions =
 function faultKind(name: string): FaultKind {
   const kind = faultKinds.find((each) => each === name);
   if (kind === undefined)
-    throw new Error(`--faults: no fault is called ${name}; there are ${faultKinds.join(', ')}`);
+    return stopFor(`--faults: no fault is called ${name}; there are ${faultKinds.join(', ')}`);
   return kind;
 }
 
@@ -99,12 +108,17 @@ if (process.env.SIMULATION_WORKER !== undefined) {
     process.send?.(await runPart(part));
     process.disconnect();
   });
+} else if (given.help) {
+  process.stdout.write(usage);
 } else if (given.replay !== undefined) {
-  const outcome = await runSchedule(Number(given.replay), { ...scheduleOptions, keepsEvents: true });
+  const outcome = await runSchedule(wholeNumber('--replay', given.replay, 0), {
+    ...scheduleOptions,
+    keepsEvents: true,
+  });
   console.log(outcome.events.join('\n'));
   console.log(`${outcome.hash} · ${outcome.violations.join('; ') || 'all promises kept'}`);
 } else {
-  const sums = await runAll(Number(given.from), Number(given.seeds));
+  const sums = await runAll(wholeNumber('--from', given.from, 0), wholeNumber('--seeds', given.seeds, 1));
   const number = (value: number) => value.toLocaleString('en');
   console.log(
     `${number(sums.schedules)} schedules, ${number(sums.faults)} faults injected, ${sums.lost} lost, ${sums.doubled} doubled, ${sums.outOfOrder} out of order`,

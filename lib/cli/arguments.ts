@@ -1,0 +1,23 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** Ends the program with status 2 and a sentence for its user, who mistyped something: no stack. */
+export function stopFor(reason: string): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(2);
+}
+
+/** Reads a program's arguments, as {@link parseArgs} does; those that it does not know end it, and its usage is shown. */
+export function readArguments<const Config extends ParseArgsConfig>(usage: string, config: Config) {
+  try {
+    return parseArgs(config);
+  } catch (cause) {
+    return stopFor(`${cause instanceof Error ? cause.message : cause}\n\n${usage}`);
+  }
+}
+
+/** The value of an option that is a whole number. */
+export function wholeNumber(option: string, text: string, least: number): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  return stopFor(`${option}: must be a whole number of at least ${least} (found ${JSON.stringify(text)})`);
+}
