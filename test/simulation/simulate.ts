@@ -6,13 +6,19 @@ import { type FaultKind, faultKinds } from './faults.ts';
 import { type Outcome, runSchedule, type ScheduleOptions } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
+const faultLines = Array.from(
+  { length: Math.ceil(faultKinds.length / 5) },
+  (_, line) => `                     ${faultKinds.slice(5 * line, 5 * line + 5).join(', ')}`,
+).join('\n');
 const usage = `npm run simulate -- [options]
 
-Schedules of a cloud in which things go wrong, and what is wrong after them. A failing one is shrunk to the fewest faults.
+Schedules of a cloud in which things go wrong, and what is wrong after them. A failing one is shrunk to the
+fewest faults.
 
   --seeds <count>    how many schedules (default 10000)
   --from <seed>      the seed of the first (default 1)
-  --faults <a>,<b>   only these: ${faultKinds.join(', ')}
+  --faults <a>,<b>   only these, of
+${faultLines}
   --replay <seed>    show one schedule, event by event
   --first-failure    stop at the first that fails
   --help             show this
