@@ -1,16 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { invalid } from '../errors.ts';
-import { readEntry } from '../journal/journal.ts';
+import { entriesAfter, readEntry } from '../journal/journal.ts';
 import { limits } from '../limits.ts';
 import type { StackAddress } from '../ports/aws.ts';
 import { type DeadLetter, deadLettersOf } from '../ports/dead-letters.ts';
 import type { Ports } from '../ports/ports.ts';
-import { readForward } from '../training/fold.ts';
-import { loadCheckpoint, loadModel, type Model } from '../training/model.ts';
+import { currentState } from '../training/fold.ts';
+import { loadModel, type Model } from '../training/model.ts';
+import { prepareRetraction } from '../training/prepare-retraction.ts';
 import { readQuarantine } from '../training/quarantine.ts';
 import { createRedrive } from '../training/redrive.ts';
-import { prepareRetraction, type Retraction, sampleHash } from '../training/retract.ts';
+import { type Retraction, sampleHash } from '../training/retraction.ts';
 import { retryQuarantine } from '../training/retry.ts';
 import { retractedAt } from '../training/rollback.ts';
 import { verifyModel } from '../training/verify.ts';
@@ -40,7 +41,7 @@ export async function rollback({ ports, print }: Io, name: string, to: string | 
   if (to === undefined)
     throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
   const model = await modelOf(ports, name);
-  const state = await readForward(ports, model, (await loadCheckpoint(ports, model)).state);
+  const state = await currentState(ports, model);
   const entry = /^\d+$/.test(to) ? Number(to) : await entryAt(ports, name, state.sequence, to);
   if (entry > state.sequence)
     throw invalid(`--to: the journal of ${name} ends at entry ${state.sequence} (found ${entry})`);
@@ -94,28 +95,29 @@ export async function retract(
     samples: samples === undefined ? [] : hashesOf(await readFile(samples, 'utf8'), samples),
   };
   const prepared = await prepareRetraction(ports, model, retraction);
-  const { job, digest } = prepared;
-  const body = JSON.stringify({ retract: { job, digest, from: prepared.from, ...retraction } });
+  const command = prepared.retract;
+  const body = JSON.stringify({ retract: command });
   if (Buffer.byteLength(body) > limits.messageBytes) {
     throw invalid('millrace retract: that names more than one command can hold; retract a part of it first');
   }
-  await ports.sendSamples({ body, group: name, deduplication: job });
+  await ports.sendSamples({ body, group: name, deduplication: command.job });
   print(
-    `${name}: folded entries ${prepared.from} to ${prepared.to} without ${count(prepared.samples, 'sample')} and sent the command; it is done in its turn`,
+    `${name}: folded entries ${command.from} to ${prepared.to} without ${count(prepared.samples, 'sample')} and sent the command; it is done in its turn`,
   );
+  for (const job of command.jobs)
+    print(`  job ${job}, which had learnt them, is left out too; a new job learns without them`);
   return 0;
 }
 
 /** Ids of the messages that were learnt within some time. */
 async function messagesBetween({ store }: Ports, model: string, from: number, to: number): Promise<string[]> {
   const ids: string[] = [];
-  for (let sequence = 1; ; sequence++) {
-    const header = (await readEntry(store, model, sequence))?.header;
-    if (header === undefined) return ids;
+  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.entriesReadAhead })) {
     const time = Date.parse(header.time);
     if (time < from || time > to) continue;
-    ids.push(...header.messages.flatMap(({ id, samples }) => (samples > 0 ? [id] : [])));
+    for (const { id, samples } of header.messages) if (samples > 0) ids.push(id);
   }
+  return ids;
 }
 
 function hashesOf(text: string, file: string): string[] {

@@ -52,8 +52,12 @@ const headerSchema = z.discriminatedUnion('kind', [
     digest: z.string(),
     caughtUp: z.int().nonnegative(),
     from: z.int().positive(),
-    /** Ids of whole messages, and hashes of single samples. */
-    without: z.strictObject({ messages: z.array(z.string()), samples: z.array(z.string()) }),
+    /** Ids of whole messages, hashes of single samples, and promoted jobs that had learnt them. */
+    without: z.strictObject({
+      messages: z.array(z.string()),
+      samples: z.array(z.string()),
+      jobs: z.array(z.string()).default([]),
+    }),
   }),
 ]);
 
@@ -83,6 +87,16 @@ export function decodeEntry(body: Uint8Array, key: string): Entry {
   } catch (cause) {
     throw new MillraceError('corrupt', `${key} is no journal entry: ${cause}`, { cause });
   }
+}
+
+/** The samples of an entry, message by message. */
+export function samplesByMessage({ header, samples }: Entry): readonly (readonly unknown[])[] {
+  let line = 0;
+  return header.messages.map((message) => {
+    const own = samples.slice(line, line + message.samples);
+    line += message.samples;
+    return own;
+  });
 }
 
 /** The identity by which the ledger judges a settled message. */

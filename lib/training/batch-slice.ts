@@ -4,20 +4,21 @@ import { readHeldOut } from '../datasets/shards.ts';
 import { rowToSample } from '../datasets/to-sample.ts';
 import { invalid, invariant, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
-import { decodeCheckpoint, digestOf, encodeParameters } from '../journal/checkpoint.ts';
-import { existingEntry, putOverOlder, putUntilAnswered } from '../journal/journal.ts';
+import { decodeCheckpoint } from '../journal/checkpoint.ts';
+import { entriesAfter, putOverOlder } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { startStatistics, trainEpochs } from './batch-epochs.ts';
+import { challengerDigest, writeChallenger } from './challenger.ts';
 import { compareChampion, isBetter } from './champion.ts';
-import { catchUp, readForward, refuseRetraction } from './fold.ts';
+import { catchUp, currentState, retractedMeanwhile } from './fold.ts';
 import { type JobRecord, openJob } from './job-record.ts';
 import { firstPlace, type Lane, type Place, placeSchema, readLane, writeLane } from './lane.ts';
 import type { JobMessage } from './messages.ts';
-import { loadCheckpoint, loadModel, type Model } from './model.ts';
+import { loadModel, type Model } from './model.ts';
 import { quarantine } from './quarantine.ts';
-import { retractionsUpTo, samplesWithout } from './retract.ts';
+import { exclusionsOf, samplesWithout } from './retraction.ts';
 
 /** What a slice did: where the job stands after it. */
 export type SliceResult = { readonly place: Place; readonly rows: number; readonly refusedRows: number };
@@ -61,8 +62,12 @@ async function runSliceOf(
   message: JobMessage,
   secondsLeft: () => number,
 ): Promise<SliceResult> {
-  const champion = async () => readForward(ports, model, (await loadCheckpoint(ports, model)).state);
-  const record = await openJob(ports, model, message, async () => (await champion()).sequence);
+  const record = await openJob(
+    ports,
+    model,
+    message,
+    async () => (await currentState(ports, model)).sequence,
+  );
   const prepared = await prepareDataset(
     ports.store,
     model.spec,
@@ -84,7 +89,10 @@ async function runSliceOf(
 
   const advanced = await advance(ports, model, prepared, record, lane, secondsLeft);
   const done: Lane = { ...advanced, place: { ...advanced.place, slice: message.slice + 1 } };
-  if (done.place.status === 'promotion-sent') await writeChallenger(ports, record, done);
+  if (done.place.status === 'promotion-sent') {
+    const { parameters, place } = done;
+    await writeChallenger(ports, model, record.job, { parameters, caughtUp: place.caughtUp });
+  }
   if ((await writeLane(ports, record, done, stored?.etag)) === 'lost') {
     ports.log.warn('another run of this slice was faster', {
       model: record.model,
@@ -141,7 +149,7 @@ async function advance(
     isOutOfTime,
   );
   const current: Lane = { parameters, place: { ...trained.place, caughtUp } };
-  const champion = await readForward(ports, model, (await loadCheckpoint(ports, model)).state);
+  const champion = await currentState(ports, model);
   if (champion.sequence - caughtUp > limits.promotionLagEntries) return current;
   const comparison = await compareChampion(ports, model, champion, parameters, heldOut);
   const status = isBetter(comparison, model.spec.batch.margin) ? 'promotion-sent' : 'kept-champion';
@@ -158,11 +166,9 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
       deduplication: `${job}:${place.slice}`,
     });
   } else if (place.status === 'promotion-sent' && !(await isPromoted(ports, record))) {
-    const challenger = await ports.store.get(keys.challenger(model, job));
-    if (challenger === undefined)
-      throw new MillraceError('corrupt', `the challenger of job ${job} is missing`);
+    const digest = await challengerDigest(ports.store, model, job);
     await ports.sendSamples({
-      body: JSON.stringify({ promote: { job, digest: digestOf(challenger.body) } }),
+      body: JSON.stringify({ promote: { job, digest } }),
       group: model,
       deduplication: `${job}:promote`,
     });
@@ -172,18 +178,6 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
 async function isPromoted({ store }: Ports, { model, job }: JobRecord): Promise<boolean> {
   const published = await store.get(keys.state(model));
   return published !== undefined && decodeCheckpoint(published.body).promoted?.job === job;
-}
-
-async function writeChallenger(
-  { store }: Ports,
-  record: JobRecord,
-  { parameters, place }: Lane,
-): Promise<void> {
-  const key = keys.challenger(record.model, record.job);
-  const body = encodeParameters(parameters, { job: record.job, caughtUp: String(place.caughtUp) });
-  // Another run of this slice may have been faster: its challenger is as good, and the promotion names its digest.
-  const outcome = await putUntilAnswered(store, key, body, { ifNoneMatch: '*' });
-  if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
 }
 
 async function firstLane(
@@ -201,12 +195,10 @@ async function firstLane(
   }
   const fresh = { ...model.compiled.initial(), statistics: emptyStatistics(model.encoder.layout) };
   if (record.start === 'fresh') return startStatistics({ parameters: fresh, place }, prepared);
-  const { state } = await loadCheckpoint(ports, model);
-  const champion = await readForward(ports, model, state);
+  const champion = await currentState(ports, model);
   // The job's samples are those up to its start: what was retracted since then would be among them.
-  for (let sequence = record.sequence + 1; sequence <= champion.sequence; sequence++) {
-    refuseRetraction((await existingEntry(ports.store, record.model, sequence)).header);
-  }
+  const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
+  if (retraction !== undefined) throw retractedMeanwhile(retraction.sequence);
   const { tensors, step, seed, statistics } = champion;
   const started = {
     parameters: { tensors, step, seed, statistics },
@@ -216,7 +208,8 @@ async function firstLane(
 }
 
 /** Raw samples of the job's pinned objects, or of the journal up to the job's start. */
-function sourceOf({ store }: Ports, model: Model, record: JobRecord): SampleSource {
+function sourceOf(ports: Ports, model: Model, record: JobRecord): SampleSource {
+  const { store } = ports;
   return async function* () {
     const toSample = rowToSample(model.spec);
     for (const { key, etag } of record.objects) {
@@ -229,10 +222,12 @@ function sourceOf({ store }: Ports, model: Model, record: JobRecord): SampleSour
       for await (const rows of readRows(object.body, key)) yield rows.map(toSample);
     }
     if (record.objects.length > 0) return;
-    const retracted = await retractionsUpTo(store, record.model, record.sequence);
-    for (let sequence = 1; sequence <= record.sequence; sequence++) {
-      yield samplesWithout(await existingEntry(store, record.model, sequence), retracted).flat();
-    }
+    const retracted = await exclusionsOf(store, await currentState(ports, model), record.sequence);
+    const journal = entriesAfter(store, model.name, 0, {
+      to: record.sequence,
+      ahead: limits.entriesReadAhead,
+    });
+    for await (const entry of journal) yield samplesWithout(entry, retracted).flat();
   };
 }
 

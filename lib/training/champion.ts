@@ -1,12 +1,13 @@
 import { concatSamples, type EncodedSamples } from '../features/samples.ts';
 import { standardize } from '../features/statistics.ts';
-import { readEntry } from '../journal/journal.ts';
+import { existingEntry } from '../journal/journal.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import { meanLoss, score } from '../model/scores.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Place } from './lane.ts';
 import type { Model } from './model.ts';
+import { exclusionsOf, samplesWithout } from './retraction.ts';
 
 /** The mean losses of champion and challenger on the same samples; a set that is empty is left out. */
 export type Comparison = NonNullable<Place['comparison']>;
@@ -22,7 +23,7 @@ export async function compareChampion(
   challenger: Parameters,
   heldOut: EncodedSamples,
 ): Promise<Comparison> {
-  const stream = await streamWindow(ports, model, champion.sequence);
+  const stream = await streamWindow(ports, model, champion);
   const lossesOn = async (samples: EncodedSamples) => ({
     champion: await lossOn(model, champion, samples),
     challenger: await lossOn(model, challenger, samples),
@@ -52,14 +53,14 @@ async function lossOn(
   return meanLoss(score(spec, predictions, samples));
 }
 
-/** The latest samples of the journal up to an entry, newest entries first. */
-async function streamWindow({ store }: Ports, model: Model, sequence: number): Promise<EncodedSamples> {
+/** The latest samples of the journal up to a state that were not retracted, newest entries first. */
+async function streamWindow({ store }: Ports, model: Model, state: State): Promise<EncodedSamples> {
+  const retracted = await exclusionsOf(store, state);
   const parts: EncodedSamples[] = [];
   let count = 0;
-  for (let current = sequence; current >= 1 && count < limits.streamWindowSamples; current--) {
-    const entry = await readEntry(store, model.name, current);
-    if (entry === undefined) break;
-    const { samples } = model.encoder.encode(entry.samples);
+  for (let current = state.sequence; current >= 1 && count < limits.streamWindowSamples; current--) {
+    const entry = await existingEntry(store, model.name, current);
+    const { samples } = model.encoder.encode(samplesWithout(entry, retracted).flat());
     parts.push(samples);
     count += samples.count;
   }

@@ -1,15 +1,20 @@
-import { invalid, invariant, MillraceError } from '../errors.ts';
-import { decodeCheckpoint, decodeParameters, digestOf } from '../journal/checkpoint.ts';
-import { type Entry, type EntryHeader, identityOf, type SettledMessage } from '../journal/entry.ts';
-import { readEntry } from '../journal/journal.ts';
-import { keys, sequenceOfCheckpoint } from '../journal/keys.ts';
+import { invalid, invariant, type MillraceError } from '../errors.ts';
+import {
+  type Entry,
+  type EntryHeader,
+  identityOf,
+  type SettledMessage,
+  samplesByMessage,
+} from '../journal/entry.ts';
+import { entriesAfter } from '../journal/journal.ts';
 import { judge, settle } from '../journal/ledger.ts';
-import { isFiniteState, type Parameters, type State } from '../journal/state.ts';
-import { limits } from '../limits.ts';
+import type { Parameters, State } from '../journal/state.ts';
 import { addScores } from '../model/scores.ts';
-import type { ObjectStore, Ports } from '../ports/ports.ts';
+import type { Ports } from '../ports/ports.ts';
+import { readChallenger } from './challenger.ts';
+import { lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
 import { learn, relearn } from './learn.ts';
-import { initialState, type Model } from './model.ts';
+import type { Model } from './model.ts';
 
 type PromoteHeader = Extract<EntryHeader, { kind: 'promote' }>;
 type RetractHeader = Extract<EntryHeader, { kind: 'retract' }>;
@@ -39,15 +44,13 @@ export async function applyEntry(ports: Ports, model: Model, state: State, entry
   if (header.kind === 'retract') return retracted(settled, header, await challengerOf(ports, model, header));
   if (header.kind === 'rollback') return withParameters(settled, await stateAt(ports, model, header.to));
   let next = settled;
-  let line = 0;
-  for (const message of header.messages) {
-    if (message.samples === 0) continue;
-    const { samples, refused } = model.encoder.encode(entry.samples.slice(line, line + message.samples));
+  for (const own of samplesByMessage(entry)) {
+    if (own.length === 0) continue;
+    const { samples, refused } = model.encoder.encode(own);
     invariant(refused.length === 0, `entry ${header.sequence} holds a sample that cannot be learnt`);
     const learned = await learn(model, next, samples);
     invariant(learned.ok, `entry ${header.sequence} holds a message that cannot be learnt`);
-    next = afterMessage(next, learned, message.samples);
-    line += message.samples;
+    next = afterMessage(next, learned, own.length);
   }
   return next;
 }
@@ -115,20 +118,7 @@ export function withParameters(state: State, { tensors, step, seed, statistics }
  * @throws MillraceError kind `corrupt` if the journal does not reach that far
  */
 export async function stateAt(ports: Ports, model: Model, sequence: number): Promise<State> {
-  const start = await lastCheckpoint(ports, model, sequence);
-  const state = await readForward(ports, model, start, sequence);
-  invariant(state.sequence === sequence, `the journal of ${model.name} has no entry ${sequence}`);
-  return state;
-}
-
-/** The last kept checkpoint up to an entry, or the initial state where none is kept. */
-export async function lastCheckpoint({ store }: Ports, model: Model, sequence: number): Promise<State> {
-  const kept = await store.list(keys.checkpoints(model.name));
-  const last = kept.findLast(
-    ({ key }) => (sequenceOfCheckpoint(key) ?? Number.POSITIVE_INFINITY) <= sequence,
-  );
-  const object = last && (await store.get(last.key));
-  return object === undefined ? initialState(model) : decodeCheckpoint(object.body);
+  return readForward(ports, model, await lastCheckpoint(ports, model, sequence), sequence);
 }
 
 async function challengerOf(ports: Ports, model: Model, header: ChallengerHeader): Promise<Parameters> {
@@ -142,35 +132,6 @@ async function challengerOf(ports: Ports, model: Model, header: ChallengerHeader
     header.sequence - 1,
   );
   return parameters;
-}
-
-/**
- * A job's challenger and the entry up to which it had learnt the journal; undefined if it is not that file, or holds
- * no finite parameters of this model.
- */
-export async function readChallenger(
-  store: ObjectStore,
-  model: Model,
-  job: string,
-  digest: string,
-): Promise<{ readonly parameters: Parameters; readonly caughtUp: number } | undefined> {
-  const object = await store.get(keys.challenger(model.name, job));
-  if (object === undefined || digestOf(object.body) !== digest) return undefined;
-  const { parameters, extra } = decodeParameters(object.body);
-  const caughtUp = Number(extra.caughtUp);
-  return fits(model, parameters) && Number.isSafeInteger(caughtUp) ? { parameters, caughtUp } : undefined;
-}
-
-/** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
-function fits({ compiled, encoder }: Model, { tensors, statistics }: Parameters): boolean {
-  const own = Object.entries(compiled.initial().tensors);
-  const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
-  const isComplete = hasShapes && Object.keys(tensors).length === own.length;
-  return isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors);
-}
-
-function isSameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
-  return a?.length === b.length && b.every((dimension, i) => dimension === a[i]);
 }
 
 /**
@@ -194,50 +155,47 @@ export async function catchUp(
   readonly passedOver: readonly ReplacingHeader[];
 }> {
   let current = parameters;
-  let sequence = from;
+  let caughtUp = from;
   const passedOver: ReplacingHeader[] = [];
-  while (sequence < to && !shouldStop()) {
-    const entry = await readEntry(store, model.name, sequence + 1);
-    if (entry === undefined) break;
-    sequence += 1;
-    refuseRetraction(entry.header);
-    if (entry.header.kind !== 'samples') passedOver.push(entry.header);
-    let line = 0;
-    for (const { samples } of entry.header.messages) {
-      if (samples === 0) continue;
-      current = await relearn(model, current, entry.samples.slice(line, line + samples));
-      line += samples;
+  for await (const entry of entriesAfter(store, model.name, from, { to })) {
+    if (shouldStop()) break;
+    const { header } = entry;
+    if (header.kind === 'retract') throw retractedMeanwhile(header.sequence);
+    if (header.kind !== 'samples') passedOver.push(header);
+    for (const samples of samplesByMessage(entry)) {
+      if (samples.length > 0) current = await relearn(model, current, samples);
     }
+    caughtUp = header.sequence;
   }
-  return { parameters: current, caughtUp: sequence, passedOver };
+  return { parameters: current, caughtUp, passedOver };
 }
 
-/** @throws MillraceError kind `invalid` if an entry retracted what a job that began before it may have learnt */
-export function refuseRetraction({ kind, sequence }: EntryHeader): void {
-  if (kind !== 'retract') return;
-  throw invalid(`entry ${sequence} retracted samples that these weights may have learnt; start again`);
+/** Why weights that were begun before an entry's retraction cannot be used any more. */
+export function retractedMeanwhile(sequence: number): MillraceError {
+  return invalid(`entry ${sequence} retracted samples that these weights may have learnt; start again`);
 }
 
 /**
  * Applies the entries after a state until a key is missing, or up to entry `to`.
  *
- * @throws MillraceError kind `unavailable` if the state is too far behind for one invocation
+ * @param shouldStop asked before each entry is applied
  */
 export async function readForward(
   ports: Ports,
   model: Model,
   state: State,
   to = Number.POSITIVE_INFINITY,
+  shouldStop = () => false,
 ): Promise<State> {
   let current = state;
-  for (let read = 0; read < limits.entriesReadForward; read++) {
-    if (current.sequence >= to) return current;
-    const entry = await readEntry(ports.store, model.name, current.sequence + 1);
-    if (entry === undefined) return current;
+  for await (const entry of entriesAfter(ports.store, model.name, state.sequence, { to })) {
+    if (shouldStop()) break;
     current = await applyEntry(ports, model, current, entry);
   }
-  throw new MillraceError(
-    'unavailable',
-    `${model.name}: the checkpoint is more than ${limits.entriesReadForward} entries behind the journal`,
-  );
+  return current;
+}
+
+/** A model's state now: the newest checkpoint, and what the journal holds after it. */
+export async function currentState(ports: Ports, model: Model): Promise<State> {
+  return readForward(ports, model, (await loadCheckpoint(ports, model)).state);
 }

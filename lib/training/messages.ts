@@ -52,18 +52,23 @@ const retractCommand = strictObject({
     from: z.int().positive(),
     messages: z.array(z.string().max(limits.producerCharacters)),
     samples: z.array(z.string().regex(/^[0-9a-f]{32}$/)),
+    /** Promoted jobs that had learnt it, and are left out with it. */
+    jobs: z.array(jobId).default([]),
   }),
 });
 
 /** Commands that are reserved; they are refused until they are built, never misread. */
 const reserved = ['spec'] as const;
 
+/** What a retraction leaves out, and where the weights without it are. */
+export type RetractCommand = z.output<typeof retractCommand>['retract'];
+
 /** A message's body, parsed: what it asks for. */
 export type Command =
   | { readonly kind: 'samples'; readonly samples: readonly unknown[] | string }
   | { readonly kind: 'promote'; readonly job: string; readonly digest: string }
   | { readonly kind: 'rollback'; readonly to: number }
-  | ({ readonly kind: 'retract' } & z.output<typeof retractCommand>['retract']);
+  | ({ readonly kind: 'retract' } & RetractCommand);
 
 /** A parsed message: who it is, and its command, or why it cannot be one. */
 export type ParsedMessage = {

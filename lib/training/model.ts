@@ -2,7 +2,6 @@ import type { CompiledModel } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { emptyStatistics, standardizedColumns } from '../features/statistics.ts';
-import { decodeCheckpoint } from '../journal/checkpoint.ts';
 import { keys } from '../journal/keys.ts';
 import { emptyLedger } from '../journal/ledger.ts';
 import type { State } from '../journal/state.ts';
@@ -58,23 +57,6 @@ export function initialState({ name, spec, specHash: hash, compiled, encoder }: 
     learnt: 0,
     retractions: [],
   };
-}
-
-/** The published checkpoint with its ETag, or the initial state where none was written yet. */
-export async function loadCheckpoint(
-  { store }: Ports,
-  model: Model,
-): Promise<{ state: State; etag?: string }> {
-  const object = await store.get(keys.state(model.name));
-  if (object === undefined) return { state: initialState(model) };
-  const state = decodeCheckpoint(object.body);
-  if (state.model !== model.name || state.specHash !== model.specHash) {
-    throw new MillraceError(
-      'corrupt',
-      `${keys.state(model.name)} belongs to model ${state.model} with spec ${state.specHash}, but spec.json has ${model.specHash}: a spec cannot be changed in place`,
-    );
-  }
-  return { state, etag: object.etag };
 }
 
 /**

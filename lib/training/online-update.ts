@@ -5,10 +5,11 @@ import { judge } from '../journal/ledger.ts';
 import type { State } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
+import { loadCheckpoint } from './checkpoints.ts';
 import { readForward } from './fold.ts';
 import { type Change, learnMessages } from './learn-messages.ts';
 import type { ParsedMessage } from './messages.ts';
-import { loadCheckpoint, loadModel, type Model } from './model.ts';
+import { loadModel, type Model } from './model.ts';
 import { promoteChallenger } from './promote.ts';
 import { keepCheckpoint, publish } from './publish.ts';
 import { retract } from './retract.ts';
@@ -53,11 +54,13 @@ export async function updateModel(
   let lostCommits = 0;
   const entries: EntryHeader[] = [];
 
+  const isOutOfTime = () => secondsLeft() < limits.publishReserveSeconds;
   while (settled < messages.length) {
-    state = await readForward(ports, model, state);
+    // Far behind, it gets as far as it can, and publishes that for the next invocation.
+    state = await readForward(ports, model, state, Number.POSITIVE_INFINITY, isOutOfTime);
     settled += countSettled(state, messages.slice(settled));
     const [first, ...rest] = messages.slice(settled);
-    if (first === undefined || secondsLeft() < limits.publishReserveSeconds) break;
+    if (first === undefined || isOutOfTime()) break;
 
     const change = await changeOf(ports, model, state, [first, ...rest], secondsLeft);
     if (change === undefined) break;

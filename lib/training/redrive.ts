@@ -1,7 +1,8 @@
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
-import { readEntry } from '../journal/journal.ts';
+import { entriesAfter } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { emptyLedger } from '../journal/ledger.ts';
+import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
 import { type Message, parseMessage } from './messages.ts';
@@ -93,10 +94,9 @@ async function numberLetters(
 /** Reads the journal and the plans from where the last batch stopped. */
 async function readOn(ports: Ports, model: string, history: History): Promise<void> {
   await readPlans(ports, model, history.plans);
-  for (;;) {
-    const entry = await readEntry(ports.store, model, history.sequence + 1);
-    if (entry === undefined) return;
-    history.sequence += 1;
-    for (const { id } of entry.header.messages) history.settled.add(id);
+  const journal = entriesAfter(ports.store, model, history.sequence, { ahead: limits.entriesReadAhead });
+  for await (const { header } of journal) {
+    history.sequence = header.sequence;
+    for (const { id } of header.messages) history.settled.add(id);
   }
 }

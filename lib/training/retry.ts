@@ -1,5 +1,5 @@
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
-import { readEntry } from '../journal/journal.ts';
+import { entriesAfter, readEntry } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { emptyLedger, judge, type Ledger } from '../journal/ledger.ts';
 import { limits } from '../limits.ts';
@@ -129,11 +129,10 @@ async function learntNames(
 ): Promise<ReadonlySet<string>> {
   const learnt = new Set<string>();
   if (!records.some((record) => isWhole(record) && record.producer !== undefined)) return learnt;
-  for (let sequence = 1; ; sequence++) {
-    const entry = await readEntry(store, model, sequence);
-    if (entry === undefined) return learnt;
-    for (const { id, outcome, producer, seq } of entry.header.messages) {
+  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.entriesReadAhead })) {
+    for (const { id, outcome, producer, seq } of header.messages) {
       if (outcome === 'learnt') learnt.add(nameOf({ message: id, producer, seq }));
     }
   }
+  return learnt;
 }

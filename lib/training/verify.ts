@@ -1,9 +1,11 @@
 import { encodeCheckpoint } from '../journal/checkpoint.ts';
-import { existingEntry } from '../journal/journal.ts';
+import { entriesAfter } from '../journal/journal.ts';
 import type { State } from '../journal/state.ts';
+import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
-import { applyEntry, lastCheckpoint } from './fold.ts';
-import { initialState, loadCheckpoint, type Model } from './model.ts';
+import { lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
+import { applyEntry } from './fold.ts';
+import { initialState, type Model } from './model.ts';
 
 /** What folding a journal again gave, beside the published state. */
 export type Verification = {
@@ -36,8 +38,8 @@ export async function verifyModel(
   let state = isAll ? initialState(model) : await lastCheckpoint(ports, model, Math.max(0, to - 1));
   const from = state.sequence;
   let samples = 0;
-  while (state.sequence < to) {
-    const entry = await existingEntry(ports.store, model.name, state.sequence + 1);
+  const journal = entriesAfter(ports.store, model.name, from, { to, ahead: limits.entriesReadAhead });
+  for await (const entry of journal) {
     state = await applyEntry(ports, model, state, entry);
     samples += entry.samples.length;
     onEntry(state.sequence, to);

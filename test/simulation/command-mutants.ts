@@ -1,7 +1,6 @@
 import type { Mutant } from './mutants.ts';
 
 const fold = 'lib/training/fold.ts';
-const slice = 'lib/training/batch-slice.ts';
 
 /** Ways to break promotions, rollbacks, retractions and the redrive. */
 export const commandMutants: readonly Mutant[] = [
@@ -10,8 +9,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: fold,
-        find: '  while (sequence < to && !shouldStop()) {',
-        replace: '  while (sequence < to && !shouldStop() && limits.parameters < 0) {',
+        find: '    if (shouldStop()) break;\n    const { header } = entry;',
+        replace: '    if (shouldStop() || entry.samples.length >= 0) break;\n    const { header } = entry;',
       },
     ],
   },
@@ -41,7 +40,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'sends a promotion whose challenger may not be written',
     edits: [
       {
-        file: slice,
+        file: 'lib/training/challenger.ts',
         find: "  const outcome = await putUntilAnswered(store, key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
         replace:
           "  const outcome = await store.put(key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
@@ -63,8 +62,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: fold,
-        find: "  if (kind !== 'retract') return;",
-        replace: "  if (kind !== 'retract' || sequence > 0) return;",
+        find: "    if (header.kind === 'retract') throw retractedMeanwhile(header.sequence);\n",
+        replace: '',
       },
     ],
   },
@@ -73,9 +72,15 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/training/retract.ts',
-        find: '    state: retracted(settleMessages(state, header), header, found.parameters),',
+        find: "import { challengerFor } from './promote.ts';",
         replace:
-          '    state: retracted(settleMessages(state, header), header, await stateAt(ports, model, from - 1)),',
+          "import { readChallenger } from './challenger.ts';\nimport { challengerFor } from './promote.ts';",
+      },
+      {
+        file: 'lib/training/retract.ts',
+        find: 'header, found.parameters),',
+        replace:
+          'header, (await readChallenger(ports.store, model, job, digest))?.parameters ?? found.parameters),',
       },
     ],
   },

@@ -13,6 +13,8 @@ export type MemoryStore = ObjectStore & {
   readonly objects: ReadonlyMap<string, StoredObject>;
   /** Called around each operation from now on. */
   hook: (call: StoreCall) => void | Promise<void>;
+  /** Somebody deletes an object, which the code under test may not. */
+  readonly remove: (key: string) => void;
 };
 
 /** A bucket with some texts in it. */
@@ -29,6 +31,7 @@ export function memoryStore(texts: Readonly<Record<string, string>> = {}): Memor
     bucket: 'memory',
     objects: bucket.objects,
     hook: () => undefined,
+    remove: bucket.remove,
     get: (key) => around('get', key, () => getFrom(bucket, key)),
     put: (key, body, condition) => around('put', key, () => putInto(bucket, key, body, condition)),
     list: (prefix) => around('list', prefix, () => listOf(bucket, prefix)),

@@ -129,8 +129,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: '    state = await readForward(ports, model, state);',
-        replace: '    if (cached === undefined) state = await readForward(ports, model, state);',
+        find: '    state = await readForward(',
+        replace: '    if (cached === undefined) state = await readForward(',
       },
     ],
   },

@@ -4,7 +4,7 @@ import { keys } from '../../lib/journal/keys.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { loadModel } from '../../lib/training/model.ts';
-import { prepareRetraction } from '../../lib/training/retract.ts';
+import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';
 import { retryQuarantine } from '../../lib/training/retry.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud, Process } from './cloud.ts';
@@ -166,9 +166,8 @@ async function retractSome(cloud: Cloud, random: Random, name: string): Promise<
     const entry = await readEntry(ports.store, name, sequence);
     const message = entry?.header.messages.find(({ samples }) => samples > 0);
     if (model === undefined || message === undefined) return;
-    const retraction = { messages: [message.id], samples: [] };
-    const { job, digest, from } = await prepareRetraction(ports, model, retraction);
-    await sendCommand(cloud, name, JSON.stringify({ retract: { job, digest, from, ...retraction } }));
+    const { retract } = await prepareRetraction(ports, model, { messages: [message.id], samples: [] });
+    await sendCommand(cloud, name, JSON.stringify({ retract }));
   } catch (error) {
     // Not there, a promotion in between, or S3 does not answer: the operator tries another day.
     if (!isExpected(error))

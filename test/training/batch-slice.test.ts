@@ -3,9 +3,7 @@ import type { Progress } from '../../lib/cli/progress.ts';
 import { watchJob } from '../../lib/cli/watch-job.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
-import type { SpecInput } from '../../lib/spec/spec.ts';
 import { runSlice } from '../../lib/training/batch-slice.ts';
-import { type JobMessage, parseJobMessage } from '../../lib/training/messages.ts';
 import { readQuarantine } from '../../lib/training/quarantine.ts';
 import {
   createWorld,
@@ -17,43 +15,13 @@ import {
   ticketsSpec,
   type World,
 } from '../simulation/world.ts';
+import { promote, runJob, start, worldWithDataset } from './jobs.ts';
 
 const { model } = ticketsSpec;
 const silent: Progress = {
   step: () => undefined,
   bar: () => ({ update: () => undefined, finish: () => undefined }),
 };
-
-async function worldWithDataset(spec: SpecInput = ticketsSpec, rows = 40): Promise<World> {
-  const world = createWorld(spec);
-  const lines = Array.from({ length: rows }, (_, i) => ({ ...ticket(i).features, label: ticket(i).label }));
-  const text = lines.map((line) => JSON.stringify(line)).join('\n');
-  await world.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(text));
-  return world;
-}
-
-const start: JobMessage = { model, job: 'first', dataset: 'past', start: 'champion', slice: 0 };
-
-/** Runs a job's slices as the queue would, then its promotion. */
-async function runJob(world: World, first = start, secondsLeft = () => 100) {
-  let next: JobMessage | undefined = first;
-  let slices = 0;
-  let result: Awaited<ReturnType<typeof runSlice>> | undefined;
-  while (next !== undefined && slices < 1_000) {
-    world.sentJobs.length = 0;
-    result = await runSlice(world, next, secondsLeft);
-    slices += 1;
-    const [sent] = world.sentJobs;
-    next = sent === undefined ? undefined : parseJobMessage(sent.body, 'unused');
-  }
-  return { place: result?.place, slices };
-}
-
-async function promote(world: World, sequenceNumber = 1_000) {
-  const [promotion] = world.sentSamples;
-  if (promotion === undefined) throw new Error('the job sent no promotion');
-  return deliver(world, [message(sequenceNumber, promotion.body)]);
-}
 
 async function parametersAfter(world: World): Promise<Pick<State, 'tensors' | 'statistics' | 'step'>> {
   const { tensors, statistics, step } = await foldJournal(world);

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
 import { readEntry } from '../../lib/journal/journal.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
+import { limits } from '../../lib/limits.ts';
 import type { Message } from '../../lib/training/messages.ts';
 import { updateModel } from '../../lib/training/online-update.ts';
 import {
@@ -18,6 +19,9 @@ import {
 } from '../simulation/world.ts';
 
 const { model } = ticketsSpec;
+const before = { ...limits };
+
+afterEach(() => void Object.assign(limits, before));
 
 async function published(world: World): Promise<State> {
   const object = await world.store.get(keys.state(model));
@@ -181,6 +185,41 @@ describe('the online update', () => {
     for (const one of messages) await deliver(world, [one]);
     expect((await published(world)).sequence).toBe(3);
     expect((await foldJournal(world)).learnt).toBe(sentSamples(messages).length);
+  });
+
+  it('goes on from the last kept checkpoint where somebody removed the published one', async () => {
+    Object.assign(limits, { keptCheckpointEntries: 4 });
+    const world = createWorld();
+    const messages = sampleMessages(7);
+    for (const one of messages.slice(0, 6)) await deliver(world, [one]);
+    world.store.remove(keys.state(model));
+    const read: string[] = [];
+    world.store.hook = ({ operation, key, when }) => {
+      if (operation === 'get' && when === 'after') read.push(key);
+    };
+    expect((await deliver(world, messages)).settled).toBe(7);
+    expect(read).toContain(keys.entry(model, 5));
+    expect(read).not.toContain(keys.entry(model, 4));
+    expect(await published(world)).toEqual(await foldJournal(world));
+  });
+
+  it('far behind its journal, publishes as far as it gets, and settles its messages in the end', async () => {
+    const world = createWorld();
+    const messages = sampleMessages(9);
+    for (const one of messages.slice(0, 8)) await deliver(world, [one]);
+    world.store.remove(keys.state(model));
+    const reached: number[] = [];
+    for (let settled = 0; settled < 9 && reached.length < 9; ) {
+      // Time for three entries, and then only for publishing.
+      let entries = 0;
+      world.store.hook = ({ operation, key, when }) => {
+        if (operation === 'get' && when === 'before' && key.includes('/journal/')) entries += 1;
+      };
+      ({ settled } = await deliver(world, messages, () => (entries > 3 ? 5 : 100)));
+      reached.push((await published(world)).sequence);
+    }
+    expect(reached).toEqual([3, 6, 9]);
+    expect(await published(world)).toEqual(await foldJournal(world));
   });
 
   it('refuses messages for a model that does not exist', async () => {

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { readEntry } from '../../lib/journal/journal.ts';
 import type { State } from '../../lib/journal/state.ts';
 import type { Message } from '../../lib/training/messages.ts';
+import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';
 import { readQuarantine } from '../../lib/training/quarantine.ts';
-import { prepareRetraction, type Retraction, sampleHash } from '../../lib/training/retract.ts';
+import { type Retraction, sampleHash } from '../../lib/training/retraction.ts';
 import {
   createWorld,
   deliver,
@@ -25,8 +26,8 @@ async function worldWith(learnt: readonly Message[]): Promise<World> {
 }
 
 async function retract(world: World, sequenceNumber: number, retraction: Retraction): Promise<State> {
-  const { job, digest, from } = await prepareRetraction(world, await modelOf(world), retraction);
-  await deliver(world, [message(sequenceNumber, { retract: { job, digest, from, ...retraction } })]);
+  const { retract: command } = await prepareRetraction(world, await modelOf(world), retraction);
+  await deliver(world, [message(sequenceNumber, { retract: command })]);
   return foldJournal(world);
 }
 
@@ -61,9 +62,9 @@ describe('a retraction', () => {
     const world = await worldWith(messages.slice(0, 6));
     const model = await modelOf(world);
     const first = { messages: [messages[1]?.id ?? ''], samples: [] };
-    const { job, digest, from } = await prepareRetraction(world, model, first);
+    const { retract: command } = await prepareRetraction(world, model, first);
     for (const each of messages.slice(6)) await deliver(world, [each]);
-    await deliver(world, [message(100, { retract: { job, digest, from, ...first } })]);
+    await deliver(world, [message(100, { retract: command })]);
     await deliver(world, [message(101, { rollback: { to: 9 } })]);
     const state = await retract(world, 102, { messages: [messages[4]?.id ?? ''], samples: [] });
     const kept = messages.filter((_, i) => i !== 1 && i !== 4);
@@ -77,19 +78,11 @@ describe('a retraction', () => {
       { messages: [messages[1]?.id ?? ''], samples: [] },
       { messages: [messages[2]?.id ?? ''], samples: [] },
     ];
-    const prepared = [await prepareRetraction(world, model, one), await prepareRetraction(world, model, two)];
-    const command = (i: number, retraction: Retraction) =>
-      message(100 + i, {
-        retract: {
-          job: prepared[i]?.job,
-          digest: prepared[i]?.digest,
-          from: prepared[i]?.from,
-          ...retraction,
-        },
-      });
-    await deliver(world, [command(0, one)]);
+    const first = await prepareRetraction(world, model, one);
+    const second = await prepareRetraction(world, model, two);
+    await deliver(world, [message(100, { retract: first.retract })]);
     const { tensors } = await foldJournal(world);
-    expect(await deliver(world, [command(1, two)])).toMatchObject({ settled: 1 });
+    expect(await deliver(world, [message(101, { retract: second.retract })])).toMatchObject({ settled: 1 });
     const wrong = { retract: { job: 'none', digest: '0'.repeat(64), from: 1, messages: [], samples: [] } };
     expect(await deliver(world, [message(103, wrong)])).toMatchObject({ settled: 1 });
     expect((await foldJournal(world)).tensors).toEqual(tensors);
@@ -119,10 +112,10 @@ describe('a retraction', () => {
   it('does not undo a rollback that came before it', async () => {
     const world = await worldWith(messages);
     const poison = { messages: [messages[1]?.id ?? ''], samples: [] };
-    const { job, digest, from } = await prepareRetraction(world, await modelOf(world), poison);
+    const { retract: command } = await prepareRetraction(world, await modelOf(world), poison);
     await deliver(world, [message(100, { rollback: { to: 4 } })]);
     const { tensors } = await foldJournal(world);
-    await deliver(world, [message(101, { retract: { job, digest, from, ...poison } })]);
+    await deliver(world, [message(101, { retract: command })]);
     expect((await foldJournal(world)).tensors).toEqual(tensors);
     const [refused] = await readQuarantine(world.store, ticketsSpec.model);
     expect(refused?.refused[0]?.reason).toMatch(/entry 9 \(rollback\) put other weights in place/);
