@@ -30,8 +30,8 @@ export const limits = {
   putAttempts: 5,
   /** Rounds of read forward, learn, commit in one invocation, each lost to another writer. */
   commitAttempts: 5,
-  /** Reads that are under way at once where a whole journal is read: S3 answers each in some 20 ms. */
-  entriesReadAhead: 16,
+  /** Reads that are under way at once where a whole journal or quarantine is read: S3 answers each in some 20 ms. */
+  readsAtOnce: 16,
   /** A checkpoint is kept after every so many entries, so that folding again need not start at the beginning. */
   keptCheckpointEntries: 1_000,
   /** Left of an invocation for committing and publishing, after the last minibatch. */

@@ -9,10 +9,9 @@ import type { Ports } from '../ports/ports.ts';
 import { currentState } from '../training/fold.ts';
 import { loadModel, type Model } from '../training/model.ts';
 import { prepareRetraction } from '../training/prepare-retraction.ts';
-import { readQuarantine } from '../training/quarantine.ts';
 import { createRedrive } from '../training/redrive.ts';
 import { type Retraction, sampleHash } from '../training/retraction.ts';
-import { retryQuarantine } from '../training/retry.ts';
+import { refusedMessages, retryQuarantine } from '../training/retry.ts';
 import { retractedAt } from '../training/rollback.ts';
 import { verifyModel } from '../training/verify.ts';
 
@@ -112,7 +111,7 @@ export async function retract(
 /** Ids of the messages that were learnt within some time. */
 async function messagesBetween({ store }: Ports, model: string, from: number, to: number): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.entriesReadAhead })) {
+  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
     const time = Date.parse(header.time);
     if (time < from || time > to) continue;
     for (const { id, samples } of header.messages) if (samples > 0) ids.push(id);
@@ -140,25 +139,32 @@ function timeOf(option: string, text: string): number {
   return time;
 }
 
-/** Lists refused samples, or sends them again. */
+/** Lists refused samples, but for those that a retry has settled, or sends them again. */
 export async function showQuarantine({ ports, print }: Io, name: string, isRetry: boolean): Promise<number> {
   await modelOf(ports, name);
-  const records = await readQuarantine(ports.store, name);
   if (isRetry) {
     const { sent, left } = await retryQuarantine(ports, name);
     print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
     for (const { message, reason } of left) print(`  ${message}: ${reason}`);
     return 0;
   }
-  for (const { message, time, producer, seq, refused } of records) {
+  const messages = await refusedMessages(ports, name);
+  const standing = messages.filter(({ isSettledAgain }) => !isSettledAgain);
+  for (const { record, resend } of standing) {
+    const { message, time, producer, seq, refused } = record;
     const from = producer === undefined ? '' : ` from ${producer} ${seq}`;
-    print(`${message}${from}${time === undefined ? '' : ` at ${time}`}`);
+    const again = resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
+    print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
     for (const { index, field, reason } of refused) {
       print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${field}: ${reason}`);
     }
   }
-  const samples = records.reduce((sum, { refused }) => sum + refused.length, 0);
-  print(`${name}: ${count(records.length, 'message')} with ${count(samples, 'refusal')} in quarantine`);
+  const samples = standing.reduce((sum, { record }) => sum + record.refused.length, 0);
+  const settled = messages.length - standing.length;
+  print(
+    `${name}: ${count(standing.length, 'message')} with ${count(samples, 'refusal')} in quarantine` +
+      (settled === 0 ? '' : `; ${count(settled, 'message')} settled since`),
+  );
   return 0;
 }
 

@@ -225,7 +225,7 @@ function sourceOf(ports: Ports, model: Model, record: JobRecord): SampleSource {
     const retracted = await exclusionsOf(store, await currentState(ports, model), record.sequence);
     const journal = entriesAfter(store, model.name, 0, {
       to: record.sequence,
-      ahead: limits.entriesReadAhead,
+      ahead: limits.readsAtOnce,
     });
     for await (const entry of journal) yield samplesWithout(entry, retracted).flat();
   };

@@ -51,7 +51,7 @@ async function find({ store }: Ports, { name }: Model, without: Retraction) {
   const exclusions = [{ without, upTo: Number.POSITIVE_INFINITY }];
   const found = { from: undefined as number | undefined, to: 0, samples: 0 };
   const replacing: ReplacingHeader[] = [];
-  for await (const entry of entriesAfter(store, name, 0, { ahead: limits.entriesReadAhead })) {
+  for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
     const { header } = entry;
     const left = samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
     if (left < entry.samples.length) found.from ??= header.sequence;
@@ -84,7 +84,7 @@ async function parametersWithout(
   let { parameters } = start;
   const missed = entriesAfter(ports.store, model.name, start.at, {
     to: sequence,
-    ahead: limits.entriesReadAhead,
+    ahead: limits.readsAtOnce,
   });
   for await (const entry of missed) {
     for (const own of samplesWithout(entry, exclusions)) {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { MillraceError } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
-import { putOverOlder } from '../journal/journal.ts';
+import { putOverOlder, readEntry } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
+import { limits } from '../limits.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 
 /** A refused sample with the sample itself; index −1 stands for the whole message. */
@@ -60,17 +61,37 @@ export async function readQuarantineRecord(
   return record;
 }
 
-/** All records of a model's quarantine, in the order of their keys. */
+/**
+ * The records of a model's quarantine, in the order of their keys. One that its entry does not confirm is left out: its
+ * writer was overtaken, or has not committed yet.
+ *
+ * @throws MillraceError kind `corrupt` if one cannot be read
+ */
 export async function readQuarantine(
   store: ObjectStore,
   model: string,
 ): Promise<readonly QuarantineRecord[]> {
+  const listed = await store.list(keys.quarantines(model));
   const records: QuarantineRecord[] = [];
-  for (const { key } of await store.list(keys.quarantines(model))) {
-    const record = await readQuarantineRecord(store, key);
-    if (record !== undefined) records.push(record);
+  for (let start = 0; start < listed.length; start += limits.readsAtOnce) {
+    const read = listed.slice(start, start + limits.readsAtOnce).map(async ({ key }) => {
+      const record = await readQuarantineRecord(store, key);
+      return record !== undefined && (await isConfirmed(store, model, record)) ? [record] : [];
+    });
+    records.push(...(await Promise.all(read)).flat());
   }
   return records;
+}
+
+/** Whether a record's entry refused its message. What a batch job refused has no entry. */
+async function isConfirmed(
+  store: ObjectStore,
+  model: string,
+  { message, sequence }: QuarantineRecord,
+): Promise<boolean> {
+  if (sequence === undefined) return true;
+  const entry = await readEntry(store, model, sequence);
+  return entry?.header.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
 }
 
 function parseRecord(body: Uint8Array): QuarantineRecord | undefined {

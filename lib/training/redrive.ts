@@ -94,7 +94,7 @@ async function numberLetters(
 /** Reads the journal and the plans from where the last batch stopped. */
 async function readOn(ports: Ports, model: string, history: History): Promise<void> {
   await readPlans(ports, model, history.plans);
-  const journal = entriesAfter(ports.store, model, history.sequence, { ahead: limits.entriesReadAhead });
+  const journal = entriesAfter(ports.store, model, history.sequence, { ahead: limits.readsAtOnce });
   for await (const { header } of journal) {
     history.sequence = header.sequence;
     for (const { id } of header.messages) history.settled.add(id);

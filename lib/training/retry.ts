@@ -1,5 +1,5 @@
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
-import { entriesAfter, readEntry } from '../journal/journal.ts';
+import { entriesAfter } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { emptyLedger, judge, type Ledger } from '../journal/ledger.ts';
 import { limits } from '../limits.ts';
@@ -9,11 +9,23 @@ import {
   canBeNumbered,
   numbered,
   numberedIdentity,
+  type Resend,
   type ResendPlan,
   readPlans,
   resendsOf,
   writePlan,
 } from './resend.ts';
+
+/** A refused message, and what became of it since. */
+export type RefusedMessage = {
+  readonly record: QuarantineRecord;
+  /** How it can be sent again; any other text says why it cannot. */
+  readonly way: string;
+  /** The number that it was given for that. */
+  readonly resend?: Resend;
+  /** Whether it was settled again: learnt, or refused under its new number, which has a record of its own. */
+  readonly isSettledAgain: boolean;
+};
 
 /** What a retry did. */
 export type Retried = {
@@ -30,66 +42,83 @@ export type Retried = {
  * @throws MillraceError kind `unavailable` if S3 or SQS do not answer, or somebody else does the same; call it again
  */
 export async function retryQuarantine(ports: Ports, model: string): Promise<Retried> {
-  const { store, sendSamples } = ports;
-  const published = await store.get(keys.state(model));
-  const ledger = published === undefined ? emptyLedger : decodeCheckpoint(published.body).ledger;
-  const records = new Map((await readQuarantine(store, model)).map((record) => [record.message, record]));
-  const learnt = await learntNames(ports, model, [...records.values()]);
-  const plans: ResendPlan[] = [];
-  await readPlans(ports, model, plans);
-  const planned = new Set(
-    resendsOf(plans, 'quarantine').map(({ message }) => nameOf(records.get(message) ?? { message })),
-  );
-
+  const { sendSamples } = ports;
+  const { ledger, plans, messages } = await examine(ports, model);
   const left: { message: string; reason: string }[] = [];
-  const unnumbered: string[] = [];
-  const toNumber = new Set<string>();
+  const toNumber = new Map<string, string>();
+  const toSend = new Map<string, QuarantineRecord>();
   let sent = 0;
-  for (const record of records.values()) {
+  for (const { record, way, resend, isSettledAgain } of messages) {
     const { message, body = '' } = record;
-    const way = await wayOf(ports, model, ledger, learnt, record);
     if (way === 'as it was') {
       await sendSamples({ body, group: model, deduplication: `retry:${message}` });
       sent += 1;
     } else if (way === 'under a new number') {
-      toNumber.add(message);
-      if (!planned.has(nameOf(record))) unnumbered.push(message);
-      planned.add(nameOf(record));
+      if (resend === undefined && !toNumber.has(nameOf(record))) toNumber.set(nameOf(record), message);
+      if (!isSettledAgain) toSend.set(message, record);
     } else {
       left.push({ message, reason: way });
     }
   }
+  const unnumbered = [...toNumber.values()];
   if (unnumbered.length > 0) await writePlan(ports, model, ledger, plans, 'quarantine', unnumbered);
-
-  const refused = new Set([...records.values()].map(nameOf));
   for (const resend of resendsOf(plans, 'quarantine')) {
-    const record = records.get(resend.message);
-    const name = nameOf(resend);
-    // Since it was planned, a later delivery may have been refused as a whole, though it had been learnt.
-    if (record === undefined || !toNumber.has(resend.message)) continue;
-    // One that was refused again has a record of its own by now, and goes on from there.
-    const isSettled = judge(ledger, numberedIdentity(resend.producer, resend.seq)).verdict === 'settled';
-    if (isSettled || learnt.has(name) || refused.has(name)) continue;
+    const record = toSend.get(resend.message);
+    if (record === undefined) continue;
     await sendSamples({ group: model, ...numbered({ samples: samplesOf(record) }, resend) });
     sent += 1;
   }
   return { sent, left };
 }
 
-/** How a message can be sent again; any other text says why it cannot. */
-async function wayOf(
-  { store }: Ports,
+/** What is in a model's quarantine, and what became of it since. @throws as {@link retryQuarantine} */
+export async function refusedMessages(ports: Ports, model: string): Promise<readonly RefusedMessage[]> {
+  return (await examine(ports, model)).messages;
+}
+
+async function examine(
+  ports: Ports,
   model: string,
-  ledger: Ledger,
-  learnt: ReadonlySet<string>,
-  record: QuarantineRecord,
-): Promise<string> {
+): Promise<{
+  readonly ledger: Ledger;
+  readonly plans: ResendPlan[];
+  readonly messages: readonly RefusedMessage[];
+}> {
+  const { store } = ports;
+  const published = await store.get(keys.state(model));
+  const ledger = published === undefined ? emptyLedger : decodeCheckpoint(published.body).ledger;
+  const records = await readQuarantine(store, model);
+  const learnt = await learntNames(ports, model, records);
+  const plans: ResendPlan[] = [];
+  await readPlans(ports, model, plans);
+  const names = new Map(records.map((record) => [record.message, nameOf(record)]));
+  const resends = new Map(
+    resendsOf(plans, 'quarantine').map((resend) => [names.get(resend.message) ?? resend.message, resend]),
+  );
+  const refused = new Set(names.values());
+  /** One that was refused again has a record of its own by now, and goes on from there. */
+  const isSettled = (resend: Resend) =>
+    judge(ledger, numberedIdentity(resend.producer, resend.seq)).verdict === 'settled' ||
+    learnt.has(nameOf(resend)) ||
+    refused.has(nameOf(resend));
+  const messages = records.map((record) => {
+    const resend = resends.get(nameOf(record));
+    const isLearnt = isWhole(record) && learnt.has(nameOf(record));
+    return {
+      record,
+      way: wayOf(ledger, learnt, record),
+      ...(resend === undefined ? {} : { resend }),
+      isSettledAgain: isLearnt || (resend !== undefined && isSettled(resend)),
+    };
+  });
+  return { ledger, plans, messages };
+}
+
+/** How a message can be sent again; any other text says why it cannot. */
+function wayOf(ledger: Ledger, learnt: ReadonlySet<string>, record: QuarantineRecord): string {
   const samples = samplesOf(record);
   if (samples === undefined) return 'no samples were kept';
   if (record.sequence === undefined) return 'it is of a batch job; start another one';
-  const entry = await readEntry(store, model, record.sequence);
-  const isSettled = entry?.header.messages.some(({ id }) => id === record.message) ?? false;
-  if (!isSettled) return 'it is still on its way, or was settled by a later delivery';
   const newNumber = canBeNumbered({ samples })
     ? 'under a new number'
     : `with a new number it would have more than ${limits.messageBytes} bytes`;
@@ -129,7 +158,7 @@ async function learntNames(
 ): Promise<ReadonlySet<string>> {
   const learnt = new Set<string>();
   if (!records.some((record) => isWhole(record) && record.producer !== undefined)) return learnt;
-  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.entriesReadAhead })) {
+  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
     for (const { id, outcome, producer, seq } of header.messages) {
       if (outcome === 'learnt') learnt.add(nameOf({ message: id, producer, seq }));
     }

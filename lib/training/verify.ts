@@ -38,7 +38,7 @@ export async function verifyModel(
   let state = isAll ? initialState(model) : await lastCheckpoint(ports, model, Math.max(0, to - 1));
   const from = state.sequence;
   let samples = 0;
-  const journal = entriesAfter(ports.store, model.name, from, { to, ahead: limits.entriesReadAhead });
+  const journal = entriesAfter(ports.store, model.name, from, { to, ahead: limits.readsAtOnce });
   for await (const entry of journal) {
     state = await applyEntry(ports, model, state, entry);
     samples += entry.samples.length;

@@ -116,7 +116,10 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     await test.ports.store.put('datasets/late/samples.jsonl', Buffer.from(`${JSON.stringify(ticket(7))}\n`));
     expect((await millrace('quarantine', model, '--retry')).output).toContain('sent 2 messages again');
     expect((await stateWhen((state) => state.sequence === sequence + 4)).learnt).toBe(learnt + 1);
-    // What is refused again is a new record; what was sent is not sent again.
+    // What was learnt is no longer shown; what is refused again is a new record, and nothing is sent twice.
+    const afterwards = (await millrace('quarantine', model)).output;
+    expect(afterwards).not.toContain('there is no object');
+    expect(afterwards).toContain('1 message with 1 refusal in quarantine; 2 messages settled since');
     expect((await millrace('quarantine', model, '--retry')).output).toContain('sent 1 message again');
     expect((await stateWhen((state) => state.sequence === sequence + 5)).learnt).toBe(learnt + 1);
   });

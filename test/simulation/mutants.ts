@@ -11,6 +11,7 @@ const journal = 'lib/journal/journal.ts';
 const ledger = 'lib/journal/ledger.ts';
 const fold = 'lib/training/fold.ts';
 const publish = 'lib/training/publish.ts';
+const retry = 'lib/training/retry.ts';
 
 /** Each breaks a promise that the simulator must see broken. */
 export const mutants: readonly Mutant[] = [
@@ -198,9 +199,15 @@ export const mutants: readonly Mutant[] = [
     name: 'sends refused messages again by their ids, not by their numbers',
     edits: [
       {
-        file: 'lib/training/retry.ts',
-        find: 'if (!planned.has(nameOf(record))) unnumbered',
-        replace: 'if (!planned.has(message)) unnumbered',
+        file: retry,
+        find: '[names.get(resend.message) ?? resend.message, resend]',
+        replace: '[resend.message, resend]',
+      },
+      { file: retry, find: 'resends.get(nameOf(record))', replace: 'resends.get(record.message)' },
+      {
+        file: retry,
+        find: '!toNumber.has(nameOf(record))) toNumber.set(nameOf(record), message)',
+        replace: '!toNumber.has(message)) toNumber.set(message, message)',
       },
     ],
   },
