@@ -113,7 +113,7 @@ export async function putUntilAnswered(
  * Puts an object over an older one, never over a newer one: whoever was overtaken, or writes late, changes nothing.
  *
  * @param etag of the object that the caller knows; undefined if it knows none
- * @param isNewer whether what is there stays; also true of the caller's own body
+ * @param stays whether what is there is not older; also true of the caller's own body
  * @returns the ETag of what is there then; undefined if that is unknown
  */
 export async function putOverOlder(
@@ -121,7 +121,7 @@ export async function putOverOlder(
   key: string,
   body: Uint8Array,
   etag: string | undefined,
-  isNewer: (current: Uint8Array) => boolean,
+  stays: (current: Uint8Array) => boolean | Promise<boolean>,
 ): Promise<string | undefined> {
   let known = etag;
   for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
@@ -129,7 +129,7 @@ export async function putOverOlder(
     const outcome = await putUntilAnswered(store, key, body, condition);
     if (outcome?.ok) return outcome.etag;
     const current = await store.get(key);
-    if (current !== undefined && isNewer(current.body)) return current.etag;
+    if (current !== undefined && (await stays(current.body))) return current.etag;
     known = current?.etag;
   }
   return undefined;

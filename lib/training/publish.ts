@@ -14,7 +14,7 @@ import type { Model } from './model.ts';
  *
  * @param etag of the checkpoint that was read or written last; undefined if there was none
  * @param committed the entries that this invocation committed
- * @returns the ETag of the published checkpoint, for the next invocation
+ * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is not known, or of a newer one
  */
 export async function publish(
   { store }: Pick<Ports, 'store'>,
@@ -30,8 +30,15 @@ export async function publish(
     committed.some(({ kind, sequence }) => kind !== 'samples' || sequence % publishEvery === 0);
   if (state.sequence === 0 || !isDue) return etag;
   const body = encodeCheckpoint(state);
-  const isNewer = (current: Uint8Array) => decodeCheckpoint(current).sequence >= state.sequence;
-  return (await putOverOlder(store, keys.state(model.name), body, etag, isNewer)) ?? etag;
+  let isOvertaken = false;
+  const stays = (current: Uint8Array) => {
+    const { sequence } = decodeCheckpoint(current);
+    isOvertaken = sequence > state.sequence;
+    return sequence >= state.sequence;
+  };
+  const published = await putOverOlder(store, keys.state(model.name), body, etag, stays);
+  // The ETag of a newer one would let this state be put over it.
+  return isOvertaken ? undefined : (published ?? etag);
 }
 
 /** Keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th entry. */

@@ -30,7 +30,8 @@ export type QuarantineRecord = z.output<typeof recordSchema>;
 
 /**
  * Writes what cannot be learnt, and why, under the message's id. It happens before the commit that settles the message: a
- * crash in between only repeats it. Whoever tries to settle it in an earlier entry was overtaken, and writes nothing.
+ * crash in between only repeats it. A record that its entry confirms stays: a later delivery may refuse the message
+ * again, and never commit. Whoever tries to settle it in an earlier entry was overtaken, and writes nothing.
  *
  * @throws MillraceError kind `unavailable` if it may not be written
  */
@@ -43,9 +44,12 @@ export async function quarantine(
 ): Promise<void> {
   const key = keys.quarantine(model, id);
   const body = Buffer.from(`${JSON.stringify({ message: id, ...source, refused }, null, 1)}\n`);
-  const isNewer = (current: Uint8Array) =>
-    body.equals(current) || (parseRecord(current)?.sequence ?? 0) > (source.sequence ?? 0);
-  const etag = await putOverOlder(store, key, body, undefined, isNewer);
+  const stays = async (current: Uint8Array) => {
+    const record = parseRecord(current);
+    if (record === undefined || body.equals(current)) return record !== undefined;
+    return (record.sequence ?? 0) > (source.sequence ?? 0) || isConfirmed(store, model, record);
+  };
+  const etag = await putOverOlder(store, key, body, undefined, stays);
   if (etag === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
 }
 

@@ -8,7 +8,7 @@ import { loadModel, type Model } from '../../lib/training/model.ts';
 import { verifyModel } from '../../lib/training/verify.ts';
 import { type Bucket, createBucket } from '../simulation/bucket.ts';
 import { countDisorder, journalOf } from '../simulation/check.ts';
-import { learnOneByOne } from '../simulation/check-states.ts';
+import { learnAgain } from '../simulation/check-states.ts';
 
 /** What was sent to a model. */
 export type Sent = {
@@ -82,7 +82,7 @@ async function compareWeights(
   if (!isSame) problems.push(`${name}: the published state is not the fold of its journal`);
   // A promotion's weights come from the batch job: only a model without one can be learnt again from its messages alone.
   if (entries.some(({ header }) => header.kind !== 'samples')) return problems;
-  const alone = await learnOneByOne(bucket, model, entries, onnxEngine({ threads: 1 }));
+  const alone = await learnAgain(bucket, model, entries, onnxEngine({ threads: 1 }), 1);
   const tensors = (await publishedState(ports, name))?.tensors ?? {};
   const isEqual = Object.entries(alone.tensors).every(([tensor, { data }]) =>
     data.every((value, i) => Object.is(value, tensors[tensor]?.data[i])),

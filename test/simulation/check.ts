@@ -7,8 +7,8 @@ import type { Cloud } from './cloud.ts';
 
 /** What was sent, by the numbers of the samples. */
 export type Expected = {
-  /** Valid samples. */
-  readonly samples: Set<number>;
+  /** Valid samples, as they were sent. */
+  readonly samples: Map<number, string>;
   /** Samples that cannot be learnt. */
   readonly refusable: Set<number>;
   /** Valid samples without a producer's number that lay in a queue when it was removed. */
@@ -41,29 +41,34 @@ export async function check(
 ): Promise<Found> {
   const violations: string[] = [];
   const journals = new Map(models.map((model) => [model, journalOf(cloud.bucket, model)]));
-  const learnt = [...journals.values()].flatMap((entries) =>
-    entries.flatMap(({ samples }) => samples.map(idOf)),
-  );
+  const learntSamples = [...journals.values()].flat().flatMap(({ samples }) => samples);
+  const learnt = learntSamples.map(idOf);
   const learntOnce = new Set(learnt);
-  const refused = refusedSamples(cloud.bucket);
+  const refused = [...journals].flatMap(([model, entries]) => refusedSamples(cloud.bucket, model, entries));
   const inQuarantine = new Map(refused.map(({ id, reason }) => [id, reason]));
 
   const forgotten = [...expected.refusable].filter(
     (id) => !inQuarantine.has(id) && !expected.excused.has(id),
   );
-  const lost = [...expected.samples].filter(
+  const lost = [...expected.samples.keys()].filter(
     (id) =>
       !learntOnce.has(id) && !expected.excused.has(id) && !ledgerRefusal.test(inQuarantine.get(id) ?? ''),
   );
   const doubled = learnt.filter((id, place) => learnt.indexOf(id) !== place && !expected.repeatable.has(id));
   const both = refused.filter(({ id, reason }) => learntOnce.has(id) && !ledgerRefusal.test(reason));
   const strangers = learnt.filter((id) => !expected.samples.has(id));
+  const changed = learntSamples.filter((sample) => {
+    const sent = expected.samples.get(idOf(sample));
+    return sent !== undefined && sent !== JSON.stringify(sample);
+  });
   const numbers = (ids: readonly number[]) => ids.join(', ');
   if (forgotten.length > 0) violations.push(`refused and not in quarantine: ${numbers(forgotten)}`);
   if (lost.length > 0) violations.push(`lost: ${numbers(lost)}`);
   if (doubled.length > 0) violations.push(`learnt twice: ${numbers(doubled)}`);
   if (both.length > 0) violations.push(`learnt and in quarantine: ${numbers(both.map(({ id }) => id))}`);
   if (strangers.length > 0) violations.push(`learnt and never sent: ${numbers(strangers)}`);
+
+  if (changed.length > 0) violations.push(`learnt otherwise than sent: ${numbers(changed.map(idOf))}`);
 
   let outOfOrder = 0;
   for (const [model, entries] of journals) {
@@ -109,23 +114,27 @@ export function journalOf({ objects }: Bucket, model: string): readonly Entry[] 
   }
 }
 
-function refusedSamples(bucket: Bucket): readonly { readonly id: number; readonly reason: string }[] {
-  return bucket
-    .list('models/')
-    .filter(([key]) => key.includes('/quarantine/'))
-    .flatMap(([, { body }]) => {
-      const record = JSON.parse(Buffer.from(body).toString()) as {
-        body?: string;
-        refused: { index: number; reason: string; sample?: unknown }[];
-      };
-      const whole =
-        record.body === undefined ? [] : (JSON.parse(record.body) as { samples?: unknown[] }).samples;
-      return record.refused.flatMap(({ index, reason, sample }) =>
-        index < 0
-          ? (whole ?? []).map((each) => ({ id: idOf(each), reason }))
-          : [{ id: idOf(sample), reason }],
-      );
-    });
+/** What a model's quarantine holds, as far as the entries confirm it: others were overtaken before they committed. */
+function refusedSamples(
+  bucket: Bucket,
+  model: string,
+  entries: readonly Entry[],
+): readonly { readonly id: number; readonly reason: string }[] {
+  return bucket.list(keys.quarantines(model)).flatMap(([, { body }]) => {
+    const record = JSON.parse(Buffer.from(body).toString()) as {
+      message: string;
+      sequence: number;
+      body?: string;
+      refused: { index: number; reason: string; sample?: unknown }[];
+    };
+    const settled = entries[record.sequence - 1]?.header.messages.find(({ id }) => id === record.message);
+    if (settled?.refused !== record.refused.length) return [];
+    const whole =
+      record.body === undefined ? [] : (JSON.parse(record.body) as { samples?: unknown[] }).samples;
+    return record.refused.flatMap(({ index, reason, sample }) =>
+      index < 0 ? (whole ?? []).map((each) => ({ id: idOf(each), reason })) : [{ id: idOf(sample), reason }],
+    );
+  });
 }
 
 /** Learnt messages of one queue whose numbers go back; one that was a dead letter may come later. */

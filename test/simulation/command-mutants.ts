@@ -85,6 +85,16 @@ export const commandMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'keeps a promotion that had learnt what is retracted',
+    edits: [
+      {
+        file: 'lib/training/prepare-retraction.ts',
+        find: '        if (header.caughtUp >= first) {',
+        replace: '        if (header.caughtUp >= first && at < 0) {',
+      },
+    ],
+  },
+  {
     name: 'retracts over a rollback or promotion that came in between',
     edits: [
       {

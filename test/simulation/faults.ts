@@ -13,10 +13,14 @@ export const faultKinds = [
   'conflict',
   'read-failed',
   'sent-twice',
-  // A call that takes minutes, so that invocations time out; their code may go on as a zombie.
+  // A call that takes minutes, so that invocations time out; their code may go on as a zombie. An invocation whose time
+  // another model's messages have used up, but for some milliseconds.
   'slow',
-  // SQS and Lambda: a second delivery at the same time, a deletion that is lost, a send that is lost or repeated.
+  'little-time',
+  // SQS and Lambda: a second delivery at the same time, one that begins when its messages are visible to others again, a
+  // deletion that is lost, a send that is lost or repeated.
   'delivered-twice',
+  'delivered-late',
   'deletion-lost',
   'send-failed',
   'send-answer-lost',

@@ -108,7 +108,9 @@ function startSource(cloud: Cloud, source: Source): () => void {
     if (running < concurrency) {
       const messages = queue.receive(source.messagesAtOnce());
       if (messages.length > 0) {
-        invoke(queue, messages);
+        if (faults.strike('delivered-late')) {
+          timeline.after(random.integer(1_000, 1_800_000), () => invoke(queue, messages));
+        } else invoke(queue, messages);
         if (faults.strike('delivered-twice')) invoke(queue, messages);
         return wake();
       }
@@ -154,8 +156,11 @@ function startSource(cloud: Cloud, source: Source): () => void {
         end('died', messages);
       },
     };
-    const deadline = timeline.now() + source.timeoutSeconds * 1_000;
-    timeline.after(source.timeoutSeconds * 1_000, () => {
+    const milliseconds = faults.strike('little-time')
+      ? limits.publishReserveSeconds * 1_000 + random.integer(0, 200)
+      : source.timeoutSeconds * 1_000;
+    const deadline = timeline.now() + milliseconds;
+    timeline.after(milliseconds, () => {
       if (isOver) return;
       // Its code may be frozen and go on later, in the machine's next invocation or in none.
       if (random.chance(0.5)) process.isDead = true;

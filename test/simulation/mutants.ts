@@ -189,9 +189,18 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: publish,
-        find: '  return (await putOverOlder(store, keys.state(model.name), body, etag, isNewer)) ?? etag;',
-        replace:
-          '  const outcome = await store.put(keys.state(model.name), body);\n  return outcome.ok ? outcome.etag : etag;',
+        find: 'await putOverOlder(store, keys.state(model.name), body, etag, stays);',
+        replace: 'stays(body) && (await store.put(keys.state(model.name), body)) ? etag : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'writes over a quarantine record that its entry confirms',
+    edits: [
+      {
+        file: 'lib/training/quarantine.ts',
+        find: ' || isConfirmed(store, model, record);',
+        replace: ';',
       },
     ],
   },

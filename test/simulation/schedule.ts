@@ -1,14 +1,13 @@
 import type { Engine } from '../../lib/engine/engine.ts';
-import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import { limits } from '../../lib/limits.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
-import { createRedrive } from '../../lib/training/redrive.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Found } from './check.ts';
-import { type Cloud, createCloud, type Process } from './cloud.ts';
+import { createCloud } from './cloud.ts';
 import { createFaults, type FaultKind, faultKinds, type Strike } from './faults.ts';
 import { startFunctions } from './functions.ts';
+import { redrive } from './operators.ts';
 import type { QueueSettings } from './queue.ts';
 import { createRandom, type Random } from './random.ts';
 import { startSenders } from './senders.ts';
@@ -106,7 +105,6 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
     engine,
     samples: queue('samples-1'),
     jobs: queue('jobs-1'),
-    watchPut: publishedNeverGoesBack,
   });
   const publishEvery = random.pick([1, 1, 3]);
   for (const model of groups.slice(0, random.pick([1, 1, 2]))) {
@@ -123,7 +121,7 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
   const letters = () => [cloud.samples, cloud.jobs].flatMap((queue) => queue.deadLetters());
   for (let round = 0; round < 6 && letters().length > 0; round++) {
     const diesAfter = round < 3 && random.chance(0.5) ? random.integer(0, 400) : undefined;
-    timeline.after(3 * day, () => void redrive(cloud, diesAfter));
+    timeline.after(3 * day, () => void redrive(cloud, diesAfter, true));
     await timeline.run();
   }
   const found = await check(cloud, models, expected, engine).catch(uncheckable);
@@ -174,38 +172,4 @@ function counted(engine: Engine, count: (change: 1 | -1) => void): Engine {
       };
     },
   };
-}
-
-function publishedNeverGoesBack(
-  { objects }: Cloud['bucket'],
-  key: string,
-  body: Uint8Array,
-): string | undefined {
-  if (!key.endsWith('/state.safetensors')) return undefined;
-  const [next, highest] = [decodeCheckpoint(body).sequence, published.get(objects)?.get(key) ?? 0];
-  published.set(objects, new Map(published.get(objects)).set(key, Math.max(next, highest)));
-  return next < highest ? `${key} went back from ${highest} to ${next}` : undefined;
-}
-/** The highest published sequence number by bucket and key. */
-const published = new WeakMap<object, Map<string, number>>();
-
-/** An operator moves the dead letters back, ten at a time, and may die after some milliseconds. */
-async function redrive(cloud: Cloud, diesAfter: number | undefined): Promise<void> {
-  const process: Process = { name: 'redrive', isDead: false, onDeath: () => undefined };
-  const die = () => {
-    process.isDead = true;
-  };
-  if (diesAfter !== undefined) cloud.timeline.after(diesAfter, die);
-  const ports = cloud.portsOf(process);
-  const redriveSamples = createRedrive(ports);
-  for (;;) {
-    const batch = cloud.samples.deadLetters().slice(0, 10);
-    if (batch.length === 0) break;
-    await redriveSamples(batch.map((letter) => ({ ...letter, queue: cloud.samples.arn })));
-    for (const letter of batch) cloud.samples.removeDeadLetter(letter);
-  }
-  for (const letter of cloud.jobs.deadLetters()) {
-    await ports.sendJob({ body: letter.body, group: letter.group, deduplication: letter.id });
-    cloud.jobs.removeDeadLetter(letter);
-  }
 }

@@ -1,22 +1,16 @@
 import { MillraceError } from '../../lib/errors.ts';
-import { readEntry } from '../../lib/journal/journal.ts';
-import { keys } from '../../lib/journal/keys.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
-import { loadModel } from '../../lib/training/model.ts';
-import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';
-import { retryQuarantine } from '../../lib/training/retry.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud, Process } from './cloud.ts';
-import { isExpected } from './functions.ts';
-import type { QueueSettings } from './queue.ts';
+import { startOperators } from './operators.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
 const second = 1_000;
 const minute = 60 * second;
 
-/** Starts all that is sent: producers, jobs, and a day on which the queues are made anew. */
+/** Starts all that is sent, by producers, schedules and people. */
 export function startSenders(
   cloud: Cloud,
   random: Random,
@@ -24,7 +18,7 @@ export function startSenders(
   stormMilliseconds: number,
 ): Expected {
   const expected: Expected = {
-    samples: new Set(),
+    samples: new Map(),
     refusable: new Set(),
     excused: new Set(),
     unanswered: new Set(),
@@ -57,48 +51,21 @@ export function startSenders(
       restarts.push(begin);
     }
   }
-  if (random.chance(0.25)) {
-    const [model = ''] = models;
-    const body = JSON.stringify({ rollback: { to: random.integer(0, 8) } });
-    timeline.after(
-      random.integer(10 * second, stormMilliseconds),
-      () => void sendCommand(cloud, model, body),
-    );
-  }
-  if (random.chance(0.25)) {
-    const [model = ''] = models;
-    timeline.after(
-      random.integer(30 * second, stormMilliseconds),
-      () => void retractSome(cloud, random, model),
-    );
-  }
-  if (random.chance(0.3)) {
-    const [model = ''] = models;
-    for (let operators = random.integer(1, 3); operators > 0; operators--) {
-      const start = random.integer(30 * second, 2 * stormMilliseconds);
-      timeline.after(start, () => void retryRefused(cloud, random, model));
-    }
-  }
-  if (random.chance(0.1)) {
-    const [model = ''] = models;
-    timeline.after(random.integer(10 * second, stormMilliseconds), () => changeSpec(cloud, random, model));
-  }
-  if (random.chance(0.15)) {
-    timeline.after(random.integer(10 * second, stormMilliseconds), () => {
-      recreateQueues(cloud, expected);
-      for (const restart of restarts) timeline.after(random.integer(0, 10 * second), restart);
-    });
-  }
+  const [model = ''] = models;
+  startOperators(cloud, random, model, stormMilliseconds, expected, () => {
+    for (const restart of restarts) timeline.after(random.integer(0, 10 * second), restart);
+  });
   return expected;
 }
 
 /** A sample with a number of its own; one in ten cannot be learnt. */
 function sample(id: number, random: Random, expected: Expected): unknown {
   const isValid = random.chance(0.9);
-  if (isValid) expected.samples.add(id);
-  else expected.refusable.add(id);
   const label = isValid ? { label: id % 7 } : {};
-  return { features: { id, kind: random.pick(['a', 'b', 'c']) }, ...label, weight: 1 + (id % 2) };
+  const sent = { features: { id, kind: random.pick(['a', 'b', 'c']) }, ...label, weight: 1 + (id % 2) };
+  if (isValid) expected.samples.set(id, JSON.stringify(sent));
+  else expected.refusable.add(id);
+  return sent;
 }
 
 type Messages = { readonly name: string; readonly model: string; readonly messages: readonly unknown[][] };
@@ -147,42 +114,6 @@ async function sendOne(
   for (const each of samples) unanswered.delete(idOf(each));
 }
 
-/** Somebody at a command line: sends once, and again if there was no answer. */
-async function sendCommand(cloud: Cloud, model: string, body: string): Promise<void> {
-  const process: Process = { name: 'operator', isDead: false, onDeath: () => undefined };
-  const { sendSamples } = cloud.portsOf(process);
-  await tryAgain(cloud, cloud.random, false, () =>
-    sendSamples({ body, group: model, deduplication: `command-${body}` }),
-  );
-}
-
-/** An operator unlearns a message that the journal holds, if it does not fail on the way. */
-async function retractSome(cloud: Cloud, random: Random, name: string): Promise<void> {
-  const process: Process = { name: 'operator', isDead: false, onDeath: () => undefined };
-  const ports = cloud.portsOf(process);
-  try {
-    const model = await loadModel(ports, name);
-    const sequence = random.integer(1, 5);
-    const entry = await readEntry(ports.store, name, sequence);
-    const message = entry?.header.messages.find(({ samples }) => samples > 0);
-    if (model === undefined || message === undefined) return;
-    const { retract } = await prepareRetraction(ports, model, { messages: [message.id], samples: [] });
-    await sendCommand(cloud, name, JSON.stringify({ retract }));
-  } catch (error) {
-    // Not there, a promotion in between, or S3 does not answer: the operator tries another day.
-    if (!isExpected(error))
-      cloud.violations.push(`operator: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-/** An operator sends what is in quarantine again, and tries once more if that breaks off. */
-async function retryRefused(cloud: Cloud, random: Random, model: string): Promise<void> {
-  const process: Process = { name: 'operator', isDead: false, onDeath: () => undefined };
-  await tryAgain(cloud, random, true, async () => {
-    await retryQuarantine(cloud.portsOf(process), model);
-  });
-}
-
 async function sendJob(cloud: Cloud, model: string, deduplication: string, body: string): Promise<void> {
   const process: Process = { name: 'scheduler', isDead: false, onDeath: () => void again() };
   const again = async () => {
@@ -194,7 +125,12 @@ async function sendJob(cloud: Cloud, model: string, deduplication: string, body:
 }
 
 /** Calls until it is answered; who numbers messages may wait for longer than SQS remembers them. */
-async function tryAgain({ timeline }: Cloud, random: Random, mayWait: boolean, act: () => Promise<void>) {
+export async function tryAgain(
+  { timeline }: Cloud,
+  random: Random,
+  mayWait: boolean,
+  act: () => Promise<void>,
+) {
   for (;;) {
     try {
       return await act();
@@ -207,35 +143,4 @@ async function tryAgain({ timeline }: Cloud, random: Random, mayWait: boolean, a
 
 function pause({ after }: Timeline, milliseconds: number): Promise<void> {
   return new Promise((resolve) => after(milliseconds, resolve));
-}
-
-/** Somebody writes another spec over a model's own, and puts it back some minutes later: the model stops meanwhile. */
-function changeSpec({ bucket, timeline }: Cloud, random: Random, model: string): void {
-  const spec = bucket.objects.get(keys.spec(model));
-  // Before the first state there is nothing that another spec contradicts.
-  if (spec === undefined || !bucket.objects.has(keys.state(model))) return;
-  const other = { ...JSON.parse(Buffer.from(spec.body).toString()), seed: 99 };
-  timeline.record(`${model} gets another spec`);
-  bucket.put(keys.spec(model), Buffer.from(JSON.stringify(other)));
-  timeline.after(random.integer(1, 20) * minute, () => {
-    timeline.record(`${model} has its spec again`);
-    bucket.put(keys.spec(model), spec.body);
-  });
-}
-
-/** The stack is removed, with all that its queues hold, and deployed again over the kept bucket. */
-function recreateQueues(cloud: Cloud, expected: Expected): void {
-  cloud.timeline.record('the queues are created again');
-  for (const id of expected.unanswered) expected.repeatable.add(id);
-  for (const { body } of [...cloud.samples.messages(), ...cloud.samples.deadLetters()]) {
-    const { producer, samples = [] } = JSON.parse(body) as { producer?: string; samples?: unknown[] };
-    if (producer === undefined) for (const each of samples) expected.excused.add(idOf(each));
-  }
-  const renewed = (name: string): QueueSettings => ({
-    arn: `arn:aws:sqs:simulated:${name}`,
-    visibilityMilliseconds: 720 * second,
-    maximumReceives: 8,
-  });
-  cloud.samples = cloud.newQueue(renewed('samples-2'));
-  cloud.jobs = cloud.newQueue(renewed('jobs-2'));
 }

@@ -222,6 +222,19 @@ describe('the online update', () => {
     expect(await published(world)).toEqual(await foldJournal(world));
   });
 
+  it('never publishes over a newer state, though its machine is far behind and short of time', async () => {
+    const world = createWorld();
+    const messages = sampleMessages(4, 'till-1');
+    let { cached } = await deliver(world, messages.slice(0, 2));
+    await deliver(world, messages);
+    const newest = await published(world);
+    for (let again = 0; again < 3; again++) {
+      ({ cached } = await deliver(world, messages.slice(0, 2), () => 5, cached));
+      expect(cached?.state.sequence).toBe(1);
+      expect(await published(world)).toEqual(newest);
+    }
+  });
+
   it('refuses messages for a model that does not exist', async () => {
     const world = createWorld();
     await expect(updateModel(world, 'nobody', [], () => 100)).rejects.toThrow(
