@@ -176,7 +176,7 @@ function orphans(bucket: Bucket, models: readonly string[], { jobs }: Expected):
     ...[...jobs].flatMap((job) => files.map((file) => `models/${job.replace('/', '/jobs/')}/${file}`)),
   ]);
   const derived = [
-    /^prepared\/[^/]+\/[^/]+$/,
+    /^(prepared|datasets)\/[^/]+\/[^/]+$/,
     /^models\/[^/]+\/(quarantine|checkpoints|resends)\/[^/]+$/,
     /^models\/[^/]+\/jobs\/retract-[^/]+\/challenger\.safetensors$/,
   ];

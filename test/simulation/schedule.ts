@@ -51,6 +51,11 @@ export const simulatedSpec = defineSpec({
   batch: { epochs: 2, minibatch: 4, validation: 0.2, slice: { epochs: 1 } },
 });
 
+/** A dataset beside the journal. */
+const pastRows = Array.from({ length: 12 }, (_, i) =>
+  JSON.stringify({ id: 10_000 + i, kind: 'abc'[i % 3], label: i % 7 }),
+).join('\n');
+
 const second = 1_000;
 const minute = 60 * second;
 const day = 1_440 * minute;
@@ -106,6 +111,7 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
     samples: queue('samples-1'),
     jobs: queue('jobs-1'),
   });
+  cloud.bucket.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(pastRows));
   const publishEvery = random.pick([1, 1, 3]);
   for (const model of groups.slice(0, random.pick([1, 1, 2]))) {
     const spec = { ...simulatedSpec, model, online: { ...simulatedSpec.online, publishEvery } };

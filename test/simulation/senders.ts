@@ -44,7 +44,8 @@ export function startSenders(
     }
     for (const job of ['nightly', 'second'].slice(0, random.pick([0, 1, 1, 2]))) {
       const start = random.pick(['champion', 'fresh']);
-      const body = JSON.stringify({ model, job, dataset: 'journal', start });
+      const dataset = random.pick(['journal', 'journal', 'past']);
+      const body = JSON.stringify({ model, job, dataset, start });
       const begin = () => void sendJob(cloud, model, `${job}-${timeline.now()}`, body);
       expected.jobs.add(`${model}/${job}`);
       timeline.after(random.integer(5 * second, stormMilliseconds), begin);
