@@ -2,7 +2,13 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { invalid, MillraceError } from '../errors.ts';
 import { addressFromEnvironment, awsPorts } from '../ports/aws.ts';
 import { readArguments } from './arguments.ts';
-import { type Io, redrive, retract, rollback, showQuarantine, verify } from './commands.ts';
+import type { Io } from './io.ts';
+import { createProgress } from './progress.ts';
+import { showQuarantine } from './quarantine.ts';
+import { redrive } from './redrive.ts';
+import { retract } from './retract.ts';
+import { rollback } from './rollback.ts';
+import { verify } from './verify.ts';
 
 const usage = `millrace: looks after the models of a stack
 
@@ -47,6 +53,7 @@ async function main(): Promise<number> {
   const io: Io = {
     ports: awsPorts(address, { ...console, info: () => undefined }),
     print: (line) => void process.stdout.write(`${line}\n`),
+    ...(process.stderr.isTTY ? { progress: createProgress(process.stderr, Date.now) } : {}),
   };
   switch (command) {
     case 'verify':

@@ -14,7 +14,7 @@ import type { Model } from './model.ts';
  *
  * @param etag of the checkpoint that was read or written last; undefined if there was none
  * @param committed the entries that this invocation committed
- * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is not known, or of a newer one
+ * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is unknown, or a newer one's
  */
 export async function publish(
   { store }: Pick<Ports, 'store'>,

@@ -18,34 +18,40 @@ export type Verification = {
   readonly differences: ReadonlyMap<string, number>;
   /** Whether all is the same to the bit: weights, slots, statistics, ledger and scores. */
   readonly isSame: boolean;
+  /** Versions of the engine that learnt some of the entries, other than the one that folded them. */
+  readonly otherEngines: readonly string[];
 };
 
 /**
  * Folds a model's journal again and compares the result with the published state: from the last kept checkpoint, or
  * all of it.
  *
- * @param onEntry is told after each entry
+ * @param onEntry is told after each entry how many are done, and of how many
  * @throws MillraceError kind `corrupt` if the journal cannot be folded
  */
 export async function verifyModel(
   ports: Ports,
   model: Model,
   isAll: boolean,
-  onEntry: (sequence: number, to: number) => void = () => undefined,
+  onEntry: (done: number, total: number) => void = () => undefined,
 ): Promise<Verification> {
   const { state: published } = await loadCheckpoint(ports, model);
   const to = published.sequence;
   let state = isAll ? initialState(model) : await lastCheckpoint(ports, model, Math.max(0, to - 1));
   const from = state.sequence;
   let samples = 0;
+  const engines = new Set<string>();
   const journal = entriesAfter(ports.store, model.name, from, { to, ahead: limits.readsAtOnce });
   for await (const entry of journal) {
     state = await applyEntry(ports, model, state, entry);
     samples += entry.samples.length;
-    onEntry(state.sequence, to);
+    if (entry.samples.length > 0) engines.add(entry.header.engine);
+    onEntry(state.sequence - from, to - from);
   }
   const isSame = Buffer.from(encodeCheckpoint(state)).equals(encodeCheckpoint(published));
-  return { from, to, samples, differences: differencesOf(state, published), isSame };
+  engines.delete(model.compiled.engine);
+  const differences = differencesOf(state, published);
+  return { from, to, samples, differences, isSame, otherEngines: [...engines] };
 }
 
 function differencesOf(folded: State, published: State): ReadonlyMap<string, number> {

@@ -17,8 +17,8 @@ export const faultKinds = [
   // another model's messages have used up, but for some milliseconds.
   'slow',
   'little-time',
-  // SQS and Lambda: a second delivery at the same time, one that begins when its messages are visible to others again, a
-  // deletion that is lost, a send that is lost or repeated.
+  // SQS and Lambda: a second delivery at the same time, one that begins when its messages are visible to others again,
+  // a deletion that is lost, a send that is lost or repeated.
   'delivered-twice',
   'delivered-late',
   'deletion-lost',

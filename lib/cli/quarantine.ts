@@ -1,0 +1,31 @@
+import { refusedMessages, retryQuarantine } from '../training/retry.ts';
+import { count, type Io, modelOf } from './io.ts';
+
+/** Lists refused samples, but for those that a retry has settled, or sends them again. */
+export async function showQuarantine({ ports, print }: Io, name: string, isRetry: boolean): Promise<number> {
+  await modelOf(ports, name);
+  if (isRetry) {
+    const { sent, left } = await retryQuarantine(ports, name);
+    print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
+    for (const { message, reason } of left) print(`  ${message}: ${reason}`);
+    return 0;
+  }
+  const messages = await refusedMessages(ports, name);
+  const standing = messages.filter(({ isSettledAgain }) => !isSettledAgain);
+  for (const { record, resend } of standing) {
+    const { message, time, producer, seq, refused } = record;
+    const from = producer === undefined ? '' : ` from ${producer} ${seq}`;
+    const again = resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
+    print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
+    for (const { index, field, reason } of refused) {
+      print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${field}: ${reason}`);
+    }
+  }
+  const samples = standing.reduce((sum, { record }) => sum + record.refused.length, 0);
+  const settled = messages.length - standing.length;
+  print(
+    `${name}: ${count(standing.length, 'message')} with ${count(samples, 'refusal')} in quarantine` +
+      (settled === 0 ? '' : `; ${count(settled, 'message')} settled since`),
+  );
+  return 0;
+}

@@ -1,0 +1,37 @@
+import { invalid } from '../errors.ts';
+import { readEntry } from '../journal/journal.ts';
+import type { Ports } from '../ports/ports.ts';
+import { currentState } from '../training/fold.ts';
+import { retractedAt } from '../training/rollback.ts';
+import { type Io, modelOf } from './io.ts';
+
+/** Sends the command that brings back the weights of an entry, or of the last one at a time. */
+export async function rollback({ ports, print }: Io, name: string, to: string | undefined): Promise<number> {
+  if (to === undefined)
+    throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
+  const model = await modelOf(ports, name);
+  const state = await currentState(ports, model);
+  const entry = /^\d+$/.test(to) ? Number(to) : await entryAt(ports, name, state.sequence, to);
+  if (entry > state.sequence)
+    throw invalid(`--to: the journal of ${name} ends at entry ${state.sequence} (found ${entry})`);
+  const retracted = retractedAt(state, entry);
+  if (retracted !== undefined) throw invalid(`--to: ${retracted}`);
+  const body = JSON.stringify({ rollback: { to: entry } });
+  await ports.sendSamples({ body, group: name, deduplication: `rollback:${ports.nonce()}` });
+  print(
+    `${name}: sent the command to go back to entry ${entry} of ${state.sequence}; it is done in its turn`,
+  );
+  return 0;
+}
+
+/** The last entry that was committed up to a time. */
+async function entryAt({ store }: Ports, model: string, last: number, text: string): Promise<number> {
+  const time = Date.parse(text);
+  if (Number.isNaN(time))
+    throw invalid(`--to: must be an entry's number or a time (found ${JSON.stringify(text)})`);
+  for (let sequence = last; sequence >= 1; sequence--) {
+    const entry = await readEntry(store, model, sequence);
+    if (entry !== undefined && Date.parse(entry.header.time) <= time) return sequence;
+  }
+  return 0;
+}
