@@ -76,7 +76,7 @@ async function runSliceOf(
     sourceOf(ports, model, record),
   );
   const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
-  const stored = await readLane(ports, record);
+  const stored = await readLane(ports, model, record);
   const follow = async (lane: Lane): Promise<SliceResult> => {
     await reportSurely(ports, record, lane.place, rows);
     await sendNext(ports, record, lane);
@@ -100,7 +100,7 @@ async function runSliceOf(
       slice: message.slice,
     });
     // It may have died since, and its message may be gone: what follows its slice is sent by both.
-    const faster = await readLane(ports, record);
+    const faster = await readLane(ports, model, record);
     invariant(faster !== undefined, `the lane of job ${record.job} is gone`);
     return follow(faster.lane);
   }

@@ -2,9 +2,9 @@ import { MillraceError } from '../errors.ts';
 import { decodeParameters, digestOf, encodeParameters } from '../journal/checkpoint.ts';
 import { putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
-import { isFiniteState, type Parameters } from '../journal/state.ts';
+import type { Parameters } from '../journal/state.ts';
 import type { ObjectStore, Ports } from '../ports/ports.ts';
-import type { Model } from './model.ts';
+import { fitsModel, type Model } from './model.ts';
 
 /** Weights that want to replace the champion's, and the entry up to which they have learnt the journal. */
 export type Challenger = { readonly parameters: Parameters; readonly caughtUp: number };
@@ -46,17 +46,7 @@ export async function readChallenger(
   if (object === undefined || digestOf(object.body) !== digest) return undefined;
   const { parameters, extra } = decodeParameters(object.body);
   const caughtUp = Number(extra.caughtUp);
-  return fits(model, parameters) && Number.isSafeInteger(caughtUp) ? { parameters, caughtUp } : undefined;
-}
-
-/** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
-function fits({ compiled, encoder }: Model, { tensors, statistics }: Parameters): boolean {
-  const own = Object.entries(compiled.initial().tensors);
-  const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
-  const isComplete = hasShapes && Object.keys(tensors).length === own.length;
-  return isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors);
-}
-
-function isSameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
-  return a?.length === b.length && b.every((dimension, i) => dimension === a[i]);
+  return fitsModel(model, parameters) && Number.isSafeInteger(caughtUp)
+    ? { parameters, caughtUp }
+    : undefined;
 }

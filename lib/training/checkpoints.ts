@@ -3,7 +3,7 @@ import { decodeCheckpoint } from '../journal/checkpoint.ts';
 import { keys, sequenceOfCheckpoint } from '../journal/keys.ts';
 import type { State } from '../journal/state.ts';
 import type { Ports, StoredObject } from '../ports/ports.ts';
-import { initialState, type Model } from './model.ts';
+import { fitsModel, initialState, type Model } from './model.ts';
 
 /**
  * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: where none was written yet, or
@@ -33,11 +33,17 @@ export async function lastCheckpoint(
   return key === undefined || object === undefined ? initialState(model) : stateFrom(object, key, model);
 }
 
-function stateFrom({ body }: StoredObject, key: string, { name, specHash }: Model): State {
+function stateFrom({ body }: StoredObject, key: string, model: Model): State {
   const state = decodeCheckpoint(body);
-  if (state.model === name && state.specHash === specHash) return state;
+  if (state.model !== model.name || state.specHash !== model.specHash) {
+    throw new MillraceError(
+      'corrupt',
+      `${key} belongs to model ${state.model} with spec ${state.specHash}, but spec.json has ${model.specHash}: a spec cannot be changed in place`,
+    );
+  }
+  if (fitsModel(model, state)) return state;
   throw new MillraceError(
     'corrupt',
-    `${key} belongs to model ${state.model} with spec ${state.specHash}, but spec.json has ${specHash}: a spec cannot be changed in place`,
+    `${key} has other tensors than the model's spec, or numbers that are not finite; remove it, and the last kept checkpoint is taken`,
   );
 }

@@ -6,6 +6,7 @@ import { keys } from '../journal/keys.ts';
 import type { Parameters } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { JobRecord } from './job-record.ts';
+import { fitsModel, type Model } from './model.ts';
 
 /** Where a batch job stands. `catching-up` applies the journal; the others are ends. */
 const jobStatuses = ['training', 'catching-up', 'promotion-sent', 'kept-champion', 'failed'] as const;
@@ -67,14 +68,17 @@ export function firstPlace(sequence: number): Place {
 /** The lane as the last slice wrote it, with its ETag; undefined before the first. */
 export async function readLane(
   { store }: Pick<Ports, 'store'>,
-  { model, job }: Pick<JobRecord, 'model' | 'job'>,
+  model: Model,
+  { job }: Pick<JobRecord, 'job'>,
 ): Promise<{ readonly lane: Lane; readonly etag: string } | undefined> {
-  const object = await store.get(keys.lane(model, job));
+  const key = keys.lane(model.name, job);
+  const object = await store.get(key);
   if (object === undefined) return undefined;
   const { parameters, extra } = decodeParameters(object.body);
   const place = placeSchema.safeParse(JSON.parse(extra.place ?? 'null'));
-  if (place.success) return { lane: { parameters, place: place.data }, etag: object.etag };
-  throw new MillraceError('corrupt', `${keys.lane(model, job)} has no valid place: ${place.error.message}`);
+  if (!place.success) throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
+  if (fitsModel(model, parameters)) return { lane: { parameters, place: place.data }, etag: object.etag };
+  throw new MillraceError('corrupt', `${key} has other tensors than the model's spec; start another job`);
 }
 
 /**

@@ -4,7 +4,7 @@ import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { emptyStatistics, standardizedColumns } from '../features/statistics.ts';
 import { keys } from '../journal/keys.ts';
 import { emptyLedger } from '../journal/ledger.ts';
-import type { State } from '../journal/state.ts';
+import { isFiniteState, type Parameters, type State } from '../journal/state.ts';
 import { emptyScores } from '../model/scores.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
@@ -57,6 +57,18 @@ export function initialState({ name, spec, specHash: hash, compiled, encoder }: 
     learnt: 0,
     retractions: [],
   };
+}
+
+/** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
+export function fitsModel({ compiled, encoder }: Model, { tensors, statistics }: Parameters): boolean {
+  const own = Object.entries(compiled.initial().tensors);
+  const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
+  const isComplete = hasShapes && Object.keys(tensors).length === own.length;
+  return isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors);
+}
+
+function isSameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
+  return a?.length === b.length && b.every((dimension, i) => dimension === a[i]);
 }
 
 /**

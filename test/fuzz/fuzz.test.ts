@@ -108,6 +108,39 @@ describe('a damaged file', () => {
     );
   });
 
+  it('of a state stops the model, whoever vouches for it, and nothing is lost once it is removed', async () => {
+    const world = createWorld();
+    const [first, second] = sampleMessages(2);
+    if (first === undefined || second === undefined) throw new Error('two messages are sent');
+    await deliver(world, [first]);
+    const state = await foldJournal(world);
+    const [[name, tensor] = ['', { shape: [], data: new Float32Array() }]] = Object.entries(state.tensors);
+    const file = encodeCheckpoint(state);
+    const bad = {
+      shape: encodeCheckpoint({
+        ...state,
+        tensors: { ...state.tensors, [name]: { shape: [1], data: Float32Array.of(1) } },
+      }),
+      missing: encodeCheckpoint({ ...state, tensors: { [name]: tensor } }),
+      infinite: encodeCheckpoint({
+        ...state,
+        tensors: { ...state.tensors, [name]: { ...tensor, data: tensor.data.map(() => Number.NaN) } },
+      }),
+      model: encodeCheckpoint({ ...state, model: 'other' }),
+      cut: file.subarray(0, file.length - 5),
+      lie: Buffer.from([255, 255, 255, 255, 255, 255, 255, 127, 1, 2, 3]),
+      nothing: new Uint8Array(),
+    };
+    for (const [what, body] of Object.entries(bad)) {
+      await world.store.put(keys.state(model), body);
+      await expect(deliver(world, [second]), what).rejects.toMatchObject({ kind: 'corrupt' });
+      expect(world.store.objects.has(keys.entry(model, 2)), what).toBe(false);
+    }
+    world.store.remove(keys.state(model));
+    expect(await deliver(world, [first, second])).toMatchObject({ settled: 2 });
+    expect((await foldJournal(world)).learnt).toBe(3);
+  });
+
   it('of a challenger is refused, whoever vouches for it, and the stream goes on', async () => {
     const world = createWorld();
     const { tensors, ...rest } = initialState(await modelOf(world));
