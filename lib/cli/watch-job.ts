@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Entry } from '../journal/entry.ts';
-import { readEntry } from '../journal/journal.ts';
+import { entriesAfter } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 import { placeSchema } from '../training/lane.ts';
@@ -55,14 +55,10 @@ export async function watchJob(
       if (last?.status === 'promotion-sent') {
         // The entries up to here are older than the promotion.
         looked = Math.max(looked, last.caughtUp);
-        for (
-          let entry = await readEntry(store, model, looked + 1);
-          entry !== undefined;
-          entry = await readEntry(store, model, looked + 1)
-        ) {
+        for await (const entry of entriesAfter(store, model, looked)) {
           const settled = await settledBy(store, entry, job);
           if (settled !== undefined) return { last, ...settled };
-          looked += 1;
+          looked = entry.header.sequence;
         }
       }
       await delay(200, undefined, { signal });

@@ -1,7 +1,7 @@
 import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { readEntry } from '../../lib/journal/journal.ts';
+import { entriesAfter } from '../../lib/journal/journal.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
@@ -51,11 +51,8 @@ describe('the functions, from their bundles, in their own processes', () => {
   };
   const journalSamples = async () => {
     const learnt: unknown[] = [];
-    for (let sequence = 1; ; sequence++) {
-      const entry = await readEntry(test.ports.store, model, sequence);
-      if (entry === undefined) return learnt;
-      learnt.push(...entry.samples);
-    }
+    for await (const entry of entriesAfter(test.ports.store, model, 0)) learnt.push(...entry.samples);
+    return learnt;
   };
 
   it('learn every sample once when one is killed between commit and publish', async () => {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { readArguments, stopFor, wholeNumber } from '../../lib/cli/arguments.ts';
-import { type FaultKind, faultKinds } from './faults.ts';
+import { type FaultKind, faultKinds, type Strike } from './faults.ts';
 import { type Outcome, runSchedule, type ScheduleOptions } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
@@ -20,6 +20,7 @@ fewest faults.
   --faults <a>,<b>   only these, of
 ${faultLines}
   --replay <seed>    show one schedule, event by event
+  --kept <a>@<n>,…   with only these of its strikes, as the line of a failure names them
   --first-failure    stop at the first that fails
   --help             show this
 `;
@@ -31,6 +32,7 @@ const { values: given } = readArguments(usage, {
     from: { type: 'string', default: '1' },
     faults: { type: 'string' },
     replay: { type: 'string' },
+    kept: { type: 'string' },
     'first-failure': { type: 'boolean', default: false },
   },
 });
@@ -43,13 +45,26 @@ type Sums = Pick<Outcome, 'lost' | 'doubled' | 'outOfOrder'> & {
   readonly failures: number;
 };
 
-const scheduleOptions: ScheduleOptions =
-  given.faults === undefined ? {} : { kinds: new Set(given.faults.split(',').map(faultKind)) };
+const scheduleOptions: ScheduleOptions = {
+  ...(given.faults === undefined ? {} : { kinds: new Set(given.faults.split(',').map(faultKind)) }),
+  ...(given.kept === undefined ? {} : { kept: given.kept.split(',').flatMap(strike) }),
+};
+
+/** Reads what {@link keptStrikes} writes. */
+function strike(text: string): Strike[] {
+  if (text === 'none') return [];
+  const [kind = '', chance = ''] = text.split('@');
+  return [{ kind: faultKind(kind), chance: wholeNumber('--kept', chance, 0) }];
+}
+
+function keptStrikes(strikes: readonly Strike[]): string {
+  return strikes.length === 0 ? 'none' : strikes.map(({ kind, chance }) => `${kind}@${chance}`).join();
+}
 
 function faultKind(name: string): FaultKind {
   const kind = faultKinds.find((each) => each === name);
   if (kind === undefined)
-    return stopFor(`--faults: no fault is called ${name}; there are ${faultKinds.join(', ')}`);
+    return stopFor(`no fault is called ${JSON.stringify(name)}; there are ${faultKinds.join(', ')}`);
   return kind;
 }
 
@@ -73,9 +88,9 @@ async function runPart({ seeds }: Part): Promise<Sums> {
       break;
     }
     const shortest = await shrink(outcome, scheduleOptions);
-    console.log(
-      `seed ${seed}: ${shortest.violations.join('; ')} (faults: ${shortest.faults.map(({ kind }) => kind).join(', ') || 'none'})`,
-    );
+    const kinds = given.faults === undefined ? '' : ` --faults ${given.faults}`;
+    const replay = `--replay ${seed}${kinds} --kept ${keptStrikes(shortest.faults)}`;
+    console.log(`seed ${seed}: ${shortest.violations.join('; ')} (${replay})`);
   }
   return sums;
 }

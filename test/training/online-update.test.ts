@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { readEntry } from '../../lib/journal/journal.ts';
+import { entriesAfter } from '../../lib/journal/journal.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
 import { limits } from '../../lib/limits.ts';
@@ -52,12 +52,9 @@ function learntState({ sequence: _, ledger, ...rest }: State) {
 }
 
 async function journalSamples(world: World): Promise<unknown[]> {
-  const samples: unknown[] = [];
-  for (let sequence = 1; ; sequence++) {
-    const entry = await readEntry(world.store, model, sequence);
-    if (entry === undefined) return samples;
-    samples.push(...entry.samples);
-  }
+  const learnt: unknown[] = [];
+  for await (const { samples } of entriesAfter(world.store, model, 0)) learnt.push(...samples);
+  return learnt;
 }
 
 function sentSamples(messages: readonly Message[]): unknown[] {

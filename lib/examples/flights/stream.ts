@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Progress } from '../../cli/progress.ts';
 import { MillraceError } from '../../errors.ts';
 import { decodeCheckpoint } from '../../journal/checkpoint.ts';
-import { readEntry } from '../../journal/journal.ts';
+import { entriesAfter } from '../../journal/journal.ts';
 import { keys } from '../../journal/keys.ts';
 import type { State } from '../../journal/state.ts';
+import { limits } from '../../limits.ts';
 import { meanLoss, type Scores } from '../../model/scores.ts';
 import type { ObjectStore, Ports } from '../../ports/ports.ts';
 import { createProducer } from '../../ports/producer.ts';
@@ -94,9 +95,9 @@ export async function lossesInJournal(
   { model, sequence }: Pick<State, 'model' | 'sequence'>,
 ): Promise<readonly MessageLoss[]> {
   const losses: MessageLoss[] = [];
-  for (let entry = 1; entry <= sequence; entry++) {
-    const messages = (await readEntry(store, model, entry))?.header.messages ?? [];
-    for (const { producer, seq = 0, samples, loss = 0 } of messages) {
+  const journal = entriesAfter(store, model, 0, { to: sequence, ahead: limits.readsAtOnce });
+  for await (const { header } of journal) {
+    for (const { producer, seq = 0, samples, loss = 0 } of header.messages) {
       if (producer === producerName) losses.push({ seq, samples, loss: loss * samples });
     }
   }
