@@ -79,7 +79,7 @@ function keepReceiveCounts(persistence: Persistence, database: DatabaseSync): vo
   persistence.updateMessageReady = (messageId) => void database.prepare(ready).run(messageId);
 }
 
-/** SQS takes the characters of XML 1.0; fauxqs 2.4.1 refuses those above U+FFFF, of which emoji are the most frequent. */
+/** SQS takes the characters of XML 1.0; fauxqs 2.4.1 refuses those above U+FFFF, emoji among them. */
 function takeEveryCharacter(refused: RegExp): void {
   const isRefused = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
   Object.defineProperty(refused, 'test', { value: (text: string) => isRefused.test(text) });

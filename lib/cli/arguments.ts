@@ -18,6 +18,6 @@ export function readArguments<const Config extends ParseArgsConfig>(usage: strin
 /** The value of an option that is a whole number. */
 export function wholeNumber(option: string, text: string, least: number): number {
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= least) return value;
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
   return stopFor(`${option}: must be a whole number of at least ${least} (found ${JSON.stringify(text)})`);
 }

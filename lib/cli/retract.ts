@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { invalid } from '../errors.ts';
-import { entriesAfter } from '../journal/journal.ts';
+import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { prepareRetraction } from '../training/prepare-retraction.ts';

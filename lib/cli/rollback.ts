@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts';
-import { readEntry } from '../journal/journal.ts';
+import { entriesBackFrom } from '../journal/reading.ts';
 import type { Ports } from '../ports/ports.ts';
 import { currentState } from '../training/fold.ts';
 import { retractedAt } from '../training/rollback.ts';
@@ -29,9 +29,8 @@ async function entryAt({ store }: Ports, model: string, last: number, text: stri
   const time = Date.parse(text);
   if (Number.isNaN(time))
     throw invalid(`--to: must be an entry's number or a time (found ${JSON.stringify(text)})`);
-  for (let sequence = last; sequence >= 1; sequence--) {
-    const entry = await readEntry(store, model, sequence);
-    if (entry !== undefined && Date.parse(entry.header.time) <= time) return sequence;
+  for await (const { header } of entriesBackFrom(store, model, last)) {
+    if (Date.parse(header.time) <= time) return header.sequence;
   }
   return 0;
 }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Entry } from '../journal/entry.ts';
-import { entriesAfter } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
+import { entriesAfter } from '../journal/reading.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 import { placeSchema } from '../training/lane.ts';
 import { parseMessage } from '../training/messages.ts';

@@ -1,6 +1,6 @@
 import { concatSamples, type EncodedSamples } from '../features/samples.ts';
 import { standardize } from '../features/statistics.ts';
-import { existingEntry } from '../journal/journal.ts';
+import { entriesBackFrom } from '../journal/reading.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import { meanLoss, score } from '../model/scores.ts';
@@ -58,8 +58,8 @@ async function streamWindow({ store }: Ports, model: Model, state: State): Promi
   const retracted = await exclusionsOf(store, state);
   const parts: EncodedSamples[] = [];
   let count = 0;
-  for (let current = state.sequence; current >= 1 && count < limits.streamWindowSamples; current--) {
-    const entry = await existingEntry(store, model.name, current);
+  for await (const entry of entriesBackFrom(store, model.name, state.sequence)) {
+    if (count >= limits.streamWindowSamples) break;
     const { samples } = model.encoder.encode(samplesWithout(entry, retracted).flat());
     parts.push(samples);
     count += samples.count;

@@ -6,8 +6,8 @@ import {
   type SettledMessage,
   samplesByMessage,
 } from '../journal/entry.ts';
-import { entriesAfter } from '../journal/journal.ts';
 import { judge, settle } from '../journal/ledger.ts';
+import { entriesAfter } from '../journal/reading.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import { addScores } from '../model/scores.ts';
 import type { Ports } from '../ports/ports.ts';

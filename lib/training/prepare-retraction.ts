@@ -1,6 +1,6 @@
 import { invalid, invariant } from '../errors.ts';
 import { digestOf } from '../journal/checkpoint.ts';
-import { entriesAfter } from '../journal/journal.ts';
+import { entriesAfter } from '../journal/reading.ts';
 import type { Parameters } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';

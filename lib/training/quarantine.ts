@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { MillraceError } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
-import { putOverOlder, readEntry } from '../journal/journal.ts';
+import { putOverOlder } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
+import { readEntry } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 

@@ -1,7 +1,7 @@
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
-import { entriesAfter } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { emptyLedger } from '../journal/ledger.ts';
+import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../errors.ts';
 import { type Entry, samplesByMessage } from '../journal/entry.ts';
-import { existingEntry } from '../journal/journal.ts';
+import { existingEntry } from '../journal/reading.ts';
 import type { State } from '../journal/state.ts';
 import type { ObjectStore } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/spec.ts';

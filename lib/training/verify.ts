@@ -1,5 +1,5 @@
 import { encodeCheckpoint } from '../journal/checkpoint.ts';
-import { entriesAfter } from '../journal/journal.ts';
+import { entriesAfter } from '../journal/reading.ts';
 import type { State } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';

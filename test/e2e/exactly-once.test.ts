@@ -1,8 +1,8 @@
 import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { entriesAfter } from '../../lib/journal/journal.ts';
 import { keys } from '../../lib/journal/keys.ts';
+import { entriesAfter } from '../../lib/journal/reading.ts';
 import type { State } from '../../lib/journal/state.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { createModel } from '../../lib/training/model.ts';

@@ -1,5 +1,5 @@
-import { readEntry } from '../../lib/journal/journal.ts';
 import { keys } from '../../lib/journal/keys.ts';
+import { readEntry } from '../../lib/journal/reading.ts';
 import { loadModel } from '../../lib/training/model.ts';
 import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';
 import { createRedrive } from '../../lib/training/redrive.ts';

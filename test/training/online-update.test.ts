@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { entriesAfter } from '../../lib/journal/journal.ts';
 import { keys } from '../../lib/journal/keys.ts';
+import { entriesAfter } from '../../lib/journal/reading.ts';
 import type { State } from '../../lib/journal/state.ts';
 import { limits } from '../../lib/limits.ts';
 import type { Message } from '../../lib/training/messages.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readEntry } from '../../lib/journal/journal.ts';
+import { readEntry } from '../../lib/journal/reading.ts';
 import { runSlice } from '../../lib/training/batch-slice.ts';
 import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';
 import { type Retraction, sampleHash } from '../../lib/training/retraction.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readEntry } from '../../lib/journal/journal.ts';
+import { readEntry } from '../../lib/journal/reading.ts';
 import type { State } from '../../lib/journal/state.ts';
 import type { Message } from '../../lib/training/messages.ts';
 import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';

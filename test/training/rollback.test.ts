@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readEntry } from '../../lib/journal/journal.ts';
+import { readEntry } from '../../lib/journal/reading.ts';
 import { initialState } from '../../lib/training/model.ts';
 import {
   createWorld,
