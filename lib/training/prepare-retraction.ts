@@ -10,7 +10,7 @@ import { type ReplacingHeader, stateAt } from './fold.ts';
 import { relearn } from './learn.ts';
 import type { RetractCommand } from './messages.ts';
 import type { Model } from './model.ts';
-import { type Exclusion, type Retraction, samplesWithout } from './retraction.ts';
+import { type Exclusion, exclusionOf, type Retraction, samplesWithout } from './retraction.ts';
 
 /** A retraction that is ready to be sent. */
 export type PreparedRetraction = {
@@ -37,7 +37,7 @@ export async function prepareRetraction(
   if (from === undefined) throw invalid(`the journal of ${model.name} holds none of these samples`);
   const jobs = new Set<string>();
   const fold: Fold = { ports, model, replacing, leftOut: (job) => void jobs.add(job) };
-  const parameters = await parametersWithout(fold, to, from, [{ without: retraction, upTo: to }]);
+  const parameters = await parametersWithout(fold, to, from, [exclusionOf(retraction, to)]);
   const name = digestOf(Buffer.from(canonicalJson({ retraction, to }))).slice(0, 16);
   const job = `retract-${name}`;
   const digest = await writeChallenger(ports, model, job, { parameters, caughtUp: to });
@@ -48,18 +48,19 @@ export async function prepareRetraction(
 
 /** Where a journal holds what is to be retracted, and its entries that put other weights in place. */
 async function find({ store }: Ports, { name }: Model, without: Retraction) {
-  const exclusions = [{ without, upTo: Number.POSITIVE_INFINITY }];
-  const found = { from: undefined as number | undefined, to: 0, samples: 0 };
+  const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
   const replacing: ReplacingHeader[] = [];
+  let from: number | undefined;
+  let [to, samples] = [0, 0];
   for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
     const { header } = entry;
     const left = samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
-    if (left < entry.samples.length) found.from ??= header.sequence;
-    found.samples += entry.samples.length - left;
-    found.to = header.sequence;
+    if (left < entry.samples.length) from ??= header.sequence;
+    samples += entry.samples.length - left;
+    to = header.sequence;
     if (header.kind !== 'samples') replacing.push(header);
   }
-  return { ...found, replacing };
+  return { from, to, samples, replacing };
 }
 
 /** What a fold without some samples works with. */
@@ -109,7 +110,7 @@ async function startOf(
       case 'rollback':
         return { parameters: await parametersWithout(fold, header.to, first, exclusions), at };
       case 'retract': {
-        const both = [...exclusions, { without: header.without, upTo: header.caughtUp }];
+        const both = [...exclusions, exclusionOf(header.without, header.caughtUp)];
         const earliest = Math.min(first, header.from);
         return { parameters: await parametersWithout(fold, at - 1, earliest, both), at };
       }

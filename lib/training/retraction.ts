@@ -9,8 +9,17 @@ import { canonicalJson } from '../spec/spec.ts';
 /** What is to be unlearnt: whole messages by their ids, and samples by {@link sampleHash}. */
 export type Retraction = { readonly messages: readonly string[]; readonly samples: readonly string[] };
 
-/** A retraction and the last entry that it holds for: what arrived later is learnt, also if it is the same again. */
-export type Exclusion = { readonly without: Retraction; readonly upTo: number };
+/** A retraction as folds ask for it, and the last entry that it holds for: what comes again later is learnt. */
+export type Exclusion = {
+  readonly messages: ReadonlySet<string>;
+  readonly samples: ReadonlySet<string>;
+  readonly upTo: number;
+};
+
+/** What a retraction excludes from the entries up to one of them. */
+export function exclusionOf({ messages, samples }: Retraction, upTo: number): Exclusion {
+  return { messages: new Set(messages), samples: new Set(samples), upTo };
+}
 
 /** The identity of a sample's content, whatever the order of its fields. */
 export function sampleHash(sample: unknown): string {
@@ -23,12 +32,16 @@ export function samplesWithout(
   exclusions: readonly Exclusion[],
 ): readonly (readonly unknown[])[] {
   const { sequence, messages } = entry.header;
-  const holding = exclusions.filter(({ upTo }) => sequence <= upTo).map(({ without }) => without);
-  const ids = new Set(holding.flatMap((without) => without.messages));
-  const hashes = new Set(holding.flatMap((without) => without.samples));
+  const holding = exclusions.filter(({ upTo }) => sequence <= upTo);
+  const hasHashes = holding.some((exclusion) => exclusion.samples.size > 0);
+  const isExcluded = (sample: unknown) => {
+    const hash = sampleHash(sample);
+    return holding.some((exclusion) => exclusion.samples.has(hash));
+  };
   return samplesByMessage(entry).map((samples, place) => {
-    if (ids.has(messages[place]?.id ?? '')) return [];
-    return hashes.size === 0 ? samples : samples.filter((sample) => !hashes.has(sampleHash(sample)));
+    const id = messages[place]?.id ?? '';
+    if (holding.some((exclusion) => exclusion.messages.has(id))) return [];
+    return hasHashes ? samples.filter((sample) => !isExcluded(sample)) : samples;
   });
 }
 
@@ -43,7 +56,7 @@ export async function exclusionsOf(
     if (sequence > last) continue;
     const { header } = await existingEntry(store, model, sequence);
     invariant(header.kind === 'retract', `entry ${sequence} retracts nothing`);
-    exclusions.push({ without: header.without, upTo: header.caughtUp });
+    exclusions.push(exclusionOf(header.without, header.caughtUp));
   }
   return exclusions;
 }
