@@ -8,7 +8,7 @@ import { loadModel, type Model } from '../../lib/training/model.ts';
 import { verifyModel } from '../../lib/training/verify.ts';
 import { type Bucket, createBucket } from '../simulation/bucket.ts';
 import { countDisorder, journalOf } from '../simulation/check.ts';
-import { learnAgain } from '../simulation/check-states.ts';
+import { learnAgain, unlearnt } from '../simulation/check-states.ts';
 
 /** What was sent to a model. */
 export type Sent = {
@@ -23,6 +23,8 @@ export type Compared = {
   readonly messages: number;
   readonly jobs: number;
   readonly promotions: number;
+  readonly rollbacks: number;
+  readonly retractions: number;
   readonly lost: number;
   readonly doubled: number;
   readonly outOfOrder: number;
@@ -62,6 +64,8 @@ export async function compareModel(ports: Ports, name: string, sent: Sent): Prom
   return {
     messages: expected.length,
     jobs: sent.jobs.length,
+    rollbacks: entries.filter(({ header }) => header.kind === 'rollback').length,
+    retractions: entries.filter(({ header }) => header.kind === 'retract').length,
     promotions: sent.jobs.filter((job) => isPromoted(entries, job)).length,
     lost: expected.filter((each) => !known.has(each)).length,
     doubled: numbers.length - known.size,
@@ -80,9 +84,10 @@ async function compareWeights(
   const problems: string[] = [];
   const { isSame } = await verifyModel(ports, model, true);
   if (!isSame) problems.push(`${name}: the published state is not the fold of its journal`);
-  // A promotion's weights come from the batch job: only a model without one can be learnt again from its messages alone.
-  if (entries.some(({ header }) => header.kind !== 'samples')) return problems;
-  const alone = await learnAgain(bucket, model, entries, onnxEngine({ threads: 1 }), 1);
+  // Where weights came from elsewhere than the stream, its messages alone cannot give them.
+  const without = unlearnt(entries);
+  if (without === undefined) return problems;
+  const alone = await learnAgain(bucket, model, entries, onnxEngine({ threads: 1 }), 1, without);
   const tensors = (await publishedState(ports, name))?.tensors ?? {};
   const isEqual = Object.entries(alone.tensors).every(([tensor, { data }]) =>
     data.every((value, i) => Object.is(value, tensors[tensor]?.data[i])),

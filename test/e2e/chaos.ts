@@ -6,20 +6,25 @@ import { startLocalCloud } from '../../infra/local/cloud.ts';
 import { localPorts } from '../../infra/local/ports.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import { readArguments, stopFor, wholeNumber } from '../../lib/cli/arguments.ts';
+import { modelOf } from '../../lib/cli/io.ts';
 import { createProgress } from '../../lib/cli/progress.ts';
 import { redrive } from '../../lib/cli/redrive.ts';
+import { retract } from '../../lib/cli/retract.ts';
+import { rollback } from '../../lib/cli/rollback.ts';
 import { MillraceError } from '../../lib/errors.ts';
+import { existingEntry } from '../../lib/journal/reading.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { currentState } from '../../lib/training/fold.ts';
 import { createModel } from '../../lib/training/model.ts';
 import { createRandom } from '../simulation/random.ts';
 import { ticket, ticketsSpec } from '../simulation/world.ts';
 import { compareModel, type Sent, statusOf } from './chaos-check.ts';
 
 /**
- * `npm run chaos -- --minutes 2`: streams samples to two models in the local cloud, and starts batch jobs on one of them,
- * while its functions are killed and frozen (and go on later, as zombies), messages are sent twice, and the cloud is
- * restarted from its data. At the end what was learnt is held against what was sent, and against the same messages
- * learnt with nothing in the way.
+ * `npm run chaos -- --minutes 2`: streams samples to three models in the local cloud, starts batch jobs on one of them,
+ * and rolls back and retracts on another, while its functions are killed and frozen (and go on later, as zombies),
+ * messages are sent twice, and the cloud is restarted from its data. At the end what was learnt is held against what was
+ * sent, each journal is folded again, and the messages are learnt once more with nothing in the way.
  */
 const { values } = readArguments('npm run chaos -- [--minutes <number>] [--seed <number>]', {
   options: { minutes: { type: 'string', default: '2' }, seed: { type: 'string', default: '1' } },
@@ -34,11 +39,13 @@ const trained = defineSpec({
   model: 'trained',
   batch: { ...ticketsSpec.batch, slice: { epochs: 1 } },
 });
+const mended = { ...ticketsSpec, model: 'mended' };
 const producers: readonly (readonly [model: string, producer: string])[] = [
   [streamed.model, 'till-1'],
   [streamed.model, 'till-2'],
   [streamed.model, 'till-3'],
   [trained.model, 'till-4'],
+  [mended.model, 'till-5'],
 ];
 const secondsOfSending = minutes * 60;
 
@@ -49,18 +56,17 @@ await synthesize(assembly);
 let cloud = await startLocalCloud(assembly, join(directory, 'data'));
 let ports = localPorts(cloud);
 let restarting: Promise<void> = Promise.resolve();
-for (const spec of [streamed, trained]) await createModel(ports, spec);
+for (const spec of [streamed, trained, mended]) await createModel(ports, spec);
 
 const faults = { kills: 0, freezes: 0, restarts: 0, duplicates: 0 };
-const sent: Record<string, Sent> = {
-  [streamed.model]: { messages: new Map(), samples: 0, jobs: [] },
-  [trained.model]: { messages: new Map(), samples: 0, jobs: [] },
-};
+const sent: Record<string, Sent> = Object.fromEntries(
+  [streamed, trained, mended].map(({ model }) => [model, { messages: new Map(), samples: 0, jobs: [] }]),
+);
 const ends = Date.now() + secondsOfSending * 1_000;
 const isOver = () => Date.now() >= ends;
 const bar = progress.bar('chaos', secondsOfSending, 's');
 
-await Promise.all([disturb(), ...producers.map(produce), startJobs(), show()]);
+await Promise.all([disturb(), ...producers.map(produce), startJobs(), mend(), show()]);
 bar.finish();
 await restarting;
 progress.step('the faults are over; what is in the queues is being learnt');
@@ -84,6 +90,7 @@ for (const problem of problems) console.log(problem);
 console.log(
   `${count(total(({ messages }) => messages))} messages of ${count(samplesSent())} samples, ` +
     `${total(({ jobs }) => jobs)} batch jobs (${total(({ promotions }) => promotions)} promoted), ` +
+    `${total(({ rollbacks }) => rollbacks)} rollbacks, ${total(({ retractions }) => retractions)} retractions, ` +
     `${count(faultsInjected())} faults injected (${faults.kills} kills, ${faults.freezes} freezes, ` +
     `${faults.restarts} restarts, ${faults.duplicates} duplicates), ` +
     `${lost} lost, ${doubled} doubled, ${outOfOrder} out of order`,
@@ -148,6 +155,26 @@ async function startJobs(): Promise<void> {
     const body = JSON.stringify({ model, job, dataset: 'journal' });
     await surely(() => ports.sendJob({ body, group: model, deduplication: job }));
     jobs.push(job);
+  }
+}
+
+/** Rolls back, and retracts a message or a sample, as a person would at the command line. */
+async function mend(): Promise<void> {
+  const { model } = mended;
+  while (!isOver()) {
+    await delay(random.integer(2_000, 6_000));
+    const io = { ports, print: () => undefined };
+    try {
+      const { sequence } = await currentState(ports, await modelOf(ports, model));
+      if (random.chance(0.4)) await rollback(io, model, String(sequence - random.integer(0, 20)));
+      else {
+        const { header } = await existingEntry(ports.store, model, random.integer(1, sequence));
+        await retract(io, model, { message: header.messages[0]?.id });
+      }
+    } catch (error) {
+      // The cloud is being restarted, nothing is learnt yet, or another command is in the way: another time.
+      if (!(error instanceof MillraceError) || error.kind === 'corrupt') throw error;
+    }
   }
 }
 

@@ -65,7 +65,7 @@ export async function checkStates(
 type Unlearnt = { readonly messages: ReadonlySet<string>; readonly samples: ReadonlySet<string> };
 
 /** What the entries retract; undefined where weights came from elsewhere than the stream, and stayed. */
-function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
+export function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
   const retractions = entries.flatMap(({ header }) => (header.kind === 'retract' ? [header] : []));
   const last = retractions.at(-1);
   const isOfTheStream = ({ header }: Entry) => {
