@@ -2,6 +2,8 @@
 export const limits = {
   /** SQS refuses larger messages (since August 2025: 1 MiB). */
   messageBytes: 1_048_576,
+  /** Names in one retraction: they leave room for the rest of its message. */
+  retractionBytes: 917_504,
   /** More samples than this do not fit 1 MiB as JSON in any useful form; also bounds an `s3://` message. */
   messageSamples: 100_000,
   /** Keeps the unpacked form of an `s3://` sample object inside a function's memory. */

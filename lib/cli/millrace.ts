@@ -15,7 +15,7 @@ const usage = `millrace: looks after the models of a stack
   verify <model> [--all]               fold the journal again and compare it with the published state
   rollback <model> --to <entry|time>   the weights of an earlier entry; nothing is deleted
   retract <model> --message <id>       unlearn samples: fold again without them, then catch up;
-    | --samples <file>                 the file is JSON Lines
+    | --samples <file>                 the id is SQS' or <producer>:<seq>, the file is JSON Lines
     | --from <time> --to <time>
   quarantine <model> [--retry]         refused samples with their reasons; send them again after a fix
   redrive [--dry-run]                  dead letters back to their queues

@@ -18,7 +18,8 @@ export async function showQuarantine({ ports, print }: Io, name: string, isRetry
     const again = resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
     print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
     for (const { index, field, reason } of refused) {
-      print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${field}: ${reason}`);
+      const said = reason.startsWith(field) ? reason : `${field}: ${reason}`;
+      print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${said}`);
     }
   }
   const samples = standing.reduce((sum, { record }) => sum + record.refused.length, 0);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { invalid } from '../errors.ts';
+import type { SettledMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -9,6 +10,7 @@ import { count, type Io, modelOf } from './io.ts';
 
 /** What a person names to be unlearnt. */
 export type RetractOptions = {
+  /** An SQS message id, or `<producer>:<seq>`. */
   readonly message?: string | undefined;
   /** A file of JSON Lines. */
   readonly samples?: string | undefined;
@@ -17,50 +19,66 @@ export type RetractOptions = {
 };
 
 /** Folds the journal again without some samples, and sends the command that puts the result in place. */
-export async function retract(
-  { ports, print }: Io,
-  name: string,
-  { message, samples, from, to }: RetractOptions,
-): Promise<number> {
+export async function retract({ ports, print }: Io, name: string, options: RetractOptions): Promise<number> {
   const model = await modelOf(ports, name);
-  const ways = [message, samples, from ?? to].filter((each) => each !== undefined);
-  if (ways.length !== 1 || (from === undefined) !== (to === undefined)) {
-    throw invalid('millrace retract: name --message <id>, or --samples <file>, or --from <time> --to <time>');
-  }
-  const retraction: Retraction = {
-    messages:
-      from === undefined || to === undefined
-        ? [message].filter((each) => each !== undefined)
-        : await messagesBetween(ports, name, timeOf('--from', from), timeOf('--to', to)),
-    samples: samples === undefined ? [] : hashesOf(await readFile(samples, 'utf8'), samples),
-  };
-  const prepared = await prepareRetraction(ports, model, retraction);
-  const command = prepared.retract;
-  const body = JSON.stringify({ retract: command });
-  if (Buffer.byteLength(body) > limits.messageBytes) {
+  const retraction = await retractionOf(ports, name, options);
+  if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid('millrace retract: that names more than one command can hold; retract a part of it first');
   }
+  const { retract: command, samples, to } = await prepareRetraction(ports, model, retraction);
+  const body = JSON.stringify({ retract: command });
   await ports.sendSamples({ body, group: name, deduplication: command.job });
   print(
-    `${name}: folded entries ${command.from} to ${prepared.to} without ${count(prepared.samples, 'sample')} and sent the command; it is done in its turn`,
+    `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} and sent the command; it is done in its turn`,
   );
   for (const job of command.jobs)
     print(`  job ${job}, which had learnt them, is left out too; a new job learns without them`);
   return 0;
 }
 
-/** Ids of the messages that were learnt within some time. */
-async function messagesBetween({ store }: Ports, model: string, from: number, to: number): Promise<string[]> {
+async function retractionOf(
+  ports: Ports,
+  model: string,
+  { message, samples, from, to }: RetractOptions,
+): Promise<Retraction> {
+  const ways = [message, samples, from ?? to].filter((each) => each !== undefined);
+  if (ways.length === 1 && samples !== undefined) return { messages: [], samples: await hashesOf(samples) };
+  if (ways.length === 1 && message !== undefined) {
+    const isNamed = ({ id, producer, seq }: SettledMessage) => [id, `${producer}:${seq}`].includes(message);
+    return { messages: await learntMessages(ports, model, isNamed), samples: [] };
+  }
+  if (ways.length === 1 && from !== undefined && to !== undefined) {
+    const [first, last] = [timeOf('--from', from), timeOf('--to', to)];
+    const isBetween = (_: SettledMessage, time: number) => first <= time && time <= last;
+    return { messages: await learntMessages(ports, model, isBetween), samples: [] };
+  }
+  throw invalid(
+    'millrace retract: name --message <id or producer:seq>, or --samples <file>, or --from <time> --to <time>',
+  );
+}
+
+/** Ids of the learnt messages that are meant. */
+async function learntMessages(
+  { store }: Ports,
+  model: string,
+  isMeant: (message: SettledMessage, time: number) => boolean,
+): Promise<string[]> {
   const ids: string[] = [];
   for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
     const time = Date.parse(header.time);
-    if (time < from || time > to) continue;
-    for (const { id, samples } of header.messages) if (samples > 0) ids.push(id);
+    for (const message of header.messages)
+      if (message.samples > 0 && isMeant(message, time)) ids.push(message.id);
   }
   return ids;
 }
 
-function hashesOf(text: string, file: string): string[] {
+async function hashesOf(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw invalid(
+      `--samples: ${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    );
+  });
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')

@@ -117,7 +117,7 @@ async function examine(
 /** How a message can be sent again; any other text says why it cannot. */
 function wayOf(ledger: Ledger, learnt: ReadonlySet<string>, record: QuarantineRecord): string {
   const samples = samplesOf(record);
-  if (samples === undefined) return 'no samples were kept';
+  if (samples === undefined) return 'it holds no samples';
   if (record.sequence === undefined) return 'it is of a batch job; start another one';
   const newNumber = canBeNumbered({ samples })
     ? 'under a new number'

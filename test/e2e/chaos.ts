@@ -23,8 +23,8 @@ import { compareModel, type Sent, statusOf } from './chaos-check.ts';
 /**
  * `npm run chaos -- --minutes 2`: streams samples to three models in the local cloud, starts batch jobs on one of them,
  * and rolls back and retracts on another, while its functions are killed and frozen (and go on later, as zombies),
- * messages are sent twice, and the cloud is restarted from its data. At the end what was learnt is held against what was
- * sent, each journal is folded again, and the messages are learnt once more with nothing in the way.
+ * messages are sent twice, and the cloud is restarted from its data. At the end what was learnt is held against what
+ * was sent, each journal is folded again, and the messages are learnt once more with nothing in the way.
  */
 const { values } = readArguments('npm run chaos -- [--minutes <number>] [--seed <number>]', {
   options: { minutes: { type: 'string', default: '2' }, seed: { type: 'string', default: '1' } },

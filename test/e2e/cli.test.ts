@@ -69,18 +69,27 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     );
     const without = await stateWhen(({ sequence }) => sequence === entries + 1);
     expect(without.tensors).not.toEqual(before.tensors);
+    expect((await millrace('retract', model, '--message', 'till:3')).output).toContain(
+      `folded entries 3 to ${entries + 1} without 2 samples`,
+    );
+    await stateWhen(({ sequence }) => sequence === entries + 2);
     const file = join(test.directory, 'poison.jsonl');
     writeFileSync(file, `${JSON.stringify(ticket(1))}\n`);
     expect((await millrace('retract', model, '--samples', file)).output).toContain('without 1 sample and');
-    await stateWhen(({ sequence }) => sequence === entries + 2);
+    await stateWhen(({ sequence }) => sequence === entries + 3);
     const times = ['--from', '2020-01-01', '--to', '2100-01-01'];
     expect((await millrace('retract', model, ...times)).output).toContain('without 6 samples');
-    const nothing = await stateWhen(({ sequence }) => sequence === entries + 3);
+    const nothing = await stateWhen(({ sequence }) => sequence === entries + 4);
     expect(nothing.step).toBe(0);
     expect(nothing.learnt).toBe(6);
     expect((await millrace('verify', model, '--all')).status).toBe(0);
     expect((await millrace('retract', model, '--message', 'none')).output).toContain('holds none of these');
-    expect((await millrace('retract', model)).output).toContain('name --message <id>');
+    expect((await millrace('retract', model)).output).toContain('name --message <id');
+    const missing = await millrace('retract', model, '--samples', 'none.jsonl');
+    expect(missing).toMatchObject({
+      status: 2,
+      output: expect.stringContaining('--samples: none.jsonl cannot be read'),
+    });
   });
 
   it('finds a published state that is not the fold of its journal', async () => {
