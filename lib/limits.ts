@@ -26,6 +26,10 @@ export const limits = {
   evictedProducers: 4_096,
   /** Gaps in one producer's numbers that its ledger entry can hold open. */
   gapsPerProducer: 256,
+  /** Dead letters that were settled under a number and that one ledger knows by their ids; the oldest are forgotten. */
+  redrivenLetters: 4_096,
+  /** Entries that came since a dead letter was redriven, and are searched for it: some seconds of reading. */
+  deadLetterEntries: 10_000,
   /** A producer's name. */
   producerCharacters: 128,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */

@@ -11,6 +11,8 @@ const settledMessage = z.strictObject({
   id: z.string(),
   producer: producerName.optional(),
   seq: z.int().positive().optional(),
+  /** The id of the dead letter that got this number. */
+  deadLetter: z.string().optional(),
   queue: z.string(),
   sequenceNumber: z.string().regex(/^\d+$/),
   outcome: z.enum(['learnt', 'rejected']),
@@ -100,9 +102,12 @@ export function samplesByMessage({ header, samples }: Entry): readonly (readonly
 }
 
 /** The identity by which the ledger judges a settled message. */
-export function identityOf({ producer, seq, queue, sequenceNumber }: SettledMessage): MessageIdentity {
+export function identityOf(message: SettledMessage): MessageIdentity {
+  const { id, producer, seq, deadLetter, queue, sequenceNumber } = message;
   return {
+    id,
     ...(producer === undefined || seq === undefined ? {} : { producer: { name: producer, seq } }),
+    ...(deadLetter === undefined ? {} : { deadLetter }),
     queue,
     sequenceNumber,
   };

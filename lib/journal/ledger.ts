@@ -4,8 +4,12 @@ import { limits } from '../limits.ts';
 
 /** Which message this is, for the question whether it was settled before. */
 export type MessageIdentity = {
+  /** The SQS message id: the same for every delivery of the message. */
+  readonly id: string;
   /** The producer's own number, where it counts its messages. */
   readonly producer?: { readonly name: string; readonly seq: number };
+  /** The id of the dead letter without a number that got this one when it was redriven. */
+  readonly deadLetter?: string;
   /** The ARN of the queue it came from, and its SQS SequenceNumber there. */
   readonly queue: string;
   readonly sequenceNumber: string;
@@ -30,6 +34,8 @@ export type Ledger = {
   readonly evicted: readonly string[];
   /** By queue ARN: the highest SequenceNumber of a settled message without a producer. */
   readonly appliedThrough: ReadonlyMap<string, string>;
+  /** Hashes of the ids of dead letters that were settled under a number: a delivery of one may still be running. */
+  readonly redriven: readonly string[];
 };
 
 /** What the ledger says of a message. `refused` messages go to quarantine with the reason. */
@@ -44,18 +50,23 @@ export type Judgement =
     };
 
 /** A ledger in which nothing is settled. */
-export const emptyLedger: Ledger = { producers: new Map(), evicted: [], appliedThrough: new Map() };
+export const emptyLedger: Ledger = {
+  producers: new Map(),
+  evicted: [],
+  appliedThrough: new Map(),
+  redriven: [],
+};
 
 /** Whether a message is new, settled already, or cannot be judged and must be refused. */
-export function judge(ledger: Ledger, { producer, queue, sequenceNumber }: MessageIdentity): Judgement {
+export function judge(ledger: Ledger, { id, producer, queue, sequenceNumber }: MessageIdentity): Judgement {
   if (producer === undefined) {
     const through = ledger.appliedThrough.get(queue);
     const isSettled = through !== undefined && BigInt(sequenceNumber) <= BigInt(through);
-    return { verdict: isSettled ? 'settled' : 'new' };
+    return { verdict: isSettled || isRedriven(ledger, id) ? 'settled' : 'new' };
   }
   const record = ledger.producers.get(producer.name);
   if (record === undefined) {
-    if (ledger.evicted.includes(nameHash(producer.name))) {
+    if (ledger.evicted.includes(shortHash(producer.name))) {
       return refused(
         `producer ${producer.name} was evicted: more than ${limits.producers} producers are in use; send under a new name, from seq 1`,
         true,
@@ -79,7 +90,7 @@ export function judge(ledger: Ledger, { producer, queue, sequenceNumber }: Messa
 
 /** The ledger after the message was learnt or rejected by the journal entry `sequence`. */
 export function settle(ledger: Ledger, identity: MessageIdentity, sequence: number): Ledger {
-  const { producer, queue, sequenceNumber } = identity;
+  const { producer, queue, sequenceNumber, deadLetter } = identity;
   if (producer === undefined) {
     const appliedThrough = new Map(ledger.appliedThrough);
     const through = appliedThrough.get(queue);
@@ -94,7 +105,16 @@ export function settle(ledger: Ledger, identity: MessageIdentity, sequence: numb
     gaps: settleNumber(record, producer.seq),
     usedAt: sequence,
   });
-  return producers.size > limits.producers ? evict({ ...ledger, producers }) : { ...ledger, producers };
+  const redriven =
+    deadLetter === undefined
+      ? ledger.redriven
+      : [...ledger.redriven, shortHash(deadLetter)].slice(-limits.redrivenLetters);
+  const next = { ...ledger, producers, redriven };
+  return producers.size > limits.producers ? evict(next) : next;
+}
+
+function isRedriven({ redriven }: Ledger, id: string): boolean {
+  return redriven.length > 0 && redriven.includes(shortHash(id));
 }
 
 function inGaps({ gaps }: ProducerRecord, seq: number): boolean {
@@ -120,11 +140,11 @@ function evict(ledger: Ledger): Ledger {
   if (oldest === undefined) return ledger;
   const producers = new Map(ledger.producers);
   producers.delete(oldest[0]);
-  return { ...ledger, producers, evicted: [...ledger.evicted, nameHash(oldest[0])] };
+  return { ...ledger, producers, evicted: [...ledger.evicted, shortHash(oldest[0])] };
 }
 
-function nameHash(name: string): string {
-  return createHash('sha256').update(name).digest('hex').slice(0, 16);
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 function refused(reason: string, isFinal: boolean): Judgement {
@@ -144,6 +164,7 @@ const ledgerSchema = z.strictObject({
   ),
   evicted: z.array(z.string()),
   appliedThrough: z.array(z.tuple([z.string(), z.string().regex(/^\d+$/)])),
+  redriven: z.array(z.string()).default([]),
 });
 
 /** A ledger as JSON, for the metadata of a checkpoint. */
@@ -152,11 +173,12 @@ export function ledgerToJson(ledger: Ledger): string {
     producers: [...ledger.producers],
     evicted: ledger.evicted,
     appliedThrough: [...ledger.appliedThrough],
+    ...(ledger.redriven.length === 0 ? {} : { redriven: ledger.redriven }),
   });
 }
 
 /** Reads {@link ledgerToJson}. @throws ZodError or SyntaxError if it is none */
 export function ledgerFromJson(json: string): Ledger {
-  const { producers, evicted, appliedThrough } = ledgerSchema.parse(JSON.parse(json));
-  return { producers: new Map(producers), evicted, appliedThrough: new Map(appliedThrough) };
+  const { producers, evicted, appliedThrough, redriven } = ledgerSchema.parse(JSON.parse(json));
+  return { producers: new Map(producers), evicted, appliedThrough: new Map(appliedThrough), redriven };
 }

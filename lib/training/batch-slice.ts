@@ -5,17 +5,18 @@ import { rowToSample } from '../datasets/to-sample.ts';
 import { invalid, invariant, MillraceError } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
-import { putOverOlder } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { entriesAfter } from '../journal/reading.ts';
+import type { Parameters } from '../journal/state.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { startStatistics, trainEpochs } from './batch-epochs.ts';
 import { challengerDigest, writeChallenger } from './challenger.ts';
 import { compareChampion, isBetter } from './champion.ts';
 import { catchUp, currentState, retractedMeanwhile } from './fold.ts';
+import { reportProgress, reportSurely } from './job-progress.ts';
 import { type JobRecord, openJob } from './job-record.ts';
-import { firstPlace, type Lane, type Place, placeSchema, readLane, writeLane } from './lane.ts';
+import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
 import type { JobMessage } from './messages.ts';
 import { loadModel, type Model } from './model.ts';
 import { quarantine } from './quarantine.ts';
@@ -41,34 +42,52 @@ export async function runSlice(
 ): Promise<SliceResult> {
   const model = await loadModel(ports, message.model);
   if (model === undefined) throw invalid(`there is no model ${message.model}; create it before training it`);
-  try {
-    return await runSliceOf(ports, model, message, secondsLeft);
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.kind !== 'invalid') throw error;
-    ports.log.error('a job failed', { model: message.model, job: message.job, reason: error.message });
-    const place: Place = {
-      ...firstPlace(0),
-      slice: message.slice + 1,
-      status: 'failed',
-      reason: error.message,
-    };
+  const sequence = async () => (await currentState(ports, model)).sequence;
+  const record = await openJob(ports, model, message, sequence).catch(reasonIfInvalid);
+  if (typeof record === 'string') {
+    const place = failedPlace(ports, message, firstPlace(0), record);
     await reportSurely(ports, message, place, 0);
     return { place, rows: 0, refusedRows: 0 };
   }
+  const stored = await readLane(ports, model, record);
+  const sums = { rows: 0, refusedRows: 0 };
+  /** Says where the job stands, and sends what follows. One that was overtaken does it too: the faster may have died. */
+  const follow = async (lane: Lane): Promise<SliceResult> => {
+    await reportSurely(ports, record, lane.place, sums.rows);
+    await sendNext(ports, record, lane);
+    return { place: lane.place, ...sums };
+  };
+  if (stored !== undefined && stored.lane.place.slice > message.slice) return follow(stored.lane);
+
+  const advanced = await train(ports, model, record, message, stored?.lane, secondsLeft, sums).catch(
+    reasonIfInvalid,
+  );
+  const lane =
+    typeof advanced === 'string' ? failedLane(ports, model, message, stored?.lane, advanced) : advanced;
+  const { parameters, place } = lane;
+  if (place.status === 'promotion-sent')
+    await writeChallenger(ports, model, record.job, { parameters, caughtUp: place.caughtUp });
+  if ((await writeLane(ports, record, lane, stored?.etag)) === 'written') return follow(lane);
+  ports.log.warn('another run of this slice was faster', {
+    model: record.model,
+    job: record.job,
+    slice: message.slice,
+  });
+  const faster = await readLane(ports, model, record);
+  invariant(faster !== undefined, `the lane of job ${record.job} is gone`);
+  return follow(faster.lane);
 }
 
-async function runSliceOf(
+/** The lane after a slice. @param sums is told of the dataset's rows */
+async function train(
   ports: Ports,
   model: Model,
-  message: JobMessage,
+  record: JobRecord,
+  { slice }: JobMessage,
+  stored: Lane | undefined,
   secondsLeft: () => number,
-): Promise<SliceResult> {
-  const record = await openJob(
-    ports,
-    model,
-    message,
-    async () => (await currentState(ports, model)).sequence,
-  );
+  sums: { rows: number; refusedRows: number },
+): Promise<Lane> {
   const prepared = await prepareDataset(
     ports.store,
     model.spec,
@@ -76,36 +95,40 @@ async function runSliceOf(
     record.objects.length > 0 ? record.objects : { journal: record.model, sequence: record.sequence },
     sourceOf(ports, model, record),
   );
-  const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
-  const stored = await readLane(ports, model, record);
-  const follow = async (lane: Lane): Promise<SliceResult> => {
-    await reportSurely(ports, record, lane.place, rows);
-    await sendNext(ports, record, lane);
-    return { place: lane.place, rows, refusedRows: prepared.refusedRows };
-  };
-  if (stored !== undefined && stored.lane.place.slice > message.slice) return follow(stored.lane);
-  if (message.slice >= limits.slicesPerJob)
+  sums.rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
+  sums.refusedRows = prepared.refusedRows;
+  if (slice >= limits.slicesPerJob)
     throw invalid(`job ${record.job} needs more than ${limits.slicesPerJob} slices`);
-  const lane = stored?.lane ?? (await firstLane(ports, model, record, prepared));
+  const lane = stored ?? (await firstLane(ports, model, record, prepared));
+  const { parameters, place } = await advance(ports, model, prepared, record, lane, secondsLeft);
+  return { parameters, place: { ...place, slice: slice + 1 } };
+}
 
-  const advanced = await advance(ports, model, prepared, record, lane, secondsLeft);
-  const done: Lane = { ...advanced, place: { ...advanced.place, slice: message.slice + 1 } };
-  if (done.place.status === 'promotion-sent') {
-    const { parameters, place } = done;
-    await writeChallenger(ports, model, record.job, { parameters, caughtUp: place.caughtUp });
-  }
-  if ((await writeLane(ports, record, done, stored?.etag)) === 'lost') {
-    ports.log.warn('another run of this slice was faster', {
-      model: record.model,
-      job: record.job,
-      slice: message.slice,
-    });
-    // It may have died since, and its message may be gone: what follows its slice is sent by both.
-    const faster = await readLane(ports, model, record);
-    invariant(faster !== undefined, `the lane of job ${record.job} is gone`);
-    return follow(faster.lane);
-  }
-  return follow(done);
+/** The message of an error of kind `invalid`: it ends the job. Others are thrown, and the slice comes back. */
+function reasonIfInvalid(error: unknown): string {
+  if (error instanceof MillraceError && error.kind === 'invalid') return error.message;
+  throw error;
+}
+
+function failedPlace({ log }: Ports, { model, job, slice }: JobMessage, place: Place, reason: string): Place {
+  log.error('a job failed', { model, job, reason });
+  return { ...place, slice: slice + 1, status: 'failed', reason };
+}
+
+/** That a job failed is in its lane too: another run of the slice must not go on without it. */
+function failedLane(
+  ports: Ports,
+  model: Model,
+  message: JobMessage,
+  stored: Lane | undefined,
+  reason: string,
+): Lane {
+  const { parameters, place } = stored ?? { parameters: freshParameters(model), place: firstPlace(0) };
+  return { parameters, place: failedPlace(ports, message, place, reason) };
+}
+
+function freshParameters({ compiled, encoder }: Model): Parameters {
+  return { ...compiled.initial(), statistics: emptyStatistics(encoder.layout) };
 }
 
 /** Trains; once a stop condition holds, catches up; once that is done, decides. */
@@ -194,8 +217,8 @@ async function firstLane(
       refusedRows: prepared.refusedRows,
     });
   }
-  const fresh = { ...model.compiled.initial(), statistics: emptyStatistics(model.encoder.layout) };
-  if (record.start === 'fresh') return startStatistics({ parameters: fresh, place }, prepared);
+  if (record.start === 'fresh')
+    return startStatistics({ parameters: freshParameters(model), place }, prepared);
   const champion = await currentState(ports, model);
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
@@ -230,41 +253,4 @@ function sourceOf(ports: Ports, model: Model, record: JobRecord): SampleSource {
     });
     for await (const entry of journal) yield samplesWithout(entry, retracted).flat();
   };
-}
-
-/**
- * Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it, and it never goes back to an
- * earlier slice: a run that was overtaken may still be reporting. The answer says whether it is there.
- */
-async function reportProgress(
-  { store, now }: Ports,
-  { model, job, dataset }: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
-  place: Place,
-  rowsOfEpoch: number,
-  rows: number,
-): Promise<boolean> {
-  const key = keys.progress(model, job);
-  const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
-  const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
-  const reported = await store.get(key);
-  if (reported !== undefined && isOvertaken(reported.body, place)) return true;
-  const isNewer = (current: Uint8Array) => isOvertaken(current, place) || Buffer.from(current).equals(body);
-  return (await putOverOlder(store, key, body, reported?.etag, isNewer)) !== undefined;
-}
-
-/** Reports where a slice ended. @throws MillraceError kind `unavailable` if it cannot: the slice must come back */
-async function reportSurely(
-  ports: Ports,
-  job: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
-  place: Place,
-  rows: number,
-): Promise<void> {
-  if (await reportProgress(ports, job, place, rows, rows)) return;
-  throw new MillraceError('unavailable', `${keys.progress(job.model, job.job)} could not be written`);
-}
-
-/** Whether a later slice has reported. */
-function isOvertaken(progress: Uint8Array, place: Place): boolean {
-  const reported = placeSchema.pick({ slice: true }).loose();
-  return reported.parse(JSON.parse(Buffer.from(progress).toString())).slice > place.slice;
 }

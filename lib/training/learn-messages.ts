@@ -7,6 +7,7 @@ import { limits } from '../limits.ts';
 import { meanLoss } from '../model/scores.ts';
 import type { Ports } from '../ports/ports.ts';
 import { afterMessage, settleMessages } from './fold.ts';
+import { judgeMessage } from './judge-message.ts';
 import { learn } from './learn.ts';
 import type { ParsedMessage } from './messages.ts';
 import type { Model } from './model.ts';
@@ -38,13 +39,10 @@ export async function learnMessages(
     if (['promote', 'rollback', 'retract'].includes(parsed.command.kind)) break;
     if (settled > 0 && secondsLeft() < limits.publishReserveSeconds) break;
     settled += 1;
-    const judgement = judge(ledger, parsed.identity);
+    const judgement = await judgeMessage(ports.store, state, ledger, settledMessages, parsed);
     if (judgement.verdict === 'settled') continue;
-    const outcome =
-      judgement.verdict === 'refused'
-        ? rejectedMessage({ index: -1, field: 'producer', reason: judgement.reason })
-        : await learnMessage(ports, model, next, parsed);
-    if (judgement.verdict === 'new') ledger = settle(ledger, parsed.identity, sequence);
+    const outcome = await outcomeOf(ports, model, next, parsed, judgement);
+    if (judge(ledger, parsed.identity).verdict === 'new') ledger = settle(ledger, parsed.identity, sequence);
     if (outcome.refused.length > 0) {
       await quarantine(
         ports.store,
@@ -87,6 +85,19 @@ export function entryCommon(
 
 function pickSettled({ sequence, ledger }: State): Pick<State, 'sequence' | 'ledger'> {
   return { sequence, ledger };
+}
+
+/** What becomes of a message that is not settled yet. */
+async function outcomeOf(
+  ports: Ports,
+  model: Model,
+  state: State,
+  parsed: ParsedMessage,
+  judgement: Awaited<ReturnType<typeof judgeMessage>>,
+): Promise<Outcome> {
+  if (judgement.verdict === 'overtaken') return { samples: [], refused: [] };
+  if (judgement.verdict !== 'refused') return learnMessage(ports, model, state, parsed);
+  return rejectedMessage({ index: -1, field: 'producer', reason: judgement.reason });
 }
 
 /** What became of one message. */
@@ -150,6 +161,7 @@ export function settledMessage({ message, identity }: ParsedMessage, outcome: Ou
     ...(identity.producer === undefined
       ? {}
       : { producer: identity.producer.name, seq: identity.producer.seq }),
+    ...(identity.deadLetter === undefined ? {} : { deadLetter: identity.deadLetter }),
     queue: identity.queue,
     sequenceNumber: identity.sequenceNumber,
     outcome: outcome.samples.length > 0 ? 'learnt' : 'rejected',

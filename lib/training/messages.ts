@@ -26,7 +26,16 @@ const sampleObject = z
   .string()
   .regex(/^s3:\/\/[^/]+\/datasets\/.+$/, 'must be a list, or an object below s3://<bucket>/datasets/');
 
-const numbering = { producer: producerName.optional(), seq: z.int().positive().optional() };
+const numbering = {
+  producer: producerName.optional(),
+  seq: z.int().positive().optional(),
+  /** Set by `millrace redrive`: the dead letter that got this number, and the last entry that was searched for it. */
+  deadLetter: strictObject({
+    id: z.string().max(limits.producerCharacters),
+    searchedTo: z.int().nonnegative(),
+  }).optional(),
+};
+type Numbering = z.output<z.ZodObject<typeof numbering>>;
 
 const samplesCommand = strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) });
 
@@ -74,47 +83,51 @@ export type Command =
 export type ParsedMessage = {
   readonly message: Message;
   readonly identity: MessageIdentity;
+  /** The last entry that was searched for the dead letter, where it is one that was redriven. */
+  readonly searchedTo?: number;
   readonly command: Command | { readonly kind: 'malformed'; readonly field: string; readonly reason: string };
 };
 
 /** Parses one message. It never throws: what is no command is `malformed`, with the reason. */
 export function parseMessage(message: Message): ParsedMessage {
-  const { queue, sequenceNumber } = message;
-  const anonymous: MessageIdentity = { queue, sequenceNumber };
+  const { id, queue, sequenceNumber } = message;
+  const anonymous: MessageIdentity = { id, queue, sequenceNumber };
   try {
-    const body = parseJson(message.body);
-    const { producer, seq, command } = parseCommand(body);
+    const { producer, seq, deadLetter, command } = parseCommand(parseJson(message.body));
     if ((producer === undefined) !== (seq === undefined)) {
       throw invalid('body.producer and body.seq go together or stay away together');
     }
-    const identity =
-      producer === undefined || seq === undefined
-        ? anonymous
-        : { ...anonymous, producer: { name: producer, seq } };
-    return { message, identity, command };
+    if (producer === undefined || seq === undefined) {
+      if (deadLetter !== undefined) throw invalid('body.deadLetter needs body.producer and body.seq');
+      return { message, identity: anonymous, command };
+    }
+    const numbered = { ...anonymous, producer: { name: producer, seq } };
+    if (deadLetter === undefined) return { message, identity: numbered, command };
+    const identity = { ...numbered, deadLetter: deadLetter.id };
+    return { message, identity, searchedTo: deadLetter.searchedTo, command };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { message, identity: anonymous, command: { kind: 'malformed', field: 'body', reason } };
   }
 }
 
-function parseCommand(body: unknown): { producer?: string; seq?: number; command: Command } {
+function parseCommand(body: unknown): Numbering & { readonly command: Command } {
   if (typeof body === 'object' && body !== null && 'promote' in body) {
-    const { producer, seq, promote } = parse(promoteCommand, body, 'body');
-    return { producer, seq, command: { kind: 'promote', ...promote } };
+    const { promote, ...numbers } = parse(promoteCommand, body, 'body');
+    return { ...numbers, command: { kind: 'promote', ...promote } };
   }
   if (typeof body === 'object' && body !== null && 'rollback' in body) {
-    const { producer, seq, rollback } = parse(rollbackCommand, body, 'body');
-    return { producer, seq, command: { kind: 'rollback', ...rollback } };
+    const { rollback, ...numbers } = parse(rollbackCommand, body, 'body');
+    return { ...numbers, command: { kind: 'rollback', ...rollback } };
   }
   if (typeof body === 'object' && body !== null && 'retract' in body) {
-    const { producer, seq, retract } = parse(retractCommand, body, 'body');
-    return { producer, seq, command: { kind: 'retract', ...retract } };
+    const { retract, ...numbers } = parse(retractCommand, body, 'body');
+    return { ...numbers, command: { kind: 'retract', ...retract } };
   }
   const later = reserved.find((name) => typeof body === 'object' && body !== null && name in body);
   if (later !== undefined) throw invalid(`body.${later}: this command is not available yet`);
-  const { producer, seq, samples } = parse(samplesCommand, body, 'body');
-  return { producer, seq, command: { kind: 'samples', samples } };
+  const { samples, ...numbers } = parse(samplesCommand, body, 'body');
+  return { ...numbers, command: { kind: 'samples', samples } };
 }
 
 /**

@@ -7,6 +7,7 @@ import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { loadCheckpoint } from './checkpoints.ts';
 import { readForward } from './fold.ts';
+import { judgeMessage } from './judge-message.ts';
 import { type Change, learnMessages } from './learn-messages.ts';
 import type { ParsedMessage } from './messages.ts';
 import { loadModel, type Model } from './model.ts';
@@ -14,7 +15,7 @@ import { promoteChallenger } from './promote.ts';
 import { keepCheckpoint, publish } from './publish.ts';
 import { retract } from './retract.ts';
 import { rollBack } from './rollback.ts';
-import { rejectCommand } from './settle-command.ts';
+import { rejectCommand, settleWithout } from './settle-command.ts';
 
 /** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
 export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
@@ -95,7 +96,8 @@ async function changeOf(
   const { command } = first;
   if (command.kind === 'samples' || command.kind === 'malformed')
     return learnMessages(ports, model, state, next, secondsLeft);
-  const judgement = judge(state.ledger, first.identity);
+  const judgement = await judgeMessage(ports.store, state, state.ledger, [], first);
+  if (judgement.verdict === 'overtaken') return settleWithout(ports, model, state, first);
   if (judgement.verdict === 'refused') {
     const refusal = { index: -1, field: 'producer', reason: judgement.reason };
     return rejectCommand(ports, model, state, first, refusal);

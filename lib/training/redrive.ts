@@ -53,7 +53,7 @@ export function createRedrive(ports: Ports) {
       redriven.sent.push(...unsettled);
       if (isDryRun) continue;
       const toNumber = unsettled.filter((letter) => anonymous.has(letter));
-      const resends = await numberLetters(ports, model, history.plans, toNumber);
+      const resends = await numberLetters(ports, model, history, toNumber);
       for (const { id, body } of unsettled) {
         const asItWas = { body, deduplication: id };
         await ports.sendSamples({ group: model, ...(resends.get(id) ?? asItWas) });
@@ -67,13 +67,13 @@ export function createRedrive(ports: Ports) {
 async function numberLetters(
   ports: Ports,
   model: string,
-  plans: ResendPlan[],
+  { plans, sequence }: History,
   letters: readonly Message[],
 ): Promise<ReadonlyMap<string, { readonly body: string; readonly deduplication: string }>> {
   const bodies = new Map(
     letters
       .filter((letter) => parseMessage(letter).command.kind !== 'malformed')
-      .map(({ id, body }) => [id, JSON.parse(body) as object] as const)
+      .map(({ id, body }) => [id, ofLetter(body, id, sequence)] as const)
       .filter(([, body]) => canBeNumbered(body)),
   );
   const known = new Set(resendsOf(plans, 'dead letters').map(({ message }) => message));
@@ -89,6 +89,11 @@ async function numberLetters(
       return body === undefined ? [] : [[resend.message, numbered(body, resend)]];
     }),
   );
+}
+
+/** A letter's body that says which it is: the online update looks for it in the entries since `searchedTo`. */
+function ofLetter(body: string, id: string, searchedTo: number): object {
+  return { ...(JSON.parse(body) as object), deadLetter: { id, searchedTo } };
 }
 
 /** Reads the journal and the plans from where the last batch stopped. */

@@ -82,5 +82,5 @@ export function canBeNumbered(body: object): boolean {
 
 /** A message that its producer's number alone identifies. */
 export function numberedIdentity(name: string, seq: number): MessageIdentity {
-  return { producer: { name, seq }, queue: '', sequenceNumber: '0' };
+  return { id: '', producer: { name, seq }, queue: '', sequenceNumber: '0' };
 }

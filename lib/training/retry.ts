@@ -4,6 +4,7 @@ import { emptyLedger, judge, type Ledger } from '../journal/ledger.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
+import { parseMessage } from './messages.ts';
 import { type QuarantineRecord, readQuarantine } from './quarantine.ts';
 import {
   canBeNumbered,
@@ -103,12 +104,11 @@ async function examine(
     refused.has(nameOf(resend));
   const messages = records.map((record) => {
     const resend = resends.get(nameOf(record));
-    const isLearnt = isWhole(record) && learnt.has(nameOf(record));
     return {
       record,
       way: wayOf(ledger, learnt, record),
       ...(resend === undefined ? {} : { resend }),
-      isSettledAgain: isLearnt || (resend !== undefined && isSettled(resend)),
+      isSettledAgain: wasLearnt(learnt, record) || (resend !== undefined && isSettled(resend)),
     };
   });
   return { ledger, plans, messages };
@@ -123,7 +123,7 @@ function wayOf(ledger: Ledger, learnt: ReadonlySet<string>, record: QuarantineRe
     ? 'under a new number'
     : `with a new number it would have more than ${limits.messageBytes} bytes`;
   if (!isWhole(record)) return newNumber;
-  if (learnt.has(nameOf(record))) return 'it was learnt before';
+  if (wasLearnt(learnt, record)) return 'it was learnt before';
   const { producer, seq } = record;
   if (producer === undefined || seq === undefined) return newNumber;
   const judgement = judge(ledger, numberedIdentity(producer, seq));
@@ -139,6 +139,14 @@ function samplesOf({ body, refused }: QuarantineRecord): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a message that was refused as a whole, or the dead letter that it was, was learnt all the same. */
+function wasLearnt(learnt: ReadonlySet<string>, record: QuarantineRecord): boolean {
+  if (!isWhole(record)) return false;
+  const { message, body = '', queue = '', sequenceNumber = '0' } = record;
+  const { deadLetter } = parseMessage({ id: message, body, group: '', queue, sequenceNumber }).identity;
+  return learnt.has(nameOf(record)) || (deadLetter !== undefined && learnt.has(deadLetter));
 }
 
 function isWhole({ refused }: QuarantineRecord): boolean {

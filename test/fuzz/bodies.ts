@@ -75,6 +75,13 @@ const samples: fc.Arbitrary<unknown> = fc.oneof(
 );
 const producer = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('a', 'b', 'c') }, anyText);
 const seq = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: -1, max: 200 }) }, anyValue);
+const deadLetter = fc.oneof(
+  anyValue,
+  fc.record({
+    id: fc.oneof(fc.constant('00000000-0000-4000-8000-000000000001'), anyText),
+    searchedTo: fc.oneof(fc.integer({ min: -1, max: 300 }), anyValue),
+  }),
+);
 const command = fc.oneof(
   { weight: 6, arbitrary: samples.map((value) => ({ samples: value })) },
   fc.record({ promote: fc.oneof(anyValue, fc.record({ job: anyText, digest: anyText })) }),
@@ -84,11 +91,13 @@ const command = fc.oneof(
 const body = fc
   .tuple(
     command,
-    fc.option(fc.tuple(producer, seq), { freq: 2 }),
+    fc.option(fc.tuple(producer, seq, fc.option(deadLetter, { freq: 8 })), { freq: 2 }),
     fc.option(fc.tuple(field, anyValue), { freq: 8 }),
   )
   .map(([ofCommand, numbering, extra]) => {
-    const numbered = numbering === null ? {} : { producer: numbering[0], seq: numbering[1] };
+    const [name, number, letter] = numbering ?? [];
+    const numbered =
+      numbering === null ? {} : { producer: name, seq: number, deadLetter: letter ?? undefined };
     const all = { ...numbered, ...ofCommand };
     return JSON.stringify(extra === null ? all : withField(all, ...extra));
   });

@@ -43,7 +43,7 @@ export function openFrontDoor(): FrontDoor {
         counts.refused += refused;
         if (isInQuarantine !== refused > 0)
           throw new Error(`${refused} are refused, and the quarantine has another count`);
-        if (outcome === 'rejected' && refused === 0 && !/promote|rollback/.test(body)) {
+        if (outcome === 'rejected' && refused === 0 && !/promote|rollback|deadLetter/.test(body)) {
           throw new Error('it is rejected without a reason');
         }
       }

@@ -13,11 +13,11 @@ import { limits } from '../../lib/limits.ts';
 const queue = 'arn:aws:sqs:us-east-1:000000000000:samples-1.fifo';
 
 function numbered(name: string, seq: number): MessageIdentity {
-  return { producer: { name, seq }, queue, sequenceNumber: '1' };
+  return { id: 'one', producer: { name, seq }, queue, sequenceNumber: '1' };
 }
 
 function fromQueue(sequenceNumber: number, arn = queue): MessageIdentity {
-  return { queue: arn, sequenceNumber: String(sequenceNumber) };
+  return { id: `message-${sequenceNumber}`, queue: arn, sequenceNumber: String(sequenceNumber) };
 }
 
 describe('the ledger', () => {

@@ -22,6 +22,8 @@ export type Cloud = {
   jobs: FifoQueue;
   /** Called when something was sent. */
   onSend: () => void;
+  /** Called when a message became a dead letter. */
+  onDeadLetter: () => void;
   /** The ports of a process. */
   readonly portsOf: (process: Process) => Ports;
   readonly newQueue: (settings: QueueSettings) => FifoQueue;
@@ -58,7 +60,10 @@ export function createCloud(settings: CloudSettings): Cloud {
   let skew = 0;
   const newId = () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`;
   const newQueue = (queue: QueueSettings) =>
-    createQueue(queue, timeline, random, newId, (number) => void everDead.add(`${queue.arn}/${number}`));
+    createQueue(queue, timeline, random, newId, (number) => {
+      everDead.add(`${queue.arn}/${number}`);
+      cloud.onDeadLetter();
+    });
 
   /**
    * One call of a port: some milliseconds later it takes effect and answers, unless the process has died by then.
@@ -177,6 +182,7 @@ export function createCloud(settings: CloudSettings): Cloud {
     samples: newQueue(settings.samples),
     jobs: newQueue(settings.jobs),
     onSend: () => undefined,
+    onDeadLetter: () => undefined,
     newQueue,
     portsOf: (process) => ({
       store: {

@@ -135,6 +135,26 @@ export const commandMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'forgets which dead letters were settled under numbers',
+    edits: [
+      {
+        file: 'lib/journal/ledger.ts',
+        find: '  return redriven.length > 0 && redriven.includes(',
+        replace: '  return redriven.length < 0 && redriven.includes(',
+      },
+    ],
+  },
+  {
+    name: 'learns a redriven dead letter that a delivery of it had learnt meanwhile',
+    edits: [
+      {
+        file: 'lib/training/judge-message.ts',
+        find: '    if (header.messages.some(isLetter)) return',
+        replace: '    if (header.messages.length < 0) return',
+      },
+    ],
+  },
+  {
     name: 'gives dead letters new numbers each time',
     edits: [
       {

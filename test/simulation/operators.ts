@@ -8,7 +8,7 @@ import { retryQuarantine } from '../../lib/training/retry.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud, Process } from './cloud.ts';
 import { isExpected } from './functions.ts';
-import type { QueuedMessage, QueueSettings } from './queue.ts';
+import type { QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
 import { tryAgain } from './senders.ts';
 
@@ -39,6 +39,11 @@ export function startOperators(
     { chance: 0.1, most: 2, act: () => removeState(cloud, model) },
     { chance: 0.15, most: 1, act: recreate },
   ];
+  // Somebody whom the alarm wakes moves letters back while deliveries of them may still be running.
+  if (random.chance(0.3)) {
+    cloud.onDeadLetter = () =>
+      timeline.after(random.integer(1, 60 * second), () => void redriveMeanwhile(cloud, random));
+  }
   for (const { chance, most, act } of acts) {
     if (!random.chance(chance)) continue;
     for (let times = random.integer(1, most); times > 0; times--) {
@@ -51,16 +56,8 @@ export function startOperators(
 /** What somebody may do in a schedule, how likely, and how often at most. */
 type Act = { readonly chance: number; readonly most: number; readonly act: () => void | Promise<void> };
 
-/**
- * Somebody moves the dead letters back, ten at a time, and may die after some milliseconds.
- *
- * @param isDaysLater whether no delivery of a letter is still running, so that those without a number can be moved too
- */
-export async function redrive(
-  cloud: Cloud,
-  diesAfter: number | undefined,
-  isDaysLater: boolean,
-): Promise<void> {
+/** Somebody moves the dead letters back, ten at a time, and may die after some milliseconds. */
+export async function redrive(cloud: Cloud, diesAfter: number | undefined): Promise<void> {
   const process: Process = { name: 'redrive', isDead: false, onDeath: () => undefined };
   const die = () => {
     process.isDead = true;
@@ -70,8 +67,7 @@ export async function redrive(
   const { samples, jobs } = cloud;
   const redriveSamples = createRedrive(ports);
   for (;;) {
-    const letters = samples.deadLetters().filter((letter) => isDaysLater || isNumbered(letter));
-    const batch = letters.slice(0, 10);
+    const batch = samples.deadLetters().slice(0, 10);
     if (batch.length === 0) break;
     await redriveSamples(batch.map((letter) => ({ ...letter, queue: samples.arn })));
     for (const letter of batch) samples.removeDeadLetter(letter);
@@ -82,22 +78,18 @@ export async function redrive(
   }
 }
 
-function isNumbered({ body }: QueuedMessage): boolean {
-  return body.includes('"producer":');
-}
-
 const operator = (): Process => ({ name: 'operator', isDead: false, onDeath: () => undefined });
 
 /** While things still go wrong; what breaks off is left for the day on which they do not. */
 async function redriveMeanwhile(cloud: Cloud, random: Random): Promise<void> {
   const diesAfter = random.chance(0.3) ? random.integer(0, 400) : undefined;
-  await redrive(cloud, diesAfter, false).catch((error: unknown) => report(cloud, error));
+  await redrive(cloud, diesAfter).catch((error: unknown) => report(cloud, error));
 }
 
 /** SQS' own way back from the dead letters: new sequence numbers for the same bodies. It is for numbered messages. */
 function moveByHand({ samples, timeline, onSend }: Cloud): void {
   for (const letter of samples.deadLetters()) {
-    if (!isNumbered(letter)) continue;
+    if (!letter.body.includes('"producer":')) continue;
     timeline.record(`${letter.sequenceNumber} is moved back by hand`);
     samples.removeDeadLetter(letter);
     samples.send(letter.body, letter.group, `moved-${letter.id}`);

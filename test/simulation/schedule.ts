@@ -127,7 +127,7 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
   const letters = () => [cloud.samples, cloud.jobs].flatMap((queue) => queue.deadLetters());
   for (let round = 0; round < 6 && letters().length > 0; round++) {
     const diesAfter = round < 3 && random.chance(0.5) ? random.integer(0, 400) : undefined;
-    timeline.after(3 * day, () => void redrive(cloud, diesAfter, true));
+    timeline.after(3 * day, () => void redrive(cloud, diesAfter));
     await timeline.run();
   }
   const found = await check(cloud, models, expected, engine).catch(uncheckable);

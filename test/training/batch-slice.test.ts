@@ -4,12 +4,15 @@ import { watchJob } from '../../lib/cli/watch-job.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
 import { runSlice } from '../../lib/training/batch-slice.ts';
+import type { JobMessage } from '../../lib/training/messages.ts';
+import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';
 import { readQuarantine } from '../../lib/training/quarantine.ts';
 import {
   createWorld,
   deliver,
   foldJournal,
   message,
+  modelOf,
   sampleMessages,
   ticket,
   ticketsSpec,
@@ -104,6 +107,38 @@ describe('a batch job', () => {
     };
     await runSlice(slower, start, () => 100);
     expect(world.sentJobs.map(({ deduplication }) => deduplication)).toEqual(['first:1']);
+  });
+
+  it('that failed in one run is not gone on with by a slower one', async () => {
+    const world = await worldWithDataset();
+    await deliver(world, sampleMessages(6));
+    const nightly: JobMessage = { ...start, job: 'nightly', dataset: 'journal' };
+    let hasRaced = false;
+    const slower: World = {
+      ...world,
+      store: {
+        ...world.store,
+        async get(key) {
+          if (key.endsWith('held-out.safetensors') && !hasRaced) {
+            hasRaced = true;
+            const without = { messages: [sampleMessages(1)[0]?.id ?? ''], samples: [] };
+            const { retract } = await prepareRetraction(world, await modelOf(world), without);
+            await deliver(world, [message(900, { retract })]);
+            expect((await runSlice(world, nightly, () => 100)).place.status).toBe('failed');
+          }
+          return world.store.get(key);
+        },
+      },
+    };
+    const { place } = await runSlice(slower, nightly, () => 100);
+    expect(place).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('entry 2 retracted samples'),
+    });
+    expect(world.sentSamples).toEqual([]);
+    expect((await runSlice(world, nightly, () => 100)).place).toEqual(place);
+    const progress = await world.store.get(keys.progress(model, 'nightly'));
+    expect(Buffer.from(progress?.body ?? []).toString()).toContain('"failed"');
   });
 
   it('loses no online update: the promotion learns what arrived since the job began', async () => {

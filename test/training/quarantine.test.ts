@@ -58,8 +58,13 @@ const badSamples: [string, unknown, string, RegExp][] = [
 const badBodies: [string, string, RegExp][] = [
   ['no JSON', '{"samples": [', /must be JSON/],
   ['no object', '3', /body/],
-  ['an unknown field', '{"sample": []}', /unknown field "sample"; allowed: producer, seq, samples/],
+  [
+    'an unknown field',
+    '{"sample": []}',
+    /unknown field "sample"; allowed: producer, seq, deadLetter, samples/,
+  ],
   ['no samples', '{"samples": []}', /at least one sample/],
+  ['a dead letter without a number', '{"deadLetter": {"id": "a", "searchedTo": 0}, "samples": [1]}', /needs/],
   ['a producer without a number', '{"producer": "a", "samples": [1]}', /go together/],
   ['a number of zero', '{"producer": "a", "seq": 0, "samples": [1]}', /body\.seq/],
   ['Infinity by exponent', '{"producer": "a", "seq": 1e999, "samples": [1]}', /body\.seq/],

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../lib/errors.ts';
 import { limits } from '../../lib/limits.ts';
+import type { Message } from '../../lib/training/messages.ts';
+import { readQuarantine } from '../../lib/training/quarantine.ts';
 import { createRedrive } from '../../lib/training/redrive.ts';
-import { createWorld, deliver, foldJournal, message, ticket } from '../simulation/world.ts';
+import { retryQuarantine } from '../../lib/training/retry.ts';
+import { createWorld, deliver, foldJournal, message, ticket, ticketsSpec } from '../simulation/world.ts';
 
 const letters = [
   message(1, { samples: [ticket(1)] }),
@@ -34,6 +37,65 @@ describe('a redrive of dead letters', () => {
         world.sentSamples.map(({ body }, i) => message(200 + i, body)),
       );
       expect((await foldJournal(world)).learnt).toBe(letters.length);
+    }
+  });
+
+  it('learns a letter once whose last delivery is still running, whichever of the two is faster', async () => {
+    const [letter] = letters;
+    if (letter === undefined) throw new Error('there is a letter');
+    for (const order of [['redriven', 'letter'], ['letter', 'redriven'], ['both'], ['both the other way']]) {
+      const world = createWorld();
+      await createRedrive(world)([letter]);
+      const redriven = message(100, world.sentSamples[0]?.body ?? '');
+      const deliveries: Readonly<Record<string, readonly Message[]>> = {
+        redriven: [redriven],
+        letter: [letter],
+        both: [redriven, letter],
+        'both the other way': [letter, redriven],
+      };
+      for (const each of order) {
+        expect(await deliver(world, deliveries[each] ?? [])).toMatchObject({
+          settled: deliveries[each]?.length,
+        });
+      }
+      // The promises hold in each fold: what the ledger knows comes from the journal.
+      expect((await foldJournal(world)).learnt, order.join()).toBe(1);
+      await deliver(world, [redriven, letter]);
+      expect((await foldJournal(world)).learnt, order.join()).toBe(1);
+      expect(await readQuarantine(world.store, ticketsSpec.model)).toEqual([]);
+    }
+  });
+
+  it('that waited for too many entries is refused, and sent again by a retry if it was not learnt', async () => {
+    const before = { ...limits };
+    Object.assign(limits, { deadLetterEntries: 2 });
+    try {
+      for (const isFaster of [true, false]) {
+        const world = createWorld();
+        const [letter] = letters;
+        if (letter === undefined) throw new Error('there is a letter');
+        await createRedrive(world)([letter]);
+        const redriven = message(100, world.sentSamples[0]?.body ?? '');
+        if (isFaster) await deliver(world, [letter]);
+        for (let seq = 1; seq <= 3; seq++)
+          await deliver(world, [message(200 + seq, { producer: 'till', seq, samples: [ticket(seq)] })]);
+        await deliver(world, [redriven]);
+        expect(await readQuarantine(world.store, ticketsSpec.model)).toMatchObject([
+          {
+            refused: [{ reason: expect.stringContaining('more than 2 entries came since it was redriven') }],
+          },
+        ]);
+        world.sentSamples.length = 0;
+        expect((await retryQuarantine(world, ticketsSpec.model)).sent).toBe(isFaster ? 0 : 1);
+        await deliver(
+          world,
+          world.sentSamples.map(({ body }, i) => message(300 + i, body)),
+        );
+        await deliver(world, [letter]);
+        expect((await foldJournal(world)).learnt).toBe(4);
+      }
+    } finally {
+      Object.assign(limits, before);
     }
   });
 
