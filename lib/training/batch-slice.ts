@@ -51,7 +51,7 @@ export async function runSlice(
   }
   const stored = await readLane(ports, model, record);
   const sums = { rows: 0, refusedRows: 0 };
-  /** Says where the job stands, and sends what follows. One that was overtaken does it too: the faster may have died. */
+  /** Says where the job stands, and sends what follows. A run that was overtaken does it too. */
   const follow = async (lane: Lane): Promise<SliceResult> => {
     await reportSurely(ports, record, lane.place, sums.rows);
     await sendNext(ports, record, lane);
