@@ -120,7 +120,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: ledger,
-        find: '    if (ledger.evicted.includes(nameHash(producer.name))) {',
+        find: '    if (ledger.evicted.includes(shortHash(producer.name))) {',
         replace: "    if (ledger.evicted.includes('nobody')) {",
       },
     ],

@@ -89,19 +89,22 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
   });
   const timeline = createTimeline(() => working > 0, options.keepsEvents ?? false);
   const stormMinutes = random.integer(1, 30);
+  // In some schedules most messages become dead letters, while deliveries of them are still running.
+  const isDeadly = random.chance(0.15);
   const kinds = options.kinds ?? someKinds(random);
   const faults = createFaults(
     seed,
-    random.pick([0, 0.005, 0.02, 0.05, 0.1]),
+    isDeadly ? 0.1 : random.pick([0, 0.005, 0.02, 0.05, 0.1]),
     () => timeline.now() > stormMinutes * minute,
     kinds,
     options.kept,
   );
-  const visibility = () => (random.chance(0.6) ? 720 : random.integer(2, 120)) * second;
+  const visibility = () =>
+    (isDeadly ? random.integer(2, 20) : random.chance(0.6) ? 720 : random.integer(2, 120)) * second;
   const queue = (name: string): QueueSettings => ({
     arn: `arn:aws:sqs:simulated:${name}`,
     visibilityMilliseconds: visibility(),
-    maximumReceives: random.integer(2, 8),
+    maximumReceives: isDeadly ? random.integer(1, 2) : random.integer(2, 8),
   });
   const cloud = createCloud({
     timeline,

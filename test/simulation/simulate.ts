@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { readArguments, stopFor, wholeNumber } from '../../lib/cli/arguments.ts';
@@ -45,6 +45,8 @@ type Sums = Pick<Outcome, 'lost' | 'doubled' | 'outOfOrder'> & {
   readonly failures: number;
 };
 
+const nothing: Sums = { schedules: 0, faults: 0, failures: 0, lost: 0, doubled: 0, outOfOrder: 0 };
+
 const scheduleOptions: ScheduleOptions = {
   ...(given.faults === undefined ? {} : { kinds: new Set(given.faults.split(',').map(faultKind)) }),
   ...(given.kept === undefined ? {} : { kept: given.kept.split(',').flatMap(strike) }),
@@ -70,7 +72,7 @@ function faultKind(name: string): FaultKind {
 
 /** Runs schedules, prints a line for each that fails, and sums up. */
 async function runPart({ seeds }: Part): Promise<Sums> {
-  let sums: Sums = { schedules: 0, faults: 0, failures: 0, lost: 0, doubled: 0, outOfOrder: 0 };
+  let sums = nothing;
   for (const seed of seeds) {
     const outcome = await runSchedule(seed, scheduleOptions);
     const isFailure = outcome.violations.length > 0;
@@ -101,6 +103,7 @@ async function runAll(first: number, count: number): Promise<Sums> {
   const parts = Array.from({ length: workers }, (_, worker) =>
     Array.from({ length: count }, (_seed, i) => first + i).filter((seed) => seed % workers === worker),
   );
+  const children: ChildProcess[] = [];
   const answers = await Promise.all(
     parts.map(
       (seeds) =>
@@ -108,8 +111,16 @@ async function runAll(first: number, count: number): Promise<Sums> {
           const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2), {
             env: { ...process.env, SIMULATION_WORKER: '1' },
           });
-          child.on('message', (sums: Sums) => resolve(sums));
-          child.on('exit', (code) => reject(new Error(`a worker ended with ${code}`)));
+          children.push(child);
+          child.on('message', (sums: Sums) => {
+            resolve(sums);
+            // The others need not find one of their own.
+            if (given['first-failure'] && sums.failures > 0) for (const each of children) each.kill();
+          });
+          child.on('exit', (code, signal) => {
+            if (signal === 'SIGTERM') resolve(nothing);
+            else reject(new Error(`a worker ended with ${code ?? signal}`));
+          });
           child.send({ seeds } satisfies Part);
         }),
     ),
