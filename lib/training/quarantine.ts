@@ -47,7 +47,8 @@ export async function quarantine(
   const body = Buffer.from(`${JSON.stringify({ message: id, ...source, refused }, null, 1)}\n`);
   const stays = async (current: Uint8Array) => {
     const record = parseRecord(current);
-    if (record === undefined || body.equals(current)) return record !== undefined;
+    if (record === undefined) return false;
+    if (body.equals(current)) return true;
     return (record.sequence ?? 0) > (source.sequence ?? 0) || isConfirmed(store, model, record);
   };
   const etag = await putOverOlder(store, key, body, undefined, stays);
