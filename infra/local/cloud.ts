@@ -42,6 +42,8 @@ export type LocalCloud = {
   readonly releasePuts: () => void;
   /** Lets invocations under way finish, then stops everything. */
   readonly stop: () => Promise<void>;
+  /** For tests: stops everything as a power cut would, in the middle of what it does. */
+  readonly crash: () => Promise<void>;
 };
 
 const functionSchema = z.object({
@@ -125,6 +127,13 @@ export async function startLocalCloud(assembly: string, dataDirectory: string): 
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
   const tell = (message: ToEmulator) => emulator.send(message);
+  const stopWork = async () => {
+    for (const stopSchedule of schedules) stopSchedule();
+    await Promise.all(sources.map((source) => source.stop()));
+    await Promise.all([...functions.values()].map(({ host }) => host.stop()));
+    s3.destroy();
+    sqs.destroy();
+  };
   return {
     address,
     endpoint: clientSettings.endpoint,
@@ -141,12 +150,15 @@ export async function startLocalCloud(assembly: string, dataDirectory: string): 
       }),
     releasePuts: () => tell({ release: true }),
     async stop() {
-      for (const stopSchedule of schedules) stopSchedule();
-      await Promise.all(sources.map((source) => source.stop()));
-      await Promise.all([...functions.values()].map(({ host }) => host.stop()));
-      s3.destroy();
-      sqs.destroy();
-      await stopEmulator(emulator);
+      await stopWork();
+      await stopEmulator(emulator, 'SIGTERM');
+    },
+    async crash() {
+      for (const { host } of functions.values()) host.kill();
+      const stopped = stopWork();
+      emulator.removeAllListeners('exit');
+      await stopEmulator(emulator, 'SIGKILL');
+      await stopped;
     },
   };
 }
@@ -218,9 +230,9 @@ function startEmulator(dataDirectory: string): Promise<{ emulator: ChildProcess;
   });
 }
 
-async function stopEmulator(emulator: ChildProcess): Promise<void> {
+async function stopEmulator(emulator: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (emulator.exitCode !== null) return;
   const exited = new Promise((resolveExit) => emulator.once('exit', resolveExit));
-  emulator.kill('SIGTERM');
+  emulator.kill(signal);
   await exited;
 }

@@ -58,6 +58,7 @@ export function pollQueue(sqs: SQSClient, settings: EventSourceSettings, host: F
       try {
         await deliverNext();
       } catch (error) {
+        if (stopping.signal.aborted) return;
         // What was not deleted comes back after its visibility timeout.
         console.error(`polling ${settings.queueArn}:`, error);
         await delay(retryMilliseconds);

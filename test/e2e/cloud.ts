@@ -14,8 +14,8 @@ export type TestCloud = {
   readonly directory: string;
   /** What a function logged, for messages of failing tests. */
   readonly log: (name: string) => string;
-  /** Stops the cloud and starts another over the same data. */
-  readonly restart: () => Promise<TestCloud>;
+  /** Stops the cloud, or cuts its power, and starts another over the same data. */
+  readonly restart: (how: 'stop' | 'crash') => Promise<TestCloud>;
   readonly remove: () => Promise<void>;
 };
 
@@ -29,8 +29,8 @@ export async function startTestCloud(
     ports: localPorts(cloud),
     directory,
     log: (name) => readFileSync(join(directory, 'logs', `${name}.log`), 'utf8'),
-    async restart() {
-      await cloud.stop();
+    async restart(how) {
+      await cloud[how]();
       return startTestCloud(directory);
     },
     async remove() {

@@ -107,10 +107,10 @@ describe('the functions, from their bundles, in their own processes', () => {
     expect(learnt.tensors).toEqual((await undisturbed()).tensors);
   });
 
-  it('go on where they were after the whole machine was stopped in mid-stream', async () => {
+  it.each(['stop', 'crash'] as const)('go on after a %s of the whole machine in mid-stream', async (how) => {
     await sendAll();
     await until(async () => (((await state())?.learnt ?? 0) > 4 ? true : undefined));
-    test = await test.restart();
+    test = await test.restart(how);
     const learnt = await learntAll();
     expect(await journalSamples()).toEqual(samples.flat());
     expect(learnt.tensors).toEqual((await undisturbed()).tensors);

@@ -15,7 +15,7 @@ describe('the S3 of the local cloud, over HTTP through the AWS SDK', () => {
 
   it('keeps objects over a restart', async () => {
     await test.ports.store.put('kept', Buffer.from('kept'));
-    test = await test.restart();
+    test = await test.restart('stop');
     expect(Buffer.from((await test.ports.store.get('kept'))?.body ?? []).toString()).toBe('kept');
   });
 
