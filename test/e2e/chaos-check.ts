@@ -7,7 +7,7 @@ import type { Ports } from '../../lib/ports/ports.ts';
 import { loadModel, type Model } from '../../lib/training/model.ts';
 import { verifyModel } from '../../lib/training/verify.ts';
 import { type Bucket, createBucket } from '../simulation/bucket.ts';
-import { countDisorder, journalOf } from '../simulation/check.ts';
+import { disorderOf, journalOf } from '../simulation/check.ts';
 import { learnAgain, unlearnt } from '../simulation/check-states.ts';
 
 /** What was sent to a model. */
@@ -56,7 +56,8 @@ export async function compareModel(ports: Ports, name: string, sent: Sent): Prom
   );
   const known = new Set(numbers);
   const { learnt, statuses, isDone } = await statusOf(ports, name, sent);
-  const problems: string[] = [];
+  const disorder = disorderOf(entries, new Set());
+  const problems = disorder.map((each) => `${name}: ${each}`);
   if (learnt !== sent.samples)
     problems.push(`${name}: ${sent.samples} samples were sent, ${learnt} are learnt`);
   else if (!isDone) problems.push(`${name}: its jobs ended as ${statuses.join(', ')}`);
@@ -69,7 +70,7 @@ export async function compareModel(ports: Ports, name: string, sent: Sent): Prom
     promotions: sent.jobs.filter((job) => isPromoted(entries, job)).length,
     lost: expected.filter((each) => !known.has(each)).length,
     doubled: numbers.length - known.size,
-    outOfOrder: countDisorder(entries, { everDead: new Set() }),
+    outOfOrder: disorder.length,
     problems,
   };
 }

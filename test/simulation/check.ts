@@ -72,9 +72,9 @@ export async function check(
 
   let outOfOrder = 0;
   for (const [model, entries] of journals) {
-    const disorder = countDisorder(entries, cloud);
-    outOfOrder += disorder;
-    if (disorder > 0) violations.push(`${model}: ${disorder} messages out of order`);
+    const disorder = disorderOf(entries, cloud.everDead);
+    outOfOrder += disorder.length;
+    violations.push(...disorder.map((each) => `${model}: ${each}`));
     violations.push(...(await checkStates(cloud, model, entries, engine)));
   }
   for (const job of expected.jobs) {
@@ -137,16 +137,20 @@ function refusedSamples(
   });
 }
 
-/** Learnt messages of one queue whose numbers go back; one that was a dead letter may come later. */
-export function countDisorder(entries: readonly Entry[], { everDead }: Pick<Cloud, 'everDead'>): number {
+/** Learnt messages of one queue whose numbers go back, as sentences; one that was a dead letter may come later. */
+export function disorderOf(entries: readonly Entry[], everDead: ReadonlySet<string>): readonly string[] {
   const highest = new Map<string, string>();
-  let disorder = 0;
-  for (const { queue, sequenceNumber, outcome } of entries.flatMap(({ header }) => header.messages)) {
-    if (outcome === 'rejected' || everDead.has(`${queue}/${sequenceNumber}`)) continue;
-    if (sequenceNumber <= (highest.get(queue) ?? '')) disorder += 1;
-    else highest.set(queue, sequenceNumber);
-  }
-  return disorder;
+  return entries.flatMap(({ header }) =>
+    header.messages.flatMap(({ id, queue, sequenceNumber, outcome }) => {
+      if (outcome === 'rejected' || everDead.has(`${queue}/${sequenceNumber}`)) return [];
+      const before = highest.get(queue) ?? '';
+      if (sequenceNumber > before) {
+        highest.set(queue, sequenceNumber);
+        return [];
+      }
+      return [`entry ${header.sequence} learns message ${id}, number ${sequenceNumber}, after ${before}`];
+    }),
+  );
 }
 
 function isPromoted(entries: readonly Entry[], job: string): boolean {
