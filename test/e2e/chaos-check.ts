@@ -42,8 +42,17 @@ export async function statusOf(ports: Ports, model: string, { samples, jobs }: S
   return { learnt, statuses, isDone: hasEnded && sentPromotions.every((job) => isPromoted(entries, job)) };
 }
 
-/** Holds what a model has learnt against what was sent, and its weights against the same messages undisturbed. */
-export async function compareModel(ports: Ports, name: string, sent: Sent): Promise<Compared> {
+/**
+ * Holds what a model has learnt against what was sent, and its weights against the same messages undisturbed.
+ *
+ * @param deadLetters ids of messages that ever were dead letters: those alone may be learnt after later ones
+ */
+export async function compareModel(
+  ports: Ports,
+  name: string,
+  sent: Sent,
+  deadLetters: ReadonlySet<string>,
+): Promise<Compared> {
   const bucket = await download(ports, name);
   const entries = journalOf(bucket, name);
   const numbers = entries.flatMap(({ header }) =>
@@ -56,7 +65,7 @@ export async function compareModel(ports: Ports, name: string, sent: Sent): Prom
   );
   const known = new Set(numbers);
   const { learnt, statuses, isDone } = await statusOf(ports, name, sent);
-  const disorder = disorderOf(entries, new Set());
+  const disorder = disorderOf(entries, ({ id }) => deadLetters.has(id));
   const problems = disorder.map((each) => `${name}: ${each}`);
   if (learnt !== sent.samples)
     problems.push(`${name}: ${sent.samples} samples were sent, ${learnt} are learnt`);

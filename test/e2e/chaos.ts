@@ -13,6 +13,7 @@ import { retract } from '../../lib/cli/retract.ts';
 import { rollback } from '../../lib/cli/rollback.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { existingEntry } from '../../lib/journal/reading.ts';
+import { type DeadLetter, deadLettersOf } from '../../lib/ports/dead-letters.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { currentState } from '../../lib/training/fold.ts';
 import { createModel } from '../../lib/training/model.ts';
@@ -58,6 +59,7 @@ let ports = localPorts(cloud);
 let restarting: Promise<void> = Promise.resolve();
 for (const spec of [streamed, trained, mended]) await createModel(ports, spec);
 
+const deadLetters = new Set<string>();
 const faults = { kills: 0, freezes: 0, restarts: 0, duplicates: 0 };
 const sent: Record<string, Sent> = Object.fromEntries(
   [streamed, trained, mended].map(({ model }) => [model, { messages: new Map(), samples: 0, jobs: [] }]),
@@ -73,7 +75,7 @@ progress.step('the faults are over; what is in the queues is being learnt');
 await untilQuiet();
 progress.step('nothing changes any more; comparing with the same messages, learnt undisturbed');
 const results = await Promise.all(
-  Object.entries(sent).map(([model, what]) => compareModel(ports, model, what)),
+  Object.entries(sent).map(([model, what]) => compareModel(ports, model, what, deadLetters)),
 );
 await cloud.stop();
 rmSync(directory, { recursive: true, force: true });
@@ -90,6 +92,7 @@ for (const problem of problems) console.log(problem);
 console.log(
   `${count(total(({ messages }) => messages))} messages of ${count(samplesSent())} samples, ` +
     `${total(({ jobs }) => jobs)} batch jobs (${total(({ promotions }) => promotions)} promoted), ` +
+    `${count(deadLetters.size)} dead letters, ` +
     `${total(({ rollbacks }) => rollbacks)} rollbacks, ${total(({ retractions }) => retractions)} retractions, ` +
     `${count(faultsInjected())} faults injected (${faults.kills} kills, ${faults.freezes} freezes, ` +
     `${faults.restarts} restarts, ${faults.duplicates} duplicates), ` +
@@ -203,6 +206,7 @@ async function show(): Promise<void> {
 async function untilQuiet(): Promise<void> {
   let before = '';
   for (let quiet = 0; quiet < 3; ) {
+    await noteDeadLetters();
     await redrive({ ports, print: () => undefined }, cloud.sqs, cloud.address, false);
     const states = await Promise.all(
       Object.entries(sent).map(([model, what]) => statusOf(ports, model, what)),
@@ -212,6 +216,18 @@ async function untilQuiet(): Promise<void> {
     quiet = isDone || now === before ? quiet + 1 : 0;
     before = now;
     await delay(isDone ? 100 : 3_000);
+  }
+}
+
+/** A message that is killed or frozen eight times in a row is a dead letter, and a frozen process may still learn it. */
+async function noteDeadLetters(): Promise<void> {
+  const letters = await deadLettersOf(cloud.sqs, cloud.address.samplesQueueUrl);
+  const seen: DeadLetter[] = [];
+  for (let batch = await letters.receive(); batch.length > 0; batch = await letters.receive())
+    seen.push(...batch);
+  for (const letter of seen) {
+    deadLetters.add(letter.id);
+    await letters.release(letter);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Engine } from '../../lib/engine/engine.ts';
-import { decodeEntry, type Entry } from '../../lib/journal/entry.ts';
+import { decodeEntry, type Entry, type SettledMessage } from '../../lib/journal/entry.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { Bucket } from './bucket.ts';
 import { checkStates } from './check-states.ts';
@@ -72,7 +72,9 @@ export async function check(
 
   let outOfOrder = 0;
   for (const [model, entries] of journals) {
-    const disorder = disorderOf(entries, cloud.everDead);
+    const disorder = disorderOf(entries, ({ queue, sequenceNumber }) =>
+      cloud.everDead.has(`${queue}/${sequenceNumber}`),
+    );
     outOfOrder += disorder.length;
     violations.push(...disorder.map((each) => `${model}: ${each}`));
     violations.push(...(await checkStates(cloud, model, entries, engine)));
@@ -138,11 +140,15 @@ function refusedSamples(
 }
 
 /** Learnt messages of one queue whose numbers go back, as sentences; one that was a dead letter may come later. */
-export function disorderOf(entries: readonly Entry[], everDead: ReadonlySet<string>): readonly string[] {
+export function disorderOf(
+  entries: readonly Entry[],
+  wasDead: (message: SettledMessage) => boolean,
+): readonly string[] {
   const highest = new Map<string, string>();
   return entries.flatMap(({ header }) =>
-    header.messages.flatMap(({ id, queue, sequenceNumber, outcome }) => {
-      if (outcome === 'rejected' || everDead.has(`${queue}/${sequenceNumber}`)) return [];
+    header.messages.flatMap((message) => {
+      const { id, queue, sequenceNumber, outcome } = message;
+      if (outcome === 'rejected' || wasDead(message)) return [];
       const before = highest.get(queue) ?? '';
       if (sequenceNumber > before) {
         highest.set(queue, sequenceNumber);
