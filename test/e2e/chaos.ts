@@ -219,7 +219,7 @@ async function untilQuiet(): Promise<void> {
   }
 }
 
-/** A message that is killed or frozen eight times in a row is a dead letter, and a frozen process may still learn it. */
+/** A message that is killed or frozen eight times in a row is a dead letter; a frozen process may still learn it. */
 async function noteDeadLetters(): Promise<void> {
   const letters = await deadLettersOf(cloud.sqs, cloud.address.samplesQueueUrl);
   const seen: DeadLetter[] = [];
