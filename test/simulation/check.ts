@@ -67,7 +67,6 @@ export async function check(
   if (doubled.length > 0) violations.push(`learnt twice: ${numbers(doubled)}`);
   if (both.length > 0) violations.push(`learnt and in quarantine: ${numbers(both.map(({ id }) => id))}`);
   if (strangers.length > 0) violations.push(`learnt and never sent: ${numbers(strangers)}`);
-
   if (changed.length > 0) violations.push(`learnt otherwise than sent: ${numbers(changed.map(idOf))}`);
 
   let outOfOrder = 0;

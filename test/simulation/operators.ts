@@ -10,7 +10,7 @@ import type { Cloud, Process } from './cloud.ts';
 import { isExpected } from './functions.ts';
 import type { QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
-import { tryAgain } from './senders.ts';
+import { tryAgain } from './try-again.ts';
 
 const second = 1_000;
 const minute = 60 * second;

@@ -1,14 +1,12 @@
-import { MillraceError } from '../../lib/errors.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud, Process } from './cloud.ts';
 import { startOperators } from './operators.ts';
 import type { Random } from './random.ts';
-import type { Timeline } from './timeline.ts';
+import { pause, tryAgain } from './try-again.ts';
 
 const second = 1_000;
-const minute = 60 * second;
 
 /** Starts all that is sent, by producers, schedules and people. */
 export function startSenders(
@@ -123,25 +121,4 @@ async function sendJob(cloud: Cloud, model: string, deduplication: string, body:
     await tryAgain(cloud, cloud.random, true, () => send({ body, group: model, deduplication }));
   };
   await again();
-}
-
-/** Calls until it is answered; who numbers messages may wait for longer than SQS remembers them. */
-export async function tryAgain(
-  { timeline }: Cloud,
-  random: Random,
-  mayWait: boolean,
-  act: () => Promise<void>,
-) {
-  for (;;) {
-    try {
-      return await act();
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.kind !== 'unavailable') throw error;
-      await pause(timeline, mayWait && random.chance(0.2) ? 10 * minute : random.integer(1, 20 * second));
-    }
-  }
-}
-
-function pause({ after }: Timeline, milliseconds: number): Promise<void> {
-  return new Promise((resolve) => after(milliseconds, resolve));
 }
