@@ -26,3 +26,16 @@ export function invariant(holds: boolean, message: string): asserts holds {
 export function invalid(message: string, cause?: unknown): MillraceError {
   return new MillraceError('invalid', message, { cause });
 }
+
+/** Whether a caught value is a {@link MillraceError} of a kind. */
+export function isOfKind(error: unknown, kind: FailureKind): error is MillraceError {
+  return error instanceof MillraceError && error.kind === kind;
+}
+
+/** For `.catch()`: the message of an error of one kind, as a value; any other error is thrown. */
+export function reasonIf(kind: FailureKind): (error: unknown) => string {
+  return (error) => {
+    if (isOfKind(error, kind)) return error.message;
+    throw error;
+  };
+}

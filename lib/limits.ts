@@ -34,6 +34,8 @@ export const limits = {
   producerCharacters: 128,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
   putAttempts: 5,
+  /** Models that one process of the online function keeps in memory. */
+  cachedModels: 8,
   /** Rounds of read forward, learn, commit in one invocation, each lost to another writer. */
   commitAttempts: 5,
   /** Reads that are under way at once where a whole journal or quarantine is read: S3 answers each in some 20 ms. */
@@ -83,6 +85,9 @@ export const limits = {
   /** Deliveries of one message before it is a dead letter. */
   maximumReceives: 8,
 } as const;
+
+/** The bounds by name, each a number. */
+export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
 /** Relations between bounds that must hold; `test/spec/spec.test.ts` checks them. */
 export const relations: readonly { readonly name: string; readonly holds: boolean }[] = [

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { projectDirectory } from '../infra/local/synthesize.ts';
 
 /** The style, as far as it can be checked. */
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
+const files = execFileSync('git', ['ls-files', '*.ts'], {
   cwd: projectDirectory,
   encoding: 'utf8',
 })
@@ -104,6 +104,13 @@ describe('the style', () => {
       ...(/\b(TODO|FIXME|XXX)\b/.test(text) ? [`${path}: unfinished`] : []),
     ]);
     expect(wrong).toEqual([]);
+  });
+
+  it('gives tests their bounds as arguments', () => {
+    const wrong = files.filter(
+      ({ path, text }) => path !== 'test/tidy.test.ts' && /Object\.assign\(limits/.test(text),
+    );
+    expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
   it('runs every test', () => {

@@ -25,8 +25,30 @@ export type PreparedDataset = {
   readonly refused: readonly Refusal[];
 };
 
-/** Raw samples of a dataset, in order, in chunks. */
-export type SampleSource = () => AsyncIterable<readonly unknown[]>;
+/** Where the rows of a dataset come from. */
+export type SampleSource = {
+  /** What the rows depend on: object keys and ETags, or a journal's range. */
+  readonly identity: unknown;
+  /** Raw samples, in order, in chunks. */
+  readonly samples: () => AsyncIterable<readonly unknown[]>;
+};
+
+/** What a model declares of its samples. */
+export type Declared = {
+  readonly spec: Spec;
+  /** The spec as it was created: the name of what is prepared is made from it, whatever defaults come later. */
+  readonly stored: unknown;
+  readonly encoder: Encoder;
+};
+
+/** The parts of a stored spec that decide how rows are encoded and split. */
+const storedSchema = z.looseObject({
+  features: z.unknown(),
+  label: z.unknown(),
+  task: z.unknown(),
+  seed: z.unknown(),
+  batch: z.looseObject({ validation: z.unknown() }).optional(),
+});
 
 const manifestSchema = z.object({
   shardRows: z.array(z.int().positive()),
@@ -40,17 +62,14 @@ const manifestSchema = z.object({
  * Encodes a dataset, or finds it encoded already. Every run over the same objects with the same spec writes the
  * same bytes, and the manifest last, so a slice that dies here is simply run again.
  *
- * @param identity what the rows depend on: object keys and ETags, or a journal's range
  * @throws MillraceError kind `invalid` if no row can be learnt
  */
 export async function prepareDataset(
   store: ObjectStore,
-  spec: Spec,
-  encoder: Encoder,
-  identity: unknown,
-  source: SampleSource,
+  { spec, stored, encoder }: Declared,
+  { identity, samples: source }: SampleSource,
 ): Promise<PreparedDataset> {
-  const hash = hashOf(spec, identity);
+  const hash = hashOf(stored, identity);
   const existing = await store.get(keys.prepared(hash, manifestFile));
   if (existing !== undefined) return readManifest(hash, existing.body);
 
@@ -81,7 +100,9 @@ export async function prepareDataset(
 }
 
 /** The name of the prepared rows: a hash of all that they depend on. */
-function hashOf({ features, label, task, seed, batch: { validation } }: Spec, identity: unknown): string {
+function hashOf(stored: unknown, identity: unknown): string {
+  const { features, label, task, seed, batch } = storedSchema.parse(stored);
+  const { validation } = batch ?? {};
   const bounds = [limits.shardRows, limits.heldOutRows];
   const all = { features, label, task, seed, validation, identity, limits: bounds };
   return createHash('sha256').update(canonicalJson(all)).digest('hex').slice(0, 40);

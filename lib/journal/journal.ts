@@ -1,6 +1,5 @@
-import { MillraceError } from '../errors.ts';
-import { limits } from '../limits.ts';
-import type { ObjectStore, PutCondition, PutOutcome } from '../ports/ports.ts';
+import { isOfKind } from '../errors.ts';
+import type { BucketPorts, PutCondition, PutOutcome } from '../ports/ports.ts';
 import { type Entry, encodeEntry } from './entry.ts';
 import { keys } from './keys.ts';
 import { readEntry } from './reading.ts';
@@ -12,13 +11,13 @@ import { readEntry } from './reading.ts';
  * A put whose answer was lost, or that the SDK tried again, meets its own success as PreconditionFailed: the
  * nonce in the header tells whose entry it is.
  */
-export async function commitEntry(store: ObjectStore, entry: Entry): Promise<'committed' | 'lost'> {
+export async function commitEntry(ports: BucketPorts, entry: Entry): Promise<'committed' | 'lost'> {
   const { model, sequence, nonce } = entry.header;
-  const outcome = await putUntilAnswered(store, keys.entry(model, sequence), encodeEntry(entry), {
+  const outcome = await putUntilAnswered(ports, keys.entry(model, sequence), encodeEntry(entry), {
     ifNoneMatch: '*',
   });
   if (outcome?.ok) return 'committed';
-  const found = await readEntry(store, model, sequence);
+  const found = await readEntry(ports.store, model, sequence);
   return found?.header.nonce === nonce ? 'committed' : 'lost';
 }
 
@@ -27,7 +26,7 @@ export async function commitEntry(store: ObjectStore, entry: Entry): Promise<'co
  * neither success nor failure. Undefined if it stays unknown.
  */
 export async function putUntilAnswered(
-  store: ObjectStore,
+  { store, limits }: BucketPorts,
   key: string,
   body: Uint8Array,
   condition: PutCondition,
@@ -37,32 +36,37 @@ export async function putUntilAnswered(
       const outcome = await store.put(key, body, condition);
       if (outcome.ok || outcome.reason === 'precondition') return outcome;
     } catch (error) {
-      if (!(error instanceof MillraceError) || error.kind !== 'unavailable') throw error;
+      if (!isOfKind(error, 'unavailable')) throw error;
     }
   }
   return undefined;
 }
 
+/** What a put may replace. */
+export type Replacement = {
+  /** The ETag of the object that the caller has read; undefined if it has read none. */
+  readonly etag: string | undefined;
+  /** Whether the stored object must stay: it is newer than the caller's body, or equal to it. */
+  readonly stays: (current: Uint8Array) => boolean | Promise<boolean>;
+};
+
 /**
  * Puts an object over an older one, never over a newer one: whoever was overtaken, or writes late, changes nothing.
  *
- * @param etag of the object that the caller knows; undefined if it knows none
- * @param stays whether what is there is not older; also true of the caller's own body
- * @returns the ETag of what is there then; undefined if that is unknown
+ * @returns the ETag of the stored object afterwards; undefined if that is unknown
  */
 export async function putOverOlder(
-  store: ObjectStore,
+  ports: BucketPorts,
   key: string,
   body: Uint8Array,
-  etag: string | undefined,
-  stays: (current: Uint8Array) => boolean | Promise<boolean>,
+  { etag, stays }: Replacement,
 ): Promise<string | undefined> {
   let known = etag;
-  for (let attempt = 0; attempt < limits.putAttempts; attempt++) {
+  for (let attempt = 0; attempt < ports.limits.putAttempts; attempt++) {
     const condition = known === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: known };
-    const outcome = await putUntilAnswered(store, key, body, condition);
+    const outcome = await putUntilAnswered(ports, key, body, condition);
     if (outcome?.ok) return outcome.etag;
-    const current = await store.get(key);
+    const current = await ports.store.get(key);
     if (current !== undefined && (await stays(current.body))) return current.etag;
     known = current?.etag;
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { limits } from '../limits.ts';
+import type { ProtocolLimits } from '../ports/ports.ts';
 
 /** Which message this is, for the question whether it was settled before. */
 export type MessageIdentity = {
@@ -57,8 +57,18 @@ export const emptyLedger: Ledger = {
   redriven: [],
 };
 
+/** How much a ledger remembers. */
+export type LedgerLimits = Pick<
+  ProtocolLimits,
+  'producers' | 'evictedProducers' | 'gapsPerProducer' | 'redrivenLetters'
+>;
+
 /** Whether a message is new, settled already, or cannot be judged and must be refused. */
-export function judge(ledger: Ledger, { id, producer, queue, sequenceNumber }: MessageIdentity): Judgement {
+export function judge(
+  ledger: Ledger,
+  { id, producer, queue, sequenceNumber }: MessageIdentity,
+  limits: LedgerLimits,
+): Judgement {
   if (producer === undefined) {
     const through = ledger.appliedThrough.get(queue);
     const isSettled = through !== undefined && BigInt(sequenceNumber) <= BigInt(through);
@@ -89,7 +99,12 @@ export function judge(ledger: Ledger, { id, producer, queue, sequenceNumber }: M
 }
 
 /** The ledger after the message was learnt or rejected by the journal entry `sequence`. */
-export function settle(ledger: Ledger, identity: MessageIdentity, sequence: number): Ledger {
+export function settle(
+  ledger: Ledger,
+  identity: MessageIdentity,
+  sequence: number,
+  limits: LedgerLimits,
+): Ledger {
   const { producer, queue, sequenceNumber, deadLetter } = identity;
   if (producer === undefined) {
     const appliedThrough = new Map(ledger.appliedThrough);

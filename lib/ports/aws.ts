@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createEngine } from '../engine/create-engine.ts';
 import { MillraceError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { graphCache } from './graph-cache.ts';
 import type { Log, Ports } from './ports.ts';
 import { s3ObjectStore } from './s3.ts';
@@ -66,8 +67,17 @@ export function environmentOf(address: StackAddress): Record<string, string> {
  * @param threads of the engine; one for each processor of the machine that it may use
  */
 export function awsPorts(address: StackAddress, log: Log, threads = 1): Ports {
-  const sqs = new SQSClient({});
-  const store = s3ObjectStore(new S3Client({}), address.bucket);
+  return portsOver({ s3: new S3Client({}), sqs: new SQSClient({}) }, address, log, threads);
+}
+
+/** The ports over clients of S3 and SQS, wherever they lead; see {@link awsPorts}. */
+export function portsOver(
+  { s3, sqs }: { readonly s3: S3Client; readonly sqs: SQSClient },
+  address: StackAddress,
+  log: Log,
+  threads: number,
+): Ports {
+  const store = s3ObjectStore(s3, address.bucket);
   return {
     store,
     sendSamples: sqsSender(sqs, address.samplesQueueUrl),
@@ -76,5 +86,6 @@ export function awsPorts(address: StackAddress, log: Log, threads = 1): Ports {
     nonce: randomUUID,
     engine: createEngine({ threads, cache: graphCache(store, log), warn: log.warn.bind(log) }),
     log,
+    limits,
   };
 }

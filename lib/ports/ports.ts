@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import type { Limits } from '../limits.ts';
 
 /** An object as it was read, with the ETag that a conditional put needs. */
 export type StoredObject = { readonly body: Uint8Array; readonly etag: string };
@@ -49,7 +50,25 @@ export type Ports = {
   readonly nonce: () => string;
   readonly engine: Engine;
   readonly log: Log;
+  /** The bounds of the protocol; a test has smaller ones, so that few messages meet them. */
+  readonly limits: ProtocolLimits;
 };
+
+/** Bounds that the protocol meets only after thousands of messages, and the attempts that it makes. */
+export type ProtocolLimits = Pick<
+  Limits,
+  | 'producers'
+  | 'evictedProducers'
+  | 'gapsPerProducer'
+  | 'redrivenLetters'
+  | 'deadLetterEntries'
+  | 'keptCheckpointEntries'
+  | 'putAttempts'
+  | 'commitAttempts'
+>;
+
+/** The bucket, and how often a conditional put is tried. */
+export type BucketPorts = Pick<Ports, 'store' | 'limits'>;
 
 /** Structured logging; `fields` carry model, sequence number, counts, losses, durations in milliseconds. */
 export type Log = {

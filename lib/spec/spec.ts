@@ -184,8 +184,13 @@ export function parseSpec(input: unknown): Spec {
   return parse(specSchema, input, 'spec');
 }
 
-/** SHA-256, in hex, of the spec as canonical JSON: the identity of a spec. */
-export function specHash(spec: Spec): string {
+/**
+ * SHA-256, in hex, of a spec as canonical JSON. A model's identity is that of its `spec.json` as it was created: a later
+ * release may know more options, and fills in their defaults when it reads the file, but the identity stays.
+ *
+ * @param spec the stored JSON, or a spec that is about to be stored
+ */
+export function specHash(spec: unknown): string {
   return createHash('sha256').update(canonicalJson(spec)).digest('hex');
 }
 

@@ -2,7 +2,7 @@ import { type PreparedDataset, prepareDataset, type SampleSource } from '../data
 import { readRows } from '../datasets/rows.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { rowToSample } from '../datasets/to-sample.ts';
-import { invalid, invariant, MillraceError } from '../errors.ts';
+import { invalid, invariant, reasonIf } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
 import { keys } from '../journal/keys.ts';
@@ -88,13 +88,11 @@ async function train(
   secondsLeft: () => number,
   sums: { rows: number; refusedRows: number },
 ): Promise<Lane> {
-  const prepared = await prepareDataset(
-    ports.store,
-    model.spec,
-    model.encoder,
-    record.objects.length > 0 ? record.objects : { journal: record.model, sequence: record.sequence },
-    sourceOf(ports, model, record),
-  );
+  const { objects, sequence } = record;
+  const prepared = await prepareDataset(ports.store, model, {
+    identity: objects.length > 0 ? objects : { journal: record.model, sequence },
+    samples: samplesOf(ports, model, record),
+  });
   sums.rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
   sums.refusedRows = prepared.refusedRows;
   if (slice >= limits.slicesPerJob)
@@ -104,11 +102,8 @@ async function train(
   return { parameters, place: { ...place, slice: slice + 1 } };
 }
 
-/** The message of an error of kind `invalid`: it ends the job. Others are thrown, and the slice comes back. */
-function reasonIfInvalid(error: unknown): string {
-  if (error instanceof MillraceError && error.kind === 'invalid') return error.message;
-  throw error;
-}
+/** An error of kind `invalid` ends the job. Others are thrown, and the slice comes back. */
+const reasonIfInvalid = reasonIf('invalid');
 
 function failedPlace({ log }: Ports, { model, job, slice }: JobMessage, place: Place, reason: string): Place {
   log.error('a job failed', { model, job, reason });
@@ -212,9 +207,11 @@ async function firstLane(
 ): Promise<Lane> {
   const place = firstPlace(record.sequence);
   if (prepared.refused.length > 0) {
-    await quarantine(ports.store, record.model, record.job, prepared.refused, {
+    await quarantine(ports, record.model, {
+      message: record.job,
       dataset: record.dataset,
       refusedRows: prepared.refusedRows,
+      refused: prepared.refused,
     });
   }
   if (record.start === 'fresh')
@@ -232,7 +229,7 @@ async function firstLane(
 }
 
 /** Raw samples of the job's pinned objects, or of the journal up to the job's start. */
-function sourceOf(ports: Ports, model: Model, record: JobRecord): SampleSource {
+function samplesOf(ports: Ports, model: Model, record: JobRecord): SampleSource['samples'] {
   const { store } = ports;
   return async function* () {
     const toSample = rowToSample(model.spec);

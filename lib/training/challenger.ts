@@ -3,7 +3,7 @@ import { decodeParameters, digestOf, encodeParameters } from '../journal/checkpo
 import { putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import type { Parameters } from '../journal/state.ts';
-import type { ObjectStore, Ports } from '../ports/ports.ts';
+import type { BucketPorts, ObjectStore } from '../ports/ports.ts';
 import { fitsModel, type Model } from './model.ts';
 
 /** Weights that want to replace the champion's, and the entry up to which they have learnt the journal. */
@@ -16,16 +16,16 @@ export type Challenger = { readonly parameters: Parameters; readonly caughtUp: n
  * @throws MillraceError kind `unavailable` if nobody may have written one
  */
 export async function writeChallenger(
-  { store }: Pick<Ports, 'store'>,
+  ports: BucketPorts,
   { name }: Pick<Model, 'name'>,
   job: string,
   { parameters, caughtUp }: Challenger,
 ): Promise<string> {
   const key = keys.challenger(name, job);
   const body = encodeParameters(parameters, { job, caughtUp: String(caughtUp) });
-  const outcome = await putUntilAnswered(store, key, body, { ifNoneMatch: '*' });
+  const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
   if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
-  return challengerDigest(store, name, job);
+  return challengerDigest(ports.store, name, job);
 }
 
 /** The digest of a job's challenger. @throws MillraceError kind `corrupt` if there is none */

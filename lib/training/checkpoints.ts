@@ -2,7 +2,7 @@ import { MillraceError } from '../errors.ts';
 import { decodeCheckpoint } from '../journal/checkpoint.ts';
 import { keys, sequenceOfCheckpoint } from '../journal/keys.ts';
 import type { State } from '../journal/state.ts';
-import type { Ports, StoredObject } from '../ports/ports.ts';
+import type { ObjectStore, Ports, StoredObject } from '../ports/ports.ts';
 import { fitsModel, initialState, type Model } from './model.ts';
 
 /**
@@ -27,10 +27,20 @@ export async function lastCheckpoint(
   model: Model,
   sequence = Number.POSITIVE_INFINITY,
 ): Promise<State> {
-  const kept = await store.list(keys.checkpoints(model.name));
+  const kept = await lastKept(store, model.name, sequence);
+  return kept === undefined ? initialState(model) : stateFrom(kept.object, kept.key, model);
+}
+
+/** The file of the last kept checkpoint up to an entry; undefined where none is kept. */
+export async function lastKept(
+  store: ObjectStore,
+  model: string,
+  sequence = Number.POSITIVE_INFINITY,
+): Promise<{ readonly key: string; readonly object: StoredObject } | undefined> {
+  const kept = await store.list(keys.checkpoints(model));
   const key = kept.findLast((each) => (sequenceOfCheckpoint(each.key) ?? Number.NaN) <= sequence)?.key;
   const object = key === undefined ? undefined : await store.get(key);
-  return key === undefined || object === undefined ? initialState(model) : stateFrom(object, key, model);
+  return key === undefined || object === undefined ? undefined : { key, object };
 }
 
 function stateFrom({ body }: StoredObject, key: string, model: Model): State {

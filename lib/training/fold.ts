@@ -1,13 +1,7 @@
 import { invalid, invariant, type MillraceError } from '../errors.ts';
-import {
-  type Entry,
-  type EntryHeader,
-  identityOf,
-  type SettledMessage,
-  samplesByMessage,
-} from '../journal/entry.ts';
-import { judge, settle } from '../journal/ledger.ts';
+import { type Entry, type EntryHeader, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
+import { settleEntry } from '../journal/settle-entry.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import { addScores } from '../model/scores.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -39,7 +33,7 @@ export async function applyEntry(ports: Ports, model: Model, state: State, entry
     header.spec === state.specHash,
     `entry ${header.sequence} was made with another spec: a spec cannot be changed in place`,
   );
-  const settled = settleMessages(state, header);
+  const settled = settleMessages(ports, state, header);
   if (header.kind === 'promote') return promoted(settled, header, await challengerOf(ports, model, header));
   if (header.kind === 'retract') return retracted(settled, header, await challengerOf(ports, model, header));
   if (header.kind === 'rollback') return withParameters(settled, await stateAt(ports, model, header.to));
@@ -74,18 +68,8 @@ export function afterMessage(
  *
  * @throws MillraceError kind `corrupt` if one of the messages was settled before
  */
-export function settleMessages(
-  state: State,
-  { sequence, messages }: { readonly sequence: number; readonly messages: readonly SettledMessage[] },
-): State {
-  let { ledger } = state;
-  for (const message of messages) {
-    const { verdict } = judge(ledger, identityOf(message));
-    invariant(verdict !== 'settled', `message ${message.id} of entry ${sequence} was settled before`);
-    // A message that the ledger refuses is in quarantine; an evicted producer must not come back by it.
-    if (verdict === 'new') ledger = settle(ledger, identityOf(message), sequence);
-  }
-  return { ...state, sequence, ledger };
+export function settleMessages({ limits }: Pick<Ports, 'limits'>, state: State, entry: EntryHeader): State {
+  return { ...state, sequence: entry.sequence, ledger: settleEntry(state.ledger, entry, limits) };
 }
 
 /** The state with a challenger's parameters: current ledger and scores, new weights. */

@@ -10,19 +10,20 @@ import { type Place, placeSchema } from './lane.ts';
  * earlier slice: a run that was overtaken may still be reporting. The answer says whether it is there.
  */
 export async function reportProgress(
-  { store, now }: Ports,
+  ports: Ports,
   { model, job, dataset }: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
   place: Place,
   rowsOfEpoch: number,
   rows: number,
 ): Promise<boolean> {
+  const { store, now } = ports;
   const key = keys.progress(model, job);
   const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
   const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
   const reported = await store.get(key);
   if (reported !== undefined && isOvertaken(reported.body, place)) return true;
-  const isNewer = (current: Uint8Array) => isOvertaken(current, place) || Buffer.from(current).equals(body);
-  return (await putOverOlder(store, key, body, reported?.etag, isNewer)) !== undefined;
+  const stays = (current: Uint8Array) => isOvertaken(current, place) || Buffer.from(current).equals(body);
+  return (await putOverOlder(ports, key, body, { etag: reported?.etag, stays })) !== undefined;
 }
 
 /** Reports where a slice ended. @throws MillraceError kind `unavailable` if it cannot: the slice must come back */

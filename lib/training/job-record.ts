@@ -48,7 +48,7 @@ export async function openJob(
     sequence: await currentSequence(),
     time: new Date(ports.now()).toISOString(),
   };
-  await putUntilAnswered(ports.store, key, Buffer.from(`${JSON.stringify(record, null, 1)}\n`), {
+  await putUntilAnswered(ports, key, Buffer.from(`${JSON.stringify(record, null, 1)}\n`), {
     ifNoneMatch: '*',
   });
   const written = await readRecord(ports.store, key);

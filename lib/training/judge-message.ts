@@ -1,9 +1,9 @@
 import type { SettledMessage } from '../journal/entry.ts';
-import { type Judgement, judge, type Ledger } from '../journal/ledger.ts';
+import { type Judgement, judge } from '../journal/ledger.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import type { State } from '../journal/state.ts';
-import { limits } from '../limits.ts';
-import type { ObjectStore } from '../ports/ports.ts';
+import { limits as bounds } from '../limits.ts';
+import type { BucketPorts } from '../ports/ports.ts';
 import type { ParsedMessage } from './messages.ts';
 
 /**
@@ -14,13 +14,12 @@ import type { ParsedMessage } from './messages.ts';
  * @param pending messages that the entry to come settles
  */
 export async function judgeMessage(
-  store: ObjectStore,
-  { model, sequence }: Pick<State, 'model' | 'sequence'>,
-  ledger: Ledger,
+  { store, limits }: BucketPorts,
+  { model, sequence, ledger }: Pick<State, 'model' | 'sequence' | 'ledger'>,
   pending: readonly SettledMessage[],
   { identity, searchedTo = sequence }: ParsedMessage,
 ): Promise<Judgement | { readonly verdict: 'overtaken' }> {
-  const judgement = judge(ledger, identity);
+  const judgement = judge(ledger, identity, limits);
   const { deadLetter } = identity;
   if (judgement.verdict !== 'new' || deadLetter === undefined) return judgement;
   const isLetter = ({ id }: SettledMessage) => id === deadLetter;
@@ -31,7 +30,7 @@ export async function judgeMessage(
   }
   for await (const { header } of entriesAfter(store, model, searchedTo, {
     to: sequence,
-    ahead: limits.readsAtOnce,
+    ahead: bounds.readsAtOnce,
   })) {
     if (header.messages.some(isLetter)) return { verdict: 'overtaken' };
   }

@@ -4,7 +4,7 @@ import { decodeParameters, encodeParameters } from '../journal/checkpoint.ts';
 import { putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import type { Parameters } from '../journal/state.ts';
-import type { Ports } from '../ports/ports.ts';
+import type { BucketPorts, Ports } from '../ports/ports.ts';
 import type { JobRecord } from './job-record.ts';
 import { fitsModel, type Model } from './model.ts';
 
@@ -87,16 +87,16 @@ export async function readLane(
  * @throws MillraceError kind `unavailable` if nobody has written it: the slice must come back
  */
 export async function writeLane(
-  { store }: Pick<Ports, 'store'>,
+  ports: BucketPorts,
   { model, job }: Pick<JobRecord, 'model' | 'job'>,
   { parameters, place }: Lane,
   etag: string | undefined,
 ): Promise<'written' | 'lost'> {
   const body = encodeParameters(parameters, { place: JSON.stringify(place) });
   const condition = etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: etag };
-  const outcome = await putUntilAnswered(store, keys.lane(model, job), body, condition);
+  const outcome = await putUntilAnswered(ports, keys.lane(model, job), body, condition);
   if (outcome?.ok) return 'written';
-  const current = await store.get(keys.lane(model, job));
+  const current = await ports.store.get(keys.lane(model, job));
   if (current !== undefined && Buffer.from(current.body).equals(body)) return 'written';
   if (current?.etag !== etag) return 'lost';
   throw new MillraceError('unavailable', `${keys.lane(model, job)} could not be written`);

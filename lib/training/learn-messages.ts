@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.ts';
+import { isOfKind } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { Entry, EntryHeader, SettledMessage } from '../journal/entry.ts';
 import { judge, settle } from '../journal/ledger.ts';
@@ -39,18 +39,18 @@ export async function learnMessages(
     if (['promote', 'rollback', 'retract'].includes(parsed.command.kind)) break;
     if (settled > 0 && secondsLeft() < limits.publishReserveSeconds) break;
     settled += 1;
-    const judgement = await judgeMessage(ports.store, state, ledger, settledMessages, parsed);
+    const judgement = await judgeMessage(ports, { ...state, ledger }, settledMessages, parsed);
     if (judgement.verdict === 'settled') continue;
     const outcome = await outcomeOf(ports, model, next, parsed, judgement);
-    if (judge(ledger, parsed.identity).verdict === 'new') ledger = settle(ledger, parsed.identity, sequence);
+    if (judge(ledger, parsed.identity, ports.limits).verdict === 'new')
+      ledger = settle(ledger, parsed.identity, sequence, ports.limits);
     if (outcome.refused.length > 0) {
-      await quarantine(
-        ports.store,
-        model.name,
-        parsed.message.id,
-        outcome.refused,
-        quarantineSource(ports, parsed, outcome.refused, sequence),
-      );
+      const source = quarantineSource(ports, parsed, outcome.refused, sequence);
+      await quarantine(ports, model.name, {
+        message: parsed.message.id,
+        ...source,
+        refused: outcome.refused,
+      });
     }
     next = outcome.state ?? next;
     lines.push(...outcome.samples);
@@ -60,7 +60,7 @@ export async function learnMessages(
   const header: EntryHeader = { kind: 'samples', ...entryCommon(ports, model, state, settledMessages) };
   return {
     entry: { header, samples: lines },
-    state: { ...next, ...pickSettled(settleMessages(state, header)) },
+    state: { ...next, ...pickSettled(settleMessages(ports, state, header)) },
     settled,
   };
 }
@@ -144,7 +144,7 @@ async function samplesOf(ports: Ports, { command }: ParsedMessage): Promise<read
   try {
     return await readSampleObject(ports.store, command.samples);
   } catch (error) {
-    if (!(error instanceof MillraceError) || error.kind !== 'invalid') throw error;
+    if (!isOfKind(error, 'invalid')) throw error;
     return { index: -1, field: 'samples', reason: error.message };
   }
 }

@@ -1,3 +1,4 @@
+import type { SQSRecord } from 'aws-lambda';
 import { z } from 'zod';
 import { invalid } from '../errors.ts';
 import type { MessageIdentity } from '../journal/ledger.ts';
@@ -16,6 +17,17 @@ export type Message = {
   readonly queue: string;
   readonly sequenceNumber: string;
 };
+
+/** A record of a delivery, as Lambda hands it to the function. */
+export function messageOf({ messageId, body, attributes, eventSourceARN }: SQSRecord): Message {
+  return {
+    id: messageId,
+    body,
+    group: attributes.MessageGroupId ?? '',
+    queue: eventSourceARN,
+    sequenceNumber: attributes.SequenceNumber ?? '0',
+  };
+}
 
 const sampleList = z
   .array(z.unknown())

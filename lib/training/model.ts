@@ -13,7 +13,11 @@ import { parseSpec, type Spec, specHash } from '../spec/spec.ts';
 /** A model that exists: its spec, and what is compiled from it. */
 export type Model = {
   readonly name: string;
+  /** The spec with today's defaults filled in. */
   readonly spec: Spec;
+  /** Its `spec.json` as it was created, by whichever release. */
+  readonly stored: unknown;
+  /** The model's identity: the hash of what is stored. */
   readonly specHash: string;
   readonly compiled: CompiledModel;
   readonly encoder: Encoder;
@@ -29,15 +33,25 @@ export async function loadModel({ store, engine }: Ports, name: string): Promise
   if (!isModelName(name)) return undefined;
   const object = await store.get(keys.spec(name));
   if (object === undefined) return undefined;
-  const spec = readSpec(object.body, name);
-  return { name, ...(await compileModel(engine, spec)) };
+  const { spec, stored } = readSpec(object.body, name);
+  return { name, ...(await compileModel(engine, spec, stored)) };
 }
 
-/** What is compiled from a spec. @throws MillraceError kind `invalid` if its network cannot be built */
-export async function compileModel(engine: Ports['engine'], spec: Spec): Promise<Omit<Model, 'name'>> {
+/**
+ * What is compiled from a spec.
+ *
+ * @param stored the spec as it was stored, whose identity the model has
+ * @throws MillraceError kind `invalid` if its network cannot be built
+ */
+export async function compileModel(
+  engine: Ports['engine'],
+  spec: Spec,
+  stored: unknown = spec,
+): Promise<Omit<Model, 'name'>> {
   return {
     spec,
-    specHash: specHash(spec),
+    stored,
+    specHash: specHash(stored),
     compiled: await engine.compile(spec),
     encoder: createEncoder(spec),
     standardized: standardizedColumns(spec),
@@ -87,18 +101,19 @@ export async function createModel(
   });
   if (outcome.ok) return;
   const existing = await store.get(key);
-  if (existing !== undefined && specHash(readSpec(existing.body, spec.model)) === specHash(spec)) return;
+  if (existing !== undefined && specHash(readSpec(existing.body, spec.model).spec) === specHash(spec)) return;
   throw new MillraceError(
     'invalid',
     `model ${spec.model} exists with another spec; choose another name, or remove ${key} and all below models/${spec.model}/`,
   );
 }
 
-function readSpec(body: Uint8Array, name: string): Spec {
+function readSpec(body: Uint8Array, name: string): { readonly spec: Spec; readonly stored: unknown } {
   try {
-    const spec = parseSpec(JSON.parse(Buffer.from(body).toString('utf8')));
+    const stored: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    const spec = parseSpec(stored);
     if (spec.model !== name) throw new Error(`it declares the model ${spec.model}`);
-    return spec;
+    return { spec, stored };
   } catch (cause) {
     throw new MillraceError('corrupt', `${keys.spec(name)} is not valid: ${cause}`, { cause });
   }

@@ -20,6 +20,13 @@ import { rejectCommand, settleWithout } from './settle-command.ts';
 /** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
 export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
 
+/** What an invocation brings to the update of a model. */
+export type Invocation = {
+  readonly secondsLeft: () => number;
+  /** The model as an earlier invocation left it; loaded unless given. */
+  readonly cached?: CachedModel | undefined;
+};
+
 /** What an invocation did to one model. */
 export type Update = {
   /** Messages, from the first, that are learnt or rejected and may be acknowledged. */
@@ -30,10 +37,9 @@ export type Update = {
 };
 
 /**
- * Settles the messages of one model, in order: judge, learn, commit, publish (DESIGN's protocol, steps 1 to 7;
- * ARCHITECTURE.md explains it). Messages that are left, because time ran out, come back with the next delivery.
+ * Settles the messages of one model, in order: judge, learn, commit, publish (ARCHITECTURE.md, the protocol).
+ * Messages for which there was no time come back with the next delivery.
  *
- * @param secondsLeft of this invocation
  * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 does not answer,
  *   `corrupt` if the model must be stopped; nothing is acknowledged then
  */
@@ -41,8 +47,7 @@ export async function updateModel(
   ports: Ports,
   name: string,
   messages: readonly ParsedMessage[],
-  secondsLeft: () => number,
-  cached?: CachedModel,
+  { secondsLeft, cached }: Invocation,
 ): Promise<Update> {
   const model = cached?.model ?? (await loadModel(ports, name));
   if (model === undefined) {
@@ -59,20 +64,20 @@ export async function updateModel(
   while (settled < messages.length) {
     // Far behind, it gets as far as it can, and publishes that for the next invocation.
     state = await readForward(ports, model, state, Number.POSITIVE_INFINITY, isOutOfTime);
-    settled += countSettled(state, messages.slice(settled));
+    settled += countSettled(ports, state, messages.slice(settled));
     const [first, ...rest] = messages.slice(settled);
     if (first === undefined || isOutOfTime()) break;
 
     const change = await changeOf(ports, model, state, [first, ...rest], secondsLeft);
     if (change === undefined) break;
 
-    if ((await commitEntry(ports.store, change.entry)) === 'lost') {
+    if ((await commitEntry(ports, change.entry)) === 'lost') {
       lostCommits += 1;
       ports.log.warn('lost a commit to another writer', {
         model: name,
         sequence: change.entry.header.sequence,
       });
-      if (lostCommits >= limits.commitAttempts) break;
+      if (lostCommits >= ports.limits.commitAttempts) break;
       continue;
     }
     state = change.state;
@@ -96,7 +101,7 @@ async function changeOf(
   const { command } = first;
   if (command.kind === 'samples' || command.kind === 'malformed')
     return learnMessages(ports, model, state, next, secondsLeft);
-  const judgement = await judgeMessage(ports.store, state, state.ledger, [], first);
+  const judgement = await judgeMessage(ports, state, [], first);
   if (judgement.verdict === 'overtaken') return settleWithout(ports, model, state, first);
   if (judgement.verdict === 'refused') {
     const refusal = { index: -1, field: 'producer', reason: judgement.reason };
@@ -113,7 +118,13 @@ async function changeOf(
 }
 
 /** How many messages, from the first, were settled by earlier deliveries. */
-function countSettled({ ledger }: State, messages: readonly ParsedMessage[]): number {
-  const firstNew = messages.findIndex(({ identity }) => judge(ledger, identity).verdict !== 'settled');
+function countSettled(
+  { limits: bounds }: Ports,
+  { ledger }: State,
+  messages: readonly ParsedMessage[],
+): number {
+  const firstNew = messages.findIndex(
+    ({ identity }) => judge(ledger, identity, bounds).verdict !== 'settled',
+  );
   return firstNew < 0 ? messages.length : firstNew;
 }

@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.ts';
+import { reasonIf } from '../errors.ts';
 import type { EntryHeader } from '../journal/entry.ts';
 import type { Parameters, State } from '../journal/state.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -46,7 +46,7 @@ export async function promoteChallenger(
   };
   return {
     entry: { header, samples: [] },
-    state: promoted(settleMessages(state, header), header, parameters),
+    state: promoted(settleMessages(ports, state, header), header, parameters),
     settled: 1,
   };
 }
@@ -68,21 +68,13 @@ export async function challengerFor(
   job: string,
   digest: string,
 ): Promise<CaughtUp | string> {
-  const challenger = await readChallenger(ports.store, model, job, digest).catch(unless('corrupt'));
+  const challenger = await readChallenger(ports.store, model, job, digest).catch(reasonIf('corrupt'));
   if (typeof challenger === 'string') return challenger;
   if (challenger === undefined) return `job ${job} has no challenger of this model with the digest ${digest}`;
   const { caughtUp } = challenger;
   if (caughtUp > sequence) return `the challenger of job ${job} is ahead of the journal`;
   const current = await catchUp(ports, model, challenger.parameters, caughtUp, sequence).catch(
-    unless('invalid'),
+    reasonIf('invalid'),
   );
   return typeof current === 'string' ? current : { ...current, caughtUp };
-}
-
-/** The message of an error of one kind; others are thrown. */
-function unless(kind: MillraceError['kind']): (error: unknown) => string {
-  return (error) => {
-    if (error instanceof MillraceError && error.kind === kind) return error.message;
-    throw error;
-  };
 }

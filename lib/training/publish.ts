@@ -3,8 +3,7 @@ import type { EntryHeader } from '../journal/entry.ts';
 import { putOverOlder, putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import type { State } from '../journal/state.ts';
-import { limits } from '../limits.ts';
-import type { Ports } from '../ports/ports.ts';
+import type { BucketPorts } from '../ports/ports.ts';
 import type { Model } from './model.ts';
 
 /**
@@ -17,7 +16,7 @@ import type { Model } from './model.ts';
  * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is unknown, or a newer one's
  */
 export async function publish(
-  { store }: Pick<Ports, 'store'>,
+  ports: BucketPorts,
   model: Model,
   state: State,
   etag: string | undefined,
@@ -36,19 +35,19 @@ export async function publish(
     isOvertaken = sequence > state.sequence;
     return sequence >= state.sequence;
   };
-  const published = await putOverOlder(store, keys.state(model.name), body, etag, stays);
+  const published = await putOverOlder(ports, keys.state(model.name), body, { etag, stays });
   // The ETag of a newer one would let this state be put over it.
   return isOvertaken ? undefined : (published ?? etag);
 }
 
 /** Keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th entry. */
 export async function keepCheckpoint(
-  { store }: Pick<Ports, 'store'>,
+  ports: BucketPorts,
   model: Model,
   state: State,
   { kind, sequence }: EntryHeader,
 ): Promise<void> {
-  if (kind === 'samples' && sequence % limits.keptCheckpointEntries !== 0) return;
+  if (kind === 'samples' && sequence % ports.limits.keptCheckpointEntries !== 0) return;
   const key = keys.checkpoint(model.name, sequence);
-  await putUntilAnswered(store, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
+  await putUntilAnswered(ports, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
 }

@@ -5,7 +5,7 @@ import { putOverOlder } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { readEntry } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import type { ObjectStore } from '../ports/ports.ts';
+import type { BucketPorts, ObjectStore } from '../ports/ports.ts';
 
 /** A refused sample with the sample itself; index −1 stands for the whole message. */
 export type RefusedSample = Refusal & { readonly sample?: unknown };
@@ -29,6 +29,13 @@ const recordSchema = z.looseObject({
 /** What a quarantine object holds. */
 export type QuarantineRecord = z.output<typeof recordSchema>;
 
+/** A record that is about to be written: the message's or the job's id, what is known of it, and what is refused. */
+export type NewRecord = Readonly<Record<string, unknown>> & {
+  readonly message: string;
+  readonly sequence?: number;
+  readonly refused: readonly RefusedSample[];
+};
+
 /**
  * Writes what cannot be learnt, and why, under the message's id. It happens before the commit that settles the message: a
  * crash in between only repeats it. A record that its entry confirms stays: a later delivery may refuse the message
@@ -36,22 +43,17 @@ export type QuarantineRecord = z.output<typeof recordSchema>;
  *
  * @throws MillraceError kind `unavailable` if it may not be written
  */
-export async function quarantine(
-  store: ObjectStore,
-  model: string,
-  id: string,
-  refused: readonly RefusedSample[],
-  source: Readonly<Record<string, unknown>> & { readonly sequence?: number },
-): Promise<void> {
-  const key = keys.quarantine(model, id);
-  const body = Buffer.from(`${JSON.stringify({ message: id, ...source, refused }, null, 1)}\n`);
+export async function quarantine(ports: BucketPorts, model: string, refusal: NewRecord): Promise<void> {
+  const { store } = ports;
+  const key = keys.quarantine(model, refusal.message);
+  const body = Buffer.from(`${JSON.stringify(refusal, null, 1)}\n`);
   const stays = async (current: Uint8Array) => {
     const record = parseRecord(current);
     if (record === undefined) return false;
     if (body.equals(current)) return true;
-    return (record.sequence ?? 0) > (source.sequence ?? 0) || isConfirmed(store, model, record);
+    return (record.sequence ?? 0) > (refusal.sequence ?? 0) || isConfirmed(store, model, record);
   };
-  const etag = await putOverOlder(store, key, body, undefined, stays);
+  const etag = await putOverOlder(ports, key, body, { etag: undefined, stays });
   if (etag === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
 }
 

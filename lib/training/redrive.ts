@@ -1,10 +1,9 @@
-import { decodeCheckpoint } from '../journal/checkpoint.ts';
 import { keys } from '../journal/keys.ts';
-import { emptyLedger } from '../journal/ledger.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
+import { ledgerNow } from './ledger-now.ts';
 import { type Message, parseMessage } from './messages.ts';
 import { canBeNumbered, numbered, type ResendPlan, readPlans, resendsOf, writePlan } from './resend.ts';
 
@@ -79,9 +78,7 @@ async function numberLetters(
   const known = new Set(resendsOf(plans, 'dead letters').map(({ message }) => message));
   const unknown = [...bodies.keys()].filter((id) => !known.has(id));
   if (unknown.length > 0) {
-    const published = await ports.store.get(keys.state(model));
-    const ledger = published === undefined ? emptyLedger : decodeCheckpoint(published.body).ledger;
-    await writePlan(ports, model, ledger, plans, 'dead letters', unknown);
+    await writePlan(ports, model, await ledgerNow(ports, model), plans, 'dead letters', unknown);
   }
   return new Map(
     resendsOf(plans, 'dead letters').flatMap((resend) => {

@@ -4,7 +4,7 @@ import { putUntilAnswered } from '../journal/journal.ts';
 import { keys } from '../journal/keys.ts';
 import { judge, type Ledger, type MessageIdentity } from '../journal/ledger.ts';
 import { limits } from '../limits.ts';
-import type { Ports } from '../ports/ports.ts';
+import type { BucketPorts, Ports } from '../ports/ports.ts';
 
 /** Where messages lay that are sent again. */
 type Source = 'quarantine' | 'dead letters';
@@ -39,7 +39,7 @@ export async function readPlans({ store }: Ports, model: string, plans: ResendPl
  * @throws MillraceError kind `unavailable` if S3 does not answer, or somebody else wrote a plan
  */
 export async function writePlan(
-  { store }: Ports,
+  ports: BucketPorts,
   model: string,
   ledger: Ledger,
   plans: ResendPlan[],
@@ -48,11 +48,12 @@ export async function writePlan(
 ): Promise<void> {
   const last = plans.at(-1);
   const next = last && { producer: last.producer, first: last.first + last.messages.length };
-  const canGoOn = next && judge(ledger, numberedIdentity(next.producer, next.first)).verdict !== 'refused';
+  const canGoOn =
+    next && judge(ledger, numberedIdentity(next.producer, next.first), ports.limits).verdict !== 'refused';
   const numbers = canGoOn ? next : { producer: `resend-${plans.length + 1}`, first: 1 };
   const plan = { source, ...numbers, messages: [...messages] };
   const key = keys.resend(model, plans.length + 1);
-  const outcome = await putUntilAnswered(store, key, Buffer.from(JSON.stringify(plan)), { ifNoneMatch: '*' });
+  const outcome = await putUntilAnswered(ports, key, Buffer.from(JSON.stringify(plan)), { ifNoneMatch: '*' });
   if (!outcome?.ok) throw new MillraceError('unavailable', `${key} could not be written; try again`);
   plans.push(plan);
 }

@@ -39,7 +39,7 @@ export async function retract(
   };
   return {
     entry: { header, samples: [] },
-    state: retracted(settleMessages(state, header), header, found.parameters),
+    state: retracted(settleMessages(ports, state, header), header, found.parameters),
     settled: 1,
   };
 }

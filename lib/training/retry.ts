@@ -1,9 +1,8 @@
-import { decodeCheckpoint } from '../journal/checkpoint.ts';
-import { keys } from '../journal/keys.ts';
-import { emptyLedger, judge, type Ledger } from '../journal/ledger.ts';
+import { judge, type Ledger } from '../journal/ledger.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
+import { ledgerNow } from './ledger-now.ts';
 import { parseMessage } from './messages.ts';
 import { type QuarantineRecord, readQuarantine } from './quarantine.ts';
 import {
@@ -86,8 +85,7 @@ async function examine(
   readonly messages: readonly RefusedMessage[];
 }> {
   const { store } = ports;
-  const published = await store.get(keys.state(model));
-  const ledger = published === undefined ? emptyLedger : decodeCheckpoint(published.body).ledger;
+  const ledger = await ledgerNow(ports, model);
   const records = await readQuarantine(store, model);
   const learnt = await learntNames(ports, model, records);
   const plans: ResendPlan[] = [];
@@ -99,14 +97,14 @@ async function examine(
   const refused = new Set(names.values());
   /** One that was refused again has a record of its own by now, and goes on from there. */
   const isSettled = (resend: Resend) =>
-    judge(ledger, numberedIdentity(resend.producer, resend.seq)).verdict === 'settled' ||
+    judge(ledger, numberedIdentity(resend.producer, resend.seq), ports.limits).verdict === 'settled' ||
     learnt.has(nameOf(resend)) ||
     refused.has(nameOf(resend));
   const messages = records.map((record) => {
     const resend = resends.get(nameOf(record));
     return {
       record,
-      way: wayOf(ledger, learnt, record),
+      way: wayOf(ports, ledger, learnt, record),
       ...(resend === undefined ? {} : { resend }),
       isSettledAgain: wasLearnt(learnt, record) || (resend !== undefined && isSettled(resend)),
     };
@@ -115,7 +113,12 @@ async function examine(
 }
 
 /** How a message can be sent again; any other text says why it cannot. */
-function wayOf(ledger: Ledger, learnt: ReadonlySet<string>, record: QuarantineRecord): string {
+function wayOf(
+  { limits: bounds }: Ports,
+  ledger: Ledger,
+  learnt: ReadonlySet<string>,
+  record: QuarantineRecord,
+): string {
   const samples = samplesOf(record);
   if (samples === undefined) return 'it holds no samples';
   if (record.sequence === undefined) return 'it is of a batch job; start another one';
@@ -126,7 +129,7 @@ function wayOf(ledger: Ledger, learnt: ReadonlySet<string>, record: QuarantineRe
   if (wasLearnt(learnt, record)) return 'it was learnt before';
   const { producer, seq } = record;
   if (producer === undefined || seq === undefined) return newNumber;
-  const judgement = judge(ledger, numberedIdentity(producer, seq));
+  const judgement = judge(ledger, numberedIdentity(producer, seq), bounds);
   if (judgement.verdict === 'new') return 'as it was';
   return judgement.verdict === 'refused' && !judgement.isFinal ? judgement.reason : newNumber;
 }

@@ -32,7 +32,7 @@ export async function rollBack(
   };
   return {
     entry: { header, samples: [] },
-    state: withParameters(settleMessages(state, header), await stateAt(ports, model, to)),
+    state: withParameters(settleMessages(ports, state, header), await stateAt(ports, model, to)),
     settled: 1,
   };
 }

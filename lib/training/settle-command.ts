@@ -33,7 +33,7 @@ export function settleWithout(
 ): Change {
   const messages = [settledMessage(parsed, outcome)];
   const header: EntryHeader = { kind: 'samples', ...entryCommon(ports, model, state, messages) };
-  return { entry: { header, samples: [] }, state: settleMessages(state, header), settled: 1 };
+  return { entry: { header, samples: [] }, state: settleMessages(ports, state, header), settled: 1 };
 }
 
 /** Puts a command that cannot be carried out into quarantine, and settles it. */
@@ -46,6 +46,7 @@ export async function rejectCommand(
 ): Promise<Change> {
   const outcome = rejectedMessage(refusal);
   const source = quarantineSource(ports, parsed, outcome.refused, state.sequence + 1);
-  await quarantine(ports.store, model.name, parsed.message.id, outcome.refused, source);
+  const { refused } = outcome;
+  await quarantine(ports, model.name, { message: parsed.message.id, ...source, refused });
   return settleWithout(ports, model, state, parsed, outcome);
 }

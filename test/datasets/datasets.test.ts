@@ -103,7 +103,8 @@ describe('the order of an epoch', () => {
 
 describe('a prepared dataset', () => {
   const spec = defineSpec(ticketsSpec);
-  const source = async function* () {
+  const declared = { spec, stored: spec, encoder: createEncoder(spec) };
+  const samples = async function* () {
     for (let chunk = 0; chunk < 5; chunk++)
       yield Array.from({ length: 20 }, (_, i) => ticket(chunk * 20 + i));
   };
@@ -111,7 +112,7 @@ describe('a prepared dataset', () => {
   it('holds every row once, in training or held out, and is the same when it is prepared again', async () => {
     const prepare = async () => {
       const store = memoryStore();
-      const prepared = await prepareDataset(store, spec, createEncoder(spec), 'rows', source);
+      const prepared = await prepareDataset(store, declared, { identity: 'rows', samples });
       return {
         store,
         prepared,
@@ -128,8 +129,11 @@ describe('a prepared dataset', () => {
     expect(first.heldOut.count).toBeGreaterThan(5);
     const second = await prepare();
     expect([...second.store.objects]).toEqual([...first.store.objects]);
-    const found = await prepareDataset(first.store, spec, createEncoder(spec), 'rows', () => {
-      throw new Error('it is prepared already');
+    const found = await prepareDataset(first.store, declared, {
+      identity: 'rows',
+      samples() {
+        throw new Error('it is prepared already');
+      },
     });
     expect(found).toEqual(first.prepared);
   });

@@ -17,8 +17,8 @@ const timeout = () => new MillraceError('unavailable', 'timeout');
 describe('committing an entry', () => {
   it('succeeds once, and is lost to whoever was first', async () => {
     const store = memoryStore();
-    expect(await commitEntry(store, entryWith('mine'))).toBe('committed');
-    expect(await commitEntry(store, entryWith('other'))).toBe('lost');
+    expect(await commitEntry({ store, limits }, entryWith('mine'))).toBe('committed');
+    expect(await commitEntry({ store, limits }, entryWith('other'))).toBe('lost');
   });
 
   it('knows its own entry when the answer to its put was lost', async () => {
@@ -27,7 +27,7 @@ describe('committing an entry', () => {
     store.hook = ({ operation, when }) => {
       if (operation === 'put' && when === 'after' && lostAnswers++ === 0) throw timeout();
     };
-    expect(await commitEntry(store, entryWith('mine'))).toBe('committed');
+    expect(await commitEntry({ store, limits }, entryWith('mine'))).toBe('committed');
     expect(lostAnswers).toBe(2);
   });
 
@@ -40,7 +40,7 @@ describe('committing an entry', () => {
         throw timeout();
       }
     };
-    expect(await commitEntry(store, entryWith('mine'))).toBe('lost');
+    expect(await commitEntry({ store, limits }, entryWith('mine'))).toBe('lost');
     expect(attempts).toBe(limits.putAttempts);
     expect(store.objects.has(key)).toBe(false);
   });
@@ -53,7 +53,7 @@ describe('committing an entry', () => {
       put: async (...call: Parameters<typeof put>) =>
         conflicts++ < 2 ? ({ ok: false, reason: 'conflict' } as const) : put(...call),
     });
-    expect(await commitEntry(conflicting, entryWith('mine'))).toBe('committed');
+    expect(await commitEntry({ store: conflicting, limits }, entryWith('mine'))).toBe('committed');
     expect(conflicts).toBe(3);
   });
 });

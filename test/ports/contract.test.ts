@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commitEntry } from '../../lib/journal/journal.ts';
+import { limits } from '../../lib/limits.ts';
 import { s3ObjectStore } from '../../lib/ports/s3.ts';
 import { startTestCloud, type TestCloud } from '../e2e/cloud.ts';
 import { createBucket } from '../simulation/bucket.ts';
@@ -84,8 +85,10 @@ describe('a put whose answer is lost', () => {
       time: '',
       messages: [],
     };
-    expect(await commitEntry(store, { header, samples: [] })).toBe('committed');
+    expect(await commitEntry({ store, limits }, { header, samples: [] })).toBe('committed');
     expect(attempts).toBe(2);
-    expect(await commitEntry(store, { header: { ...header, nonce: 'yours' }, samples: [] })).toBe('lost');
+    expect(await commitEntry({ store, limits }, { header: { ...header, nonce: 'yours' }, samples: [] })).toBe(
+      'lost',
+    );
   });
 });

@@ -7,11 +7,12 @@ import type { Ports } from '../../lib/ports/ports.ts';
 import { currentState, readForward } from '../../lib/training/fold.ts';
 import { parseMessage } from '../../lib/training/messages.ts';
 import { initialState, loadModel, type Model } from '../../lib/training/model.ts';
-import { updateModel } from '../../lib/training/online-update.ts';
+import { type CachedModel, updateModel } from '../../lib/training/online-update.ts';
 import { sampleHash } from '../../lib/training/retraction.ts';
 import { type Bucket, createBucket } from './bucket.ts';
 import type { Cloud } from './cloud.ts';
 import { storeOver } from './memory-store.ts';
+import { smallLimits } from './small-limits.ts';
 
 /** The published state is the fold of the journal, and how messages were delivered together changes no bit of it. */
 export async function checkStates(
@@ -171,10 +172,10 @@ export async function learnAgain(
   const parsed = messages.map((message, place) =>
     parseMessage({ ...message, sequenceNumber: String(place + 1), group: name, queue: 'again' }),
   );
-  let cached: Parameters<typeof updateModel>[4];
+  let cached: CachedModel | undefined;
   for (let start = 0; start < parsed.length; start += messagesAtOnce) {
     const delivery = parsed.slice(start, start + messagesAtOnce);
-    ({ cached } = await updateModel(ports, name, delivery, () => 100, cached));
+    ({ cached } = await updateModel(ports, name, delivery, { secondsLeft: () => 100, cached }));
   }
   const model = await loadModel(ports, name);
   if (model === undefined) throw new Error(`${name} is gone`);
@@ -191,6 +192,7 @@ function portsOver(bucket: Bucket, engine: Engine): Ports {
     now: () => 0,
     nonce: () => `check-${nonces++}`,
     engine,
+    limits: smallLimits,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
   };
 }

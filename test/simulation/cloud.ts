@@ -1,7 +1,7 @@
 import type { Engine } from '../../lib/engine/engine.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import type { Ports, PutCondition } from '../../lib/ports/ports.ts';
+import type { Ports, ProtocolLimits, PutCondition } from '../../lib/ports/ports.ts';
 import { type Bucket, createBucket } from './bucket.ts';
 import type { Faults } from './faults.ts';
 import { getFrom, listOf, putInto } from './memory-store.ts';
@@ -43,6 +43,8 @@ export type CloudSettings = {
   readonly engine: Engine;
   readonly samples: QueueSettings;
   readonly jobs: QueueSettings;
+  /** Small bounds, so that a schedule of some messages meets them. */
+  readonly limits: ProtocolLimits;
 };
 
 const startOfTime = Date.UTC(2026, 0, 1);
@@ -205,6 +207,7 @@ export function createCloud(settings: CloudSettings): Cloud {
       },
       nonce: () => `nonce-${nonces++}`,
       engine,
+      limits: settings.limits,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     }),
   };

@@ -41,9 +41,9 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/training/challenger.ts',
-        find: "  const outcome = await putUntilAnswered(store, key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
+        find: "  const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
         replace:
-          "  const outcome = await store.put(key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
+          "  const outcome = await ports.store.put(key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
       },
     ],
   },

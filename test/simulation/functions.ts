@@ -2,46 +2,42 @@ import { MillraceError } from '../../lib/errors.ts';
 import { limits } from '../../lib/limits.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { runSlice } from '../../lib/training/batch-slice.ts';
-import { parseJobMessage, parseMessage } from '../../lib/training/messages.ts';
-import { type CachedModel, updateModel } from '../../lib/training/online-update.ts';
+import { parseJobMessage } from '../../lib/training/messages.ts';
+import { type ModelCache, settleDelivery } from '../../lib/training/settle-delivery.ts';
 import type { Cloud, Process } from './cloud.ts';
 import type { FifoQueue, Received } from './queue.ts';
 
 /** A warm machine of a function: what its process keeps between invocations. */
-type Machine = { readonly cache: Map<string, CachedModel>; isBusy: boolean };
+type Machine = { readonly cache: ModelCache; isBusy: boolean };
 
-/** What an invocation does with a delivery; answers the messages that must come back. */
+type Delivery = {
+  readonly queue: string;
+  readonly messages: readonly Received[];
+  readonly secondsLeft: () => number;
+};
+
+/** What an invocation does with a delivery; answers the messages that must come back, and what models failed with. */
 type Handler = (
   ports: Ports,
   machine: Machine,
-  queue: string,
-  messages: readonly Received[],
-  secondsLeft: () => number,
-) => Promise<readonly Received[]>;
+  delivery: Delivery,
+) => Promise<{ readonly unsettled: readonly Received[]; readonly errors: readonly unknown[] }>;
 
-/** As `functions/online-update.ts`: one model after the other settles its messages. */
-const onlineUpdate: Handler = async (ports, { cache }, queue, messages, secondsLeft) => {
-  const unsettled = await Promise.all(
-    [...Map.groupBy(messages, ({ group }) => group)].map(async ([model, ofModel]) => {
-      try {
-        const parsed = ofModel.map((message) => parseMessage({ ...message, queue }));
-        const { settled, cached } = await updateModel(ports, model, parsed, secondsLeft, cache.get(model));
-        if (cached !== undefined) cache.set(model, cached);
-        return ofModel.slice(settled);
-      } catch (error) {
-        cache.delete(model);
-        if (error instanceof MillraceError && error.kind === 'unavailable') return ofModel;
-        throw error;
-      }
-    }),
-  );
-  return unsettled.flat();
+/** The body of `functions/online-update.ts`. */
+const onlineUpdate: Handler = async (ports, { cache }, { queue, messages, secondsLeft }) => {
+  const records = messages.map((message) => ({ ...message, queue }));
+  const outcomes = await settleDelivery(ports, cache, records, secondsLeft);
+  const ids = new Set(outcomes.flatMap(({ unsettled }) => unsettled.map(({ id }) => id)));
+  return {
+    unsettled: messages.filter(({ id }) => ids.has(id)),
+    errors: outcomes.flatMap(({ error }) => (error === undefined ? [] : [error])),
+  };
 };
 
-/** As `functions/batch-train.ts`: slice by slice; what fails comes back. */
-const batchTrain: Handler = async (ports, _machine, _queue, messages, secondsLeft) => {
+/** The body of `functions/batch-train.ts`: slice by slice; what fails comes back. */
+const batchTrain: Handler = async (ports, _machine, { messages, secondsLeft }) => {
   for (const { body, id } of messages) await runSlice(ports, parseJobMessage(body, id), secondsLeft);
-  return [];
+  return { unsettled: [], errors: [] };
 };
 
 /** What an invocation may fail with; a model whose spec was overwritten is stopped until it is put back. */
@@ -170,16 +166,19 @@ function startSource(cloud: Cloud, source: Source): () => void {
     });
     timeline.record(`${name} starts with ${messages.map(({ id }) => Number(id.slice(-12))).join()}`);
     const secondsLeft = () => (deadline - timeline.now()) / 1_000;
-    source.handler(cloud.portsOf(process), machine, queue.arn, messages, secondsLeft).then(
-      (unsettled) => {
+    const report = (error: unknown) => {
+      if (isExpected(error)) return;
+      cloud.violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
+    };
+    source.handler(cloud.portsOf(process), machine, { queue: queue.arn, messages, secondsLeft }).then(
+      ({ unsettled, errors }) => {
         machine.isBusy = false;
+        errors.forEach(report);
         end('answers', unsettled);
       },
       (error: unknown) => {
         machine.isBusy = false;
-        if (!isExpected(error)) {
-          cloud.violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
-        }
+        report(error);
         end('fails', messages);
       },
     );

@@ -1,7 +1,6 @@
 import { commandMutants } from './command-mutants.ts';
+import type { Edit } from './edit.ts';
 
-/** A text of the source, and what a mutant has in its place. It must be there exactly once. */
-export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 /** A way to break the protocol. */
 export type Mutant = { readonly name: string; readonly edits: readonly Edit[] };
 
@@ -9,7 +8,6 @@ const online = 'lib/training/online-update.ts';
 const learn = 'lib/training/learn-messages.ts';
 const journal = 'lib/journal/journal.ts';
 const ledger = 'lib/journal/ledger.ts';
-const fold = 'lib/training/fold.ts';
 const publish = 'lib/training/publish.ts';
 const retry = 'lib/training/retry.ts';
 
@@ -20,9 +18,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: "    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+        find: "    if ((await commitEntry(ports, change.entry)) === 'lost') {",
         replace:
-          "    settled += change.settled;\n    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+          "    settled += change.settled;\n    if ((await commitEntry(ports, change.entry)) === 'lost') {",
       },
       { file: online, find: '    settled += change.settled;\n    entries.push', replace: '    entries.push' },
     ],
@@ -32,9 +30,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: "    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+        find: "    if ((await commitEntry(ports, change.entry)) === 'lost') {",
         replace:
-          "    etag = await publish(ports, model, change.state, etag, [change.entry.header]);\n    if ((await commitEntry(ports.store, change.entry)) === 'lost') {",
+          "    etag = await publish(ports, model, change.state, etag, [change.entry.header]);\n    if ((await commitEntry(ports, change.entry)) === 'lost') {",
       },
     ],
   },
@@ -53,7 +51,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: journal,
-        find: "      if (!(error instanceof MillraceError) || error.kind !== 'unavailable') throw error;",
+        find: "      if (!isOfKind(error, 'unavailable')) throw error;",
         replace: "      if (error instanceof Error) return { ok: true, etag: '' };",
       },
     ],
@@ -73,12 +71,12 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: '    settled += countSettled(state, messages.slice(settled));',
-        replace: '    if (lostCommits === 0) settled += countSettled(state, messages.slice(settled));',
+        find: '    settled += countSettled(ports, state, messages.slice(settled));',
+        replace: '    if (lostCommits === 0) settled += countSettled(ports, state, messages.slice(settled));',
       },
       { file: learn, find: "    if (judgement.verdict === 'settled') continue;\n", replace: '' },
       {
-        file: fold,
+        file: 'lib/journal/settle-entry.ts',
         find: "    invariant(verdict !== 'settled',",
         replace: "    invariant(verdict !== 'settled' || message.id !== '',",
       },
@@ -151,9 +149,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: learn,
-        find: '      await quarantine(\n        ports.store,',
+        find: 'await quarantine(ports, model.name,',
         replace:
-          '      // The record is written when it is written.\n      const later: typeof quarantine = async (...record) =>\n        void quarantine(...record).catch(() => undefined);\n      await later(\n        ports.store,',
+          '// The record is written when it is written.\n      const later: typeof quarantine = async (...record) =>\n        void quarantine(...record).catch(() => undefined);\n      await later(ports, model.name,',
       },
     ],
   },
@@ -189,8 +187,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: publish,
-        find: 'await putOverOlder(store, keys.state(model.name), body, etag, stays);',
-        replace: 'stays(body) && (await store.put(keys.state(model.name), body)) ? etag : undefined;',
+        find: 'await putOverOlder(ports, keys.state(model.name), body, { etag, stays });',
+        replace: 'stays(body) && (await ports.store.put(keys.state(model.name), body)) ? etag : undefined;',
       },
     ],
   },

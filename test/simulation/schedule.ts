@@ -1,6 +1,5 @@
 import type { Engine } from '../../lib/engine/engine.ts';
 import { keys } from '../../lib/journal/keys.ts';
-import { limits } from '../../lib/limits.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Found } from './check.ts';
@@ -11,6 +10,7 @@ import { redrive } from './operators.ts';
 import type { QueueSettings } from './queue.ts';
 import { createRandom, type Random } from './random.ts';
 import { startSenders } from './senders.ts';
+import { smallLimits } from './small-limits.ts';
 import { createTimeline } from './timeline.ts';
 
 /** What a schedule does beside its seed. */
@@ -61,27 +61,8 @@ const minute = 60 * second;
 const day = 1_440 * minute;
 const groups = [simulatedSpec.model, 'other'] as const;
 
-/** Bounds that are small enough to be met by a schedule of some messages. */
-const smallLimits = {
-  producers: 4,
-  gapsPerProducer: 2,
-  keptCheckpointEntries: 4,
-  putAttempts: 2,
-  commitAttempts: 2,
-};
-
 /** Runs the schedule of a seed: what is sent, what goes wrong and when, all of it. */
 export async function runSchedule(seed: number, options: ScheduleOptions = {}): Promise<Outcome> {
-  const before = { ...limits };
-  Object.assign(limits, smallLimits);
-  try {
-    return await run(seed, options);
-  } finally {
-    Object.assign(limits, before);
-  }
-}
-
-async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
   const random = createRandom(seed, 1);
   let working = 0;
   const engine = counted(options.engine ?? chainEngine, (change) => {
@@ -113,6 +94,7 @@ async function run(seed: number, options: ScheduleOptions): Promise<Outcome> {
     engine,
     samples: queue('samples-1'),
     jobs: queue('jobs-1'),
+    limits: smallLimits,
   });
   cloud.bucket.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(pastRows));
   const publishEvery = random.pick([1, 1, 3]);

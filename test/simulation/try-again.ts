@@ -1,4 +1,4 @@
-import { MillraceError } from '../../lib/errors.ts';
+import { isOfKind } from '../../lib/errors.ts';
 import type { Cloud } from './cloud.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -17,7 +17,7 @@ export async function tryAgain(
     try {
       return await act();
     } catch (error) {
-      if (!(error instanceof MillraceError) || error.kind !== 'unavailable') throw error;
+      if (!isOfKind(error, 'unavailable')) throw error;
       await pause(timeline, mayWait && random.chance(0.2) ? 10 * minute : random.integer(1, 20 * second));
     }
   }

@@ -1,7 +1,8 @@
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import type { State } from '../../lib/journal/state.ts';
-import type { Ports } from '../../lib/ports/ports.ts';
+import { limits } from '../../lib/limits.ts';
+import type { Ports, ProtocolLimits } from '../../lib/ports/ports.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { readForward } from '../../lib/training/fold.ts';
 import { type Message, parseMessage } from '../../lib/training/messages.ts';
@@ -41,8 +42,8 @@ const engine = createEngine({
   warn: () => undefined,
 });
 
-/** A new world in which the model of `spec` exists. */
-export function createWorld(spec: SpecInput = ticketsSpec): World {
+/** A new world in which the model of `spec` exists. @param smaller bounds that few messages are to meet */
+export function createWorld(spec: SpecInput = ticketsSpec, smaller: Partial<ProtocolLimits> = {}): World {
   const store = memoryStore({ [keys.spec(spec.model)]: JSON.stringify(defineSpec(spec)) });
   let clock = Date.UTC(2026, 0, 1);
   let nonces = 0;
@@ -61,6 +62,7 @@ export function createWorld(spec: SpecInput = ticketsSpec): World {
     now: () => clock++,
     nonce: () => `nonce-${nonces++}`,
     engine,
+    limits: { ...limits, ...smaller },
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
   };
 }
@@ -102,7 +104,7 @@ export function deliver(
   secondsLeft = () => 100,
   cached?: CachedModel,
 ) {
-  return updateModel(world, ticketsSpec.model, messages.map(parseMessage), secondsLeft, cached);
+  return updateModel(world, ticketsSpec.model, messages.map(parseMessage), { secondsLeft, cached });
 }
 
 /** The model as it exists in a world. */

@@ -1,17 +1,19 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
 import { keys } from '../../lib/journal/keys.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import type { State } from '../../lib/journal/state.ts';
-import { limits } from '../../lib/limits.ts';
+import { specHash } from '../../lib/spec/spec.ts';
 import type { Message } from '../../lib/training/messages.ts';
+import { createModel } from '../../lib/training/model.ts';
 import { updateModel } from '../../lib/training/online-update.ts';
 import {
   createWorld,
   deliver,
   foldJournal,
   message,
+  modelOf,
   sampleMessages,
   ticket,
   ticketsSpec,
@@ -19,9 +21,6 @@ import {
 } from '../simulation/world.ts';
 
 const { model } = ticketsSpec;
-const before = { ...limits };
-
-afterEach(() => void Object.assign(limits, before));
 
 async function published(world: World): Promise<State> {
   const object = await world.store.get(keys.state(model));
@@ -185,8 +184,7 @@ describe('the online update', () => {
   });
 
   it('goes on from the last kept checkpoint where somebody removed the published one', async () => {
-    Object.assign(limits, { keptCheckpointEntries: 4 });
-    const world = createWorld();
+    const world = createWorld(ticketsSpec, { keptCheckpointEntries: 4 });
     const messages = sampleMessages(7);
     for (const one of messages.slice(0, 6)) await deliver(world, [one]);
     world.store.remove(keys.state(model));
@@ -234,9 +232,23 @@ describe('the online update', () => {
 
   it('refuses messages for a model that does not exist', async () => {
     const world = createWorld();
-    await expect(updateModel(world, 'nobody', [], () => 100)).rejects.toThrow(
+    await expect(updateModel(world, 'nobody', [], { secondsLeft: () => 100 })).rejects.toThrow(
       /there is no model nobody; create it/,
     );
+  });
+
+  it('goes on with a model of a release that did not know one of today’s options', async () => {
+    const { publishEvery, ...online } = ticketsSpec.online;
+    expect(publishEvery).toBe(1);
+    const world = createWorld();
+    await world.store.put(keys.spec(model), Buffer.from(JSON.stringify({ ...ticketsSpec, online })));
+    const identity = (await modelOf(world)).specHash;
+    expect(identity).not.toBe(specHash(ticketsSpec));
+    // What that release wrote names the spec as it was stored.
+    await deliver(world, sampleMessages(2));
+    expect((await published(world)).specHash).toBe(identity);
+    await createModel(world, ticketsSpec);
+    expect((await deliver(world, sampleMessages(4))).cached?.state.learnt).toBeGreaterThan(0);
   });
 
   it('stops a model whose spec was changed in place', async () => {

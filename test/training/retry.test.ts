@@ -1,7 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../lib/errors.ts';
 import { keys } from '../../lib/journal/keys.ts';
-import { limits } from '../../lib/limits.ts';
 import { quarantine, readQuarantine, readQuarantineRecord } from '../../lib/training/quarantine.ts';
 import { refusedMessages, retryQuarantine } from '../../lib/training/retry.ts';
 import {
@@ -15,9 +14,6 @@ import {
 } from '../simulation/world.ts';
 
 const { model } = ticketsSpec;
-const before = { ...limits };
-
-afterEach(() => void Object.assign(limits, before));
 
 const numbered = (sequenceNumber: number, producer: string, seq: number) =>
   message(sequenceNumber, { producer, seq, samples: [ticket(sequenceNumber)] });
@@ -33,8 +29,7 @@ async function retry(world: World, firstSequenceNumber: number) {
 
 describe('a retry of what is in quarantine', () => {
   it('leaves a message while its producer has too many gaps, and sends it as it was once they are closed', async () => {
-    Object.assign(limits, { gapsPerProducer: 1 });
-    const world = createWorld();
+    const world = createWorld(ticketsSpec, { gapsPerProducer: 1 });
     await deliver(world, [numbered(1, 'till', 2), numbered(2, 'till', 4)]);
     expect(await retry(world, 100)).toEqual({
       sent: 0,
@@ -51,8 +46,7 @@ describe('a retry of what is in quarantine', () => {
   });
 
   it('sends a message of an evicted producer once, however often it was refused', async () => {
-    Object.assign(limits, { producers: 2 });
-    const world = createWorld();
+    const world = createWorld(ticketsSpec, { producers: 2 });
     await deliver(world, [numbered(1, 'a', 1)]);
     await deliver(world, [numbered(2, 'b', 1)]);
     await deliver(world, [numbered(3, 'c', 1)]);
@@ -69,8 +63,7 @@ describe('a retry of what is in quarantine', () => {
   });
 
   it('that broke off sends only what was refused of a message, though all of it came again from an evicted producer', async () => {
-    Object.assign(limits, { producers: 2 });
-    const world = createWorld();
+    const world = createWorld(ticketsSpec, { producers: 2 });
     const half = message(1, { producer: 'a', seq: 1, samples: [ticket(1), { features: {} }] });
     await deliver(world, [half]);
     const breaking = {
@@ -86,8 +79,7 @@ describe('a retry of what is in quarantine', () => {
   });
 
   it('goes on under another name once its own was evicted', async () => {
-    Object.assign(limits, { producers: 2 });
-    const world = createWorld();
+    const world = createWorld(ticketsSpec, { producers: 2 });
     const wrong = (sequenceNumber: number) => message(sequenceNumber, { samples: [{ features: {} }] });
     await deliver(world, [wrong(1)]);
     expect((await retry(world, 100)).sent).toBe(1);
@@ -97,12 +89,28 @@ describe('a retry of what is in quarantine', () => {
     expect(world.sentSamples.map(({ body }) => JSON.parse(body).producer)).toEqual(['resend-2']);
   });
 
+  it.each([
+    { name: 'is behind the journal', publishEvery: 10, isGone: false },
+    { name: 'was deleted', publishEvery: 1, isGone: true },
+  ])('sends a message that can be learnt now, though the published state $name', async (each) => {
+    const { publishEvery, isGone } = each;
+    const world = createWorld({ ...ticketsSpec, online: { minibatch: 2, publishEvery } });
+    const object = 'datasets/late/a.jsonl';
+    await deliver(world, [numbered(1, 'p', 1)]);
+    const samples = `s3://${world.store.bucket}/${object}`;
+    await deliver(world, [message(2, { producer: 'p', seq: 2, samples })]);
+    if (isGone) world.store.remove(keys.state(model));
+    await world.store.put(object, Buffer.from(`${JSON.stringify(ticket(5))}\n`));
+    expect(await retry(world, 10)).toEqual({ sent: 1, left: [] });
+    expect((await foldJournal(world)).learnt).toBe(2);
+  });
+
   it('leaves what a job refused, and what no entry has settled', async () => {
     const world = createWorld();
     await deliver(world, [numbered(1, 'till', 1)]);
     const refused = [{ index: 0, field: 'label', reason: 'missing', sample: { features: {} } }];
-    await quarantine(world.store, model, 'nightly', refused, { dataset: 'past' });
-    await quarantine(world.store, model, 'stale', refused, { sequence: 1 });
+    await quarantine(world, model, { message: 'nightly', refused, dataset: 'past' });
+    await quarantine(world, model, { message: 'stale', refused, sequence: 1 });
     expect(await retry(world, 100)).toEqual({
       sent: 0,
       left: [{ message: 'nightly', reason: expect.stringContaining('batch job') }],
@@ -113,8 +121,7 @@ describe('a retry of what is in quarantine', () => {
 
 describe('a quarantine record', () => {
   it('that its entry confirms stays, though a later delivery refuses the message again and is overtaken', async () => {
-    Object.assign(limits, { producers: 2 });
-    const world = createWorld();
+    const world = createWorld(ticketsSpec, { producers: 2 });
     for (const [i, producer] of ['a', 'b', 'c'].entries())
       await deliver(world, [numbered(1 + i, producer, 1)]);
     await deliver(world, [numbered(4, 'a', 2)]);
@@ -131,7 +138,11 @@ describe('a quarantine record', () => {
   it('is not overwritten by whoever was overtaken', async () => {
     const world = createWorld();
     const write = (sequence: number, reason: string) =>
-      quarantine(world.store, model, 'one', [{ index: -1, field: 'producer', reason }], { sequence });
+      quarantine(world, model, {
+        message: 'one',
+        refused: [{ index: -1, field: 'producer', reason }],
+        sequence,
+      });
     const read = () => readQuarantineRecord(world.store, keys.quarantine(model, 'one'));
     await write(3, 'third');
     await write(2, 'second');
@@ -144,7 +155,7 @@ describe('a quarantine record', () => {
     const world = createWorld();
     await world.store.put(keys.quarantine(model, 'one'), Buffer.from('{'));
     await expect(readQuarantine(world.store, model)).rejects.toThrow(/one.json is no quarantine record/);
-    await quarantine(world.store, model, 'one', [], {});
+    await quarantine(world, model, { message: 'one', refused: [] });
     expect(await readQuarantine(world.store, model)).toMatchObject([{ message: 'one' }]);
   });
 });

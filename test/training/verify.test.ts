@@ -1,7 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { verify } from '../../lib/cli/verify.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
-import { limits } from '../../lib/limits.ts';
+import type { ProtocolLimits } from '../../lib/ports/ports.ts';
 import { verifyModel } from '../../lib/training/verify.ts';
 import { chainEngine } from '../simulation/chain-engine.ts';
 import {
@@ -13,11 +13,8 @@ import {
   type World,
 } from '../simulation/world.ts';
 
-const before = { ...limits };
-afterEach(() => void Object.assign(limits, before));
-
-async function worldWith(engine: Engine): Promise<World> {
-  const world = { ...createWorld(), engine };
+async function worldWith(engine: Engine, smaller: Partial<ProtocolLimits> = {}): Promise<World> {
+  const world = { ...createWorld(ticketsSpec, smaller), engine };
   for (const each of sampleMessages(6)) await deliver(world, [each]);
   return world;
 }
@@ -34,8 +31,7 @@ const otherEngine: Engine = {
 
 describe('a verification', () => {
   it('folds from the last kept checkpoint, or all of the journal, and finds the published state', async () => {
-    Object.assign(limits, { keptCheckpointEntries: 4 });
-    const world = await worldWith(chainEngine);
+    const world = await worldWith(chainEngine, { keptCheckpointEntries: 4 });
     const model = await modelOf(world);
     expect(await verifyModel(world, model, false)).toMatchObject({
       from: 4,

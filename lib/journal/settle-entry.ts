@@ -1,0 +1,24 @@
+import { invariant } from '../errors.ts';
+import { identityOf, type SettledMessage } from './entry.ts';
+import { judge, type Ledger, type LedgerLimits, settle } from './ledger.ts';
+
+/**
+ * The ledger after an entry: all of its messages are settled.
+ *
+ * @throws MillraceError kind `corrupt` if one of them was settled before
+ */
+export function settleEntry(
+  before: Ledger,
+  { sequence, messages }: { readonly sequence: number; readonly messages: readonly SettledMessage[] },
+  limits: LedgerLimits,
+): Ledger {
+  let ledger = before;
+  for (const message of messages) {
+    const identity = identityOf(message);
+    const { verdict } = judge(ledger, identity, limits);
+    invariant(verdict !== 'settled', `message ${message.id} of entry ${sequence} was settled before`);
+    // A message that the ledger refuses is in quarantine; an evicted producer must not come back by it.
+    if (verdict === 'new') ledger = settle(ledger, identity, sequence, limits);
+  }
+  return ledger;
+}

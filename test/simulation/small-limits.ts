@@ -1,0 +1,12 @@
+import { limits } from '../../lib/limits.ts';
+import type { ProtocolLimits } from '../../lib/ports/ports.ts';
+
+/** Bounds that are small enough to be met by a schedule of some messages. */
+export const smallLimits: ProtocolLimits = {
+  ...limits,
+  producers: 4,
+  gapsPerProducer: 2,
+  keptCheckpointEntries: 4,
+  putAttempts: 2,
+  commitAttempts: 2,
+};
