@@ -1,9 +1,9 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSHandler } from 'aws-lambda';
+import { parseJobMessage } from '../lib/jobs/job-message.ts';
+import { runSlice } from '../lib/jobs/slice.ts';
 import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib/ports/aws.ts';
-import { runSlice } from '../lib/training/batch-slice.ts';
-import { parseJobMessage } from '../lib/training/messages.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();

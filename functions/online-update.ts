@@ -2,9 +2,9 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSHandler } from 'aws-lambda';
 import { isOfKind } from '../lib/errors.ts';
+import { messageOf } from '../lib/online/messages.ts';
+import { type ModelCache, settleDelivery } from '../lib/online/settle-delivery.ts';
 import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib/ports/aws.ts';
-import { messageOf } from '../lib/training/messages.ts';
-import { type ModelCache, settleDelivery } from '../lib/training/settle-delivery.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();

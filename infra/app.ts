@@ -1,6 +1,6 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { z } from 'zod';
-import { parse, strictObject } from '../lib/spec/explain.ts';
+import { parse, strictObject } from '../lib/parse.ts';
 import { datasetName, modelName } from '../lib/spec/names.ts';
 import { Millrace } from './millrace.ts';
 

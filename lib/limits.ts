@@ -89,6 +89,19 @@ export const limits = {
 /** The bounds by name, each a number. */
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
+/** Bounds that the protocol meets only after thousands of messages, and the attempts that it makes. */
+export type ProtocolLimits = Pick<
+  Limits,
+  | 'producers'
+  | 'evictedProducers'
+  | 'gapsPerProducer'
+  | 'redrivenLetters'
+  | 'deadLetterEntries'
+  | 'keptCheckpointEntries'
+  | 'putAttempts'
+  | 'commitAttempts'
+>;
+
 /** Relations between bounds that must hold; `test/spec/spec.test.ts` checks them. */
 export const relations: readonly { readonly name: string; readonly holds: boolean }[] = [
   {

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts';
+import { loadModel, type Model } from '../fold/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { loadModel, type Model } from '../training/model.ts';
 import type { Progress } from './progress.ts';
 
 /** What a command works with. */

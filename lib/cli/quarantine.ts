@@ -1,4 +1,4 @@
-import { refusedMessages, retryQuarantine } from '../training/retry.ts';
+import { refusedMessages, retryQuarantine } from '../operations/retry.ts';
 import { count, type Io, modelOf } from './io.ts';
 
 /** Lists refused samples, but for those that a retry has settled, or sends them again. */

@@ -1,7 +1,7 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import { createRedrive } from '../operations/redrive.ts';
 import type { StackAddress } from '../ports/aws.ts';
 import { type DeadLetter, deadLettersOf } from '../ports/dead-letters.ts';
-import { createRedrive } from '../training/redrive.ts';
 import { count, type Io } from './io.ts';
 
 /** Moves dead letters back, the samples' and the jobs'; with `isDryRun` only shows the first that would move. */

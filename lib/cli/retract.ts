@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { invalid } from '../errors.ts';
+import { type Retraction, sampleHash } from '../fold/exclusions.ts';
 import type { SettledMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import { prepareRetraction } from '../operations/prepare-retraction.ts';
 import type { Ports } from '../ports/ports.ts';
-import { prepareRetraction } from '../training/prepare-retraction.ts';
-import { type Retraction, sampleHash } from '../training/retraction.ts';
 import { count, type Io, modelOf } from './io.ts';
 
 /** What a person names to be unlearnt. */

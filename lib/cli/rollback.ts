@@ -1,8 +1,8 @@
 import { invalid } from '../errors.ts';
+import { currentState } from '../fold/fold.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
+import { retractedAt } from '../online/rollback.ts';
 import type { Ports } from '../ports/ports.ts';
-import { currentState } from '../training/fold.ts';
-import { retractedAt } from '../training/rollback.ts';
 import { type Io, modelOf } from './io.ts';
 
 /** Sends the command that brings back the weights of an entry, or of the last one at a time. */

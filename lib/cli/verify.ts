@@ -1,4 +1,4 @@
-import { verifyModel } from '../training/verify.ts';
+import { verifyModel } from '../operations/verify.ts';
 import { count, type Io, modelOf } from './io.ts';
 import type { Bar } from './progress.ts';
 

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { placeSchema } from '../jobs/lane.ts';
 import type { Entry } from '../journal/entry.ts';
-import { keys } from '../journal/keys.ts';
+import { readQuarantineRecord } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
-import type { ObjectStore } from '../ports/ports.ts';
-import { placeSchema } from '../training/lane.ts';
-import { parseMessage } from '../training/messages.ts';
-import { readQuarantineRecord } from '../training/quarantine.ts';
+import { parseMessage } from '../online/messages.ts';
 import type { Progress } from './progress.ts';
 
 const progressSchema = z.object({ ...placeSchema.shape, rows: z.int(), rowsOfEpoch: z.int() });

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { decodeSafetensors, encodeSafetensors } from '../engine/safetensors.ts';
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { decodeSafetensors, encodeSafetensors } from '../bucket/safetensors.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import type { Encoder, Refusal } from '../features/encoder.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
-import { keys } from '../journal/keys.ts';
 import { limits } from '../limits.ts';
-import type { ObjectStore } from '../ports/ports.ts';
 import { canonicalJson, type Spec } from '../spec/spec.ts';
 import { isHeldOut } from './order.ts';
 import { createShardWriter, writeHeldOut } from './shards.ts';

@@ -1,4 +1,6 @@
-import { decodeSafetensors, encodeSafetensors } from '../engine/safetensors.ts';
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { decodeSafetensors, encodeSafetensors } from '../bucket/safetensors.ts';
 import { MillraceError } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
@@ -8,9 +10,7 @@ import {
   mergeStatistics,
   statisticsOf,
 } from '../features/statistics.ts';
-import { keys } from '../journal/keys.ts';
 import { limits } from '../limits.ts';
-import type { ObjectStore } from '../ports/ports.ts';
 
 /** Cuts the rows of a dataset into shards of `limits.shardRows`, and writes them. */
 export type ShardWriter = {

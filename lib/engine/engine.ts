@@ -1,5 +1,5 @@
 import type { EncodedSamples } from '../features/samples.ts';
-import type { ScheduledRate } from '../model/schedules.ts';
+import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** A named array of a state. */

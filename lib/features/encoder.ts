@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { show } from '../spec/explain.ts';
+import { show } from '../parse.ts';
 import { type Feature, vocabularySize } from '../spec/features.ts';
 import type { Spec } from '../spec/spec.ts';
 import { hashText } from './hash.ts';

@@ -2,9 +2,9 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { parse } from '../spec/explain.ts';
+import { parse } from '../parse.ts';
 import { jobId, producerName } from '../spec/names.ts';
-import type { MessageIdentity } from './ledger.ts';
+import type { MessageIdentity } from '../state/ledger.ts';
 
 /** A message that an entry settles, and what became of it. */
 const settledMessage = z.strictObject({

@@ -1,8 +1,8 @@
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { ObjectStore } from '../ports/ports.ts';
 import { decodeEntry, type Entry } from './entry.ts';
-import { keys } from './keys.ts';
 
 /** The entry at a sequence number, or undefined if nothing was committed there yet. */
 export async function readEntry(

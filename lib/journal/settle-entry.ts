@@ -1,6 +1,6 @@
 import { invariant } from '../errors.ts';
+import { judge, type Ledger, type LedgerLimits, settle } from '../state/ledger.ts';
 import { identityOf, type SettledMessage } from './entry.ts';
-import { judge, type Ledger, type LedgerLimits, settle } from './ledger.ts';
 
 /**
  * The ledger after an entry: all of its messages are settled.

@@ -1,7 +1,8 @@
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
 import type { GraphCache } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
-import { keys } from '../journal/keys.ts';
-import type { Log, ObjectStore } from './ports.ts';
+import type { Log } from './ports.ts';
 
 /**
  * Compiled graphs below `compiled/`. It is a cache: where it cannot be read or written, models are compiled

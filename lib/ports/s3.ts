@@ -6,8 +6,8 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import type { ListedObject, ObjectStore, PutCondition, PutOutcome } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
-import type { ListedObject, ObjectStore, PutCondition, PutOutcome } from './ports.ts';
 
 /** The bucket through the AWS SDK. Bodies above 8 MiB go up in parts; a condition holds for the whole object. */
 export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {

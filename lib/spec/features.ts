@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import { strictObject } from './explain.ts';
+import { strictObject } from '../parse.ts';
 
 const standardize = z.boolean();
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import { parse, strictObject } from './explain.ts';
+import { parse, strictObject } from '../parse.ts';
 import { featureSchema } from './features.ts';
 import { modelName } from './names.ts';
 
@@ -79,7 +79,7 @@ const clipSchema = strictObject({
 const steps = z.int().min(1).max(1_000_000_000);
 const factor = z.number().positive().max(1);
 
-/** How the learning rate changes with the gradient steps that a state has made; see `lib/model/schedules.ts`. */
+/** How the learning rate changes with the gradient steps that a state has made; see `lib/network/schedules.ts`. */
 const scheduleSchema = z.discriminatedUnion('type', [
   strictObject({ type: z.literal('constant') }),
   /** Times `factor` after each `steps`. */

@@ -7,7 +7,7 @@ import { flightsSpec } from '../../lib/examples/flights/spec.ts';
 import { createEncoder, layoutOf } from '../../lib/features/encoder.ts';
 import { concatSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
 import { standardize, standardizedColumns, statisticsOf } from '../../lib/features/statistics.ts';
-import { addScores, areaUnderCurve, emptyScores, score } from '../../lib/model/scores.ts';
+import { addScores, areaUnderCurve, emptyScores, score } from '../../lib/metrics/scores.ts';
 import type { Peers } from './peers.ts';
 
 /** What one learner did: samples per second of learning alone, and the AUC of its predictions before it learnt them. */

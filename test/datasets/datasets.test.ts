@@ -9,8 +9,8 @@ import { rowToSample } from '../../lib/datasets/to-sample.ts';
 import { flightsOfMonth, readFlights } from '../../lib/examples/flights/data.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
-import { memoryStore } from '../simulation/memory-store.ts';
-import { ticket, ticketsSpec } from '../simulation/world.ts';
+import { memoryStore } from '../support/memory-store.ts';
+import { ticket, ticketsSpec } from '../support/world.ts';
 
 async function rowsOf(text: string | Uint8Array, key: string): Promise<Row[]> {
   const rows: Row[] = [];

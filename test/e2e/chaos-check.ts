@@ -1,14 +1,14 @@
+import { keys } from '../../lib/bucket/keys.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
-import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { loadModel, type Model } from '../../lib/fold/model.ts';
 import type { Entry } from '../../lib/journal/entry.ts';
-import { keys } from '../../lib/journal/keys.ts';
-import type { State } from '../../lib/journal/state.ts';
+import { verifyModel } from '../../lib/operations/verify.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
-import { loadModel, type Model } from '../../lib/training/model.ts';
-import { verifyModel } from '../../lib/training/verify.ts';
-import { type Bucket, createBucket } from '../simulation/bucket.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import type { State } from '../../lib/state/state.ts';
 import { disorderOf, journalOf } from '../simulation/check.ts';
 import { learnAgain, unlearnt } from '../simulation/check-states.ts';
+import { type Bucket, createBucket } from '../support/bucket.ts';
 
 /** What was sent to a model. */
 export type Sent = {

@@ -12,13 +12,13 @@ import { redrive } from '../../lib/cli/redrive.ts';
 import { retract } from '../../lib/cli/retract.ts';
 import { rollback } from '../../lib/cli/rollback.ts';
 import { MillraceError } from '../../lib/errors.ts';
+import { currentState } from '../../lib/fold/fold.ts';
+import { createModel } from '../../lib/fold/model.ts';
 import { existingEntry } from '../../lib/journal/reading.ts';
 import { type DeadLetter, deadLettersOf } from '../../lib/ports/dead-letters.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
-import { currentState } from '../../lib/training/fold.ts';
-import { createModel } from '../../lib/training/model.ts';
 import { createRandom } from '../simulation/random.ts';
-import { ticket, ticketsSpec } from '../simulation/world.ts';
+import { ticket, ticketsSpec } from '../support/world.ts';
 import { compareModel, type Sent, statusOf } from './chaos-check.ts';
 
 /**

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { keys } from '../../lib/journal/keys.ts';
+import { keys } from '../../lib/bucket/keys.ts';
+import { createModel } from '../../lib/fold/model.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
-import type { State } from '../../lib/journal/state.ts';
-import { createModel } from '../../lib/training/model.ts';
-import { ticket, ticketsSpec } from '../simulation/world.ts';
-import { startTestCloud, type TestCloud, until } from './cloud.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import type { State } from '../../lib/state/state.ts';
+import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
+import { ticket, ticketsSpec } from '../support/world.ts';
 
 const { model } = ticketsSpec;
 

@@ -1,20 +1,13 @@
 import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { keys } from '../../lib/journal/keys.ts';
+import { keys } from '../../lib/bucket/keys.ts';
+import { createModel } from '../../lib/fold/model.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
-import type { State } from '../../lib/journal/state.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
-import { createModel } from '../../lib/training/model.ts';
-import {
-  createWorld,
-  deliver,
-  foldJournal,
-  sampleMessages,
-  ticket,
-  ticketsSpec,
-} from '../simulation/world.ts';
-import { startTestCloud, type TestCloud, until } from './cloud.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import type { State } from '../../lib/state/state.ts';
+import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
+import { createWorld, deliver, foldJournal, sampleMessages, ticket, ticketsSpec } from '../support/world.ts';
 
 const { model } = ticketsSpec;
 const messages = sampleMessages(30, 'till-1');

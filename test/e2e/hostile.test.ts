@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import { createModel } from '../../lib/fold/model.ts';
 import type { Entry, SettledMessage } from '../../lib/journal/entry.ts';
-import { keys } from '../../lib/journal/keys.ts';
+import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { limits } from '../../lib/limits.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
-import { createModel } from '../../lib/training/model.ts';
-import { readQuarantine } from '../../lib/training/quarantine.ts';
 import { objects } from '../fuzz/bodies.ts';
-import { ticket, ticketsSpec } from '../simulation/world.ts';
-import { startTestCloud, type TestCloud, until } from './cloud.ts';
+import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
+import { ticket, ticketsSpec } from '../support/world.ts';
 
 const { model } = ticketsSpec;
 const corpus = join(import.meta.dirname, '../fuzz/corpus');

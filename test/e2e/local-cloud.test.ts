@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
-import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import { keys } from '../../lib/journal/keys.ts';
-import { startTestCloud, type TestCloud, until } from './cloud.ts';
+import { keys } from '../../lib/bucket/keys.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 
 describe('the local cloud', () => {
   let test: TestCloud;

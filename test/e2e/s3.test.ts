@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { itIsAnObjectStore } from '../ports/object-store.contract.ts';
-import { startTestCloud, type TestCloud } from './cloud.ts';
+import { startTestCloud, type TestCloud } from '../support/test-cloud.ts';
 
 describe('the S3 of the local cloud, over HTTP through the AWS SDK', () => {
   let test: TestCloud;

@@ -5,9 +5,9 @@ import type { EngineState } from '../../lib/engine/engine.ts';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import type { EncodedSamples } from '../../lib/features/samples.ts';
-import { decodeParameters, encodeParameters } from '../../lib/journal/checkpoint.ts';
-import { buildNetwork } from '../../lib/model/network.ts';
+import { buildNetwork } from '../../lib/network/build-network.ts';
 import { defineSpec, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
+import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint.ts';
 
 const features: SpecInput['features'] = {
   amount: { type: 'number' },

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { ticket } from '../simulation/world.ts';
+import { ticket } from '../support/world.ts';
 
 /** What lies in the bucket beside the model: objects that messages name, rightly or wrongly. */
 export const objects: Readonly<Record<string, Uint8Array>> = {

@@ -1,8 +1,8 @@
+import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError } from '../../lib/errors.ts';
-import { keys } from '../../lib/journal/keys.ts';
-import { parseJobMessage } from '../../lib/training/messages.ts';
+import { parseJobMessage } from '../../lib/jobs/job-message.ts';
 import { chainEngine } from '../simulation/chain-engine.ts';
-import { createWorld, deliver, message, ticketsSpec, type World } from '../simulation/world.ts';
+import { createWorld, deliver, message, ticketsSpec, type World } from '../support/world.ts';
 import { objects } from './bodies.ts';
 
 const { model } = ticketsSpec;

@@ -2,17 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { MillraceError } from '../../lib/errors.ts';
+import { initialState } from '../../lib/fold/model.ts';
+import { decodeEntry } from '../../lib/journal/entry.ts';
 import {
   decodeCheckpoint,
   digestOf,
   encodeCheckpoint,
   encodeParameters,
-} from '../../lib/journal/checkpoint.ts';
-import { decodeEntry } from '../../lib/journal/entry.ts';
-import { keys } from '../../lib/journal/keys.ts';
-import { initialState } from '../../lib/training/model.ts';
+} from '../../lib/state/checkpoint.ts';
 import {
   createWorld,
   deliver,
@@ -21,7 +21,7 @@ import {
   modelOf,
   sampleMessages,
   ticketsSpec,
-} from '../simulation/world.ts';
+} from '../support/world.ts';
 import { anyBody } from './bodies.ts';
 import { openFrontDoor } from './front-door.ts';
 

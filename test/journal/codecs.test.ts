@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeSafetensors, encodeSafetensors, type StoredArray } from '../../lib/engine/safetensors.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { keys, sequenceOfEntry } from '../../lib/bucket/keys.ts';
+import { decodeSafetensors, encodeSafetensors, type StoredArray } from '../../lib/bucket/safetensors.ts';
 import { decodeEntry, type Entry, encodeEntry } from '../../lib/journal/entry.ts';
-import { keys, sequenceOfEntry } from '../../lib/journal/keys.ts';
-import { createWorld, deliver, foldJournal, sampleMessages } from '../simulation/world.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { createWorld, deliver, foldJournal, sampleMessages } from '../support/world.ts';
 
 const array: fc.Arbitrary<StoredArray> = fc.oneof(
   fc.float32Array({ maxLength: 9 }),

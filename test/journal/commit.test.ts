@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError } from '../../lib/errors.ts';
+import { commitEntry } from '../../lib/journal/commit.ts';
 import type { Entry } from '../../lib/journal/entry.ts';
-import { commitEntry } from '../../lib/journal/journal.ts';
-import { keys } from '../../lib/journal/keys.ts';
 import { limits } from '../../lib/limits.ts';
-import { memoryStore } from '../simulation/memory-store.ts';
+import { memoryStore } from '../support/memory-store.ts';
 
 function entryWith(nonce: string): Entry {
   const common = { sequence: 1, model: 'm', spec: 's', engine: 'e', time: 't', messages: [] };

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
 import { encodeEntry } from '../../lib/journal/entry.ts';
-import { keys } from '../../lib/journal/keys.ts';
 import { entriesAfter, entriesBackFrom } from '../../lib/journal/reading.ts';
 import { limits } from '../../lib/limits.ts';
-import { type MemoryStore, memoryStore } from '../simulation/memory-store.ts';
+import { type MemoryStore, memoryStore } from '../support/memory-store.ts';
 
 async function journalOf(entries: number): Promise<MemoryStore> {
   const store = memoryStore();

@@ -3,11 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commitEntry } from '../../lib/journal/journal.ts';
+import { commitEntry } from '../../lib/journal/commit.ts';
 import { limits } from '../../lib/limits.ts';
 import { s3ObjectStore } from '../../lib/ports/s3.ts';
-import { startTestCloud, type TestCloud } from '../e2e/cloud.ts';
-import { createBucket } from '../simulation/bucket.ts';
+import { createBucket } from '../support/bucket.ts';
+import { startTestCloud, type TestCloud } from '../support/test-cloud.ts';
 import { remoteS3, simulatedS3 } from './s3.ts';
 import { cases } from './s3-contract.ts';
 

@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { memoryStore } from '../simulation/memory-store.ts';
+import { memoryStore } from '../support/memory-store.ts';
 import { itIsAnObjectStore } from './object-store.contract.ts';
 
 describe('the store in memory', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { ObjectStore } from '../../lib/ports/ports.ts';
+import type { ObjectStore } from '../../lib/bucket/object-store.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const text = (body: Uint8Array | undefined) => body && Buffer.from(body).toString('utf8');

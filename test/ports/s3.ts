@@ -10,7 +10,7 @@ import {
   S3ServiceException,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { Bucket, Conditions } from '../simulation/bucket.ts';
+import type { Bucket, Conditions } from '../support/bucket.ts';
 
 /** What S3 refuses, by the name of its error. */
 export type Refused = { readonly error: string };

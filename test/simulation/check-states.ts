@@ -1,17 +1,17 @@
+import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
-import { decodeParameters, encodeCheckpoint } from '../../lib/journal/checkpoint.ts';
+import { sampleHash } from '../../lib/fold/exclusions.ts';
+import { currentState, readForward } from '../../lib/fold/fold.ts';
+import { initialState, loadModel, type Model } from '../../lib/fold/model.ts';
 import { type Entry, samplesByMessage } from '../../lib/journal/entry.ts';
-import { keys } from '../../lib/journal/keys.ts';
-import type { State } from '../../lib/journal/state.ts';
+import { parseMessage } from '../../lib/online/messages.ts';
+import { type CachedModel, updateModel } from '../../lib/online/update-model.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
-import { currentState, readForward } from '../../lib/training/fold.ts';
-import { parseMessage } from '../../lib/training/messages.ts';
-import { initialState, loadModel, type Model } from '../../lib/training/model.ts';
-import { type CachedModel, updateModel } from '../../lib/training/online-update.ts';
-import { sampleHash } from '../../lib/training/retraction.ts';
-import { type Bucket, createBucket } from './bucket.ts';
+import { decodeParameters, encodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import type { State } from '../../lib/state/state.ts';
+import { type Bucket, createBucket } from '../support/bucket.ts';
+import { storeOver } from '../support/memory-store.ts';
 import type { Cloud } from './cloud.ts';
-import { storeOver } from './memory-store.ts';
 import { smallLimits } from './small-limits.ts';
 
 /** The published state is the fold of the journal, and how messages were delivered together changes no bit of it. */

@@ -1,7 +1,7 @@
+import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { decodeEntry, type Entry, type SettledMessage } from '../../lib/journal/entry.ts';
-import { keys } from '../../lib/journal/keys.ts';
-import type { Bucket } from './bucket.ts';
+import type { Bucket } from '../support/bucket.ts';
 import { checkStates } from './check-states.ts';
 import type { Cloud } from './cloud.ts';
 

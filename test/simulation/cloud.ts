@@ -1,10 +1,12 @@
+import type { PutCondition } from '../../lib/bucket/object-store.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { MillraceError } from '../../lib/errors.ts';
-import { decodeCheckpoint } from '../../lib/journal/checkpoint.ts';
-import type { Ports, ProtocolLimits, PutCondition } from '../../lib/ports/ports.ts';
-import { type Bucket, createBucket } from './bucket.ts';
+import type { ProtocolLimits } from '../../lib/limits.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { type Bucket, createBucket } from '../support/bucket.ts';
+import { getFrom, listOf, putInto } from '../support/memory-store.ts';
 import type { Faults } from './faults.ts';
-import { getFrom, listOf, putInto } from './memory-store.ts';
 import { createQueue, type FifoQueue, type QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';

@@ -1,6 +1,6 @@
-import type { Mutant } from './mutants.ts';
+import type { Mutant } from './edit.ts';
 
-const fold = 'lib/training/fold.ts';
+const fold = 'lib/fold/fold.ts';
 
 /** Ways to break promotions, rollbacks, retractions and the redrive. */
 export const commandMutants: readonly Mutant[] = [
@@ -40,7 +40,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'sends a promotion whose challenger may not be written',
     edits: [
       {
-        file: 'lib/training/challenger.ts',
+        file: 'lib/fold/challenger.ts',
         find: "  const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
         replace:
           "  const outcome = await ports.store.put(key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
@@ -51,7 +51,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'takes a slice that nobody wrote for one that another run wrote',
     edits: [
       {
-        file: 'lib/training/lane.ts',
+        file: 'lib/jobs/lane.ts',
         find: "  if (current?.etag !== etag) return 'lost';",
         replace: "  if (current?.etag !== '') return 'lost';",
       },
@@ -71,13 +71,13 @@ export const commandMutants: readonly Mutant[] = [
     name: 'retracts without what arrived meanwhile',
     edits: [
       {
-        file: 'lib/training/retract.ts',
+        file: 'lib/online/retract.ts',
         find: "import { challengerFor } from './promote.ts';",
         replace:
           "import { readChallenger } from './challenger.ts';\nimport { challengerFor } from './promote.ts';",
       },
       {
-        file: 'lib/training/retract.ts',
+        file: 'lib/online/retract.ts',
         find: 'header, found.parameters),',
         replace:
           'header, (await readChallenger(ports.store, model, job, digest))?.parameters ?? found.parameters),',
@@ -88,7 +88,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'keeps a promotion that had learnt what is retracted',
     edits: [
       {
-        file: 'lib/training/prepare-retraction.ts',
+        file: 'lib/operations/prepare-retraction.ts',
         find: '        if (header.caughtUp >= first) {',
         replace: '        if (header.caughtUp >= first && at < 0) {',
       },
@@ -98,7 +98,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'retracts over a rollback or promotion that came in between',
     edits: [
       {
-        file: 'lib/training/retract.ts',
+        file: 'lib/online/retract.ts',
         find: '  if (replaced !== undefined) {',
         replace: "  if (replaced !== undefined && job === '') {",
       },
@@ -108,7 +108,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'promotes over a rollback',
     edits: [
       {
-        file: 'lib/training/promote.ts',
+        file: 'lib/online/promote.ts',
         find: '  if (rollback !== undefined) {',
         replace: "  if (rollback !== undefined && job === '') {",
       },
@@ -118,7 +118,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'rolls back to weights that had learnt what was retracted',
     edits: [
       {
-        file: 'lib/training/rollback.ts',
+        file: 'lib/online/rollback.ts',
         find: '  if (retracted !== undefined) return reject(retracted);',
         replace: "  if (retracted === '') return reject(retracted);",
       },
@@ -128,7 +128,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'redrives messages that have no numbers without giving them some',
     edits: [
       {
-        file: 'lib/training/redrive.ts',
+        file: 'lib/operations/redrive.ts',
         find: '...(resends.get(id) ?? asItWas)',
         replace: '...(resends.size < 0 ? resends.get(id) : asItWas)',
       },
@@ -138,7 +138,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'forgets which dead letters were settled under numbers',
     edits: [
       {
-        file: 'lib/journal/ledger.ts',
+        file: 'lib/state/ledger.ts',
         find: '  return redriven.length > 0 && redriven.includes(',
         replace: '  return redriven.length < 0 && redriven.includes(',
       },
@@ -148,7 +148,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'learns a redriven dead letter that a delivery of it had learnt meanwhile',
     edits: [
       {
-        file: 'lib/training/judge-message.ts',
+        file: 'lib/online/judge-message.ts',
         find: '    if (header.messages.some(isLetter)) return',
         replace: '    if (header.messages.length < 0) return',
       },
@@ -158,7 +158,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'gives dead letters new numbers each time',
     edits: [
       {
-        file: 'lib/training/redrive.ts',
+        file: 'lib/operations/redrive.ts',
         find: '.filter((id) => !known.has(id))',
         replace: '.filter((id) => known.size >= 0 || id === undefined)',
       },

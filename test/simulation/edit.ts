@@ -4,6 +4,9 @@
  */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 
+/** A way to break the protocol. */
+export type Mutant = { readonly name: string; readonly edits: readonly Edit[] };
+
 /** The source with an edit; a text says why it cannot be made. */
 export function edited(
   source: string,

@@ -1,9 +1,9 @@
 import { MillraceError } from '../../lib/errors.ts';
+import { parseJobMessage } from '../../lib/jobs/job-message.ts';
+import { runSlice } from '../../lib/jobs/slice.ts';
 import { limits } from '../../lib/limits.ts';
+import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
-import { runSlice } from '../../lib/training/batch-slice.ts';
-import { parseJobMessage } from '../../lib/training/messages.ts';
-import { type ModelCache, settleDelivery } from '../../lib/training/settle-delivery.ts';
 import type { Cloud, Process } from './cloud.ts';
 import type { FifoQueue, Received } from './queue.ts';
 

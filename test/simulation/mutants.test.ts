@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
-import { edited } from './edit.ts';
-import { type Mutant, mutants } from './mutants.ts';
+import { edited, type Mutant } from './edit.ts';
+import { mutants } from './mutants.ts';
 
 /** Below the project, so that the copies find its packages. */
 const scratch = join(projectDirectory, '.millrace');
@@ -16,7 +16,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 /** A copy of the code and its simulator, with the mutant's edits. */
 function copyWith({ edits }: Mutant, index: number): string {
   const copy = join(directory, String(index));
-  for (const part of ['lib', 'test/simulation', 'package.json']) {
+  for (const part of ['lib', 'test/simulation', 'test/support', 'package.json']) {
     cpSync(join(projectDirectory, part), join(copy, part), { recursive: true });
   }
   for (const { file, ...edit } of edits) {

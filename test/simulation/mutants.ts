@@ -1,15 +1,12 @@
 import { commandMutants } from './command-mutants.ts';
-import type { Edit } from './edit.ts';
+import type { Mutant } from './edit.ts';
 
-/** A way to break the protocol. */
-export type Mutant = { readonly name: string; readonly edits: readonly Edit[] };
-
-const online = 'lib/training/online-update.ts';
-const learn = 'lib/training/learn-messages.ts';
-const journal = 'lib/journal/journal.ts';
-const ledger = 'lib/journal/ledger.ts';
-const publish = 'lib/training/publish.ts';
-const retry = 'lib/training/retry.ts';
+const online = 'lib/online/update-model.ts';
+const learn = 'lib/online/learn-messages.ts';
+const journal = 'lib/journal/commit.ts';
+const ledger = 'lib/state/ledger.ts';
+const publish = 'lib/fold/checkpoints.ts';
+const retry = 'lib/operations/retry.ts';
 
 /** Each breaks a promise that the simulator must see broken. */
 export const mutants: readonly Mutant[] = [
@@ -50,7 +47,7 @@ export const mutants: readonly Mutant[] = [
     name: 'takes a timeout for success',
     edits: [
       {
-        file: journal,
+        file: 'lib/bucket/conditional-puts.ts',
         find: "      if (!isOfKind(error, 'unavailable')) throw error;",
         replace: "      if (error instanceof Error) return { ok: true, etag: '' };",
       },
@@ -97,7 +94,7 @@ export const mutants: readonly Mutant[] = [
     name: 'keeps the ledger outside the state',
     edits: [
       {
-        file: 'lib/journal/checkpoint.ts',
+        file: 'lib/state/checkpoint.ts',
         find: '      ledger: ledgerFromJson(fields.ledger),',
         replace: '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\'),',
       },
@@ -165,7 +162,7 @@ export const mutants: readonly Mutant[] = [
           '  (globalThis as { delivered?: number }).delivered = messages.length;\n  let next = state;\n  let ledger = state.ledger;',
       },
       {
-        file: 'lib/training/learn.ts',
+        file: 'lib/fold/learn.ts',
         find: '{ ...samples, numbers }, { minibatch, rate, schedule });',
         replace:
           '{ ...samples, numbers }, { minibatch: minibatch * ((globalThis as { delivered?: number }).delivered ?? 1), rate, schedule });',
@@ -196,7 +193,7 @@ export const mutants: readonly Mutant[] = [
     name: 'writes over a quarantine record that its entry confirms',
     edits: [
       {
-        file: 'lib/training/quarantine.ts',
+        file: 'lib/journal/quarantine.ts',
         find: ' || isConfirmed(store, model, record);',
         replace: ';',
       },
@@ -232,7 +229,7 @@ export const mutants: readonly Mutant[] = [
     name: 'redrives a dead letter that the journal holds',
     edits: [
       {
-        file: 'lib/training/redrive.ts',
+        file: 'lib/operations/redrive.ts',
         find: 'anonymous.has(letter) && history.settled.has(letter.id)',
         replace: "anonymous.has(letter) && history.settled.has('')",
       },

@@ -1,10 +1,10 @@
-import { keys } from '../../lib/journal/keys.ts';
+import { keys } from '../../lib/bucket/keys.ts';
+import { sampleHash } from '../../lib/fold/exclusions.ts';
+import { loadModel } from '../../lib/fold/model.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
-import { loadModel } from '../../lib/training/model.ts';
-import { prepareRetraction } from '../../lib/training/prepare-retraction.ts';
-import { createRedrive } from '../../lib/training/redrive.ts';
-import { sampleHash } from '../../lib/training/retraction.ts';
-import { retryQuarantine } from '../../lib/training/retry.ts';
+import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+import { createRedrive } from '../../lib/operations/redrive.ts';
+import { retryQuarantine } from '../../lib/operations/retry.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud, Process } from './cloud.ts';
 import { isExpected } from './functions.ts';

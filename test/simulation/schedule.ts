@@ -1,5 +1,5 @@
+import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
-import { keys } from '../../lib/journal/keys.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Found } from './check.ts';

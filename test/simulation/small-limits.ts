@@ -1,5 +1,4 @@
-import { limits } from '../../lib/limits.ts';
-import type { ProtocolLimits } from '../../lib/ports/ports.ts';
+import { limits, type ProtocolLimits } from '../../lib/limits.ts';
 
 /** Bounds that are small enough to be met by a schedule of some messages. */
 export const smallLimits: ProtocolLimits = {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
 import { MillraceError } from '../../errors.ts';
 import { canonicalJson, type Spec } from '../../spec/spec.ts';
 import type { GraphCache, Tensors } from '../engine.ts';
-import { decodeSafetensors, encodeSafetensors } from '../safetensors.ts';
 import type { StepMask } from './run-graph.ts';
 
 /**

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { layoutOf } from '../../features/encoder.ts';
 import { limits } from '../../limits.ts';
-import { buildNetwork, type Network } from '../../model/network.ts';
-import { optimizerOf } from '../../model/optimizers.ts';
+import { buildNetwork } from '../../network/build-network.ts';
+import type { Network } from '../../network/network.ts';
+import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { initialState, variablesByName } from '../step.ts';
 import type { ModelArtifact } from './artifact.ts';

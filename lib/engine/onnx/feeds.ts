@@ -1,9 +1,9 @@
 import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
-import { coefficientsOf } from '../../model/coefficients.ts';
-import { writeMask } from '../../model/dropout.ts';
-import { rateAt } from '../../model/schedules.ts';
+import { coefficientsOf } from '../../network/coefficients.ts';
+import { writeMask } from '../../network/dropout.ts';
+import { rateAt } from '../../network/schedules.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Run, Tensor, Tensors } from '../engine.ts';
 import type { Parameter } from './artifact.ts';

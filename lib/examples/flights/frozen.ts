@@ -1,10 +1,10 @@
 import type { Sample } from '../../features/encoder.ts';
 import { sliceSamples } from '../../features/samples.ts';
 import { standardize } from '../../features/statistics.ts';
-import type { State } from '../../journal/state.ts';
-import { addScores, emptyScores, type Scores, score } from '../../model/scores.ts';
+import { compileModel } from '../../fold/model.ts';
+import { addScores, emptyScores, type Scores, score } from '../../metrics/scores.ts';
 import type { Ports } from '../../ports/ports.ts';
-import { compileModel } from '../../training/model.ts';
+import type { State } from '../../state/state.ts';
 import { flightsSpec } from './spec.ts';
 
 /** A message's samples, and the sum of a model's losses on them. `seq` is its number in the stream. */

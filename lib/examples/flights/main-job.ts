@@ -1,12 +1,13 @@
 import { gzipSync } from 'node:zlib';
+import { keys } from '../../bucket/keys.ts';
+import type { ObjectStore } from '../../bucket/object-store.ts';
 import { formatCount, type Progress } from '../../cli/progress.ts';
 import { watchJob } from '../../cli/watch-job.ts';
 import { invariant, MillraceError } from '../../errors.ts';
-import { keys } from '../../journal/keys.ts';
-import { areaUnderCurve, meanLoss } from '../../model/scores.ts';
-import type { ObjectStore, Ports } from '../../ports/ports.ts';
-import { stateAt } from '../../training/fold.ts';
-import { createModel, loadModel } from '../../training/model.ts';
+import { stateAt } from '../../fold/fold.ts';
+import { createModel, loadModel } from '../../fold/model.ts';
+import { areaUnderCurve, meanLoss } from '../../metrics/scores.ts';
+import type { Ports } from '../../ports/ports.ts';
 import { type Flight, flightsOfMonth, monthNames, readFlights } from './data.ts';
 import { drawPicture } from './picture.ts';
 import { flightsSpec } from './spec.ts';

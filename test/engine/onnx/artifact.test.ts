@@ -9,7 +9,7 @@ import { projectDirectory } from '../../../infra/local/synthesize.ts';
 import { artifactName, engineVersion } from '../../../lib/engine/onnx/artifact.ts';
 import { onnxEngine } from '../../../lib/engine/onnx/onnx.ts';
 import manifest from '../../../package.json' with { type: 'json' };
-import { ticketsSpec } from '../../simulation/world.ts';
+import { ticketsSpec } from '../../support/world.ts';
 
 describe('a compiled model', () => {
   it('names the versions of what made it', () => {

@@ -1,0 +1,54 @@
+import { isOfKind } from '../errors.ts';
+import type { BucketPorts, PutCondition, PutOutcome } from './object-store.ts';
+
+/**
+ * A conditional put, tried again while its outcome is unknown (409, timeouts, 5xx); a timeout is taken for
+ * neither success nor failure. Undefined if it stays unknown.
+ */
+export async function putUntilAnswered(
+  { store, limits }: BucketPorts,
+  key: string,
+  body: Uint8Array,
+  condition: PutCondition,
+): Promise<PutOutcome | undefined> {
+  for (let attempt = 1; attempt <= limits.putAttempts; attempt++) {
+    try {
+      const outcome = await store.put(key, body, condition);
+      if (outcome.ok || outcome.reason === 'precondition') return outcome;
+    } catch (error) {
+      if (!isOfKind(error, 'unavailable')) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** What a put may replace. */
+export type Replacement = {
+  /** The ETag of the object that the caller has read; undefined if it has read none. */
+  readonly etag: string | undefined;
+  /** Whether the stored object must stay: it is newer than the caller's body, or equal to it. */
+  readonly stays: (current: Uint8Array) => boolean | Promise<boolean>;
+};
+
+/**
+ * Puts an object over an older one, never over a newer one: whoever was overtaken, or writes late, changes nothing.
+ *
+ * @returns the ETag of the stored object afterwards; undefined if that is unknown
+ */
+export async function putOverOlder(
+  ports: BucketPorts,
+  key: string,
+  body: Uint8Array,
+  { etag, stays }: Replacement,
+): Promise<string | undefined> {
+  let known = etag;
+  for (let attempt = 0; attempt < ports.limits.putAttempts; attempt++) {
+    const condition = known === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: known };
+    const outcome = await putUntilAnswered(ports, key, body, condition);
+    if (outcome?.ok) return outcome.etag;
+    const current = await ports.store.get(key);
+    if (current !== undefined && (await stays(current.body))) return current.etag;
+    known = current?.etag;
+  }
+  return undefined;
+}

@@ -1,0 +1,35 @@
+import type { ProtocolLimits } from '../limits.ts';
+
+/** An object as it was read, with the ETag that a conditional put needs. */
+export type StoredObject = { readonly body: Uint8Array; readonly etag: string };
+
+/** What must be true of the stored object for a put to happen. */
+export type PutCondition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: string };
+
+/**
+ * A put either happened, or was refused: `precondition` (somebody else wrote; 412, or 404 where If-Match met
+ * no object) or `conflict` (409: another conditional request was under way; the same put may be tried again).
+ */
+export type PutOutcome =
+  | { readonly ok: true; readonly etag: string }
+  | { readonly ok: false; readonly reason: 'precondition' | 'conflict' };
+
+/** An object as a listing shows it. */
+export type ListedObject = { readonly key: string; readonly etag: string; readonly sizeBytes: number };
+
+/**
+ * The bucket: strong reads, and conditional writes.
+ *
+ * @throws MillraceError kind `unavailable` if the service did not answer; a put may then have happened or not
+ */
+export type ObjectStore = {
+  readonly bucket: string;
+  /** The object, or undefined if there is none. */
+  readonly get: (key: string) => Promise<StoredObject | undefined>;
+  readonly put: (key: string, body: Uint8Array, condition?: PutCondition) => Promise<PutOutcome>;
+  /** All objects whose keys begin with `prefix`, in the order of their keys. */
+  readonly list: (prefix: string) => Promise<readonly ListedObject[]>;
+};
+
+/** The bucket, with the bounds of the protocol over it. */
+export type BucketPorts = { readonly store: ObjectStore; readonly limits: ProtocolLimits };

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { invariant } from '../errors.ts';
+import { type Entry, samplesByMessage } from '../journal/entry.ts';
+import { existingEntry } from '../journal/reading.ts';
+import { canonicalJson } from '../spec/spec.ts';
+import type { State } from '../state/state.ts';
+
+/** What is to be unlearnt: whole messages by their ids, and samples by {@link sampleHash}. */
+export type Retraction = { readonly messages: readonly string[]; readonly samples: readonly string[] };
+
+/** A retraction as folds ask for it, and the last entry that it holds for: what comes again later is learnt. */
+export type Exclusion = {
+  readonly messages: ReadonlySet<string>;
+  readonly samples: ReadonlySet<string>;
+  readonly upTo: number;
+};
+
+/** What a retraction excludes from the entries up to one of them. */
+export function exclusionOf({ messages, samples }: Retraction, upTo: number): Exclusion {
+  return { messages: new Set(messages), samples: new Set(samples), upTo };
+}
+
+/** The identity of a sample's content, whatever the order of its fields. */
+export function sampleHash(sample: unknown): string {
+  return createHash('sha256').update(canonicalJson(sample)).digest('hex').slice(0, 32);
+}
+
+/** The samples of an entry, message by message, without those that were retracted. */
+export function samplesWithout(
+  entry: Entry,
+  exclusions: readonly Exclusion[],
+): readonly (readonly unknown[])[] {
+  const { sequence, messages } = entry.header;
+  const holding = exclusions.filter(({ upTo }) => sequence <= upTo);
+  const hasHashes = holding.some((exclusion) => exclusion.samples.size > 0);
+  const isExcluded = (sample: unknown) => {
+    const hash = sampleHash(sample);
+    return holding.some((exclusion) => exclusion.samples.has(hash));
+  };
+  return samplesByMessage(entry).map((samples, place) => {
+    const id = messages[place]?.id ?? '';
+    if (holding.some((exclusion) => exclusion.messages.has(id))) return [];
+    return hasHashes ? samples.filter((sample) => !isExcluded(sample)) : samples;
+  });
+}
+
+/** What the entries of a model retracted, up to one of them. */
+export async function exclusionsOf(
+  store: ObjectStore,
+  { model, retractions }: Pick<State, 'model' | 'retractions'>,
+  last = Number.POSITIVE_INFINITY,
+): Promise<readonly Exclusion[]> {
+  const exclusions: Exclusion[] = [];
+  for (const { sequence } of retractions) {
+    if (sequence > last) continue;
+    const { header } = await existingEntry(store, model, sequence);
+    invariant(header.kind === 'retract', `entry ${sequence} retracts nothing`);
+    exclusions.push(exclusionOf(header.without, header.caughtUp));
+  }
+  return exclusions;
+}

@@ -1,0 +1,120 @@
+import { keys } from '../bucket/keys.ts';
+import type { CompiledModel } from '../engine/engine.ts';
+import { MillraceError } from '../errors.ts';
+import { createEncoder, type Encoder } from '../features/encoder.ts';
+import { emptyStatistics, standardizedColumns } from '../features/statistics.ts';
+import { emptyScores } from '../metrics/scores.ts';
+import type { Ports } from '../ports/ports.ts';
+import { isModelName } from '../spec/names.ts';
+import { parseSpec, type Spec, specHash } from '../spec/spec.ts';
+import { emptyLedger } from '../state/ledger.ts';
+import { isFiniteState, type Parameters, type State } from '../state/state.ts';
+
+/** A model that exists: its spec, and what is compiled from it. */
+export type Model = {
+  readonly name: string;
+  /** The spec with today's defaults filled in. */
+  readonly spec: Spec;
+  /** Its `spec.json` as it was created, by whichever release. */
+  readonly stored: unknown;
+  /** The model's identity: the hash of what is stored. */
+  readonly specHash: string;
+  readonly compiled: CompiledModel;
+  readonly encoder: Encoder;
+  readonly standardized: readonly boolean[];
+};
+
+/**
+ * Loads and compiles a model; undefined if it was never created (a name that cannot be a model's never was).
+ *
+ * @throws MillraceError kind `corrupt` if its stored spec is not valid
+ */
+export async function loadModel({ store, engine }: Ports, name: string): Promise<Model | undefined> {
+  if (!isModelName(name)) return undefined;
+  const object = await store.get(keys.spec(name));
+  if (object === undefined) return undefined;
+  const { spec, stored } = readSpec(object.body, name);
+  return { name, ...(await compileModel(engine, spec, stored)) };
+}
+
+/**
+ * What is compiled from a spec.
+ *
+ * @param stored the spec as it was stored, whose identity the model has
+ * @throws MillraceError kind `invalid` if its network cannot be built
+ */
+export async function compileModel(
+  engine: Ports['engine'],
+  spec: Spec,
+  stored: unknown = spec,
+): Promise<Omit<Model, 'name'>> {
+  return {
+    spec,
+    stored,
+    specHash: specHash(stored),
+    compiled: await engine.compile(spec),
+    encoder: createEncoder(spec),
+    standardized: standardizedColumns(spec),
+  };
+}
+
+/** The state before the first journal entry. */
+export function initialState({ name, spec, specHash: hash, compiled, encoder }: Model): State {
+  return {
+    ...compiled.initial(),
+    statistics: emptyStatistics(encoder.layout),
+    model: name,
+    sequence: 0,
+    specHash: hash,
+    ledger: emptyLedger,
+    scores: emptyScores(spec),
+    learnt: 0,
+    retractions: [],
+  };
+}
+
+/** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
+export function fitsModel({ compiled, encoder }: Model, { tensors, statistics }: Parameters): boolean {
+  const own = Object.entries(compiled.initial().tensors);
+  const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
+  const isComplete = hasShapes && Object.keys(tensors).length === own.length;
+  return isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors);
+}
+
+function isSameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
+  return a?.length === b.length && b.every((dimension, i) => dimension === a[i]);
+}
+
+/**
+ * Creates a model: writes its spec, once. The same spec again changes nothing.
+ *
+ * @throws MillraceError kind `invalid` if its network cannot be built, or the model exists with another spec
+ */
+export async function createModel(
+  { store, engine }: Pick<Ports, 'store' | 'engine'>,
+  spec: Spec,
+): Promise<void> {
+  await engine.compile(spec);
+  const key = keys.spec(spec.model);
+  const outcome = await store.put(key, Buffer.from(`${JSON.stringify(spec, null, 2)}\n`), {
+    ifNoneMatch: '*',
+  });
+  if (outcome.ok) return;
+  const existing = await store.get(key);
+  if (existing !== undefined && specHash(readSpec(existing.body, spec.model).spec) === specHash(spec)) return;
+  throw new MillraceError(
+    'invalid',
+    `model ${spec.model} exists with another spec; choose another name, or remove ${key} and all below models/${spec.model}/`,
+  );
+}
+
+function readSpec(body: Uint8Array, name: string): { readonly spec: Spec; readonly stored: unknown } {
+  try {
+    const stored: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    const spec = parseSpec(stored);
+    if (spec.model !== name) throw new Error(`it declares the model ${spec.model}`);
+    return { spec, stored };
+  } catch (cause) {
+    throw new MillraceError('corrupt', `${keys.spec(name)} is not valid: ${cause}`, { cause });
+  }
+}

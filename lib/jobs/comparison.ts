@@ -1,0 +1,68 @@
+import { concatSamples, type EncodedSamples } from '../features/samples.ts';
+import { standardize } from '../features/statistics.ts';
+import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
+import type { Model } from '../fold/model.ts';
+import { entriesBackFrom } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
+import { meanLoss, score } from '../metrics/scores.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Parameters, State } from '../state/state.ts';
+import type { Place } from './lane.ts';
+
+/** The mean losses of champion and challenger on the same samples; a set that is empty is left out. */
+export type Comparison = NonNullable<Place['comparison']>;
+
+/**
+ * Challenger against champion: on the held-out rows, and on the latest samples of the stream, which both have
+ * learnt.
+ */
+export async function compareChampion(
+  ports: Ports,
+  model: Model,
+  champion: State,
+  challenger: Parameters,
+  heldOut: EncodedSamples,
+): Promise<Comparison> {
+  const stream = await streamWindow(ports, model, champion);
+  const lossesOn = async (samples: EncodedSamples) => ({
+    champion: await lossOn(model, champion, samples),
+    challenger: await lossOn(model, challenger, samples),
+  });
+  return {
+    ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut) } : {}),
+    ...(stream.count > 0 ? { stream: await lossesOn(stream) } : {}),
+  };
+}
+
+/** Whether the challenger is better by the margin wherever it was compared. */
+export function isBetter({ heldOut, stream }: Comparison, margin: number): boolean {
+  return [heldOut, stream].every(
+    (losses) => losses === undefined || losses.challenger <= losses.champion - margin,
+  );
+}
+
+async function lossOn(
+  { spec, compiled, standardized }: Model,
+  parameters: Parameters,
+  samples: EncodedSamples,
+) {
+  const predictions = await compiled.predict(
+    parameters,
+    standardize(samples, parameters.statistics, standardized),
+  );
+  return meanLoss(score(spec, predictions, samples));
+}
+
+/** The latest samples of the journal up to a state that were not retracted, newest entries first. */
+async function streamWindow({ store }: Ports, model: Model, state: State): Promise<EncodedSamples> {
+  const retracted = await exclusionsOf(store, state);
+  const parts: EncodedSamples[] = [];
+  let count = 0;
+  for await (const entry of entriesBackFrom(store, model.name, state.sequence)) {
+    if (count >= limits.streamWindowSamples) break;
+    const { samples } = model.encoder.encode(samplesWithout(entry, retracted).flat());
+    parts.push(samples);
+    count += samples.count;
+  }
+  return concatSamples(parts, model.encoder.layout);
+}

@@ -1,0 +1,146 @@
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { shuffledOrder } from '../datasets/order.ts';
+import type { PreparedDataset } from '../datasets/prepare.ts';
+import { readShard } from '../datasets/shards.ts';
+import { MillraceError } from '../errors.ts';
+import type { EncodedSamples } from '../features/samples.ts';
+import { mergeStatistics, standardize } from '../features/statistics.ts';
+import type { Model } from '../fold/model.ts';
+import { limits } from '../limits.ts';
+import { meanLoss, score } from '../metrics/scores.ts';
+import { isFiniteState } from '../state/state.ts';
+import type { Lane, Place } from './lane.ts';
+
+/** What the training of one slice needs. */
+export type EpochsInput = {
+  readonly store: ObjectStore;
+  readonly model: Model;
+  readonly prepared: PreparedDataset;
+  /** Held-out samples with raw numbers. */
+  readonly heldOut: EncodedSamples;
+  /** The time in milliseconds. */
+  readonly now: () => number;
+  /** Asked after each chunk of minibatches. */
+  readonly isTimeUp: () => boolean;
+  /** Told after each chunk of minibatches. */
+  readonly onProgress: (place: Place, rowsOfEpoch: number) => Promise<void>;
+};
+
+/**
+ * Trains until the slice's budget of time or epochs is used up, or a stop condition holds (then the status is
+ * `catching-up`). The cut changes no bit: the order of an epoch comes from (seed, epoch, shard) alone.
+ */
+export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane> {
+  const { batch } = input.model.spec;
+  const firstEpoch = lane.place.epoch;
+  let current = lane;
+  while (current.place.status === 'training') {
+    if (current.place.epoch - firstEpoch >= batch.slice.epochs) return current;
+    const { lane: trained, isEpochDone } = await trainEpoch(input, current);
+    if (!isFiniteState(trained.parameters.tensors)) {
+      throw new MillraceError(
+        'invalid',
+        `the weights stopped being finite in epoch ${current.place.epoch + 1}; lower spec.optimizer.rate`,
+      );
+    }
+    current = isEpochDone ? await endEpoch(input, trained) : trained;
+    if (!isEpochDone) return current;
+    if (current.place.status === 'training' && input.isTimeUp()) return current;
+  }
+  return current;
+}
+
+/** The lane's statistics at its start: the starting weights' and the dataset's, fixed for the whole job. */
+export function startStatistics(lane: Lane, prepared: PreparedDataset): Lane {
+  const statistics = mergeStatistics(lane.parameters.statistics, prepared.statistics);
+  return { ...lane, parameters: { ...lane.parameters, statistics } };
+}
+
+async function trainEpoch(
+  { store, model, prepared, now, isTimeUp, onProgress }: EpochsInput,
+  lane: Lane,
+): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
+  const { spec, compiled, standardized } = model;
+  const { minibatch: rows } = spec.batch;
+  let atOnce: number = limits.minibatchesPerCall;
+  let { parameters, place } = lane;
+  const { statistics } = parameters;
+  const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
+  while (place.shard < shardOrder.length) {
+    const shard = shardOrder[place.shard] ?? 0;
+    const samples = standardize(await readShard(store, prepared, shard), statistics, standardized);
+    const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
+    const minibatches = Math.ceil(samples.count / rows);
+    while (place.minibatch < minibatches) {
+      const start = place.minibatch * rows;
+      const chunk = order.subarray(start, start + atOnce * rows);
+      const before = now();
+      const { state, losses } = await compiled.train(parameters, samples, {
+        order: chunk,
+        minibatch: rows,
+        rate: spec.optimizer.rate,
+        schedule: spec.batch.schedule,
+      });
+      // A call costs what some small steps cost; how many steps it makes changes no bit.
+      if (now() - before < limits.callMilliseconds) atOnce *= 2;
+      parameters = { ...state, statistics };
+      place = {
+        ...place,
+        minibatch: place.minibatch + losses.length,
+        lossSum: losses.reduce((sum, loss) => sum + loss, place.lossSum),
+        lossCount: place.lossCount + losses.length,
+      };
+      const earlier = shardOrder
+        .subarray(0, place.shard)
+        .reduce((sum, s) => sum + (prepared.shardRows[s] ?? 0), 0);
+      await onProgress(place, earlier + Math.min(samples.count, place.minibatch * rows));
+      if (isTimeUp()) {
+        return { lane: { parameters, place }, isEpochDone: isLast(place, shardOrder.length, minibatches) };
+      }
+    }
+    place = { ...place, shard: place.shard + 1, minibatch: 0 };
+  }
+  return { lane: { parameters, place }, isEpochDone: true };
+}
+
+function isLast({ shard, minibatch }: Place, shards: number, minibatches: number): boolean {
+  return shard === shards - 1 && minibatch >= minibatches;
+}
+
+/** Books the epoch and asks the stop conditions: epochs, target loss, early stopping. */
+async function endEpoch({ model, heldOut }: EpochsInput, { parameters, place }: Lane): Promise<Lane> {
+  const { spec, compiled, standardized } = model;
+  const { batch } = spec;
+  const trainingLoss = place.lossSum / place.lossCount;
+  let heldOutLoss: number | undefined;
+  if (heldOut.count > 0) {
+    const samples = standardize(heldOut, parameters.statistics, standardized);
+    heldOutLoss = meanLoss(score(spec, await compiled.predict(parameters, samples), samples));
+  }
+  const loss = heldOutLoss ?? trainingLoss;
+  const isBest = place.bestLoss === null || loss < place.bestLoss;
+  const ended: Place = {
+    ...place,
+    epoch: place.epoch + 1,
+    shard: 0,
+    minibatch: 0,
+    lossSum: 0,
+    lossCount: 0,
+    epochLosses: [...place.epochLosses, trainingLoss],
+    heldOutLosses: heldOutLoss === undefined ? [] : [...place.heldOutLosses, heldOutLoss],
+    bestLoss: isBest ? loss : place.bestLoss,
+    epochsWithoutBest: isBest ? 0 : place.epochsWithoutBest + 1,
+  };
+  const reason = stopReason(ended, loss, batch);
+  return { parameters, place: reason === undefined ? ended : { ...ended, status: 'catching-up', reason } };
+}
+
+function stopReason(
+  { epoch, epochsWithoutBest }: Place,
+  loss: number,
+  { epochs, targetLoss, patience }: Model['spec']['batch'],
+): string | undefined {
+  if (targetLoss !== undefined && loss <= targetLoss) return `target loss ${targetLoss} reached`;
+  if (patience !== undefined && epochsWithoutBest >= patience) return `no lower loss for ${patience} epochs`;
+  return epoch >= epochs ? `${epochs} epochs done` : undefined;
+}

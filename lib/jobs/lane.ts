@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { keys } from '../bucket/keys.ts';
+import type { BucketPorts } from '../bucket/object-store.ts';
+import { MillraceError } from '../errors.ts';
+import { fitsModel, type Model } from '../fold/model.ts';
+import type { Ports } from '../ports/ports.ts';
+import { decodeParameters, encodeParameters } from '../state/checkpoint.ts';
+import type { Parameters } from '../state/state.ts';
+import type { JobRecord } from './record.ts';
+
+/** Where a batch job stands. `catching-up` applies the journal; the others are ends. */
+const jobStatuses = ['training', 'catching-up', 'promotion-sent', 'kept-champion', 'failed'] as const;
+
+/** Everything about a job that is no tensor, as its lane and its progress hold it. */
+export const placeSchema = z.strictObject({
+  status: z.enum(jobStatuses),
+  /** Slices done. */
+  slice: z.int().nonnegative(),
+  /** Epochs done, and the place in the epoch under way: the shard's place in the epoch's order, and its minibatch. */
+  epoch: z.int().nonnegative(),
+  shard: z.int().nonnegative(),
+  minibatch: z.int().nonnegative(),
+  /** Σ loss and number of the minibatches of the epoch under way. */
+  lossSum: z.number(),
+  lossCount: z.int().nonnegative(),
+  /** Mean training loss of each epoch done, and the held-out loss where there is a split. */
+  epochLosses: z.array(z.number()),
+  heldOutLosses: z.array(z.number()),
+  /** Early stopping: the lowest held-out loss, and epochs without a lower one. */
+  bestLoss: z.number().nullable(),
+  epochsWithoutBest: z.int().nonnegative(),
+  /** The journal entry up to which the lane has learnt the stream. */
+  caughtUp: z.int().nonnegative(),
+  /** Why the job ended as it did. */
+  reason: z.string().optional(),
+  /** The losses of champion and challenger that decided. */
+  comparison: z
+    .strictObject({
+      heldOut: z.strictObject({ champion: z.number(), challenger: z.number() }).optional(),
+      stream: z.strictObject({ champion: z.number(), challenger: z.number() }).optional(),
+    })
+    .optional(),
+});
+
+/** Where a job stands. */
+export type Place = z.output<typeof placeSchema>;
+/** A batch job's own state: parameters and place. Written with compare-and-swap after each slice. */
+export type Lane = { readonly parameters: Parameters; readonly place: Place };
+
+/** The place of a job that has not trained yet. */
+export function firstPlace(sequence: number): Place {
+  return {
+    status: 'training',
+    slice: 0,
+    epoch: 0,
+    shard: 0,
+    minibatch: 0,
+    lossSum: 0,
+    lossCount: 0,
+    epochLosses: [],
+    heldOutLosses: [],
+    bestLoss: null,
+    epochsWithoutBest: 0,
+    caughtUp: sequence,
+  };
+}
+
+/** The lane as the last slice wrote it, with its ETag; undefined before the first. */
+export async function readLane(
+  { store }: Pick<Ports, 'store'>,
+  model: Model,
+  { job }: Pick<JobRecord, 'job'>,
+): Promise<{ readonly lane: Lane; readonly etag: string } | undefined> {
+  const key = keys.lane(model.name, job);
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  const { parameters, extra } = decodeParameters(object.body);
+  const place = placeSchema.safeParse(JSON.parse(extra.place ?? 'null'));
+  if (!place.success) throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
+  if (fitsModel(model, parameters)) return { lane: { parameters, place: place.data }, etag: object.etag };
+  throw new MillraceError('corrupt', `${key} has other tensors than the model's spec; start another job`);
+}
+
+/**
+ * Writes the lane over the one that was read. `lost` says that another run of the slice was faster: its lane stands.
+ *
+ * @throws MillraceError kind `unavailable` if nobody has written it: the slice must come back
+ */
+export async function writeLane(
+  ports: BucketPorts,
+  { model, job }: Pick<JobRecord, 'model' | 'job'>,
+  { parameters, place }: Lane,
+  etag: string | undefined,
+): Promise<'written' | 'lost'> {
+  const body = encodeParameters(parameters, { place: JSON.stringify(place) });
+  const condition = etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: etag };
+  const outcome = await putUntilAnswered(ports, keys.lane(model, job), body, condition);
+  if (outcome?.ok) return 'written';
+  const current = await ports.store.get(keys.lane(model, job));
+  if (current !== undefined && Buffer.from(current.body).equals(body)) return 'written';
+  if (current?.etag !== etag) return 'lost';
+  throw new MillraceError('unavailable', `${keys.lane(model, job)} could not be written`);
+}

@@ -1,0 +1,44 @@
+import { putOverOlder } from '../bucket/conditional-puts.ts';
+import { keys } from '../bucket/keys.ts';
+import { MillraceError } from '../errors.ts';
+import type { Ports } from '../ports/ports.ts';
+import { type Place, placeSchema } from './lane.ts';
+import type { JobRecord } from './record.ts';
+
+/**
+ * Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it, and it never goes back to an
+ * earlier slice: a run that was overtaken may still be reporting. The answer says whether it is there.
+ */
+export async function reportProgress(
+  ports: Ports,
+  { model, job, dataset }: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
+  place: Place,
+  rowsOfEpoch: number,
+  rows: number,
+): Promise<boolean> {
+  const { store, now } = ports;
+  const key = keys.progress(model, job);
+  const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
+  const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
+  const reported = await store.get(key);
+  if (reported !== undefined && isOvertaken(reported.body, place)) return true;
+  const stays = (current: Uint8Array) => isOvertaken(current, place) || Buffer.from(current).equals(body);
+  return (await putOverOlder(ports, key, body, { etag: reported?.etag, stays })) !== undefined;
+}
+
+/** Reports where a slice ended. @throws MillraceError kind `unavailable` if it cannot: the slice must come back */
+export async function reportSurely(
+  ports: Ports,
+  job: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
+  place: Place,
+  rows: number,
+): Promise<void> {
+  if (await reportProgress(ports, job, place, rows, rows)) return;
+  throw new MillraceError('unavailable', `${keys.progress(job.model, job.job)} could not be written`);
+}
+
+/** Whether a later slice has reported. */
+function isOvertaken(progress: Uint8Array, place: Place): boolean {
+  const reported = placeSchema.pick({ slice: true }).loose();
+  return reported.parse(JSON.parse(Buffer.from(progress).toString())).slice > place.slice;
+}

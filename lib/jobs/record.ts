@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { invalid, MillraceError } from '../errors.ts';
+import type { Model } from '../fold/model.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { JobMessage } from './job-message.ts';
+
+const recordSchema = z.strictObject({
+  job: z.string(),
+  model: z.string(),
+  spec: z.string(),
+  dataset: z.string(),
+  start: z.enum(['champion', 'fresh']),
+  /** The exact objects that the job reads; empty for the journal. */
+  objects: z.array(z.strictObject({ key: z.string(), etag: z.string(), sizeBytes: z.int() })),
+  /** The journal position that the job starts from. */
+  sequence: z.int().nonnegative(),
+  time: z.string(),
+});
+
+/** What a job is: written once, create-only, so that a doubled start joins it. */
+export type JobRecord = z.output<typeof recordSchema>;
+
+/**
+ * The record of a job: the existing one, or a new one that pins the dataset's objects and the journal position.
+ *
+ * @throws MillraceError kind `invalid` if the dataset is missing or too large, or the job exists with other
+ *   settings, `corrupt` if it began with another spec
+ */
+export async function openJob(
+  ports: Ports,
+  model: Model,
+  message: JobMessage,
+  currentSequence: () => Promise<number>,
+): Promise<JobRecord> {
+  const key = keys.job(model.name, message.job);
+  const existing = await readRecord(ports.store, key);
+  if (existing !== undefined) return joined(existing, model, message);
+  const record: JobRecord = {
+    job: message.job,
+    model: model.name,
+    spec: model.specHash,
+    dataset: message.dataset,
+    start: message.start,
+    objects: message.dataset === 'journal' ? [] : await pinObjects(ports.store, message.dataset),
+    sequence: await currentSequence(),
+    time: new Date(ports.now()).toISOString(),
+  };
+  await putUntilAnswered(ports, key, Buffer.from(`${JSON.stringify(record, null, 1)}\n`), {
+    ifNoneMatch: '*',
+  });
+  const written = await readRecord(ports.store, key);
+  if (written === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+  return joined(written, model, message);
+}
+
+async function pinObjects(store: ObjectStore, dataset: string): Promise<JobRecord['objects']> {
+  const listed = await store.list(keys.dataset(dataset));
+  const objects = listed.filter(({ sizeBytes }) => sizeBytes > 0);
+  if (objects.length === 0) {
+    throw invalid(
+      `dataset ${dataset}: there is no object below s3://${store.bucket}/${keys.dataset(dataset)}`,
+    );
+  }
+  if (objects.length > limits.datasetObjects) {
+    throw invalid(
+      `dataset ${dataset}: at most ${limits.datasetObjects} objects are allowed (found ${objects.length})`,
+    );
+  }
+  const tooLarge = objects.find(({ sizeBytes }) => sizeBytes > limits.datasetObjectBytes);
+  if (tooLarge !== undefined) {
+    throw invalid(
+      `dataset ${dataset}: ${tooLarge.key} has ${tooLarge.sizeBytes} bytes; at most ${limits.datasetObjectBytes} are allowed, split it`,
+    );
+  }
+  return objects.map(({ key, etag, sizeBytes }) => ({ key, etag, sizeBytes }));
+}
+
+function joined(record: JobRecord, model: Model, message: JobMessage): JobRecord {
+  if (record.spec !== model.specHash) {
+    // Not the job's fault: it comes back, and goes on once the spec is what it was.
+    throw new MillraceError(
+      'corrupt',
+      `job ${message.job} began with spec ${record.spec}, but spec.json has ${model.specHash}: a spec cannot be changed in place`,
+    );
+  }
+  if (record.dataset !== message.dataset || record.start !== message.start) {
+    throw invalid(
+      `job ${message.job} exists with dataset ${record.dataset} and start ${record.start}; choose another id`,
+    );
+  }
+  return record;
+}
+
+async function readRecord(store: ObjectStore, key: string): Promise<JobRecord | undefined> {
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  const parsed = recordSchema.safeParse(JSON.parse(Buffer.from(object.body).toString('utf8')));
+  if (parsed.success) return parsed.data;
+  throw new MillraceError('corrupt', `${key} is no job record: ${parsed.error.message}`);
+}

@@ -1,0 +1,22 @@
+import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { keys } from '../bucket/keys.ts';
+import type { BucketPorts } from '../bucket/object-store.ts';
+import { type Entry, encodeEntry } from './entry.ts';
+import { readEntry } from './reading.ts';
+
+/**
+ * Commits an entry at its sequence number: the only commit point of Millrace. `lost` says that it is not, or
+ * perhaps not, ours: read the journal forward and judge the messages again.
+ *
+ * A put whose answer was lost, or that the SDK tried again, meets its own success as PreconditionFailed: the
+ * nonce in the header tells whose entry it is.
+ */
+export async function commitEntry(ports: BucketPorts, entry: Entry): Promise<'committed' | 'lost'> {
+  const { model, sequence, nonce } = entry.header;
+  const outcome = await putUntilAnswered(ports, keys.entry(model, sequence), encodeEntry(entry), {
+    ifNoneMatch: '*',
+  });
+  if (outcome?.ok) return 'committed';
+  const found = await readEntry(ports.store, model, sequence);
+  return found?.header.nonce === nonce ? 'committed' : 'lost';
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { putOverOlder } from '../bucket/conditional-puts.ts';
+import { keys } from '../bucket/keys.ts';
+import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
+import { MillraceError } from '../errors.ts';
+import type { Refusal } from '../features/encoder.ts';
+import { limits } from '../limits.ts';
+import { readEntry } from './reading.ts';
+
+/** A refused sample with the sample itself; index −1 stands for the whole message. */
+export type RefusedSample = Refusal & { readonly sample?: unknown };
+
+const recordSchema = z.looseObject({
+  message: z.string(),
+  time: z.string().optional(),
+  queue: z.string().optional(),
+  sequenceNumber: z.string().optional(),
+  producer: z.string().optional(),
+  seq: z.int().optional(),
+  /** The entry that settles the message, if it is committed. */
+  sequence: z.int().optional(),
+  /** The whole message, where it was refused as a whole. */
+  body: z.string().optional(),
+  refused: z.array(
+    z.looseObject({ index: z.int(), field: z.string(), reason: z.string(), sample: z.unknown().optional() }),
+  ),
+});
+
+/** What a quarantine object holds. */
+export type QuarantineRecord = z.output<typeof recordSchema>;
+
+/** A record that is about to be written: the message's or the job's id, what is known of it, and what is refused. */
+export type NewRecord = Readonly<Record<string, unknown>> & {
+  readonly message: string;
+  readonly sequence?: number;
+  readonly refused: readonly RefusedSample[];
+};
+
+/**
+ * Writes what cannot be learnt, and why, under the message's id. It happens before the commit that settles the message: a
+ * crash in between only repeats it. A record that its entry confirms stays: a later delivery may refuse the message
+ * again, and never commit. Whoever tries to settle it in an earlier entry was overtaken, and writes nothing.
+ *
+ * @throws MillraceError kind `unavailable` if it may not be written
+ */
+export async function quarantine(ports: BucketPorts, model: string, refusal: NewRecord): Promise<void> {
+  const { store } = ports;
+  const key = keys.quarantine(model, refusal.message);
+  const body = Buffer.from(`${JSON.stringify(refusal, null, 1)}\n`);
+  const stays = async (current: Uint8Array) => {
+    const record = parseRecord(current);
+    if (record === undefined) return false;
+    if (body.equals(current)) return true;
+    return (record.sequence ?? 0) > (refusal.sequence ?? 0) || isConfirmed(store, model, record);
+  };
+  const etag = await putOverOlder(ports, key, body, { etag: undefined, stays });
+  if (etag === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+}
+
+/** The quarantine record of a message, or of a job. @throws MillraceError kind `corrupt` if it is none */
+export async function readQuarantineRecord(
+  store: ObjectStore,
+  key: string,
+): Promise<QuarantineRecord | undefined> {
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  const record = parseRecord(object.body);
+  if (record === undefined) throw new MillraceError('corrupt', `${key} is no quarantine record`);
+  return record;
+}
+
+/**
+ * The records of a model's quarantine, in the order of their keys. One that its entry does not confirm is left out: its
+ * writer was overtaken, or has not committed yet.
+ *
+ * @throws MillraceError kind `corrupt` if one cannot be read
+ */
+export async function readQuarantine(
+  store: ObjectStore,
+  model: string,
+): Promise<readonly QuarantineRecord[]> {
+  const listed = await store.list(keys.quarantines(model));
+  const records: QuarantineRecord[] = [];
+  for (let start = 0; start < listed.length; start += limits.readsAtOnce) {
+    const read = listed.slice(start, start + limits.readsAtOnce).map(async ({ key }) => {
+      const record = await readQuarantineRecord(store, key);
+      return record !== undefined && (await isConfirmed(store, model, record)) ? [record] : [];
+    });
+    records.push(...(await Promise.all(read)).flat());
+  }
+  return records;
+}
+
+/** Whether a record's entry refused its message. What a batch job refused has no entry. */
+async function isConfirmed(
+  store: ObjectStore,
+  model: string,
+  { message, sequence }: QuarantineRecord,
+): Promise<boolean> {
+  if (sequence === undefined) return true;
+  const entry = await readEntry(store, model, sequence);
+  return entry?.header.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
+}
+
+function parseRecord(body: Uint8Array): QuarantineRecord | undefined {
+  try {
+    return recordSchema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}

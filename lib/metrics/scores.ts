@@ -1,0 +1,112 @@
+import { lossesFromPredictions } from '../network/sample-losses.ts';
+import type { Spec } from '../spec/spec.ts';
+
+/** Bins of the score histograms: log-odds from −12 to 12, so that rare classes are resolved too. */
+export const scoreBins = 2_048;
+const largestLogOdds = 12;
+
+/**
+ * What predictions earned on samples, as sums that can be added: progressive validation over a stream of any
+ * length in constant memory (Gama, Sebastião, Rodrigues 2013).
+ */
+export type Scores = {
+  readonly samples: number;
+  /** Σ weight */
+  readonly weight: number;
+  /** Σ weight · loss */
+  readonly loss: number;
+  /** Σ weight over the samples whose most probable class was right; 0 in a regression. */
+  readonly correct: number;
+  /** Binary tasks: weight of the samples by predicted log-odds, [scoreBins]; empty in other tasks. */
+  readonly positives: Float64Array;
+  readonly negatives: Float64Array;
+};
+
+/** The scores of no samples. */
+export function emptyScores(spec: Spec): Scores {
+  const bins = spec.task === 'binary' ? scoreBins : 0;
+  return {
+    samples: 0,
+    weight: 0,
+    loss: 0,
+    correct: 0,
+    positives: new Float64Array(bins),
+    negatives: new Float64Array(bins),
+  };
+}
+
+/**
+ * The scores of predictions, [count, outputs], on labels and weights, [count].
+ */
+export function score(
+  spec: Spec,
+  predictions: Float32Array,
+  samples: { readonly labels: Float32Array; readonly weights: Float32Array },
+): Scores {
+  const losses = lossesFromPredictions(spec, predictions, samples.labels);
+  const outputs = spec.label.classes?.length ?? 1;
+  const { positives, negatives } = emptyScores(spec);
+  let weightSum = 0;
+  let loss = 0;
+  let correct = 0;
+  losses.forEach((sampleLoss, row) => {
+    const weight = samples.weights[row] ?? 0;
+    const label = samples.labels[row] ?? 0;
+    weightSum += weight;
+    loss += weight * sampleLoss;
+    if (spec.task === 'regression') return;
+    const predicted =
+      spec.task === 'binary'
+        ? Number((predictions[row] ?? 0) > 0.5)
+        : argMax(predictions.subarray(row * outputs, (row + 1) * outputs));
+    if (predicted === label) correct += weight;
+    if (spec.task === 'binary') {
+      const histogram = label === 1 ? positives : negatives;
+      const bin = binOf(predictions[row] ?? 0);
+      histogram[bin] = (histogram[bin] ?? 0) + weight;
+    }
+  });
+  return { samples: losses.length, weight: weightSum, loss, correct, positives, negatives };
+}
+
+/** The scores of both sets of samples together. */
+export function addScores(a: Scores, b: Scores): Scores {
+  return {
+    samples: a.samples + b.samples,
+    weight: a.weight + b.weight,
+    loss: a.loss + b.loss,
+    correct: a.correct + b.correct,
+    positives: a.positives.map((weight, bin) => weight + (b.positives[bin] ?? 0)),
+    negatives: a.negatives.map((weight, bin) => weight + (b.negatives[bin] ?? 0)),
+  };
+}
+
+/** The weighted mean loss (log loss in classification); NaN without samples. */
+export function meanLoss(scores: Scores): number {
+  return scores.loss / scores.weight;
+}
+
+/**
+ * The area under the ROC curve: the probability that a positive sample scores above a negative one, ties
+ * counting half (Hanley and McNeil 1982), from histograms. NaN unless both classes were seen.
+ */
+export function areaUnderCurve({ positives, negatives }: Scores): number {
+  let below = 0;
+  let ordered = 0;
+  positives.forEach((positive, bin) => {
+    const negative = negatives[bin] ?? 0;
+    ordered += positive * (below + negative / 2);
+    below += negative;
+  });
+  return ordered / (below * positives.reduce((sum, weight) => sum + weight, 0));
+}
+
+function binOf(probability: number): number {
+  const logOdds = Math.log(probability / (1 - probability));
+  const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * scoreBins;
+  return Math.min(scoreBins - 1, Math.max(0, Math.floor(position)));
+}
+
+function argMax(values: Float32Array): number {
+  return values.reduce((best, value, index) => (value > (values[best] ?? 0) ? index : best), 0);
+}

@@ -1,0 +1,23 @@
+import { invalid } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Spec } from '../spec/spec.ts';
+import { maskSourceOf } from './dropout.ts';
+import { fromLayers } from './layers.ts';
+import type { Network } from './network.ts';
+import { fromTopology } from './topology.ts';
+
+/**
+ * Builds the network of a spec with weights from its seed: the same spec gives the same weights.
+ *
+ * @throws MillraceError kind `invalid` if a topology does not fit the features, label or limits
+ */
+export async function buildNetwork(spec: Spec): Promise<Network> {
+  const { network: declared } = spec;
+  const network =
+    'topology' in declared ? await fromTopology(spec, declared.topology) : fromLayers(spec, declared);
+  const parameters = network.model.countParams();
+  if (parameters > limits.parameters) {
+    throw invalid(`spec.network: at most ${limits.parameters} parameters are allowed (found ${parameters})`);
+  }
+  return { ...network, masks: maskSourceOf(network.model) };
+}

@@ -1,0 +1,87 @@
+import * as tf from '@tensorflow/tfjs';
+import { invalid } from '../errors.ts';
+import { layoutOf } from '../features/encoder.ts';
+import { hashIntegers } from '../features/hash.ts';
+import { vocabularySize } from '../spec/features.ts';
+import type { Spec } from '../spec/spec.ts';
+import { type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
+
+/** The inputs of a generated network: all number columns as one, and each category by its name. */
+function generatedInputs(spec: Spec): NetworkInput[] {
+  const { numberWidth } = layoutOf(spec);
+  const categories = Object.entries(spec.features).filter(([, feature]) => feature.type === 'category');
+  return [
+    ...(numberWidth > 0
+      ? [{ name: 'numbers', kind: 'numbers' as const, offset: 0, width: numberWidth, shape: [numberWidth] }]
+      : []),
+    ...categories.map(([name], offset) => ({
+      name: `category_${name}`,
+      kind: 'category' as const,
+      offset,
+      width: 1,
+      shape: [1],
+    })),
+  ];
+}
+
+type HiddenLayers = Exclude<Spec['network'], { topology: unknown }>;
+
+/** The network of hidden layers over embedded categories. */
+export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLayers): BareNetwork {
+  const inputs = generatedInputs(spec);
+  let layerIndex = 0;
+  const seed = () => hashIntegers(spec.seed, layerIndex++);
+
+  const symbols = inputs.map(({ name, shape, kind }) =>
+    tf.input({ name, shape: [...shape], dtype: kind === 'category' ? 'int32' : 'float32' }),
+  );
+  const columns = inputs.map((input, i) => {
+    const symbol = symbols[i];
+    if (symbol === undefined || input.kind === 'numbers') return symbol;
+    const name = input.name.slice('category_'.length);
+    const feature = spec.features[name];
+    if (feature?.type !== 'category') throw invalid(`spec.features.${name}: must be a category`);
+    const embedding = tf.layers.embedding({
+      name: `embedding_${name}`,
+      inputDim: vocabularySize(feature),
+      outputDim: feature.dimensions,
+      embeddingsInitializer: tf.initializers.randomUniform({ minval: -0.05, maxval: 0.05, seed: seed() }),
+    });
+    return tf.layers.flatten({ name: `flatten_${name}` }).apply(embedding.apply(symbol)) as tf.SymbolicTensor;
+  });
+  const present = columns.filter((column) => column !== undefined);
+  let hidden = present[0];
+  if (present.length > 1) {
+    hidden = tf.layers.concatenate({ name: 'features' }).apply(present) as tf.SymbolicTensor;
+  }
+  if (hidden === undefined) throw invalid('spec.features: a model needs at least one feature');
+
+  widths.forEach((units, i) => {
+    hidden = tf.layers
+      .dense({
+        name: `hidden_${i + 1}`,
+        units,
+        activation,
+        kernelInitializer: kernelInitializer(activation, seed()),
+      })
+      .apply(hidden as tf.SymbolicTensor) as tf.SymbolicTensor;
+  });
+  const outputs = outputsOf(spec);
+  const output = tf.layers.dense({
+    name: 'output',
+    units: outputs,
+    kernelInitializer: tf.initializers.glorotUniform({ seed: seed() }),
+  });
+  return {
+    model: tf.model({ inputs: symbols, outputs: output.apply(hidden) as tf.SymbolicTensor }),
+    inputs,
+    outputs,
+  };
+}
+
+/** He et al. 2015 for rectifiers, Glorot and Bengio 2010 for the others. */
+function kernelInitializer(activation: string, seed: number) {
+  return activation === 'relu'
+    ? tf.initializers.heUniform({ seed })
+    : tf.initializers.glorotUniform({ seed });
+}

@@ -1,0 +1,31 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { Spec } from '../spec/spec.ts';
+import type { MaskSource } from './dropout.ts';
+
+/** Where the columns of one input of the network come from. */
+export type NetworkInput = {
+  readonly name: string;
+  readonly kind: 'numbers' | 'category';
+  /** The first column, and how many. */
+  readonly offset: number;
+  readonly width: number;
+  /** The shape of one row, without the minibatch dimension. */
+  readonly shape: readonly number[];
+};
+
+/** A tfjs Layers model that ends in logits (or values, in a regression), [minibatch, outputs]. */
+export type Network = {
+  readonly model: tf.LayersModel;
+  readonly inputs: readonly NetworkInput[];
+  readonly outputs: number;
+  /** Where its dropout draws; an engine sets it before a step. */
+  readonly masks: MaskSource;
+};
+
+/** A network before its dropout has a source. */
+export type BareNetwork = Omit<Network, 'masks'>;
+
+/** Outputs of the network: a class each in a multiclass task, else one. */
+export function outputsOf(spec: Spec): number {
+  return spec.label.classes?.length ?? 1;
+}

@@ -1,0 +1,114 @@
+import * as tf from '@tensorflow/tfjs';
+import { invalid } from '../errors.ts';
+import { layoutOf } from '../features/encoder.ts';
+import { hashIntegers } from '../features/hash.ts';
+import { show } from '../parse.ts';
+import type { Spec } from '../spec/spec.ts';
+import { type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
+
+type Json = Record<string, unknown>;
+
+const links = { regression: 'linear', binary: 'sigmoid', multiclass: 'softmax' } as const;
+
+/**
+ * The network of a user's own topology, as `model.toJSON()` writes it. Its inputs are matched to features by
+ * name; a single input of another name takes all number and vector features, in the order of the spec.
+ * A sigmoid or softmax at its end is taken off: the loss works on logits, which is exact where
+ * probabilities would round to 0 or 1, and predictions get it back.
+ *
+ * @throws MillraceError kind `invalid` if tfjs cannot build it, or inputs or output do not fit the spec
+ */
+export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetwork> {
+  const config = structuredClone(topology);
+  seedInitializers(config, spec.seed);
+  endInLogits(spec, config);
+  const model = await load(config);
+  const outputs = outputsOf(spec);
+  const outputShape = model.outputs[0]?.shape ?? [];
+  if (model.outputs.length !== 1 || outputShape.length !== 2 || outputShape[1] !== outputs) {
+    throw invalid(
+      `spec.network.topology: the task ${spec.task} needs one output of shape [null,${outputs}] (found ${show(model.outputs.map((output) => output.shape))})`,
+    );
+  }
+  const inputs = model.inputs.map((input) => matchInput(spec, input, model.inputs.length));
+  return { model, inputs, outputs };
+}
+
+async function load(config: Json): Promise<tf.LayersModel> {
+  try {
+    return await tf.models.modelFromJSON({ modelTopology: JSON.parse(JSON.stringify(config)) });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(`spec.network.topology: tfjs cannot build it: ${reason}`, cause);
+  }
+}
+
+function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): NetworkInput {
+  const shape = input.shape.slice(1).map((size) => size ?? 1);
+  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  const name = input.sourceLayer.name;
+  let numberOffset = 0;
+  let categoryOffset = 0;
+  for (const [featureName, feature] of Object.entries(spec.features)) {
+    const width = feature.type === 'vector' ? feature.length : 1;
+    if (featureName === name) {
+      if (width !== size) {
+        throw invalid(
+          `spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`,
+        );
+      }
+      return feature.type === 'category'
+        ? { name, kind: 'category', offset: categoryOffset, width, shape }
+        : { name, kind: 'numbers', offset: numberOffset, width, shape };
+    }
+    if (feature.type === 'category') categoryOffset += 1;
+    else numberOffset += width;
+  }
+  const { numberWidth, categoryCount } = layoutOf(spec);
+  if (inputCount === 1 && categoryCount === 0 && size === numberWidth) {
+    return { name, kind: 'numbers', offset: 0, width: numberWidth, shape };
+  }
+  throw invalid(
+    `spec.network.topology: input ${name} of shape [${shape}] matches no feature; features: ${Object.keys(spec.features).join(', ')}`,
+  );
+}
+
+/** Without a seed, a random initializer would make each build of the same spec another model. */
+function seedInitializers(value: unknown, seed: number, counter = { next: 0 }): void {
+  if (Array.isArray(value)) {
+    for (const element of value) seedInitializers(element, seed, counter);
+  } else if (isJson(value)) {
+    for (const [key, nested] of Object.entries(value)) {
+      if (key.endsWith('initializer') && isJson(nested) && isJson(nested.config) && 'seed' in nested.config) {
+        nested.config.seed ??= hashIntegers(seed, counter.next++);
+      } else seedInitializers(nested, seed, counter);
+    }
+  }
+}
+
+function endInLogits(spec: Spec, topology: Json): void {
+  const last = lastLayerConfig(topology);
+  const found = last?.activation ?? 'linear';
+  const link = links[spec.task];
+  if (found !== link && found !== 'linear') {
+    throw invalid(
+      `spec.network.topology: its last activation must be ${link} or linear for the task ${spec.task} (found ${show(found)})`,
+    );
+  }
+  if (last !== undefined && found !== 'linear') last.activation = 'linear';
+}
+
+function lastLayerConfig(topology: Json): Json | undefined {
+  const config = isJson(topology.config) ? topology.config : topology;
+  const layers = Array.isArray(config.layers) ? config.layers.filter(isJson) : [];
+  const outputs: unknown = config.output_layers;
+  const outputName: unknown = Array.isArray(outputs) && Array.isArray(outputs[0]) ? outputs[0][0] : undefined;
+  // A Sequential names no output: it is its last layer.
+  const named = outputName === undefined ? undefined : layers.find((layer) => layer.name === outputName);
+  const last = named ?? layers.at(-1);
+  return isJson(last?.config) ? last.config : undefined;
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

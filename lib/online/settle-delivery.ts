@@ -1,0 +1,89 @@
+import { MillraceError } from '../errors.ts';
+import type { EntryHeader } from '../journal/entry.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import { type Message, parseMessage } from './messages.ts';
+import { type CachedModel, updateModel } from './update-model.ts';
+
+/** Models as the last invocation on a machine left them; each invocation checks them against the journal. */
+export type ModelCache = Map<string, CachedModel>;
+
+/** What became of one model's messages in a delivery. */
+export type ModelOutcome = {
+  readonly model: string;
+  /** Messages that must come back with a later delivery. */
+  readonly unsettled: readonly Message[];
+  /** Samples that were learnt and refused. */
+  readonly samples: number;
+  readonly refused: number;
+  readonly milliseconds: number;
+  /** Why none of its messages could be settled. */
+  readonly error?: unknown;
+};
+
+/**
+ * Settles the messages of a delivery: those of each model in order, the models side by side. If one model
+ * fails, its messages come back, and those of the others are settled all the same.
+ *
+ * @param cache is read and changed
+ * @param secondsLeft of this invocation
+ */
+export async function settleDelivery(
+  ports: Ports,
+  cache: ModelCache,
+  messages: readonly Message[],
+  secondsLeft: () => number,
+): Promise<readonly ModelOutcome[]> {
+  const groups = [...Map.groupBy(messages, ({ group }) => group)];
+  return Promise.all(groups.map(([model, own]) => settleModel(ports, cache, { model, own }, secondsLeft)));
+}
+
+type Group = { readonly model: string; readonly own: readonly Message[] };
+
+async function settleModel(
+  ports: Ports,
+  cache: ModelCache,
+  { model, own }: Group,
+  secondsLeft: () => number,
+): Promise<ModelOutcome> {
+  const started = ports.now();
+  try {
+    const parsed = own.map(parseMessage);
+    const invocation = { secondsLeft, cached: cache.get(model) };
+    const { settled, entries, cached } = await updateModel(ports, model, parsed, invocation);
+    if (cached !== undefined) remember(cache, model, cached);
+    const sums = sumsOf(entries);
+    const milliseconds = ports.now() - started;
+    ports.log.info('settled', {
+      model,
+      sequence: cached?.state.sequence,
+      messages: settled,
+      ...sums,
+      milliseconds,
+    });
+    const { samples, refused } = sums;
+    return { model, unsettled: own.slice(settled), samples, refused, milliseconds };
+  } catch (error) {
+    cache.delete(model);
+    const kind = error instanceof MillraceError ? error.kind : 'unexpected';
+    ports.log.error('not settled', { model, kind, error: error instanceof Error ? error : String(error) });
+    return { model, unsettled: own, samples: 0, refused: 0, milliseconds: ports.now() - started, error };
+  }
+}
+
+/** What the messages of some entries came to. */
+function sumsOf(entries: readonly EntryHeader[]) {
+  const messages = entries.flatMap((entry) => entry.messages);
+  return {
+    samples: messages.reduce((sum, message) => sum + message.samples, 0),
+    refused: messages.reduce((sum, message) => sum + message.refused, 0),
+    losses: messages.map(({ loss }) => loss),
+  };
+}
+
+function remember(cache: ModelCache, model: string, cached: CachedModel): void {
+  cache.delete(model);
+  cache.set(model, cached);
+  const [oldest] = cache.keys();
+  if (cache.size > limits.cachedModels && oldest !== undefined) cache.delete(oldest);
+}

@@ -1,0 +1,129 @@
+import { MillraceError } from '../errors.ts';
+import { keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
+import { readForward } from '../fold/fold.ts';
+import { loadModel, type Model } from '../fold/model.ts';
+import { commitEntry } from '../journal/commit.ts';
+import type { EntryHeader } from '../journal/entry.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import { judge } from '../state/ledger.ts';
+import type { State } from '../state/state.ts';
+import { judgeMessage } from './judge-message.ts';
+import { type Change, learnMessages } from './learn-messages.ts';
+import type { ParsedMessage } from './messages.ts';
+import { promoteChallenger } from './promote.ts';
+import { retract } from './retract.ts';
+import { rollBack } from './rollback.ts';
+import { rejectCommand, settleWithout } from './settle-command.ts';
+
+/** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
+export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
+
+/** What an invocation brings to the update of a model. */
+export type Invocation = {
+  readonly secondsLeft: () => number;
+  /** The model as an earlier invocation left it; loaded unless given. */
+  readonly cached?: CachedModel | undefined;
+};
+
+/** What an invocation did to one model. */
+export type Update = {
+  /** Messages, from the first, that are learnt or rejected and may be acknowledged. */
+  readonly settled: number;
+  readonly entries: readonly EntryHeader[];
+  /** The state after it; undefined if the model does not exist. */
+  readonly cached?: CachedModel;
+};
+
+/**
+ * Settles the messages of one model, in order: judge, learn, commit, publish (ARCHITECTURE.md, the protocol).
+ * Messages for which there was no time come back with the next delivery.
+ *
+ * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 does not answer,
+ *   `corrupt` if the model must be stopped; nothing is acknowledged then
+ */
+export async function updateModel(
+  ports: Ports,
+  name: string,
+  messages: readonly ParsedMessage[],
+  { secondsLeft, cached }: Invocation,
+): Promise<Update> {
+  const model = cached?.model ?? (await loadModel(ports, name));
+  if (model === undefined) {
+    throw new MillraceError('invalid', `there is no model ${name}; create it before sending samples to it`);
+  }
+  const loaded = cached ?? (await loadCheckpoint(ports, model));
+  let state = loaded.state;
+  let etag = loaded.etag;
+  let settled = 0;
+  let lostCommits = 0;
+  const entries: EntryHeader[] = [];
+
+  const isOutOfTime = () => secondsLeft() < limits.publishReserveSeconds;
+  while (settled < messages.length) {
+    // Far behind, it gets as far as it can, and publishes that for the next invocation.
+    state = await readForward(ports, model, state, Number.POSITIVE_INFINITY, isOutOfTime);
+    settled += countSettled(ports, state, messages.slice(settled));
+    const [first, ...rest] = messages.slice(settled);
+    if (first === undefined || isOutOfTime()) break;
+
+    const change = await changeOf(ports, model, state, [first, ...rest], secondsLeft);
+    if (change === undefined) break;
+
+    if ((await commitEntry(ports, change.entry)) === 'lost') {
+      lostCommits += 1;
+      ports.log.warn('lost a commit to another writer', {
+        model: name,
+        sequence: change.entry.header.sequence,
+      });
+      if (lostCommits >= ports.limits.commitAttempts) break;
+      continue;
+    }
+    state = change.state;
+    settled += change.settled;
+    entries.push(change.entry.header);
+    await keepCheckpoint(ports, model, state, change.entry.header);
+  }
+  etag = await publish(ports, model, state, etag, entries);
+  return { settled, entries, cached: { model, state, ...(etag === undefined ? {} : { etag }) } };
+}
+
+/** What the first message, or the first ones, ask for; the ledger may refuse a command. */
+async function changeOf(
+  ports: Ports,
+  model: Model,
+  state: State,
+  next: readonly [ParsedMessage, ...ParsedMessage[]],
+  secondsLeft: () => number,
+): Promise<Change | undefined> {
+  const [first] = next;
+  const { command } = first;
+  if (command.kind === 'samples' || command.kind === 'malformed')
+    return learnMessages(ports, model, state, next, secondsLeft);
+  const judgement = await judgeMessage(ports, state, [], first);
+  if (judgement.verdict === 'overtaken') return settleWithout(ports, model, state, first);
+  if (judgement.verdict === 'refused') {
+    const refusal = { index: -1, field: 'producer', reason: judgement.reason };
+    return rejectCommand(ports, model, state, first, refusal);
+  }
+  switch (command.kind) {
+    case 'promote':
+      return promoteChallenger(ports, model, state, first, command);
+    case 'retract':
+      return retract(ports, model, state, first, command);
+    case 'rollback':
+      return rollBack(ports, model, state, first, command);
+  }
+}
+
+/** How many messages, from the first, were settled by earlier deliveries. */
+function countSettled(
+  { limits: bounds }: Ports,
+  { ledger }: State,
+  messages: readonly ParsedMessage[],
+): number {
+  const firstNew = messages.findIndex(
+    ({ identity }) => judge(ledger, identity, bounds).verdict !== 'settled',
+  );
+  return firstNew < 0 ? messages.length : firstNew;
+}

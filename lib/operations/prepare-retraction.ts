@@ -1,0 +1,129 @@
+import { invalid, invariant } from '../errors.ts';
+import { readChallenger, writeChallenger } from '../fold/challenger.ts';
+import { type Exclusion, exclusionOf, type Retraction, samplesWithout } from '../fold/exclusions.ts';
+import { type ReplacingHeader, stateAt } from '../fold/fold.ts';
+import { relearn } from '../fold/learn.ts';
+import type { Model } from '../fold/model.ts';
+import { entriesAfter } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
+import type { RetractCommand } from '../online/messages.ts';
+import type { Ports } from '../ports/ports.ts';
+import { canonicalJson } from '../spec/spec.ts';
+import { digestOf } from '../state/checkpoint.ts';
+import type { Parameters } from '../state/state.ts';
+
+/** A retraction that is ready to be sent. */
+export type PreparedRetraction = {
+  readonly retract: RetractCommand;
+  /** The last entry that the weights have learnt. */
+  readonly to: number;
+  /** How many learnt samples were left out. */
+  readonly samples: number;
+};
+
+/**
+ * Folds the journal again without some of its samples, from the last kept checkpoint before them, and writes the
+ * weights where the command `retract` finds them. A promotion whose job had learnt the samples is left out with them:
+ * nobody can say what its weights would have been.
+ *
+ * @throws MillraceError kind `invalid` if no entry holds them
+ */
+export async function prepareRetraction(
+  ports: Ports,
+  model: Model,
+  retraction: Retraction,
+): Promise<PreparedRetraction> {
+  const { from, to, samples, replacing } = await find(ports, model, retraction);
+  if (from === undefined) throw invalid(`the journal of ${model.name} holds none of these samples`);
+  const jobs = new Set<string>();
+  const fold: Fold = { ports, model, replacing, leftOut: (job) => void jobs.add(job) };
+  const parameters = await parametersWithout(fold, to, from, [exclusionOf(retraction, to)]);
+  const name = digestOf(Buffer.from(canonicalJson({ retraction, to }))).slice(0, 16);
+  const job = `retract-${name}`;
+  const digest = await writeChallenger(ports, model, job, { parameters, caughtUp: to });
+  const { messages, samples: hashes } = retraction;
+  const retract = { job, digest, from, messages: [...messages], samples: [...hashes], jobs: [...jobs] };
+  return { retract, to, samples };
+}
+
+/** Where a journal holds what is to be retracted, and its entries that put other weights in place. */
+async function find({ store }: Ports, { name }: Model, without: Retraction) {
+  const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
+  const replacing: ReplacingHeader[] = [];
+  let from: number | undefined;
+  let [to, samples] = [0, 0];
+  for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
+    const { header } = entry;
+    const left = samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
+    if (left < entry.samples.length) from ??= header.sequence;
+    samples += entry.samples.length - left;
+    to = header.sequence;
+    if (header.kind !== 'samples') replacing.push(header);
+  }
+  return { from, to, samples, replacing };
+}
+
+/** What a fold without some samples works with. */
+type Fold = {
+  readonly ports: Ports;
+  readonly model: Model;
+  readonly replacing: readonly ReplacingHeader[];
+  /** Told of jobs whose promotions are left out. */
+  readonly leftOut: (job: string) => void;
+};
+
+/** The parameters at an entry as they would be if the excluded samples, the first of them in `first`, had never come. */
+async function parametersWithout(
+  fold: Fold,
+  sequence: number,
+  first: number,
+  exclusions: readonly Exclusion[],
+): Promise<Parameters> {
+  const { ports, model } = fold;
+  if (sequence < first) return stateAt(ports, model, sequence);
+  const start = await startOf(fold, sequence, first, exclusions);
+  let { parameters } = start;
+  const missed = entriesAfter(ports.store, model.name, start.at, {
+    to: sequence,
+    ahead: limits.readsAtOnce,
+  });
+  for await (const entry of missed) {
+    for (const own of samplesWithout(entry, exclusions)) {
+      if (own.length > 0) parameters = await relearn(model, parameters, own);
+    }
+  }
+  return parameters;
+}
+
+/** The last weights before an entry that have learnt nothing of what is excluded, and the entry that they are at. */
+async function startOf(
+  fold: Fold,
+  sequence: number,
+  first: number,
+  exclusions: readonly Exclusion[],
+): Promise<{ readonly parameters: Parameters; readonly at: number }> {
+  const { ports, model } = fold;
+  for (const header of fold.replacing.toReversed()) {
+    if (header.sequence > sequence || header.sequence < first) continue;
+    const at = header.sequence;
+    switch (header.kind) {
+      case 'rollback':
+        return { parameters: await parametersWithout(fold, header.to, first, exclusions), at };
+      case 'retract': {
+        const both = [...exclusions, exclusionOf(header.without, header.caughtUp)];
+        const earliest = Math.min(first, header.from);
+        return { parameters: await parametersWithout(fold, at - 1, earliest, both), at };
+      }
+      case 'promote': {
+        if (header.caughtUp >= first) {
+          fold.leftOut(header.job);
+          continue;
+        }
+        const challenger = await readChallenger(ports.store, model, header.job, header.digest);
+        invariant(challenger !== undefined, `the challenger of job ${header.job} is missing or was changed`);
+        return { parameters: challenger.parameters, at: header.caughtUp };
+      }
+    }
+  }
+  return { parameters: await stateAt(ports, model, first - 1), at: first - 1 };
+}

@@ -1,0 +1,104 @@
+import { keys } from '../bucket/keys.ts';
+import { ledgerNow } from '../fold/ledger-now.ts';
+import { entriesAfter } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
+import { type Message, parseMessage } from '../online/messages.ts';
+import type { Ports } from '../ports/ports.ts';
+import { isModelName } from '../spec/names.ts';
+import { canBeNumbered, numbered, type ResendPlan, readPlans, resendsOf, writePlan } from './resend-plan.ts';
+
+/** What became of dead letters. */
+export type Redriven<Letter extends Message> = {
+  /** Sent again, or with a dry run: those that would be. */
+  readonly sent: readonly Letter[];
+  /** Not sent, because the journal had settled them before they died. */
+  readonly settled: readonly Letter[];
+  /** Not sent, because their model does not exist: they would die again. */
+  readonly left: readonly Letter[];
+};
+
+/** What is known of a model, read forward with each batch of letters. */
+type History = { sequence: number; readonly settled: Set<string>; readonly plans: ResendPlan[] };
+
+/**
+ * Sends dead letters of the samples queue again, batch by batch; those of `sent` and `settled` may then be removed. One
+ * without a producer's number would be another message for SQS, and for the ledger: it is looked up in the journal first,
+ * and sent under a number that is written down, so that whoever breaks off before the removal sends it under the same.
+ *
+ * @returns a function of letters and whether to say only what would be sent; it throws MillraceError kind `unavailable`
+ *   if S3 or SQS do not answer, or somebody else does the same: the letters are still to be sent
+ */
+export function createRedrive(ports: Ports) {
+  const histories = new Map<string, History>();
+  return async <Letter extends Message>(
+    letters: readonly Letter[],
+    isDryRun = false,
+  ): Promise<Redriven<Letter>> => {
+    const redriven = { sent: [] as Letter[], settled: [] as Letter[], left: [] as Letter[] };
+    for (const [model, ofModel] of Map.groupBy(letters, ({ group }) => group)) {
+      if (!isModelName(model) || (await ports.store.get(keys.spec(model))) === undefined) {
+        redriven.left.push(...ofModel);
+        continue;
+      }
+      const history = histories.get(model) ?? { sequence: 0, settled: new Set(), plans: [] };
+      histories.set(model, history);
+      const anonymous = new Set(
+        ofModel.filter((letter) => parseMessage(letter).identity.producer === undefined),
+      );
+      if (anonymous.size > 0) await readOn(ports, model, history);
+      const isSettled = (letter: Letter) => anonymous.has(letter) && history.settled.has(letter.id);
+      const unsettled = ofModel.filter((letter) => !isSettled(letter));
+      redriven.settled.push(...ofModel.filter(isSettled));
+      redriven.sent.push(...unsettled);
+      if (isDryRun) continue;
+      const toNumber = unsettled.filter((letter) => anonymous.has(letter));
+      const resends = await numberLetters(ports, model, history, toNumber);
+      for (const { id, body } of unsettled) {
+        const asItWas = { body, deduplication: id };
+        await ports.sendSamples({ group: model, ...(resends.get(id) ?? asItWas) });
+      }
+    }
+    return redriven;
+  };
+}
+
+/** Letters under numbers, those that they were given before or new ones. What can never be learnt goes without. */
+async function numberLetters(
+  ports: Ports,
+  model: string,
+  { plans, sequence }: History,
+  letters: readonly Message[],
+): Promise<ReadonlyMap<string, { readonly body: string; readonly deduplication: string }>> {
+  const bodies = new Map(
+    letters
+      .filter((letter) => parseMessage(letter).command.kind !== 'malformed')
+      .map(({ id, body }) => [id, ofLetter(body, id, sequence)] as const)
+      .filter(([, body]) => canBeNumbered(body)),
+  );
+  const known = new Set(resendsOf(plans, 'dead letters').map(({ message }) => message));
+  const unknown = [...bodies.keys()].filter((id) => !known.has(id));
+  if (unknown.length > 0) {
+    await writePlan(ports, model, await ledgerNow(ports, model), plans, 'dead letters', unknown);
+  }
+  return new Map(
+    resendsOf(plans, 'dead letters').flatMap((resend) => {
+      const body = bodies.get(resend.message);
+      return body === undefined ? [] : [[resend.message, numbered(body, resend)]];
+    }),
+  );
+}
+
+/** A letter's body that says which it is: the online update looks for it in the entries since `searchedTo`. */
+function ofLetter(body: string, id: string, searchedTo: number): object {
+  return { ...(JSON.parse(body) as object), deadLetter: { id, searchedTo } };
+}
+
+/** Reads the journal and the plans from where the last batch stopped. */
+async function readOn(ports: Ports, model: string, history: History): Promise<void> {
+  await readPlans(ports, model, history.plans);
+  const journal = entriesAfter(ports.store, model, history.sequence, { ahead: limits.readsAtOnce });
+  for await (const { header } of journal) {
+    history.sequence = header.sequence;
+    for (const { id } of header.messages) history.settled.add(id);
+  }
+}

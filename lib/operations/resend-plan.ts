@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { keys } from '../bucket/keys.ts';
+import type { BucketPorts } from '../bucket/object-store.ts';
+import { MillraceError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import { judge, type Ledger, type MessageIdentity } from '../state/ledger.ts';
+
+/** Where messages lay that are sent again. */
+type Source = 'quarantine' | 'dead letters';
+
+/**
+ * Messages that are sent again under new numbers, from `first` on: their ids, in that order. It is written, create-only,
+ * before the first of them is sent: whoever breaks off and calls again sends each under the same number.
+ */
+const planSchema = z.strictObject({
+  source: z.enum(['quarantine', 'dead letters']),
+  producer: z.string(),
+  first: z.int().positive(),
+  messages: z.array(z.string()),
+});
+
+/** See {@link planSchema}. */
+export type ResendPlan = z.output<typeof planSchema>;
+
+/** Reads the plans of a model that `plans` has not yet, to its end. */
+export async function readPlans({ store }: Ports, model: string, plans: ResendPlan[]): Promise<void> {
+  for (;;) {
+    const object = await store.get(keys.resend(model, plans.length + 1));
+    if (object === undefined) return;
+    plans.push(planSchema.parse(JSON.parse(Buffer.from(object.body).toString('utf8'))));
+  }
+}
+
+/**
+ * Gives messages the next numbers, and appends their plan to `plans`, which are all there are. The producer is the one
+ * that was used last, unless the ledger would refuse it.
+ *
+ * @throws MillraceError kind `unavailable` if S3 does not answer, or somebody else wrote a plan
+ */
+export async function writePlan(
+  ports: BucketPorts,
+  model: string,
+  ledger: Ledger,
+  plans: ResendPlan[],
+  source: Source,
+  messages: readonly string[],
+): Promise<void> {
+  const last = plans.at(-1);
+  const next = last && { producer: last.producer, first: last.first + last.messages.length };
+  const canGoOn =
+    next && judge(ledger, numberedIdentity(next.producer, next.first), ports.limits).verdict !== 'refused';
+  const numbers = canGoOn ? next : { producer: `resend-${plans.length + 1}`, first: 1 };
+  const plan = { source, ...numbers, messages: [...messages] };
+  const key = keys.resend(model, plans.length + 1);
+  const outcome = await putUntilAnswered(ports, key, Buffer.from(JSON.stringify(plan)), { ifNoneMatch: '*' });
+  if (!outcome?.ok) throw new MillraceError('unavailable', `${key} could not be written; try again`);
+  plans.push(plan);
+}
+
+/** A message's id, and the number under which it is sent again. */
+export type Resend = { readonly message: string; readonly producer: string; readonly seq: number };
+
+/** The messages that the plans give numbers to, those that lay in `source`. */
+export function resendsOf(plans: readonly ResendPlan[], source: Source): readonly Resend[] {
+  return plans
+    .filter((plan) => plan.source === source)
+    .flatMap(({ producer, first, messages }) =>
+      messages.map((message, place) => ({ message, producer, seq: first + place })),
+    );
+}
+
+/** A message's body under its new number, and the deduplication id that goes with it. */
+export function numbered(body: object, { producer, seq }: Omit<Resend, 'message'>) {
+  return { body: JSON.stringify({ ...body, producer, seq }), deduplication: `${producer}:${seq}` };
+}
+
+/** Whether a body is small enough for SQS with any number that a plan may give it. */
+export function canBeNumbered(body: object): boolean {
+  const largest = numbered(body, { producer: `resend-${limits.messageBytes}`, seq: Number.MAX_SAFE_INTEGER });
+  return Buffer.byteLength(largest.body) <= limits.messageBytes;
+}
+
+/** A message that its producer's number alone identifies. */
+export function numberedIdentity(name: string, seq: number): MessageIdentity {
+  return { id: '', producer: { name, seq }, queue: '', sequenceNumber: '0' };
+}

@@ -1,0 +1,178 @@
+import { ledgerNow } from '../fold/ledger-now.ts';
+import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts';
+import { entriesAfter } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
+import { parseMessage } from '../online/messages.ts';
+import type { Ports } from '../ports/ports.ts';
+import { judge, type Ledger } from '../state/ledger.ts';
+import {
+  canBeNumbered,
+  numbered,
+  numberedIdentity,
+  type Resend,
+  type ResendPlan,
+  readPlans,
+  resendsOf,
+  writePlan,
+} from './resend-plan.ts';
+
+/** A refused message, and what became of it since. */
+export type RefusedMessage = {
+  readonly record: QuarantineRecord;
+  /** How it can be sent again; any other text says why it cannot. */
+  readonly way: string;
+  /** The number that it was given for that. */
+  readonly resend?: Resend;
+  /** Whether it was settled again: learnt, or refused under its new number, which has a record of its own. */
+  readonly isSettledAgain: boolean;
+};
+
+/** What a retry did. */
+export type Retried = {
+  readonly sent: number;
+  /** Messages that are not sent again, and why. */
+  readonly left: readonly { readonly message: string; readonly reason: string }[];
+};
+
+/**
+ * Sends what is in quarantine to the model again, each message once, however often this is called or breaks off. A
+ * message that the ledger refused, and would take now, is sent as it was. The numbers of all others are used up, so
+ * they get new ones: which message gets which is written down, create-only, before the first is sent.
+ *
+ * @throws MillraceError kind `unavailable` if S3 or SQS do not answer, or somebody else does the same; call it again
+ */
+export async function retryQuarantine(ports: Ports, model: string): Promise<Retried> {
+  const { sendSamples } = ports;
+  const { ledger, plans, messages } = await examine(ports, model);
+  const left: { message: string; reason: string }[] = [];
+  const toNumber = new Map<string, string>();
+  const toSend = new Map<string, QuarantineRecord>();
+  let sent = 0;
+  for (const { record, way, resend, isSettledAgain } of messages) {
+    const { message, body = '' } = record;
+    if (way === 'as it was') {
+      await sendSamples({ body, group: model, deduplication: `retry:${message}` });
+      sent += 1;
+    } else if (way === 'under a new number') {
+      if (resend === undefined && !toNumber.has(nameOf(record))) toNumber.set(nameOf(record), message);
+      if (!isSettledAgain) toSend.set(message, record);
+    } else {
+      left.push({ message, reason: way });
+    }
+  }
+  const unnumbered = [...toNumber.values()];
+  if (unnumbered.length > 0) await writePlan(ports, model, ledger, plans, 'quarantine', unnumbered);
+  for (const resend of resendsOf(plans, 'quarantine')) {
+    const record = toSend.get(resend.message);
+    if (record === undefined) continue;
+    await sendSamples({ group: model, ...numbered({ samples: samplesOf(record) }, resend) });
+    sent += 1;
+  }
+  return { sent, left };
+}
+
+/** What is in a model's quarantine, and what became of it since. @throws as {@link retryQuarantine} */
+export async function refusedMessages(ports: Ports, model: string): Promise<readonly RefusedMessage[]> {
+  return (await examine(ports, model)).messages;
+}
+
+async function examine(
+  ports: Ports,
+  model: string,
+): Promise<{
+  readonly ledger: Ledger;
+  readonly plans: ResendPlan[];
+  readonly messages: readonly RefusedMessage[];
+}> {
+  const { store } = ports;
+  const ledger = await ledgerNow(ports, model);
+  const records = await readQuarantine(store, model);
+  const learnt = await learntNames(ports, model, records);
+  const plans: ResendPlan[] = [];
+  await readPlans(ports, model, plans);
+  const names = new Map(records.map((record) => [record.message, nameOf(record)]));
+  const resends = new Map(
+    resendsOf(plans, 'quarantine').map((resend) => [names.get(resend.message) ?? resend.message, resend]),
+  );
+  const refused = new Set(names.values());
+  /** One that was refused again has a record of its own by now, and goes on from there. */
+  const isSettled = (resend: Resend) =>
+    judge(ledger, numberedIdentity(resend.producer, resend.seq), ports.limits).verdict === 'settled' ||
+    learnt.has(nameOf(resend)) ||
+    refused.has(nameOf(resend));
+  const messages = records.map((record) => {
+    const resend = resends.get(nameOf(record));
+    return {
+      record,
+      way: wayOf(ports, ledger, learnt, record),
+      ...(resend === undefined ? {} : { resend }),
+      isSettledAgain: wasLearnt(learnt, record) || (resend !== undefined && isSettled(resend)),
+    };
+  });
+  return { ledger, plans, messages };
+}
+
+/** How a message can be sent again; any other text says why it cannot. */
+function wayOf(
+  { limits: bounds }: Ports,
+  ledger: Ledger,
+  learnt: ReadonlySet<string>,
+  record: QuarantineRecord,
+): string {
+  const samples = samplesOf(record);
+  if (samples === undefined) return 'it holds no samples';
+  if (record.sequence === undefined) return 'it is of a batch job; start another one';
+  const newNumber = canBeNumbered({ samples })
+    ? 'under a new number'
+    : `with a new number it would have more than ${limits.messageBytes} bytes`;
+  if (!isWhole(record)) return newNumber;
+  if (wasLearnt(learnt, record)) return 'it was learnt before';
+  const { producer, seq } = record;
+  if (producer === undefined || seq === undefined) return newNumber;
+  const judgement = judge(ledger, numberedIdentity(producer, seq), bounds);
+  if (judgement.verdict === 'new') return 'as it was';
+  return judgement.verdict === 'refused' && !judgement.isFinal ? judgement.reason : newNumber;
+}
+
+/** The samples of a record as a message can have them; undefined where there are none to send. */
+function samplesOf({ body, refused }: QuarantineRecord): unknown {
+  if (body === undefined) return refused.flatMap(({ sample }) => (sample === undefined ? [] : [sample]));
+  try {
+    return (JSON.parse(body) as { samples?: unknown } | null)?.samples;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a message that was refused as a whole, or the dead letter that it was, was learnt all the same. */
+function wasLearnt(learnt: ReadonlySet<string>, record: QuarantineRecord): boolean {
+  if (!isWhole(record)) return false;
+  const { message, body = '', queue = '', sequenceNumber = '0' } = record;
+  const { deadLetter } = parseMessage({ id: message, body, group: '', queue, sequenceNumber }).identity;
+  return learnt.has(nameOf(record)) || (deadLetter !== undefined && learnt.has(deadLetter));
+}
+
+function isWhole({ refused }: QuarantineRecord): boolean {
+  return refused.some(({ index }) => index < 0);
+}
+
+/** What a message is known by: its producer's number, so that one that was sent twice is one; else its id. */
+function nameOf(record: Pick<QuarantineRecord, 'message' | 'producer' | 'seq'>): string {
+  return record.producer === undefined ? record.message : `${record.producer}:${record.seq}`;
+}
+
+/** Names of learnt messages, if a record needs them: an evicted producer is refused also with what was learnt. */
+async function learntNames(
+  { store }: Ports,
+  model: string,
+  records: readonly QuarantineRecord[],
+): Promise<ReadonlySet<string>> {
+  const learnt = new Set<string>();
+  if (!records.some((record) => isWhole(record) && record.producer !== undefined)) return learnt;
+  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
+    for (const { id, outcome, producer, seq } of header.messages) {
+      if (outcome === 'learnt') learnt.add(nameOf({ message: id, producer, seq }));
+    }
+  }
+  return learnt;
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { invalid, type MillraceError } from './errors.ts';
+import { limits } from './limits.ts';
+
+/** A strict object whose refusal of an unknown field names it and lists the fields that are allowed. */
+export function strictObject<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; allowed: ${Object.keys(shape).join(', ')}`
+        : undefined,
+  });
+}
+
+/**
+ * Parses what came from outside.
+ *
+ * @throws MillraceError kind `invalid` that names each field, what was expected and what was found
+ */
+export function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  subject: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw explain(parsed.error, input, subject);
+}
+
+/** One line for each problem: `field: what is allowed (found …)`. */
+export function explain(error: z.ZodError, input: unknown, subject: string): MillraceError {
+  const lines = error.issues.map((issue) => {
+    const field = [subject, ...issue.path.map(String)].join('.');
+    return `${field}: ${issue.message}${issue.code === 'unrecognized_keys' ? '' : ` (found ${show(valueAt(input, issue.path))})`}`;
+  });
+  return invalid(lines.join('; '), error);
+}
+
+/** A short, safe text of any value, for error messages. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}
+
+/**
+ * JSON of bounded size and depth.
+ *
+ * @throws MillraceError kind `invalid`
+ */
+export function parseJson(text: string): unknown {
+  const sizeBytes = Buffer.byteLength(text);
+  if (sizeBytes > limits.messageBytes) {
+    throw invalid(`body: at most ${limits.messageBytes} bytes are allowed (found ${sizeBytes})`);
+  }
+  const depth = depthOf(text);
+  if (depth > limits.jsonDepth)
+    throw invalid(`body: nested ${depth} deep; at most ${limits.jsonDepth} is allowed`);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid(`body: must be JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
+  }
+}
+
+/** How deep brackets are nested, outside of strings. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let isInString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (isInString) {
+      if (character === '\\') i += 1;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
+    else if (character === ']' || character === '}') depth -= 1;
+  }
+  return deepest;
+}

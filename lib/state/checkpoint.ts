@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsFile,
+  type StoredTensor,
+} from '../bucket/safetensors.ts';
+import type { Tensor } from '../engine/engine.ts';
+import { MillraceError } from '../errors.ts';
+import { ledgerFromJson, ledgerToJson } from './ledger.ts';
+import type { Parameters, State } from './state.ts';
+
+/** The version of the file's metadata; a reader refuses any other. */
+const format = 'millrace-1';
+
+const count = z.coerce.number().pipe(z.int().nonnegative());
+
+const parametersMetadata = z.object({
+  format: z.literal(format),
+  step: count,
+  seed: count,
+  statisticsCount: count,
+});
+
+const stateMetadata = parametersMetadata.extend({
+  model: z.string(),
+  sequence: count,
+  spec: z.string(),
+  learnt: count,
+  ledger: z.string(),
+  scores: z.string(),
+  promoted: z.string().optional(),
+  retractions: z.string().default('[]'),
+});
+
+const sumsSchema = z.strictObject({
+  samples: z.number(),
+  weight: z.number(),
+  loss: z.number(),
+  correct: z.number(),
+});
+
+const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
+const retractionsSchema = z.array(z.strictObject({ from: z.int(), sequence: z.int() }));
+
+/**
+ * A state as one safetensors file: weights, optimizer slots, feature statistics and score histograms as
+ * tensors, the rest in the metadata, with a SHA-256 digest over all of it. Python's `safetensors` opens it.
+ */
+export function encodeCheckpoint(state: State): Uint8Array {
+  const { samples, weight, loss, correct, positives, negatives } = state.scores;
+  return encodeDigested({
+    tensors: {
+      ...parameterTensors(state),
+      'scores/positives': { shape: [positives.length], data: positives },
+      'scores/negatives': { shape: [negatives.length], data: negatives },
+    },
+    metadata: {
+      ...parameterMetadata(state),
+      model: state.model,
+      sequence: String(state.sequence),
+      spec: state.specHash,
+      learnt: String(state.learnt),
+      ledger: ledgerToJson(state.ledger),
+      scores: JSON.stringify({ samples, weight, loss, correct }),
+      ...(state.promoted === undefined ? {} : { promoted: JSON.stringify(state.promoted) }),
+      ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
+    },
+  });
+}
+
+/** Reads {@link encodeCheckpoint}. @throws MillraceError kind `corrupt` if digest or contents are not right */
+export function decodeCheckpoint(file: Uint8Array): State {
+  const { tensors, metadata } = decodeDigested(file);
+  return checked(() => {
+    const fields = stateMetadata.parse(metadata);
+    return {
+      ...parametersFrom(tensors, metadata),
+      model: fields.model,
+      sequence: fields.sequence,
+      specHash: fields.spec,
+      learnt: fields.learnt,
+      ledger: ledgerFromJson(fields.ledger),
+      scores: {
+        ...sumsSchema.parse(JSON.parse(fields.scores)),
+        positives: float64(tensors, 'scores/positives'),
+        negatives: float64(tensors, 'scores/negatives'),
+      },
+      ...(fields.promoted === undefined
+        ? {}
+        : { promoted: promotedSchema.parse(JSON.parse(fields.promoted)) }),
+      retractions: retractionsSchema.parse(JSON.parse(fields.retractions)),
+    };
+  });
+}
+
+/** A batch job's parameters as one safetensors file; `extra` is its place in the job. */
+export function encodeParameters(
+  parameters: Parameters,
+  extra: Readonly<Record<string, string>>,
+): Uint8Array {
+  return encodeDigested({
+    tensors: parameterTensors(parameters),
+    metadata: { ...extra, ...parameterMetadata(parameters) },
+  });
+}
+
+/** Reads {@link encodeParameters}. @throws MillraceError kind `corrupt` if digest or contents are not right */
+export function decodeParameters(file: Uint8Array): {
+  readonly parameters: Parameters;
+  readonly extra: Readonly<Record<string, string>>;
+} {
+  const { tensors, metadata } = decodeDigested(file);
+  return { parameters: checked(() => parametersFrom(tensors, metadata)), extra: metadata };
+}
+
+/** SHA-256 in hex: the identity of a file that an entry names. */
+export function digestOf(file: Uint8Array): string {
+  return createHash('sha256').update(file).digest('hex');
+}
+
+function parameterTensors({ tensors, statistics }: Parameters): Record<string, StoredTensor> {
+  return {
+    ...tensors,
+    'statistics/mean': { shape: [statistics.mean.length], data: statistics.mean },
+    'statistics/squares': { shape: [statistics.squares.length], data: statistics.squares },
+  };
+}
+
+function parameterMetadata({ step, seed, statistics }: Parameters): Record<string, string> {
+  return { format, step: String(step), seed: String(seed), statisticsCount: String(statistics.count) };
+}
+
+function parametersFrom(tensors: SafetensorsFile['tensors'], metadata: Record<string, string>): Parameters {
+  const { step, seed, statisticsCount } = parametersMetadata.parse(metadata);
+  const trained = Object.entries(tensors).filter(([name]) => /^(weights|optimizer)\//.test(name));
+  return {
+    tensors: Object.fromEntries(trained.map(([name, tensor]) => [name, float32(name, tensor)])),
+    step,
+    seed,
+    statistics: {
+      count: statisticsCount,
+      mean: float64(tensors, 'statistics/mean'),
+      squares: float64(tensors, 'statistics/squares'),
+    },
+  };
+}
+
+function float32(name: string, { shape, data }: StoredTensor): Tensor {
+  if (data instanceof Float32Array) return { shape, data };
+  throw new MillraceError('corrupt', `a checkpoint's tensor ${name} is not float32`);
+}
+
+function float64(tensors: SafetensorsFile['tensors'], name: string): Float64Array {
+  const data = tensors[name]?.data;
+  if (data instanceof Float64Array) return data;
+  throw new MillraceError('corrupt', `a checkpoint has no float64 tensor ${name}`);
+}
+
+/** The digest covers the file as it is with a digest of zeros in its place. */
+const noDigest = '0'.repeat(64);
+
+function encodeDigested({ tensors, metadata }: SafetensorsFile): Uint8Array {
+  const blank = encodeSafetensors({ tensors, metadata: { digest: noDigest, ...metadata } });
+  const position = Buffer.from(blank.buffer, blank.byteOffset).indexOf(noDigest);
+  const digest = digestOf(blank);
+  blank.set(Buffer.from(digest), position);
+  return blank;
+}
+
+function decodeDigested(file: Uint8Array): SafetensorsFile {
+  const decoded = decodeSafetensors(file);
+  const digest = decoded.metadata.digest ?? '';
+  const blank = Buffer.from(file);
+  const position = blank.indexOf(digest);
+  if (digest.length === noDigest.length && position >= 0) blank.write(noDigest, position);
+  if (digest.length !== noDigest.length || digestOf(blank) !== digest) {
+    throw new MillraceError('corrupt', `a checkpoint's digest is not that of its contents (found ${digest})`);
+  }
+  return decoded;
+}
+
+function checked<Result>(read: () => Result): Result {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause;
+    throw new MillraceError('corrupt', `a checkpoint's metadata cannot be read: ${cause}`, { cause });
+  }
+}

@@ -1,0 +1,32 @@
+import type { EngineState, Tensors } from '../engine/engine.ts';
+import type { FeatureStatistics } from '../features/statistics.ts';
+import type { Scores } from '../metrics/scores.ts';
+import type { Ledger } from './ledger.ts';
+
+/** A model's parameters: what a batch job trains in its lane and hands over when it is promoted. */
+export type Parameters = EngineState & {
+  /** Running mean and variance of the number features. */
+  readonly statistics: FeatureStatistics;
+};
+
+/** Everything that training changes: the fold of a model's journal up to `sequence`. */
+export type State = Parameters & {
+  readonly model: string;
+  /** The journal entry up to which this state is folded; 0 before the first. */
+  readonly sequence: number;
+  readonly specHash: string;
+  readonly ledger: Ledger;
+  /** Progressive scores since the model began: every sample was predicted before it was learnt. */
+  readonly scores: Scores;
+  /** Samples learnt from the stream. */
+  readonly learnt: number;
+  /** The batch job whose weights were promoted last, and the entry that did it. */
+  readonly promoted?: { readonly job: string; readonly sequence: number };
+  /** The retractions so far: the first entry that held what was retracted, and the entry that did it. */
+  readonly retractions: readonly { readonly from: number; readonly sequence: number }[];
+};
+
+/** Whether every weight and optimizer slot is a finite number. */
+export function isFiniteState(tensors: Tensors): boolean {
+  return Object.values(tensors).every(({ data }) => data.every(Number.isFinite));
+}

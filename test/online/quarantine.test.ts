@@ -1,0 +1,159 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  message,
+  ticket,
+  ticketsSpec,
+  type World,
+} from '../support/world.ts';
+
+const { model } = ticketsSpec;
+
+async function quarantined(world: World, id: string) {
+  const object = await world.store.get(keys.quarantine(model, id));
+  return object && JSON.parse(Buffer.from(object.body).toString('utf8'));
+}
+
+const wrong = (change: object) => ({ ...ticket(1), ...change });
+const feature = (change: object) => wrong({ features: { ...ticket(1).features, ...change } });
+
+/** Samples that cannot be learnt, the field to blame, and what the reason says. */
+const badSamples: [string, unknown, string, RegExp][] = [
+  ['no object', 7, 'sample', /must be an object \(found 7\)/],
+  ['no features', { label: true }, 'features', /must be an object \(found nothing\)/],
+  ['a missing feature', { features: { urgency: 1 }, label: true }, 'features.team', /missing/],
+  [
+    'an unknown feature',
+    feature({ colour: 'red' }),
+    'features.colour',
+    /unknown feature; allowed: urgency, team/,
+  ],
+  ['an unknown field', wrong({ labl: true }), 'labl', /unknown field; allowed: features, label, weight/],
+  [
+    'a text for a number',
+    feature({ urgency: '3' }),
+    'features.urgency',
+    /must be a finite number \(found "3"\)/,
+  ],
+  ['NaN as text', feature({ urgency: 'NaN' }), 'features.urgency', /must be a finite number/],
+  [
+    'a number that float32 cannot hold',
+    feature({ urgency: 3.5e38 }),
+    'features.urgency',
+    /must be a finite number/,
+  ],
+  ['an empty category', feature({ team: '' }), 'features.team', /must be a text/],
+  ['an object for a category', feature({ team: {} }), 'features.team', /must be a text/],
+  ['an unknown class', wrong({ label: 'maybe' }), 'label', /must be true or false \(found "maybe"\)/],
+  ['no label', { features: ticket(1).features }, 'label', /must be true or false \(found nothing\)/],
+  ['a weight of zero', wrong({ weight: 0 }), 'weight', /must be a finite number above 0/],
+];
+
+/** Bodies that are no command at all. */
+const badBodies: [string, string, RegExp][] = [
+  ['no JSON', '{"samples": [', /must be JSON/],
+  ['no object', '3', /body/],
+  [
+    'an unknown field',
+    '{"sample": []}',
+    /unknown field "sample"; allowed: producer, seq, deadLetter, samples/,
+  ],
+  ['no samples', '{"samples": []}', /at least one sample/],
+  ['a dead letter without a number', '{"deadLetter": {"id": "a", "searchedTo": 0}, "samples": [1]}', /needs/],
+  ['a producer without a number', '{"producer": "a", "samples": [1]}', /go together/],
+  ['a number of zero', '{"producer": "a", "seq": 0, "samples": [1]}', /body\.seq/],
+  ['Infinity by exponent', '{"producer": "a", "seq": 1e999, "samples": [1]}', /body\.seq/],
+  ['a deep nest', `{"samples": [${'['.repeat(50)}${']'.repeat(50)}]}`, /nested 52 deep/],
+  [
+    'an object of another bucket',
+    '{"samples": "s3://elsewhere/datasets/x.jsonl"}',
+    /must be below s3:\/\/memory/,
+  ],
+  ['an object of a model', '{"samples": "s3://memory/models/other/state.safetensors"}', /datasets/],
+  ['a missing object', '{"samples": "s3://memory/datasets/none.jsonl"}', /there is no object/],
+  ['a command of a later issue', '{"spec": {}}', /not available yet/],
+  ['a rollback beyond the journal', '{"rollback": {"to": 99}}', /the journal ends at entry/],
+  ['a prototype', '{"__proto__": {"samples": [1]}, "samples": [1], "x": 1}', /unknown field/],
+];
+
+describe('what cannot be learnt', () => {
+  it.each(badSamples)('is quarantined with field and reason: %s', async (_, sample, field, reason) => {
+    const world = createWorld();
+    const sent = message(1, { samples: [ticket(1), sample, ticket(2)] });
+    const { settled } = await deliver(world, [sent]);
+    expect(settled).toBe(1);
+    const record = await quarantined(world, sent.id);
+    expect(record.refused).toEqual([
+      { index: 1, field, reason: expect.stringMatching(reason), sample: JSON.parse(JSON.stringify(sample)) },
+    ]);
+    expect((await foldJournal(world)).learnt).toBe(2);
+  });
+
+  it.each(badBodies)(
+    'is quarantined whole and settled, and the queue goes on: %s',
+    async (_, body, reason) => {
+      const world = createWorld();
+      const sent = message(1, body);
+      const { settled, entries } = await deliver(world, [sent, message(2, { samples: [ticket(1)] })]);
+      expect(settled).toBe(2);
+      expect(entries.flatMap((entry) => entry.messages.map(({ outcome }) => outcome))).toEqual([
+        'rejected',
+        'learnt',
+      ]);
+      const record = await quarantined(world, sent.id);
+      expect(record.body).toBe(body);
+      expect(record.refused[0].reason).toMatch(reason);
+      expect((await deliver(world, [sent])).entries).toEqual([]);
+    },
+  );
+
+  it('is a body over 1 MiB', async () => {
+    const world = createWorld();
+    const sent = message(1, { samples: [{ ...ticket(1), note: 'x'.repeat(1_048_576) }] });
+    await deliver(world, [sent]);
+    expect((await quarantined(world, sent.id)).refused[0].reason).toMatch(/at most 1048576 bytes/);
+  });
+
+  it('is a gzip bomb', async () => {
+    const world = createWorld();
+    await world.store.put('datasets/bomb.jsonl.gz', gzipSync(Buffer.alloc(80 * 1_048_576, '\n')));
+    const sent = message(1, { samples: 's3://memory/datasets/bomb.jsonl.gz' });
+    await deliver(world, [sent]);
+    expect((await quarantined(world, sent.id)).refused[0].reason).toMatch(
+      /at most 67108864 bytes when unpacked/,
+    );
+  });
+
+  it('is a message that would make a weight infinite; its effect is undone', async () => {
+    const spec: SpecInput = {
+      model,
+      task: 'regression',
+      features: { urgency: { type: 'number' } },
+      optimizer: { type: 'sgd', rate: 1_000 },
+    };
+    const sample = (value: number) =>
+      message(value, { samples: [{ features: { urgency: value }, label: value }] });
+    const poison = message(2, { samples: [1, 7].map((urgency) => ({ features: { urgency }, label: 1e36 })) });
+    const world = createWorld(spec);
+    await deliver(world, [sample(1), poison, sample(3)]);
+    const withoutPoison = createWorld(spec);
+    await deliver(withoutPoison, [sample(1), sample(3)]);
+    expect((await quarantined(world, poison.id)).refused[0].reason).toMatch(
+      /a weight or optimizer slot would not be finite/,
+    );
+    expect((await foldJournal(world)).tensors).toEqual((await foldJournal(withoutPoison)).tensors);
+  });
+
+  it('learns the samples of an object in the bucket', async () => {
+    const world = createWorld();
+    const lines = [ticket(1), ticket(2)].map((sample) => JSON.stringify(sample)).join('\n');
+    await world.store.put('datasets/late/one.jsonl.gz', gzipSync(lines));
+    await deliver(world, [message(1, { samples: 's3://memory/datasets/late/one.jsonl.gz' })]);
+    expect((await foldJournal(world)).learnt).toBe(2);
+  });
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { MillraceError } from '../../lib/errors.ts';
+import { readQuarantine } from '../../lib/journal/quarantine.ts';
+import { limits } from '../../lib/limits.ts';
+import type { Message } from '../../lib/online/messages.ts';
+import { createRedrive } from '../../lib/operations/redrive.ts';
+import { retryQuarantine } from '../../lib/operations/retry.ts';
+import { createWorld, deliver, foldJournal, message, ticket, ticketsSpec } from '../support/world.ts';
+
+const letters = [
+  message(1, { samples: [ticket(1)] }),
+  message(2, { producer: 'till', seq: 1, samples: [ticket(2)] }),
+  message(3, { samples: [ticket(3)] }),
+];
+
+describe('a redrive of dead letters', () => {
+  it('that breaks off anywhere and is done again sends each message under the same number', async () => {
+    for (let sends = 0; sends <= letters.length; sends++) {
+      const world = createWorld();
+      const breaking = {
+        ...world,
+        async sendSamples(each: Parameters<typeof world.sendSamples>[0]) {
+          if (world.sentSamples.length === sends) throw new MillraceError('unavailable', 'SQS is away');
+          await world.sendSamples(each);
+        },
+      };
+      await createRedrive(breaking)(letters).catch(() => undefined);
+      // Those that were sent are learnt; nobody removed their letters.
+      await deliver(
+        world,
+        world.sentSamples.map(({ body }, i) => message(100 + i, body)),
+      );
+      world.sentSamples.length = 0;
+      expect((await createRedrive(world)(letters)).sent).toHaveLength(letters.length);
+      await deliver(
+        world,
+        world.sentSamples.map(({ body }, i) => message(200 + i, body)),
+      );
+      expect((await foldJournal(world)).learnt).toBe(letters.length);
+    }
+  });
+
+  it('learns a letter once whose last delivery is still running, whichever of the two is faster', async () => {
+    const [letter] = letters;
+    if (letter === undefined) throw new Error('there is a letter');
+    for (const order of [['redriven', 'letter'], ['letter', 'redriven'], ['both'], ['both the other way']]) {
+      const world = createWorld();
+      await createRedrive(world)([letter]);
+      const redriven = message(100, world.sentSamples[0]?.body ?? '');
+      const deliveries: Readonly<Record<string, readonly Message[]>> = {
+        redriven: [redriven],
+        letter: [letter],
+        both: [redriven, letter],
+        'both the other way': [letter, redriven],
+      };
+      for (const each of order) {
+        expect(await deliver(world, deliveries[each] ?? [])).toMatchObject({
+          settled: deliveries[each]?.length,
+        });
+      }
+      // The promises hold in each fold: what the ledger knows comes from the journal.
+      expect((await foldJournal(world)).learnt, order.join()).toBe(1);
+      await deliver(world, [redriven, letter]);
+      expect((await foldJournal(world)).learnt, order.join()).toBe(1);
+      expect(await readQuarantine(world.store, ticketsSpec.model)).toEqual([]);
+    }
+  });
+
+  it('that waited for too many entries is refused, and sent again by a retry if it was not learnt', async () => {
+    for (const isFaster of [true, false]) {
+      const world = createWorld(ticketsSpec, { deadLetterEntries: 2 });
+      const [letter] = letters;
+      if (letter === undefined) throw new Error('there is a letter');
+      await createRedrive(world)([letter]);
+      const redriven = message(100, world.sentSamples[0]?.body ?? '');
+      if (isFaster) await deliver(world, [letter]);
+      for (let seq = 1; seq <= 3; seq++)
+        await deliver(world, [message(200 + seq, { producer: 'till', seq, samples: [ticket(seq)] })]);
+      await deliver(world, [redriven]);
+      expect(await readQuarantine(world.store, ticketsSpec.model)).toMatchObject([
+        {
+          refused: [{ reason: expect.stringContaining('more than 2 entries came since it was redriven') }],
+        },
+      ]);
+      world.sentSamples.length = 0;
+      expect((await retryQuarantine(world, ticketsSpec.model)).sent).toBe(isFaster ? 0 : 1);
+      await deliver(
+        world,
+        world.sentSamples.map(({ body }, i) => message(300 + i, body)),
+      );
+      await deliver(world, [letter]);
+      expect((await foldJournal(world)).learnt).toBe(4);
+    }
+  });
+
+  it('leaves out what was settled before it died, also when it is settled between two batches', async () => {
+    const world = createWorld();
+    const [first, numbered, last] = letters;
+    if (first === undefined || numbered === undefined || last === undefined) throw new Error('three letters');
+    const redrive = createRedrive(world);
+    await deliver(world, [first]);
+    expect(await redrive([first, numbered])).toEqual({ sent: [numbered], settled: [first], left: [] });
+    await deliver(world, [last]);
+    expect(await redrive([last])).toEqual({ sent: [], settled: [last], left: [] });
+  });
+
+  it('sends what can never be learnt, or has no room for a number, as it was', async () => {
+    const world = createWorld();
+    const broken = message(1, '{"samples":');
+    const padding = limits.messageBytes - JSON.stringify({ samples: [{ padding: '' }] }).length;
+    const full = message(2, { samples: [{ padding: 'x'.repeat(padding) }] });
+    await createRedrive(world)([broken, full]);
+    expect(world.sentSamples.map(({ body, deduplication }) => ({ body, deduplication }))).toEqual(
+      [broken, full].map(({ body, id }) => ({ body, deduplication: id })),
+    );
+  });
+
+  it('leaves letters of models that do not exist, and sends nothing when it is dry', async () => {
+    const world = createWorld();
+    const strays = ['nobody', '../tickets', ''].map((group) => ({ ...message(1, {}), group }));
+    const keys = [...world.store.objects.keys()];
+    const redrive = createRedrive(world);
+    expect(await redrive([...strays, ...letters], true)).toEqual({
+      sent: letters,
+      settled: [],
+      left: strays,
+    });
+    expect(await redrive(strays)).toEqual({ sent: [], settled: [], left: strays });
+    expect(world.sentSamples).toEqual([]);
+    expect([...world.store.objects.keys()]).toEqual(keys);
+  });
+});

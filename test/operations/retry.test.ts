@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import { MillraceError } from '../../lib/errors.ts';
+import { quarantine, readQuarantine, readQuarantineRecord } from '../../lib/journal/quarantine.ts';
+import { refusedMessages, retryQuarantine } from '../../lib/operations/retry.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  message,
+  ticket,
+  ticketsSpec,
+  type World,
+} from '../support/world.ts';
+
+const { model } = ticketsSpec;
+
+const numbered = (sequenceNumber: number, producer: string, seq: number) =>
+  message(sequenceNumber, { producer, seq, samples: [ticket(sequenceNumber)] });
+
+/** Sends what is in quarantine again, and delivers what was sent. */
+async function retry(world: World, firstSequenceNumber: number) {
+  world.sentSamples.length = 0;
+  const result = await retryQuarantine(world, model);
+  const again = world.sentSamples.map(({ body }, i) => message(firstSequenceNumber + i, body));
+  if (again.length > 0) await deliver(world, again);
+  return result;
+}
+
+describe('a retry of what is in quarantine', () => {
+  it('leaves a message while its producer has too many gaps, and sends it as it was once they are closed', async () => {
+    const world = createWorld(ticketsSpec, { gapsPerProducer: 1 });
+    await deliver(world, [numbered(1, 'till', 2), numbered(2, 'till', 4)]);
+    expect(await retry(world, 100)).toEqual({
+      sent: 0,
+      left: [
+        { message: numbered(2, 'till', 4).id, reason: expect.stringContaining('1 gaps in its numbers') },
+      ],
+    });
+    await deliver(world, [numbered(3, 'till', 1)]);
+    expect(await retry(world, 200)).toEqual({ sent: 1, left: [] });
+    // Its producer sends it once more: it has its own number, so it is settled.
+    await deliver(world, [numbered(4, 'till', 4)]);
+    expect((await foldJournal(world)).learnt).toBe(3);
+    expect((await retry(world, 300)).sent).toBe(0);
+  });
+
+  it('sends a message of an evicted producer once, however often it was refused', async () => {
+    const world = createWorld(ticketsSpec, { producers: 2 });
+    await deliver(world, [numbered(1, 'a', 1)]);
+    await deliver(world, [numbered(2, 'b', 1)]);
+    await deliver(world, [numbered(3, 'c', 1)]);
+    // a is evicted: what it had sent before, and what is new.
+    await deliver(world, [numbered(4, 'a', 1), numbered(5, 'a', 2), numbered(6, 'a', 2)]);
+    expect(await retry(world, 100)).toEqual({
+      sent: 1,
+      left: [{ message: numbered(4, 'a', 1).id, reason: 'it was learnt before' }],
+    });
+    expect((await foldJournal(world)).learnt).toBe(4);
+    await deliver(world, [numbered(7, 'a', 2)]);
+    expect((await retry(world, 200)).sent).toBe(0);
+    expect((await foldJournal(world)).learnt).toBe(4);
+  });
+
+  it('that broke off sends only what was refused of a message, though all of it came again from an evicted producer', async () => {
+    const world = createWorld(ticketsSpec, { producers: 2 });
+    const half = message(1, { producer: 'a', seq: 1, samples: [ticket(1), { features: {} }] });
+    await deliver(world, [half]);
+    const breaking = {
+      ...world,
+      sendSamples: () => Promise.reject(new MillraceError('unavailable', 'away')),
+    };
+    await expect(retryQuarantine(breaking, model)).rejects.toThrow('away');
+    // a is evicted, and what it had sent comes once more: it is refused as a whole now.
+    await deliver(world, [numbered(2, 'b', 1), numbered(3, 'c', 1), half]);
+    expect(await retry(world, 100)).toEqual({ sent: 1, left: [] });
+    expect(world.sentSamples.map(({ body }) => JSON.parse(body).samples)).toEqual([[{ features: {} }]]);
+    expect((await foldJournal(world)).learnt).toBe(3);
+  });
+
+  it('goes on under another name once its own was evicted', async () => {
+    const world = createWorld(ticketsSpec, { producers: 2 });
+    const wrong = (sequenceNumber: number) => message(sequenceNumber, { samples: [{ features: {} }] });
+    await deliver(world, [wrong(1)]);
+    expect((await retry(world, 100)).sent).toBe(1);
+    for (const [i, producer] of ['a', 'b', 'c'].entries())
+      await deliver(world, [numbered(110 + i, producer, 1)]);
+    expect((await retry(world, 200)).sent).toBe(1);
+    expect(world.sentSamples.map(({ body }) => JSON.parse(body).producer)).toEqual(['resend-2']);
+  });
+
+  it.each([
+    { name: 'is behind the journal', publishEvery: 10, isGone: false },
+    { name: 'was deleted', publishEvery: 1, isGone: true },
+  ])('sends a message that can be learnt now, though the published state $name', async (each) => {
+    const { publishEvery, isGone } = each;
+    const world = createWorld({ ...ticketsSpec, online: { minibatch: 2, publishEvery } });
+    const object = 'datasets/late/a.jsonl';
+    await deliver(world, [numbered(1, 'p', 1)]);
+    const samples = `s3://${world.store.bucket}/${object}`;
+    await deliver(world, [message(2, { producer: 'p', seq: 2, samples })]);
+    if (isGone) world.store.remove(keys.state(model));
+    await world.store.put(object, Buffer.from(`${JSON.stringify(ticket(5))}\n`));
+    expect(await retry(world, 10)).toEqual({ sent: 1, left: [] });
+    expect((await foldJournal(world)).learnt).toBe(2);
+  });
+
+  it('leaves what a job refused, and what no entry has settled', async () => {
+    const world = createWorld();
+    await deliver(world, [numbered(1, 'till', 1)]);
+    const refused = [{ index: 0, field: 'label', reason: 'missing', sample: { features: {} } }];
+    await quarantine(world, model, { message: 'nightly', refused, dataset: 'past' });
+    await quarantine(world, model, { message: 'stale', refused, sequence: 1 });
+    expect(await retry(world, 100)).toEqual({
+      sent: 0,
+      left: [{ message: 'nightly', reason: expect.stringContaining('batch job') }],
+    });
+    expect((await refusedMessages(world, model)).map(({ record }) => record.message)).toEqual(['nightly']);
+  });
+});
+
+describe('a quarantine record', () => {
+  it('that its entry confirms stays, though a later delivery refuses the message again and is overtaken', async () => {
+    const world = createWorld(ticketsSpec, { producers: 2 });
+    for (const [i, producer] of ['a', 'b', 'c'].entries())
+      await deliver(world, [numbered(1 + i, producer, 1)]);
+    await deliver(world, [numbered(4, 'a', 2)]);
+    world.store.hook = ({ operation, key }) => {
+      if (operation === 'put' && key.includes('/journal/')) throw new Error('the machine is gone');
+    };
+    await expect(deliver(world, [numbered(4, 'a', 2)])).rejects.toThrow('gone');
+    world.store.hook = () => undefined;
+    await deliver(world, [numbered(5, 'b', 2)]);
+    expect((await retry(world, 100)).sent).toBe(1);
+    expect((await foldJournal(world)).learnt).toBe(5);
+  });
+
+  it('is not overwritten by whoever was overtaken', async () => {
+    const world = createWorld();
+    const write = (sequence: number, reason: string) =>
+      quarantine(world, model, {
+        message: 'one',
+        refused: [{ index: -1, field: 'producer', reason }],
+        sequence,
+      });
+    const read = () => readQuarantineRecord(world.store, keys.quarantine(model, 'one'));
+    await write(3, 'third');
+    await write(2, 'second');
+    expect(await read()).toMatchObject({ refused: [{ reason: 'third' }] });
+    await write(4, 'fourth');
+    expect(await read()).toMatchObject({ refused: [{ reason: 'fourth' }] });
+  });
+
+  it('that is broken stops nothing but its reader', async () => {
+    const world = createWorld();
+    await world.store.put(keys.quarantine(model, 'one'), Buffer.from('{'));
+    await expect(readQuarantine(world.store, model)).rejects.toThrow(/one.json is no quarantine record/);
+    await quarantine(world, model, { message: 'one', refused: [] });
+    expect(await readQuarantine(world.store, model)).toMatchObject([{ message: 'one' }]);
+  });
+});

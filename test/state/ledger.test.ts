@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { limits } from '../../lib/limits.ts';
+import {
+  emptyLedger,
+  judge,
+  ledgerFromJson,
+  ledgerToJson,
+  type MessageIdentity,
+  settle,
+} from '../../lib/state/ledger.ts';
+
+const queue = 'arn:aws:sqs:us-east-1:000000000000:samples-1.fifo';
+
+function numbered(name: string, seq: number): MessageIdentity {
+  return { id: 'one', producer: { name, seq }, queue, sequenceNumber: '1' };
+}
+
+function fromQueue(sequenceNumber: number, arn = queue): MessageIdentity {
+  return { id: `message-${sequenceNumber}`, queue: arn, sequenceNumber: String(sequenceNumber) };
+}
+
+describe('the ledger', () => {
+  it('knows exactly the numbers that were settled, in whatever order they came', () => {
+    const numbers = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 1, max: 60 })), {
+      maxLength: 80,
+    });
+    fc.assert(
+      fc.property(numbers, (messages) => {
+        let ledger = emptyLedger;
+        const settled = new Set<string>();
+        for (const [name, seq] of messages) {
+          const isKnown = settled.has(`${name}${seq}`);
+          expect(judge(ledger, numbered(name, seq), limits).verdict).toBe(isKnown ? 'settled' : 'new');
+          ledger = settle(ledger, numbered(name, seq), 1, limits);
+          settled.add(`${name}${seq}`);
+        }
+        for (const name of ['a', 'b']) {
+          for (let seq = 1; seq <= 61; seq++) {
+            const expected = settled.has(`${name}${seq}`) ? 'settled' : 'new';
+            expect(judge(ledger, numbered(name, seq), limits).verdict).toBe(expected);
+          }
+        }
+        expect(ledgerFromJson(ledgerToJson(ledger))).toEqual(ledger);
+      }),
+    );
+  });
+
+  it('learns a dead letter that comes back after 100,000 later messages', () => {
+    const ledger = settle(
+      settle(emptyLedger, numbered('a', 1), 1, limits),
+      numbered('a', 100_000),
+      2,
+      limits,
+    );
+    expect(judge(ledger, numbered('a', 17), limits).verdict).toBe('new');
+    expect(judge(ledger, numbered('a', 100_000), limits).verdict).toBe('settled');
+  });
+
+  it('refuses the message that would open one gap too many, and takes those that close gaps', () => {
+    let ledger = emptyLedger;
+    for (let i = 1; i <= limits.gapsPerProducer; i++)
+      ledger = settle(ledger, numbered('a', 2 * i), i, limits);
+    const next = numbered('a', 2 * limits.gapsPerProducer + 2);
+    expect(judge(ledger, next, limits)).toMatchObject({ verdict: 'refused', reason: /256 gaps/ });
+    ledger = settle(ledger, numbered('a', 1), 999, limits);
+    expect(judge(ledger, next, limits).verdict).toBe('new');
+  });
+
+  it('judges messages without a producer by the numbers of their own queue', () => {
+    const ledger = settle(emptyLedger, fromQueue(18_850_000_000_000), 1, limits);
+    expect(judge(ledger, fromQueue(18_850_000_000_000), limits).verdict).toBe('settled');
+    expect(judge(ledger, fromQueue(9), limits).verdict).toBe('settled');
+    expect(judge(ledger, fromQueue(18_850_000_000_001), limits).verdict).toBe('new');
+    expect(judge(ledger, fromQueue(9, `${queue}-again`), limits).verdict).toBe('new');
+  });
+
+  it('never lets an evicted producer in again', () => {
+    let ledger = emptyLedger;
+    for (let i = 0; i <= limits.producers; i++)
+      ledger = settle(ledger, numbered(`producer-${i}`, 1), i + 1, limits);
+    expect(ledger.producers.size).toBe(limits.producers);
+    expect(judge(ledger, numbered('producer-0', 1), limits)).toMatchObject({
+      verdict: 'refused',
+      reason: /was evicted/,
+    });
+    expect(judge(ledger, numbered('producer-0', 2), limits).verdict).toBe('refused');
+    expect(judge(ledger, numbered('producer-1', 2), limits).verdict).toBe('new');
+  });
+
+  it('is not changed by settling: a new one comes out', () => {
+    const before = settle(emptyLedger, numbered('a', 1), 1, limits);
+    const text = ledgerToJson(before);
+    settle(before, numbered('a', 5), 2, limits);
+    settle(before, fromQueue(7), 2, limits);
+    expect(ledgerToJson(before)).toBe(text);
+    expect(ledgerToJson(emptyLedger)).toBe('{"producers":[],"evicted":[],"appliedThrough":[]}');
+  });
+});

@@ -1,0 +1,67 @@
+import type { ObjectStore, PutCondition, PutOutcome, StoredObject } from '../../lib/bucket/object-store.ts';
+import { type Bucket, createBucket } from './bucket.ts';
+
+/** One call of a store, before or after it took effect. A hook that throws there is a crash or a lost answer. */
+export type StoreCall = {
+  readonly operation: 'get' | 'put' | 'list';
+  readonly key: string;
+  readonly when: 'before' | 'after';
+};
+
+/** A store in memory that answers as S3 does, conditions included, and asks a hook around each call. */
+export type MemoryStore = ObjectStore & {
+  readonly objects: ReadonlyMap<string, StoredObject>;
+  /** Called around each operation from now on. */
+  hook: (call: StoreCall) => void | Promise<void>;
+  /** Somebody deletes an object, which the code under test may not. */
+  readonly remove: (key: string) => void;
+};
+
+/** A bucket with some texts in it. */
+export function memoryStore(texts: Readonly<Record<string, string>> = {}): MemoryStore {
+  const bucket = createBucket();
+  for (const [key, text] of Object.entries(texts)) bucket.put(key, Buffer.from(text));
+  const around = async <Answer>(operation: StoreCall['operation'], key: string, perform: () => Answer) => {
+    await store.hook({ operation, key, when: 'before' });
+    const answer = perform();
+    await store.hook({ operation, key, when: 'after' });
+    return answer;
+  };
+  const store: MemoryStore = {
+    bucket: 'memory',
+    objects: bucket.objects,
+    hook: () => undefined,
+    remove: bucket.remove,
+    get: (key) => around('get', key, () => getFrom(bucket, key)),
+    put: (key, body, condition) => around('put', key, () => putInto(bucket, key, body, condition)),
+    list: (prefix) => around('list', prefix, () => listOf(bucket, prefix)),
+  };
+  return store;
+}
+
+/** A bucket behind the port, with nothing in between. */
+export function storeOver(bucket: Bucket): ObjectStore {
+  return {
+    bucket: 'memory',
+    get: async (key) => getFrom(bucket, key),
+    put: async (key, body, condition) => putInto(bucket, key, body, condition),
+    list: async (prefix) => listOf(bucket, prefix),
+  };
+}
+
+/** A get as the port answers it. */
+export function getFrom(bucket: Bucket, key: string): StoredObject | undefined {
+  const answer = bucket.get(key);
+  return 'error' in answer ? undefined : answer;
+}
+
+/** A put as the port answers it. */
+export function putInto(bucket: Bucket, key: string, body: Uint8Array, condition?: PutCondition): PutOutcome {
+  const answer = bucket.put(key, body, condition);
+  return 'error' in answer ? { ok: false, reason: 'precondition' } : { ok: true, etag: answer.etag };
+}
+
+/** A listing as the port answers it. */
+export function listOf(bucket: Bucket, prefix: string) {
+  return bucket.list(prefix).map(([key, { etag, body }]) => ({ key, etag, sizeBytes: body.length }));
+}
