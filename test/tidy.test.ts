@@ -18,8 +18,8 @@ const sources = files.filter(({ path }) => /^(functions|infra|lib)\//.test(path)
 
 /** The rooms of lib/: each may import from those before it, and all from lib's own files. */
 const rooms = [
-  'spec',
   'features',
+  'spec',
   'bucket',
   'network',
   'metrics',

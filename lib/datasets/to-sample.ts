@@ -1,4 +1,6 @@
-import type { Spec } from '../spec/spec.ts';
+import { readNumber } from '../features/cells.ts';
+import { columnsOf, type Declaration } from '../features/columns.ts';
+import { labelReader } from '../features/label.ts';
 import type { Row } from './rows.ts';
 
 /**
@@ -6,43 +8,21 @@ import type { Row } from './rows.ts';
  * column; other columns are passed over. A row that has `features` is a sample already. Texts of CSV become
  * what the spec declares; what cannot is left as it is, and refused by the encoder with its reason.
  */
-export function rowToSample(spec: Spec): (row: Row) => unknown {
-  const features = Object.entries(spec.features);
+export function rowToSample(declaration: Declaration): (row: Row) => unknown {
+  const columns = columnsOf(declaration).map(({ name, behaviour }) => ({ name, read: behaviour.readCell }));
+  const { readCell: readLabel } = labelReader(declaration);
   return (row) => {
     if (typeof row.features === 'object' && row.features !== null) return row;
     return {
       features: Object.fromEntries(
-        features.flatMap(([name, feature]) =>
-          row[name] === undefined || row[name] === null ? [] : [[name, cellValue(row[name], feature.type)]],
+        columns.flatMap(({ name, read }) =>
+          row[name] === undefined || row[name] === null ? [] : [[name, read(row[name])]],
         ),
       ),
-      label: labelOf(row[spec.label.name], spec.task),
-      ...(row.weight === undefined || Object.hasOwn(spec.features, 'weight')
+      label: readLabel(row[declaration.label.name]),
+      ...(row.weight === undefined || Object.hasOwn(declaration.features, 'weight')
         ? {}
-        : { weight: cellValue(row.weight, 'number') }),
+        : { weight: readNumber(row.weight) }),
     };
   };
-}
-
-function cellValue(value: unknown, type: 'number' | 'vector' | 'category'): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (type === 'number' && typeof value === 'string' && value.trim() !== '') return Number(value);
-  if (type === 'vector' && typeof value === 'string') return parseList(value);
-  return type === 'vector' && ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value;
-}
-
-function labelOf(value: unknown, task: Spec['task']): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value !== 'string' || task === 'multiclass') return value;
-  if (task === 'regression') return value.trim() === '' ? value : Number(value);
-  if (value === 'true' || value === '1') return true;
-  return value === 'false' || value === '0' ? false : value;
-}
-
-function parseList(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

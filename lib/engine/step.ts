@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { MillraceError } from '../errors.ts';
-import { weightedLoss } from '../network/loss.ts';
 import type { Network } from '../network/network.ts';
 import type { Optimizer } from '../network/optimizers.ts';
+import { weightedLoss } from '../network/outputs.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from './engine.ts';
 

@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { MillraceError } from '../errors.ts';
-import { layoutOf } from '../features/encoder.ts';
+import { layoutOf } from '../features/columns.ts';
 import { type EncodedSamples, gatherSamples, type Layout, sliceSamples } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import { type Coefficients, coefficientsOf } from '../network/coefficients.ts';
 import { type DrawMask, writeMask } from '../network/dropout.ts';
-import { predictionOf } from '../network/loss.ts';
+import { sharesOf } from '../network/losses.ts';
 import type { Network } from '../network/network.ts';
 import { type Optimizer, optimizerOf, type Slots } from '../network/optimizers.ts';
-import { sharesOf } from '../network/sample-losses.ts';
+import { predictionOf } from '../network/outputs.ts';
 import { rateAt } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 import { useLinearKernels } from './cpu-kernels.ts';

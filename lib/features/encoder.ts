@@ -1,12 +1,18 @@
-import { limits } from '../limits.ts';
 import { show } from '../parse.ts';
-import { type Feature, vocabularySize } from '../spec/features.ts';
-import type { Spec } from '../spec/spec.ts';
-import { hashText } from './hash.ts';
+import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from '../refusal.ts';
+import { isFloat32 } from './cells.ts';
+import { columnsOf, type Declaration, layoutOf } from './columns.ts';
+import { labelReader } from './label.ts';
 import { allocateSamples, type EncodedSamples, gatherSamples, type Layout } from './samples.ts';
 
-/** Why one sample cannot be learnt. `index` is its place in the message or dataset. */
-export type Refusal = { readonly index: number; readonly field: string; readonly reason: string };
+/** Why one sample cannot be learnt. `index` is its place in the message or dataset; −1 stands for all of it. */
+export type Refusal = {
+  readonly index: number;
+  readonly field: string;
+  /** Left out by releases before 0.2. */
+  readonly code?: RefusalCode | undefined;
+  readonly reason: string;
+};
 
 /** A sample as it is sent: features by name, a label, and a weight (1 unless given). */
 export type Sample = {
@@ -22,172 +28,115 @@ export type Encoding = {
   readonly refused: readonly Refusal[];
 };
 
-/** Turns raw samples into numbers; made once for each spec. */
-export type Encoder = { readonly layout: Layout; readonly encode: (samples: readonly unknown[]) => Encoding };
-
-type Problem = { readonly field: string; readonly reason: string };
-type Column = {
-  readonly name: string;
-  readonly write: (value: unknown, into: EncodedSamples, row: number) => string | undefined;
+/** Turns raw samples into numbers; made once for each spec. It never throws on a sample, but refuses it. */
+export type Encoder = {
+  readonly layout: Layout;
+  readonly encode: (samples: readonly unknown[]) => Encoding;
+  /** The same of samples that are only predicted: they need no label, and one that they have is passed over. */
+  readonly encodeFeatures: (samples: readonly unknown[]) => Encoding;
 };
 
-/** The widths of a spec's encoded rows. */
-export function layoutOf(spec: Spec): Layout {
-  let numberWidth = 0;
-  let categoryCount = 0;
-  for (const feature of Object.values(spec.features)) {
-    if (feature.type === 'category') categoryCount += 1;
-    else numberWidth += feature.type === 'vector' ? feature.length : 1;
-  }
-  return { numberWidth, categoryCount };
-}
+/** Writes a part of a sample into a row, or says which field is wrong. */
+type WriteSample = (sample: Fields, into: EncodedSamples, row: number) => Accepted | RefusedField;
+type RefusedField = Refused & { readonly field: string };
+type Fields = Readonly<Record<string, unknown>>;
 
-/** The encoder of a spec. It never throws on a sample: what cannot be learnt is refused with field and reason. */
-export function createEncoder(spec: Spec): Encoder {
-  const layout = layoutOf(spec);
-  const columns = featureColumns(spec, layout);
-  const names = new Set(columns.map((column) => column.name));
-  const readLabel = labelReader(spec);
+const sampleFields = ['features', 'label', 'weight'];
 
-  const encodeRow = (sample: unknown, into: EncodedSamples, row: number): Problem | undefined => {
-    if (!isRecord(sample)) return { field: 'sample', reason: `must be an object (found ${show(sample)})` };
-    for (const key of Object.keys(sample)) {
-      if (key !== 'features' && key !== 'label' && key !== 'weight') {
-        return { field: key, reason: 'unknown field; allowed: features, label, weight' };
-      }
+/** The encoder of a spec. */
+export function createEncoder(declaration: Declaration): Encoder {
+  const layout = layoutOf(declaration);
+  const writeFeatures = featuresWriter(declaration);
+  const writeLabel = labelWriter(declaration);
+
+  const encodeWith = (samples: readonly unknown[], parts: readonly WriteSample[]): Encoding => {
+    const encoded = allocateSamples(samples.length, layout);
+    const rows: number[] = [];
+    const refused: Refusal[] = [];
+    for (let index = 0; index < samples.length; index++) {
+      const written = writeAll(parts, samples[index], encoded, index);
+      if (written.ok) rows.push(index);
+      else refused.push({ index, field: written.field, code: written.code, reason: written.reason });
     }
-    const { features, label, weight = 1 } = sample;
-    if (!isRecord(features))
-      return { field: 'features', reason: `must be an object (found ${show(features)})` };
-    for (const key of Object.keys(features)) {
-      if (!names.has(key)) {
-        return { field: `features.${key}`, reason: `unknown feature; allowed: ${[...names].join(', ')}` };
-      }
-    }
-    for (const column of columns) {
-      const value = Object.hasOwn(features, column.name) ? features[column.name] : undefined;
-      const reason = value === undefined ? 'missing' : column.write(value, into, row);
-      if (reason !== undefined) return { field: `features.${column.name}`, reason };
-    }
-    const encodedLabel = readLabel(label);
-    if (typeof encodedLabel === 'string') return { field: 'label', reason: encodedLabel };
-    into.labels[row] = encodedLabel;
-    if (typeof weight !== 'number' || !(weight > 0) || !isFloat32(weight)) {
-      return { field: 'weight', reason: `must be a finite number above 0 (found ${show(weight)})` };
-    }
-    into.weights[row] = weight;
-    return undefined;
+    return {
+      samples: refused.length === 0 ? encoded : gatherSamples(encoded, rows, layout),
+      accepted: Int32Array.from(rows),
+      refused,
+    };
   };
-
   return {
     layout,
-    encode(samples) {
-      const encoded = allocateSamples(samples.length, layout);
-      const accepted: number[] = [];
-      const refused: Refusal[] = [];
-      for (let index = 0; index < samples.length; index++) {
-        const problem = encodeRow(samples[index], encoded, index);
-        if (problem === undefined) accepted.push(index);
-        else refused.push({ index, ...problem });
-      }
-      return {
-        samples: refused.length === 0 ? encoded : gatherSamples(encoded, accepted, layout),
-        accepted: Int32Array.from(accepted),
-        refused,
-      };
-    },
+    encode: (samples) => encodeWith(samples, [writeFeatures, writeLabel, writeWeight]),
+    encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),
   };
 }
 
-function featureColumns(spec: Spec, layout: Layout): Column[] {
-  let numberOffset = 0;
-  let categoryOffset = 0;
-  return Object.entries(spec.features).map(([name, feature]) => {
-    if (feature.type === 'category') return categoryColumn(name, feature, categoryOffset++, layout);
-    const offset = numberOffset;
-    numberOffset += feature.type === 'vector' ? feature.length : 1;
-    return feature.type === 'vector'
-      ? vectorColumn(name, feature.length, offset, layout)
-      : numberColumn(name, offset, layout);
-  });
-}
-
-function numberColumn(name: string, offset: number, { numberWidth }: Layout): Column {
-  return {
-    name,
-    write(value, into, row) {
-      if (!isFloat32(value)) return `must be a finite number (found ${show(value)})`;
-      into.numbers[row * numberWidth + offset] = value;
-      return undefined;
-    },
-  };
-}
-
-function vectorColumn(name: string, length: number, offset: number, { numberWidth }: Layout): Column {
-  return {
-    name,
-    write(value, into, row) {
-      if (!Array.isArray(value) || value.length !== length) {
-        return `must be a list of ${length} finite numbers (found ${Array.isArray(value) ? `${value.length} elements` : show(value)})`;
-      }
-      const wrong = value.findIndex((element) => !isFloat32(element));
-      if (wrong >= 0) return `element ${wrong} must be a finite number (found ${show(value[wrong])})`;
-      into.numbers.set(value, row * numberWidth + offset);
-      return undefined;
-    },
-  };
-}
-
-type Category = Extract<Feature, { type: 'category' }>;
-
-function categoryColumn(name: string, feature: Category, offset: number, { categoryCount }: Layout): Column {
-  const known = new Map(feature.values?.map((value, index) => [value, index + 1]));
-  const buckets = vocabularySize(feature);
-  return {
-    name,
-    write(value, into, row) {
-      const text = categoryText(value);
-      if (text === undefined) return `must be a text, an integer or a boolean (found ${show(value)})`;
-      into.categories[row * categoryCount + offset] =
-        feature.values === undefined ? hashText(text) % buckets : (known.get(text) ?? 0);
-      return undefined;
-    },
-  };
-}
-
-function categoryText(value: unknown): string | undefined {
-  if (typeof value === 'string')
-    return value.length > 0 && value.length <= limits.categoryCharacters ? value : undefined;
-  if (typeof value === 'boolean' || Number.isSafeInteger(value)) return String(value);
-  return undefined;
-}
-
-/** Reads a label: the number it is encoded as, or the reason why it cannot be. */
-function labelReader(spec: Spec): (label: unknown) => number | string {
-  if (spec.task === 'regression') {
-    return (label) => (isFloat32(label) ? label : `must be a finite number (found ${show(label)})`);
+function writeAll(
+  parts: readonly WriteSample[],
+  sample: unknown,
+  into: EncodedSamples,
+  row: number,
+): Accepted | RefusedField {
+  if (!isRecord(sample)) {
+    return { ...refuse('wrong-type', `must be an object (found ${show(sample)})`), field: 'sample' };
   }
-  if (spec.task === 'binary') {
-    return (label) => {
-      if (label === true || label === 1) return 1;
-      if (label === false || label === 0) return 0;
-      return `must be true or false (found ${show(label)})`;
-    };
+  for (const key of Object.keys(sample)) {
+    if (sampleFields.includes(key)) continue;
+    const reason = `unknown field; allowed: ${sampleFields.join(', ')}`;
+    return { ...refuse('unknown-field', reason), field: key };
   }
-  const classes = spec.label.classes ?? [];
-  const indices = new Map(classes.map((name, index) => [name, index]));
-  return (label) => {
-    const text = categoryText(label);
-    const index = text === undefined ? undefined : indices.get(text);
-    return index ?? `unknown class ${show(label)}; allowed: ${show(classes)}`;
+  for (const write of parts) {
+    const written = write(sample, into, row);
+    if (!written.ok) return written;
+  }
+  return accepted;
+}
+
+function featuresWriter(declaration: Declaration): WriteSample {
+  const columns = columnsOf(declaration).map(({ name, place, behaviour }) => ({
+    name,
+    write: behaviour.writer(place),
+  }));
+  const names = new Set(columns.map(({ name }) => name));
+  return ({ features }, into, row) => {
+    if (!isRecord(features)) {
+      return { ...refuse('wrong-type', `must be an object (found ${show(features)})`), field: 'features' };
+    }
+    for (const key of Object.keys(features)) {
+      if (names.has(key)) continue;
+      const reason = `unknown feature; allowed: ${[...names].join(', ')}`;
+      return { ...refuse('unknown-field', reason), field: `features.${key}` };
+    }
+    for (const { name, write } of columns) {
+      const value = Object.hasOwn(features, name) ? features[name] : undefined;
+      const written = value === undefined ? refuse('missing', 'missing') : write(value, into, row);
+      if (!written.ok) return { ...written, field: `features.${name}` };
+    }
+    return accepted;
   };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+function labelWriter(declaration: Declaration): WriteSample {
+  const reader = labelReader(declaration);
+  return ({ label }, { labels }, row) => {
+    const written = reader.write(label, labels, row);
+    return written.ok ? written : { ...written, field: 'label' };
+  };
+}
+
+function writeWeight(
+  { weight = 1 }: Fields,
+  { weights }: EncodedSamples,
+  row: number,
+): Accepted | RefusedField {
+  if (typeof weight !== 'number' || !(weight > 0) || !isFloat32(weight)) {
+    const reason = `must be a finite number above 0 (found ${show(weight)})`;
+    return { ...refuse('not-finite', reason), field: 'weight' };
+  }
+  weights[row] = weight;
+  return accepted;
+}
+
+function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether a value is a number that stays finite when rounded to float32 (3.5e38 does not). */
-function isFloat32(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(Math.fround(value));
 }

@@ -1,4 +1,3 @@
-import type { Spec } from '../spec/spec.ts';
 import type { EncodedSamples, Layout } from './samples.ts';
 
 /** Running mean and sum of squared deviations of each number column, over `count` samples; float64. */
@@ -49,14 +48,6 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
         squares + (b.squares[column] ?? 0) + ((delta[column] ?? 0) ** 2 * a.count * b.count) / count,
     ),
   };
-}
-
-/** Which number columns a spec standardises, [numberWidth]. */
-export function standardizedColumns(spec: Spec): boolean[] {
-  return Object.values(spec.features).flatMap((feature) => {
-    if (feature.type === 'category') return [];
-    return Array<boolean>(feature.type === 'vector' ? feature.length : 1).fill(feature.standardize);
-  });
 }
 
 /**

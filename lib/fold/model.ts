@@ -1,8 +1,9 @@
 import { keys } from '../bucket/keys.ts';
 import type { CompiledModel } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
+import { standardizedColumns } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
-import { emptyStatistics, standardizedColumns } from '../features/statistics.ts';
+import { emptyStatistics } from '../features/statistics.ts';
 import { emptyScores } from '../metrics/scores.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';

@@ -1,4 +1,6 @@
-import { lossesFromPredictions } from '../network/sample-losses.ts';
+import type { Task } from '../features/columns.ts';
+import type { Prediction } from '../network/losses/loss.ts';
+import { lossOf } from '../network/losses.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** Bins of the score histograms: log-odds from −12 to 12, so that rare classes are resolved too. */
@@ -22,9 +24,20 @@ export type Scores = {
   readonly negatives: Float64Array;
 };
 
+/** The tasks whose predictions are ranked. */
+const hasHistogram: Record<Task, boolean> = { regression: false, binary: true, multiclass: false };
+
+/** Whether the most probable class is the label's. */
+const isRightIn: Record<Task, (prediction: Prediction, label: number) => boolean> = {
+  regression: () => false,
+  binary: ({ predictions, row }, label) => Number((predictions[row] ?? 0) > 0.5) === label,
+  multiclass: ({ predictions, row, outputs }, label) =>
+    argMax(predictions.subarray(row * outputs, (row + 1) * outputs)) === label,
+};
+
 /** The scores of no samples. */
 export function emptyScores(spec: Spec): Scores {
-  const bins = spec.task === 'binary' ? scoreBins : 0;
+  const bins = hasHistogram[spec.task] ? scoreBins : 0;
   return {
     samples: 0,
     weight: 0,
@@ -43,9 +56,10 @@ export function score(
   predictions: Float32Array,
   samples: { readonly labels: Float32Array; readonly weights: Float32Array },
 ): Scores {
-  const losses = lossesFromPredictions(spec, predictions, samples.labels);
+  const losses = lossesOf(spec, predictions, samples.labels);
   const outputs = spec.label.classes?.length ?? 1;
   const { positives, negatives } = emptyScores(spec);
+  const isRight = isRightIn[spec.task];
   let weightSum = 0;
   let loss = 0;
   let correct = 0;
@@ -54,19 +68,25 @@ export function score(
     const label = samples.labels[row] ?? 0;
     weightSum += weight;
     loss += weight * sampleLoss;
-    if (spec.task === 'regression') return;
-    const predicted =
-      spec.task === 'binary'
-        ? Number((predictions[row] ?? 0) > 0.5)
-        : argMax(predictions.subarray(row * outputs, (row + 1) * outputs));
-    if (predicted === label) correct += weight;
-    if (spec.task === 'binary') {
+    if (isRight({ predictions, row, outputs }, label)) correct += weight;
+    if (positives.length > 0) {
       const histogram = label === 1 ? positives : negatives;
       const bin = binOf(predictions[row] ?? 0);
       histogram[bin] = (histogram[bin] ?? 0) + weight;
     }
   });
   return { samples: losses.length, weight: weightSum, loss, correct, positives, negatives };
+}
+
+/**
+ * The loss of each sample from its predictions, in float64; [count].
+ *
+ * @param predictions values or probabilities, [count, outputs]
+ */
+export function lossesOf(spec: Spec, predictions: Float32Array, labels: Float32Array): Float64Array {
+  const { ofPrediction } = lossOf(spec);
+  const outputs = spec.label.classes?.length ?? 1;
+  return Float64Array.from(labels, (label, row) => ofPrediction({ predictions, row, outputs }, label));
 }
 
 /** The scores of both sets of samples together. */

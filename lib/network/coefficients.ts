@@ -21,7 +21,12 @@ export function coefficientsOf(spec: OptimizerSpec, rate: number, step: number):
     }
     case 'adamax':
       return { rate: (rate * (1 - spec.beta1)) / (1 - spec.beta1 ** (step + 1)), epsilon };
-    default:
+    case 'sgd':
+    case 'momentum':
+    case 'nesterov':
+    case 'rmsprop':
+    case 'adagrad':
+    case 'adadelta':
       return { rate, epsilon };
   }
 }

@@ -1,27 +1,32 @@
 import * as tf from '@tensorflow/tfjs';
 import { invalid } from '../errors.ts';
-import { layoutOf } from '../features/encoder.ts';
+import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
-import { vocabularySize } from '../spec/features.ts';
 import type { Spec } from '../spec/spec.ts';
 import { type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
 function generatedInputs(spec: Spec): NetworkInput[] {
   const { numberWidth } = layoutOf(spec);
-  const categories = Object.entries(spec.features).filter(([, feature]) => feature.type === 'category');
   return [
     ...(numberWidth > 0
       ? [{ name: 'numbers', kind: 'numbers' as const, offset: 0, width: numberWidth, shape: [numberWidth] }]
       : []),
-    ...categories.map(([name], offset) => ({
+    ...tablesOf(spec).map(({ name, place }) => ({
       name: `category_${name}`,
       kind: 'category' as const,
-      offset,
+      offset: place.categoryOffset,
       width: 1,
       shape: [1],
     })),
   ];
+}
+
+/** The features that are embedded, each with the size of its table. */
+function tablesOf(spec: Spec) {
+  return columnsOf(spec).flatMap(({ name, place, behaviour: { input } }) =>
+    input.kind === 'table' ? [{ name, place, rows: input.rows, dimensions: input.dimensions }] : [],
+  );
 }
 
 type HiddenLayers = Exclude<Spec['network'], { topology: unknown }>;
@@ -29,6 +34,7 @@ type HiddenLayers = Exclude<Spec['network'], { topology: unknown }>;
 /** The network of hidden layers over embedded categories. */
 export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLayers): BareNetwork {
   const inputs = generatedInputs(spec);
+  const tables = tablesOf(spec);
   let layerIndex = 0;
   const seed = () => hashIntegers(spec.seed, layerIndex++);
 
@@ -38,13 +44,13 @@ export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLay
   const columns = inputs.map((input, i) => {
     const symbol = symbols[i];
     if (symbol === undefined || input.kind === 'numbers') return symbol;
-    const name = input.name.slice('category_'.length);
-    const feature = spec.features[name];
-    if (feature?.type !== 'category') throw invalid(`spec.features.${name}: must be a category`);
+    const table = tables.find(({ name }) => input.name === `category_${name}`);
+    if (table === undefined) throw invalid(`spec.features: ${input.name} has no table`);
+    const { name, rows, dimensions } = table;
     const embedding = tf.layers.embedding({
       name: `embedding_${name}`,
-      inputDim: vocabularySize(feature),
-      outputDim: feature.dimensions,
+      inputDim: rows,
+      outputDim: dimensions,
       embeddingsInitializer: tf.initializers.randomUniform({ minval: -0.05, maxval: 0.05, seed: seed() }),
     });
     return tf.layers.flatten({ name: `flatten_${name}` }).apply(embedding.apply(symbol)) as tf.SymbolicTensor;

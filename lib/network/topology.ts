@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { invalid } from '../errors.ts';
-import { layoutOf } from '../features/encoder.ts';
+import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
 import { show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -47,22 +47,16 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
   const shape = input.shape.slice(1).map((size) => size ?? 1);
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   const name = input.sourceLayer.name;
-  let numberOffset = 0;
-  let categoryOffset = 0;
-  for (const [featureName, feature] of Object.entries(spec.features)) {
-    const width = feature.type === 'vector' ? feature.length : 1;
-    if (featureName === name) {
-      if (width !== size) {
-        throw invalid(
-          `spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`,
-        );
-      }
-      return feature.type === 'category'
-        ? { name, kind: 'category', offset: categoryOffset, width, shape }
-        : { name, kind: 'numbers', offset: numberOffset, width, shape };
+  const column = columnsOf(spec).find((each) => each.name === name);
+  if (column !== undefined) {
+    const { place, behaviour } = column;
+    const width = behaviour.width.numbers + behaviour.width.categories;
+    if (width !== size) {
+      throw invalid(`spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`);
     }
-    if (feature.type === 'category') categoryOffset += 1;
-    else numberOffset += width;
+    return behaviour.width.categories > 0
+      ? { name, kind: 'category', offset: place.categoryOffset, width, shape }
+      : { name, kind: 'numbers', offset: place.numberOffset, width, shape };
   }
   const { numberWidth, categoryCount } = layoutOf(spec);
   if (inputCount === 1 && categoryCount === 0 && size === numberWidth) {

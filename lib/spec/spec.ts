@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { Task } from '../features/columns.ts';
+import { featureSchema } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
-import { featureSchema } from './features.ts';
 import { modelName } from './names.ts';
 
 const featureName = z
@@ -19,6 +20,20 @@ const labelSchema = strictObject({
     .refine((classes) => new Set(classes).size === classes.length, 'classes must be distinct')
     .optional(),
 });
+
+const tasks = ['regression', 'binary', 'multiclass'] as const satisfies readonly Task[];
+
+/** The losses that each task allows; the first is its usual one. A loss is a file of `lib/network/losses/`. */
+export const lossesOfTask = {
+  regression: ['halfMeanSquaredError', 'huber'],
+  binary: ['crossEntropy'],
+  multiclass: ['crossEntropy'],
+} as const satisfies Record<Task, readonly [string, ...string[]]>;
+
+/** The name of a loss, each a mean over samples, weighted by sample. */
+export type LossName = (typeof lossesOfTask)[Task][number];
+
+const lossNames: readonly LossName[] = [...new Set(Object.values(lossesOfTask).flat())];
 
 const networkSchema = z.union([
   strictObject({
@@ -126,7 +141,7 @@ const onlineSchema = strictObject({
 /** The schema of `models/<model>/spec.json`. Unknown fields are refused by name. */
 export const specSchema = strictObject({
   model: modelName,
-  task: z.enum(['regression', 'binary', 'multiclass']),
+  task: z.enum(tasks),
   features: z
     .record(featureName, featureSchema)
     .refine((features) => Object.keys(features).length > 0, 'a model needs at least one feature')
@@ -136,7 +151,7 @@ export const specSchema = strictObject({
     ),
   label: labelSchema.prefault({}),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
-  loss: z.enum(['halfMeanSquaredError', 'huber', 'crossEntropy']).optional(),
+  loss: z.enum(lossNames).optional(),
   optimizer: optimizerSchema.default({ type: 'adam', rate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
   clip: clipSchema.optional(),
   /** What trains it: onnx where the network allows, else tfjs, unless one is named. */
@@ -150,7 +165,7 @@ export const specSchema = strictObject({
   if ((spec.task === 'multiclass') !== (spec.label.classes !== undefined)) {
     refuse(['label', 'classes'], 'classes are needed by the task multiclass, and by it alone');
   }
-  const losses = spec.task === 'regression' ? ['halfMeanSquaredError', 'huber'] : ['crossEntropy'];
+  const losses: readonly LossName[] = lossesOfTask[spec.task];
   if (spec.loss !== undefined && !losses.includes(spec.loss)) {
     refuse(['loss'], `the task ${spec.task} allows ${losses.join(' or ')}`);
   }

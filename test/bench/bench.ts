@@ -6,7 +6,7 @@ import { formatTable } from '../../lib/cli/progress.ts';
 import type { Engine, EngineState } from '../../lib/engine/engine.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
 import { tfjsEngine, tfjsEngineOn } from '../../lib/engine/tfjs.ts';
-import { layoutOf } from '../../lib/features/encoder.ts';
+import { layoutOf } from '../../lib/features/columns.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { allocateSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
 import type { Spec } from '../../lib/spec/spec.ts';

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
-import { createEncoder, layoutOf } from '../../lib/features/encoder.ts';
+import { layoutOf, standardizedColumns } from '../../lib/features/columns.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
 import { concatSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
-import { standardize, standardizedColumns, statisticsOf } from '../../lib/features/statistics.ts';
+import { standardize, statisticsOf } from '../../lib/features/statistics.ts';
 import { addScores, areaUnderCurve, emptyScores, score } from '../../lib/metrics/scores.ts';
 import type { Peers } from './peers.ts';
 

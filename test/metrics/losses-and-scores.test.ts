@@ -1,9 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from '../../lib/metrics/scores.ts';
-import { predictionOf, weightedLoss } from '../../lib/network/loss.ts';
-import { lossesFromPredictions, sharesOf } from '../../lib/network/sample-losses.ts';
+import {
+  addScores,
+  areaUnderCurve,
+  emptyScores,
+  lossesOf,
+  meanLoss,
+  score,
+} from '../../lib/metrics/scores.ts';
+import { sharesOf } from '../../lib/network/losses.ts';
+import { predictionOf, weightedLoss } from '../../lib/network/outputs.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const features: SpecInput['features'] = { x: { type: 'number' } };
@@ -72,11 +79,7 @@ describe('a loss', () => {
   });
 
   it.each([0, 1])('stays finite for a prediction of %d', (prediction) => {
-    const losses = lossesFromPredictions(
-      binary,
-      Float32Array.of(prediction, prediction),
-      Float32Array.of(0, 1),
-    );
+    const losses = lossesOf(binary, Float32Array.of(prediction, prediction), Float32Array.of(0, 1));
     expect(losses.every(Number.isFinite)).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { layoutOf } from '../../features/encoder.ts';
+import { layoutOf } from '../../features/columns.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import type { Network } from '../../network/network.ts';

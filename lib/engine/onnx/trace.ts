@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { predictionOf } from '../../network/loss.ts';
 import type { Network } from '../../network/network.ts';
 import type { Optimizer } from '../../network/optimizers.ts';
+import { predictionOf } from '../../network/outputs.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { assignFlat, differentiate, flatten, forward, variablesByName } from '../step.ts';
 import { type Graph, sizeOf } from './graph.ts';

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { limits } from '../../limits.ts';
+import { show, strictObject } from '../../parse.ts';
+import { accepted, refuse } from '../../refusal.ts';
+import { categoryText } from '../cells.ts';
+import { hashText } from '../hash.ts';
+import type { FeatureBehaviour } from './kind.ts';
+
+/**
+ * A text, integer or boolean out of a set. With `values` each known value has an index, and index 0 stands
+ * for all others. With `buckets` the value's hash is its index. `dimensions` is the width of its embedding.
+ */
+export const categorySchema = strictObject({
+  type: z.literal('category'),
+  values: z
+    .array(z.string().min(1).max(limits.categoryCharacters))
+    .min(1)
+    .max(limits.categoryValues)
+    .refine((values) => new Set(values).size === values.length, 'values must be distinct')
+    .optional(),
+  buckets: z.int().min(2).max(limits.categoryValues).optional(),
+  dimensions: z.int().min(1).max(1_024).default(8),
+}).refine((feature) => (feature.values === undefined) !== (feature.buckets === undefined), {
+  message: 'a category needs either values (its known values) or buckets (a number of hash buckets)',
+});
+
+/** How a category behaves: one column of indices, and a table of embeddings. */
+export function categoryBehaviour(feature: z.output<typeof categorySchema>): FeatureBehaviour {
+  const { values, buckets = 0, dimensions } = feature;
+  const rows = values === undefined ? buckets : values.length + 1;
+  const known = new Map(values?.map((value, index) => [value, index + 1]));
+  const indexOf = (text: string) => (values === undefined ? hashText(text) % rows : (known.get(text) ?? 0));
+  return {
+    width: { numbers: 0, categories: 1 },
+    isStandardized: false,
+    writer({ categoryOffset, row: { categories } }) {
+      return (value, into, row) => {
+        const text = categoryText(value);
+        if (text === undefined) {
+          return refuse('wrong-type', `must be a text, an integer or a boolean (found ${show(value)})`);
+        }
+        into.categories[row * categories + categoryOffset] = indexOf(text);
+        return accepted;
+      };
+    },
+    readCell: (cell) => (typeof cell === 'bigint' ? Number(cell) : cell),
+    input: { kind: 'table', rows, dimensions },
+  };
+}

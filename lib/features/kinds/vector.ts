@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { limits } from '../../limits.ts';
+import { show, strictObject } from '../../parse.ts';
+import { accepted, refuse } from '../../refusal.ts';
+import { isFloat32 } from '../cells.ts';
+import type { FeatureBehaviour } from './kind.ts';
+
+/** A list of `length` finite numbers, such as pixels or a text embedding. */
+export const vectorSchema = strictObject({
+  type: z.literal('vector'),
+  length: z.int().min(1).max(limits.vectorLength),
+  standardize: z.boolean().default(false),
+});
+
+/** How a vector behaves: as many columns as it has elements. */
+export function vectorBehaviour({ length, standardize }: z.output<typeof vectorSchema>): FeatureBehaviour {
+  return {
+    width: { numbers: length, categories: 0 },
+    isStandardized: standardize,
+    writer({ numberOffset, row: { numbers } }) {
+      return (value, into, row) => {
+        if (!Array.isArray(value) || value.length !== length) {
+          const found = Array.isArray(value) ? `${value.length} elements` : show(value);
+          return refuse('wrong-type', `must be a list of ${length} finite numbers (found ${found})`);
+        }
+        const wrong = value.findIndex((element) => !isFloat32(element));
+        if (wrong >= 0) {
+          const reason = `element ${wrong} must be a finite number (found ${show(value[wrong])})`;
+          return refuse('not-finite', reason);
+        }
+        into.numbers.set(value, row * numbers + numberOffset);
+        return accepted;
+      };
+    },
+    readCell,
+    input: { kind: 'numbers' },
+  };
+}
+
+/** A list as JSON in CSV, or a typed array in Parquet. */
+function readCell(cell: unknown): unknown {
+  if (typeof cell === 'bigint') return Number(cell);
+  if (ArrayBuffer.isView(cell)) return Array.from(cell as Float32Array);
+  if (typeof cell !== 'string') return cell;
+  try {
+    return JSON.parse(cell);
+  } catch {
+    return cell;
+  }
+}
