@@ -24,8 +24,12 @@ export type RefusalCode =
   | 'rolled-back-since'
   | 'replaced-since';
 
-/** A no: what was asked for is not done. */
-export type Refused = { readonly ok: false; readonly code: RefusalCode; readonly reason: string };
+/** A no: what was asked for is not done. The code is for programs, the reason for people. */
+export type Refused<Code extends string = RefusalCode> = {
+  readonly ok: false;
+  readonly code: Code;
+  readonly reason: string;
+};
 
 /** A yes without anything else to say. */
 export type Accepted = { readonly ok: true };
@@ -34,6 +38,6 @@ export type Accepted = { readonly ok: true };
 export const accepted: Accepted = { ok: true };
 
 /** A no with its code and its sentence. */
-export function refuse(code: RefusalCode, reason: string): Refused {
+export function refuse<Code extends string>(code: Code, reason: string): Refused<Code> {
   return { ok: false, code, reason };
 }

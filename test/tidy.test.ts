@@ -26,6 +26,8 @@ const rooms = [
   'engine',
   'ports',
   'state',
+  'model',
+  'commands',
   'journal',
   'datasets',
   'fold',

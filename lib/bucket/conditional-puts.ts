@@ -14,7 +14,7 @@ export async function putUntilAnswered(
   for (let attempt = 1; attempt <= limits.putAttempts; attempt++) {
     try {
       const outcome = await store.put(key, body, condition);
-      if (outcome.ok || outcome.reason === 'precondition') return outcome;
+      if (outcome.ok || outcome.code === 'precondition') return outcome;
     } catch (error) {
       if (!isOfKind(error, 'unavailable')) throw error;
     }

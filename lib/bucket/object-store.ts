@@ -1,4 +1,5 @@
 import type { ProtocolLimits } from '../limits.ts';
+import type { Refused } from '../refusal.ts';
 
 /** An object as it was read, with the ETag that a conditional put needs. */
 export type StoredObject = { readonly body: Uint8Array; readonly etag: string };
@@ -10,9 +11,7 @@ export type PutCondition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: s
  * A put either happened, or was refused: `precondition` (somebody else wrote; 412, or 404 where If-Match met
  * no object) or `conflict` (409: another conditional request was under way; the same put may be tried again).
  */
-export type PutOutcome =
-  | { readonly ok: true; readonly etag: string }
-  | { readonly ok: false; readonly reason: 'precondition' | 'conflict' };
+export type PutOutcome = { readonly ok: true; readonly etag: string } | Refused<'precondition' | 'conflict'>;
 
 /** An object as a listing shows it. */
 export type ListedObject = { readonly key: string; readonly etag: string; readonly sizeBytes: number };

@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts';
-import { loadModel, type Model } from '../fold/model.ts';
+import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Progress } from './progress.ts';
 

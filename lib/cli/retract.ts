@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import type { SettledMessage } from '../commands/header.ts';
 import { invalid } from '../errors.ts';
 import { type Retraction, sampleHash } from '../fold/exclusions.ts';
-import type { SettledMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { prepareRetraction } from '../operations/prepare-retraction.ts';

@@ -1,7 +1,7 @@
+import { canRollBack } from '../commands/rollback.ts';
 import { invalid } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
-import { retractedAt } from '../online/rollback.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Io, modelOf } from './io.ts';
 
@@ -14,8 +14,8 @@ export async function rollback({ ports, print }: Io, name: string, to: string | 
   const entry = /^\d+$/.test(to) ? Number(to) : await entryAt(ports, name, state.sequence, to);
   if (entry > state.sequence)
     throw invalid(`--to: the journal of ${name} ends at entry ${state.sequence} (found ${entry})`);
-  const retracted = retractedAt(state, entry);
-  if (retracted !== undefined) throw invalid(`--to: ${retracted}`);
+  const possible = canRollBack(state, entry);
+  if (!possible.ok) throw invalid(`--to: ${possible.reason}`);
   const body = JSON.stringify({ rollback: { to: entry } });
   await ports.sendSamples({ body, group: name, deduplication: `rollback:${ports.nonce()}` });
   print(

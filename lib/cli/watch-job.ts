@@ -75,7 +75,7 @@ async function settledBy(store: ObjectStore, { header }: Entry, job: string): Pr
     if (message.outcome !== 'rejected') continue;
     const record = await readQuarantineRecord(store, keys.quarantine(header.model, message.id));
     const { command } = parseMessage({ ...message, body: record?.body ?? '', group: header.model });
-    if (command.kind === 'promote' && command.job === job) {
+    if (command.kind === 'promote' && command.body.promote.job === job) {
       return { refusal: record?.refused.map(({ reason }) => reason).join('; ') ?? '' };
     }
   }

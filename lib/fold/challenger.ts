@@ -1,13 +1,15 @@
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
-import { MillraceError } from '../errors.ts';
+import type { CaughtUp, ChallengerFile } from '../commands/command.ts';
+import { MillraceError, reasonIf } from '../errors.ts';
+import { fitsModel, type Model } from '../model/model.ts';
+import { type Refused, refuse } from '../refusal.ts';
 import { decodeParameters, digestOf, encodeParameters } from '../state/checkpoint.ts';
-import type { Parameters } from '../state/state.ts';
-import { fitsModel, type Model } from './model.ts';
+import { catchUp, type Trained } from './catch-up.ts';
 
-/** Weights that want to replace the champion's, and the entry up to which they have learnt the journal. */
-export type Challenger = { readonly parameters: Parameters; readonly caughtUp: number };
+/** Weights that want to replace the champion's. */
+export type Challenger = Trained;
 
 /**
  * Writes a job's challenger, once: another run of the job may have been faster, and its challenger is as good.
@@ -35,12 +37,11 @@ export async function challengerDigest(store: ObjectStore, model: string, job: s
   return digestOf(object.body);
 }
 
-/** A job's challenger; undefined if the file is not that with the digest, or holds no finite parameters of this model. */
+/** A job's challenger; undefined if there is no file with the digest that holds finite parameters of this model. */
 export async function readChallenger(
   store: ObjectStore,
   model: Model,
-  job: string,
-  digest: string,
+  { job, digest }: ChallengerFile,
 ): Promise<Challenger | undefined> {
   const object = await store.get(keys.challenger(model.name, job));
   if (object === undefined || digestOf(object.body) !== digest) return undefined;
@@ -49,4 +50,25 @@ export async function readChallenger(
   return fitsModel(model, parameters) && Number.isSafeInteger(caughtUp)
     ? { parameters, caughtUp }
     : undefined;
+}
+
+/** A job's weights, caught up with the stream to an entry. That they cannot be used must not stop the stream. */
+export async function caughtUpChallenger(
+  { store }: { readonly store: ObjectStore },
+  model: Model,
+  file: ChallengerFile,
+  to: number,
+): Promise<CaughtUp | Refused> {
+  const { job, digest } = file;
+  const challenger = await readChallenger(store, model, file).catch(reasonIf('corrupt'));
+  if (typeof challenger === 'string') return refuse('no-challenger', challenger);
+  if (challenger === undefined) {
+    const reason = `job ${job} has no challenger of this model with the digest ${digest}`;
+    return refuse('no-challenger', reason);
+  }
+  if (challenger.caughtUp > to) {
+    return refuse('no-challenger', `the challenger of job ${job} is ahead of the journal`);
+  }
+  const current = await catchUp({ store }, model, challenger, { to });
+  return current.ok ? { ...current, caughtUp: challenger.caughtUp } : current;
 }

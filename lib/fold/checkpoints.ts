@@ -1,12 +1,12 @@
 import { putOverOlder, putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-store.ts';
+import { commands, type EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
-import type { EntryHeader } from '../journal/entry.ts';
+import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint.ts';
 import type { State } from '../state/state.ts';
-import { fitsModel, initialState, type Model } from './model.ts';
 
 /**
  * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: where none was written yet, or
@@ -81,7 +81,7 @@ export async function publish(
   const isDue =
     etag === undefined ||
     committed.length === 0 ||
-    committed.some(({ kind, sequence }) => kind !== 'samples' || sequence % publishEvery === 0);
+    committed.some((header) => isReplacing(header) || header.sequence % publishEvery === 0);
   if (state.sequence === 0 || !isDue) return etag;
   const body = encodeCheckpoint(state);
   let isOvertaken = false;
@@ -100,9 +100,15 @@ export async function keepCheckpoint(
   ports: BucketPorts,
   model: Model,
   state: State,
-  { kind, sequence }: EntryHeader,
+  header: EntryHeader,
 ): Promise<void> {
-  if (kind === 'samples' && sequence % ports.limits.keptCheckpointEntries !== 0) return;
+  const { sequence } = header;
+  if (!isReplacing(header) && sequence % ports.limits.keptCheckpointEntries !== 0) return;
   const key = keys.checkpoint(model.name, sequence);
   await putUntilAnswered(ports, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
+}
+
+/** Whether an entry put other weights in place of those that the stream had led to. */
+function isReplacing({ kind }: EntryHeader): boolean {
+  return commands[kind].weights !== 'learnt';
 }

@@ -1,16 +1,23 @@
 import { concatSamples, type EncodedSamples } from '../features/samples.ts';
-import { standardize } from '../features/statistics.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
-import type { Model } from '../fold/model.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { meanLoss, score } from '../metrics/scores.ts';
+import { meanLoss } from '../metrics/scores.ts';
+import type { Model } from '../model/model.ts';
+import { evaluate } from '../model/predict.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Parameters, State } from '../state/state.ts';
 import type { Place } from './lane.ts';
 
 /** The mean losses of champion and challenger on the same samples; a set that is empty is left out. */
 export type Comparison = NonNullable<Place['comparison']>;
+
+/** The weights that are compared, and the rows that neither has learnt. */
+export type Rivals = {
+  readonly champion: State;
+  readonly challenger: Parameters;
+  readonly heldOut: EncodedSamples;
+};
 
 /**
  * Challenger against champion: on the held-out rows, and on the latest samples of the stream, which both have
@@ -19,14 +26,12 @@ export type Comparison = NonNullable<Place['comparison']>;
 export async function compareChampion(
   ports: Ports,
   model: Model,
-  champion: State,
-  challenger: Parameters,
-  heldOut: EncodedSamples,
+  { champion, challenger, heldOut }: Rivals,
 ): Promise<Comparison> {
   const stream = await streamWindow(ports, model, champion);
   const lossesOn = async (samples: EncodedSamples) => ({
-    champion: await lossOn(model, champion, samples),
-    challenger: await lossOn(model, challenger, samples),
+    champion: meanLoss(await evaluate(model, champion, samples)),
+    challenger: meanLoss(await evaluate(model, challenger, samples)),
   });
   return {
     ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut) } : {}),
@@ -39,18 +44,6 @@ export function isBetter({ heldOut, stream }: Comparison, margin: number): boole
   return [heldOut, stream].every(
     (losses) => losses === undefined || losses.challenger <= losses.champion - margin,
   );
-}
-
-async function lossOn(
-  { spec, compiled, standardized }: Model,
-  parameters: Parameters,
-  samples: EncodedSamples,
-) {
-  const predictions = await compiled.predict(
-    parameters,
-    standardize(samples, parameters.statistics, standardized),
-  );
-  return meanLoss(score(spec, predictions, samples));
 }
 
 /** The latest samples of the journal up to a state that were not retracted, newest entries first. */

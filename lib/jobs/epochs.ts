@@ -5,9 +5,10 @@ import { readShard } from '../datasets/shards.ts';
 import { MillraceError } from '../errors.ts';
 import type { EncodedSamples } from '../features/samples.ts';
 import { mergeStatistics, standardize } from '../features/statistics.ts';
-import type { Model } from '../fold/model.ts';
 import { limits } from '../limits.ts';
-import { meanLoss, score } from '../metrics/scores.ts';
+import { meanLoss } from '../metrics/scores.ts';
+import type { Model } from '../model/model.ts';
+import { evaluate } from '../model/predict.ts';
 import { isFiniteState } from '../state/state.ts';
 import type { Lane, Place } from './lane.ts';
 
@@ -109,13 +110,11 @@ function isLast({ shard, minibatch }: Place, shards: number, minibatches: number
 
 /** Books the epoch and asks the stop conditions: epochs, target loss, early stopping. */
 async function endEpoch({ model, heldOut }: EpochsInput, { parameters, place }: Lane): Promise<Lane> {
-  const { spec, compiled, standardized } = model;
-  const { batch } = spec;
+  const { batch } = model.spec;
   const trainingLoss = place.lossSum / place.lossCount;
   let heldOutLoss: number | undefined;
   if (heldOut.count > 0) {
-    const samples = standardize(heldOut, parameters.statistics, standardized);
-    heldOutLoss = meanLoss(score(spec, await compiled.predict(parameters, samples), samples));
+    heldOutLoss = meanLoss(await evaluate(model, parameters, heldOut));
   }
   const loss = heldOutLoss ?? trainingLoss;
   const isBest = place.bestLoss === null || loss < place.bestLoss;

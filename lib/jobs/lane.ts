@@ -3,8 +3,9 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
-import { fitsModel, type Model } from '../fold/model.ts';
+import { fitsModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { decodeParameters, encodeParameters } from '../state/checkpoint.ts';
 import type { Parameters } from '../state/state.ts';
 import type { JobRecord } from './record.ts';
@@ -92,13 +93,13 @@ export async function writeLane(
   { model, job }: Pick<JobRecord, 'model' | 'job'>,
   { parameters, place }: Lane,
   etag: string | undefined,
-): Promise<'written' | 'lost'> {
+): Promise<Accepted | Refused<'lost'>> {
   const body = encodeParameters(parameters, { place: JSON.stringify(place) });
   const condition = etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: etag };
   const outcome = await putUntilAnswered(ports, keys.lane(model, job), body, condition);
-  if (outcome?.ok) return 'written';
+  if (outcome?.ok) return accepted;
   const current = await ports.store.get(keys.lane(model, job));
-  if (current !== undefined && Buffer.from(current.body).equals(body)) return 'written';
-  if (current?.etag !== etag) return 'lost';
+  if (current !== undefined && Buffer.from(current.body).equals(body)) return accepted;
+  if (current?.etag !== etag) return refuse('lost', 'another run of the slice was faster');
   throw new MillraceError('unavailable', `${keys.lane(model, job)} could not be written`);
 }

@@ -13,8 +13,7 @@ export async function reportProgress(
   ports: Ports,
   { model, job, dataset }: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
   place: Place,
-  rowsOfEpoch: number,
-  rows: number,
+  { rows, rowsOfEpoch }: { readonly rows: number; readonly rowsOfEpoch: number },
 ): Promise<boolean> {
   const { store, now } = ports;
   const key = keys.progress(model, job);
@@ -33,7 +32,7 @@ export async function reportSurely(
   place: Place,
   rows: number,
 ): Promise<void> {
-  if (await reportProgress(ports, job, place, rows, rows)) return;
+  if (await reportProgress(ports, job, place, { rows, rowsOfEpoch: rows })) return;
   throw new MillraceError('unavailable', `${keys.progress(job.model, job.job)} could not be written`);
 }
 

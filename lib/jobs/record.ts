@@ -3,8 +3,8 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invalid, MillraceError } from '../errors.ts';
-import type { Model } from '../fold/model.ts';
 import { limits } from '../limits.ts';
+import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { JobMessage } from './job-message.ts';
 

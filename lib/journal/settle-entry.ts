@@ -1,6 +1,7 @@
+import type { SettledMessage } from '../commands/header.ts';
 import { invariant } from '../errors.ts';
 import { judge, type Ledger, type LedgerLimits, settle } from '../state/ledger.ts';
-import { identityOf, type SettledMessage } from './entry.ts';
+import { identityOf } from './entry.ts';
 
 /**
  * The ledger after an entry: all of its messages are settled.

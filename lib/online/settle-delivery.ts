@@ -1,5 +1,5 @@
+import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
-import type { EntryHeader } from '../journal/entry.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Message, parseMessage } from './messages.ts';

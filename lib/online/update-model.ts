@@ -1,20 +1,15 @@
+import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
 import { keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
-import { loadModel, type Model } from '../fold/model.ts';
 import { commitEntry } from '../journal/commit.ts';
-import type { EntryHeader } from '../journal/entry.ts';
 import { limits } from '../limits.ts';
+import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
-import { judgeMessage } from './judge-message.ts';
-import { type Change, learnMessages } from './learn-messages.ts';
+import { decideEntry } from './decide-entry.ts';
 import type { ParsedMessage } from './messages.ts';
-import { promoteChallenger } from './promote.ts';
-import { retract } from './retract.ts';
-import { rollBack } from './rollback.ts';
-import { rejectCommand, settleWithout } from './settle-command.ts';
 
 /** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
 export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
@@ -62,15 +57,15 @@ export async function updateModel(
   const isOutOfTime = () => secondsLeft() < limits.publishReserveSeconds;
   while (settled < messages.length) {
     // Far behind, it gets as far as it can, and publishes that for the next invocation.
-    state = await readForward(ports, model, state, Number.POSITIVE_INFINITY, isOutOfTime);
+    state = await readForward(ports, model, state, { shouldStop: isOutOfTime });
     settled += countSettled(ports, state, messages.slice(settled));
-    const [first, ...rest] = messages.slice(settled);
-    if (first === undefined || isOutOfTime()) break;
+    const left = messages.slice(settled);
+    if (left.length === 0 || isOutOfTime()) break;
 
-    const change = await changeOf(ports, model, state, [first, ...rest], secondsLeft);
+    const change = await decideEntry(ports, model, state, { messages: left, secondsLeft });
     if (change === undefined) break;
 
-    if ((await commitEntry(ports, change.entry)) === 'lost') {
+    if (!(await commitEntry(ports, change.entry)).ok) {
       lostCommits += 1;
       ports.log.warn('lost a commit to another writer', {
         model: name,
@@ -86,34 +81,6 @@ export async function updateModel(
   }
   etag = await publish(ports, model, state, etag, entries);
   return { settled, entries, cached: { model, state, ...(etag === undefined ? {} : { etag }) } };
-}
-
-/** What the first message, or the first ones, ask for; the ledger may refuse a command. */
-async function changeOf(
-  ports: Ports,
-  model: Model,
-  state: State,
-  next: readonly [ParsedMessage, ...ParsedMessage[]],
-  secondsLeft: () => number,
-): Promise<Change | undefined> {
-  const [first] = next;
-  const { command } = first;
-  if (command.kind === 'samples' || command.kind === 'malformed')
-    return learnMessages(ports, model, state, next, secondsLeft);
-  const judgement = await judgeMessage(ports, state, [], first);
-  if (judgement.verdict === 'overtaken') return settleWithout(ports, model, state, first);
-  if (judgement.verdict === 'refused') {
-    const refusal = { index: -1, field: 'producer', reason: judgement.reason };
-    return rejectCommand(ports, model, state, first, refusal);
-  }
-  switch (command.kind) {
-    case 'promote':
-      return promoteChallenger(ports, model, state, first, command);
-    case 'retract':
-      return retract(ports, model, state, first, command);
-    case 'rollback':
-      return rollBack(ports, model, state, first, command);
-  }
 }
 
 /** How many messages, from the first, were settled by earlier deliveries. */

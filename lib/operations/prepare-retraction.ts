@@ -1,12 +1,13 @@
+import type { ReplacingHeader } from '../commands/commands.ts';
+import type { RetractBody } from '../commands/retract.ts';
 import { invalid, invariant } from '../errors.ts';
 import { readChallenger, writeChallenger } from '../fold/challenger.ts';
 import { type Exclusion, exclusionOf, type Retraction, samplesWithout } from '../fold/exclusions.ts';
-import { type ReplacingHeader, stateAt } from '../fold/fold.ts';
-import { relearn } from '../fold/learn.ts';
-import type { Model } from '../fold/model.ts';
+import { stateAt } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import type { RetractCommand } from '../online/messages.ts';
+import { relearn } from '../model/learn.ts';
+import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/spec.ts';
 import { digestOf } from '../state/checkpoint.ts';
@@ -14,7 +15,7 @@ import type { Parameters } from '../state/state.ts';
 
 /** A retraction that is ready to be sent. */
 export type PreparedRetraction = {
-  readonly retract: RetractCommand;
+  readonly retract: RetractBody;
   /** The last entry that the weights have learnt. */
   readonly to: number;
   /** How many learnt samples were left out. */
@@ -95,35 +96,49 @@ async function parametersWithout(
   return parameters;
 }
 
-/** The last weights before an entry that have learnt nothing of what is excluded, and the entry that they are at. */
+/** Parameters that a fold can go on from, and the entry that they are at. */
+type Start = { readonly parameters: Parameters; readonly at: number };
+
+/** The last weights before an entry that have learnt nothing of what is excluded. */
 async function startOf(
   fold: Fold,
   sequence: number,
   first: number,
   exclusions: readonly Exclusion[],
-): Promise<{ readonly parameters: Parameters; readonly at: number }> {
-  const { ports, model } = fold;
+): Promise<Start> {
   for (const header of fold.replacing.toReversed()) {
     if (header.sequence > sequence || header.sequence < first) continue;
-    const at = header.sequence;
-    switch (header.kind) {
-      case 'rollback':
-        return { parameters: await parametersWithout(fold, header.to, first, exclusions), at };
-      case 'retract': {
-        const both = [...exclusions, exclusionOf(header.without, header.caughtUp)];
-        const earliest = Math.min(first, header.from);
-        return { parameters: await parametersWithout(fold, at - 1, earliest, both), at };
+    const start = await startAt(fold, header, first, exclusions);
+    if (start !== undefined) return start;
+  }
+  return { parameters: await stateAt(fold.ports, fold.model, first - 1), at: first - 1 };
+}
+
+/** The weights that an entry put in place, as they would be without what is excluded; undefined if nobody can say. */
+async function startAt(
+  fold: Fold,
+  header: ReplacingHeader,
+  first: number,
+  exclusions: readonly Exclusion[],
+): Promise<Start | undefined> {
+  const { ports, model } = fold;
+  const at = header.sequence;
+  switch (header.kind) {
+    case 'rollback':
+      return { parameters: await parametersWithout(fold, header.to, first, exclusions), at };
+    case 'retract': {
+      const both = [...exclusions, exclusionOf(header.without, header.caughtUp)];
+      const earliest = Math.min(first, header.from);
+      return { parameters: await parametersWithout(fold, at - 1, earliest, both), at };
+    }
+    case 'promote': {
+      if (header.caughtUp >= first) {
+        fold.leftOut(header.job);
+        return undefined;
       }
-      case 'promote': {
-        if (header.caughtUp >= first) {
-          fold.leftOut(header.job);
-          continue;
-        }
-        const challenger = await readChallenger(ports.store, model, header.job, header.digest);
-        invariant(challenger !== undefined, `the challenger of job ${header.job} is missing or was changed`);
-        return { parameters: challenger.parameters, at: header.caughtUp };
-      }
+      const challenger = await readChallenger(ports.store, model, header);
+      invariant(challenger !== undefined, `the challenger of job ${header.job} is missing or was changed`);
+      return { parameters: challenger.parameters, at: header.caughtUp };
     }
   }
-  return { parameters: await stateAt(ports, model, first - 1), at: first - 1 };
 }

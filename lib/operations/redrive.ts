@@ -42,9 +42,7 @@ export function createRedrive(ports: Ports) {
       }
       const history = histories.get(model) ?? { sequence: 0, settled: new Set(), plans: [] };
       histories.set(model, history);
-      const anonymous = new Set(
-        ofModel.filter((letter) => parseMessage(letter).identity.producer === undefined),
-      );
+      const anonymous = new Set(ofModel.filter((letter) => parseMessage(letter).identity.by === 'queue'));
       if (anonymous.size > 0) await readOn(ports, model, history);
       const isSettled = (letter: Letter) => anonymous.has(letter) && history.settled.has(letter.id);
       const unsettled = ofModel.filter((letter) => !isSettled(letter));
@@ -78,7 +76,8 @@ async function numberLetters(
   const known = new Set(resendsOf(plans, 'dead letters').map(({ message }) => message));
   const unknown = [...bodies.keys()].filter((id) => !known.has(id));
   if (unknown.length > 0) {
-    await writePlan(ports, model, await ledgerNow(ports, model), plans, 'dead letters', unknown);
+    const ledger = await ledgerNow(ports, model);
+    await writePlan(ports, model, plans, { source: 'dead letters', messages: unknown, ledger });
   }
   return new Map(
     resendsOf(plans, 'dead letters').flatMap((resend) => {

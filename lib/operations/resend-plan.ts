@@ -33,6 +33,13 @@ export async function readPlans({ store }: Ports, model: string, plans: ResendPl
   }
 }
 
+/** Messages that are to get numbers: their ids in order, where they lay, and the ledger that will judge them. */
+export type Unplanned = {
+  readonly source: Source;
+  readonly messages: readonly string[];
+  readonly ledger: Ledger;
+};
+
 /**
  * Gives messages the next numbers, and appends their plan to `plans`, which are all there are. The producer is the one
  * that was used last, unless the ledger would refuse it.
@@ -42,10 +49,8 @@ export async function readPlans({ store }: Ports, model: string, plans: ResendPl
 export async function writePlan(
   ports: BucketPorts,
   model: string,
-  ledger: Ledger,
   plans: ResendPlan[],
-  source: Source,
-  messages: readonly string[],
+  { ledger, source, messages }: Unplanned,
 ): Promise<void> {
   const last = plans.at(-1);
   const next = last && { producer: last.producer, first: last.first + last.messages.length };
@@ -82,7 +87,7 @@ export function canBeNumbered(body: object): boolean {
   return Buffer.byteLength(largest.body) <= limits.messageBytes;
 }
 
-/** A message that its producer's number alone identifies. */
-export function numberedIdentity(name: string, seq: number): MessageIdentity {
-  return { id: '', producer: { name, seq }, queue: '', sequenceNumber: '0' };
+/** The identity that a producer's number gives a message. */
+export function numberedIdentity(producer: string, seq: number): MessageIdentity {
+  return { by: 'producer', producer, seq };
 }

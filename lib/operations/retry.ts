@@ -4,6 +4,7 @@ import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { parseMessage } from '../online/messages.ts';
 import type { Ports } from '../ports/ports.ts';
+import { type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { judge, type Ledger } from '../state/ledger.ts';
 import {
   canBeNumbered,
@@ -16,11 +17,17 @@ import {
   writePlan,
 } from './resend-plan.ts';
 
+/** How a refused message can be sent again: as it was, or under a new number. */
+export type Way = { readonly ok: true; readonly isAsItWas: boolean } | Refused<NoWay | RefusalCode>;
+
+/** Why a refused message cannot be sent again. */
+export type NoWay = 'no-samples' | 'of-a-job' | 'too-large' | 'learnt-before';
+
 /** A refused message, and what became of it since. */
 export type RefusedMessage = {
   readonly record: QuarantineRecord;
-  /** How it can be sent again; any other text says why it cannot. */
-  readonly way: string;
+  /** How it can be sent again, or why it cannot. */
+  readonly way: Way;
   /** The number that it was given for that. */
   readonly resend?: Resend;
   /** Whether it was settled again: learnt, or refused under its new number, which has a record of its own. */
@@ -50,18 +57,20 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
   let sent = 0;
   for (const { record, way, resend, isSettledAgain } of messages) {
     const { message, body = '' } = record;
-    if (way === 'as it was') {
+    if (!way.ok) {
+      left.push({ message, reason: way.reason });
+    } else if (way.isAsItWas) {
       await sendSamples({ body, group: model, deduplication: `retry:${message}` });
       sent += 1;
-    } else if (way === 'under a new number') {
+    } else {
       if (resend === undefined && !toNumber.has(nameOf(record))) toNumber.set(nameOf(record), message);
       if (!isSettledAgain) toSend.set(message, record);
-    } else {
-      left.push({ message, reason: way });
     }
   }
   const unnumbered = [...toNumber.values()];
-  if (unnumbered.length > 0) await writePlan(ports, model, ledger, plans, 'quarantine', unnumbered);
+  if (unnumbered.length > 0) {
+    await writePlan(ports, model, plans, { source: 'quarantine', messages: unnumbered, ledger });
+  }
   for (const resend of resendsOf(plans, 'quarantine')) {
     const record = toSend.get(resend.message);
     if (record === undefined) continue;
@@ -112,26 +121,27 @@ async function examine(
   return { ledger, plans, messages };
 }
 
-/** How a message can be sent again; any other text says why it cannot. */
+const underNewNumber: Way = { ok: true, isAsItWas: false };
+
 function wayOf(
   { limits: bounds }: Ports,
   ledger: Ledger,
   learnt: ReadonlySet<string>,
   record: QuarantineRecord,
-): string {
+): Way {
   const samples = samplesOf(record);
-  if (samples === undefined) return 'it holds no samples';
-  if (record.sequence === undefined) return 'it is of a batch job; start another one';
+  if (samples === undefined) return refuse('no-samples', 'it holds no samples');
+  if (record.sequence === undefined) return refuse('of-a-job', 'it is of a batch job; start another one');
   const newNumber = canBeNumbered({ samples })
-    ? 'under a new number'
-    : `with a new number it would have more than ${limits.messageBytes} bytes`;
+    ? underNewNumber
+    : refuse('too-large', `with a new number it would have more than ${limits.messageBytes} bytes`);
   if (!isWhole(record)) return newNumber;
-  if (wasLearnt(learnt, record)) return 'it was learnt before';
+  if (wasLearnt(learnt, record)) return refuse('learnt-before', 'it was learnt before');
   const { producer, seq } = record;
   if (producer === undefined || seq === undefined) return newNumber;
   const judgement = judge(ledger, numberedIdentity(producer, seq), bounds);
-  if (judgement.verdict === 'new') return 'as it was';
-  return judgement.verdict === 'refused' && !judgement.isFinal ? judgement.reason : newNumber;
+  if (judgement.verdict === 'new') return { ok: true, isAsItWas: true };
+  return judgement.verdict === 'refused' && !judgement.isFinal ? judgement : newNumber;
 }
 
 /** The samples of a record as a message can have them; undefined where there are none to send. */
@@ -148,8 +158,9 @@ function samplesOf({ body, refused }: QuarantineRecord): unknown {
 function wasLearnt(learnt: ReadonlySet<string>, record: QuarantineRecord): boolean {
   if (!isWhole(record)) return false;
   const { message, body = '', queue = '', sequenceNumber = '0' } = record;
-  const { deadLetter } = parseMessage({ id: message, body, group: '', queue, sequenceNumber }).identity;
-  return learnt.has(nameOf(record)) || (deadLetter !== undefined && learnt.has(deadLetter));
+  const { identity } = parseMessage({ id: message, body, group: '', queue, sequenceNumber });
+  const letter = identity.by === 'producer' ? identity.deadLetter : undefined;
+  return learnt.has(nameOf(record)) || (letter !== undefined && learnt.has(letter));
 }
 
 function isWhole({ refused }: QuarantineRecord): boolean {

@@ -1,8 +1,8 @@
 import { lastCheckpoint, loadCheckpoint } from '../fold/checkpoints.ts';
 import { applyEntry } from '../fold/fold.ts';
-import { initialState, type Model } from '../fold/model.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import { initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { encodeCheckpoint } from '../state/checkpoint.ts';
 import type { State } from '../state/state.ts';

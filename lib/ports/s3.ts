@@ -8,6 +8,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import type { ListedObject, ObjectStore, PutCondition, PutOutcome } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
+import { refuse } from '../refusal.ts';
 
 /** The bucket through the AWS SDK. Bodies above 8 MiB go up in parts; a condition holds for the whole object. */
 export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
@@ -69,8 +70,8 @@ function conditionHeaders(condition: PutCondition | undefined) {
 function refusal(error: unknown): PutOutcome | undefined {
   if (!(error instanceof S3ServiceException)) return undefined;
   if (error.name === 'PreconditionFailed' || error.name === 'NoSuchKey')
-    return { ok: false, reason: 'precondition' };
-  return error.name === 'ConditionalRequestConflict' ? { ok: false, reason: 'conflict' } : undefined;
+    return refuse('precondition', error.name);
+  return error.name === 'ConditionalRequestConflict' ? refuse('conflict', error.name) : undefined;
 }
 
 function unavailable(what: string, cause: unknown): MillraceError {

@@ -1,19 +1,26 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ProtocolLimits } from '../limits.ts';
+import { type Refused, refuse } from '../refusal.ts';
 
 /** Which message this is, for the question whether it was settled before. */
-export type MessageIdentity = {
-  /** The SQS message id: the same for every delivery of the message. */
-  readonly id: string;
-  /** The producer's own number, where it counts its messages. */
-  readonly producer?: { readonly name: string; readonly seq: number };
-  /** The id of the dead letter without a number that got this one when it was redriven. */
-  readonly deadLetter?: string;
-  /** The ARN of the queue it came from, and its SQS SequenceNumber there. */
-  readonly queue: string;
-  readonly sequenceNumber: string;
-};
+export type MessageIdentity =
+  /** One that its producer numbers. */
+  | {
+      readonly by: 'producer';
+      readonly producer: string;
+      readonly seq: number;
+      /** The id of the dead letter without a number that got this one when it was redriven. */
+      readonly deadLetter?: string;
+    }
+  /** Any other: the ARN of its queue, and its SQS SequenceNumber there. */
+  | {
+      readonly by: 'queue';
+      /** The SQS message id: the same for every delivery of the message. */
+      readonly id: string;
+      readonly queue: string;
+      readonly sequenceNumber: string;
+    };
 
 /** All numbers up to `highest` are settled, but for those in `gaps` (inclusive ranges, ascending). */
 export type ProducerRecord = {
@@ -38,16 +45,14 @@ export type Ledger = {
   readonly redriven: readonly string[];
 };
 
-/** What the ledger says of a message. `refused` messages go to quarantine with the reason. */
+/** What the ledger says of a message. Refused messages go to quarantine with the reason. */
 export type Judgement =
-  | { readonly verdict: 'new' }
-  | { readonly verdict: 'settled' }
-  | {
+  | { readonly verdict: 'new' | 'settled' }
+  | ({
       readonly verdict: 'refused';
-      readonly reason: string;
       /** Whether no later ledger will judge otherwise. */
       readonly isFinal: boolean;
-    };
+    } & Refused);
 
 /** A ledger in which nothing is settled. */
 export const emptyLedger: Ledger = {
@@ -64,38 +69,35 @@ export type LedgerLimits = Pick<
 >;
 
 /** Whether a message is new, settled already, or cannot be judged and must be refused. */
-export function judge(
-  ledger: Ledger,
-  { id, producer, queue, sequenceNumber }: MessageIdentity,
-  limits: LedgerLimits,
-): Judgement {
-  if (producer === undefined) {
-    const through = ledger.appliedThrough.get(queue);
-    const isSettled = through !== undefined && BigInt(sequenceNumber) <= BigInt(through);
-    return { verdict: isSettled || isRedriven(ledger, id) ? 'settled' : 'new' };
+export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {
+  if (identity.by === 'producer') return judgeNumber(ledger, identity, limits);
+  const { id, queue, sequenceNumber } = identity;
+  const through = ledger.appliedThrough.get(queue);
+  const isSettled = through !== undefined && BigInt(sequenceNumber) <= BigInt(through);
+  return { verdict: isSettled || isRedriven(ledger, id) ? 'settled' : 'new' };
+}
+
+type Numbered = Extract<MessageIdentity, { by: 'producer' }>;
+
+function judgeNumber(ledger: Ledger, { producer, seq }: Numbered, limits: LedgerLimits): Judgement {
+  const record = ledger.producers.get(producer);
+  if (record === undefined) return judgeNewProducer(ledger, producer, limits);
+  if (seq <= record.highest && !inGaps(record, seq)) return { verdict: 'settled' };
+  if (settleNumber(record, seq).length <= limits.gapsPerProducer) return { verdict: 'new' };
+  const reason = `producer ${producer} has ${limits.gapsPerProducer} gaps in its numbers; send the missing ones first`;
+  return { verdict: 'refused', isFinal: false, ...refuse('too-many-gaps', reason) };
+}
+
+function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits): Judgement {
+  const { producers, evictedProducers } = limits;
+  if (ledger.evicted.includes(shortHash(producer))) {
+    const reason = `producer ${producer} was evicted: more than ${producers} producers are in use; send under a new name, from seq 1`;
+    return { verdict: 'refused', isFinal: true, ...refuse('producer-evicted', reason) };
   }
-  const record = ledger.producers.get(producer.name);
-  if (record === undefined) {
-    if (ledger.evicted.includes(shortHash(producer.name))) {
-      return refused(
-        `producer ${producer.name} was evicted: more than ${limits.producers} producers are in use; send under a new name, from seq 1`,
-        true,
-      );
-    }
-    return ledger.evicted.length < limits.evictedProducers || ledger.producers.size < limits.producers
-      ? { verdict: 'new' }
-      : refused(
-          `the model already had ${limits.producers + limits.evictedProducers} producers; reuse their names`,
-          true,
-        );
-  }
-  if (producer.seq <= record.highest && !inGaps(record, producer.seq)) return { verdict: 'settled' };
-  return settleNumber(record, producer.seq).length <= limits.gapsPerProducer
-    ? { verdict: 'new' }
-    : refused(
-        `producer ${producer.name} has ${limits.gapsPerProducer} gaps in its numbers; send the missing ones first`,
-        false,
-      );
+  const hasRoom = ledger.evicted.length < evictedProducers || ledger.producers.size < producers;
+  if (hasRoom) return { verdict: 'new' };
+  const reason = `the model already had ${producers + evictedProducers} producers; reuse their names`;
+  return { verdict: 'refused', isFinal: true, ...refuse('too-many-producers', reason) };
 }
 
 /** The ledger after the message was learnt or rejected by the journal entry `sequence`. */
@@ -105,19 +107,12 @@ export function settle(
   sequence: number,
   limits: LedgerLimits,
 ): Ledger {
-  const { producer, queue, sequenceNumber, deadLetter } = identity;
-  if (producer === undefined) {
-    const appliedThrough = new Map(ledger.appliedThrough);
-    const through = appliedThrough.get(queue);
-    appliedThrough.delete(queue);
-    const isHigher = through === undefined || BigInt(sequenceNumber) > BigInt(through);
-    appliedThrough.set(queue, isHigher ? sequenceNumber : through);
-    return { ...ledger, appliedThrough };
-  }
-  const record = ledger.producers.get(producer.name) ?? { highest: 0, gaps: [], usedAt: sequence };
-  const producers = new Map(ledger.producers).set(producer.name, {
-    highest: Math.max(record.highest, producer.seq),
-    gaps: settleNumber(record, producer.seq),
+  if (identity.by === 'queue') return settleInQueue(ledger, identity);
+  const { producer, seq, deadLetter } = identity;
+  const record = ledger.producers.get(producer) ?? { highest: 0, gaps: [], usedAt: sequence };
+  const producers = new Map(ledger.producers).set(producer, {
+    highest: Math.max(record.highest, seq),
+    gaps: settleNumber(record, seq),
     usedAt: sequence,
   });
   const redriven =
@@ -126,6 +121,18 @@ export function settle(
       : [...ledger.redriven, shortHash(deadLetter)].slice(-limits.redrivenLetters);
   const next = { ...ledger, producers, redriven };
   return producers.size > limits.producers ? evict(next) : next;
+}
+
+function settleInQueue(
+  ledger: Ledger,
+  { queue, sequenceNumber }: Extract<MessageIdentity, { by: 'queue' }>,
+): Ledger {
+  const appliedThrough = new Map(ledger.appliedThrough);
+  const through = appliedThrough.get(queue);
+  appliedThrough.delete(queue);
+  const isHigher = through === undefined || BigInt(sequenceNumber) > BigInt(through);
+  appliedThrough.set(queue, isHigher ? sequenceNumber : through);
+  return { ...ledger, appliedThrough };
 }
 
 function isRedriven({ redriven }: Ledger, id: string): boolean {
@@ -160,10 +167,6 @@ function evict(ledger: Ledger): Ledger {
 
 function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
-}
-
-function refused(reason: string, isFinal: boolean): Judgement {
-  return { verdict: 'refused', reason, isFinal };
 }
 
 const ledgerSchema = z.strictObject({

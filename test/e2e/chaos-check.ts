@@ -1,7 +1,7 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
-import { loadModel, type Model } from '../../lib/fold/model.ts';
 import type { Entry } from '../../lib/journal/entry.ts';
+import { loadModel, type Model } from '../../lib/model/model.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';

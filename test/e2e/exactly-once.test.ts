@@ -1,8 +1,8 @@
 import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
-import { createModel } from '../../lib/fold/model.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
+import { createModel } from '../../lib/model/model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
 import type { State } from '../../lib/state/state.ts';

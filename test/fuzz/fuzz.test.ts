@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { MillraceError } from '../../lib/errors.ts';
-import { initialState } from '../../lib/fold/model.ts';
 import { decodeEntry } from '../../lib/journal/entry.ts';
+import { initialState } from '../../lib/model/model.ts';
 import {
   decodeCheckpoint,
   digestOf,

@@ -4,6 +4,7 @@ import { MillraceError } from '../../lib/errors.ts';
 import { commitEntry } from '../../lib/journal/commit.ts';
 import type { Entry } from '../../lib/journal/entry.ts';
 import { limits } from '../../lib/limits.ts';
+import { refuse } from '../../lib/refusal.ts';
 import { memoryStore } from '../support/memory-store.ts';
 
 function entryWith(nonce: string): Entry {
@@ -17,8 +18,11 @@ const timeout = () => new MillraceError('unavailable', 'timeout');
 describe('committing an entry', () => {
   it('succeeds once, and is lost to whoever was first', async () => {
     const store = memoryStore();
-    expect(await commitEntry({ store, limits }, entryWith('mine'))).toBe('committed');
-    expect(await commitEntry({ store, limits }, entryWith('other'))).toBe('lost');
+    expect(await commitEntry({ store, limits }, entryWith('mine'))).toMatchObject({ ok: true });
+    expect(await commitEntry({ store, limits }, entryWith('other'))).toMatchObject({
+      ok: false,
+      code: 'lost',
+    });
   });
 
   it('knows its own entry when the answer to its put was lost', async () => {
@@ -27,7 +31,7 @@ describe('committing an entry', () => {
     store.hook = ({ operation, when }) => {
       if (operation === 'put' && when === 'after' && lostAnswers++ === 0) throw timeout();
     };
-    expect(await commitEntry({ store, limits }, entryWith('mine'))).toBe('committed');
+    expect(await commitEntry({ store, limits }, entryWith('mine'))).toMatchObject({ ok: true });
     expect(lostAnswers).toBe(2);
   });
 
@@ -40,7 +44,10 @@ describe('committing an entry', () => {
         throw timeout();
       }
     };
-    expect(await commitEntry({ store, limits }, entryWith('mine'))).toBe('lost');
+    expect(await commitEntry({ store, limits }, entryWith('mine'))).toMatchObject({
+      ok: false,
+      code: 'lost',
+    });
     expect(attempts).toBe(limits.putAttempts);
     expect(store.objects.has(key)).toBe(false);
   });
@@ -51,9 +58,9 @@ describe('committing an entry', () => {
     let conflicts = 0;
     const conflicting: typeof store = Object.assign(store, {
       put: async (...call: Parameters<typeof put>) =>
-        conflicts++ < 2 ? ({ ok: false, reason: 'conflict' } as const) : put(...call),
+        conflicts++ < 2 ? refuse('conflict', 'ConditionalRequestConflict') : put(...call),
     });
-    expect(await commitEntry({ store: conflicting, limits }, entryWith('mine'))).toBe('committed');
+    expect(await commitEntry({ store: conflicting, limits }, entryWith('mine'))).toMatchObject({ ok: true });
     expect(conflicts).toBe(3);
   });
 });

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import type { RefusalCode } from '../../lib/refusal.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import {
   createWorld,
@@ -22,36 +23,57 @@ async function quarantined(world: World, id: string) {
 const wrong = (change: object) => ({ ...ticket(1), ...change });
 const feature = (change: object) => wrong({ features: { ...ticket(1).features, ...change } });
 
-/** Samples that cannot be learnt, the field to blame, and what the reason says. */
-const badSamples: [string, unknown, string, RegExp][] = [
-  ['no object', 7, 'sample', /must be an object \(found 7\)/],
-  ['no features', { label: true }, 'features', /must be an object \(found nothing\)/],
-  ['a missing feature', { features: { urgency: 1 }, label: true }, 'features.team', /missing/],
+/** Samples that cannot be learnt, the code, the field to blame, and what the reason says. */
+const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
+  ['no object', 'wrong-type', 7, 'sample', /must be an object \(found 7\)/],
+  ['no features', 'wrong-type', { label: true }, 'features', /must be an object \(found nothing\)/],
+  ['a missing feature', 'missing', { features: { urgency: 1 }, label: true }, 'features.team', /missing/],
   [
     'an unknown feature',
+    'unknown-field',
     feature({ colour: 'red' }),
     'features.colour',
     /unknown feature; allowed: urgency, team/,
   ],
-  ['an unknown field', wrong({ labl: true }), 'labl', /unknown field; allowed: features, label, weight/],
+  [
+    'an unknown field',
+    'unknown-field',
+    wrong({ labl: true }),
+    'labl',
+    /unknown field; allowed: features, label, weight/,
+  ],
   [
     'a text for a number',
+    'not-finite',
     feature({ urgency: '3' }),
     'features.urgency',
     /must be a finite number \(found "3"\)/,
   ],
-  ['NaN as text', feature({ urgency: 'NaN' }), 'features.urgency', /must be a finite number/],
+  ['NaN as text', 'not-finite', feature({ urgency: 'NaN' }), 'features.urgency', /must be a finite number/],
   [
     'a number that float32 cannot hold',
+    'not-finite',
     feature({ urgency: 3.5e38 }),
     'features.urgency',
     /must be a finite number/,
   ],
-  ['an empty category', feature({ team: '' }), 'features.team', /must be a text/],
-  ['an object for a category', feature({ team: {} }), 'features.team', /must be a text/],
-  ['an unknown class', wrong({ label: 'maybe' }), 'label', /must be true or false \(found "maybe"\)/],
-  ['no label', { features: ticket(1).features }, 'label', /must be true or false \(found nothing\)/],
-  ['a weight of zero', wrong({ weight: 0 }), 'weight', /must be a finite number above 0/],
+  ['an empty category', 'wrong-type', feature({ team: '' }), 'features.team', /must be a text/],
+  ['an object for a category', 'wrong-type', feature({ team: {} }), 'features.team', /must be a text/],
+  [
+    'an unknown class',
+    'wrong-type',
+    wrong({ label: 'maybe' }),
+    'label',
+    /must be true or false \(found "maybe"\)/,
+  ],
+  [
+    'no label',
+    'wrong-type',
+    { features: ticket(1).features },
+    'label',
+    /must be true or false \(found nothing\)/,
+  ],
+  ['a weight of zero', 'not-finite', wrong({ weight: 0 }), 'weight', /must be a finite number above 0/],
 ];
 
 /** Bodies that are no command at all. */
@@ -82,14 +104,20 @@ const badBodies: [string, string, RegExp][] = [
 ];
 
 describe('what cannot be learnt', () => {
-  it.each(badSamples)('is quarantined with field and reason: %s', async (_, sample, field, reason) => {
+  it.each(badSamples)('is quarantined with field and reason: %s', async (_, code, sample, field, reason) => {
     const world = createWorld();
     const sent = message(1, { samples: [ticket(1), sample, ticket(2)] });
     const { settled } = await deliver(world, [sent]);
     expect(settled).toBe(1);
     const record = await quarantined(world, sent.id);
     expect(record.refused).toEqual([
-      { index: 1, field, reason: expect.stringMatching(reason), sample: JSON.parse(JSON.stringify(sample)) },
+      {
+        index: 1,
+        field,
+        code,
+        reason: expect.stringMatching(reason),
+        sample: JSON.parse(JSON.stringify(sample)),
+      },
     ]);
     expect((await foldJournal(world)).learnt).toBe(2);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { initialState } from '../../lib/fold/model.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
+import { initialState } from '../../lib/model/model.ts';
 import {
   createWorld,
   deliver,

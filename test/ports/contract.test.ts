@@ -85,10 +85,10 @@ describe('a put whose answer is lost', () => {
       time: '',
       messages: [],
     };
-    expect(await commitEntry({ store, limits }, { header, samples: [] })).toBe('committed');
+    expect(await commitEntry({ store, limits }, { header, samples: [] })).toMatchObject({ ok: true });
     expect(attempts).toBe(2);
-    expect(await commitEntry({ store, limits }, { header: { ...header, nonce: 'yours' }, samples: [] })).toBe(
-      'lost',
-    );
+    expect(
+      await commitEntry({ store, limits }, { header: { ...header, nonce: 'yours' }, samples: [] }),
+    ).toMatchObject({ ok: false, code: 'lost' });
   });
 });

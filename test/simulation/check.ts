@@ -1,6 +1,7 @@
 import { keys } from '../../lib/bucket/keys.ts';
+import type { SettledMessage } from '../../lib/commands/header.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
-import { decodeEntry, type Entry, type SettledMessage } from '../../lib/journal/entry.ts';
+import { decodeEntry, type Entry } from '../../lib/journal/entry.ts';
 import type { Bucket } from '../support/bucket.ts';
 import { checkStates } from './check-states.ts';
 import type { Cloud } from './cloud.ts';

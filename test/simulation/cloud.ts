@@ -3,6 +3,7 @@ import type { Engine } from '../../lib/engine/engine.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import type { ProtocolLimits } from '../../lib/limits.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
+import { refuse } from '../../lib/refusal.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
 import { getFrom, listOf, putInto } from '../support/memory-store.ts';
@@ -134,7 +135,7 @@ export function createCloud(settings: CloudSettings): Cloud {
     };
     const what = `puts ${key}${condition === undefined ? '' : ` if ${Object.keys(condition)}`}`;
     if (condition !== undefined && faults.strike('conflict')) {
-      return call(process, what, () => ({ ok: false, reason: 'conflict' }) as const);
+      return call(process, what, () => refuse('conflict', 'ConditionalRequestConflict'));
     }
     return call(
       process,

@@ -1,6 +1,6 @@
 import type { Mutant } from './edit.ts';
 
-const fold = 'lib/fold/fold.ts';
+const catchUp = 'lib/fold/catch-up.ts';
 
 /** Ways to break promotions, rollbacks, retractions and the redrive. */
 export const commandMutants: readonly Mutant[] = [
@@ -8,7 +8,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'skips the catch-up of a batch job',
     edits: [
       {
-        file: fold,
+        file: catchUp,
         find: '    if (shouldStop()) break;\n    const { header } = entry;',
         replace: '    if (shouldStop() || entry.samples.length >= 0) break;\n    const { header } = entry;',
       },
@@ -18,10 +18,10 @@ export const commandMutants: readonly Mutant[] = [
     name: "promotes with the batch job's old ledger",
     edits: [
       {
-        file: fold,
-        find: '  return { ...withParameters(state, parameters), promoted: { job, sequence } };',
+        file: 'lib/commands/promote.ts',
+        find: 'return { ...withParameters(state, parameters), promoted: { job, sequence } };',
         replace:
-          '  const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map() };\n  return { ...withParameters(state, parameters), ledger, promoted: { job, sequence } };',
+          'const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map(), redriven: [] };\n  return { ...withParameters(state, parameters), ledger, promoted: { job, sequence } };',
       },
     ],
   },
@@ -29,7 +29,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'rolls the ledger back with the weights',
     edits: [
       {
-        file: fold,
+        file: 'lib/commands/command.ts',
         find: 'export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {\n  return { ...state, tensors,',
         replace:
           'export function withParameters(state: State, { tensors, step, seed, statistics, ...old }: Parameters): State {\n  return { ...state, ledger: (old as State).ledger ?? state.ledger, tensors,',
@@ -52,8 +52,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/jobs/lane.ts',
-        find: "  if (current?.etag !== etag) return 'lost';",
-        replace: "  if (current?.etag !== '') return 'lost';",
+        find: 'if (current?.etag !== etag) return',
+        replace: "if (current?.etag !== '') return",
       },
     ],
   },
@@ -61,9 +61,9 @@ export const commandMutants: readonly Mutant[] = [
     name: 'promotes weights that had learnt what was retracted',
     edits: [
       {
-        file: fold,
-        find: "    if (header.kind === 'retract') throw retractedMeanwhile(header.sequence);\n",
-        replace: '',
+        file: catchUp,
+        find: "if (weights === 'retracted') return",
+        replace: "if (weights === 'retracted' && from < 0) return",
       },
     ],
   },
@@ -71,16 +71,15 @@ export const commandMutants: readonly Mutant[] = [
     name: 'retracts without what arrived meanwhile',
     edits: [
       {
-        file: 'lib/online/retract.ts',
-        find: "import { challengerFor } from './promote.ts';",
+        file: 'lib/fold/fold.ts',
+        find: 'challenger: (file, to) => caughtUpChallenger(ports, model, file, to),',
         replace:
-          "import { readChallenger } from './challenger.ts';\nimport { challengerFor } from './promote.ts';",
+          "challenger: async (file, to) => {\n      const found = await caughtUpChallenger(ports, model, file, to);\n      const bare = file.job.startsWith('retract-') ? await readChallenger(ports.store, model, file) : undefined;\n      return found.ok ? { ...found, parameters: bare?.parameters ?? found.parameters } : found;\n    },",
       },
       {
-        file: 'lib/online/retract.ts',
-        find: 'header, found.parameters),',
-        replace:
-          'header, (await readChallenger(ports.store, model, job, digest))?.parameters ?? found.parameters),',
+        file: 'lib/fold/fold.ts',
+        find: "import { caughtUpChallenger } from './challenger.ts';",
+        replace: "import { caughtUpChallenger, readChallenger } from './challenger.ts';",
       },
     ],
   },
@@ -98,7 +97,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'retracts over a rollback or promotion that came in between',
     edits: [
       {
-        file: 'lib/online/retract.ts',
+        file: 'lib/commands/retract.ts',
         find: '  if (replaced !== undefined) {',
         replace: "  if (replaced !== undefined && job === '') {",
       },
@@ -108,7 +107,7 @@ export const commandMutants: readonly Mutant[] = [
     name: 'promotes over a rollback',
     edits: [
       {
-        file: 'lib/online/promote.ts',
+        file: 'lib/commands/promote.ts',
         find: '  if (rollback !== undefined) {',
         replace: "  if (rollback !== undefined && job === '') {",
       },
@@ -118,9 +117,9 @@ export const commandMutants: readonly Mutant[] = [
     name: 'rolls back to weights that had learnt what was retracted',
     edits: [
       {
-        file: 'lib/online/rollback.ts',
-        find: '  if (retracted !== undefined) return reject(retracted);',
-        replace: "  if (retracted === '') return reject(retracted);",
+        file: 'lib/commands/rollback.ts',
+        find: 'if (retraction === undefined) return accepted;',
+        replace: 'if (retraction === undefined || to >= 0) return accepted;',
       },
     ],
   },

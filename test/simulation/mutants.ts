@@ -2,7 +2,7 @@ import { commandMutants } from './command-mutants.ts';
 import type { Mutant } from './edit.ts';
 
 const online = 'lib/online/update-model.ts';
-const learn = 'lib/online/learn-messages.ts';
+const decide = 'lib/online/decide-entry.ts';
 const journal = 'lib/journal/commit.ts';
 const ledger = 'lib/state/ledger.ts';
 const publish = 'lib/fold/checkpoints.ts';
@@ -15,9 +15,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: "    if ((await commitEntry(ports, change.entry)) === 'lost') {",
-        replace:
-          "    settled += change.settled;\n    if ((await commitEntry(ports, change.entry)) === 'lost') {",
+        find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
+        replace: '    settled += change.settled;\n    if (!(await commitEntry(ports, change.entry)).ok) {',
       },
       { file: online, find: '    settled += change.settled;\n    entries.push', replace: '    entries.push' },
     ],
@@ -27,9 +26,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: "    if ((await commitEntry(ports, change.entry)) === 'lost') {",
+        find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
         replace:
-          "    etag = await publish(ports, model, change.state, etag, [change.entry.header]);\n    if ((await commitEntry(ports, change.entry)) === 'lost') {",
+          '    etag = await publish(ports, model, change.state, etag, [change.entry.header]);\n    if (!(await commitEntry(ports, change.entry)).ok) {',
       },
     ],
   },
@@ -58,8 +57,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: journal,
-        find: "  return found?.header.nonce === nonce ? 'committed' : 'lost';",
-        replace: "  return found === undefined || nonce === '' ? 'lost' : 'committed';",
+        find: '  found?.header.nonce === nonce ?',
+        replace: "  found !== undefined && nonce !== '' ?",
       },
     ],
   },
@@ -71,7 +70,7 @@ export const mutants: readonly Mutant[] = [
         find: '    settled += countSettled(ports, state, messages.slice(settled));',
         replace: '    if (lostCommits === 0) settled += countSettled(ports, state, messages.slice(settled));',
       },
-      { file: learn, find: "    if (judgement.verdict === 'settled') continue;\n", replace: '' },
+      { file: decide, find: "    if (judgement.verdict === 'settled') continue;\n", replace: '' },
       {
         file: 'lib/journal/settle-entry.ts',
         find: "    invariant(verdict !== 'settled',",
@@ -84,9 +83,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: ledger,
-        find: '  if (producer === undefined) {\n    const through = ledger.appliedThrough.get(queue);\n    const isSettled',
+        find: 'export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {',
         replace:
-          "  if (queue !== '') return { verdict: 'new' };\n  if (producer === undefined) {\n    const through = ledger.appliedThrough.get(queue);\n    const isSettled",
+          "export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {\n  if (identity.by !== undefined) return { verdict: 'new' };",
       },
     ],
   },
@@ -105,8 +104,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: ledger,
-        find: '  if (producer.seq <= record.highest && !inGaps(record, producer.seq)) return',
-        replace: '  if (producer.seq <= record.highest) return',
+        find: 'if (seq <= record.highest && !inGaps(record, seq)) return',
+        replace: 'if (seq <= record.highest) return',
       },
     ],
   },
@@ -115,7 +114,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: ledger,
-        find: '    if (ledger.evicted.includes(shortHash(producer.name))) {',
+        find: '    if (ledger.evicted.includes(shortHash(producer))) {',
         replace: "    if (ledger.evicted.includes('nobody')) {",
       },
     ],
@@ -145,7 +144,7 @@ export const mutants: readonly Mutant[] = [
     name: 'writes quarantine records after the acknowledgement',
     edits: [
       {
-        file: learn,
+        file: decide,
         find: 'await quarantine(ports, model.name,',
         replace:
           '// The record is written when it is written.\n      const later: typeof quarantine = async (...record) =>\n        void quarantine(...record).catch(() => undefined);\n      await later(ports, model.name,',
@@ -156,13 +155,13 @@ export const mutants: readonly Mutant[] = [
     name: 'cuts minibatches by deliveries',
     edits: [
       {
-        file: learn,
-        find: '  let next = state;\n  let ledger = state.ledger;',
+        file: decide,
+        find: 'let next = state;\n  let settled = 0;',
         replace:
-          '  (globalThis as { delivered?: number }).delivered = messages.length;\n  let next = state;\n  let ledger = state.ledger;',
+          '  (globalThis as { delivered?: number }).delivered = messages.length;\n  let next = state;\n  let settled = 0;',
       },
       {
-        file: 'lib/fold/learn.ts',
+        file: 'lib/model/learn.ts',
         find: '{ ...samples, numbers }, { minibatch, rate, schedule });',
         replace:
           '{ ...samples, numbers }, { minibatch: minibatch * ((globalThis as { delivered?: number }).delivered ?? 1), rate, schedule });',
@@ -219,9 +218,9 @@ export const mutants: readonly Mutant[] = [
     name: 'forgets the body of a message that it refuses as a whole',
     edits: [
       {
-        file: learn,
-        find: '    ...(refused.some(({ index }) => index < 0) ? { body: message.body } : {}),\n',
-        replace: '    ...(refused.length < 0 ? { body: message.body } : {}),\n',
+        file: decide,
+        find: '...(refused.some(({ index }) => index < 0) ? { body } : {}),',
+        replace: '...(refused.length < 0 ? { body } : {}),',
       },
     ],
   },

@@ -1,7 +1,7 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import { sampleHash } from '../../lib/fold/exclusions.ts';
-import { loadModel } from '../../lib/fold/model.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
+import { loadModel } from '../../lib/model/model.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
 import { retryQuarantine } from '../../lib/operations/retry.ts';

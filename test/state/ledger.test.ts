@@ -13,11 +13,11 @@ import {
 const queue = 'arn:aws:sqs:us-east-1:000000000000:samples-1.fifo';
 
 function numbered(name: string, seq: number): MessageIdentity {
-  return { id: 'one', producer: { name, seq }, queue, sequenceNumber: '1' };
+  return { by: 'producer', producer: name, seq };
 }
 
 function fromQueue(sequenceNumber: number, arn = queue): MessageIdentity {
-  return { id: `message-${sequenceNumber}`, queue: arn, sequenceNumber: String(sequenceNumber) };
+  return { by: 'queue', id: `message-${sequenceNumber}`, queue: arn, sequenceNumber: String(sequenceNumber) };
 }
 
 describe('the ledger', () => {

@@ -1,4 +1,5 @@
 import type { ObjectStore, PutCondition, PutOutcome, StoredObject } from '../../lib/bucket/object-store.ts';
+import { refuse } from '../../lib/refusal.ts';
 import { type Bucket, createBucket } from './bucket.ts';
 
 /** One call of a store, before or after it took effect. A hook that throws there is a crash or a lost answer. */
@@ -58,7 +59,7 @@ export function getFrom(bucket: Bucket, key: string): StoredObject | undefined {
 /** A put as the port answers it. */
 export function putInto(bucket: Bucket, key: string, body: Uint8Array, condition?: PutCondition): PutOutcome {
   const answer = bucket.put(key, body, condition);
-  return 'error' in answer ? { ok: false, reason: 'precondition' } : { ok: true, etag: answer.etag };
+  return 'error' in answer ? refuse('precondition', answer.error) : { ok: true, etag: answer.etag };
 }
 
 /** A listing as the port answers it. */

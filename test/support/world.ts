@@ -1,8 +1,8 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { readForward } from '../../lib/fold/fold.ts';
-import { initialState, loadModel, type Model } from '../../lib/fold/model.ts';
 import { limits, type ProtocolLimits } from '../../lib/limits.ts';
+import { initialState, loadModel, type Model } from '../../lib/model/model.ts';
 import { type Message, parseMessage } from '../../lib/online/messages.ts';
 import { type CachedModel, updateModel } from '../../lib/online/update-model.ts';
 import type { Ports } from '../../lib/ports/ports.ts';

@@ -1,8 +1,8 @@
 import type { Sample } from '../../features/encoder.ts';
 import { sliceSamples } from '../../features/samples.ts';
 import { standardize } from '../../features/statistics.ts';
-import { compileModel } from '../../fold/model.ts';
 import { addScores, emptyScores, type Scores, score } from '../../metrics/scores.ts';
+import { compileModel } from '../../model/model.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { State } from '../../state/state.ts';
 import { flightsSpec } from './spec.ts';

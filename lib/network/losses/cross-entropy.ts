@@ -4,7 +4,7 @@ import { type Loss, valuesOf } from './loss.ts';
 /** Probabilities are kept this far from 0 and 1 when a log loss is computed from float32 predictions. */
 const smallestProbability = 1e-7;
 
-/** −log of the probability that the network gives to the true class: of one logit for true, or of one for each class. */
+/** −log of the probability of the true class; from one logit for true, or from one for each class. */
 export const crossEntropy: Loss = {
   ofOutput(tfjs, output, labels) {
     return output.shape[1] === 1

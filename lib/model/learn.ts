@@ -1,14 +1,16 @@
 import { invariant } from '../errors.ts';
 import { type EncodedSamples, sliceSamples } from '../features/samples.ts';
 import { mergeStatistics, standardize, statisticsOf } from '../features/statistics.ts';
-import { type Scores, score } from '../metrics/scores.ts';
+import type { Scores } from '../metrics/scores.ts';
+import { type Refused, refuse } from '../refusal.ts';
 import { isFiniteState, type Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
+import { evaluate } from './predict.ts';
 
 /** What a message taught: new parameters and the scores that the old ones earned on it, or why nothing. */
 export type Learned =
   | { readonly ok: true; readonly parameters: Parameters; readonly scores: Scores }
-  | { readonly ok: false; readonly reason: string };
+  | Refused<'diverged'>;
 
 /**
  * The parameters after learning one message, and the scores that the old ones earned on it (progressive
@@ -18,13 +20,11 @@ export type Learned =
  * @param samples raw numbers, cut into ⌈count / minibatch⌉ gradient steps, in order
  */
 export async function learn(model: Model, parameters: Parameters, samples: EncodedSamples): Promise<Learned> {
-  const { spec, compiled, standardized } = model;
-  const tested = standardize(samples, parameters.statistics, standardized);
-  const scores = score(spec, await compiled.predict(parameters, tested), samples);
-  if (!Number.isFinite(scores.loss)) return { ok: false, reason: 'the loss before learning is not finite' };
+  const scores = await evaluate(model, parameters, samples);
+  if (!Number.isFinite(scores.loss)) return refuse('diverged', 'the loss before learning is not finite');
   const trained = await learnWithoutTest(model, parameters, samples);
   if (!isFiniteState(trained.tensors)) {
-    return { ok: false, reason: 'a weight or optimizer slot would not be finite after learning it' };
+    return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
   return { ok: true, parameters: trained, scores };
 }

@@ -1,0 +1,111 @@
+import type { z } from 'zod';
+import type { Refusal } from '../features/encoder.ts';
+import type { Model } from '../model/model.ts';
+import type { Refused } from '../refusal.ts';
+import type { Parameters, State } from '../state/state.ts';
+import type { CommonHeader } from './header.ts';
+
+/** The commands that change a model. */
+export const commandKinds = ['samples', 'promote', 'rollback', 'retract'] as const;
+
+/** One of {@link commandKinds}. */
+export type CommandKind = (typeof commandKinds)[number];
+
+/** A refused sample with the sample itself; index −1 stands for the whole message. */
+export type RefusedSample = Refusal & { readonly sample?: unknown };
+
+/** What a command reaches beyond the state: bucket and journal, as functions that the fold gives it. */
+export type Reach = {
+  readonly model: Model;
+  /** The parameters after an entry; 0 for those before the first. */
+  readonly parametersAt: (sequence: number) => Promise<Parameters>;
+  /** Weights that a file holds, once they have learnt the stream up to an entry. */
+  readonly challenger: (file: ChallengerFile, to: number) => Promise<CaughtUp | Refused>;
+  /** The samples of an `s3://` object. */
+  readonly sampleObject: (uri: string) => Promise<SampleList | Refused>;
+};
+
+/** A file of weights beside the journal, and the digest that its bytes must have. */
+export type ChallengerFile = { readonly job: string; readonly digest: string };
+
+/** Raw samples that were read. */
+export type SampleList = { readonly ok: true; readonly samples: readonly unknown[] };
+
+/** Weights of a file that have caught up with the stream. */
+export type CaughtUp = {
+  readonly ok: true;
+  readonly parameters: Parameters;
+  /** The entry up to which the file itself had learnt the journal. */
+  readonly caughtUp: number;
+  /** Entries since then that put other weights in place: these parameters are to replace them. */
+  readonly passedOver: readonly {
+    readonly kind: CommandKind;
+    readonly sequence: number;
+    readonly job?: string;
+  }[];
+};
+
+/** What a command makes of one message. */
+export type Decision<OwnHeader> = {
+  /** The learnt samples as they came: lines of the entry. */
+  readonly learnt: readonly unknown[];
+  readonly refused: readonly RefusedSample[];
+  /** The mean loss that the state before it earned on the message. */
+  readonly loss?: number;
+  /** The state that it leads to, but for sequence number and ledger; the one before unless given. */
+  readonly state?: State;
+  /** What the command's own entry says; without it the message is settled in an entry of samples. */
+  readonly header?: OwnHeader;
+};
+
+/** A header without what every header has. */
+export type Own<Header extends CommonHeader> = Header extends unknown
+  ? Omit<Header, keyof CommonHeader>
+  : never;
+
+/** An entry as its command sees it: the header, and the learnt samples message by message. */
+export type EntryOf<Header> = {
+  readonly header: Header;
+  readonly samples: readonly (readonly unknown[])[];
+};
+
+/**
+ * A command: how it is sent, how it is decided for a message, and how its entry changes the state (in the manner of a
+ * decider: decide, evolve).
+ */
+export type Command<Body, Header extends CommonHeader & { readonly kind: CommandKind }> = {
+  /** A message's body. */
+  readonly body: z.ZodType<Body>;
+  /** The header of its entry. */
+  readonly header: z.ZodType<Header>;
+  /** Whether several messages of the kind, in a row, are settled by one entry. */
+  readonly sharesEntry: boolean;
+  /**
+   * What its entry does to the weights: `learnt`, the samples of the stream change them; `replaced`, others are put in
+   * their place; `retracted`, others that never learnt some samples. What is catching up with the stream learns the
+   * first, passes over the second, and cannot go on after the third.
+   */
+  readonly weights: 'learnt' | 'replaced' | 'retracted';
+  /** What becomes of a message. Nothing has happened before its entry is committed. */
+  readonly decide: (reach: Reach, state: State, body: Body) => Promise<Decision<Own<Header>>>;
+  /**
+   * The state after its entry.
+   *
+   * @param settled the state before it, with its sequence number and ledger already
+   * @throws MillraceError kind `corrupt` if the entry does not follow that state
+   */
+  readonly evolve: (reach: Reach, settled: State, entry: EntryOf<Header>) => Promise<State>;
+};
+
+/** A command that is refused as a whole. */
+export function rejected(field: string, { code, reason }: Refused): Decision<never> {
+  return { learnt: [], refused: [{ index: -1, field, code, reason }] };
+}
+
+/** A message that is settled without an effect. */
+export const withoutEffect: Decision<never> = { learnt: [], refused: [] };
+
+/** The state with other weights, optimizer slots and statistics: ledger and scores stay. */
+export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {
+  return { ...state, tensors, step, seed, statistics };
+}

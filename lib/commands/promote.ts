@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { invariant } from '../errors.ts';
+import { strictObject } from '../parse.ts';
+import { refuse } from '../refusal.ts';
+import { jobId } from '../spec/names.ts';
+import type { Parameters, State } from '../state/state.ts';
+import { type Command, rejected, withoutEffect, withParameters } from './command.ts';
+import { commonHeader } from './header.ts';
+import { numbering } from './numbering.ts';
+
+const body = strictObject({
+  ...numbering,
+  promote: strictObject({ job: jobId, digest: z.string().regex(/^[0-9a-f]{64}$/) }),
+});
+
+const header = z.strictObject({
+  kind: z.literal('promote'),
+  ...commonHeader,
+  job: jobId,
+  digest: z.string(),
+  /** The entry up to which the job's weights had learnt the journal. */
+  caughtUp: z.int().nonnegative(),
+});
+
+/**
+ * Puts a batch job's weights in place of the champion's: they learn the entries that they have not seen, and the
+ * current ledger stays, so that no online update is lost to a batch job. A promotion that was committed before, and is
+ * sent again by a slice that ran twice, changes nothing. One that a rollback overtook is refused.
+ */
+export const promote: Command<z.output<typeof body>, z.output<typeof header>> = {
+  body,
+  header,
+  sharesEntry: false,
+  weights: 'replaced',
+
+  async decide({ challenger }, state, { promote: file }) {
+    const found = await challenger(file, state.sequence);
+    if (!found.ok) return rejected('promote', found);
+    const { parameters, caughtUp, passedOver } = found;
+    const { job } = file;
+    if (passedOver.some((entry) => entry.kind === 'promote' && entry.job === job)) return withoutEffect;
+    const rollback = passedOver.find(({ kind }) => kind === 'rollback');
+    if (rollback !== undefined) {
+      const reason = `entry ${rollback.sequence} rolled back to other weights than job ${job} was compared with; start a new job`;
+      return rejected('promote', refuse('rolled-back-since', reason));
+    }
+    return {
+      learnt: [],
+      refused: [],
+      state: promoted(state, { job, sequence: state.sequence + 1 }, parameters),
+      header: { kind: 'promote', ...file, caughtUp },
+    };
+  },
+
+  async evolve({ challenger }, settled, { header: own }) {
+    const found = await challenger(own, own.sequence - 1);
+    invariant(found.ok, `the challenger of job ${own.job} is missing or was changed`);
+    return promoted(settled, own, found.parameters);
+  },
+};
+
+function promoted(
+  state: State,
+  { job, sequence }: NonNullable<State['promoted']>,
+  parameters: Parameters,
+): State {
+  return { ...withParameters(state, parameters), promoted: { job, sequence } };
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { invariant } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { strictObject } from '../parse.ts';
+import { refuse } from '../refusal.ts';
+import { jobId } from '../spec/names.ts';
+import type { Parameters, State } from '../state/state.ts';
+import { type Command, rejected, withParameters } from './command.ts';
+import { commonHeader } from './header.ts';
+import { numbering } from './numbering.ts';
+
+const body = strictObject({
+  ...numbering,
+  retract: strictObject({
+    job: jobId,
+    digest: z.string().regex(/^[0-9a-f]{64}$/),
+    /** The first entry that holds what is retracted. */
+    from: z.int().positive(),
+    messages: z.array(z.string().max(limits.producerCharacters)),
+    samples: z.array(z.string().regex(/^[0-9a-f]{32}$/)),
+    /** Promoted jobs that had learnt it, and are left out with it. */
+    jobs: z.array(jobId).default([]),
+  }),
+});
+
+const header = z.strictObject({
+  kind: z.literal('retract'),
+  ...commonHeader,
+  job: jobId,
+  digest: z.string(),
+  caughtUp: z.int().nonnegative(),
+  from: z.int().positive(),
+  /** Ids of whole messages, hashes of single samples, and promoted jobs that had learnt them. */
+  without: z.strictObject({
+    messages: z.array(z.string()),
+    samples: z.array(z.string()),
+    jobs: z.array(z.string()).default([]),
+  }),
+});
+
+/** What a retraction leaves out, and where the weights without it are. */
+export type RetractBody = z.output<typeof body>['retract'];
+
+/**
+ * Puts the weights that never learnt the retracted samples in place of the current ones, with what the stream taught
+ * since. Nothing is deleted: the entry names what was left out, and later folds honour it.
+ */
+export const retract: Command<z.output<typeof body>, z.output<typeof header>> = {
+  body,
+  header,
+  sharesEntry: false,
+  weights: 'retracted',
+
+  async decide({ challenger }, state, { retract: { job, digest, from, messages, samples, jobs } }) {
+    const found = await challenger({ job, digest }, state.sequence);
+    if (!found.ok) return rejected('retract', found);
+    const [replaced] = found.passedOver;
+    if (replaced !== undefined) {
+      const reason = `entry ${replaced.sequence} (${replaced.kind}) put other weights in place since this was prepared; retract again`;
+      return rejected('retract', refuse('replaced-since', reason));
+    }
+    const without = { messages, samples, jobs };
+    return {
+      learnt: [],
+      refused: [],
+      state: retracted(state, { from, sequence: state.sequence + 1 }, found.parameters),
+      header: { kind: 'retract', job, digest, caughtUp: found.caughtUp, from, without },
+    };
+  },
+
+  async evolve({ challenger }, settled, { header: own }) {
+    const found = await challenger(own, own.sequence - 1);
+    invariant(found.ok, `the challenger of job ${own.job} is missing or was changed`);
+    return retracted(settled, own, found.parameters);
+  },
+};
+
+function retracted(
+  state: State,
+  { from, sequence }: State['retractions'][number],
+  parameters: Parameters,
+): State {
+  return {
+    ...withParameters(state, parameters),
+    retractions: [...state.retractions, { from, sequence }],
+  };
+}

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { invariant } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { addScores, meanLoss } from '../metrics/scores.ts';
+import { type Learned, learn } from '../model/learn.ts';
+import { strictObject } from '../parse.ts';
+import type { State } from '../state/state.ts';
+import { type Command, rejected } from './command.ts';
+import { commonHeader } from './header.ts';
+import { numbering } from './numbering.ts';
+
+const sampleList = z
+  .array(z.unknown())
+  .min(1, 'must hold at least one sample')
+  .max(limits.messageSamples, `at most ${limits.messageSamples} samples`);
+
+const sampleObject = z
+  .string()
+  .regex(/^s3:\/\/[^/]+\/datasets\/.+$/, 'must be a list, or an object below s3://<bucket>/datasets/');
+
+const body = strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) });
+const header = z.strictObject({ kind: z.literal('samples'), ...commonHeader });
+
+/** Samples, which the weights learn in the order in which they came; what cannot be learnt is refused. */
+export const samples: Command<z.output<typeof body>, z.output<typeof header>> = {
+  body,
+  header,
+  sharesEntry: true,
+  weights: 'learnt',
+
+  async decide({ model, sampleObject: read }, state, { samples: sent }) {
+    const list = typeof sent === 'string' ? await read(sent) : { ok: true as const, samples: sent };
+    if (!list.ok) return rejected('samples', list);
+    const encoding = model.encoder.encode(list.samples);
+    const refused = encoding.refused.map((refusal) => ({ ...refusal, sample: list.samples[refusal.index] }));
+    if (encoding.accepted.length === 0) return { learnt: [], refused };
+    const learned = await learn(model, state, encoding.samples);
+    if (!learned.ok) {
+      const { code, reason } = learned;
+      const undone = [...encoding.accepted].map((index) => ({
+        index,
+        field: 'samples',
+        code,
+        reason: `the message's effect was undone: ${reason}`,
+        sample: list.samples[index],
+      }));
+      return { learnt: [], refused: [...refused, ...undone] };
+    }
+    return {
+      learnt: [...encoding.accepted].map((index) => list.samples[index]),
+      refused,
+      state: afterMessage(state, learned, encoding.accepted.length),
+      loss: meanLoss(learned.scores),
+    };
+  },
+
+  async evolve({ model }, settled, { header: { sequence }, samples: messages }) {
+    let state = settled;
+    for (const own of messages) {
+      if (own.length === 0) continue;
+      const { samples: encoded, refused } = model.encoder.encode(own);
+      invariant(refused.length === 0, `entry ${sequence} holds a sample that cannot be learnt`);
+      const learned = await learn(model, state, encoded);
+      invariant(learned.ok, `entry ${sequence} holds a message that cannot be learnt`);
+      state = afterMessage(state, learned, own.length);
+    }
+    return state;
+  },
+};
+
+/** The state with one more message learnt; the ledger changes with the whole entry. */
+function afterMessage(state: State, learned: Extract<Learned, { ok: true }>, count: number): State {
+  return {
+    ...state,
+    ...learned.parameters,
+    scores: addScores(state.scores, learned.scores),
+    learnt: state.learnt + count,
+  };
+}

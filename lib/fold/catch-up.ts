@@ -1,0 +1,55 @@
+import type { ObjectStore } from '../bucket/object-store.ts';
+import type { CaughtUp } from '../commands/command.ts';
+import { commands, type ReplacingHeader } from '../commands/commands.ts';
+import { samplesByMessage } from '../journal/entry.ts';
+import { entriesAfter } from '../journal/reading.ts';
+import { relearn } from '../model/learn.ts';
+import type { Model } from '../model/model.ts';
+import { type Refused, refuse } from '../refusal.ts';
+import type { Parameters } from '../state/state.ts';
+
+/** Parameters, and the entry up to which they have learnt the journal. */
+export type Trained = { readonly parameters: Parameters; readonly caughtUp: number };
+
+/** How far parameters catch up. */
+export type CatchUpBounds = {
+  /** The last entry; as far as the journal goes unless given. */
+  readonly to?: number;
+  /** Asked before each entry. */
+  readonly shouldStop?: () => boolean;
+};
+
+/**
+ * Parameters after the samples of the entries that they have not seen. Weights that other commands put in place
+ * meanwhile are passed over: these parameters are to replace them, and have learnt the same stream.
+ *
+ * @returns where they are then; refused if an entry retracted what they may have learnt
+ */
+export async function catchUp(
+  { store }: { readonly store: ObjectStore },
+  model: Model,
+  { parameters: start, caughtUp: from }: Trained,
+  { to = Number.POSITIVE_INFINITY, shouldStop = () => false }: CatchUpBounds = {},
+): Promise<CaughtUp | Refused> {
+  let parameters = start;
+  let caughtUp = from;
+  const passedOver: ReplacingHeader[] = [];
+  for await (const entry of entriesAfter(store, model.name, from, { to })) {
+    if (shouldStop()) break;
+    const { header } = entry;
+    const { weights } = commands[header.kind];
+    if (weights === 'retracted') return retractedMeanwhile(header.sequence);
+    if (header.kind !== 'samples') passedOver.push(header);
+    for (const samples of samplesByMessage(entry)) {
+      if (samples.length > 0) parameters = await relearn(model, parameters, samples);
+    }
+    caughtUp = header.sequence;
+  }
+  return { ok: true, parameters, caughtUp, passedOver };
+}
+
+/** Why weights that were begun before an entry's retraction cannot be used any more. */
+export function retractedMeanwhile(sequence: number): Refused {
+  const reason = `entry ${sequence} retracted samples that these weights may have learnt; start again`;
+  return refuse('retracted-since', reason);
+}

@@ -1,0 +1,52 @@
+import { gunzipSync } from 'node:zlib';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import type { SampleList } from '../commands/command.ts';
+import { limits } from '../limits.ts';
+import { type Refused, refuse } from '../refusal.ts';
+
+/**
+ * The samples of an `s3://` message: JSON Lines, plain or gzip, one sample a line, below `datasets/` of the
+ * stack's own bucket. Refused if the object is elsewhere, missing, too large or no JSON Lines.
+ */
+export async function readSampleObject(store: ObjectStore, uri: string): Promise<SampleList | Refused> {
+  const prefix = `s3://${store.bucket}/`;
+  if (!uri.startsWith(`${prefix}datasets/`)) return no(`must be below ${prefix}datasets/ (found ${uri})`);
+  const object = await store.get(uri.slice(prefix.length));
+  if (object === undefined) return no(`there is no object ${uri}`);
+  const unpacked = unpack(object.body, uri);
+  return unpacked.ok ? parseLines(unpacked.text, uri) : unpacked;
+}
+
+function parseLines(text: string, uri: string): SampleList | Refused {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  if (lines.length === 0) return no(`${uri} holds no sample`);
+  if (lines.length > limits.messageSamples) {
+    return no(`at most ${limits.messageSamples} samples a message (found ${lines.length})`);
+  }
+  const samples: unknown[] = [];
+  for (const line of lines) {
+    try {
+      samples.push(JSON.parse(line));
+    } catch {
+      return no(`line ${samples.length + 1} of ${uri} must be JSON`);
+    }
+  }
+  return { ok: true, samples };
+}
+
+function unpack(body: Uint8Array, uri: string): { readonly ok: true; readonly text: string } | Refused {
+  const isGzip = body[0] === 0x1f && body[1] === 0x8b;
+  try {
+    const bytes = isGzip
+      ? gunzipSync(body, { maxOutputLength: limits.sampleObjectBytes })
+      : Buffer.from(body);
+    if (bytes.length > limits.sampleObjectBytes) throw new Error(`it has ${bytes.length} bytes`);
+    return { ok: true, text: bytes.toString('utf8') };
+  } catch (cause) {
+    return no(`${uri} must be at most ${limits.sampleObjectBytes} bytes when unpacked: ${cause}`);
+  }
+}
+
+function no(reason: string): Refused {
+  return refuse('unreadable-object', `samples: ${reason}`);
+}

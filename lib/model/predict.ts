@@ -1,0 +1,31 @@
+import type { EncodedSamples } from '../features/samples.ts';
+import { standardize } from '../features/statistics.ts';
+import { type Scores, score } from '../metrics/scores.ts';
+import type { Parameters } from '../state/state.ts';
+import type { Model } from './model.ts';
+
+/** What of a model predicts. */
+export type Predictor = Pick<Model, 'spec' | 'compiled' | 'standardized'>;
+
+/**
+ * What a model predicts with some parameters: values, probabilities of true, or a probability for each class.
+ *
+ * @param samples raw numbers, [count]; labels are not read
+ * @returns [count, outputs]
+ */
+export async function predict(
+  { compiled, standardized }: Predictor,
+  parameters: Parameters,
+  samples: EncodedSamples,
+): Promise<Float32Array> {
+  return compiled.predict(parameters, standardize(samples, parameters.statistics, standardized));
+}
+
+/** The scores that some parameters earn on labelled samples. */
+export async function evaluate(
+  model: Predictor,
+  parameters: Parameters,
+  samples: EncodedSamples,
+): Promise<Scores> {
+  return score(model.spec, await predict(model, parameters, samples), samples);
+}

@@ -1,0 +1,152 @@
+import { type Decision, type Own, rejected, withoutEffect } from '../commands/command.ts';
+import { commands, decide, type EntryHeader } from '../commands/commands.ts';
+import type { CommonHeader, SettledMessage } from '../commands/header.ts';
+import { reachOf } from '../fold/fold.ts';
+import type { Entry } from '../journal/entry.ts';
+import { type NewRecord, quarantine } from '../journal/quarantine.ts';
+import { settleEntry } from '../journal/settle-entry.ts';
+import { limits } from '../limits.ts';
+import type { Model } from '../model/model.ts';
+import type { Ports } from '../ports/ports.ts';
+import { judge, settle } from '../state/ledger.ts';
+import type { State } from '../state/state.ts';
+import { judgeMessage, type MessageJudgement } from './judge-message.ts';
+import type { ParsedMessage } from './messages.ts';
+
+/** An entry that is ready to be committed, the state that it leads to, and how many messages it settles. */
+export type Change = { readonly entry: Entry; readonly state: State; readonly settled: number };
+
+/** What a message's command makes of it, whichever command it is. */
+type AnyDecision = Decision<Own<EntryHeader>>;
+
+/** Messages in the order of their queue, and the time that is left to settle them. */
+export type Pending = {
+  readonly messages: readonly ParsedMessage[];
+  readonly secondsLeft: () => number;
+};
+
+/**
+ * Decides the first message, or the first ones that can share an entry, until time is left only to publish. Nothing
+ * has happened before the entry is committed, but for quarantine records, which repeat themselves.
+ *
+ * @returns the entry; undefined if the ledger had settled all of them
+ */
+export async function decideEntry(
+  ports: Ports,
+  model: Model,
+  state: State,
+  { messages, secondsLeft }: Pending,
+): Promise<Change | undefined> {
+  const settledMessages: SettledMessage[] = [];
+  const samples: unknown[] = [];
+  let own: Own<EntryHeader> = { kind: 'samples' };
+  let next = state;
+  let settled = 0;
+
+  for (const parsed of messages) {
+    if (settled > 0 && (!sharesEntry(parsed) || secondsLeft() < limits.publishReserveSeconds)) break;
+    settled += 1;
+    const judgement = await judgeMessage(ports, next, settledMessages, parsed);
+    if (judgement.verdict === 'settled') continue;
+    const decision = await decideMessage(ports, model, next, { parsed, judgement });
+    if (decision.refused.length > 0) {
+      await quarantine(ports, model.name, recordOf(ports, parsed, decision, state.sequence + 1));
+    }
+    next = withSettled(ports, decision.state ?? next, parsed);
+    samples.push(...decision.learnt);
+    settledMessages.push(settledMessage(parsed, decision));
+    own = decision.header ?? own;
+    if (!sharesEntry(parsed)) break;
+  }
+  if (settledMessages.length === 0) return undefined;
+  const header: EntryHeader = { ...own, ...commonHeader(ports, model, state, settledMessages) };
+  const ledger = settleEntry(state.ledger, header, ports.limits);
+  return { entry: { header, samples }, state: { ...next, sequence: header.sequence, ledger }, settled };
+}
+
+function sharesEntry({ command }: ParsedMessage): boolean {
+  return command.kind === 'malformed' || commands[command.kind].sharesEntry;
+}
+
+/** What becomes of a message that is not settled yet; the ledger may refuse it, whatever it asks for. */
+async function decideMessage(
+  ports: Ports,
+  model: Model,
+  state: State,
+  { parsed, judgement }: { readonly parsed: ParsedMessage; readonly judgement: MessageJudgement },
+): Promise<AnyDecision> {
+  const { command } = parsed;
+  if (judgement.verdict === 'overtaken') return withoutEffect;
+  if (judgement.verdict === 'refused') return rejected('producer', judgement);
+  if (command.kind === 'malformed') return rejected('body', command);
+  return decide(reachOf(ports, model), state, command);
+}
+
+/** The state in whose ledger a message is settled too. */
+function withSettled({ limits: bounds }: Ports, state: State, { identity }: ParsedMessage): State {
+  if (judge(state.ledger, identity, bounds).verdict !== 'new') return state;
+  return { ...state, ledger: settle(state.ledger, identity, state.sequence + 1, bounds) };
+}
+
+function commonHeader(
+  { now, nonce }: Ports,
+  model: Model,
+  state: State,
+  messages: SettledMessage[],
+): CommonHeader {
+  return {
+    sequence: state.sequence + 1,
+    model: model.name,
+    spec: model.specHash,
+    engine: model.compiled.engine,
+    nonce: nonce(),
+    time: new Date(now()).toISOString(),
+    messages,
+  };
+}
+
+/** The number that a message's producer gave it. */
+function numberOf({ identity }: ParsedMessage): Pick<SettledMessage, 'producer' | 'seq' | 'deadLetter'> {
+  if (identity.by === 'queue') return {};
+  const { producer, seq, deadLetter } = identity;
+  return { producer, seq, ...(deadLetter === undefined ? {} : { deadLetter }) };
+}
+
+/** A message as its entry lists it. */
+function settledMessage(
+  parsed: ParsedMessage,
+  { learnt, refused, loss, header }: AnyDecision,
+): SettledMessage {
+  const { id, queue, sequenceNumber } = parsed.message;
+  return {
+    id,
+    ...numberOf(parsed),
+    queue,
+    sequenceNumber,
+    outcome: learnt.length > 0 || header !== undefined ? 'learnt' : 'rejected',
+    samples: learnt.length,
+    refused: refused.length,
+    ...(loss === undefined ? {} : { loss }),
+  };
+}
+
+/** What quarantine holds of a message; one that is refused as a whole is kept whole. */
+function recordOf(
+  { now }: Ports,
+  parsed: ParsedMessage,
+  { refused }: AnyDecision,
+  sequence: number,
+): NewRecord {
+  const { id, queue, sequenceNumber, body } = parsed.message;
+  const { producer, seq } = numberOf(parsed);
+  return {
+    message: id,
+    sequence,
+    time: new Date(now()).toISOString(),
+    queue,
+    sequenceNumber,
+    ...(producer === undefined ? {} : { producer, seq }),
+    ...(refused.some(({ index }) => index < 0) ? { body } : {}),
+    refused,
+  };
+}
