@@ -7,7 +7,11 @@ import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib
 
 const logger = new Logger();
 const metrics = new Metrics();
-const ports = awsPorts(addressFromEnvironment(process.env), logger, threadsFromEnvironment(process.env));
+const ports = awsPorts(
+  addressFromEnvironment(process.env),
+  logger,
+  threadsFromEnvironment(process.env),
+);
 
 /** jobs.fifo → one slice of a batch job. What fails here goes back, and ends in the dead-letter queue. */
 export const handler: SQSHandler = async (event, context) => {

@@ -8,7 +8,11 @@ import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib
 
 const logger = new Logger();
 const metrics = new Metrics();
-const ports = awsPorts(addressFromEnvironment(process.env), logger, threadsFromEnvironment(process.env));
+const ports = awsPorts(
+  addressFromEnvironment(process.env),
+  logger,
+  threadsFromEnvironment(process.env),
+);
 const cache: ModelCache = new Map();
 
 /** samples.fifo → journal → weights: settles the delivered messages of each model, in order. */

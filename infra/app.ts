@@ -15,7 +15,9 @@ const schedules = z.array(
 
 const app = new App();
 const context: unknown = app.node.tryGetContext('millrace:schedules') ?? [];
-const stack = new Stack(app, 'Millrace', { description: 'Millrace: trains neural networks without servers' });
+const stack = new Stack(app, 'Millrace', {
+  description: 'Millrace: trains neural networks without servers',
+});
 new Millrace(stack, 'Millrace', {
   schedules: parse(
     schedules,

@@ -12,7 +12,12 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { BlockPublicAccess, Bucket, BucketEncryption, StorageClass } from 'aws-cdk-lib/aws-s3';
 import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
 import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
-import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import {
+  DeduplicationScope,
+  FifoThroughputLimit,
+  Queue,
+  QueueEncryption,
+} from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { environmentOf } from '../lib/ports/aws.ts';
@@ -137,7 +142,9 @@ function createBucket(scope: Construct): Bucket {
       },
       {
         prefix: 'models/',
-        transitions: [{ storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) }],
+        transitions: [
+          { storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) },
+        ],
       },
       { prefix: 'prepared/', expiration: Duration.days(30) },
       { prefix: 'compiled/', expiration: Duration.days(365) },
@@ -217,7 +224,9 @@ function schedule(
         MessageGroupId: job.model,
         MessageDeduplicationId: '<aws.scheduler.execution-id>',
       }),
-      policyStatements: [new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] })],
+      policyStatements: [
+        new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
+      ],
     }),
   });
 }

@@ -21,7 +21,11 @@ export type FunctionSettings = {
 };
 
 /** A function from `functions/<name>.ts`, bundled with all it needs. */
-export function createFunction(scope: Construct, name: string, settings: FunctionSettings): NodejsFunction {
+export function createFunction(
+  scope: Construct,
+  name: string,
+  settings: FunctionSettings,
+): NodejsFunction {
   const bundleRuntime = fileURLToPath(new URL('./bundle-runtime.ts', import.meta.url));
   // Lambda's own, and this machine's where the functions run on it.
   const platforms = new Set([
@@ -63,7 +67,8 @@ export function createFunction(scope: Construct, name: string, settings: Functio
         ],
       },
       minify: true,
-      banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      banner:
+        "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
   });
 }
@@ -74,10 +79,18 @@ export function allow(
   bucket: Bucket,
   { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
 ): void {
-  const objects = (patterns: readonly string[]) => patterns.map((pattern) => bucket.arnForObjects(pattern));
-  grantee.addToRolePolicy(new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }));
-  grantee.addToRolePolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources: objects(read) }));
+  const objects = (patterns: readonly string[]) =>
+    patterns.map((pattern) => bucket.arnForObjects(pattern));
   grantee.addToRolePolicy(
-    new PolicyStatement({ actions: ['s3:PutObject', 's3:AbortMultipartUpload'], resources: objects(write) }),
+    new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
+  );
+  grantee.addToRolePolicy(
+    new PolicyStatement({ actions: ['s3:GetObject'], resources: objects(read) }),
+  );
+  grantee.addToRolePolicy(
+    new PolicyStatement({
+      actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
+      resources: objects(write),
+    }),
   );
 }

@@ -108,7 +108,10 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
     name: 'an online invocation has time to publish',
     holds: limits.publishReserveSeconds * 2 < limits.onlineTimeoutSeconds,
   },
-  { name: 'AWS allows at most 900 seconds for a function', holds: limits.batchTimeoutSeconds <= 900 },
+  {
+    name: 'AWS allows at most 900 seconds for a function',
+    holds: limits.batchTimeoutSeconds <= 900,
+  },
   {
     name: 'AWS allows at most 43,200 seconds of visibility',
     holds: limits.batchTimeoutSeconds * limits.visibilityPerTimeout <= 43_200,

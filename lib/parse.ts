@@ -3,7 +3,9 @@ import { invalid, type MillraceError } from './errors.ts';
 import { limits } from './limits.ts';
 
 /** A strict object whose refusal of an unknown field names it and lists the fields that are allowed. */
-export function strictObject<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+export function strictObject<Shape extends z.ZodRawShape>(
+  shape: Shape,
+): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'

@@ -106,7 +106,8 @@ describe('the style', () => {
 
   it('sees S3 and SQS through ports alone', () => {
     const wrong = sources.filter(
-      ({ path, text }) => /^lib\/(?!ports|cli|examples)[a-z]+\//.test(path) && text.includes('@aws-sdk'),
+      ({ path, text }) =>
+        /^lib\/(?!ports|cli|examples)[a-z]+\//.test(path) && text.includes('@aws-sdk'),
     );
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
@@ -115,9 +116,8 @@ describe('the style', () => {
     const undocumented = sources.flatMap(({ path, text }) => {
       const lines = text.split('\n');
       return lines.flatMap((line, i) => {
-        const isExport = /^export (default |async |declare )*(function|const|type|class|interface)/.test(
-          line,
-        );
+        const isExport =
+          /^export (default |async |declare )*(function|const|type|class|interface)/.test(line);
         return isExport && !lines[i - 1]?.endsWith('*/') ? [`${path}:${i + 1}`] : [];
       });
     });
@@ -145,7 +145,9 @@ describe('the style', () => {
 
   it('runs every test', () => {
     const skipped = /\b(it|test|describe)\.(skip|only|todo)\b/;
-    const wrong = files.filter(({ path, text }) => path !== 'test/tidy.test.ts' && skipped.test(text));
+    const wrong = files.filter(
+      ({ path, text }) => path !== 'test/tidy.test.ts' && skipped.test(text),
+    );
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 });

@@ -60,7 +60,10 @@ const mappingSchema = z.object({
   FunctionResponseTypes: z.array(z.string()).default([]),
 });
 
-const scheduleSchema = z.object({ ScheduleExpression: z.string(), Target: z.object({ Input: z.string() }) });
+const scheduleSchema = z.object({
+  ScheduleExpression: z.string(),
+  Target: z.object({ Input: z.string() }),
+});
 
 /**
  * Runs a synthesized stack on this machine: S3 and SQS emulated on loopback, each function from its bundled
@@ -69,7 +72,10 @@ const scheduleSchema = z.object({ ScheduleExpression: z.string(), Target: z.obje
  * @param assembly the folder that `cdk synth` wrote
  * @param dataDirectory where everything is kept between runs
  */
-export async function startLocalCloud(assembly: string, dataDirectory: string): Promise<LocalCloud> {
+export async function startLocalCloud(
+  assembly: string,
+  dataDirectory: string,
+): Promise<LocalCloud> {
   const logs = join(dataDirectory, 'logs');
   mkdirSync(logs, { recursive: true });
   const template = readTemplate(assembly);
@@ -120,7 +126,9 @@ export async function startLocalCloud(assembly: string, dataDirectory: string): 
     connect(sqs, resource, physical, functions),
   );
   const schedules = resourcesOf(template, 'AWS::Scheduler::Schedule').map((resource) => {
-    const { ScheduleExpression, Target } = scheduleSchema.parse(resolveSchedule(resource, physical));
+    const { ScheduleExpression, Target } = scheduleSchema.parse(
+      resolveSchedule(resource, physical),
+    );
     return runSchedule(sqs, { expression: ScheduleExpression, input: Target.Input });
   });
 
@@ -172,7 +180,8 @@ function connect(
   const mapping = mappingSchema.parse(resolveProperties(resource, physical));
   const host = functions.get(mapping.FunctionName)?.host;
   const queue = [...physical.values()].find(({ Arn }) => Arn === mapping.EventSourceArn);
-  if (host === undefined || queue === undefined) throw new Error(`${resource.logicalId} connects nothing`);
+  if (host === undefined || queue === undefined)
+    throw new Error(`${resource.logicalId} connects nothing`);
   return pollQueue(
     sqs,
     {
@@ -203,7 +212,9 @@ function deadLetterUrls(template: Template, physical: Physical): Record<string, 
       const policy = resolve(Properties.RedrivePolicy, physical) as
         | { deadLetterTargetArn?: string }
         | undefined;
-      const deadLetters = [...physical.values()].find(({ Arn }) => Arn === policy?.deadLetterTargetArn);
+      const deadLetters = [...physical.values()].find(
+        ({ Arn }) => Arn === policy?.deadLetterTargetArn,
+      );
       return policy === undefined ? [] : [[logicalId, deadLetters?.[''] ?? '']];
     }),
   );

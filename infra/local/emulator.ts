@@ -26,12 +26,17 @@ type S3Store = Stores['s3Store'];
 type Persistence = NonNullable<SqsStore['persistence']>;
 
 /** A class of fauxqs that it does not export; the version is pinned exactly. */
-type Constructor<Arguments extends unknown[], Instance> = new (...parameters: Arguments) => Instance;
+type Constructor<Arguments extends unknown[], Instance> = new (
+  ...parameters: Arguments
+) => Instance;
 
 async function part<Class>(path: string, name: string): Promise<Class> {
-  const module: Record<string, Class> = await import(new URL(path, import.meta.resolve('fauxqs')).href);
+  const module: Record<string, Class> = await import(
+    new URL(path, import.meta.resolve('fauxqs')).href
+  );
   const found = module[name];
-  if (found === undefined) throw new Error(`fauxqs has no ${name} in ${path}; is it version 2.4.1?`);
+  if (found === undefined)
+    throw new Error(`fauxqs has no ${name} in ${path}; is it version 2.4.1?`);
   return found;
 }
 
@@ -44,7 +49,11 @@ async function listen(dataDirectory: string): Promise<{ app: Fastify; port: numb
     './persistence.js',
     'PersistenceManager',
   );
-  const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() };
+  const stores: Stores = {
+    sqsStore: new SqsStore(),
+    snsStore: new SnsStore(),
+    s3Store: new S3Store(),
+  };
   const { sqsStore, snsStore, s3Store } = stores;
   const persistence = new Persistence(dataDirectory);
   const database: DatabaseSync = Reflect.get(persistence, 'db');
@@ -52,7 +61,8 @@ async function listen(dataDirectory: string): Promise<{ app: Fastify; port: numb
   lockForThisProcess(database);
   keepReceiveCounts(persistence, database);
   persistence.load(sqsStore, snsStore, s3Store);
-  for (const store of [sqsStore, snsStore, s3Store, ...sqsStore.allQueues()]) store.persistence = persistence;
+  for (const store of [sqsStore, snsStore, s3Store, ...sqsStore.allQueues()])
+    store.persistence = persistence;
   returnMessagesInFlight(sqsStore);
 
   const app = await build({ logger: false, stores });
@@ -113,14 +123,18 @@ function refuseByCondition(app: Fastify, store: S3Store): void {
     const ifMatch = request.headers['if-match'];
     const ifNoneMatch = request.headers['if-none-match'];
     const { partNumber } = request.query as Record<string, unknown>;
-    const isWrite = (request.method === 'PUT' && partNumber === undefined) || request.method === 'POST';
+    const isWrite =
+      (request.method === 'PUT' && partNumber === undefined) || request.method === 'POST';
     if (!isWrite || (ifMatch === undefined && ifNoneMatch === undefined)) return done();
     const { bucket = '', '*': key = '' } = request.params as Record<string, string>;
     const etag = etagOf(store, bucket, key);
     if (ifMatch !== undefined && etag === undefined) {
       return refuse(reply, 404, 'NoSuchKey', 'The specified key does not exist.');
     }
-    if ((ifMatch !== undefined && ifMatch !== etag) || (ifNoneMatch === '*' && etag !== undefined)) {
+    if (
+      (ifMatch !== undefined && ifMatch !== etag) ||
+      (ifNoneMatch === '*' && etag !== undefined)
+    ) {
       return refuse(
         reply,
         412,
@@ -161,7 +175,8 @@ async function listenOrEnd(dataDirectory: string): ReturnType<typeof listen> {
   try {
     return await listen(dataDirectory);
   } catch (error) {
-    if (!(error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy)) throw error;
+    if (!(error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy))
+      throw error;
     tell({ isInUse: true });
     process.exit(0);
   }

@@ -37,7 +37,11 @@ export type EventSource = {
  * a message group; what succeeded is deleted, what failed comes back. (On AWS it comes back after the
  * visibility timeout; here at once, and after a second from the third time on.)
  */
-export function pollQueue(sqs: SQSClient, settings: EventSourceSettings, host: FunctionHost): EventSource {
+export function pollQueue(
+  sqs: SQSClient,
+  settings: EventSourceSettings,
+  host: FunctionHost,
+): EventSource {
   const stopping = new AbortController();
   let failures = 0;
   const deliverNext = async () => {
@@ -106,7 +110,9 @@ async function deliver(
 ): Promise<Set<string>> {
   const all = new Set(messages.map(({ MessageId = '' }) => MessageId));
   try {
-    const result = await host.invoke({ Records: messages.map((message) => record(message, settings)) });
+    const result = await host.invoke({
+      Records: messages.map((message) => record(message, settings)),
+    });
     if (!settings.reportsFailures) return new Set();
     const failed = responseSchema.parse(result)?.batchItemFailures ?? [];
     return new Set(failed.map(({ itemIdentifier }) => itemIdentifier).filter((id) => all.has(id)));
@@ -130,13 +136,21 @@ function record(message: Message, { queueArn }: EventSourceSettings) {
   };
 }
 
-async function remove(sqs: SQSClient, { queueUrl }: EventSourceSettings, messages: Message[]): Promise<void> {
+async function remove(
+  sqs: SQSClient,
+  { queueUrl }: EventSourceSettings,
+  messages: Message[],
+): Promise<void> {
   if (messages.length === 0) return;
   const Entries = messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle }));
   await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
 }
 
-async function giveBack(sqs: SQSClient, { queueUrl }: EventSourceSettings, message: Message): Promise<void> {
+async function giveBack(
+  sqs: SQSClient,
+  { queueUrl }: EventSourceSettings,
+  message: Message,
+): Promise<void> {
   const receives = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
   await sqs.send(
     new ChangeMessageVisibilityCommand({

@@ -77,7 +77,12 @@ export function hostFunction(settings: FunctionSettings): FunctionHost {
 /** Emitted by a process of ours once it is frozen; it can emit nothing itself then. */
 const frozenEvent = 'frozen';
 
-function startProcess({ entry, environment, memoryMebibytes, logFile }: FunctionSettings): ChildProcess {
+function startProcess({
+  entry,
+  environment,
+  memoryMebibytes,
+  logFile,
+}: FunctionSettings): ChildProcess {
   const child = fork(new URL('./function-process.ts', import.meta.url), [entry], {
     env: { ...environment },
     execArgv: [`--max-old-space-size=${memoryMebibytes}`, '--disable-warning=ExperimentalWarning'],
@@ -100,7 +105,11 @@ function ready(settings: FunctionSettings, child: ChildProcess): Promise<unknown
 }
 
 async function outcomeOf(settings: FunctionSettings, child: ChildProcess, invocation: Invocation) {
-  const answer = answerOf(settings, child, (message) => 'id' in message && message.id === invocation.id);
+  const answer = answerOf(
+    settings,
+    child,
+    (message) => 'id' in message && message.id === invocation.id,
+  );
   child.send(invocation);
   const message = await answer;
   if ('error' in message) throw new Error(message.error);
@@ -121,7 +130,9 @@ function answerOf(
     };
     const onExit = () => {
       stopListening();
-      reject(new Error(`${name} died (${child.signalCode ?? `exit ${child.exitCode}`}); see ${logFile}`));
+      reject(
+        new Error(`${name} died (${child.signalCode ?? `exit ${child.exitCode}`}); see ${logFile}`),
+      );
     };
     const onFrozen = () => {
       stopListening();

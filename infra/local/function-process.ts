@@ -4,7 +4,11 @@ import { pathToFileURL } from 'node:url';
  * The program of a function's own process: loads the bundled handler at `process.argv[2]` and runs one
  * invocation at a time, as the Lambda runtime does.
  */
-export type Invocation = { readonly id: number; readonly event: unknown; readonly deadline: number };
+export type Invocation = {
+  readonly id: number;
+  readonly event: unknown;
+  readonly deadline: number;
+};
 /** What a function's process answers: ready, or the outcome of one invocation. */
 export type FromFunction =
   | { readonly ready: true }

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { local, type Physical, type Resource, resolve, resourcesOf, type Template } from './template.ts';
+import {
+  local,
+  type Physical,
+  type Resource,
+  resolve,
+  resourcesOf,
+  type Template,
+} from './template.ts';
 
 const namesSchema = z.record(z.string(), z.string());
 
@@ -27,7 +34,10 @@ export async function provision(
   // A queue's redrive policy names its dead-letter queue, which therefore comes first.
   const queues = resourcesOf(template, 'AWS::SQS::Queue');
   const hasDeadLetters = ({ Properties }: Resource) => Properties.RedrivePolicy !== undefined;
-  for (const queue of [...queues.filter((q) => !hasDeadLetters(q)), ...queues.filter(hasDeadLetters)]) {
+  for (const queue of [
+    ...queues.filter((q) => !hasDeadLetters(q)),
+    ...queues.filter(hasDeadLetters),
+  ]) {
     const name = nameOf(queue.logicalId, '.fifo');
     const { QueueUrl = '' } = await sqs.send(
       new CreateQueueCommand({ QueueName: name, Attributes: queueAttributes(queue, physical) }),
@@ -46,14 +56,18 @@ function queueAttributes({ Properties }: Resource, physical: Physical): Record<s
   return Object.fromEntries(
     Object.entries(attributes as object)
       .filter(([name]) => attributeNames[name] === undefined)
-      .map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)]),
+      .map(([name, value]) => [
+        name,
+        typeof value === 'object' ? JSON.stringify(value) : String(value),
+      ]),
   );
 }
 
 function namesFrom(file: string): (logicalId: string, ending: string) => string {
   const names = existsSync(file) ? namesSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) : {};
   return (logicalId, ending) => {
-    names[logicalId] ??= `${logicalId.toLowerCase().slice(0, 40)}-${randomBytes(4).toString('hex')}${ending}`;
+    names[logicalId] ??=
+      `${logicalId.toLowerCase().slice(0, 40)}-${randomBytes(4).toString('hex')}${ending}`;
     writeFileSync(file, `${JSON.stringify(names, null, 1)}\n`);
     return names[logicalId];
   };

@@ -48,6 +48,7 @@ const unitMilliseconds: Readonly<Record<string, number>> = {
 export function rateMilliseconds(rate: string): number {
   const [, count, unit = ''] = /^(\d+) (minute|hour|day)s?$/.exec(rate) ?? [];
   const milliseconds = Number(count) * (unitMilliseconds[unit] ?? Number.NaN);
-  if (!(milliseconds > 0)) throw new Error(`rate(${rate}): must be a count of minutes, hours or days`);
+  if (!(milliseconds > 0))
+    throw new Error(`rate(${rate}): must be a count of minutes, hours or days`);
   return milliseconds;
 }

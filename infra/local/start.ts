@@ -57,7 +57,10 @@ function parseOptions(): Options {
     );
   }
   if (values.picture !== undefined && !existsSync(dirname(resolve(values.picture)))) {
-    throw new MillraceError('invalid', `--picture: there is no folder ${dirname(resolve(values.picture))}`);
+    throw new MillraceError(
+      'invalid',
+      `--picture: there is no folder ${dirname(resolve(values.picture))}`,
+    );
   }
   return { months, limit, picture: values.picture, isFresh: values.fresh, isJson: values.json };
 }
@@ -72,7 +75,9 @@ async function main(): Promise<void> {
   const interrupt = new AbortController();
   process.on('SIGINT', () => {
     if (interrupt.signal.aborted) process.exit(130);
-    output.write('\nStopping cleanly; the next start goes on from here. (Ctrl-C again to stop at once.)\n');
+    output.write(
+      '\nStopping cleanly; the next start goes on from here. (Ctrl-C again to stop at once.)\n',
+    );
     interrupt.abort();
   });
 
@@ -86,7 +91,9 @@ async function main(): Promise<void> {
     await synthesize(assembly);
     progress.step(`stack synthesized (${formatSeconds((Date.now() - started) / 1_000)})`);
     cloud = await startLocalCloud(assembly, dataDirectory);
-    progress.step(`local cloud on ${cloud.endpoint}, data in ${relative(process.cwd(), dataDirectory)}`);
+    progress.step(
+      `local cloud on ${cloud.endpoint}, data in ${relative(process.cwd(), dataDirectory)}`,
+    );
     const { result, draw } = await runFlights(localPorts(cloud), progress, {
       ...options,
       signal: interrupt.signal,
@@ -102,7 +109,12 @@ async function main(): Promise<void> {
   }
 }
 
-function report(result: FlightsResult, cloud: LocalCloud, options: Options, seconds: number): string {
+function report(
+  result: FlightsResult,
+  cloud: LocalCloud,
+  options: Options,
+  seconds: number,
+): string {
   const { frozen, online } = result;
   const scores = formatTable([
     ['', 'frozen after January', 'online'],

@@ -21,7 +21,10 @@ export async function synthesize(assembly: string): Promise<void> {
       {
         cwd: projectDirectory,
         // cdk.json says `node`: the one that runs this, not whichever is first on the machine.
-        env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}` },
+        env: {
+          ...process.env,
+          PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
+        },
       },
     );
   } catch (cause) {

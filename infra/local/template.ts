@@ -33,7 +33,10 @@ export function readTemplate(assembly: string): Template {
     JSON.parse(readFileSync(join(assembly, 'Millrace.template.json'), 'utf8')),
   );
   return {
-    resources: Object.entries(Resources).map(([logicalId, resource]) => ({ logicalId, ...resource })),
+    resources: Object.entries(Resources).map(([logicalId, resource]) => ({
+      logicalId,
+      ...resource,
+    })),
     outputs: Object.fromEntries(Object.entries(Outputs).map(([name, { Value }]) => [name, Value])),
   };
 }
@@ -61,7 +64,9 @@ export function resolve(value: unknown, physical: Physical): unknown {
       return Array.isArray(parts) ? parts.join(String(argument[0])) : undefined;
     }
   }
-  return Object.fromEntries(Object.entries(value).map(([key, nested]) => [key, resolve(nested, physical)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, nested]) => [key, resolve(nested, physical)]),
+  );
 }
 
 const pseudo: Readonly<Record<string, string>> = {
@@ -74,6 +79,8 @@ const pseudo: Readonly<Record<string, string>> = {
 function lookUp(physical: Physical, logicalId: string, attribute: string): string {
   const value = physical.get(logicalId)?.[attribute];
   if (value === undefined)
-    throw new Error(`the template uses ${logicalId}.${attribute || 'Ref'}, which is not provisioned here`);
+    throw new Error(
+      `the template uses ${logicalId}.${attribute || 'Ref'}, which is not provisioned here`,
+    );
   return value;
 }

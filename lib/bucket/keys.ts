@@ -14,14 +14,16 @@ export const keys = {
     `${ofModel(model)}/checkpoints/${padded(sequence)}.safetensors`,
   checkpoints: (model: string) => `${ofModel(model)}/checkpoints/`,
   /** `message` is an SQS message id (a UUID) or a job's id. */
-  quarantine: (model: string, message: string) => `${ofModel(model)}/quarantine/${checked(message)}.json`,
+  quarantine: (model: string, message: string) =>
+    `${ofModel(model)}/quarantine/${checked(message)}.json`,
   quarantines: (model: string) => `${ofModel(model)}/quarantine/`,
   /** Which refused messages and dead letters are sent again, with which numbers. */
   resend: (model: string, number: number) => `${ofModel(model)}/resends/${padded(number)}.json`,
   job: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/job.json`,
   lane: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/lane.safetensors`,
   progress: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/progress.json`,
-  challenger: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/challenger.safetensors`,
+  challenger: (model: string, job: string) =>
+    `${ofModel(model)}/jobs/${checked(job)}/challenger.safetensors`,
   dataset: (name: string) => `datasets/${checked(name)}/`,
   compiled: (hash: string) => `compiled/${checkedHash(hash)}.safetensors`,
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,

@@ -11,10 +11,16 @@ export type PutCondition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: s
  * A put either happened, or was refused: `precondition` (somebody else wrote; 412, or 404 where If-Match met
  * no object) or `conflict` (409: another conditional request was under way; the same put may be tried again).
  */
-export type PutOutcome = { readonly ok: true; readonly etag: string } | Refused<'precondition' | 'conflict'>;
+export type PutOutcome =
+  | { readonly ok: true; readonly etag: string }
+  | Refused<'precondition' | 'conflict'>;
 
 /** An object as a listing shows it. */
-export type ListedObject = { readonly key: string; readonly etag: string; readonly sizeBytes: number };
+export type ListedObject = {
+  readonly key: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+};
 
 /**
  * The bucket: strong reads, and conditional writes.

@@ -70,7 +70,8 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
 export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const headerBytes = buffer.length < 8 ? Number.NaN : Number(buffer.readBigUInt64LE(0));
-  if (!(headerBytes <= Math.min(buffer.length - 8, headerBytesLimit))) throw corrupt('its header is cut off');
+  if (!(headerBytes <= Math.min(buffer.length - 8, headerBytesLimit)))
+    throw corrupt('its header is cut off');
   const header = parseHeader(buffer.toString('utf8', 8, 8 + headerBytes));
   const body = buffer.subarray(8 + headerBytes);
   const tensors: Record<string, StoredTensor> = {};
@@ -84,7 +85,9 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
     const { bytes, of } = types[entry.dtype];
     const size = entry.shape.reduce((product, dimension) => product * dimension, 1);
     if (end - start !== size * bytes || end > body.length) {
-      throw corrupt(`tensor ${name} of shape [${entry.shape}] does not fit its bytes ${start}…${end}`);
+      throw corrupt(
+        `tensor ${name} of shape [${entry.shape}] does not fit its bytes ${start}…${end}`,
+      );
     }
     const copy = new ArrayBuffer(end - start);
     new Uint8Array(copy).set(body.subarray(start, end));

@@ -19,5 +19,7 @@ export function readArguments<const Config extends ParseArgsConfig>(usage: strin
 export function wholeNumber(option: string, text: string, least: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-  return stopFor(`${option}: must be a whole number of at least ${least} (found ${JSON.stringify(text)})`);
+  return stopFor(
+    `${option}: must be a whole number of at least ${least} (found ${JSON.stringify(text)})`,
+  );
 }

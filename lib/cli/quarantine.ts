@@ -2,7 +2,11 @@ import { refusedMessages, retryQuarantine } from '../operations/retry.ts';
 import { count, type Io, modelOf } from './io.ts';
 
 /** Lists refused samples, but for those that a retry has settled, or sends them again. */
-export async function showQuarantine({ ports, print }: Io, name: string, isRetry: boolean): Promise<number> {
+export async function showQuarantine(
+  { ports, print }: Io,
+  name: string,
+  isRetry: boolean,
+): Promise<number> {
   await modelOf(ports, name);
   if (isRetry) {
     const { sent, left } = await retryQuarantine(ports, name);
@@ -15,7 +19,8 @@ export async function showQuarantine({ ports, print }: Io, name: string, isRetry
   for (const { record, resend } of standing) {
     const { message, time, producer, seq, refused } = record;
     const from = producer === undefined ? '' : ` from ${producer} ${seq}`;
-    const again = resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
+    const again =
+      resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
     print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
     for (const { index, field, reason } of refused) {
       const said = reason.startsWith(field) ? reason : `${field}: ${reason}`;

@@ -14,7 +14,10 @@ export async function redrive(
   const redriveSamples = createRedrive(ports);
   const sums = { samples: 0, jobs: 0, settled: 0 };
   const strays = new Map<string, number>();
-  for (const [name, queueUrl] of [['samples', samplesQueueUrl] as const, ['jobs', jobsQueueUrl] as const]) {
+  for (const [name, queueUrl] of [
+    ['samples', samplesQueueUrl] as const,
+    ['jobs', jobsQueueUrl] as const,
+  ]) {
     const letters = await deadLettersOf(sqs, queueUrl);
     if (isDryRun) print(`${name}: about ${count(await letters.count(), 'dead letter')}`);
     const kept: DeadLetter[] = [];
@@ -35,7 +38,8 @@ export async function redrive(
           sums.jobs += 1;
         }
       }
-      if (isDryRun) for (const { group, id, body } of batch) print(`  ${group} ${id} ${body.slice(0, 80)}`);
+      if (isDryRun)
+        for (const { group, id, body } of batch) print(`  ${group} ${id} ${body.slice(0, 80)}`);
       for (const letter of batch) {
         if (isDryRun || !done.has(letter)) kept.push(letter);
         else await letters.remove(letter);
@@ -50,6 +54,8 @@ export async function redrive(
   if (sums.settled > 0)
     print(`${count(sums.settled, 'message')} had been learnt before: not sent, and removed`);
   for (const [group, messages] of strays)
-    print(`${count(messages, 'message')} left: there is no model ${group}; create it, or let them expire`);
+    print(
+      `${count(messages, 'message')} left: there is no model ${group}; create it, or let them expire`,
+    );
   return 0;
 }

@@ -19,11 +19,17 @@ export type RetractOptions = {
 };
 
 /** Folds the journal again without some samples, and sends the command that puts the result in place. */
-export async function retract({ ports, print }: Io, name: string, options: RetractOptions): Promise<number> {
+export async function retract(
+  { ports, print }: Io,
+  name: string,
+  options: RetractOptions,
+): Promise<number> {
   const model = await modelOf(ports, name);
   const retraction = await retractionOf(ports, name, options);
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
-    throw invalid('millrace retract: that names more than one command can hold; retract a part of it first');
+    throw invalid(
+      'millrace retract: that names more than one command can hold; retract a part of it first',
+    );
   }
   const { retract: command, samples, to } = await prepareRetraction(ports, model, retraction);
   const body = JSON.stringify({ retract: command });
@@ -42,9 +48,11 @@ async function retractionOf(
   { message, samples, from, to }: RetractOptions,
 ): Promise<Retraction> {
   const ways = [message, samples, from ?? to].filter((each) => each !== undefined);
-  if (ways.length === 1 && samples !== undefined) return { messages: [], samples: await hashesOf(samples) };
+  if (ways.length === 1 && samples !== undefined)
+    return { messages: [], samples: await hashesOf(samples) };
   if (ways.length === 1 && message !== undefined) {
-    const isNamed = ({ id, producer, seq }: SettledMessage) => [id, `${producer}:${seq}`].includes(message);
+    const isNamed = ({ id, producer, seq }: SettledMessage) =>
+      [id, `${producer}:${seq}`].includes(message);
     return { messages: await learntMessages(ports, model, isNamed), samples: [] };
   }
   if (ways.length === 1 && from !== undefined && to !== undefined) {
@@ -94,6 +102,8 @@ async function hashesOf(file: string): Promise<string[]> {
 function timeOf(option: string, text: string): number {
   const time = Date.parse(text);
   if (Number.isNaN(time))
-    throw invalid(`${option}: must be a time such as 2026-11-24T12:00Z (found ${JSON.stringify(text)})`);
+    throw invalid(
+      `${option}: must be a time such as 2026-11-24T12:00Z (found ${JSON.stringify(text)})`,
+    );
   return time;
 }

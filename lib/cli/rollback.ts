@@ -6,7 +6,11 @@ import type { Ports } from '../ports/ports.ts';
 import { type Io, modelOf } from './io.ts';
 
 /** Sends the command that brings back the weights of an entry, or of the last one at a time. */
-export async function rollback({ ports, print }: Io, name: string, to: string | undefined): Promise<number> {
+export async function rollback(
+  { ports, print }: Io,
+  name: string,
+  to: string | undefined,
+): Promise<number> {
   if (to === undefined)
     throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
   const model = await modelOf(ports, name);
@@ -25,7 +29,12 @@ export async function rollback({ ports, print }: Io, name: string, to: string | 
 }
 
 /** The last entry that was committed up to a time. */
-async function entryAt({ store }: Ports, model: string, last: number, text: string): Promise<number> {
+async function entryAt(
+  { store }: Ports,
+  model: string,
+  last: number,
+  text: string,
+): Promise<number> {
   const time = Date.parse(text);
   if (Number.isNaN(time))
     throw invalid(`--to: must be an entry's number or a time (found ${JSON.stringify(text)})`);

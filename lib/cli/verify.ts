@@ -3,7 +3,11 @@ import { count, type Io, modelOf } from './io.ts';
 import type { Bar } from './progress.ts';
 
 /** Folds the journal again and compares; 1 if the published state is another. */
-export async function verify({ ports, print, progress }: Io, name: string, isAll: boolean): Promise<number> {
+export async function verify(
+  { ports, print, progress }: Io,
+  name: string,
+  isAll: boolean,
+): Promise<number> {
   const model = await modelOf(ports, name);
   let bar: Bar | undefined;
   const verification = await verifyModel(ports, model, isAll, (done, total) => {
@@ -13,7 +17,9 @@ export async function verify({ ports, print, progress }: Io, name: string, isAll
   const { from, to, samples, differences, isSame, otherEngines } = verification;
   for (const [tensor, difference] of differences) print(`  ${tensor}  ${difference}`);
   const largest = Math.max(0, ...differences.values());
-  print(`${name}: entries ${from + 1} to ${to}, ${count(samples, 'sample')}, largest difference ${largest}`);
+  print(
+    `${name}: entries ${from + 1} to ${to}, ${count(samples, 'sample')}, largest difference ${largest}`,
+  );
   if (!isSame) print(`${name}: the published state is not the fold of its journal`);
   if (!isSame && otherEngines.length > 0) {
     const versions = otherEngines.join(', ');

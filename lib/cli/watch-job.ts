@@ -32,7 +32,12 @@ export async function watchJob(
     job,
     epochs,
     title,
-  }: { readonly model: string; readonly job: string; readonly epochs: number; readonly title: string },
+  }: {
+    readonly model: string;
+    readonly job: string;
+    readonly epochs: number;
+    readonly title: string;
+  },
   signal: AbortSignal,
 ): Promise<
   { readonly last: JobProgress } & Partial<{ readonly promotion: number; readonly refusal: string }>
@@ -42,7 +47,8 @@ export async function watchJob(
   try {
     for (;;) {
       const object = await store.get(keys.progress(model, job));
-      const last = object && progressSchema.parse(JSON.parse(Buffer.from(object.body).toString('utf8')));
+      const last =
+        object && progressSchema.parse(JSON.parse(Buffer.from(object.body).toString('utf8')));
       if (last !== undefined && last.rows > 0) {
         bar ??= progress.bar(title, last.rows * epochs, 'samples');
         const isTraining = last.status === 'training';
@@ -69,7 +75,11 @@ export async function watchJob(
 }
 
 /** Whether an entry settles a job's promotion. */
-async function settledBy(store: ObjectStore, { header }: Entry, job: string): Promise<Settled | undefined> {
+async function settledBy(
+  store: ObjectStore,
+  { header }: Entry,
+  job: string,
+): Promise<Settled | undefined> {
   if (header.kind === 'promote' && header.job === job) return { promotion: header.sequence };
   for (const message of header.messages) {
     if (message.outcome !== 'rejected') continue;

@@ -106,6 +106,9 @@ export function rejected(field: string, { code, reason }: Refused): Decision<nev
 export const withoutEffect: Decision<never> = { learnt: [], refused: [] };
 
 /** The state with other weights, optimizer slots and statistics: ledger and scores stay. */
-export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {
+export function withParameters(
+  state: State,
+  { tensors, step, seed, statistics }: Parameters,
+): State {
   return { ...state, tensors, step, seed, statistics };
 }

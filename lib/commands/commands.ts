@@ -16,7 +16,10 @@ import { rollback } from './rollback.ts';
 import { samples } from './samples.ts';
 
 /** Every command by its kind. */
-export const commands = { samples, promote, rollback, retract } satisfies Record<CommandKind, unknown>;
+export const commands = { samples, promote, rollback, retract } satisfies Record<
+  CommandKind,
+  unknown
+>;
 
 /** The bodies and the headers of the commands, by kind. */
 type Bodies = { readonly [Kind in CommandKind]: z.output<(typeof commands)[Kind]['body']> };
@@ -50,7 +53,10 @@ export function parseCommand(body: unknown): SentCommand {
   const hasField = (name: string) => typeof body === 'object' && body !== null && name in body;
   const later = reserved.find(hasField);
   if (later !== undefined) throw invalid(`body.${later}: this command is not available yet`);
-  return parseAs(commandKinds.find((kind) => kind !== 'samples' && hasField(kind)) ?? 'samples', body);
+  return parseAs(
+    commandKinds.find((kind) => kind !== 'samples' && hasField(kind)) ?? 'samples',
+    body,
+  );
 }
 
 function parseAs<Kind extends CommandKind>(kind: Kind, body: unknown) {

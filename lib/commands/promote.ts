@@ -38,7 +38,8 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
     if (!found.ok) return rejected('promote', found);
     const { parameters, caughtUp, passedOver } = found;
     const { job } = file;
-    if (passedOver.some((entry) => entry.kind === 'promote' && entry.job === job)) return withoutEffect;
+    if (passedOver.some((entry) => entry.kind === 'promote' && entry.job === job))
+      return withoutEffect;
     const rollback = passedOver.find(({ kind }) => kind === 'rollback');
     if (rollback !== undefined) {
       const reason = `entry ${rollback.sequence} rolled back to other weights than job ${job} was compared with; start a new job`;

@@ -47,7 +47,10 @@ export const rollback: Command<z.output<typeof body>, z.output<typeof header>> =
 };
 
 /** Whether there is a way back to an entry: it exists, and its weights never learnt what was retracted after it. */
-export function canRollBack({ sequence: last, retractions }: State, to: number): Accepted | Refused {
+export function canRollBack(
+  { sequence: last, retractions }: State,
+  to: number,
+): Accepted | Refused {
   if (to > last) return refuse('no-such-entry', `the journal ends at entry ${last} (found ${to})`);
   const retraction = retractions.find(({ from, sequence }) => from <= to && to < sequence);
   if (retraction === undefined) return accepted;

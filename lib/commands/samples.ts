@@ -16,7 +16,10 @@ const sampleList = z
 
 const sampleObject = z
   .string()
-  .regex(/^s3:\/\/[^/]+\/datasets\/.+$/, 'must be a list, or an object below s3://<bucket>/datasets/');
+  .regex(
+    /^s3:\/\/[^/]+\/datasets\/.+$/,
+    'must be a list, or an object below s3://<bucket>/datasets/',
+  );
 
 const body = strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) });
 const header = z.strictObject({ kind: z.literal('samples'), ...commonHeader });
@@ -32,7 +35,10 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     const list = typeof sent === 'string' ? await read(sent) : { ok: true as const, samples: sent };
     if (!list.ok) return rejected('samples', list);
     const encoding = model.encoder.encode(list.samples);
-    const refused = encoding.refused.map((refusal) => ({ ...refusal, sample: list.samples[refusal.index] }));
+    const refused = encoding.refused.map((refusal) => ({
+      ...refusal,
+      sample: list.samples[refusal.index],
+    }));
     if (encoding.accepted.length === 0) return { learnt: [], refused };
     const learned = await learn(model, state, encoding.samples);
     if (!learned.ok) {

@@ -124,7 +124,8 @@ function createSplit({ seed, batch }: Spec) {
 }
 
 function nothingToLearn(rows: number, first: Refusal | undefined): MillraceError {
-  const why = first === undefined ? 'it has no rows' : `row ${first.index}, ${first.field}: ${first.reason}`;
+  const why =
+    first === undefined ? 'it has no rows' : `row ${first.index}, ${first.field}: ${first.reason}`;
   return invalid(`the dataset has no row that can be learnt (${rows} rows; ${why})`);
 }
 
@@ -156,10 +157,15 @@ function encodeManifest({
 
 function readManifest(hash: string, body: Uint8Array): PreparedDataset {
   const { tensors, metadata } = decodeSafetensors(body);
-  const { statisticsCount, ...manifest } = manifestSchema.parse(JSON.parse(metadata.manifest ?? 'null'));
+  const { statisticsCount, ...manifest } = manifestSchema.parse(
+    JSON.parse(metadata.manifest ?? 'null'),
+  );
   const [mean, squares] = [tensors.mean?.data, tensors.squares?.data];
   if (!(mean instanceof Float64Array) || !(squares instanceof Float64Array)) {
-    throw new MillraceError('corrupt', `prepared/${hash} has no statistics; delete it and run the job again`);
+    throw new MillraceError(
+      'corrupt',
+      `prepared/${hash} has no statistics; delete it and run the job again`,
+    );
   }
   return { hash, ...manifest, statistics: { count: statisticsCount, mean, squares } };
 }

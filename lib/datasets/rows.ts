@@ -28,14 +28,18 @@ export const datasetFormats = ['.jsonl', '.jsonl.gz', '.csv', '.csv.gz', '.parqu
  */
 export async function* readRows(body: Uint8Array, key: string): AsyncGenerator<readonly Row[]> {
   const reader = readers[/\.[a-z]+$/.exec(key.replace(/\.gz$/, ''))?.[0] ?? ''];
-  if (reader === undefined) throw invalid(`${key}: its name must end with ${datasetFormats.join(', ')}`);
+  if (reader === undefined)
+    throw invalid(`${key}: its name must end with ${datasetFormats.join(', ')}`);
   try {
     const bytes = key.endsWith('.gz')
       ? gunzipSync(body, { maxOutputLength: limits.datasetObjectBytes })
       : body;
     yield* reader(bytes, key);
   } catch (cause) {
-    throw invalid(`${key} cannot be read: ${cause instanceof Error ? cause.message : cause}`, cause);
+    throw invalid(
+      `${key} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    );
   }
 }
 
@@ -101,7 +105,8 @@ async function* readParquet(bytes: Uint8Array): AsyncGenerator<readonly Row[]> {
       rowEnd,
       compressors: parquetCompressors,
     });
-    for (let start = 0; start < rows.length; start += chunkRows) yield rows.slice(start, start + chunkRows);
+    for (let start = 0; start < rows.length; start += chunkRows)
+      yield rows.slice(start, start + chunkRows);
     rowStart = rowEnd;
   }
 }

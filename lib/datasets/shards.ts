@@ -58,7 +58,11 @@ export function createShardWriter(store: ObjectStore, hash: string, layout: Layo
 }
 
 /** Writes the held-out rows. */
-export async function writeHeldOut(store: ObjectStore, hash: string, rows: EncodedSamples): Promise<void> {
+export async function writeHeldOut(
+  store: ObjectStore,
+  hash: string,
+  rows: EncodedSamples,
+): Promise<void> {
   await store.put(keys.prepared(hash, heldOutFile), encodeShard(rows));
 }
 
@@ -87,7 +91,8 @@ function shardFile(shard: number): string {
 
 async function readSamples(store: ObjectStore, key: string): Promise<EncodedSamples> {
   const object = await store.get(key);
-  if (object === undefined) throw new MillraceError('unavailable', `${key} was deleted while a job needs it`);
+  if (object === undefined)
+    throw new MillraceError('unavailable', `${key} was deleted while a job needs it`);
   const { numbers, categories, labels, weights } = decodeSafetensors(object.body).tensors;
   if (
     numbers?.data instanceof Float32Array &&
@@ -104,7 +109,10 @@ async function readSamples(store: ObjectStore, key: string): Promise<EncodedSamp
       weights: weights.data,
     };
   }
-  throw new MillraceError('corrupt', `${key} is no shard; delete all below prepared/ and run the job again`);
+  throw new MillraceError(
+    'corrupt',
+    `${key} is no shard; delete all below prepared/ and run the job again`,
+  );
 }
 
 function encodeShard({ count, numbers, categories, labels, weights }: EncodedSamples): Uint8Array {

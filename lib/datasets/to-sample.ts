@@ -9,7 +9,10 @@ import type { Row } from './rows.ts';
  * what the spec declares; what cannot is left as it is, and refused by the encoder with its reason.
  */
 export function rowToSample(declaration: Declaration): (row: Row) => unknown {
-  const columns = columnsOf(declaration).map(({ name, behaviour }) => ({ name, read: behaviour.readCell }));
+  const columns = columnsOf(declaration).map(({ name, behaviour }) => ({
+    name,
+    read: behaviour.readCell,
+  }));
   const { readCell: readLabel } = labelReader(declaration);
   return (row) => {
     if (typeof row.features === 'object' && row.features !== null) return row;

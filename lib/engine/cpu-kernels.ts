@@ -99,14 +99,21 @@ function isSuffix(suffix: number[], shape: number[]): boolean {
 function replaceTranspose(): void {
   replace('Transpose', ({ inputs: { x }, attrs: { perm }, values, result }) => {
     if (x?.dtype !== 'float32' || !Array.isArray(perm)) return undefined;
-    return perm.every((from, to) => from === to) ? result(x.shape, Float32Array.from(values(x))) : undefined;
+    return perm.every((from, to) => from === to)
+      ? result(x.shape, Float32Array.from(values(x)))
+      : undefined;
   });
 }
 
 /** Rows of a table by index; tfjs computes indices for each element. */
 function replaceGather(): void {
   replace('GatherV2', ({ inputs: { x, indices }, attrs: { axis, batchDims }, values, result }) => {
-    if (x?.dtype !== 'float32' || indices === undefined || axis !== 0 || Number(batchDims ?? 0) !== 0) {
+    if (
+      x?.dtype !== 'float32' ||
+      indices === undefined ||
+      axis !== 0 ||
+      Number(batchDims ?? 0) !== 0
+    ) {
       return undefined;
     }
     const table = values(x);
@@ -127,19 +134,22 @@ function replaceGather(): void {
  * each row of the table, O(rows × table).
  */
 function replaceSegmentSum(): void {
-  replace('UnsortedSegmentSum', ({ inputs: { x, segmentIds }, attrs: { numSegments }, values, result }) => {
-    if (x?.dtype !== 'float32' || segmentIds === undefined) return undefined;
-    const rows = values(x);
-    const segments = values(segmentIds);
-    const shape = [Number(numSegments), ...x.shape.slice(segmentIds.shape.length)];
-    const sums = new Float32Array(tf.util.sizeFromShape(shape));
-    const width = tf.util.sizeFromShape(shape.slice(1));
-    for (let row = 0; row < segments.length; row++) {
-      const target = (segments[row] ?? 0) * width;
-      for (let column = 0; column < width; column++) {
-        sums[target + column] = (sums[target + column] ?? 0) + (rows[row * width + column] ?? 0);
+  replace(
+    'UnsortedSegmentSum',
+    ({ inputs: { x, segmentIds }, attrs: { numSegments }, values, result }) => {
+      if (x?.dtype !== 'float32' || segmentIds === undefined) return undefined;
+      const rows = values(x);
+      const segments = values(segmentIds);
+      const shape = [Number(numSegments), ...x.shape.slice(segmentIds.shape.length)];
+      const sums = new Float32Array(tf.util.sizeFromShape(shape));
+      const width = tf.util.sizeFromShape(shape.slice(1));
+      for (let row = 0; row < segments.length; row++) {
+        const target = (segments[row] ?? 0) * width;
+        for (let column = 0; column < width; column++) {
+          sums[target + column] = (sums[target + column] ?? 0) + (rows[row * width + column] ?? 0);
+        }
       }
-    }
-    return result(shape, sums);
-  });
+      return result(shape, sums);
+    },
+  );
 }

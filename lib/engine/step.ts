@@ -48,7 +48,9 @@ function clip(
   { value, norm }: NonNullable<Spec['clip']> = {},
 ): readonly tf.Tensor[] {
   const cut =
-    value === undefined ? gradients : gradients.map((gradient) => tf.clipByValue(gradient, -value, value));
+    value === undefined
+      ? gradients
+      : gradients.map((gradient) => tf.clipByValue(gradient, -value, value));
   if (norm === undefined) return cut;
   const squares = cut.map((gradient) => tf.sum(tf.square(gradient)));
   const total = tf.sqrt(squares.reduce((sum, each) => tf.add(sum, each)));
@@ -57,7 +59,11 @@ function clip(
 }
 
 /** Logits or values of a network, [minibatch, outputs]. */
-export function forward(model: tf.LayersModel, inputs: readonly tf.Tensor[], training: boolean): tf.Tensor {
+export function forward(
+  model: tf.LayersModel,
+  inputs: readonly tf.Tensor[],
+  training: boolean,
+): tf.Tensor {
   const output = model.apply([...inputs], { training });
   if (Array.isArray(output))
     throw new MillraceError('corrupt', 'a network with several outputs was compiled');
@@ -79,8 +85,12 @@ export function assignFlat(variables: readonly tf.Variable[], flat: tf.Tensor): 
 }
 
 /** A model's weights by their names in a state. */
-export function variablesByName(weights: tf.LayersModel['weights']): ReadonlyMap<string, tf.Variable> {
-  return new Map(weights.map((weight) => [`weights/${weight.originalName}`, weight.read() as tf.Variable]));
+export function variablesByName(
+  weights: tf.LayersModel['weights'],
+): ReadonlyMap<string, tf.Variable> {
+  return new Map(
+    weights.map((weight) => [`weights/${weight.originalName}`, weight.read() as tf.Variable]),
+  );
 }
 
 /** The values of weights, copied: tfjs hands out its own memory. */

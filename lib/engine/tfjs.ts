@@ -1,7 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { MillraceError } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
-import { type EncodedSamples, gatherSamples, type Layout, sliceSamples } from '../features/samples.ts';
+import {
+  type EncodedSamples,
+  gatherSamples,
+  type Layout,
+  sliceSamples,
+} from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import { type Coefficients, coefficientsOf } from '../network/coefficients.ts';
@@ -13,7 +18,15 @@ import { predictionOf } from '../network/outputs.ts';
 import { rateAt } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 import { useLinearKernels } from './cpu-kernels.ts';
-import type { CompiledModel, Engine, EngineState, Run, Tensor, Tensors, Trained } from './engine.ts';
+import type {
+  CompiledModel,
+  Engine,
+  EngineState,
+  Run,
+  Tensor,
+  Tensors,
+  Trained,
+} from './engine.ts';
 import {
   assignFlat,
   differentiate,

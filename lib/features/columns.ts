@@ -13,7 +13,11 @@ export type Declaration = {
 export type Task = 'regression' | 'binary' | 'multiclass';
 
 /** A feature with its columns. */
-export type Column = { readonly name: string; readonly place: Place; readonly behaviour: FeatureBehaviour };
+export type Column = {
+  readonly name: string;
+  readonly place: Place;
+  readonly behaviour: FeatureBehaviour;
+};
 
 /** The features of a spec in its order, each with its columns: the one place that knows widths and offsets. */
 export function columnsOf({ features }: Pick<Declaration, 'features'>): readonly Column[] {

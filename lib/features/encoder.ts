@@ -56,7 +56,8 @@ export function createEncoder(declaration: Declaration): Encoder {
     for (let index = 0; index < samples.length; index++) {
       const written = writeAll(parts, samples[index], encoded, index);
       if (written.ok) rows.push(index);
-      else refused.push({ index, field: written.field, code: written.code, reason: written.reason });
+      else
+        refused.push({ index, field: written.field, code: written.code, reason: written.reason });
     }
     return {
       samples: refused.length === 0 ? encoded : gatherSamples(encoded, rows, layout),
@@ -78,7 +79,10 @@ function writeAll(
   row: number,
 ): Accepted | RefusedField {
   if (!isRecord(sample)) {
-    return { ...refuse('wrong-type', `must be an object (found ${show(sample)})`), field: 'sample' };
+    return {
+      ...refuse('wrong-type', `must be an object (found ${show(sample)})`),
+      field: 'sample',
+    };
   }
   for (const key of Object.keys(sample)) {
     if (sampleFields.includes(key)) continue;
@@ -100,7 +104,10 @@ function featuresWriter(declaration: Declaration): WriteSample {
   const names = new Set(columns.map(({ name }) => name));
   return ({ features }, into, row) => {
     if (!isRecord(features)) {
-      return { ...refuse('wrong-type', `must be an object (found ${show(features)})`), field: 'features' };
+      return {
+        ...refuse('wrong-type', `must be an object (found ${show(features)})`),
+        field: 'features',
+      };
     }
     for (const key of Object.keys(features)) {
       if (names.has(key)) continue;

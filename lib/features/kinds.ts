@@ -5,7 +5,11 @@ import { numberBehaviour, numberSchema } from './kinds/number.ts';
 import { vectorBehaviour, vectorSchema } from './kinds/vector.ts';
 
 /** One feature of a sample, as a spec declares it. */
-export const featureSchema = z.discriminatedUnion('type', [numberSchema, vectorSchema, categorySchema]);
+export const featureSchema = z.discriminatedUnion('type', [
+  numberSchema,
+  vectorSchema,
+  categorySchema,
+]);
 
 /** A validated feature, with its defaults filled in. */
 export type Feature = z.output<typeof featureSchema>;

@@ -25,7 +25,8 @@ export function labelReader({ task, label }: Pick<Declaration, 'task' | 'label'>
 
 const number: LabelReader = {
   write(label, labels, row) {
-    if (!isFloat32(label)) return refuse('not-finite', `must be a finite number (found ${show(label)})`);
+    if (!isFloat32(label))
+      return refuse('not-finite', `must be a finite number (found ${show(label)})`);
     labels[row] = label;
     return accepted;
   },

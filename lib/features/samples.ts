@@ -63,7 +63,10 @@ export function sliceSamples(
   return {
     count: stop - start,
     numbers: samples.numbers.subarray(start * layout.numberWidth, stop * layout.numberWidth),
-    categories: samples.categories.subarray(start * layout.categoryCount, stop * layout.categoryCount),
+    categories: samples.categories.subarray(
+      start * layout.categoryCount,
+      stop * layout.categoryCount,
+    ),
     labels: samples.labels.subarray(start, stop),
     weights: samples.weights.subarray(start, stop),
   };

@@ -45,7 +45,9 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
     mean: a.mean.map((mean, column) => mean + ((delta[column] ?? 0) * b.count) / count),
     squares: a.squares.map(
       (squares, column) =>
-        squares + (b.squares[column] ?? 0) + ((delta[column] ?? 0) ** 2 * a.count * b.count) / count,
+        squares +
+        (b.squares[column] ?? 0) +
+        ((delta[column] ?? 0) ** 2 * a.count * b.count) / count,
     ),
   };
 }
@@ -67,7 +69,9 @@ export function standardize(
   });
   const numbers = samples.numbers.map((value, position) => {
     const column = position % width;
-    return columns[column] ? (value - (statistics.mean[column] ?? 0)) * (scale[column] ?? 1) : value;
+    return columns[column]
+      ? (value - (statistics.mean[column] ?? 0)) * (scale[column] ?? 1)
+      : value;
   });
   return { ...samples, numbers };
 }

@@ -31,9 +31,14 @@ export async function writeChallenger(
 }
 
 /** The digest of a job's challenger. @throws MillraceError kind `corrupt` if there is none */
-export async function challengerDigest(store: ObjectStore, model: string, job: string): Promise<string> {
+export async function challengerDigest(
+  store: ObjectStore,
+  model: string,
+  job: string,
+): Promise<string> {
   const object = await store.get(keys.challenger(model, job));
-  if (object === undefined) throw new MillraceError('corrupt', `the challenger of job ${job} is missing`);
+  if (object === undefined)
+    throw new MillraceError('corrupt', `the challenger of job ${job} is missing`);
   return digestOf(object.body);
 }
 

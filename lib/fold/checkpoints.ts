@@ -41,7 +41,9 @@ export async function lastKept(
   sequence = Number.POSITIVE_INFINITY,
 ): Promise<{ readonly key: string; readonly object: StoredObject } | undefined> {
   const kept = await store.list(keys.checkpoints(model));
-  const key = kept.findLast((each) => (sequenceOfCheckpoint(each.key) ?? Number.NaN) <= sequence)?.key;
+  const key = kept.findLast(
+    (each) => (sequenceOfCheckpoint(each.key) ?? Number.NaN) <= sequence,
+  )?.key;
   const object = key === undefined ? undefined : await store.get(key);
   return key === undefined || object === undefined ? undefined : { key, object };
 }

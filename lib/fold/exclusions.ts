@@ -7,7 +7,10 @@ import { canonicalJson } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 
 /** What is to be unlearnt: whole messages by their ids, and samples by {@link sampleHash}. */
-export type Retraction = { readonly messages: readonly string[]; readonly samples: readonly string[] };
+export type Retraction = {
+  readonly messages: readonly string[];
+  readonly samples: readonly string[];
+};
 
 /** A retraction as folds ask for it, and the last entry that it holds for: what comes again later is learnt. */
 export type Exclusion = {

@@ -17,7 +17,12 @@ import { readSampleObject } from './sample-objects.ts';
  *
  * @throws MillraceError kind `corrupt` if the entry does not follow the state, or settles a message again
  */
-export async function applyEntry(ports: Ports, model: Model, state: State, entry: Entry): Promise<State> {
+export async function applyEntry(
+  ports: Ports,
+  model: Model,
+  state: State,
+  entry: Entry,
+): Promise<State> {
   const { header } = entry;
   const { sequence } = header;
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);

@@ -8,9 +8,13 @@ import { type Refused, refuse } from '../refusal.ts';
  * The samples of an `s3://` message: JSON Lines, plain or gzip, one sample a line, below `datasets/` of the
  * stack's own bucket. Refused if the object is elsewhere, missing, too large or no JSON Lines.
  */
-export async function readSampleObject(store: ObjectStore, uri: string): Promise<SampleList | Refused> {
+export async function readSampleObject(
+  store: ObjectStore,
+  uri: string,
+): Promise<SampleList | Refused> {
   const prefix = `s3://${store.bucket}/`;
-  if (!uri.startsWith(`${prefix}datasets/`)) return no(`must be below ${prefix}datasets/ (found ${uri})`);
+  if (!uri.startsWith(`${prefix}datasets/`))
+    return no(`must be below ${prefix}datasets/ (found ${uri})`);
   const object = await store.get(uri.slice(prefix.length));
   if (object === undefined) return no(`there is no object ${uri}`);
   const unpacked = unpack(object.body, uri);
@@ -34,7 +38,10 @@ function parseLines(text: string, uri: string): SampleList | Refused {
   return { ok: true, samples };
 }
 
-function unpack(body: Uint8Array, uri: string): { readonly ok: true; readonly text: string } | Refused {
+function unpack(
+  body: Uint8Array,
+  uri: string,
+): { readonly ok: true; readonly text: string } | Refused {
   const isGzip = body[0] === 0x1f && body[1] === 0x8b;
   try {
     const bytes = isGzip

@@ -96,7 +96,10 @@ async function trainEpoch(
         .reduce((sum, s) => sum + (prepared.shardRows[s] ?? 0), 0);
       await onProgress(place, earlier + Math.min(samples.count, place.minibatch * rows));
       if (isTimeUp()) {
-        return { lane: { parameters, place }, isEpochDone: isLast(place, shardOrder.length, minibatches) };
+        return {
+          lane: { parameters, place },
+          isEpochDone: isLast(place, shardOrder.length, minibatches),
+        };
       }
     }
     place = { ...place, shard: place.shard + 1, minibatch: 0 };
@@ -109,7 +112,10 @@ function isLast({ shard, minibatch }: Place, shards: number, minibatches: number
 }
 
 /** Books the epoch and asks the stop conditions: epochs, target loss, early stopping. */
-async function endEpoch({ model, heldOut }: EpochsInput, { parameters, place }: Lane): Promise<Lane> {
+async function endEpoch(
+  { model, heldOut }: EpochsInput,
+  { parameters, place }: Lane,
+): Promise<Lane> {
   const { batch } = model.spec;
   const trainingLoss = place.lossSum / place.lossCount;
   let heldOutLoss: number | undefined;
@@ -131,7 +137,10 @@ async function endEpoch({ model, heldOut }: EpochsInput, { parameters, place }: 
     epochsWithoutBest: isBest ? 0 : place.epochsWithoutBest + 1,
   };
   const reason = stopReason(ended, loss, batch);
-  return { parameters, place: reason === undefined ? ended : { ...ended, status: 'catching-up', reason } };
+  return {
+    parameters,
+    place: reason === undefined ? ended : { ...ended, status: 'catching-up', reason },
+  };
 }
 
 function stopReason(
@@ -140,6 +149,7 @@ function stopReason(
   { epochs, targetLoss, patience }: Model['spec']['batch'],
 ): string | undefined {
   if (targetLoss !== undefined && loss <= targetLoss) return `target loss ${targetLoss} reached`;
-  if (patience !== undefined && epochsWithoutBest >= patience) return `no lower loss for ${patience} epochs`;
+  if (patience !== undefined && epochsWithoutBest >= patience)
+    return `no lower loss for ${patience} epochs`;
   return epoch >= epochs ? `${epochs} epochs done` : undefined;
 }

@@ -11,7 +11,13 @@ import type { Parameters } from '../state/state.ts';
 import type { JobRecord } from './record.ts';
 
 /** Where a batch job stands. `catching-up` applies the journal; the others are ends. */
-const jobStatuses = ['training', 'catching-up', 'promotion-sent', 'kept-champion', 'failed'] as const;
+const jobStatuses = [
+  'training',
+  'catching-up',
+  'promotion-sent',
+  'kept-champion',
+  'failed',
+] as const;
 
 /** Everything about a job that is no tensor, as its lane and its progress hold it. */
 export const placeSchema = z.strictObject({
@@ -78,9 +84,14 @@ export async function readLane(
   if (object === undefined) return undefined;
   const { parameters, extra } = decodeParameters(object.body);
   const place = placeSchema.safeParse(JSON.parse(extra.place ?? 'null'));
-  if (!place.success) throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
-  if (fitsModel(model, parameters)) return { lane: { parameters, place: place.data }, etag: object.etag };
-  throw new MillraceError('corrupt', `${key} has other tensors than the model's spec; start another job`);
+  if (!place.success)
+    throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
+  if (fitsModel(model, parameters))
+    return { lane: { parameters, place: place.data }, etag: object.etag };
+  throw new MillraceError(
+    'corrupt',
+    `${key} has other tensors than the model's spec; start another job`,
+  );
 }
 
 /**

@@ -17,11 +17,19 @@ export async function reportProgress(
 ): Promise<boolean> {
   const { store, now } = ports;
   const key = keys.progress(model, job);
-  const progress = { job, dataset, time: new Date(now()).toISOString(), rows, rowsOfEpoch, ...place };
+  const progress = {
+    job,
+    dataset,
+    time: new Date(now()).toISOString(),
+    rows,
+    rowsOfEpoch,
+    ...place,
+  };
   const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
   const reported = await store.get(key);
   if (reported !== undefined && isOvertaken(reported.body, place)) return true;
-  const stays = (current: Uint8Array) => isOvertaken(current, place) || Buffer.from(current).equals(body);
+  const stays = (current: Uint8Array) =>
+    isOvertaken(current, place) || Buffer.from(current).equals(body);
   return (await putOverOlder(ports, key, body, { etag: reported?.etag, stays })) !== undefined;
 }
 
@@ -33,7 +41,10 @@ export async function reportSurely(
   rows: number,
 ): Promise<void> {
   if (await reportProgress(ports, job, place, { rows, rowsOfEpoch: rows })) return;
-  throw new MillraceError('unavailable', `${keys.progress(job.model, job.job)} could not be written`);
+  throw new MillraceError(
+    'unavailable',
+    `${keys.progress(job.model, job.job)} could not be written`,
+  );
 }
 
 /** Whether a later slice has reported. */

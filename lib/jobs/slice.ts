@@ -21,7 +21,11 @@ import { type JobRecord, openJob } from './record.ts';
 import { sourceOf } from './source.ts';
 
 /** What a slice did: where the job stands after it. */
-export type SliceResult = { readonly place: Place; readonly rows: number; readonly refusedRows: number };
+export type SliceResult = {
+  readonly place: Place;
+  readonly rows: number;
+  readonly refusedRows: number;
+};
 
 /** A slice that runs: what its steps have in common. */
 type Slice = {
@@ -52,7 +56,8 @@ export async function runSlice(
   secondsLeft: () => number,
 ): Promise<SliceResult> {
   const model = await loadModel(ports, message.model);
-  if (model === undefined) throw invalid(`there is no model ${message.model}; create it before training it`);
+  if (model === undefined)
+    throw invalid(`there is no model ${message.model}; create it before training it`);
   const sequence = async () => (await currentState(ports, model)).sequence;
   const record = await openJob(ports, model, message, sequence).catch(reasonIfInvalid);
   if (typeof record === 'string') {
@@ -71,7 +76,8 @@ export async function runSlice(
   if (place.status === 'promotion-sent') {
     await writeChallenger(ports, model, record.job, { parameters, caughtUp: place.caughtUp });
   }
-  if ((await writeLane(ports, record, advanced.lane, stored?.etag)).ok) return follow(slice, advanced);
+  if ((await writeLane(ports, record, advanced.lane, stored?.etag)).ok)
+    return follow(slice, advanced);
   ports.log.warn('another run of this slice was faster', {
     model: record.model,
     job: record.job,
@@ -103,8 +109,15 @@ function failedPlace(
 }
 
 /** That a job failed is in its lane too: another run of the slice must not go on without it. */
-function failed({ ports, model, record, number }: Slice, stored: Lane | undefined, reason: string): Advanced {
-  const { parameters, place } = stored ?? { parameters: freshParameters(model), place: firstPlace(0) };
+function failed(
+  { ports, model, record, number }: Slice,
+  stored: Lane | undefined,
+  reason: string,
+): Advanced {
+  const { parameters, place } = stored ?? {
+    parameters: freshParameters(model),
+    place: firstPlace(0),
+  };
   const job = { model: record.model, job: record.job, slice: number };
   const lane = { parameters, place: failedPlace(ports, job, place, reason) };
   return { lane, rows: 0, refusedRows: 0 };
@@ -176,7 +189,11 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   const champion = await currentState(ports, model);
   if (champion.sequence - caughtUp > limits.promotionLagEntries) return current;
   const heldOut = await readHeldOut(ports.store, prepared);
-  const comparison = await compareChampion(ports, model, { champion, challenger: parameters, heldOut });
+  const comparison = await compareChampion(ports, model, {
+    champion,
+    challenger: parameters,
+    heldOut,
+  });
   const status = isBetter(comparison, model.spec.batch.margin) ? 'promotion-sent' : 'kept-champion';
   return { parameters, place: { ...current.place, status, comparison } };
 }
@@ -232,5 +249,8 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   if (retraction !== undefined) throw invalid(retractedMeanwhile(retraction.sequence).reason);
   const { tensors, step, seed, statistics } = champion;
   const parameters = { tensors, step, seed, statistics };
-  return startStatistics({ parameters, place: { ...place, caughtUp: champion.sequence } }, prepared);
+  return startStatistics(
+    { parameters, place: { ...place, caughtUp: champion.sequence } },
+    prepared,
+  );
 }

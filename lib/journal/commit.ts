@@ -12,12 +12,17 @@ import { readEntry } from './reading.ts';
  * A put whose answer was lost, or that the SDK tried again, meets its own success as PreconditionFailed: the
  * nonce in the header tells whose entry it is.
  */
-export async function commitEntry(ports: BucketPorts, entry: Entry): Promise<Accepted | Refused<'lost'>> {
+export async function commitEntry(
+  ports: BucketPorts,
+  entry: Entry,
+): Promise<Accepted | Refused<'lost'>> {
   const { model, sequence, nonce } = entry.header;
   const outcome = await putUntilAnswered(ports, keys.entry(model, sequence), encodeEntry(entry), {
     ifNoneMatch: '*',
   });
   if (outcome?.ok) return accepted;
   const found = await readEntry(ports.store, model, sequence);
-  return found?.header.nonce === nonce ? accepted : refuse('lost', `entry ${sequence} is another writer's`);
+  return found?.header.nonce === nonce
+    ? accepted
+    : refuse('lost', `entry ${sequence} is another writer's`);
 }

@@ -17,12 +17,15 @@ export function encodeEntry({ header, samples }: Entry): Uint8Array {
 /** Reads {@link encodeEntry}. @throws MillraceError kind `corrupt` if it is no entry */
 export function decodeEntry(body: Uint8Array, key: string): Entry {
   try {
-    const text = zstdDecompressSync(body, { maxOutputLength: limits.datasetObjectBytes }).toString('utf8');
+    const text = zstdDecompressSync(body, { maxOutputLength: limits.datasetObjectBytes }).toString(
+      'utf8',
+    );
     const [first = '', ...rest] = text.trimEnd().split('\n');
     const header = parseHeader(JSON.parse(first));
     const samples: unknown[] = rest.map((line) => JSON.parse(line));
     const declared = header.messages.reduce((sum, message) => sum + message.samples, 0);
-    if (declared !== samples.length) throw new Error(`${declared} samples declared, ${samples.length} found`);
+    if (declared !== samples.length)
+      throw new Error(`${declared} samples declared, ${samples.length} found`);
     return { header, samples };
   } catch (cause) {
     throw new MillraceError('corrupt', `${key} is no journal entry: ${cause}`, { cause });

@@ -22,7 +22,12 @@ const recordSchema = z.looseObject({
   /** The whole message, where it was refused as a whole. */
   body: z.string().optional(),
   refused: z.array(
-    z.looseObject({ index: z.int(), field: z.string(), reason: z.string(), sample: z.unknown().optional() }),
+    z.looseObject({
+      index: z.int(),
+      field: z.string(),
+      reason: z.string(),
+      sample: z.unknown().optional(),
+    }),
   ),
 });
 
@@ -43,7 +48,11 @@ export type NewRecord = Readonly<Record<string, unknown>> & {
  *
  * @throws MillraceError kind `unavailable` if it may not be written
  */
-export async function quarantine(ports: BucketPorts, model: string, refusal: NewRecord): Promise<void> {
+export async function quarantine(
+  ports: BucketPorts,
+  model: string,
+  refusal: NewRecord,
+): Promise<void> {
   const { store } = ports;
   const key = keys.quarantine(model, refusal.message);
   const body = Buffer.from(`${JSON.stringify(refusal, null, 1)}\n`);

@@ -24,9 +24,14 @@ export async function readEntry(
 }
 
 /** The entry at a sequence number that must be there. @throws MillraceError kind `corrupt` if it is not */
-export async function existingEntry(store: ObjectStore, model: string, sequence: number): Promise<Entry> {
+export async function existingEntry(
+  store: ObjectStore,
+  model: string,
+  sequence: number,
+): Promise<Entry> {
   const entry = await readEntry(store, model, sequence);
-  if (entry === undefined) throw new MillraceError('corrupt', `${keys.entry(model, sequence)} is missing`);
+  if (entry === undefined)
+    throw new MillraceError('corrupt', `${keys.entry(model, sequence)} is missing`);
   return entry;
 }
 

@@ -10,14 +10,20 @@ import { identityOf } from './entry.ts';
  */
 export function settleEntry(
   before: Ledger,
-  { sequence, messages }: { readonly sequence: number; readonly messages: readonly SettledMessage[] },
+  {
+    sequence,
+    messages,
+  }: { readonly sequence: number; readonly messages: readonly SettledMessage[] },
   limits: LedgerLimits,
 ): Ledger {
   let ledger = before;
   for (const message of messages) {
     const identity = identityOf(message);
     const { verdict } = judge(ledger, identity, limits);
-    invariant(verdict !== 'settled', `message ${message.id} of entry ${sequence} was settled before`);
+    invariant(
+      verdict !== 'settled',
+      `message ${message.id} of entry ${sequence} was settled before`,
+    );
     // A message that the ledger refuses is in quarantine; an evicted producer must not come back by it.
     if (verdict === 'new') ledger = settle(ledger, identity, sequence, limits);
   }

@@ -83,10 +83,16 @@ export function score(
  *
  * @param predictions values or probabilities, [count, outputs]
  */
-export function lossesOf(spec: Spec, predictions: Float32Array, labels: Float32Array): Float64Array {
+export function lossesOf(
+  spec: Spec,
+  predictions: Float32Array,
+  labels: Float32Array,
+): Float64Array {
   const { ofPrediction } = lossOf(spec);
   const outputs = spec.label.classes?.length ?? 1;
-  return Float64Array.from(labels, (label, row) => ofPrediction({ predictions, row, outputs }, label));
+  return Float64Array.from(labels, (label, row) =>
+    ofPrediction({ predictions, row, outputs }, label),
+  );
 }
 
 /** The scores of both sets of samples together. */

@@ -19,9 +19,14 @@ export type Learned =
  *
  * @param samples raw numbers, cut into ⌈count / minibatch⌉ gradient steps, in order
  */
-export async function learn(model: Model, parameters: Parameters, samples: EncodedSamples): Promise<Learned> {
+export async function learn(
+  model: Model,
+  parameters: Parameters,
+  samples: EncodedSamples,
+): Promise<Learned> {
   const scores = await evaluate(model, parameters, samples);
-  if (!Number.isFinite(scores.loss)) return refuse('diverged', 'the loss before learning is not finite');
+  if (!Number.isFinite(scores.loss))
+    return refuse('diverged', 'the loss before learning is not finite');
   const trained = await learnWithoutTest(model, parameters, samples);
   if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
@@ -44,7 +49,11 @@ export async function learnWithoutTest(
     statistics = mergeStatistics(statistics, statisticsOf(part, encoder.layout));
     numbers.set(standardize(part, statistics, standardized).numbers, start * numberWidth);
   }
-  const { state } = await compiled.train(parameters, { ...samples, numbers }, { minibatch, rate, schedule });
+  const { state } = await compiled.train(
+    parameters,
+    { ...samples, numbers },
+    { minibatch, rate, schedule },
+  );
   return { ...state, statistics };
 }
 

@@ -30,7 +30,10 @@ export type Model = {
  *
  * @throws MillraceError kind `corrupt` if its stored spec is not valid
  */
-export async function loadModel({ store, engine }: Ports, name: string): Promise<Model | undefined> {
+export async function loadModel(
+  { store, engine }: Ports,
+  name: string,
+): Promise<Model | undefined> {
   if (!isModelName(name)) return undefined;
   const object = await store.get(keys.spec(name));
   if (object === undefined) return undefined;
@@ -75,11 +78,16 @@ export function initialState({ name, spec, specHash: hash, compiled, encoder }: 
 }
 
 /** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
-export function fitsModel({ compiled, encoder }: Model, { tensors, statistics }: Parameters): boolean {
+export function fitsModel(
+  { compiled, encoder }: Model,
+  { tensors, statistics }: Parameters,
+): boolean {
   const own = Object.entries(compiled.initial().tensors);
   const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
   const isComplete = hasShapes && Object.keys(tensors).length === own.length;
-  return isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors);
+  return (
+    isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors)
+  );
 }
 
 function isSameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
@@ -102,14 +110,21 @@ export async function createModel(
   });
   if (outcome.ok) return;
   const existing = await store.get(key);
-  if (existing !== undefined && specHash(readSpec(existing.body, spec.model).spec) === specHash(spec)) return;
+  if (
+    existing !== undefined &&
+    specHash(readSpec(existing.body, spec.model).spec) === specHash(spec)
+  )
+    return;
   throw new MillraceError(
     'invalid',
     `model ${spec.model} exists with another spec; choose another name, or remove ${key} and all below models/${spec.model}/`,
   );
 }
 
-function readSpec(body: Uint8Array, name: string): { readonly spec: Spec; readonly stored: unknown } {
+function readSpec(
+  body: Uint8Array,
+  name: string,
+): { readonly spec: Spec; readonly stored: unknown } {
   try {
     const stored: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
     const spec = parseSpec(stored);

@@ -14,10 +14,14 @@ import { fromTopology } from './topology.ts';
 export async function buildNetwork(spec: Spec): Promise<Network> {
   const { network: declared } = spec;
   const network =
-    'topology' in declared ? await fromTopology(spec, declared.topology) : fromLayers(spec, declared);
+    'topology' in declared
+      ? await fromTopology(spec, declared.topology)
+      : fromLayers(spec, declared);
   const parameters = network.model.countParams();
   if (parameters > limits.parameters) {
-    throw invalid(`spec.network: at most ${limits.parameters} parameters are allowed (found ${parameters})`);
+    throw invalid(
+      `spec.network: at most ${limits.parameters} parameters are allowed (found ${parameters})`,
+    );
   }
   return { ...network, masks: maskSourceOf(network.model) };
 }

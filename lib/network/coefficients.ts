@@ -10,7 +10,11 @@ export type Coefficients<Value> = { readonly rate: Value; readonly epsilon: Valu
  * @param rate the learning rate of the step
  * @param step gradient steps that the state has made before it
  */
-export function coefficientsOf(spec: OptimizerSpec, rate: number, step: number): Coefficients<number> {
+export function coefficientsOf(
+  spec: OptimizerSpec,
+  rate: number,
+  step: number,
+): Coefficients<number> {
   const epsilon = 'epsilon' in spec ? spec.epsilon : 0;
   switch (spec.type) {
     case 'adam': {

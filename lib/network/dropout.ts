@@ -9,7 +9,13 @@ export type DrawMask = (shape: readonly number[], rate: number) => tf.Tensor;
 export type MaskSource = { draw: DrawMask };
 
 /** Layers that tfjs draws for without a seed: no run could be repeated. */
-const unseeded = new Set(['GaussianNoise', 'GaussianDropout', 'AlphaDropout', 'RandomWidth', 'RandomHeight']);
+const unseeded = new Set([
+  'GaussianNoise',
+  'GaussianDropout',
+  'AlphaDropout',
+  'RandomWidth',
+  'RandomHeight',
+]);
 
 /** What tfjs' layers have and its types do not show. */
 type AnyLayer = tf.layers.Layer & {
@@ -67,7 +73,13 @@ function allLayers(layers: readonly tf.layers.Layer[]): AnyLayer[] {
  *
  * @param index which mask of the step it is
  */
-export function writeMask(mask: Float32Array, rate: number, seed: number, step: number, index: number): void {
+export function writeMask(
+  mask: Float32Array,
+  rate: number,
+  seed: number,
+  step: number,
+  index: number,
+): void {
   const key = hashIntegers(seed, step, index);
   const threshold = rate * 2 ** 32;
   const kept = 1 / (1 - rate);

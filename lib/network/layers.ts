@@ -10,7 +10,15 @@ function generatedInputs(spec: Spec): NetworkInput[] {
   const { numberWidth } = layoutOf(spec);
   return [
     ...(numberWidth > 0
-      ? [{ name: 'numbers', kind: 'numbers' as const, offset: 0, width: numberWidth, shape: [numberWidth] }]
+      ? [
+          {
+            name: 'numbers',
+            kind: 'numbers' as const,
+            offset: 0,
+            width: numberWidth,
+            shape: [numberWidth],
+          },
+        ]
       : []),
     ...tablesOf(spec).map(({ name, place }) => ({
       name: `category_${name}`,
@@ -51,9 +59,15 @@ export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLay
       name: `embedding_${name}`,
       inputDim: rows,
       outputDim: dimensions,
-      embeddingsInitializer: tf.initializers.randomUniform({ minval: -0.05, maxval: 0.05, seed: seed() }),
+      embeddingsInitializer: tf.initializers.randomUniform({
+        minval: -0.05,
+        maxval: 0.05,
+        seed: seed(),
+      }),
     });
-    return tf.layers.flatten({ name: `flatten_${name}` }).apply(embedding.apply(symbol)) as tf.SymbolicTensor;
+    return tf.layers
+      .flatten({ name: `flatten_${name}` })
+      .apply(embedding.apply(symbol)) as tf.SymbolicTensor;
   });
   const present = columns.filter((column) => column !== undefined);
   let hidden = present[0];

@@ -66,8 +66,13 @@ function momentum(spec: Parameters<'momentum' | 'nesterov'>): Optimizer {
     update(parameters, gradient, slots, { rate }) {
       const accumulation = tf.add(tf.mul(slot(slots, 'accumulation'), spec.momentum), gradient);
       const direction =
-        spec.type === 'nesterov' ? tf.add(gradient, tf.mul(accumulation, spec.momentum)) : accumulation;
-      return { parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters), slots: { accumulation } };
+        spec.type === 'nesterov'
+          ? tf.add(gradient, tf.mul(accumulation, spec.momentum))
+          : accumulation;
+      return {
+        parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters),
+        slots: { accumulation },
+      };
     },
   };
 }
@@ -128,7 +133,9 @@ function adadelta(spec: Parameters<'adadelta'>): Optimizer {
     slots: { squares: 0, updates: 0 },
     update(parameters, gradient, slots, { rate }) {
       const squares = average(slot(slots, 'squares'), gradient);
-      const deviations = [slot(slots, 'updates'), squares].map((each) => tf.sqrt(tf.add(each, spec.epsilon)));
+      const deviations = [slot(slots, 'updates'), squares].map((each) =>
+        tf.sqrt(tf.add(each, spec.epsilon)),
+      );
       const [updates = gradient, gradients = gradient] = deviations;
       const update = tf.mul(tf.div(updates, gradients), gradient);
       return {

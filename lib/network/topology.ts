@@ -52,7 +52,9 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
     const { place, behaviour } = column;
     const width = behaviour.width.numbers + behaviour.width.categories;
     if (width !== size) {
-      throw invalid(`spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`);
+      throw invalid(
+        `spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`,
+      );
     }
     return behaviour.width.categories > 0
       ? { name, kind: 'category', offset: place.categoryOffset, width, shape }
@@ -73,7 +75,12 @@ function seedInitializers(value: unknown, seed: number, counter = { next: 0 }): 
     for (const element of value) seedInitializers(element, seed, counter);
   } else if (isJson(value)) {
     for (const [key, nested] of Object.entries(value)) {
-      if (key.endsWith('initializer') && isJson(nested) && isJson(nested.config) && 'seed' in nested.config) {
+      if (
+        key.endsWith('initializer') &&
+        isJson(nested) &&
+        isJson(nested.config) &&
+        'seed' in nested.config
+      ) {
         nested.config.seed ??= hashIntegers(seed, counter.next++);
       } else seedInitializers(nested, seed, counter);
     }
@@ -96,9 +103,11 @@ function lastLayerConfig(topology: Json): Json | undefined {
   const config = isJson(topology.config) ? topology.config : topology;
   const layers = Array.isArray(config.layers) ? config.layers.filter(isJson) : [];
   const outputs: unknown = config.output_layers;
-  const outputName: unknown = Array.isArray(outputs) && Array.isArray(outputs[0]) ? outputs[0][0] : undefined;
+  const outputName: unknown =
+    Array.isArray(outputs) && Array.isArray(outputs[0]) ? outputs[0][0] : undefined;
   // A Sequential names no output: it is its last layer.
-  const named = outputName === undefined ? undefined : layers.find((layer) => layer.name === outputName);
+  const named =
+    outputName === undefined ? undefined : layers.find((layer) => layer.name === outputName);
   const last = named ?? layers.at(-1);
   return isJson(last?.config) ? last.config : undefined;
 }

@@ -44,7 +44,8 @@ export async function decideEntry(
   let settled = 0;
 
   for (const parsed of messages) {
-    if (settled > 0 && (!sharesEntry(parsed) || secondsLeft() < limits.publishReserveSeconds)) break;
+    if (settled > 0 && (!sharesEntry(parsed) || secondsLeft() < limits.publishReserveSeconds))
+      break;
     settled += 1;
     const judgement = await judgeMessage(ports, next, settledMessages, parsed);
     if (judgement.verdict === 'settled') continue;
@@ -61,7 +62,11 @@ export async function decideEntry(
   if (settledMessages.length === 0) return undefined;
   const header: EntryHeader = { ...own, ...commonHeader(ports, model, state, settledMessages) };
   const ledger = settleEntry(state.ledger, header, ports.limits);
-  return { entry: { header, samples }, state: { ...next, sequence: header.sequence, ledger }, settled };
+  return {
+    entry: { header, samples },
+    state: { ...next, sequence: header.sequence, ledger },
+    settled,
+  };
 }
 
 function sharesEntry({ command }: ParsedMessage): boolean {
@@ -106,7 +111,9 @@ function commonHeader(
 }
 
 /** The number that a message's producer gave it. */
-function numberOf({ identity }: ParsedMessage): Pick<SettledMessage, 'producer' | 'seq' | 'deadLetter'> {
+function numberOf({
+  identity,
+}: ParsedMessage): Pick<SettledMessage, 'producer' | 'seq' | 'deadLetter'> {
   if (identity.by === 'queue') return {};
   const { producer, seq, deadLetter } = identity;
   return { producer, seq, ...(deadLetter === undefined ? {} : { deadLetter }) };

@@ -35,7 +35,9 @@ export async function settleDelivery(
   secondsLeft: () => number,
 ): Promise<readonly ModelOutcome[]> {
   const groups = [...Map.groupBy(messages, ({ group }) => group)];
-  return Promise.all(groups.map(([model, own]) => settleModel(ports, cache, { model, own }, secondsLeft)));
+  return Promise.all(
+    groups.map(([model, own]) => settleModel(ports, cache, { model, own }, secondsLeft)),
+  );
 }
 
 type Group = { readonly model: string; readonly own: readonly Message[] };
@@ -66,8 +68,19 @@ async function settleModel(
   } catch (error) {
     cache.delete(model);
     const kind = error instanceof MillraceError ? error.kind : 'unexpected';
-    ports.log.error('not settled', { model, kind, error: error instanceof Error ? error : String(error) });
-    return { model, unsettled: own, samples: 0, refused: 0, milliseconds: ports.now() - started, error };
+    ports.log.error('not settled', {
+      model,
+      kind,
+      error: error instanceof Error ? error : String(error),
+    });
+    return {
+      model,
+      unsettled: own,
+      samples: 0,
+      refused: 0,
+      milliseconds: ports.now() - started,
+      error,
+    };
   }
 }
 

@@ -45,7 +45,10 @@ export async function updateModel(
 ): Promise<Update> {
   const model = cached?.model ?? (await loadModel(ports, name));
   if (model === undefined) {
-    throw new MillraceError('invalid', `there is no model ${name}; create it before sending samples to it`);
+    throw new MillraceError(
+      'invalid',
+      `there is no model ${name}; create it before sending samples to it`,
+    );
   }
   const loaded = cached ?? (await loadCheckpoint(ports, model));
   let state = loaded.state;

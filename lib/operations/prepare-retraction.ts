@@ -2,7 +2,12 @@ import type { ReplacingHeader } from '../commands/commands.ts';
 import type { RetractBody } from '../commands/retract.ts';
 import { invalid, invariant } from '../errors.ts';
 import { readChallenger, writeChallenger } from '../fold/challenger.ts';
-import { type Exclusion, exclusionOf, type Retraction, samplesWithout } from '../fold/exclusions.ts';
+import {
+  type Exclusion,
+  exclusionOf,
+  type Retraction,
+  samplesWithout,
+} from '../fold/exclusions.ts';
 import { stateAt } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
@@ -43,7 +48,14 @@ export async function prepareRetraction(
   const job = `retract-${name}`;
   const digest = await writeChallenger(ports, model, job, { parameters, caughtUp: to });
   const { messages, samples: hashes } = retraction;
-  const retract = { job, digest, from, messages: [...messages], samples: [...hashes], jobs: [...jobs] };
+  const retract = {
+    job,
+    digest,
+    from,
+    messages: [...messages],
+    samples: [...hashes],
+    jobs: [...jobs],
+  };
   return { retract, to, samples };
 }
 
@@ -137,7 +149,10 @@ async function startAt(
         return undefined;
       }
       const challenger = await readChallenger(ports.store, model, header);
-      invariant(challenger !== undefined, `the challenger of job ${header.job} is missing or was changed`);
+      invariant(
+        challenger !== undefined,
+        `the challenger of job ${header.job} is missing or was changed`,
+      );
       return { parameters: challenger.parameters, at: header.caughtUp };
     }
   }

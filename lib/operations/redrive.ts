@@ -5,7 +5,14 @@ import { limits } from '../limits.ts';
 import { type Message, parseMessage } from '../online/messages.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
-import { canBeNumbered, numbered, type ResendPlan, readPlans, resendsOf, writePlan } from './resend-plan.ts';
+import {
+  canBeNumbered,
+  numbered,
+  type ResendPlan,
+  readPlans,
+  resendsOf,
+  writePlan,
+} from './resend-plan.ts';
 
 /** What became of dead letters. */
 export type Redriven<Letter extends Message> = {
@@ -42,7 +49,9 @@ export function createRedrive(ports: Ports) {
       }
       const history = histories.get(model) ?? { sequence: 0, settled: new Set(), plans: [] };
       histories.set(model, history);
-      const anonymous = new Set(ofModel.filter((letter) => parseMessage(letter).identity.by === 'queue'));
+      const anonymous = new Set(
+        ofModel.filter((letter) => parseMessage(letter).identity.by === 'queue'),
+      );
       if (anonymous.size > 0) await readOn(ports, model, history);
       const isSettled = (letter: Letter) => anonymous.has(letter) && history.settled.has(letter.id);
       const unsettled = ofModel.filter((letter) => !isSettled(letter));

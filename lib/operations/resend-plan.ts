@@ -25,7 +25,11 @@ const planSchema = z.strictObject({
 export type ResendPlan = z.output<typeof planSchema>;
 
 /** Reads the plans of a model that `plans` has not yet, to its end. */
-export async function readPlans({ store }: Ports, model: string, plans: ResendPlan[]): Promise<void> {
+export async function readPlans(
+  { store }: Ports,
+  model: string,
+  plans: ResendPlan[],
+): Promise<void> {
   for (;;) {
     const object = await store.get(keys.resend(model, plans.length + 1));
     if (object === undefined) return;
@@ -55,12 +59,16 @@ export async function writePlan(
   const last = plans.at(-1);
   const next = last && { producer: last.producer, first: last.first + last.messages.length };
   const canGoOn =
-    next && judge(ledger, numberedIdentity(next.producer, next.first), ports.limits).verdict !== 'refused';
+    next &&
+    judge(ledger, numberedIdentity(next.producer, next.first), ports.limits).verdict !== 'refused';
   const numbers = canGoOn ? next : { producer: `resend-${plans.length + 1}`, first: 1 };
   const plan = { source, ...numbers, messages: [...messages] };
   const key = keys.resend(model, plans.length + 1);
-  const outcome = await putUntilAnswered(ports, key, Buffer.from(JSON.stringify(plan)), { ifNoneMatch: '*' });
-  if (!outcome?.ok) throw new MillraceError('unavailable', `${key} could not be written; try again`);
+  const outcome = await putUntilAnswered(ports, key, Buffer.from(JSON.stringify(plan)), {
+    ifNoneMatch: '*',
+  });
+  if (!outcome?.ok)
+    throw new MillraceError('unavailable', `${key} could not be written; try again`);
   plans.push(plan);
 }
 
@@ -83,7 +91,10 @@ export function numbered(body: object, { producer, seq }: Omit<Resend, 'message'
 
 /** Whether a body is small enough for SQS with any number that a plan may give it. */
 export function canBeNumbered(body: object): boolean {
-  const largest = numbered(body, { producer: `resend-${limits.messageBytes}`, seq: Number.MAX_SAFE_INTEGER });
+  const largest = numbered(body, {
+    producer: `resend-${limits.messageBytes}`,
+    seq: Number.MAX_SAFE_INTEGER,
+  });
   return Buffer.byteLength(largest.body) <= limits.messageBytes;
 }
 

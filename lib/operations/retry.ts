@@ -63,7 +63,8 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
       await sendSamples({ body, group: model, deduplication: `retry:${message}` });
       sent += 1;
     } else {
-      if (resend === undefined && !toNumber.has(nameOf(record))) toNumber.set(nameOf(record), message);
+      if (resend === undefined && !toNumber.has(nameOf(record)))
+        toNumber.set(nameOf(record), message);
       if (!isSettledAgain) toSend.set(message, record);
     }
   }
@@ -81,7 +82,10 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
 }
 
 /** What is in a model's quarantine, and what became of it since. @throws as {@link retryQuarantine} */
-export async function refusedMessages(ports: Ports, model: string): Promise<readonly RefusedMessage[]> {
+export async function refusedMessages(
+  ports: Ports,
+  model: string,
+): Promise<readonly RefusedMessage[]> {
   return (await examine(ports, model)).messages;
 }
 
@@ -101,12 +105,16 @@ async function examine(
   await readPlans(ports, model, plans);
   const names = new Map(records.map((record) => [record.message, nameOf(record)]));
   const resends = new Map(
-    resendsOf(plans, 'quarantine').map((resend) => [names.get(resend.message) ?? resend.message, resend]),
+    resendsOf(plans, 'quarantine').map((resend) => [
+      names.get(resend.message) ?? resend.message,
+      resend,
+    ]),
   );
   const refused = new Set(names.values());
   /** One that was refused again has a record of its own by now, and goes on from there. */
   const isSettled = (resend: Resend) =>
-    judge(ledger, numberedIdentity(resend.producer, resend.seq), ports.limits).verdict === 'settled' ||
+    judge(ledger, numberedIdentity(resend.producer, resend.seq), ports.limits).verdict ===
+      'settled' ||
     learnt.has(nameOf(resend)) ||
     refused.has(nameOf(resend));
   const messages = records.map((record) => {
@@ -131,7 +139,8 @@ function wayOf(
 ): Way {
   const samples = samplesOf(record);
   if (samples === undefined) return refuse('no-samples', 'it holds no samples');
-  if (record.sequence === undefined) return refuse('of-a-job', 'it is of a batch job; start another one');
+  if (record.sequence === undefined)
+    return refuse('of-a-job', 'it is of a batch job; start another one');
   const newNumber = canBeNumbered({ samples })
     ? underNewNumber
     : refuse('too-large', `with a new number it would have more than ${limits.messageBytes} bytes`);
@@ -146,7 +155,8 @@ function wayOf(
 
 /** The samples of a record as a message can have them; undefined where there are none to send. */
 function samplesOf({ body, refused }: QuarantineRecord): unknown {
-  if (body === undefined) return refused.flatMap(({ sample }) => (sample === undefined ? [] : [sample]));
+  if (body === undefined)
+    return refused.flatMap(({ sample }) => (sample === undefined ? [] : [sample]));
   try {
     return (JSON.parse(body) as { samples?: unknown } | null)?.samples;
   } catch {

@@ -61,7 +61,8 @@ function differencesOf(folded: State, published: State): ReadonlyMap<string, num
       const [a, b] = [folded.tensors[name]?.data ?? [], published.tensors[name]?.data ?? []];
       if (a.length !== b.length) return [name, Number.POSITIVE_INFINITY];
       let largest = 0;
-      for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs((a[i] ?? 0) - (b[i] ?? 0)));
+      for (let i = 0; i < a.length; i++)
+        largest = Math.max(largest, Math.abs((a[i] ?? 0) - (b[i] ?? 0)));
       return [name, largest];
     }),
   );

@@ -42,7 +42,9 @@ export function addressFromEnvironment(
 }
 
 /** How many threads the engine of a function has: one for each of its processors. */
-export function threadsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): number {
+export function threadsFromEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): number {
   const threads = Number(environment[environmentNames.threads] ?? 1);
   if (Number.isInteger(threads) && threads >= 1) return threads;
   throw new MillraceError(

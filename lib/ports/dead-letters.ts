@@ -42,7 +42,12 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
   return {
     async count() {
       const { Attributes: attributes } = await client
-        .send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }))
+        .send(
+          new GetQueueAttributesCommand({
+            QueueUrl,
+            AttributeNames: ['ApproximateNumberOfMessages'],
+          }),
+        )
         .catch(unavailable);
       return Number(attributes?.ApproximateNumberOfMessages ?? 0);
     },
@@ -66,11 +71,19 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
       }));
     },
     async remove({ receipt }) {
-      await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receipt })).catch(unavailable);
+      await client
+        .send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receipt }))
+        .catch(unavailable);
     },
     async release({ receipt }) {
       await client
-        .send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: receipt, VisibilityTimeout: 0 }))
+        .send(
+          new ChangeMessageVisibilityCommand({
+            QueueUrl,
+            ReceiptHandle: receipt,
+            VisibilityTimeout: 0,
+          }),
+        )
         .catch(unavailable);
     },
   };
@@ -78,5 +91,7 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
 
 function unavailable(cause: unknown): never {
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-  throw new MillraceError('unavailable', `the dead letters cannot be reached: ${reason}`, { cause });
+  throw new MillraceError('unavailable', `the dead letters cannot be reached: ${reason}`, {
+    cause,
+  });
 }

@@ -20,6 +20,7 @@ export function graphCache(store: ObjectStore, log: Log): GraphCache {
   };
   return {
     get: (name) => orElse(async () => (await store.get(keys.compiled(name)))?.body, undefined),
-    put: (name, body) => orElse(async () => void (await store.put(keys.compiled(name), body)), undefined),
+    put: (name, body) =>
+      orElse(async () => void (await store.put(keys.compiled(name), body)), undefined),
   };
 }

@@ -6,7 +6,12 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import type { ListedObject, ObjectStore, PutCondition, PutOutcome } from '../bucket/object-store.ts';
+import type {
+  ListedObject,
+  ObjectStore,
+  PutCondition,
+  PutOutcome,
+} from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import { refuse } from '../refusal.ts';
 
@@ -47,7 +52,9 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
       let token: string | undefined;
       do {
         const page = await client
-          .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }))
+          .send(
+            new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
+          )
           .catch((error: unknown) => {
             throw unavailable(`listing s3://${bucket}/${prefix}`, error);
           });
@@ -63,7 +70,9 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
 
 function conditionHeaders(condition: PutCondition | undefined) {
   if (condition === undefined) return {};
-  return 'ifMatch' in condition ? { IfMatch: condition.ifMatch } : { IfNoneMatch: condition.ifNoneMatch };
+  return 'ifMatch' in condition
+    ? { IfMatch: condition.ifMatch }
+    : { IfNoneMatch: condition.ifNoneMatch };
 }
 
 /** By name, not by status: a PreconditionFailed of CompleteMultipartUpload can arrive as HTTP 200. */

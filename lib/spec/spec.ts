@@ -8,7 +8,10 @@ import { modelName } from './names.ts';
 
 const featureName = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a feature is named like a variable, with at most 64 characters');
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,63}$/,
+    'a feature is named like a variable, with at most 64 characters',
+  );
 
 /** What the model predicts: a number, true or false, or one of `classes`. `name` is its column in datasets. */
 const labelSchema = strictObject({
@@ -152,7 +155,13 @@ export const specSchema = strictObject({
   label: labelSchema.prefault({}),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
   loss: z.enum(lossNames).optional(),
-  optimizer: optimizerSchema.default({ type: 'adam', rate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
+  optimizer: optimizerSchema.default({
+    type: 'adam',
+    rate: 0.001,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-7,
+  }),
   clip: clipSchema.optional(),
   /** What trains it: onnx where the network allows, else tfjs, unless one is named. */
   engine: z.enum(['onnx', 'tfjs']).optional(),
@@ -161,7 +170,8 @@ export const specSchema = strictObject({
   batch: batchSchema.prefault({}),
   online: onlineSchema.prefault({}),
 }).superRefine((spec, context) => {
-  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const refuse = (path: string[], message: string) =>
+    context.addIssue({ code: 'custom', path, message });
   if ((spec.task === 'multiclass') !== (spec.label.classes !== undefined)) {
     refuse(['label', 'classes'], 'classes are needed by the task multiclass, and by it alone');
   }

@@ -129,10 +129,18 @@ function parameterTensors({ tensors, statistics }: Parameters): Record<string, S
 }
 
 function parameterMetadata({ step, seed, statistics }: Parameters): Record<string, string> {
-  return { format, step: String(step), seed: String(seed), statisticsCount: String(statistics.count) };
+  return {
+    format,
+    step: String(step),
+    seed: String(seed),
+    statisticsCount: String(statistics.count),
+  };
 }
 
-function parametersFrom(tensors: SafetensorsFile['tensors'], metadata: Record<string, string>): Parameters {
+function parametersFrom(
+  tensors: SafetensorsFile['tensors'],
+  metadata: Record<string, string>,
+): Parameters {
   const { step, seed, statisticsCount } = parametersMetadata.parse(metadata);
   const trained = Object.entries(tensors).filter(([name]) => /^(weights|optimizer)\//.test(name));
   return {
@@ -176,7 +184,10 @@ function decodeDigested(file: Uint8Array): SafetensorsFile {
   const position = blank.indexOf(digest);
   if (digest.length === noDigest.length && position >= 0) blank.write(noDigest, position);
   if (digest.length !== noDigest.length || digestOf(blank) !== digest) {
-    throw new MillraceError('corrupt', `a checkpoint's digest is not that of its contents (found ${digest})`);
+    throw new MillraceError(
+      'corrupt',
+      `a checkpoint's digest is not that of its contents (found ${digest})`,
+    );
   }
   return decoded;
 }
@@ -186,6 +197,8 @@ function checked<Result>(read: () => Result): Result {
     return read();
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
-    throw new MillraceError('corrupt', `a checkpoint's metadata cannot be read: ${cause}`, { cause });
+    throw new MillraceError('corrupt', `a checkpoint's metadata cannot be read: ${cause}`, {
+      cause,
+    });
   }
 }

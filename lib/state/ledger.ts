@@ -198,5 +198,10 @@ export function ledgerToJson(ledger: Ledger): string {
 /** Reads {@link ledgerToJson}. @throws ZodError or SyntaxError if it is none */
 export function ledgerFromJson(json: string): Ledger {
   const { producers, evicted, appliedThrough, redriven } = ledgerSchema.parse(JSON.parse(json));
-  return { producers: new Map(producers), evicted, appliedThrough: new Map(appliedThrough), redriven };
+  return {
+    producers: new Map(producers),
+    evicted,
+    appliedThrough: new Map(appliedThrough),
+    redriven,
+  };
 }

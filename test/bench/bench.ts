@@ -80,10 +80,12 @@ async function time(engine: Engine, row: Row, steps: number): Promise<number[]> 
 
 /** tfjs on WebAssembly, where it has all kernels of the network's gradients. */
 async function timeOnWasm(row: Row): Promise<Timings> {
-  return time(tfjsEngineOn('wasm'), row, Math.min(row.steps, slowSteps[row.kind])).catch((error: Error) => {
-    if (error.message.includes('not registered')) return undefined;
-    throw error;
-  });
+  return time(tfjsEngineOn('wasm'), row, Math.min(row.steps, slowSteps[row.kind])).catch(
+    (error: Error) => {
+      if (error.message.includes('not registered')) return undefined;
+      throw error;
+    },
+  );
 }
 
 /** µs of one minibatch a call, in and out of ONNX Runtime each time. */
@@ -96,7 +98,8 @@ async function timeSingleSteps(row: Row): Promise<number[]> {
   const timings: number[] = [];
   for (let i = 0; i <= repetitions; i++) {
     const started = performance.now();
-    for (let step = 0; step < row.steps; step++) state = (await model.train(state, samples, run)).state;
+    for (let step = 0; step < row.steps; step++)
+      state = (await model.train(state, samples, run)).state;
     if (i > 0) timings.push(((performance.now() - started) * 1_000) / row.steps);
   }
   return timings;
@@ -111,7 +114,9 @@ function median(values: readonly number[]): number {
 }
 
 setThreadsCount(1);
-setWasmPaths(join(dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm'))), '/'));
+setWasmPaths(
+  join(dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm'))), '/'),
+);
 const peers = startPeers();
 const results: Record<string, unknown>[] = [];
 const table = [
@@ -142,8 +147,10 @@ for (const row of rows.filter(({ name }) => name.includes(options.only))) {
   });
   const [ours = Number.NaN, ...others] = medians;
   const ratios = others.map((theirs) => (theirs === undefined ? undefined : theirs / ours));
-  const microseconds = (value: number | undefined) => (value === undefined ? 'absent' : value.toFixed(1));
-  const times = (value: number | undefined) => (value === undefined ? 'absent' : `${value.toFixed(1)}×`);
+  const microseconds = (value: number | undefined) =>
+    value === undefined ? 'absent' : value.toFixed(1);
+  const times = (value: number | undefined) =>
+    value === undefined ? 'absent' : `${value.toFixed(1)}×`;
   table.push([
     row.name,
     String(row.minibatch),

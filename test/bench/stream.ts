@@ -41,7 +41,10 @@ async function encodeMonth(month: number): Promise<EncodedSamples> {
   return concatSamples(parts, layout);
 }
 
-async function learnOnOnnx(months: readonly EncodedSamples[], repetitions: number): Promise<Learnt> {
+async function learnOnOnnx(
+  months: readonly EncodedSamples[],
+  repetitions: number,
+): Promise<Learnt> {
   const model = await onnxEngine({ threads: 1 }).compile(flightsSpec);
   const run = { minibatch: flightsSpec.online.minibatch, rate: flightsSpec.optimizer.rate };
   const seconds: number[] = [];
@@ -54,7 +57,10 @@ async function learnOnOnnx(months: readonly EncodedSamples[], repetitions: numbe
       for (let start = 0; start < samples.count; start += messageFlights) {
         const message = sliceSamples(samples, start, start + messageFlights, layout);
         if (month > 0) {
-          scores = addScores(scores, score(flightsSpec, await model.predict(state, message), message));
+          scores = addScores(
+            scores,
+            score(flightsSpec, await model.predict(state, message), message),
+          );
         }
         const started = performance.now();
         ({ state } = await model.train(state, message, run));
@@ -98,7 +104,11 @@ async function learnOnPeer(
 }
 
 /** @param seconds of each repetition */
-function learnt(months: readonly EncodedSamples[], seconds: readonly number[], auc: number): Learnt {
+function learnt(
+  months: readonly EncodedSamples[],
+  seconds: readonly number[],
+  auc: number,
+): Learnt {
   const samples = months.reduce((sum, { count }) => sum + count, 0);
   const middle = seconds.toSorted((a, b) => a - b)[Math.floor(seconds.length / 2)] ?? Number.NaN;
   return { samplesPerSecond: samples / middle, auc };

@@ -77,7 +77,9 @@ describe('the order of an epoch', () => {
     fc.assert(
       fc.property(fc.nat(300), fc.nat(), fc.nat(), (count, seed, epoch) => {
         const order = shuffledOrder(count, seed, epoch);
-        expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
+        expect([...order].sort((a, b) => a - b)).toEqual(
+          Array.from({ length: count }, (_, i) => i),
+        );
         expect(shuffledOrder(count, seed, epoch)).toEqual(order);
       }),
     );
@@ -95,7 +97,9 @@ describe('the order of an epoch', () => {
   });
 
   it('holds out the share of rows that was asked for', () => {
-    const heldOut = Array.from({ length: 20_000 }, (_, row) => isHeldOut(7, row, 0.1)).filter(Boolean).length;
+    const heldOut = Array.from({ length: 20_000 }, (_, row) => isHeldOut(7, row, 0.1)).filter(
+      Boolean,
+    ).length;
     expect(heldOut).toBeGreaterThan(1_800);
     expect(heldOut).toBeLessThan(2_200);
   });

@@ -37,9 +37,15 @@ export async function statusOf(ports: Ports, model: string, { samples, jobs }: S
   const statuses = await Promise.all(jobs.map((job) => jobStatus(ports, model, job)));
   const sentPromotions = jobs.filter((_, i) => statuses[i] === 'promotion-sent');
   const hasEnded =
-    learnt === samples && statuses.every((status) => ['promotion-sent', 'kept-champion'].includes(status));
-  const entries = hasEnded && sentPromotions.length > 0 ? journalOf(await download(ports, model), model) : [];
-  return { learnt, statuses, isDone: hasEnded && sentPromotions.every((job) => isPromoted(entries, job)) };
+    learnt === samples &&
+    statuses.every((status) => ['promotion-sent', 'kept-champion'].includes(status));
+  const entries =
+    hasEnded && sentPromotions.length > 0 ? journalOf(await download(ports, model), model) : [];
+  return {
+    learnt,
+    statuses,
+    isDone: hasEnded && sentPromotions.every((job) => isPromoted(entries, job)),
+  };
 }
 
 /**

@@ -62,7 +62,10 @@ for (const spec of [streamed, trained, mended]) await createModel(ports, spec);
 const deadLetters = new Set<string>();
 const faults = { kills: 0, freezes: 0, restarts: 0, duplicates: 0 };
 const sent: Record<string, Sent> = Object.fromEntries(
-  [streamed, trained, mended].map(({ model }) => [model, { messages: new Map(), samples: 0, jobs: [] }]),
+  [streamed, trained, mended].map(({ model }) => [
+    model,
+    { messages: new Map(), samples: 0, jobs: [] },
+  ]),
 );
 const ends = Date.now() + secondsOfSending * 1_000;
 const isOver = () => Date.now() >= ends;

@@ -27,7 +27,10 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
       const program = join(projectDirectory, 'lib/cli/millrace.ts');
       const env = { ...process.env, ...test.cloud.environment };
       execFile(process.execPath, [program, ...command], { env }, (error, stdout, stderr) => {
-        resolve({ status: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr });
+        resolve({
+          status: typeof error?.code === 'number' ? error.code : 0,
+          output: stdout + stderr,
+        });
       });
     });
   const stateWhen = (isReached: (state: State) => boolean) =>
@@ -41,7 +44,10 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
 
   it('verifies a model, rolls it back, and verifies it again', async () => {
     for (let seq = 1; seq <= 3; seq++) {
-      await send({ producer: 'till', seq, samples: [ticket(seq), ticket(seq + 10)] }, `till:${seq}`);
+      await send(
+        { producer: 'till', seq, samples: [ticket(seq), ticket(seq + 10)] },
+        `till:${seq}`,
+      );
       await stateWhen(({ learnt }) => learnt === 2 * seq);
     }
     expect(await millrace('verify', model)).toMatchObject({
@@ -56,7 +62,9 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     expect((await millrace('verify', model)).output).toContain('entries 1 to 4, 6 samples');
     expect((await millrace('verify', model, '--all')).status).toBe(0);
     const time = (await readEntry(test.ports.store, model, 3))?.header.time ?? '';
-    expect((await millrace('rollback', model, '--to', time)).output).toContain('go back to entry 3 of 4');
+    expect((await millrace('rollback', model, '--to', time)).output).toContain(
+      'go back to entry 3 of 4',
+    );
     expect((await stateWhen(({ sequence }) => sequence === 5)).tensors).toEqual(tensors);
   });
 
@@ -75,7 +83,9 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     await stateWhen(({ sequence }) => sequence === entries + 2);
     const file = join(test.directory, 'poison.jsonl');
     writeFileSync(file, `${JSON.stringify(ticket(1))}\n`);
-    expect((await millrace('retract', model, '--samples', file)).output).toContain('without 1 sample and');
+    expect((await millrace('retract', model, '--samples', file)).output).toContain(
+      'without 1 sample and',
+    );
     await stateWhen(({ sequence }) => sequence === entries + 3);
     const times = ['--from', '2020-01-01', '--to', '2100-01-01'];
     expect((await millrace('retract', model, ...times)).output).toContain('without 6 samples');
@@ -83,7 +93,9 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     expect(nothing.step).toBe(0);
     expect(nothing.learnt).toBe(6);
     expect((await millrace('verify', model, '--all')).status).toBe(0);
-    expect((await millrace('retract', model, '--message', 'none')).output).toContain('holds none of these');
+    expect((await millrace('retract', model, '--message', 'none')).output).toContain(
+      'holds none of these',
+    );
     expect((await millrace('retract', model)).output).toContain('name --message <id');
     const missing = await millrace('retract', model, '--samples', 'none.jsonl');
     expect(missing).toMatchObject({
@@ -97,7 +109,10 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     if (object === undefined) throw new Error('nothing is published');
     const state = decodeCheckpoint(object.body);
     const [[name, tensor] = ['', undefined]] = Object.entries(state.tensors);
-    const wrong = { shape: tensor?.shape ?? [], data: Float32Array.from(tensor?.data ?? [], (x) => x + 0.5) };
+    const wrong = {
+      shape: tensor?.shape ?? [],
+      data: Float32Array.from(tensor?.data ?? [], (x) => x + 0.5),
+    };
     await test.ports.store.put(
       keys.state(model),
       encodeCheckpoint({ ...state, tensors: { ...state.tensors, [name]: wrong } }),
@@ -122,14 +137,23 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     expect(output).toContain('there is no object');
     expect(output).toContain('2 messages with 2 refusals in quarantine');
 
-    await test.ports.store.put('datasets/late/samples.jsonl', Buffer.from(`${JSON.stringify(ticket(7))}\n`));
-    expect((await millrace('quarantine', model, '--retry')).output).toContain('sent 2 messages again');
+    await test.ports.store.put(
+      'datasets/late/samples.jsonl',
+      Buffer.from(`${JSON.stringify(ticket(7))}\n`),
+    );
+    expect((await millrace('quarantine', model, '--retry')).output).toContain(
+      'sent 2 messages again',
+    );
     expect((await stateWhen((state) => state.sequence === sequence + 4)).learnt).toBe(learnt + 1);
     // What was learnt is no longer shown; what is refused again is a new record, and nothing is sent twice.
     const afterwards = (await millrace('quarantine', model)).output;
     expect(afterwards).not.toContain('there is no object');
-    expect(afterwards).toContain('1 message with 1 refusal in quarantine; 2 messages settled since');
-    expect((await millrace('quarantine', model, '--retry')).output).toContain('sent 1 message again');
+    expect(afterwards).toContain(
+      '1 message with 1 refusal in quarantine; 2 messages settled since',
+    );
+    expect((await millrace('quarantine', model, '--retry')).output).toContain(
+      'sent 1 message again',
+    );
     expect((await stateWhen((state) => state.sequence === sequence + 5)).learnt).toBe(learnt + 1);
   });
 
@@ -137,7 +161,9 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
     const { learnt } = await stateWhen(() => true);
     await send({ samples: [ticket(8)] }, 'anonymous');
     await stateWhen((state) => state.learnt === learnt + 1);
-    const deadLetters = Object.entries(test.cloud.deadLetterUrls).find(([id]) => id.includes('Samples'))?.[1];
+    const deadLetters = Object.entries(test.cloud.deadLetterUrls).find(([id]) =>
+      id.includes('Samples'),
+    )?.[1];
     const die = (body: unknown, id: string, group = model) =>
       test.cloud.sqs.send(
         new SendMessageCommand({

@@ -7,7 +7,14 @@ import { createProducer } from '../../lib/ports/producer.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
 import type { State } from '../../lib/state/state.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
-import { createWorld, deliver, foldJournal, sampleMessages, ticket, ticketsSpec } from '../support/world.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  sampleMessages,
+  ticket,
+  ticketsSpec,
+} from '../support/world.ts';
 
 const { model } = ticketsSpec;
 const messages = sampleMessages(30, 'till-1');
@@ -44,7 +51,8 @@ describe('the functions, from their bundles, in their own processes', () => {
   };
   const journalSamples = async () => {
     const learnt: unknown[] = [];
-    for await (const entry of entriesAfter(test.ports.store, model, 0)) learnt.push(...entry.samples);
+    for await (const entry of entriesAfter(test.ports.store, model, 0))
+      learnt.push(...entry.samples);
     return learnt;
   };
 
@@ -100,14 +108,17 @@ describe('the functions, from their bundles, in their own processes', () => {
     expect(learnt.tensors).toEqual((await undisturbed()).tensors);
   });
 
-  it.each(['stop', 'crash'] as const)('go on after a %s of the whole machine in mid-stream', async (how) => {
-    await sendAll();
-    await until(async () => (((await state())?.learnt ?? 0) > 4 ? true : undefined));
-    test = await test.restart(how);
-    const learnt = await learntAll();
-    expect(await journalSamples()).toEqual(samples.flat());
-    expect(learnt.tensors).toEqual((await undisturbed()).tensors);
-  });
+  it.each(['stop', 'crash'] as const)(
+    'go on after a %s of the whole machine in mid-stream',
+    async (how) => {
+      await sendAll();
+      await until(async () => (((await state())?.learnt ?? 0) > 4 ? true : undefined));
+      test = await test.restart(how);
+      const learnt = await learntAll();
+      expect(await journalSamples()).toEqual(samples.flat());
+      expect(learnt.tensors).toEqual((await undisturbed()).tensors);
+    },
+  );
 
   it('quarantine what cannot be learnt, learn the rest, and leave other models alone', async () => {
     const send = (group: string, body: string, deduplication: string) =>
@@ -145,14 +156,20 @@ describe('the functions, from their bundles, in their own processes', () => {
       MessageGroupId: model,
       MessageDeduplicationId: 'large',
     });
-    await expect(test.cloud.sqs.send(tooLarge)).rejects.toThrow(/must be shorter than 1048576 bytes/);
+    await expect(test.cloud.sqs.send(tooLarge)).rejects.toThrow(
+      /must be shorter than 1048576 bytes/,
+    );
   });
 
   it('train a batch job in slices, promote it through the queue, and lose no update of the stream', async () => {
-    const rows = Array.from({ length: 60 }, (_, i) => ({ ...ticket(i).features, label: ticket(i).label }));
-    const csv = ['urgency,team,label', ...rows.map((row) => `${row.urgency},${row.team},${row.label}`)].join(
-      '\n',
-    );
+    const rows = Array.from({ length: 60 }, (_, i) => ({
+      ...ticket(i).features,
+      label: ticket(i).label,
+    }));
+    const csv = [
+      'urgency,team,label',
+      ...rows.map((row) => `${row.urgency},${row.team},${row.label}`),
+    ].join('\n');
     await test.ports.store.put(`${keys.dataset('past')}rows.csv`, Buffer.from(csv));
     await test.ports.sendJob({
       group: model,

@@ -32,12 +32,15 @@ const large = [
 function journalUpTo({ ports }: TestCloud, last: string) {
   return until(async () => {
     const messages: SettledMessage[] = [];
-    for await (const { header } of entriesAfter(ports.store, model, 0)) messages.push(...header.messages);
+    for await (const { header } of entriesAfter(ports.store, model, 0))
+      messages.push(...header.messages);
     return messages.at(-1)?.producer === last ? messages : undefined;
   });
 }
 
-describe('the online function, from its bundle, in the memory that it is given', { timeout: 120_000 }, () => {
+describe('the online function, from its bundle, in the memory that it is given', {
+  timeout: 120_000,
+}, () => {
   let test: TestCloud;
   beforeAll(async () => {
     test = await startTestCloud();
@@ -48,7 +51,9 @@ describe('the online function, from its bundle, in the memory that it is given',
 
   it('settles whatever arrives, and goes on', async () => {
     const texts = readdirSync(corpus).map((file) => readFileSync(join(corpus, file), 'utf8'));
-    const uris = Object.keys(objects).map((key) => JSON.stringify({ samples: `s3://memory/${key}` }));
+    const uris = Object.keys(objects).map((key) =>
+      JSON.stringify({ samples: `s3://memory/${key}` }),
+    );
     const bodies = [...texts, ...uris, ...large].map((body) =>
       body.replace('s3://memory/', `s3://${test.cloud.address.bucket}/`),
     );
@@ -62,13 +67,18 @@ describe('the online function, from its bundle, in the memory that it is given',
     expect(test.cloud.failedDeliveries()).toBe(0);
     expect(settled).toHaveLength(bodies.length + 1);
     const reasons = new Map(
-      (await readQuarantine(test.ports.store, model)).map(({ message, refused }) => [message, refused]),
+      (await readQuarantine(test.ports.store, model)).map(({ message, refused }) => [
+        message,
+        refused,
+      ]),
     );
     for (const { id, refused } of settled) expect(reasons.get(id)?.length ?? 0).toBe(refused);
     expect(settled.filter(({ outcome }) => outcome === 'rejected').length).toBeGreaterThan(15);
 
     const listed = (await test.ports.store.list('')).map(({ key }) => key);
-    const foreign = listed.filter((key) => !key.startsWith(`models/${model}/`) && !(key in objects));
+    const foreign = listed.filter(
+      (key) => !key.startsWith(`models/${model}/`) && !(key in objects),
+    );
     expect(foreign.filter((key) => !key.startsWith('compiled/'))).toEqual([]);
     const other = await test.ports.store.get(keys.state('other'));
     expect(Buffer.from(other?.body ?? []).toString()).toBe('not yours');

@@ -20,10 +20,14 @@ describe('the local cloud', () => {
   }, async () => {
     const readme = readFileSync(join(projectDirectory, 'README.md'), 'utf8');
     const [, program = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
-    await promisify(execFile)(process.execPath, ['--input-type=module-typescript', '--eval', program], {
-      cwd: projectDirectory,
-      env: test.cloud.environment,
-    });
+    await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module-typescript', '--eval', program],
+      {
+        cwd: projectDirectory,
+        env: test.cloud.environment,
+      },
+    );
     const state = await until(async () => {
       const object = await test.ports.store.get(keys.state('demand'));
       return object && decodeCheckpoint(object.body);

@@ -68,7 +68,9 @@ describe('the engine of a spec', () => {
   });
 
   it('is tfjs where tfjs is asked for', async () => {
-    const { compiled, warnings } = compile(specWith(tf.layers.activation({ activation: 'tanh' }), 'tfjs'));
+    const { compiled, warnings } = compile(
+      specWith(tf.layers.activation({ activation: 'tanh' }), 'tfjs'),
+    );
     expect((await compiled).engine).toMatch(/^tfjs-/);
     expect(warnings).toEqual([]);
   });

@@ -18,12 +18,18 @@ const features: SpecInput['features'] = {
 const schedule: Schedule = { type: 'cosine', steps: 800, floor: 0.2 };
 
 const specs: Record<string, SpecInput> = Object.fromEntries([
-  ...(['sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax'] as const).map(
-    (type): [string, SpecInput] => [
-      type,
-      { model: 'laws', task: 'binary', features, network: { hidden: [5] }, optimizer: { type, rate: 0.01 } },
-    ],
-  ),
+  ...(
+    ['sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax'] as const
+  ).map((type): [string, SpecInput] => [
+    type,
+    {
+      model: 'laws',
+      task: 'binary',
+      features,
+      network: { hidden: [5] },
+      optimizer: { type, rate: 0.01 },
+    },
+  ]),
   [
     'a cosine schedule',
     {
@@ -105,11 +111,17 @@ describe.each(everyEngineAndSpec)('the $name engine with $spec', ({ engine, spec
     const order = Int32Array.from({ length: 46 }, (_, i) => (i * 17) % 46);
     const whole = await model.train(model.initial(), samples, { ...run, order });
     for (const cut of [4, 20, 44]) {
-      const first = await model.train(model.initial(), samples, { ...run, order: order.subarray(0, cut) });
+      const first = await model.train(model.initial(), samples, {
+        ...run,
+        order: order.subarray(0, cut),
+      });
       const statistics = { count: 0, mean: new Float64Array(), squares: new Float64Array() };
       const { parameters } = decodeParameters(encodeParameters({ ...first.state, statistics }, {}));
       const elsewhere = await engine.compile(defineSpec(spec));
-      const second = await elsewhere.train(parameters, samples, { ...run, order: order.subarray(cut) });
+      const second = await elsewhere.train(parameters, samples, {
+        ...run,
+        order: order.subarray(cut),
+      });
       expect(second.state, `cut at ${cut}`).toEqual(whole.state);
       expect([...first.losses, ...second.losses]).toEqual([...whole.losses]);
     }
@@ -149,7 +161,8 @@ describe.each(everyEngineAndSpec)('the $name engine with $spec', ({ engine, spec
 describe('a network', () => {
   it('has the same weights for the same seed, and others for another', async () => {
     const initial = async (seed: number) =>
-      (await tfjsEngine.compile(defineSpec({ ...specs.adam, seed } as SpecInput))).initial().tensors;
+      (await tfjsEngine.compile(defineSpec({ ...specs.adam, seed } as SpecInput))).initial()
+        .tensors;
     expect(await initial(5)).toEqual(await initial(5));
     expect(await initial(5)).not.toEqual(await initial(6));
   });
@@ -165,7 +178,11 @@ describe('a network', () => {
       weight,
     });
     const other = { features: { amount: -1, shop: 'b', image: [0, 0, 1, 4] }, label: false };
-    const twice = await model.train(model.initial(), encode([sample(1), sample(1), other]).samples, run);
+    const twice = await model.train(
+      model.initial(),
+      encode([sample(1), sample(1), other]).samples,
+      run,
+    );
     const weighted = await model.train(model.initial(), encode([sample(2), other]).samples, run);
     expect(weighted.losses[0]).toBeCloseTo(twice.losses[0] ?? 0, 6);
     const bias = (state: EngineState) => state.tensors['weights/output/bias']?.data[0] ?? 0;
@@ -186,7 +203,9 @@ describe('a network', () => {
     ],
     [
       'a tanh at its end',
-      tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [5], activation: 'tanh' })] }),
+      tf.sequential({
+        layers: [tf.layers.dense({ units: 1, inputShape: [5], activation: 'tanh' })],
+      }),
       /must be sigmoid or linear/,
     ],
   ])('from a topology is refused with the reason: %s', async (_, topology, reason) => {

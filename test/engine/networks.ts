@@ -76,7 +76,11 @@ export const layers: Record<string, () => SpecInput> = {
   BatchNormalization: () =>
     vectorSpec(
       [6],
-      [dense(5, { useBias: false }), tf.layers.batchNormalization(), dense(4, { activation: 'relu' })],
+      [
+        dense(5, { useBias: false }),
+        tf.layers.batchNormalization(),
+        dense(4, { activation: 'relu' }),
+      ],
     ),
   LayerNormalization: () =>
     vectorSpec([6], [dense(5), tf.layers.layerNormalization(), dense(4, { activation: 'relu' })]),
@@ -98,7 +102,10 @@ export const layers: Record<string, () => SpecInput> = {
     ),
   'Concatenate, Add, Multiply, Average, Maximum and Minimum': () =>
     graphSpec((x) => {
-      const [a, b] = [apply(dense(4, { activation: 'tanh' }), x), apply(dense(4, { activation: 'relu' }), x)];
+      const [a, b] = [
+        apply(dense(4, { activation: 'tanh' }), x),
+        apply(dense(4, { activation: 'relu' }), x),
+      ];
       return apply(
         tf.layers.concatenate(),
         apply(tf.layers.add(), a, b),
@@ -120,7 +127,13 @@ export const layers: Record<string, () => SpecInput> = {
     vectorSpec(
       [7, 6, 2],
       [
-        tf.layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same', activation: 'tanh' }),
+        tf.layers.conv2d({
+          filters: 3,
+          kernelSize: 3,
+          strides: 2,
+          padding: 'same',
+          activation: 'tanh',
+        }),
         tf.layers.conv2d({ filters: 2, kernelSize: 2, padding: 'same' }),
       ],
     ),

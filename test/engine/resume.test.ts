@@ -48,29 +48,32 @@ const specs: Record<string, SpecInput> = {
 
 const steps = 200;
 
-describe.each(['onnx', 'tfjs'] as const)('on %s, a run that is resumed in a new process', (engine) => {
-  it('ends in the same bits as one that never stopped, for every optimizer', {
-    timeout: 60_000,
-  }, async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'millrace-resume-'));
-    const rest: Part[] = [];
-    for (const [i, [name, input]] of Object.entries(specs).entries()) {
-      const spec: SpecInput = { ...input, engine };
-      const file = (part: string) => join(directory, `${name}-${part}`);
-      // Anywhere in the run; the same place in each run of this test.
-      const cut = 1 + (hashIntegers(5, i, engine.length) % (steps - 1));
-      await trainPart({ spec, from: 0, to: steps, write: file('whole') });
-      await trainPart({ spec, from: 0, to: cut, write: file('first') });
-      rest.push({ spec, from: cut, to: steps, read: file('first'), write: file('second') });
-    }
-    const program = join(import.meta.dirname, 'resume.ts');
-    await promisify(execFile)(process.execPath, [program, JSON.stringify(rest)]);
-    for (const { spec, write } of rest) {
-      const name = spec.optimizer?.type;
-      const whole = readFileSync(write.replace(/second$/, 'whole'));
-      expect(readFileSync(write).equals(whole), `${name} ${write}`).toBe(true);
-      expect(readFileSync(write.replace(/second$/, 'first')).equals(whole)).toBe(false);
-    }
-    expect(rest).toHaveLength(Object.keys(specs).length);
-  });
-});
+describe.each(['onnx', 'tfjs'] as const)(
+  'on %s, a run that is resumed in a new process',
+  (engine) => {
+    it('ends in the same bits as one that never stopped, for every optimizer', {
+      timeout: 60_000,
+    }, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'millrace-resume-'));
+      const rest: Part[] = [];
+      for (const [i, [name, input]] of Object.entries(specs).entries()) {
+        const spec: SpecInput = { ...input, engine };
+        const file = (part: string) => join(directory, `${name}-${part}`);
+        // Anywhere in the run; the same place in each run of this test.
+        const cut = 1 + (hashIntegers(5, i, engine.length) % (steps - 1));
+        await trainPart({ spec, from: 0, to: steps, write: file('whole') });
+        await trainPart({ spec, from: 0, to: cut, write: file('first') });
+        rest.push({ spec, from: cut, to: steps, read: file('first'), write: file('second') });
+      }
+      const program = join(import.meta.dirname, 'resume.ts');
+      await promisify(execFile)(process.execPath, [program, JSON.stringify(rest)]);
+      for (const { spec, write } of rest) {
+        const name = spec.optimizer?.type;
+        const whole = readFileSync(write.replace(/second$/, 'whole'));
+        expect(readFileSync(write).equals(whole), `${name} ${write}`).toBe(true);
+        expect(readFileSync(write.replace(/second$/, 'first')).equals(whole)).toBe(false);
+      }
+      expect(rest).toHaveLength(Object.keys(specs).length);
+    });
+  },
+);

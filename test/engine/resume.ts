@@ -23,7 +23,8 @@ export async function trainPart({ spec: input, from, to, read, write }: Part): P
   const spec = defineSpec(input);
   const model = await createEngine({ threads: 1, warn: () => undefined }).compile(spec);
   const statistics = { count: 0, mean: new Float64Array(), squares: new Float64Array() };
-  const before = read === undefined ? model.initial() : decodeParameters(readFileSync(read)).parameters;
+  const before =
+    read === undefined ? model.initial() : decodeParameters(readFileSync(read)).parameters;
   const order = Int32Array.from(
     { length: (to - from) * minibatch },
     (_, i) => ((from * minibatch + i) * 17) % rows,

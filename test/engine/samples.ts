@@ -30,6 +30,7 @@ export function samplesOf(spec: Spec, count: number): EncodedSamples {
     weight: 1 + (i % 3),
   }));
   const encoding = createEncoder(spec).encode(samples);
-  if (encoding.refused.length > 0) throw new Error(`refused: ${JSON.stringify(encoding.refused[0])}`);
+  if (encoding.refused.length > 0)
+    throw new Error(`refused: ${JSON.stringify(encoding.refused[0])}`);
   return encoding.samples;
 }

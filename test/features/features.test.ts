@@ -23,12 +23,18 @@ function rowsOf(rows: readonly (readonly [number, number])[]): EncodedSamples {
   return { ...allocateSamples(rows.length, layout), numbers: Float32Array.from(rows.flat()) };
 }
 
-const rows = fc.array(fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: 0, max: 3 })), {
-  minLength: 1,
-});
+const rows = fc.array(
+  fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: 0, max: 3 })),
+  {
+    minLength: 1,
+  },
+);
 
 describe('the encoder', () => {
-  const sample = { features: { size: 1.5, colour: 'red', pixels: [1, 2], shop: 'a' }, label: 'cat' };
+  const sample = {
+    features: { size: 1.5, colour: 'red', pixels: [1, 2], shop: 'a' },
+    label: 'cat',
+  };
 
   it('puts numbers and categories in the order of the spec, and gives each known value its index', () => {
     const { samples } = createEncoder(spec).encode([
@@ -44,7 +50,10 @@ describe('the encoder', () => {
   });
 
   it('never throws, and encodes or refuses every sample', () => {
-    const anything = fc.oneof(fc.anything(), fc.record({ features: fc.anything(), label: fc.anything() }));
+    const anything = fc.oneof(
+      fc.anything(),
+      fc.record({ features: fc.anything(), label: fc.anything() }),
+    );
     fc.assert(
       fc.property(fc.array(fc.oneof(anything, fc.constant(sample))), (raw) => {
         const { samples, accepted, refused } = createEncoder(spec).encode(raw);
@@ -58,7 +67,9 @@ describe('the encoder', () => {
 
   it('does not take what a prototype offers for a feature', () => {
     const features = Object.create(sample.features);
-    expect(createEncoder(spec).encode([{ features, label: 'cat' }]).refused[0]?.reason).toBe('missing');
+    expect(createEncoder(spec).encode([{ features, label: 'cat' }]).refused[0]?.reason).toBe(
+      'missing',
+    );
   });
 });
 
@@ -66,7 +77,10 @@ describe('feature statistics', () => {
   it('are the same, merged over parts, as over the whole', () => {
     fc.assert(
       fc.property(rows, rows, (a, b) => {
-        const merged = mergeStatistics(statisticsOf(rowsOf(a), layout), statisticsOf(rowsOf(b), layout));
+        const merged = mergeStatistics(
+          statisticsOf(rowsOf(a), layout),
+          statisticsOf(rowsOf(b), layout),
+        );
         const whole = statisticsOf(rowsOf([...a, ...b]), layout);
         expect(merged.count).toBe(whole.count);
         for (const column of [0, 1]) {
@@ -84,7 +98,9 @@ describe('feature statistics', () => {
       [3, 6],
     ]);
     const { numbers } = standardize(samples, statisticsOf(samples, layout), [true, false]);
-    expect([0, 2, 4].map((i) => numbers[i])).toEqual([-Math.sqrt(1.5), 0, Math.sqrt(1.5)].map(Math.fround));
+    expect([0, 2, 4].map((i) => numbers[i])).toEqual(
+      [-Math.sqrt(1.5), 0, Math.sqrt(1.5)].map(Math.fround),
+    );
     expect([1, 3, 5].map((i) => numbers[i])).toEqual([5, 5, 6]);
   });
 

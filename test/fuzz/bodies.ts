@@ -4,7 +4,9 @@ import { ticket } from '../support/world.ts';
 
 /** What lies in the bucket beside the model: objects that messages name, rightly or wrongly. */
 export const objects: Readonly<Record<string, Uint8Array>> = {
-  'datasets/fuzz/good.jsonl': Buffer.from(`${JSON.stringify(ticket(1))}\n${JSON.stringify(ticket(2))}\n`),
+  'datasets/fuzz/good.jsonl': Buffer.from(
+    `${JSON.stringify(ticket(1))}\n${JSON.stringify(ticket(2))}\n`,
+  ),
   'datasets/fuzz/good.jsonl.gz': gzipSync(JSON.stringify(ticket(3))),
   'datasets/fuzz/bomb.jsonl.gz': gzipSync(Buffer.alloc(80 * 1_048_576)),
   'datasets/fuzz/cut.jsonl.gz': gzipSync(JSON.stringify(ticket(4))).subarray(0, 20),
@@ -32,7 +34,17 @@ const uri = fc.oneof(
 
 /** Numbers as JSON can write them, the ones that float32 or JavaScript cannot hold among them. */
 const numberText = fc.constantFrom(
-  ...['1e999', '-1e999', '3.5e38', '1e-400', '-0', '9007199254740993', '1E5', '0.1e-7', '1'.repeat(400)],
+  ...[
+    '1e999',
+    '-1e999',
+    '3.5e38',
+    '1e-400',
+    '-0',
+    '9007199254740993',
+    '1E5',
+    '0.1e-7',
+    '1'.repeat(400),
+  ],
 );
 const anyText = fc.oneof(
   fc.string(),
@@ -56,16 +68,28 @@ const anyValue: fc.Arbitrary<unknown> = fc.oneof(
 );
 const good = fc.nat(500).map(ticket);
 const field = fc.oneof(
-  fc.constantFrom('features', 'label', 'weight', '__proto__', 'constructor', 'toString', 'urgency', 'team'),
+  fc.constantFrom(
+    'features',
+    'label',
+    'weight',
+    '__proto__',
+    'constructor',
+    'toString',
+    'urgency',
+    'team',
+  ),
   anyText,
 );
 /** A good sample with something else in one place, or anything. */
 const sample: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 12, arbitrary: good },
-  fc.tuple(good, field, anyValue).map(([ticketOf, name, value]) => withField(ticketOf, name, value)),
   fc
     .tuple(good, field, anyValue)
-    .map(([ticketOf, name, value]) => ({ ...ticketOf, features: withField(ticketOf.features, name, value) })),
+    .map(([ticketOf, name, value]) => withField(ticketOf, name, value)),
+  fc.tuple(good, field, anyValue).map(([ticketOf, name, value]) => ({
+    ...ticketOf,
+    features: withField(ticketOf.features, name, value),
+  })),
   anyValue,
 );
 const samples: fc.Arbitrary<unknown> = fc.oneof(
@@ -111,10 +135,15 @@ export const anyBody: fc.Arbitrary<string> = fc.oneof(
     arbitrary: fc.tuple(body, fc.nat(), anyText).map(([text, at, other]) => spoil(text, at, other)),
   },
   // With a number that JSON.stringify never writes.
-  { weight: 2, arbitrary: fc.tuple(body, numberText).map(([text, number]) => text.replace(/\d+/, number)) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(body, numberText).map(([text, number]) => text.replace(/\d+/, number)),
+  },
   {
     weight: 1,
-    arbitrary: fc.nat(3_000).map((depth) => `{"samples": ${'['.repeat(depth)}${']'.repeat(depth)}}`),
+    arbitrary: fc
+      .nat(3_000)
+      .map((depth) => `{"samples": ${'['.repeat(depth)}${']'.repeat(depth)}}`),
   },
   {
     weight: 1,

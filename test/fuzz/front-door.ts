@@ -48,7 +48,9 @@ export function openFrontDoor(): FrontDoor {
         }
       }
       if (
-        !Object.values(update.cached?.state.tensors ?? {}).every(({ data }) => data.every(Number.isFinite))
+        !Object.values(update.cached?.state.tensors ?? {}).every(({ data }) =>
+          data.every(Number.isFinite),
+        )
       ) {
         throw new Error('a weight is not finite');
       }

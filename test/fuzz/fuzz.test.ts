@@ -33,7 +33,11 @@ const corpus = join(import.meta.dirname, 'corpus');
 describe('whatever arrives', () => {
   it('is learnt, or is in quarantine with a reason', { timeout: 3_600_000 }, async () => {
     const door = openFrontDoor();
-    await fc.assert(fc.asyncProperty(anyBody, door.knock), { numRuns: runs, seed: 7, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(anyBody, door.knock), {
+      numRuns: runs,
+      seed: 7,
+      endOnFailure: true,
+    });
     expect(door.learnt()).toBeGreaterThan(runs / 20);
     expect(door.refused()).toBeGreaterThan(runs / 20);
   });
@@ -56,7 +60,10 @@ describe('whatever arrives', () => {
 /** A file with some bytes changed, or cut off. */
 const damaged = (file: Uint8Array) =>
   fc
-    .tuple(fc.array(fc.tuple(fc.nat(file.length - 1), fc.nat(255)), { maxLength: 4 }), fc.nat(file.length))
+    .tuple(
+      fc.array(fc.tuple(fc.nat(file.length - 1), fc.nat(255)), { maxLength: 4 }),
+      fc.nat(file.length),
+    )
     .map(([changes, length]) => {
       const copy = Buffer.from(file);
       for (const [place, value] of changes) copy[place] = value;
@@ -91,7 +98,9 @@ describe('a damaged file', () => {
   });
 
   it('of a dataset is invalid', async () => {
-    const parquet = readFileSync(new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets')));
+    const parquet = readFileSync(
+      new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets')),
+    );
     // Its footer, where a reader begins; and cut off anywhere.
     const badFooter = damaged(parquet.subarray(-20_000)).map((end) =>
       Buffer.concat([parquet.subarray(0, -20_000), end]),
@@ -114,7 +123,9 @@ describe('a damaged file', () => {
     if (first === undefined || second === undefined) throw new Error('two messages are sent');
     await deliver(world, [first]);
     const state = await foldJournal(world);
-    const [[name, tensor] = ['', { shape: [], data: new Float32Array() }]] = Object.entries(state.tensors);
+    const [[name, tensor] = ['', { shape: [], data: new Float32Array() }]] = Object.entries(
+      state.tensors,
+    );
     const file = encodeCheckpoint(state);
     const bad = {
       shape: encodeCheckpoint({
@@ -124,7 +135,10 @@ describe('a damaged file', () => {
       missing: encodeCheckpoint({ ...state, tensors: { [name]: tensor } }),
       infinite: encodeCheckpoint({
         ...state,
-        tensors: { ...state.tensors, [name]: { ...tensor, data: tensor.data.map(() => Number.NaN) } },
+        tensors: {
+          ...state.tensors,
+          [name]: { ...tensor, data: tensor.data.map(() => Number.NaN) },
+        },
       }),
       model: encodeCheckpoint({ ...state, model: 'other' }),
       cut: file.subarray(0, file.length - 5),
@@ -144,7 +158,8 @@ describe('a damaged file', () => {
   it('of a challenger is refused, whoever vouches for it, and the stream goes on', async () => {
     const world = createWorld();
     const { tensors, ...rest } = initialState(await modelOf(world));
-    const [[name, tensor] = ['', { shape: [], data: new Float32Array() }]] = Object.entries(tensors);
+    const [[name, tensor] = ['', { shape: [], data: new Float32Array() }]] =
+      Object.entries(tensors);
     const files = {
       shape: encodeParameters(
         { ...rest, tensors: { ...tensors, [name]: { shape: [1], data: Float32Array.of(1) } } },
@@ -152,7 +167,10 @@ describe('a damaged file', () => {
       ),
       missing: encodeParameters({ ...rest, tensors: { [name]: tensor } }, { caughtUp: '0' }),
       infinite: encodeParameters(
-        { ...rest, tensors: { ...tensors, [name]: { ...tensor, data: tensor.data.map(() => Number.NaN) } } },
+        {
+          ...rest,
+          tensors: { ...tensors, [name]: { ...tensor, data: tensor.data.map(() => Number.NaN) } },
+        },
         { caughtUp: '0' },
       ),
       place: encodeParameters({ ...rest, tensors }, { caughtUp: 'here' }),

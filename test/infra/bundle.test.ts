@@ -10,14 +10,16 @@ const mebibyte = 1_048_576;
 const local = `${process.platform}/${process.arch}`;
 
 /** The files of each function's bundle, as Lambda gets it. */
-const bundles = resourcesOf(readTemplate(inject('assembly')), 'AWS::Lambda::Function').map((resource) => {
-  const directory = join(inject('assembly'), String(resource.Metadata['aws:asset:path']));
-  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .map((path) => ({ path, file: join(directory, path) }))
-    .filter(({ file }) => statSync(file).isFile())
-    .filter(({ path }) => !path.includes(`/napi-v6/${local}/`) || local === 'linux/x64');
-  return { name: resource.logicalId, files };
-});
+const bundles = resourcesOf(readTemplate(inject('assembly')), 'AWS::Lambda::Function').map(
+  (resource) => {
+    const directory = join(inject('assembly'), String(resource.Metadata['aws:asset:path']));
+    const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .map((path) => ({ path, file: join(directory, path) }))
+      .filter(({ file }) => statSync(file).isFile())
+      .filter(({ path }) => !path.includes(`/napi-v6/${local}/`) || local === 'linux/x64');
+    return { name: resource.logicalId, files };
+  },
+);
 
 describe.each(bundles)('the bundle of $name', ({ files }) => {
   it('holds ONNX Runtime for linux/x64 alone', () => {
@@ -32,7 +34,8 @@ describe.each(bundles)('the bundle of $name', ({ files }) => {
     const sizes = files
       .map(({ file }) => readFileSync(file))
       .map((body) => [body.length, deflateRawSync(body).length]);
-    const sum = (column: 0 | 1) => sizes.reduce((total, size) => total + (size[column] ?? 0), 0) / mebibyte;
+    const sum = (column: 0 | 1) =>
+      sizes.reduce((total, size) => total + (size[column] ?? 0), 0) / mebibyte;
     expect(sum(0)).toBeLessThan(60);
     expect(sum(1)).toBeLessThan(25);
   });

@@ -11,7 +11,12 @@ const template = Template.fromJSON(
   JSON.parse(readFileSync(join(assembly, 'Millrace.template.json'), 'utf8')),
 );
 
-type Statement = { Effect: string; Action: string | string[]; Resource: unknown; Condition?: object };
+type Statement = {
+  Effect: string;
+  Action: string | string[];
+  Resource: unknown;
+  Condition?: object;
+};
 
 /** The statements of the role of one function. */
 function statementsOf(name: 'onlineupdate' | 'batchtrain'): Statement[] {
@@ -25,7 +30,8 @@ function writesOf(name: Parameters<typeof statementsOf>[0]): string[] {
   return statementsOf(name)
     .filter(({ Action }) => [Action].flat().includes('s3:PutObject'))
     .flatMap(
-      ({ Resource }) => JSON.stringify(Resource).match(/\/(models|prepared|compiled|datasets)[^"]*/g) ?? [],
+      ({ Resource }) =>
+        JSON.stringify(Resource).match(/\/(models|prepared|compiled|datasets)[^"]*/g) ?? [],
     );
 }
 
@@ -42,7 +48,10 @@ describe('the stack', () => {
     template.hasResourceProperties('AWS::S3::BucketPolicy', {
       PolicyDocument: {
         Statement: Match.arrayWith([
-          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+          Match.objectLike({
+            Effect: 'Deny',
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          }),
         ]),
       },
     });
@@ -52,7 +61,8 @@ describe('the stack', () => {
     const [policy] = Object.values(template.findResources('AWS::S3::BucketPolicy'));
     const statements: Statement[] = policy?.Properties.PolicyDocument.Statement ?? [];
     const denials = statements.filter(
-      ({ Effect, Resource }) => Effect === 'Deny' && JSON.stringify(Resource).includes('models/*/journal/*'),
+      ({ Effect, Resource }) =>
+        Effect === 'Deny' && JSON.stringify(Resource).includes('models/*/journal/*'),
     );
     expect(denials.map(({ Action, Condition }) => [Action, Condition])).toEqual([
       [
@@ -143,7 +153,9 @@ describe('the stack', () => {
     const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
     const stack = new Stack(app, 'Scheduled');
     new Millrace(stack, 'Millrace', {
-      schedules: [{ model: 'flights', dataset: 'journal', schedule: 'rate(1 day)', start: 'fresh' }],
+      schedules: [
+        { model: 'flights', dataset: 'journal', schedule: 'rate(1 day)', start: 'fresh' },
+      ],
     });
     Template.fromStack(stack).hasResourceProperties('AWS::Scheduler::Schedule', {
       ScheduleExpression: 'rate(1 day)',

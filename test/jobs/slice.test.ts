@@ -2,10 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Progress } from '../../lib/cli/progress.ts';
 import { watchJob } from '../../lib/cli/watch-job.ts';
-import type { JobMessage } from '../../lib/jobs/job-message.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
-import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import type { State } from '../../lib/state/state.ts';
 import { promote, runJob, start, worldWithDataset } from '../support/jobs.ts';
 import {
@@ -13,7 +11,6 @@ import {
   deliver,
   foldJournal,
   message,
-  modelOf,
   sampleMessages,
   ticket,
   ticketsSpec,
@@ -26,7 +23,9 @@ const silent: Progress = {
   bar: () => ({ update: () => undefined, finish: () => undefined }),
 };
 
-async function parametersAfter(world: World): Promise<Pick<State, 'tensors' | 'statistics' | 'step'>> {
+async function parametersAfter(
+  world: World,
+): Promise<Pick<State, 'tensors' | 'statistics' | 'step'>> {
   const { tensors, statistics, step } = await foldJournal(world);
   return { tensors, statistics, step };
 }
@@ -42,103 +41,6 @@ describe('a batch job', () => {
     expect(entries).toMatchObject([{ kind: 'promote', job: 'first', sequence: 1, caughtUp: 0 }]);
     expect((await foldJournal(world)).promoted).toEqual({ job: 'first', sequence: 1 });
     expect(world.store.objects.has(keys.checkpoint(model, 1))).toBe(true);
-  });
-
-  it('ends in the same bits however it is cut into slices', async () => {
-    const whole = await worldWithDataset();
-    await runJob(whole);
-    await promote(whole);
-    const expected = await parametersAfter(whole);
-    for (const [name, slice] of [
-      ['one epoch a slice', { epochs: 1 }],
-      ['one call of the engine a slice', { seconds: 1e-9 }],
-    ] as const) {
-      const cut = await worldWithDataset({ ...ticketsSpec, batch: { ...ticketsSpec.batch, slice } });
-      const { slices } = await runJob(cut);
-      expect(slices, name).toBe(4);
-      await promote(cut);
-      expect(await parametersAfter(cut), name).toEqual(expected);
-    }
-  });
-
-  it('ends in the same bits wherever a slice crashes', async () => {
-    const undisturbed = await worldWithDataset();
-    let calls = 0;
-    undisturbed.store.hook = () => void calls++;
-    await runJob(undisturbed);
-    await promote(undisturbed);
-    const expected = await parametersAfter(undisturbed);
-    for (let crashAt = 0; crashAt < calls; crashAt += 3) {
-      const world = await worldWithDataset();
-      let call = 0;
-      world.store.hook = () => {
-        if (call++ === crashAt) throw new Error('the machine is gone');
-      };
-      for (let attempt = 0; attempt < 3; attempt++) await runJob(world).catch(() => undefined);
-      await promote(world).catch(() => undefined);
-      await promote(world);
-      world.store.hook = () => undefined;
-      expect(await parametersAfter(world), `crash at call ${crashAt}`).toEqual(expected);
-    }
-  });
-
-  it('goes on where a faster run of a slice died after writing its lane', async () => {
-    const world = await worldWithDataset({
-      ...ticketsSpec,
-      batch: { ...ticketsSpec.batch, slice: { epochs: 1 } },
-    });
-    const dying: World = { ...world, sendJob: () => Promise.reject(new Error('it died')) };
-    let hasRaced = false;
-    const slower: World = {
-      ...world,
-      store: {
-        ...world.store,
-        async get(key) {
-          const object = await world.store.get(key);
-          if (key === keys.lane(model, 'first') && !hasRaced) {
-            hasRaced = true;
-            await expect(runSlice(dying, start, () => 100)).rejects.toThrow('it died');
-            // The slower run starts from a later champion, so its lane is another.
-            await deliver(world, sampleMessages(2));
-          }
-          return object;
-        },
-      },
-    };
-    await runSlice(slower, start, () => 100);
-    expect(world.sentJobs.map(({ deduplication }) => deduplication)).toEqual(['first:1']);
-  });
-
-  it('that failed in one run is not gone on with by a slower one', async () => {
-    const world = await worldWithDataset();
-    await deliver(world, sampleMessages(6));
-    const nightly: JobMessage = { ...start, job: 'nightly', dataset: 'journal' };
-    let hasRaced = false;
-    const slower: World = {
-      ...world,
-      store: {
-        ...world.store,
-        async get(key) {
-          if (key.endsWith('held-out.safetensors') && !hasRaced) {
-            hasRaced = true;
-            const without = { messages: [sampleMessages(1)[0]?.id ?? ''], samples: [] };
-            const { retract } = await prepareRetraction(world, await modelOf(world), without);
-            await deliver(world, [message(900, { retract })]);
-            expect((await runSlice(world, nightly, () => 100)).place.status).toBe('failed');
-          }
-          return world.store.get(key);
-        },
-      },
-    };
-    const { place } = await runSlice(slower, nightly, () => 100);
-    expect(place).toMatchObject({
-      status: 'failed',
-      reason: expect.stringContaining('entry 2 retracted samples'),
-    });
-    expect(world.sentSamples).toEqual([]);
-    expect((await runSlice(world, nightly, () => 100)).place).toEqual(place);
-    const progress = await world.store.get(keys.progress(model, 'nightly'));
-    expect(Buffer.from(progress?.body ?? []).toString()).toContain('"failed"');
   });
 
   it('loses no online update: the promotion learns what arrived since the job began', async () => {
@@ -203,7 +105,9 @@ describe('a batch job', () => {
     expect(await promote(world)).toMatchObject({ settled: 1 });
     expect(await parametersAfter(world)).toEqual(before);
     const [refused] = await readQuarantine(world.store, model);
-    expect(refused?.refused[0]?.reason).toMatch(/entry 2 rolled back to other weights than job first/);
+    expect(refused?.refused[0]?.reason).toMatch(
+      /entry 2 rolled back to other weights than job first/,
+    );
     const aborted = AbortSignal.abort();
     const watched = { model, job: 'first', epochs: 4, title: 'first' };
     expect(await watchJob(world.store, silent, watched, aborted)).toMatchObject({
@@ -213,7 +117,10 @@ describe('a batch job', () => {
   });
 
   it('keeps a champion that the challenger does not beat by the margin', async () => {
-    const world = await worldWithDataset({ ...ticketsSpec, batch: { ...ticketsSpec.batch, margin: 10 } });
+    const world = await worldWithDataset({
+      ...ticketsSpec,
+      batch: { ...ticketsSpec.batch, margin: 10 },
+    });
     const { place } = await runJob(world);
     expect(place).toMatchObject({ status: 'kept-champion' });
     expect(place?.comparison?.heldOut?.champion).toBeGreaterThan(0);
@@ -221,8 +128,14 @@ describe('a batch job', () => {
   });
 
   it('stops at its target loss', async () => {
-    const world = await worldWithDataset({ ...ticketsSpec, batch: { ...ticketsSpec.batch, targetLoss: 5 } });
-    expect((await runJob(world)).place).toMatchObject({ epoch: 1, reason: 'target loss 5 reached' });
+    const world = await worldWithDataset({
+      ...ticketsSpec,
+      batch: { ...ticketsSpec.batch, targetLoss: 5 },
+    });
+    expect((await runJob(world)).place).toMatchObject({
+      epoch: 1,
+      reason: 'target loss 5 reached',
+    });
   });
 
   it('stops early once the held-out loss gets no lower', async () => {
@@ -244,7 +157,8 @@ describe('a batch job', () => {
 
   it('counts rows that cannot be learnt, keeps examples with their reasons, and learns the others', async () => {
     const world = createWorld();
-    const csv = 'urgency,team,label\n1,red,true\nmany,blue,false\n3,blue,0\n4,red,1\n5,,1\n6,red,maybe\n';
+    const csv =
+      'urgency,team,label\n1,red,true\nmany,blue,false\n3,blue,0\n4,red,1\n5,,1\n6,red,maybe\n';
     await world.store.put(`${keys.dataset('past')}rows.csv`, Buffer.from(csv));
     const { rows, refusedRows } = await runSlice(world, start, () => 100);
     expect([rows, refusedRows]).toEqual([3, 3]);

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys, sequenceOfEntry } from '../../lib/bucket/keys.ts';
-import { decodeSafetensors, encodeSafetensors, type StoredArray } from '../../lib/bucket/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type StoredArray,
+} from '../../lib/bucket/safetensors.ts';
 import { decodeEntry, type Entry, encodeEntry } from '../../lib/journal/entry.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint.ts';
 import { createWorld, deliver, foldJournal, sampleMessages } from '../support/world.ts';
@@ -49,7 +53,9 @@ describe('a safetensors file', () => {
       metadata: { b: 'c' },
     });
     for (let length = 0; length < whole.length; length++) {
-      expect(() => decodeSafetensors(whole.subarray(0, length))).toThrow(/safetensors file cannot be read/);
+      expect(() => decodeSafetensors(whole.subarray(0, length))).toThrow(
+        /safetensors file cannot be read/,
+      );
     }
   });
 
@@ -95,7 +101,9 @@ describe('a checkpoint', () => {
       'assert (8 + length) % 8 == 0',
       'print(header["__metadata__"]["sequence"], struct.unpack("<f", file[8 + length + begin:8 + length + end])[0])',
     ].join('\n');
-    const [sequence, bias] = execFileSync('python3', ['-c', program, path], { encoding: 'utf8' }).split(' ');
+    const [sequence, bias] = execFileSync('python3', ['-c', program, path], {
+      encoding: 'utf8',
+    }).split(' ');
     expect(Number(sequence)).toBe(state.sequence);
     expect(Number(bias)).toBe(state.tensors['weights/output/bias']?.data[0]);
   });
@@ -112,7 +120,15 @@ describe('a journal entry', () => {
       nonce: 'n',
       time: '2026-01-01T00:00:00.000Z',
       messages: [
-        { id: 'm', queue: 'q', sequenceNumber: '1', outcome: 'learnt', samples: 2, refused: 0, loss: 0.5 },
+        {
+          id: 'm',
+          queue: 'q',
+          sequenceNumber: '1',
+          outcome: 'learnt',
+          samples: 2,
+          refused: 0,
+          loss: 0.5,
+        },
       ],
     },
     samples: [
@@ -136,10 +152,14 @@ describe('a journal entry', () => {
 describe('keys', () => {
   it('sort as sequence numbers do, and read back', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 10 ** 9 }), fc.integer({ min: 1, max: 10 ** 9 }), (a, b) => {
-        expect(sequenceOfEntry(keys.entry('m', a))).toBe(a);
-        expect(keys.entry('m', a) < keys.entry('m', b)).toBe(a < b);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 10 ** 9 }),
+        fc.integer({ min: 1, max: 10 ** 9 }),
+        (a, b) => {
+          expect(sequenceOfEntry(keys.entry('m', a))).toBe(a);
+          expect(keys.entry('m', a) < keys.entry('m', b)).toBe(a < b);
+        },
+      ),
     );
   });
 

@@ -60,7 +60,9 @@ describe('committing an entry', () => {
       put: async (...call: Parameters<typeof put>) =>
         conflicts++ < 2 ? refuse('conflict', 'ConditionalRequestConflict') : put(...call),
     });
-    expect(await commitEntry({ store: conflicting, limits }, entryWith('mine'))).toMatchObject({ ok: true });
+    expect(await commitEntry({ store: conflicting, limits }, entryWith('mine'))).toMatchObject({
+      ok: true,
+    });
     expect(conflicts).toBe(3);
   });
 });

@@ -10,7 +10,10 @@ async function journalOf(entries: number): Promise<MemoryStore> {
   const store = memoryStore();
   for (let sequence = 1; sequence <= entries; sequence++) {
     const common = { spec: 's', engine: 'e', nonce: 'n', time: 't', messages: [] };
-    const entry = { header: { kind: 'samples' as const, model: 'm', sequence, ...common }, samples: [] };
+    const entry = {
+      header: { kind: 'samples' as const, model: 'm', sequence, ...common },
+      samples: [],
+    };
     await store.put(keys.entry('m', sequence), encodeEntry(entry));
   }
   return store;
@@ -34,7 +37,9 @@ describe('reading a journal', () => {
         // Every third read takes longer than those after it.
         if (when === 'before' && calls++ % 3 === 0) for (let i = 0; i < 5; i++) await turn();
       };
-      expect(await sequencesOf(entriesAfter(store, 'm', 3, { ahead }))).toEqual([4, 5, 6, 7, 8, 9, 10]);
+      expect(await sequencesOf(entriesAfter(store, 'm', 3, { ahead }))).toEqual([
+        4, 5, 6, 7, 8, 9, 10,
+      ]);
       expect(underWay).toBe(0);
       expect(most).toBe(ahead);
       most = 0;
@@ -51,8 +56,13 @@ describe('reading a journal', () => {
 
   it('is an error where one is missing that must be there', async () => {
     const store = await journalOf(5);
-    const missing = { kind: 'corrupt', message: expect.stringContaining('000000000006 is missing') };
-    await expect(sequencesOf(entriesAfter(store, 'm', 0, { to: 6 }))).rejects.toMatchObject(missing);
+    const missing = {
+      kind: 'corrupt',
+      message: expect.stringContaining('000000000006 is missing'),
+    };
+    await expect(sequencesOf(entriesAfter(store, 'm', 0, { to: 6 }))).rejects.toMatchObject(
+      missing,
+    );
     await expect(sequencesOf(entriesBackFrom(store, 'm', 6))).rejects.toMatchObject(missing);
   });
 

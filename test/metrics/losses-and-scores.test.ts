@@ -46,15 +46,18 @@ const golden: [string, typeof binary, number[][], number[], number[], number][] 
 ];
 
 describe('a loss', () => {
-  it.each(golden)('is the weighted mean over samples: %s', (_, spec, output, labels, weights, expected) => {
-    const loss = weightedLoss(
-      spec,
-      tf.tensor2d(output),
-      tf.tensor1d(labels),
-      tf.tensor1d(sharesOf(Float32Array.from(weights))),
-    );
-    expect(loss.dataSync()[0]).toBeCloseTo(expected, 5);
-  });
+  it.each(golden)(
+    'is the weighted mean over samples: %s',
+    (_, spec, output, labels, weights, expected) => {
+      const loss = weightedLoss(
+        spec,
+        tf.tensor2d(output),
+        tf.tensor1d(labels),
+        tf.tensor1d(sharesOf(Float32Array.from(weights))),
+      );
+      expect(loss.dataSync()[0]).toBeCloseTo(expected, 5);
+    },
+  );
 
   it.each(golden.filter(([name]) => !name.includes('certain')))(
     'is the same from predictions: %s',
@@ -99,7 +102,10 @@ function areaByPairs(predictions: Float32Array, labels: Float32Array): number {
 }
 
 describe('scores', () => {
-  const sample = fc.tuple(fc.double({ min: 0.001, max: 0.999, noNaN: true }), fc.constantFrom(0, 1));
+  const sample = fc.tuple(
+    fc.double({ min: 0.001, max: 0.999, noNaN: true }),
+    fc.constantFrom(0, 1),
+  );
   const stream = fc.array(sample, { minLength: 20, maxLength: 200 });
   const scoreOf = (samples: [number, number][]) =>
     score(

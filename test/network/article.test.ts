@@ -25,7 +25,8 @@ function lossCurve(
       const a = b1.map((bias, u) =>
         Math.tanh(row.reduce((sum, value, i) => sum + value * (w1[i * units + u] ?? 0), bias)),
       );
-      const error = a.reduce((sum, value, u) => sum + value * (w2[u] ?? 0), b2[0] ?? 0) - (y[r] ?? 0);
+      const error =
+        a.reduce((sum, value, u) => sum + value * (w2[u] ?? 0), b2[0] ?? 0) - (y[r] ?? 0);
       loss += error ** 2 / (2 * n);
       h2 += error / n;
       a.forEach((value, u) => {
@@ -60,7 +61,9 @@ describe('the example of the source article', () => {
     const { samples } = createEncoder(articleSpec).encode(raw);
     const model = await tfjsEngine.compile(articleSpec);
     const names = ['hidden_1/kernel', 'hidden_1/bias', 'output/kernel', 'output/bias'];
-    const weights = names.map((name) => [...(model.initial().tensors[`weights/${name}`]?.data ?? [])]);
+    const weights = names.map((name) => [
+      ...(model.initial().tensors[`weights/${name}`]?.data ?? []),
+    ]);
 
     const expected = lossCurve(
       raw.map(({ features }) => features.x as number[]),
@@ -79,7 +82,10 @@ describe('the example of the source article', () => {
 
     expect(losses).toHaveLength(1_000);
     for (let epoch = 0; epoch < epochs; epoch += 100) {
-      expect(Math.abs((losses[epoch] ?? 0) - (expected[epoch] ?? 0)), `epoch ${epoch}`).toBeLessThan(1e-4);
+      expect(
+        Math.abs((losses[epoch] ?? 0) - (expected[epoch] ?? 0)),
+        `epoch ${epoch}`,
+      ).toBeLessThan(1e-4);
     }
     expect(losses[999]).toBeLessThan(0.5 * (losses[0] ?? 0));
   });

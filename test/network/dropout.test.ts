@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { writeMask } from '../../lib/network/dropout.ts';
 
-function maskOf(size: number, rate: number, ...[seed, step, index]: [number, number, number]): Float32Array {
+function maskOf(
+  size: number,
+  rate: number,
+  ...[seed, step, index]: [number, number, number]
+): Float32Array {
   const mask = new Float32Array(size);
   writeMask(mask, rate, seed, step, index);
   return mask;
@@ -18,7 +22,11 @@ describe('a mask of dropout', () => {
   it('begins with the shorter one, and differs by seed, step and place', () => {
     const mask = maskOf(64, 0.5, 1, 2, 3);
     expect(maskOf(1_000, 0.5, 1, 2, 3).subarray(0, 64)).toEqual(mask);
-    for (const other of [maskOf(64, 0.5, 2, 2, 3), maskOf(64, 0.5, 1, 3, 3), maskOf(64, 0.5, 1, 2, 4)]) {
+    for (const other of [
+      maskOf(64, 0.5, 2, 2, 3),
+      maskOf(64, 0.5, 1, 3, 3),
+      maskOf(64, 0.5, 1, 2, 4),
+    ]) {
       expect(other).not.toEqual(mask);
     }
   });

@@ -46,7 +46,10 @@ const pairs: [OptimizerSpec, (variable: tf.Variable) => Reference][] = [
     { type: 'rmsprop', rate: 0.01, decay: 0.9, momentum: 0.5, epsilon },
     () => tf.train.rmsprop(0.01, 0.9, 0.5, epsilon),
   ],
-  [{ type: 'adagrad', rate: 0.1, initialAccumulator: 0.1, epsilon }, () => tf.train.adagrad(0.1, 0.1)],
+  [
+    { type: 'adagrad', rate: 0.1, initialAccumulator: 0.1, epsilon },
+    () => tf.train.adagrad(0.1, 0.1),
+  ],
   [
     { type: 'adam', rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon },
     () => tf.train.adam(0.01, 0.9, 0.999, epsilon),
@@ -66,13 +69,21 @@ describe.each(pairs)('$type', (spec, createReference) => {
     const optimizer = optimizerOf(spec);
     let parameters: tf.Tensor = tf.tensor1d(start);
     let slots: Readonly<Record<string, tf.Tensor>> = Object.fromEntries(
-      Object.entries(optimizer.slots).map(([name, initial]) => [name, tf.fill([start.length], initial)]),
+      Object.entries(optimizer.slots).map(([name, initial]) => [
+        name,
+        tf.fill([start.length], initial),
+      ]),
     );
     for (let step = 0; step < 50; step++) {
       reference.applyGradients({ [variable.name]: gradientOf(variable) });
       const { rate, epsilon } = coefficientsOf(spec, spec.rate, step);
       const coefficients = { rate: tf.scalar(rate), epsilon: tf.scalar(epsilon) };
-      ({ parameters, slots } = optimizer.update(parameters, gradientOf(parameters), slots, coefficients));
+      ({ parameters, slots } = optimizer.update(
+        parameters,
+        gradientOf(parameters),
+        slots,
+        coefficients,
+      ));
       const ours = parameters.dataSync();
       variable.dataSync().forEach((value, i) => {
         expect(ours[i]).toBeCloseTo(value, 5);

@@ -28,7 +28,10 @@ describe('the learning rate', () => {
     ],
   ])('follows %o', (schedule, expected) => {
     for (const [step, rate] of Object.entries(expected)) {
-      expect(rateAt({ rate: 0.8, ...(schedule && { schedule }) }, Number(step))).toBeCloseTo(rate, 12);
+      expect(rateAt({ rate: 0.8, ...(schedule && { schedule }) }, Number(step))).toBeCloseTo(
+        rate,
+        12,
+      );
     }
   });
 
@@ -40,8 +43,12 @@ describe('the learning rate', () => {
         features: { x: { type: 'number' } },
         online: { schedule } as never,
       });
-    expect(() => declare({ type: 'step', steps: 0, factor: 0.5 })).toThrow(/spec.online.schedule.steps/);
-    expect(() => declare({ type: 'step', steps: 5, factor: 2 })).toThrow(/spec.online.schedule.factor/);
+    expect(() => declare({ type: 'step', steps: 0, factor: 0.5 })).toThrow(
+      /spec.online.schedule.steps/,
+    );
+    expect(() => declare({ type: 'step', steps: 5, factor: 2 })).toThrow(
+      /spec.online.schedule.factor/,
+    );
     expect(() => declare({ type: 'linear' })).toThrow(/spec.online.schedule/);
   });
 });

@@ -27,7 +27,13 @@ const feature = (change: object) => wrong({ features: { ...ticket(1).features, .
 const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
   ['no object', 'wrong-type', 7, 'sample', /must be an object \(found 7\)/],
   ['no features', 'wrong-type', { label: true }, 'features', /must be an object \(found nothing\)/],
-  ['a missing feature', 'missing', { features: { urgency: 1 }, label: true }, 'features.team', /missing/],
+  [
+    'a missing feature',
+    'missing',
+    { features: { urgency: 1 }, label: true },
+    'features.team',
+    /missing/,
+  ],
   [
     'an unknown feature',
     'unknown-field',
@@ -49,7 +55,13 @@ const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
     'features.urgency',
     /must be a finite number \(found "3"\)/,
   ],
-  ['NaN as text', 'not-finite', feature({ urgency: 'NaN' }), 'features.urgency', /must be a finite number/],
+  [
+    'NaN as text',
+    'not-finite',
+    feature({ urgency: 'NaN' }),
+    'features.urgency',
+    /must be a finite number/,
+  ],
   [
     'a number that float32 cannot hold',
     'not-finite',
@@ -58,7 +70,13 @@ const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
     /must be a finite number/,
   ],
   ['an empty category', 'wrong-type', feature({ team: '' }), 'features.team', /must be a text/],
-  ['an object for a category', 'wrong-type', feature({ team: {} }), 'features.team', /must be a text/],
+  [
+    'an object for a category',
+    'wrong-type',
+    feature({ team: {} }),
+    'features.team',
+    /must be a text/,
+  ],
   [
     'an unknown class',
     'wrong-type',
@@ -73,7 +91,13 @@ const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
     'label',
     /must be true or false \(found nothing\)/,
   ],
-  ['a weight of zero', 'not-finite', wrong({ weight: 0 }), 'weight', /must be a finite number above 0/],
+  [
+    'a weight of zero',
+    'not-finite',
+    wrong({ weight: 0 }),
+    'weight',
+    /must be a finite number above 0/,
+  ],
 ];
 
 /** Bodies that are no command at all. */
@@ -86,7 +110,11 @@ const badBodies: [string, string, RegExp][] = [
     /unknown field "sample"; allowed: producer, seq, deadLetter, samples/,
   ],
   ['no samples', '{"samples": []}', /at least one sample/],
-  ['a dead letter without a number', '{"deadLetter": {"id": "a", "searchedTo": 0}, "samples": [1]}', /needs/],
+  [
+    'a dead letter without a number',
+    '{"deadLetter": {"id": "a", "searchedTo": 0}, "samples": [1]}',
+    /needs/,
+  ],
   ['a producer without a number', '{"producer": "a", "samples": [1]}', /go together/],
   ['a number of zero', '{"producer": "a", "seq": 0, "samples": [1]}', /body\.seq/],
   ['Infinity by exponent', '{"producer": "a", "seq": 1e999, "samples": [1]}', /body\.seq/],
@@ -104,30 +132,36 @@ const badBodies: [string, string, RegExp][] = [
 ];
 
 describe('what cannot be learnt', () => {
-  it.each(badSamples)('is quarantined with field and reason: %s', async (_, code, sample, field, reason) => {
-    const world = createWorld();
-    const sent = message(1, { samples: [ticket(1), sample, ticket(2)] });
-    const { settled } = await deliver(world, [sent]);
-    expect(settled).toBe(1);
-    const record = await quarantined(world, sent.id);
-    expect(record.refused).toEqual([
-      {
-        index: 1,
-        field,
-        code,
-        reason: expect.stringMatching(reason),
-        sample: JSON.parse(JSON.stringify(sample)),
-      },
-    ]);
-    expect((await foldJournal(world)).learnt).toBe(2);
-  });
+  it.each(badSamples)(
+    'is quarantined with field and reason: %s',
+    async (_, code, sample, field, reason) => {
+      const world = createWorld();
+      const sent = message(1, { samples: [ticket(1), sample, ticket(2)] });
+      const { settled } = await deliver(world, [sent]);
+      expect(settled).toBe(1);
+      const record = await quarantined(world, sent.id);
+      expect(record.refused).toEqual([
+        {
+          index: 1,
+          field,
+          code,
+          reason: expect.stringMatching(reason),
+          sample: JSON.parse(JSON.stringify(sample)),
+        },
+      ]);
+      expect((await foldJournal(world)).learnt).toBe(2);
+    },
+  );
 
   it.each(badBodies)(
     'is quarantined whole and settled, and the queue goes on: %s',
     async (_, body, reason) => {
       const world = createWorld();
       const sent = message(1, body);
-      const { settled, entries } = await deliver(world, [sent, message(2, { samples: [ticket(1)] })]);
+      const { settled, entries } = await deliver(world, [
+        sent,
+        message(2, { samples: [ticket(1)] }),
+      ]);
       expect(settled).toBe(2);
       expect(entries.flatMap((entry) => entry.messages.map(({ outcome }) => outcome))).toEqual([
         'rejected',
@@ -166,7 +200,9 @@ describe('what cannot be learnt', () => {
     };
     const sample = (value: number) =>
       message(value, { samples: [{ features: { urgency: value }, label: value }] });
-    const poison = message(2, { samples: [1, 7].map((urgency) => ({ features: { urgency }, label: 1e36 })) });
+    const poison = message(2, {
+      samples: [1, 7].map((urgency) => ({ features: { urgency }, label: 1e36 })),
+    });
     const world = createWorld(spec);
     await deliver(world, [sample(1), poison, sample(3)]);
     const withoutPoison = createWorld(spec);

@@ -90,7 +90,10 @@ describe('a retraction after a batch job', () => {
     await deliver(world, [message(5, { samples: [ticket(3)] })]);
     expect(tensors).not.toEqual(before.tensors);
     const alone = await worldWithDataset();
-    await deliver(alone, [message(1, { samples: [ticket(2)] }), message(2, { samples: [ticket(1)] })]);
+    await deliver(alone, [
+      message(1, { samples: [ticket(2)] }),
+      message(2, { samples: [ticket(1)] }),
+    ]);
     expect(tensors).toEqual((await foldJournal(alone)).tensors);
   });
 });

@@ -25,7 +25,11 @@ async function worldWith(learnt: readonly Message[]): Promise<World> {
   return world;
 }
 
-async function retract(world: World, sequenceNumber: number, retraction: Retraction): Promise<State> {
+async function retract(
+  world: World,
+  sequenceNumber: number,
+  retraction: Retraction,
+): Promise<State> {
   const { retract: command } = await prepareRetraction(world, await modelOf(world), retraction);
   await deliver(world, [message(sequenceNumber, { retract: command })]);
   return foldJournal(world);
@@ -42,7 +46,11 @@ describe('a retraction', () => {
     expect(state.statistics).toEqual(without.statistics);
     expect(state.ledger.producers).toEqual(ledger.producers);
     const entry = await readEntry(world.store, ticketsSpec.model, 9);
-    expect(entry?.header).toMatchObject({ kind: 'retract', from: 3, without: { messages: [third?.id] } });
+    expect(entry?.header).toMatchObject({
+      kind: 'retract',
+      from: 3,
+      without: { messages: [third?.id] },
+    });
     // The retracted message does not come back with a redelivery.
     await deliver(world, messages);
     expect((await foldJournal(world)).tensors).toEqual(without.tensors);
@@ -53,7 +61,9 @@ describe('a retraction', () => {
     const [poison, ...rest] = samplesOf(messages[3] ?? message(0, {}));
     const state = await retract(world, 100, { messages: [], samples: [sampleHash(poison)] });
     const cleaned = messages.map((each, i) =>
-      i === 3 ? { ...each, body: JSON.stringify({ producer: 'till-1', seq: 4, samples: rest }) } : each,
+      i === 3
+        ? { ...each, body: JSON.stringify({ producer: 'till-1', seq: 4, samples: rest }) }
+        : each,
     );
     expect(state.tensors).toEqual((await foldJournal(await worldWith(cleaned))).tensors);
   });
@@ -82,8 +92,12 @@ describe('a retraction', () => {
     const second = await prepareRetraction(world, model, two);
     await deliver(world, [message(100, { retract: first.retract })]);
     const { tensors } = await foldJournal(world);
-    expect(await deliver(world, [message(101, { retract: second.retract })])).toMatchObject({ settled: 1 });
-    const wrong = { retract: { job: 'none', digest: '0'.repeat(64), from: 1, messages: [], samples: [] } };
+    expect(await deliver(world, [message(101, { retract: second.retract })])).toMatchObject({
+      settled: 1,
+    });
+    const wrong = {
+      retract: { job: 'none', digest: '0'.repeat(64), from: 1, messages: [], samples: [] },
+    };
     expect(await deliver(world, [message(103, wrong)])).toMatchObject({ settled: 1 });
     expect((await foldJournal(world)).tensors).toEqual(tensors);
     const quarantined = await world.store.list(`models/${ticketsSpec.model}/quarantine/`);
@@ -127,7 +141,10 @@ describe('a retraction', () => {
 
   it('of what the journal does not hold is an error', async () => {
     const world = await worldWith(messages);
-    const nothing = prepareRetraction(world, await modelOf(world), { messages: ['none'], samples: [] });
+    const nothing = prepareRetraction(world, await modelOf(world), {
+      messages: ['none'],
+      samples: [],
+    });
     await expect(nothing).rejects.toThrow(/holds none of these samples/);
   });
 });

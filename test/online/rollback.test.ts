@@ -12,7 +12,8 @@ import {
 } from '../support/world.ts';
 
 const messages = sampleMessages(8, 'till-1');
-const rollback = (sequenceNumber: number, to: number) => message(sequenceNumber, { rollback: { to } });
+const rollback = (sequenceNumber: number, to: number) =>
+  message(sequenceNumber, { rollback: { to } });
 
 describe('a rollback', () => {
   it('brings back the weights of an entry and keeps the ledger', async () => {

@@ -29,7 +29,11 @@ async function published(world: World): Promise<State> {
 }
 
 /** Delivers until everything is settled, as the event source mapping does; a crash only ends an invocation. */
-async function deliverUntilSettled(world: World, messages: readonly Message[], size = messages.length) {
+async function deliverUntilSettled(
+  world: World,
+  messages: readonly Message[],
+  size = messages.length,
+) {
   let left = [...messages];
   for (let attempt = 0; left.length > 0 && attempt < 50; attempt++) {
     const delivery = left.slice(0, size);
@@ -73,16 +77,19 @@ describe('the online update', () => {
     expect(state).toEqual(await foldJournal(world));
   });
 
-  it.each([undefined, 'till-1'])('learns a redelivered message once (producer: %s)', async (producer) => {
-    const world = createWorld();
-    const messages = sampleMessages(4, producer);
-    await deliver(world, messages);
-    const before = await published(world);
-    const again = await deliver(world, messages);
-    expect(again.settled).toBe(4);
-    expect(again.entries).toEqual([]);
-    expect(await published(world)).toEqual(before);
-  });
+  it.each([undefined, 'till-1'])(
+    'learns a redelivered message once (producer: %s)',
+    async (producer) => {
+      const world = createWorld();
+      const messages = sampleMessages(4, producer);
+      await deliver(world, messages);
+      const before = await published(world);
+      const again = await deliver(world, messages);
+      expect(again.settled).toBe(4);
+      expect(again.entries).toEqual([]);
+      expect(await published(world)).toEqual(before);
+    },
+  );
 
   it('learns a message once that its producer sent twice, under another SQS number', async () => {
     const world = createWorld();
@@ -117,9 +124,12 @@ describe('the online update', () => {
     };
     const whole = learntState(await published(await worldWith([])));
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 9 }), async (sizes) => {
-        expect(learntState(await published(await worldWith(sizes)))).toEqual(whole);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 9 }),
+        async (sizes) => {
+          expect(learntState(await published(await worldWith(sizes)))).toEqual(whole);
+        },
+      ),
       { numRuns: 10 },
     );
   });
@@ -241,7 +251,10 @@ describe('the online update', () => {
     const { publishEvery, ...online } = ticketsSpec.online;
     expect(publishEvery).toBe(1);
     const world = createWorld();
-    await world.store.put(keys.spec(model), Buffer.from(JSON.stringify({ ...ticketsSpec, online })));
+    await world.store.put(
+      keys.spec(model),
+      Buffer.from(JSON.stringify({ ...ticketsSpec, online })),
+    );
     const identity = (await modelOf(world)).specHash;
     expect(identity).not.toBe(specHash(ticketsSpec));
     // What that release wrote names the spec as it was stored.
@@ -254,7 +267,10 @@ describe('the online update', () => {
   it('stops a model whose spec was changed in place', async () => {
     const world = createWorld();
     await deliver(world, sampleMessages(1));
-    await world.store.put(keys.spec(model), Buffer.from(JSON.stringify({ ...ticketsSpec, seed: 2 })));
+    await world.store.put(
+      keys.spec(model),
+      Buffer.from(JSON.stringify({ ...ticketsSpec, seed: 2 })),
+    );
     await expect(deliver(world, sampleMessages(2))).rejects.toMatchObject({ kind: 'corrupt' });
   });
 });

@@ -5,7 +5,14 @@ import { limits } from '../../lib/limits.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
 import { retryQuarantine } from '../../lib/operations/retry.ts';
-import { createWorld, deliver, foldJournal, message, ticket, ticketsSpec } from '../support/world.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  message,
+  ticket,
+  ticketsSpec,
+} from '../support/world.ts';
 
 const letters = [
   message(1, { samples: [ticket(1)] }),
@@ -20,7 +27,8 @@ describe('a redrive of dead letters', () => {
       const breaking = {
         ...world,
         async sendSamples(each: Parameters<typeof world.sendSamples>[0]) {
-          if (world.sentSamples.length === sends) throw new MillraceError('unavailable', 'SQS is away');
+          if (world.sentSamples.length === sends)
+            throw new MillraceError('unavailable', 'SQS is away');
           await world.sendSamples(each);
         },
       };
@@ -43,7 +51,12 @@ describe('a redrive of dead letters', () => {
   it('learns a letter once whose last delivery is still running, whichever of the two is faster', async () => {
     const [letter] = letters;
     if (letter === undefined) throw new Error('there is a letter');
-    for (const order of [['redriven', 'letter'], ['letter', 'redriven'], ['both'], ['both the other way']]) {
+    for (const order of [
+      ['redriven', 'letter'],
+      ['letter', 'redriven'],
+      ['both'],
+      ['both the other way'],
+    ]) {
       const world = createWorld();
       await createRedrive(world)([letter]);
       const redriven = message(100, world.sentSamples[0]?.body ?? '');
@@ -75,11 +88,15 @@ describe('a redrive of dead letters', () => {
       const redriven = message(100, world.sentSamples[0]?.body ?? '');
       if (isFaster) await deliver(world, [letter]);
       for (let seq = 1; seq <= 3; seq++)
-        await deliver(world, [message(200 + seq, { producer: 'till', seq, samples: [ticket(seq)] })]);
+        await deliver(world, [
+          message(200 + seq, { producer: 'till', seq, samples: [ticket(seq)] }),
+        ]);
       await deliver(world, [redriven]);
       expect(await readQuarantine(world.store, ticketsSpec.model)).toMatchObject([
         {
-          refused: [{ reason: expect.stringContaining('more than 2 entries came since it was redriven') }],
+          refused: [
+            { reason: expect.stringContaining('more than 2 entries came since it was redriven') },
+          ],
         },
       ]);
       world.sentSamples.length = 0;
@@ -96,10 +113,15 @@ describe('a redrive of dead letters', () => {
   it('leaves out what was settled before it died, also when it is settled between two batches', async () => {
     const world = createWorld();
     const [first, numbered, last] = letters;
-    if (first === undefined || numbered === undefined || last === undefined) throw new Error('three letters');
+    if (first === undefined || numbered === undefined || last === undefined)
+      throw new Error('three letters');
     const redrive = createRedrive(world);
     await deliver(world, [first]);
-    expect(await redrive([first, numbered])).toEqual({ sent: [numbered], settled: [first], left: [] });
+    expect(await redrive([first, numbered])).toEqual({
+      sent: [numbered],
+      settled: [first],
+      left: [],
+    });
     await deliver(world, [last]);
     expect(await redrive([last])).toEqual({ sent: [], settled: [last], left: [] });
   });

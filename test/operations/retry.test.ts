@@ -34,7 +34,10 @@ describe('a retry of what is in quarantine', () => {
     expect(await retry(world, 100)).toEqual({
       sent: 0,
       left: [
-        { message: numbered(2, 'till', 4).id, reason: expect.stringContaining('1 gaps in its numbers') },
+        {
+          message: numbered(2, 'till', 4).id,
+          reason: expect.stringContaining('1 gaps in its numbers'),
+        },
       ],
     });
     await deliver(world, [numbered(3, 'till', 1)]);
@@ -74,13 +77,16 @@ describe('a retry of what is in quarantine', () => {
     // a is evicted, and what it had sent comes once more: it is refused as a whole now.
     await deliver(world, [numbered(2, 'b', 1), numbered(3, 'c', 1), half]);
     expect(await retry(world, 100)).toEqual({ sent: 1, left: [] });
-    expect(world.sentSamples.map(({ body }) => JSON.parse(body).samples)).toEqual([[{ features: {} }]]);
+    expect(world.sentSamples.map(({ body }) => JSON.parse(body).samples)).toEqual([
+      [{ features: {} }],
+    ]);
     expect((await foldJournal(world)).learnt).toBe(3);
   });
 
   it('goes on under another name once its own was evicted', async () => {
     const world = createWorld(ticketsSpec, { producers: 2 });
-    const wrong = (sequenceNumber: number) => message(sequenceNumber, { samples: [{ features: {} }] });
+    const wrong = (sequenceNumber: number) =>
+      message(sequenceNumber, { samples: [{ features: {} }] });
     await deliver(world, [wrong(1)]);
     expect((await retry(world, 100)).sent).toBe(1);
     for (const [i, producer] of ['a', 'b', 'c'].entries())
@@ -115,7 +121,9 @@ describe('a retry of what is in quarantine', () => {
       sent: 0,
       left: [{ message: 'nightly', reason: expect.stringContaining('batch job') }],
     });
-    expect((await refusedMessages(world, model)).map(({ record }) => record.message)).toEqual(['nightly']);
+    expect((await refusedMessages(world, model)).map(({ record }) => record.message)).toEqual([
+      'nightly',
+    ]);
   });
 });
 
@@ -154,7 +162,9 @@ describe('a quarantine record', () => {
   it('that is broken stops nothing but its reader', async () => {
     const world = createWorld();
     await world.store.put(keys.quarantine(model, 'one'), Buffer.from('{'));
-    await expect(readQuarantine(world.store, model)).rejects.toThrow(/one.json is no quarantine record/);
+    await expect(readQuarantine(world.store, model)).rejects.toThrow(
+      /one.json is no quarantine record/,
+    );
     await quarantine(world, model, { message: 'one', refused: [] });
     expect(await readQuarantine(world.store, model)).toMatchObject([{ message: 'one' }]);
   });

@@ -4,7 +4,14 @@ import type { Engine } from '../../lib/engine/engine.ts';
 import type { ProtocolLimits } from '../../lib/limits.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import { chainEngine } from '../simulation/chain-engine.ts';
-import { createWorld, deliver, modelOf, sampleMessages, ticketsSpec, type World } from '../support/world.ts';
+import {
+  createWorld,
+  deliver,
+  modelOf,
+  sampleMessages,
+  ticketsSpec,
+  type World,
+} from '../support/world.ts';
 
 async function worldWith(engine: Engine, smaller: Partial<ProtocolLimits> = {}): Promise<World> {
   const world = { ...createWorld(ticketsSpec, smaller), engine };
@@ -43,9 +50,14 @@ describe('a verification', () => {
   it('says which engine had learnt what another one folds to other bits', async () => {
     const world = await worldWith(chainEngine);
     const lines: string[] = [];
-    const io = { ports: { ...world, engine: otherEngine }, print: (line: string) => void lines.push(line) };
+    const io = {
+      ports: { ...world, engine: otherEngine },
+      print: (line: string) => void lines.push(line),
+    };
     expect(await verify(io, ticketsSpec.model, true)).toBe(1);
-    expect(lines.at(-1)).toContain('learnt by chain-1, and folded by chain-2: last bits may differ');
+    expect(lines.at(-1)).toContain(
+      'learnt by chain-1, and folded by chain-2: last bits may differ',
+    );
     expect(await verify({ ...io, ports: world }, ticketsSpec.model, true)).toBe(0);
     expect(lines.at(-1)).toContain('entries 1 to 6, 13 samples, largest difference 0');
   });

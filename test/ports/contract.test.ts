@@ -30,13 +30,16 @@ it('has forty cases, each with a name of its own', () => {
 });
 
 describe.each(['simulated', 'local'])('the %s S3', (kind) => {
-  it.each(cases.map((each, index) => ({ ...each, index })))('$name', async ({ run, expected, index }) => {
-    const s3 =
-      kind === 'simulated'
-        ? simulatedS3(createBucket())
-        : remoteS3(clientOf(test.cloud), test.cloud.address.bucket, 'contract/');
-    expect(await run(s3, `case-${index}`)).toEqual(expected);
-  });
+  it.each(cases.map((each, index) => ({ ...each, index })))(
+    '$name',
+    async ({ run, expected, index }) => {
+      const s3 =
+        kind === 'simulated'
+          ? simulatedS3(createBucket())
+          : remoteS3(clientOf(test.cloud), test.cloud.address.bucket, 'contract/');
+      expect(await run(s3, `case-${index}`)).toEqual(expected);
+    },
+  );
 });
 
 describe('a read whose body ends early', () => {
@@ -55,7 +58,9 @@ describe('a read whose body ends early', () => {
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
       maxAttempts: 1,
     });
-    await expect(s3ObjectStore(client, 'bucket').get('key')).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(s3ObjectStore(client, 'bucket').get('key')).rejects.toMatchObject({
+      kind: 'unavailable',
+    });
     server.close();
   });
 });
@@ -70,7 +75,10 @@ describe('a put whose answer is lost', () => {
         const answer = await next(request);
         attempts += 1;
         if (attempts > 1) return answer;
-        throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError', code: 'ECONNRESET' });
+        throw Object.assign(new Error('socket hang up'), {
+          name: 'TimeoutError',
+          code: 'ECONNRESET',
+        });
       },
       { step: 'deserialize', priority: 'high' },
     );
@@ -85,7 +93,9 @@ describe('a put whose answer is lost', () => {
       time: '',
       messages: [],
     };
-    expect(await commitEntry({ store, limits }, { header, samples: [] })).toMatchObject({ ok: true });
+    expect(await commitEntry({ store, limits }, { header, samples: [] })).toMatchObject({
+      ok: true,
+    });
     expect(attempts).toBe(2);
     expect(
       await commitEntry({ store, limits }, { header: { ...header, nonce: 'yours' }, samples: [] }),

@@ -8,7 +8,8 @@ import { cases } from './s3-contract.ts';
 const { values } = readArguments('npm run contract -- --bucket <name>', {
   options: { bucket: { type: 'string' } },
 });
-const bucket = values.bucket ?? stopFor('--bucket: name a bucket in which test objects may be written');
+const bucket =
+  values.bucket ?? stopFor('--bucket: name a bucket in which test objects may be written');
 const s3 = remoteS3(new S3Client({}), bucket, `millrace-contract-${Date.now()}/`);
 let failures = 0;
 for (const [index, { name, run, expected }] of cases.entries()) {

@@ -48,7 +48,9 @@ export function simulatedS3(bucket: Bucket): S3 {
   return {
     async get(key, range) {
       const answer = bucket.get(key, range);
-      return 'error' in answer ? answer : { body: Buffer.from(answer.body).toString(), etag: answer.etag };
+      return 'error' in answer
+        ? answer
+        : { body: Buffer.from(answer.body).toString(), etag: answer.etag };
     },
     put: async (key, body, conditions) => bucket.put(key, Buffer.from(body), conditions),
     remove: async (key) => bucket.remove(key),
@@ -82,7 +84,10 @@ export function remoteS3(client: S3Client, bucket: string, prefix: string): S3 {
             ...(range === undefined ? {} : { Range: `bytes=${range[0]}-${range[1]}` }),
           }),
         )
-        .then(async ({ Body, ETag = '' }) => ({ body: (await Body?.transformToString()) ?? '', etag: ETag }))
+        .then(async ({ Body, ETag = '' }) => ({
+          body: (await Body?.transformToString()) ?? '',
+          etag: ETag,
+        }))
         .catch(refused),
     put: (key, body, conditions) =>
       client
@@ -118,7 +123,9 @@ export function remoteS3(client: S3Client, bucket: string, prefix: string): S3 {
           new CompleteMultipartUploadCommand({
             ...at(key),
             UploadId: upload,
-            MultipartUpload: { Parts: parts.map(({ part, etag }) => ({ PartNumber: part, ETag: etag })) },
+            MultipartUpload: {
+              Parts: parts.map(({ part, etag }) => ({ PartNumber: part, ETag: etag })),
+            },
             ...headers(conditions),
           }),
         )

@@ -28,7 +28,12 @@ const chainModel: CompiledModel = {
       const batch = rows.subarray(step * minibatch, (step + 1) * minibatch);
       mix(chain, state.step + step, batch.length, Math.round(rate * 1e6));
       for (const row of batch) {
-        mix(chain, samples.labels[row] ?? 0, samples.weights[row] ?? 0, samples.categories[row] ?? 0);
+        mix(
+          chain,
+          samples.labels[row] ?? 0,
+          samples.weights[row] ?? 0,
+          samples.categories[row] ?? 0,
+        );
         mix(chain, ...bits.subarray(row * width, (row + 1) * width));
       }
     }

@@ -28,7 +28,8 @@ export async function checkStates(
   const published = await currentState(ports, model);
   const violations: string[] = [];
   const steps = countSteps(cloud.bucket, model, entries);
-  if (folded.step !== steps) violations.push(`${name}: ${folded.step} steps were done, ${steps} were due`);
+  if (folded.step !== steps)
+    violations.push(`${name}: ${folded.step} steps were done, ${steps} were due`);
   if (!isSame(folded, published))
     violations.push(`${name}: the published state is not the fold of its journal`);
   for (const { header } of entries) {
@@ -87,7 +88,10 @@ export function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
 function countSteps({ objects }: Bucket, { name, spec }: Model, entries: readonly Entry[]): number {
   const after = [0];
   const stepsOf = ({ header }: Entry) =>
-    header.messages.reduce((sum, { samples }) => sum + Math.ceil(samples / spec.online.minibatch), 0);
+    header.messages.reduce(
+      (sum, { samples }) => sum + Math.ceil(samples / spec.online.minibatch),
+      0,
+    );
   for (const [place, entry] of entries.entries()) {
     const { header } = entry;
     const own = (after[place] ?? Number.NaN) + stepsOf(entry);
@@ -95,7 +99,9 @@ function countSteps({ objects }: Bucket, { name, spec }: Model, entries: readonl
     else if (header.kind === 'rollback') after.push(after[header.to] ?? Number.NaN);
     else {
       const challenger = objects.get(keys.challenger(name, header.job))?.body ?? new Uint8Array();
-      const missed = entries.slice(header.caughtUp, place).reduce((sum, each) => sum + stepsOf(each), 0);
+      const missed = entries
+        .slice(header.caughtUp, place)
+        .reduce((sum, each) => sum + stepsOf(each), 0);
       after.push(decodeParameters(challenger).parameters.step + missed);
     }
   }
@@ -113,7 +119,9 @@ function hasLearntRetracted(
   entries: readonly Entry[],
 ): boolean {
   const record = objects.get(keys.job(model, job))?.body ?? Buffer.from('{}');
-  const { sequence: began = 0 } = JSON.parse(Buffer.from(record).toString()) as { sequence?: number };
+  const { sequence: began = 0 } = JSON.parse(Buffer.from(record).toString()) as {
+    sequence?: number;
+  };
   return entries.slice(began, sequence).some(({ header }) => header.kind === 'retract');
 }
 
@@ -122,7 +130,9 @@ function isRetractedAt(
   entries: readonly Entry[],
   { sequence, to }: Extract<Entry['header'], { kind: 'rollback' }>,
 ): boolean {
-  return entries.slice(to, sequence).some(({ header }) => header.kind === 'retract' && header.from <= to);
+  return entries
+    .slice(to, sequence)
+    .some(({ header }) => header.kind === 'retract' && header.from <= to);
 }
 
 /** The last promotion before a retraction that had learnt what is retracted, and is not among what was left out. */
@@ -141,7 +151,8 @@ function keptPromotion(
 /** Whether an entry's weights were made before a command that they put aside; a promotion may put another aside. */
 function hasUndone(entries: readonly Entry[], header: Entry['header']): boolean {
   if (header.kind !== 'promote' && header.kind !== 'retract') return false;
-  const standing = header.kind === 'promote' ? ['rollback', 'retract'] : ['rollback', 'retract', 'promote'];
+  const standing =
+    header.kind === 'promote' ? ['rollback', 'retract'] : ['rollback', 'retract', 'promote'];
   return entries
     .slice(header.caughtUp, header.sequence - 1)
     .some((between) => standing.includes(between.header.kind));

@@ -45,7 +45,9 @@ export async function check(
   const learntSamples = [...journals.values()].flat().flatMap(({ samples }) => samples);
   const learnt = learntSamples.map(idOf);
   const learntOnce = new Set(learnt);
-  const refused = [...journals].flatMap(([model, entries]) => refusedSamples(cloud.bucket, model, entries));
+  const refused = [...journals].flatMap(([model, entries]) =>
+    refusedSamples(cloud.bucket, model, entries),
+  );
   const inQuarantine = new Map(refused.map(({ id, reason }) => [id, reason]));
 
   const forgotten = [...expected.refusable].filter(
@@ -53,10 +55,16 @@ export async function check(
   );
   const lost = [...expected.samples.keys()].filter(
     (id) =>
-      !learntOnce.has(id) && !expected.excused.has(id) && !ledgerRefusal.test(inQuarantine.get(id) ?? ''),
+      !learntOnce.has(id) &&
+      !expected.excused.has(id) &&
+      !ledgerRefusal.test(inQuarantine.get(id) ?? ''),
   );
-  const doubled = learnt.filter((id, place) => learnt.indexOf(id) !== place && !expected.repeatable.has(id));
-  const both = refused.filter(({ id, reason }) => learntOnce.has(id) && !ledgerRefusal.test(reason));
+  const doubled = learnt.filter(
+    (id, place) => learnt.indexOf(id) !== place && !expected.repeatable.has(id),
+  );
+  const both = refused.filter(
+    ({ id, reason }) => learntOnce.has(id) && !ledgerRefusal.test(reason),
+  );
   const strangers = learnt.filter((id) => !expected.samples.has(id));
   const changed = learntSamples.filter((sample) => {
     const sent = expected.samples.get(idOf(sample));
@@ -66,9 +74,11 @@ export async function check(
   if (forgotten.length > 0) violations.push(`refused and not in quarantine: ${numbers(forgotten)}`);
   if (lost.length > 0) violations.push(`lost: ${numbers(lost)}`);
   if (doubled.length > 0) violations.push(`learnt twice: ${numbers(doubled)}`);
-  if (both.length > 0) violations.push(`learnt and in quarantine: ${numbers(both.map(({ id }) => id))}`);
+  if (both.length > 0)
+    violations.push(`learnt and in quarantine: ${numbers(both.map(({ id }) => id))}`);
   if (strangers.length > 0) violations.push(`learnt and never sent: ${numbers(strangers)}`);
-  if (changed.length > 0) violations.push(`learnt otherwise than sent: ${numbers(changed.map(idOf))}`);
+  if (changed.length > 0)
+    violations.push(`learnt otherwise than sent: ${numbers(changed.map(idOf))}`);
 
   let outOfOrder = 0;
   for (const [model, entries] of journals) {
@@ -129,12 +139,16 @@ function refusedSamples(
       body?: string;
       refused: { index: number; reason: string; sample?: unknown }[];
     };
-    const settled = entries[record.sequence - 1]?.header.messages.find(({ id }) => id === record.message);
+    const settled = entries[record.sequence - 1]?.header.messages.find(
+      ({ id }) => id === record.message,
+    );
     if (settled?.refused !== record.refused.length) return [];
     const whole =
       record.body === undefined ? [] : (JSON.parse(record.body) as { samples?: unknown[] }).samples;
     return record.refused.flatMap(({ index, reason, sample }) =>
-      index < 0 ? (whole ?? []).map((each) => ({ id: idOf(each), reason })) : [{ id: idOf(sample), reason }],
+      index < 0
+        ? (whole ?? []).map((each) => ({ id: idOf(each), reason }))
+        : [{ id: idOf(sample), reason }],
     );
   });
 }
@@ -154,7 +168,9 @@ export function disorderOf(
         highest.set(queue, sequenceNumber);
         return [];
       }
-      return [`entry ${header.sequence} learns message ${id}, number ${sequenceNumber}, after ${before}`];
+      return [
+        `entry ${header.sequence} learns message ${id}, number ${sequenceNumber}, after ${before}`,
+      ];
     }),
   );
 }
@@ -171,7 +187,9 @@ function isPromotionRefused(bucket: Bucket, model: string, job: string): boolean
       refused: { reason: string }[];
     };
     const isItsOwn = record.body?.includes(`{"promote":{"job":"${job}",`) ?? false;
-    return isItsOwn && record.refused.every(({ reason }) => /retracted samples|rolled back/.test(reason));
+    return (
+      isItsOwn && record.refused.every(({ reason }) => /retracted samples|rolled back/.test(reason))
+    );
   });
 }
 
@@ -183,7 +201,9 @@ function orphans(bucket: Bucket, models: readonly string[], { jobs }: Expected):
     ...models.flatMap((model) =>
       journalOf(bucket, model).map(({ header }) => keys.entry(model, header.sequence)),
     ),
-    ...[...jobs].flatMap((job) => files.map((file) => `models/${job.replace('/', '/jobs/')}/${file}`)),
+    ...[...jobs].flatMap((job) =>
+      files.map((file) => `models/${job.replace('/', '/jobs/')}/${file}`),
+    ),
   ]);
   const derived = [
     /^(prepared|datasets)\/[^/]+\/[^/]+$/,

@@ -101,7 +101,9 @@ export function createCloud(settings: CloudSettings): Cloud {
           try {
             failure();
           } catch (error) {
-            timeline.record(`${process.name} ${what}: ${error instanceof Error ? error.message : error}`);
+            timeline.record(
+              `${process.name} ${what}: ${error instanceof Error ? error.message : error}`,
+            );
             reject(error);
           }
           return;
@@ -113,7 +115,8 @@ export function createCloud(settings: CloudSettings): Cloud {
     });
   const record = <Answer>(process: Process, what: string, perform: () => Answer): Answer => {
     const answer = perform();
-    const brief = JSON.stringify(answer, (key, value) => (key === 'body' ? undefined : value)) ?? '';
+    const brief =
+      JSON.stringify(answer, (key, value) => (key === 'body' ? undefined : value)) ?? '';
     timeline.record(`${process.name} ${what} ${brief.slice(0, 60)}`);
     return answer;
   };
@@ -148,7 +151,10 @@ export function createCloud(settings: CloudSettings): Cloud {
           return unavailable('timed out');
         }
         if (!faults.strike('late-write')) return undefined;
-        timeline.after(random.integer(1_000, 900_000), () => void record(process, `${what}, late`, perform));
+        timeline.after(
+          random.integer(1_000, 900_000),
+          () => void record(process, `${what}, late`, perform),
+        );
         return unavailable('timed out');
       },
     );

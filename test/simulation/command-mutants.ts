@@ -10,7 +10,8 @@ export const commandMutants: readonly Mutant[] = [
       {
         file: catchUp,
         find: '    if (shouldStop()) break;\n    const { header } = entry;',
-        replace: '    if (shouldStop() || entry.samples.length >= 0) break;\n    const { header } = entry;',
+        replace:
+          '    if (shouldStop() || entry.samples.length >= 0) break;\n    const { header } = entry;',
       },
     ],
   },

@@ -36,7 +36,8 @@ const onlineUpdate: Handler = async (ports, { cache }, { queue, messages, second
 
 /** The body of `functions/batch-train.ts`: slice by slice; what fails comes back. */
 const batchTrain: Handler = async (ports, _machine, { messages, secondsLeft }) => {
-  for (const { body, id } of messages) await runSlice(ports, parseJobMessage(body, id), secondsLeft);
+  for (const { body, id } of messages)
+    await runSlice(ports, parseJobMessage(body, id), secondsLeft);
   return { unsettled: [], errors: [] };
 };
 
@@ -164,24 +165,28 @@ function startSource(cloud: Cloud, source: Source): () => void {
       else machine.isBusy = false;
       end('timed out', messages);
     });
-    timeline.record(`${name} starts with ${messages.map(({ id }) => Number(id.slice(-12))).join()}`);
+    timeline.record(
+      `${name} starts with ${messages.map(({ id }) => Number(id.slice(-12))).join()}`,
+    );
     const secondsLeft = () => (deadline - timeline.now()) / 1_000;
     const report = (error: unknown) => {
       if (isExpected(error)) return;
       cloud.violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
     };
-    source.handler(cloud.portsOf(process), machine, { queue: queue.arn, messages, secondsLeft }).then(
-      ({ unsettled, errors }) => {
-        machine.isBusy = false;
-        errors.forEach(report);
-        end('answers', unsettled);
-      },
-      (error: unknown) => {
-        machine.isBusy = false;
-        report(error);
-        end('fails', messages);
-      },
-    );
+    source
+      .handler(cloud.portsOf(process), machine, { queue: queue.arn, messages, secondsLeft })
+      .then(
+        ({ unsettled, errors }) => {
+          machine.isBusy = false;
+          errors.forEach(report);
+          end('answers', unsettled);
+        },
+        (error: unknown) => {
+          machine.isBusy = false;
+          report(error);
+          end('fails', messages);
+        },
+      );
   };
   return () => wake();
 }

@@ -53,8 +53,16 @@ describe('the simulator', () => {
     { timeout: 300_000 },
     async ({ index, ...mutant }) => {
       const program = join(copyWith(mutant, index), 'test/simulation/simulate.ts');
-      const run = promisify(execFile)(process.execPath, [program, '--seeds', '10000', '--first-failure']);
-      await expect(run).rejects.toMatchObject({ code: 1, stdout: expect.stringMatching(/^seed \d+: /) });
+      const run = promisify(execFile)(process.execPath, [
+        program,
+        '--seeds',
+        '10000',
+        '--first-failure',
+      ]);
+      await expect(run).rejects.toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/^seed \d+: /),
+      });
     },
   );
 });

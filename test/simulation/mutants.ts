@@ -16,9 +16,14 @@ export const mutants: readonly Mutant[] = [
       {
         file: online,
         find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
-        replace: '    settled += change.settled;\n    if (!(await commitEntry(ports, change.entry)).ok) {',
+        replace:
+          '    settled += change.settled;\n    if (!(await commitEntry(ports, change.entry)).ok) {',
       },
-      { file: online, find: '    settled += change.settled;\n    entries.push', replace: '    entries.push' },
+      {
+        file: online,
+        find: '    settled += change.settled;\n    entries.push',
+        replace: '    entries.push',
+      },
     ],
   },
   {
@@ -68,7 +73,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: online,
         find: '    settled += countSettled(ports, state, messages.slice(settled));',
-        replace: '    if (lostCommits === 0) settled += countSettled(ports, state, messages.slice(settled));',
+        replace:
+          '    if (lostCommits === 0) settled += countSettled(ports, state, messages.slice(settled));',
       },
       { file: decide, find: "    if (judgement.verdict === 'settled') continue;\n", replace: '' },
       {
@@ -95,7 +101,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'lib/state/checkpoint.ts',
         find: '      ledger: ledgerFromJson(fields.ledger),',
-        replace: '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\'),',
+        replace:
+          '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\'),',
       },
     ],
   },
@@ -184,7 +191,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: publish,
         find: 'await putOverOlder(ports, keys.state(model.name), body, { etag, stays });',
-        replace: 'stays(body) && (await ports.store.put(keys.state(model.name), body)) ? etag : undefined;',
+        replace:
+          'stays(body) && (await ports.store.put(keys.state(model.name), body)) ? etag : undefined;',
       },
     ],
   },

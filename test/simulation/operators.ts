@@ -48,13 +48,20 @@ export function startOperators(
     if (!random.chance(chance)) continue;
     for (let times = random.integer(1, most); times > 0; times--) {
       // Some of it comes when the storm is over.
-      timeline.after(random.integer(10 * second, Math.ceil(1.3 * stormMilliseconds)), () => void act());
+      timeline.after(
+        random.integer(10 * second, Math.ceil(1.3 * stormMilliseconds)),
+        () => void act(),
+      );
     }
   }
 }
 
 /** What somebody may do in a schedule, how likely, and how often at most. */
-type Act = { readonly chance: number; readonly most: number; readonly act: () => void | Promise<void> };
+type Act = {
+  readonly chance: number;
+  readonly most: number;
+  readonly act: () => void | Promise<void>;
+};
 
 /** Somebody moves the dead letters back, ten at a time, and may die after some milliseconds. */
 export async function redrive(cloud: Cloud, diesAfter: number | undefined): Promise<void> {
@@ -119,7 +126,10 @@ async function retractSome(cloud: Cloud, random: Random, name: string): Promise<
     if (model === undefined || entry === undefined || message === undefined) return;
     const retraction = random.chance(0.6)
       ? { messages: [message.id], samples: [] }
-      : { messages: [], samples: [sampleHash(entry.samples[random.integer(0, entry.samples.length - 1)])] };
+      : {
+          messages: [],
+          samples: [sampleHash(entry.samples[random.integer(0, entry.samples.length - 1)])],
+        };
     const { retract } = await prepareRetraction(ports, model, retraction);
     await sendCommand(cloud, name, JSON.stringify({ retract }));
   } catch (error) {
@@ -136,7 +146,8 @@ async function retryRefused(cloud: Cloud, random: Random, model: string): Promis
 }
 
 function report({ violations }: Cloud, error: unknown): void {
-  if (!isExpected(error)) violations.push(`operator: ${error instanceof Error ? error.message : error}`);
+  if (!isExpected(error))
+    violations.push(`operator: ${error instanceof Error ? error.message : error}`);
 }
 
 /** Somebody writes another spec over a model's own, and puts it back some minutes later: the model stops meanwhile. */
@@ -165,7 +176,10 @@ function recreateQueues(cloud: Cloud, expected: Expected): void {
   cloud.timeline.record('the queues are created again');
   for (const id of expected.unanswered) expected.repeatable.add(id);
   for (const { body } of [...cloud.samples.messages(), ...cloud.samples.deadLetters()]) {
-    const { producer = '', samples = [] } = JSON.parse(body) as { producer?: string; samples?: unknown[] };
+    const { producer = '', samples = [] } = JSON.parse(body) as {
+      producer?: string;
+      samples?: unknown[];
+    };
     // Nobody sends these again: they have no number, or got one when they were dead letters.
     if (producer !== '' && !producer.startsWith('resend-')) continue;
     for (const each of samples) expected.excused.add(idOf(each));

@@ -69,10 +69,20 @@ export function createQueue(
       sent.set(id, now());
       sequence += BigInt(random.integer(1, 256));
       const sequenceNumber = sequence.toString().padStart(20, '0');
-      entries.push({ id: nextId(), body, group, sequenceNumber, receives: 0, visibleAt: 0, receipt: 0 });
+      entries.push({
+        id: nextId(),
+        body,
+        group,
+        sequenceNumber,
+        receives: 0,
+        visibleAt: 0,
+        receipt: 0,
+      });
     },
     receive(most) {
-      const blocked = new Set(entries.filter((entry) => !isVisible(entry)).map(({ group }) => group));
+      const blocked = new Set(
+        entries.filter((entry) => !isVisible(entry)).map(({ group }) => group),
+      );
       const ready = entries.filter(({ group }) => !blocked.has(group));
       const received: Received[] = [];
       for (const entry of ready) {

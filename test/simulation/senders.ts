@@ -61,13 +61,21 @@ export function startSenders(
 function sample(id: number, random: Random, expected: Expected): unknown {
   const isValid = random.chance(0.9);
   const label = isValid ? { label: id % 7 } : {};
-  const sent = { features: { id, kind: random.pick(['a', 'b', 'c']) }, ...label, weight: 1 + (id % 2) };
+  const sent = {
+    features: { id, kind: random.pick(['a', 'b', 'c']) },
+    ...label,
+    weight: 1 + (id % 2),
+  };
   if (isValid) expected.samples.set(id, JSON.stringify(sent));
   else expected.refusable.add(id);
   return sent;
 }
 
-type Messages = { readonly name: string; readonly model: string; readonly messages: readonly unknown[][] };
+type Messages = {
+  readonly name: string;
+  readonly model: string;
+  readonly messages: readonly unknown[][];
+};
 
 /** Sends messages one after the other, again until the queue has answered. Without a name they have no numbers. */
 async function produce(
@@ -113,7 +121,12 @@ async function sendOne(
   for (const each of samples) unanswered.delete(idOf(each));
 }
 
-async function sendJob(cloud: Cloud, model: string, deduplication: string, body: string): Promise<void> {
+async function sendJob(
+  cloud: Cloud,
+  model: string,
+  deduplication: string,
+  body: string,
+): Promise<void> {
   const process: Process = { name: 'scheduler', isDead: false, onDeath: () => void again() };
   const again = async () => {
     process.isDead = false;

@@ -19,7 +19,8 @@ export async function shrink(
       const left = shortest.faults.toSpliced(start, chunk);
       runs += 1;
       const outcome = await run(failing.seed, { ...options, kept: left });
-      if (outcome.violations.length > 0 && outcome.faults.length < shortest.faults.length) shortest = outcome;
+      if (outcome.violations.length > 0 && outcome.faults.length < shortest.faults.length)
+        shortest = outcome;
       else start += chunk;
     }
   }

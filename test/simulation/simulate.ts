@@ -60,13 +60,17 @@ function strike(text: string): Strike[] {
 }
 
 function keptStrikes(strikes: readonly Strike[]): string {
-  return strikes.length === 0 ? 'none' : strikes.map(({ kind, chance }) => `${kind}@${chance}`).join();
+  return strikes.length === 0
+    ? 'none'
+    : strikes.map(({ kind, chance }) => `${kind}@${chance}`).join();
 }
 
 function faultKind(name: string): FaultKind {
   const kind = faultKinds.find((each) => each === name);
   if (kind === undefined)
-    return stopFor(`no fault is called ${JSON.stringify(name)}; there are ${faultKinds.join(', ')}`);
+    return stopFor(
+      `no fault is called ${JSON.stringify(name)}; there are ${faultKinds.join(', ')}`,
+    );
   return kind;
 }
 
@@ -101,7 +105,9 @@ async function runPart({ seeds }: Part): Promise<Sums> {
 async function runAll(first: number, count: number): Promise<Sums> {
   const workers = Math.min(availableParallelism(), count);
   const parts = Array.from({ length: workers }, (_, worker) =>
-    Array.from({ length: count }, (_seed, i) => first + i).filter((seed) => seed % workers === worker),
+    Array.from({ length: count }, (_seed, i) => first + i).filter(
+      (seed) => seed % workers === worker,
+    ),
   );
   const children: ChildProcess[] = [];
   const answers = await Promise.all(
@@ -115,7 +121,8 @@ async function runAll(first: number, count: number): Promise<Sums> {
           child.on('message', (sums: Sums) => {
             resolve(sums);
             // The others need not find one of their own.
-            if (given['first-failure'] && sums.failures > 0) for (const each of children) each.kill();
+            if (given['first-failure'] && sums.failures > 0)
+              for (const each of children) each.kill();
           });
           child.on('exit', (code, signal) => {
             if (signal === 'SIGTERM') resolve(nothing);
@@ -150,7 +157,10 @@ if (process.env.SIMULATION_WORKER !== undefined) {
   console.log(outcome.events.join('\n'));
   console.log(`${outcome.hash} · ${outcome.violations.join('; ') || 'all promises kept'}`);
 } else {
-  const sums = await runAll(wholeNumber('--from', given.from, 0), wholeNumber('--seeds', given.seeds, 1));
+  const sums = await runAll(
+    wholeNumber('--from', given.from, 0),
+    wholeNumber('--seeds', given.seeds, 1),
+  );
   const number = (value: number) => value.toLocaleString('en');
   console.log(
     `${number(sums.schedules)} schedules, ${number(sums.faults)} faults injected, ${sums.lost} lost, ${sums.doubled} doubled, ${sums.outOfOrder} out of order`,

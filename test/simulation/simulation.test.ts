@@ -4,7 +4,8 @@ import { faultKinds } from './faults.ts';
 import { type Outcome, runSchedule, type ScheduleOptions } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
-const seedsFrom = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
+const seedsFrom = (first: number, count: number) =>
+  Array.from({ length: count }, (_, i) => first + i);
 
 async function runAll(seeds: readonly number[], options: ScheduleOptions = {}): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];

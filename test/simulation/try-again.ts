@@ -18,7 +18,10 @@ export async function tryAgain(
       return await act();
     } catch (error) {
       if (!isOfKind(error, 'unavailable')) throw error;
-      await pause(timeline, mayWait && random.chance(0.2) ? 10 * minute : random.integer(1, 20 * second));
+      await pause(
+        timeline,
+        mayWait && random.chance(0.2) ? 10 * minute : random.integer(1, 20 * second),
+      );
     }
   }
 }

@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { limits, relations } from '../../lib/limits.ts';
 import { defineSpec, parseSpec, type SpecInput, specHash } from '../../lib/spec/spec.ts';
 
-const minimal: SpecInput = { model: 'demand', task: 'regression', features: { hour: { type: 'number' } } };
+const minimal: SpecInput = {
+  model: 'demand',
+  task: 'regression',
+  features: { hour: { type: 'number' } },
+};
 
 /** Wrong specs: the change to the minimal one, and what the error must name. */
 const wrong: [string, object, RegExp][] = [
@@ -13,13 +17,21 @@ const wrong: [string, object, RegExp][] = [
   ],
   ['a name with capitals', { model: 'Demand' }, /spec\.model/],
   ['no features', { features: {} }, /spec\.features: a model needs at least one feature/],
-  ['an unknown field', { optimiser: {} }, /spec: unknown field "optimiser"; allowed: model, task, features/],
+  [
+    'an unknown field',
+    { optimiser: {} },
+    /spec: unknown field "optimiser"; allowed: model, task, features/,
+  ],
   [
     'an unknown field of a feature',
     { features: { hour: { type: 'number', scale: 1 } } },
     /unknown field "scale"; allowed: type, standardize/,
   ],
-  ['an unknown type of feature', { features: { hour: { type: 'text' } } }, /spec\.features\.hour\.type/],
+  [
+    'an unknown type of feature',
+    { features: { hour: { type: 'text' } } },
+    /spec\.features\.hour\.type/,
+  ],
   [
     'a category without values',
     { features: { hour: { type: 'category' } } },
@@ -35,7 +47,11 @@ const wrong: [string, object, RegExp][] = [
     { task: 'ranking' },
     /spec\.task: .*"regression"\|"binary"\|"multiclass" \(found "ranking"\)/,
   ],
-  ['a multiclass task without classes', { task: 'multiclass' }, /spec\.label\.classes: classes are needed/],
+  [
+    'a multiclass task without classes',
+    { task: 'multiclass' },
+    /spec\.label\.classes: classes are needed/,
+  ],
   ['a regression with classes', { label: { classes: ['a', 'b'] } }, /spec\.label\.classes/],
   [
     'the loss of another task',
@@ -48,7 +64,11 @@ const wrong: [string, object, RegExp][] = [
     /spec\.label\.name: the label cannot be one of the features/,
   ],
   ['an unknown optimizer', { optimizer: { type: 'lion', rate: 1 } }, /spec\.optimizer\.type/],
-  ['a rate of zero', { optimizer: { type: 'sgd', rate: 0 } }, /spec\.optimizer\.rate: .* \(found 0\)/],
+  [
+    'a rate of zero',
+    { optimizer: { type: 'sgd', rate: 0 } },
+    /spec\.optimizer\.rate: .* \(found 0\)/,
+  ],
   ['no epochs', { batch: { epochs: 0 } }, /spec\.batch\.epochs: .* \(found 0\)/],
   ['a minibatch of a half', { online: { minibatch: 0.5 } }, /spec\.online\.minibatch/],
   ['NaN', { batch: { margin: Number.NaN } }, /spec\.batch\.margin/],
@@ -74,7 +94,9 @@ describe('a spec', () => {
   );
 
   it('names every wrong field at once', () => {
-    expect(() => parseSpec({ ...minimal, model: '', task: 'x' })).toThrow(/spec\.model.*; spec\.task/);
+    expect(() => parseSpec({ ...minimal, model: '', task: 'x' })).toThrow(
+      /spec\.model.*; spec\.task/,
+    );
   });
 
   it.each([undefined, null, 3, 'spec', []])('is refused if it is no object: %j', (input) => {

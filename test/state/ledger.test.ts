@@ -17,7 +17,12 @@ function numbered(name: string, seq: number): MessageIdentity {
 }
 
 function fromQueue(sequenceNumber: number, arn = queue): MessageIdentity {
-  return { by: 'queue', id: `message-${sequenceNumber}`, queue: arn, sequenceNumber: String(sequenceNumber) };
+  return {
+    by: 'queue',
+    id: `message-${sequenceNumber}`,
+    queue: arn,
+    sequenceNumber: String(sequenceNumber),
+  };
 }
 
 describe('the ledger', () => {
@@ -31,7 +36,9 @@ describe('the ledger', () => {
         const settled = new Set<string>();
         for (const [name, seq] of messages) {
           const isKnown = settled.has(`${name}${seq}`);
-          expect(judge(ledger, numbered(name, seq), limits).verdict).toBe(isKnown ? 'settled' : 'new');
+          expect(judge(ledger, numbered(name, seq), limits).verdict).toBe(
+            isKnown ? 'settled' : 'new',
+          );
           ledger = settle(ledger, numbered(name, seq), 1, limits);
           settled.add(`${name}${seq}`);
         }

@@ -3,7 +3,12 @@ import type { StoredObject } from '../../lib/bucket/object-store.ts';
 
 /** S3's names for what it refuses. */
 export type S3Refusal = {
-  readonly error: 'PreconditionFailed' | 'NoSuchKey' | 'NoSuchUpload' | 'InvalidPart' | 'InvalidRange';
+  readonly error:
+    | 'PreconditionFailed'
+    | 'NoSuchKey'
+    | 'NoSuchUpload'
+    | 'InvalidPart'
+    | 'InvalidRange';
 };
 /** Conditions of a put, as S3's headers have them. */
 export type Conditions = { readonly ifMatch?: string; readonly ifNoneMatch?: '*' };
@@ -11,7 +16,10 @@ export type Conditions = { readonly ifMatch?: string; readonly ifNoneMatch?: '*'
 /** A bucket in memory that answers as S3 does. `test/ports/s3-contract.ts` holds both against each other. */
 export type Bucket = {
   readonly objects: ReadonlyMap<string, StoredObject>;
-  readonly get: (key: string, range?: readonly [first: number, last: number]) => StoredObject | S3Refusal;
+  readonly get: (
+    key: string,
+    range?: readonly [first: number, last: number],
+  ) => StoredObject | S3Refusal;
   readonly put: (
     key: string,
     body: Uint8Array,
@@ -20,7 +28,11 @@ export type Bucket = {
   /** No error if there is none. */
   readonly remove: (key: string) => void;
   /** Keys with a prefix in their order, those after `after`, at most `most`. */
-  readonly list: (prefix: string, after?: string, most?: number) => readonly [string, StoredObject][];
+  readonly list: (
+    prefix: string,
+    after?: string,
+    most?: number,
+  ) => readonly [string, StoredObject][];
   readonly createUpload: (key: string) => string;
   readonly uploadPart: (
     upload: string,

@@ -9,14 +9,23 @@ const { model } = ticketsSpec;
 /** A world with a dataset `past` of tickets. */
 export async function worldWithDataset(spec: SpecInput = ticketsSpec, rows = 40): Promise<World> {
   const world = createWorld(spec);
-  const lines = Array.from({ length: rows }, (_, i) => ({ ...ticket(i).features, label: ticket(i).label }));
+  const lines = Array.from({ length: rows }, (_, i) => ({
+    ...ticket(i).features,
+    label: ticket(i).label,
+  }));
   const text = lines.map((line) => JSON.stringify(line)).join('\n');
   await world.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(text));
   return world;
 }
 
 /** The message that starts a job over it. */
-export const start: JobMessage = { model, job: 'first', dataset: 'past', start: 'champion', slice: 0 };
+export const start: JobMessage = {
+  model,
+  job: 'first',
+  dataset: 'past',
+  start: 'champion',
+  slice: 0,
+};
 
 /** Runs a job's slices as the queue would. */
 export async function runJob(world: World, first = start, secondsLeft = () => 100) {

@@ -1,4 +1,9 @@
-import type { ObjectStore, PutCondition, PutOutcome, StoredObject } from '../../lib/bucket/object-store.ts';
+import type {
+  ObjectStore,
+  PutCondition,
+  PutOutcome,
+  StoredObject,
+} from '../../lib/bucket/object-store.ts';
 import { refuse } from '../../lib/refusal.ts';
 import { type Bucket, createBucket } from './bucket.ts';
 
@@ -22,7 +27,11 @@ export type MemoryStore = ObjectStore & {
 export function memoryStore(texts: Readonly<Record<string, string>> = {}): MemoryStore {
   const bucket = createBucket();
   for (const [key, text] of Object.entries(texts)) bucket.put(key, Buffer.from(text));
-  const around = async <Answer>(operation: StoreCall['operation'], key: string, perform: () => Answer) => {
+  const around = async <Answer>(
+    operation: StoreCall['operation'],
+    key: string,
+    perform: () => Answer,
+  ) => {
     await store.hook({ operation, key, when: 'before' });
     const answer = perform();
     await store.hook({ operation, key, when: 'after' });
@@ -57,12 +66,19 @@ export function getFrom(bucket: Bucket, key: string): StoredObject | undefined {
 }
 
 /** A put as the port answers it. */
-export function putInto(bucket: Bucket, key: string, body: Uint8Array, condition?: PutCondition): PutOutcome {
+export function putInto(
+  bucket: Bucket,
+  key: string,
+  body: Uint8Array,
+  condition?: PutCondition,
+): PutOutcome {
   const answer = bucket.put(key, body, condition);
   return 'error' in answer ? refuse('precondition', answer.error) : { ok: true, etag: answer.etag };
 }
 
 /** A listing as the port answers it. */
 export function listOf(bucket: Bucket, prefix: string) {
-  return bucket.list(prefix).map(([key, { etag, body }]) => ({ key, etag, sizeBytes: body.length }));
+  return bucket
+    .list(prefix)
+    .map(([key, { etag, body }]) => ({ key, etag, sizeBytes: body.length }));
 }

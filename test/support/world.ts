@@ -43,7 +43,10 @@ const engine = createEngine({
 });
 
 /** A new world in which the model of `spec` exists. @param smaller bounds that few messages are to meet */
-export function createWorld(spec: SpecInput = ticketsSpec, smaller: Partial<ProtocolLimits> = {}): World {
+export function createWorld(
+  spec: SpecInput = ticketsSpec,
+  smaller: Partial<ProtocolLimits> = {},
+): World {
   const store = memoryStore({ [keys.spec(spec.model)]: JSON.stringify(defineSpec(spec)) });
   let clock = Date.UTC(2026, 0, 1);
   let nonces = 0;

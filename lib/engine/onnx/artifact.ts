@@ -70,7 +70,9 @@ export function encodeArtifact({
   prediction,
   training,
 }: ModelArtifact): Uint8Array {
-  const weights = Object.entries(initial).map(([name, tensor]) => [`initial/${name}`, tensor] as const);
+  const weights = Object.entries(initial).map(
+    ([name, tensor]) => [`initial/${name}`, tensor] as const,
+  );
   return encodeSafetensors({
     tensors: {
       ...Object.fromEntries(weights),

@@ -26,7 +26,9 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   const trainable = isFlat(optimizer) ? [...variablesByName(network.model.trainableWeights)] : [];
   const parameters = trainable.map(([name, { shape }]) => ({ name, shape }));
   // A row of padding would count in the statistics of the other rows.
-  const mixesRows = network.model.layers.some((layer) => layer.getClassName() === 'BatchNormalization');
+  const mixesRows = network.model.layers.some(
+    (layer) => layer.getClassName() === 'BatchNormalization',
+  );
   const layout = layoutOfRun(spec, network, limits.predictMinibatch);
   const { outputs } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);

@@ -2,7 +2,12 @@ import { Writer } from 'protobufjs/minimal.js';
 import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph.ts';
 
 /** ONNX' numbers of the element types (TensorProto.DataType). */
-const dataTypes: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const dataTypes: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+};
 /** ONNX' numbers of the attribute types (AttributeProto.AttributeType). */
 const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 
@@ -42,13 +47,16 @@ function message(writer: Writer, field: number, write: (inner: Writer) => void):
 }
 
 function encodeGraph(writer: Writer, graph: Graph): void {
-  const outputs = new Map([...graph.outputs].map(([name, value]) => [name, { ...value, name }] as const));
+  const outputs = new Map(
+    [...graph.outputs].map(([name, value]) => [name, { ...value, name }] as const),
+  );
   const identities = [...graph.outputs].flatMap(([name, value]): Node[] =>
     name === value.name
       ? []
       : [{ op: 'Identity', inputs: [value.name], outputs: [{ ...value, name }], attributes: {} }],
   );
-  for (const node of [...graph.nodes, ...identities]) message(writer, 1, (inner) => encodeNode(inner, node));
+  for (const node of [...graph.nodes, ...identities])
+    message(writer, 1, (inner) => encodeNode(inner, node));
   writer.uint32(tag(2, bytes)).string('graph');
   for (const constant of graph.constants.values())
     message(writer, 5, (inner) => encodeTensor(inner, constant));
@@ -96,7 +104,8 @@ function encodeTensor(writer: Writer, { name, type, shape, data }: Constant): vo
 
 /** Elements as ONNX keeps them raw: little-endian, int64 in 8 bytes, booleans in 1. */
 function rawBytes(type: ElementType, data: Constant['data']): Uint8Array {
-  if (type === 'int64') return new Uint8Array(BigInt64Array.from(data, (element) => BigInt(element)).buffer);
+  if (type === 'int64')
+    return new Uint8Array(BigInt64Array.from(data, (element) => BigInt(element)).buffer);
   if (type === 'bool') return Uint8Array.from(data);
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

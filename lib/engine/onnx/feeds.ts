@@ -65,7 +65,10 @@ export function sampleFeeds(
 ): Feeds {
   const all: Feeds = {
     [runNames.numbers]: runtime.floats(numbers, [count, numbers.length / Math.max(count, 1)]),
-    [runNames.categories]: runtime.integers(categories, [count, categories.length / Math.max(count, 1)]),
+    [runNames.categories]: runtime.integers(categories, [
+      count,
+      categories.length / Math.max(count, 1),
+    ]),
   };
   return Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
 }

@@ -14,7 +14,11 @@ export type Graph = {
 export type ElementType = 'float32' | 'int32' | 'int64' | 'bool';
 
 /** A value by its name; a dimension of −1 is known only at run time. */
-export type Value = { readonly name: string; readonly type: ElementType; readonly shape: readonly number[] };
+export type Value = {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+};
 
 /** A value that is known when the graph is made. Booleans are 0 or 1, int64 are safe integers. */
 export type Constant = Value & { readonly data: Float32Array | Int32Array };
@@ -47,7 +51,8 @@ export function replaceValues(graph: Graph, replacements: ReadonlyMap<string, Va
   if (replacements.size === 0) return graph;
   const find = (name: string): Value | undefined => {
     let found = replacements.get(name);
-    while (found !== undefined && replacements.has(found.name)) found = replacements.get(found.name);
+    while (found !== undefined && replacements.has(found.name))
+      found = replacements.get(found.name);
     return found;
   };
   return {

@@ -3,7 +3,15 @@ import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { CompiledModel, Engine, EngineState, GraphCache, Run, Tensors, Trained } from '../engine.ts';
+import type {
+  CompiledModel,
+  Engine,
+  EngineState,
+  GraphCache,
+  Run,
+  Tensors,
+  Trained,
+} from '../engine.ts';
 import {
   artifactName,
   cached,
@@ -65,7 +73,9 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
     const isOnline = minibatch === spec.online.minibatch;
     const program =
       programs.get(minibatch) ??
-      (isOnline ? startTraining(artifact.training) : compileTraining(minibatch).then(startTraining));
+      (isOnline
+        ? startTraining(artifact.training)
+        : compileTraining(minibatch).then(startTraining));
     programs.set(minibatch, program);
     // What failed is tried again by the next call.
     program.catch(() => programs.delete(minibatch));
@@ -85,9 +95,23 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       }
       // The short minibatch gets a graph of its own, instead of rows of padding.
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = await train({ spec, artifact }, await training(minibatch), state, samples, full, run);
+      const first = await train(
+        { spec, artifact },
+        await training(minibatch),
+        state,
+        samples,
+        full,
+        run,
+      );
       const short = { ...run, minibatch: rest };
-      const second = await train({ spec, artifact }, await training(rest), first.state, samples, last, short);
+      const second = await train(
+        { spec, artifact },
+        await training(rest),
+        first.state,
+        samples,
+        last,
+        short,
+      );
       return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
@@ -112,7 +136,11 @@ async function train(
   let tensors = joinParameters(state.tensors, parameters);
   for (let start = 0; start < losses.length; start += stepsAtOnce) {
     const steps = Math.min(stepsAtOnce, losses.length - start);
-    const cut = cutSteps(samples, order.subarray(start * minibatch, (start + steps) * minibatch), minibatch);
+    const cut = cutSteps(
+      samples,
+      order.subarray(start * minibatch, (start + steps) * minibatch),
+      minibatch,
+    );
     const results = await session.run({
       ...stateFeeds(program, tensors),
       ...given,
@@ -120,7 +148,10 @@ async function train(
       [perStepName(stepNames.labels)]: runtime.floats(cut.labels, [steps, minibatch]),
       [perStepName(stepNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
       ...coefficientFeeds(program, spec, run, state.step + start, steps),
-      ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [steps, minibatch]),
+      ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [
+        steps,
+        minibatch,
+      ]),
     });
     losses.set(floats(results, stepNames.loss), start);
     tensors = nextTensors(tensors, results);
@@ -155,7 +186,10 @@ async function predict(
       ...given,
       [runNames.order]: runtime.integers(order, [steps, minibatch]),
     });
-    predictions.set(floats(results, stepNames.output).subarray(0, count * outputs), start * outputs);
+    predictions.set(
+      floats(results, stepNames.output).subarray(0, count * outputs),
+      start * outputs,
+    );
   }
   return predictions;
 }
@@ -175,6 +209,7 @@ function nextTensors(tensors: Tensors, results: InferenceSession.OnnxValueMapTyp
 
 function floats(results: InferenceSession.OnnxValueMapType, name: string): Float32Array {
   const value = results[name];
-  if (value !== undefined && 'data' in value && value.data instanceof Float32Array) return value.data;
+  if (value !== undefined && 'data' in value && value.data instanceof Float32Array)
+    return value.data;
   throw new MillraceError('corrupt', `the compiled graph has no output ${name}`);
 }

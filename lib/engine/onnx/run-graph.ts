@@ -49,7 +49,8 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
   const after = sink(before.step, new Set(scanned.keys()), carried, elements);
   /** What a value is outside of the step, for all steps. */
   const outside = (name: string) =>
-    scanned.get(name)?.name ?? (after.kept.some((value) => value.name === name) ? `kept/${name}` : name);
+    scanned.get(name)?.name ??
+    (after.kept.some((value) => value.name === name) ? `kept/${name}` : name);
   const addAll = (nodes: readonly Node[], constants: ReadonlyMap<string, Constant>) => {
     for (const [name, constant] of constants) build.constants.set(name, constant);
     for (const node of nodes) build.add({ ...node, inputs: node.inputs.map(outside) });
@@ -80,7 +81,9 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
   });
   addAll(after.nodes, after.constants);
 
-  const results = [...whole.outputs].filter(([name]) => !whole.inputs.some((input) => input.name === name));
+  const results = [...whole.outputs].filter(
+    ([name]) => !whole.inputs.some((input) => input.name === name),
+  );
   return {
     inputs: [
       ...whole.inputs.filter(({ name }) => !scanned.has(name)),
@@ -116,7 +119,12 @@ function createBuilder(): Builder {
     constants,
     add: (node) => void nodes.push(node),
     integers(name, values) {
-      constants.set(name, { name, type: 'int64', shape: [values.length], data: Int32Array.from(values) });
+      constants.set(name, {
+        name,
+        type: 'int64',
+        shape: [values.length],
+        data: Int32Array.from(values),
+      });
       return name;
     },
   };
@@ -126,7 +134,10 @@ function createBuilder(): Builder {
 function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<string, Value> {
   const scanned = new Map<string, Value>();
   const shapeOf = (name: string) => step.inputs.find((input) => input.name === name);
-  const rows = { numbers: undefined as Value | undefined, category: undefined as Value | undefined };
+  const rows = {
+    numbers: undefined as Value | undefined,
+    category: undefined as Value | undefined,
+  };
   const gathered = (kind: 'numbers' | 'category'): Value => {
     const known = rows[kind];
     if (known !== undefined) return known;
@@ -137,7 +148,11 @@ function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<str
       shape: [-1, isNumbers ? layout.numberWidth : layout.categoryCount],
     };
     build.inputs.push(source);
-    const picked: Value = { ...source, name: `picked/${kind}`, shape: [-1, -1, source.shape[1] ?? 0] };
+    const picked: Value = {
+      ...source,
+      name: `picked/${kind}`,
+      shape: [-1, -1, source.shape[1] ?? 0],
+    };
     build.add({
       op: 'Gather',
       inputs: [source.name, runNames.order],
@@ -145,7 +160,8 @@ function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<str
       attributes: { axis: 0 },
     });
     const value: Value = isNumbers ? picked : { ...picked, name: `wide/${kind}`, type: 'int64' };
-    if (!isNumbers) build.add({ op: 'Cast', inputs: [picked.name], outputs: [value], attributes: { to: 7 } });
+    if (!isNumbers)
+      build.add({ op: 'Cast', inputs: [picked.name], outputs: [value], attributes: { to: 7 } });
     rows[kind] = value;
     return value;
   };

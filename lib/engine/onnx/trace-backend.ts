@@ -44,7 +44,9 @@ export class TraceBackend extends tf.KernelBackend {
 
   /** The layer that runs or, in a gradient, one that a tensor was made in. */
   layerOf(tensors: readonly tf.TensorInfo[]): string | undefined {
-    return this.#layer ?? tensors.map(({ dataId }) => this.#layers.get(dataId)).find((layer) => layer);
+    return (
+      this.#layer ?? tensors.map(({ dataId }) => this.#layers.get(dataId)).find((layer) => layer)
+    );
   }
 
   /** A tensor that is an input of the graph. */
@@ -84,7 +86,8 @@ export class TraceBackend extends tf.KernelBackend {
   ): tf.TensorInfo {
     const [first] = inputs;
     // int64 is int32 to tfjs.
-    const type = movingOperators.has(op) && first !== undefined ? this.value(first).type : typeOf(dtype);
+    const type =
+      movingOperators.has(op) && first !== undefined ? this.value(first).type : typeOf(dtype);
     const output: Value = { name: this.#name(), shape: [...shape], type };
     this.#push(op, inputs, [output], attributes, domain);
     return this.#add(output);
@@ -98,7 +101,9 @@ export class TraceBackend extends tf.KernelBackend {
     dtype: tf.DataType,
     attributes: Node['attributes'],
   ): tf.TensorInfo[] {
-    const outputs = shapes.map((shape): Value => ({ name: this.#name(), shape, type: typeOf(dtype) }));
+    const outputs = shapes.map(
+      (shape): Value => ({ name: this.#name(), shape, type: typeOf(dtype) }),
+    );
     this.#push(op, inputs, outputs, attributes);
     return outputs.map((output) => this.#add(output));
   }
@@ -124,7 +129,12 @@ export class TraceBackend extends tf.KernelBackend {
     if (known !== undefined) return known;
     // Made before this trace began: a constant of a layer.
     const values = tf.engine().readSync(dataId) as Float32Array | Int32Array;
-    const constant: Constant = { name: this.#name(), shape, type: typeOf(dtype), data: values.slice() };
+    const constant: Constant = {
+      name: this.#name(),
+      shape,
+      type: typeOf(dtype),
+      data: values.slice(),
+    };
     this.#values.set(dataId, constant);
     return constant;
   }
@@ -149,7 +159,11 @@ export class TraceBackend extends tf.KernelBackend {
     const dataId = {};
     this.#values.set(dataId, value);
     if (this.#layer !== undefined) this.#layers.set(dataId, this.#layer);
-    return { dataId, shape: [...value.shape], dtype: value.type === 'int64' ? 'int32' : value.type };
+    return {
+      dataId,
+      shape: [...value.shape],
+      dtype: value.type === 'int64' ? 'int32' : value.type,
+    };
   }
 
   #name(): string {
@@ -165,7 +179,8 @@ export class TraceBackend extends tf.KernelBackend {
 
   override readSync(dataId: object): tf.BackendValues {
     const data = this.#values.get(dataId)?.data;
-    if (data === undefined) throw new UntraceableError('the model looks at values while it is traced');
+    if (data === undefined)
+      throw new UntraceableError('the model looks at values while it is traced');
     return data;
   }
 

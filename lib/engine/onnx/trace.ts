@@ -42,7 +42,11 @@ export function traceTraining(
     );
     const tensors = {
       inputs: network.inputs.map(({ kind, shape }, i) =>
-        trace.input(stepNames.input(i), [minibatch, ...shape], kind === 'category' ? 'int64' : 'float32'),
+        trace.input(
+          stepNames.input(i),
+          [minibatch, ...shape],
+          kind === 'category' ? 'int64' : 'float32',
+        ),
       ),
       labels: trace.input(stepNames.labels, [minibatch]) as tf.Tensor1D,
       shares: trace.input(stepNames.shares, [minibatch]) as tf.Tensor1D,

@@ -24,7 +24,10 @@ export const articleSpec = defineSpec({
 /** 100 rows of inputs in −1 … 1, and a label that depends on three of them, one nonlinearly. */
 export function articleSamples(): Sample[] {
   return Array.from({ length: rows }, (_, row) => {
-    const x = Array.from({ length: inputs }, (_input, column) => hashIntegers(row, column) / 2 ** 31 - 1);
+    const x = Array.from(
+      { length: inputs },
+      (_input, column) => hashIntegers(row, column) / 2 ** 31 - 1,
+    );
     const [a = 0, b = 0, c = 0] = x;
     return { features: { x }, label: Math.sin(2 * a) + 0.5 * b - 0.25 * c };
   });

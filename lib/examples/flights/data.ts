@@ -63,7 +63,13 @@ function dayOf(date: Date): Date {
   return new Date(date.getTime() - 60_000);
 }
 
-function toFlight({ date, delay, distance, origin, destination }: z.output<typeof flightSchema>): Flight {
+function toFlight({
+  date,
+  delay,
+  distance,
+  origin,
+  destination,
+}: z.output<typeof flightSchema>): Flight {
   return {
     day: dayOf(date).toISOString().slice(0, 10),
     hour: date.getUTCHours(),

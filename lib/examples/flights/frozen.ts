@@ -35,7 +35,10 @@ export async function freezeModel({ engine }: Ports, state: State): Promise<Froz
 
   const predictWaiting = async () => {
     const encoded = encoder.encode(waiting.flat()).samples;
-    const predictions = await compiled.predict(state, standardize(encoded, state.statistics, standardized));
+    const predictions = await compiled.predict(
+      state,
+      standardize(encoded, state.statistics, standardized),
+    );
     let start = 0;
     for (const { length } of waiting) {
       const end = start + length;
@@ -58,7 +61,8 @@ export async function freezeModel({ engine }: Ports, state: State): Promise<Froz
     },
     async scoresUpTo(count) {
       if (waiting.length > 0 && count > newest.samples) await predictWaiting();
-      while (ahead[0] !== undefined && ahead[0].end <= count) settled = ahead.shift()?.scores ?? settled;
+      while (ahead[0] !== undefined && ahead[0].end <= count)
+        settled = ahead.shift()?.scores ?? settled;
       return settled;
     },
     messagesAhead: () => ahead.length * messagesAtOnce + waiting.length,

@@ -57,7 +57,12 @@ export async function runFlights(
   const { promotion, slices } = await trainOnJanuary(ports, progress, options);
   const model = await loadModel(ports, flightsSpec.model);
   invariant(model !== undefined, `${flightsSpec.model} is gone`);
-  const streamed = await streamFlights(ports, progress, await stateAt(ports, model, promotion), options);
+  const streamed = await streamFlights(
+    ports,
+    progress,
+    await stateAt(ports, model, promotion),
+    options,
+  );
   const { state, frozen, seconds, learntNow } = streamed;
   const quarantined = await store.list(keys.quarantines(flightsSpec.model));
   const result = {
@@ -70,7 +75,8 @@ export async function runFlights(
     entries: state.sequence,
     quarantined: quarantined.length,
   };
-  const draw = async () => drawPicture(streamed.losses, await lossesInJournal(ports, state), streamed.days);
+  const draw = async () =>
+    drawPicture(streamed.losses, await lossesInJournal(ports, state), streamed.days);
   return { result, draw };
 }
 
@@ -82,7 +88,9 @@ async function trainOnJanuary(
   const { store } = ports;
   if ((await store.list(keys.dataset(dataset))).length === 0) {
     await uploadJanuary(store, limit);
-    progress.step(`January is in the bucket: ${formatCount(Math.min(limit, flightsOfMonth[0]))} flights`);
+    progress.step(
+      `January is in the bucket: ${formatCount(Math.min(limit, flightsOfMonth[0]))} flights`,
+    );
   }
   await ports.sendJob({
     body: JSON.stringify({ model: flightsSpec.model, job, dataset }),

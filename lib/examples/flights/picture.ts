@@ -58,7 +58,13 @@ function pictureOf(values: readonly (Day & { readonly curve: string })[]): TopLe
         field: 'curve',
         type: 'nominal',
         scale: { range: ['#9aa0a6', '#d6522b'] },
-        legend: { title: null, orient: 'top', labelFontSize: 13, labelLimit: 400, symbolStrokeWidth: 3 },
+        legend: {
+          title: null,
+          orient: 'top',
+          labelFontSize: 13,
+          labelLimit: 400,
+          symbolStrokeWidth: 3,
+        },
       },
     },
     config: {

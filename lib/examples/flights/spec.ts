@@ -9,7 +9,11 @@ export const flightsSpec = defineSpec({
   model: 'flights',
   task: 'binary',
   features: {
-    hour: { type: 'category', values: Array.from({ length: 24 }, (_, hour) => String(hour)), dimensions: 4 },
+    hour: {
+      type: 'category',
+      values: Array.from({ length: 24 }, (_, hour) => String(hour)),
+      dimensions: 4,
+    },
     weekday: { type: 'category', values: ['0', '1', '2', '3', '4', '5', '6'], dimensions: 2 },
     distance: { type: 'number' },
     origin: { type: 'category', values: [...airports], dimensions: 8 },

@@ -21,7 +21,11 @@ const messagesAhead = 64;
 const producerName = 'flights-replay';
 
 /** How far the stream goes. */
-export type StreamOptions = { readonly months: number; readonly limit: number; readonly signal: AbortSignal };
+export type StreamOptions = {
+  readonly months: number;
+  readonly limit: number;
+  readonly signal: AbortSignal;
+};
 
 /** What streaming did. */
 export type Streamed = {
@@ -54,7 +58,12 @@ export async function streamFlights(
   const learntBefore = state.learnt;
   const settledBefore = state.ledger.producers.get(producerName)?.highest ?? 0;
   const lastMonth = Math.max(options.months, monthOfSample(learntBefore, limit));
-  const producer = createProducer(ports.sendSamples, flightsSpec.model, producerName, settledBefore + 1);
+  const producer = createProducer(
+    ports.sendSamples,
+    flightsSpec.model,
+    producerName,
+    settledBefore + 1,
+  );
   const started = now();
   const bar = progress.bar(titleOf(lastMonth), flightsUpTo(lastMonth, limit), 'samples');
   const days: string[] = [];
@@ -107,15 +116,22 @@ export async function lossesInJournal(
 
 function titleOf(lastMonth: number): string {
   const [, february] = monthNames;
-  return lastMonth === 1 ? february : `${february.slice(0, 3)}–${monthNames[lastMonth]?.slice(0, 3)}`;
+  return lastMonth === 1
+    ? february
+    : `${february.slice(0, 3)}–${monthNames[lastMonth]?.slice(0, 3)}`;
 }
 
 function flightsUpTo(lastMonth: number, limit: number): number {
-  return flightsOfMonth.slice(1, lastMonth + 1).reduce((sum, flights) => sum + Math.min(flights, limit), 0);
+  return flightsOfMonth
+    .slice(1, lastMonth + 1)
+    .reduce((sum, flights) => sum + Math.min(flights, limit), 0);
 }
 
 /** Messages of the stream. They are cut inside each month, so that their numbers do not depend on `lastMonth`. */
-async function* messagesOfMonths(lastMonth: number, limit: number): AsyncGenerator<readonly Flight[]> {
+async function* messagesOfMonths(
+  lastMonth: number,
+  limit: number,
+): AsyncGenerator<readonly Flight[]> {
   for (let month = 1; month <= lastMonth; month++) {
     let pending: Flight[] = [];
     let taken = 0;
@@ -135,12 +151,15 @@ async function* messagesOfMonths(lastMonth: number, limit: number): AsyncGenerat
 
 /** The month, 1 to 5, up to which a stream has come that learnt so many samples. */
 function monthOfSample(learnt: number, limit: number): number {
-  const month = flightsOfMonth.findIndex((_, last) => last > 0 && learnt <= flightsUpTo(last, limit));
+  const month = flightsOfMonth.findIndex(
+    (_, last) => last > 0 && learnt <= flightsUpTo(last, limit),
+  );
   return month < 0 ? flightsOfMonth.length - 1 : month;
 }
 
 async function readState(store: ObjectStore): Promise<State> {
   const object = await store.get(keys.state(flightsSpec.model));
-  if (object === undefined) throw new MillraceError('corrupt', `${keys.state(flightsSpec.model)} is missing`);
+  if (object === undefined)
+    throw new MillraceError('corrupt', `${keys.state(flightsSpec.model)} is missing`);
   return decodeCheckpoint(object.body);
 }

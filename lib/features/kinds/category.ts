@@ -21,7 +21,8 @@ export const categorySchema = strictObject({
   buckets: z.int().min(2).max(limits.categoryValues).optional(),
   dimensions: z.int().min(1).max(1_024).default(8),
 }).refine((feature) => (feature.values === undefined) !== (feature.buckets === undefined), {
-  message: 'a category needs either values (its known values) or buckets (a number of hash buckets)',
+  message:
+    'a category needs either values (its known values) or buckets (a number of hash buckets)',
 });
 
 /** How a category behaves: one column of indices, and a table of embeddings. */
@@ -29,7 +30,8 @@ export function categoryBehaviour(feature: z.output<typeof categorySchema>): Fea
   const { values, buckets = 0, dimensions } = feature;
   const rows = values === undefined ? buckets : values.length + 1;
   const known = new Map(values?.map((value, index) => [value, index + 1]));
-  const indexOf = (text: string) => (values === undefined ? hashText(text) % rows : (known.get(text) ?? 0));
+  const indexOf = (text: string) =>
+    values === undefined ? hashText(text) % rows : (known.get(text) ?? 0);
   return {
     width: { numbers: 0, categories: 1 },
     isStandardized: false,
@@ -37,7 +39,10 @@ export function categoryBehaviour(feature: z.output<typeof categorySchema>): Fea
       return (value, into, row) => {
         const text = categoryText(value);
         if (text === undefined) {
-          return refuse('wrong-type', `must be a text, an integer or a boolean (found ${show(value)})`);
+          return refuse(
+            'wrong-type',
+            `must be a text, an integer or a boolean (found ${show(value)})`,
+          );
         }
         into.categories[row * categories + categoryOffset] = indexOf(text);
         return accepted;

@@ -17,7 +17,8 @@ export function numberBehaviour({ standardize }: z.output<typeof numberSchema>):
     isStandardized: standardize,
     writer({ numberOffset, row: { numbers } }) {
       return (value, into, row) => {
-        if (!isFloat32(value)) return refuse('not-finite', `must be a finite number (found ${show(value)})`);
+        if (!isFloat32(value))
+          return refuse('not-finite', `must be a finite number (found ${show(value)})`);
         into.numbers[row * numbers + numberOffset] = value;
         return accepted;
       };

@@ -13,7 +13,10 @@ export const vectorSchema = strictObject({
 });
 
 /** How a vector behaves: as many columns as it has elements. */
-export function vectorBehaviour({ length, standardize }: z.output<typeof vectorSchema>): FeatureBehaviour {
+export function vectorBehaviour({
+  length,
+  standardize,
+}: z.output<typeof vectorSchema>): FeatureBehaviour {
   return {
     width: { numbers: length, categories: 0 },
     isStandardized: standardize,
@@ -21,7 +24,10 @@ export function vectorBehaviour({ length, standardize }: z.output<typeof vectorS
       return (value, into, row) => {
         if (!Array.isArray(value) || value.length !== length) {
           const found = Array.isArray(value) ? `${value.length} elements` : show(value);
-          return refuse('wrong-type', `must be a list of ${length} finite numbers (found ${found})`);
+          return refuse(
+            'wrong-type',
+            `must be a list of ${length} finite numbers (found ${found})`,
+          );
         }
         const wrong = value.findIndex((element) => !isFloat32(element));
         if (wrong >= 0) {

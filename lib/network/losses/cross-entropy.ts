@@ -29,14 +29,18 @@ function negativeLog(probability: number): number {
 function ofOneLogit(tfjs: typeof tf, logits: tf.Tensor1D, labels: tf.Tensor1D): tf.Tensor1D {
   return withGradient(tfjs, logits, {
     value: (z) =>
-      tfjs.add(tfjs.sub(tfjs.relu(z), tfjs.mul(z, labels)), tfjs.log1p(tfjs.exp(tfjs.neg(tfjs.abs(z))))),
+      tfjs.add(
+        tfjs.sub(tfjs.relu(z), tfjs.mul(z, labels)),
+        tfjs.log1p(tfjs.exp(tfjs.neg(tfjs.abs(z)))),
+      ),
     gradient: (dy, z) => tfjs.mul(tfjs.sub(tfjs.sigmoid(z), labels), dy),
   });
 }
 
 /** −log softmax(z)[y]; its gradient is softmax(z) − onehot(y). */
 function ofClasses(tfjs: typeof tf, logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  const oneHot = () => tfjs.cast(tfjs.oneHot(tfjs.cast(labels, 'int32'), logits.shape[1]), 'float32');
+  const oneHot = () =>
+    tfjs.cast(tfjs.oneHot(tfjs.cast(labels, 'int32'), logits.shape[1]), 'float32');
   return withGradient(tfjs, logits, {
     value: (z) => tfjs.neg(tfjs.sum(tfjs.mul(tfjs.logSoftmax(z), oneHot()), 1)),
     gradient: (dy, z) => tfjs.mul(tfjs.sub(tfjs.softmax(z), oneHot()), tfjs.reshape(dy, [-1, 1])),

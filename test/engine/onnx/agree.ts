@@ -21,10 +21,17 @@ function differences(a: EngineState, b: EngineState): Record<string, number> {
 }
 
 /** How a pair of runs is compared: relative to the largest element of each tensor. */
-export type Comparison = { readonly rows: number; readonly minibatch: number; readonly tolerance: number };
+export type Comparison = {
+  readonly rows: number;
+  readonly minibatch: number;
+  readonly tolerance: number;
+};
 
 /** Trains a spec on both engines from the same seed and compares losses, weights, slots and predictions. */
-export async function expectAgreement(spec: Spec, { rows, minibatch, tolerance }: Comparison): Promise<void> {
+export async function expectAgreement(
+  spec: Spec,
+  { rows, minibatch, tolerance }: Comparison,
+): Promise<void> {
   const samples = samplesOf(spec, rows);
   const run = {
     minibatch,
@@ -32,14 +39,19 @@ export async function expectAgreement(spec: Spec, { rows, minibatch, tolerance }
     schedule: spec.batch.schedule,
     order: Int32Array.from({ length: rows }, (_, i) => (i * 17) % rows),
   };
-  const [onnx, reference] = [await onnxEngine({ threads: 1 }).compile(spec), await tfjsEngine.compile(spec)];
+  const [onnx, reference] = [
+    await onnxEngine({ threads: 1 }).compile(spec),
+    await tfjsEngine.compile(spec),
+  ];
   expect(onnx.initial()).toEqual(reference.initial());
   const trained = await onnx.train(onnx.initial(), samples, run);
   const expected = await reference.train(reference.initial(), samples, run);
   expect(trained.losses).toHaveLength(Math.ceil(rows / minibatch));
   trained.losses.forEach((loss, step) => {
     const difference = Math.abs(loss - (expected.losses[step] ?? Number.NaN));
-    expect(difference / Math.max(1e-3, Math.abs(loss)), `loss of step ${step}`).toBeLessThan(tolerance);
+    expect(difference / Math.max(1e-3, Math.abs(loss)), `loss of step ${step}`).toBeLessThan(
+      tolerance,
+    );
   });
   for (const [name, difference] of Object.entries(differences(expected.state, trained.state))) {
     expect(difference, name).toBeLessThan(tolerance);

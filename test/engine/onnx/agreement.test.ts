@@ -3,7 +3,12 @@ import { defineSpec, type Schedule, type SpecInput } from '../../../lib/spec/spe
 import { features, layers } from '../networks.ts';
 import { expectAgreement } from './agree.ts';
 
-const generated: SpecInput = { model: 'agreement', task: 'binary', features, network: { hidden: [5, 4] } };
+const generated: SpecInput = {
+  model: 'agreement',
+  task: 'binary',
+  features,
+  network: { hidden: [5, 4] },
+};
 
 const optimizers: SpecInput['optimizer'][] = [
   { type: 'sgd', rate: 0.05 },
@@ -37,7 +42,10 @@ const specs: Record<string, () => SpecInput> = {
     }),
   ),
   ...Object.fromEntries(
-    optimizers.map((optimizer) => [`embeddings and ${optimizer?.type}`, () => ({ ...generated, optimizer })]),
+    optimizers.map((optimizer) => [
+      `embeddings and ${optimizer?.type}`,
+      () => ({ ...generated, optimizer }),
+    ]),
   ),
   'gradients clipped by value': () => ({ ...generated, clip: { value: 0.05 } }),
   'gradients clipped by norm': () => ({
@@ -52,7 +60,11 @@ const specs: Record<string, () => SpecInput> = {
   }),
   'the half mean squared error': () => ({ ...generated, task: 'regression' }),
   'the Huber loss': () => ({ ...generated, task: 'regression', loss: 'huber' }),
-  'three classes': () => ({ ...generated, task: 'multiclass', label: { classes: ['a', 'b', 'c'] } }),
+  'three classes': () => ({
+    ...generated,
+    task: 'multiclass',
+    label: { classes: ['a', 'b', 'c'] },
+  }),
 };
 
 describe('the onnx engine trains as tfjs does', () => {

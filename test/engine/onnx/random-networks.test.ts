@@ -42,11 +42,23 @@ const task = fc.oneof(
 );
 const rate = fc.constantFrom(0.001, 0.01, 0.05);
 const optimizer = fc.record({
-  type: fc.constantFrom('sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax'),
+  type: fc.constantFrom(
+    'sgd',
+    'momentum',
+    'nesterov',
+    'rmsprop',
+    'adagrad',
+    'adadelta',
+    'adam',
+    'adamax',
+  ),
   rate,
 });
 const clip = fc.option(
-  fc.record({ value: fc.constantFrom(0.05, 1), norm: fc.constantFrom(0.1, 10) }, { requiredKeys: [] }),
+  fc.record(
+    { value: fc.constantFrom(0.05, 1), norm: fc.constantFrom(0.1, 10) },
+    { requiredKeys: [] },
+  ),
   { nil: undefined },
 );
 

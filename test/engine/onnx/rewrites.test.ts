@@ -9,7 +9,12 @@ import { defineSpec, type SpecInput } from '../../../lib/spec/spec.ts';
 import { features, layers } from '../networks.ts';
 import { draw } from '../samples.ts';
 
-const generated: SpecInput = { model: 'rewrites', task: 'binary', features, network: { hidden: [5, 4] } };
+const generated: SpecInput = {
+  model: 'rewrites',
+  task: 'binary',
+  features,
+  network: { hidden: [5, 4] },
+};
 
 const specs: Record<string, () => SpecInput> = {
   'embeddings and sgd': () => ({ ...generated, optimizer: { type: 'sgd', rate: 0.1 } }),
@@ -29,9 +34,13 @@ const specs: Record<string, () => SpecInput> = {
     optimizer: { type: 'momentum', rate: 0.1 },
   }),
   ...Object.fromEntries(
-    ['Conv2D and MaxPooling2D', 'BatchNormalization', 'Dropout after Dense and Conv2D', 'LSTM', 'GRU'].map(
-      (name) => [name, () => layers[name]?.() ?? generated],
-    ),
+    [
+      'Conv2D and MaxPooling2D',
+      'BatchNormalization',
+      'Dropout after Dense and Conv2D',
+      'LSTM',
+      'GRU',
+    ].map((name) => [name, () => layers[name]?.() ?? generated]),
   ),
 };
 
@@ -67,44 +76,54 @@ async function evaluate(graph: Graph): Promise<Record<string, Float32Array>> {
     intraOpNumThreads: 1,
     logSeverityLevel: 3,
   });
-  const feeds = Object.fromEntries(graph.inputs.map((input, place) => [input.name, feed(input, place)]));
+  const feeds = Object.fromEntries(
+    graph.inputs.map((input, place) => [input.name, feed(input, place)]),
+  );
   const results = await session.run(feeds);
   return Object.fromEntries(
-    Object.entries(results).map(([name, value]) => [name, Float32Array.from(value.data as Float32Array)]),
+    Object.entries(results).map(([name, value]) => [
+      name,
+      Float32Array.from(value.data as Float32Array),
+    ]),
   );
 }
 
 function largestDifference(a: Float32Array, b: Float32Array): number {
   const largest = a.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-6);
-  return a.reduce((max, value, i) => Math.max(max, Math.abs(value - (b[i] ?? Number.NaN))), 0) / largest;
+  return (
+    a.reduce((max, value, i) => Math.max(max, Math.abs(value - (b[i] ?? Number.NaN))), 0) / largest
+  );
 }
 
 const changed = new Set<string>();
 
 describe('each rewrite', () => {
-  it.each(Object.entries(specs))('leaves the values of a step as they are, with %s', async (_name, input) => {
-    const { traced, layout } = await stepGraphs(defineSpec(input()), 4);
-    const expected = await evaluate(traced);
-    const stages: [string, Graph][] = [];
-    const stepInputs = new Set([...layout.columns.map(({ name }) => name), ...layout.perStep]);
-    rewrite(traced, stepInputs, (name, graph) => void stages.push([name, graph]));
-    let before = JSON.stringify(traced.nodes);
-    for (const [name, graph] of stages) {
-      const after = JSON.stringify(graph.nodes);
-      if (after === before) continue;
-      changed.add(name);
-      before = after;
-      const values = await evaluate(graph);
-      expect(Object.keys(values)).toEqual(Object.keys(expected));
-      for (const [output, data] of Object.entries(expected)) {
-        expect(values[output]).toHaveLength(data.length);
-        expect(
-          largestDifference(data, values[output] ?? data.map(() => Number.NaN)),
-          `${output} after ${name}`,
-        ).toBeLessThan(1e-5);
+  it.each(Object.entries(specs))(
+    'leaves the values of a step as they are, with %s',
+    async (_name, input) => {
+      const { traced, layout } = await stepGraphs(defineSpec(input()), 4);
+      const expected = await evaluate(traced);
+      const stages: [string, Graph][] = [];
+      const stepInputs = new Set([...layout.columns.map(({ name }) => name), ...layout.perStep]);
+      rewrite(traced, stepInputs, (name, graph) => void stages.push([name, graph]));
+      let before = JSON.stringify(traced.nodes);
+      for (const [name, graph] of stages) {
+        const after = JSON.stringify(graph.nodes);
+        if (after === before) continue;
+        changed.add(name);
+        before = after;
+        const values = await evaluate(graph);
+        expect(Object.keys(values)).toEqual(Object.keys(expected));
+        for (const [output, data] of Object.entries(expected)) {
+          expect(values[output]).toHaveLength(data.length);
+          expect(
+            largestDifference(data, values[output] ?? data.map(() => Number.NaN)),
+            `${output} after ${name}`,
+          ).toBeLessThan(1e-5);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('has changed something in one of them', () => {
     expect([...changed].sort()).toEqual([

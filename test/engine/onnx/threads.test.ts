@@ -31,7 +31,8 @@ describe('the onnx engine with several threads', () => {
     const spec = defineSpec(network());
     const samples = samplesOf(spec, steps * minibatch);
     const model = await onnxEngine({ threads: 3 }).compile(spec);
-    const train = () => model.train(model.initial(), samples, { minibatch, rate: spec.optimizer.rate });
+    const train = () =>
+      model.train(model.initial(), samples, { minibatch, rate: spec.optimizer.rate });
     const first = await train();
     expect(first.state.tensors).not.toEqual(model.initial().tensors);
     for (let i = 0; i < 3; i++) expect(await train()).toEqual(first);

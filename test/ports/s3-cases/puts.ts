@@ -33,7 +33,8 @@ export const puts: readonly Case[] = [
   },
   {
     name: 'the same body has the same ETag',
-    run: async (s3, key) => etagOf(await s3.put(key, 'x')) === etagOf(await s3.put(`${key}-2`, 'x')),
+    run: async (s3, key) =>
+      etagOf(await s3.put(key, 'x')) === etagOf(await s3.put(`${key}-2`, 'x')),
     expected: true,
   },
   {
@@ -41,7 +42,11 @@ export const puts: readonly Case[] = [
     run: async (s3, key) => etagOf(await s3.put(key, 'x')) === etagOf(await s3.put(key, 'y')),
     expected: false,
   },
-  { name: 'a missing object is NoSuchKey', run: (s3, key) => bodyOf(s3, key), expected: 'NoSuchKey' },
+  {
+    name: 'a missing object is NoSuchKey',
+    run: (s3, key) => bodyOf(s3, key),
+    expected: 'NoSuchKey',
+  },
   {
     name: 'keys with odd characters are keys',
     run: async (s3, key) => [
@@ -83,7 +88,10 @@ export const conditionalPuts: readonly Case[] = [
   },
   {
     name: 'If-None-Match loses to an empty body',
-    run: async (s3, key) => [outcome(await s3.put(key, '')), outcome(await s3.put(key, 'two', none))],
+    run: async (s3, key) => [
+      outcome(await s3.put(key, '')),
+      outcome(await s3.put(key, 'two', none)),
+    ],
     expected: ['ok', 'PreconditionFailed'],
   },
   {
@@ -161,7 +169,10 @@ export const conditionalPuts: readonly Case[] = [
     name: 'an If-Match that is sent again meets its own success',
     run: async (s3, key) => {
       const ifMatch = etagOf(await s3.put(key, 'one'));
-      return [outcome(await s3.put(key, 'two', { ifMatch })), outcome(await s3.put(key, 'two', { ifMatch }))];
+      return [
+        outcome(await s3.put(key, 'two', { ifMatch })),
+        outcome(await s3.put(key, 'two', { ifMatch })),
+      ];
     },
     expected: ['ok', 'PreconditionFailed'],
   },
@@ -172,7 +183,9 @@ export const conditionalPuts: readonly Case[] = [
         const answers = await Promise.all(
           Array.from({ length: writers }, (_, i) => s3.put(key, `writer ${i}`, none)),
         );
-        const winners = answers.flatMap((answer, i) => (outcome(answer) === 'ok' ? [`writer ${i}`] : []));
+        const winners = answers.flatMap((answer, i) =>
+          outcome(answer) === 'ok' ? [`writer ${i}`] : [],
+        );
         // Real S3 may also answer that another conditional request is under way.
         const losers = answers.map(outcome).filter((each) => each !== 'ok');
         const isKnown = losers.every((each) =>

@@ -13,7 +13,11 @@ import { type KernelAttributes, type KernelInputs, type Recorders, reshape } fro
 import { activate } from './matrices.ts';
 
 /** x [n, h, w, in] by a filter [h, w, in, out]. */
-function convolve(trace: TraceBackend, input: KernelInputs, attributes: KernelAttributes): tf.TensorInfo {
+function convolve(
+  trace: TraceBackend,
+  input: KernelInputs,
+  attributes: KernelAttributes,
+): tf.TensorInfo {
   const [x, filter] = [input('x'), input('filter')];
   const window = convolutionWindow(x.shape, filter.shape, attributes);
   const shape = [x.shape[0] ?? 1, filter.shape[3] ?? 1, ...window.output];
@@ -27,7 +31,12 @@ function convolve(trace: TraceBackend, input: KernelInputs, attributes: KernelAt
 /** A depthwise filter [h, w, in, multiplier] as ONNX has grouped ones, [in · multiplier, 1, h, w]. */
 function groupedFilter(trace: TraceBackend, filter: tf.TensorInfo): tf.TensorInfo {
   const [height = 1, width = 1, channels = 1, multiplier = 1] = filter.shape;
-  return reshape(trace, transpose(trace, filter, [2, 3, 0, 1]), [channels * multiplier, 1, height, width]);
+  return reshape(trace, transpose(trace, filter, [2, 3, 0, 1]), [
+    channels * multiplier,
+    1,
+    height,
+    width,
+  ]);
 }
 
 /**
@@ -43,11 +52,22 @@ function filterGradient(
 ): tf.TensorInfo {
   const size = [0, 1].map((i) => {
     const padded = (images.shape[i + 2] ?? 1) + (pads[i] ?? 0) + (pads[i + 2] ?? 0);
-    return Math.floor((padded - ((output[i] ?? 1) - 1) * (strides[i] ?? 1) - 1) / (dilations[i] ?? 1)) + 1;
+    return (
+      Math.floor((padded - ((output[i] ?? 1) - 1) * (strides[i] ?? 1) - 1) / (dilations[i] ?? 1)) +
+      1
+    );
   });
   const shape = [images.shape[0] ?? 1, gradients.shape[0] ?? 1];
-  const attributes = { kernel_shape: output, strides: dilations, dilations: strides, pads, group: groups };
-  const all = trace.record('Conv', [images, gradients], [...shape, ...size], 'float32', { attributes });
+  const attributes = {
+    kernel_shape: output,
+    strides: dilations,
+    dilations: strides,
+    pads,
+    group: groups,
+  };
+  const all = trace.record('Conv', [images, gradients], [...shape, ...size], 'float32', {
+    attributes,
+  });
   if (size.every((each, i) => each === kernel[i])) return all;
   const bounds = [[0, 0], kernel, [2, 3]].map((values) => trace.integers(values));
   return trace.record('Slice', [all, ...bounds], [...shape, ...kernel], 'float32');
@@ -115,8 +135,19 @@ export const convolutions: Recorders = {
     const filterShape = attributes.filterShape ?? [];
     const window = convolutionWindow(x.shape, filterShape, attributes, true);
     const [count = 1, height = 1, width = 1, channels = 1] = x.shape;
-    const images = reshape(trace, transpose(trace, x, [3, 0, 1, 2]), [1, channels * count, height, width]);
-    const gradient = filterGradient(trace, images, transpose(trace, dy, [3, 0, 1, 2]), window, channels);
+    const images = reshape(trace, transpose(trace, x, [3, 0, 1, 2]), [
+      1,
+      channels * count,
+      height,
+      width,
+    ]);
+    const gradient = filterGradient(
+      trace,
+      images,
+      transpose(trace, dy, [3, 0, 1, 2]),
+      window,
+      channels,
+    );
     const [rows = 1, columns = 1, , multiplier = 1] = filterShape;
     const grouped = reshape(trace, gradient, [channels, multiplier, rows, columns]);
     return transpose(trace, grouped, [2, 3, 0, 1]);

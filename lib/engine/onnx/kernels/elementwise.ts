@@ -31,10 +31,19 @@ const filled =
   };
 
 /** Known values, all the same. */
-function fill(trace: TraceBackend, shape: number[], value: number, dtype: tf.DataType): tf.TensorInfo {
+function fill(
+  trace: TraceBackend,
+  shape: number[],
+  value: number,
+  dtype: tf.DataType,
+): tf.TensorInfo {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   if (dtype === 'float32') return trace.constant(new Float32Array(size).fill(value), shape);
-  return trace.constant(new Int32Array(size).fill(value), shape, dtype === 'bool' ? 'bool' : 'int32');
+  return trace.constant(
+    new Int32Array(size).fill(value),
+    shape,
+    dtype === 'bool' ? 'bool' : 'int32',
+  );
 }
 
 /** x · y, and other shorthands within this file. */
@@ -99,7 +108,8 @@ export const elementwise: Recorders = {
 
   ZerosLike: filled(0),
   OnesLike: filled(1),
-  Fill: (trace, _input, { shape = [], value = 0, dtype = 'float32' }) => fill(trace, shape, value, dtype),
+  Fill: (trace, _input, { shape = [], value = 0, dtype = 'float32' }) =>
+    fill(trace, shape, value, dtype),
 
   Square: (trace, input) => apply(trace, 'Mul', input('x'), input('x')),
   SquaredDifference: (trace, input) => {
@@ -108,7 +118,12 @@ export const elementwise: Recorders = {
   },
   Rsqrt: (trace, input) => {
     const x = input('x');
-    return trace.record('Reciprocal', [trace.record('Sqrt', [x], x.shape, x.dtype)], x.shape, x.dtype);
+    return trace.record(
+      'Reciprocal',
+      [trace.record('Sqrt', [x], x.shape, x.dtype)],
+      x.shape,
+      x.dtype,
+    );
   },
   Log1p: (trace, input) => {
     const x = input('x');
@@ -139,7 +154,9 @@ export const elementwise: Recorders = {
   },
   LeakyRelu: (trace, input, { alpha = 0.2 }) => {
     const x = input('x');
-    return trace.record('LeakyRelu', [x], x.shape, x.dtype, { attributes: { alpha: { float: alpha } } });
+    return trace.record('LeakyRelu', [x], x.shape, x.dtype, {
+      attributes: { alpha: { float: alpha } },
+    });
   },
   Prelu: (trace, input) => {
     const x = input('x');
@@ -148,7 +165,12 @@ export const elementwise: Recorders = {
   /** dy where y ≥ 0, dy · (y + 1) elsewhere; at 0 both are the same. */
   EluGrad: (trace, input) => {
     const [dy, y] = [input('dy'), input('y')];
-    return wherePositive(trace, y, dy, apply(trace, 'Mul', dy, apply(trace, 'Add', y, scalar(trace, 1))));
+    return wherePositive(
+      trace,
+      y,
+      dy,
+      apply(trace, 'Mul', dy, apply(trace, 'Add', y, scalar(trace, 1))),
+    );
   },
   ClipByValue: (trace, input, { clipValueMin = 0, clipValueMax = 0 }) => {
     const x = input('x');

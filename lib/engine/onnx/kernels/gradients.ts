@@ -9,7 +9,8 @@ const tile: tf.GradConfig = {
   inputsToSave: ['x'],
   gradFunc(dy, [x], attributes) {
     const { reps } = attributes as { reps: number[] };
-    if (x === undefined || Array.isArray(dy)) throw new Error('the gradient of Tile lacks its input');
+    if (x === undefined || Array.isArray(dy))
+      throw new Error('the gradient of Tile lacks its input');
     const shape = reps.flatMap((count, i) => [count, x.shape[i] ?? 1]);
     const repetitions = reps.map((_, i) => 2 * i);
     return { x: () => tf.sum(tf.reshape(dy, shape), repetitions) };

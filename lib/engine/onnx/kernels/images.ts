@@ -80,7 +80,11 @@ export function channelsLast(trace: TraceBackend, x: tf.TensorInfo): tf.TensorIn
 }
 
 /** A transpose, recorded. */
-export function transpose(trace: TraceBackend, x: tf.TensorInfo, perm: readonly number[]): tf.TensorInfo {
+export function transpose(
+  trace: TraceBackend,
+  x: tf.TensorInfo,
+  perm: readonly number[],
+): tf.TensorInfo {
   const shape = perm.map((axis) => x.shape[axis] ?? 1);
   return trace.record('Transpose', [x], shape, x.dtype, { attributes: { perm } });
 }

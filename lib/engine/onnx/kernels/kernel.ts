@@ -67,12 +67,20 @@ export function axesOf(axis: number | number[] | undefined, { shape }: tf.Tensor
 }
 
 /** A reshape, recorded. */
-export function reshape(trace: TraceBackend, x: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
+export function reshape(
+  trace: TraceBackend,
+  x: tf.TensorInfo,
+  shape: readonly number[],
+): tf.TensorInfo {
   return trace.record('Reshape', [x, trace.integers(shape)], shape, x.dtype);
 }
 
 /** A number as a constant. */
-export function scalar(trace: TraceBackend, value: number, dtype: tf.DataType = 'float32'): tf.TensorInfo {
+export function scalar(
+  trace: TraceBackend,
+  value: number,
+  dtype: tf.DataType = 'float32',
+): tf.TensorInfo {
   return dtype === 'int32'
     ? trace.constant(Int32Array.of(value), [], 'int32')
     : trace.constant(Float32Array.of(value), []);

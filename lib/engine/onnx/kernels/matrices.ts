@@ -1,7 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { TraceBackend } from '../trace-backend.ts';
 import { elementwise } from './elementwise.ts';
-import { broadcast, type KernelAttributes, type Recorders, reshape, untraceable } from './kernel.ts';
+import {
+  broadcast,
+  type KernelAttributes,
+  type Recorders,
+  reshape,
+  untraceable,
+} from './kernel.ts';
 
 /** A · B, with either transposed; [m, k] · [k, n], or stacks of such matrices. */
 function multiply(
@@ -21,8 +27,14 @@ function multiply(
     return stacks.length === 0 ? result : reshape(trace, result, [...stacks, ...product]);
   }
   const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
-  const shape = [...broadcast({ ...a, shape: stacks }, { ...b, shape: b.shape.slice(0, -2) }), ...product];
-  return trace.record('FusedMatMul', [a, b], shape, 'float32', { attributes, domain: 'com.microsoft' });
+  const shape = [
+    ...broadcast({ ...a, shape: stacks }, { ...b, shape: b.shape.slice(0, -2) }),
+    ...product,
+  ];
+  return trace.record('FusedMatMul', [a, b], shape, 'float32', {
+    attributes,
+    domain: 'com.microsoft',
+  });
 }
 
 function matrix(trace: TraceBackend, x: tf.TensorInfo): tf.TensorInfo {
@@ -45,8 +57,11 @@ export function activate(
   { activation = 'linear', leakyreluAlpha }: KernelAttributes,
 ): tf.TensorInfo | tf.TensorInfo[] {
   if (activation === 'linear') return x;
-  const record = elementwise[activations[activation] ?? ''] ?? (() => untraceable(`fused ${activation}`));
-  return record(trace, () => x, leakyreluAlpha === undefined ? {} : { alpha: leakyreluAlpha }, { x });
+  const record =
+    elementwise[activations[activation] ?? ''] ?? (() => untraceable(`fused ${activation}`));
+  return record(trace, () => x, leakyreluAlpha === undefined ? {} : { alpha: leakyreluAlpha }, {
+    x,
+  });
 }
 
 /** Products of matrices. */

@@ -1,7 +1,14 @@
 import type * as tf from '@tensorflow/tfjs';
 import { sizeOf } from '../graph.ts';
 import type { TraceBackend } from '../trace-backend.ts';
-import { channelsFirst, channelsLast, poolWindow, spread, type Window, windowAttributes } from './images.ts';
+import {
+  channelsFirst,
+  channelsLast,
+  poolWindow,
+  spread,
+  type Window,
+  windowAttributes,
+} from './images.ts';
 import { type Recorder, type Recorders, reshape } from './kernel.ts';
 
 /** Pooled images and, for maxima, the place of each in the images as one vector. */
@@ -33,12 +40,18 @@ function covered(
 ): tf.TensorInfo {
   const count = (place: number, axis: 0 | 1, size: number) => {
     const first = place * window.strides[axis] - window.pads[axis];
-    const places = Array.from({ length: window.kernel[axis] }, (_, i) => first + i * window.dilations[axis]);
+    const places = Array.from(
+      { length: window.kernel[axis] },
+      (_, i) => first + i * window.dilations[axis],
+    );
     return places.filter((pixel) => pixel >= 0 && pixel < size).length;
   };
   const [rows, columns] = window.output;
   const counts = Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: columns }, (__, column) => count(row, 0, height) * count(column, 1, width)),
+    Array.from(
+      { length: columns },
+      (__, column) => count(row, 0, height) * count(column, 1, width),
+    ),
   );
   return trace.constant(Float32Array.from(counts.flat()), [1, 1, rows, columns]);
 }
@@ -60,7 +73,10 @@ export const pools: Recorders = {
     );
     const shape = [channels, 1, ...window.kernel];
     const ones = trace.constant(new Float32Array(sizeOf(shape)).fill(1), shape);
-    return channelsLast(trace, spread(trace, shares, ones, window, [height, width], channels, channels));
+    return channelsLast(
+      trace,
+      spread(trace, shares, ones, window, [height, width], channels, channels),
+    );
   },
   /** The pixel that was the largest gets the gradient; one that was in several windows gets their sum. */
   MaxPoolGrad: (trace, input, attributes) => {
@@ -72,9 +88,15 @@ export const pools: Recorders = {
     const zeros = trace.constant(new Float32Array(sizeOf(images.shape)), [sizeOf(images.shape)]);
     const updates = reshape(trace, channelsFirst(trace, dy), count);
     const indices = reshape(trace, places, count);
-    const scattered = trace.record('ScatterElements', [zeros, indices, updates], zeros.shape, 'float32', {
-      attributes: { axis: 0, reduction: 'add' },
-    });
+    const scattered = trace.record(
+      'ScatterElements',
+      [zeros, indices, updates],
+      zeros.shape,
+      'float32',
+      {
+        attributes: { axis: 0, reduction: 'add' },
+      },
+    );
     return channelsLast(trace, reshape(trace, scattered, images.shape));
   },
 };

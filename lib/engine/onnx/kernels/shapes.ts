@@ -36,13 +36,17 @@ export const shapes: Recorders = {
     const shapesOfParts = sizes.map((size) =>
       x.shape.map((dimension, i) => (i === along ? size : dimension)),
     );
-    return trace.recordAll('Split', [x, trace.integers(sizes)], shapesOfParts, x.dtype, { axis: along });
+    return trace.recordAll('Split', [x, trace.integers(sizes)], shapesOfParts, x.dtype, {
+      axis: along,
+    });
   },
   Slice: (trace, input, { begin = [], size = [] }) => {
     const x = input('x');
     const [starts = [], sizes = []] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size);
     const ends = starts.map((start, i) => start + (sizes[i] ?? 0));
-    const parameters = [starts, ends, starts.map((_, i) => i)].map((values) => trace.integers(values));
+    const parameters = [starts, ends, starts.map((_, i) => i)].map((values) =>
+      trace.integers(values),
+    );
     return trace.record('Slice', [x, ...parameters], sizes, x.dtype);
   },
   Pack: (trace, _input, attributes, all) => {
@@ -54,7 +58,9 @@ export const shapes: Recorders = {
     });
     const shape = [...(tensors[0]?.shape ?? [])];
     shape[axis] = tensors.length;
-    return trace.record('Concat', tensors, shape, tensors[0]?.dtype ?? 'float32', { attributes: { axis } });
+    return trace.record('Concat', tensors, shape, tensors[0]?.dtype ?? 'float32', {
+      attributes: { axis },
+    });
   },
   Unpack: (trace, input, { axis = 0 }) => {
     const x = input('value');

@@ -34,7 +34,10 @@ export function shareSubexpressions(graph: Graph): Graph {
   const byMeaning = new Map<string, Node>();
   const nodes: Node[] = [];
   for (const original of graph.nodes) {
-    const node = { ...original, inputs: original.inputs.map((name) => replaced.get(name)?.name ?? name) };
+    const node = {
+      ...original,
+      inputs: original.inputs.map((name) => replaced.get(name)?.name ?? name),
+    };
     const meaning = JSON.stringify([node.op, node.domain, node.inputs, node.attributes]);
     const same = byMeaning.get(meaning);
     if (same === undefined) {

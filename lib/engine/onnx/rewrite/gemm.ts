@@ -59,7 +59,11 @@ export function fuseDescent(graph: Graph): Graph {
     nodes.push({ op: 'Mul', inputs: [factor.name, scale], outputs: [scaled], attributes: {} });
     if (isReduction) {
       const sum: Value = { ...output, name: `${output.name}_sum` };
-      nodes.push({ ...gradient, inputs: [scaled.name, ...gradient.inputs.slice(1)], outputs: [sum] });
+      nodes.push({
+        ...gradient,
+        inputs: [scaled.name, ...gradient.inputs.slice(1)],
+        outputs: [sum],
+      });
       nodes.push({ ...node, inputs: [weights, sum.name] });
     } else if (gradient.op === 'Gemm') {
       const [a = ''] = gradient.inputs;
@@ -85,7 +89,12 @@ export function multiplyOnes(graph: Graph): Graph {
   const values = valuesOf(graph);
   const constants = new Map(graph.constants);
   const integers = (name: string, integers: readonly number[]) => {
-    constants.set(name, { name, type: 'int64', shape: [integers.length], data: Int32Array.from(integers) });
+    constants.set(name, {
+      name,
+      type: 'int64',
+      shape: [integers.length],
+      data: Int32Array.from(integers),
+    });
     return name;
   };
   /** The matrix that a node sums over its rows. */
@@ -93,7 +102,9 @@ export function multiplyOnes(graph: Graph): Graph {
     const matrix = values.get(node?.inputs[0] ?? '');
     const axes = graph.constants.get(node?.inputs[1] ?? '')?.data;
     const isOverRows = node?.op === 'ReduceSum' && axes?.length === 1 && axes[0] === 0;
-    return isOverRows && matrix?.shape.length === 2 && matrix.type === 'float32' ? matrix : undefined;
+    return isOverRows && matrix?.shape.length === 2 && matrix.type === 'float32'
+      ? matrix
+      : undefined;
   };
   const product = (matrix: Value, output: Value, bias: readonly string[]): Node[] => {
     const [rows = 1, columns = 1] = matrix.shape;
@@ -116,10 +127,13 @@ export function multiplyOnes(graph: Graph): Graph {
     if (output === undefined) return [node];
     const matrix = summed(node);
     if (matrix !== undefined) return product(matrix, output, []);
-    for (const [name = '', bias = ''] of node.op === 'Add' ? [node.inputs, node.inputs.toReversed()] : []) {
+    for (const [name = '', bias = ''] of node.op === 'Add'
+      ? [node.inputs, node.inputs.toReversed()]
+      : []) {
       const addend = summed(makers.get(name));
       const isRow = isSameShape(values.get(bias)?.shape ?? [], [addend?.shape[1] ?? -1]);
-      if (addend !== undefined && isRow && uses.get(name) === 1) return product(addend, output, [bias]);
+      if (addend !== undefined && isRow && uses.get(name) === 1)
+        return product(addend, output, [bias]);
     }
     return [node];
   });
@@ -146,7 +160,8 @@ export function scaleInputs(graph: Graph, stepInputs: ReadonlySet<string>): Grap
     const other = product?.inputs.find((each) => each !== input);
     const value = values.get(input ?? '');
     const [output] = node.outputs;
-    if (!isScaled || value === undefined || other === undefined || output === undefined) return [node];
+    if (!isScaled || value === undefined || other === undefined || output === undefined)
+      return [node];
     if (values.get(scale)?.shape.length !== 0) return [node];
     const scaled: Value = { ...value, name: `${output.name}_input` };
     return [

@@ -62,9 +62,17 @@ export function hoist(
   const split = (isOutside: boolean) =>
     [...step.constants].filter(([name]) => outside.has(name) === isOutside);
   return {
-    step: { ...step, inputs: [...step.inputs, ...made], nodes: rest, constants: new Map(split(false)) },
+    step: {
+      ...step,
+      inputs: [...step.inputs, ...made],
+      nodes: rest,
+      constants: new Map(split(false)),
+    },
     stacked: made,
     nodes: hoisted,
-    constants: new Map([...split(true), ...added.map((constant) => [constant.name, constant] as const)]),
+    constants: new Map([
+      ...split(true),
+      ...added.map((constant) => [constant.name, constant] as const),
+    ]),
   };
 }

@@ -1,4 +1,11 @@
-import { type Graph, isSameShape, type Node, replaceValues, type Value, valuesOf } from '../graph.ts';
+import {
+  type Graph,
+  isSameShape,
+  type Node,
+  replaceValues,
+  type Value,
+  valuesOf,
+} from '../graph.ts';
 
 /** Leaves out what changes nothing: copies, reshapes to the same shape, x · 1, x + 0, and reshapes of reshapes. */
 export function removeIdentities(graph: Graph): Graph {
@@ -41,7 +48,8 @@ function sameAs(
   const [a, b] = inputs.map((name) => values.get(name));
   const [output] = outputs;
   if (a === undefined || output === undefined) return undefined;
-  const keeps = (value: Value | undefined) => value !== undefined && isSameShape(value.shape, output.shape);
+  const keeps = (value: Value | undefined) =>
+    value !== undefined && isSameShape(value.shape, output.shape);
   const isAll = (value: Value | undefined, element: number) =>
     constants.get(value?.name ?? '')?.data.every((each) => each === element) ?? false;
   switch (op) {

@@ -1,4 +1,12 @@
-import { type Constant, type Graph, isSameShape, type Node, sizeOf, type Value, valuesOf } from '../graph.ts';
+import {
+  type Constant,
+  type Graph,
+  isSameShape,
+  type Node,
+  sizeOf,
+  type Value,
+  valuesOf,
+} from '../graph.ts';
 
 const unary = new Set([
   'Abs',
@@ -57,7 +65,9 @@ export function sinkReshapes(graph: Graph, stepInputs: ReadonlySet<string>): Gra
   for (const node of graph.nodes) {
     const [output] = node.outputs;
     const moved =
-      output === undefined ? undefined : sink(node, output, values, constants, sourceOf, stepInputs);
+      output === undefined
+        ? undefined
+        : sink(node, output, values, constants, sourceOf, stepInputs);
     if (moved === undefined || output === undefined) {
       push(node);
       continue;
@@ -138,7 +148,8 @@ function sinkSum(
   shape: readonly number[],
   axes: Constant | undefined,
 ): Moved | undefined {
-  const places = (of: readonly number[]) => of.flatMap((dimension, i) => (dimension === 1 ? [] : [i]));
+  const places = (of: readonly number[]) =>
+    of.flatMap((dimension, i) => (dimension === 1 ? [] : [i]));
   const [before, after] = [places(source.shape), places(shape)];
   const isSame = isSameShape(
     before.map((i) => source.shape[i] ?? 0),
@@ -159,7 +170,12 @@ function sinkSum(
     data: Int32Array.from(summed),
   };
   return {
-    node: { ...node, inputs: [source.name, constant.name], outputs: [made], attributes: { keepdims: 0 } },
+    node: {
+      ...node,
+      inputs: [source.name, constant.name],
+      outputs: [made],
+      attributes: { keepdims: 0 },
+    },
     reshapes: [],
     constant,
   };

@@ -12,7 +12,12 @@ import { sinkReshapes } from './reshapes.ts';
 export type Rewrite = (graph: Graph, stepInputs: ReadonlySet<string>) => Graph;
 
 /** Repeated while they leave something out: one makes room for another. */
-const repeated: readonly Rewrite[] = [sinkReshapes, removeIdentities, shareSubexpressions, removeDeadNodes];
+const repeated: readonly Rewrite[] = [
+  sinkReshapes,
+  removeIdentities,
+  shareSubexpressions,
+  removeDeadNodes,
+];
 /** Done once, in this order. */
 const final: readonly Rewrite[] = [
   fuseBias,

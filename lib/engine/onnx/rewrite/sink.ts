@@ -25,13 +25,18 @@ export function sink(
 ): Sunk {
   const values = valuesOf(step);
   const changing = changingValues(step, scanned, carried);
-  const results = [...step.outputs].filter(([name]) => !carried.has(name)).map(([, value]) => value);
-  const used = new Set([...step.outputs].flatMap(([name, value]) => (carried.has(name) ? [value.name] : [])));
+  const results = [...step.outputs]
+    .filter(([name]) => !carried.has(name))
+    .map(([, value]) => value);
+  const used = new Set(
+    [...step.outputs].flatMap(([name, value]) => (carried.has(name) ? [value.name] : [])),
+  );
   const surroundings = {
     perStep(name: string) {
       const value = values.get(name);
       // What only the weights decide is as large as they are.
-      const isKept = changing.get(name) === 'with the samples' || (value && sizeOf(value.shape) === 1);
+      const isKept =
+        changing.get(name) === 'with the samples' || (value && sizeOf(value.shape) === 1);
       return changing.has(name) && !carried.has(name) && isKept ? value : undefined;
     },
     fixed: (name: string) => (changing.has(name) ? undefined : values.get(name)),
@@ -52,14 +57,21 @@ export function sink(
     }
   }
   const inBody = new Set(body.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
-  const later = new Set([...sunk.flatMap(({ inputs }) => inputs), ...results.map(({ name }) => name)]);
+  const later = new Set([
+    ...sunk.flatMap(({ inputs }) => inputs),
+    ...results.map(({ name }) => name),
+  ]);
   const kept = [...inBody].flatMap((name) => (later.has(name) ? (values.get(name) ?? []) : []));
-  const split = (isOutside: boolean) => [...step.constants].filter(([name]) => later.has(name) === isOutside);
+  const split = (isOutside: boolean) =>
+    [...step.constants].filter(([name]) => later.has(name) === isOutside);
   return {
     step: { ...step, nodes: body, constants: new Map(split(false)) },
     kept,
     nodes: sunk,
-    constants: new Map([...split(true), ...added.map((constant) => [constant.name, constant] as const)]),
+    constants: new Map([
+      ...split(true),
+      ...added.map((constant) => [constant.name, constant] as const),
+    ]),
   };
 }
 

@@ -48,14 +48,21 @@ export function stackNode(
   { perStep, fixed, constants, elements }: Surroundings,
 ): Stacked | undefined {
   const [output] = node.outputs;
-  const known = node.inputs.every((name) => perStep(name) !== undefined || fixed(name) !== undefined);
+  const known = node.inputs.every(
+    (name) => perStep(name) !== undefined || fixed(name) !== undefined,
+  );
   const stacks = node.inputs.flatMap((name) => perStep(name) ?? []);
   if (output === undefined || !known || stacks.length === 0) return undefined;
   if ([output, ...stacks].some(({ shape }) => sizeOf(shape) > elements)) return undefined;
   const made: Value = { ...output, shape: [-1, ...output.shape] };
   const extra: { nodes: Node[]; constants: Constant[] } = { nodes: [], constants: [] };
   const integers = (name: string, values: readonly number[]) => {
-    extra.constants.push({ name, type: 'int64', shape: [values.length], data: Int32Array.from(values) });
+    extra.constants.push({
+      name,
+      type: 'int64',
+      shape: [values.length],
+      data: Int32Array.from(values),
+    });
     return name;
   };
   const [first = '', second = ''] = node.inputs;
@@ -65,7 +72,11 @@ export function stackNode(
     const inputs = node.inputs.map((name, i) => {
       const value = perStep(name);
       if (value === undefined || value.shape.length === rank) return name;
-      const shape = [-1, ...Array.from({ length: rank - value.shape.length }, () => 1), ...value.shape];
+      const shape = [
+        -1,
+        ...Array.from({ length: rank - value.shape.length }, () => 1),
+        ...value.shape,
+      ];
       const wide: Value = { ...value, name: `${output.name}/wide/${i}`, shape };
       const target = integers(`${wide.name}/shape`, shape);
       extra.nodes.push({ op: 'Reshape', inputs: [name, target], outputs: [wide], attributes: {} });

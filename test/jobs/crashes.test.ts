@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import type { JobMessage } from '../../lib/jobs/job-message.ts';
+import { runSlice } from '../../lib/jobs/slice.ts';
+import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+import type { State } from '../../lib/state/state.ts';
+import { promote, runJob, start, worldWithDataset } from '../support/jobs.ts';
+import {
+  deliver,
+  foldJournal,
+  message,
+  modelOf,
+  sampleMessages,
+  ticketsSpec,
+  type World,
+} from '../support/world.ts';
+
+const { model } = ticketsSpec;
+
+async function parametersAfter(
+  world: World,
+): Promise<Pick<State, 'tensors' | 'statistics' | 'step'>> {
+  const { tensors, statistics, step } = await foldJournal(world);
+  return { tensors, statistics, step };
+}
+
+describe('a batch job whose slices crash or run twice', () => {
+  it('ends in the same bits however it is cut into slices', async () => {
+    const whole = await worldWithDataset();
+    await runJob(whole);
+    await promote(whole);
+    const expected = await parametersAfter(whole);
+    for (const [name, slice] of [
+      ['one epoch a slice', { epochs: 1 }],
+      ['one call of the engine a slice', { seconds: 1e-9 }],
+    ] as const) {
+      const cut = await worldWithDataset({
+        ...ticketsSpec,
+        batch: { ...ticketsSpec.batch, slice },
+      });
+      const { slices } = await runJob(cut);
+      expect(slices, name).toBe(4);
+      await promote(cut);
+      expect(await parametersAfter(cut), name).toEqual(expected);
+    }
+  });
+
+  it('ends in the same bits wherever a slice crashes', async () => {
+    const undisturbed = await worldWithDataset();
+    let calls = 0;
+    undisturbed.store.hook = () => void calls++;
+    await runJob(undisturbed);
+    await promote(undisturbed);
+    const expected = await parametersAfter(undisturbed);
+    for (let crashAt = 0; crashAt < calls; crashAt += 3) {
+      const world = await worldWithDataset();
+      let call = 0;
+      world.store.hook = () => {
+        if (call++ === crashAt) throw new Error('the machine is gone');
+      };
+      for (let attempt = 0; attempt < 3; attempt++) await runJob(world).catch(() => undefined);
+      await promote(world).catch(() => undefined);
+      await promote(world);
+      world.store.hook = () => undefined;
+      expect(await parametersAfter(world), `crash at call ${crashAt}`).toEqual(expected);
+    }
+  });
+
+  it('goes on where a faster run of a slice died after writing its lane', async () => {
+    const world = await worldWithDataset({
+      ...ticketsSpec,
+      batch: { ...ticketsSpec.batch, slice: { epochs: 1 } },
+    });
+    const dying: World = { ...world, sendJob: () => Promise.reject(new Error('it died')) };
+    let hasRaced = false;
+    const slower: World = {
+      ...world,
+      store: {
+        ...world.store,
+        async get(key) {
+          const object = await world.store.get(key);
+          if (key === keys.lane(model, 'first') && !hasRaced) {
+            hasRaced = true;
+            await expect(runSlice(dying, start, () => 100)).rejects.toThrow('it died');
+            // The slower run starts from a later champion, so its lane is another.
+            await deliver(world, sampleMessages(2));
+          }
+          return object;
+        },
+      },
+    };
+    await runSlice(slower, start, () => 100);
+    expect(world.sentJobs.map(({ deduplication }) => deduplication)).toEqual(['first:1']);
+  });
+
+  it('that failed in one run is not gone on with by a slower one', async () => {
+    const world = await worldWithDataset();
+    await deliver(world, sampleMessages(6));
+    const nightly: JobMessage = { ...start, job: 'nightly', dataset: 'journal' };
+    let hasRaced = false;
+    const slower: World = {
+      ...world,
+      store: {
+        ...world.store,
+        async get(key) {
+          if (key.endsWith('held-out.safetensors') && !hasRaced) {
+            hasRaced = true;
+            const without = { messages: [sampleMessages(1)[0]?.id ?? ''], samples: [] };
+            const { retract } = await prepareRetraction(world, await modelOf(world), without);
+            await deliver(world, [message(900, { retract })]);
+            expect((await runSlice(world, nightly, () => 100)).place.status).toBe('failed');
+          }
+          return world.store.get(key);
+        },
+      },
+    };
+    const { place } = await runSlice(slower, nightly, () => 100);
+    expect(place).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('entry 2 retracted samples'),
+    });
+    expect(world.sentSamples).toEqual([]);
+    expect((await runSlice(world, nightly, () => 100)).place).toEqual(place);
+    const progress = await world.store.get(keys.progress(model, 'nightly'));
+    expect(Buffer.from(progress?.body ?? []).toString()).toContain('"failed"');
+  });
+});
