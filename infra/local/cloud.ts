@@ -100,28 +100,8 @@ export async function startLocalCloud(
     physical.set(id, { ...attributes, '': url });
   }
 
-  const functions = new Map<string, { host: FunctionHost; variables: Record<string, string> }>();
-  for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
-    const { Timeout, MemorySize, Handler, Environment } = functionSchema.parse(
-      resolveProperties(resource, physical),
-    );
-    const variables = Environment.Variables;
-    const name = variables.POWERTOOLS_SERVICE_NAME ?? resource.logicalId;
-    const host = hostFunction({
-      name,
-      entry: resolvePath(
-        assembly,
-        String(resource.Metadata['aws:asset:path']),
-        `${Handler.split('.')[0]}.mjs`,
-      ),
-      environment: { ...variables, ...awsEnvironment, AWS_LAMBDA_FUNCTION_NAME: name },
-      memoryMebibytes: MemorySize,
-      timeoutSeconds: Timeout,
-      logFile: join(logs, `${name}.log`),
-    });
-    functions.set(resource.logicalId, { host, variables });
-    physical.set(resource.logicalId, { '': resource.logicalId });
-  }
+  const functions = hostFunctions(template, physical, { assembly, logs, awsEnvironment });
+  for (const id of functions.keys()) physical.set(id, { '': id });
   const sources = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((resource) =>
     connect(sqs, resource, physical, functions),
   );
@@ -135,13 +115,7 @@ export async function startLocalCloud(
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
   const tell = (message: ToEmulator) => emulator.send(message);
-  const stopWork = async () => {
-    for (const stopSchedule of schedules) stopSchedule();
-    await Promise.all(sources.map((source) => source.stop()));
-    await Promise.all([...functions.values()].map(({ host }) => host.stop()));
-    s3.destroy();
-    sqs.destroy();
-  };
+  const work = { schedules, sources, functions, clients: [s3, sqs] };
   return {
     address,
     endpoint: clientSettings.endpoint,
@@ -158,17 +132,66 @@ export async function startLocalCloud(
       }),
     releasePuts: () => tell({ release: true }),
     async stop() {
-      await stopWork();
+      await stopWork(work);
       await stopEmulator(emulator, 'SIGTERM');
     },
     async crash() {
       for (const { host } of functions.values()) host.kill();
-      const stopped = stopWork();
+      const stopped = stopWork(work);
       emulator.removeAllListeners('exit');
       await stopEmulator(emulator, 'SIGKILL');
       await stopped;
     },
   };
+}
+
+/** Where the functions' code lies, where they log, and how they reach S3 and SQS. */
+type Hosting = {
+  readonly assembly: string;
+  readonly logs: string;
+  readonly awsEnvironment: Readonly<Record<string, string>>;
+};
+
+type Hosted = { readonly host: FunctionHost; readonly variables: Record<string, string> };
+
+/** The template's functions by logical id, each in a process of its own once it is invoked. */
+function hostFunctions(
+  template: Template,
+  physical: Physical,
+  { assembly, logs, awsEnvironment }: Hosting,
+): ReadonlyMap<string, Hosted> {
+  const functions = new Map<string, Hosted>();
+  for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
+    const { Timeout, MemorySize, Handler, Environment } = functionSchema.parse(
+      resolveProperties(resource, physical),
+    );
+    const variables = Environment.Variables;
+    const name = variables.POWERTOOLS_SERVICE_NAME ?? resource.logicalId;
+    const asset = String(resource.Metadata['aws:asset:path']);
+    const host = hostFunction({
+      name,
+      entry: resolvePath(assembly, asset, `${Handler.split('.')[0]}.mjs`),
+      environment: { ...variables, ...awsEnvironment, AWS_LAMBDA_FUNCTION_NAME: name },
+      memoryMebibytes: MemorySize,
+      timeoutSeconds: Timeout,
+      logFile: join(logs, `${name}.log`),
+    });
+    functions.set(resource.logicalId, { host, variables });
+  }
+  return functions;
+}
+
+/** Stops what polls, runs and talks; the emulator is stopped by its caller. */
+async function stopWork(work: {
+  readonly schedules: readonly (() => void)[];
+  readonly sources: readonly EventSource[];
+  readonly functions: ReadonlyMap<string, Hosted>;
+  readonly clients: readonly { readonly destroy: () => void }[];
+}): Promise<void> {
+  for (const stopSchedule of work.schedules) stopSchedule();
+  await Promise.all(work.sources.map((source) => source.stop()));
+  await Promise.all([...work.functions.values()].map(({ host }) => host.stop()));
+  for (const client of work.clients) client.destroy();
 }
 
 function connect(

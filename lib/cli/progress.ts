@@ -21,7 +21,7 @@ export type Progress = {
 export function createProgress(stream: NodeJS.WriteStream, now: () => number): Progress {
   return {
     step: (text) => void stream.write(`${styleText('green', '✔', { stream })} ${text}\n`),
-    bar: (title, total, unit) => createBar(stream, now, title, total, unit),
+    bar: (title, total, unit) => createBar(stream, now, { title, total, unit }),
   };
 }
 
@@ -30,9 +30,7 @@ const rateWindowMilliseconds = 15_000;
 function createBar(
   stream: NodeJS.WriteStream,
   now: () => number,
-  title: string,
-  total: number,
-  unit: string,
+  { title, total, unit }: { readonly title: string; readonly total: number; readonly unit: string },
 ): Bar {
   /** Where the bar stood in the last seconds; the rate is that of this window. */
   let history: { readonly time: number; readonly done: number }[] = [];

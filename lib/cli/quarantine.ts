@@ -1,5 +1,9 @@
 import { refusedMessages, retryQuarantine } from '../operations/retry.ts';
+import type { RefusalCode } from '../refusal.ts';
 import { count, type Io, modelOf } from './io.ts';
+
+/** Codes whose reasons name the field themselves. */
+const namesItsField: ReadonlySet<string> = new Set<RefusalCode>(['malformed', 'unreadable-object']);
 
 /** Lists refused samples, but for those that a retry has settled, or sends them again. */
 export async function showQuarantine(
@@ -22,8 +26,8 @@ export async function showQuarantine(
     const again =
       resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
     print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
-    for (const { index, field, reason } of refused) {
-      const said = reason.startsWith(field) ? reason : `${field}: ${reason}`;
+    for (const { index, field, code, reason } of refused) {
+      const said = namesItsField.has(code ?? '') ? reason : `${field}: ${reason}`;
       print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${said}`);
     }
   }

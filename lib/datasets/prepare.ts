@@ -22,7 +22,7 @@ export type PreparedDataset = {
   readonly statistics: FeatureStatistics;
   readonly refusedRows: number;
   /** The first refused rows, as examples. */
-  readonly refused: readonly Refusal[];
+  readonly refused: readonly z.output<typeof refusalSchema>[];
 };
 
 /** Where the rows of a dataset come from. */
@@ -50,12 +50,20 @@ const storedSchema = z.looseObject({
   batch: z.looseObject({ validation: z.unknown() }).optional(),
 });
 
+const refusalSchema = z.object({
+  index: z.int(),
+  field: z.string(),
+  /** Left out by releases before 0.2. */
+  code: z.string().optional(),
+  reason: z.string(),
+});
+
 const manifestSchema = z.object({
   shardRows: z.array(z.int().positive()),
   heldOutRows: z.int().nonnegative(),
   statisticsCount: z.int().nonnegative(),
   refusedRows: z.int().nonnegative(),
-  refused: z.array(z.object({ index: z.int(), field: z.string(), reason: z.string() })),
+  refused: z.array(refusalSchema),
 });
 
 /**

@@ -1,25 +1,17 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { parse as parseCsv } from 'csv-parse';
-import { parquetMetadata, parquetReadObjects } from 'hyparquet';
+import { gunzipSync } from 'node:zlib';
 import { invalid } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { csv } from './formats/csv.ts';
+import type { Format, Row } from './formats/format.ts';
+import { jsonLines } from './formats/json-lines.ts';
+import { parquet } from './formats/parquet.ts';
 
-/** Rows that are read at a time. */
-const chunkRows = 16_384;
+/** The file formats that a dataset may have. */
+const formats: readonly Format[] = [jsonLines, csv, parquet];
 
-/** A row as its file has it: values by column. */
-export type Row = Readonly<Record<string, unknown>>;
-
-type Reader = (bytes: Uint8Array, key: string) => AsyncGenerator<readonly Row[]>;
-
-const readers: Readonly<Record<string, Reader>> = {
-  '.jsonl': readJsonLines,
-  '.csv': readCsv,
-  '.parquet': readParquet,
-};
-
-/** The file formats that a dataset may have, plain or (JSON Lines and CSV) gzip. */
-export const datasetFormats = ['.jsonl', '.jsonl.gz', '.csv', '.csv.gz', '.parquet'] as const;
+const endings = formats.flatMap(({ ending, mayBeGzip }) =>
+  mayBeGzip ? [ending, `${ending}.gz`] : [ending],
+);
 
 /**
  * The rows of one dataset object, in order, in chunks.
@@ -27,14 +19,14 @@ export const datasetFormats = ['.jsonl', '.jsonl.gz', '.csv', '.csv.gz', '.parqu
  * @throws MillraceError kind `invalid` that names the object if its format is unknown or it cannot be read
  */
 export async function* readRows(body: Uint8Array, key: string): AsyncGenerator<readonly Row[]> {
-  const reader = readers[/\.[a-z]+$/.exec(key.replace(/\.gz$/, ''))?.[0] ?? ''];
-  if (reader === undefined)
-    throw invalid(`${key}: its name must end with ${datasetFormats.join(', ')}`);
+  const name = key.replace(/\.gz$/, '');
+  const format = formats.find(({ ending }) => name.endsWith(ending));
+  if (format === undefined) throw invalid(`${key}: its name must end with ${endings.join(', ')}`);
   try {
-    const bytes = key.endsWith('.gz')
-      ? gunzipSync(body, { maxOutputLength: limits.datasetObjectBytes })
-      : body;
-    yield* reader(bytes, key);
+    const isGzip = key.endsWith('.gz');
+    yield* format.read(
+      isGzip ? gunzipSync(body, { maxOutputLength: limits.datasetObjectBytes }) : body,
+    );
   } catch (cause) {
     throw invalid(
       `${key} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
@@ -42,79 +34,3 @@ export async function* readRows(body: Uint8Array, key: string): AsyncGenerator<r
     );
   }
 }
-
-async function* readJsonLines(bytes: Uint8Array): AsyncGenerator<readonly Row[]> {
-  const buffered = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let rows: Row[] = [];
-  let line = 0;
-  for (let start = 0; start < buffered.length; ) {
-    const newline = buffered.indexOf(10, start);
-    const end = newline < 0 ? buffered.length : newline;
-    const text = buffered.toString('utf8', start, end).trim();
-    start = end + 1;
-    line += 1;
-    if (text === '') continue;
-    rows.push(parseLine(text, line));
-    if (rows.length === chunkRows) {
-      yield rows;
-      rows = [];
-    }
-  }
-  if (rows.length > 0) yield rows;
-}
-
-function parseLine(text: string, line: number): Row {
-  try {
-    const row: unknown = JSON.parse(text);
-    if (typeof row === 'object' && row !== null) return { ...row };
-  } catch (cause) {
-    throw new Error(`line ${line} must be JSON`, { cause });
-  }
-  throw new Error(`line ${line} must be a JSON object`);
-}
-
-async function* readCsv(bytes: Uint8Array): AsyncGenerator<readonly Row[]> {
-  const parser = parseCsv(Buffer.from(bytes), {
-    columns: true,
-    skip_empty_lines: true,
-    trim: true,
-    bom: true,
-  });
-  let rows: Row[] = [];
-  for await (const row of parser) {
-    rows.push(row as Row);
-    if (rows.length === chunkRows) {
-      yield rows;
-      rows = [];
-    }
-  }
-  if (rows.length > 0) yield rows;
-}
-
-async function* readParquet(bytes: Uint8Array): AsyncGenerator<readonly Row[]> {
-  const file = Uint8Array.from(bytes).buffer;
-  const metadata = parquetMetadata(file);
-  let rowStart = 0;
-  for (const group of metadata.row_groups) {
-    // A whole row group at a time: reading a part of it would decode all of it.
-    const rowEnd = rowStart + Number(group.num_rows);
-    const rows: Row[] = await parquetReadObjects({
-      file,
-      metadata,
-      rowStart,
-      rowEnd,
-      compressors: parquetCompressors,
-    });
-    for (let start = 0; start < rows.length; start += chunkRows)
-      yield rows.slice(start, start + chunkRows);
-    rowStart = rowEnd;
-  }
-}
-
-/** The codecs of Node's zlib; hyparquet itself knows Snappy. */
-const parquetCompressors = {
-  GZIP: (input: Uint8Array, sizeBytes: number) =>
-    Uint8Array.from(gunzipSync(input, { maxOutputLength: sizeBytes })),
-  ZSTD: (input: Uint8Array, sizeBytes: number) =>
-    Uint8Array.from(zstdDecompressSync(input, { maxOutputLength: sizeBytes })),
-};

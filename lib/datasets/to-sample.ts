@@ -1,7 +1,7 @@
 import { readNumber } from '../features/cells.ts';
 import { columnsOf, type Declaration } from '../features/columns.ts';
 import { labelReader } from '../features/label.ts';
-import type { Row } from './rows.ts';
+import type { Row } from './formats/format.ts';
 
 /**
  * A row as a sample: the columns named like the features and the label, and `weight` where there is such a

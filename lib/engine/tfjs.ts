@@ -219,7 +219,8 @@ function drawMasks(seed: number, step: number): DrawMask {
   let index = 0;
   return (shape, rate) => {
     const mask = new Float32Array(tf.util.sizeFromShape([...shape]));
-    writeMask(mask, rate, seed, step, index++);
+    writeMask(mask, rate, { seed, step, index });
+    index += 1;
     return tf.tensor(mask, [...shape]);
   };
 }

@@ -2,7 +2,7 @@ import { putOverOlder, putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-store.ts';
 import { commands, type EntryHeader } from '../commands/commands.ts';
-import { MillraceError } from '../errors.ts';
+import { MillraceError, specChanged } from '../errors.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint.ts';
@@ -51,9 +51,8 @@ export async function lastKept(
 function stateFrom({ body }: StoredObject, key: string, model: Model): State {
   const state = decodeCheckpoint(body);
   if (state.model !== model.name || state.specHash !== model.specHash) {
-    throw new MillraceError(
-      'corrupt',
-      `${key} belongs to model ${state.model} with spec ${state.specHash}, but spec.json has ${model.specHash}: a spec cannot be changed in place`,
+    throw specChanged(
+      `${key} belongs to model ${state.model} with spec ${state.specHash}, but spec.json has ${model.specHash}`,
     );
   }
   if (fitsModel(model, state)) return state;
@@ -63,21 +62,26 @@ function stateFrom({ body }: StoredObject, key: string, model: Model): State {
   );
 }
 
+/** What an invocation knows when it publishes. */
+export type Publication = {
+  /** The ETag of the checkpoint that was read or written last; undefined if there was none. */
+  readonly etag: string | undefined;
+  /** The entries that the invocation committed. */
+  readonly committed: readonly EntryHeader[];
+};
+
 /**
- * Writes the state as the newest checkpoint where the model's policy asks for it: after promotions and rollbacks, after every
- * `publishEvery`th entry, and when a redelivery finds its messages settled. The published checkpoint never
- * goes back: where somebody published a newer one, nothing is written.
+ * Writes the state as the newest checkpoint where the model's policy asks for it: after an entry that replaced
+ * the weights, after every `publishEvery`th entry, and when a redelivery finds its messages settled. The
+ * published checkpoint never goes back: if a newer one was published meanwhile, nothing is written.
  *
- * @param etag of the checkpoint that was read or written last; undefined if there was none
- * @param committed the entries that this invocation committed
  * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is unknown, or a newer one's
  */
 export async function publish(
   ports: BucketPorts,
   model: Model,
   state: State,
-  etag: string | undefined,
-  committed: readonly EntryHeader[],
+  { etag, committed }: Publication,
 ): Promise<string | undefined> {
   const { publishEvery } = model.spec.online;
   const isDue =

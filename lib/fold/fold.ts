@@ -1,6 +1,6 @@
 import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
-import { invariant } from '../errors.ts';
+import { invariant, specChanged } from '../errors.ts';
 import { type Entry, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
@@ -26,10 +26,8 @@ export async function applyEntry(
   const { header } = entry;
   const { sequence } = header;
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);
-  invariant(
-    header.spec === state.specHash,
-    `entry ${sequence} was made with another spec: a spec cannot be changed in place`,
-  );
+  if (header.spec !== state.specHash)
+    throw specChanged(`entry ${sequence} was made with a different spec`);
   const settled = { ...state, sequence, ledger: settleEntry(state.ledger, header, ports.limits) };
   return evolve(reachOf(ports, model), settled, { header, samples: samplesByMessage(entry) });
 }

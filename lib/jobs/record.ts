@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, MillraceError, specChanged } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -82,9 +82,8 @@ async function pinObjects(store: ObjectStore, dataset: string): Promise<JobRecor
 function joined(record: JobRecord, model: Model, message: JobMessage): JobRecord {
   if (record.spec !== model.specHash) {
     // Not the job's fault: it comes back, and goes on once the spec is what it was.
-    throw new MillraceError(
-      'corrupt',
-      `job ${message.job} began with spec ${record.spec}, but spec.json has ${model.specHash}: a spec cannot be changed in place`,
+    throw specChanged(
+      `job ${message.job} began with spec ${record.spec}, but spec.json has ${model.specHash}`,
     );
   }
   if (record.dataset !== message.dataset || record.start !== message.start) {

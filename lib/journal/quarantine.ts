@@ -3,12 +3,8 @@ import { putOverOlder } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
-import type { Refusal } from '../features/encoder.ts';
 import { limits } from '../limits.ts';
 import { readEntry } from './reading.ts';
-
-/** A refused sample with the sample itself; index −1 stands for the whole message. */
-export type RefusedSample = Refusal & { readonly sample?: unknown };
 
 const recordSchema = z.looseObject({
   message: z.string(),
@@ -25,6 +21,8 @@ const recordSchema = z.looseObject({
     z.looseObject({
       index: z.int(),
       field: z.string(),
+      /** Left out by releases before 0.2. */
+      code: z.string().optional(),
       reason: z.string(),
       sample: z.unknown().optional(),
     }),
@@ -34,11 +32,14 @@ const recordSchema = z.looseObject({
 /** What a quarantine object holds. */
 export type QuarantineRecord = z.output<typeof recordSchema>;
 
+/** A refused sample as it is stored: its code may be one of a later release. */
+export type StoredRefusal = QuarantineRecord['refused'][number];
+
 /** A record that is about to be written: the message's or the job's id, what is known of it, and what is refused. */
 export type NewRecord = Readonly<Record<string, unknown>> & {
   readonly message: string;
   readonly sequence?: number;
-  readonly refused: readonly RefusedSample[];
+  readonly refused: readonly StoredRefusal[];
 };
 
 /**

@@ -67,18 +67,17 @@ function allLayers(layers: readonly tf.layers.Layer[]): AnyLayer[] {
   });
 }
 
+/** What decides the bits of a mask: the state's seed and step, and which mask of the step it is. */
+export type MaskCounter = { readonly seed: number; readonly step: number; readonly index: number };
+
 /**
  * Writes a mask whose bits come from counters alone: the same seed, step and place in the network give the same
  * mask in every process and on every engine, and a shorter mask is the beginning of a longer one.
- *
- * @param index which mask of the step it is
  */
 export function writeMask(
   mask: Float32Array,
   rate: number,
-  seed: number,
-  step: number,
-  index: number,
+  { seed, step, index }: MaskCounter,
 ): void {
   const key = hashIntegers(seed, step, index);
   const threshold = rate * 2 ** 32;

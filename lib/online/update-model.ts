@@ -82,7 +82,7 @@ export async function updateModel(
     entries.push(change.entry.header);
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
-  etag = await publish(ports, model, state, etag, entries);
+  etag = await publish(ports, model, state, { etag, committed: entries });
   return { settled, entries, cached: { model, state, ...(etag === undefined ? {} : { etag }) } };
 }
 

@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Row } from '../../lib/datasets/formats/format.ts';
 import { isHeldOut, shuffledOrder } from '../../lib/datasets/order.ts';
 import { prepareDataset } from '../../lib/datasets/prepare.ts';
-import { type Row, readRows } from '../../lib/datasets/rows.ts';
+import { readRows } from '../../lib/datasets/rows.ts';
 import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
 import { rowToSample } from '../../lib/datasets/to-sample.ts';
 import { flightsOfMonth, readFlights } from '../../lib/examples/flights/data.ts';

@@ -103,7 +103,11 @@ async function compareWeights(
   // Where weights came from elsewhere than the stream, its messages alone cannot give them.
   const without = unlearnt(entries);
   if (without === undefined) return problems;
-  const alone = await learnAgain(bucket, model, entries, onnxEngine({ threads: 1 }), 1, without);
+  const alone = await learnAgain(bucket, model, entries, {
+    engine: onnxEngine({ threads: 1 }),
+    messagesAtOnce: 1,
+    without,
+  });
   const tensors = (await publishedState(ports, name))?.tensors ?? {};
   const isEqual = Object.entries(alone.tensors).every(([tensor, { data }]) =>
     data.every((value, i) => Object.is(value, tensors[tensor]?.data[i])),

@@ -48,7 +48,7 @@ const golden: [string, typeof binary, number[][], number[], number[], number][] 
 describe('a loss', () => {
   it.each(golden)(
     'is the weighted mean over samples: %s',
-    (_, spec, output, labels, weights, expected) => {
+    (...[, spec, output, labels, weights, expected]) => {
       const loss = weightedLoss(
         spec,
         tf.tensor2d(output),
@@ -61,7 +61,7 @@ describe('a loss', () => {
 
   it.each(golden.filter(([name]) => !name.includes('certain')))(
     'is the same from predictions: %s',
-    (_, spec, output, labels, weights, expected) => {
+    (...[, spec, output, labels, weights, expected]) => {
       const predictions = predictionOf(spec, tf.tensor2d(output)).dataSync() as Float32Array;
       const scores = score(spec, predictions, {
         labels: Float32Array.from(labels),

@@ -8,8 +8,7 @@ function lossCurve(
   x: number[][],
   y: number[],
   [w1, b1, w2, b2]: number[][],
-  epochs: number,
-  rate: number,
+  { epochs, rate }: { readonly epochs: number; readonly rate: number },
 ): number[] {
   if (!w1 || !b1 || !w2 || !b2) throw new Error('four weights are needed');
   const n = x.length;
@@ -69,8 +68,7 @@ describe('the example of the source article', () => {
       raw.map(({ features }) => features.x as number[]),
       raw.map(({ label }) => label as number),
       weights,
-      epochs,
-      rate,
+      { epochs, rate },
     );
     let state = model.initial();
     const losses: number[] = [];

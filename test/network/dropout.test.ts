@@ -7,7 +7,7 @@ function maskOf(
   ...[seed, step, index]: [number, number, number]
 ): Float32Array {
   const mask = new Float32Array(size);
-  writeMask(mask, rate, seed, step, index);
+  writeMask(mask, rate, { seed, step, index });
   return mask;
 }
 

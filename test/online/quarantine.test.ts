@@ -134,7 +134,7 @@ const badBodies: [string, string, RegExp][] = [
 describe('what cannot be learnt', () => {
   it.each(badSamples)(
     'is quarantined with field and reason: %s',
-    async (_, code, sample, field, reason) => {
+    async (...[, code, sample, field, reason]) => {
       const world = createWorld();
       const sent = message(1, { samples: [ticket(1), sample, ticket(2)] });
       const { settled } = await deliver(world, [sent]);

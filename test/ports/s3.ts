@@ -63,18 +63,25 @@ export function simulatedS3(bucket: Bucket): S3 {
   };
 }
 
+function refused(error: unknown): Refused {
+  if (error instanceof S3ServiceException) return { error: error.name };
+  throw error;
+}
+
+function written({ ETag = '' }: { ETag?: string | undefined }) {
+  return { etag: ETag };
+}
+
+function headers({ ifMatch, ifNoneMatch }: Conditions = {}) {
+  return {
+    ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
+    ...(ifNoneMatch === undefined ? {} : { IfNoneMatch: ifNoneMatch }),
+  };
+}
+
 /** A bucket behind the AWS SDK; all keys get a prefix, so that one bucket serves many runs. */
 export function remoteS3(client: S3Client, bucket: string, prefix: string): S3 {
   const at = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
-  const refused = (error: unknown): Refused => {
-    if (error instanceof S3ServiceException) return { error: error.name };
-    throw error;
-  };
-  const written = ({ ETag = '' }: { ETag?: string | undefined }) => ({ etag: ETag });
-  const headers = ({ ifMatch, ifNoneMatch }: Conditions = {}) => ({
-    ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
-    ...(ifNoneMatch === undefined ? {} : { IfNoneMatch: ifNoneMatch }),
-  });
   return {
     get: (key, range) =>
       client
@@ -108,6 +115,17 @@ export function remoteS3(client: S3Client, bucket: string, prefix: string): S3 {
       );
       return Contents.map(({ Key = '' }) => Key.slice(prefix.length));
     },
+    ...remoteUploads(client, at),
+  };
+}
+
+type Uploads = Pick<S3, 'createUpload' | 'uploadPart' | 'completeUpload' | 'abortUpload'>;
+
+function remoteUploads(
+  client: S3Client,
+  at: (key: string) => { readonly Bucket: string; readonly Key: string },
+): Uploads {
+  return {
     async createUpload(key) {
       const { UploadId = '' } = await client.send(new CreateMultipartUploadCommand(at(key)));
       return UploadId;

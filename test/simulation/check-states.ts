@@ -51,7 +51,11 @@ export async function checkStates(
   }
   const without = unlearnt(entries);
   for (const messagesAtOnce of without === undefined ? [] : [1, 10]) {
-    const again = await learnAgain(cloud.bucket, model, entries, engine, messagesAtOnce, without);
+    const again = await learnAgain(cloud.bucket, model, entries, {
+      engine,
+      messagesAtOnce,
+      ...(without === undefined ? {} : { without }),
+    });
     const { tensors, step, statistics, scores, learnt } = again;
     if (!isSame({ ...folded, tensors, step, statistics }, folded))
       violations.push(`${name}: its messages by ${messagesAtOnce} give other weights`);
@@ -64,7 +68,10 @@ export async function checkStates(
 }
 
 /** Messages and samples that a model has unlearnt. */
-type Unlearnt = { readonly messages: ReadonlySet<string>; readonly samples: ReadonlySet<string> };
+export type Unlearnt = {
+  readonly messages: ReadonlySet<string>;
+  readonly samples: ReadonlySet<string>;
+};
 
 /** What the entries retract; undefined where weights came from elsewhere than the stream, and stayed. */
 export function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
@@ -158,14 +165,20 @@ function hasUndone(entries: readonly Entry[], header: Entry['header']): boolean 
     .some((between) => standing.includes(between.header.kind));
 }
 
+/** How a journal's messages are learnt again. */
+export type LearningAgain = {
+  readonly engine: Engine;
+  readonly messagesAtOnce: number;
+  /** What was retracted. */
+  readonly without?: Unlearnt;
+};
+
 /** What the journal holds, delivered again to a new model, some messages at once; without what was retracted. */
 export async function learnAgain(
   bucket: Bucket,
   { name }: Model,
   entries: readonly Entry[],
-  engine: Engine,
-  messagesAtOnce: number,
-  without: Unlearnt = { messages: new Set(), samples: new Set() },
+  { engine, messagesAtOnce, without = { messages: new Set(), samples: new Set() } }: LearningAgain,
 ): Promise<State> {
   const fresh = createBucket();
   const spec = bucket.objects.get(keys.spec(name));

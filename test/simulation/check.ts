@@ -2,6 +2,7 @@ import { keys } from '../../lib/bucket/keys.ts';
 import type { SettledMessage } from '../../lib/commands/header.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { decodeEntry, type Entry } from '../../lib/journal/entry.ts';
+import type { RefusalCode } from '../../lib/refusal.ts';
 import type { Bucket } from '../support/bucket.ts';
 import { checkStates } from './check-states.ts';
 import type { Cloud } from './cloud.ts';
@@ -30,8 +31,18 @@ export type Found = {
   readonly violations: readonly string[];
 };
 
-/** Reasons for which the ledger refuses a valid message, to quarantine: it is neither lost nor learnt twice. */
-const ledgerRefusal = /was evicted|gaps in its numbers|already had .* producers/;
+/** Codes with which the ledger refuses a valid message, to quarantine: it is neither lost nor learnt twice. */
+const ledgerRefusals: ReadonlySet<string> = new Set<RefusalCode>([
+  'producer-evicted',
+  'too-many-producers',
+  'too-many-gaps',
+]);
+
+/** Codes of promotions that a retraction or a rollback overtook. */
+const overtaken: ReadonlySet<string> = new Set<RefusalCode>([
+  'retracted-since',
+  'rolled-back-since',
+]);
 
 /** Holds what is in the bucket after a schedule against what was sent. */
 export async function check(
@@ -40,46 +51,8 @@ export async function check(
   expected: Expected,
   engine: Engine,
 ): Promise<Found> {
-  const violations: string[] = [];
   const journals = new Map(models.map((model) => [model, journalOf(cloud.bucket, model)]));
-  const learntSamples = [...journals.values()].flat().flatMap(({ samples }) => samples);
-  const learnt = learntSamples.map(idOf);
-  const learntOnce = new Set(learnt);
-  const refused = [...journals].flatMap(([model, entries]) =>
-    refusedSamples(cloud.bucket, model, entries),
-  );
-  const inQuarantine = new Map(refused.map(({ id, reason }) => [id, reason]));
-
-  const forgotten = [...expected.refusable].filter(
-    (id) => !inQuarantine.has(id) && !expected.excused.has(id),
-  );
-  const lost = [...expected.samples.keys()].filter(
-    (id) =>
-      !learntOnce.has(id) &&
-      !expected.excused.has(id) &&
-      !ledgerRefusal.test(inQuarantine.get(id) ?? ''),
-  );
-  const doubled = learnt.filter(
-    (id, place) => learnt.indexOf(id) !== place && !expected.repeatable.has(id),
-  );
-  const both = refused.filter(
-    ({ id, reason }) => learntOnce.has(id) && !ledgerRefusal.test(reason),
-  );
-  const strangers = learnt.filter((id) => !expected.samples.has(id));
-  const changed = learntSamples.filter((sample) => {
-    const sent = expected.samples.get(idOf(sample));
-    return sent !== undefined && sent !== JSON.stringify(sample);
-  });
-  const numbers = (ids: readonly number[]) => ids.join(', ');
-  if (forgotten.length > 0) violations.push(`refused and not in quarantine: ${numbers(forgotten)}`);
-  if (lost.length > 0) violations.push(`lost: ${numbers(lost)}`);
-  if (doubled.length > 0) violations.push(`learnt twice: ${numbers(doubled)}`);
-  if (both.length > 0)
-    violations.push(`learnt and in quarantine: ${numbers(both.map(({ id }) => id))}`);
-  if (strangers.length > 0) violations.push(`learnt and never sent: ${numbers(strangers)}`);
-  if (changed.length > 0)
-    violations.push(`learnt otherwise than sent: ${numbers(changed.map(idOf))}`);
-
+  const { lost, doubled, violations } = checkSamples(cloud.bucket, journals, expected);
   let outOfOrder = 0;
   for (const [model, entries] of journals) {
     const disorder = disorderOf(entries, ({ queue, sequenceNumber }) =>
@@ -89,24 +62,69 @@ export async function check(
     violations.push(...disorder.map((each) => `${model}: ${each}`));
     violations.push(...(await checkStates(cloud, model, entries, engine)));
   }
-  for (const job of expected.jobs) {
+  violations.push(...checkJobs(cloud.bucket, journals, expected));
+  const waiting = [cloud.samples, cloud.jobs].flatMap((queue) => queue.messages());
+  if (waiting.length > 0) violations.push(`${waiting.length} messages are left in a queue`);
+  violations.push(...orphans(cloud.bucket, models, expected));
+  return { lost, doubled, outOfOrder, violations };
+}
+
+type Journals = ReadonlyMap<string, readonly Entry[]>;
+
+/** Each valid sample is learnt once, as it was sent; each other is in quarantine. */
+function checkSamples(bucket: Bucket, journals: Journals, expected: Expected) {
+  const learntSamples = [...journals.values()].flat().flatMap(({ samples }) => samples);
+  const learnt = learntSamples.map(idOf);
+  const learntOnce = new Set(learnt);
+  const refused = [...journals].flatMap(([model, entries]) =>
+    refusedSamples(bucket, model, entries),
+  );
+  const codes = new Map(refused.map(({ id, code }) => [id, code]));
+  const wasRefusedByLedger = (id: number) => ledgerRefusals.has(codes.get(id) ?? '');
+  const isExcused = (id: number) => expected.excused.has(id);
+  const found = {
+    'refused and not in quarantine': [...expected.refusable].filter(
+      (id) => !codes.has(id) && !isExcused(id),
+    ),
+    lost: [...expected.samples.keys()].filter(
+      (id) => !learntOnce.has(id) && !isExcused(id) && !wasRefusedByLedger(id),
+    ),
+    'learnt twice': learnt.filter(
+      (id, place) => learnt.indexOf(id) !== place && !expected.repeatable.has(id),
+    ),
+    'learnt and in quarantine': refused
+      .filter(({ id, code }) => learntOnce.has(id) && !ledgerRefusals.has(code))
+      .map(({ id }) => id),
+    'learnt and never sent': learnt.filter((id) => !expected.samples.has(id)),
+    'learnt otherwise than sent': learntSamples
+      .filter((sample) => {
+        const sent = expected.samples.get(idOf(sample));
+        return sent !== undefined && sent !== JSON.stringify(sample);
+      })
+      .map(idOf),
+  };
+  const violations = Object.entries(found).flatMap(([what, ids]) =>
+    ids.length > 0 ? [`${what}: ${ids.join(', ')}`] : [],
+  );
+  return { lost: found.lost.length, doubled: found['learnt twice'].length, violations };
+}
+
+/** Each job has ended, and its promotion, if it sent one, is settled. */
+function checkJobs(bucket: Bucket, journals: Journals, { jobs }: Expected): readonly string[] {
+  return [...jobs].flatMap((job) => {
     const [model = '', id = ''] = job.split('/');
-    const progress = cloud.bucket.objects.get(keys.progress(model, id));
+    const progress = bucket.objects.get(keys.progress(model, id));
     const { status } = JSON.parse(Buffer.from(progress?.body ?? Buffer.from('{}')).toString()) as {
       status?: string;
     };
     const isEnd = ['promotion-sent', 'kept-champion', 'failed'].includes(status ?? '');
-    if (!isEnd) violations.push(`job ${job} ends as ${status}`);
     const isSettled =
-      isPromoted(journals.get(model) ?? [], id) || isPromotionRefused(cloud.bucket, model, id);
-    if (status === 'promotion-sent' && !isSettled) {
-      violations.push(`job ${job} is never promoted`);
-    }
-  }
-  const waiting = [cloud.samples, cloud.jobs].flatMap((queue) => queue.messages());
-  if (waiting.length > 0) violations.push(`${waiting.length} messages are left in a queue`);
-  violations.push(...orphans(cloud.bucket, models, expected));
-  return { lost: lost.length, doubled: doubled.length, outOfOrder, violations };
+      isPromoted(journals.get(model) ?? [], id) || isPromotionRefused(bucket, model, id);
+    return [
+      ...(isEnd ? [] : [`job ${job} ends as ${status}`]),
+      ...(status === 'promotion-sent' && !isSettled ? [`job ${job} is never promoted`] : []),
+    ];
+  });
 }
 
 /** The number of a sample. */
@@ -131,13 +149,13 @@ function refusedSamples(
   bucket: Bucket,
   model: string,
   entries: readonly Entry[],
-): readonly { readonly id: number; readonly reason: string }[] {
+): readonly { readonly id: number; readonly code: string }[] {
   return bucket.list(keys.quarantines(model)).flatMap(([, { body }]) => {
     const record = JSON.parse(Buffer.from(body).toString()) as {
       message: string;
       sequence: number;
       body?: string;
-      refused: { index: number; reason: string; sample?: unknown }[];
+      refused: { index: number; code: string; sample?: unknown }[];
     };
     const settled = entries[record.sequence - 1]?.header.messages.find(
       ({ id }) => id === record.message,
@@ -145,10 +163,10 @@ function refusedSamples(
     if (settled?.refused !== record.refused.length) return [];
     const whole =
       record.body === undefined ? [] : (JSON.parse(record.body) as { samples?: unknown[] }).samples;
-    return record.refused.flatMap(({ index, reason, sample }) =>
+    return record.refused.flatMap(({ index, code, sample }) =>
       index < 0
-        ? (whole ?? []).map((each) => ({ id: idOf(each), reason }))
-        : [{ id: idOf(sample), reason }],
+        ? (whole ?? []).map((each) => ({ id: idOf(each), code }))
+        : [{ id: idOf(sample), code }],
     );
   });
 }
@@ -184,12 +202,10 @@ function isPromotionRefused(bucket: Bucket, model: string, job: string): boolean
   return bucket.list(keys.quarantines(model)).some(([, { body }]) => {
     const record = JSON.parse(Buffer.from(body).toString()) as {
       body?: string;
-      refused: { reason: string }[];
+      refused: { code: string }[];
     };
     const isItsOwn = record.body?.includes(`{"promote":{"job":"${job}",`) ?? false;
-    return (
-      isItsOwn && record.refused.every(({ reason }) => /retracted samples|rolled back/.test(reason))
-    );
+    return isItsOwn && record.refused.every(({ code }) => overtaken.has(code));
   });
 }
 

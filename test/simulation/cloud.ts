@@ -1,4 +1,4 @@
-import type { PutCondition } from '../../lib/bucket/object-store.ts';
+import type { ObjectStore, PutCondition, PutOutcome } from '../../lib/bucket/object-store.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import type { ProtocolLimits } from '../../lib/limits.ts';
@@ -7,13 +7,11 @@ import { refuse } from '../../lib/refusal.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
 import { getFrom, listOf, putInto } from '../support/memory-store.ts';
+import { makeCall, type Process, performCall } from './calls.ts';
 import type { Faults } from './faults.ts';
 import { createQueue, type FifoQueue, type QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
-
-/** A process: once it is dead, nothing that it asked for answers, and nothing that it would ask next happens. */
-export type Process = { readonly name: string; isDead: boolean; readonly onDeath: () => void };
 
 /** Everything around the code under test, from one seed. */
 export type Cloud = {
@@ -55,170 +53,142 @@ const day = 86_400_000;
 
 /** A cloud with an empty bucket and empty queues. */
 export function createCloud(settings: CloudSettings): Cloud {
-  const { timeline, random, faults, engine } = settings;
-  const bucket = createBucket();
-  const violations: string[] = [];
-  const published = new Map<string, number>();
+  const { timeline, random, faults } = settings;
   const everDead = new Set<string>();
   let ids = 0;
-  let nonces = 0;
-  let skew = 0;
   const newId = () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`;
   const newQueue = (queue: QueueSettings) =>
-    createQueue(queue, timeline, random, newId, (number) => {
-      everDead.add(`${queue.arn}/${number}`);
-      cloud.onDeadLetter();
-    });
-
-  /**
-   * One call of a port: some milliseconds later it takes effect and answers, unless the process has died by then.
-   * What a dying process had sent may still arrive.
-   */
-  const call = <Answer>(
-    process: Process,
-    what: string,
-    perform: () => Answer,
-    fail: () => (() => never) | undefined = () => undefined,
-    canBeSlow = true,
-  ): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      if (process.isDead) return;
-      const die = (when: string) => {
-        timeline.record(`${process.name} dies ${when} ${what}`);
-        process.isDead = true;
-        process.onDeath();
-      };
-      const latency =
-        canBeSlow && faults.strike('slow') ? random.integer(5_000, 400_000) : random.integer(1, 40);
-      timeline.after(latency, () => {
-        if (process.isDead) {
-          if (random.chance(0.5)) record(process, `${what}, after its death`, perform);
-          return;
-        }
-        if (faults.strike('crash-before')) return die('before');
-        const failure = fail();
-        if (failure !== undefined) {
-          try {
-            failure();
-          } catch (error) {
-            timeline.record(
-              `${process.name} ${what}: ${error instanceof Error ? error.message : error}`,
-            );
-            reject(error);
-          }
-          return;
-        }
-        const answer = record(process, what, perform);
-        if (faults.strike('crash-after')) return die('after');
-        resolve(answer);
-      });
-    });
-  const record = <Answer>(process: Process, what: string, perform: () => Answer): Answer => {
-    const answer = perform();
-    const brief =
-      JSON.stringify(answer, (key, value) => (key === 'body' ? undefined : value)) ?? '';
-    timeline.record(`${process.name} ${what} ${brief.slice(0, 60)}`);
-    return answer;
-  };
-  const unavailable = (reason: string) => (): never => {
-    throw new MillraceError('unavailable', reason);
-  };
-
-  const watchPublication = (key: string, body: Uint8Array) => {
-    const [next, highest] = [decodeCheckpoint(body).sequence, published.get(key) ?? 0];
-    published.set(key, Math.max(next, highest));
-    if (next < highest) violations.push(`${key} went back from ${highest} to ${next}`);
-  };
-
-  const put = (process: Process, key: string, body: Uint8Array, condition?: PutCondition) => {
-    const perform = () => {
-      const outcome = putInto(bucket, key, body, condition);
-      if (outcome.ok && key.endsWith('/state.safetensors')) watchPublication(key, body);
-      return outcome;
-    };
-    const what = `puts ${key}${condition === undefined ? '' : ` if ${Object.keys(condition)}`}`;
-    if (condition !== undefined && faults.strike('conflict')) {
-      return call(process, what, () => refuse('conflict', 'ConditionalRequestConflict'));
-    }
-    return call(
-      process,
-      what,
-      () => (faults.strike('sent-twice') && perform().ok ? perform() : perform()),
-      () => {
-        if (faults.strike('refused')) return unavailable('503 SlowDown');
-        if (faults.strike('answer-lost')) {
-          record(process, `${what}, unheard`, perform);
-          return unavailable('timed out');
-        }
-        if (!faults.strike('late-write')) return undefined;
-        timeline.after(
-          random.integer(1_000, 900_000),
-          () => void record(process, `${what}, late`, perform),
-        );
-        return unavailable('timed out');
+    createQueue(queue, {
+      timeline,
+      random,
+      newId,
+      died(number) {
+        everDead.add(`${queue.arn}/${number}`);
+        cloud.onDeadLetter();
       },
-    );
-  };
-
-  const send =
-    (process: Process, queue: () => FifoQueue): Ports['sendSamples'] =>
-    (message) => {
-      const perform = () => {
-        queue().send(message.body, message.group, message.deduplication);
-        cloud.onSend();
-      };
-      return call(
-        process,
-        `sends ${message.deduplication}`,
-        perform,
-        () => {
-          if (faults.strike('send-failed')) return unavailable('SQS did not answer');
-          if (!faults.strike('send-answer-lost')) return undefined;
-          record(process, `sends ${message.deduplication}, unheard`, perform);
-          return unavailable('timed out');
-          // A send without a number that takes longer than SQS remembers it is another message.
-        },
-        false,
-      );
-    };
-
+    });
   const cloud: Cloud = {
     timeline,
     random,
     faults,
-    bucket,
-    violations,
-    published,
+    bucket: createBucket(),
+    violations: [],
+    published: new Map(),
     everDead,
     samples: newQueue(settings.samples),
     jobs: newQueue(settings.jobs),
     onSend: () => undefined,
     onDeadLetter: () => undefined,
     newQueue,
-    portsOf: (process) => ({
-      store: {
-        bucket: 'simulated',
-        get: (key) =>
-          call(
-            process,
-            `gets ${key}`,
-            () => getFrom(bucket, key),
-            () => (faults.strike('read-failed') ? unavailable('the body ended early') : undefined),
-          ),
-        put: (key, body, condition) => put(process, key, body, condition),
-        list: (prefix) => call(process, `lists ${prefix}`, () => listOf(bucket, prefix)),
-      },
-      sendSamples: send(process, () => cloud.samples),
-      sendJob: send(process, () => cloud.jobs),
+    portsOf: portsIn(() => cloud, settings),
+  };
+  return cloud;
+}
+
+/** The ports of each process of a cloud; the clock's skew and the nonces are all processes'. */
+function portsIn(cloudOf: () => Cloud, { engine, limits }: CloudSettings): Cloud['portsOf'] {
+  let nonces = 0;
+  let skew = 0;
+  return (process) => {
+    const cloud = cloudOf();
+    return {
+      store: storeOf(cloud, process),
+      sendSamples: senderOf(cloud, process, () => cloud.samples),
+      sendJob: senderOf(cloud, process, () => cloud.jobs),
       now() {
-        if (faults.strike('clock-jump')) skew = random.integer(-10 * day, 10 * day);
-        return startOfTime + timeline.now() + skew;
+        if (cloud.faults.strike('clock-jump')) skew = cloud.random.integer(-10 * day, 10 * day);
+        return startOfTime + cloud.timeline.now() + skew;
       },
       nonce: () => `nonce-${nonces++}`,
       engine,
-      limits: settings.limits,
+      limits,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    }),
+    };
   };
-  return cloud;
+}
+
+function storeOf(cloud: Cloud, process: Process): ObjectStore {
+  const { bucket, faults } = cloud;
+  return {
+    bucket: 'simulated',
+    get: (key) =>
+      makeCall(cloud, process, {
+        what: `gets ${key}`,
+        perform: () => getFrom(bucket, key),
+        fail: () =>
+          faults.strike('read-failed') ? unavailable('the body ended early') : undefined,
+      }),
+    put: (key, body, condition) => put(cloud, process, { key, body, condition }),
+    list: (prefix) =>
+      makeCall(cloud, process, { what: `lists ${prefix}`, perform: () => listOf(bucket, prefix) }),
+  };
+}
+
+type Put = {
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly condition: PutCondition | undefined;
+};
+
+function put(cloud: Cloud, process: Process, { key, body, condition }: Put): Promise<PutOutcome> {
+  const { bucket, faults, random, timeline } = cloud;
+  const perform = () => {
+    const outcome = putInto(bucket, key, body, condition);
+    if (outcome.ok && key.endsWith('/state.safetensors')) watchPublication(cloud, key, body);
+    return outcome;
+  };
+  const what = `puts ${key}${condition === undefined ? '' : ` if ${Object.keys(condition)}`}`;
+  if (condition !== undefined && faults.strike('conflict')) {
+    const conflict: PutOutcome = refuse('conflict', 'ConditionalRequestConflict');
+    return makeCall(cloud, process, { what, perform: () => conflict });
+  }
+  return makeCall(cloud, process, {
+    what,
+    perform: () => (faults.strike('sent-twice') && perform().ok ? perform() : perform()),
+    fail() {
+      if (faults.strike('refused')) return unavailable('503 SlowDown');
+      if (faults.strike('answer-lost')) {
+        performCall(timeline, process, `${what}, unheard`, perform);
+        return unavailable('timed out');
+      }
+      if (!faults.strike('late-write')) return undefined;
+      const late = () => void performCall(timeline, process, `${what}, late`, perform);
+      timeline.after(random.integer(1_000, 900_000), late);
+      return unavailable('timed out');
+    },
+  });
+}
+
+function watchPublication({ published, violations }: Cloud, key: string, body: Uint8Array): void {
+  const [next, highest] = [decodeCheckpoint(body).sequence, published.get(key) ?? 0];
+  published.set(key, Math.max(next, highest));
+  if (next < highest) violations.push(`${key} went back from ${highest} to ${next}`);
+}
+
+function senderOf(cloud: Cloud, process: Process, queue: () => FifoQueue): Ports['sendSamples'] {
+  const { faults, timeline } = cloud;
+  return (message) => {
+    const what = `sends ${message.deduplication}`;
+    const perform = () => {
+      queue().send(message.body, message.group, message.deduplication);
+      cloud.onSend();
+    };
+    return makeCall(cloud, process, {
+      what,
+      perform,
+      fail() {
+        if (faults.strike('send-failed')) return unavailable('SQS did not answer');
+        if (!faults.strike('send-answer-lost')) return undefined;
+        performCall(timeline, process, `${what}, unheard`, perform);
+        return unavailable('timed out');
+      },
+      isNeverSlow: true,
+    });
+  };
+}
+
+function unavailable(reason: string): () => never {
+  return () => {
+    throw new MillraceError('unavailable', reason);
+  };
 }

@@ -43,20 +43,22 @@ export type Faults = {
   readonly struck: readonly Strike[];
 };
 
+/** How often faults strike, and which. */
+export type FaultSettings = {
+  readonly rate: number;
+  /** Whether the storm is over. */
+  readonly isOver: () => boolean;
+  /** Those that may strike. */
+  readonly kinds: ReadonlySet<FaultKind>;
+  /** The strikes that still happen, which shrinking tries; all of them unless given. */
+  readonly kept?: readonly Strike[] | undefined;
+};
+
 /**
  * Faults at a rate, until a storm is over. Each kind has random numbers of its own, so that a fault that is left out
  * leaves the others of its schedule where they are.
- *
- * @param kinds those that may strike
- * @param kept the strikes that still happen: what shrinking tries; all of them unless given
  */
-export function createFaults(
-  seed: number,
-  rate: number,
-  isOver: () => boolean,
-  kinds: ReadonlySet<FaultKind>,
-  kept: readonly Strike[] | undefined,
-): Faults {
+export function createFaults(seed: number, { rate, isOver, kinds, kept }: FaultSettings): Faults {
   const struck: Strike[] = [];
   const chances = new Map<FaultKind, number>();
   return {

@@ -4,7 +4,8 @@ import { runSlice } from '../../lib/jobs/slice.ts';
 import { limits } from '../../lib/limits.ts';
 import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
-import type { Cloud, Process } from './cloud.ts';
+import type { Process } from './calls.ts';
+import type { Cloud } from './cloud.ts';
 import type { FifoQueue, Received } from './queue.ts';
 
 /** A warm machine of a function: what its process keeps between invocations. */
@@ -44,7 +45,7 @@ const batchTrain: Handler = async (ports, _machine, { messages, secondsLeft }) =
 /** What an invocation may fail with; a model whose spec was overwritten is stopped until it is put back. */
 export function isExpected(error: unknown): boolean {
   if (!(error instanceof MillraceError)) return false;
-  return error.kind !== 'corrupt' || error.message.includes('a spec cannot be changed in place');
+  return error.kind !== 'corrupt' || error.code === 'spec-changed';
 }
 
 type Source = {
@@ -82,111 +83,144 @@ export function startFunctions(cloud: Cloud, deliverySize: () => number): void {
   };
 }
 
+/** What runs one function: its machines, and when it looks into its queue again. */
+type Runner = {
+  readonly cloud: Cloud;
+  readonly source: Source;
+  readonly machines: Machine[];
+  invocations: number;
+  /** Invocations that run and are not zombies. */
+  running: number;
+  awakeAt: number | undefined;
+};
+
 /** Polls one queue; the answer asks it to look again soon. */
 function startSource(cloud: Cloud, source: Source): () => void {
-  const { timeline, random, faults } = cloud;
-  const machines: Machine[] = [];
-  let invocations = 0;
-  let running = 0;
-  let awakeAt: number | undefined;
+  const runner: Runner = {
+    cloud,
+    source,
+    machines: [],
+    invocations: 0,
+    running: 0,
+    awakeAt: undefined,
+  };
+  return () => wake(runner);
+}
 
-  const wake = (milliseconds = random.integer(1, 100)) => {
-    const time = timeline.now() + milliseconds;
-    if (awakeAt !== undefined && awakeAt <= time) return;
-    awakeAt = time;
-    timeline.after(milliseconds, () => {
-      if (awakeAt !== time) return;
-      awakeAt = undefined;
-      poll();
-    });
-  };
-  const poll = () => {
-    const queue = source.queue();
-    if (running < concurrency) {
-      const messages = queue.receive(source.messagesAtOnce());
-      if (messages.length > 0) {
-        if (faults.strike('delivered-late')) {
-          timeline.after(random.integer(1_000, 1_800_000), () => invoke(queue, messages));
-        } else invoke(queue, messages);
-        if (faults.strike('delivered-twice')) invoke(queue, messages);
-        return wake();
-      }
+function wake(runner: Runner, milliseconds = runner.cloud.random.integer(1, 100)): void {
+  const { timeline } = runner.cloud;
+  const time = timeline.now() + milliseconds;
+  if (runner.awakeAt !== undefined && runner.awakeAt <= time) return;
+  runner.awakeAt = time;
+  timeline.after(milliseconds, () => {
+    if (runner.awakeAt !== time) return;
+    runner.awakeAt = undefined;
+    poll(runner);
+  });
+}
+
+function poll(runner: Runner): void {
+  const { cloud, source } = runner;
+  const { timeline, random, faults } = cloud;
+  const queue = source.queue();
+  if (runner.running < concurrency) {
+    const messages = queue.receive(source.messagesAtOnce());
+    if (messages.length > 0) {
+      if (faults.strike('delivered-late')) {
+        timeline.after(random.integer(1_000, 1_800_000), () => invoke(runner, queue, messages));
+      } else invoke(runner, queue, messages);
+      if (faults.strike('delivered-twice')) invoke(runner, queue, messages);
+      wake(runner);
+      return;
     }
-    const next = queue.nextVisible();
-    if (next !== undefined) wake(next - timeline.now() + 1);
+  }
+  const next = queue.nextVisible();
+  if (next !== undefined) wake(runner, next - timeline.now() + 1);
+}
+
+function takeMachine({ cloud: { faults }, machines }: Runner): Machine {
+  const idle = machines.find(({ isBusy }) => !isBusy);
+  const machine: Machine =
+    idle === undefined || faults.strike('cold-start') ? { cache: new Map(), isBusy: true } : idle;
+  machine.isBusy = true;
+  if (!machines.includes(machine)) machines.push(machine);
+  return machine;
+}
+
+function invoke(runner: Runner, queue: FifoQueue, messages: readonly Received[]): void {
+  const { cloud, source, machines } = runner;
+  const { timeline } = cloud;
+  const machine = takeMachine(runner);
+  const name = `${source.name}-${runner.invocations++}`;
+  runner.running += 1;
+  let isOver = false;
+  /** What Lambda sees: an answer, or a failure; whichever comes first. */
+  const end = (outcome: string, unsettled: readonly Received[]) => {
+    if (isOver) return;
+    isOver = true;
+    runner.running -= 1;
+    timeline.record(`${name} ${outcome}, ${unsettled.length} of ${messages.length} come back`);
+    giveBack(cloud, queue, { messages, unsettled });
+    wake(runner);
   };
-  const takeMachine = (): Machine => {
-    const idle = machines.find(({ isBusy }) => !isBusy);
-    const machine: Machine =
-      idle === undefined || faults.strike('cold-start') ? { cache: new Map(), isBusy: true } : idle;
-    machine.isBusy = true;
-    if (!machines.includes(machine)) machines.push(machine);
-    return machine;
+  const isGone = () => {
+    const place = machines.indexOf(machine);
+    if (place >= 0) machines.splice(place, 1);
   };
-  const invoke = (queue: FifoQueue, messages: readonly Received[]) => {
-    const machine = takeMachine();
-    const name = `${source.name}-${invocations++}`;
-    running += 1;
-    let isOver = false;
-    /** What Lambda sees: an answer, or a failure; whichever comes first. */
-    const end = (outcome: string, unsettled: readonly Received[]) => {
-      if (isOver) return;
-      isOver = true;
-      running -= 1;
-      timeline.record(`${name} ${outcome}, ${unsettled.length} of ${messages.length} come back`);
-      for (const message of messages) {
-        if (unsettled.includes(message)) {
-          if (random.chance(0.5)) queue.release(message);
-        } else if (!faults.strike('deletion-lost')) queue.remove(message);
-      }
-      wake();
-    };
-    const isGone = () => {
-      const place = machines.indexOf(machine);
-      if (place >= 0) machines.splice(place, 1);
-    };
-    const process: Process = {
-      name,
-      isDead: false,
-      onDeath() {
-        isGone();
-        end('died', messages);
-      },
-    };
-    const milliseconds = faults.strike('little-time')
-      ? limits.publishReserveSeconds * 1_000 + random.integer(0, 200)
-      : source.timeoutSeconds * 1_000;
-    const deadline = timeline.now() + milliseconds;
-    timeline.after(milliseconds, () => {
-      if (isOver) return;
-      // Its code may be frozen and go on later, in the machine's next invocation or in none.
-      if (random.chance(0.5)) process.isDead = true;
-      if (process.isDead || random.chance(0.5)) isGone();
-      else machine.isBusy = false;
-      end('timed out', messages);
+  const process: Process = {
+    name,
+    isDead: false,
+    onDeath() {
+      isGone();
+      end('died', messages);
+    },
+  };
+  const deadline = limitTime(runner, () => {
+    if (isOver) return;
+    // Its code may be frozen and go on later, in the machine's next invocation or in none.
+    if (cloud.random.chance(0.5)) process.isDead = true;
+    if (process.isDead || cloud.random.chance(0.5)) isGone();
+    else machine.isBusy = false;
+    end('timed out', messages);
+  });
+  timeline.record(`${name} starts with ${messages.map(({ id }) => Number(id.slice(-12))).join()}`);
+  const secondsLeft = () => (deadline - timeline.now()) / 1_000;
+  const delivery = { queue: queue.arn, messages, secondsLeft };
+  source
+    .handler(cloud.portsOf(process), machine, delivery)
+    .catch((error: unknown) => ({ unsettled: messages, errors: [error] }))
+    .then(({ unsettled, errors }) => {
+      machine.isBusy = false;
+      for (const error of errors) report(cloud, name, error);
+      end(errors.length > 0 ? 'fails' : 'answers', unsettled);
     });
-    timeline.record(
-      `${name} starts with ${messages.map(({ id }) => Number(id.slice(-12))).join()}`,
-    );
-    const secondsLeft = () => (deadline - timeline.now()) / 1_000;
-    const report = (error: unknown) => {
-      if (isExpected(error)) return;
-      cloud.violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
-    };
-    source
-      .handler(cloud.portsOf(process), machine, { queue: queue.arn, messages, secondsLeft })
-      .then(
-        ({ unsettled, errors }) => {
-          machine.isBusy = false;
-          errors.forEach(report);
-          end('answers', unsettled);
-        },
-        (error: unknown) => {
-          machine.isBusy = false;
-          report(error);
-          end('fails', messages);
-        },
-      );
-  };
-  return () => wake();
+}
+
+/** Messages that came back may be visible again at once; the others are deleted, if that is not lost. */
+function giveBack(
+  { random, faults }: Cloud,
+  queue: FifoQueue,
+  { messages, unsettled }: Record<'messages' | 'unsettled', readonly Received[]>,
+): void {
+  for (const message of messages) {
+    if (unsettled.includes(message)) {
+      if (random.chance(0.5)) queue.release(message);
+    } else if (!faults.strike('deletion-lost')) queue.remove(message);
+  }
+}
+
+/** Ends an invocation at its timeout. @returns when that is */
+function limitTime({ cloud, source }: Runner, onTimeout: () => void): number {
+  const { timeline, random, faults } = cloud;
+  const milliseconds = faults.strike('little-time')
+    ? limits.publishReserveSeconds * 1_000 + random.integer(0, 200)
+    : source.timeoutSeconds * 1_000;
+  const deadline = timeline.now() + milliseconds;
+  timeline.after(milliseconds, onTimeout);
+  return deadline;
+}
+
+function report({ violations }: Cloud, name: string, error: unknown): void {
+  if (!isExpected(error))
+    violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
 }

@@ -33,7 +33,7 @@ export const mutants: readonly Mutant[] = [
         file: online,
         find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
         replace:
-          '    etag = await publish(ports, model, change.state, etag, [change.entry.header]);\n    if (!(await commitEntry(ports, change.entry)).ok) {',
+          '    etag = await publish(ports, model, change.state, { etag, committed: [change.entry.header] });\n    if (!(await commitEntry(ports, change.entry)).ok) {',
       },
     ],
   },

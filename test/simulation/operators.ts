@@ -5,8 +5,9 @@ import { loadModel } from '../../lib/model/model.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
 import { retryQuarantine } from '../../lib/operations/retry.ts';
+import type { Process } from './calls.ts';
 import { type Expected, idOf } from './check.ts';
-import type { Cloud, Process } from './cloud.ts';
+import type { Cloud } from './cloud.ts';
 import { isExpected } from './functions.ts';
 import type { QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
@@ -15,14 +16,20 @@ import { tryAgain } from './try-again.ts';
 const second = 1_000;
 const minute = 60 * second;
 
+/** What operators work on. */
+export type Operations = {
+  readonly model: string;
+  readonly stormMilliseconds: number;
+  readonly expected: Expected;
+  /** Starts the senders again, once the stack is made anew. */
+  readonly restart: () => void;
+};
+
 /** Starts what people do meanwhile, at a command line or in a console, and a day on which the stack is made anew. */
 export function startOperators(
   cloud: Cloud,
   random: Random,
-  model: string,
-  stormMilliseconds: number,
-  expected: Expected,
-  restart: () => void,
+  { model, stormMilliseconds, expected, restart }: Operations,
 ): void {
   const { timeline } = cloud;
   const recreate = () => {

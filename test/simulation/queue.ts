@@ -44,14 +44,21 @@ export type FifoQueue = {
 
 const deduplicationMilliseconds = 300_000;
 
+/** What a queue needs of its cloud. */
+export type QueueDrivers = {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly newId: () => string;
+  /** Told when a message became a dead letter. */
+  readonly died: (sequenceNumber: string) => void;
+};
+
 /** An empty queue. Its sequence numbers start anywhere and have gaps, as those of SQS. */
 export function createQueue(
   { arn, visibilityMilliseconds, maximumReceives }: QueueSettings,
-  { now }: Timeline,
-  random: Random,
-  nextId: () => string,
-  died: (sequenceNumber: string) => void,
+  { timeline, random, newId, died }: QueueDrivers,
 ): FifoQueue {
+  const { now } = timeline;
   let entries: Entry[] = [];
   let dead: QueuedMessage[] = [];
   const sent = new Map<string, number>();
@@ -70,7 +77,7 @@ export function createQueue(
       sequence += BigInt(random.integer(1, 256));
       const sequenceNumber = sequence.toString().padStart(20, '0');
       entries.push({
-        id: nextId(),
+        id: newId(),
         body,
         group,
         sequenceNumber,

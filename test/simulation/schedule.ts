@@ -73,13 +73,12 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   // In some schedules most messages become dead letters, while deliveries of them are still running.
   const isDeadly = random.chance(0.15);
   const kinds = options.kinds ?? someKinds(random);
-  const faults = createFaults(
-    seed,
-    isDeadly ? 0.1 : random.pick([0, 0.005, 0.02, 0.05, 0.1]),
-    () => timeline.now() > stormMinutes * minute,
+  const faults = createFaults(seed, {
+    rate: isDeadly ? 0.1 : random.pick([0, 0.005, 0.02, 0.05, 0.1]),
+    isOver: () => timeline.now() > stormMinutes * minute,
     kinds,
-    options.kept,
-  );
+    kept: options.kept,
+  });
   const visibility = () =>
     (isDeadly ? random.integer(2, 20) : random.chance(0.6) ? 720 : random.integer(2, 120)) * second;
   const queue = (name: string): QueueSettings => ({

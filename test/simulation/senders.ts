@@ -1,7 +1,8 @@
 import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
+import type { Process } from './calls.ts';
 import { type Expected, idOf } from './check.ts';
-import type { Cloud, Process } from './cloud.ts';
+import type { Cloud } from './cloud.ts';
 import { startOperators } from './operators.ts';
 import type { Random } from './random.ts';
 import { pause, tryAgain } from './try-again.ts';
@@ -51,9 +52,10 @@ export function startSenders(
     }
   }
   const [model = ''] = models;
-  startOperators(cloud, random, model, stormMilliseconds, expected, () => {
-    for (const restart of restarts) timeline.after(random.integer(0, 10 * second), restart);
-  });
+  const restart = () => {
+    for (const each of restarts) timeline.after(random.integer(0, 10 * second), each);
+  };
+  startOperators(cloud, random, { model, stormMilliseconds, expected, restart });
   return expected;
 }
 

@@ -78,8 +78,7 @@ export function coefficientFeeds(
   { runtime, inputs }: Program,
   { optimizer }: Spec,
   run: Run,
-  firstStep: number,
-  steps: number,
+  { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
 ): Feeds {
   const all = { rate: new Float32Array(steps), epsilon: new Float32Array(steps) };
   for (let i = 0; i < steps; i++) {
@@ -109,7 +108,8 @@ export function maskFeeds(
       const size = minibatch * width;
       const all = new Float32Array(steps * size);
       for (let i = 0; i < steps; i++) {
-        writeMask(all.subarray(i * size, (i + 1) * size), rate, seed, step + i, index);
+        const mask = all.subarray(i * size, (i + 1) * size);
+        writeMask(mask, rate, { seed, step: step + i, index });
       }
       return [perStepName(stepNames.mask(index)), runtime.floats(all, [steps, size])];
     }),

@@ -67,9 +67,13 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
     cached(cache, artifactName(spec, `training/${minibatch}`), async () =>
       (await compiler()).compileTraining(spec, minibatch),
     );
-  const startTraining = (model: Uint8Array) => start(model, artifact.isSerial ? 1 : threads);
-  const programs = new Map<number, Promise<Program>>();
-  const training = (minibatch: number): Promise<Program> => {
+  const startTraining = async (model: Uint8Array): Promise<TrainingProgram> => ({
+    ...(await start(model, artifact.isSerial ? 1 : threads)),
+    spec,
+    artifact,
+  });
+  const programs = new Map<number, Promise<TrainingProgram>>();
+  const training = (minibatch: number): Promise<TrainingProgram> => {
     const isOnline = minibatch === spec.online.minibatch;
     const program =
       programs.get(minibatch) ??
@@ -91,43 +95,30 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       const order = run.order ?? rowsInOrder(samples.count);
       const rest = order.length % minibatch;
       if (!artifact.mixesRows || rest === 0) {
-        return train({ spec, artifact }, await training(minibatch), state, samples, order, run);
+        return train(await training(minibatch), state, samples, { ...run, order });
       }
       // The short minibatch gets a graph of its own, instead of rows of padding.
       const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = await train(
-        { spec, artifact },
-        await training(minibatch),
-        state,
-        samples,
-        full,
-        run,
-      );
-      const short = { ...run, minibatch: rest };
-      const second = await train(
-        { spec, artifact },
-        await training(rest),
-        first.state,
-        samples,
-        last,
-        short,
-      );
+      const first = await train(await training(minibatch), state, samples, { ...run, order: full });
+      const short = { ...run, minibatch: rest, order: last };
+      const second = await train(await training(rest), first.state, samples, short);
       return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
   };
 }
 
+/** A graph of many training steps, and what it was compiled from. */
+type TrainingProgram = Program & { readonly spec: Spec; readonly artifact: ModelArtifact };
+
 async function train(
-  { spec, artifact }: { readonly spec: Spec; readonly artifact: ModelArtifact },
-  program: Program,
+  { spec, artifact, ...program }: TrainingProgram,
   state: EngineState,
   samples: EncodedSamples,
-  order: Int32Array,
-  run: Run,
+  run: Run & { readonly order: Int32Array },
 ): Promise<Trained> {
   const { runtime, session } = program;
-  const { minibatch } = run;
+  const { minibatch, order } = run;
   const { masks, parameters } = artifact;
   const losses = new Float32Array(Math.ceil(order.length / minibatch));
   const masksWidth = masks.reduce((sum, { width }) => sum + width, 0);
@@ -147,7 +138,7 @@ async function train(
       [runNames.order]: runtime.integers(cut.order, [steps, minibatch]),
       [perStepName(stepNames.labels)]: runtime.floats(cut.labels, [steps, minibatch]),
       [perStepName(stepNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
-      ...coefficientFeeds(program, spec, run, state.step + start, steps),
+      ...coefficientFeeds(program, spec, run, { firstStep: state.step + start, steps }),
       ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [
         steps,
         minibatch,

@@ -10,6 +10,16 @@ type DType = 'float32' | 'int32' | 'bool';
 /** Operators whose output has the type of their input. */
 const movingOperators = new Set(['Reshape', 'Identity', 'Transpose', 'Slice', 'Concat', 'Tile']);
 
+/** What an operator's output is. */
+export type Recorded = { readonly shape: readonly number[]; readonly dtype: tf.DataType };
+type AllRecorded = { readonly shapes: readonly (readonly number[])[]; readonly dtype: tf.DataType };
+
+/** An operator whose inputs have no names yet. */
+type UnnamedNode = Omit<Node, 'inputs' | 'domain'> & {
+  readonly inputs: readonly tf.TensorInfo[];
+  readonly domain?: 'com.microsoft' | undefined;
+};
+
 /** Settings of one recorded operator. */
 export type Recording = {
   readonly attributes?: Readonly<Record<string, Attribute>>;
@@ -80,8 +90,7 @@ export class TraceBackend extends tf.KernelBackend {
   record(
     op: string,
     inputs: readonly tf.TensorInfo[],
-    shape: readonly number[],
-    dtype: tf.DataType,
+    { shape, dtype }: Recorded,
     { attributes = {}, domain }: Recording = {},
   ): tf.TensorInfo {
     const [first] = inputs;
@@ -89,7 +98,7 @@ export class TraceBackend extends tf.KernelBackend {
     const type =
       movingOperators.has(op) && first !== undefined ? this.value(first).type : typeOf(dtype);
     const output: Value = { name: this.#name(), shape: [...shape], type };
-    this.#push(op, inputs, [output], attributes, domain);
+    this.#push({ op, inputs, outputs: [output], attributes, domain });
     return this.#add(output);
   }
 
@@ -97,14 +106,13 @@ export class TraceBackend extends tf.KernelBackend {
   recordAll(
     op: string,
     inputs: readonly tf.TensorInfo[],
-    shapes: readonly (readonly number[])[],
-    dtype: tf.DataType,
+    { shapes, dtype }: AllRecorded,
     attributes: Node['attributes'],
   ): tf.TensorInfo[] {
     const outputs = shapes.map(
       (shape): Value => ({ name: this.#name(), shape, type: typeOf(dtype) }),
     );
-    this.#push(op, inputs, outputs, attributes);
+    this.#push({ op, inputs, outputs, attributes });
     return outputs.map((output) => this.#add(output));
   }
 
@@ -139,19 +147,11 @@ export class TraceBackend extends tf.KernelBackend {
     return constant;
   }
 
-  #push(
-    op: string,
-    inputs: readonly tf.TensorInfo[],
-    outputs: readonly Value[],
-    attributes: Node['attributes'],
-    domain?: 'com.microsoft',
-  ): void {
+  #push({ inputs, domain, ...node }: UnnamedNode): void {
     this.#nodes.push({
-      op,
+      ...node,
       ...(domain === undefined ? {} : { domain }),
       inputs: inputs.map((input) => this.value(input).name),
-      outputs,
-      attributes,
     });
   }
 

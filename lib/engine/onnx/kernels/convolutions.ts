@@ -24,7 +24,12 @@ function convolve(
   const operands = [channelsFirst(trace, x), transpose(trace, filter, [3, 2, 0, 1])];
   return channelsLast(
     trace,
-    trace.record('Conv', operands, shape, 'float32', { attributes: windowAttributes(window) }),
+    trace.record(
+      'Conv',
+      operands,
+      { shape, dtype: 'float32' },
+      { attributes: windowAttributes(window) },
+    ),
   );
 }
 
@@ -45,8 +50,7 @@ function groupedFilter(trace: TraceBackend, filter: tf.TensorInfo): tf.TensorInf
  */
 function filterGradient(
   trace: TraceBackend,
-  images: tf.TensorInfo,
-  gradients: tf.TensorInfo,
+  { images, gradients }: { readonly images: tf.TensorInfo; readonly gradients: tf.TensorInfo },
   { strides, dilations, pads, kernel, output }: Window,
   groups: number,
 ): tf.TensorInfo {
@@ -65,12 +69,20 @@ function filterGradient(
     pads,
     group: groups,
   };
-  const all = trace.record('Conv', [images, gradients], [...shape, ...size], 'float32', {
-    attributes,
-  });
+  const all = trace.record(
+    'Conv',
+    [images, gradients],
+    { shape: [...shape, ...size], dtype: 'float32' },
+    {
+      attributes,
+    },
+  );
   if (size.every((each, i) => each === kernel[i])) return all;
   const bounds = [[0, 0], kernel, [2, 3]].map((values) => trace.integers(values));
-  return trace.record('Slice', [all, ...bounds], [...shape, ...kernel], 'float32');
+  return trace.record('Slice', [all, ...bounds], {
+    shape: [...shape, ...kernel],
+    dtype: 'float32',
+  });
 }
 
 /** Convolutions of images, and their gradients. */
@@ -79,7 +91,10 @@ export const convolutions: Recorders = {
   FusedConv2D: (trace, input, attributes, all) => {
     const convolved = convolve(trace, input, attributes);
     if (all.bias === undefined) return activate(trace, convolved, attributes);
-    const biased = trace.record('Add', [convolved, input('bias')], convolved.shape, 'float32');
+    const biased = trace.record('Add', [convolved, input('bias')], {
+      shape: convolved.shape,
+      dtype: 'float32',
+    });
     return activate(trace, biased, attributes);
   },
   Conv2DBackpropInput: (trace, input, attributes) => {
@@ -87,22 +102,24 @@ export const convolutions: Recorders = {
     const inputShape = attributes.inputShape ?? [];
     const window = convolutionWindow(inputShape, filter.shape, attributes);
     const [, height = 1, width = 1, channels = 1] = inputShape;
-    const dx = spread(
-      trace,
-      channelsFirst(trace, dy),
-      transpose(trace, filter, [3, 2, 0, 1]),
+    const dx = spread(trace, channelsFirst(trace, dy), transpose(trace, filter, [3, 2, 0, 1]), {
       window,
-      [height, width],
+      size: [height, width],
       channels,
-      1,
-    );
+      groups: 1,
+    });
     return channelsLast(trace, dx);
   },
   Conv2DBackpropFilter: (trace, input, attributes) => {
     const [x, dy] = [input('x'), input('dy')];
     const window = convolutionWindow(x.shape, attributes.filterShape ?? [], attributes);
     const images = transpose(trace, x, [3, 0, 1, 2]);
-    const gradient = filterGradient(trace, images, transpose(trace, dy, [3, 0, 1, 2]), window, 1);
+    const gradient = filterGradient(
+      trace,
+      { images, gradients: transpose(trace, dy, [3, 0, 1, 2]) },
+      window,
+      1,
+    );
     return transpose(trace, gradient, [2, 3, 0, 1]);
   },
   DepthwiseConv2dNative: (trace, input, attributes) => {
@@ -112,22 +129,22 @@ export const convolutions: Recorders = {
     const shape = [count, channels * (filter.shape[3] ?? 1), ...window.output];
     const operands = [channelsFirst(trace, x), groupedFilter(trace, filter)];
     const settings = { attributes: { ...windowAttributes(window), group: channels } };
-    return channelsLast(trace, trace.record('Conv', operands, shape, 'float32', settings));
+    return channelsLast(
+      trace,
+      trace.record('Conv', operands, { shape, dtype: 'float32' }, settings),
+    );
   },
   DepthwiseConv2dNativeBackpropInput: (trace, input, attributes) => {
     const [dy, filter] = [input('dy'), input('filter')];
     const inputShape = attributes.inputShape ?? [];
     const window = convolutionWindow(inputShape, filter.shape, attributes, true);
     const [, height = 1, width = 1, channels = 1] = inputShape;
-    const dx = spread(
-      trace,
-      channelsFirst(trace, dy),
-      groupedFilter(trace, filter),
+    const dx = spread(trace, channelsFirst(trace, dy), groupedFilter(trace, filter), {
       window,
-      [height, width],
+      size: [height, width],
       channels,
-      channels,
-    );
+      groups: channels,
+    });
     return channelsLast(trace, dx);
   },
   DepthwiseConv2dNativeBackpropFilter: (trace, input, attributes) => {
@@ -143,8 +160,7 @@ export const convolutions: Recorders = {
     ]);
     const gradient = filterGradient(
       trace,
-      images,
-      transpose(trace, dy, [3, 0, 1, 2]),
+      { images, gradients: transpose(trace, dy, [3, 0, 1, 2]) },
       window,
       channels,
     );

@@ -6,21 +6,21 @@ const unary =
   (op: string): Recorder =>
   (trace, input) => {
     const x = input('x');
-    return trace.record(op, [x], x.shape, x.dtype);
+    return trace.record(op, [x], { shape: x.shape, dtype: x.dtype });
   };
 
 const binary =
   (op: string): Recorder =>
   (trace, input) => {
     const [a, b] = [input('a'), input('b')];
-    return trace.record(op, [a, b], broadcast(a, b), a.dtype);
+    return trace.record(op, [a, b], { shape: broadcast(a, b), dtype: a.dtype });
   };
 
 const comparison =
   (op: string): Recorder =>
   (trace, input) => {
     const [a, b] = [input('a'), input('b')];
-    return trace.record(op, [a, b], broadcast(a, b), 'bool');
+    return trace.record(op, [a, b], { shape: broadcast(a, b), dtype: 'bool' });
   };
 
 const filled =
@@ -48,7 +48,7 @@ function fill(
 
 /** x · y, and other shorthands within this file. */
 function apply(trace: TraceBackend, op: string, a: tf.TensorInfo, b: tf.TensorInfo): tf.TensorInfo {
-  return trace.record(op, [a, b], broadcast(a, b), a.dtype);
+  return trace.record(op, [a, b], { shape: broadcast(a, b), dtype: a.dtype });
 }
 
 /** y where x > 0, z elsewhere. */
@@ -58,8 +58,11 @@ function wherePositive(
   y: tf.TensorInfo,
   z: tf.TensorInfo,
 ): tf.TensorInfo {
-  const isPositive = trace.record('Greater', [x, scalar(trace, 0)], x.shape, 'bool');
-  return trace.record('Where', [isPositive, y, z], x.shape, 'float32');
+  const isPositive = trace.record('Greater', [x, scalar(trace, 0)], {
+    shape: x.shape,
+    dtype: 'bool',
+  });
+  return trace.record('Where', [isPositive, y, z], { shape: x.shape, dtype: 'float32' });
 }
 
 /** Kernels that work element by element. */
@@ -102,8 +105,8 @@ export const elementwise: Recorders = {
   LogicalOr: comparison('Or'),
   NotEqual: (trace, input) => {
     const [a, b] = [input('a'), input('b')];
-    const isEqual = trace.record('Equal', [a, b], broadcast(a, b), 'bool');
-    return trace.record('Not', [isEqual], isEqual.shape, 'bool');
+    const isEqual = trace.record('Equal', [a, b], { shape: broadcast(a, b), dtype: 'bool' });
+    return trace.record('Not', [isEqual], { shape: isEqual.shape, dtype: 'bool' });
   },
 
   ZerosLike: filled(0),
@@ -120,23 +123,33 @@ export const elementwise: Recorders = {
     const x = input('x');
     return trace.record(
       'Reciprocal',
-      [trace.record('Sqrt', [x], x.shape, x.dtype)],
-      x.shape,
-      x.dtype,
+      [trace.record('Sqrt', [x], { shape: x.shape, dtype: x.dtype })],
+      { shape: x.shape, dtype: x.dtype },
     );
   },
   Log1p: (trace, input) => {
     const x = input('x');
-    return trace.record('Log', [apply(trace, 'Add', x, scalar(trace, 1))], x.shape, x.dtype);
+    return trace.record('Log', [apply(trace, 'Add', x, scalar(trace, 1))], {
+      shape: x.shape,
+      dtype: x.dtype,
+    });
   },
   Expm1: (trace, input) => {
     const x = input('x');
-    return apply(trace, 'Sub', trace.record('Exp', [x], x.shape, x.dtype), scalar(trace, 1));
+    return apply(
+      trace,
+      'Sub',
+      trace.record('Exp', [x], { shape: x.shape, dtype: x.dtype }),
+      scalar(trace, 1),
+    );
   },
   AddN: (trace, _input, _attributes, all) => {
     const tensors = Object.values(all) as tf.TensorInfo[];
     const [first] = tensors;
-    return trace.record('Sum', tensors, first?.shape ?? [], first?.dtype ?? 'float32');
+    return trace.record('Sum', tensors, {
+      shape: first?.shape ?? [],
+      dtype: first?.dtype ?? 'float32',
+    });
   },
 
   /** 1 where x > 0, `alpha` elsewhere: the derivative of rectifiers. */
@@ -144,19 +157,32 @@ export const elementwise: Recorders = {
     const x = input('x');
     if (alpha !== 0) return wherePositive(trace, x, scalar(trace, 1), scalar(trace, alpha));
     // Any positive number times alpha is above 1: one pass. Sign takes several times as long.
-    return trace.record('HardSigmoid', [x], x.shape, 'float32', {
-      attributes: { alpha: { float: 3e38 }, beta: { float: 0 } },
-    });
+    return trace.record(
+      'HardSigmoid',
+      [x],
+      { shape: x.shape, dtype: 'float32' },
+      {
+        attributes: { alpha: { float: 3e38 }, beta: { float: 0 } },
+      },
+    );
   },
   Relu6: (trace, input) => {
     const x = input('x');
-    return trace.record('Clip', [x, scalar(trace, 0), scalar(trace, 6)], x.shape, x.dtype);
+    return trace.record('Clip', [x, scalar(trace, 0), scalar(trace, 6)], {
+      shape: x.shape,
+      dtype: x.dtype,
+    });
   },
   LeakyRelu: (trace, input, { alpha = 0.2 }) => {
     const x = input('x');
-    return trace.record('LeakyRelu', [x], x.shape, x.dtype, {
-      attributes: { alpha: { float: alpha } },
-    });
+    return trace.record(
+      'LeakyRelu',
+      [x],
+      { shape: x.shape, dtype: x.dtype },
+      {
+        attributes: { alpha: { float: alpha } },
+      },
+    );
   },
   Prelu: (trace, input) => {
     const x = input('x');
@@ -175,25 +201,25 @@ export const elementwise: Recorders = {
   ClipByValue: (trace, input, { clipValueMin = 0, clipValueMax = 0 }) => {
     const x = input('x');
     const bounds = [scalar(trace, clipValueMin, x.dtype), scalar(trace, clipValueMax, x.dtype)];
-    return trace.record('Clip', [x, ...bounds], x.shape, x.dtype);
+    return trace.record('Clip', [x, ...bounds], { shape: x.shape, dtype: x.dtype });
   },
   /** (x − mean) · scale / √(variance + ε) + offset, along the last axis. Ioffe and Szegedy 2015. */
   FusedBatchNorm: (trace, input, { varianceEpsilon = 0.001 }, all) => {
     const [mean, variance] = [input('mean'), input('variance')];
     const padded = apply(trace, 'Add', variance, scalar(trace, varianceEpsilon));
-    const deviation = trace.record('Sqrt', [padded], variance.shape, 'float32');
+    const deviation = trace.record('Sqrt', [padded], { shape: variance.shape, dtype: 'float32' });
     const centred = apply(trace, 'Div', apply(trace, 'Sub', input('x'), mean), deviation);
     const scaled = all.scale === undefined ? centred : apply(trace, 'Mul', centred, input('scale'));
     return all.offset === undefined ? scaled : apply(trace, 'Add', scaled, input('offset'));
   },
   Cast: (trace, input, { dtype = 'float32' }) => {
     const x = input('x');
-    if (x.dtype === dtype) return trace.record('Identity', [x], x.shape, dtype);
+    if (x.dtype === dtype) return trace.record('Identity', [x], { shape: x.shape, dtype });
     const to = { float32: 1, int32: 6, bool: 9 }[dtype as 'float32' | 'int32' | 'bool'];
-    return trace.record('Cast', [x], x.shape, dtype, { attributes: { to } });
+    return trace.record('Cast', [x], { shape: x.shape, dtype }, { attributes: { to } });
   },
   Select: (trace, input) => {
     const [condition, t, e] = [input('condition'), input('t'), input('e')];
-    return trace.record('Where', [condition, t, e], broadcast(t, e), t.dtype);
+    return trace.record('Where', [condition, t, e], { shape: broadcast(t, e), dtype: t.dtype });
   },
 };

@@ -86,24 +86,29 @@ export function transpose(
   perm: readonly number[],
 ): tf.TensorInfo {
   const shape = perm.map((axis) => x.shape[axis] ?? 1);
-  return trace.record('Transpose', [x], shape, x.dtype, { attributes: { perm } });
+  return trace.record('Transpose', [x], { shape, dtype: x.dtype }, { attributes: { perm } });
 }
+
+/** What a spreading gives back. */
+export type Spreading = {
+  readonly window: Window;
+  /** Height and width of the images. */
+  readonly size: readonly [height: number, width: number];
+  readonly channels: number;
+  readonly groups: number;
+};
 
 /**
  * Spreads what came out of a window over the images that went in: the transpose of a convolution.
  *
  * @param dy [count, outputs, height, width]
  * @param filter [outputs, inputs / groups, height, width]
- * @param size height and width of the images
  */
 export function spread(
   trace: TraceBackend,
   dy: tf.TensorInfo,
   filter: tf.TensorInfo,
-  window: Window,
-  [height, width]: readonly [number, number],
-  channels: number,
-  groups: number,
+  { window, size: [height, width], channels, groups }: Spreading,
 ): tf.TensorInfo {
   const { kernel, strides, dilations, pads, output } = window;
   // Rows and columns at the end that no window reached.
@@ -129,5 +134,5 @@ export function spread(
     output_padding: missed.map((count) => Math.max(count, 0)),
   };
   const shape = [dy.shape[0] ?? 1, channels, height, width];
-  return trace.record('ConvTranspose', [dy, filter], shape, 'float32', { attributes });
+  return trace.record('ConvTranspose', [dy, filter], { shape, dtype: 'float32' }, { attributes });
 }

@@ -72,7 +72,7 @@ export function reshape(
   x: tf.TensorInfo,
   shape: readonly number[],
 ): tf.TensorInfo {
-  return trace.record('Reshape', [x, trace.integers(shape)], shape, x.dtype);
+  return trace.record('Reshape', [x, trace.integers(shape)], { shape, dtype: x.dtype });
 }
 
 /** A number as a constant. */

@@ -23,7 +23,12 @@ function multiply(
   if (stacks.every((size) => size === 1) && b.shape.slice(0, -2).every((size) => size === 1)) {
     const matrices = [matrix(trace, a), matrix(trace, b)];
     const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
-    const result = trace.record('Gemm', matrices, product, 'float32', { attributes });
+    const result = trace.record(
+      'Gemm',
+      matrices,
+      { shape: product, dtype: 'float32' },
+      { attributes },
+    );
     return stacks.length === 0 ? result : reshape(trace, result, [...stacks, ...product]);
   }
   const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
@@ -31,10 +36,15 @@ function multiply(
     ...broadcast({ ...a, shape: stacks }, { ...b, shape: b.shape.slice(0, -2) }),
     ...product,
   ];
-  return trace.record('FusedMatMul', [a, b], shape, 'float32', {
-    attributes,
-    domain: 'com.microsoft',
-  });
+  return trace.record(
+    'FusedMatMul',
+    [a, b],
+    { shape, dtype: 'float32' },
+    {
+      attributes,
+      domain: 'com.microsoft',
+    },
+  );
 }
 
 function matrix(trace: TraceBackend, x: tf.TensorInfo): tf.TensorInfo {
@@ -70,7 +80,10 @@ export const matrices: Recorders = {
   _FusedMatMul: (trace, input, attributes, all) => {
     const product = multiply(trace, input('a'), input('b'), attributes);
     if (all.bias === undefined) return activate(trace, product, attributes);
-    const biased = trace.record('Add', [product, input('bias')], product.shape, 'float32');
+    const biased = trace.record('Add', [product, input('bias')], {
+      shape: product.shape,
+      dtype: 'float32',
+    });
     return activate(trace, biased, attributes);
   },
 };

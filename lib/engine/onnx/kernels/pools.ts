@@ -21,7 +21,7 @@ function pool(
   const shape = [x.shape[0] ?? 1, x.shape[3] ?? 1, ...window.output];
   const { dilations: _, ...attributes } = windowAttributes(window);
   const shapes = op === 'MaxPool' ? [shape, shape] : [shape];
-  return trace.recordAll(op, [channelsFirst(trace, x)], shapes, 'float32', attributes);
+  return trace.recordAll(op, [channelsFirst(trace, x)], { shapes, dtype: 'float32' }, attributes);
 }
 
 const pooled =
@@ -65,17 +65,15 @@ export const pools: Recorders = {
     const window = poolWindow(x.shape, attributes);
     const [, height = 1, width = 1, channels = 1] = x.shape;
     const gradient = channelsFirst(trace, dy);
-    const shares = trace.record(
-      'Div',
-      [gradient, covered(trace, window, [height, width])],
-      gradient.shape,
-      'float32',
-    );
+    const shares = trace.record('Div', [gradient, covered(trace, window, [height, width])], {
+      shape: gradient.shape,
+      dtype: 'float32',
+    });
     const shape = [channels, 1, ...window.kernel];
     const ones = trace.constant(new Float32Array(sizeOf(shape)).fill(1), shape);
     return channelsLast(
       trace,
-      spread(trace, shares, ones, window, [height, width], channels, channels),
+      spread(trace, shares, ones, { window, size: [height, width], channels, groups: channels }),
     );
   },
   /** The pixel that was the largest gets the gradient; one that was in several windows gets their sum. */
@@ -91,8 +89,7 @@ export const pools: Recorders = {
     const scattered = trace.record(
       'ScatterElements',
       [zeros, indices, updates],
-      zeros.shape,
-      'float32',
+      { shape: zeros.shape, dtype: 'float32' },
       {
         attributes: { axis: 0, reduction: 'add' },
       },

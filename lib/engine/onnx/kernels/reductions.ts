@@ -8,14 +8,19 @@ const reduction =
     const kept = x.shape.map((dimension, i) => (axes.includes(i) ? 1 : dimension));
     const shape = keepDims ? kept : x.shape.filter((_, i) => !axes.includes(i));
     const attributes = { keepdims: keepDims ? 1 : 0 };
-    return trace.record(op, [x, trace.integers(axes)], shape, x.dtype, { attributes });
+    return trace.record(op, [x, trace.integers(axes)], { shape, dtype: x.dtype }, { attributes });
   };
 
 const normalization =
   (op: string): Recorder =>
   (trace, input) => {
     const logits = input('logits');
-    return trace.record(op, [logits], logits.shape, 'float32', { attributes: { axis: -1 } });
+    return trace.record(
+      op,
+      [logits],
+      { shape: logits.shape, dtype: 'float32' },
+      { attributes: { axis: -1 } },
+    );
   };
 
 /** Kernels that reduce axes. */

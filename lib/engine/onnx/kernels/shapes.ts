@@ -17,7 +17,7 @@ export const shapes: Recorders = {
   Transpose: (trace, input, { perm = [] }) => {
     const x = input('x');
     const shape = perm.map((axis) => x.shape[axis] ?? 1);
-    return trace.record('Transpose', [x], shape, x.dtype, { attributes: { perm } });
+    return trace.record('Transpose', [x], { shape, dtype: x.dtype }, { attributes: { perm } });
   },
   Concat: (trace, _input, { axis = 0 }, all) => {
     const tensors = Object.values(all) as tf.TensorInfo[];
@@ -27,7 +27,12 @@ export const shapes: Recorders = {
     const shape = first.shape.map((dimension, i) =>
       i === along ? tensors.reduce((sum, tensor) => sum + (tensor.shape[i] ?? 0), 0) : dimension,
     );
-    return trace.record('Concat', tensors, shape, first.dtype, { attributes: { axis: along } });
+    return trace.record(
+      'Concat',
+      tensors,
+      { shape, dtype: first.dtype },
+      { attributes: { axis: along } },
+    );
   },
   SplitV: (trace, input, { numOrSizeSplits = 1, axis = 0 }) => {
     const x = input('x');
@@ -36,9 +41,14 @@ export const shapes: Recorders = {
     const shapesOfParts = sizes.map((size) =>
       x.shape.map((dimension, i) => (i === along ? size : dimension)),
     );
-    return trace.recordAll('Split', [x, trace.integers(sizes)], shapesOfParts, x.dtype, {
-      axis: along,
-    });
+    return trace.recordAll(
+      'Split',
+      [x, trace.integers(sizes)],
+      { shapes: shapesOfParts, dtype: x.dtype },
+      {
+        axis: along,
+      },
+    );
   },
   Slice: (trace, input, { begin = [], size = [] }) => {
     const x = input('x');
@@ -47,7 +57,7 @@ export const shapes: Recorders = {
     const parameters = [starts, ends, starts.map((_, i) => i)].map((values) =>
       trace.integers(values),
     );
-    return trace.record('Slice', [x, ...parameters], sizes, x.dtype);
+    return trace.record('Slice', [x, ...parameters], { shape: sizes, dtype: x.dtype });
   },
   Pack: (trace, _input, attributes, all) => {
     const axis = Number(attributes.axis ?? 0);
@@ -58,9 +68,14 @@ export const shapes: Recorders = {
     });
     const shape = [...(tensors[0]?.shape ?? [])];
     shape[axis] = tensors.length;
-    return trace.record('Concat', tensors, shape, tensors[0]?.dtype ?? 'float32', {
-      attributes: { axis },
-    });
+    return trace.record(
+      'Concat',
+      tensors,
+      { shape, dtype: tensors[0]?.dtype ?? 'float32' },
+      {
+        attributes: { axis },
+      },
+    );
   },
   Unpack: (trace, input, { axis = 0 }) => {
     const x = input('value');
@@ -71,8 +86,7 @@ export const shapes: Recorders = {
     const parts = trace.recordAll(
       'Split',
       [x, sizes],
-      Array.from({ length: count }, () => part),
-      x.dtype,
+      { shapes: Array.from({ length: count }, () => part), dtype: x.dtype },
       {
         axis: along,
       },
@@ -94,12 +108,15 @@ export const shapes: Recorders = {
     const shape = x.shape.map(
       (dimension, i) => dimension + (paddings[i]?.[0] ?? 0) + (paddings[i]?.[1] ?? 0),
     );
-    return trace.record('Pad', [x, pads, scalar(trace, constantValue, x.dtype)], shape, x.dtype);
+    return trace.record('Pad', [x, pads, scalar(trace, constantValue, x.dtype)], {
+      shape,
+      dtype: x.dtype,
+    });
   },
   Tile: (trace, input, { reps = [] }) => {
     const x = input('x');
     const shape = x.shape.map((dimension, i) => dimension * (reps[i] ?? 1));
-    return trace.record('Tile', [x, trace.integers(reps)], shape, x.dtype);
+    return trace.record('Tile', [x, trace.integers(reps)], { shape, dtype: x.dtype });
   },
   Reverse: (trace, input, { dims }) => {
     const x = input('x');
@@ -108,6 +125,6 @@ export const shapes: Recorders = {
     // Slice with steps of −1, from the last element to before the first.
     const beforeFirst = axes.map(() => -(2 ** 31));
     const parameters = [last, beforeFirst, axes, last].map((values) => trace.integers(values));
-    return trace.record('Slice', [x, ...parameters], x.shape, x.dtype);
+    return trace.record('Slice', [x, ...parameters], { shape: x.shape, dtype: x.dtype });
   },
 };

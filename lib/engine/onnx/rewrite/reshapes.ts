@@ -67,7 +67,7 @@ export function sinkReshapes(graph: Graph, stepInputs: ReadonlySet<string>): Gra
     const moved =
       output === undefined
         ? undefined
-        : sink(node, output, values, constants, sourceOf, stepInputs);
+        : sink(node, output, { values, constants, sourceOf, stepInputs });
     if (moved === undefined || output === undefined) {
       push(node);
       continue;
@@ -87,13 +87,19 @@ type Moved = {
   readonly constant?: Constant;
 };
 
+/** What is known of the graph so far. */
+type Known = {
+  readonly values: ReadonlyMap<string, Value>;
+  readonly constants: Graph['constants'];
+  /** What a reshape was made from; undefined of any other value. */
+  readonly sourceOf: (name: string) => Value | undefined;
+  readonly stepInputs: ReadonlySet<string>;
+};
+
 function sink(
   node: Node,
   output: Value,
-  values: ReadonlyMap<string, Value>,
-  constants: Graph['constants'],
-  sourceOf: (name: string) => Value | undefined,
-  stepInputs: ReadonlySet<string>,
+  { values, constants, sourceOf, stepInputs }: Known,
 ): Moved | undefined {
   const [first = '', second = ''] = node.inputs;
   const source = sourceOf(first);
@@ -105,7 +111,8 @@ function sink(
     };
   }
   if (node.op === 'ReduceSum' && source !== undefined) {
-    return sinkSum(node, output, source, values.get(first)?.shape ?? [], constants.get(second));
+    const shape = values.get(first)?.shape ?? [];
+    return sinkSum(node, output, { source, shape, axes: constants.get(second) });
   }
   if (!binary.has(node.op)) return undefined;
   for (const side of [0, 1]) {
@@ -140,14 +147,15 @@ function commonTail(a: readonly number[], b: readonly number[]): number {
   return count;
 }
 
+/** A sum over `axes` of a value of `shape`, which `source` was reshaped to. */
+type Summed = {
+  readonly source: Value;
+  readonly shape: readonly number[];
+  readonly axes: Constant | undefined;
+};
+
 /** A sum over a reshape that only adds or drops dimensions of 1 is the sum over what was reshaped. */
-function sinkSum(
-  node: Node,
-  output: Value,
-  source: Value,
-  shape: readonly number[],
-  axes: Constant | undefined,
-): Moved | undefined {
+function sinkSum(node: Node, output: Value, { source, shape, axes }: Summed): Moved | undefined {
   const places = (of: readonly number[]) =>
     of.flatMap((dimension, i) => (dimension === 1 ? [] : [i]));
   const [before, after] = [places(source.shape), places(shape)];
