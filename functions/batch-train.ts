@@ -13,7 +13,10 @@ const ports = awsPorts(
   threadsFromEnvironment(process.env),
 );
 
-/** jobs.fifo → one slice of a batch job. What fails here goes back, and ends in the dead-letter queue. */
+/**
+ * jobs.fifo → one slice of a batch job. A message whose slice fails goes back to the queue, and at
+ * last to the dead-letter queue.
+ */
 export const handler: SQSHandler = async (event, context) => {
   const secondsLeft = () => context.getRemainingTimeInMillis() / 1_000;
   for (const record of event.Records) {

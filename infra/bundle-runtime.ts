@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /**
- * Copies ONNX Runtime into a function's bundle, for some platforms alone: the package holds all of them, which is
- * more than a function may have.
+ * Copies ONNX Runtime into a function's bundle, for some platforms alone: the package holds all of
+ * them, which is more than a function may have.
  *
  * `node bundle-runtime.ts <bundle> <platform>/<arch> …`
  */

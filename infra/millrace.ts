@@ -23,7 +23,7 @@ import { limits } from '../lib/limits.ts';
 import { environmentOf } from '../lib/ports/aws.ts';
 import { allow, createFunction, namespace } from './training-function.ts';
 
-/** A batch job that runs again and again. */
+/** A batch job that runs on a schedule. */
 export interface ScheduledJob {
   /** The model to train. */
   readonly model: string;
@@ -53,9 +53,9 @@ export interface MillraceProps {
 }
 
 /**
- * Training without servers: a bucket with the models' journals, a queue for samples and one for batch jobs,
- * and the two functions that work on them. Only the online update may write a journal or a state, and the
- * journal can be appended to, never rewritten.
+ * Training without servers: a bucket with the models' journals, a queue for samples and one for
+ * batch jobs, and the two functions that work on them. Only the online update may write a journal
+ * or a state, and the journal can be appended to, never rewritten.
  */
 export class Millrace extends Construct {
   /** Specs, journals, checkpoints and datasets. Kept when the stack is removed. */
@@ -100,7 +100,8 @@ export class Millrace extends Construct {
       timeoutSeconds: limits.batchTimeoutSeconds,
       memoryMebibytes,
       environment,
-      // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's guard.
+      // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's
+      // guard.
       recursiveLoop: RecursiveLoop.ALLOW,
     });
     batchTrain.addEventSource(new SqsEventSource(this.jobsQueue, { batchSize: 1 }));
@@ -159,7 +160,7 @@ function createBucket(scope: Construct): Bucket {
   return bucket;
 }
 
-/** S3 itself refuses, whoever asks. */
+/** S3 itself refuses, whatever the caller's own permissions are. */
 function denyOnJournal(
   bucket: Bucket,
   actions: string[],
@@ -177,8 +178,8 @@ function denyOnJournal(
 }
 
 /**
- * A high-throughput FIFO queue with a dead-letter queue. No fixed name: a queue that is deleted and created
- * again under its old name would number its messages anew, and they would seem settled.
+ * A high-throughput FIFO queue with a dead-letter queue. No fixed name: a queue that is deleted and
+ * created again under its old name would number its messages anew, and they would seem settled.
  */
 function createQueue(scope: Construct, id: string, timeoutSeconds: number): Queue {
   const fifo = {

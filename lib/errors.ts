@@ -6,14 +6,14 @@
  */
 export type FailureKind = 'invalid' | 'unavailable' | 'corrupt';
 
-/** A stopped model that goes on by itself once its own `spec.json` is back. */
+/** `spec-changed`: the model is stopped until its own `spec.json` is back. */
 export type FailureCode = 'spec-changed';
 
 /** The one error class of Millrace; `kind` says what to do next. */
 export class MillraceError extends Error {
   override readonly name = 'MillraceError';
   readonly kind: FailureKind;
-  /** What it is about, where a program must know. */
+  /** For programs that must tell failures of one kind apart. */
   readonly code?: FailureCode | undefined;
 
   constructor(
@@ -32,13 +32,18 @@ export function invariant(holds: boolean, message: string): asserts holds {
   if (!holds) throw new MillraceError('corrupt', `invariant broken: ${message}`);
 }
 
-/** A model is stopped because what was stored belongs to a spec other than the one in `spec.json`. */
+/**
+ * A model is stopped because what was stored belongs to a spec other than the one in `spec.json`.
+ */
 export function specChanged(what: string): MillraceError {
   const message = `${what}: a spec cannot be changed in place`;
   return new MillraceError('corrupt', message, { code: 'spec-changed' });
 }
 
-/** A {@link MillraceError} of kind `invalid`; the message names the field, what was found and what is allowed. */
+/**
+ * A {@link MillraceError} of kind `invalid`; the message names the field, what was found and what
+ * is allowed.
+ */
 export function invalid(message: string, cause?: unknown): MillraceError {
   return new MillraceError('invalid', message, { cause });
 }

@@ -4,7 +4,10 @@ export const limits = {
   messageBytes: 1_048_576,
   /** Names in one retraction: they leave room for the rest of its message. */
   retractionBytes: 917_504,
-  /** More samples than this do not fit 1 MiB as JSON in any useful form; also bounds an `s3://` message. */
+  /**
+   * More samples than this do not fit 1 MiB as JSON in any useful form; also bounds an `s3://`
+   * message.
+   */
   messageSamples: 100_000,
   /** Keeps the unpacked form of an `s3://` sample object inside a function's memory. */
   sampleObjectBytes: 64 * 1_048_576,
@@ -18,7 +21,10 @@ export const limits = {
   vectorLength: 200_000,
   /** Values or hash buckets of one category. */
   categoryValues: 1_000_000,
-  /** Parameters of one network: three float32 copies (weights and two Adam slots) fit a checkpoint of 600 MB. */
+  /**
+   * Parameters of one network: three float32 copies (weights and two Adam slots) fit a checkpoint
+   * of 600 MB.
+   */
   parameters: 50_000_000,
   /** Producers that one ledger remembers; the least recently used one is evicted. */
   producers: 256,
@@ -26,9 +32,15 @@ export const limits = {
   evictedProducers: 4_096,
   /** Gaps in one producer's numbers that its ledger entry can hold open. */
   gapsPerProducer: 256,
-  /** Dead letters that were settled under a number and that one ledger knows by their ids; the oldest are forgotten. */
+  /**
+   * Dead letters that were settled under a number and that one ledger knows by their ids; the
+   * oldest are forgotten.
+   */
   redrivenLetters: 4_096,
-  /** Entries that came since a dead letter was redriven, and are searched for it: some seconds of reading. */
+  /**
+   * Entries that came since a dead letter was redriven, and are searched for it: some seconds of
+   * reading.
+   */
   deadLetterEntries: 10_000,
   /** A producer's name. */
   producerCharacters: 128,
@@ -38,9 +50,15 @@ export const limits = {
   cachedModels: 8,
   /** Rounds of read forward, learn, commit in one invocation, each lost to another writer. */
   commitAttempts: 5,
-  /** Reads that are under way at once where a whole journal or quarantine is read: S3 answers each in some 20 ms. */
+  /**
+   * Reads that are under way at once where a whole journal or quarantine is read: S3 answers each
+   * in some 20 ms.
+   */
   readsAtOnce: 16,
-  /** A checkpoint is kept after every so many entries, so that folding again need not start at the beginning. */
+  /**
+   * A checkpoint is kept after every so many entries, so that folding again need not start at the
+   * beginning.
+   */
   keptCheckpointEntries: 1_000,
   /** Left of an invocation for committing and publishing, after the last minibatch. */
   publishReserveSeconds: 10,
@@ -56,9 +74,15 @@ export const limits = {
   streamWindowSamples: 10_000,
   /** How often a batch job reports its progress. */
   progressSeconds: 1,
-  /** Minibatches of the first call of the engine in a batch job; it makes twice as many while a call is short. */
+  /**
+   * Minibatches of the first call of the engine in a batch job; it makes twice as many while a call
+   * is short.
+   */
   minibatchesPerCall: 64,
-  /** A call of the engine that took less was short: between two calls, progress and deadline are looked at. */
+  /**
+   * A call of the engine that took less was short: between two calls, progress and deadline are
+   * looked at.
+   */
   callMilliseconds: 250,
   /** Slices of one batch job, so that a job that triggers itself ends. */
   slicesPerJob: 10_000,
@@ -70,9 +94,14 @@ export const limits = {
   predictRows: 4_096,
   /** Rows of one step of the native engine when predicting; the last step is filled up. */
   predictMinibatch: 64,
-  /** Elements for each row of a step's value that the native engine keeps for all steps of a call. */
+  /**
+   * Elements for each row of a step's value that the native engine keeps for all steps of a call.
+   */
   stackedElementsPerRow: 64,
-  /** Elements that one call of the native engine gathers (16 MiB), so that calls are short and memory is bounded. */
+  /**
+   * Elements that one call of the native engine gathers (16 MiB), so that calls are short and
+   * memory is bounded.
+   */
   elementsPerCall: 4_194_304,
   /** Memory of a function, in MiB. */
   functionMemoryMebibytes: 1_769,
@@ -89,7 +118,9 @@ export const limits = {
 /** The bounds by name, each a number. */
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
-/** Bounds that the protocol meets only after thousands of messages, and the attempts that it makes. */
+/**
+ * Bounds that the protocol meets only after thousands of messages, and the attempts that it makes.
+ */
 export type ProtocolLimits = Pick<
   Limits,
   | 'producers'

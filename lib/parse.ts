@@ -2,14 +2,15 @@ import { z } from 'zod';
 import { invalid, type MillraceError } from './errors.ts';
 import { limits } from './limits.ts';
 
-/** A strict object whose refusal of an unknown field names it and lists the fields that are allowed. */
+/** A strict object. Its error for an unknown field names the field and lists the allowed ones. */
 export function strictObject<Shape extends z.ZodRawShape>(
   shape: Shape,
 ): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? `unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; allowed: ${Object.keys(shape).join(', ')}`
+        ? `unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; ` +
+          `allowed: ${Object.keys(shape).join(', ')}`
         : undefined,
   });
 }
@@ -33,7 +34,9 @@ export function parse<Schema extends z.ZodType>(
 export function explain(error: z.ZodError, input: unknown, subject: string): MillraceError {
   const lines = error.issues.map((issue) => {
     const field = [subject, ...issue.path.map(String)].join('.');
-    return `${field}: ${issue.message}${issue.code === 'unrecognized_keys' ? '' : ` (found ${show(valueAt(input, issue.path))})`}`;
+    const isUnknown = issue.code === 'unrecognized_keys';
+    const found = isUnknown ? '' : ` (found ${show(valueAt(input, issue.path))})`;
+    return `${field}: ${issue.message}${found}`;
   });
   return invalid(lines.join('; '), error);
 }

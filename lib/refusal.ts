@@ -1,6 +1,6 @@
 /**
- * Why something is refused, for programs; the sentence beside it is for people. Stored with quarantine records, so a
- * code keeps its meaning over releases.
+ * Why something is refused, for programs; the sentence beside it is for people. Stored with
+ * quarantine records, so a code keeps its meaning over releases.
  */
 export type RefusalCode =
   // Samples.
@@ -31,7 +31,7 @@ export type Refused<Code extends string = RefusalCode> = {
   readonly reason: string;
 };
 
-/** A yes without anything else to say. */
+/** A yes, where there is nothing else to say. */
 export type Accepted = { readonly ok: true };
 
 /** The one value of {@link Accepted}: rows are written by the million. */

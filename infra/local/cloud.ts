@@ -42,7 +42,7 @@ export type LocalCloud = {
   readonly releasePuts: () => void;
   /** Lets invocations under way finish, then stops everything. */
   readonly stop: () => Promise<void>;
-  /** For tests: stops everything as a power cut would, in the middle of what it does. */
+  /** For tests: stops everything at once, as a power cut would. */
   readonly crash: () => Promise<void>;
 };
 
@@ -66,8 +66,8 @@ const scheduleSchema = z.object({
 });
 
 /**
- * Runs a synthesized stack on this machine: S3 and SQS emulated on loopback, each function from its bundled
- * asset in a process of its own, its queues polled, its schedules kept.
+ * Runs a synthesized stack on this machine: S3 and SQS emulated on loopback, each function from its
+ * bundled asset in a process of its own, its queues polled, its schedules kept.
  *
  * @param assembly the folder that `cdk synth` wrote
  * @param dataDirectory where everything is kept between runs
@@ -181,7 +181,9 @@ function hostFunctions(
   return functions;
 }
 
-/** Stops what polls, runs and talks; the emulator is stopped by its caller. */
+/**
+ * Stops the schedules, the event sources and the functions. The emulator is stopped by the caller.
+ */
 async function stopWork(work: {
   readonly schedules: readonly (() => void)[];
   readonly sources: readonly EventSource[];
@@ -217,7 +219,10 @@ function connect(
   );
 }
 
-/** Roles, layers and log groups do not exist here; only the properties that this machine uses are resolved. */
+/**
+ * Roles, layers and log groups do not exist here; only the properties that this machine uses are
+ * resolved.
+ */
 function resolveProperties({ Properties }: Resource, physical: Physical): unknown {
   const { Role: _, Code: __, LoggingConfig: ___, ...used } = Properties;
   return resolve(used, physical);

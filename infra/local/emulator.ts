@@ -2,19 +2,20 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { buildApp } from 'fauxqs';
 
 /**
- * The program of the process that emulates S3 and SQS: fauxqs on a free port of 127.0.0.1, with its data in
- * `process.argv[2]`. It adds what fauxqs 2.4.1 lacks: conditional writes, and listening on loopback alone.
- * (`startFauxqs` always listens on all interfaces, so its parts are put together here.)
+ * The program of the process that emulates S3 and SQS: fauxqs on a free port of 127.0.0.1, with its
+ * data in `process.argv[2]`. It adds what fauxqs 2.4.1 lacks: conditional writes, and listening on
+ * loopback alone. (`startFauxqs` always listens on all interfaces, so its parts are put together
+ * here.)
  *
- * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys end so, hear which key
- * is `held`, and `release` them.
+ * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys end so, hear
+ * which key is `held`, and `release` them.
  */
 export type ToEmulator = { readonly hold: string } | { readonly release: true };
 /** What the emulator tells its parent. */
 export type FromEmulator =
   | { readonly port: number }
   | { readonly held: string }
-  /** Another process uses the data; this one ends. */
+  /** Another process uses the data, so this one ends. */
   | { readonly isInUse: true };
 
 type Fastify = Awaited<ReturnType<typeof buildApp>>;
@@ -74,14 +75,18 @@ async function listen(dataDirectory: string): Promise<{ app: Fastify; port: numb
   return { app, port: address.port };
 }
 
-/** Two emulators over one folder would each overwrite what the other wrote. @throws SQLITE_BUSY if it is in use */
+/**
+ * Two emulators over one folder would each overwrite what the other wrote. @throws SQLITE_BUSY if
+ * it is in use
+ */
 function lockForThisProcess(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT');
 }
 
 /**
- * fauxqs 2.4.1 writes NULL into the receive count of a message whose visibility becomes 0, which its own schema
- * forbids: the request fails with status 500, and the message is gone until the next start.
+ * fauxqs 2.4.1 writes NULL into the receive count of a message whose visibility becomes 0, which
+ * its own schema forbids: the request fails with status 500, and the message is gone until the next
+ * start.
  */
 function keepReceiveCounts(persistence: Persistence, database: DatabaseSync): void {
   const ready =
@@ -89,13 +94,17 @@ function keepReceiveCounts(persistence: Persistence, database: DatabaseSync): vo
   persistence.updateMessageReady = (messageId) => void database.prepare(ready).run(messageId);
 }
 
-/** SQS takes the characters of XML 1.0; fauxqs 2.4.1 refuses those above U+FFFF, emoji among them. */
+/**
+ * SQS takes the characters of XML 1.0; fauxqs 2.4.1 refuses those above U+FFFF, emoji among them.
+ */
 function takeEveryCharacter(refused: RegExp): void {
   const isRefused = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
   Object.defineProperty(refused, 'test', { value: (text: string) => isRefused.test(text) });
 }
 
-/** No function runs when the machine starts: what was in flight when it stopped comes back at once. */
+/**
+ * No function runs when the machine starts: what was in flight when it stopped comes back at once.
+ */
 function returnMessagesInFlight(store: SqsStore): void {
   for (const queue of store.allQueues()) {
     for (const handle of [...queue.inflightMessages.keys()]) queue.changeVisibility(handle, 0);
@@ -106,8 +115,9 @@ const tell = (message: FromEmulator) => process.send?.(message);
 const held = { suffix: undefined as string | undefined, waiting: [] as (() => void)[] };
 
 /**
- * Answers conditional writes as S3 does: 412 PreconditionFailed, and 404 NoSuchKey where If-Match meets no
- * object. Check and write happen in one turn of the event loop, so nothing comes between them.
+ * Answers conditional writes as S3 does: 412 PreconditionFailed, and 404 NoSuchKey where If-Match
+ * meets no object. Check and write happen in one turn of the event loop, so nothing comes between
+ * them.
  */
 function refuseByCondition(app: Fastify, store: S3Store): void {
   app.addHook('preHandler', async (request) => {
@@ -196,6 +206,7 @@ const stop = async () => {
 };
 process.on('disconnect', stop);
 process.on('SIGTERM', stop);
-// Ctrl-C reaches the whole process group; the parent stops this process when the functions are done.
+// Ctrl-C reaches the whole process group; the parent stops this process when the functions are
+// done.
 process.on('SIGINT', () => undefined);
 tell({ port });

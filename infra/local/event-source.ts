@@ -33,9 +33,10 @@ export type EventSource = {
 };
 
 /**
- * Polls as an event source mapping does: at most `batchSize` messages at a time, one delivery in flight, so one
- * a message group; what succeeded is deleted, what failed comes back. (On AWS it comes back after the
- * visibility timeout; here at once, and after a second from the third time on.)
+ * Polls as an event source mapping does: at most `batchSize` messages at a time, one delivery in
+ * flight, so one a message group; what succeeded is deleted, what failed comes back. (On AWS it
+ * comes back after the visibility timeout; here at once, and after a second from the third time
+ * on.)
  */
 export function pollQueue(
   sqs: SQSClient,

@@ -24,14 +24,17 @@ export type FunctionHost = {
   /** Kills the process at once, as a lost machine would; the next invocation starts a new one. */
   readonly kill: () => void;
   /**
-   * Freezes the process where it is, as Lambda does with one that ran out of time: its invocation fails, and the next
-   * one starts a new process. The answer lets the frozen one go on, as a zombie, until the host is stopped.
+   * Freezes the process, as Lambda does with one that ran out of time: its invocation fails, and
+   * the next one starts a new process. The answer lets the frozen one go on, as a zombie, until the
+   * host is stopped.
    */
   readonly freeze: () => () => void;
   readonly stop: () => Promise<void>;
 };
 
-/** Hosts one function. Its process is started with the first invocation, and again after it died. */
+/**
+ * Hosts one function. Its process is started with the first invocation, and again after it died.
+ */
 export function hostFunction(settings: FunctionSettings): FunctionHost {
   let child: ChildProcess | undefined;
   let invocations = 0;

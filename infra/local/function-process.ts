@@ -1,8 +1,8 @@
 import { pathToFileURL } from 'node:url';
 
 /**
- * The program of a function's own process: loads the bundled handler at `process.argv[2]` and runs one
- * invocation at a time, as the Lambda runtime does.
+ * The program of a function's own process: loads the bundled handler at `process.argv[2]` and runs
+ * one invocation at a time, as the Lambda runtime does.
  */
 export type Invocation = {
   readonly id: number;

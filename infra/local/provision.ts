@@ -16,8 +16,8 @@ import {
 const namesSchema = z.record(z.string(), z.string());
 
 /**
- * Creates the template's bucket and queues, or finds them from an earlier run. Names get a random suffix once,
- * as CloudFormation's do, and are kept in `names.json` of the data directory.
+ * Creates the template's bucket and queues, or finds them from an earlier run. Names get a random
+ * suffix once, as CloudFormation's do, and are kept in `names.json` of the data directory.
  */
 export async function provision(
   template: Template,

@@ -44,7 +44,10 @@ const unitMilliseconds: Readonly<Record<string, number>> = {
   day: 86_400_000,
 };
 
-/** The period of `rate(…)`: a count and minute(s), hour(s) or day(s). @throws Error for anything else */
+/**
+ * The period of `rate(…)`: a count and minute(s), hour(s) or day(s). @throws Error for anything
+ * else
+ */
 export function rateMilliseconds(rate: string): number {
   const [, count, unit = ''] = /^(\d+) (minute|hour|day)s?$/.exec(rate) ?? [];
   const milliseconds = Number(count) * (unitMilliseconds[unit] ?? Number.NaN);

@@ -4,8 +4,9 @@ import { startLocalCloud } from './cloud.ts';
 import { projectDirectory, synthesize } from './synthesize.ts';
 
 /**
- * The stack on this machine for your own models: runs until Ctrl-C, keeps its data in `.millrace/local/`, and
- * writes the environment that a program needs to reach it, as for a deployed stack.
+ * Runs the stack on this machine for your own models until Ctrl-C. It keeps its data in
+ * `.millrace/local/`, and writes the environment with which a program reaches it, as for a deployed
+ * stack.
  */
 const dataDirectory = join(projectDirectory, '.millrace', 'local');
 const environmentFile = join(projectDirectory, '.millrace', 'local.env');

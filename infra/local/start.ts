@@ -82,7 +82,8 @@ async function main(): Promise<void> {
   });
 
   output.write(
-    `\n${styleText('bold', 'Millrace', { stream: output })}: push samples to a queue; get a model that is always current\n\n`,
+    `\n${styleText('bold', 'Millrace', { stream: output })}: ` +
+      'push samples to a queue; get a model that is always current\n\n',
   );
   const started = Date.now();
   let cloud: LocalCloud | undefined;

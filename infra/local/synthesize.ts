@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 export const projectDirectory = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Synthesizes the stack as `cdk deploy` would, offline; the template and the functions' bundles are in `assembly`.
+ * Synthesizes the stack as `cdk deploy` would, offline; the template and the functions' bundles are
+ * in `assembly`.
  *
  * @throws Error with what the CDK printed
  */

@@ -47,7 +47,8 @@ export function resourcesOf({ resources }: Template, type: string): readonly Res
 }
 
 /**
- * A value with its intrinsic functions (`Ref`, `Fn::GetAtt`, `Fn::Join`) replaced by what they stand for.
+ * A value with its intrinsic functions (`Ref`, `Fn::GetAtt`, `Fn::Join`) replaced by what they
+ * stand for.
  *
  * @throws Error if it names a resource that this machine does not have
  */

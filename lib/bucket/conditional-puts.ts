@@ -2,8 +2,10 @@ import { isOfKind } from '../errors.ts';
 import type { BucketPorts, PutCondition, PutOutcome } from './object-store.ts';
 
 /**
- * A conditional put, tried again while its outcome is unknown (409, timeouts, 5xx); a timeout is taken for
- * neither success nor failure. Undefined if it stays unknown.
+ * A conditional put, tried again while its outcome is unknown (409, timeouts, 5xx). A timeout
+ * counts as neither success nor failure.
+ *
+ * @returns undefined if the outcome stays unknown
  */
 export async function putUntilAnswered(
   { store, limits }: BucketPorts,
@@ -31,7 +33,8 @@ export type Replacement = {
 };
 
 /**
- * Puts an object over an older one, never over a newer one: whoever was overtaken, or writes late, changes nothing.
+ * Puts an object over an older one, and never over a newer one. A writer that was overtaken, or
+ * whose put arrives late, changes nothing.
  *
  * @returns the ETag of the stored object afterwards; undefined if that is unknown
  */

@@ -4,7 +4,9 @@ import { isModelName } from '../spec/names.ts';
 /** Sequence numbers are written with this many digits, so that keys sort as numbers do. */
 const digits = 12;
 
-/** Every key of the bucket is built here, from validated names and numbers alone, and parsed here. */
+/**
+ * Every key of the bucket is built here, from validated names and numbers alone, and parsed here.
+ */
 export const keys = {
   spec: (model: string) => `${ofModel(model)}/spec.json`,
   state: (model: string) => `${ofModel(model)}/state.safetensors`,

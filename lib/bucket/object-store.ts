@@ -8,8 +8,9 @@ export type StoredObject = { readonly body: Uint8Array; readonly etag: string };
 export type PutCondition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: string };
 
 /**
- * A put either happened, or was refused: `precondition` (somebody else wrote; 412, or 404 where If-Match met
- * no object) or `conflict` (409: another conditional request was under way; the same put may be tried again).
+ * A put either happened or was refused. `precondition`: the stored object is not the one that the
+ * caller expects (412, or 404 where If-Match met no object). `conflict`: a different conditional
+ * request was under way (409), and the same put may be tried again.
  */
 export type PutOutcome =
   | { readonly ok: true; readonly etag: string }
@@ -25,7 +26,8 @@ export type ListedObject = {
 /**
  * The bucket: strong reads, and conditional writes.
  *
- * @throws MillraceError kind `unavailable` if the service did not answer; a put may then have happened or not
+ * @throws MillraceError kind `unavailable` if the service did not answer; a put may then have
+ *   happened or not
  */
 export type ObjectStore = {
   readonly bucket: string;

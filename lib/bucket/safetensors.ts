@@ -34,9 +34,9 @@ const headerSchema = z.record(
 const headerBytesLimit = 100_000_000;
 
 /**
- * Writes the safetensors format (little-endian; https://github.com/huggingface/safetensors): eight bytes with
- * the header's length, the header as JSON padded with spaces to eight bytes, then the arrays, one after the other. Float64
- * arrays come first, so that every array is aligned.
+ * Writes the safetensors format (little-endian; https://github.com/huggingface/safetensors): eight
+ * bytes with the header's length, the header as JSON padded with spaces to eight bytes, then the
+ * arrays, one after the other. Float64 arrays come first, so that every array is aligned.
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
   const ordered = Object.entries(tensors).sort(

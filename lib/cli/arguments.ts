@@ -1,12 +1,15 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** Ends the program with status 2 and a sentence for its user, who mistyped something: no stack. */
+/** Ends the program with status 2 and a sentence for the person who mistyped something. */
 export function stopFor(reason: string): never {
   process.stderr.write(`${reason}\n`);
   process.exit(2);
 }
 
-/** Reads a program's arguments, as {@link parseArgs} does; those that it does not know end it, and its usage is shown. */
+/**
+ * Reads a program's arguments, as {@link parseArgs} does. Unknown ones end the program, and its
+ * usage is shown.
+ */
 export function readArguments<const Config extends ParseArgsConfig>(usage: string, config: Config) {
   try {
     return parseArgs(config);

@@ -7,7 +7,7 @@ import type { Progress } from './progress.ts';
 export type Io = {
   readonly ports: Ports;
   readonly print: (line: string) => void;
-  /** Where somebody watches. */
+  /** Progress on a terminal; absent where the output is not one. */
   readonly progress?: Progress;
 };
 

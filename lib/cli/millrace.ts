@@ -12,12 +12,12 @@ import { verify } from './verify.ts';
 
 const usage = `millrace: looks after the models of a stack
 
-  verify <model> [--all]               fold the journal again and compare it with the published state
+  verify <model> [--all]               fold the journal again, compare it with the published state
   rollback <model> --to <entry|time>   the weights of an earlier entry; nothing is deleted
   retract <model> --message <id>       unlearn samples: fold again without them, then catch up;
     | --samples <file>                 the id is SQS' or <producer>:<seq>, the file is JSON Lines
     | --from <time> --to <time>
-  quarantine <model> [--retry]         refused samples with their reasons; send them again after a fix
+  quarantine <model> [--retry]         refused samples with their reasons; send them again
   redrive [--dry-run]                  dead letters back to their queues
 
 The stack is the one of MILLRACE_BUCKET, MILLRACE_SAMPLES_QUEUE_URL and MILLRACE_JOBS_QUEUE_URL.
@@ -25,7 +25,7 @@ The stack is the one of MILLRACE_BUCKET, MILLRACE_SAMPLES_QUEUE_URL and MILLRACE
 
 const commands = ['verify', 'rollback', 'retract', 'quarantine', 'redrive'];
 
-/** Runs one command. The answer is the exit status: 1 says that a verification failed. */
+/** Runs one command. The answer is the exit status; 1 means that a verification failed. */
 async function main(): Promise<number> {
   const { values, positionals } = readArguments(usage, {
     allowPositionals: true,

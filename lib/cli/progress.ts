@@ -49,8 +49,9 @@ function createBar(
       const rate = (1_000 * (current - done)) / Math.max(now() - time, 1);
       const left = rate > 0 ? formatSeconds((total - current) / rate) : '–';
       const behind = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
+      const percent = `${Math.floor(progress * 100)}%`.padStart(4);
       return [
-        `  ${title.padEnd(10)} ${cliProgress.Format.BarFormat(progress, options)} ${`${Math.floor(progress * 100)}%`.padStart(4)}`,
+        `  ${title.padEnd(10)} ${cliProgress.Format.BarFormat(progress, options)} ${percent}`,
         `${formatCount(rate)} ${unit}/s`,
         `${left} left`,
         ...behind,
@@ -89,10 +90,7 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     (all, row) => row.map((cell, column) => Math.max(all[column] ?? 0, cell.length)),
     [],
   );
-  return rows
-    .map(
-      (row) =>
-        `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   ')}`,
-    )
-    .join('\n');
+  const align = (cell: string, column: number) =>
+    column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0);
+  return rows.map((row) => `  ${row.map(align).join('   ')}`).join('\n');
 }

@@ -5,7 +5,7 @@ import { count, type Io, modelOf } from './io.ts';
 /** Codes whose reasons name the field themselves. */
 const namesItsField: ReadonlySet<string> = new Set<RefusalCode>(['malformed', 'unreadable-object']);
 
-/** Lists refused samples, but for those that a retry has settled, or sends them again. */
+/** Lists refused samples, except those that a retry has settled; or sends them again. */
 export async function showQuarantine(
   { ports, print }: Io,
   name: string,

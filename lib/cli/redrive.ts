@@ -4,7 +4,9 @@ import type { StackAddress } from '../ports/aws.ts';
 import { type DeadLetter, deadLettersOf } from '../ports/dead-letters.ts';
 import { count, type Io } from './io.ts';
 
-/** Moves dead letters back, the samples' and the jobs'; with `isDryRun` only shows the first that would move. */
+/**
+ * Moves dead letters of both queues back. With `isDryRun`, it only shows the first that would move.
+ */
 export async function redrive(
   { ports, print }: Io,
   sqs: SQSClient,

@@ -8,7 +8,7 @@ import { prepareRetraction } from '../operations/prepare-retraction.ts';
 import type { Ports } from '../ports/ports.ts';
 import { count, type Io, modelOf } from './io.ts';
 
-/** What a person names to be unlearnt. */
+/** How the samples to be unlearnt are named. */
 export type RetractOptions = {
   /** An SQS message id, or `<producer>:<seq>`. */
   readonly message?: string | undefined;
@@ -18,7 +18,10 @@ export type RetractOptions = {
   readonly to?: string | undefined;
 };
 
-/** Folds the journal again without some samples, and sends the command that puts the result in place. */
+/**
+ * Folds the journal again without some samples, and sends the command that puts the result in
+ * place.
+ */
 export async function retract(
   { ports, print }: Io,
   name: string,
@@ -35,7 +38,8 @@ export async function retract(
   const body = JSON.stringify({ retract: command });
   await ports.sendSamples({ body, group: name, deduplication: command.job });
   print(
-    `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} and sent the command; it is done in its turn`,
+    `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} ` +
+      'and sent the command; it is done in its turn',
   );
   for (const job of command.jobs)
     print(`  job ${job}, which had learnt them, is left out too; a new job learns without them`);
@@ -65,7 +69,7 @@ async function retractionOf(
   );
 }
 
-/** Ids of the learnt messages that are meant. */
+/** Ids of the learnt messages that are chosen. */
 async function learntMessages(
   { store }: Ports,
   model: string,

@@ -5,7 +5,10 @@ import { entriesBackFrom } from '../journal/reading.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Io, modelOf } from './io.ts';
 
-/** Sends the command that brings back the weights of an entry, or of the last one at a time. */
+/**
+ * Sends the command that brings back the weights of an entry. A time stands for the last entry
+ * committed by then.
+ */
 export async function rollback(
   { ports, print }: Io,
   name: string,

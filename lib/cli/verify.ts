@@ -2,7 +2,7 @@ import { verifyModel } from '../operations/verify.ts';
 import { count, type Io, modelOf } from './io.ts';
 import type { Bar } from './progress.ts';
 
-/** Folds the journal again and compares; 1 if the published state is another. */
+/** Folds the journal again and compares; the answer is 1 if the published state differs. */
 export async function verify(
   { ports, print, progress }: Io,
   name: string,

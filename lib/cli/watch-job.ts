@@ -18,7 +18,8 @@ export type JobProgress = z.output<typeof progressSchema>;
 type Settled = { readonly promotion: number } | { readonly refusal: string };
 
 /**
- * Shows a batch job until it ended, and until its promotion, if it sent one, is settled in the model's journal.
+ * Shows a batch job until it ended, and until its promotion, if it sent one, is settled in the
+ * model's journal.
  *
  * @param job its model and id, the epochs it will do, and the bar's title
  * @returns the job's last progress, and the entry that promoted it or the reason why it was refused

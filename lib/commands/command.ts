@@ -14,12 +14,15 @@ export type CommandKind = (typeof commandKinds)[number];
 /** A refused sample with the sample itself; index −1 stands for the whole message. */
 export type RefusedSample = Refusal & { readonly sample?: unknown };
 
-/** What a command reaches beyond the state: bucket and journal, as functions that the fold gives it. */
+/**
+ * What a command reaches beyond the state. The fold provides bucket and journal as functions, so
+ * that commands depend on neither.
+ */
 export type Reach = {
   readonly model: Model;
   /** The parameters after an entry; 0 for those before the first. */
   readonly parametersAt: (sequence: number) => Promise<Parameters>;
-  /** Weights that a file holds, once they have learnt the stream up to an entry. */
+  /** The weights of a file beside the journal, after they have learnt the stream up to an entry. */
   readonly challenger: (file: ChallengerFile, to: number) => Promise<CaughtUp | Refused>;
   /** The samples of an `s3://` object. */
   readonly sampleObject: (uri: string) => Promise<SampleList | Refused>;
@@ -37,7 +40,7 @@ export type CaughtUp = {
   readonly parameters: Parameters;
   /** The entry up to which the file itself had learnt the journal. */
   readonly caughtUp: number;
-  /** Entries since then that put other weights in place: these parameters are to replace them. */
+  /** Entries since then that put other weights in place. These parameters are to replace those. */
   readonly passedOver: readonly {
     readonly kind: CommandKind;
     readonly sequence: number;
@@ -52,13 +55,15 @@ export type Decision<OwnHeader> = {
   readonly refused: readonly RefusedSample[];
   /** The mean loss that the state before it earned on the message. */
   readonly loss?: number;
-  /** The state that it leads to, but for sequence number and ledger; the one before unless given. */
+  /** The state that it leads to, apart from sequence number and ledger. Absent: the state stays. */
   readonly state?: State;
-  /** What the command's own entry says; without it the message is settled in an entry of samples. */
+  /**
+   * The fields of the command's own entry. Absent: the message is settled in an entry of samples.
+   */
   readonly header?: OwnHeader;
 };
 
-/** A header without what every header has. */
+/** The fields that only this kind of header has. */
 export type Own<Header extends CommonHeader> = Header extends unknown
   ? Omit<Header, keyof CommonHeader>
   : never;
@@ -70,28 +75,32 @@ export type EntryOf<Header> = {
 };
 
 /**
- * A command: how it is sent, how it is decided for a message, and how its entry changes the state (in the manner of a
- * decider: decide, evolve).
+ * A command: how it is sent, how it is decided for a message, and how its entry changes the state
+ * (in the manner of a decider: decide, evolve).
  */
 export type Command<Body, Header extends CommonHeader & { readonly kind: CommandKind }> = {
   /** A message's body. */
   readonly body: z.ZodType<Body>;
   /** The header of its entry. */
   readonly header: z.ZodType<Header>;
-  /** Whether several messages of the kind, in a row, are settled by one entry. */
+  /** Whether one entry settles several messages of this kind in a row. */
   readonly sharesEntry: boolean;
   /**
-   * What its entry does to the weights: `learnt`, the samples of the stream change them; `replaced`, others are put in
-   * their place; `retracted`, others that never learnt some samples. What is catching up with the stream learns the
-   * first, passes over the second, and cannot go on after the third.
+   * What its entry does to the weights. `learnt`: the samples of the stream change them.
+   * `replaced`: other weights are put in their place. `retracted`: weights that never learnt some
+   * samples are put in their place. Parameters that catch up with the stream learn the first kind,
+   * pass over the second, and cannot go on after the third.
    */
   readonly weights: 'learnt' | 'replaced' | 'retracted';
-  /** What becomes of a message. Nothing has happened before its entry is committed. */
+  /**
+   * Decides what becomes of a message. It changes nothing: what it decides happens when the entry
+   * is committed.
+   */
   readonly decide: (reach: Reach, state: State, body: Body) => Promise<Decision<Own<Header>>>;
   /**
    * The state after its entry.
    *
-   * @param settled the state before it, with its sequence number and ledger already
+   * @param settled the state before it, in which sequence number and ledger have already advanced
    * @throws MillraceError kind `corrupt` if the entry does not follow that state
    */
   readonly evolve: (reach: Reach, settled: State, entry: EntryOf<Header>) => Promise<State>;

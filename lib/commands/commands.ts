@@ -35,17 +35,18 @@ export type SentCommand<Kind extends CommandKind = CommandKind> = {
 /** The header of an entry: what was committed, and by whom. */
 export type EntryHeader<Kind extends CommandKind = CommandKind> = Headers[Kind];
 
-/** The header of an entry that put other weights in place of those that the stream had led to. */
+/** The header of an entry that put other weights in place. */
 export type ReplacingHeader = EntryHeader<Exclude<CommandKind, 'samples'>>;
 
-/** What tells the headers apart. */
+/** The field by which headers are told apart. */
 const kindSchema = z.looseObject({ kind: z.enum(commandKinds) });
 
 /** Commands that are reserved; they are refused until they are built, never misread. */
 const reserved = ['spec'] as const;
 
 /**
- * A body as a command: one names itself by its field, and samples are what is left.
+ * Reads a body as a command. A field of the command's name says which it is; a body without one
+ * holds samples.
  *
  * @throws MillraceError kind `invalid` that names each wrong field
  */
@@ -87,7 +88,10 @@ export function evolve<Kind extends CommandKind>(
   return command.evolve(reach, settled, entry);
 }
 
-/** The header of an entry that was read. @throws MillraceError kind `invalid` that names each wrong field */
+/**
+ * The header of an entry that was read. @throws MillraceError kind `invalid` that names each wrong
+ * field
+ */
 export function parseHeader(header: unknown): EntryHeader {
   const kind = parse(kindSchema, header, 'header').kind;
   return parse(table[kind].header, header, 'header');

@@ -7,7 +7,10 @@ import { producerName } from '../spec/names.ts';
 export const numbering = {
   producer: producerName.optional(),
   seq: z.int().positive().optional(),
-  /** Set by `millrace redrive`: the dead letter that got this number, and the last entry that was searched for it. */
+  /**
+   * Set by `millrace redrive`: the dead letter that got this number, and the last entry that was
+   * searched for it.
+   */
   deadLetter: strictObject({
     id: z.string().max(limits.producerCharacters),
     searchedTo: z.int().nonnegative(),

@@ -23,9 +23,10 @@ const header = z.strictObject({
 });
 
 /**
- * Puts a batch job's weights in place of the champion's: they learn the entries that they have not seen, and the
- * current ledger stays, so that no online update is lost to a batch job. A promotion that was committed before, and is
- * sent again by a slice that ran twice, changes nothing. One that a rollback overtook is refused.
+ * Puts a batch job's weights in place of the champion's: they learn the entries that they have not
+ * seen, and the current ledger stays, so that no online update is lost to a batch job. A promotion
+ * that was committed before, and is sent again by a slice that ran twice, changes nothing. One that
+ * a rollback overtook is refused.
  */
 export const promote: Command<z.output<typeof body>, z.output<typeof header>> = {
   body,
@@ -42,7 +43,9 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
       return withoutEffect;
     const rollback = passedOver.find(({ kind }) => kind === 'rollback');
     if (rollback !== undefined) {
-      const reason = `entry ${rollback.sequence} rolled back to other weights than job ${job} was compared with; start a new job`;
+      const reason =
+        `entry ${rollback.sequence} rolled back to other weights than job ${job} ` +
+        'was compared with; start a new job';
       return rejected('promote', refuse('rolled-back-since', reason));
     }
     return {

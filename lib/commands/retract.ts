@@ -38,12 +38,13 @@ const header = z.strictObject({
   }),
 });
 
-/** What a retraction leaves out, and where the weights without it are. */
+/** What a retraction leaves out, and the file of weights that never learnt it. */
 export type RetractBody = z.output<typeof body>['retract'];
 
 /**
- * Puts the weights that never learnt the retracted samples in place of the current ones, with what the stream taught
- * since. Nothing is deleted: the entry names what was left out, and later folds honour it.
+ * Puts weights that never learnt the retracted samples in place of the current ones, after they
+ * have learnt what the stream taught since. Nothing is deleted: the entry names what was left out,
+ * and later folds leave it out too.
  */
 export const retract: Command<z.output<typeof body>, z.output<typeof header>> = {
   body,
@@ -56,7 +57,9 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
     if (!found.ok) return rejected('retract', found);
     const [replaced] = found.passedOver;
     if (replaced !== undefined) {
-      const reason = `entry ${replaced.sequence} (${replaced.kind}) put other weights in place since this was prepared; retract again`;
+      const reason =
+        `entry ${replaced.sequence} (${replaced.kind}) put other weights in place ` +
+        'since this was prepared; retract again';
       return rejected('retract', refuse('replaced-since', reason));
     }
     const without = { messages, samples, jobs };

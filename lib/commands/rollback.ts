@@ -21,8 +21,9 @@ const header = z.strictObject({
 });
 
 /**
- * Puts the weights of an earlier entry in place of the current ones. Nothing is deleted, and the ledger stays: what
- * was settled since then stays settled, and the stream goes on from the old weights.
+ * Puts the weights of an earlier entry in place of the current ones. Nothing is deleted, and the
+ * ledger stays: what was settled since then stays settled, and the stream goes on from the old
+ * weights.
  */
 export const rollback: Command<z.output<typeof body>, z.output<typeof header>> = {
   body,
@@ -46,7 +47,10 @@ export const rollback: Command<z.output<typeof body>, z.output<typeof header>> =
   },
 };
 
-/** Whether there is a way back to an entry: it exists, and its weights never learnt what was retracted after it. */
+/**
+ * Whether there is a way back to an entry: it exists, and its weights never learnt what was
+ * retracted after it.
+ */
 export function canRollBack(
   { sequence: last, retractions }: State,
   to: number,
@@ -57,6 +61,7 @@ export function canRollBack(
   const { from, sequence } = retraction;
   return refuse(
     'retracted-since',
-    `entry ${sequence} retracted samples that entry ${to} may have learnt; go back to entry ${sequence} or a later one, or to one before ${from}`,
+    `entry ${sequence} retracted samples that entry ${to} may have learnt; ` +
+      `go back to entry ${sequence} or a later one, or to one before ${from}`,
   );
 }

@@ -24,7 +24,10 @@ const sampleObject = z
 const body = strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) });
 const header = z.strictObject({ kind: z.literal('samples'), ...commonHeader });
 
-/** Samples, which the weights learn in the order in which they came; what cannot be learnt is refused. */
+/**
+ * Samples: the weights learn them in the order in which they came. Those that cannot be learnt are
+ * refused.
+ */
 export const samples: Command<z.output<typeof body>, z.output<typeof header>> = {
   body,
   header,

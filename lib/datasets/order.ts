@@ -1,8 +1,9 @@
 import { hashIntegers } from '../features/hash.ts';
 
 /**
- * A permutation of 0 … count − 1 that depends on the key alone: Fisher–Yates with xorshift32 (Marsaglia 2003).
- * The order of an epoch comes from (seed, epoch, shard), so that a resumed run shuffles as the first one did.
+ * A permutation of 0 … count − 1 that depends on the key alone: Fisher–Yates with xorshift32
+ * (Marsaglia 2003). The order of an epoch comes from (seed, epoch, shard), so that a resumed run
+ * shuffles as the first one did.
  */
 export function shuffledOrder(count: number, ...key: readonly number[]): Int32Array {
   const order = Int32Array.from({ length: count }, (_, i) => i);
@@ -19,10 +20,12 @@ export function shuffledOrder(count: number, ...key: readonly number[]): Int32Ar
   return order;
 }
 
-/** Whether a row belongs to the held-out split; decided by (seed, row) alone, so every slice agrees. */
+/**
+ * Whether a row belongs to the held-out split; decided by (seed, row) alone, so every slice agrees.
+ */
 export function isHeldOut(seed: number, row: number, share: number): boolean {
   return hashIntegers(seed, row, heldOutStream) / 2 ** 32 < share;
 }
 
-/** Keeps the split independent of the shuffles. */
+/** A constant that keeps the split independent of the shuffles. */
 const heldOutStream = 0x5eed;

@@ -36,7 +36,10 @@ export type SampleSource = {
 /** What a model declares of its samples. */
 export type Declared = {
   readonly spec: Spec;
-  /** The spec as it was created: the name of what is prepared is made from it, whatever defaults come later. */
+  /**
+   * The spec as it was created. The prepared dataset is named after it, so that later defaults do
+   * not change the name.
+   */
   readonly stored: unknown;
   readonly encoder: Encoder;
 };
@@ -53,7 +56,7 @@ const storedSchema = z.looseObject({
 const refusalSchema = z.object({
   index: z.int(),
   field: z.string(),
-  /** Left out by releases before 0.2. */
+  /** Absent in what releases before 0.2 wrote. */
   code: z.string().optional(),
   reason: z.string(),
 });
@@ -67,8 +70,9 @@ const manifestSchema = z.object({
 });
 
 /**
- * Encodes a dataset, or finds it encoded already. Every run over the same objects with the same spec writes the
- * same bytes, and the manifest last, so a slice that dies here is simply run again.
+ * Encodes a dataset, or finds it already encoded. Every run over the same objects with the same
+ * spec writes the same bytes, and the manifest last. So a slice that dies in between is simply run
+ * again.
  *
  * @throws MillraceError kind `invalid` if no row can be learnt
  */
@@ -116,7 +120,10 @@ function hashOf(stored: unknown, identity: unknown): string {
   return createHash('sha256').update(canonicalJson(all)).digest('hex').slice(0, 40);
 }
 
-/** Which places of a chunk of rows are trained on, and which are held out, until enough are. */
+/**
+ * Divides the rows of each chunk into those for training and those that are held out, until enough
+ * are held out.
+ */
 function createSplit({ seed, batch }: Spec) {
   let heldOutRows = 0;
   return (rows: readonly number[]) => {

@@ -16,7 +16,8 @@ const endings = formats.flatMap(({ ending, mayBeGzip }) =>
 /**
  * The rows of one dataset object, in order, in chunks.
  *
- * @throws MillraceError kind `invalid` that names the object if its format is unknown or it cannot be read
+ * @throws MillraceError kind `invalid` that names the object if its format is unknown or it cannot
+ *   be read
  */
 export async function* readRows(body: Uint8Array, key: string): AsyncGenerator<readonly Row[]> {
   const name = key.replace(/\.gz$/, '');

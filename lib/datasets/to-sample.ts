@@ -4,9 +4,10 @@ import { labelReader } from '../features/label.ts';
 import type { Row } from './formats/format.ts';
 
 /**
- * A row as a sample: the columns named like the features and the label, and `weight` where there is such a
- * column; other columns are passed over. A row that has `features` is a sample already. Texts of CSV become
- * what the spec declares; what cannot is left as it is, and refused by the encoder with its reason.
+ * Turns a row into a sample. It takes the columns that are named like the features and the label,
+ * and `weight` if there is such a column; it passes over the others. A row that has `features`
+ * already is a sample. Texts of CSV become the values that the spec declares. A text that cannot is
+ * left unchanged, and the encoder refuses it with its reason.
  */
 export function rowToSample(declaration: Declaration): (row: Row) => unknown {
   const columns = columnsOf(declaration).map(({ name, behaviour }) => ({

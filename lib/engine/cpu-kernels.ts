@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 
 /**
- * Four of tfjs' cpu kernels, replaced by ones that take time linear in their elements. Values are the same to
- * the bit; where a case is not one of the common ones below, tfjs' own kernel runs. Together they train the
- * flights network about twice as fast.
+ * Replacements for some of tfjs' cpu kernels that take time linear in their elements. Values are
+ * the same to the bit. For cases other than the common ones below, tfjs' own kernel runs. Together
+ * they train the flights network about twice as fast.
  */
 export function useLinearKernels(): void {
   if (isInstalled) return;
@@ -82,7 +82,9 @@ function applyBinary(
   }
 }
 
-/** The result's shape where one side is a single number, or `b` is the trailing dimensions of `a`. */
+/**
+ * The result's shape where one side is a single number, or `b` is the trailing dimensions of `a`.
+ */
 function broadcastShape(a: number[], b: number[]): number[] | undefined {
   if (isSuffix(b, a) || (tf.util.sizeFromShape(b) === 1 && b.length <= a.length)) return a;
   return tf.util.sizeFromShape(a) === 1 && a.length <= b.length ? b : undefined;
@@ -130,8 +132,8 @@ function replaceGather(): void {
 }
 
 /**
- * The gradient of a gather: adds each row where it belongs, O(rows). tfjs' own makes a mask over all rows for
- * each row of the table, O(rows × table).
+ * The gradient of a gather: adds each row where it belongs, O(rows). tfjs' own makes a mask over
+ * all rows for each row of the table, O(rows × table).
  */
 function replaceSegmentSum(): void {
   replace(

@@ -20,8 +20,8 @@ export type EngineSettings = {
 };
 
 /**
- * The engine that a spec asks for: the native one, and tfjs itself where a network cannot be traced or this
- * machine has no ONNX Runtime. `"engine": "onnx"` in a spec turns the latter into an error.
+ * The engine that a spec asks for: ONNX Runtime, or tfjs itself if the network cannot be traced or
+ * this machine has no ONNX Runtime. With `"engine": "onnx"` in the spec, the latter is an error.
  */
 export function createEngine({ threads, cache, warn }: EngineSettings): Engine {
   const native = onnxEngine({ threads, ...(cache === undefined ? {} : { cache }) });

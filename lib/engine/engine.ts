@@ -23,20 +23,27 @@ export type Run = ScheduledRate & {
   readonly minibatch: number;
 };
 
-/** The state after a run, and the weighted mean loss of each of its minibatches, [⌈rows / minibatch⌉]. */
+/**
+ * The state after a run, and the weighted mean loss of each of its minibatches, [⌈rows /
+ * minibatch⌉].
+ */
 export type Trained = { readonly state: EngineState; readonly losses: Float32Array };
 
 /**
- * A model that is ready to train. Samples come with standardised numbers. Nothing that goes in is changed,
- * nothing that comes out is shared; the same input gives the same bits on the same kind of processor.
+ * A model that is ready to train. Samples come with standardised numbers. Arguments are never
+ * changed, results share no memory, and the same input gives the same bits on the same kind of
+ * processor.
  */
 export type CompiledModel = {
-  /** Name and version of what trains it. Goes into journal entries: a change means that bits may differ. */
+  /** Name and version of the engine. Journal entries carry it: after a change, bits may differ. */
   readonly engine: string;
   readonly outputs: number;
   /** Weights from the spec's seed, and empty optimizer slots. */
   readonly initial: () => EngineState;
-  /** A whole run of minibatches in one call: ⌈rows / minibatch⌉ gradient steps, the last one may be short. */
+  /**
+   * A whole run of minibatches in one call: ⌈rows / minibatch⌉ gradient steps, the last one may be
+   * short.
+   */
   readonly train: (state: EngineState, samples: EncodedSamples, run: Run) => Promise<Trained>;
   /** Values or probabilities, [count, outputs]. */
   readonly predict: (state: EngineState, samples: EncodedSamples) => Promise<Float32Array>;

@@ -6,7 +6,10 @@ import { weightedLoss } from '../network/outputs.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from './engine.ts';
 
-/** The samples of one gradient step as tensors: an input each of the network, labels and shares, [minibatch]. */
+/**
+ * The samples of one gradient step as tensors: an input each of the network, labels and shares,
+ * [minibatch].
+ */
 export type Minibatch = {
   readonly inputs: readonly tf.Tensor[];
   readonly labels: tf.Tensor1D;
@@ -21,8 +24,8 @@ export type Differentiated = {
 };
 
 /**
- * Forward pass, loss with the network's penalties, and the gradients that tfjs derives, clipped. Call inside
- * `tf.tidy`.
+ * Forward pass, loss with the network's penalties, and the gradients that tfjs derives, clipped.
+ * Call inside `tf.tidy`.
  */
 export function differentiate(
   spec: Spec,
@@ -42,7 +45,10 @@ export function differentiate(
   return { loss, gradients: clip(gradients, spec.clip) };
 }
 
-/** Gradients cut off: each element to ±`value`, then all together to the norm `norm` (Pascanu et al. 2013). */
+/**
+ * Gradients cut off: each element to ±`value`, then all together to the norm `norm` (Pascanu et al.
+ * 2013).
+ */
 function clip(
   gradients: readonly tf.Tensor[],
   { value, norm }: NonNullable<Spec['clip']> = {},

@@ -126,7 +126,10 @@ function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, 
   };
 }
 
-/** One gradient step: forward, gradients, optimizer; the trainable variables hold the new weights after it. */
+/**
+ * One gradient step: forward, gradients, optimizer; the trainable variables hold the new weights
+ * after it.
+ */
 function trainStep(
   compiled: Compiled,
   current: Flat,
@@ -180,7 +183,9 @@ function inputTensors({ network, layout }: Compiled, samples: EncodedSamples): t
   );
 }
 
-/** Columns `offset … offset + width` of a row-major matrix, copied: tfjs aliases what it is given. */
+/**
+ * Columns `offset … offset + width` of a row-major matrix, copied: tfjs aliases what it is given.
+ */
 function columns<Values extends Float32Array | Int32Array>(
   matrix: Values,
   rowWidth: number,

@@ -1,17 +1,19 @@
 import { limits } from '../limits.ts';
 
-/** Whether a value is a number that stays finite when it is rounded to float32 (3.5e38 does not). */
+/**
+ * Whether a value is a number that stays finite when it is rounded to float32 (3.5e38 does not).
+ */
 export function isFloat32(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(Math.fround(value));
 }
 
-/** The number that a cell of a dataset stands for; any other cell is left as it is. */
+/** The number in a dataset's cell; any other cell is left unchanged. */
 export function readNumber(cell: unknown): unknown {
   if (typeof cell === 'bigint') return Number(cell);
   return typeof cell === 'string' && cell.trim() !== '' ? Number(cell) : cell;
 }
 
-/** A category's or a class' value as a text; undefined if it can be none. */
+/** The text of a category's or a class' value; undefined if the value cannot be one. */
 export function categoryText(value: unknown): string | undefined {
   if (typeof value === 'string') {
     return value.length > 0 && value.length <= limits.categoryCharacters ? value : undefined;

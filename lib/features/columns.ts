@@ -2,7 +2,7 @@ import type { FeatureBehaviour, Place } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { Layout } from './samples.ts';
 
-/** What of a spec decides how its samples are encoded. */
+/** The parts of a spec that decide how samples are encoded. */
 export type Declaration = {
   readonly task: Task;
   readonly features: Readonly<Record<string, Feature>>;
@@ -19,7 +19,10 @@ export type Column = {
   readonly behaviour: FeatureBehaviour;
 };
 
-/** The features of a spec in its order, each with its columns: the one place that knows widths and offsets. */
+/**
+ * The features of a spec in its order, each with its columns: the one place that knows widths and
+ * offsets.
+ */
 export function columnsOf({ features }: Pick<Declaration, 'features'>): readonly Column[] {
   const declared = Object.entries(features).map(([name, feature]) => ({
     name,

@@ -5,11 +5,14 @@ import { columnsOf, type Declaration, layoutOf } from './columns.ts';
 import { labelReader } from './label.ts';
 import { allocateSamples, type EncodedSamples, gatherSamples, type Layout } from './samples.ts';
 
-/** Why one sample cannot be learnt. `index` is its place in the message or dataset; −1 stands for all of it. */
+/**
+ * Why one sample cannot be learnt. `index` is its place in the message or dataset; −1 stands for
+ * all of it.
+ */
 export type Refusal = {
   readonly index: number;
   readonly field: string;
-  /** Left out by releases before 0.2. */
+  /** Absent in what releases before 0.2 wrote. */
   readonly code?: RefusalCode | undefined;
   readonly reason: string;
 };
@@ -21,18 +24,26 @@ export type Sample = {
   readonly weight?: number;
 };
 
-/** What became of a list of raw samples: those that can be learnt (by their places), and why the others cannot. */
+/**
+ * The result of encoding a list of raw samples: those that can be learnt, with their places in the
+ * list, and the reasons why the others cannot.
+ */
 export type Encoding = {
   readonly samples: EncodedSamples;
   readonly accepted: Int32Array;
   readonly refused: readonly Refusal[];
 };
 
-/** Turns raw samples into numbers; made once for each spec. It never throws on a sample, but refuses it. */
+/**
+ * Turns raw samples into numbers; made once for each spec. It never throws on a sample, but refuses
+ * it.
+ */
 export type Encoder = {
   readonly layout: Layout;
   readonly encode: (samples: readonly unknown[]) => Encoding;
-  /** The same of samples that are only predicted: they need no label, and one that they have is passed over. */
+  /**
+   * Encodes samples that are only predicted. They need no label; one that is present is ignored.
+   */
   readonly encodeFeatures: (samples: readonly unknown[]) => Encoding;
 };
 

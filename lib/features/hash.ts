@@ -1,7 +1,7 @@
 /**
- * A 32-bit hash of a text's UTF-16 units: FNV-1a with a final avalanche (the fmix32 step of MurmurHash3),
- * so that `hash % buckets` is even for short texts. Part of the model: changing it would move embeddings.
- * Sources: Fowler, Noll, Vo 1991; Appleby, MurmurHash3 (public domain).
+ * A 32-bit hash of a text's UTF-16 units: FNV-1a with a final avalanche (the fmix32 step of
+ * MurmurHash3), so that `hash % buckets` is even for short texts. Part of the model: changing it
+ * would move embeddings. Sources: Fowler, Noll, Vo 1991; Appleby, MurmurHash3 (public domain).
  */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;
@@ -9,14 +9,20 @@ export function hashText(text: string): number {
   return mixBits(hash);
 }
 
-/** A 32-bit hash of a sequence of 32-bit integers; the root of every seeded choice (shuffles, dropout). */
+/**
+ * A 32-bit hash of a sequence of 32-bit integers; the root of every seeded choice (shuffles,
+ * dropout).
+ */
 export function hashIntegers(...values: readonly number[]): number {
   let hash = 0x811c9dc5;
   for (const value of values) hash = mixBits(Math.imul(hash ^ value, 0x01000193));
   return hash;
 }
 
-/** The fmix32 step of MurmurHash3: each bit of the value changes each bit of the result with even chance. */
+/**
+ * The fmix32 step of MurmurHash3: each bit of the value changes each bit of the result with even
+ * chance.
+ */
 export function mixBits(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

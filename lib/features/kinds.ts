@@ -14,7 +14,7 @@ export const featureSchema = z.discriminatedUnion('type', [
 /** A validated feature, with its defaults filled in. */
 export type Feature = z.output<typeof featureSchema>;
 
-/** What a feature's kind makes of it. */
+/** The behaviour of a declared feature. */
 export function behaviourOf(feature: Feature): FeatureBehaviour {
   switch (feature.type) {
     case 'number':

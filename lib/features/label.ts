@@ -3,11 +3,17 @@ import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { categoryText, isFloat32, readNumber } from './cells.ts';
 import type { Declaration } from './columns.ts';
 
-/** How a label is read, apart from the features: a sample that is only predicted has none. */
+/**
+ * How a label is read. It stands apart from the features because a sample that is only predicted
+ * has no label.
+ */
 export type LabelReader = {
   /** Writes a label at its row of `labels`: the value, 0 or 1, or the index of the class. */
   readonly write: (label: unknown, labels: Float32Array, row: number) => Accepted | Refused;
-  /** The label that a cell of a dataset stands for; one that stands for none is left as it is. */
+  /**
+   * The label in a dataset's cell. A cell that cannot be read as a label is left unchanged, and
+   * refused later.
+   */
   readonly readCell: (cell: unknown) => unknown;
 };
 

@@ -1,6 +1,6 @@
 /**
- * Samples as numbers, row by row. Numbers are raw: standardising them is the last step before training
- * (lib/features/statistics.ts), because the statistics belong to the state.
+ * Samples as numbers, row by row. Numbers are raw: standardising them is the last step before
+ * training (lib/features/statistics.ts), because the statistics belong to the state.
  */
 export type EncodedSamples = {
   readonly count: number;

@@ -1,6 +1,8 @@
 import type { EncodedSamples, Layout } from './samples.ts';
 
-/** Running mean and sum of squared deviations of each number column, over `count` samples; float64. */
+/**
+ * Running mean and sum of squared deviations of each number column, over `count` samples; float64.
+ */
 export type FeatureStatistics = {
   readonly count: number;
   /** [numberWidth] */
@@ -53,8 +55,8 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
 }
 
 /**
- * Samples with their number columns at mean 0 and variance 1. A column that never varied is only centred; before
- * the first sample every value is 0, since nothing is known of its scale.
+ * Samples with their number columns at mean 0 and variance 1. A column that never varied is only
+ * centred; before the first sample every value is 0, since nothing is known of its scale.
  */
 export function standardize(
   samples: EncodedSamples,

@@ -20,10 +20,12 @@ export type CatchUpBounds = {
 };
 
 /**
- * Parameters after the samples of the entries that they have not seen. Weights that other commands put in place
- * meanwhile are passed over: these parameters are to replace them, and have learnt the same stream.
+ * Lets parameters learn the samples of the entries that they have not seen. Weights that other
+ * commands put in place meanwhile are passed over: these parameters have learnt the same stream and
+ * are to replace them.
  *
- * @returns where they are then; refused if an entry retracted what they may have learnt
+ * @returns the parameters, and the entry that they have reached; refused if an entry retracted what
+ *   they may have learnt
  */
 export async function catchUp(
   { store }: { readonly store: ObjectStore },

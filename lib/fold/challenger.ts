@@ -12,10 +12,11 @@ import { catchUp, type Trained } from './catch-up.ts';
 export type Challenger = Trained;
 
 /**
- * Writes a job's challenger, once: another run of the job may have been faster, and its challenger is as good.
+ * Writes a job's challenger, once. If a different run of the job was faster, its challenger is as
+ * good.
  *
- * @returns the digest of what is there, which the command names
- * @throws MillraceError kind `unavailable` if nobody may have written one
+ * @returns the digest of the stored file, which the command names
+ * @throws MillraceError kind `unavailable` if it is unknown whether there is one
  */
 export async function writeChallenger(
   ports: BucketPorts,
@@ -42,7 +43,10 @@ export async function challengerDigest(
   return digestOf(object.body);
 }
 
-/** A job's challenger; undefined if there is no file with the digest that holds finite parameters of this model. */
+/**
+ * A job's challenger; undefined if there is no file with the digest that holds finite parameters of
+ * this model.
+ */
 export async function readChallenger(
   store: ObjectStore,
   model: Model,
@@ -57,7 +61,10 @@ export async function readChallenger(
     : undefined;
 }
 
-/** A job's weights, caught up with the stream to an entry. That they cannot be used must not stop the stream. */
+/**
+ * A job's weights, caught up with the stream to an entry. If they cannot be used, that is an answer
+ * and no error: it must not stop the stream.
+ */
 export async function caughtUpChallenger(
   { store }: { readonly store: ObjectStore },
   model: Model,

@@ -9,10 +9,10 @@ import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint.ts';
 import type { State } from '../state/state.ts';
 
 /**
- * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: where none was written yet, or
- * somebody removed it, the last kept one stands in, or the initial state.
+ * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: if none was
+ * written yet, or it was deleted, the last kept one is taken, or the initial state.
  *
- * @throws MillraceError kind `corrupt` if it is damaged, or another spec's
+ * @throws MillraceError kind `corrupt` if it is damaged, or belongs to a different spec
  */
 export async function loadCheckpoint(
   ports: Ports,
@@ -58,7 +58,8 @@ function stateFrom({ body }: StoredObject, key: string, model: Model): State {
   if (fitsModel(model, state)) return state;
   throw new MillraceError(
     'corrupt',
-    `${key} has other tensors than the model's spec, or numbers that are not finite; remove it, and the last kept checkpoint is taken`,
+    `${key} has other tensors than the model's spec, or numbers that are not finite; ` +
+      'remove it, and the last kept checkpoint is taken',
   );
 }
 
@@ -71,11 +72,13 @@ export type Publication = {
 };
 
 /**
- * Writes the state as the newest checkpoint where the model's policy asks for it: after an entry that replaced
- * the weights, after every `publishEvery`th entry, and when a redelivery finds its messages settled. The
- * published checkpoint never goes back: if a newer one was published meanwhile, nothing is written.
+ * Writes the state as the newest checkpoint where the model's policy asks for it: after an entry
+ * that replaced the weights, after every `publishEvery`th entry, and when a redelivery finds its
+ * messages settled. The published checkpoint never goes back: if a newer one was published
+ * meanwhile, nothing is written.
  *
- * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is unknown, or a newer one's
+ * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is
+ *   unknown, or a newer one's
  */
 export async function publish(
   ports: BucketPorts,
@@ -101,7 +104,10 @@ export async function publish(
   return isOvertaken ? undefined : (published ?? etag);
 }
 
-/** Keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th entry. */
+/**
+ * Keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th
+ * entry.
+ */
 export async function keepCheckpoint(
   ports: BucketPorts,
   model: Model,
@@ -114,7 +120,7 @@ export async function keepCheckpoint(
   await putUntilAnswered(ports, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
 }
 
-/** Whether an entry put other weights in place of those that the stream had led to. */
+/** Whether an entry put other weights in place. */
 function isReplacing({ kind }: EntryHeader): boolean {
   return commands[kind].weights !== 'learnt';
 }

@@ -12,7 +12,10 @@ export type Retraction = {
   readonly samples: readonly string[];
 };
 
-/** A retraction as folds ask for it, and the last entry that it holds for: what comes again later is learnt. */
+/**
+ * A retraction in the form that folds need, with the last entry that it holds for. The same sample
+ * may come again later, and is learnt then.
+ */
 export type Exclusion = {
   readonly messages: ReadonlySet<string>;
   readonly samples: ReadonlySet<string>;

@@ -12,10 +12,11 @@ import { lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
 import { readSampleObject } from './sample-objects.ts';
 
 /**
- * The state that an entry leads to: `state(n) = apply(state(n−1), entry(n))`, the same to the bit wherever and
- * whenever it is computed on one kind of processor.
+ * The state that an entry leads to: `state(n) = apply(state(n−1), entry(n))`, the same to the bit
+ * wherever and whenever it is computed on one kind of processor.
  *
- * @throws MillraceError kind `corrupt` if the entry does not follow the state, or settles a message again
+ * @throws MillraceError kind `corrupt` if the entry does not follow the state, or settles a message
+ *   again
  */
 export async function applyEntry(
   ports: Ports,
@@ -43,7 +44,8 @@ export function reachOf(ports: Ports, model: Model): Reach {
 }
 
 /**
- * The state at an entry of the journal, folded from the last kept checkpoint before it; 0 is the initial state.
+ * The state at an entry of the journal, folded from the last kept checkpoint before it; 0 is the
+ * initial state.
  *
  * @throws MillraceError kind `corrupt` if the journal does not reach that far
  */

@@ -8,9 +8,9 @@ import { emptyLedger, type Ledger } from '../state/ledger.ts';
 import { lastKept } from './checkpoints.ts';
 
 /**
- * The ledger of a model at the end of its journal: the one answer to what is settled now. The published state
- * may be some entries behind, or deleted. So it is read forward from there, or from the last kept checkpoint.
- * Nothing is learnt on the way, and the model need not be compiled.
+ * The ledger of a model at the end of its journal: the one answer to what is settled now. The
+ * published state may be some entries behind, or deleted. So it is read forward from there, or from
+ * the last kept checkpoint. Nothing is learnt on the way, and the model need not be compiled.
  *
  * @throws MillraceError kind `corrupt` if a checkpoint or an entry cannot be read
  */

@@ -5,8 +5,9 @@ import { limits } from '../limits.ts';
 import { type Refused, refuse } from '../refusal.ts';
 
 /**
- * The samples of an `s3://` message: JSON Lines, plain or gzip, one sample a line, below `datasets/` of the
- * stack's own bucket. Refused if the object is elsewhere, missing, too large or no JSON Lines.
+ * The samples of an `s3://` message: JSON Lines, plain or gzip, one sample a line, below
+ * `datasets/` of the stack's own bucket. Refused if the object is elsewhere, missing, too large or
+ * no JSON Lines.
  */
 export async function readSampleObject(
   store: ObjectStore,

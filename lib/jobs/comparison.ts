@@ -9,7 +9,9 @@ import type { Ports } from '../ports/ports.ts';
 import type { Parameters, State } from '../state/state.ts';
 import type { Place } from './lane.ts';
 
-/** The mean losses of champion and challenger on the same samples; a set that is empty is left out. */
+/**
+ * The mean losses of champion and challenger on the same samples; a set that is empty is left out.
+ */
 export type Comparison = NonNullable<Place['comparison']>;
 
 /** The weights that are compared, and the rows that neither has learnt. */
@@ -20,8 +22,8 @@ export type Rivals = {
 };
 
 /**
- * Challenger against champion: on the held-out rows, and on the latest samples of the stream, which both have
- * learnt.
+ * Challenger against champion: on the held-out rows, and on the latest samples of the stream, which
+ * both have learnt.
  */
 export async function compareChampion(
   ports: Ports,
@@ -46,7 +48,9 @@ export function isBetter({ heldOut, stream }: Comparison, margin: number): boole
   );
 }
 
-/** The latest samples of the journal up to a state that were not retracted, newest entries first. */
+/**
+ * The latest samples of the journal up to a state that were not retracted, newest entries first.
+ */
 async function streamWindow({ store }: Ports, model: Model, state: State): Promise<EncodedSamples> {
   const retracted = await exclusionsOf(store, state);
   const parts: EncodedSamples[] = [];

@@ -28,8 +28,9 @@ export type EpochsInput = {
 };
 
 /**
- * Trains until the slice's budget of time or epochs is used up, or a stop condition holds (then the status is
- * `catching-up`). The cut changes no bit: the order of an epoch comes from (seed, epoch, shard) alone.
+ * Trains until the slice's budget of time or epochs is used up, or a stop condition holds; the
+ * status is `catching-up` then. Where slices are cut changes no bit: the order of an epoch comes
+ * from (seed, epoch, shard) alone.
  */
 export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane> {
   const { batch } = input.model.spec;
@@ -51,7 +52,10 @@ export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane>
   return current;
 }
 
-/** The lane's statistics at its start: the starting weights' and the dataset's, fixed for the whole job. */
+/**
+ * The lane's statistics at its start: the starting weights' and the dataset's, fixed for the whole
+ * job.
+ */
 export function startStatistics(lane: Lane, prepared: PreparedDataset): Lane {
   const statistics = mergeStatistics(lane.parameters.statistics, prepared.statistics);
   return { ...lane, parameters: { ...lane.parameters, statistics } };
@@ -111,7 +115,7 @@ function isLast({ shard, minibatch }: Place, shards: number, minibatches: number
   return shard === shards - 1 && minibatch >= minibatches;
 }
 
-/** Books the epoch and asks the stop conditions: epochs, target loss, early stopping. */
+/** Records the epoch, and checks the stop conditions: epochs, target loss, early stopping. */
 async function endEpoch(
   { model, heldOut }: EpochsInput,
   { parameters, place }: Lane,

@@ -10,7 +10,10 @@ import { decodeParameters, encodeParameters } from '../state/checkpoint.ts';
 import type { Parameters } from '../state/state.ts';
 import type { JobRecord } from './record.ts';
 
-/** Where a batch job stands. `catching-up` applies the journal; the others are ends. */
+/**
+ * The status of a batch job. During `catching-up` it learns the journal's latest entries; the last
+ * three are ends.
+ */
 const jobStatuses = [
   'training',
   'catching-up',
@@ -19,12 +22,15 @@ const jobStatuses = [
   'failed',
 ] as const;
 
-/** Everything about a job that is no tensor, as its lane and its progress hold it. */
+/** Everything about a job except its tensors, as its lane and its progress hold it. */
 export const placeSchema = z.strictObject({
   status: z.enum(jobStatuses),
   /** Slices done. */
   slice: z.int().nonnegative(),
-  /** Epochs done, and the place in the epoch under way: the shard's place in the epoch's order, and its minibatch. */
+  /**
+   * Epochs done, and the place in the epoch under way: the shard's place in the epoch's order, and
+   * its minibatch.
+   */
   epoch: z.int().nonnegative(),
   shard: z.int().nonnegative(),
   minibatch: z.int().nonnegative(),
@@ -50,9 +56,11 @@ export const placeSchema = z.strictObject({
     .optional(),
 });
 
-/** Where a job stands. */
+/** How far a job is: its status, epoch and minibatch, and its losses so far. */
 export type Place = z.output<typeof placeSchema>;
-/** A batch job's own state: parameters and place. Written with compare-and-swap after each slice. */
+/**
+ * A batch job's own state: parameters and place. Written with compare-and-swap after each slice.
+ */
 export type Lane = { readonly parameters: Parameters; readonly place: Place };
 
 /** The place of a job that has not trained yet. */
@@ -95,7 +103,8 @@ export async function readLane(
 }
 
 /**
- * Writes the lane over the one that was read. `lost` says that another run of the slice was faster: its lane stands.
+ * Writes the lane over the one that was read. `lost` means that a different run of the slice was
+ * faster, and that its lane is kept.
  *
  * @throws MillraceError kind `unavailable` if nobody has written it: the slice must come back
  */

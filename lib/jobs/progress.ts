@@ -6,8 +6,11 @@ import { type Place, placeSchema } from './lane.ts';
 import type { JobRecord } from './record.ts';
 
 /**
- * Where a job stands, for whoever watches it: `progress.json`. Nothing depends on it, and it never goes back to an
- * earlier slice: a run that was overtaken may still be reporting. The answer says whether it is there.
+ * Writes how far a job is into `progress.json`, for people and programs that watch it. Nothing
+ * depends on the file. It never goes back to an earlier slice, since a run that was overtaken may
+ * still be reporting.
+ *
+ * @returns whether the file is at least as new as this report
  */
 export async function reportProgress(
   ports: Ports,
@@ -33,7 +36,10 @@ export async function reportProgress(
   return (await putOverOlder(ports, key, body, { etag: reported?.etag, stays })) !== undefined;
 }
 
-/** Reports where a slice ended. @throws MillraceError kind `unavailable` if it cannot: the slice must come back */
+/**
+ * Reports where a slice ended. @throws MillraceError kind `unavailable` if it cannot: the slice
+ * must come back
+ */
 export async function reportSurely(
   ports: Ports,
   job: Pick<JobRecord, 'model' | 'job' | 'dataset'>,

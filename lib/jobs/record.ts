@@ -25,10 +25,11 @@ const recordSchema = z.strictObject({
 export type JobRecord = z.output<typeof recordSchema>;
 
 /**
- * The record of a job: the existing one, or a new one that pins the dataset's objects and the journal position.
+ * The record of a job: the existing one, or a new one that pins the dataset's objects and the
+ * journal position.
  *
- * @throws MillraceError kind `invalid` if the dataset is missing or too large, or the job exists with other
- *   settings, `corrupt` if it began with another spec
+ * @throws MillraceError kind `invalid` if the dataset is missing or too large, or the job exists
+ *   with other settings, `corrupt` if it began with another spec
  */
 export async function openJob(
   ports: Ports,
@@ -73,7 +74,8 @@ async function pinObjects(store: ObjectStore, dataset: string): Promise<JobRecor
   const tooLarge = objects.find(({ sizeBytes }) => sizeBytes > limits.datasetObjectBytes);
   if (tooLarge !== undefined) {
     throw invalid(
-      `dataset ${dataset}: ${tooLarge.key} has ${tooLarge.sizeBytes} bytes; at most ${limits.datasetObjectBytes} are allowed, split it`,
+      `dataset ${dataset}: ${tooLarge.key} has ${tooLarge.sizeBytes} bytes; ` +
+        `at most ${limits.datasetObjectBytes} are allowed, split it`,
     );
   }
   return objects.map(({ key, etag, sizeBytes }) => ({ key, etag, sizeBytes }));

@@ -20,7 +20,7 @@ import { reportProgress, reportSurely } from './progress.ts';
 import { type JobRecord, openJob } from './record.ts';
 import { sourceOf } from './source.ts';
 
-/** What a slice did: where the job stands after it. */
+/** How far the job is after a slice. */
 export type SliceResult = {
   readonly place: Place;
   readonly rows: number;
@@ -41,14 +41,16 @@ type Slice = {
 type Advanced = { readonly lane: Lane; readonly rows: number; readonly refusedRows: number };
 
 /**
- * Does one slice of a batch job: trains until its budget is used up, writes the lane and sends the
- * continuation; at the end catches up with the stream and sends the promotion to the model's own queue. A
- * slice that dies is run again from the last lane; one that was done already only sends what follows it.
+ * Does one slice of a batch job. It trains until its budget is used up, writes the lane and sends
+ * the continuation. At the end it catches up with the stream and sends the promotion to the model's
+ * own queue. A slice that dies is run again from the last lane; one that was done already only
+ * sends what follows it.
  *
- * Wrong settings, or a dataset that is missing or has no rows, end the job as `failed`, with the reason in its
- * progress.
+ * Wrong settings, or a dataset that is missing or has no rows, end the job as `failed`, with the
+ * reason in its progress.
  *
- * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 or SQS do not answer
+ * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 or SQS do
+ *   not answer
  */
 export async function runSlice(
   ports: Ports,
@@ -88,7 +90,10 @@ export async function runSlice(
   return follow(slice, { ...advanced, lane: faster.lane });
 }
 
-/** Says where the job stands, and sends what follows. A run that was overtaken does it too. */
+/**
+ * Reports how far the job is, and sends what follows. A run that was overtaken does so too: the
+ * faster one may have died.
+ */
 async function follow({ ports, record }: Slice, { lane, ...sums }: Advanced): Promise<SliceResult> {
   await reportSurely(ports, record, lane.place, sums.rows);
   await sendNext(ports, record, lane);
@@ -108,7 +113,7 @@ function failedPlace(
   return { ...place, slice: slice + 1, status: 'failed', reason };
 }
 
-/** That a job failed is in its lane too: another run of the slice must not go on without it. */
+/** Records in the lane that the job failed, so that no slower run of the slice goes on with it. */
 function failed(
   { ports, model, record, number }: Slice,
   stored: Lane | undefined,
@@ -177,7 +182,10 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
   );
 }
 
-/** Once training has ended: catches up with the stream, and when that is done, compares challenger and champion. */
+/**
+ * Once training has ended: catches up with the stream, and when that is done, compares challenger
+ * and champion.
+ */
 async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): Promise<Lane> {
   const { ports, model } = slice;
   if (trained.place.status !== 'catching-up' || isOutOfTime(slice)) return trained;
@@ -198,7 +206,10 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   return { parameters, place: { ...current.place, status, comparison } };
 }
 
-/** Sends what follows a slice. The deduplication ids make a second sending within five minutes nothing. */
+/**
+ * Sends what follows a slice. The deduplication ids make a second sending within five minutes
+ * harmless.
+ */
 async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promise<void> {
   const { model, job, dataset, start } = record;
   switch (place.status) {

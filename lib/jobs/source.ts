@@ -10,7 +10,10 @@ import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { JobRecord } from './record.ts';
 
-/** Where a job's samples come from: the objects that its record pins, or the journal up to the job's start. */
+/**
+ * Where a job's samples come from: the objects that its record pins, or the journal up to the job's
+ * start.
+ */
 export function sourceOf(ports: Ports, model: Model, record: JobRecord): SampleSource {
   const { objects, sequence } = record;
   return objects.length > 0

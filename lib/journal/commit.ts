@@ -6,11 +6,12 @@ import { type Entry, encodeEntry } from './entry.ts';
 import { readEntry } from './reading.ts';
 
 /**
- * Commits an entry at its sequence number: the only commit point of Millrace. `lost` says that it is not, or
- * perhaps not, ours: read the journal forward and judge the messages again.
+ * Commits an entry at its sequence number: the only commit point of Millrace. `lost` means that the
+ * stored entry is a different one, or that it is unknown whether ours is stored. Read the journal
+ * forward then, and judge the messages again.
  *
- * A put whose answer was lost, or that the SDK tried again, meets its own success as PreconditionFailed: the
- * nonce in the header tells whose entry it is.
+ * A put whose answer was lost, or that the SDK tried again, meets its own success as
+ * PreconditionFailed. The nonce in the header tells whose entry it is.
  */
 export async function commitEntry(
   ports: BucketPorts,

@@ -5,10 +5,15 @@ import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { MessageIdentity } from '../state/ledger.ts';
 
-/** One immutable object of the journal: a committed group of commands, and the learnt samples as they came. */
+/**
+ * One immutable object of the journal: a committed group of commands, and the learnt samples as
+ * they came.
+ */
 export type Entry = { readonly header: EntryHeader; readonly samples: readonly unknown[] };
 
-/** zstd-compressed JSON Lines: the header, then a line for each learnt sample. `zstdcat` shows it. */
+/**
+ * zstd-compressed JSON Lines: the header, then a line for each learnt sample. `zstdcat` shows it.
+ */
 export function encodeEntry({ header, samples }: Entry): Uint8Array {
   const lines = [header, ...samples].map((line) => JSON.stringify(line));
   return zstdCompressSync(`${lines.join('\n')}\n`);

@@ -21,7 +21,7 @@ const recordSchema = z.looseObject({
     z.looseObject({
       index: z.int(),
       field: z.string(),
-      /** Left out by releases before 0.2. */
+      /** Absent in what releases before 0.2 wrote. */
       code: z.string().optional(),
       reason: z.string(),
       sample: z.unknown().optional(),
@@ -35,7 +35,10 @@ export type QuarantineRecord = z.output<typeof recordSchema>;
 /** A refused sample as it is stored: its code may be one of a later release. */
 export type StoredRefusal = QuarantineRecord['refused'][number];
 
-/** A record that is about to be written: the message's or the job's id, what is known of it, and what is refused. */
+/**
+ * A record that is about to be written: the message's or the job's id, what is known of it, and
+ * what is refused.
+ */
 export type NewRecord = Readonly<Record<string, unknown>> & {
   readonly message: string;
   readonly sequence?: number;
@@ -43,9 +46,10 @@ export type NewRecord = Readonly<Record<string, unknown>> & {
 };
 
 /**
- * Writes what cannot be learnt, and why, under the message's id. It happens before the commit that settles the message: a
- * crash in between only repeats it. A record that its entry confirms stays: a later delivery may refuse the message
- * again, and never commit. Whoever tries to settle it in an earlier entry was overtaken, and writes nothing.
+ * Writes what cannot be learnt, and why, under the message's id. It happens before the commit that
+ * settles the message, so a crash in between only repeats it. A record that its entry confirms is
+ * kept: a later delivery may refuse the message again and never commit. A process that tries to
+ * settle it in an earlier entry was overtaken, and writes nothing.
  *
  * @throws MillraceError kind `unavailable` if it may not be written
  */
@@ -67,7 +71,10 @@ export async function quarantine(
   if (etag === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
 }
 
-/** The quarantine record of a message, or of a job. @throws MillraceError kind `corrupt` if it is none */
+/**
+ * The quarantine record of a message, or of a job. @throws MillraceError kind `corrupt` if it is
+ * none
+ */
 export async function readQuarantineRecord(
   store: ObjectStore,
   key: string,
@@ -80,8 +87,8 @@ export async function readQuarantineRecord(
 }
 
 /**
- * The records of a model's quarantine, in the order of their keys. One that its entry does not confirm is left out: its
- * writer was overtaken, or has not committed yet.
+ * The records of a model's quarantine, in the order of their keys. One that its entry does not
+ * confirm is left out: its writer was overtaken, or has not committed yet.
  *
  * @throws MillraceError kind `corrupt` if one cannot be read
  */

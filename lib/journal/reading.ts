@@ -23,7 +23,10 @@ export async function readEntry(
   return entry;
 }
 
-/** The entry at a sequence number that must be there. @throws MillraceError kind `corrupt` if it is not */
+/**
+ * The entry at a sequence number that must be there. @throws MillraceError kind `corrupt` if it is
+ * not
+ */
 export async function existingEntry(
   store: ObjectStore,
   model: string,
@@ -37,7 +40,9 @@ export async function existingEntry(
 
 /** Which part of a journal is read, and how. */
 export type Reading = {
-  /** The last entry; it and all before it must be there. As far as the journal goes unless given. */
+  /**
+   * The last entry; it and all before it must be there. As far as the journal goes unless given.
+   */
   readonly to?: number;
   /** How many reads are under way at once: one, or many where much of a journal is read. */
   readonly ahead?: number;
@@ -64,7 +69,10 @@ export async function* entriesAfter(
   }
 }
 
-/** The entries from a sequence number back to the first. @throws MillraceError kind `corrupt` if one is missing */
+/**
+ * The entries from a sequence number back to the first. @throws MillraceError kind `corrupt` if one
+ * is missing
+ */
 export async function* entriesBackFrom(
   store: ObjectStore,
   model: string,
@@ -76,7 +84,10 @@ export async function* entriesBackFrom(
   );
 }
 
-/** What `read` answers for 0, 1, 2 and so on, until it is false; up to `ahead` of them are under way at once. */
+/**
+ * What `read` answers for 0, 1, 2 and so on, until it is false; up to `ahead` of them are under way
+ * at once.
+ */
 async function* inOrder<Answer>(
   ahead: number,
   read: (place: number) => Promise<Answer> | false,

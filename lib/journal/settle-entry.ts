@@ -24,7 +24,8 @@ export function settleEntry(
       verdict !== 'settled',
       `message ${message.id} of entry ${sequence} was settled before`,
     );
-    // A message that the ledger refuses is in quarantine; an evicted producer must not come back by it.
+    // A message that the ledger refuses is in quarantine; an evicted producer must not come back by
+    // it.
     if (verdict === 'new') ledger = settle(ledger, identity, sequence, limits);
   }
   return ledger;

@@ -8,8 +8,8 @@ export const scoreBins = 2_048;
 const largestLogOdds = 12;
 
 /**
- * What predictions earned on samples, as sums that can be added: progressive validation over a stream of any
- * length in constant memory (Gama, Sebastião, Rodrigues 2013).
+ * What predictions earned on samples, as sums that can be added: progressive validation over a
+ * stream of any length in constant memory (Gama, Sebastião, Rodrigues 2013).
  */
 export type Scores = {
   readonly samples: number;
@@ -19,7 +19,9 @@ export type Scores = {
   readonly loss: number;
   /** Σ weight over the samples whose most probable class was right; 0 in a regression. */
   readonly correct: number;
-  /** Binary tasks: weight of the samples by predicted log-odds, [scoreBins]; empty in other tasks. */
+  /**
+   * Binary tasks: weight of the samples by predicted log-odds, [scoreBins]; empty in other tasks.
+   */
   readonly positives: Float64Array;
   readonly negatives: Float64Array;
 };
@@ -113,8 +115,8 @@ export function meanLoss(scores: Scores): number {
 }
 
 /**
- * The area under the ROC curve: the probability that a positive sample scores above a negative one, ties
- * counting half (Hanley and McNeil 1982), from histograms. NaN unless both classes were seen.
+ * The area under the ROC curve: the probability that a positive sample scores above a negative one,
+ * ties counting half (Hanley and McNeil 1982), from histograms. NaN unless both classes were seen.
  */
 export function areaUnderCurve({ positives, negatives }: Scores): number {
   let below = 0;

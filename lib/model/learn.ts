@@ -7,15 +7,18 @@ import { isFiniteState, type Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
 import { evaluate } from './predict.ts';
 
-/** What a message taught: new parameters and the scores that the old ones earned on it, or why nothing. */
+/**
+ * The result of learning a message: new parameters, and the scores that the old ones earned on it.
+ */
 export type Learned =
   | { readonly ok: true; readonly parameters: Parameters; readonly scores: Scores }
   | Refused<'diverged'>;
 
 /**
- * The parameters after learning one message, and the scores that the old ones earned on it (progressive
- * validation: test, then train; Gama et al. 2013). Minibatches are cut inside the message and feature
- * statistics advance with them, so how deliveries group messages changes no bit. Arguments are untouched.
+ * The parameters after learning one message, and the scores that the old ones earned on it
+ * (progressive validation: test, then train; Gama et al. 2013). Minibatches are cut inside the
+ * message and feature statistics advance with them, so how deliveries group messages changes no
+ * bit. Arguments are untouched.
  *
  * @param samples raw numbers, cut into ⌈count / minibatch⌉ gradient steps, in order
  */
@@ -57,7 +60,9 @@ export async function learnWithoutTest(
   return { ...state, statistics };
 }
 
-/** Learns samples of the journal again: they were learnt once, so they must encode and train now. */
+/**
+ * Learns samples of the journal again. They were learnt once, so they must encode and train now.
+ */
 export async function relearn(
   model: Model,
   parameters: Parameters,

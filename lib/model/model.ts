@@ -16,7 +16,7 @@ export type Model = {
   readonly name: string;
   /** The spec with today's defaults filled in. */
   readonly spec: Spec;
-  /** Its `spec.json` as it was created, by whichever release. */
+  /** Its `spec.json` as some release created it. */
   readonly stored: unknown;
   /** The model's identity: the hash of what is stored. */
   readonly specHash: string;
@@ -26,7 +26,7 @@ export type Model = {
 };
 
 /**
- * Loads and compiles a model; undefined if it was never created (a name that cannot be a model's never was).
+ * Loads and compiles a model; undefined if it does not exist.
  *
  * @throws MillraceError kind `corrupt` if its stored spec is not valid
  */
@@ -97,7 +97,8 @@ function isSameShape(a: readonly number[] | undefined, b: readonly number[]): bo
 /**
  * Creates a model: writes its spec, once. The same spec again changes nothing.
  *
- * @throws MillraceError kind `invalid` if its network cannot be built, or the model exists with another spec
+ * @throws MillraceError kind `invalid` if its network cannot be built, or the model exists with a
+ *   different spec
  */
 export async function createModel(
   { store, engine }: Pick<Ports, 'store' | 'engine'>,
@@ -117,7 +118,8 @@ export async function createModel(
     return;
   throw new MillraceError(
     'invalid',
-    `model ${spec.model} exists with another spec; choose another name, or remove ${key} and all below models/${spec.model}/`,
+    `model ${spec.model} exists with a different spec; choose a different name, ` +
+      `or remove ${key} and all below models/${spec.model}/`,
   );
 }
 

@@ -4,11 +4,12 @@ import { type Scores, score } from '../metrics/scores.ts';
 import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
 
-/** What of a model predicts. */
+/** The parts of a model that prediction needs. */
 export type Predictor = Pick<Model, 'spec' | 'compiled' | 'standardized'>;
 
 /**
- * What a model predicts with some parameters: values, probabilities of true, or a probability for each class.
+ * What a model predicts with some parameters: values, probabilities of true, or a probability for
+ * each class.
  *
  * @param samples raw numbers, [count]; labels are not read
  * @returns [count, outputs]

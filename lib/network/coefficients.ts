@@ -4,8 +4,8 @@ import type { OptimizerSpec } from '../spec/spec.ts';
 export type Coefficients<Value> = { readonly rate: Value; readonly epsilon: Value };
 
 /**
- * What an optimizer needs of a step beside its gradient, in float64: corrections for how many steps there have been
- * are made here, once a step, and not in vectors.
+ * The numbers that an optimizer needs in one step beside the gradient. Corrections for the number
+ * of steps so far are computed here, in float64 and once a step, instead of in vectors.
  *
  * @param rate the learning rate of the step
  * @param step gradient steps that the state has made before it
@@ -18,7 +18,8 @@ export function coefficientsOf(
   const epsilon = 'epsilon' in spec ? spec.epsilon : 0;
   switch (spec.type) {
     case 'adam': {
-      // Of m̂ and v̂, the factors that the slots leave out and the corrections for their start at 0.
+      // Of m̂ and v̂, the factors that the slots leave out and the corrections for their start at
+      // 0.
       const mean = (1 - spec.beta1) / (1 - spec.beta1 ** (step + 1));
       const deviation = Math.sqrt((1 - spec.beta2) / (1 - spec.beta2 ** (step + 1)));
       return { rate: (rate * mean) / deviation, epsilon: epsilon / deviation };

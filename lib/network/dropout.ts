@@ -5,7 +5,10 @@ import { hashIntegers, mixBits } from '../features/hash.ts';
 /** Draws a mask: 0 for a share `rate` of its elements, 1 / (1 − rate) for the others. */
 export type DrawMask = (shape: readonly number[], rate: number) => tf.Tensor;
 
-/** Where the dropout of a network draws its masks in the order of its layers; an engine sets it before a step. */
+/**
+ * Where the dropout of a network draws its masks in the order of its layers; an engine sets it
+ * before a step.
+ */
 export type MaskSource = { draw: DrawMask };
 
 /** Layers that tfjs draws for without a seed: no run could be repeated. */
@@ -17,7 +20,7 @@ const unseeded = new Set([
   'RandomHeight',
 ]);
 
-/** What tfjs' layers have and its types do not show. */
+/** Fields of tfjs' layers that its types do not declare. */
 type AnyLayer = tf.layers.Layer & {
   readonly rate?: number;
   readonly getNoiseShape?: (input: tf.Tensor) => readonly number[] | null | undefined;
@@ -25,7 +28,8 @@ type AnyLayer = tf.layers.Layer & {
 };
 
 /**
- * Makes all dropout of a network, that of recurrent cells too, draw from one source instead of tfjs' generator.
+ * Makes all dropout of a network, that of recurrent cells too, draw from one source instead of
+ * tfjs' generator.
  *
  * @throws MillraceError kind `invalid` that names a layer whose randomness cannot be repeated
  */
@@ -39,7 +43,8 @@ export function maskSourceOf({ layers }: tf.LayersModel): MaskSource {
     const kind = layer.getClassName();
     if (unseeded.has(kind)) {
       throw invalid(
-        `spec.network.topology: the layer ${layer.name} (${kind}) draws at random without a seed, so that no run could be repeated; use Dropout`,
+        `spec.network.topology: the layer ${layer.name} (${kind}) draws at random ` +
+          'without a seed, so that no run could be repeated; use Dropout',
       );
     }
     if ('dropoutFunc' in layer) layer.dropoutFunc = ({ shape }, rate) => source.draw(shape, rate);
@@ -71,8 +76,9 @@ function allLayers(layers: readonly tf.layers.Layer[]): AnyLayer[] {
 export type MaskCounter = { readonly seed: number; readonly step: number; readonly index: number };
 
 /**
- * Writes a mask whose bits come from counters alone: the same seed, step and place in the network give the same
- * mask in every process and on every engine, and a shorter mask is the beginning of a longer one.
+ * Writes a mask whose bits come from counters alone: the same seed, step and place in the network
+ * give the same mask in every process and on every engine, and a shorter mask is the beginning of a
+ * longer one.
  */
 export function writeMask(
   mask: Float32Array,

@@ -6,10 +6,10 @@ import type { Coefficients } from './coefficients.ts';
 export type Slots<Value> = Readonly<Record<string, Value>>;
 
 /**
- * An optimizer as a pure function over one flat vector of all trainable parameters: slots go in with each
- * call and new ones come out, so that resuming equals never having stopped. The formulas are tfjs' own
- * (`tf.train`), up to rounding; a test compares them step by step. Only adadelta is Zeiler's instead, whose
- * first steps tfjs makes many times too large.
+ * An optimizer as a pure function over one flat vector of all trainable parameters: slots go in
+ * with each call and new ones come out, so that resuming equals never having stopped. The formulas
+ * are tfjs' own (`tf.train`), up to rounding; a test compares them step by step. Only adadelta is
+ * Zeiler's instead, whose first steps tfjs makes many times too large.
  */
 export type Optimizer = {
   /** The initial value of each slot. */
@@ -59,7 +59,10 @@ const sgd: Optimizer = {
   }),
 };
 
-/** a ← m a + g; θ ← θ − η a (Polyak 1964), or θ ← θ − η (g + m a) (Nesterov 1983, as Sutskever et al. 2013). */
+/**
+ * a ← m a + g; θ ← θ − η a (Polyak 1964), or θ ← θ − η (g + m a) (Nesterov 1983, as Sutskever et
+ * al. 2013).
+ */
 function momentum(spec: Parameters<'momentum' | 'nesterov'>): Optimizer {
   return {
     slots: { accumulation: 0 },
@@ -106,9 +109,10 @@ function adagrad(spec: Parameters<'adagrad'>): Optimizer {
 }
 
 /**
- * m ← β₁ m + (1−β₁) g; v ← β₂ v + (1−β₂) g²; θ ← θ − η m̂ / (√v̂ + ε), with m̂ = m / (1−β₁ᵗ) and
- * v̂ = v / (1−β₂ᵗ). Kingma and Ba 2015. The slots are m / (1−β₁) and v / (1−β₂), sums in place of means: all
- * factors are numbers of the step then, in its rate and its ε, and vectors are passed over less often.
+ * m ← β₁ m + (1−β₁) g; v ← β₂ v + (1−β₂) g²; θ ← θ − η m̂ / (√v̂ + ε), with m̂ = m / (1−β₁ᵗ) and v̂
+ * = v / (1−β₂ᵗ). Kingma and Ba 2015. The slots are m / (1−β₁) and v / (1−β₂), sums in place of
+ * means: all factors are numbers of the step then, in its rate and its ε, and vectors are passed
+ * over less often.
  */
 function adam(spec: Parameters<'adam'>): Optimizer {
   return {
@@ -147,8 +151,8 @@ function adadelta(spec: Parameters<'adadelta'>): Optimizer {
 }
 
 /**
- * m ← β₁ m + (1−β₁) g; u ← max(β₂ u, |g|); θ ← θ − η / (1−β₁ᵗ) · m / (u + ε). Kingma and Ba 2015, section 7. The slot
- * of m is m / (1−β₁), as Adam's is.
+ * m ← β₁ m + (1−β₁) g; u ← max(β₂ u, |g|); θ ← θ − η / (1−β₁ᵗ) · m / (u + ε). Kingma and Ba 2015,
+ * section 7. The slot of m is m / (1−β₁), as Adam's is.
  */
 function adamax(spec: Parameters<'adamax'>): Optimizer {
   return {

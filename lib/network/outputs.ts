@@ -19,7 +19,10 @@ export function weightedLoss(
   return tf.sum(tf.mul(lossOf(spec).ofOutput(tf, output, labels), shares));
 }
 
-/** What a task's predictions are made of: values, probabilities of true, or a probability for each class. */
+/**
+ * What a task's predictions are made of: values, probabilities of true, or a probability for each
+ * class.
+ */
 const links: Record<Task, (output: tf.Tensor) => tf.Tensor> = {
   regression: (output) => output,
   binary: (output) => tf.sigmoid(output),

@@ -1,6 +1,6 @@
 import type { Schedule } from '../spec/spec.ts';
 
-/** A learning rate and what becomes of it; nothing, unless it has a schedule. */
+/** A learning rate, and its schedule if it has one. */
 export type ScheduledRate = { readonly rate: number; readonly schedule?: Schedule };
 
 /**

@@ -11,12 +11,14 @@ type Json = Record<string, unknown>;
 const links = { regression: 'linear', binary: 'sigmoid', multiclass: 'softmax' } as const;
 
 /**
- * The network of a user's own topology, as `model.toJSON()` writes it. Its inputs are matched to features by
- * name; a single input of another name takes all number and vector features, in the order of the spec.
- * A sigmoid or softmax at its end is taken off: the loss works on logits, which is exact where
- * probabilities would round to 0 or 1, and predictions get it back.
+ * The network of a user's own topology, as `model.toJSON()` writes it. Its inputs are matched to
+ * features by name; if there is a single input of any other name, it takes all number and vector
+ * features in the order of the spec. A sigmoid or softmax at its end is removed and applied to
+ * predictions instead: the loss works on logits, which is exact where probabilities would round to
+ * 0 or 1.
  *
- * @throws MillraceError kind `invalid` if tfjs cannot build it, or inputs or output do not fit the spec
+ * @throws MillraceError kind `invalid` if tfjs cannot build it, or inputs or output do not fit the
+ *   spec
  */
 export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetwork> {
   const config = structuredClone(topology);
@@ -27,7 +29,8 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
   const outputShape = model.outputs[0]?.shape ?? [];
   if (model.outputs.length !== 1 || outputShape.length !== 2 || outputShape[1] !== outputs) {
     throw invalid(
-      `spec.network.topology: the task ${spec.task} needs one output of shape [null,${outputs}] (found ${show(model.outputs.map((output) => output.shape))})`,
+      `spec.network.topology: the task ${spec.task} needs one output of shape ` +
+        `[null,${outputs}] (found ${show(model.outputs.map((output) => output.shape))})`,
     );
   }
   const inputs = model.inputs.map((input) => matchInput(spec, input, model.inputs.length));
@@ -65,11 +68,15 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
     return { name, kind: 'numbers', offset: 0, width: numberWidth, shape };
   }
   throw invalid(
-    `spec.network.topology: input ${name} of shape [${shape}] matches no feature; features: ${Object.keys(spec.features).join(', ')}`,
+    `spec.network.topology: input ${name} of shape [${shape}] matches no feature; ` +
+      `features: ${Object.keys(spec.features).join(', ')}`,
   );
 }
 
-/** Without a seed, a random initializer would make each build of the same spec another model. */
+/**
+ * Gives random initializers a seed: without one, each build of the same spec would be a different
+ * model.
+ */
 function seedInitializers(value: unknown, seed: number, counter = { next: 0 }): void {
   if (Array.isArray(value)) {
     for (const element of value) seedInitializers(element, seed, counter);
@@ -93,7 +100,8 @@ function endInLogits(spec: Spec, topology: Json): void {
   const link = links[spec.task];
   if (found !== link && found !== 'linear') {
     throw invalid(
-      `spec.network.topology: its last activation must be ${link} or linear for the task ${spec.task} (found ${show(found)})`,
+      `spec.network.topology: its last activation must be ${link} or linear ` +
+        `for the task ${spec.task} (found ${show(found)})`,
     );
   }
   if (last !== undefined && found !== 'linear') last.activation = 'linear';

@@ -13,10 +13,13 @@ import type { State } from '../state/state.ts';
 import { judgeMessage, type MessageJudgement } from './judge-message.ts';
 import type { ParsedMessage } from './messages.ts';
 
-/** An entry that is ready to be committed, the state that it leads to, and how many messages it settles. */
+/**
+ * An entry that is ready to be committed, the state that it leads to, and how many messages it
+ * settles.
+ */
 export type Change = { readonly entry: Entry; readonly state: State; readonly settled: number };
 
-/** What a message's command makes of it, whichever command it is. */
+/** A decision of any command. */
 type AnyDecision = Decision<Own<EntryHeader>>;
 
 /** Messages in the order of their queue, and the time that is left to settle them. */
@@ -26,10 +29,11 @@ export type Pending = {
 };
 
 /**
- * Decides the first message, or the first ones that can share an entry, until time is left only to publish. Nothing
- * has happened before the entry is committed, but for quarantine records, which repeat themselves.
+ * Decides the first message, or the first ones that can share an entry, until only time to publish
+ * is left. Nothing changes before the entry is committed, except that quarantine records are
+ * written; writing them again is harmless.
  *
- * @returns the entry; undefined if the ledger had settled all of them
+ * @returns the entry; undefined if the ledger had settled all of the messages
  */
 export async function decideEntry(
   ports: Ports,
@@ -73,7 +77,10 @@ function sharesEntry({ command }: ParsedMessage): boolean {
   return command.kind === 'malformed' || commands[command.kind].sharesEntry;
 }
 
-/** What becomes of a message that is not settled yet; the ledger may refuse it, whatever it asks for. */
+/**
+ * The decision on a message that is not settled yet. The ledger may refuse it, whatever the command
+ * is.
+ */
 async function decideMessage(
   ports: Ports,
   model: Model,

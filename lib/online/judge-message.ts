@@ -7,13 +7,17 @@ import { type Judgement, judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
 import type { ParsedMessage } from './messages.ts';
 
-/** What the ledger says of a message, or that a delivery of the dead letter that it was has settled it. */
+/**
+ * The ledger's judgement of a message. `overtaken`: it is a redriven dead letter that was settled
+ * meanwhile.
+ */
 export type MessageJudgement = Judgement | { readonly verdict: 'overtaken' };
 
 /**
- * What is to become of a message: what the ledger says of it, and of a dead letter that was redriven under a number
- * also what the journal says. A delivery of the letter that still ran may have been faster: then it is `overtaken`, and
- * its number is settled without an effect.
+ * Judges a message. The ledger decides, except for a dead letter that was redriven under a number:
+ * a delivery of the letter itself may still have been running, and have been faster. So the journal
+ * is searched for the letter too; if it is there, the message is `overtaken`, and its number is
+ * settled without an effect.
  *
  * @param pending messages that the entry to come settles
  */
@@ -30,7 +34,9 @@ export async function judgeMessage(
   const isLetter = ({ id }: SettledMessage) => id === deadLetter;
   if (pending.some(isLetter)) return { verdict: 'overtaken' };
   if (sequence - searchedTo > limits.deadLetterEntries) {
-    const reason = `more than ${limits.deadLetterEntries} entries came since it was redriven; send it again with --retry`;
+    const reason =
+      `more than ${limits.deadLetterEntries} entries came since it was redriven; ` +
+      'send it again with --retry';
     return { verdict: 'refused', isFinal: true, ...refuse('letter-too-old', reason) };
   }
   const since = entriesAfter(store, model, searchedTo, { to: sequence, ahead: bounds.readsAtOnce });

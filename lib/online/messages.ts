@@ -31,7 +31,7 @@ export function messageOf({ messageId, body, attributes, eventSourceARN }: SQSRe
 /** A message that cannot be read as a command. */
 export type Malformed = { readonly kind: 'malformed' } & Refused<'malformed'>;
 
-/** A parsed message: who it is, and its command, or why it cannot be one. */
+/** A parsed message: its identity, and its command or the reason why it has none. */
 export type ParsedMessage = {
   readonly message: Message;
   readonly identity: MessageIdentity;
@@ -40,7 +40,9 @@ export type ParsedMessage = {
   readonly command: SentCommand | Malformed;
 };
 
-/** Parses one message. It never throws: what is no command is `malformed`, with the reason. */
+/**
+ * Parses one message. It never throws: a body that is no command is `malformed`, with the reason.
+ */
 export function parseMessage(message: Message): ParsedMessage {
   try {
     const command = parseCommand(parseJson(message.body));

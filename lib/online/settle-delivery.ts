@@ -5,7 +5,10 @@ import type { Ports } from '../ports/ports.ts';
 import { type Message, parseMessage } from './messages.ts';
 import { type CachedModel, updateModel } from './update-model.ts';
 
-/** Models as the last invocation on a machine left them; each invocation checks them against the journal. */
+/**
+ * Models as the last invocation on a machine left them; each invocation checks them against the
+ * journal.
+ */
 export type ModelCache = Map<string, CachedModel>;
 
 /** What became of one model's messages in a delivery. */
@@ -22,8 +25,8 @@ export type ModelOutcome = {
 };
 
 /**
- * Settles the messages of a delivery: those of each model in order, the models side by side. If one model
- * fails, its messages come back, and those of the others are settled all the same.
+ * Settles the messages of a delivery: those of each model in order, the models side by side. If one
+ * model fails, its messages come back, and those of the others are settled all the same.
  *
  * @param cache is read and changed
  * @param secondsLeft of this invocation

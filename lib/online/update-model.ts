@@ -11,7 +11,10 @@ import type { State } from '../state/state.ts';
 import { decideEntry } from './decide-entry.ts';
 import type { ParsedMessage } from './messages.ts';
 
-/** A model as an invocation left it, for the next one on the same machine. It is always checked against the journal. */
+/**
+ * A model as an invocation left it, for the next one on the same machine. It is always read forward
+ * from the journal before it is used.
+ */
 export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
 
 /** What an invocation brings to the update of a model. */
@@ -31,11 +34,11 @@ export type Update = {
 };
 
 /**
- * Settles the messages of one model, in order: judge, learn, commit, publish (ARCHITECTURE.md, the protocol).
- * Messages for which there was no time come back with the next delivery.
+ * Settles the messages of one model, in order: judge, learn, commit, publish (ARCHITECTURE.md, the
+ * protocol). Messages for which there was no time come back with the next delivery.
  *
- * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 does not answer,
- *   `corrupt` if the model must be stopped; nothing is acknowledged then
+ * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 does not
+ *   answer, `corrupt` if the model must be stopped; nothing is acknowledged then
  */
 export async function updateModel(
   ports: Ports,

@@ -28,9 +28,9 @@ export type PreparedRetraction = {
 };
 
 /**
- * Folds the journal again without some of its samples, from the last kept checkpoint before them, and writes the
- * weights where the command `retract` finds them. A promotion whose job had learnt the samples is left out with them:
- * nobody can say what its weights would have been.
+ * Folds the journal again without some of its samples, from the last kept checkpoint before them,
+ * and writes the weights to the file that the command `retract` names. A promotion whose job had
+ * learnt the samples is left out with them, since nobody can say what its weights would have been.
  *
  * @throws MillraceError kind `invalid` if no entry holds them
  */
@@ -59,7 +59,9 @@ export async function prepareRetraction(
   return { retract, to, samples };
 }
 
-/** Where a journal holds what is to be retracted, and its entries that put other weights in place. */
+/**
+ * Where a journal holds what is to be retracted, and its entries that put other weights in place.
+ */
 async function find({ store }: Ports, { name }: Model, without: Retraction) {
   const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
   const replacing: ReplacingHeader[] = [];
@@ -81,11 +83,14 @@ type Fold = {
   readonly ports: Ports;
   readonly model: Model;
   readonly replacing: readonly ReplacingHeader[];
-  /** Told of jobs whose promotions are left out. */
+  /** Called with each job whose promotion is left out. */
   readonly leftOut: (job: string) => void;
 };
 
-/** The parameters at an entry as they would be if the excluded samples, the first of them in `first`, had never come. */
+/**
+ * The parameters at an entry as they would be if the excluded samples, the first of them in
+ * `first`, had never come.
+ */
 async function parametersWithout(
   fold: Fold,
   sequence: number,
@@ -126,7 +131,10 @@ async function startOf(
   return { parameters: await stateAt(fold.ports, fold.model, first - 1), at: first - 1 };
 }
 
-/** The weights that an entry put in place, as they would be without what is excluded; undefined if nobody can say. */
+/**
+ * The weights that an entry put in place, as they would be without the excluded samples; undefined
+ * if that cannot be known.
+ */
 async function startAt(
   fold: Fold,
   header: ReplacingHeader,

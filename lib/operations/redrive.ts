@@ -28,12 +28,14 @@ export type Redriven<Letter extends Message> = {
 type History = { sequence: number; readonly settled: Set<string>; readonly plans: ResendPlan[] };
 
 /**
- * Sends dead letters of the samples queue again, batch by batch; those of `sent` and `settled` may then be removed. One
- * without a producer's number would be another message for SQS, and for the ledger: it is looked up in the journal first,
- * and sent under a number that is written down, so that whoever breaks off before the removal sends it under the same.
+ * Sends dead letters of the samples queue again, batch by batch. Those of `sent` and `settled` may
+ * then be removed. A letter without a producer's number would be a new message for SQS and for the
+ * ledger. So it is looked up in the journal first, and sent under a number that is written down: a
+ * redrive that breaks off and is started again sends it under the same number.
  *
- * @returns a function of letters and whether to say only what would be sent; it throws MillraceError kind `unavailable`
- *   if S3 or SQS do not answer, or somebody else does the same: the letters are still to be sent
+ * @returns a function of letters, and of whether to say only what would be sent; it throws
+ *   MillraceError kind `unavailable` if S3 or SQS do not answer, or a second redrive runs at the
+ *   same time: the letters are still to be sent then
  */
 export function createRedrive(ports: Ports) {
   const histories = new Map<string, History>();
@@ -69,7 +71,10 @@ export function createRedrive(ports: Ports) {
   };
 }
 
-/** Letters under numbers, those that they were given before or new ones. What can never be learnt goes without. */
+/**
+ * Gives letters the numbers that they had before, or new ones. Letters that can never be learnt go
+ * without.
+ */
 async function numberLetters(
   ports: Ports,
   model: string,
@@ -96,7 +101,10 @@ async function numberLetters(
   );
 }
 
-/** A letter's body that says which it is: the online update looks for it in the entries since `searchedTo`. */
+/**
+ * A letter's body that names the letter. The online update looks for it in the entries since
+ * `searchedTo`.
+ */
 function ofLetter(body: string, id: string, searchedTo: number): object {
   return { ...(JSON.parse(body) as object), deadLetter: { id, searchedTo } };
 }

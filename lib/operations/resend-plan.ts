@@ -7,12 +7,13 @@ import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge, type Ledger, type MessageIdentity } from '../state/ledger.ts';
 
-/** Where messages lay that are sent again. */
+/** Where messages lay before they were sent again. */
 type Source = 'quarantine' | 'dead letters';
 
 /**
- * Messages that are sent again under new numbers, from `first` on: their ids, in that order. It is written, create-only,
- * before the first of them is sent: whoever breaks off and calls again sends each under the same number.
+ * Messages that are sent again under new numbers, from `first` on, in the order of their ids here.
+ * The plan is written, create-only, before the first of them is sent. A run that breaks off and is
+ * started again therefore sends each under the same number.
  */
 const planSchema = z.strictObject({
   source: z.enum(['quarantine', 'dead letters']),
@@ -37,7 +38,10 @@ export async function readPlans(
   }
 }
 
-/** Messages that are to get numbers: their ids in order, where they lay, and the ledger that will judge them. */
+/**
+ * Messages that are to get numbers: their ids in order, where they lay, and the ledger that will
+ * judge them.
+ */
 export type Unplanned = {
   readonly source: Source;
   readonly messages: readonly string[];
@@ -45,10 +49,11 @@ export type Unplanned = {
 };
 
 /**
- * Gives messages the next numbers, and appends their plan to `plans`, which are all there are. The producer is the one
- * that was used last, unless the ledger would refuse it.
+ * Gives messages the next numbers, and appends their plan to `plans`, which must hold all earlier
+ * plans. The producer is the one that was used last, unless the ledger would refuse it.
  *
- * @throws MillraceError kind `unavailable` if S3 does not answer, or somebody else wrote a plan
+ * @throws MillraceError kind `unavailable` if S3 does not answer, or a plan was written by a second
+ *   run
  */
 export async function writePlan(
   ports: BucketPorts,

@@ -30,7 +30,10 @@ export type RefusedMessage = {
   readonly way: Way;
   /** The number that it was given for that. */
   readonly resend?: Resend;
-  /** Whether it was settled again: learnt, or refused under its new number, which has a record of its own. */
+  /**
+   * Whether it was settled again: learnt, or refused under its new number, which has a record of
+   * its own.
+   */
   readonly isSettledAgain: boolean;
 };
 
@@ -42,11 +45,13 @@ export type Retried = {
 };
 
 /**
- * Sends what is in quarantine to the model again, each message once, however often this is called or breaks off. A
- * message that the ledger refused, and would take now, is sent as it was. The numbers of all others are used up, so
- * they get new ones: which message gets which is written down, create-only, before the first is sent.
+ * Sends what is in quarantine to the model again, each message once, however often this is called
+ * or breaks off. A message that the ledger refused, and would accept now, is sent as it was. The
+ * numbers of all others are used up, so they get new ones, which are written down, create-only,
+ * before the first is sent.
  *
- * @throws MillraceError kind `unavailable` if S3 or SQS do not answer, or somebody else does the same; call it again
+ * @throws MillraceError kind `unavailable` if S3 or SQS do not answer, or a second retry runs at
+ *   the same time; call it again
  */
 export async function retryQuarantine(ports: Ports, model: string): Promise<Retried> {
   const { sendSamples } = ports;
@@ -81,7 +86,9 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
   return { sent, left };
 }
 
-/** What is in a model's quarantine, and what became of it since. @throws as {@link retryQuarantine} */
+/**
+ * What is in a model's quarantine, and what became of it since. @throws as {@link retryQuarantine}
+ */
 export async function refusedMessages(
   ports: Ports,
   model: string,
@@ -164,7 +171,10 @@ function samplesOf({ body, refused }: QuarantineRecord): unknown {
   }
 }
 
-/** Whether a message that was refused as a whole, or the dead letter that it was, was learnt all the same. */
+/**
+ * Whether a message that was refused as a whole, or the dead letter that it was, was learnt all the
+ * same.
+ */
 function wasLearnt(learnt: ReadonlySet<string>, record: QuarantineRecord): boolean {
   if (!isWhole(record)) return false;
   const { message, body = '', queue = '', sequenceNumber = '0' } = record;
@@ -177,12 +187,18 @@ function isWhole({ refused }: QuarantineRecord): boolean {
   return refused.some(({ index }) => index < 0);
 }
 
-/** What a message is known by: its producer's number, so that one that was sent twice is one; else its id. */
+/**
+ * What a message is known by: its producer's number, so that one that was sent twice is one; else
+ * its id.
+ */
 function nameOf(record: Pick<QuarantineRecord, 'message' | 'producer' | 'seq'>): string {
   return record.producer === undefined ? record.message : `${record.producer}:${record.seq}`;
 }
 
-/** Names of learnt messages, if a record needs them: an evicted producer is refused also with what was learnt. */
+/**
+ * Names of learnt messages, if a record needs them: an evicted producer is refused even for
+ * messages that it had sent before, and that were learnt.
+ */
 async function learntNames(
   { store }: Ports,
   model: string,

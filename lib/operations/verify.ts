@@ -7,7 +7,7 @@ import type { Ports } from '../ports/ports.ts';
 import { encodeCheckpoint } from '../state/checkpoint.ts';
 import type { State } from '../state/state.ts';
 
-/** What folding a journal again gave, beside the published state. */
+/** The result of folding a journal again and comparing it with the published state. */
 export type Verification = {
   /** The entry from which it was folded, and that of the published state. */
   readonly from: number;
@@ -18,15 +18,17 @@ export type Verification = {
   readonly differences: ReadonlyMap<string, number>;
   /** Whether all is the same to the bit: weights, slots, statistics, ledger and scores. */
   readonly isSame: boolean;
-  /** Versions of the engine that learnt some of the entries, other than the one that folded them. */
+  /**
+   * Versions of the engine that learnt some of the entries, other than the one that folded them.
+   */
   readonly otherEngines: readonly string[];
 };
 
 /**
- * Folds a model's journal again and compares the result with the published state: from the last kept checkpoint, or
- * all of it.
+ * Folds a model's journal again, from the last kept checkpoint or from the beginning, and compares
+ * the result with the published state.
  *
- * @param onEntry is told after each entry how many are done, and of how many
+ * @param onEntry called after each entry with how many are done, and of how many
  * @throws MillraceError kind `corrupt` if the journal cannot be folded
  */
 export async function verifyModel(

@@ -24,7 +24,10 @@ export type StackAddress = {
   readonly jobsQueueUrl: string;
 };
 
-/** The stack's address from a process' environment. @throws MillraceError kind `invalid` if a variable is missing */
+/**
+ * The stack's address from a process' environment. @throws MillraceError kind `invalid` if a
+ * variable is missing
+ */
 export function addressFromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
 ): StackAddress {
@@ -63,8 +66,8 @@ export function environmentOf(address: StackAddress): Record<string, string> {
 }
 
 /**
- * The ports over AWS: S3 and SQS through the SDK (which reads region, credentials and endpoints from the
- * environment), the machine's clock and randomness, and the engine.
+ * The ports over AWS: S3 and SQS through the SDK (which reads region, credentials and endpoints
+ * from the environment), the machine's clock and randomness, and the engine.
  *
  * @param threads of the engine; one for each processor of the machine that it may use
  */

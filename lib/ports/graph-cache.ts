@@ -5,8 +5,8 @@ import { MillraceError } from '../errors.ts';
 import type { Log } from './ports.ts';
 
 /**
- * Compiled graphs below `compiled/`. It is a cache: where it cannot be read or written, models are compiled
- * again.
+ * Compiled graphs below `compiled/`. It is only a cache: if it cannot be read or written, models
+ * are compiled again.
  */
 export function graphCache(store: ObjectStore, log: Log): GraphCache {
   const orElse = async <Value>(attempt: () => Promise<Value>, otherwise: Value): Promise<Value> => {

@@ -2,7 +2,10 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ProtocolLimits } from '../limits.ts';
 
-/** Sends one message to a FIFO queue. A second one with the same deduplication id within five minutes is dropped. */
+/**
+ * Sends one message to a FIFO queue. A second one with the same deduplication id within five
+ * minutes is dropped.
+ */
 export type Sender = (message: {
   readonly body: string;
   readonly group: string;
@@ -24,7 +27,10 @@ export type Ports = {
   readonly limits: ProtocolLimits;
 };
 
-/** Structured logging; `fields` carry model, sequence number, counts, losses, durations in milliseconds. */
+/**
+ * Structured logging; `fields` carry model, sequence number, counts, losses, durations in
+ * milliseconds.
+ */
 export type Log = {
   readonly info: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly warn: (message: string, fields: Readonly<Record<string, unknown>>) => void;

@@ -15,7 +15,10 @@ import type {
 import { MillraceError } from '../errors.ts';
 import { refuse } from '../refusal.ts';
 
-/** The bucket through the AWS SDK. Bodies above 8 MiB go up in parts; a condition holds for the whole object. */
+/**
+ * The bucket through the AWS SDK. Bodies above 8 MiB go up in parts; a condition holds for the
+ * whole object.
+ */
 export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
   return {
     bucket,
@@ -75,7 +78,9 @@ function conditionHeaders(condition: PutCondition | undefined) {
     : { IfNoneMatch: condition.ifNoneMatch };
 }
 
-/** By name, not by status: a PreconditionFailed of CompleteMultipartUpload can arrive as HTTP 200. */
+/**
+ * By name, not by status: a PreconditionFailed of CompleteMultipartUpload can arrive as HTTP 200.
+ */
 function refusal(error: unknown): PutOutcome | undefined {
   if (!(error instanceof S3ServiceException)) return undefined;
   if (error.name === 'PreconditionFailed' || error.name === 'NoSuchKey')

@@ -8,7 +8,8 @@ const refusals = /InvalidMessageContents|InvalidParameterValue/;
 /**
  * Sends to one FIFO queue through the AWS SDK.
  *
- * @throws MillraceError kind `invalid` if SQS can never take the message (it is too large), `unavailable` otherwise
+ * @throws MillraceError kind `invalid` if SQS can never take the message (it is too large),
+ *   `unavailable` otherwise
  */
 export function sqsSender(client: SQSClient, queueUrl: string): Sender {
   return async ({ body, group, deduplication }) => {

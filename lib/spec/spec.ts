@@ -13,7 +13,10 @@ const featureName = z
     'a feature is named like a variable, with at most 64 characters',
   );
 
-/** What the model predicts: a number, true or false, or one of `classes`. `name` is its column in datasets. */
+/**
+ * What the model predicts: a number, true or false, or one of `classes`. `name` is its column in
+ * datasets.
+ */
 const labelSchema = strictObject({
   name: featureName.default('label'),
   classes: z
@@ -26,7 +29,10 @@ const labelSchema = strictObject({
 
 const tasks = ['regression', 'binary', 'multiclass'] as const satisfies readonly Task[];
 
-/** The losses that each task allows; the first is its usual one. A loss is a file of `lib/network/losses/`. */
+/**
+ * The losses that each task allows; the first is the default. Each loss is a file of
+ * `lib/network/losses/`.
+ */
 export const lossesOfTask = {
   regression: ['halfMeanSquaredError', 'huber'],
   binary: ['crossEntropy'],
@@ -88,7 +94,10 @@ const optimizerSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
-/** Gradients are cut off before the optimizer sees them: each element first, then the norm of all together. */
+/**
+ * Gradients are cut off before the optimizer sees them: each element first, then the norm of all
+ * together.
+ */
 const clipSchema = strictObject({
   value: z.number().positive().optional(),
   norm: z.number().positive().optional(),
@@ -97,7 +106,10 @@ const clipSchema = strictObject({
 const steps = z.int().min(1).max(1_000_000_000);
 const factor = z.number().positive().max(1);
 
-/** How the learning rate changes with the gradient steps that a state has made; see `lib/network/schedules.ts`. */
+/**
+ * How the learning rate changes with the gradient steps that a state has made; see
+ * `lib/network/schedules.ts`.
+ */
 const scheduleSchema = z.discriminatedUnion('type', [
   strictObject({ type: z.literal('constant') }),
   /** Times `factor` after each `steps`. */
@@ -163,7 +175,7 @@ export const specSchema = strictObject({
     epsilon: 1e-7,
   }),
   clip: clipSchema.optional(),
-  /** What trains it: onnx where the network allows, else tfjs, unless one is named. */
+  /** The engine that trains it. Unless one is named: onnx if the network allows it, else tfjs. */
   engine: z.enum(['onnx', 'tfjs']).optional(),
   /** The seed of the initial weights and of every shuffle: the same spec gives the same weights. */
   seed: z.int().min(0).max(0xffff_ffff).default(1),
@@ -184,7 +196,10 @@ export const specSchema = strictObject({
   }
 });
 
-/** A declared model: features, label, network, optimizer, batch and online policy, with defaults filled in. */
+/**
+ * A declared model: features, label, network, optimizer, batch and online policy, with defaults
+ * filled in.
+ */
 export type Spec = z.output<typeof specSchema>;
 /** What an author writes: everything with a default may be left out. */
 export type SpecInput = z.input<typeof specSchema>;
@@ -197,8 +212,10 @@ export type Schedule = z.output<typeof scheduleSchema>;
 /**
  * Declares a model.
  *
- * @throws MillraceError kind `invalid` that names each wrong field, what was found and what is allowed
- * @example defineSpec({ model: 'demand', task: 'regression', features: { hour: { type: 'number' } } })
+ * @throws MillraceError kind `invalid` that names each wrong field, what was found and what is
+ *   allowed
+ * @example defineSpec({ model: 'demand', task: 'regression', features: { hour: { type: 'number' } }
+ *   })
  */
 export function defineSpec(input: SpecInput): Spec {
   return parseSpec(input);
@@ -210,8 +227,9 @@ export function parseSpec(input: unknown): Spec {
 }
 
 /**
- * SHA-256, in hex, of a spec as canonical JSON. A model's identity is that of its `spec.json` as it was created: a later
- * release may know more options, and fills in their defaults when it reads the file, but the identity stays.
+ * SHA-256, in hex, of a spec as canonical JSON. A model's identity is the hash of its `spec.json`
+ * as it was created. A later release may know more options, and fills in their defaults when it
+ * reads the file; the identity does not change.
  *
  * @param spec the stored JSON, or a spec that is about to be stored
  */

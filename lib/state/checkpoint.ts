@@ -45,8 +45,9 @@ const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
 const retractionsSchema = z.array(z.strictObject({ from: z.int(), sequence: z.int() }));
 
 /**
- * A state as one safetensors file: weights, optimizer slots, feature statistics and score histograms as
- * tensors, the rest in the metadata, with a SHA-256 digest over all of it. Python's `safetensors` opens it.
+ * A state as one safetensors file: weights, optimizer slots, feature statistics and score
+ * histograms as tensors, the rest in the metadata, with a SHA-256 digest over all of it. Python's
+ * `safetensors` opens it.
  */
 export function encodeCheckpoint(state: State): Uint8Array {
   const { samples, weight, loss, correct, positives, negatives } = state.scores;
@@ -70,7 +71,10 @@ export function encodeCheckpoint(state: State): Uint8Array {
   });
 }
 
-/** Reads {@link encodeCheckpoint}. @throws MillraceError kind `corrupt` if digest or contents are not right */
+/**
+ * Reads {@link encodeCheckpoint}. @throws MillraceError kind `corrupt` if digest or contents are
+ * not right
+ */
 export function decodeCheckpoint(file: Uint8Array): State {
   const { tensors, metadata } = decodeDigested(file);
   return checked(() => {
@@ -106,7 +110,10 @@ export function encodeParameters(
   });
 }
 
-/** Reads {@link encodeParameters}. @throws MillraceError kind `corrupt` if digest or contents are not right */
+/**
+ * Reads {@link encodeParameters}. @throws MillraceError kind `corrupt` if digest or contents are
+ * not right
+ */
 export function decodeParameters(file: Uint8Array): {
   readonly parameters: Parameters;
   readonly extra: Readonly<Record<string, string>>;

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import type { ProtocolLimits } from '../limits.ts';
 import { type Refused, refuse } from '../refusal.ts';
 
-/** Which message this is, for the question whether it was settled before. */
+/** What identifies a message when the ledger is asked whether it was settled before. */
 export type MessageIdentity =
-  /** One that its producer numbers. */
+  /** A message that its producer numbers. */
   | {
       readonly by: 'producer';
       readonly producer: string;
@@ -13,7 +13,7 @@ export type MessageIdentity =
       /** The id of the dead letter without a number that got this one when it was redriven. */
       readonly deadLetter?: string;
     }
-  /** Any other: the ARN of its queue, and its SQS SequenceNumber there. */
+  /** Any other message: the ARN of its queue, and its SQS SequenceNumber there. */
   | {
       readonly by: 'queue';
       /** The SQS message id: the same for every delivery of the message. */
@@ -22,7 +22,9 @@ export type MessageIdentity =
       readonly sequenceNumber: string;
     };
 
-/** All numbers up to `highest` are settled, but for those in `gaps` (inclusive ranges, ascending). */
+/**
+ * All numbers up to `highest` are settled, but for those in `gaps` (inclusive ranges, ascending).
+ */
 export type ProducerRecord = {
   readonly highest: number;
   readonly gaps: readonly (readonly [from: number, to: number])[];
@@ -31,9 +33,9 @@ export type ProducerRecord = {
 };
 
 /**
- * Which messages are settled (learnt or rejected). It is part of the state, so it changes with the weights in
- * one commit. Gaps are kept as ranges: a plain maximum would lose a dead letter that is redriven later, and a
- * bitmap of fixed width would have to refuse what lies outside it.
+ * Which messages are settled (learnt or rejected). It is part of the state, so it changes with the
+ * weights in one commit. Gaps are kept as ranges: a plain maximum would lose a dead letter that is
+ * redriven later, and a bitmap of fixed width would have to refuse what lies outside it.
  */
 export type Ledger = {
   readonly producers: ReadonlyMap<string, ProducerRecord>;
@@ -41,16 +43,19 @@ export type Ledger = {
   readonly evicted: readonly string[];
   /** By queue ARN: the highest SequenceNumber of a settled message without a producer. */
   readonly appliedThrough: ReadonlyMap<string, string>;
-  /** Hashes of the ids of dead letters that were settled under a number: a delivery of one may still be running. */
+  /**
+   * Hashes of the ids of dead letters that were settled under a number: a delivery of one may still
+   * be running.
+   */
   readonly redriven: readonly string[];
 };
 
-/** What the ledger says of a message. Refused messages go to quarantine with the reason. */
+/** The ledger's judgement of a message. Refused messages go to quarantine with the reason. */
 export type Judgement =
   | { readonly verdict: 'new' | 'settled' }
   | ({
       readonly verdict: 'refused';
-      /** Whether no later ledger will judge otherwise. */
+      /** Whether no later ledger can judge differently. */
       readonly isFinal: boolean;
     } & Refused);
 
@@ -91,7 +96,9 @@ function judgeNumber(ledger: Ledger, { producer, seq }: Numbered, limits: Ledger
 function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits): Judgement {
   const { producers, evictedProducers } = limits;
   if (ledger.evicted.includes(shortHash(producer))) {
-    const reason = `producer ${producer} was evicted: more than ${producers} producers are in use; send under a new name, from seq 1`;
+    const reason =
+      `producer ${producer} was evicted: more than ${producers} producers are in use; ` +
+      'send under a new name, from seq 1';
     return { verdict: 'refused', isFinal: true, ...refuse('producer-evicted', reason) };
   }
   const hasRoom = ledger.evicted.length < evictedProducers || ledger.producers.size < producers;

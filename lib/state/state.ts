@@ -22,7 +22,10 @@ export type State = Parameters & {
   readonly learnt: number;
   /** The batch job whose weights were promoted last, and the entry that did it. */
   readonly promoted?: { readonly job: string; readonly sequence: number };
-  /** The retractions so far: the first entry that held what was retracted, and the entry that did it. */
+  /**
+   * The retractions so far: the first entry that held what was retracted, and the entry that did
+   * it.
+   */
   readonly retractions: readonly { readonly from: number; readonly sequence: number }[];
 };
 

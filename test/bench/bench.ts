@@ -16,8 +16,9 @@ import { type Row, rows, specOf } from './rows.ts';
 import { learnStream } from './stream.ts';
 
 /**
- * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers, side by side in one
- * run, one thread each. Medians of repetitions after warming up; peers that are not installed are absent.
+ * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers,
+ * side by side in one run, one thread each. Medians of repetitions after warming up; peers that are
+ * not installed are absent.
  */
 const { values: options } = readArguments(
   'npm run bench -- [--only <name>] [--repetitions <count>] [--json]',

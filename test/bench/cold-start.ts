@@ -14,7 +14,9 @@ import { createModel } from '../../lib/model/model.ts';
 export type ColdStart = {
   /** Until the bundled handler has answered an empty event. */
   readonly ready: readonly number[];
-  /** Until it has learnt a message, with S3 on this machine and the compiled model in its bucket. */
+  /**
+   * Until it has learnt a message, with S3 on this machine and the compiled model in its bucket.
+   */
   readonly firstUpdate: readonly number[];
 };
 

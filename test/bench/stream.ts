@@ -11,7 +11,10 @@ import { standardize, statisticsOf } from '../../lib/features/statistics.ts';
 import { addScores, areaUnderCurve, emptyScores, score } from '../../lib/metrics/scores.ts';
 import type { Peers } from './peers.ts';
 
-/** What one learner did: samples per second of learning alone, and the AUC of its predictions before it learnt them. */
+/**
+ * What one learner did: samples per second of learning alone, and the AUC of its predictions before
+ * it learnt them.
+ */
 export type Learnt = { readonly samplesPerSecond: number; readonly auc: number };
 /** The same stream of flights, learnt message by message. */
 export type Stream = { readonly onnx: Learnt; readonly sgdClassifier: Learnt | undefined };
@@ -20,7 +23,10 @@ export type Stream = { readonly onnx: Learnt; readonly sgdClassifier: Learnt | u
 const messageFlights = 256;
 const layout = layoutOf(flightsSpec);
 
-/** Both learn January; then they predict each message of February, and learn it. Encoding is done before. */
+/**
+ * Both learn January; then they predict each message of February, and learn it. Encoding is done
+ * before.
+ */
 export async function learnStream(peers: Peers, repetitions: number): Promise<Stream> {
   const january = await encodeMonth(0);
   const statistics = statisticsOf(january, layout);
@@ -72,7 +78,10 @@ async function learnOnOnnx(
   return learnt(months, seconds, areaUnderCurve(scores));
 }
 
-/** Each category as columns of ones and zeros, sparse, and the distance: what a linear model of scikit-learn takes. */
+/**
+ * Each category as columns of ones and zeros, sparse, and the distance: what a linear model of
+ * scikit-learn takes.
+ */
 async function learnOnPeer(
   peers: Peers,
   months: readonly EncodedSamples[],

@@ -49,9 +49,11 @@ export async function statusOf(ports: Ports, model: string, { samples, jobs }: S
 }
 
 /**
- * Holds what a model has learnt against what was sent, and its weights against the same messages undisturbed.
+ * Holds what a model has learnt against what was sent, and its weights against the same messages
+ * undisturbed.
  *
- * @param deadLetters ids of messages that ever were dead letters: those alone may be learnt after later ones
+ * @param deadLetters ids of messages that ever were dead letters: those alone may be learnt after
+ *   later ones
  */
 export async function compareModel(
   ports: Ports,

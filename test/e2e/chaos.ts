@@ -22,10 +22,11 @@ import { ticket, ticketsSpec } from '../support/world.ts';
 import { compareModel, type Sent, statusOf } from './chaos-check.ts';
 
 /**
- * `npm run chaos -- --minutes 2`: streams samples to three models in the local cloud, starts batch jobs on one of them,
- * and rolls back and retracts on another, while its functions are killed and frozen (and go on later, as zombies),
- * messages are sent twice, and the cloud is restarted from its data. At the end what was learnt is held against what
- * was sent, each journal is folded again, and the messages are learnt once more with nothing in the way.
+ * `npm run chaos -- --minutes 2`: streams samples to three models in the local cloud, starts batch
+ * jobs on one of them, and rolls back and retracts on another, while its functions are killed and
+ * frozen (and go on later, as zombies), messages are sent twice, and the cloud is restarted from
+ * its data. At the end what was learnt is held against what was sent, each journal is folded again,
+ * and the messages are learnt once more with nothing in the way.
  */
 const { values } = readArguments('npm run chaos -- [--minutes <number>] [--seed <number>]', {
   options: { minutes: { type: 'string', default: '2' }, seed: { type: 'string', default: '1' } },
@@ -177,7 +178,8 @@ async function mend(): Promise<void> {
         await retract(io, model, { message: header.messages[0]?.id });
       }
     } catch (error) {
-      // The cloud is being restarted, nothing is learnt yet, or another command is in the way: another time.
+      // The cloud is being restarted, nothing is learnt yet, or another command is in the way:
+      // another time.
       if (!(error instanceof MillraceError) || error.kind === 'corrupt') throw error;
     }
   }
@@ -205,7 +207,10 @@ async function show(): Promise<void> {
   }
 }
 
-/** Waits until all is learnt and every job has ended, or nothing changes; moves dead letters back meanwhile. */
+/**
+ * Waits until all is learnt and every job has ended, or nothing changes; moves dead letters back
+ * meanwhile.
+ */
 async function untilQuiet(): Promise<void> {
   let before = '';
   for (let quiet = 0; quiet < 3; ) {
@@ -222,7 +227,10 @@ async function untilQuiet(): Promise<void> {
   }
 }
 
-/** A message that is killed or frozen eight times in a row is a dead letter; a frozen process may still learn it. */
+/**
+ * A message that is killed or frozen eight times in a row is a dead letter; a frozen process may
+ * still learn it.
+ */
 async function noteDeadLetters(): Promise<void> {
   const letters = await deadLettersOf(cloud.sqs, cloud.address.samplesQueueUrl);
   const seen: DeadLetter[] = [];

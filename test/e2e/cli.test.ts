@@ -145,7 +145,8 @@ describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
       'sent 2 messages again',
     );
     expect((await stateWhen((state) => state.sequence === sequence + 4)).learnt).toBe(learnt + 1);
-    // What was learnt is no longer shown; what is refused again is a new record, and nothing is sent twice.
+    // What was learnt is no longer shown; what is refused again is a new record, and nothing is
+    // sent twice.
     const afterwards = (await millrace('quarantine', model)).output;
     expect(afterwards).not.toContain('there is no object');
     expect(afterwards).toContain(

@@ -21,7 +21,10 @@ const messages = sampleMessages(30, 'till-1');
 const samples = messages.map(({ body }) => JSON.parse(body).samples as unknown[]);
 const count = samples.flat().length;
 
-/** What the model must have learnt: the same messages, delivered once, in order, with nothing in the way. */
+/**
+ * What the model must have learnt: the same messages, delivered once, in order, with nothing in the
+ * way.
+ */
 async function undisturbed(): Promise<State> {
   const world = createWorld();
   await deliver(world, messages);

@@ -56,7 +56,7 @@ describe('the engine of a spec', () => {
   it('is an error where onnx is asked for and the network cannot be traced', async () => {
     const { compiled } = compile(specWith(tf.layers.upSampling2d({ name: 'larger' }), 'onnx'));
     await expect(compiled).rejects.toThrow(
-      /spec.engine: onnx cannot train this network: .* ResizeNearestNeighbor .* in the layer larger/,
+      /onnx cannot train this network: .* ResizeNearestNeighbor .* in the layer larger/,
     );
   });
 

@@ -6,7 +6,10 @@ import { createWorld, deliver, message, ticketsSpec, type World } from '../suppo
 import { objects } from './bodies.ts';
 
 const { model } = ticketsSpec;
-/** Messages that one world settles before the next one begins: a journal that stays short is read fast. */
+/**
+ * Messages that one world settles before the next one begins: a journal that stays short is read
+ * fast.
+ */
 const messagesOfWorld = 200;
 
 /** Delivers bodies to a model and says what of it broke a promise. */

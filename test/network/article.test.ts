@@ -3,7 +3,10 @@ import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { articleSamples, articleSpec } from '../../lib/examples/article/spec.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 
-/** The same training by the formulas alone, in float64: J = 1/(2N) Σ (y − ŷ)², backpropagation, all rows at once. */
+/**
+ * The same training by the formulas alone, in float64: J = 1/(2N) Σ (y − ŷ)², backpropagation, all
+ * rows at once.
+ */
 function lossCurve(
   x: number[][],
   y: number[],

@@ -9,7 +9,10 @@ const epsilon = 1e-7;
 /** What a reference has to do: change variables by their gradients. */
 type Reference = Pick<tf.Optimizer, 'applyGradients'>;
 
-/** Zeiler 2012, algorithm 1, for one variable: tfjs' own divides by the squares before the step, not after it. */
+/**
+ * Zeiler 2012, algorithm 1, for one variable: tfjs' own divides by the squares before the step, not
+ * after it.
+ */
 function zeiler(rate: number, decay: number, epsilon: number, variable: tf.Variable): Reference {
   const squares = new Float64Array(variable.size);
   const updates = new Float64Array(variable.size);

@@ -28,7 +28,10 @@ async function published(world: World): Promise<State> {
   return decodeCheckpoint(object.body);
 }
 
-/** Delivers until everything is settled, as the event source mapping does; a crash only ends an invocation. */
+/**
+ * Delivers until everything is settled, as the event source mapping does; a crash only ends an
+ * invocation.
+ */
 async function deliverUntilSettled(
   world: World,
   messages: readonly Message[],
@@ -46,7 +49,10 @@ async function deliverUntilSettled(
   expect(left).toEqual([]);
 }
 
-/** What two states that learnt the same must have in common: everything but how entries cut the messages. */
+/**
+ * What two states that learnt the same must have in common: everything but how entries cut the
+ * messages.
+ */
 function learntState({ sequence: _, ledger, ...rest }: State) {
   return {
     ...rest,

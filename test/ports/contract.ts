@@ -4,7 +4,10 @@ import { readArguments, stopFor } from '../../lib/cli/arguments.ts';
 import { remoteS3 } from './s3.ts';
 import { cases } from './s3-contract.ts';
 
-/** `npm run contract -- --bucket <name>`: whether a bucket keeps what Millrace relies on. It cleans up behind itself. */
+/**
+ * `npm run contract -- --bucket <name>`: whether a bucket keeps what Millrace relies on. It cleans
+ * up behind itself.
+ */
 const { values } = readArguments('npm run contract -- --bucket <name>', {
   options: { bucket: { type: 'string' } },
 });

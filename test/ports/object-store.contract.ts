@@ -5,7 +5,10 @@ const bytes = (text: string) => Buffer.from(text);
 const text = (body: Uint8Array | undefined) => body && Buffer.from(body).toString('utf8');
 let keys = 0;
 
-/** What every object store must do; the same battery for the simulator's, the local cloud's and a real bucket. */
+/**
+ * What every object store must do; the same battery for the simulator's, the local cloud's and a
+ * real bucket.
+ */
 export function itIsAnObjectStore(open: () => ObjectStore): void {
   const newKey = () => `contract/${keys++}`;
 

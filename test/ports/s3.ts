@@ -14,7 +14,10 @@ import type { Bucket, Conditions } from '../support/bucket.ts';
 
 /** What S3 refuses, by the name of its error. */
 export type Refused = { readonly error: string };
-/** The operations of S3 that Millrace uses, and some around them, over a bucket of any kind. Bodies are texts. */
+/**
+ * The operations of S3 that Millrace uses, and some around them, over a bucket of any kind. Bodies
+ * are texts.
+ */
 export type S3 = {
   readonly get: (
     key: string,

@@ -2,7 +2,10 @@ import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
-/** A process: once it is dead, nothing that it asked for answers, and nothing that it would ask next happens. */
+/**
+ * A process: once it is dead, nothing that it asked for answers, and nothing that it would ask next
+ * happens.
+ */
 export type Process = { readonly name: string; isDead: boolean; readonly onDeath: () => void };
 
 /** What drives the calls of all processes. */
@@ -19,13 +22,15 @@ export type Call<Answer> = {
   readonly perform: () => Answer;
   /** Draws whether it fails; the answer throws what the caller sees. */
   readonly fail?: () => (() => never) | undefined;
-  /** A send without a number that takes longer than SQS remembers it would be a different message. */
+  /**
+   * A send without a number that takes longer than SQS remembers it would be a different message.
+   */
   readonly isNeverSlow?: boolean;
 };
 
 /**
- * Makes a call: some milliseconds later it takes effect and answers, unless the process has died by then. What a
- * dying process had sent may still arrive.
+ * Makes a call: some milliseconds later it takes effect and answers, unless the process has died by
+ * then. What a dying process had sent may still arrive.
  */
 export function makeCall<Answer>(
   drivers: Drivers,

@@ -1,9 +1,9 @@
 import type { CompiledModel, Engine, EngineState } from '../../lib/engine/engine.ts';
 
 /**
- * A model that learns nothing and forgets nothing: its weights are exact integers to which every bit of every sample,
- * its order, its minibatch, its step and its rate have contributed. It stands in for the real engine in thousands of
- * schedules.
+ * A model that learns nothing and forgets nothing: its weights are exact integers to which every
+ * bit of every sample, its order, its minibatch, its step and its rate have contributed. It stands
+ * in for the real engine in thousands of schedules.
  */
 export const chainEngine: Engine = { compile: async () => chainModel };
 

@@ -14,7 +14,10 @@ import { storeOver } from '../support/memory-store.ts';
 import type { Cloud } from './cloud.ts';
 import { smallLimits } from './small-limits.ts';
 
-/** The published state is the fold of the journal, and how messages were delivered together changes no bit of it. */
+/**
+ * The published state is the fold of the journal, and how messages were delivered together changes
+ * no bit of it.
+ */
 export async function checkStates(
   cloud: Cloud,
   name: string,
@@ -73,7 +76,10 @@ export type Unlearnt = {
   readonly samples: ReadonlySet<string>;
 };
 
-/** What the entries retract; undefined where weights came from elsewhere than the stream, and stayed. */
+/**
+ * What the entries retract; undefined where weights came from elsewhere than the stream, and
+ * stayed.
+ */
 export function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
   const retractions = entries.flatMap(({ header }) => (header.kind === 'retract' ? [header] : []));
   const last = retractions.at(-1);
@@ -89,8 +95,8 @@ export function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
 }
 
 /**
- * The steps that a model's weights have behind them, counted from the headers alone: a promotion that did not catch up
- * with the stream, or a rollback to another entry, has another number.
+ * The steps that a model's weights have behind them, counted from the headers alone: a promotion
+ * that did not catch up with the stream, or a rollback to another entry, has another number.
  */
 function countSteps({ objects }: Bucket, { name, spec }: Model, entries: readonly Entry[]): number {
   const after = [0];
@@ -119,7 +125,10 @@ function isSame(a: State, b: State): boolean {
   return Buffer.from(encodeCheckpoint(a)).equals(encodeCheckpoint(b));
 }
 
-/** Whether a job that began before a retraction was promoted after it: its weights have learnt what was retracted. */
+/**
+ * Whether a job that began before a retraction was promoted after it: its weights have learnt what
+ * was retracted.
+ */
 function hasLearntRetracted(
   { objects }: Bucket,
   { model, job, sequence }: Extract<Entry['header'], { kind: 'promote' }>,
@@ -132,7 +141,10 @@ function hasLearntRetracted(
   return entries.slice(began, sequence).some(({ header }) => header.kind === 'retract');
 }
 
-/** Whether a retraction before a rollback took out samples that the entry it goes back to had learnt. */
+/**
+ * Whether a retraction before a rollback took out samples that the entry it goes back to had
+ * learnt.
+ */
 function isRetractedAt(
   entries: readonly Entry[],
   { sequence, to }: Extract<Entry['header'], { kind: 'rollback' }>,
@@ -142,7 +154,10 @@ function isRetractedAt(
     .some(({ header }) => header.kind === 'retract' && header.from <= to);
 }
 
-/** The last promotion before a retraction that had learnt what is retracted, and is not among what was left out. */
+/**
+ * The last promotion before a retraction that had learnt what is retracted, and is not among what
+ * was left out.
+ */
 function keptPromotion(
   entries: readonly Entry[],
   { sequence, from, without }: Extract<Entry['header'], { kind: 'retract' }>,
@@ -155,7 +170,10 @@ function keptPromotion(
   return replacing.caughtUp >= from ? replacing.job : undefined;
 }
 
-/** Whether an entry's weights were made before a command that they put aside; a promotion may put another aside. */
+/**
+ * Whether an entry's weights were made before a command that they put aside; a promotion may put
+ * another aside.
+ */
 function hasUndone(entries: readonly Entry[], header: Entry['header']): boolean {
   if (header.kind !== 'promote' && header.kind !== 'retract') return false;
   const standing =
@@ -173,7 +191,10 @@ export type LearningAgain = {
   readonly without?: Unlearnt;
 };
 
-/** What the journal holds, delivered again to a new model, some messages at once; without what was retracted. */
+/**
+ * What the journal holds, delivered again to a new model, some messages at once; without what was
+ * retracted.
+ */
 export async function learnAgain(
   bucket: Bucket,
   { name }: Model,

@@ -15,7 +15,10 @@ export type Expected = {
   readonly refusable: Set<number>;
   /** Valid samples without a producer's number that lay in a queue when it was removed. */
   readonly excused: Set<number>;
-  /** Valid samples without a producer's number whose sender waits for an answer: sent again, they are others. */
+  /**
+   * Valid samples without a producer's number whose sender waits for an answer: sent again, they
+   * are others.
+   */
   readonly unanswered: Set<number>;
   /** Those among them whose queue was removed meanwhile. */
   readonly repeatable: Set<number>;
@@ -31,7 +34,10 @@ export type Found = {
   readonly violations: readonly string[];
 };
 
-/** Codes with which the ledger refuses a valid message, to quarantine: it is neither lost nor learnt twice. */
+/**
+ * Codes with which the ledger refuses a valid message, to quarantine: it is neither lost nor learnt
+ * twice.
+ */
 const ledgerRefusals: ReadonlySet<string> = new Set<RefusalCode>([
   'producer-evicted',
   'too-many-producers',
@@ -144,7 +150,10 @@ export function journalOf({ objects }: Bucket, model: string): readonly Entry[] 
   }
 }
 
-/** What a model's quarantine holds, as far as the entries confirm it: others were overtaken before they committed. */
+/**
+ * What a model's quarantine holds, as far as the entries confirm it: others were overtaken before
+ * they committed.
+ */
 function refusedSamples(
   bucket: Bucket,
   model: string,
@@ -171,7 +180,10 @@ function refusedSamples(
   });
 }
 
-/** Learnt messages of one queue whose numbers go back, as sentences; one that was a dead letter may come later. */
+/**
+ * Learnt messages of one queue whose numbers go back, as sentences; one that was a dead letter may
+ * come later.
+ */
 export function disorderOf(
   entries: readonly Entry[],
   wasDead: (message: SettledMessage) => boolean,

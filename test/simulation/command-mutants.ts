@@ -9,9 +9,10 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: catchUp,
-        find: '    if (shouldStop()) break;\n    const { header } = entry;',
-        replace:
-          '    if (shouldStop() || entry.samples.length >= 0) break;\n    const { header } = entry;',
+        find: `if (shouldStop()) break;
+          const { header } = entry;`,
+        replace: `if (shouldStop() || entry.samples.length >= 0) break;
+          const { header } = entry;`,
       },
     ],
   },
@@ -21,8 +22,8 @@ export const commandMutants: readonly Mutant[] = [
       {
         file: 'lib/commands/promote.ts',
         find: 'return { ...withParameters(state, parameters), promoted: { job, sequence } };',
-        replace:
-          'const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map(), redriven: [] };\n  return { ...withParameters(state, parameters), ledger, promoted: { job, sequence } };',
+        replace: `const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map(), redriven: [] };
+          return { ...withParameters(state, parameters), ledger, promoted: { job, sequence } };`,
       },
     ],
   },
@@ -31,9 +32,13 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/commands/command.ts',
-        find: 'export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {\n  return { ...state, tensors,',
-        replace:
-          'export function withParameters(state: State, { tensors, step, seed, statistics, ...old }: Parameters): State {\n  return { ...state, ledger: (old as State).ledger ?? state.ledger, tensors,',
+        find: `export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {
+          return { ...state, tensors,`,
+        replace: `export function withParameters(
+          state: State,
+          { tensors, step, seed, statistics, ...old }: Parameters,
+        ): State {
+          return { ...state, ledger: (old as State).ledger ?? state.ledger, tensors,`,
       },
     ],
   },
@@ -42,9 +47,10 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/fold/challenger.ts',
-        find: "  const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
-        replace:
-          "  const outcome = await ports.store.put(key, body, { ifNoneMatch: '*' });\n  if (outcome === undefined) throw",
+        find: `const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
+          if (outcome === undefined) throw`,
+        replace: `const outcome = await ports.store.put(key, body, { ifNoneMatch: '*' });
+          if (outcome === undefined) throw`,
       },
     ],
   },
@@ -74,8 +80,11 @@ export const commandMutants: readonly Mutant[] = [
       {
         file: 'lib/fold/fold.ts',
         find: 'challenger: (file, to) => caughtUpChallenger(ports, model, file, to),',
-        replace:
-          "challenger: async (file, to) => {\n      const found = await caughtUpChallenger(ports, model, file, to);\n      const bare = file.job.startsWith('retract-') ? await readChallenger(ports.store, model, file) : undefined;\n      return found.ok ? { ...found, parameters: bare?.parameters ?? found.parameters } : found;\n    },",
+        replace: `challenger: async (file, to) => {
+          const found = await caughtUpChallenger(ports, model, file, to);
+          const bare = file.job.startsWith('retract-') ? await readChallenger(ports.store, model, file) : undefined;
+          return found.ok ? { ...found, parameters: bare?.parameters ?? found.parameters } : found;
+          },`,
       },
       {
         file: 'lib/fold/fold.ts',

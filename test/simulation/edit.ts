@@ -1,6 +1,6 @@
 /**
- * A text of the source, and what stands in its place. The text must be there exactly once; white space, line breaks and
- * trailing commas do not count, so that a mutant survives a reformatting.
+ * A text of the source, and what stands in its place. The text must be there exactly once; white
+ * space, line breaks and trailing commas do not count, so that a mutant survives a reformatting.
  */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 

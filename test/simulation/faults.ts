@@ -5,20 +5,20 @@ export const faultKinds = [
   // A process dies at an await, before or after what it asked for has happened.
   'crash-before',
   'crash-after',
-  // S3: 503 or 500 without effect, an answer that is lost, a write that arrives later, 409, a body that ends early, and
-  // the SDK's own second attempt at a put that had succeeded.
+  // S3: 503 or 500 without effect, an answer that is lost, a write that arrives later, 409, a body
+  // that ends early, and the SDK's own second attempt at a put that had succeeded.
   'refused',
   'answer-lost',
   'late-write',
   'conflict',
   'read-failed',
   'sent-twice',
-  // A call that takes minutes, so that invocations time out; their code may go on as a zombie. An invocation whose time
-  // another model's messages have used up, but for some milliseconds.
+  // A call that takes minutes, so that invocations time out; their code may go on as a zombie. An
+  // invocation whose time another model's messages have used up, but for some milliseconds.
   'slow',
   'little-time',
-  // SQS and Lambda: a second delivery at the same time, one that begins when its messages are visible to others again,
-  // a deletion that is lost, a send that is lost or repeated.
+  // SQS and Lambda: a second delivery at the same time, one that begins when its messages are
+  // visible to others again, a deletion that is lost, a send that is lost or repeated.
   'delivered-twice',
   'delivered-late',
   'deletion-lost',
@@ -55,8 +55,8 @@ export type FaultSettings = {
 };
 
 /**
- * Faults at a rate, until a storm is over. Each kind has random numbers of its own, so that a fault that is left out
- * leaves the others of its schedule where they are.
+ * Faults at a rate, until a storm is over. Each kind has random numbers of its own, so that a fault
+ * that is left out leaves the others of its schedule where they are.
  */
 export function createFaults(seed: number, { rate, isOver, kinds, kept }: FaultSettings): Faults {
   const struck: Strike[] = [];

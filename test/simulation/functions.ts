@@ -17,7 +17,10 @@ type Delivery = {
   readonly secondsLeft: () => number;
 };
 
-/** What an invocation does with a delivery; answers the messages that must come back, and what models failed with. */
+/**
+ * What an invocation does with a delivery; answers the messages that must come back, and what
+ * models failed with.
+ */
 type Handler = (
   ports: Ports,
   machine: Machine,
@@ -42,7 +45,10 @@ const batchTrain: Handler = async (ports, _machine, { messages, secondsLeft }) =
   return { unsettled: [], errors: [] };
 };
 
-/** What an invocation may fail with; a model whose spec was overwritten is stopped until it is put back. */
+/**
+ * What an invocation may fail with; a model whose spec was overwritten is stopped until it is put
+ * back.
+ */
 export function isExpected(error: unknown): boolean {
   if (!(error instanceof MillraceError)) return false;
   return error.kind !== 'corrupt' || error.code === 'spec-changed';
@@ -56,7 +62,10 @@ type Source = {
   readonly messagesAtOnce: () => number;
 };
 
-/** How many invocations of one function run at a time: groups in flight block each other, zombies do not count. */
+/**
+ * How many invocations of one function run at a time: groups in flight block each other, zombies do
+ * not count.
+ */
 const concurrency = 3;
 
 /** Polls both queues and invokes their functions, as Lambda does. */
@@ -196,7 +205,10 @@ function invoke(runner: Runner, queue: FifoQueue, messages: readonly Received[])
     });
 }
 
-/** Messages that came back may be visible again at once; the others are deleted, if that is not lost. */
+/**
+ * Messages that came back may be visible again at once; the others are deleted, if that is not
+ * lost.
+ */
 function giveBack(
   { random, faults }: Cloud,
   queue: FifoQueue,

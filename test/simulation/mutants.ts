@@ -16,12 +16,13 @@ export const mutants: readonly Mutant[] = [
       {
         file: online,
         find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
-        replace:
-          '    settled += change.settled;\n    if (!(await commitEntry(ports, change.entry)).ok) {',
+        replace: `settled += change.settled;
+          if (!(await commitEntry(ports, change.entry)).ok) {`,
       },
       {
         file: online,
-        find: '    settled += change.settled;\n    entries.push',
+        find: `settled += change.settled;
+          entries.push`,
         replace: '    entries.push',
       },
     ],
@@ -32,8 +33,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: online,
         find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
-        replace:
-          '    etag = await publish(ports, model, change.state, { etag, committed: [change.entry.header] });\n    if (!(await commitEntry(ports, change.entry)).ok) {',
+        replace: `etag = await publish(ports, model, change.state, { etag, committed: [change.entry.header] });
+          if (!(await commitEntry(ports, change.entry)).ok) {`,
       },
     ],
   },
@@ -42,7 +43,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: journal,
-        find: "encodeEntry(entry), {\n    ifNoneMatch: '*',\n  });",
+        find: `encodeEntry(entry), {
+          ifNoneMatch: '*',
+          });`,
         replace: 'encodeEntry(entry), undefined as never);',
       },
     ],
@@ -76,7 +79,7 @@ export const mutants: readonly Mutant[] = [
         replace:
           '    if (lostCommits === 0) settled += countSettled(ports, state, messages.slice(settled));',
       },
-      { file: decide, find: "    if (judgement.verdict === 'settled') continue;\n", replace: '' },
+      { file: decide, find: `if (judgement.verdict === 'settled') continue;`, replace: '' },
       {
         file: 'lib/journal/settle-entry.ts',
         find: "    invariant(verdict !== 'settled',",
@@ -90,8 +93,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: ledger,
         find: 'export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {',
-        replace:
-          "export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {\n  if (identity.by !== undefined) return { verdict: 'new' };",
+        replace: `export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {
+          if (identity.by !== undefined) return { verdict: 'new' };`,
       },
     ],
   },
@@ -142,8 +145,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'test/simulation/cloud.ts',
         find: '      const outcome = putInto(bucket, key, body, condition);',
-        replace:
-          "      const outcome = putInto(bucket, key, body, condition);\n      if (key.includes('/journal/')) timeline.after(3_600_000, () => bucket.remove(key));",
+        replace: `const outcome = putInto(bucket, key, body, condition);
+          if (key.includes('/journal/')) timeline.after(3_600_000, () => bucket.remove(key));`,
       },
     ],
   },
@@ -153,8 +156,10 @@ export const mutants: readonly Mutant[] = [
       {
         file: decide,
         find: 'await quarantine(ports, model.name,',
-        replace:
-          '// The record is written when it is written.\n      const later: typeof quarantine = async (...record) =>\n        void quarantine(...record).catch(() => undefined);\n      await later(ports, model.name,',
+        replace: `// The record is written when it is written.
+          const later: typeof quarantine = async (...record) =>
+          void quarantine(...record).catch(() => undefined);
+          await later(ports, model.name,`,
       },
     ],
   },
@@ -163,15 +168,20 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: decide,
-        find: 'let next = state;\n  let settled = 0;',
-        replace:
-          '  (globalThis as { delivered?: number }).delivered = messages.length;\n  let next = state;\n  let settled = 0;',
+        find: `let next = state;
+          let settled = 0;`,
+        replace: `(globalThis as { delivered?: number }).delivered = messages.length;
+          let next = state;
+          let settled = 0;`,
       },
       {
         file: 'lib/model/learn.ts',
         find: '{ ...samples, numbers }, { minibatch, rate, schedule });',
-        replace:
-          '{ ...samples, numbers }, { minibatch: minibatch * ((globalThis as { delivered?: number }).delivered ?? 1), rate, schedule });',
+        replace: `{ ...samples, numbers }, {
+          minibatch: minibatch * ((globalThis as { delivered?: number }).delivered ?? 1),
+          rate,
+          schedule,
+        });`,
       },
     ],
   },

@@ -25,7 +25,10 @@ export type Operations = {
   readonly restart: () => void;
 };
 
-/** Starts what people do meanwhile, at a command line or in a console, and a day on which the stack is made anew. */
+/**
+ * Starts what people do meanwhile, at a command line or in a console, and a day on which the stack
+ * is made anew.
+ */
 export function startOperators(
   cloud: Cloud,
   random: Random,
@@ -100,7 +103,10 @@ async function redriveMeanwhile(cloud: Cloud, random: Random): Promise<void> {
   await redrive(cloud, diesAfter).catch((error: unknown) => report(cloud, error));
 }
 
-/** SQS' own way back from the dead letters: new sequence numbers for the same bodies. It is for numbered messages. */
+/**
+ * SQS' own way back from the dead letters: new sequence numbers for the same bodies. It is for
+ * numbered messages.
+ */
 function moveByHand({ samples, timeline, onSend }: Cloud): void {
   for (const letter of samples.deadLetters()) {
     if (!letter.body.includes('"producer":')) continue;
@@ -123,7 +129,9 @@ async function rollBackSome(cloud: Cloud, random: Random, model: string): Promis
   await sendCommand(cloud, model, JSON.stringify({ rollback: { to: random.integer(0, 8) } }));
 }
 
-/** Unlearns a message that the journal holds, or a sample of it, if that does not fail on the way. */
+/**
+ * Unlearns a message that the journal holds, or a sample of it, if that does not fail on the way.
+ */
 async function retractSome(cloud: Cloud, random: Random, name: string): Promise<void> {
   const ports = cloud.portsOf(operator());
   try {
@@ -157,7 +165,10 @@ function report({ violations }: Cloud, error: unknown): void {
     violations.push(`operator: ${error instanceof Error ? error.message : error}`);
 }
 
-/** Somebody writes another spec over a model's own, and puts it back some minutes later: the model stops meanwhile. */
+/**
+ * Somebody writes another spec over a model's own, and puts it back some minutes later: the model
+ * stops meanwhile.
+ */
 function changeSpec({ bucket, timeline }: Cloud, random: Random, model: string): void {
   const spec = bucket.objects.get(keys.spec(model));
   // Before the first state there is nothing that another spec contradicts.

@@ -24,11 +24,13 @@ export type QueueSettings = {
 /** An SQS FIFO queue with its dead-letter queue. */
 export type FifoQueue = {
   readonly arn: string;
-  /** A second message of the group with the same deduplication id within five minutes is dropped. */
+  /**
+   * A second message of the group with the same deduplication id within five minutes is dropped.
+   */
   readonly send: (body: string, group: string, deduplication: string) => void;
   /**
-   * Up to `most` messages in order, never one of a group that has another in flight. A message that was received too
-   * often goes to the dead letters instead.
+   * Up to `most` messages in order, never one of a group that has another in flight. A message that
+   * was received too often goes to the dead letters instead.
    */
   readonly receive: (most: number) => readonly Received[];
   /** Deletes a message, unless it has become visible again since. */

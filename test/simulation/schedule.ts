@@ -70,7 +70,8 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   });
   const timeline = createTimeline(() => working > 0, options.keepsEvents ?? false);
   const stormMinutes = random.integer(1, 30);
-  // In some schedules most messages become dead letters, while deliveries of them are still running.
+  // In some schedules most messages become dead letters, while deliveries of them are still
+  // running.
   const isDeadly = random.chance(0.15);
   const kinds = options.kinds ?? someKinds(random);
   const faults = createFaults(seed, {
@@ -136,7 +137,10 @@ function uncheckable(error: unknown): Found {
   return { lost: 0, doubled: 0, outOfOrder: 0, violations: [`it cannot be checked: ${reason}`] };
 }
 
-/** Half of the schedules meet all faults, the others only some: a crowd of faults hides what a single one does. */
+/**
+ * Half of the schedules meet all faults, the others only some: a crowd of faults hides what a
+ * single one does.
+ */
 function someKinds(random: Random): ReadonlySet<FaultKind> {
   const isAll = random.chance(0.5);
   return new Set(faultKinds.filter(() => isAll || random.chance(0.3)));

@@ -79,7 +79,10 @@ type Messages = {
   readonly messages: readonly unknown[][];
 };
 
-/** Sends messages one after the other, again until the queue has answered. Without a name they have no numbers. */
+/**
+ * Sends messages one after the other, again until the queue has answered. Without a name they have
+ * no numbers.
+ */
 async function produce(
   cloud: Cloud,
   random: Random,

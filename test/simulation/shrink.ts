@@ -4,8 +4,8 @@ import { type Outcome, runSchedule, type ScheduleOptions } from './schedule.ts';
 const mostRuns = 300;
 
 /**
- * The same seed with the fewest faults that still break a promise: delta debugging (Zeller and Hildebrandt 2002) over
- * the strikes.
+ * The same seed with the fewest faults that still break a promise: delta debugging (Zeller and
+ * Hildebrandt 2002) over the strikes.
  */
 export async function shrink(
   failing: Outcome,

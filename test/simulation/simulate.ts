@@ -12,8 +12,8 @@ const faultLines = Array.from(
 ).join('\n');
 const usage = `npm run simulate -- [options]
 
-Schedules of a cloud in which things go wrong, and what is wrong after them. A failing one is shrunk to the
-fewest faults.
+Schedules of a cloud in which things go wrong, and what is wrong after them. A failing one is
+shrunk to the fewest faults.
 
   --seeds <count>    how many schedules (default 10000)
   --from <seed>      the seed of the first (default 1)
@@ -163,7 +163,8 @@ if (process.env.SIMULATION_WORKER !== undefined) {
   );
   const number = (value: number) => value.toLocaleString('en');
   console.log(
-    `${number(sums.schedules)} schedules, ${number(sums.faults)} faults injected, ${sums.lost} lost, ${sums.doubled} doubled, ${sums.outOfOrder} out of order`,
+    `${number(sums.schedules)} schedules, ${number(sums.faults)} faults injected, ` +
+      `${sums.lost} lost, ${sums.doubled} doubled, ${sums.outOfOrder} out of order`,
   );
   process.exitCode = sums.failures === 0 ? 0 : 1;
 }

@@ -32,7 +32,9 @@ export function createTimeline(isBusy: () => boolean, keepsEvents: boolean): Tim
   const hash = createHash('sha256');
   let time = 0;
   let order = 0;
-  /** Everything that follows from an event, up to the next call of a port, happens in microtasks. */
+  /**
+   * Everything that follows from an event, up to the next call of a port, happens in microtasks.
+   */
   const settle = async () => {
     do await new Promise<void>((resolve) => setImmediate(resolve));
     while (isBusy());

@@ -13,7 +13,10 @@ export type S3Refusal = {
 /** Conditions of a put, as S3's headers have them. */
 export type Conditions = { readonly ifMatch?: string; readonly ifNoneMatch?: '*' };
 
-/** A bucket in memory that answers as S3 does. `test/ports/s3-contract.ts` holds both against each other. */
+/**
+ * A bucket in memory that answers as S3 does. `test/ports/s3-contract.ts` holds both against each
+ * other.
+ */
 export type Bucket = {
   readonly objects: ReadonlyMap<string, StoredObject>;
   readonly get: (

@@ -7,14 +7,19 @@ import type {
 import { refuse } from '../../lib/refusal.ts';
 import { type Bucket, createBucket } from './bucket.ts';
 
-/** One call of a store, before or after it took effect. A hook that throws there is a crash or a lost answer. */
+/**
+ * One call of a store, before or after it took effect. A hook that throws there is a crash or a
+ * lost answer.
+ */
 export type StoreCall = {
   readonly operation: 'get' | 'put' | 'list';
   readonly key: string;
   readonly when: 'before' | 'after';
 };
 
-/** A store in memory that answers as S3 does, conditions included, and asks a hook around each call. */
+/**
+ * A store in memory that answers as S3 does, conditions included, and asks a hook around each call.
+ */
 export type MemoryStore = ObjectStore & {
   readonly objects: ReadonlyMap<string, StoredObject>;
   /** Called around each operation from now on. */

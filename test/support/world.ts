@@ -10,7 +10,10 @@ import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import type { State } from '../../lib/state/state.ts';
 import { type MemoryStore, memoryStore } from './memory-store.ts';
 
-/** A small model that trains in a millisecond and forgets nothing: Adam's slots depend on every step. */
+/**
+ * A small model that trains in a millisecond and forgets nothing: Adam's slots depend on every
+ * step.
+ */
 export const ticketsSpec = defineSpec({
   model: 'tickets',
   task: 'binary',
@@ -42,7 +45,10 @@ const engine = createEngine({
   warn: () => undefined,
 });
 
-/** A new world in which the model of `spec` exists. @param smaller bounds that few messages are to meet */
+/**
+ * A new world in which the model of `spec` exists. @param smaller bounds that few messages are to
+ * meet
+ */
 export function createWorld(
   spec: SpecInput = ticketsSpec,
   smaller: Partial<ProtocolLimits> = {},

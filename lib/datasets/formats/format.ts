@@ -7,7 +7,10 @@ export type Format = {
   readonly ending: `.${string}`;
   /** Whether the file may be gzip as a whole; its name then ends with `.gz`. */
   readonly mayBeGzip: boolean;
-  /** The rows of a file, in order, in chunks. It throws an Error that says where the file cannot be read. */
+  /**
+   * The rows of a file, in order, in chunks. It throws an Error that says where the file cannot be
+   * read.
+   */
   readonly read: (bytes: Uint8Array) => AsyncGenerator<readonly Row[]>;
 };
 

@@ -7,8 +7,8 @@ import type { GraphCache, Tensors } from '../engine.ts';
 import type { StepMask } from './run-graph.ts';
 
 /**
- * Name and version of this engine. A change of tfjs, of ONNX Runtime or of the compiler that can change bits
- * changes it; `test/engine/onnx/artifact.test.ts` holds it against the packages.
+ * Name and version of this engine. It changes with tfjs, ONNX Runtime and the compiler, whenever
+ * bits could change; `test/engine/onnx/artifact.test.ts` compares it with the installed packages.
  */
 export const engineVersion = 'onnx-4 (tfjs 4.22.0, onnxruntime 1.30.0)';
 
@@ -38,7 +38,7 @@ export function artifactName(spec: Spec, part: string): string {
   return createHash('sha256').update(canonicalJson({ spec, part, engineVersion })).digest('hex');
 }
 
-/** What the cache has under a name, or what is compiled now and kept for the next process. */
+/** Takes a compiled object from the cache, or compiles it now and keeps it for the next process. */
 export async function cached(
   cache: GraphCache | undefined,
   name: string,

@@ -15,7 +15,8 @@ import { runGraph, type StepLayout, type StepMask } from './run-graph.ts';
 import { isFlat, tracePrediction, traceTraining } from './trace.ts';
 
 /**
- * Compiles what every use of a model needs: its initial state, its predictions, and the online training.
+ * Compiles what every use of a model needs: its initial state, its predictions, and the online
+ * training.
  *
  * @throws UntraceableError if the network needs a kernel that cannot be expressed
  */
@@ -36,7 +37,8 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   return {
     outputs,
     mixesRows,
-    // ORT's threads race where several rows add to one place: additions were lost in minibatches of thousands.
+    // ORT's threads race where several rows add to one place: additions were lost in minibatches of
+    // thousands.
     isSerial: training.rewritten.nodes.some(({ op }) => op === 'ScatterND'),
     masks: training.masks,
     parameters,

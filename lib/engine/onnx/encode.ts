@@ -15,8 +15,8 @@ const irVersion = 9;
 const opset = 18;
 
 /**
- * A graph as an ONNX model (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): the fields that Millrace
- * uses, by their numbers there.
+ * A graph as an ONNX model (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): the fields
+ * that Millrace uses, by their numbers there.
  */
 export function encodeModel(graph: Graph): Uint8Array {
   const writer = Writer.create();

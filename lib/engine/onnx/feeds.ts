@@ -32,7 +32,10 @@ export function stateFeeds({ runtime, inputs }: Program, tensors: Tensors): Feed
   );
 }
 
-/** The state as training takes it: weights that it has as one vector are joined to {@link stepNames.parameters}. */
+/**
+ * The state as training takes it: weights that it has as one vector are joined to {@link
+ * stepNames.parameters}.
+ */
 export function joinParameters(tensors: Tensors, parameters: readonly Parameter[]): Tensors {
   if (parameters.length === 0) return tensors;
   const size = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -117,7 +120,8 @@ export function maskFeeds(
 }
 
 /**
- * Steps of one native call: some tens of milliseconds to a second, and bounded memory for what is gathered.
+ * Steps of one native call: some tens of milliseconds to a second, and bounded memory for what is
+ * gathered.
  *
  * @param width elements for each row, beside the row itself
  */

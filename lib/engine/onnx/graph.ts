@@ -1,6 +1,7 @@
 /**
- * A graph of ONNX operators as plain data: what tracing makes, rewrites change, and `encode.ts` writes. Every
- * value has one producer (an input, a constant or a node) and a static shape; nodes are in an order of execution.
+ * A graph of ONNX operators as plain data: what tracing makes, rewrites change, and `encode.ts`
+ * writes. Every value has one producer (an input, a constant or a node) and a static shape; nodes
+ * are in an order of execution.
  */
 export type Graph = {
   readonly inputs: readonly Value[];
@@ -26,7 +27,9 @@ export type Constant = Value & { readonly data: Float32Array | Int32Array };
 /** An attribute: an integer, integers, `{ float }`, a text, or a graph. */
 export type Attribute = number | readonly number[] | { readonly float: number } | string | Graph;
 
-/** One operator: https://onnx.ai/onnx/operators/ (or ONNX Runtime's own, where `domain` says so). */
+/**
+ * One operator: https://onnx.ai/onnx/operators/ (or ONNX Runtime's own, where `domain` says so).
+ */
 export type Node = {
   readonly op: string;
   readonly domain?: 'com.microsoft';

@@ -16,7 +16,10 @@ export const stepNames = {
   loss: 'loss',
 } as const;
 
-/** Names of what a run has beside its steps; the state's tensors come in and go out under their own names. */
+/**
+ * Names of what a run has beside its steps; the state's tensors come in and go out under their own
+ * names.
+ */
 export const runNames = {
   numbers: 'samples/numbers',
   categories: 'samples/categories',
@@ -24,7 +27,9 @@ export const runNames = {
   order: 'order',
 } as const;
 
-/** The input of a run that has an input of the step for all steps, [steps, elements of one step]. */
+/**
+ * The input of a run that has an input of the step for all steps, [steps, elements of one step].
+ */
 export function perStepName(name: string): string {
   return `all/${name}`;
 }

@@ -37,15 +37,19 @@ import { loadRuntime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */
 export type OnnxSettings = {
-  /** Threads of one operator: as many as the function has processors. The same number gives the same bits. */
+  /**
+   * Threads of one operator: as many as the function has processors. The same number gives the same
+   * bits.
+   */
   readonly threads: number;
   /** Where compiled graphs are kept. A model that is found there is used without loading tfjs. */
   readonly cache?: GraphCache;
 };
 
 /**
- * The native engine: each training step is traced from tfjs, compiled to an ONNX graph, and run by ONNX Runtime,
- * a whole run of minibatches a call. The same input gives the same bits on the same kind of processor.
+ * The native engine: each training step is traced from tfjs, compiled to an ONNX graph, and run by
+ * ONNX Runtime, a whole run of minibatches a call. The same input gives the same bits on the same
+ * kind of processor.
  */
 export function onnxEngine(settings: OnnxSettings): Engine {
   return { compile: (spec) => compile(spec, settings) };

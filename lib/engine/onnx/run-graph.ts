@@ -25,16 +25,19 @@ export type StepLayout = {
   /** Rows of a step. */
   readonly minibatch: number;
   readonly columns: readonly StepColumns[];
-  /** Inputs that are given for each step: labels, shares, and what else differs from step to step. */
+  /**
+   * Inputs that are given for each step: labels, shares, and what else differs from step to step.
+   */
   readonly perStep: readonly string[];
   readonly numberWidth: number;
   readonly categoryCount: number;
 };
 
 /**
- * A whole run of steps as one graph: the rows of each step are gathered by index from samples that stay where they are,
- * and one `Scan` carries the state through the steps. What does not depend on the state happens once, before it, and
- * what no state depends on happens once, after it, for all steps.
+ * A whole run of steps as one graph: the rows of each step are gathered by index from samples that
+ * stay where they are, and one `Scan` carries the state through the steps. What does not depend on
+ * the state happens once, before it, and what no state depends on happens once, after it, for all
+ * steps.
  */
 export function runGraph(whole: Graph, layout: StepLayout): Graph {
   const build = createBuilder();
@@ -130,7 +133,9 @@ function createBuilder(): Builder {
   };
 }
 
-/** The step's inputs that differ from step to step: [steps, …shape] each, by the name in the step. */
+/**
+ * The step's inputs that differ from step to step: [steps, …shape] each, by the name in the step.
+ */
 function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<string, Value> {
   const scanned = new Map<string, Value>();
   const shapeOf = (name: string) => step.inputs.find((input) => input.name === name);
@@ -196,7 +201,10 @@ function stacked(input: Value, all: Value, build: Builder): Value {
   return shaped;
 }
 
-/** The step as the body of a Scan: states first, then what differs from step to step; the rest it sees from outside. */
+/**
+ * The step as the body of a Scan: states first, then what differs from step to step; the rest it
+ * sees from outside.
+ */
 function bodyOf(
   step: Graph,
   carried: readonly string[],

@@ -19,7 +19,8 @@ export function loadRuntime(): Promise<Runtime> {
 async function load(): Promise<Runtime> {
   const { InferenceSession, Tensor } = await import('onnxruntime-node').catch((cause: unknown) => {
     throw new UntraceableError(
-      `there is no ONNX Runtime for ${process.platform}-${process.arch}: ${cause instanceof Error ? cause.message : cause}`,
+      `there is no ONNX Runtime for ${process.platform}-${process.arch}: ` +
+        `${cause instanceof Error ? cause.message : cause}`,
     );
   });
   return {
@@ -31,7 +32,8 @@ async function load(): Promise<Runtime> {
         graphOptimizationLevel: 'all',
         // Warnings of its optimizer are of no use to anybody here.
         logSeverityLevel: 3,
-        // Slots of parameters without gradient decay to denormal numbers, on which processors are ten times slower.
+        // Slots of parameters without gradient decay to denormal numbers, on which processors are
+        // ten times slower.
         extra: { session: { set_denormal_as_zero: '1' } },
       }),
     floats: (data, shape) => new Tensor('float32', data, shape),

@@ -27,9 +27,10 @@ export type Recording = {
 };
 
 /**
- * A tfjs backend without numbers: its kernels record what tfjs asks for, as a graph of ONNX operators. tfjs
- * stays the single definition of the mathematics: layers, gradients, losses and optimizers run on it
- * unchanged. What is computed from constants alone is computed at once, on tfjs' cpu backend.
+ * A tfjs backend without numbers: its kernels record what tfjs asks for, as a graph of ONNX
+ * operators. tfjs stays the single definition of the mathematics: layers, gradients, losses and
+ * optimizers run on it unchanged. What is computed from constants alone is computed at once, on
+ * tfjs' cpu backend.
  */
 export class TraceBackend extends tf.KernelBackend {
   readonly #values = new Map<object, TracedValue>();
@@ -196,7 +197,9 @@ export class TraceBackend extends tf.KernelBackend {
     return { unreliable: true };
   }
 
-  /** A value stays known when its tensors are gone; only tfjs' count of tensors needs to be told. */
+  /**
+   * A value stays known when its tensors are gone; only tfjs' count of tensors needs to be told.
+   */
   override disposeData(dataId: object): boolean {
     const references = this.refCount(dataId) - 1;
     this.#references.set(dataId, references);

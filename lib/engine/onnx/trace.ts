@@ -16,8 +16,8 @@ import { UntraceableError } from './untraceable.ts';
 export type TracedTraining = { readonly graph: Graph; readonly masks: readonly StepMask[] };
 
 /**
- * One training step of a network as a graph: state, minibatch, masks and rate in; state and logits out. The network
- * is disposed: its variables have stood for values of the graph.
+ * One training step of a network as a graph: state, minibatch, masks and rate in; state and logits
+ * out. The network is disposed: its variables have stood for values of the graph.
  *
  * @throws UntraceableError if the network needs a kernel that cannot be expressed
  */
@@ -83,7 +83,10 @@ export function traceTraining(
   });
 }
 
-/** The predictions of a network for `rows` rows as a graph: weights and inputs in, predictions out. It is disposed. */
+/**
+ * The predictions of a network for `rows` rows as a graph: weights and inputs in, predictions out.
+ * It is disposed.
+ */
 export function tracePrediction(spec: Spec, network: Network, rows: number): Graph {
   return traceOnce(network, (trace) => {
     for (const [name, variable] of variablesByName(network.model.weights)) {
@@ -97,7 +100,10 @@ export function tracePrediction(spec: Spec, network: Network, rows: number): Gra
   });
 }
 
-/** Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by weight. */
+/**
+ * Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by
+ * weight.
+ */
 export function isFlat({ slots }: Optimizer): boolean {
   return Object.keys(slots).length > 0;
 }
@@ -124,7 +130,8 @@ function nameLayers({ model }: Network, trace: TraceBackend): void {
 }
 
 /**
- * Runs `trace` with the trace backend in place of tfjs' own, in one turn of the event loop: nothing else sees it.
+ * Runs `trace` with the trace backend in place of tfjs' own, in one turn of the event loop: nothing
+ * else sees it.
  *
  * @throws UntraceableError if a kernel cannot be expressed
  */

@@ -7,8 +7,9 @@ const inputs = 10;
 const rows = 100;
 
 /**
- * The network of the article that Millrace grew out of, with its sizes: 10 inputs, one tanh layer of 10, half
- * mean squared error, plain gradient descent over all 100 rows at once, at a rate of 0.01, for 1,000 epochs.
+ * The network of the article that Millrace grew out of, with its sizes: 10 inputs, one tanh layer
+ * of 10, half mean squared error, plain gradient descent over all 100 rows at once, at a rate of
+ * 0.01, for 1,000 epochs.
  */
 export const articleSpec = defineSpec({
   model: 'article',

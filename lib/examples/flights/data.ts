@@ -31,8 +31,9 @@ export type Flight = {
 };
 
 /**
- * The US domestic flights of some months in the order of their departure, in chunks of one month each:
- * `flights-3m.parquet` of the npm package vega-datasets (from the US Bureau of Transportation Statistics).
+ * The US domestic flights of some months in the order of their departure, in chunks of one month
+ * each: `flights-3m.parquet` of the npm package vega-datasets (from the US Bureau of Transportation
+ * Statistics).
  *
  * @param first,last months, 0 for January to 5 for June
  */
@@ -58,7 +59,10 @@ export function toSample({ day: _, late, ...features }: Flight): Sample {
   return { features, label: late };
 }
 
-/** The day before midnight: the last minute of a day is written as 24:00, which reads as the next day's first. */
+/**
+ * The day before midnight: the last minute of a day is written as 24:00, which reads as the next
+ * day's first.
+ */
 function dayOf(date: Date): Date {
   return new Date(date.getTime() - 60_000);
 }

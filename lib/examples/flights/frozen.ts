@@ -7,14 +7,20 @@ import type { Ports } from '../../ports/ports.ts';
 import type { State } from '../../state/state.ts';
 import { flightsSpec } from './spec.ts';
 
-/** A message's samples, and the sum of a model's losses on them. `seq` is its number in the stream. */
+/**
+ * A message's samples, and the sum of a model's losses on them. `seq` is its number in the stream.
+ */
 export type MessageLoss = { readonly seq: number; readonly samples: number; readonly loss: number };
 
-/** A model that learns no more, and what it earns on the stream that the online model learns from. */
+/**
+ * A model that learns no more, and what it earns on the stream that the online model learns from.
+ */
 export type FrozenModel = {
   /** Predicts the stream's next message: its losses, and the scores of all so far. */
   readonly predict: (samples: readonly Sample[]) => Promise<void>;
-  /** Scores on the messages that lie within the first `count` samples; those before are forgotten. */
+  /**
+   * Scores on the messages that lie within the first `count` samples; those before are forgotten.
+   */
   readonly scoresUpTo: (count: number) => Promise<Scores>;
   /** Messages beyond the last `scoresUpTo`, at most. */
   readonly messagesAhead: () => number;

@@ -42,10 +42,12 @@ const job = 'january';
 const objectRows = 131_072;
 
 /**
- * The main job on a running stack, here or on AWS: creates the model, trains it on January in batch slices,
- * then streams the following months through the queue. A run that was interrupted goes on where it was.
+ * The main job on a running stack, here or on AWS: creates the model, trains it on January in batch
+ * slices, then streams the following months through the queue. A run that was interrupted goes on
+ * where it was.
  *
- * @returns the result, and a function that draws both models' losses as an SVG (it reads the whole journal)
+ * @returns the result, and a function that draws both models' losses as an SVG (it reads the whole
+ *   journal)
  */
 export async function runFlights(
   ports: Ports,
@@ -108,7 +110,9 @@ async function trainOnJanuary(
   }
   const heldOut = last.comparison?.heldOut;
   progress.step(
-    `${last.epoch} epochs in ${last.slice} slices; held-out log loss ${heldOut?.champion.toFixed(4)} before, ${heldOut?.challenger.toFixed(4)} after; promoted as entry ${promotion}`,
+    `${last.epoch} epochs in ${last.slice} slices; held-out log loss ` +
+      `${heldOut?.champion.toFixed(4)} before, ${heldOut?.challenger.toFixed(4)} after; ` +
+      `promoted as entry ${promotion}`,
   );
   return { promotion, slices: last.slice };
 }

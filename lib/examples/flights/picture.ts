@@ -5,7 +5,8 @@ import type { MessageLoss } from './frozen.ts';
 type Day = { readonly day: string; readonly loss: number };
 
 /**
- * Draws the mean log loss of each day of the stream, of the frozen and of the online model, as an SVG.
+ * Draws the mean log loss of each day of the stream, of the frozen and of the online model, as an
+ * SVG.
  *
  * @param days the day of each message: that of message `seq` at `seq − 1`
  */

@@ -2,8 +2,8 @@ import { defineSpec } from '../../spec/spec.ts';
 import { airports } from './airports.ts';
 
 /**
- * Will a flight leave more than 15 minutes late? Hour, weekday and airports are embedded; how late flights are
- * now, at each airport, is what the online updates keep current.
+ * Will a flight leave more than 15 minutes late? Hour, weekday and airports are embedded; how late
+ * flights are now, at each airport, is what the online updates keep current.
  */
 export const flightsSpec = defineSpec({
   model: 'flights',

@@ -41,9 +41,9 @@ export type Streamed = {
 };
 
 /**
- * Streams months of flights through the samples queue, in the order of departure, and scores the frozen batch
- * model on the same samples. The ledger in the state says where an earlier run came to: what it sent and the
- * model settled is not sent again, and what is sent twice is learnt once.
+ * Streams months of flights through the samples queue, in the order of departure, and scores the
+ * frozen batch model on the same samples. The ledger in the state says where an earlier run came
+ * to: what it sent and the model settled is not sent again, and what is sent twice is learnt once.
  */
 export async function streamFlights(
   ports: Ports,
@@ -127,7 +127,10 @@ function flightsUpTo(lastMonth: number, limit: number): number {
     .reduce((sum, flights) => sum + Math.min(flights, limit), 0);
 }
 
-/** Messages of the stream. They are cut inside each month, so that their numbers do not depend on `lastMonth`. */
+/**
+ * Messages of the stream. They are cut inside each month, so that their numbers do not depend on
+ * `lastMonth`.
+ */
 async function* messagesOfMonths(
   lastMonth: number,
   limit: number,

@@ -7,8 +7,9 @@ import { hashText } from '../hash.ts';
 import type { FeatureBehaviour } from './kind.ts';
 
 /**
- * A text, integer or boolean out of a set. With `values` each known value has an index, and index 0 stands
- * for all others. With `buckets` the value's hash is its index. `dimensions` is the width of its embedding.
+ * A text, integer or boolean out of a set. With `values` each known value has an index, and index 0
+ * stands for all others. With `buckets` the value's hash is its index. `dimensions` is the width of
+ * its embedding.
  */
 export const categorySchema = strictObject({
   type: z.literal('category'),

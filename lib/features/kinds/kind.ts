@@ -20,14 +20,17 @@ export type FeatureInput =
   /** An embedding: each index has a row of its table. */
   | { readonly kind: 'table'; readonly rows: number; readonly dimensions: number };
 
-/** Everything that the rest of Millrace asks of a declared feature, whatever its kind. */
+/** What the rest of Millrace needs to know of a declared feature, whatever its kind. */
 export type FeatureBehaviour = {
   readonly width: Width;
   /** Whether its number columns are standardised by their running mean and variance. */
   readonly isStandardized: boolean;
   /** Made once for each spec. */
   readonly writer: (place: Place) => WriteValue;
-  /** The value that a cell of a dataset stands for; one that stands for none is left as it is, and refused later. */
+  /**
+   * The value of a dataset's cell. A cell that cannot be read as a value is left unchanged, and
+   * refused later.
+   */
   readonly readCell: (cell: unknown) => unknown;
   readonly input: FeatureInput;
 };

@@ -1,10 +1,15 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Loss, valuesOf } from './loss.ts';
 
-/** Probabilities are kept this far from 0 and 1 when a log loss is computed from float32 predictions. */
+/**
+ * Probabilities are kept this far from 0 and 1 when a log loss is computed from float32
+ * predictions.
+ */
 const smallestProbability = 1e-7;
 
-/** −log of the probability of the true class; from one logit for true, or from one for each class. */
+/**
+ * −log of the probability of the true class; from one logit for true, or from one for each class.
+ */
 export const crossEntropy: Loss = {
   ofOutput(tfjs, output, labels) {
     return output.shape[1] === 1
@@ -23,8 +28,8 @@ function negativeLog(probability: number): number {
 }
 
 /**
- * −y log σ(z) − (1−y) log(1−σ(z)) = max(z, 0) − y z + log(1 + e^−|z|), which never overflows. Its gradient is
- * σ(z) − y, given as such: tfjs would derive it term by term.
+ * −y log σ(z) − (1−y) log(1−σ(z)) = max(z, 0) − y z + log(1 + e^−|z|), which never overflows. Its
+ * gradient is σ(z) − y, given as such: tfjs would derive it term by term.
  */
 function ofOneLogit(tfjs: typeof tf, logits: tf.Tensor1D, labels: tf.Tensor1D): tf.Tensor1D {
   return withGradient(tfjs, logits, {

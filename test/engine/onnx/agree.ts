@@ -27,7 +27,10 @@ export type Comparison = {
   readonly tolerance: number;
 };
 
-/** Trains a spec on both engines from the same seed and compares losses, weights, slots and predictions. */
+/**
+ * Trains a spec on both engines from the same seed and compares losses, weights, slots and
+ * predictions.
+ */
 export async function expectAgreement(
   spec: Spec,
   { rows, minibatch, tolerance }: Comparison,

@@ -54,7 +54,8 @@ describe('a compiled model', () => {
       const model = await engine.compile(${JSON.stringify(ticketsSpec)});
       const [zero, weights] = [new Float32Array(1), Float32Array.of(1)];
       const one = { numbers: zero, categories: new Int32Array(1), labels: zero, weights };
-      const { state } = await model.train(model.initial(), { count: 1, ...one }, { minibatch: 2, rate: 0.1 });
+      const run = { minibatch: 2, rate: 0.1 };
+      const { state } = await model.train(model.initial(), { count: 1, ...one }, run);
       await model.predict(state, { count: 1, ...one });
       console.log(isTfjsLoaded);
     `;

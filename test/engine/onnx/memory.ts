@@ -3,8 +3,8 @@ import { defineSpec } from '../../../lib/spec/spec.ts';
 import { samplesOf } from '../samples.ts';
 
 /**
- * `node --expose-gc memory.ts <calls>`: trains with one minibatch a call, and prints MiB of memory in use after a
- * tenth of the calls and after all of them.
+ * `node --expose-gc memory.ts <calls>`: trains with one minibatch a call, and prints MiB of memory
+ * in use after a tenth of the calls and after all of them.
  */
 const calls = Number(process.argv[2]);
 const spec = defineSpec({

@@ -78,7 +78,8 @@ describe('the onnx engine trains as tfjs does', () => {
   it('with random small networks', { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(networks, fc.integer({ min: 1, max: 7 }), async (input, minibatch) => {
-        // 20 steps, the last of them short. Optimizers that divide by gradients make more of their rounding.
+        // 20 steps, the last of them short. Optimizers that divide by gradients make more of their
+        // rounding.
         const rows = 20 * minibatch - Math.floor(minibatch / 2);
         await expectAgreement(defineSpec(input as SpecInput), { rows, minibatch, tolerance: 1e-4 });
       }),

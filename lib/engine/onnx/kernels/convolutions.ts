@@ -33,7 +33,9 @@ function convolve(
   );
 }
 
-/** A depthwise filter [h, w, in, multiplier] as ONNX has grouped ones, [in · multiplier, 1, h, w]. */
+/**
+ * A depthwise filter [h, w, in, multiplier] as ONNX has grouped ones, [in · multiplier, 1, h, w].
+ */
 function groupedFilter(trace: TraceBackend, filter: tf.TensorInfo): tf.TensorInfo {
   const [height = 1, width = 1, channels = 1, multiplier = 1] = filter.shape;
   return reshape(trace, transpose(trace, filter, [2, 3, 0, 1]), [
@@ -45,8 +47,9 @@ function groupedFilter(trace: TraceBackend, filter: tf.TensorInfo): tf.TensorInf
 }
 
 /**
- * The gradient of a filter: the images, their channels for a count, convolved by the gradient of the output, with
- * strides and dilations exchanged. [groups · in, out, h, w] comes out, perhaps with rows that no window reached.
+ * The gradient of a filter: the images, their channels for a count, convolved by the gradient of
+ * the output, with strides and dilations exchanged. [groups · in, out, h, w] comes out, perhaps
+ * with rows that no window reached.
  */
 function filterGradient(
   trace: TraceBackend,

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 /**
- * The gradient of Tile as one sum. tfjs adds up slices, one for each repetition: thousands of operators where a layer
- * repeats a row for each row of its minibatch.
+ * The gradient of Tile as one sum. tfjs adds up slices, one for each repetition: thousands of
+ * operators where a layer repeats a row for each row of its minibatch.
  */
 const tile: tf.GradConfig = {
   kernelName: 'Tile',

@@ -5,7 +5,10 @@ import { type KernelAttributes, untraceable } from './kernel.ts';
 type Padding = Parameters<typeof tf.backend_util.computePool2DInfo>[4];
 type Sides = [number, number, number, number];
 
-/** The geometry of a window that slides over images, [top, left, bottom, right] where there are four numbers. */
+/**
+ * The geometry of a window that slides over images, [top, left, bottom, right] where there are four
+ * numbers.
+ */
 export type Window = {
   readonly kernel: readonly [number, number];
   readonly strides: readonly [number, number];

@@ -32,7 +32,9 @@ const pooled =
     return channelsLast(trace, images);
   };
 
-/** How many pixels each place of a window covers, [1, 1, height, width]: fewer at padded borders. */
+/**
+ * How many pixels each place of a window covers, [1, 1, height, width]: fewer at padded borders.
+ */
 function covered(
   trace: TraceBackend,
   window: Window,
@@ -76,7 +78,10 @@ export const pools: Recorders = {
       spread(trace, shares, ones, { window, size: [height, width], channels, groups: channels }),
     );
   },
-  /** The pixel that was the largest gets the gradient; one that was in several windows gets their sum. */
+  /**
+   * The pixel that was the largest gets the gradient; one that was in several windows gets their
+   * sum.
+   */
   MaxPoolGrad: (trace, input, attributes) => {
     const [dy, x] = [input('dy'), input('input')];
     const window = poolWindow(x.shape, attributes);

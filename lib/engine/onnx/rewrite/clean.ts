@@ -16,7 +16,10 @@ export function removeDeadNodes(graph: Graph): Graph {
   };
 }
 
-/** Computes each value once: equal constants are one, and so are nodes with equal inputs and attributes. */
+/**
+ * Computes each value once: equal constants are one, and so are nodes with equal inputs and
+ * attributes.
+ */
 export function shareSubexpressions(graph: Graph): Graph {
   const replaced = new Map<string, Value>();
   const constants = new Map<string, Constant>();

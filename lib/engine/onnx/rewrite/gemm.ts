@@ -31,9 +31,10 @@ export function fuseBias(graph: Graph): Graph {
 }
 
 /**
- * W + s · Gemm(A, D), with s a number, is Gemm(A, s · D, W): the update of gradient descent without a pass over the
- * weights of its own. In the same way E + s · ScatterND(0, i, D) is ScatterND(E, i, s · D), which touches only the
- * rows in use; and b + s · ReduceSum(D) is b + ReduceSum(s · D), which shares s · D.
+ * W + s · Gemm(A, D), with s a number, is Gemm(A, s · D, W): the update of gradient descent without
+ * a pass over the weights of its own. In the same way E + s · ScatterND(0, i, D) is ScatterND(E, i,
+ * s · D), which touches only the rows in use; and b + s · ReduceSum(D) is b + ReduceSum(s · D),
+ * which shares s · D.
  */
 export function fuseDescent(graph: Graph): Graph {
   const makers = producers(graph);
@@ -80,8 +81,8 @@ export function fuseDescent(graph: Graph): Graph {
 }
 
 /**
- * The sum of a matrix over its rows is a row of ones times the matrix, which ORT computes up to four times as fast; and
- * b + that sum is the same product with a bias.
+ * The sum of a matrix over its rows is a row of ones times the matrix, which ORT computes up to
+ * four times as fast; and b + that sum is the same product with a bias.
  */
 export function multiplyOnes(graph: Graph): Graph {
   const uses = countUses(graph);
@@ -141,8 +142,8 @@ export function multiplyOnes(graph: Graph): Graph {
 }
 
 /**
- * (x · y) · s, with s a number and y known before the step, is x · (y · s): the second product is done for all steps
- * at once, before the first.
+ * (x · y) · s, with s a number and y known before the step, is x · (y · s): the second product is
+ * done for all steps at once, before the first.
  */
 export function scaleInputs(graph: Graph, stepInputs: ReadonlySet<string>): Graph {
   const makers = producers(graph);

@@ -7,7 +7,10 @@ import {
   valuesOf,
 } from '../graph.ts';
 
-/** Leaves out what changes nothing: copies, reshapes to the same shape, x · 1, x + 0, and reshapes of reshapes. */
+/**
+ * Leaves out what changes nothing: copies, reshapes to the same shape, x · 1, x + 0, and reshapes
+ * of reshapes.
+ */
 export function removeIdentities(graph: Graph): Graph {
   const values = valuesOf(graph);
   const makers = new Map<string, Node>();
@@ -38,7 +41,7 @@ function permOf({ attributes }: Node): readonly number[] {
   return Array.isArray(attributes.perm) ? attributes.perm : [];
 }
 
-/** The input that a node only hands on, if it does. */
+/** The input of a node that does nothing but hand it on; undefined for any other node. */
 function sameAs(
   node: Node,
   values: ReadonlyMap<string, Value>,

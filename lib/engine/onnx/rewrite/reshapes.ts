@@ -29,8 +29,8 @@ const unary = new Set([
 const binary = new Set(['Add', 'Div', 'Max', 'Min', 'Mul', 'Sub']);
 
 /**
- * Moves reshapes behind elementwise operators and sums, where they meet other reshapes and cancel: tfjs runs
- * matrices as stacks of one matrix, [1, m, n].
+ * Moves reshapes behind elementwise operators and sums, where they meet other reshapes and cancel:
+ * tfjs runs matrices as stacks of one matrix, [1, m, n].
  *
  * @param stepInputs inputs that the caller can give in any shape of the same size
  */
@@ -121,7 +121,8 @@ function sink(
     const shape = values.get(name)?.shape ?? [];
     const other = values.get(otherName);
     if (from === undefined || other === undefined || !isSameShape(shape, output.shape)) continue;
-    // An operand of the same shape takes the form of the other, unless that only moves the reshape across.
+    // An operand of the same shape takes the form of the other, unless that only moves the reshape
+    // across.
     const isFree = from.shape.length <= shape.length || stepInputs.has(other.name);
     const isTwin = isFree && isSameShape(other.shape, shape);
     const isTrailing =
@@ -154,7 +155,9 @@ type Summed = {
   readonly axes: Constant | undefined;
 };
 
-/** A sum over a reshape that only adds or drops dimensions of 1 is the sum over what was reshaped. */
+/**
+ * A sum over a reshape that only adds or drops dimensions of 1 is the sum over what was reshaped.
+ */
 function sinkSum(node: Node, output: Value, { source, shape, axes }: Summed): Moved | undefined {
   const places = (of: readonly number[]) =>
     of.flatMap((dimension, i) => (dimension === 1 ? [] : [i]));

@@ -32,11 +32,15 @@ const final: readonly Rewrite[] = [
   removeDeadNodes,
 ];
 
-/** Rounds after which repeating ends even if something could still be won, and before which it does not. */
+/**
+ * Rounds after which repeating ends even if something could still be won, and before which it does
+ * not.
+ */
 const rounds = { most: 8, least: 3 } as const;
 
 /**
- * Rewrites a traced step so that it runs fast; values stay what they are, up to the order of additions.
+ * Rewrites a traced step so that it runs fast; values stay what they are, up to the order of
+ * additions.
  *
  * @param stepInputs inputs that the caller can give in any shape of the same size
  * @param onRewrite is shown each rewrite and the graph after it

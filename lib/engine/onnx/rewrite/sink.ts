@@ -4,7 +4,10 @@ import { stackNode } from './stack.ts';
 /** A step, and what of it is done after the last step, for all steps at once. */
 export type Sunk = {
   readonly step: Graph;
-  /** Values of the step that are kept for each step, because later nodes or outputs of the run need them. */
+  /**
+   * Values of the step that are kept for each step, because later nodes or outputs of the run need
+   * them.
+   */
   readonly kept: readonly Value[];
   readonly nodes: readonly Node[];
   readonly constants: ReadonlyMap<string, Constant>;
@@ -14,7 +17,8 @@ export type Sunk = {
  * Takes out of a step what no state depends on, such as its loss, so that it is done once.
  *
  * @param scanned inputs that differ from step to step
- * @param carried inputs that a step changes; the step's outputs of the same names are their next values
+ * @param carried inputs that a step changes; the step's outputs of the same names are their next
+ *   values
  * @param elements of a step's value that may be kept for all steps
  */
 export function sink(

@@ -33,13 +33,16 @@ export type Surroundings = {
   readonly perStep: (name: string) => Value | undefined;
   readonly fixed: (name: string) => Value | undefined;
   readonly constants: ReadonlyMap<string, Constant>;
-  /** Elements of one step's value at most: more would fill memory with what is cheap to compute again. */
+  /**
+   * Elements of one step's value at most: more would fill memory with what is cheap to compute
+   * again.
+   */
   readonly elements: number;
 };
 
 /**
- * A node of a step as one over all steps: what differs from step to step has a leading dimension of steps, in the
- * node's inputs as in its outputs.
+ * A node of a step as one over all steps: what differs from step to step has a leading dimension of
+ * steps, in the node's inputs as in its outputs.
  *
  * @returns undefined where there is no such node, or its values for all steps would be too large
  */
