@@ -29,13 +29,13 @@ export type Differentiated = {
  */
 export function differentiate(
   spec: Spec,
-  { model }: Network,
+  { layersModel }: Network,
   variables: readonly tf.Variable[],
   { inputs, labels, shares }: Minibatch,
 ): Differentiated {
   const { value: loss, grads } = tf.variableGrads(() => {
-    const output = forward(model, inputs, true);
-    const penalties = model.calculateLosses();
+    const output = forward(layersModel, inputs, true);
+    const penalties = layersModel.calculateLosses();
     return penalties.reduce(
       (sum, penalty) => tf.add(sum, penalty) as tf.Scalar,
       weightedLoss(spec, output, labels, shares),
@@ -66,11 +66,11 @@ function clip(
 
 /** Logits or values of a network, [minibatch, outputs]. */
 export function forward(
-  model: tf.LayersModel,
+  layersModel: tf.LayersModel,
   inputs: readonly tf.Tensor[],
   training: boolean,
 ): tf.Tensor {
-  const output = model.apply([...inputs], { training });
+  const output = layersModel.apply([...inputs], { training });
   if (Array.isArray(output))
     throw new MillraceError('corrupt', 'a network with several outputs was compiled');
   return output as tf.Tensor;
@@ -112,10 +112,10 @@ export function readWeights(weights: ReadonlyMap<string, tf.Variable>): Tensors 
 /** The state before the first step: the network's weights, and the optimizer's empty slots. */
 export function initialState(
   { seed }: Pick<Spec, 'seed'>,
-  { model }: Network,
+  { layersModel }: Network,
   optimizer: Optimizer,
 ): EngineState {
-  const parameters = model.trainableWeights.reduce(
+  const parameters = layersModel.trainableWeights.reduce(
     (sum, weight) => sum + (weight.read() as tf.Variable).size,
     0,
   );
@@ -123,6 +123,6 @@ export function initialState(
     `optimizer/${name}`,
     { shape: [parameters], data: new Float32Array(parameters).fill(initial) },
   ]);
-  const weights = readWeights(variablesByName(model.weights));
+  const weights = readWeights(variablesByName(layersModel.weights));
   return { tensors: { ...weights, ...Object.fromEntries(slots) }, step: 0, seed };
 }

@@ -64,14 +64,14 @@ async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
   useLinearKernels();
   await tf.setBackend(backend);
   const network = await buildNetwork(spec);
-  const weights = variablesByName(network.model.weights);
+  const weights = variablesByName(network.layersModel.weights);
   const compiled: Compiled = {
     spec,
     network,
     optimizer: optimizerOf(spec.optimizer),
     layout: layoutOf(spec),
     weights,
-    trainable: [...variablesByName(network.model.trainableWeights).values()],
+    trainable: [...variablesByName(network.layersModel.trainableWeights).values()],
   };
   const initial = initialState(spec, network, compiled.optimizer);
   return {
@@ -158,7 +158,7 @@ function predict(compiled: Compiled, state: EngineState, samples: EncodedSamples
   for (let start = 0; start < samples.count; start += limits.predictRows) {
     const chunk = sliceSamples(samples, start, start + limits.predictRows, layout);
     const output = tf.tidy(() =>
-      predictionOf(spec, forward(network.model, inputTensors(compiled, chunk), false)),
+      predictionOf(spec, forward(network.layersModel, inputTensors(compiled, chunk), false)),
     );
     predictions.set(output.dataSync(), start * network.outputs);
     output.dispose();

@@ -1,4 +1,4 @@
-import type { FeatureBehaviour, Place } from './kinds/kind.ts';
+import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { Layout } from './samples.ts';
 
@@ -15,7 +15,7 @@ export type Task = 'regression' | 'binary' | 'multiclass';
 /** A feature with its columns. */
 export type Column = {
   readonly name: string;
-  readonly place: Place;
+  readonly offsets: Offsets;
   readonly behaviour: FeatureBehaviour;
 };
 
@@ -37,13 +37,13 @@ export function columnsOf({ features }: Pick<Declaration, 'features'>): readonly
   });
   return declared.map((column, i) => ({
     ...column,
-    place: { numberOffset: 0, categoryOffset: 0, ...offsets[i], row },
+    offsets: { numberOffset: 0, categoryOffset: 0, ...offsets[i], row },
   }));
 }
 
 /** The widths of a spec's encoded rows. */
 export function layoutOf(declaration: Pick<Declaration, 'features'>): Layout {
-  const { numbers = 0, categories = 0 } = columnsOf(declaration)[0]?.place.row ?? {};
+  const { numbers = 0, categories = 0 } = columnsOf(declaration)[0]?.offsets.row ?? {};
   return { numberWidth: numbers, categoryCount: categories };
 }
 

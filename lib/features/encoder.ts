@@ -108,9 +108,9 @@ function writeAll(
 }
 
 function featuresWriter(declaration: Declaration): WriteSample {
-  const columns = columnsOf(declaration).map(({ name, place, behaviour }) => ({
+  const columns = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
     name,
-    write: behaviour.writer(place),
+    write: behaviour.writer(offsets),
   }));
   const names = new Set(columns.map(({ name }) => name));
   return ({ features }, into, row) => {

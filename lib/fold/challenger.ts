@@ -5,7 +5,7 @@ import type { CaughtUp, ChallengerFile } from '../commands/command.ts';
 import { MillraceError, reasonIf } from '../errors.ts';
 import { fitsModel, type Model } from '../model/model.ts';
 import { type Refused, refuse } from '../refusal.ts';
-import { decodeParameters, digestOf, encodeParameters } from '../state/checkpoint.ts';
+import { decodeParameters, digestOf, encodeParameters } from '../state/checkpoint-file.ts';
 import { catchUp, type Trained } from './catch-up.ts';
 
 /** Weights that want to replace the champion's. */

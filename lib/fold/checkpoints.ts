@@ -5,7 +5,7 @@ import { commands, type EntryHeader } from '../commands/commands.ts';
 import { MillraceError, specChanged } from '../errors.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { State } from '../state/state.ts';
 
 /**

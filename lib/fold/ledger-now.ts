@@ -3,7 +3,7 @@ import type { BucketPorts } from '../bucket/object-store.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
-import { decodeCheckpoint } from '../state/checkpoint.ts';
+import { decodeCheckpoint } from '../state/checkpoint-file.ts';
 import { emptyLedger, type Ledger } from '../state/ledger.ts';
 import { lastKept } from './checkpoints.ts';
 

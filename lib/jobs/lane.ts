@@ -6,7 +6,7 @@ import { MillraceError } from '../errors.ts';
 import { fitsModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
-import { decodeParameters, encodeParameters } from '../state/checkpoint.ts';
+import { decodeParameters, encodeParameters } from '../state/checkpoint-file.ts';
 import type { Parameters } from '../state/state.ts';
 import type { JobRecord } from './record.ts';
 

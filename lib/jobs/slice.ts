@@ -10,7 +10,7 @@ import { quarantine } from '../journal/quarantine.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { decodeCheckpoint } from '../state/checkpoint.ts';
+import { decodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { Parameters } from '../state/state.ts';
 import { compareChampion, isBetter } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';

@@ -17,11 +17,11 @@ export async function buildNetwork(spec: Spec): Promise<Network> {
     'topology' in declared
       ? await fromTopology(spec, declared.topology)
       : fromLayers(spec, declared);
-  const parameters = network.model.countParams();
+  const parameters = network.layersModel.countParams();
   if (parameters > limits.parameters) {
     throw invalid(
       `spec.network: at most ${limits.parameters} parameters are allowed (found ${parameters})`,
     );
   }
-  return { ...network, masks: maskSourceOf(network.model) };
+  return { ...network, masks: maskSourceOf(network.layersModel) };
 }

@@ -20,10 +20,10 @@ function generatedInputs(spec: Spec): NetworkInput[] {
           },
         ]
       : []),
-    ...tablesOf(spec).map(({ name, place }) => ({
+    ...tablesOf(spec).map(({ name, offsets }) => ({
       name: `category_${name}`,
       kind: 'category' as const,
-      offset: place.categoryOffset,
+      offset: offsets.categoryOffset,
       width: 1,
       shape: [1],
     })),
@@ -32,8 +32,10 @@ function generatedInputs(spec: Spec): NetworkInput[] {
 
 /** The features that are embedded, each with the size of its table. */
 function tablesOf(spec: Spec) {
-  return columnsOf(spec).flatMap(({ name, place, behaviour: { input } }) =>
-    input.kind === 'table' ? [{ name, place, rows: input.rows, dimensions: input.dimensions }] : [],
+  return columnsOf(spec).flatMap(({ name, offsets, behaviour: { input } }) =>
+    input.kind === 'table'
+      ? [{ name, offsets, rows: input.rows, dimensions: input.dimensions }]
+      : [],
   );
 }
 
@@ -93,7 +95,7 @@ export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLay
     kernelInitializer: tf.initializers.glorotUniform({ seed: seed() }),
   });
   return {
-    model: tf.model({ inputs: symbols, outputs: output.apply(hidden) as tf.SymbolicTensor }),
+    layersModel: tf.model({ inputs: symbols, outputs: output.apply(hidden) as tf.SymbolicTensor }),
     inputs,
     outputs,
   };

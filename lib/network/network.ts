@@ -15,7 +15,7 @@ export type NetworkInput = {
 
 /** A tfjs Layers model that ends in logits (or values, in a regression), [minibatch, outputs]. */
 export type Network = {
-  readonly model: tf.LayersModel;
+  readonly layersModel: tf.LayersModel;
   readonly inputs: readonly NetworkInput[];
   readonly outputs: number;
   /** Where its dropout draws; an engine sets it before a step. */

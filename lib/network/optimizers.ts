@@ -27,7 +27,7 @@ export type Optimizer = {
   ) => { readonly parameters: tf.Tensor; readonly slots: Slots<tf.Tensor> };
 };
 
-type Parameters<Type extends OptimizerSpec['type']> = Extract<OptimizerSpec, { type: Type }>;
+type SpecOf<Type extends OptimizerSpec['type']> = Extract<OptimizerSpec, { type: Type }>;
 
 /** The optimizer that a spec names. */
 export function optimizerOf(spec: OptimizerSpec): Optimizer {
@@ -63,7 +63,7 @@ const sgd: Optimizer = {
  * a ← m a + g; θ ← θ − η a (Polyak 1964), or θ ← θ − η (g + m a) (Nesterov 1983, as Sutskever et
  * al. 2013).
  */
-function momentum(spec: Parameters<'momentum' | 'nesterov'>): Optimizer {
+function momentum(spec: SpecOf<'momentum' | 'nesterov'>): Optimizer {
   return {
     slots: { accumulation: 0 },
     update(parameters, gradient, slots, { rate }) {
@@ -81,7 +81,7 @@ function momentum(spec: Parameters<'momentum' | 'nesterov'>): Optimizer {
 }
 
 /** s ← d s + (1−d) g²; a ← m a + η g / √(s + ε); θ ← θ − a. Tieleman and Hinton 2012. */
-function rmsprop(spec: Parameters<'rmsprop'>): Optimizer {
+function rmsprop(spec: SpecOf<'rmsprop'>): Optimizer {
   return {
     slots: { meanSquare: 0, accumulation: 0 },
     update(parameters, gradient, slots, { rate }) {
@@ -97,7 +97,7 @@ function rmsprop(spec: Parameters<'rmsprop'>): Optimizer {
 }
 
 /** s ← s + g²; θ ← θ − η g / √(s + ε). Duchi, Hazan, Singer 2011. */
-function adagrad(spec: Parameters<'adagrad'>): Optimizer {
+function adagrad(spec: SpecOf<'adagrad'>): Optimizer {
   return {
     slots: { squares: spec.initialAccumulator },
     update(parameters, gradient, slots, { rate }) {
@@ -114,7 +114,7 @@ function adagrad(spec: Parameters<'adagrad'>): Optimizer {
  * means: all factors are numbers of the step then, in its rate and its ε, and vectors are passed
  * over less often.
  */
-function adam(spec: Parameters<'adam'>): Optimizer {
+function adam(spec: SpecOf<'adam'>): Optimizer {
   return {
     slots: { gradientSum: 0, squareSum: 0 },
     update(parameters, gradient, slots, { rate, epsilon }) {
@@ -130,7 +130,7 @@ function adam(spec: Parameters<'adam'>): Optimizer {
 }
 
 /** s ← d s + (1−d) g²; u = g √(r + ε) / √(s + ε); r ← d r + (1−d) u²; θ ← θ − η u. Zeiler 2012. */
-function adadelta(spec: Parameters<'adadelta'>): Optimizer {
+function adadelta(spec: SpecOf<'adadelta'>): Optimizer {
   const average = (old: tf.Tensor, value: tf.Tensor) =>
     tf.add(tf.mul(old, spec.decay), tf.mul(tf.square(value), 1 - spec.decay));
   return {
@@ -154,7 +154,7 @@ function adadelta(spec: Parameters<'adadelta'>): Optimizer {
  * m ← β₁ m + (1−β₁) g; u ← max(β₂ u, |g|); θ ← θ − η / (1−β₁ᵗ) · m / (u + ε). Kingma and Ba 2015,
  * section 7. The slot of m is m / (1−β₁), as Adam's is.
  */
-function adamax(spec: Parameters<'adamax'>): Optimizer {
+function adamax(spec: SpecOf<'adamax'>): Optimizer {
   return {
     slots: { gradientSum: 0, largest: 0 },
     update(parameters, gradient, slots, { rate }) {

@@ -24,17 +24,18 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
   const config = structuredClone(topology);
   seedInitializers(config, spec.seed);
   endInLogits(spec, config);
-  const model = await load(config);
+  const layersModel = await load(config);
   const outputs = outputsOf(spec);
-  const outputShape = model.outputs[0]?.shape ?? [];
-  if (model.outputs.length !== 1 || outputShape.length !== 2 || outputShape[1] !== outputs) {
+  const outputShape = layersModel.outputs[0]?.shape ?? [];
+  if (layersModel.outputs.length !== 1 || outputShape.length !== 2 || outputShape[1] !== outputs) {
     throw invalid(
       `spec.network.topology: the task ${spec.task} needs one output of shape ` +
-        `[null,${outputs}] (found ${show(model.outputs.map((output) => output.shape))})`,
+        `[null,${outputs}] (found ${show(layersModel.outputs.map((output) => output.shape))})`,
     );
   }
-  const inputs = model.inputs.map((input) => matchInput(spec, input, model.inputs.length));
-  return { model, inputs, outputs };
+  const { inputs: symbols } = layersModel;
+  const inputs = symbols.map((input) => matchInput(spec, input, symbols.length));
+  return { layersModel, inputs, outputs };
 }
 
 async function load(config: Json): Promise<tf.LayersModel> {
@@ -52,7 +53,7 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
   const name = input.sourceLayer.name;
   const column = columnsOf(spec).find((each) => each.name === name);
   if (column !== undefined) {
-    const { place, behaviour } = column;
+    const { offsets, behaviour } = column;
     const width = behaviour.width.numbers + behaviour.width.categories;
     if (width !== size) {
       throw invalid(
@@ -60,8 +61,8 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
       );
     }
     return behaviour.width.categories > 0
-      ? { name, kind: 'category', offset: place.categoryOffset, width, shape }
-      : { name, kind: 'numbers', offset: place.numberOffset, width, shape };
+      ? { name, kind: 'category', offset: offsets.categoryOffset, width, shape }
+      : { name, kind: 'numbers', offset: offsets.numberOffset, width, shape };
   }
   const { numberWidth, categoryCount } = layoutOf(spec);
   if (inputCount === 1 && categoryCount === 0 && size === numberWidth) {

@@ -15,7 +15,7 @@ import { relearn } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/spec.ts';
-import { digestOf } from '../state/checkpoint.ts';
+import { digestOf } from '../state/checkpoint-file.ts';
 import type { Parameters } from '../state/state.ts';
 
 /** A retraction that is ready to be sent. */

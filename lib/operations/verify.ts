@@ -4,7 +4,7 @@ import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { encodeCheckpoint } from '../state/checkpoint.ts';
+import { encodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { State } from '../state/state.ts';
 
 /** The result of folding a journal again and comparing it with the published state. */

@@ -4,7 +4,7 @@ import type { Entry } from '../../lib/journal/entry.ts';
 import { loadModel, type Model } from '../../lib/model/model.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
-import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import { disorderOf, journalOf } from '../simulation/check.ts';
 import { learnAgain, unlearnt } from '../simulation/check-states.ts';

@@ -7,7 +7,7 @@ import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/model.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 import { ticket, ticketsSpec } from '../support/world.ts';

@@ -4,7 +4,7 @@ import { keys } from '../../lib/bucket/keys.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
-import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 import {

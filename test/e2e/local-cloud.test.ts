@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
-import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 
 describe('the local cloud', () => {

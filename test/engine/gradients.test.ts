@@ -64,7 +64,9 @@ describe('the gradients of the reference', () => {
         .div(1 - rate)
         .reshape([...shape]);
     const minibatch = minibatchOf(spec, network);
-    const variables = network.model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+    const variables = network.layersModel.trainableWeights.map(
+      (weight) => weight.read() as tf.Variable,
+    );
     const { gradients } = differentiate(spec, network, variables, minibatch);
     const start = variables.map((variable) => variable.clone());
     const norm = Math.sqrt(

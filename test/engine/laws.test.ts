@@ -7,7 +7,7 @@ import { createEncoder } from '../../lib/features/encoder.ts';
 import type { EncodedSamples } from '../../lib/features/samples.ts';
 import { buildNetwork } from '../../lib/network/build-network.ts';
 import { defineSpec, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
-import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint.ts';
+import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint-file.ts';
 
 const features: SpecInput['features'] = {
   amount: { type: 'number' },

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
-import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint.ts';
+import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint-file.ts';
 import { samplesOf } from './samples.ts';
 
 /** A part of a run: which of its rows are learnt, from which checkpoint and into which. */

@@ -12,7 +12,7 @@ import {
   digestOf,
   encodeCheckpoint,
   encodeParameters,
-} from '../../lib/state/checkpoint.ts';
+} from '../../lib/state/checkpoint-file.ts';
 import {
   createWorld,
   deliver,

@@ -11,7 +11,7 @@ import {
   type StoredArray,
 } from '../../lib/bucket/safetensors.ts';
 import { decodeEntry, type Entry, encodeEntry } from '../../lib/journal/entry.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { createWorld, deliver, foldJournal, sampleMessages } from '../support/world.ts';
 
 const array: fc.Arbitrary<StoredArray> = fc.oneof(

@@ -6,7 +6,7 @@ import { createModel } from '../../lib/model/model.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
 import { specHash } from '../../lib/spec/spec.ts';
-import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import {
   createWorld,

@@ -7,7 +7,7 @@ import { initialState, loadModel, type Model } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { type CachedModel, updateModel } from '../../lib/online/update-model.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
-import { decodeParameters, encodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeParameters, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
 import { storeOver } from '../support/memory-store.ts';

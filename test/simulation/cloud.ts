@@ -4,7 +4,7 @@ import { MillraceError } from '../../lib/errors.ts';
 import type { ProtocolLimits } from '../../lib/limits.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { refuse } from '../../lib/refusal.ts';
-import { decodeCheckpoint } from '../../lib/state/checkpoint.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
 import { getFrom, listOf, putInto } from '../support/memory-store.ts';
 import { makeCall, type Process, performCall } from './calls.ts';

@@ -102,7 +102,7 @@ export const mutants: readonly Mutant[] = [
     name: 'keeps the ledger outside the state',
     edits: [
       {
-        file: 'lib/state/checkpoint.ts',
+        file: 'lib/state/checkpoint-file.ts',
         find: '      ledger: ledgerFromJson(fields.ledger),',
         replace:
           '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\'),',

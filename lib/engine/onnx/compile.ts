@@ -24,10 +24,12 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
   const { tensors } = initialState(spec, network, optimizer);
-  const trainable = isFlat(optimizer) ? [...variablesByName(network.model.trainableWeights)] : [];
+  const trainable = isFlat(optimizer)
+    ? [...variablesByName(network.layersModel.trainableWeights)]
+    : [];
   const parameters = trainable.map(([name, { shape }]) => ({ name, shape }));
   // A row of padding would count in the statistics of the other rows.
-  const mixesRows = network.model.layers.some(
+  const mixesRows = network.layersModel.layers.some(
     (layer) => layer.getClassName() === 'BatchNormalization',
   );
   const layout = layoutOfRun(spec, network, limits.predictMinibatch);

@@ -63,16 +63,16 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
       encodeArtifact(await (await compiler()).compileModel(spec)),
     ),
   );
-  const start = async (model: Uint8Array, threadsOfOne = threads): Promise<Program> => {
-    const session = await runtime.createSession(model, threadsOfOne);
+  const start = async (graph: Uint8Array, threadsOfOne = threads): Promise<Program> => {
+    const session = await runtime.createSession(graph, threadsOfOne);
     return { runtime, session, inputs: new Set(session.inputNames) };
   };
   const compileTraining = (minibatch: number) =>
     cached(cache, artifactName(spec, `training/${minibatch}`), async () =>
       (await compiler()).compileTraining(spec, minibatch),
     );
-  const startTraining = async (model: Uint8Array): Promise<TrainingProgram> => ({
-    ...(await start(model, artifact.isSerial ? 1 : threads)),
+  const startTraining = async (graph: Uint8Array): Promise<TrainingProgram> => ({
+    ...(await start(graph, artifact.isSerial ? 1 : threads)),
     spec,
     artifact,
   });

@@ -27,8 +27,8 @@ export function traceTraining(
   optimizer: Optimizer,
   minibatch: number,
 ): TracedTraining {
-  const weights = variablesByName(network.model.weights);
-  const trainable = variablesByName(network.model.trainableWeights);
+  const weights = variablesByName(network.layersModel.weights);
+  const trainable = variablesByName(network.layersModel.trainableWeights);
   return traceOnce(network, (trace) => {
     const hasFlat = isFlat(optimizer);
     const size = [...trainable.values()].reduce((sum, variable) => sum + variable.size, 0);
@@ -89,13 +89,13 @@ export function traceTraining(
  */
 export function tracePrediction(spec: Spec, network: Network, rows: number): Graph {
   return traceOnce(network, (trace) => {
-    for (const [name, variable] of variablesByName(network.model.weights)) {
+    for (const [name, variable] of variablesByName(network.layersModel.weights)) {
       variable.assign(trace.input(name, variable.shape));
     }
     const inputs = network.inputs.map(({ kind, shape }, i) =>
       trace.input(stepNames.input(i), [rows, ...shape], kind === 'category' ? 'int64' : 'float32'),
     );
-    const output = predictionOf(spec, forward(network.model, inputs, false));
+    const output = predictionOf(spec, forward(network.layersModel, inputs, false));
     return trace.take({ [stepNames.output]: output });
   });
 }
@@ -116,13 +116,13 @@ function traceOnce<Result>(network: Network, trace: (backend: TraceBackend) => R
       return trace(backend);
     });
   } finally {
-    network.model.dispose();
+    network.layersModel.dispose();
   }
 }
 
 /** Lets the trace know in which layer it is, for what it says about kernels. */
-function nameLayers({ model }: Network, trace: TraceBackend): void {
-  for (const layer of model.layers) {
+function nameLayers({ layersModel: { layers } }: Network, trace: TraceBackend): void {
+  for (const layer of layers) {
     const call = layer.call.bind(layer);
     const name = `${layer.name} (${layer.getClassName()})`;
     layer.call = (inputs, settings) => trace.within(name, () => call(inputs, settings));

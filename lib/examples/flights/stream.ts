@@ -8,7 +8,7 @@ import { limits } from '../../limits.ts';
 import { meanLoss, type Scores } from '../../metrics/scores.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { createProducer } from '../../ports/producer.ts';
-import { decodeCheckpoint } from '../../state/checkpoint.ts';
+import { decodeCheckpoint } from '../../state/checkpoint-file.ts';
 import type { State } from '../../state/state.ts';
 import { type Flight, flightsOfMonth, monthNames, readFlights, toSample } from './data.ts';
 import { freezeModel, type MessageLoss } from './frozen.ts';

@@ -5,7 +5,7 @@ import type { EncodedSamples } from '../samples.ts';
 export type Width = { readonly numbers: number; readonly categories: number };
 
 /** The first columns of a feature, and the widths of a whole row. */
-export type Place = {
+export type Offsets = {
   readonly numberOffset: number;
   readonly categoryOffset: number;
   readonly row: Width;
@@ -26,7 +26,7 @@ export type FeatureBehaviour = {
   /** Whether its number columns are standardised by their running mean and variance. */
   readonly isStandardized: boolean;
   /** Made once for each spec. */
-  readonly writer: (place: Place) => WriteValue;
+  readonly writer: (offsets: Offsets) => WriteValue;
   /**
    * The value of a dataset's cell. A cell that cannot be read as a value is left unchanged, and
    * refused later.
