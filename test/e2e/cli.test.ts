@@ -14,7 +14,7 @@ import { ticket, ticketsSpec } from '../support/world.ts';
 
 const { model } = ticketsSpec;
 
-describe('millrace, on the local cloud', { timeout: 60_000 }, () => {
+describe('millrace, on the local cloud', () => {
   let test: TestCloud;
   beforeAll(async () => {
     test = await startTestCloud();

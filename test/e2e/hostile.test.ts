@@ -38,9 +38,7 @@ function journalUpTo({ ports }: TestCloud, last: string) {
   });
 }
 
-describe('the online function, from its bundle, in the memory that it is given', {
-  timeout: 120_000,
-}, () => {
+describe('the online function, from its bundle, in the memory that it is given', {}, () => {
   let test: TestCloud;
   beforeAll(async () => {
     test = await startTestCloud();

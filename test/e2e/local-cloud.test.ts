@@ -15,9 +15,7 @@ describe('the local cloud', () => {
   });
   afterAll(() => test.remove());
 
-  it("runs README's program as it stands, and the model learns what it sent", {
-    timeout: 60_000,
-  }, async () => {
+  it("runs README's program as it stands, and the model learns what it sent", {}, async () => {
     const readme = readFileSync(join(projectDirectory, 'README.md'), 'utf8');
     const [, program = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
     await promisify(execFile)(

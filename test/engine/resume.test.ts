@@ -51,9 +51,7 @@ const steps = 200;
 describe.each(['onnx', 'tfjs'] as const)(
   'on %s, a run that is resumed in a new process',
   (engine) => {
-    it('ends in the same bits as one that never stopped, for every optimizer', {
-      timeout: 60_000,
-    }, async () => {
+    it('ends in the same bits as one that never stopped, for every optimizer', {}, async () => {
       const directory = mkdtempSync(join(tmpdir(), 'millrace-resume-'));
       const rest: Part[] = [];
       for (const [i, [name, input]] of Object.entries(specs).entries()) {

@@ -31,7 +31,7 @@ const runs = Number(process.env.FUZZ_RUNS ?? 20_000);
 const corpus = join(import.meta.dirname, 'corpus');
 
 describe('whatever arrives', () => {
-  it('is learnt, or is in quarantine with a reason', { timeout: 3_600_000 }, async () => {
+  it('is learnt, or is in quarantine with a reason', async () => {
     const door = openFrontDoor();
     await fc.assert(fc.asyncProperty(anyBody, door.knock), {
       numRuns: runs,

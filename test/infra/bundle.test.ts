@@ -30,7 +30,7 @@ describe.each(bundles)('the bundle of $name', ({ files }) => {
     ]);
   });
 
-  it('is under 60 MB, and 25 MB zipped', { timeout: 60_000 }, () => {
+  it('is under 60 MB, and 25 MB zipped', () => {
     const sizes = files
       .map(({ file }) => readFileSync(file))
       .map((body) => [body.length, deflateRawSync(body).length]);

@@ -50,7 +50,6 @@ describe('each mutant', () => {
 describe('the simulator', () => {
   it.each(mutants.map((mutant, index) => ({ ...mutant, index })))(
     'finds code that $name',
-    { timeout: 300_000 },
     async ({ index, ...mutant }) => {
       const program = join(copyWith(mutant, index), 'test/simulation/simulate.ts');
       const run = promisify(execFile)(process.execPath, [

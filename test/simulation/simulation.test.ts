@@ -22,7 +22,7 @@ const failuresOf = (outcomes: readonly Outcome[]) =>
   );
 
 describe('simulated schedules', () => {
-  it('keep every promise, whatever goes wrong', { timeout: 120_000 }, async () => {
+  it('keep every promise, whatever goes wrong', async () => {
     const outcomes = await runAll(seedsFrom(1, 500));
     expect(failuresOf(outcomes)).toEqual([]);
     // Every fault was among them, and something was learnt.
@@ -30,7 +30,7 @@ describe('simulated schedules', () => {
     expect(outcomes.reduce((sum, { samples }) => sum + samples, 0)).toBeGreaterThan(5_000);
   });
 
-  it('keep them on the native engine', { timeout: 120_000 }, async () => {
+  it('keep them on the native engine', async () => {
     const compiled = new Map<string, Uint8Array>();
     const cache = {
       get: async (name: string) => compiled.get(name),
@@ -40,7 +40,7 @@ describe('simulated schedules', () => {
     expect(failuresOf(outcomes)).toEqual([]);
   });
 
-  it('are the same each time', { timeout: 120_000 }, async () => {
+  it('are the same each time', async () => {
     const seeds = seedsFrom(10_001, 200);
     const hashes = async () => (await runAll(seeds)).map(({ hash }) => hash);
     const first = await hashes();

@@ -75,7 +75,7 @@ const networks = fc
   }));
 
 describe('the onnx engine trains as tfjs does', () => {
-  it('with random small networks', { timeout: 60_000 }, async () => {
+  it('with random small networks', async () => {
     await fc.assert(
       fc.asyncProperty(networks, fc.integer({ min: 1, max: 7 }), async (input, minibatch) => {
         // 20 steps, the last of them short. Optimizers that divide by gradients make more of their
