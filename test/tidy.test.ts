@@ -4,15 +4,26 @@ import { basename, dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectDirectory } from '../infra/local/synthesize.ts';
 
-/** The style, as far as it can be checked. */
-const files = execFileSync('git', ['ls-files', '*.ts'], {
-  cwd: projectDirectory,
-  encoding: 'utf8',
-})
-  .trim()
-  .split('\n')
-  .filter((path) => existsSync(join(projectDirectory, path)))
-  .map((path) => ({ path, text: readFileSync(join(projectDirectory, path), 'utf8') }));
+type File = { readonly path: string; readonly text: string };
+
+/** The project's own files: one that a user has put beside them is none of our business. */
+function listed(pattern: string): readonly File[] {
+  return execFileSync('git', ['ls-files', pattern], { cwd: projectDirectory, encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .filter((path) => existsSync(join(projectDirectory, path)))
+    .map((path) => ({ path, text: readFileSync(join(projectDirectory, path), 'utf8') }));
+}
+
+/** Lines of Markdown that can be wrapped: tables, pictures and code cannot, nor can an address. */
+function proseOf(markdown: string): readonly string[] {
+  return markdown
+    .replace(/^```.*?^```/gms, '')
+    .split('\n')
+    .filter((line) => !/^(\||!\[| {4})|\]\([^)]*\)$/.test(line));
+}
+
+const files = listed('*.ts');
 
 /** What names programs that nothing imports. */
 const texts = ['package.json', 'cdk.json', 'README.md', 'infra/training-function.ts'].map(
@@ -103,6 +114,13 @@ describe('the style', () => {
       ];
     });
     expect(long).toEqual([]);
+  });
+
+  it('wraps Markdown at 100 characters', () => {
+    const wide = listed('*.md').flatMap(({ path, text }) =>
+      proseOf(text).flatMap((line) => (line.length > 100 ? [`${path}: ${line}`] : [])),
+    );
+    expect(wide).toEqual([]);
   });
 
   it('keeps each test to 60 lines', () => {
