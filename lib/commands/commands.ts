@@ -21,25 +21,31 @@ export const commands = { samples, promote, rollback, retract } satisfies Record
   unknown
 >;
 
-/** The bodies and the headers of the commands, by kind. */
-type Bodies = { readonly [Kind in CommandKind]: z.output<(typeof commands)[Kind]['body']> };
-type Headers = { readonly [Kind in CommandKind]: z.output<(typeof commands)[Kind]['header']> };
-type Table = { readonly [Kind in CommandKind]: Command<Bodies[Kind], Headers[Kind]> };
+/** The kinds in the table. One that has no line yet is an error above, and only there. */
+type Kinds = keyof typeof commands;
+type Bodies = { readonly [Kind in Kinds]: z.output<(typeof commands)[Kind]['body']> };
+type Headers = { readonly [Kind in Kinds]: z.output<(typeof commands)[Kind]['header']> };
+type Table = { readonly [Kind in Kinds]: Command<Bodies[Kind], Headers[Kind]> };
 const table: Table = commands;
 
 /** A message's body with its kind. */
-export type SentCommand<Kind extends CommandKind = CommandKind> = {
+export type SentCommand<Kind extends Kinds = Kinds> = {
   [Each in Kind]: { readonly kind: Each; readonly body: Bodies[Each] };
 }[Kind];
 
 /** The header of an entry: what was committed, and by whom. */
-export type EntryHeader<Kind extends CommandKind = CommandKind> = Headers[Kind];
+export type EntryHeader<Kind extends Kinds = Kinds> = Headers[Kind];
 
 /** The header of an entry that put other weights in place. */
-export type ReplacingHeader = EntryHeader<Exclude<CommandKind, 'samples'>>;
+export type ReplacingHeader = EntryHeader<Exclude<Kinds, 'samples'>>;
 
 /** The field by which headers are told apart. */
 const kindSchema = z.looseObject({ kind: z.enum(commandKinds) });
+
+/** Whether an entry put other weights in place. */
+export function isReplacing(header: EntryHeader): header is ReplacingHeader {
+  return table[header.kind].weights !== 'learnt';
+}
 
 /** Commands that are reserved; they are refused until they are built, never misread. */
 const reserved = ['spec'] as const;
@@ -60,13 +66,13 @@ export function parseCommand(body: unknown): SentCommand {
   );
 }
 
-function parseAs<Kind extends CommandKind>(kind: Kind, body: unknown) {
+function parseAs<Kind extends Kinds>(kind: Kind, body: unknown) {
   const command: Table[Kind] = table[kind];
   return { kind, body: parse(command.body, body, 'body') } as SentCommand;
 }
 
 /** What a command makes of one message. */
-export function decide<Kind extends CommandKind>(
+export function decide<Kind extends Kinds>(
   reach: Reach,
   state: State,
   { kind, body }: { readonly kind: Kind; readonly body: Bodies[Kind] },
@@ -76,7 +82,7 @@ export function decide<Kind extends CommandKind>(
 }
 
 /** The state after an entry; see {@link Command.evolve}. */
-export function evolve<Kind extends CommandKind>(
+export function evolve<Kind extends Kinds>(
   reach: Reach,
   settled: State,
   entry: {

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CaughtUp } from '../commands/command.ts';
-import { commands, type ReplacingHeader } from '../commands/commands.ts';
+import { commands, isReplacing, type ReplacingHeader } from '../commands/commands.ts';
 import { samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { relearn } from '../model/learn.ts';
@@ -41,7 +41,7 @@ export async function catchUp(
     const { header } = entry;
     const { weights } = commands[header.kind];
     if (weights === 'retracted') return retractedMeanwhile(header.sequence);
-    if (header.kind !== 'samples') passedOver.push(header);
+    if (isReplacing(header)) passedOver.push(header);
     for (const samples of samplesByMessage(entry)) {
       if (samples.length > 0) parameters = await relearn(model, parameters, samples);
     }

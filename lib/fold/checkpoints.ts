@@ -1,7 +1,7 @@
 import { putOverOlder, putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-store.ts';
-import { commands, type EntryHeader } from '../commands/commands.ts';
+import { type EntryHeader, isReplacing } from '../commands/commands.ts';
 import { MillraceError, specChanged } from '../errors.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -118,9 +118,4 @@ export async function keepCheckpoint(
   if (!isReplacing(header) && sequence % ports.limits.keptCheckpointEntries !== 0) return;
   const key = keys.checkpoint(model.name, sequence);
   await putUntilAnswered(ports, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
-}
-
-/** Whether an entry put other weights in place. */
-function isReplacing({ kind }: EntryHeader): boolean {
-  return commands[kind].weights !== 'learnt';
 }

@@ -1,4 +1,4 @@
-import type { ReplacingHeader } from '../commands/commands.ts';
+import { isReplacing, type ReplacingHeader } from '../commands/commands.ts';
 import type { RetractBody } from '../commands/retract.ts';
 import { invalid, invariant } from '../errors.ts';
 import { readChallenger, writeChallenger } from '../fold/challenger.ts';
@@ -73,7 +73,7 @@ async function find({ store }: Ports, { name }: Model, without: Retraction) {
     if (left < entry.samples.length) from ??= header.sequence;
     samples += entry.samples.length - left;
     to = header.sequence;
-    if (header.kind !== 'samples') replacing.push(header);
+    if (isReplacing(header)) replacing.push(header);
   }
   return { from, to, samples, replacing };
 }

@@ -94,6 +94,9 @@ const optimizerSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
+/** The optimizers that a spec may name. */
+export const optimizerTypes = optimizerSchema.options.map(({ shape }) => shape.type.value);
+
 /**
  * Gradients are cut off before the optimizer sees them: each element first, then the norm of all
  * together.

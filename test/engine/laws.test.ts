@@ -6,7 +6,7 @@ import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import type { EncodedSamples } from '../../lib/features/samples.ts';
 import { buildNetwork } from '../../lib/network/build-network.ts';
-import { defineSpec, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, optimizerTypes, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
 import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint-file.ts';
 
 const features: SpecInput['features'] = {
@@ -18,9 +18,7 @@ const features: SpecInput['features'] = {
 const schedule: Schedule = { type: 'cosine', steps: 800, floor: 0.2 };
 
 const specs: Record<string, SpecInput> = Object.fromEntries([
-  ...(
-    ['sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax'] as const
-  ).map((type): [string, SpecInput] => [
+  ...optimizerTypes.map((type): [string, SpecInput] => [
     type,
     {
       model: 'laws',

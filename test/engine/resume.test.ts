@@ -6,24 +6,13 @@ import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { hashIntegers } from '../../lib/features/hash.ts';
-import type { SpecInput } from '../../lib/spec/spec.ts';
+import { optimizerTypes, type SpecInput } from '../../lib/spec/spec.ts';
 import { features, vectorSpec } from './networks.ts';
 import { type Part, trainPart } from './resume.ts';
 
-const optimizers = [
-  'sgd',
-  'momentum',
-  'nesterov',
-  'rmsprop',
-  'adagrad',
-  'adadelta',
-  'adam',
-  'adamax',
-] as const;
-
 const specs: Record<string, SpecInput> = {
   ...Object.fromEntries(
-    optimizers.map((type) => [
+    optimizerTypes.map((type) => [
       type,
       {
         model: 'resume',
@@ -51,7 +40,7 @@ const steps = 200;
 describe.each(['onnx', 'tfjs'] as const)(
   'on %s, a run that is resumed in a new process',
   (engine) => {
-    it('ends in the same bits as one that never stopped, for every optimizer', {}, async () => {
+    it('ends in the same bits as one that never stopped, for every optimizer', async () => {
       const directory = mkdtempSync(join(tmpdir(), 'millrace-resume-'));
       const rest: Part[] = [];
       for (const [i, [name, input]] of Object.entries(specs).entries()) {

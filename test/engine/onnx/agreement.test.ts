@@ -1,5 +1,10 @@
 import { describe, it } from 'vitest';
-import { defineSpec, type Schedule, type SpecInput } from '../../../lib/spec/spec.ts';
+import {
+  defineSpec,
+  type OptimizerSpec,
+  type Schedule,
+  type SpecInput,
+} from '../../../lib/spec/spec.ts';
 import { features, layers } from '../networks.ts';
 import { expectAgreement } from './agree.ts';
 
@@ -10,16 +15,17 @@ const generated: SpecInput = {
   network: { hidden: [5, 4] },
 };
 
-const optimizers: SpecInput['optimizer'][] = [
-  { type: 'sgd', rate: 0.05 },
-  { type: 'momentum', rate: 0.05, momentum: 0.9 },
-  { type: 'nesterov', rate: 0.02, momentum: 0.9 },
-  { type: 'adadelta', rate: 0.5 },
-  { type: 'adamax', rate: 0.01 },
-  { type: 'rmsprop', rate: 0.01, decay: 0.9, momentum: 0.5 },
-  { type: 'adagrad', rate: 0.05 },
-  { type: 'adam', rate: 0.01 },
-];
+const settings = {
+  sgd: { type: 'sgd', rate: 0.05 },
+  momentum: { type: 'momentum', rate: 0.05, momentum: 0.9 },
+  nesterov: { type: 'nesterov', rate: 0.02, momentum: 0.9 },
+  adadelta: { type: 'adadelta', rate: 0.5 },
+  adamax: { type: 'adamax', rate: 0.01 },
+  rmsprop: { type: 'rmsprop', rate: 0.01, decay: 0.9, momentum: 0.5 },
+  adagrad: { type: 'adagrad', rate: 0.05 },
+  adam: { type: 'adam', rate: 0.01 },
+} satisfies Record<OptimizerSpec['type'], SpecInput['optimizer']>;
+const optimizers: SpecInput['optimizer'][] = Object.values(settings);
 
 const schedules: Schedule[] = [
   { type: 'step', steps: 6, factor: 0.5 },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { defineSpec, type SpecInput } from '../../../lib/spec/spec.ts';
+import { defineSpec, optimizerTypes, type SpecInput } from '../../../lib/spec/spec.ts';
 import { expectAgreement } from './agree.ts';
 
 const feature = fc.oneof(
@@ -42,16 +42,7 @@ const task = fc.oneof(
 );
 const rate = fc.constantFrom(0.001, 0.01, 0.05);
 const optimizer = fc.record({
-  type: fc.constantFrom(
-    'sgd',
-    'momentum',
-    'nesterov',
-    'rmsprop',
-    'adagrad',
-    'adadelta',
-    'adam',
-    'adamax',
-  ),
+  type: fc.constantFrom(...optimizerTypes),
   rate,
 });
 const clip = fc.option(
