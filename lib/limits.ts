@@ -15,6 +15,8 @@ export const limits = {
   jsonDepth: 8,
   /** A category's text; longer ones are identifiers, not categories. */
   categoryCharacters: 256,
+  /** Of an unknown field's name, what a refusal repeats. */
+  fieldCharacters: 128,
   /** Features of one model. */
   features: 1_000,
   /** Elements of one vector feature (a 224×224 RGB image has 150,528). */

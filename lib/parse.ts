@@ -45,8 +45,19 @@ export function explain(error: z.ZodError, input: unknown, subject: string): Mil
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  const text = JSON.stringify(value) ?? typeof value;
+  const text = textOf(value);
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function textOf(value: unknown): string {
+  try {
+    const plain = (_: string, nested: unknown) =>
+      typeof nested === 'bigint' ? String(nested) : nested;
+    return JSON.stringify(value, plain) ?? typeof value;
+  } catch {
+    // Nested so deep that it exhausts the stack, or in a circle.
+    return Array.isArray(value) ? 'a list' : 'an object';
+  }
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
@@ -61,21 +72,31 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 /**
  * JSON of bounded size and depth.
  *
+ * @param what names the text in errors
  * @throws MillraceError kind `invalid`
  */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, what = 'body'): unknown {
   const sizeBytes = Buffer.byteLength(text);
   if (sizeBytes > limits.messageBytes) {
-    throw invalid(`body: at most ${limits.messageBytes} bytes are allowed (found ${sizeBytes})`);
+    throw invalid(`${what}: at most ${limits.messageBytes} bytes are allowed (found ${sizeBytes})`);
   }
   const depth = depthOf(text);
-  if (depth > limits.jsonDepth)
-    throw invalid(`body: nested ${depth} deep; at most ${limits.jsonDepth} is allowed`);
+  if (depth > limits.jsonDepth) {
+    throw invalid(`${what}: nested ${depth} deep; at most ${limits.jsonDepth} is allowed`);
+  }
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw invalid(`body: must be JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw invalid(`${what}: must be JSON: ${reason}`, cause);
   }
+}
+
+/** Some names for an error message: all of them, or the first and how many there are. */
+export function listNames(names: readonly string[]): string {
+  const most = 10;
+  if (names.length <= most) return names.join(', ');
+  return `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
 }
 
 /** How deep brackets are nested, outside of strings. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { placeSchema } from '../jobs/lane.ts';
@@ -47,9 +48,7 @@ export async function watchJob(
   let looked = 0;
   try {
     for (;;) {
-      const object = await store.get(keys.progress(model, job));
-      const last =
-        object && progressSchema.parse(JSON.parse(Buffer.from(object.body).toString('utf8')));
+      const last = await readJsonObject(store, keys.progress(model, job), progressSchema);
       if (last !== undefined && last.rows > 0) {
         bar ??= progress.bar(title, last.rows * epochs, 'samples');
         const isTraining = last.status === 'training';

@@ -15,7 +15,12 @@ const settledMessage = z.strictObject({
   /** Samples of this message in quarantine. */
   refused: z.int().nonnegative(),
   /** The mean loss that the model before this message earned on it. */
-  loss: z.number().optional(),
+  loss: z
+    .number()
+    .nullish()
+    // Release 0.1.0 wrote null where the weights of a message added up to 0.
+    .transform((loss) => loss ?? undefined)
+    .optional(),
 });
 
 /** A message that an entry settles, and what became of it. */

@@ -20,3 +20,8 @@ export function categoryText(value: unknown): string | undefined {
   }
   return typeof value === 'boolean' || Number.isSafeInteger(value) ? String(value) : undefined;
 }
+
+/** A number as the journal keeps it: JSON has no −0, and the same sample must be learnt again. */
+export function withoutSign(value: number): number {
+  return value === 0 ? 0 : value;
+}

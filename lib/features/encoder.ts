@@ -1,4 +1,5 @@
-import { show } from '../parse.ts';
+import { limits } from '../limits.ts';
+import { listNames, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { isFloat32 } from './cells.ts';
 import { columnsOf, type Declaration, layoutOf } from './columns.ts';
@@ -98,7 +99,7 @@ function writeAll(
   for (const key of Object.keys(sample)) {
     if (sampleFields.includes(key)) continue;
     const reason = `unknown field; allowed: ${sampleFields.join(', ')}`;
-    return { ...refuse('unknown-field', reason), field: key };
+    return { ...refuse('unknown-field', reason), field: key.slice(0, limits.fieldCharacters) };
   }
   for (const write of parts) {
     const written = write(sample, into, row);
@@ -122,8 +123,11 @@ function featuresWriter(declaration: Declaration): WriteSample {
     }
     for (const key of Object.keys(features)) {
       if (names.has(key)) continue;
-      const reason = `unknown feature; allowed: ${[...names].join(', ')}`;
-      return { ...refuse('unknown-field', reason), field: `features.${key}` };
+      const reason = `unknown feature; allowed: ${listNames([...names])}`;
+      return {
+        ...refuse('unknown-field', reason),
+        field: `features.${key.slice(0, limits.fieldCharacters)}`,
+      };
     }
     for (const { name, write } of columns) {
       const value = Object.hasOwn(features, name) ? features[name] : undefined;
@@ -147,8 +151,9 @@ function writeWeight(
   { weights }: EncodedSamples,
   row: number,
 ): Accepted | RefusedField {
-  if (typeof weight !== 'number' || !(weight > 0) || !isFloat32(weight)) {
-    const reason = `must be a finite number above 0 (found ${show(weight)})`;
+  // In float32, as the loss sees it: 1e-60 is 0 there.
+  if (!isFloat32(weight) || !(Math.fround(weight) > 0)) {
+    const reason = `must be a finite number above 0 in float32 (found ${show(weight)})`;
     return { ...refuse('not-finite', reason), field: 'weight' };
   }
   weights[row] = weight;

@@ -1,6 +1,6 @@
 import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
-import { categoryText, isFloat32, readNumber } from './cells.ts';
+import { categoryText, isFloat32, readNumber, withoutSign } from './cells.ts';
 import type { Declaration } from './columns.ts';
 
 /**
@@ -33,7 +33,7 @@ const number: LabelReader = {
   write(label, labels, row) {
     if (!isFloat32(label))
       return refuse('not-finite', `must be a finite number (found ${show(label)})`);
-    labels[row] = label;
+    labels[row] = withoutSign(label);
     return accepted;
   },
   readCell: readNumber,

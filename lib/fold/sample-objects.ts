@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { SampleList } from '../commands/command.ts';
 import { limits } from '../limits.ts';
+import { parseJson } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
 
 /**
@@ -31,9 +32,9 @@ function parseLines(text: string, uri: string): SampleList | Refused {
   const samples: unknown[] = [];
   for (const line of lines) {
     try {
-      samples.push(JSON.parse(line));
-    } catch {
-      return no(`line ${samples.length + 1} of ${uri} must be JSON`);
+      samples.push(parseJson(line, `line ${samples.length + 1} of ${uri}`));
+    } catch (error) {
+      return no(error instanceof Error ? error.message : String(error));
     }
   }
   return { ok: true, samples };

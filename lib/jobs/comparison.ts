@@ -1,3 +1,4 @@
+import { invalid } from '../errors.ts';
 import { concatSamples, type EncodedSamples } from '../features/samples.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
@@ -24,6 +25,8 @@ export type Rivals = {
 /**
  * Challenger against champion: on the held-out rows, and on the latest samples of the stream, which
  * both have learnt.
+ *
+ * @throws MillraceError kind `invalid` if a loss of the challenger is not finite
  */
 export async function compareChampion(
   ports: Ports,
@@ -31,20 +34,25 @@ export async function compareChampion(
   { champion, challenger, heldOut }: Rivals,
 ): Promise<Comparison> {
   const stream = await streamWindow(ports, model, champion);
-  const lossesOn = async (samples: EncodedSamples) => ({
-    champion: meanLoss(await evaluate(model, champion, samples)),
-    challenger: meanLoss(await evaluate(model, challenger, samples)),
-  });
+  const lossesOn = async (samples: EncodedSamples, where: string) => {
+    const own = meanLoss(await evaluate(model, challenger, samples));
+    if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
+    const other = meanLoss(await evaluate(model, champion, samples));
+    return { champion: Number.isFinite(other) ? other : null, challenger: own };
+  };
   return {
-    ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut) } : {}),
-    ...(stream.count > 0 ? { stream: await lossesOn(stream) } : {}),
+    ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut, 'the held-out rows') } : {}),
+    ...(stream.count > 0 ? { stream: await lossesOn(stream, 'the latest of the stream') } : {}),
   };
 }
 
 /** Whether the challenger is better by the margin wherever it was compared. */
 export function isBetter({ heldOut, stream }: Comparison, margin: number): boolean {
   return [heldOut, stream].every(
-    (losses) => losses === undefined || losses.challenger <= losses.champion - margin,
+    (losses) =>
+      losses === undefined ||
+      losses.champion === null ||
+      losses.challenger <= losses.champion - margin,
   );
 }
 

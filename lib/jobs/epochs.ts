@@ -2,7 +2,7 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { shuffledOrder } from '../datasets/order.ts';
 import type { PreparedDataset } from '../datasets/prepare.ts';
 import { readShard } from '../datasets/shards.ts';
-import { MillraceError } from '../errors.ts';
+import { invalid } from '../errors.ts';
 import type { EncodedSamples } from '../features/samples.ts';
 import { mergeStatistics, standardize } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
@@ -39,12 +39,6 @@ export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane>
   while (current.place.status === 'training') {
     if (current.place.epoch - firstEpoch >= batch.slice.epochs) return current;
     const { lane: trained, isEpochDone } = await trainEpoch(input, current);
-    if (!isFiniteState(trained.parameters.tensors)) {
-      throw new MillraceError(
-        'invalid',
-        `the weights stopped being finite in epoch ${current.place.epoch + 1}; lower spec.optimizer.rate`,
-      );
-    }
     current = isEpochDone ? await endEpoch(input, trained) : trained;
     if (!isEpochDone) return current;
     if (current.place.status === 'training' && input.isTimeUp()) return current;
@@ -95,6 +89,7 @@ async function trainEpoch(
         lossSum: losses.reduce((sum, loss) => sum + loss, place.lossSum),
         lossCount: place.lossCount + losses.length,
       };
+      assertFinite({ parameters, place });
       const earlier = shardOrder
         .subarray(0, place.shard)
         .reduce((sum, s) => sum + (prepared.shardRows[s] ?? 0), 0);
@@ -111,6 +106,16 @@ async function trainEpoch(
   return { lane: { parameters, place }, isEpochDone: true };
 }
 
+/** @throws MillraceError kind `invalid` that names the epoch, if the loss or a weight is not finite */
+function assertFinite({ parameters, place: { lossSum, epoch } }: Lane): void {
+  if (Number.isFinite(lossSum) && isFiniteState(parameters.tensors)) return;
+  const what = Number.isFinite(lossSum) ? 'a weight' : 'the loss';
+  throw invalid(
+    `${what} stopped being finite in epoch ${epoch + 1}; ` +
+      'lower spec.optimizer.rate, or look for outliers in labels and features',
+  );
+}
+
 function isLast({ shard, minibatch }: Place, shards: number, minibatches: number): boolean {
   return shard === shards - 1 && minibatch >= minibatches;
 }
@@ -125,6 +130,12 @@ async function endEpoch(
   let heldOutLoss: number | undefined;
   if (heldOut.count > 0) {
     heldOutLoss = meanLoss(await evaluate(model, parameters, heldOut));
+    if (!Number.isFinite(heldOutLoss)) {
+      throw invalid(
+        `the held-out loss is not finite in epoch ${place.epoch + 1}; ` +
+          'look for outliers in labels and features',
+      );
+    }
   }
   const loss = heldOutLoss ?? trainingLoss;
   const isBest = place.bestLoss === null || loss < place.bestLoss;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
@@ -22,6 +23,15 @@ const jobStatuses = [
   'failed',
 ] as const;
 
+/** A loss. Release 0.1.0 wrote null for one that was not finite. */
+const stored = z
+  .number()
+  .nullable()
+  .transform((loss) => loss ?? Number.MAX_VALUE);
+
+/** Mean losses on the same samples; the champion's is null if it is not finite. */
+const rivals = z.strictObject({ champion: z.number().nullable(), challenger: stored });
+
 /** Everything about a job except its tensors, as its lane and its progress hold it. */
 export const placeSchema = z.strictObject({
   status: z.enum(jobStatuses),
@@ -35,11 +45,11 @@ export const placeSchema = z.strictObject({
   shard: z.int().nonnegative(),
   minibatch: z.int().nonnegative(),
   /** Σ loss and number of the minibatches of the epoch under way. */
-  lossSum: z.number(),
+  lossSum: stored,
   lossCount: z.int().nonnegative(),
   /** Mean training loss of each epoch done, and the held-out loss where there is a split. */
-  epochLosses: z.array(z.number()),
-  heldOutLosses: z.array(z.number()),
+  epochLosses: z.array(stored),
+  heldOutLosses: z.array(stored),
   /** Early stopping: the lowest held-out loss, and epochs without a lower one. */
   bestLoss: z.number().nullable(),
   epochsWithoutBest: z.int().nonnegative(),
@@ -50,8 +60,8 @@ export const placeSchema = z.strictObject({
   /** The losses of champion and challenger that decided. */
   comparison: z
     .strictObject({
-      heldOut: z.strictObject({ champion: z.number(), challenger: z.number() }).optional(),
-      stream: z.strictObject({ champion: z.number(), challenger: z.number() }).optional(),
+      heldOut: rivals.optional(),
+      stream: rivals.optional(),
     })
     .optional(),
 });
@@ -114,7 +124,7 @@ export async function writeLane(
   { parameters, place }: Lane,
   etag: string | undefined,
 ): Promise<Accepted | Refused<'lost'>> {
-  const body = encodeParameters(parameters, { place: JSON.stringify(place) });
+  const body = encodeParameters(parameters, { place: storedJson(place, keys.lane(model, job)) });
   const condition = etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: etag };
   const outcome = await putUntilAnswered(ports, keys.lane(model, job), body, condition);
   if (outcome?.ok) return accepted;

@@ -1,4 +1,5 @@
 import { putOverOlder } from '../bucket/conditional-puts.ts';
+import { jsonBody, parseJsonBody } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import { MillraceError } from '../errors.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -28,11 +29,11 @@ export async function reportProgress(
     rowsOfEpoch,
     ...place,
   };
-  const body = Buffer.from(`${JSON.stringify(progress, null, 1)}\n`);
+  const body = jsonBody(progress, key);
   const reported = await store.get(key);
-  if (reported !== undefined && isOvertaken(reported.body, place)) return true;
+  if (reported !== undefined && isOvertaken(reported.body, key, place)) return true;
   const stays = (current: Uint8Array) =>
-    isOvertaken(current, place) || Buffer.from(current).equals(body);
+    isOvertaken(current, key, place) || Buffer.from(current).equals(body);
   return (await putOverOlder(ports, key, body, { etag: reported?.etag, stays })) !== undefined;
 }
 
@@ -54,7 +55,8 @@ export async function reportSurely(
 }
 
 /** Whether a later slice has reported. */
-function isOvertaken(progress: Uint8Array, place: Place): boolean {
-  const reported = placeSchema.pick({ slice: true }).loose();
-  return reported.parse(JSON.parse(Buffer.from(progress).toString())).slice > place.slice;
+function isOvertaken(progress: Uint8Array, key: string, place: Place): boolean {
+  return parseJsonBody(reportedSchema, progress, key).slice > place.slice;
 }
+
+const reportedSchema = placeSchema.pick({ slice: true }).loose();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invalid, MillraceError, specChanged } from '../errors.ts';
@@ -38,7 +39,7 @@ export async function openJob(
   currentSequence: () => Promise<number>,
 ): Promise<JobRecord> {
   const key = keys.job(model.name, message.job);
-  const existing = await readRecord(ports.store, key);
+  const existing = await readJsonObject(ports.store, key, recordSchema);
   if (existing !== undefined) return joined(existing, model, message);
   const record: JobRecord = {
     job: message.job,
@@ -50,10 +51,8 @@ export async function openJob(
     sequence: await currentSequence(),
     time: new Date(ports.now()).toISOString(),
   };
-  await putUntilAnswered(ports, key, Buffer.from(`${JSON.stringify(record, null, 1)}\n`), {
-    ifNoneMatch: '*',
-  });
-  const written = await readRecord(ports.store, key);
+  await putUntilAnswered(ports, key, jsonBody(record, key), { ifNoneMatch: '*' });
+  const written = await readJsonObject(ports.store, key, recordSchema);
   if (written === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
   return joined(written, model, message);
 }
@@ -94,12 +93,4 @@ function joined(record: JobRecord, model: Model, message: JobMessage): JobRecord
     );
   }
   return record;
-}
-
-async function readRecord(store: ObjectStore, key: string): Promise<JobRecord | undefined> {
-  const object = await store.get(key);
-  if (object === undefined) return undefined;
-  const parsed = recordSchema.safeParse(JSON.parse(Buffer.from(object.body).toString('utf8')));
-  if (parsed.success) return parsed.data;
-  throw new MillraceError('corrupt', `${key} is no job record: ${parsed.error.message}`);
 }

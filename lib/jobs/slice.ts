@@ -11,7 +11,7 @@ import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { decodeCheckpoint } from '../state/checkpoint-file.ts';
-import type { Parameters } from '../state/state.ts';
+import { isFiniteState, type Parameters } from '../state/state.ts';
 import { compareChampion, isBetter } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
@@ -192,6 +192,9 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   const start = { parameters: trained.parameters, caughtUp: trained.place.caughtUp };
   const caught = await catchUp(ports, model, start, { shouldStop: () => isOutOfTime(slice) });
   if (!caught.ok) throw invalid(caught.reason);
+  if (!isFiniteState(caught.parameters.tensors)) {
+    throw invalid(`the weights stopped being finite on the way to entry ${caught.caughtUp}`);
+  }
   const { parameters, caughtUp } = caught;
   const current: Lane = { parameters, place: { ...trained.place, caughtUp } };
   const champion = await currentState(ports, model);

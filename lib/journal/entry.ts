@@ -1,4 +1,5 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { storedJson } from '../bucket/json-objects.ts';
 import { type EntryHeader, parseHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
 import { MillraceError } from '../errors.ts';
@@ -15,7 +16,9 @@ export type Entry = { readonly header: EntryHeader; readonly samples: readonly u
  * zstd-compressed JSON Lines: the header, then a line for each learnt sample. `zstdcat` shows it.
  */
 export function encodeEntry({ header, samples }: Entry): Uint8Array {
-  const lines = [header, ...samples].map((line) => JSON.stringify(line));
+  // What is written must be readable again: the header passes its own schema first.
+  const first = storedJson(parseHeader(header), `entry ${header.sequence}`);
+  const lines = [first, ...samples.map((sample) => JSON.stringify(sample))];
   return zstdCompressSync(`${lines.join('\n')}\n`);
 }
 

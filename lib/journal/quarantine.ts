@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { putOverOlder } from '../bucket/conditional-puts.ts';
+import { jsonBody, parseJsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
-import { MillraceError } from '../errors.ts';
+import { isOfKind, MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { readEntry } from './reading.ts';
 
@@ -60,7 +61,7 @@ export async function quarantine(
 ): Promise<void> {
   const { store } = ports;
   const key = keys.quarantine(model, refusal.message);
-  const body = Buffer.from(`${JSON.stringify(refusal, null, 1)}\n`);
+  const body = Buffer.from(jsonBody(refusal, key));
   const stays = async (current: Uint8Array) => {
     const record = parseRecord(current);
     if (record === undefined) return false;
@@ -75,15 +76,11 @@ export async function quarantine(
  * The quarantine record of a message, or of a job. @throws MillraceError kind `corrupt` if it is
  * none
  */
-export async function readQuarantineRecord(
+export function readQuarantineRecord(
   store: ObjectStore,
   key: string,
 ): Promise<QuarantineRecord | undefined> {
-  const object = await store.get(key);
-  if (object === undefined) return undefined;
-  const record = parseRecord(object.body);
-  if (record === undefined) throw new MillraceError('corrupt', `${key} is no quarantine record`);
-  return record;
+  return readJsonObject(store, key, recordSchema);
 }
 
 /**
@@ -119,10 +116,12 @@ async function isConfirmed(
   return entry?.header.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
 }
 
+/** A stored record; undefined if it is damaged: it is written again then. */
 function parseRecord(body: Uint8Array): QuarantineRecord | undefined {
   try {
-    return recordSchema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
-  } catch {
-    return undefined;
+    return parseJsonBody(recordSchema, body, 'the record');
+  } catch (error) {
+    if (isOfKind(error, 'corrupt')) return undefined;
+    throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { CompiledModel } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
@@ -106,7 +107,7 @@ export async function createModel(
 ): Promise<void> {
   await engine.compile(spec);
   const key = keys.spec(spec.model);
-  const outcome = await store.put(key, Buffer.from(`${JSON.stringify(spec, null, 2)}\n`), {
+  const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
     ifNoneMatch: '*',
   });
   if (outcome.ok) return;

@@ -8,8 +8,9 @@ import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import { refuse } from '../refusal.ts';
 import { judge, settle } from '../state/ledger.ts';
-import type { State } from '../state/state.ts';
+import { isFiniteState, type State } from '../state/state.ts';
 import { judgeMessage, type MessageJudgement } from './judge-message.ts';
 import type { ParsedMessage } from './messages.ts';
 
@@ -91,7 +92,10 @@ async function decideMessage(
   if (judgement.verdict === 'overtaken') return withoutEffect;
   if (judgement.verdict === 'refused') return rejected('producer', judgement);
   if (command.kind === 'malformed') return rejected('body', command);
-  return decide(reachOf(ports, model), state, command);
+  const decision = await decide(reachOf(ports, model), state, command);
+  if (decision.state === undefined || isFiniteState(decision.state.tensors)) return decision;
+  const reason = 'the weights that it puts in place are not finite';
+  return rejected(command.kind, refuse('diverged', reason));
 }
 
 /** The state in whose ledger a message is settled too. */

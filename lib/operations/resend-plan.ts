@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
@@ -32,9 +33,9 @@ export async function readPlans(
   plans: ResendPlan[],
 ): Promise<void> {
   for (;;) {
-    const object = await store.get(keys.resend(model, plans.length + 1));
-    if (object === undefined) return;
-    plans.push(planSchema.parse(JSON.parse(Buffer.from(object.body).toString('utf8'))));
+    const plan = await readJsonObject(store, keys.resend(model, plans.length + 1), planSchema);
+    if (plan === undefined) return;
+    plans.push(plan);
   }
 }
 
@@ -69,9 +70,7 @@ export async function writePlan(
   const numbers = canGoOn ? next : { producer: `resend-${plans.length + 1}`, first: 1 };
   const plan = { source, ...numbers, messages: [...messages] };
   const key = keys.resend(model, plans.length + 1);
-  const outcome = await putUntilAnswered(ports, key, Buffer.from(JSON.stringify(plan)), {
-    ifNoneMatch: '*',
-  });
+  const outcome = await putUntilAnswered(ports, key, jsonBody(plan, key), { ifNoneMatch: '*' });
   if (!outcome?.ok)
     throw new MillraceError('unavailable', `${key} could not be written; try again`);
   plans.push(plan);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { storedJson } from '../bucket/json-objects.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -64,7 +65,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       spec: state.specHash,
       learnt: String(state.learnt),
       ledger: ledgerToJson(state.ledger),
-      scores: JSON.stringify({ samples, weight, loss, correct }),
+      scores: storedJson({ samples, weight, loss, correct }, 'the scores'),
       ...(state.promoted === undefined ? {} : { promoted: JSON.stringify(state.promoted) }),
       ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
     },

@@ -172,6 +172,8 @@ async function mend(): Promise<void> {
     const io = { ports, print: () => undefined };
     try {
       const { sequence } = await currentState(ports, await modelOf(ports, model));
+      // Nothing is learnt yet, so there is nothing to go back to.
+      if (sequence === 0) continue;
       if (random.chance(0.4)) await rollback(io, model, String(sequence - random.integer(0, 20)));
       else {
         const { header } = await existingEntry(ports.store, model, random.integer(1, sequence));

@@ -111,7 +111,7 @@ async function trainOnJanuary(
   const heldOut = last.comparison?.heldOut;
   progress.step(
     `${last.epoch} epochs in ${last.slice} slices; held-out log loss ` +
-      `${heldOut?.champion.toFixed(4)} before, ${heldOut?.challenger.toFixed(4)} after; ` +
+      `${heldOut?.champion?.toFixed(4)} before, ${heldOut?.challenger.toFixed(4)} after; ` +
       `promoted as entry ${promotion}`,
   );
   return { promotion, slices: last.slice };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
-import { isFloat32, readNumber } from '../cells.ts';
+import { isFloat32, readNumber, withoutSign } from '../cells.ts';
 import type { FeatureBehaviour } from './kind.ts';
 
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
@@ -19,7 +19,7 @@ export function numberBehaviour({ standardize }: z.output<typeof numberSchema>):
       return (value, into, row) => {
         if (!isFloat32(value))
           return refuse('not-finite', `must be a finite number (found ${show(value)})`);
-        into.numbers[row * numbers + numberOffset] = value;
+        into.numbers[row * numbers + numberOffset] = withoutSign(value);
         return accepted;
       };
     },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
-import { isFloat32 } from '../cells.ts';
+import { isFloat32, withoutSign } from '../cells.ts';
 import type { FeatureBehaviour } from './kind.ts';
 
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
@@ -34,7 +34,7 @@ export function vectorBehaviour({
           const reason = `element ${wrong} must be a finite number (found ${show(value[wrong])})`;
           return refuse('not-finite', reason);
         }
-        into.numbers.set(value, row * numbers + numberOffset);
+        into.numbers.set(value.map(withoutSign), row * numbers + numberOffset);
         return accepted;
       };
     },

@@ -1,0 +1,55 @@
+import type { z } from 'zod';
+import { MillraceError } from '../errors.ts';
+import type { ObjectStore } from './object-store.ts';
+
+/**
+ * A value as the JSON that is stored. JSON would write a number that is not finite as null, and a reader could not read
+ * it again.
+ *
+ * @param space for each level of indentation; all on one line unless given
+ * @throws MillraceError kind `corrupt` that names the field whose number is not finite
+ */
+export function storedJson(value: unknown, what: string, space = 0): string {
+  return JSON.stringify(
+    value,
+    (field, nested: unknown) => {
+      if (typeof nested === 'bigint') return String(nested);
+      if (typeof nested === 'number' && !Number.isFinite(nested)) {
+        throw new MillraceError(
+          'corrupt',
+          `${what}: ${field} is ${nested}, which cannot be stored`,
+        );
+      }
+      return nested;
+    },
+    space,
+  );
+}
+
+/** A value as the body of an object that people read too. @throws as {@link storedJson} */
+export function jsonBody(value: unknown, key: string): Uint8Array {
+  return Buffer.from(`${storedJson(value, key, 1)}\n`);
+}
+
+/** What a body holds. @throws MillraceError kind `corrupt` that names the key, if it is not what the schema says */
+export function parseJsonBody<Schema extends z.ZodType>(
+  schema: Schema,
+  body: Uint8Array,
+  key: string,
+): z.output<Schema> {
+  try {
+    return schema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
+  } catch (cause) {
+    throw new MillraceError('corrupt', `${key} cannot be read: ${cause}`, { cause });
+  }
+}
+
+/** The JSON object at a key; undefined if there is none. @throws as {@link parseJsonBody} */
+export async function readJsonObject<Schema extends z.ZodType>(
+  store: ObjectStore,
+  key: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  const object = await store.get(key);
+  return object === undefined ? undefined : parseJsonBody(schema, object.body, key);
+}
