@@ -17,6 +17,8 @@ export const limits = {
   categoryCharacters: 256,
   /** Of an unknown field's name, what a refusal repeats. */
   fieldCharacters: 128,
+  /** Parts of one message that are tried on their own, to find what makes it diverge. */
+  divergenceTries: 256,
   /** Features of one model. */
   features: 1_000,
   /** Elements of one vector feature (a 224×224 RGB image has 150,528). */

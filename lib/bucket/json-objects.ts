@@ -3,27 +3,29 @@ import { MillraceError } from '../errors.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /**
- * A value as the JSON that is stored. JSON would write a number that is not finite as null, and a reader could not read
- * it again.
+ * A value as the JSON that is stored. JSON would write a number that is not finite as null, and a
+ * reader could not read it again.
  *
  * @param space for each level of indentation; all on one line unless given
  * @throws MillraceError kind `corrupt` that names the field whose number is not finite
  */
 export function storedJson(value: unknown, what: string, space = 0): string {
-  return JSON.stringify(
-    value,
-    (field, nested: unknown) => {
-      if (typeof nested === 'bigint') return String(nested);
-      if (typeof nested === 'number' && !Number.isFinite(nested)) {
-        throw new MillraceError(
-          'corrupt',
-          `${what}: ${field} is ${nested}, which cannot be stored`,
-        );
-      }
-      return nested;
-    },
-    space,
-  );
+  const refuseNumber = (field: string, nested: unknown) => {
+    if (typeof nested !== 'number' || Number.isFinite(nested)) return nested;
+    const reason = `${what}: ${field} is ${nested}, which cannot be stored`;
+    throw new MillraceError('corrupt', reason);
+  };
+  return JSON.stringify(value, refuseNumber, space);
+}
+
+/** What came from outside, as evidence: numbers that JSON does not have are written as texts. */
+export function evidenceBody(value: unknown): Uint8Array {
+  const asText = (_: string, nested: unknown) => {
+    const isText =
+      typeof nested === 'bigint' || (typeof nested === 'number' && !Number.isFinite(nested));
+    return isText ? String(nested) : nested;
+  };
+  return Buffer.from(`${JSON.stringify(value, asText, 1)}\n`);
 }
 
 /** A value as the body of an object that people read too. @throws as {@link storedJson} */

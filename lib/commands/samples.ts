@@ -3,6 +3,7 @@ import { invariant } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
+import { learnMost } from '../model/learn-most.ts';
 import { strictObject } from '../parse.ts';
 import type { State } from '../state/state.ts';
 import { type Command, rejected } from './command.ts';
@@ -43,22 +44,18 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       sample: list.samples[refusal.index],
     }));
     if (encoding.accepted.length === 0) return { learnt: [], refused };
-    const learned = await learn(model, state, encoding.samples);
-    if (!learned.ok) {
-      const { code, reason } = learned;
-      const undone = [...encoding.accepted].map((index) => ({
-        index,
-        field: 'samples',
-        code,
-        reason: `the message's effect was undone: ${reason}`,
-        sample: list.samples[index],
-      }));
-      return { learnt: [], refused: [...refused, ...undone] };
-    }
+    const { learned, places, diverged } = await learnMost(model, state, encoding.samples);
+    const undone = [...diverged].map(([place, { code, reason }]) => {
+      const index = encoding.accepted[place] ?? -1;
+      const sample = list.samples[index];
+      return { index, field: 'samples', code, reason: `its effect was undone: ${reason}`, sample };
+    });
+    const all = [...refused, ...undone].sort((a, b) => a.index - b.index);
+    if (!learned.ok || places.length === 0) return { learnt: [], refused: all };
     return {
-      learnt: [...encoding.accepted].map((index) => list.samples[index]),
-      refused,
-      state: afterMessage(state, learned, encoding.accepted.length),
+      learnt: places.map((place) => list.samples[encoding.accepted[place] ?? -1]),
+      refused: all,
+      state: afterMessage(state, learned, places.length),
       loss: meanLoss(learned.scores),
     };
   },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { putOverOlder } from '../bucket/conditional-puts.ts';
-import { jsonBody, parseJsonBody, readJsonObject } from '../bucket/json-objects.ts';
+import { evidenceBody, parseJsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { isOfKind, MillraceError } from '../errors.ts';
@@ -61,7 +61,7 @@ export async function quarantine(
 ): Promise<void> {
   const { store } = ports;
   const key = keys.quarantine(model, refusal.message);
-  const body = Buffer.from(jsonBody(refusal, key));
+  const body = Buffer.from(evidenceBody(refusal));
   const stays = async (current: Uint8Array) => {
     const record = parseRecord(current);
     if (record === undefined) return false;

@@ -83,6 +83,24 @@ describe('what is written can be read again', () => {
     );
   });
 
+  it('after outliers, which alone are refused of their message', async () => {
+    const outlier = (i: number) => i % 31 === 7;
+    const samples = Array.from({ length: 100 }, (_, i) => ({
+      features: { x: i % 5, v: [1, i % 3] },
+      label: outlier(i) ? 3e38 : i % 5,
+    }));
+    const world = createWorld(line);
+    await deliver(world, [message(1, { samples })]);
+    const [record] = await readQuarantine(world.store, model);
+    expect(record?.refused.map(({ index }) => index)).toEqual([7, 38, 69]);
+    expect(record?.refused[0]).toMatchObject({ code: 'diverged', sample: samples[7] });
+    // The rest is learnt as if they had never been sent.
+    const without = createWorld(line);
+    await deliver(without, [message(1, { samples: samples.filter((_, i) => !outlier(i)) })]);
+    expect((await foldJournal(world)).tensors).toEqual((await foldJournal(without)).tensors);
+    await expectReadable(world);
+  });
+
   it('by release 0.1.0 too, which wrote null for a loss', () => {
     const own = { id: 'a', queue: 'q', sequenceNumber: '1', outcome: 'learnt', samples: 1 };
     const header = {
