@@ -6,8 +6,11 @@
  */
 export type FailureKind = 'invalid' | 'unavailable' | 'corrupt';
 
-/** `spec-changed`: the model is stopped until its own `spec.json` is back. */
-export type FailureCode = 'spec-changed';
+/**
+ * `spec-changed`: the model is stopped until its own `spec.json` is back. `damaged-cache`:
+ * something derived is missing or damaged, and must be made again.
+ */
+export type FailureCode = 'spec-changed' | 'damaged-cache';
 
 /** The one error class of Millrace; `kind` says what to do next. */
 export class MillraceError extends Error {
@@ -38,6 +41,11 @@ export function invariant(holds: boolean, message: string): asserts holds {
 export function specChanged(what: string): MillraceError {
   const message = `${what}: a spec cannot be changed in place`;
   return new MillraceError('corrupt', message, { code: 'spec-changed' });
+}
+
+/** Something derived is missing, damaged or not what its name says: it must be made again. */
+export function damagedCache(what: string): MillraceError {
+  return new MillraceError('unavailable', what, { code: 'damaged-cache' });
 }
 
 /**

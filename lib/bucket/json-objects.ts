@@ -33,7 +33,10 @@ export function jsonBody(value: unknown, key: string): Uint8Array {
   return Buffer.from(`${storedJson(value, key, 1)}\n`);
 }
 
-/** What a body holds. @throws MillraceError kind `corrupt` that names the key, if it is not what the schema says */
+/**
+ * What a body holds. @throws MillraceError kind `corrupt` that names the key, if it is not what the
+ * schema says
+ */
 export function parseJsonBody<Schema extends z.ZodType>(
   schema: Schema,
   body: Uint8Array,

@@ -27,7 +27,7 @@ export const keys = {
   challenger: (model: string, job: string) =>
     `${ofModel(model)}/jobs/${checked(job)}/challenger.safetensors`,
   dataset: (name: string) => `datasets/${checked(name)}/`,
-  compiled: (hash: string) => `compiled/${checkedHash(hash)}.safetensors`,
+  compiled: (hash: string) => `compiled/${checkedHash(hash)}`,
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
 };
 

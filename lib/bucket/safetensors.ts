@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MillraceError } from '../errors.ts';
 
@@ -118,4 +119,37 @@ function dtypeOf(data: StoredArray): keyof typeof types {
 
 function corrupt(reason: string, cause?: unknown): MillraceError {
   return new MillraceError('corrupt', `a safetensors file cannot be read: ${reason}`, { cause });
+}
+
+/** SHA-256 in hex: the identity of a file that an entry names. */
+export function digestOf(file: Uint8Array): string {
+  return createHash('sha256').update(file).digest('hex');
+}
+
+/** The digest covers the file as it is with a digest of zeros in its place. */
+const noDigest = '0'.repeat(64);
+
+/** A safetensors file whose metadata holds a SHA-256 digest over all of it. */
+export function encodeDigested({ tensors, metadata }: SafetensorsFile): Uint8Array {
+  const blank = encodeSafetensors({ tensors, metadata: { digest: noDigest, ...metadata } });
+  const position = Buffer.from(blank.buffer, blank.byteOffset).indexOf(noDigest);
+  const digest = digestOf(blank);
+  blank.set(Buffer.from(digest), position);
+  return blank;
+}
+
+/**
+ * Reads {@link encodeDigested}. @throws MillraceError kind `corrupt` if the digest is not that of
+ * the contents
+ */
+export function decodeDigested(file: Uint8Array): SafetensorsFile {
+  const decoded = decodeSafetensors(file);
+  const digest = decoded.metadata.digest ?? '';
+  const blank = Buffer.from(file);
+  const position = blank.indexOf(digest);
+  if (digest.length === noDigest.length && position >= 0) blank.write(noDigest, position);
+  if (digest.length !== noDigest.length || digestOf(blank) !== digest) {
+    throw corrupt(`its digest is not that of its contents (found ${digest})`);
+  }
+  return decoded;
 }

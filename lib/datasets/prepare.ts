@@ -1,20 +1,19 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
-import type { ObjectStore } from '../bucket/object-store.ts';
-import { decodeSafetensors, encodeSafetensors } from '../bucket/safetensors.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
+import { invalid, isOfKind, type MillraceError } from '../errors.ts';
 import type { Encoder, Refusal } from '../features/encoder.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
-import { canonicalJson, type Spec } from '../spec/spec.ts';
+import type { Ports } from '../ports/ports.ts';
+import { hashOfDerived, type Spec } from '../spec/spec.ts';
 import { isHeldOut } from './order.ts';
-import { createShardWriter, writeHeldOut } from './shards.ts';
+import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
 
 /** A dataset, encoded and split once, in shards of `prepared/<hash>/`: derived, safe to delete. */
-export type PreparedDataset = {
-  readonly hash: string;
+export type PreparedDataset = ShardNames & {
   /** Rows of each training shard. */
   readonly shardRows: readonly number[];
   readonly heldOutRows: number;
@@ -46,7 +45,7 @@ export type Declared = {
 
 /** The parts of a stored spec that decide how rows are encoded and split. */
 const storedSchema = z.looseObject({
-  features: z.unknown(),
+  features: z.looseObject({}).optional(),
   label: z.unknown(),
   task: z.unknown(),
   seed: z.unknown(),
@@ -63,7 +62,9 @@ const refusalSchema = z.object({
 
 const manifestSchema = z.object({
   shardRows: z.array(z.int().positive()),
+  shardDigests: z.array(z.string()),
   heldOutRows: z.int().nonnegative(),
+  heldOutDigest: z.string(),
   statisticsCount: z.int().nonnegative(),
   refusedRows: z.int().nonnegative(),
   refused: z.array(refusalSchema),
@@ -74,16 +75,21 @@ const manifestSchema = z.object({
  * spec writes the same bytes, and the manifest last. So a slice that dies in between is simply run
  * again.
  *
+ * @param isAgain whether what is prepared already was found to be damaged
  * @throws MillraceError kind `invalid` if no row can be learnt
  */
 export async function prepareDataset(
-  store: ObjectStore,
+  { store, log }: Pick<Ports, 'store' | 'log'>,
   { spec, stored, encoder }: Declared,
   { identity, samples: source }: SampleSource,
+  isAgain = false,
 ): Promise<PreparedDataset> {
   const hash = hashOf(stored, identity);
-  const existing = await store.get(keys.prepared(hash, manifestFile));
-  if (existing !== undefined) return readManifest(hash, existing.body);
+  const existing = isAgain ? undefined : await store.get(keys.prepared(hash, manifestFile));
+  const found = existing && readManifest(hash, existing.body);
+  if (found !== undefined) return found;
+  if (existing !== undefined)
+    log.warn('a prepared dataset is damaged, and prepared again', { hash });
 
   const split = createSplit(spec);
   const shards = createShardWriter(store, hash, encoder.layout);
@@ -102,11 +108,19 @@ export async function prepareDataset(
     refusedRows += refusals.length;
     row += chunk.length;
   }
-  const { shardRows, statistics } = await shards.finish();
+  const { shardRows, shardDigests, statistics } = await shards.finish();
   if (shardRows.length === 0) throw nothingToLearn(row, refused[0]);
   const held = concatSamples(heldOut, encoder.layout);
-  await writeHeldOut(store, hash, held);
-  const prepared = { hash, shardRows, heldOutRows: held.count, statistics, refusedRows, refused };
+  const prepared = {
+    hash,
+    shardRows,
+    shardDigests,
+    heldOutRows: held.count,
+    heldOutDigest: await writeHeldOut(store, hash, held),
+    statistics,
+    refusedRows,
+    refused,
+  };
   await store.put(keys.prepared(hash, manifestFile), encodeManifest(prepared));
   return prepared;
 }
@@ -117,7 +131,7 @@ function hashOf(stored: unknown, identity: unknown): string {
   const { validation } = batch ?? {};
   const bounds = [limits.shardRows, limits.heldOutRows];
   const all = { features, label, task, seed, validation, identity, limits: bounds };
-  return createHash('sha256').update(canonicalJson(all)).digest('hex').slice(0, 40);
+  return hashOfDerived(features, all).slice(0, 40);
 }
 
 /**
@@ -146,41 +160,28 @@ function nothingToLearn(rows: number, first: Refusal | undefined): MillraceError
 
 const manifestFile = 'manifest.safetensors';
 
-function encodeManifest({
-  shardRows,
-  heldOutRows,
-  statistics,
-  refusedRows,
-  refused,
-}: PreparedDataset): Uint8Array {
-  return encodeSafetensors({
+function encodeManifest({ statistics, hash: _, ...manifest }: PreparedDataset): Uint8Array {
+  const all = { ...manifest, statisticsCount: statistics.count };
+  return encodeDigested({
     tensors: {
       mean: { shape: [statistics.mean.length], data: statistics.mean },
       squares: { shape: [statistics.squares.length], data: statistics.squares },
     },
-    metadata: {
-      manifest: JSON.stringify({
-        shardRows,
-        heldOutRows,
-        statisticsCount: statistics.count,
-        refusedRows,
-        refused,
-      }),
-    },
+    metadata: { manifest: storedJson(all, 'the manifest') },
   });
 }
 
-function readManifest(hash: string, body: Uint8Array): PreparedDataset {
-  const { tensors, metadata } = decodeSafetensors(body);
-  const { statisticsCount, ...manifest } = manifestSchema.parse(
-    JSON.parse(metadata.manifest ?? 'null'),
-  );
-  const [mean, squares] = [tensors.mean?.data, tensors.squares?.data];
-  if (!(mean instanceof Float64Array) || !(squares instanceof Float64Array)) {
-    throw new MillraceError(
-      'corrupt',
-      `prepared/${hash} has no statistics; delete it and run the job again`,
-    );
+/** A stored manifest; undefined if it is damaged. */
+function readManifest(hash: string, body: Uint8Array): PreparedDataset | undefined {
+  try {
+    const { tensors, metadata } = decodeDigested(body);
+    const stored: unknown = JSON.parse(metadata.manifest ?? 'null');
+    const { statisticsCount, ...manifest } = manifestSchema.parse(stored);
+    const [mean, squares] = [tensors.mean?.data, tensors.squares?.data];
+    if (!(mean instanceof Float64Array) || !(squares instanceof Float64Array)) return undefined;
+    return { hash, ...manifest, statistics: { count: statisticsCount, mean, squares } };
+  } catch (error) {
+    if (isOfKind(error, 'corrupt') || error instanceof z.ZodError) return undefined;
+    throw error;
   }
-  return { hash, ...manifest, statistics: { count: statisticsCount, mean, squares } };
 }

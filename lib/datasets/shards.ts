@@ -1,7 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { decodeSafetensors, encodeSafetensors } from '../bucket/safetensors.ts';
-import { MillraceError } from '../errors.ts';
+import { decodeSafetensors, digestOf, encodeSafetensors } from '../bucket/safetensors.ts';
+import { damagedCache } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
 import {
@@ -15,22 +15,33 @@ import { limits } from '../limits.ts';
 /** Cuts the rows of a dataset into shards of `limits.shardRows`, and writes them. */
 export type ShardWriter = {
   readonly add: (rows: EncodedSamples) => Promise<void>;
-  /** Writes the last, shorter shard; rows of each shard, and the statistics over all. */
+  /** Writes the last, shorter shard; rows and digest of each, and the statistics over all. */
   readonly finish: () => Promise<{
     readonly shardRows: readonly number[];
+    readonly shardDigests: readonly string[];
     readonly statistics: FeatureStatistics;
   }>;
+};
+
+/** Where shards lie, and the digests that their bytes must have. */
+export type ShardNames = {
+  readonly hash: string;
+  readonly shardDigests: readonly string[];
+  readonly heldOutDigest: string;
 };
 
 /** A writer of the training rows below `prepared/<hash>/`. */
 export function createShardWriter(store: ObjectStore, hash: string, layout: Layout): ShardWriter {
   const shardRows: number[] = [];
+  const shardDigests: string[] = [];
   let statistics = emptyStatistics(layout);
   let pending: EncodedSamples[] = [];
   let pendingRows = 0;
 
   const write = async (shard: EncodedSamples) => {
-    await store.put(keys.prepared(hash, shardFile(shardRows.length)), encodeShard(shard));
+    const body = encodeShard(shard);
+    await store.put(keys.prepared(hash, shardFile(shardRows.length)), body);
+    shardDigests.push(digestOf(body));
     statistics = mergeStatistics(statistics, statisticsOf(shard, layout));
     shardRows.push(shard.count);
   };
@@ -52,35 +63,41 @@ export function createShardWriter(store: ObjectStore, hash: string, layout: Layo
     },
     async finish() {
       if (pendingRows > 0) await write(concatSamples(pending, layout));
-      return { shardRows, statistics };
+      return { shardRows, shardDigests, statistics };
     },
   };
 }
 
-/** Writes the held-out rows. */
+/** Writes the held-out rows. @returns their digest */
 export async function writeHeldOut(
   store: ObjectStore,
   hash: string,
   rows: EncodedSamples,
-): Promise<void> {
-  await store.put(keys.prepared(hash, heldOutFile), encodeShard(rows));
+): Promise<string> {
+  const body = encodeShard(rows);
+  await store.put(keys.prepared(hash, heldOutFile), body);
+  return digestOf(body);
 }
 
-/** One shard of training rows, with raw numbers. */
+/**
+ * One shard of training rows, with raw numbers.
+ *
+ * @throws MillraceError with the code `damaged-cache` if it is missing or not what was prepared
+ */
 export function readShard(
   store: ObjectStore,
-  { hash }: { readonly hash: string },
+  { hash, shardDigests }: ShardNames,
   shard: number,
 ): Promise<EncodedSamples> {
-  return readSamples(store, keys.prepared(hash, shardFile(shard)));
+  return readSamples(store, keys.prepared(hash, shardFile(shard)), shardDigests[shard] ?? '');
 }
 
-/** The held-out rows, with raw numbers. */
+/** The held-out rows, with raw numbers. @throws as {@link readShard} */
 export function readHeldOut(
   store: ObjectStore,
-  { hash }: { readonly hash: string },
+  { hash, heldOutDigest }: ShardNames,
 ): Promise<EncodedSamples> {
-  return readSamples(store, keys.prepared(hash, heldOutFile));
+  return readSamples(store, keys.prepared(hash, heldOutFile), heldOutDigest);
 }
 
 const heldOutFile = 'held-out.safetensors';
@@ -89,10 +106,14 @@ function shardFile(shard: number): string {
   return `shard-${String(shard).padStart(5, '0')}.safetensors`;
 }
 
-async function readSamples(store: ObjectStore, key: string): Promise<EncodedSamples> {
+async function readSamples(
+  store: ObjectStore,
+  key: string,
+  digest: string,
+): Promise<EncodedSamples> {
   const object = await store.get(key);
-  if (object === undefined)
-    throw new MillraceError('unavailable', `${key} was deleted while a job needs it`);
+  if (object === undefined) throw damagedCache(`${key} is gone`);
+  if (digestOf(object.body) !== digest) throw damagedCache(`${key} is damaged`);
   const { numbers, categories, labels, weights } = decodeSafetensors(object.body).tensors;
   if (
     numbers?.data instanceof Float32Array &&
@@ -109,10 +130,7 @@ async function readSamples(store: ObjectStore, key: string): Promise<EncodedSamp
       weights: weights.data,
     };
   }
-  throw new MillraceError(
-    'corrupt',
-    `${key} is no shard; delete all below prepared/ and run the job again`,
-  );
+  throw damagedCache(`${key} is no shard`);
 }
 
 function encodeShard({ count, numbers, categories, labels, weights }: EncodedSamples): Uint8Array {

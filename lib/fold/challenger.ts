@@ -1,11 +1,12 @@
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
+import { digestOf } from '../bucket/safetensors.ts';
 import type { CaughtUp, ChallengerFile } from '../commands/command.ts';
 import { MillraceError, reasonIf } from '../errors.ts';
 import { fitsModel, type Model } from '../model/model.ts';
 import { type Refused, refuse } from '../refusal.ts';
-import { decodeParameters, digestOf, encodeParameters } from '../state/checkpoint-file.ts';
+import { decodeParameters, encodeParameters } from '../state/checkpoint-file.ts';
 import { catchUp, type Trained } from './catch-up.ts';
 
 /** Weights that want to replace the champion's. */

@@ -106,7 +106,9 @@ async function trainEpoch(
   return { lane: { parameters, place }, isEpochDone: true };
 }
 
-/** @throws MillraceError kind `invalid` that names the epoch, if the loss or a weight is not finite */
+/**
+ * @throws MillraceError kind `invalid` that names the epoch, if the loss or a weight is not finite
+ */
 function assertFinite({ parameters, place: { lossSum, epoch } }: Lane): void {
   if (Number.isFinite(lossSum) && isFiniteState(parameters.tensors)) return;
   const what = Number.isFinite(lossSum) ? 'a weight' : 'the loss';

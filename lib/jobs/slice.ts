@@ -1,7 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import { type PreparedDataset, prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
-import { invalid, invariant, reasonIf } from '../errors.ts';
+import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { challengerDigest, writeChallenger } from '../fold/challenger.ts';
@@ -132,10 +132,28 @@ function freshParameters({ compiled, encoder }: Model): Parameters {
   return { ...compiled.initial(), statistics: emptyStatistics(encoder.layout) };
 }
 
-/** The lane after the slice: it trains; once a stop condition holds, it catches up and decides. */
+/**
+ * The lane after the slice: it trains; once a stop condition holds, it catches up and decides. If
+ * what was prepared turns out to be damaged, it is prepared again.
+ */
 async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced> {
-  const { ports, model, record, number } = slice;
-  const prepared = await prepareDataset(ports.store, model, sourceOf(ports, model, record));
+  const { ports, model, record } = slice;
+  const source = sourceOf(ports, model, record);
+  try {
+    return await advanceOver(slice, await prepareDataset(ports, model, source), stored);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'damaged-cache') throw error;
+    ports.log.warn('a prepared dataset is damaged, and prepared again', { reason: error.message });
+    return advanceOver(slice, await prepareDataset(ports, model, source, true), stored);
+  }
+}
+
+async function advanceOver(
+  slice: Slice,
+  prepared: PreparedDataset,
+  stored: Lane | undefined,
+): Promise<Advanced> {
+  const { record, number } = slice;
   const sums = {
     rows: prepared.shardRows.reduce((sum, count) => sum + count, 0),
     refusedRows: prepared.refusedRows,

@@ -16,8 +16,8 @@ export type LearnedMost = {
 
 /**
  * Learns a message as {@link learn} does. If it diverges, its halves are tried on their own, and
- * theirs, until the samples that cannot be learnt are found; the rest is then learnt as one message.
- * So one outlier does not take its whole message with it.
+ * theirs, until the samples that cannot be learnt are found; the rest is then learnt as one
+ * message. So one outlier does not take its whole message with it.
  *
  * @param samples raw numbers
  */

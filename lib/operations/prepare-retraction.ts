@@ -1,3 +1,4 @@
+import { digestOf } from '../bucket/safetensors.ts';
 import { isReplacing, type ReplacingHeader } from '../commands/commands.ts';
 import type { RetractBody } from '../commands/retract.ts';
 import { invalid, invariant } from '../errors.ts';
@@ -15,7 +16,6 @@ import { relearn } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/spec.ts';
-import { digestOf } from '../state/checkpoint-file.ts';
 import type { Parameters } from '../state/state.ts';
 
 /** A retraction that is ready to be sent. */

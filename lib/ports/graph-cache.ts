@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { GraphCache } from '../engine/engine.ts';
@@ -19,8 +20,25 @@ export function graphCache(store: ObjectStore, log: Log): GraphCache {
     }
   };
   return {
-    get: (name) => orElse(async () => (await store.get(keys.compiled(name)))?.body, undefined),
+    get: (name) =>
+      orElse(async () => {
+        const object = await store.get(keys.compiled(name));
+        const body = object?.body.subarray(digestBytes);
+        if (object === undefined || body === undefined) return undefined;
+        if (digestOf(body).equals(object.body.subarray(0, digestBytes))) return body;
+        log.warn('a compiled model is damaged, and compiled again', { key: keys.compiled(name) });
+        return undefined;
+      }, undefined),
     put: (name, body) =>
-      orElse(async () => void (await store.put(keys.compiled(name), body)), undefined),
+      orElse(async () => {
+        await store.put(keys.compiled(name), Buffer.concat([digestOf(body), body]));
+      }, undefined),
   };
+}
+
+/** Each object begins with the SHA-256 of the rest. */
+const digestBytes = 32;
+
+function digestOf(body: Uint8Array): Buffer {
+  return createHash('sha256').update(body).digest();
 }

@@ -240,6 +240,15 @@ export function specHash(spec: unknown): string {
   return createHash('sha256').update(canonicalJson(spec)).digest('hex');
 }
 
+/**
+ * SHA-256, in hex, of everything that what is derived from a spec depends on. Unlike the identity
+ * of a spec it covers the order of the features: columns and tables lie in that order.
+ */
+export function hashOfDerived(features: object | undefined, all: unknown): string {
+  const order = Object.keys(features ?? {});
+  return createHash('sha256').update(canonicalJson({ order, all })).digest('hex');
+}
+
 /** JSON with the keys of every object in code-point order. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, nested: unknown) =>

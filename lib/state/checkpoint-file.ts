@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { storedJson } from '../bucket/json-objects.ts';
 import {
-  decodeSafetensors,
-  encodeSafetensors,
+  decodeDigested,
+  encodeDigested,
   type SafetensorsFile,
   type StoredTensor,
 } from '../bucket/safetensors.ts';
@@ -123,11 +122,6 @@ export function decodeParameters(file: Uint8Array): {
   return { parameters: checked(() => parametersFrom(tensors, metadata)), extra: metadata };
 }
 
-/** SHA-256 in hex: the identity of a file that an entry names. */
-export function digestOf(file: Uint8Array): string {
-  return createHash('sha256').update(file).digest('hex');
-}
-
 function parameterTensors({ tensors, statistics }: Parameters): Record<string, StoredTensor> {
   return {
     ...tensors,
@@ -172,32 +166,6 @@ function float64(tensors: SafetensorsFile['tensors'], name: string): Float64Arra
   const data = tensors[name]?.data;
   if (data instanceof Float64Array) return data;
   throw new MillraceError('corrupt', `a checkpoint has no float64 tensor ${name}`);
-}
-
-/** The digest covers the file as it is with a digest of zeros in its place. */
-const noDigest = '0'.repeat(64);
-
-function encodeDigested({ tensors, metadata }: SafetensorsFile): Uint8Array {
-  const blank = encodeSafetensors({ tensors, metadata: { digest: noDigest, ...metadata } });
-  const position = Buffer.from(blank.buffer, blank.byteOffset).indexOf(noDigest);
-  const digest = digestOf(blank);
-  blank.set(Buffer.from(digest), position);
-  return blank;
-}
-
-function decodeDigested(file: Uint8Array): SafetensorsFile {
-  const decoded = decodeSafetensors(file);
-  const digest = decoded.metadata.digest ?? '';
-  const blank = Buffer.from(file);
-  const position = blank.indexOf(digest);
-  if (digest.length === noDigest.length && position >= 0) blank.write(noDigest, position);
-  if (digest.length !== noDigest.length || digestOf(blank) !== digest) {
-    throw new MillraceError(
-      'corrupt',
-      `a checkpoint's digest is not that of its contents (found ${digest})`,
-    );
-  }
-  return decoded;
 }
 
 function checked<Result>(read: () => Result): Result {

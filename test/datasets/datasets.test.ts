@@ -108,6 +108,7 @@ describe('the order of an epoch', () => {
 
 describe('a prepared dataset', () => {
   const spec = defineSpec(ticketsSpec);
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const declared = { spec, stored: spec, encoder: createEncoder(spec) };
   const samples = async function* () {
     for (let chunk = 0; chunk < 5; chunk++)
@@ -117,7 +118,10 @@ describe('a prepared dataset', () => {
   it('holds every row once, in training or held out, and is the same when it is prepared again', async () => {
     const prepare = async () => {
       const store = memoryStore();
-      const prepared = await prepareDataset(store, declared, { identity: 'rows', samples });
+      const prepared = await prepareDataset({ store, log }, declared, {
+        identity: 'rows',
+        samples,
+      });
       return {
         store,
         prepared,
@@ -134,7 +138,7 @@ describe('a prepared dataset', () => {
     expect(first.heldOut.count).toBeGreaterThan(5);
     const second = await prepare();
     expect([...second.store.objects]).toEqual([...first.store.objects]);
-    const found = await prepareDataset(first.store, declared, {
+    const found = await prepareDataset({ store: first.store, log }, declared, {
       identity: 'rows',
       samples() {
         throw new Error('it is prepared already');

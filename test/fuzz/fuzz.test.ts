@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import { digestOf } from '../../lib/bucket/safetensors.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { decodeEntry } from '../../lib/journal/entry.ts';
 import { initialState } from '../../lib/model/model.ts';
 import {
   decodeCheckpoint,
-  digestOf,
   encodeCheckpoint,
   encodeParameters,
 } from '../../lib/state/checkpoint-file.ts';

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
 import { MillraceError } from '../../errors.ts';
-import { canonicalJson, type Spec } from '../../spec/spec.ts';
+import { hashOfDerived, type Spec } from '../../spec/spec.ts';
 import type { GraphCache, Tensors } from '../engine.ts';
 import type { StepMask } from './run-graph.ts';
 
@@ -35,7 +34,7 @@ export type ModelArtifact = {
 
 /** The name of a compiled thing: a hash of all that it depends on. */
 export function artifactName(spec: Spec, part: string): string {
-  return createHash('sha256').update(canonicalJson({ spec, part, engineVersion })).digest('hex');
+  return hashOfDerived(spec.features, { spec, part, engineVersion });
 }
 
 /** Takes a compiled object from the cache, or compiles it now and keeps it for the next process. */
