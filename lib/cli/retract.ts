@@ -5,6 +5,7 @@ import { type Retraction, sampleHash } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { prepareRetraction } from '../operations/prepare-retraction.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { count, type Io, modelOf } from './io.ts';
 
@@ -36,7 +37,7 @@ export async function retract(
   }
   const { retract: command, samples, to } = await prepareRetraction(ports, model, retraction);
   const body = JSON.stringify({ retract: command });
-  await ports.sendSamples({ body, group: name, deduplication: command.job });
+  await ports.sendSamples({ body, group: name, deduplication: deduplicationId(name, command.job) });
   print(
     `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} ` +
       'and sent the command; it is done in its turn',

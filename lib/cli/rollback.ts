@@ -2,6 +2,7 @@ import { canRollBack } from '../commands/rollback.ts';
 import { invalid } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Io, modelOf } from './io.ts';
 
@@ -24,7 +25,11 @@ export async function rollback(
   const possible = canRollBack(state, entry);
   if (!possible.ok) throw invalid(`--to: ${possible.reason}`);
   const body = JSON.stringify({ rollback: { to: entry } });
-  await ports.sendSamples({ body, group: name, deduplication: `rollback:${ports.nonce()}` });
+  await ports.sendSamples({
+    body,
+    group: name,
+    deduplication: deduplicationId(name, 'rollback', ports.nonce()),
+  });
   print(
     `${name}: sent the command to go back to entry ${entry} of ${state.sequence}; it is done in its turn`,
   );

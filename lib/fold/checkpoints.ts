@@ -2,17 +2,17 @@ import { putOverOlder, putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-store.ts';
 import { type EntryHeader, isReplacing } from '../commands/commands.ts';
-import { MillraceError, specChanged } from '../errors.ts';
+import { isOfKind } from '../errors.ts';
+import { readEntry } from '../journal/reading.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { State } from '../state/state.ts';
 
 /**
- * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: if none was
- * written yet, or it was deleted, the last kept one is taken, or the initial state.
- *
- * @throws MillraceError kind `corrupt` if it is damaged, or belongs to a different spec
+ * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: one that is
+ * missing, damaged, a different model's or ahead of the journal is passed over, and the last kept
+ * one is taken, or the initial state.
  */
 export async function loadCheckpoint(
   ports: Ports,
@@ -21,46 +21,90 @@ export async function loadCheckpoint(
   const key = keys.state(model.name);
   const object = await ports.store.get(key);
   if (object === undefined) return { state: await lastCheckpoint(ports, model) };
-  return { state: stateFrom(object, key, model), etag: object.etag };
+  const state = await usableState(ports, model, key, object);
+  return { state: state ?? (await lastCheckpoint(ports, model)), etag: object.etag };
 }
 
-/** The last kept checkpoint up to an entry, or the initial state where none is kept. */
+/**
+ * The last kept checkpoint up to an entry that can be used, or the initial state if there is none.
+ */
 export async function lastCheckpoint(
-  { store }: Ports,
+  ports: Ports,
   model: Model,
   sequence = Number.POSITIVE_INFINITY,
 ): Promise<State> {
-  const kept = await lastKept(store, model.name, sequence);
-  return kept === undefined ? initialState(model) : stateFrom(kept.object, kept.key, model);
+  for await (const { key, object } of keptBackFrom(ports.store, model.name, sequence)) {
+    const state = await usableState(ports, model, key, object);
+    if (state !== undefined) return state;
+  }
+  return initialState(model);
 }
 
-/** The file of the last kept checkpoint up to an entry; undefined where none is kept. */
-export async function lastKept(
+/** The files of the kept checkpoints up to an entry, the newest first. */
+export async function* keptBackFrom(
   store: ObjectStore,
   model: string,
   sequence = Number.POSITIVE_INFINITY,
-): Promise<{ readonly key: string; readonly object: StoredObject } | undefined> {
+): AsyncGenerator<{ readonly key: string; readonly object: StoredObject }, void, void> {
   const kept = await store.list(keys.checkpoints(model));
-  const key = kept.findLast(
-    (each) => (sequenceOfCheckpoint(each.key) ?? Number.NaN) <= sequence,
-  )?.key;
-  const object = key === undefined ? undefined : await store.get(key);
-  return key === undefined || object === undefined ? undefined : { key, object };
+  for (const { key } of kept.toReversed()) {
+    if (!((sequenceOfCheckpoint(key) ?? Number.NaN) <= sequence)) continue;
+    const object = await store.get(key);
+    if (object !== undefined) yield { key, object };
+  }
 }
 
-function stateFrom({ body }: StoredObject, key: string, model: Model): State {
-  const state = decodeCheckpoint(body);
-  if (state.model !== model.name || state.specHash !== model.specHash) {
-    throw specChanged(
-      `${key} belongs to model ${state.model} with spec ${state.specHash}, but spec.json has ${model.specHash}`,
-    );
+/** A stored state that a model can go on from; undefined, with a line in the log, for any other. */
+export async function usableState(
+  ports: StatePorts,
+  model: Model,
+  key: string,
+  object: StoredObject,
+): Promise<State | undefined> {
+  const state = await readState(ports, model.name, key, object);
+  if (state === undefined) return undefined;
+  if (state.specHash === model.specHash && fitsModel(model, state)) return state;
+  ports.log.warn('a stored state is passed over', { key, reason: 'it is of a different spec' });
+  return undefined;
+}
+
+/** What reading a stored state needs. */
+export type StatePorts = Pick<Ports, 'store' | 'log'>;
+
+/**
+ * A stored state of a model, if the journal confirms it; undefined, with a line in the log, for any
+ * other: one that is damaged, a different model's, or ahead of the journal is never believed.
+ */
+export async function readState(
+  { store, log }: StatePorts,
+  model: string,
+  key: string,
+  { body }: StoredObject,
+): Promise<State | undefined> {
+  const passOver = (reason: string) => {
+    log.warn('a stored state is passed over', { key, reason });
+    return undefined;
+  };
+  try {
+    const state = decodeCheckpoint(body);
+    if (state.model !== model) return passOver(`it is of model ${state.model}`);
+    return (await isOfJournal(store, state)) ? state : passOver('the journal does not confirm it');
+  } catch (error) {
+    if (isOfKind(error, 'corrupt')) return passOver(error.message);
+    throw error;
   }
-  if (fitsModel(model, state)) return state;
-  throw new MillraceError(
-    'corrupt',
-    `${key} has other tensors than the model's spec, or numbers that are not finite; ` +
-      'remove it, and the last kept checkpoint is taken',
-  );
+}
+
+/**
+ * Whether a state is one of the journal that is stored: its last entry is there, and is the same.
+ */
+export async function isOfJournal(
+  store: ObjectStore,
+  { model, sequence, nonce }: Pick<State, 'model' | 'sequence' | 'nonce'>,
+): Promise<boolean> {
+  if (sequence === 0) return true;
+  const entry = await readEntry(store, model, sequence);
+  return entry !== undefined && (nonce === undefined || entry.header.nonce === nonce);
 }
 
 /** What an invocation knows when it publishes. */
@@ -81,7 +125,7 @@ export type Publication = {
  *   unknown, or a newer one's
  */
 export async function publish(
-  ports: BucketPorts,
+  ports: BucketPorts & StatePorts,
   model: Model,
   state: State,
   { etag, committed }: Publication,
@@ -94,12 +138,14 @@ export async function publish(
   if (state.sequence === 0 || !isDue) return etag;
   const body = encodeCheckpoint(state);
   let isOvertaken = false;
-  const stays = (current: Uint8Array) => {
-    const { sequence } = decodeCheckpoint(current);
-    isOvertaken = sequence > state.sequence;
-    return sequence >= state.sequence;
+  const key = keys.state(model.name);
+  const stays = async (current: Uint8Array) => {
+    const published = await readState(ports, model.name, key, { body: current, etag: '' });
+    if (published === undefined) return false;
+    isOvertaken = published.sequence > state.sequence;
+    return published.sequence >= state.sequence;
   };
-  const published = await putOverOlder(ports, keys.state(model.name), body, { etag, stays });
+  const published = await putOverOlder(ports, key, body, { etag, stays });
   // The ETag of a newer one would let this state be put over it.
   return isOvertaken ? undefined : (published ?? etag);
 }

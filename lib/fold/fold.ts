@@ -29,7 +29,9 @@ export async function applyEntry(
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);
   if (header.spec !== state.specHash)
     throw specChanged(`entry ${sequence} was made with a different spec`);
-  const settled = { ...state, sequence, ledger: settleEntry(state.ledger, header, ports.limits) };
+  const { nonce } = header;
+  const ledger = settleEntry(state.ledger, header, ports.limits);
+  const settled = { ...state, sequence, nonce, ledger };
   return evolve(reachOf(ports, model), settled, { header, samples: samplesByMessage(entry) });
 }
 

@@ -3,23 +3,36 @@ import type { BucketPorts } from '../bucket/object-store.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
-import { decodeCheckpoint } from '../state/checkpoint-file.ts';
 import { emptyLedger, type Ledger } from '../state/ledger.ts';
-import { lastKept } from './checkpoints.ts';
+import type { State } from '../state/state.ts';
+import { keptBackFrom, readState, type StatePorts } from './checkpoints.ts';
 
 /**
  * The ledger of a model at the end of its journal: the one answer to what is settled now. The
  * published state may be some entries behind, or deleted. So it is read forward from there, or from
  * the last kept checkpoint. Nothing is learnt on the way, and the model need not be compiled.
  *
- * @throws MillraceError kind `corrupt` if a checkpoint or an entry cannot be read
+ * @throws MillraceError kind `corrupt` if an entry cannot be read
  */
-export async function ledgerNow(ports: BucketPorts, model: string): Promise<Ledger> {
-  const { store } = ports;
-  const checkpoint = (await store.get(keys.state(model))) ?? (await lastKept(store, model))?.object;
-  const start = checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.body);
+export async function ledgerNow(ports: BucketPorts & StatePorts, model: string): Promise<Ledger> {
+  const start = await lastState(ports, model);
   let ledger = start?.ledger ?? emptyLedger;
-  const journal = entriesAfter(store, model, start?.sequence ?? 0, { ahead: limits.readsAtOnce });
-  for await (const { header } of journal) ledger = settleEntry(ledger, header, ports.limits);
+  const read = { ahead: limits.readsAtOnce };
+  for await (const { header } of entriesAfter(ports.store, model, start?.sequence ?? 0, read)) {
+    ledger = settleEntry(ledger, header, ports.limits);
+  }
   return ledger;
+}
+
+/** The newest stored state that the journal confirms. */
+async function lastState(ports: StatePorts, model: string): Promise<State | undefined> {
+  const key = keys.state(model);
+  const published = await ports.store.get(key);
+  const state = published && (await readState(ports, model, key, published));
+  if (state !== undefined) return state;
+  for await (const kept of keptBackFrom(ports.store, model)) {
+    const older = await readState(ports, model, kept.key, kept.object);
+    if (older !== undefined) return older;
+  }
+  return undefined;
 }

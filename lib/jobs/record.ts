@@ -3,10 +3,11 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invalid, MillraceError, specChanged } from '../errors.ts';
+import { MillraceError, specChanged } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import { type Refused, refuse } from '../refusal.ts';
 import type { JobMessage } from './job-message.ts';
 
 const recordSchema = z.strictObject({
@@ -25,29 +26,37 @@ const recordSchema = z.strictObject({
 /** What a job is: written once, create-only, so that a doubled start joins it. */
 export type JobRecord = z.output<typeof recordSchema>;
 
+/** A job that may run, or why it may not. */
+export type Opened =
+  | { readonly ok: true; readonly record: JobRecord }
+  | Refused<'bad-dataset' | 'job-exists'>;
+
 /**
  * The record of a job: the existing one, or a new one that pins the dataset's objects and the
  * journal position.
  *
- * @throws MillraceError kind `invalid` if the dataset is missing or too large, or the job exists
- *   with other settings, `corrupt` if it began with another spec
+ * @returns refused if the dataset is missing or too large, or the job exists with other settings
+ * @throws MillraceError kind `corrupt` if the job began with a different spec
  */
 export async function openJob(
   ports: Ports,
   model: Model,
   message: JobMessage,
   currentSequence: () => Promise<number>,
-): Promise<JobRecord> {
+): Promise<Opened> {
   const key = keys.job(model.name, message.job);
   const existing = await readJsonObject(ports.store, key, recordSchema);
   if (existing !== undefined) return joined(existing, model, message);
+  const { dataset } = message;
+  const pinned = dataset === 'journal' ? none : await pinObjects(ports.store, dataset);
+  if (!pinned.ok) return pinned;
   const record: JobRecord = {
     job: message.job,
     model: model.name,
     spec: model.specHash,
-    dataset: message.dataset,
+    dataset,
     start: message.start,
-    objects: message.dataset === 'journal' ? [] : await pinObjects(ports.store, message.dataset),
+    objects: pinned.objects,
     sequence: await currentSequence(),
     time: new Date(ports.now()).toISOString(),
   };
@@ -57,30 +66,40 @@ export async function openJob(
   return joined(written, model, message);
 }
 
-async function pinObjects(store: ObjectStore, dataset: string): Promise<JobRecord['objects']> {
+type Pinned =
+  | { readonly ok: true; readonly objects: JobRecord['objects'] }
+  | Refused<'bad-dataset'>;
+
+/** What a job over the journal pins. */
+const none: Pinned = { ok: true, objects: [] };
+
+async function pinObjects(store: ObjectStore, dataset: string): Promise<Pinned> {
   const listed = await store.list(keys.dataset(dataset));
   const objects = listed.filter(({ sizeBytes }) => sizeBytes > 0);
   if (objects.length === 0) {
-    throw invalid(
+    return refuse(
+      'bad-dataset',
       `dataset ${dataset}: there is no object below s3://${store.bucket}/${keys.dataset(dataset)}`,
     );
   }
   if (objects.length > limits.datasetObjects) {
-    throw invalid(
+    return refuse(
+      'bad-dataset',
       `dataset ${dataset}: at most ${limits.datasetObjects} objects are allowed (found ${objects.length})`,
     );
   }
   const tooLarge = objects.find(({ sizeBytes }) => sizeBytes > limits.datasetObjectBytes);
   if (tooLarge !== undefined) {
-    throw invalid(
+    const reason =
       `dataset ${dataset}: ${tooLarge.key} has ${tooLarge.sizeBytes} bytes; ` +
-        `at most ${limits.datasetObjectBytes} are allowed, split it`,
-    );
+      `at most ${limits.datasetObjectBytes} are allowed, split it`;
+    return refuse('bad-dataset', reason);
   }
-  return objects.map(({ key, etag, sizeBytes }) => ({ key, etag, sizeBytes }));
+  const pinned = objects.map(({ key, etag, sizeBytes }) => ({ key, etag, sizeBytes }));
+  return { ok: true, objects: pinned };
 }
 
-function joined(record: JobRecord, model: Model, message: JobMessage): JobRecord {
+function joined(record: JobRecord, model: Model, message: JobMessage): Opened {
   if (record.spec !== model.specHash) {
     // Not the job's fault: it comes back, and goes on once the spec is what it was.
     throw specChanged(
@@ -88,9 +107,10 @@ function joined(record: JobRecord, model: Model, message: JobMessage): JobRecord
     );
   }
   if (record.dataset !== message.dataset || record.start !== message.start) {
-    throw invalid(
-      `job ${message.job} exists with dataset ${record.dataset} and start ${record.start}; choose another id`,
-    );
+    const reason =
+      `job ${message.job} exists with dataset ${record.dataset} and start ${record.start}; ` +
+      'choose a different id';
+    return refuse('job-exists', reason);
   }
-  return record;
+  return { ok: true, record };
 }

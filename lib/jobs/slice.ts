@@ -5,12 +5,13 @@ import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { challengerDigest, writeChallenger } from '../fold/challenger.ts';
+import { readState } from '../fold/checkpoints.ts';
 import { currentState } from '../fold/fold.ts';
 import { quarantine } from '../journal/quarantine.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
-import { decodeCheckpoint } from '../state/checkpoint-file.ts';
 import { isFiniteState, type Parameters } from '../state/state.ts';
 import { compareChampion, isBetter } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
@@ -61,12 +62,14 @@ export async function runSlice(
   if (model === undefined)
     throw invalid(`there is no model ${message.model}; create it before training it`);
   const sequence = async () => (await currentState(ports, model)).sequence;
-  const record = await openJob(ports, model, message, sequence).catch(reasonIfInvalid);
-  if (typeof record === 'string') {
-    const place = failedPlace(ports, message, firstPlace(0), record);
-    await reportSurely(ports, message, place, 0);
+  const opened = await openJob(ports, model, message, sequence);
+  if (!opened.ok) {
+    const place = failedPlace(ports, message, firstPlace(0), opened.reason);
+    // The progress of a job that exists with other settings is that job's own.
+    if (opened.code !== 'job-exists') await reportSurely(ports, message, place, 0);
     return { place, rows: 0, refusedRows: 0 };
   }
+  const { record } = opened;
   const slice: Slice = { ports, model, record, number: message.slice, secondsLeft };
   const stored = await readLane(ports, model, record);
   if (stored !== undefined && stored.lane.place.slice > message.slice) {
@@ -239,7 +242,7 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
       return ports.sendJob({
         body: JSON.stringify({ model, job, dataset, start, slice: place.slice }),
         group: model,
-        deduplication: `${job}:${place.slice}`,
+        deduplication: deduplicationId(model, job, place.slice),
       });
     case 'promotion-sent': {
       if (await isPromoted(ports, record)) return undefined;
@@ -247,7 +250,7 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
       return ports.sendSamples({
         body: JSON.stringify({ promote: { job, digest } }),
         group: model,
-        deduplication: `${job}:promote`,
+        deduplication: deduplicationId(model, job, 'promote'),
       });
     }
     case 'kept-champion':
@@ -256,9 +259,14 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
   }
 }
 
-async function isPromoted({ store }: Ports, { model, job }: JobRecord): Promise<boolean> {
-  const published = await store.get(keys.state(model));
-  return published !== undefined && decodeCheckpoint(published.body).promoted?.job === job;
+/**
+ * Whether the promotion is published already: sending it once more would be harmless, and needless.
+ */
+async function isPromoted(ports: Ports, { model, job }: JobRecord): Promise<boolean> {
+  const key = keys.state(model);
+  const published = await ports.store.get(key);
+  const state = published && (await readState(ports, model, key, published));
+  return state?.promoted?.job === job;
 }
 
 /** Where a job begins: at the champion's weights, or at fresh ones. */

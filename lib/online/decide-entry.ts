@@ -67,11 +67,9 @@ export async function decideEntry(
   if (settledMessages.length === 0) return undefined;
   const header: EntryHeader = { ...own, ...commonHeader(ports, model, state, settledMessages) };
   const ledger = settleEntry(state.ledger, header, ports.limits);
-  return {
-    entry: { header, samples },
-    state: { ...next, sequence: header.sequence, ledger },
-    settled,
-  };
+  const { nonce } = header;
+  const decided = { ...next, sequence: header.sequence, nonce, ledger };
+  return { entry: { header, samples }, state: decided, settled };
 }
 
 function sharesEntry({ command }: ParsedMessage): boolean {

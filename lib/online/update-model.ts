@@ -1,6 +1,6 @@
 import type { EntryHeader } from '../commands/commands.ts';
-import { MillraceError } from '../errors.ts';
-import { keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
+import { invalid } from '../errors.ts';
+import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { commitEntry } from '../journal/commit.ts';
 import { limits } from '../limits.ts';
@@ -15,7 +15,11 @@ import type { ParsedMessage } from './messages.ts';
  * A model as an invocation left it, for the next one on the same machine. It is always read forward
  * from the journal before it is used.
  */
-export type CachedModel = { readonly model: Model; readonly state: State; readonly etag?: string };
+export type CachedModel = {
+  readonly model: Model;
+  readonly state: State;
+  readonly etag?: string | undefined;
+};
 
 /** What an invocation brings to the update of a model. */
 export type Invocation = {
@@ -46,24 +50,18 @@ export async function updateModel(
   messages: readonly ParsedMessage[],
   { secondsLeft, cached }: Invocation,
 ): Promise<Update> {
-  const model = cached?.model ?? (await loadModel(ports, name));
-  if (model === undefined) {
-    throw new MillraceError(
-      'invalid',
-      `there is no model ${name}; create it before sending samples to it`,
-    );
-  }
-  const loaded = cached ?? (await loadCheckpoint(ports, model));
-  let state = loaded.state;
-  let etag = loaded.etag;
+  const isOutOfTime = () => secondsLeft() < limits.publishReserveSeconds;
+  const start = await startFrom(ports, name, cached, isOutOfTime);
+  const { model } = start;
+  let { state, etag } = start;
+  let isCurrent = true;
   let settled = 0;
   let lostCommits = 0;
   const entries: EntryHeader[] = [];
 
-  const isOutOfTime = () => secondsLeft() < limits.publishReserveSeconds;
   while (settled < messages.length) {
-    // Far behind, it gets as far as it can, and publishes that for the next invocation.
-    state = await readForward(ports, model, state, { shouldStop: isOutOfTime });
+    if (!isCurrent) state = await readForward(ports, model, state, { shouldStop: isOutOfTime });
+    isCurrent = false;
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
     if (left.length === 0 || isOutOfTime()) break;
@@ -86,7 +84,39 @@ export async function updateModel(
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   etag = await publish(ports, model, state, { etag, committed: entries });
-  return { settled, entries, cached: { model, state, ...(etag === undefined ? {} : { etag }) } };
+  return { settled, entries, cached: { model, state, etag } };
+}
+
+/**
+ * The model, read forward as far as the journal and the time go; far behind, the next invocation
+ * goes on from what this one publishes. A cached model is used only if the journal still holds the
+ * entry that it is at: the model may have been removed and created again.
+ */
+async function startFrom(
+  ports: Ports,
+  name: string,
+  cached: CachedModel | undefined,
+  shouldStop: () => boolean,
+): Promise<CachedModel> {
+  if (cached !== undefined && cached.state.sequence > 0) {
+    const forward = readForward(ports, cached.model, cached.state, { shouldStop });
+    const [isOwn, read] = await Promise.all([
+      isOfJournal(ports.store, cached.state),
+      forward.then(
+        (state) => ({ state }),
+        (error: unknown) => ({ error }),
+      ),
+    ]);
+    if (isOwn && 'error' in read) throw read.error;
+    if (isOwn && 'state' in read) return { ...cached, state: read.state };
+    ports.log.warn('a cached model is not that of the journal, and loaded again', { model: name });
+  }
+  const model = await loadModel(ports, name);
+  if (model === undefined) {
+    throw invalid(`there is no model ${name}; create it before sending samples to it`);
+  }
+  const { state, etag } = await loadCheckpoint(ports, model);
+  return { model, state: await readForward(ports, model, state, { shouldStop }), etag };
 }
 
 /** How many messages, from the first, were settled by earlier deliveries. */

@@ -96,7 +96,7 @@ async function numberLetters(
   return new Map(
     resendsOf(plans, 'dead letters').flatMap((resend) => {
       const body = bodies.get(resend.message);
-      return body === undefined ? [] : [[resend.message, numbered(body, resend)]];
+      return body === undefined ? [] : [[resend.message, numbered(model, body, resend)]];
     }),
   );
 }

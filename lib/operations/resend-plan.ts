@@ -5,6 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge, type Ledger, type MessageIdentity } from '../state/ledger.ts';
 
@@ -89,13 +90,16 @@ export function resendsOf(plans: readonly ResendPlan[], source: Source): readonl
 }
 
 /** A message's body under its new number, and the deduplication id that goes with it. */
-export function numbered(body: object, { producer, seq }: Omit<Resend, 'message'>) {
-  return { body: JSON.stringify({ ...body, producer, seq }), deduplication: `${producer}:${seq}` };
+export function numbered(model: string, body: object, { producer, seq }: Omit<Resend, 'message'>) {
+  return {
+    body: JSON.stringify({ ...body, producer, seq }),
+    deduplication: deduplicationId(model, producer, seq),
+  };
 }
 
 /** Whether a body is small enough for SQS with any number that a plan may give it. */
 export function canBeNumbered(body: object): boolean {
-  const largest = numbered(body, {
+  const largest = numbered('', body, {
     producer: `resend-${limits.messageBytes}`,
     seq: Number.MAX_SAFE_INTEGER,
   });

@@ -3,6 +3,7 @@ import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts'
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { parseMessage } from '../online/messages.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { judge, type Ledger } from '../state/ledger.ts';
@@ -65,7 +66,11 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
     if (!way.ok) {
       left.push({ message, reason: way.reason });
     } else if (way.isAsItWas) {
-      await sendSamples({ body, group: model, deduplication: `retry:${message}` });
+      await sendSamples({
+        body,
+        group: model,
+        deduplication: deduplicationId(model, 'retry', message),
+      });
       sent += 1;
     } else {
       if (resend === undefined && !toNumber.has(nameOf(record)))
@@ -80,7 +85,7 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
   for (const resend of resendsOf(plans, 'quarantine')) {
     const record = toSend.get(resend.message);
     if (record === undefined) continue;
-    await sendSamples({ group: model, ...numbered({ samples: samplesOf(record) }, resend) });
+    await sendSamples({ group: model, ...numbered(model, { samples: samplesOf(record) }, resend) });
     sent += 1;
   }
   return { sent, left };

@@ -1,4 +1,5 @@
-import { lastCheckpoint, loadCheckpoint } from '../fold/checkpoints.ts';
+import { keys } from '../bucket/keys.ts';
+import { lastCheckpoint, usableState } from '../fold/checkpoints.ts';
 import { applyEntry } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
@@ -18,6 +19,8 @@ export type Verification = {
   readonly differences: ReadonlyMap<string, number>;
   /** Whether all is the same to the bit: weights, slots, statistics, ledger and scores. */
   readonly isSame: boolean;
+  /** Whether there is a published state that can be used; it is made again by the next update. */
+  readonly isPublished: boolean;
   /**
    * Versions of the engine that learnt some of the entries, other than the one that folded them.
    */
@@ -37,23 +40,47 @@ export async function verifyModel(
   isAll: boolean,
   onEntry: (done: number, total: number) => void = () => undefined,
 ): Promise<Verification> {
-  const { state: published } = await loadCheckpoint(ports, model);
-  const to = published.sequence;
-  let state = isAll ? initialState(model) : await lastCheckpoint(ports, model, Math.max(0, to - 1));
+  const published = await publishedState(ports, model);
+  const end = published?.sequence ?? 0;
+  let state = isAll
+    ? initialState(model)
+    : await lastCheckpoint(ports, model, Math.max(0, end - 1));
   const from = state.sequence;
+  let then = state;
   let samples = 0;
   const engines = new Set<string>();
-  const journal = entriesAfter(ports.store, model.name, from, { to, ahead: limits.readsAtOnce });
-  for await (const entry of journal) {
+  for await (const entry of entriesAfter(ports.store, model.name, from, { ahead })) {
     state = await applyEntry(ports, model, state, entry);
     samples += entry.samples.length;
     if (entry.samples.length > 0) engines.add(entry.header.engine);
-    onEntry(state.sequence - from, to - from);
+    if (state.sequence === end) then = state;
+    onEntry(state.sequence - from, Math.max(end, state.sequence) - from);
   }
-  const isSame = Buffer.from(encodeCheckpoint(state)).equals(encodeCheckpoint(published));
   engines.delete(model.compiled.engine);
-  const differences = differencesOf(state, published);
-  return { from, to, samples, differences, isSame, otherEngines: [...engines] };
+  const compared = published ?? then;
+  return {
+    from,
+    to: state.sequence,
+    samples,
+    differences: differencesOf(then, compared),
+    isSame: isSameState(then, compared),
+    isPublished: published !== undefined || state.sequence === 0,
+    otherEngines: [...engines],
+  };
+}
+
+const ahead = limits.readsAtOnce;
+
+async function publishedState(ports: Ports, model: Model): Promise<State | undefined> {
+  const key = keys.state(model.name);
+  const object = await ports.store.get(key);
+  return object && usableState(ports, model, key, object);
+}
+
+/** Whether states are the same to the bit. What release 0.1.0 published does not name its entry. */
+function isSameState(folded: State, published: State): boolean {
+  const named = { ...folded, nonce: published.nonce };
+  return Buffer.from(encodeCheckpoint(named)).equals(encodeCheckpoint(published));
 }
 
 function differencesOf(folded: State, published: State): ReadonlyMap<string, number> {

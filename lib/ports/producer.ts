@@ -1,3 +1,5 @@
+import { isOfKind } from '../errors.ts';
+import { deduplicationId } from './deduplication.ts';
 import type { Sender } from './ports.ts';
 
 /**
@@ -5,7 +7,10 @@ import type { Sender } from './ports.ts';
  * delivered.
  */
 export type Producer = {
-  /** Sends the next message; its number is `seq`. */
+  /**
+   * Sends the next message. Messages are sent one after the other, in the order of the calls. If
+   * one fails, its number stays its own: the next call sends it again first, under the same number.
+   */
   readonly send: (samples: readonly unknown[]) => Promise<void>;
   /** The number that the next message gets. */
   readonly nextSeq: () => number;
@@ -20,12 +25,31 @@ export type Producer = {
  */
 export function createProducer(send: Sender, model: string, name: string, nextSeq = 1): Producer {
   let seq = nextSeq;
+  /** A message that may have arrived or not, under the number `seq`. */
+  let unanswered: string | undefined;
+  let last: Promise<void> = Promise.resolve();
+
+  const sendNext = async (body: string) => {
+    unanswered = body;
+    try {
+      await send({ body, group: model, deduplication: deduplicationId(model, name, seq) });
+    } catch (error) {
+      // SQS never takes it, so its number is free.
+      if (isOfKind(error, 'invalid')) unanswered = undefined;
+      throw error;
+    }
+    unanswered = undefined;
+    seq += 1;
+  };
   return {
     nextSeq: () => seq,
-    async send(samples) {
-      const body = JSON.stringify({ producer: name, seq, samples });
-      await send({ body, group: model, deduplication: `${name}:${seq}` });
-      seq += 1;
+    send(samples) {
+      const sent = last.then(async () => {
+        if (unanswered !== undefined) await sendNext(unanswered);
+        await sendNext(JSON.stringify({ producer: name, seq, samples }));
+      });
+      last = sent.catch(() => undefined);
+      return sent;
     },
   };
 }

@@ -26,6 +26,7 @@ const parametersMetadata = z.object({
 const stateMetadata = parametersMetadata.extend({
   model: z.string(),
   sequence: count,
+  nonce: z.string().optional(),
   spec: z.string(),
   learnt: count,
   ledger: z.string(),
@@ -61,6 +62,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       ...parameterMetadata(state),
       model: state.model,
       sequence: String(state.sequence),
+      ...(state.nonce === undefined ? {} : { nonce: state.nonce }),
       spec: state.specHash,
       learnt: String(state.learnt),
       ledger: ledgerToJson(state.ledger),
@@ -83,6 +85,7 @@ export function decodeCheckpoint(file: Uint8Array): State {
       ...parametersFrom(tensors, metadata),
       model: fields.model,
       sequence: fields.sequence,
+      ...(fields.nonce === undefined ? {} : { nonce: fields.nonce }),
       specHash: fields.spec,
       learnt: fields.learnt,
       ledger: ledgerFromJson(fields.ledger),

@@ -14,6 +14,11 @@ export type State = Parameters & {
   readonly model: string;
   /** The journal entry up to which this state is folded; 0 before the first. */
   readonly sequence: number;
+  /**
+   * The nonce of that entry, which no other journal has; unknown before the first, and to release
+   * 0.1.0.
+   */
+  readonly nonce?: string | undefined;
   readonly specHash: string;
   readonly ledger: Ledger;
   /** Progressive scores since the model began: every sample was predicted before it was learnt. */

@@ -90,7 +90,7 @@ describe('a batch job whose slices crash or run twice', () => {
       },
     };
     await runSlice(slower, start, () => 100);
-    expect(world.sentJobs.map(({ deduplication }) => deduplication)).toEqual(['first:1']);
+    expect(world.sentJobs.map(({ deduplication }) => deduplication)).toEqual([`${model}:first:1`]);
   });
 
   it('that failed in one run is not gone on with by a slower one', async () => {

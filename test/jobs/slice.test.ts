@@ -35,7 +35,9 @@ describe('a batch job', () => {
     const world = await worldWithDataset();
     const { place } = await runJob(world);
     expect(place).toMatchObject({ status: 'promotion-sent', epoch: 4, reason: '4 epochs done' });
-    expect(world.sentSamples).toMatchObject([{ group: model, deduplication: 'first:promote' }]);
+    expect(world.sentSamples).toMatchObject([
+      { group: model, deduplication: `${model}:first:promote` },
+    ]);
     const { settled, entries } = await promote(world);
     expect(settled).toBe(1);
     expect(entries).toMatchObject([{ kind: 'promote', job: 'first', sequence: 1, caughtUp: 0 }]);

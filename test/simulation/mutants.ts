@@ -200,9 +200,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: publish,
-        find: 'await putOverOlder(ports, keys.state(model.name), body, { etag, stays });',
-        replace:
-          'stays(body) && (await ports.store.put(keys.state(model.name), body)) ? etag : undefined;',
+        find: 'await putOverOlder(ports, key, body, { etag, stays });',
+        replace: '(await stays(body)) && (await ports.store.put(key, body)) ? etag : undefined;',
       },
     ],
   },
@@ -249,6 +248,26 @@ export const mutants: readonly Mutant[] = [
         file: 'lib/operations/redrive.ts',
         find: 'anonymous.has(letter) && history.settled.has(letter.id)',
         replace: "anonymous.has(letter) && history.settled.has('')",
+      },
+    ],
+  },
+  {
+    name: 'believes a stored state that the journal does not confirm',
+    edits: [
+      {
+        file: publish,
+        find: '(await isOfJournal(store, state)) ? state',
+        replace: '(await isOfJournal(store, state)) || sequenceOfCheckpoint !== undefined ? state',
+      },
+    ],
+  },
+  {
+    name: 'stops at a damaged state instead of folding the journal',
+    edits: [
+      {
+        file: publish,
+        find: "if (isOfKind(error, 'corrupt')) return passOver(error.message);",
+        replace: "if (isOfKind(error, 'invalid')) return passOver(error.message);",
       },
     ],
   },

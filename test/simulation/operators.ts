@@ -1,10 +1,12 @@
 import { keys } from '../../lib/bucket/keys.ts';
+import { MillraceError } from '../../lib/errors.ts';
 import { sampleHash } from '../../lib/fold/exclusions.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { loadModel } from '../../lib/model/model.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
 import { retryQuarantine } from '../../lib/operations/retry.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { Process } from './calls.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud } from './cloud.ts';
@@ -47,6 +49,7 @@ export function startOperators(
     { chance: 0.2, most: 2, act: () => moveByHand(cloud) },
     { chance: 0.1, most: 1, act: () => changeSpec(cloud, random, model) },
     { chance: 0.1, most: 2, act: () => removeState(cloud, model) },
+    { chance: 0.1, most: 2, act: () => damageState(cloud, random, model) },
     { chance: 0.15, most: 1, act: recreate },
   ];
   // Somebody whom the alarm wakes moves letters back while deliveries of them may still be running.
@@ -187,6 +190,28 @@ function removeState({ bucket, timeline, published }: Cloud, model: string): voi
   timeline.record(`the state of ${model} is removed`);
   bucket.remove(keys.state(model));
   published.delete(keys.state(model));
+}
+
+/** The published checkpoint is damaged, or put back from a copy of a longer journal. */
+function damageState({ bucket, timeline, published }: Cloud, random: Random, model: string): void {
+  const key = keys.state(model);
+  const stored = bucket.objects.get(key);
+  if (stored === undefined) return;
+  const { body } = stored;
+  const ahead = () => {
+    const state = decodeCheckpoint(body);
+    return encodeCheckpoint({ ...state, sequence: state.sequence + 50 });
+  };
+  const flipped = () => Buffer.from(body).fill(0xff, body.length - 3, body.length - 2);
+  const damage = random.pick([() => body.subarray(0, body.length / 2), flipped, ahead]);
+  timeline.record(`the state of ${model} is damaged`);
+  try {
+    bucket.put(key, damage());
+    published.delete(key);
+  } catch (error) {
+    // It was damaged before, so nothing is ahead of anything.
+    if (!(error instanceof MillraceError)) throw error;
+  }
 }
 
 /** The stack is removed, with all that its queues hold, and deployed again over the kept bucket. */

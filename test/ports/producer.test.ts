@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { MillraceError } from '../../lib/errors.ts';
+import { deduplicationId } from '../../lib/ports/deduplication.ts';
+import type { Sender } from '../../lib/ports/ports.ts';
+import { createProducer } from '../../lib/ports/producer.ts';
+
+type Sent = { readonly seq: number; readonly samples: unknown; readonly deduplication: string };
+
+/** A queue that answers after a turn; a call may be lost before or after it took effect. */
+function queueThat(outcomes: readonly ('lost' | 'unheard' | 'refused')[] = []) {
+  const sent: Sent[] = [];
+  const left = [...outcomes];
+  const send: Sender = async ({ body, deduplication }) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const outcome = left.shift();
+    if (outcome === 'refused') throw new MillraceError('invalid', 'too large');
+    if (outcome === 'lost') throw new MillraceError('unavailable', 'timed out');
+    sent.push({ ...JSON.parse(body), deduplication });
+    if (outcome === 'unheard') throw new MillraceError('unavailable', 'timed out');
+  };
+  return { sent, send };
+}
+
+describe('a producer', () => {
+  it('sends overlapping messages one after the other, each under a number of its own', async () => {
+    const { sent, send } = queueThat();
+    const till = createProducer(send, 'demand', 'till');
+    await Promise.all([['a'], ['b'], ['c']].map((samples) => till.send(samples)));
+    expect(sent.map(({ seq, samples }) => [seq, samples])).toEqual([
+      [1, ['a']],
+      [2, ['b']],
+      [3, ['c']],
+    ]);
+    expect(till.nextSeq()).toBe(4);
+  });
+
+  it.each(['lost', 'unheard'] as const)(
+    'keeps the number of a message whose answer is %s, and sends it again before the next',
+    async (outcome) => {
+      const { sent, send } = queueThat([outcome]);
+      const till = createProducer(send, 'demand', 'till');
+      await expect(till.send(['a'])).rejects.toThrow('timed out');
+      expect(till.nextSeq()).toBe(1);
+      await till.send(['b']);
+      const bySeq = new Map(sent.map(({ seq, samples }) => [seq, samples]));
+      expect([...bySeq]).toEqual([
+        [1, ['a']],
+        [2, ['b']],
+      ]);
+      // What was sent twice has the same content and the same deduplication id.
+      expect(new Set(sent.map((each) => JSON.stringify(each))).size).toBe(2);
+    },
+  );
+
+  it('gives the number of a message that SQS refuses to the next one', async () => {
+    const { sent, send } = queueThat(['refused']);
+    const till = createProducer(send, 'demand', 'till');
+    await expect(till.send(['too large'])).rejects.toThrow('too large');
+    await till.send(['a']);
+    expect(sent).toMatchObject([{ seq: 1, samples: ['a'] }]);
+  });
+});
+
+describe('a deduplication id', () => {
+  it('is never shared by two models, and is one that SQS takes', () => {
+    const ids = ['a', 'b'].flatMap((model) => [
+      deduplicationId(model, 'till', 1),
+      deduplicationId(model, 'till', 2),
+      deduplicationId(model, 'nightly', 'promote'),
+      deduplicationId(model, 'x'.repeat(200), 1),
+      deduplicationId(model, 'Kasse Süd 7', 1),
+    ]);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const id of ids) expect(id).toMatch(/^[\x21-\x7e]{1,128}$/);
+  });
+});
