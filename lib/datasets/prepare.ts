@@ -46,10 +46,10 @@ export type Declared = {
 /** The parts of a stored spec that decide how rows are encoded and split. */
 const storedSchema = z.looseObject({
   features: z.looseObject({}).optional(),
-  label: z.unknown(),
-  task: z.unknown(),
-  seed: z.unknown(),
-  batch: z.looseObject({ validation: z.unknown() }).optional(),
+  label: z.unknown().optional(),
+  task: z.unknown().optional(),
+  seed: z.unknown().optional(),
+  batch: z.looseObject({ validation: z.unknown().optional() }).optional(),
 });
 
 const refusalSchema = z.object({

@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CaughtUp } from '../commands/command.ts';
 import { commands, isReplacing, type ReplacingHeader } from '../commands/commands.ts';
-import { samplesByMessage } from '../journal/entry.ts';
+import { assertSpec, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { relearn } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
@@ -39,6 +39,7 @@ export async function catchUp(
   for await (const entry of entriesAfter(store, model.name, from, { to })) {
     if (shouldStop()) break;
     const { header } = entry;
+    assertSpec(header, model.specHash);
     const { weights } = commands[header.kind];
     if (weights === 'retracted') return retractedMeanwhile(header.sequence);
     if (isReplacing(header)) passedOver.push(header);

@@ -1,7 +1,7 @@
 import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
-import { invariant, specChanged } from '../errors.ts';
-import { type Entry, samplesByMessage } from '../journal/entry.ts';
+import { invariant } from '../errors.ts';
+import { assertSpec, type Entry, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import type { Model } from '../model/model.ts';
@@ -27,8 +27,7 @@ export async function applyEntry(
   const { header } = entry;
   const { sequence } = header;
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);
-  if (header.spec !== state.specHash)
-    throw specChanged(`entry ${sequence} was made with a different spec`);
+  assertSpec(header, state.specHash);
   const { nonce } = header;
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const settled = { ...state, sequence, nonce, ledger };

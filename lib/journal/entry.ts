@@ -2,7 +2,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { storedJson } from '../bucket/json-objects.ts';
 import { type EntryHeader, parseHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
-import { MillraceError } from '../errors.ts';
+import { MillraceError, specChanged } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { MessageIdentity } from '../state/ledger.ts';
 
@@ -56,4 +56,16 @@ export function identityOf(message: SettledMessage): MessageIdentity {
   return producer === undefined || seq === undefined
     ? { by: 'queue', id, queue, sequenceNumber }
     : { by: 'producer', producer, seq, ...(deadLetter === undefined ? {} : { deadLetter }) };
+}
+
+/**
+ * Checks that an entry was made with the spec that a model has now.
+ *
+ * @throws MillraceError kind `corrupt` if spec.json was changed since
+ */
+export function assertSpec(
+  { sequence, spec }: Pick<EntryHeader, 'sequence' | 'spec'>,
+  specHash: string,
+): void {
+  if (spec !== specHash) throw specChanged(`entry ${sequence} was made with a different spec`);
 }

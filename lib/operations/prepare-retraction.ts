@@ -10,6 +10,7 @@ import {
   samplesWithout,
 } from '../fold/exclusions.ts';
 import { stateAt } from '../fold/fold.ts';
+import { assertSpec } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { relearn } from '../model/learn.ts';
@@ -62,13 +63,14 @@ export async function prepareRetraction(
 /**
  * Where a journal holds what is to be retracted, and its entries that put other weights in place.
  */
-async function find({ store }: Ports, { name }: Model, without: Retraction) {
+async function find({ store }: Ports, { name, specHash }: Model, without: Retraction) {
   const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
   const replacing: ReplacingHeader[] = [];
   let from: number | undefined;
   let [to, samples] = [0, 0];
   for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
     const { header } = entry;
+    assertSpec(header, specHash);
     const left = samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
     if (left < entry.samples.length) from ??= header.sequence;
     samples += entry.samples.length - left;

@@ -49,6 +49,21 @@ describe('a prepared dataset', () => {
     },
   );
 
+  it.each([['seed'], ['label'], ['batch'], ['batch', 'validation']])(
+    'is prepared for a stored spec that leaves out %s %s',
+    async (...path) => {
+      const world = await worldWithDataset(oneEpoch);
+      const stored = JSON.parse(JSON.stringify(defineSpec(oneEpoch)));
+      const [first = '', second] = path;
+      if (second === undefined) delete stored[first];
+      else delete stored[first][second];
+      await world.store.put(keys.spec(model), Buffer.from(JSON.stringify(stored)));
+      await runJob(world);
+      expect((await laneOf(world))?.place.status).not.toBe('failed');
+      expect(await laneOf(world)).toBeDefined();
+    },
+  );
+
   it('is not shared by specs whose features stand in different orders', async () => {
     const world = createWorld();
     const number = { type: 'number' as const };

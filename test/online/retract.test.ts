@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
 import { type Retraction, sampleHash } from '../../lib/fold/exclusions.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
@@ -54,6 +55,17 @@ describe('a retraction', () => {
     // The retracted message does not come back with a redelivery.
     await deliver(world, messages);
     expect((await foldJournal(world)).tensors).toEqual(without.tensors);
+  });
+
+  it('is refused while spec.json holds another spec, and no weights are made with it', async () => {
+    const world = await worldWith(messages);
+    const key = keys.spec(ticketsSpec.model);
+    const before = [...world.store.objects.keys()];
+    await world.store.put(key, Buffer.from(JSON.stringify({ ...ticketsSpec, seed: 99 })));
+    const retraction = { messages: [messages[0]?.id ?? ''], samples: [] };
+    const prepared = prepareRetraction(world, await modelOf(world), retraction);
+    await expect(prepared).rejects.toMatchObject({ code: 'spec-changed' });
+    expect([...world.store.objects.keys()]).toEqual(before);
   });
 
   it('unlearns single samples by their content', async () => {

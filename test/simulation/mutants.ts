@@ -134,8 +134,13 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: '    state = await readForward(',
-        replace: '    if (cached === undefined) state = await readForward(',
+        find: 'if (!isCurrent) state = await readForward(',
+        replace: 'if (!isCurrent && cached === undefined) state = await readForward(',
+      },
+      {
+        file: online,
+        find: "if (isOwn && 'state' in read) return { ...cached, state: read.state };",
+        replace: "if (isOwn && 'state' in read) return cached;",
       },
     ],
   },

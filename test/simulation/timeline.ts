@@ -5,8 +5,12 @@ export type Timeline = {
   /** Milliseconds since the beginning. */
   readonly now: () => number;
   readonly after: (milliseconds: number, action: () => void) => void;
-  /** Runs until nothing is left that could happen. */
-  readonly run: () => Promise<void>;
+  /**
+   * Runs until nothing is left that could happen.
+   *
+   * @returns false if there was no end to it
+   */
+  readonly run: () => Promise<boolean>;
   /** Writes down what happened. */
   readonly record: (event: string) => void;
   /** What happened, line by line, if it was asked for. */
@@ -50,11 +54,12 @@ export function createTimeline(isBusy: () => boolean, keepsEvents: boolean): Tim
     async run() {
       await settle();
       for (let event = waiting.pop(); event !== undefined; event = waiting.pop()) {
-        if (event.order > mostEvents) throw new Error('the schedule does not end');
+        if (event.order > mostEvents) return false;
         time = event.time;
         event.action();
         await settle();
       }
+      return true;
     },
     record(event) {
       const line = `${String(time).padStart(9)} ${event}`;
