@@ -41,10 +41,11 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
     const { job } = file;
     if (passedOver.some((entry) => entry.kind === 'promote' && entry.job === job))
       return withoutEffect;
-    const rollback = passedOver.find(({ kind }) => kind === 'rollback');
-    if (rollback !== undefined) {
+    // Another promotion may be put aside, and nothing else that somebody asked for.
+    const standing = passedOver.find(({ kind }) => kind !== 'promote');
+    if (standing !== undefined) {
       const reason =
-        `entry ${rollback.sequence} rolled back to other weights than job ${job} ` +
+        `entry ${standing.sequence} (${standing.kind}) put other weights in place than job ${job} ` +
         'was compared with; start a new job';
       return rejected('promote', refuse('rolled-back-since', reason));
     }

@@ -256,6 +256,8 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
     case 'kept-champion':
     case 'failed':
       return undefined;
+    default:
+      return place.status satisfies never;
   }
 }
 

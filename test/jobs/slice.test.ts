@@ -108,7 +108,7 @@ describe('a batch job', () => {
     expect(await parametersAfter(world)).toEqual(before);
     const [refused] = await readQuarantine(world.store, model);
     expect(refused?.refused[0]?.reason).toMatch(
-      /entry 2 rolled back to other weights than job first/,
+      /entry 2 \(rollback\) put other weights in place than job first/,
     );
     const aborted = AbortSignal.abort();
     const watched = { model, job: 'first', epochs: 4, title: 'first' };

@@ -118,8 +118,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/commands/promote.ts',
-        find: '  if (rollback !== undefined) {',
-        replace: "  if (rollback !== undefined && job === '') {",
+        find: '  if (standing !== undefined) {',
+        replace: "  if (standing !== undefined && job === '') {",
       },
     ],
   },
