@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /**
  * Why something is refused, for programs; the sentence beside it is for people. Stored with
  * quarantine records, so a code keeps its meaning over releases.
@@ -23,6 +25,15 @@ export type RefusalCode =
   | 'retracted-since'
   | 'rolled-back-since'
   | 'replaced-since';
+
+/** A refused sample as it is stored. Its code may be one of a later release. */
+export const storedRefusal = z.object({
+  index: z.int(),
+  field: z.string(),
+  /** Absent in what releases before 0.2 wrote. */
+  code: z.string().optional(),
+  reason: z.string(),
+});
 
 /** A no: what was asked for is not done. The code is for programs, the reason for people. */
 export type Refused<Code extends string = RefusalCode> = {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { MillraceError } from '../errors.ts';
+import { isOfKind, MillraceError } from '../errors.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /**
@@ -46,6 +46,19 @@ export function parseJsonBody<Schema extends z.ZodType>(
     return schema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
   } catch (cause) {
     throw new MillraceError('corrupt', `${key} cannot be read: ${cause}`, { cause });
+  }
+}
+
+/** What a body holds; undefined if it is damaged, where it is then written again. */
+export function parseUndamaged<Schema extends z.ZodType>(
+  schema: Schema,
+  body: Uint8Array,
+): z.output<Schema> | undefined {
+  try {
+    return parseJsonBody(schema, body, 'the object');
+  } catch (error) {
+    if (isOfKind(error, 'corrupt')) return undefined;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { invariant } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { Model } from '../model/model.ts';
 import type { Refused } from '../refusal.ts';
@@ -113,6 +114,20 @@ export function rejected(field: string, { code, reason }: Refused): Decision<nev
 
 /** A message that is settled without an effect. */
 export const withoutEffect: Decision<never> = { learnt: [], refused: [] };
+
+/**
+ * The weights that a committed entry put in place, after they have learnt the stream before it.
+ *
+ * @throws MillraceError kind `corrupt` if their file is missing or was changed
+ */
+export async function committedWeights(
+  { challenger }: Reach,
+  own: ChallengerFile & { readonly sequence: number },
+): Promise<Parameters> {
+  const found = await challenger(own, own.sequence - 1);
+  invariant(found.ok, `the challenger of job ${own.job} is missing or was changed`);
+  return found.parameters;
+}
 
 /** The state with other weights, optimizer slots and statistics: ledger and scores stay. */
 export function withParameters(

@@ -1,10 +1,15 @@
 import { z } from 'zod';
-import { invariant } from '../errors.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
 import type { Parameters, State } from '../state/state.ts';
-import { type Command, rejected, withoutEffect, withParameters } from './command.ts';
+import {
+  type Command,
+  committedWeights,
+  rejected,
+  withoutEffect,
+  withParameters,
+} from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
 
@@ -26,7 +31,7 @@ const header = z.strictObject({
  * Puts a batch job's weights in place of the champion's: they learn the entries that they have not
  * seen, and the current ledger stays, so that no online update is lost to a batch job. A promotion
  * that was committed before, and is sent again by a slice that ran twice, changes nothing. One that
- * a rollback overtook is refused.
+ * other weights overtook, such as a rollback's, is refused.
  */
 export const promote: Command<z.output<typeof body>, z.output<typeof header>> = {
   body,
@@ -57,10 +62,8 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
     };
   },
 
-  async evolve({ challenger }, settled, { header: own }) {
-    const found = await challenger(own, own.sequence - 1);
-    invariant(found.ok, `the challenger of job ${own.job} is missing or was changed`);
-    return promoted(settled, own, found.parameters);
+  async evolve(reach, settled, { header: own }) {
+    return promoted(settled, own, await committedWeights(reach, own));
   },
 };
 

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { invariant } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
 import type { Parameters, State } from '../state/state.ts';
-import { type Command, rejected, withParameters } from './command.ts';
+import { type Command, committedWeights, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
 
@@ -71,10 +70,8 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
     };
   },
 
-  async evolve({ challenger }, settled, { header: own }) {
-    const found = await challenger(own, own.sequence - 1);
-    invariant(found.ok, `the challenger of job ${own.job} is missing or was changed`);
-    return retracted(settled, own, found.parameters);
+  async evolve(reach, settled, { header: own }) {
+    return retracted(settled, own, await committedWeights(reach, own));
   },
 };
 

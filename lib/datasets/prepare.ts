@@ -8,6 +8,7 @@ import { concatSamples, type EncodedSamples, gatherSamples } from '../features/s
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
+import { storedRefusal } from '../refusal.ts';
 import { hashOfDerived, type Spec } from '../spec/spec.ts';
 import { isHeldOut } from './order.ts';
 import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
@@ -21,7 +22,7 @@ export type PreparedDataset = ShardNames & {
   readonly statistics: FeatureStatistics;
   readonly refusedRows: number;
   /** The first refused rows, as examples. */
-  readonly refused: readonly z.output<typeof refusalSchema>[];
+  readonly refused: readonly z.output<typeof storedRefusal>[];
 };
 
 /** Where the rows of a dataset come from. */
@@ -52,14 +53,6 @@ const storedSchema = z.looseObject({
   batch: z.looseObject({ validation: z.unknown().optional() }).optional(),
 });
 
-const refusalSchema = z.object({
-  index: z.int(),
-  field: z.string(),
-  /** Absent in what releases before 0.2 wrote. */
-  code: z.string().optional(),
-  reason: z.string(),
-});
-
 const manifestSchema = z.object({
   shardRows: z.array(z.int().positive()),
   shardDigests: z.array(z.string()),
@@ -67,7 +60,7 @@ const manifestSchema = z.object({
   heldOutDigest: z.string(),
   statisticsCount: z.int().nonnegative(),
   refusedRows: z.int().nonnegative(),
-  refused: z.array(refusalSchema),
+  refused: z.array(storedRefusal),
 });
 
 /**

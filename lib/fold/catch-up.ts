@@ -11,8 +11,8 @@ import type { Parameters } from '../state/state.ts';
 /** Parameters, and the entry up to which they have learnt the journal. */
 export type Trained = { readonly parameters: Parameters; readonly caughtUp: number };
 
-/** How far parameters catch up. */
-export type CatchUpBounds = {
+/** How far a journal is read. */
+export type ForwardBounds = {
   /** The last entry; as far as the journal goes unless given. */
   readonly to?: number;
   /** Asked before each entry. */
@@ -31,7 +31,7 @@ export async function catchUp(
   { store }: { readonly store: ObjectStore },
   model: Model,
   { parameters: start, caughtUp: from }: Trained,
-  { to = Number.POSITIVE_INFINITY, shouldStop = () => false }: CatchUpBounds = {},
+  { to = Number.POSITIVE_INFINITY, shouldStop = () => false }: ForwardBounds = {},
 ): Promise<CaughtUp | Refused> {
   let parameters = start;
   let caughtUp = from;

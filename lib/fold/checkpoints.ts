@@ -33,25 +33,41 @@ export async function lastCheckpoint(
   model: Model,
   sequence = Number.POSITIVE_INFINITY,
 ): Promise<State> {
-  for await (const { key, object } of keptBackFrom(ports.store, model.name, sequence)) {
-    const state = await usableState(ports, model, key, object);
-    if (state !== undefined) return state;
-  }
-  return initialState(model);
+  const read: ReadState = (key, object) => usableState(ports, model, key, object);
+  return (await lastKept(ports.store, model.name, read, sequence)) ?? initialState(model);
 }
 
-/** The files of the kept checkpoints up to an entry, the newest first. */
-export async function* keptBackFrom(
+/** Reads a stored state; undefined if it is none to go on from. */
+type ReadState = (key: string, object: StoredObject) => Promise<State | undefined>;
+
+/** The newest kept checkpoint up to an entry that can be read. */
+async function lastKept(
   store: ObjectStore,
   model: string,
+  read: ReadState,
   sequence = Number.POSITIVE_INFINITY,
-): AsyncGenerator<{ readonly key: string; readonly object: StoredObject }, void, void> {
+): Promise<State | undefined> {
   const kept = await store.list(keys.checkpoints(model));
   for (const { key } of kept.toReversed()) {
     if (!((sequenceOfCheckpoint(key) ?? Number.NaN) <= sequence)) continue;
     const object = await store.get(key);
-    if (object !== undefined) yield { key, object };
+    const state = object && (await read(key, object));
+    if (state !== undefined) return state;
   }
+  return undefined;
+}
+
+/** The published state of a model, if the journal confirms it. */
+export async function publishedState(ports: StatePorts, model: string): Promise<State | undefined> {
+  const key = keys.state(model);
+  const object = await ports.store.get(key);
+  return object && readState(ports, model, key, object);
+}
+
+/** The newest stored state that the journal confirms, of whatever spec. */
+export async function lastState(ports: StatePorts, model: string): Promise<State | undefined> {
+  const read: ReadState = (key, object) => readState(ports, model, key, object);
+  return (await publishedState(ports, model)) ?? lastKept(ports.store, model, read);
 }
 
 /** A stored state that a model can go on from; undefined, with a line in the log, for any other. */

@@ -7,6 +7,7 @@ import { settleEntry } from '../journal/settle-entry.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
+import type { ForwardBounds } from './catch-up.ts';
 import { caughtUpChallenger } from './challenger.ts';
 import { lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
 import { readSampleObject } from './sample-objects.ts';
@@ -53,14 +54,6 @@ export function reachOf(ports: Ports, model: Model): Reach {
 export async function stateAt(ports: Ports, model: Model, sequence: number): Promise<State> {
   return readForward(ports, model, await lastCheckpoint(ports, model, sequence), { to: sequence });
 }
-
-/** How far a journal is read. */
-export type ForwardBounds = {
-  /** The last entry; as far as the journal goes unless given. */
-  readonly to?: number;
-  /** Asked before each entry. */
-  readonly shouldStop?: () => boolean;
-};
 
 /** Applies the entries after a state until a key is missing, or up to entry `to`. */
 export async function readForward(

@@ -1,11 +1,9 @@
-import { keys } from '../bucket/keys.ts';
 import type { BucketPorts } from '../bucket/object-store.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
 import { emptyLedger, type Ledger } from '../state/ledger.ts';
-import type { State } from '../state/state.ts';
-import { keptBackFrom, readState, type StatePorts } from './checkpoints.ts';
+import { lastState, type StatePorts } from './checkpoints.ts';
 
 /**
  * The ledger of a model at the end of its journal: the one answer to what is settled now. The
@@ -22,17 +20,4 @@ export async function ledgerNow(ports: BucketPorts & StatePorts, model: string):
     ledger = settleEntry(ledger, header, ports.limits);
   }
   return ledger;
-}
-
-/** The newest stored state that the journal confirms. */
-async function lastState(ports: StatePorts, model: string): Promise<State | undefined> {
-  const key = keys.state(model);
-  const published = await ports.store.get(key);
-  const state = published && (await readState(ports, model, key, published));
-  if (state !== undefined) return state;
-  for await (const kept of keptBackFrom(ports.store, model)) {
-    const older = await readState(ports, model, kept.key, kept.object);
-    if (older !== undefined) return older;
-  }
-  return undefined;
 }

@@ -1,5 +1,5 @@
 import { putOverOlder } from '../bucket/conditional-puts.ts';
-import { jsonBody, parseJsonBody } from '../bucket/json-objects.ts';
+import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import { MillraceError } from '../errors.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -8,8 +8,8 @@ import type { JobRecord } from './record.ts';
 
 /**
  * Writes how far a job is into `progress.json`, for people and programs that watch it. Nothing
- * depends on the file. It never goes back to an earlier slice, since a run that was overtaken may
- * still be reporting.
+ * depends on the file: one that is damaged is written again. It never goes back to an earlier
+ * slice, since a run that was overtaken may still be reporting.
  *
  * @returns whether the file is at least as new as this report
  */
@@ -31,9 +31,9 @@ export async function reportProgress(
   };
   const body = jsonBody(progress, key);
   const reported = await store.get(key);
-  if (reported !== undefined && isOvertaken(reported.body, key, place)) return true;
+  if (reported !== undefined && isOvertaken(reported.body, place)) return true;
   const stays = (current: Uint8Array) =>
-    isOvertaken(current, key, place) || Buffer.from(current).equals(body);
+    isOvertaken(current, place) || Buffer.from(current).equals(body);
   return (await putOverOlder(ports, key, body, { etag: reported?.etag, stays })) !== undefined;
 }
 
@@ -55,8 +55,8 @@ export async function reportSurely(
 }
 
 /** Whether a later slice has reported. */
-function isOvertaken(progress: Uint8Array, key: string, place: Place): boolean {
-  return parseJsonBody(reportedSchema, progress, key).slice > place.slice;
+function isOvertaken(progress: Uint8Array, place: Place): boolean {
+  return (parseUndamaged(reportedSchema, progress)?.slice ?? 0) > place.slice;
 }
 
 const reportedSchema = placeSchema.pick({ slice: true }).loose();

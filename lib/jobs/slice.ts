@@ -1,11 +1,10 @@
-import { keys } from '../bucket/keys.ts';
 import { type PreparedDataset, prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { challengerDigest, writeChallenger } from '../fold/challenger.ts';
-import { readState } from '../fold/checkpoints.ts';
+import { publishedState } from '../fold/checkpoints.ts';
 import { currentState } from '../fold/fold.ts';
 import { quarantine } from '../journal/quarantine.ts';
 import { limits } from '../limits.ts';
@@ -158,7 +157,7 @@ async function advanceOver(
 ): Promise<Advanced> {
   const { record, number } = slice;
   const sums = {
-    rows: prepared.shardRows.reduce((sum, count) => sum + count, 0),
+    rows: rowsOf(prepared),
     refusedRows: prepared.refusedRows,
   };
   const work = async () => {
@@ -174,6 +173,11 @@ async function advanceOver(
   return { lane: { parameters, place: { ...place, slice: number + 1 } }, ...sums };
 }
 
+/** The training rows of a dataset. */
+function rowsOf({ shardRows }: PreparedDataset): number {
+  return shardRows.reduce((sum, count) => sum + count, 0);
+}
+
 /** Whether there is only time left to write what was reached. */
 function isOutOfTime({ secondsLeft }: Slice): boolean {
   return secondsLeft() < limits.publishReserveSeconds;
@@ -183,7 +187,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
   const { ports, model, record } = slice;
   const { store, now } = ports;
   const deadline = now() + model.spec.batch.slice.seconds * 1_000;
-  const rows = prepared.shardRows.reduce((sum, count) => sum + count, 0);
+  const rows = rowsOf(prepared);
   let reportedAt = 0;
   return trainEpochs(
     {
@@ -265,10 +269,7 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
  * Whether the promotion is published already: sending it once more would be harmless, and needless.
  */
 async function isPromoted(ports: Ports, { model, job }: JobRecord): Promise<boolean> {
-  const key = keys.state(model);
-  const published = await ports.store.get(key);
-  const state = published && (await readState(ports, model, key, published));
-  return state?.promoted?.job === job;
+  return (await publishedState(ports, model))?.promoted?.job === job;
 }
 
 /** Where a job begins: at the champion's weights, or at fresh ones. */

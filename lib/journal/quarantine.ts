@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { putOverOlder } from '../bucket/conditional-puts.ts';
-import { evidenceBody, parseJsonBody, readJsonObject } from '../bucket/json-objects.ts';
+import { evidenceBody, parseUndamaged, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
-import { isOfKind, MillraceError } from '../errors.ts';
+import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { storedRefusal } from '../refusal.ts';
 import { readEntry } from './reading.ts';
 
 const recordSchema = z.looseObject({
@@ -18,16 +19,7 @@ const recordSchema = z.looseObject({
   sequence: z.int().optional(),
   /** The whole message, where it was refused as a whole. */
   body: z.string().optional(),
-  refused: z.array(
-    z.looseObject({
-      index: z.int(),
-      field: z.string(),
-      /** Absent in what releases before 0.2 wrote. */
-      code: z.string().optional(),
-      reason: z.string(),
-      sample: z.unknown().optional(),
-    }),
-  ),
+  refused: z.array(storedRefusal.loose().extend({ sample: z.unknown().optional() })),
 });
 
 /** What a quarantine object holds. */
@@ -63,7 +55,7 @@ export async function quarantine(
   const key = keys.quarantine(model, refusal.message);
   const body = Buffer.from(evidenceBody(refusal));
   const stays = async (current: Uint8Array) => {
-    const record = parseRecord(current);
+    const record = parseUndamaged(recordSchema, current);
     if (record === undefined) return false;
     if (body.equals(current)) return true;
     return (record.sequence ?? 0) > (refusal.sequence ?? 0) || isConfirmed(store, model, record);
@@ -114,14 +106,4 @@ async function isConfirmed(
   if (sequence === undefined) return true;
   const entry = await readEntry(store, model, sequence);
   return entry?.header.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
-}
-
-/** A stored record; undefined if it is damaged: it is written again then. */
-function parseRecord(body: Uint8Array): QuarantineRecord | undefined {
-  try {
-    return parseJsonBody(recordSchema, body, 'the record');
-  } catch (error) {
-    if (isOfKind(error, 'corrupt')) return undefined;
-    throw error;
-  }
 }

@@ -40,7 +40,7 @@ export async function verifyModel(
   isAll: boolean,
   onEntry: (done: number, total: number) => void = () => undefined,
 ): Promise<Verification> {
-  const published = await publishedState(ports, model);
+  const published = await usablePublishedState(ports, model);
   const end = published?.sequence ?? 0;
   let state = isAll
     ? initialState(model)
@@ -71,7 +71,7 @@ export async function verifyModel(
 
 const ahead = limits.readsAtOnce;
 
-async function publishedState(ports: Ports, model: Model): Promise<State | undefined> {
+async function usablePublishedState(ports: Ports, model: Model): Promise<State | undefined> {
   const key = keys.state(model.name);
   const object = await ports.store.get(key);
   return object && usableState(ports, model, key, object);

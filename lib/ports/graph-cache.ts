@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
+import { digestOf } from '../bucket/safetensors.ts';
 import type { GraphCache } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
 import type { Log } from './ports.ts';
@@ -25,13 +25,13 @@ export function graphCache(store: ObjectStore, log: Log): GraphCache {
         const object = await store.get(keys.compiled(name));
         const body = object?.body.subarray(digestBytes);
         if (object === undefined || body === undefined) return undefined;
-        if (digestOf(body).equals(object.body.subarray(0, digestBytes))) return body;
+        if (sha256(body).equals(object.body.subarray(0, digestBytes))) return body;
         log.warn('a compiled model is damaged, and compiled again', { key: keys.compiled(name) });
         return undefined;
       }, undefined),
     put: (name, body) =>
       orElse(async () => {
-        await store.put(keys.compiled(name), Buffer.concat([digestOf(body), body]));
+        await store.put(keys.compiled(name), Buffer.concat([sha256(body), body]));
       }, undefined),
   };
 }
@@ -39,6 +39,4 @@ export function graphCache(store: ObjectStore, log: Log): GraphCache {
 /** Each object begins with the SHA-256 of the rest. */
 const digestBytes = 32;
 
-function digestOf(body: Uint8Array): Buffer {
-  return createHash('sha256').update(body).digest();
-}
+const sha256 = (body: Uint8Array) => Buffer.from(digestOf(body), 'hex');

@@ -133,3 +133,19 @@ describe('a finished job', () => {
     }
   });
 });
+
+describe('a progress.json', () => {
+  it.each(['', '{', '[]', 'null', '{"slice":"two"}'])(
+    'that holds %j does not stop its job, and is written again',
+    async (damaged) => {
+      const undisturbed = await worldWithDataset(oneEpoch);
+      await runJob(undisturbed);
+      const world = await worldWithDataset(oneEpoch);
+      const key = keys.progress(model, start.job);
+      await world.store.put(key, Buffer.from(damaged));
+      await runJob(world);
+      expect(await laneOf(world)).toEqual(await laneOf(undisturbed));
+      expect((await world.store.get(key))?.body).toEqual((await undisturbed.store.get(key))?.body);
+    },
+  );
+});
