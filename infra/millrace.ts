@@ -19,8 +19,12 @@ import {
   QueueEncryption,
 } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { z } from 'zod';
 import { limits } from '../lib/limits.ts';
+import { parse, strictObject } from '../lib/parse.ts';
 import { environmentOf } from '../lib/ports/aws.ts';
+import { datasetName, modelName } from '../lib/spec/names.ts';
+import { scheduleExpression } from './schedule-expression.ts';
 import { allow, createFunction, namespace } from './training-function.ts';
 
 /** A batch job that runs on a schedule. */
@@ -37,6 +41,13 @@ export interface ScheduledJob {
    */
   readonly start?: 'champion' | 'fresh';
 }
+
+const scheduledJob = strictObject({
+  model: modelName,
+  dataset: datasetName,
+  schedule: scheduleExpression,
+  start: z.enum(['champion', 'fresh']).optional(),
+});
 
 /** Settings of {@link Millrace}. */
 export interface MillraceProps {
@@ -112,7 +123,8 @@ export class Millrace extends Construct {
     this.samplesQueue.grantSendMessages(batchTrain);
     this.jobsQueue.grantSendMessages(batchTrain);
 
-    (props.schedules ?? []).forEach((job, index) => {
+    const jobs = parse(z.array(scheduledJob), props.schedules ?? [], 'schedules');
+    jobs.forEach((job, index) => {
       schedule(this, this.jobsQueue, job, index);
     });
     alarm(
@@ -206,11 +218,11 @@ function createQueue(scope: Construct, id: string, timeoutSeconds: number): Queu
   });
 }
 
-/** Sends a job message; the scheduler's execution id makes a repeated delivery the same message. */
+/** Sends a job message; the time it was due makes a repeated delivery the same message. */
 function schedule(
   scope: Construct,
   queue: Queue,
-  { schedule: expression, ...job }: ScheduledJob,
+  { schedule: expression, ...job }: z.output<typeof scheduledJob>,
   index: number,
 ): void {
   new Schedule(scope, `Schedule${index + 1}`, {
@@ -223,7 +235,7 @@ function schedule(
         QueueUrl: queue.queueUrl,
         MessageBody: Stack.of(scope).toJsonString(job),
         MessageGroupId: job.model,
-        MessageDeduplicationId: '<aws.scheduler.execution-id>',
+        MessageDeduplicationId: `${job.model}:schedule-${index + 1}:<aws.scheduler.scheduled-time>`,
       }),
       policyStatements: [
         new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Cron } from 'croner';
 import { z } from 'zod';
@@ -17,7 +16,7 @@ const inputSchema = z.object({
 export function runSchedule(sqs: SQSClient, { expression, input }: ScheduleSettings): () => void {
   const send = async () => {
     const message = inputSchema.parse(
-      JSON.parse(input.replaceAll('<aws.scheduler.execution-id>', randomUUID())),
+      JSON.parse(input.replaceAll('<aws.scheduler.scheduled-time>', new Date().toISOString())),
     );
     await sqs.send(new SendMessageCommand(message));
   };

@@ -7,12 +7,17 @@ const namesItsField: ReadonlySet<string> = new Set<RefusalCode>(['malformed', 'u
 
 /** Lists refused samples, except those that a retry has settled; or sends them again. */
 export async function showQuarantine(
-  { ports, print }: Io,
+  { ports, print, mayChange }: Io,
   name: string,
   isRetry: boolean,
 ): Promise<number> {
   await modelOf(ports, name);
   if (isRetry) {
+    const again = (await refusedMessages(ports, name)).filter(
+      ({ way, isSettledAgain }) => way.ok && !isSettledAgain,
+    );
+    const what = `${name}: send ${count(again.length, 'message')} of quarantine to the model again`;
+    if (!(await mayChange(what))) return 0;
     const { sent, left } = await retryQuarantine(ports, name);
     print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
     for (const { message, reason } of left) print(`  ${message}: ${reason}`);

@@ -1,63 +1,65 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { createRedrive } from '../operations/redrive.ts';
 import type { StackAddress } from '../ports/aws.ts';
-import { type DeadLetter, deadLettersOf } from '../ports/dead-letters.ts';
+import { type DeadLetter, type DeadLetters, deadLettersOf } from '../ports/dead-letters.ts';
 import { count, type Io } from './io.ts';
 
-/**
- * Moves dead letters of both queues back. With `isDryRun`, it only shows the first that would move.
- */
+/** Moves dead letters of both queues back, after it has shown the first of them. */
 export async function redrive(
-  { ports, print }: Io,
+  { ports, print, mayChange }: Io,
   sqs: SQSClient,
   { samplesQueueUrl, jobsQueueUrl }: StackAddress,
-  isDryRun: boolean,
 ): Promise<number> {
+  const samples = await deadLettersOf(sqs, samplesQueueUrl);
+  const jobs = await deadLettersOf(sqs, jobsQueueUrl);
+  await showFirst(print, 'samples', samples);
+  await showFirst(print, 'jobs', jobs);
+  if (!(await mayChange('send dead letters back to their queues, those above and all others')))
+    return 0;
   const redriveSamples = createRedrive(ports);
   const sums = { samples: 0, jobs: 0, settled: 0 };
-  const strays = new Map<string, number>();
-  for (const [name, queueUrl] of [
-    ['samples', samplesQueueUrl] as const,
-    ['jobs', jobsQueueUrl] as const,
-  ]) {
-    const letters = await deadLettersOf(sqs, queueUrl);
-    if (isDryRun) print(`${name}: about ${count(await letters.count(), 'dead letter')}`);
-    const kept: DeadLetter[] = [];
-    for (let batch = await letters.receive(); batch.length > 0; batch = await letters.receive()) {
-      const done = new Set(batch);
-      if (name === 'samples') {
-        const messages = batch.map((letter) => ({ ...letter, queue: queueUrl, letter }));
-        const { sent, settled, left } = await redriveSamples(messages, isDryRun);
-        sums.samples += sent.length;
-        sums.settled += settled.length;
-        for (const { group, letter } of left) {
-          strays.set(group, (strays.get(group) ?? 0) + 1);
-          done.delete(letter);
-        }
-      } else {
-        for (const { id, body, group } of batch) {
-          if (!isDryRun) await ports.sendJob({ body, group, deduplication: id });
-          sums.jobs += 1;
-        }
-      }
-      if (isDryRun)
-        for (const { group, id, body } of batch) print(`  ${group} ${id} ${body.slice(0, 80)}`);
-      for (const letter of batch) {
-        if (isDryRun || !done.has(letter)) kept.push(letter);
-        else await letters.remove(letter);
-      }
-      if (isDryRun) break;
-    }
-    // Not earlier: they would be received again.
-    for (const letter of kept) await letters.release(letter);
-  }
-  const verb = isDryRun ? 'would be sent first' : 'sent';
-  print(`${count(sums.samples, 'message')} of samples and ${count(sums.jobs, 'job')} ${verb}`);
+  const left = new Map<string, number>();
+  await empty(samples, async (batch) => {
+    const messages = batch.map((letter) => ({ ...letter, queue: samplesQueueUrl, letter }));
+    const done = await redriveSamples(messages);
+    sums.samples += done.sent.length;
+    sums.settled += done.settled.length;
+    for (const { reason } of done.left) left.set(reason, (left.get(reason) ?? 0) + 1);
+    return [...done.sent, ...done.settled].map(({ letter }) => letter);
+  });
+  await empty(jobs, async (batch) => {
+    for (const { id, body, group } of batch)
+      await ports.sendJob({ body, group, deduplication: id });
+    sums.jobs += batch.length;
+    return batch;
+  });
+  print(`${count(sums.samples, 'message')} of samples and ${count(sums.jobs, 'job')} sent`);
   if (sums.settled > 0)
-    print(`${count(sums.settled, 'message')} had been learnt before: not sent, and removed`);
-  for (const [group, messages] of strays)
-    print(
-      `${count(messages, 'message')} left: there is no model ${group}; create it, or let them expire`,
-    );
+    print(`${count(sums.settled, 'message')} had been settled before: not sent, and removed`);
+  for (const [reason, messages] of left) print(`${count(messages, 'message')} left: ${reason}`);
   return 0;
+}
+
+/** Receives letters until there are none; removes those that are done, and releases the others. */
+async function empty(
+  letters: DeadLetters,
+  settle: (batch: readonly DeadLetter[]) => Promise<readonly DeadLetter[]>,
+): Promise<void> {
+  const kept: DeadLetter[] = [];
+  for (let batch = await letters.receive(); batch.length > 0; batch = await letters.receive()) {
+    const done = new Set(await settle(batch));
+    for (const letter of batch) {
+      if (done.has(letter)) await letters.remove(letter);
+      else kept.push(letter);
+    }
+  }
+  // Not earlier: they would be received again.
+  for (const letter of kept) await letters.release(letter);
+}
+
+async function showFirst(print: Io['print'], name: string, letters: DeadLetters): Promise<void> {
+  print(`${name}: about ${count(await letters.count(), 'dead letter')}`);
+  const first = await letters.receive();
+  for (const { group, id, body } of first) print(`  ${group} ${id} ${body.slice(0, 80)}`);
+  for (const letter of first) await letters.release(letter);
 }

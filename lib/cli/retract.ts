@@ -4,9 +4,10 @@ import { invalid } from '../errors.ts';
 import { type Retraction, sampleHash } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { prepareRetraction } from '../operations/prepare-retraction.ts';
+import { findRetracted, prepareRetraction } from '../operations/prepare-retraction.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
+import { timeOf } from './arguments.ts';
 import { count, type Io, modelOf } from './io.ts';
 
 /** How the samples to be unlearnt are named. */
@@ -24,22 +25,29 @@ export type RetractOptions = {
  * place.
  */
 export async function retract(
-  { ports, print }: Io,
+  { ports, print, mayChange }: Io,
   name: string,
   options: RetractOptions,
 ): Promise<number> {
+  const choice = choiceOf(options);
   const model = await modelOf(ports, name);
-  const retraction = await retractionOf(ports, name, options);
+  const retraction = await retractionOf(ports, name, choice);
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid(
       'millrace retract: that names more than one command can hold; retract a part of it first',
     );
   }
-  const { retract: command, samples, to } = await prepareRetraction(ports, model, retraction);
+  const found = await findRetracted(ports, model, retraction);
+  const { first, last } = found;
+  const what =
+    `${name}: unlearn ${count(found.samples, 'sample')} of ${count(found.entries, 'entry', 'entries')} ` +
+    `from ${first.sequence} (${first.time}) to ${last.sequence} (${last.time}); it cannot be undone`;
+  if (!(await mayChange(what))) return 0;
+  const { retract: command, to } = await prepareRetraction(ports, model, retraction, found);
   const body = JSON.stringify({ retract: command });
   await ports.sendSamples({ body, group: name, deduplication: deduplicationId(name, command.job) });
   print(
-    `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} ` +
+    `${name}: folded entries ${command.from} to ${to} without ${count(found.samples, 'sample')} ` +
       'and sent the command; it is done in its turn',
   );
   for (const job of command.jobs)
@@ -47,27 +55,35 @@ export async function retract(
   return 0;
 }
 
-async function retractionOf(
-  ports: Ports,
-  model: string,
-  { message, samples, from, to }: RetractOptions,
-): Promise<Retraction> {
+/** One way to name what is unlearnt. */
+type Choice =
+  | { readonly by: 'message'; readonly message: string }
+  | { readonly by: 'samples'; readonly file: string }
+  | { readonly by: 'time'; readonly first: number; readonly last: number };
+
+function choiceOf({ message, samples, from, to }: RetractOptions): Choice {
   const ways = [message, samples, from ?? to].filter((each) => each !== undefined);
-  if (ways.length === 1 && samples !== undefined)
-    return { messages: [], samples: await hashesOf(samples) };
-  if (ways.length === 1 && message !== undefined) {
-    const isNamed = ({ id, producer, seq }: SettledMessage) =>
-      [id, `${producer}:${seq}`].includes(message);
-    return { messages: await learntMessages(ports, model, isNamed), samples: [] };
-  }
+  if (ways.length === 1 && samples !== undefined) return { by: 'samples', file: samples };
+  if (ways.length === 1 && message !== undefined) return { by: 'message', message };
   if (ways.length === 1 && from !== undefined && to !== undefined) {
     const [first, last] = [timeOf('--from', from), timeOf('--to', to)];
-    const isBetween = (_: SettledMessage, time: number) => first <= time && time <= last;
-    return { messages: await learntMessages(ports, model, isBetween), samples: [] };
+    if (first <= last) return { by: 'time', first, last };
+    throw invalid(`--to: must not be before --from (found ${from} to ${to})`);
   }
   throw invalid(
     'millrace retract: name --message <id or producer:seq>, or --samples <file>, or --from <time> --to <time>',
   );
+}
+
+async function retractionOf(ports: Ports, model: string, choice: Choice): Promise<Retraction> {
+  if (choice.by === 'samples') return { messages: [], samples: await hashesOf(choice.file) };
+  const isMeant =
+    choice.by === 'message'
+      ? ({ id, producer, seq }: SettledMessage) =>
+          id === choice.message ||
+          (producer !== undefined && `${producer}:${seq}` === choice.message)
+      : (_: SettledMessage, time: number) => choice.first <= time && time <= choice.last;
+  return { messages: await learntMessages(ports, model, isMeant), samples: [] };
 }
 
 /** Ids of the learnt messages that are chosen. */
@@ -102,13 +118,4 @@ async function hashesOf(file: string): Promise<string[]> {
         throw invalid(`--samples: line ${i + 1} of ${file} must be JSON`, cause);
       }
     });
-}
-
-function timeOf(option: string, text: string): number {
-  const time = Date.parse(text);
-  if (Number.isNaN(time))
-    throw invalid(
-      `${option}: must be a time such as 2026-11-24T12:00Z (found ${JSON.stringify(text)})`,
-    );
-  return time;
 }

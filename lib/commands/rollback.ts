@@ -52,7 +52,7 @@ export const rollback: Command<z.output<typeof body>, z.output<typeof header>> =
  * retracted after it.
  */
 export function canRollBack(
-  { sequence: last, retractions }: State,
+  { sequence: last, retractions }: Pick<State, 'sequence' | 'retractions'>,
   to: number,
 ): Accepted | Refused {
   if (to > last) return refuse('no-such-entry', `the journal ends at entry ${last} (found ${to})`);

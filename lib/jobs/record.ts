@@ -26,6 +26,15 @@ const recordSchema = z.strictObject({
 /** What a job is: written once, create-only, so that a doubled start joins it. */
 export type JobRecord = z.output<typeof recordSchema>;
 
+/** The record of a job; undefined if there is none. @throws MillraceError kind `corrupt` */
+export function readJob(
+  store: ObjectStore,
+  model: string,
+  job: string,
+): Promise<JobRecord | undefined> {
+  return readJsonObject(store, keys.job(model, job), recordSchema);
+}
+
 /** A job that may run, or why it may not. */
 export type Opened =
   | { readonly ok: true; readonly record: JobRecord }
@@ -45,7 +54,7 @@ export async function openJob(
   currentSequence: () => Promise<number>,
 ): Promise<Opened> {
   const key = keys.job(model.name, message.job);
-  const existing = await readJsonObject(ports.store, key, recordSchema);
+  const existing = await readJob(ports.store, model.name, message.job);
   if (existing !== undefined) return joined(existing, model, message);
   const { dataset } = message;
   const pinned = dataset === 'journal' ? none : await pinObjects(ports.store, dataset);
@@ -61,7 +70,7 @@ export async function openJob(
     time: new Date(ports.now()).toISOString(),
   };
   await putUntilAnswered(ports, key, jsonBody(record, key), { ifNoneMatch: '*' });
-  const written = await readJsonObject(ports.store, key, recordSchema);
+  const written = await readJob(ports.store, model.name, message.job);
   if (written === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
   return joined(written, model, message);
 }

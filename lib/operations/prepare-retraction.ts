@@ -1,5 +1,5 @@
 import { digestOf } from '../bucket/safetensors.ts';
-import { isReplacing, type ReplacingHeader } from '../commands/commands.ts';
+import { type EntryHeader, isReplacing, type ReplacingHeader } from '../commands/commands.ts';
 import type { RetractBody } from '../commands/retract.ts';
 import { invalid, invariant } from '../errors.ts';
 import { readChallenger, writeChallenger } from '../fold/challenger.ts';
@@ -10,7 +10,8 @@ import {
   samplesWithout,
 } from '../fold/exclusions.ts';
 import { stateAt } from '../fold/fold.ts';
-import { assertSpec } from '../journal/entry.ts';
+import { readJob } from '../jobs/record.ts';
+import { assertSpec, type Entry } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { relearn } from '../model/learn.ts';
@@ -18,6 +19,51 @@ import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
+
+/** What a journal holds of a retraction. */
+export type FoundRetracted = {
+  /** The first and the last entry that hold some of it. */
+  readonly first: EntryHeader;
+  readonly last: EntryHeader;
+  readonly entries: number;
+  readonly samples: number;
+  /** The entry up to which was looked. */
+  readonly to: number;
+  /** The entries that put other weights in place. */
+  readonly replacing: readonly ReplacingHeader[];
+};
+
+/**
+ * Looks for what is to be retracted. @throws MillraceError kind `invalid` if no entry holds it
+ */
+export async function findRetracted(
+  { store }: Ports,
+  { name, specHash }: Model,
+  without: Retraction,
+): Promise<FoundRetracted> {
+  const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
+  const replacing: ReplacingHeader[] = [];
+  const holding: EntryHeader[] = [];
+  let [to, samples] = [0, 0];
+  for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
+    const { header } = entry;
+    assertSpec(header, specHash);
+    const excluded = countExcluded(entry, exclusions);
+    if (excluded > 0) holding.push(header);
+    samples += excluded;
+    to = header.sequence;
+    if (isReplacing(header)) replacing.push(header);
+  }
+  const [first, last] = [holding[0], holding.at(-1)];
+  if (first === undefined || last === undefined)
+    throw invalid(`the journal of ${name} holds none of these samples`);
+  return { first, last, entries: holding.length, samples, to, replacing };
+}
+
+function countExcluded(entry: Entry, exclusions: readonly Exclusion[]): number {
+  const left = samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
+  return entry.samples.length - left;
+}
 
 /** A retraction that is ready to be sent. */
 export type PreparedRetraction = {
@@ -33,15 +79,18 @@ export type PreparedRetraction = {
  * and writes the weights to the file that the command `retract` names. A promotion whose job had
  * learnt the samples is left out with them, since nobody can say what its weights would have been.
  *
+ * @param found what {@link findRetracted} answered, if it was asked
  * @throws MillraceError kind `invalid` if no entry holds them
  */
 export async function prepareRetraction(
   ports: Ports,
   model: Model,
   retraction: Retraction,
+  found?: FoundRetracted,
 ): Promise<PreparedRetraction> {
-  const { from, to, samples, replacing } = await find(ports, model, retraction);
-  if (from === undefined) throw invalid(`the journal of ${model.name} holds none of these samples`);
+  const { first, to, replacing, samples } =
+    found ?? (await findRetracted(ports, model, retraction));
+  const from = first.sequence;
   const jobs = new Set<string>();
   const fold: Fold = { ports, model, replacing, leftOut: (job) => void jobs.add(job) };
   const parameters = await parametersWithout(fold, to, from, [exclusionOf(retraction, to)]);
@@ -58,26 +107,6 @@ export async function prepareRetraction(
     jobs: [...jobs],
   };
   return { retract, to, samples };
-}
-
-/**
- * Where a journal holds what is to be retracted, and its entries that put other weights in place.
- */
-async function find({ store }: Ports, { name, specHash }: Model, without: Retraction) {
-  const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
-  const replacing: ReplacingHeader[] = [];
-  let from: number | undefined;
-  let [to, samples] = [0, 0];
-  for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
-    const { header } = entry;
-    assertSpec(header, specHash);
-    const left = samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
-    if (left < entry.samples.length) from ??= header.sequence;
-    samples += entry.samples.length - left;
-    to = header.sequence;
-    if (isReplacing(header)) replacing.push(header);
-  }
-  return { from, to, samples, replacing };
 }
 
 /** What a fold without some samples works with. */
@@ -154,7 +183,7 @@ async function startAt(
       return { parameters: await parametersWithout(fold, at - 1, earliest, both), at };
     }
     case 'promote': {
-      if (header.caughtUp >= first) {
+      if (await hasLearnt(fold, header, first, exclusions)) {
         fold.leftOut(header.job);
         return undefined;
       }
@@ -166,4 +195,23 @@ async function startAt(
       return { parameters: challenger.parameters, at: header.caughtUp };
     }
   }
+}
+
+/**
+ * Whether a promoted job had learnt what is excluded. One that began with new weights over a
+ * dataset in S3 has learnt of the stream only what came since it began.
+ */
+async function hasLearnt(
+  { ports: { store }, model: { name } }: Fold,
+  { job, caughtUp }: Extract<ReplacingHeader, { kind: 'promote' }>,
+  first: number,
+  exclusions: readonly Exclusion[],
+): Promise<boolean> {
+  if (caughtUp < first) return false;
+  const record = await readJob(store, name, job);
+  if (record?.start !== 'fresh' || record.dataset === 'journal') return true;
+  for await (const entry of entriesAfter(store, name, record.sequence, { to: caughtUp })) {
+    if (countExcluded(entry, exclusions) > 0) return true;
+  }
+  return false;
 }

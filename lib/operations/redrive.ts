@@ -1,4 +1,5 @@
 import { keys } from '../bucket/keys.ts';
+import { reasonIf } from '../errors.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
@@ -16,12 +17,12 @@ import {
 
 /** What became of dead letters. */
 export type Redriven<Letter extends Message> = {
-  /** Sent again, or with a dry run: those that would be. */
+  /** Sent again. */
   readonly sent: readonly Letter[];
   /** Not sent, because the journal had settled them before they died. */
   readonly settled: readonly Letter[];
-  /** Not sent, because their model does not exist: they would die again. */
-  readonly left: readonly Letter[];
+  /** Not sent, because their model does not exist or is stopped: they would die again. */
+  readonly left: readonly { readonly letter: Letter; readonly reason: string }[];
 };
 
 /** What is known of a model, read forward with each batch of letters. */
@@ -33,42 +34,55 @@ type History = { sequence: number; readonly settled: Set<string>; readonly plans
  * ledger. So it is looked up in the journal first, and sent under a number that is written down: a
  * redrive that breaks off and is started again sends it under the same number.
  *
- * @returns a function of letters, and of whether to say only what would be sent; it throws
- *   MillraceError kind `unavailable` if S3 or SQS do not answer, or a second redrive runs at the
- *   same time: the letters are still to be sent then
+ * @returns a function of letters; it throws MillraceError kind `unavailable` if S3 or SQS do not
+ *   answer, or a second redrive runs at the same time: the letters are still to be sent then
  */
 export function createRedrive(ports: Ports) {
   const histories = new Map<string, History>();
-  return async <Letter extends Message>(
-    letters: readonly Letter[],
-    isDryRun = false,
-  ): Promise<Redriven<Letter>> => {
-    const redriven = { sent: [] as Letter[], settled: [] as Letter[], left: [] as Letter[] };
+  return async <Letter extends Message>(letters: readonly Letter[]): Promise<Redriven<Letter>> => {
+    const redriven = {
+      sent: [] as Letter[],
+      settled: [] as Letter[],
+      left: [] as { letter: Letter; reason: string }[],
+    };
     for (const [model, ofModel] of Map.groupBy(letters, ({ group }) => group)) {
-      if (!isModelName(model) || (await ports.store.get(keys.spec(model))) === undefined) {
-        redriven.left.push(...ofModel);
-        continue;
-      }
       const history = histories.get(model) ?? { sequence: 0, settled: new Set(), plans: [] };
       histories.set(model, history);
-      const anonymous = new Set(
-        ofModel.filter((letter) => parseMessage(letter).identity.by === 'queue'),
-      );
-      if (anonymous.size > 0) await readOn(ports, model, history);
-      const isSettled = (letter: Letter) => anonymous.has(letter) && history.settled.has(letter.id);
-      const unsettled = ofModel.filter((letter) => !isSettled(letter));
-      redriven.settled.push(...ofModel.filter(isSettled));
-      redriven.sent.push(...unsettled);
-      if (isDryRun) continue;
-      const toNumber = unsettled.filter((letter) => anonymous.has(letter));
-      const resends = await numberLetters(ports, model, history, toNumber);
-      for (const { id, body } of unsettled) {
-        const asItWas = { body, deduplication: id };
-        await ports.sendSamples({ group: model, ...(resends.get(id) ?? asItWas) });
+      // What is wrong with one model is no reason to leave the letters of the others.
+      const done = await redriveModel(ports, model, history, ofModel).catch(reasonIf('corrupt'));
+      if (typeof done === 'string') {
+        redriven.left.push(...ofModel.map((letter) => ({ letter, reason: done })));
+      } else {
+        redriven.sent.push(...done.sent);
+        redriven.settled.push(...done.settled);
       }
     }
     return redriven;
   };
+}
+
+/** The letters of one model; a text says why none of them can be sent. */
+async function redriveModel<Letter extends Message>(
+  ports: Ports,
+  model: string,
+  history: History,
+  letters: readonly Letter[],
+): Promise<Pick<Redriven<Letter>, 'sent' | 'settled'> | string> {
+  if (!isModelName(model) || (await ports.store.get(keys.spec(model))) === undefined)
+    return `there is no model ${model}; create it, or let them expire`;
+  const anonymous = new Set(
+    letters.filter((letter) => parseMessage(letter).identity.by === 'queue'),
+  );
+  if (anonymous.size > 0) await readOn(ports, model, history);
+  const isSettled = (letter: Letter) => anonymous.has(letter) && history.settled.has(letter.id);
+  const unsettled = letters.filter((letter) => !isSettled(letter));
+  const toNumber = unsettled.filter((letter) => anonymous.has(letter));
+  const resends = await numberLetters(ports, model, history, toNumber);
+  for (const { id, body } of unsettled) {
+    const asItWas = { body, deduplication: id };
+    await ports.sendSamples({ group: model, ...(resends.get(id) ?? asItWas) });
+  }
+  return { sent: unsettled, settled: letters.filter(isSettled) };
 }
 
 /**

@@ -6,7 +6,7 @@ import { startLocalCloud } from '../../infra/local/cloud.ts';
 import { localPorts } from '../../infra/local/ports.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import { readArguments, stopFor, wholeNumber } from '../../lib/cli/arguments.ts';
-import { modelOf } from '../../lib/cli/io.ts';
+import { type Io, modelOf } from '../../lib/cli/io.ts';
 import { createProgress } from '../../lib/cli/progress.ts';
 import { redrive } from '../../lib/cli/redrive.ts';
 import { retract } from '../../lib/cli/retract.ts';
@@ -169,7 +169,7 @@ async function mend(): Promise<void> {
   const { model } = mended;
   while (!isOver()) {
     await delay(random.integer(2_000, 6_000));
-    const io = { ports, print: () => undefined };
+    const io = operator();
     try {
       const { sequence } = await currentState(ports, await modelOf(ports, model));
       // Nothing is learnt yet, so there is nothing to go back to.
@@ -185,6 +185,11 @@ async function mend(): Promise<void> {
       if (!(error instanceof MillraceError) || error.kind === 'corrupt') throw error;
     }
   }
+}
+
+/** A command line that nobody watches, of somebody who is sure. */
+function operator(): Io {
+  return { ports, print: () => undefined, mayChange: async () => true };
 }
 
 /** As a producer should: again, until it is answered. */
@@ -217,7 +222,7 @@ async function untilQuiet(): Promise<void> {
   let before = '';
   for (let quiet = 0; quiet < 3; ) {
     await noteDeadLetters();
-    await redrive({ ports, print: () => undefined }, cloud.sqs, cloud.address, false);
+    await redrive(operator(), cloud.sqs, cloud.address);
     const states = await Promise.all(
       Object.entries(sent).map(([model, what]) => statusOf(ports, model, what)),
     );

@@ -55,15 +55,15 @@ describe('millrace, on the local cloud', () => {
       output: expect.stringContaining('entries 1 to 3, 6 samples, largest difference 0'),
     });
     const { tensors } = await stateWhen(({ sequence }) => sequence === 3);
-    expect(await millrace('rollback', model, '--to', '1')).toMatchObject({ status: 0 });
+    expect(await millrace('rollback', model, '--to', '1', '--yes')).toMatchObject({ status: 0 });
     const back = await stateWhen(({ sequence }) => sequence === 4);
     expect(back.tensors).not.toEqual(tensors);
     expect(back.learnt).toBe(6);
     expect((await millrace('verify', model)).output).toContain('entries 1 to 4, 6 samples');
     expect((await millrace('verify', model, '--all')).status).toBe(0);
     const time = (await readEntry(test.ports.store, model, 3))?.header.time ?? '';
-    expect((await millrace('rollback', model, '--to', time)).output).toContain(
-      'go back to entry 3 of 4',
+    expect((await millrace('rollback', model, '--to', time, '--yes')).output).toContain(
+      `go back to entry 3 (of 4): the weights of entry 3, committed at ${time}`,
     );
     expect((await stateWhen(({ sequence }) => sequence === 5)).tensors).toEqual(tensors);
   });
@@ -72,22 +72,22 @@ describe('millrace, on the local cloud', () => {
     const before = await stateWhen(() => true);
     const entries = before.sequence;
     const [message] = (await readEntry(test.ports.store, model, 2))?.header.messages ?? [];
-    expect((await millrace('retract', model, '--message', message?.id ?? '')).output).toContain(
-      `folded entries 2 to ${entries} without 2 samples`,
-    );
+    expect(
+      (await millrace('retract', model, '--message', message?.id ?? '', '--yes')).output,
+    ).toContain(`folded entries 2 to ${entries} without 2 samples`);
     const without = await stateWhen(({ sequence }) => sequence === entries + 1);
     expect(without.tensors).not.toEqual(before.tensors);
-    expect((await millrace('retract', model, '--message', 'till:3')).output).toContain(
+    expect((await millrace('retract', model, '--message', 'till:3', '--yes')).output).toContain(
       `folded entries 3 to ${entries + 1} without 2 samples`,
     );
     await stateWhen(({ sequence }) => sequence === entries + 2);
     const file = join(test.directory, 'poison.jsonl');
     writeFileSync(file, `${JSON.stringify(ticket(1))}\n`);
-    expect((await millrace('retract', model, '--samples', file)).output).toContain(
+    expect((await millrace('retract', model, '--samples', file, '--yes')).output).toContain(
       'without 1 sample and',
     );
     await stateWhen(({ sequence }) => sequence === entries + 3);
-    const times = ['--from', '2020-01-01', '--to', '2100-01-01'];
+    const times = ['--from', '2020-01-01T00:00Z', '--to', '2100-01-01T00:00Z', '--yes'];
     expect((await millrace('retract', model, ...times)).output).toContain('without 6 samples');
     const nothing = await stateWhen(({ sequence }) => sequence === entries + 4);
     expect(nothing.step).toBe(0);
@@ -141,7 +141,7 @@ describe('millrace, on the local cloud', () => {
       'datasets/late/samples.jsonl',
       Buffer.from(`${JSON.stringify(ticket(7))}\n`),
     );
-    expect((await millrace('quarantine', model, '--retry')).output).toContain(
+    expect((await millrace('quarantine', model, '--retry', '--yes')).output).toContain(
       'sent 2 messages again',
     );
     expect((await stateWhen((state) => state.sequence === sequence + 4)).learnt).toBe(learnt + 1);
@@ -152,7 +152,7 @@ describe('millrace, on the local cloud', () => {
     expect(afterwards).toContain(
       '1 message with 1 refusal in quarantine; 2 messages settled since',
     );
-    expect((await millrace('quarantine', model, '--retry')).output).toContain(
+    expect((await millrace('quarantine', model, '--retry', '--yes')).output).toContain(
       'sent 1 message again',
     );
     expect((await stateWhen((state) => state.sequence === sequence + 5)).learnt).toBe(learnt + 1);
@@ -181,19 +181,36 @@ describe('millrace, on the local cloud', () => {
     const { output } = await millrace('redrive', '--dry-run');
     expect(output).toContain('samples: about 4 dead letters\n');
     expect(output).toMatch(/tickets [0-9a-f-]{36} \{"producer":"till","seq":6/);
-    expect(output).toContain('of samples and 0 jobs would be sent first');
-    const redriven = (await millrace('redrive')).output;
+    expect(output).toContain('this is a dry run');
+    const redriven = (await millrace('redrive', '--yes')).output;
     expect(redriven).toContain('3 messages of samples and 0 jobs sent');
     expect(redriven).toContain('1 message left: there is no model nobody');
     expect((await stateWhen((state) => state.learnt === learnt + 3)).learnt).toBe(learnt + 3);
-    expect((await millrace('redrive')).output).toContain('0 messages of samples and 0 jobs sent');
+    expect((await millrace('redrive', '--yes')).output).toContain(
+      '0 messages of samples and 0 jobs sent',
+    );
   });
 
   it('says what is wrong with a command', async () => {
-    expect(await millrace('rollback', model, '--to', 'yesterday')).toMatchObject({
-      status: 2,
-      output: expect.stringContaining('--to: must be an entry'),
-    });
+    const { sequence } = await stateWhen(() => true);
+    for (const [wrong, reason] of [
+      [['rollback', model, '--to', 'yesterday'], '--to: must be an entry'],
+      [['rollback', model, '--to', String(sequence)], 'nothing is changed: say --yes'],
+      [['rollback', model, '3', '--to', '1'], 'unknown argument 3'],
+      [['rollback', model, '--to', '1', '--all'], "Unknown option '--all'"],
+      [['verify', model, '--yes'], "Unknown option '--yes'"],
+      [['redrive', model], `unknown argument ${model}`],
+      [['verify'], 'name the model'],
+    ] as const) {
+      const { status, output } = await millrace(...wrong);
+      expect(output).toContain(reason);
+      expect(status).toBe(2);
+    }
+    expect(
+      (await millrace('rollback', model, '--to', String(sequence), '--dry-run')).output,
+    ).toContain('nothing is changed: this is a dry run');
+    expect((await stateWhen(() => true)).sequence).toBe(sequence);
+    expect(await millrace('rollback', '--help')).toMatchObject({ status: 0 });
     expect((await millrace('rollback', model, '--to', '999')).output).toContain('ends at entry');
     expect((await millrace('verify', 'nobody')).output).toContain('there is no model nobody');
     expect((await millrace('undo')).output).toContain('millrace has no command undo');

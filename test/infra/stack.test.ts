@@ -157,6 +157,10 @@ describe('the stack', () => {
         { model: 'flights', dataset: 'journal', schedule: 'rate(1 day)', start: 'fresh' },
       ],
     });
+    const wrong = { model: 'flights', dataset: 'journal', schedule: 'rate(1 dya)' };
+    expect(() => new Millrace(stack, 'Wrong', { schedules: [wrong] })).toThrow(
+      'schedules.0.schedule: rate(…) must be a count of minutes',
+    );
     Template.fromStack(stack).hasResourceProperties('AWS::Scheduler::Schedule', {
       ScheduleExpression: 'rate(1 day)',
       Target: {
@@ -166,7 +170,7 @@ describe('the stack', () => {
             '',
             Match.arrayWith([
               Match.stringLikeRegexp(
-                'journal.*MessageGroupId":"flights","MessageDeduplicationId":"<aws.scheduler.execution-id>"',
+                'journal.*MessageGroupId":"flights","MessageDeduplicationId":"flights:schedule-1:<aws.scheduler.scheduled-time>"',
               ),
             ]),
           ],

@@ -73,6 +73,30 @@ describe('a retraction after a batch job', () => {
     expect(state.tensors).toEqual((await foldJournal(alone)).tensors);
   });
 
+  it('leaves out a job that began with new weights only if it had learnt the message', async () => {
+    for (const [began, dataset, isLeftOut] of [
+      [4, 'past', false],
+      [4, 'journal', true],
+      [2, 'past', true],
+    ] as const) {
+      const world = await worldWithDataset({
+        ...ticketsSpec,
+        batch: { epochs: 30, slice: { epochs: 1 }, validation: 0 },
+      });
+      await deliverEach(world, messages.slice(0, began));
+      await runJob(world, { ...start, dataset, start: 'fresh' }, undefined, () =>
+        deliverEach(world, messages.slice(began)),
+      );
+      await promote(world);
+      await retract(world, 2_000);
+      const { header } = (await readEntry(world.store, model, 8)) ?? {};
+      expect(header, `${began} ${dataset}`).toMatchObject({
+        kind: 'retract',
+        without: { jobs: isLeftOut ? ['first'] : [] },
+      });
+    }
+  });
+
   it('holds for jobs that come later, but not for the same sample that comes again', async () => {
     const world = await worldWithDataset();
     await deliver(world, [message(1, { samples: [ticket(1), ticket(2)] })]);

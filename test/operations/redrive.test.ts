@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { limits } from '../../lib/limits.ts';
@@ -137,18 +138,21 @@ describe('a redrive of dead letters', () => {
     );
   });
 
-  it('leaves letters of models that do not exist, and sends nothing when it is dry', async () => {
+  it('leaves letters of models that do not exist, or are stopped, and sends those of others', async () => {
     const world = createWorld();
     const strays = ['nobody', '../tickets', ''].map((group) => ({ ...message(1, {}), group }));
-    const keys = [...world.store.objects.keys()];
-    const redrive = createRedrive(world);
-    expect(await redrive([...strays, ...letters], true)).toEqual({
-      sent: letters,
-      settled: [],
-      left: strays,
-    });
-    expect(await redrive(strays)).toEqual({ sent: [], settled: [], left: strays });
-    expect(world.sentSamples).toEqual([]);
-    expect([...world.store.objects.keys()]).toEqual(keys);
+    await world.store.put(keys.spec('stopped'), Buffer.from(JSON.stringify(ticketsSpec)));
+    await world.store.put(keys.entry('stopped', 1), Buffer.from('no entry'));
+    const stopped = { ...message(9, { samples: [ticket(9)] }), group: 'stopped' };
+    const { sent, left } = await createRedrive(world)([...strays, stopped, ...letters]);
+    expect(sent).toEqual(letters);
+    expect(left.map(({ letter }) => letter)).toEqual([...strays, stopped]);
+    expect(left.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('there is no model nobody; create it'),
+      expect.stringContaining('there is no model ../tickets'),
+      expect.stringContaining('there is no model ;'),
+      expect.stringContaining('models/stopped/journal/000000000001 is no journal entry'),
+    ]);
+    expect(world.sentSamples).toHaveLength(letters.length);
   });
 });

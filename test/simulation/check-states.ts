@@ -42,7 +42,8 @@ export async function checkStates(
     if (header.kind === 'rollback' && isRetractedAt(entries, header)) {
       violations.push(`${name}: entry ${header.sequence} brought back samples that were retracted`);
     }
-    const kept = header.kind === 'retract' ? keptPromotion(entries, header) : undefined;
+    const kept =
+      header.kind === 'retract' ? keptPromotion(cloud.bucket, entries, header) : undefined;
     if (kept !== undefined) {
       violations.push(
         `${name}: entry ${header.sequence} keeps job ${kept}, which had learnt what it retracts`,
@@ -130,15 +131,22 @@ function isSame(a: State, b: State): boolean {
  * was retracted.
  */
 function hasLearntRetracted(
-  { objects }: Bucket,
-  { model, job, sequence }: Extract<Entry['header'], { kind: 'promote' }>,
+  bucket: Bucket,
+  header: Extract<Entry['header'], { kind: 'promote' }>,
   entries: readonly Entry[],
 ): boolean {
+  const { began } = recordOf(bucket, header);
+  return entries.slice(began, header.sequence).some(({ header: { kind } }) => kind === 'retract');
+}
+
+/** What a job's record says: how and where it began, and over what. */
+function recordOf(
+  { objects }: Bucket,
+  { model, job }: Extract<Entry['header'], { kind: 'promote' }>,
+): { readonly began: number; readonly start?: string; readonly dataset?: string } {
   const record = objects.get(keys.job(model, job))?.body ?? Buffer.from('{}');
-  const { sequence: began = 0 } = JSON.parse(Buffer.from(record).toString()) as {
-    sequence?: number;
-  };
-  return entries.slice(began, sequence).some(({ header }) => header.kind === 'retract');
+  const { sequence: began = 0, ...how } = JSON.parse(Buffer.from(record).toString());
+  return { began, ...how };
 }
 
 /**
@@ -159,6 +167,7 @@ function isRetractedAt(
  * was left out.
  */
 function keptPromotion(
+  bucket: Bucket,
   entries: readonly Entry[],
   { sequence, from, without }: Extract<Entry['header'], { kind: 'retract' }>,
 ): string | undefined {
@@ -167,7 +176,26 @@ function keptPromotion(
     return header.kind !== 'samples' && !isLeftOut;
   })?.header;
   if (replacing?.kind !== 'promote' || replacing.sequence < from) return undefined;
-  return replacing.caughtUp >= from ? replacing.job : undefined;
+  const { start, dataset, began } = recordOf(bucket, replacing);
+  const learntFrom = start === 'fresh' && dataset !== 'journal' ? began : 0;
+  const learnt = entries.slice(learntFrom, replacing.caughtUp);
+  return learnt.some((entry) => holdsSome(entry, without)) ? replacing.job : undefined;
+}
+
+/** Whether an entry holds a message or a sample that a retraction leaves out. */
+function holdsSome(
+  entry: Entry,
+  {
+    messages,
+    samples,
+  }: { readonly messages: readonly string[]; readonly samples: readonly string[] },
+): boolean {
+  return samplesByMessage(entry).some(
+    (own, place) =>
+      own.length > 0 &&
+      (messages.includes(entry.header.messages[place]?.id ?? '') ||
+        own.some((sample) => samples.includes(sampleHash(sample)))),
+  );
 }
 
 /**

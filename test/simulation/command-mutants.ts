@@ -98,8 +98,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/operations/prepare-retraction.ts',
-        find: '        if (header.caughtUp >= first) {',
-        replace: '        if (header.caughtUp >= first && at < 0) {',
+        find: 'if (await hasLearnt(fold, header, first, exclusions)) {',
+        replace: 'if ((await hasLearnt(fold, header, first, exclusions)) && at < 0) {',
       },
     ],
   },

@@ -27,8 +27,13 @@ export const start: JobMessage = {
   slice: 0,
 };
 
-/** Runs a job's slices as the queue would. */
-export async function runJob(world: World, first = start, secondsLeft = () => 100) {
+/** Runs a job's slices as the queue would; `meanwhile` happens after the first of them. */
+export async function runJob(
+  world: World,
+  first = start,
+  secondsLeft = () => 100,
+  meanwhile: () => Promise<void> = async () => undefined,
+) {
   let next: JobMessage | undefined = first;
   let slices = 0;
   let result: Awaited<ReturnType<typeof runSlice>> | undefined;
@@ -36,6 +41,7 @@ export async function runJob(world: World, first = start, secondsLeft = () => 10
     world.sentJobs.length = 0;
     result = await runSlice(world, next, secondsLeft);
     slices += 1;
+    if (slices === 1) await meanwhile();
     const [sent] = world.sentJobs;
     next = sent === undefined ? undefined : parseJobMessage(sent.body, 'unused');
   }
