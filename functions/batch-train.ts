@@ -1,44 +1,62 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler } from 'aws-lambda';
-import { parseJobMessage } from '../lib/jobs/job-message.ts';
-import { runSlice } from '../lib/jobs/slice.ts';
-import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib/ports/aws.ts';
+import { settleJob } from '../lib/jobs/settle-job.ts';
+import { limits, pauseSeconds } from '../lib/limits.ts';
+import {
+  addressFromEnvironment,
+  awsPorts,
+  clientSettings,
+  threadsFromEnvironment,
+} from '../lib/ports/aws.ts';
+import { sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();
-const ports = awsPorts(
-  addressFromEnvironment(process.env),
-  logger,
-  threadsFromEnvironment(process.env),
-);
+const address = addressFromEnvironment(process.env);
+const ports = awsPorts(address, logger, threadsFromEnvironment(process.env));
+const setVisibility = sqsVisibility(new SQSClient(clientSettings), address.jobsQueueUrl, logger);
 
 /**
- * jobs.fifo → one slice of a batch job. A message whose slice fails goes back to the queue, and at
- * last to the dead-letter queue.
+ * jobs.fifo → one slice of a batch job. A slice that fails is run again after some seconds; one
+ * that is killed, once its time would have been over.
  */
 export const handler: SQSHandler = async (event, context) => {
   const secondsLeft = () => context.getRemainingTimeInMillis() / 1_000;
-  for (const record of event.Records) {
+  for (const { messageId: id, body, receiptHandle: receipt, attributes } of event.Records) {
     const started = ports.now();
-    const message = parseJobMessage(record.body, record.messageId);
-    const { place, rows, refusedRows } = await runSlice(ports, message, secondsLeft);
-    const milliseconds = ports.now() - started;
-    logger.info('slice done', {
-      model: message.model,
-      job: message.job,
-      slice: message.slice,
-      status: place.status,
-      reason: place.reason,
-      epoch: place.epoch,
-      loss: place.epochLosses.at(-1),
-      heldOutLoss: place.heldOutLosses.at(-1),
-      comparison: place.comparison,
-      rows,
-      refusedRows,
-      milliseconds,
-    });
-    metrics.addMetric('SliceDuration', MetricUnit.Milliseconds, milliseconds);
-    metrics.publishStoredMetrics();
+    const killed = secondsLeft() + limits.visibilityReserveSeconds;
+    await setVisibility([{ receipt, seconds: killed }]);
+    try {
+      const settled = await settleJob(ports, { id, body }, secondsLeft);
+      const milliseconds = ports.now() - started;
+      if (!settled.ok || settled.place.status === 'failed')
+        metrics.addMetric('JobsFailed', MetricUnit.Count, 1);
+      if (settled.ok) {
+        const { model, job, place, rows, refusedRows } = settled;
+        logger.info('slice done', {
+          model,
+          job,
+          slice: place.slice,
+          status: place.status,
+          reason: place.reason,
+          epoch: place.epoch,
+          loss: place.epochLosses.at(-1),
+          heldOutLoss: place.heldOutLosses.at(-1),
+          comparison: place.comparison,
+          rows,
+          refusedRows,
+          milliseconds,
+        });
+      }
+      metrics.addMetric('SliceDuration', MetricUnit.Milliseconds, milliseconds);
+      metrics.publishStoredMetrics();
+    } catch (error) {
+      const receives = Number(attributes.ApproximateReceiveCount);
+      const seconds = pauseSeconds(receives, limits.longestJobPauseSeconds);
+      await setVisibility([{ receipt, seconds }]);
+      throw error;
+    }
   }
 };

@@ -1,18 +1,23 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler } from 'aws-lambda';
 import { isOfKind } from '../lib/errors.ts';
 import { messageOf } from '../lib/online/messages.ts';
 import { type ModelCache, settleDelivery } from '../lib/online/settle-delivery.ts';
-import { addressFromEnvironment, awsPorts, threadsFromEnvironment } from '../lib/ports/aws.ts';
+import {
+  addressFromEnvironment,
+  awsPorts,
+  clientSettings,
+  threadsFromEnvironment,
+} from '../lib/ports/aws.ts';
+import { sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();
-const ports = awsPorts(
-  addressFromEnvironment(process.env),
-  logger,
-  threadsFromEnvironment(process.env),
-);
+const address = addressFromEnvironment(process.env);
+const ports = awsPorts(address, logger, threadsFromEnvironment(process.env));
+const setVisibility = sqsVisibility(new SQSClient(clientSettings), address.samplesQueueUrl, logger);
 const cache: ModelCache = new Map();
 
 /** samples.fifo → journal → weights: settles the delivered messages of each model, in order. */
@@ -26,6 +31,12 @@ export const handler: SQSHandler = async (event, context) => {
     if (isOfKind(error, 'corrupt')) metrics.addMetric('ModelsStopped', MetricUnit.Count, 1);
   }
   metrics.publishStoredMetrics();
-  const unsettled = outcomes.flatMap((outcome) => outcome.unsettled);
+  const unsettled = outcomes.flatMap(({ unsettled: messages, pauseSeconds: seconds }) =>
+    messages.map(({ id }) => ({ id, seconds })),
+  );
+  const receipts = new Map(event.Records.map((each) => [each.messageId, each.receiptHandle]));
+  await setVisibility(
+    unsettled.map(({ id, seconds }) => ({ receipt: receipts.get(id) ?? '', seconds })),
+  );
   return { batchItemFailures: unsettled.map(({ id }) => ({ itemIdentifier: id })) };
 };

@@ -79,8 +79,14 @@ export class Millrace extends Construct {
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
     this.bucket = createBucket(this);
-    this.samplesQueue = createQueue(this, 'Samples', limits.onlineTimeoutSeconds);
-    this.jobsQueue = createQueue(this, 'Jobs', limits.batchTimeoutSeconds);
+    this.samplesQueue = createQueue(this, 'Samples', {
+      timeoutSeconds: limits.onlineTimeoutSeconds,
+      maximumReceives: limits.maximumReceives,
+    });
+    this.jobsQueue = createQueue(this, 'Jobs', {
+      timeoutSeconds: limits.batchTimeoutSeconds,
+      maximumReceives: limits.maximumJobReceives,
+    });
     const environment = environmentOf({
       bucket: this.bucket.bucketName,
       samplesQueueUrl: this.samplesQueue.queueUrl,
@@ -102,6 +108,7 @@ export class Millrace extends Construct {
         'models/*/journal/*',
         'models/*/state.safetensors',
         'models/*/checkpoints/*',
+        'models/*/caught-up/*',
         'models/*/quarantine/*',
         'compiled/*',
       ],
@@ -193,7 +200,14 @@ function denyOnJournal(
  * A high-throughput FIFO queue with a dead-letter queue. No fixed name: a queue that is deleted and
  * created again under its old name would number its messages anew, and they would seem settled.
  */
-function createQueue(scope: Construct, id: string, timeoutSeconds: number): Queue {
+function createQueue(
+  scope: Construct,
+  id: string,
+  {
+    timeoutSeconds,
+    maximumReceives,
+  }: { readonly timeoutSeconds: number; readonly maximumReceives: number },
+): Queue {
   const fifo = {
     fifo: true,
     contentBasedDeduplication: false,
@@ -214,7 +228,7 @@ function createQueue(scope: Construct, id: string, timeoutSeconds: number): Queu
   return new Queue(scope, id, {
     ...fifo,
     visibilityTimeout: Duration.seconds(timeoutSeconds * limits.visibilityPerTimeout),
-    deadLetterQueue: { queue: deadLetters, maxReceiveCount: limits.maximumReceives },
+    deadLetterQueue: { queue: deadLetters, maxReceiveCount: maximumReceives },
   });
 }
 

@@ -8,9 +8,10 @@ export type FailureKind = 'invalid' | 'unavailable' | 'corrupt';
 
 /**
  * `spec-changed`: the model is stopped until its own `spec.json` is back. `damaged-cache`:
- * something derived is missing or damaged, and must be made again.
+ * something derived is missing or damaged, and must be made again. `out-of-time`: what was reached
+ * is stored, and the next invocation goes on from there.
  */
-export type FailureCode = 'spec-changed' | 'damaged-cache';
+export type FailureCode = 'spec-changed' | 'damaged-cache' | 'out-of-time';
 
 /** The one error class of Millrace; `kind` says what to do next. */
 export class MillraceError extends Error {
@@ -46,6 +47,16 @@ export function specChanged(what: string): MillraceError {
 /** Something derived is missing, damaged or not what its name says: it must be made again. */
 export function damagedCache(what: string): MillraceError {
   return new MillraceError('unavailable', what, { code: 'damaged-cache' });
+}
+
+/** An invocation had no time left; what it reached is stored. */
+export function outOfTime(what: string): MillraceError {
+  return new MillraceError('unavailable', `${what}: no time is left`, { code: 'out-of-time' });
+}
+
+/** Whether a caught value is {@link outOfTime}. */
+export function isOutOfTime(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'out-of-time';
 }
 
 /**

@@ -115,8 +115,20 @@ export const limits = {
   batchTimeoutSeconds: 900,
   /** AWS asks for at least six times the function's timeout. */
   visibilityPerTimeout: 6,
-  /** Deliveries of one message before it is a dead letter. */
-  maximumReceives: 8,
+  /**
+   * Deliveries of one message of samples before it is a dead letter: each fold of a model that is
+   * far behind is one, and so is each attempt while S3 is away for an hour.
+   */
+  maximumReceives: 50,
+  /** Deliveries of one message of the jobs queue before it is a dead letter. */
+  maximumJobReceives: 20,
+  /** The first pause before what failed is delivered again; it doubles up to the longest. */
+  shortestPauseSeconds: 1,
+  /** Of samples: a model waits no longer than this after what it waited for is back. */
+  longestPauseSeconds: 120,
+  longestJobPauseSeconds: 900,
+  /** Longer than its invocation, a message of a running slice stays invisible to others. */
+  visibilityReserveSeconds: 60,
 } as const;
 
 /** The bounds by name, each a number. */
@@ -137,6 +149,16 @@ export type ProtocolLimits = Pick<
   | 'commitAttempts'
 >;
 
+/** Seconds until a message that failed is delivered again, after so many deliveries. */
+export function pauseSeconds(receives: number, longest: number): number {
+  return Math.min(limits.shortestPauseSeconds * 2 ** Math.max(0, receives - 1), longest);
+}
+
+function secondsOfPauses(receives: number, longest: number): number {
+  const pauses = Array.from({ length: receives - 1 }, (_, i) => pauseSeconds(i + 1, longest));
+  return pauses.reduce((sum, pause) => sum + pause, 0);
+}
+
 /** Relations between bounds that must hold; `test/spec/spec.test.ts` checks them. */
 export const relations: readonly { readonly name: string; readonly holds: boolean }[] = [
   {
@@ -146,6 +168,16 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
   {
     name: 'AWS allows at most 900 seconds for a function',
     holds: limits.batchTimeoutSeconds <= 900,
+  },
+  {
+    name: 'no message dies while S3 is away for an hour',
+    holds:
+      secondsOfPauses(limits.maximumReceives, limits.longestPauseSeconds) > 3_600 &&
+      secondsOfPauses(limits.maximumJobReceives, limits.longestJobPauseSeconds) > 3_600,
+  },
+  {
+    name: 'SQS allows at most 1,000 deliveries before a dead letter',
+    holds: Math.max(limits.maximumReceives, limits.maximumJobReceives) <= 1_000,
   },
   {
     name: 'AWS allows at most 43,200 seconds of visibility',

@@ -65,6 +65,14 @@ const scheduleSchema = z.object({
   Target: z.object({ Input: z.string() }),
 });
 
+/** How a local cloud differs from another. */
+export type LocalSettings = {
+  /** By which visibility timeouts are shorter than on AWS, for tests; 1 unless given. */
+  readonly visibilityFactor?: number;
+  /** Told what the functions log as a warning or an error, and what they throw. */
+  readonly onProblem?: (problem: string) => void;
+};
+
 /**
  * Runs a synthesized stack on this machine: S3 and SQS emulated on loopback, each function from its
  * bundled asset in a process of its own, its queues polled, its schedules kept.
@@ -75,11 +83,12 @@ const scheduleSchema = z.object({
 export async function startLocalCloud(
   assembly: string,
   dataDirectory: string,
+  { visibilityFactor = 1, onProblem = () => undefined }: LocalSettings = {},
 ): Promise<LocalCloud> {
   const logs = join(dataDirectory, 'logs');
   mkdirSync(logs, { recursive: true });
   const template = readTemplate(assembly);
-  const { emulator, port } = await startEmulator(join(dataDirectory, 'cloud'));
+  const { emulator, port } = await startEmulator(join(dataDirectory, 'cloud'), visibilityFactor);
   const awsEnvironment = {
     AWS_REGION: local.region,
     AWS_ACCESS_KEY_ID: 'local',
@@ -100,17 +109,17 @@ export async function startLocalCloud(
     physical.set(id, { ...attributes, '': url });
   }
 
-  const functions = hostFunctions(template, physical, { assembly, logs, awsEnvironment });
+  const functions = hostFunctions(template, physical, {
+    assembly,
+    logs,
+    awsEnvironment,
+    onProblem,
+  });
   for (const id of functions.keys()) physical.set(id, { '': id });
   const sources = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((resource) =>
     connect(sqs, resource, physical, functions),
   );
-  const schedules = resourcesOf(template, 'AWS::Scheduler::Schedule').map((resource) => {
-    const { ScheduleExpression, Target } = scheduleSchema.parse(
-      resolveSchedule(resource, physical),
-    );
-    return runSchedule(sqs, { expression: ScheduleExpression, input: Target.Input });
-  });
+  const schedules = keepSchedules(sqs, template, physical);
 
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
@@ -150,6 +159,7 @@ type Hosting = {
   readonly assembly: string;
   readonly logs: string;
   readonly awsEnvironment: Readonly<Record<string, string>>;
+  readonly onProblem: (problem: string) => void;
 };
 
 type Hosted = { readonly host: FunctionHost; readonly variables: Record<string, string> };
@@ -158,7 +168,7 @@ type Hosted = { readonly host: FunctionHost; readonly variables: Record<string, 
 function hostFunctions(
   template: Template,
   physical: Physical,
-  { assembly, logs, awsEnvironment }: Hosting,
+  { assembly, logs, awsEnvironment, onProblem }: Hosting,
 ): ReadonlyMap<string, Hosted> {
   const functions = new Map<string, Hosted>();
   for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
@@ -175,6 +185,7 @@ function hostFunctions(
       memoryMebibytes: MemorySize,
       timeoutSeconds: Timeout,
       logFile: join(logs, `${name}.log`),
+      onProblem,
     });
     functions.set(resource.logicalId, { host, variables });
   }
@@ -228,10 +239,18 @@ function resolveProperties({ Properties }: Resource, physical: Physical): unknow
   return resolve(used, physical);
 }
 
-function resolveSchedule({ Properties }: Resource, physical: Physical): unknown {
-  const { ScheduleExpression, Target } = Properties;
-  const { Input } = Target as { Input: unknown };
-  return resolve({ ScheduleExpression, Target: { Input } }, physical);
+/** Runs the template's schedules; each answer stops one. */
+function keepSchedules(sqs: SQSClient, template: Template, physical: Physical): (() => void)[] {
+  return resourcesOf(template, 'AWS::Scheduler::Schedule').map(({ Properties }) => {
+    const { ScheduleExpression, Target } = Properties;
+    const { Input } = Target as { Input: unknown };
+    const used = resolve({ ScheduleExpression, Target: { Input } }, physical);
+    const schedule = scheduleSchema.parse(used);
+    return runSchedule(sqs, {
+      expression: schedule.ScheduleExpression,
+      input: schedule.Target.Input,
+    });
+  });
 }
 
 function deadLetterUrls(template: Template, physical: Physical): Record<string, string> {
@@ -248,9 +267,13 @@ function deadLetterUrls(template: Template, physical: Physical): Record<string, 
   );
 }
 
-function startEmulator(dataDirectory: string): Promise<{ emulator: ChildProcess; port: number }> {
+function startEmulator(
+  dataDirectory: string,
+  visibilityFactor: number,
+): Promise<{ emulator: ChildProcess; port: number }> {
   return new Promise((resolveStart, reject) => {
-    const emulator = fork(new URL('./emulator.ts', import.meta.url), [dataDirectory], {
+    const program = new URL('./emulator.ts', import.meta.url);
+    const emulator = fork(program, [dataDirectory, String(visibilityFactor)], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     emulator.once('message', (message: FromEmulator) => {

@@ -1,10 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { buildApp } from 'fauxqs';
+import { z } from 'zod';
+import { deduplicationInGroup, mendFifoQueues } from './fifo-queues.ts';
 
 /**
  * The program of the process that emulates S3 and SQS: fauxqs on a free port of 127.0.0.1, with its
- * data in `process.argv[2]`. It adds what fauxqs 2.4.1 lacks: conditional writes, and listening on
- * loopback alone. (`startFauxqs` always listens on all interfaces, so its parts are put together
+ * data in `process.argv[2]`, and visibility timeouts that are shorter by the factor in
+ * `process.argv[3]`. It adds what fauxqs 2.4.1 lacks: conditional writes, FIFO queues as SQS has
+ * them, and listening on loopback alone. (`startFauxqs` always listens on all interfaces, so its parts are put together
  * here.)
  *
  * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys end so, hear
@@ -41,7 +44,10 @@ async function part<Class>(path: string, name: string): Promise<Class> {
   return found;
 }
 
-async function listen(dataDirectory: string): Promise<{ app: Fastify; port: number }> {
+async function listen(
+  dataDirectory: string,
+  visibilityFactor: number,
+): Promise<{ app: Fastify; port: number }> {
   const { buildApp: build } = await import('fauxqs');
   const SqsStore = await part<Constructor<[], SqsStore>>('./sqs/sqsStore.js', 'SqsStore');
   const SnsStore = await part<Constructor<[], SnsStore>>('./sns/snsStore.js', 'SnsStore');
@@ -58,6 +64,11 @@ async function listen(dataDirectory: string): Promise<{ app: Fastify; port: numb
   const { sqsStore, snsStore, s3Store } = stores;
   const persistence = new Persistence(dataDirectory);
   const database: DatabaseSync = Reflect.get(persistence, 'db');
+  const queueClass = await part<Parameters<typeof mendFifoQueues>[0] & { prototype: never }>(
+    './sqs/sqsStore.js',
+    'SqsQueue',
+  );
+  mendFifoQueues(queueClass.prototype, visibilityFactor);
   takeEveryCharacter(await part<RegExp>('./sqs/sqsTypes.js', 'INVALID_MESSAGE_BODY_CHAR'));
   lockForThisProcess(database);
   keepReceiveCounts(persistence, database);
@@ -69,6 +80,7 @@ async function listen(dataDirectory: string): Promise<{ app: Fastify; port: numb
   const app = await build({ logger: false, stores });
   app.addHook('preClose', () => persistence.close());
   refuseByCondition(app, s3Store);
+  deduplicateInGroups(app);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('the emulator has no port');
@@ -156,6 +168,27 @@ function refuseByCondition(app: Fastify, store: S3Store): void {
   });
 }
 
+const sendSchema = z.object({ MessageGroupId: z.string(), MessageDeduplicationId: z.string() });
+const batchSchema = z.object({ Entries: z.array(z.unknown()) });
+
+function deduplicateInGroups(app: Fastify): void {
+  app.addHook('preHandler', (request, _reply, done) => {
+    const action = String(request.headers['x-amz-target'] ?? '');
+    const batch = batchSchema.safeParse(request.body).data?.Entries ?? [];
+    if (action === 'AmazonSQS.SendMessage') nameGroup(request.body);
+    if (action === 'AmazonSQS.SendMessageBatch') batch.forEach(nameGroup);
+    done();
+  });
+}
+
+function nameGroup(message: unknown): void {
+  const { MessageGroupId, MessageDeduplicationId } = sendSchema.safeParse(message).data ?? {};
+  if (MessageGroupId === undefined || MessageDeduplicationId === undefined) return;
+  Object.assign(message as object, {
+    MessageDeduplicationId: deduplicationInGroup(MessageGroupId, MessageDeduplicationId),
+  });
+}
+
 function etagOf(store: S3Store, bucket: string, key: string): string | undefined {
   try {
     return store.headObject(bucket, key).etag;
@@ -181,9 +214,9 @@ function refuse(reply: Reply, status: number, code: string, message: string): vo
 
 const sqliteBusy = 5;
 
-async function listenOrEnd(dataDirectory: string): ReturnType<typeof listen> {
+async function listenOrEnd(...data: Parameters<typeof listen>): ReturnType<typeof listen> {
   try {
-    return await listen(dataDirectory);
+    return await listen(...data);
   } catch (error) {
     if (!(error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy))
       throw error;
@@ -192,7 +225,8 @@ async function listenOrEnd(dataDirectory: string): ReturnType<typeof listen> {
   }
 }
 
-const { app, port } = await listenOrEnd(process.argv[2] ?? '.millrace/cloud');
+const [, , dataDirectory = '.millrace/cloud', visibilityFactor = '1'] = process.argv;
+const { app, port } = await listenOrEnd(dataDirectory, Number(visibilityFactor));
 process.on('message', (message: ToEmulator) => {
   if ('hold' in message) held.suffix = message.hold;
   else {

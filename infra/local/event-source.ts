@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
   type Message,
   ReceiveMessageCommand,
@@ -34,9 +33,8 @@ export type EventSource = {
 
 /**
  * Polls as an event source mapping does: at most `batchSize` messages at a time, one delivery in
- * flight, so one a message group; what succeeded is deleted, what failed comes back. (On AWS it
- * comes back after the visibility timeout; here at once, and after a second from the third time
- * on.)
+ * flight, so one a message group; what succeeded is deleted, what failed comes back when it is
+ * visible again, which the function may have set.
  */
 export function pollQueue(
   sqs: SQSClient,
@@ -56,7 +54,6 @@ export function pollQueue(
       settings,
       messages.filter((message) => !isFailed(message)),
     );
-    for (const message of messages.filter(isFailed)) await giveBack(sqs, settings, message);
   };
   const loop = async () => {
     while (!stopping.signal.aborted) {
@@ -145,19 +142,4 @@ async function remove(
   if (messages.length === 0) return;
   const Entries = messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle }));
   await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
-}
-
-async function giveBack(
-  sqs: SQSClient,
-  { queueUrl }: EventSourceSettings,
-  message: Message,
-): Promise<void> {
-  const receives = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
-  await sqs.send(
-    new ChangeMessageVisibilityCommand({
-      QueueUrl: queueUrl,
-      ReceiptHandle: message.ReceiptHandle,
-      VisibilityTimeout: receives < 3 ? 0 : 1,
-    }),
-  );
 }

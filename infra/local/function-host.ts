@@ -1,6 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
 import type { FromFunction, Invocation } from './function-process.ts';
 
 /** A function as the template describes it. */
@@ -12,6 +15,8 @@ export type FunctionSettings = {
   readonly memoryMebibytes: number;
   readonly timeoutSeconds: number;
   readonly logFile: string;
+  /** Told what the function logs as a warning or an error, and what it throws. */
+  readonly onProblem: (problem: string) => void;
 };
 
 /** Runs a function's invocations, one at a time, in a process of its own. */
@@ -49,7 +54,10 @@ export function hostFunction(settings: FunctionSettings): FunctionHost {
       const milliseconds = settings.timeoutSeconds * 1_000;
       const invocation = { id: ++invocations, event, deadline: Date.now() + milliseconds };
       const running = child;
-      const timer = setTimeout(() => running.kill('SIGKILL'), milliseconds);
+      const timer = setTimeout(() => {
+        settings.onProblem(`${settings.name}: ran for ${settings.timeoutSeconds} s, and is killed`);
+        running.kill('SIGKILL');
+      }, milliseconds);
       try {
         return await outcomeOf(settings, running, invocation);
       } finally {
@@ -85,6 +93,8 @@ function startProcess({
   environment,
   memoryMebibytes,
   logFile,
+  name,
+  onProblem,
 }: FunctionSettings): ChildProcess {
   const child = fork(new URL('./function-process.ts', import.meta.url), [entry], {
     env: { ...environment },
@@ -94,9 +104,34 @@ function startProcess({
   const log = createWriteStream(logFile, { flags: 'a' });
   child.stdout?.pipe(log);
   child.stderr?.pipe(log);
+  if (child.stdout !== null) watch(child.stdout, name, onProblem);
+  if (child.stderr !== null) watch(child.stderr, name, onProblem);
   // Sending to a process that has just died is an error event; its exit tells the one who waits.
   child.on('error', () => undefined);
   return child;
+}
+
+const problemSchema = z.looseObject({ level: z.enum(['WARN', 'ERROR']), message: z.string() });
+
+/** Passes on what is logged as a warning or an error, in one line. */
+function watch(stream: Readable, name: string, onProblem: FunctionSettings['onProblem']): void {
+  createInterface({ input: stream }).on('line', (line) => {
+    const problem = problemSchema.safeParse(parsed(line)).data;
+    if (problem === undefined) return;
+    const { message, model, job, reason, error } = problem;
+    const cause = reason ?? (error as { message?: unknown } | undefined)?.message ?? error;
+    const about = [model, job].filter((each) => each !== undefined).join('/');
+    const parts = [about, message, cause].filter((part) => part !== undefined && part !== '');
+    onProblem(`${name}: ${parts.map(String).join(': ').slice(0, 500)}`);
+  });
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
 
 function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
@@ -121,7 +156,7 @@ async function outcomeOf(settings: FunctionSettings, child: ChildProcess, invoca
 
 /** The process' next message that is the answer, or the error that it died before giving one. */
 function answerOf(
-  { name, logFile }: FunctionSettings,
+  { name, logFile, onProblem }: FunctionSettings,
   child: ChildProcess,
   isAnswer: (message: FromFunction) => boolean,
 ): Promise<FromFunction> {
@@ -133,9 +168,9 @@ function answerOf(
     };
     const onExit = () => {
       stopListening();
-      reject(
-        new Error(`${name} died (${child.signalCode ?? `exit ${child.exitCode}`}); see ${logFile}`),
-      );
+      const died = `died (${child.signalCode ?? `exit ${child.exitCode}`}); see ${logFile}`;
+      onProblem(`${name}: ${died}`);
+      reject(new Error(`${name} ${died}`));
     };
     const onFrozen = () => {
       stopListening();

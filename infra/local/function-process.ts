@@ -32,6 +32,11 @@ process.on('message', async ({ id, event, deadline }: Invocation) => {
   try {
     answer({ id, result: await handler(event, context) });
   } catch (error) {
+    // As the Lambda runtime logs it.
+    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+    console.error(
+      JSON.stringify({ level: 'ERROR', message: 'it threw', error: { name, message, stack } }),
+    );
     answer({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
 });

@@ -13,7 +13,9 @@ const environmentFile = join(projectDirectory, '.millrace', 'local.env');
 
 const assembly = join(projectDirectory, 'cdk.out');
 await synthesize(assembly);
-const cloud = await startLocalCloud(assembly, dataDirectory);
+const cloud = await startLocalCloud(assembly, dataDirectory, {
+  onProblem: (problem) => void process.stderr.write(`${problem}\n`),
+});
 const lines = Object.entries(cloud.environment).map(([name, value]) => `${name}=${value}\n`);
 writeFileSync(environmentFile, lines.join(''));
 const shown = (path: string) => relative(process.cwd(), path);

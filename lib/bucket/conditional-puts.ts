@@ -2,18 +2,19 @@ import { isOfKind } from '../errors.ts';
 import type { BucketPorts, PutCondition, PutOutcome } from './object-store.ts';
 
 /**
- * A conditional put, tried again while its outcome is unknown (409, timeouts, 5xx). A timeout
- * counts as neither success nor failure.
+ * A conditional put, tried again after a pause while its outcome is unknown (409, timeouts, 5xx). A
+ * timeout counts as neither success nor failure.
  *
  * @returns undefined if the outcome stays unknown
  */
 export async function putUntilAnswered(
-  { store, limits }: BucketPorts,
+  { store, limits, pause }: BucketPorts,
   key: string,
   body: Uint8Array,
   condition: PutCondition,
 ): Promise<PutOutcome | undefined> {
   for (let attempt = 1; attempt <= limits.putAttempts; attempt++) {
+    if (attempt > 1) await pause(attempt - 1);
     try {
       const outcome = await store.put(key, body, condition);
       if (outcome.ok || outcome.code === 'precondition') return outcome;

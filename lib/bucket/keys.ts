@@ -26,6 +26,9 @@ export const keys = {
   progress: (model: string, job: string) => `${ofModel(model)}/jobs/${checked(job)}/progress.json`,
   challenger: (model: string, job: string) =>
     `${ofModel(model)}/jobs/${checked(job)}/challenger.safetensors`,
+  /** A challenger on its way to the end of the journal; derived, safe to delete. */
+  caughtUp: (model: string, job: string) =>
+    `${ofModel(model)}/caught-up/${checked(job)}.safetensors`,
   dataset: (name: string) => `datasets/${checked(name)}/`,
   compiled: (hash: string) => `compiled/${checkedHash(hash)}`,
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,

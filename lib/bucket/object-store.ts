@@ -39,4 +39,9 @@ export type ObjectStore = {
 };
 
 /** The bucket, with the bounds of the protocol over it. */
-export type BucketPorts = { readonly store: ObjectStore; readonly limits: ProtocolLimits };
+export type BucketPorts = {
+  readonly store: ObjectStore;
+  readonly limits: ProtocolLimits;
+  /** Waits before something is tried again: longer after each attempt, and never all alike. */
+  readonly pause: (attempt: number) => Promise<void>;
+};

@@ -16,7 +16,7 @@ export type ForwardBounds = {
   /** The last entry; as far as the journal goes unless given. */
   readonly to?: number;
   /** Asked before each entry. */
-  readonly shouldStop?: () => boolean;
+  readonly shouldStop?: (() => boolean) | undefined;
 };
 
 /**

@@ -1,13 +1,17 @@
+import { z } from 'zod';
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { CaughtUp, ChallengerFile } from '../commands/command.ts';
-import { MillraceError, reasonIf } from '../errors.ts';
+import { isReplacing } from '../commands/commands.ts';
+import { isOfKind, MillraceError, outOfTime, reasonIf } from '../errors.ts';
+import { existingEntry, readEntry } from '../journal/reading.ts';
 import { fitsModel, type Model } from '../model/model.ts';
+import type { Log } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import { decodeParameters, encodeParameters } from '../state/checkpoint-file.ts';
-import { catchUp, type Trained } from './catch-up.ts';
+import { catchUp, type ForwardBounds, type Trained } from './catch-up.ts';
 
 /** Weights that want to replace the champion's. */
 export type Challenger = Trained;
@@ -65,15 +69,18 @@ export async function readChallenger(
 /**
  * A job's weights, caught up with the stream to an entry. If they cannot be used, that is an answer
  * and no error: it must not stop the stream.
+ *
+ * @throws MillraceError kind `unavailable` with the code `out-of-time` if `shouldStop` said so: the
+ *   weights that were reached are stored, and the next attempt goes on from there
  */
 export async function caughtUpChallenger(
-  { store }: { readonly store: ObjectStore },
+  ports: CatchUpPorts,
   model: Model,
   file: ChallengerFile,
-  to: number,
+  { to, shouldStop }: ForwardBounds & { readonly to: number },
 ): Promise<CaughtUp | Refused> {
   const { job, digest } = file;
-  const challenger = await readChallenger(store, model, file).catch(reasonIf('corrupt'));
+  const challenger = await readChallenger(ports.store, model, file).catch(reasonIf('corrupt'));
   if (typeof challenger === 'string') return refuse('no-challenger', challenger);
   if (challenger === undefined) {
     const reason = `job ${job} has no challenger of this model with the digest ${digest}`;
@@ -82,6 +89,76 @@ export async function caughtUpChallenger(
   if (challenger.caughtUp > to) {
     return refuse('no-challenger', `the challenger of job ${job} is ahead of the journal`);
   }
-  const current = await catchUp({ store }, model, challenger, { to });
-  return current.ok ? { ...current, caughtUp: challenger.caughtUp } : current;
+  const bounds = { from: challenger.caughtUp, to };
+  const onItsWay = await readOnItsWay(ports, model, file, bounds);
+  const start = onItsWay ?? { ...challenger, passedOver: [] };
+  const reached = await catchUp(ports, model, start, { to, shouldStop });
+  if (!reached.ok) return reached;
+  const current = { ...reached, passedOver: [...start.passedOver, ...reached.passedOver] };
+  if (reached.caughtUp === to) return { ...current, caughtUp: challenger.caughtUp };
+  if (reached.caughtUp > start.caughtUp) await writeOnItsWay(ports, model, file, current);
+  throw outOfTime(`job ${job} catches up with entry ${to} (${reached.caughtUp} is reached)`);
+}
+
+/** What catching up reads, and where it stores what it reached. */
+export type CatchUpPorts = { readonly store: ObjectStore; readonly log: Log };
+
+type OnItsWay = Omit<CaughtUp, 'ok'>;
+
+const onItsWaySchema = z.object({
+  /** The digest of the file that it began with. */
+  began: z.string(),
+  nonce: z.string(),
+  caughtUp: z.coerce.number().pipe(z.int()),
+  passedOver: z.string(),
+});
+
+/**
+ * A challenger that an earlier invocation brought on its way, if it is that of this file and of
+ * this journal. It is only a cache: anything else is passed over.
+ */
+async function readOnItsWay(
+  { store, log }: CatchUpPorts,
+  model: Model,
+  { job, digest }: ChallengerFile,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<OnItsWay | undefined> {
+  const key = keys.caughtUp(model.name, job);
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  try {
+    const { parameters, extra } = decodeParameters(object.body);
+    const stored = onItsWaySchema.parse(extra);
+    const { caughtUp, nonce } = stored;
+    const entry =
+      caughtUp > from && caughtUp <= to ? await readEntry(store, model.name, caughtUp) : undefined;
+    if (stored.began !== digest || entry?.header.nonce !== nonce || !fitsModel(model, parameters))
+      return undefined;
+    const passedOver = z.array(z.int()).parse(JSON.parse(stored.passedOver));
+    const headers = await Promise.all(
+      passedOver.map(async (sequence) => (await existingEntry(store, model.name, sequence)).header),
+    );
+    return { parameters, caughtUp, passedOver: headers.filter(isReplacing) };
+  } catch (error) {
+    if (isOfKind(error, 'unavailable')) throw error;
+    log.warn('a stored challenger is passed over', { key, reason: String(error) });
+    return undefined;
+  }
+}
+
+async function writeOnItsWay(
+  { store }: CatchUpPorts,
+  { name }: Model,
+  { job, digest }: ChallengerFile,
+  { parameters, caughtUp, passedOver }: OnItsWay,
+): Promise<void> {
+  const { header } = await existingEntry(store, name, caughtUp);
+  const sequences = passedOver.map(({ sequence }) => sequence);
+  const body = encodeParameters(parameters, {
+    began: digest,
+    nonce: header.nonce,
+    caughtUp: String(caughtUp),
+    passedOver: JSON.stringify(sequences),
+  });
+  await store.put(keys.caughtUp(name, job), body);
 }

@@ -178,6 +178,11 @@ export async function keepCheckpoint(
 ): Promise<void> {
   const { sequence } = header;
   if (!isReplacing(header) && sequence % ports.limits.keptCheckpointEntries !== 0) return;
-  const key = keys.checkpoint(model.name, sequence);
+  await keepState(ports, model, state);
+}
+
+/** Keeps a state of the journal, so that folding again can start from it. */
+export async function keepState(ports: BucketPorts, model: Model, state: State): Promise<void> {
+  const key = keys.checkpoint(model.name, state.sequence);
   await putUntilAnswered(ports, key, encodeCheckpoint(state), { ifNoneMatch: '*' });
 }

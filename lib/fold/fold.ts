@@ -1,6 +1,6 @@
 import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
-import { invariant } from '../errors.ts';
+import { invariant, isOutOfTime, outOfTime } from '../errors.ts';
 import { assertSpec, type Entry, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
@@ -9,7 +9,7 @@ import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
 import type { ForwardBounds } from './catch-up.ts';
 import { caughtUpChallenger } from './challenger.ts';
-import { lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
+import { keepState, lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
 import { readSampleObject } from './sample-objects.ts';
 
 /**
@@ -17,11 +17,11 @@ import { readSampleObject } from './sample-objects.ts';
  * wherever and whenever it is computed on one kind of processor.
  *
  * @throws MillraceError kind `corrupt` if the entry does not follow the state, or settles a message
- *   again
+ *   again; `unavailable` with the code `out-of-time` if what it reaches has no time left
  */
 export async function applyEntry(
-  ports: Ports,
-  model: Model,
+  { limits }: Pick<Ports, 'limits'>,
+  reach: Reach,
   state: State,
   entry: Entry,
 ): Promise<State> {
@@ -30,17 +30,23 @@ export async function applyEntry(
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);
   assertSpec(header, state.specHash);
   const { nonce } = header;
-  const ledger = settleEntry(state.ledger, header, ports.limits);
+  const ledger = settleEntry(state.ledger, header, limits);
   const settled = { ...state, sequence, nonce, ledger };
-  return evolve(reachOf(ports, model), settled, { header, samples: samplesByMessage(entry) });
+  return evolve(reach, settled, {
+    header,
+    samples: samplesByMessage(entry),
+  });
 }
 
+/** Asked between steps that are long together: whether there is no time for another. */
+export type ShouldStop = () => boolean;
+
 /** What a command of a model reaches beyond the state. */
-export function reachOf(ports: Ports, model: Model): Reach {
+export function reachOf(ports: Ports, model: Model, shouldStop?: ShouldStop): Reach {
   return {
     model,
-    parametersAt: (sequence) => stateAt(ports, model, sequence),
-    challenger: (file, to) => caughtUpChallenger(ports, model, file, to),
+    parametersAt: (sequence) => stateAt(ports, model, sequence, shouldStop),
+    challenger: (file, to) => caughtUpChallenger(ports, model, file, { to, shouldStop }),
     sampleObject: (uri) => readSampleObject(ports.store, uri),
   };
 }
@@ -49,25 +55,47 @@ export function reachOf(ports: Ports, model: Model): Reach {
  * The state at an entry of the journal, folded from the last kept checkpoint before it; 0 is the
  * initial state.
  *
- * @throws MillraceError kind `corrupt` if the journal does not reach that far
+ * @throws MillraceError kind `corrupt` if the journal does not reach that far; `unavailable` with
+ *   the code `out-of-time` if `shouldStop` said so: the state that was reached is kept, and the next
+ *   attempt goes on from there
  */
-export async function stateAt(ports: Ports, model: Model, sequence: number): Promise<State> {
-  return readForward(ports, model, await lastCheckpoint(ports, model, sequence), { to: sequence });
+export async function stateAt(
+  ports: Ports,
+  model: Model,
+  sequence: number,
+  shouldStop?: ShouldStop,
+): Promise<State> {
+  const kept = await lastCheckpoint(ports, model, sequence);
+  const state = await readForward(ports, model, kept, { to: sequence, shouldStop });
+  if (state.sequence === sequence) return state;
+  if (state.sequence > kept.sequence) await keepState(ports, model, state);
+  throw outOfTime(`folding ${model.name} to entry ${sequence} (${state.sequence} is reached)`);
 }
 
-/** Applies the entries after a state until a key is missing, or up to entry `to`. */
+/**
+ * Applies the entries after a state until a key is missing, or up to entry `to`. If time runs out,
+ * the answer is the state that was reached.
+ */
 export async function readForward(
   ports: Ports,
   model: Model,
   state: State,
   { to = Number.POSITIVE_INFINITY, shouldStop = () => false }: ForwardBounds = {},
 ): Promise<State> {
+  const reach = reachOf(ports, model, shouldStop);
   let current = state;
   for await (const entry of entriesAfter(ports.store, model.name, state.sequence, { to })) {
     if (shouldStop()) break;
-    current = await applyEntry(ports, model, current, entry);
+    const next = await applyEntry(ports, reach, current, entry).catch(noneIfOutOfTime);
+    if (next === undefined) break;
+    current = next;
   }
   return current;
+}
+
+/** For `.catch()`: undefined for {@link outOfTime}; any other error is thrown. */
+function noneIfOutOfTime(error: unknown): undefined {
+  if (!isOutOfTime(error)) throw error;
 }
 
 /** A model's state now: the newest checkpoint, and what the journal holds after it. */

@@ -1,7 +1,7 @@
 import { type Decision, type Own, rejected, withoutEffect } from '../commands/command.ts';
 import { commands, decide, type EntryHeader } from '../commands/commands.ts';
 import type { CommonHeader, SettledMessage } from '../commands/header.ts';
-import { reachOf } from '../fold/fold.ts';
+import { reachOf, type ShouldStop } from '../fold/fold.ts';
 import type { Entry } from '../journal/entry.ts';
 import { type NewRecord, quarantine } from '../journal/quarantine.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
@@ -35,6 +35,8 @@ export type Pending = {
  * written; writing them again is harmless.
  *
  * @returns the entry; undefined if the ledger had settled all of the messages
+ * @throws MillraceError kind `unavailable` with the code `out-of-time` if a command needs more than
+ *   is left; what it reached is stored
  */
 export async function decideEntry(
   ports: Ports,
@@ -47,14 +49,14 @@ export async function decideEntry(
   let own: Own<EntryHeader> = { kind: 'samples' };
   let next = state;
   let settled = 0;
+  const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
 
   for (const parsed of messages) {
-    if (settled > 0 && (!sharesEntry(parsed) || secondsLeft() < limits.publishReserveSeconds))
-      break;
+    if (settled > 0 && (!sharesEntry(parsed) || shouldStop())) break;
     settled += 1;
     const judgement = await judgeMessage(ports, next, settledMessages, parsed);
     if (judgement.verdict === 'settled') continue;
-    const decision = await decideMessage(ports, model, next, { parsed, judgement });
+    const decision = await decideMessage(ports, model, next, { parsed, judgement, shouldStop });
     if (decision.refused.length > 0) {
       await quarantine(ports, model.name, recordOf(ports, parsed, decision, state.sequence + 1));
     }
@@ -76,6 +78,13 @@ function sharesEntry({ command }: ParsedMessage): boolean {
   return command.kind === 'malformed' || commands[command.kind].sharesEntry;
 }
 
+/** A message, what the ledger says of it, and whether time is up. */
+type Judged = {
+  readonly parsed: ParsedMessage;
+  readonly judgement: MessageJudgement;
+  readonly shouldStop: ShouldStop;
+};
+
 /**
  * The decision on a message that is not settled yet. The ledger may refuse it, whatever the command
  * is.
@@ -84,13 +93,13 @@ async function decideMessage(
   ports: Ports,
   model: Model,
   state: State,
-  { parsed, judgement }: { readonly parsed: ParsedMessage; readonly judgement: MessageJudgement },
+  { parsed, judgement, shouldStop }: Judged,
 ): Promise<AnyDecision> {
   const { command } = parsed;
   if (judgement.verdict === 'overtaken') return withoutEffect;
   if (judgement.verdict === 'refused') return rejected('producer', judgement);
   if (command.kind === 'malformed') return rejected('body', command);
-  const decision = await decide(reachOf(ports, model), state, command);
+  const decision = await decide(reachOf(ports, model, shouldStop), state, command);
   if (decision.state === undefined || isFiniteState(decision.state.tensors)) return decision;
   const reason = 'the weights that it puts in place are not finite';
   return rejected(command.kind, refuse('diverged', reason));

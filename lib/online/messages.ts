@@ -15,6 +15,8 @@ export type Message = {
   /** The ARN of the queue, and the record's SequenceNumber there. */
   readonly queue: string;
   readonly sequenceNumber: string;
+  /** How often it was received, this time included. */
+  readonly receives?: number;
 };
 
 /** A record of a delivery, as Lambda hands it to the function. */
@@ -25,6 +27,7 @@ export function messageOf({ messageId, body, attributes, eventSourceARN }: SQSRe
     group: attributes.MessageGroupId ?? '',
     queue: eventSourceARN,
     sequenceNumber: attributes.SequenceNumber ?? '0',
+    receives: Number(attributes.ApproximateReceiveCount),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { limits, pauseSeconds } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Message, parseMessage } from './messages.ts';
 import { type CachedModel, updateModel } from './update-model.ts';
@@ -16,6 +16,8 @@ export type ModelOutcome = {
   readonly model: string;
   /** Messages that must come back with a later delivery. */
   readonly unsettled: readonly Message[];
+  /** After how many seconds: at once where the next invocation starts further on. */
+  readonly pauseSeconds: number;
   /** Samples that were learnt and refused. */
   readonly samples: number;
   readonly refused: number;
@@ -55,7 +57,12 @@ async function settleModel(
   try {
     const parsed = own.map(parseMessage);
     const invocation = { secondsLeft, cached: cache.get(model) };
-    const { settled, entries, cached } = await updateModel(ports, model, parsed, invocation);
+    const { settled, hasAdvanced, entries, cached } = await updateModel(
+      ports,
+      model,
+      parsed,
+      invocation,
+    );
     if (cached !== undefined) remember(cache, model, cached);
     const sums = sumsOf(entries);
     const milliseconds = ports.now() - started;
@@ -67,7 +74,9 @@ async function settleModel(
       milliseconds,
     });
     const { samples, refused } = sums;
-    return { model, unsettled: own.slice(settled), samples, refused, milliseconds };
+    const unsettled = own.slice(settled);
+    const pause = hasAdvanced ? 0 : pauseOf(unsettled);
+    return { model, unsettled, pauseSeconds: pause, samples, refused, milliseconds };
   } catch (error) {
     cache.delete(model);
     const kind = error instanceof MillraceError ? error.kind : 'unexpected';
@@ -79,12 +88,18 @@ async function settleModel(
     return {
       model,
       unsettled: own,
+      pauseSeconds: pauseOf(own),
       samples: 0,
       refused: 0,
       milliseconds: ports.now() - started,
       error,
     };
   }
+}
+
+/** How long a model's messages wait; all of them equally, since they come back in order. */
+function pauseOf([first]: readonly Message[]): number {
+  return pauseSeconds(first?.receives ?? 1, limits.longestPauseSeconds);
 }
 
 /** What the messages of some entries came to. */

@@ -1,5 +1,5 @@
 import type { EntryHeader } from '../commands/commands.ts';
-import { invalid } from '../errors.ts';
+import { invalid, isOutOfTime } from '../errors.ts';
 import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { commitEntry } from '../journal/commit.ts';
@@ -32,6 +32,8 @@ export type Invocation = {
 export type Update = {
   /** Messages, from the first, that are learnt or rejected and may be acknowledged. */
   readonly settled: number;
+  /** Whether the next invocation starts further on: there is no reason to wait for it. */
+  readonly hasAdvanced: boolean;
   readonly entries: readonly EntryHeader[];
   /** The state after it; undefined if the model does not exist. */
   readonly cached?: CachedModel;
@@ -50,24 +52,27 @@ export async function updateModel(
   messages: readonly ParsedMessage[],
   { secondsLeft, cached }: Invocation,
 ): Promise<Update> {
-  const isOutOfTime = () => secondsLeft() < limits.publishReserveSeconds;
-  const start = await startFrom(ports, name, cached, isOutOfTime);
+  const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
+  const start = await startFrom(ports, name, cached, shouldStop);
   const { model } = start;
   let { state, etag } = start;
   let isCurrent = true;
   let settled = 0;
   let lostCommits = 0;
+  let isMidway = false;
   const entries: EntryHeader[] = [];
 
   while (settled < messages.length) {
-    if (!isCurrent) state = await readForward(ports, model, state, { shouldStop: isOutOfTime });
+    if (!isCurrent) state = await readForward(ports, model, state, { shouldStop });
     isCurrent = false;
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
-    if (left.length === 0 || isOutOfTime()) break;
+    if (left.length === 0 || shouldStop()) break;
 
-    const change = await decideEntry(ports, model, state, { messages: left, secondsLeft });
-    if (change === undefined) break;
+    const pending = { messages: left, secondsLeft };
+    const change = await decideEntry(ports, model, state, pending).catch(ifOutOfTime);
+    isMidway = change === 'out-of-time';
+    if (change === undefined || change === 'out-of-time') break;
 
     if (!(await commitEntry(ports, change.entry)).ok) {
       lostCommits += 1;
@@ -84,12 +89,19 @@ export async function updateModel(
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   etag = await publish(ports, model, state, { etag, committed: entries });
-  return { settled, entries, cached: { model, state, etag } };
+  const hasAdvanced = settled > 0 || isMidway || state.sequence > start.loaded;
+  return { settled, hasAdvanced, entries, cached: { model, state, etag } };
+}
+
+/** For `.catch()`: a command that needs more time than is left has stored how far it got. */
+function ifOutOfTime(error: unknown): 'out-of-time' {
+  if (isOutOfTime(error)) return 'out-of-time';
+  throw error;
 }
 
 /**
  * The model, read forward as far as the journal and the time go; far behind, the next invocation
- * goes on from what this one publishes. A cached model is used only if the journal still holds the
+ * goes on from what this one publishes. `loaded` is the entry that it started from. A cached model is used only if the journal still holds the
  * entry that it is at: the model may have been removed and created again.
  */
 async function startFrom(
@@ -97,7 +109,7 @@ async function startFrom(
   name: string,
   cached: CachedModel | undefined,
   shouldStop: () => boolean,
-): Promise<CachedModel> {
+): Promise<CachedModel & { readonly loaded: number }> {
   if (cached !== undefined && cached.state.sequence > 0) {
     const forward = readForward(ports, cached.model, cached.state, { shouldStop });
     const [isOwn, read] = await Promise.all([
@@ -108,7 +120,8 @@ async function startFrom(
       ),
     ]);
     if (isOwn && 'error' in read) throw read.error;
-    if (isOwn && 'state' in read) return { ...cached, state: read.state };
+    if (isOwn && 'state' in read)
+      return { ...cached, state: read.state, loaded: cached.state.sequence };
     ports.log.warn('a cached model is not that of the journal, and loaded again', { model: name });
   }
   const model = await loadModel(ports, name);
@@ -116,7 +129,8 @@ async function startFrom(
     throw invalid(`there is no model ${name}; create it before sending samples to it`);
   }
   const { state, etag } = await loadCheckpoint(ports, model);
-  return { model, state: await readForward(ports, model, state, { shouldStop }), etag };
+  const forward = await readForward(ports, model, state, { shouldStop });
+  return { model, state: forward, etag, loaded: state.sequence };
 }
 
 /** How many messages, from the first, were settled by earlier deliveries. */

@@ -1,6 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import { lastCheckpoint, usableState } from '../fold/checkpoints.ts';
-import { applyEntry } from '../fold/fold.ts';
+import { applyEntry, reachOf } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { initialState, type Model } from '../model/model.ts';
@@ -45,12 +45,13 @@ export async function verifyModel(
   let state = isAll
     ? initialState(model)
     : await lastCheckpoint(ports, model, Math.max(0, end - 1));
+  const reach = reachOf(ports, model);
   const from = state.sequence;
   let then = state;
   let samples = 0;
   const engines = new Set<string>();
   for await (const entry of entriesAfter(ports.store, model.name, from, { ahead })) {
-    state = await applyEntry(ports, model, state, entry);
+    state = await applyEntry(ports, reach, state, entry);
     samples += entry.samples.length;
     if (entry.samples.length > 0) engines.add(entry.header.engine);
     if (state.sequence === end) then = state;

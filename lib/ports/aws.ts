@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createEngine } from '../engine/create-engine.ts';
@@ -72,8 +73,29 @@ export function environmentOf(address: StackAddress): Record<string, string> {
  * @param threads of the engine; one for each processor of the machine that it may use
  */
 export function awsPorts(address: StackAddress, log: Log, threads = 1): Ports {
-  return portsOver({ s3: new S3Client({}), sqs: new SQSClient({}) }, address, log, threads);
+  return portsOver(
+    { s3: new S3Client(clientSettings), sqs: new SQSClient(clientSettings) },
+    address,
+    log,
+    threads,
+  );
 }
+
+/** The first pause before something is tried again; the next are twice as long each. */
+const pauseMilliseconds = 50;
+
+/**
+ * Every call ends: without bounds of its own, the SDK would wait for ever for a host that is gone.
+ * A part of 8 MiB, the largest body that goes up at once, takes seconds even on a slow line.
+ */
+export const clientSettings = {
+  requestHandler: {
+    connectionTimeout: 3_000,
+    requestTimeout: 60_000,
+    socketTimeout: 60_000,
+    throwOnRequestTimeout: true,
+  },
+} as const;
 
 /** The ports over clients of S3 and SQS, wherever they lead; see {@link awsPorts}. */
 export function portsOver(
@@ -87,6 +109,7 @@ export function portsOver(
     store,
     sendSamples: sqsSender(sqs, address.samplesQueueUrl),
     sendJob: sqsSender(sqs, address.jobsQueueUrl),
+    pause: (attempt) => delay(pauseMilliseconds * 2 ** (attempt - 1) * (0.5 + Math.random())),
     now: Date.now,
     nonce: randomUUID,
     engine: createEngine({ threads, cache: graphCache(store, log), warn: log.warn.bind(log) }),

@@ -55,7 +55,9 @@ const directory = mkdtempSync(join(tmpdir(), 'millrace-chaos-'));
 const assembly = join(directory, 'assembly');
 const progress = createProgress(process.stderr, Date.now);
 await synthesize(assembly);
-let cloud = await startLocalCloud(assembly, join(directory, 'data'));
+/** Messages of a killed invocation come back after seconds instead of minutes. */
+const visibilityFactor = 1 / 60;
+let cloud = await startLocalCloud(assembly, join(directory, 'data'), { visibilityFactor });
 let ports = localPorts(cloud);
 let restarting: Promise<void> = Promise.resolve();
 for (const spec of [streamed, trained, mended]) await createModel(ports, spec);
@@ -129,7 +131,7 @@ async function disturb(): Promise<void> {
 /** Stops the machine, half of the time as a power cut would, and starts it again over its data. */
 async function restart(): Promise<void> {
   await (random.chance(0.5) ? cloud.crash() : cloud.stop());
-  cloud = await startLocalCloud(assembly, join(directory, 'data'));
+  cloud = await startLocalCloud(assembly, join(directory, 'data'), { visibilityFactor });
   ports = localPorts(cloud);
 }
 

@@ -20,8 +20,11 @@ export async function handler({ behaviour }) {
 const pidSchema = z.object({ pid: z.int() });
 
 let host: FunctionHost | undefined;
+/** What a person would have seen. */
+let problems: string[] = [];
 
 function start(timeoutSeconds: number): { host: FunctionHost; logFile: string } {
+  problems = [];
   const directory = mkdtempSync(join(tmpdir(), 'millrace-host-'));
   const entry = join(directory, 'index.mjs');
   const logFile = join(directory, 'function.log');
@@ -32,6 +35,7 @@ function start(timeoutSeconds: number): { host: FunctionHost; logFile: string } 
     environment: {},
     memoryMebibytes: 128,
     timeoutSeconds,
+    onProblem: (problem) => void problems.push(problem),
     logFile,
   });
   return { host, logFile };
@@ -41,10 +45,14 @@ afterEach(() => host?.stop());
 
 describe('a function on this machine', () => {
   it('keeps its process from one invocation to the next, also after it threw', async () => {
-    const { host } = start(60);
+    const { host, logFile } = start(60);
     expect(await host.invoke({})).toEqual({ invocations: 1 });
     await expect(host.invoke({ behaviour: 'throw' })).rejects.toThrow('as asked');
     expect(await host.invoke({})).toEqual({ invocations: 3 });
+    await host.stop();
+    // What it threw is in its log, and on the terminal.
+    expect(readFileSync(logFile, 'utf8')).toMatch(/"level":"ERROR".*as asked/);
+    expect(problems).toEqual(['example: it threw: as asked']);
   });
 
   it('is killed when it runs past its timeout, and starts anew', async () => {
@@ -55,6 +63,7 @@ describe('a function on this machine', () => {
     );
     expect(await host.invoke({})).toEqual({ invocations: 1 });
     expect(readFileSync(logFile, 'utf8')).toBe('');
+    expect(problems).toContain('example: ran for 0.5 s, and is killed');
   });
 
   it('fails the invocation that ends its process, and starts anew', async () => {

@@ -170,7 +170,7 @@ describe('the stack', () => {
             '',
             Match.arrayWith([
               Match.stringLikeRegexp(
-                'journal.*MessageGroupId":"flights","MessageDeduplicationId":"flights:schedule-1:<aws.scheduler.scheduled-time>"',
+                'journal.*MessageDeduplicationId":"flights:schedule-1:<aws.scheduler.scheduled-time>"',
               ),
             ]),
           ],

@@ -13,13 +13,16 @@ function entryWith(nonce: string): Entry {
 }
 
 const key = keys.entry('m', 1);
+const pause = async () => undefined;
 const timeout = () => new MillraceError('unavailable', 'timeout');
 
 describe('committing an entry', () => {
   it('succeeds once, and is lost to whoever was first', async () => {
     const store = memoryStore();
-    expect(await commitEntry({ store, limits }, entryWith('mine'))).toMatchObject({ ok: true });
-    expect(await commitEntry({ store, limits }, entryWith('other'))).toMatchObject({
+    expect(await commitEntry({ store, limits, pause }, entryWith('mine'))).toMatchObject({
+      ok: true,
+    });
+    expect(await commitEntry({ store, limits, pause }, entryWith('other'))).toMatchObject({
       ok: false,
       code: 'lost',
     });
@@ -31,7 +34,9 @@ describe('committing an entry', () => {
     store.hook = ({ operation, when }) => {
       if (operation === 'put' && when === 'after' && lostAnswers++ === 0) throw timeout();
     };
-    expect(await commitEntry({ store, limits }, entryWith('mine'))).toMatchObject({ ok: true });
+    expect(await commitEntry({ store, limits, pause }, entryWith('mine'))).toMatchObject({
+      ok: true,
+    });
     expect(lostAnswers).toBe(2);
   });
 
@@ -44,7 +49,7 @@ describe('committing an entry', () => {
         throw timeout();
       }
     };
-    expect(await commitEntry({ store, limits }, entryWith('mine'))).toMatchObject({
+    expect(await commitEntry({ store, limits, pause }, entryWith('mine'))).toMatchObject({
       ok: false,
       code: 'lost',
     });
@@ -60,7 +65,9 @@ describe('committing an entry', () => {
       put: async (...call: Parameters<typeof put>) =>
         conflicts++ < 2 ? refuse('conflict', 'ConditionalRequestConflict') : put(...call),
     });
-    expect(await commitEntry({ store: conflicting, limits }, entryWith('mine'))).toMatchObject({
+    expect(
+      await commitEntry({ store: conflicting, limits, pause }, entryWith('mine')),
+    ).toMatchObject({
       ok: true,
     });
     expect(conflicts).toBe(3);

@@ -83,6 +83,7 @@ describe('a put whose answer is lost', () => {
       { step: 'deserialize', priority: 'high' },
     );
     const store = s3ObjectStore(client, test.cloud.address.bucket);
+    const pause = async () => undefined;
     const header = {
       kind: 'samples' as const,
       sequence: 1,
@@ -93,12 +94,15 @@ describe('a put whose answer is lost', () => {
       time: '',
       messages: [],
     };
-    expect(await commitEntry({ store, limits }, { header, samples: [] })).toMatchObject({
+    expect(await commitEntry({ store, limits, pause }, { header, samples: [] })).toMatchObject({
       ok: true,
     });
     expect(attempts).toBe(2);
     expect(
-      await commitEntry({ store, limits }, { header: { ...header, nonce: 'yours' }, samples: [] }),
+      await commitEntry(
+        { store, limits, pause },
+        { header: { ...header, nonce: 'yours' }, samples: [] },
+      ),
     ).toMatchObject({ ok: false, code: 'lost' });
   });
 });

@@ -95,6 +95,10 @@ function portsIn(cloudOf: () => Cloud, { engine, limits }: CloudSettings): Cloud
       store: storeOf(cloud, process),
       sendSamples: senderOf(cloud, process, () => cloud.samples),
       sendJob: senderOf(cloud, process, () => cloud.jobs),
+      pause: (attempt) =>
+        new Promise((resolve) =>
+          cloud.timeline.after(cloud.random.integer(25, 100 * attempt), resolve),
+        ),
       now() {
         if (cloud.faults.strike('clock-jump')) skew = cloud.random.integer(-10 * day, 10 * day);
         return startOfTime + cloud.timeline.now() + skew;

@@ -18,10 +18,12 @@ export const faultKinds = [
   'slow',
   'little-time',
   // SQS and Lambda: a second delivery at the same time, one that begins when its messages are
-  // visible to others again, a deletion that is lost, a send that is lost or repeated.
+  // visible to others again, a deletion or a visibility that is lost, a send that is lost or
+  // repeated.
   'delivered-twice',
   'delivered-late',
   'deletion-lost',
+  'visibility-lost',
   'send-failed',
   'send-answer-lost',
   // A machine that has no cache.

@@ -1,7 +1,6 @@
 import { MillraceError } from '../../lib/errors.ts';
-import { parseJobMessage } from '../../lib/jobs/job-message.ts';
-import { runSlice } from '../../lib/jobs/slice.ts';
-import { limits } from '../../lib/limits.ts';
+import { settleJob } from '../../lib/jobs/settle-job.ts';
+import { limits, pauseSeconds } from '../../lib/limits.ts';
 import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import type { Process } from './calls.ts';
@@ -25,23 +24,39 @@ type Handler = (
   ports: Ports,
   machine: Machine,
   delivery: Delivery,
-) => Promise<{ readonly unsettled: readonly Received[]; readonly errors: readonly unknown[] }>;
+) => Promise<{ readonly unsettled: readonly Unsettled[]; readonly errors: readonly unknown[] }>;
+
+/** A message that comes back, and after how many seconds the function wants it to. */
+type Unsettled = { readonly message: Received; readonly seconds: number };
 
 /** The body of `functions/online-update.ts`. */
 const onlineUpdate: Handler = async (ports, { cache }, { queue, messages, secondsLeft }) => {
   const records = messages.map((message) => ({ ...message, queue }));
   const outcomes = await settleDelivery(ports, cache, records, secondsLeft);
-  const ids = new Set(outcomes.flatMap(({ unsettled }) => unsettled.map(({ id }) => id)));
+  const pauses = new Map(
+    outcomes.flatMap(({ unsettled, pauseSeconds: seconds }) =>
+      unsettled.map(({ id }) => [id, seconds] as const),
+    ),
+  );
   return {
-    unsettled: messages.filter(({ id }) => ids.has(id)),
+    unsettled: messages.flatMap((message) => {
+      const seconds = pauses.get(message.id);
+      return seconds === undefined ? [] : [{ message, seconds }];
+    }),
     errors: outcomes.flatMap(({ error }) => (error === undefined ? [] : [error])),
   };
 };
 
 /** The body of `functions/batch-train.ts`: slice by slice; what fails comes back. */
 const batchTrain: Handler = async (ports, _machine, { messages, secondsLeft }) => {
-  for (const { body, id } of messages)
-    await runSlice(ports, parseJobMessage(body, id), secondsLeft);
+  for (const message of messages) {
+    try {
+      await settleJob(ports, message, secondsLeft);
+    } catch (error) {
+      const seconds = pauseSeconds(message.receives, limits.longestJobPauseSeconds);
+      return { unsettled: [{ message, seconds }], errors: [error] };
+    }
+  }
   return { unsettled: [], errors: [] };
 };
 
@@ -164,7 +179,7 @@ function invoke(runner: Runner, queue: FifoQueue, messages: readonly Received[])
   runner.running += 1;
   let isOver = false;
   /** What Lambda sees: an answer, or a failure; whichever comes first. */
-  const end = (outcome: string, unsettled: readonly Received[]) => {
+  const end = (outcome: string, unsettled: readonly Unsettled[]) => {
     if (isOver) return;
     isOver = true;
     runner.running -= 1;
@@ -181,7 +196,7 @@ function invoke(runner: Runner, queue: FifoQueue, messages: readonly Received[])
     isDead: false,
     onDeath() {
       isGone();
-      end('died', messages);
+      end('died', afterTimeout(messages));
     },
   };
   const deadline = limitTime(runner, () => {
@@ -190,14 +205,14 @@ function invoke(runner: Runner, queue: FifoQueue, messages: readonly Received[])
     if (cloud.random.chance(0.5)) process.isDead = true;
     if (process.isDead || cloud.random.chance(0.5)) isGone();
     else machine.isBusy = false;
-    end('timed out', messages);
+    end('timed out', afterTimeout(messages));
   });
   timeline.record(`${name} starts with ${messages.map(({ id }) => Number(id.slice(-12))).join()}`);
   const secondsLeft = () => (deadline - timeline.now()) / 1_000;
   const delivery = { queue: queue.arn, messages, secondsLeft };
   source
     .handler(cloud.portsOf(process), machine, delivery)
-    .catch((error: unknown) => ({ unsettled: messages, errors: [error] }))
+    .catch((error: unknown) => ({ unsettled: afterTimeout(messages), errors: [error] }))
     .then(({ unsettled, errors }) => {
       machine.isBusy = false;
       for (const error of errors) report(cloud, name, error);
@@ -205,19 +220,27 @@ function invoke(runner: Runner, queue: FifoQueue, messages: readonly Received[])
     });
 }
 
-/**
- * Messages that came back may be visible again at once; the others are deleted, if that is not
- * lost.
- */
+/** What nobody gave back is visible again after the queue's own timeout. */
+function afterTimeout(messages: readonly Received[]): readonly Unsettled[] {
+  return messages.map((message) => ({ message, seconds: Number.POSITIVE_INFINITY }));
+}
+
+/** Messages that come back are visible when the function said, if that is not lost, or later. */
 function giveBack(
-  { random, faults }: Cloud,
+  { faults }: Cloud,
   queue: FifoQueue,
-  { messages, unsettled }: Record<'messages' | 'unsettled', readonly Received[]>,
+  {
+    messages,
+    unsettled,
+  }: { readonly messages: readonly Received[]; readonly unsettled: readonly Unsettled[] },
 ): void {
   for (const message of messages) {
-    if (unsettled.includes(message)) {
-      if (random.chance(0.5)) queue.release(message);
-    } else if (!faults.strike('deletion-lost')) queue.remove(message);
+    const { seconds } = unsettled.find((each) => each.message === message) ?? {};
+    if (seconds === undefined) {
+      if (!faults.strike('deletion-lost')) queue.remove(message);
+    } else if (seconds < Number.POSITIVE_INFINITY && !faults.strike('visibility-lost')) {
+      queue.setVisibility(message, seconds * 1_000);
+    }
   }
 }
 

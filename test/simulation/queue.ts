@@ -10,7 +10,7 @@ export type QueuedMessage = {
 };
 
 /** A message that was received; it can be deleted while it is invisible to others. */
-export type Received = QueuedMessage & { readonly receipt: number };
+export type Received = QueuedMessage & { readonly receipt: number; readonly receives: number };
 
 type Entry = QueuedMessage & { receives: number; visibleAt: number; receipt: number };
 
@@ -35,8 +35,8 @@ export type FifoQueue = {
   readonly receive: (most: number) => readonly Received[];
   /** Deletes a message, unless it has become visible again since. */
   readonly remove: (message: Received) => void;
-  /** Makes a received message visible again at once. */
-  readonly release: (message: Received) => void;
+  /** Makes a received message visible again, at once or after some time. */
+  readonly setVisibility: (message: Received, milliseconds: number) => void;
   /** When a message in flight becomes visible again; undefined if none is. */
   readonly nextVisible: () => number | undefined;
   readonly messages: () => readonly QueuedMessage[];
@@ -113,9 +113,9 @@ export function createQueue(
       const entry = find(message);
       entries = entries.filter((each) => each !== entry);
     },
-    release(message) {
+    setVisibility(message, milliseconds) {
       const entry = find(message);
-      if (entry !== undefined) entry.visibleAt = now();
+      if (entry !== undefined) entry.visibleAt = now() + milliseconds;
     },
     nextVisible() {
       const times = entries.filter((entry) => !isVisible(entry)).map(({ visibleAt }) => visibleAt);

@@ -14,6 +14,8 @@ export type TestCloud = {
   readonly directory: string;
   /** What a function logged, for messages of failing tests. */
   readonly log: (name: string) => string;
+  /** What a person would have seen on the terminal of `npm run local`. */
+  readonly problems: readonly string[];
   /** Stops the cloud, or cuts its power, and starts another over the same data. */
   readonly restart: (how: 'stop' | 'crash') => Promise<TestCloud>;
   readonly remove: () => Promise<void>;
@@ -23,11 +25,16 @@ export type TestCloud = {
 export async function startTestCloud(
   directory = mkdtempSync(join(tmpdir(), 'millrace-')),
 ): Promise<TestCloud> {
-  const cloud = await startLocalCloud(inject('assembly'), directory);
+  const problems: string[] = [];
+  const cloud = await startLocalCloud(inject('assembly'), directory, {
+    visibilityFactor: 1 / 120,
+    onProblem: (problem) => void problems.push(problem),
+  });
   return {
     cloud,
     ports: localPorts(cloud),
     directory,
+    problems,
     log: (name) => readFileSync(join(directory, 'logs', `${name}.log`), 'utf8'),
     async restart(how) {
       await cloud[how]();

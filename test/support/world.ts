@@ -68,6 +68,7 @@ export function createWorld(
     async sendJob(message) {
       sentJobs.push(message);
     },
+    pause: async () => undefined,
     now: () => clock++,
     nonce: () => `nonce-${nonces++}`,
     engine,
