@@ -36,8 +36,8 @@ export type LocalCloud = {
   readonly functions: ReadonlyMap<string, FunctionHost>;
   /** Deliveries that failed, so that messages were delivered again. */
   readonly failedDeliveries: () => number;
-  /** For tests: puts of keys with this ending wait, as if S3 were slow. Resolves once one waits. */
-  readonly holdPuts: (ending: string) => Promise<void>;
+  /** For tests: puts of keys with this part wait, as if S3 were slow. Resolves once one waits. */
+  readonly holdPuts: (part: string) => Promise<void>;
   /** Lets the held puts happen, also those whose sender has died. */
   readonly releasePuts: () => void;
   /** Lets invocations under way finish, then stops everything. */

@@ -10,7 +10,7 @@ import { deduplicationInGroup, mendFifoQueues } from './fifo-queues.ts';
  * them, and listening on loopback alone. (`startFauxqs` always listens on all interfaces, so its parts are put together
  * here.)
  *
- * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys end so, hear
+ * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys have this part, hear
  * which key is `held`, and `release` them.
  */
 export type ToEmulator = { readonly hold: string } | { readonly release: true };
@@ -124,7 +124,7 @@ function returnMessagesInFlight(store: SqsStore): void {
 }
 
 const tell = (message: FromEmulator) => process.send?.(message);
-const held = { suffix: undefined as string | undefined, waiting: [] as (() => void)[] };
+const held = { part: undefined as string | undefined, waiting: [] as (() => void)[] };
 
 /**
  * Answers conditional writes as S3 does: 412 PreconditionFailed, and 404 NoSuchKey where If-Match
@@ -134,7 +134,7 @@ const held = { suffix: undefined as string | undefined, waiting: [] as (() => vo
 function refuseByCondition(app: Fastify, store: S3Store): void {
   app.addHook('preHandler', async (request) => {
     const path = request.url.split('?')[0] ?? '';
-    if (request.method === 'PUT' && held.suffix !== undefined && path.endsWith(held.suffix)) {
+    if (request.method === 'PUT' && held.part !== undefined && path.includes(held.part)) {
       await new Promise<void>((resolve) => {
         held.waiting.push(resolve);
         tell({ held: path });
@@ -228,9 +228,9 @@ async function listenOrEnd(...data: Parameters<typeof listen>): ReturnType<typeo
 const [, , dataDirectory = '.millrace/cloud', visibilityFactor = '1'] = process.argv;
 const { app, port } = await listenOrEnd(dataDirectory, Number(visibilityFactor));
 process.on('message', (message: ToEmulator) => {
-  if ('hold' in message) held.suffix = message.hold;
+  if ('hold' in message) held.part = message.hold;
   else {
-    held.suffix = undefined;
+    held.part = undefined;
     for (const release of held.waiting.splice(0)) release();
   }
 });

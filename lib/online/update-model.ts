@@ -101,8 +101,9 @@ function ifOutOfTime(error: unknown): 'out-of-time' {
 
 /**
  * The model, read forward as far as the journal and the time go; far behind, the next invocation
- * goes on from what this one publishes. `loaded` is the entry that it started from. A cached model is used only if the journal still holds the
- * entry that it is at: the model may have been removed and created again.
+ * goes on from what this one publishes. `loaded` is the entry that it started from. A cached model
+ * is used only if the journal still holds the entry that it is at: the model may have been removed
+ * and created again.
  */
 async function startFrom(
   ports: Ports,

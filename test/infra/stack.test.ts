@@ -76,6 +76,7 @@ describe('the stack', () => {
   it('lets the online update alone write journals and states', () => {
     expect(writesOf('onlineupdate').sort()).toEqual([
       '/compiled/*',
+      '/models/*/caught-up/*',
       '/models/*/checkpoints/*',
       '/models/*/journal/*',
       '/models/*/quarantine/*',

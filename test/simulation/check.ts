@@ -235,7 +235,7 @@ function orphans(bucket: Bucket, models: readonly string[], { jobs }: Expected):
   ]);
   const derived = [
     /^(prepared|datasets)\/[^/]+\/[^/]+$/,
-    /^models\/[^/]+\/(quarantine|checkpoints|resends)\/[^/]+$/,
+    /^models\/[^/]+\/(quarantine|checkpoints|resends|caught-up)\/[^/]+$/,
     /^models\/[^/]+\/jobs\/retract-[^/]+\/challenger\.safetensors$/,
   ];
   return [...bucket.objects.keys()]

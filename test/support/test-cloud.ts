@@ -27,7 +27,7 @@ export async function startTestCloud(
 ): Promise<TestCloud> {
   const problems: string[] = [];
   const cloud = await startLocalCloud(inject('assembly'), directory, {
-    visibilityFactor: 1 / 120,
+    visibilityFactor: 1 / 360,
     onProblem: (problem) => void problems.push(problem),
   });
   return {
