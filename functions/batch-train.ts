@@ -34,7 +34,7 @@ export const handler: SQSHandler = async (event, context) => {
       if (!settled.ok || settled.place.status === 'failed')
         metrics.addMetric('JobsFailed', MetricUnit.Count, 1);
       if (settled.ok) {
-        const { model, job, place, rows, refusedRows } = settled;
+        const { model, job, place, rows, refusedRows, unknown } = settled;
         logger.info('slice done', {
           model,
           job,
@@ -47,6 +47,7 @@ export const handler: SQSHandler = async (event, context) => {
           comparison: place.comparison,
           rows,
           refusedRows,
+          unknown,
           milliseconds,
         });
       }

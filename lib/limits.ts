@@ -68,6 +68,13 @@ export const limits = {
   publishReserveSeconds: 10,
   /** One object of a dataset, and one journal entry after unpacking. */
   datasetObjectBytes: 1_073_741_824,
+  /** One row of a text file; a longer one has a quote that never closes. */
+  rowBytes: 16 * 1_048_576,
+  /**
+   * A label of a dataset that is so many times as large as nine tenths of the others is an error,
+   * and would be all that a model learns.
+   */
+  outlierFactor: 1e9,
   /** Objects of one dataset. */
   datasetObjects: 10_000,
   /** Rows of one prepared shard: the unit of shuffling and of memory. */

@@ -38,7 +38,8 @@ export function explain(error: z.ZodError, input: unknown, subject: string): Mil
     const found = isUnknown ? '' : ` (found ${show(valueAt(input, issue.path))})`;
     return `${field}: ${issue.message}${found}`;
   });
-  return invalid(lines.join('; '), error);
+  // Without the cause: a program that does not catch it would print all of Zod's own account.
+  return invalid(lines.join('; '));
 }
 
 /** A short, safe text of any value, for error messages. */
@@ -73,12 +74,17 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
  * JSON of bounded size and depth.
  *
  * @param what names the text in errors
+ * @param mostBytes that are allowed
  * @throws MillraceError kind `invalid`
  */
-export function parseJson(text: string, what = 'body'): unknown {
+export function parseJson(
+  text: string,
+  what = 'body',
+  mostBytes: number = limits.messageBytes,
+): unknown {
   const sizeBytes = Buffer.byteLength(text);
-  if (sizeBytes > limits.messageBytes) {
-    throw invalid(`${what}: at most ${limits.messageBytes} bytes are allowed (found ${sizeBytes})`);
+  if (sizeBytes > mostBytes) {
+    throw invalid(`${what}: at most ${mostBytes} bytes are allowed (found ${sizeBytes})`);
   }
   const depth = depthOf(text);
   if (depth > limits.jsonDepth) {

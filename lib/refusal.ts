@@ -12,6 +12,8 @@ export type RefusalCode =
   | 'unknown-field'
   | 'unknown-class'
   | 'diverged'
+  | 'outlier'
+  | 'bad-row'
   // Messages.
   | 'malformed'
   | 'unreadable-object'
@@ -33,7 +35,13 @@ export const storedRefusal = z.object({
   /** Absent in what releases before 0.2 wrote. */
   code: z.string().optional(),
   reason: z.string(),
+  /** Where a row of a dataset comes from. */
+  file: z.string().optional(),
+  line: z.int().optional(),
 });
+
+/** See {@link storedRefusal}. */
+export type StoredRefusal = z.output<typeof storedRefusal>;
 
 /** A no: what was asked for is not done. The code is for programs, the reason for people. */
 export type Refused<Code extends string = RefusalCode> = {

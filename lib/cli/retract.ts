@@ -109,11 +109,12 @@ async function hashesOf(file: string): Promise<string[]> {
     );
   });
   return text
+    .replace(/^\ufeff/, '')
     .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line, i) => {
+    .flatMap((line, i) => {
+      if (line.trim() === '') return [];
       try {
-        return sampleHash(JSON.parse(line));
+        return [sampleHash(JSON.parse(line))];
       } catch (cause) {
         throw invalid(`--samples: line ${i + 1} of ${file} must be JSON`, cause);
       }

@@ -56,6 +56,8 @@ export type Decision<OwnHeader> = {
   readonly refused: readonly RefusedSample[];
   /** The mean loss that the state before it earned on the message. */
   readonly loss?: number;
+  /** By feature, how many of its samples have a value that the spec does not know. */
+  readonly unknown?: Readonly<Record<string, number>>;
   /** The state that it leads to, apart from sequence number and ledger. Absent: the state stays. */
   readonly state?: State;
   /**

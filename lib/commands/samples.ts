@@ -57,6 +57,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       refused: all,
       state: afterMessage(state, learned, places.length),
       loss: meanLoss(learned.scores),
+      unknown: encoding.unknown,
     };
   },
 

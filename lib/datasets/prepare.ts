@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
-import { invalid, isOfKind, type MillraceError } from '../errors.ts';
-import type { Encoder, Refusal } from '../features/encoder.ts';
+import { isOfKind } from '../errors.ts';
+import type { Encoder } from '../features/encoder.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
@@ -11,26 +11,26 @@ import type { Ports } from '../ports/ports.ts';
 import { storedRefusal } from '../refusal.ts';
 import { hashOfDerived, type Spec } from '../spec/spec.ts';
 import { isHeldOut } from './order.ts';
+import { withoutOutliers } from './outliers.ts';
 import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
+import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
 
 /** A dataset, encoded and split once, in shards of `prepared/<hash>/`: derived, safe to delete. */
-export type PreparedDataset = ShardNames & {
-  /** Rows of each training shard. */
-  readonly shardRows: readonly number[];
-  readonly heldOutRows: number;
-  /** Statistics of the number features over the training rows. */
-  readonly statistics: FeatureStatistics;
-  readonly refusedRows: number;
-  /** The first refused rows, as examples. */
-  readonly refused: readonly z.output<typeof storedRefusal>[];
-};
+export type PreparedDataset = ShardNames &
+  RowSums & {
+    /** Rows of each training shard. */
+    readonly shardRows: readonly number[];
+    readonly heldOutRows: number;
+    /** Statistics of the number features over the training rows. */
+    readonly statistics: FeatureStatistics;
+  };
 
 /** Where the rows of a dataset come from. */
 export type SampleSource = {
   /** What the rows depend on: object keys and ETags, or a journal's range. */
   readonly identity: unknown;
   /** Raw samples, in order, in chunks. */
-  readonly samples: () => AsyncIterable<readonly unknown[]>;
+  readonly samples: () => AsyncIterable<SampleChunk>;
 };
 
 /** What a model declares of its samples. */
@@ -47,6 +47,7 @@ export type Declared = {
 /** The parts of a stored spec that decide how rows are encoded and split. */
 const storedSchema = z.looseObject({
   features: z.looseObject({}).optional(),
+  cells: z.unknown().optional(),
   label: z.unknown().optional(),
   task: z.unknown().optional(),
   seed: z.unknown().optional(),
@@ -61,6 +62,9 @@ const manifestSchema = z.object({
   statisticsCount: z.int().nonnegative(),
   refusedRows: z.int().nonnegative(),
   refused: z.array(storedRefusal),
+  // Absent in what releases before 0.3 prepared.
+  unknown: z.record(z.string(), z.int()).default({}),
+  refusedClasses: z.array(z.string()).default([]),
 });
 
 /**
@@ -69,7 +73,8 @@ const manifestSchema = z.object({
  * again.
  *
  * @param isAgain whether what is prepared already was found to be damaged
- * @throws MillraceError kind `invalid` if no row can be learnt
+ * @throws MillraceError kind `invalid` if no row can be learnt, or more are refused than the spec
+ *   allows
  */
 export async function prepareDataset(
   { store, log }: Pick<Ports, 'store' | 'log'>,
@@ -87,22 +92,18 @@ export async function prepareDataset(
   const split = createSplit(spec);
   const shards = createShardWriter(store, hash, encoder.layout);
   const heldOut: EncodedSamples[] = [];
-  const refused: Refusal[] = [];
-  let refusedRows = 0;
-  let row = 0;
+  const tally = createRowTally(spec);
   for await (const chunk of source()) {
-    const { samples, accepted, refused: refusals } = encoder.encode(chunk);
+    const encoding = withoutOutliers(spec, encoder, encoder.encode(chunk.samples));
+    const { samples, accepted } = encoding;
+    const row = tally.rows();
     const kept = split(Array.from(accepted, (index) => row + index));
     heldOut.push(gatherSamples(samples, kept.heldOut, encoder.layout));
     await shards.add(gatherSamples(samples, kept.train, encoder.layout));
-    for (const refusal of refusals.slice(0, limits.refusedExamples - refused.length)) {
-      refused.push({ ...refusal, index: row + refusal.index });
-    }
-    refusedRows += refusals.length;
-    row += chunk.length;
+    tally.add(chunk, encoding);
   }
   const { shardRows, shardDigests, statistics } = await shards.finish();
-  if (shardRows.length === 0) throw nothingToLearn(row, refused[0]);
+  const sums = tally.finish(shardRows.length);
   const held = concatSamples(heldOut, encoder.layout);
   const prepared = {
     hash,
@@ -111,8 +112,7 @@ export async function prepareDataset(
     heldOutRows: held.count,
     heldOutDigest: await writeHeldOut(store, hash, held),
     statistics,
-    refusedRows,
-    refused,
+    ...sums,
   };
   await store.put(keys.prepared(hash, manifestFile), encodeManifest(prepared));
   return prepared;
@@ -120,10 +120,10 @@ export async function prepareDataset(
 
 /** The name of the prepared rows: a hash of all that they depend on. */
 function hashOf(stored: unknown, identity: unknown): string {
-  const { features, label, task, seed, batch } = storedSchema.parse(stored);
+  const { features, cells, label, task, seed, batch } = storedSchema.parse(stored);
   const { validation } = batch ?? {};
   const bounds = [limits.shardRows, limits.heldOutRows];
-  const all = { features, label, task, seed, validation, identity, limits: bounds };
+  const all = { features, cells, label, task, seed, validation, identity, limits: bounds };
   return hashOfDerived(features, all).slice(0, 40);
 }
 
@@ -143,12 +143,6 @@ function createSplit({ seed, batch }: Spec) {
     });
     return { train, heldOut };
   };
-}
-
-function nothingToLearn(rows: number, first: Refusal | undefined): MillraceError {
-  const why =
-    first === undefined ? 'it has no rows' : `row ${first.index}, ${first.field}: ${first.reason}`;
-  return invalid(`the dataset has no row that can be learnt (${rows} rows; ${why})`);
 }
 
 const manifestFile = 'manifest.safetensors';

@@ -1,9 +1,19 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { decodeSafetensors, digestOf, encodeSafetensors } from '../bucket/safetensors.ts';
+import {
+  decodeSafetensors,
+  digestOf,
+  encodeSafetensors,
+  type StoredTensor,
+} from '../bucket/safetensors.ts';
 import { damagedCache } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
-import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
+import {
+  concatSamples,
+  type EncodedSamples,
+  exactNumbers,
+  gatherSamples,
+} from '../features/samples.ts';
 import {
   emptyStatistics,
   type FeatureStatistics,
@@ -115,8 +125,9 @@ async function readSamples(
   if (object === undefined) throw damagedCache(`${key} is gone`);
   if (digestOf(object.body) !== digest) throw damagedCache(`${key} is damaged`);
   const { numbers, categories, labels, weights } = decodeSafetensors(object.body).tensors;
+  const read = numbers && numbersFrom(numbers.data);
   if (
-    numbers?.data instanceof Float32Array &&
+    read !== undefined &&
     categories?.data instanceof Int32Array &&
     labels?.data instanceof Float32Array &&
     weights?.data instanceof Float32Array
@@ -124,7 +135,7 @@ async function readSamples(
     const count = labels.data.length;
     return {
       count,
-      numbers: numbers.data,
+      ...read,
       categories: categories.data,
       labels: labels.data,
       weights: weights.data,
@@ -133,14 +144,21 @@ async function readSamples(
   throw damagedCache(`${key} is no shard`);
 }
 
-function encodeShard({ count, numbers, categories, labels, weights }: EncodedSamples): Uint8Array {
-  const matrix = <Data extends Float32Array | Int32Array>(data: Data) => ({
+function numbersFrom(
+  data: StoredTensor['data'],
+): Pick<EncodedSamples, 'numbers' | 'raw'> | undefined {
+  if (data instanceof Float64Array) return exactNumbers(data);
+  return data instanceof Float32Array ? { numbers: data, raw: data } : undefined;
+}
+
+function encodeShard({ count, raw, categories, labels, weights }: EncodedSamples): Uint8Array {
+  const matrix = <Data extends Float32Array | Float64Array | Int32Array>(data: Data) => ({
     shape: [count, count === 0 ? 0 : data.length / count],
     data,
   });
   return encodeSafetensors({
     tensors: {
-      numbers: matrix(numbers),
+      numbers: matrix(raw),
       categories: matrix(categories),
       labels: { shape: [count], data: labels },
       weights: { shape: [count], data: weights },

@@ -3,30 +3,55 @@ import { columnsOf, type Declaration } from '../features/columns.ts';
 import { labelReader } from '../features/label.ts';
 import type { Row } from './formats/format.ts';
 
+/** The column of samples' weights, where no feature and no label has it. */
+const weightColumn = 'weight';
+
+const sampleFields: ReadonlySet<string> = new Set(['features', 'label', 'weight']);
+
 /**
- * Turns a row into a sample. It takes the columns that are named like the features and the label,
- * and `weight` if there is such a column; it passes over the others. A row that has `features`
- * already is a sample. Texts of CSV become the values that the spec declares. A text that cannot is
- * left unchanged, and the encoder refuses it with its reason.
+ * Turns a row into a sample. It takes the columns that the spec names for features and label, and
+ * `weight` if that is none of them; it passes over the others. A row that has `features` already is
+ * a sample. Cells stay as they are: the encoder reads them as it reads messages.
  */
 export function rowToSample(declaration: Declaration): (row: Row) => unknown {
-  const columns = columnsOf(declaration).map(({ name, behaviour }) => ({
+  const isOld = declaration.cells === undefined;
+  const columns = columnsOf(declaration).map(({ name, column, behaviour }) => ({
     name,
-    read: behaviour.readCell,
+    column,
+    read: isOld ? behaviour.readCell : asItIs,
   }));
-  const { readCell: readLabel } = labelReader(declaration);
+  const labelColumn = declaration.label.column ?? declaration.label.name;
+  const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
+  const taken = new Set([...columns.map(({ column }) => column), labelColumn]);
+  const hasWeights = !taken.has(weightColumn);
   return (row) => {
-    if (typeof row.features === 'object' && row.features !== null) return row;
+    if (!taken.has('features') && isSample(row)) return row;
+    const cell = (column: string) => (Object.hasOwn(row, column) ? row[column] : undefined);
+    const weight = hasWeights ? cell(weightColumn) : undefined;
     return {
       features: Object.fromEntries(
-        columns.flatMap(({ name, read }) =>
-          row[name] === undefined || row[name] === null ? [] : [[name, read(row[name])]],
-        ),
+        columns.flatMap(({ name, column, read }) => {
+          const found = cell(column);
+          return found === undefined || found === null ? [] : [[name, read(found)]];
+        }),
       ),
-      label: readLabel(row[declaration.label.name]),
-      ...(row.weight === undefined || Object.hasOwn(declaration.features, 'weight')
+      label: readLabel(cell(labelColumn)),
+      ...(weight === undefined || weight === null
         ? {}
-        : { weight: readNumber(row.weight) }),
+        : { weight: isOld ? readNumber(weight) : weight }),
     };
   };
+}
+
+const asItIs = (cell: unknown) => cell;
+
+function isSample(row: Row): boolean {
+  const { features } = row;
+  return (
+    typeof features === 'object' &&
+    features !== null &&
+    !Array.isArray(features) &&
+    !ArrayBuffer.isView(features) &&
+    Object.keys(row).every((column) => sampleFields.has(column))
+  );
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { MillraceError } from '../errors.ts';
-import { layoutOf } from '../features/columns.ts';
+import { trainedLayoutOf } from '../features/columns.ts';
 import {
   type EncodedSamples,
   gatherSamples,
@@ -69,7 +69,7 @@ async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
     spec,
     network,
     optimizer: optimizerOf(spec.optimizer),
-    layout: layoutOf(spec),
+    layout: trainedLayoutOf(spec),
     weights,
     trainable: [...variablesByName(network.layersModel.trainableWeights).values()],
   };

@@ -1,4 +1,97 @@
+import { z } from 'zod';
 import { limits } from '../limits.ts';
+import { strictObject } from '../parse.ts';
+
+const words = z.array(z.string().max(limits.categoryCharacters)).max(100);
+
+/** Texts that stand for a missing value, for true and for false; letters' case does not count. */
+export const cellsSchema = strictObject({
+  missing: words.default(['', 'NA', 'N/A', '#N/A', 'NaN', 'null', 'None']),
+  true: words.default(['true', 'yes', 't', 'y', '1']),
+  false: words.default(['false', 'no', 'f', 'n', '0']),
+});
+
+/** What a spec says of cells. */
+export type CellWords = z.output<typeof cellsSchema>;
+
+/**
+ * How a cell becomes a value: the same for CSV, JSON Lines, Parquet and messages. Each answers
+ * undefined if the cell is no such value.
+ */
+export type Cells = {
+  /** Whether there is no value: nothing, null, NaN, or a word for it. */
+  readonly isMissing: (cell: unknown) => boolean;
+  /** A finite number. */
+  readonly number: (cell: unknown) => number | undefined;
+  /** The text of a category's or a class' value. */
+  readonly text: (cell: unknown) => string | undefined;
+  readonly truth: (cell: unknown) => boolean | undefined;
+};
+
+/** The table of cells, with a spec's words; see docs/cells.md. */
+export function cellsOf(spec: CellWords): Cells {
+  const [missing, yes, no] = [spec.missing, spec.true, spec.false].map(
+    (texts) => new Set(texts.map((text) => text.trim().toLowerCase())),
+  );
+  const has = (set: Set<string> | undefined, text: string) => set?.has(text.toLowerCase()) ?? false;
+  return {
+    isMissing: (cell) =>
+      cell === undefined ||
+      cell === null ||
+      Number.isNaN(cell) ||
+      (typeof cell === 'string' && has(missing, cell.trim())),
+    number: numberOf,
+    text: textOf,
+    truth(cell) {
+      if (typeof cell === 'boolean') return cell;
+      const text = textOf(cell);
+      if (text === undefined || has(yes, text)) return text === undefined ? undefined : true;
+      return has(no, text) ? false : undefined;
+    },
+  };
+}
+
+const numeral = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function numberOf(cell: unknown): number | undefined {
+  if (typeof cell === 'number') return Number.isFinite(cell) ? cell : undefined;
+  if (typeof cell === 'bigint' || typeof cell === 'boolean') return Number(cell);
+  if (cell instanceof Date) return numberOf(cell.getTime() / 1_000);
+  if (typeof cell !== 'string') return undefined;
+  const text = cell.trim();
+  return numeral.test(text) ? numberOf(Number(text)) : undefined;
+}
+
+/** Texts without white space around them; true, false and whole numbers in one form. */
+function textOf(cell: unknown): string | undefined {
+  if (typeof cell === 'number')
+    return Number.isFinite(cell) ? String(withoutSign(cell)) : undefined;
+  if (typeof cell === 'boolean' || typeof cell === 'bigint') return String(cell);
+  if (cell instanceof Date) return Number.isNaN(cell.getTime()) ? undefined : cell.toISOString();
+  if (typeof cell !== 'string') return undefined;
+  const text = cell.trim();
+  if (text.length === 0 || text.length > limits.categoryCharacters) return undefined;
+  if (/^(true|false)$/i.test(text)) return text.toLowerCase();
+  return text.replace(/^(-?(?:0|[1-9]\d*))\.0+$/, '$1');
+}
+
+/**
+ * How releases before 0.3 read a message's values. Models that they created learn the journal again
+ * as it was learnt.
+ */
+export const cellsAsWritten: Cells = {
+  isMissing: (cell) => cell === undefined,
+  number: (cell) => (typeof cell === 'number' ? cell : undefined),
+  text(cell) {
+    if (typeof cell === 'string')
+      return cell.length > 0 && cell.length <= limits.categoryCharacters ? cell : undefined;
+    return typeof cell === 'boolean' || Number.isSafeInteger(cell) ? String(cell) : undefined;
+  },
+  truth(cell) {
+    if (cell === true || cell === 1) return true;
+    return cell === false || cell === 0 ? false : undefined;
+  },
+};
 
 /**
  * Whether a value is a number that stays finite when it is rounded to float32 (3.5e38 does not).
@@ -7,18 +100,10 @@ export function isFloat32(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(Math.fround(value));
 }
 
-/** The number in a dataset's cell; any other cell is left unchanged. */
+/** The number in a dataset's cell, for models of releases before 0.3. */
 export function readNumber(cell: unknown): unknown {
   if (typeof cell === 'bigint') return Number(cell);
   return typeof cell === 'string' && cell.trim() !== '' ? Number(cell) : cell;
-}
-
-/** The text of a category's or a class' value; undefined if the value cannot be one. */
-export function categoryText(value: unknown): string | undefined {
-  if (typeof value === 'string') {
-    return value.length > 0 && value.length <= limits.categoryCharacters ? value : undefined;
-  }
-  return typeof value === 'boolean' || Number.isSafeInteger(value) ? String(value) : undefined;
 }
 
 /** A number as the journal keeps it: JSON has no −0, and the same sample must be learnt again. */

@@ -1,3 +1,4 @@
+import { type Cells, type CellWords, cellsAsWritten, cellsOf } from './cells.ts';
 import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { Layout } from './samples.ts';
@@ -6,8 +7,22 @@ import type { Layout } from './samples.ts';
 export type Declaration = {
   readonly task: Task;
   readonly features: Readonly<Record<string, Feature>>;
-  readonly label: { readonly name: string; readonly classes?: readonly string[] | undefined };
+  /** How cells become values; absent for models of releases before 0.3. */
+  readonly cells?: CellWords | undefined;
+  readonly label: {
+    readonly name: string;
+    readonly column?: string | undefined;
+    readonly classes?: readonly string[] | undefined;
+  };
 };
+
+/** The parts of a declaration that decide its columns. */
+export type DeclaredColumns = Pick<Declaration, 'features' | 'cells'>;
+
+/** How a declaration reads cells. */
+export function cellsOfSpec({ cells }: Pick<Declaration, 'cells'>): Cells {
+  return cells === undefined ? cellsAsWritten : cellsOf(cells);
+}
 
 /** What a model predicts: a number, true or false, or one of several classes. */
 export type Task = 'regression' | 'binary' | 'multiclass';
@@ -15,6 +30,8 @@ export type Task = 'regression' | 'binary' | 'multiclass';
 /** A feature with its columns. */
 export type Column = {
   readonly name: string;
+  /** Its column in datasets. */
+  readonly column: string;
   readonly offsets: Offsets;
   readonly behaviour: FeatureBehaviour;
 };
@@ -23,10 +40,12 @@ export type Column = {
  * The features of a spec in its order, each with its columns: the one place that knows widths and
  * offsets.
  */
-export function columnsOf({ features }: Pick<Declaration, 'features'>): readonly Column[] {
+export function columnsOf({ features, cells }: DeclaredColumns): readonly Column[] {
+  const reader = cellsOfSpec({ cells });
   const declared = Object.entries(features).map(([name, feature]) => ({
     name,
-    behaviour: behaviourOf(feature),
+    column: feature.column ?? name,
+    behaviour: behaviourOf(feature, reader),
   }));
   const row = { numbers: 0, categories: 0 };
   const offsets = declared.map(({ behaviour: { width } }) => {
@@ -42,13 +61,21 @@ export function columnsOf({ features }: Pick<Declaration, 'features'>): readonly
 }
 
 /** The widths of a spec's encoded rows. */
-export function layoutOf(declaration: Pick<Declaration, 'features'>): Layout {
+export function layoutOf(declaration: DeclaredColumns): Layout {
   const { numbers = 0, categories = 0 } = columnsOf(declaration)[0]?.offsets.row ?? {};
-  return { numberWidth: numbers, categoryCount: categories };
+  const isExact =
+    declaration.cells !== undefined && standardizedColumns(declaration).includes(true);
+  return { numberWidth: numbers, categoryCount: categories, ...(isExact ? { isExact } : {}) };
+}
+
+/** The widths of a spec's rows as engines take them: standardised, in float32. */
+export function trainedLayoutOf(declaration: DeclaredColumns): Layout {
+  const { numberWidth, categoryCount } = layoutOf(declaration);
+  return { numberWidth, categoryCount };
 }
 
 /** Which number columns a spec standardises, [numberWidth]. */
-export function standardizedColumns(declaration: Pick<Declaration, 'features'>): boolean[] {
+export function standardizedColumns(declaration: DeclaredColumns): boolean[] {
   return columnsOf(declaration).flatMap(({ behaviour: { width, isStandardized } }) =>
     Array<boolean>(width.numbers).fill(isStandardized),
   );

@@ -2,7 +2,7 @@ import { limits } from '../limits.ts';
 import { listNames, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { isFloat32 } from './cells.ts';
-import { columnsOf, type Declaration, layoutOf } from './columns.ts';
+import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
 import { labelReader } from './label.ts';
 import { allocateSamples, type EncodedSamples, gatherSamples, type Layout } from './samples.ts';
 
@@ -33,6 +33,8 @@ export type Encoding = {
   readonly samples: EncodedSamples;
   readonly accepted: Int32Array;
   readonly refused: readonly Refusal[];
+  /** By feature, how many of the accepted samples have a value that the spec does not know. */
+  readonly unknown: Readonly<Record<string, number>>;
 };
 
 /**
@@ -60,6 +62,8 @@ export function createEncoder(declaration: Declaration): Encoder {
   const layout = layoutOf(declaration);
   const writeFeatures = featuresWriter(declaration);
   const writeLabel = labelWriter(declaration);
+  const writeWeight = weightWriter(declaration);
+  const countUnknown = unknownCounter(declaration);
 
   const encodeWith = (samples: readonly unknown[], parts: readonly WriteSample[]): Encoding => {
     const encoded = allocateSamples(samples.length, layout);
@@ -71,11 +75,9 @@ export function createEncoder(declaration: Declaration): Encoder {
       else
         refused.push({ index, field: written.field, code: written.code, reason: written.reason });
     }
-    return {
-      samples: refused.length === 0 ? encoded : gatherSamples(encoded, rows, layout),
-      accepted: Int32Array.from(rows),
-      refused,
-    };
+    const kept = refused.length === 0 ? encoded : gatherSamples(encoded, rows, layout);
+    const accepted = Int32Array.from(rows);
+    return { samples: kept, accepted, refused, unknown: countUnknown(kept) };
   };
   return {
     layout,
@@ -109,8 +111,10 @@ function writeAll(
 }
 
 function featuresWriter(declaration: Declaration): WriteSample {
+  const cells = cellsOfSpec(declaration);
   const columns = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
     name,
+    missing: behaviour.missing,
     write: behaviour.writer(offsets),
   }));
   const names = new Set(columns.map(({ name }) => name));
@@ -129,35 +133,74 @@ function featuresWriter(declaration: Declaration): WriteSample {
         field: `features.${key.slice(0, limits.fieldCharacters)}`,
       };
     }
-    for (const { name, write } of columns) {
-      const value = Object.hasOwn(features, name) ? features[name] : undefined;
-      const written = value === undefined ? refuse('missing', 'missing') : write(value, into, row);
+    for (const { name, missing, write } of columns) {
+      const cell = Object.hasOwn(features, name) ? features[name] : undefined;
+      const value = cells.isMissing(cell) ? missing : cell;
+      const written =
+        value === undefined ? refuse('missing', missingText(cell)) : write(value, into, row);
       if (!written.ok) return { ...written, field: `features.${name}` };
     }
     return accepted;
   };
 }
 
+function missingText(cell: unknown): string {
+  return cell === undefined ? 'missing' : `missing (found ${show(cell)})`;
+}
+
 function labelWriter(declaration: Declaration): WriteSample {
+  const cells = cellsOfSpec(declaration);
   const reader = labelReader(declaration);
   return ({ label }, { labels }, row) => {
+    if (label !== undefined && cells.isMissing(label))
+      return { ...refuse('missing', missingText(label)), field: 'label' };
     const written = reader.write(label, labels, row);
     return written.ok ? written : { ...written, field: 'label' };
   };
 }
 
-function writeWeight(
-  { weight = 1 }: Fields,
-  { weights }: EncodedSamples,
-  row: number,
-): Accepted | RefusedField {
-  // In float32, as the loss sees it: 1e-60 is 0 there.
-  if (!isFloat32(weight) || !(Math.fround(weight) > 0)) {
-    const reason = `must be a finite number above 0 in float32 (found ${show(weight)})`;
-    return { ...refuse('not-finite', reason), field: 'weight' };
-  }
-  weights[row] = weight;
-  return accepted;
+function weightWriter(declaration: Declaration): WriteSample {
+  const cells = cellsOfSpec(declaration);
+  return ({ weight = 1 }, { weights }, row) => {
+    const value = cells.number(weight);
+    // In float32, as the loss sees it: 1e-60 is 0 there.
+    if (!isFloat32(value) || !(Math.fround(value) > 0)) {
+      const reason = `must be a finite number above 0 in float32 (found ${show(weight)})`;
+      return { ...refuse('not-finite', reason), field: 'weight' };
+    }
+    weights[row] = value;
+    return accepted;
+  };
+}
+
+/** The sum of two counts by name. */
+export function addCounts(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const sum = { ...a };
+  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
+/** Counts, by feature, the values that its spec does not know. */
+function unknownCounter(declaration: Declaration) {
+  const counted = columnsOf(declaration).flatMap(({ name, offsets, behaviour }) =>
+    behaviour.unknownIndex === undefined
+      ? []
+      : [{ name, offset: offsets.categoryOffset, index: behaviour.unknownIndex }],
+  );
+  const { categoryCount } = layoutOf(declaration);
+  return ({ count, categories }: EncodedSamples): Record<string, number> => {
+    const unknown: Record<string, number> = {};
+    for (const { name, offset, index } of counted) {
+      let found = 0;
+      for (let row = 0; row < count; row++)
+        if (categories[row * categoryCount + offset] === index) found += 1;
+      if (found > 0) unknown[name] = found;
+    }
+    return unknown;
+  };
 }
 
 function isRecord(value: unknown): value is Fields {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Cells } from './cells.ts';
 import { categoryBehaviour, categorySchema } from './kinds/category.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
 import { numberBehaviour, numberSchema } from './kinds/number.ts';
@@ -15,13 +16,13 @@ export const featureSchema = z.discriminatedUnion('type', [
 export type Feature = z.output<typeof featureSchema>;
 
 /** The behaviour of a declared feature. */
-export function behaviourOf(feature: Feature): FeatureBehaviour {
+export function behaviourOf(feature: Feature, cells: Cells): FeatureBehaviour {
   switch (feature.type) {
     case 'number':
-      return numberBehaviour(feature);
+      return numberBehaviour(feature, cells);
     case 'vector':
-      return vectorBehaviour(feature);
+      return vectorBehaviour(feature, cells);
     case 'category':
-      return categoryBehaviour(feature);
+      return categoryBehaviour(feature, cells);
   }
 }

@@ -1,7 +1,7 @@
 import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
-import { categoryText, isFloat32, readNumber, withoutSign } from './cells.ts';
-import type { Declaration } from './columns.ts';
+import { type Cells, isFloat32, readNumber, withoutSign } from './cells.ts';
+import { cellsOfSpec, type Declaration } from './columns.ts';
 
 /**
  * How a label is read. It stands apart from the features because a sample that is only predicted
@@ -10,56 +10,60 @@ import type { Declaration } from './columns.ts';
 export type LabelReader = {
   /** Writes a label at its row of `labels`: the value, 0 or 1, or the index of the class. */
   readonly write: (label: unknown, labels: Float32Array, row: number) => Accepted | Refused;
-  /**
-   * The label in a dataset's cell. A cell that cannot be read as a label is left unchanged, and
-   * refused later.
-   */
+  /** The label in a dataset's cell, for models of releases before 0.3. */
   readonly readCell: (cell: unknown) => unknown;
 };
 
 /** The reader of a spec's labels. */
-export function labelReader({ task, label }: Pick<Declaration, 'task' | 'label'>): LabelReader {
-  switch (task) {
+export function labelReader(
+  declaration: Pick<Declaration, 'task' | 'label' | 'cells'>,
+): LabelReader {
+  const cells = cellsOfSpec(declaration);
+  switch (declaration.task) {
     case 'regression':
-      return number;
+      return numberReader(cells);
     case 'binary':
-      return binary;
+      return binaryReader(cells);
     case 'multiclass':
-      return classReader(label.classes ?? []);
+      return classReader(cells, declaration.label.classes ?? []);
   }
 }
 
-const number: LabelReader = {
-  write(label, labels, row) {
-    if (!isFloat32(label))
-      return refuse('not-finite', `must be a finite number (found ${show(label)})`);
-    labels[row] = withoutSign(label);
-    return accepted;
-  },
-  readCell: readNumber,
-};
-
-const binary: LabelReader = {
-  write(label, labels, row) {
-    const isTrue = label === true || label === 1;
-    if (!isTrue && label !== false && label !== 0) {
-      return refuse('wrong-type', `must be true or false (found ${show(label)})`);
-    }
-    labels[row] = Number(isTrue);
-    return accepted;
-  },
-  readCell(cell) {
-    if (typeof cell === 'bigint') return Number(cell);
-    if (cell === 'true' || cell === '1') return true;
-    return cell === 'false' || cell === '0' ? false : cell;
-  },
-};
-
-function classReader(classes: readonly string[]): LabelReader {
-  const indices = new Map(classes.map((name, index) => [name, index]));
+function numberReader(cells: Cells): LabelReader {
   return {
     write(label, labels, row) {
-      const index = indices.get(categoryText(label) ?? '');
+      const value = cells.number(label);
+      if (!isFloat32(value))
+        return refuse('not-finite', `must be a finite number (found ${show(label)})`);
+      labels[row] = withoutSign(value);
+      return accepted;
+    },
+    readCell: readNumber,
+  };
+}
+
+function binaryReader(cells: Cells): LabelReader {
+  return {
+    write(label, labels, row) {
+      const isTrue = cells.truth(label);
+      if (isTrue === undefined)
+        return refuse('wrong-type', `must be true or false (found ${show(label)})`);
+      labels[row] = Number(isTrue);
+      return accepted;
+    },
+    readCell(cell) {
+      if (typeof cell === 'bigint') return Number(cell);
+      if (cell === 'true' || cell === '1') return true;
+      return cell === 'false' || cell === '0' ? false : cell;
+    },
+  };
+}
+
+function classReader(cells: Cells, classes: readonly string[]): LabelReader {
+  const indices = new Map(classes.map((name, index) => [cells.text(name) ?? name, index]));
+  return {
+    write(label, labels, row) {
+      const index = indices.get(cells.text(label) ?? '');
       if (index === undefined) {
         return refuse('unknown-class', `unknown class ${show(label)}; allowed: ${show(classes)}`);
       }

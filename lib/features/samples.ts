@@ -4,8 +4,16 @@
  */
 export type EncodedSamples = {
   readonly count: number;
-  /** Number and vector features, [count, numberWidth], in the order of the spec. */
+  /**
+   * Number and vector features, [count, numberWidth], in the order of the spec. Where a layout is
+   * exact it is empty until they are standardised.
+   */
   readonly numbers: Float32Array;
+  /**
+   * The numbers as they came: the same array, or float64 where a layout is exact. Seconds since
+   * 1970 would lose what tells them apart if they were rounded first.
+   */
+  readonly raw: Float32Array | Float64Array;
   /** Category features as indices, [count, categoryCount], in the order of the spec. */
   readonly categories: Int32Array;
   /** [count]: the value, 0 or 1, or the index of the class. */
@@ -15,17 +23,33 @@ export type EncodedSamples = {
 };
 
 /** Widths of the rows of {@link EncodedSamples}. */
-export type Layout = { readonly numberWidth: number; readonly categoryCount: number };
+export type Layout = {
+  readonly numberWidth: number;
+  readonly categoryCount: number;
+  /** Whether numbers stay float64 until they are standardised. */
+  readonly isExact?: boolean;
+};
 
 /** Empty arrays for `count` samples. */
 export function allocateSamples(count: number, layout: Layout): EncodedSamples {
+  const length = count * layout.numberWidth;
   return {
     count,
-    numbers: new Float32Array(count * layout.numberWidth),
+    ...(layout.isExact ? exactNumbers(new Float64Array(length)) : float32Numbers(length)),
     categories: new Int32Array(count * layout.categoryCount),
     labels: new Float32Array(count),
     weights: new Float32Array(count),
   };
+}
+
+/** Numbers that are not standardised yet. */
+export function exactNumbers(raw: Float64Array): Pick<EncodedSamples, 'numbers' | 'raw'> {
+  return { numbers: new Float32Array(0), raw };
+}
+
+function float32Numbers(length: number): Pick<EncodedSamples, 'numbers' | 'raw'> {
+  const numbers = new Float32Array(length);
+  return { numbers, raw: numbers };
 }
 
 /** The samples at `rows`, in that order, copied. */
@@ -38,8 +62,8 @@ export function gatherSamples(
   const { numberWidth, categoryCount } = layout;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? 0;
-    gathered.numbers.set(
-      samples.numbers.subarray(row * numberWidth, (row + 1) * numberWidth),
+    gathered.raw.set(
+      samples.raw.subarray(row * numberWidth, (row + 1) * numberWidth),
       i * numberWidth,
     );
     gathered.categories.set(
@@ -60,9 +84,11 @@ export function sliceSamples(
   layout: Layout,
 ): EncodedSamples {
   const stop = Math.min(end, samples.count);
+  const part = [start * layout.numberWidth, stop * layout.numberWidth] as const;
   return {
     count: stop - start,
-    numbers: samples.numbers.subarray(start * layout.numberWidth, stop * layout.numberWidth),
+    numbers: samples.numbers.subarray(...part),
+    raw: samples.raw.subarray(...part),
     categories: samples.categories.subarray(
       start * layout.categoryCount,
       stop * layout.categoryCount,
@@ -80,7 +106,7 @@ export function concatSamples(parts: readonly EncodedSamples[], layout: Layout):
   );
   let row = 0;
   for (const part of parts) {
-    joined.numbers.set(part.numbers, row * layout.numberWidth);
+    joined.raw.set(part.raw, row * layout.numberWidth);
     joined.categories.set(part.categories, row * layout.categoryCount);
     joined.labels.set(part.labels, row);
     joined.weights.set(part.weights, row);

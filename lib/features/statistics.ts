@@ -27,7 +27,7 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
   const squares = new Float64Array(numberWidth);
   for (let row = 0; row < samples.count; row++) {
     for (let column = 0; column < numberWidth; column++) {
-      const value = samples.numbers[row * numberWidth + column] ?? 0;
+      const value = samples.raw[row * numberWidth + column] ?? 0;
       const deviation = value - (mean[column] ?? 0);
       mean[column] = (mean[column] ?? 0) + deviation / (row + 1);
       squares[column] = (squares[column] ?? 0) + deviation * (value - (mean[column] ?? 0));
@@ -55,8 +55,8 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
 }
 
 /**
- * Samples with their number columns at mean 0 and variance 1. A column that never varied is only
- * centred; before the first sample every value is 0, since nothing is known of its scale.
+ * Samples with their number columns at mean 0 and variance 1. A column that has not varied yet is
+ * 0, since nothing is known of its scale.
  */
 export function standardize(
   samples: EncodedSamples,
@@ -65,15 +65,21 @@ export function standardize(
 ): EncodedSamples {
   if (!columns.includes(true)) return samples;
   const width = columns.length;
+  // Releases before 0.3, whose models are not exact, passed on the raw distance from the mean.
+  const isExact = samples.raw instanceof Float64Array;
+  const scaleOfConstant = isExact ? 0 : Number(statistics.count > 0);
   const scale = Float64Array.from(columns, (_, column) => {
     const variance = (statistics.squares[column] ?? 0) / Math.max(statistics.count, 1);
-    return variance > 0 ? 1 / Math.sqrt(variance) : Number(statistics.count > 0);
+    return variance > 0 ? 1 / Math.sqrt(variance) : scaleOfConstant;
   });
-  const numbers = samples.numbers.map((value, position) => {
-    const column = position % width;
-    return columns[column]
+  const { raw } = samples;
+  const numbers = new Float32Array(raw.length);
+  for (let position = 0, column = 0; position < raw.length; position++) {
+    const value = raw[position] ?? 0;
+    numbers[position] = columns[column]
       ? (value - (statistics.mean[column] ?? 0)) * (scale[column] ?? 1)
       : value;
-  });
-  return { ...samples, numbers };
+    column = column + 1 === width ? 0 : column + 1;
+  }
+  return { ...samples, numbers, raw: numbers };
 }

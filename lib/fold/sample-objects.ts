@@ -24,15 +24,18 @@ export async function readSampleObject(
 }
 
 function parseLines(text: string, uri: string): SampleList | Refused {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = text
+    .split('\n')
+    .map((line, i) => ({ line, number: i + 1 }))
+    .filter(({ line }) => line.trim() !== '');
   if (lines.length === 0) return no(`${uri} holds no sample`);
   if (lines.length > limits.messageSamples) {
     return no(`at most ${limits.messageSamples} samples a message (found ${lines.length})`);
   }
   const samples: unknown[] = [];
-  for (const line of lines) {
+  for (const { line, number } of lines) {
     try {
-      samples.push(parseJson(line, `line ${samples.length + 1} of ${uri}`));
+      samples.push(parseJson(line, `line ${number} of ${uri}`));
     } catch (error) {
       return no(error instanceof Error ? error.message : String(error));
     }
@@ -50,7 +53,7 @@ function unpack(
       ? gunzipSync(body, { maxOutputLength: limits.sampleObjectBytes })
       : Buffer.from(body);
     if (bytes.length > limits.sampleObjectBytes) throw new Error(`it has ${bytes.length} bytes`);
-    return { ok: true, text: bytes.toString('utf8') };
+    return { ok: true, text: bytes.toString('utf8').replace(/^\ufeff/, '') };
   } catch (cause) {
     return no(`${uri} must be at most ${limits.sampleObjectBytes} bytes when unpacked: ${cause}`);
   }

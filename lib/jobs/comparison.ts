@@ -1,11 +1,13 @@
+import type { PreparedDataset } from '../datasets/prepare.ts';
 import { invalid } from '../errors.ts';
 import { concatSamples, type EncodedSamples } from '../features/samples.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { meanLoss } from '../metrics/scores.ts';
+import { baselineLoss, meanLoss } from '../metrics/scores.ts';
 import type { Model } from '../model/model.ts';
 import { evaluate } from '../model/predict.ts';
+import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Parameters, State } from '../state/state.ts';
 import type { Place } from './lane.ts';
@@ -38,7 +40,8 @@ export async function compareChampion(
     const own = meanLoss(await evaluate(model, challenger, samples));
     if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
     const other = meanLoss(await evaluate(model, champion, samples));
-    return { champion: Number.isFinite(other) ? other : null, challenger: own };
+    const baseline = baselineLoss(model.spec, samples);
+    return { champion: Number.isFinite(other) ? other : null, challenger: own, baseline };
   };
   return {
     ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut, 'the held-out rows') } : {}),
@@ -46,14 +49,28 @@ export async function compareChampion(
   };
 }
 
-/** Whether the challenger is better by the margin wherever it was compared. */
-export function isBetter({ heldOut, stream }: Comparison, margin: number): boolean {
-  return [heldOut, stream].every(
-    (losses) =>
-      losses === undefined ||
-      losses.champion === null ||
-      losses.challenger <= losses.champion - margin,
-  );
+/**
+ * Why a challenger is not to replace the champion; undefined if it is better by the margin wherever
+ * it was compared, and no worse than a constant.
+ */
+export function objectionTo(comparison: Comparison, margin: number): string | undefined {
+  const compared = Object.values(comparison).filter((losses) => losses !== undefined);
+  if (compared.length === 0) {
+    return 'there is nothing to compare it on: no held-out rows (spec.batch.validation) and no stream';
+  }
+  for (const { champion, challenger, baseline = Number.POSITIVE_INFINITY } of compared) {
+    if (challenger > baseline)
+      return `its loss of ${challenger} is higher than that of a constant (${baseline})`;
+    if (champion !== null && challenger > champion - margin)
+      return `its loss of ${challenger} is not lower than the champion's (${champion}) by ${margin}`;
+  }
+  return undefined;
+}
+
+/** Why weights that have seen no row of a class are not put in place unseen. */
+export function objectionToClasses({ refusedClasses }: PreparedDataset): string | undefined {
+  if (refusedClasses.length === 0) return undefined;
+  return `every row of class ${listNames(refusedClasses)} was refused; see the job's quarantine`;
 }
 
 /**

@@ -62,6 +62,7 @@ async function trainEpoch(
   const { spec, compiled, standardized } = model;
   const { minibatch: rows } = spec.batch;
   let atOnce: number = limits.minibatchesPerCall;
+  const { best } = lane;
   let { parameters, place } = lane;
   const { statistics } = parameters;
   const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
@@ -96,14 +97,14 @@ async function trainEpoch(
       await onProgress(place, earlier + Math.min(samples.count, place.minibatch * rows));
       if (isTimeUp()) {
         return {
-          lane: { parameters, place },
+          lane: { parameters, best, place },
           isEpochDone: isLast(place, shardOrder.length, minibatches),
         };
       }
     }
     place = { ...place, shard: place.shard + 1, minibatch: 0 };
   }
-  return { lane: { parameters, place }, isEpochDone: true };
+  return { lane: { parameters, best, place }, isEpochDone: true };
 }
 
 /**
@@ -125,7 +126,7 @@ function isLast({ shard, minibatch }: Place, shards: number, minibatches: number
 /** Records the epoch, and checks the stop conditions: epochs, target loss, early stopping. */
 async function endEpoch(
   { model, heldOut }: EpochsInput,
-  { parameters, place }: Lane,
+  { parameters, best, place }: Lane,
 ): Promise<Lane> {
   const { batch } = model.spec;
   const trainingLoss = place.lossSum / place.lossCount;
@@ -154,9 +155,13 @@ async function endEpoch(
     epochsWithoutBest: isBest ? 0 : place.epochsWithoutBest + 1,
   };
   const reason = stopReason(ended, loss, batch);
+  // Whoever is patient wants the best epoch, not the last.
+  const kept = batch.patience === undefined || isBest ? undefined : (best ?? undefined);
+  const bestSoFar = batch.patience !== undefined && isBest ? parameters : kept;
+  if (reason === undefined) return { parameters, best: bestSoFar, place: ended };
   return {
-    parameters,
-    place: reason === undefined ? ended : { ...ended, status: 'catching-up', reason },
+    parameters: bestSoFar ?? parameters,
+    place: { ...ended, status: 'catching-up', reason },
   };
 }
 

@@ -30,7 +30,12 @@ const stored = z
   .transform((loss) => loss ?? Number.MAX_VALUE);
 
 /** Mean losses on the same samples; the champion's is null if it is not finite. */
-const rivals = z.strictObject({ champion: z.number().nullable(), challenger: stored });
+const rivals = z.strictObject({
+  champion: z.number().nullable(),
+  challenger: stored,
+  /** Of predicting the mean label, or the share of each class. Absent in releases before 0.3. */
+  baseline: z.number().optional(),
+});
 
 /** Everything about a job except its tensors, as its lane and its progress hold it. */
 export const placeSchema = z.strictObject({
@@ -71,7 +76,12 @@ export type Place = z.output<typeof placeSchema>;
 /**
  * A batch job's own state: parameters and place. Written with compare-and-swap after each slice.
  */
-export type Lane = { readonly parameters: Parameters; readonly place: Place };
+export type Lane = {
+  readonly parameters: Parameters;
+  /** Early stopping: the parameters after the epoch with the lowest loss so far. */
+  readonly best?: Parameters | undefined;
+  readonly place: Place;
+};
 
 /** The place of a job that has not trained yet. */
 export function firstPlace(sequence: number): Place {
@@ -100,12 +110,12 @@ export async function readLane(
   const key = keys.lane(model.name, job);
   const object = await store.get(key);
   if (object === undefined) return undefined;
-  const { parameters, extra } = decodeParameters(object.body);
+  const { parameters, best, extra } = decodeParameters(object.body);
   const place = placeSchema.safeParse(JSON.parse(extra.place ?? 'null'));
   if (!place.success)
     throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
   if (fitsModel(model, parameters))
-    return { lane: { parameters, place: place.data }, etag: object.etag };
+    return { lane: { parameters, best, place: place.data }, etag: object.etag };
   throw new MillraceError(
     'corrupt',
     `${key} has other tensors than the model's spec; start another job`,
@@ -121,10 +131,11 @@ export async function readLane(
 export async function writeLane(
   ports: BucketPorts,
   { model, job }: Pick<JobRecord, 'model' | 'job'>,
-  { parameters, place }: Lane,
+  { parameters, best, place }: Lane,
   etag: string | undefined,
 ): Promise<Accepted | Refused<'lost'>> {
-  const body = encodeParameters(parameters, { place: storedJson(place, keys.lane(model, job)) });
+  const extra = { place: storedJson(place, keys.lane(model, job)) };
+  const body = encodeParameters(parameters, extra, best);
   const condition = etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: etag };
   const outcome = await putUntilAnswered(ports, keys.lane(model, job), body, condition);
   if (outcome?.ok) return accepted;

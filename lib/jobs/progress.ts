@@ -6,6 +6,18 @@ import type { Ports } from '../ports/ports.ts';
 import { type Place, placeSchema } from './lane.ts';
 import type { JobRecord } from './record.ts';
 
+/** What the dataset of a job came to. */
+export type DatasetSums = {
+  /** The rows that it trains on. */
+  readonly rows: number;
+  readonly refusedRows: number;
+  /** By feature, how many rows have a value that the spec does not know. */
+  readonly unknown: Readonly<Record<string, number>>;
+};
+
+/** Of a dataset that was not read. */
+export const noSums: DatasetSums = { rows: 0, refusedRows: 0, unknown: {} };
+
 /**
  * Writes how far a job is into `progress.json`, for people and programs that watch it. Nothing
  * depends on the file: one that is damaged is written again. It never goes back to an earlier
@@ -17,7 +29,7 @@ export async function reportProgress(
   ports: Ports,
   { model, job, dataset }: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
   place: Place,
-  { rows, rowsOfEpoch }: { readonly rows: number; readonly rowsOfEpoch: number },
+  sums: DatasetSums & { readonly rowsOfEpoch: number },
 ): Promise<boolean> {
   const { store, now } = ports;
   const key = keys.progress(model, job);
@@ -25,8 +37,7 @@ export async function reportProgress(
     job,
     dataset,
     time: new Date(now()).toISOString(),
-    rows,
-    rowsOfEpoch,
+    ...sums,
     ...place,
   };
   const body = jsonBody(progress, key);
@@ -45,9 +56,9 @@ export async function reportSurely(
   ports: Ports,
   job: Pick<JobRecord, 'model' | 'job' | 'dataset'>,
   place: Place,
-  rows: number,
+  sums: DatasetSums,
 ): Promise<void> {
-  if (await reportProgress(ports, job, place, { rows, rowsOfEpoch: rows })) return;
+  if (await reportProgress(ports, job, place, { ...sums, rowsOfEpoch: sums.rows })) return;
   throw new MillraceError(
     'unavailable',
     `${keys.progress(job.model, job.job)} could not be written`,

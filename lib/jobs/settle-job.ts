@@ -60,7 +60,16 @@ async function reportRefused(
   if ((await ports.store.get(keys.spec(model))) === undefined) return;
   const key = keys.progress(model, job);
   const time = new Date(ports.now()).toISOString();
-  const progress = { job, time, ...firstPlace(0), slice: 1, status: 'failed', reason };
+  const progress = {
+    job,
+    time,
+    ...firstPlace(0),
+    rows: 0,
+    rowsOfEpoch: 0,
+    slice: 1,
+    status: 'failed',
+    reason,
+  };
   await putUntilAnswered(ports, key, jsonBody(progress, key), { ifNoneMatch: '*' });
 }
 

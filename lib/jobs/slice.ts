@@ -12,20 +12,16 @@ import { loadModel, type Model } from '../model/model.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isFiniteState, type Parameters } from '../state/state.ts';
-import { compareChampion, isBetter } from './comparison.ts';
+import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
 import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
-import { reportProgress, reportSurely } from './progress.ts';
+import { type DatasetSums, noSums, reportProgress, reportSurely } from './progress.ts';
 import { type JobRecord, openJob } from './record.ts';
 import { sourceOf } from './source.ts';
 
 /** How far the job is after a slice. */
-export type SliceResult = {
-  readonly place: Place;
-  readonly rows: number;
-  readonly refusedRows: number;
-};
+export type SliceResult = { readonly place: Place } & DatasetSums;
 
 /** A slice that runs: what its steps have in common. */
 type Slice = {
@@ -38,7 +34,7 @@ type Slice = {
 };
 
 /** A lane, and the rows of the dataset that it is trained on. */
-type Advanced = { readonly lane: Lane; readonly rows: number; readonly refusedRows: number };
+type Advanced = { readonly lane: Lane } & DatasetSums;
 
 /**
  * Does one slice of a batch job. It trains until its budget is used up, writes the lane and sends
@@ -65,14 +61,14 @@ export async function runSlice(
   if (!opened.ok) {
     const place = failedPlace(ports, message, firstPlace(0), opened.reason);
     // The progress of a job that exists with other settings is that job's own.
-    if (opened.code !== 'job-exists') await reportSurely(ports, message, place, 0);
-    return { place, rows: 0, refusedRows: 0 };
+    if (opened.code !== 'job-exists') await reportSurely(ports, message, place, noSums);
+    return { place, ...noSums };
   }
   const { record } = opened;
   const slice: Slice = { ports, model, record, number: message.slice, secondsLeft };
   const stored = await readLane(ports, model, record);
   if (stored !== undefined && stored.lane.place.slice > message.slice) {
-    return follow(slice, { lane: stored.lane, rows: 0, refusedRows: 0 });
+    return follow(slice, { lane: stored.lane, ...noSums });
   }
   const trained = await advance(slice, stored?.lane).catch(reasonIfInvalid);
   const advanced = typeof trained === 'string' ? failed(slice, stored?.lane, trained) : trained;
@@ -97,7 +93,7 @@ export async function runSlice(
  * faster one may have died.
  */
 async function follow({ ports, record }: Slice, { lane, ...sums }: Advanced): Promise<SliceResult> {
-  await reportSurely(ports, record, lane.place, sums.rows);
+  await reportSurely(ports, record, lane.place, sums);
   await sendNext(ports, record, lane);
   return { place: lane.place, ...sums };
 }
@@ -127,7 +123,7 @@ function failed(
   };
   const job = { model: record.model, job: record.job, slice: number };
   const lane = { parameters, place: failedPlace(ports, job, place, reason) };
-  return { lane, rows: 0, refusedRows: 0 };
+  return { lane, ...noSums };
 }
 
 function freshParameters({ compiled, encoder }: Model): Parameters {
@@ -156,10 +152,7 @@ async function advanceOver(
   stored: Lane | undefined,
 ): Promise<Advanced> {
   const { record, number } = slice;
-  const sums = {
-    rows: rowsOf(prepared),
-    refusedRows: prepared.refusedRows,
-  };
+  const sums = sumsOf(prepared);
   const work = async () => {
     if (number >= limits.slicesPerJob) {
       throw invalid(`job ${record.job} needs more than ${limits.slicesPerJob} slices`);
@@ -169,13 +162,11 @@ async function advanceOver(
   };
   const reached = await work().catch(reasonIfInvalid);
   if (typeof reached === 'string') return { ...failed(slice, stored, reached), ...sums };
-  const { parameters, place } = reached;
-  return { lane: { parameters, place: { ...place, slice: number + 1 } }, ...sums };
+  return { lane: { ...reached, place: { ...reached.place, slice: number + 1 } }, ...sums };
 }
 
-/** The training rows of a dataset. */
-function rowsOf({ shardRows }: PreparedDataset): number {
-  return shardRows.reduce((sum, count) => sum + count, 0);
+function sumsOf({ shardRows, refusedRows, unknown }: PreparedDataset): DatasetSums {
+  return { rows: shardRows.reduce((sum, count) => sum + count, 0), refusedRows, unknown };
 }
 
 /** Whether there is only time left to write what was reached. */
@@ -187,7 +178,6 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
   const { ports, model, record } = slice;
   const { store, now } = ports;
   const deadline = now() + model.spec.batch.slice.seconds * 1_000;
-  const rows = rowsOf(prepared);
   let reportedAt = 0;
   return trainEpochs(
     {
@@ -200,7 +190,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
       async onProgress(place, rowsOfEpoch) {
         if (now() - reportedAt < limits.progressSeconds * 1_000) return;
         reportedAt = now();
-        await reportProgress(ports, record, place, { rows, rowsOfEpoch });
+        await reportProgress(ports, record, place, { ...sumsOf(prepared), rowsOfEpoch });
       },
     },
     lane,
@@ -230,8 +220,13 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
     challenger: parameters,
     heldOut,
   });
-  const status = isBetter(comparison, model.spec.batch.margin) ? 'promotion-sent' : 'kept-champion';
-  return { parameters, place: { ...current.place, status, comparison } };
+  const objection =
+    objectionToClasses(prepared) ?? objectionTo(comparison, model.spec.batch.margin);
+  if (objection === undefined) {
+    return { parameters, place: { ...current.place, status: 'promotion-sent', comparison } };
+  }
+  const reason = `${current.place.reason}; ${objection}`;
+  return { parameters, place: { ...current.place, status: 'kept-champion', reason, comparison } };
 }
 
 /**

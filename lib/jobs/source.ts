@@ -32,7 +32,13 @@ async function* pinnedSamples({ store }: Ports, { spec }: Model, { objects, job 
       const what = object === undefined ? 'deleted' : 'changed';
       throw invalid(`${key} was ${what} after job ${job} began; start a new job`);
     }
-    for await (const rows of readRows(object.body, key)) yield rows.map(toSample);
+    for await (const { rows, lines, bad } of readRows(object.body, key)) {
+      yield {
+        samples: rows.map(toSample),
+        placeOf: (index: number) => ({ file: key, line: lines[index] ?? 0 }),
+        bad: bad.map((each) => ({ ...each, file: key })),
+      };
+    }
   }
 }
 
@@ -40,5 +46,5 @@ async function* journalSamples(ports: Ports, model: Model, to: number) {
   const { store } = ports;
   const retracted = await exclusionsOf(store, await currentState(ports, model), to);
   const journal = entriesAfter(store, model.name, 0, { to, ahead: limits.readsAtOnce });
-  for await (const entry of journal) yield samplesWithout(entry, retracted).flat();
+  for await (const entry of journal) yield { samples: samplesWithout(entry, retracted).flat() };
 }

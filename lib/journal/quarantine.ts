@@ -5,7 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { storedRefusal } from '../refusal.ts';
+import { type StoredRefusal, storedRefusal } from '../refusal.ts';
 import { readEntry } from './reading.ts';
 
 const recordSchema = z.looseObject({
@@ -24,9 +24,6 @@ const recordSchema = z.looseObject({
 
 /** What a quarantine object holds. */
 export type QuarantineRecord = z.output<typeof recordSchema>;
-
-/** A refused sample as it is stored: its code may be one of a later release. */
-export type StoredRefusal = QuarantineRecord['refused'][number];
 
 /**
  * A record that is about to be written: the message's or the job's id, what is known of it, and

@@ -109,6 +109,28 @@ export function addScores(a: Scores, b: Scores): Scores {
   };
 }
 
+/**
+ * The mean loss of the best constant prediction: the weighted mean label, or the share of each
+ * class. A model that is worse has learnt nothing.
+ */
+export function baselineLoss(
+  spec: Spec,
+  samples: { readonly labels: Float32Array; readonly weights: Float32Array },
+): number {
+  const { labels, weights } = samples;
+  const outputs = spec.label.classes?.length ?? 1;
+  const constant = new Float32Array(outputs);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  labels.forEach((label, row) => {
+    const share = (weights[row] ?? 0) / total;
+    if (outputs === 1) constant[0] = (constant[0] ?? 0) + share * label;
+    else constant[label] = (constant[label] ?? 0) + share;
+  });
+  const predictions = new Float32Array(labels.length * outputs);
+  for (let row = 0; row < labels.length; row++) predictions.set(constant, row * outputs);
+  return meanLoss(score(spec, predictions, samples));
+}
+
 /** The weighted mean loss (log loss in classification); NaN without samples. */
 export function meanLoss(scores: Scores): number {
   return scores.loss / scores.weight;

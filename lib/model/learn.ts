@@ -45,7 +45,7 @@ export async function learnWithoutTest(
 ): Promise<Parameters> {
   const { minibatch, schedule, rate = spec.optimizer.rate } = spec.online;
   let { statistics } = parameters;
-  const numbers = samples.numbers.slice();
+  const numbers = new Float32Array(samples.raw.length);
   const { numberWidth } = encoder.layout;
   for (let start = 0; start < samples.count; start += minibatch) {
     const part = sliceSamples(samples, start, start + minibatch, encoder.layout);
@@ -54,7 +54,7 @@ export async function learnWithoutTest(
   }
   const { state } = await compiled.train(
     parameters,
-    { ...samples, numbers },
+    { ...samples, numbers, raw: numbers },
     { minibatch, rate, schedule },
   );
   return { ...state, statistics };

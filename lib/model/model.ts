@@ -2,6 +2,7 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { CompiledModel } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
+import { cellsSchema } from '../features/cells.ts';
 import { standardizedColumns } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { emptyStatistics } from '../features/statistics.ts';
@@ -112,16 +113,18 @@ export async function createModel(
   });
   if (outcome.ok) return;
   const existing = await store.get(key);
-  if (
-    existing !== undefined &&
-    specHash(readSpec(existing.body, spec.model).spec) === specHash(spec)
-  )
-    return;
+  if (existing !== undefined && isSameSpec(readSpec(existing.body, spec.model).spec, spec)) return;
   throw new MillraceError(
     'invalid',
     `model ${spec.model} exists with a different spec; choose a different name, ` +
       `or remove ${key} and all below models/${spec.model}/`,
   );
+}
+
+/** A model of a release before 0.3 is the same with today's cells: it reads cells as it did. */
+function isSameSpec(existing: Spec, { cells, ...declared }: Spec): boolean {
+  const isOld = existing.cells === undefined && specHash(cells) === specHash(cellsSchema.parse({}));
+  return specHash(existing) === specHash(isOld ? declared : { ...declared, cells });
 }
 
 function readSpec(

@@ -1,6 +1,7 @@
 import { type Decision, type Own, rejected, withoutEffect } from '../commands/command.ts';
 import { commands, decide, type EntryHeader } from '../commands/commands.ts';
 import type { CommonHeader, SettledMessage } from '../commands/header.ts';
+import { addCounts } from '../features/encoder.ts';
 import { reachOf, type ShouldStop } from '../fold/fold.ts';
 import type { Entry } from '../journal/entry.ts';
 import { type NewRecord, quarantine } from '../journal/quarantine.ts';
@@ -18,7 +19,13 @@ import type { ParsedMessage } from './messages.ts';
  * An entry that is ready to be committed, the state that it leads to, and how many messages it
  * settles.
  */
-export type Change = { readonly entry: Entry; readonly state: State; readonly settled: number };
+export type Change = {
+  readonly entry: Entry;
+  readonly state: State;
+  readonly settled: number;
+  /** By feature, how many samples have a value that the spec does not know. */
+  readonly unknown: Readonly<Record<string, number>>;
+};
 
 /** A decision of any command. */
 type AnyDecision = Decision<Own<EntryHeader>>;
@@ -49,6 +56,7 @@ export async function decideEntry(
   let own: Own<EntryHeader> = { kind: 'samples' };
   let next = state;
   let settled = 0;
+  let unknown: Readonly<Record<string, number>> = {};
   const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
 
   for (const parsed of messages) {
@@ -62,6 +70,7 @@ export async function decideEntry(
     }
     next = withSettled(ports, decision.state ?? next, parsed);
     samples.push(...decision.learnt);
+    unknown = addCounts(unknown, decision.unknown);
     settledMessages.push(settledMessage(parsed, decision));
     own = decision.header ?? own;
     if (!sharesEntry(parsed)) break;
@@ -71,7 +80,7 @@ export async function decideEntry(
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const { nonce } = header;
   const decided = { ...next, sequence: header.sequence, nonce, ledger };
-  return { entry: { header, samples }, state: decided, settled };
+  return { entry: { header, samples }, state: decided, settled, unknown };
 }
 
 function sharesEntry({ command }: ParsedMessage): boolean {

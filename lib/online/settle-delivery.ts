@@ -57,7 +57,7 @@ async function settleModel(
   try {
     const parsed = own.map(parseMessage);
     const invocation = { secondsLeft, cached: cache.get(model) };
-    const { settled, hasAdvanced, entries, cached } = await updateModel(
+    const { settled, hasAdvanced, entries, unknown, cached } = await updateModel(
       ports,
       model,
       parsed,
@@ -71,6 +71,7 @@ async function settleModel(
       sequence: cached?.state.sequence,
       messages: settled,
       ...sums,
+      ...(Object.keys(unknown).length === 0 ? {} : { unknown }),
       milliseconds,
     });
     const { samples, refused } = sums;

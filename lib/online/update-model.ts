@@ -1,5 +1,6 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import { invalid, isOutOfTime } from '../errors.ts';
+import { addCounts } from '../features/encoder.ts';
 import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { commitEntry } from '../journal/commit.ts';
@@ -35,6 +36,8 @@ export type Update = {
   /** Whether the next invocation starts further on: there is no reason to wait for it. */
   readonly hasAdvanced: boolean;
   readonly entries: readonly EntryHeader[];
+  /** By feature, how many samples had a value that the spec does not know. */
+  readonly unknown: Readonly<Record<string, number>>;
   /** The state after it; undefined if the model does not exist. */
   readonly cached?: CachedModel;
 };
@@ -60,6 +63,7 @@ export async function updateModel(
   let settled = 0;
   let lostCommits = 0;
   let isMidway = false;
+  let unknown: Update['unknown'] = {};
   const entries: EntryHeader[] = [];
 
   while (settled < messages.length) {
@@ -85,12 +89,13 @@ export async function updateModel(
     }
     state = change.state;
     settled += change.settled;
+    unknown = addCounts(unknown, change.unknown);
     entries.push(change.entry.header);
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   etag = await publish(ports, model, state, { etag, committed: entries });
   const hasAdvanced = settled > 0 || isMidway || state.sequence > start.loaded;
-  return { settled, hasAdvanced, entries, cached: { model, state, etag } };
+  return { settled, hasAdvanced, entries, unknown, cached: { model, state, etag } };
 }
 
 /** For `.catch()`: a command that needs more time than is left has stored how far it got. */

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { invalid } from '../errors.ts';
+import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/columns.ts';
+import { columnName } from '../features/kinds/kind.ts';
 import { featureSchema } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
@@ -19,6 +22,8 @@ const featureName = z
  */
 const labelSchema = strictObject({
   name: featureName.default('label'),
+  /** Its column in datasets; its name unless given. */
+  column: columnName.optional(),
   classes: z
     .array(z.string().min(1).max(limits.categoryCharacters))
     .min(2)
@@ -143,6 +148,8 @@ const batchSchema = strictObject({
     epochs: z.int().min(1).default(1_000_000),
     seconds: z.number().positive().max(limits.batchTimeoutSeconds).default(600),
   }).prefault({}),
+  /** Share of the rows that may be refused; if more are, the job fails. */
+  refusedShare: z.number().min(0).max(1).default(0.1),
   /** How much lower a challenger's loss must be than the champion's. */
   margin: z.number().min(0).default(0),
 });
@@ -168,6 +175,8 @@ export const specSchema = strictObject({
       `at most ${limits.features} features`,
     ),
   label: labelSchema.prefault({}),
+  /** Words of cells. Filled in by a declaration; absent in models of releases before 0.3. */
+  cells: cellsSchema.optional(),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
   loss: z.enum(lossNames).optional(),
   optimizer: optimizerSchema.default({
@@ -221,11 +230,15 @@ export type Schedule = z.output<typeof scheduleSchema>;
  *   })
  */
 export function defineSpec(input: SpecInput): Spec {
-  return parseSpec(input);
+  const spec = parseSpec(input);
+  return { ...spec, cells: spec.cells ?? cellsSchema.parse({}) };
 }
 
 /** Validates a spec that came from outside; see {@link defineSpec}. */
 export function parseSpec(input: unknown): Spec {
+  const features = (input as { features?: unknown } | null | undefined)?.features;
+  if (typeof features === 'object' && features !== null && Object.hasOwn(features, '__proto__'))
+    throw invalid('spec.features: __proto__ cannot be the name of a feature');
   return parse(specSchema, input, 'spec');
 }
 

@@ -102,15 +102,30 @@ export function decodeCheckpoint(file: Uint8Array): State {
   });
 }
 
-/** A batch job's parameters as one safetensors file; `extra` is its place in the job. */
+/**
+ * A batch job's parameters as one safetensors file; `extra` is its place in the job, `best` its
+ * parameters after an earlier epoch.
+ */
 export function encodeParameters(
   parameters: Parameters,
   extra: Readonly<Record<string, string>>,
+  best?: Parameters,
 ): Uint8Array {
+  const earlier = best && withPrefix(bestPrefix, best.tensors);
   return encodeDigested({
-    tensors: parameterTensors(parameters),
-    metadata: { ...extra, ...parameterMetadata(parameters) },
+    tensors: { ...parameterTensors(parameters), ...earlier },
+    metadata: {
+      ...extra,
+      ...(best === undefined ? {} : { bestStep: String(best.step) }),
+      ...parameterMetadata(parameters),
+    },
   });
+}
+
+const bestPrefix = 'best/';
+
+function withPrefix<Value>(prefix: string, values: Readonly<Record<string, Value>>) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));
 }
 
 /**
@@ -119,11 +134,31 @@ export function encodeParameters(
  */
 export function decodeParameters(file: Uint8Array): {
   readonly parameters: Parameters;
+  readonly best?: Parameters | undefined;
   readonly extra: Readonly<Record<string, string>>;
 } {
   const { tensors, metadata } = decodeDigested(file);
-  return { parameters: checked(() => parametersFrom(tensors, metadata)), extra: metadata };
+  return checked(() => {
+    const parameters = parametersFrom(tensors, metadata);
+    return { parameters, best: bestFrom(parameters, tensors, metadata), extra: metadata };
+  });
 }
+
+/** The parameters of an earlier epoch. The statistics of a job are the same in all epochs. */
+function bestFrom(
+  parameters: Parameters,
+  tensors: SafetensorsFile['tensors'],
+  { bestStep }: Record<string, string>,
+): Parameters | undefined {
+  if (bestStep === undefined) return undefined;
+  const own = Object.keys(parameters.tensors).map((name): [string, Tensor] => [
+    name,
+    float32(name, tensors[bestPrefix + name] ?? { shape: [], data: new Uint8Array(0) }),
+  ]);
+  return { ...parameters, tensors: Object.fromEntries(own), step: stepSchema.parse(bestStep) };
+}
+
+const stepSchema = z.coerce.number().pipe(z.int().nonnegative());
 
 function parameterTensors({ tensors, statistics }: Parameters): Record<string, StoredTensor> {
   return {

@@ -6,7 +6,7 @@ import { formatTable } from '../../lib/cli/progress.ts';
 import type { Engine, EngineState } from '../../lib/engine/engine.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
 import { tfjsEngine, tfjsEngineOn } from '../../lib/engine/tfjs.ts';
-import { layoutOf } from '../../lib/features/columns.ts';
+import { trainedLayoutOf } from '../../lib/features/columns.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { allocateSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
 import type { Spec } from '../../lib/spec/spec.ts';
@@ -38,7 +38,7 @@ type Timings = number[] | undefined;
 const contestants = ['onnx', 'tfjs-cpu', 'tfjs-wasm', 'scikit-learn', 'pytorch'] as const;
 
 function samplesOf(spec: Spec, count: number): EncodedSamples {
-  const samples = allocateSamples(count, layoutOf(spec));
+  const samples = allocateSamples(count, trainedLayoutOf(spec));
   const classes = spec.label.classes?.length ?? 2;
   const draw = (place: number, kind: number) => hashIntegers(7, place, kind) / 2 ** 32;
   samples.numbers.forEach((_, i, numbers) => {
@@ -93,7 +93,12 @@ async function timeOnWasm(row: Row): Promise<Timings> {
 async function timeSingleSteps(row: Row): Promise<number[]> {
   const spec = specOf(row);
   const model = await onnxEngine({ threads: 1 }).compile(spec);
-  const samples = sliceSamples(samplesOf(spec, row.minibatch), 0, row.minibatch, layoutOf(spec));
+  const samples = sliceSamples(
+    samplesOf(spec, row.minibatch),
+    0,
+    row.minibatch,
+    trainedLayoutOf(spec),
+  );
   let state = model.initial();
   const run = { minibatch: row.minibatch, rate: spec.optimizer.rate };
   const timings: number[] = [];

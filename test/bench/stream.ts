@@ -89,7 +89,7 @@ async function learnOnPeer(
 ): Promise<Learnt | undefined> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const file = join(directory, 'flights');
-  const { numbers, categories, labels } = concatSamples(months, layout);
+  const { numbers, categories, labels } = concatSamples(months, { ...layout, isExact: false });
   writeFileSync(`${file}.numbers`, numbers);
   writeFileSync(`${file}.categories`, categories);
   writeFileSync(`${file}.labels`, labels);

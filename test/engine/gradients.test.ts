@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useLinearKernels } from '../../lib/engine/cpu-kernels.ts';
 import { differentiate, type Minibatch } from '../../lib/engine/step.ts';
-import { layoutOf } from '../../lib/features/columns.ts';
+import { trainedLayoutOf } from '../../lib/features/columns.ts';
 import { sliceSamples } from '../../lib/features/samples.ts';
 import { buildNetwork } from '../../lib/network/build-network.ts';
 import { sharesOf } from '../../lib/network/losses.ts';
@@ -37,8 +37,8 @@ beforeAll(async () => {
 
 function minibatchOf(spec: Spec, { inputs }: Network): Minibatch {
   const rows = 6;
-  const { numberWidth, categoryCount } = layoutOf(spec);
-  const samples = sliceSamples(samplesOf(spec, rows), 0, rows, layoutOf(spec));
+  const { numberWidth, categoryCount } = trainedLayoutOf(spec);
+  const samples = sliceSamples(samplesOf(spec, rows), 0, rows, trainedLayoutOf(spec));
   const numbers = tf.tensor2d(samples.numbers, [rows, numberWidth]);
   const categories = tf.tensor2d(samples.categories, [rows, categoryCount], 'int32');
   return {

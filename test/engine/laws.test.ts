@@ -8,6 +8,7 @@ import type { EncodedSamples } from '../../lib/features/samples.ts';
 import { buildNetwork } from '../../lib/network/build-network.ts';
 import { defineSpec, optimizerTypes, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
 import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint-file.ts';
+import { asEnginesTake } from './samples.ts';
 
 const features: SpecInput['features'] = {
   amount: { type: 'number' },
@@ -88,7 +89,7 @@ function samplesOf(spec: SpecInput, count: number): EncodedSamples {
   }));
   const encoding = createEncoder(defined).encode(samples);
   expect(encoding.refused).toEqual([]);
-  return encoding.samples;
+  return asEnginesTake(encoding.samples);
 }
 
 const engines = { tfjs: tfjsEngine, onnx: createEngine({ threads: 1, warn: () => undefined }) };
@@ -169,7 +170,9 @@ describe('a network', () => {
     const run = { minibatch: 4, rate: 0.01 };
     const spec = defineSpec({ ...specs.sgd, network: { hidden: [] } } as SpecInput);
     const model = await tfjsEngine.compile(spec);
-    const encode = createEncoder(spec).encode;
+    const encode = (raw: readonly unknown[]) => ({
+      samples: asEnginesTake(createEncoder(spec).encode(raw).samples),
+    });
     const sample = (weight: number) => ({
       features: { amount: 1, shop: 'a', image: [1, 2, 3, 4] },
       label: true,

@@ -32,5 +32,11 @@ export function samplesOf(spec: Spec, count: number): EncodedSamples {
   const encoding = createEncoder(spec).encode(samples);
   if (encoding.refused.length > 0)
     throw new Error(`refused: ${JSON.stringify(encoding.refused[0])}`);
-  return encoding.samples;
+  return asEnginesTake(encoding.samples);
+}
+
+/** Samples as an engine takes them: their numbers as they came, in float32. */
+export function asEnginesTake(samples: EncodedSamples): EncodedSamples {
+  const numbers = Float32Array.from(samples.raw);
+  return { ...samples, numbers, raw: numbers };
 }

@@ -20,7 +20,7 @@ const spec = defineSpec({
 const layout = { numberWidth: 2, categoryCount: 0 };
 
 function rowsOf(rows: readonly (readonly [number, number])[]): EncodedSamples {
-  return { ...allocateSamples(rows.length, layout), numbers: Float32Array.from(rows.flat()) };
+  return { ...allocateSamples(rows.length, layout), raw: Float32Array.from(rows.flat()) };
 }
 
 const rows = fc.array(
@@ -43,7 +43,7 @@ describe('the encoder', () => {
       { ...sample, features: { ...sample.features, colour: 7 } },
       { ...sample, features: { ...sample.features, colour: 'green' } },
     ]);
-    expect([...samples.numbers.subarray(0, 3)]).toEqual([1.5, 1, 2]);
+    expect([...samples.raw.subarray(0, 3)]).toEqual([1.5, 1, 2]);
     expect([0, 2, 4, 6].map((i) => samples.categories[i])).toEqual([1, 2, 3, 0]);
     expect([...samples.labels]).toEqual([0, 1, 0, 0]);
     expect([...samples.weights]).toEqual([1, 3, 1, 1]);
@@ -59,7 +59,7 @@ describe('the encoder', () => {
         const { samples, accepted, refused } = createEncoder(spec).encode(raw);
         expect(samples.count).toBe(accepted.length);
         expect(accepted.length + refused.length).toBe(raw.length);
-        expect(samples.numbers.every(Number.isFinite)).toBe(true);
+        expect(samples.raw.every((value) => Number.isFinite(value))).toBe(true);
         expect(samples.categories.every((index) => index >= 0 && index < 16)).toBe(true);
       }),
     );

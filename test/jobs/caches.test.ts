@@ -80,11 +80,11 @@ describe('a prepared dataset', () => {
       const source = {
         identity: 'rows',
         async *samples() {
-          yield rows;
+          yield { samples: rows };
         },
       };
       const prepared = await prepareDataset(world, declared, source);
-      numbers.push([...(await readShard(world.store, prepared, 0)).numbers]);
+      numbers.push([...(await readShard(world.store, prepared, 0)).raw]);
     }
     expect(numbers).toEqual([
       [3, 5],

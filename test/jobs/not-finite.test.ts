@@ -29,11 +29,6 @@ describe('a batch job whose numbers do not stay finite', () => {
   it.each([
     { name: 'labels', csv: table((i) => `${i + 1}e20`), reason: /loss.* finite in epoch 1/ },
     {
-      name: 'one label among them',
-      csv: table((i) => (i % 10 === 3 ? '3e38' : String(i))),
-      reason: /loss.* finite in epoch 1/,
-    },
-    {
       name: 'weights that are 0 in float32',
       csv: table(String, '1e-60'),
       reason: /no row that can be learnt .*weight: must be a finite number above 0/,

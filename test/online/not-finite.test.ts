@@ -129,7 +129,7 @@ describe('what is written can be read again', () => {
       label: { name: 'y' },
       network: { topology: { class_name: 'Sequential', config: { name: 's', layers } } },
       optimizer: { type: 'sgd', rate: 0.05 },
-      batch: { epochs: 5, validation: 0 },
+      batch: { epochs: 300 },
     });
     const rows = Array.from({ length: 50 }, (_, i) => ({ x: i / 50, y: i / 25 }));
     const text = rows.map((row) => JSON.stringify(row)).join('\n');

@@ -51,16 +51,16 @@ const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
   [
     'a text for a number',
     'not-finite',
-    feature({ urgency: '3' }),
+    feature({ urgency: 'three' }),
     'features.urgency',
-    /must be a finite number \(found "3"\)/,
+    /must be a finite number \(found "three"\)/,
   ],
   [
     'NaN as text',
-    'not-finite',
+    'missing',
     feature({ urgency: 'NaN' }),
     'features.urgency',
-    /must be a finite number/,
+    /missing \(found "NaN"\)/,
   ],
   [
     'a number that float32 cannot hold',
@@ -69,7 +69,7 @@ const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
     'features.urgency',
     /must be a finite number/,
   ],
-  ['an empty category', 'wrong-type', feature({ team: '' }), 'features.team', /must be a text/],
+  ['an empty category', 'missing', feature({ team: '' }), 'features.team', /missing/],
   [
     'an object for a category',
     'wrong-type',

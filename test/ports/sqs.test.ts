@@ -20,8 +20,9 @@ describe("the local cloud's SQS, over HTTP through the AWS SDK", () => {
   });
   afterAll(() => test.remove());
 
+  const sqs = () => test.cloud.sqs;
   const send = (group: string, body: string, deduplication = body) =>
-    test.cloud.sqs.send(
+    sqs().send(
       new SendMessageCommand({
         QueueUrl: queueUrl,
         MessageGroupId: group,

@@ -1,12 +1,14 @@
-import { chunkRows, type Format, type Row } from './format.ts';
+import { limits } from '../../limits.ts';
+import { parseJson } from '../../parse.ts';
+import { type Format, type Row, RowCollector } from './format.ts';
 
 /** JSON Lines: an object on each line; empty lines are passed over. */
 export const jsonLines: Format = {
-  ending: '.jsonl',
-  mayBeGzip: true,
+  endings: ['.jsonl', '.ndjson'],
+  isText: true,
   async *read(bytes) {
+    const collector = new RowCollector();
     const buffered = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    let rows: Row[] = [];
     let line = 0;
     for (let start = 0; start < buffered.length; ) {
       const newline = buffered.indexOf(10, start);
@@ -15,22 +17,22 @@ export const jsonLines: Format = {
       start = end + 1;
       line += 1;
       if (text === '') continue;
-      rows.push(parseLine(text, line));
-      if (rows.length === chunkRows) {
-        yield rows;
-        rows = [];
-      }
+      const row = parseLine(text);
+      if (typeof row === 'string') collector.addBad(line, row, text);
+      else collector.add(row, line);
+      if (collector.isFull) yield collector.take();
     }
-    if (rows.length > 0) yield rows;
+    yield collector.take();
   },
 };
 
-function parseLine(text: string, line: number): Row {
+/** The row of a line; a text says why it is none. */
+function parseLine(text: string): Row | string {
   try {
-    const row: unknown = JSON.parse(text);
-    if (typeof row === 'object' && row !== null) return { ...row };
-  } catch (cause) {
-    throw new Error(`line ${line} must be JSON`, { cause });
+    const row: unknown = parseJson(text, 'the line', limits.rowBytes);
+    if (typeof row === 'object' && row !== null && !Array.isArray(row)) return { ...row };
+    return 'the line must be a JSON object';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
-  throw new Error(`line ${line} must be a JSON object`);
 }

@@ -4,8 +4,8 @@ import { chunkRows, type Format, type Row } from './format.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: Format = {
-  ending: '.parquet',
-  mayBeGzip: false,
+  endings: ['.parquet'],
+  isText: false,
   async *read(bytes) {
     const file = Uint8Array.from(bytes).buffer;
     const metadata = parquetMetadata(file);
@@ -16,7 +16,8 @@ export const parquet: Format = {
       const range = { file, metadata, rowStart, rowEnd, compressors };
       const rows: Row[] = await parquetReadObjects(range);
       for (let start = 0; start < rows.length; start += chunkRows) {
-        yield rows.slice(start, start + chunkRows);
+        const part = rows.slice(start, start + chunkRows);
+        yield { rows: part, lines: part.map((_, i) => rowStart + start + i + 1), bad: [] };
       }
       rowStart = rowEnd;
     }

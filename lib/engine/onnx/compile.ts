@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { layoutOf } from '../../features/columns.ts';
+import { trainedLayoutOf } from '../../features/columns.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import type { Network } from '../../network/network.ts';
@@ -32,7 +32,7 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
   const mixesRows = network.layersModel.layers.some(
     (layer) => layer.getClassName() === 'BatchNormalization',
   );
-  const layout = layoutOfRun(spec, network, limits.predictMinibatch);
+  const layout = trainedLayoutOfRun(spec, network, limits.predictMinibatch);
   const { outputs } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);
   const training = await stepGraphs(spec, spec.online.minibatch);
@@ -72,7 +72,7 @@ export type StepGraphs = {
 export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGraphs> {
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
-  const bare = layoutOfRun(spec, network, minibatch);
+  const bare = trainedLayoutOfRun(spec, network, minibatch);
   const { graph: traced, masks } = traceTraining(spec, network, optimizer, minibatch);
   const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
   return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout, masks };
@@ -88,9 +88,9 @@ function stepInputs({ columns, perStep }: StepLayout): ReadonlySet<string> {
   return new Set([...columns.map(({ name }) => name), ...perStep]);
 }
 
-function layoutOfRun(spec: Spec, network: Network, minibatch: number): StepLayout {
+function trainedLayoutOfRun(spec: Spec, network: Network, minibatch: number): StepLayout {
   return {
-    ...layoutOf(spec),
+    ...trainedLayoutOf(spec),
     minibatch,
     perStep: [stepNames.labels, stepNames.shares, stepNames.rate, stepNames.epsilon],
     columns: network.inputs.map(({ kind, offset, width }, i) => ({

@@ -42,7 +42,7 @@ export async function* readFlights(
   last: number,
 ): AsyncGenerator<{ readonly month: number; readonly flights: readonly Flight[] }> {
   const file = new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets'));
-  for await (const rows of readRows(await readFile(file), file.pathname)) {
+  for await (const { rows } of readRows(await readFile(file), file.pathname)) {
     const months = Map.groupBy(
       rows.map((row) => flightSchema.parse(row)),
       ({ date }) => dayOf(date).getUTCMonth(),

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
-import { categoryText } from '../cells.ts';
+import type { Cells } from '../cells.ts';
 import { hashText } from '../hash.ts';
-import type { FeatureBehaviour } from './kind.ts';
+import { columnName, type FeatureBehaviour } from './kind.ts';
 
 /**
  * A text, integer or boolean out of a set. With `values` each known value has an index, and index 0
@@ -21,29 +21,36 @@ export const categorySchema = strictObject({
     .optional(),
   buckets: z.int().min(2).max(limits.categoryValues).optional(),
   dimensions: z.int().min(1).max(1_024).default(8),
+  /** Its column in datasets; the feature's name unless given. */
+  column: columnName.optional(),
+  /** Stands for a missing value; a sample without one is refused unless given. */
+  missing: z.string().min(1).max(limits.categoryCharacters).optional(),
 }).refine((feature) => (feature.values === undefined) !== (feature.buckets === undefined), {
   message:
     'a category needs either values (its known values) or buckets (a number of hash buckets)',
 });
 
 /** How a category behaves: one column of indices, and a table of embeddings. */
-export function categoryBehaviour(feature: z.output<typeof categorySchema>): FeatureBehaviour {
-  const { values, buckets = 0, dimensions } = feature;
+export function categoryBehaviour(
+  feature: z.output<typeof categorySchema>,
+  cells: Cells,
+): FeatureBehaviour {
+  const { values, buckets = 0, dimensions, missing } = feature;
   const rows = values === undefined ? buckets : values.length + 1;
-  const known = new Map(values?.map((value, index) => [value, index + 1]));
+  const known = new Map(values?.map((value, index) => [cells.text(value) ?? value, index + 1]));
   const indexOf = (text: string) =>
     values === undefined ? hashText(text) % rows : (known.get(text) ?? 0);
   return {
     width: { numbers: 0, categories: 1 },
     isStandardized: false,
+    missing,
+    ...(values === undefined ? {} : { unknownIndex: 0 }),
     writer({ categoryOffset, row: { categories } }) {
       return (value, into, row) => {
-        const text = categoryText(value);
+        const text = cells.text(value);
         if (text === undefined) {
-          return refuse(
-            'wrong-type',
-            `must be a text, an integer or a boolean (found ${show(value)})`,
-          );
+          const reason = `must be a text, a number or a boolean (found ${show(value)})`;
+          return refuse('wrong-type', reason);
         }
         into.categories[row * categories + categoryOffset] = indexOf(text);
         return accepted;

@@ -1,5 +1,10 @@
+import { z } from 'zod';
+import { limits } from '../../limits.ts';
 import type { Accepted, Refused } from '../../refusal.ts';
 import type { EncodedSamples } from '../samples.ts';
+
+/** The name of a column in a dataset, as its file has it. */
+export const columnName = z.string().min(1).max(limits.categoryCharacters);
 
 /** How many columns of an encoded row a feature takes. */
 export type Width = { readonly numbers: number; readonly categories: number };
@@ -27,10 +32,11 @@ export type FeatureBehaviour = {
   readonly isStandardized: boolean;
   /** Made once for each spec. */
   readonly writer: (offsets: Offsets) => WriteValue;
-  /**
-   * The value of a dataset's cell. A cell that cannot be read as a value is left unchanged, and
-   * refused later.
-   */
+  /** What stands for a missing value; a sample without one is refused unless given. */
+  readonly missing?: unknown;
+  /** The index that stands for all unknown values, if there is one: they are counted. */
+  readonly unknownIndex?: number;
+  /** The value of a dataset's cell, for models of releases before 0.3; later ones read all cells alike. */
   readonly readCell: (cell: unknown) => unknown;
   readonly input: FeatureInput;
 };

@@ -1,25 +1,34 @@
 import { z } from 'zod';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
-import { isFloat32, readNumber, withoutSign } from '../cells.ts';
-import type { FeatureBehaviour } from './kind.ts';
+import { type Cells, isFloat32, readNumber, withoutSign } from '../cells.ts';
+import { columnName, type FeatureBehaviour } from './kind.ts';
 
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
 export const numberSchema = strictObject({
   type: z.literal('number'),
   standardize: z.boolean().default(true),
+  /** Its column in datasets; the feature's name unless given. */
+  column: columnName.optional(),
+  /** Stands for a missing value; a sample without one is refused unless given. */
+  missing: z.number().optional(),
 });
 
 /** How a number behaves: one column. */
-export function numberBehaviour({ standardize }: z.output<typeof numberSchema>): FeatureBehaviour {
+export function numberBehaviour(
+  { standardize, missing }: z.output<typeof numberSchema>,
+  cells: Cells,
+): FeatureBehaviour {
   return {
     width: { numbers: 1, categories: 0 },
     isStandardized: standardize,
+    missing,
     writer({ numberOffset, row: { numbers } }) {
-      return (value, into, row) => {
+      return (cell, into, row) => {
+        const value = cells.number(cell);
         if (!isFloat32(value))
-          return refuse('not-finite', `must be a finite number (found ${show(value)})`);
-        into.numbers[row * numbers + numberOffset] = withoutSign(value);
+          return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
+        into.raw[row * numbers + numberOffset] = withoutSign(value);
         return accepted;
       };
     },

@@ -2,26 +2,29 @@ import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
-import { isFloat32, withoutSign } from '../cells.ts';
-import type { FeatureBehaviour } from './kind.ts';
+import { type Cells, cellsAsWritten, isFloat32, withoutSign } from '../cells.ts';
+import { columnName, type FeatureBehaviour } from './kind.ts';
 
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
 export const vectorSchema = strictObject({
   type: z.literal('vector'),
   length: z.int().min(1).max(limits.vectorLength),
   standardize: z.boolean().default(false),
+  /** Its column in datasets; the feature's name unless given. */
+  column: columnName.optional(),
 });
 
 /** How a vector behaves: as many columns as it has elements. */
-export function vectorBehaviour({
-  length,
-  standardize,
-}: z.output<typeof vectorSchema>): FeatureBehaviour {
+export function vectorBehaviour(
+  { length, standardize }: z.output<typeof vectorSchema>,
+  cells: Cells,
+): FeatureBehaviour {
   return {
     width: { numbers: length, categories: 0 },
     isStandardized: standardize,
     writer({ numberOffset, row: { numbers } }) {
-      return (value, into, row) => {
+      return (cell, into, row) => {
+        const value = cells === cellsAsWritten ? cell : readCell(cell);
         if (!Array.isArray(value) || value.length !== length) {
           const found = Array.isArray(value) ? `${value.length} elements` : show(value);
           return refuse(
@@ -29,12 +32,16 @@ export function vectorBehaviour({
             `must be a list of ${length} finite numbers (found ${found})`,
           );
         }
-        const wrong = value.findIndex((element) => !isFloat32(element));
+        const elements = value.map(cells.number);
+        const wrong = elements.findIndex((element) => !isFloat32(element));
         if (wrong >= 0) {
           const reason = `element ${wrong} must be a finite number (found ${show(value[wrong])})`;
           return refuse('not-finite', reason);
         }
-        into.numbers.set(value.map(withoutSign), row * numbers + numberOffset);
+        const start = row * numbers + numberOffset;
+        elements.forEach((element = 0, i) => {
+          into.raw[start + i] = withoutSign(element);
+        });
         return accepted;
       };
     },
@@ -43,7 +50,7 @@ export function vectorBehaviour({
   };
 }
 
-/** A list as JSON in CSV, or a typed array in Parquet. */
+/** A list: an array, as JSON in CSV, or a typed array in Parquet. */
 function readCell(cell: unknown): unknown {
   if (typeof cell === 'bigint') return Number(cell);
   if (ArrayBuffer.isView(cell)) return Array.from(cell as Float32Array);

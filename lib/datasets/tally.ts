@@ -1,0 +1,119 @@
+import { invalid } from '../errors.ts';
+import { addCounts, type Encoding } from '../features/encoder.ts';
+import { labelReader } from '../features/label.ts';
+import { limits } from '../limits.ts';
+import type { StoredRefusal } from '../refusal.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { BadRow } from './formats/format.ts';
+
+/** Where a row comes from: its file, and the line (Parquet: the row) there. */
+export type RowPlace = { readonly file: string; readonly line: number };
+
+/** Raw samples of a dataset, in order; and what should have been some and is not. */
+export type SampleChunk = {
+  readonly samples: readonly unknown[];
+  /** Where a sample of the chunk comes from; absent for the journal. */
+  readonly placeOf?: (index: number) => RowPlace;
+  readonly bad?: readonly (BadRow & RowPlace)[];
+};
+
+/** What a dataset's rows came to. */
+export type RowSums = {
+  readonly refusedRows: number;
+  /** The first refused rows, as examples. */
+  readonly refused: readonly StoredRefusal[];
+  /** By feature, how many learnt rows have a value that the spec does not know. */
+  readonly unknown: Readonly<Record<string, number>>;
+  /** Classes of which every row was refused. */
+  readonly refusedClasses: readonly string[];
+};
+
+/** Adds up what the rows of a dataset come to. */
+export type RowTally = {
+  readonly add: (chunk: SampleChunk, encoding: Encoding) => void;
+  /** Rows so far, refused ones included. */
+  readonly rows: () => number;
+  /**
+   * @throws MillraceError kind `invalid` if no row can be learnt, or more are refused than the spec
+   *   allows
+   */
+  readonly finish: (learnt: number) => RowSums;
+};
+
+/** A tally of no rows. */
+export function createRowTally(spec: Spec): RowTally {
+  const refused: StoredRefusal[] = [];
+  let unknown: RowSums['unknown'] = {};
+  const classes = createClassTally(spec);
+  let rows = 0;
+  let refusedRows = 0;
+  const note = (refusal: StoredRefusal) => {
+    refusedRows += 1;
+    if (refused.length < limits.refusedExamples) refused.push(refusal);
+  };
+  return {
+    add({ samples, placeOf, bad = [] }, encoding) {
+      classes.add(samples, encoding);
+      for (const each of encoding.refused)
+        note({ ...each, index: rows + each.index, ...placeOf?.(each.index) });
+      for (const { line, file, reason, text } of bad) {
+        const found = `${reason} (found ${JSON.stringify(text)})`;
+        note({
+          index: rows + samples.length,
+          field: 'row',
+          code: 'bad-row',
+          reason: found,
+          file,
+          line,
+        });
+      }
+      unknown = addCounts(unknown, encoding.unknown);
+      rows += samples.length + bad.length;
+    },
+    rows: () => rows,
+    finish(learnt) {
+      const first = refused[0];
+      if (learnt === 0) throw nothingToLearn(rows, first);
+      const { refusedShare } = spec.batch;
+      if (refusedRows > refusedShare * rows) {
+        throw invalid(
+          `${refusedRows} of ${rows} rows were refused, more than spec.batch.refusedShare ` +
+            `(${refusedShare}) allows; the first: ${sentenceOf(first)}`,
+        );
+      }
+      return { refusedRows, refused, unknown, refusedClasses: classes.refused() };
+    },
+  };
+}
+
+/** The classes of which rows were seen, and those of which some were accepted. */
+function createClassTally(spec: Spec) {
+  const names = spec.task === 'binary' ? ['false', 'true'] : (spec.label.classes ?? []);
+  const seen = new Set<number>();
+  const accepted = new Set<number>();
+  const reader = labelReader(spec);
+  const label = new Float32Array(1);
+  return {
+    add(samples: readonly unknown[], { samples: { labels }, refused }: Encoding) {
+      if (names.length === 0) return;
+      for (const each of labels) accepted.add(each);
+      for (const { index } of refused) {
+        const sample = samples[index] as { readonly label?: unknown } | null | undefined;
+        if (reader.write(sample?.label, label, 0).ok) seen.add(label[0] ?? 0);
+      }
+    },
+    refused: () => [...seen].filter((each) => !accepted.has(each)).map((each) => names[each] ?? ''),
+  };
+}
+
+function nothingToLearn(rows: number, first: StoredRefusal | undefined) {
+  const why = first === undefined ? 'it has no rows' : sentenceOf(first);
+  return invalid(`the dataset has no row that can be learnt (${rows} rows; ${why})`);
+}
+
+function sentenceOf(first: StoredRefusal | undefined): string {
+  if (first === undefined) return 'none';
+  const { file, line, index, field, reason } = first;
+  const where = file === undefined ? `row ${index}` : `${file}, line ${line}`;
+  return `${where}, ${field}: ${reason}`;
+}
