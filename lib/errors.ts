@@ -25,9 +25,9 @@ export class MillraceError extends Error {
     message: string,
     { cause, code }: { readonly cause?: unknown; readonly code?: FailureCode } = {},
   ) {
-    super(message, { cause });
+    super(message, cause === undefined ? {} : { cause });
     this.kind = kind;
-    this.code = code;
+    if (code !== undefined) this.code = code;
   }
 }
 

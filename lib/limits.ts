@@ -71,10 +71,10 @@ export const limits = {
   /** One row of a text file; a longer one has a quote that never closes. */
   rowBytes: 16 * 1_048_576,
   /**
-   * A label of a dataset that is so many times as large as nine tenths of the others is an error,
-   * and would be all that a model learns.
+   * A numeric label that is so many times as large as nine tenths of the others is an error, and
+   * would be all that a model learns.
    */
-  outlierFactor: 1e9,
+  outlierFactor: 1e6,
   /** Objects of one dataset. */
   datasetObjects: 10_000,
   /** Rows of one prepared shard: the unit of shuffling and of memory. */

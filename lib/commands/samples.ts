@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
+import { withoutOutliers } from '../features/outliers.ts';
 import { limits } from '../limits.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
@@ -38,7 +39,10 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
   async decide({ model, sampleObject: read }, state, { samples: sent }) {
     const list = typeof sent === 'string' ? await read(sent) : { ok: true as const, samples: sent };
     if (!list.ok) return rejected('samples', list);
-    const encoding = model.encoder.encode(list.samples);
+    const encoded = model.encoder.encode(list.samples);
+    const encoding = model.encoder.layout.standardizesLabel
+      ? withoutOutliers(model.encoder, encoded, state.statistics)
+      : encoded;
     const refused = encoding.refused.map((refusal) => ({
       ...refusal,
       sample: list.samples[refusal.index],

@@ -4,6 +4,7 @@ import { keys } from '../bucket/keys.ts';
 import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
 import { isOfKind } from '../errors.ts';
 import type { Encoder } from '../features/encoder.ts';
+import { withoutOutliers } from '../features/outliers.ts';
 import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
@@ -11,7 +12,6 @@ import type { Ports } from '../ports/ports.ts';
 import { storedRefusal } from '../refusal.ts';
 import { hashOfDerived, type Spec } from '../spec/spec.ts';
 import { isHeldOut } from './order.ts';
-import { withoutOutliers } from './outliers.ts';
 import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
 import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
 
@@ -94,7 +94,8 @@ export async function prepareDataset(
   const heldOut: EncodedSamples[] = [];
   const tally = createRowTally(spec);
   for await (const chunk of source()) {
-    const encoding = withoutOutliers(spec, encoder, encoder.encode(chunk.samples));
+    const encoded = encoder.encode(chunk.samples);
+    const encoding = spec.task === 'regression' ? withoutOutliers(encoder, encoded) : encoded;
     const { samples, accepted } = encoding;
     const row = tally.rows();
     const kept = split(Array.from(accepted, (index) => row + index));

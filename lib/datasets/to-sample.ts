@@ -6,8 +6,6 @@ import type { Row } from './formats/format.ts';
 /** The column of samples' weights, where no feature and no label has it. */
 const weightColumn = 'weight';
 
-const sampleFields: ReadonlySet<string> = new Set(['features', 'label', 'weight']);
-
 /**
  * Turns a row into a sample. It takes the columns that the spec names for features and label, and
  * `weight` if that is none of them; it passes over the others. A row that has `features` already is
@@ -25,7 +23,7 @@ export function rowToSample(declaration: Declaration): (row: Row) => unknown {
   const taken = new Set([...columns.map(({ column }) => column), labelColumn]);
   const hasWeights = !taken.has(weightColumn);
   return (row) => {
-    if (!taken.has('features') && isSample(row)) return row;
+    if (!taken.has('features') && isSample(row)) return sampleOf(row);
     const cell = (column: string) => (Object.hasOwn(row, column) ? row[column] : undefined);
     const weight = hasWeights ? cell(weightColumn) : undefined;
     return {
@@ -51,7 +49,12 @@ function isSample(row: Row): boolean {
     typeof features === 'object' &&
     features !== null &&
     !Array.isArray(features) &&
-    !ArrayBuffer.isView(features) &&
-    Object.keys(row).every((column) => sampleFields.has(column))
+    !ArrayBuffer.isView(features)
   );
+}
+
+/** A row that is a sample; other columns are passed over, as those of any row. */
+function sampleOf(row: Row): unknown {
+  const own = ['features', 'label', 'weight'].filter((field) => Object.hasOwn(row, field));
+  return Object.fromEntries(own.map((field) => [field, row[field]]));
 }

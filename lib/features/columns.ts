@@ -13,11 +13,14 @@ export type Declaration = {
     readonly name: string;
     readonly column?: string | undefined;
     readonly classes?: readonly string[] | undefined;
+    readonly standardize?: boolean | undefined;
   };
 };
 
 /** The parts of a declaration that decide its columns. */
-export type DeclaredColumns = Pick<Declaration, 'features' | 'cells'>;
+export type DeclaredColumns = Pick<Declaration, 'features' | 'cells'> & {
+  readonly label?: Pick<Declaration['label'], 'standardize'> | undefined;
+};
 
 /** How a declaration reads cells. */
 export function cellsOfSpec({ cells }: Pick<Declaration, 'cells'>): Cells {
@@ -65,7 +68,12 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
   const { numbers = 0, categories = 0 } = columnsOf(declaration)[0]?.offsets.row ?? {};
   const isExact =
     declaration.cells !== undefined && standardizedColumns(declaration).includes(true);
-  return { numberWidth: numbers, categoryCount: categories, ...(isExact ? { isExact } : {}) };
+  return {
+    numberWidth: numbers,
+    categoryCount: categories,
+    ...(isExact ? { isExact } : {}),
+    ...(declaration.label?.standardize ? { standardizesLabel: true } : {}),
+  };
 }
 
 /** The widths of a spec's rows as engines take them: standardised, in float32. */

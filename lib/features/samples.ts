@@ -28,6 +28,8 @@ export type Layout = {
   readonly categoryCount: number;
   /** Whether numbers stay float64 until they are standardised. */
   readonly isExact?: boolean;
+  /** Whether labels are standardised too: the last column of the statistics is theirs. */
+  readonly standardizesLabel?: boolean;
 };
 
 /** Empty arrays for `count` samples. */

@@ -2,32 +2,37 @@ import type { EncodedSamples, Layout } from './samples.ts';
 
 /**
  * Running mean and sum of squared deviations of each number column, over `count` samples; float64.
+ * Where labels are standardised, one more column is theirs.
  */
 export type FeatureStatistics = {
   readonly count: number;
-  /** [numberWidth] */
+  /** [statisticsWidth] */
   readonly mean: Float64Array;
-  /** [numberWidth]: Σ (x − mean)² */
+  /** [statisticsWidth]: Σ (x − mean)² */
   readonly squares: Float64Array;
 };
 
+/** How many columns a layout's statistics have. */
+export function statisticsWidth({ numberWidth, standardizesLabel }: Layout): number {
+  return numberWidth + (standardizesLabel ? 1 : 0);
+}
+
 /** Statistics of no samples. */
 export function emptyStatistics(layout: Layout): FeatureStatistics {
-  return {
-    count: 0,
-    mean: new Float64Array(layout.numberWidth),
-    squares: new Float64Array(layout.numberWidth),
-  };
+  const width = statisticsWidth(layout);
+  return { count: 0, mean: new Float64Array(width), squares: new Float64Array(width) };
 }
 
 /** The statistics of some samples alone. */
 export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureStatistics {
   const { numberWidth } = layout;
-  const mean = new Float64Array(numberWidth);
-  const squares = new Float64Array(numberWidth);
+  const width = statisticsWidth(layout);
+  const mean = new Float64Array(width);
+  const squares = new Float64Array(width);
   for (let row = 0; row < samples.count; row++) {
-    for (let column = 0; column < numberWidth; column++) {
-      const value = samples.raw[row * numberWidth + column] ?? 0;
+    for (let column = 0; column < width; column++) {
+      const isNumber = column < numberWidth;
+      const value = (isNumber ? samples.raw[row * numberWidth + column] : samples.labels[row]) ?? 0;
       const deviation = value - (mean[column] ?? 0);
       mean[column] = (mean[column] ?? 0) + deviation / (row + 1);
       squares[column] = (squares[column] ?? 0) + deviation * (value - (mean[column] ?? 0));
@@ -82,4 +87,29 @@ export function standardize(
     column = column + 1 === width ? 0 : column + 1;
   }
   return { ...samples, numbers, raw: numbers };
+}
+
+/** The mean and the deviation of labels; a deviation of 0 while they have not varied. */
+export type LabelScale = { readonly mean: number; readonly deviation: number };
+
+/** The scale of the labels; undefined where they are not standardised. */
+export function labelScaleOf(
+  { count, mean, squares }: FeatureStatistics,
+  { numberWidth, standardizesLabel }: Layout,
+): LabelScale | undefined {
+  if (!standardizesLabel) return undefined;
+  const variance = (squares[numberWidth] ?? 0) / Math.max(count, 1);
+  return { mean: mean[numberWidth] ?? 0, deviation: Math.sqrt(variance) };
+}
+
+/** Labels at mean 0 and variance 1, as an engine learns them; 0 while they have not varied. */
+export function standardizeLabels(labels: Float32Array, scale: LabelScale | undefined) {
+  if (scale === undefined) return labels;
+  const { mean, deviation } = scale;
+  return labels.map((label) => (deviation > 0 ? (label - mean) / deviation : 0));
+}
+
+/** What a network that learnt {@link standardizeLabels} predicts, in the labels' own unit. */
+export function inOwnUnit(values: Float32Array, scale: LabelScale | undefined): Float32Array {
+  return scale === undefined ? values : values.map((value) => value * scale.deviation + scale.mean);
 }

@@ -4,7 +4,12 @@ import type { PreparedDataset } from '../datasets/prepare.ts';
 import { readShard } from '../datasets/shards.ts';
 import { invalid } from '../errors.ts';
 import type { EncodedSamples } from '../features/samples.ts';
-import { mergeStatistics, standardize } from '../features/statistics.ts';
+import {
+  labelScaleOf,
+  mergeStatistics,
+  standardize,
+  standardizeLabels,
+} from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
 import type { Model } from '../model/model.ts';
@@ -59,16 +64,21 @@ async function trainEpoch(
   { store, model, prepared, now, isTimeUp, onProgress }: EpochsInput,
   lane: Lane,
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
-  const { spec, compiled, standardized } = model;
+  const { spec, compiled, encoder, standardized } = model;
   const { minibatch: rows } = spec.batch;
   let atOnce: number = limits.minibatchesPerCall;
   const { best } = lane;
   let { parameters, place } = lane;
   const { statistics } = parameters;
+  const scale = labelScaleOf(statistics, encoder.layout);
+  // A loss of standardised labels, in the labels' own unit.
+  const unit = scale === undefined ? 1 : scale.deviation ** 2;
   const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
   while (place.shard < shardOrder.length) {
     const shard = shardOrder[place.shard] ?? 0;
-    const samples = standardize(await readShard(store, prepared, shard), statistics, standardized);
+    const raw = await readShard(store, prepared, shard);
+    const labels = standardizeLabels(raw.labels, scale);
+    const samples = { ...standardize(raw, statistics, standardized), labels };
     const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
     const minibatches = Math.ceil(samples.count / rows);
     while (place.minibatch < minibatches) {
@@ -87,7 +97,7 @@ async function trainEpoch(
       place = {
         ...place,
         minibatch: place.minibatch + losses.length,
-        lossSum: losses.reduce((sum, loss) => sum + loss, place.lossSum),
+        lossSum: losses.reduce((sum, loss) => sum + loss * unit, place.lossSum),
         lossCount: place.lossCount + losses.length,
       };
       assertFinite({ parameters, place });

@@ -1,6 +1,12 @@
 import { invariant } from '../errors.ts';
 import { type EncodedSamples, sliceSamples } from '../features/samples.ts';
-import { mergeStatistics, standardize, statisticsOf } from '../features/statistics.ts';
+import {
+  labelScaleOf,
+  mergeStatistics,
+  standardize,
+  standardizeLabels,
+  statisticsOf,
+} from '../features/statistics.ts';
 import type { Scores } from '../metrics/scores.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import { isFiniteState, type Parameters } from '../state/state.ts';
@@ -46,15 +52,17 @@ export async function learnWithoutTest(
   const { minibatch, schedule, rate = spec.optimizer.rate } = spec.online;
   let { statistics } = parameters;
   const numbers = new Float32Array(samples.raw.length);
+  const labels = Float32Array.from(samples.labels);
   const { numberWidth } = encoder.layout;
   for (let start = 0; start < samples.count; start += minibatch) {
     const part = sliceSamples(samples, start, start + minibatch, encoder.layout);
     statistics = mergeStatistics(statistics, statisticsOf(part, encoder.layout));
     numbers.set(standardize(part, statistics, standardized).numbers, start * numberWidth);
+    labels.set(standardizeLabels(part.labels, labelScaleOf(statistics, encoder.layout)), start);
   }
   const { state } = await compiled.train(
     parameters,
-    { ...samples, numbers, raw: numbers },
+    { ...samples, numbers, raw: numbers, labels },
     { minibatch, rate, schedule },
   );
   return { ...state, statistics };

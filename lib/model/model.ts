@@ -5,7 +5,7 @@ import { MillraceError } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import { standardizedColumns } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
-import { emptyStatistics } from '../features/statistics.ts';
+import { emptyStatistics, statisticsWidth } from '../features/statistics.ts';
 import { emptyScores } from '../metrics/scores.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
@@ -88,7 +88,9 @@ export function fitsModel(
   const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
   const isComplete = hasShapes && Object.keys(tensors).length === own.length;
   return (
-    isComplete && statistics.mean.length === encoder.layout.numberWidth && isFiniteState(tensors)
+    isComplete &&
+    statistics.mean.length === statisticsWidth(encoder.layout) &&
+    isFiniteState(tensors)
   );
 }
 

@@ -1,25 +1,27 @@
 import type { EncodedSamples } from '../features/samples.ts';
-import { standardize } from '../features/statistics.ts';
+import { inOwnUnit, labelScaleOf, standardize } from '../features/statistics.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
 
 /** The parts of a model that prediction needs. */
-export type Predictor = Pick<Model, 'spec' | 'compiled' | 'standardized'>;
+export type Predictor = Pick<Model, 'spec' | 'compiled' | 'encoder' | 'standardized'>;
 
 /**
- * What a model predicts with some parameters: values, probabilities of true, or a probability for
+ * What a model predicts with some parameters: values in the label's unit, probabilities of true, or a probability for
  * each class.
  *
  * @param samples raw numbers, [count]; labels are not read
  * @returns [count, outputs]
  */
 export async function predict(
-  { compiled, standardized }: Predictor,
+  { compiled, encoder, standardized }: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Float32Array> {
-  return compiled.predict(parameters, standardize(samples, parameters.statistics, standardized));
+  const { statistics } = parameters;
+  const values = await compiled.predict(parameters, standardize(samples, statistics, standardized));
+  return inOwnUnit(values, labelScaleOf(statistics, encoder.layout));
 }
 
 /** The scores that some parameters earn on labelled samples. */

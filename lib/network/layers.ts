@@ -92,13 +92,23 @@ export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLay
   const output = tf.layers.dense({
     name: 'output',
     units: outputs,
-    kernelInitializer: tf.initializers.glorotUniform({ seed: seed() }),
+    kernelInitializer: isLinear(spec, widths)
+      ? tf.initializers.zeros()
+      : tf.initializers.glorotUniform({ seed: seed() }),
   });
   return {
     layersModel: tf.model({ inputs: symbols, outputs: output.apply(hidden) as tf.SymbolicTensor }),
     inputs,
     outputs,
   };
+}
+
+/**
+ * A linear model starts from zeros: it predicts nothing before it has learnt something. (Those that
+ * a release before 0.3 declared start as they did.)
+ */
+function isLinear({ cells }: Spec, widths: readonly number[]): boolean {
+  return widths.length === 0 && cells !== undefined;
 }
 
 /** He et al. 2015 for rectifiers, Glorot and Bengio 2010 for the others. */

@@ -24,6 +24,12 @@ const labelSchema = strictObject({
   name: featureName.default('label'),
   /** Its column in datasets; its name unless given. */
   column: columnName.optional(),
+  /**
+   * Regressions: whether labels are standardised by their running mean and variance; losses and
+   * predictions stay in the label's own unit. A declaration turns it on, but for the Huber loss,
+   * whose δ is in that unit.
+   */
+  standardize: z.boolean().optional(),
   classes: z
     .array(z.string().min(1).max(limits.categoryCharacters))
     .min(2)
@@ -203,6 +209,9 @@ export const specSchema = strictObject({
   if (spec.loss !== undefined && !losses.includes(spec.loss)) {
     refuse(['loss'], `the task ${spec.task} allows ${losses.join(' or ')}`);
   }
+  if (spec.label.standardize === true && spec.task !== 'regression') {
+    refuse(['label', 'standardize'], 'only the labels of a regression are standardised');
+  }
   if (Object.hasOwn(spec.features, spec.label.name)) {
     refuse(['label', 'name'], 'the label cannot be one of the features');
   }
@@ -230,9 +239,27 @@ export type Schedule = z.output<typeof scheduleSchema>;
  *   })
  */
 export function defineSpec(input: SpecInput): Spec {
-  const spec = parseSpec(input);
-  return { ...spec, cells: spec.cells ?? cellsSchema.parse({}) };
+  const spec = parseSpec({
+    optimizer: declaredOptimizer,
+    ...input,
+    online: { minibatch: declaredMinibatch, ...input.online },
+  });
+  const standardize = spec.task === 'regression' && spec.loss !== 'huber';
+  return {
+    ...spec,
+    cells: spec.cells ?? cellsSchema.parse({}),
+    label: standardize
+      ? { ...spec.label, standardize: spec.label.standardize ?? true }
+      : spec.label,
+  };
 }
+
+/**
+ * What a declaration fills in: it learns a stream within some hundred samples, in messages of any
+ * size. (What a stored spec leaves out is filled in by the schema, as it was when it was stored.)
+ */
+const declaredOptimizer = { type: 'adagrad' as const, rate: 0.1 };
+const declaredMinibatch = 4;
 
 /** Validates a spec that came from outside; see {@link defineSpec}. */
 export function parseSpec(input: unknown): Spec {

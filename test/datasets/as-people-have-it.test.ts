@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
@@ -119,8 +121,9 @@ describe('a dataset as people have it', () => {
     const { place } = await runJob(world);
     expect(place?.status).toBe('failed');
     expect(place?.reason).toMatch(
-      /8 of 12 rows were refused, more than spec\.batch\.refusedShare \(0\.5\) allows; the first: datasets\/past\/a\.csv, line 2, features\.x: must be a finite number/,
+      /8 of 12 rows were refused, more than spec\.batch\.refusedShare \(0\.5\) allows; the first:/,
     );
+    expect(place?.reason).toContain('datasets/past/a.csv, line 2, features.x: must be a finite');
   });
 
   it('refuses one label that is out of all proportion', async () => {
@@ -130,6 +133,43 @@ describe('a dataset as people have it', () => {
     expect(await progressOf(world)).toMatchObject({ refusedRows: 1, epoch: 2 });
     const record = await world.store.get(keys.quarantine(model, start.job));
     expect(Buffer.from(record?.body ?? '').toString()).toContain('"code": "outlier"');
+  });
+});
+
+describe('Parquet as pandas and Spark write it', () => {
+  const number = { type: 'number' as const };
+  const category = { type: 'category' as const, buckets: 1_024 };
+  const pair = { type: 'vector' as const, length: 2 };
+
+  it.each([
+    ['list-int64', pair, /^$/],
+    ['bool', category, /^$/],
+    ['bool', number, /^$/],
+    ['date', category, /^$/],
+    ['date', number, /^$/],
+    ['int64-big', category, /^$/],
+    ['struct-features', number, /^$/],
+    ['nullable', number, /features\.x: missing/],
+    ['list-in-number', number, /features\.x: must be a finite number \(found \["0"\]\)/],
+    ['struct-in-category', category, /features\.x: must be a text.*\(found \{"id":"0"\}\)/],
+  ])('is learnt or refused with a reason: %s', async (name, x, reason) => {
+    const file = readFileSync(join(import.meta.dirname, 'parquet', `${name}.parquet`));
+    const own: SpecInput = {
+      model,
+      task: 'regression',
+      features: { x },
+      label: { name: name === 'struct-features' ? 'label' : 'y' },
+      batch: { epochs: 1, refusedShare: 0.5 },
+    };
+    const world = await worldWith({ 'a.parquet': file }, own);
+    const { place } = await runJob(world);
+    const progress = await progressOf(world);
+    const record = await world.store.get(keys.quarantine(model, start.job));
+    const { refused = [] } = JSON.parse(Buffer.from(record?.body ?? '{}').toString());
+    const [first] = refused;
+    const said = first === undefined ? '' : `${first.field}: ${first.reason}`;
+    expect(place?.status === 'failed' ? place.reason : said).toMatch(reason);
+    if (said === '' && place?.status !== 'failed') expect(progress.refusedRows).toBe(0);
   });
 });
 

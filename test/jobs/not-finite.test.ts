@@ -13,7 +13,7 @@ async function worldWith(csv: string, change: Partial<SpecInput> = {}): Promise<
     model,
     task: 'regression',
     features: { a: { type: 'number' } },
-    label: { name: 'y' },
+    label: { name: 'y', standardize: false },
     optimizer: { type: 'sgd', rate: 1e-9 },
     batch: { epochs: 4, slice: { epochs: 1 } },
     ...change,

@@ -83,21 +83,35 @@ describe('what is written can be read again', () => {
     );
   });
 
-  it('after outliers, which alone are refused of their message', async () => {
+  it.each([
+    ['diverged', { ...line, label: { standardize: false } }],
+    ['outlier', line],
+  ])('after outliers, which alone are refused of their message: %s', async (code, spec) => {
     const outlier = (i: number) => i % 31 === 7;
     const samples = Array.from({ length: 100 }, (_, i) => ({
       features: { x: i % 5, v: [1, i % 3] },
       label: outlier(i) ? 3e38 : i % 5,
     }));
-    const world = createWorld(line);
+    const world = createWorld(spec);
     await deliver(world, [message(1, { samples })]);
     const [record] = await readQuarantine(world.store, model);
     expect(record?.refused.map(({ index }) => index)).toEqual([7, 38, 69]);
-    expect(record?.refused[0]).toMatchObject({ code: 'diverged', sample: samples[7] });
+    expect(record?.refused[0]).toMatchObject({ code, sample: samples[7] });
     // The rest is learnt as if they had never been sent.
-    const without = createWorld(line);
+    const without = createWorld(spec);
     await deliver(without, [message(1, { samples: samples.filter((_, i) => !outlier(i)) })]);
     expect((await foldJournal(world)).tensors).toEqual((await foldJournal(without)).tensors);
+    await expectReadable(world);
+  });
+
+  it('after an outlier that comes alone', async () => {
+    const world = createWorld(line);
+    const sample = (label: number) => ({ features: { x: label % 5, v: [1, 2] }, label });
+    const usual = Array.from({ length: 20 }, (_, i) => message(i + 1, { samples: [sample(i)] }));
+    for (const each of usual) await deliver(world, [each]);
+    await deliver(world, [message(100, { samples: [sample(1e25)] })]);
+    const [record] = await readQuarantine(world.store, model);
+    expect(record?.refused).toMatchObject([{ index: 0, field: 'label', code: 'outlier' }]);
     await expectReadable(world);
   });
 

@@ -196,6 +196,7 @@ describe('what cannot be learnt', () => {
       model,
       task: 'regression',
       features: { urgency: { type: 'number' } },
+      label: { standardize: false },
       optimizer: { type: 'sgd', rate: 1_000 },
     };
     const sample = (value: number) =>

@@ -80,9 +80,9 @@ describe('a spec', () => {
       features: { hour: { type: 'number', standardize: true } },
       label: { name: 'label' },
       network: { hidden: [], activation: 'relu' },
-      optimizer: { type: 'adam', rate: 0.001 },
+      optimizer: { type: 'adagrad', rate: 0.1 },
       batch: { epochs: 10, slice: { seconds: 600 } },
-      online: { minibatch: 32, publishEvery: 1 },
+      online: { minibatch: 4, publishEvery: 1 },
     });
   });
 

@@ -72,7 +72,9 @@ describe('the onnx engine trains as tfjs does', () => {
         // 20 steps, the last of them short. Optimizers that divide by gradients make more of their
         // rounding.
         const rows = 20 * minibatch - Math.floor(minibatch / 2);
-        await expectAgreement(defineSpec(input as SpecInput), { rows, minibatch, tolerance: 1e-4 });
+        // From zeros, the first gradients of an embedding are nothing but rounding.
+        const { cells: _, ...spec } = defineSpec(input as SpecInput);
+        await expectAgreement(spec, { rows, minibatch, tolerance: 1e-4 });
       }),
       { seed: 20_26, numRuns: 40 },
     );

@@ -1,0 +1,50 @@
+import { limits } from '../limits.ts';
+import type { Encoder, Encoding, Refusal } from './encoder.ts';
+import { gatherSamples } from './samples.ts';
+import { type FeatureStatistics, labelScaleOf } from './statistics.ts';
+
+/** Samples of which a mean and a deviation say something. */
+const enoughSamples = 10;
+
+/**
+ * Refuses numeric labels that are out of all proportion to those around them and before them: one
+ * of them would be all that a model learns, and all that its statistics remember.
+ *
+ * @param seen statistics of the samples before, where there are some
+ */
+export function withoutOutliers(
+  { layout }: Pick<Encoder, 'layout'>,
+  encoding: Encoding,
+  seen?: FeatureStatistics,
+): Encoding {
+  const { samples, accepted } = encoding;
+  const scale = seen && seen.count >= enoughSamples ? labelScaleOf(seen, layout) : undefined;
+  const before = scale === undefined ? 0 : Math.abs(scale.mean) + scale.deviation;
+  const usual = Math.max(usualSize(samples.labels), before);
+  if (usual === 0) return encoding;
+  const bound = usual * limits.outlierFactor;
+  const kept: number[] = [];
+  const refused: Refusal[] = [];
+  samples.labels.forEach((label, row) => {
+    if (Math.abs(label) <= bound) {
+      kept.push(row);
+      return;
+    }
+    const reason = `${label} is more than ${limits.outlierFactor} times as large as other labels`;
+    refused.push({ index: accepted[row] ?? -1, field: 'label', code: 'outlier', reason });
+  });
+  if (refused.length === 0) return encoding;
+  return {
+    ...encoding,
+    samples: gatherSamples(samples, kept, layout),
+    accepted: Int32Array.from(kept, (row) => accepted[row] ?? -1),
+    refused: [...encoding.refused, ...refused].sort((a, b) => a.index - b.index),
+  };
+}
+
+/** What nine tenths of the labels do not exceed; 0 where there are too few to tell. */
+function usualSize(labels: Float32Array): number {
+  if (labels.length < enoughSamples) return 0;
+  const sizes = labels.map(Math.abs).sort();
+  return sizes[Math.floor(0.9 * (sizes.length - 1))] ?? 0;
+}

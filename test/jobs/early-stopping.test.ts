@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { readLane } from '../../lib/jobs/lane.ts';
+import { runJob, start, worldWithDataset } from '../support/jobs.ts';
+import { modelOf, ticketsSpec } from '../support/world.ts';
+
+/** The lane of a job that gets worse after some epochs, and its held-out losses. */
+async function stoppedJob(slice: { readonly epochs: number } | undefined) {
+  const world = await worldWithDataset({
+    ...ticketsSpec,
+    optimizer: { type: 'momentum', rate: 0.9 },
+    batch: { ...ticketsSpec.batch, epochs: 60, patience: 8, ...(slice && { slice }) },
+  });
+  const { slices } = await runJob(world);
+  const lane = (await readLane(world, await modelOf(world), start))?.lane;
+  if (lane === undefined) throw new Error('there is a lane');
+  return { lane, slices, losses: lane.place.heldOutLosses };
+}
+
+describe('early stopping', () => {
+  it("hands over the best epoch's weights, also over restarts", async () => {
+    const { lane, losses } = await stoppedJob(undefined);
+    const best = losses.indexOf(Math.min(...losses)) + 1;
+    expect(losses.length).toBe(best + 8);
+    // Whole epochs, of at most 40 rows in minibatches of 4.
+    const stepsOfEpoch = lane.parameters.step / best;
+    expect(Number.isInteger(stepsOfEpoch)).toBe(true);
+    expect(stepsOfEpoch).toBeLessThanOrEqual(10);
+    const inSlices = await stoppedJob({ epochs: 1 });
+    expect(inSlices.slices).toBeGreaterThan(losses.length - 1);
+    expect(inSlices.lane.parameters).toEqual(lane.parameters);
+  });
+});

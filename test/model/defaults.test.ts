@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../lib/engine/create-engine.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import { sliceSamples } from '../../lib/features/samples.ts';
+import { baselineLoss, meanLoss, type Scores } from '../../lib/metrics/scores.ts';
+import { learn } from '../../lib/model/learn.ts';
+import { compileModel, initialState } from '../../lib/model/model.ts';
+import { predict } from '../../lib/model/predict.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import type { Parameters } from '../../lib/state/state.ts';
+
+const engine = createEngine({ threads: 1, warn: () => undefined });
+const count = 600;
+
+const draw = (...place: number[]) => hashIntegers(11, ...place) / 2 ** 31 - 1;
+/** Readings as they come: far from 0, and of different scales. */
+const readings = (i: number) => [0, 1, 2].map((column) => draw(i, column));
+const features = { a: { type: 'number' }, b: { type: 'number' }, c: { type: 'number' } } as const;
+const sample = (i: number, label: unknown) => {
+  const [a = 0, b = 0, c = 0] = readings(i);
+  return { features: { a: 500 + 30 * a, b: 0.01 * b, c: 1e6 * c }, label };
+};
+
+/** Seven heaps of readings, each a class. */
+const heaps = Array.from({ length: 7 }, (_, k) => [0, 1, 2].map((column) => draw(k, column, 99)));
+const heaped = (i: number) => {
+  const heap = i % heaps.length;
+  const [a = 0, b = 0, c = 0] = (heaps[heap] ?? []).map((x, column) => x + 0.1 * draw(i, column));
+  return { features: { a: 500 + 30 * a, b: 0.01 * b, c: 1e6 * c }, label: `heap ${heap}` };
+};
+
+const streams: Readonly<Record<string, { spec: Partial<SpecInput>; samples: unknown[] }>> = {
+  'a regression far from 0': {
+    spec: { task: 'regression' },
+    samples: Array.from({ length: count }, (_, i) => {
+      const [a = 0, b = 0, c = 0] = readings(i);
+      return sample(i, 846 + 200 * (a + b * c));
+    }),
+  },
+  'a binary task': {
+    spec: { task: 'binary' },
+    samples: Array.from({ length: count }, (_, i) => {
+      const [a = 0, b = 0] = readings(i);
+      return sample(i, a + 0.5 * b > 0);
+    }),
+  },
+  'seven classes': {
+    spec: { task: 'multiclass', label: { classes: heaps.map((_, k) => `heap ${k}`) } },
+    samples: Array.from({ length: count }, (_, i) => heaped(i)),
+  },
+};
+
+/** The scores of messages, each predicted before it was learnt; and of the latter half alone. */
+async function learnStream(spec: SpecInput, samples: readonly unknown[], size: number) {
+  const model = { name: spec.model, ...(await compileModel(engine, defineSpec(spec))) };
+  const { samples: encoded } = model.encoder.encode(samples);
+  let parameters: Parameters = initialState(model);
+  const scores: Scores[] = [];
+  for (let start = 0; start < count; start += size) {
+    const message = sliceSamples(encoded, start, start + size, model.encoder.layout);
+    const learned = await learn(model, parameters, message);
+    if (!learned.ok) throw new Error(learned.reason);
+    parameters = learned.parameters;
+    scores.push(learned.scores);
+  }
+  const half = scores.slice(scores.length / 2);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return {
+    loss: sum(half.map((each) => meanLoss(each))) / half.length,
+    accuracy: sum(half.map(({ correct }) => correct)) / sum(half.map(({ samples: n }) => n)),
+    baseline: baselineLoss(model.spec, encoded),
+  };
+}
+
+describe('what a newcomer declares', () => {
+  const sizes = [1, 10, 100];
+  it.each(Object.keys(streams).flatMap((name) => sizes.map((size) => ({ name, size }))))(
+    'learns $name within some hundred samples, in messages of $size',
+    async ({ name, size }) => {
+      const { spec = {}, samples = [] } = streams[name] ?? {};
+      for (const hidden of [[32], [64, 64]]) {
+        const declared = { model: 'new', task: 'binary' as const, features, network: { hidden } };
+        const { loss, accuracy, baseline } = await learnStream(
+          { ...declared, ...spec },
+          samples,
+          size,
+        );
+        // In the label's own unit: 20,000 is half the variance of the regression's labels.
+        expect(loss).toBeLessThan((size === 100 ? 0.75 : 0.3) * baseline);
+        if (spec.task !== 'regression') expect(accuracy).toBeGreaterThan(0.85);
+      }
+    },
+  );
+
+  it('predicts the mean, or nothing, before a linear model has learnt something', async () => {
+    const spec = defineSpec({ model: 'new', task: 'binary', features });
+    const model = { name: 'new', ...(await compileModel(engine, spec)) };
+    const { samples } = model.encoder.encode([sample(1, true)]);
+    expect([...(await predict(model, initialState(model), samples))]).toEqual([0.5]);
+  });
+});
