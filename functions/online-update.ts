@@ -9,6 +9,7 @@ import {
   addressFromEnvironment,
   awsPorts,
   clientSettings,
+  isCommandSender,
   threadsFromEnvironment,
 } from '../lib/ports/aws.ts';
 import { sqsVisibility } from '../lib/ports/sqs.ts';
@@ -18,12 +19,18 @@ const metrics = new Metrics();
 const address = addressFromEnvironment(process.env);
 const ports = awsPorts(address, logger, threadsFromEnvironment(process.env));
 const setVisibility = sqsVisibility(new SQSClient(clientSettings), address.samplesQueueUrl, logger);
+const mayCommand = isCommandSender(process.env);
 const cache: ModelCache = new Map();
 
 /** samples.fifo → journal → weights: settles the delivered messages of each model, in order. */
 export const handler: SQSHandler = async (event, context) => {
   const secondsLeft = () => context.getRemainingTimeInMillis() / 1_000;
-  const outcomes = await settleDelivery(ports, cache, event.Records.map(messageOf), secondsLeft);
+  const outcomes = await settleDelivery(
+    ports,
+    cache,
+    event.Records.map((record) => messageOf(record, mayCommand)),
+    secondsLeft,
+  );
   for (const { samples, refused, milliseconds, error } of outcomes) {
     metrics.addMetric('SamplesLearnt', MetricUnit.Count, samples);
     metrics.addMetric('SamplesRefused', MetricUnit.Count, refused);

@@ -1,31 +1,25 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import {
-  Alarm,
-  ComparisonOperator,
-  type IMetric,
-  Metric,
-  TreatMissingData,
-} from 'aws-cdk-lib/aws-cloudwatch';
-import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { type CfnRole, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { RecursiveLoop } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import { BlockPublicAccess, Bucket, BucketEncryption, StorageClass } from 'aws-cdk-lib/aws-s3';
+import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
 import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
-import {
-  DeduplicationScope,
-  FifoThroughputLimit,
-  Queue,
-  QueueEncryption,
-} from 'aws-cdk-lib/aws-sqs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { limits } from '../lib/limits.ts';
 import { parse, strictObject } from '../lib/parse.ts';
-import { environmentOf } from '../lib/ports/aws.ts';
+import { environmentNames, environmentOf } from '../lib/ports/aws.ts';
 import { datasetName, modelName } from '../lib/spec/names.ts';
+import { createAlarms } from './alarms.ts';
+import { allow, createBucket, protectHistory } from './bucket.ts';
+import { allowToRedrive, allowToSend, createQueue, type QueueWithDeadLetters } from './queues.ts';
 import { scheduleExpression } from './schedule-expression.ts';
-import { allow, createFunction, namespace } from './training-function.ts';
+import { createFunction } from './training-function.ts';
 
 /** A batch job that runs on a schedule. */
 export interface ScheduledJob {
@@ -57,47 +51,132 @@ export interface MillraceProps {
    */
   readonly schedules?: readonly ScheduledJob[];
   /**
-   * Memory of each function, in MiB; one vCPU comes with 1,769.
+   * Memory of each function that trains, in MiB; one vCPU comes with 1,769.
    * @default 1769
    */
   readonly memoryMebibytes?: number;
+  /**
+   * Told when an alarm rings, and when it is over.
+   * @default nobody
+   */
+  readonly alarmTopic?: ITopic;
 }
 
 /**
- * Training without servers: a bucket with the models' journals, a queue for samples and one for
- * batch jobs, and the two functions that work on them. Only the online update may write a journal
+ * Training without servers: a bucket with the models' journals; queues for samples, for batch jobs
+ * and for commands; and the functions that work on them. Only the online update may write a journal
  * or a state, and the journal can be appended to, never rewritten.
  */
 export class Millrace extends Construct {
-  /** Specs, journals, checkpoints and datasets. Kept when the stack is removed. */
+  /** Specs, journals, checkpoints and datasets. Kept, with its policy, when the stack is removed. */
   readonly bucket: Bucket;
-  /** FIFO; the message group is the model's name. */
+  /** FIFO; the message group is the model's name. Whoever may send to it may teach. */
   readonly samplesQueue: Queue;
-  /** FIFO; the message group is the model's name. */
+  /** FIFO; the message group is the model's name. Whoever may send to it may start batch jobs. */
   readonly jobsQueue: Queue;
+  /** FIFO; the message group is the model's name. Whoever may send to it may take back. */
+  readonly commandsQueue: Queue;
+  /** Everything that a person must look at. */
+  readonly alarms: readonly Alarm[];
+  readonly #queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
 
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
     this.bucket = createBucket(this);
-    this.samplesQueue = createQueue(this, 'Samples', {
-      timeoutSeconds: limits.onlineTimeoutSeconds,
-      maximumReceives: limits.maximumReceives,
+    this.#queues = {
+      Samples: createQueue(this, 'Samples', {
+        timeoutSeconds: limits.onlineTimeoutSeconds,
+        maximumReceives: limits.maximumReceives,
+      }),
+      Jobs: createQueue(this, 'Jobs', {
+        timeoutSeconds: limits.batchTimeoutSeconds,
+        maximumReceives: limits.maximumJobReceives,
+      }),
+      Commands: createQueue(this, 'Commands', {
+        timeoutSeconds: limits.relayTimeoutSeconds,
+        maximumReceives: limits.maximumReceives,
+      }),
+    };
+    const { Samples, Jobs, Commands } = this.#queues;
+    this.samplesQueue = Samples.queue;
+    this.jobsQueue = Jobs.queue;
+    this.commandsQueue = Commands.queue;
+    const batchTrain = this.#createBatchTrain(props);
+    const relayCommand = this.#createRelay();
+    const onlineUpdate = this.#createOnlineUpdate(props, [batchTrain, relayCommand]);
+
+    const jobs = parse(z.array(scheduledJob), props.schedules ?? [], 'schedules');
+    jobs.forEach((job, index) => {
+      schedule(this, this.jobsQueue, job, index);
     });
-    this.jobsQueue = createQueue(this, 'Jobs', {
-      timeoutSeconds: limits.batchTimeoutSeconds,
-      maximumReceives: limits.maximumJobReceives,
+    this.alarms = createAlarms(this, {
+      queues: this.#queues,
+      functions: {
+        OnlineUpdate: { function: onlineUpdate, timeoutSeconds: limits.onlineTimeoutSeconds },
+        BatchTrain: { function: batchTrain, timeoutSeconds: limits.batchTimeoutSeconds },
+        RelayCommand: { function: relayCommand, timeoutSeconds: limits.relayTimeoutSeconds },
+      },
+      hasSchedules: jobs.length > 0,
+      topic: props.alarmTopic,
     });
-    const environment = environmentOf({
+    new CfnOutput(this, 'BucketName', { value: this.bucket.bucketName });
+    new CfnOutput(this, 'SamplesQueueUrl', { value: this.samplesQueue.queueUrl });
+    new CfnOutput(this, 'JobsQueueUrl', { value: this.jobsQueue.queueUrl });
+    new CfnOutput(this, 'CommandsQueueUrl', { value: this.commandsQueue.queueUrl });
+  }
+
+  /** Lets somebody teach: send samples, and nothing else. */
+  grantProducer(grantee: IGrantable): void {
+    allowToSend(grantee, this.samplesQueue);
+  }
+
+  /** Lets somebody read models: specs, states, journals, quarantine, progress. */
+  grantRead(grantee: IGrantable): void {
+    allow(grantee, this.bucket, { read: ['models/*'] });
+  }
+
+  /**
+   * Lets somebody declare models, start jobs, put datasets, roll back, retract, and send again what
+   * was refused or died. It cannot change what was learnt before.
+   */
+  grantOperator(grantee: IGrantable): void {
+    allow(grantee, this.bucket, {
+      read: ['models/*', 'datasets/*', 'compiled/*'],
+      write: [
+        'models/*/spec.json',
+        'models/*/resends/*',
+        'models/*/jobs/retract-*/challenger.safetensors',
+        'models/*/checkpoints/*',
+        'models/*/caught-up/*',
+        'datasets/*',
+        'compiled/*',
+      ],
+    });
+    allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
+    allowToRedrive(grantee, Object.values(this.#queues));
+  }
+
+  /** What the functions know of the stack. */
+  #environment(): Record<string, string> {
+    return environmentOf({
       bucket: this.bucket.bucketName,
       samplesQueueUrl: this.samplesQueue.queueUrl,
       jobsQueueUrl: this.jobsQueue.queueUrl,
+      commandsQueueUrl: this.commandsQueue.queueUrl,
     });
-    const memoryMebibytes = props.memoryMebibytes ?? limits.functionMemoryMebibytes;
+  }
 
+  #createOnlineUpdate(
+    { memoryMebibytes = limits.functionMemoryMebibytes }: MillraceProps,
+    commanders: readonly NodejsFunction[],
+  ): NodejsFunction {
     const onlineUpdate = createFunction(this, 'online-update', {
       timeoutSeconds: limits.onlineTimeoutSeconds,
       memoryMebibytes,
-      environment,
+      environment: {
+        ...this.#environment(),
+        [environmentNames.commandSenders]: commanders.map(roleIdOf).join(','),
+      },
     });
     onlineUpdate.addEventSource(
       new SqsEventSource(this.samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
@@ -113,11 +192,17 @@ export class Millrace extends Construct {
         'compiled/*',
       ],
     });
+    if (onlineUpdate.role !== undefined) protectHistory(this.bucket, onlineUpdate.role);
+    return onlineUpdate;
+  }
 
+  #createBatchTrain({
+    memoryMebibytes = limits.functionMemoryMebibytes,
+  }: MillraceProps): NodejsFunction {
     const batchTrain = createFunction(this, 'batch-train', {
       timeoutSeconds: limits.batchTimeoutSeconds,
       memoryMebibytes,
-      environment,
+      environment: this.#environment(),
       // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's
       // guard.
       recursiveLoop: RecursiveLoop.ALLOW,
@@ -127,109 +212,25 @@ export class Millrace extends Construct {
       read: ['models/*', 'datasets/*', 'prepared/*', 'compiled/*'],
       write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*', 'compiled/*'],
     });
-    this.samplesQueue.grantSendMessages(batchTrain);
-    this.jobsQueue.grantSendMessages(batchTrain);
+    allowToSend(batchTrain, this.samplesQueue, this.jobsQueue);
+    return batchTrain;
+  }
 
-    const jobs = parse(z.array(scheduledJob), props.schedules ?? [], 'schedules');
-    jobs.forEach((job, index) => {
-      schedule(this, this.jobsQueue, job, index);
+  #createRelay(): NodejsFunction {
+    const relay = createFunction(this, 'relay-command', {
+      timeoutSeconds: limits.relayTimeoutSeconds,
+      memoryMebibytes: limits.relayMemoryMebibytes,
+      environment: this.#environment(),
     });
-    alarm(
-      this,
-      'ModelsStoppedAlarm',
-      stoppedModels(),
-      'A model was stopped: its stored data breaks an invariant.',
-    );
-    new CfnOutput(this, 'BucketName', { value: this.bucket.bucketName });
-    new CfnOutput(this, 'SamplesQueueUrl', { value: this.samplesQueue.queueUrl });
-    new CfnOutput(this, 'JobsQueueUrl', { value: this.jobsQueue.queueUrl });
+    relay.addEventSource(new SqsEventSource(this.commandsQueue, { batchSize: 1 }));
+    allowToSend(relay, this.samplesQueue);
+    return relay;
   }
 }
 
-/** Private, versioned, encrypted, TLS only; the journal create-only and never deleted. */
-function createBucket(scope: Construct): Bucket {
-  const bucket = new Bucket(scope, 'Bucket', {
-    blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-    encryption: BucketEncryption.S3_MANAGED,
-    enforceSSL: true,
-    versioned: true,
-    removalPolicy: RemovalPolicy.RETAIN,
-    lifecycleRules: [
-      // Each published state replaces the last; journal entries never have a second version.
-      {
-        noncurrentVersionExpiration: Duration.days(7),
-        abortIncompleteMultipartUploadAfter: Duration.days(1),
-      },
-      {
-        prefix: 'models/',
-        transitions: [
-          { storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) },
-        ],
-      },
-      { prefix: 'prepared/', expiration: Duration.days(30) },
-      { prefix: 'compiled/', expiration: Duration.days(365) },
-    ],
-  });
-  denyOnJournal(bucket, ['s3:PutObject'], {
-    // Parts of a multipart upload create nothing; completing it does, and carries the condition.
-    Null: { 's3:if-none-match': 'true' },
-    Bool: { 's3:ObjectCreationOperation': 'true' },
-  });
-  denyOnJournal(bucket, ['s3:DeleteObject', 's3:DeleteObjectVersion']);
-  return bucket;
-}
-
-/** S3 itself refuses, whatever the caller's own permissions are. */
-function denyOnJournal(
-  bucket: Bucket,
-  actions: string[],
-  conditions?: Record<string, Record<string, string>>,
-): void {
-  bucket.addToResourcePolicy(
-    new PolicyStatement({
-      effect: Effect.DENY,
-      principals: [new AnyPrincipal()],
-      actions,
-      resources: [bucket.arnForObjects('models/*/journal/*')],
-      ...(conditions === undefined ? {} : { conditions }),
-    }),
-  );
-}
-
-/**
- * A high-throughput FIFO queue with a dead-letter queue. No fixed name: a queue that is deleted and
- * created again under its old name would number its messages anew, and they would seem settled.
- */
-function createQueue(
-  scope: Construct,
-  id: string,
-  {
-    timeoutSeconds,
-    maximumReceives,
-  }: { readonly timeoutSeconds: number; readonly maximumReceives: number },
-): Queue {
-  const fifo = {
-    fifo: true,
-    contentBasedDeduplication: false,
-    deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
-    fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-    encryption: QueueEncryption.SQS_MANAGED,
-    enforceSSL: true,
-    retentionPeriod: Duration.days(14),
-    maxMessageSizeBytes: limits.messageBytes,
-  };
-  const deadLetters = new Queue(scope, `${id}DeadLetters`, fifo);
-  alarm(
-    scope,
-    `${id}DeadLettersAlarm`,
-    deadLetters.metricApproximateNumberOfMessagesVisible(),
-    `Messages of ${id} could not be settled.`,
-  );
-  return new Queue(scope, id, {
-    ...fifo,
-    visibilityTimeout: Duration.seconds(timeoutSeconds * limits.visibilityPerTimeout),
-    deadLetterQueue: { queue: deadLetters, maxReceiveCount: maximumReceives },
-  });
+/** The unique id of a function's role, as SQS names who sent a message. */
+function roleIdOf({ role }: NodejsFunction): string {
+  return (role?.node.defaultChild as CfnRole | undefined)?.attrRoleId ?? '';
 }
 
 /** Sends a job message; the time it was due makes a repeated delivery the same message. */
@@ -239,42 +240,22 @@ function schedule(
   { schedule: expression, ...job }: z.output<typeof scheduledJob>,
   index: number,
 ): void {
+  const input = {
+    QueueUrl: queue.queueUrl,
+    MessageBody: Stack.of(scope).toJsonString(job),
+    MessageGroupId: job.model,
+    MessageDeduplicationId: `${job.model}:schedule-${index + 1}:<aws.scheduler.scheduled-time>`,
+  };
   new Schedule(scope, `Schedule${index + 1}`, {
     schedule: ScheduleExpression.expression(expression),
     description: `Train ${job.model} on ${job.dataset}`,
     target: new Universal({
       service: 'sqs',
       action: 'sendMessage',
-      input: ScheduleTargetInput.fromObject({
-        QueueUrl: queue.queueUrl,
-        MessageBody: Stack.of(scope).toJsonString(job),
-        MessageGroupId: job.model,
-        MessageDeduplicationId: `${job.model}:schedule-${index + 1}:<aws.scheduler.scheduled-time>`,
-      }),
+      input: ScheduleTargetInput.fromObject(input),
       policyStatements: [
         new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
       ],
     }),
-  });
-}
-
-function stoppedModels(): Metric {
-  return new Metric({
-    namespace,
-    metricName: 'ModelsStopped',
-    dimensionsMap: { service: 'online-update' },
-    statistic: 'Sum',
-    period: Duration.minutes(5),
-  });
-}
-
-function alarm(scope: Construct, id: string, metric: IMetric, alarmDescription: string): void {
-  new Alarm(scope, id, {
-    metric,
-    alarmDescription,
-    threshold: 0,
-    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-    evaluationPeriods: 1,
-    treatMissingData: TreatMissingData.NOT_BREACHING,
   });
 }

@@ -1,16 +1,16 @@
 import { fileURLToPath } from 'node:url';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Architecture, type RecursiveLoop, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { environmentNames } from '../lib/ports/aws.ts';
 
-/** The namespace of the functions' metrics. */
-export const namespace = 'Millrace';
+/** The namespace of the metrics of a stack's functions. */
+export function namespaceOf(scope: Construct): string {
+  return `Millrace/${Stack.of(scope).stackName}`;
+}
 
 /** Settings of one function. */
 export type FunctionSettings = {
@@ -46,7 +46,7 @@ export function createFunction(
         Math.max(1, Math.floor(settings.memoryMebibytes / limits.processorMebibytes)),
       ),
       POWERTOOLS_SERVICE_NAME: name,
-      POWERTOOLS_METRICS_NAMESPACE: namespace,
+      POWERTOOLS_METRICS_NAMESPACE: namespaceOf(scope),
     },
     ...(settings.recursiveLoop === undefined ? {} : { recursiveLoop: settings.recursiveLoop }),
     logGroup: new LogGroup(scope, `${name}-logs`, {
@@ -71,26 +71,4 @@ export function createFunction(
         "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
   });
-}
-
-/** Reading a missing object answers 404 only to those who may list; others get 403. */
-export function allow(
-  grantee: NodejsFunction,
-  bucket: Bucket,
-  { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
-): void {
-  const objects = (patterns: readonly string[]) =>
-    patterns.map((pattern) => bucket.arnForObjects(pattern));
-  grantee.addToRolePolicy(
-    new PolicyStatement({ actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
-  );
-  grantee.addToRolePolicy(
-    new PolicyStatement({ actions: ['s3:GetObject'], resources: objects(read) }),
-  );
-  grantee.addToRolePolicy(
-    new PolicyStatement({
-      actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
-      resources: objects(write),
-    }),
-  );
 }

@@ -46,6 +46,8 @@ export const limits = {
    * reading.
    */
   deadLetterEntries: 10_000,
+  /** A dead letter that a redrive has received, until it is sent again or released. */
+  deadLetterSeconds: 600,
   /** A producer's name. */
   producerCharacters: 128,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
@@ -120,6 +122,9 @@ export const limits = {
   processorMebibytes: 1_769,
   onlineTimeoutSeconds: 120,
   batchTimeoutSeconds: 900,
+  /** Of the function that puts commands in order: it sends one message. */
+  relayTimeoutSeconds: 30,
+  relayMemoryMebibytes: 512,
   /** AWS asks for at least six times the function's timeout. */
   visibilityPerTimeout: 6,
   /**

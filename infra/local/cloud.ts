@@ -181,7 +181,13 @@ function hostFunctions(
     const host = hostFunction({
       name,
       entry: resolvePath(assembly, asset, `${Handler.split('.')[0]}.mjs`),
-      environment: { ...variables, ...awsEnvironment, AWS_LAMBDA_FUNCTION_NAME: name },
+      environment: {
+        ...variables,
+        ...awsEnvironment,
+        // The emulator tells senders apart by their keys, as SQS does by their roles.
+        AWS_ACCESS_KEY_ID: roleOf(resource),
+        AWS_LAMBDA_FUNCTION_NAME: name,
+      },
       memoryMebibytes: MemorySize,
       timeoutSeconds: Timeout,
       logFile: join(logs, `${name}.log`),
@@ -190,6 +196,15 @@ function hostFunctions(
     functions.set(resource.logicalId, { host, variables });
   }
   return functions;
+}
+
+const roleSchema = z.object({
+  Role: z.object({ 'Fn::GetAtt': z.tuple([z.string(), z.string()]) }),
+});
+
+/** The logical id of a function's role. */
+function roleOf({ Properties }: Resource): string {
+  return roleSchema.parse(Properties).Role['Fn::GetAtt'][0];
 }
 
 /**

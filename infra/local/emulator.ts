@@ -81,6 +81,7 @@ async function listen(
   app.addHook('preClose', () => persistence.close());
   refuseByCondition(app, s3Store);
   deduplicateInGroups(app);
+  nameSenders(app);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('the emulator has no port');
@@ -170,6 +171,47 @@ function refuseByCondition(app: Fastify, store: S3Store): void {
 
 const sendSchema = z.object({ MessageGroupId: z.string(), MessageDeduplicationId: z.string() });
 const batchSchema = z.object({ Entries: z.array(z.unknown()) });
+
+/** The attribute under which a message's sender is kept; consumers see it as `SenderId`. */
+const senderAttribute = 'millrace-sender';
+const receivedSchema = z.object({
+  Messages: z.array(
+    z.looseObject({
+      Attributes: z.looseObject({}).optional(),
+      MessageAttributes: z
+        .record(z.string(), z.looseObject({ StringValue: z.string() }))
+        .optional(),
+    }),
+  ),
+});
+
+/**
+ * Tells consumers who sent a message, as SQS does: here by the sender's access key. fauxqs says the
+ * same of all.
+ */
+function nameSenders(app: Fastify): void {
+  app.addHook('preHandler', (request, _reply, done) => {
+    const { authorization = '', 'x-amz-target': action } = request.headers;
+    const [, key = ''] = /Credential=([^/]+)\//.exec(authorization) ?? [];
+    const sender = { DataType: 'String', StringValue: key };
+    if (action === 'AmazonSQS.SendMessage' && key !== '')
+      Object.assign(request.body as object, { MessageAttributes: { [senderAttribute]: sender } });
+    done();
+  });
+  app.addHook('preSerialization', async (_request, _reply, payload: unknown) => {
+    const received = receivedSchema.safeParse(payload);
+    if (!received.success) return payload;
+    return {
+      ...(payload as object),
+      Messages: received.data.Messages.map((message) => {
+        const sender = message.MessageAttributes?.[senderAttribute]?.StringValue;
+        const { MessageAttributes: _, MD5OfMessageAttributes: __, ...rest } = message;
+        if (sender === undefined || rest.Attributes === undefined) return rest;
+        return { ...rest, Attributes: { ...rest.Attributes, SenderId: `${sender}:session` } };
+      }),
+    };
+  });
+}
 
 function deduplicateInGroups(app: Fastify): void {
   app.addHook('preHandler', (request, _reply, done) => {

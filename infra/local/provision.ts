@@ -31,6 +31,8 @@ export async function provision(
     await s3.send(new CreateBucketCommand({ Bucket: name })).catch(ignoreExisting);
     physical.set(logicalId, { '': name, Arn: `arn:aws:s3:::${name}` });
   }
+  for (const { logicalId } of resourcesOf(template, 'AWS::IAM::Role'))
+    physical.set(logicalId, { '': logicalId, RoleId: logicalId });
   // A queue's redrive policy names its dead-letter queue, which therefore comes first.
   const queues = resourcesOf(template, 'AWS::SQS::Queue');
   const hasDeadLetters = ({ Properties }: Resource) => Properties.RedrivePolicy !== undefined;

@@ -4,20 +4,22 @@ import type { StackAddress } from '../ports/aws.ts';
 import { type DeadLetter, type DeadLetters, deadLettersOf } from '../ports/dead-letters.ts';
 import { count, type Io } from './io.ts';
 
-/** Moves dead letters of both queues back, after it has shown the first of them. */
+/** Moves dead letters of all queues back, after it has shown the first of them. */
 export async function redrive(
   { ports, print, mayChange }: Io,
   sqs: SQSClient,
-  { samplesQueueUrl, jobsQueueUrl }: StackAddress,
+  { samplesQueueUrl, jobsQueueUrl, commandsQueueUrl }: StackAddress,
 ): Promise<number> {
   const samples = await deadLettersOf(sqs, samplesQueueUrl);
   const jobs = await deadLettersOf(sqs, jobsQueueUrl);
+  const commands = await deadLettersOf(sqs, commandsQueueUrl);
   await showFirst(print, 'samples', samples);
   await showFirst(print, 'jobs', jobs);
+  await showFirst(print, 'commands', commands);
   if (!(await mayChange('send dead letters back to their queues, those above and all others')))
     return 0;
   const redriveSamples = createRedrive(ports);
-  const sums = { samples: 0, jobs: 0, settled: 0 };
+  const sums = { samples: 0, jobs: 0, commands: 0, settled: 0 };
   const left = new Map<string, number>();
   await empty(samples, async (batch) => {
     const messages = batch.map((letter) => ({ ...letter, queue: samplesQueueUrl, letter }));
@@ -33,7 +35,17 @@ export async function redrive(
     sums.jobs += batch.length;
     return batch;
   });
-  print(`${count(sums.samples, 'message')} of samples and ${count(sums.jobs, 'job')} sent`);
+  await empty(commands, async (batch) => {
+    for (const { id, body, group } of batch)
+      await ports.sendCommand({ body, group, deduplication: id });
+    sums.commands += batch.length;
+    return batch;
+  });
+  const { samples: learnable, jobs: jobLetters, commands: commandLetters } = sums;
+  print(
+    `${count(learnable, 'message')} of samples, ${count(jobLetters, 'job')} and ` +
+      `${count(commandLetters, 'command')} sent`,
+  );
   if (sums.settled > 0)
     print(`${count(sums.settled, 'message')} had been settled before: not sent, and removed`);
   for (const [reason, messages] of left) print(`${count(messages, 'message')} left: ${reason}`);

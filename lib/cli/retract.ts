@@ -45,7 +45,7 @@ export async function retract(
   if (!(await mayChange(what))) return 0;
   const { retract: command, to } = await prepareRetraction(ports, model, retraction, found);
   const body = JSON.stringify({ retract: command });
-  await ports.sendSamples({ body, group: name, deduplication: deduplicationId(name, command.job) });
+  await ports.sendCommand({ body, group: name, deduplication: deduplicationId(name, command.job) });
   print(
     `${name}: folded entries ${command.from} to ${to} without ${count(found.samples, 'sample')} ` +
       'and sent the command; it is done in its turn',

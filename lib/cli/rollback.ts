@@ -32,7 +32,7 @@ export async function rollback(
   const aside = entry === sequence ? 'the last' : `of ${sequence}`;
   if (!(await mayChange(`${name}: go back to entry ${entry} (${aside}): ${what}`))) return 0;
   const body = JSON.stringify({ rollback: { to: entry } });
-  await ports.sendSamples({
+  await ports.sendCommand({
     body,
     group: name,
     deduplication: deduplicationId(name, 'rollback', ports.nonce()),

@@ -17,10 +17,19 @@ export type Message = {
   readonly sequenceNumber: string;
   /** How often it was received, this time included. */
   readonly receives?: number;
+  /** Whether its sender may send samples alone. */
+  readonly isOfProducer?: boolean;
 };
 
-/** A record of a delivery, as Lambda hands it to the function. */
-export function messageOf({ messageId, body, attributes, eventSourceARN }: SQSRecord): Message {
+/**
+ * A record of a delivery, as Lambda hands it to the function.
+ *
+ * @param mayCommand whether a sender may send other commands than samples
+ */
+export function messageOf(
+  { messageId, body, attributes, eventSourceARN }: SQSRecord,
+  mayCommand: (senderId: string | undefined) => boolean,
+): Message {
   return {
     id: messageId,
     body,
@@ -28,6 +37,7 @@ export function messageOf({ messageId, body, attributes, eventSourceARN }: SQSRe
     queue: eventSourceARN,
     sequenceNumber: attributes.SequenceNumber ?? '0',
     receives: Number(attributes.ApproximateReceiveCount),
+    isOfProducer: !mayCommand(attributes.SenderId),
   };
 }
 
@@ -49,6 +59,9 @@ export type ParsedMessage = {
 export function parseMessage(message: Message): ParsedMessage {
   try {
     const command = parseCommand(parseJson(message.body));
+    if (message.isOfProducer && command.kind !== 'samples') {
+      throw invalid(`body.${command.kind}: commands come through the commands queue, not this one`);
+    }
     return { message, command, ...identify(message, command.body) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -78,9 +78,13 @@ async function redriveModel<Letter extends Message>(
   const unsettled = letters.filter((letter) => !isSettled(letter));
   const toNumber = unsettled.filter((letter) => anonymous.has(letter));
   const resends = await numberLetters(ports, model, history, toNumber);
-  for (const { id, body } of unsettled) {
+  for (const letter of unsettled) {
+    const { id, body } = letter;
     const asItWas = { body, deduplication: id };
-    await ports.sendSamples({ group: model, ...(resends.get(id) ?? asItWas) });
+    const { kind } = parseMessage(letter).command;
+    const isCommand = kind !== 'samples' && kind !== 'malformed';
+    const send = isCommand ? ports.sendCommand : ports.sendSamples;
+    await send({ group: model, ...(resends.get(id) ?? asItWas) });
   }
   return { sent: unsettled, settled: letters.filter(isSettled) };
 }

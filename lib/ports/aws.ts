@@ -15,6 +15,8 @@ export const environmentNames = {
   bucket: 'MILLRACE_BUCKET',
   samplesQueueUrl: 'MILLRACE_SAMPLES_QUEUE_URL',
   jobsQueueUrl: 'MILLRACE_JOBS_QUEUE_URL',
+  commandsQueueUrl: 'MILLRACE_COMMANDS_QUEUE_URL',
+  commandSenders: 'MILLRACE_COMMAND_SENDERS',
   threads: 'MILLRACE_THREADS',
 } as const;
 
@@ -23,6 +25,7 @@ export type StackAddress = {
   readonly bucket: string;
   readonly samplesQueueUrl: string;
   readonly jobsQueueUrl: string;
+  readonly commandsQueueUrl: string;
 };
 
 /**
@@ -42,6 +45,7 @@ export function addressFromEnvironment(
     bucket: read(environmentNames.bucket),
     samplesQueueUrl: read(environmentNames.samplesQueueUrl),
     jobsQueueUrl: read(environmentNames.jobsQueueUrl),
+    commandsQueueUrl: read(environmentNames.commandsQueueUrl),
   };
 }
 
@@ -57,12 +61,24 @@ export function threadsFromEnvironment(
   );
 }
 
+/**
+ * Who may put commands into the samples queue: the unique ids of the stack's own roles, as SQS
+ * names a sender (`<role id>:<session>`).
+ */
+export function isCommandSender(
+  environment: Readonly<Record<string, string | undefined>>,
+): (senderId: string | undefined) => boolean {
+  const roles = new Set((environment[environmentNames.commandSenders] ?? '').split(','));
+  return (senderId = '') => senderId !== '' && roles.has(senderId.split(':')[0] ?? '');
+}
+
 /** The inverse of {@link addressFromEnvironment}. */
 export function environmentOf(address: StackAddress): Record<string, string> {
   return {
     [environmentNames.bucket]: address.bucket,
     [environmentNames.samplesQueueUrl]: address.samplesQueueUrl,
     [environmentNames.jobsQueueUrl]: address.jobsQueueUrl,
+    [environmentNames.commandsQueueUrl]: address.commandsQueueUrl,
   };
 }
 
@@ -109,6 +125,7 @@ export function portsOver(
     store,
     sendSamples: sqsSender(sqs, address.samplesQueueUrl),
     sendJob: sqsSender(sqs, address.jobsQueueUrl),
+    sendCommand: sqsSender(sqs, address.commandsQueueUrl),
     pause: (attempt) => delay(pauseMilliseconds * 2 ** (attempt - 1) * (0.5 + Math.random())),
     now: Date.now,
     nonce: randomUUID,

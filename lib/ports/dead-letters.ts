@@ -2,11 +2,13 @@ import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
+  MessageNotInflight,
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { invalid, MillraceError } from '../errors.ts';
+import { limits } from '../limits.ts';
 
 /** A message of a dead-letter queue, invisible to others until it is settled. */
 export type DeadLetter = {
@@ -57,7 +59,7 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
           new ReceiveMessageCommand({
             QueueUrl,
             MaxNumberOfMessages: 10,
-            VisibilityTimeout: 60,
+            VisibilityTimeout: limits.deadLetterSeconds,
             MessageSystemAttributeNames: ['MessageGroupId', 'SequenceNumber'],
           }),
         )
@@ -84,7 +86,10 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
             VisibilityTimeout: 0,
           }),
         )
-        .catch(unavailable);
+        .catch((error: unknown) => {
+          // It is visible again already.
+          if (!(error instanceof MessageNotInflight)) unavailable(error);
+        });
     },
   };
 }

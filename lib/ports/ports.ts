@@ -17,6 +17,8 @@ export type Ports = {
   readonly store: ObjectStore;
   readonly sendSamples: Sender;
   readonly sendJob: Sender;
+  /** What is not samples goes through a queue of its own; the stack puts it in order. */
+  readonly sendCommand: Sender;
   /** Waits before something is tried again: longer after each attempt, and never all alike. */
   readonly pause: (attempt: number) => Promise<void>;
   /** Milliseconds since 1970. No safety rule reads it. */

@@ -6,8 +6,14 @@ const slugRule = '1 to 64 of a-z, 0-9 and -, beginning and ending with a letter 
 
 /** Names that become part of a key: nothing else ever does. */
 export const modelName = z.string().regex(slug, `a model's name must be ${slugRule}`);
+/** Folders of a model: a job of such a name would be taken for one by patterns of permissions. */
+const folders = ['journal', 'checkpoints', 'caught-up', 'quarantine', 'resends', 'jobs'];
+
 /** A batch job's id; a UUID is one. */
-export const jobId = z.string().regex(slug, `a job's id must be ${slugRule}`);
+export const jobId = z
+  .string()
+  .regex(slug, `a job's id must be ${slugRule}`)
+  .refine((id) => !folders.includes(id), `a job cannot be named ${folders.join(', ')}`);
 /** The name of a dataset below `datasets/`. */
 export const datasetName = z.string().regex(slug, `a dataset's name must be ${slugRule}`);
 /** The name of a sender that numbers its messages. */

@@ -183,11 +183,11 @@ describe('millrace, on the local cloud', () => {
     expect(output).toMatch(/tickets [0-9a-f-]{36} \{"producer":"till","seq":6/);
     expect(output).toContain('this is a dry run');
     const redriven = (await millrace('redrive', '--yes')).output;
-    expect(redriven).toContain('3 messages of samples and 0 jobs sent');
+    expect(redriven).toContain('3 messages of samples, 0 jobs and 0 commands sent');
     expect(redriven).toContain('1 message left: there is no model nobody');
     expect((await stateWhen((state) => state.learnt === learnt + 3)).learnt).toBe(learnt + 3);
     expect((await millrace('redrive', '--yes')).output).toContain(
-      '0 messages of samples and 0 jobs sent',
+      '0 messages of samples, 0 jobs and 0 commands sent',
     );
   });
 

@@ -262,6 +262,7 @@ function portsOver(bucket: Bucket, engine: Engine): Ports {
     store: storeOver(bucket),
     sendSamples: nothing,
     sendJob: nothing,
+    sendCommand: nothing,
     pause: nothing,
     now: () => 0,
     nonce: () => `check-${nonces++}`,

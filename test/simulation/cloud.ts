@@ -95,6 +95,8 @@ function portsIn(cloudOf: () => Cloud, { engine, limits }: CloudSettings): Cloud
       store: storeOf(cloud, process),
       sendSamples: senderOf(cloud, process, () => cloud.samples),
       sendJob: senderOf(cloud, process, () => cloud.jobs),
+      // The relay is a sender among others; its own queue would change no order.
+      sendCommand: senderOf(cloud, process, () => cloud.samples),
       pause: (attempt) =>
         new Promise((resolve) =>
           cloud.timeline.after(cloud.random.integer(25, 100 * attempt), resolve),

@@ -65,6 +65,9 @@ export function createWorld(
     async sendSamples(message) {
       sentSamples.push(message);
     },
+    async sendCommand(message) {
+      sentSamples.push(message);
+    },
     async sendJob(message) {
       sentJobs.push(message);
     },

@@ -1,0 +1,153 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import type { QueueWithDeadLetters } from './queues.ts';
+import { namespaceOf } from './training-function.ts';
+
+/** What is watched. */
+export type Watched = {
+  readonly queues: Readonly<Record<string, QueueWithDeadLetters>>;
+  readonly functions: Readonly<
+    Record<string, { readonly function: IFunction; readonly timeoutSeconds: number }>
+  >;
+  readonly hasSchedules: boolean;
+  /** Told when an alarm rings, and when it is over. */
+  readonly topic?: ITopic | undefined;
+};
+
+const period = Duration.minutes(5);
+const hour = 3_600;
+
+/** A metric that is to stay at or below a threshold, and what to do if it does not. */
+type Rule = {
+  readonly id: string;
+  readonly metric: IMetric;
+  readonly threshold: number;
+  readonly description: string;
+};
+
+/** An alarm for everything that a person must look at; each says what to do. */
+export function createAlarms(scope: Construct, watched: Watched): readonly Alarm[] {
+  const rules = [
+    ...rulesOfQueues(watched),
+    ...rulesOfFunctions(watched),
+    ...rulesOfModels(scope),
+    ...(watched.hasSchedules ? [ruleOfSchedules] : []),
+  ];
+  return rules.map(({ id, metric, threshold, description }) => {
+    const alarm = new Alarm(scope, `${id}Alarm`, {
+      metric,
+      alarmDescription: description,
+      threshold,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    if (watched.topic !== undefined) {
+      alarm.addAlarmAction(new SnsAction(watched.topic));
+      alarm.addOkAction(new SnsAction(watched.topic));
+    }
+    return alarm;
+  });
+}
+
+function rulesOfQueues({ queues }: Watched): readonly Rule[] {
+  return Object.entries(queues).flatMap(([name, { queue, deadLetters }]) => [
+    {
+      id: `${name}DeadLetters`,
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ period }),
+      threshold: 0,
+      description: `Messages of ${name} could not be settled. Mend the cause, then: millrace redrive`,
+    },
+    {
+      id: `${name}Waiting`,
+      metric: queue.metricApproximateAgeOfOldestMessage({ period }),
+      threshold: hour,
+      description: `A message of ${name} waits for over an hour. SQS deletes messages after 14 days.`,
+    },
+  ]);
+}
+
+function rulesOfFunctions({ functions }: Watched): readonly Rule[] {
+  return Object.entries(functions).flatMap(([name, { function: fn, timeoutSeconds }]) => [
+    {
+      id: `${name}Errors`,
+      metric: fn.metricErrors({ period }),
+      threshold: 0,
+      description: `${name} failed; its log says why.`,
+    },
+    {
+      id: `${name}Throttles`,
+      metric: fn.metricThrottles({ period }),
+      threshold: 0,
+      description: `${name} was throttled; raise the concurrency of the account.`,
+    },
+    {
+      id: `${name}Duration`,
+      metric: fn.metricDuration({ period, statistic: 'Maximum' }),
+      threshold: 0.95 * timeoutSeconds * 1_000,
+      description: `${name} came near its timeout of ${timeoutSeconds} s.`,
+    },
+  ]);
+}
+
+function rulesOfModels(scope: Construct): readonly Rule[] {
+  const own = (metricName: string, service: string) =>
+    new Metric({
+      namespace: namespaceOf(scope),
+      metricName,
+      dimensionsMap: { service },
+      statistic: 'Sum',
+      period,
+    });
+  return [
+    {
+      id: 'ModelsStopped',
+      metric: own('ModelsStopped', 'online-update'),
+      threshold: 0,
+      description: 'A model was stopped: its stored data breaks an invariant. Its messages wait.',
+    },
+    {
+      id: 'JobsFailed',
+      metric: own('JobsFailed', 'batch-train'),
+      threshold: 0,
+      description: 'A batch job failed; its progress.json says why.',
+    },
+    {
+      id: 'RefusedShare',
+      metric: new MathExpression({
+        expression: '100 * refused / (refused + learnt)',
+        usingMetrics: {
+          refused: own('SamplesRefused', 'online-update'),
+          learnt: own('SamplesLearnt', 'online-update'),
+        },
+        period,
+      }),
+      threshold: 50,
+      description: 'Over half of the samples were refused. See: millrace quarantine <model>',
+    },
+  ];
+}
+
+const ruleOfSchedules: Rule = {
+  id: 'SchedulesFailed',
+  metric: new Metric({
+    namespace: 'AWS/Scheduler',
+    metricName: 'TargetErrorCount',
+    dimensionsMap: { ScheduleGroup: 'default' },
+    statistic: 'Sum',
+    period,
+  }),
+  threshold: 0,
+  description: 'A schedule could not send its job.',
+};

@@ -1,0 +1,94 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import {
+  AnyPrincipal,
+  Effect,
+  type IGrantable,
+  type IRole,
+  PolicyStatement,
+} from 'aws-cdk-lib/aws-iam';
+import { BlockPublicAccess, Bucket, BucketEncryption, StorageClass } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+
+/** What a fold needs: it can be created once, and never be replaced or deleted, by anybody. */
+export const permanent = [
+  'models/*/journal/*',
+  'models/*/spec.json',
+  'models/*/resends/*',
+  'models/*/jobs/*/job.json',
+  'models/*/jobs/*/challenger.safetensors',
+] as const;
+
+/** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */
+export function createBucket(scope: Construct): Bucket {
+  const bucket = new Bucket(scope, 'Bucket', {
+    blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+    encryption: BucketEncryption.S3_MANAGED,
+    enforceSSL: true,
+    versioned: true,
+    removalPolicy: RemovalPolicy.RETAIN,
+    lifecycleRules: [
+      // Each published state replaces the last; journal entries never have a second version.
+      {
+        noncurrentVersionExpiration: Duration.days(7),
+        abortIncompleteMultipartUploadAfter: Duration.days(1),
+      },
+      {
+        prefix: 'models/',
+        transitions: [
+          { storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) },
+        ],
+      },
+      { prefix: 'prepared/', expiration: Duration.days(30) },
+      { prefix: 'compiled/', expiration: Duration.days(365) },
+    ],
+  });
+  bucket.policy?.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  return bucket;
+}
+
+/** S3 itself refuses what would change the past, whatever the caller's own permissions are. */
+export function protectHistory(bucket: Bucket, journalist: IRole): void {
+  const deny = (
+    actions: string[],
+    resources: readonly string[],
+    conditions?: Record<string, Record<string, string>>,
+  ) =>
+    bucket.addToResourcePolicy(
+      new PolicyStatement({
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions,
+        resources: resources.map((pattern) => bucket.arnForObjects(pattern)),
+        ...(conditions === undefined ? {} : { conditions }),
+      }),
+    );
+  deny(['s3:PutObject'], permanent, {
+    // Parts of a multipart upload create nothing; completing it does, and carries the condition.
+    Null: { 's3:if-none-match': 'true' },
+    Bool: { 's3:ObjectCreationOperation': 'true' },
+  });
+  deny(['s3:DeleteObject', 's3:DeleteObjectVersion'], permanent);
+  deny(['s3:PutObject'], ['models/*/journal/*'], {
+    ArnNotEquals: { 'aws:PrincipalArn': journalist.roleArn },
+  });
+}
+
+/** What somebody may read and write below a bucket, as patterns of keys. */
+export type Access = { readonly read?: readonly string[]; readonly write?: readonly string[] };
+
+/** Reading a missing object answers 404 only to those who may list; others get 403. */
+export function allow(
+  grantee: IGrantable,
+  bucket: Bucket,
+  { read = [], write = [] }: Access,
+): void {
+  const grant = (actions: string[], resources: string[]) =>
+    grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
+  const objects = (patterns: readonly string[]) =>
+    patterns.map((pattern) => bucket.arnForObjects(pattern));
+  if (read.length > 0) {
+    grant(['s3:ListBucket'], [bucket.bucketArn]);
+    grant(['s3:GetObject'], objects(read));
+  }
+  if (write.length > 0) grant(['s3:PutObject', 's3:AbortMultipartUpload'], objects(write));
+}
