@@ -123,6 +123,7 @@ export class Millrace extends Construct {
     new CfnOutput(this, 'SamplesQueueUrl', { value: this.samplesQueue.queueUrl });
     new CfnOutput(this, 'JobsQueueUrl', { value: this.jobsQueue.queueUrl });
     new CfnOutput(this, 'CommandsQueueUrl', { value: this.commandsQueue.queueUrl });
+    new CfnOutput(this, 'CommandSenders', { value: sendersOf(batchTrain, relayCommand) });
   }
 
   /** Lets somebody teach: send samples, and nothing else. */
@@ -141,13 +142,11 @@ export class Millrace extends Construct {
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
-      read: ['models/*', 'datasets/*', 'compiled/*'],
+      read: ['models/*', 'compiled/*'],
       write: [
         'models/*/spec.json',
         'models/*/resends/*',
         'models/*/jobs/retract-*/challenger.safetensors',
-        'models/*/checkpoints/*',
-        'models/*/caught-up/*',
         'datasets/*',
         'compiled/*',
       ],
@@ -175,7 +174,7 @@ export class Millrace extends Construct {
       memoryMebibytes,
       environment: {
         ...this.#environment(),
-        [environmentNames.commandSenders]: commanders.map(roleIdOf).join(','),
+        [environmentNames.commandSenders]: sendersOf(...commanders),
       },
     });
     onlineUpdate.addEventSource(
@@ -228,9 +227,11 @@ export class Millrace extends Construct {
   }
 }
 
-/** The unique id of a function's role, as SQS names who sent a message. */
-function roleIdOf({ role }: NodejsFunction): string {
-  return (role?.node.defaultChild as CfnRole | undefined)?.attrRoleId ?? '';
+/** The unique ids of functions' roles, as SQS names who sent a message. */
+function sendersOf(...functions: readonly NodejsFunction[]): string {
+  return functions
+    .map(({ role }) => (role?.node.defaultChild as CfnRole | undefined)?.attrRoleId ?? '')
+    .join(',');
 }
 
 /** Sends a job message; the time it was due makes a repeated delivery the same message. */

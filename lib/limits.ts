@@ -30,8 +30,13 @@ export const limits = {
    * of 600 MB.
    */
   parameters: 50_000_000,
-  /** Producers that one ledger remembers; the least recently used one is evicted. */
+  /**
+   * Producers that one ledger remembers. A new one takes the place of the one that sent least
+   * recently, if that has been silent for long.
+   */
   producers: 256,
+  /** Entries since a producer sent last, after which a new one may take its place. */
+  producerIdleEntries: 10_000,
   /** Evicted producers that one ledger can still recognise and refuse. */
   evictedProducers: 4_096,
   /** Gaps in one producer's numbers that its ledger entry can hold open. */
@@ -153,6 +158,7 @@ export type ProtocolLimits = Pick<
   Limits,
   | 'producers'
   | 'evictedProducers'
+  | 'producerIdleEntries'
   | 'gapsPerProducer'
   | 'redrivenLetters'
   | 'deadLetterEntries'

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { join, resolve as resolvePath } from 'node:path';
+import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
@@ -8,7 +8,8 @@ import { MillraceError } from '../../lib/errors.ts';
 import { addressFromEnvironment, environmentOf, type StackAddress } from '../../lib/ports/aws.ts';
 import type { FromEmulator, ToEmulator } from './emulator.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
-import { type FunctionHost, hostFunction } from './function-host.ts';
+import type { FunctionHost } from './function-host.ts';
+import { environmentOfCommands, type Hosted, hostFunctions } from './functions.ts';
 import { provision } from './provision.ts';
 import { runSchedule } from './scheduler.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type Resource,
   readTemplate,
   resolve,
+  resolveProperties,
   resourcesOf,
   type Template,
 } from './template.ts';
@@ -45,13 +47,6 @@ export type LocalCloud = {
   /** For tests: stops everything at once, as a power cut would. */
   readonly crash: () => Promise<void>;
 };
-
-const functionSchema = z.object({
-  Timeout: z.number(),
-  MemorySize: z.number(),
-  Handler: z.string(),
-  Environment: z.object({ Variables: z.record(z.string(), z.string()) }),
-});
 
 const mappingSchema = z.object({
   BatchSize: z.number(),
@@ -109,12 +104,8 @@ export async function startLocalCloud(
     physical.set(id, { ...attributes, '': url });
   }
 
-  const functions = hostFunctions(template, physical, {
-    assembly,
-    logs,
-    awsEnvironment,
-    onProblem,
-  });
+  const hosting = { assembly, logs, awsEnvironment, onProblem };
+  const functions = hostFunctions(template, physical, hosting);
   for (const id of functions.keys()) physical.set(id, { '': id });
   const sources = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((resource) =>
     connect(sqs, resource, physical, functions),
@@ -128,7 +119,11 @@ export async function startLocalCloud(
   return {
     address,
     endpoint: clientSettings.endpoint,
-    environment: { ...awsEnvironment, ...environmentOf(address) },
+    environment: {
+      ...awsEnvironment,
+      ...environmentOf(address),
+      ...environmentOfCommands(functions),
+    },
     s3,
     sqs,
     deadLetterUrls: deadLetterUrls(template, physical),
@@ -152,59 +147,6 @@ export async function startLocalCloud(
       await stopped;
     },
   };
-}
-
-/** Where the functions' code lies, where they log, and how they reach S3 and SQS. */
-type Hosting = {
-  readonly assembly: string;
-  readonly logs: string;
-  readonly awsEnvironment: Readonly<Record<string, string>>;
-  readonly onProblem: (problem: string) => void;
-};
-
-type Hosted = { readonly host: FunctionHost; readonly variables: Record<string, string> };
-
-/** The template's functions by logical id, each in a process of its own once it is invoked. */
-function hostFunctions(
-  template: Template,
-  physical: Physical,
-  { assembly, logs, awsEnvironment, onProblem }: Hosting,
-): ReadonlyMap<string, Hosted> {
-  const functions = new Map<string, Hosted>();
-  for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
-    const { Timeout, MemorySize, Handler, Environment } = functionSchema.parse(
-      resolveProperties(resource, physical),
-    );
-    const variables = Environment.Variables;
-    const name = variables.POWERTOOLS_SERVICE_NAME ?? resource.logicalId;
-    const asset = String(resource.Metadata['aws:asset:path']);
-    const host = hostFunction({
-      name,
-      entry: resolvePath(assembly, asset, `${Handler.split('.')[0]}.mjs`),
-      environment: {
-        ...variables,
-        ...awsEnvironment,
-        // The emulator tells senders apart by their keys, as SQS does by their roles.
-        AWS_ACCESS_KEY_ID: roleOf(resource),
-        AWS_LAMBDA_FUNCTION_NAME: name,
-      },
-      memoryMebibytes: MemorySize,
-      timeoutSeconds: Timeout,
-      logFile: join(logs, `${name}.log`),
-      onProblem,
-    });
-    functions.set(resource.logicalId, { host, variables });
-  }
-  return functions;
-}
-
-const roleSchema = z.object({
-  Role: z.object({ 'Fn::GetAtt': z.tuple([z.string(), z.string()]) }),
-});
-
-/** The logical id of a function's role. */
-function roleOf({ Properties }: Resource): string {
-  return roleSchema.parse(Properties).Role['Fn::GetAtt'][0];
 }
 
 /**
@@ -243,15 +185,6 @@ function connect(
     },
     host,
   );
-}
-
-/**
- * Roles, layers and log groups do not exist here; only the properties that this machine uses are
- * resolved.
- */
-function resolveProperties({ Properties }: Resource, physical: Physical): unknown {
-  const { Role: _, Code: __, LoggingConfig: ___, ...used } = Properties;
-  return resolve(used, physical);
 }
 
 /** Runs the template's schedules; each answer stops one. */

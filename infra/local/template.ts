@@ -85,3 +85,12 @@ function lookUp(physical: Physical, logicalId: string, attribute: string): strin
     );
   return value;
 }
+
+/**
+ * Roles, layers and log groups do not exist here; only the properties that this machine uses are
+ * resolved.
+ */
+export function resolveProperties({ Properties }: Resource, physical: Physical): unknown {
+  const { Role: _, Code: __, LoggingConfig: ___, ...used } = Properties;
+  return resolve(used, physical);
+}

@@ -2,7 +2,13 @@ import { createInterface } from 'node:readline/promises';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { invalid, MillraceError } from '../errors.ts';
-import { addressFromEnvironment, awsPorts, type StackAddress } from '../ports/aws.ts';
+import {
+  addressFromEnvironment,
+  awsPorts,
+  clientSettings,
+  isCommandSender,
+  type StackAddress,
+} from '../ports/aws.ts';
 import { consentOf, type Io } from './io.ts';
 import { createProgress } from './progress.ts';
 import { showQuarantine } from './quarantine.ts';
@@ -24,7 +30,7 @@ const usage = `millrace: looks after the models of a stack
 A time is ISO 8601 with its zone: 2026-11-24T12:00Z. What changes a model says what it will do, and
 asks: --yes does it without asking, --dry-run says it and stops.
 
-The stack is the one of MILLRACE_BUCKET, MILLRACE_SAMPLES_QUEUE_URL and MILLRACE_JOBS_QUEUE_URL.
+The stack is the one of MILLRACE_BUCKET and the MILLRACE_…_QUEUE_URL of SAMPLES, JOBS and COMMANDS.
 `;
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -80,7 +86,8 @@ const commands: Readonly<Record<string, CliCommand>> = {
   redrive: command({
     namesModel: false,
     options: consent,
-    run: ({ io, address }) => redrive(io, new SQSClient({}), address),
+    run: ({ io, address }) =>
+      redrive(io, new SQSClient(clientSettings), address, isCommandSender(process.env)),
   }),
 };
 

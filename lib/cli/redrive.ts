@@ -9,6 +9,7 @@ export async function redrive(
   { ports, print, mayChange }: Io,
   sqs: SQSClient,
   { samplesQueueUrl, jobsQueueUrl, commandsQueueUrl }: StackAddress,
+  mayCommand: (sender: string | undefined) => boolean,
 ): Promise<number> {
   const samples = await deadLettersOf(sqs, samplesQueueUrl);
   const jobs = await deadLettersOf(sqs, jobsQueueUrl);
@@ -22,7 +23,13 @@ export async function redrive(
   const sums = { samples: 0, jobs: 0, commands: 0, settled: 0 };
   const left = new Map<string, number>();
   await empty(samples, async (batch) => {
-    const messages = batch.map((letter) => ({ ...letter, queue: samplesQueueUrl, letter }));
+    const messages = batch.map((letter) => ({
+      ...letter,
+      queue: samplesQueueUrl,
+      // A command of somebody who may not give any stays what it was.
+      isOfProducer: !mayCommand(letter.sender),
+      letter,
+    }));
     const done = await redriveSamples(messages);
     sums.samples += done.sent.length;
     sums.settled += done.settled.length;

@@ -94,6 +94,18 @@ export async function readQuarantine(
   return records;
 }
 
+/** Whether an entry up to `sequence` has refused a message. */
+export async function wasRefused(
+  store: ObjectStore,
+  model: string,
+  message: string,
+  sequence: number,
+): Promise<boolean> {
+  const record = await readQuarantineRecord(store, keys.quarantine(model, message));
+  if (record?.sequence === undefined || record.sequence > sequence) return false;
+  return isConfirmed(store, model, record);
+}
+
 /** Whether a record's entry refused its message. What a batch job refused has no entry. */
 async function isConfirmed(
   store: ObjectStore,

@@ -26,7 +26,9 @@ export function settleEntry(
     );
     // A message that the ledger refuses is in quarantine; an evicted producer must not come back by
     // it.
-    if (verdict === 'new') ledger = settle(ledger, identity, sequence, limits);
+    // Releases before 0.3 let any new producer take the place of another.
+    const wasTakenIn = verdict === 'refused' && message.outcome === 'learnt';
+    if (verdict === 'new' || wasTakenIn) ledger = settle(ledger, identity, sequence, limits);
   }
   return ledger;
 }

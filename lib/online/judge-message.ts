@@ -1,5 +1,6 @@
 import type { BucketPorts } from '../bucket/object-store.ts';
 import type { SettledMessage } from '../commands/header.ts';
+import { wasRefused } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits as bounds } from '../limits.ts';
 import { refuse } from '../refusal.ts';
@@ -25,10 +26,16 @@ export async function judgeMessage(
   { store, limits }: BucketPorts,
   { model, sequence, ledger }: Pick<State, 'model' | 'sequence' | 'ledger'>,
   pending: readonly SettledMessage[],
-  { identity, searchedTo = sequence }: ParsedMessage,
+  { message, identity, searchedTo = sequence }: ParsedMessage,
 ): Promise<MessageJudgement> {
   const judgement = judge(ledger, identity, limits);
   if (judgement.verdict !== 'new' || identity.by !== 'producer') return judgement;
+  // What the ledger had no room for is in quarantine. A late delivery of it finds room, but not its
+  // place in the order.
+  const isNext = ledger.producers.get(identity.producer)?.highest === identity.seq - 1;
+  const mayBeRefused = !isNext && (ledger.producers.size > 0 || identity.seq > 1);
+  if (mayBeRefused && (await wasRefused(store, model, message.id, sequence)))
+    return { verdict: 'settled' };
   const { deadLetter } = identity;
   if (deadLetter === undefined) return judgement;
   const isLetter = ({ id }: SettledMessage) => id === deadLetter;

@@ -16,6 +16,8 @@ export type DeadLetter = {
   readonly body: string;
   readonly group: string;
   readonly sequenceNumber: string;
+  /** Who sent it, as SQS says. */
+  readonly sender: string | undefined;
   readonly receipt: string;
 };
 
@@ -60,7 +62,7 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
             QueueUrl,
             MaxNumberOfMessages: 10,
             VisibilityTimeout: limits.deadLetterSeconds,
-            MessageSystemAttributeNames: ['MessageGroupId', 'SequenceNumber'],
+            MessageSystemAttributeNames: ['MessageGroupId', 'SequenceNumber', 'SenderId'],
           }),
         )
         .catch(unavailable);
@@ -69,6 +71,7 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
         body: message.Body ?? '',
         group: message.Attributes?.MessageGroupId ?? '',
         sequenceNumber: message.Attributes?.SequenceNumber ?? '0',
+        sender: message.Attributes?.SenderId,
         receipt: message.ReceiptHandle ?? '',
       }));
     },

@@ -70,7 +70,7 @@ export const emptyLedger: Ledger = {
 /** How much a ledger remembers. */
 export type LedgerLimits = Pick<
   ProtocolLimits,
-  'producers' | 'evictedProducers' | 'gapsPerProducer' | 'redrivenLetters'
+  'producers' | 'evictedProducers' | 'producerIdleEntries' | 'gapsPerProducer' | 'redrivenLetters'
 >;
 
 /** Whether a message is new, settled already, or cannot be judged and must be refused. */
@@ -101,10 +101,25 @@ function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits
       'send under a new name, from seq 1';
     return { verdict: 'refused', isFinal: true, ...refuse('producer-evicted', reason) };
   }
-  const hasRoom = ledger.evicted.length < evictedProducers || ledger.producers.size < producers;
-  if (hasRoom) return { verdict: 'new' };
-  const reason = `the model already had ${producers + evictedProducers} producers; reuse their names`;
-  return { verdict: 'refused', isFinal: true, ...refuse('too-many-producers', reason) };
+  const isFull = ledger.producers.size >= producers;
+  if (isFull && ledger.evicted.length >= evictedProducers) {
+    const reason = `the model already had ${producers + evictedProducers} producers; reuse their names`;
+    return { verdict: 'refused', isFinal: true, ...refuse('too-many-producers', reason) };
+  }
+  if (!isFull || isIdle(ledger, limits)) return { verdict: 'new' };
+  const reason =
+    `all of the ${producers} producers that a model knows have sent lately, so ${producer} is not ` +
+    'taken in; use one of their names, or send without one';
+  return { verdict: 'refused', isFinal: false, ...refuse('too-many-producers', reason) };
+}
+
+/**
+ * Whether the producer that sent least recently has long been silent, so that another may take its
+ * place. One that sends is never locked out by names that somebody invents.
+ */
+function isIdle({ producers }: Ledger, { producerIdleEntries }: LedgerLimits): boolean {
+  const used = [...producers.values()].map(({ usedAt }) => usedAt);
+  return Math.max(...used) - Math.min(...used) >= producerIdleEntries;
 }
 
 /** The ledger after the message was learnt or rejected by the journal entry `sequence`. */

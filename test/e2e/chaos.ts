@@ -15,6 +15,7 @@ import { MillraceError } from '../../lib/errors.ts';
 import { currentState } from '../../lib/fold/fold.ts';
 import { existingEntry } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/model.ts';
+import { isCommandSender } from '../../lib/ports/aws.ts';
 import { type DeadLetter, deadLettersOf } from '../../lib/ports/dead-letters.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { createRandom } from '../simulation/random.ts';
@@ -224,7 +225,7 @@ async function untilQuiet(): Promise<void> {
   let before = '';
   for (let quiet = 0; quiet < 3; ) {
     await noteDeadLetters();
-    await redrive(operator(), cloud.sqs, cloud.address);
+    await redrive(operator(), cloud.sqs, cloud.address, isCommandSender(cloud.environment));
     const states = await Promise.all(
       Object.entries(sent).map(([model, what]) => statusOf(ports, model, what)),
     );

@@ -158,6 +158,16 @@ describe('millrace, on the local cloud', () => {
     expect((await stateWhen((state) => state.sequence === sequence + 5)).learnt).toBe(learnt + 1);
   });
 
+  it('takes commands from operators alone: in the samples queue they are refused', async () => {
+    const before = await stateWhen(() => true);
+    await send({ rollback: { to: 0 } }, 'intruder');
+    const after = await stateWhen((state) => state.sequence === before.sequence + 1);
+    expect(after.tensors).toEqual(before.tensors);
+    expect((await millrace('quarantine', model)).output).toContain(
+      'body.rollback: commands come through the commands queue, not this one',
+    );
+  });
+
   it('moves dead letters back, but for those that were learnt before they died', async () => {
     const { learnt } = await stateWhen(() => true);
     await send({ samples: [ticket(8)] }, 'anonymous');

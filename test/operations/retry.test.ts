@@ -49,7 +49,7 @@ describe('a retry of what is in quarantine', () => {
   });
 
   it('sends a message of an evicted producer once, however often it was refused', async () => {
-    const world = createWorld(ticketsSpec, { producers: 2 });
+    const world = createWorld(ticketsSpec, { producers: 2, producerIdleEntries: 0 });
     await deliver(world, [numbered(1, 'a', 1)]);
     await deliver(world, [numbered(2, 'b', 1)]);
     await deliver(world, [numbered(3, 'c', 1)]);
@@ -66,7 +66,7 @@ describe('a retry of what is in quarantine', () => {
   });
 
   it('that broke off sends only what was refused of a message that came again', async () => {
-    const world = createWorld(ticketsSpec, { producers: 2 });
+    const world = createWorld(ticketsSpec, { producers: 2, producerIdleEntries: 0 });
     const half = message(1, { producer: 'a', seq: 1, samples: [ticket(1), { features: {} }] });
     await deliver(world, [half]);
     const breaking = {
@@ -84,7 +84,7 @@ describe('a retry of what is in quarantine', () => {
   });
 
   it('goes on under another name once its own was evicted', async () => {
-    const world = createWorld(ticketsSpec, { producers: 2 });
+    const world = createWorld(ticketsSpec, { producers: 2, producerIdleEntries: 0 });
     const wrong = (sequenceNumber: number) =>
       message(sequenceNumber, { samples: [{ features: {} }] });
     await deliver(world, [wrong(1)]);
@@ -129,7 +129,7 @@ describe('a retry of what is in quarantine', () => {
 
 describe('a quarantine record', () => {
   it('that its entry confirms stays, though a later delivery refuses the message again and is overtaken', async () => {
-    const world = createWorld(ticketsSpec, { producers: 2 });
+    const world = createWorld(ticketsSpec, { producers: 2, producerIdleEntries: 0 });
     for (const [i, producer] of ['a', 'b', 'c'].entries())
       await deliver(world, [numbered(1 + i, producer, 1)]);
     await deliver(world, [numbered(4, 'a', 2)]);

@@ -6,6 +6,7 @@ import type { RefusalCode } from '../../lib/refusal.ts';
 import type { Bucket } from '../support/bucket.ts';
 import { checkStates } from './check-states.ts';
 import type { Cloud } from './cloud.ts';
+import { intruder } from './intruder.ts';
 
 /** What was sent, by the numbers of the samples. */
 export type Expected = {
@@ -69,10 +70,20 @@ export async function check(
     violations.push(...(await checkStates(cloud, model, entries, engine)));
   }
   violations.push(...checkJobs(cloud.bucket, journals, expected));
+  violations.push(...intrusionsIn(journals));
   const waiting = [cloud.samples, cloud.jobs].flatMap((queue) => queue.messages());
   if (waiting.length > 0) violations.push(`${waiting.length} messages are left in a queue`);
   violations.push(...orphans(cloud.bucket, models, expected));
   return { lost, doubled, outOfOrder, violations };
+}
+
+/** Commands that somebody gave who may only send samples. */
+function intrusionsIn(journals: Journals): readonly string[] {
+  return [...journals].flatMap(([model, entries]) =>
+    entries
+      .filter(({ header }) => header.messages.some(({ producer }) => producer === intruder))
+      .map(({ header }) => `${model}: entry ${header.sequence} is an intruder's ${header.kind}`),
+  );
 }
 
 type Journals = ReadonlyMap<string, readonly Entry[]>;

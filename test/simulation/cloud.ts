@@ -93,7 +93,8 @@ function portsIn(cloudOf: () => Cloud, { engine, limits }: CloudSettings): Cloud
     const cloud = cloudOf();
     return {
       store: storeOf(cloud, process),
-      sendSamples: senderOf(cloud, process, () => cloud.samples),
+      // Only the stack's own functions may send more than samples.
+      sendSamples: senderOf(cloud, process, () => cloud.samples, !process.name.startsWith('batch')),
       sendJob: senderOf(cloud, process, () => cloud.jobs),
       // The relay is a sender among others; its own queue would change no order.
       sendCommand: senderOf(cloud, process, () => cloud.samples),
@@ -171,12 +172,17 @@ function watchPublication({ published, violations }: Cloud, key: string, body: U
   if (next < highest) violations.push(`${key} went back from ${highest} to ${next}`);
 }
 
-function senderOf(cloud: Cloud, process: Process, queue: () => FifoQueue): Ports['sendSamples'] {
+function senderOf(
+  cloud: Cloud,
+  process: Process,
+  queue: () => FifoQueue,
+  isOfProducer = false,
+): Ports['sendSamples'] {
   const { faults, timeline } = cloud;
   return (message) => {
     const what = `sends ${message.deduplication}`;
     const perform = () => {
-      queue().send(message.body, message.group, message.deduplication);
+      queue().send(message.body, message.group, message.deduplication, isOfProducer);
       cloud.onSend();
     };
     return makeCall(cloud, process, {

@@ -11,6 +11,7 @@ import type { Process } from './calls.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud } from './cloud.ts';
 import { isExpected } from './functions.ts';
+import { intruder } from './intruder.ts';
 import type { QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
 import { tryAgain } from './try-again.ts';
@@ -44,6 +45,7 @@ export function startOperators(
   const acts: readonly Act[] = [
     { chance: 0.4, most: 2, act: () => rollBackSome(cloud, random, model) },
     { chance: 0.5, most: 3, act: () => retractSome(cloud, random, model) },
+    { chance: 0.3, most: 2, act: () => intrude(cloud, random, model) },
     { chance: 0.3, most: 3, act: () => retryRefused(cloud, random, model) },
     { chance: 0.3, most: 2, act: () => redriveMeanwhile(cloud, random) },
     { chance: 0.2, most: 2, act: () => moveByHand(cloud) },
@@ -115,17 +117,25 @@ function moveByHand({ samples, timeline, onSend }: Cloud): void {
     if (!letter.body.includes('"producer":')) continue;
     timeline.record(`${letter.sequenceNumber} is moved back by hand`);
     samples.removeDeadLetter(letter);
-    samples.send(letter.body, letter.group, `moved-${letter.id}`);
+    samples.send(letter.body, letter.group, `moved-${letter.id}`, letter.isOfProducer);
     onSend();
   }
 }
 
 /** Sends a command once, and again if there was no answer. */
 async function sendCommand(cloud: Cloud, model: string, body: string): Promise<void> {
-  const { sendSamples } = cloud.portsOf(operator());
+  const { sendCommand: send } = cloud.portsOf(operator());
   await tryAgain(cloud, cloud.random, false, () =>
-    sendSamples({ body, group: model, deduplication: `command-${body}` }),
+    send({ body, group: model, deduplication: `command-${body}` }),
   );
+}
+
+/** Somebody who may send samples sends a command. */
+function intrude(cloud: Cloud, random: Random, model: string): void {
+  const rollback = { to: random.integer(0, 3) };
+  const body = JSON.stringify({ producer: intruder, seq: random.integer(1, 3), rollback });
+  cloud.samples.send(body, model, `intrusion-${body}`, true);
+  cloud.onSend();
 }
 
 async function rollBackSome(cloud: Cloud, random: Random, model: string): Promise<void> {

@@ -7,6 +7,8 @@ export type QueuedMessage = {
   readonly body: string;
   readonly group: string;
   readonly sequenceNumber: string;
+  /** Whether whoever sent it may send samples alone. */
+  readonly isOfProducer?: boolean;
 };
 
 /** A message that was received; it can be deleted while it is invisible to others. */
@@ -27,7 +29,12 @@ export type FifoQueue = {
   /**
    * A second message of the group with the same deduplication id within five minutes is dropped.
    */
-  readonly send: (body: string, group: string, deduplication: string) => void;
+  readonly send: (
+    body: string,
+    group: string,
+    deduplication: string,
+    isOfProducer?: boolean,
+  ) => void;
   /**
    * Up to `most` messages in order, never one of a group that has another in flight. A message that
    * was received too often goes to the dead letters instead.
@@ -71,7 +78,7 @@ export function createQueue(
     entries.find((entry) => entry.id === id && entry.receipt === receipt && !isVisible(entry));
   return {
     arn,
-    send(body, group, deduplication) {
+    send(body, group, deduplication, isOfProducer = false) {
       const id = `${group}/${deduplication}`;
       const before = sent.get(id);
       if (before !== undefined && now() - before < deduplicationMilliseconds) return;
@@ -83,6 +90,7 @@ export function createQueue(
         body,
         group,
         sequenceNumber,
+        isOfProducer,
         receives: 0,
         visibleAt: 0,
         receipt: 0,

@@ -4,6 +4,7 @@ import { limits, type ProtocolLimits } from '../../lib/limits.ts';
 export const smallLimits: ProtocolLimits = {
   ...limits,
   producers: 4,
+  producerIdleEntries: 3,
   gapsPerProducer: 2,
   keptCheckpointEntries: 4,
   putAttempts: 2,

@@ -82,6 +82,27 @@ describe('the ledger', () => {
     expect(judge(ledger, fromQueue(9, `${queue}-again`), limits).verdict).toBe('new');
   });
 
+  it('never evicts a producer that sent lately: a new name is refused instead', () => {
+    const few = { ...limits, producers: 3, producerIdleEntries: 10 };
+    let ledger = emptyLedger;
+    for (const [i, name] of ['a', 'b', 'c'].entries())
+      ledger = settle(ledger, numbered(name, 1), i + 1, few);
+    expect(judge(ledger, numbered('invented', 1), few)).toMatchObject({
+      verdict: 'refused',
+      isFinal: false,
+      code: 'too-many-producers',
+      reason: expect.stringContaining('have sent lately, so invented is not taken in'),
+    });
+    expect(judge(ledger, numbered('a', 2), few).verdict).toBe('new');
+    // Ten entries later, whoever was silent since makes room.
+    for (let sequence = 4; sequence <= 11; sequence++)
+      ledger = settle(ledger, numbered('b', sequence), sequence, few);
+    ledger = settle(ledger, numbered('c', 2), 11, few);
+    expect(judge(ledger, numbered('late', 1), few).verdict).toBe('new');
+    ledger = settle(ledger, numbered('late', 1), 12, few);
+    expect([...ledger.producers.keys()]).toEqual(['b', 'c', 'late']);
+  });
+
   it('never lets an evicted producer in again', () => {
     let ledger = emptyLedger;
     for (let i = 0; i <= limits.producers; i++)

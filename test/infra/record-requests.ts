@@ -1,0 +1,159 @@
+import { keys } from '../../lib/bucket/keys.ts';
+import type { ObjectStore } from '../../lib/bucket/object-store.ts';
+import { showQuarantine } from '../../lib/cli/quarantine.ts';
+import { retract } from '../../lib/cli/retract.ts';
+import { rollback } from '../../lib/cli/rollback.ts';
+import { currentState } from '../../lib/fold/fold.ts';
+import { runSlice } from '../../lib/jobs/slice.ts';
+import { createModel, loadModel } from '../../lib/model/model.ts';
+import { parseMessage } from '../../lib/online/messages.ts';
+import { relayCommand } from '../../lib/online/relay-command.ts';
+import { updateModel } from '../../lib/online/update-model.ts';
+import { createRedrive } from '../../lib/operations/redrive.ts';
+import { graphCache } from '../../lib/ports/graph-cache.ts';
+import type { Ports, Sender } from '../../lib/ports/ports.ts';
+import { createProducer } from '../../lib/ports/producer.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
+import { start } from '../support/jobs.ts';
+import { createWorld, message, sampleMessages, ticket, ticketsSpec } from '../support/world.ts';
+import type { Request } from './evaluate-policy.ts';
+
+/** A request that the code made of AWS, as somebody. */
+export type Recorded = Request & { readonly role: string };
+
+const spec = defineSpec({ ...ticketsSpec, batch: { epochs: 40, minibatch: 4, validation: 0.2 } });
+const { model } = spec;
+
+/** Runs what every function and every person does, and writes down what it asks of S3 and SQS. */
+export async function recordRequests(): Promise<readonly Recorded[]> {
+  const requests: Recorded[] = [];
+  const world = createWorld(spec, { keptCheckpointEntries: 4 });
+  world.store.remove(keys.spec(model));
+  const as = (role: string): Ports => ({
+    ...world,
+    store: recordingStore(world.store, role, requests),
+    sendSamples: recordingSender(world.sendSamples, role, 'Samples', requests),
+    sendJob: recordingSender(world.sendJob, role, 'Jobs', requests),
+    sendCommand: recordingSender(world.sendCommand, role, 'Commands', requests),
+  });
+  await teach(as);
+  await train(as, world.sentSamples);
+  await lookAfter(as);
+  for (const { name } of [{ name: 'Samples' }, { name: 'Jobs' }, { name: 'Commands' }])
+    requests.push(...requestsOfRedrive(name));
+  return requests;
+}
+
+type As = (role: string) => Ports;
+
+const cacheName = 'a'.repeat(64);
+
+/** Every function keeps what it compiled. */
+async function compile({ store, log }: Ports): Promise<void> {
+  const cache = graphCache(store, log);
+  await cache.put(cacheName, Uint8Array.of(1));
+  await cache.get(cacheName);
+}
+
+async function update(
+  ports: Ports,
+  sequenceNumber: number,
+  body: unknown,
+  secondsLeft = () => 100,
+) {
+  const parsed = [parseMessage(message(sequenceNumber, body))];
+  await updateModel(ports, model, parsed, { secondsLeft });
+}
+
+async function teach(as: As): Promise<void> {
+  const [operator, online, producer] = [as('Operator'), as('online-update'), as('Producer')];
+  await createModel(operator, spec);
+  await compile(operator);
+  await createProducer(producer.sendSamples, model, 'till').send([ticket(1)]);
+  await operator.store.put('datasets/late/a.jsonl', Buffer.from(JSON.stringify(ticket(1))));
+  await compile(online);
+  for (const [i, { body }] of sampleMessages(5).entries()) await update(online, i + 1, body);
+  await update(online, 10, { samples: [{ features: {}, label: true }, ticket(1)] });
+  const uri = `s3://${online.store.bucket}/datasets/late/a.jsonl`;
+  await update(online, 11, { samples: uri });
+  const reader = as('Reader');
+  const loaded = await loadModel(reader, model);
+  if (loaded !== undefined) await currentState(reader, loaded);
+}
+
+async function train(as: As, sent: readonly { readonly body: string }[]): Promise<void> {
+  const [operator, batch, online] = [as('Operator'), as('batch-train'), as('online-update')];
+  const rows = Array.from({ length: 200 }, (_, i) => ({
+    ...ticket(i).features,
+    label: ticket(i).label,
+  }));
+  const bad = { urgency: 'much', team: 'red', label: true };
+  const text = [...rows, bad].map((row) => JSON.stringify(row)).join('\n');
+  await operator.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(text));
+  await operator.sendJob({ body: '{}', group: model, deduplication: 'job' });
+  await compile(batch);
+  await runSlice(batch, { ...start, dataset: 'past' }, () => 100);
+  await batch.sendJob({ body: '{}', group: model, deduplication: 'next slice' });
+  const promotion = sent.find(({ body }) => body.includes('promote'));
+  if (promotion === undefined) throw new Error('the job sent no promotion');
+  for (const [i, { body }] of sampleMessages(12).entries()) await update(online, 20 + i, body);
+  let asked = 0;
+  await update(online, 50, promotion.body, () => (asked++ < 6 ? 100 : 0));
+  await update(online, 50, promotion.body);
+}
+
+async function lookAfter(as: As): Promise<void> {
+  const operator = as('Operator');
+  const io = { ports: operator, print: () => undefined, mayChange: async () => true };
+  await rollback(io, model, '3');
+  await relayCommand(as('relay-command').sendSamples, {
+    id: 'a',
+    body: JSON.stringify({ rollback: { to: 3 } }),
+    group: model,
+  });
+  await retract(io, model, { message: message(1, '').id });
+  await showQuarantine(io, model, true);
+  await createRedrive(operator)([message(90, { samples: [ticket(1)] })]);
+}
+
+/** What `lib/ports/dead-letters.ts` asks of a queue. */
+function requestsOfRedrive(name: string): readonly Recorded[] {
+  const dead = ['ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility', 'GetQueueAttributes'];
+  return [
+    { role: 'Operator', action: 'sqs:GetQueueAttributes', resource: name },
+    ...dead.map((action) => ({
+      role: 'Operator',
+      action: `sqs:${action}`,
+      resource: `${name}DeadLetters`,
+    })),
+  ];
+}
+
+function recordingStore(store: ObjectStore, role: string, requests: Recorded[]): ObjectStore {
+  return {
+    bucket: store.bucket,
+    get(key) {
+      requests.push({ role, action: 's3:GetObject', resource: key });
+      // S3 answers 404 only to those who may list.
+      requests.push({ role, action: 's3:ListBucket', resource: '' });
+      return store.get(key);
+    },
+    put(key, body, condition) {
+      const isOnce = condition !== undefined && 'ifNoneMatch' in condition;
+      const context: Record<string, string> = isOnce ? { 's3:if-none-match': '*' } : {};
+      requests.push({ role, action: 's3:PutObject', resource: key, context });
+      return store.put(key, body, condition);
+    },
+    list(prefix) {
+      requests.push({ role, action: 's3:ListBucket', resource: '' });
+      return store.list(prefix);
+    },
+  };
+}
+
+function recordingSender(send: Sender, role: string, queue: string, requests: Recorded[]): Sender {
+  return (sent) => {
+    requests.push({ role, action: 'sqs:SendMessage', resource: queue });
+    return send(sent);
+  };
+}
