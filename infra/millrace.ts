@@ -68,7 +68,7 @@ export interface MillraceProps {
  * or a state, and the journal can be appended to, never rewritten.
  */
 export class Millrace extends Construct {
-  /** Specs, journals, checkpoints and datasets. Kept, with its policy, when the stack is removed. */
+  /** Specs, journals, checkpoints, datasets. Kept, with its policy, when the stack is removed. */
   readonly bucket: Bucket;
   /** FIFO; the message group is the model's name. Whoever may send to it may teach. */
   readonly samplesQueue: Queue;

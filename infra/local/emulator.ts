@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { buildApp } from 'fauxqs';
 import { z } from 'zod';
-import { deduplicationInGroup, mendFifoQueues } from './fifo-queues.ts';
+import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
 
 /**
  * The program of the process that emulates S3 and SQS: fauxqs on a free port of 127.0.0.1, with its
@@ -172,42 +172,24 @@ function refuseByCondition(app: Fastify, store: S3Store): void {
 const sendSchema = z.object({ MessageGroupId: z.string(), MessageDeduplicationId: z.string() });
 const batchSchema = z.object({ Entries: z.array(z.unknown()) });
 
-/** The attribute under which a message's sender is kept; consumers see it as `SenderId`. */
-const senderAttribute = 'millrace-sender';
 const receivedSchema = z.object({
-  Messages: z.array(
-    z.looseObject({
-      Attributes: z.looseObject({}).optional(),
-      MessageAttributes: z
-        .record(z.string(), z.looseObject({ StringValue: z.string() }))
-        .optional(),
-    }),
-  ),
+  Messages: z.array(z.looseObject({ Attributes: z.record(z.string(), z.string()) })),
 });
 
 /**
- * Tells consumers who sent a message, as SQS does: here by the sender's access key. fauxqs says the
- * same of all.
+ * Tells consumers who sent a message, as SQS does: here by the sender's access key, which its
+ * deduplication id carries. fauxqs says the same of all.
  */
 function nameSenders(app: Fastify): void {
-  app.addHook('preHandler', (request, _reply, done) => {
-    const { authorization = '', 'x-amz-target': action } = request.headers;
-    const [, key = ''] = /Credential=([^/]+)\//.exec(authorization) ?? [];
-    const sender = { DataType: 'String', StringValue: key };
-    if (action === 'AmazonSQS.SendMessage' && key !== '')
-      Object.assign(request.body as object, { MessageAttributes: { [senderAttribute]: sender } });
-    done();
-  });
   app.addHook('preSerialization', async (_request, _reply, payload: unknown) => {
     const received = receivedSchema.safeParse(payload);
     if (!received.success) return payload;
     return {
       ...(payload as object),
-      Messages: received.data.Messages.map((message) => {
-        const sender = message.MessageAttributes?.[senderAttribute]?.StringValue;
-        const { MessageAttributes: _, MD5OfMessageAttributes: __, ...rest } = message;
-        if (sender === undefined || rest.Attributes === undefined) return rest;
-        return { ...rest, Attributes: { ...rest.Attributes, SenderId: `${sender}:session` } };
+      Messages: received.data.Messages.map(({ Attributes, ...message }) => {
+        const sender = senderOf(Attributes.MessageDeduplicationId ?? '');
+        if (sender === '' || Attributes.SenderId === undefined) return { ...message, Attributes };
+        return { ...message, Attributes: { ...Attributes, SenderId: `${sender}:session` } };
       }),
     };
   });
@@ -215,19 +197,21 @@ function nameSenders(app: Fastify): void {
 
 function deduplicateInGroups(app: Fastify): void {
   app.addHook('preHandler', (request, _reply, done) => {
-    const action = String(request.headers['x-amz-target'] ?? '');
+    const { authorization = '', 'x-amz-target': action } = request.headers;
+    const [, sender = ''] = /Credential=([^/]+)\//.exec(authorization) ?? [];
     const batch = batchSchema.safeParse(request.body).data?.Entries ?? [];
-    if (action === 'AmazonSQS.SendMessage') nameGroup(request.body);
-    if (action === 'AmazonSQS.SendMessageBatch') batch.forEach(nameGroup);
+    const sent = action === 'AmazonSQS.SendMessage' ? [request.body] : batch;
+    if (String(action).startsWith('AmazonSQS.SendMessage'))
+      for (const message of sent) nameGroup(message, sender);
     done();
   });
 }
 
-function nameGroup(message: unknown): void {
+function nameGroup(message: unknown, sender: string): void {
   const { MessageGroupId, MessageDeduplicationId } = sendSchema.safeParse(message).data ?? {};
   if (MessageGroupId === undefined || MessageDeduplicationId === undefined) return;
   Object.assign(message as object, {
-    MessageDeduplicationId: deduplicationInGroup(MessageGroupId, MessageDeduplicationId),
+    MessageDeduplicationId: deduplicationId(MessageGroupId, MessageDeduplicationId, sender),
   });
 }
 

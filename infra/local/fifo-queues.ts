@@ -12,6 +12,8 @@ type Queue = {
   dequeueFifo(most: number, seconds: number | undefined, deadLetters: unknown): Received[];
   changeVisibility(receipt: string, seconds: number): void;
   processTimers(): void;
+  checkDeduplication(id: string): unknown;
+  recordDeduplication(id: string, messageId: string, sequenceNumber: string): void;
 };
 
 type Received = { readonly ReceiptHandle: string };
@@ -25,6 +27,7 @@ type Received = { readonly ReceiptHandle: string };
  */
 export function mendFifoQueues(prototype: Queue, factor: number): void {
   const { dequeueFifo, changeVisibility, processTimers } = prototype;
+  const { checkDeduplication, recordDeduplication } = prototype;
   Object.assign(prototype, {
     dequeueFifo(this: Queue, most: number, seconds: number | undefined, deadLetters: unknown) {
       const visibility = (seconds ?? Number(this.attributes.VisibilityTimeout)) * factor;
@@ -48,6 +51,12 @@ export function mendFifoQueues(prototype: Queue, factor: number): void {
       changeVisibility.call(this, receipt, seconds * factor);
       if (seconds === 0) sortGroups(this);
     },
+    checkDeduplication(this: Queue, id: string) {
+      return checkDeduplication.call(this, withoutSender(id));
+    },
+    recordDeduplication(this: Queue, id: string, ...message: [string, string]) {
+      recordDeduplication.call(this, withoutSender(id), ...message);
+    },
     processTimers(this: Queue) {
       const before = this.inflightMessages.size;
       processTimers.call(this);
@@ -64,10 +73,18 @@ function sortGroups({ fifoMessages }: Queue): void {
 
 /**
  * SQS deduplicates within a message group where a queue says so, fauxqs over the whole queue: an id
- * that holds its group is as good as one for each group.
+ * that holds its group is as good as one for each group. It carries the sender, who does not count.
  */
-export function deduplicationInGroup(group: string, id: string): string {
-  return createHash('sha256')
+export function deduplicationId(group: string, id: string, sender: string): string {
+  const inGroup = createHash('sha256')
     .update(JSON.stringify([group, id]))
     .digest('hex');
+  return `${inGroup}~${sender.slice(0, 63)}`;
 }
+
+/** The sender that a {@link deduplicationId} carries. */
+export function senderOf(id: string): string {
+  return id.split('~')[1] ?? '';
+}
+
+const withoutSender = (id: string) => id.split('~')[0] ?? '';
