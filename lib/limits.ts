@@ -57,8 +57,16 @@ export const limits = {
   producerCharacters: 128,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
   putAttempts: 5,
-  /** Models that one process of the online function keeps in memory. */
+  /** Models that one process of the online function keeps in memory, and bytes of their states. */
   cachedModels: 8,
+  cachedModelBytes: 134_217_728,
+  /**
+   * Memory that learning takes for each byte of a state (weights and optimizer slots), measured:
+   * copies of the fold, of the engine, and of the checkpoint that is written.
+   */
+  memoryPerStateByte: 8,
+  /** Memory of a function before it has loaded a model, in MiB. */
+  idleMemoryMebibytes: 300,
   /** Rounds of read forward, learn, commit in one invocation, each lost to another writer. */
   commitAttempts: 5,
   /**
@@ -73,8 +81,10 @@ export const limits = {
   keptCheckpointEntries: 1_000,
   /** Left of an invocation for committing and publishing, after the last minibatch. */
   publishReserveSeconds: 10,
-  /** One object of a dataset, and one journal entry after unpacking. */
-  datasetObjectBytes: 1_073_741_824,
+  /** One journal entry after unpacking. */
+  entryBytes: 1_073_741_824,
+  /** One object of a dataset, before and after unpacking: it is in memory as a whole. */
+  datasetObjectBytes: 268_435_456,
   /** One row of a text file; a longer one has a quote that never closes. */
   rowBytes: 16 * 1_048_576,
   /**
@@ -86,6 +96,8 @@ export const limits = {
   datasetObjects: 10_000,
   /** Rows of one prepared shard: the unit of shuffling and of memory. */
   shardRows: 262_144,
+  /** Bytes of one shard, of the held-out rows, and of the stream's window in a comparison. */
+  shardBytes: 67_108_864,
   /** Held-out rows that a batch job evaluates. */
   heldOutRows: 200_000,
   /** Latest samples of the stream on which a challenger meets the champion. */
@@ -179,6 +191,20 @@ function secondsOfPauses(receives: number, longest: number): number {
 
 /** Relations between bounds that must hold; `test/spec/spec.test.ts` checks them. */
 export const relations: readonly { readonly name: string; readonly holds: boolean }[] = [
+  {
+    name: 'what a batch slice holds at once fits into a function',
+    holds:
+      // A dataset's object twice (packed and unpacked), its shard as it is joined, cut and encoded.
+      2 * limits.datasetObjectBytes + 6 * limits.shardBytes <
+      (limits.functionMemoryMebibytes - limits.idleMemoryMebibytes) * 1_048_576,
+  },
+  {
+    name: 'what an online invocation holds at once fits into a function',
+    holds:
+      // A sample object as bytes, text, samples and numbers.
+      limits.cachedModelBytes + 8 * limits.sampleObjectBytes <
+      (limits.functionMemoryMebibytes - limits.idleMemoryMebibytes) * 1_048_576,
+  },
   {
     name: 'an online invocation has time to publish',
     holds: limits.publishReserveSeconds * 2 < limits.onlineTimeoutSeconds,

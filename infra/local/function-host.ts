@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
@@ -108,7 +108,39 @@ function startProcess({
   if (child.stderr !== null) watch(child.stderr, name, onProblem);
   // Sending to a process that has just died is an error event; its exit tells the one who waits.
   child.on('error', () => undefined);
+  limitMemory(child, name, memoryMebibytes, onProblem);
   return child;
+}
+
+/** How often a process is asked for its memory. */
+const memoryMilliseconds = 100;
+
+/** Kills a process that takes more memory than its function has, as Lambda does. (Linux only.) */
+function limitMemory(
+  child: ChildProcess,
+  name: string,
+  mebibytes: number,
+  onProblem: FunctionSettings['onProblem'],
+): void {
+  const timer = setInterval(() => {
+    if (hasExited(child)) return clearInterval(timer);
+    const used = residentMebibytes(child.pid);
+    if (used <= mebibytes) return undefined;
+    onProblem(`${name}: took ${Math.round(used)} MiB of the ${mebibytes} it has, and is killed`);
+    clearInterval(timer);
+    return child.kill('SIGKILL');
+  }, memoryMilliseconds);
+  timer.unref();
+}
+
+function residentMebibytes(pid: number | undefined): number {
+  try {
+    const [, kibibytes] =
+      /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return Number(kibibytes ?? 0) / 1_024;
+  } catch {
+    return 0;
+  }
 }
 
 const problemSchema = z.looseObject({ level: z.enum(['WARN', 'ERROR']), message: z.string() });

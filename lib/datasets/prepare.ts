@@ -5,7 +5,12 @@ import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
 import { isOfKind } from '../errors.ts';
 import type { Encoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
-import { concatSamples, type EncodedSamples, gatherSamples } from '../features/samples.ts';
+import {
+  concatSamples,
+  type EncodedSamples,
+  gatherSamples,
+  rowsWithin,
+} from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -89,7 +94,7 @@ export async function prepareDataset(
   if (existing !== undefined)
     log.warn('a prepared dataset is damaged, and prepared again', { hash });
 
-  const split = createSplit(spec);
+  const split = createSplit(spec, rowsWithin(limits.heldOutRows, encoder.layout));
   const shards = createShardWriter(store, hash, encoder.layout);
   const heldOut: EncodedSamples[] = [];
   const tally = createRowTally(spec);
@@ -132,13 +137,13 @@ function hashOf(stored: unknown, identity: unknown): string {
  * Divides the rows of each chunk into those for training and those that are held out, until enough
  * are held out.
  */
-function createSplit({ seed, batch }: Spec) {
+function createSplit({ seed, batch }: Spec, most: number) {
   let heldOutRows = 0;
   return (rows: readonly number[]) => {
     const train: number[] = [];
     const heldOut: number[] = [];
     rows.forEach((row, position) => {
-      const isOut = heldOutRows < limits.heldOutRows && isHeldOut(seed, row, batch.validation);
+      const isOut = heldOutRows < most && isHeldOut(seed, row, batch.validation);
       if (isOut) heldOutRows += 1;
       (isOut ? heldOut : train).push(position);
     });

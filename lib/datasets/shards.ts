@@ -13,6 +13,7 @@ import {
   type EncodedSamples,
   exactNumbers,
   gatherSamples,
+  rowsWithin,
 } from '../features/samples.ts';
 import {
   emptyStatistics,
@@ -42,6 +43,7 @@ export type ShardNames = {
 
 /** A writer of the training rows below `prepared/<hash>/`. */
 export function createShardWriter(store: ObjectStore, hash: string, layout: Layout): ShardWriter {
+  const most = rowsWithin(limits.shardRows, layout);
   const shardRows: number[] = [];
   const shardDigests: string[] = [];
   let statistics = emptyStatistics(layout);
@@ -59,8 +61,8 @@ export function createShardWriter(store: ObjectStore, hash: string, layout: Layo
     const joined = concatSamples(pending, layout);
     const part = (start: number, end: number) => gatherSamples(joined, range(start, end), layout);
     let start = 0;
-    for (; joined.count - start >= limits.shardRows; start += limits.shardRows) {
-      await write(part(start, start + limits.shardRows));
+    for (; joined.count - start >= most; start += most) {
+      await write(part(start, start + most));
     }
     pending = [part(start, joined.count)];
     pendingRows = joined.count - start;
@@ -69,7 +71,7 @@ export function createShardWriter(store: ObjectStore, hash: string, layout: Layo
     async add(rows) {
       pending.push(rows);
       pendingRows += rows.count;
-      if (pendingRows >= limits.shardRows) await writeFull();
+      if (pendingRows >= most) await writeFull();
     },
     async finish() {
       if (pendingRows > 0) await write(concatSamples(pending, layout));

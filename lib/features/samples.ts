@@ -1,3 +1,5 @@
+import { limits } from '../limits.ts';
+
 /**
  * Samples as numbers, row by row. Numbers are raw: standardising them is the last step before
  * training (lib/features/statistics.ts), because the statistics belong to the state.
@@ -31,6 +33,12 @@ export type Layout = {
   /** Whether labels are standardised too: the last column of the statistics is theirs. */
   readonly standardizesLabel?: boolean;
 };
+
+/** How many rows of a layout may be held at once: `rows`, or fewer where they are wide. */
+export function rowsWithin(rows: number, layout: Layout): number {
+  const bytesOfRow = layout.numberWidth * (layout.isExact ? 8 : 4) + layout.categoryCount * 4 + 8;
+  return Math.max(1, Math.min(rows, Math.floor(limits.shardBytes / bytesOfRow)));
+}
 
 /** Empty arrays for `count` samples. */
 export function allocateSamples(count: number, layout: Layout): EncodedSamples {

@@ -17,7 +17,15 @@ export async function readSampleObject(
   const prefix = `s3://${store.bucket}/`;
   if (!uri.startsWith(`${prefix}datasets/`))
     return no(`must be below ${prefix}datasets/ (found ${uri})`);
-  const object = await store.get(uri.slice(prefix.length));
+  const key = uri.slice(prefix.length);
+  // It is asked for its size first: other models share this invocation's memory.
+  const listed = (await store.list(key)).find((each) => each.key === key);
+  if (listed === undefined) return no(`there is no object ${uri}`);
+  if (listed.sizeBytes > limits.sampleObjectBytes) {
+    const most = limits.sampleObjectBytes;
+    return no(`${uri} has ${listed.sizeBytes} bytes; at most ${most} are allowed, split it`);
+  }
+  const object = await store.get(key);
   if (object === undefined) return no(`there is no object ${uri}`);
   const unpacked = unpack(object.body, uri);
   return unpacked.ok ? parseLines(unpacked.text, uri) : unpacked;

@@ -1,6 +1,6 @@
 import type { PreparedDataset } from '../datasets/prepare.ts';
 import { invalid } from '../errors.ts';
-import { concatSamples, type EncodedSamples } from '../features/samples.ts';
+import { concatSamples, type EncodedSamples, rowsWithin } from '../features/samples.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
@@ -79,9 +79,10 @@ export function objectionToClasses({ refusedClasses }: PreparedDataset): string 
 async function streamWindow({ store }: Ports, model: Model, state: State): Promise<EncodedSamples> {
   const retracted = await exclusionsOf(store, state);
   const parts: EncodedSamples[] = [];
+  const most = rowsWithin(limits.streamWindowSamples, model.encoder.layout);
   let count = 0;
   for await (const entry of entriesBackFrom(store, model.name, state.sequence)) {
-    if (count >= limits.streamWindowSamples) break;
+    if (count >= most) break;
     const { samples } = model.encoder.encode(samplesWithout(entry, retracted).flat());
     parts.push(samples);
     count += samples.count;

@@ -25,9 +25,7 @@ export function encodeEntry({ header, samples }: Entry): Uint8Array {
 /** Reads {@link encodeEntry}. @throws MillraceError kind `corrupt` if it is no entry */
 export function decodeEntry(body: Uint8Array, key: string): Entry {
   try {
-    const text = zstdDecompressSync(body, { maxOutputLength: limits.datasetObjectBytes }).toString(
-      'utf8',
-    );
+    const text = zstdDecompressSync(body, { maxOutputLength: limits.entryBytes }).toString('utf8');
     const [first = '', ...rest] = text.trimEnd().split('\n');
     const header = parseHeader(JSON.parse(first));
     const samples: unknown[] = rest.map((line) => JSON.parse(line));

@@ -1,17 +1,18 @@
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
-import type { CompiledModel } from '../engine/engine.ts';
+import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import { standardizedColumns } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { emptyStatistics, statisticsWidth } from '../features/statistics.ts';
+import { limits } from '../limits.ts';
 import { emptyScores } from '../metrics/scores.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
 import { parseSpec, type Spec, specHash } from '../spec/spec.ts';
 import { emptyLedger } from '../state/ledger.ts';
-import { isFiniteState, type Parameters, type State } from '../state/state.ts';
+import { bytesOf, isFiniteState, type Parameters, type State } from '../state/state.ts';
 
 /** A model that exists: its spec, and what is compiled from it. */
 export type Model = {
@@ -98,6 +99,25 @@ function isSameShape(a: readonly number[] | undefined, b: readonly number[]): bo
   return a?.length === b.length && b.every((dimension, i) => dimension === a[i]);
 }
 
+/** What a model is created for. */
+export type CreateOptions = {
+  /** The memory of the functions that train it, where the stack gives them other than usual. */
+  readonly memoryMebibytes?: number;
+};
+
+function assertFits({ network }: Spec, tensors: Tensors, memoryMebibytes: number): void {
+  const bytes = bytesOf(tensors) * limits.memoryPerStateByte;
+  const needed = Math.ceil(bytes / 1_048_576) + limits.idleMemoryMebibytes;
+  if (needed <= memoryMebibytes) return;
+  const what = 'topology' in network ? 'spec.network.topology' : 'spec.network.hidden';
+  throw new MillraceError(
+    'invalid',
+    `${what}: training it needs about ${needed} MiB of memory, and the functions have ` +
+      `${memoryMebibytes}; make it smaller, or deploy the construct Millrace with memoryMebibytes ` +
+      `of at least ${needed} and say so here: createModel(ports, spec, { memoryMebibytes })`,
+  );
+}
+
 /**
  * Creates a model: writes its spec, once. The same spec again changes nothing.
  *
@@ -107,8 +127,9 @@ function isSameShape(a: readonly number[] | undefined, b: readonly number[]): bo
 export async function createModel(
   { store, engine }: Pick<Ports, 'store' | 'engine'>,
   spec: Spec,
+  { memoryMebibytes = limits.functionMemoryMebibytes }: CreateOptions = {},
 ): Promise<void> {
-  await engine.compile(spec);
+  assertFits(spec, (await engine.compile(spec)).initial().tensors, memoryMebibytes);
   const key = keys.spec(spec.model);
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
     ifNoneMatch: '*',

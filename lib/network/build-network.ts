@@ -1,9 +1,7 @@
-import { invalid } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import { maskSourceOf } from './dropout.ts';
 import { fromLayers } from './layers.ts';
-import type { Network } from './network.ts';
+import { assertParameters, type Network } from './network.ts';
 import { fromTopology } from './topology.ts';
 
 /**
@@ -17,11 +15,6 @@ export async function buildNetwork(spec: Spec): Promise<Network> {
     'topology' in declared
       ? await fromTopology(spec, declared.topology)
       : fromLayers(spec, declared);
-  const parameters = network.layersModel.countParams();
-  if (parameters > limits.parameters) {
-    throw invalid(
-      `spec.network: at most ${limits.parameters} parameters are allowed (found ${parameters})`,
-    );
-  }
+  assertParameters(spec, network.layersModel.countParams());
   return { ...network, masks: maskSourceOf(network.layersModel) };
 }

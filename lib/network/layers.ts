@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts';
 import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
 import type { Spec } from '../spec/spec.ts';
-import { type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
+import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
 function generatedInputs(spec: Spec): NetworkInput[] {
@@ -43,6 +43,7 @@ type HiddenLayers = Exclude<Spec['network'], { topology: unknown }>;
 
 /** The network of hidden layers over embedded categories. */
 export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLayers): BareNetwork {
+  assertParameters(spec, countParameters(spec, widths));
   const inputs = generatedInputs(spec);
   const tables = tablesOf(spec);
   let layerIndex = 0;
@@ -101,6 +102,19 @@ export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLay
     inputs,
     outputs,
   };
+}
+
+/** Counted before tfjs allocates them. */
+function countParameters(spec: Spec, widths: readonly number[]): number {
+  const tables = tablesOf(spec);
+  const embedded = tables.reduce((sum, { dimensions }) => sum + dimensions, 0);
+  let parameters = tables.reduce((sum, { rows, dimensions }) => sum + rows * dimensions, 0);
+  let before = layoutOf(spec).numberWidth + embedded;
+  for (const units of [...widths, outputsOf(spec)]) {
+    parameters += (before + 1) * units;
+    before = units;
+  }
+  return parameters;
 }
 
 /**

@@ -1,4 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
+import { invalid } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { MaskSource } from './dropout.ts';
 
@@ -28,4 +30,13 @@ export type BareNetwork = Omit<Network, 'masks'>;
 /** Outputs of the network: a class each in a multiclass task, else one. */
 export function outputsOf(spec: Spec): number {
   return spec.label.classes?.length ?? 1;
+}
+
+/** @throws MillraceError kind `invalid` if a network has more parameters than are allowed */
+export function assertParameters({ network }: Pick<Spec, 'network'>, parameters: number): void {
+  if (parameters <= limits.parameters) return;
+  const what = 'topology' in network ? 'spec.network.topology' : 'spec.network';
+  throw invalid(
+    `${what}: at most ${limits.parameters} parameters are allowed (found ${parameters})`,
+  );
 }

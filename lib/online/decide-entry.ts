@@ -83,8 +83,11 @@ export async function decideEntry(
   return { entry: { header, samples }, state: decided, settled, unknown };
 }
 
+/** Messages share an entry, but for commands that have one of their own, and whole objects. */
 function sharesEntry({ command }: ParsedMessage): boolean {
-  return command.kind === 'malformed' || commands[command.kind].sharesEntry;
+  if (command.kind === 'malformed') return true;
+  const isObject = command.kind === 'samples' && typeof command.body.samples === 'string';
+  return commands[command.kind].sharesEntry && !isObject;
 }
 
 /** A message, what the ledger says of it, and whether time is up. */

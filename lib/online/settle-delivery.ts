@@ -2,6 +2,7 @@ import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
 import { limits, pauseSeconds } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
+import { bytesOf } from '../state/state.ts';
 import { type Message, parseMessage } from './messages.ts';
 import { type CachedModel, updateModel } from './update-model.ts';
 
@@ -116,6 +117,9 @@ function sumsOf(entries: readonly EntryHeader[]) {
 function remember(cache: ModelCache, model: string, cached: CachedModel): void {
   cache.delete(model);
   cache.set(model, cached);
-  const [oldest] = cache.keys();
-  if (cache.size > limits.cachedModels && oldest !== undefined) cache.delete(oldest);
+  for (const oldest of [...cache.keys()]) {
+    const bytes = [...cache.values()].reduce((sum, { state }) => sum + bytesOf(state.tensors), 0);
+    if (cache.size <= limits.cachedModels && bytes <= limits.cachedModelBytes) return;
+    cache.delete(oldest);
+  }
 }

@@ -34,6 +34,11 @@ export type State = Parameters & {
   readonly retractions: readonly { readonly from: number; readonly sequence: number }[];
 };
 
+/** How many bytes tensors have. */
+export function bytesOf(tensors: Tensors): number {
+  return Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
+}
+
 /** Whether every weight and optimizer slot is a finite number. */
 export function isFiniteState(tensors: Tensors): boolean {
   return Object.values(tensors).every(({ data }) => data.every(Number.isFinite));

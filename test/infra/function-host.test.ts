@@ -11,6 +11,13 @@ let invocations = 0;
 export async function handler({ behaviour }) {
   invocations += 1;
   if (behaviour === 'hang') await new Promise(() => setInterval(() => undefined, 1_000));
+  if (behaviour === 'grow') {
+    const all = [];
+    for (;;) {
+      all.push(Buffer.alloc(8 * 1_048_576, 1));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
   if (behaviour === 'throw') throw new Error('as asked');
   if (behaviour === 'exit') process.exit(3);
   return { invocations, ...(behaviour === 'tell' ? { pid: process.pid } : {}) };
@@ -53,6 +60,13 @@ describe('a function on this machine', () => {
     // What it threw is in its log, and on the terminal.
     expect(readFileSync(logFile, 'utf8')).toMatch(/"level":"ERROR".*as asked/);
     expect(problems).toEqual(['example: it threw: as asked']);
+  });
+
+  it('is killed when it takes more memory than it has, outside of the heap too', async () => {
+    const { host } = start(60);
+    await expect(host.invoke({ behaviour: 'grow' })).rejects.toThrow('example died (SIGKILL)');
+    expect(problems[0]).toMatch(/example: took \d+ MiB of the 128 it has, and is killed/);
+    expect(await host.invoke({})).toEqual({ invocations: 1 });
   });
 
   it('is killed when it runs past its timeout, and starts anew', async () => {

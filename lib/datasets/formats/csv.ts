@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { limits } from '../../limits.ts';
 import { type Format, RowCollector } from './format.ts';
@@ -16,7 +17,7 @@ export const csv: Format = {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const delimiter = delimiterOf(buffer);
     let header: readonly string[] | undefined;
-    const parser = parse(buffer, {
+    const parser = parse({
       delimiter,
       info: true,
       relax_column_count: true,
@@ -25,6 +26,8 @@ export const csv: Format = {
       trim: true,
       max_record_size: limits.rowBytes,
     });
+    // In slices, so that the parser keeps no more rows than are taken from it.
+    Readable.from(slicesOf(buffer)).pipe(parser);
     for await (const { record, info } of parser) {
       const cells = record as string[];
       // The parser counts the line on which a record ends.
@@ -43,6 +46,13 @@ export const csv: Format = {
     yield collector.take();
   },
 };
+
+const sliceBytes = 65_536;
+
+function* slicesOf(buffer: Buffer): Generator<Buffer> {
+  for (let start = 0; start < buffer.length; start += sliceBytes)
+    yield buffer.subarray(start, start + sliceBytes);
+}
 
 function delimiterOf(buffer: Buffer): string {
   const end = buffer.indexOf(10);

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { prepareDataset } from '../../lib/datasets/prepare.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
+import { rowsWithin } from '../../lib/features/samples.ts';
+import { readQuarantine } from '../../lib/journal/quarantine.ts';
+import { readEntry } from '../../lib/journal/reading.ts';
+import { limits } from '../../lib/limits.ts';
+import { createModel } from '../../lib/model/model.ts';
+import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
+import {
+  createWorld,
+  deliver,
+  message,
+  sampleMessages,
+  ticket,
+  ticketsSpec,
+} from '../support/world.ts';
+
+const { model } = ticketsSpec;
+
+describe('memory', () => {
+  it('is not taken by an object that is too large: it is asked for its size', async () => {
+    const world = createWorld();
+    const key = 'datasets/late/large.jsonl.gz';
+    await world.store.put(key, new Uint8Array(limits.sampleObjectBytes + 1));
+    const read: string[] = [];
+    world.store.hook = ({ operation, key: each }) => void (operation === 'get' && read.push(each));
+    await deliver(world, [message(1, { samples: `s3://memory/${key}` })]);
+    const [record] = await readQuarantine(world.store, model);
+    expect(record?.refused[0]?.reason).toMatch(/has 67108865 bytes; at most 67108864 are allowed/);
+    expect(read).not.toContain(key);
+  });
+
+  it('is not taken by many objects at once: each has an entry of its own', async () => {
+    const world = createWorld();
+    for (const name of ['a', 'b'])
+      await world.store.put(
+        `datasets/late/${name}.jsonl`,
+        Buffer.from(`${JSON.stringify(ticket(1))}\n`),
+      );
+    const [first, ...rest] = sampleMessages(3);
+    const objects = ['a', 'b'].map((name, i) =>
+      message(100 + i, { samples: `s3://memory/datasets/late/${name}.jsonl` }),
+    );
+    if (first === undefined) throw new Error('there is a message');
+    const later = rest.map((each, i) => ({
+      ...each,
+      sequenceNumber: String(200 + i).padStart(20, '0'),
+    }));
+    await deliver(world, [first, ...objects, ...later]);
+    const sizes: number[] = [];
+    for (let n = 1; n <= 4; n++)
+      sizes.push((await readEntry(world.store, model, n))?.header.messages.length ?? 0);
+    expect(sizes).toEqual([1, 1, 1, 2]);
+  });
+
+  it('is asked for when a model is declared, with the property that gives it', async () => {
+    const world = createWorld();
+    const large = defineSpec({
+      ...ticketsSpec,
+      model: 'large',
+      network: { hidden: [4_500, 4_500] },
+    });
+    await expect(createModel(world, large)).rejects.toThrow(
+      /spec\.network\.hidden: training it needs about \d+ MiB of memory, and the functions have 1769.*memoryMebibytes of at least \d+/,
+    );
+    await createModel(world, large, { memoryMebibytes: 4_096 });
+  });
+
+  it('is not taken by a network that is too large before it is refused', async () => {
+    const huge = defineSpec({ ...ticketsSpec, network: { hidden: [65_536, 65_536] } });
+    const before = process.memoryUsage().arrayBuffers;
+    await expect(createModel(createWorld(), huge)).rejects.toThrow(
+      /spec\.network: at most 50000000 parameters are allowed \(found 4295/,
+    );
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(limits.parameters);
+  });
+
+  it('is bounded in the cache of models by their bytes', async () => {
+    const world = createWorld();
+    const cache: ModelCache = new Map();
+    const messages = sampleMessages(2);
+    await settleDelivery(world, cache, messages.slice(0, 1), () => 100);
+    const own = cache.get(model);
+    if (own === undefined) throw new Error('it is cached');
+    const data = new Float32Array(limits.cachedModelBytes / 4);
+    const tensors = { 'weights/large': { shape: [data.length], data } };
+    cache.clear();
+    cache.set('other', { ...own, state: { ...own.state, tensors } });
+    await settleDelivery(world, cache, messages.slice(1), () => 100);
+    expect([...cache.keys()]).toEqual([model]);
+  });
+
+  it('is bounded in shards by their bytes', async () => {
+    const wide = defineSpec({
+      model: 'wide',
+      task: 'binary',
+      features: { pixels: { type: 'vector', length: 150_528 } },
+      batch: { validation: 0 },
+    });
+    const encoder = createEncoder(wide);
+    const rows = rowsWithin(limits.shardRows, encoder.layout);
+    expect(rows * 150_528 * 4).toBeLessThanOrEqual(limits.shardBytes);
+    const pixels = new Array<number>(150_528).fill(0.5);
+    const source = {
+      identity: 'wide',
+      async *samples() {
+        for (let i = 0; i < rows + 1; i++)
+          yield { samples: [{ features: { pixels }, label: i % 2 === 0 }] };
+      },
+    };
+    const declared = { spec: wide, stored: wide, encoder };
+    const { shardRows } = await prepareDataset(createWorld(), declared, source);
+    expect(shardRows).toEqual([rows, 1]);
+  });
+});
