@@ -20,6 +20,7 @@ export type RefusalCode =
   | 'producer-evicted'
   | 'too-many-producers'
   | 'too-many-gaps'
+  | 'number-reused'
   | 'letter-too-old'
   // Commands.
   | 'no-challenger'

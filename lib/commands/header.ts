@@ -5,6 +5,8 @@ const settledMessage = z.strictObject({
   id: z.string(),
   producer: producerName.optional(),
   seq: z.int().positive().optional(),
+  /** What its producer sent under this number; absent in releases before 0.3. */
+  digest: z.string().optional(),
   /** The id of the dead letter that got this number. */
   deadLetter: z.string().optional(),
   queue: z.string(),

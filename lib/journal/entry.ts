@@ -50,10 +50,16 @@ export function samplesByMessage({ header, samples }: Entry): readonly (readonly
 
 /** The identity by which the ledger judges a settled message. */
 export function identityOf(message: SettledMessage): MessageIdentity {
-  const { id, producer, seq, deadLetter, queue, sequenceNumber } = message;
+  const { id, producer, seq, digest, deadLetter, queue, sequenceNumber } = message;
   return producer === undefined || seq === undefined
     ? { by: 'queue', id, queue, sequenceNumber }
-    : { by: 'producer', producer, seq, ...(deadLetter === undefined ? {} : { deadLetter }) };
+    : {
+        by: 'producer',
+        producer,
+        seq,
+        ...(digest === undefined ? {} : { digest }),
+        ...(deadLetter === undefined ? {} : { deadLetter }),
+      };
 }
 
 /**

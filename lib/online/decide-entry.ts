@@ -143,10 +143,15 @@ function commonHeader(
 /** The number that a message's producer gave it. */
 function numberOf({
   identity,
-}: ParsedMessage): Pick<SettledMessage, 'producer' | 'seq' | 'deadLetter'> {
+}: ParsedMessage): Pick<SettledMessage, 'producer' | 'seq' | 'digest' | 'deadLetter'> {
   if (identity.by === 'queue') return {};
-  const { producer, seq, deadLetter } = identity;
-  return { producer, seq, ...(deadLetter === undefined ? {} : { deadLetter }) };
+  const { producer, seq, digest, deadLetter } = identity;
+  return {
+    producer,
+    seq,
+    ...(digest === undefined ? {} : { digest }),
+    ...(deadLetter === undefined ? {} : { deadLetter }),
+  };
 }
 
 /** A message as its entry lists it. */

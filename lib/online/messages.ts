@@ -2,6 +2,7 @@ import type { SQSRecord } from 'aws-lambda';
 import { parseCommand, type SentCommand } from '../commands/commands.ts';
 import { invalid } from '../errors.ts';
 import { parseJson } from '../parse.ts';
+import { contentDigest } from '../ports/producer.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { MessageIdentity } from '../state/ledger.ts';
 
@@ -72,7 +73,7 @@ export function parseMessage(message: Message): ParsedMessage {
 
 function identify(
   message: Message,
-  { producer, seq, deadLetter }: SentCommand['body'],
+  { producer, seq, deadLetter, ...content }: SentCommand['body'],
 ): Pick<ParsedMessage, 'identity' | 'searchedTo'> {
   if ((producer === undefined) !== (seq === undefined)) {
     throw invalid('body.producer and body.seq go together or stay away together');
@@ -81,9 +82,10 @@ function identify(
     if (deadLetter !== undefined) throw invalid('body.deadLetter needs body.producer and body.seq');
     return { identity: identityInQueue(message) };
   }
-  if (deadLetter === undefined) return { identity: { by: 'producer', producer, seq } };
+  const digest = contentDigest(content);
+  if (deadLetter === undefined) return { identity: { by: 'producer', producer, seq, digest } };
   const { id, searchedTo } = deadLetter;
-  return { identity: { by: 'producer', producer, seq, deadLetter: id }, searchedTo };
+  return { identity: { by: 'producer', producer, seq, digest, deadLetter: id }, searchedTo };
 }
 
 function identityInQueue({ id, queue, sequenceNumber }: Message): MessageIdentity {

@@ -194,10 +194,24 @@ function isWhole({ refused }: QuarantineRecord): boolean {
 
 /**
  * What a message is known by: its producer's number, so that one that was sent twice is one; else
- * its id.
+ * its id. What came under a number that was used for something else is known by its content too.
  */
-function nameOf(record: Pick<QuarantineRecord, 'message' | 'producer' | 'seq'>): string {
-  return record.producer === undefined ? record.message : `${record.producer}:${record.seq}`;
+function nameOf(
+  record: Pick<QuarantineRecord, 'message' | 'producer' | 'seq'> & Partial<QuarantineRecord>,
+): string {
+  const { message, producer, seq, refused = [] } = record;
+  if (producer === undefined) return message;
+  const isOther = refused.some(({ code }) => code === 'number-reused');
+  return isOther ? `${producer}:${seq}:${digestOf(record)}` : `${producer}:${seq}`;
+}
+
+function digestOf({
+  message,
+  body = '',
+}: Pick<QuarantineRecord, 'message'> & Partial<QuarantineRecord>) {
+  const sent = { id: message, body, group: '', queue: '', sequenceNumber: '0' };
+  const { identity } = parseMessage(sent);
+  return identity.by === 'producer' ? identity.digest : message;
 }
 
 /**

@@ -10,6 +10,8 @@ export type MessageIdentity =
       readonly by: 'producer';
       readonly producer: string;
       readonly seq: number;
+      /** Of what was sent under the number, so that a number that comes again can be compared. */
+      readonly digest?: string;
       /** The id of the dead letter without a number that got this one when it was redriven. */
       readonly deadLetter?: string;
     }
@@ -30,6 +32,8 @@ export type ProducerRecord = {
   readonly gaps: readonly (readonly [from: number, to: number])[];
   /** The journal entry that last used it; the least recently used producer is evicted. */
   readonly usedAt: number;
+  /** What was sent under its latest numbers, the newest last. */
+  readonly latest?: readonly (readonly [seq: number, digest: string])[];
 };
 
 /**
@@ -84,13 +88,26 @@ export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerL
 
 type Numbered = Extract<MessageIdentity, { by: 'producer' }>;
 
-function judgeNumber(ledger: Ledger, { producer, seq }: Numbered, limits: LedgerLimits): Judgement {
+function judgeNumber(ledger: Ledger, identity: Numbered, limits: LedgerLimits): Judgement {
+  const { producer, seq } = identity;
   const record = ledger.producers.get(producer);
   if (record === undefined) return judgeNewProducer(ledger, producer, limits);
-  if (seq <= record.highest && !inGaps(record, seq)) return { verdict: 'settled' };
+  if (seq <= record.highest && !inGaps(record, seq)) return judgeAgain(record, identity);
   if (settleNumber(record, seq).length <= limits.gapsPerProducer) return { verdict: 'new' };
   const reason = `producer ${producer} has ${limits.gapsPerProducer} gaps in its numbers; send the missing ones first`;
   return { verdict: 'refused', isFinal: false, ...refuse('too-many-gaps', reason) };
+}
+
+/** A number that comes again is settled; unless something else was sent under it. */
+function judgeAgain({ highest, latest = [] }: ProducerRecord, sent: Numbered): Judgement {
+  const { producer, seq, digest } = sent;
+  const before = latest.find(([each]) => each === seq)?.[1];
+  if (before === undefined || digest === undefined || before === digest)
+    return { verdict: 'settled' };
+  const reason =
+    `producer ${producer} had sent something else as number ${seq}; it must go on from ` +
+    `${highest + 1}, or take another name`;
+  return { verdict: 'refused', isFinal: true, ...refuse('number-reused', reason) };
 }
 
 function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits): Judgement {
@@ -131,11 +148,16 @@ export function settle(
 ): Ledger {
   if (identity.by === 'queue') return settleInQueue(ledger, identity);
   const { producer, seq, deadLetter } = identity;
-  const record = ledger.producers.get(producer) ?? { highest: 0, gaps: [], usedAt: sequence };
+  const record: ProducerRecord = ledger.producers.get(producer) ?? {
+    highest: 0,
+    gaps: [],
+    usedAt: sequence,
+  };
   const producers = new Map(ledger.producers).set(producer, {
     highest: Math.max(record.highest, seq),
     gaps: settleNumber(record, seq),
     usedAt: sequence,
+    ...latestOf(record, identity),
   });
   const redriven =
     deadLetter === undefined
@@ -143,6 +165,15 @@ export function settle(
       : [...ledger.redriven, shortHash(deadLetter)].slice(-limits.redrivenLetters);
   const next = { ...ledger, producers, redriven };
   return producers.size > limits.producers ? evict(next) : next;
+}
+
+/** Numbers whose digests a ledger keeps for each producer: it is written with each state. */
+const latestNumbers = 8;
+
+function latestOf({ latest = [] }: ProducerRecord, { seq, digest }: Numbered) {
+  const next =
+    digest === undefined ? latest : [...latest, [seq, digest] as const].slice(-latestNumbers);
+  return next.length === 0 ? {} : { latest: next };
 }
 
 function settleInQueue(
@@ -199,6 +230,7 @@ const ledgerSchema = z.strictObject({
         highest: z.int().nonnegative(),
         gaps: z.array(z.tuple([z.int().positive(), z.int().positive()])),
         usedAt: z.int().nonnegative(),
+        latest: z.array(z.tuple([z.int().positive(), z.string()])).optional(),
       }),
     ]),
   ),

@@ -43,9 +43,29 @@ describe('a retry of what is in quarantine', () => {
     await deliver(world, [numbered(3, 'till', 1)]);
     expect(await retry(world, 200)).toEqual({ sent: 1, left: [] });
     // Its producer sends it once more: it has its own number, so it is settled.
-    await deliver(world, [numbered(4, 'till', 4)]);
+    await deliver(world, [{ ...numbered(4, 'till', 4), body: numbered(2, 'till', 4).body }]);
     expect((await foldJournal(world)).learnt).toBe(3);
     expect((await retry(world, 300)).sent).toBe(0);
+  });
+
+  it('sends what came under a number that was used for something else, under one of its own', async () => {
+    const world = createWorld();
+    await deliver(world, [numbered(1, 'till', 1), numbered(2, 'till', 2)]);
+    // The producer begins again at 1.
+    await deliver(world, [numbered(3, 'till', 1), numbered(4, 'till', 2)]);
+    expect((await foldJournal(world)).learnt).toBe(2);
+    const records = await readQuarantine(world.store, model);
+    expect(records.map(({ refused }) => refused[0])).toMatchObject([
+      { code: 'number-reused', reason: expect.stringContaining('it must go on from 3') },
+      { code: 'number-reused' },
+    ]);
+    expect((await retry(world, 100)).sent).toBe(2);
+    expect((await foldJournal(world)).learnt).toBe(4);
+    expect((await retry(world, 200)).sent).toBe(0);
+    // The same once more is what it always was: settled.
+    const again = { ...numbered(5, 'till', 2), body: numbered(2, 'till', 2).body };
+    await deliver(world, [again]);
+    expect(await readQuarantine(world.store, model)).toHaveLength(2);
   });
 
   it('sends a message of an evicted producer once, however often it was refused', async () => {

@@ -43,6 +43,7 @@ const ledgerRefusals: ReadonlySet<string> = new Set<RefusalCode>([
   'producer-evicted',
   'too-many-producers',
   'too-many-gaps',
+  'number-reused',
 ]);
 
 /** Codes of promotions that a retraction or a rollback overtook. */

@@ -36,7 +36,9 @@ export function startSenders(
       const messages = Array.from({ length: random.integer(1, 6) }, () =>
         Array.from({ length: random.integer(1, 3) }, () => sample(ids++, random, expected)),
       );
-      const producer = { name, model, messages };
+      // Its sender may go on from an old copy of its disk: the last is under a number that was used.
+      const forgets = name !== '' && messages.length > 1 && random.chance(0.15);
+      const producer = { name, model, messages, forgets };
       const start = () => void produce(cloud, random, producer, expected);
       timeline.after(random.integer(0, 60 * second), start);
       if (name !== '') restarts.push(start);
@@ -77,6 +79,8 @@ type Messages = {
   readonly name: string;
   readonly model: string;
   readonly messages: readonly unknown[][];
+  /** Whether the last of them comes under the number of the one before. */
+  readonly forgets: boolean;
 };
 
 /**
@@ -86,7 +90,7 @@ type Messages = {
 async function produce(
   cloud: Cloud,
   random: Random,
-  { name, model, messages }: Messages,
+  { name, model, messages, forgets }: Messages,
   expected: Expected,
 ): Promise<void> {
   const { timeline } = cloud;
@@ -100,7 +104,7 @@ async function produce(
   const sendRest = async () => {
     for (; sent < messages.length; sent++) {
       await tryAgain(cloud, random, name !== '', () =>
-        sendOne(ports, { name, model, messages }, sent, expected),
+        sendOne(ports, { name, model, messages, forgets }, sent, expected),
       );
       await pause(timeline, random.integer(1, 30 * second));
     }
@@ -110,12 +114,15 @@ async function produce(
 
 async function sendOne(
   ports: Ports,
-  { name, model, messages }: Messages,
+  { name, model, messages, forgets }: Messages,
   place: number,
   { unanswered }: Expected,
 ) {
   const samples = messages[place] ?? [];
-  if (name !== '') return createProducer(ports.sendSamples, model, name, place + 1).send(samples);
+  if (name !== '') {
+    const number = forgets && place === messages.length - 1 ? place : place + 1;
+    return createProducer(ports.sendSamples, model, name, number).send(samples);
+  }
   const first = JSON.stringify(samples[0]);
   for (const each of samples) unanswered.add(idOf(each));
   await ports.sendSamples({
