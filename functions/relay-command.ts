@@ -20,7 +20,11 @@ const setVisibility = sqsVisibility(sqs, address.commandsQueueUrl, logger);
 export const handler: SQSHandler = async ({ Records }) => {
   for (const { messageId: id, body, attributes, receiptHandle: receipt } of Records) {
     try {
-      await relayCommand(sendSamples, { id, body, group: attributes.MessageGroupId ?? '' });
+      await relayCommand(sendSamples, {
+        deduplication: attributes.MessageDeduplicationId ?? id,
+        body,
+        group: attributes.MessageGroupId ?? '',
+      });
     } catch (error) {
       if (isOfKind(error, 'invalid')) {
         logger.error('a message of the commands queue was refused', { message: id, error });

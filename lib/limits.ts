@@ -51,8 +51,11 @@ export const limits = {
    * reading.
    */
   deadLetterEntries: 10_000,
-  /** A dead letter that a redrive has received, until it is sent again or released. */
-  deadLetterSeconds: 600,
+  /**
+   * A dead letter that a redrive has received, until it is sent again or released: less than SQS
+   * remembers deduplication ids, so that one that broke off sends nothing twice.
+   */
+  deadLetterSeconds: 240,
   /** A producer's name. */
   producerCharacters: 128,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */

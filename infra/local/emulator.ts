@@ -172,6 +172,7 @@ function refuseByCondition(app: Fastify, store: S3Store): void {
 const sendSchema = z.object({ MessageGroupId: z.string(), MessageDeduplicationId: z.string() });
 const batchSchema = z.object({ Entries: z.array(z.unknown()) });
 
+const askedSchema = z.object({ MessageSystemAttributeNames: z.array(z.string()) });
 const receivedSchema = z.object({
   Messages: z.array(z.looseObject({ Attributes: z.record(z.string(), z.string()) })),
 });
@@ -181,6 +182,13 @@ const receivedSchema = z.object({
  * deduplication id carries. fauxqs says the same of all.
  */
 function nameSenders(app: Fastify): void {
+  app.addHook('preHandler', (request, _reply, done) => {
+    const asked = askedSchema.safeParse(request.body).data?.MessageSystemAttributeNames;
+    if (asked?.includes('SenderId')) asked.push('MessageDeduplicationId');
+    if (asked !== undefined)
+      Object.assign(request.body as object, { MessageSystemAttributeNames: asked });
+    done();
+  });
   app.addHook('preSerialization', async (_request, _reply, payload: unknown) => {
     const received = receivedSchema.safeParse(payload);
     if (!received.success) return payload;

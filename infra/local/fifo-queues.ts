@@ -45,6 +45,12 @@ export function mendFifoQueues(prototype: Queue, factor: number): void {
         for (const [group, locks] of own) this.fifoLockedGroups.set(group, locks);
         if (message === undefined) break;
       }
+      // The groups that had their turn are the last to have the next one.
+      for (const group of own.keys()) {
+        const waiting = this.fifoMessages.get(group);
+        this.fifoMessages.delete(group);
+        if (waiting !== undefined) this.fifoMessages.set(group, waiting);
+      }
       return taken;
     },
     changeVisibility(this: Queue, receipt: string, seconds: number) {

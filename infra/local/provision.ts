@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3';
-import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  CreateQueueCommand,
+  GetQueueUrlCommand,
+  QueueNameExists,
+  SetQueueAttributesCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import {
   local,
@@ -41,13 +47,28 @@ export async function provision(
     ...queues.filter(hasDeadLetters),
   ]) {
     const name = nameOf(queue.logicalId, '.fifo');
-    const { QueueUrl = '' } = await sqs.send(
-      new CreateQueueCommand({ QueueName: name, Attributes: queueAttributes(queue, physical) }),
-    );
+    const QueueUrl = await createOrMend(sqs, name, queueAttributes(queue, physical));
     const arn = `arn:aws:sqs:${local.region}:${local.account}:${name}`;
     physical.set(queue.logicalId, { '': QueueUrl, Arn: arn, QueueName: name });
   }
   return physical;
+}
+
+/** A queue of an earlier release has other attributes; its messages stay. */
+async function createOrMend(
+  sqs: SQSClient,
+  QueueName: string,
+  Attributes: Record<string, string>,
+): Promise<string> {
+  try {
+    return (await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))).QueueUrl ?? '';
+  } catch (error) {
+    if (!(error instanceof QueueNameExists)) throw error;
+    const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName }));
+    const { FifoQueue: _, ...mutable } = Attributes;
+    await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: mutable }));
+    return QueueUrl;
+  }
 }
 
 /** Template properties and SQS attributes share their names, but for these. */

@@ -32,7 +32,17 @@ export function runSchedule(sqs: SQSClient, { expression, input }: ScheduleSetti
     );
     return () => cron.stop();
   }
-  const timer = setInterval(() => void send().catch(report), rateMilliseconds(argument));
+  // Node's timers end at 24.8 days, and a rate does not.
+  const period = rateMilliseconds(argument);
+  let due = Date.now() + period;
+  const timer = setInterval(
+    () => {
+      if (Date.now() < due) return;
+      due += period;
+      void send().catch(report);
+    },
+    Math.min(period, 60_000),
+  );
   timer.unref();
   return () => clearInterval(timer);
 }

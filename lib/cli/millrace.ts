@@ -127,11 +127,15 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
  */
 function readOwnArguments(name: string, { namesModel, options }: CliCommand, args: string[]) {
   try {
-    const { values, positionals } = parseArgs({
+    const { values, positionals, tokens } = parseArgs({
       args,
+      tokens: true,
       allowPositionals: true,
       options: { ...options, help: flag },
     });
+    const named = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
+    const twice = named.find((option, place) => named.indexOf(option) !== place);
+    if (twice !== undefined) throw invalid(`--${twice} is given twice`);
     const [model = '', ...surplus] = namesModel ? positionals : ['', ...positionals];
     if (surplus.length > 0) throw invalid(`unknown argument ${surplus.join(' ')}`);
     if (namesModel && model === '' && !values.help) throw invalid('name the model');
@@ -149,6 +153,10 @@ async function ask(question: string): Promise<string> {
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return await reader.question(question);
+  } catch (error) {
+    // Ctrl-C or Ctrl-D: no answer is no.
+    if (error instanceof Error && error.name === 'AbortError') return '';
+    throw error;
   } finally {
     reader.close();
   }

@@ -38,7 +38,7 @@ export async function redrive(
   });
   await empty(jobs, async (batch) => {
     for (const { id, body, group } of batch)
-      await ports.sendJob({ body, group, deduplication: id });
+      await ports.sendJob({ body: withJob(body, id), group, deduplication: id });
     sums.jobs += batch.length;
     return batch;
   });
@@ -57,6 +57,15 @@ export async function redrive(
     print(`${count(sums.settled, 'message')} had been settled before: not sent, and removed`);
   for (const [reason, messages] of left) print(`${count(messages, 'message')} left: ${reason}`);
   return 0;
+}
+
+/** A job without an id has its message's, also under another message. */
+function withJob(body: string, id: string): string {
+  try {
+    return JSON.stringify({ job: id, ...JSON.parse(body) });
+  } catch {
+    return body;
+  }
 }
 
 /** Receives letters until there are none; removes those that are done, and releases the others. */

@@ -15,7 +15,8 @@ import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { storedRefusal } from '../refusal.ts';
-import { hashOfDerived, type Spec } from '../spec/spec.ts';
+import { hashOfDerived } from '../spec/identity.ts';
+import type { Spec } from '../spec/spec.ts';
 import { isHeldOut } from './order.ts';
 import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
 import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
@@ -100,7 +101,9 @@ export async function prepareDataset(
   const tally = createRowTally(spec);
   for await (const chunk of source()) {
     const encoded = encoder.encode(chunk.samples);
-    const encoding = spec.task === 'regression' ? withoutOutliers(encoder, encoded) : encoded;
+    // What the journal holds was judged when it was learnt.
+    const isJudged = chunk.placeOf === undefined || !encoder.layout.standardizesLabel;
+    const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
     const { samples, accepted } = encoding;
     const row = tally.rows();
     const kept = split(Array.from(accepted, (index) => row + index));

@@ -17,8 +17,9 @@ const endings = formats.flatMap((format) => [
 
 /** Whether an object lies beside the data and is none: markers, checksums, notes, hidden files. */
 export function isNoData(key: string): boolean {
-  const name = key.split('/').at(-1) ?? '';
-  return /^[_.]|\.(crc|md5|sha256|md)$|^$/i.test(name);
+  // The folders below the dataset's own count too: `_temporary/`, `.ipynb_checkpoints/`.
+  const names = key.split('/').slice(2);
+  return names.some((name) => /^[_.]|\.(crc|md5|sha256|md)$|^$/i.test(name));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts';
+import { invalid, MillraceError } from '../errors.ts';
 import { addCounts, type Encoding } from '../features/encoder.ts';
 import { labelReader } from '../features/label.ts';
 import { limits } from '../limits.ts';
@@ -28,6 +28,19 @@ export type RowSums = {
   readonly refusedClasses: readonly string[];
 };
 
+/** More rows were refused than a spec allows. */
+export class TooManyRefused extends MillraceError {
+  readonly sums: Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> & { readonly rows: number };
+
+  constructor(rows: number, share: number, sums: TooManyRefused['sums']) {
+    const reason =
+      `${sums.refusedRows} of ${rows} rows were refused, more than spec.batch.refusedShare ` +
+      `(${share}) allows; the first: ${sentenceOf(sums.refused[0])}`;
+    super('invalid', reason);
+    this.sums = sums;
+  }
+}
+
 /** Adds up what the rows of a dataset come to. */
 export type RowTally = {
   readonly add: (chunk: SampleChunk, encoding: Encoding) => void;
@@ -54,19 +67,21 @@ export function createRowTally(spec: Spec): RowTally {
   return {
     add({ samples, placeOf, bad = [] }, encoding) {
       classes.add(samples, encoding);
-      for (const each of encoding.refused)
-        note({ ...each, index: rows + each.index, ...placeOf?.(each.index) });
-      for (const { line, file, reason, text } of bad) {
-        const found = `${reason} (found ${JSON.stringify(text)})`;
-        note({
-          index: rows + samples.length,
-          field: 'row',
-          code: 'bad-row',
-          reason: found,
-          file,
-          line,
-        });
-      }
+      const own = encoding.refused.map((each) => ({
+        ...each,
+        index: rows + each.index,
+        ...placeOf?.(each.index),
+      }));
+      const others = bad.map(({ line, file, reason, text }) => ({
+        index: rows + samples.length,
+        field: 'row',
+        code: 'bad-row' as const,
+        reason: text === '' ? reason : `${reason} (found ${JSON.stringify(text)})`,
+        file,
+        line,
+      }));
+      const lineOf = ({ line = 0 }: StoredRefusal) => line;
+      for (const each of [...own, ...others].sort((x, y) => lineOf(x) - lineOf(y))) note(each);
       unknown = addCounts(unknown, encoding.unknown);
       rows += samples.length + bad.length;
     },
@@ -76,10 +91,8 @@ export function createRowTally(spec: Spec): RowTally {
       if (learnt === 0) throw nothingToLearn(rows, first);
       const { refusedShare } = spec.batch;
       if (refusedRows > refusedShare * rows) {
-        throw invalid(
-          `${refusedRows} of ${rows} rows were refused, more than spec.batch.refusedShare ` +
-            `(${refusedShare}) allows; the first: ${sentenceOf(first)}`,
-        );
+        const sums = { rows: rows - refusedRows, refusedRows, refused, unknown };
+        throw new TooManyRefused(rows, refusedShare, sums);
       }
       return { refusedRows, refused, unknown, refusedClasses: classes.refused() };
     },

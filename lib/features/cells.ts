@@ -30,35 +30,46 @@ export type Cells = {
 
 /** The table of cells, with a spec's words; see docs/cells.md. */
 export function cellsOf(spec: CellWords): Cells {
+  const wordOf = (cell: unknown) =>
+    (textOf(cell) ?? (typeof cell === 'string' ? cell.trim() : undefined))?.toLowerCase();
   const [missing, yes, no] = [spec.missing, spec.true, spec.false].map(
-    (texts) => new Set(texts.map((text) => text.trim().toLowerCase())),
+    (texts) => new Set(texts.map(wordOf)),
   );
-  const has = (set: Set<string> | undefined, text: string) => set?.has(text.toLowerCase()) ?? false;
+  const has = (set: Set<string | undefined> | undefined, cell: unknown) => {
+    const word = wordOf(cell);
+    return word !== undefined && (set?.has(word) ?? false);
+  };
   return {
     isMissing: (cell) =>
-      cell === undefined ||
-      cell === null ||
-      Number.isNaN(cell) ||
-      (typeof cell === 'string' && has(missing, cell.trim())),
+      cell === undefined || cell === null || Number.isNaN(cell) || has(missing, cell),
     number: numberOf,
     text: textOf,
     truth(cell) {
       if (typeof cell === 'boolean') return cell;
-      const text = textOf(cell);
-      if (text === undefined || has(yes, text)) return text === undefined ? undefined : true;
-      return has(no, text) ? false : undefined;
+      if (has(yes, cell)) return true;
+      return has(no, cell) ? false : undefined;
     },
   };
 }
 
+/**
+ * Numbers nearer to 0 are not normal in float32. Whether a processor takes them for 0 depends on
+ * what runs beside; so they are 0 everywhere.
+ */
+const smallestNormal = 2 ** -126;
+
 const numeral = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 function numberOf(cell: unknown): number | undefined {
-  if (typeof cell === 'number') return Number.isFinite(cell) ? cell : undefined;
+  if (typeof cell === 'number') {
+    if (!Number.isFinite(cell)) return undefined;
+    return Math.abs(cell) < smallestNormal ? 0 : cell;
+  }
   if (typeof cell === 'bigint' || typeof cell === 'boolean') return Number(cell);
   if (cell instanceof Date) return numberOf(cell.getTime() / 1_000);
   if (typeof cell !== 'string') return undefined;
   const text = cell.trim();
+  if (/^(true|false)$/i.test(text)) return Number(text.toLowerCase() === 'true');
   return numeral.test(text) ? numberOf(Number(text)) : undefined;
 }
 

@@ -115,6 +115,7 @@ function featuresWriter(declaration: Declaration): WriteSample {
   const columns = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
     name,
     missing: behaviour.missing,
+    knows: behaviour.knows ?? (() => false),
     write: behaviour.writer(offsets),
   }));
   const names = new Set(columns.map(({ name }) => name));
@@ -133,9 +134,9 @@ function featuresWriter(declaration: Declaration): WriteSample {
         field: `features.${key.slice(0, limits.fieldCharacters)}`,
       };
     }
-    for (const { name, missing, write } of columns) {
+    for (const { name, missing, knows, write } of columns) {
       const cell = Object.hasOwn(features, name) ? features[name] : undefined;
-      const value = cells.isMissing(cell) ? missing : cell;
+      const value = cells.isMissing(cell) && !knows(cell) ? missing : cell;
       const written =
         value === undefined ? refuse('missing', missingText(cell)) : write(value, into, row);
       if (!written.ok) return { ...written, field: `features.${name}` };
@@ -152,7 +153,7 @@ function labelWriter(declaration: Declaration): WriteSample {
   const cells = cellsOfSpec(declaration);
   const reader = labelReader(declaration);
   return ({ label }, { labels }, row) => {
-    if (label !== undefined && cells.isMissing(label))
+    if (label !== undefined && cells.isMissing(label) && !reader.knows(label))
       return { ...refuse('missing', missingText(label)), field: 'label' };
     const written = reader.write(label, labels, row);
     return written.ok ? written : { ...written, field: 'label' };
@@ -161,7 +162,8 @@ function labelWriter(declaration: Declaration): WriteSample {
 
 function weightWriter(declaration: Declaration): WriteSample {
   const cells = cellsOfSpec(declaration);
-  return ({ weight = 1 }, { weights }, row) => {
+  return ({ weight: cell }, { weights }, row) => {
+    const weight = cells.isMissing(cell) ? 1 : cell;
     const value = cells.number(weight);
     // In float32, as the loss sees it: 1e-60 is 0 there.
     if (!isFloat32(value) || !(Math.fround(value) > 0)) {
@@ -178,9 +180,9 @@ export function addCounts(
   a: Readonly<Record<string, number>>,
   b: Readonly<Record<string, number>> = {},
 ): Readonly<Record<string, number>> {
-  const sum = { ...a };
-  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
+  const sum = new Map(Object.entries(a));
+  for (const [name, count] of Object.entries(b)) sum.set(name, (sum.get(name) ?? 0) + count);
+  return Object.fromEntries(sum);
 }
 
 /** Counts, by feature, the values that its spec does not know. */

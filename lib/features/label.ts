@@ -10,6 +10,8 @@ import { cellsOfSpec, type Declaration } from './columns.ts';
 export type LabelReader = {
   /** Writes a label at its row of `labels`: the value, 0 or 1, or the index of the class. */
   readonly write: (label: unknown, labels: Float32Array, row: number) => Accepted | Refused;
+  /** Whether a cell is one of the declared classes, whatever words stand for a missing label. */
+  readonly knows: (label: unknown) => boolean;
   /** The label in a dataset's cell, for models of releases before 0.3. */
   readonly readCell: (cell: unknown) => unknown;
 };
@@ -38,6 +40,7 @@ function numberReader(cells: Cells): LabelReader {
       labels[row] = withoutSign(value);
       return accepted;
     },
+    knows: () => false,
     readCell: readNumber,
   };
 }
@@ -51,6 +54,7 @@ function binaryReader(cells: Cells): LabelReader {
       labels[row] = Number(isTrue);
       return accepted;
     },
+    knows: () => false,
     readCell(cell) {
       if (typeof cell === 'bigint') return Number(cell);
       if (cell === 'true' || cell === '1') return true;
@@ -70,6 +74,7 @@ function classReader(cells: Cells, classes: readonly string[]): LabelReader {
       labels[row] = index;
       return accepted;
     },
+    knows: (label) => indices.has(cells.text(label) ?? ''),
     readCell: (cell) => (typeof cell === 'bigint' ? Number(cell) : cell),
   };
 }

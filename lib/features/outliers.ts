@@ -42,9 +42,15 @@ export function withoutOutliers(
   };
 }
 
+function nineTenths(sizes: Float32Array): number {
+  return sizes[Math.floor(0.9 * (sizes.length - 1))] ?? 0;
+}
+
 /** What nine tenths of the labels do not exceed; 0 where there are too few to tell. */
 function usualSize(labels: Float32Array): number {
   if (labels.length < enoughSamples) return 0;
   const sizes = labels.map(Math.abs).sort();
-  return sizes[Math.floor(0.9 * (sizes.length - 1))] ?? 0;
+  const usual = nineTenths(sizes);
+  // Where most labels are 0, the others say what is usual.
+  return usual > 0 ? usual : nineTenths(sizes.filter((size) => size > 0));
 }

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
 import { type Entry, samplesByMessage } from '../journal/entry.ts';
 import { existingEntry } from '../journal/reading.ts';
-import { canonicalJson } from '../spec/spec.ts';
+import { canonicalJson } from '../spec/identity.ts';
 import type { State } from '../state/state.ts';
 
 /** What is to be unlearnt: whole messages by their ids, and samples by {@link sampleHash}. */

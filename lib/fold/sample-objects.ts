@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { gunzipSync } from 'node:zlib';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { SampleList } from '../commands/command.ts';
@@ -61,6 +62,7 @@ function unpack(
       ? gunzipSync(body, { maxOutputLength: limits.sampleObjectBytes })
       : Buffer.from(body);
     if (bytes.length > limits.sampleObjectBytes) throw new Error(`it has ${bytes.length} bytes`);
+    if (!isUtf8(bytes)) return no(`${uri} must be UTF-8`);
     return { ok: true, text: bytes.toString('utf8').replace(/^\ufeff/, '') };
   } catch (cause) {
     return no(`${uri} must be at most ${limits.sampleObjectBytes} bytes when unpacked: ${cause}`);

@@ -40,14 +40,22 @@ export async function compareChampion(
     const own = meanLoss(await evaluate(model, challenger, samples));
     if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
     const other = meanLoss(await evaluate(model, champion, samples));
-    const baseline = baselineLoss(model.spec, samples);
-    return { champion: Number.isFinite(other) ? other : null, challenger: own, baseline };
+    const baseline = samples.count < enoughSamples ? 0 : baselineLoss(model.spec, samples);
+    return {
+      champion: Number.isFinite(other) ? other : null,
+      challenger: own,
+      // Labels that are all alike say nothing of a model.
+      ...(baseline > 0 ? { baseline } : {}),
+    };
   };
   return {
     ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut, 'the held-out rows') } : {}),
     ...(stream.count > 0 ? { stream: await lossesOn(stream, 'the latest of the stream') } : {}),
   };
 }
+
+/** Samples that tell a model from a constant. */
+const enoughSamples = 50;
 
 /**
  * Why a challenger is not to replace the champion; undefined if it is better by the margin wherever
@@ -61,7 +69,7 @@ export function objectionTo(comparison: Comparison, margin: number): string | un
   for (const { champion, challenger, baseline = Number.POSITIVE_INFINITY } of compared) {
     if (challenger > baseline)
       return `its loss of ${challenger} is higher than that of a constant (${baseline})`;
-    if (champion !== null && challenger > champion - margin)
+    if (champion !== null && challenger >= champion - margin)
       return `its loss of ${challenger} is not lower than the champion's (${champion}) by ${margin}`;
   }
   return undefined;

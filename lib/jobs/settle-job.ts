@@ -8,6 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import { jobId, modelName } from '../spec/names.ts';
 import { parseJobMessage } from './job-message.ts';
 import { firstPlace } from './lane.ts';
+import { noSums } from './progress.ts';
 import { runSlice, type SliceResult } from './slice.ts';
 
 /** A message of the jobs queue, as it arrived. */
@@ -60,16 +61,8 @@ async function reportRefused(
   if ((await ports.store.get(keys.spec(model))) === undefined) return;
   const key = keys.progress(model, job);
   const time = new Date(ports.now()).toISOString();
-  const progress = {
-    job,
-    time,
-    ...firstPlace(0),
-    rows: 0,
-    rowsOfEpoch: 0,
-    slice: 1,
-    status: 'failed',
-    reason,
-  };
+  const place = { ...firstPlace(0), status: 'failed' as const, reason };
+  const progress = { job, time, ...noSums, rowsOfEpoch: 0, ...place };
   await putUntilAnswered(ports, key, jsonBody(progress, key), { ifNoneMatch: '*' });
 }
 

@@ -1,12 +1,12 @@
 import { type PreparedDataset, prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
+import { TooManyRefused } from '../datasets/tally.ts';
 import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
 import { emptyStatistics } from '../features/statistics.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { challengerDigest, writeChallenger } from '../fold/challenger.ts';
 import { publishedState } from '../fold/checkpoints.ts';
 import { currentState } from '../fold/fold.ts';
-import { quarantine } from '../journal/quarantine.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
@@ -18,6 +18,7 @@ import type { JobMessage } from './job-message.ts';
 import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
 import { type DatasetSums, noSums, reportProgress, reportSurely } from './progress.ts';
 import { type JobRecord, openJob } from './record.ts';
+import { keepRefusedRows } from './refused-rows.ts';
 import { sourceOf } from './source.ts';
 
 /** How far the job is after a slice. */
@@ -140,6 +141,10 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
   try {
     return await advanceOver(slice, await prepareDataset(ports, model, source), stored);
   } catch (error) {
+    if (error instanceof TooManyRefused) {
+      await keepRefusedRows(ports, record, error.sums);
+      return { ...failed(slice, stored, error.message), ...error.sums };
+    }
     if (!(error instanceof MillraceError) || error.code !== 'damaged-cache') throw error;
     ports.log.warn('a prepared dataset is damaged, and prepared again', { reason: error.message });
     return advanceOver(slice, await prepareDataset(ports, model, source, true), stored);
@@ -271,14 +276,7 @@ async function isPromoted(ports: Ports, { model, job }: JobRecord): Promise<bool
 async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane> {
   const { ports, model, record } = slice;
   const place = firstPlace(record.sequence);
-  if (prepared.refused.length > 0) {
-    await quarantine(ports, record.model, {
-      message: record.job,
-      dataset: record.dataset,
-      refusedRows: prepared.refusedRows,
-      refused: prepared.refused,
-    });
-  }
+  await keepRefusedRows(ports, record, prepared);
   if (record.start === 'fresh')
     return startStatistics({ parameters: freshParameters(model), place }, prepared);
   const champion = await currentState(ports, model);

@@ -30,5 +30,5 @@ export function settleEntry(
     const wasTakenIn = verdict === 'refused' && message.outcome === 'learnt';
     if (verdict === 'new' || wasTakenIn) ledger = settle(ledger, identity, sequence, limits);
   }
-  return ledger;
+  return { ...ledger, at: sequence };
 }

@@ -110,7 +110,7 @@ export function addScores(a: Scores, b: Scores): Scores {
 }
 
 /**
- * The mean loss of the best constant prediction: the weighted mean label, or the share of each
+ * The mean loss of the best constant prediction: the mean or median label, or the share of each
  * class. A model that is worse has learnt nothing.
  */
 export function baselineLoss(
@@ -119,16 +119,21 @@ export function baselineLoss(
 ): number {
   const { labels, weights } = samples;
   const outputs = spec.label.classes?.length ?? 1;
-  const constant = new Float32Array(outputs);
+  const mean = new Float64Array(outputs);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   labels.forEach((label, row) => {
     const share = (weights[row] ?? 0) / total;
-    if (outputs === 1) constant[0] = (constant[0] ?? 0) + share * label;
-    else constant[label] = (constant[label] ?? 0) + share;
+    if (outputs === 1) mean[0] = (mean[0] ?? 0) + share * label;
+    else mean[label] = (mean[label] ?? 0) + share;
   });
-  const predictions = new Float32Array(labels.length * outputs);
-  for (let row = 0; row < labels.length; row++) predictions.set(constant, row * outputs);
-  return meanLoss(score(spec, predictions, samples));
+  const median = Float32Array.from(labels).sort()[labels.length >> 1] ?? 0;
+  const constants = spec.task === 'regression' ? [mean, Float64Array.of(median)] : [mean];
+  const losses = constants.map((constant) => {
+    const predictions = new Float32Array(labels.length * outputs);
+    for (let row = 0; row < labels.length; row++) predictions.set(constant, row * outputs);
+    return meanLoss(score(spec, predictions, samples));
+  });
+  return Math.min(...losses);
 }
 
 /** The weighted mean loss (log loss in classification); NaN without samples. */

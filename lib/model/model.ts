@@ -2,15 +2,15 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
-import { cellsSchema } from '../features/cells.ts';
 import { standardizedColumns } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { emptyStatistics, statisticsWidth } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { emptyScores } from '../metrics/scores.ts';
 import type { Ports } from '../ports/ports.ts';
+import { specHash } from '../spec/identity.ts';
 import { isModelName } from '../spec/names.ts';
-import { parseSpec, type Spec, specHash } from '../spec/spec.ts';
+import { parseSpec, type Spec, withDefaultsOf } from '../spec/spec.ts';
 import { emptyLedger } from '../state/ledger.ts';
 import { bytesOf, isFiniteState, type Parameters, type State } from '../state/state.ts';
 
@@ -144,10 +144,12 @@ export async function createModel(
   );
 }
 
-/** A model of a release before 0.3 is the same with today's cells: it reads cells as it did. */
-function isSameSpec(existing: Spec, { cells, ...declared }: Spec): boolean {
-  const isOld = existing.cells === undefined && specHash(cells) === specHash(cellsSchema.parse({}));
-  return specHash(existing) === specHash(isOld ? declared : { ...declared, cells });
+/**
+ * Whether a model exists as it is declared. What an earlier release filled in, where a declaration
+ * of today would fill in something else, is no difference: nobody asked for it.
+ */
+function isSameSpec(existing: Spec, declared: Spec): boolean {
+  return specHash(existing) === specHash(withDefaultsOf(existing, declared));
 }
 
 function readSpec(

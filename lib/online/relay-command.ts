@@ -7,7 +7,8 @@ import { isModelName } from '../spec/names.ts';
 
 /** A message of the commands queue, as it arrived. */
 export type CommandDelivery = {
-  readonly id: string;
+  /** Its own deduplication id. */
+  readonly deduplication: string;
   readonly body: string;
   /** The MessageGroupId: the model's name. */
   readonly group: string;
@@ -21,10 +22,14 @@ export type CommandDelivery = {
  */
 export async function relayCommand(
   sendSamples: Sender,
-  { id, body, group }: CommandDelivery,
+  { deduplication, body, group }: CommandDelivery,
 ): Promise<void> {
   const { kind } = parseCommand(parseJson(body));
   if (kind === 'samples') throw invalid('body: samples go to the samples queue');
   if (!isModelName(group)) throw invalid(`the message group ${group} is no model's name`);
-  await sendSamples({ body, group, deduplication: deduplicationId(group, 'command', id) });
+  await sendSamples({
+    body,
+    group,
+    deduplication: deduplicationId(group, 'command', deduplication),
+  });
 }

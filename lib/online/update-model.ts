@@ -94,7 +94,9 @@ export async function updateModel(
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   etag = await publish(ports, model, state, { etag, committed: entries });
-  const hasAdvanced = settled > 0 || isMidway || state.sequence > start.loaded;
+  // Whoever worked until no time was left has stored how far it got.
+  const isOutOfTimeNow = settled < messages.length && shouldStop();
+  const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
   return { settled, hasAdvanced, entries, unknown, cached: { model, state, etag } };
 }
 

@@ -17,7 +17,7 @@ import { limits } from '../limits.ts';
 import { relearn } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { canonicalJson } from '../spec/spec.ts';
+import { canonicalJson } from '../spec/identity.ts';
 import type { Parameters } from '../state/state.ts';
 
 /** What a journal holds of a retraction. */

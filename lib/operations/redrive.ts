@@ -55,6 +55,7 @@ export function createRedrive(ports: Ports) {
       } else {
         redriven.sent.push(...done.sent);
         redriven.settled.push(...done.settled);
+        redriven.left.push(...done.left);
       }
     }
     return redriven;
@@ -67,7 +68,7 @@ async function redriveModel<Letter extends Message>(
   model: string,
   history: History,
   letters: readonly Letter[],
-): Promise<Pick<Redriven<Letter>, 'sent' | 'settled'> | string> {
+): Promise<Redriven<Letter> | string> {
   if (!isModelName(model) || (await ports.store.get(keys.spec(model))) === undefined)
     return `there is no model ${model}; create it, or let them expire`;
   const anonymous = new Set(
@@ -78,15 +79,32 @@ async function redriveModel<Letter extends Message>(
   const unsettled = letters.filter((letter) => !isSettled(letter));
   const toNumber = unsettled.filter((letter) => anonymous.has(letter));
   const resends = await numberLetters(ports, model, history, toNumber);
+  const sent: Letter[] = [];
+  const left: { letter: Letter; reason: string }[] = [];
   for (const letter of unsettled) {
     const { id, body } = letter;
     const asItWas = { body, deduplication: id };
-    const { kind } = parseMessage(letter).command;
-    const isCommand = kind !== 'samples' && kind !== 'malformed';
-    const send = isCommand ? ports.sendCommand : ports.sendSamples;
-    await send({ group: model, ...(resends.get(id) ?? asItWas) });
+    const command = isCommand(letter);
+    if (command && letter.isOfProducer) {
+      left.push({ letter, reason: ofUnknownSender });
+      continue;
+    }
+    const send = command ? ports.sendCommand : ports.sendSamples;
+    const message = { group: model, ...(resends.get(id) ?? asItWas) };
+    const refused = await send(message).catch(reasonIf('invalid'));
+    if (typeof refused === 'string') left.push({ letter, reason: refused });
+    else sent.push(letter);
   }
-  return { sent: unsettled, settled: letters.filter(isSettled) };
+  return { sent, settled: letters.filter(isSettled), left };
+}
+
+const ofUnknownSender =
+  'it is a command, and MILLRACE_COMMAND_SENDERS does not name its sender; give it again';
+
+/** Whether a letter is something other than samples, whoever sent it. */
+function isCommand(letter: Message): boolean {
+  const { kind } = parseMessage({ ...letter, isOfProducer: false }).command;
+  return kind !== 'samples' && kind !== 'malformed';
 }
 
 /**

@@ -7,6 +7,8 @@ import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
+import { contentDigest } from '../ports/producer.ts';
+import { forQueue } from '../ports/sqs.ts';
 import { judge, type Ledger, type MessageIdentity } from '../state/ledger.ts';
 
 /** Where messages lay before they were sent again. */
@@ -52,13 +54,14 @@ export type Unplanned = {
 
 /**
  * Gives messages the next numbers, and appends their plan to `plans`, which must hold all earlier
- * plans. The producer is the one that was used last, unless the ledger would refuse it.
+ * plans. The producer is the one that was used last, as long as its next number is new to the
+ * ledger. Its name cannot be guessed: nobody else has used its numbers.
  *
  * @throws MillraceError kind `unavailable` if S3 does not answer, or a plan was written by a second
  *   run
  */
 export async function writePlan(
-  ports: BucketPorts,
+  ports: BucketPorts & Pick<Ports, 'nonce'>,
   model: string,
   plans: ResendPlan[],
   { ledger, source, messages }: Unplanned,
@@ -67,8 +70,9 @@ export async function writePlan(
   const next = last && { producer: last.producer, first: last.first + last.messages.length };
   const canGoOn =
     next &&
-    judge(ledger, numberedIdentity(next.producer, next.first), ports.limits).verdict !== 'refused';
-  const numbers = canGoOn ? next : { producer: `resend-${plans.length + 1}`, first: 1 };
+    judge(ledger, numberedIdentity(next.producer, next.first), ports.limits).verdict === 'new';
+  const nobodys = contentDigest({ nonce: ports.nonce() });
+  const numbers = canGoOn ? next : { producer: `resend-${plans.length + 1}-${nobodys}`, first: 1 };
   const plan = { source, ...numbers, messages: [...messages] };
   const key = keys.resend(model, plans.length + 1);
   const outcome = await putUntilAnswered(ports, key, jsonBody(plan, key), { ifNoneMatch: '*' });
@@ -100,10 +104,10 @@ export function numbered(model: string, body: object, { producer, seq }: Omit<Re
 /** Whether a body is small enough for SQS with any number that a plan may give it. */
 export function canBeNumbered(body: object): boolean {
   const largest = numbered('', body, {
-    producer: `resend-${limits.messageBytes}`,
+    producer: 'x'.repeat(limits.producerCharacters),
     seq: Number.MAX_SAFE_INTEGER,
   });
-  return Buffer.byteLength(largest.body) <= limits.messageBytes;
+  return Buffer.byteLength(forQueue(largest.body)) <= limits.messageBytes;
 }
 
 /** The identity that a producer's number gives a message. */

@@ -1,3 +1,4 @@
+import { reasonIf } from '../errors.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -85,8 +86,10 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
   for (const resend of resendsOf(plans, 'quarantine')) {
     const record = toSend.get(resend.message);
     if (record === undefined) continue;
-    await sendSamples({ group: model, ...numbered(model, { samples: samplesOf(record) }, resend) });
-    sent += 1;
+    const message = numbered(model, { samples: samplesOf(record) }, resend);
+    const refused = await sendSamples({ group: model, ...message }).catch(reasonIf('invalid'));
+    if (typeof refused === 'string') left.push({ message: record.message, reason: refused });
+    else sent += 1;
   }
   return { sent, left };
 }

@@ -9,6 +9,11 @@ import type { Log, Sender } from './ports.ts';
 /** What SQS answers to a message that it will never take. */
 const refusals = /InvalidMessageContents|InvalidParameterValue/;
 
+/** JSON as SQS takes it: it may hold two characters that SQS refuses. */
+export function forQueue(body: string): string {
+  return body.replaceAll('\ufffe', '\\ufffe').replaceAll('\uffff', '\\uffff');
+}
+
 /**
  * Sends to one FIFO queue through the AWS SDK.
  *
@@ -21,8 +26,7 @@ export function sqsSender(client: SQSClient, queueUrl: string): Sender {
       await client.send(
         new SendMessageCommand({
           QueueUrl: queueUrl,
-          // JSON may hold these two as they are; SQS refuses them.
-          MessageBody: body.replaceAll('\ufffe', '\\ufffe').replaceAll('\uffff', '\\uffff'),
+          MessageBody: forQueue(body),
           MessageGroupId: group,
           MessageDeduplicationId: deduplication,
         }),

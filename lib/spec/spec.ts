@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
@@ -7,6 +6,7 @@ import { columnName } from '../features/kinds/kind.ts';
 import { featureSchema } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
+import { canonicalJson } from './identity.ts';
 import { modelName } from './names.ts';
 
 const featureName = z
@@ -261,39 +261,39 @@ export function defineSpec(input: SpecInput): Spec {
 const declaredOptimizer = { type: 'adagrad' as const, rate: 0.1 };
 const declaredMinibatch = 4;
 
+/**
+ * A declared spec with what an earlier release filled in, wherever the declaration itself only has
+ * what today's fills in.
+ */
+export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
+  if (existing.cells !== undefined) return declared;
+  const isSame = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b);
+  const filledIn = defineSpec({
+    model: declared.model,
+    task: declared.task,
+    features: { x: { type: 'number' } },
+    ...(declared.label.classes === undefined ? {} : { label: { classes: declared.label.classes } }),
+    ...(declared.loss === undefined ? {} : { loss: declared.loss }),
+  });
+  const { cells, label, ...rest } = declared;
+  const { standardize, ...named } = label;
+  const isOptimizerOurs = isSame(declared.optimizer, filledIn.optimizer);
+  const isMinibatchOurs = declared.online.minibatch === filledIn.online.minibatch;
+  return {
+    ...rest,
+    ...(isSame(cells, filledIn.cells) ? {} : { cells }),
+    label: standardize === filledIn.label.standardize ? named : label,
+    optimizer: isOptimizerOurs ? existing.optimizer : declared.optimizer,
+    online: isMinibatchOurs
+      ? { ...declared.online, minibatch: existing.online.minibatch }
+      : declared.online,
+  };
+}
+
 /** Validates a spec that came from outside; see {@link defineSpec}. */
 export function parseSpec(input: unknown): Spec {
   const features = (input as { features?: unknown } | null | undefined)?.features;
   if (typeof features === 'object' && features !== null && Object.hasOwn(features, '__proto__'))
     throw invalid('spec.features: __proto__ cannot be the name of a feature');
   return parse(specSchema, input, 'spec');
-}
-
-/**
- * SHA-256, in hex, of a spec as canonical JSON. A model's identity is the hash of its `spec.json`
- * as it was created. A later release may know more options, and fills in their defaults when it
- * reads the file; the identity does not change.
- *
- * @param spec the stored JSON, or a spec that is about to be stored
- */
-export function specHash(spec: unknown): string {
-  return createHash('sha256').update(canonicalJson(spec)).digest('hex');
-}
-
-/**
- * SHA-256, in hex, of everything that what is derived from a spec depends on. Unlike the identity
- * of a spec it covers the order of the features: columns and tables lie in that order.
- */
-export function hashOfDerived(features: object | undefined, all: unknown): string {
-  const order = Object.keys(features ?? {});
-  return createHash('sha256').update(canonicalJson({ order, all })).digest('hex');
-}
-
-/** JSON with the keys of every object in code-point order. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, nested: unknown) =>
-    typeof nested === 'object' && nested !== null && !Array.isArray(nested)
-      ? Object.fromEntries(Object.entries(nested).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : nested,
-  );
 }

@@ -88,7 +88,7 @@ export function decodeCheckpoint(file: Uint8Array): State {
       ...(fields.nonce === undefined ? {} : { nonce: fields.nonce }),
       specHash: fields.spec,
       learnt: fields.learnt,
-      ledger: ledgerFromJson(fields.ledger),
+      ledger: ledgerFromJson(fields.ledger, fields.sequence),
       scores: {
         ...sumsSchema.parse(JSON.parse(fields.scores)),
         positives: float64(tensors, 'scores/positives'),

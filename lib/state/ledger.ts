@@ -52,6 +52,8 @@ export type Ledger = {
    * be running.
    */
   readonly redriven: readonly string[];
+  /** The entry up to which it was settled: the sequence number of its state. */
+  readonly at: number;
 };
 
 /** The ledger's judgement of a message. Refused messages go to quarantine with the reason. */
@@ -69,6 +71,7 @@ export const emptyLedger: Ledger = {
   evicted: [],
   appliedThrough: new Map(),
   redriven: [],
+  at: 0,
 };
 
 /** How much a ledger remembers. */
@@ -134,9 +137,9 @@ function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits
  * Whether the producer that sent least recently has long been silent, so that another may take its
  * place. One that sends is never locked out by names that somebody invents.
  */
-function isIdle({ producers }: Ledger, { producerIdleEntries }: LedgerLimits): boolean {
+function isIdle({ producers, at }: Ledger, { producerIdleEntries }: LedgerLimits): boolean {
   const used = [...producers.values()].map(({ usedAt }) => usedAt);
-  return Math.max(...used) - Math.min(...used) >= producerIdleEntries;
+  return at - Math.min(...used) >= producerIdleEntries;
 }
 
 /** The ledger after the message was learnt or rejected by the journal entry `sequence`. */
@@ -249,13 +252,17 @@ export function ledgerToJson(ledger: Ledger): string {
   });
 }
 
-/** Reads {@link ledgerToJson}. @throws ZodError or SyntaxError if it is none */
-export function ledgerFromJson(json: string): Ledger {
+/**
+ * Reads {@link ledgerToJson}. @param at the entry that its state is at. @throws ZodError or
+ *   SyntaxError if it is none
+ */
+export function ledgerFromJson(json: string, at: number): Ledger {
   const { producers, evicted, appliedThrough, redriven } = ledgerSchema.parse(JSON.parse(json));
   return {
     producers: new Map(producers),
     evicted,
     appliedThrough: new Map(appliedThrough),
     redriven,
+    at,
   };
 }

@@ -41,6 +41,13 @@ const lines = values.map(([x, town, flag, weight]) =>
   }),
 );
 
+const lineOf = (label: string): SpecInput => ({
+  model,
+  task: 'regression',
+  features: { x: { type: 'number' } },
+  label: { name: label },
+});
+
 async function worldWith(
   files: Readonly<Record<string, string | Uint8Array>>,
   own: SpecInput = spec,
@@ -107,11 +114,37 @@ describe('a dataset as people have it', () => {
         [file, line, field, reason].join(' | '),
       ),
     ).toEqual([
+      'datasets/past/a.csv | 4 | row | it has 2 values, the header has 4 columns (found "1.5,Ghent")',
       'datasets/past/a.csv | 7 | features.x | must be a finite number (found "12%")',
       'datasets/past/a.csv | 8 | features.town | missing (found "")',
-      'datasets/past/a.csv | 4 | row | it has 2 values, the header has 4 columns (found "1.5,Ghent")',
       expect.stringMatching(/^datasets\/past\/b\.jsonl \| 3 \| row \| the line: must be JSON.*NaN/),
       'datasets/past/b.jsonl | 4 | row | the line must be a JSON object (found "[1,2]")',
+    ]);
+  });
+
+  it.each([
+    ['a stray quote', 'x,weight\n1,1\n"3" m,2\n3,3\n4,4\n5,5\n', 1],
+    ['two stray quotes', 'x,weight\n1,1\n"3" m,2\n\n"3" m,2\n4,4\n5,5\n', 2],
+    ['mixed line ends', 'x,weight\r\n1,1\r\n2,2\n3,3\r\n4,4\n5,5\n', 0],
+    ['a quote that never closes', 'x,weight\n1,1\n2,2\n3,3\n4,4\n5,"5\n', 1],
+    ['blank lines first', '\n\nx;weight\n1;1\n2;2\n3;3\n4;4\n5;5\n', 0],
+    ['a missing weight of a row', 'x,weight,y\n1,,1\n2,2,2\n3,NA,3\n4,1,4\n5,1,5\n', 0],
+  ])('refuses no more than the row that is wrong: %s', async (_, text, refused) => {
+    const label = text.includes('y') ? 'y' : 'weight';
+    const own = { ...lineOf(label), batch: { epochs: 1, refusedShare: 0.5, validation: 0 } };
+    const world = await worldWith({ 'a.csv': text, '_temporary/b.csv': 'nothing' }, own);
+    await runJob(world);
+    expect(await progressOf(world)).toMatchObject({ rows: 5 - refused, refusedRows: refused });
+  });
+
+  it('says on which line a row begins, also behind quoted line ends', async () => {
+    const text = 'x,weight,note\n1,1,"a\nb"\n2,2,\n?,3,"c\nd"\n4,4,\n';
+    const own = { ...lineOf('weight'), batch: { epochs: 1, refusedShare: 0.5 } };
+    const world = await worldWith({ 'a.csv': text }, own);
+    await runJob(world);
+    const record = await world.store.get(keys.quarantine(model, start.job));
+    expect(JSON.parse(Buffer.from(record?.body ?? '').toString()).refused).toMatchObject([
+      { field: 'features.x', line: 5 },
     ]);
   });
 
@@ -124,6 +157,9 @@ describe('a dataset as people have it', () => {
       /8 of 12 rows were refused, more than spec\.batch\.refusedShare \(0\.5\) allows; the first:/,
     );
     expect(place?.reason).toContain('datasets/past/a.csv, line 2, features.x: must be a finite');
+    // What was refused is where its owner looks.
+    expect(await progressOf(world)).toMatchObject({ rows: 4, refusedRows: 8 });
+    expect(await world.store.get(keys.quarantine(model, start.job))).toBeDefined();
   });
 
   it('refuses one label that is out of all proportion', async () => {

@@ -107,7 +107,7 @@ async function lookAfter(as: As): Promise<void> {
   const io = { ports: operator, print: () => undefined, mayChange: async () => true };
   await rollback(io, model, '3');
   await relayCommand(as('relay-command').sendSamples, {
-    id: 'a',
+    deduplication: 'a',
     body: JSON.stringify({ rollback: { to: 3 } }),
     group: model,
   });

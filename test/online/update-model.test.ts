@@ -5,7 +5,7 @@ import { entriesAfter } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/model.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
-import { specHash } from '../../lib/spec/spec.ts';
+import { specHash } from '../../lib/spec/identity.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import {

@@ -111,6 +111,31 @@ describe('a redrive of dead letters', () => {
     }
   });
 
+  it('leaves a command whose sender is not known, and sends that of an operator as a command', async () => {
+    const world = createWorld();
+    const commands: string[] = [];
+    const sendCommand: typeof world.sendCommand = async ({ body }) => void commands.push(body);
+    const letter = message(1, { rollback: { to: 0 } });
+    const redrive = createRedrive({ ...world, sendCommand });
+    const unknown = { ...letter, isOfProducer: true };
+    expect(await redrive([unknown])).toMatchObject({
+      sent: [],
+      left: [{ letter: unknown, reason: expect.stringContaining('it is a command') }],
+    });
+    expect((await redrive([{ ...letter, isOfProducer: false }])).sent).toHaveLength(1);
+    expect(commands.map((body) => JSON.parse(body))).toMatchObject([{ rollback: { to: 0 } }]);
+    expect(world.sentSamples).toEqual([]);
+  });
+
+  it('sends letters under numbers that nobody else can have used', async () => {
+    const world = createWorld();
+    await deliver(world, [message(90, { producer: 'resend-1', seq: 1, samples: [ticket(9)] })]);
+    await createRedrive(world)([message(1, { samples: [ticket(1)] })]);
+    const [sent] = world.sentSamples;
+    await deliver(world, [message(100, sent?.body ?? '')]);
+    expect((await foldJournal(world)).learnt).toBe(2);
+  });
+
   it('leaves out what was settled before it died, also when it is settled between two batches', async () => {
     const world = createWorld();
     const [first, numbered, last] = letters;

@@ -22,7 +22,7 @@ export const commandMutants: readonly Mutant[] = [
       {
         file: 'lib/commands/promote.ts',
         find: 'return { ...withParameters(state, parameters), promoted: { job, sequence } };',
-        replace: `const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map(), redriven: [] };
+        replace: `const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map(), redriven: [], at: 0 };
           return { ...withParameters(state, parameters), ledger, promoted: { job, sequence } };`,
       },
     ],

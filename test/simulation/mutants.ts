@@ -103,9 +103,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/state/checkpoint-file.ts',
-        find: '      ledger: ledgerFromJson(fields.ledger),',
+        find: '      ledger: ledgerFromJson(fields.ledger, fields.sequence),',
         replace:
-          '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\'),',
+          '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\', fields.sequence),',
       },
     ],
   },

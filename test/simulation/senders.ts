@@ -36,7 +36,7 @@ export function startSenders(
       const messages = Array.from({ length: random.integer(1, 6) }, () =>
         Array.from({ length: random.integer(1, 3) }, () => sample(ids++, random, expected)),
       );
-      // Its sender may go on from an old copy of its disk: the last is under a number that was used.
+      // Its sender may go on from a copy of its disk: the last is under a number that was used.
       const forgets = name !== '' && messages.length > 1 && random.chance(0.15);
       const producer = { name, model, messages, forgets };
       const start = () => void produce(cloud, random, producer, expected);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { limits, relations } from '../../lib/limits.ts';
-import { defineSpec, parseSpec, type SpecInput, specHash } from '../../lib/spec/spec.ts';
+import { specHash } from '../../lib/spec/identity.ts';
+import { defineSpec, parseSpec, type SpecInput, withDefaultsOf } from '../../lib/spec/spec.ts';
 
 const minimal: SpecInput = {
   model: 'demand',
@@ -73,6 +74,29 @@ const wrong: [string, object, RegExp][] = [
   ['a minibatch of a half', { online: { minibatch: 0.5 } }, /spec\.online\.minibatch/],
   ['NaN', { batch: { margin: Number.NaN } }, /spec\.batch\.margin/],
 ];
+
+describe('a model of an earlier release', () => {
+  const inputs: readonly SpecInput[] = [
+    { model: 'm', task: 'regression', features: { x: { type: 'number' } } },
+    { model: 'm', task: 'binary', features: { x: { type: 'number' } }, network: { hidden: [4] } },
+    {
+      model: 'm',
+      task: 'regression',
+      features: { x: { type: 'number' } },
+      loss: 'huber',
+      optimizer: { type: 'sgd', rate: 0.1 },
+      online: { minibatch: 16 },
+    },
+  ];
+
+  it.each(inputs)('is the same when its program runs again', (input) => {
+    // What release 0.2 stored: the schema's own defaults.
+    const existing = parseSpec(input);
+    expect(withDefaultsOf(existing, defineSpec(input))).toEqual(existing);
+    const other = { ...input, optimizer: { type: 'sgd' as const, rate: 0.2 } };
+    expect(withDefaultsOf(existing, defineSpec(other))).not.toEqual(existing);
+  });
+});
 
 describe('a spec', () => {
   it('gets its defaults', () => {

@@ -48,7 +48,7 @@ describe('the ledger', () => {
             expect(judge(ledger, numbered(name, seq), limits).verdict).toBe(expected);
           }
         }
-        expect(ledgerFromJson(ledgerToJson(ledger))).toEqual(ledger);
+        expect(ledgerFromJson(ledgerToJson(ledger), ledger.at)).toEqual(ledger);
       }),
     );
   });
@@ -95,12 +95,20 @@ describe('the ledger', () => {
     });
     expect(judge(ledger, numbered('a', 2), few).verdict).toBe('new');
     // Ten entries later, whoever was silent since makes room.
-    for (let sequence = 4; sequence <= 11; sequence++)
-      ledger = settle(ledger, numbered('b', sequence), sequence, few);
+    ledger = { ...settle(ledger, numbered('b', 2), 11, few), at: 11 };
     ledger = settle(ledger, numbered('c', 2), 11, few);
     expect(judge(ledger, numbered('late', 1), few).verdict).toBe('new');
     ledger = settle(ledger, numbered('late', 1), 12, few);
     expect([...ledger.producers.keys()]).toEqual(['b', 'c', 'late']);
+  });
+
+  it('makes room in time, though nobody else sends a number', () => {
+    const few = { ...limits, producers: 2, producerIdleEntries: 10 };
+    let ledger = emptyLedger;
+    for (const name of ['invented-1', 'invented-2'])
+      ledger = settle(ledger, numbered(name, 1), 1, few);
+    expect(judge({ ...ledger, at: 10 }, numbered('till', 1), few).verdict).toBe('refused');
+    expect(judge({ ...ledger, at: 11 }, numbered('till', 1), few).verdict).toBe('new');
   });
 
   it('never lets an evicted producer in again', () => {

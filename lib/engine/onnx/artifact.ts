@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
 import { MillraceError } from '../../errors.ts';
-import { hashOfDerived, type Spec } from '../../spec/spec.ts';
+import { hashOfDerived } from '../../spec/identity.ts';
+import type { Spec } from '../../spec/spec.ts';
 import type { GraphCache, Tensors } from '../engine.ts';
 import type { StepMask } from './run-graph.ts';
 

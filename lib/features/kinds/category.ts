@@ -44,6 +44,7 @@ export function categoryBehaviour(
     width: { numbers: 0, categories: 1 },
     isStandardized: false,
     missing,
+    knows: (cell) => known.has(cells.text(cell) ?? ''),
     ...(values === undefined ? {} : { unknownIndex: 0 }),
     writer({ categoryOffset, row: { categories } }) {
       return (value, into, row) => {

@@ -34,6 +34,8 @@ export type FeatureBehaviour = {
   readonly writer: (offsets: Offsets) => WriteValue;
   /** What stands for a missing value; a sample without one is refused unless given. */
   readonly missing?: unknown;
+  /** Whether a cell is one of the declared values, whatever words stand for a missing one. */
+  readonly knows?: (cell: unknown) => boolean;
   /** The index that stands for all unknown values, if there is one: they are counted. */
   readonly unknownIndex?: number;
   /** The value of a dataset's cell, for models of releases before 0.3; later ones read all cells alike. */
