@@ -22,6 +22,16 @@ const setVisibility = sqsVisibility(new SQSClient(clientSettings), address.sampl
 const mayCommand = isCommandSender(process.env);
 const cache: ModelCache = new Map();
 
+/** The same counts once more, by model. */
+function countFor(model: string, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) {
+    if (count === 0) continue;
+    const own = metrics.singleMetric();
+    own.addDimension('model', model);
+    own.addMetric(name, MetricUnit.Count, count);
+  }
+}
+
 /** samples.fifo → journal → weights: settles the delivered messages of each model, in order. */
 export const handler: SQSHandler = async (event, context) => {
   const secondsLeft = () => context.getRemainingTimeInMillis() / 1_000;
@@ -31,7 +41,8 @@ export const handler: SQSHandler = async (event, context) => {
     event.Records.map((record) => messageOf(record, mayCommand)),
     secondsLeft,
   );
-  for (const { samples, refused, milliseconds, error } of outcomes) {
+  for (const { model, samples, refused, milliseconds, error } of outcomes) {
+    countFor(model, { SamplesLearnt: samples, SamplesRefused: refused });
     metrics.addMetric('SamplesLearnt', MetricUnit.Count, samples);
     metrics.addMetric('SamplesRefused', MetricUnit.Count, refused);
     metrics.addMetric('UpdateDuration', MetricUnit.Milliseconds, milliseconds);

@@ -79,9 +79,9 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/fold/fold.ts',
-        find: 'challenger: (file, to) => caughtUpChallenger(ports, model, file, to),',
+        find: 'challenger: (file, to) => caughtUpChallenger(ports, model, file, { to, shouldStop }),',
         replace: `challenger: async (file, to) => {
-          const found = await caughtUpChallenger(ports, model, file, to);
+          const found = await caughtUpChallenger(ports, model, file, { to, shouldStop });
           const bare = file.job.startsWith('retract-') ? await readChallenger(ports.store, model, file) : undefined;
           return found.ok ? { ...found, parameters: bare?.parameters ?? found.parameters } : found;
           },`,
@@ -170,6 +170,36 @@ export const commandMutants: readonly Mutant[] = [
         file: 'lib/operations/redrive.ts',
         find: '.filter((id) => !known.has(id))',
         replace: '.filter((id) => known.size >= 0 || id === undefined)',
+      },
+    ],
+  },
+  {
+    name: 'takes commands from whoever may send samples',
+    edits: [
+      {
+        file: 'lib/online/messages.ts',
+        find: "if (message.isOfProducer && command.kind !== 'samples') {",
+        replace: "if (message.isOfProducer && command.kind === 'samples' && message.id === '') {",
+      },
+    ],
+  },
+  {
+    name: 'takes weights that are on their way for those that have caught up',
+    edits: [
+      {
+        file: 'lib/fold/challenger.ts',
+        find: 'if (reached.caughtUp === to) return',
+        replace: 'if (reached.caughtUp >= 0) return',
+      },
+    ],
+  },
+  {
+    name: 'rolls back to the entry that there was time for',
+    edits: [
+      {
+        file: 'lib/fold/fold.ts',
+        find: 'if (state.sequence === sequence) return state;',
+        replace: 'if (state.sequence <= sequence) return state;',
       },
     ],
   },

@@ -22,8 +22,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: online,
         find: `settled += change.settled;
-          entries.push`,
-        replace: '    entries.push',
+          unknown =`,
+        replace: '    unknown =',
       },
     ],
   },
@@ -139,8 +139,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: online,
-        find: "if (isOwn && 'state' in read) return { ...cached, state: read.state };",
-        replace: "if (isOwn && 'state' in read) return cached;",
+        find: 'return { ...cached, state: read.state, loaded: cached.state.sequence };',
+        replace: 'return { ...cached, loaded: cached.state.sequence };',
       },
     ],
   },
@@ -181,8 +181,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'lib/model/learn.ts',
-        find: '{ ...samples, numbers }, { minibatch, rate, schedule });',
-        replace: `{ ...samples, numbers }, {
+        find: '{ ...samples, numbers, raw: numbers, labels }, { minibatch, rate, schedule });',
+        replace: `{ ...samples, numbers, raw: numbers, labels }, {
           minibatch: minibatch * ((globalThis as { delivered?: number }).delivered ?? 1),
           rate,
           schedule,
@@ -195,8 +195,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: '  return { settled, entries, cached:',
-        replace: '  return { settled: messages.length, entries, cached:',
+        find: '  return { settled, hasAdvanced,',
+        replace: '  return { settled: messages.length, hasAdvanced,',
       },
     ],
   },
@@ -273,6 +273,26 @@ export const mutants: readonly Mutant[] = [
         file: publish,
         find: "if (isOfKind(error, 'corrupt')) return passOver(error.message);",
         replace: "if (isOfKind(error, 'invalid')) return passOver(error.message);",
+      },
+    ],
+  },
+  {
+    name: 'passes over other samples under a number that was used',
+    edits: [
+      {
+        file: ledger,
+        find: 'if (before === undefined || digest === undefined || before === digest)',
+        replace: "if (before === undefined || digest === undefined || before !== '')",
+      },
+    ],
+  },
+  {
+    name: 'learns late what it had refused for want of room',
+    edits: [
+      {
+        file: 'lib/online/judge-message.ts',
+        find: 'if (mayBeRefused && (await wasRefused(',
+        replace: 'if (mayBeRefused && sequence < 0 && (await wasRefused(',
       },
     ],
   },
