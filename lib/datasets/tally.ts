@@ -1,6 +1,5 @@
 import { invalid, MillraceError } from '../errors.ts';
 import { addCounts, type Encoding } from '../features/encoder.ts';
-import { labelReader } from '../features/label.ts';
 import { limits } from '../limits.ts';
 import type { StoredRefusal } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -24,7 +23,7 @@ export type RowSums = {
   readonly refused: readonly StoredRefusal[];
   /** By feature, how many learnt rows have a value that the spec does not know. */
   readonly unknown: Readonly<Record<string, number>>;
-  /** Classes of which every row was refused. */
+  /** Where rows were refused: the classes of which none was accepted. */
   readonly refusedClasses: readonly string[];
 };
 
@@ -66,7 +65,7 @@ export function createRowTally(spec: Spec): RowTally {
   };
   return {
     add({ samples, placeOf, bad = [] }, encoding) {
-      classes.add(samples, encoding);
+      classes.add(encoding);
       const own = encoding.refused.map((each) => ({
         ...each,
         index: rows + each.index,
@@ -94,28 +93,26 @@ export function createRowTally(spec: Spec): RowTally {
         const sums = { rows: rows - refusedRows, refusedRows, refused, unknown };
         throw new TooManyRefused(rows, refusedShare, sums);
       }
-      return { refusedRows, refused, unknown, refusedClasses: classes.refused() };
+      return {
+        refusedRows,
+        refused,
+        unknown,
+        refusedClasses: refusedRows > 0 ? classes.missing() : [],
+      };
     },
   };
 }
 
-/** The classes of which rows were seen, and those of which some were accepted. */
+/** The classes of which some rows were accepted. */
 function createClassTally(spec: Spec) {
   const names = spec.task === 'binary' ? ['false', 'true'] : (spec.label.classes ?? []);
-  const seen = new Set<number>();
   const accepted = new Set<number>();
-  const reader = labelReader(spec);
-  const label = new Float32Array(1);
   return {
-    add(samples: readonly unknown[], { samples: { labels }, refused }: Encoding) {
-      if (names.length === 0) return;
-      for (const each of labels) accepted.add(each);
-      for (const { index } of refused) {
-        const sample = samples[index] as { readonly label?: unknown } | null | undefined;
-        if (reader.write(sample?.label, label, 0).ok) seen.add(label[0] ?? 0);
-      }
+    add({ samples: { labels } }: Encoding) {
+      if (names.length > 0) for (const each of labels) accepted.add(each);
     },
-    refused: () => [...seen].filter((each) => !accepted.has(each)).map((each) => names[each] ?? ''),
+    /** The others; where rows were refused, theirs may be among them, however they failed. */
+    missing: () => names.filter((_, each) => !accepted.has(each)),
   };
 }
 

@@ -78,7 +78,8 @@ export function objectionTo(comparison: Comparison, margin: number): string | un
 /** Why weights that have seen no row of a class are not put in place unseen. */
 export function objectionToClasses({ refusedClasses }: PreparedDataset): string | undefined {
   if (refusedClasses.length === 0) return undefined;
-  return `every row of class ${listNames(refusedClasses)} was refused; see the job's quarantine`;
+  const classes = listNames(refusedClasses);
+  return `rows were refused, and none of class ${classes} was learnt; see the job's quarantine`;
 }
 
 /**

@@ -224,7 +224,11 @@ describe('a job that nobody could judge', () => {
     expect(world.sentSamples).toEqual([]);
   });
 
-  it('is not promoted where every row of a class was refused', async () => {
+  it.each([
+    ['for a feature', (row: string) => row.replace(/^1,/, '?,')],
+    ['for the spelling of the label', (row: string) => row.replace(/1$/, 'one')],
+    ['for their shape', (row: string) => (row.startsWith('1') ? `${row},see page 3` : row)],
+  ])('is not promoted where every row of a class was refused: %s', async (_, spoil) => {
     const own: SpecInput = {
       model,
       task: 'binary',
@@ -233,10 +237,9 @@ describe('a job that nobody could judge', () => {
       batch: { epochs: 20, refusedShare: 0.9, validation: 0.3 },
       optimizer: { type: 'adam', rate: 0.05 },
     };
-    const bad = rows.map((row) => row.replace(/^1,/, '?,'));
-    const world = await worldWith({ 'a.csv': `x,y\n${bad.join('\n')}` }, own);
+    const world = await worldWith({ 'a.csv': `x,y\n${rows.map(spoil).join('\n')}` }, own);
     const { place } = await runJob(world);
     expect(place?.status).toBe('kept-champion');
-    expect(place?.reason).toContain('every row of class true was refused');
+    expect(place?.reason).toContain('none of class true was learnt');
   });
 });

@@ -38,7 +38,7 @@ export async function statusOf(ports: Ports, model: string, { samples, jobs }: S
   const sentPromotions = jobs.filter((_, i) => statuses[i] === 'promotion-sent');
   const hasEnded =
     learnt === samples &&
-    statuses.every((status) => ['promotion-sent', 'kept-champion'].includes(status));
+    statuses.every((status) => ['promotion-sent', 'kept-champion', noRows].includes(status));
   const entries =
     hasEnded && sentPromotions.length > 0 ? journalOf(await download(ports, model), model) : [];
   return {
@@ -122,14 +122,18 @@ function isPromoted(entries: readonly Entry[], job: string): boolean {
   return entries.some(({ header }) => header.kind === 'promote' && header.job === job);
 }
 
+/** A job over the journal that began before anything was learnt: it has nothing to learn. */
+const noRows = 'failed: no rows';
+
 async function jobStatus({ store }: Ports, model: string, job: string): Promise<string> {
   const progress = await store.get(keys.progress(model, job));
-  const { status = 'not started' } = JSON.parse(
+  const { status = 'not started', reason = '' } = JSON.parse(
     Buffer.from(progress?.body ?? Buffer.from('{}')).toString(),
   ) as {
     status?: string;
+    reason?: string;
   };
-  return status;
+  return status === 'failed' && reason.includes('it has no rows') ? noRows : status;
 }
 
 async function publishedState({ store }: Ports, model: string): Promise<State | undefined> {
