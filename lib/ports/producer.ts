@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
 import { isOfKind } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { parse, parseJson } from '../parse.ts';
 import { deduplicationId } from './deduplication.ts';
-import type { Sender } from './ports.ts';
+import type { Ports, Sender } from './ports.ts';
 
 /**
  * Sends numbered messages of samples, which are learnt exactly once however often they are
@@ -22,22 +26,40 @@ export function contentDigest(content: object): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
 }
 
+/** What a producer must remember over a restart. */
+type Kept = {
+  /** The number of the next message. */
+  readonly seq: number;
+  /** A message that may have arrived or not, under that number. */
+  readonly unanswered?: readonly unknown[] | undefined;
+};
+
 /**
  * A sender of numbered messages for one model.
  *
  * @param name of the producer; no two senders may share one
  * @param nextSeq the number of the next message: 1 for a new producer. Keep it before sending, and
  *   go on from there after a crash: a number that was sent twice is learnt once. If something else
- *   is sent under one of a producer's latest numbers, that is refused, to quarantine
+ *   is sent under one of a producer's latest numbers, that is refused, to quarantine.
+ *   {@link openProducer} keeps it in a file, {@link freshProducer} needs none
  */
 export function createProducer(send: Sender, model: string, name: string, nextSeq = 1): Producer {
-  let seq = nextSeq;
-  /** A message that may have arrived or not, under the number `seq`. */
-  let unanswered: readonly unknown[] | undefined;
+  return startProducer(send, { model, name }, { seq: nextSeq }, async () => undefined);
+}
+
+/** @param keep is told what to remember, before a message is sent and after it was taken */
+function startProducer(
+  send: Sender,
+  { model, name }: { readonly model: string; readonly name: string },
+  from: Kept,
+  keep: (kept: Kept) => Promise<void>,
+): Producer {
+  let { seq, unanswered } = from;
   let last: Promise<void> = Promise.resolve();
 
   const sendNext = async (samples: readonly unknown[]) => {
     unanswered = samples;
+    await keep({ seq, unanswered });
     const body = JSON.stringify({ producer: name, seq, samples });
     // With its content: a number that was used for something else must reach the model, to be
     // noticed there.
@@ -46,11 +68,15 @@ export function createProducer(send: Sender, model: string, name: string, nextSe
       await send({ body, group: model, deduplication });
     } catch (error) {
       // SQS never takes it, so its number is free.
-      if (isOfKind(error, 'invalid')) unanswered = undefined;
+      if (isOfKind(error, 'invalid')) {
+        unanswered = undefined;
+        await keep({ seq });
+      }
       throw error;
     }
     unanswered = undefined;
     seq += 1;
+    await keep({ seq });
   };
   return {
     nextSeq: () => seq,
@@ -63,4 +89,50 @@ export function createProducer(send: Sender, model: string, name: string, nextSe
       return sent;
     },
   };
+}
+
+const keptSchema = z.object({
+  seq: z.int().positive(),
+  unanswered: z.array(z.unknown()).optional(),
+});
+
+/**
+ * A {@link createProducer} that remembers its number, and the message that is on its way, in a
+ * file: after a crash the next one goes on from there, and sends that message once more.
+ *
+ * @throws MillraceError kind `invalid` if the file holds something else
+ */
+export async function openProducer(
+  send: Sender,
+  model: string,
+  name: string,
+  file: string,
+): Promise<Producer> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  const from =
+    text === undefined
+      ? { seq: 1 }
+      : parse(keptSchema, parseJson(text, file, 2 * limits.messageBytes), file);
+  // Beside it first: a crash leaves the old one or the new one, never half of it.
+  const keep = async (kept: Kept) => {
+    await writeFile(`${file}.new`, JSON.stringify(kept), { flush: true });
+    await rename(`${file}.new`, file);
+  };
+  return startProducer(send, { model, name }, from, keep);
+}
+
+/**
+ * A {@link createProducer} under a name of its own, which remembers nothing. It costs one of the
+ * places for producers that a model has: right for a process that runs for days, not for one that
+ * runs for seconds. What it had not sent when it crashed, it never sends.
+ */
+export function freshProducer(
+  { sendSamples, nonce }: Pick<Ports, 'sendSamples' | 'nonce'>,
+  model: string,
+  prefix: string,
+): Producer {
+  return createProducer(sendSamples, model, `${prefix}-${nonce()}`);
 }

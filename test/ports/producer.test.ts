@@ -1,13 +1,21 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../lib/errors.ts';
 import { deduplicationId } from '../../lib/ports/deduplication.ts';
 import type { Sender } from '../../lib/ports/ports.ts';
-import { createProducer } from '../../lib/ports/producer.ts';
+import { createProducer, freshProducer, openProducer } from '../../lib/ports/producer.ts';
 
-type Sent = { readonly seq: number; readonly samples: unknown; readonly deduplication: string };
+type Sent = {
+  readonly producer: string;
+  readonly seq: number;
+  readonly samples: unknown;
+  readonly deduplication: string;
+};
 
 /** A queue that answers after a turn; a call may be lost before or after it took effect. */
-function queueThat(outcomes: readonly ('lost' | 'unheard' | 'refused')[] = []) {
+function queueThat(outcomes: readonly ('lost' | 'unheard' | 'refused' | undefined)[] = []) {
   const sent: Sent[] = [];
   const left = [...outcomes];
   const send: Sender = async ({ body, deduplication }) => {
@@ -58,6 +66,51 @@ describe('a producer', () => {
     await expect(till.send(['too large'])).rejects.toThrow('too large');
     await till.send(['a']);
     expect(sent).toMatchObject([{ seq: 1, samples: ['a'] }]);
+  });
+});
+
+describe('a producer that remembers', () => {
+  const fileOf = () => join(mkdtempSync(join(tmpdir(), 'millrace-producer-')), 'till.json');
+
+  it.each(['lost', 'unheard'] as const)(
+    'goes on after a crash with the message that was on its way, whose answer was %s',
+    async (outcome) => {
+      const file = fileOf();
+      const { sent, send } = queueThat([undefined, outcome]);
+      const first = await openProducer(send, 'demand', 'till', file);
+      await first.send(['a']);
+      await expect(first.send(['b'])).rejects.toThrow('timed out');
+      // It crashes here. The next one has something else to say.
+      const second = await openProducer(send, 'demand', 'till', file);
+      await second.send(['c']);
+      const bySeq = new Map(sent.map(({ seq, samples }) => [seq, samples]));
+      expect([...bySeq]).toEqual([
+        [1, ['a']],
+        [2, ['b']],
+        [3, ['c']],
+      ]);
+      const third = await openProducer(send, 'demand', 'till', file);
+      expect(third.nextSeq()).toBe(4);
+    },
+  );
+
+  it('says what is wrong with its file', async () => {
+    const file = fileOf();
+    writeFileSync(file, '{"seq": 0}');
+    const { send } = queueThat();
+    await expect(openProducer(send, 'demand', 'till', file)).rejects.toThrow(`${file}.seq`);
+  });
+
+  it('or names itself anew for each process', async () => {
+    const { sent, send } = queueThat();
+    let nonces = 0;
+    const ports = { sendSamples: send, nonce: () => `nonce-${nonces++}` };
+    for (let processes = 0; processes < 2; processes++)
+      await freshProducer(ports, 'demand', 'job').send(['a']);
+    expect(sent).toMatchObject([
+      { producer: 'job-nonce-0', seq: 1 },
+      { producer: 'job-nonce-1', seq: 1 },
+    ]);
   });
 });
 
