@@ -57,7 +57,7 @@ const assembly = join(directory, 'assembly');
 const progress = createProgress(process.stderr, Date.now);
 await synthesize(assembly);
 /** Messages of a killed invocation come back after seconds instead of minutes. */
-const visibilityFactor = 1 / 60;
+const visibilityFactor = 1 / 180;
 let cloud = await startLocalCloud(assembly, join(directory, 'data'), { visibilityFactor });
 let ports = localPorts(cloud);
 let restarting: Promise<void> = Promise.resolve();
