@@ -27,7 +27,7 @@ export const handler: SQSHandler = async ({ Records }) => {
       });
     } catch (error) {
       if (isOfKind(error, 'invalid')) {
-        logger.error('a message of the commands queue was refused', { message: id, error });
+        logger.error('a message of the commands queue was refused', { id, error });
         continue;
       }
       const receives = Number(attributes.ApproximateReceiveCount);

@@ -39,7 +39,7 @@ export async function settleJob(
     if (!isOfKind(error, 'invalid')) throw error;
     const { message: reason } = error;
     ports.log.error('a message of the jobs queue was refused', {
-      message: id,
+      id,
       reason,
       body: show(body),
     });
