@@ -5,7 +5,6 @@ import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import {
   CreateQueueCommand,
   GetQueueUrlCommand,
-  QueueNameExists,
   SetQueueAttributesCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
@@ -54,6 +53,13 @@ export async function provision(
   return physical;
 }
 
+/** Attributes that releases of Millrace have changed, or may. */
+const changeable: ReadonlySet<string> = new Set([
+  'VisibilityTimeout',
+  'RedrivePolicy',
+  'MessageRetentionPeriod',
+]);
+
 /** A queue of an earlier release has other attributes; its messages stay. */
 async function createOrMend(
   sqs: SQSClient,
@@ -63,10 +69,12 @@ async function createOrMend(
   try {
     return (await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))).QueueUrl ?? '';
   } catch (error) {
-    if (!(error instanceof QueueNameExists)) throw error;
+    // By name: the emulator's error is not of the SDK's class.
+    if (!(error instanceof Error && error.name.endsWith('QueueNameExists'))) throw error;
     const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName }));
-    const { FifoQueue: _, ...mutable } = Attributes;
-    await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: mutable }));
+    const changed = Object.entries(Attributes).filter(([name]) => changeable.has(name));
+    const own = Object.fromEntries(changed);
+    await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: own }));
     return QueueUrl;
   }
 }

@@ -2,7 +2,6 @@ import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
-  MessageNotInflight,
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
@@ -91,7 +90,8 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
         )
         .catch((error: unknown) => {
           // It is visible again already.
-          if (!(error instanceof MessageNotInflight)) unavailable(error);
+          const isVisible = error instanceof Error && error.name.endsWith('MessageNotInflight');
+          if (!isVisible) unavailable(error);
         });
     },
   };

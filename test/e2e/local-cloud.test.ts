@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
@@ -31,6 +32,22 @@ describe('the local cloud', () => {
       return object && decodeCheckpoint(object.body);
     });
     expect(state.learnt).toBe(2);
+  });
+
+  it('takes over the queues of an earlier release, whose attributes were others', async () => {
+    const { address, sqs } = test.cloud;
+    const QueueUrl = address.commandsQueueUrl;
+    await sqs.send(
+      new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: '7' } }),
+    );
+    test = await test.restart('stop');
+    const { Attributes } = await test.cloud.sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: test.cloud.address.commandsQueueUrl,
+        AttributeNames: ['VisibilityTimeout'],
+      }),
+    );
+    expect(Attributes?.VisibilityTimeout).toBe('180');
   });
 
   it('is refused a second time over the same data', async () => {
