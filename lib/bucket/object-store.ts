@@ -41,6 +41,7 @@ export type ObjectStore = {
 /** The bucket, with the bounds of the protocol over it. */
 export type BucketPorts = {
   readonly store: ObjectStore;
+  /** The bounds of the protocol; a test has smaller ones, so that few messages meet them. */
   readonly limits: ProtocolLimits;
   /** Waits before something is tried again: longer after each attempt, and never all alike. */
   readonly pause: (attempt: number) => Promise<void>;

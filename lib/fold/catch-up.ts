@@ -11,12 +11,15 @@ import type { Parameters } from '../state/state.ts';
 /** Parameters, and the entry up to which they have learnt the journal. */
 export type Trained = { readonly parameters: Parameters; readonly caughtUp: number };
 
+/** Asked between steps that are long together: whether there is no time for another. */
+export type ShouldStop = () => boolean;
+
 /** How far a journal is read. */
 export type ForwardBounds = {
   /** The last entry; as far as the journal goes unless given. */
   readonly to?: number;
   /** Asked before each entry. */
-  readonly shouldStop?: (() => boolean) | undefined;
+  readonly shouldStop?: ShouldStop | undefined;
 };
 
 /**

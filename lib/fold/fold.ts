@@ -7,7 +7,7 @@ import { settleEntry } from '../journal/settle-entry.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
-import type { ForwardBounds } from './catch-up.ts';
+import type { ForwardBounds, ShouldStop } from './catch-up.ts';
 import { caughtUpChallenger } from './challenger.ts';
 import { keepState, lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
 import { readSampleObject } from './sample-objects.ts';
@@ -37,9 +37,6 @@ export async function applyEntry(
     samples: samplesByMessage(entry),
   });
 }
-
-/** Asked between steps that are long together: whether there is no time for another. */
-export type ShouldStop = () => boolean;
 
 /** What a command of a model reaches beyond the state. */
 export function reachOf(ports: Ports, model: Model, shouldStop?: ShouldStop): Reach {

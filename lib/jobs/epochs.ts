@@ -166,8 +166,7 @@ async function endEpoch(
   };
   const reason = stopReason(ended, loss, batch);
   // Whoever is patient wants the best epoch, not the last.
-  const kept = batch.patience === undefined || isBest ? undefined : (best ?? undefined);
-  const bestSoFar = batch.patience !== undefined && isBest ? parameters : kept;
+  const bestSoFar = batch.patience === undefined ? undefined : isBest ? parameters : best;
   if (reason === undefined) return { parameters, best: bestSoFar, place: ended };
   return {
     parameters: bestSoFar ?? parameters,

@@ -2,7 +2,8 @@ import { type Decision, type Own, rejected, withoutEffect } from '../commands/co
 import { commands, decide, type EntryHeader } from '../commands/commands.ts';
 import type { CommonHeader, SettledMessage } from '../commands/header.ts';
 import { addCounts } from '../features/encoder.ts';
-import { reachOf, type ShouldStop } from '../fold/fold.ts';
+import type { ShouldStop } from '../fold/catch-up.ts';
+import { reachOf } from '../fold/fold.ts';
 import type { Entry } from '../journal/entry.ts';
 import { type NewRecord, quarantine } from '../journal/quarantine.ts';
 import { settleEntry } from '../journal/settle-entry.ts';

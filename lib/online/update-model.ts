@@ -1,6 +1,7 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import { invalid, isOutOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
+import type { ShouldStop } from '../fold/catch-up.ts';
 import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { commitEntry } from '../journal/commit.ts';
@@ -116,7 +117,7 @@ async function startFrom(
   ports: Ports,
   name: string,
   cached: CachedModel | undefined,
-  shouldStop: () => boolean,
+  shouldStop: ShouldStop,
 ): Promise<CachedModel & { readonly loaded: number }> {
   if (cached !== undefined && cached.state.sequence > 0) {
     const forward = readForward(ports, cached.model, cached.state, { shouldStop });
