@@ -15,6 +15,8 @@ export const limits = {
   jsonDepth: 8,
   /** A category's text; longer ones are identifiers, not categories. */
   categoryCharacters: 256,
+  /** Of a row or line that cannot be read, what its refusal repeats. */
+  badRowCharacters: 200,
   /** Of an unknown field's name, what a refusal repeats. */
   fieldCharacters: 128,
   /** Parts of one message that are tried on their own, to find what makes it diverge. */
@@ -86,8 +88,10 @@ export const limits = {
   publishReserveSeconds: 10,
   /** One journal entry after unpacking. */
   entryBytes: 1_073_741_824,
-  /** One object of a dataset, before and after unpacking: it is in memory as a whole. */
-  datasetObjectBytes: 268_435_456,
+  /** Bytes of a dataset's object that are read at a time; as many are read ahead. */
+  pieceBytes: 8 * 1_048_576,
+  /** The columns that a spec takes of one row group of Parquet: they are in memory as a whole. */
+  rowGroupBytes: 268_435_456,
   /** One row of a text file; a longer one has a quote that never closes. */
   rowBytes: 16 * 1_048_576,
   /**
@@ -197,8 +201,8 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
   {
     name: 'what a batch slice holds at once fits into a function',
     holds:
-      // A dataset's object twice (packed and unpacked), its shard as it is joined, cut and encoded.
-      2 * limits.datasetObjectBytes + 6 * limits.shardBytes <
+      // A row group twice (packed and unpacked), its shard as it is joined, cut and encoded.
+      2 * limits.rowGroupBytes + 6 * limits.shardBytes <
       (limits.functionMemoryMebibytes - limits.idleMemoryMebibytes) * 1_048_576,
   },
   {

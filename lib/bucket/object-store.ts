@@ -16,6 +16,9 @@ export type PutOutcome =
   | { readonly ok: true; readonly etag: string }
   | Refused<'precondition' | 'conflict'>;
 
+/** The bytes of an object from `start` up to `end`, of which there is at least one. */
+export type ObjectPart = { readonly start: number; readonly end: number; readonly etag: string };
+
 /** An object as a listing shows it. */
 export type ListedObject = {
   readonly key: string;
@@ -31,8 +34,8 @@ export type ListedObject = {
  */
 export type ObjectStore = {
   readonly bucket: string;
-  /** The object, or undefined if there is none. */
-  readonly get: (key: string) => Promise<StoredObject | undefined>;
+  /** The object, or undefined if there is none; a part of it only if it has the part's ETag. */
+  readonly get: (key: string, part?: ObjectPart) => Promise<StoredObject | undefined>;
   readonly put: (key: string, body: Uint8Array, condition?: PutCondition) => Promise<PutOutcome>;
   /** All objects whose keys begin with `prefix`, in the order of their keys. */
   readonly list: (prefix: string) => Promise<readonly ListedObject[]>;

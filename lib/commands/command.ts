@@ -33,7 +33,13 @@ export type Reach = {
 export type ChallengerFile = { readonly job: string; readonly digest: string };
 
 /** Raw samples that were read. */
-export type SampleList = { readonly ok: true; readonly samples: readonly unknown[] };
+export type SampleList = {
+  readonly ok: true;
+  /** A line that is no JSON is its own text here, in its place. */
+  readonly samples: readonly unknown[];
+  /** Why such lines are none, by their places in `samples`. */
+  readonly unreadable?: ReadonlyMap<number, string>;
+};
 
 /** Weights of a file that have caught up with the stream. */
 export type CaughtUp = {

@@ -6,8 +6,9 @@ import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
 import { strictObject } from '../parse.ts';
+import type { Refused } from '../refusal.ts';
 import type { State } from '../state/state.ts';
-import { type Command, rejected } from './command.ts';
+import { type Command, rejected, type SampleList } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
 
@@ -37,7 +38,8 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
   weights: 'learnt',
 
   async decide({ model, sampleObject: read }, state, { samples: sent }) {
-    const list = typeof sent === 'string' ? await read(sent) : { ok: true as const, samples: sent };
+    const list: SampleList | Refused =
+      typeof sent === 'string' ? await read(sent) : { ok: true, samples: sent };
     if (!list.ok) return rejected('samples', list);
     const encoded = model.encoder.encode(list.samples);
     const encoding = model.encoder.layout.standardizesLabel
@@ -45,6 +47,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       : encoded;
     const refused = encoding.refused.map((refusal) => ({
       ...refusal,
+      ...badLine(list.unreadable?.get(refusal.index)),
       sample: list.samples[refusal.index],
     }));
     if (encoding.accepted.length === 0) return { learnt: [], refused };
@@ -78,6 +81,11 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     return state;
   },
 };
+
+/** What a refusal says of a line that is no JSON, instead of what the encoder finds. */
+function badLine(reason: string | undefined) {
+  return reason === undefined ? undefined : { code: 'bad-row' as const, field: 'row', reason };
+}
 
 /** The state with one more message learnt; the ledger changes with the whole entry. */
 function afterMessage(state: State, learned: Extract<Learned, { ok: true }>, count: number): State {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
-import { isOfKind } from '../errors.ts';
+import { invalid, isOfKind } from '../errors.ts';
 import type { Encoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import {
@@ -78,15 +78,14 @@ const manifestSchema = z.object({
  * spec writes the same bytes, and the manifest last. So a slice that dies in between is simply run
  * again.
  *
- * @param isAgain whether what is prepared already was found to be damaged
- * @throws MillraceError kind `invalid` if no row can be learnt, or more are refused than the spec
- *   allows
+ * @throws MillraceError kind `invalid` if no row can be learnt, more are refused than the spec
+ *   allows, or there is no time for all of them
  */
 export async function prepareDataset(
   { store, log }: Pick<Ports, 'store' | 'log'>,
   { spec, stored, encoder }: Declared,
   { identity, samples: source }: SampleSource,
-  isAgain = false,
+  { isAgain = false, isTimeUp = () => false }: PrepareOptions = {},
 ): Promise<PreparedDataset> {
   const hash = hashOf(stored, identity);
   const existing = isAgain ? undefined : await store.get(keys.prepared(hash, manifestFile));
@@ -110,6 +109,7 @@ export async function prepareDataset(
     heldOut.push(gatherSamples(samples, kept.heldOut, encoder.layout));
     await shards.add(gatherSamples(samples, kept.train, encoder.layout));
     tally.add(chunk, encoding);
+    if (isTimeUp()) throw tooLong(tally.rows());
   }
   const { shardRows, shardDigests, statistics } = await shards.finish();
   const sums = tally.finish(shardRows.length);
@@ -125,6 +125,21 @@ export async function prepareDataset(
   };
   await store.put(keys.prepared(hash, manifestFile), encodeManifest(prepared));
   return prepared;
+}
+
+/** How a dataset is prepared. */
+export type PrepareOptions = {
+  /** Whether what is prepared already was found to be damaged. */
+  readonly isAgain?: boolean;
+  /** Whether the invocation ends soon. */
+  readonly isTimeUp?: () => boolean;
+};
+
+function tooLong(rows: number) {
+  return invalid(
+    `the dataset is too large: one invocation prepares it, and had time for ${rows} rows of it; ` +
+      'train on parts of it, one after another (start: champion)',
+  );
 }
 
 /** The name of the prepared rows: a hash of all that they depend on. */

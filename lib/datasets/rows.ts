@@ -1,11 +1,10 @@
-import { isUtf8 } from 'node:buffer';
-import { gunzipSync } from 'node:zlib';
 import { invalid } from '../errors.ts';
-import { limits } from '../limits.ts';
+import type { ByteSource } from './byte-source.ts';
 import { csv } from './formats/csv.ts';
 import type { Format, RowChunk } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
 import { parquet } from './formats/parquet.ts';
+import { textOf } from './text.ts';
 
 /** The file formats that a dataset may have. */
 const formats: readonly Format[] = [jsonLines, csv, parquet];
@@ -22,42 +21,52 @@ export function isNoData(key: string): boolean {
   return names.some((name) => /^[_.]|\.(crc|md5|sha256|md)$|^$/i.test(name));
 }
 
+/** A file of a dataset. */
+export type DatasetFile = {
+  /** Its key or path: the ending tells the format. */
+  readonly name: string;
+  readonly bytes: ByteSource;
+  /** The columns that are needed, where the format can read some alone; all unless given. */
+  readonly columns?: ReadonlySet<string>;
+};
+
 /**
- * The rows of one dataset object, in order, in chunks.
+ * The rows of one file of a dataset, in order, in chunks. No more of the file is in memory than a
+ * chunk and what is read ahead.
  *
- * @throws MillraceError kind `invalid` that names the object if its format is unknown or it cannot
- *   be read
+ * @throws MillraceError kind `invalid` that names the file if its format is unknown or it cannot
+ *   be read; and what its `read` throws
  */
-export async function* readRows(body: Uint8Array, key: string): AsyncGenerator<RowChunk> {
-  const ending = key.toLowerCase().match(/(\.[a-z0-9]+)(\.gz)?$/);
+export async function* readRows({ name, bytes, columns }: DatasetFile): AsyncGenerator<RowChunk> {
+  const ending = name.toLowerCase().match(/(\.[a-z0-9]+)(\.gz)?$/);
   const format = formats.find((each) => each.endings.some((one) => one === ending?.[1]));
   if (format === undefined || (ending?.[2] !== undefined && !format.isText))
-    throw invalid(`${key}: its name must end with ${endings.join(', ')}`);
+    throw invalid(`${name}: its name must end with ${endings.join(', ')}`);
+  const source = watched(bytes);
   try {
-    yield* format.read(format.isText ? textOf(body) : body);
+    if (format.isText) yield* format.read(textOf(source));
+    else yield* format.read(source, columns);
   } catch (cause) {
+    source.rethrow();
     throw invalid(
-      `${key} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      `${name} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
       cause,
     );
   }
 }
 
-/** A text file as UTF-8 without a byte-order mark, whether it is gzip, UTF-16 or neither. */
-function textOf(body: Uint8Array): Uint8Array {
-  const isGzip = body[0] === 0x1f && body[1] === 0x8b;
-  const bytes = isGzip
-    ? gunzipSync(body, { maxOutputLength: limits.datasetObjectBytes })
-    : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return decoded(bytes.subarray(2), 'utf-16le');
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return decoded(bytes.subarray(2), 'utf-16be');
-  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  if (isUtf8(bytes)) return hasMark ? bytes.subarray(3) : bytes;
-  throw new Error(
-    'its text must be UTF-8, or UTF-16 with a byte-order mark; save it again as that',
-  );
-}
-
-function decoded(bytes: Uint8Array, encoding: string): Uint8Array {
-  return Buffer.from(new TextDecoder(encoding, { fatal: true }).decode(bytes));
+/** A source whose own failures, which say nothing of the file's content, are known from others. */
+function watched({ sizeBytes, read }: ByteSource): ByteSource & { readonly rethrow: () => void } {
+  let failure: { readonly error: unknown } | undefined;
+  return {
+    sizeBytes,
+    read: (start, end) =>
+      read(start, end).catch((error: unknown) => {
+        failure = { error };
+        throw error;
+      }),
+    rethrow() {
+      if (failure !== undefined) throw failure.error;
+    },
+  };
 }

@@ -6,12 +6,19 @@ import type { Row } from './formats/format.ts';
 /** The column of samples' weights, where no feature and no label has it. */
 const weightColumn = 'weight';
 
+/** How the rows of a dataset become samples. */
+export type RowReader = {
+  /** The columns that it may take; it passes over the others. */
+  readonly columns: ReadonlySet<string>;
+  readonly toSample: (row: Row) => unknown;
+};
+
 /**
- * Turns a row into a sample. It takes the columns that the spec names for features and label, and
- * `weight` if that is none of them; it passes over the others. A row that has `features` already is
- * a sample. Cells stay as they are: the encoder reads them as it reads messages.
+ * Turns rows into samples. It takes the columns that the spec names for features and label, and
+ * `weight` if that is none of them. A row that has `features` already is a sample. Cells stay as
+ * they are: the encoder reads them as it reads messages.
  */
-export function rowToSample(declaration: Declaration): (row: Row) => unknown {
+export function rowReader(declaration: Declaration): RowReader {
   const isOld = declaration.cells === undefined;
   const columns = columnsOf(declaration).map(({ name, column, behaviour }) => ({
     name,
@@ -22,7 +29,7 @@ export function rowToSample(declaration: Declaration): (row: Row) => unknown {
   const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
   const taken = new Set([...columns.map(({ column }) => column), labelColumn]);
   const hasWeights = !taken.has(weightColumn);
-  return (row) => {
+  const toSample = (row: Row) => {
     if (!taken.has('features') && isSample(row)) return sampleOf(row);
     const cell = (column: string) => (Object.hasOwn(row, column) ? row[column] : undefined);
     const weight = hasWeights ? cell(weightColumn) : undefined;
@@ -39,7 +46,11 @@ export function rowToSample(declaration: Declaration): (row: Row) => unknown {
         : { weight: isOld ? readNumber(weight) : weight }),
     };
   };
+  return { columns: new Set([...taken, ...sampleFields]), toSample };
 }
+
+/** The columns of a row that is a sample already. */
+const sampleFields = ['features', 'label', weightColumn];
 
 const asItIs = (cell: unknown) => cell;
 
@@ -55,6 +66,6 @@ function isSample(row: Row): boolean {
 
 /** A row that is a sample; other columns are passed over, as those of any row. */
 function sampleOf(row: Row): unknown {
-  const own = ['features', 'label', 'weight'].filter((field) => Object.hasOwn(row, field));
+  const own = sampleFields.filter((field) => Object.hasOwn(row, field));
   return Object.fromEntries(own.map((field) => [field, row[field]]));
 }

@@ -8,8 +8,8 @@ import { type Refused, refuse } from '../refusal.ts';
 
 /**
  * The samples of an `s3://` message: JSON Lines, plain or gzip, one sample a line, below
- * `datasets/` of the stack's own bucket. Refused if the object is elsewhere, missing, too large or
- * no JSON Lines.
+ * `datasets/` of the stack's own bucket. Refused if the object is elsewhere, missing or too large;
+ * of a line that is no JSON only the line is.
  */
 export async function readSampleObject(
   store: ObjectStore,
@@ -41,15 +41,16 @@ function parseLines(text: string, uri: string): SampleList | Refused {
   if (lines.length > limits.messageSamples) {
     return no(`at most ${limits.messageSamples} samples a message (found ${lines.length})`);
   }
-  const samples: unknown[] = [];
-  for (const { line, number } of lines) {
+  const unreadable = new Map<number, string>();
+  const samples = lines.map(({ line, number }, index): unknown => {
     try {
-      samples.push(parseJson(line, `line ${number} of ${uri}`));
+      return parseJson(line, `line ${number} of ${uri}`);
     } catch (error) {
-      return no(error instanceof Error ? error.message : String(error));
+      unreadable.set(index, error instanceof Error ? error.message : String(error));
+      return line.slice(0, limits.badRowCharacters);
     }
-  }
-  return { ok: true, samples };
+  });
+  return { ok: true, samples, unreadable };
 }
 
 function unpack(

@@ -98,13 +98,6 @@ async function pinObjects(store: ObjectStore, dataset: string): Promise<Pinned> 
       `dataset ${dataset}: at most ${limits.datasetObjects} objects are allowed (found ${objects.length})`,
     );
   }
-  const tooLarge = objects.find(({ sizeBytes }) => sizeBytes > limits.datasetObjectBytes);
-  if (tooLarge !== undefined) {
-    const reason =
-      `dataset ${dataset}: ${tooLarge.key} has ${tooLarge.sizeBytes} bytes; ` +
-      `at most ${limits.datasetObjectBytes} are allowed, split it`;
-    return refuse('bad-dataset', reason);
-  }
   const pinned = objects.map(({ key, etag, sizeBytes }) => ({ key, etag, sizeBytes }));
   return { ok: true, objects: pinned };
 }

@@ -138,8 +138,10 @@ function freshParameters({ compiled, encoder }: Model): Parameters {
 async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced> {
   const { ports, model, record } = slice;
   const source = sourceOf(ports, model, record);
+  const isTimeUp = () => isOutOfTime(slice);
   try {
-    return await advanceOver(slice, await prepareDataset(ports, model, source), stored);
+    const prepared = await prepareDataset(ports, model, source, { isTimeUp });
+    return await advanceOver(slice, prepared, stored);
   } catch (error) {
     if (error instanceof TooManyRefused) {
       await keepRefusedRows(ports, record, error.sums);
@@ -147,7 +149,8 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
     }
     if (!(error instanceof MillraceError) || error.code !== 'damaged-cache') throw error;
     ports.log.warn('a prepared dataset is damaged, and prepared again', { reason: error.message });
-    return advanceOver(slice, await prepareDataset(ports, model, source, true), stored);
+    const again = await prepareDataset(ports, model, source, { isTimeUp, isAgain: true });
+    return advanceOver(slice, again, stored);
   }
 }
 

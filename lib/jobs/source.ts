@@ -1,7 +1,7 @@
+import { bytesOfObject } from '../datasets/byte-source.ts';
 import type { SampleSource } from '../datasets/prepare.ts';
 import { readRows } from '../datasets/rows.ts';
-import { rowToSample } from '../datasets/to-sample.ts';
-import { invalid } from '../errors.ts';
+import { rowReader } from '../datasets/to-sample.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -24,15 +24,12 @@ export function sourceOf(ports: Ports, model: Model, record: JobRecord): SampleS
       };
 }
 
-async function* pinnedSamples({ store }: Ports, { spec }: Model, { objects, job }: JobRecord) {
-  const toSample = rowToSample(spec);
-  for (const { key, etag } of objects) {
-    const object = await store.get(key);
-    if (object?.etag !== etag) {
-      const what = object === undefined ? 'deleted' : 'changed';
-      throw invalid(`${key} was ${what} after job ${job} began; start a new job`);
-    }
-    for await (const { rows, lines, bad } of readRows(object.body, key)) {
+async function* pinnedSamples({ store }: Ports, { spec }: Model, { objects }: JobRecord) {
+  const { columns, toSample } = rowReader(spec);
+  for (const object of objects) {
+    const { key } = object;
+    const file = { name: key, bytes: bytesOfObject(store, object), columns };
+    for await (const { rows, lines, bad } of readRows(file)) {
       yield {
         samples: rows.map(toSample),
         placeOf: (index: number) => ({ file: key, line: lines[index] ?? 0 }),

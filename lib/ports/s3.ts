@@ -8,6 +8,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import type {
   ListedObject,
+  ObjectPart,
   ObjectStore,
   PutCondition,
   PutOutcome,
@@ -23,13 +24,14 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
   return {
     bucket,
 
-    async get(key) {
+    async get(key, part) {
       try {
-        const response = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        const request = { Bucket: bucket, Key: key, ...partHeaders(part) };
+        const response = await client.send(new GetObjectCommand(request));
         const body = await response.Body?.transformToByteArray();
         return { body: body ?? new Uint8Array(), etag: response.ETag ?? '' };
       } catch (error) {
-        if (error instanceof NoSuchKey) return undefined;
+        if (error instanceof NoSuchKey || isChanged(error, part)) return undefined;
         throw unavailable(`reading s3://${bucket}/${key}`, error);
       }
     },
@@ -69,6 +71,16 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
       return objects;
     },
   };
+}
+
+function partHeaders(part: ObjectPart | undefined) {
+  return part && { Range: `bytes=${part.start}-${part.end - 1}`, IfMatch: part.etag };
+}
+
+/** Another object is there. It may be so short that the part begins behind its end. */
+function isChanged(error: unknown, part: ObjectPart | undefined): boolean {
+  if (part === undefined || !(error instanceof S3ServiceException)) return false;
+  return error.name === 'PreconditionFailed' || error.name === 'InvalidRange';
 }
 
 function conditionHeaders(condition: PutCondition | undefined) {

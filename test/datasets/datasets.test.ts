@@ -1,12 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import type { Row } from '../../lib/datasets/formats/format.ts';
 import { isHeldOut, shuffledOrder } from '../../lib/datasets/order.ts';
 import { prepareDataset } from '../../lib/datasets/prepare.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
-import { rowToSample } from '../../lib/datasets/to-sample.ts';
+import { rowReader } from '../../lib/datasets/to-sample.ts';
 import { flightsOfMonth, readFlights } from '../../lib/examples/flights/data.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
@@ -15,7 +16,8 @@ import { ticket, ticketsSpec } from '../support/world.ts';
 
 async function rowsOf(text: string | Uint8Array, key: string): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const chunk of readRows(Buffer.from(text), key)) rows.push(...chunk.rows);
+  for await (const chunk of readRows({ name: key, bytes: bytesInMemory(Buffer.from(text)) }))
+    rows.push(...chunk.rows);
   return rows;
 }
 
@@ -59,7 +61,7 @@ describe('rows', () => {
 });
 
 describe('a row', () => {
-  const toSample = rowToSample(ticketsSpec);
+  const { toSample } = rowReader(ticketsSpec);
 
   it('becomes a sample by the columns that the spec names', () => {
     const expected = { features: { urgency: '3', team: 'red' }, label: '1' };
@@ -71,7 +73,7 @@ describe('a row', () => {
     expect(toSample(expected)).toEqual(expected);
     // A model of an earlier release goes on as it began.
     const { cells: _, ...old } = ticketsSpec;
-    const read = rowToSample(old)({ urgency: '3', team: 'red', label: '1', weight: '2' });
+    const read = rowReader(old).toSample({ urgency: '3', team: 'red', label: '1', weight: '2' });
     expect(read).toEqual({ features: { urgency: 3, team: 'red' }, label: true, weight: 2 });
   });
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { digestOf } from '../../lib/bucket/safetensors.ts';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { decodeEntry } from '../../lib/journal/entry.ts';
@@ -110,7 +111,7 @@ describe('a damaged file', () => {
       fc.asyncProperty(fc.oneof(badFooter, cut), (bad) =>
         expectKind('invalid', async () => {
           // The first chunk: what is read further on is read in the same way.
-          for await (const _ of readRows(bad, 'bad.parquet')) break;
+          for await (const _ of readRows({ name: 'bad.parquet', bytes: bytesInMemory(bad) })) break;
         }),
       ),
       { numRuns: 100, seed: 7 },

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import type { RefusedSample } from '../../lib/commands/command.ts';
 import type { RefusalCode } from '../../lib/refusal.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import {
@@ -152,6 +153,27 @@ describe('what cannot be learnt', () => {
       expect((await foldJournal(world)).learnt).toBe(2);
     },
   );
+
+  it('is a line of an object alone, whatever breaks it; the other lines are learnt', async () => {
+    const world = createWorld();
+    const good = (i: number) => JSON.stringify(ticket(i));
+    const deep = '['.repeat(12_000);
+    const lines = [good(1), '{"features": {', good(2), '', deep, 'NaN', good(3), '"text"', good(4)];
+    await world.store.put('datasets/late/x.jsonl', Buffer.from(lines.join('\r\n')));
+    const sent = message(1, { samples: 's3://memory/datasets/late/x.jsonl' });
+    const { settled, entries } = await deliver(world, [sent]);
+    expect(settled).toBe(1);
+    expect(entries[0]?.messages[0]).toMatchObject({ outcome: 'learnt', samples: 4, refused: 4 });
+    const refused: readonly RefusedSample[] = (await quarantined(world, sent.id)).refused;
+    expect(refused.map(({ index, field, reason }) => [index, field, reason])).toEqual([
+      [1, 'row', expect.stringMatching(/^line 2 of s3:.*x\.jsonl: must be JSON/)],
+      [3, 'row', expect.stringMatching(/^line 5 of s3:.*x\.jsonl: nested 12000 deep/)],
+      [4, 'row', expect.stringMatching(/^line 6 of s3:.*x\.jsonl: must be JSON/)],
+      [6, 'sample', 'must be an object (found "text")'],
+    ]);
+    expect(refused[1]?.sample).toBe('['.repeat(200));
+    expect((await foldJournal(world)).learnt).toBe(4);
+  });
 
   it.each(badBodies)(
     'is quarantined whole and settled, and the queue goes on: %s',

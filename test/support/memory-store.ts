@@ -1,4 +1,5 @@
 import type {
+  ObjectPart,
   ObjectStore,
   PutCondition,
   PutOutcome,
@@ -47,7 +48,7 @@ export function memoryStore(texts: Readonly<Record<string, string>> = {}): Memor
     objects: bucket.objects,
     hook: () => undefined,
     remove: bucket.remove,
-    get: (key) => around('get', key, () => getFrom(bucket, key)),
+    get: (key, part) => around('get', key, () => getFrom(bucket, key, part)),
     put: (key, body, condition) => around('put', key, () => putInto(bucket, key, body, condition)),
     list: (prefix) => around('list', prefix, () => listOf(bucket, prefix)),
   };
@@ -58,16 +59,17 @@ export function memoryStore(texts: Readonly<Record<string, string>> = {}): Memor
 export function storeOver(bucket: Bucket): ObjectStore {
   return {
     bucket: 'memory',
-    get: async (key) => getFrom(bucket, key),
+    get: async (key, part) => getFrom(bucket, key, part),
     put: async (key, body, condition) => putInto(bucket, key, body, condition),
     list: async (prefix) => listOf(bucket, prefix),
   };
 }
 
 /** A get as the port answers it. */
-export function getFrom(bucket: Bucket, key: string): StoredObject | undefined {
-  const answer = bucket.get(key);
-  return 'error' in answer ? undefined : answer;
+export function getFrom(bucket: Bucket, key: string, part?: ObjectPart): StoredObject | undefined {
+  const answer = bucket.get(key, part && [part.start, part.end - 1]);
+  if ('error' in answer) return undefined;
+  return part === undefined || part.etag === answer.etag ? answer : undefined;
 }
 
 /** A put as the port answers it. */

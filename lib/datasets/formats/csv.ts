@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse';
 import { limits } from '../../limits.ts';
 import { type BadRow, type Format, RowCollector } from './format.ts';
+import { TextReader } from './text-reader.ts';
 
 const delimiters = [',', ';', '\t', '|'];
 
@@ -11,21 +12,21 @@ const delimiters = [',', ';', '\t', '|'];
 export const csv: Format = {
   endings: ['.csv', '.tsv'],
   isText: true,
-  async *read(bytes) {
+  async *read(pieces) {
     const collector = new RowCollector();
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const delimiter = delimiterOf(buffer);
+    const text = new TextReader(pieces);
+    const delimiter = delimiterOf(await text.peekLine());
     let header: readonly string[] | undefined;
-    for await (const record of recordsOf(buffer, delimiter)) {
+    for await (const record of recordsOf(text, delimiter)) {
       if ('reason' in record) collector.addBad(record.line, record.reason, record.text);
       else if (header === undefined) header = headerOf(record.cells);
       else {
-        const { cells, line } = record;
+        const { cells, line, sizeBytes } = record;
         const surplus = cells.slice(header.length);
         if (cells.length < header.length || surplus.some((cell) => cell !== '')) {
           const reason = `it has ${cells.length} values, the header has ${header.length} columns`;
           collector.addBad(line, reason, cells.join(delimiter));
-        } else collector.add(rowOf(header, cells, delimiter === ';'), line);
+        } else collector.add(rowOf(header, cells, delimiter === ';'), line, sizeBytes);
       }
       if (collector.isFull) yield collector.take();
     }
@@ -34,53 +35,38 @@ export const csv: Format = {
 };
 
 /** A record with the line on which it begins, or a line that cannot be read. */
-type CsvRecord = { readonly cells: readonly string[]; readonly line: number } | BadRow;
+type CsvRecord =
+  | { readonly cells: readonly string[]; readonly line: number; readonly sizeBytes: number }
+  | BadRow;
 
 /**
  * The records of a text. The parser cannot go on behind a quote that stands where none may; so the
  * line where its record began is passed on as bad, and a new parser reads from the next.
  */
-async function* recordsOf(buffer: Buffer, delimiter: string): AsyncGenerator<CsvRecord> {
-  const place = { at: 0, line: 1 };
-  while (place.at < buffer.length) {
-    const start = place.at;
+async function* recordsOf(text: TextReader, delimiter: string): AsyncGenerator<CsvRecord> {
+  for (;;) {
+    const start = text.at;
     const parsing = startParsing(delimiter);
-    for (const slice of slicesOf(buffer.subarray(start))) {
+    let error: Error | undefined;
+    for (let next = start; error === undefined; ) {
+      const slice = await text.sliceFrom(next);
+      next += slice.length;
       await parsing.write(slice);
       for (const { cells, bytes } of parsing.take()) {
-        skipBlank(buffer, place);
-        const { line } = place;
-        moveTo(buffer, place, start + bytes);
-        yield { cells, line };
+        text.skipBlank();
+        const { line } = text;
+        const sizeBytes = start + bytes - text.at;
+        text.moveTo(start + bytes);
+        yield { cells, line, sizeBytes };
       }
-      if (parsing.error() !== undefined) break;
+      error = parsing.error();
+      if (slice.length === 0 && error === undefined) return;
     }
-    const error = parsing.error();
-    if (error === undefined) return;
-    skipBlank(buffer, place);
-    const newline = buffer.indexOf(newlineByte, place.at);
-    const end = newline < 0 ? buffer.length : newline;
-    const text = buffer.toString('utf8', place.at, Math.min(end, place.at + sliceBytes)).trimEnd();
+    text.skipBlank();
     // The parser says on which line, counted from where it began.
     const reason = error.message.replace(/ at line \d+$/, '');
-    yield { line: place.line, reason, text };
-    moveTo(buffer, place, end + 1);
+    yield { line: text.line, reason, text: await text.skipLine() };
   }
-}
-
-/** How far a text is read: the byte, and the line on which that is. */
-type Reached = { at: number; line: number };
-
-const newlineByte = 10;
-
-/** Passes over line ends: they belong to the record before, or to empty lines. */
-function skipBlank(buffer: Buffer, place: Reached): void {
-  while (buffer[place.at] === 13 || buffer[place.at] === newlineByte)
-    moveTo(buffer, place, place.at + 1);
-}
-
-function moveTo(buffer: Buffer, place: Reached, to: number): void {
-  for (; place.at < to; place.at++) if (buffer[place.at] === newlineByte) place.line += 1;
 }
 
 /** A parser that gives each record as soon as it has it; also those before an error. */
@@ -120,19 +106,8 @@ function startParsing(delimiter: string) {
   };
 }
 
-const sliceBytes = 65_536;
-
-/** In slices, so that no more rows are in memory than are taken; an empty one is the end. */
-function* slicesOf(buffer: Buffer): Generator<Buffer> {
-  for (let start = 0; start < buffer.length; start += sliceBytes)
-    yield buffer.subarray(start, start + sliceBytes);
-  yield Buffer.alloc(0);
-}
-
-function delimiterOf(buffer: Buffer): string {
-  const start = buffer.subarray(0, limits.rowBytes).toString('utf8').trimStart();
-  const [first = ''] = start.split(/\r?\n|\r/, 1);
-  const bare = first.replace(/"[^"]*"/g, '');
+function delimiterOf(line: string): string {
+  const bare = line.replace(/"[^"]*"/g, '');
   const counts = delimiters.map((delimiter) => bare.split(delimiter).length);
   return delimiters[counts.indexOf(Math.max(...counts))] ?? ',';
 }

@@ -6,25 +6,40 @@ import { type Format, type Row, RowCollector } from './format.ts';
 export const jsonLines: Format = {
   endings: ['.jsonl', '.ndjson'],
   isText: true,
-  async *read(bytes) {
+  async *read(pieces) {
     const collector = new RowCollector();
-    const buffered = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let line = 0;
-    for (let start = 0; start < buffered.length; ) {
-      const newline = buffered.indexOf(10, start);
-      const end = newline < 0 ? buffered.length : newline;
-      const text = buffered.toString('utf8', start, end).trim();
-      start = end + 1;
+    const add = (bytes: Buffer) => {
       line += 1;
-      if (text === '') continue;
+      if (bytes.length > limits.rowBytes) return collector.addBad(line, tooLong, startOf(bytes));
+      const text = bytes.toString('utf8').trim();
+      if (text === '') return;
       const row = parseLine(text);
       if (typeof row === 'string') collector.addBad(line, row, text);
-      else collector.add(row, line);
-      if (collector.isFull) yield collector.take();
+      else collector.add(row, line, bytes.length);
+    };
+    let rest: Buffer = Buffer.alloc(0);
+    for await (const piece of pieces) {
+      const bytes = Buffer.concat([rest, piece]);
+      let start = 0;
+      for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+        add(bytes.subarray(start, end));
+        start = end + 1;
+        if (collector.isFull) yield collector.take();
+      }
+      // Of a line that is too long, no more than what shows it to be.
+      rest = bytes.subarray(start, start + limits.rowBytes + 1);
     }
+    if (rest.length > 0) add(rest);
     yield collector.take();
   },
 };
+
+const tooLong = `the line has more than ${limits.rowBytes} bytes`;
+
+function startOf(bytes: Buffer): string {
+  return bytes.toString('utf8', 0, limits.badRowCharacters);
+}
 
 /** The row of a line; a text says why it is none. */
 function parseLine(text: string): Row | string {

@@ -1,33 +1,89 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { chunkRows, type Format, type Row } from './format.ts';
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { type FileMetaData, parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet';
+import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
+import { limits } from '../../limits.ts';
+import { chunkBytes, chunkRows, type Format } from './format.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: Format = {
   endings: ['.parquet'],
   isText: false,
-  async *read(bytes) {
-    const file = Uint8Array.from(bytes).buffer;
-    const metadata = parquetMetadata(file);
+  async *read(bytes, needed) {
+    const file = {
+      byteLength: bytes.sizeBytes,
+      slice: async (start: number, end = bytes.sizeBytes) =>
+        Uint8Array.from(await bytes.read(start, end)).buffer,
+    };
+    const metadata = await parquetMetadataAsync(file);
+    const names = parquetSchema(metadata).children.map(({ element: { name } }) => name);
+    const columns = names.filter((name) => needed?.has(name) ?? true);
     let rowStart = 0;
     for (const group of metadata.row_groups) {
-      // A whole row group at a time: reading a part of it would decode all of it.
       const rowEnd = rowStart + Number(group.num_rows);
-      const range = { file, metadata, rowStart, rowEnd, compressors };
-      const rows: Row[] = await parquetReadObjects(range);
-      for (let start = 0; start < rows.length; start += chunkRows) {
-        const part = rows.slice(start, start + chunkRows);
-        yield { rows: part, lines: part.map((_, i) => rowStart + start + i + 1), bad: [] };
+      const sizeBytes = bytesOfGroup(group, columns);
+      assertFits(sizeBytes, rowStart, rowEnd);
+      // A whole row group at a time: reading a part of it would decode all of it.
+      const range = { file, metadata, columns, rowStart, rowEnd, compressors };
+      const scan = await parquetScan({ ...range, useOffsetIndex: false });
+      const values: [name: string, values: ArrayLike<unknown>][] = [];
+      for (const column of columns) {
+        values.push([column, await scan.readColumn({ column, rowStart, rowEnd })]);
+      }
+      const count = rowsOfChunk(sizeBytes, rowEnd - rowStart);
+      for (let start = 0; start < rowEnd - rowStart; start += count) {
+        const end = Math.min(start + count, rowEnd - rowStart);
+        const places = Array.from({ length: end - start }, (_, i) => start + i);
+        yield {
+          rows: places.map((place) =>
+            Object.fromEntries(values.map(([name, column]) => [name, column[place]])),
+          ),
+          lines: places.map((place) => rowStart + place + 1),
+          bad: [],
+        };
       }
       rowStart = rowEnd;
     }
   },
 };
 
-/** The codecs of Node's zlib; hyparquet itself knows Snappy. */
+/** What the columns of a row group take in memory, at least a word for each value. */
+function bytesOfGroup(
+  { columns, num_rows: rows }: FileMetaData['row_groups'][number],
+  taken: readonly string[],
+): number {
+  const own = columns.filter(({ meta_data: each }) =>
+    taken.includes(each?.path_in_schema[0] ?? ''),
+  );
+  const bytes = own.map(({ meta_data: each }) =>
+    Math.max(Number(each?.total_uncompressed_size ?? 0), Number(rows) * wordBytes),
+  );
+  return bytes.reduce((sum, each) => sum + each, 0);
+}
+
+const wordBytes = 8;
+
+function assertFits(sizeBytes: number, rowStart: number, rowEnd: number): void {
+  if (sizeBytes <= limits.rowGroupBytes) return;
+  const rows = Math.floor(((rowEnd - rowStart) * limits.rowGroupBytes) / sizeBytes);
+  throw new Error(
+    `its row group from row ${rowStart + 1} to ${rowEnd} takes ${sizeBytes} bytes in memory, and ` +
+      `${limits.rowGroupBytes} are allowed; write it with at most ${rows} rows a group`,
+  );
+}
+
+function rowsOfChunk(sizeBytes: number, rows: number): number {
+  const bytesOfRow = Math.max(1, sizeBytes / Math.max(1, rows));
+  return Math.max(1, Math.min(chunkRows, Math.floor(chunkBytes / bytesOfRow)));
+}
+
+/** The codecs of Node's zlib, and LZ4; hyparquet itself knows Snappy. */
 const compressors = {
   GZIP: (input: Uint8Array, sizeBytes: number) =>
     Uint8Array.from(gunzipSync(input, { maxOutputLength: sizeBytes })),
   ZSTD: (input: Uint8Array, sizeBytes: number) =>
     Uint8Array.from(zstdDecompressSync(input, { maxOutputLength: sizeBytes })),
+  BROTLI: (input: Uint8Array, sizeBytes: number) =>
+    Uint8Array.from(brotliDecompressSync(input, { maxOutputLength: sizeBytes })),
+  LZ4: decompressLz4,
+  LZ4_RAW: decompressLz4Raw,
 };

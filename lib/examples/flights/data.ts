@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { bytesInMemory } from '../../datasets/byte-source.ts';
 import { readRows } from '../../datasets/rows.ts';
 import type { Sample } from '../../features/encoder.ts';
 
@@ -42,7 +43,8 @@ export async function* readFlights(
   last: number,
 ): AsyncGenerator<{ readonly month: number; readonly flights: readonly Flight[] }> {
   const file = new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets'));
-  for await (const { rows } of readRows(await readFile(file), file.pathname)) {
+  const bytes = bytesInMemory(await readFile(file));
+  for await (const { rows } of readRows({ name: file.pathname, bytes })) {
     const months = Map.groupBy(
       rows.map((row) => flightSchema.parse(row)),
       ({ date }) => dayOf(date).getUTCMonth(),

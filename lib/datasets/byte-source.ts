@@ -1,0 +1,59 @@
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { invalid } from '../errors.ts';
+import { limits } from '../limits.ts';
+
+/** The bytes of a file, of which only those that are asked for are read. */
+export type ByteSource = {
+  readonly sizeBytes: number;
+  /** The bytes from `start` up to `end`. */
+  readonly read: (start: number, end: number) => Promise<Uint8Array>;
+};
+
+/** A file that is in memory. */
+export function bytesInMemory(body: Uint8Array): ByteSource {
+  return { sizeBytes: body.length, read: async (start, end) => body.subarray(start, end) };
+}
+
+/** An object of the bucket, as it was when somebody looked at it. */
+export type PinnedObject = {
+  readonly key: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+};
+
+/**
+ * An object of the bucket. Its `read` throws kind `invalid` once the object is no longer the one
+ * that was pinned.
+ */
+export function bytesOfObject(
+  store: ObjectStore,
+  { key, etag, sizeBytes }: PinnedObject,
+): ByteSource {
+  return {
+    sizeBytes,
+    async read(start, end) {
+      const part = await store.get(key, { start, end, etag });
+      if (part !== undefined) return part.body;
+      const isThere = (await store.list(key)).some((each) => each.key === key);
+      throw invalid(
+        `${key} was ${isThere ? 'changed' : 'deleted'} after the job began; start a new job`,
+      );
+    },
+  };
+}
+
+/** All bytes, in order; the next piece is on its way while one is worked on. */
+export async function* piecesOf({ sizeBytes, read }: ByteSource): AsyncGenerator<Uint8Array> {
+  const readAt = (start: number) => {
+    const piece = read(start, Math.min(start + limits.pieceBytes, sizeBytes));
+    // Whoever stops early never awaits the last one.
+    piece.catch(() => undefined);
+    return piece;
+  };
+  let next = sizeBytes > 0 ? readAt(0) : undefined;
+  for (let start = limits.pieceBytes; next !== undefined; start += limits.pieceBytes) {
+    const piece = await next;
+    next = start < sizeBytes ? readAt(start) : undefined;
+    yield piece;
+  }
+}

@@ -1,0 +1,179 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type ByteSource,
+  bytesInMemory,
+  bytesOfObject,
+  piecesOf,
+} from '../../lib/datasets/byte-source.ts';
+import { csv } from '../../lib/datasets/formats/csv.ts';
+import type { RowChunk } from '../../lib/datasets/formats/format.ts';
+import { jsonLines } from '../../lib/datasets/formats/json-lines.ts';
+import { readRows } from '../../lib/datasets/rows.ts';
+import { textOf } from '../../lib/datasets/text.ts';
+import { limits } from '../../lib/limits.ts';
+import { memoryStore } from '../support/memory-store.ts';
+
+async function* cut(bytes: Buffer, lengths: readonly number[]): AsyncGenerator<Buffer> {
+  let start = 0;
+  for (let i = 0; start < bytes.length; i++) {
+    const end = start + (lengths[i % lengths.length] ?? 1);
+    yield bytes.subarray(start, end);
+    start = end;
+  }
+}
+
+async function together(chunks: AsyncIterable<RowChunk>) {
+  const all = { rows: [] as unknown[], lines: [] as number[], bad: [] as unknown[] };
+  for await (const { rows, lines, bad } of chunks) {
+    all.rows.push(...rows);
+    all.lines.push(...lines);
+    all.bad.push(...bad);
+  }
+  return all;
+}
+
+/** Characters of one to four bytes, and those that the formats give a meaning. */
+const hostileText = fc
+  .array(
+    fc.constantFrom(
+      'a',
+      '1',
+      ',',
+      ';',
+      '"',
+      '""',
+      '\n',
+      '\r\n',
+      '\r',
+      ' ',
+      'ü',
+      '€',
+      '𝄞',
+      '{"x":1}',
+      '{',
+    ),
+  )
+  .map((parts) => parts.join(''));
+const lengths = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
+
+describe('a text that is read in pieces', () => {
+  it.each([
+    ['csv', csv],
+    ['json lines', jsonLines],
+  ] as const)('has the same rows, lines and bad rows wherever it is cut: %s', async (_, format) => {
+    if (!format.isText) throw new Error('it is text');
+    await fc.assert(
+      fc.asyncProperty(hostileText, lengths, async (text, cuts) => {
+        const bytes = Buffer.from(`x,y\n${text}`);
+        // A header that names two columns alike is refused, however it is cut.
+        const whole = await together(format.read(cut(bytes, [bytes.length])));
+        expect(await together(format.read(cut(bytes, cuts)))).toEqual(whole);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is the same text in each encoding, whole and in pieces', async () => {
+    await fc.assert(
+      fc.asyncProperty(hostileText, lengths, async (text, cuts) => {
+        const utf16 = Buffer.from(`\ufeff${text}`, 'utf16le');
+        const forms = [
+          Buffer.from(text),
+          Buffer.from(`\ufeff${text}`),
+          utf16,
+          Buffer.from(utf16).swap16(),
+          gzipSync(text),
+          gzipSync(utf16),
+        ];
+        for (const form of forms) {
+          const parts: Buffer[] = [];
+          for await (const part of textOf(slow(form, cuts))) parts.push(part);
+          expect(Buffer.concat(parts).toString()).toBe(text);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is refused if it is in another encoding, wherever the wrong letter stands', async () => {
+    for (const length of [0, 1, 3, limits.pieceBytes - 1, limits.pieceBytes]) {
+      const bytes = Buffer.concat([Buffer.alloc(length, 'a'), Buffer.from([0xe8, 0x67])]);
+      await expect(
+        together(readRows({ name: 'a.csv', bytes: bytesInMemory(bytes) })),
+      ).rejects.toThrow(/its text must be UTF-8/);
+    }
+    const unfinished = Buffer.from('x\nü').subarray(0, -1);
+    await expect(
+      together(readRows({ name: 'a.csv', bytes: bytesInMemory(unfinished) })),
+    ).rejects.toThrow(/its text must be UTF-8/);
+  });
+
+  it('is refused if its gzip ends too early or is damaged, with the rows before passed on', async () => {
+    const text = Array.from({ length: 50_000 }, (_, i) => `{"x":${i * 7919}}`).join('\n');
+    const packed = gzipSync(text);
+    for (const damaged of [packed.subarray(0, -9), Buffer.from(packed).fill(7, 5_000, 5_010)]) {
+      const read = together(readRows({ name: 'a.jsonl.gz', bytes: bytesInMemory(damaged) }));
+      await expect(read).rejects.toThrow(/^a\.jsonl\.gz cannot be read: /);
+    }
+  });
+
+  it('has a line that is too long refused alone, with its place', async () => {
+    const long = Buffer.alloc(2.5 * limits.rowBytes, 'z');
+    for (const [name, start, end] of [
+      ['a.jsonl', '{"x":1}\n{"x":"', '"}\n{"x":3}\n'],
+      ['a.csv', 'x\n1\n"', '"\n3\n'],
+    ] as const) {
+      const bytes = Buffer.concat([Buffer.from(start), long, Buffer.from(end)]);
+      const { rows, bad } = await together(readRows({ name, bytes: bytesInMemory(bytes) }));
+      expect(rows.map((row) => String((row as { x: unknown }).x))).toEqual(['1', '3']);
+      expect(bad).toHaveLength(1);
+      expect(bad).toMatchObject([{ line: name === 'a.csv' ? 3 : 2 }]);
+    }
+  });
+});
+
+/** Bytes of which no more than a few are given at a time. */
+function slow(body: Buffer, cuts: readonly number[]): ByteSource {
+  const whole = bytesInMemory(body);
+  return {
+    sizeBytes: body.length,
+    read: (start, end) => whole.read(start, Math.max(end, start + (cuts[0] ?? 1))),
+  };
+}
+
+describe('an object that is read in pieces', () => {
+  it('gives all bytes, in order, with one piece read ahead', async () => {
+    const store = memoryStore();
+    const body = Buffer.alloc(2 * limits.pieceBytes + 5);
+    for (let i = 0; i < body.length; i++) body[i] = (i * 31) & 255;
+    const put = await store.put('datasets/a/b', body);
+    const pinned = { key: 'datasets/a/b', etag: put.ok ? put.etag : '', sizeBytes: body.length };
+    let gets = 0;
+    store.hook = ({ operation, when }) => void (operation === 'get' && when === 'before' && gets++);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of piecesOf(bytesOfObject(store, pinned))) {
+      pieces.push(piece);
+      expect(gets).toBe(Math.min(pieces.length + 1, 3));
+    }
+    expect(Buffer.concat(pieces).equals(body)).toBe(true);
+  });
+
+  it.each([['changed', 'deleted']])(
+    'says that it was %s or %s after it was pinned',
+    async (...whats) => {
+      for (const what of whats) {
+        const store = memoryStore({ 'datasets/a/b': 'x\n1\n' });
+        const [pinned] = await store.list('datasets/a/b');
+        if (pinned === undefined) throw new Error('it is there');
+        if (what === 'deleted') store.remove('datasets/a/b');
+        else await store.put('datasets/a/b', Buffer.from('x'));
+        const file = { name: 'datasets/a/b.csv', bytes: bytesOfObject(store, pinned) };
+        await expect(together(readRows(file))).rejects.toThrow(
+          `datasets/a/b was ${what} after the job began; start a new job`,
+        );
+      }
+    },
+  );
+});
