@@ -54,6 +54,7 @@ export type Declared = {
 const storedSchema = z.looseObject({
   features: z.looseObject({}).optional(),
   cells: z.unknown().optional(),
+  revision: z.unknown().optional(),
   label: z.unknown().optional(),
   task: z.unknown().optional(),
   seed: z.unknown().optional(),
@@ -144,10 +145,20 @@ function tooLong(rows: number) {
 
 /** The name of the prepared rows: a hash of all that they depend on. */
 function hashOf(stored: unknown, identity: unknown): string {
-  const { features, cells, label, task, seed, batch } = storedSchema.parse(stored);
+  const { features, cells, revision, label, task, seed, batch } = storedSchema.parse(stored);
   const { validation } = batch ?? {};
   const bounds = [limits.shardRows, limits.heldOutRows];
-  const all = { features, cells, label, task, seed, validation, identity, limits: bounds };
+  const all = {
+    features,
+    cells,
+    revision,
+    label,
+    task,
+    seed,
+    validation,
+    identity,
+    limits: bounds,
+  };
   return hashOfDerived(features, all).slice(0, 40);
 }
 

@@ -131,7 +131,7 @@ async function readSamples(
   if (
     read !== undefined &&
     categories?.data instanceof Int32Array &&
-    labels?.data instanceof Float32Array &&
+    (labels?.data instanceof Float32Array || labels?.data instanceof Float64Array) &&
     weights?.data instanceof Float32Array
   ) {
     const count = labels.data.length;

@@ -30,7 +30,8 @@ export type Run = ScheduledRate & {
 export type Trained = { readonly state: EngineState; readonly losses: Float32Array };
 
 /**
- * A model that is ready to train. Samples come with standardised numbers. Arguments are never
+ * A model that is ready to train. Samples come with standardised numbers and labels, which it
+ * takes in float32. Arguments are never
  * changed, results share no memory, and the same input gives the same bits on the same kind of
  * processor.
  */

@@ -139,7 +139,7 @@ function trainStep(
   const { spec, network, trainable, optimizer } = compiled;
   const tensors: Minibatch = {
     inputs: inputTensors(compiled, minibatch),
-    labels: tf.tensor1d(minibatch.labels.slice()),
+    labels: tf.tensor1d(Float32Array.from(minibatch.labels)),
     shares: tf.tensor1d(sharesOf(minibatch.weights)),
   };
   const { loss, gradients } = differentiate(spec, network, trainable, tensors);

@@ -9,6 +9,8 @@ export type Declaration = {
   readonly features: Readonly<Record<string, Feature>>;
   /** How cells become values; absent for models of releases before 0.3. */
   readonly cells?: CellWords | undefined;
+  /** The rules by which samples become numbers; absent for models of releases before 0.4. */
+  readonly revision?: number | undefined;
   readonly label: {
     readonly name: string;
     readonly column?: string | undefined;
@@ -18,7 +20,7 @@ export type Declaration = {
 };
 
 /** The parts of a declaration that decide its columns. */
-export type DeclaredColumns = Pick<Declaration, 'features' | 'cells'> & {
+export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision'> & {
   readonly label?: Pick<Declaration['label'], 'standardize'> | undefined;
 };
 
@@ -72,8 +74,12 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     numberWidth: numbers,
     categoryCount: categories,
     ...(isExact ? { isExact } : {}),
-    ...(declaration.label?.standardize ? { standardizesLabel: true } : {}),
+    ...(declaration.label?.standardize ? labelLayout(declaration.revision) : {}),
   };
+}
+
+function labelLayout(revision = 0): Pick<Layout, 'standardizesLabel' | 'hasExactLabels'> {
+  return { standardizesLabel: true, ...(revision >= 1 ? { hasExactLabels: true } : {}) };
 }
 
 /** The widths of a spec's rows as engines take them: standardised, in float32. */

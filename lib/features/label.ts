@@ -2,6 +2,7 @@ import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { type Cells, isFloat32, readNumber, withoutSign } from './cells.ts';
 import { cellsOfSpec, type Declaration } from './columns.ts';
+import type { Floats } from './samples.ts';
 
 /**
  * How a label is read. It stands apart from the features because a sample that is only predicted
@@ -9,7 +10,7 @@ import { cellsOfSpec, type Declaration } from './columns.ts';
  */
 export type LabelReader = {
   /** Writes a label at its row of `labels`: the value, 0 or 1, or the index of the class. */
-  readonly write: (label: unknown, labels: Float32Array, row: number) => Accepted | Refused;
+  readonly write: (label: unknown, labels: Floats, row: number) => Accepted | Refused;
   /** Whether a cell is one of the declared classes, whatever words stand for a missing label. */
   readonly knows: (label: unknown) => boolean;
   /** The label in a dataset's cell, for models of releases before 0.3. */

@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import type { Encoder, Encoding, Refusal } from './encoder.ts';
-import { gatherSamples } from './samples.ts';
+import { type Floats, gatherSamples } from './samples.ts';
 import { type FeatureStatistics, labelScaleOf } from './statistics.ts';
 
 /** Samples of which a mean and a deviation say something. */
@@ -42,12 +42,12 @@ export function withoutOutliers(
   };
 }
 
-function nineTenths(sizes: Float32Array): number {
+function nineTenths(sizes: Floats): number {
   return sizes[Math.floor(0.9 * (sizes.length - 1))] ?? 0;
 }
 
 /** What nine tenths of the labels do not exceed; 0 where there are too few to tell. */
-function usualSize(labels: Float32Array): number {
+function usualSize(labels: Floats): number {
   if (labels.length < enoughSamples) return 0;
   const sizes = labels.map(Math.abs).sort();
   const usual = nineTenths(sizes);

@@ -1,5 +1,8 @@
 import { limits } from '../limits.ts';
 
+/** Floating-point numbers; float64 where rounding would lose what tells them apart. */
+export type Floats = Float32Array | Float64Array;
+
 /**
  * Samples as numbers, row by row. Numbers are raw: standardising them is the last step before
  * training (lib/features/statistics.ts), because the statistics belong to the state.
@@ -15,11 +18,14 @@ export type EncodedSamples = {
    * The numbers as they came: the same array, or float64 where a layout is exact. Seconds since
    * 1970 would lose what tells them apart if they were rounded first.
    */
-  readonly raw: Float32Array | Float64Array;
+  readonly raw: Floats;
   /** Category features as indices, [count, categoryCount], in the order of the spec. */
   readonly categories: Int32Array;
-  /** [count]: the value, 0 or 1, or the index of the class. */
-  readonly labels: Float32Array;
+  /**
+   * [count]: the value, 0 or 1, or the index of the class. As they came; float64 where a layout has
+   * exact labels.
+   */
+  readonly labels: Floats;
   /** [count]: the weight of each sample in the loss. */
   readonly weights: Float32Array;
 };
@@ -32,6 +38,8 @@ export type Layout = {
   readonly isExact?: boolean;
   /** Whether labels are standardised too: the last column of the statistics is theirs. */
   readonly standardizesLabel?: boolean;
+  /** Whether labels stay float64 until they are standardised. */
+  readonly hasExactLabels?: boolean;
 };
 
 /** How many rows of a layout may be held at once: `rows`, or fewer where they are wide. */
@@ -47,7 +55,7 @@ export function allocateSamples(count: number, layout: Layout): EncodedSamples {
     count,
     ...(layout.isExact ? exactNumbers(new Float64Array(length)) : float32Numbers(length)),
     categories: new Int32Array(count * layout.categoryCount),
-    labels: new Float32Array(count),
+    labels: layout.hasExactLabels ? new Float64Array(count) : new Float32Array(count),
     weights: new Float32Array(count),
   };
 }

@@ -1,4 +1,4 @@
-import type { EncodedSamples, Layout } from './samples.ts';
+import type { EncodedSamples, Floats, Layout } from './samples.ts';
 
 /**
  * Running mean and sum of squared deviations of each number column, over `count` samples; float64.
@@ -90,26 +90,35 @@ export function standardize(
 }
 
 /** The mean and the deviation of labels; a deviation of 0 while they have not varied. */
-export type LabelScale = { readonly mean: number; readonly deviation: number };
+export type LabelScale = {
+  readonly mean: number;
+  readonly deviation: number;
+  /** Whether what is predicted in the labels' own unit is float64. */
+  readonly isExact: boolean;
+};
 
 /** The scale of the labels; undefined where they are not standardised. */
 export function labelScaleOf(
   { count, mean, squares }: FeatureStatistics,
-  { numberWidth, standardizesLabel }: Layout,
+  { numberWidth, standardizesLabel, hasExactLabels = false }: Layout,
 ): LabelScale | undefined {
   if (!standardizesLabel) return undefined;
   const variance = (squares[numberWidth] ?? 0) / Math.max(count, 1);
-  return { mean: mean[numberWidth] ?? 0, deviation: Math.sqrt(variance) };
+  const deviation = Math.sqrt(variance);
+  return { mean: mean[numberWidth] ?? 0, deviation, isExact: hasExactLabels };
 }
 
 /** Labels at mean 0 and variance 1, as an engine learns them; 0 while they have not varied. */
-export function standardizeLabels(labels: Float32Array, scale: LabelScale | undefined) {
-  if (scale === undefined) return labels;
+export function standardizeLabels(labels: Floats, scale: LabelScale | undefined): Float32Array {
+  if (scale === undefined) return Float32Array.from(labels);
   const { mean, deviation } = scale;
-  return labels.map((label) => (deviation > 0 ? (label - mean) / deviation : 0));
+  return Float32Array.from(labels, (label) => (deviation > 0 ? (label - mean) / deviation : 0));
 }
 
 /** What a network that learnt {@link standardizeLabels} predicts, in the labels' own unit. */
-export function inOwnUnit(values: Float32Array, scale: LabelScale | undefined): Float32Array {
-  return scale === undefined ? values : values.map((value) => value * scale.deviation + scale.mean);
+export function inOwnUnit(values: Float32Array, scale: LabelScale | undefined): Floats {
+  if (scale === undefined) return values;
+  const { mean, deviation, isExact } = scale;
+  const own = isExact ? Float64Array.from(values) : values;
+  return own.map((value) => value * deviation + mean);
 }

@@ -1,4 +1,5 @@
 import type { Task } from '../features/columns.ts';
+import type { Floats } from '../features/samples.ts';
 import type { Prediction } from '../network/losses/loss.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -55,8 +56,8 @@ export function emptyScores(spec: Spec): Scores {
  */
 export function score(
   spec: Spec,
-  predictions: Float32Array,
-  samples: { readonly labels: Float32Array; readonly weights: Float32Array },
+  predictions: Floats,
+  samples: { readonly labels: Floats; readonly weights: Float32Array },
 ): Scores {
   const losses = lossesOf(spec, predictions, samples.labels);
   const outputs = spec.label.classes?.length ?? 1;
@@ -85,11 +86,7 @@ export function score(
  *
  * @param predictions values or probabilities, [count, outputs]
  */
-export function lossesOf(
-  spec: Spec,
-  predictions: Float32Array,
-  labels: Float32Array,
-): Float64Array {
+export function lossesOf(spec: Spec, predictions: Floats, labels: Floats): Float64Array {
   const { ofPrediction } = lossOf(spec);
   const outputs = spec.label.classes?.length ?? 1;
   return Float64Array.from(labels, (label, row) =>
@@ -115,7 +112,7 @@ export function addScores(a: Scores, b: Scores): Scores {
  */
 export function baselineLoss(
   spec: Spec,
-  samples: { readonly labels: Float32Array; readonly weights: Float32Array },
+  samples: { readonly labels: Floats; readonly weights: Float32Array },
 ): number {
   const { labels, weights } = samples;
   const outputs = spec.label.classes?.length ?? 1;
@@ -126,10 +123,10 @@ export function baselineLoss(
     if (outputs === 1) mean[0] = (mean[0] ?? 0) + share * label;
     else mean[label] = (mean[label] ?? 0) + share;
   });
-  const median = Float32Array.from(labels).sort()[labels.length >> 1] ?? 0;
+  const median = labels.slice().sort()[labels.length >> 1] ?? 0;
   const constants = spec.task === 'regression' ? [mean, Float64Array.of(median)] : [mean];
   const losses = constants.map((constant) => {
-    const predictions = new Float32Array(labels.length * outputs);
+    const predictions = new Float64Array(labels.length * outputs);
     for (let row = 0; row < labels.length; row++) predictions.set(constant, row * outputs);
     return meanLoss(score(spec, predictions, samples));
   });
@@ -162,6 +159,8 @@ function binOf(probability: number): number {
   return Math.min(scoreBins - 1, Math.max(0, Math.floor(position)));
 }
 
-function argMax(values: Float32Array): number {
-  return values.reduce((best, value, index) => (value > (values[best] ?? 0) ? index : best), 0);
+function argMax(values: Floats): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if ((values[i] ?? 0) > (values[best] ?? 0)) best = i;
+  return best;
 }

@@ -52,7 +52,7 @@ export async function learnWithoutTest(
   const { minibatch, schedule, rate = spec.optimizer.rate } = spec.online;
   let { statistics } = parameters;
   const numbers = new Float32Array(samples.raw.length);
-  const labels = Float32Array.from(samples.labels);
+  const labels = new Float32Array(samples.count);
   const { numberWidth } = encoder.layout;
   for (let start = 0; start < samples.count; start += minibatch) {
     const part = sliceSamples(samples, start, start + minibatch, encoder.layout);

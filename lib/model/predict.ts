@@ -1,4 +1,4 @@
-import type { EncodedSamples } from '../features/samples.ts';
+import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { inOwnUnit, labelScaleOf, standardize } from '../features/statistics.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import type { Parameters } from '../state/state.ts';
@@ -18,7 +18,7 @@ export async function predict(
   { compiled, encoder, standardized }: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
-): Promise<Float32Array> {
+): Promise<Floats> {
   const { statistics } = parameters;
   const values = await compiled.predict(parameters, standardize(samples, statistics, standardized));
   return inOwnUnit(values, labelScaleOf(statistics, encoder.layout));

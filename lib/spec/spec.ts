@@ -183,6 +183,12 @@ export const specSchema = strictObject({
   label: labelSchema.prefault({}),
   /** Words of cells. Filled in by a declaration; absent in models of releases before 0.3. */
   cells: cellsSchema.optional(),
+  /**
+   * The rules by which samples become numbers; later ones never change the bits of a model that
+   * exists. Filled in by a declaration; absent in models of releases before 0.4. 1: the labels of a
+   * regression stay float64 until they are standardised.
+   */
+  revision: z.literal(1).optional(),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
   loss: z.enum(lossNames).optional(),
   optimizer: optimizerSchema.default({
@@ -248,6 +254,7 @@ export function defineSpec(input: SpecInput): Spec {
   return {
     ...spec,
     cells: spec.cells ?? cellsSchema.parse({}),
+    revision: 1,
     label: standardize
       ? { ...spec.label, standardize: spec.label.standardize ?? true }
       : spec.label,
@@ -266,7 +273,12 @@ const declaredMinibatch = 4;
  * what today's fills in.
  */
 export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
-  if (existing.cells !== undefined) return declared;
+  const { revision, ...sameRules } = declared;
+  const own = existing.revision === undefined ? sameRules : declared;
+  return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
+}
+
+function withDefaultsBeforeCells(existing: Spec, declared: Spec): Spec {
   const isSame = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b);
   const filledIn = defineSpec({
     model: declared.model,

@@ -47,7 +47,7 @@ function minibatchOf(spec: Spec, { inputs }: Network): Minibatch {
         .slice(kind === 'category' ? categories : numbers, [0, offset], [rows, width])
         .reshape([rows, ...shape]),
     ),
-    labels: tf.tensor1d(samples.labels),
+    labels: tf.tensor1d(Float32Array.from(samples.labels)),
     shares: tf.tensor1d(sharesOf(samples.weights)),
   };
 }

@@ -37,6 +37,13 @@ const streams: Readonly<Record<string, { spec: Partial<SpecInput>; samples: unkn
       return sample(i, 846 + 200 * (a + b * c));
     }),
   },
+  'labels that are seconds since 1970, half a minute apart': {
+    spec: { task: 'regression' },
+    samples: Array.from({ length: count }, (_, i) => {
+      const [a = 0, b = 0, c = 0] = readings(i);
+      return sample(i, 1_790_000_000 + 30 * (a + b * c));
+    }),
+  },
   'a binary task': {
     spec: { task: 'binary' },
     samples: Array.from({ length: count }, (_, i) => {

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import type { Floats } from '../../features/samples.ts';
 
 /**
  * A loss of one sample. A minibatch's loss is the weighted mean over its samples.
@@ -26,7 +27,7 @@ export type Loss = {
  * One row of predictions, [count, outputs]: values, a probability, or a probability for each class.
  */
 export type Prediction = {
-  readonly predictions: Float32Array;
+  readonly predictions: Floats;
   readonly row: number;
   readonly outputs: number;
 };
