@@ -41,6 +41,12 @@ export const limits = {
   producerIdleEntries: 10_000,
   /** Evicted producers that one ledger can still recognise and refuse. */
   evictedProducers: 4_096,
+  /**
+   * Numbers of one producer, and of all together, whose contents a ledger recognises by their
+   * digests: some 30 KB and 100 KB of each state.
+   */
+  numbersPerProducer: 1_024,
+  numbersPerLedger: 4_096,
   /** Gaps in one producer's numbers that its ledger entry can hold open. */
   gapsPerProducer: 256,
   /**
@@ -179,6 +185,8 @@ export type ProtocolLimits = Pick<
   | 'evictedProducers'
   | 'producerIdleEntries'
   | 'gapsPerProducer'
+  | 'numbersPerProducer'
+  | 'numbersPerLedger'
   | 'redrivenLetters'
   | 'deadLetterEntries'
   | 'keptCheckpointEntries'

@@ -21,6 +21,7 @@ export type RefusalCode =
   | 'too-many-producers'
   | 'too-many-gaps'
   | 'number-reused'
+  | 'number-too-old'
   | 'letter-too-old'
   // Commands.
   | 'no-challenger'

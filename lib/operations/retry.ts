@@ -204,9 +204,15 @@ function nameOf(
 ): string {
   const { message, producer, seq, refused = [] } = record;
   if (producer === undefined) return message;
-  const isOther = refused.some(({ code }) => code === 'number-reused');
+  const isOther = refused.some(({ code = '' }) => ofOtherContent.has(code));
   return isOther ? `${producer}:${seq}:${digestOf(record)}` : `${producer}:${seq}`;
 }
+
+/** Codes of messages that share their number with another one, or may. */
+const ofOtherContent: ReadonlySet<string> = new Set<RefusalCode>([
+  'number-reused',
+  'number-too-old',
+]);
 
 function digestOf({
   message,
@@ -229,8 +235,10 @@ async function learntNames(
   const learnt = new Set<string>();
   if (!records.some((record) => isWhole(record) && record.producer !== undefined)) return learnt;
   for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
-    for (const { id, outcome, producer, seq } of header.messages) {
-      if (outcome === 'learnt') learnt.add(nameOf({ message: id, producer, seq }));
+    for (const { id, outcome, producer, seq, digest } of header.messages) {
+      if (outcome !== 'learnt') continue;
+      const name = nameOf({ message: id, producer, seq });
+      learnt.add(name).add(`${name}:${digest}`);
     }
   }
   return learnt;

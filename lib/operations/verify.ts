@@ -6,6 +6,7 @@ import { limits } from '../limits.ts';
 import { initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { encodeCheckpoint } from '../state/checkpoint-file.ts';
+import { comparable } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
 
 /** The result of folding a journal again and comparing it with the published state. */
@@ -78,10 +79,15 @@ async function usablePublishedState(ports: Ports, model: Model): Promise<State |
   return object && usableState(ports, model, key, object);
 }
 
-/** Whether states are the same to the bit. What release 0.1.0 published does not name its entry. */
+/**
+ * Whether states are the same to the bit. What release 0.1.0 published does not name its entry, and
+ * those before 0.4 remember fewer digests of a producer's numbers.
+ */
 function isSameState(folded: State, published: State): boolean {
-  const named = { ...folded, nonce: published.nonce };
-  return Buffer.from(encodeCheckpoint(named)).equals(encodeCheckpoint(published));
+  const [own, other] = comparable(folded.ledger, published.ledger);
+  const named = { ...folded, nonce: published.nonce, ledger: own };
+  const then = { ...published, ledger: other };
+  return Buffer.from(encodeCheckpoint(named)).equals(encodeCheckpoint(then));
 }
 
 function differencesOf(folded: State, published: State): ReadonlyMap<string, number> {

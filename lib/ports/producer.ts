@@ -40,7 +40,7 @@ type Kept = {
  * @param name of the producer; no two senders may share one
  * @param nextSeq the number of the next message: 1 for a new producer. Keep it before sending, and
  *   go on from there after a crash: a number that was sent twice is learnt once. If something else
- *   is sent under one of a producer's latest numbers, that is refused, to quarantine.
+ *   is sent under a number that was used, that is refused, to quarantine.
  *   {@link openProducer} keeps it in a file, {@link freshProducer} needs none
  */
 export function createProducer(send: Sender, model: string, name: string, nextSeq = 1): Producer {

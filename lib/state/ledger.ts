@@ -77,7 +77,13 @@ export const emptyLedger: Ledger = {
 /** How much a ledger remembers. */
 export type LedgerLimits = Pick<
   ProtocolLimits,
-  'producers' | 'evictedProducers' | 'producerIdleEntries' | 'gapsPerProducer' | 'redrivenLetters'
+  | 'producers'
+  | 'evictedProducers'
+  | 'producerIdleEntries'
+  | 'gapsPerProducer'
+  | 'numbersPerProducer'
+  | 'numbersPerLedger'
+  | 'redrivenLetters'
 >;
 
 /** Whether a message is new, settled already, or cannot be judged and must be refused. */
@@ -101,17 +107,33 @@ function judgeNumber(ledger: Ledger, identity: Numbered, limits: LedgerLimits): 
   return { verdict: 'refused', isFinal: false, ...refuse('too-many-gaps', reason) };
 }
 
-/** A number that comes again is settled; unless something else was sent under it. */
+/** A number that comes again is settled; unless something else was sent under it, or may have been. */
 function judgeAgain({ highest, latest = [] }: ProducerRecord, sent: Numbered): Judgement {
   const { producer, seq, digest } = sent;
   const before = latest.find(([each]) => each === seq)?.[1];
-  if (before === undefined || digest === undefined || before === digest)
-    return { verdict: 'settled' };
-  const reason =
-    `producer ${producer} had sent something else as number ${seq}; it must go on from ` +
-    `${highest + 1}, or take another name`;
-  return { verdict: 'refused', isFinal: true, ...refuse('number-reused', reason) };
+  // Releases before 0.4 remembered fewer, and those before 0.3 none.
+  const isRemembered = before !== undefined || latest.length >= fewestNumbers;
+  if (before === digest || digest === undefined || !isRemembered) return { verdict: 'settled' };
+  const goOn = `it must go on from ${highest + 1}, or take another name`;
+  const refusal =
+    before === undefined
+      ? refuse(
+          'number-too-old',
+          `producer ${producer} sent number ${seq} so long ago that it cannot be told whether this ` +
+            `is the same message; if it is a new one, ${goOn}`,
+        )
+      : refuse(
+          'number-reused',
+          `producer ${producer} had sent something else as number ${seq}; ${goOn}`,
+        );
+  return { verdict: 'refused', isFinal: true, ...refusal };
 }
+
+/**
+ * Numbers whose digests a ledger keeps for each producer at least: more than a queue can deliver
+ * again before anything later.
+ */
+const fewestNumbers = 16;
 
 function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits): Judgement {
   const { producers, evictedProducers } = limits;
@@ -160,7 +182,7 @@ export function settle(
     highest: Math.max(record.highest, seq),
     gaps: settleNumber(record, seq),
     usedAt: sequence,
-    ...latestOf(record, identity),
+    ...latestOf(record, identity, numbersEach(ledger.producers.size, limits)),
   });
   const redriven =
     deadLetter === undefined
@@ -170,13 +192,32 @@ export function settle(
   return producers.size > limits.producers ? evict(next) : next;
 }
 
-/** Numbers whose digests a ledger keeps for each producer: it is written with each state. */
-const latestNumbers = 8;
+/** Numbers of each producer whose digests are kept: few of many, since all are in each state. */
+function numbersEach(producers: number, { numbersPerProducer, numbersPerLedger }: LedgerLimits) {
+  const share = Math.floor(numbersPerLedger / Math.max(1, producers));
+  return Math.max(fewestNumbers, Math.min(numbersPerProducer, share));
+}
 
-function latestOf({ latest = [] }: ProducerRecord, { seq, digest }: Numbered) {
-  const next =
-    digest === undefined ? latest : [...latest, [seq, digest] as const].slice(-latestNumbers);
+function latestOf({ latest = [] }: ProducerRecord, { seq, digest }: Numbered, most: number) {
+  const next = digest === undefined ? latest : [...latest, [seq, digest] as const].slice(-most);
   return next.length === 0 ? {} : { latest: next };
+}
+
+/**
+ * Two ledgers with as many digests of each producer as both remember: those that releases before
+ * 0.4 wrote remember fewer of the same.
+ */
+export function comparable(a: Ledger, b: Ledger): readonly [Ledger, Ledger] {
+  const count = ({ producers }: Ledger, name: string) => producers.get(name)?.latest?.length ?? 0;
+  const cut = (ledger: Ledger): Ledger => {
+    const producers = [...ledger.producers].map(([name, record]): [string, ProducerRecord] => {
+      const { latest = [], ...rest } = record;
+      const both = Math.min(count(a, name), count(b, name));
+      return [name, both === 0 ? rest : { ...rest, latest: latest.slice(-both) }];
+    });
+    return { ...ledger, producers: new Map(producers) };
+  };
+  return [cut(a), cut(b)];
 }
 
 function settleInQueue(

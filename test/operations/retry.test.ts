@@ -48,6 +48,26 @@ describe('a retry of what is in quarantine', () => {
     expect((await retry(world, 300)).sent).toBe(0);
   });
 
+  it('sends what came under a number that was used long ago, and nothing that was learnt', async () => {
+    const world = createWorld(ticketsSpec, { numbersPerProducer: 16 });
+    for (let i = 1; i <= 20; i++) await deliver(world, [numbered(i, 'till', i)]);
+    // The producer begins again at 1; and somebody sends what was 2 once more.
+    await deliver(world, [numbered(21, 'till', 1)]);
+    await deliver(world, [{ ...numbered(22, 'till', 2), body: numbered(2, 'till', 2).body }]);
+    expect((await foldJournal(world)).learnt).toBe(20);
+    const records = await readQuarantine(world.store, model);
+    expect(records.map(({ refused }) => refused[0])).toMatchObject([
+      { code: 'number-too-old', reason: expect.stringContaining('it must go on from 21') },
+      { code: 'number-too-old' },
+    ]);
+    expect(await retry(world, 100)).toEqual({
+      sent: 1,
+      left: [{ message: numbered(22, 'till', 2).id, reason: 'it was learnt before' }],
+    });
+    expect((await foldJournal(world)).learnt).toBe(21);
+    expect((await retry(world, 200)).sent).toBe(0);
+  });
+
   it('sends what came under a number that was used for something else, under one of its own', async () => {
     const world = createWorld();
     await deliver(world, [numbered(1, 'till', 1), numbered(2, 'till', 2)]);

@@ -44,6 +44,7 @@ const ledgerRefusals: ReadonlySet<string> = new Set<RefusalCode>([
   'too-many-producers',
   'too-many-gaps',
   'number-reused',
+  'number-too-old',
 ]);
 
 /** Codes of promotions that a retraction or a rollback overtook. */

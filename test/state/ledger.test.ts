@@ -64,6 +64,45 @@ describe('the ledger', () => {
     expect(judge(ledger, numbered('a', 100_000), limits).verdict).toBe('settled');
   });
 
+  it('never takes what a producer sends anew under its old numbers for a repetition', () => {
+    // A producer that begins again anywhere, as often as it likes, beside others; and repetitions.
+    const step = fc.oneof(
+      fc.record({ does: fc.constant('send' as const), count: fc.integer({ min: 1, max: 40 }) }),
+      fc.record({ does: fc.constant('begin' as const), at: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({ does: fc.constant('repeat' as const), back: fc.integer({ min: 0, max: 15 }) }),
+      fc.record({ does: fc.constant('other' as const), name: fc.constantFrom('b', 'c', 'd') }),
+    );
+    const few = { ...limits, numbersPerProducer: 20, numbersPerLedger: 50 };
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        let ledger = emptyLedger;
+        let next = 1;
+        let content = 0;
+        const learnt: MessageIdentity[] = [];
+        const deliver = (identity: MessageIdentity) => {
+          const judgement = judge(ledger, identity, few);
+          if (judgement.verdict === 'new') ledger = settle(ledger, identity, 1, few);
+          return judgement;
+        };
+        for (const each of steps) {
+          if (each.does === 'begin') next = each.at;
+          else if (each.does === 'repeat') {
+            const again = learnt.at(-1 - each.back);
+            if (again !== undefined) expect(deliver(again).verdict).toBe('settled');
+          } else if (each.does === 'other') deliver(numbered(each.name, 1));
+          else {
+            for (let i = 0; i < each.count; i++, next++) {
+              const sent = { ...numbered('a', next), digest: `content ${content++}` };
+              const { verdict } = deliver(sent);
+              expect(verdict).not.toBe('settled');
+              if (verdict === 'new') learnt.push(sent);
+            }
+          }
+        }
+      }),
+    );
+  });
+
   it('refuses the message that would open one gap too many, and takes those that close gaps', () => {
     let ledger = emptyLedger;
     for (let i = 1; i <= limits.gapsPerProducer; i++)
