@@ -8,9 +8,10 @@ import { emptyStatistics, statisticsWidth } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { emptyScores } from '../metrics/scores.ts';
 import type { Ports } from '../ports/ports.ts';
+import { withDefaultsOf } from '../spec/earlier-defaults.ts';
 import { specHash } from '../spec/identity.ts';
 import { isModelName } from '../spec/names.ts';
-import { parseSpec, type Spec, withDefaultsOf } from '../spec/spec.ts';
+import { parseSpec, type Spec } from '../spec/spec.ts';
 import { emptyLedger } from '../state/ledger.ts';
 import { bytesOf, isFiniteState, type Parameters, type State } from '../state/state.ts';
 

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import { invalid } from '../errors.ts';
+import { invalid, MillraceError } from '../errors.ts';
 import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
 import { show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
-import { type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
+import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 
 type Json = Record<string, unknown>;
 
@@ -24,7 +24,7 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
   const config = structuredClone(topology);
   seedInitializers(config, spec.seed);
   endInLogits(spec, config);
-  const layersModel = await load(config);
+  const layersModel = await load(spec, config);
   const outputs = outputsOf(spec);
   const outputShape = layersModel.outputs[0]?.shape ?? [];
   if (layersModel.outputs.length !== 1 || outputShape.length !== 2 || outputShape[1] !== outputs) {
@@ -38,14 +38,48 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
   return { layersModel, inputs, outputs };
 }
 
-async function load(config: Json): Promise<tf.LayersModel> {
+async function load(spec: Spec, config: Json): Promise<tf.LayersModel> {
+  const modelTopology = JSON.parse(JSON.stringify(config));
   try {
-    return await tf.models.modelFromJSON({ modelTopology: JSON.parse(JSON.stringify(config)) });
+    return await countingParameters(spec, () => tf.models.modelFromJSON({ modelTopology }));
   } catch (cause) {
+    if (cause instanceof MillraceError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw invalid(`spec.network.topology: tfjs cannot build it: ${reason}`, cause);
   }
 }
+
+/**
+ * Builds layers, and stops before the weight that would be one too many is allocated: a topology
+ * of some lines can ask for more memory than there is. tfjs builds before it first gives way to
+ * others.
+ */
+function countingParameters<Built>(spec: Spec, build: () => Promise<Built>): Promise<Built> {
+  const { prototype } = tf.layers.Layer;
+  const addWeight: unknown = Reflect.get(prototype, addWeightName);
+  if (typeof addWeight !== 'function') throw new Error('tfjs adds weights in a different way');
+  let count = 0;
+  const added: { readonly dispose: () => void }[] = [];
+  const counted = function (this: unknown, ...given: readonly unknown[]): unknown {
+    const [, shape] = given;
+    count += Array.isArray(shape) ? shape.reduce((product, size) => product * size, 1) : 0;
+    assertParameters(spec, count);
+    const weight = Reflect.apply(addWeight, this, given);
+    added.push(weight);
+    return weight;
+  };
+  Reflect.set(prototype, addWeightName, counted);
+  try {
+    return build().catch((error: unknown) => {
+      for (const weight of added) weight.dispose();
+      throw error;
+    });
+  } finally {
+    Reflect.set(prototype, addWeightName, addWeight);
+  }
+}
+
+const addWeightName = 'addWeight';
 
 function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): NetworkInput {
   const shape = input.shape.slice(1).map((size) => size ?? 1);

@@ -6,7 +6,6 @@ import { columnName } from '../features/kinds/kind.ts';
 import { featureSchema } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
-import { canonicalJson } from './identity.ts';
 import { modelName } from './names.ts';
 
 const featureName = z
@@ -267,40 +266,6 @@ export function defineSpec(input: SpecInput): Spec {
  */
 const declaredOptimizer = { type: 'adagrad' as const, rate: 0.1 };
 const declaredMinibatch = 4;
-
-/**
- * A declared spec with what an earlier release filled in, wherever the declaration itself only has
- * what today's fills in.
- */
-export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
-  const { revision, ...sameRules } = declared;
-  const own = existing.revision === undefined ? sameRules : declared;
-  return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
-}
-
-function withDefaultsBeforeCells(existing: Spec, declared: Spec): Spec {
-  const isSame = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b);
-  const filledIn = defineSpec({
-    model: declared.model,
-    task: declared.task,
-    features: { x: { type: 'number' } },
-    ...(declared.label.classes === undefined ? {} : { label: { classes: declared.label.classes } }),
-    ...(declared.loss === undefined ? {} : { loss: declared.loss }),
-  });
-  const { cells, label, ...rest } = declared;
-  const { standardize, ...named } = label;
-  const isOptimizerOurs = isSame(declared.optimizer, filledIn.optimizer);
-  const isMinibatchOurs = declared.online.minibatch === filledIn.online.minibatch;
-  return {
-    ...rest,
-    ...(isSame(cells, filledIn.cells) ? {} : { cells }),
-    label: standardize === filledIn.label.standardize ? named : label,
-    optimizer: isOptimizerOurs ? existing.optimizer : declared.optimizer,
-    online: isMinibatchOurs
-      ? { ...declared.online, minibatch: existing.online.minibatch }
-      : declared.online,
-  };
-}
 
 /** Validates a spec that came from outside; see {@link defineSpec}. */
 export function parseSpec(input: unknown): Spec {

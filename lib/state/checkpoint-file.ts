@@ -8,7 +8,7 @@ import {
 } from '../bucket/safetensors.ts';
 import type { Tensor } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
-import { ledgerFromJson, ledgerToJson } from './ledger.ts';
+import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
 import type { Parameters, State } from './state.ts';
 
 /** The version of the file's metadata; a reader refuses any other. */

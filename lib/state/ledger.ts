@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import type { ProtocolLimits } from '../limits.ts';
 import { type Refused, refuse } from '../refusal.ts';
 
@@ -107,7 +106,7 @@ function judgeNumber(ledger: Ledger, identity: Numbered, limits: LedgerLimits): 
   return { verdict: 'refused', isFinal: false, ...refuse('too-many-gaps', reason) };
 }
 
-/** A number that comes again is settled; unless something else was sent under it, or may have been. */
+/** A number that comes again is settled, unless it may stand for something else. */
 function judgeAgain({ highest, latest = [] }: ProducerRecord, sent: Numbered): Judgement {
   const { producer, seq, digest } = sent;
   const before = latest.find(([each]) => each === seq)?.[1];
@@ -264,46 +263,4 @@ function evict(ledger: Ledger): Ledger {
 
 function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
-}
-
-const ledgerSchema = z.strictObject({
-  producers: z.array(
-    z.tuple([
-      z.string(),
-      z.strictObject({
-        highest: z.int().nonnegative(),
-        gaps: z.array(z.tuple([z.int().positive(), z.int().positive()])),
-        usedAt: z.int().nonnegative(),
-        latest: z.array(z.tuple([z.int().positive(), z.string()])).optional(),
-      }),
-    ]),
-  ),
-  evicted: z.array(z.string()),
-  appliedThrough: z.array(z.tuple([z.string(), z.string().regex(/^\d+$/)])),
-  redriven: z.array(z.string()).default([]),
-});
-
-/** A ledger as JSON, for the metadata of a checkpoint. */
-export function ledgerToJson(ledger: Ledger): string {
-  return JSON.stringify({
-    producers: [...ledger.producers],
-    evicted: ledger.evicted,
-    appliedThrough: [...ledger.appliedThrough],
-    ...(ledger.redriven.length === 0 ? {} : { redriven: ledger.redriven }),
-  });
-}
-
-/**
- * Reads {@link ledgerToJson}. @param at the entry that its state is at. @throws ZodError or
- *   SyntaxError if it is none
- */
-export function ledgerFromJson(json: string, at: number): Ledger {
-  const { producers, evicted, appliedThrough, redriven } = ledgerSchema.parse(JSON.parse(json));
-  return {
-    producers: new Map(producers),
-    evicted,
-    appliedThrough: new Map(appliedThrough),
-    redriven,
-    at,
-  };
 }

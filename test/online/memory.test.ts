@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { prepareDataset } from '../../lib/datasets/prepare.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
@@ -75,6 +76,23 @@ describe('memory', () => {
       /spec\.network: at most 50000000 parameters are allowed \(found 4295/,
     );
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(limits.parameters);
+  });
+
+  it.each([
+    ['one layer', [{ units: 3e6 }]],
+    ['many that would fit alone', Array.from({ length: 30 }, () => ({ units: 2_000 }))],
+  ])('is not taken by a topology that is too large before it is refused: %s', async (_, layers) => {
+    const input = { class_name: 'Dense', config: { units: 30, batch_input_shape: [null, 1] } };
+    const dense = layers.map((config) => ({ class_name: 'Dense', config }));
+    const last = { class_name: 'Dense', config: { units: 1 } };
+    const topology = { class_name: 'Sequential', config: { layers: [input, ...dense, last] } };
+    const features = { urgency: { type: 'number' as const } };
+    const huge = defineSpec({ model, task: 'binary', features, network: { topology } });
+    const before = tf.memory().numBytes;
+    await expect(createModel(createWorld(), huge)).rejects.toThrow(
+      /spec\.network\.topology: at most 50000000 parameters are allowed \(found \d+/,
+    );
+    expect(tf.memory().numBytes).toBe(before);
   });
 
   it('is bounded in the cache of models by their bytes', async () => {

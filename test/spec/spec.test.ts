@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { limits, relations } from '../../lib/limits.ts';
+import { withDefaultsOf } from '../../lib/spec/earlier-defaults.ts';
 import { specHash } from '../../lib/spec/identity.ts';
-import { defineSpec, parseSpec, type SpecInput, withDefaultsOf } from '../../lib/spec/spec.ts';
+import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const minimal: SpecInput = {
   model: 'demand',
@@ -93,7 +94,11 @@ describe('a model of an earlier release', () => {
     // What release 0.2 stored: the schema's own defaults.
     const existing = parseSpec(input);
     expect(withDefaultsOf(existing, defineSpec(input))).toEqual(existing);
+    // What release 0.3 stored.
+    const { revision: _, ...later } = defineSpec(input);
+    expect(withDefaultsOf(later, defineSpec(input))).toEqual(later);
     const other = { ...input, optimizer: { type: 'sgd' as const, rate: 0.2 } };
+    expect(withDefaultsOf(later, defineSpec(other))).not.toEqual(later);
     expect(withDefaultsOf(existing, defineSpec(other))).not.toEqual(existing);
   });
 });

@@ -1,14 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../lib/limits.ts';
-import {
-  emptyLedger,
-  judge,
-  ledgerFromJson,
-  ledgerToJson,
-  type MessageIdentity,
-  settle,
-} from '../../lib/state/ledger.ts';
+import { emptyLedger, judge, type MessageIdentity, settle } from '../../lib/state/ledger.ts';
+import { ledgerFromJson, ledgerToJson } from '../../lib/state/ledger-json.ts';
 
 const queue = 'arn:aws:sqs:us-east-1:000000000000:samples-1.fifo';
 

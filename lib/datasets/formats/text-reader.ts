@@ -5,8 +5,8 @@ const carriageReturn = 13;
 const sliceBytes = 65_536;
 
 /**
- * Reads a text by slices and knows how far its reader has come: the byte, and the line on which that
- * is. What lies behind that place is forgotten; what lies before it can be read again.
+ * Reads a text by slices and knows how far its reader has come: the byte, and the line on which
+ * that is. What lies behind that place is forgotten; what lies before it can be read again.
  */
 export class TextReader {
   readonly #pieces: AsyncIterator<Buffer>;

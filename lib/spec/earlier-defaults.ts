@@ -1,0 +1,36 @@
+import { canonicalJson } from './identity.ts';
+import { defineSpec, type Spec } from './spec.ts';
+
+/**
+ * A declared spec with what an earlier release filled in, wherever the declaration itself only has
+ * what today's fills in.
+ */
+export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
+  const { revision, ...sameRules } = declared;
+  const own = existing.revision === undefined ? sameRules : declared;
+  return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
+}
+
+function withDefaultsBeforeCells(existing: Spec, declared: Spec): Spec {
+  const isSame = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b);
+  const filledIn = defineSpec({
+    model: declared.model,
+    task: declared.task,
+    features: { x: { type: 'number' } },
+    ...(declared.label.classes === undefined ? {} : { label: { classes: declared.label.classes } }),
+    ...(declared.loss === undefined ? {} : { loss: declared.loss }),
+  });
+  const { cells, label, ...rest } = declared;
+  const { standardize, ...named } = label;
+  const isOptimizerOurs = isSame(declared.optimizer, filledIn.optimizer);
+  const isMinibatchOurs = declared.online.minibatch === filledIn.online.minibatch;
+  return {
+    ...rest,
+    ...(isSame(cells, filledIn.cells) ? {} : { cells }),
+    label: standardize === filledIn.label.standardize ? named : label,
+    optimizer: isOptimizerOurs ? existing.optimizer : declared.optimizer,
+    online: isMinibatchOurs
+      ? { ...declared.online, minibatch: existing.online.minibatch }
+      : declared.online,
+  };
+}
