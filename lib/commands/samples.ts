@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
 import { withoutOutliers } from '../features/outliers.ts';
+import { type EncodedSamples, gatherSamples } from '../features/samples.ts';
 import { limits } from '../limits.ts';
+import { priorAfter } from '../metrics/prior.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
+import type { Model } from '../model/model.ts';
 import { strictObject } from '../parse.ts';
 import type { Refused } from '../refusal.ts';
+import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 import { type Command, rejected, type SampleList } from './command.ts';
 import { commonHeader } from './header.ts';
@@ -62,7 +66,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     return {
       learnt: places.map((place) => list.samples[encoding.accepted[place] ?? -1]),
       refused: all,
-      state: afterMessage(state, learned, places.length),
+      state: afterMessage(model.spec, state, learned, learntOf(model, encoding.samples, places)),
       loss: meanLoss(learned.scores),
       unknown: encoding.unknown,
     };
@@ -76,7 +80,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       invariant(refused.length === 0, `entry ${sequence} holds a sample that cannot be learnt`);
       const learned = await learn(model, state, encoded);
       invariant(learned.ok, `entry ${sequence} holds a message that cannot be learnt`);
-      state = afterMessage(state, learned, own.length);
+      state = afterMessage(model.spec, state, learned, encoded);
     }
     return state;
   },
@@ -87,12 +91,24 @@ function badLine(reason: string | undefined) {
   return reason === undefined ? undefined : { code: 'bad-row' as const, field: 'row', reason };
 }
 
+/** The samples at some places; the same where they are all. */
+function learntOf({ encoder }: Model, samples: EncodedSamples, places: readonly number[]) {
+  return places.length === samples.count ? samples : gatherSamples(samples, places, encoder.layout);
+}
+
 /** The state with one more message learnt; the ledger changes with the whole entry. */
-function afterMessage(state: State, learned: Extract<Learned, { ok: true }>, count: number): State {
+function afterMessage(
+  spec: Spec,
+  state: State,
+  learned: Extract<Learned, { ok: true }>,
+  samples: EncodedSamples,
+): State {
+  const { prior, scores, learnt } = state;
   return {
     ...state,
     ...learned.parameters,
-    scores: addScores(state.scores, learned.scores),
-    learnt: state.learnt + count,
+    scores: addScores(scores, learned.scores),
+    ...(prior === undefined ? {} : { prior: priorAfter(spec, prior, scores.weight, samples) }),
+    learnt: learnt + samples.count,
   };
 }

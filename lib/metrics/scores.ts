@@ -38,6 +38,11 @@ const isRightIn: Record<Task, (prediction: Prediction, label: number) => boolean
     argMax(predictions.subarray(row * outputs, (row + 1) * outputs)) === label,
 };
 
+/** Whether the most probable class of a prediction is the label's; never in a regression. */
+export function isRight({ task }: Spec, prediction: Prediction, label: number): boolean {
+  return isRightIn[task](prediction, label);
+}
+
 /** The scores of no samples. */
 export function emptyScores(spec: Spec): Scores {
   const bins = hasHistogram[spec.task] ? scoreBins : 0;
@@ -62,7 +67,6 @@ export function score(
   const losses = lossesOf(spec, predictions, samples.labels);
   const outputs = spec.label.classes?.length ?? 1;
   const { positives, negatives } = emptyScores(spec);
-  const isRight = isRightIn[spec.task];
   let weightSum = 0;
   let loss = 0;
   let correct = 0;
@@ -71,7 +75,7 @@ export function score(
     const label = samples.labels[row] ?? 0;
     weightSum += weight;
     loss += weight * sampleLoss;
-    if (isRight({ predictions, row, outputs }, label)) correct += weight;
+    if (isRight(spec, { predictions, row, outputs }, label)) correct += weight;
     if (positives.length > 0) {
       const histogram = label === 1 ? positives : negatives;
       const bin = binOf(predictions[row] ?? 0);

@@ -6,6 +6,7 @@ import { standardizedColumns } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { emptyStatistics, statisticsWidth } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
+import { emptyPrior } from '../metrics/prior.ts';
 import { emptyScores } from '../metrics/scores.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withDefaultsOf } from '../spec/earlier-defaults.ts';
@@ -76,6 +77,7 @@ export function initialState({ name, spec, specHash: hash, compiled, encoder }: 
     specHash: hash,
     ledger: emptyLedger,
     scores: emptyScores(spec),
+    ...(spec.revision === undefined ? {} : { prior: emptyPrior(spec) }),
     learnt: 0,
     retractions: [],
   };

@@ -1,8 +1,9 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
 import { limits, pauseSeconds } from '../limits.ts';
+import { meanLoss } from '../metrics/scores.ts';
 import type { Ports } from '../ports/ports.ts';
-import { bytesOf } from '../state/state.ts';
+import { bytesOf, type State } from '../state/state.ts';
 import { type Message, parseMessage } from './messages.ts';
 import { type CachedModel, updateModel } from './update-model.ts';
 
@@ -72,6 +73,7 @@ async function settleModel(
       sequence: cached?.state.sequence,
       messages: settled,
       ...sums,
+      ...(cached === undefined ? {} : { stream: streamLosses(cached.state) }),
       ...(Object.keys(unknown).length === 0 ? {} : { unknown }),
       milliseconds,
     });
@@ -112,6 +114,13 @@ function sumsOf(entries: readonly EntryHeader[]) {
     refused: messages.reduce((sum, message) => sum + message.refused, 0),
     losses: messages.map(({ loss }) => loss),
   };
+}
+
+/** The mean loss on all of the stream so far, beside that of predicting the mean or the shares. */
+function streamLosses({ scores, prior }: State) {
+  if (scores.samples === 0) return undefined;
+  const loss = meanLoss(scores);
+  return prior === undefined ? { loss } : { loss, baseline: prior.loss / scores.weight };
 }
 
 function remember(cache: ModelCache, model: string, cached: CachedModel): void {

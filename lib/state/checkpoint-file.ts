@@ -31,6 +31,7 @@ const stateMetadata = parametersMetadata.extend({
   learnt: count,
   ledger: z.string(),
   scores: z.string(),
+  prior: z.string().optional(),
   promoted: z.string().optional(),
   retractions: z.string().default('[]'),
 });
@@ -42,6 +43,8 @@ const sumsSchema = z.strictObject({
   correct: z.number(),
 });
 
+const priorSchema = z.strictObject({ loss: z.number(), correct: z.number() });
+
 const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
 const retractionsSchema = z.array(z.strictObject({ from: z.int(), sequence: z.int() }));
 
@@ -52,11 +55,13 @@ const retractionsSchema = z.array(z.strictObject({ from: z.int(), sequence: z.in
  */
 export function encodeCheckpoint(state: State): Uint8Array {
   const { samples, weight, loss, correct, positives, negatives } = state.scores;
+  const { prior } = state;
   return encodeDigested({
     tensors: {
       ...parameterTensors(state),
       'scores/positives': { shape: [positives.length], data: positives },
       'scores/negatives': { shape: [negatives.length], data: negatives },
+      ...(prior && { 'scores/prior': { shape: [prior.sums.length], data: prior.sums } }),
     },
     metadata: {
       ...parameterMetadata(state),
@@ -67,6 +72,9 @@ export function encodeCheckpoint(state: State): Uint8Array {
       learnt: String(state.learnt),
       ledger: ledgerToJson(state.ledger),
       scores: storedJson({ samples, weight, loss, correct }, 'the scores'),
+      ...(prior && {
+        prior: storedJson({ loss: prior.loss, correct: prior.correct }, 'the prior'),
+      }),
       ...(state.promoted === undefined ? {} : { promoted: JSON.stringify(state.promoted) }),
       ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
     },
@@ -94,6 +102,14 @@ export function decodeCheckpoint(file: Uint8Array): State {
         positives: float64(tensors, 'scores/positives'),
         negatives: float64(tensors, 'scores/negatives'),
       },
+      ...(fields.prior === undefined
+        ? {}
+        : {
+            prior: {
+              ...priorSchema.parse(JSON.parse(fields.prior)),
+              sums: float64(tensors, 'scores/prior'),
+            },
+          }),
       ...(fields.promoted === undefined
         ? {}
         : { promoted: promotedSchema.parse(JSON.parse(fields.promoted)) }),

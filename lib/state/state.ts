@@ -1,5 +1,6 @@
 import type { EngineState, Tensors } from '../engine/engine.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
+import type { Prior } from '../metrics/prior.ts';
 import type { Scores } from '../metrics/scores.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -23,6 +24,8 @@ export type State = Parameters & {
   readonly ledger: Ledger;
   /** Progressive scores since the model began: every sample was predicted before it was learnt. */
   readonly scores: Scores;
+  /** What the labels' mean or shares alone earned meanwhile; absent in models of before 0.4. */
+  readonly prior?: Prior;
   /** Samples learnt from the stream. */
   readonly learnt: number;
   /** The batch job whose weights were promoted last, and the entry that did it. */

@@ -1,0 +1,56 @@
+import type { Floats } from '../features/samples.ts';
+import { lossOf } from '../network/losses.ts';
+import type { Spec } from '../spec/spec.ts';
+import { isRight } from './scores.ts';
+
+/**
+ * What somebody would have earned on the stream who knows nothing but the labels so far, and
+ * predicts their mean or the share of each class; the same samples, test then train. A model that is
+ * not better has learnt nothing.
+ */
+export type Prior = {
+  /** Σ weight · loss */
+  readonly loss: number;
+  /** Σ weight over the samples whose most frequent class was right; 0 in a regression. */
+  readonly correct: number;
+  /** Σ weight of each class, false and true in a binary task; in a regression Σ weight · label. */
+  readonly sums: Float64Array;
+};
+
+/** The prior before the first sample. */
+export function emptyPrior({ task, label: { classes } }: Spec): Prior {
+  const width = { regression: 1, binary: 2, multiclass: classes?.length ?? 0 }[task];
+  return { loss: 0, correct: 0, sums: new Float64Array(width) };
+}
+
+/**
+ * The prior after a message, all of which is predicted before any of it is known.
+ *
+ * @param weight of all samples before it
+ */
+export function priorAfter(
+  spec: Spec,
+  { loss, correct, sums }: Prior,
+  weight: number,
+  { labels, weights }: { readonly labels: Floats; readonly weights: Float32Array },
+): Prior {
+  const predictions = predictionOf(spec, sums, weight);
+  const prediction = { predictions, row: 0, outputs: predictions.length };
+  const { ofPrediction } = lossOf(spec);
+  const after = { loss, correct, sums: sums.slice() };
+  labels.forEach((label, row) => {
+    const own = weights[row] ?? 0;
+    after.loss += own * ofPrediction(prediction, label);
+    if (isRight(spec, prediction, label)) after.correct += own;
+    const place = spec.task === 'regression' ? 0 : label;
+    after.sums[place] = (after.sums[place] ?? 0) + (spec.task === 'regression' ? own * label : own);
+  });
+  return after;
+}
+
+/** The mean, or the shares of the classes as if each had been seen once more (Laplace 1814). */
+function predictionOf({ task }: Spec, sums: Float64Array, weight: number): Float64Array {
+  if (task === 'regression') return sums.map((sum) => (weight > 0 ? sum / weight : 0));
+  const shares = sums.map((sum) => (sum + 1) / (weight + sums.length));
+  return task === 'binary' ? shares.slice(1) : shares;
+}
