@@ -1,7 +1,7 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { type CfnRole, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { RecursiveLoop } from 'aws-cdk-lib/aws-lambda';
+import { type FunctionUrl, FunctionUrlAuthType, RecursiveLoop } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -51,7 +51,7 @@ export interface MillraceProps {
    */
   readonly schedules?: readonly ScheduledJob[];
   /**
-   * Memory of each function that trains, in MiB; one vCPU comes with 1,769.
+   * Memory of each function that trains or predicts, in MiB; one vCPU comes with 1,769.
    * @default 1769
    */
   readonly memoryMebibytes?: number;
@@ -76,6 +76,10 @@ export class Millrace extends Construct {
   readonly jobsQueue: Queue;
   /** FIFO; the message group is the model's name. Whoever may send to it may take back. */
   readonly commandsQueue: Queue;
+  /** Predicts with the newest state of any model. Whoever may invoke it may ask. */
+  readonly predictFunction: NodejsFunction;
+  /** Its URL; requests are signed (AWS IAM). */
+  readonly predictUrl: FunctionUrl;
   /** Everything that a person must look at. */
   readonly alarms: readonly Alarm[];
   readonly #queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
@@ -105,6 +109,11 @@ export class Millrace extends Construct {
     const relayCommand = this.#createRelay();
     const onlineUpdate = this.#createOnlineUpdate(props, [batchTrain, relayCommand]);
 
+    this.predictFunction = this.#createPredict(props);
+    this.predictUrl = this.predictFunction.addFunctionUrl({
+      authType: FunctionUrlAuthType.AWS_IAM,
+    });
+
     const jobs = parse(z.array(scheduledJob), props.schedules ?? [], 'schedules');
     jobs.forEach((job, index) => {
       schedule(this, this.jobsQueue, job, index);
@@ -115,6 +124,7 @@ export class Millrace extends Construct {
         OnlineUpdate: { function: onlineUpdate, timeoutSeconds: limits.onlineTimeoutSeconds },
         BatchTrain: { function: batchTrain, timeoutSeconds: limits.batchTimeoutSeconds },
         RelayCommand: { function: relayCommand, timeoutSeconds: limits.relayTimeoutSeconds },
+        Predict: { function: this.predictFunction, timeoutSeconds: limits.predictTimeoutSeconds },
       },
       hasSchedules: jobs.length > 0,
       topic: props.alarmTopic,
@@ -123,12 +133,24 @@ export class Millrace extends Construct {
     new CfnOutput(this, 'SamplesQueueUrl', { value: this.samplesQueue.queueUrl });
     new CfnOutput(this, 'JobsQueueUrl', { value: this.jobsQueue.queueUrl });
     new CfnOutput(this, 'CommandsQueueUrl', { value: this.commandsQueue.queueUrl });
+    new CfnOutput(this, 'PredictFunction', { value: this.predictFunction.functionName });
+    new CfnOutput(this, 'PredictUrl', { value: this.predictUrl.url });
     new CfnOutput(this, 'CommandSenders', { value: sendersOf(batchTrain, relayCommand) });
   }
 
   /** Lets somebody teach: send samples, and nothing else. */
   grantProducer(grantee: IGrantable): void {
     allowToSend(grantee, this.samplesQueue);
+  }
+
+  /** Lets somebody ask for predictions, by invocation or through the URL, and nothing else. */
+  grantPredict(grantee: IGrantable): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'],
+        resources: [this.predictFunction.functionArn],
+      }),
+    );
   }
 
   /** Lets somebody read models: specs, states, journals, quarantine, progress. */
@@ -213,6 +235,18 @@ export class Millrace extends Construct {
     });
     allowToSend(batchTrain, this.samplesQueue, this.jobsQueue);
     return batchTrain;
+  }
+
+  #createPredict({
+    memoryMebibytes = limits.functionMemoryMebibytes,
+  }: MillraceProps): NodejsFunction {
+    const predict = createFunction(this, 'predict', {
+      timeoutSeconds: limits.predictTimeoutSeconds,
+      memoryMebibytes,
+      environment: this.#environment(),
+    });
+    allow(predict, this.bucket, { read: ['models/*', 'compiled/*'] });
+    return predict;
   }
 
   #createRelay(): NodejsFunction {

@@ -78,6 +78,13 @@ export const limits = {
   memoryPerStateByte: 8,
   /** Memory of a function before it has loaded a model, in MiB. */
   idleMemoryMebibytes: 300,
+  /** Seconds for which predictions take a state for the newest without looking. */
+  stateAgeSeconds: 5,
+  /** Samples of one request for predictions; bytes of it and of its answer: Lambda allows 6 MB. */
+  predictedSamples: 10_000,
+  requestBytes: 5 * 1_048_576,
+  /** Left of an invocation for predicting, after reading on in a journal. */
+  answerReserveSeconds: 2,
   /** Rounds of read forward, learn, commit in one invocation, each lost to another writer. */
   commitAttempts: 5,
   /**
@@ -152,6 +159,8 @@ export const limits = {
   processorMebibytes: 1_769,
   onlineTimeoutSeconds: 120,
   batchTimeoutSeconds: 900,
+  /** Of the function that predicts. */
+  predictTimeoutSeconds: 30,
   /** Of the function that puts commands in order: it sends one message. */
   relayTimeoutSeconds: 30,
   relayMemoryMebibytes: 512,

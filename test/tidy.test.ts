@@ -53,6 +53,7 @@ const rooms = [
   'online',
   'jobs',
   'operations',
+  'serving',
   'cli',
   'examples',
 ];

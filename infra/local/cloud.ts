@@ -5,11 +5,17 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { MillraceError } from '../../lib/errors.ts';
-import { addressFromEnvironment, environmentOf, type StackAddress } from '../../lib/ports/aws.ts';
+import {
+  addressFromEnvironment,
+  environmentNames,
+  environmentOf,
+  type StackAddress,
+} from '../../lib/ports/aws.ts';
 import type { FromEmulator, ToEmulator } from './emulator.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
 import type { FunctionHost } from './function-host.ts';
 import { environmentOfCommands, type Hosted, hostFunctions } from './functions.ts';
+import { type LambdaEndpoint, serveFunctions } from './lambda-endpoint.ts';
 import { provision } from './provision.ts';
 import { runSchedule } from './scheduler.ts';
 import {
@@ -48,6 +54,9 @@ export type LocalCloud = {
   readonly crash: () => Promise<void>;
 };
 
+/** The function that predicts, as its file is called. */
+const predictName = 'predict';
+
 const mappingSchema = z.object({
   BatchSize: z.number(),
   EventSourceArn: z.string(),
@@ -84,25 +93,16 @@ export async function startLocalCloud(
   mkdirSync(logs, { recursive: true });
   const template = readTemplate(assembly);
   const { emulator, port } = await startEmulator(join(dataDirectory, 'cloud'), visibilityFactor);
-  const awsEnvironment = {
-    AWS_REGION: local.region,
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
-  };
   const clientSettings = {
     region: local.region,
-    endpoint: awsEnvironment.AWS_ENDPOINT_URL,
+    endpoint: `http://127.0.0.1:${port}`,
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   };
+  const awsEnvironment = environmentOfAws(clientSettings);
   const s3 = new S3Client(clientSettings);
   const sqs = new SQSClient(clientSettings);
-  const physical = new Map(await provision(template, dataDirectory, { s3, sqs }));
-  for (const [id, attributes] of physical) {
-    // The emulator's port changes with each run, and so do the URLs of its queues.
-    const url = attributes['']?.replace(/^http:\/\/[^/]+/, awsEnvironment.AWS_ENDPOINT_URL) ?? '';
-    physical.set(id, { ...attributes, '': url });
-  }
+  const provisioned = await provision(template, dataDirectory, { s3, sqs });
+  const physical = new Map(atEndpoint(provisioned, awsEnvironment.AWS_ENDPOINT_URL));
 
   const hosting = { assembly, logs, awsEnvironment, onProblem };
   const functions = hostFunctions(template, physical, hosting);
@@ -111,11 +111,13 @@ export async function startLocalCloud(
     connect(sqs, resource, physical, functions),
   );
   const schedules = keepSchedules(sqs, template, physical);
+  const hosts = new Map([...functions.values()].map(({ host }) => [host.name, host]));
+  const endpoint = await serveFunctions(hosts);
 
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
   const tell = (message: ToEmulator) => emulator.send(message);
-  const work = { schedules, sources, functions, clients: [s3, sqs] };
+  const work = { schedules, sources, functions, clients: [s3, sqs], endpoint };
   return {
     address,
     endpoint: clientSettings.endpoint,
@@ -123,11 +125,14 @@ export async function startLocalCloud(
       ...awsEnvironment,
       ...environmentOf(address),
       ...environmentOfCommands(functions),
+      AWS_ENDPOINT_URL_LAMBDA: endpoint.url,
+      [environmentNames.predictFunction]: predictName,
+      [environmentNames.predictUrl]: endpoint.urlOf(predictName),
     },
     s3,
     sqs,
     deadLetterUrls: deadLetterUrls(template, physical),
-    functions: new Map([...functions.values()].map(({ host }) => [host.name, host])),
+    functions: hosts,
     failedDeliveries: () => sources.reduce((sum, source) => sum + source.failures(), 0),
     holdPuts: (hold) =>
       new Promise((resolveHeld) => {
@@ -149,6 +154,33 @@ export async function startLocalCloud(
   };
 }
 
+/** What SDKs and the AWS CLI read. */
+function environmentOfAws(settings: {
+  readonly region: string;
+  readonly endpoint: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}) {
+  const { region, endpoint, credentials } = settings;
+  return {
+    AWS_REGION: region,
+    // The AWS CLI reads this one.
+    AWS_DEFAULT_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_ENDPOINT_URL: endpoint,
+  };
+}
+
+/** The emulator's port changes with each run, and so do the URLs of its queues. */
+function atEndpoint(physical: Physical, endpoint: string): Physical {
+  return new Map(
+    [...physical].map(([id, attributes]) => {
+      const url = attributes['']?.replace(/^http:\/\/[^/]+/, endpoint) ?? '';
+      return [id, { ...attributes, '': url }];
+    }),
+  );
+}
+
 /**
  * Stops the schedules, the event sources and the functions. The emulator is stopped by the caller.
  */
@@ -157,8 +189,10 @@ async function stopWork(work: {
   readonly sources: readonly EventSource[];
   readonly functions: ReadonlyMap<string, Hosted>;
   readonly clients: readonly { readonly destroy: () => void }[];
+  readonly endpoint: LambdaEndpoint;
 }): Promise<void> {
   for (const stopSchedule of work.schedules) stopSchedule();
+  await work.endpoint.stop();
   await Promise.all(work.sources.map((source) => source.stop()));
   await Promise.all([...work.functions.values()].map(({ host }) => host.stop()));
   for (const client of work.clients) client.destroy();

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { environmentNames } from '../../lib/ports/aws.ts';
 import { startLocalCloud } from './cloud.ts';
 import { projectDirectory, synthesize } from './synthesize.ts';
 
@@ -20,6 +21,7 @@ const lines = Object.entries(cloud.environment).map(([name, value]) => `${name}=
 writeFileSync(environmentFile, lines.join(''));
 const shown = (path: string) => relative(process.cwd(), path);
 process.stdout.write(`The stack runs on ${cloud.endpoint}; Ctrl-C stops it.
+Predictions: POST ${cloud.environment[environmentNames.predictUrl]}<model>
 Its environment is in ${shown(environmentFile)}, its data and logs are in ${shown(dataDirectory)}/.
 `);
 process.once('SIGINT', () => void cloud.stop());

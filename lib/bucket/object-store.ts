@@ -36,6 +36,11 @@ export type ObjectStore = {
   readonly bucket: string;
   /** The object, or undefined if there is none; a part of it only if it has the part's ETag. */
   readonly get: (key: string, part?: ObjectPart) => Promise<StoredObject | undefined>;
+  /** The object if it has another ETag by now; undefined if there is none. */
+  readonly getChanged: (
+    key: string,
+    etag: string,
+  ) => Promise<StoredObject | 'unchanged' | undefined>;
   readonly put: (key: string, body: Uint8Array, condition?: PutCondition) => Promise<PutOutcome>;
   /** All objects whose keys begin with `prefix`, in the order of their keys. */
   readonly list: (prefix: string) => Promise<readonly ListedObject[]>;

@@ -2,16 +2,14 @@ import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
 import { limits, pauseSeconds } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
+import { type RecentModels, remember } from '../model/recent-models.ts';
 import type { Ports } from '../ports/ports.ts';
-import { bytesOf, type State } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { type Message, parseMessage } from './messages.ts';
 import { type CachedModel, updateModel } from './update-model.ts';
 
-/**
- * Models as the last invocation on a machine left them; each invocation checks them against the
- * journal.
- */
-export type ModelCache = Map<string, CachedModel>;
+/** What the last invocation left of each model; each checks it against the journal. */
+export type ModelCache = RecentModels<CachedModel>;
 
 /** What became of one model's messages in a delivery. */
 export type ModelOutcome = {
@@ -65,7 +63,7 @@ async function settleModel(
       parsed,
       invocation,
     );
-    if (cached !== undefined) remember(cache, model, cached);
+    if (cached !== undefined) remember(cache, model, cached, ({ state }) => state.tensors);
     const sums = sumsOf(entries);
     const milliseconds = ports.now() - started;
     ports.log.info('settled', {
@@ -121,14 +119,4 @@ function streamLosses({ scores, prior }: State) {
   if (scores.samples === 0) return undefined;
   const loss = meanLoss(scores);
   return prior === undefined ? { loss } : { loss, baseline: prior.loss / scores.weight };
-}
-
-function remember(cache: ModelCache, model: string, cached: CachedModel): void {
-  cache.delete(model);
-  cache.set(model, cached);
-  for (const oldest of [...cache.keys()]) {
-    const bytes = [...cache.values()].reduce((sum, { state }) => sum + bytesOf(state.tensors), 0);
-    if (cache.size <= limits.cachedModels && bytes <= limits.cachedModelBytes) return;
-    cache.delete(oldest);
-  }
 }

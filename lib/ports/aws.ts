@@ -17,6 +17,8 @@ export const environmentNames = {
   jobsQueueUrl: 'MILLRACE_JOBS_QUEUE_URL',
   commandsQueueUrl: 'MILLRACE_COMMANDS_QUEUE_URL',
   commandSenders: 'MILLRACE_COMMAND_SENDERS',
+  predictFunction: 'MILLRACE_PREDICT_FUNCTION',
+  predictUrl: 'MILLRACE_PREDICT_URL',
   threads: 'MILLRACE_THREADS',
 } as const;
 
@@ -95,6 +97,13 @@ export function awsPorts(address: StackAddress, log: Log, threads = 1): Ports {
     log,
     threads,
   );
+}
+
+/** The ports of somebody who may only read; what was not compiled before is kept in memory. */
+export function readerPorts(address: StackAddress, log: Log, threads = 1): Ports {
+  const ports = awsPorts(address, log, threads);
+  const cache = { ...graphCache(ports.store, log), put: async () => undefined };
+  return { ...ports, engine: createEngine({ threads, cache, warn: log.warn.bind(log) }) };
 }
 
 /** The first pause before something is tried again; the next are twice as long each. */

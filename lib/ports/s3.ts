@@ -1,5 +1,6 @@
 import {
   GetObjectCommand,
+  type GetObjectCommandInput,
   ListObjectsV2Command,
   NoSuchKey,
   type S3Client,
@@ -21,17 +22,32 @@ import { refuse } from '../refusal.ts';
  * whole object.
  */
 export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
+  const read = async (key: string, headers: Partial<GetObjectCommandInput> = {}) => {
+    const request = { Bucket: bucket, Key: key, ...headers };
+    const response = await client.send(new GetObjectCommand(request));
+    const body = await response.Body?.transformToByteArray();
+    return { body: body ?? new Uint8Array(), etag: response.ETag ?? '' };
+  };
   return {
     bucket,
 
     async get(key, part) {
       try {
-        const request = { Bucket: bucket, Key: key, ...partHeaders(part) };
-        const response = await client.send(new GetObjectCommand(request));
-        const body = await response.Body?.transformToByteArray();
-        return { body: body ?? new Uint8Array(), etag: response.ETag ?? '' };
+        return await read(key, partHeaders(part));
       } catch (error) {
         if (error instanceof NoSuchKey || isChanged(error, part)) return undefined;
+        throw unavailable(`reading s3://${bucket}/${key}`, error);
+      }
+    },
+
+    async getChanged(key, etag) {
+      try {
+        return await read(key, { IfNoneMatch: etag });
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined;
+        // The SDK makes an error of it, without a name of its own.
+        if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 304)
+          return 'unchanged';
         throw unavailable(`reading s3://${bucket}/${key}`, error);
       }
     },

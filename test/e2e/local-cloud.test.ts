@@ -2,10 +2,13 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
+import { createProducer } from '../../lib/ports/producer.ts';
+import { openModel } from '../../lib/serving/open-model.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 
@@ -32,6 +35,61 @@ describe('the local cloud', () => {
       return object && decodeCheckpoint(object.body);
     });
     expect(state.learnt).toBe(2);
+  });
+
+  it('answers with what was just sent, by the SDK and by the URL', async () => {
+    const { environment } = test.cloud;
+    const client = new LambdaClient({
+      region: environment.AWS_REGION ?? '',
+      endpoint: environment.AWS_ENDPOINT_URL_LAMBDA ?? '',
+      credentials: { accessKeyId: 'somebody', secretAccessKey: 'else' },
+    });
+    const features = { hour: 18, shop: 'Ghent', weather: 'rain' };
+    const ask = async (request: object) => {
+      const { Payload, FunctionError } = await client.send(
+        new InvokeCommand({
+          FunctionName: environment.MILLRACE_PREDICT_FUNCTION ?? '',
+          Payload: JSON.stringify({ model: 'demand', samples: [{ features }], ...request }),
+        }),
+      );
+      expect(FunctionError).toBeUndefined();
+      return JSON.parse(Buffer.from(Payload ?? []).toString());
+    };
+    await createProducer(test.ports.sendSamples, 'demand', 'reader').send([
+      { features, label: 30 },
+    ]);
+    const atLeast = { producer: 'reader', seq: 1 };
+    const answer = await until(async () => {
+      const found = await ask({ atLeast });
+      if (!found.ok) expect(found.code).toBe('not-reached');
+      return found.ok ? found : undefined;
+    });
+    expect(answer).toMatchObject({ model: 'demand', unknown: {} });
+    expect(answer.sequence).toBeGreaterThan(0);
+    expect(answer.predictions[0].value).toEqual(expect.any(Number));
+    // In a program, the same.
+    const opened = await openModel(test.ports, 'demand');
+    const { sequence, predictions } = answer;
+    expect(await opened.predict([{ features }])).toMatchObject({ sequence, predictions });
+
+    const url = environment.MILLRACE_PREDICT_URL ?? '';
+    const post = async (path: string, body: string) => {
+      const response = await fetch(`${url}${path}`, { method: 'POST', body });
+      return { status: response.status, answer: await response.json() };
+    };
+    expect(await post('demand', JSON.stringify({ samples: [{ features }] }))).toMatchObject({
+      status: 200,
+      answer: { ok: true, sequence, predictions },
+    });
+    expect(await post('', '{"model": "demand"')).toMatchObject({
+      status: 400,
+      answer: { code: 'malformed', reason: expect.stringMatching(/body: must be JSON/) },
+    });
+    expect(await post('nobody', '{"samples": [1]}')).toMatchObject({ status: 404 });
+    expect((await fetch(`${url}demand`)).status).toBe(400);
+    const wrong = new InvokeCommand({ FunctionName: 'guess' });
+    await expect(client.send(wrong)).rejects.toThrow(/Function not found: guess/);
+    client.destroy();
   });
 
   it('takes over the queues of an earlier release, whose attributes were others', async () => {

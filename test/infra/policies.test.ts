@@ -14,7 +14,16 @@ import {
 } from './evaluate-policy.ts';
 import { recordRequests } from './record-requests.ts';
 
-const roles = ['online-update', 'batch-train', 'relay-command', 'Producer', 'Reader', 'Operator'];
+const roles = [
+  'online-update',
+  'batch-train',
+  'relay-command',
+  'predict',
+  'Producer',
+  'Asker',
+  'Reader',
+  'Operator',
+];
 
 /** A stack with somebody for each grant. */
 function synthesize() {
@@ -24,6 +33,7 @@ function synthesize() {
   const somebody = (id: string) =>
     new Role(stack, id, { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
   millrace.grantProducer(somebody('Producer'));
+  millrace.grantPredict(somebody('Asker'));
   millrace.grantRead(somebody('Reader'));
   millrace.grantOperator(somebody('Operator'));
   return Template.fromStack(stack);
@@ -32,6 +42,11 @@ function synthesize() {
 const template = synthesize();
 const [bucket = ''] = Object.keys(template.findResources('AWS::S3::Bucket'));
 const queueIds = Object.keys(template.findResources('AWS::SQS::Queue'));
+const [predictId = ''] = Object.keys(template.findResources('AWS::Lambda::Function')).filter((id) =>
+  id.includes('predict'),
+);
+/** What is not in the bucket is named by its logical id. */
+const isNamed = (resource: string) => queueIds.includes(resource) || resource === predictId;
 const queueOf = (name: string) =>
   queueIds.find((id) => new RegExp(`^Millrace${name}[0-9A-F]{8}$`).test(id)) ?? '';
 
@@ -65,7 +80,7 @@ function may(role: string, request: Request): boolean {
     's3:ObjectCreationOperation': 'true',
     ...request.context,
   };
-  const resource = queueIds.includes(request.resource)
+  const resource = isNamed(request.resource)
     ? request.resource
     : [bucket, request.resource].filter((part) => part !== '').join('/');
   return isAllowed([...statements, ...bucketStatements], { ...request, resource, context });
@@ -79,6 +94,11 @@ const put = (key: string, context = {}): Request => ({
 });
 const remove = (key: string): Request => ({ action: 's3:DeleteObject', resource: key });
 
+function resourceOf({ action, resource }: Request): string {
+  if (action.startsWith('sqs:')) return queueOf(resource);
+  return action.startsWith('lambda:') ? predictId : resource;
+}
+
 /** What Lambda does for a function's queue, by the same role. */
 const ofLambda = /^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|Get.*)$/;
 
@@ -88,7 +108,7 @@ describe('the policies of the stack', () => {
     const recorded = await recordRequests();
     requests = recorded.map((each) => ({
       ...each,
-      resource: each.action.startsWith('sqs:') ? queueOf(each.resource) : each.resource,
+      resource: resourceOf(each),
     }));
   });
 
@@ -107,7 +127,7 @@ describe('the policies of the stack', () => {
           statement.resources.flatMap((resource) => {
             const only = { ...statement, actions: [action], resources: [resource] };
             const isUsed = own.some((request) => {
-              const named = queueIds.includes(request.resource)
+              const named = isNamed(request.resource)
                 ? request.resource
                 : [bucket, request.resource].filter((part) => part !== '').join('/');
               return speaksOf(only, { ...request, resource: named });

@@ -13,6 +13,7 @@ import { createRedrive } from '../../lib/operations/redrive.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
 import type { Ports, Sender } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
+import { createServing } from '../../lib/serving/serve.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { start } from '../support/jobs.ts';
 import { createWorld, message, sampleMessages, ticket, ticketsSpec } from '../support/world.ts';
@@ -39,9 +40,10 @@ export async function recordRequests(): Promise<readonly Recorded[]> {
   await teach(as);
   await train(as, world.sentSamples);
   await lookAfter(as);
+  await ask(as);
   for (const { name } of [{ name: 'Samples' }, { name: 'Jobs' }, { name: 'Commands' }])
     requests.push(...requestsOfRedrive(name));
-  return requests;
+  return [...requests, ...requestsOfAsker];
 }
 
 type As = (role: string) => Ports;
@@ -116,6 +118,23 @@ async function lookAfter(as: As): Promise<void> {
   await createRedrive(operator)([message(90, { samples: [ticket(1)] })]);
 }
 
+async function ask(as: As): Promise<void> {
+  const serve = createServing(as('predict'));
+  const request = { model, samples: [ticket(1)], maxAgeSeconds: 0 };
+  for (let i = 0; i < 2; i++) await serve(request, () => 100);
+  const { store, log } = as('predict');
+  await graphCache(store, log).get(cacheName);
+}
+
+/** Somebody who asks for predictions does it by Lambda alone. */
+const requestsOfAsker: readonly Recorded[] = ['InvokeFunction', 'InvokeFunctionUrl'].map(
+  (name) => ({
+    role: 'Asker',
+    action: `lambda:${name}`,
+    resource: '',
+  }),
+);
+
 /** What `lib/ports/dead-letters.ts` asks of a queue. */
 function requestsOfRedrive(name: string): readonly Recorded[] {
   const dead = ['ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility', 'GetQueueAttributes'];
@@ -130,13 +149,20 @@ function requestsOfRedrive(name: string): readonly Recorded[] {
 }
 
 function recordingStore(store: ObjectStore, role: string, requests: Recorded[]): ObjectStore {
+  const read = (key: string) => {
+    requests.push({ role, action: 's3:GetObject', resource: key });
+    // S3 answers 404 only to those who may list.
+    requests.push({ role, action: 's3:ListBucket', resource: '' });
+  };
   return {
     bucket: store.bucket,
-    get(key) {
-      requests.push({ role, action: 's3:GetObject', resource: key });
-      // S3 answers 404 only to those who may list.
-      requests.push({ role, action: 's3:ListBucket', resource: '' });
-      return store.get(key);
+    get(key, part) {
+      read(key);
+      return store.get(key, part);
+    },
+    getChanged(key, etag) {
+      read(key);
+      return store.getChanged(key, etag);
     },
     put(key, body, condition) {
       const isOnce = condition !== undefined && 'ifNoneMatch' in condition;

@@ -77,8 +77,10 @@ describe('the stack', () => {
   });
 
   it('hides messages for six times as long as a function may run', () => {
-    const timeouts = Object.values(template.findResources('AWS::Lambda::Function')).map(
-      (f) => f.Properties.Timeout,
+    // Of those that a queue delivers to.
+    const functions = template.findResources('AWS::Lambda::Function');
+    const timeouts = Object.values(template.findResources('AWS::Lambda::EventSourceMapping')).map(
+      ({ Properties }) => functions[Properties.FunctionName.Ref]?.Properties.Timeout,
     );
     const visibilities = Object.values(template.findResources('AWS::SQS::Queue'))
       .map((queue) => queue.Properties.VisibilityTimeout)
@@ -99,9 +101,17 @@ describe('the stack', () => {
     template.resourcePropertiesCountIs('AWS::Lambda::Function', { RecursiveLoop: 'Allow' }, 1);
   });
 
+  it('answers requests for predictions through a URL that asks for a signature', () => {
+    template.resourceCountIs('AWS::Lambda::Url', 1);
+    template.hasResourceProperties('AWS::Lambda::Url', { AuthType: 'AWS_IAM' });
+    const permissions = Object.values(template.findResources('AWS::Lambda::Permission'));
+    expect(permissions.filter(({ Properties }) => Properties.Principal === '*')).toEqual([]);
+    expect(Object.keys(template.findOutputs('*')).join()).toMatch(/PredictFunction.*PredictUrl/);
+  });
+
   it('bundles each function into one file of less than 10 MB', () => {
     const functions = resourcesOf(readTemplate(assembly), 'AWS::Lambda::Function');
-    expect(functions).toHaveLength(3);
+    expect(functions).toHaveLength(4);
     for (const { Metadata } of functions) {
       const bundle = join(assembly, String(Metadata['aws:asset:path']), 'index.mjs');
       expect(statSync(bundle).size).toBeLessThan(10_000_000);

@@ -77,8 +77,8 @@ describe('a batch job whose slices crash or run twice', () => {
       ...world,
       store: {
         ...world.store,
-        async get(key) {
-          const object = await world.store.get(key);
+        async get(key, part) {
+          const object = await world.store.get(key, part);
           if (key === keys.lane(model, 'first') && !hasRaced) {
             hasRaced = true;
             await expect(runSlice(dying, start, () => 100)).rejects.toThrow('it died');
@@ -102,7 +102,7 @@ describe('a batch job whose slices crash or run twice', () => {
       ...world,
       store: {
         ...world.store,
-        async get(key) {
+        async get(key, part) {
           if (key.endsWith('held-out.safetensors') && !hasRaced) {
             hasRaced = true;
             const without = { messages: [sampleMessages(1)[0]?.id ?? ''], samples: [] };
@@ -110,7 +110,7 @@ describe('a batch job whose slices crash or run twice', () => {
             await deliver(world, [message(900, { retract })]);
             expect((await runSlice(world, nightly, () => 100)).place.status).toBe('failed');
           }
-          return world.store.get(key);
+          return world.store.get(key, part);
         },
       },
     };

@@ -27,6 +27,33 @@ export function itIsAnObjectStore(open: () => ObjectStore): void {
     }
   });
 
+  it('reads a part of the object that the caller knows, and of no other', async () => {
+    const store = open();
+    const key = newKey();
+    const put = await store.put(key, bytes('0123456789'));
+    const etag = put.ok ? put.etag : '';
+    expect(text((await store.get(key, { start: 0, end: 10, etag }))?.body)).toBe('0123456789');
+    expect(text((await store.get(key, { start: 9, end: 99, etag }))?.body)).toBe('9');
+    expect(text((await store.get(key, { start: 2, end: 4, etag }))?.body)).toBe('23');
+    await store.put(key, bytes('other'));
+    expect(await store.get(key, { start: 2, end: 4, etag })).toBeUndefined();
+    expect(await store.get(key, { start: 8, end: 10, etag })).toBeUndefined();
+    expect(await store.get(newKey(), { start: 0, end: 1, etag })).toBeUndefined();
+  });
+
+  it('reads an object only if it has changed', async () => {
+    const store = open();
+    const key = newKey();
+    const put = await store.put(key, bytes('one'));
+    const etag = put.ok ? put.etag : '';
+    expect(await store.getChanged(key, etag)).toBe('unchanged');
+    await store.put(key, bytes('two'));
+    const changed = await store.getChanged(key, etag);
+    expect(changed).toMatchObject({ etag: (await store.get(key))?.etag });
+    expect(changed !== 'unchanged' && text(changed?.body)).toBe('two');
+    expect(await store.getChanged(newKey(), etag)).toBeUndefined();
+  });
+
   it('creates an object once where If-None-Match says so', async () => {
     const store = open();
     const key = newKey();

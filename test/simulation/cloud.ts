@@ -6,7 +6,7 @@ import type { Ports } from '../../lib/ports/ports.ts';
 import { refuse } from '../../lib/refusal.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
-import { getFrom, listOf, putInto } from '../support/memory-store.ts';
+import { getChangedFrom, getFrom, listOf, putInto } from '../support/memory-store.ts';
 import { makeCall, type Process, performCall } from './calls.ts';
 import type { Faults } from './faults.ts';
 import { createQueue, type FifoQueue, type QueueSettings } from './queue.ts';
@@ -116,15 +116,17 @@ function portsIn(cloudOf: () => Cloud, { engine, limits }: CloudSettings): Cloud
 
 function storeOf(cloud: Cloud, process: Process): ObjectStore {
   const { bucket, faults } = cloud;
+  const read = <Answer>(what: string, perform: () => Answer) =>
+    makeCall(cloud, process, {
+      what,
+      perform,
+      fail: () => (faults.strike('read-failed') ? unavailable('the body ended early') : undefined),
+    });
   return {
     bucket: 'simulated',
-    get: (key) =>
-      makeCall(cloud, process, {
-        what: `gets ${key}`,
-        perform: () => getFrom(bucket, key),
-        fail: () =>
-          faults.strike('read-failed') ? unavailable('the body ended early') : undefined,
-      }),
+    get: (key, part) => read(`gets ${key}`, () => getFrom(bucket, key, part)),
+    getChanged: (key, etag) =>
+      read(`gets ${key} if it changed`, () => getChangedFrom(bucket, key, etag)),
     put: (key, body, condition) => put(cloud, process, { key, body, condition }),
     list: (prefix) =>
       makeCall(cloud, process, { what: `lists ${prefix}`, perform: () => listOf(bucket, prefix) }),

@@ -49,6 +49,7 @@ export function memoryStore(texts: Readonly<Record<string, string>> = {}): Memor
     hook: () => undefined,
     remove: bucket.remove,
     get: (key, part) => around('get', key, () => getFrom(bucket, key, part)),
+    getChanged: (key, etag) => around('get', key, () => getChangedFrom(bucket, key, etag)),
     put: (key, body, condition) => around('put', key, () => putInto(bucket, key, body, condition)),
     list: (prefix) => around('list', prefix, () => listOf(bucket, prefix)),
   };
@@ -60,6 +61,7 @@ export function storeOver(bucket: Bucket): ObjectStore {
   return {
     bucket: 'memory',
     get: async (key, part) => getFrom(bucket, key, part),
+    getChanged: async (key, etag) => getChangedFrom(bucket, key, etag),
     put: async (key, body, condition) => putInto(bucket, key, body, condition),
     list: async (prefix) => listOf(bucket, prefix),
   };
@@ -70,6 +72,12 @@ export function getFrom(bucket: Bucket, key: string, part?: ObjectPart): StoredO
   const answer = bucket.get(key, part && [part.start, part.end - 1]);
   if ('error' in answer) return undefined;
   return part === undefined || part.etag === answer.etag ? answer : undefined;
+}
+
+/** A conditional get as the port answers it. */
+export function getChangedFrom(bucket: Bucket, key: string, etag: string) {
+  const object = getFrom(bucket, key);
+  return object?.etag === etag ? ('unchanged' as const) : object;
 }
 
 /** A put as the port answers it. */

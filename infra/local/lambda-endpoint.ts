@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { FunctionHost } from './function-host.ts';
+
+/** Where the functions answer. */
+export type LambdaEndpoint = {
+  /** Of Lambda's API: the SDK and the AWS CLI invoke functions here, by their names. */
+  readonly url: string;
+  /** A function's own URL. Unlike on AWS, requests need no signature. */
+  readonly urlOf: (name: string) => string;
+  readonly stop: () => Promise<void>;
+};
+
+type Answer = {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+};
+
+/**
+ * Serves Lambda's `Invoke` and function URLs on loopback. One process hosts a function, so its
+ * invocations wait for each other; on AWS each would get a process of its own.
+ */
+export async function serveFunctions(
+  functions: ReadonlyMap<string, FunctionHost>,
+): Promise<LambdaEndpoint> {
+  const invoke = inTurn(functions);
+  const server = createServer((request, response) => {
+    answerTo(invoke, request)
+      .catch((error: unknown) => ({ status: 500, body: String(error) }))
+      .then((answer) => write(response, answer));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${portOf(server)}`;
+  return {
+    url,
+    urlOf: (name) => `${url}/${name}/`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+type Invoke = (name: string, event: unknown) => Promise<unknown> | undefined;
+
+/** Invokes functions by name, one invocation of each at a time; undefined if there is no such. */
+function inTurn(functions: ReadonlyMap<string, FunctionHost>): Invoke {
+  const last = new Map<string, Promise<unknown>>();
+  return (name, event) => {
+    const host = functions.get(name);
+    if (host === undefined) return undefined;
+    const invoked = (last.get(name) ?? Promise.resolve()).then(() => host.invoke(event));
+    last.set(
+      name,
+      invoked.catch(() => undefined),
+    );
+    return invoked;
+  };
+}
+
+async function answerTo(invoke: Invoke, request: IncomingMessage): Promise<Answer> {
+  const { pathname, search } = new URL(request.url ?? '/', 'http://127.0.0.1');
+  const [, called] = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(pathname) ?? [];
+  const body = await text(request);
+  if (called !== undefined) return answerOfInvoke(invoke, decodeURIComponent(called), body);
+  const [, name = '', rawPath = '/'] = /^\/([^/]+)(\/.*)?$/.exec(pathname) ?? [];
+  return answerOfUrl(invoke, name, {
+    version: '2.0',
+    rawPath,
+    rawQueryString: search.slice(1),
+    headers: request.headers,
+    requestContext: { http: { method: request.method, path: rawPath } },
+    body,
+    isBase64Encoded: false,
+  });
+}
+
+async function answerOfInvoke(invoke: Invoke, name: string, body: string): Promise<Answer> {
+  const event: unknown = body === '' ? {} : JSON.parse(body);
+  const invoked = invoke(name, event);
+  if (invoked === undefined) {
+    const headers = { 'x-amzn-errortype': 'ResourceNotFoundException' };
+    return {
+      status: 404,
+      headers,
+      body: JSON.stringify({ Message: `Function not found: ${name}` }),
+    };
+  }
+  try {
+    return { status: 200, body: JSON.stringify((await invoked) ?? null) };
+  } catch (error) {
+    const errorMessage = error instanceof Error ? error.message : String(error);
+    const headers = { 'x-amz-function-error': 'Unhandled' };
+    return { status: 200, headers, body: JSON.stringify({ errorMessage, errorType: 'Error' }) };
+  }
+}
+
+async function answerOfUrl(invoke: Invoke, name: string, event: object): Promise<Answer> {
+  const invoked = invoke(name, event);
+  if (invoked === undefined) return { status: 404, body: `there is no function ${name}\n` };
+  try {
+    const answer = (await invoked) as {
+      statusCode?: number;
+      headers?: Record<string, string>;
+      body?: string;
+    };
+    const { statusCode: status = 200, headers = {}, body = '' } = answer;
+    return { status, headers, body };
+  } catch {
+    return { status: 502, body: 'Internal Server Error' };
+  }
+}
+
+function write(response: ServerResponse, { status, headers = {}, body }: Answer): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string')
+    throw new Error('the functions have no port');
+  return address.port;
+}

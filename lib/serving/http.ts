@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { isOfKind } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { parseJson } from '../parse.ts';
+import { refuse } from '../refusal.ts';
+import type { PredictAnswer } from './serve.ts';
+
+/** What a function URL hands over (payload format 2.0), as far as it is read. */
+const httpSchema = z.object({
+  rawPath: z.string(),
+  body: z.string().optional(),
+  isBase64Encoded: z.boolean().optional(),
+  requestContext: z.object({ http: z.object({ method: z.string() }) }),
+});
+
+/** A request of a function URL. */
+export type HttpRequest = z.output<typeof httpSchema>;
+
+/** What a function URL answers. */
+export type HttpAnswer = {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+};
+
+/** Whether an event came through a function URL rather than from an invocation. */
+export function isHttpRequest(event: unknown): event is HttpRequest {
+  return httpSchema.safeParse(event).success;
+}
+
+/** The status that says what a client may do: mend the request, ask again, or call somebody. */
+const statusOf: Readonly<Record<Extract<PredictAnswer, { ok: false }>['code'], number>> = {
+  malformed: 400,
+  'no-such-model': 404,
+  'not-reached': 409,
+  stopped: 500,
+  unavailable: 503,
+};
+
+/**
+ * Answers `POST /<model>` with `{ samples, … }`, or `POST /` with `{ model, samples, … }`.
+ *
+ * @param answerTo a request as an invocation would bring it
+ */
+export async function answerOverHttp(
+  request: HttpRequest,
+  answerTo: (request: unknown) => Promise<PredictAnswer>,
+): Promise<HttpAnswer> {
+  const read = requestOf(request);
+  const answer = typeof read === 'string' ? refuse('malformed', read) : await answerTo(read.body);
+  return {
+    statusCode: answer.ok ? 200 : statusOf[answer.code],
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(answer),
+  };
+}
+
+/** The request in a body; a text says why there is none. */
+function requestOf({
+  rawPath,
+  body = '',
+  isBase64Encoded = false,
+  requestContext: { http },
+}: HttpRequest): { readonly body: unknown } | string {
+  if (http.method !== 'POST') return `method: must be POST (found ${http.method})`;
+  const model = rawPath.replace(/^\/|\/$/g, '');
+  const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
+  try {
+    const parsed = parseJson(text, 'body', limits.requestBytes);
+    return { body: model === '' ? parsed : { model, ...(parsed as object) } };
+  } catch (error) {
+    if (isOfKind(error, 'invalid')) return error.message;
+    throw error;
+  }
+}

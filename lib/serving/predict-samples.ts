@@ -1,0 +1,65 @@
+import type { Refusal } from '../features/encoder.ts';
+import type { Floats } from '../features/samples.ts';
+import { type Predictor, predict } from '../model/predict.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { Parameters } from '../state/state.ts';
+
+/** What a model answers for one sample: by its task, or why it cannot answer. */
+export type SamplePrediction =
+  /** A regression: in the label's own unit. */
+  | { readonly value: number }
+  /** A binary task: of true. */
+  | { readonly probability: number }
+  /** A multiclass task: the most probable class, and the probability of each. */
+  | { readonly class: string; readonly probabilities: Readonly<Record<string, number>> }
+  | { readonly refused: Omit<Refusal, 'index'> };
+
+/** Predictions of some samples, in their order. */
+export type SamplePredictions = {
+  readonly predictions: readonly SamplePrediction[];
+  /** By feature, how many of the predicted samples have a value that the spec does not know. */
+  readonly unknown: Readonly<Record<string, number>>;
+};
+
+/**
+ * Predicts raw samples. One that cannot be encoded has its reason in its place; the others are
+ * answered.
+ */
+export async function predictSamples(
+  model: Predictor,
+  parameters: Parameters,
+  samples: readonly unknown[],
+): Promise<SamplePredictions> {
+  const encoding = model.encoder.encodeFeatures(samples);
+  const values = await predict(model, parameters, encoding.samples);
+  const answer = answerOf(model.spec, values);
+  const predictions: SamplePrediction[] = [];
+  encoding.accepted.forEach((place, row) => {
+    predictions[place] = answer(row);
+  });
+  for (const { index, ...refused } of encoding.refused) predictions[index] = { refused };
+  return { predictions, unknown: encoding.unknown };
+}
+
+/** What a row of predictions, [count, outputs], says. JSON has no number that is not finite. */
+function answerOf({ task, label: { classes = [] } }: Spec, values: Floats) {
+  const outputs = Math.max(1, classes.length);
+  return (row: number): SamplePrediction => {
+    const own = values.subarray(row * outputs, (row + 1) * outputs);
+    const [first = Number.NaN] = own;
+    if (!own.every(Number.isFinite)) return { refused: notFinite };
+    if (task === 'regression') return { value: first };
+    if (task === 'binary') return { probability: first };
+    const best = own.indexOf(Math.max(...own));
+    return {
+      class: classes[best] ?? '',
+      probabilities: Object.fromEntries(classes.map((name, i) => [name, own[i] ?? 0])),
+    };
+  };
+}
+
+const notFinite = {
+  field: 'features',
+  code: 'not-finite',
+  reason: 'what the model predicts for it is not finite; look for numbers that are too large',
+} as const;

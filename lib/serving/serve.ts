@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { invalid, isOfKind, MillraceError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { type RecentModels, remember } from '../model/recent-models.ts';
+import { parse, strictObject } from '../parse.ts';
+import type { Ports } from '../ports/ports.ts';
+import { type Refused, refuse } from '../refusal.ts';
+import { modelName, producerName } from '../spec/names.ts';
+import type { Spec } from '../spec/spec.ts';
+import { type NotReached, type OpenModel, openModel, type Predicted } from './open-model.ts';
+
+/** What is asked of the function that predicts. */
+const requestSchema = strictObject({
+  model: modelName,
+  /** Features by name; a label is not needed, and not read. */
+  samples: z
+    .array(z.unknown())
+    .min(1, 'must hold at least one sample')
+    .max(limits.predictedSamples, `at most ${limits.predictedSamples} samples`),
+  maxAgeSeconds: z.number().min(0).optional(),
+  atLeast: z
+    .union([
+      z.int().nonnegative(),
+      strictObject({ producer: producerName, seq: z.int().positive() }),
+    ])
+    .optional(),
+});
+
+/** A request for predictions. */
+export type PredictRequest = z.input<typeof requestSchema>;
+
+/** Predictions, or why there are none: what is wrong with the request, or with the model. */
+export type PredictAnswer =
+  | Predicted
+  | NotReached
+  | Refused<'malformed' | 'no-such-model' | 'unavailable' | 'stopped'>;
+
+/**
+ * Answers requests for predictions of all models of a stack; those that were asked last are in
+ * memory. It never throws for what it is asked.
+ *
+ * @returns a function of a request and of the seconds that are left for it
+ */
+export function createServing(ports: Ports) {
+  const recent: RecentModels<OpenModel> = new Map();
+  return async (request: unknown, secondsLeft: () => number): Promise<PredictAnswer> => {
+    try {
+      const { model: name, samples, ...freshness } = parse(requestSchema, request, 'request');
+      const model = recent.get(name) ?? (await openModel(ports, name).catch(noneIfInvalid));
+      if (model === undefined) return noSuchModel(name);
+      assertAnswerFits(model.spec(), samples.length);
+      remember(recent, name, model, (each) => each.state().tensors);
+      const answer = await model.predict(samples, freshness, secondsLeft).catch(noneIfInvalid);
+      if (answer !== undefined) return answer;
+      recent.delete(name);
+      return noSuchModel(name);
+    } catch (error) {
+      return refusalOf(ports, error);
+    }
+  };
+}
+
+/** The numbers of many classes for many samples may be more than an answer can hold. */
+function assertAnswerFits({ label: { classes = [] } }: Spec, count: number): void {
+  const bytesOfSample = classes.reduce(
+    (sum, name) => sum + name.length + bytesOfNumber,
+    2 * bytesOfNumber,
+  );
+  const most = Math.floor(limits.requestBytes / bytesOfSample);
+  if (count <= most) return;
+  throw invalid(
+    `request.samples: at most ${most} samples with ${classes.length} classes (found ${count})`,
+  );
+}
+
+/** A number as JSON, with what stands around it. */
+const bytesOfNumber = 28;
+
+function noneIfInvalid(error: unknown): undefined {
+  if (!isOfKind(error, 'invalid')) throw error;
+}
+
+function noSuchModel(name: string): PredictAnswer {
+  return refuse('no-such-model', `model: there is no model ${name}; create it first`);
+}
+
+function refusalOf({ log }: Ports, error: unknown): PredictAnswer {
+  if (!(error instanceof MillraceError)) throw error;
+  if (error.kind === 'invalid') return refuse('malformed', error.message);
+  log.error('not answered', { kind: error.kind, error });
+  return error.kind === 'unavailable'
+    ? refuse('unavailable', `${error.message}; ask again`)
+    : refuse('stopped', error.message);
+}
