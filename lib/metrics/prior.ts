@@ -5,8 +5,8 @@ import { isRight } from './scores.ts';
 
 /**
  * What somebody would have earned on the stream who knows nothing but the labels so far, and
- * predicts their mean or the share of each class; the same samples, test then train. A model that is
- * not better has learnt nothing.
+ * predicts their mean or the share of each class; the same samples, test then train. A model that
+ * is not better has learnt nothing.
  */
 export type Prior = {
   /** Σ weight · loss */

@@ -12,6 +12,7 @@ import { allocateSamples, type EncodedSamples, sliceSamples } from '../../lib/fe
 import type { Spec } from '../../lib/spec/spec.ts';
 import { measureColdStart } from './cold-start.ts';
 import { startPeers } from './peers.ts';
+import { measurePredictions } from './predictions.ts';
 import { type Row, rows, specOf } from './rows.ts';
 import { learnStream } from './stream.ts';
 
@@ -186,11 +187,20 @@ if (stream !== undefined) {
   output.write(`the flights stream: onnx ${learnt(stream.onnx)}; `);
   output.write(`SGDClassifier.partial_fit ${peer === undefined ? 'absent' : learnt(peer)}\n`);
 }
+const predictions = options.only === '' ? await measurePredictions() : [];
+for (const { samples, p50, p99, samplesPerSecond } of predictions) {
+  const times = `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`;
+  const rate = Math.round(samplesPerSecond).toLocaleString('en');
+  output.write(`a request for ${samples} predictions, warm: ${times}; ${rate} samples/s\n`);
+}
 const coldStart = options.only === '' ? await measureColdStart(repetitions) : undefined;
 if (coldStart !== undefined) {
-  const { ready, firstUpdate } = coldStart;
+  const { ready, firstUpdate, firstPrediction } = coldStart;
   output.write(`cold start of online-update: ready after ${median(ready).toFixed(0)} ms, `);
   output.write(`the first update done after ${median(firstUpdate).toFixed(0)} ms\n`);
+  output.write(`cold start of predict: answered after ${median(firstPrediction).toFixed(0)} ms\n`);
 }
 if (options.json)
-  process.stdout.write(`${JSON.stringify({ repetitions, rows: results, stream, coldStart })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ repetitions, rows: results, stream, predictions, coldStart })}\n`,
+  );

@@ -18,12 +18,14 @@ export type ColdStart = {
    * Until it has learnt a message, with S3 on this machine and the compiled model in its bucket.
    */
   readonly firstUpdate: readonly number[];
+  /** Until the function that predicts has answered, with the same at hand. */
+  readonly firstPrediction: readonly number[];
 };
 
 /** Time for a killed process to be gone. */
 const exitMilliseconds = 500;
 
-/** Starts the bundled online function again and again, and sends it a message. */
+/** Starts the bundled functions again and again, and sends each a message or a request. */
 export async function measureColdStart(repetitions: number): Promise<ColdStart> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const assembly = join(directory, 'assembly');
@@ -32,7 +34,8 @@ export async function measureColdStart(repetitions: number): Promise<ColdStart> 
   try {
     await createModel(localPorts(cloud), flightsSpec);
     const host = cloud.functions.get('online-update');
-    if (host === undefined) throw new Error('the stack has no online-update');
+    const predict = cloud.functions.get('predict');
+    if (host === undefined || predict === undefined) throw new Error('the stack has no functions');
     const { value: chunk } = await readFlights(1, 1).next();
     const samples = chunk?.flights.slice(0, 256).map(toSample);
     const update = (seq: number) => ({
@@ -47,7 +50,12 @@ export async function measureColdStart(repetitions: number): Promise<ColdStart> 
     });
     // The first one compiles the model for those after it.
     await host.invoke(update(1));
-    const result = { ready: [] as number[], firstUpdate: [] as number[] };
+    const result = {
+      ready: [] as number[],
+      firstUpdate: [] as number[],
+      firstPrediction: [] as number[],
+    };
+    const request = { model: flightsSpec.model, samples: samples?.slice(0, 1) };
     for (let i = 0; i < repetitions; i++) {
       host.kill();
       await delay(exitMilliseconds);
@@ -56,6 +64,11 @@ export async function measureColdStart(repetitions: number): Promise<ColdStart> 
       result.ready.push(performance.now() - started);
       await host.invoke(update(i + 2));
       result.firstUpdate.push(performance.now() - started);
+      predict.kill();
+      await delay(exitMilliseconds);
+      const asked = performance.now();
+      await predict.invoke(request);
+      result.firstPrediction.push(performance.now() - asked);
     }
     return result;
   } finally {

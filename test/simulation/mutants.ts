@@ -281,8 +281,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: ledger,
-        find: 'if (before === undefined || digest === undefined || before === digest)',
-        replace: "if (before === undefined || digest === undefined || before !== '')",
+        find: 'if (before === digest || digest === undefined || !isRemembered)',
+        replace: "if (before !== '' || digest === undefined || !isRemembered)",
       },
     ],
   },
