@@ -8,6 +8,9 @@ const digits = 12;
  * Every key of the bucket is built here, from validated names and numbers alone, and parsed here.
  */
 export const keys = {
+  models: 'models/',
+  datasets: 'datasets/',
+  jobs: (model: string) => `${ofModel(model)}/jobs/`,
   spec: (model: string) => `${ofModel(model)}/spec.json`,
   state: (model: string) => `${ofModel(model)}/state.safetensors`,
   entry: (model: string, sequence: number) => `${ofModel(model)}/journal/${padded(sequence)}`,

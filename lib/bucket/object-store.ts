@@ -44,6 +44,8 @@ export type ObjectStore = {
   readonly put: (key: string, body: Uint8Array, condition?: PutCondition) => Promise<PutOutcome>;
   /** All objects whose keys begin with `prefix`, in the order of their keys. */
   readonly list: (prefix: string) => Promise<readonly ListedObject[]>;
+  /** The names of the folders right below `prefix`, which ends with a slash, in order. */
+  readonly folders: (prefix: string) => Promise<readonly string[]>;
 };
 
 /** The bucket, with the bounds of the protocol over it. */

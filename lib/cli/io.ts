@@ -6,7 +6,10 @@ import type { Progress } from './progress.ts';
 /** What a command works with. */
 export type Io = {
   readonly ports: Ports;
+  /** A line for people. */
   readonly print: (line: string) => void;
+  /** What the command came to, for programs: one JSON value with `--json`, else nothing. */
+  readonly result: (value: unknown) => void;
   /**
    * Says what a command is about to change, and answers whether it may: nothing is changed before.
    */

@@ -1,22 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
-import { readJsonObject } from '../bucket/json-objects.ts';
-import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { placeSchema } from '../jobs/lane.ts';
-import type { Entry } from '../journal/entry.ts';
-import { readQuarantineRecord } from '../journal/quarantine.ts';
-import { entriesAfter } from '../journal/reading.ts';
-import { parseMessage } from '../online/messages.ts';
+import { type JobProgress, readProgress } from '../jobs/progress.ts';
+import { endOfPromotion } from '../operations/end-of-job.ts';
 import type { Progress } from './progress.ts';
-
-const progressSchema = z.object({ ...placeSchema.shape, rows: z.int(), rowsOfEpoch: z.int() });
-
-/** A job's `progress.json`. */
-export type JobProgress = z.output<typeof progressSchema>;
-
-/** The entry that promoted a job, or why its promotion was refused. */
-type Settled = { readonly promotion: number } | { readonly refusal: string };
 
 /**
  * Shows a batch job until it ended, and until its promotion, if it sent one, is settled in the
@@ -48,7 +34,7 @@ export async function watchJob(
   let looked = 0;
   try {
     for (;;) {
-      const last = await readJsonObject(store, keys.progress(model, job), progressSchema);
+      const last = await readProgress(store, model, job);
       if (last !== undefined && last.rows > 0) {
         bar ??= progress.bar(title, last.rows * epochs, 'samples');
         const isTraining = last.status === 'training';
@@ -61,33 +47,13 @@ export async function watchJob(
       if (last?.status === 'promotion-sent') {
         // The entries up to here are older than the promotion.
         looked = Math.max(looked, last.caughtUp);
-        for await (const entry of entriesAfter(store, model, looked)) {
-          const settled = await settledBy(store, entry, job);
-          if (settled !== undefined) return { last, ...settled };
-          looked = entry.header.sequence;
-        }
+        const found = await endOfPromotion(store, { model, job }, looked);
+        if (found.end !== undefined) return { last, ...found.end };
+        looked = found.looked;
       }
       await delay(200, undefined, { signal });
     }
   } finally {
     bar?.finish();
   }
-}
-
-/** Whether an entry settles a job's promotion. */
-async function settledBy(
-  store: ObjectStore,
-  { header }: Entry,
-  job: string,
-): Promise<Settled | undefined> {
-  if (header.kind === 'promote' && header.job === job) return { promotion: header.sequence };
-  for (const message of header.messages) {
-    if (message.outcome !== 'rejected') continue;
-    const record = await readQuarantineRecord(store, keys.quarantine(header.model, message.id));
-    const { command } = parseMessage({ ...message, body: record?.body ?? '', group: header.model });
-    if (command.kind === 'promote' && command.body.promote.job === job) {
-      return { refusal: record?.refused.map(({ reason }) => reason).join('; ') ?? '' };
-    }
-  }
-  return undefined;
 }

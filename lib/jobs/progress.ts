@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import { putOverOlder } from '../bucket/conditional-puts.ts';
-import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
+import { jsonBody, parseUndamaged, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Place, placeSchema } from './lane.ts';
@@ -14,6 +16,28 @@ export type DatasetSums = {
   /** By feature, how many rows have a value that the spec does not know. */
   readonly unknown: Readonly<Record<string, number>>;
 };
+
+const progressSchema = z.object({
+  ...placeSchema.shape,
+  dataset: z.string().optional(),
+  time: z.string().optional(),
+  rows: z.int(),
+  refusedRows: z.int().default(0),
+  unknown: z.record(z.string(), z.int()).default({}),
+  rowsOfEpoch: z.int(),
+});
+
+/** A job's `progress.json`. */
+export type JobProgress = z.output<typeof progressSchema>;
+
+/** How far a job has reported that it is. @throws MillraceError kind `corrupt` if it is no report */
+export function readProgress(
+  store: ObjectStore,
+  model: string,
+  job: string,
+): Promise<JobProgress | undefined> {
+  return readJsonObject(store, keys.progress(model, job), progressSchema);
+}
 
 /** Of a dataset that was not read. */
 export const noSums: DatasetSums = { rows: 0, refusedRows: 0, unknown: {} };

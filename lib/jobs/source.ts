@@ -1,7 +1,6 @@
 import { bytesOfObject } from '../datasets/byte-source.ts';
 import type { SampleSource } from '../datasets/prepare.ts';
-import { readRows } from '../datasets/rows.ts';
-import { rowReader } from '../datasets/to-sample.ts';
+import { readSamples } from '../datasets/read-samples.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -25,18 +24,8 @@ export function sourceOf(ports: Ports, model: Model, record: JobRecord): SampleS
 }
 
 async function* pinnedSamples({ store }: Ports, { spec }: Model, { objects }: JobRecord) {
-  const { columns, toSample } = rowReader(spec);
-  for (const object of objects) {
-    const { key } = object;
-    const file = { name: key, bytes: bytesOfObject(store, object), columns };
-    for await (const { rows, lines, bad } of readRows(file)) {
-      yield {
-        samples: rows.map(toSample),
-        placeOf: (index: number) => ({ file: key, line: lines[index] ?? 0 }),
-        bad: bad.map((each) => ({ ...each, file: key })),
-      };
-    }
-  }
+  for (const object of objects)
+    yield* readSamples(spec, { name: object.key, bytes: bytesOfObject(store, object) });
 }
 
 async function* journalSamples(ports: Ports, model: Model, to: number) {

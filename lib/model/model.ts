@@ -1,5 +1,6 @@
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
 import { standardizedColumns } from '../features/columns.ts';
@@ -39,12 +40,20 @@ export async function loadModel(
   { store, engine }: Ports,
   name: string,
 ): Promise<Model | undefined> {
+  const declared = await loadSpec(store, name);
+  if (declared === undefined) return undefined;
+  return { name, ...(await compileModel(engine, declared.spec, declared.stored)) };
+}
+
+/** What a model declares, without compiling it. @throws as {@link loadModel} */
+export async function loadSpec(store: ObjectStore, name: string): Promise<StoredSpec | undefined> {
   if (!isModelName(name)) return undefined;
   const object = await store.get(keys.spec(name));
-  if (object === undefined) return undefined;
-  const { spec, stored } = readSpec(object.body, name);
-  return { name, ...(await compileModel(engine, spec, stored)) };
+  return object && readSpec(object.body, name);
 }
+
+/** A spec with today's defaults filled in, and as some release stored it. */
+export type StoredSpec = { readonly spec: Spec; readonly stored: unknown };
 
 /**
  * What is compiled from a spec.
@@ -155,10 +164,7 @@ function isSameSpec(existing: Spec, declared: Spec): boolean {
   return specHash(existing) === specHash(withDefaultsOf(existing, declared));
 }
 
-function readSpec(
-  body: Uint8Array,
-  name: string,
-): { readonly spec: Spec; readonly stored: unknown } {
+function readSpec(body: Uint8Array, name: string): StoredSpec {
   try {
     const stored: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
     const spec = parseSpec(stored);

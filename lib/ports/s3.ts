@@ -28,6 +28,17 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
     const body = await response.Body?.transformToByteArray();
     return { body: body ?? new Uint8Array(), etag: response.ETag ?? '' };
   };
+  async function* pagesOf(prefix: string, Delimiter?: string) {
+    let ContinuationToken: string | undefined;
+    do {
+      const request = { Bucket: bucket, Prefix: prefix, ContinuationToken, Delimiter };
+      const page = await client.send(new ListObjectsV2Command(request)).catch((error: unknown) => {
+        throw unavailable(`listing s3://${bucket}/${prefix}`, error);
+      });
+      yield page;
+      ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (ContinuationToken !== undefined);
+  }
   return {
     bucket,
 
@@ -70,21 +81,19 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
 
     async list(prefix) {
       const objects: ListedObject[] = [];
-      let token: string | undefined;
-      do {
-        const page = await client
-          .send(
-            new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
-          )
-          .catch((error: unknown) => {
-            throw unavailable(`listing s3://${bucket}/${prefix}`, error);
-          });
-        for (const { Key = '', ETag = '', Size = 0 } of page.Contents ?? []) {
+      for await (const { Contents = [] } of pagesOf(prefix)) {
+        for (const { Key = '', ETag = '', Size = 0 } of Contents)
           objects.push({ key: Key, etag: ETag, sizeBytes: Size });
-        }
-        token = page.IsTruncated ? page.NextContinuationToken : undefined;
-      } while (token !== undefined);
+      }
       return objects;
+    },
+
+    async folders(prefix) {
+      const names: string[] = [];
+      for await (const { CommonPrefixes = [] } of pagesOf(prefix, '/')) {
+        for (const { Prefix = '' } of CommonPrefixes) names.push(Prefix.slice(prefix.length, -1));
+      }
+      return names;
     },
   };
 }

@@ -16,7 +16,12 @@ async function taughtWorld(): Promise<World> {
 
 /** A command line of somebody who says yes to everything. */
 function operator(world: World): Io {
-  return { ports: world, print: () => undefined, mayChange: async () => true };
+  return {
+    ports: world,
+    print: () => undefined,
+    result: () => undefined,
+    mayChange: async () => true,
+  };
 }
 
 const hasDate = /\d{4}-\d\d-\d\d/;

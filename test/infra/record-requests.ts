@@ -106,7 +106,12 @@ async function train(as: As, sent: readonly { readonly body: string }[]): Promis
 
 async function lookAfter(as: As): Promise<void> {
   const operator = as('Operator');
-  const io = { ports: operator, print: () => undefined, mayChange: async () => true };
+  const io = {
+    ports: operator,
+    print: () => undefined,
+    result: () => undefined,
+    mayChange: async () => true,
+  };
   await rollback(io, model, '3');
   await relayCommand(as('relay-command').sendSamples, {
     deduplication: 'a',
@@ -173,6 +178,10 @@ function recordingStore(store: ObjectStore, role: string, requests: Recorded[]):
     list(prefix) {
       requests.push({ role, action: 's3:ListBucket', resource: '' });
       return store.list(prefix);
+    },
+    folders(prefix) {
+      requests.push({ role, action: 's3:ListBucket', resource: '' });
+      return store.folders(prefix);
     },
   };
 }

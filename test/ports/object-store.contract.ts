@@ -127,6 +127,15 @@ export function itIsAnObjectStore(open: () => ObjectStore): void {
     });
   });
 
+  it('lists the folders right below a prefix, each once', async () => {
+    const store = open();
+    const prefix = `${newKey()}/`;
+    for (const name of ['b/1', 'a/deep/2', 'a/3', 'file', 'ab/4'])
+      await store.put(`${prefix}${name}`, bytes('x'));
+    expect(await store.folders(prefix)).toEqual(['a', 'ab', 'b']);
+    expect(await store.folders(`${prefix}none/`)).toEqual([]);
+  });
+
   it('lists what was written at once, in the order of keys, beyond one page', async () => {
     const store = open();
     const prefix = `${newKey()}/`;

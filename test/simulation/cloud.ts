@@ -6,7 +6,7 @@ import type { Ports } from '../../lib/ports/ports.ts';
 import { refuse } from '../../lib/refusal.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
-import { getChangedFrom, getFrom, listOf, putInto } from '../support/memory-store.ts';
+import { foldersOf, getChangedFrom, getFrom, listOf, putInto } from '../support/memory-store.ts';
 import { makeCall, type Process, performCall } from './calls.ts';
 import type { Faults } from './faults.ts';
 import { createQueue, type FifoQueue, type QueueSettings } from './queue.ts';
@@ -130,6 +130,11 @@ function storeOf(cloud: Cloud, process: Process): ObjectStore {
     put: (key, body, condition) => put(cloud, process, { key, body, condition }),
     list: (prefix) =>
       makeCall(cloud, process, { what: `lists ${prefix}`, perform: () => listOf(bucket, prefix) }),
+    folders: (prefix) =>
+      makeCall(cloud, process, {
+        what: `lists folders of ${prefix}`,
+        perform: () => foldersOf(bucket, prefix),
+      }),
   };
 }
 

@@ -52,6 +52,7 @@ export function memoryStore(texts: Readonly<Record<string, string>> = {}): Memor
     getChanged: (key, etag) => around('get', key, () => getChangedFrom(bucket, key, etag)),
     put: (key, body, condition) => around('put', key, () => putInto(bucket, key, body, condition)),
     list: (prefix) => around('list', prefix, () => listOf(bucket, prefix)),
+    folders: (prefix) => around('list', prefix, () => foldersOf(bucket, prefix)),
   };
   return store;
 }
@@ -64,6 +65,7 @@ export function storeOver(bucket: Bucket): ObjectStore {
     getChanged: async (key, etag) => getChangedFrom(bucket, key, etag),
     put: async (key, body, condition) => putInto(bucket, key, body, condition),
     list: async (prefix) => listOf(bucket, prefix),
+    folders: async (prefix) => foldersOf(bucket, prefix),
   };
 }
 
@@ -96,4 +98,13 @@ export function listOf(bucket: Bucket, prefix: string) {
   return bucket
     .list(prefix)
     .map(([key, { etag, body }]) => ({ key, etag, sizeBytes: body.length }));
+}
+
+/** A listing of folders as the port answers it. */
+export function foldersOf(bucket: Bucket, prefix: string): readonly string[] {
+  const names = bucket.list(prefix).flatMap(([key]) => {
+    const [folder = '', ...rest] = key.slice(prefix.length).split('/');
+    return rest.length > 0 ? [folder] : [];
+  });
+  return [...new Set(names)];
 }

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { parseEnv } from 'node:util';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { invalid } from '../errors.ts';
+import { environmentNames } from '../ports/aws.ts';
+
+/** Variables of an environment. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where `npm run local` writes how it is reached, below the current folder. */
+const localFile = '.millrace/local.env';
+
+/**
+ * What an environment needs besides to reach a stack: the deployed one of a name, read from its
+ * outputs; or the one that the environment names already; or the local one, if it runs.
+ *
+ * @param name of a deployed stack
+ * @throws MillraceError kind `invalid` if there is none
+ */
+export async function stackEnvironment(
+  name: string | undefined,
+  environment: Environment,
+): Promise<Environment> {
+  if (name !== undefined) return outputsOf(name);
+  if ((environment[environmentNames.bucket] ?? '') !== '') return {};
+  const local = await localEnvironment();
+  if (local !== undefined) return local;
+  throw invalid(
+    'no stack: run `npm run local` here, or name a deployed one with --stack <name>, or set ' +
+      `${environmentNames.bucket} and the other variables of a stack`,
+  );
+}
+
+/** The local stack's, if it runs. */
+async function localEnvironment(): Promise<Environment | undefined> {
+  const text = await readFile(localFile, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const local = parseEnv(text);
+  const isAlive = await fetch(local.AWS_ENDPOINT_URL ?? '').then(
+    () => true,
+    () => false,
+  );
+  return isAlive ? local : undefined;
+}
+
+/** Which variable each output of the construct stands for. */
+const outputs: Readonly<Record<string, string>> = {
+  BucketName: environmentNames.bucket,
+  SamplesQueueUrl: environmentNames.samplesQueueUrl,
+  JobsQueueUrl: environmentNames.jobsQueueUrl,
+  CommandsQueueUrl: environmentNames.commandsQueueUrl,
+  CommandSenders: environmentNames.commandSenders,
+  PredictFunction: environmentNames.predictFunction,
+  PredictUrl: environmentNames.predictUrl,
+};
+
+async function outputsOf(name: string): Promise<Environment> {
+  const client = new CloudFormationClient();
+  const described = await client
+    .send(new DescribeStacksCommand({ StackName: name }))
+    .catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw invalid(`--stack: ${name} cannot be described: ${reason}`, cause);
+    });
+  const found: Record<string, string> = {};
+  for (const { OutputKey = '', OutputValue = '' } of described.Stacks?.[0]?.Outputs ?? []) {
+    // CloudFormation's names are the construct's path, the output and a hash.
+    const path = OutputKey.replace(/[0-9A-F]{8}$/, '');
+    const variable = Object.entries(outputs).find(([output]) => path.endsWith(output))?.[1];
+    if (variable !== undefined) found[variable] = OutputValue;
+  }
+  const missing = Object.values(outputs).filter((variable) => found[variable] === undefined);
+  if (missing.length === 0) return found;
+  throw invalid(
+    `--stack: ${name} has no output for ${missing.join(', ')}; is it a Millrace of 0.4?`,
+  );
+}

@@ -1,0 +1,26 @@
+import { open } from 'node:fs/promises';
+import { invalid } from '../errors.ts';
+import type { ByteSource } from './byte-source.ts';
+
+/** A file of this machine, open for reading. */
+export type LocalFile = ByteSource & { readonly close: () => Promise<void> };
+
+/** Opens a file. @throws MillraceError kind `invalid` if it cannot be read */
+export async function openFile(path: string): Promise<LocalFile> {
+  try {
+    const file = await open(path);
+    const { size: sizeBytes } = await file.stat();
+    return {
+      sizeBytes,
+      async read(start, end) {
+        const bytes = Buffer.alloc(end - start);
+        const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
+        return bytes.subarray(0, bytesRead);
+      },
+      close: () => file.close(),
+    };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(`${path} cannot be read: ${reason}`, cause);
+  }
+}

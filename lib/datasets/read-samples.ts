@@ -1,0 +1,30 @@
+import type { Declaration } from '../features/columns.ts';
+import type { BadRow, Row } from './formats/format.ts';
+import { type DatasetFile, readRows } from './rows.ts';
+import type { RowPlace } from './tally.ts';
+import { rowReader } from './to-sample.ts';
+
+/** Rows of a file, each with the sample that it is. */
+export type FileChunk = {
+  readonly rows: readonly Row[];
+  readonly samples: readonly unknown[];
+  /** Where a sample of the chunk comes from. */
+  readonly placeOf: (index: number) => RowPlace;
+  readonly bad: readonly (BadRow & RowPlace)[];
+};
+
+/** The samples of a file, in order, in chunks. @throws as {@link readRows} */
+export async function* readSamples(
+  declaration: Declaration,
+  { columns: chosen, ...file }: DatasetFile,
+): AsyncGenerator<FileChunk> {
+  const { columns, toSample } = rowReader(declaration);
+  for await (const { rows, lines, bad } of readRows({ ...file, columns: chosen ?? columns })) {
+    yield {
+      rows,
+      samples: rows.map(toSample),
+      placeOf: (index) => ({ file: file.name, line: lines[index] ?? 0 }),
+      bad: bad.map((each) => ({ ...each, file: file.name })),
+    };
+  }
+}

@@ -1,0 +1,60 @@
+import { keys } from '../bucket/keys.ts';
+import { bytesOfObject } from '../datasets/byte-source.ts';
+import { readSamples } from '../datasets/read-samples.ts';
+import { isNoData } from '../datasets/rows.ts';
+import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
+import { isOfKind } from '../errors.ts';
+import { createEncoder } from '../features/encoder.ts';
+import { withoutOutliers } from '../features/outliers.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Spec } from '../spec/spec.ts';
+
+/** What a batch job would find in a dataset. */
+export type DatasetCheck = Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> & {
+  readonly files: number;
+  /** Rows, refused ones included. */
+  readonly rows: number;
+  /** Why a job would fail; absent if it would train. */
+  readonly failure?: string;
+};
+
+/**
+ * Reads a dataset as a batch job of a model would, and says what it would refuse and why, before it
+ * runs.
+ *
+ * @param onRows called now and then with the rows so far
+ */
+export async function checkDataset(
+  { store }: Pick<Ports, 'store'>,
+  spec: Spec,
+  dataset: string,
+  onRows: (rows: number) => void = () => undefined,
+): Promise<DatasetCheck> {
+  const listed = await store.list(keys.dataset(dataset));
+  const objects = listed.filter(({ key, sizeBytes }) => sizeBytes > 0 && !isNoData(key));
+  const encoder = createEncoder(spec);
+  const tally = createRowTally(spec);
+  let learnt = 0;
+  const sums = { files: objects.length, refusedRows: 0, refused: [], unknown: {} };
+  try {
+    for (const object of objects) {
+      const file = { name: object.key, bytes: bytesOfObject(store, object) };
+      for await (const chunk of readSamples(spec, file)) {
+        const encoded = encoder.encode(chunk.samples);
+        const judged = encoder.layout.standardizesLabel
+          ? withoutOutliers(encoder, encoded)
+          : encoded;
+        learnt += judged.accepted.length;
+        tally.add(chunk, judged);
+        onRows(tally.rows());
+      }
+    }
+    return { ...sums, ...tally.finish(learnt), rows: tally.rows() };
+  } catch (error) {
+    const found = { ...sums, rows: tally.rows() };
+    if (error instanceof TooManyRefused)
+      return { ...found, ...error.sums, rows: tally.rows(), failure: error.message };
+    if (isOfKind(error, 'invalid')) return { ...found, failure: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,208 @@
+import { keys } from '../bucket/keys.ts';
+import type { EntryHeader } from '../commands/commands.ts';
+import { invalid } from '../errors.ts';
+import { publishedState } from '../fold/checkpoints.ts';
+import { readProgress } from '../jobs/progress.ts';
+import { entriesBackFrom, readEntry } from '../journal/reading.ts';
+import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
+import { loadSpec } from '../model/model.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { State } from '../state/state.ts';
+import { endOfPromotion } from './end-of-job.ts';
+
+/** What the whole stream earned, each sample predicted before it was learnt. */
+export type StreamMetrics = {
+  /** In the unit of the spec's loss. */
+  readonly loss: number;
+  /** Of predicting the mean label, or the share of each class; absent in models of before 0.4. */
+  readonly baselineLoss?: number;
+  readonly accuracy?: number;
+  readonly baselineAccuracy?: number;
+  readonly areaUnderCurve?: number;
+};
+
+/** A model at a glance. */
+export type ModelSummary = {
+  readonly model: string;
+  readonly task: Spec['task'];
+  /** The last published entry, and when it was committed. */
+  readonly sequence: number;
+  readonly time?: string;
+  readonly learnt: number;
+  readonly stream?: StreamMetrics;
+};
+
+/** An entry at a glance. */
+export type EntrySummary = {
+  readonly sequence: number;
+  readonly time: string;
+  readonly kind: EntryHeader['kind'];
+  readonly messages: number;
+  readonly samples: number;
+  readonly refused: number;
+  /** The mean loss of its messages before they were learnt, each as often as it has samples. */
+  readonly loss?: number;
+};
+
+/** A batch job at a glance. */
+export type JobSummary = {
+  readonly job: string;
+  readonly dataset?: string;
+  readonly status:
+    | 'training'
+    | 'catching-up'
+    | 'promotion-sent'
+    | 'promoted'
+    | 'kept-champion'
+    | 'failed'
+    | 'promotion-refused';
+  readonly epoch: number;
+  readonly rows: number;
+  readonly refusedRows: number;
+  readonly loss?: number;
+  readonly heldOutLoss?: number;
+  readonly reason?: string;
+  readonly time?: string;
+};
+
+/** A model as `millrace show` shows it. */
+export type ModelDescription = ModelSummary & {
+  readonly spec: Spec;
+  readonly stateBytes: number;
+  /** Newest first. */
+  readonly entries: readonly EntrySummary[];
+  readonly jobs: readonly JobSummary[];
+};
+
+/** All models of a stack, in the order of their names. */
+export async function listModels(ports: Ports): Promise<readonly ModelSummary[]> {
+  const names = await ports.store.folders(keys.models);
+  const summaries: ModelSummary[] = [];
+  for (const name of names) {
+    const declared = await loadSpec(ports.store, name);
+    if (declared !== undefined) summaries.push(await summaryOf(ports, declared.spec));
+  }
+  return summaries;
+}
+
+/**
+ * A model with its last entries and its jobs.
+ *
+ * @throws MillraceError kind `invalid` if there is no such model
+ */
+export async function describeModel(
+  ports: Ports,
+  name: string,
+  lastEntries = 5,
+): Promise<ModelDescription> {
+  const { store } = ports;
+  const declared = await loadSpec(store, name);
+  if (declared === undefined) throw invalid(`there is no model ${name} in s3://${store.bucket}`);
+  const summary = await summaryOf(ports, declared.spec);
+  const listed = await store.list(keys.state(name));
+  const entries: EntrySummary[] = [];
+  if (summary.sequence > 0 && lastEntries > 0) {
+    for await (const { header } of entriesBackFrom(store, name, summary.sequence)) {
+      entries.push(entrySummary(header));
+      if (entries.length >= lastEntries) break;
+    }
+  }
+  return {
+    ...summary,
+    spec: declared.spec,
+    stateBytes: listed[0]?.sizeBytes ?? 0,
+    entries,
+    jobs: await describeJobs(ports, name),
+  };
+}
+
+/** The batch jobs of a model, in the order of their names. */
+export async function describeJobs(ports: Ports, model: string): Promise<readonly JobSummary[]> {
+  const { store } = ports;
+  const jobs: JobSummary[] = [];
+  for (const job of await store.folders(keys.jobs(model))) {
+    const progress = await readProgress(store, model, job);
+    // A retraction has a folder among the jobs, and no progress.
+    if (progress === undefined) continue;
+    const { status, epoch, rows, refusedRows, reason, dataset, time } = progress;
+    const ended =
+      status === 'promotion-sent'
+        ? await promotionOf(ports, model, job, progress.caughtUp)
+        : { status, reason };
+    jobs.push({
+      job,
+      dataset,
+      epoch,
+      rows,
+      refusedRows,
+      loss: progress.epochLosses.at(-1),
+      heldOutLoss: progress.heldOutLosses.at(-1),
+      time,
+      ...ended,
+      reason: ended.reason ?? reason,
+    });
+  }
+  return jobs;
+}
+
+async function promotionOf(
+  { store }: Ports,
+  model: string,
+  job: string,
+  caughtUp: number,
+): Promise<Pick<JobSummary, 'status' | 'reason'>> {
+  const { end } = await endOfPromotion(store, { model, job }, caughtUp);
+  if (end === undefined) return { status: 'promotion-sent' };
+  return 'promotion' in end
+    ? { status: 'promoted', reason: `in use since entry ${end.promotion}` }
+    : { status: 'promotion-refused', reason: end.refusal };
+}
+
+async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
+  const { model, task } = spec;
+  const state = await publishedState(ports, model);
+  if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
+  const { sequence, learnt } = state;
+  const last = sequence === 0 ? undefined : await readEntry(ports.store, model, sequence);
+  return {
+    model,
+    task,
+    sequence,
+    time: last?.header.time,
+    learnt,
+    stream: metricsOf(state, task),
+  };
+}
+
+function metricsOf({ scores, prior }: State, task: Spec['task']): StreamMetrics | undefined {
+  if (scores.samples === 0) return undefined;
+  const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / scores.weight);
+  const classifies = task !== 'regression';
+  const curve = areaUnderCurve(scores);
+  return {
+    loss: meanLoss(scores),
+    baselineLoss: share(prior?.loss),
+    accuracy: classifies ? share(scores.correct) : undefined,
+    baselineAccuracy: classifies ? share(prior?.correct) : undefined,
+    areaUnderCurve: Number.isFinite(curve) ? curve : undefined,
+  };
+}
+
+function entrySummary(header: EntryHeader): EntrySummary {
+  const { sequence, time, kind, messages } = header;
+  const sum = (of: (message: EntryHeader['messages'][number]) => number) =>
+    messages.reduce((total, message) => total + of(message), 0);
+  const samples = sum((message) => message.samples);
+  const losses = sum(({ loss = 0, samples: count }) => loss * count);
+  const hasLoss = messages.some(({ loss }) => loss !== undefined);
+  return {
+    sequence,
+    time,
+    kind,
+    messages: messages.length,
+    samples,
+    refused: sum(({ refused }) => refused),
+    ...(hasLoss ? { loss: losses / samples } : {}),
+  };
+}

@@ -1,0 +1,100 @@
+import type { ByteSource } from '../datasets/byte-source.ts';
+import { readSamples } from '../datasets/read-samples.ts';
+import type { Floats } from '../features/samples.ts';
+import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from '../metrics/scores.ts';
+import { type Predictor, predict } from '../model/predict.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { Parameters } from '../state/state.ts';
+
+/** How a model does on labelled samples. */
+export type Evaluation = {
+  readonly samples: number;
+  /** Samples that could not be read or encoded. */
+  readonly refused: number;
+  /** In the unit of the spec's loss. */
+  readonly loss: number;
+  readonly accuracy?: number;
+  readonly areaUnderCurve?: number;
+  /** Rows by the label, columns by the prediction; as `classes` names them. */
+  readonly confusion?: {
+    readonly classes: readonly string[];
+    readonly counts: readonly (readonly number[])[];
+  };
+  /** Regressions, in the label's unit; R² against the mean of these labels. */
+  readonly meanAbsoluteError?: number;
+  readonly rootMeanSquaredError?: number;
+  readonly rSquared?: number;
+};
+
+/** Predicts a file's labelled samples, and holds the predictions against the labels. */
+export async function evaluateFile(
+  model: Predictor,
+  parameters: Parameters,
+  file: { readonly name: string; readonly bytes: ByteSource },
+): Promise<Evaluation> {
+  const { spec } = model;
+  const classes = classesOf(model);
+  const counts = classes.map(() => classes.map(() => 0));
+  const errors = createErrors();
+  let scores = emptyScores(spec);
+  let refused = 0;
+  for await (const { samples, bad } of readSamples(spec, file)) {
+    const encoding = model.encoder.encode(samples);
+    refused += encoding.refused.length + bad.length;
+    const { samples: encoded } = encoding;
+    const predictions = await predict(model, parameters, encoded);
+    scores = addScores(scores, score(spec, predictions, encoded));
+    for (const [row, label] of encoded.labels.entries()) {
+      if (spec.task === 'regression') errors.add(label, predictions[row] ?? 0);
+      const counted = counts[label];
+      const predicted = classOf(spec, predictions, row);
+      if (counted !== undefined) counted[predicted] = (counted[predicted] ?? 0) + 1;
+    }
+  }
+  const curve = areaUnderCurve(scores);
+  return {
+    samples: scores.samples,
+    refused,
+    loss: meanLoss(scores),
+    ...(spec.task === 'regression'
+      ? errors.finish()
+      : { accuracy: scores.correct / scores.weight, confusion: { classes, counts } }),
+    ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),
+  };
+}
+
+function classesOf({ spec: { task, label } }: Predictor): readonly string[] {
+  return task === 'binary' ? ['false', 'true'] : (label.classes ?? []);
+}
+
+/** The class that a row of predictions, [count, outputs], names. */
+function classOf(
+  { task, label: { classes = [] } }: Spec,
+  predictions: Floats,
+  row: number,
+): number {
+  if (task === 'binary') return Number((predictions[row] ?? 0) > 0.5);
+  const own = predictions.subarray(row * classes.length, (row + 1) * classes.length);
+  return own.indexOf(Math.max(...own));
+}
+
+/** Sums of a regression's errors. */
+function createErrors() {
+  const sums = { count: 0, absolute: 0, squared: 0, mean: 0, deviations: 0 };
+  return {
+    add(label: number, prediction: number) {
+      const error = prediction - label;
+      sums.count += 1;
+      sums.absolute += Math.abs(error);
+      sums.squared += error * error;
+      const delta = label - sums.mean;
+      sums.mean += delta / sums.count;
+      sums.deviations += delta * (label - sums.mean);
+    },
+    finish: () => ({
+      meanAbsoluteError: sums.absolute / sums.count,
+      rootMeanSquaredError: Math.sqrt(sums.squared / sums.count),
+      ...(sums.deviations > 0 ? { rSquared: 1 - sums.squared / sums.deviations } : {}),
+    }),
+  };
+}

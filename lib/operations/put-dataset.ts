@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { invalid } from '../errors.ts';
+
+/** Puts a file under a key, in parts of `partBytes`. */
+export type Upload = (key: string, path: string, onBytes: (done: number) => void) => Promise<void>;
+
+/** What became of the files. */
+export type PutDataset = {
+  readonly uploaded: readonly string[];
+  /** Files that were there already, with the same bytes. */
+  readonly unchanged: readonly string[];
+};
+
+/** Of one part of an upload. */
+export const partBytes = 8 * 1_048_576;
+
+/**
+ * Puts files into a dataset, under their own names. Started again after it broke off, it passes
+ * over the files that are there already.
+ *
+ * @param onBytes called with the bytes that are done, of all files
+ * @throws MillraceError kind `invalid` if two files have one name, or one cannot be read
+ */
+export async function putDataset(
+  store: ObjectStore,
+  upload: Upload,
+  { dataset, paths }: { readonly dataset: string; readonly paths: readonly string[] },
+  onBytes: (done: number) => void = () => undefined,
+): Promise<PutDataset> {
+  const names = paths.map((path) => basename(path));
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice !== undefined)
+    throw invalid(`two files are named ${twice}; put them one after another`);
+  const prefix = keys.dataset(dataset);
+  const there = new Map((await store.list(prefix)).map(({ key, etag }) => [key, etag]));
+  const [uploaded, unchanged]: [string[], string[]] = [[], []];
+  let done = 0;
+  for (const path of paths) {
+    const key = `${prefix}${basename(path)}`;
+    const sizeBytes = await sizeOf(path);
+    const etag = there.get(key);
+    if (etag !== undefined && etag === (await etagOfFile(path, sizeBytes))) unchanged.push(key);
+    else {
+      const before = done;
+      await upload(key, path, (bytes) => onBytes(before + bytes));
+      uploaded.push(key);
+    }
+    done += sizeBytes;
+    onBytes(done);
+  }
+  return { uploaded, unchanged };
+}
+
+/** The bytes of files together. @throws as {@link putDataset} */
+export async function bytesOfFiles(paths: readonly string[]): Promise<number> {
+  let sum = 0;
+  for (const path of paths) sum += await sizeOf(path);
+  return sum;
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw invalid(`${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`);
+  });
+  if (found.isFile()) return found.size;
+  throw invalid(`${path} is no file; name the files in it`);
+}
+
+/** The ETag that S3 gives an upload of these bytes, in one part or in several. */
+async function etagOfFile(path: string, sizeBytes: number): Promise<string> {
+  const digests: Buffer[] = [];
+  for (let start = 0; start < Math.max(1, sizeBytes); start += partBytes) {
+    const hash = createHash('md5');
+    const end = Math.min(start + partBytes, sizeBytes) - 1;
+    if (end >= start)
+      for await (const piece of createReadStream(path, { start, end })) hash.update(piece);
+    digests.push(hash.digest());
+  }
+  const [first] = digests;
+  if (sizeBytes <= partBytes && first !== undefined) return `"${first.toString('hex')}"`;
+  const joined = createHash('md5').update(Buffer.concat(digests)).digest('hex');
+  return `"${joined}-${digests.length}"`;
+}
