@@ -52,13 +52,16 @@ export function show(value: unknown): string {
 
 function textOf(value: unknown): string {
   try {
-    const plain = (_: string, nested: unknown) =>
-      typeof nested === 'bigint' ? String(nested) : nested;
-    return JSON.stringify(value, plain) ?? typeof value;
+    return JSON.stringify(value, plainJson) ?? typeof value;
   } catch {
     // Nested so deep that it exhausts the stack, or in a circle.
     return Array.isArray(value) ? 'a list' : 'an object';
   }
+}
+
+/** For `JSON.stringify`: JSON has no integer of 64 bits, so it is a text. */
+export function plainJson(_: string, nested: unknown): unknown {
+  return typeof nested === 'bigint' ? String(nested) : nested;
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,152 +1,58 @@
 import { createInterface } from 'node:readline/promises';
-import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { SQSClient } from '@aws-sdk/client-sqs';
-import { invalid, MillraceError } from '../errors.ts';
-import {
-  addressFromEnvironment,
-  awsPorts,
-  clientSettings,
-  isCommandSender,
-  type StackAddress,
-} from '../ports/aws.ts';
+import { Command, CommanderError } from 'commander';
+import { MillraceError } from '../errors.ts';
+import { type AddCommand, textOf } from './call.ts';
 import { consentOf, type Io } from './io.ts';
+import {
+  declareModelCommands,
+  declareSampleCommands,
+  declareTrainingCommands,
+} from './model-commands.ts';
+import { addCommand, bashCompletion, type Called, text } from './program.ts';
 import { createProgress } from './progress.ts';
-import { showQuarantine } from './quarantine.ts';
-import { redrive } from './redrive.ts';
-import { retract } from './retract.ts';
-import { rollback } from './rollback.ts';
-import { verify } from './verify.ts';
+import { declareRepairCommands } from './repair-commands.ts';
 
-const usage = `millrace: looks after the models of a stack
+const program = new Command('millrace')
+  .description('models that are always current: declare, train, send, ask, look after')
+  .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
+  .showSuggestionAfterError(true)
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+The stack is the deployed one that --stack names, else that of the environment
+(MILLRACE_BUCKET, …), else the local one if it runs (npm run local). A time is
+ISO 8601 with its zone: 2026-11-24T12:00Z. What changes a model says what it will
+do, and asks.
 
-  verify <model> [--all]               fold the journal again, compare it with the published state
-  rollback <model> --to <entry|time>   the weights of an earlier entry; nothing is deleted
-  retract <model> --message <id>       unlearn samples: fold again without them, then catch up;
-    | --samples <file>                 the id is SQS' or <producer>:<seq>, the file is JSON Lines
-    | --from <time> --to <time>
-  quarantine <model> [--retry]         refused samples with their reasons; send them again
-  redrive                              dead letters back to their queues
+  millrace init sales.csv --label sold && millrace create spec.json
+  millrace send sales sales.csv && millrace show sales
+  millrace predict sales tomorrow.csv`,
+  );
 
-A time is ISO 8601 with its zone: 2026-11-24T12:00Z. What changes a model says what it will do, and
-asks: --yes does it without asking, --dry-run says it and stops.
+const add: AddCommand = (settings, run, parent = program) =>
+  addCommand(parent, settings, async (called) => {
+    const { stackEnvironment } = await import('./stack.ts');
+    const { addressFromEnvironment, awsPorts } = await import('../ports/aws.ts');
+    // The AWS SDK reads its region, credentials and endpoint from there.
+    Object.assign(process.env, await stackEnvironment(textOf(called.options.stack), process.env));
+    const address = addressFromEnvironment(process.env);
+    const ports = awsPorts(address, { ...console, info: () => undefined });
+    const io = { ports, ...terminal(called) };
+    process.exitCode = await run({ io, address, environment: process.env, ...called });
+  });
 
-The stack is the one of MILLRACE_BUCKET and the MILLRACE_…_QUEUE_URL of SAMPLES, JOBS and COMMANDS.
-`;
-
-type Options = NonNullable<ParseArgsConfig['options']>;
-type Values<Chosen extends Options> = ReturnType<typeof parseArgs<{ options: Chosen }>>['values'];
-
-/** What a command is called with, beside its own options. */
-type Call<Chosen extends Options> = {
-  readonly io: Io;
-  /** Empty for a command that names no model. */
-  readonly model: string;
-  readonly address: StackAddress;
-  readonly values: Values<Chosen>;
-};
-
-/** A command: its own options, and what it does; the answer is the exit status. */
-type CliCommand<Chosen extends Options = Options> = {
-  readonly namesModel: boolean;
-  readonly options: Chosen;
-  readonly run: (call: Call<Chosen>) => Promise<number>;
-};
-
-const text = { type: 'string' } as const;
-const flag = { type: 'boolean', default: false } as const;
-const consent = { yes: flag, 'dry-run': flag };
-const common = { help: flag, ...consent };
-
-/** Keeps the types of a command's own options from the table, where all are alike. */
-function command<const Chosen extends Options>(own: CliCommand<Chosen>): CliCommand {
-  return own as unknown as CliCommand;
-}
-
-const commands: Readonly<Record<string, CliCommand>> = {
-  verify: command({
-    namesModel: true,
-    options: { all: flag },
-    run: ({ io, model, values }) => verify(io, model, values.all),
-  }),
-  rollback: command({
-    namesModel: true,
-    options: { to: text, ...consent },
-    run: ({ io, model, values }) => rollback(io, model, values.to),
-  }),
-  retract: command({
-    namesModel: true,
-    options: { message: text, samples: text, from: text, to: text, ...consent },
-    run: ({ io, model, values }) => retract(io, model, values),
-  }),
-  quarantine: command({
-    namesModel: true,
-    options: { retry: flag, ...consent },
-    run: ({ io, model, values }) => showQuarantine(io, model, values.retry),
-  }),
-  redrive: command({
-    namesModel: false,
-    options: consent,
-    run: ({ io, address }) =>
-      redrive(io, new SQSClient(clientSettings), address, isCommandSender(process.env)),
-  }),
-};
-
-/** Runs one command. The answer is the exit status; 1 means that a verification failed. */
-async function main([name, ...rest]: readonly string[]): Promise<number> {
-  if (name === undefined || name === '--help') {
-    process.stdout.write(usage);
-    return name === undefined ? 2 : 0;
-  }
-  const own = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (own === undefined) {
-    throw invalid(`millrace has no command ${name}; it has ${Object.keys(commands).join(', ')}`);
-  }
-  const { values, model, help, isSure, isDryRun } = readOwnArguments(name, own, rest);
-  if (help) {
-    process.stdout.write(usage);
-    return 0;
-  }
-  const address = addressFromEnvironment(process.env);
-  const print: Io['print'] = (line) => void process.stdout.write(`${line}\n`);
-  const io: Io = {
-    ports: awsPorts(address, { ...console, info: () => undefined }),
+/** What a person sees and answers; with `--json` the output is for a program alone. */
+function terminal({ options }: Called): Omit<Io, 'ports'> {
+  const { json = false, dryRun: isDryRun = false, yes: isSure = false } = options;
+  const stream = json ? process.stderr : process.stdout;
+  const print: Io['print'] = (line) => void stream.write(`${line}\n`);
+  return {
     print,
-    mayChange: consentOf(print, {
-      isDryRun,
-      isSure,
-      ask: process.stdin.isTTY ? ask : undefined,
-    }),
+    result: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
+    mayChange: consentOf(print, { isDryRun, isSure, ask: process.stdin.isTTY ? ask : undefined }),
     ...(process.stderr.isTTY ? { progress: createProgress(process.stderr, Date.now) } : {}),
   };
-  return own.run({ io, model, address, values });
-}
-
-/**
- * The options of a command, and the model that it names. @throws MillraceError kind `invalid` for
- * options that are not its own, and surplus arguments
- */
-function readOwnArguments(name: string, { namesModel, options }: CliCommand, args: string[]) {
-  try {
-    const { values, positionals, tokens } = parseArgs({
-      args,
-      tokens: true,
-      allowPositionals: true,
-      options: { ...options, help: flag },
-    });
-    const named = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
-    const twice = named.find((option, place) => named.indexOf(option) !== place);
-    if (twice !== undefined) throw invalid(`--${twice} is given twice`);
-    const [model = '', ...surplus] = namesModel ? positionals : ['', ...positionals];
-    if (surplus.length > 0) throw invalid(`unknown argument ${surplus.join(' ')}`);
-    if (namesModel && model === '' && !values.help) throw invalid('name the model');
-    const given: Partial<Values<typeof common>> = values;
-    const { help = false, yes = false, 'dry-run': isDryRun = false } = given;
-    return { values, model, help, isSure: yes, isDryRun };
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : cause;
-    const allowed = Object.keys(options).map((option) => `--${option}`);
-    throw invalid(`millrace ${name}: ${reason} (its options: ${allowed.join(', ')})`, cause);
-  }
 }
 
 async function ask(question: string): Promise<string> {
@@ -162,10 +68,60 @@ async function ask(question: string): Promise<string> {
   }
 }
 
+addCommand(
+  program,
+  {
+    usage: 'init <file>',
+    summary: 'draft a spec from a file, and say what it saw and doubts (needs no stack)',
+    options: [
+      text('--label <column>', 'the column to predict; the last one unless given'),
+      text('--model <name>', "the model's name; the file's unless given"),
+      text('--out <file>', 'where to write it; spec.json unless given'),
+    ],
+    examples: [
+      ['millrace init sales.csv --label sold', 'drafts spec.json'],
+      ['millrace init clicks.parquet --label clicked --out clicks.json', 'drafts clicks.json'],
+    ],
+  },
+  async (called) => {
+    const { label, model, out } = called.options;
+    process.exitCode = await (await import('./files.ts')).init(
+      terminal(called),
+      called.args[0] ?? '',
+      {
+        label: textOf(label),
+        model: textOf(model),
+        out: textOf(out) ?? 'spec.json',
+      },
+    );
+  },
+);
+
+declareModelCommands(add);
+declareTrainingCommands(program, add);
+declareSampleCommands(add);
+declareRepairCommands(add);
+program
+  .command('completion')
+  .description('a script that completes commands and options in bash')
+  .addHelpText('after', '\nExamples:\n  source <(millrace completion)')
+  .action(() => void process.stdout.write(bashCompletion(program)));
+
+// Whoever reads the output may have seen enough: `millrace predict … | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  if (process.argv.length <= 2) {
+    program.outputHelp();
+    process.exitCode = 2;
+  } else await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof MillraceError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 2;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (error instanceof MillraceError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+  } else throw error;
 }

@@ -7,7 +7,7 @@ const namesItsField: ReadonlySet<string> = new Set<RefusalCode>(['malformed', 'u
 
 /** Lists refused samples, except those that a retry has settled; or sends them again. */
 export async function showQuarantine(
-  { ports, print, mayChange }: Io,
+  { ports, print, result, mayChange }: Io,
   name: string,
   isRetry: boolean,
 ): Promise<number> {
@@ -19,12 +19,14 @@ export async function showQuarantine(
     const what = `${name}: send ${count(again.length, 'message')} of quarantine to the model again`;
     if (!(await mayChange(what))) return 0;
     const { sent, left } = await retryQuarantine(ports, name);
+    result({ model: name, sent, left });
     print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
     for (const { message, reason } of left) print(`  ${message}: ${reason}`);
     return 0;
   }
   const messages = await refusedMessages(ports, name);
   const standing = messages.filter(({ isSettledAgain }) => !isSettledAgain);
+  result(standing);
   for (const { record, resend } of standing) {
     const { message, time, producer, seq, refused } = record;
     const from = producer === undefined ? '' : ` from ${producer} ${seq}`;

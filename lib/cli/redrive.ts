@@ -1,12 +1,22 @@
-import type { SQSClient } from '@aws-sdk/client-sqs';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { createRedrive } from '../operations/redrive.ts';
-import type { StackAddress } from '../ports/aws.ts';
+import { clientSettings, isCommandSender, type StackAddress } from '../ports/aws.ts';
 import { type DeadLetter, type DeadLetters, deadLettersOf } from '../ports/dead-letters.ts';
 import { count, type Io } from './io.ts';
+import type { Environment } from './stack.ts';
+
+/** Moves the dead letters of the stack of an environment; see {@link redrive}. */
+export function redriveStack(
+  io: Io,
+  address: StackAddress,
+  environment: Environment,
+): Promise<number> {
+  return redrive(io, new SQSClient(clientSettings), address, isCommandSender(environment));
+}
 
 /** Moves dead letters of all queues back, after it has shown the first of them. */
 export async function redrive(
-  { ports, print, mayChange }: Io,
+  { ports, print, result, mayChange }: Io,
   sqs: SQSClient,
   { samplesQueueUrl, jobsQueueUrl, commandsQueueUrl }: StackAddress,
   mayCommand: (sender: string | undefined) => boolean,
@@ -48,6 +58,7 @@ export async function redrive(
     sums.commands += batch.length;
     return batch;
   });
+  result({ sent: sums, left: Object.fromEntries(left) });
   const { samples: learnable, jobs: jobLetters, commands: commandLetters } = sums;
   print(
     `${count(learnable, 'message')} of samples, ${count(jobLetters, 'job')} and ` +

@@ -25,7 +25,7 @@ export type RetractOptions = {
  * place.
  */
 export async function retract(
-  { ports, print, mayChange }: Io,
+  { ports, print, result, mayChange }: Io,
   name: string,
   options: RetractOptions,
 ): Promise<number> {
@@ -50,6 +50,7 @@ export async function retract(
     `${name}: folded entries ${command.from} to ${to} without ${count(found.samples, 'sample')} ` +
       'and sent the command; it is done in its turn',
   );
+  result({ model: name, retract: command, samples: found.samples });
   for (const job of command.jobs)
     print(`  job ${job}, which had learnt them, is left out too; a new job learns without them`);
   return 0;

@@ -12,7 +12,7 @@ import { type Io, modelOf } from './io.ts';
  * committed by then.
  */
 export async function rollback(
-  { ports, print, mayChange }: Io,
+  { ports, print, result, mayChange }: Io,
   name: string,
   to: string | undefined,
 ): Promise<number> {
@@ -38,6 +38,7 @@ export async function rollback(
     deduplication: deduplicationId(name, 'rollback', ports.nonce()),
   });
   print(`${name}: sent the command; it is done in its turn`);
+  result({ model: name, rollback: { to: entry } });
   return 0;
 }
 

@@ -4,7 +4,7 @@ import type { Bar } from './progress.ts';
 
 /** Folds the journal again and compares; the answer is 1 if the published state differs. */
 export async function verify(
-  { ports, print, progress }: Io,
+  { ports, print, result, progress }: Io,
   name: string,
   isAll: boolean,
 ): Promise<number> {
@@ -15,6 +15,11 @@ export async function verify(
     bar?.update(done);
   }).finally(() => bar?.finish());
   const { from, to, samples, differences, isSame, isPublished, otherEngines } = verification;
+  result({
+    model: name,
+    ...verification,
+    differences: Object.fromEntries(differences),
+  });
   for (const [tensor, difference] of differences) print(`  ${tensor}  ${difference}`);
   const largest = Math.max(0, ...differences.values());
   print(

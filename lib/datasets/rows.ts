@@ -26,8 +26,8 @@ export type DatasetFile = {
   /** Its key or path: the ending tells the format. */
   readonly name: string;
   readonly bytes: ByteSource;
-  /** The columns that are needed, where the format can read some alone; all unless given. */
-  readonly columns?: ReadonlySet<string>;
+  /** The columns that are needed, where the format can read some alone. */
+  readonly columns?: ReadonlySet<string> | 'all';
 };
 
 /**
@@ -45,7 +45,7 @@ export async function* readRows({ name, bytes, columns }: DatasetFile): AsyncGen
   const source = watched(bytes);
   try {
     if (format.isText) yield* format.read(textOf(source));
-    else yield* format.read(source, columns);
+    else yield* format.read(source, columns === 'all' ? undefined : columns);
   } catch (cause) {
     source.rethrow();
     throw invalid(

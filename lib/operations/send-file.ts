@@ -3,8 +3,9 @@ import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { limits } from '../limits.ts';
+import { plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import { createProducer } from '../ports/producer.ts';
+import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
 import { judge } from '../state/ledger.ts';
 
@@ -56,7 +57,7 @@ export async function sendFile(
     sums.samples += message.length;
     if (isSettled(seq)) sums.settledBefore += 1;
     else {
-      await createProducer(ports.sendSamples, spec.model, producer, seq).send(message);
+      await ports.sendSamples(numberedMessage({ model: spec.model, name: producer, seq }, message));
       sums.messages += 1;
     }
     onSent(sums.samples);
@@ -68,27 +69,28 @@ export async function sendFile(
   return { producer, ...sums, bad };
 }
 
-/** The samples of a file in messages: as many as allowed, and no more than a message can hold. */
+/** The samples of a file as JSON, in messages: as many as allowed, and no more than a message can hold. */
 async function* messagesOf(
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
   most: number,
   bad: { line: number; reason: string }[],
-): AsyncGenerator<readonly unknown[]> {
-  let message: unknown[] = [];
+): AsyncGenerator<readonly string[]> {
+  let message: string[] = [];
   let bytes = 0;
   for await (const chunk of readSamples(spec, file)) {
     for (const { line, reason } of chunk.bad) {
       if (bad.length < limits.refusedExamples) bad.push({ line, reason });
     }
     for (const sample of chunk.samples) {
-      const own = Buffer.byteLength(JSON.stringify(sample)) + 1;
+      const text = JSON.stringify(sample, plainJson);
+      const own = Buffer.byteLength(text) + 1;
       if (message.length >= most || (bytes + own > sampleBytes && message.length > 0)) {
         yield message;
         message = [];
         bytes = 0;
       }
-      message.push(sample);
+      message.push(text);
       bytes += own;
     }
   }

@@ -23,7 +23,27 @@ export type Producer = {
 
 /** What stands for the content of a message: its JSON, without the number. */
 export function contentDigest(content: object): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+  return digestOfJson(JSON.stringify(content));
+}
+
+function digestOfJson(json: string): string {
+  return createHash('sha256').update(json).digest('hex').slice(0, 16);
+}
+
+/**
+ * A message of samples, each as JSON, under a producer's number. Its deduplication id has its
+ * content: a number that was used for something else must reach the model, to be noticed there.
+ */
+export function numberedMessage(
+  { model, name, seq }: { readonly model: string; readonly name: string; readonly seq: number },
+  samples: readonly string[],
+) {
+  const content = `"samples":[${samples.join(',')}]}`;
+  return {
+    body: `{"producer":${JSON.stringify(name)},"seq":${seq},${content}`,
+    group: model,
+    deduplication: deduplicationId(model, name, seq, digestOfJson(`{${content}`)),
+  };
 }
 
 /** What a producer must remember over a restart. */
@@ -60,12 +80,9 @@ function startProducer(
   const sendNext = async (samples: readonly unknown[]) => {
     unanswered = samples;
     await keep({ seq, unanswered });
-    const body = JSON.stringify({ producer: name, seq, samples });
-    // With its content: a number that was used for something else must reach the model, to be
-    // noticed there.
-    const deduplication = deduplicationId(model, name, seq, contentDigest({ samples }));
+    const texts = samples.map((sample) => JSON.stringify(sample) ?? 'null');
     try {
-      await send({ body, group: model, deduplication });
+      await send(numberedMessage({ model, name, seq }, texts));
     } catch (error) {
       // SQS never takes it, so its number is free.
       if (isOfKind(error, 'invalid')) {

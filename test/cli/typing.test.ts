@@ -90,7 +90,12 @@ describe('what operators type', () => {
     ] as const) {
       const lines: string[] = [];
       const print = (line: string) => void lines.push(line);
-      const io: Io = { ports: world, print, mayChange: consentOf(print, consent) };
+      const io: Io = {
+        ports: world,
+        print,
+        result: () => undefined,
+        mayChange: consentOf(print, consent),
+      };
       const [id = ''] = sampleMessages(1).map((each) => each.id);
       expect(await rollback(io, model, '2')).toBe(0);
       expect(await retract(io, model, { message: id })).toBe(0);

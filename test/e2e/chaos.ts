@@ -192,7 +192,7 @@ async function mend(): Promise<void> {
 
 /** A command line that nobody watches, of somebody who is sure. */
 function operator(): Io {
-  return { ports, print: () => undefined, mayChange: async () => true };
+  return { ports, print: () => undefined, result: () => undefined, mayChange: async () => true };
 }
 
 /** As a producer should: again, until it is answered. */

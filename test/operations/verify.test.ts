@@ -53,6 +53,7 @@ describe('a verification', () => {
     const io = {
       ports: { ...world, engine: otherEngine },
       print: (line: string) => void lines.push(line),
+      result: () => undefined,
       mayChange: async () => true,
     };
     expect(await verify(io, ticketsSpec.model, true)).toBe(1);

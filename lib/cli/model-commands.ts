@@ -1,0 +1,154 @@
+import { type Command, Option } from 'commander';
+import { type AddCommand, numberOf, textOf } from './call.ts';
+import { flag, text, whole } from './program.ts';
+
+// A command's own modules are loaded once it is called: help and mistakes are answered at once.
+const models = () => import('./models.ts');
+const training = () => import('./train.ts');
+const files = () => import('./files.ts');
+
+/** Declares the commands that create and show models. */
+export function declareModelCommands(add: AddCommand): void {
+  add(
+    {
+      usage: 'create <spec>',
+      summary: 'create the model that a file declares',
+      examples: [['millrace create spec.json', 'the same file again changes nothing']],
+    },
+    async ({ io, args: [spec = ''] }) => (await models()).create(io, spec),
+  );
+  add(
+    {
+      usage: 'ls',
+      summary: 'list the models',
+      examples: [['millrace ls', 'each with its loss beside that of the labels alone']],
+    },
+    async ({ io }) => (await models()).list(io),
+  );
+  add(
+    {
+      usage: 'show <model>',
+      summary: 'show a model: what it is, how it does, its last entries and jobs',
+      options: [whole('--entries <count>', 'how many entries; 5 unless given', 0)],
+      examples: [['millrace show sales', 'the loss of the stream, entries, jobs']],
+    },
+    async ({ io, args: [model = ''], options }) =>
+      (await models()).showModel(io, model, numberOf(options.entries) ?? 5),
+  );
+}
+
+/** Declares the commands of datasets and batch jobs. */
+export function declareTrainingCommands(program: Command, add: AddCommand): void {
+  const datasets = program.command('dataset').description('datasets for batch jobs');
+  add(
+    {
+      usage: 'put <name> <files...>',
+      summary: 'put files into a dataset; those that are there already are passed over',
+      examples: [
+        ['millrace dataset put sales-2026 january.csv february.csv', 'in parts, if large'],
+      ],
+    },
+    async ({ io, address, args: [name = '', ...paths] }) =>
+      (await training()).putFiles(io, address.bucket, name, paths),
+    datasets,
+  );
+  add(
+    {
+      usage: 'ls',
+      summary: 'list the datasets',
+      examples: [['millrace dataset ls', 'files and sizes']],
+    },
+    async ({ io }) => (await training()).listDatasets(io),
+    datasets,
+  );
+  add(
+    {
+      usage: 'check <name>',
+      summary: 'say what a job of a model would refuse, and why, before it runs',
+      options: [text('--model <name>', 'the model that would learn it').makeOptionMandatory()],
+      examples: [
+        ['millrace dataset check sales-2026 --model sales', 'status 1 if a job would fail'],
+      ],
+    },
+    async ({ io, args: [name = ''], options }) =>
+      (await training()).check(io, name, textOf(options.model) ?? ''),
+    datasets,
+  );
+
+  add(
+    {
+      usage: 'train <model> <dataset>',
+      summary: 'start a batch job over a dataset, or over the journal',
+      options: [
+        text('--job <id>', "the job's id; dataset and time unless given"),
+        flag('--fresh', 'begin with new weights instead of those in use'),
+        flag('--watch', 'show it to its end; status 1 if it fails'),
+      ],
+      examples: [
+        ['millrace train sales sales-2026 --watch', 'shows epochs and losses'],
+        ['millrace train sales journal --fresh', 'learns all that arrived anew'],
+      ],
+    },
+    async ({ io, args: [model = '', dataset = ''], options: { job, fresh, watch } }) =>
+      (await training()).train(
+        io,
+        { model, dataset },
+        { job: textOf(job), fresh: fresh === true, watch: watch === true },
+      ),
+  );
+  add(
+    {
+      usage: 'jobs <model>',
+      summary: 'list the batch jobs of a model, and how each ended',
+      examples: [['millrace jobs sales', 'promoted, kept-champion, failed: and why']],
+    },
+    async ({ io, args: [model = ''] }) => (await training()).listJobs(io, model),
+  );
+}
+
+/** Declares the commands that teach a model, and ask it. */
+export function declareSampleCommands(add: AddCommand): void {
+  add(
+    {
+      usage: 'send <model> <file>',
+      summary: "send a file's rows as samples, in order; - is JSON Lines that are piped in",
+      options: [
+        whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
+        whole('--per-message <count>', 'samples of a message; 500 unless given', 1),
+      ],
+      examples: [
+        ['millrace send sales today.csv', 'harmless to repeat: learnt once'],
+        ['cat today.jsonl | millrace send sales -', 'rows, or samples with features and label'],
+      ],
+    },
+    async ({ io, args: [model = '', file = ''], options: { rate, perMessage } }) =>
+      (await files()).send(io, model, file, {
+        rate: numberOf(rate),
+        perMessage: numberOf(perMessage),
+      }),
+  );
+  add(
+    {
+      usage: 'predict <model> <file>',
+      summary: "predict a file's rows with the newest state",
+      options: [
+        text('--out <file>', 'where to write; the output unless given'),
+        new Option('--format <format>', "the input's unless given").choices(['csv', 'jsonl']),
+      ],
+      examples: [
+        ['millrace predict sales tomorrow.csv', "beside the input's columns"],
+        ['millrace predict sales tomorrow.parquet --out predicted.csv', 'into a file'],
+      ],
+    },
+    async ({ io, args: [model = '', file = ''], options: { out, format } }) =>
+      (await files()).predict(io, model, file, { out: textOf(out), format: textOf(format) }),
+  );
+  add(
+    {
+      usage: 'evaluate <model> <file>',
+      summary: "hold predictions against a file's labels",
+      examples: [['millrace evaluate sales december.csv', 'loss, errors or accuracy, confusion']],
+    },
+    async ({ io, args: [model = '', file = ''] }) => (await files()).evaluate(io, model, file),
+  );
+}

@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { keys } from '../bucket/keys.ts';
+import { invalid } from '../errors.ts';
+import { createModel } from '../model/model.ts';
+import {
+  describeModel,
+  type EntrySummary,
+  type JobSummary,
+  listModels,
+  type ModelDescription,
+  type ModelSummary,
+  type StreamMetrics,
+} from '../operations/describe-model.ts';
+import { defineSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import type { Io } from './io.ts';
+import { formatCount, formatSeconds, formatTable } from './progress.ts';
+
+/** Creates the model that a file declares: a spec as JSON. The same file again changes nothing. */
+export async function create({ ports, print, result }: Io, path: string): Promise<number> {
+  const spec = await readSpecFile(path);
+  const isThere = (await ports.store.get(keys.spec(spec.model))) !== undefined;
+  await createModel(ports, spec);
+  print(isThere ? `${spec.model}: it exists already, as declared` : `${spec.model}: created`);
+  result({ model: spec.model, created: !isThere });
+  return 0;
+}
+
+/** A spec in a file of JSON. @throws MillraceError kind `invalid` that names file and field */
+async function readSpecFile(path: string): Promise<Spec> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(`${path} cannot be read: ${reason}`, cause);
+  });
+  return defineSpec(inputOf(path, text));
+}
+
+function inputOf(path: string, text: string): SpecInput {
+  try {
+    // Its fields are checked as those of any spec.
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid(
+      `${path}: must be JSON: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    );
+  }
+}
+
+/** Lists the models of the stack. */
+export async function list({ ports, print, result }: Io): Promise<number> {
+  const models = await listModels(ports);
+  result(models);
+  if (models.length === 0) {
+    print('no models yet; create one: millrace create spec.json');
+    return 0;
+  }
+  print(
+    formatTable([['model', 'task', 'entry', 'learnt', 'loss', 'baseline'], ...models.map(rowOf)]),
+  );
+  return 0;
+}
+
+function rowOf({ model, task, sequence, learnt, stream }: ModelSummary): string[] {
+  const { loss, baselineLoss } = stream ?? {};
+  return [
+    model,
+    task,
+    formatCount(sequence),
+    formatCount(learnt),
+    figure(loss),
+    figure(baselineLoss),
+  ];
+}
+
+/** Shows a model: what it is, how it does, and what happened last. */
+export async function showModel(
+  { ports, print, result }: Io,
+  name: string,
+  entries: number,
+): Promise<number> {
+  const model = await describeModel(ports, name, entries);
+  result(model);
+  for (const line of linesOf(model, ports.now())) print(line);
+  return 0;
+}
+
+function linesOf(model: ModelDescription, now: number): readonly string[] {
+  const { spec, sequence, time, learnt, stream, stateBytes, entries, jobs } = model;
+  const network =
+    'topology' in spec.network
+      ? 'a topology of its own'
+      : `hidden ${JSON.stringify(spec.network.hidden)}`;
+  const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
+  return [
+    `${model.model}: ${spec.task}, ${Object.keys(spec.features).length} features, ${network}, ` +
+      `${spec.optimizer.type} ${spec.optimizer.rate}`,
+    `  entry ${sequence}${age}; ${formatCount(learnt)} samples learnt; ` +
+      `state ${formatCount(stateBytes / 1_024)} KiB`,
+    ...(stream === undefined ? ['  nothing is learnt yet'] : metricLines(stream)),
+    ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
+    ...(jobs.length === 0 ? [] : ['', ...jobLines(jobs)]),
+  ];
+}
+
+/** Each metric of the stream beside what the labels alone would have earned. */
+function metricLines(stream: StreamMetrics): readonly string[] {
+  const { loss, baselineLoss, accuracy, baselineAccuracy, areaUnderCurve } = stream;
+  const beside = (value: number | undefined) =>
+    value === undefined ? '' : ` (the labels alone: ${figure(value)})`;
+  return [
+    `  loss before learning ${figure(loss)}${beside(baselineLoss)}`,
+    ...(accuracy === undefined
+      ? []
+      : [`  accuracy ${figure(accuracy)}${beside(baselineAccuracy)}`]),
+    ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
+  ];
+}
+
+const entryHeadings = ['entry', 'at', 'kind', 'samples', 'refused', 'loss'];
+
+function entryRow({ sequence, time, kind, samples, refused, loss }: EntrySummary): string[] {
+  return [
+    String(sequence),
+    time.slice(0, 19),
+    kind,
+    formatCount(samples),
+    String(refused),
+    figure(loss),
+  ];
+}
+
+/** A table of jobs, and why each ended as it did. */
+export function jobLines(jobs: readonly JobSummary[]): readonly string[] {
+  const rows = jobs.map(({ job, status, epoch, rows: count, refusedRows, heldOutLoss, loss }) => [
+    job,
+    status,
+    String(epoch),
+    formatCount(count),
+    String(refusedRows),
+    figure(heldOutLoss ?? loss),
+  ]);
+  return [
+    formatTable([['job', 'status', 'epoch', 'rows', 'refused', 'loss'], ...rows]),
+    ...jobs.flatMap(({ job, reason }) => (reason === undefined ? [] : [`  ${job}: ${reason}`])),
+  ];
+}
+
+/** A number with four digits that matter; a dash for none. */
+export function figure(value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return '–';
+  return Math.abs(value) >= 10_000 ? formatCount(value) : String(Number(value.toPrecision(4)));
+}

@@ -1,0 +1,100 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** What every command is called with. */
+export type CommonOptions = {
+  readonly stack?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly yes?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+};
+
+/** A command's arguments in their order, and its options by name. */
+export type Called = {
+  readonly args: readonly string[];
+  readonly options: CommonOptions & Readonly<Record<string, unknown>>;
+};
+
+/** What a command is, beside what it does. */
+export type CommandSettings = {
+  /** Its name, and its arguments as commander writes them: `send <model> <file>`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options?: readonly Option[];
+  /** Command lines with what they do, one a line. */
+  readonly examples: readonly (readonly [line: string, does: string])[];
+  /** Whether it changes a model: then it says what it will do, and asks. */
+  readonly asks?: boolean;
+};
+
+/** An option that takes a text. */
+export function text(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(once((value) => value));
+}
+
+/** An option that takes a whole number. */
+export function whole(flags: string, description: string, least: number): Option {
+  return new Option(flags, description).argParser(
+    once((value) => {
+      const number = Number(value);
+      if (/^\d+$/.test(value) && Number.isSafeInteger(number) && number >= least) return number;
+      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+    }),
+  );
+}
+
+/** An option that is on or off. */
+export function flag(flags: string, description: string): Option {
+  return new Option(flags, description);
+}
+
+/** Refuses an option that is given twice: one of them would be ignored. */
+function once<Value>(read: (value: string) => Value) {
+  return (value: string, before: Value | undefined): Value => {
+    if (before !== undefined) throw new InvalidArgumentError('It is given twice.');
+    return read(value);
+  };
+}
+
+/** A command of a program, with the options that all have. */
+export function addCommand(
+  parent: Command,
+  { usage, summary, options = [], examples, asks = false }: CommandSettings,
+  run: (called: Called) => Promise<void>,
+): void {
+  const command = parent.command(usage).description(summary).allowExcessArguments(false);
+  for (const option of options) command.addOption(option);
+  if (asks) {
+    command.addOption(flag('--yes', 'do it without asking'));
+    command.addOption(flag('--dry-run', 'say what it would do, and stop'));
+  }
+  command.addOption(flag('--json', 'one JSON value on the output'));
+  command.addOption(text('--stack <name>', 'a deployed stack, by its name'));
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, does]) =>
+    width + does.length > 70 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}  ${does}`,
+  );
+  command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+  command.action(() => run({ args: command.args, options: command.opts() }));
+}
+
+/** A script that completes the commands and options of a program in bash. */
+export function bashCompletion(program: Command): string {
+  const words = (command: Command): string[] => [
+    ...command.commands.map((each) => each.name()),
+    ...command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long])),
+    '--help',
+  ];
+  const cases = program.commands.map(
+    (command) => `    ${command.name()}) words="${words(command).join(' ')}" ;;`,
+  );
+  return `_millrace() {
+  local words="${words(program).join(' ')}"
+  [ "$COMP_CWORD" -gt 1 ] && case "\${COMP_WORDS[1]}" in
+${cases.join('\n')}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  [ "\${#COMPREPLY[@]}" -eq 0 ] && COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -F _millrace millrace
+`;
+}

@@ -1,0 +1,75 @@
+import { type AddCommand, textOf } from './call.ts';
+import { flag, text } from './program.ts';
+
+/** Declares the commands that look after models. */
+export function declareRepairCommands(add: AddCommand): void {
+  add(
+    {
+      usage: 'verify <model>',
+      summary: 'fold the journal again, and compare it with the published state',
+      options: [flag('--all', 'from the beginning, not from the last kept checkpoint')],
+      examples: [['millrace verify sales --all', 'status 1 if it differs']],
+    },
+    async ({ io, args: [model = ''], options }) =>
+      (await import('./verify.ts')).verify(io, model, options.all === true),
+  );
+  add(
+    {
+      usage: 'rollback <model>',
+      summary: 'bring back the weights of an earlier entry; nothing is deleted',
+      options: [text('--to <entry|time>', 'an entry, or a time: the last entry by then')],
+      examples: [
+        ['millrace rollback sales --to 2026-11-24T12:00Z', 'asks first'],
+        ['millrace rollback sales --to 41 --dry-run', 'only says what it would do'],
+      ],
+      asks: true,
+    },
+    async ({ io, args: [model = ''], options }) =>
+      (await import('./rollback.ts')).rollback(io, model, textOf(options.to)),
+  );
+  add(
+    {
+      usage: 'retract <model>',
+      summary: 'unlearn samples: fold again without them, then catch up',
+      options: [
+        text('--message <id>', "SQS' id, or <producer>:<seq>"),
+        text('--samples <file>', 'JSON Lines of the samples'),
+        text('--from <time>', 'with --to: all that was learnt between them'),
+        text('--to <time>', 'with --from'),
+      ],
+      examples: [
+        ['millrace retract sales --message till-17:2', 'one message'],
+        ['millrace retract sales --samples wrong.jsonl', 'these samples, wherever they are'],
+      ],
+      asks: true,
+    },
+    async ({ io, args: [model = ''], options: { message, samples, from, to } }) =>
+      (await import('./retract.ts')).retract(io, model, {
+        message: textOf(message),
+        samples: textOf(samples),
+        from: textOf(from),
+        to: textOf(to),
+      }),
+  );
+  add(
+    {
+      usage: 'quarantine <model>',
+      summary: 'list refused samples with their reasons',
+      options: [flag('--retry', 'send them again')],
+      examples: [['millrace quarantine sales --retry', 'each once, however often you call it']],
+      asks: true,
+    },
+    async ({ io, args: [model = ''], options }) =>
+      (await import('./quarantine.ts')).showQuarantine(io, model, options.retry === true),
+  );
+  add(
+    {
+      usage: 'redrive',
+      summary: 'send dead letters back to their queues',
+      examples: [['millrace redrive --dry-run', 'shows the first of them']],
+      asks: true,
+    },
+    async ({ io, address, environment }) =>
+      (await import('./redrive.ts')).redriveStack(io, address, environment),
+  );
+}

@@ -1,0 +1,180 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { keys } from '../bucket/keys.ts';
+import { invalid } from '../errors.ts';
+import { loadSpec } from '../model/model.ts';
+import { checkDataset } from '../operations/check-dataset.ts';
+import { describeJobs, type JobSummary } from '../operations/describe-model.ts';
+import { bytesOfFiles, partBytes, putDataset } from '../operations/put-dataset.ts';
+import { parse } from '../parse.ts';
+import { clientSettings } from '../ports/aws.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
+import { fileUploader } from '../ports/upload.ts';
+import { datasetName, jobId } from '../spec/names.ts';
+import type { Spec } from '../spec/spec.ts';
+import { count, type Io } from './io.ts';
+import { jobLines } from './models.ts';
+import { createProgress, formatCount, formatTable } from './progress.ts';
+import { watchJob } from './watch-job.ts';
+
+/** The spec of a model. @throws MillraceError kind `invalid` if there is none */
+export async function specOf({ ports }: Pick<Io, 'ports'>, name: string): Promise<Spec> {
+  const declared = await loadSpec(ports.store, name);
+  if (declared !== undefined) return declared.spec;
+  throw invalid(`there is no model ${name} in s3://${ports.store.bucket}; see: millrace ls`);
+}
+
+/** Puts files into a dataset; those that are there already are passed over. */
+export async function putFiles(
+  { ports, print, result, progress }: Io,
+  bucket: string,
+  name: string,
+  paths: readonly string[],
+): Promise<number> {
+  const dataset = parse(datasetName, name, 'dataset');
+  const upload = fileUploader(new S3Client(clientSettings), bucket, partBytes);
+  const bar = progress?.bar('uploading', await bytesOfFiles(paths), 'bytes');
+  const put = await putDataset(ports.store, upload, { dataset, paths }, (done) =>
+    bar?.update(done),
+  ).finally(() => bar?.finish());
+  result(put);
+  for (const key of put.uploaded) print(`  s3://${ports.store.bucket}/${key}`);
+  const there = put.unchanged.length;
+  print(
+    `${dataset}: ${count(put.uploaded.length, 'file')} uploaded` +
+      (there === 0 ? '' : `, ${count(there, 'file')} there already`),
+  );
+  return 0;
+}
+
+/** Lists the datasets of the stack. */
+export async function listDatasets({ ports, print, result }: Io): Promise<number> {
+  const names = await ports.store.folders(keys.datasets);
+  const datasets: { dataset: string; files: number; sizeBytes: number }[] = [];
+  for (const dataset of names) {
+    const objects = await ports.store.list(`${keys.datasets}${dataset}/`);
+    const sizeBytes = objects.reduce((sum, object) => sum + object.sizeBytes, 0);
+    datasets.push({ dataset, files: objects.length, sizeBytes });
+  }
+  result(datasets);
+  if (datasets.length === 0)
+    print('no datasets yet; put one: millrace dataset put <name> <files…>');
+  else
+    print(
+      formatTable([
+        ['dataset', 'files', 'MiB'],
+        ...datasets.map(({ dataset, files, sizeBytes }) => [
+          dataset,
+          formatCount(files),
+          (sizeBytes / 1_048_576).toFixed(1),
+        ]),
+      ]),
+    );
+  return 0;
+}
+
+/** Says what a job would refuse of a dataset, and why; the answer is 1 if it would fail. */
+export async function check(
+  { ports, print, result, progress }: Io,
+  name: string,
+  model: string,
+): Promise<number> {
+  const dataset = parse(datasetName, name, 'dataset');
+  const spec = await specOf({ ports }, model);
+  const step = progress?.bar('reading', Number.POSITIVE_INFINITY, 'rows');
+  const checked = await checkDataset(ports, spec, dataset, (rows) => step?.update(rows)).finally(
+    () => step?.finish(),
+  );
+  result(checked);
+  const { files, rows, refusedRows, refused, unknown, failure } = checked;
+  for (const { file, line, field, reason } of refused.slice(0, 10))
+    print(`  ${file}, line ${line}, ${field}: ${reason}`);
+  if (refusedRows > 10) print(`  … and ${formatCount(refusedRows - 10)} more`);
+  for (const [feature, values] of Object.entries(unknown))
+    print(`  ${feature}: ${count(values, 'value')} that the spec does not list`);
+  print(
+    `${dataset}: ${count(files, 'file')}, ${count(rows, 'row')}, ${formatCount(refusedRows)} refused`,
+  );
+  print(failure === undefined ? 'a job would train on it' : `a job would fail: ${failure}`);
+  return failure === undefined ? 0 : 1;
+}
+
+/** What a job is started with. */
+export type TrainOptions = {
+  readonly job?: string | undefined;
+  readonly fresh?: boolean | undefined;
+  readonly watch?: boolean | undefined;
+};
+
+/** Sends a batch job; with `watch` it shows it to its end, and the answer is 1 if it failed. */
+export async function train(
+  io: Io,
+  { model, dataset }: { readonly model: string; readonly dataset: string },
+  { job: given, fresh = false, watch = false }: TrainOptions,
+): Promise<number> {
+  const { ports, print, result } = io;
+  const spec = await specOf(io, model);
+  const name = parse(datasetName, dataset, 'dataset');
+  const job = parse(jobId, given ?? jobNameOf(name, ports.now()), '--job');
+  await assertDataset(io, name);
+  const start = fresh ? ('fresh' as const) : ('champion' as const);
+  await ports.sendJob({
+    body: JSON.stringify({ model, dataset: name, job, start }),
+    group: model,
+    deduplication: deduplicationId(model, job),
+  });
+  print(`${model}: job ${job} is sent${watch ? '' : `; see: millrace jobs ${model}`}`);
+  if (!watch) {
+    result({ model, job });
+    return 0;
+  }
+  return watchToEnd(io, spec, job);
+}
+
+/** The dataset and the minute: `sales-2026-11-26-14-05`. */
+function jobNameOf(dataset: string, now: number): string {
+  const minute = new Date(now).toISOString().slice(0, 19).replace(/[T:]/g, '-');
+  return `${dataset.slice(0, 40)}-${minute}`;
+}
+
+async function assertDataset({ ports }: Io, dataset: string): Promise<void> {
+  if (dataset === 'journal') return;
+  const prefix = keys.dataset(dataset);
+  if ((await ports.store.list(prefix)).length > 0) return;
+  const known = await ports.store.folders(keys.datasets);
+  const others = known.length === 0 ? '' : `; there are ${known.join(', ')}`;
+  throw invalid(
+    `there is no dataset ${dataset}${others}; put one: millrace dataset put ${dataset} <files…>`,
+  );
+}
+
+async function watchToEnd(io: Io, { model, batch }: Spec, job: string): Promise<number> {
+  const { ports, print, result } = io;
+  const watched = { model, job, epochs: batch.epochs, title: 'training' };
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  // Where the output is no terminal, a line every few seconds says how far it is.
+  const progress = io.progress ?? createProgress(process.stderr, ports.now);
+  await watchJob(ports.store, progress, watched, stop.signal);
+  const jobs = await describeJobs(ports, model);
+  const ended = jobs.find((each) => each.job === job);
+  result(ended ?? { model, job });
+  if (ended === undefined) return 1;
+  for (const line of jobLines([ended])) print(line);
+  return isFailure(ended) ? 1 : 0;
+}
+
+function isFailure({ status }: JobSummary): boolean {
+  return status === 'failed' || status === 'promotion-refused';
+}
+
+/** Lists the batch jobs of a model. */
+export async function listJobs(io: Io, model: string): Promise<number> {
+  const { ports, print, result } = io;
+  await specOf(io, model);
+  const jobs = await describeJobs(ports, model);
+  result(jobs);
+  if (jobs.length === 0)
+    print(`${model}: no jobs yet; start one: millrace train ${model} <dataset>`);
+  else for (const line of jobLines(jobs)) print(line);
+  return 0;
+}

@@ -1,0 +1,160 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runMillrace } from '../support/command-line.ts';
+import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
+
+const weather = new URL('../data/seattle-weather.csv', import.meta.resolve('vega-datasets'));
+const cars = new URL('../data/cars.json', import.meta.resolve('vega-datasets'));
+
+describe('own data in, predictions out', () => {
+  let test: TestCloud;
+  beforeAll(async () => {
+    test = await startTestCloud();
+  });
+  afterAll(() => test.remove());
+
+  const file = (name: string) => join(test.directory, name);
+  const millrace = (...command: string[]) => runMillrace(command, test.cloud.environment);
+  /** The JSON that a command prints for programs. */
+  const json = async (...command: string[]) => {
+    const { status, stdout, stderr } = await millrace(...command, '--json');
+    if (stdout === '') throw new Error(`${command.join(' ')} ended with ${status}: ${stderr}`);
+    return JSON.parse(stdout);
+  };
+  const learnt = (model: string, count: number) =>
+    until(async () => {
+      const shown = await json('show', model);
+      return shown.learnt >= count ? shown : undefined;
+    });
+
+  it('goes from a CSV file to predictions, with a stream of classes', async () => {
+    writeFileSync(file('weather.csv'), readFileSync(weather));
+    const spec = file('weather.json');
+    const drafted = await millrace(
+      'init',
+      file('weather.csv'),
+      '--label',
+      'weather',
+      '--out',
+      spec,
+    );
+    expect(drafted).toMatchObject({ status: 0, stdout: expect.stringContaining('left out date') });
+    expect((await millrace('init', file('weather.csv'), '--out', spec)).stderr).toContain('EEXIST');
+    expect((await millrace('create', spec)).stdout).toContain('weather: created');
+    expect((await millrace('create', spec)).stdout).toContain('it exists already');
+
+    const sent = await json('send', 'weather', file('weather.csv'));
+    expect(sent).toMatchObject({ samples: 1_461, messages: 3, settledBefore: 0, bad: [] });
+    const shown = await learnt('weather', 1_461);
+    // Sent again, it changes nothing.
+    expect(await json('send', 'weather', file('weather.csv'))).toMatchObject({
+      messages: 0,
+      settledBefore: 3,
+    });
+    expect(shown.stream.loss).toBeLessThan(shown.stream.baselineLoss);
+    expect(shown.stream.accuracy).toBeGreaterThan(shown.stream.baselineAccuracy);
+    expect((await millrace('show', 'weather')).stdout).toContain('(the labels alone: ');
+
+    const csv = (await millrace('predict', 'weather', file('weather.csv'))).stdout
+      .trim()
+      .split('\n');
+    expect(csv).toHaveLength(1_462);
+    expect(csv[0]).toMatch(/^date,.*,weather,predicted,predicted_probability_drizzle/);
+    const evaluated = await json('evaluate', 'weather', file('weather.csv'));
+    expect(evaluated.samples).toBe(1_461);
+    expect(evaluated.confusion.counts.flat().reduce((a: number, b: number) => a + b)).toBe(1_461);
+    expect(evaluated.accuracy).toBeGreaterThan(0.6);
+    const column = csv[0]?.split(',').indexOf('predicted') ?? -1;
+    const right = csv.slice(1).filter((line) => line.split(',')[column] === line.split(',')[5]);
+    expect(right.length / 1_461).toBeCloseTo(evaluated.accuracy, 10);
+  });
+
+  it('trains a batch job over a dataset, and shows it to its end', async () => {
+    const rows: object[] = JSON.parse(readFileSync(cars, 'utf8'));
+    const lines = rows.map((row) => JSON.stringify(row));
+    writeFileSync(file('cars.jsonl'), `${lines.join('\n')}\n{"Horsepower": "much"`);
+    const spec = file('cars.json');
+    const drafted = await json('init', file('cars.jsonl'), '--label', 'Horsepower', '--out', spec);
+    expect(drafted.spec).toMatchObject({ model: 'cars', task: 'regression' });
+    expect(drafted.spec.features.Miles_per_Gallon).toEqual({ type: 'number', missing: 0 });
+    await millrace('create', spec);
+    expect((await millrace('train', 'cars', 'cars')).stderr).toContain('there is no dataset cars');
+    const put = () => json('dataset', 'put', 'cars', file('cars.jsonl'));
+    expect((await put()).uploaded).toEqual(['datasets/cars/cars.jsonl']);
+    expect((await put()).unchanged).toEqual(['datasets/cars/cars.jsonl']);
+    expect(await json('dataset', 'ls')).toMatchObject([{ dataset: 'cars', files: 1 }]);
+    const checked = await millrace('dataset', 'check', 'cars', '--model', 'cars');
+    expect(checked.stdout).toMatch(/cars\.jsonl, line 407, row: the line: must be JSON/);
+    expect(checked).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('a job would train'),
+    });
+
+    const trained = await millrace('train', 'cars', 'cars', '--job', 'first', '--watch');
+    expect(trained).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('in use since entry'),
+    });
+    expect(await json('jobs', 'cars')).toMatchObject([{ job: 'first', status: 'promoted' }]);
+    const { rSquared, refused } = await json('evaluate', 'cars', file('cars.jsonl'));
+    expect(rSquared).toBeGreaterThan(0.5);
+    // Six cars have no horsepower, and one line is no JSON.
+    expect(refused).toBe(7);
+    expect(await json('ls')).toMatchObject([{ model: 'cars' }, { model: 'weather' }]);
+  });
+
+  it('takes what is piped in, and answers in the same form', async () => {
+    const row = { precipitation: 12, temp_max: 8, temp_min: 5, wind: 4 };
+    const input = `${JSON.stringify({ ...row, weather: 'rain' })}\n`;
+    const piped = (...command: string[]) => runMillrace(command, test.cloud.environment, { input });
+    expect((await piped('send', 'weather', '-')).stdout).toContain('1 sample in 1 message sent');
+    await learnt('weather', 1_462);
+    const { stdout } = await piped('predict', 'weather', '-');
+    expect(JSON.parse(stdout)).toMatchObject({ ...row, predicted: 'rain' });
+    const out = file('predicted.csv');
+    await piped('predict', 'weather', '-', '--out', out);
+    expect(readFileSync(out, 'utf8')).toMatch(/^precipitation,.*\n12,8,5,4,rain,rain,/);
+  });
+
+  it('finds the local stack by itself, and says what to do where there is none', async () => {
+    const { environment } = test.cloud;
+    const directory = test.directory;
+    const none = { ...environment, MILLRACE_BUCKET: '' };
+    expect(await runMillrace(['ls'], none, { directory })).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/no stack: run `npm run local` here, or name .*--stack/),
+    });
+  });
+
+  it.each([
+    [['snd', 'x'], "unknown command 'snd'\n(Did you mean send?)"],
+    [['show', 'weather', '--entires', '3'], 'Did you mean --entries?'],
+    [['show', 'weather', '--entries', 'many'], 'It must be a whole number of at least 0.'],
+    [['show', 'weather', '--entries', '1', '--entries', '2'], 'It is given twice.'],
+    [['show', 'nobody'], 'there is no model nobody'],
+    [['create', 'none.json'], 'none.json cannot be read'],
+    [['send', 'weather', 'none.csv'], 'none.csv cannot be read'],
+    [['predict', 'weather', 'package.json'], 'its name must end with .jsonl'],
+    [['predict', 'weather', 'x.csv', '--format', 'xml'], 'Allowed choices are csv, jsonl'],
+    [['dataset', 'put', 'Sales', 'package.json'], "a dataset's name must be"],
+    [['init', 'none.csv'], 'none.csv cannot be read'],
+  ])('says what is wrong with %j', async (command, reason) => {
+    const { status, stderr, stdout } = await millrace(...command);
+    expect(stderr).toContain(reason);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+
+  it('teaches by examples, in 80 columns, and completes', async () => {
+    const { stdout } = await millrace('--help');
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name = '']) => name);
+    expect(commands).toContain('evaluate');
+    for (const name of commands.filter((each) => !['millrace', 'help', 'dataset'].includes(each))) {
+      const help = (await millrace(name, '--help')).stdout;
+      expect(help, name).toContain('Examples:\n');
+      for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+    }
+    const script = (await millrace('completion')).stdout;
+    expect(script).toContain('send) words="--rate --per-message --json --stack --help" ;;');
+  });
+});
