@@ -153,9 +153,12 @@ export class Millrace extends Construct {
     );
   }
 
-  /** Lets somebody read models: specs, states, journals, quarantine, progress. */
+  /**
+   * Lets somebody read models: specs, states, journals, quarantine, progress; and predict with them
+   * in a program of their own.
+   */
   grantRead(grantee: IGrantable): void {
-    allow(grantee, this.bucket, { read: ['models/*'] });
+    allow(grantee, this.bucket, { read: ['models/*', 'compiled/*'] });
   }
 
   /**
@@ -164,7 +167,7 @@ export class Millrace extends Construct {
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
-      read: ['models/*', 'compiled/*'],
+      read: ['models/*', 'datasets/*', 'compiled/*'],
       write: [
         'models/*/spec.json',
         'models/*/resends/*',

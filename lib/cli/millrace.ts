@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { MillraceError } from '../errors.ts';

@@ -74,10 +74,10 @@ export async function draftSpec(
       features[name] = { ...featureOf(column, doubts), ...renamed };
     }
   }
-  if (Object.keys(features).length === 0)
-    throw invalid(
-      `${file.name}: no column is left to learn from (${left.map(({ column, reason }) => `${column}: ${reason}`).join('; ')})`,
-    );
+  if (Object.keys(features).length === 0) {
+    const why = left.map(({ column, reason }) => `${column}: ${reason}`).join('; ');
+    throw invalid(`${file.name}: no column is left to learn from (${why})`);
+  }
   doubts.push(...leaks(columns, target));
   const labelName = featureName(target.name, features);
   const spec: SpecInput = {

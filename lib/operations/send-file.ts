@@ -69,7 +69,7 @@ export async function sendFile(
   return { producer, ...sums, bad };
 }
 
-/** The samples of a file as JSON, in messages: as many as allowed, and no more than a message can hold. */
+/** A file as JSON samples in messages: as many as allowed, and no more than one can hold. */
 async function* messagesOf(
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },

@@ -19,12 +19,14 @@ describe('the local cloud', () => {
   });
   afterAll(() => test.remove());
 
-  it("runs README's program as it stands, and the model learns what it sent", {}, async () => {
+  it("runs README's programs as they stand, and the model learns what they sent", async () => {
     const readme = readFileSync(join(projectDirectory, 'README.md'), 'utf8');
-    const [, program = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+    // The program that teaches, and the one that asks, which goes on with its ports.
+    const programs = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, program = '']) => program);
+    expect(programs).toHaveLength(2);
     await promisify(execFile)(
       process.execPath,
-      ['--input-type=module-typescript', '--eval', program],
+      ['--input-type=module-typescript', '--eval', programs.join('\n')],
       {
         cwd: projectDirectory,
         env: test.cloud.environment,

@@ -9,6 +9,7 @@ import { createModel, loadModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { relayCommand } from '../../lib/online/relay-command.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
+import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
 import type { Ports, Sender } from '../../lib/ports/ports.ts';
@@ -79,6 +80,7 @@ async function teach(as: As): Promise<void> {
   const uri = `s3://${online.store.bucket}/datasets/late/a.jsonl`;
   await update(online, 11, { samples: uri });
   const reader = as('Reader');
+  await graphCache(reader.store, reader.log).get(cacheName);
   const loaded = await loadModel(reader, model);
   if (loaded !== undefined) await currentState(reader, loaded);
 }
@@ -92,6 +94,7 @@ async function train(as: As, sent: readonly { readonly body: string }[]): Promis
   const bad = { urgency: 'much', team: 'red', label: true };
   const text = [...rows, bad].map((row) => JSON.stringify(row)).join('\n');
   await operator.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(text));
+  await checkDataset(operator, spec, 'past');
   await operator.sendJob({ body: '{}', group: model, deduplication: 'job' });
   await compile(batch);
   await runSlice(batch, { ...start, dataset: 'past' }, () => 100);
