@@ -32,14 +32,93 @@ export function parse<Schema extends z.ZodType>(
 
 /** One line for each problem: `field: what is allowed (found …)`. */
 export function explain(error: z.ZodError, input: unknown, subject: string): MillraceError {
-  const lines = error.issues.map((issue) => {
-    const field = [subject, ...issue.path.map(String)].join('.');
-    const isUnknown = issue.code === 'unrecognized_keys';
-    const found = isUnknown ? '' : ` (found ${show(valueAt(input, issue.path))})`;
-    return `${field}: ${issue.message}${found}`;
+  const lines = error.issues.flatMap(problemsOf).map(({ path, text, isComplete }) => {
+    const field = [subject, ...path.map(String)].join('.');
+    return isComplete
+      ? `${field}: ${text}`
+      : `${field}: ${text} (found ${show(valueAt(input, path))})`;
   });
   // Without the cause: a program that does not catch it would print all of Zod's own account.
   return invalid(lines.join('; '));
+}
+
+/** What is wrong with a field. `isComplete` says that the text names what was found. */
+type Problem = {
+  readonly path: readonly PropertyKey[];
+  readonly text: string;
+  readonly isComplete: boolean;
+};
+
+/** An issue in plain words; of a choice, what is wrong with the nearest one. */
+function problemsOf(issue: z.core.$ZodIssue): readonly Problem[] {
+  const { path } = issue;
+  const problem = (text: string): Problem => ({ path, text, isComplete: false });
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return [{ path, text: issue.message, isComplete: true }];
+    case 'invalid_type':
+      return [problem(`must be ${nounOf(issue.expected)}`)];
+    case 'invalid_value':
+      return [problem(`must be ${listChoices(issue.values)}`)];
+    case 'invalid_key':
+      return [{ path, text: issue.issues[0]?.message ?? issue.message, isComplete: true }];
+    case 'invalid_union':
+      return problemsOfUnion(issue);
+    default:
+      return [problem(plainMessage(issue.message))];
+  }
+}
+
+function problemsOfUnion(issue: Extract<z.core.$ZodIssue, { code: 'invalid_union' }>) {
+  const { path, errors, message } = issue;
+  if ('options' in issue && Array.isArray(issue.options))
+    return [{ path, text: `must be ${listChoices(issue.options)}`, isComplete: false }];
+  const choices = errors.map((branch) =>
+    branch.flatMap((each) => problemsOf({ ...each, path: [...path, ...each.path] })),
+  );
+  // One that has the same fields is nearer than one of another type, or with others.
+  const isOfType = (problems: readonly Problem[]) =>
+    problems.every(
+      (each) => each.path.length > path.length && !each.text.startsWith('unknown field'),
+    );
+  const near = choices.find(isOfType) ?? choices.find((each) => each.some((one) => one.isComplete));
+  if (near !== undefined) return near;
+  const texts = new Set(
+    choices.flatMap((each) => each.map(({ text }) => text.replace(/^must be /, ''))),
+  );
+  const text = texts.size === 0 ? message : `must be ${[...texts].join(', or ')}`;
+  return [{ path, text, isComplete: false }];
+}
+
+/** What a type is called in a sentence. */
+function nounOf(type: string): string {
+  const nouns: Readonly<Record<string, string>> = {
+    array: 'a list',
+    record: 'an object',
+    int: 'a whole number',
+    string: 'a text',
+    boolean: 'true or false',
+  };
+  return nouns[type] ?? (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);
+}
+
+function listChoices(values: readonly unknown[]): string {
+  const named = values.map(String);
+  if (named.length === 1) return named[0] ?? '';
+  return `${named.slice(0, -1).join(', ')} or ${named.at(-1)}`;
+}
+
+/** Zod's words for bounds, as a sentence goes on. */
+function plainMessage(message: string): string {
+  return message
+    .replace(
+      /^Too (?:small|big): expected (\w+) to (?:be|have) ?>=? ?(\S+)( items)?.*$/,
+      'must be at least $2$3',
+    )
+    .replace(
+      /^Too (?:small|big): expected (\w+) to (?:be|have) ?<=? ?(\S+)( items)?.*$/,
+      'must be at most $2$3',
+    );
 }
 
 /** A short, safe text of any value, for error messages. */

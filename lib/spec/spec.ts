@@ -7,6 +7,7 @@ import { featureSchema } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
 import { modelName } from './names.ts';
+import { topologySchema } from './topology-schema.ts';
 
 const featureName = z
   .string()
@@ -61,8 +62,11 @@ const networkSchema = z.union([
       .enum(['relu', 'tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'softsign', 'swish', 'linear'])
       .default('relu'),
   }),
-  /** The topology of any tfjs Layers model, as `model.toJSON()` writes it. */
-  strictObject({ topology: z.record(z.string(), z.unknown()) }),
+  /**
+   * The topology of any tfjs Layers model: what `model.toJSON()` answers (a text), or the content of
+   * a `model.json` or of a Keras 2 file.
+   */
+  strictObject({ topology: topologySchema }),
 ]);
 
 const rate = z.number().positive().max(1_000);

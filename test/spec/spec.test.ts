@@ -47,7 +47,7 @@ const wrong: [string, object, RegExp][] = [
   [
     'an unknown task',
     { task: 'ranking' },
-    /spec\.task: .*"regression"\|"binary"\|"multiclass" \(found "ranking"\)/,
+    /spec\.task: must be regression, binary or multiclass \(found "ranking"\)/,
   ],
   [
     'a multiclass task without classes',
@@ -121,6 +121,46 @@ describe('a spec', () => {
       expect(() => parseSpec({ ...minimal, ...change })).toThrow(message);
     },
   );
+
+  it.each([
+    [{ network: { hidden: 32 } }, 'spec.network.hidden: must be a list (found 32)'],
+    [
+      { network: { activation: 'gelu' } },
+      'spec.network.activation: must be relu, tanh, sigmoid, elu, selu, softplus, softsign, swish or linear (found "gelu")',
+    ],
+    [{ network: 5 }, 'spec.network: must be an object (found 5)'],
+    [{ network: { topology: 'x' } }, 'spec.network.topology: must be JSON, as model.toJSON()'],
+    [{ network: { topology: {} } }, 'spec.network.topology: must be what model.toJSON() answers'],
+    [
+      { network: { hiden: [3] } },
+      'spec.network: unknown field "hiden"; allowed: hidden, activation',
+    ],
+    [
+      { features: { 'a b': { type: 'number' } } },
+      'spec.features.a b: a feature is named like a variable, with at most 64 characters',
+    ],
+    [{ features: { x: { type: 'text' } } }, 'x.type: must be number, vector or category (found'],
+    [{ features: { x: 'number' } }, 'spec.features.x: must be an object (found "number")'],
+    [{ task: 'classification' }, 'spec.task: must be regression, binary or multiclass'],
+    [{ optimizer: 'adam' }, 'spec.optimizer: must be an object (found "adam")'],
+    [{ seed: -1 }, 'spec.seed: must be at least 0 (found -1)'],
+    [{ batch: { epochs: '3' } }, 'spec.batch.epochs: must be a number (found "3")'],
+  ])('says of %j what is allowed', (change, reason) => {
+    expect(() => parseSpec({ ...minimal, ...change })).toThrow(reason);
+  });
+
+  it('takes a topology in each form in which people have one', () => {
+    const layers = [{ class_name: 'Dense', config: { units: 1, batch_input_shape: [null, 1] } }];
+    const topology = { class_name: 'Sequential', config: { layers } };
+    for (const form of [
+      topology,
+      JSON.stringify(topology),
+      { modelTopology: topology, weightsManifest: [] },
+      { modelTopology: { model_config: topology, keras_version: '2.9.0' } },
+    ]) {
+      expect(parseSpec({ ...minimal, network: { topology: form } }).network).toEqual({ topology });
+    }
+  });
 
   it('names every wrong field at once', () => {
     expect(() => parseSpec({ ...minimal, model: '', task: 'x' })).toThrow(
