@@ -103,8 +103,8 @@ export const limits = {
   entryBytes: 1_073_741_824,
   /** Bytes of a dataset's object that are read at a time; as many are read ahead. */
   pieceBytes: 8 * 1_048_576,
-  /** The columns that a spec takes of one row group of Parquet: they are in memory as a whole. */
-  rowGroupBytes: 268_435_456,
+  /** What the columns that a spec takes of one row group of Parquet are in memory, as a whole. */
+  rowGroupBytes: 805_306_368,
   /** One row of a text file; a longer one has a quote that never closes. */
   rowBytes: 16 * 1_048_576,
   /**
@@ -218,8 +218,8 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
   {
     name: 'what a batch slice holds at once fits into a function',
     holds:
-      // A row group twice (packed and unpacked), its shard as it is joined, cut and encoded.
-      2 * limits.rowGroupBytes + 6 * limits.shardBytes <
+      // A row group, a chunk of it as samples, its shard as it is joined, cut and encoded.
+      limits.rowGroupBytes + 8 * limits.shardBytes <
       (limits.functionMemoryMebibytes - limits.idleMemoryMebibytes) * 1_048_576,
   },
   {

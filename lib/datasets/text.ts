@@ -57,6 +57,8 @@ async function* decoded(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 function decoderFor(start: Buffer): (bytes: Buffer) => Buffer {
   if (start[0] === 0xff && start[1] === 0xfe) return utf16Decoder('utf-16le');
   if (start[0] === 0xfe && start[1] === 0xff) return utf16Decoder('utf-16be');
+  // UTF-16 without a mark, or no text at all.
+  if (start.subarray(0, 1_000).includes(0)) throw new Error(wrongEncoding);
   const hasMark = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf;
   return utf8Checker(hasMark ? markBytes : 0);
 }

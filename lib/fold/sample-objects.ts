@@ -34,7 +34,7 @@ export async function readSampleObject(
 
 function parseLines(text: string, uri: string): SampleList | Refused {
   const lines = text
-    .split('\n')
+    .split(/\r\n|\n|\r/)
     .map((line, i) => ({ line, number: i + 1 }))
     .filter(({ line }) => line.trim() !== '');
   if (lines.length === 0) return no(`${uri} holds no sample`);

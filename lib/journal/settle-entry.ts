@@ -6,7 +6,7 @@ import { identityOf } from './entry.ts';
 /**
  * The ledger after an entry: all of its messages are settled.
  *
- * @throws MillraceError kind `corrupt` if one of them was settled before
+ * @throws MillraceError kind `corrupt` if one of them was learnt though it was settled before
  */
 export function settleEntry(
   before: Ledger,
@@ -20,8 +20,10 @@ export function settleEntry(
   for (const message of messages) {
     const identity = identityOf(message);
     const { verdict } = judge(ledger, identity, limits);
+    // One that was rejected has no effect: a ledger that an earlier release wrote may not have
+    // known that it was a repetition, where one that is folded from the beginning does.
     invariant(
-      verdict !== 'settled',
+      verdict !== 'settled' || message.outcome === 'rejected',
       `message ${message.id} of entry ${sequence} was settled before`,
     );
     // A message that the ledger refuses is in quarantine; an evicted producer must not come back by

@@ -125,13 +125,13 @@ async function examine(
       resend,
     ]),
   );
-  const refused = new Set(names.values());
+  const refused = new Set(records.map(numberOf));
   /** One that was refused again has a record of its own by now, and goes on from there. */
   const isSettled = (resend: Resend) =>
     judge(ledger, numberedIdentity(resend.producer, resend.seq), ports.limits).verdict ===
       'settled' ||
-    learnt.has(nameOf(resend)) ||
-    refused.has(nameOf(resend));
+    learnt.has(numberOf(resend)) ||
+    refused.has(numberOf(resend));
   const messages = records.map((record) => {
     const resend = resends.get(nameOf(record));
     return {
@@ -153,7 +153,8 @@ function wayOf(
   record: QuarantineRecord,
 ): Way {
   const samples = samplesOf(record);
-  if (samples === undefined) return refuse('no-samples', 'it holds no samples');
+  if (samples === undefined || (Array.isArray(samples) && samples.length === 0))
+    return refuse('no-samples', 'it holds no samples; mend what was sent, and send that again');
   if (record.sequence === undefined)
     return refuse('of-a-job', 'it is of a batch job; start another one');
   const newNumber = canBeNumbered({ samples })
@@ -168,10 +169,15 @@ function wayOf(
   return judgement.verdict === 'refused' && !judgement.isFinal ? judgement : newNumber;
 }
 
+/** A line of an object that is no sample: its object is mended, and sent again. */
+const badRow: RefusalCode = 'bad-row';
+
 /** The samples of a record as a message can have them; undefined where there are none to send. */
 function samplesOf({ body, refused }: QuarantineRecord): unknown {
   if (body === undefined)
-    return refused.flatMap(({ sample }) => (sample === undefined ? [] : [sample]));
+    return refused.flatMap(({ sample, code }) =>
+      sample === undefined || code === badRow ? [] : [sample],
+    );
   try {
     return (JSON.parse(body) as { samples?: unknown } | null)?.samples;
   } catch {
@@ -188,39 +194,46 @@ function wasLearnt(learnt: ReadonlySet<string>, record: QuarantineRecord): boole
   const { message, body = '', queue = '', sequenceNumber = '0' } = record;
   const { identity } = parseMessage({ id: message, body, group: '', queue, sequenceNumber });
   const letter = identity.by === 'producer' ? identity.deadLetter : undefined;
-  return learnt.has(nameOf(record)) || (letter !== undefined && learnt.has(letter));
+  return (
+    learnt.has(nameOf(record)) ||
+    learnt.has(ofAnyContent(numberOf(record))) ||
+    (letter !== undefined && learnt.has(letter))
+  );
+}
+
+/** A number under which a release before 0.3 learnt something: what it was is not known any more. */
+function ofAnyContent(number: string): string {
+  return `${number}:?`;
 }
 
 function isWhole({ refused }: QuarantineRecord): boolean {
   return refused.some(({ index }) => index < 0);
 }
 
-/**
- * What a message is known by: its producer's number, so that one that was sent twice is one; else
- * its id. What came under a number that was used for something else is known by its content too.
- */
-function nameOf(
-  record: Pick<QuarantineRecord, 'message' | 'producer' | 'seq'> & Partial<QuarantineRecord>,
-): string {
-  const { message, producer, seq, refused = [] } = record;
-  if (producer === undefined) return message;
-  const isOther = refused.some(({ code = '' }) => ofOtherContent.has(code));
-  return isOther ? `${producer}:${seq}:${digestOf(record)}` : `${producer}:${seq}`;
+/** What a message is known by, if anything may have been sent under its number. */
+function numberOf({
+  message,
+  producer,
+  seq,
+}: Pick<QuarantineRecord, 'message' | 'producer' | 'seq'>): string {
+  return producer === undefined ? message : `${producer}:${seq}`;
 }
 
-/** Codes of messages that share their number with another one, or may. */
-const ofOtherContent: ReadonlySet<string> = new Set<RefusalCode>([
-  'number-reused',
-  'number-too-old',
-]);
+/**
+ * What a refused message is known by: its number and its content, so that one that was sent twice
+ * is one, and another one under the same number is another; without a number, its id. (A record of
+ * some samples alone has no content, and is the only one of its number.)
+ */
+function nameOf(record: QuarantineRecord): string {
+  const digest = digestOf(record);
+  return digest === undefined ? numberOf(record) : `${numberOf(record)}:${digest}`;
+}
 
-function digestOf({
-  message,
-  body = '',
-}: Pick<QuarantineRecord, 'message'> & Partial<QuarantineRecord>) {
+function digestOf({ message, producer, body }: QuarantineRecord): string | undefined {
+  if (producer === undefined || body === undefined) return undefined;
   const sent = { id: message, body, group: '', queue: '', sequenceNumber: '0' };
   const { identity } = parseMessage(sent);
-  return identity.by === 'producer' ? identity.digest : message;
+  return identity.by === 'producer' ? identity.digest : undefined;
 }
 
 /**
@@ -237,8 +250,8 @@ async function learntNames(
   for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
     for (const { id, outcome, producer, seq, digest } of header.messages) {
       if (outcome !== 'learnt') continue;
-      const name = nameOf({ message: id, producer, seq });
-      learnt.add(name).add(`${name}:${digest}`);
+      const number = numberOf({ message: id, producer, seq });
+      learnt.add(number).add(digest === undefined ? ofAnyContent(number) : `${number}:${digest}`);
     }
   }
   return learnt;

@@ -111,7 +111,8 @@ function judgeAgain({ highest, latest = [] }: ProducerRecord, sent: Numbered): J
   const { producer, seq, digest } = sent;
   const before = latest.find(([each]) => each === seq)?.[1];
   // Releases before 0.4 remembered fewer, and those before 0.3 none.
-  const isRemembered = before !== undefined || latest.length >= fewestNumbers;
+  const isRemembered =
+    before !== undefined || latest.length >= fewestNumbers || seq <= highest - fewestNumbers;
   if (before === digest || digest === undefined || !isRemembered) return { verdict: 'settled' };
   const goOn = `it must go on from ${highest + 1}, or take another name`;
   const refusal =
@@ -177,11 +178,15 @@ export function settle(
     gaps: [],
     usedAt: sequence,
   };
-  const producers = new Map(ledger.producers).set(producer, {
+  const isNew = !ledger.producers.has(producer);
+  const most = numbersEach(ledger.producers.size + Number(isNew), limits);
+  // One more producer leaves fewer numbers to each.
+  const others = isNew ? withFewerNumbers(ledger.producers, most) : ledger.producers;
+  const producers = new Map(others).set(producer, {
     highest: Math.max(record.highest, seq),
     gaps: settleNumber(record, seq),
     usedAt: sequence,
-    ...latestOf(record, identity, numbersEach(ledger.producers.size, limits)),
+    ...latestOf(record, identity, most),
   });
   const redriven =
     deadLetter === undefined
@@ -195,6 +200,15 @@ export function settle(
 function numbersEach(producers: number, { numbersPerProducer, numbersPerLedger }: LedgerLimits) {
   const share = Math.floor(numbersPerLedger / Math.max(1, producers));
   return Math.max(fewestNumbers, Math.min(numbersPerProducer, share));
+}
+
+function withFewerNumbers(producers: Ledger['producers'], most: number): Ledger['producers'] {
+  return new Map(
+    [...producers].map(([name, record]) => {
+      const { latest = [] } = record;
+      return [name, latest.length <= most ? record : { ...record, latest: latest.slice(-most) }];
+    }),
+  );
 }
 
 function latestOf({ latest = [] }: ProducerRecord, { seq, digest }: Numbered, most: number) {

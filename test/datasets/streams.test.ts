@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -73,6 +75,42 @@ describe('a text that is read in pieces', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it.each([
+    ['csv', csv, ['x,y', '1,a', '  ', '2,b"', '3,"c" d', '', '4,"e', 'f"', '5,g']],
+    ['json lines', jsonLines, ['{"x":1}', '', '{"x":', '  ', '{"x":2}', 'NaN', '{"x":3}']],
+  ] as const)('has the same lines, whichever line ends it has: %s', async (_, format, lines) => {
+    if (!format.isText) throw new Error('it is text');
+    const read = (lineEnd: string) => {
+      const bytes = Buffer.from(lines.join(lineEnd));
+      return together(format.read(cut(bytes, [3, 1, 2])));
+    };
+    const expected = await read('\n');
+    expect(expected.bad.length).toBeGreaterThan(0);
+    const withEnd = ({ rows, lines: places, bad }: typeof expected, lineEnd: string) => ({
+      rows: JSON.parse(
+        JSON.stringify(rows).replaceAll(JSON.stringify(lineEnd).slice(1, -1), '\\n'),
+      ),
+      lines: places,
+      bad,
+    });
+    for (const lineEnd of ['\r\n', '\r']) {
+      expect(withEnd(await read(lineEnd), lineEnd), JSON.stringify(lineEnd)).toEqual(expected);
+    }
+  });
+
+  it('has a bad row that keeps nothing of what it was cut from', async () => {
+    const body = Buffer.from(`x,y\n${`"x" y,${'漢'.repeat(20_000)}\n`.repeat(600)}`);
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const { bad } = await together(readRows({ name: 'a.csv', bytes: bytesInMemory(body) }));
+    expect(bad).toHaveLength(600);
+    collectGarbage();
+    // 20,000 characters of two bytes each would be 24 MB.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(12_000_000);
   });
 
   it('is the same text in each encoding, whole and in pieces', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { quarantine, readQuarantine, readQuarantineRecord } from '../../lib/journal/quarantine.ts';
+import type { Message } from '../../lib/online/messages.ts';
 import { refusedMessages, retryQuarantine } from '../../lib/operations/retry.ts';
 import {
   createWorld,
@@ -68,6 +69,19 @@ describe('a retry of what is in quarantine', () => {
     expect((await retry(world, 200)).sent).toBe(0);
   });
 
+  it('knows one message by its content, whatever it was refused for each time', async () => {
+    const world = createWorld(ticketsSpec, { numbersPerProducer: 16 });
+    const uri = 's3://memory/datasets/late/x.jsonl';
+    const late = message(1, { producer: 'till', seq: 1, samples: uri });
+    await deliver(world, [late]);
+    for (let i = 2; i <= 30; i++) await deliver(world, [numbered(i, 'till', i)]);
+    await deliver(world, [{ ...numbered(31, 'till', 1), body: late.body }]);
+    await world.store.put('datasets/late/x.jsonl', Buffer.from(JSON.stringify(ticket(1))));
+    expect((await retry(world, 100)).sent).toBe(1);
+    expect((await foldJournal(world)).learnt).toBe(30);
+    expect((await retry(world, 200)).sent).toBe(0);
+  });
+
   it('sends what came under a number that was used for something else, under one of its own', async () => {
     const world = createWorld();
     await deliver(world, [numbered(1, 'till', 1), numbered(2, 'till', 2)]);
@@ -94,15 +108,24 @@ describe('a retry of what is in quarantine', () => {
     await deliver(world, [numbered(2, 'b', 1)]);
     await deliver(world, [numbered(3, 'c', 1)]);
     // a is evicted: what it had sent before, and what is new.
-    await deliver(world, [numbered(4, 'a', 1), numbered(5, 'a', 2), numbered(6, 'a', 2)]);
+    const same = (sequenceNumber: number, { body }: Message) => ({
+      ...message(sequenceNumber, ''),
+      body,
+    });
+    const [first, second] = [numbered(1, 'a', 1), numbered(5, 'a', 2)];
+    await deliver(world, [same(4, first), second, same(6, second)]);
     expect(await retry(world, 100)).toEqual({
       sent: 1,
       left: [{ message: numbered(4, 'a', 1).id, reason: 'it was learnt before' }],
     });
     expect((await foldJournal(world)).learnt).toBe(4);
-    await deliver(world, [numbered(7, 'a', 2)]);
+    await deliver(world, [same(7, second)]);
     expect((await retry(world, 200)).sent).toBe(0);
     expect((await foldJournal(world)).learnt).toBe(4);
+    // Something else under its old number was never learnt.
+    await deliver(world, [numbered(8, 'a', 1)]);
+    expect((await retry(world, 300)).sent).toBe(1);
+    expect((await foldJournal(world)).learnt).toBe(5);
   });
 
   it('that broke off sends only what was refused of a message that came again', async () => {

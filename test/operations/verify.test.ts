@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
 import { verify } from '../../lib/cli/verify.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
+import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import type { ProtocolLimits } from '../../lib/limits.ts';
+import { retryQuarantine } from '../../lib/operations/retry.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
+import type { ProducerRecord } from '../../lib/state/ledger.ts';
 import { chainEngine } from '../simulation/chain-engine.ts';
 import {
   createWorld,
   deliver,
+  message,
   modelOf,
   sampleMessages,
   ticketsSpec,
@@ -45,6 +51,43 @@ describe('a verification', () => {
       samples: 13,
       isSame: true,
     });
+  });
+
+  it('holds where a state of an earlier release knew fewer numbers, and refused a repetition', async () => {
+    const world = { ...createWorld(), engine: chainEngine };
+    const messages = sampleMessages(60, 'till');
+    for (const each of messages.slice(0, 40)) await deliver(world, [each]);
+    // As release 0.3 wrote it: the digests of the latest eight numbers.
+    const object = await world.store.get(keys.state(ticketsSpec.model));
+    const state = decodeCheckpoint(object?.body ?? new Uint8Array());
+    const producers = [...state.ledger.producers].map(
+      ([name, { latest = [], ...record }]): [string, ProducerRecord] => [
+        name,
+        { ...record, latest: latest.slice(-8) },
+      ],
+    );
+    const ledger = { ...state.ledger, producers: new Map(producers) };
+    await world.store.put(keys.state(ticketsSpec.model), encodeCheckpoint({ ...state, ledger }));
+    for (const each of messages.slice(40, 50)) await deliver(world, [each]);
+    // Number 20 comes once more, and the producer begins again with other samples at 1.
+    const again = (seq: number, from: number) => ({
+      ...message(100 + seq, JSON.parse(messages[from - 1]?.body ?? '')),
+      body: JSON.stringify({ ...JSON.parse(messages[from - 1]?.body ?? ''), seq }),
+    });
+    await deliver(world, [again(20, 20)]);
+    await deliver(world, [again(1, 55)]);
+    const refused = await readQuarantine(world.store, ticketsSpec.model);
+    expect(refused.map((record) => record.refused[0]?.code)).toEqual([
+      'number-too-old',
+      'number-too-old',
+    ]);
+    const model = await modelOf(world);
+    expect(await verifyModel(world, model, true)).toMatchObject({ to: 52, isSame: true });
+    world.store.remove(keys.state(ticketsSpec.model));
+    await deliver(world, [messages[50] ?? message(999, {})]);
+    expect(await verifyModel(world, model, true)).toMatchObject({ to: 53, isSame: true });
+    const left = (await retryQuarantine(world, ticketsSpec.model)).left;
+    expect(left.map(({ reason }) => reason)).toEqual(['it was learnt before']);
   });
 
   it('says which engine had learnt what another one folds to other bits', async () => {

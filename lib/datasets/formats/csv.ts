@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse';
 import { limits } from '../../limits.ts';
-import { type BadRow, type Format, RowCollector } from './format.ts';
+import { type BadRow, type Format, noRows, RowCollector } from './format.ts';
 import { TextReader } from './text-reader.ts';
 
 const delimiters = [',', ';', '\t', '|'];
@@ -18,7 +18,8 @@ export const csv: Format = {
     const delimiter = delimiterOf(await text.peekLine());
     let header: readonly string[] | undefined;
     for await (const record of recordsOf(text, delimiter)) {
-      if ('reason' in record) collector.addBad(record.line, record.reason, record.text);
+      if (record === undefined) yield noRows;
+      else if ('reason' in record) collector.addBad(record.line, record.reason, record.text);
       else if (header === undefined) header = headerOf(record.cells);
       else {
         const { cells, line, sizeBytes } = record;
@@ -41,9 +42,14 @@ type CsvRecord =
 
 /**
  * The records of a text. The parser cannot go on behind a quote that stands where none may; so the
- * line where its record began is passed on as bad, and a new parser reads from the next.
+ * line where its record began is passed on as bad, and a new parser reads from the next. Undefined
+ * says that there is none yet.
  */
-async function* recordsOf(text: TextReader, delimiter: string): AsyncGenerator<CsvRecord> {
+async function* recordsOf(
+  text: TextReader,
+  delimiter: string,
+): AsyncGenerator<CsvRecord | undefined> {
+  const isTabWhite = delimiter !== '\t';
   for (;;) {
     const start = text.at;
     const parsing = startParsing(delimiter);
@@ -52,8 +58,10 @@ async function* recordsOf(text: TextReader, delimiter: string): AsyncGenerator<C
       const slice = await text.sliceFrom(next);
       next += slice.length;
       await parsing.write(slice);
-      for (const { cells, bytes } of parsing.take()) {
-        text.skipBlank();
+      const records = parsing.take();
+      if (records.length === 0) yield undefined;
+      for (const { cells, bytes } of records) {
+        text.skipBlank(isTabWhite);
         const { line } = text;
         const sizeBytes = start + bytes - text.at;
         text.moveTo(start + bytes);
@@ -62,7 +70,7 @@ async function* recordsOf(text: TextReader, delimiter: string): AsyncGenerator<C
       error = parsing.error();
       if (slice.length === 0 && error === undefined) return;
     }
-    text.skipBlank();
+    text.skipBlank(isTabWhite);
     // The parser says on which line, counted from where it began.
     const reason = error.message.replace(/ at line \d+$/, '');
     yield { line: text.line, reason, text: await text.skipLine() };
@@ -113,8 +121,12 @@ function delimiterOf(line: string): string {
 }
 
 function headerOf(cells: readonly string[]): readonly string[] {
-  const named = cells.filter((name) => name !== '');
-  const twice = named.find((name, place) => named.indexOf(name) !== place);
+  const named = new Set<string>();
+  let twice: string | undefined;
+  for (const name of cells.filter((each) => each !== '')) {
+    if (named.has(name)) twice ??= name;
+    named.add(name);
+  }
   if (twice !== undefined)
     throw new Error(`line 1: two columns are named ${JSON.stringify(twice)}; rename one`);
   return cells;

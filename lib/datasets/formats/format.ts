@@ -44,6 +44,14 @@ export const chunkRows = 16_384;
 /** Bytes in the file of the rows that are handed on at a time. */
 export const chunkBytes = 4 * 1_048_576;
 
+/** What is handed on where a part of a file has no rows: whoever reads may have no time left. */
+export const noRows: RowChunk = { rows: [], lines: [], bad: [] };
+
+/** A text of its own: V8's slices keep the whole of what they are cut from. */
+function copied(text: string): string {
+  return Buffer.from(text).toString();
+}
+
 /** Collects rows until there are enough to hand on. */
 export class RowCollector {
   #rows: Row[] = [];
@@ -59,7 +67,7 @@ export class RowCollector {
   }
 
   addBad(line: number, reason: string, text: string): void {
-    this.#bad.push({ line, reason, text: text.slice(0, limits.badRowCharacters) });
+    this.#bad.push({ line, reason, text: copied(text.slice(0, limits.badRowCharacters)) });
   }
 
   get isFull(): boolean {

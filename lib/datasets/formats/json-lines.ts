@@ -1,6 +1,7 @@
 import { limits } from '../../limits.ts';
 import { parseJson } from '../../parse.ts';
-import { type Format, type Row, RowCollector } from './format.ts';
+import { type Format, noRows, type Row, RowCollector } from './format.ts';
+import { lineEnd } from './text-reader.ts';
 
 /** JSON Lines: an object on each line; empty lines are passed over. */
 export const jsonLines: Format = {
@@ -11,7 +12,6 @@ export const jsonLines: Format = {
     let line = 0;
     const add = (bytes: Buffer) => {
       line += 1;
-      if (bytes.length > limits.rowBytes) return collector.addBad(line, tooLong, startOf(bytes));
       const text = bytes.toString('utf8').trim();
       if (text === '') return;
       const row = parseLine(text);
@@ -19,23 +19,46 @@ export const jsonLines: Format = {
       else collector.add(row, line, bytes.length);
     };
     let rest: Buffer = Buffer.alloc(0);
+    /** How a line begins that is too long, until its end is found. */
+    let tooLong: string | undefined;
+    const end = (bytes: Buffer) => {
+      if (tooLong === undefined && bytes.length <= limits.rowBytes) return add(bytes);
+      line += 1;
+      collector.addBad(line, tooLongReason, tooLong ?? startOf(bytes));
+      tooLong = undefined;
+    };
     for await (const piece of pieces) {
-      const bytes = Buffer.concat([rest, piece]);
+      const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
       let start = 0;
-      for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-        add(bytes.subarray(start, end));
-        start = end + 1;
+      // What was held back has no line end, but perhaps the first half of one.
+      let stop = endOfLine(bytes, Math.max(0, rest.length - 1));
+      for (; stop >= 0; stop = endOfLine(bytes, start)) {
+        end(bytes.subarray(start, stop));
+        start = stop + (bytes[stop] === carriageReturn && bytes[stop + 1] === newline ? 2 : 1);
         if (collector.isFull) yield collector.take();
       }
-      // Of a line that is too long, no more than what shows it to be.
-      rest = bytes.subarray(start, start + limits.rowBytes + 1);
+      rest = bytes.subarray(start);
+      if (rest.length > limits.rowBytes) {
+        tooLong ??= startOf(rest);
+        rest = rest.subarray(-1);
+      }
+      yield noRows;
     }
-    if (rest.length > 0) add(rest);
+    if (rest.length > 0) end(rest);
     yield collector.take();
   },
 };
 
-const tooLong = `the line has more than ${limits.rowBytes} bytes`;
+const newline = 10;
+const carriageReturn = 13;
+
+/** The next line end, unless it may be the first half of one. */
+function endOfLine(bytes: Buffer, from: number): number {
+  const end = lineEnd(bytes, from);
+  return bytes[end] === carriageReturn && end + 1 === bytes.length ? -1 : end;
+}
+
+const tooLongReason = `the line has more than ${limits.rowBytes} bytes`;
 
 function startOf(bytes: Buffer): string {
   return bytes.toString('utf8', 0, limits.badRowCharacters);

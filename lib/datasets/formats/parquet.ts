@@ -11,11 +11,17 @@ export const parquet: Format = {
   async *read(bytes, needed) {
     const file = {
       byteLength: bytes.sizeBytes,
-      slice: async (start: number, end = bytes.sizeBytes) =>
-        Uint8Array.from(await bytes.read(start, end)).buffer,
+      async slice(start: number, end = bytes.sizeBytes) {
+        if (!(start >= 0 && start <= end && end <= bytes.sizeBytes))
+          throw new Error('the file is damaged: it points behind its own end');
+        return Uint8Array.from(await bytes.read(start, end)).buffer;
+      },
     };
     const metadata = await parquetMetadataAsync(file);
     const names = parquetSchema(metadata).children.map(({ element: { name } }) => name);
+    const twice = names.find((name, place) => names.indexOf(name) !== place);
+    if (twice !== undefined)
+      throw new Error(`two columns are named ${JSON.stringify(twice)}; rename one`);
     const columns = names.filter((name) => needed?.has(name) ?? true);
     let rowStart = 0;
     for (const group of metadata.row_groups) {
@@ -46,21 +52,34 @@ export const parquet: Format = {
   },
 };
 
-/** What the columns of a row group take in memory, at least a word for each value. */
+/** What the columns of a row group take in memory: their bytes, and an object for each value. */
 function bytesOfGroup(
-  { columns, num_rows: rows }: FileMetaData['row_groups'][number],
+  { columns }: FileMetaData['row_groups'][number],
   taken: readonly string[],
 ): number {
-  const own = columns.filter(({ meta_data: each }) =>
-    taken.includes(each?.path_in_schema[0] ?? ''),
+  const own = columns.flatMap(({ meta_data: each }) =>
+    each !== undefined && taken.includes(each.path_in_schema[0] ?? '') ? [each] : [],
   );
-  const bytes = own.map(({ meta_data: each }) =>
-    Math.max(Number(each?.total_uncompressed_size ?? 0), Number(rows) * wordBytes),
-  );
-  return bytes.reduce((sum, each) => sum + each, 0);
+  return own.reduce((sum, each) => sum + bytesOfColumn(each), 0);
 }
 
-const wordBytes = 8;
+type ColumnMetadata = NonNullable<
+  FileMetaData['row_groups'][number]['columns'][number]['meta_data']
+>;
+
+/** Measured: texts, dates and integers of 64 bits are objects, but for those of a dictionary. */
+function bytesOfColumn(column: ColumnMetadata): number {
+  const { type, encodings, num_values: values, total_uncompressed_size: sizeBytes } = column;
+  const isShared = encodings.some((encoding) => encoding.endsWith('DICTIONARY'));
+  const isObject = ['BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY', 'INT64', 'INT96'].includes(type);
+  const bytesOfValue = isObject && !isShared ? objectBytes : wordBytes;
+  const bytes = Number(sizeBytes) + Number(values) * bytesOfValue;
+  if (Number.isFinite(bytes) && bytes >= 0) return bytes;
+  throw new Error('the file is damaged: a column says neither how large nor how long it is');
+}
+
+const wordBytes = 16;
+const objectBytes = 144;
 
 function assertFits(sizeBytes: number, rowStart: number, rowEnd: number): void {
   if (sizeBytes <= limits.rowGroupBytes) return;

@@ -2,7 +2,21 @@ import { limits } from '../../limits.ts';
 
 const newline = 10;
 const carriageReturn = 13;
+const space = 32;
+const tab = 9;
 const sliceBytes = 65_536;
+
+function isLineEnd(byte: number | undefined): boolean {
+  return byte === newline || byte === carriageReturn;
+}
+
+/** Where the next line ends, from `from` on: at `\n`, or at `\r` as old spreadsheets write it. */
+export function lineEnd(bytes: Buffer, from: number): number {
+  const first = bytes.indexOf(newline, from);
+  const before = first < 0 ? bytes.length : first;
+  const other = bytes.subarray(from, before).indexOf(carriageReturn);
+  return other < 0 ? first : from + other;
+}
 
 /**
  * Reads a text by slices and knows how far its reader has come: the byte, and the line on which
@@ -14,6 +28,8 @@ export class TextReader {
   #held: Buffer = Buffer.alloc(0);
   #at = 0;
   #line = 1;
+  /** Whether the byte before the place is the first half of a line end of two. */
+  #isInLineEnd = false;
 
   constructor(pieces: AsyncIterable<Buffer>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
@@ -39,16 +55,27 @@ export class TextReader {
   /** Moves on to a position that was read. */
   moveTo(position: number): void {
     const passed = this.#held.subarray(0, position - this.#at);
-    for (let i = passed.indexOf(newline); i >= 0; i = passed.indexOf(newline, i + 1))
-      this.#line += 1;
+    for (let i = lineEnd(passed, 0); i >= 0; i = lineEnd(passed, i + 1)) {
+      const isSecondHalf =
+        passed[i] === newline && (i === 0 ? this.#isInLineEnd : passed[i - 1] === carriageReturn);
+      if (!isSecondHalf) this.#line += 1;
+    }
+    if (passed.length > 0) this.#isInLineEnd = passed.at(-1) === carriageReturn;
     this.#held = this.#held.subarray(passed.length);
     this.#at = position;
   }
 
-  /** Passes over line ends: they belong to the record before, or to empty lines. */
-  skipBlank(): void {
+  /**
+   * Passes over line ends, and lines of white space: they belong to the record before, or to
+   * nothing.
+   *
+   * @param isTabWhite not where it parts the cells
+   */
+  skipBlank(isTabWhite: boolean): void {
     let count = 0;
-    while (this.#held[count] === carriageReturn || this.#held[count] === newline) count += 1;
+    const isWhite = (byte: number | undefined) =>
+      isLineEnd(byte) || byte === space || (byte === tab && isTabWhite);
+    for (let i = 0; isWhite(this.#held[i]); i++) if (isLineEnd(this.#held[i])) count = i + 1;
     this.moveTo(this.#at + count);
   }
 
@@ -63,17 +90,17 @@ export class TextReader {
 
   /** Passes over the rest of the line, however long it is, and answers how it begins. */
   async skipLine(): Promise<string> {
-    let end = this.#held.indexOf(newline);
+    let end = lineEnd(this.#held, 0);
     while (end < 0 && this.#held.length < sliceBytes && (await this.#readOn()))
-      end = this.#held.indexOf(newline);
-    const start = this.#held.toString('utf8', 0, sliceBytes);
+      end = lineEnd(this.#held, 0);
+    const start = this.#held.toString('utf8', 0, Math.min(sliceBytes, end < 0 ? sliceBytes : end));
     while (end < 0) {
       this.moveTo(this.#at + this.#held.length);
       if (!(await this.#readOn())) break;
-      end = this.#held.indexOf(newline);
+      end = lineEnd(this.#held, 0);
     }
     this.moveTo(this.#at + end + 1);
-    return start.split('\n', 1)[0]?.trimEnd() ?? '';
+    return start.trimEnd();
   }
 
   async #readOn(): Promise<boolean> {
