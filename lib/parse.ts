@@ -9,7 +9,7 @@ export function strictObject<Shape extends z.ZodRawShape>(
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? `unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; ` +
+        ? `unknown field ${listNames(issue.keys.map((key) => show(key)))}; ` +
           `allowed: ${Object.keys(shape).join(', ')}`
         : undefined,
   });

@@ -27,8 +27,10 @@ export async function serveFunctions(
   const invoke = inTurn(functions);
   const server = createServer((request, response) => {
     answerTo(invoke, request)
-      .catch((error: unknown) => ({ status: 500, body: String(error) }))
-      .then((answer) => write(response, answer));
+      .catch((error: unknown) => ({ status: 400, body: String(error) }))
+      .then((answer) => write(response, answer))
+      // What a function answered is no answer.
+      .catch(() => response.writeHead(502).end('Internal Server Error'));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${portOf(server)}`;
@@ -61,7 +63,7 @@ function inTurn(functions: ReadonlyMap<string, FunctionHost>): Invoke {
 }
 
 async function answerTo(invoke: Invoke, request: IncomingMessage): Promise<Answer> {
-  const { pathname, search } = new URL(request.url ?? '/', 'http://127.0.0.1');
+  const [pathname = '/', search = ''] = (request.url ?? '/').split('?', 2);
   const [, called] = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(pathname) ?? [];
   const body = await text(request);
   if (called !== undefined) return answerOfInvoke(invoke, decodeURIComponent(called), body);
@@ -69,7 +71,7 @@ async function answerTo(invoke: Invoke, request: IncomingMessage): Promise<Answe
   return answerOfUrl(invoke, name, {
     version: '2.0',
     rawPath,
-    rawQueryString: search.slice(1),
+    rawQueryString: search,
     headers: request.headers,
     requestContext: { http: { method: request.method, path: rawPath } },
     body,

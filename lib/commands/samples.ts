@@ -108,7 +108,7 @@ function afterMessage(
     ...state,
     ...learned.parameters,
     scores: addScores(scores, learned.scores),
-    ...(prior === undefined ? {} : { prior: priorAfter(spec, prior, scores.weight, samples) }),
+    ...(prior === undefined ? {} : { prior: priorAfter(spec, prior, scores, samples) }),
     learnt: learnt + samples.count,
   };
 }

@@ -4,7 +4,14 @@ import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from 
 import { isFloat32 } from './cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
 import { labelReader } from './label.ts';
-import { allocateSamples, type EncodedSamples, gatherSamples, type Layout } from './samples.ts';
+import {
+  allocateSamples,
+  concatSamples,
+  type EncodedSamples,
+  gatherSamples,
+  type Layout,
+  rowsWithin,
+} from './samples.ts';
 
 /**
  * Why one sample cannot be learnt. `index` is its place in the message or dataset; −1 stands for
@@ -66,24 +73,37 @@ export function createEncoder(declaration: Declaration): Encoder {
   const countUnknown = unknownCounter(declaration);
 
   const encodeWith = (samples: readonly unknown[], parts: readonly WriteSample[]): Encoding => {
-    const encoded = allocateSamples(samples.length, layout);
-    const rows: number[] = [];
+    const accepted: number[] = [];
     const refused: Refusal[] = [];
-    for (let index = 0; index < samples.length; index++) {
-      const written = writeAll(parts, samples[index], encoded, index);
-      if (written.ok) rows.push(index);
-      else
-        refused.push({ index, field: written.field, code: written.code, reason: written.reason });
+    const blocks: EncodedSamples[] = [];
+    // Only what is accepted takes memory: rows may be wide, and samples that are none may be many.
+    const most = rowsWithin(samples.length, layout);
+    for (let start = 0; start < samples.length; start += most) {
+      const count = Math.min(most, samples.length - start);
+      const block = allocateSamples(count, layout);
+      const rows: number[] = [];
+      for (let row = 0; row < count; row++) {
+        const written = writeAll(parts, samples[start + row], block, row);
+        if (written.ok) rows.push(row);
+        else refused.push({ index: start + row, ...refusalOf(written) });
+      }
+      for (const row of rows) accepted.push(start + row);
+      blocks.push(rows.length === count ? block : gatherSamples(block, rows, layout));
     }
-    const kept = refused.length === 0 ? encoded : gatherSamples(encoded, rows, layout);
-    const accepted = Int32Array.from(rows);
-    return { samples: kept, accepted, refused, unknown: countUnknown(kept) };
+    const [only = allocateSamples(0, layout)] = blocks;
+    const kept = blocks.length > 1 ? concatSamples(blocks, layout) : only;
+    const unknown = countUnknown(kept);
+    return { samples: kept, accepted: Int32Array.from(accepted), refused, unknown };
   };
   return {
     layout,
     encode: (samples) => encodeWith(samples, [writeFeatures, writeLabel, writeWeight]),
     encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),
   };
+}
+
+function refusalOf({ field, code, reason }: RefusedField): Omit<Refusal, 'index'> {
+  return { field, code, reason };
 }
 
 function writeAll(

@@ -1,7 +1,7 @@
 import type { Floats } from '../features/samples.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Spec } from '../spec/spec.ts';
-import { isRight } from './scores.ts';
+import { isRight, type Scores } from './scores.ts';
 
 /**
  * What somebody would have earned on the stream who knows nothing but the labels so far, and
@@ -26,15 +26,15 @@ export function emptyPrior({ task, label: { classes } }: Spec): Prior {
 /**
  * The prior after a message, all of which is predicted before any of it is known.
  *
- * @param weight of all samples before it
+ * @param before how many samples came before it, and their weight
  */
 export function priorAfter(
   spec: Spec,
   { loss, correct, sums }: Prior,
-  weight: number,
+  before: Pick<Scores, 'samples' | 'weight'>,
   { labels, weights }: { readonly labels: Floats; readonly weights: Float32Array },
 ): Prior {
-  const predictions = predictionOf(spec, sums, weight);
+  const predictions = predictionOf(spec, sums, before);
   const prediction = { predictions, row: 0, outputs: predictions.length };
   const { ofPrediction } = lossOf(spec);
   const after = { loss, correct, sums: sums.slice() };
@@ -48,9 +48,17 @@ export function priorAfter(
   return after;
 }
 
-/** The mean, or the shares of the classes as if each had been seen once more (Laplace 1814). */
-function predictionOf({ task }: Spec, sums: Float64Array, weight: number): Float64Array {
+/**
+ * The mean, or the shares of the classes as if each had been seen once more (Laplace 1814), with
+ * the weight that samples have on average.
+ */
+function predictionOf(
+  { task }: Spec,
+  sums: Float64Array,
+  { samples, weight }: Pick<Scores, 'samples' | 'weight'>,
+): Float64Array {
   if (task === 'regression') return sums.map((sum) => (weight > 0 ? sum / weight : 0));
-  const shares = sums.map((sum) => (sum + 1) / (weight + sums.length));
+  const once = weight > 0 ? weight / samples : 1;
+  const shares = sums.map((sum) => (sum + once) / (weight + once * sums.length));
   return task === 'binary' ? shares.slice(1) : shares;
 }

@@ -201,7 +201,7 @@ function wasLearnt(learnt: ReadonlySet<string>, record: QuarantineRecord): boole
   );
 }
 
-/** A number under which a release before 0.3 learnt something: what it was is not known any more. */
+/** A number under which a release before 0.3 learnt something: nobody knows what it was. */
 function ofAnyContent(number: string): string {
   return `${number}:?`;
 }

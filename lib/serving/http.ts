@@ -32,6 +32,7 @@ export function isHttpRequest(event: unknown): event is HttpRequest {
 const statusOf: Readonly<Record<Extract<PredictAnswer, { ok: false }>['code'], number>> = {
   malformed: 400,
   'no-such-model': 404,
+  'too-large': 413,
   'not-reached': 409,
   stopped: 500,
   unavailable: 503,
@@ -67,7 +68,9 @@ function requestOf({
   const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
   try {
     const parsed = parseJson(text, 'body', limits.requestBytes);
-    return { body: model === '' ? parsed : { model, ...(parsed as object) } };
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+      return 'body: must be an object, such as {"samples": [{"features": {}}]}';
+    return { body: model === '' ? parsed : { ...parsed, model } };
   } catch (error) {
     if (isOfKind(error, 'invalid')) return error.message;
     throw error;

@@ -1,5 +1,6 @@
 import { keys } from '../bucket/keys.ts';
-import { invalid } from '../errors.ts';
+import { isReplacing } from '../commands/commands.ts';
+import { invalid, outOfTime } from '../errors.ts';
 import { isOfJournal, loadCheckpoint } from '../fold/checkpoints.ts';
 import { applyEntry, reachOf } from '../fold/fold.ts';
 import { readEntry } from '../journal/reading.ts';
@@ -41,7 +42,7 @@ export type StateInUse = {
 /** Predictions, and the state that made them. */
 export type Predicted = { readonly ok: true } & StateInUse & SamplePredictions;
 
-/** The journal, or what could be read of it in time, does not reach what was asked for. */
+/** The journal does not reach what was asked for yet. */
 export type NotReached = Refused<'not-reached'>;
 
 /** A model that answers. It keeps its newest state in memory. */
@@ -55,6 +56,7 @@ export type OpenModel = {
    *
    * @param secondsLeft for reading on in the journal
    * @throws MillraceError kind `invalid` if the model is gone, `unavailable` if S3 does not answer
+   *   or there is no time to read the journal, `corrupt` if it cannot be read
    */
   readonly predict: (
     samples: readonly unknown[],
@@ -72,90 +74,125 @@ type Loaded = {
   readonly etag: string | undefined;
   /** When the state's last entry was committed. */
   readonly time: string | undefined;
-  /** When it was looked at last, in milliseconds since 1970. */
+  /** When the look began that found it, in milliseconds since 1970. */
   readonly lookedAt: number;
+  /** Whether there was time to read the journal to its end. */
+  readonly isComplete: boolean;
 };
 
 /**
  * Opens a model for predictions: `const model = await openModel(ports, 'demand')`, then `await
- * model.predict([{ features: { hour: 18 } }])`.
+ * model.predict([{ features: { hour: 18 } }])`. It only reads: the newest published state, and the
+ * samples that the journal holds after it.
  *
  * @throws MillraceError kind `invalid` if there is no such model
  */
 export async function openModel(ports: Ports, name: string): Promise<OpenModel> {
   let loaded = await load(ports, name);
-  let looking: Promise<Loaded> | undefined;
-  /** One look at a time serves all who ask meanwhile. */
-  const look = async () => {
-    looking ??= lookAgain(ports, loaded).finally(() => {
+  let looking: Promise<void> | undefined;
+  const looks = { begun: 0, done: 0 };
+  /** One look at a time. */
+  const look = async (secondsLeft: SecondsLeft) => {
+    const own = ++looks.begun;
+    try {
+      loaded = await lookAgain(ports, loaded, secondsLeft);
+      looks.done = own;
+    } finally {
       looking = undefined;
-    });
-    loaded = await looking;
+    }
   };
   return {
     name,
     spec: () => loaded.model.spec,
     state: () => loaded.state,
-    async predict(samples, { maxAgeSeconds = limits.stateAgeSeconds, atLeast } = {}, secondsLeft) {
-      const age = ports.now() - loaded.lookedAt;
+    async predict(
+      samples,
+      { maxAgeSeconds = limits.stateAgeSeconds, atLeast } = {},
+      secondsLeft = () => Number.POSITIVE_INFINITY,
+    ) {
+      const [askedAt, before] = [ports.now(), looks.begun];
       const hasReached = () => atLeast === undefined || reaches(ports, loaded.state, atLeast);
-      if (age >= maxAgeSeconds * 1_000 || age < 0 || !hasReached()) await look();
-      if (atLeast !== undefined && !hasReached()) {
-        loaded = await readOn(ports, loaded, atLeast, secondsLeft);
-        if (!hasReached()) return notReached(loaded.state, atLeast);
+      const isFresh = () => {
+        const age = askedAt - loaded.lookedAt;
+        return looks.done > before || (age >= 0 && age < maxAgeSeconds * 1_000);
+      };
+      // A look serves all who asked before it began; the others wait for the next.
+      for (let i = 0; i < 2 && !(isFresh() && hasReached()); i++) {
+        looking ??= look(secondsLeft);
+        await looking;
       }
-      const { model, state, time } = loaded;
+      if (atLeast !== undefined && !hasReached()) return notReached(loaded.state, atLeast);
+      const { model, state, time, isComplete } = loaded;
+      if (!isComplete && atLeast === undefined)
+        throw outOfTime(`reading the journal of ${name} (entry ${state.sequence} is reached)`);
       const predicted = await predictSamples(model, state, samples);
       return { ok: true, ...inUse(ports, state, time), ...predicted };
     },
   };
 }
 
+type SecondsLeft = () => number;
+
 async function load(ports: Ports, name: string): Promise<Loaded> {
   const spec = await ports.store.get(keys.spec(name));
   const model = spec && (await loadModel(ports, name));
   if (spec === undefined || model === undefined) throw invalid(`there is no model ${name}`);
   const { state, etag } = await loadCheckpoint(ports, model);
-  const time = await timeOf(ports, state);
-  return { model, specEtag: spec.etag, state, etag, time, lookedAt: ports.now() };
+  // It is looked at before it predicts.
+  const found = { state, etag, time: undefined, lookedAt: long, isComplete: false };
+  return { model, specEtag: spec.etag, ...found };
 }
 
-/** The newest published state, and the spec if that is another one by now. */
-async function lookAgain(ports: Ports, before: Loaded): Promise<Loaded> {
+/** The newest state: the published one, and what the journal holds after it. */
+async function lookAgain(ports: Ports, before: Loaded, secondsLeft: SecondsLeft): Promise<Loaded> {
   const { store, now } = ports;
-  const { model, specEtag, etag } = before;
+  const { model, specEtag } = before;
   const lookedAt = now();
-  if ((await store.getChanged(keys.spec(model.name), specEtag)) !== 'unchanged')
-    return load(ports, model.name);
+  const isSameSpec = (await store.getChanged(keys.spec(model.name), specEtag)) === 'unchanged';
+  const base = isSameSpec ? await newerPublished(ports, before) : await load(ports, model.name);
+  const { state, isComplete } = await readOn(ports, base.model, base.state, secondsLeft);
+  const isSame = base.time !== undefined && state.sequence === base.state.sequence;
+  const time = isSame ? base.time : await timeOf(ports, state);
+  return { ...base, state, time, isComplete, lookedAt: isComplete ? lookedAt : long };
+}
+
+/** When nobody looked yet. */
+const long = Number.NEGATIVE_INFINITY;
+
+/** The published state if it is another one by now, and is not behind what was read on already. */
+async function newerPublished(ports: Ports, before: Loaded): Promise<Loaded> {
+  const { model, state, etag } = before;
+  const { store } = ports;
   const isSame =
     etag !== undefined && (await store.getChanged(keys.state(model.name), etag)) === 'unchanged';
-  if (isSame) return { ...before, lookedAt };
+  if (isSame) return before;
   const newer = await loadCheckpoint(ports, model);
-  const { state } = before;
-  // What was read on may be ahead of what is published; unless it is of a journal that is gone.
+  // Unless what was read on is of a journal that is gone.
   if (newer.state.sequence < state.sequence && (await isOfJournal(store, state)))
-    return { ...before, etag: newer.etag, lookedAt };
-  const time = await timeOf(ports, newer.state);
-  return { model, specEtag, state: newer.state, etag: newer.etag, time, lookedAt };
+    return { ...before, etag: newer.etag };
+  return { ...before, state: newer.state, etag: newer.etag, time: undefined };
 }
 
-/** Folds what the journal holds after the published state, as far as it is asked for. */
+/**
+ * Folds the samples that the journal holds after a state. It stops before an entry that replaces
+ * the weights: what that leads to is published at once, and a reader keeps no checkpoints on the
+ * way.
+ */
 async function readOn(
   ports: Ports,
-  before: Loaded,
-  atLeast: NonNullable<Freshness['atLeast']>,
-  secondsLeft: () => number = () => Number.POSITIVE_INFINITY,
-): Promise<Loaded> {
-  const { model } = before;
+  model: Model,
+  published: State,
+  secondsLeft: SecondsLeft,
+): Promise<{ readonly state: State; readonly isComplete: boolean }> {
   const shouldStop = () => secondsLeft() < limits.answerReserveSeconds;
   const reach = reachOf(ports, model, shouldStop);
-  let { state } = before;
-  while (!reaches(ports, state, atLeast) && !shouldStop()) {
+  let state = published;
+  for (;;) {
     const entry = await readEntry(ports.store, model.name, state.sequence + 1);
-    if (entry === undefined) break;
+    if (entry === undefined || isReplacing(entry.header)) return { state, isComplete: true };
+    if (shouldStop()) return { state, isComplete: false };
     state = await applyEntry(ports, reach, state, entry);
   }
-  return { ...before, state, time: await timeOf(ports, state) };
 }
 
 function reaches(ports: Ports, state: State, atLeast: NonNullable<Freshness['atLeast']>): boolean {

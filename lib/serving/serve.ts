@@ -33,7 +33,7 @@ export type PredictRequest = z.input<typeof requestSchema>;
 export type PredictAnswer =
   | Predicted
   | NotReached
-  | Refused<'malformed' | 'no-such-model' | 'unavailable' | 'stopped'>;
+  | Refused<'malformed' | 'too-large' | 'no-such-model' | 'unavailable' | 'stopped'>;
 
 /**
  * Answers requests for predictions of all models of a stack; those that were asked last are in
@@ -51,7 +51,7 @@ export function createServing(ports: Ports) {
       assertAnswerFits(model.spec(), samples.length);
       remember(recent, name, model, (each) => each.state().tensors);
       const answer = await model.predict(samples, freshness, secondsLeft).catch(noneIfInvalid);
-      if (answer !== undefined) return answer;
+      if (answer !== undefined) return fitting(answer, samples.length);
       recent.delete(name);
       return noSuchModel(name);
     } catch (error) {
@@ -60,12 +60,10 @@ export function createServing(ports: Ports) {
   };
 }
 
-/** The numbers of many classes for many samples may be more than an answer can hold. */
+/** Before it is predicted: the numbers of many classes for many samples are more than fits. */
 function assertAnswerFits({ label: { classes = [] } }: Spec, count: number): void {
-  const bytesOfSample = classes.reduce(
-    (sum, name) => sum + name.length + bytesOfNumber,
-    2 * bytesOfNumber,
-  );
+  const bytesOfNames = classes.reduce((sum, name) => sum + Buffer.byteLength(name), 0);
+  const bytesOfSample = bytesOfNames + bytesOfNumber * (classes.length + 1);
   const most = Math.floor(limits.requestBytes / bytesOfSample);
   if (count <= most) return;
   throw invalid(
@@ -75,6 +73,19 @@ function assertAnswerFits({ label: { classes = [] } }: Spec, count: number): voi
 
 /** A number as JSON, with what stands around it. */
 const bytesOfNumber = 28;
+
+/** An answer that is not too large: reasons, and names with marks that JSON escapes, are long. */
+function fitting(answer: PredictAnswer, count: number): PredictAnswer {
+  if (!answer.ok) return answer;
+  const sizeBytes = Buffer.byteLength(JSON.stringify(answer));
+  if (sizeBytes <= limits.requestBytes) return answer;
+  const most = Math.max(1, Math.floor((count * limits.requestBytes) / (2 * sizeBytes)));
+  return refuse(
+    'too-large',
+    `request.samples: the answer would have ${sizeBytes} bytes, and ${limits.requestBytes} are ` +
+      `allowed; ask for about ${most} samples at a time`,
+  );
+}
 
 function noneIfInvalid(error: unknown): undefined {
   if (!isOfKind(error, 'invalid')) throw error;

@@ -9,11 +9,13 @@ const features = { x: { type: 'number' as const } };
 /** The prior after messages of labels and weights. */
 function priorOf(input: Partial<SpecInput>, messages: readonly (readonly [number[], number[]])[]) {
   const spec = defineSpec({ model: 'm', task: 'binary', features, ...input });
-  let [prior, weight] = [emptyPrior(spec), 0];
+  let prior = emptyPrior(spec);
+  let before = { samples: 0, weight: 0 };
   for (const [labels, weights] of messages) {
     const samples = { labels: Float64Array.from(labels), weights: Float32Array.from(weights) };
-    prior = priorAfter(spec, prior, weight, samples);
-    weight += weights.reduce((sum, each) => sum + each, 0);
+    prior = priorAfter(spec, prior, before, samples);
+    const weight = samples.weights.reduce((sum, each) => sum + each, before.weight);
+    before = { samples: before.samples + labels.length, weight };
   }
   return prior;
 }
@@ -52,6 +54,15 @@ describe('what the labels alone would have earned', () => {
     );
     // A half is no more probable than a half: false, as of any prediction of 0.5.
     expect(correct).toBe(1 + 1);
+  });
+
+  it('is the same, however large the unit of the weights is', () => {
+    const labels = Array.from({ length: 200 }, (_, i) => Number(i % 50 === 0));
+    const meanLoss = (unit: number) => {
+      const messages = labels.map((label): [number[], number[]] => [[label], [unit]]);
+      return priorOf({}, messages).loss / (unit * labels.length);
+    };
+    for (const unit of [2 ** -20, 2 ** 20]) expect(meanLoss(unit)).toBeCloseTo(meanLoss(1), 10);
   });
 
   it('predicts the shares of classes', () => {

@@ -86,6 +86,7 @@ describe('an open model', () => {
     const { world, clock } = worldWithClock();
     await deliver(world, sampleMessages(2));
     const opened = await openModel(world, model);
+    await opened.predict([ticket(1)]);
     await deliver(world, [message(3, { samples: [ticket(5)] })]);
     const reads = readsOf(world, 'state.safetensors');
     const sequenceOf = async (maxAgeSeconds?: number) =>
@@ -124,7 +125,7 @@ describe('an open model', () => {
     expect(state.sequence).toBe(6);
     const at = (atLeast: number | { producer: string; seq: number }) =>
       opened.predict([ticket(1)], { atLeast });
-    expect(await at(3)).toMatchObject({ ok: true, sequence: 3 });
+    expect(await at(3)).toMatchObject({ ok: true, sequence: 6 });
     expect(await at({ producer: 'till', seq: 6 })).toMatchObject({ ok: true, sequence: 6 });
     expect(await at(7)).toMatchObject({ ok: false, code: 'not-reached' });
     expect(await at({ producer: 'till', seq: 7 })).toEqual({
@@ -144,8 +145,64 @@ describe('an open model', () => {
     for (let i = 1; i <= 4; i++) await deliver(world, [message(i, { samples: [ticket(i)] })]);
     const opened = await openModel(world, model);
     const left = [9, 9, 1];
-    const answer = await opened.predict([ticket(1)], { atLeast: 4 }, () => left.shift() ?? 1);
-    expect(answer).toMatchObject({ ok: false, code: 'not-reached' });
+    const short = () => left.shift() ?? 1;
+    await expect(opened.predict([ticket(1)], {}, short)).rejects.toThrow(
+      'reading the journal of tickets (entry 3 is reached): no time is left',
+    );
+    // What was reached is kept: the next request goes on from there.
+    expect(await opened.predict([ticket(1)])).toMatchObject({ ok: true, sequence: 4 });
+  });
+
+  it.each(['damaged', 'gone'])('folds the journal where the published state is %s', async (how) => {
+    const { world } = worldWithClock();
+    for (const each of sampleMessages(6)) await deliver(world, [each]);
+    const expected = await (await openModel(world, model)).predict([ticket(1)]);
+    const object = await world.store.get(keys.state(model));
+    if (how === 'gone') world.store.remove(keys.state(model));
+    else
+      await world.store.put(keys.state(model), Buffer.from(object?.body ?? []).fill(1, 500, 501));
+    expect(await (await openModel(world, model)).predict([ticket(1)])).toEqual(expected);
+    // A journal that cannot be read is not believed to be short.
+    await world.store.put(keys.entry(model, 6), Buffer.from('damaged'));
+    const request = { model, samples: [ticket(1)] };
+    expect(await createServing(world)(request, () => 100)).toMatchObject({ code: 'stopped' });
+  });
+
+  it('writes nothing, whatever the journal holds', async () => {
+    const { world } = worldWithClock({
+      ...ticketsSpec,
+      online: { minibatch: 2, publishEvery: 100 },
+    });
+    for (let i = 1; i <= 5; i++) await deliver(world, [message(i, { samples: [ticket(i)] })]);
+    const published = await world.store.get(keys.state(model));
+    await deliver(world, [message(6, { rollback: { to: 2 } })]);
+    await deliver(world, [message(7, { samples: [ticket(7)] })]);
+    await world.store.put(keys.state(model), published?.body ?? new Uint8Array());
+    const writes: string[] = [];
+    world.store.hook = ({ operation, key }) => void (operation === 'put' && writes.push(key));
+    const opened = await openModel(world, model);
+    expect(await opened.predict([ticket(1)], { atLeast: 6 })).toMatchObject({
+      code: 'not-reached',
+    });
+    expect(await opened.predict([ticket(1)])).toMatchObject({ sequence: 5 });
+    expect(writes).toEqual([]);
+  });
+
+  it('never answers with less than was there when it was asked, however many ask', async () => {
+    const { world } = worldWithClock();
+    await deliver(world, sampleMessages(1));
+    const opened = await openModel(world, model);
+    const answers: Promise<unknown>[] = [];
+    for (let i = 2; i <= 12; i++) {
+      await deliver(world, [message(i, { samples: [ticket(i)] })]);
+      const asked = i;
+      answers.push(
+        opened.predict([ticket(1)], { maxAgeSeconds: 0 }).then((answer) => {
+          expect(answer.ok && answer.sequence).toBeGreaterThanOrEqual(asked);
+        }),
+      );
+    }
+    await Promise.all(answers);
   });
 
   it('is another model after it was removed and created again', async () => {
@@ -199,83 +256,5 @@ describe('an open model', () => {
         { numRuns: 50 },
       );
     }
-  });
-});
-
-describe('what is asked for predictions', () => {
-  const long = () => 100;
-
-  it.each([
-    ['nothing', {}, 'malformed', /request\.model: .*found nothing/],
-    ['null', null, 'malformed', /request: /],
-    [
-      'a misspelt field',
-      { model, sample: [] },
-      'malformed',
-      /unknown field "sample"; allowed: model, samples,/,
-    ],
-    [
-      'no samples',
-      { model, samples: [] },
-      'malformed',
-      /request\.samples: must hold at least one sample/,
-    ],
-    ['an object of samples', { model, samples: {} }, 'malformed', /request\.samples: /],
-    ['a path for a model', { model: '../x', samples: [1] }, 'malformed', /request\.model: /],
-    [
-      'a negative age',
-      { model, samples: [1], maxAgeSeconds: -1 },
-      'malformed',
-      /request\.maxAgeSeconds: /,
-    ],
-    ['half an entry', { model, samples: [1], atLeast: 1.5 }, 'malformed', /request\.atLeast/],
-    [
-      'an unknown model',
-      { model: 'nobody', samples: [1] },
-      'no-such-model',
-      /there is no model nobody; create it/,
-    ],
-    [
-      'too many samples',
-      { model, samples: Array(10_001).fill(1) },
-      'malformed',
-      /at most 10000 samples/,
-    ],
-  ])('is refused with the field and the reason: %s', async (...[, request, code, reason]) => {
-    const { world } = worldWithClock();
-    const answer = await createServing(world)(request, long);
-    expect(answer).toMatchObject({ ok: false, code, reason: expect.stringMatching(reason) });
-  });
-
-  it('is bounded by the bytes of its answer', async () => {
-    const classes = Array.from({ length: 5_000 }, (_, i) => `class ${i}`);
-    const { world } = worldWithClock({
-      model,
-      task: 'multiclass',
-      features: { x: { type: 'number' } },
-      label: { classes },
-    });
-    const serve = createServing(world);
-    const samples = Array.from({ length: 100 }, () => ({ features: { x: 1 } }));
-    const refused = await serve({ model, samples }, long);
-    expect(refused).toMatchObject({ ok: false, reason: /at most 2\d samples with 5000 classes/ });
-    const answer = await serve({ model, samples: samples.slice(0, 20) }, long);
-    expect(answer.ok).toBe(true);
-    expect(JSON.stringify(answer).length).toBeLessThan(6_000_000);
-  });
-
-  it('is told when S3 does not answer, and answered once it does', async () => {
-    const { world } = worldWithClock();
-    const serve = createServing(world);
-    const request = { model, samples: [ticket(1)], maxAgeSeconds: 0 };
-    expect(await serve(request, long)).toMatchObject({ ok: true });
-    world.store.hook = () => {
-      throw new Error('the network is gone');
-    };
-    await expect(serve(request, long)).rejects.toThrow('the network is gone');
-    world.store.hook = () => undefined;
-    expect(await serve(request, long)).toMatchObject({ ok: true });
-    world.store.remove(keys.spec(model));
-    expect(await serve(request, long)).toMatchObject({ code: 'no-such-model' });
   });
 });
