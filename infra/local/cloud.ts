@@ -75,6 +75,8 @@ export type LocalSettings = {
   readonly visibilityFactor?: number;
   /** Told what the functions log as a warning or an error, and what they throw. */
   readonly onProblem?: (problem: string) => void;
+  /** Told what they did: a delivery that was settled, a slice of a job. */
+  readonly onDone?: (done: string) => void;
 };
 
 /**
@@ -87,7 +89,11 @@ export type LocalSettings = {
 export async function startLocalCloud(
   assembly: string,
   dataDirectory: string,
-  { visibilityFactor = 1, onProblem = () => undefined }: LocalSettings = {},
+  {
+    visibilityFactor = 1,
+    onProblem = () => undefined,
+    onDone = () => undefined,
+  }: LocalSettings = {},
 ): Promise<LocalCloud> {
   const logs = join(dataDirectory, 'logs');
   mkdirSync(logs, { recursive: true });
@@ -104,7 +110,7 @@ export async function startLocalCloud(
   const provisioned = await provision(template, dataDirectory, { s3, sqs });
   const physical = new Map(atEndpoint(provisioned, awsEnvironment.AWS_ENDPOINT_URL));
 
-  const hosting = { assembly, logs, awsEnvironment, onProblem };
+  const hosting = { assembly, logs, awsEnvironment, onProblem, onDone };
   const functions = hostFunctions(template, physical, hosting);
   for (const id of functions.keys()) physical.set(id, { '': id });
   const sources = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((resource) =>

@@ -4,6 +4,7 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import { lineOf } from './done.ts';
 import type { FromFunction, Invocation } from './function-process.ts';
 
 /** A function as the template describes it. */
@@ -17,6 +18,8 @@ export type FunctionSettings = {
   readonly logFile: string;
   /** Told what the function logs as a warning or an error, and what it throws. */
   readonly onProblem: (problem: string) => void;
+  /** Told what the function did, in a line. */
+  readonly onDone: (done: string) => void;
 };
 
 /** Runs a function's invocations, one at a time, in a process of its own. */
@@ -95,6 +98,7 @@ function startProcess({
   logFile,
   name,
   onProblem,
+  onDone,
 }: FunctionSettings): ChildProcess {
   const child = fork(new URL('./function-process.ts', import.meta.url), [entry], {
     env: { ...environment },
@@ -104,8 +108,8 @@ function startProcess({
   const log = createWriteStream(logFile, { flags: 'a' });
   child.stdout?.pipe(log);
   child.stderr?.pipe(log);
-  if (child.stdout !== null) watch(child.stdout, name, onProblem);
-  if (child.stderr !== null) watch(child.stderr, name, onProblem);
+  if (child.stdout !== null) watch(child.stdout, { name, onProblem, onDone });
+  if (child.stderr !== null) watch(child.stderr, { name, onProblem, onDone });
   // Sending to a process that has just died is an error event; its exit tells the one who waits.
   child.on('error', () => undefined);
   limitMemory(child, name, memoryMebibytes, onProblem);
@@ -145,10 +149,16 @@ function residentMebibytes(pid: number | undefined): number {
 
 const problemSchema = z.looseObject({ level: z.enum(['WARN', 'ERROR']), message: z.string() });
 
-/** Passes on what is logged as a warning or an error, in one line. */
-function watch(stream: Readable, name: string, onProblem: FunctionSettings['onProblem']): void {
+/** Passes on what is logged: a warning or an error in one line, and what was done. */
+function watch(
+  stream: Readable,
+  { name, onProblem, onDone }: Pick<FunctionSettings, 'name' | 'onProblem' | 'onDone'>,
+): void {
   createInterface({ input: stream }).on('line', (line) => {
-    const problem = problemSchema.safeParse(parsed(line)).data;
+    const logged = parsed(line);
+    const done = lineOf(logged);
+    if (done !== undefined) onDone(done);
+    const problem = problemSchema.safeParse(logged).data;
     if (problem === undefined) return;
     const { message, model, job, reason, error } = problem;
     const cause = reason ?? (error as { message?: unknown } | undefined)?.message ?? error;

@@ -23,6 +23,7 @@ export type Hosting = {
   readonly logs: string;
   readonly awsEnvironment: Readonly<Record<string, string>>;
   readonly onProblem: (problem: string) => void;
+  readonly onDone: (done: string) => void;
 };
 
 /** A function's host, and the environment that the template gives it. */
@@ -32,7 +33,7 @@ export type Hosted = { readonly host: FunctionHost; readonly variables: Record<s
 export function hostFunctions(
   template: Template,
   physical: Physical,
-  { assembly, logs, awsEnvironment, onProblem }: Hosting,
+  { assembly, logs, awsEnvironment, onProblem, onDone }: Hosting,
 ): ReadonlyMap<string, Hosted> {
   const functions = new Map<string, Hosted>();
   for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
@@ -56,6 +57,7 @@ export function hostFunctions(
       timeoutSeconds: Timeout,
       logFile: join(logs, `${name}.log`),
       onProblem,
+      onDone,
     });
     functions.set(resource.logicalId, { host, variables });
   }

@@ -37,6 +37,10 @@ describe('the local cloud', () => {
       return object && decodeCheckpoint(object.body);
     });
     expect(state.learnt).toBe(2);
+    const line = await until(async () => test.done.find((each) => each.startsWith('demand: ')));
+    expect(line).toMatch(
+      /^demand: entry 1 {2}1 message {2}2 samples {2}loss [\d.]+ {2}so far [\d.]+ {2}\d+ ms$/,
+    );
   });
 
   it('answers with what was just sent, by the SDK and by the URL', async () => {

@@ -42,6 +42,7 @@ function start(timeoutSeconds: number): { host: FunctionHost; logFile: string } 
     environment: {},
     memoryMebibytes: 128,
     timeoutSeconds,
+    onDone: () => undefined,
     onProblem: (problem) => void problems.push(problem),
     logFile,
   });

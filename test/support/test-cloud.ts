@@ -16,6 +16,7 @@ export type TestCloud = {
   readonly log: (name: string) => string;
   /** What a person would have seen on the terminal of `npm run local`. */
   readonly problems: readonly string[];
+  readonly done: readonly string[];
   /** Stops the cloud, or cuts its power, and starts another over the same data. */
   readonly restart: (how: 'stop' | 'crash') => Promise<TestCloud>;
   readonly remove: () => Promise<void>;
@@ -26,15 +27,18 @@ export async function startTestCloud(
   directory = mkdtempSync(join(tmpdir(), 'millrace-')),
 ): Promise<TestCloud> {
   const problems: string[] = [];
+  const done: string[] = [];
   const cloud = await startLocalCloud(inject('assembly'), directory, {
     visibilityFactor: 1 / 360,
     onProblem: (problem) => void problems.push(problem),
+    onDone: (line) => void done.push(line),
   });
   return {
     cloud,
     ports: localPorts(cloud),
     directory,
     problems,
+    done,
     log: (name) => readFileSync(join(directory, 'logs', `${name}.log`), 'utf8'),
     async restart(how) {
       await cloud[how]();

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { count } from '../../lib/cli/io.ts';
+import { formatCount } from '../../lib/cli/progress.ts';
+
+const loss = z.number().nullish();
+
+const settledSchema = z.object({
+  message: z.literal('settled'),
+  model: z.string(),
+  sequence: z.int().optional(),
+  messages: z.int(),
+  samples: z.int(),
+  refused: z.int(),
+  losses: z.array(loss),
+  stream: z.object({ loss, baseline: loss }).optional(),
+  milliseconds: z.number(),
+});
+
+const sliceSchema = z.object({
+  message: z.literal('slice done'),
+  model: z.string(),
+  job: z.string(),
+  slice: z.int(),
+  status: z.string(),
+  reason: z.string().optional(),
+  epoch: z.int(),
+  loss: loss,
+  heldOutLoss: loss,
+  milliseconds: z.number(),
+});
+
+/** What a function logs that it did, in a line for people; undefined for anything else. */
+export function lineOf(logged: unknown): string | undefined {
+  const settled = settledSchema.safeParse(logged).data;
+  if (settled !== undefined && settled.messages > 0) {
+    const { model, sequence, messages, samples, refused, stream, milliseconds } = settled;
+    return [
+      `${model}: entry ${sequence ?? '–'}`,
+      count(messages, 'message'),
+      count(samples, 'sample'),
+      ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),
+      ...(samples > 0 ? [`loss ${figure(settled.losses.findLast((each) => each != null))}`] : []),
+      ...(stream === undefined ? [] : [`so far ${figure(stream.loss)}`]),
+      `${formatCount(milliseconds)} ms`,
+    ].join('  ');
+  }
+  const slice = sliceSchema.safeParse(logged).data;
+  if (slice === undefined) return undefined;
+  const { model, job, status, reason, epoch, heldOutLoss, milliseconds } = slice;
+  return [
+    `${model}: job ${job}`,
+    status,
+    `epoch ${epoch}`,
+    `loss ${figure(heldOutLoss ?? slice.loss)}`,
+    `${formatCount(milliseconds)} ms`,
+    ...(reason === undefined ? [] : [reason]),
+  ].join('  ');
+}
+
+function figure(value: number | null | undefined): string {
+  return value === undefined || value === null ? '–' : String(Number(value.toPrecision(4)));
+}
