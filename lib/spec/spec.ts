@@ -7,6 +7,7 @@ import { featureSchema } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
 import { modelName } from './names.ts';
+import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
 import { topologySchema } from './topology-schema.ts';
 
 const featureName = z
@@ -21,21 +22,22 @@ const featureName = z
  * datasets.
  */
 const labelSchema = strictObject({
-  name: featureName.default('label'),
-  /** Its column in datasets; its name unless given. */
-  column: columnName.optional(),
-  /**
-   * Regressions: whether labels are standardised by their running mean and variance; losses and
-   * predictions stay in the label's own unit. A declaration turns it on, but for the Huber loss,
-   * whose δ is in that unit.
-   */
-  standardize: z.boolean().optional(),
+  name: featureName.default('label').describe('what it is called in samples'),
+  column: columnName.optional().describe('its column in datasets; its name unless given'),
+  standardize: z
+    .boolean()
+    .optional()
+    .describe(
+      'regressions: by their running mean and variance; losses and predictions stay in the own ' +
+        'unit. A declaration turns it on, but for the Huber loss, whose δ is in that unit',
+    ),
   classes: z
     .array(z.string().min(1).max(limits.categoryCharacters))
     .min(2)
     .max(10_000)
     .refine((classes) => new Set(classes).size === classes.length, 'classes must be distinct')
-    .optional(),
+    .optional()
+    .describe('of the task multiclass, and of it alone'),
 });
 
 const tasks = ['regression', 'binary', 'multiclass'] as const satisfies readonly Task[];
@@ -57,125 +59,84 @@ const lossNames: readonly LossName[] = [...new Set(Object.values(lossesOfTask).f
 
 const networkSchema = z.union([
   strictObject({
-    hidden: z.array(z.int().min(1).max(65_536)).max(32).default([]),
+    hidden: z
+      .array(z.int().min(1).max(65_536))
+      .max(32)
+      .default([])
+      .describe('units of each hidden layer; none is a linear model'),
     activation: z
       .enum(['relu', 'tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'softsign', 'swish', 'linear'])
-      .default('relu'),
-  }),
-  /**
-   * The topology of any tfjs Layers model: what `model.toJSON()` answers (a text), or the content of
-   * a `model.json` or of a Keras 2 file.
-   */
-  strictObject({ topology: topologySchema }),
-]);
-
-const rate = z.number().positive().max(1_000);
-const fraction = z.number().min(0).lt(1);
-const epsilon = z.number().positive().max(1).default(1e-7);
-
-/** Optimizers with tfjs' definitions and defaults; slots live in the state. */
-const optimizerSchema = z.discriminatedUnion('type', [
-  strictObject({ type: z.literal('sgd'), rate }),
-  strictObject({ type: z.literal('momentum'), rate, momentum: fraction.default(0.9) }),
-  strictObject({ type: z.literal('nesterov'), rate, momentum: fraction.default(0.9) }),
-  strictObject({
-    type: z.literal('rmsprop'),
-    rate,
-    decay: fraction.default(0.9),
-    momentum: fraction.default(0),
-    epsilon,
+      .default('relu')
+      .describe('of the hidden layers'),
   }),
   strictObject({
-    type: z.literal('adagrad'),
-    rate,
-    initialAccumulator: z.number().positive().default(0.1),
-    epsilon,
-  }),
-  strictObject({ type: z.literal('adadelta'), rate, decay: fraction.default(0.95), epsilon }),
-  strictObject({
-    type: z.literal('adam'),
-    rate,
-    beta1: fraction.default(0.9),
-    beta2: fraction.default(0.999),
-    epsilon,
-  }),
-  strictObject({
-    type: z.literal('adamax'),
-    rate,
-    beta1: fraction.default(0.9),
-    beta2: fraction.default(0.999),
-    epsilon,
+    topology: topologySchema.describe(
+      'any tfjs Layers model: what model.toJSON() answers (a text), or the content of a ' +
+        'model.json or of a Keras 2 file',
+    ),
   }),
 ]);
 
-/** The optimizers that a spec may name. */
-export const optimizerTypes = optimizerSchema.options.map(({ shape }) => shape.type.value);
-
-/**
- * Gradients are cut off before the optimizer sees them: each element first, then the norm of all
- * together.
- */
-const clipSchema = strictObject({
-  value: z.number().positive().optional(),
-  norm: z.number().positive().optional(),
-});
-
-const steps = z.int().min(1).max(1_000_000_000);
-const factor = z.number().positive().max(1);
-
-/**
- * How the learning rate changes with the gradient steps that a state has made; see
- * `lib/network/schedules.ts`.
- */
-const scheduleSchema = z.discriminatedUnion('type', [
-  strictObject({ type: z.literal('constant') }),
-  /** Times `factor` after each `steps`. */
-  strictObject({ type: z.literal('step'), steps, factor }),
-  /** Times `factor` over each `steps`, smoothly. */
-  strictObject({ type: z.literal('exponential'), steps, factor }),
-  /** Half a cosine down to `floor` times the rate after `steps`, and constant from there. */
-  strictObject({ type: z.literal('cosine'), steps, floor: z.number().min(0).max(1).default(0) }),
-  /** Half the rate after `steps`, a third after twice as many. */
-  strictObject({ type: z.literal('inverseTime'), steps }),
-]);
 const schedule = scheduleSchema.default({ type: 'constant' });
 
 const minibatch = z.int().min(1).max(65_536);
 
 const batchSchema = strictObject({
-  epochs: z.int().min(1).max(1_000_000).default(10),
+  epochs: z.int().min(1).max(1_000_000).default(10).describe('passes over the dataset'),
   minibatch: minibatch.default(32),
   schedule,
-  /** Stop once the loss (held-out where there is a split, else training) is at most this. */
-  targetLoss: z.number().optional(),
-  /** Share of the rows that is held out for early stopping and for challenger against champion. */
-  validation: z.number().min(0).max(0.5).default(0.1),
-  /** Stop after this many epochs in which the held-out loss did not become lower. */
-  patience: z.int().min(1).optional(),
-  /** What one invocation does at most. */
+  targetLoss: z
+    .number()
+    .optional()
+    .describe(
+      'stop once the loss (held out where there is a split, else training) is at most this',
+    ),
+  validation: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.1)
+    .describe('share of the rows that is held out, for early stopping and the comparison'),
+  patience: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('stop after so many epochs in which the held-out loss did not become lower'),
   slice: strictObject({
     epochs: z.int().min(1).default(1_000_000),
     seconds: z.number().positive().max(limits.batchTimeoutSeconds).default(600),
-  }).prefault({}),
-  /** Share of the rows that may be refused; if more are, the job fails. */
-  refusedShare: z.number().min(0).max(1).default(0.1),
-  /** How much lower a challenger's loss must be than the champion's. */
-  margin: z.number().min(0).default(0),
+  })
+    .prefault({})
+    .describe('what one invocation does at most'),
+  refusedShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('share of the rows that may be refused; if more are, the job fails'),
+  margin: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("how much lower a challenger's loss must be than the champion's"),
 });
 
 const onlineSchema = strictObject({
-  minibatch: minibatch.default(32),
-  /** The learning rate of the stream; the optimizer's rate unless given. */
-  rate: rate.optional(),
+  minibatch: minibatch.default(32).describe('samples of a gradient step; a declaration says 4'),
+  rate: rate.optional().describe("the learning rate; the optimizer's unless given"),
   schedule,
-  /** Write the checkpoint after every so many journal entries. */
-  publishEvery: z.int().min(1).max(10_000).default(1),
+  publishEvery: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1)
+    .describe('write the state after every so many journal entries'),
 });
 
 /** The schema of `models/<model>/spec.json`. Unknown fields are refused by name. */
 export const specSchema = strictObject({
-  model: modelName,
-  task: z.enum(tasks),
+  model: modelName.describe('its name, which becomes part of keys'),
+  task: z.enum(tasks).describe('what it predicts: a number, true or false, one of several classes'),
   features: z
     .record(featureName, featureSchema)
     .refine((features) => Object.keys(features).length > 0, 'a model needs at least one feature')
@@ -184,16 +145,19 @@ export const specSchema = strictObject({
       `at most ${limits.features} features`,
     ),
   label: labelSchema.prefault({}),
-  /** Words of cells. Filled in by a declaration; absent in models of releases before 0.3. */
-  cells: cellsSchema.optional(),
-  /**
-   * The rules by which samples become numbers; later ones never change the bits of a model that
-   * exists. Filled in by a declaration; absent in models of releases before 0.4. 1: the labels of a
-   * regression stay float64 until they are standardised.
-   */
-  revision: z.literal(1).optional(),
+  // Filled in by a declaration; absent in models of releases before 0.3.
+  cells: cellsSchema.optional().describe('words for missing values, true and false: see cells.md'),
+  // Absent in models of releases before 0.4. 1: the labels of a regression stay float64 until they
+  // are standardised. Later rules never change the bits of a model that exists.
+  revision: z
+    .literal(1)
+    .optional()
+    .describe('the rules by which samples become numbers; filled in by a declaration'),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
-  loss: z.enum(lossNames).optional(),
+  loss: z
+    .enum(lossNames)
+    .optional()
+    .describe('halfMeanSquaredError or huber of a regression, crossEntropy of the others'),
   optimizer: optimizerSchema.default({
     type: 'adam',
     rate: 0.001,
@@ -201,11 +165,17 @@ export const specSchema = strictObject({
     beta2: 0.999,
     epsilon: 1e-7,
   }),
-  clip: clipSchema.optional(),
-  /** The engine that trains it. Unless one is named: onnx if the network allows it, else tfjs. */
-  engine: z.enum(['onnx', 'tfjs']).optional(),
-  /** The seed of the initial weights and of every shuffle: the same spec gives the same weights. */
-  seed: z.int().min(0).max(0xffff_ffff).default(1),
+  clip: clipSchema.optional().describe('how far gradients may go'),
+  engine: z
+    .enum(['onnx', 'tfjs'])
+    .optional()
+    .describe('what trains it; onnx if the network allows it, else tfjs, unless one is named'),
+  seed: z
+    .int()
+    .min(0)
+    .max(0xffff_ffff)
+    .default(1)
+    .describe('of the initial weights and of every shuffle: the same spec gives the same weights'),
   batch: batchSchema.prefault({}),
   online: onlineSchema.prefault({}),
 }).superRefine((spec, context) => {

@@ -6,7 +6,8 @@ import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import type { EncodedSamples } from '../../lib/features/samples.ts';
 import { buildNetwork } from '../../lib/network/build-network.ts';
-import { defineSpec, optimizerTypes, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
+import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
+import { defineSpec, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
 import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint-file.ts';
 import { asEnginesTake } from './samples.ts';
 

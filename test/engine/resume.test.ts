@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { hashIntegers } from '../../lib/features/hash.ts';
-import { optimizerTypes, type SpecInput } from '../../lib/spec/spec.ts';
+import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
 import { features, vectorSpec } from './networks.ts';
 import { type Part, trainPart } from './resume.ts';
 

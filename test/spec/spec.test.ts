@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { limits, relations } from '../../lib/limits.ts';
 import { withDefaultsOf } from '../../lib/spec/earlier-defaults.ts';
 import { specHash } from '../../lib/spec/identity.ts';
+import { specReference, specSchemaJson } from '../../lib/spec/reference.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const minimal: SpecInput = {
@@ -177,6 +179,16 @@ describe('a spec', () => {
     const reordered = Object.fromEntries(Object.entries(spec).reverse());
     expect(specHash(parseSpec(JSON.parse(JSON.stringify(reordered))))).toBe(specHash(spec));
     expect(specHash(defineSpec({ ...minimal, seed: 2 }))).not.toBe(specHash(spec));
+  });
+});
+
+describe('the reference of the spec', () => {
+  it('is what `npm run docs` writes', () => {
+    const committed = (name: string) =>
+      readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+    expect(committed('spec.md')).toBe(specReference());
+    // (The formatter has its own line ends for JSON.)
+    expect(JSON.parse(committed('spec.schema.json'))).toEqual(JSON.parse(specSchemaJson()));
   });
 });
 

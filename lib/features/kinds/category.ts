@@ -18,13 +18,22 @@ export const categorySchema = strictObject({
     .min(1)
     .max(limits.categoryValues)
     .refine((values) => new Set(values).size === values.length, 'values must be distinct')
-    .optional(),
-  buckets: z.int().min(2).max(limits.categoryValues).optional(),
-  dimensions: z.int().min(1).max(1_024).default(8),
-  /** Its column in datasets; the feature's name unless given. */
-  column: columnName.optional(),
-  /** Stands for a missing value; a sample without one is refused unless given. */
-  missing: z.string().min(1).max(limits.categoryCharacters).optional(),
+    .optional()
+    .describe('its known values; all others are learnt as one'),
+  buckets: z
+    .int()
+    .min(2)
+    .max(limits.categoryValues)
+    .optional()
+    .describe('hash buckets, where its values are not known'),
+  dimensions: z.int().min(1).max(1_024).default(8).describe('of its embedding'),
+  column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
+  missing: z
+    .string()
+    .min(1)
+    .max(limits.categoryCharacters)
+    .optional()
+    .describe('stands for a missing value; a sample without one is refused unless given'),
 }).refine((feature) => (feature.values === undefined) !== (feature.buckets === undefined), {
   message:
     'a category needs either values (its known values) or buckets (a number of hash buckets)',

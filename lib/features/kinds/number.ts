@@ -7,11 +7,12 @@ import { columnName, type FeatureBehaviour } from './kind.ts';
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
 export const numberSchema = strictObject({
   type: z.literal('number'),
-  standardize: z.boolean().default(true),
-  /** Its column in datasets; the feature's name unless given. */
-  column: columnName.optional(),
-  /** Stands for a missing value; a sample without one is refused unless given. */
-  missing: z.number().optional(),
+  standardize: z.boolean().default(true).describe('by its running mean and variance'),
+  column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
+  missing: z
+    .number()
+    .optional()
+    .describe('stands for a missing value; a sample without one is refused unless given'),
 });
 
 /** How a number behaves: one column. */

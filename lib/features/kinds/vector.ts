@@ -8,10 +8,9 @@ import { columnName, type FeatureBehaviour } from './kind.ts';
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
 export const vectorSchema = strictObject({
   type: z.literal('vector'),
-  length: z.int().min(1).max(limits.vectorLength),
-  standardize: z.boolean().default(false),
-  /** Its column in datasets; the feature's name unless given. */
-  column: columnName.optional(),
+  length: z.int().min(1).max(limits.vectorLength).describe('how many elements it has'),
+  standardize: z.boolean().default(false).describe('each element by its mean and variance'),
+  column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
 });
 
 /** How a vector behaves: as many columns as it has elements. */

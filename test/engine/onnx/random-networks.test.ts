@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { defineSpec, optimizerTypes, type SpecInput } from '../../../lib/spec/spec.ts';
+import { optimizerTypes } from '../../../lib/spec/optimizer-schema.ts';
+import { defineSpec, type SpecInput } from '../../../lib/spec/spec.ts';
 import { expectAgreement } from './agree.ts';
 
 const feature = fc.oneof(

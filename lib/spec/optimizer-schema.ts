@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { strictObject } from '../parse.ts';
+
+/** A learning rate. */
+export const rate = z.number().positive().max(1_000);
+const fraction = z.number().min(0).lt(1);
+const epsilon = z.number().positive().max(1).default(1e-7);
+
+/** Optimizers with tfjs' definitions and defaults; slots live in the state. */
+export const optimizerSchema = z.discriminatedUnion('type', [
+  strictObject({ type: z.literal('sgd'), rate }),
+  strictObject({ type: z.literal('momentum'), rate, momentum: fraction.default(0.9) }),
+  strictObject({ type: z.literal('nesterov'), rate, momentum: fraction.default(0.9) }),
+  strictObject({
+    type: z.literal('rmsprop'),
+    rate,
+    decay: fraction.default(0.9),
+    momentum: fraction.default(0),
+    epsilon,
+  }),
+  strictObject({
+    type: z.literal('adagrad'),
+    rate,
+    initialAccumulator: z.number().positive().default(0.1),
+    epsilon,
+  }),
+  strictObject({ type: z.literal('adadelta'), rate, decay: fraction.default(0.95), epsilon }),
+  strictObject({
+    type: z.literal('adam'),
+    rate,
+    beta1: fraction.default(0.9),
+    beta2: fraction.default(0.999),
+    epsilon,
+  }),
+  strictObject({
+    type: z.literal('adamax'),
+    rate,
+    beta1: fraction.default(0.9),
+    beta2: fraction.default(0.999),
+    epsilon,
+  }),
+]);
+
+/** The optimizers that a spec may name. */
+export const optimizerTypes = optimizerSchema.options.map(({ shape }) => shape.type.value);
+
+/**
+ * Gradients are cut off before the optimizer sees them: each element first, then the norm of all
+ * together.
+ */
+export const clipSchema = strictObject({
+  value: z.number().positive().optional().describe('the largest size of an element'),
+  norm: z.number().positive().optional().describe('the largest norm of all together'),
+});
+
+const steps = z.int().min(1).max(1_000_000_000);
+const factor = z.number().positive().max(1);
+
+/**
+ * How the learning rate changes with the gradient steps that a state has made; see
+ * `lib/network/schedules.ts`.
+ */
+export const scheduleSchema = z.discriminatedUnion('type', [
+  strictObject({ type: z.literal('constant') }),
+  /** Times `factor` after each `steps`. */
+  strictObject({ type: z.literal('step'), steps, factor }),
+  /** Times `factor` over each `steps`, smoothly. */
+  strictObject({ type: z.literal('exponential'), steps, factor }),
+  /** Half a cosine down to `floor` times the rate after `steps`, and constant from there. */
+  strictObject({ type: z.literal('cosine'), steps, floor: z.number().min(0).max(1).default(0) }),
+  /** Half the rate after `steps`, a third after twice as many. */
+  strictObject({ type: z.literal('inverseTime'), steps }),
+]);
