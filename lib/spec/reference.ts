@@ -17,8 +17,9 @@ export function specSchemaJson(): string {
 const head = `# The spec, field by field
 
 Written by \`npm run docs\` from the schema that checks a spec (\`lib/spec/spec.ts\`); unknown fields
-are refused by name. [spec.schema.json](spec.schema.json) is the same for editors. \`npx millrace init
-<file>\` drafts a spec; [how a cell becomes a value](cells.md) says what data may look like.
+are refused by name. [spec.schema.json](spec.schema.json) is the same for editors.
+\`npx millrace init <file>\` drafts a spec; [how a cell becomes a value](cells.md) says what data may
+look like.
 
 A default is what a stored spec without the field means. What a declaration (\`millrace create\`,
 \`defineSpec\`) fills in besides:
