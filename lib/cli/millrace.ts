@@ -8,6 +8,7 @@ import {
   declareModelCommands,
   declareSampleCommands,
   declareTrainingCommands,
+  declareWatchCommand,
 } from './model-commands.ts';
 import { addCommand, bashCompletion, type Called, text } from './program.ts';
 import { createProgress } from './progress.ts';
@@ -99,6 +100,7 @@ addCommand(
 );
 
 declareModelCommands(add);
+declareWatchCommand(add);
 declareTrainingCommands(program, add);
 declareSampleCommands(add);
 declareRepairCommands(add);

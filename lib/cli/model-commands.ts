@@ -37,6 +37,31 @@ export function declareModelCommands(add: AddCommand): void {
   );
 }
 
+/** Declares the command that shows a model live. */
+export function declareWatchCommand(add: AddCommand): void {
+  add(
+    {
+      usage: 'watch <model>',
+      summary: 'show live how a model learns, until Ctrl-C',
+      options: [whole('--seconds <count>', 'stop after so many', 1)],
+      examples: [
+        ['millrace watch sales', 'losses beside the baseline, rate, jobs'],
+        ['millrace watch sales --json', 'each new entry as a line of JSON'],
+      ],
+    },
+    async ({ io, args: [model = ''], options: { seconds, json } }) => {
+      const stop = new AbortController();
+      process.once('SIGINT', () => stop.abort());
+      const isScreen = process.stdout.isTTY && json !== true;
+      return (await import('./watch.ts')).watch(io, model, {
+        seconds: numberOf(seconds),
+        screen: isScreen ? process.stdout : undefined,
+        signal: stop.signal,
+      });
+    },
+  );
+}
+
 /** Declares the commands of datasets and batch jobs. */
 export function declareTrainingCommands(program: Command, add: AddCommand): void {
   const datasets = program.command('dataset').description('datasets for batch jobs');

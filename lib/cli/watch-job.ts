@@ -40,7 +40,7 @@ export async function watchJob(
         const isTraining = last.status === 'training';
         bar.update(last.epoch * last.rows + (isTraining ? last.rowsOfEpoch % last.rows : 0), {
           slice: String(last.slice + (isTraining ? 1 : 0)),
-          'held-out log loss': last.heldOutLosses.at(-1)?.toFixed(4) ?? '–',
+          'held-out loss': last.heldOutLosses.at(-1)?.toFixed(4) ?? '–',
         });
       }
       if (last?.status === 'failed' || last?.status === 'kept-champion') return { last };

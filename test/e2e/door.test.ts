@@ -47,6 +47,9 @@ describe('own data in, predictions out', () => {
     const sent = await json('send', 'weather', file('weather.csv'));
     expect(sent).toMatchObject({ samples: 1_461, messages: 3, settledBefore: 0, bad: [] });
     const shown = await learnt('weather', 1_461);
+    expect((await millrace('watch', 'weather', '--seconds', '1')).stdout).toMatch(
+      /^weather: entry \d+ {2}samples {2}\d+ samples {2}loss [\d.]+\n$/,
+    );
     // Sent again, it changes nothing.
     expect(await json('send', 'weather', file('weather.csv'))).toMatchObject({
       messages: 0,

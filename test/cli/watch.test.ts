@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { sparkline, watch } from '../../lib/cli/watch.ts';
+import { createWorld, deliver, sampleMessages, ticketsSpec } from '../support/world.ts';
+
+describe('a line of blocks', () => {
+  it.each([
+    [[], ''],
+    [[1], '▁'],
+    [[3, 3, 3], '▁▁▁'],
+    [[0, 1, 2, 3, 4, 5, 6, 7], '▁▂▃▄▅▆▇█'],
+    [[7, undefined, 0, Number.NaN], '█ ▁ '],
+  ])('shows %j', (values, expected) => {
+    expect(sparkline(values)).toBe(expected);
+  });
+});
+
+describe('a model that is watched', () => {
+  it('is drawn over itself on a screen, and never wider than that', async () => {
+    const world = createWorld();
+    for (const each of sampleMessages(6)) await deliver(world, [each]);
+    let text = '';
+    const write = (part: string) => {
+      text += part;
+      return true;
+    };
+    const screen = { columns: 40, write } as NodeJS.WriteStream;
+    const stop = new AbortController();
+    stop.abort();
+    const io = {
+      ports: world,
+      print: () => undefined,
+      result: () => undefined,
+      mayChange: async () => false,
+    };
+    expect(await watch(io, ticketsSpec.model, { screen, signal: stop.signal })).toBe(0);
+    const lines = text.replaceAll('\u001b[2K', '').trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^tickets {2}entry 6/);
+    expect(lines[1]).toMatch(/^ {2}loss {6}[▁▂▃▄▅▆▇█]{6} {2}[\d.]+ now$/);
+    expect(lines[4]).toBe('  job       none runs');
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
+  });
+});
