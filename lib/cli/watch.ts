@@ -63,12 +63,13 @@ function pictureOf(model: ModelDescription, now: number): readonly string[] {
   const age = time === undefined ? '–' : `${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   const refused = entries.reduce((sum, entry) => sum + entry.refused, 0);
   const running = jobs.filter(({ status }) => status === 'training' || status === 'catching-up');
+  const work = running.map(({ job, status, epoch }) => `${job}: ${status}, epoch ${epoch}`);
   return [
     `${model.model}  entry ${sequence}, ${age}  ${formatCount(learnt)} samples learnt  ${rateOf(entries)}`,
     `  loss      ${sparkline(entries.map(({ loss }) => loss).reverse())}  ${figure(entries[0]?.loss)} now`,
     `  so far    ${figure(stream?.loss)} (the labels alone: ${figure(stream?.baselineLoss)})`,
     `  refused   ${formatCount(refused)} of the last ${count(entries.length, 'entry', 'entries')}`,
-    `  job       ${running.map(({ job, status, epoch }) => `${job}: ${status}, epoch ${epoch}`).join('; ') || 'none runs'}`,
+    `  job       ${work.length === 0 ? 'none runs' : work.join('; ')}`,
   ];
 }
 
