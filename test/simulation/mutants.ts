@@ -82,8 +82,8 @@ export const mutants: readonly Mutant[] = [
       { file: decide, find: `if (judgement.verdict === 'settled') continue;`, replace: '' },
       {
         file: 'lib/journal/settle-entry.ts',
-        find: "    invariant(verdict !== 'settled',",
-        replace: "    invariant(verdict !== 'settled' || message.id !== '',",
+        find: "verdict !== 'settled' || message.outcome === 'rejected',",
+        replace: "verdict !== 'settled' || message.id !== '',",
       },
     ],
   },
