@@ -41,7 +41,7 @@ function createBar(
     noTTYOutput: true,
     notTTYSchedule: 5_000,
     hideCursor: true,
-    barsize: 24,
+    barsize: 12,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     format(options, { progress }) {
@@ -50,9 +50,11 @@ function createBar(
       const left = rate > 0 ? formatSeconds((total - current) / rate) : '–';
       const behind = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
       const percent = `${Math.floor(progress * 100)}%`.padStart(4);
+      // What stands behind the bar needs the room of 80 columns.
+      const each = behind.length > 0 ? '' : ` ${unit}`;
       return [
-        `  ${title.padEnd(10)} ${cliProgress.Format.BarFormat(progress, options)} ${percent}`,
-        `${formatCount(rate)} ${unit}/s`,
+        `  ${title.padEnd(8)} ${cliProgress.Format.BarFormat(progress, options)} ${percent}`,
+        `${formatCount(rate)}${each}/s`,
         `${left} left`,
         ...behind,
       ].join('  ');

@@ -74,7 +74,7 @@ export async function streamFlights(
       state = await readState(store);
       const scores = await frozen.scoresUpTo(state.learnt);
       bar.update(state.learnt, {
-        'log loss: frozen': meanLoss(scores).toFixed(4),
+        frozen: meanLoss(scores).toFixed(4),
         online: meanLoss(state.scores).toFixed(4),
       });
       if (frozen.messagesAhead() <= messages) return scores;
