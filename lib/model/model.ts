@@ -2,9 +2,10 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
-import { MillraceError } from '../errors.ts';
-import { standardizedColumns } from '../features/columns.ts';
+import { invalid, MillraceError } from '../errors.ts';
+import { standardizedColumns, trainedLayoutOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
+import { allocateSamples } from '../features/samples.ts';
 import { emptyStatistics, statisticsWidth } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { emptyPrior } from '../metrics/prior.ts';
@@ -111,6 +112,27 @@ function isSameShape(a: readonly number[] | undefined, b: readonly number[]): bo
   return a?.length === b.length && b.every((dimension, i) => dimension === a[i]);
 }
 
+/** A model that cannot make a step would only show it once its first samples wait. */
+async function assertTrains(spec: Spec, compiled: CompiledModel): Promise<void> {
+  const { minibatch } = spec.online;
+  const sample = { ...allocateSamples(1, trainedLayoutOf(spec)), weights: Float32Array.of(1) };
+  const { rate } = spec.optimizer;
+  try {
+    await compiled.train(compiled.initial(), sample, {
+      minibatch,
+      rate,
+      schedule: { type: 'constant' },
+    });
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(
+      `spec.network: ${compiled.engine} cannot train it: ${reason}; change it, or name the engine tfjs`,
+      cause,
+    );
+  }
+}
+
 /** What a model is created for. */
 export type CreateOptions = {
   /** The memory of the functions that train it, where the stack gives them other than usual. */
@@ -141,7 +163,9 @@ export async function createModel(
   spec: Spec,
   { memoryMebibytes = limits.functionMemoryMebibytes }: CreateOptions = {},
 ): Promise<void> {
-  assertFits(spec, (await engine.compile(spec)).initial().tensors, memoryMebibytes);
+  const compiled = await engine.compile(spec);
+  assertFits(spec, compiled.initial().tensors, memoryMebibytes);
+  await assertTrains(spec, compiled);
   const key = keys.spec(spec.model);
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
     ifNoneMatch: '*',

@@ -41,6 +41,16 @@ const specs: Record<string, SpecInput> = Object.fromEntries([
     },
   ],
   [
+    'more classes than a step keeps for all steps',
+    {
+      model: 'laws',
+      task: 'multiclass',
+      features,
+      label: { classes: ['a', 'b', 'c', ...Array.from({ length: 67 }, (_, i) => `d${i}`)] },
+      network: { hidden: [4] },
+    },
+  ],
+  [
     'three classes',
     {
       model: 'laws',

@@ -35,8 +35,11 @@ export type ModelArtifact = {
 
 /** The name of a compiled thing: a hash of all that it depends on. */
 export function artifactName(spec: Spec, part: string): string {
-  return hashOfDerived(spec.features, { spec, part, engineVersion });
+  return hashOfDerived(spec.features, { spec, part, engineVersion, form });
 }
+
+/** Which form compiled things have; graphs of the first had wrong types for some integers. */
+const form = 2;
 
 /** Takes a compiled object from the cache, or compiles it now and keeps it for the next process. */
 export async function cached(

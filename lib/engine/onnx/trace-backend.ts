@@ -7,6 +7,9 @@ export type TracedValue = Value & { readonly data?: Constant['data'] };
 
 type DType = 'float32' | 'int32' | 'bool';
 
+/** ONNX's number for int64, as the attribute of a Cast has it. */
+const int64Code = 7;
+
 /** Operators whose output has the type of their input. */
 const movingOperators = new Set(['Reshape', 'Identity', 'Transpose', 'Slice', 'Concat', 'Tile']);
 
@@ -96,8 +99,9 @@ export class TraceBackend extends tf.KernelBackend {
   ): tf.TensorInfo {
     const [first] = inputs;
     // int64 is int32 to tfjs.
-    const type =
-      movingOperators.has(op) && first !== undefined ? this.value(first).type : typeOf(dtype);
+    const isInt64 = op === 'Cast' && attributes.to === int64Code;
+    const moved = movingOperators.has(op) && first !== undefined ? this.value(first) : undefined;
+    const type = isInt64 ? 'int64' : (moved?.type ?? typeOf(dtype));
     const output: Value = { name: this.#name(), shape: [...shape], type };
     this.#push({ op, inputs, outputs: [output], attributes, domain });
     return this.#add(output);
