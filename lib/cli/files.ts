@@ -1,7 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ByteSource, bytesInMemory } from '../datasets/byte-source.ts';
 import { openFile } from '../datasets/local-file.ts';
@@ -11,9 +13,10 @@ import { currentState } from '../fold/fold.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
 import { evaluateFile } from '../operations/evaluate-file.ts';
 import { sendFile } from '../operations/send-file.ts';
-import { plainJson } from '../parse.ts';
+import { parse, plainJson } from '../parse.ts';
 import { openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
+import { modelName } from '../spec/names.ts';
 import { count, type Io, modelOf } from './io.ts';
 import { figure } from './models.ts';
 import { formatCount, formatTable } from './progress.ts';
@@ -58,7 +61,19 @@ export async function send(
   );
   const seconds = (ports.now() - started) / 1_000;
   result({ ...sent, seconds });
-  for (const { line, reason } of sent.bad.slice(0, 10)) print(`  line ${line}: ${reason}`);
+  for (const { line, reason } of sent.bad.slice(0, 10))
+    print(`  not sent, line ${line}: ${reason}`);
+  for (const { line, reason } of sent.refusals.slice(0, 5)) print(`  line ${line}, ${reason}`);
+  if (sent.refused > 0)
+    print(
+      `  ${count(sent.refused, 'row')} cannot be learnt, and will be refused; ` +
+        `see: millrace quarantine ${model}`,
+    );
+  if (sent.samples === 0) {
+    const hint = path === '-' ? ' (what is piped in is read as JSON Lines)' : '';
+    print(`${model}: there is no row to send${hint}`);
+    return 1;
+  }
   const before =
     sent.settledBefore === 0 ? '' : `, ${count(sent.settledBefore, 'message')} settled before`;
   print(
@@ -76,47 +91,73 @@ export async function predict(
   path: string,
   { out, format }: { readonly out?: string | undefined; readonly format?: string | undefined },
 ): Promise<number> {
-  const { ports } = io;
-  const spec = await specOf(io, model);
-  const opened = await openModel(ports, model);
+  await specOf(io, model);
+  const opened = await openModel(io.ports, model);
   const isCsv = (format ?? (/\.(csv|tsv)(\.gz)?$/i.test(out ?? path) ? 'csv' : 'jsonl')) === 'csv';
-  const output = out === undefined ? process.stdout : createWriteStream(out);
-  let rows = 0;
-  let refused = 0;
-  let columns: readonly string[] | undefined;
+  // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
+  const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
+  const sums = { rows: 0, refused: 0 };
+  const write = lineWriter(output, isCsv);
   await withFile(path, async (file) => {
-    for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
+    for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
       for (const { line, reason } of chunk.bad) process.stderr.write(`line ${line}: ${reason}\n`);
       const answer = await opened.predict(chunk.samples);
       if (!answer.ok) throw invalid(answer.reason);
-      const lines = chunk.rows.map((row, i) => {
-        const predicted = fieldsOf(answer.predictions[i]);
-        return { ...row, ...predicted };
-      });
-      rows += lines.length;
-      refused += answer.predictions.filter((each) => 'refused' in each).length;
-      if (isCsv && columns === undefined && lines.length > 0) {
-        columns = [...new Set(lines.flatMap((line) => Object.keys(line)))];
-        output.write(`${columns.map(csvCell).join(',')}\n`);
-      }
-      const text = lines.map((line) => (isCsv ? csvLine(columns ?? [], line) : jsonLine(line)));
-      if (text.length > 0) output.write(`${text.join('\n')}\n`);
+      const { predictions } = answer;
+      await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i]) })));
+      sums.rows += predictions.length;
+      sums.refused += predictions.filter((each) => 'refused' in each).length;
     }
   });
-  if (out !== undefined) await new Promise<void>((done) => output.end(() => done()));
+  if (out !== undefined) {
+    await finished(output.end());
+    await rename(`${out}.part`, out);
+  }
+  const { rows, refused } = sums;
   process.stderr.write(
-    `${model}: ${count(rows, 'row')} predicted` +
-      `${refused === 0 ? '' : `, ${count(refused, 'row')} refused (column refused says why)`}` +
+    `${model}: ${count(rows - refused, 'row')} predicted` +
+      `${refused === 0 ? '' : `, ${count(refused, 'row')} refused (the column refused says why)`}` +
       `${out === undefined ? '' : `, in ${out}`}\n`,
   );
-  return 0;
+  if (opened.state().sequence === 0)
+    process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
+  return rows === 0 ? 1 : 0;
+}
+
+/** A file to write into. @throws MillraceError kind `invalid` if it cannot be written */
+async function openOutput(path: string): Promise<WriteStream> {
+  const output = createWriteStream(path);
+  await once(output, 'open').catch((cause: unknown) => {
+    throw invalid(`--out: ${cause instanceof Error ? cause.message : cause}`, cause);
+  });
+  // What fails later is thrown where it is finished.
+  return output.on('error', () => undefined);
+}
+
+/** Writes lines of CSV, under the columns of the first, or of JSON. */
+function lineWriter(output: NodeJS.WritableStream, isCsv: boolean) {
+  let columns: readonly string[] | undefined;
+  return async (lines: readonly Readonly<Record<string, unknown>>[]) => {
+    if (lines.length === 0) return;
+    const texts = lines.map((line) => {
+      if (!isCsv) return jsonLine(line);
+      const head = columns === undefined ? [...new Set(lines.flatMap(Object.keys))] : undefined;
+      columns ??= head;
+      const own = csvLine(columns ?? [], line);
+      return head === undefined ? own : `${head.map(csvCell).join(',')}\n${own}`;
+    });
+    if (!output.write(`${texts.join('\n')}\n`)) await once(output, 'drain');
+  };
 }
 
 /** The columns of a prediction. Their names begin with `predicted`, so that none hides the input's. */
 function fieldsOf(prediction: SamplePrediction | undefined): Record<string, unknown> {
   if (prediction === undefined) return {};
   if ('value' in prediction) return { predicted: prediction.value };
-  if ('probability' in prediction) return { predicted_probability: prediction.probability };
+  if ('probability' in prediction) {
+    const { probability } = prediction;
+    return { predicted: probability > 0.5, predicted_probability: probability };
+  }
   if ('refused' in prediction) {
     const { field, reason } = prediction.refused;
     return { refused: `${field}: ${reason}` };
@@ -162,7 +203,9 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
   );
   for (const [metric, value] of Object.entries(figures))
     print(`  ${words(metric)} ${figure(value)}`);
-  if (confusion !== undefined && confusion.classes.length <= 12) {
+  if (state.sequence === 0) print(`  ${name} has learnt nothing yet`);
+  if (samples === 0) print('  no row has a label and features that can be read');
+  if (samples > 0 && confusion !== undefined && confusion.classes.length <= 12) {
     print('  label by row, prediction by column:');
     const rows = confusion.classes.map((each, i) => [
       each,
@@ -170,7 +213,7 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
     ]);
     print(formatTable([['', ...confusion.classes], ...rows]));
   }
-  return 0;
+  return samples === 0 ? 1 : 0;
 }
 
 /** `rootMeanSquaredError` as people write it. */
@@ -192,7 +235,7 @@ export async function init(
     readonly out: string;
   },
 ): Promise<number> {
-  const name = model ?? nameOf(path);
+  const name = parse(modelName, model ?? nameOf(path), '--model');
   const draft = await withFile(path, (file) => draftSpec(name, file, label));
   const { spec, rows, left, doubts } = draft;
   const text = `${JSON.stringify(spec, null, 2)}\n`;

@@ -112,8 +112,9 @@ program
 
 // Whoever reads the output may have seen enough: `millrace predict … | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code !== 'EPIPE')
+    process.stderr.write(`the output cannot be written: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
 try {
@@ -123,8 +124,10 @@ try {
   } else await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else if (error instanceof MillraceError) {
+  else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
     process.stderr.write(`${error.message}\n`);
+    if (process.argv.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
     process.exitCode = 2;
   } else throw error;
 }

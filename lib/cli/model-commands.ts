@@ -165,8 +165,11 @@ export function declareSampleCommands(add: AddCommand): void {
         ['millrace predict sales tomorrow.parquet --out predicted.csv', 'into a file'],
       ],
     },
-    async ({ io, args: [model = '', file = ''], options: { out, format } }) =>
-      (await files()).predict(io, model, file, { out: textOf(out), format: textOf(format) }),
+    async ({ io, args: [model = '', file = ''], options: { out, format, json } }) =>
+      (await files()).predict(io, model, file, {
+        out: textOf(out),
+        format: json === true ? 'jsonl' : textOf(format),
+      }),
   );
   add(
     {

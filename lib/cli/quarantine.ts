@@ -1,9 +1,24 @@
-import { refusedMessages, retryQuarantine } from '../operations/retry.ts';
+import { type RefusedMessage, refusedMessages, retryQuarantine } from '../operations/retry.ts';
 import type { RefusalCode } from '../refusal.ts';
 import { count, type Io, modelOf } from './io.ts';
+import { formatCount } from './progress.ts';
 
 /** Codes whose reasons name the field themselves. */
 const namesItsField: ReadonlySet<string> = new Set<RefusalCode>(['malformed', 'unreadable-object']);
+
+/** What is shown of many; `--json` has all. */
+const shownMessages = 20;
+const shownSamples = 5;
+
+/** How often each field was refused with each code, the most frequent first. */
+function byField(messages: readonly RefusedMessage[]): readonly (readonly [string, number])[] {
+  const counts = new Map<string, number>();
+  for (const { field, code = '' } of messages.flatMap(({ record }) => record.refused)) {
+    const what = `${field} ${code}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a).slice(0, shownMessages);
+}
 
 /** Lists refused samples, except those that a retry has settled; or sends them again. */
 export async function showQuarantine(
@@ -27,17 +42,24 @@ export async function showQuarantine(
   const messages = await refusedMessages(ports, name);
   const standing = messages.filter(({ isSettledAgain }) => !isSettledAgain);
   result(standing);
-  for (const { record, resend } of standing) {
+  for (const { record, resend } of standing.slice(0, shownMessages)) {
     const { message, time, producer, seq, refused } = record;
     const from = producer === undefined ? '' : ` from ${producer} ${seq}`;
     const again =
       resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
     print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
-    for (const { index, field, code, reason } of refused) {
+    for (const { index, field, code, reason } of refused.slice(0, shownSamples)) {
       const said = namesItsField.has(code ?? '') ? reason : `${field}: ${reason}`;
       print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${said}`);
     }
+    if (refused.length > shownSamples)
+      print(`  … and ${formatCount(refused.length - shownSamples)} more`);
   }
+  if (standing.length > shownMessages)
+    print(
+      `… and ${count(standing.length - shownMessages, 'message')} more; --json has all of them`,
+    );
+  for (const [what, times] of byField(standing)) print(`${formatCount(times)} × ${what}`);
   const samples = standing.reduce((sum, { record }) => sum + record.refused.length, 0);
   const settled = messages.length - standing.length;
   print(

@@ -33,7 +33,7 @@ export function declareRepairCommands(add: AddCommand): void {
       summary: 'unlearn samples: fold again without them, then catch up',
       options: [
         text('--message <id>', "SQS' id, or <producer>:<seq>"),
-        text('--samples <file>', 'JSON Lines of the samples'),
+        text('--samples <file>', 'a file of rows or samples, as they were sent'),
         text('--from <time>', 'with --to: all that was learnt between them'),
         text('--to <time>', 'with --from'),
       ],

@@ -1,12 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import type { SettledMessage } from '../commands/header.ts';
+import { openFile } from '../datasets/local-file.ts';
+import { readSamples } from '../datasets/read-samples.ts';
 import { invalid } from '../errors.ts';
 import { type Retraction, sampleHash } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import type { Model } from '../model/model.ts';
 import { findRetracted, prepareRetraction } from '../operations/prepare-retraction.ts';
+import { sampleWriter } from '../operations/send-file.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { Spec } from '../spec/spec.ts';
 import { timeOf } from './arguments.ts';
 import { count, type Io, modelOf } from './io.ts';
 
@@ -14,7 +18,7 @@ import { count, type Io, modelOf } from './io.ts';
 export type RetractOptions = {
   /** An SQS message id, or `<producer>:<seq>`. */
   readonly message?: string | undefined;
-  /** A file of JSON Lines. */
+  /** A file in any of the formats that can be sent. */
   readonly samples?: string | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
@@ -31,7 +35,7 @@ export async function retract(
 ): Promise<number> {
   const choice = choiceOf(options);
   const model = await modelOf(ports, name);
-  const retraction = await retractionOf(ports, name, choice);
+  const retraction = await retractionOf(ports, model, choice);
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid(
       'millrace retract: that names more than one command can hold; retract a part of it first',
@@ -76,8 +80,12 @@ function choiceOf({ message, samples, from, to }: RetractOptions): Choice {
   );
 }
 
-async function retractionOf(ports: Ports, model: string, choice: Choice): Promise<Retraction> {
-  if (choice.by === 'samples') return { messages: [], samples: await hashesOf(choice.file) };
+async function retractionOf(
+  ports: Ports,
+  { name: model, spec }: Model,
+  choice: Choice,
+): Promise<Retraction> {
+  if (choice.by === 'samples') return { messages: [], samples: await hashesOf(spec, choice.file) };
   const isMeant =
     choice.by === 'message'
       ? ({ id, producer, seq }: SettledMessage) =>
@@ -102,22 +110,22 @@ async function learntMessages(
   return ids;
 }
 
-async function hashesOf(file: string): Promise<string[]> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw invalid(
-      `--samples: ${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    );
+/** The samples of a file as `send` sends them: rows, or samples as they were sent. */
+async function hashesOf(spec: Spec, path: string): Promise<string[]> {
+  const file = await openFile(path).catch((cause: unknown) => {
+    throw invalid(`--samples: ${cause instanceof Error ? cause.message : cause}`, cause);
   });
-  return text
-    .replace(/^\ufeff/, '')
-    .split('\n')
-    .flatMap((line, i) => {
-      if (line.trim() === '') return [];
-      try {
-        return [sampleHash(JSON.parse(line))];
-      } catch (cause) {
-        throw invalid(`--samples: line ${i + 1} of ${file} must be JSON`, cause);
-      }
-    });
+  const write = sampleWriter(spec);
+  const hashes: string[] = [];
+  try {
+    for await (const { samples, bad } of readSamples(spec, { name: path, bytes: file })) {
+      const [first] = bad;
+      if (first !== undefined)
+        throw invalid(`--samples: line ${first.line} of ${path}: ${first.reason}`);
+      for (const sample of samples) hashes.push(sampleHash(JSON.parse(write(sample))));
+    }
+    return hashes;
+  } finally {
+    await file.close();
+  }
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { invalid } from '../errors.ts';
@@ -7,7 +8,7 @@ import { environmentNames } from '../ports/aws.ts';
 /** Variables of an environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where `npm run local` writes how it is reached, below the current folder. */
+/** Where `npm run local` writes how it is reached, below the project's folder. */
 const localFile = '.millrace/local.env';
 
 /**
@@ -33,7 +34,7 @@ export async function stackEnvironment(
 
 /** The local stack's, if it runs. */
 async function localEnvironment(): Promise<Environment | undefined> {
-  const text = await readFile(localFile, 'utf8').catch(() => undefined);
+  const text = await readAbove(process.cwd());
   if (text === undefined) return undefined;
   const local = parseEnv(text);
   const isAlive = await fetch(local.AWS_ENDPOINT_URL ?? '').then(
@@ -41,6 +42,13 @@ async function localEnvironment(): Promise<Environment | undefined> {
     () => false,
   );
   return isAlive ? local : undefined;
+}
+
+/** The file in a folder, or in the nearest one above that has it. */
+async function readAbove(folder: string): Promise<string | undefined> {
+  const text = await readFile(join(folder, localFile), 'utf8').catch(() => undefined);
+  const above = dirname(folder);
+  return text ?? (above === folder ? undefined : readAbove(above));
 }
 
 /** Which variable each output of the construct stands for. */

@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { keys } from '../bucket/keys.ts';
+import { assertIsData } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { loadSpec } from '../model/model.ts';
 import { checkDataset } from '../operations/check-dataset.ts';
@@ -31,6 +33,9 @@ export async function putFiles(
   paths: readonly string[],
 ): Promise<number> {
   const dataset = parse(datasetName, name, 'dataset');
+  if (dataset === 'journal')
+    throw invalid('dataset: journal stands for the samples that arrived; choose another name');
+  for (const path of paths) assertIsData(basename(path));
   const upload = fileUploader(new S3Client(clientSettings), bucket, partBytes);
   const bar = progress?.bar('uploading', await bytesOfFiles(paths), 'bytes');
   const put = await putDataset(ports.store, upload, { dataset, paths }, (done) =>
@@ -116,6 +121,8 @@ export async function train(
   const name = parse(datasetName, dataset, 'dataset');
   const job = parse(jobId, given ?? jobNameOf(name, ports.now()), '--job');
   await assertDataset(io, name);
+  if ((await ports.store.get(keys.job(model, job))) !== undefined)
+    throw invalid(`--job: ${model} has a job ${job} already; see: millrace jobs ${model}`);
   const start = fresh ? ('fresh' as const) : ('champion' as const);
   await ports.sendJob({
     body: JSON.stringify({ model, dataset: name, job, start }),

@@ -21,6 +21,21 @@ export function isNoData(key: string): boolean {
   return names.some((name) => /^[_.]|\.(crc|md5|sha256|md)$|^$/i.test(name));
 }
 
+/** @throws MillraceError kind `invalid` if a file of this name would fail a job, or be passed over */
+export function assertIsData(name: string): void {
+  if (isNoData(`datasets/name/${name}`))
+    throw invalid(`${name}: a job would pass over such a name`);
+  formatOf(name);
+}
+
+/** The format that a name tells. @throws MillraceError kind `invalid` if it tells none */
+function formatOf(name: string): Format {
+  const ending = name.toLowerCase().match(/(\.[a-z0-9]+)(\.gz)?$/);
+  const format = formats.find((each) => each.endings.some((one) => one === ending?.[1]));
+  if (format !== undefined && (ending?.[2] === undefined || format.isText)) return format;
+  throw invalid(`${name}: its name must end with ${endings.join(', ')}`);
+}
+
 /** A file of a dataset. */
 export type DatasetFile = {
   /** Its key or path: the ending tells the format. */
@@ -38,10 +53,7 @@ export type DatasetFile = {
  *   be read; and what its `read` throws
  */
 export async function* readRows({ name, bytes, columns }: DatasetFile): AsyncGenerator<RowChunk> {
-  const ending = name.toLowerCase().match(/(\.[a-z0-9]+)(\.gz)?$/);
-  const format = formats.find((each) => each.endings.some((one) => one === ending?.[1]));
-  if (format === undefined || (ending?.[2] !== undefined && !format.isText))
-    throw invalid(`${name}: its name must end with ${endings.join(', ')}`);
+  const format = formatOf(name);
   const source = watched(bytes);
   try {
     if (format.isText) yield* format.read(textOf(source));

@@ -155,7 +155,7 @@ async function promotionOf(
   const { end } = await endOfPromotion(store, { model, job }, caughtUp);
   if (end === undefined) return { status: 'promotion-sent' };
   return 'promotion' in end
-    ? { status: 'promoted', reason: `in use since entry ${end.promotion}` }
+    ? { status: 'promoted', reason: `promoted by entry ${end.promotion}` }
     : { status: 'promotion-refused', reason: end.refusal };
 }
 

@@ -34,6 +34,8 @@ type Column = {
   truths: number;
   dates: number;
   dateTexts: number;
+  /** Texts that stand for a missing value, and how often. */
+  readonly missingTexts: Map<string, number>;
   vectors: Map<number, number>;
   readonly values: Map<string, number>;
 };
@@ -51,21 +53,27 @@ export async function draftSpec(
   file: { readonly name: string; readonly bytes: ByteSource },
   label?: string,
 ): Promise<Draft> {
-  const { rows, columns } = await lookAt(file);
+  const { rows, columns, isAll } = await lookAt(file);
+  if (rows === 0) throw invalid(`${file.name}: it has no rows to draft a spec from`);
   const names = [...columns.keys()];
   const target = columns.get(label ?? names.at(-1) ?? '');
   if (target === undefined) {
-    const found = names.length === 0 ? 'no column' : listNames(names);
-    throw invalid(`--label: the file has no column ${label ?? ''} (found ${found})`);
+    throw invalid(`--label: the file has no column ${label} (found ${listNames(names)})`);
   }
   const doubts: string[] = [];
+  if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
+  for (const column of columns.values()) doubts.push(...missingDoubts(column));
+  if (columns.has('weight') && label !== 'weight')
+    doubts.push(
+      'weight is left out: a column of that name weighs the rows; rename it to learn from it',
+    );
   if (label === undefined)
     doubts.push(`label: ${target.name} is the last column; --label names another`);
   const task = taskOf(target, doubts);
   const left: { column: string; reason: string }[] = [];
   const features: Record<string, SpecInput['features'][string]> = {};
   for (const column of columns.values()) {
-    if (column === target) continue;
+    if (column === target || column.name === 'weight') continue;
     const reason = reasonToLeave(column);
     if (reason !== undefined) left.push({ column: column.name, reason });
     else {
@@ -99,7 +107,7 @@ async function lookAt(file: { readonly name: string; readonly bytes: ByteSource 
   let rows = 0;
   for await (const chunk of readRows(file)) {
     for (const row of chunk.rows) {
-      if (rows >= draftRows) return { rows, columns };
+      if (rows >= draftRows) return { rows, columns, isAll: false };
       rows += 1;
       for (const [name, cell] of Object.entries(flat(row))) {
         const column = columns.get(name) ?? newColumn(name);
@@ -108,7 +116,7 @@ async function lookAt(file: { readonly name: string; readonly bytes: ByteSource 
       }
     }
   }
-  return { rows, columns };
+  return { rows, columns, isAll: true };
 }
 
 /** A row that is a sample already has its features inside. */
@@ -128,17 +136,21 @@ function newColumn(name: string): Column {
     truths: 0,
     dates: 0,
     dateTexts: 0,
+    missingTexts: new Map(),
     vectors: new Map(),
     values: new Map(),
   };
 }
 
 /** Dates as texts: ISO 8601, and as spreadsheets write them. */
-const dateText = /^(\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})([T ]\d\d:\d\d.*)?$/;
+const day = String.raw`([A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})`;
+const dateText = new RegExp(`^${day}([T ]\\d\\d:\\d\\d.*)?$`);
 
 function look(column: Column, cell: unknown): void {
   if (cells.isMissing(cell)) {
     column.missing += 1;
+    const text = typeof cell === 'string' ? cell.trim() : '';
+    if (text !== '') column.missingTexts.set(text, (column.missingTexts.get(text) ?? 0) + 1);
     return;
   }
   column.present += 1;
@@ -184,11 +196,12 @@ function taskOf(label: Column, doubts: string[]): SpecInput['task'] {
 /** Why a column says nothing, or says too much. */
 function reasonToLeave(column: Column): string | undefined {
   const { present, values, numbers, whole, dates, dateTexts, vectors, missing } = column;
+  if (column.name === '') return 'it has no name';
   if (present === 0) return 'it is always missing';
   if (vectors.size > 1) return 'its vectors differ in length';
   if (vectors.size === 1) return undefined;
   if (values.size === 1 && missing === 0) return 'it is always the same';
-  if (dateTexts > 0.9 * present)
+  if (dateTexts > 0.5 * present)
     return 'it is a date as text; turn it into numbers first, such as hour and weekday';
   const isKey = values.size === present && present > 100;
   if (isKey && numbers < present && dates < present)
@@ -238,6 +251,16 @@ function featureOf(column: Column, doubts: string[]): SpecInput['features'][stri
         dimensions,
         ...stands,
       };
+}
+
+/** Words that count as missing where they may be values: `None` for no damage. */
+function missingDoubts({ name, missing, present, missingTexts }: Column): string[] {
+  if (missing < 0.1 * (missing + present)) return [];
+  return [...missingTexts].map(
+    ([text, times]) =>
+      `${name}: ${times} cells are ${JSON.stringify(text)}, which counts as missing; if it is a ` +
+      'value, say so: "cells": {"missing": [""]}',
+  );
 }
 
 /** Columns that know the label: their values and the label's go together one to one. */

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
+import { invalid } from '../errors.ts';
+import { createEncoder } from '../features/encoder.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { limits } from '../limits.ts';
 import { plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
-import { judge } from '../state/ledger.ts';
+import { judge, type Ledger } from '../state/ledger.ts';
 
 /** How a file is sent. */
 export type SendOptions = {
@@ -28,14 +30,22 @@ export type SentFile = {
   readonly samples: number;
   /** Messages that the model had settled before, and that were not sent again. */
   readonly settledBefore: number;
-  /** Rows that cannot be read, with their places. */
-  readonly bad: readonly { readonly line: number; readonly reason: string }[];
+  /** Rows that cannot be read, and were not sent; the first of them. */
+  readonly bad: readonly PlacedReason[];
+  /** Samples that the model will refuse, to quarantine; how many, and the first of them. */
+  readonly refused: number;
+  readonly refusals: readonly PlacedReason[];
 };
+
+/** Where something is wrong in a file, and what. */
+export type PlacedReason = { readonly line: number; readonly reason: string };
 
 /**
  * Sends the rows of a file to a model as samples, in their order. The producer is named after the
  * file's content, and the messages are cut alike each time: sending the file again changes
  * nothing, and goes on where it was broken off.
+ *
+ * @throws MillraceError kind `invalid` if the content was sent already in messages of another size
  */
 export async function sendFile(
   ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'limits'>,
@@ -43,16 +53,18 @@ export async function sendFile(
   file: { readonly name: string; readonly bytes: ByteSource },
   { samplesPerMessage = 500, rate, wait, onSent = () => undefined }: SendOptions,
 ): Promise<SentFile> {
-  const producer = `file-${(await digestOfBytes(file.bytes)).slice(0, 16)}-${samplesPerMessage}`;
+  const content = `file-${(await digestOfBytes(file.bytes)).slice(0, 16)}-`;
+  const producer = `${content}${samplesPerMessage}`;
   const ledger = (await lastState(ports, spec.model))?.ledger;
+  assertSameCut(ledger, content, producer);
   const isSettled = (seq: number) =>
     ledger !== undefined &&
     judge(ledger, { by: 'producer', producer, seq }, ports.limits).verdict === 'settled';
   const sums = { messages: 0, samples: 0, settledBefore: 0 };
-  const bad: { line: number; reason: string }[] = [];
+  const notes = { bad: [] as PlacedReason[], refused: 0, refusals: [] as PlacedReason[] };
   const started = ports.now();
   let seq = 0;
-  for await (const message of messagesOf(spec, file, samplesPerMessage, bad)) {
+  for await (const message of messagesOf(spec, file, samplesPerMessage, notes)) {
     seq += 1;
     sums.samples += message.length;
     if (isSettled(seq)) sums.settledBefore += 1;
@@ -66,7 +78,7 @@ export async function sendFile(
       if (due > ports.now()) await wait(due - ports.now());
     }
   }
-  return { producer, ...sums, bad };
+  return { producer, ...sums, ...notes };
 }
 
 /** A file as JSON samples in messages: as many as allowed, and no more than one can hold. */
@@ -74,16 +86,23 @@ async function* messagesOf(
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
   most: number,
-  bad: { line: number; reason: string }[],
+  notes: { bad: PlacedReason[]; refused: number; refusals: PlacedReason[] },
 ): AsyncGenerator<readonly string[]> {
+  const encoder = createEncoder(spec);
+  const write = sampleWriter(spec);
   let message: string[] = [];
   let bytes = 0;
   for await (const chunk of readSamples(spec, file)) {
-    for (const { line, reason } of chunk.bad) {
-      if (bad.length < limits.refusedExamples) bad.push({ line, reason });
-    }
+    const room = (list: readonly PlacedReason[]) => limits.refusedExamples - list.length;
+    notes.bad.push(
+      ...chunk.bad.slice(0, room(notes.bad)).map(({ line, reason }) => ({ line, reason })),
+    );
+    const { refused } = encoder.encode(chunk.samples);
+    notes.refused += refused.length;
+    for (const { index, field, reason } of refused.slice(0, room(notes.refusals)))
+      notes.refusals.push({ line: chunk.placeOf(index).line, reason: `${field}: ${reason}` });
     for (const sample of chunk.samples) {
-      const text = JSON.stringify(sample, plainJson);
+      const text = write(sample);
       const own = Buffer.byteLength(text) + 1;
       if (message.length >= most || (bytes + own > sampleBytes && message.length > 0)) {
         yield message;
@@ -95,6 +114,44 @@ async function* messagesOf(
     }
   }
   if (message.length > 0) yield message;
+}
+
+/** The same content under another number of messages would be learnt a second time. */
+function assertSameCut(ledger: Ledger | undefined, content: string, producer: string): void {
+  const other = [...(ledger?.producers.keys() ?? [])].find(
+    (name) => name.startsWith(content) && name !== producer,
+  );
+  if (other === undefined) return;
+  const size = other.slice(content.length);
+  throw invalid(
+    `this content was sent already, ${size} samples a message; ` +
+      `--per-message ${size} goes on with it, and learns nothing twice`,
+  );
+}
+
+/**
+ * Writes samples of a file as JSON, as they are sent. JSON has no dates: where a number stands,
+ * they are seconds since 1970, as the encoder reads them.
+ */
+export function sampleWriter(spec: Spec): (sample: unknown) => string {
+  const withDates = dateWriter(spec);
+  return (sample) => JSON.stringify(withDates(sample), plainJson);
+}
+
+function dateWriter({ task, features }: Spec): (sample: unknown) => unknown {
+  const number = (cell: unknown) => (cell instanceof Date ? cell.getTime() / 1_000 : cell);
+  return (sample) => {
+    const { features: own = {}, label, ...rest } = sample as { features?: object; label?: unknown };
+    const written = Object.entries(own).map(([name, cell]) => [
+      name,
+      features[name]?.type === 'number' ? number(cell) : cell,
+    ]);
+    return {
+      features: Object.fromEntries(written),
+      label: task === 'regression' ? number(label) : label,
+      ...rest,
+    };
+  };
 }
 
 /** Of a message, what its samples may take; the rest is for producer and number. */

@@ -97,7 +97,7 @@ describe('own data in, predictions out', () => {
     const trained = await millrace('train', 'cars', 'cars', '--job', 'first', '--watch');
     expect(trained).toMatchObject({
       status: 0,
-      stdout: expect.stringContaining('in use since entry'),
+      stdout: expect.stringContaining('promoted by entry'),
     });
     expect(await json('jobs', 'cars')).toMatchObject([{ job: 'first', status: 'promoted' }]);
     const { rSquared, refused } = await json('evaluate', 'cars', file('cars.jsonl'));
@@ -120,6 +120,87 @@ describe('own data in, predictions out', () => {
     expect(readFileSync(out, 'utf8')).toMatch(/^precipitation,.*\n12,8,5,4,rain,rain,/);
   });
 
+  it('says what will not be learnt, and learns nothing twice under another cut', async () => {
+    writeFileSync(
+      file('bad.csv'),
+      'precipitation,temp_max,temp_min,wind,weather\n1,2,1,3,rain\n1,much,1,3,rain\n2,2,1,3,hail\n',
+    );
+    const sent = await millrace('send', 'weather', file('bad.csv'));
+    expect(sent.stdout).toContain('line 3, features.temp_max: must be a finite number');
+    expect(sent.stdout).toContain('2 rows cannot be learnt, and will be refused');
+    await learnt('weather', 1_463);
+    const again = await millrace('send', 'weather', file('weather.csv'), '--per-message', '100');
+    expect(again).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--per-message 500'),
+    });
+    const refused = await millrace('quarantine', 'weather');
+    expect(refused.stdout).toContain('1 × features.temp_max not-finite\n1 × label unknown-class');
+    writeFileSync(file('empty.csv'), 'precipitation,weather\n');
+    expect((await millrace('send', 'weather', file('empty.csv'))).status).toBe(1);
+    // What was sent as rows is unlearnt as rows.
+    const unlearnt = await millrace(
+      'retract',
+      'weather',
+      '--samples',
+      file('weather.csv'),
+      '--dry-run',
+    );
+    expect(unlearnt.stdout).toContain('unlearn 1,461 samples of');
+  });
+
+  it('writes predictions over the file that it reads, and none where they cannot be written', async () => {
+    writeFileSync(file('over.csv'), 'precipitation,temp_max,temp_min,wind\n12,8,5,4\n');
+    expect(
+      await millrace('predict', 'weather', file('over.csv'), '--out', file('over.csv')),
+    ).toMatchObject({ status: 0 });
+    expect(readFileSync(file('over.csv'), 'utf8')).toMatch(/^precipitation,.*\n12,8,5,4,rain,/);
+    const out = join(test.directory, 'none', 'x.csv');
+    const { status, stderr } = await millrace('predict', 'weather', file('over.csv'), '--out', out);
+    expect({ status, stderr }).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('ENOENT'),
+    });
+  });
+
+  it('refuses the id of a job that was, and a dataset that would fail', async () => {
+    expect((await millrace('train', 'cars', 'cars', '--job', 'first')).stderr).toContain(
+      '--job: cars has a job first already',
+    );
+    expect((await millrace('dataset', 'put', 'journal', file('cars.jsonl'))).stderr).toContain(
+      'journal stands for the samples that arrived',
+    );
+    expect((await millrace('dataset', 'put', 'other', 'package.json')).stderr).toContain(
+      'its name must end with',
+    );
+    expect(JSON.parse((await millrace('show', 'nobody', '--json')).stdout)).toEqual({
+      error: expect.stringContaining('there is no model nobody'),
+    });
+  });
+
+  it('drafts with doubts: words that may be values, weights, ids and dates', async () => {
+    const rows = Array.from({ length: 300 }, (_, i) =>
+      [
+        `id-${i}`,
+        i % 3 === 0 ? 'None' : 'hit',
+        i % 7,
+        `Jan ${1 + (i % 28)} 2001`,
+        1,
+        i % 2 === 0,
+      ].join(),
+    );
+    writeFileSync(file('doubts.csv'), `id,damage,size,day,weight,late\n${rows.join('\n')}\n`);
+    const { spec, left, doubts } = await json('init', file('doubts.csv'), '--out', file('d.json'));
+    expect(Object.keys(spec.features)).toEqual(['damage', 'size']);
+    expect(left.map(({ column }: { column: string }) => column)).toEqual(['id', 'day']);
+    expect(doubts.join('\n')).toMatch(/damage: 100 cells are "None", which counts as missing/);
+    expect(doubts.join('\n')).toMatch(/weight is left out/);
+    writeFileSync(file('header.csv'), 'a,b\n');
+    expect((await millrace('init', file('header.csv'), '--out', file('h.json'))).stderr).toContain(
+      'it has no rows to draft a spec from',
+    );
+  });
+
   it('finds the local stack by itself, and says what to do where there is none', async () => {
     const { environment } = test.cloud;
     const directory = test.directory;
@@ -139,8 +220,9 @@ describe('own data in, predictions out', () => {
     [['create', 'none.json'], 'none.json cannot be read'],
     [['send', 'weather', 'none.csv'], 'none.csv cannot be read'],
     [['predict', 'weather', 'package.json'], 'its name must end with .jsonl'],
+    [['init', 'package.json', '--model', 'Bad Name'], "a model's name must be"],
     [['predict', 'weather', 'x.csv', '--format', 'xml'], 'Allowed choices are csv, jsonl'],
-    [['dataset', 'put', 'Sales', 'package.json'], "a dataset's name must be"],
+    [['dataset', 'put', 'Sales', 'rows.csv'], "a dataset's name must be"],
     [['init', 'none.csv'], 'none.csv cannot be read'],
   ])('says what is wrong with %j', async (command, reason) => {
     const { status, stderr, stdout } = await millrace(...command);
