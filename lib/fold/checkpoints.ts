@@ -3,7 +3,7 @@ import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-store.ts';
 import { type EntryHeader, isReplacing } from '../commands/commands.ts';
 import { isOfKind } from '../errors.ts';
-import { readEntry } from '../journal/reading.ts';
+import { readHeader } from '../journal/reading.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
@@ -119,8 +119,8 @@ export async function isOfJournal(
   { model, sequence, nonce }: Pick<State, 'model' | 'sequence' | 'nonce'>,
 ): Promise<boolean> {
   if (sequence === 0) return true;
-  const entry = await readEntry(store, model, sequence);
-  return entry !== undefined && (nonce === undefined || entry.header.nonce === nonce);
+  const header = await readHeader(store, model, sequence);
+  return header !== undefined && (nonce === undefined || header.nonce === nonce);
 }
 
 /** What an invocation knows when it publishes. */

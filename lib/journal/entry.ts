@@ -24,15 +24,33 @@ export function encodeEntry({ header, samples }: Entry): Uint8Array {
 
 /** Reads {@link encodeEntry}. @throws MillraceError kind `corrupt` if it is no entry */
 export function decodeEntry(body: Uint8Array, key: string): Entry {
-  try {
-    const text = zstdDecompressSync(body, { maxOutputLength: limits.entryBytes }).toString('utf8');
-    const [first = '', ...rest] = text.trimEnd().split('\n');
+  return reading(key, () => {
+    const [first = '', ...rest] = unpacked(body).toString('utf8').trimEnd().split('\n');
     const header = parseHeader(JSON.parse(first));
     const samples: unknown[] = rest.map((line) => JSON.parse(line));
     const declared = header.messages.reduce((sum, message) => sum + message.samples, 0);
     if (declared !== samples.length)
       throw new Error(`${declared} samples declared, ${samples.length} found`);
     return { header, samples };
+  });
+}
+
+/** The header of an entry, without its samples. @throws as {@link decodeEntry} */
+export function decodeHeader(body: Uint8Array, key: string): EntryHeader {
+  return reading(key, () => {
+    const bytes = unpacked(body);
+    const end = bytes.indexOf('\n');
+    return parseHeader(JSON.parse(bytes.toString('utf8', 0, end < 0 ? bytes.length : end)));
+  });
+}
+
+function unpacked(body: Uint8Array): Buffer {
+  return zstdDecompressSync(body, { maxOutputLength: limits.entryBytes });
+}
+
+function reading<Read>(key: string, read: () => Read): Read {
+  try {
+    return read();
   } catch (cause) {
     throw new MillraceError('corrupt', `${key} is no journal entry: ${cause}`, { cause });
   }

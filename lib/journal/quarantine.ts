@@ -6,7 +6,7 @@ import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type StoredRefusal, storedRefusal } from '../refusal.ts';
-import { readEntry } from './reading.ts';
+import { readHeader } from './reading.ts';
 
 const recordSchema = z.looseObject({
   message: z.string(),
@@ -113,6 +113,6 @@ async function isConfirmed(
   { message, sequence }: QuarantineRecord,
 ): Promise<boolean> {
   if (sequence === undefined) return true;
-  const entry = await readEntry(store, model, sequence);
-  return entry?.header.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
+  const header = await readHeader(store, model, sequence);
+  return header?.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
 }

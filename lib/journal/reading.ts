@@ -1,8 +1,9 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
+import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { decodeEntry, type Entry } from './entry.ts';
+import { decodeEntry, decodeHeader, type Entry } from './entry.ts';
 
 /** The entry at a sequence number, or undefined if nothing was committed there yet. */
 export async function readEntry(
@@ -14,13 +15,34 @@ export async function readEntry(
   const object = await store.get(key);
   if (object === undefined) return undefined;
   const entry = decodeEntry(object.body, key);
-  if (entry.header.sequence !== sequence || entry.header.model !== model) {
-    throw new MillraceError(
-      'corrupt',
-      `${key} holds entry ${entry.header.sequence} of ${entry.header.model}`,
-    );
-  }
+  assertPlace(entry.header, { key, model, sequence });
   return entry;
+}
+
+/** The header of {@link readEntry}, without its samples. */
+export async function readHeader(
+  store: ObjectStore,
+  model: string,
+  sequence: number,
+): Promise<EntryHeader | undefined> {
+  const key = keys.entry(model, sequence);
+  const object = await store.get(key);
+  if (object === undefined) return undefined;
+  const header = decodeHeader(object.body, key);
+  assertPlace(header, { key, model, sequence });
+  return header;
+}
+
+function assertPlace(
+  header: EntryHeader,
+  {
+    key,
+    model,
+    sequence,
+  }: { readonly key: string; readonly model: string; readonly sequence: number },
+): void {
+  if (header.sequence === sequence && header.model === model) return;
+  throw new MillraceError('corrupt', `${key} holds entry ${header.sequence} of ${header.model}`);
 }
 
 /**

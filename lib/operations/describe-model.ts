@@ -3,7 +3,7 @@ import type { EntryHeader } from '../commands/commands.ts';
 import { invalid } from '../errors.ts';
 import { publishedState } from '../fold/checkpoints.ts';
 import { readProgress } from '../jobs/progress.ts';
-import { entriesBackFrom, readEntry } from '../journal/reading.ts';
+import { entriesBackFrom, readHeader } from '../journal/reading.ts';
 import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
 import { loadSpec } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -164,12 +164,12 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const state = await publishedState(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
   const { sequence, learnt } = state;
-  const last = sequence === 0 ? undefined : await readEntry(ports.store, model, sequence);
+  const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
     task,
     sequence,
-    time: last?.header.time,
+    time: last?.time,
     learnt,
     stream: metricsOf(state, task),
   };

@@ -3,7 +3,7 @@ import { isReplacing } from '../commands/commands.ts';
 import { invalid, outOfTime } from '../errors.ts';
 import { isOfJournal, loadCheckpoint } from '../fold/checkpoints.ts';
 import { applyEntry, reachOf } from '../fold/fold.ts';
-import { readEntry } from '../journal/reading.ts';
+import { readEntry, readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -209,7 +209,7 @@ function notReached({ sequence }: State, atLeast: NonNullable<Freshness['atLeast
 }
 
 async function timeOf({ store }: Ports, { model, sequence }: State): Promise<string | undefined> {
-  return sequence === 0 ? undefined : (await readEntry(store, model, sequence))?.header.time;
+  return sequence === 0 ? undefined : (await readHeader(store, model, sequence))?.time;
 }
 
 function inUse(ports: Ports, state: State, time: string | undefined): StateInUse {

@@ -75,7 +75,7 @@ export async function check(
   violations.push(...intrusionsIn(journals));
   const waiting = [cloud.samples, cloud.jobs].flatMap((queue) => queue.messages());
   if (waiting.length > 0) violations.push(`${waiting.length} messages are left in a queue`);
-  violations.push(...orphans(cloud.bucket, models, expected));
+  violations.push(...orphans(cloud.bucket, journals, expected));
   return { lost, doubled, outOfOrder, violations };
 }
 
@@ -235,12 +235,16 @@ function isPromotionRefused(bucket: Bucket, model: string, job: string): boolean
 }
 
 /** Keys that nobody wrote on purpose, or that no documented clean-up removes. */
-function orphans(bucket: Bucket, models: readonly string[], { jobs }: Expected): readonly string[] {
+function orphans(
+  bucket: Bucket,
+  journals: ReadonlyMap<string, readonly Entry[]>,
+  { jobs }: Expected,
+): readonly string[] {
   const files = ['job.json', 'lane.safetensors', 'progress.json', 'challenger.safetensors'];
   const known = new Set([
-    ...models.flatMap((model) => [keys.spec(model), keys.state(model)]),
-    ...models.flatMap((model) =>
-      journalOf(bucket, model).map(({ header }) => keys.entry(model, header.sequence)),
+    ...[...journals.keys()].flatMap((model) => [keys.spec(model), keys.state(model)]),
+    ...[...journals].flatMap(([model, entries]) =>
+      entries.map(({ header }) => keys.entry(model, header.sequence)),
     ),
     ...[...jobs].flatMap((job) =>
       files.map((file) => `models/${job.replace('/', '/jobs/')}/${file}`),
