@@ -1,14 +1,30 @@
 import { App, Stack } from 'aws-cdk-lib';
-import { parseJson } from '../lib/parse.ts';
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
+import { z } from 'zod';
+import { parse, parseJson } from '../lib/parse.ts';
 import { Millrace } from './millrace.ts';
 
+/** A scheduled job as `cdk.json` has it; the construct checks its values. */
+const schedules = z.array(
+  z.looseObject({
+    model: z.string(),
+    dataset: z.string(),
+    schedule: z.string().transform((text) => ScheduleExpression.expression(text)),
+  }),
+);
+
 const app = new App();
-const context = app.node.tryGetContext('millrace:schedules') ?? [];
+const name = 'millrace:schedules';
+const context = app.node.tryGetContext(name) ?? [];
 const stack = new Stack(app, 'Millrace', {
   description: 'Millrace: trains neural networks without servers',
 });
 new Millrace(stack, 'Millrace', {
-  // From the command line it comes as a text. The construct checks it.
-  schedules: typeof context === 'string' ? parseJson(context, 'millrace:schedules') : context,
+  // From the command line it comes as a text.
+  schedules: parse(
+    schedules,
+    typeof context === 'string' ? parseJson(context, name) : context,
+    name,
+  ),
 });
 app.synth();

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import {
   AnyPrincipal,
   Effect,
@@ -6,7 +6,14 @@ import {
   type IRole,
   PolicyStatement,
 } from 'aws-cdk-lib/aws-iam';
-import { BlockPublicAccess, Bucket, BucketEncryption, StorageClass } from 'aws-cdk-lib/aws-s3';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type IBucket,
+  StorageClass,
+} from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 
 /** What a fold needs: it can be created once, and never be replaced or deleted, by anybody. */
@@ -19,10 +26,12 @@ export const permanent = [
 ] as const;
 
 /** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */
-export function createBucket(scope: Construct): Bucket {
+export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
   const bucket = new Bucket(scope, 'Bucket', {
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-    encryption: BucketEncryption.S3_MANAGED,
+    ...(encryptionKey === undefined
+      ? { encryption: BucketEncryption.S3_MANAGED }
+      : { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }),
     enforceSSL: true,
     versioned: true,
     removalPolicy: RemovalPolicy.RETAIN,
@@ -46,14 +55,18 @@ export function createBucket(scope: Construct): Bucket {
   return bucket;
 }
 
+const unprotected =
+  'The bucket is of another stack, so its policy cannot be written here. Until that stack adds the ' +
+  'statements that SECURITY.md shows, an administrator can rewrite the journal.';
+
 /** S3 itself refuses what would change the past, whatever the caller's own permissions are. */
-export function protectHistory(bucket: Bucket, journalist: IRole): void {
+export function protectHistory(scope: Construct, bucket: IBucket, journalist: IRole): void {
   const deny = (
     actions: string[],
     resources: readonly string[],
     conditions?: Record<string, Record<string, string>>,
-  ) =>
-    bucket.addToResourcePolicy(
+  ) => {
+    const { statementAdded } = bucket.addToResourcePolicy(
       new PolicyStatement({
         effect: Effect.DENY,
         principals: [new AnyPrincipal()],
@@ -62,6 +75,8 @@ export function protectHistory(bucket: Bucket, journalist: IRole): void {
         ...(conditions === undefined ? {} : { conditions }),
       }),
     );
+    if (!statementAdded) Annotations.of(scope).addWarningV2('millrace:bucket-policy', unprotected);
+  };
   deny(['s3:PutObject'], permanent, {
     // Parts of a multipart upload create nothing; completing it does, and carries the condition.
     Null: { 's3:if-none-match': 'true' },
@@ -79,7 +94,7 @@ export type Access = { readonly read?: readonly string[]; readonly write?: reado
 /** Reading a missing object answers 404 only to those who may list; others get 403. */
 export function allow(
   grantee: IGrantable,
-  bucket: Bucket,
+  bucket: IBucket,
   { read = [], write = [] }: Access,
 ): void {
   const grant = (actions: string[], resources: string[]) =>
@@ -91,4 +106,8 @@ export function allow(
     grant(['s3:GetObject'], objects(read));
   }
   if (write.length > 0) grant(['s3:PutObject', 's3:AbortMultipartUpload'], objects(write));
+  const key = bucket.encryptionKey;
+  if (key === undefined) return;
+  grant(['kms:Decrypt'], [key.keyArn]);
+  if (write.length > 0) grant(['kms:GenerateDataKey'], [key.keyArn]);
 }

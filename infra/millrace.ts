@@ -1,47 +1,28 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { CfnOutput, type Size, SizeRoundingBehavior } from 'aws-cdk-lib';
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { type CfnRole, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { type FunctionUrl, FunctionUrlAuthType, RecursiveLoop } from 'aws-cdk-lib/aws-lambda';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import {
+  type FunctionOptions,
+  type FunctionUrl,
+  FunctionUrlAuthType,
+  type Function as LambdaFunction,
+  RecursiveLoop,
+} from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
-import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
-import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { z } from 'zod';
 import { limits } from '../lib/limits.ts';
-import { parse, strictObject } from '../lib/parse.ts';
 import { environmentNames, environmentOf } from '../lib/ports/aws.ts';
-import { datasetName, modelName } from '../lib/spec/names.ts';
 import { createAlarms } from './alarms.ts';
 import { allow, createBucket, protectHistory } from './bucket.ts';
+import { functionsCode } from './functions-code.ts';
 import { allowToRedrive, allowToSend, createQueue, type QueueWithDeadLetters } from './queues.ts';
-import { scheduleExpression } from './schedule-expression.ts';
-import { createFunction } from './training-function.ts';
-
-/** A batch job that runs on a schedule. */
-export interface ScheduledJob {
-  /** The model to train. */
-  readonly model: string;
-  /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
-  readonly dataset: string;
-  /** `rate(1 day)` or `cron(0 3 * * ? *)`, in UTC. */
-  readonly schedule: string;
-  /**
-   * Where the weights come from.
-   * @default 'champion': the weights in use
-   */
-  readonly start?: 'champion' | 'fresh';
-}
-
-const scheduledJob = strictObject({
-  model: modelName,
-  dataset: datasetName,
-  schedule: scheduleExpression,
-  start: z.enum(['champion', 'fresh']).optional(),
-});
+import { createSchedules, type ScheduledJob } from './schedules.ts';
+import { createFunction, type SharedSettings } from './training-function.ts';
 
 /** Settings of {@link Millrace}. */
 export interface MillraceProps {
@@ -51,10 +32,32 @@ export interface MillraceProps {
    */
   readonly schedules?: readonly ScheduledJob[];
   /**
-   * Memory of each function that trains or predicts, in MiB; one vCPU comes with 1,769.
-   * @default 1769
+   * A bucket that exists. Its models stay what they are. One that another stack owns must have the
+   * policy that protects the journal ([SECURITY.md]); a warning says so.
+   * @default a new one: private, versioned, encrypted, kept when the stack is removed
    */
-  readonly memoryMebibytes?: number;
+  readonly bucket?: IBucket;
+  /**
+   * Encrypts the queues, and the bucket if it is a new one. Whoever is granted something may use it
+   * for that.
+   * @default keys that S3 and SQS manage
+   */
+  readonly encryptionKey?: IKey;
+  /**
+   * How long the functions' logs are kept.
+   * @default a month
+   */
+  readonly logRetention?: RetentionDays;
+  /**
+   * Memory of each function that trains or predicts; one vCPU comes with 1,769 MiB.
+   * @default 1769 MiB
+   */
+  readonly memory?: Size;
+  /**
+   * Settings of all functions beside those that the construct needs: a VPC, tracing, environment.
+   * @default none
+   */
+  readonly functionProps?: FunctionOptions;
   /**
    * Told when an alarm rings, and when it is over.
    * @default nobody
@@ -69,7 +72,7 @@ export interface MillraceProps {
  */
 export class Millrace extends Construct {
   /** Specs, journals, checkpoints, datasets. Kept, with its policy, when the stack is removed. */
-  readonly bucket: Bucket;
+  readonly bucket: IBucket;
   /** FIFO; the message group is the model's name. Whoever may send to it may teach. */
   readonly samplesQueue: Queue;
   /** FIFO; the message group is the model's name. Whoever may send to it may start batch jobs. */
@@ -77,47 +80,58 @@ export class Millrace extends Construct {
   /** FIFO; the message group is the model's name. Whoever may send to it may take back. */
   readonly commandsQueue: Queue;
   /** Predicts with the newest state of any model. Whoever may invoke it may ask. */
-  readonly predictFunction: NodejsFunction;
+  readonly predictFunction: LambdaFunction;
   /** Its URL; requests are signed (AWS IAM). */
   readonly predictUrl: FunctionUrl;
   /** Everything that a person must look at. */
   readonly alarms: readonly Alarm[];
+  readonly #shared: SharedSettings;
+  readonly #memoryMebibytes: number;
   readonly #queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
 
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
-    this.bucket = createBucket(this);
+    const { encryptionKey, schedules = [] } = props;
+    this.#memoryMebibytes =
+      props.memory?.toMebibytes({ rounding: SizeRoundingBehavior.FLOOR }) ??
+      limits.functionMemoryMebibytes;
+    this.#shared = {
+      code: functionsCode(this),
+      logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
+      options: props.functionProps ?? {},
+    };
+    this.bucket = props.bucket ?? createBucket(this, encryptionKey);
     this.#queues = {
       Samples: createQueue(this, 'Samples', {
         timeoutSeconds: limits.onlineTimeoutSeconds,
         maximumReceives: limits.maximumReceives,
+        encryptionKey,
       }),
       Jobs: createQueue(this, 'Jobs', {
         timeoutSeconds: limits.batchTimeoutSeconds,
         maximumReceives: limits.maximumJobReceives,
+        encryptionKey,
       }),
       Commands: createQueue(this, 'Commands', {
         timeoutSeconds: limits.relayTimeoutSeconds,
         maximumReceives: limits.maximumReceives,
+        encryptionKey,
       }),
     };
     const { Samples, Jobs, Commands } = this.#queues;
     this.samplesQueue = Samples.queue;
     this.jobsQueue = Jobs.queue;
     this.commandsQueue = Commands.queue;
-    const batchTrain = this.#createBatchTrain(props);
+    const batchTrain = this.#createBatchTrain();
     const relayCommand = this.#createRelay();
-    const onlineUpdate = this.#createOnlineUpdate(props, [batchTrain, relayCommand]);
+    const onlineUpdate = this.#createOnlineUpdate([batchTrain, relayCommand]);
 
-    this.predictFunction = this.#createPredict(props);
+    this.predictFunction = this.#createPredict();
     this.predictUrl = this.predictFunction.addFunctionUrl({
       authType: FunctionUrlAuthType.AWS_IAM,
     });
 
-    const jobs = parse(z.array(scheduledJob), props.schedules ?? [], 'schedules');
-    jobs.forEach((job, index) => {
-      schedule(this, this.jobsQueue, job, index);
-    });
+    createSchedules(this, this.jobsQueue, schedules);
     this.alarms = createAlarms(this, {
       queues: this.#queues,
       functions: {
@@ -126,7 +140,7 @@ export class Millrace extends Construct {
         RelayCommand: { function: relayCommand, timeoutSeconds: limits.relayTimeoutSeconds },
         Predict: { function: this.predictFunction, timeoutSeconds: limits.predictTimeoutSeconds },
       },
-      hasSchedules: jobs.length > 0,
+      hasSchedules: schedules.length > 0,
       topic: props.alarmTopic,
     });
     new CfnOutput(this, 'BucketName', { value: this.bucket.bucketName });
@@ -190,13 +204,10 @@ export class Millrace extends Construct {
     });
   }
 
-  #createOnlineUpdate(
-    { memoryMebibytes = limits.functionMemoryMebibytes }: MillraceProps,
-    commanders: readonly NodejsFunction[],
-  ): NodejsFunction {
-    const onlineUpdate = createFunction(this, 'online-update', {
+  #createOnlineUpdate(commanders: readonly LambdaFunction[]): LambdaFunction {
+    const onlineUpdate = createFunction(this, 'online-update', this.#shared, {
       timeoutSeconds: limits.onlineTimeoutSeconds,
-      memoryMebibytes,
+      memoryMebibytes: this.#memoryMebibytes,
       environment: {
         ...this.#environment(),
         [environmentNames.commandSenders]: sendersOf(...commanders),
@@ -216,16 +227,14 @@ export class Millrace extends Construct {
         'compiled/*',
       ],
     });
-    if (onlineUpdate.role !== undefined) protectHistory(this.bucket, onlineUpdate.role);
+    if (onlineUpdate.role !== undefined) protectHistory(this, this.bucket, onlineUpdate.role);
     return onlineUpdate;
   }
 
-  #createBatchTrain({
-    memoryMebibytes = limits.functionMemoryMebibytes,
-  }: MillraceProps): NodejsFunction {
-    const batchTrain = createFunction(this, 'batch-train', {
+  #createBatchTrain(): LambdaFunction {
+    const batchTrain = createFunction(this, 'batch-train', this.#shared, {
       timeoutSeconds: limits.batchTimeoutSeconds,
-      memoryMebibytes,
+      memoryMebibytes: this.#memoryMebibytes,
       environment: this.#environment(),
       // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's
       // guard.
@@ -240,20 +249,18 @@ export class Millrace extends Construct {
     return batchTrain;
   }
 
-  #createPredict({
-    memoryMebibytes = limits.functionMemoryMebibytes,
-  }: MillraceProps): NodejsFunction {
-    const predict = createFunction(this, 'predict', {
+  #createPredict(): LambdaFunction {
+    const predict = createFunction(this, 'predict', this.#shared, {
       timeoutSeconds: limits.predictTimeoutSeconds,
-      memoryMebibytes,
+      memoryMebibytes: this.#memoryMebibytes,
       environment: this.#environment(),
     });
     allow(predict, this.bucket, { read: ['models/*', 'compiled/*'] });
     return predict;
   }
 
-  #createRelay(): NodejsFunction {
-    const relay = createFunction(this, 'relay-command', {
+  #createRelay(): LambdaFunction {
+    const relay = createFunction(this, 'relay-command', this.#shared, {
       timeoutSeconds: limits.relayTimeoutSeconds,
       memoryMebibytes: limits.relayMemoryMebibytes,
       environment: this.#environment(),
@@ -265,35 +272,8 @@ export class Millrace extends Construct {
 }
 
 /** The unique ids of functions' roles, as SQS names who sent a message. */
-function sendersOf(...functions: readonly NodejsFunction[]): string {
+function sendersOf(...functions: readonly LambdaFunction[]): string {
   return functions
     .map(({ role }) => (role?.node.defaultChild as CfnRole | undefined)?.attrRoleId ?? '')
     .join(',');
-}
-
-/** Sends a job message; the time it was due makes a repeated delivery the same message. */
-function schedule(
-  scope: Construct,
-  queue: Queue,
-  { schedule: expression, ...job }: z.output<typeof scheduledJob>,
-  index: number,
-): void {
-  const input = {
-    QueueUrl: queue.queueUrl,
-    MessageBody: Stack.of(scope).toJsonString(job),
-    MessageGroupId: job.model,
-    MessageDeduplicationId: `${job.model}:schedule-${index + 1}:<aws.scheduler.scheduled-time>`,
-  };
-  new Schedule(scope, `Schedule${index + 1}`, {
-    schedule: ScheduleExpression.expression(expression),
-    description: `Train ${job.model} on ${job.dataset}`,
-    target: new Universal({
-      service: 'sqs',
-      action: 'sendMessage',
-      input: ScheduleTargetInput.fromObject(input),
-      policyStatements: [
-        new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
-      ],
-    }),
-  });
 }

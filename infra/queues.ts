@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   DeduplicationScope,
   FifoThroughputLimit,
@@ -22,14 +23,21 @@ export function createQueue(
   {
     timeoutSeconds,
     maximumReceives,
-  }: { readonly timeoutSeconds: number; readonly maximumReceives: number },
+    encryptionKey,
+  }: {
+    readonly timeoutSeconds: number;
+    readonly maximumReceives: number;
+    readonly encryptionKey?: IKey | undefined;
+  },
 ): QueueWithDeadLetters {
   const fifo = {
     fifo: true,
     contentBasedDeduplication: false,
     deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
     fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-    encryption: QueueEncryption.SQS_MANAGED,
+    ...(encryptionKey === undefined
+      ? { encryption: QueueEncryption.SQS_MANAGED }
+      : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey }),
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
     maxMessageSizeBytes: limits.messageBytes,
@@ -43,26 +51,44 @@ export function createQueue(
   return { queue, deadLetters };
 }
 
-/** Lets somebody send to a queue, and nothing else. */
+/** What somebody needs who sends to queues. */
+export function statementsOfSender(queues: readonly Queue[]): readonly PolicyStatementProps[] {
+  return [
+    { actions: ['sqs:SendMessage'], resources: arnsOf(queues) },
+    ...statementsOfKeys(['kms:GenerateDataKey', 'kms:Decrypt'], queues),
+  ];
+}
+
+/** Lets somebody send to queues, and nothing else. */
 export function allowToSend(grantee: IGrantable, ...queues: readonly Queue[]): void {
-  grant(grantee, ['sqs:SendMessage'], queues);
+  grant(grantee, statementsOfSender(queues));
 }
 
 /** Lets somebody take dead letters out of their queues, once they are sent again. */
 export function allowToRedrive(grantee: IGrantable, queues: readonly QueueWithDeadLetters[]): void {
-  grant(
-    grantee,
-    ['sqs:GetQueueAttributes'],
-    queues.flatMap(({ queue, deadLetters }) => [queue, deadLetters]),
-  );
-  grant(
-    grantee,
-    ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'],
-    queues.map(({ deadLetters }) => deadLetters),
-  );
+  const all = queues.flatMap(({ queue, deadLetters }) => [queue, deadLetters]);
+  const dead = queues.map(({ deadLetters }) => deadLetters);
+  grant(grantee, [
+    { actions: ['sqs:GetQueueAttributes'], resources: arnsOf(all) },
+    {
+      actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'],
+      resources: arnsOf(dead),
+    },
+    ...statementsOfKeys(['kms:Decrypt'], dead),
+  ]);
 }
 
-function grant(grantee: IGrantable, actions: string[], queues: readonly Queue[]): void {
-  const resources = queues.map(({ queueArn }) => queueArn);
-  grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
+function arnsOf(queues: readonly Queue[]): string[] {
+  return queues.map(({ queueArn }) => queueArn);
+}
+
+function statementsOfKeys(actions: string[], queues: readonly Queue[]): PolicyStatementProps[] {
+  const keys = queues.flatMap(({ encryptionMasterKey: key }) => (key === undefined ? [] : [key]));
+  const resources = [...new Set(keys.map(({ keyArn }) => keyArn))];
+  return resources.length === 0 ? [] : [{ actions, resources }];
+}
+
+function grant(grantee: IGrantable, statements: readonly PolicyStatementProps[]): void {
+  for (const each of statements)
+    grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement(each));
 }

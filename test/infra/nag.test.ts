@@ -1,5 +1,6 @@
-import { App, Aspects, Stack } from 'aws-cdk-lib';
+import { App, Aspects, Duration, Stack } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { AwsSolutionsChecks, NagSuppressions } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
@@ -29,7 +30,13 @@ describe("AWS' own rules for solutions", () => {
     const alarmTopic = Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:eu-west-1:1:alarms');
     new Millrace(stack, 'Millrace', {
       alarmTopic,
-      schedules: [{ model: 'flights', dataset: 'journal', schedule: 'rate(1 day)' }],
+      schedules: [
+        {
+          model: 'flights',
+          dataset: 'journal',
+          schedule: ScheduleExpression.rate(Duration.days(1)),
+        },
+      ],
     });
     NagSuppressions.addStackSuppressions(stack, exceptions);
     Aspects.of(stack).add(new AwsSolutionsChecks({ verbose: true }));

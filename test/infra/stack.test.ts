@@ -1,7 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { App, Stack } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { App, Duration, Size, Stack } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Tracing } from 'aws-cdk-lib/aws-lambda';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { describe, expect, inject, it } from 'vitest';
 import { readTemplate, resourcesOf } from '../../infra/local/template.ts';
 import { Millrace } from '../../infra/millrace.ts';
@@ -109,11 +114,14 @@ describe('the stack', () => {
     expect(Object.keys(template.findOutputs('*')).join()).toMatch(/PredictFunction.*PredictUrl/);
   });
 
-  it('bundles each function into one file of less than 10 MB', () => {
+  it('has one asset with a handler of less than 10 MB for each function', () => {
     const functions = resourcesOf(readTemplate(assembly), 'AWS::Lambda::Function');
     expect(functions).toHaveLength(4);
-    for (const { Metadata } of functions) {
-      const bundle = join(assembly, String(Metadata['aws:asset:path']), 'index.mjs');
+    const assets = functions.map(({ Metadata }) => String(Metadata['aws:asset:path']));
+    expect(new Set(assets).size).toBe(1);
+    for (const { Properties, Metadata } of functions) {
+      const [file] = String(Properties.Handler).split('.');
+      const bundle = join(assembly, String(Metadata['aws:asset:path']), `${file}.mjs`);
       expect(statSync(bundle).size).toBeLessThan(10_000_000);
     }
   });
@@ -123,10 +131,16 @@ describe('the stack', () => {
     const stack = new Stack(app, 'Scheduled');
     new Millrace(stack, 'Millrace', {
       schedules: [
-        { model: 'flights', dataset: 'journal', schedule: 'rate(1 day)', start: 'fresh' },
+        {
+          model: 'flights',
+          dataset: 'journal',
+          schedule: ScheduleExpression.rate(Duration.days(1)),
+          start: 'fresh',
+        },
       ],
     });
-    const wrong = { model: 'flights', dataset: 'journal', schedule: 'rate(1 dya)' };
+    const schedule = ScheduleExpression.expression('rate(1 dya)');
+    const wrong = { model: 'flights', dataset: 'journal', schedule };
     expect(() => new Millrace(stack, 'Wrong', { schedules: [wrong] })).toThrow(
       'schedules.0.schedule: rate(…) must be a count of minutes',
     );
@@ -146,5 +160,44 @@ describe('the stack', () => {
         },
       },
     });
+  });
+
+  it('takes a bucket, a key, a time to keep logs, memory and settings of functions', () => {
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+    const stack = new Stack(app, 'Own');
+    const encryptionKey = new Key(stack, 'Key');
+    new Millrace(stack, 'Millrace', {
+      bucket: new Bucket(stack, 'Bucket', { encryptionKey }),
+      encryptionKey,
+      logRetention: RetentionDays.ONE_YEAR,
+      memory: Size.mebibytes(3_538),
+      functionProps: { tracing: Tracing.ACTIVE, environment: { TEAM: 'demand' } },
+    });
+    const own = Template.fromStack(stack);
+    own.resourceCountIs('AWS::S3::Bucket', 1);
+    own.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: Match.anyValue() });
+    own.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 365 });
+    own.allResourcesProperties('AWS::Lambda::Function', {
+      TracingConfig: { Mode: 'Active' },
+      Environment: { Variables: Match.objectLike({ TEAM: 'demand' }) },
+    });
+    own.resourcePropertiesCountIs('AWS::Lambda::Function', { MemorySize: 3_538 }, 3);
+    // Each function may use the key, for the bucket or its queues.
+    const policies = Object.values(own.findResources('AWS::IAM::Policy'));
+    expect(policies.map((policy) => JSON.stringify(policy).includes('kms:Decrypt'))).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  it('warns of a bucket whose policy it cannot write', () => {
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+    const stack = new Stack(app, 'Foreign');
+    const bucket = Bucket.fromBucketName(stack, 'Bucket', 'models-of-ours');
+    new Millrace(stack, 'Millrace', { bucket });
+    const warnings = Annotations.fromStack(stack).findWarning('*', Match.anyValue());
+    expect(warnings.map(({ entry }) => String(entry.data)).join()).toContain('SECURITY.md');
   });
 });

@@ -1,0 +1,77 @@
+import { Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Schedule, type ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import { z } from 'zod';
+import { parse, strictObject } from '../lib/parse.ts';
+import { datasetName, modelName } from '../lib/spec/names.ts';
+import { statementsOfSender } from './queues.ts';
+import { scheduleExpression } from './schedule-expression.ts';
+
+/** A batch job that runs on a schedule. */
+export interface ScheduledJob {
+  /** The model to train. */
+  readonly model: string;
+  /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
+  readonly dataset: string;
+  /** When: `ScheduleExpression.rate(…)` or `.cron(…)`, in UTC unless it has a time zone. */
+  readonly schedule: ScheduleExpression;
+  /**
+   * Where the weights come from.
+   * @default 'champion': the weights in use
+   */
+  readonly start?: 'champion' | 'fresh';
+}
+
+const scheduledJobs = z.array(
+  strictObject({
+    model: modelName,
+    dataset: datasetName,
+    schedule: scheduleExpression,
+    start: z.enum(['champion', 'fresh']).optional(),
+  }),
+);
+
+/**
+ * Schedules that each send a job message to a queue.
+ *
+ * @throws MillraceError kind `invalid` if AWS, or the functions, would refuse one
+ */
+export function createSchedules(
+  scope: Construct,
+  queue: Queue,
+  jobs: readonly ScheduledJob[],
+): void {
+  const texts = jobs.map((job) => ({ ...job, schedule: job.schedule.expressionString }));
+  parse(scheduledJobs, texts, 'schedules');
+  jobs.forEach((job, index) => {
+    createSchedule(scope, queue, job, index);
+  });
+}
+
+/** The time a message was due makes a repeated delivery the same message. */
+function createSchedule(
+  scope: Construct,
+  queue: Queue,
+  { schedule, ...job }: ScheduledJob,
+  index: number,
+): void {
+  const input = {
+    QueueUrl: queue.queueUrl,
+    MessageBody: Stack.of(scope).toJsonString(job),
+    MessageGroupId: job.model,
+    MessageDeduplicationId: `${job.model}:schedule-${index + 1}:<aws.scheduler.scheduled-time>`,
+  };
+  new Schedule(scope, `Schedule${index + 1}`, {
+    schedule,
+    description: `Train ${job.model} on ${job.dataset}`,
+    target: new Universal({
+      service: 'sqs',
+      action: 'sendMessage',
+      input: ScheduleTargetInput.fromObject(input),
+      policyStatements: statementsOfSender([queue]).map((each) => new PolicyStatement(each)),
+    }),
+  });
+}
