@@ -4,12 +4,8 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler } from 'aws-lambda';
 import { settleJob } from '../lib/jobs/settle-job.ts';
 import { limits, pauseSeconds } from '../lib/limits.ts';
-import {
-  addressFromEnvironment,
-  awsPorts,
-  clientSettings,
-  threadsFromEnvironment,
-} from '../lib/ports/aws.ts';
+import { addressFromEnvironment, threadsFromEnvironment } from '../lib/ports/address.ts';
+import { awsPorts, clientSettings } from '../lib/ports/aws.ts';
 import { sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();

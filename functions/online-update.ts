@@ -7,11 +7,10 @@ import { messageOf } from '../lib/online/messages.ts';
 import { type ModelCache, settleDelivery } from '../lib/online/settle-delivery.ts';
 import {
   addressFromEnvironment,
-  awsPorts,
-  clientSettings,
   isCommandSender,
   threadsFromEnvironment,
-} from '../lib/ports/aws.ts';
+} from '../lib/ports/address.ts';
+import { awsPorts, clientSettings } from '../lib/ports/aws.ts';
 import { sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();

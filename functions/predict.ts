@@ -1,7 +1,8 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
-import { addressFromEnvironment, readerPorts, threadsFromEnvironment } from '../lib/ports/aws.ts';
+import { addressFromEnvironment, threadsFromEnvironment } from '../lib/ports/address.ts';
+import { readerPorts } from '../lib/ports/aws.ts';
 import { answerOverHttp, isHttpRequest } from '../lib/serving/http.ts';
 import { createServing } from '../lib/serving/serve.ts';
 

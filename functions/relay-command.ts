@@ -4,7 +4,8 @@ import type { SQSHandler } from 'aws-lambda';
 import { isOfKind } from '../lib/errors.ts';
 import { limits, pauseSeconds } from '../lib/limits.ts';
 import { relayCommand } from '../lib/online/relay-command.ts';
-import { addressFromEnvironment, clientSettings } from '../lib/ports/aws.ts';
+import { addressFromEnvironment } from '../lib/ports/address.ts';
+import { clientSettings } from '../lib/ports/aws.ts';
 import { sqsSender, sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';
 import { Code, Runtime } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import { copyRuntime } from './copy-runtime.ts';
 
 /** What the functions run on. */
 export const runtime = Runtime.NODEJS_24_X;
@@ -17,7 +18,7 @@ const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
  */
 export function functionsCode(scope: Construct): Code {
   const prebuilt = beside('./functions');
-  if (existsSync(prebuilt)) return Code.fromAsset(prebuilt);
+  const isPrebuilt = existsSync(prebuilt);
   // Lambda's own, and this machine's where the functions run on it.
   const platforms = new Set([
     'linux/x64',
@@ -25,14 +26,15 @@ export function functionsCode(scope: Construct): Code {
       ? []
       : [`${process.platform}/${process.arch}`]),
   ]);
-  return Code.fromAsset(beside('../functions'), {
+  return Code.fromAsset(isPrebuilt ? prebuilt : beside('../functions'), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: runtime.bundlingImage,
       local: {
         tryBundle(output) {
-          const program = [beside('./bundle-functions.ts'), output, ...platforms];
-          execFileSync(process.execPath, program, { stdio: ['ignore', 'inherit', 'inherit'] });
+          if (isPrebuilt) cpSync(prebuilt, output, { recursive: true });
+          else execFileSync(process.execPath, [beside('./bundle-functions.ts'), output]);
+          copyRuntime(output, platforms);
           return true;
         },
       },

@@ -16,7 +16,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
-import { environmentNames, environmentOf } from '../lib/ports/aws.ts';
+import { environmentNames, environmentOf } from '../lib/ports/address.ts';
 import { createAlarms } from './alarms.ts';
 import { allow, createBucket, protectHistory } from './bucket.ts';
 import { functionsCode } from './functions-code.ts';

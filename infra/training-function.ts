@@ -9,7 +9,7 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
-import { environmentNames } from '../lib/ports/aws.ts';
+import { environmentNames } from '../lib/ports/address.ts';
 import { runtime } from './functions-code.ts';
 
 /** The namespace of the metrics of a stack's functions. */

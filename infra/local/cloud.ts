@@ -10,12 +10,13 @@ import {
   environmentNames,
   environmentOf,
   type StackAddress,
-} from '../../lib/ports/aws.ts';
+} from '../../lib/ports/address.ts';
 import type { FromEmulator, ToEmulator } from './emulator.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
 import type { FunctionHost } from './function-host.ts';
 import { environmentOfCommands, type Hosted, hostFunctions } from './functions.ts';
 import { type LambdaEndpoint, serveFunctions } from './lambda-endpoint.ts';
+import { programOf } from './programs.ts';
 import { provision } from './provision.ts';
 import { runSchedule } from './scheduler.ts';
 import {
@@ -260,8 +261,7 @@ function startEmulator(
   visibilityFactor: number,
 ): Promise<{ emulator: ChildProcess; port: number }> {
   return new Promise((resolveStart, reject) => {
-    const program = new URL('./emulator.ts', import.meta.url);
-    const emulator = fork(program, [dataDirectory, String(visibilityFactor)], {
+    const emulator = fork(programOf('emulator'), [dataDirectory, String(visibilityFactor)], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     emulator.once('message', (message: FromEmulator) => {

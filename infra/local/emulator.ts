@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { buildApp } from 'fauxqs';
 import { z } from 'zod';
+import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
 
 /**
@@ -29,19 +30,16 @@ type SnsStore = Stores['snsStore'];
 type S3Store = Stores['s3Store'];
 type Persistence = NonNullable<SqsStore['persistence']>;
 
-/** A class of fauxqs that it does not export; the version is pinned exactly. */
+/** A class of fauxqs that it does not export. */
 type Constructor<Arguments extends unknown[], Instance> = new (
   ...parameters: Arguments
 ) => Instance;
 
 async function part<Class>(path: string, name: string): Promise<Class> {
-  const module: Record<string, Class> = await import(
-    new URL(path, import.meta.resolve('fauxqs')).href
-  );
-  const found = module[name];
+  const found = (await loadPart(path))[name];
   if (found === undefined)
     throw new Error(`fauxqs has no ${name} in ${path}; is it version 2.4.1?`);
-  return found;
+  return found as Class;
 }
 
 async function listen(

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { lineOf } from './done.ts';
 import type { FromFunction, Invocation } from './function-process.ts';
+import { programOf } from './programs.ts';
 
 /** A function as the template describes it. */
 export type FunctionSettings = {
@@ -100,7 +101,7 @@ function startProcess({
   onProblem,
   onDone,
 }: FunctionSettings): ChildProcess {
-  const child = fork(new URL('./function-process.ts', import.meta.url), [entry], {
+  const child = fork(programOf('function-process'), [entry], {
     env: { ...environment },
     execArgv: [`--max-old-space-size=${memoryMebibytes}`, '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

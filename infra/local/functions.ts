@@ -1,6 +1,6 @@
 import { join, resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
-import { environmentNames } from '../../lib/ports/aws.ts';
+import { environmentNames } from '../../lib/ports/address.ts';
 import { type FunctionHost, hostFunction } from './function-host.ts';
 import {
   type Physical,

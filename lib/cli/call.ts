@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { StackAddress } from '../ports/aws.ts';
+import type { StackAddress } from '../ports/address.ts';
+import type { Environment } from '../ports/stack.ts';
 import type { Io } from './io.ts';
 import type { Called, CommandSettings } from './program.ts';
-import type { Environment } from './stack.ts';
 
 /** What a command works with, and what it was called with. */
 export type Call = {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { MillraceError } from '../errors.ts';
@@ -23,7 +22,7 @@ const program = new Command('millrace')
     'after',
     `
 The stack is the deployed one that --stack names, else that of the environment
-(MILLRACE_BUCKET, …), else the local one if it runs (npm run local). A time is
+(MILLRACE_BUCKET, …), else the local one if it runs (millrace local). A time is
 ISO 8601 with its zone: 2026-11-24T12:00Z. What changes a model says what it will
 do, and asks.
 
@@ -34,8 +33,9 @@ do, and asks.
 
 const add: AddCommand = (settings, run, parent = program) =>
   addCommand(parent, settings, async (called) => {
-    const { stackEnvironment } = await import('./stack.ts');
-    const { addressFromEnvironment, awsPorts } = await import('../ports/aws.ts');
+    const { stackEnvironment } = await import('../ports/stack.ts');
+    const { addressFromEnvironment } = await import('../ports/address.ts');
+    const { awsPorts } = await import('../ports/aws.ts');
     // The AWS SDK reads its region, credentials and endpoint from there.
     Object.assign(process.env, await stackEnvironment(textOf(called.options.stack), process.env));
     const address = addressFromEnvironment(process.env);
@@ -70,64 +70,85 @@ async function ask(question: string): Promise<string> {
   }
 }
 
-addCommand(
-  program,
-  {
-    usage: 'init <file>',
-    summary: 'draft a spec from a file, and say what it saw and doubts (needs no stack)',
-    options: [
-      text('--label <column>', 'the column to predict; the last one unless given'),
-      text('--model <name>', "the model's name; the file's unless given"),
-      text('--out <file>', 'where to write it; spec.json unless given'),
-    ],
-    examples: [
-      ['millrace init sales.csv --label sold', 'drafts spec.json'],
-      ['millrace init clicks.parquet --label clicked --out clicks.json', 'drafts clicks.json'],
-    ],
-  },
-  async (called) => {
-    const { label, model, out } = called.options;
-    process.exitCode = await (await import('./files.ts')).init(
-      terminal(called),
-      called.args[0] ?? '',
-      {
-        label: textOf(label),
-        model: textOf(model),
-        out: textOf(out) ?? 'spec.json',
-      },
-    );
-  },
-);
+/**
+ * The program `millrace`.
+ *
+ * @param declareMore declares the commands that are not of this folder
+ */
+export async function runMillrace(declareMore: (program: Command) => void): Promise<void> {
+  declareInit();
+  declareModelCommands(add);
+  declareWatchCommand(add);
+  declareTrainingCommands(program, add);
+  declareSampleCommands(add);
+  declareRepairCommands(add);
+  declareMore(program);
+  declareCompletion();
+  outliveTheReader();
+  await parseCommand();
+}
 
-declareModelCommands(add);
-declareWatchCommand(add);
-declareTrainingCommands(program, add);
-declareSampleCommands(add);
-declareRepairCommands(add);
-program
-  .command('completion')
-  .description('a script that completes commands and options in bash')
-  .addHelpText('after', '\nExamples:\n  source <(millrace completion)')
-  .action(() => void process.stdout.write(bashCompletion(program)));
+function declareInit(): void {
+  addCommand(
+    program,
+    {
+      usage: 'init <file>',
+      summary: 'draft a spec from a file, and say what it saw and doubts (needs no stack)',
+      options: [
+        text('--label <column>', 'the column to predict; the last one unless given'),
+        text('--model <name>', "the model's name; the file's unless given"),
+        text('--out <file>', 'where to write it; spec.json unless given'),
+      ],
+      examples: [
+        ['millrace init sales.csv --label sold', 'drafts spec.json'],
+        ['millrace init clicks.parquet --label clicked --out clicks.json', 'drafts clicks.json'],
+      ],
+    },
+    async (called) => {
+      const { label, model, out } = called.options;
+      process.exitCode = await (await import('./files.ts')).init(
+        terminal(called),
+        called.args[0] ?? '',
+        {
+          label: textOf(label),
+          model: textOf(model),
+          out: textOf(out) ?? 'spec.json',
+        },
+      );
+    },
+  );
+}
 
-// Whoever reads the output may have seen enough: `millrace predict … | head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE')
-    process.stderr.write(`the output cannot be written: ${error.message}\n`);
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
+function declareCompletion(): void {
+  program
+    .command('completion')
+    .description('a script that completes commands and options in bash')
+    .addHelpText('after', '\nExamples:\n  source <(millrace completion)')
+    .action(() => void process.stdout.write(bashCompletion(program)));
+}
 
-try {
-  if (process.argv.length <= 2) {
-    program.outputHelp();
-    process.exitCode = 2;
-  } else await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
-    process.stderr.write(`${error.message}\n`);
-    if (process.argv.includes('--json'))
-      process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
-    process.exitCode = 2;
-  } else throw error;
+/** Whoever reads the output may have seen enough: `millrace predict … | head`. */
+function outliveTheReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE')
+      process.stderr.write(`the output cannot be written: ${error.message}\n`);
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+}
+
+async function parseCommand(): Promise<void> {
+  try {
+    if (process.argv.length <= 2) {
+      program.outputHelp();
+      process.exitCode = 2;
+    } else await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
+      process.stderr.write(`${error.message}\n`);
+      if (process.argv.includes('--json'))
+        process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
+      process.exitCode = 2;
+    } else throw error;
+  }
 }

@@ -24,6 +24,8 @@ export type CommandSettings = {
   readonly examples: readonly (readonly [line: string, does: string])[];
   /** Whether it changes a model: then it says what it will do, and asks. */
   readonly asks?: boolean;
+  /** Whether it works on this machine alone: then no stack is named, and nothing answered. */
+  readonly isLocal?: boolean;
 };
 
 /** An option that takes a text. */
@@ -58,7 +60,7 @@ function once<Value>(read: (value: string) => Value) {
 /** A command of a program, with the options that all have. */
 export function addCommand(
   parent: Command,
-  { usage, summary, options = [], examples, asks = false }: CommandSettings,
+  { usage, summary, options = [], examples, asks = false, isLocal = false }: CommandSettings,
   run: (called: Called) => Promise<void>,
 ): void {
   const command = parent.command(usage).description(summary).allowExcessArguments(false);
@@ -67,8 +69,10 @@ export function addCommand(
     command.addOption(flag('--yes', 'do it without asking'));
     command.addOption(flag('--dry-run', 'say what it would do, and stop'));
   }
-  command.addOption(flag('--json', 'one JSON value on the output'));
-  command.addOption(text('--stack <name>', 'a deployed stack, by its name'));
+  if (!isLocal) {
+    command.addOption(flag('--json', 'one JSON value on the output'));
+    command.addOption(text('--stack <name>', 'a deployed stack, by its name'));
+  }
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = examples.map(([line, does]) =>
     width + does.length > 70 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}  ${does}`,

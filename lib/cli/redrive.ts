@@ -1,9 +1,10 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createRedrive } from '../operations/redrive.ts';
-import { clientSettings, isCommandSender, type StackAddress } from '../ports/aws.ts';
+import { isCommandSender, type StackAddress } from '../ports/address.ts';
+import { clientSettings } from '../ports/aws.ts';
 import { type DeadLetter, type DeadLetters, deadLettersOf } from '../ports/dead-letters.ts';
+import type { Environment } from '../ports/stack.ts';
 import { count, type Io } from './io.ts';
-import type { Environment } from './stack.ts';
 
 /** Moves the dead letters of the stack of an environment; see {@link redrive}. */
 export function redriveStack(

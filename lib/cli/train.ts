@@ -7,11 +7,11 @@ import { loadSpec } from '../model/model.ts';
 import { checkDataset } from '../operations/check-dataset.ts';
 import { describeJobs, type JobSummary } from '../operations/describe-model.ts';
 import { bytesOfFiles, partBytes, putDataset } from '../operations/put-dataset.ts';
+import { startJob } from '../operations/start-job.ts';
 import { parse } from '../parse.ts';
 import { clientSettings } from '../ports/aws.ts';
-import { deduplicationId } from '../ports/deduplication.ts';
 import { fileUploader } from '../ports/upload.ts';
-import { datasetName, jobId } from '../spec/names.ts';
+import { datasetName } from '../spec/names.ts';
 import type { Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
 import { jobLines } from './models.ts';
@@ -118,40 +118,14 @@ export async function train(
 ): Promise<number> {
   const { ports, print, result } = io;
   const spec = await specOf(io, model);
-  const name = parse(datasetName, dataset, 'dataset');
-  const job = parse(jobId, given ?? jobNameOf(name, ports.now()), '--job');
-  await assertDataset(io, name);
-  if ((await ports.store.get(keys.job(model, job))) !== undefined)
-    throw invalid(`--job: ${model} has a job ${job} already; see: millrace jobs ${model}`);
-  const start = fresh ? ('fresh' as const) : ('champion' as const);
-  await ports.sendJob({
-    body: JSON.stringify({ model, dataset: name, job, start }),
-    group: model,
-    deduplication: deduplicationId(model, job),
-  });
+  const start = fresh ? 'fresh' : 'champion';
+  const job = await startJob(ports, { model, dataset, job: given, start });
   print(`${model}: job ${job} is sent${watch ? '' : `; see: millrace jobs ${model}`}`);
   if (!watch) {
     result({ model, job });
     return 0;
   }
   return watchToEnd(io, spec, job);
-}
-
-/** The dataset and the minute: `sales-2026-11-26-14-05`. */
-function jobNameOf(dataset: string, now: number): string {
-  const minute = new Date(now).toISOString().slice(0, 19).replace(/[T:]/g, '-');
-  return `${dataset.slice(0, 40)}-${minute}`;
-}
-
-async function assertDataset({ ports }: Io, dataset: string): Promise<void> {
-  if (dataset === 'journal') return;
-  const prefix = keys.dataset(dataset);
-  if ((await ports.store.list(prefix)).length > 0) return;
-  const known = await ports.store.folders(keys.datasets);
-  const others = known.length === 0 ? '' : `; there are ${known.join(', ')}`;
-  throw invalid(
-    `there is no dataset ${dataset}${others}; put one: millrace dataset put ${dataset} <files…>`,
-  );
 }
 
 async function watchToEnd(io: Io, { model, batch }: Spec, job: string): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Task } from '../features/columns.ts';
 import type { Floats } from '../features/samples.ts';
-import type { Prediction } from '../network/losses/loss.ts';
 import { lossOf } from '../network/losses.ts';
+import type { Prediction } from '../network/prediction.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** Bins of the score histograms: log-odds from −12 to 12, so that rare classes are resolved too. */

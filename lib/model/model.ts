@@ -147,8 +147,8 @@ function assertFits({ network }: Spec, tensors: Tensors, memoryMebibytes: number
   throw new MillraceError(
     'invalid',
     `${what}: training it needs about ${needed} MiB of memory, and the functions have ` +
-      `${memoryMebibytes}; make it smaller, or deploy the construct Millrace with memoryMebibytes ` +
-      `of at least ${needed} and say so here: createModel(ports, spec, { memoryMebibytes })`,
+      `${memoryMebibytes}; make it smaller, or deploy the construct Millrace with memory of ` +
+      `at least Size.mebibytes(${needed}) and say so: createModel(ports, spec, { memoryMebibytes })`,
   );
 }
 

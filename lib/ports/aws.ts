@@ -3,86 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createEngine } from '../engine/create-engine.ts';
-import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { StackAddress } from './address.ts';
 import { graphCache } from './graph-cache.ts';
 import type { Log, Ports } from './ports.ts';
 import { s3ObjectStore } from './s3.ts';
 import { sqsSender } from './sqs.ts';
-
-/** The names of the environment variables that the template sets and the functions read. */
-export const environmentNames = {
-  bucket: 'MILLRACE_BUCKET',
-  samplesQueueUrl: 'MILLRACE_SAMPLES_QUEUE_URL',
-  jobsQueueUrl: 'MILLRACE_JOBS_QUEUE_URL',
-  commandsQueueUrl: 'MILLRACE_COMMANDS_QUEUE_URL',
-  commandSenders: 'MILLRACE_COMMAND_SENDERS',
-  predictFunction: 'MILLRACE_PREDICT_FUNCTION',
-  predictUrl: 'MILLRACE_PREDICT_URL',
-  threads: 'MILLRACE_THREADS',
-} as const;
-
-/** Where a deployed stack lives. */
-export type StackAddress = {
-  readonly bucket: string;
-  readonly samplesQueueUrl: string;
-  readonly jobsQueueUrl: string;
-  readonly commandsQueueUrl: string;
-};
-
-/**
- * The stack's address from a process' environment. @throws MillraceError kind `invalid` if a
- * variable is missing
- */
-export function addressFromEnvironment(
-  environment: Readonly<Record<string, string | undefined>>,
-): StackAddress {
-  const read = (name: string) => {
-    const value = environment[name];
-    if (value === undefined || value === '')
-      throw new MillraceError('invalid', `environment: ${name} is not set`);
-    return value;
-  };
-  return {
-    bucket: read(environmentNames.bucket),
-    samplesQueueUrl: read(environmentNames.samplesQueueUrl),
-    jobsQueueUrl: read(environmentNames.jobsQueueUrl),
-    commandsQueueUrl: read(environmentNames.commandsQueueUrl),
-  };
-}
-
-/** How many threads the engine of a function has: one for each of its processors. */
-export function threadsFromEnvironment(
-  environment: Readonly<Record<string, string | undefined>>,
-): number {
-  const threads = Number(environment[environmentNames.threads] ?? 1);
-  if (Number.isInteger(threads) && threads >= 1) return threads;
-  throw new MillraceError(
-    'invalid',
-    `environment: ${environmentNames.threads} must be a whole number of at least 1`,
-  );
-}
-
-/**
- * Who may put commands into the samples queue: the unique ids of the stack's own roles, as SQS
- * names a sender (`<role id>:<session>`).
- */
-export function isCommandSender(
-  environment: Readonly<Record<string, string | undefined>>,
-): (senderId: string | undefined) => boolean {
-  const roles = new Set((environment[environmentNames.commandSenders] ?? '').split(','));
-  return (senderId = '') => senderId !== '' && roles.has(senderId.split(':')[0] ?? '');
-}
-
-/** The inverse of {@link addressFromEnvironment}. */
-export function environmentOf(address: StackAddress): Record<string, string> {
-  return {
-    [environmentNames.bucket]: address.bucket,
-    [environmentNames.samplesQueueUrl]: address.samplesQueueUrl,
-    [environmentNames.jobsQueueUrl]: address.jobsQueueUrl,
-    [environmentNames.commandsQueueUrl]: address.commandsQueueUrl,
-  };
-}
 
 /**
  * The ports over AWS: S3 and SQS through the SDK (which reads region, credentials and endpoints
@@ -99,10 +25,15 @@ export function awsPorts(address: StackAddress, log: Log, threads = 1): Ports {
   );
 }
 
-/** The ports of somebody who may only read; what was not compiled before is kept in memory. */
+/** {@link awsPorts} of somebody who may only read. */
 export function readerPorts(address: StackAddress, log: Log, threads = 1): Ports {
-  const ports = awsPorts(address, log, threads);
-  const cache = { ...graphCache(ports.store, log), put: async () => undefined };
+  return readingOnly(awsPorts(address, log, threads), threads);
+}
+
+/** Ports that keep in memory what they compile. */
+export function readingOnly(ports: Ports, threads: number): Ports {
+  const { store, log } = ports;
+  const cache = { ...graphCache(store, log), put: async () => undefined };
   return { ...ports, engine: createEngine({ threads, cache, warn: log.warn.bind(log) }) };
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { isOfKind } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { parse, parseJson } from '../parse.ts';
+import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
 import { deduplicationId } from './deduplication.ts';
 import type { Ports, Sender } from './ports.ts';
 
@@ -11,12 +12,12 @@ import type { Ports, Sender } from './ports.ts';
  * Sends numbered messages of samples, which are learnt exactly once however often they are
  * delivered.
  */
-export type Producer = {
+export type Producer<Sample = unknown> = {
   /**
    * Sends the next message. Messages are sent one after the other, in the order of the calls. If
    * one fails, its number stays its own: the next call sends it again first, under the same number.
    */
-  readonly send: (samples: readonly unknown[]) => Promise<void>;
+  readonly send: (samples: readonly Sample[]) => Promise<void>;
   /** The number that the next message gets. */
   readonly nextSeq: () => number;
 };
@@ -57,14 +58,21 @@ type Kept = {
 /**
  * A sender of numbered messages for one model.
  *
+ * @param model its name, or its spec, which types the samples
  * @param name of the producer; no two senders may share one
  * @param nextSeq the number of the next message: 1 for a new producer. Keep it before sending, and
  *   go on from there after a crash: a number that was sent twice is learnt once. If something else
  *   is sent under a number that was used, that is refused, to quarantine.
  *   {@link openProducer} keeps it in a file, {@link freshProducer} needs none
  */
-export function createProducer(send: Sender, model: string, name: string, nextSeq = 1): Producer {
-  return startProducer(send, { model, name }, { seq: nextSeq }, async () => undefined);
+export function createProducer<Model extends ModelReference>(
+  send: Sender,
+  model: Model,
+  name: string,
+  nextSeq = 1,
+): Producer<SampleOf<Model>> {
+  const producer = { model: nameOf(model), name };
+  return startProducer(send, producer, { seq: nextSeq }, async () => undefined);
 }
 
 /** @param keep is told what to remember, before a message is sent and after it was taken */
@@ -119,12 +127,12 @@ const keptSchema = z.object({
  *
  * @throws MillraceError kind `invalid` if the file holds something else
  */
-export async function openProducer(
+export async function openProducer<Model extends ModelReference>(
   send: Sender,
-  model: string,
+  model: Model,
   name: string,
   file: string,
-): Promise<Producer> {
+): Promise<Producer<SampleOf<Model>>> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
@@ -138,7 +146,7 @@ export async function openProducer(
     await writeFile(`${file}.new`, JSON.stringify(kept), { flush: true });
     await rename(`${file}.new`, file);
   };
-  return startProducer(send, { model, name }, from, keep);
+  return startProducer(send, { model: nameOf(model), name }, from, keep);
 }
 
 /**
@@ -146,10 +154,10 @@ export async function openProducer(
  * places for producers that a model has: right for a process that runs for days, not for one that
  * runs for seconds. What it had not sent when it crashed, it never sends.
  */
-export function freshProducer(
+export function freshProducer<Model extends ModelReference>(
   { sendSamples, nonce }: Pick<Ports, 'sendSamples' | 'nonce'>,
-  model: string,
+  model: Model,
   prefix: string,
-): Producer {
+): Producer<SampleOf<Model>> {
   return createProducer(sendSamples, model, `${prefix}-${nonce()}`);
 }

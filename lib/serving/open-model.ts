@@ -8,6 +8,7 @@ import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import { type ModelReference, nameOf, type QuestionOf } from '../spec/samples-of.ts';
 import type { Spec } from '../spec/spec.ts';
 import { judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
@@ -46,7 +47,7 @@ export type Predicted = { readonly ok: true } & StateInUse & SamplePredictions;
 export type NotReached = Refused<'not-reached'>;
 
 /** A model that answers. It keeps its newest state in memory. */
-export type OpenModel = {
+export type OpenModel<Question = unknown> = {
   readonly name: string;
   /** Its spec, and its state as it was looked at last. */
   readonly spec: () => Spec;
@@ -59,7 +60,7 @@ export type OpenModel = {
    *   or there is no time to read the journal, `corrupt` if it cannot be read
    */
   readonly predict: (
-    samples: readonly unknown[],
+    samples: readonly Question[],
     freshness?: Freshness,
     secondsLeft?: () => number,
   ) => Promise<Predicted | NotReached>;
@@ -82,12 +83,16 @@ type Loaded = {
 
 /**
  * Opens a model for predictions: `const model = await openModel(ports, 'demand')`, then `await
- * model.predict([{ features: { hour: 18 } }])`. It only reads: the newest published state, and the
- * samples that the journal holds after it.
+ * model.predict([{ features: { hour: 18 } }])`. Its spec instead of its name types the samples. It
+ * only reads: the newest published state, and the samples that the journal holds after it.
  *
  * @throws MillraceError kind `invalid` if there is no such model
  */
-export async function openModel(ports: Ports, name: string): Promise<OpenModel> {
+export async function openModel<Reference extends ModelReference>(
+  ports: Ports,
+  reference: Reference,
+): Promise<OpenModel<QuestionOf<Reference>>> {
+  const name = nameOf(reference);
   let loaded = await load(ports, name);
   let looking: Promise<void> | undefined;
   const looks = { begun: 0, done: 0 };

@@ -203,6 +203,14 @@ export const specSchema = strictObject({
 export type Spec = z.output<typeof specSchema>;
 /** What an author writes: everything with a default may be left out. */
 export type SpecInput = z.input<typeof specSchema>;
+
+declare const declaration: unique symbol;
+
+/** A spec that remembers, for the compiler alone, what its author wrote. */
+export type Declared<Input extends SpecInput = SpecInput> = Spec & {
+  readonly [declaration]?: Input;
+};
+
 /** One of the optimizers that a spec may name, with its defaults filled in. */
 export type OptimizerSpec = Spec['optimizer'];
 
@@ -217,7 +225,7 @@ export type Schedule = z.output<typeof scheduleSchema>;
  * @example defineSpec({ model: 'demand', task: 'regression', features: { hour: { type: 'number' } }
  *   })
  */
-export function defineSpec(input: SpecInput): Spec {
+export function defineSpec<const Input extends SpecInput>(input: Input): Declared<Input> {
   const spec = parseSpec({
     optimizer: declaredOptimizer,
     ...input,

@@ -15,7 +15,7 @@ import { MillraceError } from '../../lib/errors.ts';
 import { currentState } from '../../lib/fold/fold.ts';
 import { existingEntry } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/model.ts';
-import { isCommandSender } from '../../lib/ports/aws.ts';
+import { isCommandSender } from '../../lib/ports/address.ts';
 import { type DeadLetter, deadLettersOf } from '../../lib/ports/dead-letters.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { createRandom } from '../simulation/random.ts';

@@ -165,7 +165,7 @@ describe('own data in, predictions out', () => {
 
   it('refuses the id of a job that was, and a dataset that would fail', async () => {
     expect((await millrace('train', 'cars', 'cars', '--job', 'first')).stderr).toContain(
-      '--job: cars has a job first already',
+      'job: cars has a job first already',
     );
     expect((await millrace('dataset', 'put', 'journal', file('cars.jsonl'))).stderr).toContain(
       'journal stands for the samples that arrived',
@@ -207,7 +207,7 @@ describe('own data in, predictions out', () => {
     const none = { ...environment, MILLRACE_BUCKET: '' };
     expect(await runMillrace(['ls'], none, { directory })).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/no stack: run `npm run local` here, or name .*--stack/),
+      stderr: expect.stringMatching(/no stack: run `npx millrace local` here, or name .*--stack/),
     });
   });
 

@@ -12,7 +12,7 @@ import {
 } from '../../lib/metrics/scores.ts';
 import { sharesOf } from '../../lib/network/losses.ts';
 import { predictionOf, weightedLoss } from '../../lib/network/outputs.ts';
-import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const features: SpecInput['features'] = { x: { type: 'number' } };
 const binary = defineSpec({ model: 'm', task: 'binary', features });
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 
 /** Golden values from the definitions, by hand, in float64. */
-const golden: [string, typeof binary, number[][], number[], number[], number][] = [
+const golden: [string, Spec, number[][], number[], number[], number][] = [
   // log(1 + e^−2) · 1 + log(1 + e^1) · 3, over 4
   [
     'cross-entropy of two classes',

@@ -12,7 +12,7 @@ export function runMillrace(
   { input = '', directory = projectDirectory }: { input?: string; directory?: string } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    const program = join(projectDirectory, 'lib/cli/millrace.ts');
+    const program = join(projectDirectory, 'infra/cli.ts');
     const env = { ...process.env, ...environment };
     const options = { env, cwd: directory, maxBuffer: 64 * 1_048_576 };
     const child = execFile(

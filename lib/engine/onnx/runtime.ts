@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { UntraceableError } from './untraceable.ts';
 
@@ -16,8 +18,24 @@ export function loadRuntime(): Promise<Runtime> {
   return loading;
 }
 
+/**
+ * The published package brings the runtime of Linux on x64. Elsewhere it is the one that stands in
+ * the working folder's `node_modules`, if there is one.
+ */
+async function loadModule(): Promise<typeof import('onnxruntime-node')> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (cause) {
+    try {
+      return createRequire(join(process.cwd(), 'package.json'))('onnxruntime-node');
+    } catch {
+      throw cause;
+    }
+  }
+}
+
 async function load(): Promise<Runtime> {
-  const { InferenceSession, Tensor } = await import('onnxruntime-node').catch((cause: unknown) => {
+  const { InferenceSession, Tensor } = await loadModule().catch((cause: unknown) => {
     throw new UntraceableError(
       `there is no ONNX Runtime for ${process.platform}-${process.arch}: ` +
         `${cause instanceof Error ? cause.message : cause}`,

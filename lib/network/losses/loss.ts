@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { Floats } from '../../features/samples.ts';
+import type { Prediction } from '../prediction.ts';
 
 /**
  * A loss of one sample. A minibatch's loss is the weighted mean over its samples.
@@ -21,15 +21,6 @@ export type Loss = {
    * rounding.
    */
   readonly ofPrediction: (prediction: Prediction, label: number) => number;
-};
-
-/**
- * One row of predictions, [count, outputs]: values, a probability, or a probability for each class.
- */
-export type Prediction = {
-  readonly predictions: Floats;
-  readonly row: number;
-  readonly outputs: number;
 };
 
 /** Values as one vector, [minibatch]. */

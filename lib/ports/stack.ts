@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { invalid } from '../errors.ts';
-import { environmentNames } from '../ports/aws.ts';
+import { environmentNames } from './address.ts';
 
 /** Variables of an environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where `npm run local` writes how it is reached, below the project's folder. */
+/** Where the local stack writes how it is reached, below the project's folder. */
 const localFile = '.millrace/local.env';
 
 /**
@@ -27,7 +26,7 @@ export async function stackEnvironment(
   const local = await localEnvironment();
   if (local !== undefined) return local;
   throw invalid(
-    'no stack: run `npm run local` here, or name a deployed one with --stack <name>, or set ' +
+    'no stack: run `npx millrace local` here, or name a deployed one with --stack <name>, or set ' +
       `${environmentNames.bucket} and the other variables of a stack`,
   );
 }
@@ -63,6 +62,9 @@ const outputs: Readonly<Record<string, string>> = {
 };
 
 async function outputsOf(name: string): Promise<Environment> {
+  const { CloudFormationClient, DescribeStacksCommand } = await import(
+    '@aws-sdk/client-cloudformation'
+  );
   const client = new CloudFormationClient();
   const described = await client
     .send(new DescribeStacksCommand({ StackName: name }))

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { runMillrace } from '../lib/cli/millrace.ts';
+import { addCommand, flag } from '../lib/cli/program.ts';
+
+await runMillrace((program) => {
+  addCommand(
+    program,
+    {
+      usage: 'local',
+      summary: 'run the whole stack on this machine, until Ctrl-C',
+      options: [flag('--quiet', 'show problems alone')],
+      examples: [['millrace local', 'its data is kept in .millrace/local/ of this folder']],
+      isLocal: true,
+    },
+    async ({ options }) =>
+      (await import('./local/serve.ts')).serve({ isQuiet: options.quiet === true }),
+  );
+});

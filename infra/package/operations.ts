@@ -1,0 +1,12 @@
+/** `millrace/operations`: what the command line does, for programs. */
+export { openFile } from '../../lib/datasets/local-file.ts';
+export { checkDataset } from '../../lib/operations/check-dataset.ts';
+export { describeJobs, describeModel, listModels } from '../../lib/operations/describe-model.ts';
+export { draftSpec } from '../../lib/operations/draft-spec.ts';
+export { evaluateFile } from '../../lib/operations/evaluate-file.ts';
+export { findRetracted, prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+export { putDataset } from '../../lib/operations/put-dataset.ts';
+export { refusedMessages, retryQuarantine } from '../../lib/operations/retry.ts';
+export { sendFile } from '../../lib/operations/send-file.ts';
+export { startJob } from '../../lib/operations/start-job.ts';
+export { verifyModel } from '../../lib/operations/verify.ts';

@@ -1,0 +1,58 @@
+import { keys } from '../bucket/keys.ts';
+import { invalid } from '../errors.ts';
+import { loadSpec } from '../model/model.ts';
+import { parse } from '../parse.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
+import type { Ports } from '../ports/ports.ts';
+import { datasetName, jobId } from '../spec/names.ts';
+
+/** A batch job to start. */
+export type JobToStart = {
+  readonly model: string;
+  /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
+  readonly dataset: string;
+  /** Its id; the dataset's name and the time unless given. */
+  readonly job?: string | undefined;
+  /** Where the weights come from; `champion`, those in use, unless given. */
+  readonly start?: 'champion' | 'fresh';
+};
+
+/**
+ * Sends the message that starts a batch job, and answers its id.
+ *
+ * @throws MillraceError kind `invalid` if there is no such model or dataset, or the id is taken
+ */
+export async function startJob(
+  ports: Ports,
+  { model, dataset, job: given, start = 'champion' }: JobToStart,
+): Promise<string> {
+  if ((await loadSpec(ports.store, model)) === undefined)
+    throw invalid(`there is no model ${model} in s3://${ports.store.bucket}`);
+  const name = parse(datasetName, dataset, 'dataset');
+  const job = parse(jobId, given ?? jobNameOf(name, ports.now()), 'job');
+  await assertDataset(ports, name);
+  if ((await ports.store.get(keys.job(model, job))) !== undefined)
+    throw invalid(`job: ${model} has a job ${job} already; see: millrace jobs ${model}`);
+  await ports.sendJob({
+    body: JSON.stringify({ model, dataset: name, job, start }),
+    group: model,
+    deduplication: deduplicationId(model, job),
+  });
+  return job;
+}
+
+/** The dataset and the second: `sales-2026-11-26-14-05-09`. */
+function jobNameOf(dataset: string, now: number): string {
+  const second = new Date(now).toISOString().slice(0, 19).replace(/[T:]/g, '-');
+  return `${dataset.slice(0, 40)}-${second}`;
+}
+
+async function assertDataset({ store }: Ports, dataset: string): Promise<void> {
+  if (dataset === 'journal') return;
+  if ((await store.list(keys.dataset(dataset))).length > 0) return;
+  const known = await store.folders(keys.datasets);
+  const others = known.length === 0 ? '' : `; there are ${known.join(', ')}`;
+  throw invalid(
+    `there is no dataset ${dataset}${others}; put one: millrace dataset put ${dataset} <files…>`,
+  );
+}

@@ -1,0 +1,57 @@
+import type { Declared, Spec, SpecInput } from './spec.ts';
+
+/** What somebody may name a model by: its name, or its spec, which types its samples. */
+export type ModelReference = string | Spec;
+
+/** The name of a referenced model. */
+export function nameOf(model: ModelReference): string {
+  return typeof model === 'string' ? model : model.model;
+}
+
+type FeatureInput = SpecInput['features'][string];
+
+/** How a sample holds a feature; cells.md lists what else is read. */
+type ValueOf<Feature extends FeatureInput> = Feature extends { type: 'number' }
+  ? number
+  : Feature extends { type: 'category' }
+    ? string | number | boolean
+    : Feature extends { type: 'vector' }
+      ? readonly number[]
+      : unknown;
+
+type WithMissing<Features> = {
+  [Name in keyof Features]: Features[Name] extends { missing: string | number } ? Name : never;
+}[keyof Features];
+
+/** The features of a declaration's samples; those that may be missing may stay away. */
+type FeaturesOf<Features extends SpecInput['features']> = {
+  readonly [Name in Exclude<keyof Features, WithMissing<Features>>]: ValueOf<Features[Name]>;
+} & { readonly [Name in WithMissing<Features>]?: ValueOf<Features[Name]> | null };
+
+type LabelOf<Input extends SpecInput> = Input['task'] extends 'regression'
+  ? number
+  : Input['task'] extends 'binary'
+    ? boolean | 0 | 1
+    : Input extends { label: { classes: readonly (infer Class)[] } }
+      ? Class
+      : string;
+
+/** A question to a model: a sample without its label. */
+export type QuestionOf<Model extends ModelReference> =
+  Model extends Declared<infer Input>
+    ? string extends keyof Input['features']
+      ? unknown
+      : { readonly features: FeaturesOf<Input['features']> }
+    : unknown;
+
+/** A labelled sample of a model. Of one that is only named, nothing is known. */
+export type SampleOf<Model extends ModelReference> =
+  Model extends Declared<infer Input>
+    ? string extends keyof Input['features']
+      ? unknown
+      : {
+          readonly features: FeaturesOf<Input['features']>;
+          readonly label: LabelOf<Input>;
+          readonly weight?: number;
+        }
+    : unknown;

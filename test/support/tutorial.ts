@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect } from 'vitest';
+import { projectDirectory } from '../../infra/local/synthesize.ts';
+
+/** What a shell said, and how it ended. */
+export type Said = { readonly status: number; readonly output: string };
+
+/** A text of the project. */
+export const textOf = (path: string) => readFileSync(join(projectDirectory, path), 'utf8');
+
+/** The fenced blocks of a language, in order. */
+export function blocksOf(markdown: string, language: string): readonly string[] {
+  const fence = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms');
+  return [...markdown.matchAll(fence)].map(([, block = '']) => block);
+}
+
+/** What a reader has done before: the project is installed, and the stack runs. */
+export const doneAlready = /^(npm ci|npx millrace local)\s*(#.*)?$/gm;
+
+/**
+ * Runs commands as they stand, in a shell that stops at the first that fails.
+ *
+ * @param programs a folder whose programs come before all others
+ */
+export function shell(folder: string, programs: string, script: string): Promise<Said> {
+  const { PATH = '', HOME = '' } = process.env;
+  const env = { HOME, PATH: `${programs}:${dirname(process.execPath)}:${PATH}` };
+  return new Promise((resolve) => {
+    execFile('bash', ['-ec', script], { cwd: folder, env }, (error, stdout, stderr) =>
+      resolve({
+        status: error === null ? 0 : typeof error.code === 'number' ? error.code : 1,
+        output: stdout + stderr,
+      }),
+    );
+  });
+}
+
+/** Follows the tutorial word for word in a folder, and checks what it says on the way. */
+export async function followTutorial(folder: string, programs: string): Promise<void> {
+  const tutorial = textOf('docs/tutorial.md');
+  const [program = ''] = blocksOf(tutorial, 'ts');
+  writeFileSync(join(folder, 'station.ts'), program);
+  const said: string[] = [];
+  for (const block of blocksOf(tutorial, 'sh')) {
+    const { status, output } = await shell(folder, programs, block.replace(doneAlready, ''));
+    expect(status, `${block}\n${output}`).toBe(0);
+    said.push(output);
+  }
+  const all = said.join('\n');
+  expect(all).toContain('left out date');
+  expect(all).toContain('weather: 1,461 samples in 3 messages sent');
+  expect(all).toMatch(/"ok":true,"model":"weather",.*"class":"rain"/);
+  expect(all).toMatch(/class: '(sun|drizzle|fog)'/);
+  expect(all).toMatch(/weather-history-\S+ +(promoted|kept-champion)/);
+  expect(all).toContain('largest difference 0');
+  expect(readFileSync(join(folder, 'predicted.csv'), 'utf8').split('\n')).toHaveLength(1_463);
+}
