@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/model.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
+import { runMillrace } from '../support/command-line.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 import { ticket, ticketsSpec } from '../support/world.ts';
 
@@ -22,17 +21,10 @@ describe('millrace, on the local cloud', () => {
   });
   afterAll(() => test.remove());
 
-  const millrace = (...command: string[]) =>
-    new Promise<{ status: number; output: string }>((resolve) => {
-      const program = join(projectDirectory, 'lib/cli/millrace.ts');
-      const env = { ...process.env, ...test.cloud.environment };
-      execFile(process.execPath, [program, ...command], { env }, (error, stdout, stderr) => {
-        resolve({
-          status: typeof error?.code === 'number' ? error.code : 0,
-          output: stdout + stderr,
-        });
-      });
-    });
+  const millrace = async (...command: string[]) => {
+    const { status, stdout, stderr } = await runMillrace(command, test.cloud.environment);
+    return { status, output: stdout + stderr };
+  };
   const stateWhen = (isReached: (state: State) => boolean) =>
     until(async () => {
       const object = await test.ports.store.get(keys.state(model));
