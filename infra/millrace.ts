@@ -186,6 +186,7 @@ export class Millrace extends Construct {
         'models/*/spec.json',
         'models/*/resends/*',
         'models/*/jobs/retract-*/challenger.safetensors',
+        'models/*/jobs/*/progress.json',
         'datasets/*',
         'compiled/*',
       ],
@@ -224,6 +225,7 @@ export class Millrace extends Construct {
         'models/*/checkpoints/*',
         'models/*/caught-up/*',
         'models/*/quarantine/*',
+        'models/*/jobs/*/progress.json',
         'compiled/*',
       ],
     });

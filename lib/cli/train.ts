@@ -5,7 +5,7 @@ import { assertIsData } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { loadSpec } from '../model/model.ts';
 import { checkDataset } from '../operations/check-dataset.ts';
-import { describeJobs, type JobSummary } from '../operations/describe-model.ts';
+import { describeJobs } from '../operations/describe-model.ts';
 import { bytesOfFiles, partBytes, putDataset } from '../operations/put-dataset.ts';
 import { startJob } from '../operations/start-job.ts';
 import { parse } from '../parse.ts';
@@ -141,11 +141,7 @@ async function watchToEnd(io: Io, { model, batch }: Spec, job: string): Promise<
   result(ended ?? { model, job });
   if (ended === undefined) return 1;
   for (const line of jobLines([ended])) print(line);
-  return isFailure(ended) ? 1 : 0;
-}
-
-function isFailure({ status }: JobSummary): boolean {
-  return status === 'failed' || status === 'promotion-refused';
+  return ended.status === 'failed' ? 1 : 0;
 }
 
 /** Lists the batch jobs of a model. */

@@ -15,7 +15,7 @@ import type { JobRecord } from './record.ts';
  * The status of a batch job. During `catching-up` it learns the journal's latest entries; the last
  * three are ends.
  */
-const jobStatuses = [
+export const jobStatuses = [
   'training',
   'catching-up',
   'promotion-sent',

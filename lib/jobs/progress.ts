@@ -5,7 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import type { Ports } from '../ports/ports.ts';
-import { type Place, placeSchema } from './lane.ts';
+import { jobStatuses, type Place, placeSchema } from './lane.ts';
 import type { JobRecord } from './record.ts';
 
 /** What the dataset of a job came to. */
@@ -19,12 +19,15 @@ export type DatasetSums = {
 
 const progressSchema = z.object({
   ...placeSchema.shape,
+  status: z.enum([...jobStatuses, 'promoted']),
   dataset: z.string().optional(),
   time: z.string().optional(),
   rows: z.int(),
   refusedRows: z.int().default(0),
   unknown: z.record(z.string(), z.int()).default({}),
   rowsOfEpoch: z.int(),
+  /** The entry that promoted it. */
+  promotion: z.int().optional(),
 });
 
 /** A job's `progress.json`. */
@@ -83,15 +86,57 @@ export async function reportSurely(
   sums: DatasetSums,
 ): Promise<void> {
   if (await reportProgress(ports, job, place, { ...sums, rowsOfEpoch: sums.rows })) return;
-  throw new MillraceError(
-    'unavailable',
-    `${keys.progress(job.model, job.job)} could not be written`,
+  throw unwritten(keys.progress(job.model, job.job));
+}
+
+/** The entry that promoted a job, or why its promotion was refused. */
+export type EndOfPromotion = { readonly promotion: number } | { readonly refusal: string };
+
+/**
+ * Reports what became of the promotion that a job sent. Nothing is written unless the job reports
+ * that it waits for that.
+ *
+ * @param endOf what became of it, as far as the journal knows; `caughtUp` is an entry before it
+ * @throws as `reportSurely()`
+ */
+export async function reportPromotion(
+  ports: Ports,
+  { model, job }: Pick<JobRecord, 'model' | 'job'>,
+  endOf: (caughtUp: number) => Promise<EndOfPromotion | undefined>,
+): Promise<void> {
+  const key = keys.progress(model, job);
+  const object = await ports.store.get(key);
+  const sent = object && parseUndamaged(progressSchema, object.body);
+  if (sent?.status !== 'promotion-sent') return;
+  const end = await endOf(sent.caughtUp);
+  if (end === undefined) return;
+  const ended =
+    'promotion' in end
+      ? { ...sent, ...end, status: 'promoted' }
+      : { ...sent, status: 'kept-champion', reason: end.refusal };
+  const time = new Date(ports.now()).toISOString();
+  const body = jsonBody({ ...ended, time }, key);
+  const stays = (current: Uint8Array) => statusOf(current) !== 'promotion-sent';
+  if ((await putOverOlder(ports, key, body, { etag: object?.etag, stays })) === undefined)
+    throw unwritten(key);
+}
+
+function unwritten(key: string): MillraceError {
+  return new MillraceError('unavailable', `${key} could not be written`);
+}
+
+function statusOf(progress: Uint8Array): JobProgress['status'] | undefined {
+  return parseUndamaged(progressSchema, progress)?.status;
+}
+
+/** Whether a later slice has reported, or the end of what this one sent. */
+function isOvertaken(progress: Uint8Array, { slice, status }: Place): boolean {
+  const reported = parseUndamaged(reportedSchema, progress);
+  if (reported === undefined) return false;
+  const isEnd = reported.status === 'promoted' || reported.status === 'kept-champion';
+  return (
+    reported.slice > slice || (reported.slice === slice && isEnd && status !== reported.status)
   );
 }
 
-/** Whether a later slice has reported. */
-function isOvertaken(progress: Uint8Array, place: Place): boolean {
-  return (parseUndamaged(reportedSchema, progress)?.slice ?? 0) > place.slice;
-}
-
-const reportedSchema = placeSchema.pick({ slice: true }).loose();
+const reportedSchema = progressSchema.pick({ slice: true, status: true }).loose();

@@ -16,7 +16,13 @@ import { compareChampion, objectionTo, objectionToClasses } from './comparison.t
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
 import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
-import { type DatasetSums, noSums, reportProgress, reportSurely } from './progress.ts';
+import {
+  type DatasetSums,
+  noSums,
+  reportProgress,
+  reportPromotion,
+  reportSurely,
+} from './progress.ts';
 import { type JobRecord, openJob } from './record.ts';
 import { keepRefusedRows } from './refused-rows.ts';
 import { sourceOf } from './source.ts';
@@ -252,7 +258,12 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
         deduplication: deduplicationId(model, job, place.slice),
       });
     case 'promotion-sent': {
-      if (await isPromoted(ports, record)) return undefined;
+      const promoted = (await publishedState(ports, model))?.promoted;
+      if (promoted?.job === job) {
+        // Sending it once more would be harmless, and needless.
+        const end = { promotion: promoted.sequence };
+        return reportPromotion(ports, record, () => Promise.resolve(end));
+      }
       const digest = await challengerDigest(ports.store, model, job);
       return ports.sendSamples({
         body: JSON.stringify({ promote: { job, digest } }),
@@ -266,13 +277,6 @@ async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promi
     default:
       return place.status satisfies never;
   }
-}
-
-/**
- * Whether the promotion is published already: sending it once more would be harmless, and needless.
- */
-async function isPromoted(ports: Ports, { model, job }: JobRecord): Promise<boolean> {
-  return (await publishedState(ports, model))?.promoted?.job === job;
 }
 
 /** Where a job begins: at the champion's weights, or at fresh ones. */

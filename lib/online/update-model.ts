@@ -11,6 +11,7 @@ import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
 import { decideEntry } from './decide-entry.ts';
+import { reportPromotions } from './end-of-promotion.ts';
 import type { ParsedMessage } from './messages.ts';
 
 /**
@@ -95,6 +96,7 @@ export async function updateModel(
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   etag = await publish(ports, model, state, { etag, committed: entries });
+  await reportPromotions(ports, name, messages.slice(0, settled), entries);
   // Whoever worked until no time was left has stored how far it got.
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;

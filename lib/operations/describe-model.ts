@@ -6,10 +6,10 @@ import { readProgress } from '../jobs/progress.ts';
 import { entriesBackFrom, readHeader } from '../journal/reading.ts';
 import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
 import { loadSpec } from '../model/model.ts';
+import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
-import { endOfPromotion } from './end-of-job.ts';
 
 /** What the whole stream earned, each sample predicted before it was learnt. */
 export type StreamMetrics = {
@@ -55,8 +55,7 @@ export type JobSummary = {
     | 'promotion-sent'
     | 'promoted'
     | 'kept-champion'
-    | 'failed'
-    | 'promotion-refused';
+    | 'failed';
   readonly epoch: number;
   readonly rows: number;
   readonly refusedRows: number;
@@ -125,11 +124,11 @@ export async function describeJobs(ports: Ports, model: string): Promise<readonl
     const progress = await readProgress(store, model, job);
     // A retraction has a folder among the jobs, and no progress.
     if (progress === undefined) continue;
-    const { status, epoch, rows, refusedRows, reason, dataset, time } = progress;
+    const { status, epoch, rows, refusedRows, reason, dataset, time, promotion } = progress;
     const ended =
       status === 'promotion-sent'
         ? await promotionOf(ports, model, job, progress.caughtUp)
-        : { status, reason };
+        : { status, reason: promotion === undefined ? reason : `promoted by entry ${promotion}` };
     jobs.push({
       job,
       dataset,
@@ -156,7 +155,7 @@ async function promotionOf(
   if (end === undefined) return { status: 'promotion-sent' };
   return 'promotion' in end
     ? { status: 'promoted', reason: `promoted by entry ${end.promotion}` }
-    : { status: 'promotion-refused', reason: end.refusal };
+    : { status: 'kept-champion', reason: end.refusal };
 }
 
 async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {

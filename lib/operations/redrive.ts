@@ -3,6 +3,7 @@ import { reasonIf } from '../errors.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import { reportPromotions } from '../online/end-of-promotion.ts';
 import { type Message, parseMessage } from '../online/messages.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
@@ -95,7 +96,9 @@ async function redriveModel<Letter extends Message>(
     if (typeof refused === 'string') left.push({ letter, reason: refused });
     else sent.push(letter);
   }
-  return { sent, settled: letters.filter(isSettled), left };
+  const settled = letters.filter(isSettled);
+  await reportPromotions(ports, model, settled.map(parseMessage), []);
+  return { sent, settled, left };
 }
 
 const ofUnknownSender =

@@ -35,16 +35,16 @@ export type Compared = {
 export async function statusOf(ports: Ports, model: string, { samples, jobs }: Sent) {
   const learnt = (await publishedState(ports, model))?.learnt ?? 0;
   const statuses = await Promise.all(jobs.map((job) => jobStatus(ports, model, job)));
-  const sentPromotions = jobs.filter((_, i) => statuses[i] === 'promotion-sent');
+  const promoted = jobs.filter((_, i) => statuses[i] === 'promoted');
   const hasEnded =
     learnt === samples &&
-    statuses.every((status) => ['promotion-sent', 'kept-champion', noRows].includes(status));
+    statuses.every((status) => ['promoted', 'kept-champion', noRows].includes(status));
   const entries =
-    hasEnded && sentPromotions.length > 0 ? journalOf(await download(ports, model), model) : [];
+    hasEnded && promoted.length > 0 ? journalOf(await download(ports, model), model) : [];
   return {
     learnt,
     statuses,
-    isDone: hasEnded && sentPromotions.every((job) => isPromoted(entries, job)),
+    isDone: hasEnded && promoted.every((job) => isPromoted(entries, job)),
   };
 }
 

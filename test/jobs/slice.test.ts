@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Progress } from '../../lib/cli/progress.ts';
 import { watchJob } from '../../lib/cli/watch-job.ts';
+import { MillraceError } from '../../lib/errors.ts';
+import { readProgress } from '../../lib/jobs/progress.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import type { State } from '../../lib/state/state.ts';
@@ -84,8 +86,27 @@ describe('a batch job', () => {
     await expect(waiting).rejects.toThrow(/abort/i);
     await promote(world);
     const seen = await watchJob(world.store, silent, watched, abort.signal);
-    expect(seen).toMatchObject({ last: { epoch: 4 }, promotion: 1 });
+    expect(seen).toMatchObject({ status: 'promoted', epoch: 4, promotion: 1 });
   });
+
+  it.each(['message', 'slice'])(
+    'reports its promotion when the %s comes back, if it could not',
+    async (what) => {
+      const world = await worldWithDataset();
+      await runJob(world);
+      const statusNow = async () => (await readProgress(world.store, model, 'first'))?.status;
+      world.store.hook = ({ key }) => {
+        if (key === keys.progress(model, 'first')) throw new MillraceError('unavailable', 'away');
+      };
+      await expect(promote(world)).rejects.toThrow('away');
+      world.store.hook = () => undefined;
+      expect(await statusNow()).toBe('promotion-sent');
+      if (what === 'message')
+        expect(await promote(world)).toMatchObject({ settled: 1, entries: [] });
+      else await runJob(world);
+      expect(await statusNow()).toBe('promoted');
+    },
+  );
 
   it('is promoted once, however often its promotion is sent', async () => {
     const world = await worldWithDataset();
@@ -113,8 +134,8 @@ describe('a batch job', () => {
     const aborted = AbortSignal.abort();
     const watched = { model, job: 'first', epochs: 4, title: 'first' };
     expect(await watchJob(world.store, silent, watched, aborted)).toMatchObject({
-      last: { status: 'promotion-sent' },
-      refusal: refused?.refused[0]?.reason,
+      status: 'kept-champion',
+      reason: refused?.refused[0]?.reason,
     });
   });
 

@@ -136,13 +136,13 @@ function checkJobs(bucket: Bucket, journals: Journals, { jobs }: Expected): read
     const { status } = JSON.parse(Buffer.from(progress?.body ?? Buffer.from('{}')).toString()) as {
       status?: string;
     };
-    const isEnd = ['promotion-sent', 'kept-champion', 'failed'].includes(status ?? '');
-    const isSettled =
-      isPromoted(journals.get(model) ?? [], id) || isPromotionRefused(bucket, model, id);
-    return [
-      ...(isEnd ? [] : [`job ${job} ends as ${status}`]),
-      ...(status === 'promotion-sent' && !isSettled ? [`job ${job} is never promoted`] : []),
-    ];
+    const wasPromoted = isPromoted(journals.get(model) ?? [], id);
+    const wasRefused = isPromotionRefused(bucket, model, id);
+    const isRight =
+      (status === 'promoted' && wasPromoted) ||
+      (status === 'kept-champion' && !wasPromoted) ||
+      (status === 'failed' && !wasPromoted && !wasRefused);
+    return isRight ? [] : [`job ${job} ends as ${status}`];
   });
 }
 

@@ -101,11 +101,12 @@ async function trainOnJanuary(
   });
   const { model, batch } = flightsSpec;
   const watched = { model, job, epochs: batch.epochs, title: monthNames[0] };
-  const { last, promotion, refusal } = await watchJob(store, progress, watched, signal);
+  const last = await watchJob(store, progress, watched, signal);
+  const { promotion } = last;
   if (promotion === undefined) {
     throw new MillraceError(
       'invalid',
-      `the batch job ended as ${last.status}: ${refusal ?? last.reason ?? 'no reason given'}`,
+      `the batch job ended as ${last.status}: ${last.reason ?? 'no reason given'}`,
     );
   }
   const heldOut = last.comparison?.heldOut;

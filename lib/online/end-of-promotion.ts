@@ -1,13 +1,12 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import type { Entry } from '../journal/entry.ts';
+import type { EntryHeader } from '../commands/commands.ts';
+import { type EndOfPromotion, reportPromotion } from '../jobs/progress.ts';
 import { readQuarantineRecord } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { parseMessage } from '../online/messages.ts';
-
-/** The entry that promoted a job, or why its promotion was refused. */
-export type EndOfPromotion = { readonly promotion: number } | { readonly refusal: string };
+import type { Ports } from '../ports/ports.ts';
+import { type ParsedMessage, parseMessage } from './messages.ts';
 
 /**
  * What became of the promotion that a job sent.
@@ -22,17 +21,43 @@ export async function endOfPromotion(
 ): Promise<{ readonly end?: EndOfPromotion; readonly looked: number }> {
   let looked = after;
   for await (const entry of entriesAfter(store, model, after, { ahead: limits.readsAtOnce })) {
-    const end = await settledBy(store, entry, job);
+    const end = await settledBy(store, entry.header, job);
     looked = entry.header.sequence;
     if (end !== undefined) return { end, looked };
   }
   return { looked };
 }
 
+/**
+ * Writes into the `progress.json` of jobs how their promotions ended. Called with settled messages,
+ * before they are acknowledged: what was not written is written when they come back.
+ *
+ * @param entries that this invocation committed
+ * @throws MillraceError kind `unavailable` if S3 does not answer
+ */
+export async function reportPromotions(
+  ports: Ports,
+  model: string,
+  settled: readonly ParsedMessage[],
+  entries: readonly EntryHeader[],
+): Promise<void> {
+  for (const { command } of settled) {
+    if (command.kind !== 'promote') continue;
+    const { job } = command.body.promote;
+    await reportPromotion(ports, { model, job }, async (caughtUp) => {
+      for (const header of entries) {
+        const end = await settledBy(ports.store, header, job);
+        if (end !== undefined) return end;
+      }
+      return (await endOfPromotion(ports.store, { model, job }, caughtUp)).end;
+    });
+  }
+}
+
 /** Whether an entry settles a job's promotion. */
 async function settledBy(
   store: ObjectStore,
-  { header }: Entry,
+  header: EntryHeader,
   job: string,
 ): Promise<EndOfPromotion | undefined> {
   if (header.kind === 'promote' && header.job === job) return { promotion: header.sequence };
