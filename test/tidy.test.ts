@@ -51,6 +51,7 @@ const rooms = [
   'jobs',
   'online',
   'operations',
+  'export',
   'serving',
   'cli',
   'examples',

@@ -1,5 +1,7 @@
 /** `millrace/operations`: what the command line does, for programs. */
 export { openFile } from '../../lib/datasets/local-file.ts';
+export { exportModel } from '../../lib/export/export-model.ts';
+export { type ExportFormat, exportFormats } from '../../lib/export/formats/format.ts';
 export { checkDataset } from '../../lib/operations/check-dataset.ts';
 export { describeJobs, describeModel, listModels } from '../../lib/operations/describe-model.ts';
 export { draftSpec } from '../../lib/operations/draft-spec.ts';

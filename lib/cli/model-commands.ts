@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { exportFormats } from '../export/formats/format.ts';
 import { type AddCommand, numberOf, textOf } from './call.ts';
 import { flag, text, whole } from './program.ts';
 
@@ -178,5 +179,30 @@ export function declareSampleCommands(add: AddCommand): void {
       examples: [['millrace evaluate sales december.csv', 'loss, errors or accuracy, confusion']],
     },
     async ({ io, args: [model = '', file = ''] }) => (await files()).evaluate(io, model, file),
+  );
+}
+
+/** Declares the command that takes a model away. */
+export function declareExportCommand(add: AddCommand): void {
+  add(
+    {
+      usage: 'export <model>',
+      summary: 'write a model into files for browsers, ONNX Runtime, Python or Keras',
+      options: [
+        new Option('--format <format>', 'of the files')
+          .choices([...exportFormats])
+          .makeOptionMandatory(),
+        text('--out <folder>', '<model>-<format> unless given'),
+      ],
+      examples: [
+        ['millrace export sales --format onnx', 'model.onnx, and a card that says how to use it'],
+        ['millrace export sales --format tfjs --out public', 'for tf.loadLayersModel()'],
+      ],
+    },
+    async ({ io, args: [model = ''], options: { format, out } }) =>
+      (await import('./export.ts')).exportInto(io, model, {
+        format: exportFormats.find((each) => each === format) ?? 'tfjs',
+        out: textOf(out),
+      }),
   );
 }

@@ -60,6 +60,31 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
 }
 
 /**
+ * What takes number columns to mean 0 and variance 1: (value − mean) · scale. A column that is not
+ * standardised has the mean 0 and the scale 1.
+ *
+ * @param isExact whether the numbers are float64: releases before 0.3, whose models are not exact,
+ *   passed on the raw distance from the mean of a column that had not varied
+ */
+export function columnScales(
+  statistics: FeatureStatistics,
+  columns: readonly boolean[],
+  isExact: boolean,
+): { readonly mean: Float64Array; readonly scale: Float64Array } {
+  const scaleOfConstant = isExact ? 0 : Number(statistics.count > 0);
+  return {
+    mean: Float64Array.from(columns, (isStandardized, column) =>
+      isStandardized ? (statistics.mean[column] ?? 0) : 0,
+    ),
+    scale: Float64Array.from(columns, (isStandardized, column) => {
+      if (!isStandardized) return 1;
+      const variance = (statistics.squares[column] ?? 0) / Math.max(statistics.count, 1);
+      return variance > 0 ? 1 / Math.sqrt(variance) : scaleOfConstant;
+    }),
+  };
+}
+
+/**
  * Samples with their number columns at mean 0 and variance 1. A column that has not varied yet is
  * 0, since nothing is known of its scale.
  */
@@ -70,20 +95,11 @@ export function standardize(
 ): EncodedSamples {
   if (!columns.includes(true)) return samples;
   const width = columns.length;
-  // Releases before 0.3, whose models are not exact, passed on the raw distance from the mean.
-  const isExact = samples.raw instanceof Float64Array;
-  const scaleOfConstant = isExact ? 0 : Number(statistics.count > 0);
-  const scale = Float64Array.from(columns, (_, column) => {
-    const variance = (statistics.squares[column] ?? 0) / Math.max(statistics.count, 1);
-    return variance > 0 ? 1 / Math.sqrt(variance) : scaleOfConstant;
-  });
+  const { mean, scale } = columnScales(statistics, columns, samples.raw instanceof Float64Array);
   const { raw } = samples;
   const numbers = new Float32Array(raw.length);
   for (let position = 0, column = 0; position < raw.length; position++) {
-    const value = raw[position] ?? 0;
-    numbers[position] = columns[column]
-      ? (value - (statistics.mean[column] ?? 0)) * (scale[column] ?? 1)
-      : value;
+    numbers[position] = ((raw[position] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
     column = column + 1 === width ? 0 : column + 1;
   }
   return { ...samples, numbers, raw: numbers };

@@ -174,7 +174,8 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   };
 }
 
-function metricsOf({ scores, prior }: State, task: Spec['task']): StreamMetrics | undefined {
+/** What the stream earned up to a state; undefined before the first sample. */
+export function metricsOf({ scores, prior }: State, task: Spec['task']): StreamMetrics | undefined {
   if (scores.samples === 0) return undefined;
   const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / scores.weight);
   const classifies = task !== 'regression';

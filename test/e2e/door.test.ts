@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runMillrace } from '../support/command-line.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
@@ -71,6 +72,39 @@ describe('own data in, predictions out', () => {
     const column = csv[0]?.split(',').indexOf('predicted') ?? -1;
     const right = csv.slice(1).filter((line) => line.split(',')[column] === line.split(',')[5]);
     expect(right.length / 1_461).toBeCloseTo(evaluated.accuracy, 10);
+  });
+
+  it('takes a model away, as files that others read', async () => {
+    const files = {
+      tfjs: ['model.json', 'weights.bin'],
+      onnx: ['model.onnx'],
+      safetensors: ['model.safetensors'],
+      keras: ['model.h5'],
+    };
+    for (const [format, own] of Object.entries(files)) {
+      const folder = file(`weather-${format}`);
+      const exported = await json('export', 'weather', '--format', format, '--out', folder);
+      expect(exported.files).toEqual([...own, 'inputs.json', 'README.md']);
+      const card = readFileSync(join(folder, 'README.md'), 'utf8');
+      expect(card).toContain('| learnt | 1,461 samples of its stream |');
+    }
+    const question = { precipitation: 3, temp_max: 12, temp_min: 5, wind: 4 };
+    writeFileSync(file('question.jsonl'), JSON.stringify(question));
+    const { stdout } = await millrace('predict', 'weather', file('question.jsonl'));
+    const { inputs, label } = JSON.parse(
+      readFileSync(join(file('weather-onnx'), 'inputs.json'), 'utf8'),
+    );
+    const session = await InferenceSession.create(join(file('weather-onnx'), 'model.onnx'));
+    const feeds = inputs.map(({ name }: { name: keyof typeof question }) => [
+      name,
+      new Tensor('float64', [question[name]], [1, 1]),
+    ]);
+    const { prediction } = await session.run(Object.fromEntries(feeds));
+    const shares = prediction?.data as Float32Array;
+    const best = shares.reduce((most, each, i, all) => (each > (all[most] ?? 0) ? i : most), 0);
+    expect(JSON.parse(stdout).predicted).toBe(label.classes[best]);
+    expect((await millrace('export', 'weather', '--format', 'pickle')).stderr).toContain('tfjs');
+    expect((await millrace('export', 'weathr', '--format', 'tfjs')).stderr).toContain('no model');
   });
 
   it('trains a batch job over a dataset, and shows it to its end', async () => {

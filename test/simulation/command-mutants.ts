@@ -55,6 +55,17 @@ export const commandMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'reports the end of a promotion once, and not again if that failed',
+    edits: [
+      {
+        file: 'lib/online/update-model.ts',
+        find: 'await reportPromotions(ports, name, messages.slice(0, settled), entries);',
+        replace:
+          'await reportPromotions(ports, name, messages.slice(0, settled), entries).catch(() => undefined);',
+      },
+    ],
+  },
+  {
     name: 'takes a slice that nobody wrote for one that another run wrote',
     edits: [
       {

@@ -1,35 +1,47 @@
 import { Writer } from 'protobufjs/minimal.js';
-import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph.ts';
+import type { Attribute, Constant, Domain, ElementType, Graph, Node, Value } from './graph.ts';
 
 /** ONNX' numbers of the element types (TensorProto.DataType). */
 const dataTypes: Readonly<Record<ElementType, number>> = {
   float32: 1,
   int32: 6,
   int64: 7,
+  string: 8,
   bool: 9,
+  float64: 11,
 };
 /** ONNX' numbers of the attribute types (AttributeProto.AttributeType). */
-const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7, strings: 8 } as const;
 
 const irVersion = 9;
 const opset = 18;
+const domainVersions: Readonly<Record<Domain, number>> = { 'com.microsoft': 1, 'ai.onnx.ml': 2 };
 
 /**
  * A graph as an ONNX model (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): the fields
  * that Millrace uses, by their numbers there.
+ *
+ * @param domains beside ONNX' own that its operators may be of
  */
-export function encodeModel(graph: Graph): Uint8Array {
+export function encodeModel(
+  graph: Graph,
+  domains: readonly Domain[] = ['com.microsoft'],
+): Uint8Array {
   const writer = Writer.create();
   writer.uint32(tag(1, varint)).int64(irVersion);
   writer.uint32(tag(2, bytes)).string('millrace');
   message(writer, 7, (inner) => encodeGraph(inner, graph));
-  for (const [domain, version] of [['', opset] as const, ['com.microsoft', 1] as const]) {
+  for (const [domain, version] of [['', opset] as const, ...domains.map(versionOf)]) {
     message(writer, 8, (inner) => {
       inner.uint32(tag(1, bytes)).string(domain);
       inner.uint32(tag(2, varint)).int64(version);
     });
   }
   return writer.finish();
+}
+
+function versionOf(domain: Domain): readonly [Domain, number] {
+  return [domain, domainVersions[domain]];
 }
 
 const varint = 0;
@@ -86,6 +98,9 @@ function encodeAttribute(writer: Writer, name: string, value: Attribute): void {
   } else if ('float' in value) {
     writer.uint32(tag(2, fixed32)).float(value.float);
     type(attributeTypes.float);
+  } else if ('texts' in value) {
+    for (const text of value.texts) writer.uint32(tag(9, bytes)).string(text);
+    type(attributeTypes.strings);
   } else if ('nodes' in value) {
     message(writer, 6, (inner) => encodeGraph(inner, value));
     type(attributeTypes.graph);

@@ -11,8 +11,8 @@ export type Graph = {
   readonly outputs: ReadonlyMap<string, Value>;
 };
 
-/** The element types in use. */
-export type ElementType = 'float32' | 'int32' | 'int64' | 'bool';
+/** The element types in use; float64 and texts only where a model is exported. */
+export type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
 
 /** A value by its name; a dimension of −1 is known only at run time. */
 export type Value = {
@@ -22,17 +22,26 @@ export type Value = {
 };
 
 /** A value that is known when the graph is made. Booleans are 0 or 1, int64 are safe integers. */
-export type Constant = Value & { readonly data: Float32Array | Int32Array };
+export type Constant = Value & { readonly data: Float32Array | Float64Array | Int32Array };
 
-/** An attribute: an integer, integers, `{ float }`, a text, or a graph. */
-export type Attribute = number | readonly number[] | { readonly float: number } | string | Graph;
+/** An attribute: an integer, integers, `{ float }`, a text, `{ texts }`, or a graph. */
+export type Attribute =
+  | number
+  | readonly number[]
+  | { readonly float: number }
+  | string
+  | { readonly texts: readonly string[] }
+  | Graph;
+
+/** Operators beside ONNX' own: those of ONNX Runtime, and those of classic machine learning. */
+export type Domain = 'com.microsoft' | 'ai.onnx.ml';
 
 /**
- * One operator: https://onnx.ai/onnx/operators/ (or ONNX Runtime's own, where `domain` says so).
+ * One operator: https://onnx.ai/onnx/operators/ (or others, where `domain` says so).
  */
 export type Node = {
   readonly op: string;
-  readonly domain?: 'com.microsoft';
+  readonly domain?: Domain;
   /** Names of values; an optional input that is left out is empty. */
   readonly inputs: readonly string[];
   readonly outputs: readonly Value[];

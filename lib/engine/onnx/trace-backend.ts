@@ -1,9 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Attribute, Constant, Graph, Node, Value } from './graph.ts';
+import type { Attribute, Domain, Graph, Node, Value } from './graph.ts';
 import { UntraceableError } from './untraceable.ts';
 
 /** What a tensor of the trace stands for: an input, an operator's output, or known values. */
-export type TracedValue = Value & { readonly data?: Constant['data'] };
+export type TracedValue = Value & {
+  readonly type: 'float32' | 'int32' | 'int64' | 'bool';
+  readonly data?: Float32Array | Int32Array;
+};
 
 type DType = 'float32' | 'int32' | 'bool';
 
@@ -20,13 +23,13 @@ type AllRecorded = { readonly shapes: readonly (readonly number[])[]; readonly d
 /** An operator whose inputs have no names yet. */
 type UnnamedNode = Omit<Node, 'inputs' | 'domain'> & {
   readonly inputs: readonly tf.TensorInfo[];
-  readonly domain?: 'com.microsoft' | undefined;
+  readonly domain?: Domain | undefined;
 };
 
 /** Settings of one recorded operator. */
 export type Recording = {
   readonly attributes?: Readonly<Record<string, Attribute>>;
-  readonly domain?: 'com.microsoft';
+  readonly domain?: Domain;
 };
 
 /**
@@ -64,8 +67,8 @@ export class TraceBackend extends tf.KernelBackend {
   }
 
   /** A tensor that is an input of the graph. */
-  input(name: string, shape: readonly number[], type: Value['type'] = 'float32'): tf.Tensor {
-    const value: Value = { name, shape, type };
+  input(name: string, shape: readonly number[], type: TracedValue['type'] = 'float32'): tf.Tensor {
+    const value: TracedValue = { name, shape, type };
     this.#inputs.push(value);
     const info = this.#add(value);
     return tf.engine().makeTensorFromTensorInfo(info);
@@ -102,7 +105,7 @@ export class TraceBackend extends tf.KernelBackend {
     const isInt64 = op === 'Cast' && attributes.to === int64Code;
     const moved = movingOperators.has(op) && first !== undefined ? this.value(first) : undefined;
     const type = isInt64 ? 'int64' : (moved?.type ?? typeOf(dtype));
-    const output: Value = { name: this.#name(), shape: [...shape], type };
+    const output: TracedValue = { name: this.#name(), shape: [...shape], type };
     this.#push({ op, inputs, outputs: [output], attributes, domain });
     return this.#add(output);
   }
@@ -115,7 +118,7 @@ export class TraceBackend extends tf.KernelBackend {
     attributes: Node['attributes'],
   ): tf.TensorInfo[] {
     const outputs = shapes.map(
-      (shape): Value => ({ name: this.#name(), shape, type: typeOf(dtype) }),
+      (shape): TracedValue => ({ name: this.#name(), shape, type: typeOf(dtype) }),
     );
     this.#push({ op, inputs, outputs, attributes });
     return outputs.map((output) => this.#add(output));
@@ -123,11 +126,11 @@ export class TraceBackend extends tf.KernelBackend {
 
   /** A tensor of known values. */
   constant(
-    data: Constant['data'],
+    data: NonNullable<TracedValue['data']>,
     shape: readonly number[],
-    type: Constant['type'] = 'float32',
+    type: TracedValue['type'] = 'float32',
   ): tf.TensorInfo {
-    const constant: Constant = { name: this.#name(), shape: [...shape], type, data };
+    const constant: TracedValue = { name: this.#name(), shape: [...shape], type, data };
     return this.#add(constant);
   }
 
@@ -142,7 +145,7 @@ export class TraceBackend extends tf.KernelBackend {
     if (known !== undefined) return known;
     // Made before this trace began: a constant of a layer.
     const values = tf.engine().readSync(dataId) as Float32Array | Int32Array;
-    const constant: Constant = {
+    const constant: TracedValue = {
       name: this.#name(),
       shape,
       type: typeOf(dtype),

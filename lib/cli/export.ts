@@ -1,0 +1,37 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { invalid } from '../errors.ts';
+import { exportModel } from '../export/export-model.ts';
+import type { ExportFormat } from '../export/formats/format.ts';
+import { count, type Io } from './io.ts';
+
+/** Writes a model into a folder, as files that others read. */
+export async function exportInto(
+  { ports, print, result }: Io,
+  model: string,
+  { format, out }: { readonly format: ExportFormat; readonly out?: string | undefined },
+): Promise<number> {
+  const { sequence, files } = await exportModel(ports, model, format);
+  const folder = out ?? `${model}-${format}`;
+  await write(folder, files);
+  for (const [name, body] of Object.entries(files))
+    print(`  ${join(folder, name)}  ${count(body.length, 'byte')}`);
+  print(
+    `${model}: entry ${sequence}, as ${format}; ${join(folder, 'README.md')} says how to use it`,
+  );
+  result({ model, sequence, format, folder, files: Object.keys(files) });
+  return 0;
+}
+
+async function write(
+  folder: string,
+  files: Readonly<Record<string, Uint8Array | string>>,
+): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const [name, body] of Object.entries(files)) await writeFile(join(folder, name), body);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(`--out ${folder}: cannot be written: ${reason}`, cause);
+  }
+}

@@ -1,0 +1,133 @@
+import type { StreamMetrics } from '../operations/describe-model.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { Exported, ExportedFeature } from './exported.ts';
+
+/** What a model card says beside what is exported. */
+export type CardFacts = {
+  /** When the entry that the state is at was committed. */
+  readonly time?: string | undefined;
+  readonly stream?: StreamMetrics | undefined;
+  /** How the files of the format are asked, as Markdown. */
+  readonly usage: string;
+};
+
+/** The model card of an export, as Markdown: what it is, learnt from what, how good, how to ask. */
+export function modelCard(exported: Exported, { time, stream, usage }: CardFacts): string {
+  const { model, state, features } = exported;
+  const { spec, name, specHash } = model;
+  const at = `entry ${state.sequence}${time === undefined ? '' : ` of ${time}`}`;
+  return `# ${name}
+
+Exported by \`millrace export\` from ${at} of its journal.
+
+| | |
+| --- | --- |
+| answers | ${answerText(spec)} |
+| learnt | ${state.learnt.toLocaleString('en')} samples of its stream |
+${promotedRow(state.promoted)}| loss on its stream | ${streamText(stream)} |
+| network | ${networkText(spec)} |
+| trained by | ${model.compiled.engine}, ${spec.optimizer.type} |
+| spec | \`${specHash}\` |
+
+A loss on the stream is that of samples which were predicted before they were learnt. Folding the
+journal to the same entry gives the same weights: \`millrace verify ${name}\`.
+
+## Inputs
+
+| input | takes | missing | seen |
+| --- | --- | --- | --- |
+${features.map((feature) => inputRow(spec, feature)).join('\n')}
+
+\`inputs.json\` has all of them, with every known value and the numbers in full. A category is known
+by its text without white space around it, \`true\` and \`false\` in lower case, \`7\` instead of
+\`7.0\`. A missing value is not filled in by the network: put in what the table says.
+
+## Use
+
+${usage}
+`;
+}
+
+/** What a program needs in order to ask: \`inputs.json\`. */
+export function inputsJson({ model, state, features, labelScale }: Exported): string {
+  const { spec, name } = model;
+  const inputs = features.map((feature) => ({
+    name: feature.name,
+    type: spec.features[feature.name]?.type,
+    width: feature.width,
+    ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
+    ...(feature.kind === 'numbers'
+      ? { mean: [...feature.mean], scale: [...feature.scale] }
+      : { values: feature.values, buckets: feature.buckets }),
+  }));
+  const { classes } = spec.label;
+  const scale = labelScale && { mean: labelScale.mean, deviation: labelScale.deviation };
+  const label = { name: spec.label.name, task: spec.task, classes, ...scale };
+  const description = { model: name, sequence: state.sequence, inputs, label };
+  return `${JSON.stringify(description, undefined, 2)}\n`;
+}
+
+function answerText({ task, label }: Spec): string {
+  if (task === 'regression') return `the value of \`${label.name}\``;
+  if (task === 'binary') return `the probability that \`${label.name}\` is true`;
+  const classes = (label.classes ?? []).map((name) => `\`${name}\``).join(', ');
+  return `the probability of each class of \`${label.name}\`: ${classes}`;
+}
+
+function promotedRow(promoted: Exported['state']['promoted']): string {
+  if (promoted === undefined) return '';
+  return `| batch job | \`${promoted.job}\`, promoted by entry ${promoted.sequence} |\n`;
+}
+
+function streamText(stream: StreamMetrics | undefined): string {
+  if (stream === undefined) return 'nothing was learnt from it yet';
+  const { loss, baselineLoss, accuracy, areaUnderCurve } = stream;
+  return [
+    loss.toPrecision(4),
+    ...(baselineLoss === undefined ? [] : [`${baselineLoss.toPrecision(4)} of the labels alone`]),
+    ...(accuracy === undefined ? [] : [`accuracy ${accuracy.toFixed(4)}`]),
+    ...(areaUnderCurve === undefined
+      ? []
+      : [`area under the ROC curve ${areaUnderCurve.toFixed(4)}`]),
+  ].join('; ');
+}
+
+function networkText({ network }: Spec): string {
+  if ('topology' in network) return 'its own topology';
+  if (network.hidden.length === 0) return 'linear';
+  return `hidden layers of ${network.hidden.join(', ')} units, ${network.activation}`;
+}
+
+function missingOf(spec: Spec, { name }: ExportedFeature): unknown {
+  const feature = spec.features[name];
+  return feature === undefined || feature.type === 'vector' ? undefined : feature.missing;
+}
+
+function inputRow(spec: Spec, feature: ExportedFeature): string {
+  const missing = missingOf(spec, feature);
+  const cells = [
+    `\`${feature.name}\``,
+    takesText(feature),
+    missing === undefined ? 'not allowed' : `\`${missing}\``,
+    seenText(feature),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function takesText({ width, ...feature }: ExportedFeature): string {
+  if (feature.kind === 'numbers') return width === 1 ? 'a number' : `${width} numbers`;
+  if (feature.values === undefined) return `a text, by its hash in ${feature.buckets} buckets`;
+  const { values } = feature;
+  const shown = values.slice(0, 5).map((value) => `\`${value.replaceAll('|', '\\|')}\``);
+  const more = values.length > 5 ? ` and ${values.length - 5} more` : '';
+  return `${shown.join(', ')}${more}; others are one`;
+}
+
+function seenText(feature: ExportedFeature): string {
+  if (feature.kind === 'category' || feature.width > 1) return '';
+  const [mean = 0] = feature.mean;
+  const [scale = 0] = feature.scale;
+  if (mean === 0 && scale === 1) return 'as it is';
+  if (scale === 0) return `always ${mean.toPrecision(4)} so far`;
+  return `mean ${mean.toPrecision(4)}, deviation ${(1 / scale).toPrecision(4)}`;
+}

@@ -1,0 +1,67 @@
+import { columnsOf, layoutOf } from '../features/columns.ts';
+import { columnScales, type LabelScale, labelScaleOf } from '../features/statistics.ts';
+import type { Model } from '../model/model.ts';
+import type { State } from '../state/state.ts';
+
+/** A feature as an exported network takes it in: raw, one input each, [rows, width]. */
+export type ExportedFeature = {
+  readonly name: string;
+  /** The first of its columns among the encoded numbers, or categories, of a row. */
+  readonly offset: number;
+  readonly width: number;
+} & (
+  | {
+      readonly kind: 'numbers';
+      /** [width]: a network sees (value − mean) · scale. */
+      readonly mean: Float64Array;
+      readonly scale: Float64Array;
+    }
+  | {
+      readonly kind: 'category';
+      /** Its known values: the first has the index 1, and 0 stands for all others. */
+      readonly values?: readonly string[];
+      /** Where its values are not known: how many indices a text's hash may have. */
+      readonly buckets?: number;
+    }
+);
+
+/** A model at one state, ready to be written into files. */
+export type Exported = {
+  readonly model: Model;
+  readonly state: State;
+  readonly features: readonly ExportedFeature[];
+  /** How the network's values become labels; undefined where labels are not standardised. */
+  readonly labelScale: LabelScale | undefined;
+};
+
+/** What is exported of a model. */
+export function exportedOf(model: Model, state: State): Exported {
+  const { spec, encoder, standardized } = model;
+  const isExact = layoutOf(spec).isExact === true;
+  const scales = columnScales(state.statistics, standardized, isExact);
+  const features = columnsOf(spec).map(({ name, offsets, behaviour }): ExportedFeature => {
+    const { width } = behaviour;
+    const declared = spec.features[name];
+    if (width.categories > 0) {
+      const { values, buckets } = declared?.type === 'category' ? declared : {};
+      return {
+        name,
+        kind: 'category',
+        offset: offsets.categoryOffset,
+        width: width.categories,
+        ...(values && { values }),
+        ...(buckets !== undefined && { buckets }),
+      };
+    }
+    const offset = offsets.numberOffset;
+    return {
+      name,
+      kind: 'numbers',
+      offset,
+      width: width.numbers,
+      mean: scales.mean.slice(offset, offset + width.numbers),
+      scale: scales.scale.slice(offset, offset + width.numbers),
+    };
+  });
+  return { model, state, features, labelScale: labelScaleOf(state.statistics, encoder.layout) };
+}

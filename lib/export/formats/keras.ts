@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
+import type { Group } from 'h5wasm/node';
+import type { Exported } from '../exported.ts';
+import { servedLayers } from '../served-layers.ts';
+import type { Files } from './format.ts';
+
+/**
+ * What `keras.models.load_model()` reads: the HDF5 file of Keras 2, which Keras 3 reads too. Its
+ * description is the attribute `model_config`; each layer with weights is a group below
+ * `model_weights`. Source: the legacy HDF5 format of keras-team/keras,
+ * `src/legacy/saving/legacy_h5_format.py`.
+ */
+export async function kerasFiles(exported: Exported): Promise<Files> {
+  const h5 = await import('h5wasm/node');
+  await h5.ready;
+  const served = await servedLayers(exported);
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-keras-'));
+  try {
+    const path = join(folder, 'model.h5');
+    const file = new h5.File(path, 'w');
+    file.create_attribute('model_config', JSON.stringify(served.toJSON(null, false), ofKeras));
+    file.create_attribute('keras_version', '2.15.0');
+    file.create_attribute('backend', 'tensorflow');
+    const weights = file.create_group('model_weights');
+    weights.create_attribute('keras_version', '2.15.0');
+    weights.create_attribute('backend', 'tensorflow');
+    weights.create_attribute(
+      'layer_names',
+      served.layers.map(({ name }) => name),
+    );
+    for (const layer of served.layers) {
+      const group = weights.create_group(layer.name);
+      const own = inKerasOrder(layer);
+      if (own.length > 0)
+        group.create_attribute(
+          'weight_names',
+          own.map(({ name }) => name),
+        );
+      for (const { name, shape, data } of own) {
+        const [dataset = '', ...folders] = name.split('/').reverse();
+        groupAt(group, folders.reverse()).create_dataset({ name: dataset, data, shape });
+      }
+    }
+    file.close();
+    return { 'model.h5': await readFile(path) };
+  } finally {
+    served.dispose();
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Keras calls functional models so; to tfjs they are of the class Model. */
+function ofKeras(key: string, value: unknown): unknown {
+  return key === 'class_name' && value === 'Model' ? 'Functional' : value;
+}
+
+/** A group within another, made if it is not there. */
+function groupAt(group: Group, [name, ...rest]: readonly string[]): Group {
+  if (name === undefined) return group;
+  const found = group.keys().includes(name) ? group.get(name) : group.create_group(name);
+  return groupAt(found as Group, rest);
+}
+
+/** A layer's weights, trainable ones first, as `<layer>/<weight>:0`. */
+function inKerasOrder(layer: tf.layers.Layer) {
+  const weights = [...layer.trainableWeights, ...layer.nonTrainableWeights];
+  return weights.map((weight) => {
+    const value = weight.read();
+    const data = Float32Array.from(value.dataSync());
+    return { name: `${weight.originalName}:0`, shape: value.shape, data };
+  });
+}

@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs';
+import { tracedRows, withAnyRows } from '../../engine/onnx/any-rows.ts';
+import { encodeModel } from '../../engine/onnx/encode.ts';
+import type { Attribute, Constant, Node, Value } from '../../engine/onnx/graph.ts';
+import { stepNames } from '../../engine/onnx/names.ts';
+import { removeDeadNodes } from '../../engine/onnx/rewrite/clean.ts';
+import { tracePrediction } from '../../engine/onnx/trace.ts';
+import { MillraceError } from '../../errors.ts';
+import { buildNetwork } from '../../network/build-network.ts';
+import type { NetworkInput } from '../../network/network.ts';
+import type { Exported, ExportedFeature } from '../exported.ts';
+import type { Files } from './format.ts';
+
+/**
+ * One ONNX model for any number of rows, of ONNX' own operators and LabelEncoder alone. Its inputs
+ * have the names of the features: numbers and vectors as float64, [rows, width], categories with
+ * known values as texts, [rows, 1], hashed ones as int64 indices. Its output `prediction`, [rows,
+ * outputs], is what the model answers. Numbers are standardised in float64, as the model does it.
+ *
+ * @throws UntraceableError if the network cannot be traced, or looks at several rows at once
+ */
+export async function onnxFiles(exported: Exported): Promise<Files> {
+  const { model, state, features, labelScale } = exported;
+  tf.enableProdMode();
+  await tf.setBackend('cpu');
+  const network = await buildNetwork(model.spec);
+  const core = withAnyRows(removeDeadNodes(tracePrediction(model.spec, network, tracedRows)));
+  const logic = core.outputs.get(stepNames.output);
+  if (logic === undefined) throw new MillraceError('corrupt', 'the network has no output');
+
+  const before = part('before');
+  const encoded = features.map((feature) => encode(before, feature));
+  network.inputs.forEach((input, i) => {
+    feed(before, { input, name: stepNames.input(i) }, { features, encoded });
+  });
+  const after = part('after');
+  const answer = { ...logic, shape: [-1, network.outputs] };
+  const prediction =
+    labelScale === undefined
+      ? answer
+      : after.add(
+          after.multiply(after.cast(answer, 'float64'), Float64Array.of(labelScale.deviation)),
+          Float64Array.of(labelScale.mean),
+        );
+  const weights = core.inputs.flatMap(({ name, shape }): Constant[] => {
+    const tensor = state.tensors[name];
+    return tensor === undefined ? [] : [{ name, type: 'float32', shape, data: tensor.data }];
+  });
+  const constants = [
+    ...core.constants.values(),
+    ...weights,
+    ...before.constants,
+    ...after.constants,
+  ];
+  const whole = {
+    inputs: features.map(inputOf),
+    constants: new Map(constants.map((constant) => [constant.name, constant])),
+    nodes: [...before.nodes, ...core.nodes, ...after.nodes],
+    outputs: new Map([['prediction', prediction]]),
+  };
+  return { 'model.onnx': encodeModel(whole, ['ai.onnx.ml']) };
+}
+
+/** A feature as it comes in. */
+function inputOf(feature: ExportedFeature): Value {
+  const { name, width } = feature;
+  const type = feature.kind === 'numbers' ? 'float64' : feature.values ? 'string' : 'int64';
+  return { name, type, shape: [-1, width] };
+}
+
+/** A feature as the network takes it: standardised numbers, or indices. */
+function encode({ add, multiply, cast, node }: Part, feature: ExportedFeature): Value {
+  const raw = inputOf(feature);
+  if (feature.kind === 'numbers') {
+    const distance = add(
+      raw,
+      feature.mean.map((mean) => -mean),
+    );
+    return cast(multiply(distance, feature.scale), 'float32');
+  }
+  if (feature.values === undefined) return raw;
+  return node(
+    'LabelEncoder',
+    [raw],
+    { type: 'int64', shape: raw.shape },
+    {
+      keys_strings: { texts: feature.values },
+      values_int64s: feature.values.map((_, i) => i + 1),
+      default_int64: 0,
+    },
+  );
+}
+
+/** Gives an input of the network the columns of its features, in its shape and under its name. */
+function feed(
+  { node, constant }: Part,
+  { input, name }: { readonly input: NetworkInput; readonly name: string },
+  {
+    features,
+    encoded,
+  }: { readonly features: Exported['features']; readonly encoded: readonly Value[] },
+): void {
+  const { kind, offset, width, shape } = input;
+  const own = encoded.filter((_, i) => {
+    const feature = features[i];
+    return feature?.kind === kind && feature.offset >= offset && feature.offset < offset + width;
+  });
+  const type = kind === 'category' ? 'int64' : 'float32';
+  const columns =
+    own.length === 1 ? own[0] : node('Concat', own, { type, shape: [-1, width] }, { axis: 1 });
+  if (columns === undefined)
+    throw new MillraceError('corrupt', `input ${input.name} has no feature`);
+  const wanted = constant('int64', Int32Array.of(-1, ...shape));
+  node('Reshape', [columns, wanted], { name, type, shape: [-1, ...shape] });
+}
+
+/** Nodes and constants that are added to a graph, with names of their own. */
+type Part = ReturnType<typeof part>;
+
+function part(prefix: string) {
+  const nodes: Node[] = [];
+  const constants: Constant[] = [];
+  const newName = () => `${prefix}/${nodes.length + constants.length}`;
+  const node = (
+    op: string,
+    inputs: readonly Value[],
+    output: Omit<Value, 'name'> & { readonly name?: string },
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): Value => {
+    const value = { name: newName(), ...output };
+    const names = inputs.map(({ name }) => name);
+    const domain = op === 'LabelEncoder' ? { domain: 'ai.onnx.ml' as const } : {};
+    nodes.push({ op, ...domain, inputs: names, outputs: [value], attributes });
+    return value;
+  };
+  const constant = (type: Value['type'], data: Constant['data']): Value => {
+    const value = { name: newName(), type, shape: [data.length], data };
+    constants.push(value);
+    return value;
+  };
+  return {
+    nodes,
+    constants,
+    node,
+    constant,
+    add: (a: Value, b: Float64Array) => node('Add', [a, constant('float64', b)], shapeOf(a)),
+    multiply: (a: Value, b: Float64Array) => node('Mul', [a, constant('float64', b)], shapeOf(a)),
+    cast: (a: Value, type: keyof typeof castTo) =>
+      node('Cast', [a], { type, shape: a.shape }, { to: castTo[type] }),
+  };
+}
+
+const shapeOf = ({ type, shape }: Value) => ({ type, shape });
+
+/** ONNX' numbers of element types, as the attribute of a Cast has them. */
+const castTo = { float32: 1, float64: 11 } as const;

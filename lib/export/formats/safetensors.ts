@@ -1,0 +1,45 @@
+import { encodeSafetensors } from '../../bucket/safetensors.ts';
+import type { Exported } from '../exported.ts';
+import type { Files } from './format.ts';
+
+/**
+ * The weights under their names in the state, `weights/<layer>/<weight>` as float32; and
+ * `features/<name>/mean` and `scale`, [width], `label/mean` and `deviation`, [1], as float64: a network
+ * sees (value − mean) · scale. The running statistics behind them are there too: whoever starts
+ * another model from the file goes on with them.
+ */
+export function safetensorsFiles({ model, state, features, labelScale }: Exported): Promise<Files> {
+  const weights = Object.entries(state.tensors).filter(([name]) => name.startsWith('weights/'));
+  const scales = features.flatMap((feature) =>
+    feature.kind === 'category'
+      ? []
+      : [
+          [`features/${feature.name}/mean`, vector(feature.mean)] as const,
+          [`features/${feature.name}/scale`, vector(feature.scale)] as const,
+        ],
+  );
+  const label =
+    labelScale === undefined
+      ? []
+      : [
+          ['label/mean', vector(Float64Array.of(labelScale.mean))] as const,
+          ['label/deviation', vector(Float64Array.of(labelScale.deviation))] as const,
+        ];
+  const { count, mean, squares } = state.statistics;
+  const statistics = { 'statistics/mean': vector(mean), 'statistics/squares': vector(squares) };
+  const body = encodeSafetensors({
+    tensors: { ...Object.fromEntries([...weights, ...scales, ...label]), ...statistics },
+    metadata: {
+      format: 'millrace-export-1',
+      model: model.name,
+      sequence: String(state.sequence),
+      statisticsCount: String(count),
+      spec: JSON.stringify(model.spec),
+    },
+  });
+  return Promise.resolve({ 'model.safetensors': body });
+}
+
+function vector(data: Float64Array) {
+  return { shape: [data.length], data };
+}

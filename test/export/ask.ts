@@ -1,0 +1,76 @@
+import * as tf from '@tensorflow/tfjs';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Exported } from '../../lib/export/exported.ts';
+import type { Files } from '../../lib/export/formats/format.ts';
+import { hashText } from '../../lib/features/hash.ts';
+import type { Floats } from '../../lib/features/samples.ts';
+
+/** Values of one sample by the names of its features. */
+export type Question = Readonly<Record<string, unknown>>;
+
+/** What an exported ONNX model answers in ONNX Runtime, [rows, outputs]. */
+export async function askOnnx(
+  { features }: Exported,
+  files: Files,
+  questions: readonly Question[],
+): Promise<Floats> {
+  const session = await InferenceSession.create(files['model.onnx'] ?? new Uint8Array());
+  const feeds = features.map(({ name, width, ...feature }): [string, Tensor] => {
+    const column = questions.flatMap((question) => question[name]);
+    const shape = [questions.length, width];
+    if (feature.kind === 'numbers')
+      return [name, new Tensor('float64', Float64Array.from(column.map(Number)), shape)];
+    if (feature.values !== undefined)
+      return [name, new Tensor('string', column.map(String), shape)];
+    const indices = column.map((value) => BigInt(hashText(String(value)) % (feature.buckets ?? 1)));
+    return [name, new Tensor('int64', BigInt64Array.from(indices), shape)];
+  });
+  const { prediction } = await session.run(Object.fromEntries(feeds));
+  await session.release();
+  return prediction?.data as Floats;
+}
+
+/** What an exported tfjs model answers on tfjs' own backend. */
+export async function askTfjs(
+  exported: Exported,
+  files: Files,
+  questions: readonly Question[],
+): Promise<Floats> {
+  const { modelTopology, weightsManifest } = JSON.parse(
+    Buffer.from(files['model.json'] ?? []).toString(),
+  ) as tf.io.ModelJSON;
+  const weights = files['weights.bin'] ?? new Uint8Array();
+  const loaded = await tf.loadLayersModel(
+    tf.io.fromMemory({
+      modelTopology,
+      weightSpecs: weightsManifest.flatMap((group) => group.weights),
+      weightData: Uint8Array.from(weights).buffer,
+    }),
+  );
+  const inputs = tfjsInputs(exported, questions).map(({ values, shape, dtype }) =>
+    tf.tensor(values, shape, dtype),
+  );
+  return (loaded.predict(inputs) as tf.Tensor).dataSync() as Float32Array;
+}
+
+/** The inputs of an exported tfjs model, in their order. */
+export function tfjsInputs({ features }: Exported, questions: readonly Question[]) {
+  return features.map((feature) => {
+    const column = questions.flatMap((question) => question[feature.name]);
+    const isCategory = feature.kind === 'category';
+    return {
+      values: isCategory
+        ? column.map((each) => indexOf(feature, String(each)))
+        : column.map(Number),
+      shape: [questions.length, feature.width],
+      dtype: isCategory ? ('int32' as const) : ('float32' as const),
+    };
+  });
+}
+
+function indexOf(
+  { values, buckets = 1 }: { readonly values?: readonly string[]; readonly buckets?: number },
+  text: string,
+): number {
+  return values === undefined ? hashText(text) % buckets : values.indexOf(text) + 1;
+}

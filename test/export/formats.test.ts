@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { inputsJson } from '../../lib/export/card.ts';
+import { type Exported, exportedOf } from '../../lib/export/exported.ts';
+import { onnxFiles } from '../../lib/export/formats/onnx.ts';
+import { safetensorsFiles } from '../../lib/export/formats/safetensors.ts';
+import { tfjsFiles } from '../../lib/export/formats/tfjs.ts';
+import type { EncodedSamples, Floats } from '../../lib/features/samples.ts';
+import { statisticsOf } from '../../lib/features/statistics.ts';
+import { compileModel, initialState } from '../../lib/model/model.ts';
+import { predict } from '../../lib/model/predict.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { layers } from '../engine/networks.ts';
+import { draw } from '../engine/samples.ts';
+import { askOnnx, askTfjs, type Question } from './ask.ts';
+import { askChromium, chromium } from './chromium.ts';
+import { askPython, python } from './python.ts';
+
+/** A model with weights from its seed, and statistics of the questions. */
+async function exportedFrom(input: SpecInput, questions: readonly Question[]): Promise<Exported> {
+  const spec = defineSpec(input);
+  const model = { name: spec.model, ...(await compileModel(tfjsEngine, spec)) };
+  const samples = encoded(model, questions);
+  const labels = samples.labels.map((_, i) => 1_000 + 50 * draw(i));
+  const statistics = statisticsOf({ ...samples, labels }, model.encoder.layout);
+  return exportedOf(model, { ...initialState(model), statistics });
+}
+
+function encoded(
+  { encoder }: Pick<Exported['model'], 'encoder'>,
+  questions: readonly Question[],
+): EncodedSamples {
+  const { samples, refused } = encoder.encodeFeatures(questions.map((features) => ({ features })));
+  expect(refused).toEqual([]);
+  return samples;
+}
+
+const answers = ({ model, state }: Exported, questions: readonly Question[]) =>
+  predict(model, state, encoded(model, questions));
+
+/** Expects each number to be the other, up to rounding to float32 on the way. */
+function expectClose(found: Floats, wanted: Floats, tolerance = 1e-5): void {
+  expect(found.length).toBe(wanted.length);
+  found.forEach((value, i) => {
+    const other = wanted[i] ?? Number.NaN;
+    expect(Math.abs(value - other)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(other)));
+  });
+}
+
+const vectors = (length: number, count: number): Question[] =>
+  Array.from({ length: count }, (_, i) => ({
+    x: Array.from({ length }, (_element, k) => draw(i, k)),
+  }));
+
+/** Features of every kind, with numbers that float32 alone would mix up. */
+const mixed: SpecInput['features'] = {
+  seconds: { type: 'number' },
+  share: { type: 'number', standardize: false },
+  constant: { type: 'number' },
+  team: { type: 'category', values: ['red', 'green'] },
+  word: { type: 'category', buckets: 11, dimensions: 3 },
+  pixels: { type: 'vector', length: 5, standardize: true },
+};
+const tasks: Record<string, SpecInput> = {
+  'a regression with hidden layers': {
+    model: 'demand-1',
+    task: 'regression',
+    features: mixed,
+    network: { hidden: [7, 5], activation: 'tanh' },
+  },
+  'a linear binary model': { model: 'demand-1', task: 'binary', features: mixed },
+  'a multiclass model': {
+    model: 'demand-1',
+    task: 'multiclass',
+    features: mixed,
+    label: { classes: ['a', 'b', 'c'] },
+    network: { hidden: [6] },
+  },
+};
+
+const rows: Question[] = Array.from({ length: 40 }, (_, i) => ({
+  seconds: 1_700_000_000 + i * 128,
+  share: draw(i, 1),
+  constant: 3,
+  team: ['red', 'green', 'blue', 'Red'][i % 4],
+  word: `wörd-${i % 17} 🙂`,
+  pixels: Array.from({ length: 5 }, (_element, k) => 200 + 50 * draw(i, k)),
+}));
+
+describe('an exported model', () => {
+  it.each(Object.entries(tasks))('answers as the model does: %s', async (_name, input) => {
+    const exported = await exportedFrom(input, rows);
+    const own = await answers(exported, rows);
+    expectClose(await askOnnx(exported, await onnxFiles(exported), rows), own, 1e-6);
+    expectClose(await askTfjs(exported, await tfjsFiles(exported), rows), own, 1e-4);
+  });
+
+  it.skipIf(python === undefined).each(Object.entries(tasks))(
+    'answers in Python, with the code of docs/python.md: %s',
+    async (_name, input) => {
+      const exported = await exportedFrom(input, rows);
+      const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
+      expectClose(askPython(files, rows), await answers(exported, rows), 1e-5);
+    },
+  );
+
+  it
+    .skipIf(python === undefined)
+    .each([
+      'relu',
+      'tanh',
+      'sigmoid',
+      'elu',
+      'selu',
+      'softplus',
+      'softsign',
+      'swish',
+      'linear',
+    ] as const)('answers in Python with hidden layers of %s units', async (activation) => {
+    const input: SpecInput = {
+      model: 'demand-1',
+      task: 'regression',
+      features: { pixels: { type: 'vector', length: 5, standardize: true } },
+      network: { hidden: [6, 5], activation },
+    };
+    const pixels = rows.map((row) => ({ pixels: row.pixels }));
+    const exported = await exportedFrom(input, pixels);
+    const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
+    expectClose(askPython(files, pixels), await answers(exported, pixels), 1e-5);
+  });
+
+  it.skipIf(chromium === undefined)('answers in a browser', async () => {
+    const exported = await exportedFrom(tasks['a multiclass model'] as SpecInput, rows);
+    const found = await askChromium(exported, await tfjsFiles(exported), rows);
+    expectClose(found, await answers(exported, rows), 1e-4);
+  });
+});
+
+describe('an exported network', () => {
+  it.each(Object.entries(layers))('answers as the model does, with %s', async (_name, input) => {
+    const declared = input();
+    const x = declared.features.x;
+    const length = x?.type === 'vector' ? x.length : 0;
+    const questions = vectors(length, 70);
+    const exported = await exportedFrom(declared, questions);
+    const own = await answers(exported, questions);
+    expectClose(await askTfjs(exported, await tfjsFiles(exported), questions), own);
+    const files = await onnxFiles(exported);
+    expectClose(await askOnnx(exported, files, questions), own);
+    expectClose(await askOnnx(exported, files, questions.slice(0, 1)), own.slice(0, 1));
+  });
+});
