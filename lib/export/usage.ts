@@ -60,8 +60,8 @@ ${asFloat32}`;
 
 /** What `model.safetensors` holds. */
 export const safetensorsUsage = `The weights by their names, \`weights/<layer>/<weight>\` as float32,
-and what standardises the inputs, \`features/<name>/mean\` and \`scale\` as float64: the network sees (value − mean) · scale. \`millrace import\`
-starts another model from it.
+and what standardises the inputs, \`features/<name>/mean\` and \`scale\` as float64: the network
+sees (value − mean) · scale. \`millrace import\` starts another model from it.
 
 \`\`\`python
 tensors = safetensors.numpy.load_file("model.safetensors")
