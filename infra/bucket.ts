@@ -23,6 +23,7 @@ export const permanent = [
   'models/*/resends/*',
   'models/*/jobs/*/job.json',
   'models/*/jobs/*/challenger.safetensors',
+  'initial-weights/*',
 ] as const;
 
 /** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */

@@ -172,7 +172,7 @@ export class Millrace extends Construct {
    * in a program of their own.
    */
   grantRead(grantee: IGrantable): void {
-    allow(grantee, this.bucket, { read: ['models/*', 'compiled/*'] });
+    allow(grantee, this.bucket, { read: ['models/*', 'initial-weights/*', 'compiled/*'] });
   }
 
   /**
@@ -181,9 +181,10 @@ export class Millrace extends Construct {
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
-      read: ['models/*', 'datasets/*', 'compiled/*'],
+      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*'],
       write: [
         'models/*/spec.json',
+        'initial-weights/*',
         'models/*/resends/*',
         'models/*/jobs/retract-*/challenger.safetensors',
         'models/*/jobs/*/progress.json',
@@ -218,7 +219,7 @@ export class Millrace extends Construct {
       new SqsEventSource(this.samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
     );
     allow(onlineUpdate, this.bucket, {
-      read: ['models/*', 'datasets/*', 'compiled/*'],
+      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*'],
       write: [
         'models/*/journal/*',
         'models/*/state.safetensors',
@@ -244,7 +245,7 @@ export class Millrace extends Construct {
     });
     batchTrain.addEventSource(new SqsEventSource(this.jobsQueue, { batchSize: 1 }));
     allow(batchTrain, this.bucket, {
-      read: ['models/*', 'datasets/*', 'prepared/*', 'compiled/*'],
+      read: ['models/*', 'initial-weights/*', 'datasets/*', 'prepared/*', 'compiled/*'],
       write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*', 'compiled/*'],
     });
     allowToSend(batchTrain, this.samplesQueue, this.jobsQueue);
@@ -257,7 +258,7 @@ export class Millrace extends Construct {
       memoryMebibytes: this.#memoryMebibytes,
       environment: this.#environment(),
     });
-    allow(predict, this.bucket, { read: ['models/*', 'compiled/*'] });
+    allow(predict, this.bucket, { read: ['models/*', 'initial-weights/*', 'compiled/*'] });
     return predict;
   }
 

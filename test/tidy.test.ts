@@ -52,6 +52,7 @@ const rooms = [
   'online',
   'operations',
   'export',
+  'import',
   'serving',
   'cli',
   'examples',

@@ -33,6 +33,8 @@ export const keys = {
   caughtUp: (model: string, job: string) =>
     `${ofModel(model)}/caught-up/${checked(job)}.safetensors`,
   dataset: (name: string) => `datasets/${checked(name)}/`,
+  /** Weights that models start from, by the digest of the file. */
+  initialWeights: (digest: string) => `initial-weights/${checkedHash(digest)}.safetensors`,
   compiled: (hash: string) => `compiled/${checkedHash(hash)}`,
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
 };

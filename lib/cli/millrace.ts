@@ -4,7 +4,7 @@ import { MillraceError } from '../errors.ts';
 import { type AddCommand, textOf } from './call.ts';
 import { consentOf, type Io } from './io.ts';
 import {
-  declareExportCommand,
+  declareExchangeCommands,
   declareModelCommands,
   declareSampleCommands,
   declareTrainingCommands,
@@ -82,7 +82,7 @@ export async function runMillrace(declareMore: (program: Command) => void): Prom
   declareWatchCommand(add);
   declareTrainingCommands(program, add);
   declareSampleCommands(add);
-  declareExportCommand(add);
+  declareExchangeCommands(add);
   declareRepairCommands(add);
   declareMore(program);
   declareCompletion();

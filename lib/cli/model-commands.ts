@@ -182,8 +182,21 @@ export function declareSampleCommands(add: AddCommand): void {
   );
 }
 
-/** Declares the command that takes a model away. */
-export function declareExportCommand(add: AddCommand): void {
+/** Declares the commands that take a model away, and bring one in. */
+export function declareExchangeCommands(add: AddCommand): void {
+  add(
+    {
+      usage: 'import <spec> <weights>',
+      summary: 'create a model that starts from weights: of tfjs, Keras, or safetensors',
+      examples: [
+        ['millrace import spec.json sales-safetensors/model.safetensors', 'an export goes on'],
+        ['millrace import spec.json model.json', 'without a network, the spec takes that of tfjs'],
+        ['millrace import spec.json model.h5', 'or of Keras'],
+      ],
+    },
+    async ({ io, args: [spec = '', weights = ''] }) =>
+      (await import('./import.ts')).importInto(io, spec, weights),
+  );
   add(
     {
       usage: 'export <model>',

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { keys } from '../bucket/keys.ts';
-import { invalid } from '../errors.ts';
 import { createModel } from '../model/model.ts';
 import {
   describeModel,
@@ -11,39 +9,19 @@ import {
   type ModelSummary,
   type StreamMetrics,
 } from '../operations/describe-model.ts';
-import { defineSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import { defineSpec } from '../spec/spec.ts';
 import type { Io } from './io.ts';
 import { formatCount, formatSeconds, formatTable } from './progress.ts';
+import { readSpecFile } from './spec-file.ts';
 
 /** Creates the model that a file declares: a spec as JSON. The same file again changes nothing. */
 export async function create({ ports, print, result }: Io, path: string): Promise<number> {
-  const spec = await readSpecFile(path);
+  const spec = defineSpec(await readSpecFile(path));
   const isThere = (await ports.store.get(keys.spec(spec.model))) !== undefined;
   await createModel(ports, spec);
   print(isThere ? `${spec.model}: it exists already, as declared` : `${spec.model}: created`);
   result({ model: spec.model, created: !isThere });
   return 0;
-}
-
-/** A spec in a file of JSON. @throws MillraceError kind `invalid` that names file and field */
-async function readSpecFile(path: string): Promise<Spec> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw invalid(`${path} cannot be read: ${reason}`, cause);
-  });
-  return defineSpec(inputOf(path, text));
-}
-
-function inputOf(path: string, text: string): SpecInput {
-  try {
-    // Its fields are checked as those of any spec.
-    return JSON.parse(text);
-  } catch (cause) {
-    throw invalid(
-      `${path}: must be JSON: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    );
-  }
 }
 
 /** Lists the models of the stack. */

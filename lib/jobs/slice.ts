@@ -2,7 +2,6 @@ import { type PreparedDataset, prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
 import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
-import { emptyStatistics } from '../features/statistics.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { challengerDigest, writeChallenger } from '../fold/challenger.ts';
 import { publishedState } from '../fold/checkpoints.ts';
@@ -11,7 +10,7 @@ import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
-import { isFiniteState, type Parameters } from '../state/state.ts';
+import { isFiniteState } from '../state/state.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
@@ -125,16 +124,12 @@ function failed(
   reason: string,
 ): Advanced {
   const { parameters, place } = stored ?? {
-    parameters: freshParameters(model),
+    parameters: model.initial,
     place: firstPlace(0),
   };
   const job = { model: record.model, job: record.job, slice: number };
   const lane = { parameters, place: failedPlace(ports, job, place, reason) };
   return { lane, ...noSums };
-}
-
-function freshParameters({ compiled, encoder }: Model): Parameters {
-  return { ...compiled.initial(), statistics: emptyStatistics(encoder.layout) };
 }
 
 /**
@@ -285,7 +280,7 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   const place = firstPlace(record.sequence);
   await keepRefusedRows(ports, record, prepared);
   if (record.start === 'fresh')
-    return startStatistics({ parameters: freshParameters(model), place }, prepared);
+    return startStatistics({ parameters: model.initial, place }, prepared);
   const champion = await currentState(ports, model);
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);

@@ -6,7 +6,7 @@ import { invalid, MillraceError } from '../errors.ts';
 import { standardizedColumns, trainedLayoutOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { allocateSamples } from '../features/samples.ts';
-import { emptyStatistics, statisticsWidth } from '../features/statistics.ts';
+import { statisticsWidth } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { emptyPrior } from '../metrics/prior.ts';
 import { emptyScores } from '../metrics/scores.ts';
@@ -17,6 +17,7 @@ import { isModelName } from '../spec/names.ts';
 import { parseSpec, type Spec } from '../spec/spec.ts';
 import { emptyLedger } from '../state/ledger.ts';
 import { bytesOf, isFiniteState, type Parameters, type State } from '../state/state.ts';
+import { type InitialWeights, initialParameters, loadInitialWeights } from './initial-weights.ts';
 
 /** A model that exists: its spec, and what is compiled from it. */
 export type Model = {
@@ -28,6 +29,8 @@ export type Model = {
   /** The model's identity: the hash of what is stored. */
   readonly specHash: string;
   readonly compiled: CompiledModel;
+  /** Weights, optimizer slots and statistics before anything is learnt. */
+  readonly initial: Parameters;
   readonly encoder: Encoder;
   readonly standardized: readonly boolean[];
 };
@@ -43,7 +46,9 @@ export async function loadModel(
 ): Promise<Model | undefined> {
   const declared = await loadSpec(store, name);
   if (declared === undefined) return undefined;
-  return { name, ...(await compileModel(engine, declared.spec, declared.stored)) };
+  const { spec, stored } = declared;
+  const weights = await loadInitialWeights(store, spec);
+  return { name, ...(await compileModel(engine, spec, stored, weights)) };
 }
 
 /** What a model declares, without compiling it. @throws as {@link loadModel} */
@@ -60,28 +65,32 @@ export type StoredSpec = { readonly spec: Spec; readonly stored: unknown };
  * What is compiled from a spec.
  *
  * @param stored the spec as it was stored, whose identity the model has
+ * @param weights that it starts from; those of its seed unless given
  * @throws MillraceError kind `invalid` if its network cannot be built
  */
 export async function compileModel(
   engine: Ports['engine'],
   spec: Spec,
   stored: unknown = spec,
+  weights?: InitialWeights,
 ): Promise<Omit<Model, 'name'>> {
+  const compiled = await engine.compile(spec);
+  const encoder = createEncoder(spec);
   return {
     spec,
     stored,
     specHash: specHash(stored),
-    compiled: await engine.compile(spec),
-    encoder: createEncoder(spec),
+    compiled,
+    initial: initialParameters({ compiled, encoder }, weights),
+    encoder,
     standardized: standardizedColumns(spec),
   };
 }
 
 /** The state before the first journal entry. */
-export function initialState({ name, spec, specHash: hash, compiled, encoder }: Model): State {
+export function initialState({ name, spec, specHash: hash, initial }: Model): State {
   return {
-    ...compiled.initial(),
-    statistics: emptyStatistics(encoder.layout),
+    ...initial,
     model: name,
     sequence: 0,
     specHash: hash,
@@ -95,10 +104,10 @@ export function initialState({ name, spec, specHash: hash, compiled, encoder }: 
 
 /** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
 export function fitsModel(
-  { compiled, encoder }: Model,
+  { initial, encoder }: Model,
   { tensors, statistics }: Parameters,
 ): boolean {
-  const own = Object.entries(compiled.initial().tensors);
+  const own = Object.entries(initial.tensors);
   const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
   const isComplete = hasShapes && Object.keys(tensors).length === own.length;
   return (
@@ -166,6 +175,10 @@ export async function createModel(
   const compiled = await engine.compile(spec);
   assertFits(spec, compiled.initial().tensors, memoryMebibytes);
   await assertTrains(spec, compiled);
+  const weights = await loadInitialWeights(store, spec).catch((cause: unknown) => {
+    throw invalid('spec.initialWeights: there is no such file; use importModel()', cause);
+  });
+  initialParameters({ compiled, encoder: createEncoder(spec) }, weights);
   const key = keys.spec(spec.model);
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
     ifNoneMatch: '*',

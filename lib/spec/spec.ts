@@ -72,7 +72,7 @@ const networkSchema = z.union([
   strictObject({
     topology: topologySchema.describe(
       'any tfjs Layers model: what model.toJSON() answers (a text), or the content of a ' +
-        'model.json or of a Keras 2 file',
+        'model.json or of a Keras file',
     ),
   }),
 ]);
@@ -176,6 +176,11 @@ export const specSchema = strictObject({
     .max(0xffff_ffff)
     .default(1)
     .describe('of the initial weights and of every shuffle: the same spec gives the same weights'),
+  initialWeights: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be the digest of a file that `millrace import` stored')
+    .optional()
+    .describe('weights that it starts from, as `millrace import` stored them, instead of its seed'),
   batch: batchSchema.prefault({}),
   online: onlineSchema.prefault({}),
 }).superRefine((spec, context) => {

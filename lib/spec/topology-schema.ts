@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { asKeras2 } from './keras.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /**
  * The layers of a network as a user has them: what `model.toJSON()` answers (a text), or the content
- * of a tfjs `model.json` or of a Keras 2 file. It becomes the topology alone.
+ * of a tfjs `model.json` or of a Keras file. It becomes the topology alone.
  */
 export const topologySchema = z
   .union([z.string(), z.looseObject({})])
@@ -30,7 +31,7 @@ function topologyOf(given: unknown): Json | string {
   for (const wrapper of ['modelTopology', 'model_config']) {
     if (isObject(value) && Object.hasOwn(value, wrapper)) value = value[wrapper];
   }
-  if (isObject(value) && isObject(value.config)) return value;
+  if (isObject(value) && isObject(value.config)) return asKeras2(value);
   return 'must be what model.toJSON() answers, or the content of a model.json';
 }
 

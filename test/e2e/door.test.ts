@@ -103,6 +103,15 @@ describe('own data in, predictions out', () => {
     const shares = prediction?.data as Float32Array;
     const best = shares.reduce((most, each, i, all) => (each > (all[most] ?? 0) ? i : most), 0);
     expect(JSON.parse(stdout).predicted).toBe(label.classes[best]);
+    // And brought in again, it goes on as another model.
+    const spec = JSON.parse(readFileSync(file('weather.json'), 'utf8'));
+    writeFileSync(file('copy.json'), JSON.stringify({ ...spec, model: 'copy' }));
+    const weights = join(file('weather-safetensors'), 'model.safetensors');
+    expect((await millrace('import', file('copy.json'), weights)).stdout).toContain(
+      'copy: created',
+    );
+    expect((await millrace('predict', 'copy', file('question.jsonl'))).stdout).toBe(stdout);
+
     expect((await millrace('export', 'weather', '--format', 'pickle')).stderr).toContain('tfjs');
     expect((await millrace('export', 'weathr', '--format', 'tfjs')).stderr).toContain('no model');
   });

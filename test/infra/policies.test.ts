@@ -150,6 +150,7 @@ describe('the policies of the stack', () => {
       keys.resend('m', 1),
       keys.job('m', 'j'),
       keys.challenger('m', 'j'),
+      keys.initialWeights('a'.repeat(64)),
     ];
     for (const key of history) {
       for (const role of [...roles, 'administrator']) {

@@ -5,8 +5,9 @@ import { retract } from '../../lib/cli/retract.ts';
 import { rollback } from '../../lib/cli/rollback.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { currentState } from '../../lib/fold/fold.ts';
+import { importModel } from '../../lib/import/import-model.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
-import { createModel, loadModel } from '../../lib/model/model.ts';
+import { compileModel, loadModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { relayCommand } from '../../lib/online/relay-command.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
@@ -71,7 +72,9 @@ async function update(
 
 async function teach(as: As): Promise<void> {
   const [operator, online, producer] = [as('Operator'), as('online-update'), as('Producer')];
-  await createModel(operator, spec);
+  const { initial } = await compileModel(operator.engine, spec);
+  const { tensors: weights, statistics } = initial;
+  await importModel(operator, spec, { weights, statistics });
   await compile(operator);
   await createProducer(producer.sendSamples, model, 'till').send([ticket(1)]);
   await operator.store.put('datasets/late/a.jsonl', Buffer.from(JSON.stringify(ticket(1))));

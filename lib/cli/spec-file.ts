@@ -1,0 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { invalid } from '../errors.ts';
+import type { SpecInput } from '../spec/spec.ts';
+
+/** A spec in a file of JSON, not checked yet. @throws MillraceError kind `invalid` */
+export async function readSpecFile(path: string): Promise<SpecInput> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(`${path} cannot be read: ${reason}`, cause);
+  });
+  return inputOf(path, text);
+}
+
+function inputOf(path: string, text: string): SpecInput {
+  try {
+    // Its fields are checked as those of any spec.
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid(
+      `${path}: must be JSON: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    );
+  }
+}

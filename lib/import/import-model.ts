@@ -1,0 +1,107 @@
+import * as tf from '@tensorflow/tfjs';
+import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { keys } from '../bucket/keys.ts';
+import { digestOf } from '../bucket/safetensors.ts';
+import type { Tensor, Tensors } from '../engine/engine.ts';
+import { invalid, MillraceError } from '../errors.ts';
+import { encodeInitialWeights } from '../model/initial-weights.ts';
+import { type CreateOptions, createModel } from '../model/model.ts';
+import { buildNetwork } from '../network/build-network.ts';
+import type { Ports } from '../ports/ports.ts';
+import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import type { Weights } from './weights.ts';
+
+/** A model that was made from a file. */
+export type Imported = {
+  readonly spec: Spec;
+  /** Weights of the file that the model has no place for. */
+  readonly leftOut: readonly string[];
+};
+
+/**
+ * Creates a model that starts from the weights of a file instead of its seed. Where the spec names
+ * no network, it is the file's. A file that Millrace did not write says nothing of how its inputs
+ * were scaled: number features, and the label, are then taken as they are unless the spec says
+ * `standardize`.
+ *
+ * @throws MillraceError kind `invalid` if the network cannot be built, the weights do not fit it, or
+ *   the model exists with a different spec
+ */
+export async function importModel(
+  ports: Ports,
+  input: SpecInput,
+  file: Weights,
+  options: CreateOptions = {},
+): Promise<Imported> {
+  const declared = defineSpec(withFile(input, file));
+  const { tensors, leftOut } = await fitted(declared, file);
+  const { statistics } = file;
+  const body = encodeInitialWeights({ tensors, ...(statistics && { statistics }) });
+  const initialWeights = digestOf(body);
+  const key = keys.initialWeights(initialWeights);
+  const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
+  if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+  const spec = parseSpec({ ...declared, initialWeights });
+  await createModel(ports, spec, options);
+  return { spec, leftOut };
+}
+
+/** The spec with what the file says of the network. */
+function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInput {
+  const network =
+    input.network === undefined && topology !== undefined ? { network: { topology } } : {};
+  if (statistics !== undefined) return { ...input, ...network };
+  const features = Object.entries(input.features ?? {}).map(([name, feature]) => [
+    name,
+    feature.type === 'number' ? { standardize: false, ...feature } : feature,
+  ]);
+  return {
+    ...input,
+    ...network,
+    features: Object.fromEntries(features),
+    label: input.task === 'regression' ? { standardize: false, ...input.label } : input.label,
+  };
+}
+
+/** The weights of the file under the names that the model's state has for them. */
+async function fitted(
+  spec: Spec,
+  { weights }: Weights,
+): Promise<{ readonly tensors: Tensors; readonly leftOut: readonly string[] }> {
+  await tf.setBackend('cpu');
+  const { layersModel } = await buildNetwork(spec);
+  try {
+    const names = layersModel.weights.map(({ originalName }) => `weights/${originalName}`);
+    const named = weights instanceof Map ? byName(layersModel, weights) : (weights as Tensors);
+    const missing = names.filter((name) => named[name] === undefined);
+    if (missing.length > 0) {
+      throw invalid(
+        `the file has no weights for ${missing.join(', ')}; it has ` +
+          `${Object.keys(named).join(', ') || 'none'}: the spec must declare the same network`,
+      );
+    }
+    const own = new Set(names);
+    return {
+      tensors: Object.fromEntries(names.map((name) => [name, named[name] as Tensor])),
+      leftOut: Object.keys(named).filter((name) => !own.has(name)),
+    };
+  } finally {
+    layersModel.dispose();
+  }
+}
+
+/** Weights that a file has by layer, trainable ones first, by their names. */
+function byName(
+  { layers }: tf.LayersModel,
+  weights: ReadonlyMap<string, readonly Tensor[]>,
+): Tensors {
+  const named = [...weights].flatMap(([name, tensors]) => {
+    const layer = layers.find((each) => each.name === name);
+    const own = [...(layer?.trainableWeights ?? []), ...(layer?.nonTrainableWeights ?? [])];
+    return tensors.map((tensor, i) => {
+      const weight = own[i]?.originalName ?? `${name}/${i}`;
+      return [`weights/${weight}`, tensor] as const;
+    });
+  });
+  return Object.fromEntries(named);
+}

@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import { parse } from '../parse.ts';
+import type { Weights } from './weights.ts';
+
+const modelSchema = z.looseObject({
+  modelTopology: z.record(z.string(), z.unknown()),
+  weightsManifest: z.array(
+    z.looseObject({ paths: z.array(z.string()), weights: z.array(z.looseObject({})) }),
+  ),
+});
+
+/** Reads a tfjs Layers model: a `model.json`, and the files of weights that it names beside it. */
+export async function readTfjsFile(path: string): Promise<Weights> {
+  const json: unknown = JSON.parse(await readFile(path, 'utf8'));
+  const { modelTopology, weightsManifest } = parse(modelSchema, json, path);
+  const folder = dirname(path);
+  const paths = weightsManifest.flatMap((group) => group.paths);
+  const bodies = await Promise.all(paths.map((each) => readFile(join(folder, each))));
+  const specs = weightsManifest.flatMap(
+    (group) => group.weights as unknown as tf.io.WeightsManifestEntry[],
+  );
+  const joined = Uint8Array.from(Buffer.concat(bodies)).buffer;
+  const decoded = tf.io.decodeWeights(joined, specs);
+  const weights = Object.entries(decoded).map(([name, tensor]) => {
+    const data = Float32Array.from(tensor.dataSync());
+    tensor.dispose();
+    return [`weights/${name}`, { shape: tensor.shape, data }] as const;
+  });
+  return { topology: modelTopology, weights: Object.fromEntries(weights) };
+}

@@ -1,0 +1,123 @@
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import {
+  decodeSafetensors,
+  digestOf,
+  encodeSafetensors,
+  type StoredTensor,
+} from '../bucket/safetensors.ts';
+import type { CompiledModel, Tensors } from '../engine/engine.ts';
+import { invalid, MillraceError } from '../errors.ts';
+import type { Encoder } from '../features/encoder.ts';
+import {
+  emptyStatistics,
+  type FeatureStatistics,
+  statisticsWidth,
+} from '../features/statistics.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { Parameters } from '../state/state.ts';
+
+/** Weights that a model starts from instead of those of its seed, by their names in a state. */
+export type InitialWeights = {
+  readonly tensors: Tensors;
+  /** What the columns were standardised by while the weights were learnt; none unless given. */
+  readonly statistics?: FeatureStatistics;
+};
+
+/** Initial weights as a safetensors file; the same weights give the same bytes. */
+export function encodeInitialWeights({ tensors, statistics }: InitialWeights): Uint8Array {
+  const sorted = Object.entries(tensors).sort(([a], [b]) => (a < b ? -1 : 1));
+  return encodeSafetensors({
+    tensors: {
+      ...Object.fromEntries(sorted),
+      ...(statistics && {
+        'statistics/mean': vector(statistics.mean),
+        'statistics/squares': vector(statistics.squares),
+      }),
+    },
+    metadata: {
+      format: 'millrace-initial-1',
+      ...(statistics && { statisticsCount: String(statistics.count) }),
+    },
+  });
+}
+
+const vector = (data: Float64Array): StoredTensor => ({ shape: [data.length], data });
+
+/**
+ * The weights and statistics in a safetensors file: {@link encodeInitialWeights}, an export of a
+ * model, or a published state.
+ *
+ * @throws MillraceError kind `corrupt` if it is no safetensors file
+ */
+export function decodeInitialWeights(file: Uint8Array): InitialWeights {
+  const { tensors, metadata } = decodeSafetensors(file);
+  const weights = Object.entries(tensors).flatMap(([name, { shape, data }]) =>
+    name.startsWith('weights/') && data instanceof Float32Array ? [[name, { shape, data }]] : [],
+  );
+  const mean = tensors['statistics/mean']?.data;
+  const squares = tensors['statistics/squares']?.data;
+  const count = Number(metadata.statisticsCount);
+  const isWhole = mean instanceof Float64Array && squares instanceof Float64Array;
+  return {
+    tensors: Object.fromEntries(weights),
+    ...(isWhole && Number.isSafeInteger(count) ? { statistics: { count, mean, squares } } : {}),
+  };
+}
+
+/**
+ * The weights that a spec names; undefined if it names none.
+ *
+ * @throws MillraceError kind `corrupt` if they are not in the bucket as they were stored
+ */
+export async function loadInitialWeights(
+  store: ObjectStore,
+  { initialWeights: digest }: Spec,
+): Promise<InitialWeights | undefined> {
+  if (digest === undefined) return undefined;
+  const key = keys.initialWeights(digest);
+  const object = await store.get(key);
+  if (object === undefined) throw new MillraceError('corrupt', `${key} is gone`);
+  if (digestOf(object.body) !== digest)
+    throw new MillraceError('corrupt', `${key} is not what was stored: its digest is another one`);
+  return decodeInitialWeights(object.body);
+}
+
+/**
+ * What a model starts from: the weights of its seed, or those that it was given.
+ *
+ * @throws MillraceError kind `invalid` that names what does not fit
+ */
+export function initialParameters(
+  { compiled, encoder }: { readonly compiled: CompiledModel; readonly encoder: Encoder },
+  given?: InitialWeights,
+): Parameters {
+  const own = compiled.initial();
+  const empty = emptyStatistics(encoder.layout);
+  if (given === undefined) return { ...own, statistics: empty };
+  const tensors = Object.entries(own.tensors).map(([name, tensor]) => {
+    if (!name.startsWith('weights/')) return [name, tensor];
+    const other = given.tensors[name];
+    if (other === undefined) {
+      const names = Object.keys(given.tensors).join(', ');
+      throw invalid(`initialWeights: ${name} is not among them (found ${names || 'none'})`);
+    }
+    if (other.shape.join() !== tensor.shape.join()) {
+      throw invalid(
+        `initialWeights: ${name} must have the shape [${tensor.shape}] (found [${other.shape}])`,
+      );
+    }
+    if (!other.data.every(Number.isFinite))
+      throw invalid(`initialWeights: ${name} has numbers that are not finite`);
+    return [name, other];
+  });
+  const { statistics = empty } = given;
+  const width = statisticsWidth(encoder.layout);
+  if (statistics.mean.length !== width || statistics.squares.length !== width) {
+    throw invalid(
+      `initialWeights: its statistics are of ${statistics.mean.length} columns; the features and ` +
+        `the label of the spec have ${width}`,
+    );
+  }
+  return { ...own, tensors: Object.fromEntries(tensors), statistics };
+}

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import { exportModel } from '../../lib/export/export-model.ts';
+import { importModel } from '../../lib/import/import-model.ts';
+import { readWeightsFile } from '../../lib/import/weights-file.ts';
+import { loadModel } from '../../lib/model/model.ts';
+import { openModel } from '../../lib/serving/open-model.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
+import { createWorld, deliver, message, sampleMessages, ticketsSpec } from '../support/world.ts';
+
+const question = { features: { urgency: 7, team: 'red' } };
+const copySpec = { ...ticketsSpec, model: 'copy' } as SpecInput;
+
+describe('an import', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'millrace-import-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const write = (files: Readonly<Record<string, Uint8Array | string>>) => {
+    for (const [name, body] of Object.entries(files)) writeFileSync(join(folder, name), body);
+  };
+  const read = (name: string) => readWeightsFile(join(folder, name));
+  const taught = async () => {
+    const world = createWorld();
+    await deliver(world, sampleMessages(8));
+    return world;
+  };
+  const ask = async (world: Parameters<typeof openModel>[0], name: string) => {
+    const answer = await (await openModel(world, name)).predict([question]);
+    if (!answer.ok) throw new Error(answer.reason);
+    return answer.predictions[0];
+  };
+
+  it('goes on from what another model had learnt, statistics included', async () => {
+    const world = await taught();
+    write((await exportModel(world, ticketsSpec.model, 'safetensors')).files);
+    const { spec } = await importModel(world, copySpec, await read('model.safetensors'));
+    expect(await ask(world, 'copy')).toEqual(await ask(world, ticketsSpec.model));
+    // It is a model as any other: it learns, and its journal gives the same weights again.
+    const model = await loadModel(world, 'copy');
+    expect(model?.initial.statistics.count).toBeGreaterThan(0);
+    expect(keys.initialWeights(spec.initialWeights ?? '')).toMatch(
+      /^initial-weights\/[0-9a-f]{64}/,
+    );
+    // Once more is no change; other weights under the same name are another model.
+    await importModel(world, copySpec, await read('model.safetensors'));
+    await deliver(world, [message(900, { samples: [{ ...question, label: true }] })]);
+    write((await exportModel(world, ticketsSpec.model, 'safetensors')).files);
+    await expect(importModel(world, copySpec, await read('model.safetensors'))).rejects.toThrow(
+      'exists with a different spec',
+    );
+  });
+
+  it.each(['tfjs', 'keras'] as const)('takes network and weights from %s', async (format) => {
+    const world = await taught();
+    write((await exportModel(world, ticketsSpec.model, format)).files);
+    const { team } = ticketsSpec.features;
+    const file = await read(format === 'tfjs' ? 'model.json' : 'model.h5');
+    const input = {
+      model: 'copy',
+      task: 'binary',
+      features: { urgency: { type: 'number' }, team },
+    };
+    const { leftOut } = await importModel(world, input as SpecInput, file);
+    expect(leftOut).toEqual([]);
+    const [own, other] = [await ask(world, 'copy'), await ask(world, ticketsSpec.model)];
+    const shares = [own, other].map((each) => (each as { probability: number }).probability);
+    expect(shares[0]).toBeCloseTo(shares[1] ?? Number.NaN, 6);
+  });
+
+  it('says what does not fit', async () => {
+    const world = await taught();
+    const { files } = await exportModel(world, ticketsSpec.model, 'safetensors');
+    write({
+      ...files,
+      'model.keras': 'PK',
+      'no.json': '{"format": "layers-model"}',
+      'no.h5': 'no',
+    });
+    const file = await read('model.safetensors');
+    const wider = { ...copySpec, network: { hidden: [4] } };
+    await expect(importModel(world, wider, file)).rejects.toThrow(
+      'weights/hidden_1/kernel must have the shape [3,4] (found [3,3])',
+    );
+    const deeper = { ...copySpec, network: { hidden: [3, 3] } };
+    await expect(importModel(world, deeper, file)).rejects.toThrow(
+      'the file has no weights for weights/hidden_2/kernel, weights/hidden_2/bias; it has weights/',
+    );
+    const more = { ...copySpec, features: { ...copySpec.features, hour: { type: 'number' } } };
+    await expect(importModel(world, more as SpecInput, file)).rejects.toThrow(
+      'must have the shape',
+    );
+    await expect(read('model.keras')).rejects.toThrow('in Keras: model.save("model.h5")');
+    await expect(read('no.json')).rejects.toThrow('no.json.modelTopology');
+    await expect(read('no.h5')).rejects.toThrow('is no HDF5 file');
+    await expect(read('gone.safetensors')).rejects.toThrow('cannot be read: ENOENT');
+    expect(await world.store.get(keys.spec('copy'))).toBeUndefined();
+  });
+});
