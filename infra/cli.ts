@@ -1,8 +1,14 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { runMillrace } from '../lib/cli/millrace.ts';
 import { addCommand, flag } from '../lib/cli/program.ts';
 
-await runMillrace((program) => {
+/** The nearest `package.json`: of the clone, or of the published package. */
+const manifest = findPackageJSON(import.meta.url) ?? '';
+const { version } = JSON.parse(readFileSync(manifest, 'utf8'));
+
+await runMillrace(version, (program) => {
   addCommand(
     program,
     {

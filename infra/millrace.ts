@@ -10,7 +10,7 @@ import {
   RecursiveLoop,
 } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
@@ -88,6 +88,7 @@ export class Millrace extends Construct {
   readonly #shared: SharedSettings;
   readonly #memoryMebibytes: number;
   readonly #queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
+  readonly #logGroups: readonly ILogGroup[];
 
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
@@ -131,6 +132,9 @@ export class Millrace extends Construct {
       authType: FunctionUrlAuthType.AWS_IAM,
     });
 
+    this.#logGroups = [onlineUpdate, batchTrain, relayCommand, this.predictFunction].map(
+      ({ logGroup }) => logGroup,
+    );
     createSchedules(this, this.jobsQueue, schedules);
     this.alarms = createAlarms(this, {
       queues: this.#queues,
@@ -150,6 +154,9 @@ export class Millrace extends Construct {
     new CfnOutput(this, 'PredictFunction', { value: this.predictFunction.functionName });
     new CfnOutput(this, 'PredictUrl', { value: this.predictUrl.url });
     new CfnOutput(this, 'CommandSenders', { value: sendersOf(batchTrain, relayCommand) });
+    new CfnOutput(this, 'LogGroups', {
+      value: this.#logGroups.map(({ logGroupName }) => logGroupName).join(','),
+    });
   }
 
   /** Lets somebody teach: send samples, and nothing else. */
@@ -176,8 +183,8 @@ export class Millrace extends Construct {
   }
 
   /**
-   * Lets somebody declare models, start jobs, put datasets, roll back, retract, and send again what
-   * was refused or died. It cannot change what was learnt before.
+   * Lets somebody declare models, start jobs, put datasets, roll back, retract, send again what was
+   * refused or died, and read the functions' logs. It cannot change what was learnt before.
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
@@ -194,6 +201,12 @@ export class Millrace extends Construct {
     });
     allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
     allowToRedrive(grantee, Object.values(this.#queues));
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['logs:FilterLogEvents'],
+        resources: this.#logGroups.map(({ logGroupArn }) => logGroupArn),
+      }),
+    );
   }
 
   /** What the functions know of the stack. */

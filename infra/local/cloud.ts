@@ -119,7 +119,7 @@ export async function startLocalCloud(
   );
   const schedules = keepSchedules(sqs, template, physical);
   const hosts = new Map([...functions.values()].map(({ host }) => [host.name, host]));
-  const endpoint = await serveFunctions(hosts);
+  const endpoint = await serveFunctions(hosts, logs);
 
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
@@ -133,6 +133,8 @@ export async function startLocalCloud(
       ...environmentOf(address),
       ...environmentOfCommands(functions),
       AWS_ENDPOINT_URL_LAMBDA: endpoint.url,
+      AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: endpoint.url,
+      [environmentNames.logGroups]: [...hosts.keys()].join(','),
       [environmentNames.predictFunction]: predictName,
       [environmentNames.predictUrl]: endpoint.urlOf(predictName),
     },

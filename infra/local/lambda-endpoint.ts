@@ -1,10 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { FunctionHost } from './function-host.ts';
+import { answerFilterLogEvents, type FunctionLogs, filterLogEvents } from './logs-endpoint.ts';
 
-/** Where the functions answer. */
+/** Where the functions answer, and what they logged is read. */
 export type LambdaEndpoint = {
-  /** Of Lambda's API: the SDK and the AWS CLI invoke functions here, by their names. */
+  /**
+   * Of Lambda's API: the SDK and the AWS CLI invoke functions here, by their names. CloudWatch Logs
+   * answers there too.
+   */
   readonly url: string;
   /** A function's own URL. Unlike on AWS, requests need no signature. */
   readonly urlOf: (name: string) => string;
@@ -18,15 +22,18 @@ type Answer = {
 };
 
 /**
- * Serves Lambda's `Invoke` and function URLs on loopback. One process hosts a function, so its
- * invocations wait for each other; on AWS each would get a process of its own.
+ * Serves Lambda's `Invoke`, function URLs, and CloudWatch Logs' `FilterLogEvents` on loopback. One
+ * process hosts a function, so its invocations wait for each other; on AWS each would get a process
+ * of its own.
  */
 export async function serveFunctions(
   functions: ReadonlyMap<string, FunctionHost>,
+  logFolder: string,
 ): Promise<LambdaEndpoint> {
+  const logs = { folder: logFolder, names: functions };
   const invoke = inTurn(functions);
   const server = createServer((request, response) => {
-    answerTo(invoke, request)
+    answerTo(invoke, request, logs)
       .catch((error: unknown) => ({ status: 400, body: String(error) }))
       .then((answer) => write(response, answer))
       // What a function answered is no answer.
@@ -62,10 +69,15 @@ function inTurn(functions: ReadonlyMap<string, FunctionHost>): Invoke {
   };
 }
 
-async function answerTo(invoke: Invoke, request: IncomingMessage): Promise<Answer> {
+async function answerTo(
+  invoke: Invoke,
+  request: IncomingMessage,
+  logs: FunctionLogs,
+): Promise<Answer> {
   const [pathname = '/', search = ''] = (request.url ?? '/').split('?', 2);
   const [, called] = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(pathname) ?? [];
   const body = await text(request);
+  if (request.headers['x-amz-target'] === filterLogEvents) return answerOfLogs(logs, body);
   if (called !== undefined) return answerOfInvoke(invoke, decodeURIComponent(called), body);
   const [, name = '', rawPath = '/'] = /^\/([^/]+)(\/.*)?$/.exec(pathname) ?? [];
   return answerOfUrl(invoke, name, {
@@ -97,6 +109,14 @@ async function answerOfInvoke(invoke: Invoke, name: string, body: string): Promi
     const headers = { 'x-amz-function-error': 'Unhandled' };
     return { status: 200, headers, body: JSON.stringify({ errorMessage, errorType: 'Error' }) };
   }
+}
+
+async function answerOfLogs(logs: FunctionLogs, body: string): Promise<Answer> {
+  const events = await answerFilterLogEvents(logs, JSON.parse(body));
+  const headers = { 'content-type': 'application/x-amz-json-1.1' };
+  if (events !== undefined) return { status: 200, headers, body: JSON.stringify(events) };
+  const missing = { __type: 'ResourceNotFoundException', message: 'there is no such log group' };
+  return { status: 400, headers, body: JSON.stringify(missing) };
 }
 
 async function answerOfUrl(invoke: Invoke, name: string, event: object): Promise<Answer> {

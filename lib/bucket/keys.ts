@@ -10,6 +10,8 @@ const digits = 12;
 export const keys = {
   models: 'models/',
   datasets: 'datasets/',
+  /** All objects of a model are below it. */
+  model: (model: string) => `${ofModel(model)}/`,
   jobs: (model: string) => `${ofModel(model)}/jobs/`,
   spec: (model: string) => `${ofModel(model)}/spec.json`,
   state: (model: string) => `${ofModel(model)}/state.safetensors`,

@@ -12,7 +12,7 @@ import {
 } from './model-commands.ts';
 import { addCommand, bashCompletion, type Called, text } from './program.ts';
 import { createProgress } from './progress.ts';
-import { declareRepairCommands } from './repair-commands.ts';
+import { declareRepairCommands, declareStackCommands } from './repair-commands.ts';
 
 const program = new Command('millrace')
   .description('models that are always current: declare, train, send, ask, look after')
@@ -74,9 +74,14 @@ async function ask(question: string): Promise<string> {
 /**
  * The program `millrace`.
  *
+ * @param version of the package
  * @param declareMore declares the commands that are not of this folder
  */
-export async function runMillrace(declareMore: (program: Command) => void): Promise<void> {
+export async function runMillrace(
+  version: string,
+  declareMore: (program: Command) => void,
+): Promise<void> {
+  program.version(version);
   declareInit();
   declareModelCommands(add);
   declareWatchCommand(add);
@@ -84,6 +89,7 @@ export async function runMillrace(declareMore: (program: Command) => void): Prom
   declareSampleCommands(add);
   declareExchangeCommands(add);
   declareRepairCommands(add);
+  declareStackCommands(add);
   declareMore(program);
   declareCompletion();
   outliveTheReader();

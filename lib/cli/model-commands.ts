@@ -36,6 +36,15 @@ export function declareModelCommands(add: AddCommand): void {
     async ({ io, args: [model = ''], options }) =>
       (await models()).showModel(io, model, numberOf(options.entries) ?? 5),
   );
+  add(
+    {
+      usage: 'rm <model>',
+      summary: 'remove a model and all that it has learnt; a deployed stack refuses it',
+      examples: [['millrace rm sales --dry-run', 'says how much would go']],
+      asks: true,
+    },
+    async ({ io, args: [model = ''] }) => (await import('./remove.ts')).remove(io, model),
+  );
 }
 
 /** Declares the command that shows a model live. */

@@ -1,6 +1,41 @@
 import { type AddCommand, textOf } from './call.ts';
 import { flag, text } from './program.ts';
 
+/** Declares the commands that look after a stack. */
+export function declareStackCommands(add: AddCommand): void {
+  add(
+    {
+      usage: 'doctor',
+      summary: 'say whether the stack works: bucket, queues, models, a sample on its way',
+      options: [flag('--no-canary', 'send no sample to the model millrace-canary')],
+      examples: [['millrace doctor', 'status 1 if something does not work']],
+    },
+    async ({ io, address, environment, options }) =>
+      (await import('./doctor.ts')).doctor(io, address, environment, {
+        canary: options.canary !== false,
+      }),
+  );
+  add(
+    {
+      usage: 'logs',
+      summary: "show the functions' warnings and errors",
+      options: [
+        text('--since <time>', 'ISO 8601 with its zone; a day ago unless given'),
+        flag('--all', 'all that they logged'),
+      ],
+      examples: [
+        ['millrace logs', 'of the last day, with model and reason'],
+        ['millrace logs --all --since 2026-11-24T12:00Z', 'each delivery and slice'],
+      ],
+    },
+    async ({ io, environment, options: { since, all } }) =>
+      (await import('./logs.ts')).logs(io, environment, {
+        since: textOf(since),
+        all: all === true,
+      }),
+  );
+}
+
 /** Declares the commands that look after models. */
 export function declareRepairCommands(add: AddCommand): void {
   add(

@@ -9,6 +9,7 @@ export const environmentNames = {
   commandSenders: 'MILLRACE_COMMAND_SENDERS',
   predictFunction: 'MILLRACE_PREDICT_FUNCTION',
   predictUrl: 'MILLRACE_PREDICT_URL',
+  logGroups: 'MILLRACE_LOG_GROUPS',
   threads: 'MILLRACE_THREADS',
 } as const;
 

@@ -1,4 +1,5 @@
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   type GetObjectCommandInput,
   ListObjectsV2Command,
@@ -14,7 +15,7 @@ import type {
   PutCondition,
   PutOutcome,
 } from '../bucket/object-store.ts';
-import { MillraceError } from '../errors.ts';
+import { invalid, MillraceError } from '../errors.ts';
 import { refuse } from '../refusal.ts';
 
 /**
@@ -95,6 +96,22 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
       }
       return names;
     },
+  };
+}
+
+/**
+ * Deletes objects: apart from the {@link ObjectStore}, because nothing that learns may.
+ *
+ * @throws MillraceError kind `invalid` if S3 refuses it
+ */
+export function s3Remover(client: S3Client, bucket: string): (key: string) => Promise<void> {
+  return async (key) => {
+    const request = new DeleteObjectCommand({ Bucket: bucket, Key: key });
+    await client.send(request).catch((error: unknown) => {
+      const what = `deleting s3://${bucket}/${key}`;
+      const isRefused = error instanceof S3ServiceException && error.name === 'AccessDenied';
+      throw isRefused ? invalid(`${what} is refused`, error) : unavailable(what, error);
+    });
   };
 }
 

@@ -59,7 +59,11 @@ const outputs: Readonly<Record<string, string>> = {
   CommandSenders: environmentNames.commandSenders,
   PredictFunction: environmentNames.predictFunction,
   PredictUrl: environmentNames.predictUrl,
+  LogGroups: environmentNames.logGroups,
 };
+
+/** Outputs that stacks of 0.4 did not have. */
+const lateOutputs: ReadonlySet<string> = new Set([environmentNames.logGroups]);
 
 async function outputsOf(name: string): Promise<Environment> {
   const { CloudFormationClient, DescribeStacksCommand } = await import(
@@ -79,7 +83,9 @@ async function outputsOf(name: string): Promise<Environment> {
     const variable = Object.entries(outputs).find(([output]) => path.endsWith(output))?.[1];
     if (variable !== undefined) found[variable] = OutputValue;
   }
-  const missing = Object.values(outputs).filter((variable) => found[variable] === undefined);
+  const missing = Object.values(outputs).filter(
+    (variable) => found[variable] === undefined && !lateOutputs.has(variable),
+  );
   if (missing.length === 0) return found;
   throw invalid(
     `--stack: ${name} has no output for ${missing.join(', ')}; is it a Millrace of 0.4?`,

@@ -45,8 +45,9 @@ const queueIds = Object.keys(template.findResources('AWS::SQS::Queue'));
 const [predictId = ''] = Object.keys(template.findResources('AWS::Lambda::Function')).filter((id) =>
   id.includes('predict'),
 );
+const logGroupIds = Object.keys(template.findResources('AWS::Logs::LogGroup'));
 /** What is not in the bucket is named by its logical id. */
-const isNamed = (resource: string) => queueIds.includes(resource) || resource === predictId;
+const isNamed = (resource: string) => [...queueIds, ...logGroupIds, predictId].includes(resource);
 const queueOf = (name: string) =>
   queueIds.find((id) => new RegExp(`^Millrace${name}[0-9A-F]{8}$`).test(id)) ?? '';
 
@@ -106,7 +107,12 @@ describe('the policies of the stack', () => {
   let requests: readonly (Request & { readonly role: string })[] = [];
   beforeAll(async () => {
     const recorded = await recordRequests();
-    requests = recorded.map((each) => ({
+    const ofLogs = logGroupIds.map((resource) => ({
+      role: 'Operator',
+      action: 'logs:FilterLogEvents',
+      resource,
+    }));
+    requests = [...recorded, ...ofLogs].map((each) => ({
       ...each,
       resource: resourceOf(each),
     }));

@@ -1,0 +1,45 @@
+import { keys } from '../bucket/keys.ts';
+import { invalid, isOfKind } from '../errors.ts';
+import { parse } from '../parse.ts';
+import type { Ports } from '../ports/ports.ts';
+import { modelName } from '../spec/names.ts';
+
+/** What there is to remove of a model. */
+export type Removal = { readonly objects: number; readonly entries: number };
+
+/** What {@link removeModel} would remove. @throws MillraceError kind `invalid` if there is nothing */
+export async function findRemoval({ store }: Pick<Ports, 'store'>, name: string): Promise<Removal> {
+  const model = parse(modelName, name, 'model');
+  const objects = await store.list(keys.model(model));
+  if (objects.length === 0) throw invalid(`there is no model ${model} in s3://${store.bucket}`);
+  const journal = keys.journal(model);
+  const entries = objects.filter(({ key }) => key.startsWith(journal)).length;
+  return { objects: objects.length, entries };
+}
+
+/**
+ * Removes a model with its history. Its spec goes first: from then on it does not exist, and its
+ * messages wait. A deployed stack refuses it to everybody, since its bucket policy keeps what a
+ * fold needs; then nothing is changed.
+ *
+ * @param remove deletes an object
+ * @throws MillraceError kind `invalid` if the stack refuses it
+ */
+export async function removeModel(
+  { store }: Pick<Ports, 'store'>,
+  remove: (key: string) => Promise<void>,
+  name: string,
+): Promise<Removal> {
+  const removal = await findRemoval({ store }, name);
+  await remove(keys.spec(name)).catch((cause: unknown) => {
+    if (!isOfKind(cause, 'invalid')) throw cause;
+    throw invalid(
+      `${name} is not removed, and nothing is changed: the bucket keeps for ever what a model has ` +
+        'learnt. SECURITY.md says who can undo that; a model that is sent nothing costs only its ' +
+        'storage',
+      cause,
+    );
+  });
+  for (const { key } of await store.list(keys.model(name))) await remove(key);
+  return removal;
+}
