@@ -150,17 +150,21 @@ export function declareSampleCommands(add: AddCommand): void {
       options: [
         whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
         whole('--per-message <count>', 'samples of a message; 500 unless given', 1),
+        flag('--follow', 'go on with what is written behind it, until Ctrl-C').conflicts('rate'),
       ],
       examples: [
         ['millrace send sales today.csv', 'harmless to repeat: learnt once'],
         ['cat today.jsonl | millrace send sales -', 'rows, or samples with features and label'],
+        ['millrace send sales log.jsonl --follow', 'each line once, also over restarts'],
       ],
     },
-    async ({ io, args: [model = '', file = ''], options: { rate, perMessage } }) =>
-      (await files()).send(io, model, file, {
-        rate: numberOf(rate),
-        perMessage: numberOf(perMessage),
-      }),
+    async ({ io, args: [model = '', file = ''], options: { rate, perMessage, follow } }) =>
+      follow === true
+        ? (await import('./follow.ts')).follow(io, model, file, numberOf(perMessage))
+        : (await files()).send(io, model, file, {
+            rate: numberOf(rate),
+            perMessage: numberOf(perMessage),
+          }),
   );
   add(
     {

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, realpath, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { bytesInMemory } from '../datasets/byte-source.ts';
+import { readSamples } from '../datasets/read-samples.ts';
+import { invalid } from '../errors.ts';
+import { type Followed, followedSchema, followFile } from '../operations/follow-file.ts';
+import { sampleWriter } from '../operations/send-file.ts';
+import { parse, parseJson } from '../parse.ts';
+import { freshProducer } from '../ports/producer.ts';
+import type { Spec } from '../spec/spec.ts';
+import { count, type Io } from './io.ts';
+import { formatCount } from './progress.ts';
+import { specOf } from './train.ts';
+
+/** Sends a file's lines, and those that are written behind them, until Ctrl-C. */
+export async function follow(
+  io: Io,
+  model: string,
+  path: string,
+  samplesPerMessage = 500,
+): Promise<number> {
+  const spec = await specOf(io, model);
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  let total = 0;
+  const onSent = (samples: number, bad: readonly string[]) => {
+    total += samples;
+    for (const reason of bad.slice(0, 3)) io.print(`  not sent: ${reason}`);
+    if (samples > 0)
+      io.print(`${model}: ${count(samples, 'sample')} sent, ${formatCount(total)} so far`);
+  };
+  const following = { io, spec, samplesPerMessage, onSent, signal: stop.signal };
+  const producer = path === '-' ? await followInput(following) : await followPath(following, path);
+  io.result({ producer, samples: total });
+  return 0;
+}
+
+type Following = {
+  readonly io: Io;
+  readonly spec: Spec;
+  readonly samplesPerMessage: number;
+  readonly onSent: (samples: number, bad: readonly string[]) => void;
+  readonly signal: AbortSignal;
+};
+
+async function followPath(
+  { io: { ports, print }, spec, samplesPerMessage, onSent, signal }: Following,
+  path: string,
+): Promise<string> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw invalid(
+      `${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    );
+  });
+  const name = createHash('sha256')
+    .update(`${spec.model} ${await realpath(path)}`)
+    .digest('hex');
+  const place = join('.millrace', 'follow', `${name.slice(0, 16)}.json`);
+  const from = await readPlace(place, { producer: `follow-${ports.nonce()}`, seq: 1, sent: 0 });
+  print(`${path} is followed from byte ${formatCount(from.sent)} on; ${place} keeps the place`);
+  try {
+    await followFile(
+      ports,
+      spec,
+      {
+        name: path,
+        size: async () => (await file.stat()).size,
+        async read(start, most) {
+          const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, start);
+          return buffer.subarray(0, bytesRead);
+        },
+      },
+      {
+        from,
+        keep: (followed) => writePlace(place, followed),
+        samplesPerMessage,
+        wait: (milliseconds) => delay(milliseconds, true, { signal }).catch(() => false),
+        onSent,
+      },
+    );
+  } finally {
+    await file.close();
+  }
+  return from.producer;
+}
+
+async function readPlace(path: string, first: Followed): Promise<Followed> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  return text === undefined ? first : parse(followedSchema, parseJson(text, path, 10_000), path);
+}
+
+/** Beside it first: a crash leaves the old place or the new one. */
+async function writePlace(path: string, followed: Followed): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, JSON.stringify(followed), { flush: true });
+  await rename(`${path}.new`, path);
+}
+
+/** Lines that are piped in are sent as they come: what came within a second is one message. */
+async function followInput({
+  io: { ports },
+  spec,
+  samplesPerMessage,
+  onSent,
+  signal,
+}: Following): Promise<string> {
+  const prefix = 'follow';
+  const producer = freshProducer(ports, spec.model, prefix);
+  const write = sampleWriter(spec);
+  const held: string[] = [];
+  const flush = async () => {
+    const taken = held.splice(0, samplesPerMessage);
+    if (taken.length === 0) return;
+    const bytes = bytesInMemory(Buffer.from(`${taken.join('\n')}\n`));
+    const samples: unknown[] = [];
+    const bad: string[] = [];
+    for await (const chunk of readSamples(spec, { name: 'standard-input.jsonl', bytes })) {
+      samples.push(...chunk.samples.map((sample) => JSON.parse(write(sample))));
+      bad.push(...chunk.bad.map(({ reason }) => reason));
+    }
+    if (samples.length > 0) await producer.send(samples);
+    onSent(samples.length, bad);
+  };
+  const reader = createInterface({ input: process.stdin, signal });
+  const ended = Promise.withResolvers<void>();
+  reader.on('line', (line) => {
+    held.push(line);
+    if (held.length >= 10 * samplesPerMessage) reader.pause();
+  });
+  reader.once('close', () => ended.resolve());
+  let isOpen = true;
+  while (isOpen) {
+    isOpen = await Promise.race([delay(1_000, true), ended.promise.then(() => false)]);
+    while (held.length > 0) await flush();
+    if (isOpen) reader.resume();
+  }
+  return prefix;
+}

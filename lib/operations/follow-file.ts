@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { bytesInMemory } from '../datasets/byte-source.ts';
+import { readSamples } from '../datasets/read-samples.ts';
+import { invalid } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import { numberedMessage } from '../ports/producer.ts';
+import type { Spec } from '../spec/spec.ts';
+import { sampleWriter } from './send-file.ts';
+
+/** A text file that somebody else writes on. */
+export type GrowingFile = {
+  readonly name: string;
+  readonly size: () => Promise<number>;
+  /** The bytes from `start` on, at most `most`. */
+  readonly read: (start: number, most: number) => Promise<Uint8Array>;
+};
+
+/** What following a file must remember over a restart. */
+export const followedSchema = z.strictObject({
+  producer: z.string(),
+  /** The number of the next message. */
+  seq: z.int().positive(),
+  /** Bytes of the file that were sent. */
+  sent: z.int().nonnegative(),
+  /** Where the message ends that may have arrived or not, under the next number. */
+  until: z.int().positive().optional(),
+});
+
+/** How far a file was followed. */
+export type Followed = z.output<typeof followedSchema>;
+
+/** How a file is followed. */
+export type FollowOptions = {
+  readonly from: Followed;
+  /** Remembers how far it is, before a message is sent and after it was taken. */
+  readonly keep: (followed: Followed) => Promise<void>;
+  readonly samplesPerMessage?: number;
+  /** Waits some milliseconds; until it answers false, the file is followed. */
+  readonly wait: (milliseconds: number) => Promise<boolean>;
+  /** Told of each message: its samples, and the lines that could not be read. */
+  readonly onSent: (samples: number, bad: readonly string[]) => void;
+};
+
+/** How often a file is looked at, in milliseconds. */
+const lookMilliseconds = 250;
+
+/** Of a file, what one message is made of at most. */
+const blockBytes = 262_144;
+
+/**
+ * Sends the lines of a text file as samples, and those that are written behind them as they come: a
+ * line is sent once it ended. After a restart it goes on where it was, and learns nothing twice.
+ *
+ * @throws MillraceError kind `invalid` if the file became shorter, or holds no lines
+ */
+export async function followFile(
+  ports: Pick<Ports, 'sendSamples'>,
+  spec: Spec,
+  file: GrowingFile,
+  { from, keep, samplesPerMessage = 500, wait, onSent }: FollowOptions,
+): Promise<void> {
+  if (!/\.(csv|tsv|jsonl|ndjson)$/i.test(file.name))
+    throw invalid(`${file.name}: only .csv, .tsv and .jsonl files are followed`);
+  const hasHeader = /\.(csv|tsv)$/i.test(file.name);
+  const write = sampleWriter(spec);
+  let header: Buffer | undefined;
+  let followed = from;
+  do {
+    for (;;) {
+      const size = await file.size();
+      if (size < followed.sent)
+        throw invalid(`${file.name} became shorter: ${size} bytes, ${followed.sent} were sent`);
+      header ??= hasHeader ? await lines(file, 0, 1) : Buffer.alloc(0);
+      if (header === undefined) break;
+      const start = Math.max(followed.sent, header.length);
+      const until = followed.until ?? Number.POSITIVE_INFINITY;
+      const block = await messageOf(spec, { file, header, start, until }, samplesPerMessage, write);
+      if (block === undefined) break;
+      const { texts, bad, end } = block;
+      if (texts.length > 0) {
+        const { producer: name, seq } = followed;
+        await keep({ ...followed, until: end });
+        await ports.sendSamples(numberedMessage({ model: spec.model, name, seq }, texts));
+      }
+      const { until: _, ...done } = followed;
+      followed = { ...done, sent: end, seq: done.seq + Number(texts.length > 0) };
+      await keep(followed);
+      onSent(texts.length, bad);
+    }
+  } while (await wait(lookMilliseconds));
+}
+
+type Place = {
+  readonly file: GrowingFile;
+  readonly header: Buffer;
+  readonly start: number;
+  readonly until: number;
+};
+
+/** The next lines of a file as one message; fewer lines where they do not fit. */
+async function messageOf(
+  spec: Spec,
+  { file, header, start, until }: Place,
+  most: number,
+  write: (sample: unknown) => string,
+): Promise<
+  | { readonly texts: readonly string[]; readonly bad: readonly string[]; readonly end: number }
+  | undefined
+> {
+  // A message that was on its way is made of the same lines again.
+  const isAgain = Number.isFinite(until);
+  for (let count = isAgain ? until : most; count >= 1; count = Math.floor(count / 2)) {
+    const block = await lines(file, start, count, until);
+    if (block === undefined) return undefined;
+    const bytes = bytesInMemory(Buffer.concat([header, block]));
+    const texts: string[] = [];
+    const bad: string[] = [];
+    for await (const chunk of readSamples(spec, { name: file.name, bytes })) {
+      texts.push(...chunk.samples.map(write));
+      bad.push(...chunk.bad.map(({ reason }) => reason));
+    }
+    const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+    if (size <= limits.messageBytes - 1_024 || count === 1 || isAgain)
+      return { texts, bad, end: start + block.length };
+  }
+  return undefined;
+}
+
+/** Whole lines of a file, at most `most`, up to a byte; undefined if none ended yet. */
+async function lines(
+  file: GrowingFile,
+  start: number,
+  most: number,
+  until = Number.POSITIVE_INFINITY,
+): Promise<Buffer | undefined> {
+  const read = Buffer.from(await file.read(start, Math.min(until - start, blockBytes)));
+  let end = 0;
+  for (let count = 0; count < most; count++) {
+    const next = read.indexOf('\n', end) + 1;
+    if (next === 0) break;
+    end = next;
+  }
+  if (end > 0) return read.subarray(0, end);
+  if (read.length >= blockBytes)
+    throw invalid(`${file.name}: a line of over ${blockBytes} bytes begins at byte ${start}`);
+  return undefined;
+}

@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Followed, followFile, type GrowingFile } from '../../lib/operations/follow-file.ts';
+import { ticketsSpec } from '../support/world.ts';
+
+/** A file in memory that grows. */
+function growing(name: string): GrowingFile & { readonly append: (text: string) => void } {
+  let content = Buffer.alloc(0);
+  return {
+    name,
+    append: (text) => {
+      content = Buffer.concat([content, Buffer.from(text)]);
+    },
+    size: async () => content.length,
+    read: async (start, most) => content.subarray(start, start + most),
+  };
+}
+
+class Crash extends Error {}
+
+const row = (i: number) => JSON.stringify({ urgency: i, team: 'red', label: i % 2 === 0 });
+
+/** Follows a file over crashes, and answers what a model would have learnt, each number once. */
+async function learntOver(
+  file: ReturnType<typeof growing>,
+  appends: readonly string[],
+  crashes: ReadonlySet<number>,
+  samplesPerMessage: readonly number[],
+): Promise<readonly number[]> {
+  const learnt = new Map<number, string>();
+  let kept: Followed = { producer: 'follow-1', seq: 1, sent: 0 };
+  let calls = 0;
+  let next = 0;
+  const step = () => {
+    if (crashes.has(calls++)) throw new Crash();
+  };
+  for (let run = 0; ; run++) {
+    try {
+      await followFile(
+        {
+          async sendSamples({ body }) {
+            step();
+            const { seq, samples } = JSON.parse(body);
+            const before = learnt.get(seq);
+            // The same number must be the same content.
+            expect(before ?? JSON.stringify(samples)).toBe(JSON.stringify(samples));
+            learnt.set(seq, JSON.stringify(samples));
+            step();
+          },
+        },
+        ticketsSpec,
+        file,
+        {
+          from: kept,
+          keep: async (followed) => {
+            step();
+            kept = followed;
+          },
+          samplesPerMessage: samplesPerMessage[run % samplesPerMessage.length] ?? 1,
+          wait: async () => {
+            const text = appends[next++];
+            if (text === undefined) return false;
+            file.append(text);
+            return true;
+          },
+          onSent: () => undefined,
+        },
+      );
+      break;
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+    }
+  }
+  const numbers = [...learnt.keys()].sort((a, b) => a - b);
+  expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+  return numbers.flatMap((seq) =>
+    JSON.parse(learnt.get(seq) ?? '[]').map(({ features }: { features: { urgency: number } }) =>
+      Number(features.urgency),
+    ),
+  );
+}
+
+describe('a file that is followed', () => {
+  it.each(['rows.jsonl', 'rows.csv'])('is learnt line by line, once, over crashes: %s', (name) =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat({ max: 40 }), { maxLength: 12 }),
+        fc.uniqueArray(fc.nat({ max: 60 }), { maxLength: 8 }),
+        fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 0, max: 30 }),
+        async (cuts, crashes, sizes, count) => {
+          const isCsv = name.endsWith('.csv');
+          const rows = Array.from({ length: count }, (_, i) =>
+            isCsv ? `${i},red,${i % 2 === 0}` : row(i),
+          );
+          const text = [...(isCsv ? ['urgency,team,label'] : []), ...rows]
+            .map((line) => `${line}\n`)
+            .join('');
+          // Written in pieces that end anywhere.
+          const appends: string[] = [];
+          let at = 0;
+          for (const cut of cuts) {
+            appends.push(text.slice(at, at + cut));
+            at += cut;
+          }
+          appends.push(text.slice(at));
+          const learnt = await learntOver(growing(name), appends, new Set(crashes), sizes);
+          expect(learnt).toEqual(rows.map((_, i) => i));
+        },
+      ),
+    ),
+  );
+
+  it('is not followed where it has no lines, or became shorter', async () => {
+    const options = {
+      from: { producer: 'p', seq: 2, sent: 10 },
+      keep: async () => undefined,
+      wait: async () => false,
+      onSent: () => undefined,
+    };
+    const send = { sendSamples: async () => undefined };
+    await expect(followFile(send, ticketsSpec, growing('a.parquet'), options)).rejects.toThrow(
+      'only .csv, .tsv and .jsonl files are followed',
+    );
+    await expect(followFile(send, ticketsSpec, growing('a.jsonl'), options)).rejects.toThrow(
+      'a.jsonl became shorter: 0 bytes, 10 were sent',
+    );
+  });
+});
