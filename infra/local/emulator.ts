@@ -3,6 +3,7 @@ import type { buildApp } from 'fauxqs';
 import { z } from 'zod';
 import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
+import { takeQueryProtocol } from './query-protocol.ts';
 
 /**
  * The program of the process that emulates S3 and SQS: fauxqs on a free port of 127.0.0.1, with its
@@ -77,6 +78,7 @@ async function listen(
 
   const app = await build({ logger: false, stores });
   app.addHook('preClose', () => persistence.close());
+  takeQueryProtocol(app);
   refuseByCondition(app, s3Store);
   deduplicateInGroups(app);
   nameSenders(app);

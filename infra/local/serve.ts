@@ -4,11 +4,12 @@ import { styleText } from 'node:util';
 import { environmentNames } from '../../lib/ports/address.ts';
 import { localAssembly } from './assembly.ts';
 import { startLocalCloud } from './cloud.ts';
+import { shellFile } from './shell-file.ts';
 
 /**
  * Runs the stack on this machine for one's own models until Ctrl-C. It keeps its data in
  * `.millrace/local/` of the working folder, and writes the environment with which a program reaches
- * it, as for a deployed stack. It shows each delivery that a model has settled, each slice of a
+ * it, as for a deployed stack, and the same for a shell. It shows each delivery that a model has settled, each slice of a
  * job, and all problems; quiet, it shows the problems alone.
  */
 export async function serve({ isQuiet }: { readonly isQuiet: boolean }): Promise<void> {
@@ -26,6 +27,7 @@ export async function serve({ isQuiet }: { readonly isQuiet: boolean }): Promise
   });
   const lines = Object.entries(cloud.environment).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(environmentFile, lines.join(''));
+  writeFileSync(join(folder, 'local.sh'), shellFile(cloud.environment));
   const shown = (path: string) => relative(process.cwd(), path);
   write(`The stack runs on ${cloud.endpoint}; Ctrl-C stops it.
 Predictions: POST ${cloud.environment[environmentNames.predictUrl]}<model>

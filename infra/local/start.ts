@@ -1,10 +1,15 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { styleText } from 'node:util';
+import { keys } from '../../lib/bucket/keys.ts';
 import { readArguments } from '../../lib/cli/arguments.ts';
 import { createProgress, formatCount, formatSeconds, formatTable } from '../../lib/cli/progress.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { type FlightsResult, runFlights } from '../../lib/examples/flights/main-job.ts';
+import { flightsSpec } from '../../lib/examples/flights/spec.ts';
+import { removeModel } from '../../lib/operations/remove-model.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { s3Remover } from '../../lib/ports/s3.ts';
 import { type LocalCloud, startLocalCloud } from './cloud.ts';
 import { localPorts } from './ports.ts';
 import { projectDirectory, synthesize } from './synthesize.ts';
@@ -17,7 +22,7 @@ following months through the queue, and compares the frozen model with the onlin
   --months <1–5>    months to stream, from February on (default 1)
   --limit <count>   use only so many flights of each month (a run of its own, with its own data)
   --picture <file>  draw both models' log loss, day by day, as an SVG
-  --fresh           start over: forget what earlier runs did
+  --fresh           start over: remove the model flights and all that it has learnt
   --json            print the result as one JSON object, as the last line
   --help            show this
 `;
@@ -69,9 +74,11 @@ async function main(): Promise<void> {
   const options = parseOptions();
   const output = options.isJson ? process.stderr : process.stdout;
   const progress = createProgress(output, Date.now);
-  const directory = Number.isFinite(options.limit) ? `flights-${options.limit}` : 'flights';
+  // That of `npm run local`: what it prints can be tried there.
+  const isWhole = !Number.isFinite(options.limit);
+  const directory = isWhole ? 'local' : `flights-${options.limit}`;
   const dataDirectory = join(projectDirectory, '.millrace', directory);
-  if (options.isFresh) rmSync(dataDirectory, { recursive: true, force: true });
+  if (options.isFresh && !isWhole) rmSync(dataDirectory, { recursive: true, force: true });
   const interrupt = new AbortController();
   process.on('SIGINT', () => {
     if (interrupt.signal.aborted) process.exit(130);
@@ -95,7 +102,9 @@ async function main(): Promise<void> {
     progress.step(
       `local cloud on ${cloud.endpoint}, data in ${relative(process.cwd(), dataDirectory)}`,
     );
-    const { result, draw } = await runFlights(localPorts(cloud), progress, {
+    const ports = localPorts(cloud);
+    if (options.isFresh && isWhole) await forget(cloud, ports, flightsSpec.model);
+    const { result, draw } = await runFlights(ports, progress, {
       ...options,
       signal: interrupt.signal,
     });
@@ -108,6 +117,12 @@ async function main(): Promise<void> {
   } finally {
     await cloud?.stop();
   }
+}
+
+/** Removes a model, if it is there; the others stay. */
+async function forget({ s3, address }: LocalCloud, ports: Ports, model: string): Promise<void> {
+  if ((await ports.store.list(keys.model(model))).length === 0) return;
+  await removeModel(ports, s3Remover(s3, address.bucket), model);
 }
 
 function report(
@@ -138,9 +153,14 @@ function report(
     options.months < 5
       ? 'npm start -- --months 5   streams on to June'
       : 'npm start -- --fresh      does it all again';
+  const look = Number.isFinite(options.limit)
+    ? ''
+    : `
+              npm run local             runs its stack; then, in another terminal,
+              npx millrace show flights`;
   return `\n${scores}\n\n${facts}\n
   The model:  s3://${cloud.address.bucket}/models/flights/state.safetensors
-  Try next:   ${next}\n\n`;
+  Try next:   ${next}${look}\n\n`;
 }
 
 main().catch((error: unknown) => {

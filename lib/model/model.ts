@@ -188,8 +188,8 @@ export async function createModel(
   if (existing !== undefined && isSameSpec(readSpec(existing.body, spec.model).spec, spec)) return;
   throw new MillraceError(
     'invalid',
-    `model ${spec.model} exists with a different spec; choose a different name, ` +
-      `or remove ${key} and all below models/${spec.model}/`,
+    `model ${spec.model} exists with a different spec; choose a different name, or remove it with ` +
+      `all that it has learnt: millrace rm ${spec.model}`,
   );
 }
 

@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { blocksOf, textOf } from '../support/tutorial.ts';
 import type { Question } from './ask.ts';
 
 /** A Python that has NumPy; undefined if there is none on this machine. */
@@ -9,12 +10,11 @@ export const python = ['python3', '/usr/bin/python3'].find(
   (command) => spawnSync(command, ['-c', 'import numpy']).status === 0,
 );
 
-/** The code of docs/python.md that reads an exported model. */
-function documented(): string {
-  const text = readFileSync(new URL('../../docs/python.md', import.meta.url), 'utf8');
-  const blocks = [...text.matchAll(/^```python\n([\s\S]*?)^```/gm)].map(([, code = '']) => code);
-  const code = blocks.find((block) => block.includes('def predict('));
-  if (code === undefined) throw new Error('docs/python.md has no predict()');
+/** The code of docs/python.md that has something in it. */
+export function documented(part: string): string {
+  const blocks = blocksOf(textOf('docs/python.md'), 'python');
+  const code = blocks.find((block) => block.includes(part));
+  if (code === undefined) throw new Error(`docs/python.md has no ${part}`);
   return code;
 }
 
@@ -26,7 +26,7 @@ export function askPython(
   const folder = mkdtempSync(join(tmpdir(), 'millrace-python-'));
   try {
     for (const [name, body] of Object.entries(files)) writeFileSync(join(folder, name), body);
-    const program = `${documented()}
+    const program = `${documented('def predict(')}
 import sys
 print(json.dumps(predict(sys.argv[1], json.load(sys.stdin)).ravel().tolist()))
 `;

@@ -37,7 +37,7 @@ export type FlightsResult = {
 };
 
 const dataset = 'flights-2001-01';
-const job = 'january';
+const jobPrefix = 'january-';
 /** Rows of one object of the dataset. */
 const objectRows = 131_072;
 
@@ -56,15 +56,14 @@ export async function runFlights(
 ): Promise<{ readonly result: FlightsResult; readonly draw: () => Promise<string> }> {
   const { store } = ports;
   await createModel(ports, flightsSpec);
-  const { promotion, slices } = await trainOnJanuary(ports, progress, options);
+  const job = await jobOfRun(ports);
+  const { promotion, slices } = await trainOnJanuary(ports, progress, { ...options, job });
   const model = await loadModel(ports, flightsSpec.model);
   invariant(model !== undefined, `${flightsSpec.model} is gone`);
-  const streamed = await streamFlights(
-    ports,
-    progress,
-    await stateAt(ports, model, promotion),
-    options,
-  );
+  const streamed = await streamFlights(ports, progress, await stateAt(ports, model, promotion), {
+    ...options,
+    producer: `replay-${job}`,
+  });
   const { state, frozen, seconds, learntNow } = streamed;
   const quarantined = await store.list(keys.quarantines(flightsSpec.model));
   const result = {
@@ -78,14 +77,28 @@ export async function runFlights(
     quarantined: quarantined.length,
   };
   const draw = async () =>
-    drawPicture(streamed.losses, await lossesInJournal(ports, state), streamed.days);
+    drawPicture(
+      streamed.losses,
+      await lossesInJournal(ports, state, `replay-${job}`),
+      streamed.days,
+    );
   return { result, draw };
+}
+
+/**
+ * The batch job of this run: the one that an interrupted run began, or a new one. Its name is in
+ * those of all messages: SQS would drop what an earlier model of this name was sent just now.
+ */
+async function jobOfRun({ store, nonce }: Ports): Promise<string> {
+  const jobs = await store.folders(keys.jobs(flightsSpec.model));
+  const begun = jobs.find((each) => each.startsWith(jobPrefix));
+  return begun ?? `${jobPrefix}${nonce().slice(0, 8)}`;
 }
 
 async function trainOnJanuary(
   ports: Ports,
   progress: Progress,
-  { limit, signal }: FlightsOptions,
+  { job, limit, signal }: FlightsOptions & { readonly job: string },
 ): Promise<{ readonly promotion: number; readonly slices: number }> {
   const { store } = ports;
   if ((await store.list(keys.dataset(dataset))).length === 0) {

@@ -18,12 +18,13 @@ import { flightsSpec } from './spec.ts';
 const messageFlights = 256;
 /** Messages that may wait in the queue. */
 const messagesAhead = 64;
-const producerName = 'flights-replay';
 
 /** How far the stream goes. */
 export type StreamOptions = {
   readonly months: number;
   readonly limit: number;
+  /** Under whose name the messages are numbered. */
+  readonly producer: string;
   readonly signal: AbortSignal;
 };
 
@@ -52,7 +53,7 @@ export async function streamFlights(
   options: StreamOptions,
 ): Promise<Streamed> {
   const { store, now } = ports;
-  const { limit, signal } = options;
+  const { limit, signal, producer: producerName } = options;
   const frozen = await freezeModel(ports, frozenState);
   let state = await readState(store);
   const learntBefore = state.learnt;
@@ -103,6 +104,7 @@ export async function streamFlights(
 export async function lossesInJournal(
   { store }: Pick<Ports, 'store'>,
   { model, sequence }: Pick<State, 'model' | 'sequence'>,
+  producerName: string,
 ): Promise<readonly MessageLoss[]> {
   const losses: MessageLoss[] = [];
   const journal = entriesAfter(store, model, 0, { to: sequence, ahead: limits.readsAtOnce });
