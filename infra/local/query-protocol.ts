@@ -75,7 +75,8 @@ function answerXml(action: string, json: Fields): string {
     .map(([name, value]) => elementXml(action, name, value))
     .join('');
   const metadata = '<ResponseMetadata><RequestId>local</RequestId></ResponseMetadata>';
-  return `<?xml version="1.0"?><${action}Response><${action}Result>${result}</${action}Result>${metadata}</${action}Response>`;
+  const answer = tag(`${action}Response`, tag(`${action}Result`, result) + metadata);
+  return `<?xml version="1.0"?>${answer}`;
 }
 
 function elementXml(action: string, name: string, value: unknown): string {

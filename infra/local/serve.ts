@@ -9,8 +9,8 @@ import { shellFile } from './shell-file.ts';
 /**
  * Runs the stack on this machine for one's own models until Ctrl-C. It keeps its data in
  * `.millrace/local/` of the working folder, and writes the environment with which a program reaches
- * it, as for a deployed stack, and the same for a shell. It shows each delivery that a model has settled, each slice of a
- * job, and all problems; quiet, it shows the problems alone.
+ * it, as for a deployed stack, and the same for a shell. It shows each delivery that a model has
+ * settled, each slice of a job, and all problems; quiet, it shows the problems alone.
  */
 export async function serve({ isQuiet }: { readonly isQuiet: boolean }): Promise<void> {
   const folder = resolve('.millrace');
