@@ -100,7 +100,8 @@ function elementXml(action: string, name: string, value: unknown): string {
 function errorXml({ __type: type, message, Message }: Fields): string {
   const code = tag('Code', String(type).split('#').at(-1), true);
   const text = tag('Message', message ?? Message, true);
-  return `<?xml version="1.0"?><ErrorResponse>${tag('Error', `<Type>Sender</Type>${code}${text}`)}<RequestId>local</RequestId></ErrorResponse>`;
+  const error = tag('Error', `<Type>Sender</Type>${code}${text}`);
+  return `<?xml version="1.0"?>${tag('ErrorResponse', `${error}<RequestId>local</RequestId>`)}`;
 }
 
 /** An element; what is no XML already is escaped. */
