@@ -10,6 +10,7 @@ import { openFile } from '../datasets/local-file.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { invalid } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
+import { existingModel } from '../model/model.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
 import { evaluateFile } from '../operations/evaluate-file.ts';
 import { sendFile } from '../operations/send-file.ts';
@@ -17,7 +18,7 @@ import { parse, plainJson } from '../parse.ts';
 import { openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
 import { modelName } from '../spec/names.ts';
-import { count, type Io, modelOf } from './io.ts';
+import { count, type Io } from './io.ts';
 import { figure } from './models.ts';
 import { formatCount, formatTable } from './progress.ts';
 import { specOf } from './train.ts';
@@ -192,7 +193,7 @@ function jsonLine(value: object): string {
 /** Holds a model's predictions against a file's labels. */
 export async function evaluate(io: Io, name: string, path: string): Promise<number> {
   const { ports, print, result } = io;
-  const model = await modelOf(ports, name);
+  const model = await existingModel(ports, name);
   const state = await currentState(ports, model);
   const evaluation = await withFile(path, (file) => evaluateFile(model, state, file));
   result({ model: name, sequence: state.sequence, ...evaluation });

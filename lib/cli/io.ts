@@ -1,5 +1,4 @@
 import { invalid } from '../errors.ts';
-import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Progress } from './progress.ts';
 
@@ -51,10 +50,3 @@ export function consentOf(print: Io['print'], { isDryRun, isSure, ask }: Consent
 /** A count with its noun: `1 message`, `1,234 messages`. */
 export const count = (value: number, noun: string, plural = `${noun}s`) =>
   `${value.toLocaleString('en')} ${value === 1 ? noun : plural}`;
-
-/** The model that a command names. @throws MillraceError kind `invalid` if there is none */
-export async function modelOf(ports: Ports, name: string): Promise<Model> {
-  const model = await loadModel(ports, name);
-  if (model === undefined) throw invalid(`there is no model ${name} in s3://${ports.store.bucket}`);
-  return model;
-}

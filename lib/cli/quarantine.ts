@@ -1,6 +1,7 @@
+import { existingModel } from '../model/model.ts';
 import { type RefusedMessage, refusedMessages, retryQuarantine } from '../operations/retry.ts';
 import type { RefusalCode } from '../refusal.ts';
-import { count, type Io, modelOf } from './io.ts';
+import { count, type Io } from './io.ts';
 import { formatCount } from './progress.ts';
 
 /** Codes whose reasons name the field themselves. */
@@ -26,7 +27,7 @@ export async function showQuarantine(
   name: string,
   isRetry: boolean,
 ): Promise<number> {
-  await modelOf(ports, name);
+  await existingModel(ports, name);
   if (isRetry) {
     const again = (await refusedMessages(ports, name)).filter(
       ({ way, isSettledAgain }) => way.ok && !isSettledAgain,

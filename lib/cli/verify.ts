@@ -1,5 +1,6 @@
+import { existingModel } from '../model/model.ts';
 import { verifyModel } from '../operations/verify.ts';
-import { count, type Io, modelOf } from './io.ts';
+import { count, type Io } from './io.ts';
 import type { Bar } from './progress.ts';
 
 /** Folds the journal again and compares; the answer is 1 if the published state differs. */
@@ -8,7 +9,7 @@ export async function verify(
   name: string,
   isAll: boolean,
 ): Promise<number> {
-  const model = await modelOf(ports, name);
+  const model = await existingModel(ports, name);
   let bar: Bar | undefined;
   const verification = await verifyModel(ports, model, isAll, (done, total) => {
     bar ??= progress?.bar('folding', total, 'entries');

@@ -2,7 +2,7 @@ import { UntraceableError } from '../engine/onnx/untraceable.ts';
 import { invalid } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
 import { readHeader } from '../journal/reading.ts';
-import { loadModel } from '../model/model.ts';
+import { existingModel } from '../model/model.ts';
 import { metricsOf } from '../operations/describe-model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { inputsJson, modelCard } from './card.ts';
@@ -48,8 +48,7 @@ export async function exportModel(
   name: string,
   format: ExportFormat,
 ): Promise<{ readonly sequence: number; readonly files: Files }> {
-  const model = await loadModel(ports, name);
-  if (model === undefined) throw invalid(`there is no model ${name} in s3://${ports.store.bucket}`);
+  const model = await existingModel(ports, name);
   const state = await currentState(ports, model);
   const exported = exportedOf(model, state);
   const { write, usage } = formats[format];

@@ -51,6 +51,13 @@ export async function loadModel(
   return { name, ...(await compileModel(engine, spec, stored, weights)) };
 }
 
+/** {@link loadModel} of one that must exist. @throws MillraceError kind `invalid` if it does not */
+export async function existingModel(ports: Ports, name: string): Promise<Model> {
+  const model = await loadModel(ports, name);
+  if (model === undefined) throw invalid(`there is no model ${name} in s3://${ports.store.bucket}`);
+  return model;
+}
+
 /** What a model declares, without compiling it. @throws as {@link loadModel} */
 export async function loadSpec(store: ObjectStore, name: string): Promise<StoredSpec | undefined> {
   if (!isModelName(name)) return undefined;

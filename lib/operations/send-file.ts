@@ -64,12 +64,19 @@ export async function sendFile(
   const notes = { bad: [] as PlacedReason[], refused: 0, refusals: [] as PlacedReason[] };
   const started = ports.now();
   let seq = 0;
+  // One is on its way while the next is made; none leaves before the one before it was taken.
+  let onItsWay: Promise<void> = Promise.resolve();
   for await (const message of messagesOf(spec, file, samplesPerMessage, notes)) {
     seq += 1;
+    await onItsWay;
     sums.samples += message.length;
     if (isSettled(seq)) sums.settledBefore += 1;
     else {
-      await ports.sendSamples(numberedMessage({ model: spec.model, name: producer, seq }, message));
+      onItsWay = ports.sendSamples(
+        numberedMessage({ model: spec.model, name: producer, seq }, message),
+      );
+      // It is awaited, but what fails meanwhile comes first.
+      onItsWay.catch(() => undefined);
       sums.messages += 1;
     }
     onSent(sums.samples);
@@ -78,6 +85,7 @@ export async function sendFile(
       if (due > ports.now()) await wait(due - ports.now());
     }
   }
+  await onItsWay;
   return { producer, ...sums, ...notes };
 }
 

@@ -6,7 +6,7 @@ import { startLocalCloud } from '../../infra/local/cloud.ts';
 import { localPorts } from '../../infra/local/ports.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import { readArguments, stopFor, wholeNumber } from '../../lib/cli/arguments.ts';
-import { type Io, modelOf } from '../../lib/cli/io.ts';
+import type { Io } from '../../lib/cli/io.ts';
 import { createProgress } from '../../lib/cli/progress.ts';
 import { redrive } from '../../lib/cli/redrive.ts';
 import { retract } from '../../lib/cli/retract.ts';
@@ -14,7 +14,7 @@ import { rollback } from '../../lib/cli/rollback.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { currentState } from '../../lib/fold/fold.ts';
 import { existingEntry } from '../../lib/journal/reading.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel, existingModel } from '../../lib/model/model.ts';
 import { isCommandSender } from '../../lib/ports/address.ts';
 import { type DeadLetter, deadLettersOf } from '../../lib/ports/dead-letters.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
@@ -174,7 +174,7 @@ async function mend(): Promise<void> {
     await delay(random.integer(2_000, 6_000));
     const io = operator();
     try {
-      const { sequence } = await currentState(ports, await modelOf(ports, model));
+      const { sequence } = await currentState(ports, await existingModel(ports, model));
       // Nothing is learnt yet, so there is nothing to go back to.
       if (sequence === 0) continue;
       if (random.chance(0.4)) await rollback(io, model, String(sequence - random.integer(0, 20)));

@@ -1,0 +1,126 @@
+import type { SettledMessage } from '../commands/header.ts';
+import { openFile } from '../datasets/local-file.ts';
+import { readSamples } from '../datasets/read-samples.ts';
+import { invalid } from '../errors.ts';
+import { type Retraction, sampleHash } from '../fold/exclusions.ts';
+import { entriesAfter } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
+import { existingModel, type Model } from '../model/model.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Spec } from '../spec/spec.ts';
+import {
+  type FoundRetracted,
+  findRetracted,
+  type PreparedRetraction,
+  prepareRetraction,
+} from './prepare-retraction.ts';
+import { sampleWriter } from './send-file.ts';
+
+/** What is unlearnt. */
+export type RetractChoice =
+  /** SQS' id of a message, or `<producer>:<seq>`. */
+  | { readonly by: 'message'; readonly message: string }
+  /** A file of rows or samples, as they were sent. */
+  | { readonly by: 'samples'; readonly file: string }
+  /** All that was learnt within some time, in milliseconds since 1970. */
+  | { readonly by: 'time'; readonly first: number; readonly last: number };
+
+/** What a retraction would unlearn. */
+export type ChosenRetraction = {
+  readonly model: Model;
+  readonly retraction: Retraction;
+  readonly found: FoundRetracted;
+};
+
+/**
+ * What a retraction would unlearn.
+ *
+ * @throws MillraceError kind `invalid` if there is no such model, no entry holds it, or one command
+ *   cannot hold it
+ */
+export async function chooseRetraction(
+  ports: Ports,
+  name: string,
+  choice: RetractChoice,
+): Promise<ChosenRetraction> {
+  const model = await existingModel(ports, name);
+  const retraction = await retractionOf(ports, model, choice);
+  if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
+    throw invalid(
+      'millrace retract: that names more than one command can hold; retract a part of it first',
+    );
+  }
+  return { model, retraction, found: await findRetracted(ports, model, retraction) };
+}
+
+/** Folds the journal again without it, and sends the command that puts the result in place. */
+export async function sendRetraction(
+  ports: Ports,
+  { model, retraction, found }: ChosenRetraction,
+): Promise<PreparedRetraction> {
+  const prepared = await prepareRetraction(ports, model, retraction, found);
+  const body = JSON.stringify({ retract: prepared.retract });
+  const deduplication = deduplicationId(model.name, prepared.retract.job);
+  await ports.sendCommand({ body, group: model.name, deduplication });
+  return prepared;
+}
+
+/** Unlearns samples: {@link chooseRetraction}, and {@link sendRetraction} of what it found. */
+export async function retract(
+  ports: Ports,
+  name: string,
+  choice: RetractChoice,
+): Promise<PreparedRetraction> {
+  return sendRetraction(ports, await chooseRetraction(ports, name, choice));
+}
+
+async function retractionOf(
+  ports: Ports,
+  { name: model, spec }: Model,
+  choice: RetractChoice,
+): Promise<Retraction> {
+  if (choice.by === 'samples') return { messages: [], samples: await hashesOf(spec, choice.file) };
+  const isMeant =
+    choice.by === 'message'
+      ? ({ id, producer, seq }: SettledMessage) =>
+          id === choice.message ||
+          (producer !== undefined && `${producer}:${seq}` === choice.message)
+      : (_: SettledMessage, time: number) => choice.first <= time && time <= choice.last;
+  return { messages: await learntMessages(ports, model, isMeant), samples: [] };
+}
+
+/** Ids of the learnt messages that are chosen. */
+async function learntMessages(
+  { store }: Ports,
+  model: string,
+  isMeant: (message: SettledMessage, time: number) => boolean,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
+    const time = Date.parse(header.time);
+    for (const message of header.messages)
+      if (message.samples > 0 && isMeant(message, time)) ids.push(message.id);
+  }
+  return ids;
+}
+
+/** The samples of a file as `send` sends them: rows, or samples as they were sent. */
+async function hashesOf(spec: Spec, path: string): Promise<string[]> {
+  const file = await openFile(path).catch((cause: unknown) => {
+    throw invalid(`--samples: ${cause instanceof Error ? cause.message : cause}`, cause);
+  });
+  const write = sampleWriter(spec);
+  const hashes: string[] = [];
+  try {
+    for await (const { samples, bad } of readSamples(spec, { name: path, bytes: file })) {
+      const [first] = bad;
+      if (first !== undefined)
+        throw invalid(`--samples: line ${first.line} of ${path}: ${first.reason}`);
+      for (const sample of samples) hashes.push(sampleHash(JSON.parse(write(sample))));
+    }
+    return hashes;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,80 @@
+import { canRollBack } from '../commands/rollback.ts';
+import { invalid } from '../errors.ts';
+import { currentState } from '../fold/fold.ts';
+import { entriesBackFrom, existingEntry } from '../journal/reading.ts';
+import { existingModel } from '../model/model.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
+import type { Ports } from '../ports/ports.ts';
+
+/** Where to go back to: an entry, or the last one by a time in milliseconds since 1970. */
+export type RollbackTarget = { readonly entry: number } | { readonly time: number };
+
+/** An entry whose weights can be brought back. */
+export type FoundRollback = {
+  readonly entry: number;
+  /** When it was committed; entry 0, which has learnt nothing, never was. */
+  readonly time?: string;
+  /** The model's last entry. */
+  readonly sequence: number;
+};
+
+/**
+ * The entry that a rollback would bring back.
+ *
+ * @throws MillraceError kind `invalid` if there is no such model or entry, or what it had learnt was
+ *   retracted since
+ */
+export async function findRollback(
+  ports: Ports,
+  name: string,
+  target: RollbackTarget,
+): Promise<FoundRollback> {
+  const model = await existingModel(ports, name);
+  const { sequence, retractions } = await currentState(ports, model);
+  const entry =
+    'entry' in target ? target.entry : await entryAt(ports, name, sequence, target.time);
+  const possible = canRollBack({ sequence, retractions }, entry);
+  if (!possible.ok) throw invalid(`--to: ${possible.reason}`);
+  if (entry === 0) return { entry, sequence };
+  const { header } = await existingEntry(ports.store, name, entry);
+  return { entry, sequence, time: header.time };
+}
+
+/** Sends the command that brings back the weights of an entry; it is done in its turn. */
+export async function sendRollback(ports: Ports, name: string, entry: number): Promise<void> {
+  await ports.sendCommand({
+    body: JSON.stringify({ rollback: { to: entry } }),
+    group: name,
+    deduplication: deduplicationId(name, 'rollback', ports.nonce()),
+  });
+}
+
+/** {@link findRollback}, and {@link sendRollback} of what it found. */
+export async function rollBack(
+  ports: Ports,
+  name: string,
+  target: RollbackTarget,
+): Promise<FoundRollback> {
+  const found = await findRollback(ports, name, target);
+  await sendRollback(ports, name, found.entry);
+  return found;
+}
+
+/** The last entry that was committed up to a time. */
+async function entryAt(
+  { store }: Ports,
+  model: string,
+  last: number,
+  time: number,
+): Promise<number> {
+  let first = '';
+  for await (const { header } of entriesBackFrom(store, model, last)) {
+    if (Date.parse(header.time) <= time) return header.sequence;
+    first = header.time;
+  }
+  const found = first === '' ? 'it has no entry' : `its first is of ${first}`;
+  throw invalid(
+    `--to: ${model} had learnt nothing by ${new Date(time).toISOString()} (${found}); ` +
+      '--to 0 brings back the untrained weights',
+  );
+}
