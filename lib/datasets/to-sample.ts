@@ -33,13 +33,14 @@ export function rowReader(declaration: Declaration): RowReader {
     if (!taken.has('features') && isSample(row)) return sampleOf(row);
     const cell = (column: string) => (Object.hasOwn(row, column) ? row[column] : undefined);
     const weight = hasWeights ? cell(weightColumn) : undefined;
+    // A loop, not a list of entries: this runs for each row. No feature is called __proto__.
+    const features: Record<string, unknown> = {};
+    for (const { name, column, read } of columns) {
+      const found = cell(column);
+      if (found !== undefined && found !== null) features[name] = read(found);
+    }
     return {
-      features: Object.fromEntries(
-        columns.flatMap(({ name, column, read }) => {
-          const found = cell(column);
-          return found === undefined || found === null ? [] : [[name, read(found)]];
-        }),
-      ),
+      features,
       label: readLabel(cell(labelColumn)),
       ...(weight === undefined || weight === null
         ? {}

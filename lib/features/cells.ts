@@ -69,8 +69,13 @@ function numberOf(cell: unknown): number | undefined {
   if (cell instanceof Date) return numberOf(cell.getTime() / 1_000);
   if (typeof cell !== 'string') return undefined;
   const text = cell.trim();
-  if (/^(true|false)$/i.test(text)) return Number(text.toLowerCase() === 'true');
+  if (isTruth(text)) return Number(text.toLowerCase() === 'true');
   return numeral.test(text) ? numberOf(Number(text)) : undefined;
+}
+
+/** Whether a text is true or false; most others are told by their length. */
+function isTruth(text: string): boolean {
+  return (text.length === 4 || text.length === 5) && /^(true|false)$/i.test(text);
 }
 
 /** Texts without white space around them; true, false and whole numbers in one form. */
@@ -82,8 +87,8 @@ function textOf(cell: unknown): string | undefined {
   if (typeof cell !== 'string') return undefined;
   const text = cell.trim();
   if (text.length === 0 || text.length > limits.categoryCharacters) return undefined;
-  if (/^(true|false)$/i.test(text)) return text.toLowerCase();
-  return text.replace(/^(-?(?:0|[1-9]\d*))\.0+$/, '$1');
+  if (isTruth(text)) return text.toLowerCase();
+  return text.endsWith('0') ? text.replace(/^(-?(?:0|[1-9]\d*))\.0+$/, '$1') : text;
 }
 
 /**

@@ -143,7 +143,22 @@ function assertSameCut(ledger: Ledger | undefined, content: string, producer: st
  */
 export function sampleWriter(spec: Spec): (sample: unknown) => string {
   const withDates = dateWriter(spec);
-  return (sample) => JSON.stringify(withDates(sample), plainJson);
+  return (sample) => {
+    const dated = hasDate(sample) ? withDates(sample) : sample;
+    try {
+      return JSON.stringify(dated);
+    } catch {
+      // An integer of 64 bits; to look at each value for one would take twice as long.
+      return JSON.stringify(dated, plainJson);
+    }
+  };
+}
+
+function hasDate(sample: unknown): boolean {
+  const { features = {}, label } = sample as { features?: object; label?: unknown };
+  if (label instanceof Date) return true;
+  for (const cell of Object.values(features)) if (cell instanceof Date) return true;
+  return false;
 }
 
 function dateWriter({ task, features }: Spec): (sample: unknown) => unknown {
