@@ -2,11 +2,8 @@ import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ByteSource, bytesInMemory } from '../datasets/byte-source.ts';
-import { openFile } from '../datasets/local-file.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { invalid } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
@@ -20,25 +17,9 @@ import type { SamplePrediction } from '../serving/predict-samples.ts';
 import { modelName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
 import { figure } from './models.ts';
+import { withFile } from './named-file.ts';
 import { formatCount, formatTable } from './progress.ts';
 import { specOf } from './train.ts';
-
-/** A file of samples that is named on the command line; `-` is what is piped in, as JSON Lines. */
-async function withFile<Result>(
-  path: string,
-  use: (file: { readonly name: string; readonly bytes: ByteSource }) => Promise<Result>,
-): Promise<Result> {
-  if (path === '-') {
-    const bytes = bytesInMemory(await buffer(process.stdin));
-    return use({ name: 'standard-input.jsonl', bytes });
-  }
-  const file = await openFile(path);
-  try {
-    return await use({ name: path, bytes: file });
-  } finally {
-    await file.close();
-  }
-}
 
 /** Sends a file's rows to a model as samples. */
 export async function send(
@@ -53,13 +34,22 @@ export async function send(
   const { ports, print, result } = io;
   const spec = await specOf(io, model);
   const started = ports.now();
-  const sent = await withFile(path, (file) =>
-    sendFile(ports, spec, file, {
-      ...(rate === undefined ? {} : { rate }),
-      ...(perMessage === undefined ? {} : { samplesPerMessage: perMessage }),
-      wait: (milliseconds) => delay(milliseconds),
-    }),
+  const stop = () => {
+    print(`\n${model}: stopped; the same command goes on where it was, and sends nothing twice`);
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
+  const sent = await withFile(
+    path,
+    (file) =>
+      sendFile(ports, spec, file, {
+        ...(rate === undefined ? {} : { rate }),
+        ...(perMessage === undefined ? {} : { samplesPerMessage: perMessage }),
+        wait: (milliseconds) => delay(milliseconds),
+      }),
+    io,
   );
+  process.off('SIGINT', stop);
   const seconds = (ports.now() - started) / 1_000;
   result({ ...sent, seconds });
   for (const { line, reason } of sent.bad.slice(0, 10))
@@ -99,17 +89,21 @@ export async function predict(
   const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
   const sums = { rows: 0, refused: 0 };
   const write = lineWriter(output, isCsv);
-  await withFile(path, async (file) => {
-    for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
-      for (const { line, reason } of chunk.bad) process.stderr.write(`line ${line}: ${reason}\n`);
-      const answer = await opened.predict(chunk.samples);
-      if (!answer.ok) throw invalid(answer.reason);
-      const { predictions } = answer;
-      await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i]) })));
-      sums.rows += predictions.length;
-      sums.refused += predictions.filter((each) => 'refused' in each).length;
-    }
-  });
+  await withFile(
+    path,
+    async (file) => {
+      for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
+        for (const { line, reason } of chunk.bad) process.stderr.write(`line ${line}: ${reason}\n`);
+        const answer = await opened.predict(chunk.samples);
+        if (!answer.ok) throw invalid(answer.reason);
+        const { predictions } = answer;
+        await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i]) })));
+        sums.rows += predictions.length;
+        sums.refused += predictions.filter((each) => 'refused' in each).length;
+      }
+    },
+    out === undefined && process.stdout.isTTY ? {} : io,
+  );
   if (out !== undefined) {
     await finished(output.end());
     await rename(`${out}.part`, out);
@@ -195,7 +189,7 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
   const { ports, print, result } = io;
   const model = await existingModel(ports, name);
   const state = await currentState(ports, model);
-  const evaluation = await withFile(path, (file) => evaluateFile(model, state, file));
+  const evaluation = await withFile(path, (file) => evaluateFile(model, state, file), io);
   result({ model: name, sequence: state.sequence, ...evaluation });
   const { samples, refused, confusion, ...figures } = evaluation;
   print(
