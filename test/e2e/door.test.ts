@@ -147,7 +147,11 @@ describe('own data in, predictions out', () => {
     expect(rSquared).toBeGreaterThan(0.5);
     // Six cars have no horsepower, and one line is no JSON.
     expect(refused).toBe(7);
-    expect(await json('ls')).toMatchObject([{ model: 'cars' }, { model: 'weather' }]);
+    expect(await json('ls')).toMatchObject([
+      { model: 'cars' },
+      { model: 'copy' },
+      { model: 'weather' },
+    ]);
   });
 
   it('takes what is piped in, and answers in the same form', async () => {
@@ -283,6 +287,8 @@ describe('own data in, predictions out', () => {
       for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     }
     const script = (await millrace('completion')).stdout;
-    expect(script).toContain('send) words="--rate --per-message --json --stack --help" ;;');
+    expect(script).toContain(
+      'send) words="--rate --per-message --follow --json --stack --help" ;;',
+    );
   });
 });
