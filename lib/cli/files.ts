@@ -114,7 +114,7 @@ export async function predict(
       `${refused === 0 ? '' : `, ${count(refused, 'row')} refused (the column refused says why)`}` +
       `${out === undefined ? '' : `, in ${out}`}\n`,
   );
-  if (opened.state().sequence === 0)
+  if (opened.state().sequence === 0 && opened.spec().initialWeights === undefined)
     process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
   return rows === 0 ? 1 : 0;
 }
@@ -198,7 +198,8 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
   );
   for (const [metric, value] of Object.entries(figures))
     print(`  ${words(metric)} ${figure(value)}`);
-  if (state.sequence === 0) print(`  ${name} has learnt nothing yet`);
+  if (state.sequence === 0 && model.spec.initialWeights === undefined)
+    print(`  ${name} has learnt nothing yet`);
   if (samples === 0) print('  no row has a label and features that can be read');
   if (samples > 0 && confusion !== undefined && confusion.classes.length <= 12) {
     print('  label by row, prediction by column:');

@@ -13,7 +13,8 @@ export async function remove(io: Io, model: string): Promise<number> {
   const s3 = new S3Client(clientSettings);
   try {
     result(await removeModel(ports, s3Remover(s3, ports.store.bucket), model));
-    print(`${model}: removed; what was sent to it within five minutes is not taken again`);
+    print(`${model}: removed. What waits in the queues is for the next model of this name;`);
+    print('  what was learnt within the last five minutes is not taken a second time');
     return 0;
   } finally {
     s3.destroy();

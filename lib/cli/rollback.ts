@@ -17,7 +17,7 @@ export async function rollback(
   const { entry, time, sequence } = await findRollback(ports, name, entryOrTime('--to', to));
   const what =
     time === undefined
-      ? 'the weights of entry 0, which have learnt nothing'
+      ? 'the weights of entry 0, with which it began'
       : `the weights of entry ${entry}, committed at ${time}`;
   const aside = entry === sequence ? 'the last' : `of ${sequence}`;
   if (!(await mayChange(`${name}: go back to entry ${entry} (${aside}): ${what}`))) return 0;

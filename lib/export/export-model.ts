@@ -50,11 +50,14 @@ export async function exportModel(
 ): Promise<{ readonly sequence: number; readonly files: Files }> {
   const model = await existingModel(ports, name);
   const state = await currentState(ports, model);
-  const exported = exportedOf(model, state);
+  const exported = await exportedOf(model, state);
   const { write, usage } = formats[format];
   const files = await write(exported).catch((error: unknown) => {
     if (!(error instanceof UntraceableError)) throw error;
-    throw invalid(`${name} cannot be exported as ${format}: ${error.message}; try tfjs`, error);
+    throw invalid(
+      `${name} cannot be exported as ${format}: ${error.message}; try another format`,
+      error,
+    );
   });
   const { sequence } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, name, sequence);

@@ -1,6 +1,7 @@
-import { columnsOf, layoutOf } from '../features/columns.ts';
+import { cellsOfSpec, columnsOf, layoutOf } from '../features/columns.ts';
 import { columnScales, type LabelScale, labelScaleOf } from '../features/statistics.ts';
 import type { Model } from '../model/model.ts';
+import { buildNetwork } from '../network/build-network.ts';
 import type { State } from '../state/state.ts';
 
 /** A feature as an exported network takes it in: raw, one input each, [rows, width]. */
@@ -34,11 +35,27 @@ export type Exported = {
   readonly labelScale: LabelScale | undefined;
 };
 
-/** What is exported of a model. */
-export function exportedOf(model: Model, state: State): Exported {
+/** What the answer is called where it needs a name: none of a feature. */
+export function predictionName({ features }: Pick<Exported, 'features'>): string {
+  const names = new Set(features.map(({ name }) => name));
+  let name = 'prediction';
+  while (names.has(name)) name = `${name}_`;
+  return name;
+}
+
+/** What is exported of a model: features that its network does not use are left out. */
+export async function exportedOf(model: Model, state: State): Promise<Exported> {
+  const { inputs, layersModel } = await buildNetwork(model.spec);
+  layersModel.dispose();
+  const isUsed = ({ kind, offset }: ExportedFeature) =>
+    inputs.some(
+      (input) =>
+        input.kind === kind && offset >= input.offset && offset < input.offset + input.width,
+    );
   const { spec, encoder, standardized } = model;
   const isExact = layoutOf(spec).isExact === true;
   const scales = columnScales(state.statistics, standardized, isExact);
+  const cells = cellsOfSpec(spec);
   const features = columnsOf(spec).map(({ name, offsets, behaviour }): ExportedFeature => {
     const { width } = behaviour;
     const declared = spec.features[name];
@@ -49,7 +66,8 @@ export function exportedOf(model: Model, state: State): Exported {
         kind: 'category',
         offset: offsets.categoryOffset,
         width: width.categories,
-        ...(values && { values }),
+        // As the model reads them: True is true, and 7.0 is 7.
+        ...(values && { values: values.map((value) => cells.text(value) ?? value) }),
         ...(buckets !== undefined && { buckets }),
       };
     }
@@ -63,5 +81,6 @@ export function exportedOf(model: Model, state: State): Exported {
       scale: scales.scale.slice(offset, offset + width.numbers),
     };
   });
-  return { model, state, features, labelScale: labelScaleOf(state.statistics, encoder.layout) };
+  const labelScale = labelScaleOf(state.statistics, encoder.layout);
+  return { model, state, features: features.filter(isUsed), labelScale };
 }

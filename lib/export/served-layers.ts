@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { UntraceableError } from '../engine/onnx/untraceable.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
 import { buildNetwork } from '../network/build-network.ts';
@@ -13,6 +14,7 @@ import type { Exported, ExportedFeature } from './exported.ts';
  */
 export async function servedLayers(exported: Exported): Promise<tf.LayersModel> {
   const { model, state, features } = exported;
+  tf.enableProdMode();
   await tf.setBackend('cpu');
   const { layersModel, inputs } = await buildNetwork(model.spec);
   for (const [name, variable] of variablesByName(layersModel.weights)) {
@@ -20,21 +22,63 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
     if (tensor === undefined) throw new MillraceError('corrupt', `the state has no tensor ${name}`);
     variable.assign(tf.tensor(tensor.data.slice(), variable.shape));
   }
-  // A dash is in no feature's name.
-  layersModel.name = 'trained-network';
+  for (const { name } of features) {
+    if (name.startsWith('_') || name in {})
+      throw new UntraceableError(`an input cannot be called ${name} there`);
+  }
   const raw = features.map(({ name, width, kind }) =>
     tf.input({ name, shape: [width], dtype: kind === 'category' ? 'int32' : 'float32' }),
   );
+  giveWay(layersModel, new Set(features.map(({ name }) => name)));
   const columns = features.map((feature, i) => standardized(feature, raw[i]));
-  const output = apply(
-    layersModel,
-    inputs.map((input) => inputOf(input, features, columns)),
-  );
+  const taken = inputs.map((input) => inputOf(input, features, columns));
   return tf.model({
     name: `${model.name}-${state.sequence}`,
     inputs: raw,
-    outputs: answered(exported, output),
+    outputs: answered(exported, calledWith(layersModel, taken)),
   });
+}
+
+/** Layers whose names features have get others: a name stands for one layer. */
+function giveWay({ layers }: tf.LayersModel, names: ReadonlySet<string>): void {
+  for (const layer of layers) {
+    if (!names.has(layer.name)) continue;
+    layer.name = `${layer.name}-layer`;
+    for (const weight of layer.weights) {
+      const own = weight.originalName.replace(/^[^/]*/, layer.name);
+      Reflect.set(weight, 'originalName', own);
+    }
+  }
+}
+
+/**
+ * The output of a network on other inputs: its layers are called once more, one by one, so that they
+ * are layers of the whole and not of a model within it, which Keras counts otherwise than tfjs.
+ */
+function calledWith(
+  { inputs, outputs }: tf.LayersModel,
+  taken: readonly tf.SymbolicTensor[],
+): tf.SymbolicTensor {
+  const known = new Map(inputs.map((input, i) => [input.id, taken[i]]));
+  const calls = new Map<string, tf.SymbolicTensor | tf.SymbolicTensor[]>();
+  const rebuilt = (tensor: tf.SymbolicTensor): tf.SymbolicTensor => {
+    const input = known.get(tensor.id);
+    if (input !== undefined) return input;
+    const { sourceLayer: layer, nodeIndex, tensorIndex } = tensor;
+    const call = `${layer.name}/${nodeIndex}`;
+    let called: tf.SymbolicTensor | tf.SymbolicTensor[] | undefined = calls.get(call);
+    if (called === undefined) {
+      const own = tensor.inputs.map(rebuilt);
+      called = layer.apply(own.length === 1 ? (own[0] ?? own) : own) as tf.SymbolicTensor;
+      calls.set(call, called);
+    }
+    const output = Array.isArray(called) ? called[tensorIndex] : called;
+    if (output === undefined) throw new MillraceError('corrupt', `${layer.name} has no output`);
+    return output;
+  };
+  const [output] = outputs;
+  if (output === undefined) throw new MillraceError('corrupt', 'the network has no output');
+  return rebuilt(output);
 }
 
 /**
@@ -93,7 +137,7 @@ function answered({ model, labelScale }: Exported, output: tf.SymbolicTensor): t
   const { task } = model.spec;
   if (task !== 'regression') {
     const activation = task === 'binary' ? 'sigmoid' : 'softmax';
-    return apply(tf.layers.activation({ name: 'probabilities', activation }), output);
+    return apply(tf.layers.activation({ name: 'class-probabilities', activation }), output);
   }
   if (labelScale === undefined) return output;
   const layer = tf.layers.dense({ name: 'own-unit', units: 1, trainable: false });

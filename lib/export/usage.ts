@@ -1,4 +1,4 @@
-import type { Exported, ExportedFeature } from './exported.ts';
+import { type Exported, type ExportedFeature, predictionName } from './exported.ts';
 
 /** An example of an input, in the words of a language. */
 type Write = (feature: ExportedFeature) => string;
@@ -24,7 +24,8 @@ ${asFloat32}`;
 }
 
 /** How `model.onnx` is asked. */
-export function onnxUsage({ features }: Exported): string {
+export function onnxUsage(exported: Exported): string {
+  const { features } = exported;
   const array: Write = (feature) => {
     if (feature.kind === 'numbers') return numpyNumbers(feature);
     const [value] = feature.values ?? [1];
@@ -34,8 +35,11 @@ export function onnxUsage({ features }: Exported): string {
 texts for those with known values, int64 buckets for hashed ones, [rows, 1].
 
 \`\`\`python
+import numpy as np
+import onnxruntime
+
 session = onnxruntime.InferenceSession("model.onnx")
-[answers] = session.run(["prediction"], {
+[answers] = session.run(["${predictionName(exported)}"], {
 ${features.map((feature) => `    "${feature.name}": ${array(feature)},`).join('\n')}
 })
 \`\`\``;
@@ -45,10 +49,13 @@ ${features.map((feature) => `    "${feature.name}": ${array(feature)},`).join('\
 export function kerasUsage({ features }: Exported): string {
   const array: Write = (feature) =>
     feature.kind === 'category' ? 'np.array([[1]])' : numpyNumbers(feature);
-  return `With Keras 2 or 3: an input for each row of the table, in its order, [rows, width].
+  return `With Keras: an input for each row of the table, in its order, [rows, width].
 ${asIndices}
 
 \`\`\`python
+import keras
+import numpy as np
+
 model = keras.models.load_model("model.h5", compile=False)
 answers = model.predict([
 ${features.map((feature) => `    ${array(feature)},  # ${feature.name}`).join('\n')}
@@ -64,14 +71,16 @@ and what standardises the inputs, \`features/<name>/mean\` and \`scale\` as floa
 sees (value − mean) · scale. \`millrace import\` starts another model from it.
 
 \`\`\`python
+import safetensors.numpy
+
 tensors = safetensors.numpy.load_file("model.safetensors")
 \`\`\``;
 
 const asIndices = `Categories are int32: the place of the value among those of
 \`inputs.json\`, the first being 1, and 0 for any other; of a hashed one, its bucket.`;
 
-const asFloat32 = `Numbers are float32 there: of one above 16,777,216 the last digits are lost before the network
-sees it.`;
+const asFloat32 = `Numbers and answers are float32 there: of those above 16,777,216 the last digits are lost. An
+export for ONNX has float64.`;
 
 function numpyNumbers(feature: ExportedFeature): string {
   return feature.width === 1

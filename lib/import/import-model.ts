@@ -8,6 +8,7 @@ import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { type CreateOptions, createModel } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { Ports } from '../ports/ports.ts';
+import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
 import type { Weights } from './weights.ts';
 
@@ -34,6 +35,7 @@ export async function importModel(
   options: CreateOptions = {},
 ): Promise<Imported> {
   const declared = defineSpec(withFile(input, file));
+  if (file.spec !== undefined) assertSameInputs(declared, file.spec);
   const { tensors, leftOut } = await fitted(declared, file);
   const { statistics } = file;
   const body = encodeInitialWeights({ tensors, ...(statistics && { statistics }) });
@@ -44,6 +46,35 @@ export async function importModel(
   const spec = parseSpec({ ...declared, initialWeights });
   await createModel(ports, spec, options);
   return { spec, leftOut };
+}
+
+/** What of a spec decides what its weights mean, in the order that decides it. */
+function meaningOf({
+  task,
+  features,
+  label,
+}: Partial<Spec>): readonly (readonly [string, string])[] {
+  const entries = Object.entries(features ?? {});
+  return [
+    ['task', String(task)],
+    ['features', entries.map(([name]) => name).join(', ')],
+    ...entries.map(([name, { column: _, ...feature }]) => {
+      const { missing: __, ...own } = feature as typeof feature & { missing?: unknown };
+      return [`features.${name}`, canonicalJson(own)] as const;
+    }),
+    ['label.classes', (label?.classes ?? []).join(', ')],
+    ['label.standardize', String(label?.standardize ?? false)],
+  ];
+}
+
+/** Columns in another order, or texts in another, would be taken for each other. */
+function assertSameInputs(declared: Spec, source: unknown): void {
+  const theirs = new Map(meaningOf(source as Partial<Spec>));
+  for (const [field, own] of meaningOf(declared)) {
+    const other = theirs.get(field);
+    if (own !== other)
+      throw invalid(`spec.${field}: must be ${other}, as the weights were learnt (found ${own})`);
+  }
 }
 
 /** The spec with what the file says of the network. */
@@ -68,8 +99,13 @@ async function fitted(
   spec: Spec,
   { weights }: Weights,
 ): Promise<{ readonly tensors: Tensors; readonly leftOut: readonly string[] }> {
+  tf.enableProdMode();
   await tf.setBackend('cpu');
-  const { layersModel } = await buildNetwork(spec);
+  const { layersModel } = await buildNetwork(spec).catch((cause: unknown) => {
+    if (cause instanceof MillraceError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(`the network of the file cannot be built: ${reason}`, cause);
+  });
   try {
     const names = layersModel.weights.map(({ originalName }) => `weights/${originalName}`);
     const named = weights instanceof Map ? byName(layersModel, weights) : (weights as Tensors);

@@ -45,6 +45,8 @@ const signature = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
 /** An attribute of texts; a long one is cut into `<name>0`, `<name>1`, … */
 function textsOf({ attrs }: Group, name: string): readonly string[] {
   const whole = attrs[name]?.value;
+  // Of a layer without weights, Keras 3 writes an empty list of numbers.
+  if (ArrayBuffer.isView(whole)) return [];
   if (whole !== undefined) return (Array.isArray(whole) ? whole : [whole]).map(String);
   const parts: string[] = [];
   for (let i = 0; attrs[`${name}${i}`] !== undefined; i++)
@@ -55,6 +57,8 @@ function textsOf({ attrs }: Group, name: string): readonly string[] {
 function tensorAt(group: Group, name: string): Tensor {
   const dataset = group.get(name) as Dataset | null;
   const { value, shape } = dataset ?? {};
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return { shape: [], data: Float32Array.of(Number(value)) };
   if (!ArrayBuffer.isView(value) || shape === undefined || shape === null)
     throw invalid(`${name}: must be an array of numbers`);
   return { shape, data: Float32Array.from(value as Float32Array) };

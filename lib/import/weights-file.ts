@@ -34,6 +34,6 @@ export async function readWeightsFile(path: string): Promise<Weights> {
 }
 
 async function readSafetensors(path: string): Promise<Weights> {
-  const { tensors, statistics } = decodeInitialWeights(await readFile(path));
-  return { weights: tensors, ...(statistics && { statistics }) };
+  const { tensors, ...rest } = decodeInitialWeights(await readFile(path));
+  return { weights: tensors, ...rest };
 }

@@ -9,4 +9,6 @@ export type Weights = {
   readonly weights: Tensors | ReadonlyMap<string, readonly Tensor[]>;
   /** What its inputs were standardised by, where Millrace wrote the file. */
   readonly statistics?: FeatureStatistics;
+  /** The spec of the model that learnt them, where the file says it. */
+  readonly spec?: unknown;
 };

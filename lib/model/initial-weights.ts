@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import {
@@ -22,6 +24,8 @@ export type InitialWeights = {
   readonly tensors: Tensors;
   /** What the columns were standardised by while the weights were learnt; none unless given. */
   readonly statistics?: FeatureStatistics;
+  /** The spec of the model that learnt them, where the file says it. */
+  readonly spec?: unknown;
 };
 
 /** Initial weights as a safetensors file; the same weights give the same bytes. */
@@ -52,9 +56,11 @@ const vector = (data: Float64Array): StoredTensor => ({ shape: [data.length], da
  */
 export function decodeInitialWeights(file: Uint8Array): InitialWeights {
   const { tensors, metadata } = decodeSafetensors(file);
-  const weights = Object.entries(tensors).flatMap(([name, { shape, data }]) =>
-    name.startsWith('weights/') && data instanceof Float32Array ? [[name, { shape, data }]] : [],
-  );
+  const weights = Object.entries(tensors).flatMap(([name, { shape, data }]) => {
+    if (/^(optimizer|statistics|scores|features|label)\//.test(name)) return [];
+    const own = name.startsWith('weights/') ? name : `weights/${name}`;
+    return [[own, { shape, data: Float32Array.from(data) }]];
+  });
   const mean = tensors['statistics/mean']?.data;
   const squares = tensors['statistics/squares']?.data;
   const count = Number(metadata.statisticsCount);
@@ -62,6 +68,9 @@ export function decodeInitialWeights(file: Uint8Array): InitialWeights {
   return {
     tensors: Object.fromEntries(weights),
     ...(isWhole && Number.isSafeInteger(count) ? { statistics: { count, mean, squares } } : {}),
+    ...(metadata.format === 'millrace-export-1'
+      ? { spec: parseUndamaged(z.looseObject({}), Buffer.from(metadata.spec ?? '')) }
+      : {}),
   };
 }
 

@@ -140,13 +140,15 @@ async function assertTrains(spec: Spec, compiled: CompiledModel): Promise<void> 
       schedule: { type: 'constant' },
     });
   } catch (cause) {
-    if (cause instanceof MillraceError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw invalid(
-      `spec.network: ${compiled.engine} cannot train it: ${reason}; change it, or name the engine tfjs`,
-      cause,
-    );
+    throw asInvalid(cause, `spec.network: ${compiled.engine} cannot train it`);
   }
+}
+
+/** What tfjs or an engine throws about a network is its author's to know. */
+function asInvalid(cause: unknown, what: string): MillraceError {
+  if (cause instanceof MillraceError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return invalid(`${what}: ${reason}; change it, or name the other engine`, cause);
 }
 
 /** What a model is created for. */
@@ -179,7 +181,9 @@ export async function createModel(
   spec: Spec,
   { memoryMebibytes = limits.functionMemoryMebibytes }: CreateOptions = {},
 ): Promise<void> {
-  const compiled = await engine.compile(spec);
+  const compiled = await engine.compile(spec).catch((cause: unknown) => {
+    throw asInvalid(cause, 'spec.network: it cannot be built');
+  });
   assertFits(spec, compiled.initial().tensors, memoryMebibytes);
   await assertTrains(spec, compiled);
   const weights = await loadInitialWeights(store, spec).catch((cause: unknown) => {
@@ -187,6 +191,7 @@ export async function createModel(
   });
   initialParameters({ compiled, encoder: createEncoder(spec) }, weights);
   const key = keys.spec(spec.model);
+  await assertNoRemains(store, spec.model);
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
     ifNoneMatch: '*',
   });
@@ -197,6 +202,15 @@ export async function createModel(
     'invalid',
     `model ${spec.model} exists with a different spec; choose a different name, or remove it with ` +
       `all that it has learnt: millrace rm ${spec.model}`,
+  );
+}
+
+/** What a removed model left behind would be taken for the new one's. */
+async function assertNoRemains(store: ObjectStore, model: string): Promise<void> {
+  if ((await store.get(keys.spec(model))) !== undefined) return;
+  if ((await store.list(keys.journal(model))).length === 0) return;
+  throw invalid(
+    `a model ${model} was removed, and its journal is still there: millrace rm ${model} removes the rest`,
   );
 }
 

@@ -1,3 +1,4 @@
+import type * as tf from '@tensorflow/tfjs';
 import type { Spec } from '../spec/spec.ts';
 import { maskSourceOf } from './dropout.ts';
 import { fromLayers } from './layers.ts';
@@ -16,5 +17,20 @@ export async function buildNetwork(spec: Spec): Promise<Network> {
       ? await fromTopology(spec, declared.topology)
       : fromLayers(spec, declared);
   assertParameters(spec, network.layersModel.countParams());
+  // (Models of before 0.5 have no initial weights, and learn on as they did.)
+  if (spec.initialWeights !== undefined) freeze(network.layersModel);
   return { ...network, masks: maskSourceOf(network.layersModel) };
+}
+
+/**
+ * Layers of BatchNormalization that are not trainable keep to their stored statistics while the
+ * others learn, as in Keras; tfjs alone would take those of the minibatch.
+ */
+function freeze({ layers }: tf.LayersModel): void {
+  for (const layer of layers) {
+    if ('layers' in layer) freeze(layer as tf.LayersModel);
+    if (layer.getClassName() !== 'BatchNormalization' || layer.trainable) continue;
+    const call = layer.call.bind(layer);
+    layer.call = (inputs, settings) => call(inputs, { ...settings, training: false });
+  }
 }

@@ -1,8 +1,8 @@
 import { keys } from '../bucket/keys.ts';
 import { invalid, MillraceError } from '../errors.ts';
-import { publishedState } from '../fold/checkpoints.ts';
+import { currentState } from '../fold/fold.ts';
 import { readEntry } from '../journal/reading.ts';
-import { createModel, loadModel, loadSpec } from '../model/model.ts';
+import { createModel, existingModel, loadModel } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { QueueDepth } from '../ports/queue-depths.ts';
@@ -70,22 +70,21 @@ function depthsText(depths: readonly QueueDepth[]): string {
   throw invalid(`${found} are dead letters; see: millrace redrive --dry-run`);
 }
 
-/** Reads of each model what its next message needs. */
+/** Folds each model to the end of its journal: what its next message needs can be read. */
 async function lookAtModels(ports: Ports): Promise<string> {
   const names = await ports.store.folders(keys.models);
   const troubles: string[] = [];
   for (const name of names) {
     try {
-      if ((await loadSpec(ports.store, name)) === undefined)
-        throw invalid(`has no spec.json, but other objects; see: millrace rm ${name}`);
-      const state = await publishedState(ports, name);
-      await readEntry(ports.store, name, Math.max(1, state?.sequence ?? 0));
+      const model = await loadModel(ports, name);
+      if (model === undefined) throw invalid('has no spec.json, but other objects');
+      await currentState(ports, model);
     } catch (error) {
       troubles.push(`${name}: ${error instanceof Error ? error.message : error}`);
     }
   }
   if (troubles.length > 0) throw invalid(troubles.join('; '));
-  return names.length === 0 ? 'there are none yet' : `${names.join(', ')}: can be read`;
+  return names.length === 0 ? 'there are none yet' : `${names.length} can be read to the end`;
 }
 
 /** A sample on its whole way; its producer goes on counting where the last canary stopped. */
@@ -94,15 +93,16 @@ async function sendCanary(
   { patienceSeconds, wait }: DiagnoseOptions,
 ): Promise<string> {
   await createModel(ports, canarySpec);
-  const before = await publishedState(ports, canaryModel);
-  const producer = before?.ledger.producers.get('doctor');
+  // The journal's end: a number of before would be taken for one that comes again.
+  const before = await currentState(ports, await existingModel(ports, canaryModel));
+  const producer = before.ledger.producers.get('doctor');
   const seq = (producer?.highest ?? 0) + 1;
   const started = ports.now();
   // Each is another one: SQS drops what it had within five minutes, also of a removed model.
   const sample = JSON.stringify({ features: { x: started }, label: started });
   await ports.sendSamples(numberedMessage({ model: canaryModel, name: 'doctor', seq }, [sample]));
   const seconds = () => (ports.now() - started) / 1_000;
-  for (let sequence = (before?.sequence ?? 0) + 1; ; ) {
+  for (let sequence = before.sequence + 1; ; ) {
     const entry = await readEntry(ports.store, canaryModel, sequence);
     const messages = entry?.header.messages ?? [];
     if (entry !== undefined && messages.some((each) => each.seq === seq)) {

@@ -18,15 +18,15 @@ export async function findRemoval({ store }: Pick<Ports, 'store'>, name: string)
 }
 
 /**
- * Removes a model with its history. Its spec goes first: from then on it does not exist, and its
- * messages wait. A deployed stack refuses it to everybody, since its bucket policy keeps what a
+ * Removes a model with its history. Its spec goes first: from then on it does not exist. Messages
+ * and jobs that wait in the queues are for the next model of its name. A deployed stack refuses it to everybody, since its bucket policy keeps what a
  * fold needs; then nothing is changed.
  *
  * @param remove deletes an object
  * @throws MillraceError kind `invalid` if the stack refuses it
  */
 export async function removeModel(
-  { store }: Pick<Ports, 'store'>,
+  { store, pause, limits }: Pick<Ports, 'store' | 'pause' | 'limits'>,
   remove: (key: string) => Promise<void>,
   name: string,
 ): Promise<Removal> {
@@ -40,6 +40,12 @@ export async function removeModel(
       cause,
     );
   });
-  for (const { key } of await store.list(keys.model(name))) await remove(key);
-  return removal;
+  // What a function had under way may still arrive; once it has lost its journal, it stops.
+  for (let isQuiet = false; ; ) {
+    const objects = await store.list(keys.model(name));
+    if (objects.length === 0 && isQuiet) return removal;
+    isQuiet = objects.length === 0;
+    for (const { key } of objects) await remove(key);
+    await pause(limits.putAttempts);
+  }
 }

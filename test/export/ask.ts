@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Exported } from '../../lib/export/exported.ts';
+import { type Exported, predictionName } from '../../lib/export/exported.ts';
 import type { Files } from '../../lib/export/formats/format.ts';
 import { hashText } from '../../lib/features/hash.ts';
 import type { Floats } from '../../lib/features/samples.ts';
@@ -10,12 +10,12 @@ export type Question = Readonly<Record<string, unknown>>;
 
 /** What an exported ONNX model answers in ONNX Runtime, [rows, outputs]. */
 export async function askOnnx(
-  { features }: Exported,
+  exported: Exported,
   files: Files,
   questions: readonly Question[],
 ): Promise<Floats> {
   const session = await InferenceSession.create(files['model.onnx'] ?? new Uint8Array());
-  const feeds = features.map(({ name, width, ...feature }): [string, Tensor] => {
+  const feeds = exported.features.map(({ name, width, ...feature }): [string, Tensor] => {
     const column = questions.flatMap((question) => question[name]);
     const shape = [questions.length, width];
     if (feature.kind === 'numbers')
@@ -25,7 +25,8 @@ export async function askOnnx(
     const indices = column.map((value) => BigInt(hashText(String(value)) % (feature.buckets ?? 1)));
     return [name, new Tensor('int64', BigInt64Array.from(indices), shape)];
   });
-  const { prediction } = await session.run(Object.fromEntries(feeds));
+  const answers = await session.run(Object.fromEntries(feeds));
+  const prediction = answers[predictionName(exported)];
   await session.release();
   return prediction?.data as Floats;
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { inputsJson } from '../../lib/export/card.ts';
 import { type Exported, exportedOf } from '../../lib/export/exported.ts';
+import { kerasFiles } from '../../lib/export/formats/keras.ts';
 import { onnxFiles } from '../../lib/export/formats/onnx.ts';
 import { safetensorsFiles } from '../../lib/export/formats/safetensors.ts';
 import { tfjsFiles } from '../../lib/export/formats/tfjs.ts';
@@ -23,7 +24,7 @@ async function exportedFrom(input: SpecInput, questions: readonly Question[]): P
   const samples = encoded(model, questions);
   const labels = samples.labels.map((_, i) => 1_000 + 50 * draw(i));
   const statistics = statisticsOf({ ...samples, labels }, model.encoder.layout);
-  return exportedOf(model, { ...initialState(model), statistics });
+  return await exportedOf(model, { ...initialState(model), statistics });
 }
 
 function encoded(
@@ -93,6 +94,54 @@ describe('an exported model', () => {
     const own = await answers(exported, rows);
     expectClose(await askOnnx(exported, await onnxFiles(exported), rows), own, 1e-6);
     expectClose(await askTfjs(exported, await tfjsFiles(exported), rows), own, 1e-4);
+  });
+
+  it('has inputs under the names of features, whatever they are', async () => {
+    const named: SpecInput = {
+      model: 'names',
+      task: 'multiclass',
+      features: {
+        prediction: { type: 'number' },
+        v1: { type: 'number' },
+        output: { type: 'number' },
+        hidden_1: { type: 'category', values: ['True', '7.0'] },
+      },
+      label: { classes: ['a', 'b'] },
+      network: { hidden: [4] },
+    };
+    const asked = Array.from({ length: 9 }, (_, i) => ({
+      prediction: draw(i, 1),
+      v1: draw(i, 2),
+      output: 1_000_000 + i,
+      hidden_1: ['true', '7', 'x'][i % 3],
+    }));
+    const exported = await exportedFrom(named, asked);
+    const own = await answers(exported, asked);
+    expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-6);
+    expectClose(await askTfjs(exported, await tfjsFiles(exported), asked), own, 1e-4);
+    for (const name of ['_x', 'constructor', 'valueOf']) {
+      const features: SpecInput['features'] = { [name]: { type: 'number' } };
+      const odd = await exportedFrom({ model: 'odd', task: 'binary', features }, [{ [name]: 1 }]);
+      await expect(tfjsFiles(odd)).rejects.toThrow(`an input cannot be called ${name} there`);
+    }
+  });
+
+  it('leaves out features that its network does not use', async () => {
+    const [declared] = Object.values(layers).map((input) => input());
+    const features = { ...declared?.features, idle: { type: 'number' as const } };
+    const questions = vectors(6, 5).map((each) => ({ ...each, idle: 1 }));
+    const exported = await exportedFrom({ ...(declared as SpecInput), features }, questions);
+    expect(exported.features.map(({ name }) => name)).toEqual(['x']);
+    const found = await askTfjs(exported, await tfjsFiles(exported), questions);
+    expectClose(found, await answers(exported, questions));
+  });
+
+  it('is not written for Keras where that would answer otherwise', async () => {
+    const hard = layers['the activation hardSigmoid'] as () => SpecInput;
+    const exported = await exportedFrom(hard(), vectors(6, 5));
+    await expect(kerasFiles(exported)).rejects.toThrow(
+      'hard_sigmoid is another function in Keras 3',
+    );
   });
 
   it.skipIf(python === undefined).each(Object.entries(tasks))(

@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { exportModel } from '../../lib/export/export-model.ts';
 import { importModel } from '../../lib/import/import-model.ts';
 import { readWeightsFile } from '../../lib/import/weights-file.ts';
 import { loadModel } from '../../lib/model/model.ts';
+import { parseMessage } from '../../lib/online/messages.ts';
+import { updateModel } from '../../lib/online/update-model.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import { createWorld, deliver, message, sampleMessages, ticketsSpec } from '../support/world.ts';
@@ -92,12 +95,62 @@ describe('an import', () => {
     );
     const more = { ...copySpec, features: { ...copySpec.features, hour: { type: 'number' } } };
     await expect(importModel(world, more as SpecInput, file)).rejects.toThrow(
-      'must have the shape',
+      'spec.features: must be urgency, team, as the weights were learnt (found urgency, team, hour)',
     );
+    const { urgency, team } = ticketsSpec.features;
+    const wrong: [object, string][] = [
+      [{ team, urgency }, 'spec.features: must be urgency, team'],
+      [{ urgency: { ...urgency, standardize: false }, team }, 'spec.features.urgency: must be {'],
+      [{ urgency, team: { ...team, values: ['blue', 'red'] } }, 'spec.features.team: must be {'],
+    ];
+    for (const [features, reason] of wrong)
+      await expect(
+        importModel(world, { ...copySpec, features } as SpecInput, file),
+      ).rejects.toThrow(reason);
     await expect(read('model.keras')).rejects.toThrow('in Keras: model.save("model.h5")');
     await expect(read('no.json')).rejects.toThrow('no.json.modelTopology');
     await expect(read('no.h5')).rejects.toThrow('is no HDF5 file');
     await expect(read('gone.safetensors')).rejects.toThrow('cannot be read: ENOENT');
     expect(await world.store.get(keys.spec('copy'))).toBeUndefined();
+  });
+
+  it.each(['func', 'nested', 'lstm'])('answers as Keras 3 does: %s.h5', async (name) => {
+    const place = (file: string) => fileURLToPath(new URL(`keras/${file}`, import.meta.url));
+    const { x, y, spec } = JSON.parse(readFileSync(place(`${name}.json`), 'utf8'));
+    const world = createWorld();
+    const file = await readWeightsFile(place(`${name}.h5`));
+    expect((await importModel(world, { ...spec, model: name }, file)).leftOut).toEqual([]);
+    const features = Object.entries<{ type: string; values: string[] }>(spec.features);
+    const samples = y.map((_: number, row: number) => ({
+      features: Object.fromEntries(
+        features.map(([feature, { type, values }], input) => {
+          const value: unknown[] = [x[input][row]].flat(9);
+          const known = values?.[Number(value[0]) - 1] ?? 'none of them';
+          return [feature, type === 'category' ? known : value];
+        }),
+      ),
+    }));
+    const answer = await (await openModel(world, name)).predict(samples);
+    if (!answer.ok) throw new Error(answer.reason);
+    answer.predictions.forEach((each, row) => {
+      expect((each as { value: number }).value).toBeCloseTo(y[row], 4);
+    });
+  });
+
+  it('learns on from layers that standardise, one sample a message', async () => {
+    const world = await taught();
+    write((await exportModel(world, ticketsSpec.model, 'tfjs')).files);
+    const { team } = ticketsSpec.features;
+    const input = {
+      model: 'copy',
+      task: 'binary',
+      features: { urgency: { type: 'number' }, team },
+    };
+    await importModel(world, input as SpecInput, await read('model.json'));
+    const sent = { ...message(950, { samples: [{ ...question, label: true }] }), group: 'copy' };
+    const { entries } = await updateModel(world, 'copy', [parseMessage(sent)], {
+      secondsLeft: () => 100,
+    });
+    expect(entries).toMatchObject([{ messages: [{ samples: 1, refused: 0 }] }]);
   });
 });

@@ -1,11 +1,19 @@
 import { type Constant, type Graph, type Node, sizeOf, valuesOf } from './graph.ts';
 import { UntraceableError } from './untraceable.ts';
 
+/** Numbers of rows to trace for: primes, of which a network has not both as dimensions. */
+const primes = [7_919, 6_007] as const;
+
 /**
- * A number of rows that no network has as another dimension: whatever is a multiple of it in a
+ * A number of rows that a network has as no other dimension: whatever is a multiple of it in the
  * traced graph comes from the rows.
+ *
+ * @param dimensions of its weights and inputs
  */
-export const tracedRows = 7_919;
+export function rowsToTrace(dimensions: readonly number[]): number {
+  const free = primes.find((prime) => dimensions.every((each) => each % prime !== 0 || each === 0));
+  return free ?? primes[0];
+}
 
 /** To the end, for a Slice. */
 const toTheEnd = 2 ** 31 - 1;
@@ -24,19 +32,20 @@ const broadcasting = new Set(
 );
 
 /**
- * A graph that was traced for {@link tracedRows} rows, for any number of them. A value that is the
+ * A graph that was traced for {@link rowsToTrace} rows, for any number of them. A value that is the
  * same in every row keeps a single one.
  *
  * @throws UntraceableError if what it does depends on the number of rows
  */
-export function withAnyRows(graph: Graph): Graph {
+export function withAnyRows(graph: Graph, tracedRows: number): Graph {
+  const isOfRows = (dimension: number) => dimension !== 0 && dimension % tracedRows === 0;
   const values = valuesOf(graph);
   const constants = new Map<string, Constant>();
   const single = new Set<string>();
   for (const [name, constant] of graph.constants) {
     if (!constant.shape.some(isOfRows)) constants.set(name, constant);
     else {
-      constants.set(name, firstRow(constant));
+      constants.set(name, firstRow(constant, tracedRows));
       single.add(name);
     }
   }
@@ -44,9 +53,9 @@ export function withAnyRows(graph: Graph): Graph {
   const nodes = graph.nodes.map((node) => {
     const inputs = node.inputs.map((name, place) => {
       const constant = graph.constants.get(name);
-      if (constant === undefined || !namesRows(constant)) return name;
+      if (constant === undefined || !namesRows(constant, isOfRows)) return name;
       const own = { ...constant, name: `${name}/any/${node.outputs[0]?.name}` };
-      constants.set(own.name, { ...own, data: withoutRows(constant, node, place) });
+      constants.set(own.name, { ...own, data: withoutRows(constant, { node, place, isOfRows }) });
       if (repeating.has(node.op)) for (const output of node.outputs) single.add(output.name);
       return own.name;
     });
@@ -67,12 +76,10 @@ export function withAnyRows(graph: Graph): Graph {
   };
 }
 
-function isOfRows(dimension: number): boolean {
-  return dimension !== 0 && dimension % tracedRows === 0;
-}
+type IsOfRows = (dimension: number) => boolean;
 
 /** Whether a constant is a shape, or the end of a slice, with the number of rows in it. */
-function namesRows({ type, data }: Constant): boolean {
+function namesRows({ type, data }: Constant, isOfRows: IsOfRows): boolean {
   return type !== 'float32' && Array.from(data).some(isOfRows);
 }
 
@@ -80,18 +87,21 @@ function namesRows({ type, data }: Constant): boolean {
 const repeating = new Set(['Tile', 'Expand']);
 
 /** A shape, the end of a slice, or repetitions, without the number of rows. */
-function withoutRows({ data }: Constant, { op }: Node, place: number): Int32Array {
+function withoutRows(
+  { data }: Constant,
+  { node: { op }, place, isOfRows }: { node: Node; place: number; isOfRows: IsOfRows },
+): Int32Array {
   const elements = Int32Array.from(data);
   const replaced = (by: number) => elements.map((element) => (isOfRows(element) ? by : element));
   if (op === 'Slice' && place === 2) return replaced(toTheEnd);
   // −1: as many as there are.
   if (op === 'Reshape' && elements.filter(isOfRows).length === 1) return replaced(-1);
-  if (repeating.has(op) && elements[0] === tracedRows) return replaced(1);
+  if (repeating.has(op) && isOfRows(elements[0] ?? 0)) return replaced(1);
   throw dependsOnRows(op);
 }
 
 /** A constant with a single row, if all of its rows are the same. */
-function firstRow(constant: Constant): Constant {
+function firstRow(constant: Constant, tracedRows: number): Constant {
   const { shape, data } = constant;
   const axis = shape.indexOf(tracedRows);
   const row = shape.map((dimension, i) => (i === axis ? 1 : dimension));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import type { Group } from 'h5wasm/node';
+import { UntraceableError } from '../../engine/onnx/untraceable.ts';
 import type { Exported } from '../exported.ts';
 import { servedLayers } from '../served-layers.ts';
 import type { Files } from './format.ts';
@@ -52,8 +53,18 @@ export async function kerasFiles(exported: Exported): Promise<Files> {
   }
 }
 
-/** Keras calls functional models so; to tfjs they are of the class Model. */
-function ofKeras(key: string, value: unknown): unknown {
+/** Layers of tfjs that Keras 3 does not read from such a file. */
+const unread = new Set(['Bidirectional', 'TimeDistributed', 'Model', 'Sequential']);
+
+/** The description as Keras takes it. @throws UntraceableError if it would be another network */
+function ofKeras(this: unknown, key: string, value: unknown): unknown {
+  if (/activation$/.test(key) && value === 'hard_sigmoid')
+    throw new UntraceableError('hard_sigmoid is another function in Keras 3');
+  if (key === 'noise_shape') return undefined;
+  // The whole is the one model that has no name beside its class.
+  const isPart = typeof this === 'object' && this !== null && 'name' in this;
+  if (key === 'class_name' && isPart && unread.has(String(value)))
+    throw new UntraceableError(`Keras does not read a ${value} within a model from HDF5`);
   return key === 'class_name' && value === 'Model' ? 'Functional' : value;
 }
 

@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
-import { tracedRows, withAnyRows } from '../../engine/onnx/any-rows.ts';
+import { rowsToTrace, withAnyRows } from '../../engine/onnx/any-rows.ts';
 import { encodeModel } from '../../engine/onnx/encode.ts';
-import type { Attribute, Constant, Node, Value } from '../../engine/onnx/graph.ts';
+import type { Attribute, Constant, Graph, Node, Value } from '../../engine/onnx/graph.ts';
 import { stepNames } from '../../engine/onnx/names.ts';
 import { removeDeadNodes } from '../../engine/onnx/rewrite/clean.ts';
 import { tracePrediction } from '../../engine/onnx/trace.ts';
 import { MillraceError } from '../../errors.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import type { NetworkInput } from '../../network/network.ts';
-import type { Exported, ExportedFeature } from '../exported.ts';
+import { type Exported, type ExportedFeature, predictionName } from '../exported.ts';
 import type { Files } from './format.ts';
 
 /**
@@ -24,7 +24,13 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
   tf.enableProdMode();
   await tf.setBackend('cpu');
   const network = await buildNetwork(model.spec);
-  const core = withAnyRows(removeDeadNodes(tracePrediction(model.spec, network, tracedRows)));
+  const dimensions = [
+    ...Object.values(state.tensors).flatMap(({ shape }) => shape),
+    ...network.inputs.flatMap(({ shape }) => shape),
+  ];
+  const rows = rowsToTrace(dimensions);
+  const traced = removeDeadNodes(tracePrediction(model.spec, network, rows));
+  const core = withNames(withAnyRows(traced, rows));
   const logic = core.outputs.get(stepNames.output);
   if (logic === undefined) throw new MillraceError('corrupt', 'the network has no output');
 
@@ -56,9 +62,30 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
     inputs: features.map(inputOf),
     constants: new Map(constants.map((constant) => [constant.name, constant])),
     nodes: [...before.nodes, ...core.nodes, ...after.nodes],
-    outputs: new Map([['prediction', prediction]]),
+    outputs: new Map([[predictionName(exported), prediction]]),
   };
   return { 'model.onnx': encodeModel(whole, ['ai.onnx.ml']) };
+}
+
+/** Values of the graph under names that no feature has. */
+function withNames(graph: Graph): Graph {
+  const own = (name: string) => `network/${name}`;
+  const made = new Set([
+    ...graph.constants.keys(),
+    ...graph.nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)),
+  ]);
+  const nameOf = (name: string) => (made.has(name) ? own(name) : name);
+  const renamed = <Named extends Value>(value: Named) => ({ ...value, name: nameOf(value.name) });
+  return {
+    inputs: graph.inputs,
+    constants: new Map([...graph.constants].map(([name, each]) => [own(name), renamed(each)])),
+    nodes: graph.nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(nameOf),
+      outputs: node.outputs.map(renamed),
+    })),
+    outputs: new Map([...graph.outputs].map(([name, value]) => [name, renamed(value)])),
+  };
 }
 
 /** A feature as it comes in. */
