@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid } from '../errors.ts';
 import { exportModel } from '../export/export-model.ts';
@@ -13,6 +13,7 @@ export async function exportInto(
 ): Promise<number> {
   const { sequence, files } = await exportModel(ports, model, format);
   const folder = out ?? `${model}-${format}`;
+  await assertOwn(folder);
   await write(folder, files);
   for (const [name, body] of Object.entries(files))
     print(`  ${join(folder, name)}  ${count(body.length, 'byte')}`);
@@ -21,6 +22,14 @@ export async function exportInto(
   );
   result({ model, sequence, format, folder, files: Object.keys(files) });
   return 0;
+}
+
+/** A folder whose README.md is somebody else's is not one for an export. */
+async function assertOwn(folder: string): Promise<void> {
+  const card = join(folder, 'README.md');
+  const text = await readFile(card, 'utf8').catch(() => undefined);
+  if (text === undefined || text.includes('Exported by `millrace export`')) return;
+  throw invalid(`--out ${folder}: ${card} is there, and is no model card; name another folder`);
 }
 
 async function write(

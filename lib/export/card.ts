@@ -16,18 +16,28 @@ export function modelCard(exported: Exported, { time, stream, usage }: CardFacts
   const { model, state, features } = exported;
   const { spec, name, specHash } = model;
   const at = `entry ${state.sequence}${time === undefined ? '' : ` of ${time}`}`;
+  const { promoted } = state;
+  const facts: readonly (readonly [string, string])[] = [
+    ['answers', answerText(spec)],
+    ['learnt', `${state.learnt.toLocaleString('en')} samples of its stream`],
+    ...(spec.initialWeights === undefined
+      ? []
+      : [['began with', `the weights of a file, ${code(spec.initialWeights)}`] as const]),
+    ...(promoted === undefined
+      ? []
+      : [['batch job', `${code(promoted.job)}, promoted by entry ${promoted.sequence}`] as const]),
+    [`loss on its stream, ${lossText(spec)}`, streamText(stream)],
+    ['network', networkText(spec)],
+    ['trained by', `${model.compiled.engine}, ${spec.optimizer.type}`],
+    ['spec', code(specHash)],
+  ];
   return `# ${name}
 
 Exported by \`millrace export\` from ${at} of its journal.
 
 | | |
 | --- | --- |
-| answers | ${answerText(spec)} |
-| learnt | ${state.learnt.toLocaleString('en')} samples of its stream |
-${promotedRow(state.promoted)}| loss on its stream | ${streamText(stream)} |
-| network | ${networkText(spec)} |
-| trained by | ${model.compiled.engine}, ${spec.optimizer.type} |
-| spec | \`${specHash}\` |
+${facts.map(([what, text]) => `| ${what} | ${text} |`).join('\n')}
 
 A loss on the stream is that of samples which were predicted before they were learnt. Folding the
 journal to the same entry gives the same weights: \`millrace verify ${name}\`.
@@ -40,7 +50,9 @@ ${features.map((feature) => inputRow(spec, feature)).join('\n')}
 
 \`inputs.json\` has all of them, with every known value and the numbers in full. A category is known
 by its text without white space around it, \`true\` and \`false\` in lower case, \`7\` instead of
-\`7.0\`. A missing value is not filled in by the network: put in what the table says.
+\`7.0\`. A missing value is not filled in by the network: put in what the table says. The
+bucket of a text is its hash, FNV-1a over its UTF-16 units mixed as MurmurHash3 does it, modulo
+their number: \`bucket()\` of Millrace's docs/python.md.
 
 ## Use
 
@@ -70,13 +82,23 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
 function answerText({ task, label }: Spec): string {
   if (task === 'regression') return `the value of \`${label.name}\``;
   if (task === 'binary') return `the probability that \`${label.name}\` is true`;
-  const classes = (label.classes ?? []).map((name) => `\`${name}\``).join(', ');
-  return `the probability of each class of \`${label.name}\`: ${classes}`;
+  return `the probability of each class of \`${label.name}\`: ${someOf(label.classes ?? [])}`;
 }
 
-function promotedRow(promoted: Exported['state']['promoted']): string {
-  if (promoted === undefined) return '';
-  return `| batch job | \`${promoted.job}\`, promoted by entry ${promoted.sequence} |\n`;
+function lossText({ task, loss }: Spec): string {
+  return loss ?? (task === 'regression' ? 'halfMeanSquaredError' : 'crossEntropy');
+}
+
+/** The first of some texts. */
+function someOf(texts: readonly string[]): string {
+  const shown = texts.slice(0, 8).map(code).join(', ');
+  return texts.length > 8 ? `${shown} and ${texts.length - 8} more` : shown;
+}
+
+/** A text as code within a cell of a table. */
+function code(text: string): string {
+  const inOneLine = text.replace(/\s+/g, ' ').replaceAll('`', "'").replaceAll('|', '\\|');
+  return `\`${inOneLine}\``;
 }
 
 function streamText(stream: StreamMetrics | undefined): string {
@@ -108,7 +130,7 @@ function inputRow(spec: Spec, feature: ExportedFeature): string {
   const cells = [
     `\`${feature.name}\``,
     takesText(feature),
-    missing === undefined ? 'not allowed' : `\`${missing}\``,
+    missing === undefined ? 'not allowed' : code(String(missing)),
     seenText(feature),
   ];
   return `| ${cells.join(' | ')} |`;
@@ -116,11 +138,8 @@ function inputRow(spec: Spec, feature: ExportedFeature): string {
 
 function takesText({ width, ...feature }: ExportedFeature): string {
   if (feature.kind === 'numbers') return width === 1 ? 'a number' : `${width} numbers`;
-  if (feature.values === undefined) return `a text, by its hash in ${feature.buckets} buckets`;
-  const { values } = feature;
-  const shown = values.slice(0, 5).map((value) => `\`${value.replaceAll('|', '\\|')}\``);
-  const more = values.length > 5 ? ` and ${values.length - 5} more` : '';
-  return `${shown.join(', ')}${more}; others are one`;
+  if (feature.values === undefined) return `a text, by its bucket out of ${feature.buckets}`;
+  return `${someOf(feature.values)}; others are one`;
 }
 
 function seenText(feature: ExportedFeature): string {
@@ -128,6 +147,7 @@ function seenText(feature: ExportedFeature): string {
   const [mean = 0] = feature.mean;
   const [scale = 0] = feature.scale;
   if (mean === 0 && scale === 1) return 'as it is';
+  if (scale === 0 && mean === 0) return 'nothing yet, or always 0';
   if (scale === 0) return `always ${mean.toPrecision(4)} so far`;
   return `mean ${mean.toPrecision(4)}, deviation ${(1 / scale).toPrecision(4)}`;
 }

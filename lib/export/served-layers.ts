@@ -52,8 +52,8 @@ function giveWay({ layers }: tf.LayersModel, names: ReadonlySet<string>): void {
 }
 
 /**
- * The output of a network on other inputs: its layers are called once more, one by one, so that they
- * are layers of the whole and not of a model within it, which Keras counts otherwise than tfjs.
+ * The output of a network on other inputs: its layers are called once more, one by one, so that
+ * they are layers of the whole and not of a model within it, which Keras counts otherwise.
  */
 function calledWith(
   { inputs, outputs }: tf.LayersModel,

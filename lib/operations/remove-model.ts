@@ -19,8 +19,8 @@ export async function findRemoval({ store }: Pick<Ports, 'store'>, name: string)
 
 /**
  * Removes a model with its history. Its spec goes first: from then on it does not exist. Messages
- * and jobs that wait in the queues are for the next model of its name. A deployed stack refuses it to everybody, since its bucket policy keeps what a
- * fold needs; then nothing is changed.
+ * and jobs that wait in the queues are for the next model of its name. A deployed stack refuses it
+ * to everybody, since its bucket policy keeps what a fold needs; then nothing is changed.
  *
  * @param remove deletes an object
  * @throws MillraceError kind `invalid` if the stack refuses it

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
@@ -74,9 +76,20 @@ describe('looking after a stack', () => {
     expect(asked.stdout).toContain('nothing is changed: this is a dry run');
     expect((await millrace('rm', 'millrace-canary')).stderr).toContain('say --yes');
     expect((await millrace('show', 'millrace-canary')).status).toBe(0);
-    expect((await millrace('rm', 'millrace-canary', '--yes')).stdout).toContain('removed;');
+    expect((await millrace('rm', 'millrace-canary', '--yes')).stdout).toContain('removed.');
     expect(await test.ports.store.list(keys.model('millrace-canary'))).toEqual([]);
     expect((await millrace('rm', 'millrace-canary', '--yes')).stderr).toContain('no model');
+    // While messages are under way, it is gone all the same, and nothing of it is in the next one.
+    const rows = Array.from({ length: 3_000 }, (_, i) =>
+      JSON.stringify({ ...ticket(i).features, label: true }),
+    );
+    writeFileSync(join(test.directory, 'rows.jsonl'), rows.join('\n'));
+    await millrace('send', model, join(test.directory, 'rows.jsonl'), '--per-message', '10');
+    expect((await millrace('rm', model, '--yes')).stdout).toContain('removed.');
+    expect(await test.ports.store.list(keys.model(model))).toEqual([]);
+    await createModel(test.ports, ticketsSpec);
+    expect((await millrace('verify', model, '--all')).status).toBe(0);
+
     // It can be made again, and begins at its first entry.
     expect((await millrace('doctor')).stdout).toContain('learnt as entry 1 of millrace-canary');
   });
