@@ -42,7 +42,15 @@ const add: AddCommand = (settings, run, parent = program) =>
     const address = addressFromEnvironment(process.env);
     const ports = awsPorts(address, { ...console, info: () => undefined });
     const io = { ports, ...terminal(called) };
-    process.exitCode = await run({ io, address, environment: process.env, ...called });
+    let hasAnswered = false;
+    const result: Io['result'] = (value) => {
+      hasAnswered = true;
+      io.result(value);
+    };
+    const call = { io: { ...io, result }, address, environment: process.env, ...called };
+    process.exitCode = await run(call);
+    // A dry run, or somebody who said no.
+    if (settings.asks === true && !hasAnswered) io.result({ changed: false });
   });
 
 /** What a person sees and answers; with `--json` the output is for a program alone. */

@@ -74,6 +74,8 @@ describe('looking after a stack', () => {
     const asked = await millrace('rm', 'millrace-canary', '--dry-run');
     expect(asked.stdout).toMatch(/remove it for ever, \d+ objects, 2 entries of its journal\n/);
     expect(asked.stdout).toContain('nothing is changed: this is a dry run');
+    const dry = await millrace('rm', 'millrace-canary', '--dry-run', '--json');
+    expect(JSON.parse(dry.stdout)).toEqual({ changed: false });
     expect((await millrace('rm', 'millrace-canary')).stderr).toContain('say --yes');
     expect((await millrace('show', 'millrace-canary')).status).toBe(0);
     expect((await millrace('rm', 'millrace-canary', '--yes')).stdout).toContain('removed.');
