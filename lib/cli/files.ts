@@ -54,6 +54,7 @@ export async function send(
   result({ ...sent, seconds });
   for (const { line, reason } of sent.bad.slice(0, 10))
     print(`  not sent, line ${line}: ${reason}`);
+  if (sent.badRows > 10) print(`  ${count(sent.badRows, 'row')} in all not sent`);
   for (const { line, reason } of sent.refusals.slice(0, 5)) print(`  line ${line}, ${reason}`);
   if (sent.refused > 0)
     print(

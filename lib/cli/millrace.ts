@@ -12,7 +12,11 @@ import {
 } from './model-commands.ts';
 import { addCommand, bashCompletion, type Called, text } from './program.ts';
 import { createProgress } from './progress.ts';
-import { declareRepairCommands, declareStackCommands } from './repair-commands.ts';
+import {
+  declareRepairCommands,
+  declareResendCommands,
+  declareStackCommands,
+} from './repair-commands.ts';
 
 const program = new Command('millrace')
   .description('models that are always current: declare, train, send, ask, look after')
@@ -97,6 +101,7 @@ export async function runMillrace(
   declareSampleCommands(add);
   declareExchangeCommands(add);
   declareRepairCommands(add);
+  declareResendCommands(add);
   declareStackCommands(add);
   declareMore(program);
   declareCompletion();

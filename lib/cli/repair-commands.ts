@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Patience } from '../operations/await-command.ts';
 import { type AddCommand, textOf } from './call.ts';
-import { flag, text } from './program.ts';
+import { type Called, flag, text } from './program.ts';
 
 /** Declares the commands that look after a stack. */
 export function declareStackCommands(add: AddCommand): void {
@@ -36,6 +38,11 @@ export function declareStackCommands(add: AddCommand): void {
   );
 }
 
+/** How long a command is waited for, unless its caller does not want to. */
+function patienceOf({ wait }: Called['options']): Patience | undefined {
+  return wait === false ? undefined : { seconds: 60, wait: (milliseconds) => delay(milliseconds) };
+}
+
 /** Declares the commands that look after models. */
 export function declareRepairCommands(add: AddCommand): void {
   add(
@@ -52,7 +59,10 @@ export function declareRepairCommands(add: AddCommand): void {
     {
       usage: 'rollback <model>',
       summary: 'bring back the weights of an earlier entry; nothing is deleted',
-      options: [text('--to <entry|time>', 'an entry, or a time: the last entry by then')],
+      options: [
+        text('--to <entry|time>', 'an entry, or a time: the last entry by then'),
+        flag('--no-wait', 'do not wait until it is done'),
+      ],
       examples: [
         ['millrace rollback sales --to 2026-11-24T12:00Z', 'asks first'],
         ['millrace rollback sales --to 41 --dry-run', 'only says what it would do'],
@@ -60,7 +70,7 @@ export function declareRepairCommands(add: AddCommand): void {
       asks: true,
     },
     async ({ io, args: [model = ''], options }) =>
-      (await import('./rollback.ts')).rollback(io, model, textOf(options.to)),
+      (await import('./rollback.ts')).rollback(io, model, textOf(options.to), patienceOf(options)),
   );
   add(
     {
@@ -71,6 +81,7 @@ export function declareRepairCommands(add: AddCommand): void {
         text('--samples <file>', 'a file of rows or samples, as they were sent'),
         text('--from <time>', 'with --to: all that was learnt between them'),
         text('--to <time>', 'with --from'),
+        flag('--no-wait', 'do not wait until it is done'),
       ],
       examples: [
         ['millrace retract sales --message till-17:2', 'one message'],
@@ -78,14 +89,21 @@ export function declareRepairCommands(add: AddCommand): void {
       ],
       asks: true,
     },
-    async ({ io, args: [model = ''], options: { message, samples, from, to } }) =>
-      (await import('./retract.ts')).retract(io, model, {
+    async ({ io, args: [model = ''], options }) => {
+      const { message, samples, from, to } = options;
+      const chosen = {
         message: textOf(message),
         samples: textOf(samples),
         from: textOf(from),
         to: textOf(to),
-      }),
+      };
+      return (await import('./retract.ts')).retract(io, model, chosen, patienceOf(options));
+    },
   );
+}
+
+/** Declares the commands that send again what was refused, or died. */
+export function declareResendCommands(add: AddCommand): void {
   add(
     {
       usage: 'quarantine <model>',

@@ -1,7 +1,9 @@
 import { invalid } from '../errors.ts';
+import type { Patience } from '../operations/await-command.ts';
 import { chooseRetraction, type RetractChoice, sendRetraction } from '../operations/retract.ts';
 import { timeOf } from './arguments.ts';
 import { count, type Io } from './io.ts';
+import { tellEnd } from './tell-end.ts';
 
 /** How the samples to be unlearnt are named. */
 export type RetractOptions = {
@@ -21,6 +23,7 @@ export async function retract(
   { ports, print, result, mayChange }: Io,
   name: string,
   options: RetractOptions,
+  patience?: Patience,
 ): Promise<number> {
   const chosen = await chooseRetraction(ports, name, choiceOf(options));
   const { first, last, samples, entries } = chosen.found;
@@ -31,12 +34,16 @@ export async function retract(
   const { retract: command, to } = await sendRetraction(ports, chosen);
   print(
     `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} ` +
-      'and sent the command; it is done in its turn',
+      'and sent the command',
   );
-  result({ model: name, retract: command, samples });
   for (const job of command.jobs)
     print(`  job ${job}, which had learnt them, is left out too; a new job learns without them`);
-  return 0;
+  if (patience === undefined) {
+    result({ model: name, retract: command, samples });
+    return 0;
+  }
+  const sent = { retract: command };
+  return tellEnd({ ports, print, result }, name, sent, { after: to, patience });
 }
 
 function choiceOf({ message, samples, from, to }: RetractOptions): RetractChoice {

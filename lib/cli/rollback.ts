@@ -1,16 +1,19 @@
 import { invalid } from '../errors.ts';
+import type { Patience } from '../operations/await-command.ts';
 import { findRollback, sendRollback } from '../operations/rollback.ts';
 import { entryOrTime } from './arguments.ts';
 import type { Io } from './io.ts';
+import { tellEnd } from './tell-end.ts';
 
 /**
  * Sends the command that brings back the weights of an entry. A time stands for the last entry
- * committed by then.
+ * committed by then. With patience it waits until that is done; the answer is 1 if it was refused.
  */
 export async function rollback(
   { ports, print, result, mayChange }: Io,
   name: string,
   to: string | undefined,
+  patience?: Patience,
 ): Promise<number> {
   if (to === undefined)
     throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
@@ -22,7 +25,11 @@ export async function rollback(
   const aside = entry === sequence ? 'the last' : `of ${sequence}`;
   if (!(await mayChange(`${name}: go back to entry ${entry} (${aside}): ${what}`))) return 0;
   await sendRollback(ports, name, entry);
-  print(`${name}: sent the command; it is done in its turn`);
-  result({ model: name, rollback: { to: entry } });
-  return 0;
+  const command = { rollback: { to: entry } };
+  if (patience === undefined) {
+    print(`${name}: sent the command; it is done in its turn`);
+    result({ model: name, ...command });
+    return 0;
+  }
+  return tellEnd({ ports, print, result }, name, command, { after: sequence, patience });
 }

@@ -14,7 +14,9 @@ export async function readSpecFile(path: string): Promise<SpecInput> {
 function inputOf(path: string, text: string): SpecInput {
   try {
     // Its fields are checked as those of any spec.
-    return JSON.parse(text);
+    // Editors complete a file that names its schema.
+    const { $schema: _, ...input } = JSON.parse(text);
+    return input;
   } catch (cause) {
     throw invalid(
       `${path}: must be JSON: ${cause instanceof Error ? cause.message : cause}`,

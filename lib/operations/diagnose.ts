@@ -99,7 +99,8 @@ async function sendCanary(
   const seq = (producer?.highest ?? 0) + 1;
   const started = ports.now();
   // Each is another one: SQS drops what it had within five minutes, also of a removed model.
-  const sample = JSON.stringify({ features: { x: started }, label: started });
+  const value = (started % 100_000) / 1_000;
+  const sample = JSON.stringify({ features: { x: value }, label: value });
   await ports.sendSamples(numberedMessage({ model: canaryModel, name: 'doctor', seq }, [sample]));
   const seconds = () => (ports.now() - started) / 1_000;
   for (let sequence = before.sequence + 1; ; ) {

@@ -70,7 +70,10 @@ export async function followFile(
     for (;;) {
       const size = await file.size();
       if (size < followed.sent)
-        throw invalid(`${file.name} became shorter: ${size} bytes, ${followed.sent} were sent`);
+        throw invalid(
+          `${file.name} became shorter: ${size} bytes, ${followed.sent} were sent; if it is a new ` +
+            'file, remove the place that is kept, or give it another name',
+        );
       header ??= hasHeader ? await lines(file, 0, 1) : Buffer.alloc(0);
       if (header === undefined) break;
       const start = Math.max(followed.sent, header.length);

@@ -30,7 +30,8 @@ export type SentFile = {
   readonly samples: number;
   /** Messages that the model had settled before, and that were not sent again. */
   readonly settledBefore: number;
-  /** Rows that cannot be read, and were not sent; the first of them. */
+  /** Rows that cannot be read, and were not sent; how many, and the first of them. */
+  readonly badRows: number;
   readonly bad: readonly PlacedReason[];
   /** Samples that the model will refuse, to quarantine; how many, and the first of them. */
   readonly refused: number;
@@ -61,7 +62,7 @@ export async function sendFile(
     ledger !== undefined &&
     judge(ledger, { by: 'producer', producer, seq }, ports.limits).verdict === 'settled';
   const sums = { messages: 0, samples: 0, settledBefore: 0 };
-  const notes = { bad: [] as PlacedReason[], refused: 0, refusals: [] as PlacedReason[] };
+  const notes: Notes = { badRows: 0, bad: [], refused: 0, refusals: [] };
   const started = ports.now();
   let seq = 0;
   // One is on its way while the next is made; none leaves before the one before it was taken.
@@ -89,24 +90,43 @@ export async function sendFile(
   return { producer, ...sums, ...notes };
 }
 
+/** What is noted while a file is read. */
+type Notes = {
+  badRows: number;
+  readonly bad: PlacedReason[];
+  refused: number;
+  readonly refusals: PlacedReason[];
+};
+
 /** A file as JSON samples in messages: as many as allowed, and no more than one can hold. */
 async function* messagesOf(
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
   most: number,
-  notes: { bad: PlacedReason[]; refused: number; refusals: PlacedReason[] },
+  notes: Notes,
 ): AsyncGenerator<readonly string[]> {
   const encoder = createEncoder(spec);
   const write = sampleWriter(spec);
   let message: string[] = [];
   let bytes = 0;
+  let hasBegun = false;
   for await (const chunk of readSamples(spec, file)) {
     const room = (list: readonly PlacedReason[]) => limits.refusedExamples - list.length;
     notes.bad.push(
       ...chunk.bad.slice(0, room(notes.bad)).map(({ line, reason }) => ({ line, reason })),
     );
+    notes.badRows += chunk.bad.length;
     const { refused } = encoder.encode(chunk.samples);
+    const [first] = refused;
+    if (!hasBegun && first !== undefined && refused.length === chunk.samples.length) {
+      const { line } = chunk.placeOf(first.index);
+      throw invalid(
+        `nothing is sent: none of the first ${refused.length} rows can be learnt ` +
+          `(line ${line}, ${first.field}: ${first.reason})`,
+      );
+    }
     notes.refused += refused.length;
+    hasBegun ||= chunk.samples.length > 0;
     for (const { index, field, reason } of refused.slice(0, room(notes.refusals)))
       notes.refusals.push({ line: chunk.placeOf(index).line, reason: `${field}: ${reason}` });
     for (const sample of chunk.samples) {

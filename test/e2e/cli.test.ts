@@ -47,7 +47,10 @@ describe('millrace, on the local cloud', () => {
       output: expect.stringContaining('entries 1 to 3, 6 samples, largest difference 0'),
     });
     const { tensors } = await stateWhen(({ sequence }) => sequence === 3);
-    expect(await millrace('rollback', model, '--to', '1', '--yes')).toMatchObject({ status: 0 });
+    expect(await millrace('rollback', model, '--to', '1', '--yes')).toMatchObject({
+      status: 0,
+      output: expect.stringContaining('done, as entry 4'),
+    });
     const back = await stateWhen(({ sequence }) => sequence === 4);
     expect(back.tensors).not.toEqual(tensors);
     expect(back.learnt).toBe(6);

@@ -5,6 +5,7 @@ import { openModel } from '../../lib/serving/open-model.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { documented } from '../export/python.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
+import { blocksOf, textOf } from '../support/tutorial.ts';
 
 /** A Python with a boto3 that reads endpoints from the environment. */
 const python = ['python3', '/usr/bin/python3'].find(
@@ -15,11 +16,8 @@ const python = ['python3', '/usr/bin/python3'].find(
     ]).status === 0,
 );
 
-const demand = defineSpec({
-  model: 'demand',
-  task: 'regression',
-  features: { hour: { type: 'number' }, team: { type: 'category', values: ['red', 'blue'] } },
-});
+const [declared = ''] = blocksOf(textOf('docs/python.md'), 'json');
+const demand = defineSpec(JSON.parse(declared));
 
 describe.skipIf(python === undefined)('a program in Python', () => {
   let test: TestCloud;

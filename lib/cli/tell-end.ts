@@ -1,0 +1,18 @@
+import { awaitCommand, type Patience, type SentCommand } from '../operations/await-command.ts';
+import type { Io } from './io.ts';
+
+/** Waits for a command, and says what became of it; the answer is 1 if it was refused. */
+export async function tellEnd(
+  { ports, print, result }: Pick<Io, 'ports' | 'print' | 'result'>,
+  model: string,
+  command: SentCommand,
+  { after, patience }: { readonly after: number; readonly patience: Patience },
+): Promise<number> {
+  const end = await awaitCommand(ports, { model, command, after }, patience);
+  result({ model, ...command, ...end });
+  if (end === undefined)
+    print(`${model}: not done within ${patience.seconds} s; it waits in its queue`);
+  else if ('entry' in end) print(`${model}: done, as entry ${end.entry}`);
+  else print(`${model}: refused, to quarantine: ${end.refusal}`);
+  return end !== undefined && 'refusal' in end ? 1 : 0;
+}
