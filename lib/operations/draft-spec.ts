@@ -1,10 +1,9 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
-import type { Row } from '../datasets/formats/format.ts';
-import { readRows } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
-import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { cellsSchema } from '../features/cells.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
+import { type Column, draftRows, meanOf, nonNumbersOf, profileFile } from './column-profile.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
 export type Draft = {
@@ -17,30 +16,14 @@ export type Draft = {
   readonly doubts: readonly string[];
 };
 
-/** Rows that a draft is made from. */
-const draftRows = 20_000;
 /** More values than this are hashed instead of listed. */
 const listedValues = 50;
 /** More classes than this are rather a number or a text. */
 const mostClasses = 100;
-
-/** What was seen of a column. */
-type Column = {
-  readonly name: string;
-  present: number;
-  missing: number;
-  numbers: number;
-  whole: number;
-  truths: number;
-  dates: number;
-  dateTexts: number;
-  /** Texts that stand for a missing value, and how often. */
-  readonly missingTexts: Map<string, number>;
-  vectors: Map<number, number>;
-  readonly values: Map<string, number>;
-};
-
-const cells = cellsOf(cellsSchema.parse({}));
+/** A column with a larger share of numbers is one of numbers, with other words in it. */
+const mostlyNumbers = 0.9;
+/** So many different words in a column of numbers may stand for a missing one. */
+const mostMissingWords = 5;
 
 /**
  * Drafts a spec from the first rows of a file: types, missing values, categories and the task.
@@ -53,7 +36,7 @@ export async function draftSpec(
   file: { readonly name: string; readonly bytes: ByteSource },
   label?: string,
 ): Promise<Draft> {
-  const { rows, columns, isAll } = await lookAt(file);
+  const { rows, columns, isAll } = await profileFile(file);
   if (rows === 0) throw invalid(`${file.name}: it has no rows to draft a spec from`);
   const names = [...columns.keys()];
   const target = columns.get(label ?? names.at(-1) ?? '');
@@ -71,6 +54,7 @@ export async function draftSpec(
     doubts.push(`label: ${target.name} is the last column; --label names another`);
   const task = taskOf(target, doubts);
   const left: { column: string; reason: string }[] = [];
+  const words = new Set<string>();
   const features: Record<string, SpecInput['features'][string]> = {};
   for (const column of columns.values()) {
     if (column === target || column.name === 'weight') continue;
@@ -79,7 +63,7 @@ export async function draftSpec(
     else {
       const name = featureName(column.name, features);
       const renamed = name === column.name ? {} : { column: column.name };
-      features[name] = { ...featureOf(column, doubts), ...renamed };
+      features[name] = { ...featureOf(column, doubts, words), ...renamed };
     }
   }
   if (Object.keys(features).length === 0) {
@@ -98,78 +82,11 @@ export async function draftSpec(
       ...(task === 'multiclass' ? { classes: [...target.values.keys()].sort() } : {}),
     },
     network: { hidden: [32] },
+    ...(words.size === 0
+      ? {}
+      : { cells: { missing: [...cellsSchema.parse({}).missing, ...words] } }),
   };
   return { spec, rows, left, doubts };
-}
-
-async function lookAt(file: { readonly name: string; readonly bytes: ByteSource }) {
-  const columns = new Map<string, Column>();
-  let rows = 0;
-  for await (const chunk of readRows(file)) {
-    for (const row of chunk.rows) {
-      if (rows >= draftRows) return { rows, columns, isAll: false };
-      rows += 1;
-      for (const [name, cell] of Object.entries(flat(row))) {
-        const column = columns.get(name) ?? newColumn(name);
-        columns.set(name, column);
-        look(column, cell);
-      }
-    }
-  }
-  return { rows, columns, isAll: true };
-}
-
-/** A row that is a sample already has its features inside. */
-function flat(row: Row): Row {
-  const { features, ...rest } = row;
-  const isSample = typeof features === 'object' && features !== null && !Array.isArray(features);
-  return isSample ? { ...(features as Row), ...rest } : row;
-}
-
-function newColumn(name: string): Column {
-  return {
-    name,
-    present: 0,
-    missing: 0,
-    numbers: 0,
-    whole: 0,
-    truths: 0,
-    dates: 0,
-    dateTexts: 0,
-    missingTexts: new Map(),
-    vectors: new Map(),
-    values: new Map(),
-  };
-}
-
-/** Dates as texts: ISO 8601, and as spreadsheets write them. */
-const day = String.raw`([A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})`;
-const dateText = new RegExp(`^${day}([T ]\\d\\d:\\d\\d.*)?$`);
-
-function look(column: Column, cell: unknown): void {
-  if (cells.isMissing(cell)) {
-    column.missing += 1;
-    const text = typeof cell === 'string' ? cell.trim() : '';
-    if (text !== '') column.missingTexts.set(text, (column.missingTexts.get(text) ?? 0) + 1);
-    return;
-  }
-  column.present += 1;
-  if (Array.isArray(cell) || ArrayBuffer.isView(cell)) {
-    const { length } = cell as ArrayLike<unknown>;
-    column.vectors.set(length, (column.vectors.get(length) ?? 0) + 1);
-    return;
-  }
-  if (cell instanceof Date) column.dates += 1;
-  if (typeof cell === 'string' && dateText.test(cell)) column.dateTexts += 1;
-  const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
-  if (number !== undefined && !(cell instanceof Date)) {
-    column.numbers += 1;
-    if (Number.isInteger(number)) column.whole += 1;
-  }
-  if (cells.truth(cell) !== undefined) column.truths += 1;
-  const text = cells.text(cell);
-  if (text !== undefined && (column.values.has(text) || column.values.size <= draftRows))
-    column.values.set(text, (column.values.get(text) ?? 0) + 1);
 }
 
 function taskOf(label: Column, doubts: string[]): SpecInput['task'] {
@@ -184,6 +101,14 @@ function taskOf(label: Column, doubts: string[]): SpecInput['task'] {
       doubts.push(
         `label: ${name} has ${values.size} numbers; if they are classes, the task is multiclass`,
       );
+    return 'regression';
+  }
+  if (numbers > mostlyNumbers * present) {
+    const texts = listNames(nonNumbersOf(label));
+    doubts.push(
+      `label: ${present - numbers} of ${present} values of ${name} are no numbers (${texts}); ` +
+        'such rows are refused',
+    );
     return 'regression';
   }
   if (values.size <= mostClasses) return 'multiclass';
@@ -206,6 +131,8 @@ function reasonToLeave(column: Column): string | undefined {
   const isKey = values.size === present && present > 100;
   if (isKey && numbers < present && dates < present)
     return 'every row has its own value, like an id';
+  if (values.size > 0.7 * present && present > 100 && numbers < 0.5 * present && dates === 0)
+    return 'nearly every row has a text of its own; a vector made from it can be learnt';
   if (isKey && whole === present && isCounting(values)) return 'it counts the rows, like an id';
   return undefined;
 }
@@ -218,7 +145,21 @@ function isCounting(values: ReadonlyMap<string, number>): boolean {
   return most - least + 1 === numbers.length;
 }
 
-function featureOf(column: Column, doubts: string[]): SpecInput['features'][string] {
+/** A number; what is missing is learnt as the mean. */
+function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
+  const missing = column.missing + words;
+  if (missing === 0) return { type: 'number' };
+  const mean = meanOf(column);
+  doubts.push(`${column.name}: ${missing} missing values are learnt as the mean, ${mean}`);
+  return { type: 'number', missing: mean };
+}
+
+/** @param words is given the texts that stand for a missing number */
+function featureOf(
+  column: Column,
+  doubts: string[],
+  words: Set<string>,
+): SpecInput['features'][string] {
   const { name, present, numbers, dates, values, vectors, missing } = column;
   const [[length] = []] = vectors;
   if (length !== undefined) return { type: 'vector', length };
@@ -229,13 +170,18 @@ function featureOf(column: Column, doubts: string[]): SpecInput['features'][stri
   if (numbers === present) {
     if (values.size <= 20 && present > 100)
       doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);
-    if (missing > 0) doubts.push(`${name}: ${missing} missing values are learnt as 0`);
-    return { type: 'number', ...(missing > 0 ? { missing: 0 } : {}) };
+    return numberOf(column, doubts);
   }
-  if (numbers > 0.9 * present)
+  if (numbers > mostlyNumbers * present) {
+    const texts = nonNumbersOf(column);
+    const areMissing = texts.length <= mostMissingWords;
+    if (areMissing) for (const text of texts) words.add(text);
     doubts.push(
-      `${name}: ${present - numbers} of ${present} values are no numbers; it is a category now`,
+      `${name}: ${present - numbers} of ${present} values are no numbers (${listNames(texts)}); ` +
+        (areMissing ? 'they count as missing, in every column' : 'such rows are refused'),
     );
+    return numberOf(column, doubts, areMissing ? present - numbers : 0);
+  }
   const dimensions = Math.min(16, Math.max(2, Math.ceil(Math.sqrt(values.size))));
   const stands = missing > 0 ? { missing: 'missing' } : {};
   return values.size <= listedValues
