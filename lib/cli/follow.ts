@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, realpath, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { bytesInMemory } from '../datasets/byte-source.ts';
-import { readSamples } from '../datasets/read-samples.ts';
 import { invalid } from '../errors.ts';
-import { type Followed, followedSchema, followFile } from '../operations/follow-file.ts';
+import {
+  type Followed,
+  followedSchema,
+  followFile,
+  samplesOfLines,
+} from '../operations/follow-file.ts';
 import { sampleWriter } from '../operations/send-file.ts';
 import { parse, parseJson } from '../parse.ts';
 import { freshProducer } from '../ports/producer.ts';
+import { replaceFile } from '../ports/replace-file.ts';
 import type { Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
 import { formatCount } from './progress.ts';
@@ -94,11 +98,9 @@ async function readPlace(path: string, first: Followed): Promise<Followed> {
   return text === undefined ? first : parse(followedSchema, parseJson(text, path, 10_000), path);
 }
 
-/** Beside it first: a crash leaves the old place or the new one. */
 async function writePlace(path: string, followed: Followed): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.new`, JSON.stringify(followed), { flush: true });
-  await rename(`${path}.new`, path);
+  await replaceFile(path, JSON.stringify(followed));
 }
 
 /** Lines that are piped in are sent as they come: what came within a second is one message. */
@@ -116,13 +118,9 @@ async function followInput({
   const flush = async () => {
     const taken = held.splice(0, samplesPerMessage);
     if (taken.length === 0) return;
-    const bytes = bytesInMemory(Buffer.from(`${taken.join('\n')}\n`));
-    const samples: unknown[] = [];
-    const bad: string[] = [];
-    for await (const chunk of readSamples(spec, { name: 'standard-input.jsonl', bytes })) {
-      samples.push(...chunk.samples.map((sample) => JSON.parse(write(sample))));
-      bad.push(...chunk.bad.map(({ reason }) => reason));
-    }
+    const file = { name: 'standard-input.jsonl', body: Buffer.from(`${taken.join('\n')}\n`) };
+    const { texts, bad } = await samplesOfLines(spec, file, write);
+    const samples = texts.map((text): unknown => JSON.parse(text));
     if (samples.length > 0) await producer.send(samples);
     onSent(samples.length, bad);
   };

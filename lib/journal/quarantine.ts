@@ -3,6 +3,8 @@ import { putOverOlder } from '../bucket/conditional-puts.ts';
 import { evidenceBody, parseUndamaged, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
+import type { EntryHeader } from '../commands/commands.ts';
+import type { SettledMessage } from '../commands/header.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type StoredRefusal, storedRefusal } from '../refusal.ts';
@@ -115,4 +117,23 @@ async function isConfirmed(
   if (sequence === undefined) return true;
   const header = await readHeader(store, model, sequence);
   return header?.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
+}
+
+/**
+ * Why an entry refused a message as a whole; undefined if it refused none that is meant.
+ *
+ * @param isMeant whether a refused message is the one, by its body as quarantine keeps it
+ */
+export async function refusalIn(
+  store: ObjectStore,
+  { model, messages }: Pick<EntryHeader, 'model' | 'messages'>,
+  isMeant: (body: string, message: SettledMessage) => boolean,
+): Promise<string | undefined> {
+  for (const message of messages) {
+    if (message.outcome !== 'rejected') continue;
+    const record = await readQuarantineRecord(store, keys.quarantine(model, message.id));
+    if (record?.body === undefined || !isMeant(record.body, message)) continue;
+    return record.refused.map(({ reason }) => reason).join('; ');
+  }
+  return undefined;
 }

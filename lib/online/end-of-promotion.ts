@@ -1,8 +1,7 @@
-import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import { type EndOfPromotion, reportPromotion } from '../jobs/progress.ts';
-import { readQuarantineRecord } from '../journal/quarantine.ts';
+import { refusalIn } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -61,13 +60,9 @@ async function settledBy(
   job: string,
 ): Promise<EndOfPromotion | undefined> {
   if (header.kind === 'promote' && header.job === job) return { promotion: header.sequence };
-  for (const message of header.messages) {
-    if (message.outcome !== 'rejected') continue;
-    const record = await readQuarantineRecord(store, keys.quarantine(header.model, message.id));
-    const { command } = parseMessage({ ...message, body: record?.body ?? '', group: header.model });
-    if (command.kind === 'promote' && command.body.promote.job === job) {
-      return { refusal: record?.refused.map(({ reason }) => reason).join('; ') ?? '' };
-    }
-  }
-  return undefined;
+  const refusal = await refusalIn(store, header, (body, message) => {
+    const { command } = parseMessage({ ...message, body, group: header.model });
+    return command.kind === 'promote' && command.body.promote.job === job;
+  });
+  return refusal === undefined ? undefined : { refusal };
 }

@@ -1,6 +1,5 @@
-import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
-import { readQuarantineRecord } from '../journal/quarantine.ts';
+import { refusalIn } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -46,7 +45,7 @@ export async function awaitCommand(
       ahead: limits.readsAtOnce,
     })) {
       if (hasDone(header, command)) return { entry: header.sequence };
-      const refusal = await refusalIn(store, header, command);
+      const refusal = await refusalIn(store, header, (body) => isSame(body, command));
       if (refusal !== undefined) return { refusal };
       looked = header.sequence;
     }
@@ -60,21 +59,7 @@ function hasDone(header: EntryHeader, command: SentCommand): boolean {
   return header.kind === 'retract' && header.job === command.retract.job;
 }
 
-/** Why an entry's messages include the command as a refused one. */
-async function refusalIn(
-  store: Ports['store'],
-  { model, messages }: EntryHeader,
-  command: SentCommand,
-): Promise<string | undefined> {
-  for (const { id, outcome } of messages) {
-    if (outcome !== 'rejected') continue;
-    const record = await readQuarantineRecord(store, keys.quarantine(model, id));
-    if (record?.body === undefined || !isSame(record.body, command)) continue;
-    return record.refused.map(({ reason }) => reason).join('; ');
-  }
-  return undefined;
-}
-
+/** Whether a body is that of the command. */
 function isSame(body: string, command: SentCommand): boolean {
   try {
     return canonicalJson(JSON.parse(body)) === canonicalJson(command);

@@ -116,18 +116,28 @@ async function messageOf(
   for (let count = isAgain ? until : most; count >= 1; count = Math.floor(count / 2)) {
     const block = await lines(file, start, count, until);
     if (block === undefined) return undefined;
-    const bytes = bytesInMemory(Buffer.concat([header, block]));
-    const texts: string[] = [];
-    const bad: string[] = [];
-    for await (const chunk of readSamples(spec, { name: file.name, bytes })) {
-      texts.push(...chunk.samples.map(write));
-      bad.push(...chunk.bad.map(({ reason }) => reason));
-    }
+    const body = Buffer.concat([header, block]);
+    const { texts, bad } = await samplesOfLines(spec, { name: file.name, body }, write);
     const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
     if (size <= limits.messageBytes - 1_024 || count === 1 || isAgain)
       return { texts, bad, end: start + block.length };
   }
   return undefined;
+}
+
+/** The samples of some lines as they are sent, and why others cannot be read. */
+export async function samplesOfLines(
+  spec: Spec,
+  { name, body }: { readonly name: string; readonly body: Uint8Array },
+  write: (sample: unknown) => string,
+): Promise<{ readonly texts: readonly string[]; readonly bad: readonly string[] }> {
+  const texts: string[] = [];
+  const bad: string[] = [];
+  for await (const chunk of readSamples(spec, { name, bytes: bytesInMemory(body) })) {
+    texts.push(...chunk.samples.map(write));
+    bad.push(...chunk.bad.map(({ reason }) => reason));
+  }
+  return { texts, bad };
 }
 
 /** Whole lines of a file, at most `most`, up to a byte; undefined if none ended yet. */

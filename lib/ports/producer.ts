@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { isOfKind } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -7,6 +7,7 @@ import { parse, parseJson } from '../parse.ts';
 import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
 import { deduplicationId } from './deduplication.ts';
 import type { Ports, Sender } from './ports.ts';
+import { replaceFile } from './replace-file.ts';
 
 /**
  * Sends numbered messages of samples, which are learnt exactly once however often they are
@@ -141,11 +142,7 @@ export async function openProducer<Model extends ModelReference>(
     text === undefined
       ? { seq: 1 }
       : parse(keptSchema, parseJson(text, file, 2 * limits.messageBytes), file);
-  // Beside it first: a crash leaves the old one or the new one, never half of it.
-  const keep = async (kept: Kept) => {
-    await writeFile(`${file}.new`, JSON.stringify(kept), { flush: true });
-    await rename(`${file}.new`, file);
-  };
+  const keep = (kept: Kept) => replaceFile(file, JSON.stringify(kept));
   return startProducer(send, { model: nameOf(model), name }, from, keep);
 }
 

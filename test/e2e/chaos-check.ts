@@ -1,7 +1,7 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
 import type { Entry } from '../../lib/journal/entry.ts';
-import { loadModel, type Model } from '../../lib/model/model.ts';
+import { existingModel } from '../../lib/model/model.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
@@ -98,7 +98,7 @@ async function compareWeights(
   name: string,
   entries: readonly Entry[],
 ): Promise<readonly string[]> {
-  const model = await existing(ports, name);
+  const model = await existingModel(ports, name);
   const problems: string[] = [];
   const { isSame } = await verifyModel(ports, model, true);
   if (!isSame) problems.push(`${name}: the published state is not the fold of its journal`);
@@ -139,12 +139,6 @@ async function jobStatus({ store }: Ports, model: string, job: string): Promise<
 async function publishedState({ store }: Ports, model: string): Promise<State | undefined> {
   const object = await store.get(keys.state(model));
   return object && decodeCheckpoint(object.body);
-}
-
-async function existing(ports: Ports, name: string): Promise<Model> {
-  const found = await loadModel(ports, name);
-  if (found === undefined) throw new Error(`${name} is gone`);
-  return found;
 }
 
 /** A model's objects. */
