@@ -142,7 +142,9 @@ export const limits = {
   refusedExamples: 100,
   /** Rows of one forward pass when predicting; bounds the memory of activations. */
   predictRows: 4_096,
-  /** Rows of one step of the native engine when predicting; the last step is filled up. */
+  /** Elements of a matrix of weights beyond which a network is left to ONNX Runtime. */
+  wasmMatrixElements: 16_384,
+  /** Rows of one step of a compiled engine when predicting; the last step is filled up. */
   predictMinibatch: 64,
   /**
    * Elements for each row of a step's value that the native engine keeps for all steps of a call.

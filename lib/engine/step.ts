@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.ts';
 import type { Network } from '../network/network.ts';
 import type { Optimizer } from '../network/optimizers.ts';
 import { weightedLoss } from '../network/outputs.ts';
+import { touchedRows } from '../network/tables.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from './engine.ts';
 
@@ -21,6 +22,8 @@ export type Minibatch = {
 export type Differentiated = {
   readonly loss: tf.Scalar;
   readonly gradients: readonly tf.Tensor[];
+  /** Of each variable that is a table, which rows are touched, [rows, 1]. */
+  readonly touched: readonly (tf.Tensor | undefined)[];
 };
 
 /**
@@ -29,20 +32,70 @@ export type Differentiated = {
  */
 export function differentiate(
   spec: Spec,
-  { layersModel }: Network,
+  { layersModel, tables }: Network,
   variables: readonly tf.Variable[],
   { inputs, labels, shares }: Minibatch,
 ): Differentiated {
-  const { value: loss, grads } = tf.variableGrads(() => {
-    const output = forward(layersModel, inputs, true);
-    const penalties = layersModel.calculateLosses();
-    return penalties.reduce(
-      (sum, penalty) => tf.add(sum, penalty) as tf.Scalar,
-      weightedLoss(spec, output, labels, shares),
-    );
-  }, [...variables]);
-  const gradients = variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable));
-  return { loss, gradients: clip(gradients, spec.clip) };
+  const derive = () =>
+    tf.variableGrads(() => {
+      const output = forward(layersModel, inputs, true);
+      const penalties = layersModel.calculateLosses();
+      return penalties.reduce(
+        (sum, penalty) => tf.add(sum, penalty) as tf.Scalar,
+        weightedLoss(spec, output, labels, shares),
+      );
+    }, [...variables]);
+  const { result, lookups } = tables?.watch(derive) ?? { result: derive(), lookups: new Map() };
+  const { value: loss, grads } = result;
+  const touched = variables.map(({ name, shape: [rows = 1] }) => {
+    const found = lookups.get(name);
+    return found && touchedRows(found, shares, rows);
+  });
+  tf.dispose([...lookups.values()].flat());
+  const gradients = variables.map((variable, i) => {
+    const gradient = grads[variable.name] ?? tf.zerosLike(variable);
+    const rows = touched[i];
+    // A penalty would move rows that no sample touches.
+    return rows !== undefined && tables?.penalized.has(variable.name) === true
+      ? tf.mul(gradient, tf.cast(rows, 'float32'))
+      : gradient;
+  });
+  return { loss, gradients: clip(gradients, spec.clip), touched };
+}
+
+/** Parameters and slots of an optimizer. */
+type Updated = ReturnType<Optimizer['update']>;
+
+/** New parameters and slots where `touched` is true, the old ones elsewhere. */
+export function keepUntouched(
+  { keepsUntouched }: Optimizer,
+  touched: tf.Tensor | undefined,
+  before: Updated,
+  after: Updated,
+): Updated {
+  if (touched === undefined || keepsUntouched === true) return after;
+  const pick = (next: tf.Tensor, old: tf.Tensor | undefined) =>
+    old === undefined ? next : tf.where(touched, next, old);
+  return {
+    parameters: pick(after.parameters, before.parameters),
+    slots: Object.fromEntries(
+      Object.entries(after.slots).map(([name, next]) => [name, pick(next, before.slots[name])]),
+    ),
+  };
+}
+
+/** Which elements of variables as one vector are touched; undefined if none is of a table. */
+export function flattenTouched(
+  variables: readonly tf.Variable[],
+  touched: readonly (tf.Tensor | undefined)[],
+): tf.Tensor | undefined {
+  if (touched.every((rows) => rows === undefined)) return undefined;
+  const wide = variables.map((variable, i) => {
+    const rows = touched[i];
+    const ones = tf.ones(variable.shape);
+    return rows === undefined ? ones : tf.mul(ones, tf.cast(rows, 'float32'));
+  });
+  return tf.greater(flatten(wide), 0);
 }
 
 /**

@@ -31,8 +31,10 @@ import {
   assignFlat,
   differentiate,
   flatten,
+  flattenTouched,
   forward,
   initialState,
+  keepUntouched,
   type Minibatch,
   readWeights,
   variablesByName,
@@ -142,11 +144,13 @@ function trainStep(
     labels: tf.tensor1d(Float32Array.from(minibatch.labels)),
     shares: tf.tensor1d(sharesOf(minibatch.weights)),
   };
-  const { loss, gradients } = differentiate(spec, network, trainable, tensors);
-  const next = optimizer.update(current.parameters, flatten(gradients), current.slots, {
+  const { loss, gradients, touched } = differentiate(spec, network, trainable, tensors);
+  const updated = optimizer.update(current.parameters, flatten(gradients), current.slots, {
     rate: tf.scalar(coefficients.rate),
     epsilon: tf.scalar(coefficients.epsilon),
   });
+  const rows = flattenTouched(trainable, touched);
+  const next = keepUntouched(optimizer, rows, current, updated);
   assignFlat(trainable, next.parameters);
   return { loss, parameters: next.parameters, slots: next.slots };
 }

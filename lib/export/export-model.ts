@@ -1,4 +1,4 @@
-import { UntraceableError } from '../engine/onnx/untraceable.ts';
+import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { invalid } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
 import { readHeader } from '../journal/reading.ts';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { UntraceableError } from '../engine/onnx/untraceable.ts';
 import { variablesByName } from '../engine/step.ts';
+import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { MillraceError } from '../errors.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { NetworkInput } from '../network/network.ts';

@@ -3,6 +3,7 @@ import type { Spec } from '../spec/spec.ts';
 import { maskSourceOf } from './dropout.ts';
 import { fromLayers } from './layers.ts';
 import { assertParameters, type Network } from './network.ts';
+import { tablesOf } from './tables.ts';
 import { fromTopology } from './topology.ts';
 
 /**
@@ -19,7 +20,10 @@ export async function buildNetwork(spec: Spec): Promise<Network> {
   assertParameters(spec, network.layersModel.countParams());
   // (Models of before 0.5 have no initial weights, and learn on as they did.)
   if (spec.initialWeights !== undefined) freeze(network.layersModel);
-  return { ...network, masks: maskSourceOf(network.layersModel) };
+  const masks = maskSourceOf(network.layersModel);
+  // (In models of before 0.6 all rows of a table change, as their optimizer has it.)
+  if ((spec.revision ?? 0) < 2) return { ...network, masks };
+  return { ...network, masks, tables: tablesOf(network.layersModel) };
 }
 
 /**

@@ -63,7 +63,7 @@ function drawMasks(layer: AnyLayer, source: MaskSource): void {
 }
 
 /** Layers with those inside them: of nested models, wrappers and recurrent cells. */
-function allLayers(layers: readonly tf.layers.Layer[]): AnyLayer[] {
+export function allLayers(layers: readonly tf.layers.Layer[]): AnyLayer[] {
   return layers.flatMap((layer) => {
     const inside = ['layers', 'layer', 'forwardLayer', 'backwardLayer', 'cell', 'cells'].flatMap(
       (property) => (Reflect.get(layer, property) ?? []) as tf.layers.Layer | tf.layers.Layer[],

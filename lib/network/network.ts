@@ -3,6 +3,7 @@ import { invalid } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { MaskSource } from './dropout.ts';
+import type { Tables } from './tables.ts';
 
 /** Where the columns of one input of the network come from. */
 export type NetworkInput = {
@@ -22,10 +23,12 @@ export type Network = {
   readonly outputs: number;
   /** Where its dropout draws; an engine sets it before a step. */
   readonly masks: MaskSource;
+  /** Its tables, of which a step changes the touched rows alone; none in models of before 0.6. */
+  readonly tables?: Tables;
 };
 
 /** A network before its dropout has a source. */
-export type BareNetwork = Omit<Network, 'masks'>;
+export type BareNetwork = Omit<Network, 'masks' | 'tables'>;
 
 /** Outputs of the network: a class each in a multiclass task, else one. */
 export function outputsOf(spec: Spec): number {

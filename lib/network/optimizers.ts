@@ -14,6 +14,8 @@ export type Slots<Value> = Readonly<Record<string, Value>>;
 export type Optimizer = {
   /** The initial value of each slot. */
   readonly slots: Slots<number>;
+  /** Whether a gradient of 0 changes neither a parameter nor its slots. */
+  readonly keepsUntouched?: true;
   /**
    * New parameters and slots after one step; [parameters] each. Call inside `tf.tidy`.
    *
@@ -53,6 +55,7 @@ export function optimizerOf(spec: OptimizerSpec): Optimizer {
 /** θ ← θ − η g */
 const sgd: Optimizer = {
   slots: {},
+  keepsUntouched: true,
   update: (parameters, gradient, slots, { rate }) => ({
     parameters: tf.add(parameters, tf.mul(gradient, tf.neg(rate))),
     slots,
@@ -100,6 +103,7 @@ function rmsprop(spec: SpecOf<'rmsprop'>): Optimizer {
 function adagrad(spec: SpecOf<'adagrad'>): Optimizer {
   return {
     slots: { squares: spec.initialAccumulator },
+    keepsUntouched: true,
     update(parameters, gradient, slots, { rate }) {
       const squares = tf.add(slot(slots, 'squares'), tf.square(gradient));
       const step = tf.mul(tf.div(gradient, tf.sqrt(tf.add(squares, spec.epsilon))), tf.neg(rate));

@@ -6,8 +6,9 @@ import { defineSpec, type Spec } from './spec.ts';
  * what today's fills in.
  */
 export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
-  const { revision, ...sameRules } = declared;
-  const own = existing.revision === undefined ? sameRules : declared;
+  const { revision: _, ...sameRules } = declared;
+  const { revision: earlier } = existing;
+  const own = earlier === undefined ? sameRules : { ...declared, revision: earlier };
   return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
 }
 

@@ -148,9 +148,10 @@ export const specSchema = strictObject({
   // Filled in by a declaration; absent in models of releases before 0.3.
   cells: cellsSchema.optional().describe('words for missing values, true and false: see cells.md'),
   // Absent in models of releases before 0.4. 1: the labels of a regression stay float64 until they
-  // are standardised. Later rules never change the bits of a model that exists.
+  // are standardised. 2: rows of a table that a minibatch does not touch keep weights and slots,
+  // and small networks train on wasm. Later rules never change the bits of a model that exists.
   revision: z
-    .literal(1)
+    .union([z.literal(1), z.literal(2)])
     .optional()
     .describe('the rules by which samples become numbers; filled in by a declaration'),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
@@ -167,9 +168,12 @@ export const specSchema = strictObject({
   }),
   clip: clipSchema.optional().describe('how far gradients may go'),
   engine: z
-    .enum(['onnx', 'tfjs'])
+    .enum(['wasm', 'wasm-fma', 'onnx', 'tfjs'])
     .optional()
-    .describe('what trains it; onnx if the network allows it, else tfjs, unless one is named'),
+    .describe(
+      'what trains it; unless one is named, wasm for networks that it has kernels for and that are ' +
+        'not large, onnx for others, and tfjs for what neither can do',
+    ),
   seed: z
     .int()
     .min(0)
@@ -240,7 +244,7 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
   return {
     ...spec,
     cells: spec.cells ?? cellsSchema.parse({}),
-    revision: 1,
+    revision: 2,
     label: standardize
       ? { ...spec.label, standardize: spec.label.standardize ?? true }
       : spec.label,

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
-import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
-function specWith(layer: tf.layers.Layer, engine?: 'onnx' | 'tfjs'): SpecInput {
+function specWith(layer: tf.layers.Layer, engine?: SpecInput['engine']): SpecInput {
   const model = tf.sequential({
     layers: [
       tf.layers.dense({ units: 4, inputShape: [3] }),
@@ -32,10 +32,42 @@ function compile(input: SpecInput) {
 }
 
 describe('the engine of a spec', () => {
-  it('is onnx where the network can be traced', async () => {
-    const { compiled, warnings } = compile(specWith(tf.layers.activation({ activation: 'tanh' })));
+  const tanh = () => tf.layers.activation({ activation: 'tanh' });
+
+  it('is wasm where it has kernels for a small network', async () => {
+    const { compiled, warnings } = compile(specWith(tanh()));
+    expect((await compiled).engine).toBe('wasm-1');
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    [
+      'layers that wasm has no kernels for',
+      () => specWith(tf.layers.conv2d({ filters: 2, kernelSize: 2 })),
+    ],
+    ['a large matrix', () => ({ ...specWith(tanh()), network: { hidden: [200, 200] } })],
+    ['the name', () => specWith(tanh(), 'onnx')],
+  ])('is onnx because of %s', async (_, input) => {
+    const { compiled, warnings } = compile(input());
     expect((await compiled).engine).toMatch(/^onnx-/);
     expect(warnings).toEqual([]);
+  });
+
+  it('is wasm for a large matrix too, where it is asked for', async () => {
+    const { compiled } = compile({ ...specWith(tanh(), 'wasm'), network: { hidden: [200, 200] } });
+    expect((await compiled).engine).toBe('wasm-1');
+  });
+
+  it('stays what it was for a model of an earlier release', async () => {
+    const { revision: _, ...earlier } = defineSpec(specWith(tanh()));
+    const engine = createEngine({ threads: 1, warn: () => undefined });
+    expect((await engine.compile(parseSpec(earlier))).engine).toMatch(/^onnx-/);
+    expect((await engine.compile(parseSpec({ ...earlier, revision: 1 }))).engine).toMatch(/^onnx-/);
+  });
+
+  it('is asked for in vain by a network that it has no kernels for', async () => {
+    const { compiled } = compile(specWith(tf.layers.conv2d({ filters: 2, kernelSize: 2 }), 'wasm'));
+    await expect(compiled).rejects.toThrow(/spec.engine: wasm cannot train this network: .*Conv/);
   });
 
   it('is tfjs, with one warning that names kernel and layer, where the network cannot be traced', async () => {
@@ -43,7 +75,7 @@ describe('the engine of a spec', () => {
     expect((await compiled).engine).toMatch(/^tfjs-/);
     expect(warnings).toEqual([
       [
-        'the model trains on tfjs, many times slower than on onnx',
+        'the model trains on tfjs, many times slower than on the other engines',
         {
           model: 'fallback',
           reason:

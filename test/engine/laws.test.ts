@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../lib/engine/create-engine.ts';
 import type { EngineState } from '../../lib/engine/engine.ts';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
@@ -9,6 +8,7 @@ import { buildNetwork } from '../../lib/network/build-network.ts';
 import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
 import { defineSpec, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
 import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint-file.ts';
+import { compiledEngines } from './agree.ts';
 import { asEnginesTake } from './samples.ts';
 
 const features: SpecInput['features'] = {
@@ -103,7 +103,7 @@ function samplesOf(spec: SpecInput, count: number): EncodedSamples {
   return asEnginesTake(encoding.samples);
 }
 
-const engines = { tfjs: tfjsEngine, onnx: createEngine({ threads: 1, warn: () => undefined }) };
+const engines = { tfjs: tfjsEngine, ...compiledEngines };
 const everyEngineAndSpec = Object.entries(engines).flatMap(([name, engine]) =>
   [...Object.keys(specs), 'dropout'].map((spec) => ({ name, engine, spec })),
 );

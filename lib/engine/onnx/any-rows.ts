@@ -1,5 +1,5 @@
-import { type Constant, type Graph, type Node, sizeOf, valuesOf } from './graph.ts';
-import { UntraceableError } from './untraceable.ts';
+import { type Constant, type Graph, type Node, sizeOf, valuesOf } from '../trace/graph.ts';
+import { UntraceableError } from '../trace/untraceable.ts';
 
 /** Numbers of rows to trace for: primes, of which a network has not both as dimensions. */
 const primes = [7_919, 6_007] as const;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
 import { MillraceError } from '../../errors.ts';
-import { hashOfDerived } from '../../spec/identity.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { GraphCache, Tensors } from '../engine.ts';
+import { artifactName as nameOf } from '../artifacts.ts';
+import type { Tensors } from '../engine.ts';
 import type { StepMask } from './run-graph.ts';
 
 /**
@@ -35,24 +35,11 @@ export type ModelArtifact = {
 
 /** The name of a compiled thing: a hash of all that it depends on. */
 export function artifactName(spec: Spec, part: string): string {
-  return hashOfDerived(spec.features, { spec, part, engineVersion, form });
+  return nameOf(spec, part, { engineVersion, form });
 }
 
 /** Which form compiled things have; graphs of the first had wrong types for some integers. */
 const form = 2;
-
-/** Takes a compiled object from the cache, or compiles it now and keeps it for the next process. */
-export async function cached(
-  cache: GraphCache | undefined,
-  name: string,
-  compile: () => Promise<Uint8Array>,
-): Promise<Uint8Array> {
-  const known = await cache?.get(name);
-  if (known !== undefined) return known;
-  const compiled = await compile();
-  await cache?.put(name, compiled);
-  return compiled;
-}
 
 const headerSchema = z.object({
   outputs: z.int().positive(),

@@ -5,14 +5,14 @@ import { buildNetwork } from '../../network/build-network.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { rewrite } from '../rewrite/rewrite.ts';
 import { initialState, variablesByName } from '../step.ts';
+import type { Graph } from '../trace/graph.ts';
+import { stepNames } from '../trace/step-names.ts';
+import { isFlat, tracePrediction, traceTraining } from '../trace/trace.ts';
 import type { ModelArtifact } from './artifact.ts';
 import { encodeModel } from './encode.ts';
-import type { Graph } from './graph.ts';
-import { stepNames } from './names.ts';
-import { rewrite } from './rewrite/rewrite.ts';
 import { runGraph, type StepLayout, type StepMask } from './run-graph.ts';
-import { isFlat, tracePrediction, traceTraining } from './trace.ts';
 
 /**
  * Compiles what every use of a model needs: its initial state, its predictions, and the online
@@ -73,7 +73,10 @@ export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGra
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
   const bare = trainedLayoutOfRun(spec, network, minibatch);
-  const { graph: traced, masks } = traceTraining(spec, network, optimizer, minibatch);
+  const { graph: traced, masks } = traceTraining(spec, network, optimizer, {
+    minibatch,
+    hasFlat: isFlat(optimizer),
+  });
   const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
   return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout, masks };
 }

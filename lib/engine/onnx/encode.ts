@@ -1,5 +1,13 @@
 import { Writer } from 'protobufjs/minimal.js';
-import type { Attribute, Constant, Domain, ElementType, Graph, Node, Value } from './graph.ts';
+import type {
+  Attribute,
+  Constant,
+  Domain,
+  ElementType,
+  Graph,
+  Node,
+  Value,
+} from '../trace/graph.ts';
 
 /** ONNX' numbers of the element types (TensorProto.DataType). */
 const dataTypes: Readonly<Record<ElementType, number>> = {

@@ -6,9 +6,9 @@ import { writeMask } from '../../network/dropout.ts';
 import { rateAt } from '../../network/schedules.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Run, Tensor, Tensors } from '../engine.ts';
+import { sizeOf } from '../trace/graph.ts';
+import { perStepName, runNames, stepNames } from '../trace/step-names.ts';
 import type { Parameter } from './artifact.ts';
-import { sizeOf } from './graph.ts';
-import { perStepName, runNames, stepNames } from './names.ts';
 import type { StepMask } from './run-graph.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -132,13 +132,6 @@ export function stepsPerCall(
 ): number {
   const rowElements = 1 + width + (numbers.length + categories.length) / Math.max(count, 1);
   return Math.max(1, Math.floor(limits.elementsPerCall / (rowElements * minibatch)));
-}
-
-/** Rows `start … start + count`. */
-export function rowsInOrder(count: number, start = 0): Int32Array {
-  const rows = new Int32Array(count);
-  for (let i = 0; i < count; i++) rows[i] = start + i;
-  return rows;
 }
 
 /** The rows of some steps, [steps × minibatch]; see {@link cutSteps}. */

@@ -3,6 +3,7 @@ import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { cached } from '../artifacts.ts';
 import type {
   CompiledModel,
   Engine,
@@ -12,9 +13,10 @@ import type {
   Tensors,
   Trained,
 } from '../engine.ts';
+import { rowsInOrder } from '../rows.ts';
+import { nextName, perStepName, runNames, stepNames } from '../trace/step-names.ts';
 import {
   artifactName,
-  cached,
   decodeArtifact,
   encodeArtifact,
   engineVersion,
@@ -27,12 +29,10 @@ import {
   maskFeeds,
   type Program,
   partParameters,
-  rowsInOrder,
   sampleFeeds,
   stateFeeds,
   stepsPerCall,
 } from './feeds.ts';
-import { nextName, perStepName, runNames, stepNames } from './names.ts';
 import { loadRuntime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */

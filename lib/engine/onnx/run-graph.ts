@@ -1,8 +1,8 @@
 import { limits } from '../../limits.ts';
-import type { Constant, Graph, Node, Value } from './graph.ts';
-import { nextName, perStepName, runNames } from './names.ts';
-import { hoist } from './rewrite/hoist.ts';
-import { sink } from './rewrite/sink.ts';
+import type { Constant, Graph, Node, Value } from '../trace/graph.ts';
+import { nextName, perStepName, runNames } from '../trace/step-names.ts';
+import { hoist } from './hoist.ts';
+import { sink } from './sink.ts';
 
 /** Columns of the samples that an input of the step is made of. */
 export type StepColumns = {

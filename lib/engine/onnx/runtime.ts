@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { UntraceableError } from './untraceable.ts';
+import { UntraceableError } from '../trace/untraceable.ts';
 
 /** What is used of ONNX Runtime. */
 export type Runtime = {

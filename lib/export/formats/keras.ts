@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import type { Group } from 'h5wasm/node';
-import { UntraceableError } from '../../engine/onnx/untraceable.ts';
+import { UntraceableError } from '../../engine/trace/untraceable.ts';
 import type { Exported } from '../exported.ts';
 import { servedLayers } from '../served-layers.ts';
 import type { Files } from './format.ts';

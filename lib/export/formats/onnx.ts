@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { rowsToTrace, withAnyRows } from '../../engine/onnx/any-rows.ts';
 import { encodeModel } from '../../engine/onnx/encode.ts';
-import type { Attribute, Constant, Graph, Node, Value } from '../../engine/onnx/graph.ts';
-import { stepNames } from '../../engine/onnx/names.ts';
-import { removeDeadNodes } from '../../engine/onnx/rewrite/clean.ts';
-import { tracePrediction } from '../../engine/onnx/trace.ts';
+import { removeDeadNodes } from '../../engine/rewrite/clean.ts';
+import type { Attribute, Constant, Graph, Node, Value } from '../../engine/trace/graph.ts';
+import { stepNames } from '../../engine/trace/step-names.ts';
+import { tracePrediction } from '../../engine/trace/trace.ts';
 import { MillraceError } from '../../errors.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import type { NetworkInput } from '../../network/network.ts';

@@ -2,9 +2,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { stepGraphs } from '../../../lib/engine/onnx/compile.ts';
 import { encodeModel } from '../../../lib/engine/onnx/encode.ts';
-import { type Graph, sizeOf, type Value } from '../../../lib/engine/onnx/graph.ts';
-import { nextName } from '../../../lib/engine/onnx/names.ts';
-import { rewrite } from '../../../lib/engine/onnx/rewrite/rewrite.ts';
+import { rewrite } from '../../../lib/engine/rewrite/rewrite.ts';
+import { type Graph, sizeOf, type Value } from '../../../lib/engine/trace/graph.ts';
+import { nextName } from '../../../lib/engine/trace/step-names.ts';
 import { defineSpec, type SpecInput } from '../../../lib/spec/spec.ts';
 import { features, layers } from '../networks.ts';
 import { draw } from '../samples.ts';
@@ -105,7 +105,7 @@ describe('each rewrite', () => {
       const expected = await evaluate(traced);
       const stages: [string, Graph][] = [];
       const stepInputs = new Set([...layout.columns.map(({ name }) => name), ...layout.perStep]);
-      rewrite(traced, stepInputs, (name, graph) => void stages.push([name, graph]));
+      rewrite(traced, stepInputs, { onRewrite: (name, graph) => void stages.push([name, graph]) });
       let before = JSON.stringify(traced.nodes);
       for (const [name, graph] of stages) {
         const after = JSON.stringify(graph.nodes);

@@ -1,4 +1,4 @@
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../trace/graph.ts';
 import { removeDeadNodes, shareSubexpressions } from './clean.ts';
 import { fuseBias, fuseDescent, multiplyOnes, scaleInputs } from './gemm.ts';
 import { removeIdentities } from './identities.ts';
@@ -18,19 +18,20 @@ const repeated: readonly Rewrite[] = [
   shareSubexpressions,
   removeDeadNodes,
 ];
-/** Done once, in this order. */
+/** Done once, in this order, before what is done for one engine alone. */
+const fused: readonly Rewrite[] = [fuseBias, fuseDescent, removeDeadNodes, shareSubexpressions];
+/** Done in the end. */
 const final: readonly Rewrite[] = [
-  fuseBias,
-  fuseDescent,
-  removeDeadNodes,
-  shareSubexpressions,
-  scaleInputs,
-  multiplyOnes,
   removeDeadNodes,
   removeIdentities,
   shareSubexpressions,
   removeDeadNodes,
 ];
+/** What pays on one engine alone. */
+const ofEngine = { onnx: [scaleInputs, multiplyOnes], wasm: [] } satisfies Record<
+  string,
+  readonly Rewrite[]
+>;
 
 /**
  * Rounds after which repeating ends even if something could still be won, and before which it does
@@ -38,17 +39,24 @@ const final: readonly Rewrite[] = [
  */
 const rounds = { most: 8, least: 3 } as const;
 
+/** Settings of {@link rewrite}. */
+export type RewriteSettings = {
+  /** The engine that runs it; onnx unless given. */
+  readonly engine?: keyof typeof ofEngine;
+  /** Is shown each rewrite and the graph after it. */
+  readonly onRewrite?: (name: string, after: Graph) => void;
+};
+
 /**
  * Rewrites a traced step so that it runs fast; values stay what they are, up to the order of
  * additions.
  *
  * @param stepInputs inputs that the caller can give in any shape of the same size
- * @param onRewrite is shown each rewrite and the graph after it
  */
 export function rewrite(
   graph: Graph,
   stepInputs: ReadonlySet<string>,
-  onRewrite: (name: string, after: Graph) => void = () => undefined,
+  { engine = 'onnx', onRewrite = () => undefined }: RewriteSettings = {},
 ): Graph {
   const apply = (before: Graph, rewrites: readonly Rewrite[]) =>
     rewrites.reduce((current, each) => {
@@ -62,5 +70,5 @@ export function rewrite(
     current = apply(current, repeated);
     if (round + 1 >= rounds.least && current.nodes.length === before) break;
   }
-  return apply(current, final);
+  return apply(current, [...fused, ...ofEngine[engine], ...final]);
 }

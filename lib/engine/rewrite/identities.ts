@@ -5,7 +5,7 @@ import {
   replaceValues,
   type Value,
   valuesOf,
-} from '../graph.ts';
+} from '../trace/graph.ts';
 
 /**
  * Leaves out what changes nothing: copies, reshapes to the same shape, x · 1, x + 0, and reshapes

@@ -1,4 +1,4 @@
-import { type Constant, type Graph, type Node, type Value, valuesOf } from '../graph.ts';
+import { type Constant, type Graph, type Node, type Value, valuesOf } from '../trace/graph.ts';
 import { stackNode } from './stack.ts';
 
 /** A step, and what of it is done before the first step, for all steps at once. */

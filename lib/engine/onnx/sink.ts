@@ -1,4 +1,11 @@
-import { type Constant, type Graph, type Node, sizeOf, type Value, valuesOf } from '../graph.ts';
+import {
+  type Constant,
+  type Graph,
+  type Node,
+  sizeOf,
+  type Value,
+  valuesOf,
+} from '../trace/graph.ts';
 import { stackNode } from './stack.ts';
 
 /** A step, and what of it is done after the last step, for all steps at once. */

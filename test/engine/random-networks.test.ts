@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { optimizerTypes } from '../../../lib/spec/optimizer-schema.ts';
-import { defineSpec, type SpecInput } from '../../../lib/spec/spec.ts';
-import { expectAgreement } from './agree.ts';
+import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { compiledEngines, expectAgreement } from './agree.ts';
 
 const feature = fc.oneof(
   fc.constant({ type: 'number' as const }),
@@ -66,7 +66,7 @@ const networks = fc
     seed,
   }));
 
-describe('the onnx engine trains as tfjs does', () => {
+describe.each(Object.entries(compiledEngines))('the %s engine trains as tfjs does', (_, engine) => {
   it('with random small networks', async () => {
     await fc.assert(
       fc.asyncProperty(networks, fc.integer({ min: 1, max: 7 }), async (input, minibatch) => {
@@ -75,7 +75,7 @@ describe('the onnx engine trains as tfjs does', () => {
         const rows = 20 * minibatch - Math.floor(minibatch / 2);
         // From zeros, the first gradients of an embedding are nothing but rounding.
         const { cells: _, ...spec } = defineSpec(input as SpecInput);
-        await expectAgreement(spec, { rows, minibatch, tolerance: 1e-4 });
+        await expectAgreement(engine, spec, { rows, minibatch, tolerance: 1e-4 });
       }),
       { seed: 20_26, numRuns: 40 },
     );

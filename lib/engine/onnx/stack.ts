@@ -1,4 +1,4 @@
-import { type Constant, type Node, sizeOf, type Value } from '../graph.ts';
+import { type Constant, type Node, sizeOf, type Value } from '../trace/graph.ts';
 
 /** Operators that work element by element, on a stack of steps as on one of them. */
 const elementwise = new Set([

@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
-import type { EngineState } from '../../../lib/engine/engine.ts';
-import { onnxEngine } from '../../../lib/engine/onnx/onnx.ts';
-import { tfjsEngine } from '../../../lib/engine/tfjs.ts';
-import type { Spec } from '../../../lib/spec/spec.ts';
-import { samplesOf } from '../samples.ts';
+import type { Engine, EngineState } from '../../lib/engine/engine.ts';
+import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
+import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { wasmEngine } from '../../lib/engine/wasm/wasm.ts';
+import type { Spec } from '../../lib/spec/spec.ts';
+import { samplesOf } from './samples.ts';
 
 /** Each tensor's largest difference, relative to its largest element. */
 function differences(a: EngineState, b: EngineState): Record<string, number> {
@@ -20,6 +21,12 @@ function differences(a: EngineState, b: EngineState): Record<string, number> {
   );
 }
 
+/** The engines that are compared with tfjs. */
+export const compiledEngines = {
+  wasm: wasmEngine(),
+  onnx: onnxEngine({ threads: 1 }),
+} satisfies Record<string, Engine>;
+
 /** How a pair of runs is compared: relative to the largest element of each tensor. */
 export type Comparison = {
   readonly rows: number;
@@ -28,10 +35,11 @@ export type Comparison = {
 };
 
 /**
- * Trains a spec on both engines from the same seed and compares losses, weights, slots and
+ * Trains a spec on an engine and on tfjs from the same seed and compares losses, weights, slots and
  * predictions.
  */
 export async function expectAgreement(
+  engine: Engine,
   spec: Spec,
   { rows, minibatch, tolerance }: Comparison,
 ): Promise<void> {
@@ -42,12 +50,9 @@ export async function expectAgreement(
     schedule: spec.batch.schedule,
     order: Int32Array.from({ length: rows }, (_, i) => (i * 17) % rows),
   };
-  const [onnx, reference] = [
-    await onnxEngine({ threads: 1 }).compile(spec),
-    await tfjsEngine.compile(spec),
-  ];
-  expect(onnx.initial()).toEqual(reference.initial());
-  const trained = await onnx.train(onnx.initial(), samples, run);
+  const [model, reference] = [await engine.compile(spec), await tfjsEngine.compile(spec)];
+  expect(model.initial()).toEqual(reference.initial());
+  const trained = await model.train(model.initial(), samples, run);
   const expected = await reference.train(reference.initial(), samples, run);
   expect(trained.losses).toHaveLength(Math.ceil(rows / minibatch));
   trained.losses.forEach((loss, step) => {
@@ -59,7 +64,7 @@ export async function expectAgreement(
   for (const [name, difference] of Object.entries(differences(expected.state, trained.state))) {
     expect(difference, name).toBeLessThan(tolerance);
   }
-  const predictions = await onnx.predict(expected.state, samples);
+  const predictions = await model.predict(expected.state, samples);
   const expectedPredictions = await reference.predict(expected.state, samples);
   predictions.forEach((prediction, i) => {
     expect(Math.abs(prediction - (expectedPredictions[i] ?? Number.NaN))).toBeLessThan(tolerance);

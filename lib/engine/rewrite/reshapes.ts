@@ -6,7 +6,7 @@ import {
   sizeOf,
   type Value,
   valuesOf,
-} from '../graph.ts';
+} from '../trace/graph.ts';
 
 const unary = new Set([
   'Abs',

@@ -8,6 +8,8 @@ export const stepNames = {
   epsilon: 'epsilon',
   /** All trainable parameters as one vector, where the optimizer has slots over them. */
   parameters: 'parameters',
+  /** A slot of the optimizer over all trainable parameters, or over those of one weight. */
+  slot: (slot: string, weight = '') => `optimizer/${slot}${weight === '' ? '' : `:${weight}`}`,
   /** Masks of dropout, in the order in which the layers draw them. */
   mask: (index: number) => `mask/${index}`,
   /** Predictions, [minibatch, outputs]; in a run, [steps, minibatch, outputs]. */

@@ -1,4 +1,4 @@
-import { type Constant, type Graph, type Node, replaceValues, type Value } from '../graph.ts';
+import { type Constant, type Graph, type Node, replaceValues, type Value } from '../trace/graph.ts';
 
 /** Leaves out nodes and constants that no output needs. */
 export function removeDeadNodes(graph: Graph): Graph {

@@ -3,17 +3,33 @@ import type { Network } from '../../network/network.ts';
 import type { Optimizer } from '../../network/optimizers.ts';
 import { predictionOf } from '../../network/outputs.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { assignFlat, differentiate, flatten, forward, variablesByName } from '../step.ts';
+import type { StepMask } from '../onnx/run-graph.ts';
+import {
+  assignFlat,
+  differentiate,
+  flatten,
+  flattenTouched,
+  forward,
+  keepUntouched,
+  type Minibatch,
+  variablesByName,
+} from '../step.ts';
 import { type Graph, sizeOf } from './graph.ts';
 import { withGradients } from './kernels/gradients.ts';
 import { backendName, registerKernels } from './kernels/register.ts';
-import { stepNames } from './names.ts';
-import type { StepMask } from './run-graph.ts';
+import { stepNames } from './step-names.ts';
 import { TraceBackend } from './trace-backend.ts';
 import { UntraceableError } from './untraceable.ts';
 
 /** A training step as a graph, and the masks that are among its inputs. */
 export type TracedTraining = { readonly graph: Graph; readonly masks: readonly StepMask[] };
+
+/** How a step is traced. */
+export type TracedRun = {
+  readonly minibatch: number;
+  /** Whether all trainable weights are one vector in it, and each slot over them. */
+  readonly hasFlat: boolean;
+};
 
 /**
  * One training step of a network as a graph: state, minibatch, masks and rate in; state and logits
@@ -25,32 +41,26 @@ export function traceTraining(
   spec: Spec,
   network: Network,
   optimizer: Optimizer,
-  minibatch: number,
+  { minibatch, hasFlat }: TracedRun,
 ): TracedTraining {
   const weights = variablesByName(network.layersModel.weights);
   const trainable = variablesByName(network.layersModel.trainableWeights);
   return traceOnce(network, (trace) => {
-    const hasFlat = isFlat(optimizer);
     const size = [...trainable.values()].reduce((sum, variable) => sum + variable.size, 0);
     const parameters = hasFlat ? trace.input(stepNames.parameters, [size]) : undefined;
     if (parameters !== undefined) assignFlat([...trainable.values()], parameters);
     for (const [name, variable] of weights) {
       if (!hasFlat || !trainable.has(name)) variable.assign(trace.input(name, variable.shape));
     }
-    const slots = Object.fromEntries(
-      Object.keys(optimizer.slots).map((name) => [name, trace.input(`optimizer/${name}`, [size])]),
-    );
-    const tensors = {
-      inputs: network.inputs.map(({ kind, shape }, i) =>
-        trace.input(
-          stepNames.input(i),
-          [minibatch, ...shape],
-          kind === 'category' ? 'int64' : 'float32',
-        ),
-      ),
-      labels: trace.input(stepNames.labels, [minibatch]) as tf.Tensor1D,
-      shares: trace.input(stepNames.shares, [minibatch]) as tf.Tensor1D,
-    };
+    /** Slots of one weight, or of all as one vector. */
+    const slotsOf = (shape: readonly number[], weight = '') =>
+      Object.fromEntries(
+        Object.keys(optimizer.slots).map((name) => [
+          name,
+          trace.input(stepNames.slot(name, weight), shape),
+        ]),
+      );
+    const tensors = minibatchInputs(network, trace, minibatch);
     const coefficients = {
       rate: trace.input(stepNames.rate, []),
       epsilon: trace.input(stepNames.epsilon, []),
@@ -64,23 +74,51 @@ export function traceTraining(
       return trace.input(stepNames.mask(masks.length - 1), shape);
     };
     const outputs: Record<string, tf.TensorInfo> = {};
-    const { loss, gradients } = differentiate(spec, network, [...trainable.values()], tensors);
+    const { loss, gradients, touched } = differentiate(
+      spec,
+      network,
+      [...trainable.values()],
+      tensors,
+    );
     outputs[stepNames.loss] = loss;
     if (parameters === undefined) {
       [...trainable].forEach(([name, variable], i) => {
         const gradient = gradients[i] ?? tf.zerosLike(variable);
-        outputs[name] = optimizer.update(variable, gradient, {}, coefficients).parameters;
+        const slots = slotsOf(variable.shape, name);
+        const next = optimizer.update(variable, gradient, slots, coefficients);
+        // (What changes touched rows alone is the engine's to see: tables have slots of their own.)
+        outputs[name] = next.parameters;
+        for (const [slot, value] of Object.entries(next.slots))
+          outputs[stepNames.slot(slot, name)] = value;
       });
     } else {
-      const next = optimizer.update(parameters, flatten(gradients), slots, coefficients);
+      const slots = slotsOf([size]);
+      const updated = optimizer.update(parameters, flatten(gradients), slots, coefficients);
+      const rows = flattenTouched([...trainable.values()], touched);
+      const next = keepUntouched(optimizer, rows, { parameters, slots }, updated);
       outputs[stepNames.parameters] = next.parameters;
-      for (const [name, slot] of Object.entries(next.slots)) outputs[`optimizer/${name}`] = slot;
+      for (const [slot, value] of Object.entries(next.slots)) outputs[stepNames.slot(slot)] = value;
     }
     for (const [name, variable] of weights) {
       if (!trainable.has(name)) outputs[name] = variable;
     }
     return { graph: trace.take(outputs), masks };
   });
+}
+
+/** The samples of a step as inputs of the graph. */
+function minibatchInputs(network: Network, trace: TraceBackend, minibatch: number): Minibatch {
+  return {
+    inputs: networkInputs(network, trace, minibatch),
+    labels: trace.input(stepNames.labels, [minibatch]) as tf.Tensor1D,
+    shares: trace.input(stepNames.shares, [minibatch]) as tf.Tensor1D,
+  };
+}
+
+function networkInputs({ inputs }: Network, trace: TraceBackend, rows: number): tf.Tensor[] {
+  return inputs.map(({ kind, shape }, i) =>
+    trace.input(stepNames.input(i), [rows, ...shape], kind === 'category' ? 'int64' : 'float32'),
+  );
 }
 
 /**
@@ -92,9 +130,7 @@ export function tracePrediction(spec: Spec, network: Network, rows: number): Gra
     for (const [name, variable] of variablesByName(network.layersModel.weights)) {
       variable.assign(trace.input(name, variable.shape));
     }
-    const inputs = network.inputs.map(({ kind, shape }, i) =>
-      trace.input(stepNames.input(i), [rows, ...shape], kind === 'category' ? 'int64' : 'float32'),
-    );
+    const inputs = networkInputs(network, trace, rows);
     const output = predictionOf(spec, forward(network.layersModel, inputs, false));
     return trace.take({ [stepNames.output]: output });
   });

@@ -7,7 +7,7 @@ import {
   sizeOf,
   type Value,
   valuesOf,
-} from '../graph.ts';
+} from '../trace/graph.ts';
 
 /** Gemm(A, B) + C, with C a row, is one Gemm(A, B, C). */
 export function fuseBias(graph: Graph): Graph {

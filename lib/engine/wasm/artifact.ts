@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
+import { MillraceError } from '../../errors.ts';
+import type { Spec } from '../../spec/spec.ts';
+import type { Tensors } from '../engine.ts';
+import { UntraceableError } from '../trace/untraceable.ts';
+import type { Program } from './program.ts';
+
+/**
+ * The arithmetic of this engine: the bits that it makes depend on nothing else. It changes with
+ * tfjs and the compiler, whenever bits could change. Where a spec asks for fused products, it holds
+ * on processors that can fuse.
+ */
+export function arithmeticOf({ engine }: Pick<Spec, 'engine'>): string {
+  return engine === 'wasm-fma' ? 'wasm-1-fma' : 'wasm-1';
+}
+
+/** A compiled model. */
+export type ProgramArtifact = Program & {
+  readonly outputs: number;
+  /** Whether a row's output depends on the other rows of its minibatch. */
+  readonly mixesRows: boolean;
+  /** The masks of dropout that a training step takes. */
+  readonly masks: readonly { readonly width: number; readonly rate: number }[];
+  /** The state's tensors before the first step. */
+  readonly initial: Tensors;
+};
+
+const place = z.object({ address: z.int().positive(), size: z.int().nonnegative() });
+
+const headerSchema = z.object({
+  outputs: z.int().positive(),
+  mixesRows: z.boolean(),
+  masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
+  states: z.record(z.string(), place),
+  calls: z.record(
+    z.string(),
+    z.object({
+      steps: z.int().positive(),
+      minibatch: z.int().positive(),
+      arrays: z.record(z.string(), place),
+      result: place,
+    }),
+  ),
+});
+
+/** An artifact as one safetensors file. */
+export function encodeArtifact({ module, initial, ...header }: ProgramArtifact): Uint8Array {
+  const weights = Object.entries(initial).map(
+    ([name, tensor]) => [`initial/${name}`, tensor] as const,
+  );
+  return encodeSafetensors({
+    tensors: {
+      ...Object.fromEntries(weights),
+      module: { shape: [module.length], data: module },
+    },
+    metadata: { artifact: JSON.stringify(header) },
+  });
+}
+
+/** That a model cannot be compiled, and why: so that not every process tries it again. */
+export function encodeRefusal(reason: string): Uint8Array {
+  return encodeSafetensors({ tensors: {}, metadata: { refused: reason } });
+}
+
+/**
+ * Reads {@link encodeArtifact}.
+ *
+ * @throws UntraceableError if it is an {@link encodeRefusal}
+ * @throws MillraceError kind `corrupt`
+ */
+export function decodeArtifact(file: Uint8Array): ProgramArtifact {
+  const { tensors, metadata } = decodeSafetensors(file);
+  if (metadata.refused !== undefined) throw new UntraceableError(metadata.refused);
+  const header = headerSchema.safeParse(JSON.parse(metadata.artifact ?? 'null'));
+  const module = tensors.module?.data;
+  if (!header.success || !(module instanceof Uint8Array)) {
+    throw new MillraceError(
+      'corrupt',
+      'a compiled model cannot be read; delete all below compiled/ and try again',
+    );
+  }
+  const initial = Object.entries(tensors).flatMap(([name, { shape, data }]) =>
+    name.startsWith('initial/') && data instanceof Float32Array
+      ? [[name.slice('initial/'.length), { shape, data }] as const]
+      : [],
+  );
+  return { ...header.data, initial: Object.fromEntries(initial), module };
+}

@@ -1,0 +1,128 @@
+import * as tf from '@tensorflow/tfjs';
+import { trainedLayoutOf } from '../../features/columns.ts';
+import { limits } from '../../limits.ts';
+import { buildNetwork } from '../../network/build-network.ts';
+import type { Network } from '../../network/network.ts';
+import { optimizerOf } from '../../network/optimizers.ts';
+import type { Spec } from '../../spec/spec.ts';
+import type { Tensors } from '../engine.ts';
+import { rewrite } from '../rewrite/rewrite.ts';
+import { initialState, variablesByName } from '../step.ts';
+import type { Graph } from '../trace/graph.ts';
+import { stepNames } from '../trace/step-names.ts';
+import { tracePrediction, traceTraining } from '../trace/trace.ts';
+import { UntraceableError } from '../trace/untraceable.ts';
+import type { ProgramArtifact } from './artifact.ts';
+import { flushSlots } from './lower.ts';
+import { emitProgram, type ProgramStep, type StatePart, type StepInput } from './program.ts';
+
+/**
+ * Compiles a model to one module: its predictions, and its training with one size of minibatch.
+ *
+ * @throws UntraceableError if the network needs an operator that has no kernel
+ */
+export async function compileProgram(spec: Spec, minibatch: number): Promise<ProgramArtifact> {
+  const network = await build(spec);
+  if (spec.engine === undefined) assertIsSmall(network);
+  const optimizer = optimizerOf(spec.optimizer);
+  const { tensors } = initialState(spec, network, optimizer);
+  const weights = variablesByName(network.layersModel.weights);
+  const trainable = variablesByName(network.layersModel.trainableWeights);
+  const states: StatePart[] = [
+    ...[...weights].map(([name, { shape }]) => ({ name, parts: [{ name, shape }] })),
+    ...Object.keys(optimizer.slots).map((slot) => ({
+      name: stepNames.slot(slot),
+      parts: [...trainable].map(([name, { shape }]) => ({
+        name: stepNames.slot(slot, name),
+        shape,
+      })),
+    })),
+  ];
+  // A row of padding would count in the statistics of the other rows.
+  const mixesRows = network.layersModel.layers.some(
+    (layer) => layer.getClassName() === 'BatchNormalization',
+  );
+  const { outputs } = network;
+  const rows = limits.predictMinibatch;
+  const prediction = stepOf(spec, network, {
+    graph: tracePrediction(spec, network, rows),
+    minibatch: rows,
+    result: stepNames.output,
+  });
+  const fresh = await build(spec);
+  const { graph, masks } = traceTraining(spec, fresh, optimizer, { minibatch, hasFlat: false });
+  const training = stepOf(spec, fresh, {
+    graph: flushSlots(graph),
+    minibatch,
+    result: stepNames.loss,
+  });
+  const masked = masks.map(({ width }, i) => wholeInput(stepNames.mask(i), minibatch * width));
+  const program = emitProgram(states, {
+    predict: prediction,
+    train: {
+      ...training,
+      inputs: [
+        ...training.inputs,
+        ...[stepNames.labels, stepNames.shares].map((name) => wholeInput(name, minibatch)),
+        ...[stepNames.rate, stepNames.epsilon].map((name) => wholeInput(name, 1)),
+        ...masked,
+      ],
+      shares: stepNames.shares,
+    },
+  });
+  return { ...program, outputs, mixesRows, masks, initial: tensors as Tensors };
+}
+
+/** @throws UntraceableError if ONNX Runtime, on vectors twice as wide or more, is faster */
+function assertIsSmall({ layersModel }: Network): void {
+  for (const layer of layersModel.layers) {
+    if (layer.getClassName() === 'Embedding') continue;
+    for (const { name, shape } of layer.weights) {
+      const size = shape.reduce<number>((product, dimension) => product * (dimension ?? 1), 1);
+      if (shape.length < 2 || size <= limits.wasmMatrixElements) continue;
+      throw new UntraceableError(
+        `${name} has ${size} elements, and onnx is faster from ${limits.wasmMatrixElements} on; ` +
+          'name the engine wasm for the same bits on every processor',
+      );
+    }
+  }
+}
+
+async function build(spec: Spec): Promise<Network> {
+  tf.enableProdMode();
+  await tf.setBackend('cpu');
+  return buildNetwork(spec);
+}
+
+/** The array of a call that has all number columns, and the one of all categories. */
+export const sampleArrays = { numbers: 'numbers', categories: 'categories' } as const;
+
+function stepOf(
+  spec: Spec,
+  network: Network,
+  { graph, minibatch, result }: { graph: Graph; minibatch: number; result: string },
+): ProgramStep {
+  const { numberWidth, categoryCount } = trainedLayoutOf(spec);
+  const inputs = network.inputs.map(({ kind, offset, width }, i): StepInput => {
+    const isNumbers = kind === 'numbers';
+    return {
+      name: stepNames.input(i),
+      array: isNumbers ? sampleArrays.numbers : sampleArrays.categories,
+      rows: minibatch,
+      row: isNumbers ? numberWidth : categoryCount,
+      offset,
+      width,
+    };
+  });
+  const given = [
+    ...inputs.map(({ name }) => name),
+    ...[stepNames.labels, stepNames.shares, stepNames.rate, stepNames.epsilon],
+  ];
+  const rewritten = rewrite(graph, new Set(given), { engine: 'wasm' });
+  return { graph: rewritten, inputs, minibatch, result, isFused: spec.engine === 'wasm-fma' };
+}
+
+/** An input that a step takes as it is given. */
+function wholeInput(name: string, size: number): StepInput {
+  return { name, array: name, rows: 1, row: size, offset: 0, width: size };
+}
