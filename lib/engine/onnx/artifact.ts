@@ -10,7 +10,7 @@ import type { StepMask } from './run-graph.ts';
  * Name and version of this engine. It changes with tfjs, ONNX Runtime and the compiler, whenever
  * bits could change; `test/engine/onnx/artifact.test.ts` compares it with the installed packages.
  */
-export const engineVersion = 'onnx-4 (tfjs 4.22.0, onnxruntime 1.30.0)';
+export const engineVersion = 'onnx-5 (tfjs 4.22.0, onnxruntime 1.30.0)';
 
 /** A trainable weight of the state. */
 export type Parameter = { readonly name: string; readonly shape: readonly number[] };

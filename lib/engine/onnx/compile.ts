@@ -5,6 +5,7 @@ import { buildNetwork } from '../../network/build-network.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
 import { initialState, variablesByName } from '../step.ts';
 import type { Graph } from '../trace/graph.ts';
@@ -78,7 +79,8 @@ export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGra
     hasFlat: isFlat(optimizer),
   });
   const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
-  return { traced, rewritten: rewrite(traced, stepInputs(layout)), layout, masks };
+  const rewritten = rewrite(flushSlots(traced), stepInputs(layout));
+  return { traced, rewritten, layout, masks };
 }
 
 async function build(spec: Spec): Promise<Network> {

@@ -50,9 +50,6 @@ async function load(): Promise<Runtime> {
         graphOptimizationLevel: 'all',
         // Warnings of its optimizer are of no use to anybody here.
         logSeverityLevel: 3,
-        // Slots of parameters without gradient decay to denormal numbers, on which processors are
-        // ten times slower.
-        extra: { session: { set_denormal_as_zero: '1' } },
       }),
     floats: (data, shape) => new Tensor('float32', data, shape),
     integers: (data, shape) => new Tensor('int32', data, shape),

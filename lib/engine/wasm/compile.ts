@@ -6,6 +6,7 @@ import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { Tensors } from '../engine.ts';
+import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
 import { initialState, variablesByName } from '../step.ts';
 import type { Graph } from '../trace/graph.ts';
@@ -13,7 +14,6 @@ import { stepNames } from '../trace/step-names.ts';
 import { tracePrediction, traceTraining } from '../trace/trace.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import type { ProgramArtifact } from './artifact.ts';
-import { flushSlots } from './lower.ts';
 import { emitProgram, type ProgramStep, type StatePart, type StepInput } from './program.ts';
 
 /**

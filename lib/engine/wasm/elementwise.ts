@@ -96,10 +96,10 @@ export const elementwise: Readonly<Record<string, Emit>> = {
     const line = f.vector('f32x4.add', scaled(f, x, alpha), f.constant(beta));
     return f.vector('f32x4.pmin', f.vector('f32x4.pmax', line, zero), one);
   }),
-  /** 0 in place of a denormal number. */
-  Flush: unary((f, x) => {
-    const isNormal = f.vector('f32x4.ge', f.vector('f32x4.abs', x), f.constant(2 ** -126));
-    return f.vector('v128.and', x, isNormal);
+  /** x where |x| > λ, as the trace flushes denormal numbers. */
+  Shrink: unary((f, x, node) => {
+    const least = f.constant(numberOf(node, 'lambd', 0.5));
+    return f.vector('v128.and', x, f.vector('f32x4.gt', f.vector('f32x4.abs', x), least));
   }),
   Clip: (f, [x = 0, least = 0, most = 0]) =>
     f.vector('f32x4.pmin', f.vector('f32x4.pmax', x, least), most),

@@ -74,20 +74,3 @@ function lowerSoftmax({ op }: Node, { x, output, constants }: Softmax): Node[] {
     node('Sub', [shifted, logarithms], output),
   ];
 }
-
-/**
- * Puts 0 for what is closer to it than a normal number into the slots of an optimizer. Slots of
- * parameters without a gradient would decay into denormal numbers, on which processors take many
- * times as long.
- */
-export function flushSlots(graph: Graph): Graph {
-  const nodes = [...graph.nodes];
-  const outputs = new Map(graph.outputs);
-  for (const [name, value] of graph.outputs) {
-    if (!name.startsWith('optimizer/') || value.name === name) continue;
-    const flushed: Value = { ...value, name: `${value.name}_flushed` };
-    nodes.push({ op: 'Flush', inputs: [value.name], outputs: [flushed], attributes: {} });
-    outputs.set(name, flushed);
-  }
-  return { ...graph, nodes, outputs };
-}
