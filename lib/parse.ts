@@ -191,15 +191,20 @@ export function listNames(names: readonly string[]): string {
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
-  let isInString = false;
+  let isText = false;
   for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (isInString) {
-      if (character === '\\') i += 1;
-      else if (character === '"') isInString = false;
-    } else if (character === '"') isInString = true;
-    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
-    else if (character === ']' || character === '}') depth -= 1;
+    const character = text.charCodeAt(i);
+    if (isText) {
+      if (character === codes.backslash) i += 1;
+      else if (character === codes.quote) isText = false;
+    } else if (character === codes.quote) isText = true;
+    // With 32 added, [ and { are the same.
+    else if ((character | 32) === codes.opening) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+    } else if ((character | 32) === codes.closing) depth -= 1;
   }
   return deepest;
 }
+
+const codes = { quote: 0x22, backslash: 0x5c, opening: 0x7b, closing: 0x7d } as const;

@@ -26,8 +26,9 @@ type Fields = Record<string, unknown>;
 export function takeQueryProtocol(app: Fastify): void {
   app.addHook('preHandler', async (request, reply) => {
     const isQuery = String(request.headers['content-type']).includes('x-www-form-urlencoded');
+    if (!isQuery) return;
     const { Action: action, Version: version, ...fields } = (request.body ?? {}) as Fields;
-    if (!isQuery || version !== '2012-11-05' || typeof action !== 'string') return;
+    if (version !== '2012-11-05' || typeof action !== 'string') return;
     const answer = await app.inject({
       method: 'POST',
       url: '/',

@@ -44,5 +44,12 @@ export function bytesOf(tensors: Tensors): number {
 
 /** Whether every weight and optimizer slot is a finite number. */
 export function isFiniteState(tensors: Tensors): boolean {
-  return Object.values(tensors).every(({ data }) => data.every(Number.isFinite));
+  return Object.values(tensors).every(({ data }) => isFiniteArray(data));
+}
+
+/** (Several times as fast as `every`: 0 times a number is 0, times anything else NaN.) */
+function isFiniteArray(data: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += (data[i] ?? 0) * 0;
+  return sum === 0;
 }

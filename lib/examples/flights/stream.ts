@@ -79,7 +79,7 @@ export async function streamFlights(
         online: meanLoss(state.scores).toFixed(4),
       });
       if (frozen.messagesAhead() <= messages) return scores;
-      await delay(20, undefined, { signal });
+      await delay(50, undefined, { signal });
     }
   };
   try {
