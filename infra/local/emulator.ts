@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { buildApp } from 'fauxqs';
 import { z } from 'zod';
+import { commitTogether } from './commit-together.ts';
 import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
 import { takeQueryProtocol } from './query-protocol.ts';
@@ -95,48 +96,6 @@ async function listen(
  */
 function lockForThisProcess(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT');
-}
-
-/**
- * Writes what the requests of one turn of the event loop change in one transaction, and answers
- * them once it is on the disk: fauxqs itself has the disk wait for each row.
- */
-function commitTogether(app: Fastify, persistence: Persistence, database: DatabaseSync): void {
-  let commit: Promise<void> | undefined;
-  // Transactions of its own are parts of these.
-  const inTransaction = <Result>(change: () => Result): Result => {
-    database.exec('SAVEPOINT part');
-    try {
-      const result = change();
-      database.exec('RELEASE part');
-      return result;
-    } catch (error) {
-      database.exec('ROLLBACK TO part; RELEASE part');
-      throw error;
-    }
-  };
-  Reflect.set(persistence, 'transaction', inTransaction);
-  app.addHook('preHandler', async () => {
-    if (commit !== undefined) return;
-    database.exec('BEGIN');
-    commit = new Promise((resolve, reject) => {
-      setImmediate(() => {
-        commit = undefined;
-        try {
-          database.exec('COMMIT');
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-    // Whoever waits for it hears of it.
-    commit.catch(() => undefined);
-  });
-  app.addHook('onSend', async (_request, _reply, payload) => {
-    await commit;
-    return payload;
-  });
 }
 
 /**

@@ -1,9 +1,9 @@
 import { existingModel } from '../model/model.ts';
-import { verifyModel } from '../operations/verify.ts';
+import { type Stretch, tolerance, verifyModel } from '../operations/verify.ts';
 import { count, type Io } from './io.ts';
 import type { Bar } from './progress.ts';
 
-/** Folds the journal again and compares; the answer is 1 if the published state differs. */
+/** Folds the journal again and compares; the answer is 1 if a stored state is not confirmed. */
 export async function verify(
   { ports, print, result, progress }: Io,
   name: string,
@@ -15,10 +15,14 @@ export async function verify(
     bar ??= progress?.bar('folding', total, 'entries');
     bar?.update(done);
   }).finally(() => bar?.finish());
-  const { from, to, samples, differences, isSame, isPublished, otherEngines } = verification;
+  const { from, to, samples, stretches, differences, isSame, isPublished } = verification;
   result({
     model: name,
     ...verification,
+    stretches: stretches.map((each) => ({
+      ...each,
+      differences: Object.fromEntries(each.differences),
+    })),
     differences: Object.fromEntries(differences),
   });
   for (const [tensor, difference] of differences) print(`  ${tensor}  ${difference}`);
@@ -26,13 +30,32 @@ export async function verify(
   print(
     `${name}: entries ${from + 1} to ${to}, ${count(samples, 'sample')}, largest difference ${largest}`,
   );
-  if (!isPublished) print(`${name}: no published state can be used; the next update writes one`);
-  if (!isSame) print(`${name}: the published state is not the fold of its journal`);
-  if (!isSame && otherEngines.length > 0) {
-    const versions = otherEngines.join(', ');
-    print(
-      `  some of it was learnt by ${versions}, and folded by ${model.compiled.engine}: last bits may differ`,
-    );
+  for (const stretch of stretches) {
+    const text = textOf(stretch, model.compiled.engine);
+    if (text !== undefined) print(`${name}: ${text}`);
   }
+  if (!isPublished) print(`${name}: no published state can be used; the next update writes one`);
   return isSame && isPublished ? 0 : 1;
+}
+
+/** What is to be said of a stretch; nothing of one that is confirmed to the bit. */
+function textOf(
+  { from, to, otherArithmetics, largest, isConfirmed }: Stretch,
+  own: string,
+): string | undefined {
+  const entries = `entries ${from + 1} to ${to}`;
+  if (otherArithmetics.length === 0) {
+    return isConfirmed
+      ? undefined
+      : `the state stored for entry ${to} is not the fold of its journal`;
+  }
+  const makers = otherArithmetics.join(', ');
+  const share = `${largest.toExponential(1)} of the largest element`;
+  const verdict = isConfirmed
+    ? `within ${tolerance} of it: rounding`
+    : `more than the ${tolerance} that rounding makes; verify them where they were made`;
+  return (
+    `${entries} were learnt by ${makers}, whose bits ${own} does not make: ` +
+    `they differ by ${share}, ${verdict}`
+  );
 }

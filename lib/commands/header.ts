@@ -36,6 +36,14 @@ export const commonHeader = {
   spec: z.string(),
   engine: z.string(),
   nonce: z.string(),
+  /**
+   * The digest of the kept checkpoint before it, where another arithmetic had made that; see
+   * `lib/fold/arithmetics.ts`.
+   */
+  checkpoint: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   time: z.string(),
   messages: z.array(settledMessage),
 };

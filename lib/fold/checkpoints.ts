@@ -104,7 +104,11 @@ export async function readState(
   try {
     const state = decodeCheckpoint(body);
     if (state.model !== model) return passOver(`it is of model ${state.model}`);
-    return (await isOfJournal(store, state)) ? state : passOver('the journal does not confirm it');
+    if (state.sequence === 0) return state;
+    const header = await headerOf(store, state);
+    if (header === undefined) return passOver('the journal does not confirm it');
+    // Releases before 0.6 did not say it: who made the last entry made the state.
+    return { ...state, arithmetic: state.arithmetic ?? header.engine };
   } catch (error) {
     if (isOfKind(error, 'corrupt')) return passOver(error.message);
     throw error;
@@ -114,13 +118,20 @@ export async function readState(
 /**
  * Whether a state is one of the journal that is stored: its last entry is there, and is the same.
  */
-export async function isOfJournal(
+export async function isOfJournal(store: ObjectStore, state: Place): Promise<boolean> {
+  return state.sequence === 0 || (await headerOf(store, state)) !== undefined;
+}
+
+/** Where a state is in its journal. */
+type Place = Pick<State, 'model' | 'sequence' | 'nonce'>;
+
+/** The entry that a state is at; undefined if the journal has another one there, or none. */
+async function headerOf(
   store: ObjectStore,
-  { model, sequence, nonce }: Pick<State, 'model' | 'sequence' | 'nonce'>,
-): Promise<boolean> {
-  if (sequence === 0) return true;
+  { model, sequence, nonce }: Place,
+): Promise<EntryHeader | undefined> {
   const header = await readHeader(store, model, sequence);
-  return header !== undefined && (nonce === undefined || header.nonce === nonce);
+  return nonce === undefined || header?.nonce === nonce ? header : undefined;
 }
 
 /** What an invocation knows when it publishes. */

@@ -7,6 +7,7 @@ import { settleEntry } from '../journal/settle-entry.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
+import { stateBefore } from './arithmetics.ts';
 import type { ForwardBounds, ShouldStop } from './catch-up.ts';
 import { caughtUpChallenger } from './challenger.ts';
 import { keepState, lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
@@ -14,24 +15,27 @@ import { readSampleObject } from './sample-objects.ts';
 
 /**
  * The state that an entry leads to: `state(n) = apply(state(n−1), entry(n))`, the same to the bit
- * wherever and whenever it is computed on one kind of processor.
+ * wherever and whenever it is computed with the same arithmetic.
  *
  * @throws MillraceError kind `corrupt` if the entry does not follow the state, or settles a message
  *   again; `unavailable` with the code `out-of-time` if what it reaches has no time left
  */
 export async function applyEntry(
-  { limits }: Pick<Ports, 'limits'>,
+  ports: Pick<Ports, 'limits' | 'store' | 'log'>,
   reach: Reach,
-  state: State,
+  folded: State,
   entry: Entry,
 ): Promise<State> {
   const { header } = entry;
   const { sequence } = header;
+  const { model } = reach;
+  const state = await stateBefore(ports, model, folded, header);
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);
   assertSpec(header, state.specHash);
   const { nonce } = header;
-  const ledger = settleEntry(state.ledger, header, limits);
-  const settled = { ...state, sequence, nonce, ledger };
+  const ledger = settleEntry(state.ledger, header, ports.limits);
+  const arithmetic = model.compiled.engine;
+  const settled = { ...state, sequence, nonce, arithmetic, ledger };
   return evolve(reach, settled, {
     header,
     samples: samplesByMessage(entry),

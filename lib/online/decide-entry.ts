@@ -35,6 +35,8 @@ type AnyDecision = Decision<Own<EntryHeader>>;
 export type Pending = {
   readonly messages: readonly ParsedMessage[];
   readonly secondsLeft: () => number;
+  /** The digest of the kept checkpoint that the entry must name, if it must. */
+  readonly checkpoint?: string | undefined;
 };
 
 /**
@@ -50,7 +52,7 @@ export async function decideEntry(
   ports: Ports,
   model: Model,
   state: State,
-  { messages, secondsLeft }: Pending,
+  { messages, secondsLeft, checkpoint }: Pending,
 ): Promise<Change | undefined> {
   const settledMessages: SettledMessage[] = [];
   const samples: unknown[] = [];
@@ -77,10 +79,15 @@ export async function decideEntry(
     if (!sharesEntry(parsed)) break;
   }
   if (settledMessages.length === 0) return undefined;
-  const header: EntryHeader = { ...own, ...commonHeader(ports, model, state, settledMessages) };
+  const header: EntryHeader = {
+    ...own,
+    ...commonHeader(ports, model, state, settledMessages),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+  };
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const { nonce } = header;
-  const decided = { ...next, sequence: header.sequence, nonce, ledger };
+  const arithmetic = model.compiled.engine;
+  const decided = { ...next, sequence: header.sequence, nonce, arithmetic, ledger };
   return { entry: { header, samples }, state: decided, settled, unknown };
 }
 

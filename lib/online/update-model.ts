@@ -1,6 +1,7 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import { invalid, isOutOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
+import { keepIfForeign } from '../fold/arithmetics.ts';
 import type { ShouldStop } from '../fold/catch-up.ts';
 import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
@@ -75,7 +76,9 @@ export async function updateModel(
     const left = messages.slice(settled);
     if (left.length === 0 || shouldStop()) break;
 
-    const pending = { messages: left, secondsLeft };
+    const own = await keepIfForeign(ports, model, state);
+    state = own.state;
+    const pending = { messages: left, secondsLeft, checkpoint: own.checkpoint };
     const change = await decideEntry(ports, model, state, pending).catch(ifOutOfTime);
     isMidway = change === 'out-of-time';
     if (change === undefined || change === 'out-of-time') break;

@@ -21,6 +21,8 @@ export type State = Parameters & {
    */
   readonly nonce?: string | undefined;
   readonly specHash: string;
+  /** The arithmetic that made its bits; unknown before the first entry. */
+  readonly arithmetic?: string | undefined;
   readonly ledger: Ledger;
   /** Progressive scores since the model began: every sample was predicted before it was learnt. */
   readonly scores: Scores;

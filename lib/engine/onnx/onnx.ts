@@ -33,6 +33,7 @@ import {
   stateFeeds,
   stepsPerCall,
 } from './feeds.ts';
+import { processorKind } from './processor.ts';
 import { loadRuntime } from './runtime.ts';
 
 /** Settings of {@link onnxEngine}. */
@@ -91,7 +92,7 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
   };
   const prediction = await start(artifact.prediction);
   return {
-    engine: engineVersion,
+    engine: `${engineVersion} on ${processorKind()}`,
     outputs: artifact.outputs,
     initial: () => ({ tensors: artifact.initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
