@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType } from 'aws-cdk-lib';
-import { Code, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, Code, Runtime } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { copyRuntime } from './copy-runtime.ts';
 
@@ -16,12 +16,12 @@ const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
  * The code of all functions, one asset with a handler a file: `<name>.handler`. In the project it
  * is bundled from the sources; the published package brings it along.
  */
-export function functionsCode(scope: Construct): Code {
+export function functionsCode(scope: Construct, architecture: Architecture): Code {
   const prebuilt = beside('./functions');
   const isPrebuilt = existsSync(prebuilt);
-  // Lambda's own, and this machine's where the functions run on it.
+  // Lambda's own, where ONNX Runtime runs there, and this machine's where the functions run on it.
   const platforms = new Set([
-    'linux/x64',
+    ...(architecture === Architecture.X86_64 ? ['linux/x64'] : []),
     ...(scope.node.tryGetContext('millrace:local') === undefined
       ? []
       : [`${process.platform}/${process.arch}`]),
@@ -34,7 +34,7 @@ export function functionsCode(scope: Construct): Code {
         tryBundle(output) {
           if (isPrebuilt) cpSync(prebuilt, output, { recursive: true });
           else execFileSync(process.execPath, [beside('./bundle-functions.ts'), output]);
-          copyRuntime(output, platforms);
+          if (platforms.size > 0) copyRuntime(output, platforms);
           return true;
         },
       },

@@ -3,6 +3,7 @@ import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { type CfnRole, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
+  Architecture,
   type FunctionOptions,
   type FunctionUrl,
   FunctionUrlAuthType,
@@ -54,6 +55,13 @@ export interface MillraceProps {
    */
   readonly memory?: Size;
   /**
+   * The processors of the functions. ARM_64 costs a fifth less, and small networks have the same
+   * bits there. ONNX Runtime does not run on it: its networks would train on tfjs, many times
+   * slower. Functions of 46 MB less start faster, too.
+   * @default Architecture.X86_64
+   */
+  readonly architecture?: Architecture;
+  /**
    * Settings of all functions beside those that the construct needs: a VPC, tracing, environment.
    * @default none
    */
@@ -92,12 +100,13 @@ export class Millrace extends Construct {
 
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
-    const { encryptionKey, schedules = [] } = props;
+    const { encryptionKey, schedules = [], architecture = Architecture.X86_64 } = props;
     this.#memoryMebibytes =
       props.memory?.toMebibytes({ rounding: SizeRoundingBehavior.FLOOR }) ??
       limits.functionMemoryMebibytes;
     this.#shared = {
-      code: functionsCode(this),
+      code: functionsCode(this, architecture),
+      architecture,
       logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
       options: props.functionProps ?? {},
     };

@@ -1,6 +1,6 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
-  Architecture,
+  type Architecture,
   type Code,
   type FunctionOptions,
   Function as LambdaFunction,
@@ -28,6 +28,7 @@ export type FunctionSettings = {
 /** What all functions of a stack share. */
 export type SharedSettings = {
   readonly code: Code;
+  readonly architecture: Architecture;
   readonly logRetention: RetentionDays;
   /** Settings beside the construct's own, which win. */
   readonly options: FunctionOptions;
@@ -37,7 +38,7 @@ export type SharedSettings = {
 export function createFunction(
   scope: Construct,
   name: string,
-  { code, logRetention, options }: SharedSettings,
+  { code, architecture, logRetention, options }: SharedSettings,
   settings: FunctionSettings,
 ): LambdaFunction {
   return new LambdaFunction(scope, name, {
@@ -45,7 +46,7 @@ export function createFunction(
     code,
     handler: `${name}.handler`,
     runtime,
-    architecture: Architecture.X86_64,
+    architecture,
     timeout: Duration.seconds(settings.timeoutSeconds),
     memorySize: settings.memoryMebibytes,
     environment: {

@@ -3,18 +3,22 @@ import { fileURLToPath } from 'node:url';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { readArguments, wholeNumber } from '../../lib/cli/arguments.ts';
 import { formatTable } from '../../lib/cli/progress.ts';
+import { createEngine } from '../../lib/engine/create-engine.ts';
 import type { Engine, EngineState } from '../../lib/engine/engine.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
 import { tfjsEngine, tfjsEngineOn } from '../../lib/engine/tfjs.ts';
+import { UntraceableError } from '../../lib/engine/trace/untraceable.ts';
+import { wasmEngine } from '../../lib/engine/wasm/wasm.ts';
 import { trainedLayoutOf } from '../../lib/features/columns.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { allocateSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
 import type { Spec } from '../../lib/spec/spec.ts';
 import { measureColdStart } from './cold-start.ts';
+import { limitOf, measurePeak } from './limit.ts';
 import { startPeers } from './peers.ts';
 import { measurePredictions } from './predictions.ts';
 import { type Row, rows, specOf } from './rows.ts';
-import { learnStream } from './stream.ts';
+import { learnStream, measureLogistic } from './stream.ts';
 
 /**
  * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers,
@@ -36,7 +40,8 @@ const output = options.json ? process.stderr : process.stdout;
 
 /** µs per step of each repetition; undefined for a peer that is absent. */
 type Timings = number[] | undefined;
-const contestants = ['onnx', 'tfjs-cpu', 'tfjs-wasm', 'scikit-learn', 'pytorch'] as const;
+const contestants = ['wasm', 'onnx', 'tfjs-cpu', 'tfjs-wasm', 'scikit-learn', 'pytorch'] as const;
+const chosen = createEngine({ threads: 1, warn: () => undefined });
 
 function samplesOf(spec: Spec, count: number): EncodedSamples {
   const samples = allocateSamples(count, trainedLayoutOf(spec));
@@ -80,6 +85,17 @@ async function time(engine: Engine, row: Row, steps: number): Promise<number[]> 
   return timings;
 }
 
+/** The engine of WebAssembly, where it has all kernels; large networks too. */
+async function timeOnOwnWasm(row: Row): Promise<Timings> {
+  const engine: Engine = {
+    compile: (spec) => wasmEngine().compile({ ...spec, engine: 'wasm' }),
+  };
+  return time(engine, row, row.steps).catch((error: unknown) => {
+    if (error instanceof UntraceableError) return undefined;
+    throw error;
+  });
+}
+
 /** tfjs on WebAssembly, where it has all kernels of the network's gradients. */
 async function timeOnWasm(row: Row): Promise<Timings> {
   return time(tfjsEngineOn('wasm'), row, Math.min(row.steps, slowSteps[row.kind])).catch(
@@ -90,10 +106,10 @@ async function timeOnWasm(row: Row): Promise<Timings> {
   );
 }
 
-/** µs of one minibatch a call, in and out of ONNX Runtime each time. */
+/** µs of one minibatch a call, by the engine that the spec gets. */
 async function timeSingleSteps(row: Row): Promise<number[]> {
   const spec = specOf(row);
-  const model = await onnxEngine({ threads: 1 }).compile(spec);
+  const model = await chosen.compile(spec);
   const samples = sliceSamples(
     samplesOf(spec, row.minibatch),
     0,
@@ -126,21 +142,28 @@ setWasmPaths(
 );
 const peers = startPeers();
 const results: Record<string, unknown>[] = [];
+const peak = await measurePeak();
 const table = [
   [
     'network',
     'minibatch',
     'optimizer',
     ...contestants.map((name) => `${name} µs`),
-    '× cpu',
-    '× wasm',
+    'engine',
+    '× onnx',
     '× sklearn',
     '× torch',
+    'limit µs',
     'single µs',
   ],
 ];
+const rounded = (value: number | undefined) => {
+  if (value === undefined) return 'absent';
+  return value < 100 ? value.toPrecision(3) : Math.round(value).toLocaleString('en');
+};
 for (const row of rows.filter(({ name }) => name.includes(options.only))) {
   const timings = {
+    wasm: await timeOnOwnWasm(row),
     onnx: await time(onnxEngine({ threads: 1 }), row, row.steps),
     'tfjs-cpu': await time(tfjsEngine, row, Math.min(row.steps, slowSteps[row.kind])),
     'tfjs-wasm': await timeOnWasm(row),
@@ -148,44 +171,60 @@ for (const row of rows.filter(({ name }) => name.includes(options.only))) {
     pytorch: await timePeer('pytorch', row),
   };
   const single = median(await timeSingleSteps({ ...row, steps: Math.min(row.steps, 200) }));
-  const medians = contestants.map((name) => {
-    const measured: Timings = timings[name];
-    return measured === undefined ? undefined : median(measured);
-  });
-  const [ours = Number.NaN, ...others] = medians;
-  const ratios = others.map((theirs) => (theirs === undefined ? undefined : theirs / ours));
-  const microseconds = (value: number | undefined) =>
-    value === undefined ? 'absent' : value.toFixed(1);
+  const medians = Object.fromEntries(
+    contestants.map((name) => {
+      const measured: Timings = timings[name];
+      return [name, measured === undefined ? undefined : median(measured)];
+    }),
+  );
+  const engine = (await chosen.compile(specOf(row))).engine.startsWith('wasm') ? 'wasm' : 'onnx';
+  const ours = medians[engine] ?? Number.NaN;
+  const ratios = Object.fromEntries(
+    (['onnx', 'scikit-learn', 'pytorch'] as const).map((name) => {
+      const theirs = medians[name];
+      return [name, theirs === undefined ? undefined : theirs / ours];
+    }),
+  );
+  const limit = limitOf(row, peak);
   const times = (value: number | undefined) =>
     value === undefined ? 'absent' : `${value.toFixed(1)}×`;
   table.push([
     row.name,
     String(row.minibatch),
     row.optimizer,
-    ...medians.map(microseconds),
-    ...ratios.map(times),
-    single.toFixed(1),
+    ...contestants.map((name) => rounded(medians[name])),
+    engine,
+    ...Object.values(ratios).map(times),
+    rounded(limit),
+    rounded(single),
   ]);
   output.write(`${table.at(-1)?.join('  ')}\n`);
   results.push({
     network: row.name,
     minibatch: row.minibatch,
     optimizer: row.optimizer,
-    microseconds: Object.fromEntries(contestants.map((name, i) => [name, medians[i] ?? null])),
-    ratios: Object.fromEntries(contestants.slice(1).map((name, i) => [name, ratios[i] ?? null])),
+    engine,
+    microseconds: medians,
+    ratios,
+    limitMicroseconds: limit,
     singleStepMicroseconds: single,
   });
 }
-output.write(`\n${formatTable(table)}\n\n`);
+const products = `${(peak.products / 1e9).toFixed(1)} billion products a second`;
+output.write(`\n${formatTable(table)}\n\nlimit: ${products}, `);
+output.write(`${(peak.bytes / 1e9).toFixed(1)} GB/s of memory, one core\n\n`);
 
 const stream = options.only === '' ? await learnStream(peers, repetitions) : undefined;
 peers.stop();
 if (stream !== undefined) {
-  const learnt = ({ samplesPerSecond, auc }: (typeof stream)['onnx']) =>
+  const learnt = ({ samplesPerSecond, auc }: (typeof stream)['ours']) =>
     `${Math.round(samplesPerSecond).toLocaleString('en')} flights/s, AUC ${auc.toFixed(4)}`;
   const peer = stream.sgdClassifier;
-  output.write(`the flights stream: onnx ${learnt(stream.onnx)}; `);
+  output.write(`the flights stream: ${learnt(stream.ours)}; `);
+  output.write(`predicted too: ${Math.round(stream.bothPerSecond).toLocaleString('en')}/s; `);
   output.write(`SGDClassifier.partial_fit ${peer === undefined ? 'absent' : learnt(peer)}\n`);
+  const logistic = Math.round(await measureLogistic()).toLocaleString('en');
+  output.write(`ten categories, a linear model, minibatch 1: ${logistic} samples/s\n`);
 }
 const predictions = options.only === '' ? await measurePredictions() : [];
 for (const { samples, p50, p99, samplesPerSecond } of predictions) {

@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Duration, Size, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { Tracing } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
@@ -104,6 +104,19 @@ describe('the stack', () => {
     });
     template.hasResourceProperties('AWS::Lambda::EventSourceMapping', { BatchSize: 1 });
     template.resourcePropertiesCountIs('AWS::Lambda::Function', { RecursiveLoop: 'Allow' }, 1);
+  });
+
+  it('runs them on arm64 where that is asked for, without ONNX Runtime', () => {
+    const app = new App();
+    const stack = new Stack(app, 'OnArm');
+    new Millrace(stack, 'Millrace', { architecture: Architecture.ARM_64 });
+    Template.fromStack(stack).allResourcesProperties('AWS::Lambda::Function', {
+      Architectures: ['arm64'],
+    });
+    const { directory } = app.synth();
+    const [asset = ''] = readdirSync(directory).filter((name) => name.startsWith('asset.'));
+    expect(readdirSync(join(directory, asset))).toContain('online-update.mjs');
+    expect(existsSync(join(directory, asset, 'node_modules'))).toBe(false);
   });
 
   it('answers requests for predictions through a URL that asks for a signature', () => {
