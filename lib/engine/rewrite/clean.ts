@@ -25,13 +25,15 @@ export function shareSubexpressions(graph: Graph): Graph {
   const constants = new Map<string, Constant>();
   const byContent = new Map<string, Constant>();
   for (const constant of graph.constants.values()) {
-    const content = JSON.stringify([constant.type, constant.shape, [...constant.data]]);
-    const same = constant.data.length > largestSharedConstant ? undefined : byContent.get(content);
-    if (same !== undefined) {
-      replaced.set(constant.name, same);
-      continue;
+    if (constant.data.length <= largestSharedConstant) {
+      const content = JSON.stringify([constant.type, constant.shape, [...constant.data]]);
+      const same = byContent.get(content);
+      if (same !== undefined) {
+        replaced.set(constant.name, same);
+        continue;
+      }
+      byContent.set(content, constant);
     }
-    byContent.set(content, constant);
     constants.set(constant.name, constant);
   }
   const byMeaning = new Map<string, Node>();

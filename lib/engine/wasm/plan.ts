@@ -64,7 +64,8 @@ export function createPlan(memory: Memory, parts: StepParts): Plan {
   const isZero = (name: string | undefined) =>
     graph.constants.get(name ?? '')?.data.every((each) => each === 0) === true;
   const isTouching = ({ op, inputs: [data] }: Node) => op === 'ScatterND' && isZero(data);
-  const planned = schedule({ ...resolved, isElementwise, isTouching, replaces });
+  const kept = new Set([...graph.outputs.values()].map(({ name }) => resolved.of(name).base));
+  const planned = schedule({ ...resolved, isElementwise, isTouching, kept, replaces });
   const addresses = placeValues(memory, {
     graph,
     inputs,

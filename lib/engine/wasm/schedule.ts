@@ -17,6 +17,8 @@ export type ToSchedule = Resolved & {
   readonly isElementwise: (node: Node) => boolean;
   /** Whether a node sums the gradient of a table by rows: a value of touched rows. */
   readonly isTouching: (node: Node) => boolean;
+  /** Values that somebody else reads. */
+  readonly kept: ReadonlySet<string>;
   /** Parts of the state that a value replaces in place, by the value. */
   readonly replaces: ReadonlyMap<string, string>;
 };
@@ -36,15 +38,16 @@ export type Schedule = {
 export function schedule(graph: ToSchedule): Schedule {
   const kernels: Kernel[] = [];
   const placeOf = new Map<string, number>();
-  const touchedBy = new Map<string, string>();
   const readers = readersOf(graph);
+  const touchedOf = touchedValues(graph, readers);
+  const touchedBy = new Map<string, string>();
   const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
   const placed = new Map<Node, number>();
   let waiting = [...graph.nodes];
   while (waiting.length > 0) {
     const left = waiting.filter((node) => {
       if (!isReady(node, { graph, readers, made, placed, placeOf })) return true;
-      const touched = touchedValueOf(node, graph, touchedBy);
+      const touched = touchedOf.get(node);
       const place = graph.isElementwise(node)
         ? joinKernel(node, { graph, readers, made, placed, placeOf, kernels, touched })
         : kernels.push({ nodes: [node], isElementwise: false, shape: [], touched }) - 1;
@@ -144,6 +147,36 @@ function joinKernel(
     return place;
   }
   return kernels.push({ nodes: [node], isElementwise: true, shape, touched }) - 1;
+}
+
+/**
+ * The touching value whose rows each node works on. What is computed of a whole table, for touched
+ * rows alone, is computed of those alone.
+ */
+function touchedValues(graph: ToSchedule, readers: Readers): ReadonlyMap<Node, string> {
+  const touchedOf = new Map<Node, string>();
+  const touchedBy = new Map<string, string>();
+  const touch = (node: Node, touched: string) => {
+    touchedOf.set(node, touched);
+    for (const { name } of node.outputs) touchedBy.set(name, touched);
+  };
+  for (const node of graph.nodes) {
+    const touched = touchedValueOf(node, graph, touchedBy);
+    if (touched !== undefined) touch(node, touched);
+  }
+  for (const node of graph.nodes.toReversed()) {
+    const [output] = node.outputs;
+    if (output === undefined || touchedOf.has(node) || !graph.isElementwise(node)) continue;
+    const users = readers.get(output.name) ?? [];
+    const [touched, ...others] = new Set(users.map((user) => touchedOf.get(user)));
+    const isOfTable = users.every(
+      (user) =>
+        graph.isElementwise(user) && isSameShape(user.outputs[0]?.shape ?? [], output.shape),
+    );
+    const isKept = graph.replaces.has(output.name) || graph.kept.has(output.name);
+    if (touched !== undefined && others.length === 0 && isOfTable && !isKept) touch(node, touched);
+  }
+  return touchedOf;
 }
 
 /** The touching value whose rows a node works on; undefined of other nodes. */
