@@ -44,10 +44,7 @@ export interface MillraceProps {
    * @default keys that S3 and SQS manage
    */
   readonly encryptionKey?: IKey;
-  /**
-   * How long the functions' logs are kept.
-   * @default a month
-   */
+  /** How long the functions' logs are kept. @default a month */
   readonly logRetention?: RetentionDays;
   /**
    * Memory of each function that trains or predicts; one vCPU comes with 1,769 MiB.
@@ -55,9 +52,7 @@ export interface MillraceProps {
    */
   readonly memory?: Size;
   /**
-   * The processors of the functions. ARM_64 costs a fifth less, and small networks have the same
-   * bits there. ONNX Runtime does not run on it: its networks would train on tfjs, many times
-   * slower. Functions of 46 MB less start faster, too.
+   * ARM_64 costs a fifth less. It has no ONNX Runtime: large networks would train on tfjs there.
    * @default Architecture.X86_64
    */
   readonly architecture?: Architecture;

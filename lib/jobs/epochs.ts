@@ -2,6 +2,7 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { shuffledOrder } from '../datasets/order.ts';
 import type { PreparedDataset } from '../datasets/prepare.ts';
 import { readShard } from '../datasets/shards.ts';
+import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import type { EncodedSamples } from '../features/samples.ts';
 import {
@@ -14,7 +15,6 @@ import { limits } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
 import type { Model } from '../model/model.ts';
 import { evaluate } from '../model/predict.ts';
-import { isFiniteState } from '../state/state.ts';
 import type { Lane, Place } from './lane.ts';
 
 /** What the training of one slice needs. */

@@ -1,6 +1,7 @@
 import { type PreparedDataset, prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
+import { isFiniteState } from '../engine/finite.ts';
 import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { challengerDigest, writeChallenger } from '../fold/challenger.ts';
@@ -10,7 +11,6 @@ import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
-import { isFiniteState } from '../state/state.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';

@@ -1,3 +1,4 @@
+import { isFiniteState } from '../engine/finite.ts';
 import { invariant } from '../errors.ts';
 import { type EncodedSamples, sliceSamples } from '../features/samples.ts';
 import {
@@ -9,7 +10,7 @@ import {
 } from '../features/statistics.ts';
 import type { Scores } from '../metrics/scores.ts';
 import { type Refused, refuse } from '../refusal.ts';
-import { isFiniteState, type Parameters } from '../state/state.ts';
+import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
 import { evaluate } from './predict.ts';
 

@@ -2,6 +2,7 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
+import { isFiniteState } from '../engine/finite.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { standardizedColumns, trainedLayoutOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
@@ -16,7 +17,7 @@ import { specHash } from '../spec/identity.ts';
 import { isModelName } from '../spec/names.ts';
 import { parseSpec, type Spec } from '../spec/spec.ts';
 import { emptyLedger } from '../state/ledger.ts';
-import { bytesOf, isFiniteState, type Parameters, type State } from '../state/state.ts';
+import { bytesOf, type Parameters, type State } from '../state/state.ts';
 import { type InitialWeights, initialParameters, loadInitialWeights } from './initial-weights.ts';
 
 /** A model that exists: its spec, and what is compiled from it. */

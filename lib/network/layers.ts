@@ -30,6 +30,11 @@ function generatedInputs(spec: Spec): NetworkInput[] {
   ];
 }
 
+/** The name in a state of the table that an input of a generated network looks up. */
+export function tableOfInput(input: string): string {
+  return `weights/${input.replace(/^category_/, 'embedding_')}/embeddings`;
+}
+
 /** The features that are embedded, each with the size of its table. */
 function tablesOf(spec: Spec) {
   return columnsOf(spec).flatMap(({ name, offsets, behaviour: { input } }) =>

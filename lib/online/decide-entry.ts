@@ -1,6 +1,7 @@
 import { type Decision, type Own, rejected, withoutEffect } from '../commands/command.ts';
 import { commands, decide, type EntryHeader } from '../commands/commands.ts';
 import type { CommonHeader, SettledMessage } from '../commands/header.ts';
+import { isFiniteState } from '../engine/finite.ts';
 import { addCounts } from '../features/encoder.ts';
 import type { ShouldStop } from '../fold/catch-up.ts';
 import { reachOf } from '../fold/fold.ts';
@@ -12,7 +13,7 @@ import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { refuse } from '../refusal.ts';
 import { judge, settle } from '../state/ledger.ts';
-import { isFiniteState, type State } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { judgeMessage, type MessageJudgement } from './judge-message.ts';
 import type { ParsedMessage } from './messages.ts';
 

@@ -31,6 +31,16 @@ const specs: Record<string, SpecInput> = Object.fromEntries([
     },
   ]),
   [
+    'a large table',
+    {
+      model: 'laws',
+      task: 'binary',
+      features: { ...features, shop: { type: 'category', buckets: 20_000, dimensions: 4 } },
+      network: { hidden: [5] },
+      optimizer: { type: 'adam', rate: 0.01 },
+    },
+  ],
+  [
     'a cosine schedule',
     {
       model: 'laws',

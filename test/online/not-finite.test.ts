@@ -2,13 +2,13 @@ import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import { isFiniteState } from '../../lib/engine/finite.ts';
 import { decodeEntry } from '../../lib/journal/entry.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
-import { isFiniteState } from '../../lib/state/state.ts';
 import { promote, runJob, start } from '../support/jobs.ts';
 import {
   createWorld,

@@ -5,6 +5,7 @@ import type { Spec } from '../../spec/spec.ts';
 import type { Tensors } from '../engine.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import type { Program } from './program.ts';
+import type { Region } from './versions.ts';
 
 /**
  * The arithmetic of this engine: the bits that it makes depend on nothing else. It changes with
@@ -15,11 +16,21 @@ export function arithmeticOf({ engine }: Pick<Spec, 'engine'>): string {
   return engine === 'wasm-fma' ? 'wasm-1-fma' : 'wasm-1';
 }
 
+/** A table whose states are not copied as a whole. */
+export type LargeTable = {
+  /** The category column that names its rows. */
+  readonly column: number;
+  /** Its weights, and its part of each slot. */
+  readonly regions: readonly Region[];
+};
+
 /** A compiled model. */
 export type ProgramArtifact = Program & {
   readonly outputs: number;
   /** Whether a row's output depends on the other rows of its minibatch. */
   readonly mixesRows: boolean;
+  /** Large tables, of which a call changes a few rows. */
+  readonly tables: readonly LargeTable[];
   /** The masks of dropout that a training step takes. */
   readonly masks: readonly { readonly width: number; readonly rate: number }[];
   /** The state's tensors before the first step. */
@@ -31,6 +42,19 @@ const place = z.object({ address: z.int().positive(), size: z.int().nonnegative(
 const headerSchema = z.object({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
+  tables: z.array(
+    z.object({
+      column: z.int().nonnegative(),
+      regions: z.array(
+        place.omit({ size: true }).extend({
+          part: z.string(),
+          offset: z.int().nonnegative(),
+          rows: z.int().positive(),
+          width: z.int().positive(),
+        }),
+      ),
+    }),
+  ),
   masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
   states: z.record(z.string(), place),
   calls: z.record(

@@ -2,19 +2,27 @@ import * as tf from '@tensorflow/tfjs';
 import { trainedLayoutOf } from '../../features/columns.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
+import { tableOfInput } from '../../network/layers.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { Tensors } from '../engine.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
 import { initialState, variablesByName } from '../step.ts';
-import type { Graph } from '../trace/graph.ts';
+import { type Graph, sizeOf } from '../trace/graph.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { tracePrediction, traceTraining } from '../trace/trace.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import type { ProgramArtifact } from './artifact.ts';
-import { emitProgram, type ProgramStep, type StatePart, type StepInput } from './program.ts';
+import type { LargeTable, ProgramArtifact } from './artifact.ts';
+import { elementBytes } from './instructions.ts';
+import {
+  emitProgram,
+  type Program,
+  type ProgramStep,
+  type StatePart,
+  type StepInput,
+} from './program.ts';
+import type { Region } from './versions.ts';
 
 /**
  * Compiles a model to one module: its predictions, and its training with one size of minibatch.
@@ -70,7 +78,49 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
       shares: stepNames.shares,
     },
   });
-  return { ...program, outputs, mixesRows, masks, initial: tensors as Tensors };
+  const tables = largeTables(spec, network, states, program);
+  return { ...program, outputs, mixesRows, tables, masks, initial: tensors };
+}
+
+/**
+ * The large tables of a generated network, each with the column that names its rows. (In a topology
+ * what names them may be computed.)
+ */
+function largeTables(
+  { network: declared }: Spec,
+  { inputs }: Network,
+  states: readonly StatePart[],
+  program: Program,
+): LargeTable[] {
+  if ('topology' in declared) return [];
+  return inputs.flatMap(({ kind, name, offset: column }) => {
+    if (kind !== 'category') return [];
+    const weight = tableOfInput(name);
+    const regions = states.flatMap(({ name: part, parts }) =>
+      regionsOf(part, parts, weight, program),
+    );
+    const [{ rows = 0, width = 0 } = {}] = regions;
+    return rows * width < limits.largeTableElements ? [] : [{ column, regions }];
+  });
+}
+
+/** Where a weight lies in a part of the state: as itself, or as the slot over it. */
+function regionsOf(
+  part: string,
+  parts: StatePart['parts'],
+  weight: string,
+  { states }: Program,
+): Region[] {
+  let offset = 0;
+  for (const { name, shape } of parts) {
+    const [rows = 0, width = 0] = shape;
+    if (name === weight || name.endsWith(`:${weight}`)) {
+      const address = (states[part]?.address ?? 0) + offset * elementBytes;
+      return [{ part, offset, address, rows, width }];
+    }
+    offset += sizeOf(shape);
+  }
+  return [];
 }
 
 /** @throws UntraceableError if ONNX Runtime, on vectors twice as wide or more, is faster */

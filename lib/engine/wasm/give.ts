@@ -1,0 +1,119 @@
+import { MillraceError } from '../../errors.ts';
+import type { EncodedSamples } from '../../features/samples.ts';
+import { coefficientsOf } from '../../network/coefficients.ts';
+import { writeMask } from '../../network/dropout.ts';
+import { rateAt } from '../../network/schedules.ts';
+import type { EngineState, Run } from '../engine.ts';
+import { stepNames } from '../trace/step-names.ts';
+import { floats, type Machine } from './machine.ts';
+import type { CallLayout } from './program.ts';
+
+/** Gives the columns of some rows; the last minibatch is filled up with zeros. */
+export function giveSamples(
+  machine: Machine,
+  { arrays, minibatch }: CallLayout,
+  { count, numbers, categories }: EncodedSamples,
+  rows: Int32Array,
+): void {
+  const steps = Math.ceil(rows.length / minibatch);
+  const given = [
+    [arrays.numbers, numbers, Float32Array],
+    [arrays.categories, categories, Int32Array],
+  ] as const;
+  for (const [place, values, Elements] of given) {
+    if (place === undefined) continue;
+    const target = new Elements(machine.instance.memory.buffer, place.address, place.size * steps);
+    const width = place.size / minibatch;
+    if (count > 0 && values.length !== count * width)
+      throw new MillraceError(
+        'corrupt',
+        `samples have ${values.length / count} columns, not ${width}`,
+      );
+    copyRows(target, values, rows, width);
+    target.fill(0, rows.length * width);
+  }
+}
+
+function copyRows(
+  target: Float32Array | Int32Array,
+  values: Float32Array | Int32Array,
+  rows: Int32Array,
+  width: number,
+): void {
+  const [first = 0] = rows;
+  let isInOrder = true;
+  for (let i = 1; i < rows.length && isInOrder; i++) isInOrder = rows[i] === first + i;
+  if (isInOrder) {
+    target.set(values.subarray(first * width, (first + rows.length) * width));
+    return;
+  }
+  for (let i = 0; i < rows.length; i++) {
+    const [from, to] = [(rows[i] ?? 0) * width, i * width];
+    for (let column = 0; column < width; column++) target[to + column] = values[from + column] ?? 0;
+  }
+}
+
+/** Gives labels, and shares: those of rows that fill up the last minibatch are 0. */
+export function giveTargets(
+  machine: Machine,
+  { arrays, minibatch }: CallLayout,
+  samples: EncodedSamples,
+  rows: Int32Array,
+): void {
+  const steps = Math.ceil(rows.length / minibatch);
+  const [labels, shares] = [stepNames.labels, stepNames.shares].map((name) => {
+    const place = arrays[name];
+    return place === undefined ? new Float32Array() : floats(machine, place, steps);
+  });
+  if (labels === undefined || shares === undefined) return;
+  for (let start = 0; start < rows.length; start += minibatch) {
+    const end = Math.min(start + minibatch, rows.length);
+    let sum = 0;
+    for (let i = start; i < end; i++) {
+      const row = rows[i] ?? 0;
+      const weight = samples.weights[row] ?? 0;
+      labels[i] = samples.labels[row] ?? 0;
+      shares[i] = weight;
+      sum += weight;
+    }
+    if (sum > 0) for (let i = start; i < end; i++) shares[i] = (shares[i] ?? 0) / sum;
+  }
+  labels.fill(0, rows.length);
+  shares.fill(0, rows.length);
+}
+
+/** Gives the optimizer's coefficients of each step. */
+export function giveCoefficients(
+  machine: Machine,
+  { arrays }: CallLayout,
+  run: Run,
+  { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
+): void {
+  const [rates, epsilons] = [arrays[stepNames.rate], arrays[stepNames.epsilon]].map(
+    (place) => place && floats(machine, place, steps),
+  );
+  for (let i = 0; i < steps; i++) {
+    const step = firstStep + i;
+    const { rate, epsilon } = coefficientsOf(machine.spec.optimizer, rateAt(run, step), step);
+    if (rates !== undefined) rates[i] = rate;
+    if (epsilons !== undefined) epsilons[i] = epsilon;
+  }
+}
+
+/** Gives the masks of dropout of each step. */
+export function giveMasks(
+  machine: Machine,
+  { arrays }: CallLayout,
+  { seed, step }: Pick<EngineState, 'seed' | 'step'>,
+  steps: number,
+): void {
+  machine.artifact.masks.forEach(({ rate }, index) => {
+    const place = arrays[stepNames.mask(index)];
+    if (place === undefined) return;
+    const all = floats(machine, place, steps);
+    for (let i = 0; i < steps; i++) {
+      const mask = all.subarray(i * place.size, (i + 1) * place.size);
+      writeMask(mask, rate, { seed, step: step + i, index });
+    }
+  });
+}
