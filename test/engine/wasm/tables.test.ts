@@ -3,7 +3,7 @@ import type { EngineState, Tensors } from '../../../lib/engine/engine.ts';
 import { wasmEngine } from '../../../lib/engine/wasm/wasm.ts';
 import type { EncodedSamples } from '../../../lib/features/samples.ts';
 import { optimizerTypes } from '../../../lib/spec/optimizer-schema.ts';
-import { defineSpec, type OptimizerSpec } from '../../../lib/spec/spec.ts';
+import { defineSpec, type OptimizerSpec, type Spec } from '../../../lib/spec/spec.ts';
 import { draw, samplesOf } from '../samples.ts';
 
 const rows = 20_000;
@@ -23,7 +23,7 @@ function specOf(type: OptimizerSpec['type'], buckets = rows) {
 }
 
 /** Samples that name rows here and there. */
-function drawn(spec: ReturnType<typeof specOf>, count: number, seed: number): EncodedSamples {
+function drawn(spec: Spec, count: number, seed: number): EncodedSamples {
   const samples = samplesOf(spec, count);
   const categories = samples.categories.map((_, i) => Math.floor((draw(seed, i) + 1) * (rows / 2)));
   const weights = samples.weights.map((_, i) => (i % 5 === 4 ? 0 : 1));
