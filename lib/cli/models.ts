@@ -63,7 +63,8 @@ export async function showModel(
 }
 
 function linesOf(model: ModelDescription, now: number): readonly string[] {
-  const { spec, sequence, time, learnt, stream, stateBytes, entries, jobs } = model;
+  const { spec, sequence, time, learnt, arithmetic, stream, stateBytes, entries, jobs } = model;
+  const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
   const network =
     'topology' in spec.network
       ? 'a topology of its own'
@@ -73,7 +74,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     `${model.model}: ${spec.task}, ${Object.keys(spec.features).length} features, ${network}, ` +
       `${spec.optimizer.type} ${spec.optimizer.rate}`,
     `  entry ${sequence}${age}; ${formatCount(learnt)} samples learnt; ` +
-      `state ${formatCount(stateBytes / 1_024)} KiB`,
+      `state ${formatCount(stateBytes / 1_024)} KiB${by}`,
     ...(stream === undefined ? ['  nothing is learnt yet'] : metricLines(stream)),
     ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
     ...(jobs.length === 0 ? [] : ['', ...jobLines(jobs)]),

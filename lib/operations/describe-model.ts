@@ -30,6 +30,8 @@ export type ModelSummary = {
   readonly sequence: number;
   readonly time?: string;
   readonly learnt: number;
+  /** What made its bits: the engine, and what they depend on. */
+  readonly arithmetic?: string;
   readonly stream?: StreamMetrics;
 };
 
@@ -162,7 +164,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const { model, task } = spec;
   const state = await publishedState(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
-  const { sequence, learnt } = state;
+  const { sequence, learnt, arithmetic } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
@@ -170,6 +172,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     sequence,
     time: last?.time,
     learnt,
+    arithmetic,
     stream: metricsOf(state, task),
   };
 }
