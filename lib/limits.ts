@@ -144,6 +144,8 @@ export const limits = {
   predictRows: 4_096,
   /** Elements of a matrix of weights beyond which a network is left to ONNX Runtime. */
   wasmMatrixElements: 16_384,
+  /** Memory of a module of the engine of WebAssembly, which cannot have more than twice that. */
+  wasmMemoryBytes: 2_147_483_648,
   /** Elements from which on states share what they have of a table in common. */
   largeTableElements: 65_536,
   /** Rows of one step of a compiled engine when predicting; the last step is filled up. */

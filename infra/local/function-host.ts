@@ -105,6 +105,8 @@ function startProcess({
     env: { ...environment },
     execArgv: [`--max-old-space-size=${memoryMebibytes}`, '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // Bodies go over as they are, where JSON would escape each of their quotes.
+    serialization: 'advanced',
   });
   const log = createWriteStream(logFile, { flags: 'a' });
   child.stdout?.pipe(log);

@@ -30,7 +30,9 @@ process.on('message', async ({ id, event, deadline }: Invocation) => {
     getRemainingTimeInMillis: () => deadline - Date.now(),
   };
   try {
-    answer({ id, result: await handler(event, context) });
+    const result = await handler(event, context);
+    // As Lambda has it: what JSON has not is not answered.
+    answer({ id, result: JSON.parse(JSON.stringify(result ?? null)) });
   } catch (error) {
     // As the Lambda runtime logs it.
     const { name, message, stack } = error instanceof Error ? error : new Error(String(error));

@@ -1,6 +1,8 @@
+import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
+import { MillraceError } from '../errors.ts';
 import { hashOfDerived } from '../spec/identity.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { GraphCache } from './engine.ts';
+import type { GraphCache, Tensor, Tensors } from './engine.ts';
 
 /**
  * The name of a compiled thing: a hash of all that it depends on.
@@ -22,4 +24,30 @@ export async function cached(
   const compiled = await compile();
   await cache?.put(name, compiled);
   return compiled;
+}
+
+const initialPrefix = 'initial/';
+
+/** The state before the first step as tensors of an artifact. */
+export function initialTensors(initial: Tensors): Record<string, StoredTensor> {
+  return Object.fromEntries(
+    Object.entries(initial).map(([name, tensor]) => [initialPrefix + name, tensor]),
+  );
+}
+
+/** Undoes {@link initialTensors}. */
+export function initialFrom(tensors: SafetensorsFile['tensors']): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, { shape, data }]): [string, Tensor][] =>
+      name.startsWith(initialPrefix) && data instanceof Float32Array
+        ? [[name.slice(initialPrefix.length), { shape, data }]]
+        : [],
+    ),
+  );
+}
+
+/** That a compiled model is damaged. */
+export function unreadable(): MillraceError {
+  const reason = 'a compiled model cannot be read; delete all below compiled/ and try again';
+  return new MillraceError('corrupt', reason);
 }

@@ -55,8 +55,7 @@ export function differentiate(
   const gradients = variables.map((variable, i) => {
     const gradient = grads[variable.name] ?? tf.zerosLike(variable);
     const rows = touched[i];
-    // A penalty would move rows that no sample touches.
-    return rows !== undefined && tables?.penalized.has(variable.name) === true
+    return rows !== undefined && tables?.masked.has(variable.name) === true
       ? tf.mul(gradient, tf.cast(rows, 'float32'))
       : gradient;
   });

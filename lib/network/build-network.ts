@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Spec } from '../spec/spec.ts';
-import { maskSourceOf } from './dropout.ts';
+import { allLayers, maskSourceOf } from './dropout.ts';
 import { fromLayers } from './layers.ts';
 import { assertParameters, type Network } from './network.ts';
 import { tablesOf } from './tables.ts';
@@ -21,9 +21,13 @@ export async function buildNetwork(spec: Spec): Promise<Network> {
   // (Models of before 0.5 have no initial weights, and learn on as they did.)
   if (spec.initialWeights !== undefined) freeze(network.layersModel);
   const masks = maskSourceOf(network.layersModel);
+  const mixesRows = allLayers(network.layersModel.layers).some(
+    (layer) => layer.getClassName() === 'BatchNormalization',
+  );
   // (In models of before 0.6 all rows of a table change, as their optimizer has it.)
-  if ((spec.revision ?? 0) < 2) return { ...network, masks };
-  return { ...network, masks, tables: tablesOf(network.layersModel) };
+  if ((spec.revision ?? 0) < 2) return { ...network, mixesRows, masks };
+  const tables = tablesOf(network.layersModel, mixesRows);
+  return { ...network, mixesRows, masks, tables };
 }
 
 /**

@@ -21,6 +21,8 @@ export type Network = {
   readonly layersModel: tf.LayersModel;
   readonly inputs: readonly NetworkInput[];
   readonly outputs: number;
+  /** Whether a row's output depends on the other rows of its minibatch. */
+  readonly mixesRows: boolean;
   /** Where its dropout draws; an engine sets it before a step. */
   readonly masks: MaskSource;
   /** Its tables, of which a step changes the touched rows alone; none in models of before 0.6. */
@@ -28,7 +30,7 @@ export type Network = {
 };
 
 /** A network before its dropout has a source. */
-export type BareNetwork = Omit<Network, 'masks' | 'tables'>;
+export type BareNetwork = Omit<Network, 'masks' | 'mixesRows' | 'tables'>;
 
 /** Outputs of the network: a class each in a multiclass task, else one. */
 export function outputsOf(spec: Spec): number {

@@ -15,8 +15,11 @@ export type Tables = {
     readonly result: Result;
     readonly lookups: ReadonlyMap<string, readonly tf.Tensor[]>;
   };
-  /** Names of the variables of tables that have a penalty of their own. */
-  readonly penalized: ReadonlySet<string>;
+  /**
+   * Names of the variables of tables whose gradient may be other than 0 in rows that no sample with
+   * a share looks up: by a penalty, or by the statistics of a minibatch that all of its rows enter.
+   */
+  readonly masked: ReadonlySet<string>;
 };
 
 /** Fields of tfjs' Embedding layer that its types do not declare. */
@@ -26,14 +29,14 @@ type Embedding = tf.layers.Layer & {
 };
 
 /** Finds the tables of a network, before its first forward pass. */
-export function tablesOf({ layers }: tf.LayersModel): Tables {
+export function tablesOf({ layers }: tf.LayersModel, mixesRows: boolean): Tables {
   let lookups: Map<string, tf.Tensor[]> | undefined;
-  const penalized = new Set<string>();
+  const masked = new Set<string>();
   for (const layer of allLayers(layers) as readonly Embedding[]) {
     if (layer.getClassName() !== 'Embedding') continue;
     const call = layer.call.bind(layer);
     const name = () => (layer.embeddings?.read() as tf.Variable | undefined)?.name ?? '';
-    if (layer.embeddingsRegularizer != null) penalized.add(name());
+    if (mixesRows || layer.embeddingsRegularizer != null) masked.add(name());
     layer.call = (inputs, settings) => {
       const input = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
       // Beyond the scope of the forward pass, which frees what it made.
@@ -43,7 +46,7 @@ export function tablesOf({ layers }: tf.LayersModel): Tables {
     };
   }
   return {
-    penalized,
+    masked,
     watch(forward) {
       lookups = new Map();
       try {

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { invalid, MillraceError } from '../errors.ts';
 import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
+import type { FeatureInput } from '../features/kinds/kind.ts';
 import { show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
@@ -94,6 +95,7 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
         `spec.network.topology: input ${name} takes ${size} elements, its feature has ${width}`,
       );
     }
+    assertTables(spec, input, behaviour.input);
     return behaviour.width.categories > 0
       ? { name, kind: 'category', offset: offsets.categoryOffset, width, shape }
       : { name, kind: 'numbers', offset: offsets.numberOffset, width, shape };
@@ -106,6 +108,30 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
     `spec.network.topology: input ${name} of shape [${shape}] matches no feature; ` +
       `features: ${Object.keys(spec.features).join(', ')}`,
   );
+}
+
+/** Fields of tfjs' layers that its types do not declare. */
+type Consumed = {
+  readonly outboundNodes?: readonly {
+    readonly outboundLayer?: tf.layers.Layer & { readonly inputDim?: number };
+  }[];
+};
+
+/**
+ * A table that has fewer rows than its feature has values would have none for some of them.
+ * (Models of before 0.6 learnt as they could.)
+ */
+function assertTables(spec: Spec, input: tf.SymbolicTensor, feature: FeatureInput): void {
+  if (feature.kind !== 'table' || (spec.revision ?? 0) < 2) return;
+  const { outboundNodes = [] } = input.sourceLayer as Consumed;
+  for (const { outboundLayer } of outboundNodes) {
+    const { inputDim = feature.rows, name } = outboundLayer ?? {};
+    if (outboundLayer?.getClassName() !== 'Embedding' || inputDim >= feature.rows) continue;
+    throw invalid(
+      `spec.network.topology: the layer ${name} has ${inputDim} rows (inputDim), its feature ` +
+        `${input.sourceLayer.name} needs ${feature.rows}`,
+    );
+  }
 }
 
 /**

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
-import { MillraceError } from '../../errors.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { artifactName as nameOf } from '../artifacts.ts';
+import { initialFrom, initialTensors, artifactName as nameOf, unreadable } from '../artifacts.ts';
 import type { Tensors } from '../engine.ts';
 import type { StepMask } from './run-graph.ts';
 
@@ -60,12 +59,9 @@ export function encodeArtifact({
   prediction,
   training,
 }: ModelArtifact): Uint8Array {
-  const weights = Object.entries(initial).map(
-    ([name, tensor]) => [`initial/${name}`, tensor] as const,
-  );
   return encodeSafetensors({
     tensors: {
-      ...Object.fromEntries(weights),
+      ...initialTensors(initial),
       prediction: { shape: [prediction.length], data: prediction },
       training: { shape: [training.length], data: training },
     },
@@ -78,16 +74,7 @@ export function decodeArtifact(file: Uint8Array): ModelArtifact {
   const { tensors, metadata } = decodeSafetensors(file);
   const header = headerSchema.safeParse(JSON.parse(metadata.artifact ?? 'null'));
   const [prediction, training] = [tensors.prediction?.data, tensors.training?.data];
-  if (!header.success || !(prediction instanceof Uint8Array) || !(training instanceof Uint8Array)) {
-    throw new MillraceError(
-      'corrupt',
-      'a compiled model cannot be read; delete all below compiled/ and try again',
-    );
-  }
-  const initial = Object.entries(tensors).flatMap(([name, { shape, data }]) =>
-    name.startsWith('initial/') && data instanceof Float32Array
-      ? [[name.slice('initial/'.length), { shape, data }] as const]
-      : [],
-  );
-  return { ...header.data, initial: Object.fromEntries(initial), prediction, training };
+  if (!header.success || !(prediction instanceof Uint8Array) || !(training instanceof Uint8Array))
+    throw unreadable();
+  return { ...header.data, initial: initialFrom(tensors), prediction, training };
 }

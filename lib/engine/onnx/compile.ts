@@ -29,12 +29,8 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
     ? [...variablesByName(network.layersModel.trainableWeights)]
     : [];
   const parameters = trainable.map(([name, { shape }]) => ({ name, shape }));
-  // A row of padding would count in the statistics of the other rows.
-  const mixesRows = network.layersModel.layers.some(
-    (layer) => layer.getClassName() === 'BatchNormalization',
-  );
   const layout = trainedLayoutOfRun(spec, network, limits.predictMinibatch);
-  const { outputs } = network;
+  const { outputs, mixesRows } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);
   const training = await stepGraphs(spec, spec.online.minibatch);
   return {

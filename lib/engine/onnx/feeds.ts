@@ -6,6 +6,7 @@ import { writeMask } from '../../network/dropout.ts';
 import { rateAt } from '../../network/schedules.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Run, Tensor, Tensors } from '../engine.ts';
+import { writeTargets } from '../run.ts';
 import { sizeOf } from '../trace/graph.ts';
 import { perStepName, runNames, stepNames } from '../trace/step-names.ts';
 import type { Parameter } from './artifact.ts';
@@ -150,17 +151,6 @@ export function cutSteps(samples: EncodedSamples, rows: Int32Array, minibatch: n
     shares: new Float32Array(steps * minibatch),
   };
   cut.order.set(rows);
-  for (let start = 0; start < rows.length; start += minibatch) {
-    const end = Math.min(start + minibatch, rows.length);
-    let sum = 0;
-    for (let i = start; i < end; i++) {
-      const row = rows[i] ?? 0;
-      const weight = samples.weights[row] ?? 0;
-      cut.labels[i] = samples.labels[row] ?? 0;
-      cut.shares[i] = weight;
-      sum += weight;
-    }
-    if (sum > 0) for (let i = start; i < end; i++) cut.shares[i] = (cut.shares[i] ?? 0) / sum;
-  }
+  writeTargets(cut, samples, rows, minibatch);
   return cut;
 }

@@ -9,11 +9,10 @@ import type {
   Engine,
   EngineState,
   GraphCache,
-  Run,
   Tensors,
   Trained,
 } from '../engine.ts';
-import { rowsInOrder } from '../rows.ts';
+import { type OrderedRun, rowsInOrder, trainUnpadded } from '../run.ts';
 import { nextName, perStepName, runNames, stepNames } from '../trace/step-names.ts';
 import {
   artifactName,
@@ -96,18 +95,12 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
     outputs: artifact.outputs,
     initial: () => ({ tensors: artifact.initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
-      const { minibatch } = run;
-      const order = run.order ?? rowsInOrder(samples.count);
-      const rest = order.length % minibatch;
-      if (!artifact.mixesRows || rest === 0) {
-        return train(await training(minibatch), state, samples, { ...run, order });
-      }
-      // The short minibatch gets a graph of its own, instead of rows of padding.
-      const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = await train(await training(minibatch), state, samples, { ...run, order: full });
-      const short = { ...run, minibatch: rest, order: last };
-      const second = await train(await training(rest), first.state, samples, short);
-      return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
+      const ordered = { ...run, order: run.order ?? rowsInOrder(samples.count) };
+      const trainRun = async (before: EngineState, each: OrderedRun) =>
+        train(await training(each.minibatch), before, samples, each);
+      return artifact.mixesRows
+        ? trainUnpadded(state, ordered, trainRun)
+        : trainRun(state, ordered);
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
   };
@@ -120,7 +113,7 @@ async function train(
   { spec, artifact, ...program }: TrainingProgram,
   state: EngineState,
   samples: EncodedSamples,
-  run: Run & { readonly order: Int32Array },
+  run: OrderedRun,
 ): Promise<Trained> {
   const { runtime, session } = program;
   const { minibatch, order } = run;

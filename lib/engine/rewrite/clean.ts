@@ -26,7 +26,7 @@ export function shareSubexpressions(graph: Graph): Graph {
   const byContent = new Map<string, Constant>();
   for (const constant of graph.constants.values()) {
     if (constant.data.length <= largestSharedConstant) {
-      const content = JSON.stringify([constant.type, constant.shape, [...constant.data]]);
+      const content = textOf([constant.type, constant.shape, [...constant.data]]);
       const same = byContent.get(content);
       if (same !== undefined) {
         replaced.set(constant.name, same);
@@ -43,7 +43,7 @@ export function shareSubexpressions(graph: Graph): Graph {
       ...original,
       inputs: original.inputs.map((name) => replaced.get(name)?.name ?? name),
     };
-    const meaning = JSON.stringify([node.op, node.domain, node.inputs, node.attributes]);
+    const meaning = textOf([node.op, node.domain, node.inputs, node.attributes]);
     const same = byMeaning.get(meaning);
     if (same === undefined) {
       byMeaning.set(meaning, node);
@@ -60,3 +60,12 @@ export function shareSubexpressions(graph: Graph): Graph {
 
 /** Larger constants are not compared: they are weights or zeros, and seldom the same. */
 const largestSharedConstant = 65_536;
+
+/** JSON that tells numbers apart for which JSON has no text. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'number' && (!Number.isFinite(each) || Object.is(each, -0))
+      ? { number: Object.is(each, -0) ? '-0' : String(each) }
+      : each,
+  );
+}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
-import { MillraceError } from '../../errors.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { initialFrom, initialTensors, unreadable } from '../artifacts.ts';
 import type { Tensors } from '../engine.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import type { Program } from './program.ts';
@@ -70,12 +70,9 @@ const headerSchema = z.object({
 
 /** An artifact as one safetensors file. */
 export function encodeArtifact({ module, initial, ...header }: ProgramArtifact): Uint8Array {
-  const weights = Object.entries(initial).map(
-    ([name, tensor]) => [`initial/${name}`, tensor] as const,
-  );
   return encodeSafetensors({
     tensors: {
-      ...Object.fromEntries(weights),
+      ...initialTensors(initial),
       module: { shape: [module.length], data: module },
     },
     metadata: { artifact: JSON.stringify(header) },
@@ -98,16 +95,6 @@ export function decodeArtifact(file: Uint8Array): ProgramArtifact {
   if (metadata.refused !== undefined) throw new UntraceableError(metadata.refused);
   const header = headerSchema.safeParse(JSON.parse(metadata.artifact ?? 'null'));
   const module = tensors.module?.data;
-  if (!header.success || !(module instanceof Uint8Array)) {
-    throw new MillraceError(
-      'corrupt',
-      'a compiled model cannot be read; delete all below compiled/ and try again',
-    );
-  }
-  const initial = Object.entries(tensors).flatMap(([name, { shape, data }]) =>
-    name.startsWith('initial/') && data instanceof Float32Array
-      ? [[name.slice('initial/'.length), { shape, data }] as const]
-      : [],
-  );
-  return { ...header.data, initial: Object.fromEntries(initial), module };
+  if (!header.success || !(module instanceof Uint8Array)) throw unreadable();
+  return { ...header.data, initial: initialFrom(tensors), module };
 }

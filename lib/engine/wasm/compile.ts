@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { trainedLayoutOf } from '../../features/columns.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
+import { allLayers } from '../../network/dropout.ts';
 import { tableOfInput } from '../../network/layers.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
@@ -31,7 +32,14 @@ import type { Region } from './versions.ts';
  */
 export async function compileProgram(spec: Spec, minibatch: number): Promise<ProgramArtifact> {
   const network = await build(spec);
-  if (spec.engine === undefined) assertIsSmall(network);
+  if (spec.engine === undefined) {
+    try {
+      assertIsSmall(network);
+    } catch (error) {
+      network.layersModel.dispose();
+      throw error;
+    }
+  }
   const optimizer = optimizerOf(spec.optimizer);
   const { tensors } = initialState(spec, network, optimizer);
   const weights = variablesByName(network.layersModel.weights);
@@ -46,11 +54,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
       })),
     })),
   ];
-  // A row of padding would count in the statistics of the other rows.
-  const mixesRows = network.layersModel.layers.some(
-    (layer) => layer.getClassName() === 'BatchNormalization',
-  );
-  const { outputs } = network;
+  const { outputs, mixesRows } = network;
   const rows = limits.predictMinibatch;
   const prediction = stepOf(spec, network, {
     graph: tracePrediction(spec, network, rows),
@@ -125,7 +129,7 @@ function regionsOf(
 
 /** @throws UntraceableError if ONNX Runtime, on vectors twice as wide or more, is faster */
 function assertIsSmall({ layersModel }: Network): void {
-  for (const layer of layersModel.layers) {
+  for (const layer of allLayers(layersModel.layers)) {
     if (layer.getClassName() === 'Embedding') continue;
     for (const { name, shape } of layer.weights) {
       const size = shape.reduce<number>((product, dimension) => product * (dimension ?? 1), 1);

@@ -105,7 +105,7 @@ function emitRows(
   const row = shape.slice(1);
   const kindOf = (base: string, ofShape: readonly number[]): RowOperand['kind'] => {
     if (plan.schedule.touchedBy.get(base) === touched)
-      return isState(base, plan) ? 'table' : 'touched';
+      return plan.states.has(base) ? 'table' : 'touched';
     return isSameShape(ofShape, shape) ? 'table' : 'broadcast';
   };
   const inputs = [...loaded.values()].map((reference): RowOperand => {
@@ -127,13 +127,6 @@ function emitRows(
     }),
   );
   forEachTouched(f, touchedRows(touched, plan), { row, inputs, outputs }, compute);
-}
-
-/** Whether a value of touched rows replaces a part of the state, where it has its rows' places. */
-function isState(base: string, { graph }: Plan): boolean {
-  return [...graph.outputs].some(
-    ([name, value]) => value.name === base && graph.inputs.some((input) => input.name === name),
-  );
 }
 
 function emitterOf(node: Node, { graph }: Plan) {

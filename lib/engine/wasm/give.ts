@@ -4,6 +4,7 @@ import { coefficientsOf } from '../../network/coefficients.ts';
 import { writeMask } from '../../network/dropout.ts';
 import { rateAt } from '../../network/schedules.ts';
 import type { EngineState, Run } from '../engine.ts';
+import { writeTargets } from '../run.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { floats, type Machine } from './machine.ts';
 import type { CallLayout } from './program.ts';
@@ -53,7 +54,7 @@ function copyRows(
   }
 }
 
-/** Gives labels, and shares: those of rows that fill up the last minibatch are 0. */
+/** Gives labels and shares. */
 export function giveTargets(
   machine: Machine,
   { arrays, minibatch }: CallLayout,
@@ -61,25 +62,12 @@ export function giveTargets(
   rows: Int32Array,
 ): void {
   const steps = Math.ceil(rows.length / minibatch);
-  const [labels, shares] = [stepNames.labels, stepNames.shares].map((name) => {
+  const arrayOf = (name: string) => {
     const place = arrays[name];
     return place === undefined ? new Float32Array() : floats(machine, place, steps);
-  });
-  if (labels === undefined || shares === undefined) return;
-  for (let start = 0; start < rows.length; start += minibatch) {
-    const end = Math.min(start + minibatch, rows.length);
-    let sum = 0;
-    for (let i = start; i < end; i++) {
-      const row = rows[i] ?? 0;
-      const weight = samples.weights[row] ?? 0;
-      labels[i] = samples.labels[row] ?? 0;
-      shares[i] = weight;
-      sum += weight;
-    }
-    if (sum > 0) for (let i = start; i < end; i++) shares[i] = (shares[i] ?? 0) / sum;
-  }
-  labels.fill(0, rows.length);
-  shares.fill(0, rows.length);
+  };
+  const targets = { labels: arrayOf(stepNames.labels), shares: arrayOf(stepNames.shares) };
+  writeTargets(targets, samples, rows, minibatch);
 }
 
 /** Gives the optimizer's coefficients of each step. */

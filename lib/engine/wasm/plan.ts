@@ -31,6 +31,8 @@ export type StepParts = {
 export type Plan = Resolved & {
   readonly graph: Graph;
   readonly values: ReadonlyMap<string, Value>;
+  /** Values that replace a part of the state. */
+  readonly states: ReadonlySet<string>;
   readonly schedule: Schedule;
   /** The address of a value that lies in memory; undefined of one that only its kernel needs. */
   readonly addressOf: (base: string) => number | undefined;
@@ -81,6 +83,7 @@ export function createPlan(memory: Memory, parts: StepParts): Plan {
     ...resolved,
     graph,
     values: all,
+    states: new Set(replaces.keys()),
     schedule: planned,
     memory,
     addressOf(base) {
@@ -173,9 +176,7 @@ function shapeInMemory(
   const touching = planned.touchedBy.get(name);
   const shape = all.get(name)?.shape ?? [];
   if (touching === undefined) return shape;
-  const node = planned.kernels
-    .flatMap(({ nodes }) => nodes)
-    .find(({ outputs }) => outputs[0]?.name === touching);
+  const node = planned.kernels[planned.placeOf.get(touching) ?? -1]?.nodes[0];
   const entries = entriesOf(node, all);
   return [entries, ...shape.slice(1)];
 }

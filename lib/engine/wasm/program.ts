@@ -1,4 +1,6 @@
+import { limits } from '../../limits.ts';
 import { type Graph, sizeOf, type Value } from '../trace/graph.ts';
+import { UntraceableError } from '../trace/untraceable.ts';
 import { FunctionBuilder } from './assembler.ts';
 import { elementBytes } from './instructions.ts';
 import { forEach, stridesOf } from './loops.ts';
@@ -83,6 +85,10 @@ export function emitProgram(
   for (const [name, step] of Object.entries(steps)) {
     calls[name] = emitCall({ memory, functions, states: addresses }, step);
     exported[name] = functions.length - 1;
+  }
+  if (memory.size > limits.wasmMemoryBytes) {
+    const mebibytes = Math.ceil(memory.size / 1_048_576);
+    throw new UntraceableError(`a step needs ${mebibytes} MiB of the memory of WebAssembly`);
   }
   const module = encodeModule({
     functions,

@@ -202,5 +202,8 @@ function touchedValueOf(
   // A sum over all of a table's gradient, which is 0 elsewhere, is no longer of its rows.
   const isTotal = node.op === 'ReduceSum' && output !== undefined && sizeOf(output.shape) === 1;
   if (isTotal && others.length === 0) return undefined;
-  throw new UntraceableError(`${node.op} of the gradient of a table`);
+  throw new UntraceableError(
+    `${node.op} of the gradient of a table, which is looked up twice, has a penalty, or is beside ` +
+      'BatchNormalization',
+  );
 }

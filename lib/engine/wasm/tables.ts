@@ -13,11 +13,21 @@ export type Rows = {
   readonly indices: number;
 };
 
-/** Emits a loop over indices; `body` gets the bytes before the row of the table. */
+/** What is done for each index. */
+type Visit = {
+  /** For an index of the table; `offset` are the bytes before its row. */
+  readonly inside: (row: Local, offset: Local) => void;
+  /** For one beyond it, which names a row of zeros, as in tfjs. */
+  readonly outside?: () => void;
+  /** After either. */
+  readonly always: () => void;
+};
+
+/** Emits a loop over indices. */
 function forEachIndex(
   f: FunctionBuilder,
   { rows, width, entries, indices }: Rows,
-  body: (row: Local, offset: Local) => void,
+  { inside, outside, always }: Visit,
 ): void {
   const [at, row, offset, last, isInside] = [
     f.local('i32'),
@@ -30,15 +40,16 @@ function forEachIndex(
   f.setInteger(last, rows);
   f.repeat(entries, () => {
     f.loadInteger(row, at, indices);
-    // An index beyond the table must not reach other memory.
     f.assign(isInside, 'i32.lt_u', row, last);
     f.when(
       isInside,
-      () => undefined,
-      () => f.setInteger(row, rows - 1),
+      () => {
+        f.multiply(offset, row, width * elementBytes);
+        inside(row, offset);
+      },
+      outside,
     );
-    f.multiply(offset, row, width * elementBytes);
-    body(row, offset);
+    always();
     f.add(at, elementBytes);
   });
 }
@@ -51,17 +62,15 @@ export function emitGather(
   const target = f.local('i32');
   f.setInteger(target, 0);
   const strides = [elementBytes];
-  forEachIndex(f, rows, (_, offset) => {
-    forEach(
-      f,
-      {
-        shape: [rows.width],
-        inputs: [{ address: from, strides, origin: offset }],
-        outputs: [{ address: to, strides, origin: target }],
-      },
-      (values) => values,
-    );
-    f.add(target, rows.width * elementBytes);
+  const outputs = [{ address: to, strides, origin: target }];
+  const shape = [rows.width];
+  forEachIndex(f, rows, {
+    inside(_, offset) {
+      const inputs = [{ address: from, strides, origin: offset }];
+      forEach(f, { shape, inputs, outputs }, (values) => values);
+    },
+    outside: () => forEach(f, { shape, inputs: [], outputs }, () => [f.constant(0)]),
+    always: () => f.add(target, rows.width * elementBytes),
   });
 }
 
@@ -72,9 +81,10 @@ export function emitScatterAdd(
 ): void {
   const source = f.local('i32');
   f.setInteger(source, 0);
-  forEachIndex(f, rows, (_, offset) => {
-    addRow(f, rows.width, { address: to, origin: offset }, { address: from, origin: source });
-    f.add(source, rows.width * elementBytes);
+  forEachIndex(f, rows, {
+    inside: (_, offset) =>
+      addRow(f, rows.width, { address: to, origin: offset }, { address: from, origin: source }),
+    always: () => f.add(source, rows.width * elementBytes),
   });
 }
 
@@ -131,40 +141,44 @@ export function emitTouch(
   f.storeInteger(undefined, touched.stamp, stamp);
   for (const local of [count, source, entry, end, shareAt]) f.setInteger(local, 0);
   const strides = [elementBytes];
-  forEachIndex(f, touched, (row, offset) => {
-    f.loadInteger(share, shareAt, touched.shares);
-    f.when(share, () => {
-      f.multiply(at, row, elementBytes);
-      f.loadInteger(seen, at, touched.stamps);
-      f.assign(isNew, 'i32.ne', seen, stamp);
-      f.when(
-        isNew,
-        () => {
-          f.storeInteger(at, touched.stamps, stamp);
-          f.storeInteger(at, touched.places, end);
-          f.multiply(place, count, elementBytes);
-          f.storeInteger(place, touched.list, offset);
-          forEach(
-            f,
-            {
-              shape: [width],
-              inputs: [{ address: from, strides, origin: source }],
-              outputs: [{ address: to, strides, origin: end }],
-            },
-            (values) => values,
-          );
-          f.add(count, 1);
-          f.add(end, width * elementBytes);
-        },
-        () => {
-          f.loadInteger(place, at, touched.places);
-          addRow(f, width, { address: to, origin: place }, { address: from, origin: source });
-        },
-      );
-    });
-    f.add(source, width * elementBytes);
-    f.add(entry, 1);
-    advanceShare(f, { entry, shareAt, entriesOfSample });
+  forEachIndex(f, touched, {
+    inside(row, offset) {
+      f.loadInteger(share, shareAt, touched.shares);
+      f.when(share, () => {
+        f.multiply(at, row, elementBytes);
+        f.loadInteger(seen, at, touched.stamps);
+        f.assign(isNew, 'i32.ne', seen, stamp);
+        f.when(
+          isNew,
+          () => {
+            f.storeInteger(at, touched.stamps, stamp);
+            f.storeInteger(at, touched.places, end);
+            f.multiply(place, count, elementBytes);
+            f.storeInteger(place, touched.list, offset);
+            forEach(
+              f,
+              {
+                shape: [width],
+                inputs: [{ address: from, strides, origin: source }],
+                outputs: [{ address: to, strides, origin: end }],
+              },
+              (values) => values,
+            );
+            f.add(count, 1);
+            f.add(end, width * elementBytes);
+          },
+          () => {
+            f.loadInteger(place, at, touched.places);
+            addRow(f, width, { address: to, origin: place }, { address: from, origin: source });
+          },
+        );
+      });
+    },
+    always() {
+      f.add(source, width * elementBytes);
+      f.add(entry, 1);
+      advanceShare(f, { entry, shareAt, entriesOfSample });
+    },
   });
   f.storeInteger(undefined, touched.count, count);
 }

@@ -1,8 +1,8 @@
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { artifactName, cached } from '../artifacts.ts';
-import type { CompiledModel, Engine, EngineState, GraphCache, Run, Trained } from '../engine.ts';
-import { rowsInOrder } from '../rows.ts';
+import type { CompiledModel, Engine, EngineState, GraphCache, Trained } from '../engine.ts';
+import { type OrderedRun, rowsInOrder, trainUnpadded } from '../run.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import { arithmeticOf, decodeArtifact, encodeArtifact, encodeRefusal } from './artifact.ts';
 import { giveCoefficients, giveMasks, giveSamples, giveTargets } from './give.ts';
@@ -25,46 +25,54 @@ export function wasmEngine(settings: WasmSettings = {}): Engine {
 
 async function compile(spec: Spec, { cache }: WasmSettings): Promise<CompiledModel> {
   const machines = new Map<number, Promise<Machine>>();
+  let isFresh = false;
   const machineOf = (minibatch: number): Promise<Machine> => {
-    const known = machines.get(minibatch);
-    if (known !== undefined) return known;
-    const machine = start(spec, minibatch, cache);
+    const machine =
+      machines.get(minibatch) ??
+      start(spec, minibatch, cache, () => {
+        isFresh = true;
+      });
+    // Those that were used last are kept.
+    machines.delete(minibatch);
     machines.set(minibatch, machine);
+    for (const each of machines.keys())
+      if (machines.size > mostMachines && each !== spec.online.minibatch) machines.delete(each);
     // What failed is tried again by the next call.
     machine.catch(() => machines.delete(minibatch));
     return machine;
   };
   const online = await machineOf(spec.online.minibatch);
+  // A model that could not do its batch jobs would only show it in the first one.
+  if (isFresh) await machineOf(spec.batch.minibatch);
   const { outputs, mixesRows, initial } = online.artifact;
   return {
     engine: arithmeticOf(spec),
     outputs,
     initial: () => ({ tensors: initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
-      const { minibatch } = run;
-      const order = run.order ?? rowsInOrder(samples.count);
-      const rest = order.length % minibatch;
-      if (!mixesRows || rest === 0)
-        return train(await machineOf(minibatch), state, samples, { ...run, order });
-      // The short minibatch gets a program of its own, instead of rows of padding.
-      const [full, last] = [order.subarray(0, -rest), order.subarray(-rest)];
-      const first = train(await machineOf(minibatch), state, samples, { ...run, order: full });
-      const short = { ...run, minibatch: rest, order: last };
-      const second = train(await machineOf(rest), first.state, samples, short);
-      return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
+      const ordered = { ...run, order: run.order ?? rowsInOrder(samples.count) };
+      const trainRun = async (before: EngineState, each: OrderedRun) =>
+        train(await machineOf(each.minibatch), before, samples, each);
+      return mixesRows ? trainUnpadded(state, ordered, trainRun) : trainRun(state, ordered);
     },
     predict: async (state, samples) => predict(online, state, samples),
   };
 }
 
+/** Programs that a model has at once, one for each size of minibatch. */
+const mostMachines = 8;
+
+/** @param onCompile told that it was not in the cache */
 async function start(
   spec: Spec,
   minibatch: number,
   cache: GraphCache | undefined,
+  onCompile: () => void,
 ): Promise<Machine> {
   const name = artifactName(spec, `program/${minibatch}`, { arithmetic: arithmeticOf(spec) });
   const artifact = decodeArtifact(
     await cached(cache, name, async () => {
+      onCompile();
       const { compileProgram } = await import('./compile.ts');
       try {
         return encodeArtifact(await compileProgram(spec, minibatch));
@@ -81,7 +89,7 @@ function train(
   machine: Machine,
   state: EngineState,
   samples: EncodedSamples,
-  run: Run & { readonly order: Int32Array },
+  run: OrderedRun,
 ): Trained {
   const { order, minibatch } = run;
   const layout = layoutOf(machine, 'train');

@@ -51,6 +51,13 @@ function apply(trace: TraceBackend, op: string, a: tf.TensorInfo, b: tf.TensorIn
   return trace.record(op, [a, b], { shape: broadcast(a, b), dtype: a.dtype });
 }
 
+/** Integers as numbers, for kernels that answer with numbers whatever they take. */
+function asFloat(trace: TraceBackend, x: tf.TensorInfo): tf.TensorInfo {
+  if (x.dtype === 'float32') return x;
+  const cast = { shape: x.shape, dtype: 'float32' as const };
+  return trace.record('Cast', [x], cast, { attributes: { to: 1 } });
+}
+
 /** y where x > 0, z elsewhere. */
 function wherePositive(
   trace: TraceBackend,
@@ -185,7 +192,7 @@ export const elementwise: Recorders = {
     );
   },
   Prelu: (trace, input) => {
-    const x = input('x');
+    const x = asFloat(trace, input('x'));
     return wherePositive(trace, x, x, apply(trace, 'Mul', x, input('alpha')));
   },
   /** dy where y ≥ 0, dy · (y + 1) elsewhere; at 0 both are the same. */
@@ -208,7 +215,8 @@ export const elementwise: Recorders = {
     const [mean, variance] = [input('mean'), input('variance')];
     const padded = apply(trace, 'Add', variance, scalar(trace, varianceEpsilon));
     const deviation = trace.record('Sqrt', [padded], { shape: variance.shape, dtype: 'float32' });
-    const centred = apply(trace, 'Div', apply(trace, 'Sub', input('x'), mean), deviation);
+    const x = asFloat(trace, input('x'));
+    const centred = apply(trace, 'Div', apply(trace, 'Sub', x, mean), deviation);
     const scaled = all.scale === undefined ? centred : apply(trace, 'Mul', centred, input('scale'));
     return all.offset === undefined ? scaled : apply(trace, 'Add', scaled, input('offset'));
   },

@@ -1,0 +1,59 @@
+import type { EncodedSamples } from '../features/samples.ts';
+import type { EngineState, Run, Trained } from './engine.ts';
+
+/** A run whose rows are named. */
+export type OrderedRun = Run & { readonly order: Int32Array };
+
+/** Rows `start … start + count`. */
+export function rowsInOrder(count: number, start = 0): Int32Array {
+  const rows = new Int32Array(count);
+  for (let i = 0; i < count; i++) rows[i] = start + i;
+  return rows;
+}
+
+/** Labels and shares of the rows of some steps, [steps × minibatch] each. */
+export type Targets = { readonly labels: Float32Array; readonly shares: Float32Array };
+
+/**
+ * Writes labels, and each row's share of its minibatch: its weight by their sum, 0 where that is 0.
+ * Rows that fill up the last minibatch have none.
+ */
+export function writeTargets(
+  { labels, shares }: Targets,
+  samples: EncodedSamples,
+  rows: Int32Array,
+  minibatch: number,
+): void {
+  for (let start = 0; start < rows.length; start += minibatch) {
+    const end = Math.min(start + minibatch, rows.length);
+    let sum = 0;
+    for (let i = start; i < end; i++) {
+      const row = rows[i] ?? 0;
+      const weight = samples.weights[row] ?? 0;
+      labels[i] = samples.labels[row] ?? 0;
+      shares[i] = weight;
+      sum += weight;
+    }
+    if (sum > 0) for (let i = start; i < end; i++) shares[i] = (shares[i] ?? 0) / sum;
+  }
+  labels.fill(0, rows.length);
+  shares.fill(0, rows.length);
+}
+
+/**
+ * Trains a run of whole minibatches, and then the rest as one minibatch of its size: where a row's
+ * output depends on the others, rows of padding would change it.
+ */
+export async function trainUnpadded(
+  state: EngineState,
+  run: OrderedRun,
+  train: (state: EngineState, run: OrderedRun) => Promise<Trained>,
+): Promise<Trained> {
+  const { minibatch, order } = run;
+  const rest = order.length % minibatch;
+  if (rest === 0) return train(state, run);
+  const first = await train(state, { ...run, order: order.subarray(0, -rest) });
+  const short = { ...run, minibatch: rest, order: order.subarray(-rest) };
+  const second = await train(first.state, short);
+  return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
+}
