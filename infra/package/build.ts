@@ -18,10 +18,13 @@ const source = (path: string) => join(projectDirectory, path);
 const output = resolve(process.argv[2] ?? source('dist'));
 const target = (path: string) => join(output, path);
 
+/** The oldest Node that has zstd. */
+const oldest = [22, 15] as const;
+
 /** What a consumer imports, by the name of its subpath; and the programs. */
 const doors = { millrace: '.', operations: './operations', cdk: './cdk', local: './local' };
 const programs = {
-  cli: 'infra/cli.ts',
+  main: 'infra/cli.ts',
   emulator: 'infra/local/emulator.ts',
   'function-process': 'infra/local/function-process.ts',
 };
@@ -112,7 +115,7 @@ function writeManifest(runtime: Record<string, string>): void {
     description,
     license,
     type: 'module',
-    engines: { node: '>=22.15' },
+    engines: { node: `>=${oldest.join('.')}` },
     bin: { millrace: './cli.js' },
     exports: {
       ...Object.fromEntries(Object.entries(doors).map(([file, path]) => [path, door(file)])),
@@ -127,9 +130,25 @@ function writeManifest(runtime: Record<string, string>): void {
   writeFileSync(target('package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
+/** The command: an older Node would stop at the first import with a line of JavaScript. */
+function writeCommand(): void {
+  const lines = [
+    '#!/usr/bin/env node',
+    "const [major, minor] = process.versions.node.split('.').map(Number);",
+    `if (major < ${oldest[0]} || (major === ${oldest[0]} && minor < ${oldest[1]})) {`,
+    `  const found = 'found ' + process.versions.node;`,
+    `  console.error('millrace needs Node ${oldest.join('.')} or newer (' + found + ')');`,
+    '  process.exit(1);',
+    '}',
+    "await import('./main.js');",
+  ];
+  writeFileSync(target('cli.js'), `${lines.join('\n')}\n`, { mode: 0o755 });
+}
+
 rmSync(output, { recursive: true, force: true });
 mkdirSync(output);
 const metafile = await bundleDoors();
+writeCommand();
 await bundleFunctions(target('functions'));
 await synthesizeForPackage();
 writeManifest(bringRuntime());

@@ -115,7 +115,7 @@ describe('millrace, on the local cloud', () => {
     const { status, output } = await millrace('verify', model);
     await test.ports.store.put(keys.state(model), object.body);
     expect(status).toBe(1);
-    expect(output).toContain('the published state is not the fold of its journal');
+    expect(output).toContain('is not the fold of its journal');
     expect((await millrace('verify', model)).status).toBe(0);
   });
 
