@@ -115,7 +115,10 @@ function samplesOf(spec: SpecInput, count: number): EncodedSamples {
 
 const engines = { tfjs: tfjsEngine, ...compiledEngines };
 const everyEngineAndSpec = Object.entries(engines).flatMap(([name, engine]) =>
-  [...Object.keys(specs), 'dropout'].map((spec) => ({ name, engine, spec })),
+  [...Object.keys(specs), 'dropout']
+    // (tfjs passes over all of a table in each step, as slowly as it does everything.)
+    .filter((spec) => name !== 'tfjs' || spec !== 'a large table')
+    .map((spec) => ({ name, engine, spec })),
 );
 
 describe.each(everyEngineAndSpec)('the $name engine with $spec', ({ engine, spec: name }) => {
