@@ -16,6 +16,9 @@ export function arithmeticOf({ engine }: Pick<Spec, 'engine'>): string {
   return engine === 'wasm-fma' ? 'wasm-1-fma' : 'wasm-1';
 }
 
+/** Which form compiled models have: it changes with all that they hold beside the same bits. */
+export const form = 1;
+
 /** A table whose states are not copied as a whole. */
 export type LargeTable = {
   /** The category column that names its rows. */

@@ -4,7 +4,7 @@ import { artifactName, cached } from '../artifacts.ts';
 import type { CompiledModel, Engine, EngineState, GraphCache, Trained } from '../engine.ts';
 import { type OrderedRun, rowsInOrder, trainUnpadded } from '../run.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import { arithmeticOf, decodeArtifact, encodeArtifact, encodeRefusal } from './artifact.ts';
+import { arithmeticOf, decodeArtifact, encodeArtifact, encodeRefusal, form } from './artifact.ts';
 import { giveCoefficients, giveMasks, giveSamples, giveTargets } from './give.ts';
 import { change, createMachine, floats, hold, layoutOf, type Machine } from './machine.ts';
 import { instantiate } from './runtime.ts';
@@ -69,7 +69,7 @@ async function start(
   cache: GraphCache | undefined,
   onCompile: () => void,
 ): Promise<Machine> {
-  const name = artifactName(spec, `program/${minibatch}`, { arithmetic: arithmeticOf(spec) });
+  const name = artifactName(spec, `program/${minibatch}`, { arithmetic: arithmeticOf(spec), form });
   const artifact = decodeArtifact(
     await cached(cache, name, async () => {
       onCompile();
