@@ -34,28 +34,28 @@ export async function verify(
     const text = textOf(stretch, model.compiled.engine);
     if (text !== undefined) print(`${name}: ${text}`);
   }
+  for (const entry of verification.lostCheckpoints)
+    print(`${name}: the checkpoint that entry ${entry} goes on from is missing or was changed`);
   if (!isPublished) print(`${name}: no published state can be used; the next update writes one`);
   return isSame && isPublished ? 0 : 1;
 }
 
-/** What is to be said of a stretch; nothing of one that is confirmed to the bit. */
+/** What is to be said of a stretch; nothing of one that is the same to the bit. */
 function textOf(
-  { from, to, otherArithmetics, largest, isConfirmed }: Stretch,
+  { from, to, otherArithmetics, largest, verdict }: Stretch,
   own: string,
 ): string | undefined {
-  const entries = `entries ${from + 1} to ${to}`;
-  if (otherArithmetics.length === 0) {
-    return isConfirmed
-      ? undefined
-      : `the state stored for entry ${to} is not the fold of its journal`;
-  }
-  const makers = otherArithmetics.join(', ');
+  if (verdict === 'same') return undefined;
+  if (verdict === 'different')
+    return `the state stored for entry ${to} is not the fold of its journal`;
+  const makers = otherArithmetics.join(', ') || 'another arithmetic';
   const share = `${largest.toExponential(1)} of the largest element`;
-  const verdict = isConfirmed
-    ? `within ${tolerance} of it: rounding`
-    : `more than the ${tolerance} that rounding makes; verify them where they were made`;
+  const meaning =
+    verdict === 'rounding'
+      ? `within the ${tolerance} that rounding makes`
+      : 'more than rounding makes of some steps; verify them where they were made';
   return (
-    `${entries} were learnt by ${makers}, whose bits ${own} does not make: ` +
-    `they differ by ${share}, ${verdict}`
+    `entries ${from + 1} to ${to} were learnt by ${makers}, whose bits ${own} does not make: ` +
+    `they differ by ${share}, ${meaning}`
   );
 }

@@ -1,8 +1,10 @@
 import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { EntryHeader } from '../commands/commands.ts';
+import { MillraceError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import { encodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { State } from '../state/state.ts';
 import { keepState, usableState } from './checkpoints.ts';
 
@@ -18,23 +20,40 @@ import { keepState, usableState } from './checkpoints.ts';
 export type OwnState = { readonly state: State; readonly checkpoint?: string | undefined };
 
 /**
- * The state for the next entry. If another arithmetic made it, it is kept first, and what is kept
- * is the state to go on from: another writer may have been faster.
+ * The state for the next entry. If another arithmetic made the entry before, whoever folded that,
+ * the state is kept first, and what is kept is the state to go on from: another writer may have
+ * been faster.
+ *
+ * @throws MillraceError kind `unavailable` if it cannot be kept: the next attempt tries again
  */
 export async function keepIfForeign(ports: Ports, model: Model, state: State): Promise<OwnState> {
   const own = model.compiled.engine;
-  if (state.sequence === 0 || state.arithmetic === undefined || state.arithmetic === own)
-    return { state };
+  const { sequence, entryArithmetic = own } = state;
+  if (sequence === 0 || entryArithmetic === own) return { state };
   await keepState(ports, model, state);
-  const kept = await readKept(ports, model, state.sequence);
-  if (kept === undefined) return { state };
-  ports.log.warn('the model goes on with another arithmetic', {
-    model: model.name,
-    sequence: state.sequence,
-    from: state.arithmetic,
-    to: own,
-  });
+  const kept =
+    (await readKept(ports, model, sequence)) ?? (await keepOverDamaged(ports, model, state));
+  if (kept === undefined)
+    throw new MillraceError(
+      'unavailable',
+      `the state of entry ${sequence} of ${model.name} cannot be kept`,
+    );
+  const fields = { model: model.name, sequence, from: entryArithmetic, to: own };
+  ports.log.warn('the model goes on with another arithmetic', fields);
   return { state: kept.state, checkpoint: kept.digest };
+}
+
+/** Keeps a state in place of an object that is none. */
+async function keepOverDamaged(
+  ports: Ports,
+  model: Model,
+  state: State,
+): Promise<Kept | undefined> {
+  const key = keys.checkpoint(model.name, state.sequence);
+  const damaged = await ports.store.get(key);
+  if (damaged !== undefined)
+    await ports.store.put(key, encodeCheckpoint(state), { ifMatch: damaged.etag });
+  return readKept(ports, model, state.sequence);
 }
 
 /** A kept checkpoint that can be used, and its digest. */
@@ -49,7 +68,8 @@ export async function readKept(
   const key = keys.checkpoint(model.name, sequence);
   const object = await ports.store.get(key);
   const state = object && (await usableState(ports, model, key, object));
-  return object && state && { state, digest: digestOf(object.body) };
+  if (object === undefined || state?.sequence !== sequence) return undefined;
+  return { state, digest: digestOf(object.body) };
 }
 
 /**
@@ -64,9 +84,20 @@ export async function stateBefore(
   { checkpoint }: Pick<EntryHeader, 'checkpoint'>,
 ): Promise<State> {
   if (checkpoint === undefined) return folded;
-  const kept = await readKept(ports, model, folded.sequence);
-  if (kept?.digest === checkpoint) return kept.state;
+  const named = await namedState(ports, model, folded.sequence, checkpoint);
+  if (named !== undefined) return named;
   const fields = { model: model.name, sequence: folded.sequence };
   ports.log.warn('the checkpoint that an entry goes on from is missing or was changed', fields);
   return folded;
+}
+
+/** The kept checkpoint of an entry, if it is the one of a digest. */
+export async function namedState(
+  ports: Pick<Ports, 'store' | 'log'>,
+  model: Model,
+  sequence: number,
+  digest: string,
+): Promise<State | undefined> {
+  const kept = await readKept(ports, model, sequence);
+  return kept?.digest === digest ? kept.state : undefined;
 }

@@ -108,6 +108,8 @@ type OnItsWay = Omit<CaughtUp, 'ok'>;
 const onItsWaySchema = z.object({
   /** The digest of the file that it began with. */
   began: z.string(),
+  /** The arithmetic that brought it on its way; absent in files of before 0.6. */
+  arithmetic: z.string().optional(),
   nonce: z.string(),
   caughtUp: z.coerce.number().pipe(z.int()),
   passedOver: z.string(),
@@ -132,8 +134,8 @@ async function readOnItsWay(
     const { caughtUp, nonce } = stored;
     const entry =
       caughtUp > from && caughtUp <= to ? await readEntry(store, model.name, caughtUp) : undefined;
-    if (stored.began !== digest || entry?.header.nonce !== nonce || !fitsModel(model, parameters))
-      return undefined;
+    const isOwn = stored.began === digest && stored.arithmetic === model.compiled.engine;
+    if (!isOwn || entry?.header.nonce !== nonce || !fitsModel(model, parameters)) return undefined;
     const passedOver = z.array(z.int()).parse(JSON.parse(stored.passedOver));
     const headers = await Promise.all(
       passedOver.map(async (sequence) => (await existingEntry(store, model.name, sequence)).header),
@@ -148,7 +150,7 @@ async function readOnItsWay(
 
 async function writeOnItsWay(
   { store }: CatchUpPorts,
-  { name }: Model,
+  { name, compiled }: Model,
   { job, digest }: ChallengerFile,
   { parameters, caughtUp, passedOver }: OnItsWay,
 ): Promise<void> {
@@ -156,6 +158,7 @@ async function writeOnItsWay(
   const sequences = passedOver.map(({ sequence }) => sequence);
   const body = encodeParameters(parameters, {
     began: digest,
+    arithmetic: compiled.engine,
     nonce: header.nonce,
     caughtUp: String(caughtUp),
     passedOver: JSON.stringify(sequences),

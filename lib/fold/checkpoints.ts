@@ -49,10 +49,12 @@ async function lastKept(
 ): Promise<State | undefined> {
   const kept = await store.list(keys.checkpoints(model));
   for (const { key } of kept.toReversed()) {
-    if (!((sequenceOfCheckpoint(key) ?? Number.NaN) <= sequence)) continue;
+    const place = sequenceOfCheckpoint(key) ?? Number.NaN;
+    if (!(place <= sequence)) continue;
     const object = await store.get(key);
     const state = object && (await read(key, object));
-    if (state !== undefined) return state;
+    // One under another entry's key would be taken for that entry's.
+    if (state?.sequence === place) return state;
   }
   return undefined;
 }
@@ -108,7 +110,8 @@ export async function readState(
     const header = await headerOf(store, state);
     if (header === undefined) return passOver('the journal does not confirm it');
     // Releases before 0.6 did not say it: who made the last entry made the state.
-    return { ...state, arithmetic: state.arithmetic ?? header.engine };
+    const { engine: entryArithmetic } = header;
+    return { ...state, arithmetic: state.arithmetic ?? entryArithmetic, entryArithmetic };
   } catch (error) {
     if (isOfKind(error, 'corrupt')) return passOver(error.message);
     throw error;

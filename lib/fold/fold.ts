@@ -35,7 +35,8 @@ export async function applyEntry(
   const { nonce } = header;
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const arithmetic = model.compiled.engine;
-  const settled = { ...state, sequence, nonce, arithmetic, ledger };
+  const { engine: entryArithmetic } = header;
+  const settled = { ...state, sequence, nonce, arithmetic, entryArithmetic, ledger };
   return evolve(reach, settled, {
     header,
     samples: samplesByMessage(entry),

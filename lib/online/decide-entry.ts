@@ -88,7 +88,8 @@ export async function decideEntry(
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const { nonce } = header;
   const arithmetic = model.compiled.engine;
-  const decided = { ...next, sequence: header.sequence, nonce, arithmetic, ledger };
+  const labels = { arithmetic, entryArithmetic: arithmetic };
+  const decided = { ...next, sequence: header.sequence, nonce, ...labels, ledger };
   return { entry: { header, samples }, state: decided, settled, unknown };
 }
 

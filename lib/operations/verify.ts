@@ -1,5 +1,5 @@
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
-import { readKept } from '../fold/arithmetics.ts';
+import { namedState, readKept } from '../fold/arithmetics.ts';
 import { lastCheckpoint, usableState } from '../fold/checkpoints.ts';
 import { applyEntry, reachOf } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -9,6 +9,14 @@ import type { Ports } from '../ports/ports.ts';
 import { encodeCheckpoint } from '../state/checkpoint-file.ts';
 import { comparable } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
+
+/**
+ * What became of a comparison. `same`: to the bit. `rounding`: another arithmetic made some of it,
+ * and the weights differ by less than {@link tolerance}. `unknown`: they differ by more, which steps
+ * of training can make of rounding; only that arithmetic can tell. `different`: what no rounding
+ * explains.
+ */
+export type Verdict = 'same' | 'rounding' | 'unknown' | 'different';
 
 /** Entries between two states that are stored, folded again from the first and held against it. */
 export type Stretch = {
@@ -20,11 +28,7 @@ export type Stretch = {
   readonly differences: ReadonlyMap<string, number>;
   /** The largest of them, relative to the largest element of its tensor. */
   readonly largest: number;
-  /**
-   * Whether it is confirmed: to the bit, or, where another arithmetic made some of it, within
-   * {@link tolerance}.
-   */
-  readonly isConfirmed: boolean;
+  readonly verdict: Verdict;
 };
 
 /** The result of folding a journal again and comparing it with the states that are stored. */
@@ -36,18 +40,17 @@ export type Verification = {
   readonly samples: number;
   /** What was compared: up to each kept checkpoint, and last up to the published state. */
   readonly stretches: readonly Stretch[];
+  /** Entries that name a checkpoint which is missing or was changed. */
+  readonly lostCheckpoints: readonly number[];
   /** By tensor, the largest difference of an element from the published state. */
   readonly differences: ReadonlyMap<string, number>;
-  /** Whether all stretches are confirmed: weights, slots, statistics, ledger and scores. */
+  /** Whether nothing was found that no rounding explains. */
   readonly isSame: boolean;
   /** Whether there is a published state that can be used; it is made again by the next update. */
   readonly isPublished: boolean;
 };
 
-/**
- * Differences that rounding makes of a stretch: a share of the largest element of each tensor. Each
- * step makes some 10⁻⁷, and the steps after it make more of that.
- */
+/** Differences that rounding makes of a short stretch: a share of each tensor's largest element. */
 export const tolerance = 0.01;
 
 /**
@@ -65,45 +68,91 @@ export async function verifyModel(
 ): Promise<Verification> {
   const published = await usablePublishedState(ports, model);
   const end = published?.sequence ?? 0;
-  let state = isAll
+  const start = isAll
     ? initialState(model)
     : await lastCheckpoint(ports, model, Math.max(0, end - 1));
-  const reach = reachOf(ports, model);
+  const from = start.sequence;
   const kept = await keptSequences(ports, model);
-  const from = state.sequence;
-  const stretches: Stretch[] = [];
-  let begin = from;
+  const fold = startFold(model, start);
+  const reach = reachOf(ports, model);
+  const lostCheckpoints: number[] = [];
   let samples = 0;
-  let others = new Set<string>();
-  const compare = (stored: State) => {
-    const stretch = stretchOf(state, stored, { from: begin, others: [...others] });
-    stretches.push(stretch);
-    begin = state.sequence;
-    others = new Set();
-    // What another arithmetic made is not made here: the next stretch begins with it.
-    if (stretch.otherArithmetics.length > 0) state = stored;
-  };
   for await (const entry of entriesAfter(ports.store, model.name, from, { ahead })) {
-    state = await applyEntry(ports, reach, state, entry);
+    const { checkpoint, engine } = entry.header;
+    const before = fold.state;
+    const named =
+      checkpoint === undefined
+        ? undefined
+        : await namedState(ports, model, before.sequence, checkpoint);
+    if (checkpoint !== undefined && named === undefined)
+      lostCheckpoints.push(entry.header.sequence);
+    fold.add(await applyEntry(ports, reach, before, entry), engine, named !== undefined);
     samples += entry.samples.length;
-    if (entry.samples.length > 0) others.add(entry.header.engine);
-    others.delete(model.compiled.engine);
-    const { sequence } = state;
-    if (sequence === end && published !== undefined) compare(published);
+    const { sequence } = fold.state;
+    if (sequence === end && published !== undefined) fold.compare(published);
     else if (kept.has(sequence)) {
-      const checkpoint = await readKept(ports, model, sequence);
-      if (checkpoint !== undefined) compare(checkpoint.state);
+      const stored = await readKept(ports, model, sequence);
+      if (stored !== undefined) fold.compare(stored.state);
     }
     onEntry(sequence - from, Math.max(end, sequence) - from);
   }
+  const { stretches, state } = fold;
   return {
     from,
     to: state.sequence,
     samples,
     stretches,
+    lostCheckpoints,
     differences: stretches.findLast(({ to }) => to === end)?.differences ?? new Map(),
-    isSame: stretches.every(({ isConfirmed }) => isConfirmed),
+    isSame:
+      lostCheckpoints.length === 0 && stretches.every(({ verdict }) => verdict !== 'different'),
     isPublished: published !== undefined || state.sequence === 0,
+  };
+}
+
+/** A fold, and what it has been held against. */
+type Fold = {
+  readonly state: State;
+  readonly stretches: readonly Stretch[];
+  /** @param isNamed whether the entry named the checkpoint that it goes on from, and it is there */
+  readonly add: (state: State, engine: string, isNamed: boolean) => void;
+  readonly compare: (stored: State) => void;
+};
+
+/**
+ * A fold from a stored state. Its bits are those of the model as long as it has the arithmetic of
+ * all that it folds; where it has not, it goes on from what is stored, and has them again where an
+ * entry names the checkpoint that it goes on from.
+ */
+function startFold(model: Model, start: State): Fold {
+  const own = model.compiled.engine;
+  const stretches: Stretch[] = [];
+  let state = start;
+  let begin = start.sequence;
+  let others = new Set<string>();
+  let isExact = start.sequence === 0 || start.arithmetic === own;
+  return {
+    get state() {
+      return state;
+    },
+    stretches,
+    add(next, engine, isNamed) {
+      if (isNamed) isExact = true;
+      if (engine !== own) {
+        isExact = false;
+        others.add(engine);
+      }
+      state = next;
+    },
+    compare(stored) {
+      const { arithmetic = own } = stored;
+      if (arithmetic !== own) others.add(arithmetic);
+      const isBitwise = isExact && arithmetic === own;
+      stretches.push(stretchOf(state, stored, { from: begin, others: [...others], isBitwise }));
+      begin = state.sequence;
+      others = new Set();
+      if (!isExact) state = stored;
+    },
   };
 }
 
@@ -121,28 +170,41 @@ async function keptSequences({ store }: Ports, { name }: Model): Promise<Readonl
   return new Set(objects.map(({ key }) => sequenceOfCheckpoint(key) ?? 0));
 }
 
-function stretchOf(
-  folded: State,
-  stored: State,
-  { from, others }: { readonly from: number; readonly others: readonly string[] },
-): Stretch {
+type Compared = {
+  readonly from: number;
+  readonly others: readonly string[];
+  /** Whether the bits must be the same. */
+  readonly isBitwise: boolean;
+};
+
+function stretchOf(folded: State, stored: State, { from, others, isBitwise }: Compared): Stretch {
   const differences = differencesOf(folded, stored);
   const relative = [...differences].map(([name, difference]) => {
     const data = stored.tensors[name]?.data ?? new Float32Array();
-    const most = data.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0);
-    return difference === 0 ? 0 : difference / most;
+    const most = data.reduce((largest, each) => Math.max(largest, Math.abs(each)), smallest);
+    return difference / most;
   });
   const largest = Math.max(0, ...relative);
-  const isConfirmed =
-    others.length === 0
-      ? isSameState(folded, stored)
-      : largest <= tolerance && isSameState(withRoundingOf(folded, stored), stored);
-  return { from, to: folded.sequence, otherArithmetics: others, differences, largest, isConfirmed };
+  const verdict = isSameState(folded, stored)
+    ? 'same'
+    : isBitwise || !isSameState(withRoundingOf(folded, stored), stored)
+      ? 'different'
+      : largest <= tolerance
+        ? 'rounding'
+        : 'unknown';
+  return { from, to: folded.sequence, otherArithmetics: others, differences, largest, verdict };
 }
 
-/** A state with what rounding changes taken from another one. */
-function withRoundingOf(folded: State, { tensors, statistics, scores, prior }: State): State {
-  return { ...folded, tensors, statistics, scores, ...(prior === undefined ? {} : { prior }) };
+/** What tensors of zeros are compared with. */
+const smallest = 1e-6;
+
+/**
+ * A state with what rounding changes taken from another one: weights, slots, and the scores that
+ * they earned. Statistics and the labels' own scores are computed alike by all.
+ */
+function withRoundingOf(folded: State, { tensors, scores }: State): State {
+  const { samples, weight } = folded.scores;
+  return { ...folded, tensors, scores: { ...scores, samples, weight } };
 }
 
 /**
@@ -151,8 +213,8 @@ function withRoundingOf(folded: State, { tensors, statistics, scores, prior }: S
  */
 function isSameState(folded: State, published: State): boolean {
   const [own, other] = comparable(folded.ledger, published.ledger);
-  const { nonce, arithmetic } = published;
-  const named = { ...folded, nonce, arithmetic, ledger: own };
+  const { nonce, arithmetic, entryArithmetic } = published;
+  const named = { ...folded, nonce, arithmetic, entryArithmetic, ledger: own };
   const then = { ...published, ledger: other };
   return Buffer.from(encodeCheckpoint(named)).equals(encodeCheckpoint(then));
 }

@@ -28,6 +28,7 @@ const stateMetadata = parametersMetadata.extend({
   sequence: count,
   nonce: z.string().optional(),
   arithmetic: z.string().optional(),
+  entryArithmetic: z.string().optional(),
   spec: z.string(),
   learnt: count,
   ledger: z.string(),
@@ -69,7 +70,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       model: state.model,
       sequence: String(state.sequence),
       ...(state.nonce === undefined ? {} : { nonce: state.nonce }),
-      ...(state.arithmetic === undefined ? {} : { arithmetic: state.arithmetic }),
+      ...arithmeticsOf(state),
       spec: state.specHash,
       learnt: String(state.learnt),
       ledger: ledgerToJson(state.ledger),
@@ -81,6 +82,20 @@ export function encodeCheckpoint(state: State): Uint8Array {
       ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
     },
   });
+}
+
+/** The arithmetics of a state, as far as they are known. */
+function arithmeticsOf({
+  arithmetic,
+  entryArithmetic,
+}: {
+  readonly arithmetic?: string | undefined;
+  readonly entryArithmetic?: string | undefined;
+}) {
+  return {
+    ...(arithmetic === undefined ? {} : { arithmetic }),
+    ...(entryArithmetic === undefined ? {} : { entryArithmetic }),
+  };
 }
 
 /**
@@ -96,7 +111,7 @@ export function decodeCheckpoint(file: Uint8Array): State {
       model: fields.model,
       sequence: fields.sequence,
       ...(fields.nonce === undefined ? {} : { nonce: fields.nonce }),
-      ...(fields.arithmetic === undefined ? {} : { arithmetic: fields.arithmetic }),
+      ...arithmeticsOf(fields),
       specHash: fields.spec,
       learnt: fields.learnt,
       ledger: ledgerFromJson(fields.ledger, fields.sequence),

@@ -21,8 +21,10 @@ export type State = Parameters & {
    */
   readonly nonce?: string | undefined;
   readonly specHash: string;
-  /** The arithmetic that made its bits; unknown before the first entry. */
+  /** The arithmetic that folded it; unknown before the first entry. */
   readonly arithmetic?: string | undefined;
+  /** The arithmetic that its last entry names. */
+  readonly entryArithmetic?: string | undefined;
   readonly ledger: Ledger;
   /** Progressive scores since the model began: every sample was predicted before it was learnt. */
   readonly scores: Scores;

@@ -24,6 +24,8 @@ export class Version {
   readonly #regions: readonly Region[];
   readonly #memory: () => ArrayBuffer;
   #change: Change | undefined;
+  /** Rows that have changed since all of it was copied last. */
+  #spent = 0;
   /** All of it, once somebody wanted to read it or the memory was needed. */
   #copies: readonly Float32Array[] | undefined;
 
@@ -47,6 +49,11 @@ export class Version {
    * nothing else; if it throws, they are what they were.
    */
   advance(rows: Int32Array, change: () => void): Version {
+    // When as much has changed as there is, a copy costs no more than the changes did; and whoever
+    // keeps an old version keeps no more than that.
+    const [{ rows: all = 0 } = {}] = this.#regions;
+    const isDue = this.#spent + rows.length > all;
+    if (isDue) this.leave();
     const before = this.#regions.map((region) => this.#gather(region, rows));
     try {
       change();
@@ -57,6 +64,7 @@ export class Version {
       throw error;
     }
     const to = new Version(this.#regions, this.#memory);
+    to.#spent = isDue ? 0 : this.#spent + rows.length;
     if (this.#copies === undefined) this.#change = { to, rows, before };
     return to;
   }
