@@ -1,5 +1,5 @@
 import { keys } from '../../lib/bucket/keys.ts';
-import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
+import { createEngine } from '../../lib/engine/create-engine.ts';
 import type { Entry } from '../../lib/journal/entry.ts';
 import { existingModel } from '../../lib/model/model.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
@@ -106,7 +106,7 @@ async function compareWeights(
   const without = unlearnt(entries);
   if (without === undefined) return problems;
   const alone = await learnAgain(bucket, model, entries, {
-    engine: onnxEngine({ threads: 1 }),
+    engine: createEngine({ threads: 1, warn: () => undefined }),
     messagesAtOnce: 1,
     without,
   });

@@ -223,7 +223,9 @@ async function show(): Promise<void> {
  */
 async function untilQuiet(): Promise<void> {
   let before = '';
-  for (let quiet = 0; quiet < 3; ) {
+  // A slice that was killed last comes back after half a minute.
+  const [quietWhenDone, quietOtherwise] = [3, 15];
+  for (let quiet = 0, needed = quietOtherwise; quiet < needed; ) {
     await noteDeadLetters();
     await redrive(operator(), cloud.sqs, cloud.address, isCommandSender(cloud.environment));
     const states = await Promise.all(
@@ -232,6 +234,7 @@ async function untilQuiet(): Promise<void> {
     const isDone = states.every((state) => state.isDone);
     const now = JSON.stringify(states);
     quiet = isDone || now === before ? quiet + 1 : 0;
+    needed = isDone ? quietWhenDone : quietOtherwise;
     before = now;
     await delay(isDone ? 100 : 3_000);
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
+import { wasmEngine } from '../../lib/engine/wasm/wasm.ts';
 import { faultKinds } from './faults.ts';
 import { type Outcome, runSchedule, type ScheduleOptions } from './schedule.ts';
 import { shrink } from './shrink.ts';
@@ -30,13 +31,14 @@ describe('simulated schedules', () => {
     expect(outcomes.reduce((sum, { samples }) => sum + samples, 0)).toBeGreaterThan(5_000);
   });
 
-  it('keep them on the native engine', async () => {
+  it.each(['wasm', 'onnx'] as const)('keep them on the engine %s', async (name) => {
     const compiled = new Map<string, Uint8Array>();
     const cache = {
       get: async (name: string) => compiled.get(name),
       put: async (name: string, body: Uint8Array) => void compiled.set(name, body),
     };
-    const outcomes = await runAll(seedsFrom(1, 20), { engine: onnxEngine({ threads: 1, cache }) });
+    const engine = name === 'wasm' ? wasmEngine({ cache }) : onnxEngine({ threads: 1, cache });
+    const outcomes = await runAll(seedsFrom(1, 20), { engine });
     expect(failuresOf(outcomes)).toEqual([]);
   });
 
