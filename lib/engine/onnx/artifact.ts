@@ -3,7 +3,7 @@ import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.t
 import type { Spec } from '../../spec/spec.ts';
 import { initialFrom, initialTensors, artifactName as nameOf, unreadable } from '../artifacts.ts';
 import type { Tensors } from '../engine.ts';
-import type { StepMask } from './run-graph.ts';
+import type { StepMask } from '../trace/trace.ts';
 
 /**
  * Name and version of this engine. It changes with tfjs, ONNX Runtime and the compiler, whenever

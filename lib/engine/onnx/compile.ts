@@ -10,10 +10,10 @@ import { rewrite } from '../rewrite/rewrite.ts';
 import { initialState, variablesByName } from '../step.ts';
 import type { Graph } from '../trace/graph.ts';
 import { stepNames } from '../trace/step-names.ts';
-import { isFlat, tracePrediction, traceTraining } from '../trace/trace.ts';
+import { isFlat, type StepMask, tracePrediction, traceTraining } from '../trace/trace.ts';
 import type { ModelArtifact } from './artifact.ts';
 import { encodeModel } from './encode.ts';
-import { runGraph, type StepLayout, type StepMask } from './run-graph.ts';
+import { runGraph, type StepLayout } from './run-graph.ts';
 
 /**
  * Compiles what every use of a model needs: its initial state, its predictions, and the online

@@ -9,8 +9,8 @@ import type { EngineState, Run, Tensor, Tensors } from '../engine.ts';
 import { writeTargets } from '../run.ts';
 import { sizeOf } from '../trace/graph.ts';
 import { perStepName, runNames, stepNames } from '../trace/step-names.ts';
+import type { StepMask } from '../trace/trace.ts';
 import type { Parameter } from './artifact.ts';
-import type { StepMask } from './run-graph.ts';
 import type { Runtime } from './runtime.ts';
 
 /** A graph of many steps, ready to run. */

@@ -12,14 +12,6 @@ export type StepColumns = {
   readonly width: number;
 };
 
-/** A mask of dropout that a step takes. */
-export type StepMask = {
-  /** Elements for each row of the minibatch. */
-  readonly width: number;
-  /** The share of them that is 0. */
-  readonly rate: number;
-};
-
 /** What a step is made of: which inputs come from the samples, and which outputs are no state. */
 export type StepLayout = {
   /** Rows of a step. */

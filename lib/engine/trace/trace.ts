@@ -3,7 +3,6 @@ import type { Network } from '../../network/network.ts';
 import type { Optimizer } from '../../network/optimizers.ts';
 import { predictionOf } from '../../network/outputs.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { StepMask } from '../onnx/run-graph.ts';
 import {
   assignFlat,
   differentiate,
@@ -20,6 +19,14 @@ import { backendName, registerKernels } from './kernels/register.ts';
 import { stepNames } from './step-names.ts';
 import { TraceBackend } from './trace-backend.ts';
 import { UntraceableError } from './untraceable.ts';
+
+/** A mask of dropout that a step takes. */
+export type StepMask = {
+  /** Elements for each row of the minibatch. */
+  readonly width: number;
+  /** The share of them that is 0. */
+  readonly rate: number;
+};
 
 /** A training step as a graph, and the masks that are among its inputs. */
 export type TracedTraining = { readonly graph: Graph; readonly masks: readonly StepMask[] };

@@ -3,6 +3,7 @@ import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.t
 import type { Spec } from '../../spec/spec.ts';
 import { initialFrom, initialTensors, unreadable } from '../artifacts.ts';
 import type { Tensors } from '../engine.ts';
+import type { StepMask } from '../trace/trace.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import type { Program } from './program.ts';
 import type { Region } from './versions.ts';
@@ -35,7 +36,7 @@ export type ProgramArtifact = Program & {
   /** Large tables, of which a call changes a few rows. */
   readonly tables: readonly LargeTable[];
   /** The masks of dropout that a training step takes. */
-  readonly masks: readonly { readonly width: number; readonly rate: number }[];
+  readonly masks: readonly StepMask[];
   /** The state's tensors before the first step. */
   readonly initial: Tensors;
 };

@@ -29,12 +29,7 @@ const isFloat = (node: Node) => node.attributes[operandType] !== 'int32';
 /** The attribute by which the plan says what type the operands of a comparison have. */
 export const operandType = 'operandType';
 
-const comparison =
-  (ofFloats: Instruction, ofIntegers: Instruction): Emit =>
-  (f, [a = 0, b = 0], node) =>
-    f.vector(isFloat(node) ? ofFloats : ofIntegers, a, b);
-
-const arithmetic =
+const eitherType =
   (ofFloats: Instruction, ofIntegers: Instruction): Emit =>
   (f, [a = 0, b = 0], node) =>
     f.vector(isFloat(node) ? ofFloats : ofIntegers, a, b);
@@ -105,20 +100,20 @@ export const elementwise: Readonly<Record<string, Emit>> = {
     f.vector('f32x4.pmin', f.vector('f32x4.pmax', x, least), most),
   Where: (f, [mask = 0, a = 0, b = 0]) => select(f, mask, a, b),
 
-  Add: arithmetic('f32x4.add', 'i32x4.add'),
-  Sub: arithmetic('f32x4.sub', 'i32x4.sub'),
-  Mul: arithmetic('f32x4.mul', 'i32x4.mul'),
+  Add: eitherType('f32x4.add', 'i32x4.add'),
+  Sub: eitherType('f32x4.sub', 'i32x4.sub'),
+  Mul: eitherType('f32x4.mul', 'i32x4.mul'),
   Div: binary('f32x4.div'),
   Max: binary('f32x4.pmax'),
   Min: binary('f32x4.pmin'),
   Sum: (f, [first = 0, ...rest]) => rest.reduce((sum, x) => f.vector('f32x4.add', sum, x), first),
   And: binary('v128.and'),
   Or: binary('v128.or'),
-  Equal: comparison('f32x4.eq', 'i32x4.eq'),
-  Greater: comparison('f32x4.gt', 'i32x4.gt_s'),
-  GreaterOrEqual: comparison('f32x4.ge', 'i32x4.ge_s'),
-  Less: comparison('f32x4.lt', 'i32x4.lt_s'),
-  LessOrEqual: comparison('f32x4.le', 'i32x4.le_s'),
+  Equal: eitherType('f32x4.eq', 'i32x4.eq'),
+  Greater: eitherType('f32x4.gt', 'i32x4.gt_s'),
+  GreaterOrEqual: eitherType('f32x4.ge', 'i32x4.ge_s'),
+  Less: eitherType('f32x4.lt', 'i32x4.lt_s'),
+  LessOrEqual: eitherType('f32x4.le', 'i32x4.le_s'),
 
   Cast: (f, [x = 0], node) => {
     const from = node.attributes[operandType];

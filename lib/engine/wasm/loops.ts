@@ -59,6 +59,15 @@ export function forEach(f: FunctionBuilder, loop: Loop, compute: Compute): void 
   visit(0);
 }
 
+/** Emits a copy of elements from one place to another. */
+export function copyElements(
+  f: FunctionBuilder,
+  shape: readonly number[],
+  { from, to }: { readonly from: Operand; readonly to: Operand },
+): void {
+  forEach(f, { shape, inputs: [from], outputs: [to] }, (values) => values);
+}
+
 /** Loads the elements of an operand along a dimension that it is not broadcast over. */
 function loadLanes(
   f: FunctionBuilder,

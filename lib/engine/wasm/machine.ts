@@ -122,7 +122,8 @@ function sharedTensor(
   shared: readonly Shared[],
 ): Tensor {
   const { length } = elements;
-  const gaps = gapsBetween(shared, length).map(
+  const regions = shared.map(({ region }) => region);
+  const gaps = gapsBetween(regions, length).map(
     ([start, end]) => [start, elements.slice(start, end)] as const,
   );
   let whole: Float32Array | undefined;
@@ -146,12 +147,12 @@ function sharedTensor(
 }
 
 /** What lies between regions: the first element and the one after the last. */
-function gapsBetween(shared: readonly Shared[], length: number): [number, number][] {
+function gapsBetween(regions: readonly Region[], length: number): [number, number][] {
   const gaps: [number, number][] = [];
   let start = 0;
-  for (const { region } of shared.toSorted((a, b) => a.region.offset - b.region.offset)) {
-    if (region.offset > start) gaps.push([start, region.offset]);
-    start = region.offset + region.rows * region.width;
+  for (const { offset, rows, width } of regions.toSorted((a, b) => a.offset - b.offset)) {
+    if (offset > start) gaps.push([start, offset]);
+    start = offset + rows * width;
   }
   if (length > start) gaps.push([start, length]);
   return gaps;
@@ -165,7 +166,6 @@ function smallPartsOf(machine: Machine, tensors: Tensors): Float32Array[] {
     const own = regions.filter(({ part }) => part === name);
     if (own.length === 0) return [tensors[name]?.data ?? new Float32Array()];
     const elements = floats(machine, place);
-    const shared = own.map((region) => ({ region, version: undefined }));
-    return gapsBetween(shared, place.size).map(([start, end]) => elements.subarray(start, end));
+    return gapsBetween(own, place.size).map(([start, end]) => elements.subarray(start, end));
   });
 }

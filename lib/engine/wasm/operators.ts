@@ -3,7 +3,7 @@ import { sizeOf } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import type { FunctionBuilder } from './assembler.ts';
 import { elementBytes } from './instructions.ts';
-import { forEach, stridesOf } from './loops.ts';
+import { copyElements, stridesOf } from './loops.ts';
 import { type Plan, touchedRows } from './plan.ts';
 import { emitProduct, type Matrix } from './products.ts';
 import { emitReduction, reducers } from './reductions.ts';
@@ -71,7 +71,11 @@ const operators: Readonly<Record<string, Operator>> = {
       return;
     }
     const source = addressOf(data, plan);
-    if (source !== to) copy(f, output.shape, { from: source, to });
+    const strides = stridesOf(output.shape);
+    if (source !== to) {
+      const places = { from: { address: source, strides }, to: { address: to, strides } };
+      copyElements(f, output.shape, places);
+    }
     emitScatterAdd(f, { ...rows, from, to });
   },
   Concat(f, node, plan) {
@@ -82,15 +86,8 @@ const operators: Readonly<Record<string, Operator>> = {
     let to = addressOf(output?.name, plan);
     for (const name of node.inputs) {
       const part = plan.of(name).shape;
-      forEach(
-        f,
-        {
-          shape: part,
-          inputs: [{ address: addressOf(name, plan), strides: stridesOf(part) }],
-          outputs: [{ address: to, strides }],
-        },
-        (values) => values,
-      );
+      const from = { address: addressOf(name, plan), strides: stridesOf(part) };
+      copyElements(f, part, { from, to: { address: to, strides } });
       to += (part[axis] ?? 0) * (strides[axis] ?? 0);
     }
   },
@@ -120,16 +117,6 @@ const operators: Readonly<Record<string, Operator>> = {
     ]),
   ),
 };
-
-function copy(
-  f: FunctionBuilder,
-  shape: readonly number[],
-  { from, to }: { readonly from: number; readonly to: number },
-): void {
-  const strides = stridesOf(shape);
-  const parts = { inputs: [{ address: from, strides }], outputs: [{ address: to, strides }] };
-  forEach(f, { shape, ...parts }, (values) => values);
-}
 
 function matrixOf(name: string, isTransposed: boolean, plan: Plan): Matrix {
   const { shape } = plan.of(name);

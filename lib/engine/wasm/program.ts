@@ -3,7 +3,7 @@ import { type Graph, sizeOf, type Value } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import { FunctionBuilder } from './assembler.ts';
 import { elementBytes } from './instructions.ts';
-import { forEach, stridesOf } from './loops.ts';
+import { copyElements, stridesOf } from './loops.ts';
 import { Memory } from './memory.ts';
 import { encodeModule } from './module.ts';
 import { emitStep } from './step.ts';
@@ -176,21 +176,11 @@ function takeInputs(
     const { address = 0, size = 0 } = arrays[array] ?? {};
     const origin = f.local('i32');
     f.multiply(origin, 0, size * elementBytes);
-    forEach(
-      f,
-      {
-        shape: [rows, width],
-        inputs: [
-          {
-            address: address + offset * elementBytes,
-            strides: [row * elementBytes, elementBytes],
-            origin,
-          },
-        ],
-        outputs: [{ address: addresses.get(name) ?? 0, strides: stridesOf([rows, width]) }],
-      },
-      (values) => values,
-    );
+    const strides = [row * elementBytes, elementBytes];
+    copyElements(f, [rows, width], {
+      from: { address: address + offset * elementBytes, strides, origin },
+      to: { address: addresses.get(name) ?? 0, strides: stridesOf([rows, width]) },
+    });
   }
   return f;
 }
@@ -206,14 +196,7 @@ function keepResult(
   f.multiply(origin, 0, size * elementBytes);
   const shape = output?.shape ?? [];
   const strides = stridesOf(shape);
-  forEach(
-    f,
-    {
-      shape,
-      inputs: [{ address: from, strides }],
-      outputs: [{ address, strides, origin }],
-    },
-    (values) => values,
-  );
+  const to = { address, strides, origin };
+  copyElements(f, shape, { from: { address: from, strides }, to });
   return f;
 }

@@ -11,7 +11,7 @@ type Api = {
   }>;
 };
 
-const { WebAssembly: api } = globalThis as unknown as { readonly WebAssembly: Api };
+const api: Api = Reflect.get(globalThis, 'WebAssembly');
 
 /** Compiles a module and starts it. */
 export async function instantiate(module: Uint8Array): Promise<Instance> {

@@ -1,7 +1,7 @@
 import type { FunctionBuilder, Local } from './assembler.ts';
 import { elementBytes } from './instructions.ts';
 import { acrossAll, firstLanes } from './lanes.ts';
-import { type Compute, forEach, type Operand, stridesOf } from './loops.ts';
+import { type Compute, copyElements, forEach, type Operand, stridesOf } from './loops.ts';
 
 /** Rows of a table, [entries, …row], in one piece. */
 export type Rows = {
@@ -62,14 +62,13 @@ export function emitGather(
   const target = f.local('i32');
   f.setInteger(target, 0);
   const strides = [elementBytes];
-  const outputs = [{ address: to, strides, origin: target }];
+  const place = { address: to, strides, origin: target };
   const shape = [rows.width];
   forEachIndex(f, rows, {
     inside(_, offset) {
-      const inputs = [{ address: from, strides, origin: offset }];
-      forEach(f, { shape, inputs, outputs }, (values) => values);
+      copyElements(f, shape, { from: { address: from, strides, origin: offset }, to: place });
     },
-    outside: () => forEach(f, { shape, inputs: [], outputs }, () => [f.constant(0)]),
+    outside: () => forEach(f, { shape, inputs: [], outputs: [place] }, () => [f.constant(0)]),
     always: () => f.add(target, rows.width * elementBytes),
   });
 }
@@ -155,15 +154,10 @@ export function emitTouch(
             f.storeInteger(at, touched.places, end);
             f.multiply(place, count, elementBytes);
             f.storeInteger(place, touched.list, offset);
-            forEach(
-              f,
-              {
-                shape: [width],
-                inputs: [{ address: from, strides, origin: source }],
-                outputs: [{ address: to, strides, origin: end }],
-              },
-              (values) => values,
-            );
+            copyElements(f, [width], {
+              from: { address: from, strides, origin: source },
+              to: { address: to, strides, origin: end },
+            });
             f.add(count, 1);
             f.add(end, width * elementBytes);
           },

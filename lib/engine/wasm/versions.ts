@@ -54,7 +54,7 @@ export class Version {
     const [{ rows: all = 0 } = {}] = this.#regions;
     const isDue = this.#spent + rows.length > all;
     if (isDue) this.leave();
-    const before = this.#regions.map((region) => this.#gather(region, rows));
+    const before = this.current(rows);
     try {
       change();
     } catch (error) {
