@@ -1,4 +1,8 @@
 import type { EncodedSamples } from '../features/samples.ts';
+import { coefficientsOf } from '../network/coefficients.ts';
+import { type MaskCounter, writeMask } from '../network/dropout.ts';
+import { rateAt } from '../network/schedules.ts';
+import type { OptimizerSpec } from '../spec/spec.ts';
 import type { EngineState, Run, Trained } from './engine.ts';
 
 /** A run whose rows are named. */
@@ -56,4 +60,30 @@ export async function trainUnpadded(
   const short = { ...run, minibatch: rest, order: order.subarray(-rest) };
   const second = await train(first.state, short);
   return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
+}
+
+/** Writes the optimizer's coefficients of steps, from `firstStep` on; `rates` say how many. */
+export function writeCoefficients(
+  { rates, epsilons }: { readonly rates: Float32Array; readonly epsilons: Float32Array },
+  optimizer: OptimizerSpec,
+  run: Run,
+  firstStep: number,
+): void {
+  for (let i = 0; i < rates.length; i++) {
+    const step = firstStep + i;
+    const { rate, epsilon } = coefficientsOf(optimizer, rateAt(run, step), step);
+    rates[i] = rate;
+    epsilons[i] = epsilon;
+  }
+}
+
+/** Writes one mask of dropout for each of some steps, of `size` elements each. */
+export function writeMasks(
+  all: Float32Array,
+  size: number,
+  rate: number,
+  { seed, step, index }: MaskCounter,
+): void {
+  for (let i = 0; i * size < all.length; i++)
+    writeMask(all.subarray(i * size, (i + 1) * size), rate, { seed, step: step + i, index });
 }

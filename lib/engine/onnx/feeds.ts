@@ -1,12 +1,9 @@
 import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
-import { coefficientsOf } from '../../network/coefficients.ts';
-import { writeMask } from '../../network/dropout.ts';
-import { rateAt } from '../../network/schedules.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Run, Tensor, Tensors } from '../engine.ts';
-import { writeTargets } from '../run.ts';
+import { writeCoefficients, writeMasks, writeTargets } from '../run.ts';
 import { sizeOf } from '../trace/graph.ts';
 import { perStepName, runNames, stepNames } from '../trace/step-names.ts';
 import type { StepMask } from '../trace/trace.ts';
@@ -84,14 +81,9 @@ export function coefficientFeeds(
   run: Run,
   { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
 ): Feeds {
-  const all = { rate: new Float32Array(steps), epsilon: new Float32Array(steps) };
-  for (let i = 0; i < steps; i++) {
-    const step = firstStep + i;
-    const { rate, epsilon } = coefficientsOf(optimizer, rateAt(run, step), step);
-    all.rate[i] = rate;
-    all.epsilon[i] = epsilon;
-  }
-  const feeds = { [stepNames.rate]: all.rate, [stepNames.epsilon]: all.epsilon };
+  const [rates, epsilons] = [new Float32Array(steps), new Float32Array(steps)];
+  writeCoefficients({ rates, epsilons }, optimizer, run, firstStep);
+  const feeds = { [stepNames.rate]: rates, [stepNames.epsilon]: epsilons };
   return Object.fromEntries(
     Object.entries(feeds).flatMap(([name, data]) => {
       const perStep = perStepName(name);
@@ -111,10 +103,7 @@ export function maskFeeds(
     masks.map(({ width, rate }, index) => {
       const size = minibatch * width;
       const all = new Float32Array(steps * size);
-      for (let i = 0; i < steps; i++) {
-        const mask = all.subarray(i * size, (i + 1) * size);
-        writeMask(mask, rate, { seed, step: step + i, index });
-      }
+      writeMasks(all, size, rate, { seed, step, index });
       return [perStepName(stepNames.mask(index)), runtime.floats(all, [steps, size])];
     }),
   );

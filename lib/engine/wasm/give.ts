@@ -1,10 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
-import { coefficientsOf } from '../../network/coefficients.ts';
-import { writeMask } from '../../network/dropout.ts';
-import { rateAt } from '../../network/schedules.ts';
 import type { EngineState, Run } from '../engine.ts';
-import { writeTargets } from '../run.ts';
+import { writeCoefficients, writeMasks, writeTargets } from '../run.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { floats, type Machine } from './machine.ts';
 import type { CallLayout } from './program.ts';
@@ -54,6 +51,17 @@ function copyRows(
   }
 }
 
+/** An array of so many steps; one without elements if the program takes none of that name. */
+function arrayAt(
+  machine: Machine,
+  arrays: CallLayout['arrays'],
+  name: string,
+  steps: number,
+): Float32Array {
+  const place = arrays[name];
+  return place === undefined ? new Float32Array() : floats(machine, place, steps);
+}
+
 /** Gives labels and shares. */
 export function giveTargets(
   machine: Machine,
@@ -62,10 +70,7 @@ export function giveTargets(
   rows: Int32Array,
 ): void {
   const steps = Math.ceil(rows.length / minibatch);
-  const arrayOf = (name: string) => {
-    const place = arrays[name];
-    return place === undefined ? new Float32Array() : floats(machine, place, steps);
-  };
+  const arrayOf = (name: string) => arrayAt(machine, arrays, name, steps);
   const targets = { labels: arrayOf(stepNames.labels), shares: arrayOf(stepNames.shares) };
   writeTargets(targets, samples, rows, minibatch);
 }
@@ -77,15 +82,9 @@ export function giveCoefficients(
   run: Run,
   { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
 ): void {
-  const [rates, epsilons] = [arrays[stepNames.rate], arrays[stepNames.epsilon]].map(
-    (place) => place && floats(machine, place, steps),
-  );
-  for (let i = 0; i < steps; i++) {
-    const step = firstStep + i;
-    const { rate, epsilon } = coefficientsOf(machine.spec.optimizer, rateAt(run, step), step);
-    if (rates !== undefined) rates[i] = rate;
-    if (epsilons !== undefined) epsilons[i] = epsilon;
-  }
+  const arrayOf = (name: string) => arrayAt(machine, arrays, name, steps);
+  const coefficients = { rates: arrayOf(stepNames.rate), epsilons: arrayOf(stepNames.epsilon) };
+  writeCoefficients(coefficients, machine.spec.optimizer, run, firstStep);
 }
 
 /** Gives the masks of dropout of each step. */
@@ -98,10 +97,6 @@ export function giveMasks(
   machine.artifact.masks.forEach(({ rate }, index) => {
     const place = arrays[stepNames.mask(index)];
     if (place === undefined) return;
-    const all = floats(machine, place, steps);
-    for (let i = 0; i < steps; i++) {
-      const mask = all.subarray(i * place.size, (i + 1) * place.size);
-      writeMask(mask, rate, { seed, step: step + i, index });
-    }
+    writeMasks(floats(machine, place, steps), place.size, rate, { seed, step, index });
   });
 }
