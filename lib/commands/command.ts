@@ -3,7 +3,7 @@ import { invariant } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { Model } from '../model/model.ts';
 import type { Refused } from '../refusal.ts';
-import type { Parameters, State } from '../state/state.ts';
+import { type Parameters, parametersOf, type State } from '../state/state.ts';
 import type { CommonHeader } from './header.ts';
 
 /** The commands that change a model. */
@@ -138,9 +138,6 @@ export async function committedWeights(
 }
 
 /** The state with other weights, optimizer slots and statistics: ledger and scores stay. */
-export function withParameters(
-  state: State,
-  { tensors, step, seed, statistics }: Parameters,
-): State {
-  return { ...state, tensors, step, seed, statistics };
+export function withParameters(state: State, parameters: Parameters): State {
+  return { ...state, ...parametersOf(parameters) };
 }

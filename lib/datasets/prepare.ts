@@ -9,6 +9,7 @@ import {
   concatSamples,
   type EncodedSamples,
   gatherSamples,
+  type Layout,
   rowsWithin,
 } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
@@ -17,6 +18,7 @@ import type { Ports } from '../ports/ports.ts';
 import { storedRefusal } from '../refusal.ts';
 import { hashOfDerived } from '../spec/identity.ts';
 import type { Spec } from '../spec/spec.ts';
+import { statisticsFrom, statisticsMetadata, statisticsTensors } from '../state/statistics-file.ts';
 import { isHeldOut } from './order.ts';
 import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
 import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
@@ -66,7 +68,6 @@ const manifestSchema = z.object({
   shardDigests: z.array(z.string()),
   heldOutRows: z.int().nonnegative(),
   heldOutDigest: z.string(),
-  statisticsCount: z.int().nonnegative(),
   refusedRows: z.int().nonnegative(),
   refused: z.array(storedRefusal),
   // Absent in what releases before 0.3 prepared.
@@ -88,7 +89,7 @@ export async function prepareDataset(
   { identity, samples: source }: SampleSource,
   { isAgain = false, isTimeUp = () => false }: PrepareOptions = {},
 ): Promise<PreparedDataset> {
-  const hash = hashOf(stored, identity);
+  const hash = hashOf(stored, identity, encoder.layout);
   const existing = isAgain ? undefined : await store.get(keys.prepared(hash, manifestFile));
   const found = existing && readManifest(hash, existing.body);
   if (found !== undefined) return found;
@@ -144,11 +145,12 @@ function tooLong(rows: number) {
 }
 
 /** The name of the prepared rows: a hash of all that they depend on. */
-function hashOf(stored: unknown, identity: unknown): string {
+function hashOf(stored: unknown, identity: unknown, { halfLives }: Layout): string {
   const { features, cells, revision, label, task, seed, batch } = storedSchema.parse(stored);
   const { validation } = batch ?? {};
   const bounds = [limits.shardRows, limits.heldOutRows];
   const all = {
+    ...(halfLives && { halfLives }),
     features,
     cells,
     revision,
@@ -183,12 +185,9 @@ function createSplit({ seed, batch }: Spec, most: number) {
 const manifestFile = 'manifest.safetensors';
 
 function encodeManifest({ statistics, hash: _, ...manifest }: PreparedDataset): Uint8Array {
-  const all = { ...manifest, statisticsCount: statistics.count };
+  const all = { ...manifest, ...statisticsMetadata(statistics) };
   return encodeDigested({
-    tensors: {
-      mean: { shape: [statistics.mean.length], data: statistics.mean },
-      squares: { shape: [statistics.squares.length], data: statistics.squares },
-    },
+    tensors: statisticsTensors(statistics, ''),
     metadata: { manifest: storedJson(all, 'the manifest') },
   });
 }
@@ -198,10 +197,9 @@ function readManifest(hash: string, body: Uint8Array): PreparedDataset | undefin
   try {
     const { tensors, metadata } = decodeDigested(body);
     const stored: unknown = JSON.parse(metadata.manifest ?? 'null');
-    const { statisticsCount, ...manifest } = manifestSchema.parse(stored);
-    const [mean, squares] = [tensors.mean?.data, tensors.squares?.data];
-    if (!(mean instanceof Float64Array) || !(squares instanceof Float64Array)) return undefined;
-    return { hash, ...manifest, statistics: { count: statisticsCount, mean, squares } };
+    const manifest = manifestSchema.parse(stored);
+    const statistics = statisticsFrom(tensors, z.looseObject({}).parse(stored), '');
+    return statistics && { hash, ...manifest, statistics };
   } catch (error) {
     if (isOfKind(error, 'corrupt') || error instanceof z.ZodError) return undefined;
     throw error;

@@ -1,20 +1,15 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import {
-  decodeSafetensors,
-  digestOf,
-  encodeSafetensors,
-  type StoredTensor,
-} from '../bucket/safetensors.ts';
+import { decodeSafetensors, digestOf, encodeSafetensors } from '../bucket/safetensors.ts';
 import { damagedCache } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
 import {
   concatSamples,
   type EncodedSamples,
-  exactNumbers,
   gatherSamples,
   rowsWithin,
 } from '../features/samples.ts';
+import { samplesFrom, samplesTensors } from '../features/samples-file.ts';
 import {
   emptyStatistics,
   type FeatureStatistics,
@@ -126,47 +121,13 @@ async function readSamples(
   const object = await store.get(key);
   if (object === undefined) throw damagedCache(`${key} is gone`);
   if (digestOf(object.body) !== digest) throw damagedCache(`${key} is damaged`);
-  const { numbers, categories, labels, weights } = decodeSafetensors(object.body).tensors;
-  const read = numbers && numbersFrom(numbers.data);
-  if (
-    read !== undefined &&
-    categories?.data instanceof Int32Array &&
-    (labels?.data instanceof Float32Array || labels?.data instanceof Float64Array) &&
-    weights?.data instanceof Float32Array
-  ) {
-    const count = labels.data.length;
-    return {
-      count,
-      ...read,
-      categories: categories.data,
-      labels: labels.data,
-      weights: weights.data,
-    };
-  }
-  throw damagedCache(`${key} is no shard`);
+  const samples = samplesFrom(decodeSafetensors(object.body).tensors);
+  if (samples === undefined) throw damagedCache(`${key} is no shard`);
+  return samples;
 }
 
-function numbersFrom(
-  data: StoredTensor['data'],
-): Pick<EncodedSamples, 'numbers' | 'raw'> | undefined {
-  if (data instanceof Float64Array) return exactNumbers(data);
-  return data instanceof Float32Array ? { numbers: data, raw: data } : undefined;
-}
-
-function encodeShard({ count, raw, categories, labels, weights }: EncodedSamples): Uint8Array {
-  const matrix = <Data extends Float32Array | Float64Array | Int32Array>(data: Data) => ({
-    shape: [count, count === 0 ? 0 : data.length / count],
-    data,
-  });
-  return encodeSafetensors({
-    tensors: {
-      numbers: matrix(raw),
-      categories: matrix(categories),
-      labels: { shape: [count], data: labels },
-      weights: { shape: [count], data: weights },
-    },
-    metadata: {},
-  });
+function encodeShard(rows: EncodedSamples): Uint8Array {
+  return encodeSafetensors({ tensors: samplesTensors(rows), metadata: {} });
 }
 
 function range(start: number, end: number): Int32Array {

@@ -1,6 +1,7 @@
 import { invalid } from '../errors.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { CompiledModel, Engine, GraphCache } from './engine.ts';
+import { compileExperts } from './experts/compile-experts.ts';
 import { onnxEngine } from './onnx/onnx.ts';
 import { UntraceableError } from './trace/untraceable.ts';
 import { wasmEngine } from './wasm/wasm.ts';
@@ -29,7 +30,7 @@ export function createEngine({ threads, cache, warn }: EngineSettings): Engine {
     onnx: onnxEngine({ threads, ...kept }),
     tfjs: { compile: compileOnTfjs },
   };
-  return {
+  const alone: Engine = {
     async compile(spec) {
       const { engine } = spec;
       if (engine !== undefined)
@@ -51,6 +52,12 @@ export function createEngine({ threads, cache, warn }: EngineSettings): Engine {
         }
       }
       throw invalid(`spec.network: no engine can train it: ${reasons.join('; ')}`);
+    },
+  };
+  return {
+    compile(spec) {
+      const { experts } = spec.online;
+      return experts === undefined ? alone.compile(spec) : compileExperts(alone, spec, experts);
     },
   };
 }

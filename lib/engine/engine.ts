@@ -1,4 +1,4 @@
-import type { EncodedSamples } from '../features/samples.ts';
+import type { EncodedSamples, Floats } from '../features/samples.ts';
 import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 
@@ -21,6 +21,10 @@ export type Run = ScheduledRate & {
   /** Rows of the samples in the order of learning; every row once, in order, unless given. */
   readonly order?: Int32Array;
   readonly minibatch: number;
+  /** Where some rows are learnt again: the run of those that do not replay. */
+  readonly replayed?: {
+    readonly without: { readonly order: Int32Array; readonly minibatch: number };
+  };
 };
 
 /**
@@ -48,6 +52,37 @@ export type CompiledModel = {
   readonly train: (state: EngineState, samples: EncodedSamples, run: Run) => Promise<Trained>;
   /** Values or probabilities, [count, outputs]. */
   readonly predict: (state: EngineState, samples: EncodedSamples) => Promise<Float32Array>;
+  /** What it is made of, where the spec has experts. */
+  readonly experts?: Experts;
+};
+
+/** Learners side by side, as a model sees them beside the one that they are together. */
+export type Experts = {
+  /** What each predicts, [count, outputs]. */
+  readonly predictEach: (
+    state: EngineState,
+    samples: EncodedSamples,
+  ) => Promise<readonly Float32Array[]>;
+  /** What they predict together. */
+  readonly mix: (state: EngineState, each: readonly Float32Array[]) => Float32Array;
+  /**
+   * The state in which experts count by what they predicted.
+   *
+   * @param each see {@link predictEach}
+   * @param labels as the networks learn them, [count]
+   */
+  readonly judge: (
+    state: EngineState,
+    each: readonly Float32Array[],
+    labels: Floats,
+  ) => EngineState;
+  /**
+   * The state in which experts count by what they predicted of samples that none has learnt, such
+   * as held-out rows. Arguments as of {@link judge}.
+   */
+  readonly choose: Experts['judge'];
+  /** The state after samples were learnt whose last label is this one, as the networks learn it. */
+  readonly settle: (state: EngineState, label: number) => EngineState;
 };
 
 /** The port behind which networks are compiled and trained. */

@@ -52,9 +52,9 @@ export async function exportedOf(model: Model, state: State): Promise<Exported> 
       (input) =>
         input.kind === kind && offset >= input.offset && offset < input.offset + input.width,
     );
-  const { spec, encoder, standardized } = model;
+  const { spec, encoder, scaling } = model;
   const isExact = layoutOf(spec).isExact === true;
-  const scales = columnScales(state.statistics, standardized, isExact);
+  const scales = columnScales(state.statistics, scaling, isExact);
   const cells = cellsOfSpec(spec);
   const features = columnsOf(spec).map(({ name, offsets, behaviour }): ExportedFeature => {
     const { width } = behaviour;

@@ -2,6 +2,7 @@ import { type Cells, type CellWords, cellsAsWritten, cellsOf } from './cells.ts'
 import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { Layout } from './samples.ts';
+import type { Scaling } from './statistics.ts';
 
 /** The parts of a spec that decide how samples are encoded. */
 export type Declaration = {
@@ -17,10 +18,15 @@ export type Declaration = {
     readonly classes?: readonly string[] | undefined;
     readonly standardize?: boolean | undefined;
   };
+  readonly online?: {
+    readonly experts?:
+      | readonly { readonly halfLife?: number | undefined; readonly predicts?: string }[]
+      | undefined;
+  };
 };
 
 /** The parts of a declaration that decide its columns. */
-export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision'> & {
+export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision' | 'online'> & {
   readonly label?: Pick<Declaration['label'], 'standardize'> | undefined;
 };
 
@@ -68,12 +74,16 @@ export function columnsOf({ features, cells }: DeclaredColumns): readonly Column
 /** The widths of a spec's encoded rows. */
 export function layoutOf(declaration: DeclaredColumns): Layout {
   const { numbers = 0, categories = 0 } = columnsOf(declaration)[0]?.offsets.row ?? {};
+  const { columns, views } = scalingOf(declaration);
   const isExact =
-    declaration.cells !== undefined && standardizedColumns(declaration).includes(true);
+    declaration.cells !== undefined && columns.some(({ isStandardized }) => isStandardized);
+  const own = columns.flatMap(({ halfLife }) => halfLife ?? []);
+  const halfLives = [...new Set([...own, ...views])];
   return {
     numberWidth: numbers,
     categoryCount: categories,
     ...(isExact ? { isExact } : {}),
+    ...(halfLives.length > 0 ? { halfLives } : {}),
     ...(declaration.label?.standardize ? labelLayout(declaration.revision) : {}),
   };
 }
@@ -88,9 +98,12 @@ export function trainedLayoutOf(declaration: DeclaredColumns): Layout {
   return { numberWidth, categoryCount };
 }
 
-/** Which number columns a spec standardises, [numberWidth]. */
-export function standardizedColumns(declaration: DeclaredColumns): boolean[] {
-  return columnsOf(declaration).flatMap(({ behaviour: { width, isStandardized } }) =>
-    Array<boolean>(width.numbers).fill(isStandardized),
-  );
+/** How the number columns of a spec become what its networks see. */
+export function scalingOf(declaration: DeclaredColumns): Scaling {
+  const columns = columnsOf(declaration).flatMap(({ behaviour }) => {
+    const { width, isStandardized, halfLife } = behaviour;
+    return Array.from({ length: width.numbers }, () => ({ isStandardized, halfLife }));
+  });
+  const experts = declaration.online?.experts ?? [];
+  return { columns, views: [...new Set(experts.flatMap(({ halfLife }) => halfLife ?? []))] };
 }

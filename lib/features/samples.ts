@@ -14,6 +14,8 @@ export type EncodedSamples = {
    * exact it is empty until they are standardised.
    */
   readonly numbers: Float32Array;
+  /** The numbers once they are standardised, under each further half-life of a spec. */
+  readonly views?: readonly Float32Array[];
   /**
    * The numbers as they came: the same array, or float64 where a layout is exact. Seconds since
    * 1970 would lose what tells them apart if they were rounded first.
@@ -36,6 +38,8 @@ export type Layout = {
   readonly categoryCount: number;
   /** Whether numbers stay float64 until they are standardised. */
   readonly isExact?: boolean;
+  /** Half-lives of the statistics that forget; none unless given. */
+  readonly halfLives?: readonly number[];
   /** Whether labels are standardised too: the last column of the statistics is theirs. */
   readonly standardizesLabel?: boolean;
   /** Whether labels stay float64 until they are standardised. */
@@ -43,9 +47,13 @@ export type Layout = {
 };
 
 /** How many rows of a layout may be held at once: `rows`, or fewer where they are wide. */
-export function rowsWithin(rows: number, layout: Layout): number {
+export function rowsWithin(
+  rows: number,
+  layout: Layout,
+  bytes: number = limits.shardBytes,
+): number {
   const bytesOfRow = layout.numberWidth * (layout.isExact ? 8 : 4) + layout.categoryCount * 4 + 8;
-  return Math.max(1, Math.min(rows, Math.floor(limits.shardBytes / bytesOfRow)));
+  return Math.max(1, Math.min(rows, Math.floor(bytes / bytesOfRow)));
 }
 
 /** Empty arrays for `count` samples. */

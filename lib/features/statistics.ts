@@ -1,15 +1,32 @@
+import {
+  decayed,
+  emptyMoments,
+  type ForgettingMoments,
+  type Moments,
+  mergeMoments,
+  momentsOf,
+  scaleOf,
+} from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
 
 /**
  * Running mean and sum of squared deviations of each number column, over `count` samples; float64.
  * Where labels are standardised, one more column is theirs.
  */
-export type FeatureStatistics = {
-  readonly count: number;
-  /** [statisticsWidth] */
-  readonly mean: Float64Array;
-  /** [statisticsWidth]: Σ (x − mean)² */
-  readonly squares: Float64Array;
+export type FeatureStatistics = Moments & {
+  /** The same of the number columns alone, for each half-life of the layout. */
+  readonly forgetting?: readonly ForgettingMoments[];
+};
+
+/** How number columns become what a network sees. */
+export type Scaling = {
+  /** Whether each is standardised, and the half-life by which it forgets; [numberWidth]. */
+  readonly columns: readonly {
+    readonly isStandardized: boolean;
+    readonly halfLife?: number | undefined;
+  }[];
+  /** Half-lives under which the columns are seen besides: a view each. */
+  readonly views: readonly number[];
 };
 
 /** How many columns a layout's statistics have. */
@@ -19,67 +36,98 @@ export function statisticsWidth({ numberWidth, standardizesLabel }: Layout): num
 
 /** Statistics of no samples. */
 export function emptyStatistics(layout: Layout): FeatureStatistics {
-  const width = statisticsWidth(layout);
-  return { count: 0, mean: new Float64Array(width), squares: new Float64Array(width) };
+  return withForgetting(emptyMoments(statisticsWidth(layout)), layout);
 }
 
-/** The statistics of some samples alone. */
-export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureStatistics {
-  const { numberWidth } = layout;
-  const width = statisticsWidth(layout);
-  const mean = new Float64Array(width);
-  const squares = new Float64Array(width);
-  for (let row = 0; row < samples.count; row++) {
-    for (let column = 0; column < width; column++) {
-      const isNumber = column < numberWidth;
-      const value = (isNumber ? samples.raw[row * numberWidth + column] : samples.labels[row]) ?? 0;
-      const deviation = value - (mean[column] ?? 0);
-      mean[column] = (mean[column] ?? 0) + deviation / (row + 1);
-      squares[column] = (squares[column] ?? 0) + deviation * (value - (mean[column] ?? 0));
-    }
-  }
-  return { count: samples.count, mean, squares };
-}
-
-/** The statistics of both sets of samples together (Chan, Golub, LeVeque 1979). */
-export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
-  if (a.count === 0) return b;
-  if (b.count === 0) return a;
-  const count = a.count + b.count;
-  const delta = a.mean.map((mean, column) => (b.mean[column] ?? 0) - mean);
+/** Statistics that have moments for each half-life of a layout; empty ones where they had none. */
+export function withForgetting(
+  statistics: FeatureStatistics,
+  { halfLives = [], numberWidth }: Layout,
+): FeatureStatistics {
+  if (halfLives.length === 0) return statistics;
+  const { forgetting = [] } = statistics;
   return {
-    count,
-    mean: a.mean.map((mean, column) => mean + ((delta[column] ?? 0) * b.count) / count),
-    squares: a.squares.map(
-      (squares, column) =>
-        squares +
-        (b.squares[column] ?? 0) +
-        ((delta[column] ?? 0) ** 2 * a.count * b.count) / count,
+    ...statistics,
+    forgetting: halfLives.map(
+      (halfLife) =>
+        forgetting.find((moments) => moments.halfLife === halfLife) ?? {
+          halfLife,
+          ...emptyMoments(numberWidth),
+        },
     ),
   };
 }
 
+/** The statistics of some samples alone. */
+export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureStatistics {
+  const { numberWidth, halfLives = [] } = layout;
+  const { count, raw, labels } = samples;
+  const valueAt = (row: number, column: number) =>
+    (column < numberWidth ? raw[row * numberWidth + column] : labels[row]) ?? 0;
+  const all = momentsOf(count, statisticsWidth(layout), valueAt);
+  if (halfLives.length === 0) return all;
+  const forgetting = halfLives.map((halfLife) => ({
+    halfLife,
+    ...momentsOf(count, numberWidth, valueAt, halfLife),
+  }));
+  return { ...all, forgetting };
+}
+
+/** The statistics of both sets of samples together, `b` the later ones. */
+export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
+  if (a.count === 0) return b;
+  if (b.count === 0) return a;
+  const merged = mergeMoments(a, b);
+  const { forgetting } = b;
+  if (forgetting === undefined) return merged;
+  return {
+    ...merged,
+    forgetting: forgetting.map((later) => {
+      const earlier = a.forgetting?.find(({ halfLife }) => halfLife === later.halfLife);
+      if (earlier === undefined) return later;
+      const { halfLife } = later;
+      return { halfLife, ...mergeMoments(decayed(earlier, b.count), later) };
+    }),
+  };
+}
+
+/** What takes number columns to what a network sees: (value − mean) · scale, at most `most`. */
+export type ColumnScales = {
+  readonly mean: Float64Array;
+  readonly scale: Float64Array;
+  /** The largest size that a column may have. */
+  readonly most: Float64Array;
+};
+
 /**
- * What takes number columns to mean 0 and variance 1: (value − mean) · scale. A column that is not
- * standardised has the mean 0 and the scale 1.
+ * What takes number columns to mean 0 and variance 1. A column that is not standardised has the
+ * mean 0 and the scale 1. One that forgets has values no further from 0 than n samples can be from
+ * their own mean, which is √n (Samuelson 1968): what had not varied lately would have no bound.
  *
  * @param isExact whether the numbers are float64: releases before 0.3, whose models are not exact,
  *   passed on the raw distance from the mean of a column that had not varied
+ * @param view the half-life under which all columns are seen; each column's own unless given
  */
 export function columnScales(
   statistics: FeatureStatistics,
-  columns: readonly boolean[],
+  { columns }: Pick<Scaling, 'columns'>,
   isExact: boolean,
-): { readonly mean: Float64Array; readonly scale: Float64Array } {
+  view?: number,
+): ColumnScales {
   const scaleOfConstant = isExact ? 0 : Number(statistics.count > 0);
+  const momentsFor = (halfLife: number | undefined) =>
+    statistics.forgetting?.find((moments) => moments.halfLife === halfLife);
+  const forgetting = columns.map(({ halfLife }) => momentsFor(view ?? halfLife));
+  const each = (value: (moments: Moments, column: number) => number, otherwise: number) =>
+    Float64Array.from(columns, ({ isStandardized }, column) =>
+      isStandardized ? value(forgetting[column] ?? statistics, column) : otherwise,
+    );
   return {
-    mean: Float64Array.from(columns, (isStandardized, column) =>
-      isStandardized ? (statistics.mean[column] ?? 0) : 0,
-    ),
-    scale: Float64Array.from(columns, (isStandardized, column) => {
-      if (!isStandardized) return 1;
-      const variance = (statistics.squares[column] ?? 0) / Math.max(statistics.count, 1);
-      return variance > 0 ? 1 / Math.sqrt(variance) : scaleOfConstant;
+    mean: each(({ mean }, column) => mean[column] ?? 0, 0),
+    scale: each((moments, column) => scaleOf(moments, column, scaleOfConstant), 1),
+    most: Float64Array.from(columns, ({ isStandardized }, column) => {
+      const moments = forgetting[column];
+      return isStandardized && moments ? Math.sqrt(moments.count) : Number.POSITIVE_INFINITY;
     }),
   };
 }
@@ -91,18 +139,29 @@ export function columnScales(
 export function standardize(
   samples: EncodedSamples,
   statistics: FeatureStatistics,
-  columns: readonly boolean[],
+  scaling: Scaling,
 ): EncodedSamples {
-  if (!columns.includes(true)) return samples;
-  const width = columns.length;
-  const { mean, scale } = columnScales(statistics, columns, samples.raw instanceof Float64Array);
-  const { raw } = samples;
+  const { columns, views } = scaling;
+  if (!columns.some(({ isStandardized }) => isStandardized)) return samples;
+  const isExact = samples.raw instanceof Float64Array;
+  const under = (view?: number) =>
+    scaled(samples.raw, columnScales(statistics, scaling, isExact, view));
+  const numbers = under();
+  if (views.length === 0) return { ...samples, numbers, raw: numbers };
+  return { ...samples, numbers, raw: numbers, views: views.map(under) };
+}
+
+function scaled(raw: Floats, { mean, scale, most }: ColumnScales): Float32Array {
+  const width = mean.length;
+  const isBounded = most.some(Number.isFinite);
   const numbers = new Float32Array(raw.length);
   for (let position = 0, column = 0; position < raw.length; position++) {
-    numbers[position] = ((raw[position] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
+    const value = ((raw[position] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
+    const bound = isBounded ? (most[column] ?? 0) : 0;
+    numbers[position] = isBounded ? Math.min(Math.max(value, -bound), bound) : value;
     column = column + 1 === width ? 0 : column + 1;
   }
-  return { ...samples, numbers, raw: numbers };
+  return numbers;
 }
 
 /** The mean and the deviation of labels; a deviation of 0 while they have not varied. */

@@ -13,6 +13,7 @@ import {
 } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
+import { withChosenExperts } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import { evaluate } from '../model/predict.ts';
 import type { Lane, Place } from './lane.ts';
@@ -64,7 +65,7 @@ async function trainEpoch(
   { store, model, prepared, now, isTimeUp, onProgress }: EpochsInput,
   lane: Lane,
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
-  const { spec, compiled, encoder, standardized } = model;
+  const { spec, compiled, encoder, scaling } = model;
   const { minibatch: rows } = spec.batch;
   let atOnce: number = limits.minibatchesPerCall;
   const { best } = lane;
@@ -78,7 +79,7 @@ async function trainEpoch(
     const shard = shardOrder[place.shard] ?? 0;
     const raw = await readShard(store, prepared, shard);
     const labels = standardizeLabels(raw.labels, scale);
-    const samples = { ...standardize(raw, statistics, standardized), labels };
+    const samples = { ...standardize(raw, statistics, scaling), labels };
     const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
     const minibatches = Math.ceil(samples.count / rows);
     while (place.minibatch < minibatches) {
@@ -93,7 +94,7 @@ async function trainEpoch(
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
       if (now() - before < limits.callMilliseconds) atOnce *= 2;
-      parameters = { ...state, statistics };
+      parameters = { ...parameters, ...state };
       place = {
         ...place,
         minibatch: place.minibatch + losses.length,
@@ -136,8 +137,9 @@ function isLast({ shard, minibatch }: Place, shards: number, minibatches: number
 /** Records the epoch, and checks the stop conditions: epochs, target loss, early stopping. */
 async function endEpoch(
   { model, heldOut }: EpochsInput,
-  { parameters, best, place }: Lane,
+  { parameters: trained, best, place }: Lane,
 ): Promise<Lane> {
+  const parameters = await withChosenExperts(model, trained, heldOut);
   const { batch } = model.spec;
   const trainingLoss = place.lossSum / place.lossCount;
   let heldOutLoss: number | undefined;

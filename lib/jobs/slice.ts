@@ -11,6 +11,7 @@ import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
+import { parametersOf } from '../state/state.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
@@ -285,10 +286,8 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
   if (retraction !== undefined) throw invalid(retractedMeanwhile(retraction.sequence).reason);
-  const { tensors, step, seed, statistics } = champion;
-  const parameters = { tensors, step, seed, statistics };
   return startStatistics(
-    { parameters, place: { ...place, caughtUp: champion.sequence } },
+    { parameters: parametersOf(champion), place: { ...place, caughtUp: champion.sequence } },
     prepared,
   );
 }

@@ -2,12 +2,7 @@ import { z } from 'zod';
 import { parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import {
-  decodeSafetensors,
-  digestOf,
-  encodeSafetensors,
-  type StoredTensor,
-} from '../bucket/safetensors.ts';
+import { decodeSafetensors, digestOf, encodeSafetensors } from '../bucket/safetensors.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import type { Encoder } from '../features/encoder.ts';
@@ -15,9 +10,12 @@ import {
   emptyStatistics,
   type FeatureStatistics,
   statisticsWidth,
+  withForgetting,
 } from '../features/statistics.ts';
 import type { Spec } from '../spec/spec.ts';
+import { emptyReplay } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
+import { statisticsFrom, statisticsMetadata, statisticsTensors } from '../state/statistics-file.ts';
 
 /** Weights that a model starts from instead of those of its seed, by their names in a state. */
 export type InitialWeights = {
@@ -34,19 +32,14 @@ export function encodeInitialWeights({ tensors, statistics }: InitialWeights): U
   return encodeSafetensors({
     tensors: {
       ...Object.fromEntries(sorted),
-      ...(statistics && {
-        'statistics/mean': vector(statistics.mean),
-        'statistics/squares': vector(statistics.squares),
-      }),
+      ...(statistics && statisticsTensors(statistics)),
     },
     metadata: {
       format: 'millrace-initial-1',
-      ...(statistics && { statisticsCount: String(statistics.count) }),
+      ...(statistics && statisticsMetadata(statistics)),
     },
   });
 }
-
-const vector = (data: Float64Array): StoredTensor => ({ shape: [data.length], data });
 
 /**
  * The weights and statistics in a safetensors file: {@link encodeInitialWeights}, an export of a
@@ -61,13 +54,10 @@ export function decodeInitialWeights(file: Uint8Array): InitialWeights {
     const own = name.startsWith('weights/') ? name : `weights/${name}`;
     return [[own, { shape, data: Float32Array.from(data) }]];
   });
-  const mean = tensors['statistics/mean']?.data;
-  const squares = tensors['statistics/squares']?.data;
-  const count = Number(metadata.statisticsCount);
-  const isWhole = mean instanceof Float64Array && squares instanceof Float64Array;
+  const statistics = statisticsFrom(tensors, metadata);
   return {
     tensors: Object.fromEntries(weights),
-    ...(isWhole && Number.isSafeInteger(count) ? { statistics: { count, mean, squares } } : {}),
+    ...(statistics && { statistics }),
     ...(metadata.format === 'millrace-export-1'
       ? { spec: parseUndamaged(z.looseObject({}), Buffer.from(metadata.spec ?? '')) }
       : {}),
@@ -92,18 +82,27 @@ export async function loadInitialWeights(
   return decodeInitialWeights(object.body);
 }
 
+/** What is to start. */
+export type Startable = {
+  readonly compiled: CompiledModel;
+  readonly encoder: Encoder;
+  /** Whether it keeps old samples to learn them again. */
+  readonly replays: boolean;
+};
+
 /**
  * What a model starts from: the weights of its seed, or those that it was given.
  *
  * @throws MillraceError kind `invalid` that names what does not fit
  */
 export function initialParameters(
-  { compiled, encoder }: { readonly compiled: CompiledModel; readonly encoder: Encoder },
+  { compiled, encoder, replays }: Startable,
   given?: InitialWeights,
 ): Parameters {
   const own = compiled.initial();
   const empty = emptyStatistics(encoder.layout);
-  if (given === undefined) return { ...own, statistics: empty };
+  const replay = replays ? { replay: emptyReplay(encoder.layout) } : {};
+  if (given === undefined) return { ...own, statistics: empty, ...replay };
   const tensors = Object.entries(own.tensors).map(([name, tensor]) => {
     if (!name.startsWith('weights/')) return [name, tensor];
     const other = given.tensors[name];
@@ -128,5 +127,10 @@ export function initialParameters(
         `the label of the spec have ${width}`,
     );
   }
-  return { ...own, tensors: Object.fromEntries(tensors), statistics };
+  return {
+    ...own,
+    tensors: Object.fromEntries(tensors),
+    statistics: withForgetting(statistics, encoder.layout),
+    ...replay,
+  };
 }

@@ -4,10 +4,10 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid, MillraceError } from '../errors.ts';
-import { standardizedColumns, trainedLayoutOf } from '../features/columns.ts';
+import { scalingOf, trainedLayoutOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { allocateSamples } from '../features/samples.ts';
-import { statisticsWidth } from '../features/statistics.ts';
+import { type Scaling, statisticsWidth } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { emptyPrior } from '../metrics/prior.ts';
 import { emptyScores } from '../metrics/scores.ts';
@@ -33,7 +33,8 @@ export type Model = {
   /** Weights, optimizer slots and statistics before anything is learnt. */
   readonly initial: Parameters;
   readonly encoder: Encoder;
-  readonly standardized: readonly boolean[];
+  /** How its number columns become what its networks see. */
+  readonly scaling: Scaling;
 };
 
 /**
@@ -89,10 +90,14 @@ export async function compileModel(
     stored,
     specHash: specHash(stored),
     compiled,
-    initial: initialParameters({ compiled, encoder }, weights),
+    initial: initialParameters({ compiled, encoder, replays: replays(spec) }, weights),
     encoder,
-    standardized: standardizedColumns(spec),
+    scaling: scalingOf(spec),
   };
+}
+
+function replays({ online }: Spec): boolean {
+  return online.replay !== undefined;
 }
 
 /** The state before the first journal entry. */
@@ -113,7 +118,7 @@ export function initialState({ name, spec, specHash: hash, initial }: Model): St
 /** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
 export function fitsModel(
   { initial, encoder }: Model,
-  { tensors, statistics }: Parameters,
+  { tensors, statistics, replay }: Parameters,
 ): boolean {
   const own = Object.entries(initial.tensors);
   const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
@@ -121,6 +126,8 @@ export function fitsModel(
   return (
     isComplete &&
     statistics.mean.length === statisticsWidth(encoder.layout) &&
+    (statistics.forgetting?.length ?? 0) === (encoder.layout.halfLives?.length ?? 0) &&
+    (replay === undefined) === (initial.replay === undefined) &&
     isFiniteState(tensors)
   );
 }
@@ -190,7 +197,7 @@ export async function createModel(
   const weights = await loadInitialWeights(store, spec).catch((cause: unknown) => {
     throw invalid('spec.initialWeights: there is no such file; use importModel()', cause);
   });
-  initialParameters({ compiled, encoder: createEncoder(spec) }, weights);
+  initialParameters({ compiled, encoder: createEncoder(spec), replays: replays(spec) }, weights);
   const key = keys.spec(spec.model);
   await assertNoRemains(store, spec.model);
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {

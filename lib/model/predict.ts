@@ -5,7 +5,7 @@ import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
 
 /** The parts of a model that prediction needs. */
-export type Predictor = Pick<Model, 'spec' | 'compiled' | 'encoder' | 'standardized'>;
+export type Predictor = Pick<Model, 'spec' | 'compiled' | 'encoder' | 'scaling'>;
 
 /**
  * What a model predicts with some parameters: values in the label's unit, probabilities of true, or a probability for
@@ -15,13 +15,35 @@ export type Predictor = Pick<Model, 'spec' | 'compiled' | 'encoder' | 'standardi
  * @returns [count, outputs]
  */
 export async function predict(
-  { compiled, encoder, standardized }: Predictor,
+  { compiled, encoder, scaling }: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Floats> {
+  return (await predictEach({ compiled, encoder, scaling }, parameters, samples)).predictions;
+}
+
+/** What a model predicts, and what each of its experts does where it has some. */
+export type Predicted = {
+  /** See {@link predict}. */
+  readonly predictions: Floats;
+  /** As the networks learn labels, [count, outputs] each. */
+  readonly each?: readonly Float32Array[];
+};
+
+/** {@link predict}, and what each expert says. */
+export async function predictEach(
+  { compiled, encoder, scaling }: Omit<Predictor, 'spec'>,
+  parameters: Parameters,
+  samples: EncodedSamples,
+): Promise<Predicted> {
   const { statistics } = parameters;
-  const values = await compiled.predict(parameters, standardize(samples, statistics, standardized));
-  return inOwnUnit(values, labelScaleOf(statistics, encoder.layout));
+  const seen = standardize(samples, statistics, scaling);
+  const scale = labelScaleOf(statistics, encoder.layout);
+  const { experts } = compiled;
+  if (experts === undefined)
+    return { predictions: inOwnUnit(await compiled.predict(parameters, seen), scale) };
+  const each = await experts.predictEach(parameters, seen);
+  return { predictions: inOwnUnit(experts.mix(parameters, each), scale), each };
 }
 
 /** The scores that some parameters earn on labelled samples. */

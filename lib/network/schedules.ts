@@ -1,3 +1,4 @@
+import { cosineOfPi } from '../arithmetic.ts';
 import type { Schedule } from '../spec/spec.ts';
 
 /** A learning rate, and its schedule if it has one. */
@@ -20,7 +21,7 @@ export function rateAt({ rate, schedule }: ScheduledRate, step: number): number 
     case 'cosine': {
       // Loshchilov and Hutter 2017, without restarts.
       const done = Math.min(1, step / schedule.steps);
-      return rate * (schedule.floor + (1 - schedule.floor) * 0.5 * (1 + Math.cos(Math.PI * done)));
+      return rate * (schedule.floor + (1 - schedule.floor) * 0.5 * (1 + cosineOfPi(done)));
     }
     case 'inverseTime':
       return rate / (1 + step / schedule.steps);

@@ -82,6 +82,7 @@ export async function draftSpec(
       ...(task === 'multiclass' ? { classes: [...target.values.keys()].sort() } : {}),
     },
     network: { hidden: [32] },
+    online: { experts: 'default' },
     ...(words.size === 0
       ? {}
       : { cells: { missing: [...cellsSchema.parse({}).missing, ...words] } }),

@@ -59,10 +59,12 @@ function rowsInside(field: Schema, path: string): readonly string[] {
   const { additionalProperties } = field;
   const inside = typeof additionalProperties === 'object' ? additionalProperties : undefined;
   if (inside !== undefined && path === 'features') return rowsInside(inside, `${path}.<name>`);
+  const { items } = field;
+  if (typeof items === 'object' && !Array.isArray(items)) return rowsInside(items, `${path}[]`);
   const branches = field.oneOf ?? field.anyOf;
   if (branches === undefined) return rowsOf(field, path);
   return branches.flatMap((branch) =>
-    typeof branch === 'boolean' ? [] : rowsOf(branch, `${path}${kindOf(branch)}`),
+    typeof branch === 'boolean' ? [] : rowsInside(branch, `${path}${kindOf(branch)}`),
   );
 }
 

@@ -6,6 +6,14 @@ import { columnName } from '../features/kinds/kind.ts';
 import { featureSchema } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
+import {
+  activationName,
+  expertsSchema,
+  hiddenUnits,
+  listExperts,
+  problemsOfExperts,
+  replaySchema,
+} from './experts-schema.ts';
 import { modelName } from './names.ts';
 import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
 import { topologySchema } from './topology-schema.ts';
@@ -59,15 +67,8 @@ const lossNames: readonly LossName[] = [...new Set(Object.values(lossesOfTask).f
 
 const networkSchema = z.union([
   strictObject({
-    hidden: z
-      .array(z.int().min(1).max(65_536))
-      .max(32)
-      .default([])
-      .describe('units of each hidden layer; none is a linear model'),
-    activation: z
-      .enum(['relu', 'tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'softsign', 'swish', 'linear'])
-      .default('relu')
-      .describe('of the hidden layers'),
+    hidden: hiddenUnits.default([]).describe('units of each hidden layer; none is a linear model'),
+    activation: activationName.default('relu').describe('of the hidden layers'),
   }),
   strictObject({
     topology: topologySchema.describe(
@@ -131,6 +132,15 @@ const onlineSchema = strictObject({
     .max(10_000)
     .default(1)
     .describe('write the state after every so many journal entries'),
+  replay: replaySchema
+    .optional()
+    .describe('old samples, drawn from all so far, are learnt again beside new ones'),
+  experts: expertsSchema
+    .optional()
+    .describe(
+      'learners side by side, in batch too: all learn, and what they predict is mixed by what ' +
+        'they have earned. `default` is a set for those who do not want to tune',
+    ),
 });
 
 /** The schema of `models/<model>/spec.json`. Unknown fields are refused by name. */
@@ -187,23 +197,29 @@ export const specSchema = strictObject({
     .describe('weights that it starts from, as `millrace import` stored them, instead of its seed'),
   batch: batchSchema.prefault({}),
   online: onlineSchema.prefault({}),
-}).superRefine((spec, context) => {
-  const refuse = (path: string[], message: string) =>
-    context.addIssue({ code: 'custom', path, message });
-  if ((spec.task === 'multiclass') !== (spec.label.classes !== undefined)) {
-    refuse(['label', 'classes'], 'classes are needed by the task multiclass, and by it alone');
-  }
-  const losses: readonly LossName[] = lossesOfTask[spec.task];
-  if (spec.loss !== undefined && !losses.includes(spec.loss)) {
-    refuse(['loss'], `the task ${spec.task} allows ${losses.join(' or ')}`);
-  }
-  if (spec.label.standardize === true && spec.task !== 'regression') {
-    refuse(['label', 'standardize'], 'only the labels of a regression are standardised');
-  }
-  if (Object.hasOwn(spec.features, spec.label.name)) {
-    refuse(['label', 'name'], 'the label cannot be one of the features');
-  }
-});
+})
+  .superRefine((spec, context) => {
+    const refuse = (path: string[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    if ((spec.task === 'multiclass') !== (spec.label.classes !== undefined)) {
+      refuse(['label', 'classes'], 'classes are needed by the task multiclass, and by it alone');
+    }
+    const losses: readonly LossName[] = lossesOfTask[spec.task];
+    if (spec.loss !== undefined && !losses.includes(spec.loss)) {
+      refuse(['loss'], `the task ${spec.task} allows ${losses.join(' or ')}`);
+    }
+    if (spec.label.standardize === true && spec.task !== 'regression') {
+      refuse(['label', 'standardize'], 'only the labels of a regression are standardised');
+    }
+    if (Object.hasOwn(spec.features, spec.label.name)) {
+      refuse(['label', 'name'], 'the label cannot be one of the features');
+    }
+    for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
+  })
+  .transform(({ online: { experts, replay, ...online }, ...spec }) => ({
+    ...spec,
+    online: { ...online, ...listExperts(spec.task, { experts, replay }) },
+  }));
 
 /**
  * A declared model: features, label, network, optimizer, batch and online policy, with defaults

@@ -8,8 +8,10 @@ import {
 } from '../bucket/safetensors.ts';
 import type { Tensor } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
+import { samplesFrom, samplesTensors } from '../features/samples-file.ts';
 import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
 import type { Parameters, State } from './state.ts';
+import { statisticsFrom, statisticsMetadata, statisticsTensors } from './statistics-file.ts';
 
 /** The version of the file's metadata; a reader refuses any other. */
 const format = 'millrace-1';
@@ -20,7 +22,7 @@ const parametersMetadata = z.object({
   format: z.literal(format),
   step: count,
   seed: count,
-  statisticsCount: count,
+  replaySeen: count.optional(),
 });
 
 const stateMetadata = parametersMetadata.extend({
@@ -194,20 +196,23 @@ function bestFrom(
 
 const stepSchema = z.coerce.number().pipe(z.int().nonnegative());
 
-function parameterTensors({ tensors, statistics }: Parameters): Record<string, StoredTensor> {
+function parameterTensors({ tensors, statistics, replay }: Parameters): SafetensorsFile['tensors'] {
   return {
     ...tensors,
-    'statistics/mean': { shape: [statistics.mean.length], data: statistics.mean },
-    'statistics/squares': { shape: [statistics.squares.length], data: statistics.squares },
+    ...statisticsTensors(statistics),
+    ...(replay && samplesTensors(replay.samples, replayPrefix)),
   };
 }
 
-function parameterMetadata({ step, seed, statistics }: Parameters): Record<string, string> {
+const replayPrefix = 'replay/';
+
+function parameterMetadata({ step, seed, statistics, replay }: Parameters): Record<string, string> {
   return {
     format,
     step: String(step),
     seed: String(seed),
-    statisticsCount: String(statistics.count),
+    ...statisticsMetadata(statistics),
+    ...(replay && { replaySeen: String(replay.seen) }),
   };
 }
 
@@ -215,17 +220,18 @@ function parametersFrom(
   tensors: SafetensorsFile['tensors'],
   metadata: Record<string, string>,
 ): Parameters {
-  const { step, seed, statisticsCount } = parametersMetadata.parse(metadata);
+  const { step, seed, replaySeen } = parametersMetadata.parse(metadata);
   const trained = Object.entries(tensors).filter(([name]) => /^(weights|optimizer)\//.test(name));
+  const statistics = statisticsFrom(tensors, metadata);
+  if (statistics === undefined)
+    throw new MillraceError('corrupt', 'a checkpoint has no whole statistics');
+  const samples = samplesFrom(tensors, replayPrefix);
   return {
     tensors: Object.fromEntries(trained.map(([name, tensor]) => [name, float32(name, tensor)])),
     step,
     seed,
-    statistics: {
-      count: statisticsCount,
-      mean: float64(tensors, 'statistics/mean'),
-      squares: float64(tensors, 'statistics/squares'),
-    },
+    statistics,
+    ...(replaySeen !== undefined && samples ? { replay: { seen: replaySeen, samples } } : {}),
   };
 }
 

@@ -3,12 +3,20 @@ import type { FeatureStatistics } from '../features/statistics.ts';
 import type { Prior } from '../metrics/prior.ts';
 import type { Scores } from '../metrics/scores.ts';
 import type { Ledger } from './ledger.ts';
+import type { Replay } from './replay.ts';
 
 /** A model's parameters: what a batch job trains in its lane and hands over when it is promoted. */
 export type Parameters = EngineState & {
   /** Running mean and variance of the number features. */
   readonly statistics: FeatureStatistics;
+  /** Old samples that are learnt again; of specs that say so. */
+  readonly replay?: Replay | undefined;
 };
+
+/** The parameters of a state alone. */
+export function parametersOf({ tensors, step, seed, statistics, replay }: Parameters): Parameters {
+  return { tensors, step, seed, statistics, ...(replay && { replay }) };
+}
 
 /** Everything that training changes: the fold of a model's journal up to `sequence`. */
 export type State = Parameters & {

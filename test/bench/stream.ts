@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
-import { layoutOf, standardizedColumns } from '../../lib/features/columns.ts';
+import { layoutOf, scalingOf } from '../../lib/features/columns.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import {
@@ -43,7 +43,7 @@ export async function learnStream(peers: Peers, repetitions: number): Promise<St
   const january = await encodeMonth(0);
   const statistics = statisticsOf(january, layout);
   const months = [january, await encodeMonth(1)].map((month) =>
-    standardize(month, statistics, standardizedColumns(flightsSpec)),
+    standardize(month, statistics, scalingOf(flightsSpec)),
   );
   return {
     ...(await learnHere(months, repetitions)),

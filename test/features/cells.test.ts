@@ -4,6 +4,7 @@ import { cellsOf, cellsSchema } from '../../lib/features/cells.ts';
 import { addCounts, createEncoder } from '../../lib/features/encoder.ts';
 import { standardize, statisticsOf } from '../../lib/features/statistics.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { scaling } from '../support/scaling.ts';
 
 const cells = cellsOf(cellsSchema.parse({}));
 
@@ -145,7 +146,7 @@ describe('a spec', () => {
     const { samples } = read(
       Array.from({ length: 5 }, (_, i) => ({ features: { time: start + i }, label: 0 })),
     );
-    const { numbers } = standardize(samples, statisticsOf(samples, layout), [true]);
+    const { numbers } = standardize(samples, statisticsOf(samples, layout), scaling(true));
     expect([...numbers].map((value) => Math.round(value * Math.sqrt(2)))).toEqual([
       -2, -1, 0, 1, 2,
     ]);
@@ -155,7 +156,7 @@ describe('a spec', () => {
     const { encode: read, layout } = createEncoder(spec);
     const seen = read([{ features: { age: 5, town: 'a', strict: 1e6 }, label: 'ja' }]).samples;
     const next = read([{ features: { age: 6, town: 'a', strict: 3 }, label: 'ja' }]).samples;
-    const { numbers } = standardize(next, statisticsOf(seen, layout), [true, true]);
+    const { numbers } = standardize(next, statisticsOf(seen, layout), scaling(true, true));
     expect([...numbers].map(Math.abs)).toEqual([0, 0]);
   });
 

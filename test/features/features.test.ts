@@ -4,6 +4,7 @@ import { createEncoder } from '../../lib/features/encoder.ts';
 import { allocateSamples, type EncodedSamples } from '../../lib/features/samples.ts';
 import { mergeStatistics, standardize, statisticsOf } from '../../lib/features/statistics.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { scaling } from '../support/scaling.ts';
 
 const spec = defineSpec({
   model: 'm',
@@ -97,7 +98,7 @@ describe('feature statistics', () => {
       [2, 5],
       [3, 6],
     ]);
-    const { numbers } = standardize(samples, statisticsOf(samples, layout), [true, false]);
+    const { numbers } = standardize(samples, statisticsOf(samples, layout), scaling(true, false));
     expect([0, 2, 4].map((i) => numbers[i])).toEqual(
       [-Math.sqrt(1.5), 0, Math.sqrt(1.5)].map(Math.fround),
     );
@@ -109,8 +110,8 @@ describe('feature statistics', () => {
       [4, 0],
       [4, 0],
     ]);
-    expect([...standardize(samples, statisticsOf(samples, layout), [true, true]).numbers]).toEqual([
-      0, 0, 0, 0,
-    ]);
+    expect([
+      ...standardize(samples, statisticsOf(samples, layout), scaling(true, true)).numbers,
+    ]).toEqual([0, 0, 0, 0]);
   });
 });

@@ -32,7 +32,7 @@ const messagesAtOnce = 8;
 
 /** The model with the weights of a state, frozen. */
 export async function freezeModel({ engine }: Ports, state: State): Promise<FrozenModel> {
-  const { spec, compiled, encoder, standardized } = await compileModel(engine, flightsSpec);
+  const { spec, compiled, encoder, scaling } = await compileModel(engine, flightsSpec);
   const losses: MessageLoss[] = [];
   const ahead: { readonly end: number; readonly scores: Scores }[] = [];
   let waiting: (readonly Sample[])[] = [];
@@ -43,7 +43,7 @@ export async function freezeModel({ engine }: Ports, state: State): Promise<Froz
     const encoded = encoder.encode(waiting.flat()).samples;
     const predictions = await compiled.predict(
       state,
-      standardize(encoded, state.statistics, standardized),
+      standardize(encoded, state.statistics, scaling),
     );
     let start = 0;
     for (const { length } of waiting) {

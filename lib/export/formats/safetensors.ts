@@ -1,4 +1,5 @@
 import { encodeSafetensors } from '../../bucket/safetensors.ts';
+import { statisticsMetadata, statisticsTensors } from '../../state/statistics-file.ts';
 import type { Exported } from '../exported.ts';
 import type { Files } from './format.ts';
 
@@ -25,15 +26,16 @@ export function safetensorsFiles({ model, state, features, labelScale }: Exporte
           ['label/mean', vector(Float64Array.of(labelScale.mean))] as const,
           ['label/deviation', vector(Float64Array.of(labelScale.deviation))] as const,
         ];
-  const { count, mean, squares } = state.statistics;
-  const statistics = { 'statistics/mean': vector(mean), 'statistics/squares': vector(squares) };
   const body = encodeSafetensors({
-    tensors: { ...Object.fromEntries([...weights, ...scales, ...label]), ...statistics },
+    tensors: {
+      ...Object.fromEntries([...weights, ...scales, ...label]),
+      ...statisticsTensors(state.statistics),
+    },
     metadata: {
       format: 'millrace-export-1',
       model: model.name,
       sequence: String(state.sequence),
-      statisticsCount: String(count),
+      ...statisticsMetadata(state.statistics),
       spec: JSON.stringify(model.spec),
     },
   });

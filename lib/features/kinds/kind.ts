@@ -6,6 +6,9 @@ import type { EncodedSamples } from '../samples.ts';
 /** The name of a column in a dataset, as its file has it. */
 export const columnName = z.string().min(1).max(limits.categoryCharacters);
 
+/** After how many samples one counts half in the statistics of a column. */
+export const halfLifeSchema = z.number().min(1).max(1e9);
+
 /** How many columns of an encoded row a feature takes. */
 export type Width = { readonly numbers: number; readonly categories: number };
 
@@ -30,6 +33,8 @@ export type FeatureBehaviour = {
   readonly width: Width;
   /** Whether its number columns are standardised by their running mean and variance. */
   readonly isStandardized: boolean;
+  /** After so many samples a sample counts half in them; never unless given. */
+  readonly halfLife?: number | undefined;
   /** Made once for each spec. */
   readonly writer: (offsets: Offsets) => WriteValue;
   /** What stands for a missing value; a sample without one is refused unless given. */

@@ -1,0 +1,202 @@
+import { hashIntegers } from '../../features/hash.ts';
+import type { EncodedSamples } from '../../features/samples.ts';
+import { type Expert, isNetwork, type NetworkExpert } from '../../spec/experts-schema.ts';
+import type { Spec } from '../../spec/spec.ts';
+import type {
+  CompiledModel,
+  Engine,
+  EngineState,
+  Run,
+  Tensor,
+  Tensors,
+  Trained,
+} from '../engine.ts';
+import { chosen, evenMixture, type Mixture, mixed, reweighed } from './mixture.ts';
+
+/** An expert that is ready: it predicts, and trains if it is a network. */
+type Learner = {
+  readonly compiled?: CompiledModel;
+  readonly expert: Expert;
+  /** Its part of the names of tensors. */
+  readonly name: string;
+  /** Its place among the views of standardised numbers; −1 stands for the usual ones. */
+  readonly view: number;
+};
+
+const [mixtureWeights, mixtureError, lastLabel] = [
+  'weights/mixture/weights',
+  'weights/mixture/error',
+  'weights/mixture/last_label',
+] as const;
+
+/**
+ * Compiles the experts of a spec as one model. Their tensors have the expert's name inside theirs:
+ * `weights/expert_1/…`.
+ */
+export async function compileExperts(
+  engine: Engine,
+  spec: Spec,
+  experts: readonly Expert[],
+): Promise<CompiledModel> {
+  const views = [...new Set(experts.flatMap((expert) => halfLifeOf(expert) ?? []))];
+  const learners = await Promise.all(
+    experts.map(async (expert, i): Promise<Learner> => {
+      const own = { expert, name: `expert_${i + 1}`, view: views.indexOf(halfLifeOf(expert) ?? 0) };
+      if (!isNetwork(expert)) return own;
+      return { ...own, compiled: await engine.compile(specOf(spec, expert, i)) };
+    }),
+  );
+  const networks = learners.flatMap(({ compiled }) => compiled ?? []);
+  return {
+    engine: [...new Set(networks.map((each) => each.engine))].join('+'),
+    outputs: networks[0]?.outputs ?? 1,
+    initial: () => initialState(spec, learners),
+    train: (state, samples, run) => trainAll(learners, state, samples, run),
+    predict: async (state, samples) =>
+      mixed(mixtureOf(state), await predictEach(learners, state, samples)),
+    experts: {
+      predictEach: (state, samples) => predictEach(learners, state, samples),
+      mix: (state, each) => mixed(mixtureOf(state), each),
+      judge: (state, each, labels) =>
+        withMixture(state, reweighed(spec, mixtureOf(state), each, labels)),
+      choose: (state, each, labels) => withMixture(state, chosen(spec, each, labels)),
+      settle: (state, label) =>
+        state.tensors[lastLabel] === undefined
+          ? state
+          : { ...state, tensors: { ...state.tensors, [lastLabel]: vector([label]) } },
+    },
+  };
+}
+
+function halfLifeOf(expert: Expert): number | undefined {
+  return isNetwork(expert) ? expert.halfLife : undefined;
+}
+
+/** What an expert would be on its own. */
+function specOf(spec: Spec, { hidden, activation, rate }: NetworkExpert, index: number): Spec {
+  const { experts: _, replay: __, ...online } = spec.online;
+  const usual =
+    'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
+  const { optimizer } = spec;
+  return {
+    ...spec,
+    network: { hidden: hidden ?? usual.hidden, activation: activation ?? usual.activation },
+    optimizer: rate === undefined ? optimizer : { ...optimizer, rate },
+    seed: hashIntegers(spec.seed, index),
+    online,
+  };
+}
+
+function initialState({ seed }: Spec, learners: readonly Learner[]): EngineState {
+  const tensors = learners.map(({ compiled, name }) =>
+    compiled === undefined ? {} : named(name, compiled.initial().tensors),
+  );
+  return {
+    tensors: Object.assign(
+      {},
+      ...tensors,
+      mixtureTensors(evenMixture(learners.length)),
+      learners.some(({ expert }) => !isNetwork(expert)) ? { [lastLabel]: vector([0]) } : {},
+    ),
+    step: 0,
+    seed,
+  };
+}
+
+/** Tensors of an expert under their names in the whole state: `weights/<expert>/…`. */
+function named(expert: string, tensors: Tensors): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name.replace('/', `/${expert}/`), tensor]),
+  );
+}
+
+/** The part of a state that is an expert's, under the names that it has on its own. */
+function partOf({ tensors, ...state }: EngineState, expert: string): EngineState {
+  const own: Record<string, Tensor> = {};
+  for (const [name, tensor] of Object.entries(tensors))
+    if (name.split('/')[1] === expert) own[name.replace(`/${expert}/`, '/')] = tensor;
+  return { ...state, tensors: own };
+}
+
+const vector = (values: Iterable<number>): Tensor => {
+  const data = Float32Array.from(values);
+  return { shape: [data.length], data };
+};
+
+function mixtureTensors({ weights, error }: Mixture): Tensors {
+  return { [mixtureWeights]: vector(weights), [mixtureError]: vector([error]) };
+}
+
+function withMixture(state: EngineState, mixture: Mixture): EngineState {
+  return { ...state, tensors: { ...state.tensors, ...mixtureTensors(mixture) } };
+}
+
+function mixtureOf({ tensors }: EngineState): Mixture {
+  return {
+    weights: Float64Array.from(tensors[mixtureWeights]?.data ?? []),
+    error: tensors[mixtureError]?.data[0] ?? 0,
+  };
+}
+
+/** Samples as an expert sees them. */
+function seenBy({ view }: Learner, samples: EncodedSamples): EncodedSamples {
+  const numbers = samples.views?.[view];
+  return numbers === undefined ? samples : { ...samples, numbers, raw: numbers };
+}
+
+async function predictEach(
+  learners: readonly Learner[],
+  state: EngineState,
+  samples: EncodedSamples,
+): Promise<readonly Float32Array[]> {
+  const each: Float32Array[] = [];
+  for (const learner of learners) {
+    const { compiled, name } = learner;
+    const last = state.tensors[lastLabel]?.data[0] ?? 0;
+    each.push(
+      compiled === undefined
+        ? new Float32Array(samples.count).fill(last)
+        : await compiled.predict(partOf(state, name), seenBy(learner, samples)),
+    );
+  }
+  return each;
+}
+
+async function trainAll(
+  learners: readonly Learner[],
+  state: EngineState,
+  samples: EncodedSamples,
+  run: Run,
+): Promise<Trained> {
+  const tensors: Record<string, Tensor> = { ...state.tensors };
+  const { replayed, ...all } = run;
+  const fresh = replayed === undefined ? all : { ...all, ...replayed.without };
+  const weights = mixtureOf(state).weights;
+  let losses: Float64Array | undefined;
+  let step = state.step;
+  for (const [i, learner] of learners.entries()) {
+    const { compiled, expert, name } = learner;
+    if (compiled === undefined || !isNetwork(expert)) continue;
+    const own = { ...(expert.replay ? all : fresh), rate: expert.rate ?? run.rate };
+    const learnt = await compiled.train(partOf(state, name), seenBy(learner, samples), own);
+    Object.assign(tensors, named(name, learnt.state.tensors));
+    step = learnt.state.step;
+    losses ??= new Float64Array(learnt.losses.length);
+    for (const [at, loss] of learnt.losses.entries())
+      losses[at] = (losses[at] ?? 0) + (weights[i] ?? 0) * loss;
+  }
+  // (What needs no network is not trained, and has no loss.)
+  const trained = networksShare(learners, weights);
+  return {
+    state: { tensors, step, seed: state.seed },
+    losses: Float32Array.from(losses ?? [], (loss) => loss / trained),
+  };
+}
+
+/** How much the networks count together. */
+function networksShare(learners: readonly Learner[], weights: Float64Array): number {
+  return learners.reduce(
+    (sum, { compiled }, i) => sum + (compiled === undefined ? 0 : (weights[i] ?? 0)),
+    0,
+  );
+}

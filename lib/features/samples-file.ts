@@ -1,0 +1,42 @@
+import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
+import { type EncodedSamples, exactNumbers } from './samples.ts';
+
+/** Samples with raw numbers as tensors of a file; `prefix` is before each name. */
+export function samplesTensors(
+  { count, raw, categories, labels, weights }: EncodedSamples,
+  prefix = '',
+): Record<string, StoredTensor> {
+  const matrix = (data: StoredTensor['data']) => ({
+    shape: [count, count === 0 ? 0 : data.length / count],
+    data,
+  });
+  return {
+    [`${prefix}numbers`]: matrix(raw),
+    [`${prefix}categories`]: matrix(categories),
+    [`${prefix}labels`]: { shape: [count], data: labels },
+    [`${prefix}weights`]: { shape: [count], data: weights },
+  };
+}
+
+/** Undoes {@link samplesTensors}; undefined if there are no samples in the file. */
+export function samplesFrom(
+  tensors: SafetensorsFile['tensors'],
+  prefix = '',
+): EncodedSamples | undefined {
+  const [numbers, categories, labels, weights] = ['numbers', 'categories', 'labels', 'weights'].map(
+    (name) => tensors[prefix + name]?.data,
+  );
+  if (
+    !isFloats(numbers) ||
+    !isFloats(labels) ||
+    !(categories instanceof Int32Array) ||
+    !(weights instanceof Float32Array)
+  )
+    return undefined;
+  const own = numbers instanceof Float64Array ? exactNumbers(numbers) : { numbers, raw: numbers };
+  return { count: labels.length, ...own, categories, labels, weights };
+}
+
+function isFloats(data: StoredTensor['data'] | undefined): data is Float32Array | Float64Array {
+  return data instanceof Float32Array || data instanceof Float64Array;
+}

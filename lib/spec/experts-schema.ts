@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { halfLifeSchema } from '../features/kinds/kind.ts';
+import { strictObject } from '../parse.ts';
+import { rate } from './optimizer-schema.ts';
+
+/** Units of each hidden layer. */
+export const hiddenUnits = z.array(z.int().min(1).max(65_536)).max(32);
+
+/** What is computed of a hidden layer's sums. */
+export const activationName = z.enum([
+  'relu',
+  'tanh',
+  'sigmoid',
+  'elu',
+  'selu',
+  'softplus',
+  'softsign',
+  'swish',
+  'linear',
+]);
+
+/** A network beside others; what it leaves out is as in the spec. */
+const networkExpert = strictObject({
+  hidden: hiddenUnits.optional().describe("units of its hidden layers; the network's unless given"),
+  activation: activationName
+    .optional()
+    .describe("of its hidden layers; the network's unless given"),
+  rate: rate.optional().describe("its learning rate; the model's unless given"),
+  halfLife: halfLifeSchema
+    .optional()
+    .describe('samples after which one counts half in the mean and variance that it sees'),
+  replay: z.boolean().default(false).describe('whether it learns old samples beside the new ones'),
+});
+
+/** What needs no network: the label of the last sample that was learnt. Of regressions alone. */
+const lastLabelExpert = strictObject({ predicts: z.literal('lastLabel') });
+
+const expertSchema = z.union([lastLabelExpert, networkExpert]);
+
+/** A learner beside others. */
+export type Expert = z.output<typeof expertSchema>;
+/** One that trains a network. */
+export type NetworkExpert = z.output<typeof networkExpert>;
+
+/** Whether an expert trains a network. */
+export function isNetwork(expert: Expert): expert is NetworkExpert {
+  return !('predicts' in expert);
+}
+
+/** `online.experts`. */
+export const expertsSchema = z.union([
+  z.literal('default'),
+  z
+    .array(expertSchema)
+    .min(2)
+    .max(16)
+    .refine((experts) => experts.some(isNetwork), 'at least one expert must be a network'),
+]);
+
+/** `online.replay`. */
+export const replaySchema = strictObject({
+  ratio: z.int().min(1).max(64).default(16).describe('old samples beside each new one'),
+  size: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1_000)
+    .describe('samples that are kept, drawn from all that were learnt; at most a mebibyte of them'),
+});
+
+/**
+ * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
+ * a drift, one that forgets, a linear one. Their rates are those of Adagrad.
+ */
+function defaultExperts(task: string): Expert[] {
+  return [
+    { hidden: [32], rate: 0.3, replay: true },
+    { hidden: [32, 32], rate: 0.3, replay: true },
+    { hidden: [32], rate: 0.1, replay: false },
+    { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
+    { hidden: [], rate: 0.1, replay: false },
+    ...(task === 'regression' ? [{ predicts: 'lastLabel' as const }] : []),
+  ];
+}
+
+type Named = z.output<typeof expertsSchema>;
+type Replay = z.output<typeof replaySchema>;
+
+/** The parts of a spec's `online` that say who learns. */
+type Learners = { readonly experts?: Named | undefined; readonly replay?: Replay | undefined };
+
+/**
+ * The experts that a spec names, one by one, and the replay that they need: a later release may
+ * have other defaults, and what is stored says what they were.
+ */
+export function listExperts(
+  task: string,
+  { experts: named, replay }: Learners,
+): { experts?: Expert[]; replay?: Replay } {
+  if (named === undefined) return replay ? { replay } : {};
+  const experts = named === 'default' ? defaultExperts(task) : named;
+  const replays = experts.some((expert) => isNetwork(expert) && expert.replay);
+  const needed = replay ?? (replays ? replaySchema.parse({}) : undefined);
+  return needed ? { experts, replay: needed } : { experts };
+}
+
+/** Why a spec cannot have the experts that it names. */
+export function problemsOfExperts({
+  task,
+  network,
+  optimizer,
+  initialWeights,
+  online: { experts },
+}: {
+  readonly task: string;
+  readonly online: Learners;
+  readonly network: object;
+  readonly optimizer: { readonly type: string };
+  readonly initialWeights?: string | undefined;
+}): string[] {
+  if (experts === undefined) return [];
+  const problems: string[] = [];
+  if ('topology' in network)
+    problems.push('experts are networks of hidden layers; leave network.topology out');
+  if (initialWeights !== undefined) problems.push('experts cannot start from initialWeights');
+  if (experts === 'default') {
+    if (optimizer.type !== 'adagrad')
+      problems.push(
+        `the default experts learn by adagrad (found ${optimizer.type}); leave the optimizer out, ` +
+          'or list experts with rates of their own',
+      );
+  } else if (task !== 'regression' && !experts.every(isNetwork)) {
+    problems.push('only experts of a regression predict the lastLabel');
+  }
+  return problems;
+}

@@ -1,0 +1,6 @@
+import type { Scaling } from '../../lib/features/statistics.ts';
+
+/** Columns that are standardised or not, in one view. */
+export function scaling(...columns: boolean[]): Scaling {
+  return { columns: columns.map((isStandardized) => ({ isStandardized })), views: [] };
+}
