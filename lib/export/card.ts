@@ -1,3 +1,4 @@
+import type { ColumnScales } from '../features/statistics.ts';
 import type { StreamMetrics } from '../operations/describe-model.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
@@ -69,7 +70,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
     width: feature.width,
     ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
     ...(feature.kind === 'numbers'
-      ? { mean: [...feature.mean], scale: [...feature.scale] }
+      ? { ...scaleJson(feature), ...viewsJson(feature.views) }
       : { values: feature.values, buckets: feature.buckets }),
   }));
   const { classes } = spec.label;
@@ -77,6 +78,20 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
   const label = { name: spec.label.name, task: spec.task, classes, ...scale };
   const description = { model: name, sequence: state.sequence, inputs, label };
   return `${JSON.stringify(description, undefined, 2)}\n`;
+}
+
+/** How numbers are scaled, and the bound of those that forget. */
+function scaleJson({ mean, scale, most }: ColumnScales) {
+  const bound = most.find(Number.isFinite);
+  return {
+    mean: [...mean],
+    scale: [...scale],
+    ...(bound === undefined ? {} : { most: bound }),
+  };
+}
+
+function viewsJson(views: readonly ColumnScales[]) {
+  return views.length === 0 ? {} : { views: views.map(scaleJson) };
 }
 
 function answerText({ task, label }: Spec): string {
@@ -114,7 +129,9 @@ function streamText(stream: StreamMetrics | undefined): string {
   ].join('; ');
 }
 
-function networkText({ network }: Spec): string {
+function networkText({ network, online: { experts } }: Spec): string {
+  if (experts !== undefined)
+    return `${experts.length} experts side by side, mixed by what they have earned`;
   if ('topology' in network) return 'its own topology';
   if (network.hidden.length === 0) return 'linear';
   return `hidden layers of ${network.hidden.join(', ')} units, ${network.activation}`;

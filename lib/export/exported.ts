@@ -1,5 +1,10 @@
 import { cellsOfSpec, columnsOf, layoutOf } from '../features/columns.ts';
-import { columnScales, type LabelScale, labelScaleOf } from '../features/statistics.ts';
+import {
+  type ColumnScales,
+  columnScales,
+  type LabelScale,
+  labelScaleOf,
+} from '../features/statistics.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { State } from '../state/state.ts';
@@ -13,9 +18,12 @@ export type ExportedFeature = {
 } & (
   | {
       readonly kind: 'numbers';
-      /** [width]: a network sees (value − mean) · scale. */
+      /** What a network sees of it. */
       readonly mean: Float64Array;
       readonly scale: Float64Array;
+      readonly most: Float64Array;
+      /** What the networks see that forget, by their view. */
+      readonly views: readonly ColumnScales[];
     }
   | {
       readonly kind: 'category';
@@ -54,7 +62,9 @@ export async function exportedOf(model: Model, state: State): Promise<Exported> 
     );
   const { spec, encoder, scaling } = model;
   const isExact = layoutOf(spec).isExact === true;
-  const scales = columnScales(state.statistics, scaling, isExact);
+  const scales = [undefined, ...scaling.views].map((view) =>
+    columnScales(state.statistics, scaling, isExact, view),
+  );
   const cells = cellsOfSpec(spec);
   const features = columnsOf(spec).map(({ name, offsets, behaviour }): ExportedFeature => {
     const { width } = behaviour;
@@ -72,15 +82,23 @@ export async function exportedOf(model: Model, state: State): Promise<Exported> 
       };
     }
     const offset = offsets.numberOffset;
-    return {
-      name,
-      kind: 'numbers',
-      offset,
-      width: width.numbers,
-      mean: scales.mean.slice(offset, offset + width.numbers),
-      scale: scales.scale.slice(offset, offset + width.numbers),
-    };
+    const own = (values: Float64Array) => values.slice(offset, offset + width.numbers);
+    const [usual, ...views] = scales.map(({ mean, scale, most }) => ({
+      mean: own(mean),
+      scale: own(scale),
+      most: own(most),
+    }));
+    if (usual === undefined) throw new Error(`${name} has no scale`);
+    return { name, kind: 'numbers', offset, width: width.numbers, ...usual, views };
   });
   const labelScale = labelScaleOf(state.statistics, encoder.layout);
   return { model, state, features: features.filter(isUsed), labelScale };
+}
+
+/** How a feature of numbers is scaled for a network that sees a view of it. */
+export function scalesUnder(
+  feature: Extract<ExportedFeature, { kind: 'numbers' }>,
+  view = -1,
+): ColumnScales {
+  return feature.views[view] ?? feature;
 }

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { variablesByName } from '../engine/step.ts';
 import { UntraceableError } from '../engine/trace/untraceable.ts';
-import { MillraceError } from '../errors.ts';
-import { buildNetwork } from '../network/build-network.ts';
 import type { NetworkInput } from '../network/network.ts';
-import type { Exported, ExportedFeature } from './exported.ts';
+import { type Exported, type ExportedFeature, scalesUnder } from './exported.ts';
+import { apply, calledWith, probabilities, setWeights } from './layers.ts';
+import { servedNetwork } from './served-network.ts';
 
 /**
  * A tfjs Layers model that takes raw features, an input each by its name, [rows, width]: numbers as
@@ -16,12 +15,7 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
   const { model, state, features } = exported;
   tf.enableProdMode();
   await tf.setBackend('cpu');
-  const { layersModel, inputs } = await buildNetwork(model.spec);
-  for (const [name, variable] of variablesByName(layersModel.weights)) {
-    const tensor = state.tensors[name];
-    if (tensor === undefined) throw new MillraceError('corrupt', `the state has no tensor ${name}`);
-    variable.assign(tf.tensor(tensor.data.slice(), variable.shape));
-  }
+  const { layersModel, inputs, isAnswer } = await servedNetwork(model, state);
   for (const { name } of features) {
     if (name.startsWith('_') || name in {})
       throw new UntraceableError(`an input cannot be called ${name} there`);
@@ -30,12 +24,18 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
     tf.input({ name, shape: [width], dtype: kind === 'category' ? 'int32' : 'float32' }),
   );
   giveWay(layersModel, new Set(features.map(({ name }) => name)));
-  const columns = features.map((feature, i) => standardized(feature, raw[i]));
-  const taken = inputs.map((input) => inputOf(input, features, columns));
+  const views = new Map<number | undefined, tf.SymbolicTensor[]>();
+  const columnsUnder = (view: number | undefined) => {
+    const columns =
+      views.get(view) ?? features.map((feature, i) => standardized(feature, raw[i], view));
+    views.set(view, columns);
+    return columns;
+  };
+  const taken = inputs.map((input) => inputOf(input, features, columnsUnder(input.view)));
   return tf.model({
     name: `${model.name}-${state.sequence}`,
     inputs: raw,
-    outputs: answered(exported, calledWith(layersModel, taken)),
+    outputs: answered(exported, calledWith(layersModel, taken), isAnswer),
   });
 }
 
@@ -52,36 +52,6 @@ function giveWay({ layers }: tf.LayersModel, names: ReadonlySet<string>): void {
 }
 
 /**
- * The output of a network on other inputs: its layers are called once more, one by one, so that
- * they are layers of the whole and not of a model within it, which Keras counts otherwise.
- */
-function calledWith(
-  { inputs, outputs }: tf.LayersModel,
-  taken: readonly tf.SymbolicTensor[],
-): tf.SymbolicTensor {
-  const known = new Map(inputs.map((input, i) => [input.id, taken[i]]));
-  const calls = new Map<string, tf.SymbolicTensor | tf.SymbolicTensor[]>();
-  const rebuilt = (tensor: tf.SymbolicTensor): tf.SymbolicTensor => {
-    const input = known.get(tensor.id);
-    if (input !== undefined) return input;
-    const { sourceLayer: layer, nodeIndex, tensorIndex } = tensor;
-    const call = `${layer.name}/${nodeIndex}`;
-    let called: tf.SymbolicTensor | tf.SymbolicTensor[] | undefined = calls.get(call);
-    if (called === undefined) {
-      const own = tensor.inputs.map(rebuilt);
-      called = layer.apply(own.length === 1 ? (own[0] ?? own) : own) as tf.SymbolicTensor;
-      calls.set(call, called);
-    }
-    const output = Array.isArray(called) ? called[tensorIndex] : called;
-    if (output === undefined) throw new MillraceError('corrupt', `${layer.name} has no output`);
-    return output;
-  };
-  const [output] = outputs;
-  if (output === undefined) throw new MillraceError('corrupt', 'the network has no output');
-  return rebuilt(output);
-}
-
-/**
  * A feature as the network sees it: (value − mean) · scale. The mean is subtracted by a layer of
  * its own, since backends multiply first where they can, and the difference of two large products
  * would lose what tells values apart. What its rounding to float32 missed is made up for later.
@@ -89,15 +59,24 @@ function calledWith(
 function standardized(
   feature: ExportedFeature,
   raw: tf.SymbolicTensor | undefined,
+  view?: number,
 ): tf.SymbolicTensor {
   if (raw === undefined) throw new Error(`${feature.name} has no input`);
   if (feature.kind === 'category') return raw;
-  const { name, mean, scale } = feature;
+  const { mean, scale, most } = scalesUnder(feature, view);
+  const name = view === undefined ? feature.name : `${feature.name}-${view + 1}`;
   if (mean.every((each) => each === 0) && scale.every((each) => each === 1)) return raw;
   const [zeros, ones] = [0, 1].map((value) => mean.map(() => value));
   const missed = mean.map((each, i) => (Math.fround(each) - each) * (scale[i] ?? 1));
   const distance = affine(`subtract-mean-${name}`, raw, [ones, zeros, mean, ones]);
-  return affine(`scale-${name}`, distance, [scale, missed, zeros, ones]);
+  const scaled = affine(`scale-${name}`, distance, [scale, missed, zeros, ones]);
+  const bound = most.find(Number.isFinite);
+  if (bound === undefined) return scaled;
+  // As a rectifier between two shifts: it lets through what is between 0 and its largest value.
+  const shifts = mean.map(() => bound);
+  const shifted = affine(`shift-${name}`, scaled, [ones, shifts, zeros, ones]);
+  const kept = apply(tf.layers.reLU({ name: `bound-${name}`, maxValue: 2 * bound }), shifted);
+  return affine(`shift-back-${name}`, kept, [ones, zeros, shifts, ones]);
 }
 
 /** A BatchNormalization whose weights are given: gamma, beta, mean, variance. */
@@ -133,35 +112,17 @@ function inputOf(
 }
 
 /** What the model answers, from the network's logits or values. */
-function answered({ model, labelScale }: Exported, output: tf.SymbolicTensor): tf.SymbolicTensor {
+function answered(
+  { model, labelScale }: Exported,
+  output: tf.SymbolicTensor,
+  isAnswer: boolean,
+): tf.SymbolicTensor {
   const { task } = model.spec;
-  if (task !== 'regression') {
-    const activation = task === 'binary' ? 'sigmoid' : 'softmax';
-    return apply(tf.layers.activation({ name: 'class-probabilities', activation }), output);
-  }
+  if (task !== 'regression')
+    return isAnswer ? output : probabilities('class-probabilities', task, output);
   if (labelScale === undefined) return output;
   const layer = tf.layers.dense({ name: 'own-unit', units: 1, trainable: false });
   const value = apply(layer, output);
   setWeights(layer, [[labelScale.deviation], [labelScale.mean]]);
   return value;
-}
-
-function apply(
-  layer: tf.layers.Layer,
-  input: tf.SymbolicTensor | tf.SymbolicTensor[],
-): tf.SymbolicTensor {
-  return layer.apply(input) as tf.SymbolicTensor;
-}
-
-function setWeights(
-  layer: tf.layers.Layer,
-  values: readonly (ArrayLike<number> | undefined)[],
-): void {
-  tf.tidy(() => {
-    layer.setWeights(
-      layer.weights.map(({ shape }, i) =>
-        tf.tensor(Float32Array.from(values[i] ?? []), shape.map(Number)),
-      ),
-    );
-  });
 }

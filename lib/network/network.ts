@@ -9,6 +9,8 @@ import type { Tables } from './tables.ts';
 export type NetworkInput = {
   readonly name: string;
   readonly kind: 'numbers' | 'category';
+  /** Its place among the views of standardised numbers; the usual ones unless given. */
+  readonly view?: number;
   /** The first column, and how many. */
   readonly offset: number;
   readonly width: number;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../lib/engine/create-engine.ts';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { inputsJson } from '../../lib/export/card.ts';
 import { type Exported, exportedOf } from '../../lib/export/exported.ts';
@@ -8,6 +9,7 @@ import { safetensorsFiles } from '../../lib/export/formats/safetensors.ts';
 import { tfjsFiles } from '../../lib/export/formats/tfjs.ts';
 import type { EncodedSamples, Floats } from '../../lib/features/samples.ts';
 import { statisticsOf } from '../../lib/features/statistics.ts';
+import { learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
@@ -20,11 +22,29 @@ import { askPython, python } from './python.ts';
 /** A model with weights from its seed, and statistics of the questions. */
 async function exportedFrom(input: SpecInput, questions: readonly Question[]): Promise<Exported> {
   const spec = defineSpec(input);
-  const model = { name: spec.model, ...(await compileModel(tfjsEngine, spec)) };
+  const { experts } = spec.online;
+  const engine = experts === undefined ? tfjsEngine : createEngine({ threads: 1, warn: () => {} });
+  const model = { name: spec.model, ...(await compileModel(engine, spec)) };
   const samples = encoded(model, questions);
+  if (experts !== undefined) return exportedOf(model, await learnt(model, samples));
   const labels = samples.labels.map((_, i) => 1_000 + 50 * draw(i));
   const statistics = statisticsOf({ ...samples, labels }, model.encoder.layout);
   return await exportedOf(model, { ...initialState(model), statistics });
+}
+
+/** A state that has learnt samples, whose labels are drawn: then each expert counts differently. */
+async function learnt(
+  model: Exported['model'],
+  samples: EncodedSamples,
+): Promise<Exported['state']> {
+  const { task, label } = model.spec;
+  const classes = label.classes?.length ?? 2;
+  const labels = samples.labels.map((_, i) =>
+    task === 'regression' ? 1_000 + 50 * draw(i) : Math.floor(((draw(i) + 1) / 2) * classes),
+  );
+  const weights = samples.weights.map(() => 1);
+  const state = initialState(model);
+  return { ...state, ...(await learnWithoutTest(model, state, { ...samples, labels, weights })) };
 }
 
 function encoded(
@@ -78,6 +98,25 @@ const tasks: Record<string, SpecInput> = {
     network: { hidden: [6] },
   },
 };
+
+/** The same, each of several experts. */
+const withExperts = Object.fromEntries(
+  Object.entries(tasks).map(([name, input]) => [
+    `${name}, with experts`,
+    {
+      ...input,
+      online: {
+        experts: [
+          { hidden: [4, 3], activation: 'tanh', replay: true },
+          { hidden: [5], halfLife: 6 },
+          { hidden: [], halfLife: 20 },
+          ...(input.task === 'regression' ? [{ predicts: 'lastLabel' } as const] : [{}]),
+        ],
+      },
+    } satisfies SpecInput,
+  ]),
+);
+Object.assign(tasks, withExperts);
 
 const rows: Question[] = Array.from({ length: 40 }, (_, i) => ({
   seconds: 1_700_000_000 + i * 128,

@@ -13,15 +13,30 @@ import type {
 } from '../engine.ts';
 import { chosen, evenMixture, type Mixture, mixed, reweighed } from './mixture.ts';
 
-/** An expert that is ready: it predicts, and trains if it is a network. */
-type Learner = {
-  readonly compiled?: CompiledModel;
+/** An expert's place in the whole. */
+export type Part = {
   readonly expert: Expert;
   /** Its part of the names of tensors. */
   readonly name: string;
   /** Its place among the views of standardised numbers; −1 stands for the usual ones. */
   readonly view: number;
+  /** What it would be on its own, if it is a network. */
+  readonly spec?: Spec;
 };
+
+/** An expert that is ready: it predicts, and trains if it is a network. */
+type Learner = Omit<Part, 'spec'> & { readonly compiled?: CompiledModel };
+
+/** The experts of a spec, each with its place. */
+export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[] {
+  const views = [...new Set(experts.flatMap((expert) => halfLifeOf(expert) ?? []))];
+  return experts.map((expert, i) => ({
+    expert,
+    name: `expert_${i + 1}`,
+    view: views.indexOf(halfLifeOf(expert) ?? 0),
+    ...(isNetwork(expert) ? { spec: specOf(spec, expert, i) } : {}),
+  }));
+}
 
 const [mixtureWeights, mixtureError, lastLabel] = [
   'weights/mixture/weights',
@@ -38,12 +53,9 @@ export async function compileExperts(
   spec: Spec,
   experts: readonly Expert[],
 ): Promise<CompiledModel> {
-  const views = [...new Set(experts.flatMap((expert) => halfLifeOf(expert) ?? []))];
   const learners = await Promise.all(
-    experts.map(async (expert, i): Promise<Learner> => {
-      const own = { expert, name: `expert_${i + 1}`, view: views.indexOf(halfLifeOf(expert) ?? 0) };
-      if (!isNetwork(expert)) return own;
-      return { ...own, compiled: await engine.compile(specOf(spec, expert, i)) };
+    partsOf(spec, experts).map(async ({ spec: own, ...part }): Promise<Learner> => {
+      return own === undefined ? part : { ...part, compiled: await engine.compile(own) };
     }),
   );
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
@@ -111,7 +123,7 @@ function named(expert: string, tensors: Tensors): Tensors {
 }
 
 /** The part of a state that is an expert's, under the names that it has on its own. */
-function partOf({ tensors, ...state }: EngineState, expert: string): EngineState {
+export function partOf({ tensors, ...state }: EngineState, expert: string): EngineState {
   const own: Record<string, Tensor> = {};
   for (const [name, tensor] of Object.entries(tensors))
     if (name.split('/')[1] === expert) own[name.replace(`/${expert}/`, '/')] = tensor;
@@ -131,11 +143,17 @@ function withMixture(state: EngineState, mixture: Mixture): EngineState {
   return { ...state, tensors: { ...state.tensors, ...mixtureTensors(mixture) } };
 }
 
-function mixtureOf({ tensors }: EngineState): Mixture {
+/** How much each expert counts in a state. */
+export function mixtureOf({ tensors }: EngineState): Mixture {
   return {
     weights: Float64Array.from(tensors[mixtureWeights]?.data ?? []),
     error: tensors[mixtureError]?.data[0] ?? 0,
   };
+}
+
+/** The label of the last sample, as networks learn it. */
+export function lastLabelOf({ tensors }: EngineState): number {
+  return tensors[lastLabel]?.data[0] ?? 0;
 }
 
 /** Samples as an expert sees them. */
@@ -152,10 +170,9 @@ async function predictEach(
   const each: Float32Array[] = [];
   for (const learner of learners) {
     const { compiled, name } = learner;
-    const last = state.tensors[lastLabel]?.data[0] ?? 0;
     each.push(
       compiled === undefined
-        ? new Float32Array(samples.count).fill(last)
+        ? new Float32Array(samples.count).fill(lastLabelOf(state))
         : await compiled.predict(partOf(state, name), seenBy(learner, samples)),
     );
   }

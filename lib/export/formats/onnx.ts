@@ -2,13 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import { rowsToTrace, withAnyRows } from '../../engine/onnx/any-rows.ts';
 import { encodeModel } from '../../engine/onnx/encode.ts';
 import { removeDeadNodes } from '../../engine/rewrite/clean.ts';
+import { readWeights, variablesByName } from '../../engine/step.ts';
 import type { Attribute, Constant, Graph, Node, Value } from '../../engine/trace/graph.ts';
 import { stepNames } from '../../engine/trace/step-names.ts';
 import { tracePrediction } from '../../engine/trace/trace.ts';
 import { MillraceError } from '../../errors.ts';
-import { buildNetwork } from '../../network/build-network.ts';
 import type { NetworkInput } from '../../network/network.ts';
-import { type Exported, type ExportedFeature, predictionName } from '../exported.ts';
+import { type Exported, type ExportedFeature, predictionName, scalesUnder } from '../exported.ts';
+import { servedNetwork } from '../served-network.ts';
 import type { Files } from './format.ts';
 
 /**
@@ -23,20 +24,27 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
   const { model, state, features, labelScale } = exported;
   tf.enableProdMode();
   await tf.setBackend('cpu');
-  const network = await buildNetwork(model.spec);
+  const network = await servedNetwork(model, state);
+  const tensors = readWeights(variablesByName(network.layersModel.weights));
   const dimensions = [
-    ...Object.values(state.tensors).flatMap(({ shape }) => shape),
+    ...Object.values(tensors).flatMap(({ shape }) => shape),
     ...network.inputs.flatMap(({ shape }) => shape),
   ];
   const rows = rowsToTrace(dimensions);
-  const traced = removeDeadNodes(tracePrediction(model.spec, network, rows));
+  const traced = removeDeadNodes(
+    tracePrediction(
+      network.isAnswer ? { ...model.spec, task: 'regression' } : model.spec,
+      network,
+      rows,
+    ),
+  );
   const core = withNames(withAnyRows(traced, rows));
   const logic = core.outputs.get(stepNames.output);
   if (logic === undefined) throw new MillraceError('corrupt', 'the network has no output');
 
   const before = part('before');
-  const encoded = features.map((feature) => encode(before, feature));
   network.inputs.forEach((input, i) => {
+    const encoded = features.map((feature) => encode(before, feature, input.view));
     feed(before, { input, name: stepNames.input(i) }, { features, encoded });
   });
   const after = part('after');
@@ -49,7 +57,7 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
           Float64Array.of(labelScale.mean),
         );
   const weights = core.inputs.flatMap(({ name, shape }): Constant[] => {
-    const tensor = state.tensors[name];
+    const tensor = tensors[name];
     return tensor === undefined ? [] : [{ name, type: 'float32', shape, data: tensor.data }];
   });
   const constants = [
@@ -96,14 +104,16 @@ function inputOf(feature: ExportedFeature): Value {
 }
 
 /** A feature as the network takes it: standardised numbers, or indices. */
-function encode({ add, multiply, cast, node }: Part, feature: ExportedFeature): Value {
+function encode(part: Part, feature: ExportedFeature, view?: number): Value {
+  const { add, multiply, bounded, cast, node } = part;
   const raw = inputOf(feature);
   if (feature.kind === 'numbers') {
+    const { mean, scale, most } = scalesUnder(feature, view);
     const distance = add(
       raw,
-      feature.mean.map((mean) => -mean),
+      mean.map((each) => -each),
     );
-    return cast(multiply(distance, feature.scale), 'float32');
+    return cast(bounded(multiply(distance, scale), most), 'float32');
   }
   if (feature.values === undefined) return raw;
   return node(
@@ -172,6 +182,16 @@ function part(prefix: string) {
     constant,
     add: (a: Value, b: Float64Array) => node('Add', [a, constant('float64', b)], shapeOf(a)),
     multiply: (a: Value, b: Float64Array) => node('Mul', [a, constant('float64', b)], shapeOf(a)),
+    /** No further from 0 than `most`, where that is finite. */
+    bounded(a: Value, most: Float64Array): Value {
+      if (!most.some(Number.isFinite)) return a;
+      const least = constant(
+        'float64',
+        most.map((bound) => -bound),
+      );
+      const above = node('Max', [a, least], shapeOf(a));
+      return node('Min', [above, constant('float64', most)], shapeOf(a));
+    },
     cast: (a: Value, type: keyof typeof castTo) =>
       node('Cast', [a], { type, shape: a.shape }, { to: castTo[type] }),
   };

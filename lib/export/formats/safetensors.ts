@@ -6,7 +6,8 @@ import type { Files } from './format.ts';
 /**
  * The weights under their names in the state, `weights/<layer>/<weight>` as float32; and
  * `features/<name>/mean` and `scale`, [width], `label/mean` and `deviation`, [1], as float64: a network
- * sees (value − mean) · scale. The running statistics behind them are there too: whoever starts
+ * sees (value − mean) · scale. Tensors of an expert are `weights/<expert>/<layer>/<weight>`, and
+ * `weights/mixture/weights` says how much each counts. The running statistics behind them are there too: whoever starts
  * another model from the file goes on with them.
  */
 export function safetensorsFiles({ model, state, features, labelScale }: Exported): Promise<Files> {

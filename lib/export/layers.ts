@@ -1,0 +1,64 @@
+import * as tf from '@tensorflow/tfjs';
+import { MillraceError } from '../errors.ts';
+
+/**
+ * The output of a network on other inputs: its layers are called once more, one by one, so that
+ * they are layers of the whole and not of a model within it, which Keras counts otherwise.
+ */
+export function calledWith(
+  { inputs, outputs }: tf.LayersModel,
+  taken: readonly tf.SymbolicTensor[],
+): tf.SymbolicTensor {
+  const known = new Map(inputs.map((input, i) => [input.id, taken[i]]));
+  const calls = new Map<string, tf.SymbolicTensor | tf.SymbolicTensor[]>();
+  const rebuilt = (tensor: tf.SymbolicTensor): tf.SymbolicTensor => {
+    const input = known.get(tensor.id);
+    if (input !== undefined) return input;
+    const { sourceLayer: layer, nodeIndex, tensorIndex } = tensor;
+    const call = `${layer.name}/${nodeIndex}`;
+    let called: tf.SymbolicTensor | tf.SymbolicTensor[] | undefined = calls.get(call);
+    if (called === undefined) {
+      const own = tensor.inputs.map(rebuilt);
+      called = layer.apply(own.length === 1 ? (own[0] ?? own) : own) as tf.SymbolicTensor;
+      calls.set(call, called);
+    }
+    const output = Array.isArray(called) ? called[tensorIndex] : called;
+    if (output === undefined) throw new MillraceError('corrupt', `${layer.name} has no output`);
+    return output;
+  };
+  const [output] = outputs;
+  if (output === undefined) throw new MillraceError('corrupt', 'the network has no output');
+  return rebuilt(output);
+}
+
+/** Probabilities of true, or of each class, from logits. */
+export function probabilities(
+  name: string,
+  task: 'binary' | 'multiclass',
+  logits: tf.SymbolicTensor,
+): tf.SymbolicTensor {
+  const activation = task === 'binary' ? 'sigmoid' : 'softmax';
+  return apply(tf.layers.activation({ name, activation }), logits);
+}
+
+/** The output of a layer. */
+export function apply(
+  layer: tf.layers.Layer,
+  input: tf.SymbolicTensor | tf.SymbolicTensor[],
+): tf.SymbolicTensor {
+  return layer.apply(input) as tf.SymbolicTensor;
+}
+
+/** Gives a layer its weights, in its order and shapes. */
+export function setWeights(
+  layer: tf.layers.Layer,
+  values: readonly (ArrayLike<number> | undefined)[],
+): void {
+  tf.tidy(() => {
+    layer.setWeights(
+      layer.weights.map(({ shape }, i) =>
+        tf.tensor(Float32Array.from(values[i] ?? []), shape.map(Number)),
+      ),
+    );
+  });
+}
