@@ -118,6 +118,8 @@ export const limits = {
   shardRows: 262_144,
   /** Bytes of one shard, of the held-out rows, and of the stream's window in a comparison. */
   shardBytes: 67_108_864,
+  /** Means of labels that a state keeps: all are copied with each message. */
+  targetCells: 1_048_576,
   /** Bytes of the old samples that a state keeps to learn them again. */
   replayBytes: 1_048_576,
   /** Held-out rows that a batch job evaluates. */

@@ -3,6 +3,7 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
 import { invalid, isOfKind } from '../errors.ts';
+import { deriveInOrder } from '../features/derived.ts';
 import type { Encoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import {
@@ -100,6 +101,7 @@ export async function prepareDataset(
   const shards = createShardWriter(store, hash, encoder.layout);
   const heldOut: EncodedSamples[] = [];
   const tally = createRowTally(spec);
+  const derivation = deriveInOrder(encoder.layout);
   for await (const chunk of source()) {
     const encoded = encoder.encode(chunk.samples);
     // What the journal holds was judged when it was learnt.
@@ -109,11 +111,13 @@ export async function prepareDataset(
     const row = tally.rows();
     const kept = split(Array.from(accepted, (index) => row + index));
     heldOut.push(gatherSamples(samples, kept.heldOut, encoder.layout));
-    await shards.add(gatherSamples(samples, kept.train, encoder.layout));
+    const derived = derivation.add(samples, kept.train);
+    await shards.add(gatherSamples(derived, kept.train, encoder.layout));
     tally.add(chunk, encoding);
     if (isTimeUp()) throw tooLong(tally.rows());
   }
   const { shardRows, shardDigests, statistics } = await shards.finish();
+  const targets = derivation.targets();
   const sums = tally.finish(shardRows.length);
   const held = concatSamples(heldOut, encoder.layout);
   const prepared = {
@@ -122,7 +126,7 @@ export async function prepareDataset(
     shardDigests,
     heldOutRows: held.count,
     heldOutDigest: await writeHeldOut(store, hash, held),
-    statistics,
+    statistics: { ...statistics, ...(targets && { targets }) },
     ...sums,
   };
   await store.put(keys.prepared(hash, manifestFile), encodeManifest(prepared));

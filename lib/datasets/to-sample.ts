@@ -20,11 +20,10 @@ export type RowReader = {
  */
 export function rowReader(declaration: Declaration): RowReader {
   const isOld = declaration.cells === undefined;
-  const columns = columnsOf(declaration).map(({ name, column, behaviour }) => ({
-    name,
-    column,
-    read: isOld ? behaviour.readCell : asItIs,
-  }));
+  const columns = columnsOf(declaration).flatMap(({ name, column, behaviour }) =>
+    // Those that are taken from others have no column of their own.
+    behaviour.of ? [] : [{ name, column, read: isOld ? behaviour.readCell : asItIs }],
+  );
   const labelColumn = declaration.label.column ?? declaration.label.name;
   const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
   const taken = new Set([...columns.map(({ column }) => column), labelColumn]);

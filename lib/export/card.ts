@@ -139,7 +139,7 @@ function networkText({ network, online: { experts } }: Spec): string {
 
 function missingOf(spec: Spec, { name }: ExportedFeature): unknown {
   const feature = spec.features[name];
-  return feature === undefined || feature.type === 'vector' ? undefined : feature.missing;
+  return feature !== undefined && 'missing' in feature ? feature.missing : undefined;
 }
 
 function inputRow(spec: Spec, feature: ExportedFeature): string {

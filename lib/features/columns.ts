@@ -27,7 +27,7 @@ export type Declaration = {
 
 /** The parts of a declaration that decide its columns. */
 export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision' | 'online'> & {
-  readonly label?: Pick<Declaration['label'], 'standardize'> | undefined;
+  readonly label?: Pick<Declaration['label'], 'standardize' | 'classes'> | undefined;
 };
 
 /** How a declaration reads cells. */
@@ -51,12 +51,12 @@ export type Column = {
  * The features of a spec in its order, each with its columns: the one place that knows widths and
  * offsets.
  */
-export function columnsOf({ features, cells }: DeclaredColumns): readonly Column[] {
+export function columnsOf({ features, cells, label }: DeclaredColumns): readonly Column[] {
   const reader = cellsOfSpec({ cells });
   const declared = Object.entries(features).map(([name, feature]) => ({
     name,
-    column: feature.column ?? name,
-    behaviour: behaviourOf(feature, reader),
+    column: ('column' in feature ? feature.column : undefined) ?? name,
+    behaviour: behaviourOf(feature, reader, label?.classes?.length ?? 1),
   }));
   const row = { numbers: 0, categories: 0 };
   const offsets = declared.map(({ behaviour: { width } }) => {
@@ -84,7 +84,23 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     categoryCount: categories,
     ...(isExact ? { isExact } : {}),
     ...(halfLives.length > 0 ? { halfLives } : {}),
+    ...derivedLayout(declaration),
     ...(declaration.label?.standardize ? labelLayout(declaration.revision) : {}),
+  };
+}
+
+/** The columns that wait for what was learnt before. */
+function derivedLayout(declaration: DeclaredColumns): Pick<Layout, 'targets' | 'filled'> {
+  const columns = columnsOf(declaration);
+  const targets = columns.flatMap(({ offsets: { numberOffset, categoryOffset }, behaviour }) =>
+    behaviour.target === undefined ? [] : [{ ...behaviour.target, numberOffset, categoryOffset }],
+  );
+  const filled = columns.flatMap(({ offsets, behaviour }) =>
+    behaviour.fillsMean ? [offsets.numberOffset] : [],
+  );
+  return {
+    ...(targets.length > 0 ? { targets } : {}),
+    ...(filled.length > 0 ? { filled } : {}),
   };
 }
 

@@ -134,11 +134,14 @@ function featuresWriter(declaration: Declaration): WriteSample {
   const cells = cellsOfSpec(declaration);
   const columns = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
     name,
+    of: behaviour.of,
     missing: behaviour.missing,
     knows: behaviour.knows ?? (() => false),
     write: behaviour.writer(offsets),
   }));
-  const names = new Set(columns.map(({ name }) => name));
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  // Those that have no value of their own are not sent.
+  const names = new Set(columns.filter(({ of }) => !of).map(({ name }) => name));
   return ({ features }, into, row) => {
     if (!isRecord(features)) {
       return {
@@ -154,11 +157,24 @@ function featuresWriter(declaration: Declaration): WriteSample {
         field: `features.${key.slice(0, limits.fieldCharacters)}`,
       };
     }
-    for (const { name, missing, knows, write } of columns) {
+    const cellOf = ({ name, missing, knows }: (typeof columns)[number]) => {
       const cell = Object.hasOwn(features, name) ? features[name] : undefined;
-      const value = cells.isMissing(cell) && !knows(cell) ? missing : cell;
+      return cells.isMissing(cell) && !knows(cell) ? missing : cell;
+    };
+    for (const column of columns) {
+      const { name, of, write } = column;
+      const value = of
+        ? of.map((each) => {
+            const source = byName.get(each);
+            return source && cellOf(source);
+          })
+        : cellOf(column);
+      // What a source lacks is refused there.
+      if (of && Array.isArray(value) && value.includes(undefined)) continue;
       const written =
-        value === undefined ? refuse('missing', missingText(cell)) : write(value, into, row);
+        value === undefined
+          ? refuse('missing', missingText(features[name]))
+          : write(value, into, row);
       if (!written.ok) return { ...written, field: `features.${name}` };
     }
     return accepted;

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { Cells } from './cells.ts';
 import { categoryBehaviour, categorySchema } from './kinds/category.ts';
+import { crossBehaviour, crossSchema } from './kinds/cross.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
 import { numberBehaviour, numberSchema } from './kinds/number.ts';
+import { targetMeanBehaviour, targetMeanSchema } from './kinds/target-mean.ts';
+import { timestampBehaviour, timestampSchema } from './kinds/timestamp.ts';
 import { vectorBehaviour, vectorSchema } from './kinds/vector.ts';
 
 /** One feature of a sample, as a spec declares it. */
@@ -10,13 +13,16 @@ export const featureSchema = z.discriminatedUnion('type', [
   numberSchema,
   vectorSchema,
   categorySchema,
+  crossSchema,
+  targetMeanSchema,
+  timestampSchema,
 ]);
 
 /** A validated feature, with its defaults filled in. */
 export type Feature = z.output<typeof featureSchema>;
 
-/** The behaviour of a declared feature. */
-export function behaviourOf(feature: Feature, cells: Cells): FeatureBehaviour {
+/** The behaviour of a declared feature. @param outputs what a model of its task predicts for a row */
+export function behaviourOf(feature: Feature, cells: Cells, outputs: number): FeatureBehaviour {
   switch (feature.type) {
     case 'number':
       return numberBehaviour(feature, cells);
@@ -24,5 +30,41 @@ export function behaviourOf(feature: Feature, cells: Cells): FeatureBehaviour {
       return vectorBehaviour(feature, cells);
     case 'category':
       return categoryBehaviour(feature, cells);
+    case 'cross':
+      return crossBehaviour(feature, cells);
+    case 'targetMean':
+      return targetMeanBehaviour(feature, cells, outputs);
+    case 'timestamp':
+      return timestampBehaviour(feature, cells);
   }
+}
+
+/** Kinds whose values others may take together. */
+const sources: readonly Feature['type'][] = ['number', 'category'];
+
+/** What is wrong with the features that others name, each with its path in a spec. */
+export function problemsOfSources(
+  features: Readonly<Record<string, Feature>>,
+): { readonly path: string[]; readonly problem: string }[] {
+  return Object.entries(features).flatMap(([name, feature]) => {
+    if (!('of' in feature)) return [];
+    return feature.of.flatMap((source) => {
+      const type = Object.hasOwn(features, source) ? features[source]?.type : undefined;
+      if (type !== undefined && sources.includes(type)) return [];
+      const found = type === undefined ? 'no feature' : `a ${type}`;
+      const problem = `names features of the type ${sources.join(' or ')} (${source} is ${found})`;
+      return [{ path: ['features', name, 'of'], problem }];
+    });
+  });
+}
+
+/** How many means all target means of a spec have. */
+export function cellsOfTargets(
+  features: Readonly<Record<string, Feature>>,
+  outputs: number,
+): number {
+  return Object.values(features).reduce(
+    (sum, feature) => sum + (feature.type === 'targetMean' ? feature.buckets * outputs : 0),
+    0,
+  );
 }

@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts';
+import type { TargetTable } from './kinds/kind.ts';
 
 /** Floating-point numbers; float64 where rounding would lose what tells them apart. */
 export type Floats = Float32Array | Float64Array;
@@ -32,6 +33,12 @@ export type EncodedSamples = {
   readonly weights: Float32Array;
 };
 
+/** Where the mean labels of values stand. */
+export type TargetColumns = TargetTable & {
+  readonly numberOffset: number;
+  readonly categoryOffset: number;
+};
+
 /** Widths of the rows of {@link EncodedSamples}. */
 export type Layout = {
   readonly numberWidth: number;
@@ -40,6 +47,10 @@ export type Layout = {
   readonly isExact?: boolean;
   /** Half-lives of the statistics that forget; none unless given. */
   readonly halfLives?: readonly number[];
+  /** Columns of numbers that are mean labels of what a column of indices says. */
+  readonly targets?: readonly TargetColumns[];
+  /** Columns of numbers in which NaN stands for the mean so far. */
+  readonly filled?: readonly number[];
   /** Whether labels are standardised too: the last column of the statistics is theirs. */
   readonly standardizesLabel?: boolean;
   /** Whether labels stay float64 until they are standardised. */

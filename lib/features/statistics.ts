@@ -8,6 +8,7 @@ import {
   scaleOf,
 } from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
+import { emptyTargets, type TargetSums } from './target-means.ts';
 
 /**
  * Running mean and sum of squared deviations of each number column, over `count` samples; float64.
@@ -16,6 +17,8 @@ import type { EncodedSamples, Floats, Layout } from './samples.ts';
 export type FeatureStatistics = Moments & {
   /** The same of the number columns alone, for each half-life of the layout. */
   readonly forgetting?: readonly ForgettingMoments[];
+  /** What labels the values of each target mean of the layout had. */
+  readonly targets?: readonly TargetSums[];
 };
 
 /** How number columns become what a network sees. */
@@ -36,25 +39,26 @@ export function statisticsWidth({ numberWidth, standardizesLabel }: Layout): num
 
 /** Statistics of no samples. */
 export function emptyStatistics(layout: Layout): FeatureStatistics {
-  return withForgetting(emptyMoments(statisticsWidth(layout)), layout);
+  return completed(emptyMoments(statisticsWidth(layout)), layout);
 }
 
-/** Statistics that have moments for each half-life of a layout; empty ones where they had none. */
-export function withForgetting(
+/** Statistics with all that a layout wants: what they lacked is empty. */
+export function completed(
   statistics: FeatureStatistics,
-  { halfLives = [], numberWidth }: Layout,
+  { halfLives = [], targets, numberWidth }: Layout,
 ): FeatureStatistics {
-  if (halfLives.length === 0) return statistics;
   const { forgetting = [] } = statistics;
+  const each = halfLives.map(
+    (halfLife) =>
+      forgetting.find((moments) => moments.halfLife === halfLife) ?? {
+        halfLife,
+        ...emptyMoments(numberWidth),
+      },
+  );
   return {
     ...statistics,
-    forgetting: halfLives.map(
-      (halfLife) =>
-        forgetting.find((moments) => moments.halfLife === halfLife) ?? {
-          halfLife,
-          ...emptyMoments(numberWidth),
-        },
-    ),
+    ...(each.length > 0 ? { forgetting: each } : {}),
+    ...(targets && { targets: statistics.targets ?? targets.map(emptyTargets) }),
   };
 }
 
@@ -73,15 +77,20 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
   return { ...all, forgetting };
 }
 
-/** The statistics of both sets of samples together, `b` the later ones. */
+/**
+ * The statistics of both sets of samples together, `b` the later ones. What is known of labels stays
+ * that of `a`; see {@link mergeTargets}.
+ */
 export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
-  if (a.count === 0) return b;
+  const targets = a.targets === undefined ? {} : { targets: a.targets };
+  if (a.count === 0) return { ...b, ...targets };
   if (b.count === 0) return a;
   const merged = mergeMoments(a, b);
   const { forgetting } = b;
-  if (forgetting === undefined) return merged;
+  if (forgetting === undefined) return { ...merged, ...targets };
   return {
     ...merged,
+    ...targets,
     forgetting: forgetting.map((later) => {
       const earlier = a.forgetting?.find(({ halfLife }) => halfLife === later.halfLife);
       if (earlier === undefined) return later;

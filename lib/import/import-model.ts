@@ -58,8 +58,8 @@ function meaningOf({
   return [
     ['task', String(task)],
     ['features', entries.map(([name]) => name).join(', ')],
-    ...entries.map(([name, { column: _, ...feature }]) => {
-      const { missing: __, ...own } = feature as typeof feature & { missing?: unknown };
+    ...entries.map(([name, feature]) => {
+      const { column: _, missing: __, ...own }: Record<string, unknown> = feature;
       return [`features.${name}`, canonicalJson(own)] as const;
     }),
     ['label.classes', (label?.classes ?? []).join(', ')],

@@ -4,13 +4,14 @@ import type { PreparedDataset } from '../datasets/prepare.ts';
 import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
-import type { EncodedSamples } from '../features/samples.ts';
+import type { EncodedSamples, Layout } from '../features/samples.ts';
 import {
   labelScaleOf,
   mergeStatistics,
   standardize,
   standardizeLabels,
 } from '../features/statistics.ts';
+import { emptyTargets, mergeTargets } from '../features/target-means.ts';
 import { limits } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
 import { withChosenExperts } from '../model/learn.ts';
@@ -56,8 +57,16 @@ export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane>
  * The lane's statistics at its start: the starting weights' and the dataset's, fixed for the whole
  * job.
  */
-export function startStatistics(lane: Lane, prepared: PreparedDataset): Lane {
-  const statistics = mergeStatistics(lane.parameters.statistics, prepared.statistics);
+export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: Layout): Lane {
+  const [before, own] = [lane.parameters.statistics, prepared.statistics];
+  const targets = layout.targets?.map((columns, i) =>
+    mergeTargets(
+      columns,
+      before.targets?.[i] ?? emptyTargets(columns),
+      own.targets?.[i] ?? emptyTargets(columns),
+    ),
+  );
+  const statistics = { ...mergeStatistics(before, own), ...(targets && { targets }) };
   return { ...lane, parameters: { ...lane.parameters, statistics } };
 }
 

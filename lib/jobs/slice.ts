@@ -281,7 +281,7 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   const place = firstPlace(record.sequence);
   await keepRefusedRows(ports, record, prepared);
   if (record.start === 'fresh')
-    return startStatistics({ parameters: model.initial, place }, prepared);
+    return startStatistics({ parameters: model.initial, place }, prepared, model.encoder.layout);
   const champion = await currentState(ports, model);
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
@@ -289,5 +289,6 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   return startStatistics(
     { parameters: parametersOf(champion), place: { ...place, caughtUp: champion.sequence } },
     prepared,
+    model.encoder.layout,
   );
 }

@@ -7,10 +7,10 @@ import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import type { Encoder } from '../features/encoder.ts';
 import {
+  completed,
   emptyStatistics,
   type FeatureStatistics,
   statisticsWidth,
-  withForgetting,
 } from '../features/statistics.ts';
 import type { Spec } from '../spec/spec.ts';
 import { emptyReplay } from '../state/replay.ts';
@@ -130,7 +130,7 @@ export function initialParameters(
   return {
     ...own,
     tensors: Object.fromEntries(tensors),
-    statistics: withForgetting(statistics, encoder.layout),
+    statistics: completed(statistics, encoder.layout),
     ...replay,
   };
 }

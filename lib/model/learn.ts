@@ -1,6 +1,7 @@
 import type { Run } from '../engine/engine.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invariant } from '../errors.ts';
+import { derive, withTargetsOf } from '../features/derived.ts';
 import { type EncodedSamples, sliceSamples } from '../features/samples.ts';
 import {
   labelScaleOf,
@@ -90,8 +91,10 @@ export async function withChosenExperts(
 async function train(
   { spec, compiled, encoder: { layout }, scaling }: Model,
   parameters: Parameters,
-  samples: EncodedSamples,
+  encoded: EncodedSamples,
 ): Promise<Parameters> {
+  // What the message itself says of labels is known after it alone.
+  const samples = derive(encoded, parameters.statistics, layout);
   const { minibatch, schedule, rate = spec.optimizer.rate } = spec.online;
   const { replay } = parameters;
   const rehearsal = replay && rehearse(spec, replay, samples, layout);
@@ -114,7 +117,7 @@ async function train(
   const settled = compiled.experts?.settle(state, last) ?? state;
   return {
     ...settled,
-    statistics,
+    statistics: withTargetsOf(statistics, samples, layout),
     ...(replay && { replay: keepSome(spec, replay, samples, layout) }),
   };
 }

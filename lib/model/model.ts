@@ -127,6 +127,7 @@ export function fitsModel(
     isComplete &&
     statistics.mean.length === statisticsWidth(encoder.layout) &&
     (statistics.forgetting?.length ?? 0) === (encoder.layout.halfLives?.length ?? 0) &&
+    (statistics.targets?.length ?? 0) === (encoder.layout.targets?.length ?? 0) &&
     (replay === undefined) === (initial.replay === undefined) &&
     isFiniteState(tensors)
   );

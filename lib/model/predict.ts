@@ -1,3 +1,4 @@
+import { derive } from '../features/derived.ts';
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { inOwnUnit, labelScaleOf, standardize } from '../features/statistics.ts';
 import { type Scores, score } from '../metrics/scores.ts';
@@ -37,7 +38,8 @@ export async function predictEach(
   samples: EncodedSamples,
 ): Promise<Predicted> {
   const { statistics } = parameters;
-  const seen = standardize(samples, statistics, scaling);
+  const derived = derive(samples, statistics, encoder.layout);
+  const seen = standardize(derived, statistics, scaling);
   const scale = labelScaleOf(statistics, encoder.layout);
   const { experts } = compiled;
   if (experts === undefined)

@@ -109,20 +109,17 @@ export function problemsOfExperts({
   task,
   network,
   optimizer,
-  initialWeights,
   online: { experts },
 }: {
   readonly task: string;
   readonly online: Learners;
   readonly network: object;
   readonly optimizer: { readonly type: string };
-  readonly initialWeights?: string | undefined;
 }): string[] {
   if (experts === undefined) return [];
   const problems: string[] = [];
   if ('topology' in network)
     problems.push('experts are networks of hidden layers; leave network.topology out');
-  if (initialWeights !== undefined) problems.push('experts cannot start from initialWeights');
   if (experts === 'default') {
     if (optimizer.type !== 'adagrad')
       problems.push(

@@ -17,7 +17,14 @@ type ValueOf<Feature extends FeatureInput> = Feature extends { type: 'number' }
     ? string | number | boolean
     : Feature extends { type: 'vector' }
       ? readonly number[]
-      : unknown;
+      : Feature extends { type: 'timestamp' }
+        ? string | number | Date
+        : unknown;
+
+/** Features that are taken from others: samples do not have them. */
+type Derived<Features> = {
+  [Name in keyof Features]: Features[Name] extends { of: readonly string[] } ? Name : never;
+}[keyof Features];
 
 type WithMissing<Features> = {
   [Name in keyof Features]: Features[Name] extends { missing: string | number } ? Name : never;
@@ -25,7 +32,9 @@ type WithMissing<Features> = {
 
 /** The features of a declaration's samples; those that may be missing may stay away. */
 type FeaturesOf<Features extends SpecInput['features']> = {
-  readonly [Name in Exclude<keyof Features, WithMissing<Features>>]: ValueOf<Features[Name]>;
+  readonly [Name in Exclude<keyof Features, WithMissing<Features> | Derived<Features>>]: ValueOf<
+    Features[Name]
+  >;
 } & { readonly [Name in WithMissing<Features>]?: ValueOf<Features[Name]> | null };
 
 type LabelOf<Input extends SpecInput> = Input['task'] extends 'regression'

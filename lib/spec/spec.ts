@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/columns.ts';
 import { columnName } from '../features/kinds/kind.ts';
-import { featureSchema } from '../features/kinds.ts';
+import { cellsOfTargets, featureSchema, problemsOfSources } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
 import {
@@ -214,6 +214,13 @@ export const specSchema = strictObject({
     if (Object.hasOwn(spec.features, spec.label.name)) {
       refuse(['label', 'name'], 'the label cannot be one of the features');
     }
+    for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
+    const cells = cellsOfTargets(spec.features, spec.label.classes?.length ?? 1);
+    if (cells > limits.targetCells)
+      refuse(
+        ['features'],
+        `target means have buckets times classes, at most ${limits.targetCells} together (found ${cells})`,
+      );
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import type { Moments } from '../features/moments.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
+import type { TargetSums } from '../features/target-means.ts';
 
 const counts = z.object({
   statisticsCount: z.coerce.number().pipe(z.int().nonnegative()),
@@ -21,7 +22,42 @@ export function statisticsTensors(
   const forgetting = statistics.forgetting?.map((moments, i) =>
     momentsTensors(moments, `${prefix}forgetting_${i + 1}_`),
   );
-  return Object.assign(momentsTensors(statistics, prefix), ...(forgetting ?? []));
+  const targets = statistics.targets?.map((sums, i) =>
+    targetTensors(sums, `${prefix}targets_${i + 1}_`),
+  );
+  return Object.assign(
+    momentsTensors(statistics, prefix),
+    ...(forgetting ?? []),
+    ...(targets ?? []),
+  );
+}
+
+function targetTensors(
+  { sums, counts, total, totalCount }: TargetSums,
+  prefix: string,
+): Record<string, StoredTensor> {
+  const matrix = [counts.length, sums.length / Math.max(1, counts.length)];
+  return {
+    [`${prefix}sums`]: { shape: matrix, data: sums },
+    [`${prefix}counts`]: { shape: [counts.length], data: counts },
+    [`${prefix}total`]: { shape: [total.length + 1], data: Float64Array.of(...total, totalCount) },
+  };
+}
+
+/** The target means of a file, as many as there are. */
+function targetsFrom(tensors: SafetensorsFile['tensors'], prefix: string): TargetSums[] {
+  const found: TargetSums[] = [];
+  for (let i = 1; ; i++) {
+    const [sums, counts, total] = ['sums', 'counts', 'total'].map(
+      (name) => tensors[`${prefix}targets_${i}_${name}`]?.data,
+    );
+    const areWhole =
+      sums instanceof Float64Array &&
+      counts instanceof Float64Array &&
+      total instanceof Float64Array;
+    if (!areWhole) return found;
+    found.push({ sums, counts, total: total.slice(0, -1), totalCount: total.at(-1) ?? 0 });
+  }
 }
 
 function momentsTensors({ mean, squares }: Moments, prefix: string): Record<string, StoredTensor> {
@@ -61,10 +97,12 @@ export function statisticsFrom(
     return stored === undefined ? [] : [{ halfLife, count, ...stored }];
   });
   if (moments.length < forgetting.length) return undefined;
+  const targets = targetsFrom(tensors, prefix);
   return {
     count: statisticsCount,
     ...own,
     ...(moments.length > 0 ? { forgetting: moments } : {}),
+    ...(targets.length > 0 ? { targets } : {}),
   };
 }
 

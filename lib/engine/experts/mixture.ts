@@ -1,4 +1,4 @@
-import { exponential } from '../../arithmetic.ts';
+import { exponential, wholePower } from '../../arithmetic.ts';
 import type { Floats } from '../../features/samples.ts';
 import { lossesOf } from '../../metrics/scores.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -17,6 +17,12 @@ export type Mixture = {
 
 /** The share of all weight that is dealt out anew with each sample, so that experts come back. */
 const share = 0.01;
+
+/**
+ * The share that a whole message deals out at most. (Dealt sample by sample, what a large message
+ * says would decide for one expert: .8040 on the stream elec2 at 100 a message, against .8139.)
+ */
+const mostDealt = 0.5;
 
 /** No expert counts less: it may come back. */
 const leastWeight = 1e-6;
@@ -63,22 +69,18 @@ export function reweighed(
   const error =
     spec.task === 'regression' ? runningError(mixture.error, lowestMean(losses, labels.length)) : 0;
   const unit = spec.task === 'regression' ? error : 1;
-  const weights = mixture.weights.slice();
-  for (let row = 0; row < labels.length; row++) {
-    const best = losses.reduce(
-      (least, own) => Math.min(least, own[row] ?? 0),
-      Number.POSITIVE_INFINITY,
-    );
-    for (let expert = 0; expert < weights.length; expert++) {
-      const behind = (losses[expert]?.[row] ?? best) - best;
-      const factor = unit > 0 ? exponential(-behind / unit) : Number(behind === 0);
-      weights[expert] = (weights[expert] ?? 0) * factor;
-    }
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    for (let expert = 0; expert < weights.length; expert++)
-      weights[expert] = (1 - share) * ((weights[expert] ?? 0) / total) + share / weights.length;
-  }
-  return { error, weights };
+  const sums = losses.map((own) => own.reduce((sum, loss) => sum + loss, 0));
+  const best = Math.min(...sums);
+  const earned = mixture.weights.map((weight, expert) => {
+    const behind = (sums[expert] ?? best) - best;
+    return weight * (unit > 0 ? exponential(-behind / unit) : Number(behind === 0));
+  });
+  const total = earned.reduce((sum, weight) => sum + weight, 0);
+  const dealt = Math.min(mostDealt, 1 - wholePower(1 - share, labels.length));
+  return {
+    error,
+    weights: earned.map((weight) => (1 - dealt) * (weight / total) + dealt / earned.length),
+  };
 }
 
 /**

@@ -28,6 +28,15 @@ export type FeatureInput =
   /** An embedding: each index has a row of its table. */
   | { readonly kind: 'table'; readonly rows: number; readonly dimensions: number };
 
+/** How the mean label of each value is kept: a row for each bucket of values. */
+export type TargetTable = {
+  readonly rows: number;
+  /** Means of each row: one, or a share for each class. */
+  readonly outputs: number;
+  readonly smoothing: number;
+  readonly halfLife?: number | undefined;
+};
+
 /** What the rest of Millrace needs to know of a declared feature, whatever its kind. */
 export type FeatureBehaviour = {
   readonly width: Width;
@@ -37,6 +46,12 @@ export type FeatureBehaviour = {
   readonly halfLife?: number | undefined;
   /** Made once for each spec. */
   readonly writer: (offsets: Offsets) => WriteValue;
+  /** The features that it takes its values from, where it has none of its own. */
+  readonly of?: readonly string[];
+  /** How it learns the mean label of its values, where it is one. */
+  readonly target?: TargetTable;
+  /** Whether a missing number is the mean so far, and a second column says that it was missing. */
+  readonly fillsMean?: true;
   /** What stands for a missing value; a sample without one is refused unless given. */
   readonly missing?: unknown;
   /** Whether a cell is one of the declared values, whatever words stand for a missing one. */

@@ -15,27 +15,40 @@ export const numberSchema = strictObject({
     ),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
   missing: z
-    .number()
+    .union([z.number(), z.literal('mean')])
     .optional()
-    .describe('stands for a missing value; a sample without one is refused unless given'),
+    .describe(
+      'stands for a missing value, `mean` for the mean so far and a second number that says so; a ' +
+        'sample without a value is refused unless given',
+    ),
 });
 
-/** How a number behaves: one column. */
+/** How a number behaves: one column; where its mean stands for missing ones, another says so. */
 export function numberBehaviour(
   { standardize, halfLife, missing }: z.output<typeof numberSchema>,
   cells: Cells,
 ): FeatureBehaviour {
+  const fillsMean = missing === 'mean';
   return {
-    width: { numbers: 1, categories: 0 },
+    width: { numbers: fillsMean ? 2 : 1, categories: 0 },
     isStandardized: standardize,
     halfLife,
     missing,
+    ...(fillsMean ? { fillsMean } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
+        const place = row * numbers + numberOffset;
+        if (fillsMean && cell === missing) {
+          // What stands here once it is known what was learnt before.
+          into.raw[place] = Number.NaN;
+          into.raw[place + 1] = 1;
+          return accepted;
+        }
         const value = cells.number(cell);
         if (!isFloat32(value))
           return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
-        into.raw[row * numbers + numberOffset] = withoutSign(value);
+        into.raw[place] = withoutSign(value);
+        if (fillsMean) into.raw[place + 1] = 0;
         return accepted;
       };
     },

@@ -42,10 +42,34 @@ const regression: SpecInput = {
     experts: [{ replay: true }, { halfLife: 4 }, { predicts: 'lastLabel' }],
   },
 };
-const messages = sampleMessages(9, 'till-1');
+/** Columns that are taken from others, and from what was learnt before. */
+const derived: SpecInput = {
+  ...ticketsSpec,
+  features: {
+    ...ticketsSpec.features,
+    urgency: { type: 'number', missing: 'mean', halfLife: 5 },
+    team_late: { type: 'targetMean', of: ['team'], buckets: 8, halfLife: 3 },
+    both: { type: 'cross', of: ['team', 'urgency'], buckets: 16, dimensions: 2 },
+    both_late: { type: 'targetMean', of: ['team', 'urgency'], buckets: 32 },
+  },
+};
+const specs = { experts: spec, derived, both: { ...derived, online: spec.online } };
 
-async function learnt(of: readonly (typeof messages)[number][], each = 1): Promise<World> {
-  const world = createWorld(spec);
+/** Messages in which some numbers are missing, where a spec has something in their place. */
+const messages = sampleMessages(9, 'till-1');
+const gappy = messages.map((each, i) => {
+  const body: { samples: { features: { urgency: number | null } }[] } = JSON.parse(each.body);
+  for (const [j, { features }] of body.samples.entries())
+    if ((i + j) % 5 === 4) features.urgency = null;
+  return { ...each, body: JSON.stringify(body) };
+});
+
+async function learnt(
+  of: readonly (typeof messages)[number][],
+  each = 1,
+  declared = spec,
+): Promise<World> {
+  const world = createWorld(declared);
   for (let i = 0; i < of.length; i += each) await deliver(world, of.slice(i, i + each));
   return world;
 }
@@ -59,54 +83,56 @@ const all = ({ tensors, step, seed, statistics, replay }: Parameters) => ({
   replay,
 });
 
-describe('experts and replay', () => {
-  it('learn the same, however messages are delivered, and from a checkpoint', async () => {
-    const one = await foldJournal(await learnt(messages));
+describe.each(Object.entries(specs))('a model with much in its state: %s', (name, declared) => {
+  const sent = name === 'experts' ? messages : gappy;
+
+  it('learns the same, however messages are delivered, and from a checkpoint', async () => {
+    const one = await foldJournal(await learnt(sent, 1, declared));
+    expect(one.learnt).toBeGreaterThan(10);
     for (const each of [2, 4, 9]) {
-      const world = await learnt(messages, each);
+      const world = await learnt(sent, each, declared);
       const other = await foldJournal(world);
       expect(all(other)).toEqual(all(one));
       const published = await world.store.get(keys.state(ticketsSpec.model));
       expect(all(decodeCheckpoint(published?.body ?? new Uint8Array()))).toEqual(all(one));
     }
-    expect(one.replay?.seen).toBe(one.learnt);
-    expect(one.replay?.samples.count).toBe(5);
-    expect(one.statistics.forgetting).toHaveLength(2);
-    expect(one.learnt).toBeGreaterThan(10);
   });
 
-  it('are verified from a kept checkpoint and from the first entry', async () => {
-    const world = createWorld(spec, { keptCheckpointEntries: 4 });
-    for (const each of messages) await deliver(world, [each]);
+  it('is verified from a kept checkpoint and from the first entry', async () => {
+    const world = createWorld(declared, { keptCheckpointEntries: 4 });
+    for (const each of sent) await deliver(world, [each]);
     const model = await modelOf(world);
     for (const isWhole of [false, true])
       expect(await verifyModel(world, model, isWhole)).toMatchObject({ to: 9, isSame: true });
   });
 
-  it('forget what is retracted: neither weights nor what is replayed ever knew it', async () => {
-    const world = await learnt(messages);
-    const [third] = messages.slice(2);
+  it('forgets what is retracted: nothing in its state ever knew it', async () => {
+    const world = await learnt(sent, 1, declared);
+    const [third] = sent.slice(2);
     const retraction = { messages: [third?.id ?? ''], samples: [] };
     const { retract } = await prepareRetraction(world, await modelOf(world), retraction);
     await deliver(world, [message(100, { retract })]);
-    const without = await foldJournal(await learnt(messages.filter((each) => each !== third)));
+    const others = sent.filter((each) => each !== third);
+    const without = await foldJournal(await learnt(others, 1, declared));
     expect(all(await foldJournal(world))).toEqual(all(without));
   });
 
-  it('come back with a rollback, old samples included', async () => {
-    const world = await learnt(messages);
+  it('comes back whole with a rollback', async () => {
+    const world = await learnt(sent, 1, declared);
     const before = await stateAt(world, await modelOf(world), 4);
     await deliver(world, [message(100, { rollback: { to: 4 } })]);
     expect(all(await foldJournal(world))).toEqual(all(before));
-    expect(all(before).replay?.seen).toBeLessThan(20);
   });
 
-  it('train in a batch job, slice by slice, and are promoted with what they have earned', async () => {
-    const sliced: SpecInput = { ...spec, batch: { ...spec.batch, slice: { epochs: 1 } } };
-    const [whole, parts] = await Promise.all(
-      [spec, sliced].map(async (each) => {
+  it('trains in a batch job, slice by slice, and is promoted', async () => {
+    const { batch } = ticketsSpec;
+    const long = { ...batch, epochs: name === 'experts' ? 12 : 3 };
+    const whole: SpecInput = { ...declared, batch: long };
+    const sliced: SpecInput = { ...declared, batch: { ...long, slice: { epochs: 1 } } };
+    const [once, parts] = await Promise.all(
+      [whole, sliced].map(async (each) => {
         const world = await worldWithDataset(each);
-        for (const sent of messages) await deliver(world, [sent]);
+        for (const own of sent.slice(0, 2)) await deliver(world, [own]);
         const { place } = await runJob(world, start);
         expect(place?.status).toBe('promotion-sent');
         await promote(world);
@@ -118,13 +144,21 @@ describe('experts and replay', () => {
         return all(state);
       }),
     );
-    expect(whole?.tensors).toEqual(parts?.tensors);
-    const weights = whole?.tensors['weights/mixture/weights']?.data ?? [];
+    expect(once).toEqual(parts);
+  });
+});
+
+describe('experts and replay', () => {
+  it('keep what they say they keep', async () => {
+    const state = await foldJournal(await learnt(messages));
+    expect(state.replay?.seen).toBe(state.learnt);
+    expect(state.replay?.samples.count).toBe(5);
+    expect(state.statistics.forgetting).toHaveLength(2);
+    const weights = state.tensors['weights/mixture/weights']?.data ?? [];
     expect([...weights].reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
-    expect(Math.max(...weights)).toBeGreaterThan(0.4);
   });
 
-  it('of a regression predict numbers in the own unit, the last label among them', async () => {
+  it('predict numbers in the own unit, the last label among them', async () => {
     const world = createWorld(regression);
     const labels = [812, 815, 811, 816, 814, 813];
     for (const [i, label] of labels.entries()) {
@@ -156,7 +190,7 @@ describe('experts and replay', () => {
     expect((await foldJournal(world)).replay?.samples.count).toBe(5);
   });
 
-  it('survive their file, and one that lacks a part is damaged', async () => {
+  it('survive their file', async () => {
     const state = await foldJournal(await learnt(messages));
     expect(all(decodeCheckpoint(encodeCheckpoint(state)))).toEqual(all(state));
     expect(all(parametersOf(state))).toEqual(all(state));
