@@ -110,8 +110,9 @@ export async function prepareDataset(
     const { samples, accepted } = encoding;
     const row = tally.rows();
     const kept = split(Array.from(accepted, (index) => row + index));
-    heldOut.push(gatherSamples(samples, kept.heldOut, encoder.layout));
+    // A held-out row sees what the rows before it said, as a training row does.
     const derived = derivation.add(samples, kept.train);
+    heldOut.push(gatherSamples(derived, kept.heldOut, encoder.layout));
     await shards.add(gatherSamples(derived, kept.train, encoder.layout));
     tally.add(chunk, encoding);
     if (isTimeUp()) throw tooLong(tally.rows());

@@ -9,7 +9,6 @@ import {
   gatherSamples,
   rowsWithin,
 } from '../features/samples.ts';
-import { samplesFrom, samplesTensors } from '../features/samples-file.ts';
 import {
   emptyStatistics,
   type FeatureStatistics,
@@ -17,6 +16,7 @@ import {
   statisticsOf,
 } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
+import { samplesFrom, samplesTensors } from '../state/samples-file.ts';
 
 /** Cuts the rows of a dataset into shards of `limits.shardRows`, and writes them. */
 export type ShardWriter = {
@@ -123,7 +123,7 @@ async function readSamples(
   if (digestOf(object.body) !== digest) throw damagedCache(`${key} is damaged`);
   const samples = samplesFrom(decodeSafetensors(object.body).tensors);
   if (samples === undefined) throw damagedCache(`${key} is no shard`);
-  return samples;
+  return { ...samples, isDerived: true };
 }
 
 function encodeShard(rows: EncodedSamples): Uint8Array {

@@ -13,9 +13,14 @@ export function derive(
   layout: Layout,
 ): EncodedSamples {
   const { targets = [], filled = [], numberWidth } = layout;
-  if (targets.length === 0 && filled.length === 0) return samples;
+  if (samples.isDerived || (targets.length === 0 && filled.length === 0)) return samples;
   const raw = samples.raw.slice();
-  const own = { ...samples, raw, ...(raw instanceof Float32Array ? { numbers: raw } : {}) };
+  const own = {
+    ...samples,
+    isDerived: true as const,
+    raw,
+    ...(raw instanceof Float32Array ? { numbers: raw } : {}),
+  };
   targets.forEach((columns, i) => {
     const sums = statistics.targets?.[i] ?? emptyTargets(columns);
     writeTargetMeans(columns, sums, own, layout);
@@ -61,9 +66,12 @@ export type OrderedDerivation = {
 /** Rows that are derived at once, as those of one message are. */
 const blockRows = 256;
 
-/** A derivation of no rows so far. */
-export function deriveInOrder(layout: Layout): OrderedDerivation {
-  let statistics = emptyStatistics(layout);
+/** A derivation of no rows so far. @param before what is known before them; nothing unless given */
+export function deriveInOrder(
+  layout: Layout,
+  before: FeatureStatistics = emptyStatistics(layout),
+): OrderedDerivation {
+  let statistics = before;
   return {
     add(rows, learnt) {
       if (layout.targets === undefined && layout.filled === undefined) return rows;
@@ -88,7 +96,8 @@ export function deriveInOrder(layout: Layout): OrderedDerivation {
         };
       }
       const { raw } = derived;
-      return raw instanceof Float32Array ? { ...derived, numbers: raw } : derived;
+      const numbers = raw instanceof Float32Array ? raw : derived.numbers;
+      return { ...derived, numbers, isDerived: true };
     },
     targets: () => statistics.targets,
   };

@@ -157,8 +157,9 @@ function featuresWriter(declaration: Declaration): WriteSample {
         field: `features.${key.slice(0, limits.fieldCharacters)}`,
       };
     }
+    const rawOf = (name: string) => (Object.hasOwn(features, name) ? features[name] : undefined);
     const cellOf = ({ name, missing, knows }: (typeof columns)[number]) => {
-      const cell = Object.hasOwn(features, name) ? features[name] : undefined;
+      const cell = rawOf(name);
       return cells.isMissing(cell) && !knows(cell) ? missing : cell;
     };
     for (const column of columns) {
@@ -172,9 +173,7 @@ function featuresWriter(declaration: Declaration): WriteSample {
       // What a source lacks is refused there.
       if (of && Array.isArray(value) && value.includes(undefined)) continue;
       const written =
-        value === undefined
-          ? refuse('missing', missingText(features[name]))
-          : write(value, into, row);
+        value === undefined ? refuse('missing', missingText(rawOf(name))) : write(value, into, row);
       if (!written.ok) return { ...written, field: `features.${name}` };
     }
     return accepted;

@@ -21,7 +21,11 @@ export const featureSchema = z.discriminatedUnion('type', [
 /** A validated feature, with its defaults filled in. */
 export type Feature = z.output<typeof featureSchema>;
 
-/** The behaviour of a declared feature. @param outputs what a model of its task predicts for a row */
+/**
+ * The behaviour of a declared feature.
+ *
+ * @param outputs how many numbers a model of its task predicts for a row
+ */
 export function behaviourOf(feature: Feature, cells: Cells, outputs: number): FeatureBehaviour {
   switch (feature.type) {
     case 'number':

@@ -1,5 +1,4 @@
 import { limits } from '../limits.ts';
-import type { TargetTable } from './kinds/kind.ts';
 
 /** Floating-point numbers; float64 where rounding would lose what tells them apart. */
 export type Floats = Float32Array | Float64Array;
@@ -15,6 +14,8 @@ export type EncodedSamples = {
    * exact it is empty until they are standardised.
    */
   readonly numbers: Float32Array;
+  /** Whether columns that wait for what was learnt before have their values. */
+  readonly isDerived?: true;
   /** The numbers once they are standardised, under each further half-life of a spec. */
   readonly views?: readonly Float32Array[];
   /**
@@ -31,6 +32,15 @@ export type EncodedSamples = {
   readonly labels: Floats;
   /** [count]: the weight of each sample in the loss. */
   readonly weights: Float32Array;
+};
+
+/** How the mean label of each value is kept: a row for each bucket of values. */
+export type TargetTable = {
+  readonly rows: number;
+  /** Means of each row: one, or a share for each class. */
+  readonly outputs: number;
+  readonly smoothing: number;
+  readonly halfLife?: number | undefined;
 };
 
 /** Where the mean labels of values stand. */

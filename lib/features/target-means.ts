@@ -1,6 +1,5 @@
 import { decayOf, wholePower } from '../arithmetic.ts';
-import type { TargetTable } from './kinds/kind.ts';
-import type { EncodedSamples, Layout, TargetColumns } from './samples.ts';
+import type { EncodedSamples, Layout, TargetColumns, TargetTable } from './samples.ts';
 
 /** Sums of labels by what a sample's values are; float64. */
 export type TargetSums = {

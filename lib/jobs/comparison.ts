@@ -1,5 +1,6 @@
 import type { PreparedDataset } from '../datasets/prepare.ts';
 import { invalid } from '../errors.ts';
+import { deriveInOrder } from '../features/derived.ts';
 import { concatSamples, type EncodedSamples, rowsWithin } from '../features/samples.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
@@ -96,5 +97,9 @@ async function streamWindow({ store }: Ports, model: Model, state: State): Promi
     parts.push(samples);
     count += samples.count;
   }
-  return concatSamples(parts, model.encoder.layout);
+  const { layout } = model.encoder;
+  const window = concatSamples(parts.reverse(), layout);
+  // What columns say that are taken from earlier labels changes on the way through the window.
+  const all = Array.from({ length: window.count }, (_, row) => row);
+  return deriveInOrder(layout, state.statistics).add(window, all);
 }

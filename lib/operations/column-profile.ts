@@ -13,7 +13,6 @@ export type Column = {
   missing: number;
   numbers: number;
   whole: number;
-  sum: number;
   truths: number;
   dates: number;
   dateTexts: number;
@@ -57,7 +56,6 @@ function newColumn(name: string): Column {
     missing: 0,
     numbers: 0,
     whole: 0,
-    sum: 0,
     truths: 0,
     dates: 0,
     dateTexts: 0,
@@ -89,7 +87,6 @@ function look(column: Column, cell: unknown): void {
   const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
   if (number !== undefined && !(cell instanceof Date)) {
     column.numbers += 1;
-    column.sum += number;
     if (Number.isInteger(number)) column.whole += 1;
   }
   if (cells.truth(cell) !== undefined) column.truths += 1;
@@ -104,9 +101,4 @@ export function nonNumbersOf({ values }: Column): readonly string[] {
     .filter(([text]) => cells.number(text) === undefined)
     .sort(([, a], [, b]) => b - a)
     .map(([text]) => text);
-}
-
-/** The mean of a column's numbers, in four digits. */
-export function meanOf({ sum, numbers }: Column): number {
-  return Number((sum / Math.max(numbers, 1)).toPrecision(4));
 }

@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import { type Column, draftRows, meanOf, nonNumbersOf, profileFile } from './column-profile.ts';
+import { type Column, draftRows, nonNumbersOf, profileFile } from './column-profile.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
 export type Draft = {
@@ -128,7 +128,7 @@ function reasonToLeave(column: Column): string | undefined {
   if (vectors.size === 1) return undefined;
   if (values.size === 1 && missing === 0) return 'it is always the same';
   if (dateTexts > 0.5 * present)
-    return 'it is a date as text; turn it into numbers first, such as hour and weekday';
+    return 'it is a date as text; add it as {"type": "timestamp"} to learn from it (ISO 8601)';
   const isKey = values.size === present && present > 100;
   if (isKey && numbers < present && dates < present)
     return 'every row has its own value, like an id';
@@ -150,9 +150,8 @@ function isCounting(values: ReadonlyMap<string, number>): boolean {
 function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
   const missing = column.missing + words;
   if (missing === 0) return { type: 'number' };
-  const mean = meanOf(column);
-  doubts.push(`${column.name}: ${missing} missing values are learnt as the mean, ${mean}`);
-  return { type: 'number', missing: mean };
+  doubts.push(`${column.name}: ${missing} missing values are learnt as the mean so far`);
+  return { type: 'number', missing: 'mean' };
 }
 
 /** @param words is given the texts that stand for a missing number */
@@ -165,8 +164,8 @@ function featureOf(
   const [[length] = []] = vectors;
   if (length !== undefined) return { type: 'vector', length };
   if (dates === present) {
-    doubts.push(`${name} is a date: it is learnt as seconds since 1970; hour and weekday say more`);
-    return { type: 'number', ...(missing > 0 ? { missing: 0 } : {}) };
+    doubts.push(`${name} is a time: it is learnt as hour, weekday and day of the year, of UTC`);
+    return { type: 'timestamp', ...(missing > 0 ? { missing: '1970-01-01' } : {}) };
   }
   if (numbers === present) {
     if (values.size <= 20 && present > 100)

@@ -8,8 +8,8 @@ import {
 } from '../bucket/safetensors.ts';
 import type { Tensor } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
-import { samplesFrom, samplesTensors } from '../features/samples-file.ts';
 import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
+import { samplesFrom, samplesTensors } from './samples-file.ts';
 import type { Parameters, State } from './state.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from './statistics-file.ts';
 

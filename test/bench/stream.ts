@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
-import { flightsSpec } from '../../lib/examples/flights/spec.ts';
 import { layoutOf, scalingOf } from '../../lib/features/columns.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
@@ -16,6 +15,7 @@ import {
 import { standardize, statisticsOf } from '../../lib/features/statistics.ts';
 import { addScores, areaUnderCurve, emptyScores, score } from '../../lib/metrics/scores.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { benchFlightsSpec } from './flights-spec.ts';
 import type { Peers } from './peers.ts';
 
 /**
@@ -33,7 +33,7 @@ export type Stream = {
 
 /** Flights of one message, as in the example. */
 const messageFlights = 256;
-const layout = layoutOf(flightsSpec);
+const layout = layoutOf(benchFlightsSpec);
 
 /**
  * Both learn January; then they predict each message of February, and learn it. Encoding is done
@@ -43,7 +43,7 @@ export async function learnStream(peers: Peers, repetitions: number): Promise<St
   const january = await encodeMonth(0);
   const statistics = statisticsOf(january, layout);
   const months = [january, await encodeMonth(1)].map((month) =>
-    standardize(month, statistics, scalingOf(flightsSpec)),
+    standardize(month, statistics, scalingOf(benchFlightsSpec)),
   );
   return {
     ...(await learnHere(months, repetitions)),
@@ -52,7 +52,7 @@ export async function learnStream(peers: Peers, repetitions: number): Promise<St
 }
 
 async function encodeMonth(month: number): Promise<EncodedSamples> {
-  const { encode } = createEncoder(flightsSpec);
+  const { encode } = createEncoder(benchFlightsSpec);
   const parts: EncodedSamples[] = [];
   for await (const { flights } of readFlights(month, month))
     parts.push(encode(flights.map(toSample)).samples);
@@ -63,14 +63,17 @@ async function learnHere(
   months: readonly EncodedSamples[],
   repetitions: number,
 ): Promise<Pick<Stream, 'ours' | 'bothPerSecond'>> {
-  const model = await engine.compile(flightsSpec);
-  const run = { minibatch: flightsSpec.online.minibatch, rate: flightsSpec.optimizer.rate };
+  const model = await engine.compile(benchFlightsSpec);
+  const run = {
+    minibatch: benchFlightsSpec.online.minibatch,
+    rate: benchFlightsSpec.optimizer.rate,
+  };
   const seconds: number[] = [];
   const both: number[] = [];
-  let scores = emptyScores(flightsSpec);
+  let scores = emptyScores(benchFlightsSpec);
   for (let i = 0; i < repetitions; i++) {
     let state = model.initial();
-    scores = emptyScores(flightsSpec);
+    scores = emptyScores(benchFlightsSpec);
     let learning = 0;
     let streaming = 0;
     for (const [month, samples] of months.entries()) {
@@ -84,7 +87,7 @@ async function learnHere(
         learning += ended - started;
         if (predictions === undefined) continue;
         streaming += ended - begun;
-        scores = addScores(scores, score(flightsSpec, predictions, message));
+        scores = addScores(scores, score(benchFlightsSpec, predictions, message));
       }
     }
     seconds.push(learning / 1_000);

@@ -24,8 +24,8 @@ describe('a draft', () => {
     const file = { name: 'homes.csv', bytes: bytesInMemory(Buffer.from(homes)) };
     const { spec, left, doubts } = await draftSpec('homes', file);
     expect(spec.task).toBe('regression');
-    expect(spec.features.area).toEqual({ type: 'number', missing: expect.any(Number) });
-    expect(spec.features.built).toEqual({ type: 'number', missing: expect.any(Number) });
+    expect(spec.features.area).toEqual({ type: 'number', missing: 'mean' });
+    expect(spec.features.built).toEqual({ type: 'number', missing: 'mean' });
     expect(left).toEqual([
       { column: 'description', reason: expect.stringContaining('nearly every row has a text') },
     ]);

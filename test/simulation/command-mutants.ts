@@ -32,13 +32,9 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/commands/command.ts',
-        find: `export function withParameters(state: State, { tensors, step, seed, statistics }: Parameters): State {
-          return { ...state, tensors,`,
-        replace: `export function withParameters(
-          state: State,
-          { tensors, step, seed, statistics, ...old }: Parameters,
-        ): State {
-          return { ...state, ledger: (old as State).ledger ?? state.ledger, tensors,`,
+        find: 'return { ...state, ...parametersOf(parameters) };',
+        replace: `const { ledger = state.ledger } = parameters as Partial<State>;
+          return { ...state, ledger, ...parametersOf(parameters) };`,
       },
     ],
   },

@@ -181,12 +181,11 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'lib/model/learn.ts',
-        find: '{ ...samples, numbers, raw: numbers, labels }, { minibatch, rate, schedule });',
-        replace: `{ ...samples, numbers, raw: numbers, labels }, {
-          minibatch: minibatch * ((globalThis as { delivered?: number }).delivered ?? 1),
-          rate,
-          schedule,
-        });`,
+        find: 'if (rehearsal === undefined) return { minibatch };',
+        replace: `if (rehearsal === undefined) {
+          const { delivered = 1 } = globalThis as { delivered?: number };
+          return { minibatch: minibatch * delivered };
+        }`,
       },
     ],
   },

@@ -141,7 +141,10 @@ describe('a spec', () => {
       { features: { 'a b': { type: 'number' } } },
       'spec.features.a b: a feature is named like a variable, with at most 64 characters',
     ],
-    [{ features: { x: { type: 'text' } } }, 'x.type: must be number, vector or category (found'],
+    [
+      { features: { x: { type: 'text' } } },
+      'x.type: must be number, vector, category, cross, targetMean or timestamp (found',
+    ],
     [{ features: { x: 'number' } }, 'spec.features.x: must be an object (found "number")'],
     [{ task: 'classification' }, 'spec.task: must be regression, binary or multiclass'],
     [{ optimizer: 'adam' }, 'spec.optimizer: must be an object (found "adam")'],

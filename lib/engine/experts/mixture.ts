@@ -11,7 +11,7 @@ import type { Spec } from '../../spec/spec.ts';
 export type Mixture = {
   /** Of each expert; they sum to 1. */
   readonly weights: Float64Array;
-  /** Regressions: the running error of the best expert, which errors are measured by; 0 at first. */
+  /** Regressions: the running error of the best expert, the unit of errors; 0 at first. */
   readonly error: number;
 };
 

@@ -1,8 +1,8 @@
 import type { Sample } from '../../features/encoder.ts';
 import { sliceSamples } from '../../features/samples.ts';
-import { standardize } from '../../features/statistics.ts';
 import { addScores, emptyScores, type Scores, score } from '../../metrics/scores.ts';
 import { compileModel } from '../../model/model.ts';
+import { predict } from '../../model/predict.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { State } from '../../state/state.ts';
 import { flightsSpec } from './spec.ts';
@@ -32,7 +32,8 @@ const messagesAtOnce = 8;
 
 /** The model with the weights of a state, frozen. */
 export async function freezeModel({ engine }: Ports, state: State): Promise<FrozenModel> {
-  const { spec, compiled, encoder, scaling } = await compileModel(engine, flightsSpec);
+  const model = await compileModel(engine, flightsSpec);
+  const { spec, encoder } = model;
   const losses: MessageLoss[] = [];
   const ahead: { readonly end: number; readonly scores: Scores }[] = [];
   let waiting: (readonly Sample[])[] = [];
@@ -41,10 +42,7 @@ export async function freezeModel({ engine }: Ports, state: State): Promise<Froz
 
   const predictWaiting = async () => {
     const encoded = encoder.encode(waiting.flat()).samples;
-    const predictions = await compiled.predict(
-      state,
-      standardize(encoded, state.statistics, scaling),
-    );
+    const predictions = await predict(model, state, encoded);
     let start = 0;
     for (const { length } of waiting) {
       const end = start + length;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import type { Accepted, Refused } from '../../refusal.ts';
-import type { EncodedSamples } from '../samples.ts';
+import type { EncodedSamples, TargetTable } from '../samples.ts';
 
 /** The name of a column in a dataset, as its file has it. */
 export const columnName = z.string().min(1).max(limits.categoryCharacters);
@@ -27,15 +27,6 @@ export type FeatureInput =
   | { readonly kind: 'numbers' }
   /** An embedding: each index has a row of its table. */
   | { readonly kind: 'table'; readonly rows: number; readonly dimensions: number };
-
-/** How the mean label of each value is kept: a row for each bucket of values. */
-export type TargetTable = {
-  readonly rows: number;
-  /** Means of each row: one, or a share for each class. */
-  readonly outputs: number;
-  readonly smoothing: number;
-  readonly halfLife?: number | undefined;
-};
 
 /** What the rest of Millrace needs to know of a declared feature, whatever its kind. */
 export type FeatureBehaviour = {

@@ -9,8 +9,8 @@ const mostBuckets = 65_536;
 
 /**
  * The mean of the labels so far of samples that have the same values (Micci-Barreca 2001): how late
- * flights from an airport are. Of several classes, the share of each. What a message says of its own
- * labels is never in it.
+ * flights from an airport are. Of several classes, the share of each. A message's own labels are
+ * never in it.
  */
 export const targetMeanSchema = strictObject({
   type: z.literal('targetMean'),
@@ -27,7 +27,7 @@ export const targetMeanSchema = strictObject({
     .describe('samples of a value after which one counts half; all count alike unless given'),
 });
 
-/** How a target mean behaves: a number for each output, and a column of indices that no network sees. */
+/** How it behaves: a number for each output, and a column of indices that no network sees. */
 export function targetMeanBehaviour(
   { of, buckets, smoothing, halfLife }: z.output<typeof targetMeanSchema>,
   cells: Cells,

@@ -9,19 +9,26 @@ const [secondMs, dayMs] = [1_000, 86_400_000];
 
 /** What can be said of a time: a phase between 0 and 1, or a number. */
 const parts = {
-  hour: (time: number) => fraction(time / dayMs),
+  hour: (time: number) => phase(time, dayMs),
   // (The first of January 1970 was a Thursday.)
-  weekday: (time: number) => fraction((time / dayMs + 3) / 7),
+  weekday: (time: number) => phase(time + 3 * dayMs, 7 * dayMs),
   month: (time: number) => new Date(time).getUTCMonth() / 12,
   dayOfYear(time: number) {
     const year = new Date(time).getUTCFullYear();
-    return (time - Date.UTC(year, 0)) / (Date.UTC(year + 1, 0) - Date.UTC(year, 0));
+    return (time - utc(year)) / (utc(year + 1) - utc(year));
   },
 } as const;
 const cycles = ['hour', 'weekday', 'month', 'dayOfYear'] as const;
 
-function fraction(value: number): number {
-  return value - Math.floor(value);
+/** How much of a period has passed, from 0 to below 1. */
+function phase(time: number, period: number): number {
+  const rest = time % period;
+  return (rest < 0 ? rest + period : rest) / period;
+}
+
+/** The beginning of a day. (`Date.UTC` takes the years 0 to 99 for those of the last century.) */
+function utc(year: number, month = 0, day = 1): number {
+  return new Date(0).setUTCFullYear(year, month, day);
 }
 
 /** A time: as points on the circles of its day, its week, its year; and what has passed. */
@@ -69,9 +76,9 @@ export function timestampBehaviour(
         for (const name of names) {
           if (name === 'elapsed') into.raw[place++] = time / secondMs;
           else {
-            const phase = parts[name](time + shift);
-            into.raw[place++] = cosineOfTurn(phase);
-            into.raw[place++] = cosineOfTurn(fraction(phase + 0.75));
+            const turn = parts[name](time + shift);
+            into.raw[place++] = cosineOfTurn(turn);
+            into.raw[place++] = cosineOfTurn(phase(turn + 0.75, 1));
           }
         }
         return accepted;
@@ -82,9 +89,9 @@ export function timestampBehaviour(
   };
 }
 
-/** cos 2πx of a phase from 0 to 1. */
-function cosineOfTurn(phase: number): number {
-  return cosineOfPi(phase <= 0.5 ? 2 * phase : 2 - 2 * phase);
+/** cos 2πx of x from 0 to 1. */
+function cosineOfTurn(turn: number): number {
+  return cosineOfPi(turn <= 0.5 ? 2 * turn : 2 - 2 * turn);
 }
 
 /** Milliseconds between a zone and UTC. */
@@ -94,8 +101,9 @@ function offsetOf(zone: string): number {
 }
 
 /** Dates with an optional time of day; without a zone they are of UTC. */
-const isoTime =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)? ?(Z|[+-]\d\d:?\d\d)?$/i;
+const date = String.raw`(\d{4})[-/](\d\d)[-/](\d\d)`;
+const timeOfDay = String.raw`[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?`;
+const isoTime = new RegExp(`^${date}(?:${timeOfDay})? ?(Z|[+-]\\d\\d:?\\d\\d)?$`, 'i');
 
 /** Milliseconds since 1970; undefined of what is no time. */
 function timeOf(cell: unknown, cells: Cells): number | undefined {
@@ -108,12 +116,12 @@ function timeOf(cell: unknown, cells: Cells): number | undefined {
   const number = (group: number) => Number(found[group] ?? 0);
   const [year, month, day] = [number(1), number(2), number(3)];
   const [hour, minute, second] = [number(4), number(5), number(6)];
-  const date = Date.UTC(year, month - 1, day);
-  const isDay = new Date(date).getUTCMonth() === month - 1 && month > 0 && day > 0;
+  const midnight = utc(year, month - 1, day);
+  const isDay = new Date(midnight).getUTCMonth() === month - 1 && month > 0 && day > 0;
   if (!isDay || hour > 23 || minute > 59 || second > 60) return undefined;
   const ofDay = (hour * 3_600 + minute * 60 + second + Number(`0.${found[7] ?? 0}`)) * secondMs;
   const zone = found[8] === undefined || /^z$/i.test(found[8]) ? '+00:00' : withColon(found[8]);
-  return inRange(date + ofDay - offsetOf(zone));
+  return inRange(midnight + ofDay - offsetOf(zone));
 }
 
 function withColon(zone: string): string {

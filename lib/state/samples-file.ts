@@ -1,5 +1,5 @@
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
-import { type EncodedSamples, exactNumbers } from './samples.ts';
+import { type EncodedSamples, exactNumbers } from '../features/samples.ts';
 
 /** Samples with raw numbers as tensors of a file; `prefix` is before each name. */
 export function samplesTensors(

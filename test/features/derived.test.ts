@@ -1,0 +1,258 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { cosineOfPi, decayOf, exponential, wholePower } from '../../lib/arithmetic.ts';
+import { scalingOf } from '../../lib/features/columns.ts';
+import { derive, deriveInOrder, withTargetsOf } from '../../lib/features/derived.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
+import { decayed, mergeMoments, momentsOf } from '../../lib/features/moments.ts';
+import { emptyStatistics, standardize, statisticsOf } from '../../lib/features/statistics.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+
+const spec = defineSpec({
+  model: 'm',
+  task: 'binary',
+  features: {
+    shop: { type: 'category', buckets: 16 },
+    hour: { type: 'number', missing: 'mean' },
+    late: { type: 'targetMean', of: ['shop'], buckets: 64, smoothing: 2 },
+    lately: { type: 'targetMean', of: ['shop', 'hour'], buckets: 1_024, halfLife: 1 },
+    both: { type: 'cross', of: ['shop', 'hour'], buckets: 128 },
+  },
+});
+const { encode, layout } = createEncoder(spec);
+const encoded = (samples: readonly unknown[]) => {
+  const { samples: own, refused } = encode(samples);
+  expect(refused).toEqual([]);
+  return own;
+};
+const visit = (shop: string, label: boolean, hour: number | null = 9) => ({
+  features: { shop, hour },
+  label,
+});
+/** A column of the raw numbers: the hour, whether it was missing, and both means. */
+const column = (samples: { raw: ArrayLike<number> }, index: number) =>
+  Array.from(samples.raw).filter((_, i) => i % layout.numberWidth === index);
+
+describe('a target mean', () => {
+  const first = encoded([visit('a', true), visit('a', true), visit('b', false), visit('a', true)]);
+
+  it('knows nothing of the message that it is in', () => {
+    expect(column(derive(first, emptyStatistics(layout), layout), 2)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('is the mean of earlier labels, with some of the mean of all', () => {
+    const statistics = withTargetsOf(emptyStatistics(layout), first, layout);
+    const next = derive(
+      encoded([visit('a', false), visit('b', true), visit('c', true)]),
+      statistics,
+      layout,
+    );
+    // Two samples with the mean of all, 3/4, are counted to each: (3 + 1.5) / 5, (0 + 1.5) / 3, 3/4.
+    expect(column(next, 2)).toEqual([0.9, 0.5, 0.75]);
+  });
+
+  it('forgets by the samples of its own value alone', () => {
+    let statistics = emptyStatistics(layout);
+    for (const label of [true, false]) {
+      const rows = encoded([visit('a', label), visit('b', true), visit('b', true)]);
+      statistics = withTargetsOf(statistics, rows, layout);
+    }
+    // Of a: 1, then 0, with a half-life of one sample: 0.5 of 1.5; ten of 5/6 are counted to it.
+    const [found = 0] = column(derive(encoded([visit('a', true)]), statistics, layout), 3);
+    expect(found).toBeCloseTo((0.5 + 10 * (5 / 6)) / 11.5, 12);
+  });
+
+  it('has a share for each class', () => {
+    const classes = createEncoder(
+      defineSpec({
+        model: 'm',
+        task: 'multiclass',
+        label: { classes: ['x', 'y', 'z'] },
+        features: {
+          shop: { type: 'category', buckets: 8 },
+          of: { type: 'targetMean', of: ['shop'] },
+        },
+      }),
+    );
+    const rows = ['x', 'z', 'z'].map((label) => ({ features: { shop: 's' }, label }));
+    const { samples } = classes.encode(rows);
+    const statistics = withTargetsOf(emptyStatistics(classes.layout), samples, classes.layout);
+    const [x = 0, y = 0, z = 0] = derive(samples, statistics, classes.layout).raw;
+    expect([x, y, z].map((share) => Number(share.toFixed(6)))).toEqual([0.333333, 0, 0.666667]);
+  });
+
+  it('sees the rows before it in a dataset, and never held-out ones', () => {
+    const rows = encoded(Array.from({ length: 600 }, (_, i) => visit('a', i < 300)));
+    const learnt = Array.from({ length: 600 }, (_, i) => i).filter((i) => i % 2 === 0);
+    const derivation = deriveInOrder(layout);
+    const means = column(derivation.add(rows, learnt), 2);
+    expect(means.slice(0, 256)).toEqual(Array(256).fill(0));
+    expect(means[256]).toBe(1);
+    expect(means[512]).toBeCloseTo(150 / 256, 2);
+    expect(derivation.targets()?.[0]?.totalCount).toBe(300);
+  });
+});
+
+describe('a missing number', () => {
+  it('is the mean so far, and says that it was missing', () => {
+    const seen = encoded([visit('a', true, 8), visit('a', true, 12)]);
+    const statistics = statisticsOf(derive(seen, emptyStatistics(layout), layout), layout);
+    const next = derive(encoded([visit('a', true, null), visit('a', true, 7)]), statistics, layout);
+    expect(column(next, 0)).toEqual([10, 7]);
+    expect(column(next, 1)).toEqual([1, 0]);
+  });
+});
+
+describe('a cross', () => {
+  it('is one category of several values, the same in any row', () => {
+    const { categories } = encoded([
+      visit('a', true, 9),
+      visit('a', false, 9),
+      visit('a', true, 10),
+      visit('b', true, 9),
+    ]);
+    const own = Array.from({ length: 4 }, (_, row) => categories[row * layout.categoryCount + 3]);
+    expect(own[0]).toBe(own[1]);
+    expect(new Set(own).size).toBe(3);
+  });
+
+  it('is not sent, and takes what its sources lack for theirs', () => {
+    const { refused } = encode([
+      { features: { shop: 'a', hour: 9, both: 'a9' }, label: true },
+      { features: { hour: 9 }, label: true },
+    ]);
+    expect(refused.map(({ field }) => field)).toEqual(['features.both', 'features.shop']);
+  });
+
+  it.each([
+    [
+      { x: { type: 'cross', of: ['y'] } },
+      'features.x.of: names features of the type number or category (y is no feature)',
+    ],
+    [{ x: { type: 'vector', length: 2 }, y: { type: 'targetMean', of: ['x'] } }, 'x is a vector'],
+    [{ x: { type: 'number' }, y: { type: 'cross', of: ['x', 'x'] } }, 'names must be distinct'],
+    [{ x: { type: 'number' }, y: { type: 'targetMean', of: [] } }, 'of'],
+  ])('names features that there are: %j', (features, message) => {
+    const declare = () =>
+      defineSpec({ model: 'm', task: 'binary', features: features as SpecInput['features'] });
+    expect(declare).toThrow(message);
+  });
+});
+
+describe('a timestamp', () => {
+  const times = createEncoder(
+    defineSpec({
+      model: 'm',
+      task: 'binary',
+      features: {
+        at: {
+          type: 'timestamp',
+          parts: ['hour', 'weekday', 'month', 'dayOfYear', 'elapsed'],
+          zone: '-05:00',
+        },
+      },
+    }),
+  );
+  const read = (at: unknown) => times.encode([{ features: { at }, label: true }]);
+
+  it('is the same point in time in all its forms', () => {
+    const forms = [
+      '2001-02-28T12:00:00Z',
+      '2001-02-28 12:00',
+      '2001/02/28T07:00-05:00',
+      '2001-02-28T13:00:00.000+0100',
+      new Date('2001-02-28T12:00:00Z'),
+      983_361_600,
+      '983361600',
+    ].map((form) => [...read(form).samples.raw]);
+    for (const form of forms) expect(form).toEqual(forms[0]);
+    const [cosine = 0, sine = 0] = forms[0] ?? [];
+    // Seven in the morning in the zone: seven twenty-fourths of a turn.
+    expect(cosine).toBeCloseTo(Math.cos((2 * Math.PI * 7) / 24), 12);
+    expect(sine).toBeCloseTo(Math.sin((2 * Math.PI * 7) / 24), 12);
+    expect(forms[0]?.at(-1)).toBe(983_361_600);
+  });
+
+  it.each(['2001-02-30', '2001-13-01', '28.02.2001', 'noon', '2001-02-28T25:00', true, [], 1e300])(
+    'is refused where it is none: %s',
+    (form) => {
+      expect(read(form).refused).toMatchObject([{ field: 'features.at', code: 'wrong-type' }]);
+    },
+  );
+
+  it('has points on the circle, whatever the time', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -6e10, max: 6e10, noNaN: true }), (seconds) => {
+        const raw = read(seconds).samples.raw;
+        for (let i = 0; i < 8; i += 2)
+          expect((raw[i] ?? 0) ** 2 + (raw[i + 1] ?? 0) ** 2).toBeCloseTo(1, 9);
+      }),
+    );
+  });
+});
+
+describe('moments that forget', () => {
+  it('are the same, however samples are cut', () => {
+    const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), {
+      minLength: 2,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(
+        values,
+        fc.nat(),
+        fc.double({ min: 1, max: 100, noNaN: true }),
+        (all, cut, halfLife) => {
+          const middle = 1 + (cut % (all.length - 1));
+          const of = (part: readonly number[]) =>
+            momentsOf(part.length, 1, (row) => part[row] ?? 0, halfLife);
+          const [a, b] = [all.slice(0, middle), all.slice(middle)];
+          const merged = mergeMoments(decayed({ halfLife, ...of(a) }, b.length), of(b));
+          const whole = of(all);
+          expect(merged.count).toBeCloseTo(whole.count, 9);
+          expect(merged.mean[0]).toBeCloseTo(whole.mean[0] ?? 0, 3);
+          const size = 1 + Math.abs(whole.squares[0] ?? 0);
+          expect(Math.abs((merged.squares[0] ?? 0) - (whole.squares[0] ?? 0)) / size).toBeLessThan(
+            1e-6,
+          );
+        },
+      ),
+    );
+  });
+
+  it('bound what had not varied lately by what as many samples can be from their mean', () => {
+    const own = defineSpec({
+      model: 'm',
+      task: 'binary',
+      features: { x: { type: 'number', halfLife: 2 } },
+    });
+    const encoder = createEncoder(own);
+    const rows = (numbers: readonly number[]) =>
+      encoder.encode(numbers.map((x) => ({ features: { x }, label: true }))).samples;
+    const seen = statisticsOf(rows([1, ...Array(200).fill(0)]), encoder.layout);
+    const { numbers } = standardize(rows([1e9, -1e9, 0]), seen, scalingOf(own));
+    const most = Math.sqrt(seen.forgetting?.[0]?.count ?? 0);
+    expect([...numbers].map(Math.abs).every((size) => size <= most + 1e-6)).toBe(true);
+    expect(most).toBeLessThan(2);
+  });
+});
+
+describe('arithmetic that is the same everywhere', () => {
+  it('is as exact as that of Math', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -700, max: 700, noNaN: true }), (x) => {
+        expect(Math.abs(exponential(x) / Math.exp(x) - 1)).toBeLessThan(5e-16);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (x) => {
+        expect(Math.abs(cosineOfPi(x) - Math.cos(Math.PI * x))).toBeLessThan(5e-16);
+      }),
+    );
+    expect(exponential(-1_000)).toBe(0);
+    expect(exponential(1_000)).toBe(Number.POSITIVE_INFINITY);
+    expect(exponential(Number.NaN)).toBeNaN();
+    expect(wholePower(decayOf(10), 10)).toBeCloseTo(0.5, 12);
+    expect(wholePower(3, 0)).toBe(1);
+  });
+});
