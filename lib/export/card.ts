@@ -67,6 +67,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
   const inputs = features.map((feature) => ({
     name: feature.name,
     type: spec.features[feature.name]?.type,
+    ...takenFrom(spec, feature),
     width: feature.width,
     ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
     ...(feature.kind === 'numbers'
@@ -78,6 +79,14 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
   const label = { name: spec.label.name, task: spec.task, classes, ...scale };
   const description = { model: name, sequence: state.sequence, inputs, label };
   return `${JSON.stringify(description, undefined, 2)}\n`;
+}
+
+/** What an input is made of that is no value of a sample alone. */
+function takenFrom({ features }: Spec, { name }: ExportedFeature) {
+  const feature = features[name];
+  if (feature?.type === 'cross') return { of: feature.of };
+  if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
+  return {};
 }
 
 /** How numbers are scaled, and the bound of those that forget. */
@@ -146,11 +155,32 @@ function inputRow(spec: Spec, feature: ExportedFeature): string {
   const missing = missingOf(spec, feature);
   const cells = [
     `\`${feature.name}\``,
-    takesText(feature),
+    madeText(spec, feature) ?? takesText(feature),
     missing === undefined ? 'not allowed' : code(String(missing)),
     seenText(feature),
   ];
   return `| ${cells.join(' | ')} |`;
+}
+
+/** How an input is made that is no value of a sample alone. */
+function madeText({ features }: Spec, feature: ExportedFeature): string | undefined {
+  const declared = features[feature.name];
+  switch (declared?.type) {
+    case 'cross':
+      return (
+        `the texts of ${declared.of.join(', ')}, joined by U+001F, by their bucket out of ` +
+        `${declared.buckets}`
+      );
+    case 'timestamp':
+      return (
+        `${feature.width} numbers: of ${declared.parts.join(', ')} in the zone ${declared.zone} the ` +
+        'cosine and the sine of their turn each, of elapsed the seconds since 1970'
+      );
+    case 'number':
+      return feature.width === 2 ? 'a number and 0; where it is missing the mean and 1' : undefined;
+    default:
+      return undefined;
+  }
 }
 
 function takesText({ width, ...feature }: ExportedFeature): string {

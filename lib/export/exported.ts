@@ -1,3 +1,4 @@
+import { invalid } from '../errors.ts';
 import { cellsOfSpec, columnsOf, layoutOf } from '../features/columns.ts';
 import {
   type ColumnScales,
@@ -51,8 +52,19 @@ export function predictionName({ features }: Pick<Exported, 'features'>): string
   return name;
 }
 
-/** What is exported of a model: features that its network does not use are left out. */
+/**
+ * What is exported of a model: features that its network does not use are left out.
+ *
+ * @throws MillraceError kind `invalid` if a feature is a mean of labels, which no file can know
+ */
 export async function exportedOf(model: Model, state: State): Promise<Exported> {
+  const mean = Object.entries(model.spec.features).find(([, { type }]) => type === 'targetMean');
+  if (mean !== undefined) {
+    throw invalid(
+      `${model.name} cannot be exported: its feature ${mean[0]} is a mean of the labels so far, which ` +
+        'changes with each message; ask the model itself (millrace predict, the function Predict)',
+    );
+  }
   const { inputs, layersModel } = await buildNetwork(model.spec);
   layersModel.dispose();
   const isUsed = ({ kind, offset }: ExportedFeature) =>
@@ -70,7 +82,8 @@ export async function exportedOf(model: Model, state: State): Promise<Exported> 
     const { width } = behaviour;
     const declared = spec.features[name];
     if (width.categories > 0) {
-      const { values, buckets } = declared?.type === 'category' ? declared : {};
+      const { values } = declared?.type === 'category' ? declared : {};
+      const buckets = declared && 'buckets' in declared ? declared.buckets : undefined;
       return {
         name,
         kind: 'category',

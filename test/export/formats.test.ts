@@ -165,6 +165,44 @@ describe('an exported model', () => {
     }
   });
 
+  it('is made of what others and times say, as its card tells', async () => {
+    const made: SpecInput = {
+      model: 'made',
+      task: 'binary',
+      features: {
+        team: { type: 'category', values: ['red', 'green'] },
+        size: { type: 'number', missing: 'mean' },
+        at: { type: 'timestamp', parts: ['hour', 'elapsed'] },
+        both: { type: 'cross', of: ['team', 'size'], buckets: 13, dimensions: 2 },
+      },
+      network: { hidden: [4] },
+    };
+    const questions = [
+      { team: 'red', size: 3, at: '2001-02-28T12:00' },
+      { team: 'blue', size: 4, at: '2001-02-28T18:00' },
+    ];
+    const exported = await exportedFrom(made, questions);
+    const own = await answers(exported, questions);
+    const { raw } = encoded(exported.model, questions);
+    // As the card says: numbers for the size and the time, joined texts for the cross.
+    const asked = questions.map(({ team, size }, row) => ({
+      team,
+      size: [...raw.slice(5 * row, 5 * row + 2)],
+      at: [...raw.slice(5 * row + 2, 5 * row + 5)],
+      both: `${team}\u001f${size}`,
+    }));
+    expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-5);
+    const { inputs } = JSON.parse(inputsJson(exported));
+    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1]);
+    const mean = {
+      ...made,
+      features: { ...made.features, late: { type: 'targetMean' as const, of: ['team'] } },
+    };
+    await expect(exportedFrom(mean, questions)).rejects.toThrow(
+      'its feature late is a mean of the labels',
+    );
+  });
+
   it('leaves out features that its network does not use', async () => {
     const [declared] = Object.values(layers).map((input) => input());
     const features = { ...declared?.features, idle: { type: 'number' as const } };
