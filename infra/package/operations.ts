@@ -8,6 +8,7 @@ export type { Weights } from '../../lib/import/weights.ts';
 export { readWeightsFile } from '../../lib/import/weights-file.ts';
 export { existingModel } from '../../lib/model/model.ts';
 export { awaitCommand, type EndOfCommand } from '../../lib/operations/await-command.ts';
+export { backtest, gridOf } from '../../lib/operations/backtest.ts';
 export { checkDataset } from '../../lib/operations/check-dataset.ts';
 export { describeJobs, describeModel, listModels } from '../../lib/operations/describe-model.ts';
 export { draftSpec } from '../../lib/operations/draft-spec.ts';

@@ -23,6 +23,11 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** The texts of an option that may be given several times. */
+export function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
 /** An option's number. */
 export function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;

@@ -33,6 +33,13 @@ export function text(flags: string, description: string): Option {
   return new Option(flags, description).argParser(once((value) => value));
 }
 
+/** An option that takes a text, and may be given several times. */
+export function texts(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(
+    (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+  );
+}
+
 /** An option that takes a whole number. */
 export function whole(flags: string, description: string, least: number): Option {
   return new Option(flags, description).argParser(

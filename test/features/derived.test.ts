@@ -47,7 +47,7 @@ describe('a target mean', () => {
       statistics,
       layout,
     );
-    // Two samples with the mean of all, 3/4, are counted to each: (3 + 1.5) / 5, (0 + 1.5) / 3, 3/4.
+    // Two samples with the mean of all, 3/4, are counted to each: (3 + 1.5) / 5, (0 + 1.5) / 3.
     expect(column(next, 2)).toEqual([0.9, 0.5, 0.75]);
   });
 

@@ -1,0 +1,72 @@
+import { invalid } from '../errors.ts';
+import { loadSpec } from '../model/model.ts';
+import { type Backtest, backtest, type Candidate, gridOf } from '../operations/backtest.ts';
+import type { SpecInput } from '../spec/spec.ts';
+import type { Io } from './io.ts';
+import { figure } from './models.ts';
+import { type Bar, formatCount, formatTable } from './progress.ts';
+import { readSpecFile } from './spec-file.ts';
+
+/** What a backtest is asked for. */
+export type BacktestArguments = {
+  readonly specs: readonly string[];
+  readonly grid: readonly string[];
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly seeds?: number | undefined;
+};
+
+/** Learns a model's journal again by other specs, and shows what each would have earned. */
+export async function runBacktest(
+  { ports, print, result, progress }: Io,
+  name: string,
+  { specs, grid, ...options }: BacktestArguments,
+): Promise<number> {
+  const declared = await loadSpec(ports.store, name);
+  if (declared === undefined)
+    throw invalid(`there is no model ${name} in s3://${ports.store.bucket}`);
+  const files = await Promise.all(
+    specs.map(async (path): Promise<Candidate> => ({ name: path, spec: await readSpecFile(path) })),
+  );
+  const candidates = [
+    ...files,
+    ...(grid.length > 0 ? gridOf(declared.stored as SpecInput, grid) : []),
+  ];
+  let bar: Bar | undefined;
+  const results = await backtest(ports, name, candidates, {
+    ...options,
+    onProgress(done, total) {
+      bar ??= progress?.bar('learning again', total, 'entries');
+      bar?.update(done);
+    },
+  }).finally(() => bar?.finish());
+  result(results);
+  print(formatTable([head(results), ...results.map(rowOf)]));
+  const [first] = results;
+  print(`the labels alone would have earned ${figure(first?.baselineLoss ?? Number.NaN)}`);
+  return 0;
+}
+
+function head([first]: readonly Backtest[]): readonly string[] {
+  return [
+    'spec',
+    'loss',
+    'spread',
+    first?.meanAbsoluteError === undefined ? 'accuracy' : 'MAE',
+    'AUC',
+    'refused',
+    'samples/s',
+  ];
+}
+
+function rowOf(each: Backtest): readonly string[] {
+  return [
+    each.name,
+    figure(each.loss),
+    figure(each.lossSpread),
+    figure(each.accuracy ?? each.meanAbsoluteError ?? Number.NaN),
+    each.areaUnderCurve === undefined ? '' : figure(each.areaUnderCurve),
+    formatCount(Math.round(each.refused)),
+    formatCount(Math.round(each.samplesPerSecond)),
+  ];
+}

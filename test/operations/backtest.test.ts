@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { currentState } from '../../lib/fold/fold.ts';
+import { meanLoss } from '../../lib/metrics/scores.ts';
+import { backtest, gridOf } from '../../lib/operations/backtest.ts';
+import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
+import {
+  createWorld,
+  deliver,
+  message,
+  modelOf,
+  sampleMessages,
+  ticketsSpec,
+} from '../support/world.ts';
+
+const messages = sampleMessages(24);
+
+async function learntWorld(spec: SpecInput = ticketsSpec) {
+  const world = createWorld(spec);
+  for (const each of messages) await deliver(world, [each]);
+  return world;
+}
+
+describe('a backtest', () => {
+  it('says of the model itself what its stream earned, and changes nothing', async () => {
+    const world = await learntWorld();
+    const before = new Map(world.store.objects);
+    const [own] = await backtest(world, ticketsSpec.model, []);
+    const { scores, prior } = await currentState(world, await modelOf(world));
+    expect(own).toMatchObject({ name: 'tickets as it is', samples: 60, refused: 0, lossSpread: 0 });
+    expect(own?.loss).toBe(meanLoss(scores));
+    expect(own?.baselineLoss).toBe((prior?.loss ?? 0) / scores.weight);
+    expect(own?.accuracy).toBe(scores.correct / scores.weight);
+    expect([...world.store.objects.keys()]).toEqual([...before.keys()]);
+  });
+
+  it('says of another spec what it would have earned if it had been declared', async () => {
+    const world = await learntWorld();
+    const other: SpecInput = { ...ticketsSpec, online: { minibatch: 1 }, network: { hidden: [] } };
+    const [, found] = await backtest(world, ticketsSpec.model, [{ name: 'other', spec: other }]);
+    const { scores } = await currentState(
+      await learntWorld(other),
+      await modelOf(await learntWorld(other)),
+    );
+    expect(found).toMatchObject({ name: 'other', samples: 60 });
+    expect(found?.loss).toBe(meanLoss(scores));
+  });
+
+  it('counts what a spec cannot learn, leaves out what was retracted, and keeps to its entries', async () => {
+    const world = await learntWorld();
+    const colours: SpecInput = {
+      ...ticketsSpec,
+      features: { ...ticketsSpec.features, more: { type: 'number' } },
+    };
+    const some = await backtest(world, 'tickets', [{ name: 'more', spec: colours }], {
+      from: 2,
+      to: 3,
+      seeds: 2,
+    });
+    expect(some.map(({ samples, refused }) => [samples, refused])).toEqual([
+      [5, 0],
+      [0, 5],
+    ]);
+    const [second] = messages.slice(1);
+    const retraction = { messages: [second?.id ?? ''], samples: [] };
+    const { retract } = await prepareRetraction(world, await modelOf(world), retraction);
+    await deliver(world, [message(100, { retract })]);
+    const [without] = await backtest(world, 'tickets', []);
+    expect(without?.samples).toBe(58);
+  });
+
+  it('tells seeds apart', async () => {
+    const [own] = await backtest(await learntWorld(), 'tickets', [], { seeds: 3 });
+    expect(own?.lossSpread).toBeGreaterThan(0);
+  });
+
+  it('of a regression shows errors in the own unit', async () => {
+    const world = createWorld({ ...ticketsSpec, task: 'regression', loss: undefined });
+    const samples = [3, 5].map((label) => ({ features: { urgency: 1, team: 'red' }, label }));
+    await deliver(world, [message(1, { samples })]);
+    const [own] = await backtest(world, 'tickets', []);
+    expect(own?.meanAbsoluteError).toBeGreaterThan(0);
+    expect(own?.accuracy).toBeUndefined();
+  });
+
+  it('refuses another task, and entries that there are none of', async () => {
+    const world = await learntWorld();
+    const regression: SpecInput = { ...ticketsSpec, task: 'regression', loss: undefined };
+    const other = backtest(world, 'tickets', [{ name: 'o.json', spec: regression }]);
+    await expect(other).rejects.toThrow("o.json: task: the model's is binary (found regression)");
+    await expect(backtest(world, 'tickets', [], { from: 99 })).rejects.toThrow(
+      '--from: the journal of tickets has entries 1 to 24 (found 99)',
+    );
+    await expect(backtest(world, 'none', [])).rejects.toThrow('there is no model none');
+  });
+});
+
+describe('a grid', () => {
+  it('is each combination of its values', () => {
+    const found = gridOf(ticketsSpec, ['online.rate=0.1,0.03', 'network.hidden=[],[8,4]']);
+    expect(found.map(({ name }) => name)).toEqual([
+      'online.rate=0.1 network.hidden=[]',
+      'online.rate=0.1 network.hidden=[8,4]',
+      'online.rate=0.03 network.hidden=[]',
+      'online.rate=0.03 network.hidden=[8,4]',
+    ]);
+    expect(found[3]?.spec).toMatchObject({
+      online: { rate: 0.03, minibatch: 2 },
+      network: { hidden: [8, 4], activation: 'tanh' },
+    });
+    expect(gridOf(ticketsSpec, ['engine=onnx,tfjs']).map(({ spec }) => spec.engine)).toEqual([
+      'onnx',
+      'tfjs',
+    ]);
+  });
+
+  it.each([
+    [['online.rate'], '--grid: must be path=value,value'],
+    [
+      ['seed=1,2,3,4,5,6,7,8,9', 'online.minibatch=1,2,3,4,5,6,7,8,9'],
+      'at most 64 combinations (found 81)',
+    ],
+  ])('is refused: %j', (grid, reason) => {
+    expect(() => gridOf(ticketsSpec, grid)).toThrow(reason);
+  });
+});
