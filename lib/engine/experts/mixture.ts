@@ -5,8 +5,7 @@ import type { Spec } from '../../spec/spec.ts';
 
 /**
  * How much each expert counts, by what it has earned: the exponentially weighted average forecaster
- * with a fixed share (Herbster and Warmuth 1998). In classification it is a Bayesian mixture, since
- * losses are logarithms of probabilities.
+ * with a fixed share (Herbster and Warmuth 1998).
  */
 export type Mixture = {
   /** Of each expert; they sum to 1. */
@@ -14,6 +13,13 @@ export type Mixture = {
   /** Regressions: the running error of the best expert, the unit of errors; 0 at first. */
   readonly error: number;
 };
+
+/**
+ * How fast experts are told apart. Samples of a stream resemble one another, and say less than as
+ * many independent ones would: with 1, a Bayesian mixture, five of six public streams are predicted
+ * a little worse.
+ */
+const eta = 0.3;
 
 /** The share of all weight that is dealt out anew with each sample, so that experts come back. */
 const share = 0.01;
@@ -73,7 +79,7 @@ export function reweighed(
   const best = Math.min(...sums);
   const earned = mixture.weights.map((weight, expert) => {
     const behind = (sums[expert] ?? best) - best;
-    return weight * (unit > 0 ? exponential(-behind / unit) : Number(behind === 0));
+    return weight * (unit > 0 ? exponential((-eta * behind) / unit) : Number(behind === 0));
   });
   const total = earned.reduce((sum, weight) => sum + weight, 0);
   const dealt = Math.min(mostDealt, 1 - wholePower(1 - share, labels.length));
