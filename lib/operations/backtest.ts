@@ -27,8 +27,9 @@ export type Backtest = {
   readonly samples: number;
   /** Samples that the spec cannot learn. */
   readonly refused: number;
-  /** The mean over the seeds, each sample predicted before it was learnt; and how far they differ. */
+  /** The mean over the seeds, of samples that were predicted before they were learnt. */
   readonly loss: number;
+  /** How far the seeds differ. */
   readonly lossSpread: number;
   /** Of the labels alone. */
   readonly baselineLoss: number;
@@ -94,7 +95,7 @@ export async function backtest(
   const excluded = await exclusionsOf(ports.store, state);
   for await (const entry of entriesAfter(ports.store, name, from - 1, { to: last })) {
     for (const samples of samplesWithout(entry, excluded)) {
-      for (const run of contestants.flatMap(({ runs }) => runs)) await learnBy(run, samples);
+      for (const run of contestants.flatMap(({ runs }) => runs)) await learnBy(ports, run, samples);
     }
     onProgress?.(entry.header.sequence - from + 1, last - from + 1);
   }
@@ -126,14 +127,14 @@ async function runsOf({ engine }: Ports, spec: Spec, seeds: number): Promise<rea
   return runs;
 }
 
-async function learnBy(run: Run, samples: readonly unknown[]): Promise<void> {
+async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): Promise<void> {
   if (samples.length === 0) return;
   const { model, parameters } = run;
   const { spec, encoder } = model;
   const { samples: encoded } = encoder.encode(samples);
-  const started = performance.now();
+  const started = now();
   const { learned, places } = await learnMost(model, parameters, encoded);
-  run.seconds += (performance.now() - started) / 1_000;
+  run.seconds += (now() - started) / 1_000;
   run.refused += samples.length - (learned.ok ? places.length : 0);
   if (!learned.ok || places.length === 0) return;
   const learnt = gatherSamples(encoded, places, encoder.layout);
