@@ -4,6 +4,7 @@ import { MillraceError } from '../errors.ts';
 import { type AddCommand, textOf } from './call.ts';
 import { consentOf, type Io } from './io.ts';
 import {
+  declareChoosingCommands,
   declareExchangeCommands,
   declareModelCommands,
   declareSampleCommands,
@@ -99,6 +100,7 @@ export async function runMillrace(
   declareWatchCommand(add);
   declareTrainingCommands(program, add);
   declareSampleCommands(add);
+  declareChoosingCommands(add);
   declareExchangeCommands(add);
   declareRepairCommands(add);
   declareResendCommands(add);

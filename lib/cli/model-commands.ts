@@ -187,6 +187,18 @@ export function declareSampleCommands(add: AddCommand): void {
   );
   add(
     {
+      usage: 'evaluate <model> <file>',
+      summary: "hold predictions against a file's labels",
+      examples: [['millrace evaluate sales december.csv', 'loss, errors or accuracy, confusion']],
+    },
+    async ({ io, args: [model = '', file = ''] }) => (await files()).evaluate(io, model, file),
+  );
+}
+
+/** Declares the command that tries other specs. */
+export function declareChoosingCommands(add: AddCommand): void {
+  add(
+    {
       usage: 'backtest <model>',
       summary: 'learn the journal again by other specs, and say what each would have earned',
       options: [
@@ -209,14 +221,6 @@ export function declareSampleCommands(add: AddCommand): void {
         to: numberOf(options.to),
         seeds: numberOf(options.seeds),
       }),
-  );
-  add(
-    {
-      usage: 'evaluate <model> <file>',
-      summary: "hold predictions against a file's labels",
-      examples: [['millrace evaluate sales december.csv', 'loss, errors or accuracy, confusion']],
-    },
-    async ({ io, args: [model = '', file = ''] }) => (await files()).evaluate(io, model, file),
   );
 }
 

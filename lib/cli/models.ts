@@ -9,8 +9,9 @@ import {
   type ModelSummary,
   type StreamMetrics,
 } from '../operations/describe-model.ts';
-import { defineSpec } from '../spec/spec.ts';
-import type { Io } from './io.ts';
+import { type Expert, isNetwork } from '../spec/experts-schema.ts';
+import { defineSpec, type Spec } from '../spec/spec.ts';
+import { count, type Io } from './io.ts';
 import { formatCount, formatSeconds, formatTable } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
@@ -65,20 +66,42 @@ export async function showModel(
 function linesOf(model: ModelDescription, now: number): readonly string[] {
   const { spec, sequence, time, learnt, arithmetic, stream, stateBytes, entries, jobs } = model;
   const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
-  const network =
-    'topology' in spec.network
-      ? 'a topology of its own'
-      : `hidden ${JSON.stringify(spec.network.hidden)}`;
   const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   return [
-    `${model.model}: ${spec.task}, ${Object.keys(spec.features).length} features, ${network}, ` +
+    `${model.model}: ${spec.task}, ${Object.keys(spec.features).length} features, ${networkText(spec)}, ` +
       `${spec.optimizer.type} ${spec.optimizer.rate}`,
     `  entry ${sequence}${age}; ${formatCount(learnt)} samples learnt; ` +
       `state ${formatCount(stateBytes / 1_024)} KiB${by}`,
     ...(stream === undefined ? ['  nothing is learnt yet'] : metricLines(stream)),
+    ...(model.experts ?? []).map(
+      ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert)}`,
+    ),
     ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
     ...(jobs.length === 0 ? [] : ['', ...jobLines(jobs)]),
   ];
+}
+
+function networkText({ network, online: { experts } }: Spec): string {
+  if (experts !== undefined) return count(experts.length, 'expert');
+  return 'topology' in network
+    ? 'a topology of its own'
+    : `hidden ${JSON.stringify(network.hidden)}`;
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)}%`;
+}
+
+function expertText(expert: Expert): string {
+  if (!isNetwork(expert)) return 'the last label';
+  const { hidden, activation, rate, halfLife, replay } = expert;
+  return [
+    hidden === undefined ? 'the network' : hidden.length === 0 ? 'linear' : `hidden ${hidden}`,
+    ...(activation === undefined ? [] : [activation]),
+    ...(rate === undefined ? [] : [`rate ${rate}`]),
+    ...(halfLife === undefined ? [] : [`half-life ${halfLife}`]),
+    ...(replay ? ['replays'] : []),
+  ].join(', ');
 }
 
 /** Each metric of the stream beside what the labels alone would have earned. */

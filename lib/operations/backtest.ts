@@ -64,8 +64,8 @@ type Run = {
 };
 
 /**
- * What other specs would have earned on the stream that a model has learnt: its journal in the order
- * of arrival, each message predicted before it is learnt, from nothing. The model's own spec comes
+ * What other specs would have earned on the stream that a model has learnt: its journal in order of
+ * arrival, each message predicted before it is learnt, from nothing. The model's own spec comes
  * first. Batch jobs are left out, and what was retracted; nothing is changed.
  *
  * @throws MillraceError kind `invalid` if there is no such model, or a spec is not valid or of

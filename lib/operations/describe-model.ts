@@ -1,5 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
+import { mixtureOf } from '../engine/experts/compile-experts.ts';
 import { invalid } from '../errors.ts';
 import { publishedState } from '../fold/checkpoints.ts';
 import { readProgress } from '../jobs/progress.ts';
@@ -8,6 +9,7 @@ import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
 import { loadSpec } from '../model/model.ts';
 import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { Expert } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 
@@ -33,6 +35,8 @@ export type ModelSummary = {
   /** What made its bits: the engine, and what they depend on. */
   readonly arithmetic?: string;
   readonly stream?: StreamMetrics;
+  /** How much each of its experts counts, where it has some. */
+  readonly experts?: readonly { readonly expert: Expert; readonly weight: number }[];
 };
 
 /** An entry at a glance. */
@@ -162,6 +166,7 @@ async function promotionOf(
 
 async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const { model, task } = spec;
+  const { experts } = spec.online;
   const state = await publishedState(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
   const { sequence, learnt, arithmetic } = state;
@@ -174,7 +179,13 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     learnt,
     arithmetic,
     stream: metricsOf(state, task),
+    ...(experts && { experts: weighted(experts, state) }),
   };
+}
+
+function weighted(experts: readonly Expert[], state: State) {
+  const { weights } = mixtureOf(state);
+  return experts.map((expert, i) => ({ expert, weight: weights[i] ?? 0 }));
 }
 
 /** What the stream earned up to a state; undefined before the first sample. */
