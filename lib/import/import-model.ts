@@ -3,11 +3,13 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
+import { mixtureNames, partsOf } from '../engine/experts/compile-experts.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { type CreateOptions, createModel } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
 import type { Weights } from './weights.ts';
@@ -101,26 +103,60 @@ async function fitted(
 ): Promise<{ readonly tensors: Tensors; readonly leftOut: readonly string[] }> {
   tf.enableProdMode();
   await tf.setBackend('cpu');
+  const { experts } = spec.online;
+  if (experts !== undefined) {
+    if (weights instanceof Map)
+      throw invalid('experts start from safetensors of a model with the same experts');
+    return fittedExperts(spec, experts, weights as Tensors);
+  }
+  return withNetwork(spec, (layersModel) => {
+    const names = namesIn(layersModel);
+    const named = weights instanceof Map ? byName(layersModel, weights) : weights;
+    return fittedNames(names, named as Tensors);
+  });
+}
+
+/** The same, of all experts of a spec. */
+async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Tensors) {
+  const names = [...mixtureNames(experts)];
+  for (const { name, spec: own } of partsOf(spec, experts)) {
+    if (own === undefined) continue;
+    const inside = await withNetwork(own, namesIn);
+    names.push(...inside.map((each) => each.replace('/', `/${name}/`)));
+  }
+  return fittedNames(names, weights);
+}
+
+function namesIn({ weights }: tf.LayersModel): readonly string[] {
+  return weights.map(({ originalName }) => `weights/${originalName}`);
+}
+
+function fittedNames(names: readonly string[], named: Tensors): Awaited<ReturnType<typeof fitted>> {
+  const missing = names.filter((name) => named[name] === undefined);
+  if (missing.length > 0) {
+    throw invalid(
+      `the file has no weights for ${missing.join(', ')}; it has ` +
+        `${Object.keys(named).join(', ') || 'none'}: the spec must declare the same network`,
+    );
+  }
+  const own = new Set(names);
+  return {
+    tensors: Object.fromEntries(names.map((name) => [name, named[name] as Tensor])),
+    leftOut: Object.keys(named).filter((name) => !own.has(name)),
+  };
+}
+
+async function withNetwork<Result>(
+  spec: Spec,
+  use: (layersModel: tf.LayersModel) => Result,
+): Promise<Result> {
   const { layersModel } = await buildNetwork(spec).catch((cause: unknown) => {
     if (cause instanceof MillraceError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw invalid(`the network of the file cannot be built: ${reason}`, cause);
   });
   try {
-    const names = layersModel.weights.map(({ originalName }) => `weights/${originalName}`);
-    const named = weights instanceof Map ? byName(layersModel, weights) : (weights as Tensors);
-    const missing = names.filter((name) => named[name] === undefined);
-    if (missing.length > 0) {
-      throw invalid(
-        `the file has no weights for ${missing.join(', ')}; it has ` +
-          `${Object.keys(named).join(', ') || 'none'}: the spec must declare the same network`,
-      );
-    }
-    const own = new Set(names);
-    return {
-      tensors: Object.fromEntries(names.map((name) => [name, named[name] as Tensor])),
-      leftOut: Object.keys(named).filter((name) => !own.has(name)),
-    };
+    return use(layersModel);
   } finally {
     layersModel.dispose();
   }

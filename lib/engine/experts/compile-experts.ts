@@ -44,6 +44,11 @@ const [mixtureWeights, mixtureError, lastLabel] = [
   'weights/mixture/last_label',
 ] as const;
 
+/** The names of what a state knows of experts beside their networks. */
+export function mixtureNames(experts: readonly Expert[]): readonly string[] {
+  return [mixtureWeights, mixtureError, ...(experts.every(isNetwork) ? [] : [lastLabel])];
+}
+
 /**
  * Compiles the experts of a spec as one model. Their tensors have the expert's name inside theirs:
  * `weights/expert_1/…`.
