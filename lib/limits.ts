@@ -120,6 +120,12 @@ export const limits = {
   shardBytes: 67_108_864,
   /** Means of labels that a state keeps: all are copied with each message. */
   targetCells: 1_048_576,
+  /** Numbers of a row that are means of labels. */
+  targetColumns: 1_000,
+  /** What all experts answer for one row. */
+  expertOutputs: 10_000,
+  /** Rows of a gradient step, those that are replayed among them. */
+  rehearsedRows: 8_192,
   /** Bytes of the old samples that a state keeps to learn them again. */
   replayBytes: 1_048_576,
   /** Held-out rows that a batch job evaluates. */

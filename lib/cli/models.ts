@@ -93,7 +93,8 @@ function percent(share: number): string {
 }
 
 function expertText(expert: Expert): string {
-  if (!isNetwork(expert)) return 'the last label';
+  if (!isNetwork(expert))
+    return expert.predicts === 'prior' ? 'the labels alone' : 'the last label';
   const { hidden, activation, rate, halfLife, replay } = expert;
   return [
     hidden === undefined ? 'the network' : hidden.length === 0 ? 'linear' : `hidden ${hidden}`,

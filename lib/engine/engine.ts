@@ -1,6 +1,7 @@
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
+import type { Judgement } from './experts/mixture.ts';
 
 /** A named array of a state. */
 export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
@@ -65,24 +66,15 @@ export type Experts = {
   ) => Promise<readonly Float32Array[]>;
   /** What they predict together. */
   readonly mix: (state: EngineState, each: readonly Float32Array[]) => Float32Array;
-  /**
-   * The state in which experts count by what they predicted.
-   *
-   * @param each see {@link predictEach}
-   * @param labels as the networks learn them, [count]
-   */
-  readonly judge: (
-    state: EngineState,
-    each: readonly Float32Array[],
-    labels: Floats,
-  ) => EngineState;
+  /** The state in which experts count by what they predicted. */
+  readonly judge: (state: EngineState, judgement: Judgement) => EngineState;
   /**
    * The state in which experts count by what they predicted of samples that none has learnt, such
    * as held-out rows. Arguments as of {@link judge}.
    */
   readonly choose: Experts['judge'];
-  /** The state after samples were learnt whose last label is this one, as the networks learn it. */
-  readonly settle: (state: EngineState, label: number) => EngineState;
+  /** The state after samples with these labels were learnt, as the networks learn them. */
+  readonly settle: (state: EngineState, labels: Floats) => EngineState;
 };
 
 /** The port behind which networks are compiled and trained. */

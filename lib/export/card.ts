@@ -1,4 +1,4 @@
-import type { ColumnScales } from '../features/statistics.ts';
+import { type ColumnScales, predictionRange } from '../features/statistics.ts';
 import type { StreamMetrics } from '../operations/describe-model.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
@@ -76,7 +76,9 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
   }));
   const { classes } = spec.label;
   const scale = labelScale && { mean: labelScale.mean, deviation: labelScale.deviation };
-  const label = { name: spec.label.name, task: spec.task, classes, ...scale };
+  const range = predictionRange(state.statistics, labelScale);
+  const bounds = range && { least: range[0], greatest: range[1] };
+  const label = { name: spec.label.name, task: spec.task, classes, ...scale, ...bounds };
   const description = { model: name, sequence: state.sequence, inputs, label };
   return `${JSON.stringify(description, undefined, 2)}\n`;
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
 import {
-  lastLabelOf,
+  constantAnswer,
   mixtureOf,
   type Part,
   partOf,
@@ -9,11 +9,13 @@ import {
 } from '../engine/experts/compile-experts.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
+import { labelScaleOf, predictionRange } from '../features/statistics.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { Network, NetworkInput } from '../network/network.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
+import type { Parameters } from '../state/state.ts';
 import { apply, calledWith, probabilities, setWeights } from './layers.ts';
 
 /** The network that answers at a state, with its weights; of experts, all of them as one. */
@@ -24,12 +26,13 @@ export type ServedNetwork = Network & {
 
 /** Builds it. @throws MillraceError kind `corrupt` if the state lacks a tensor */
 export async function servedNetwork(
-  { spec }: Pick<Model, 'spec'>,
-  state: EngineState,
+  { spec, encoder }: Pick<Model, 'spec' | 'encoder'>,
+  state: Parameters,
 ): Promise<ServedNetwork> {
   const { experts } = spec.online;
   if (experts === undefined) return { ...(await builtNetwork(spec, state)), isAnswer: false };
-  return mixedNetwork(spec, experts, state);
+  const range = predictionRange(state.statistics, labelScaleOf(state.statistics, encoder.layout));
+  return mixedNetwork(spec, experts, state, range);
 }
 
 async function builtNetwork(spec: Spec, { tensors }: EngineState): Promise<Network> {
@@ -45,10 +48,13 @@ async function builtNetwork(spec: Spec, { tensors }: EngineState): Promise<Netwo
 /** A network inside another: where its answers come out. */
 type Member = { readonly network: Network; readonly output: tf.SymbolicTensor };
 
+type Range = readonly [least: number, greatest: number];
+
 async function mixedNetwork(
   spec: Spec,
   experts: readonly Expert[],
   state: EngineState,
+  range: Range | undefined,
 ): Promise<ServedNetwork> {
   const inputs = new Map<string, { readonly input: NetworkInput; symbol: tf.SymbolicTensor }>();
   const members: Member[] = [];
@@ -69,7 +75,9 @@ async function mixedNetwork(
     const logits = calledWith(network.layersModel, taken);
     const { task } = spec;
     const output =
-      task === 'regression' ? logits : probabilities(`${part.name}-probabilities`, task, logits);
+      task === 'regression'
+        ? bounded(part.name, logits, range)
+        : probabilities(`${part.name}-probabilities`, task, logits);
     members.push({ network, output });
   }
   const [first] = members;
@@ -84,6 +92,27 @@ async function mixedNetwork(
     inputs: all.map(({ input }) => input),
     isAnswer: true,
   };
+}
+
+/** Values no further than a range. */
+function bounded(
+  name: string,
+  output: tf.SymbolicTensor,
+  range: Range | undefined,
+): tf.SymbolicTensor {
+  if (range === undefined) return output;
+  const [least, greatest] = range;
+  // A rectifier lets through what is between 0 and its largest value.
+  const shifted = shift(`${name}-from-least`, output, -least);
+  const layer = tf.layers.reLU({ name: `${name}-in-range`, maxValue: greatest - least });
+  return shift(`${name}-to-least`, apply(layer, shifted), least);
+}
+
+function shift(name: string, input: tf.SymbolicTensor, by: number): tf.SymbolicTensor {
+  const layer = tf.layers.dense({ name, units: 1, trainable: false });
+  const output = apply(layer, input);
+  setWeights(layer, [[1], [by]]);
+  return output;
 }
 
 /** An input of an expert among those of all. */
@@ -112,11 +141,14 @@ function mixedOutput(
   const { weights } = mixtureOf(state);
   const outputs = members[0]?.network.outputs ?? 1;
   const kernel: number[] = [];
-  let bias = 0;
-  parts.forEach(({ spec }, i) => {
+  const bias = new Float64Array(outputs);
+  parts.forEach(({ spec, expert, isBinary }, i) => {
     const weight = weights[i] ?? 0;
-    if (spec === undefined) bias += weight * lastLabelOf(state);
-    else
+    if (spec === undefined) {
+      constantAnswer(state, expert, isBinary).forEach((answer, output) => {
+        bias[output] = (bias[output] ?? 0) + weight * answer;
+      });
+    } else
       for (let from = 0; from < outputs; from++)
         for (let to = 0; to < outputs; to++) kernel.push(from === to ? weight : 0);
   });
@@ -128,6 +160,6 @@ function mixedOutput(
   if (joined === undefined) throw new MillraceError('corrupt', 'there is no network among experts');
   const layer = tf.layers.dense({ name: 'experts-mixture', units: outputs, trainable: false });
   const output = apply(layer, joined);
-  setWeights(layer, [kernel, Array.from({ length: outputs }, () => bias)]);
+  setWeights(layer, [kernel, bias]);
   return output;
 }

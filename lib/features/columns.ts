@@ -85,7 +85,7 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     ...(isExact ? { isExact } : {}),
     ...(halfLives.length > 0 ? { halfLives } : {}),
     ...derivedLayout(declaration),
-    ...(declaration.label?.standardize ? labelLayout(declaration.revision) : {}),
+    ...(declaration.label?.standardize ? labelLayout(declaration) : {}),
   };
 }
 
@@ -104,8 +104,15 @@ function derivedLayout(declaration: DeclaredColumns): Pick<Layout, 'targets' | '
   };
 }
 
-function labelLayout(revision = 0): Pick<Layout, 'standardizesLabel' | 'hasExactLabels'> {
-  return { standardizesLabel: true, ...(revision >= 1 ? { hasExactLabels: true } : {}) };
+function labelLayout({
+  revision = 0,
+  online,
+}: DeclaredColumns): Pick<Layout, 'standardizesLabel' | 'hasExactLabels' | 'hasLabelRange'> {
+  return {
+    standardizesLabel: true,
+    ...(revision >= 1 ? { hasExactLabels: true } : {}),
+    ...(online?.experts ? { hasLabelRange: true } : {}),
+  };
 }
 
 /** The widths of a spec's rows as engines take them: standardised, in float32. */
@@ -114,12 +121,16 @@ export function trainedLayoutOf(declaration: DeclaredColumns): Layout {
   return { numberWidth, categoryCount };
 }
 
+/** How far from its mean a number may be for experts, in deviations: one outlier is not all. */
+const mostDeviations = 8;
+
 /** How the number columns of a spec become what its networks see. */
 export function scalingOf(declaration: DeclaredColumns): Scaling {
   const columns = columnsOf(declaration).flatMap(({ behaviour }) => {
     const { width, isStandardized, halfLife } = behaviour;
     return Array.from({ length: width.numbers }, () => ({ isStandardized, halfLife }));
   });
-  const experts = declaration.online?.experts ?? [];
-  return { columns, views: [...new Set(experts.flatMap(({ halfLife }) => halfLife ?? []))] };
+  const { experts } = declaration.online ?? {};
+  const views = new Set(experts?.flatMap(({ halfLife }) => halfLife ?? []));
+  return { columns, views: [...views], ...(experts && { bound: mostDeviations }) };
 }

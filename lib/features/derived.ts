@@ -1,7 +1,14 @@
-import { mergeMoments } from './moments.ts';
-import { type EncodedSamples, gatherSamples, type Layout, sliceSamples } from './samples.ts';
-import { emptyStatistics, type FeatureStatistics, statisticsOf } from './statistics.ts';
-import { addTargets, emptyTargets, writeTargetMeans } from './target-means.ts';
+import type { EncodedSamples, Layout } from './samples.ts';
+import { emptyStatistics, type FeatureStatistics } from './statistics.ts';
+import {
+  addTargets,
+  copyOfTargets,
+  emptyTargets,
+  type OwnRows,
+  type TargetSums,
+  targetAdder,
+  writeTargetMean,
+} from './target-means.ts';
 
 /**
  * Samples in which columns that wait for what was learnt before have their values: mean labels, and
@@ -12,27 +19,28 @@ export function derive(
   statistics: FeatureStatistics,
   layout: Layout,
 ): EncodedSamples {
-  const { targets = [], filled = [], numberWidth } = layout;
+  const { targets = [], filled = [] } = layout;
   if (samples.isDerived || (targets.length === 0 && filled.length === 0)) return samples;
-  const raw = samples.raw.slice();
-  const own = {
-    ...samples,
-    isDerived: true as const,
-    raw,
-    ...(raw instanceof Float32Array ? { numbers: raw } : {}),
-  };
+  const own = { samples: derivable(samples), layout };
   targets.forEach((columns, i) => {
     const sums = statistics.targets?.[i] ?? emptyTargets(columns);
-    writeTargetMeans(columns, sums, own, layout);
+    for (let row = 0; row < samples.count; row++) writeTargetMean(columns, sums, own, row);
   });
-  for (const column of filled) {
-    const mean = statistics.mean[column] ?? 0;
-    for (let row = 0; row < samples.count; row++) {
-      const place = row * numberWidth + column;
-      if (Number.isNaN(raw[place])) raw[place] = mean;
-    }
-  }
-  return own;
+  for (let row = 0; row < samples.count; row++)
+    for (const column of filled)
+      fill(own, row * layout.numberWidth + column, statistics.mean[column] ?? 0);
+  return own.samples;
+}
+
+/** A copy whose columns may be written. */
+function derivable(samples: EncodedSamples): EncodedSamples {
+  const raw = samples.raw.slice();
+  const numbers = raw instanceof Float32Array ? raw : samples.numbers;
+  return { ...samples, raw, numbers, isDerived: true };
+}
+
+function fill({ samples: { raw } }: OwnRows, place: number, mean: number): void {
+  if (Number.isNaN(raw[place])) raw[place] = mean;
 }
 
 /** Statistics that know the labels of some samples, which they have counted otherwise. */
@@ -54,51 +62,54 @@ export function withTargetsOf(
 /** Derives the columns of a dataset's rows as if they were a stream. */
 export type OrderedDerivation = {
   /**
-   * Rows whose derived columns say what the rows before them said.
+   * Rows whose derived columns say what the rows before them said, however they are cut.
    *
-   * @param learnt which of them are learnt: the others, held out, say nothing to later ones
+   * @param learnt which of them are learnt, in order: the others, held out, say nothing to later
+   *   ones
    */
   readonly add: (rows: EncodedSamples, learnt: readonly number[]) => EncodedSamples;
   /** What all learnt rows said of the labels. */
   readonly targets: () => FeatureStatistics['targets'];
 };
 
-/** Rows that are derived at once, as those of one message are. */
-const blockRows = 256;
-
 /** A derivation of no rows so far. @param before what is known before them; nothing unless given */
 export function deriveInOrder(
   layout: Layout,
   before: FeatureStatistics = emptyStatistics(layout),
 ): OrderedDerivation {
-  let statistics = before;
+  const { targets = [], filled = [], numberWidth } = layout;
+  const known = targets.map((columns, i) => ({
+    columns,
+    add: targetAdder(columns),
+    sums: copyOfTargets(before.targets?.[i] ?? emptyTargets(columns)),
+  }));
+  const means = filled.map((column) => ({ column, mean: before.mean[column] ?? 0 }));
+  let { count } = before;
+  let learntRows = 0;
+  const sumsOf = ({ sums }: (typeof known)[number]): TargetSums => ({
+    ...sums,
+    totalCount: sums.totalCount + learntRows,
+  });
   return {
     add(rows, learnt) {
       if (layout.targets === undefined && layout.filled === undefined) return rows;
-      const derived = { ...rows, raw: rows.raw.slice() };
+      const derived = { samples: derivable(rows), layout };
       let next = 0;
-      for (let start = 0; start < rows.count; start += blockRows) {
-        const block = derive(
-          sliceSamples(rows, start, start + blockRows, layout),
-          statistics,
-          layout,
-        );
-        derived.raw.set(block.raw, start * layout.numberWidth);
-        const own: number[] = [];
-        for (; next < learnt.length && (learnt[next] ?? 0) < start + block.count; next++)
-          own.push((learnt[next] ?? 0) - start);
-        const part = gatherSamples(block, own, layout);
-        const { targets } = withTargetsOf(statistics, part, layout);
-        // (Only the means are of use here.)
-        statistics = {
-          ...mergeMoments(statistics, statisticsOf(part, layout)),
-          ...(targets && { targets }),
-        };
+      for (let row = 0; row < rows.count; row++) {
+        for (const each of known) writeTargetMean(each.columns, sumsOf(each), derived, row);
+        for (const { column, mean } of means) fill(derived, row * numberWidth + column, mean);
+        if (learnt[next] !== row) continue;
+        next += 1;
+        count += 1;
+        learntRows += 1;
+        for (const each of known) each.add(each.sums, derived, row);
+        for (const each of means) {
+          const value = derived.samples.raw[row * numberWidth + each.column] ?? 0;
+          each.mean += (value - each.mean) / count;
+        }
       }
-      const { raw } = derived;
-      const numbers = raw instanceof Float32Array ? raw : derived.numbers;
-      return { ...derived, numbers, isDerived: true };
+      return derived.samples;
     },
-    targets: () => statistics.targets,
+    targets: () => (layout.targets === undefined ? undefined : known.map(sumsOf)),
   };
 }

@@ -132,13 +132,16 @@ function writeAll(
 
 function featuresWriter(declaration: Declaration): WriteSample {
   const cells = cellsOfSpec(declaration);
-  const columns = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
+  const declared = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
     name,
     of: behaviour.of,
+    asSource: behaviour.asSource ?? ((cell: unknown) => cell),
     missing: behaviour.missing,
     knows: behaviour.knows ?? (() => false),
     write: behaviour.writer(offsets),
   }));
+  // What is taken from others comes last: what they lack is refused under their names.
+  const columns = [...declared.filter(({ of }) => !of), ...declared.filter(({ of }) => of)];
   const byName = new Map(columns.map((column) => [column.name, column]));
   // Those that have no value of their own are not sent.
   const names = new Set(columns.filter(({ of }) => !of).map(({ name }) => name));
@@ -167,7 +170,7 @@ function featuresWriter(declaration: Declaration): WriteSample {
       const value = of
         ? of.map((each) => {
             const source = byName.get(each);
-            return source && cellOf(source);
+            return source && source.asSource(cellOf(source));
           })
         : cellOf(column);
       // What a source lacks is refused there.

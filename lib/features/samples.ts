@@ -63,6 +63,8 @@ export type Layout = {
   readonly filled?: readonly number[];
   /** Whether labels are standardised too: the last column of the statistics is theirs. */
   readonly standardizesLabel?: boolean;
+  /** Whether the range of the labels is kept. */
+  readonly hasLabelRange?: boolean;
   /** Whether labels stay float64 until they are standardised. */
   readonly hasExactLabels?: boolean;
 };

@@ -17,6 +17,8 @@ import { emptyTargets, type TargetSums } from './target-means.ts';
 export type FeatureStatistics = Moments & {
   /** The same of the number columns alone, for each half-life of the layout. */
   readonly forgetting?: readonly ForgettingMoments[];
+  /** The least and the greatest label, where experts' predictions are bounded by them. */
+  readonly labelRange?: readonly [least: number, greatest: number];
   /** What labels the values of each target mean of the layout had. */
   readonly targets?: readonly TargetSums[];
 };
@@ -30,6 +32,8 @@ export type Scaling = {
   }[];
   /** Half-lives under which the columns are seen besides: a view each. */
   readonly views: readonly number[];
+  /** The largest size that a standardised number may have; any unless given. */
+  readonly bound?: number | undefined;
 };
 
 /** How many columns a layout's statistics have. */
@@ -68,7 +72,8 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
   const { count, raw, labels } = samples;
   const valueAt = (row: number, column: number) =>
     (column < numberWidth ? raw[row * numberWidth + column] : labels[row]) ?? 0;
-  const all = momentsOf(count, statisticsWidth(layout), valueAt);
+  const moments = momentsOf(count, statisticsWidth(layout), valueAt);
+  const all = layout.hasLabelRange ? { ...moments, labelRange: rangeOf(labels) } : moments;
   if (halfLives.length === 0) return all;
   const forgetting = halfLives.map((halfLife) => ({
     halfLife,
@@ -85,12 +90,15 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
   const targets = a.targets === undefined ? {} : { targets: a.targets };
   if (a.count === 0) return { ...b, ...targets };
   if (b.count === 0) return a;
+  const [range, other = range] = [a.labelRange, b.labelRange];
+  const labelRange = range && other && { labelRange: rangeOf(Float64Array.of(...range, ...other)) };
   const merged = mergeMoments(a, b);
   const { forgetting } = b;
-  if (forgetting === undefined) return { ...merged, ...targets };
+  if (forgetting === undefined) return { ...merged, ...targets, ...labelRange };
   return {
     ...merged,
     ...targets,
+    ...labelRange,
     forgetting: forgetting.map((later) => {
       const earlier = a.forgetting?.find(({ halfLife }) => halfLife === later.halfLife);
       if (earlier === undefined) return later;
@@ -98,6 +106,33 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
       return { halfLife, ...mergeMoments(decayed(earlier, b.count), later) };
     }),
   };
+}
+
+function rangeOf(labels: Floats): readonly [number, number] {
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const label of labels) {
+    least = Math.min(least, label);
+    greatest = Math.max(greatest, label);
+  }
+  return [least, greatest];
+}
+
+/** How far beyond the labels so far a prediction may go, in widths of their range. */
+const beyondRange = 0.2;
+
+/**
+ * The least and the greatest value that an expert may predict, as networks learn labels; undefined
+ * where any may be.
+ */
+export function predictionRange(
+  { labelRange }: FeatureStatistics,
+  scale: LabelScale | undefined,
+): readonly [least: number, greatest: number] | undefined {
+  if (labelRange === undefined || scale === undefined || !(scale.deviation > 0)) return undefined;
+  const [least, greatest] = labelRange;
+  const beyond = beyondRange * (greatest - least);
+  const standardized = (label: number) => (label - scale.mean) / scale.deviation;
+  return [standardized(least - beyond), standardized(greatest + beyond)];
 }
 
 /** What takes number columns to what a network sees: (value − mean) · scale, at most `most`. */
@@ -119,7 +154,7 @@ export type ColumnScales = {
  */
 export function columnScales(
   statistics: FeatureStatistics,
-  { columns }: Pick<Scaling, 'columns'>,
+  { columns, bound = Number.POSITIVE_INFINITY }: Pick<Scaling, 'columns' | 'bound'>,
   isExact: boolean,
   view?: number,
 ): ColumnScales {
@@ -136,7 +171,8 @@ export function columnScales(
     scale: each((moments, column) => scaleOf(moments, column, scaleOfConstant), 1),
     most: Float64Array.from(columns, ({ isStandardized }, column) => {
       const moments = forgetting[column];
-      return isStandardized && moments ? Math.sqrt(moments.count) : Number.POSITIVE_INFINITY;
+      if (!isStandardized) return Number.POSITIVE_INFINITY;
+      return moments ? Math.min(bound, Math.sqrt(moments.count)) : bound;
     }),
   };
 }

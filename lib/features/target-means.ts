@@ -22,35 +22,36 @@ export function emptyTargets({ rows, outputs }: TargetTable): TargetSums {
   };
 }
 
-/** Writes the mean labels of each sample's values, from what was known before it. */
-export function writeTargetMeans(
+/** Rows that may be written. */
+export type OwnRows = { readonly samples: EncodedSamples; readonly layout: Layout };
+
+/**
+ * Writes how far the mean label of a row's values is from that of all, from what was known before
+ * it; 0 while nothing is known.
+ */
+export function writeTargetMean(
   { smoothing, outputs, numberOffset, categoryOffset }: TargetColumns,
   { sums, counts, total, totalCount }: TargetSums,
-  samples: EncodedSamples,
-  layout: Layout,
+  { layout: { numberWidth, categoryCount }, samples: { raw, categories } }: OwnRows,
+  row: number,
 ): void {
-  const { numberWidth, categoryCount } = layout;
-  for (let row = 0; row < samples.count; row++) {
-    const index = samples.categories[row * categoryCount + categoryOffset] ?? 0;
-    const count = (counts[index] ?? 0) + smoothing;
-    for (let output = 0; output < outputs; output++) {
-      const usual = totalCount > 0 ? (total[output] ?? 0) / totalCount : 0;
-      const sum = (sums[index * outputs + output] ?? 0) + smoothing * usual;
-      samples.raw[row * numberWidth + numberOffset + output] = sum / count;
-    }
+  const index = categories[row * categoryCount + categoryOffset] ?? 0;
+  const count = counts[index] ?? 0;
+  for (let output = 0; output < outputs; output++) {
+    const usual = totalCount > 0 ? (total[output] ?? 0) / totalCount : 0;
+    const beyond = (sums[index * outputs + output] ?? 0) - count * usual;
+    raw[row * numberWidth + numberOffset + output] = beyond / (count + smoothing);
   }
 }
 
-/** The sums after some samples; the ones before are not changed. */
-export function addTargets(
-  { outputs, halfLife, categoryOffset }: TargetColumns,
-  before: TargetSums,
-  { count, categories, labels }: EncodedSamples,
-  { categoryCount }: Pick<Layout, 'categoryCount'>,
-): TargetSums {
-  const [sums, counts, total] = [before.sums.slice(), before.counts.slice(), before.total.slice()];
+/** Adds rows to sums one by one, in place. */
+export function targetAdder({ outputs, halfLife, categoryOffset }: TargetColumns) {
   const decay = halfLife === undefined ? 1 : decayOf(halfLife);
-  for (let row = 0; row < count; row++) {
+  return (
+    { sums, counts, total }: Omit<TargetSums, 'totalCount'>,
+    { layout: { categoryCount }, samples: { categories, labels } }: OwnRows,
+    row: number,
+  ): void => {
     const index = categories[row * categoryCount + categoryOffset] ?? 0;
     const label = labels[row] ?? 0;
     counts[index] = (counts[index] ?? 0) * decay + 1;
@@ -60,8 +61,25 @@ export function addTargets(
       sums[place] = (sums[place] ?? 0) * decay + own;
       total[output] = (total[output] ?? 0) + own;
     }
-  }
-  return { sums, counts, total, totalCount: before.totalCount + count };
+  };
+}
+
+/** Sums that may be added to. */
+export function copyOfTargets({ sums, counts, total, totalCount }: TargetSums): TargetSums {
+  return { sums: sums.slice(), counts: counts.slice(), total: total.slice(), totalCount };
+}
+
+/** The sums after some samples; the ones before are not changed. */
+export function addTargets(
+  columns: TargetColumns,
+  before: TargetSums,
+  samples: EncodedSamples,
+  layout: Layout,
+): TargetSums {
+  const after = copyOfTargets(before);
+  const add = targetAdder(columns);
+  for (let row = 0; row < samples.count; row++) add(after, { samples, layout }, row);
+  return { ...after, totalCount: before.totalCount + samples.count };
 }
 
 /** The sums of both sets of samples together, `b` the later ones. */

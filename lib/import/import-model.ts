@@ -118,7 +118,7 @@ async function fitted(
 
 /** The same, of all experts of a spec. */
 async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Tensors) {
-  const names = [...mixtureNames(experts)];
+  const names = [...mixtureNames(spec, experts)];
   for (const { name, spec: own } of partsOf(spec, experts)) {
     if (own === undefined) continue;
     const inside = await withNetwork(own, namesIn);

@@ -127,6 +127,15 @@ export function initialParameters(
         `the label of the spec have ${width}`,
     );
   }
+  const { targets = [] } = encoder.layout;
+  targets.forEach(({ rows, outputs }, i) => {
+    const found = statistics.targets?.[i];
+    if (found === undefined) return;
+    if (found.counts.length === rows && found.sums.length === rows * outputs) return;
+    throw invalid(
+      `initialWeights: its target mean ${i + 1} has ${found.counts.length} buckets; the spec has ${rows}`,
+    );
+  });
   return {
     ...own,
     tensors: Object.fromEntries(tensors),

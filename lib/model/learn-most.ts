@@ -31,6 +31,7 @@ export async function learnMost(
   if (learned.ok) return { learned, places: all, diverged: new Map() };
   const diverged = await findDiverging(model, parameters, samples);
   const places = all.filter((place) => !diverged.has(place));
+  if (places.length === 0) return { learned, places, diverged };
   const rest = await learnSome(model, parameters, samples, places);
   if (rest.ok) return { learned: rest, places, diverged };
   const none = new Map(all.map((place): [number, Refused] => [place, diverged.get(place) ?? rest]));

@@ -70,7 +70,8 @@ function judged(
   // Of labels that have not varied yet there is nothing to predict.
   if (compiled.experts === undefined || scale?.deviation === 0) return parameters;
   const labels = standardizeLabels(samples.labels, scale);
-  return { ...parameters, ...compiled.experts.judge(parameters, each, labels) };
+  const judgement = { each, labels, unit: scale?.deviation ?? 1 };
+  return { ...parameters, ...compiled.experts.judge(parameters, judgement) };
 }
 
 /** The parameters in which experts count by what they predict of samples that none has learnt. */
@@ -84,7 +85,8 @@ export async function withChosenExperts(
   const { each = [] } = await predictEach(model, parameters, samples);
   const scale = labelScaleOf(parameters.statistics, encoder.layout);
   const labels = standardizeLabels(samples.labels, scale);
-  return { ...parameters, ...compiled.experts.choose(parameters, each, labels) };
+  const judgement = { each, labels, unit: scale?.deviation ?? 1 };
+  return { ...parameters, ...compiled.experts.choose(parameters, judgement) };
 }
 
 /** The parameters after gradient steps over a message. */
@@ -113,8 +115,8 @@ async function train(
   const seen = { ...all, ...joinedNumbers(parts, all.raw.length), labels };
   const run = { rate, schedule, ...minibatches(minibatch, samples.count, rehearsal) };
   const { state } = await compiled.train(parameters, seen, run);
-  const last = labels[rehearsal?.fresh.at(-1) ?? labels.length - 1] ?? 0;
-  const settled = compiled.experts?.settle(state, last) ?? state;
+  const learnt = standardizeLabels(samples.labels, labelScaleOf(statistics, layout));
+  const settled = compiled.experts?.settle(state, learnt) ?? state;
   return {
     ...settled,
     statistics: withTargetsOf(statistics, samples, layout),
@@ -122,11 +124,14 @@ async function train(
   };
 }
 
+/** Minibatches up to this size have a program for each size below. */
+const fewSamples = 16;
+
 /** How the samples of a message are cut: as declared, and with what is replayed among them. */
 function minibatches(minibatch: number, samples: number, rehearsal?: Rehearsal): Omit<Run, 'rate'> {
   if (rehearsal === undefined) return { minibatch };
-  // A step of few samples computes no more rows than it has.
-  const rows = Math.min(minibatch, samples);
+  // A step of few samples computes no more rows than it has: a program for each of few sizes.
+  const rows = minibatch > fewSamples ? minibatch : Math.min(minibatch, samples);
   return {
     minibatch: rows * rehearsal.factor,
     replayed: { without: { order: rehearsal.fresh, minibatch: rows } },

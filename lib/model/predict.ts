@@ -1,6 +1,6 @@
 import { derive } from '../features/derived.ts';
 import type { EncodedSamples, Floats } from '../features/samples.ts';
-import { inOwnUnit, labelScaleOf, standardize } from '../features/statistics.ts';
+import { inOwnUnit, labelScaleOf, predictionRange, standardize } from '../features/statistics.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
@@ -44,8 +44,19 @@ export async function predictEach(
   const { experts } = compiled;
   if (experts === undefined)
     return { predictions: inOwnUnit(await compiled.predict(parameters, seen), scale) };
-  const each = await experts.predictEach(parameters, seen);
+  const range = predictionRange(statistics, scale);
+  const each = (await experts.predictEach(parameters, seen)).map((own) => within(own, range));
   return { predictions: inOwnUnit(experts.mix(parameters, each), scale), each };
+}
+
+/** Predictions no further than a range. */
+function within(
+  predictions: Float32Array,
+  range: readonly [least: number, greatest: number] | undefined,
+): Float32Array {
+  if (range === undefined) return predictions;
+  const [least, greatest] = range;
+  return predictions.map((value) => Math.min(Math.max(value, least), greatest));
 }
 
 /** The scores that some parameters earn on labelled samples. */

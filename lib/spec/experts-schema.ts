@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { halfLifeSchema } from '../features/kinds/kind.ts';
+import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { rate } from './optimizer-schema.ts';
 
@@ -32,10 +33,14 @@ const networkExpert = strictObject({
   replay: z.boolean().default(false).describe('whether it learns old samples beside the new ones'),
 });
 
-/** What needs no network: the label of the last sample that was learnt. Of regressions alone. */
-const lastLabelExpert = strictObject({ predicts: z.literal('lastLabel') });
+/** What needs no network: the mean or the class shares of all labels; a regression's last label. */
+const constantExpert = strictObject({
+  predicts: z
+    .enum(['prior', 'lastLabel'])
+    .describe('what it predicts without a network; `lastLabel` of regressions alone'),
+});
 
-const expertSchema = z.union([lastLabelExpert, networkExpert]);
+const expertSchema = z.union([constantExpert, networkExpert]);
 
 /** A learner beside others. */
 export type Expert = z.output<typeof expertSchema>;
@@ -79,6 +84,7 @@ function defaultExperts(task: string): Expert[] {
     { hidden: [32], rate: 0.1, replay: false },
     { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
     { hidden: [], rate: 0.1, replay: false },
+    { predicts: 'prior' },
     ...(task === 'regression' ? [{ predicts: 'lastLabel' as const }] : []),
   ];
 }
@@ -107,26 +113,44 @@ export function listExperts(
 /** Why a spec cannot have the experts that it names. */
 export function problemsOfExperts({
   task,
+  label,
   network,
   optimizer,
-  online: { experts },
+  online: { minibatch, replay, ...online },
 }: {
   readonly task: string;
-  readonly online: Learners;
+  readonly label: { readonly classes?: readonly string[] | undefined };
+  readonly online: Learners & { readonly minibatch: number };
   readonly network: object;
   readonly optimizer: { readonly type: string };
 }): string[] {
-  if (experts === undefined) return [];
   const problems: string[] = [];
+  const { experts } = listExperts(task, { replay, ...online });
+  const { ratio = 0 } = listExperts(task, { replay, ...online }).replay ?? {};
+  if (minibatch * (1 + ratio) > limits.rehearsedRows) {
+    problems.push(
+      `a minibatch with its replayed samples has at most ${limits.rehearsedRows} ` +
+        `(found ${minibatch} and ${minibatch * ratio} more)`,
+    );
+  }
+  if (experts === undefined) return problems;
+  const outputs = experts.length * (label.classes?.length ?? 1);
+  if (outputs > limits.expertOutputs)
+    problems.push(
+      `experts times classes may be ${limits.expertOutputs} at most (found ${outputs})`,
+    );
   if ('topology' in network)
     problems.push('experts are networks of hidden layers; leave network.topology out');
-  if (experts === 'default') {
+  if (online.experts === 'default') {
     if (optimizer.type !== 'adagrad')
       problems.push(
         `the default experts learn by adagrad (found ${optimizer.type}); leave the optimizer out, ` +
           'or list experts with rates of their own',
       );
-  } else if (task !== 'regression' && !experts.every(isNetwork)) {
+  } else if (
+    task !== 'regression' &&
+    experts.some((each) => 'predicts' in each && each.predicts === 'lastLabel')
+  ) {
     problems.push('only experts of a regression predict the lastLabel');
   }
   return problems;

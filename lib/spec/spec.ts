@@ -221,6 +221,15 @@ export const specSchema = strictObject({
         ['features'],
         `target means have buckets times classes, at most ${limits.targetCells} together (found ${cells})`,
       );
+    const means = Object.values(spec.features).filter(({ type }) => type === 'targetMean').length;
+    if (means > 0 && 'topology' in spec.network)
+      refuse(['network', 'topology'], 'takes no target means; use hidden layers beside them');
+    const columns = means * (spec.label.classes?.length ?? 1);
+    if (columns > limits.targetColumns)
+      refuse(
+        ['features'],
+        `target means times classes may be ${limits.targetColumns} at most (found ${columns})`,
+      );
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({

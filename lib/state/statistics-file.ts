@@ -25,8 +25,12 @@ export function statisticsTensors(
   const targets = statistics.targets?.map((sums, i) =>
     targetTensors(sums, `${prefix}targets_${i + 1}_`),
   );
+  const { labelRange } = statistics;
   return Object.assign(
     momentsTensors(statistics, prefix),
+    labelRange && {
+      [`${prefix}label_range`]: { shape: [2], data: Float64Array.of(...labelRange) },
+    },
     ...(forgetting ?? []),
     ...(targets ?? []),
   );
@@ -98,9 +102,12 @@ export function statisticsFrom(
   });
   if (moments.length < forgetting.length) return undefined;
   const targets = targetsFrom(tensors, prefix);
+  const range = tensors[`${prefix}label_range`]?.data;
+  const [least, greatest] = range instanceof Float64Array ? range : [];
   return {
     count: statisticsCount,
     ...own,
+    ...(least !== undefined && greatest !== undefined ? { labelRange: [least, greatest] } : {}),
     ...(moments.length > 0 ? { forgetting: moments } : {}),
     ...(targets.length > 0 ? { targets } : {}),
   };

@@ -110,6 +110,7 @@ const withExperts = Object.fromEntries(
           { hidden: [4, 3], activation: 'tanh', replay: true },
           { hidden: [5], halfLife: 6 },
           { hidden: [], halfLife: 20 },
+          { predicts: 'prior' },
           ...(input.task === 'regression' ? [{ predicts: 'lastLabel' } as const] : [{}]),
         ],
       },

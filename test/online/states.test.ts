@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { stateAt } from '../../lib/fold/fold.ts';
+import { predict } from '../../lib/model/predict.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
@@ -188,6 +189,37 @@ describe('experts and replay', () => {
     }));
     await deliver(world, [message(1, { samples })]);
     expect((await foldJournal(world)).replay?.samples.count).toBe(5);
+  });
+
+  it('go on behind a message of which nothing can be learnt', async () => {
+    const world = createWorld({
+      model: ticketsSpec.model,
+      task: 'regression',
+      features: { x: { type: 'number', standardize: false } },
+      network: { hidden: [] },
+      optimizer: { type: 'sgd', rate: 0.1 },
+      online: { replay: { ratio: 2, size: 5 }, experts: [{ replay: true }, { hidden: [2] }] },
+    });
+    const wild = { features: { x: 3e38 }, label: 1 };
+    await deliver(world, [message(1, { samples: [wild] })]);
+    await deliver(world, [message(2, { samples: [wild, wild] })]);
+    await deliver(world, [message(3, { samples: [{ features: { x: 1 }, label: 2 }] })]);
+    expect((await foldJournal(world)).learnt).toBe(1);
+  });
+
+  it('stay within what labels were, whatever a number is', async () => {
+    const world = createWorld(regression);
+    const samples = Array.from({ length: 40 }, (_, i) => ({
+      features: { urgency: i % 7, team: 'red' },
+      label: 100 + (i % 7),
+    }));
+    await deliver(world, [message(1, { samples: samples.slice(0, 20) })]);
+    await deliver(world, [message(2, { samples: samples.slice(20) })]);
+    const model = await modelOf(world);
+    const asked = model.encoder.encodeFeatures([{ features: { urgency: 1e30, team: 'red' } }]);
+    const [found = 0] = await predict(model, await foldJournal(world), asked.samples);
+    expect(found).toBeGreaterThanOrEqual(98.8 - 1e-3);
+    expect(found).toBeLessThanOrEqual(107.2 + 1e-3);
   });
 
   it('survive their file', async () => {

@@ -1,5 +1,5 @@
 import { hashIntegers } from '../../features/hash.ts';
-import type { EncodedSamples } from '../../features/samples.ts';
+import type { EncodedSamples, Floats } from '../../features/samples.ts';
 import { type Expert, isNetwork, type NetworkExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
@@ -20,6 +20,8 @@ export type Part = {
   readonly name: string;
   /** Its place among the views of standardised numbers; −1 stands for the usual ones. */
   readonly view: number;
+  /** Whether the task has one output for two classes. */
+  readonly isBinary: boolean;
   /** What it would be on its own, if it is a network. */
   readonly spec?: Spec;
 };
@@ -34,19 +36,25 @@ export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[]
     expert,
     name: `expert_${i + 1}`,
     view: views.indexOf(halfLifeOf(expert) ?? 0),
+    isBinary: spec.task === 'binary',
     ...(isNetwork(expert) ? { spec: specOf(spec, expert, i) } : {}),
   }));
 }
 
-const [mixtureWeights, mixtureError, lastLabel] = [
+const [mixtureWeights, mixtureUsual, mixtureErrors, lastLabel, classCounts] = [
   'weights/mixture/weights',
-  'weights/mixture/error',
+  'weights/mixture/usual',
+  'weights/mixture/errors',
   'weights/mixture/last_label',
+  'weights/mixture/class_counts',
 ] as const;
 
 /** The names of what a state knows of experts beside their networks. */
-export function mixtureNames(experts: readonly Expert[]): readonly string[] {
-  return [mixtureWeights, mixtureError, ...(experts.every(isNetwork) ? [] : [lastLabel])];
+export function mixtureNames(spec: Spec, experts: readonly Expert[]): readonly string[] {
+  return Object.keys({
+    ...mixtureTensors(evenMixture(experts.length)),
+    ...emptyLabels(spec, experts),
+  });
 }
 
 /**
@@ -74,13 +82,9 @@ export async function compileExperts(
     experts: {
       predictEach: (state, samples) => predictEach(learners, state, samples),
       mix: (state, each) => mixed(mixtureOf(state), each),
-      judge: (state, each, labels) =>
-        withMixture(state, reweighed(spec, mixtureOf(state), each, labels)),
-      choose: (state, each, labels) => withMixture(state, chosen(spec, each, labels)),
-      settle: (state, label) =>
-        state.tensors[lastLabel] === undefined
-          ? state
-          : { ...state, tensors: { ...state.tensors, [lastLabel]: vector([label]) } },
+      judge: (state, judgement) => withMixture(state, reweighed(spec, mixtureOf(state), judgement)),
+      choose: (state, judgement) => withMixture(state, chosen(spec, judgement)),
+      settle: (state, labels) => withLabels(state, labels),
     },
   };
 }
@@ -104,7 +108,8 @@ function specOf(spec: Spec, { hidden, activation, rate }: NetworkExpert, index: 
   };
 }
 
-function initialState({ seed }: Spec, learners: readonly Learner[]): EngineState {
+function initialState(spec: Spec, learners: readonly Learner[]): EngineState {
+  const { seed } = spec;
   const tensors = learners.map(({ compiled, name }) =>
     compiled === undefined ? {} : named(name, compiled.initial().tensors),
   );
@@ -113,7 +118,10 @@ function initialState({ seed }: Spec, learners: readonly Learner[]): EngineState
       {},
       ...tensors,
       mixtureTensors(evenMixture(learners.length)),
-      learners.some(({ expert }) => !isNetwork(expert)) ? { [lastLabel]: vector([0]) } : {},
+      emptyLabels(
+        spec,
+        learners.map(({ expert }) => expert),
+      ),
     ),
     step: 0,
     seed,
@@ -140,8 +148,57 @@ const vector = (values: Iterable<number>): Tensor => {
   return { shape: [data.length], data };
 };
 
-function mixtureTensors({ weights, error }: Mixture): Tensors {
-  return { [mixtureWeights]: vector(weights), [mixtureError]: vector([error]) };
+/** What experts without a network know of labels, before the first. */
+function emptyLabels({ task, label }: Spec, experts: readonly Expert[]): Tensors {
+  const predicts = (what: string) =>
+    experts.some((each) => 'predicts' in each && each.predicts === what);
+  const classes = task === 'regression' ? 0 : (label.classes?.length ?? 2);
+  return {
+    ...(predicts('lastLabel') ? { [lastLabel]: vector([0]) } : {}),
+    ...(predicts('prior') && classes > 0
+      ? { [classCounts]: vector(new Float32Array(classes)) }
+      : {}),
+  };
+}
+
+/** A state that knows some more labels. */
+function withLabels(state: EngineState, labels: Floats): EngineState {
+  const own: Record<string, Tensor> = {};
+  const last = labels.at(-1);
+  if (state.tensors[lastLabel] !== undefined && last !== undefined) own[lastLabel] = vector([last]);
+  const counts = state.tensors[classCounts]?.data.slice();
+  if (counts !== undefined) {
+    for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+    own[classCounts] = vector(counts);
+  }
+  return { ...state, tensors: { ...state.tensors, ...own } };
+}
+
+/**
+ * What an expert without a network answers at a state, [outputs]: the last label, or the mean, which
+ * is 0 as networks learn labels; of classes their shares, as if each had been seen half a time
+ * more.
+ */
+export function constantAnswer(
+  { tensors }: EngineState,
+  expert: Expert,
+  isBinary: boolean,
+): Float32Array {
+  if ('predicts' in expert && expert.predicts === 'lastLabel')
+    return Float32Array.of(tensors[lastLabel]?.data[0] ?? 0);
+  const counts = tensors[classCounts]?.data;
+  if (counts === undefined) return Float32Array.of(0);
+  const total = counts.reduce((sum, count) => sum + count + 0.5, 0);
+  const shares = counts.map((count) => (count + 0.5) / total);
+  return isBinary ? shares.slice(1) : shares;
+}
+
+function mixtureTensors({ weights, usual, errors }: Mixture): Tensors {
+  return {
+    [mixtureWeights]: vector(weights),
+    [mixtureUsual]: vector(usual),
+    [mixtureErrors]: vector(errors),
+  };
 }
 
 function withMixture(state: EngineState, mixture: Mixture): EngineState {
@@ -150,15 +207,8 @@ function withMixture(state: EngineState, mixture: Mixture): EngineState {
 
 /** How much each expert counts in a state. */
 export function mixtureOf({ tensors }: EngineState): Mixture {
-  return {
-    weights: Float64Array.from(tensors[mixtureWeights]?.data ?? []),
-    error: tensors[mixtureError]?.data[0] ?? 0,
-  };
-}
-
-/** The label of the last sample, as networks learn it. */
-export function lastLabelOf({ tensors }: EngineState): number {
-  return tensors[lastLabel]?.data[0] ?? 0;
+  const own = (name: string) => Float64Array.from(tensors[name]?.data ?? []);
+  return { weights: own(mixtureWeights), usual: own(mixtureUsual), errors: own(mixtureErrors) };
 }
 
 /** Samples as an expert sees them. */
@@ -174,14 +224,20 @@ async function predictEach(
 ): Promise<readonly Float32Array[]> {
   const each: Float32Array[] = [];
   for (const learner of learners) {
-    const { compiled, name } = learner;
+    const { compiled, expert, name, isBinary } = learner;
     each.push(
       compiled === undefined
-        ? new Float32Array(samples.count).fill(lastLabelOf(state))
+        ? repeated(constantAnswer(state, expert, isBinary), samples.count)
         : await compiled.predict(partOf(state, name), seenBy(learner, samples)),
     );
   }
   return each;
+}
+
+function repeated(answer: Float32Array, count: number): Float32Array {
+  const all = new Float32Array(count * answer.length);
+  for (let row = 0; row < count; row++) all.set(answer, row * answer.length);
+  return all;
 }
 
 async function trainAll(

@@ -5,43 +5,58 @@ import type { Spec } from '../../spec/spec.ts';
 
 /**
  * How much each expert counts, by what it has earned: the exponentially weighted average forecaster
- * with a fixed share (Herbster and Warmuth 1998).
+ * that mixes past posteriors in (Herbster and Warmuth 1998; Bousquet and Warmuth 2002).
  */
 export type Mixture = {
   /** Of each expert; they sum to 1. */
   readonly weights: Float64Array;
-  /** Regressions: the running error of the best expert, the unit of errors; 0 at first. */
-  readonly error: number;
+  /** How much each has counted lately, on average. */
+  readonly usual: Float64Array;
+  /** Regressions: the running mean error of each, in the label's own unit; 0 at first. */
+  readonly errors: Float64Array;
 };
 
-/**
- * How fast experts are told apart. Samples of a stream resemble one another, and say less than as
- * many independent ones would: with 1, a Bayesian mixture, five of six public streams are predicted
- * a little worse.
- */
+/** What experts said of some samples, and what was right. */
+export type Judgement = {
+  /** What each predicted, [count, outputs]. */
+  readonly each: readonly Float32Array[];
+  /** As the networks learn them, [count]. */
+  readonly labels: Floats;
+  /** A label's own unit: what a distance of 1 is in it. */
+  readonly unit: number;
+};
+
+/** How fast experts are told apart. */
 const eta = 0.3;
 
-/** The share of all weight that is dealt out anew with each sample, so that experts come back. */
-const share = 0.01;
-
 /**
- * The share that a whole message deals out at most. (Dealt sample by sample, what a large message
- * says would decide for one expert: .8040 on the stream elec2 at 100 a message, against .8139.)
+ * A message says as much as so many samples at most: what one says resembles what the next one says
+ * before anything was learnt.
  */
-const mostDealt = 0.5;
+const mostEvidence = 5;
 
-/** No expert counts less: it may come back. */
+/** The share of all weight that is dealt out anew with each sample, so that experts come back. */
+const share = 0.02;
+/** The share that a whole message deals out at most. */
+const mostDealt = 0.2;
+/** The part of it that goes to all alike; the rest goes to those that have counted lately. */
+const dealtAlike = 0.1;
+/** How much of what counted lately is of before the last sample. */
+const usualKept = 0.99;
+
+/** How much of a running error is of before the last sample. */
+const errorKept = 0.98;
+
+/** No expert counts less after it was chosen: it may come back. */
 const leastWeight = 1e-6;
 
 /** No single prediction costs an expert more than this: −ln 10⁻⁴. */
 const mostLoss = 9.21;
 
-/** How much of the running error is of messages before the last. */
-const errorKept = 0.98;
-
 /** Experts of which nothing is known yet. */
 export function evenMixture(experts: number): Mixture {
-  return { weights: new Float64Array(experts).fill(1 / experts), error: 0 };
+  const weights = new Float64Array(experts).fill(1 / experts);
+  return { weights, usual: weights, errors: new Float64Array(experts) };
 }
 
 /**
@@ -58,66 +73,85 @@ export function mixed({ weights }: Mixture, each: readonly Float32Array[]): Floa
   return Float32Array.from(sums);
 }
 
-/**
- * The mixture after some samples, all of which were predicted before any was learnt.
- *
- * @param each what each expert predicted, [count, outputs]
- * @param labels as the networks learn them, [count]
- */
-export function reweighed(
-  spec: Spec,
-  mixture: Mixture,
-  each: readonly Float32Array[],
-  labels: Floats,
-): Mixture {
-  if (labels.length === 0) return mixture;
-  const losses = each.map((predictions) => boundedLosses(spec, predictions, labels));
-  const error =
-    spec.task === 'regression' ? runningError(mixture.error, lowestMean(losses, labels.length)) : 0;
-  const unit = spec.task === 'regression' ? error : 1;
-  const sums = losses.map((own) => own.reduce((sum, loss) => sum + loss, 0));
-  const best = Math.min(...sums);
-  const earned = mixture.weights.map((weight, expert) => {
-    const behind = (sums[expert] ?? best) - best;
-    return weight * (unit > 0 ? exponential((-eta * behind) / unit) : Number(behind === 0));
+/** The mixture after some samples, all of which were predicted before any was learnt. */
+export function reweighed(spec: Spec, mixture: Mixture, judgement: Judgement): Mixture {
+  const { length: count } = judgement.labels;
+  if (count === 0) return mixture;
+  const losses = meanLosses(spec, judgement);
+  const errors = runningErrors(spec, mixture.errors, losses, count);
+  const evidence = eta * Math.min(count, mostEvidence);
+  const earned = timesEarned(mixture.weights, losses, evidence / unitOf(spec, errors));
+  const dealt = Math.min(mostDealt, 1 - wholePower(1 - share, count));
+  const weights = earned.map((weight, expert) => {
+    const usual = mixture.usual[expert] ?? 0;
+    const anew = (1 - dealtAlike) * usual + dealtAlike / earned.length;
+    return (1 - dealt) * weight + dealt * anew;
   });
-  const total = earned.reduce((sum, weight) => sum + weight, 0);
-  const dealt = Math.min(mostDealt, 1 - wholePower(1 - share, labels.length));
-  return {
-    error,
-    weights: earned.map((weight) => (1 - dealt) * (weight / total) + dealt / earned.length),
-  };
+  const kept = wholePower(usualKept, Math.min(count, mostEvidence));
+  const usual = mixture.usual.map(
+    (before, expert) => kept * before + (1 - kept) * (weights[expert] ?? 0),
+  );
+  return { weights, usual, errors };
 }
 
 /**
  * The mixture that would have predicted samples best of which no expert has learnt one, such as
  * held-out rows: what the experts earned on all of them together, without regard to their order.
  */
-export function chosen(spec: Spec, each: readonly Float32Array[], labels: Floats): Mixture {
-  if (labels.length === 0) return evenMixture(each.length);
-  const losses = each.map((predictions) => boundedLosses(spec, predictions, labels));
-  const error = spec.task === 'regression' ? lowestMean(losses, labels.length) : 0;
-  const unit = error > 0 ? error : 1;
-  const sums = losses.map((own) => own.reduce((sum, loss) => sum + loss, 0));
-  const best = Math.min(...sums);
-  const earned = Float64Array.from(sums, (sum) =>
-    Math.max(leastWeight, exponential((best - sum) / unit)),
-  );
-  const total = earned.reduce((sum, weight) => sum + weight, 0);
-  return { error, weights: earned.map((weight) => weight / total) };
+export function chosen(spec: Spec, judgement: Judgement): Mixture {
+  const { each, labels } = judgement;
+  const even = evenMixture(each.length);
+  if (labels.length === 0) return even;
+  const losses = meanLosses(spec, judgement);
+  const errors = spec.task === 'regression' ? losses : even.errors;
+  const earned = timesEarned(even.weights, losses, labels.length / unitOf(spec, errors));
+  const least = earned.map((weight) => Math.max(weight, leastWeight));
+  const total = sumOf(least);
+  const weights = least.map((weight) => weight / total);
+  return { weights, usual: weights, errors };
 }
 
-/** Losses of classes, distances of numbers. */
-function boundedLosses(spec: Spec, predictions: Float32Array, labels: Floats): Float64Array {
-  return spec.task === 'regression'
-    ? Float64Array.from(labels, (label, row) => Math.abs((predictions[row] ?? 0) - label))
-    : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
+/** The mean loss of each expert; of a regression its mean error, in the label's own unit. */
+function meanLosses(spec: Spec, { each, labels, unit }: Judgement): Float64Array {
+  return Float64Array.from(each, (predictions) => {
+    const losses =
+      spec.task === 'regression'
+        ? Float64Array.from(
+            labels,
+            (label, row) => Math.abs((predictions[row] ?? 0) - label) * unit,
+          )
+        : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
+    return sumOf(losses) / labels.length;
+  });
 }
 
-function lowestMean(losses: readonly Float64Array[], count: number): number {
-  return Math.min(...losses.map((own) => own.reduce((sum, loss) => sum + loss, 0) / count));
+/** Weights times e to the power of what each is behind the best, which sum to 1. */
+function timesEarned(weights: Float64Array, losses: Float64Array, factor: number): Float64Array {
+  const best = losses.reduce((least, loss) => Math.min(least, loss), Number.POSITIVE_INFINITY);
+  const earned = weights.map((weight, expert) => {
+    const behind = (losses[expert] ?? best) - best;
+    return behind === 0 ? weight : weight * exponential(-behind * factor);
+  });
+  const total = sumOf(earned);
+  return total > 0 ? earned.map((weight) => weight / total) : weights;
 }
 
-function runningError(before: number, now: number): number {
-  return before === 0 ? now : errorKept * before + (1 - errorKept) * now;
+/** What losses are measured by: of a regression the running error of the best expert. */
+function unitOf({ task }: Spec, errors: Float64Array): number {
+  return task === 'regression' ? errors.reduce((least, error) => Math.min(least, error)) : 1;
+}
+
+function runningErrors(
+  { task }: Spec,
+  before: Float64Array,
+  now: Float64Array,
+  count: number,
+): Float64Array {
+  if (task !== 'regression') return before;
+  const kept = before.some((error) => error > 0) ? wholePower(errorKept, count) : 0;
+  return before.map((error, expert) => kept * error + (1 - kept) * (now[expert] ?? 0));
+}
+
+function sumOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }

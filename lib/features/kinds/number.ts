@@ -23,6 +23,9 @@ export const numberSchema = strictObject({
     ),
 });
 
+/** Stands for a missing number whose mean is not known yet: no cell is it. */
+const unknownMean = Symbol('the mean so far');
+
 /** How a number behaves: one column; where its mean stands for missing ones, another says so. */
 export function numberBehaviour(
   { standardize, halfLife, missing }: z.output<typeof numberSchema>,
@@ -33,12 +36,13 @@ export function numberBehaviour(
     width: { numbers: fillsMean ? 2 : 1, categories: 0 },
     isStandardized: standardize,
     halfLife,
-    missing,
+    missing: fillsMean ? unknownMean : missing,
+    asSource: (cell) => (cell === unknownMean ? 'missing' : (cells.number(cell) ?? cell)),
     ...(fillsMean ? { fillsMean } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
         const place = row * numbers + numberOffset;
-        if (fillsMean && cell === missing) {
+        if (cell === unknownMean) {
           // What stands here once it is known what was learnt before.
           into.raw[place] = Number.NaN;
           into.raw[place + 1] = 1;

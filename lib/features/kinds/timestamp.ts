@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cosineOfPi } from '../../arithmetic.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
-import type { Cells } from '../cells.ts';
+import { type Cells, cellsOf, cellsSchema } from '../cells.ts';
 import { columnName, type FeatureBehaviour } from './kind.ts';
 
 const [secondMs, dayMs] = [1_000, 86_400_000];
@@ -42,12 +42,13 @@ export const timestampSchema = strictObject({
     .describe('what is learnt of it: two numbers of each cycle, and seconds as elapsed'),
   zone: z
     .string()
-    .regex(/^[+-]\d\d:[0-5]\d$/, 'a zone is its distance from UTC, such as +01:00')
+    .regex(/^[+-](0\d|1[0-4]):[0-5]\d$/, 'a zone is its distance from UTC, such as +01:00')
     .default('+00:00')
     .describe('the distance from UTC by which hours and days are told'),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
   missing: z
     .string()
+    .refine((text) => timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined, 'must be a time')
     .optional()
     .describe('stands for a missing value; a sample without one is refused unless given'),
 });
@@ -128,7 +129,7 @@ function withColon(zone: string): string {
   return zone.includes(':') ? zone : `${zone.slice(0, 3)}:${zone.slice(3)}`;
 }
 
-/** Years that a calendar here knows. */
+/** Times of the years 1 to 9999, wherever they are told. */
 function inRange(time: number): number | undefined {
-  return Math.abs(time) <= 8.64e15 ? time : undefined;
+  return time > utc(1) + dayMs && time < utc(10_000) - dayMs ? time : undefined;
 }
