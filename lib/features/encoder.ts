@@ -170,7 +170,7 @@ function featuresWriter(declaration: Declaration): WriteSample {
       const value = of
         ? of.map((each) => {
             const source = byName.get(each);
-            return source && source.asSource(cellOf(source));
+            return source === undefined ? undefined : source.asSource(cellOf(source));
           })
         : cellOf(column);
       // What a source lacks is refused there.

@@ -175,9 +175,9 @@ function withLabels(state: EngineState, labels: Floats): EngineState {
 }
 
 /**
- * What an expert without a network answers at a state, [outputs]: the last label, or the mean, which
- * is 0 as networks learn labels; of classes their shares, as if each had been seen half a time
- * more.
+ * What an expert without a network answers at a state, [outputs]: the last label, or the mean,
+ * which is 0 as networks learn labels; of classes their shares, as if each had been seen half a
+ * time more.
  */
 export function constantAnswer(
   { tensors }: EngineState,

@@ -8,9 +8,9 @@ import { type FeatureBehaviour, halfLifeSchema } from './kind.ts';
 const mostBuckets = 65_536;
 
 /**
- * The mean of the labels so far of samples that have the same values (Micci-Barreca 2001): how late
- * flights from an airport are. Of several classes, the share of each. A message's own labels are
- * never in it.
+ * How far the mean label so far of samples with the same values is from that of all (Micci-Barreca
+ * 2001): how late flights from an airport are. Of several classes, the share of each. A message's
+ * own labels are never in it.
  */
 export const targetMeanSchema = strictObject({
   type: z.literal('targetMean'),
