@@ -189,7 +189,8 @@ describe('millrace, on the local cloud', () => {
     expect(output).toContain('this is a dry run');
     const redriven = (await millrace('redrive', '--yes')).output;
     expect(redriven).toContain('3 messages of samples, 0 jobs and 0 commands sent');
-    expect(redriven).toContain('1 message left: there is no model nobody');
+    // (A letter that becomes visible again meanwhile is left twice.)
+    expect(redriven).toMatch(/messages? left: there is no model nobody/);
     expect((await stateWhen((state) => state.learnt === learnt + 3)).learnt).toBe(learnt + 3);
     expect((await millrace('redrive', '--yes')).output).toContain(
       '0 messages of samples, 0 jobs and 0 commands sent',
