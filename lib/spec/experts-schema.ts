@@ -127,7 +127,7 @@ export function problemsOfExperts({
   const problems: string[] = [];
   const { experts } = listExperts(task, { replay, ...online });
   const { ratio = 0 } = listExperts(task, { replay, ...online }).replay ?? {};
-  if (minibatch * (1 + ratio) > limits.rehearsedRows) {
+  if (ratio > 0 && minibatch * (1 + ratio) > limits.rehearsedRows) {
     problems.push(
       `a minibatch with its replayed samples has at most ${limits.rehearsedRows} ` +
         `(found ${minibatch} and ${minibatch * ratio} more)`,

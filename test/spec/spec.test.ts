@@ -204,3 +204,39 @@ describe('the limits', () => {
     expect(Object.values(limits).every((limit) => limit > 0)).toBe(true);
   });
 });
+
+describe('what a spec may not have together', () => {
+  const base = {
+    model: 'm',
+    task: 'binary' as const,
+    features: { x: { type: 'number' as const } },
+  };
+  const classes = Array.from({ length: 5_000 }, (_, i) => `c${i}`);
+  const cases: [own: Partial<SpecInput>, message: string][] = [
+    [{ online: { minibatch: 4_000, replay: {} } }, 'at most 8192 (found 4000 and 64000 more)'],
+    [{ online: { minibatch: 4_000, experts: 'default' as const } }, 'at most 8192'],
+    [
+      { online: { experts: 'default' as const }, optimizer: { type: 'adam' as const, rate: 0.1 } },
+      'the default experts learn by adagrad (found adam)',
+    ],
+    [
+      { online: { experts: [{ replay: false }, { predicts: 'lastLabel' as const }] as const } },
+      'only experts of a regression',
+    ],
+    [
+      { online: { experts: [{ predicts: 'prior' as const }, { predicts: 'prior' as const }] } },
+      'must be a network',
+    ],
+    [
+      { task: 'multiclass' as const, label: { classes }, online: { experts: 'default' as const } },
+      'experts times classes may be 10000 at most (found 30000)',
+    ],
+  ];
+  it.each(cases)('is refused: %j', (own, message) => {
+    expect(() => defineSpec({ ...base, ...own })).toThrow(message);
+  });
+
+  it('may have large minibatches where nothing is replayed', () => {
+    expect(defineSpec({ ...base, online: { minibatch: 65_536 } }).online.minibatch).toBe(65_536);
+  });
+});
