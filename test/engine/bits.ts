@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createEngine } from '../../lib/engine/create-engine.ts';
 import type { GraphCache } from '../../lib/engine/engine.ts';
 import { wasmEngine } from '../../lib/engine/wasm/wasm.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import { learn } from '../../lib/model/learn.ts';
+import { compileModel, initialState } from '../../lib/model/model.ts';
 import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
-import { encodeParameters } from '../../lib/state/checkpoint-file.ts';
+import { encodeCheckpoint, encodeParameters } from '../../lib/state/checkpoint-file.ts';
 import { samplesOf } from './samples.ts';
 
 const common = {
@@ -62,7 +66,53 @@ export async function digestsOf(cache?: GraphCache): Promise<Record<string, stri
     const hash = createHash('sha256').update(encodeParameters({ ...state, statistics }, {}));
     digests[name] = hash.update(losses).update(predictions).digest('hex');
   }
+  for (const task of ['regression', 'binary', 'multiclass'] as const)
+    digests[`learners of a ${task}`] = await learnersDigest(task, cache);
   return digests;
+}
+
+/**
+ * The SHA-256 of the whole state of a model with all that one may have, after a short stream:
+ * experts, replay, features that are taken from others.
+ */
+async function learnersDigest(task: SpecInput['task'], cache?: GraphCache): Promise<string> {
+  const spec = defineSpec({
+    model: 'bits',
+    task,
+    features: {
+      x: { type: 'number', missing: 'mean' },
+      y: { type: 'number', halfLife: 7 },
+      at: { type: 'timestamp' },
+      c: { type: 'category', values: ['a', 'b'] },
+      c_mean: { type: 'targetMean', of: ['c'], halfLife: 9 },
+      c_x: { type: 'cross', of: ['c', 'x'], buckets: 32 },
+    },
+    ...(task === 'multiclass' ? { label: { classes: ['0', '1', '2'] } } : {}),
+    network: { hidden: [8] },
+    online: { experts: 'default', schedule: { type: 'cosine', steps: 300 } },
+  });
+  const engine = createEngine({ threads: 1, warn: console.warn, ...(cache && { cache }) });
+  const model = { name: spec.model, ...(await compileModel(engine, spec)) };
+  let state = initialState(model);
+  for (let i = 0; i < 60; i++) {
+    const samples = Array.from({ length: 1 + (i % 7) }, (_, j) => learnersSample(task, i, j));
+    const learned = await learn(model, state, model.encoder.encode(samples).samples);
+    if (!learned.ok) throw new Error(learned.reason);
+    state = { ...state, ...learned.parameters };
+  }
+  return createHash('sha256').update(encodeCheckpoint(state)).digest('hex');
+}
+
+function learnersSample(task: SpecInput['task'], i: number, j: number): unknown {
+  const [u = 0, v = 0] = [1, 2].map((stream) => hashIntegers(i, j, stream) / 2 ** 32);
+  const labels = {
+    regression: 5 + u * 3 - v,
+    binary: u + v > 1,
+    multiclass: Math.floor(1.5 * (u + v)),
+  };
+  const x = j % 5 === 3 ? null : u;
+  const features = { x, y: v * 10, at: 1e9 + i * 3_601, c: u > 0.5 ? 'a' : 'b' };
+  return { features, label: labels[task] };
 }
 
 /** A cache in a folder: what one processor compiles, others run without loading tfjs. */
