@@ -125,8 +125,8 @@ export function problemsOfExperts({
   readonly optimizer: { readonly type: string };
 }): string[] {
   const problems: string[] = [];
-  const { experts } = listExperts(task, { replay, ...online });
-  const { ratio = 0 } = listExperts(task, { replay, ...online }).replay ?? {};
+  const { experts, replay: needed } = listExperts(task, { replay, ...online });
+  const ratio = needed?.ratio ?? 0;
   if (ratio > 0 && minibatch * (1 + ratio) > limits.rehearsedRows) {
     problems.push(
       `a minibatch with its replayed samples has at most ${limits.rehearsedRows} ` +

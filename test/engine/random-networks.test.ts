@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import { activationName } from '../../lib/spec/experts-schema.ts';
 import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { compiledEngines, expectAgreement } from './agree.ts';
@@ -18,17 +19,7 @@ const features = fc
   .map((list) => Object.fromEntries(list.map((each, i) => [`f${i}`, each])));
 const network = fc.record({
   hidden: fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 3 }),
-  activation: fc.constantFrom(
-    'relu',
-    'tanh',
-    'sigmoid',
-    'elu',
-    'selu',
-    'softplus',
-    'softsign',
-    'swish',
-    'linear',
-  ),
+  activation: fc.constantFrom(...activationName.options),
 });
 const task = fc.oneof(
   fc.constant({ task: 'binary' as const }),

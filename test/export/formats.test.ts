@@ -12,6 +12,7 @@ import { statisticsOf } from '../../lib/features/statistics.ts';
 import { learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
+import { activationName } from '../../lib/spec/experts-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { layers } from '../engine/networks.ts';
 import { draw } from '../engine/samples.ts';
@@ -231,30 +232,21 @@ describe('an exported model', () => {
     },
   );
 
-  it
-    .skipIf(python === undefined)
-    .each([
-      'relu',
-      'tanh',
-      'sigmoid',
-      'elu',
-      'selu',
-      'softplus',
-      'softsign',
-      'swish',
-      'linear',
-    ] as const)('answers in Python with hidden layers of %s units', async (activation) => {
-    const input: SpecInput = {
-      model: 'demand-1',
-      task: 'regression',
-      features: { pixels: { type: 'vector', length: 5, standardize: true } },
-      network: { hidden: [6, 5], activation },
-    };
-    const pixels = rows.map((row) => ({ pixels: row.pixels }));
-    const exported = await exportedFrom(input, pixels);
-    const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
-    expectClose(askPython(files, pixels), await answers(exported, pixels), 1e-5);
-  });
+  it.skipIf(python === undefined).each(activationName.options)(
+    'answers in Python with hidden layers of %s units',
+    async (activation) => {
+      const input: SpecInput = {
+        model: 'demand-1',
+        task: 'regression',
+        features: { pixels: { type: 'vector', length: 5, standardize: true } },
+        network: { hidden: [6, 5], activation },
+      };
+      const pixels = rows.map((row) => ({ pixels: row.pixels }));
+      const exported = await exportedFrom(input, pixels);
+      const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
+      expectClose(askPython(files, pixels), await answers(exported, pixels), 1e-5);
+    },
+  );
 
   it.skipIf(chromium === undefined)('answers in a browser', async () => {
     const exported = await exportedFrom(tasks['a multiclass model'] as SpecInput, rows);
