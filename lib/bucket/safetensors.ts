@@ -19,17 +19,15 @@ const types = {
   U8: { bytes: 1, of: (buffer: ArrayBuffer) => new Uint8Array(buffer) },
 } as const;
 
-const headerSchema = z.record(
-  z.string(),
-  z.union([
+const headerSchema = z
+  .object({ __metadata__: z.record(z.string(), z.string()).default({}) })
+  .catchall(
     z.strictObject({
       dtype: z.enum(['F32', 'F64', 'I32', 'U8']),
       shape: z.array(z.int().nonnegative()),
       data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
     }),
-    z.record(z.string(), z.string()),
-  ]),
-);
+  );
 
 /** A header larger than this is a lie about its length. */
 const headerBytesLimit = 100_000_000;
@@ -73,15 +71,12 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   const headerBytes = buffer.length < 8 ? Number.NaN : Number(buffer.readBigUInt64LE(0));
   if (!(headerBytes <= Math.min(buffer.length - 8, headerBytesLimit)))
     throw corrupt('its header is cut off');
-  const header = parseHeader(buffer.toString('utf8', 8, 8 + headerBytes));
+  const { __metadata__: metadata, ...header } = parseHeader(
+    buffer.toString('utf8', 8, 8 + headerBytes),
+  );
   const body = buffer.subarray(8 + headerBytes);
   const tensors: Record<string, StoredTensor> = {};
-  let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__' || !isTensorEntry(entry)) {
-      metadata = entry as Record<string, string>;
-      continue;
-    }
     const [start, end] = entry.data_offsets;
     const { bytes, of } = types[entry.dtype];
     const size = entry.shape.reduce((product, dimension) => product * dimension, 1);
@@ -103,12 +98,6 @@ function parseHeader(json: string): z.output<typeof headerSchema> {
   } catch (cause) {
     throw corrupt('its header is not valid', cause);
   }
-}
-
-type TensorEntry = { dtype: keyof typeof types; shape: number[]; data_offsets: [number, number] };
-
-function isTensorEntry(entry: TensorEntry | Record<string, string>): entry is TensorEntry {
-  return Array.isArray(entry.data_offsets);
 }
 
 function dtypeOf(data: StoredArray): keyof typeof types {

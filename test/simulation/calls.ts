@@ -79,7 +79,8 @@ export function performCall<Answer>(
   return answer;
 }
 
-function die(timeline: Timeline, process: Process, when: string): void {
+/** A process ends here and now, with all that it had under way. */
+export function die(timeline: Timeline, process: Process, when: string): void {
   timeline.record(`${process.name} dies ${when}`);
   process.isDead = true;
   process.onDeath();

@@ -1,13 +1,13 @@
 import type { ObjectStore, PutCondition, PutOutcome } from '../../lib/bucket/object-store.ts';
+import { decodeSafetensors } from '../../lib/bucket/safetensors.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import type { ProtocolLimits } from '../../lib/limits.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { refuse } from '../../lib/refusal.ts';
-import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
 import { foldersOf, getChangedFrom, getFrom, listOf, putInto } from '../support/memory-store.ts';
-import { makeCall, type Process, performCall } from './calls.ts';
+import { die, makeCall, type Process, performCall } from './calls.ts';
 import type { Faults } from './faults.ts';
 import { createQueue, type FifoQueue, type QueueSettings } from './queue.ts';
 import type { Random } from './random.ts';
@@ -107,10 +107,28 @@ function portsIn(cloudOf: () => Cloud, { engine, limits }: CloudSettings): Cloud
         return startOfTime + cloud.timeline.now() + skew;
       },
       nonce: () => `nonce-${nonces++}`,
-      engine,
+      engine: withinMemory(engine, cloud, process),
       limits,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     };
+  };
+}
+
+/** An engine in a process: now and then it needs more memory than there is. */
+function withinMemory(engine: Engine, { timeline, faults }: Cloud, process: Process): Engine {
+  const never = new Promise<never>(() => undefined);
+  return {
+    async compile(spec) {
+      const model = await engine.compile(spec);
+      return {
+        ...model,
+        train(...run) {
+          if (!faults.strike('out-of-memory')) return model.train(...run);
+          die(timeline, process, 'for want of memory');
+          return never;
+        },
+      };
+    },
   };
 }
 
@@ -174,7 +192,8 @@ function put(cloud: Cloud, process: Process, { key, body, condition }: Put): Pro
 }
 
 function watchPublication({ published, violations }: Cloud, key: string, body: Uint8Array): void {
-  const [next, highest] = [decodeCheckpoint(body).sequence, published.get(key) ?? 0];
+  const next = Number(decodeSafetensors(body).metadata.sequence);
+  const highest = published.get(key) ?? 0;
   published.set(key, Math.max(next, highest));
   if (next < highest) violations.push(`${key} went back from ${highest} to ${next}`);
 }

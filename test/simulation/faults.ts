@@ -29,6 +29,8 @@ export const faultKinds = [
   // A machine that has no cache.
   'cold-start',
   'clock-jump',
+  // A process that needs more memory than its function has dies while it computes.
+  'out-of-memory',
 ] as const;
 
 /** One of {@link faultKinds}. */

@@ -1,9 +1,10 @@
+import './remembered-zstd.ts';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Found } from './check.ts';
-import { createCloud } from './cloud.ts';
+import { type Cloud, createCloud } from './cloud.ts';
 import { createFaults, type FaultKind, faultKinds, type Strike } from './faults.ts';
 import { startFunctions } from './functions.ts';
 import { redrive } from './operators.ts';
@@ -49,6 +50,21 @@ export const simulatedSpec = defineSpec({
   optimizer: { type: 'momentum', rate: 0.001 },
   online: { minibatch: 2 },
   batch: { epochs: 2, minibatch: 4, validation: 0.2, slice: { epochs: 1 } },
+});
+
+/** The same with all that a state can hold beside one network. */
+const learnerSpec = defineSpec({
+  ...simulatedSpec,
+  features: {
+    ...simulatedSpec.features,
+    id: { type: 'number', halfLife: 20 },
+    usual: { type: 'targetMean', of: ['kind'], buckets: 8, halfLife: 5 },
+  },
+  online: {
+    minibatch: 2,
+    replay: { ratio: 2, size: 4 },
+    experts: [{ replay: true }, { hidden: [1], halfLife: 4 }, { predicts: 'lastLabel' }],
+  },
 });
 
 /** A dataset beside the journal. */
@@ -97,12 +113,7 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
     limits: smallLimits,
   });
   cloud.bucket.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(pastRows));
-  const publishEvery = random.pick([1, 1, 3]);
-  for (const model of groups.slice(0, random.pick([1, 1, 2]))) {
-    const spec = { ...simulatedSpec, model, online: { ...simulatedSpec.online, publishEvery } };
-    cloud.bucket.put(keys.spec(model), Buffer.from(JSON.stringify(spec)));
-  }
-  const models = cloud.bucket.list('models/').map(([key]) => key.split('/')[1] ?? '');
+  const models = createModels(cloud, random);
   const size = random.pick([1, 3, 10]);
   startFunctions(cloud, () => random.integer(1, size));
 
@@ -130,6 +141,18 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
     outOfOrder: found.outOfOrder,
     violations,
   };
+}
+
+/** One or two models in a cloud's bucket. @returns their names */
+function createModels({ bucket }: Cloud, random: Random): readonly string[] {
+  const publishEvery = random.pick([1, 1, 3]);
+  const models = groups.slice(0, random.pick([1, 1, 2]));
+  for (const model of models) {
+    const usual = random.chance(0.15) ? learnerSpec : simulatedSpec;
+    const spec = { ...usual, model, online: { ...usual.online, publishEvery } };
+    bucket.put(keys.spec(model), Buffer.from(JSON.stringify(spec)));
+  }
+  return models;
 }
 
 /** What is in the bucket is broken so that it cannot even be checked. */

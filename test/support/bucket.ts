@@ -67,7 +67,7 @@ export function createBucket(): Bucket {
   const put = (key: string, body: Uint8Array, etag: string, conditions: Conditions) => {
     const refused = refusal(key, conditions);
     if (refused !== undefined) return refused;
-    objects.set(key, { body: Uint8Array.from(body), etag });
+    objects.set(key, { body: copyOf(body), etag });
     return { etag };
   };
 
@@ -76,10 +76,10 @@ export function createBucket(): Bucket {
     get(key, range) {
       const object = objects.get(key);
       if (object === undefined) return { error: 'NoSuchKey' };
-      if (range === undefined) return { etag: object.etag, body: Uint8Array.from(object.body) };
+      if (range === undefined) return { etag: object.etag, body: copyOf(object.body) };
       const [first, last] = range;
       if (first >= object.body.length) return { error: 'InvalidRange' };
-      return { etag: object.etag, body: object.body.slice(first, last + 1) };
+      return { etag: object.etag, body: copyOf(object.body.subarray(first, last + 1)) };
     },
     put: (key, body, conditions = {}) => put(key, body, etagOf([body]), conditions),
     remove: (key) => void objects.delete(key),
@@ -97,7 +97,7 @@ export function createBucket(): Bucket {
       const underWay = uploads.get(upload);
       if (underWay === undefined) return { error: 'NoSuchUpload' };
       const etag = etagOf([body]);
-      underWay.parts.set(part, { body: Uint8Array.from(body), etag });
+      underWay.parts.set(part, { body: copyOf(body), etag });
       return { etag };
     },
     completeUpload(upload, parts, conditions = {}) {
@@ -117,6 +117,11 @@ export function createBucket(): Bucket {
     },
     abortUpload: (upload) => (uploads.delete(upload) ? undefined : { error: 'NoSuchUpload' }),
   };
+}
+
+/** Bytes of their own; a Buffer's `slice` would share them. */
+function copyOf(body: Uint8Array): Uint8Array {
+  return new Uint8Array(body);
 }
 
 function etagOf(bodies: readonly Uint8Array[]): string {
