@@ -124,6 +124,8 @@ export const limits = {
   targetColumns: 1_000,
   /** What all experts answer for one row. */
   expertOutputs: 10_000,
+  /** Classes of which a state knows what follows each. */
+  lastLabelClasses: 64,
   /** Rows of a gradient step, those that are replayed among them. */
   rehearsedRows: 8_192,
   /** Bytes of the old samples that a state keeps to learn them again. */

@@ -1,12 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
-import {
-  constantAnswer,
-  mixtureOf,
-  type Part,
-  partOf,
-  partsOf,
-} from '../engine/experts/compile-experts.ts';
+import { mixtureOf, type Part, partOf, partsOf } from '../engine/experts/compile-experts.ts';
+import { constantAnswer } from '../engine/experts/labels.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
 import { labelScaleOf, predictionRange } from '../features/statistics.ts';

@@ -33,11 +33,16 @@ const networkExpert = strictObject({
   replay: z.boolean().default(false).describe('whether it learns old samples beside the new ones'),
 });
 
-/** What needs no network: the mean or the class shares of all labels; a regression's last label. */
+/**
+ * What needs no network: the mean or the class shares of all labels; a regression's last label, or
+ * the shares of the classes that followed the last one.
+ */
 const constantExpert = strictObject({
   predicts: z
     .enum(['prior', 'lastLabel'])
-    .describe('what it predicts without a network; `lastLabel` of regressions alone'),
+    .describe(
+      'without a network: what labels are on average, or the last one (of classes, what followed it)',
+    ),
 });
 
 const expertSchema = z.union([constantExpert, networkExpert]);
@@ -77,7 +82,7 @@ export const replaySchema = strictObject({
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
  * a drift, one that forgets, a linear one. Their rates are those of Adagrad.
  */
-function defaultExperts(task: string): Expert[] {
+function defaultExperts(classes: number): Expert[] {
   return [
     { hidden: [32], rate: 0.3, replay: true },
     { hidden: [32, 32], rate: 0.3, replay: true },
@@ -85,7 +90,7 @@ function defaultExperts(task: string): Expert[] {
     { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
     { hidden: [], rate: 0.1, replay: false },
     { predicts: 'prior' },
-    ...(task === 'regression' ? [{ predicts: 'lastLabel' as const }] : []),
+    ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
   ];
 }
 
@@ -100,11 +105,11 @@ type Learners = { readonly experts?: Named | undefined; readonly replay?: Replay
  * have other defaults, and what is stored says what they were.
  */
 export function listExperts(
-  task: string,
+  classes: readonly string[] = [],
   { experts: named, replay }: Learners,
 ): { experts?: Expert[]; replay?: Replay } {
   if (named === undefined) return replay ? { replay } : {};
-  const experts = named === 'default' ? defaultExperts(task) : named;
+  const experts = named === 'default' ? defaultExperts(classes.length) : named;
   const replays = experts.some((expert) => isNetwork(expert) && expert.replay);
   const needed = replay ?? (replays ? replaySchema.parse({}) : undefined);
   return needed ? { experts, replay: needed } : { experts };
@@ -112,20 +117,18 @@ export function listExperts(
 
 /** Why a spec cannot have the experts that it names. */
 export function problemsOfExperts({
-  task,
   label,
   network,
   optimizer,
   online: { minibatch, replay, ...online },
 }: {
-  readonly task: string;
   readonly label: { readonly classes?: readonly string[] | undefined };
   readonly online: Learners & { readonly minibatch: number };
   readonly network: object;
   readonly optimizer: { readonly type: string };
 }): string[] {
   const problems: string[] = [];
-  const { experts, replay: needed } = listExperts(task, { replay, ...online });
+  const { experts, replay: needed } = listExperts(label.classes, { replay, ...online });
   const ratio = needed?.ratio ?? 0;
   if (ratio > 0 && minibatch * (1 + ratio) > limits.rehearsedRows) {
     problems.push(
@@ -147,11 +150,14 @@ export function problemsOfExperts({
         `the default experts learn by adagrad (found ${optimizer.type}); leave the optimizer out, ` +
           'or list experts with rates of their own',
       );
-  } else if (
-    task !== 'regression' &&
-    experts.some((each) => 'predicts' in each && each.predicts === 'lastLabel')
-  ) {
-    problems.push('only experts of a regression predict the lastLabel');
+  }
+  const classes = label.classes?.length ?? 0;
+  const isOfLast = (each: Expert) => 'predicts' in each && each.predicts === 'lastLabel';
+  if (classes > limits.lastLabelClasses && experts.some(isOfLast)) {
+    problems.push(
+      `an expert predicts by the lastLabel of ${limits.lastLabelClasses} classes at most ` +
+        `(found ${classes}); leave it out`,
+    );
   }
   return problems;
 }

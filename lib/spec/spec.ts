@@ -234,7 +234,7 @@ export const specSchema = strictObject({
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({
     ...spec,
-    online: { ...online, ...listExperts(spec.task, { experts, replay }) },
+    online: { ...online, ...listExperts(spec.label.classes, { experts, replay }) },
   }));
 
 /**

@@ -112,7 +112,7 @@ const withExperts = Object.fromEntries(
           { hidden: [5], halfLife: 6 },
           { hidden: [], halfLife: 20 },
           { predicts: 'prior' },
-          ...(input.task === 'regression' ? [{ predicts: 'lastLabel' } as const] : [{}]),
+          { predicts: 'lastLabel' } as const,
         ],
       },
     } satisfies SpecInput,

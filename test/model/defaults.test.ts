@@ -99,6 +99,27 @@ describe('what a newcomer declares', () => {
     },
   );
 
+  it.each([2, 3])(
+    'follows %i classes that follow one another, by the default experts',
+    async (classes) => {
+      const labels: number[] = [];
+      for (let i = 0; i < count; i++)
+        labels.push(((labels.at(-1) ?? 0) + (draw(i, 7) < 0.8 ? 1 : 0)) % classes);
+      const names = Array.from({ length: classes }, (_, k) => `class ${k}`);
+      const isBinary = classes === 2;
+      const declared: SpecInput = {
+        model: 'new',
+        task: isBinary ? 'binary' : 'multiclass',
+        features,
+        ...(isBinary ? {} : { label: { classes: names } }),
+        online: { experts: 'default' },
+      };
+      const samples = labels.map((label, i) => sample(i, isBinary ? label === 1 : names[label]));
+      // Nine of ten go on to the next class; no reading says anything.
+      expect((await learnStream(declared, samples, 1)).accuracy).toBeGreaterThan(0.83);
+    },
+  );
+
   it('predicts the mean, or nothing, before a linear model has learnt something', async () => {
     const spec = defineSpec({ model: 'new', task: 'binary', features });
     const model = { name: 'new', ...(await compileModel(engine, spec)) };

@@ -30,6 +30,7 @@ const spec: SpecInput = {
       { replay: true },
       { hidden: [2, 2], halfLife: 4, rate: 0.1 },
       { hidden: [], replay: true, halfLife: 9 },
+      { predicts: 'lastLabel' },
     ],
   },
 };

@@ -220,8 +220,12 @@ describe('what a spec may not have together', () => {
       'the default experts learn by adagrad (found adam)',
     ],
     [
-      { online: { experts: [{ replay: false }, { predicts: 'lastLabel' as const }] as const } },
-      'only experts of a regression',
+      {
+        task: 'multiclass' as const,
+        label: { classes: classes.slice(0, 65) },
+        online: { experts: [{ replay: false }, { predicts: 'lastLabel' as const }] as const },
+      },
+      'by the lastLabel of 64 classes at most (found 65)',
     ],
     [
       { online: { experts: [{ predicts: 'prior' as const }, { predicts: 'prior' as const }] } },

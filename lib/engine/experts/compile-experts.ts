@@ -1,5 +1,5 @@
 import { hashIntegers } from '../../features/hash.ts';
-import type { EncodedSamples, Floats } from '../../features/samples.ts';
+import type { EncodedSamples } from '../../features/samples.ts';
 import { type Expert, isNetwork, type NetworkExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
@@ -11,6 +11,7 @@ import type {
   Tensors,
   Trained,
 } from '../engine.ts';
+import { constantAnswer, emptyLabels, vector, withLabels } from './labels.ts';
 import { chosen, evenMixture, type Mixture, mixed, reweighed } from './mixture.ts';
 
 /** An expert's place in the whole. */
@@ -41,12 +42,10 @@ export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[]
   }));
 }
 
-const [mixtureWeights, mixtureUsual, mixtureErrors, lastLabel, classCounts] = [
+const [mixtureWeights, mixtureUsual, mixtureErrors] = [
   'weights/mixture/weights',
   'weights/mixture/usual',
   'weights/mixture/errors',
-  'weights/mixture/last_label',
-  'weights/mixture/class_counts',
 ] as const;
 
 /** The names of what a state knows of experts beside their networks. */
@@ -141,56 +140,6 @@ export function partOf({ tensors, ...state }: EngineState, expert: string): Engi
   for (const [name, tensor] of Object.entries(tensors))
     if (name.split('/')[1] === expert) own[name.replace(`/${expert}/`, '/')] = tensor;
   return { ...state, tensors: own };
-}
-
-const vector = (values: Iterable<number>): Tensor => {
-  const data = Float32Array.from(values);
-  return { shape: [data.length], data };
-};
-
-/** What experts without a network know of labels, before the first. */
-function emptyLabels({ task, label }: Spec, experts: readonly Expert[]): Tensors {
-  const predicts = (what: string) =>
-    experts.some((each) => 'predicts' in each && each.predicts === what);
-  const classes = task === 'regression' ? 0 : (label.classes?.length ?? 2);
-  return {
-    ...(predicts('lastLabel') ? { [lastLabel]: vector([0]) } : {}),
-    ...(predicts('prior') && classes > 0
-      ? { [classCounts]: vector(new Float32Array(classes)) }
-      : {}),
-  };
-}
-
-/** A state that knows some more labels. */
-function withLabels(state: EngineState, labels: Floats): EngineState {
-  const own: Record<string, Tensor> = {};
-  const last = labels.at(-1);
-  if (state.tensors[lastLabel] !== undefined && last !== undefined) own[lastLabel] = vector([last]);
-  const counts = state.tensors[classCounts]?.data.slice();
-  if (counts !== undefined) {
-    for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-    own[classCounts] = vector(counts);
-  }
-  return { ...state, tensors: { ...state.tensors, ...own } };
-}
-
-/**
- * What an expert without a network answers at a state, [outputs]: the last label, or the mean,
- * which is 0 as networks learn labels; of classes their shares, as if each had been seen half a
- * time more.
- */
-export function constantAnswer(
-  { tensors }: EngineState,
-  expert: Expert,
-  isBinary: boolean,
-): Float32Array {
-  if ('predicts' in expert && expert.predicts === 'lastLabel')
-    return Float32Array.of(tensors[lastLabel]?.data[0] ?? 0);
-  const counts = tensors[classCounts]?.data;
-  if (counts === undefined) return Float32Array.of(0);
-  const total = counts.reduce((sum, count) => sum + count + 0.5, 0);
-  const shares = counts.map((count) => (count + 0.5) / total);
-  return isBinary ? shares.slice(1) : shares;
 }
 
 function mixtureTensors({ weights, usual, errors }: Mixture): Tensors {
