@@ -138,12 +138,13 @@ function reasonToLeave(column: Column): string | undefined {
   return undefined;
 }
 
-/** Whether whole numbers are all there from the lowest to the highest. */
+/** Whether whole numbers are all there from the lowest to the highest, and are no years. */
 function isCounting(values: ReadonlyMap<string, number>): boolean {
   const numbers = [...values.keys()].map(Number);
   const least = numbers.reduce((a, b) => Math.min(a, b));
   const most = numbers.reduce((a, b) => Math.max(a, b));
-  return most - least + 1 === numbers.length;
+  const areYears = least >= 1500 && most <= 2100;
+  return !areYears && most - least + 1 === numbers.length;
 }
 
 /** A number; what is missing is learnt as the mean. */

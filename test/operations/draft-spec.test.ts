@@ -42,4 +42,13 @@ describe('a draft', () => {
       expect(refused.map(({ field }) => field)).toEqual(Array.from({ length: 7 }, () => 'label'));
     }
   });
+
+  it('leaves out what counts the rows, but no years', async () => {
+    const rows = Array.from({ length: 250 }, (_, i) => [i + 1, 1_770 + i, (i * 37) % 101].join());
+    const text = ['case,year,spots', ...rows].join('\n');
+    const file = { name: 'spots.csv', bytes: bytesInMemory(Buffer.from(text)) };
+    const { spec, left } = await draftSpec('spots', file);
+    expect(left).toEqual([{ column: 'case', reason: 'it counts the rows, like an id' }]);
+    expect(Object.keys(spec.features)).toEqual(['year']);
+  });
 });
