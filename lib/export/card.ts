@@ -88,6 +88,7 @@ function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   const feature = features[name];
   if (feature?.type === 'cross') return { of: feature.of };
   if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
+  if (feature?.type === 'text') return { words: feature.words, characters: feature.characters };
   return {};
 }
 
@@ -178,11 +179,28 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
         `${feature.width} numbers: of ${declared.parts.join(', ')} in the zone ${declared.zone} the ` +
         'cosine and the sine of their turn each, of elapsed the seconds since 1970'
       );
+    case 'text':
+      return (
+        `${feature.width} numbers: \`HashingVectorizer(n_features=${feature.width}, ` +
+        `${vectorizerOptions(declared)})\` of scikit-learn makes them from a text`
+      );
     case 'number':
       return feature.width === 2 ? 'a number and 0; where it is missing the mean and 1' : undefined;
     default:
       return undefined;
   }
+}
+
+/** How scikit-learn names what is taken together. */
+function vectorizerOptions({
+  words,
+  characters,
+}: {
+  readonly words: readonly number[];
+  readonly characters?: readonly number[] | undefined;
+}): string {
+  const analyzer = characters === undefined ? '' : "analyzer='char_wb', ";
+  return `${analyzer}ngram_range=(${(characters ?? words).join(', ')})`;
 }
 
 function takesText({ width, ...feature }: ExportedFeature): string {

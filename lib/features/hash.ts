@@ -29,3 +29,26 @@ export function mixBits(value: number): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
+
+/**
+ * MurmurHash3 (x86, 32 bits, seed 0) of a text's UTF-8 bytes: the hash of scikit-learn and Vowpal
+ * Wabbit. Source: Appleby, MurmurHash3 (public domain).
+ */
+export function murmurHash3(text: string): number {
+  const bytes = Buffer.from(text);
+  const tail = bytes.length & ~3;
+  let hash = 0;
+  for (let i = 0; i < tail; i += 4) {
+    hash ^= mixWord(bytes.readInt32LE(i));
+    hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64;
+  }
+  let rest = 0;
+  for (let i = bytes.length - 1; i >= tail; i--) rest = (rest << 8) | (bytes[i] ?? 0);
+  if (bytes.length > tail) hash ^= mixWord(rest);
+  return mixBits(hash ^ bytes.length);
+}
+
+function mixWord(word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51);
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+}

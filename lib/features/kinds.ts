@@ -5,6 +5,7 @@ import { crossBehaviour, crossSchema } from './kinds/cross.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
 import { numberBehaviour, numberSchema } from './kinds/number.ts';
 import { targetMeanBehaviour, targetMeanSchema } from './kinds/target-mean.ts';
+import { textBehaviour, textSchema } from './kinds/text.ts';
 import { timestampBehaviour, timestampSchema } from './kinds/timestamp.ts';
 import { vectorBehaviour, vectorSchema } from './kinds/vector.ts';
 
@@ -16,6 +17,7 @@ export const featureSchema = z.discriminatedUnion('type', [
   crossSchema,
   targetMeanSchema,
   timestampSchema,
+  textSchema,
 ]);
 
 /** A validated feature, with its defaults filled in. */
@@ -40,6 +42,8 @@ export function behaviourOf(feature: Feature, cells: Cells, outputs: number): Fe
       return targetMeanBehaviour(feature, cells, outputs);
     case 'timestamp':
       return timestampBehaviour(feature, cells);
+    case 'text':
+      return textBehaviour(feature, cells);
   }
 }
 

@@ -129,13 +129,20 @@ function reasonToLeave(column: Column): string | undefined {
   if (values.size === 1 && missing === 0) return 'it is always the same';
   if (dateTexts > 0.5 * present)
     return 'it is a date as text; add it as {"type": "timestamp"} to learn from it (ISO 8601)';
+  if (isProse(column)) return undefined;
   const isKey = values.size === present && present > 100;
   if (isKey && numbers < present && dates < present)
     return 'every row has its own value, like an id';
   if (values.size > 0.7 * present && present > 100 && numbers < 0.5 * present && dates === 0)
-    return 'nearly every row has a text of its own; a vector made from it can be learnt';
+    return 'nearly every row has a word of its own, like a name';
   if (isKey && whole === present && isCounting(values)) return 'it counts the rows, like an id';
   return undefined;
+}
+
+/** Whether most of its many values are sentences, or at least three words. */
+function isProse({ values }: Column): boolean {
+  const sentences = [...values.keys()].filter((value) => value.trim().split(/\s+/).length >= 3);
+  return values.size > listedValues && sentences.length > 0.5 * values.size;
 }
 
 /** Whether whole numbers are all there from the lowest to the highest, and are no years. */
@@ -167,6 +174,10 @@ function featureOf(
   if (dates === present) {
     doubts.push(`${name} is a time: it is learnt as hour, weekday and day of the year, of UTC`);
     return { type: 'timestamp', ...(missing > 0 ? { missing: '1970-01-01' } : {}) };
+  }
+  if (isProse(column)) {
+    doubts.push(`${name} is a free text: its words are learnt`);
+    return { type: 'text' };
   }
   if (numbers === present) {
     if (values.size <= 20 && present > 100)

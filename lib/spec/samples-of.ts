@@ -19,7 +19,9 @@ type ValueOf<Feature extends FeatureInput> = Feature extends { type: 'number' }
       ? readonly number[]
       : Feature extends { type: 'timestamp' }
         ? string | number | Date
-        : unknown;
+        : Feature extends { type: 'text' }
+          ? string
+          : unknown;
 
 /** Features that are taken from others: samples do not have them. */
 type Derived<Features> = {
@@ -27,7 +29,9 @@ type Derived<Features> = {
 }[keyof Features];
 
 type WithMissing<Features> = {
-  [Name in keyof Features]: Features[Name] extends { missing: string | number } ? Name : never;
+  [Name in keyof Features]: Features[Name] extends { missing: string | number } | { type: 'text' }
+    ? Name
+    : never;
 }[keyof Features];
 
 /** The features of a declaration's samples; those that may be missing may stay away. */

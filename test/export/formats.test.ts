@@ -176,26 +176,28 @@ describe('an exported model', () => {
         size: { type: 'number', missing: 'mean' },
         at: { type: 'timestamp', parts: ['hour', 'elapsed'] },
         both: { type: 'cross', of: ['team', 'size'], buckets: 13, dimensions: 2 },
+        note: { type: 'text', buckets: 4 },
       },
       network: { hidden: [4] },
     };
     const questions = [
-      { team: 'red', size: 3, at: '2001-02-28T12:00' },
-      { team: 'blue', size: 4, at: '2001-02-28T18:00' },
+      { team: 'red', size: 3, at: '2001-02-28T12:00', note: 'as usual' },
+      { team: 'blue', size: 4, at: '2001-02-28T18:00', note: '' },
     ];
     const exported = await exportedFrom(made, questions);
     const own = await answers(exported, questions);
     const { raw } = encoded(exported.model, questions);
-    // As the card says: numbers for the size and the time, joined texts for the cross.
+    // As the card says: numbers for size, time and note, joined texts for the cross.
     const asked = questions.map(({ team, size }, row) => ({
       team,
-      size: [...raw.slice(5 * row, 5 * row + 2)],
-      at: [...raw.slice(5 * row + 2, 5 * row + 5)],
+      size: [...raw.slice(9 * row, 9 * row + 2)],
+      at: [...raw.slice(9 * row + 2, 9 * row + 5)],
+      note: [...raw.slice(9 * row + 5, 9 * row + 9)],
       both: `${team}\u001f${size}`,
     }));
     expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-5);
     const { inputs } = JSON.parse(inputsJson(exported));
-    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1]);
+    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 4]);
     const mean = {
       ...made,
       features: { ...made.features, late: { type: 'targetMean' as const, of: ['team'] } },

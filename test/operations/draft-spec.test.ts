@@ -13,7 +13,7 @@ const homes = [
       i % 50 === 0 ? 'unknown' : i % 40 === 0 ? '?' : 40 + (i % 90),
       i % 30 === 0 ? '' : 1950 + (i % 70),
       ['Flat', 'house', 'flat'][i % 3],
-      i % 8 === 0 ? 'as usual' : `a home with ${i} views`,
+      i % 8 === 0 ? '' : `a home with ${i} views`,
       i % 60 === 0 ? 'on request' : 100_000 + i * 1_000,
     ].join(),
   ),
@@ -26,9 +26,8 @@ describe('a draft', () => {
     expect(spec.task).toBe('regression');
     expect(spec.features.area).toEqual({ type: 'number', missing: 'mean' });
     expect(spec.features.built).toEqual({ type: 'number', missing: 'mean' });
-    expect(left).toEqual([
-      { column: 'description', reason: expect.stringContaining('nearly every row has a text') },
-    ]);
+    expect(spec.features.description).toEqual({ type: 'text' });
+    expect(left).toEqual([]);
     const all = doubts.join('\n');
     expect(all).toMatch(
       /area: \d+ of 400 values are no numbers \(unknown, \?\); they count as missing/,

@@ -33,7 +33,7 @@ const wrong: [string, object, RegExp][] = [
   ],
   [
     'an unknown type of feature',
-    { features: { hour: { type: 'text' } } },
+    { features: { hour: { type: 'words' } } },
     /spec\.features\.hour\.type/,
   ],
   [
@@ -142,8 +142,8 @@ describe('a spec', () => {
       'spec.features.a b: a feature is named like a variable, with at most 64 characters',
     ],
     [
-      { features: { x: { type: 'text' } } },
-      'x.type: must be number, vector, category, cross, targetMean or timestamp (found',
+      { features: { x: { type: 'words' } } },
+      'x.type: must be number, vector, category, cross, targetMean, timestamp or text (found',
     ],
     [{ features: { x: 'number' } }, 'spec.features.x: must be an object (found "number")'],
     [{ task: 'classification' }, 'spec.task: must be regression, binary or multiclass'],
