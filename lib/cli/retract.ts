@@ -26,18 +26,19 @@ export async function retract(
   patience?: Patience,
 ): Promise<number> {
   const chosen = await chooseRetraction(ports, name, choiceOf(options));
-  const { first, last, samples, entries } = chosen.found;
+  const { first, last, samples, entries, jobs } = chosen.found;
   const what =
     `${name}: unlearn ${count(samples, 'sample')} of ${count(entries, 'entry', 'entries')} ` +
-    `from ${first.sequence} (${first.time}) to ${last.sequence} (${last.time}); it cannot be undone`;
+    `from ${first.sequence} (${first.time}) to ${last.sequence} (${last.time}); ` +
+    `${jobs.map((job) => `what job ${job} had learnt goes too, since it had learnt them; `).join('')}` +
+    'it cannot be undone';
   if (!(await mayChange(what))) return 0;
   const { retract: command, to } = await sendRetraction(ports, chosen);
   print(
     `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} ` +
       'and sent the command',
   );
-  for (const job of command.jobs)
-    print(`  job ${job}, which had learnt them, is left out too; a new job learns without them`);
+  for (const job of command.jobs) print(`  job ${job} is left out; a new one learns without them`);
   if (patience === undefined) {
     result({ model: name, retract: command, samples });
     return 0;

@@ -6,10 +6,11 @@ import { readChallenger, writeChallenger } from '../fold/challenger.ts';
 import {
   type Exclusion,
   exclusionOf,
+  exclusionsOf,
   type Retraction,
   samplesWithout,
 } from '../fold/exclusions.ts';
-import { stateAt } from '../fold/fold.ts';
+import { currentState, stateAt } from '../fold/fold.ts';
 import { readJob } from '../jobs/record.ts';
 import { assertSpec, type Entry } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -20,7 +21,7 @@ import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import type { Parameters } from '../state/state.ts';
 
-/** What a journal holds of a retraction. */
+/** What a journal holds of a retraction, beyond what was retracted before. */
 export type FoundRetracted = {
   /** The first and the last entry that hold some of it. */
   readonly first: EntryHeader;
@@ -29,40 +30,55 @@ export type FoundRetracted = {
   readonly samples: number;
   /** The entry up to which was looked. */
   readonly to: number;
-  /** The entries that put other weights in place. */
-  readonly replacing: readonly ReplacingHeader[];
+  /** Jobs whose promotions are left out with it, since they had learnt some of it. */
+  readonly jobs: readonly string[];
+  readonly plan: Plan;
 };
 
 /**
- * Looks for what is to be retracted. @throws MillraceError kind `invalid` if no entry holds it
+ * Looks for what is to be retracted, and plans how.
+ *
+ * @throws MillraceError kind `invalid` if no entry holds it, or all of it was retracted before
  */
 export async function findRetracted(
-  { store }: Ports,
-  { name, specHash }: Model,
+  ports: Ports,
+  model: Model,
   without: Retraction,
 ): Promise<FoundRetracted> {
+  const { store } = ports;
+  const { name, specHash } = model;
+  const now = await currentState(ports, model);
+  const earlier = await exclusionsOf(store, now);
   const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
   const replacing: ReplacingHeader[] = [];
   const holding: EntryHeader[] = [];
-  let [to, samples] = [0, 0];
+  let [to, samples, gone] = [0, 0, 0];
   for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
     const { header } = entry;
     assertSpec(header, specHash);
-    const excluded = countExcluded(entry, exclusions);
+    const excluded = countLeft(entry, earlier) - countLeft(entry, [...earlier, ...exclusions]);
     if (excluded > 0) holding.push(header);
     samples += excluded;
+    gone += entry.samples.length - countLeft(entry, exclusions);
     to = header.sequence;
     if (isReplacing(header)) replacing.push(header);
   }
   const [first, last] = [holding[0], holding.at(-1)];
   if (first === undefined || last === undefined)
-    throw invalid(`the journal of ${name} holds none of these samples`);
-  return { first, last, entries: holding.length, samples, to, replacing };
+    throw invalid(
+      gone > 0
+        ? `${name} has unlearnt all of these samples before`
+        : `the journal of ${name} holds none of these samples`,
+    );
+  const jobs = new Set<string>();
+  const journal = { ports, model, replacing, leftOut: (job: string) => void jobs.add(job) };
+  const plan = await planWithout(journal, to, first.sequence, [exclusionOf(without, to)]);
+  return { first, last, entries: holding.length, samples, to, jobs: [...jobs], plan };
 }
 
-function countExcluded(entry: Entry, exclusions: readonly Exclusion[]): number {
-  const left = samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
-  return entry.samples.length - left;
+/** How many samples of an entry are left without some. */
+function countLeft(entry: Entry, exclusions: readonly Exclusion[]): number {
+  return samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
 }
 
 /** A retraction that is ready to be sent. */
@@ -80,7 +96,7 @@ export type PreparedRetraction = {
  * learnt the samples is left out with them, since nobody can say what its weights would have been.
  *
  * @param found what {@link findRetracted} answered, if it was asked
- * @throws MillraceError kind `invalid` if no entry holds them
+ * @throws MillraceError as {@link findRetracted}
  */
 export async function prepareRetraction(
   ports: Ports,
@@ -88,12 +104,9 @@ export async function prepareRetraction(
   retraction: Retraction,
   found?: FoundRetracted,
 ): Promise<PreparedRetraction> {
-  const { first, to, replacing, samples } =
+  const { first, to, jobs, samples, plan } =
     found ?? (await findRetracted(ports, model, retraction));
-  const from = first.sequence;
-  const jobs = new Set<string>();
-  const fold: Fold = { ports, model, replacing, leftOut: (job) => void jobs.add(job) };
-  const parameters = await parametersWithout(fold, to, from, [exclusionOf(retraction, to)]);
+  const parameters = await carryOut(ports, model, plan);
   const name = digestOf(Buffer.from(canonicalJson({ retraction, to }))).slice(0, 16);
   const job = `retract-${name}`;
   const digest = await writeChallenger(ports, model, job, { parameters, caughtUp: to });
@@ -101,7 +114,7 @@ export async function prepareRetraction(
   const retract = {
     job,
     digest,
-    from,
+    from: first.sequence,
     messages: [...messages],
     samples: [...hashes],
     jobs: [...jobs],
@@ -109,57 +122,61 @@ export async function prepareRetraction(
   return { retract, to, samples };
 }
 
-/** What a fold without some samples works with. */
-type Fold = {
+/** How parameters without some samples are made. */
+type Plan =
+  /** Those of the model at an entry before the samples. */
+  | { readonly at: number }
+  /** Those of a promoted job that had not learnt them. */
+  | { readonly promoted: Extract<ReplacingHeader, { kind: 'promote' }> }
+  /** Others, and what entries hold after them, without the samples. */
+  | {
+      readonly start: Plan;
+      readonly after: number;
+      readonly to: number;
+      readonly exclusions: readonly Exclusion[];
+    };
+
+/** A journal for which a plan is made. */
+type Planned = {
   readonly ports: Ports;
   readonly model: Model;
+  /** The entries that put other weights in place. */
   readonly replacing: readonly ReplacingHeader[];
   /** Called with each job whose promotion is left out. */
   readonly leftOut: (job: string) => void;
 };
 
 /**
- * The parameters at an entry as they would be if the excluded samples, the first of them in
- * `first`, had never come.
+ * How the parameters at an entry would be if the excluded samples, the first of them in `first`, had
+ * never come.
  */
-async function parametersWithout(
-  fold: Fold,
+async function planWithout(
+  journal: Planned,
   sequence: number,
   first: number,
   exclusions: readonly Exclusion[],
-): Promise<Parameters> {
-  const { ports, model } = fold;
-  if (sequence < first) return stateAt(ports, model, sequence);
-  const start = await startOf(fold, sequence, first, exclusions);
-  let { parameters } = start;
-  const missed = entriesAfter(ports.store, model.name, start.at, {
-    to: sequence,
-    ahead: limits.readsAtOnce,
-  });
-  for await (const entry of missed) {
-    for (const own of samplesWithout(entry, exclusions)) {
-      if (own.length > 0) parameters = await relearn(model, parameters, own);
-    }
-  }
-  return parameters;
+): Promise<Plan> {
+  if (sequence < first) return { at: sequence };
+  const { start, after } = await startOf(journal, sequence, first, exclusions);
+  return { start, after, to: sequence, exclusions };
 }
 
-/** Parameters that a fold can go on from, and the entry that they are at. */
-type Start = { readonly parameters: Parameters; readonly at: number };
+/** Parameters that a fold can go on from, and the entry after which it does. */
+type Start = { readonly start: Plan; readonly after: number };
 
 /** The last weights before an entry that have learnt nothing of what is excluded. */
 async function startOf(
-  fold: Fold,
+  journal: Planned,
   sequence: number,
   first: number,
   exclusions: readonly Exclusion[],
 ): Promise<Start> {
-  for (const header of fold.replacing.toReversed()) {
+  for (const header of journal.replacing.toReversed()) {
     if (header.sequence > sequence || header.sequence < first) continue;
-    const start = await startAt(fold, header, first, exclusions);
+    const start = await startAt(journal, header, first, exclusions);
     if (start !== undefined) return start;
   }
-  return { parameters: await stateAt(fold.ports, fold.model, first - 1), at: first - 1 };
+  return { start: { at: first - 1 }, after: first - 1 };
 }
 
 /**
@@ -167,34 +184,52 @@ async function startOf(
  * if that cannot be known.
  */
 async function startAt(
-  fold: Fold,
+  journal: Planned,
   header: ReplacingHeader,
   first: number,
   exclusions: readonly Exclusion[],
 ): Promise<Start | undefined> {
-  const { ports, model } = fold;
-  const at = header.sequence;
+  const after = header.sequence;
   switch (header.kind) {
     case 'rollback':
-      return { parameters: await parametersWithout(fold, header.to, first, exclusions), at };
+      return { start: await planWithout(journal, header.to, first, exclusions), after };
     case 'retract': {
       const both = [...exclusions, exclusionOf(header.without, header.caughtUp)];
       const earliest = Math.min(first, header.from);
-      return { parameters: await parametersWithout(fold, at - 1, earliest, both), at };
+      return { start: await planWithout(journal, after - 1, earliest, both), after };
     }
     case 'promote': {
-      if (await hasLearnt(fold, header, first, exclusions)) {
-        fold.leftOut(header.job);
+      if (await hasLearnt(journal, header, first, exclusions)) {
+        journal.leftOut(header.job);
         return undefined;
       }
-      const challenger = await readChallenger(ports.store, model, header);
-      invariant(
-        challenger !== undefined,
-        `the challenger of job ${header.job} is missing or was changed`,
-      );
-      return { parameters: challenger.parameters, at: header.caughtUp };
+      return { start: { promoted: header }, after: header.caughtUp };
     }
   }
+}
+
+/** The parameters that a plan leads to. */
+async function carryOut(ports: Ports, model: Model, plan: Plan): Promise<Parameters> {
+  if ('at' in plan) return stateAt(ports, model, plan.at);
+  if ('promoted' in plan) {
+    const challenger = await readChallenger(ports.store, model, plan.promoted);
+    invariant(
+      challenger !== undefined,
+      `the challenger of job ${plan.promoted.job} is missing or was changed`,
+    );
+    return challenger.parameters;
+  }
+  let parameters = await carryOut(ports, model, plan.start);
+  const missed = entriesAfter(ports.store, model.name, plan.after, {
+    to: plan.to,
+    ahead: limits.readsAtOnce,
+  });
+  for await (const entry of missed) {
+    for (const own of samplesWithout(entry, plan.exclusions)) {
+      if (own.length > 0) parameters = await relearn(model, parameters, own);
+    }
+  }
+  return parameters;
 }
 
 /**
@@ -202,7 +237,7 @@ async function startAt(
  * dataset in S3 has learnt of the stream only what came since it began.
  */
 async function hasLearnt(
-  { ports: { store }, model: { name } }: Fold,
+  { ports: { store }, model: { name } }: Planned,
   { job, caughtUp }: Extract<ReplacingHeader, { kind: 'promote' }>,
   first: number,
   exclusions: readonly Exclusion[],
@@ -211,7 +246,7 @@ async function hasLearnt(
   const record = await readJob(store, name, job);
   if (record?.start !== 'fresh' || record.dataset === 'journal') return true;
   for await (const entry of entriesAfter(store, name, record.sequence, { to: caughtUp })) {
-    if (countExcluded(entry, exclusions) > 0) return true;
+    if (countLeft(entry, exclusions) < entry.samples.length) return true;
   }
   return false;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Retraction, sampleHash } from '../../lib/fold/exclusions.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
-import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+import { findRetracted, prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { promote, runJob, start, worldWithDataset } from '../support/jobs.ts';
 import {
   deliver,
@@ -71,6 +71,31 @@ describe('a retraction after a batch job', () => {
     expect(header).toMatchObject({ kind: 'retract', from: 3, without: { jobs: [] } });
     expect(state.promoted?.job).toBe('first');
     expect(state.tensors).toEqual((await foldJournal(alone)).tensors);
+  });
+
+  it('keeps a promotion that came after what was retracted before', async () => {
+    const world = await worldWithDataset();
+    await deliverEach(world, messages.slice(0, 5));
+    await retract(world, 2_000);
+    await runJob(world);
+    await promote(world, 2_001);
+    const before = await foldJournal(world);
+    expect(before.promoted?.job).toBe('first');
+    await expect(retract(world, 2_002)).rejects.toThrow(
+      'tickets has unlearnt all of these samples before',
+    );
+    // With another message, which came after the job: the promotion stays.
+    await deliverEach(world, messages.slice(5));
+    const [last] = messages.slice(5);
+    const both = { messages: [poison?.id ?? '', last?.id ?? ''], samples: [] };
+    const state = await retract(world, 2_003, both);
+    expect(state.tensors).toEqual(before.tensors);
+    const found = findRetracted(world, await modelOf(world), {
+      messages: [messages[0]?.id ?? ''],
+      samples: [],
+    });
+    // What it would leave out is known before anything is folded.
+    expect(await found).toMatchObject({ samples: 1, jobs: ['first'] });
   });
 
   it('leaves out a job that began with new weights only if it had learnt the message', async () => {

@@ -104,8 +104,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/operations/prepare-retraction.ts',
-        find: 'if (await hasLearnt(fold, header, first, exclusions)) {',
-        replace: 'if ((await hasLearnt(fold, header, first, exclusions)) && at < 0) {',
+        find: 'if (await hasLearnt(journal, header, first, exclusions)) {',
+        replace: 'if ((await hasLearnt(journal, header, first, exclusions)) && after < 0) {',
       },
     ],
   },
