@@ -119,6 +119,8 @@ export const limits = {
   shardRows: 262_144,
   /** Bytes of one shard, of the held-out rows, and of the stream's window in a comparison. */
   shardBytes: 67_108_864,
+  /** Bytes of samples that are learnt or predicted at a time, as they are and scaled. */
+  blockBytes: 33_554_432,
   /** Means of labels that a state keeps: all are copied with each message. */
   targetCells: 1_048_576,
   /** Numbers of a row that are means of labels. */
@@ -244,8 +246,8 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
   {
     name: 'what an online invocation holds at once fits into a function',
     holds:
-      // A sample object as bytes, text, samples and numbers.
-      limits.cachedModelBytes + 8 * limits.sampleObjectBytes <
+      // A sample object as bytes, text, samples and numbers; blocks of these, scaled for experts.
+      limits.cachedModelBytes + 8 * limits.sampleObjectBytes + 8 * limits.blockBytes <
       (limits.functionMemoryMebibytes - limits.idleMemoryMebibytes) * 1_048_576,
   },
   {

@@ -1,7 +1,7 @@
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { Judgement } from './experts/mixture.ts';
+import type { Judgement, Said } from './experts/mixture.ts';
 
 /** A named array of a state. */
 export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
@@ -59,6 +59,8 @@ export type CompiledModel = {
 
 /** Learners side by side, as a model sees them beside the one that they are together. */
 export type Experts = {
+  /** How many they are. */
+  readonly count: number;
   /** What each predicts, [count, outputs]. */
   readonly predictEach: (
     state: EngineState,
@@ -66,6 +68,8 @@ export type Experts = {
   ) => Promise<readonly Float32Array[]>;
   /** What they predict together. */
   readonly mix: (state: EngineState, each: readonly Float32Array[]) => Float32Array;
+  /** What they lost on samples so far, with some more; on none before unless given. */
+  readonly losses: (said: Said, before?: Judgement) => Judgement;
   /** The state in which experts count by what they predicted. */
   readonly judge: (state: EngineState, judgement: Judgement) => EngineState;
   /**

@@ -135,6 +135,7 @@ export function sliceSamples(
   const stop = Math.min(end, samples.count);
   const part = [start * layout.numberWidth, stop * layout.numberWidth] as const;
   return {
+    ...(samples.isDerived ? { isDerived: true } : {}),
     count: stop - start,
     numbers: samples.numbers.subarray(...part),
     raw: samples.raw.subarray(...part),

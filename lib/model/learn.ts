@@ -1,21 +1,25 @@
-import type { Run } from '../engine/engine.ts';
+import type { EngineState, Run } from '../engine/engine.ts';
+import type { Judgement } from '../engine/experts/mixture.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invariant } from '../errors.ts';
 import { derive, withTargetsOf } from '../features/derived.ts';
-import { type EncodedSamples, sliceSamples } from '../features/samples.ts';
+import { type EncodedSamples, type Layout, rowsWithin, sliceSamples } from '../features/samples.ts';
 import {
+  type FeatureStatistics,
   labelScaleOf,
   mergeStatistics,
   standardize,
   standardizeLabels,
   statisticsOf,
 } from '../features/statistics.ts';
+import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import type { Spec } from '../spec/spec.ts';
 import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
-import { predictEach } from './predict.ts';
+import { predictAndJudge } from './predict.ts';
 
 /**
  * The result of learning a message: new parameters, and the scores that the old ones earned on it.
@@ -37,11 +41,11 @@ export async function learn(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Learned> {
-  const { predictions, each } = await predictEach(model, parameters, samples);
+  const { predictions, judgement } = await predictAndJudge(model, parameters, samples);
   const scores = score(model.spec, predictions, samples);
   if (!Number.isFinite(scores.loss))
     return refuse('diverged', 'the loss before learning is not finite');
-  const trained = await train(model, judged(model, parameters, samples, each), samples);
+  const trained = await train(model, judged(model, parameters, judgement), samples);
   if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
@@ -55,23 +59,21 @@ export async function learnWithoutTest(
   samples: EncodedSamples,
 ): Promise<Parameters> {
   if (model.compiled.experts === undefined) return train(model, parameters, samples);
-  const { each } = await predictEach(model, parameters, samples);
-  return train(model, judged(model, parameters, samples, each), samples);
+  const { judgement } = await predictAndJudge(model, parameters, samples);
+  return train(model, judged(model, parameters, judgement), samples);
 }
 
-/** The parameters in which experts count by what they predicted of a message. */
+/** The parameters in which experts count by what they lost on a message. */
 function judged(
   { compiled, encoder }: Model,
   parameters: Parameters,
-  samples: EncodedSamples,
-  each: readonly Float32Array[] = [],
+  judgement: Judgement | undefined,
 ): Parameters {
+  const { experts } = compiled;
   const scale = labelScaleOf(parameters.statistics, encoder.layout);
   // Of labels that have not varied yet there is nothing to predict.
-  if (compiled.experts === undefined || scale?.deviation === 0) return parameters;
-  const labels = standardizeLabels(samples.labels, scale);
-  const judgement = { each, labels, unit: scale?.deviation ?? 1 };
-  return { ...parameters, ...compiled.experts.judge(parameters, judgement) };
+  if (experts === undefined || judgement === undefined || scale?.deviation === 0) return parameters;
+  return { ...parameters, ...experts.judge(parameters, judgement) };
 }
 
 /** The parameters in which experts count by what they predict of samples that none has learnt. */
@@ -80,41 +82,37 @@ export async function withChosenExperts(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Parameters> {
-  const { compiled, encoder } = model;
-  if (compiled.experts === undefined || samples.count === 0) return parameters;
-  const { each = [] } = await predictEach(model, parameters, samples);
-  const scale = labelScaleOf(parameters.statistics, encoder.layout);
-  const labels = standardizeLabels(samples.labels, scale);
-  const judgement = { each, labels, unit: scale?.deviation ?? 1 };
-  return { ...parameters, ...compiled.experts.choose(parameters, judgement) };
+  const { experts } = model.compiled;
+  if (experts === undefined || samples.count === 0) return parameters;
+  const { judgement } = await predictAndJudge(model, parameters, samples);
+  if (judgement === undefined) return parameters;
+  return { ...parameters, ...experts.choose(parameters, judgement) };
 }
 
-/** The parameters after gradient steps over a message. */
+/** The parameters after gradient steps over a message, some minibatches at a time. */
 async function train(
-  { spec, compiled, encoder: { layout }, scaling }: Model,
+  model: Model,
   parameters: Parameters,
   encoded: EncodedSamples,
 ): Promise<Parameters> {
+  const { spec, compiled, encoder } = model;
+  const { layout } = encoder;
+  const { replay } = parameters;
   // What the message itself says of labels is known after it alone.
   const samples = derive(encoded, parameters.statistics, layout);
-  const { minibatch, schedule, rate = spec.optimizer.rate } = spec.online;
-  const { replay } = parameters;
-  const rehearsal = replay && rehearse(spec, replay, samples, layout);
-  const { factor, samples: all } = rehearsal ?? { factor: 1, samples };
+  const rows = rowsOfBlock(spec, layout);
+  let state: EngineState = parameters;
   let { statistics } = parameters;
-  const labels = new Float32Array(all.count);
-  const parts: EncodedSamples[] = [];
-  for (let start = 0; start < samples.count; start += minibatch) {
-    const fresh = sliceSamples(samples, start, start + minibatch, layout);
-    statistics = mergeStatistics(statistics, statisticsOf(fresh, layout));
-    const part = sliceSamples(all, start * factor, (start + minibatch) * factor, layout);
-    parts.push(standardize(part, statistics, scaling));
-    const scale = labelScaleOf(statistics, layout);
-    labels.set(standardizeLabels(part.labels, scale), start * factor);
+  for (let first = 0; first < samples.count; first += rows) {
+    const block = sliceSamples(samples, first, first + rows, layout);
+    const rehearsal = replay
+      ? rehearse(spec, replay, block, { layout, first })
+      : { factor: 1, samples: block };
+    const scaled = scaledSteps(model, statistics, block, rehearsal);
+    statistics = scaled.statistics;
+    const run = runOf(spec, samples.count, rehearsal);
+    ({ state } = await compiled.train(state, scaled.seen, run));
   }
-  const seen = { ...all, ...joinedNumbers(parts, all.raw.length), labels };
-  const run = { rate, schedule, ...minibatches(minibatch, samples.count, rehearsal) };
-  const { state } = await compiled.train(parameters, seen, run);
   const learnt = standardizeLabels(samples.labels, labelScaleOf(statistics, layout));
   const settled = compiled.experts?.settle(state, learnt) ?? state;
   return {
@@ -124,18 +122,53 @@ async function train(
   };
 }
 
+/** New samples that are learnt at a time: whole minibatches, with those that are replayed. */
+function rowsOfBlock({ online }: Spec, layout: Layout): number {
+  const { minibatch, replay } = online;
+  const rows = rowsWithin(Number.POSITIVE_INFINITY, layout, limits.blockBytes);
+  const minibatches = Math.floor(rows / (1 + (replay?.ratio ?? 0)) / minibatch);
+  return Math.max(1, minibatches) * minibatch;
+}
+
+/** New samples, and perhaps old ones beside each minibatch of them. */
+type Steps = Pick<Rehearsal, 'factor' | 'samples'> & { readonly fresh?: Int32Array };
+
+/**
+ * Samples as a network sees them, minibatch by minibatch: each by the statistics that have seen its
+ * new samples.
+ */
+function scaledSteps(
+  { spec, encoder: { layout }, scaling }: Model,
+  before: FeatureStatistics,
+  block: EncodedSamples,
+  { factor, samples: all }: Steps,
+): { readonly seen: EncodedSamples; readonly statistics: FeatureStatistics } {
+  const { minibatch } = spec.online;
+  let statistics = before;
+  const labels = new Float32Array(all.count);
+  const parts: EncodedSamples[] = [];
+  for (let start = 0; start < block.count; start += minibatch) {
+    const fresh = sliceSamples(block, start, start + minibatch, layout);
+    statistics = mergeStatistics(statistics, statisticsOf(fresh, layout));
+    const part = sliceSamples(all, start * factor, (start + minibatch) * factor, layout);
+    parts.push(standardize(part, statistics, scaling));
+    const scale = labelScaleOf(statistics, layout);
+    labels.set(standardizeLabels(part.labels, scale), start * factor);
+  }
+  return { seen: { ...all, ...joinedNumbers(parts, all.raw.length), labels }, statistics };
+}
+
 /** Minibatches up to this size have a program for each size below. */
 const fewSamples = 16;
 
 /** How the samples of a message are cut: as declared, and with what is replayed among them. */
-function minibatches(minibatch: number, samples: number, rehearsal?: Rehearsal): Omit<Run, 'rate'> {
-  if (rehearsal === undefined) return { minibatch };
+function runOf({ online, optimizer }: Spec, samples: number, { factor, fresh }: Steps): Run {
+  const { minibatch, schedule, rate = optimizer.rate } = online;
+  if (fresh === undefined) return { rate, schedule, minibatch };
   // A step of few samples computes no more rows than it has: a program for each of few sizes.
   const rows = minibatch > fewSamples ? minibatch : Math.min(minibatch, samples);
-  return {
-    minibatch: rows * rehearsal.factor,
-    replayed: { without: { order: rehearsal.fresh, minibatch: rows } },
-  };
+  const without = { order: fresh, minibatch: rows };
+  return { rate, schedule, minibatch: rows * factor, replayed: { without } };
 }
 
 /** The standardised numbers of some parts as one. */

@@ -1,6 +1,20 @@
+import type { Judgement } from '../engine/experts/mixture.ts';
 import { derive } from '../features/derived.ts';
-import type { EncodedSamples, Floats } from '../features/samples.ts';
-import { inOwnUnit, labelScaleOf, predictionRange, standardize } from '../features/statistics.ts';
+import {
+  type EncodedSamples,
+  type Floats,
+  type Layout,
+  rowsWithin,
+  sliceSamples,
+} from '../features/samples.ts';
+import {
+  inOwnUnit,
+  labelScaleOf,
+  predictionRange,
+  standardize,
+  standardizeLabels,
+} from '../features/statistics.ts';
+import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
@@ -20,33 +34,81 @@ export async function predict(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Floats> {
-  return (await predictEach({ compiled, encoder, scaling }, parameters, samples)).predictions;
+  return (await predictAll({ compiled, encoder, scaling }, parameters, samples)).predictions;
 }
 
-/** What a model predicts, and what each of its experts does where it has some. */
+/** What a model predicts, and what its experts lost on it where it has some. */
 export type Predicted = {
   /** See {@link predict}. */
   readonly predictions: Floats;
-  /** As the networks learn labels, [count, outputs] each. */
-  readonly each?: readonly Float32Array[];
+  readonly judgement?: Judgement;
 };
 
-/** {@link predict}, and what each expert says. */
-export async function predictEach(
-  { compiled, encoder, scaling }: Omit<Predictor, 'spec'>,
+/** {@link predict} of labelled samples, and what each expert lost on them. */
+export async function predictAndJudge(
+  model: Omit<Predictor, 'spec'>,
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Predicted> {
+  const { experts } = model.compiled;
+  const scale = labelScaleOf(parameters.statistics, model.encoder.layout);
+  let judgement: Judgement | undefined;
+  const { predictions } = await predictAll(model, parameters, samples, (each, labels) => {
+    const said = { each, labels: standardizeLabels(labels, scale), unit: scale?.deviation ?? 1 };
+    judgement = experts?.losses(said, judgement);
+  });
+  return { predictions, ...(judgement && { judgement }) };
+}
+
+/**
+ * What a model predicts, by blocks of samples: as many as are held at once.
+ *
+ * @param onEach is told what each expert says of a block, as the networks learn labels
+ */
+async function predictAll(
+  { compiled, encoder: { layout }, scaling }: Omit<Predictor, 'spec'>,
+  parameters: Parameters,
+  samples: EncodedSamples,
+  onEach: (each: readonly Float32Array[], labels: Floats) => void = () => undefined,
+): Promise<{ readonly predictions: Floats }> {
   const { statistics } = parameters;
-  const derived = derive(samples, statistics, encoder.layout);
-  const seen = standardize(derived, statistics, scaling);
-  const scale = labelScaleOf(statistics, encoder.layout);
-  const { experts } = compiled;
-  if (experts === undefined)
-    return { predictions: inOwnUnit(await compiled.predict(parameters, seen), scale) };
+  const scale = labelScaleOf(statistics, layout);
   const range = predictionRange(statistics, scale);
-  const each = (await experts.predictEach(parameters, seen)).map((own) => within(own, range));
-  return { predictions: inOwnUnit(experts.mix(parameters, each), scale), each };
+  const { experts, outputs } = compiled;
+  const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1));
+  const parts: Floats[] = [];
+  for (let start = 0; start < samples.count || parts.length === 0; start += rows) {
+    const block = sliceSamples(samples, start, start + rows, layout);
+    const seen = standardize(derive(block, statistics, layout), statistics, scaling);
+    if (experts === undefined) {
+      parts.push(inOwnUnit(await compiled.predict(parameters, seen), scale));
+      continue;
+    }
+    const each = (await experts.predictEach(parameters, seen)).map((own) => within(own, range));
+    onEach(each, block.labels);
+    parts.push(inOwnUnit(experts.mix(parameters, each), scale));
+  }
+  return { predictions: joined(parts) };
+}
+
+/** Samples that are predicted at a time: whole steps of an engine, whose cut says nothing. */
+function rowsOfBlock(layout: Layout, answers: number): number {
+  const most = Math.floor(limits.blockBytes / (4 * answers));
+  const steps = Math.floor(rowsWithin(most, layout, limits.blockBytes) / limits.predictMinibatch);
+  return Math.max(1, steps) * limits.predictMinibatch;
+}
+
+function joined(parts: readonly Floats[]): Floats {
+  const [first = new Float32Array(0)] = parts;
+  if (parts.length === 1) return first;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const all = first instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
 }
 
 /** Predictions no further than a range. */

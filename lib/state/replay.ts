@@ -43,12 +43,14 @@ export function emptyReplay(layout: Layout): Replay {
 /**
  * New samples with old ones beside each minibatch of them; the new ones alone while there are no
  * old ones.
+ *
+ * @param first how many of the message's samples came before these, in whole minibatches
  */
 export function rehearse(
   { seed, online }: Spec,
   { seen, samples: old }: Replay,
   samples: EncodedSamples,
-  layout: Layout,
+  { layout, first }: { readonly layout: Layout; readonly first: number },
 ): Rehearsal {
   const ratio = old.count === 0 ? 0 : (online.replay?.ratio ?? 0);
   const factor = 1 + ratio;
@@ -62,7 +64,8 @@ export function rehearse(
       rows[row++] = i;
     }
     for (let i = start * ratio; i < end * ratio; i++)
-      rows[row++] = samples.count + below(old.count, hashIntegers(seed, drawn, seen, i));
+      rows[row++] =
+        samples.count + below(old.count, hashIntegers(seed, drawn, seen, first * ratio + i));
   }
   if (ratio === 0) return { samples, factor, fresh };
   const all = concatSamples([samples, old], layout);

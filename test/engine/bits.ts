@@ -8,7 +8,7 @@ import { hashIntegers } from '../../lib/features/hash.ts';
 import { learn } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
 import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
-import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 import { encodeCheckpoint, encodeParameters } from '../../lib/state/checkpoint-file.ts';
 import { samplesOf } from './samples.ts';
 
@@ -66,16 +66,48 @@ export async function digestsOf(cache?: GraphCache): Promise<Record<string, stri
     const hash = createHash('sha256').update(encodeParameters({ ...state, statistics }, {}));
     digests[name] = hash.update(losses).update(predictions).digest('hex');
   }
-  for (const task of ['regression', 'binary', 'multiclass'] as const)
-    digests[`learners of a ${task}`] = await learnersDigest(task, cache);
+  for (const task of ['regression', 'binary', 'multiclass'] as const) {
+    const experts = expertsOf7.filter((each) => task === 'regression' || !isOfLast(each));
+    digests[`learners of a ${task}`] = await learnersDigest({ task, experts, cache });
+  }
+  const experts = [...expertsOf7];
+  const features: SpecInput['features'] = { note: { type: 'text', words: [1, 2], buckets: 8 } };
+  digests['classes after one another, and texts'] = await learnersDigest({
+    task: 'multiclass',
+    experts,
+    features,
+    cache,
+  });
   return digests;
 }
+
+/** The default experts of release 0.7. */
+const expertsOf7: Exclude<NonNullable<SpecInput['online']>['experts'], 'default' | undefined> = [
+  { hidden: [32], rate: 0.3, replay: true },
+  { hidden: [32, 32], rate: 0.3, replay: true },
+  { hidden: [32], rate: 0.1 },
+  { hidden: [32], rate: 0.3, halfLife: 16 },
+  { hidden: [], rate: 0.1 },
+  { predicts: 'prior' },
+  { predicts: 'lastLabel' },
+];
+const isOfLast = (each: (typeof expertsOf7)[number]) =>
+  'predicts' in each && each.predicts === 'lastLabel';
+
+/** A model whose whole state is looked at. */
+type Learners = {
+  readonly task: SpecInput['task'];
+  readonly experts: typeof expertsOf7;
+  /** Beside the usual ones. */
+  readonly features?: SpecInput['features'];
+  readonly cache?: GraphCache | undefined;
+};
 
 /**
  * The SHA-256 of the whole state of a model with all that one may have, after a short stream:
  * experts, replay, features that are taken from others.
  */
-async function learnersDigest(task: SpecInput['task'], cache?: GraphCache): Promise<string> {
+async function learnersDigest({ task, experts, features, cache }: Learners): Promise<string> {
   const spec = defineSpec({
     model: 'bits',
     task,
@@ -86,16 +118,17 @@ async function learnersDigest(task: SpecInput['task'], cache?: GraphCache): Prom
       c: { type: 'category', values: ['a', 'b'] },
       c_mean: { type: 'targetMean', of: ['c'], halfLife: 9 },
       c_x: { type: 'cross', of: ['c', 'x'], buckets: 32 },
+      ...features,
     },
     ...(task === 'multiclass' ? { label: { classes: ['0', '1', '2'] } } : {}),
     network: { hidden: [8] },
-    online: { experts: 'default', schedule: { type: 'cosine', steps: 300 } },
+    online: { experts, schedule: { type: 'cosine', steps: 300 } },
   });
   const engine = createEngine({ threads: 1, warn: console.warn, ...(cache && { cache }) });
   const model = { name: spec.model, ...(await compileModel(engine, spec)) };
   let state = initialState(model);
   for (let i = 0; i < 60; i++) {
-    const samples = Array.from({ length: 1 + (i % 7) }, (_, j) => learnersSample(task, i, j));
+    const samples = Array.from({ length: 1 + (i % 7) }, (_, j) => learnersSample(spec, i, j));
     const learned = await learn(model, state, model.encoder.encode(samples).samples);
     if (!learned.ok) throw new Error(learned.reason);
     state = { ...state, ...learned.parameters };
@@ -103,7 +136,7 @@ async function learnersDigest(task: SpecInput['task'], cache?: GraphCache): Prom
   return createHash('sha256').update(encodeCheckpoint(state)).digest('hex');
 }
 
-function learnersSample(task: SpecInput['task'], i: number, j: number): unknown {
+function learnersSample(spec: Spec, i: number, j: number): unknown {
   const [u = 0, v = 0] = [1, 2].map((stream) => hashIntegers(i, j, stream) / 2 ** 32);
   const labels = {
     regression: 5 + u * 3 - v,
@@ -112,7 +145,9 @@ function learnersSample(task: SpecInput['task'], i: number, j: number): unknown 
   };
   const x = j % 5 === 3 ? null : u;
   const features = { x, y: v * 10, at: 1e9 + i * 3_601, c: u > 0.5 ? 'a' : 'b' };
-  return { features, label: labels[task] };
+  const note = `Take ${v > 0.5 ? 'the tram' : 'a bus'}, ${u > 0.3 ? 'später' : 'now'}`;
+  const all = 'note' in spec.features ? { ...features, note } : features;
+  return { features: all, label: labels[spec.task] };
 }
 
 /** A cache in a folder: what one processor compiles, others run without loading tfjs. */

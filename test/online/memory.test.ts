@@ -6,13 +6,16 @@ import { rowsWithin } from '../../lib/features/samples.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { limits } from '../../lib/limits.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { learn } from '../../lib/model/learn.ts';
+import { createModel, initialState, type Model } from '../../lib/model/model.ts';
 import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import type { Parameters } from '../../lib/state/state.ts';
 import {
   createWorld,
   deliver,
   message,
+  modelOf,
   sampleMessages,
   ticket,
   ticketsSpec,
@@ -54,6 +57,41 @@ describe('memory', () => {
     for (let n = 1; n <= 4; n++)
       sizes.push((await readEntry(world.store, model, n))?.header.messages.length ?? 0);
     expect(sizes).toEqual([1, 1, 1, 2]);
+  });
+
+  it('is not taken by what is learnt beside a message: it is learnt block by block', async () => {
+    const world = createWorld({
+      model,
+      task: 'binary',
+      features: { x: { type: 'vector', length: 4_000 } },
+      network: { hidden: [1] },
+      online: { minibatch: 4, replay: { ratio: 64 }, experts: [{ replay: true }, { rate: 0.1 }] },
+    });
+    const own = await modelOf(world);
+    let most = 0;
+    const counted: Model = {
+      ...own,
+      compiled: {
+        ...own.compiled,
+        train(state, samples, run) {
+          most = Math.max(most, samples.numbers.byteLength);
+          return own.compiled.train(state, samples, run);
+        },
+      },
+    };
+    const some = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({
+        features: { x: Array.from({ length: 4_000 }, (_element, k) => (i + k) % 3) },
+        label: i % 2 === 0,
+      }));
+    let parameters: Parameters = initialState(own);
+    for (const count of [8, 200]) {
+      const learned = await learn(counted, parameters, own.encoder.encode(some(count)).samples);
+      if (!learned.ok) throw new Error(learned.reason);
+      parameters = learned.parameters;
+    }
+    expect(most).toBeLessThanOrEqual(limits.blockBytes);
+    expect(parameters.step).toBe(2 + 50);
   });
 
   it('is asked for when a model is declared, with the property that gives it', async () => {

@@ -12,7 +12,15 @@ import type {
   Trained,
 } from '../engine.ts';
 import { constantAnswer, emptyLabels, vector, withLabels } from './labels.ts';
-import { chosen, evenMixture, type Mixture, mixed, reweighed } from './mixture.ts';
+import {
+  chosen,
+  evenMixture,
+  judgedBy,
+  type Mixture,
+  mixed,
+  noJudgement,
+  reweighed,
+} from './mixture.ts';
 
 /** An expert's place in the whole. */
 export type Part = {
@@ -79,8 +87,10 @@ export async function compileExperts(
     predict: async (state, samples) =>
       mixed(mixtureOf(state), await predictEach(learners, state, samples)),
     experts: {
+      count: learners.length,
       predictEach: (state, samples) => predictEach(learners, state, samples),
       mix: (state, each) => mixed(mixtureOf(state), each),
+      losses: (said, before = noJudgement(learners.length)) => judgedBy(spec, before, said),
       judge: (state, judgement) => withMixture(state, reweighed(spec, mixtureOf(state), judgement)),
       choose: (state, judgement) => withMixture(state, chosen(spec, judgement)),
       settle: (state, labels) => withLabels(state, labels),

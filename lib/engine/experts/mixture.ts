@@ -16,8 +16,16 @@ export type Mixture = {
   readonly errors: Float64Array;
 };
 
-/** What experts said of some samples, and what was right. */
+/** What experts lost on samples, all of which were predicted before any was learnt. */
 export type Judgement = {
+  /** Σ of the losses of each expert; of a regression its errors, in the label's own unit. */
+  readonly losses: Float64Array;
+  /** How many samples. */
+  readonly count: number;
+};
+
+/** What experts said of some samples, and what was right. */
+export type Said = {
   /** What each predicted, [count, outputs]. */
   readonly each: readonly Float32Array[];
   /** As the networks learn them, [count]. */
@@ -75,9 +83,9 @@ export function mixed({ weights }: Mixture, each: readonly Float32Array[]): Floa
 
 /** The mixture after some samples, all of which were predicted before any was learnt. */
 export function reweighed(spec: Spec, mixture: Mixture, judgement: Judgement): Mixture {
-  const { length: count } = judgement.labels;
+  const { count } = judgement;
   if (count === 0) return mixture;
-  const losses = meanLosses(spec, judgement);
+  const losses = meanLosses(judgement);
   const errors = runningErrors(spec, mixture.errors, losses, count);
   const evidence = eta * Math.min(count, mostEvidence);
   const earned = timesEarned(mixture.weights, losses, evidence / unitOf(spec, errors));
@@ -99,30 +107,45 @@ export function reweighed(spec: Spec, mixture: Mixture, judgement: Judgement): M
  * held-out rows: what the experts earned on all of them together, without regard to their order.
  */
 export function chosen(spec: Spec, judgement: Judgement): Mixture {
-  const { each, labels } = judgement;
-  const even = evenMixture(each.length);
-  if (labels.length === 0) return even;
-  const losses = meanLosses(spec, judgement);
+  const { count } = judgement;
+  const even = evenMixture(judgement.losses.length);
+  if (count === 0) return even;
+  const losses = meanLosses(judgement);
   const errors = spec.task === 'regression' ? losses : even.errors;
-  const earned = timesEarned(even.weights, losses, labels.length / unitOf(spec, errors));
+  const earned = timesEarned(even.weights, losses, count / unitOf(spec, errors));
   const least = earned.map((weight) => Math.max(weight, leastWeight));
   const total = sumOf(least);
   const weights = least.map((weight) => weight / total);
   return { weights, usual: weights, errors };
 }
 
-/** The mean loss of each expert; of a regression its mean error, in the label's own unit. */
-function meanLosses(spec: Spec, { each, labels, unit }: Judgement): Float64Array {
-  return Float64Array.from(each, (predictions) => {
-    const losses =
+/** A judgement with what experts said of some more samples. */
+export function judgedBy(
+  spec: Spec,
+  { losses: before, count }: Judgement,
+  { each, labels, unit }: Said,
+): Judgement {
+  const losses = before.map((sum, expert) => {
+    const predictions = each[expert] ?? new Float32Array(labels.length);
+    const own =
       spec.task === 'regression'
         ? Float64Array.from(
             labels,
             (label, row) => Math.abs((predictions[row] ?? 0) - label) * unit,
           )
         : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
-    return sumOf(losses) / labels.length;
+    return own.reduce((total, loss) => total + loss, sum);
   });
+  return { losses, count: count + labels.length };
+}
+
+/** A judgement of no samples. */
+export function noJudgement(experts: number): Judgement {
+  return { losses: new Float64Array(experts), count: 0 };
+}
+
+function meanLosses({ losses, count }: Judgement): Float64Array {
+  return losses.map((sum) => sum / count);
 }
 
 /** Weights times e to the power of what each is behind the best, which sum to 1. */
