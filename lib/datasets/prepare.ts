@@ -90,7 +90,7 @@ export async function prepareDataset(
   { identity, samples: source }: SampleSource,
   { isAgain = false, isTimeUp = () => false }: PrepareOptions = {},
 ): Promise<PreparedDataset> {
-  const hash = hashOf(stored, identity, encoder.layout);
+  const hash = preparedName(stored, identity, encoder.layout);
   const existing = isAgain ? undefined : await store.get(keys.prepared(hash, manifestFile));
   const found = existing && readManifest(hash, existing.body);
   if (found !== undefined) return found;
@@ -150,7 +150,7 @@ function tooLong(rows: number) {
 }
 
 /** The name of the prepared rows: a hash of all that they depend on. */
-function hashOf(stored: unknown, identity: unknown, { halfLives }: Layout): string {
+export function preparedName(stored: unknown, identity: unknown, { halfLives }: Layout): string {
   const { features, cells, revision, label, task, seed, batch } = storedSchema.parse(stored);
   const { validation } = batch ?? {};
   const bounds = [limits.shardRows, limits.heldOutRows];

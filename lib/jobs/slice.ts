@@ -139,7 +139,7 @@ function failed(
  */
 async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced> {
   const { ports, model, record } = slice;
-  const source = sourceOf(ports, model, record);
+  const source = await sourceOf(ports, model, record);
   const isTimeUp = () => isOutOfTime(slice);
   try {
     const prepared = await prepareDataset(ports, model, source, { isTimeUp });

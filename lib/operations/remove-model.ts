@@ -1,5 +1,11 @@
 import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { preparedName } from '../datasets/prepare.ts';
 import { invalid, isOfKind } from '../errors.ts';
+import { layoutOf } from '../features/columns.ts';
+import { readJob } from '../jobs/record.ts';
+import { identityOfJournal } from '../jobs/source.ts';
+import { loadSpec } from '../model/model.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { modelName } from '../spec/names.ts';
@@ -31,6 +37,7 @@ export async function removeModel(
   name: string,
 ): Promise<Removal> {
   const removal = await findRemoval({ store }, name);
+  const prepared = await preparedOf(store, name).catch(() => []);
   await remove(keys.spec(name)).catch((cause: unknown) => {
     if (!isOfKind(cause, 'invalid')) throw cause;
     throw invalid(
@@ -40,6 +47,8 @@ export async function removeModel(
       cause,
     );
   });
+  for (const hash of prepared)
+    for (const { key } of await store.list(keys.prepared(hash, ''))) await remove(key);
   // What a function had under way may still arrive; once it has lost its journal, it stops.
   for (let isQuiet = false; ; ) {
     const objects = await store.list(keys.model(name));
@@ -48,4 +57,18 @@ export async function removeModel(
     for (const { key } of objects) await remove(key);
     await pause(limits.putAttempts);
   }
+}
+
+/** Where jobs have prepared the samples of a model's journal. */
+async function preparedOf(store: ObjectStore, model: string): Promise<readonly string[]> {
+  const declared = await loadSpec(store, model);
+  if (declared === undefined) return [];
+  const { stored, spec } = declared;
+  const names: string[] = [];
+  for (const job of await store.folders(keys.jobs(model))) {
+    const record = await readJob(store, model, job);
+    if (record === undefined || record.objects.length > 0) continue;
+    names.push(preparedName(stored, await identityOfJournal(store, record), layoutOf(spec)));
+  }
+  return names;
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
-import { isOfKind } from '../errors.ts';
+import { invalid, isOfKind } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { parse, parseJson } from '../parse.ts';
+import { parse, parseJson, plainJson, show } from '../parse.ts';
 import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
 import { deduplicationId } from './deduplication.ts';
 import type { Ports, Sender } from './ports.ts';
@@ -52,8 +53,8 @@ export function numberedMessage(
 type Kept = {
   /** The number of the next message. */
   readonly seq: number;
-  /** A message that may have arrived or not, under that number. */
-  readonly unanswered?: readonly unknown[] | undefined;
+  /** The samples, each as JSON, of a message that may have arrived or not, under that number. */
+  readonly unanswered?: readonly string[] | undefined;
 };
 
 /**
@@ -86,10 +87,9 @@ function startProducer(
   let { seq, unanswered } = from;
   let last: Promise<void> = Promise.resolve();
 
-  const sendNext = async (samples: readonly unknown[]) => {
-    unanswered = samples;
+  const sendNext = async (texts: readonly string[]) => {
+    unanswered = texts;
     await keep({ seq, unanswered });
-    const texts = samples.map((sample) => JSON.stringify(sample) ?? 'null');
     try {
       await send(numberedMessage({ model, name, seq }, texts));
     } catch (error) {
@@ -106,10 +106,12 @@ function startProducer(
   };
   return {
     nextSeq: () => seq,
-    send(samples) {
+    async send(samples) {
+      // As they are now: the caller may use its list again.
+      const texts = textsOf(samples);
       const sent = last.then(async () => {
         if (unanswered !== undefined) await sendNext(unanswered);
-        await sendNext(samples);
+        await sendNext(texts);
       });
       last = sent.catch(() => undefined);
       return sent;
@@ -117,10 +119,39 @@ function startProducer(
   };
 }
 
+/** @throws MillraceError kind `invalid` of what is no list of samples, or cannot be JSON */
+function textsOf(samples: unknown): readonly string[] {
+  if (!Array.isArray(samples))
+    throw invalid(`samples: must be a list of samples (found ${show(samples)})`);
+  return samples.map((sample, i) => {
+    try {
+      return jsonOf(sample) ?? 'null';
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : cause;
+      throw invalid(`samples[${i}]: cannot be sent as JSON: ${reason}`, cause);
+    }
+  });
+}
+
+/** The JSON of a sample; integers of 64 bits are texts, which are read as numbers. */
+function jsonOf(sample: unknown): string | undefined {
+  try {
+    return JSON.stringify(sample);
+  } catch {
+    return JSON.stringify(sample, plainJson);
+  }
+}
+
 const keptSchema = z.object({
   seq: z.int().positive(),
   unanswered: z.array(z.unknown()).optional(),
 });
+
+function keptJson({ seq, unanswered }: Kept): string {
+  return unanswered === undefined
+    ? JSON.stringify({ seq })
+    : `{"seq":${seq},"unanswered":[${unanswered.join(',')}]}`;
+}
 
 /**
  * A {@link createProducer} that remembers its number, and the message that is on its way, in a
@@ -136,13 +167,15 @@ export async function openProducer<Model extends ModelReference>(
 ): Promise<Producer<SampleOf<Model>>> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+    throw invalid(`${file}: it cannot be read: ${error instanceof Error ? error.message : error}`);
   });
-  const from =
+  const { seq, unanswered } =
     text === undefined
       ? { seq: 1 }
       : parse(keptSchema, parseJson(text, file, 2 * limits.messageBytes), file);
-  const keep = (kept: Kept) => replaceFile(file, JSON.stringify(kept));
+  const from = { seq, unanswered: unanswered && textsOf(unanswered) };
+  await mkdir(dirname(file), { recursive: true });
+  const keep = (kept: Kept) => replaceFile(file, keptJson(kept));
   return startProducer(send, { model: nameOf(model), name }, from, keep);
 }
 

@@ -87,8 +87,12 @@ describe('looking after a stack', () => {
     );
     writeFileSync(join(test.directory, 'rows.jsonl'), rows.join('\n'));
     await millrace('send', model, join(test.directory, 'rows.jsonl'), '--per-message', '10');
+    // What a job made of its journal goes too: the next model of the name must not learn it.
+    await millrace('train', model, 'journal', '--job', 'again', '--watch');
+    expect(await test.ports.store.list('prepared/')).not.toEqual([]);
     expect((await millrace('rm', model, '--yes')).stdout).toContain('removed.');
     expect(await test.ports.store.list(keys.model(model))).toEqual([]);
+    expect(await test.ports.store.list('prepared/')).toEqual([]);
     await createModel(test.ports, ticketsSpec);
     expect((await millrace('verify', model, '--all')).status).toBe(0);
 

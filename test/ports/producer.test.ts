@@ -67,6 +67,46 @@ describe('a producer', () => {
     await till.send(['a']);
     expect(sent).toMatchObject([{ seq: 1, samples: ['a'] }]);
   });
+
+  it('goes on after what cannot be sent, under the same number', async () => {
+    const { sent, send } = queueThat();
+    const till = createProducer(send, 'demand', 'till');
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    const thrower = {
+      toJSON() {
+        throw new Error('no JSON of me');
+      },
+    };
+    for (const [samples, reason] of [
+      [[1, circle], 'samples[1]: cannot be sent as JSON: Converting circular structure'],
+      [[thrower], 'samples[0]: cannot be sent as JSON: no JSON of me'],
+      [null, 'samples: must be a list of samples (found null)'],
+      ['a', 'samples: must be a list of samples (found "a")'],
+    ] as const) {
+      const error = await till.send(samples as unknown as unknown[]).catch((each: unknown) => each);
+      expect(error).toBeInstanceOf(MillraceError);
+      expect(error).toMatchObject({ kind: 'invalid', message: expect.stringContaining(reason) });
+    }
+    await till.send([{ large: 2n ** 60n }]);
+    // Cells read the text as a number.
+    expect(sent).toMatchObject([{ seq: 1, samples: [{ large: '1152921504606846976' }] }]);
+  });
+
+  it('sends what a list held when it was asked, whatever it holds later', async () => {
+    const { sent, send } = queueThat(['lost']);
+    const till = createProducer(send, 'demand', 'till');
+    const buffer = ['a'];
+    const first = till.send(buffer);
+    buffer.length = 0;
+    buffer.push('b');
+    await expect(first).rejects.toThrow('timed out');
+    await till.send(buffer);
+    expect(sent).toMatchObject([
+      { seq: 1, samples: ['a'] },
+      { seq: 2, samples: ['b'] },
+    ]);
+  });
 });
 
 describe('a producer that remembers', () => {
