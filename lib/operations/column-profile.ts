@@ -15,7 +15,18 @@ export type Column = {
   whole: number;
   truths: number;
   dates: number;
+  /** Texts that are dates, as ISO 8601; those that have a time of day; and others. */
   dateTexts: number;
+  timeTexts: number;
+  otherDates: number;
+  /** Texts such as 2,503.28, $69 and 45%. */
+  writtenNumbers: number;
+  /** Texts of at least three words. */
+  sentences: number;
+  /** Texts that no category can have, since they are too long. */
+  longTexts: number;
+  /** What is neither a text, a number, true or false, nor a list of numbers. */
+  objects: number;
   /** Texts that stand for a missing value, and how often. */
   readonly missingTexts: Map<string, number>;
   vectors: Map<number, number>;
@@ -59,15 +70,24 @@ function newColumn(name: string): Column {
     truths: 0,
     dates: 0,
     dateTexts: 0,
+    timeTexts: 0,
+    otherDates: 0,
+    writtenNumbers: 0,
+    sentences: 0,
+    longTexts: 0,
+    objects: 0,
     missingTexts: new Map(),
     vectors: new Map(),
     values: new Map(),
   };
 }
 
-/** Dates as texts: ISO 8601, and as spreadsheets write them. */
-const day = String.raw`([A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})`;
-const dateText = new RegExp(`^${day}([T ]\\d\\d:\\d\\d.*)?$`);
+/** Dates as texts: ISO 8601; and as spreadsheets and people write them. */
+const isoDate = /^\d{4}[-/]\d\d[-/]\d\d([T ]\d\d:\d\d.*)?$/;
+const otherDate =
+  /^([A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{1,2}[./-]\d{1,2}[./-]\d{4})([T ]\d\d?:\d\d.*)?$/;
+/** Numbers with signs of thousands, of money or of percent. */
+const writtenNumber = /^[-+]?[$€£¥]?\s?[-+]?\d{1,3}(,?\d{3})*(\.\d+)?\s?[%$€£¥]?$/;
 
 function look(column: Column, cell: unknown): void {
   if (cells.isMissing(cell)) {
@@ -78,12 +98,13 @@ function look(column: Column, cell: unknown): void {
   }
   column.present += 1;
   if (Array.isArray(cell) || ArrayBuffer.isView(cell)) {
-    const { length } = cell as ArrayLike<unknown>;
-    column.vectors.set(length, (column.vectors.get(length) ?? 0) + 1);
+    const elements = Array.from(cell as ArrayLike<unknown>);
+    const areNumbers = elements.every((element) => cells.number(element) !== undefined);
+    if (!areNumbers || elements.length === 0) column.objects += 1;
+    else column.vectors.set(elements.length, (column.vectors.get(elements.length) ?? 0) + 1);
     return;
   }
   if (cell instanceof Date) column.dates += 1;
-  if (typeof cell === 'string' && dateText.test(cell)) column.dateTexts += 1;
   const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
   if (number !== undefined && !(cell instanceof Date)) {
     column.numbers += 1;
@@ -91,8 +112,20 @@ function look(column: Column, cell: unknown): void {
   }
   if (cells.truth(cell) !== undefined) column.truths += 1;
   const text = cells.text(cell);
+  if (text === undefined && typeof cell !== 'string') column.objects += 1;
   if (text !== undefined && (column.values.has(text) || column.values.size <= draftRows))
     column.values.set(text, (column.values.get(text) ?? 0) + 1);
+  if (typeof cell === 'string') lookAtText(column, cell.trim(), number !== undefined);
+}
+
+function lookAtText(column: Column, text: string, isNumber: boolean): void {
+  if (cells.text(text) === undefined) column.longTexts += 1;
+  const date = isoDate.exec(text);
+  if (date !== null) column.dateTexts += 1;
+  if (date?.[1] !== undefined) column.timeTexts += 1;
+  if (otherDate.test(text)) column.otherDates += 1;
+  if (!isNumber && writtenNumber.test(text)) column.writtenNumbers += 1;
+  if (text.split(/\s+/, 3).length === 3) column.sentences += 1;
 }
 
 /** The texts of a column that are no numbers, the most frequent first. */

@@ -50,4 +50,69 @@ describe('a draft', () => {
     expect(left).toEqual([{ column: 'case', reason: 'it counts the rows, like an id' }]);
     expect(Object.keys(spec.features)).toEqual(['year']);
   });
+
+  /** A column of 200 cells beside a number and the label. */
+  const file = (cell: (i: number) => unknown, label: (i: number) => unknown = (i) => i / 7) => ({
+    name: 'odd.jsonl',
+    bytes: bytesInMemory(
+      Buffer.from(
+        Array.from({ length: 200 }, (_, i) =>
+          JSON.stringify({ a: (i * 37) % 101, odd: cell(i), y: label(i) }),
+        ).join('\n'),
+      ),
+    ),
+  });
+
+  it.each<[what: string, cell: (i: number) => unknown, reason: RegExp]>([
+    ['objects', (i) => ({ k: i }), /objects, or lists that are not of numbers/],
+    ['lists of texts', () => ['x', 'y'], /objects, or lists that are not of numbers/],
+    ['long texts', (i) => 'x'.repeat(300 + i), /longer than 256 characters/],
+    [
+      'prices',
+      (i) => `${2 + i},100.50`,
+      /written as "2,100.50", "3,100.50"; write them as 2503.28/,
+    ],
+    ['prices with a sign', (i) => `$${i}`, /written as "\$0", "\$1"/],
+    ['shares', (i) => `${i % 90} %`, /written as "0 %", "1 %"/],
+    ['days first', (i) => `${1 + (i % 28)}.02.2001`, /dates are written as .* 2024-01-31 can be/],
+  ])('leaves out %s, and says why', async (_what, cell, reason) => {
+    const { spec, left } = await draftSpec('odd', file(cell), 'y');
+    expect(Object.keys(spec.features)).toEqual(['a']);
+    expect(left).toEqual([{ column: 'odd', reason: expect.stringMatching(reason) }]);
+  });
+
+  it.each<[what: string, cell: (i: number) => unknown, feature: object, refused: number]>([
+    ['long reviews', (i) => `good word${i % 9} `.repeat(60), { type: 'text' }, 0],
+    ['days', (i) => `2024-01-${10 + (i % 9)}`, { parts: ['weekday', 'dayOfYear'] }, 0],
+    ['times', (i) => `2024/01/${10 + (i % 9)} 10:${10 + (i % 50)}`, { type: 'timestamp' }, 0],
+    ['vectors, some missing', (i) => (i % 10 === 0 ? null : [1, i]), { length: 2 }, 20],
+    ['the word missing', (i) => [null, 'missing', 'b'][i % 3], { values: ['b', 'missing'] }, 0],
+    ['texts, some long', (i) => 'ab'.repeat(1 + (i % 4) * 100), { type: 'category' }, 100],
+    ['true and false', (i) => (i % 2 ? 'True' : 'FALSE'), { type: 'number' }, 0],
+  ])('can learn %s, and says what is refused', async (_what, cell, feature, refused) => {
+    const { spec, doubts } = await draftSpec('odd', file(cell), 'y');
+    expect(spec.features.odd).toMatchObject(feature);
+    const declared = defineSpec(spec);
+    let found = 0;
+    for await (const { samples } of readSamples(declared, file(cell)))
+      found += createEncoder(declared).encode(samples).refused.length;
+    expect(found).toBe(refused);
+    const said = doubts.filter((doubt) => doubt.startsWith('odd: '));
+    expect(said.some((doubt) => doubt.includes(`${refused} `))).toBe(refused > 0);
+  });
+
+  it.each<[what: string, label: (i: number) => unknown, reason: string]>([
+    ['an object', () => ({ k: 1 }), '--label: y has objects or lists'],
+    ['a list', () => [1, 2], '--label: y has objects or lists'],
+    ['always the same', () => 'same', '--label: y is always "same"'],
+    ['a price', (i) => `2,${100 + i}.50`, '--label: the numbers of y are written as "2,100.50"'],
+  ])('is not made of a label that is %s', async (_what, label, reason) => {
+    await expect(
+      draftSpec(
+        'odd',
+        file(() => 1, label),
+        'y',
+      ),
+    ).rejects.toThrow(reason);
+  });
 });

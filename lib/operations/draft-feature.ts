@@ -1,0 +1,144 @@
+import { cellsSchema } from '../features/cells.ts';
+import { limits } from '../limits.ts';
+import { listNames } from '../parse.ts';
+import type { SpecInput } from '../spec/spec.ts';
+import { type Column, nonNumbersOf } from './column-profile.ts';
+
+/** A column with a larger share of numbers is one of numbers, with other words in it. */
+export const mostlyNumbers = 0.9;
+/** More values than this are hashed instead of listed. */
+const listedValues = 50;
+/** So many different words in a column of numbers may stand for a missing one. */
+const mostMissingWords = 5;
+/** Words that stand for a missing value, those of every spec among them. */
+const mostWords = 100 - cellsSchema.parse({}).missing.length;
+
+/** Why a column says nothing, or says too much. */
+export function reasonToLeave(column: Column): string | undefined {
+  const { present, values, numbers, whole, vectors, missing } = column;
+  if (column.name === '') return 'it has no name';
+  if (present === 0) return 'it is always missing';
+  if (column.objects > 0.5 * present) return 'it has objects, or lists that are not of numbers';
+  if (vectors.size > 1) return 'its vectors differ in length';
+  if (vectors.size === 1) return undefined;
+  if (values.size === 1 && missing === 0) return 'it is always the same';
+  if (isTime(column)) return undefined;
+  if (column.otherDates > 0.5 * present)
+    return `its dates are written as ${textsOf(column)}; 2024-01-31 can be learnt as a timestamp`;
+  if (column.writtenNumbers > 0 && column.writtenNumbers + numbers > mostlyNumbers * present)
+    return `its numbers are written as ${textsOf(column)}; write them as 2503.28 to learn them`;
+  if (isProse(column)) return undefined;
+  const isKey = values.size === present && present > 100;
+  if (column.longTexts > 0.5 * present)
+    return `its texts are longer than ${limits.categoryCharacters} characters`;
+  if (isKey && numbers < present) return 'every row has its own value, like an id';
+  if (values.size > 0.7 * present && present > 100 && numbers < 0.5 * present)
+    return 'nearly every row has a word of its own, like a name';
+  if (isKey && whole === present && isCounting(values)) return 'it counts the rows, like an id';
+  return undefined;
+}
+
+/** What there is to learn of a day. */
+const dayParts = ['weekday', 'dayOfYear'] as const;
+
+function isTime({ dates, dateTexts, present }: Column): boolean {
+  return dates + dateTexts > 0.5 * present;
+}
+
+/** Whether most of its many values are sentences, or at least three words. */
+function isProse({ values, sentences, longTexts, present }: Column): boolean {
+  return values.size + longTexts > listedValues && sentences > 0.5 * present;
+}
+
+/** Some values of a column that are no numbers. */
+export function textsOf(column: Column): string {
+  return listNames(
+    nonNumbersOf(column)
+      .slice(0, 2)
+      .map((text) => JSON.stringify(text)),
+  );
+}
+
+/** Whether whole numbers are all there from the lowest to the highest, and are no years. */
+function isCounting(values: ReadonlyMap<string, number>): boolean {
+  const numbers = [...values.keys()].map(Number);
+  const least = numbers.reduce((a, b) => Math.min(a, b));
+  const most = numbers.reduce((a, b) => Math.max(a, b));
+  const areYears = least >= 1500 && most <= 2100;
+  return !areYears && most - least + 1 === numbers.length;
+}
+
+/** A number; what is missing is learnt as the mean. */
+function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
+  const missing = column.missing + words;
+  if (missing === 0) return { type: 'number' };
+  doubts.push(`${column.name}: ${missing} missing values are learnt as the mean so far`);
+  return { type: 'number', missing: 'mean' };
+}
+
+/** @param words is given the texts that stand for a missing number */
+export function featureOf(
+  column: Column,
+  doubts: string[],
+  words: Set<string>,
+): SpecInput['features'][string] {
+  const { name, present, numbers, dates, values, vectors, missing } = column;
+  const [[length, rows] = []] = vectors;
+  if (length !== undefined && rows !== undefined) {
+    const others = missing + present - rows;
+    if (others > 0) doubts.push(`${name}: ${others} rows have no such list; they are refused`);
+    return { type: 'vector', length };
+  }
+  if (isTime(column)) {
+    const hasHours = dates > 0 || column.timeTexts > 0;
+    const parts = hasHours ? (['hour', 'weekday', 'dayOfYear'] as const) : dayParts;
+    const others = present - dates - column.dateTexts;
+    doubts.push(
+      `${name} is a time: it is learnt as ${listNames(parts)}, of UTC` +
+        (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
+    );
+    return {
+      type: 'timestamp',
+      ...(hasHours ? {} : { parts: [...parts] }),
+      ...(missing > 0 ? { missing: '1970-01-01' } : {}),
+    };
+  }
+  if (isProse(column)) {
+    doubts.push(`${name} is a free text: its words are learnt`);
+    return { type: 'text' };
+  }
+  if (numbers === present) {
+    if (column.truths === present && values.size <= 2) return numberOf(column, doubts);
+    if (values.size <= 20 && present > 100)
+      doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);
+    return numberOf(column, doubts);
+  }
+  if (numbers > mostlyNumbers * present) {
+    const texts = nonNumbersOf(column);
+    const isRoom = words.size + texts.length <= mostWords;
+    const areMissing = texts.length <= mostMissingWords && isRoom;
+    if (areMissing) for (const text of texts) words.add(text);
+    doubts.push(
+      `${name}: ${present - numbers} of ${present} values are no numbers (${listNames(texts)}); ` +
+        (areMissing ? 'they count as missing, in every column' : 'such rows are refused'),
+    );
+    return numberOf(column, doubts, areMissing ? present - numbers : 0);
+  }
+  const refused = column.longTexts + column.objects;
+  if (refused > 0)
+    doubts.push(
+      `${name}: ${refused} values are objects, lists, or texts of more than ` +
+        `${limits.categoryCharacters} characters; such rows are refused`,
+    );
+  const dimensions = Math.min(16, Math.max(2, Math.ceil(Math.sqrt(values.size))));
+  const stands = missing > 0 ? { missing: 'missing' } : {};
+  const listed = new Set([...values.keys(), ...(missing > 0 ? ['missing'] : [])]);
+  return values.size <= listedValues
+    ? { type: 'category', values: [...listed].sort(), dimensions, ...stands }
+    : {
+        type: 'category',
+        buckets: 2 ** Math.ceil(Math.log2(2 * values.size)),
+        dimensions,
+        ...stands,
+      };
+}
