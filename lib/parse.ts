@@ -108,17 +108,17 @@ function listChoices(values: readonly unknown[]): string {
   return `${named.slice(0, -1).join(', ')} or ${named.at(-1)}`;
 }
 
+const bounds =
+  /^Too (?:small|big): expected \w+ to (?:be|have) ?([<>]=?) ?(\S+?)(?: (item|character)s)?$/;
+
 /** Zod's words for bounds, as a sentence goes on. */
 function plainMessage(message: string): string {
-  return message
-    .replace(
-      /^Too (?:small|big): expected (\w+) to (?:be|have) ?>=? ?(\S+)( items)?.*$/,
-      'must be at least $2$3',
-    )
-    .replace(
-      /^Too (?:small|big): expected (\w+) to (?:be|have) ?<=? ?(\S+)( items)?.*$/,
-      'must be at most $2$3',
-    );
+  const found = bounds.exec(message);
+  if (found === null) return message;
+  const [, relation = '', bound = '', unit] = found;
+  const most = { '>=': 'at least', '>': 'more than', '<=': 'at most', '<': 'less than' }[relation];
+  if (unit === undefined) return `must be ${most} ${bound}`;
+  return `must have ${most} ${bound} ${unit}${bound === '1' ? '' : 's'}`;
 }
 
 /** A short, safe text of any value, for error messages. */

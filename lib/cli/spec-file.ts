@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { invalid } from '../errors.ts';
+import { show } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 
 /** A spec in a file of JSON, not checked yet. @throws MillraceError kind `invalid` */
@@ -12,11 +13,17 @@ export async function readSpecFile(path: string): Promise<SpecInput> {
 }
 
 function inputOf(path: string, text: string): SpecInput {
+  const read = jsonOf(path, text);
+  if (typeof read !== 'object' || read === null || Array.isArray(read))
+    throw invalid(`${path}: must be a spec, a JSON object (found ${show(read)})`);
+  // Its fields are checked as those of any spec; editors complete a file that names its schema.
+  const { $schema: _, ...input } = read as { $schema?: unknown };
+  return input as SpecInput;
+}
+
+function jsonOf(path: string, text: string): unknown {
   try {
-    // Its fields are checked as those of any spec.
-    // Editors complete a file that names its schema.
-    const { $schema: _, ...input } = JSON.parse(text);
-    return input;
+    return JSON.parse(text);
   } catch (cause) {
     throw invalid(
       `${path}: must be JSON: ${cause instanceof Error ? cause.message : cause}`,

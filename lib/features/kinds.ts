@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limits } from '../limits.ts';
 import type { Cells } from './cells.ts';
 import { categoryBehaviour, categorySchema } from './kinds/category.ts';
 import { crossBehaviour, crossSchema } from './kinds/cross.ts';
@@ -66,13 +67,24 @@ export function problemsOfSources(
   });
 }
 
-/** How many means all target means of a spec have. */
-export function cellsOfTargets(
+/** What is wrong with target means: how much they would keep, or how wide they would be. */
+export function problemsOfTargets(
   features: Readonly<Record<string, Feature>>,
   outputs: number,
-): number {
-  return Object.values(features).reduce(
-    (sum, feature) => sum + (feature.type === 'targetMean' ? feature.buckets * outputs : 0),
-    0,
+): { readonly path: string[]; readonly problem: string }[] {
+  const targets = Object.values(features).flatMap((feature) =>
+    feature.type === 'targetMean' ? [feature] : [],
   );
+  const cells = targets.reduce((sum, { buckets }) => sum + buckets * outputs, 0);
+  const columns = targets.length * outputs;
+  const problems: string[] = [];
+  if (cells > limits.targetCells)
+    problems.push(
+      `target means have buckets times classes, at most ${limits.targetCells} together (found ${cells})`,
+    );
+  if (columns > limits.targetColumns)
+    problems.push(
+      `target means times classes may be ${limits.targetColumns} at most (found ${columns})`,
+    );
+  return problems.map((problem) => ({ path: ['features'], problem }));
 }

@@ -11,6 +11,7 @@ import {
   meanLoss,
   type Scores,
 } from '../metrics/scores.ts';
+import { loadInitialWeights } from '../model/initial-weights.ts';
 import { learnMost } from '../model/learn-most.ts';
 import { compileModel, existingModel, type Model } from '../model/model.ts';
 import { predict } from '../model/predict.ts';
@@ -65,7 +66,8 @@ type Run = {
 
 /**
  * What other specs would have earned on the stream that a model has learnt: its journal in order of
- * arrival, each message predicted before it is learnt, from nothing. The model's own spec comes
+ * arrival, each message predicted before it is learnt, from nothing but the weights that a spec
+ * names. The model's own spec comes
  * first. Batch jobs are left out, and what was retracted; nothing is changed.
  *
  * @throws MillraceError kind `invalid` if there is no such model, or a spec is not valid or of
@@ -79,12 +81,15 @@ export async function backtest(
 ): Promise<readonly Backtest[]> {
   const model = await existingModel(ports, name);
   const state = await currentState(ports, model);
-  const last = Math.min(to ?? state.sequence, state.sequence);
-  if (from > last) {
-    throw invalid(
-      `--from: the journal of ${name} has entries 1 to ${state.sequence} (found ${from})`,
-    );
-  }
+  const { sequence } = state;
+  if (sequence === 0) throw invalid(`${name} has learnt nothing yet`);
+  const last = to ?? sequence;
+  for (const [option, entry] of [['--from', from] as const, ['--to', last] as const])
+    if (entry > sequence)
+      throw invalid(
+        `${option}: the journal of ${name} has entries 1 to ${sequence} (found ${entry})`,
+      );
+  if (from > last) throw invalid(`--to: must not be before --from (found ${from} to ${last})`);
   const specs = [
     { name: `${name} as it is`, spec: parseSpec(model.stored) },
     ...candidates.map((each) => ({ name: each.name, spec: specOf(model, each) })),
@@ -99,6 +104,8 @@ export async function backtest(
     }
     onProgress?.(entry.header.sequence - from + 1, last - from + 1);
   }
+  if (contestants[0]?.runs.every(({ scores }) => scores.samples === 0))
+    throw invalid(`${name} has learnt no sample in entries ${from} to ${last}`);
   return contestants.map(resultOf);
 }
 
@@ -109,11 +116,16 @@ function specOf({ name, spec: { task } }: Model, candidate: Candidate): Spec {
   throw invalid(`${candidate.name}: task: the model's is ${task} (found ${spec.task})`);
 }
 
-async function runsOf({ engine }: Ports, spec: Spec, seeds: number): Promise<readonly Run[]> {
+async function runsOf(
+  { engine, store }: Ports,
+  spec: Spec,
+  seeds: number,
+): Promise<readonly Run[]> {
   const runs: Run[] = [];
+  const weights = await loadInitialWeights(store, spec);
   for (let i = 0; i < seeds; i++) {
     const own = { ...spec, seed: (spec.seed + i) % 2 ** 32 };
-    const compiled = { name: spec.model, ...(await compileModel(engine, own)) };
+    const compiled = { name: spec.model, ...(await compileModel(engine, own, own, weights)) };
     runs.push({
       model: compiled,
       parameters: compiled.initial,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { digestOf } from '../bucket/safetensors.ts';
 import { bytesInMemory } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { invalid } from '../errors.ts';
@@ -23,6 +24,8 @@ export const followedSchema = z.strictObject({
   seq: z.int().positive(),
   /** Bytes of the file that were sent. */
   sent: z.int().nonnegative(),
+  /** A digest of the bytes before that place: another file has others there. */
+  before: z.string().optional(),
   /** Where the message ends that may have arrived or not, under the next number. */
   until: z.int().positive().optional(),
 });
@@ -74,6 +77,12 @@ export async function followFile(
           `${file.name} became shorter: ${size} bytes, ${followed.sent} were sent; if it is a new ` +
             'file, remove the place that is kept, or give it another name',
         );
+      const { before = await bytesBefore(file, followed.sent) } = followed;
+      if (before !== (await bytesBefore(file, followed.sent)))
+        throw invalid(
+          `${file.name} is another file: what was sent of it, up to byte ${followed.sent}, is not ` +
+            'there any more; remove the place that is kept, or give it another name',
+        );
       header ??= hasHeader ? await lines(file, 0, 1) : Buffer.alloc(0);
       if (header === undefined) break;
       const start = Math.max(followed.sent, header.length);
@@ -87,11 +96,22 @@ export async function followFile(
         await ports.sendSamples(numberedMessage({ model: spec.model, name, seq }, texts));
       }
       const { until: _, ...done } = followed;
-      followed = { ...done, sent: end, seq: done.seq + Number(texts.length > 0) };
+      const seq = done.seq + Number(texts.length > 0);
+      followed = { ...done, sent: end, seq, before: await bytesBefore(file, end) };
       await keep(followed);
       onSent(texts.length, bad);
     }
   } while (await wait(lookMilliseconds));
+}
+
+/** Bytes by which a file is known again. */
+const knownBytes = 4_096;
+
+/** A digest of the last bytes before a place of a file. */
+async function bytesBefore(file: GrowingFile, end: number): Promise<string> {
+  const start = Math.max(0, end - knownBytes);
+  const bytes = end === 0 ? new Uint8Array() : await file.read(start, end - start);
+  return digestOf(bytes.subarray(0, end - start)).slice(0, 16);
 }
 
 type Place = {

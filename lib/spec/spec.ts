@@ -3,9 +3,10 @@ import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/columns.ts';
 import { columnName } from '../features/kinds/kind.ts';
-import { cellsOfTargets, featureSchema, problemsOfSources } from '../features/kinds.ts';
+import { featureSchema, problemsOfSources, problemsOfTargets } from '../features/kinds.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
+import { problemsOfCells } from './distinct-cells.ts';
 import {
   activationName,
   expertsSchema,
@@ -159,9 +160,10 @@ export const specSchema = strictObject({
   cells: cellsSchema.optional().describe('words for missing values, true and false: see cells.md'),
   // Absent in models of releases before 0.4. 1: the labels of a regression stay float64 until they
   // are standardised. 2: rows of a table that a minibatch does not touch keep weights and slots,
-  // and small networks train on wasm. Later rules never change the bits of a model that exists.
+  // and small networks train on wasm. 3: the expert `prior` knows the mean of labels that are not
+  // standardised. Later rules never change the bits of a model that exists.
   revision: z
-    .union([z.literal(1), z.literal(2)])
+    .union([z.literal(1), z.literal(2), z.literal(3)])
     .optional()
     .describe('the rules by which samples become numbers; filled in by a declaration'),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
@@ -215,21 +217,12 @@ export const specSchema = strictObject({
       refuse(['label', 'name'], 'the label cannot be one of the features');
     }
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
-    const cells = cellsOfTargets(spec.features, spec.label.classes?.length ?? 1);
-    if (cells > limits.targetCells)
-      refuse(
-        ['features'],
-        `target means have buckets times classes, at most ${limits.targetCells} together (found ${cells})`,
-      );
-    const means = Object.values(spec.features).filter(({ type }) => type === 'targetMean').length;
-    if (means > 0 && 'topology' in spec.network)
+    const { features, label, network } = spec;
+    for (const { path, problem } of problemsOfTargets(features, label.classes?.length ?? 1))
+      refuse(path, problem);
+    const hasTargets = Object.values(features).some(({ type }) => type === 'targetMean');
+    if (hasTargets && 'topology' in network)
       refuse(['network', 'topology'], 'takes no target means; use hidden layers beside them');
-    const columns = means * (spec.label.classes?.length ?? 1);
-    if (columns > limits.targetColumns)
-      refuse(
-        ['features'],
-        `target means times classes may be ${limits.targetColumns} at most (found ${columns})`,
-      );
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({
@@ -273,10 +266,13 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
     online: { minibatch: declaredMinibatch, ...input.online },
   });
   const standardize = spec.task === 'regression' && spec.loss !== 'huber';
+  const cells = spec.cells ?? cellsSchema.parse({});
+  const problems = problemsOfCells({ ...spec, cells });
+  if (problems.length > 0) throw invalid(problems.map((problem) => `spec.${problem}`).join('; '));
   return {
     ...spec,
-    cells: spec.cells ?? cellsSchema.parse({}),
-    revision: 2,
+    cells,
+    revision: 3,
     label: standardize
       ? { ...spec.label, standardize: spec.label.standardize ?? true }
       : spec.label,

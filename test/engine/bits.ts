@@ -108,7 +108,7 @@ type Learners = {
  * experts, replay, features that are taken from others.
  */
 async function learnersDigest({ task, experts, features, cache }: Learners): Promise<string> {
-  const spec = defineSpec({
+  const declared = defineSpec({
     model: 'bits',
     task,
     features: {
@@ -124,6 +124,8 @@ async function learnersDigest({ task, experts, features, cache }: Learners): Pro
     network: { hidden: [8] },
     online: { experts, schedule: { type: 'cosine', steps: 300 } },
   });
+  // (A checkpoint names the hash of its spec, the revision in it.)
+  const spec: Spec = { ...declared, revision: 2 };
   const engine = createEngine({ threads: 1, warn: console.warn, ...(cache && { cache }) });
   const model = { name: spec.model, ...(await compileModel(engine, spec)) };
   let state = initialState(model);

@@ -120,6 +120,16 @@ describe('what a newcomer declares', () => {
     },
   );
 
+  it('has an expert that knows the mean of labels, standardised or not', async () => {
+    const samples = Array.from({ length: count }, (_, i) => sample(i, 100 + draw(i, 5)));
+    for (const loss of ['halfMeanSquaredError', 'huber'] as const) {
+      const online = { experts: [{ hidden: [] }, { predicts: 'prior' as const }] };
+      const spec = { model: 'new', task: 'regression' as const, features, loss, online };
+      // The readings say nothing of labels whose variance is a third.
+      expect((await learnStream(spec, samples, 1)).loss).toBeLessThan(0.2);
+    }
+  });
+
   it('predicts the mean, or nothing, before a linear model has learnt something', async () => {
     const spec = defineSpec({ model: 'new', task: 'binary', features });
     const model = { name: 'new', ...(await compileModel(engine, spec)) };

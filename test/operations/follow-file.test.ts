@@ -126,4 +126,28 @@ describe('a file that is followed', () => {
       'a.jsonl became shorter: 0 bytes, 10 were sent',
     );
   });
+
+  it('is not followed where another file has its name, however long', async () => {
+    const file = growing('rows.jsonl');
+    file.append(`${row(1)}\n`);
+    let kept: Followed = { producer: 'follow-1', seq: 1, sent: 0 };
+    const sent: string[] = [];
+    const follow = (of: GrowingFile) =>
+      followFile({ sendSamples: async ({ body }) => void sent.push(body) }, ticketsSpec, of, {
+        from: kept,
+        keep: async (followed) => {
+          kept = followed;
+        },
+        wait: async () => false,
+        onSent: () => undefined,
+      });
+    await follow(file);
+    const other = growing('rows.jsonl');
+    other.append(`${row(5)}\n${row(6)}\n`);
+    await expect(follow(other)).rejects.toThrow('rows.jsonl is another file');
+    expect(sent).toHaveLength(1);
+    file.append(`${row(2)}\n`);
+    await follow(file);
+    expect(sent).toHaveLength(2);
+  });
 });

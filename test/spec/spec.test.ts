@@ -149,6 +149,8 @@ describe('a spec', () => {
     [{ task: 'classification' }, 'spec.task: must be regression, binary or multiclass'],
     [{ optimizer: 'adam' }, 'spec.optimizer: must be an object (found "adam")'],
     [{ seed: -1 }, 'spec.seed: must be at least 0 (found -1)'],
+    [{ features: { c: { type: 'category', values: [] } } }, 'must have at least 1 item (found [])'],
+    [{ optimizer: { type: 'sgd', rate: 0 } }, 'rate: must be more than 0 (found 0)'],
     [{ batch: { epochs: '3' } }, 'spec.batch.epochs: must be a number (found "3")'],
   ])('says of %j what is allowed', (change, reason) => {
     expect(() => parseSpec({ ...minimal, ...change })).toThrow(reason);
@@ -182,6 +184,41 @@ describe('a spec', () => {
     const reordered = Object.fromEntries(Object.entries(spec).reverse());
     expect(specHash(parseSpec(JSON.parse(JSON.stringify(reordered))))).toBe(specHash(spec));
     expect(specHash(defineSpec({ ...minimal, seed: 2 }))).not.toBe(specHash(spec));
+  });
+});
+
+describe('a declaration whose words say the same', () => {
+  const base = {
+    model: 'm',
+    task: 'binary' as const,
+    features: { x: { type: 'number' as const } },
+  };
+  const classes = (...names: string[]) => ({
+    task: 'multiclass' as const,
+    label: { classes: names },
+  });
+  const category = (own: object) => ({ features: { c: { type: 'category' as const, ...own } } });
+  it.each<[own: object, message: string]>([
+    [classes('7', '7.0'), 'spec.label.classes: "7" and "7.0" are one cell; leave one of them out'],
+    [classes('a', 'a '), '"a" and "a " are one cell'],
+    [classes('a', ' '), 'spec.label.classes: no cell is " "; leave it out'],
+    [
+      category({ values: ['True', 'true'] }),
+      'spec.features.c.values: "True" and "true" are one cell',
+    ],
+    [
+      category({ buckets: 4, missing: ' ' }),
+      'spec.features.c.missing: no cell is " "; name a text',
+    ],
+    [{ cells: { true: ['x'], false: ['X'] } }, 'spec.cells.false: "x" is among cells.true already'],
+    [
+      { features: { x: { type: 'number', missing: 1e39 } } },
+      'spec.features.x.missing: must be finite in float32 (found 1e+39)',
+    ],
+  ])('is refused: %j', (own, message) => {
+    expect(() => defineSpec({ ...base, ...own } as SpecInput)).toThrow(message);
+    // A spec that is stored already is read as it is.
+    expect(() => parseSpec({ ...base, ...own })).not.toThrow();
   });
 });
 

@@ -31,6 +31,9 @@ function utc(year: number, month = 0, day = 1): number {
   return new Date(0).setUTCFullYear(year, month, day);
 }
 
+/** Distances from UTC that there are. */
+const zones = /^[+-](0\d|1[0-4]):[0-5]\d$/;
+
 /** A time: as points on the circles of its day, its week, its year; and what has passed. */
 export const timestampSchema = strictObject({
   type: z.literal('timestamp'),
@@ -42,7 +45,7 @@ export const timestampSchema = strictObject({
     .describe('what is learnt of it: two numbers of each cycle, and seconds as elapsed'),
   zone: z
     .string()
-    .regex(/^[+-](0\d|1[0-4]):[0-5]\d$/, 'a zone is its distance from UTC, such as +01:00')
+    .regex(zones, 'a zone is its distance from UTC, such as +01:00')
     .default('+00:00')
     .describe('the distance from UTC by which hours and days are told'),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
@@ -109,9 +112,9 @@ const isoTime = new RegExp(`^${date}(?:${timeOfDay})? ?(Z|[+-]\\d\\d:?\\d\\d)?$`
 /** Milliseconds since 1970; undefined of what is no time. */
 function timeOf(cell: unknown, cells: Cells): number | undefined {
   if (cell instanceof Date) return inRange(cell.getTime());
-  const seconds = cells.number(cell);
-  if (seconds !== undefined)
-    return typeof cell === 'boolean' ? undefined : inRange(seconds * secondMs);
+  const isWord = typeof cell === 'string' && /^(true|false)$/i.test(cell.trim());
+  const seconds = isWord || typeof cell === 'boolean' ? undefined : cells.number(cell);
+  if (seconds !== undefined) return inRange(seconds * secondMs);
   const found = typeof cell === 'string' ? isoTime.exec(cell.trim()) : null;
   if (found === null) return undefined;
   const number = (group: number) => Number(found[group] ?? 0);
@@ -122,6 +125,7 @@ function timeOf(cell: unknown, cells: Cells): number | undefined {
   if (!isDay || hour > 23 || minute > 59 || second > 60) return undefined;
   const ofDay = (hour * 3_600 + minute * 60 + second + Number(`0.${found[7] ?? 0}`)) * secondMs;
   const zone = found[8] === undefined || /^z$/i.test(found[8]) ? '+00:00' : withColon(found[8]);
+  if (!zones.test(zone)) return undefined;
   return inRange(midnight + ofDay - offsetOf(zone));
 }
 

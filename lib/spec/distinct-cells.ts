@@ -1,0 +1,49 @@
+import { type Cells, cellsOf, isFloat32 } from '../features/cells.ts';
+import { show } from '../parse.ts';
+import type { Spec } from './spec.ts';
+
+/**
+ * What a declaration names that no cell can be, or that two of its words say alike. Only a new
+ * declaration is asked: a stored spec stays as it is.
+ */
+export function problemsOfCells({ features, label, cells }: Spec): readonly string[] {
+  if (cells === undefined) return [];
+  const reader = cellsOf(cells);
+  const words = (texts: readonly string[]) => texts.map((text) => text.trim().toLowerCase());
+  const no = new Set(words(cells.false));
+  const both = words(cells.true).find((word) => no.has(word));
+  return [
+    ...(both === undefined
+      ? []
+      : [`cells.false: ${show(both)} is among cells.true already; a word stands for one of both`]),
+    ...alike('label.classes', label.classes ?? [], reader),
+    ...Object.entries(features).flatMap(([name, feature]) => {
+      const at = `features.${name}`;
+      if (feature.type === 'category')
+        return [
+          ...alike(`${at}.values`, feature.values ?? [], reader),
+          ...(feature.missing === undefined || reader.text(feature.missing) !== undefined
+            ? []
+            : [`${at}.missing: no cell is ${show(feature.missing)}; name a text`]),
+        ];
+      if (feature.type !== 'number' || typeof feature.missing !== 'number') return [];
+      return isFloat32(feature.missing)
+        ? []
+        : [`${at}.missing: must be finite in float32 (found ${show(feature.missing)})`];
+    }),
+  ];
+}
+
+/** Two of some texts that are one cell, such as 7 and 7.0. */
+function alike(at: string, texts: readonly string[], { text: cellOf }: Cells): readonly string[] {
+  const seen = new Map<string, string>();
+  for (const text of texts) {
+    const cell = cellOf(text);
+    if (cell === undefined) return [`${at}: no cell is ${show(text)}; leave it out`];
+    const other = seen.get(cell);
+    if (other !== undefined)
+      return [`${at}: ${show(other)} and ${show(text)} are one cell; leave one of them out`];
+    seen.set(cell, text);
+  }
+  return [];
+}
