@@ -90,6 +90,7 @@ export async function predict(
   const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
   const sums = { rows: 0, refused: 0 };
   const write = lineWriter(output, isCsv);
+  let named: Naming | undefined;
   await withFile(
     path,
     async (file) => {
@@ -98,7 +99,10 @@ export async function predict(
         const answer = await opened.predict(chunk.samples);
         if (!answer.ok) throw invalid(answer.reason);
         const { predictions } = answer;
-        await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i]) })));
+        named ??= namingBeside(chunk.rows);
+        const { prefix, refused } = named;
+        const own = predictions.map((each) => fieldsOf(each, prefix, refused));
+        await write(chunk.rows.map((row, i) => ({ ...row, ...own[i] })));
         sums.rows += predictions.length;
         sums.refused += predictions.filter((each) => 'refused' in each).length;
       }
@@ -117,7 +121,8 @@ export async function predict(
   );
   if (opened.state().sequence === 0 && opened.spec().initialWeights === undefined)
     process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
-  return rows === 0 ? 1 : 0;
+  if (out !== undefined) io.result({ model, rows, refused, out });
+  return rows === refused ? 1 : 0;
 }
 
 /** A file to write into. @throws MillraceError kind `invalid` if it cannot be written */
@@ -146,24 +151,45 @@ function lineWriter(output: NodeJS.WritableStream, isCsv: boolean) {
   };
 }
 
-/** The columns of a prediction. Their names begin with `predicted`, so that none hides the input's. */
-function fieldsOf(prediction: SamplePrediction | undefined): Record<string, unknown> {
+/** What the columns of predictions are called. */
+type Naming = { readonly prefix: string; readonly refused: string };
+
+/** Names that hide none of the input's columns: the input may have been predicted before. */
+function namingBeside(rows: readonly Readonly<Record<string, unknown>>[]): Naming {
+  const taken = new Set(rows.flatMap((row) => Object.keys(row)));
+  const free = (name: string) => {
+    const isTaken = (own: string) =>
+      [...taken].some((column) => column === own || column.startsWith(`${own}_probability`));
+    for (let i = 1; ; i++) {
+      const own = i === 1 ? name : `${name}_${i}`;
+      if (!isTaken(own)) return own;
+    }
+  };
+  return { prefix: free('predicted'), refused: free('refused') };
+}
+
+/** The columns of a prediction. */
+function fieldsOf(
+  prediction: SamplePrediction | undefined,
+  prefix: string,
+  refused: string,
+): Record<string, unknown> {
   if (prediction === undefined) return {};
-  if ('value' in prediction) return { predicted: prediction.value };
+  if ('value' in prediction) return { [prefix]: prediction.value };
   if ('probability' in prediction) {
     const { probability } = prediction;
-    return { predicted: probability > 0.5, predicted_probability: probability };
+    return { [prefix]: probability > 0.5, [`${prefix}_probability`]: probability };
   }
   if ('refused' in prediction) {
     const { field, reason } = prediction.refused;
-    return { refused: `${field}: ${reason}` };
+    return { [refused]: `${field}: ${reason}` };
   }
   const { class: name, probabilities } = prediction;
   const each = Object.entries(probabilities).map(([other, p]) => [
-    `predicted_probability_${other}`,
+    `${prefix}_probability_${other}`,
     p,
   ]);
-  return { predicted: name, ...Object.fromEntries(each) };
+  return { [prefix]: name, ...Object.fromEntries(each) };
 }
 
 function csvLine(columns: readonly string[], line: Readonly<Record<string, unknown>>): string {

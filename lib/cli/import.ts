@@ -11,11 +11,14 @@ export async function importInto(
 ): Promise<number> {
   const input = await readSpecFile(specPath);
   const file = await readWeightsFile(weightsPath);
-  const { spec, leftOut } = await importModel(ports, input, file);
-  if (leftOut.length > 0) print(`  without ${leftOut.join(', ')}: the network has no such weights`);
+  const { spec, isThere } = await importModel(ports, input, file);
   if (file.statistics === undefined)
     print('  numbers are taken as they are, unless the spec says standardize: true');
-  print(`${spec.model}: created, with the weights of ${weightsPath}`);
-  result({ model: spec.model, initialWeights: spec.initialWeights, leftOut });
+  print(
+    isThere
+      ? `${spec.model}: it exists already, with these weights`
+      : `${spec.model}: created, with the weights of ${weightsPath}`,
+  );
+  result({ model: spec.model, initialWeights: spec.initialWeights, created: !isThere });
   return 0;
 }

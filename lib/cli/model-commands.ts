@@ -177,6 +177,7 @@ export function declareSampleCommands(add: AddCommand): void {
       examples: [
         ['millrace predict sales tomorrow.csv', "beside the input's columns"],
         ['millrace predict sales tomorrow.parquet --out predicted.csv', 'into a file'],
+        ['millrace predict sales tomorrow.csv --json', 'lines of JSON'],
       ],
     },
     async ({ io, args: [model = '', file = ''], options: { out, format, json } }) =>

@@ -1,3 +1,4 @@
+import type { QuarantineRecord } from '../journal/quarantine.ts';
 import { existingModel } from '../model/model.ts';
 import { type RefusedMessage, refusedMessages, retryQuarantine } from '../operations/retry.ts';
 import type { RefusalCode } from '../refusal.ts';
@@ -19,6 +20,12 @@ function byField(messages: readonly RefusedMessage[]): readonly (readonly [strin
     counts.set(what, (counts.get(what) ?? 0) + 1);
   }
   return [...counts].sort(([, a], [, b]) => b - a).slice(0, shownMessages);
+}
+
+/** Where a refused sample stood: in a file, or in its message. */
+function placeOf({ index, file, line }: QuarantineRecord['refused'][number]): string {
+  if (file !== undefined && line !== undefined) return `${file}, line ${line}`;
+  return index < 0 ? 'the message' : `sample ${index}`;
 }
 
 /** Lists refused samples, except those that a retry has settled; or sends them again. */
@@ -49,9 +56,10 @@ export async function showQuarantine(
     const again =
       resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
     print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
-    for (const { index, field, code, reason } of refused.slice(0, shownSamples)) {
+    for (const each of refused.slice(0, shownSamples)) {
+      const { field, code, reason } = each;
       const said = namesItsField.has(code ?? '') ? reason : `${field}: ${reason}`;
-      print(`  ${index < 0 ? 'the message' : `sample ${index}`}: ${said}`);
+      print(`  ${placeOf(each)}: ${said}`);
     }
     if (refused.length > shownSamples)
       print(`  … and ${formatCount(refused.length - shownSamples)} more`);

@@ -135,7 +135,14 @@ async function watchToEnd(io: Io, { model, batch }: Spec, job: string): Promise<
   process.once('SIGINT', () => stop.abort());
   // Where the output is no terminal, a line every few seconds says how far it is.
   const progress = io.progress ?? createProgress(process.stderr, ports.now);
-  await watchJob(ports.store, progress, watched, stop.signal);
+  try {
+    await watchJob(ports.store, progress, watched, stop.signal);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
+    result({ model, job });
+    print(`${model}: job ${job} goes on; see: millrace jobs ${model}`);
+    return 130;
+  }
   const jobs = await describeJobs(ports, model);
   const ended = jobs.find((each) => each.job === job);
   result(ended ?? { model, job });

@@ -8,6 +8,7 @@ import { invalid, MillraceError } from '../errors.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { type CreateOptions, createModel } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
+import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
@@ -17,8 +18,8 @@ import type { Weights } from './weights.ts';
 /** A model that was made from a file. */
 export type Imported = {
   readonly spec: Spec;
-  /** Weights of the file that the model has no place for. */
-  readonly leftOut: readonly string[];
+  /** Whether the same model was there before. */
+  readonly isThere: boolean;
 };
 
 /**
@@ -27,7 +28,8 @@ export type Imported = {
  * were scaled: number features, and the label, are then taken as they are unless the spec says
  * `standardize`.
  *
- * @throws MillraceError kind `invalid` if the network cannot be built, the weights do not fit it, or
+ * @throws MillraceError kind `invalid` if the network cannot be built, the weights are not just
+ *   its own, or
  *   the model exists with a different spec
  */
 export async function importModel(
@@ -38,7 +40,7 @@ export async function importModel(
 ): Promise<Imported> {
   const declared = defineSpec(withFile(input, file));
   if (file.spec !== undefined) assertSameInputs(declared, file.spec);
-  const { tensors, leftOut } = await fitted(declared, file);
+  const tensors = await fitted(declared, file);
   const { statistics } = file;
   const body = encodeInitialWeights({ tensors, ...(statistics && { statistics }) });
   const initialWeights = digestOf(body);
@@ -46,8 +48,9 @@ export async function importModel(
   const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
   if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
   const spec = parseSpec({ ...declared, initialWeights });
+  const isThere = (await ports.store.get(keys.spec(spec.model))) !== undefined;
   await createModel(ports, spec, options);
-  return { spec, leftOut };
+  return { spec, isThere };
 }
 
 /** What of a spec decides what its weights mean, in the order that decides it. */
@@ -97,15 +100,12 @@ function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInpu
 }
 
 /** The weights of the file under the names that the model's state has for them. */
-async function fitted(
-  spec: Spec,
-  { weights }: Weights,
-): Promise<{ readonly tensors: Tensors; readonly leftOut: readonly string[] }> {
+async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Tensors> {
   tf.enableProdMode();
   await tf.setBackend('cpu');
   const { experts } = spec.online;
   if (experts !== undefined) {
-    if (weights instanceof Map)
+    if (weights instanceof Map || statistics === undefined)
       throw invalid('experts start from safetensors of a model with the same experts');
     return fittedExperts(spec, experts, weights as Tensors);
   }
@@ -131,19 +131,24 @@ function namesIn({ weights }: tf.LayersModel): readonly string[] {
   return weights.map(({ originalName }) => `weights/${originalName}`);
 }
 
-function fittedNames(names: readonly string[], named: Tensors): Awaited<ReturnType<typeof fitted>> {
+function fittedNames(names: readonly string[], named: Tensors): Tensors {
   const missing = names.filter((name) => named[name] === undefined);
+  const own = new Set(names);
+  const others = Object.keys(named).filter((name) => !own.has(name));
   if (missing.length > 0) {
     throw invalid(
-      `the file has no weights for ${missing.join(', ')}; it has ` +
-        `${Object.keys(named).join(', ') || 'none'}: the spec must declare the same network`,
+      `the file has no weights for ${listNames(missing)}; it has ` +
+        `${listNames(Object.keys(named)) || 'none'}: the spec must declare the same network`,
     );
   }
-  const own = new Set(names);
-  return {
-    tensors: Object.fromEntries(names.map((name) => [name, named[name] as Tensor])),
-    leftOut: Object.keys(named).filter((name) => !own.has(name)),
-  };
+  // Without them it would answer otherwise than where it was trained.
+  if (others.length > 0) {
+    throw invalid(
+      `the network of the spec has no place for ${listNames(others)} of the file; leave network ` +
+        "out to take the file's, or import what `millrace export --format safetensors` wrote",
+    );
+  }
+  return Object.fromEntries(names.map((name) => [name, named[name] as Tensor]));
 }
 
 async function withNetwork<Result>(

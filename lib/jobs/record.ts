@@ -87,6 +87,8 @@ async function pinObjects(store: ObjectStore, dataset: string): Promise<Pinned> 
   const listed = await store.list(keys.dataset(dataset));
   const objects = listed.filter(({ key, sizeBytes }) => sizeBytes > 0 && !isNoData(key));
   if (objects.length === 0) {
+    if (listed.length > 0)
+      return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);
     return refuse(
       'bad-dataset',
       `dataset ${dataset}: there is no object below s3://${store.bucket}/${keys.dataset(dataset)}`,

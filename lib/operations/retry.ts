@@ -1,8 +1,10 @@
 import { reasonIf } from '../errors.ts';
+import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import { loadSpec } from '../model/model.ts';
 import { parseMessage } from '../online/messages.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -23,7 +25,7 @@ import {
 export type Way = { readonly ok: true; readonly isAsItWas: boolean } | Refused<NoWay | RefusalCode>;
 
 /** Why a refused message cannot be sent again. */
-export type NoWay = 'no-samples' | 'of-a-job' | 'too-large' | 'learnt-before';
+export type NoWay = 'no-samples' | 'of-a-job' | 'too-large' | 'learnt-before' | 'refused-again';
 
 /** A refused message, and what became of it since. */
 export type RefusedMessage = {
@@ -114,6 +116,8 @@ async function examine(
 }> {
   const { store } = ports;
   const ledger = await ledgerNow(ports, model);
+  const declared = await loadSpec(store, model);
+  const encoder = declared && createEncoder(declared.spec);
   const records = await readQuarantine(store, model);
   const learnt = await learntNames(ports, model, records);
   const plans: ResendPlan[] = [];
@@ -132,11 +136,13 @@ async function examine(
       'settled' ||
     learnt.has(numberOf(resend)) ||
     refused.has(numberOf(resend));
+  const sentAgain = new Set(resendsOf(plans, 'quarantine').map(numberOf));
   const messages = records.map((record) => {
     const resend = resends.get(nameOf(record));
+    const isHopeless = sentAgain.has(numberOf(record)) && refusedAgain(encoder, record);
     return {
       record,
-      way: wayOf(ports, ledger, learnt, record),
+      way: isHopeless || wayOf(ports, ledger, learnt, record),
       ...(resend === undefined ? {} : { resend }),
       isSettledAgain: wasLearnt(learnt, record) || (resend !== undefined && isSettled(resend)),
     };
@@ -167,6 +173,16 @@ function wayOf(
   const judgement = judge(ledger, numberedIdentity(producer, seq), bounds);
   if (judgement.verdict === 'new') return { ok: true, isAsItWas: true };
   return judgement.verdict === 'refused' && !judgement.isFinal ? judgement : newNumber;
+}
+
+/** Why none of a record's samples can ever be learnt: a spec does not change. */
+function refusedAgain(encoder: Encoder | undefined, record: QuarantineRecord): Way | false {
+  const samples = samplesOf(record);
+  if (encoder === undefined || !Array.isArray(samples) || samples.length === 0) return false;
+  const { accepted, refused } = encoder.encode(samples);
+  const [first] = refused;
+  if (accepted.length > 0 || first === undefined) return false;
+  return refuse('refused-again', `it would be refused again: ${first.field}: ${first.reason}`);
 }
 
 /** A line of an object that is no sample: its object is mended, and sent again. */

@@ -1,13 +1,20 @@
-import { type Cells, cellsOf, isFloat32 } from '../features/cells.ts';
+import { type Cells, type CellWords, cellsOf, isFloat32 } from '../features/cells.ts';
+import type { Feature } from '../features/kinds.ts';
 import { show } from '../parse.ts';
-import type { Spec } from './spec.ts';
 
 /**
  * What a declaration names that no cell can be, or that two of its words say alike. Only a new
  * declaration is asked: a stored spec stays as it is.
  */
-export function problemsOfCells({ features, label, cells }: Spec): readonly string[] {
-  if (cells === undefined) return [];
+export function problemsOfCells({
+  features,
+  label,
+  cells,
+}: {
+  readonly features: Readonly<Record<string, Feature>>;
+  readonly label: { readonly classes?: readonly string[] | undefined };
+  readonly cells: CellWords;
+}): readonly string[] {
   const reader = cellsOf(cells);
   const words = (texts: readonly string[]) => texts.map((text) => text.trim().toLowerCase());
   const no = new Set(words(cells.false));

@@ -68,8 +68,7 @@ describe('an import', () => {
       task: 'binary',
       features: { urgency: { type: 'number' }, team },
     };
-    const { leftOut } = await importModel(world, input as SpecInput, file);
-    expect(leftOut).toEqual([]);
+    expect((await importModel(world, input as SpecInput, file)).isThere).toBe(false);
     const [own, other] = [await ask(world, 'copy'), await ask(world, ticketsSpec.model)];
     const shares = [own, other].map((each) => (each as { probability: number }).probability);
     expect(shares[0]).toBeCloseTo(shares[1] ?? Number.NaN, 6);
@@ -119,7 +118,7 @@ describe('an import', () => {
     const { x, y, spec } = JSON.parse(readFileSync(place(`${name}.json`), 'utf8'));
     const world = createWorld();
     const file = await readWeightsFile(place(`${name}.h5`));
-    expect((await importModel(world, { ...spec, model: name }, file)).leftOut).toEqual([]);
+    expect((await importModel(world, { ...spec, model: name }, file)).isThere).toBe(false);
     const features = Object.entries<{ type: string; values: string[] }>(spec.features);
     const samples = y.map((_: number, row: number) => ({
       features: Object.fromEntries(

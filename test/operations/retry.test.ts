@@ -146,11 +146,20 @@ describe('a retry of what is in quarantine', () => {
     expect((await foldJournal(world)).learnt).toBe(3);
   });
 
+  it('does not send again what was sent again in vain, and never can be learnt', async () => {
+    const world = createWorld();
+    await deliver(world, [message(1, { samples: [{ features: {} }] })]);
+    expect((await retry(world, 100)).sent).toBe(1);
+    const { sent, left } = await retry(world, 200);
+    expect(sent).toBe(0);
+    expect(left.map(({ reason }) => reason)).toContain(
+      'it would be refused again: features.urgency: missing',
+    );
+  });
+
   it('goes on under another name once its own was evicted', async () => {
     const world = createWorld(ticketsSpec, { producers: 2, producerIdleEntries: 0 });
-    const wrong = (sequenceNumber: number) =>
-      message(sequenceNumber, { samples: [{ features: {} }] });
-    await deliver(world, [wrong(1)]);
+    await deliver(world, [message(1, { samples: 's3://memory/datasets/late/none.jsonl' })]);
     expect((await retry(world, 100)).sent).toBe(1);
     for (const [i, producer] of ['a', 'b', 'c'].entries())
       await deliver(world, [numbered(110 + i, producer, 1)]);
