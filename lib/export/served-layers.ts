@@ -13,7 +13,6 @@ import { servedNetwork } from './served-network.ts';
  */
 export async function servedLayers(exported: Exported): Promise<tf.LayersModel> {
   const { model, state, features } = exported;
-  tf.enableProdMode();
   await tf.setBackend('cpu');
   const { layersModel, inputs, isAnswer } = await servedNetwork(model, state);
   for (const { name } of features) {

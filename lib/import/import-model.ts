@@ -101,7 +101,6 @@ function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInpu
 
 /** The weights of the file under the names that the model's state has for them. */
 async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Tensors> {
-  tf.enableProdMode();
   await tf.setBackend('cpu');
   const { experts } = spec.online;
   if (experts !== undefined) {

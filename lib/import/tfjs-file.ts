@@ -14,6 +14,7 @@ const modelSchema = z.looseObject({
 
 /** Reads a tfjs Layers model: a `model.json`, and the files of weights that it names beside it. */
 export async function readTfjsFile(path: string): Promise<Weights> {
+  tf.enableProdMode();
   const json: unknown = JSON.parse(await readFile(path, 'utf8'));
   const { modelTopology, weightsManifest } = parse(modelSchema, json, path);
   const folder = dirname(path);

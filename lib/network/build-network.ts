@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { Spec } from '../spec/spec.ts';
 import { allLayers, maskSourceOf } from './dropout.ts';
 import { fromLayers } from './layers.ts';
@@ -12,6 +12,8 @@ import { fromTopology } from './topology.ts';
  * @throws MillraceError kind `invalid` if a topology does not fit the features, label or limits
  */
 export async function buildNetwork(spec: Spec): Promise<Network> {
+  // Without it, tfjs greets whoever uses it first.
+  tf.enableProdMode();
   const { network: declared } = spec;
   const network =
     'topology' in declared

@@ -117,6 +117,8 @@ describe('own data in, predictions out', () => {
     );
     expect((await millrace('predict', 'copy', file('question.jsonl'))).stdout).toBe(stdout);
 
+    const quiet = await millrace('export', 'weather', '--format', 'tfjs', '--out', file('quiet'));
+    expect(quiet.stderr).toBe('');
     expect((await millrace('export', 'weather', '--format', 'pickle')).stderr).toContain('tfjs');
     expect((await millrace('export', 'weathr', '--format', 'tfjs')).stderr).toContain('no model');
   });

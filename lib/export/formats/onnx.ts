@@ -22,7 +22,6 @@ import type { Files } from './format.ts';
  */
 export async function onnxFiles(exported: Exported): Promise<Files> {
   const { model, state, features, labelScale } = exported;
-  tf.enableProdMode();
   await tf.setBackend('cpu');
   const network = await servedNetwork(model, state);
   const tensors = readWeights(variablesByName(network.layersModel.weights));
