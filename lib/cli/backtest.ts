@@ -67,6 +67,7 @@ function rowOf(each: Backtest): readonly string[] {
     figure(each.accuracy ?? each.meanAbsoluteError ?? Number.NaN),
     each.areaUnderCurve === undefined ? '' : figure(each.areaUnderCurve),
     formatCount(Math.round(each.refused)),
-    formatCount(Math.round(each.samplesPerSecond)),
+    // (Too short to be measured.)
+    Number.isFinite(each.samplesPerSecond) ? formatCount(Math.round(each.samplesPerSecond)) : '–',
   ];
 }

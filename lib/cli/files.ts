@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -88,6 +88,11 @@ export async function predict(
   const isCsv = (format ?? (/\.(csv|tsv)(\.gz)?$/i.test(out ?? path) ? 'csv' : 'jsonl')) === 'csv';
   // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
   const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
+  const stop = () => {
+    if (out !== undefined) rmSync(`${out}.part`, { force: true });
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
   const sums = { rows: 0, refused: 0 };
   const write = lineWriter(output, isCsv);
   let named: Naming | undefined;
@@ -113,6 +118,7 @@ export async function predict(
     await finished(output.end());
     await rename(`${out}.part`, out);
   }
+  process.off('SIGINT', stop);
   const { rows, refused } = sums;
   process.stderr.write(
     `${model}: ${count(rows - refused, 'row')} predicted` +

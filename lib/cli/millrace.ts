@@ -166,12 +166,18 @@ async function parseCommand(): Promise<void> {
       process.exitCode = 2;
     } else await program.parseAsync();
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-    else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      if (error.exitCode !== 0) failAsJson(error.message);
+    } else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
       process.stderr.write(`${error.message}\n`);
-      if (process.argv.includes('--json'))
-        process.stdout.write(`${JSON.stringify({ error: error.message })}\n`);
+      failAsJson(error.message);
       process.exitCode = 2;
     } else throw error;
   }
+}
+
+/** What programs read of a command that failed, where they asked for JSON. */
+function failAsJson(error: string): void {
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error })}\n`);
 }

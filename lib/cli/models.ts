@@ -70,7 +70,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
   return [
     `${model.model}: ${spec.task}, ${Object.keys(spec.features).length} features, ${networkText(spec)}, ` +
       `${spec.optimizer.type} ${spec.optimizer.rate}`,
-    `  entry ${sequence}${age}; ${formatCount(learnt)} samples learnt; ` +
+    `  entry ${sequence}${age}; ${count(learnt, 'sample')} learnt; ` +
       `state ${formatCount(stateBytes / 1_024)} KiB${by}`,
     ...(stream === undefined ? ['  nothing is learnt yet'] : metricLines(stream)),
     ...(model.experts ?? []).map(

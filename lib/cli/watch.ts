@@ -65,7 +65,7 @@ function pictureOf(model: ModelDescription, now: number): readonly string[] {
   const running = jobs.filter(({ status }) => status === 'training' || status === 'catching-up');
   const work = running.map(({ job, status, epoch }) => `${job}: ${status}, epoch ${epoch}`);
   return [
-    `${model.model}  entry ${sequence}, ${age}  ${formatCount(learnt)} samples learnt  ${rateOf(entries)}`,
+    `${model.model}  entry ${sequence}, ${age}  ${count(learnt, 'sample')} learnt  ${rateOf(entries)}`,
     `  loss      ${sparkline(entries.map(({ loss }) => loss).reverse())}  ${figure(entries[0]?.loss)} now`,
     `  so far    ${figure(stream?.loss)} (the labels alone: ${figure(stream?.baselineLoss)})`,
     `  refused   ${formatCount(refused)} of the last ${count(entries.length, 'entry', 'entries')}`,

@@ -71,7 +71,10 @@ export function objectionTo(comparison: Comparison, margin: number): string | un
     if (challenger > baseline)
       return `its loss of ${challenger} is higher than that of a constant (${baseline})`;
     if (champion !== null && challenger >= champion - margin)
-      return `its loss of ${challenger} is not lower than the champion's (${champion}) by ${margin}`;
+      return (
+        `its loss of ${challenger} is not lower than the champion's (${champion})` +
+        (margin > 0 ? ` by ${margin}` : '')
+      );
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import { createEncoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
+import { assertDataset } from './start-job.ts';
 
 /** What a batch job would find in a dataset. */
 export type DatasetCheck = Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> & {
@@ -32,6 +33,7 @@ export async function checkDataset(
 ): Promise<DatasetCheck> {
   const listed = await store.list(keys.dataset(dataset));
   const objects = listed.filter(({ key, sizeBytes }) => sizeBytes > 0 && !isNoData(key));
+  if (listed.length === 0) await assertDataset({ store }, dataset);
   const encoder = createEncoder(spec);
   const tally = createRowTally(spec);
   let learnt = 0;

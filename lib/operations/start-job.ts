@@ -47,7 +47,11 @@ function jobNameOf(dataset: string, now: number): string {
   return `${dataset.slice(0, 40)}-${second}`;
 }
 
-async function assertDataset({ store }: Ports, dataset: string): Promise<void> {
+/** @throws MillraceError kind `invalid` if there is no such dataset */
+export async function assertDataset(
+  { store }: Pick<Ports, 'store'>,
+  dataset: string,
+): Promise<void> {
   if (dataset === 'journal') return;
   if ((await store.list(keys.dataset(dataset))).length > 0) return;
   const known = await store.folders(keys.datasets);

@@ -6,8 +6,10 @@ import { applyEntry, reachOf } from '../fold/fold.ts';
 import { readEntry, readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
+import { parse, show } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import { modelName } from '../spec/names.ts';
 import { type ModelReference, nameOf, type QuestionOf } from '../spec/samples-of.ts';
 import type { Spec } from '../spec/spec.ts';
 import { judge } from '../state/ledger.ts';
@@ -92,7 +94,7 @@ export async function openModel<Reference extends ModelReference>(
   ports: Ports,
   reference: Reference,
 ): Promise<OpenModel<QuestionOf<Reference>>> {
-  const name = nameOf(reference);
+  const name = parse(modelName, nameOf(reference), 'model');
   let loaded = await load(ports, name);
   let looking: Promise<void> | undefined;
   const looks = { begun: 0, done: 0 };
@@ -115,6 +117,8 @@ export async function openModel<Reference extends ModelReference>(
       { maxAgeSeconds = limits.stateAgeSeconds, atLeast } = {},
       secondsLeft = () => Number.POSITIVE_INFINITY,
     ) {
+      if (!Array.isArray(samples))
+        throw invalid(`samples: must be a list of samples (found ${show(samples)})`);
       const [askedAt, before] = [ports.now(), looks.begun];
       const hasReached = () => atLeast === undefined || reaches(ports, loaded.state, atLeast);
       const isFresh = () => {
