@@ -148,7 +148,7 @@ function createModels({ bucket }: Cloud, random: Random): readonly string[] {
   const publishEvery = random.pick([1, 1, 3]);
   const models = groups.slice(0, random.pick([1, 1, 2]));
   for (const model of models) {
-    const usual = random.chance(0.15) ? learnerSpec : simulatedSpec;
+    const usual = random.chance(0.06) ? learnerSpec : simulatedSpec;
     const spec = { ...usual, model, online: { ...usual.online, publishEvery } };
     bucket.put(keys.spec(model), Buffer.from(JSON.stringify(spec)));
   }
