@@ -1,4 +1,4 @@
-import './remembered-zstd.ts';
+import './plain-entries.ts';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
@@ -85,7 +85,7 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
     working += change;
   });
   const timeline = createTimeline(() => working > 0, options.keepsEvents ?? false);
-  const stormMinutes = random.integer(1, 30);
+  const stormMinutes = random.integer(1, 15);
   // In some schedules most messages become dead letters, while deliveries of them are still
   // running.
   const isDeadly = random.chance(0.15);
