@@ -108,6 +108,7 @@ function expertText(expert: Expert): string {
 /** Each metric of the stream beside what the labels alone would have earned. */
 function metricLines(stream: StreamMetrics): readonly string[] {
   const { loss, baselineLoss, accuracy, baselineAccuracy, areaUnderCurve } = stream;
+  const { rootMeanSquaredError: root, baselineRootMeanSquaredError: baselineRoot } = stream;
   const beside = (value: number | undefined) =>
     value === undefined ? '' : ` (the labels alone: ${figure(value)})`;
   return [
@@ -115,6 +116,9 @@ function metricLines(stream: StreamMetrics): readonly string[] {
     ...(accuracy === undefined
       ? []
       : [`  accuracy ${figure(accuracy)}${beside(baselineAccuracy)}`]),
+    ...(root === undefined
+      ? []
+      : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
     ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
   ];
 }

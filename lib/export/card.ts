@@ -130,11 +130,12 @@ function code(text: string): string {
 
 function streamText(stream: StreamMetrics | undefined): string {
   if (stream === undefined) return 'nothing was learnt from it yet';
-  const { loss, baselineLoss, accuracy, areaUnderCurve } = stream;
+  const { loss, baselineLoss, accuracy, areaUnderCurve, rootMeanSquaredError: root } = stream;
   return [
     loss.toPrecision(4),
     ...(baselineLoss === undefined ? [] : [`${baselineLoss.toPrecision(4)} of the labels alone`]),
     ...(accuracy === undefined ? [] : [`accuracy ${accuracy.toFixed(4)}`]),
+    ...(root === undefined ? [] : [`root mean squared error ${root.toPrecision(4)}`]),
     ...(areaUnderCurve === undefined
       ? []
       : [`area under the ROC curve ${areaUnderCurve.toFixed(4)}`]),

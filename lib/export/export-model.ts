@@ -66,7 +66,7 @@ export async function exportModel(
     'README.md': Buffer.from(
       modelCard(exported, {
         time: last?.time,
-        stream: metricsOf(state, model.spec.task),
+        stream: metricsOf(state, model.spec),
         usage: usage(exported),
       }),
     ),

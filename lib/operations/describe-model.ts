@@ -22,6 +22,9 @@ export type StreamMetrics = {
   readonly accuracy?: number;
   readonly baselineAccuracy?: number;
   readonly areaUnderCurve?: number;
+  /** Of regressions by squared error, in the label's unit. */
+  readonly rootMeanSquaredError?: number;
+  readonly baselineRootMeanSquaredError?: number;
 };
 
 /** A model at a glance. */
@@ -178,7 +181,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     time: last?.time,
     learnt,
     arithmetic,
-    stream: metricsOf(state, task),
+    stream: metricsOf(state, spec),
     ...(experts && { experts: weighted(experts, state) }),
   };
 }
@@ -189,8 +192,15 @@ function weighted(experts: readonly Expert[], state: State) {
 }
 
 /** What the stream earned up to a state; undefined before the first sample. */
-export function metricsOf({ scores, prior }: State, task: Spec['task']): StreamMetrics | undefined {
+export function metricsOf(
+  { scores, prior }: State,
+  { task, loss: lossName }: Pick<Spec, 'task' | 'loss'>,
+): StreamMetrics | undefined {
   if (scores.samples === 0) return undefined;
+  const isSquared = task === 'regression' && lossName !== 'huber';
+  // (The loss is half the mean squared error.)
+  const rootOf = (loss: number | undefined) =>
+    isSquared && loss !== undefined ? Math.sqrt(2 * loss) : undefined;
   const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / scores.weight);
   const classifies = task !== 'regression';
   const curve = areaUnderCurve(scores);
@@ -200,6 +210,8 @@ export function metricsOf({ scores, prior }: State, task: Spec['task']): StreamM
     accuracy: classifies ? share(scores.correct) : undefined,
     baselineAccuracy: classifies ? share(prior?.correct) : undefined,
     areaUnderCurve: Number.isFinite(curve) ? curve : undefined,
+    rootMeanSquaredError: rootOf(meanLoss(scores)),
+    baselineRootMeanSquaredError: rootOf(share(prior?.loss)),
   };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { emptyPrior, priorAfter } from '../../lib/metrics/prior.ts';
+import { metricsOf } from '../../lib/operations/describe-model.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { createWorld, deliver, foldJournal, message, ticket } from '../support/world.ts';
@@ -93,5 +94,17 @@ describe('what the labels alone would have earned', () => {
     expect(scores.loss / scores.weight).toBeLessThan((prior?.loss ?? 0) / scores.weight);
     expect(prior?.sums.reduce((sum, each) => sum + each, 0)).toBe(150);
     expect(decodeCheckpoint(encodeCheckpoint(state)).prior).toEqual(prior);
+  });
+
+  it('is shown in the unit of the labels, too, where they are numbers', async () => {
+    const world = createWorld({ model: 'tickets', task: 'regression', features });
+    const samples = [3, 5].map((label) => ({ features: { x: 1 }, label }));
+    await deliver(world, [message(1, { samples })]);
+    const metrics = metricsOf(await foldJournal(world), { task: 'regression' });
+    // Before anything was learnt, both predict 0.
+    expect(metrics?.baselineRootMeanSquaredError).toBeCloseTo(Math.sqrt((9 + 25) / 2), 10);
+    expect(metrics?.rootMeanSquaredError).toBeCloseTo(Math.sqrt((9 + 25) / 2), 10);
+    const huber = metricsOf(await foldJournal(world), { task: 'regression', loss: 'huber' });
+    expect(huber?.rootMeanSquaredError).toBeUndefined();
   });
 });
