@@ -88,6 +88,7 @@ function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   const feature = features[name];
   if (feature?.type === 'cross') return { of: feature.of };
   if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
+  if (feature?.type === 'number' && feature.log) return { log: true };
   if (feature?.type === 'text') return { words: feature.words, characters: feature.characters };
   return {};
 }
@@ -185,8 +186,11 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
         `${feature.width} numbers: \`HashingVectorizer(n_features=${feature.width}, ` +
         `${vectorizerOptions(declared)})\` of scikit-learn makes them from a text`
       );
-    case 'number':
-      return feature.width === 2 ? 'a number and 0; where it is missing the mean and 1' : undefined;
+    case 'number': {
+      const number = declared.log ? 'sign(x) · ln(1 + |x|) of a number x' : 'a number';
+      if (feature.width === 2) return `${number} and 0; where it is missing the mean and 1`;
+      return declared.log ? number : undefined;
+    }
     default:
       return undefined;
   }

@@ -177,27 +177,29 @@ describe('an exported model', () => {
         at: { type: 'timestamp', parts: ['hour', 'elapsed'] },
         both: { type: 'cross', of: ['team', 'size'], buckets: 13, dimensions: 2 },
         note: { type: 'text', buckets: 4 },
+        price: { type: 'number', log: true },
       },
       network: { hidden: [4] },
     };
     const questions = [
-      { team: 'red', size: 3, at: '2001-02-28T12:00', note: 'as usual' },
-      { team: 'blue', size: 4, at: '2001-02-28T18:00', note: '' },
+      { team: 'red', size: 3, at: '2001-02-28T12:00', note: 'as usual', price: 1e6 },
+      { team: 'blue', size: 4, at: '2001-02-28T18:00', note: '', price: -20 },
     ];
     const exported = await exportedFrom(made, questions);
     const own = await answers(exported, questions);
     const { raw } = encoded(exported.model, questions);
-    // As the card says: numbers for size, time and note, joined texts for the cross.
+    // As the card says: numbers for all but the cross, which has joined texts.
     const asked = questions.map(({ team, size }, row) => ({
       team,
-      size: [...raw.slice(9 * row, 9 * row + 2)],
-      at: [...raw.slice(9 * row + 2, 9 * row + 5)],
-      note: [...raw.slice(9 * row + 5, 9 * row + 9)],
+      size: [...raw.slice(10 * row, 10 * row + 2)],
+      at: [...raw.slice(10 * row + 2, 10 * row + 5)],
+      note: [...raw.slice(10 * row + 5, 10 * row + 9)],
+      price: [1e6, -20].map((x) => Math.sign(x) * Math.log1p(Math.abs(x)))[row],
       both: `${team}\u001f${size}`,
     }));
     expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-5);
     const { inputs } = JSON.parse(inputsJson(exported));
-    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 4]);
+    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 4, 1]);
     const mean = {
       ...made,
       features: { ...made.features, late: { type: 'targetMean' as const, of: ['team'] } },
@@ -233,6 +235,19 @@ describe('an exported model', () => {
       expectClose(askPython(files, rows), await answers(exported, rows), 1e-5);
     },
   );
+
+  it.skipIf(python === undefined)('takes logarithms in Python, as inputs.json says', async () => {
+    const input: SpecInput = {
+      model: 'demand-1',
+      task: 'regression',
+      features: { price: { type: 'number', log: true }, share: { type: 'number' } },
+      network: { hidden: [4] },
+    };
+    const prices = rows.map(({ share }, i) => ({ price: (i - 9) ** 5, share }));
+    const exported = await exportedFrom(input, prices);
+    const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
+    expectClose(askPython(files, prices), await answers(exported, prices), 1e-5);
+  });
 
   it.skipIf(python === undefined).each(activationName.options)(
     'answers in Python with hidden layers of %s units',

@@ -8,6 +8,10 @@ import { columnName, type FeatureBehaviour, halfLifeSchema } from './kind.ts';
 export const numberSchema = strictObject({
   type: z.literal('number'),
   standardize: z.boolean().default(true).describe('by its running mean and variance'),
+  log: z
+    .boolean()
+    .optional()
+    .describe('takes the logarithm of 1 + its size, with its sign: prices, counts, durations'),
   halfLife: halfLifeSchema
     .optional()
     .describe(
@@ -28,7 +32,7 @@ const unknownMean = Symbol('the mean so far');
 
 /** How a number behaves: one column; where its mean stands for missing ones, another says so. */
 export function numberBehaviour(
-  { standardize, halfLife, missing }: z.output<typeof numberSchema>,
+  { standardize, log = false, halfLife, missing }: z.output<typeof numberSchema>,
   cells: Cells,
 ): FeatureBehaviour {
   const fillsMean = missing === 'mean';
@@ -51,7 +55,7 @@ export function numberBehaviour(
         const value = cells.number(cell);
         if (!isFloat32(value))
           return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
-        into.raw[place] = withoutSign(value);
+        into.raw[place] = withoutSign(log ? logarithm(value) : value);
         if (fillsMean) into.raw[place + 1] = 0;
         return accepted;
       };
@@ -59,4 +63,9 @@ export function numberBehaviour(
     readCell: readNumber,
     input: { kind: 'numbers' },
   };
+}
+
+/** The logarithm of 1 + a number's size, with its sign. */
+function logarithm(value: number): number {
+  return Math.sign(value) * Math.log(1 + Math.abs(value));
 }
