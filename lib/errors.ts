@@ -72,6 +72,11 @@ export function isOfKind(error: unknown, kind: FailureKind): error is MillraceEr
   return error instanceof MillraceError && error.kind === kind;
 }
 
+/** What a caught value says. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** For `.catch()`: the message of an error of one kind, as a value; any other error is thrown. */
 export function reasonIf(kind: FailureKind): (error: unknown) => string {
   return (error) => {

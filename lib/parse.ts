@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalid, type MillraceError } from './errors.ts';
+import { invalid, type MillraceError, reasonOf } from './errors.ts';
 import { limits } from './limits.ts';
 
 /** A strict object. Its error for an unknown field names the field and lists the allowed ones. */
@@ -175,7 +175,7 @@ export function parseJson(
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : cause;
+    const reason = reasonOf(cause);
     throw invalid(`${what}: must be JSON: ${reason}`, cause);
   }
 }

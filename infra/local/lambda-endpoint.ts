@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { reasonOf } from '../../lib/errors.ts';
 import type { FunctionHost } from './function-host.ts';
 import { answerFilterLogEvents, type FunctionLogs, filterLogEvents } from './logs-endpoint.ts';
 
@@ -105,7 +106,7 @@ async function answerOfInvoke(invoke: Invoke, name: string, body: string): Promi
   try {
     return { status: 200, body: JSON.stringify((await invoked) ?? null) };
   } catch (error) {
-    const errorMessage = error instanceof Error ? error.message : String(error);
+    const errorMessage = reasonOf(error);
     const headers = { 'x-amz-function-error': 'Unhandled' };
     return { status: 200, headers, body: JSON.stringify({ errorMessage, errorType: 'Error' }) };
   }

@@ -1,6 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { z } from 'zod';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import { show } from '../parse.ts';
 
 /** Ends the program with status 2 and a sentence for the person who mistyped something. */
@@ -17,7 +17,7 @@ export function readArguments<const Config extends ParseArgsConfig>(usage: strin
   try {
     return parseArgs(config);
   } catch (cause) {
-    return stopFor(`${cause instanceof Error ? cause.message : cause}\n\n${usage}`);
+    return stopFor(`${reasonOf(cause)}\n\n${usage}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import { exportModel } from '../export/export-model.ts';
 import type { ExportFormat } from '../export/formats/format.ts';
 import { count, type Io } from './io.ts';
@@ -40,7 +40,7 @@ async function write(
     await mkdir(folder, { recursive: true });
     for (const [name, body] of Object.entries(files)) await writeFile(join(folder, name), body);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalid(`--out ${folder}: cannot be written: ${reason}`, cause);
   }
 }

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readSamples } from '../datasets/read-samples.ts';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
 import { existingModel } from '../model/model.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
@@ -135,7 +135,7 @@ export async function predict(
 async function openOutput(path: string): Promise<WriteStream> {
   const output = createWriteStream(path);
   await once(output, 'open').catch((cause: unknown) => {
-    throw invalid(`--out: ${cause instanceof Error ? cause.message : cause}`, cause);
+    throw invalid(`--out: ${reasonOf(cause)}`, cause);
   });
   // What fails later is thrown where it is finished.
   return output.on('error', () => undefined);
@@ -269,7 +269,7 @@ export async function init(
   const { spec, rows, left, doubts } = draft;
   const text = `${JSON.stringify(spec, null, 2)}\n`;
   await writeFile(out, text, { flag: 'wx' }).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalid(`${out} cannot be written: ${reason}; --out names another file`, cause);
   });
   result({ ...draft, out });

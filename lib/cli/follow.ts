@@ -3,7 +3,7 @@ import { mkdir, open, readFile, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import {
   type Followed,
   followedSchema,
@@ -56,10 +56,7 @@ async function followPath(
   path: string,
 ): Promise<string> {
   const file = await open(path).catch((cause: unknown) => {
-    throw invalid(
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    );
+    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
   });
   const name = createHash('sha256')
     .update(`${spec.model} ${await realpath(path)}`)

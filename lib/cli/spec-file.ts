@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import { show } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 
 /** A spec in a file of JSON, not checked yet. @throws MillraceError kind `invalid` */
 export async function readSpecFile(path: string): Promise<SpecInput> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalid(`${path} cannot be read: ${reason}`, cause);
   });
   return inputOf(path, text);
@@ -25,9 +25,6 @@ function jsonOf(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw invalid(
-      `${path}: must be JSON: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    );
+    throw invalid(`${path}: must be JSON: ${reasonOf(cause)}`, cause);
   }
 }

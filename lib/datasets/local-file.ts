@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
 
 /** A file of this machine, open for reading. */
@@ -20,7 +20,7 @@ export async function openFile(path: string): Promise<LocalFile> {
       close: () => file.close(),
     };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalid(`${path} cannot be read: ${reason}`, cause);
   }
 }

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import { csv } from './formats/csv.ts';
 import type { Format, RowChunk } from './formats/format.ts';
@@ -60,10 +60,7 @@ export async function* readRows({ name, bytes, columns }: DatasetFile): AsyncGen
     else yield* format.read(source, columns === 'all' ? undefined : columns);
   } catch (cause) {
     source.rethrow();
-    throw invalid(
-      `${name} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    );
+    throw invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);
   }
 }
 

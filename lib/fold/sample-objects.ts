@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { gunzipSync } from 'node:zlib';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { SampleList } from '../commands/command.ts';
+import { reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { parseJson } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
@@ -46,7 +47,7 @@ function parseLines(text: string, uri: string): SampleList | Refused {
     try {
       return parseJson(line, `line ${number} of ${uri}`);
     } catch (error) {
-      unreadable.set(index, error instanceof Error ? error.message : String(error));
+      unreadable.set(index, reasonOf(error));
       return line.slice(0, limits.badRowCharacters);
     }
   });

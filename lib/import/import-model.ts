@@ -4,7 +4,7 @@ import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
 import { mixtureNames, partsOf } from '../engine/experts/compile-experts.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { type CreateOptions, createModel } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
@@ -156,7 +156,7 @@ async function withNetwork<Result>(
 ): Promise<Result> {
   const { layersModel } = await buildNetwork(spec).catch((cause: unknown) => {
     if (cause instanceof MillraceError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalid(`the network of the file cannot be built: ${reason}`, cause);
   });
   try {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { invalid, isOfKind } from '../errors.ts';
+import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { decodeInitialWeights } from '../model/initial-weights.ts';
 import type { Weights } from './weights.ts';
 
@@ -28,7 +28,7 @@ export async function readWeightsFile(path: string): Promise<Weights> {
     return await read(path);
   } catch (cause) {
     if (isOfKind(cause, 'invalid')) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalid(`${path} cannot be read: ${reason}`, cause);
   }
 }

@@ -3,7 +3,7 @@ import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { isFiniteState } from '../engine/finite.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { scalingOf, trainedLayoutOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { allocateSamples } from '../features/samples.ts';
@@ -156,7 +156,7 @@ async function assertTrains(spec: Spec, compiled: CompiledModel): Promise<void> 
 /** What tfjs or an engine throws about a network is its author's to know. */
 function asInvalid(cause: unknown, what: string): MillraceError {
   if (cause instanceof MillraceError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return invalid(`${what}: ${reason}; change it, or name the other engine`, cause);
 }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
 import type { FeatureInput } from '../features/kinds/kind.ts';
@@ -45,7 +45,7 @@ async function load(spec: Spec, config: Json): Promise<tf.LayersModel> {
     return await countingParameters(spec, () => tf.models.modelFromJSON({ modelTopology }));
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalid(`spec.network.topology: tfjs cannot build it: ${reason}`, cause);
   }
 }

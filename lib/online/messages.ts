@@ -1,6 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 import { parseCommand, type SentCommand } from '../commands/commands.ts';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import { parseJson } from '../parse.ts';
 import { contentDigest } from '../ports/producer.ts';
 import { type Refused, refuse } from '../refusal.ts';
@@ -65,7 +65,7 @@ export function parseMessage(message: Message): ParsedMessage {
     }
     return { message, command, ...identify(message, command.body) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     const command: Malformed = { kind: 'malformed', ...refuse('malformed', reason) };
     return { message, identity: identityInQueue(message), command };
   }

@@ -1,5 +1,5 @@
 import { keys } from '../bucket/keys.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { currentState } from '../fold/fold.ts';
 import { readEntry } from '../journal/reading.ts';
 import { createModel, existingModel, loadModel } from '../model/model.ts';
@@ -50,7 +50,7 @@ async function finding(check: string, look: () => Promise<string>): Promise<Find
   try {
     return { check, isFine: true, says: await look() };
   } catch (error) {
-    return { check, isFine: false, says: error instanceof Error ? error.message : String(error) };
+    return { check, isFine: false, says: reasonOf(error) };
   }
 }
 
@@ -80,7 +80,7 @@ async function lookAtModels(ports: Ports): Promise<string> {
       if (model === undefined) throw invalid('has no spec.json, but other objects');
       await currentState(ports, model);
     } catch (error) {
-      troubles.push(`${name}: ${error instanceof Error ? error.message : error}`);
+      troubles.push(`${name}: ${reasonOf(error)}`);
     }
   }
   if (troubles.length > 0) throw invalid(troubles.join('; '));

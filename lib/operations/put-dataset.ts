@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 
 /** Puts a file under a key, in parts of `partBytes`. */
 export type Upload = (key: string, path: string, onBytes: (done: number) => void) => Promise<void>;
@@ -65,7 +65,7 @@ export async function bytesOfFiles(paths: readonly string[]): Promise<number> {
 
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw invalid(`${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`);
+    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`);
   });
   if (found.isFile()) return found.size;
   throw invalid(`${path} is no file; name the files in it`);

@@ -1,7 +1,7 @@
 import type { SettledMessage } from '../commands/header.ts';
 import { openFile } from '../datasets/local-file.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import { type Retraction, sampleHash } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
@@ -108,7 +108,7 @@ async function learntMessages(
 /** The samples of a file as `send` sends them: rows, or samples as they were sent. */
 async function hashesOf(spec: Spec, path: string): Promise<string[]> {
   const file = await openFile(path).catch((cause: unknown) => {
-    throw invalid(`--samples: ${cause instanceof Error ? cause.message : cause}`, cause);
+    throw invalid(`--samples: ${reasonOf(cause)}`, cause);
   });
   const write = sampleWriter(spec);
   const hashes: string[] = [];

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { invalid, isOfKind } from '../errors.ts';
+import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { parse, parseJson, plainJson, show } from '../parse.ts';
 import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
@@ -127,7 +127,7 @@ function textsOf(samples: unknown): readonly string[] {
     try {
       return jsonOf(sample) ?? 'null';
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : cause;
+      const reason = reasonOf(cause);
       throw invalid(`samples[${i}]: cannot be sent as JSON: ${reason}`, cause);
     }
   });
@@ -167,7 +167,7 @@ export async function openProducer<Model extends ModelReference>(
 ): Promise<Producer<SampleOf<Model>>> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw invalid(`${file}: it cannot be read: ${error instanceof Error ? error.message : error}`);
+    throw invalid(`${file}: it cannot be read: ${reasonOf(error)}`);
   });
   const { seq, unanswered } =
     text === undefined

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { invalid } from '../errors.ts';
+import { invalid, reasonOf } from '../errors.ts';
 import { environmentNames } from './address.ts';
 
 /** Variables of an environment. */
@@ -73,7 +73,7 @@ async function outputsOf(name: string): Promise<Environment> {
   const described = await client
     .send(new DescribeStacksCommand({ StackName: name }))
     .catch((cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = reasonOf(cause);
       throw invalid(`--stack: ${name} cannot be described: ${reason}`, cause);
     });
   const found: Record<string, string> = {};

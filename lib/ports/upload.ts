@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { MillraceError } from '../errors.ts';
+import { MillraceError, reasonOf } from '../errors.ts';
 
 /** Puts files of this machine under keys of a bucket, in parts of a size. */
 export function fileUploader(client: S3Client, bucket: string, partBytes: number) {
@@ -15,7 +15,7 @@ export function fileUploader(client: S3Client, bucket: string, partBytes: number
     try {
       await upload.done();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = reasonOf(cause);
       throw new MillraceError('unavailable', `writing s3://${bucket}/${key}: ${reason}`, { cause });
     }
   };

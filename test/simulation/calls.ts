@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/errors.ts';
 import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -53,7 +54,7 @@ export function makeCall<Answer>(
         try {
           failure();
         } catch (error) {
-          const reason = error instanceof Error ? error.message : error;
+          const reason = reasonOf(error);
           timeline.record(`${process.name} ${what}: ${reason}`);
           reject(error);
         }

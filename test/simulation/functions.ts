@@ -1,4 +1,4 @@
-import { MillraceError } from '../../lib/errors.ts';
+import { MillraceError, reasonOf } from '../../lib/errors.ts';
 import { settleJob } from '../../lib/jobs/settle-job.ts';
 import { limits, pauseSeconds } from '../../lib/limits.ts';
 import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
@@ -256,6 +256,5 @@ function limitTime({ cloud, source }: Runner, onTimeout: () => void): number {
 }
 
 function report({ violations }: Cloud, name: string, error: unknown): void {
-  if (!isExpected(error))
-    violations.push(`${name}: ${error instanceof Error ? error.message : error}`);
+  if (!isExpected(error)) violations.push(`${name}: ${reasonOf(error)}`);
 }

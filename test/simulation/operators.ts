@@ -1,5 +1,5 @@
 import { keys } from '../../lib/bucket/keys.ts';
-import { MillraceError } from '../../lib/errors.ts';
+import { MillraceError, reasonOf } from '../../lib/errors.ts';
 import { sampleHash } from '../../lib/fold/exclusions.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { loadModel } from '../../lib/model/model.ts';
@@ -174,8 +174,7 @@ async function retryRefused(cloud: Cloud, random: Random, model: string): Promis
 }
 
 function report({ violations }: Cloud, error: unknown): void {
-  if (!isExpected(error))
-    violations.push(`operator: ${error instanceof Error ? error.message : error}`);
+  if (!isExpected(error)) violations.push(`operator: ${reasonOf(error)}`);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/errors.ts';
 import './plain-entries.ts';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
@@ -157,7 +158,7 @@ function createModels({ bucket }: Cloud, random: Random): readonly string[] {
 
 /** What is in the bucket is broken so that it cannot even be checked. */
 function uncheckable(error: unknown): Found {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return { lost: 0, doubled: 0, outOfOrder: 0, violations: [`it cannot be checked: ${reason}`] };
 }
 

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { parseJson } from '../../parse.ts';
 import { type Format, noRows, type Row, RowCollector } from './format.ts';
@@ -71,6 +72,6 @@ function parseLine(text: string): Row | string {
     if (typeof row === 'object' && row !== null && !Array.isArray(row)) return { ...row };
     return 'the line must be a JSON object';
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
 }

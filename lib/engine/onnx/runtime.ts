@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { reasonOf } from '../../errors.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 
 /** What is used of ONNX Runtime. */
@@ -37,8 +38,7 @@ async function loadModule(): Promise<typeof import('onnxruntime-node')> {
 async function load(): Promise<Runtime> {
   const { InferenceSession, Tensor } = await loadModule().catch((cause: unknown) => {
     throw new UntraceableError(
-      `there is no ONNX Runtime for ${process.platform}-${process.arch}: ` +
-        `${cause instanceof Error ? cause.message : cause}`,
+      `there is no ONNX Runtime for ${process.platform}-${process.arch}: ` + `${reasonOf(cause)}`,
     );
   });
   return {
