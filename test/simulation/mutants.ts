@@ -181,10 +181,10 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'lib/model/learn.ts',
-        find: 'if (rehearsal === undefined) return { minibatch };',
-        replace: `if (rehearsal === undefined) {
+        find: 'if (fresh === undefined) return { rate, schedule, minibatch };',
+        replace: `if (fresh === undefined) {
           const { delivered = 1 } = globalThis as { delivered?: number };
-          return { minibatch: minibatch * delivered };
+          return { rate, schedule, minibatch: minibatch * delivered };
         }`,
       },
     ],
