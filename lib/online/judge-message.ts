@@ -4,7 +4,7 @@ import { wasRefused } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits as bounds } from '../limits.ts';
 import { refuse } from '../refusal.ts';
-import { type Judgement, judge } from '../state/ledger.ts';
+import { type Judgement, judge, type ProducerRecord } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
 import type { ParsedMessage } from './messages.ts';
 
@@ -31,8 +31,9 @@ export async function judgeMessage(
   const judgement = judge(ledger, identity, limits);
   if (judgement.verdict !== 'new' || identity.by !== 'producer') return judgement;
   // What the ledger had no room for is in quarantine. A late delivery of it finds room, but not its
-  // place in the order.
-  const isNext = ledger.producers.get(identity.producer)?.highest === identity.seq - 1;
+  // place in the order. (The next number of a producer that had room before was never refused.)
+  const record = ledger.producers.get(identity.producer);
+  const isNext = record?.highest === identity.seq - 1 && hadRoom(record, identity, pending);
   const mayBeRefused = !isNext && (ledger.producers.size > 0 || identity.seq > 1);
   if (mayBeRefused && (await wasRefused(store, model, message.id, sequence)))
     return { verdict: 'settled' };
@@ -51,4 +52,15 @@ export async function judgeMessage(
     if (header.messages.some(isLetter)) return { verdict: 'overtaken' };
   }
   return judgement;
+}
+
+/** Whether a producer had settled a number before the messages that the entry to come settles. */
+function hadRoom(
+  { highest, gaps }: ProducerRecord,
+  { producer }: { readonly producer: string },
+  pending: readonly SettledMessage[],
+): boolean {
+  const missing = gaps.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  const own = pending.filter((message) => message.producer === producer).length;
+  return highest - missing - own > 0;
 }

@@ -243,4 +243,22 @@ describe('what cannot be learnt', () => {
     await deliver(world, [message(1, { samples: 's3://memory/datasets/late/one.jsonl.gz' })]);
     expect((await foldJournal(world)).learnt).toBe(2);
   });
+
+  it('keeps what there was no room for, though its producer finds room in a late delivery', async () => {
+    const world = createWorld(ticketsSpec, { producers: 1, producerIdleEntries: 2 });
+    const sent = (sequenceNumber: number, producer: string | undefined, seq?: number) =>
+      message(sequenceNumber, {
+        ...(producer === undefined ? {} : { producer, seq }),
+        samples: [ticket(sequenceNumber)],
+      });
+    const [first, second] = [sent(2, 'b', 1), sent(3, 'b', 2)];
+    await deliver(world, [sent(1, 'a', 1)]);
+    await deliver(world, [second]);
+    for (const number of [4, 5, 6]) await deliver(world, [sent(number, undefined)]);
+    // A delivery of both that was on its way all the time: the first finds room, and is learnt.
+    await deliver(world, [first, second]);
+    const state = await foldJournal(world);
+    expect(state.learnt).toBe(5);
+    expect(state.ledger.producers.get('b')?.highest).toBe(1);
+  });
 });

@@ -195,19 +195,17 @@ function refusedSamples(
 
 /**
  * Learnt messages of one queue whose numbers go back, as sentences; one that was a dead letter may
- * come later, and one that the ledger had refused, of which another delivery was still on its way.
+ * come later.
  */
 export function disorderOf(
   entries: readonly Entry[],
   wasDead: (message: SettledMessage) => boolean,
 ): readonly string[] {
   const highest = new Map<string, string>();
-  const refused = new Set<string>();
   return entries.flatMap(({ header }) =>
     header.messages.flatMap((message) => {
       const { id, queue, sequenceNumber, outcome } = message;
-      if (outcome === 'rejected') refused.add(id);
-      if (outcome === 'rejected' || wasDead(message) || refused.has(id)) return [];
+      if (outcome === 'rejected' || wasDead(message)) return [];
       const before = highest.get(queue) ?? '';
       if (sequenceNumber > before) {
         highest.set(queue, sequenceNumber);
