@@ -31,9 +31,10 @@ export async function judgeMessage(
   const judgement = judge(ledger, identity, limits);
   if (judgement.verdict !== 'new' || identity.by !== 'producer') return judgement;
   // What the ledger had no room for is in quarantine. A late delivery of it finds room, but not its
-  // place in the order. (The next number of a producer that had room before was never refused.)
+  // place in the order. (The next number of a producer that always had room was never refused.)
   const record = ledger.producers.get(identity.producer);
-  const isNext = record?.highest === identity.seq - 1 && hadRoom(record, identity, pending);
+  const isFull = ledger.producers.size >= limits.producers;
+  const isNext = record?.highest === identity.seq - 1 && !isFull && cameInOrder(record);
   const mayBeRefused = !isNext && (ledger.producers.size > 0 || identity.seq > 1);
   if (mayBeRefused && (await wasRefused(store, model, message.id, sequence)))
     return { verdict: 'settled' };
@@ -54,13 +55,7 @@ export async function judgeMessage(
   return judgement;
 }
 
-/** Whether a producer had settled a number before the messages that the entry to come settles. */
-function hadRoom(
-  { highest, gaps }: ProducerRecord,
-  { producer }: { readonly producer: string },
-  pending: readonly SettledMessage[],
-): boolean {
-  const missing = gaps.reduce((sum, [from, to]) => sum + to - from + 1, 0);
-  const own = pending.filter((message) => message.producer === producer).length;
-  return highest - missing - own > 0;
+/** Whether a producer's latest numbers were settled in their order: others may have left gaps. */
+function cameInOrder({ latest = [] }: ProducerRecord): boolean {
+  return latest.every(([seq], i) => i === 0 || seq > (latest[i - 1]?.[0] ?? 0));
 }
