@@ -94,7 +94,7 @@ export type EndOfPromotion = { readonly promotion: number } | { readonly refusal
 
 /**
  * Reports what became of the promotion that a job sent. Nothing is written unless the job reports
- * that it waits for that.
+ * that it waits for that, or that it was refused: another delivery of it may have been faster.
  *
  * @param endOf what became of it, as far as the journal knows; `caughtUp` is an entry before it
  * @throws as `reportSurely()`
@@ -107,16 +107,19 @@ export async function reportPromotion(
   const key = keys.progress(model, job);
   const object = await ports.store.get(key);
   const sent = object && parseUndamaged(progressSchema, object.body);
-  if (sent?.status !== 'promotion-sent') return;
+  if (sent?.status !== 'promotion-sent' && sent?.status !== 'kept-champion') return;
   const end = await endOf(sent.caughtUp);
   if (end === undefined) return;
+  const mayChange = (status: unknown) =>
+    status === 'promotion-sent' || (status === 'kept-champion' && 'promotion' in end);
+  if (!mayChange(sent.status)) return;
   const ended =
     'promotion' in end
-      ? { ...sent, ...end, status: 'promoted' }
+      ? { ...sent, ...end, status: 'promoted', reason: undefined }
       : { ...sent, status: 'kept-champion', reason: end.refusal };
   const time = new Date(ports.now()).toISOString();
   const body = jsonBody({ ...ended, time }, key);
-  const stays = (current: Uint8Array) => statusOf(current) !== 'promotion-sent';
+  const stays = (current: Uint8Array) => !mayChange(statusOf(current));
   if ((await putOverOlder(ports, key, body, { etag: object?.etag, stays })) === undefined)
     throw unwritten(key);
 }

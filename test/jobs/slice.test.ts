@@ -3,7 +3,7 @@ import { keys } from '../../lib/bucket/keys.ts';
 import type { Progress } from '../../lib/cli/progress.ts';
 import { watchJob } from '../../lib/cli/watch-job.ts';
 import { MillraceError } from '../../lib/errors.ts';
-import { readProgress } from '../../lib/jobs/progress.ts';
+import { readProgress, reportPromotion } from '../../lib/jobs/progress.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import type { State } from '../../lib/state/state.ts';
@@ -107,6 +107,22 @@ describe('a batch job', () => {
       expect(await statusNow()).toBe('promoted');
     },
   );
+
+  it('says that it was promoted, though another delivery of its promotion had been refused', async () => {
+    const world = await worldWithDataset();
+    await runJob(world);
+    const reported = () => readProgress(world.store, model, 'first');
+    const job = { model, job: 'first' };
+    await reportPromotion(world, job, async () => ({ refusal: 'no room' }));
+    expect(await reported()).toMatchObject({ status: 'kept-champion', reason: 'no room' });
+    await promote(world);
+    const { reason, ...promoted } = (await reported()) ?? {};
+    expect(promoted).toMatchObject({ status: 'promoted', promotion: 1 });
+    expect(reason).toBeUndefined();
+    // A refusal that is told late changes nothing.
+    await reportPromotion(world, job, async () => ({ refusal: 'no room' }));
+    expect((await reported())?.status).toBe('promoted');
+  });
 
   it('is promoted once, however often its promotion is sent', async () => {
     const world = await worldWithDataset();
