@@ -119,6 +119,8 @@ export const limits = {
   shardRows: 262_144,
   /** Bytes of one shard, of the held-out rows, and of the stream's window in a comparison. */
   shardBytes: 67_108_864,
+  /** Bytes of one message's samples as numbers: hashed texts are larger than they came. */
+  encodedBytes: 268_435_456,
   /** Bytes of samples that are learnt or predicted at a time, as they are and scaled. */
   blockBytes: 33_554_432,
   /** Means of labels that a state keeps: all are copied with each message. */
@@ -246,8 +248,12 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
   {
     name: 'what an online invocation holds at once fits into a function',
     holds:
-      // A sample object as bytes, text, samples and numbers; blocks of these, scaled for experts.
-      limits.cachedModelBytes + 8 * limits.sampleObjectBytes + 8 * limits.blockBytes <
+      // A sample object as bytes, text and samples; its numbers, in blocks and joined; some of these
+      // scaled for experts.
+      limits.cachedModelBytes +
+        6 * limits.sampleObjectBytes +
+        2 * limits.encodedBytes +
+        4 * limits.blockBytes <
       (limits.functionMemoryMebibytes - limits.idleMemoryMebibytes) * 1_048_576,
   },
   {

@@ -16,6 +16,7 @@ export type RefusalCode =
   | 'bad-row'
   // Messages.
   | 'malformed'
+  | 'too-large'
   | 'unreadable-object'
   | 'producer-evicted'
   | 'too-many-producers'

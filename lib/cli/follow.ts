@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { invalid, reasonOf } from '../errors.ts';
+import { limits } from '../limits.ts';
 import {
   type Followed,
   followedSchema,
@@ -100,6 +101,19 @@ async function writePlace(path: string, followed: Followed): Promise<void> {
   await replaceFile(path, JSON.stringify(followed));
 }
 
+/** Bytes of lines that fit into one message, as samples too. */
+const messageOfLines = limits.messageBytes / 4;
+
+/** How many of some lines fit into one message; one at least. */
+function linesWithin(lines: readonly string[], most: number): number {
+  let bytes = 0;
+  const end = lines.findIndex((line, i) => {
+    bytes += Buffer.byteLength(line);
+    return i >= most || (i > 0 && bytes > messageOfLines);
+  });
+  return end < 0 ? lines.length : end;
+}
+
 /** Lines that are piped in are sent as they come: what came within a second is one message. */
 async function followInput({
   io: { ports },
@@ -113,7 +127,7 @@ async function followInput({
   const write = sampleWriter(spec);
   const held: string[] = [];
   const flush = async () => {
-    const taken = held.splice(0, samplesPerMessage);
+    const taken = held.splice(0, linesWithin(held, samplesPerMessage));
     if (taken.length === 0) return;
     const file = { name: 'standard-input.jsonl', body: Buffer.from(`${taken.join('\n')}\n`) };
     const { texts, bad } = await samplesOfLines(spec, file, write);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
 import { withoutOutliers } from '../features/outliers.ts';
-import { type EncodedSamples, gatherSamples } from '../features/samples.ts';
+import { type EncodedSamples, gatherSamples, rowsWithin } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import { priorAfter } from '../metrics/prior.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
@@ -9,7 +9,7 @@ import { type Learned, learn } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
 import type { Model } from '../model/model.ts';
 import { strictObject } from '../parse.ts';
-import type { Refused } from '../refusal.ts';
+import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 import { type Command, rejected, type SampleList } from './command.ts';
@@ -45,8 +45,16 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     const list: SampleList | Refused =
       typeof sent === 'string' ? await read(sent) : { ok: true, samples: sent };
     if (!list.ok) return rejected('samples', list);
+    const { layout } = model.encoder;
+    const most = rowsWithin(Number.POSITIVE_INFINITY, layout, limits.encodedBytes);
+    if (list.samples.length > most) {
+      const reason =
+        `has ${list.samples.length} samples, of which ${most} fit into memory as numbers; ` +
+        'send fewer in a message';
+      return rejected('samples', refuse('too-large', reason));
+    }
     const encoded = model.encoder.encode(list.samples);
-    const encoding = model.encoder.layout.standardizesLabel
+    const encoding = layout.standardizesLabel
       ? withoutOutliers(model.encoder, encoded, state.statistics)
       : encoded;
     const refused = encoding.refused.map((refusal) => ({

@@ -98,27 +98,27 @@ async function train(
   const { spec, compiled, encoder } = model;
   const { layout } = encoder;
   const { replay } = parameters;
-  // What the message itself says of labels is known after it alone.
-  const samples = derive(encoded, parameters.statistics, layout);
   const rows = rowsOfBlock(spec, layout);
   let state: EngineState = parameters;
   let { statistics } = parameters;
-  for (let first = 0; first < samples.count; first += rows) {
-    const block = sliceSamples(samples, first, first + rows, layout);
+  // What the message itself says of labels is known after it alone.
+  const derived = (samples: EncodedSamples) => derive(samples, parameters.statistics, layout);
+  for (let first = 0; first < encoded.count; first += rows) {
+    const block = derived(sliceSamples(encoded, first, first + rows, layout));
     const rehearsal = replay
       ? rehearse(spec, replay, block, { layout, first })
       : { factor: 1, samples: block };
     const scaled = scaledSteps(model, statistics, block, rehearsal);
     statistics = scaled.statistics;
-    const run = runOf(spec, samples.count, rehearsal);
+    const run = runOf(spec, encoded.count, rehearsal);
     ({ state } = await compiled.train(state, scaled.seen, run));
   }
-  const learnt = standardizeLabels(samples.labels, labelScaleOf(statistics, layout));
+  const learnt = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
   const settled = compiled.experts?.settle(state, learnt) ?? state;
   return {
     ...settled,
-    statistics: withTargetsOf(statistics, samples, layout),
-    ...(replay && { replay: keepSome(spec, replay, samples, layout) }),
+    statistics: withTargetsOf(statistics, encoded, layout),
+    ...(replay && { replay: keepSome(spec, replay, encoded, { layout, derived }) }),
   };
 }
 

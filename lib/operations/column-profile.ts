@@ -2,6 +2,7 @@ import type { ByteSource } from '../datasets/byte-source.ts';
 import type { Row } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { timeOf } from '../features/kinds/timestamp.ts';
 
 /** Rows that are looked at. */
 export const draftRows = 20_000;
@@ -121,8 +122,10 @@ function look(column: Column, cell: unknown): void {
 function lookAtText(column: Column, text: string, isNumber: boolean): void {
   if (cells.text(text) === undefined) column.longTexts += 1;
   const date = isoDate.exec(text);
-  if (date !== null) column.dateTexts += 1;
-  if (date?.[1] !== undefined) column.timeTexts += 1;
+  if (date !== null && timeOf(text, cells) !== undefined) {
+    column.dateTexts += 1;
+    if (date[1] !== undefined) column.timeTexts += 1;
+  } else if (date !== null) column.otherDates += 1;
   if (otherDate.test(text)) column.otherDates += 1;
   if (!isNumber && writtenNumber.test(text)) column.writtenNumbers += 1;
   if (text.split(/\s+/, 3).length === 3) column.sentences += 1;

@@ -21,7 +21,8 @@ export function reasonToLeave(column: Column): string | undefined {
   if (column.objects > 0.5 * present) return 'it has objects, or lists that are not of numbers';
   if (vectors.size > 1) return 'its vectors differ in length';
   if (vectors.size === 1) return undefined;
-  if (values.size === 1 && missing === 0) return 'it is always the same';
+  const unseen = missing + column.longTexts + column.objects;
+  if (values.size === 1 && unseen === 0) return 'it is always the same';
   if (isTime(column)) return undefined;
   if (column.otherDates > 0.5 * present)
     return `its dates are written as ${textsOf(column)}; 2024-01-31 can be learnt as a timestamp`;
@@ -116,10 +117,11 @@ export function featureOf(
   if (numbers > mostlyNumbers * present) {
     const texts = nonNumbersOf(column);
     const isRoom = words.size + texts.length <= mostWords;
-    const areMissing = texts.length <= mostMissingWords && isRoom;
+    const areMissing = texts.length <= mostMissingWords && isRoom && column.longTexts === 0;
     if (areMissing) for (const text of texts) words.add(text);
     doubts.push(
-      `${name}: ${present - numbers} of ${present} values are no numbers (${listNames(texts)}); ` +
+      `${name}: ${present - numbers} of ${present} values are no numbers` +
+        `${texts.length === 0 ? '' : ` (${listNames(texts)})`}; ` +
         (areMissing ? 'they count as missing, in every column' : 'such rows are refused'),
     );
     return numberOf(column, doubts, areMissing ? present - numbers : 0);

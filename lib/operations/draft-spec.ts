@@ -95,6 +95,11 @@ function noRows(name: string): string {
 function taskOf(label: Column, doubts: string[]): SpecInput['task'] {
   const { name, present, values, truths, numbers, missing } = label;
   if (present === 0) throw invalid(`--label: ${name} has no value in the first rows`);
+  if (name === '') throw invalid('--label: the last column has no name; name another');
+  if (label.longTexts === present)
+    throw invalid(
+      `--label: the texts of ${name} have more than ${limits.categoryCharacters} characters`,
+    );
   const others = label.objects + [...label.vectors.values()].reduce((sum, rows) => sum + rows, 0);
   if (others === present)
     throw invalid(`--label: ${name} has objects or lists; a label is a number or a text`);

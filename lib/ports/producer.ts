@@ -3,8 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
-import { limits } from '../limits.ts';
-import { parse, parseJson, plainJson, show } from '../parse.ts';
+import { parse, plainJson, show } from '../parse.ts';
 import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
 import { deduplicationId } from './deduplication.ts';
 import type { Ports, Sender } from './ports.ts';
@@ -123,7 +122,8 @@ function startProducer(
 function textsOf(samples: unknown): readonly string[] {
   if (!Array.isArray(samples))
     throw invalid(`samples: must be a list of samples (found ${show(samples)})`);
-  return samples.map((sample, i) => {
+  // (A list may have holes.)
+  return Array.from(samples, (sample: unknown, i) => {
     try {
       return jsonOf(sample) ?? 'null';
     } catch (cause) {
@@ -146,6 +146,15 @@ const keptSchema = z.object({
   seq: z.int().positive(),
   unanswered: z.array(z.unknown()).optional(),
 });
+
+/** What a file of our own holds, however large and deep it is. */
+function keptOf(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid(`${file}: must be JSON: ${reasonOf(cause)}`, cause);
+  }
+}
 
 function keptJson({ seq, unanswered }: Kept): string {
   return unanswered === undefined
@@ -170,9 +179,7 @@ export async function openProducer<Model extends ModelReference>(
     throw invalid(`${file}: it cannot be read: ${reasonOf(error)}`);
   });
   const { seq, unanswered } =
-    text === undefined
-      ? { seq: 1 }
-      : parse(keptSchema, parseJson(text, file, 2 * limits.messageBytes), file);
+    text === undefined ? { seq: 1 } : parse(keptSchema, keptOf(text, file), file);
   const from = { seq, unanswered: unanswered && textsOf(unanswered) };
   await mkdir(dirname(file), { recursive: true });
   const keep = (kept: Kept) => replaceFile(file, keptJson(kept));

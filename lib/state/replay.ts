@@ -77,7 +77,7 @@ export function keepSome(
   { seed, online }: Spec,
   { seen, samples: old }: Replay,
   samples: EncodedSamples,
-  layout: Layout,
+  { layout, derived }: KeepOptions,
 ): Replay {
   const most = rowsWithin(online.replay?.size ?? 0, layout, limits.replayBytes);
   // The row of old and new ones that lies in each place.
@@ -89,9 +89,20 @@ export function keepSome(
         : below(seen + i + 1, hashIntegers(seed, kept, seen + i));
     if (place < most) places[place] = old.count + i;
   }
-  const all = concatSamples([old, samples], layout);
-  return { seen: seen + samples.count, samples: gatherSamples(all, places, layout) };
+  const news = places.filter((row) => row >= old.count).map((row) => row - old.count);
+  const fresh = derived(gatherSamples(samples, news, layout));
+  let next = old.count;
+  const rows = places.map((row) => (row < old.count ? row : next++));
+  const all = concatSamples([old, fresh], layout);
+  return { seen: seen + samples.count, samples: gatherSamples(all, rows, layout) };
 }
+
+/** How samples are kept. */
+type KeepOptions = {
+  readonly layout: Layout;
+  /** Gives samples the values that wait for what was learnt before them. */
+  readonly derived: (samples: EncodedSamples) => EncodedSamples;
+};
 
 /** A whole number from 0 to below `count`, from a hash of 32 bits. */
 function below(count: number, hash: number): number {

@@ -196,6 +196,20 @@ describe('what cannot be learnt', () => {
     },
   );
 
+  it('is a message whose samples do not fit into memory as numbers', async () => {
+    const features = { note: { type: 'text' as const, buckets: 65_536 } };
+    const world = createWorld({ model, task: 'binary', features });
+    const samples = Array.from({ length: 1_000 }, (_, i) => ({
+      features: { note: `word${i}` },
+      label: i % 2 === 0,
+    }));
+    await deliver(world, [message(1, { samples }), message(2, { samples: samples.slice(0, 9) })]);
+    expect(await quarantined(world, message(1, {}).id)).toMatchObject({
+      refused: [{ index: -1, code: 'too-large', reason: expect.stringContaining('send fewer') }],
+    });
+    expect((await foldJournal(world)).learnt).toBe(9);
+  });
+
   it('is a body over 1 MiB', async () => {
     const world = createWorld();
     const sent = message(1, { samples: [{ ...ticket(1), note: 'x'.repeat(1_048_576) }] });

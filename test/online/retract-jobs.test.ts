@@ -73,6 +73,31 @@ describe('a retraction after a batch job', () => {
     expect(state.tensors).toEqual((await foldJournal(alone)).tensors);
   });
 
+  it('keeps a promotion of a job that began behind a rollback over the message', async () => {
+    const world = await worldWithDataset();
+    await deliverEach(world, messages.slice(0, 3));
+    await deliver(world, [message(900, { rollback: { to: 2 } })]);
+    await runJob(world);
+    await promote(world);
+    const before = await foldJournal(world);
+    expect((await findRetracted(world, await modelOf(world), retraction)).jobs).toEqual([]);
+    expect((await retract(world, 2_000)).tensors).toEqual(before.tensors);
+  });
+
+  it('names a job that it leaves out once', async () => {
+    const world = await worldWithDataset();
+    await deliverEach(world, messages.slice(0, 4));
+    await runJob(world);
+    await promote(world);
+    await retract(world, 2_000);
+    const other = { messages: [messages[0]?.id ?? ''], samples: [] };
+    expect((await findRetracted(world, await modelOf(world), other)).jobs).toEqual([]);
+    const state = await retract(world, 2_001, other);
+    const alone = await worldWithDataset();
+    await deliverEach(alone, [messages[1], messages[3]]);
+    expect(state.tensors).toEqual((await foldJournal(alone)).tensors);
+  });
+
   it('keeps a promotion that came after what was retracted before', async () => {
     const world = await worldWithDataset();
     await deliverEach(world, messages.slice(0, 5));

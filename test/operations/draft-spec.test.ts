@@ -74,6 +74,11 @@ describe('a draft', () => {
     ],
     ['prices with a sign', (i) => `$${i}`, /written as "\$0", "\$1"/],
     ['shares', (i) => `${i % 90} %`, /written as "0 %", "1 %"/],
+    [
+      'times of no clock',
+      (i) => `2024-01-05 25:${10 + (i % 50)}`,
+      /dates are written as "2024-01-05/,
+    ],
     ['days first', (i) => `${1 + (i % 28)}.02.2001`, /dates are written as .* 2024-01-31 can be/],
   ])('leaves out %s, and says why', async (_what, cell, reason) => {
     const { spec, left } = await draftSpec('odd', file(cell), 'y');
@@ -104,6 +109,7 @@ describe('a draft', () => {
   it.each<[what: string, label: (i: number) => unknown, reason: string]>([
     ['an object', () => ({ k: 1 }), '--label: y has objects or lists'],
     ['a list', () => [1, 2], '--label: y has objects or lists'],
+    ['a long text', () => 'x'.repeat(300), '--label: the texts of y have more than 256'],
     ['always the same', () => 'same', '--label: y is always "same"'],
     ['a price', (i) => `2,${100 + i}.50`, '--label: the numbers of y are written as "2,100.50"'],
   ])('is not made of a label that is %s', async (_what, label, reason) => {

@@ -89,8 +89,14 @@ describe('a producer', () => {
       expect(error).toMatchObject({ kind: 'invalid', message: expect.stringContaining(reason) });
     }
     await till.send([{ large: 2n ** 60n }]);
+    const holes: unknown[] = [];
+    holes[1] = 'a';
+    await till.send(holes);
     // Cells read the text as a number.
-    expect(sent).toMatchObject([{ seq: 1, samples: [{ large: '1152921504606846976' }] }]);
+    expect(sent).toMatchObject([
+      { seq: 1, samples: [{ large: '1152921504606846976' }] },
+      { seq: 2, samples: [null, 'a'] },
+    ]);
   });
 
   it('sends what a list held when it was asked, whatever it holds later', async () => {

@@ -103,9 +103,9 @@ export const commandMutants: readonly Mutant[] = [
     name: 'keeps a promotion that had learnt what is retracted',
     edits: [
       {
-        file: 'lib/operations/prepare-retraction.ts',
-        find: 'if (await hasLearnt(journal, header, first, exclusions)) {',
-        replace: 'if ((await hasLearnt(journal, header, first, exclusions)) && after < 0) {',
+        file: 'lib/operations/plan-retraction.ts',
+        find: 'if (await hasLearnt(journal, header, without)) {',
+        replace: 'if ((await hasLearnt(journal, header, without)) && after < 0) {',
       },
     ],
   },

@@ -110,7 +110,7 @@ const timeOfDay = String.raw`[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?`;
 const isoTime = new RegExp(`^${date}(?:${timeOfDay})? ?(Z|[+-]\\d\\d:?\\d\\d)?$`, 'i');
 
 /** Milliseconds since 1970; undefined of what is no time. */
-function timeOf(cell: unknown, cells: Cells): number | undefined {
+export function timeOf(cell: unknown, cells: Cells): number | undefined {
   if (cell instanceof Date) return inRange(cell.getTime());
   const isWord = typeof cell === 'string' && /^(true|false)$/i.test(cell.trim());
   const seconds = isWord || typeof cell === 'boolean' ? undefined : cells.number(cell);

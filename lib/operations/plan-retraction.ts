@@ -1,0 +1,196 @@
+import type { ReplacingHeader } from '../commands/commands.ts';
+import { invariant } from '../errors.ts';
+import { readChallenger } from '../fold/challenger.ts';
+import { type Exclusion, exclusionOf, samplesWithout } from '../fold/exclusions.ts';
+import { stateAt } from '../fold/fold.ts';
+import { readJob } from '../jobs/record.ts';
+import type { Entry } from '../journal/entry.ts';
+import { entriesAfter } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
+import { relearn } from '../model/learn.ts';
+import type { Model } from '../model/model.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Parameters } from '../state/state.ts';
+
+/** How parameters without some samples are made. */
+export type Plan =
+  /** Those of the model at an entry before the samples. */
+  | { readonly at: number }
+  /** Those of a promoted job that had not learnt them. */
+  | { readonly promoted: Extract<ReplacingHeader, { kind: 'promote' }> }
+  /** Others, and what entries hold after them, without the samples. */
+  | {
+      readonly start: Plan;
+      readonly after: number;
+      readonly to: number;
+      readonly exclusions: readonly Exclusion[];
+    };
+
+/** A journal for which a plan is made. */
+type Planned = {
+  readonly ports: Ports;
+  readonly model: Model;
+  /** The entries that put other weights in place. */
+  readonly replacing: readonly ReplacingHeader[];
+  /** Called with each job whose promotion is left out. */
+  readonly leftOut: (job: string) => void;
+};
+
+/** What the weights at an entry are to be without. */
+type Without = {
+  readonly exclusions: readonly Exclusion[];
+  /** Jobs that an earlier retraction left out: their promotions are in no weights after it. */
+  readonly gone: ReadonlySet<string>;
+};
+
+/**
+ * How the parameters at an entry would be if the excluded samples, the first of them in `first`, had
+ * never come.
+ */
+export async function planWithout(
+  journal: Planned,
+  sequence: number,
+  first: number,
+  without: Without,
+): Promise<Plan> {
+  if (sequence < first) return { at: sequence };
+  const { start, after } = await startOf(journal, sequence, first, without);
+  return { start, after, to: sequence, exclusions: without.exclusions };
+}
+
+/** Parameters that a fold can go on from, and the entry after which it does. */
+type Start = { readonly start: Plan; readonly after: number };
+
+/** The last weights before an entry that have learnt nothing of what is excluded. */
+async function startOf(
+  journal: Planned,
+  sequence: number,
+  first: number,
+  without: Without,
+): Promise<Start> {
+  for (const header of journal.replacing.toReversed()) {
+    if (header.sequence > sequence || header.sequence < first) continue;
+    if (header.kind === 'promote' && without.gone.has(header.job)) continue;
+    const start = await startAt(journal, header, first, without);
+    if (start !== undefined) return start;
+  }
+  return { start: { at: first - 1 }, after: first - 1 };
+}
+
+/**
+ * The weights that an entry put in place, as they would be without the excluded samples; undefined
+ * if that cannot be known.
+ */
+async function startAt(
+  journal: Planned,
+  header: ReplacingHeader,
+  first: number,
+  without: Without,
+): Promise<Start | undefined> {
+  const after = header.sequence;
+  switch (header.kind) {
+    case 'rollback':
+      return { start: await planWithout(journal, header.to, first, without), after };
+    case 'retract': {
+      const earliest = Math.min(first, header.from);
+      const both = withRetraction(without, header);
+      return { start: await planWithout(journal, after - 1, earliest, both), after };
+    }
+    case 'promote': {
+      if (await hasLearnt(journal, header, without)) {
+        journal.leftOut(header.job);
+        return undefined;
+      }
+      return { start: { promoted: header }, after: header.caughtUp };
+    }
+  }
+}
+
+/** The parameters that a plan leads to. */
+export async function carryOut(ports: Ports, model: Model, plan: Plan): Promise<Parameters> {
+  if ('at' in plan) return stateAt(ports, model, plan.at);
+  if ('promoted' in plan) {
+    const challenger = await readChallenger(ports.store, model, plan.promoted);
+    invariant(
+      challenger !== undefined,
+      `the challenger of job ${plan.promoted.job} is missing or was changed`,
+    );
+    return challenger.parameters;
+  }
+  let parameters = await carryOut(ports, model, plan.start);
+  const missed = entriesAfter(ports.store, model.name, plan.after, {
+    to: plan.to,
+    ahead: limits.readsAtOnce,
+  });
+  for await (const entry of missed) {
+    for (const own of samplesWithout(entry, plan.exclusions)) {
+      if (own.length > 0) parameters = await relearn(model, parameters, own);
+    }
+  }
+  return parameters;
+}
+
+type Retracting = Extract<ReplacingHeader, { kind: 'retract' }>;
+
+/** Without what an earlier retraction left out, too. */
+function withRetraction({ exclusions, gone }: Without, { without, caughtUp }: Retracting): Without {
+  return {
+    exclusions: [...exclusions, exclusionOf(without, caughtUp)],
+    gone: new Set([...gone, ...without.jobs]),
+  };
+}
+
+/**
+ * Whether a promoted job had learnt what is excluded: of the stream since it began, of the journal
+ * if that was its dataset, or by the weights that it began with.
+ */
+async function hasLearnt(
+  journal: Planned,
+  { job, caughtUp }: Extract<ReplacingHeader, { kind: 'promote' }>,
+  without: Without,
+): Promise<boolean> {
+  const { ports, model } = journal;
+  const record = await readJob(ports.store, model.name, job);
+  if (record === undefined) return true;
+  const { sequence: began, start, dataset } = record;
+  if (await holdSome(journal, began, caughtUp, without)) return true;
+  if (dataset === 'journal' && (await holdSome(journal, 0, began, without))) return true;
+  return start !== 'fresh' && (await weightsHold(journal, began, without));
+}
+
+/** Whether the weights at an entry have learnt some of what is excluded. */
+async function weightsHold(journal: Planned, sequence: number, without: Without): Promise<boolean> {
+  const last = journal.replacing.findLast(
+    (header) =>
+      header.sequence <= sequence && !(header.kind === 'promote' && without.gone.has(header.job)),
+  );
+  if (last === undefined) return holdSome(journal, 0, sequence, without);
+  const after = last.kind === 'promote' ? last.caughtUp : last.sequence;
+  if (await holdSome(journal, after, sequence, without)) return true;
+  switch (last.kind) {
+    case 'rollback':
+      return weightsHold(journal, last.to, without);
+    case 'promote':
+      return hasLearnt(journal, last, without);
+    case 'retract':
+      return weightsHold(journal, last.sequence - 1, withRetraction(without, last));
+  }
+}
+
+/** Whether entries hold some of what is excluded, beyond what was unlearnt before. */
+async function holdSome(
+  { ports: { store }, model: { name } }: Planned,
+  after: number,
+  to: number,
+  { exclusions: [own, ...earlier] }: Without,
+): Promise<boolean> {
+  if (own === undefined) return false;
+  for await (const entry of entriesAfter(store, name, after, { to }))
+    if (countLeft(entry, earlier) > countLeft(entry, [own, ...earlier])) return true;
+  return false;
+}
+
+/** How many samples of an entry are left without some. */
+export function countLeft(entry: Entry, exclusions: readonly Exclusion[]): number {
+  return samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
+}
