@@ -248,8 +248,8 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
   {
     name: 'what an online invocation holds at once fits into a function',
     holds:
-      // A sample object as bytes, text and samples; its numbers, in blocks and joined; some of these
-      // scaled for experts.
+      // A sample object as bytes, text and samples; its numbers, in blocks and joined; blocks of
+      // these, scaled for experts.
       limits.cachedModelBytes +
         6 * limits.sampleObjectBytes +
         2 * limits.encodedBytes +
