@@ -12,6 +12,7 @@ import type { State } from '../../lib/state/state.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
 import { storeOver } from '../support/memory-store.ts';
 import type { Cloud } from './cloud.ts';
+import { isAmong, learntByJob, recordOf } from './learnt-places.ts';
 import { smallLimits } from './small-limits.ts';
 
 /**
@@ -49,6 +50,11 @@ export async function checkStates(
         `${name}: entry ${header.sequence} keeps job ${kept}, which had learnt what it retracts`,
       );
     }
+    if (header.kind === 'retract')
+      for (const job of keptFor(cloud.bucket, entries, header))
+        violations.push(
+          `${name}: entry ${header.sequence} leaves out job ${job}, which had learnt nothing of it`,
+        );
     if (hasUndone(entries, header)) {
       violations.push(`${name}: entry ${header.sequence} undid a command before it`);
     }
@@ -141,16 +147,6 @@ function hasLearntRetracted(
   return entries.slice(began, header.sequence).some(({ header: { kind } }) => kind === 'retract');
 }
 
-/** What a job's record says: how and where it began, and over what. */
-function recordOf(
-  { objects }: Bucket,
-  { model, job }: Extract<Entry['header'], { kind: 'promote' }>,
-): { readonly began: number; readonly start?: string; readonly dataset?: string } {
-  const record = objects.get(keys.job(model, job))?.body ?? Buffer.from('{}');
-  const { sequence: began = 0, ...how } = JSON.parse(Buffer.from(record).toString());
-  return { began, ...how };
-}
-
 /**
  * Whether a retraction before a rollback took out samples that the entry it goes back to had
  * learnt.
@@ -178,26 +174,25 @@ function keptPromotion(
     return header.kind !== 'samples' && !isLeftOut;
   })?.header;
   if (replacing?.kind !== 'promote' || replacing.sequence < from) return undefined;
-  const { start, dataset, began } = recordOf(bucket, replacing);
-  const learntFrom = start === 'fresh' && dataset !== 'journal' ? began : 0;
-  const learnt = entries.slice(learntFrom, replacing.caughtUp);
-  return learnt.some((entry) => holdsSome(entry, without)) ? replacing.job : undefined;
+  const learnt = learntByJob(bucket, entries, replacing);
+  return [...learnt].some((place) => isAmong(entries, place, without)) ? replacing.job : undefined;
 }
 
-/** Whether an entry holds a message or a sample that a retraction leaves out. */
-function holdsSome(
-  entry: Entry,
-  {
-    messages,
-    samples,
-  }: { readonly messages: readonly string[]; readonly samples: readonly string[] },
-): boolean {
-  return samplesByMessage(entry).some(
-    (own, place) =>
-      own.length > 0 &&
-      (messages.includes(entry.header.messages[place]?.id ?? '') ||
-        own.some((sample) => samples.includes(sampleHash(sample)))),
-  );
+/** Jobs that a retraction leaves out, though they had learnt nothing of it. */
+function keptFor(
+  bucket: Bucket,
+  entries: readonly Entry[],
+  { sequence, without }: Extract<Entry['header'], { kind: 'retract' }>,
+): readonly string[] {
+  return without.jobs.filter((job) => {
+    const promotion = entries
+      .slice(0, sequence - 1)
+      .find(({ header }) => header.kind === 'promote' && header.job === job)?.header;
+    if (promotion?.kind !== 'promote') return true;
+    return ![...learntByJob(bucket, entries, promotion)].some((place) =>
+      isAmong(entries, place, without),
+    );
+  });
 }
 
 /**

@@ -110,6 +110,16 @@ export const commandMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'leaves out jobs that had learnt nothing of what is retracted',
+    edits: [
+      {
+        file: 'lib/operations/plan-retraction.ts',
+        find: 'if (await hasLearnt(journal, header, without)) {',
+        replace: 'if ((await hasLearnt(journal, header, without)) || after > 0) {',
+      },
+    ],
+  },
+  {
     name: 'retracts over a rollback or promotion that came in between',
     edits: [
       {
