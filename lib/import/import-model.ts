@@ -133,7 +133,8 @@ function namesIn({ weights }: tf.LayersModel): readonly string[] {
 function fittedNames(names: readonly string[], named: Tensors): Tensors {
   const missing = names.filter((name) => named[name] === undefined);
   const own = new Set(names);
-  const others = Object.keys(named).filter((name) => !own.has(name));
+  // (A state has slots of its optimizer, too; a new model begins with its own.)
+  const others = Object.keys(named).filter((name) => name.startsWith('weights/') && !own.has(name));
   if (missing.length > 0) {
     throw invalid(
       `the file has no weights for ${listNames(missing)}; it has ` +

@@ -199,7 +199,7 @@ describe('what cannot be learnt', () => {
   it('is a message whose samples do not fit into memory as numbers', async () => {
     const features = { note: { type: 'text' as const, buckets: 65_536 } };
     const world = createWorld({ model, task: 'binary', features });
-    const samples = Array.from({ length: 1_000 }, (_, i) => ({
+    const samples = Array.from({ length: 1_100 }, (_, i) => ({
       features: { note: `word${i}` },
       label: i % 2 === 0,
     }));
