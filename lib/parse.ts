@@ -172,11 +172,15 @@ export function parseJson(
   if (depth > limits.jsonDepth) {
     throw invalid(`${what}: nested ${depth} deep; at most ${limits.jsonDepth} is allowed`);
   }
+  return jsonOf(text, what);
+}
+
+/** The value of a text of JSON. @throws MillraceError kind `invalid` that names the text */
+export function jsonOf(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const reason = reasonOf(cause);
-    throw invalid(`${what}: must be JSON: ${reason}`, cause);
+    throw invalid(`${what}: must be JSON: ${reasonOf(cause)}`, cause);
   }
 }
 

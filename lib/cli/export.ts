@@ -40,7 +40,6 @@ async function write(
     await mkdir(folder, { recursive: true });
     for (const [name, body] of Object.entries(files)) await writeFile(join(folder, name), body);
   } catch (cause) {
-    const reason = reasonOf(cause);
-    throw invalid(`--out ${folder}: cannot be written: ${reason}`, cause);
+    throw invalid(`--out ${folder}: cannot be written: ${reasonOf(cause)}`, cause);
   }
 }

@@ -105,9 +105,8 @@ export async function predict(
         if (!answer.ok) throw invalid(answer.reason);
         const { predictions } = answer;
         named ??= namingBeside(chunk.rows);
-        const { prefix, refused } = named;
-        const own = predictions.map((each) => fieldsOf(each, prefix, refused));
-        await write(chunk.rows.map((row, i) => ({ ...row, ...own[i] })));
+        const names = named;
+        await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })));
         sums.rows += predictions.length;
         sums.refused += predictions.filter((each) => 'refused' in each).length;
       }
@@ -177,8 +176,7 @@ function namingBeside(rows: readonly Readonly<Record<string, unknown>>[]): Namin
 /** The columns of a prediction. */
 function fieldsOf(
   prediction: SamplePrediction | undefined,
-  prefix: string,
-  refused: string,
+  { prefix, refused }: Naming,
 ): Record<string, unknown> {
   if (prediction === undefined) return {};
   if ('value' in prediction) return { [prefix]: prediction.value };
@@ -269,8 +267,7 @@ export async function init(
   const { spec, rows, left, doubts } = draft;
   const text = `${JSON.stringify(spec, null, 2)}\n`;
   await writeFile(out, text, { flag: 'wx' }).catch((cause: unknown) => {
-    const reason = reasonOf(cause);
-    throw invalid(`${out} cannot be written: ${reason}; --out names another file`, cause);
+    throw invalid(`${out} cannot be written: ${reasonOf(cause)}; --out names another file`, cause);
   });
   result({ ...draft, out });
   print(

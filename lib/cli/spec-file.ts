@@ -1,30 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { invalid, reasonOf } from '../errors.ts';
-import { show } from '../parse.ts';
+import { jsonOf, show } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 
 /** A spec in a file of JSON, not checked yet. @throws MillraceError kind `invalid` */
 export async function readSpecFile(path: string): Promise<SpecInput> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const reason = reasonOf(cause);
-    throw invalid(`${path} cannot be read: ${reason}`, cause);
+    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
   });
   return inputOf(path, text);
 }
 
 function inputOf(path: string, text: string): SpecInput {
-  const read = jsonOf(path, text);
+  const read = jsonOf(text, path);
   if (typeof read !== 'object' || read === null || Array.isArray(read))
     throw invalid(`${path}: must be a spec, a JSON object (found ${show(read)})`);
   // Its fields are checked as those of any spec; editors complete a file that names its schema.
   const { $schema: _, ...input } = read as { $schema?: unknown };
   return input as SpecInput;
-}
-
-function jsonOf(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw invalid(`${path}: must be JSON: ${reasonOf(cause)}`, cause);
-  }
 }

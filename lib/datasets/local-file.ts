@@ -20,7 +20,6 @@ export async function openFile(path: string): Promise<LocalFile> {
       close: () => file.close(),
     };
   } catch (cause) {
-    const reason = reasonOf(cause);
-    throw invalid(`${path} cannot be read: ${reason}`, cause);
+    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
   }
 }

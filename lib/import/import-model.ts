@@ -157,8 +157,7 @@ async function withNetwork<Result>(
 ): Promise<Result> {
   const { layersModel } = await buildNetwork(spec).catch((cause: unknown) => {
     if (cause instanceof MillraceError) throw cause;
-    const reason = reasonOf(cause);
-    throw invalid(`the network of the file cannot be built: ${reason}`, cause);
+    throw invalid(`the network of the file cannot be built: ${reasonOf(cause)}`, cause);
   });
   try {
     return use(layersModel);

@@ -28,8 +28,7 @@ export async function readWeightsFile(path: string): Promise<Weights> {
     return await read(path);
   } catch (cause) {
     if (isOfKind(cause, 'invalid')) throw cause;
-    const reason = reasonOf(cause);
-    throw invalid(`${path} cannot be read: ${reason}`, cause);
+    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
   }
 }
 

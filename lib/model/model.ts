@@ -156,8 +156,7 @@ async function assertTrains(spec: Spec, compiled: CompiledModel): Promise<void> 
 /** What tfjs or an engine throws about a network is its author's to know. */
 function asInvalid(cause: unknown, what: string): MillraceError {
   if (cause instanceof MillraceError) return cause;
-  const reason = reasonOf(cause);
-  return invalid(`${what}: ${reason}; change it, or name the other engine`, cause);
+  return invalid(`${what}: ${reasonOf(cause)}; change it, or name the other engine`, cause);
 }
 
 /** What a model is created for. */

@@ -45,8 +45,7 @@ async function load(spec: Spec, config: Json): Promise<tf.LayersModel> {
     return await countingParameters(spec, () => tf.models.modelFromJSON({ modelTopology }));
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
-    const reason = reasonOf(cause);
-    throw invalid(`spec.network.topology: tfjs cannot build it: ${reason}`, cause);
+    throw invalid(`spec.network.topology: tfjs cannot build it: ${reasonOf(cause)}`, cause);
   }
 }
 

@@ -186,11 +186,25 @@ async function holdSome(
 ): Promise<boolean> {
   if (own === undefined) return false;
   for await (const entry of entriesAfter(store, name, after, { to }))
-    if (countLeft(entry, earlier) > countLeft(entry, [own, ...earlier])) return true;
+    if ((countExcluded(entry, own, earlier) ?? 0) > 0) return true;
   return false;
 }
 
+/**
+ * How many samples of an entry are excluded, beyond what was unlearnt before; undefined if it holds
+ * none of them.
+ */
+export function countExcluded(
+  entry: Entry,
+  own: Exclusion,
+  earlier: readonly Exclusion[],
+): number | undefined {
+  // Most entries hold none: their samples are looked at once.
+  if (countLeft(entry, [own]) === entry.samples.length) return undefined;
+  return countLeft(entry, earlier) - countLeft(entry, [own, ...earlier]);
+}
+
 /** How many samples of an entry are left without some. */
-export function countLeft(entry: Entry, exclusions: readonly Exclusion[]): number {
+function countLeft(entry: Entry, exclusions: readonly Exclusion[]): number {
   return samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
 }

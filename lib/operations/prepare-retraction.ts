@@ -11,7 +11,7 @@ import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/identity.ts';
-import { carryOut, countLeft, type Plan, planWithout } from './plan-retraction.ts';
+import { carryOut, countExcluded, type Plan, planWithout } from './plan-retraction.ts';
 
 /** What a journal holds of a retraction, beyond what was retracted before. */
 export type FoundRetracted = {
@@ -41,24 +41,24 @@ export async function findRetracted(
   const { name, specHash } = model;
   const now = await currentState(ports, model);
   const earlier = await exclusionsOf(store, now);
-  const exclusions = [exclusionOf(without, Number.POSITIVE_INFINITY)];
+  const own = exclusionOf(without, Number.POSITIVE_INFINITY);
   const replacing: ReplacingHeader[] = [];
   const holding: EntryHeader[] = [];
-  let [to, samples, gone] = [0, 0, 0];
+  let [to, samples, isNamed] = [0, 0, false];
   for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
     const { header } = entry;
     assertSpec(header, specHash);
-    const excluded = countLeft(entry, earlier) - countLeft(entry, [...earlier, ...exclusions]);
-    if (excluded > 0) holding.push(header);
-    samples += excluded;
-    gone += entry.samples.length - countLeft(entry, exclusions);
+    const excluded = countExcluded(entry, own, earlier);
+    isNamed ||= excluded !== undefined;
+    if ((excluded ?? 0) > 0) holding.push(header);
+    samples += excluded ?? 0;
     to = header.sequence;
     if (isReplacing(header)) replacing.push(header);
   }
   const [first, last] = [holding[0], holding.at(-1)];
   if (first === undefined || last === undefined)
     throw invalid(
-      gone > 0
+      isNamed
         ? `${name} has unlearnt all of these samples before`
         : `the journal of ${name} holds none of these samples`,
     );

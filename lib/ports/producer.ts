@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
-import { parse, plainJson, show } from '../parse.ts';
+import { jsonOf, parse, plainJson, show } from '../parse.ts';
 import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
 import { deduplicationId } from './deduplication.ts';
 import type { Ports, Sender } from './ports.ts';
@@ -125,16 +125,15 @@ function textsOf(samples: unknown): readonly string[] {
   // (A list may have holes.)
   return Array.from(samples, (sample: unknown, i) => {
     try {
-      return jsonOf(sample) ?? 'null';
+      return textOf(sample) ?? 'null';
     } catch (cause) {
-      const reason = reasonOf(cause);
-      throw invalid(`samples[${i}]: cannot be sent as JSON: ${reason}`, cause);
+      throw invalid(`samples[${i}]: cannot be sent as JSON: ${reasonOf(cause)}`, cause);
     }
   });
 }
 
 /** The JSON of a sample; integers of 64 bits are texts, which are read as numbers. */
-function jsonOf(sample: unknown): string | undefined {
+function textOf(sample: unknown): string | undefined {
   try {
     return JSON.stringify(sample);
   } catch {
@@ -146,15 +145,6 @@ const keptSchema = z.object({
   seq: z.int().positive(),
   unanswered: z.array(z.unknown()).optional(),
 });
-
-/** What a file of our own holds, however large and deep it is. */
-function keptOf(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw invalid(`${file}: must be JSON: ${reasonOf(cause)}`, cause);
-  }
-}
 
 function keptJson({ seq, unanswered }: Kept): string {
   return unanswered === undefined
@@ -179,7 +169,7 @@ export async function openProducer<Model extends ModelReference>(
     throw invalid(`${file}: it cannot be read: ${reasonOf(error)}`);
   });
   const { seq, unanswered } =
-    text === undefined ? { seq: 1 } : parse(keptSchema, keptOf(text, file), file);
+    text === undefined ? { seq: 1 } : parse(keptSchema, jsonOf(text, file), file);
   const from = { seq, unanswered: unanswered && textsOf(unanswered) };
   await mkdir(dirname(file), { recursive: true });
   const keep = (kept: Kept) => replaceFile(file, keptJson(kept));

@@ -73,8 +73,7 @@ async function outputsOf(name: string): Promise<Environment> {
   const described = await client
     .send(new DescribeStacksCommand({ StackName: name }))
     .catch((cause: unknown) => {
-      const reason = reasonOf(cause);
-      throw invalid(`--stack: ${name} cannot be described: ${reason}`, cause);
+      throw invalid(`--stack: ${name} cannot be described: ${reasonOf(cause)}`, cause);
     });
   const found: Record<string, string> = {};
   for (const { OutputKey = '', OutputValue = '' } of described.Stacks?.[0]?.Outputs ?? []) {

@@ -15,8 +15,9 @@ export function fileUploader(client: S3Client, bucket: string, partBytes: number
     try {
       await upload.done();
     } catch (cause) {
-      const reason = reasonOf(cause);
-      throw new MillraceError('unavailable', `writing s3://${bucket}/${key}: ${reason}`, { cause });
+      throw new MillraceError('unavailable', `writing s3://${bucket}/${key}: ${reasonOf(cause)}`, {
+        cause,
+      });
     }
   };
 }

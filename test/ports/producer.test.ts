@@ -78,13 +78,14 @@ describe('a producer', () => {
         throw new Error('no JSON of me');
       },
     };
-    for (const [samples, reason] of [
+    const cases: readonly (readonly [samples: unknown, reason: string])[] = [
       [[1, circle], 'samples[1]: cannot be sent as JSON: Converting circular structure'],
       [[thrower], 'samples[0]: cannot be sent as JSON: no JSON of me'],
       [null, 'samples: must be a list of samples (found null)'],
       ['a', 'samples: must be a list of samples (found "a")'],
-    ] as const) {
-      const error = await till.send(samples as unknown as unknown[]).catch((each: unknown) => each);
+    ];
+    for (const [samples, reason] of cases) {
+      const error = await till.send(samples as unknown[]).catch((each: unknown) => each);
       expect(error).toBeInstanceOf(MillraceError);
       expect(error).toMatchObject({ kind: 'invalid', message: expect.stringContaining(reason) });
     }

@@ -54,8 +54,7 @@ export function makeCall<Answer>(
         try {
           failure();
         } catch (error) {
-          const reason = reasonOf(error);
-          timeline.record(`${process.name} ${what}: ${reason}`);
+          timeline.record(`${process.name} ${what}: ${reasonOf(error)}`);
           reject(error);
         }
         return;

@@ -158,8 +158,12 @@ function createModels({ bucket }: Cloud, random: Random): readonly string[] {
 
 /** What is in the bucket is broken so that it cannot even be checked. */
 function uncheckable(error: unknown): Found {
-  const reason = reasonOf(error);
-  return { lost: 0, doubled: 0, outOfOrder: 0, violations: [`it cannot be checked: ${reason}`] };
+  return {
+    lost: 0,
+    doubled: 0,
+    outOfOrder: 0,
+    violations: [`it cannot be checked: ${reasonOf(error)}`],
+  };
 }
 
 /**
