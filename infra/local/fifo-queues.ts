@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** A message as fauxqs 2.4.1 keeps it. */
 type Kept = { readonly messageGroupId?: string; readonly sequenceNumber?: string };
@@ -82,10 +82,7 @@ function sortGroups({ fifoMessages }: Queue): void {
  * that holds its group is as good as one for each group. It carries the sender, who does not count.
  */
 export function deduplicationId(group: string, id: string, sender: string): string {
-  const inGroup = createHash('sha256')
-    .update(JSON.stringify([group, id]))
-    .digest('hex');
-  return `${inGroup}~${sender.slice(0, 63)}`;
+  return `${hash('sha256', JSON.stringify([group, id]))}~${sender.slice(0, 63)}`;
 }
 
 /** The sender that a {@link deduplicationId} carries. */

@@ -17,6 +17,9 @@ export type FromFunction =
 
 type Handler = (event: unknown, context: object) => Promise<unknown>;
 
+// Ctrl-C reaches the whole process group, at any time; an invocation under way is finished first.
+process.on('SIGINT', () => undefined);
+
 const module: { handler?: Handler } = await import(pathToFileURL(process.argv[2] ?? '').href);
 const { handler } = module;
 if (handler === undefined) throw new Error(`${process.argv[2]} exports no handler`);
@@ -43,6 +46,4 @@ process.on('message', async ({ id, event, deadline }: Invocation) => {
   }
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole process group; an invocation under way is finished first.
-process.on('SIGINT', () => undefined);
 answer({ ready: true });

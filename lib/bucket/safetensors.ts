@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { MillraceError } from '../errors.ts';
 
@@ -112,7 +112,7 @@ function corrupt(reason: string, cause?: unknown): MillraceError {
 
 /** SHA-256 in hex: the identity of a file that an entry names. */
 export function digestOf(file: Uint8Array): string {
-  return createHash('sha256').update(file).digest('hex');
+  return hash('sha256', file);
 }
 
 /** The digest covers the file as it is with a digest of zeros in its place. */

@@ -1,19 +1,15 @@
-import { once } from 'node:events';
-import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readSamples } from '../datasets/read-samples.ts';
+import { z } from 'zod';
 import { invalid, reasonOf } from '../errors.ts';
+import { tasks } from '../features/task.ts';
 import { currentState } from '../fold/fold.ts';
 import { existingModel } from '../model/model.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
 import { evaluateFile } from '../operations/evaluate-file.ts';
 import { sendFile } from '../operations/send-file.ts';
-import { parse, plainJson } from '../parse.ts';
-import { openModel } from '../serving/open-model.ts';
-import type { SamplePrediction } from '../serving/predict-samples.ts';
+import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
 import { figure } from './models.ts';
@@ -62,8 +58,7 @@ export async function send(
         `see: millrace quarantine ${model}`,
     );
   if (sent.samples === 0) {
-    const hint = path === '-' ? ' (what is piped in is read as JSON Lines)' : '';
-    print(`${model}: there is no row to send${hint}`);
+    print(`${model}: there is no row to send`);
     return 1;
   }
   const before =
@@ -74,145 +69,6 @@ export async function send(
   );
   print(`  as producer ${sent.producer}; sending the file again changes nothing`);
   return 0;
-}
-
-/** Predicts a file's rows, and writes the predictions beside the input's columns. */
-export async function predict(
-  io: Io,
-  model: string,
-  path: string,
-  { out, format }: { readonly out?: string | undefined; readonly format?: string | undefined },
-): Promise<number> {
-  await specOf(io, model);
-  const opened = await openModel(io.ports, model);
-  const isCsv = (format ?? (/\.(csv|tsv)(\.gz)?$/i.test(out ?? path) ? 'csv' : 'jsonl')) === 'csv';
-  // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
-  const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
-  const stop = () => {
-    if (out !== undefined) rmSync(`${out}.part`, { force: true });
-    process.exit(130);
-  };
-  process.once('SIGINT', stop);
-  const sums = { rows: 0, refused: 0 };
-  const write = lineWriter(output, isCsv);
-  let named: Naming | undefined;
-  await withFile(
-    path,
-    async (file) => {
-      for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
-        for (const { line, reason } of chunk.bad) process.stderr.write(`line ${line}: ${reason}\n`);
-        const answer = await opened.predict(chunk.samples);
-        if (!answer.ok) throw invalid(answer.reason);
-        const { predictions } = answer;
-        named ??= namingBeside(chunk.rows);
-        const names = named;
-        await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })));
-        sums.rows += predictions.length;
-        sums.refused += predictions.filter((each) => 'refused' in each).length;
-      }
-    },
-    out === undefined && process.stdout.isTTY ? {} : io,
-  );
-  if (out !== undefined) {
-    await finished(output.end());
-    await rename(`${out}.part`, out);
-  }
-  process.off('SIGINT', stop);
-  const { rows, refused } = sums;
-  process.stderr.write(
-    `${model}: ${count(rows - refused, 'row')} predicted` +
-      `${refused === 0 ? '' : `, ${count(refused, 'row')} refused (the column refused says why)`}` +
-      `${out === undefined ? '' : `, in ${out}`}\n`,
-  );
-  if (opened.state().sequence === 0 && opened.spec().initialWeights === undefined)
-    process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
-  if (out !== undefined) io.result({ model, rows, refused, out });
-  return rows === refused ? 1 : 0;
-}
-
-/** A file to write into. @throws MillraceError kind `invalid` if it cannot be written */
-async function openOutput(path: string): Promise<WriteStream> {
-  const output = createWriteStream(path);
-  await once(output, 'open').catch((cause: unknown) => {
-    throw invalid(`--out: ${reasonOf(cause)}`, cause);
-  });
-  // What fails later is thrown where it is finished.
-  return output.on('error', () => undefined);
-}
-
-/** Writes lines of CSV, under the columns of the first, or of JSON. */
-function lineWriter(output: NodeJS.WritableStream, isCsv: boolean) {
-  let columns: readonly string[] | undefined;
-  return async (lines: readonly Readonly<Record<string, unknown>>[]) => {
-    if (lines.length === 0) return;
-    const texts = lines.map((line) => {
-      if (!isCsv) return jsonLine(line);
-      const head = columns === undefined ? [...new Set(lines.flatMap(Object.keys))] : undefined;
-      columns ??= head;
-      const own = csvLine(columns ?? [], line);
-      return head === undefined ? own : `${head.map(csvCell).join(',')}\n${own}`;
-    });
-    if (!output.write(`${texts.join('\n')}\n`)) await once(output, 'drain');
-  };
-}
-
-/** What the columns of predictions are called. */
-type Naming = { readonly prefix: string; readonly refused: string };
-
-/** Names that hide none of the input's columns: the input may have been predicted before. */
-function namingBeside(rows: readonly Readonly<Record<string, unknown>>[]): Naming {
-  const taken = new Set(rows.flatMap((row) => Object.keys(row)));
-  const free = (name: string) => {
-    const isTaken = (own: string) =>
-      [...taken].some((column) => column === own || column.startsWith(`${own}_probability`));
-    for (let i = 1; ; i++) {
-      const own = i === 1 ? name : `${name}_${i}`;
-      if (!isTaken(own)) return own;
-    }
-  };
-  return { prefix: free('predicted'), refused: free('refused') };
-}
-
-/** The columns of a prediction. */
-function fieldsOf(
-  prediction: SamplePrediction | undefined,
-  { prefix, refused }: Naming,
-): Record<string, unknown> {
-  if (prediction === undefined) return {};
-  if ('value' in prediction) return { [prefix]: prediction.value };
-  if ('probability' in prediction) {
-    const { probability } = prediction;
-    return { [prefix]: probability > 0.5, [`${prefix}_probability`]: probability };
-  }
-  if ('refused' in prediction) {
-    const { field, reason } = prediction.refused;
-    return { [refused]: `${field}: ${reason}` };
-  }
-  const { class: name, probabilities } = prediction;
-  const each = Object.entries(probabilities).map(([other, p]) => [
-    `${prefix}_probability_${other}`,
-    p,
-  ]);
-  return { [prefix]: name, ...Object.fromEntries(each) };
-}
-
-function csvLine(columns: readonly string[], line: Readonly<Record<string, unknown>>): string {
-  return columns.map((column) => csvCell(line[column])).join(',');
-}
-
-function csvCell(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  const text = textOf(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function textOf(value: unknown): string {
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' && value !== null ? jsonLine(value) : String(value);
-}
-
-function jsonLine(value: object): string {
-  return JSON.stringify(value, plainJson);
 }
 
 /** Holds a model's predictions against a file's labels. */
@@ -254,16 +110,22 @@ export async function init(
   path: string,
   {
     label,
+    task,
     model,
     out,
   }: {
     readonly label?: string | undefined;
+    readonly task?: string | undefined;
     readonly model?: string | undefined;
     readonly out: string;
   },
 ): Promise<number> {
   const name = parse(modelName, model ?? nameOf(path), '--model');
-  const draft = await withFile(path, (file) => draftSpec(name, file, label));
+  const options = {
+    ...(label === undefined ? {} : { label }),
+    ...(task === undefined ? {} : { task: parse(z.enum(tasks), task, '--task') }),
+  };
+  const draft = await withFile(path, (file) => draftSpec(name, file, options));
   const { spec, rows, left, doubts } = draft;
   const text = `${JSON.stringify(spec, null, 2)}\n`;
   await writeFile(out, text, { flag: 'wx' }).catch((cause: unknown) => {

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { MillraceError } from '../errors.ts';
+import { tasks } from '../features/task.ts';
 import { type AddCommand, textOf } from './call.ts';
 import { consentOf, type Io } from './io.ts';
 import {
@@ -119,6 +120,7 @@ function declareInit(): void {
       summary: 'draft a spec from a file, and say what it saw and doubts (needs no stack)',
       options: [
         text('--label <column>', 'the column to predict; the last one unless given'),
+        new Option('--task <task>', 'by the looks of the labels unless given').choices(tasks),
         text('--model <name>', "the model's name; the file's unless given"),
         text('--out <file>', 'where to write it; spec.json unless given'),
       ],
@@ -128,12 +130,13 @@ function declareInit(): void {
       ],
     },
     async (called) => {
-      const { label, model, out } = called.options;
+      const { label, task, model, out } = called.options;
       process.exitCode = await (await import('./files.ts')).init(
         terminal(called),
         called.args[0] ?? '',
         {
           label: textOf(label),
+          task: textOf(task),
           model: textOf(model),
           out: textOf(out) ?? 'spec.json',
         },

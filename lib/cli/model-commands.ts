@@ -146,7 +146,7 @@ export function declareSampleCommands(add: AddCommand): void {
   add(
     {
       usage: 'send <model> <file>',
-      summary: "send a file's rows as samples, in order; - is JSON Lines that are piped in",
+      summary: "send a file's rows as samples, in order; - is what is piped in",
       options: [
         whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
         whole('--per-message <count>', 'samples of a message; 500 unless given', 1),
@@ -181,7 +181,7 @@ export function declareSampleCommands(add: AddCommand): void {
       ],
     },
     async ({ io, args: [model = '', file = ''], options: { out, format, json } }) =>
-      (await files()).predict(io, model, file, {
+      (await import('./predict.ts')).predict(io, model, file, {
         out: textOf(out),
         format: json === true ? 'jsonl' : textOf(format),
       }),

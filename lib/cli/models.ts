@@ -1,4 +1,3 @@
-import { keys } from '../bucket/keys.ts';
 import { createModel } from '../model/model.ts';
 import {
   describeModel,
@@ -12,16 +11,15 @@ import {
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
-import { formatCount, formatSeconds, formatTable } from './progress.ts';
+import { formatCount, formatSeconds, formatTable, wrapped } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
 /** Creates the model that a file declares: a spec as JSON. The same file again changes nothing. */
 export async function create({ ports, print, result }: Io, path: string): Promise<number> {
   const spec = defineSpec(await readSpecFile(path));
-  const isThere = (await ports.store.get(keys.spec(spec.model))) !== undefined;
-  await createModel(ports, spec);
-  print(isThere ? `${spec.model}: it exists already, as declared` : `${spec.model}: created`);
-  result({ model: spec.model, created: !isThere });
+  const isNew = await createModel(ports, spec);
+  print(isNew ? `${spec.model}: created` : `${spec.model}: it exists already, as declared`);
+  result({ model: spec.model, created: isNew });
   return 0;
 }
 
@@ -148,7 +146,9 @@ export function jobLines(jobs: readonly JobSummary[]): readonly string[] {
   ]);
   return [
     formatTable([['job', 'status', 'epoch', 'rows', 'refused', 'loss'], ...rows]),
-    ...jobs.flatMap(({ job, reason }) => (reason === undefined ? [] : [`  ${job}: ${reason}`])),
+    ...jobs.flatMap(({ job, reason }) =>
+      reason === undefined ? [] : wrapped(`${job}: ${reason}`),
+    ),
   ];
 }
 

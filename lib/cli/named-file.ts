@@ -1,12 +1,13 @@
 import { buffer } from 'node:stream/consumers';
+import { constants, gunzipSync } from 'node:zlib';
 import { type ByteSource, bytesInMemory } from '../datasets/byte-source.ts';
 import { openFile } from '../datasets/local-file.ts';
 import type { Io } from './io.ts';
 import type { Bar } from './progress.ts';
 
 /**
- * A file of samples that is named on the command line; `-` is what is piped in, as JSON Lines. What
- * takes longer than a second shows how much of it is read.
+ * A file of samples that is named on the command line; `-` is what is piped in, whose first bytes
+ * tell its format. What takes longer than a second shows how much of it is read.
  */
 export async function withFile<Result>(
   path: string,
@@ -14,8 +15,8 @@ export async function withFile<Result>(
   io: Partial<Pick<Io, 'progress' | 'ports'>> = {},
 ): Promise<Result> {
   if (path === '-') {
-    const bytes = bytesInMemory(await buffer(process.stdin));
-    return use({ name: 'standard-input.jsonl', bytes });
+    const piped = await buffer(process.stdin);
+    return use({ name: `standard-input${endingOf(piped)}`, bytes: bytesInMemory(piped) });
   }
   const file = await openFile(path);
   const bar = lateBar(io, file.sizeBytes);
@@ -28,6 +29,27 @@ export async function withFile<Result>(
   } finally {
     bar.finish();
     await file.close();
+  }
+}
+
+/** The ending of a file's name, by what the file begins with. */
+function endingOf(bytes: Buffer): string {
+  if (bytes.toString('latin1', 0, 4) === 'PAR1') return '.parquet';
+  const start = startOf(bytes).toString('utf8');
+  // Of UTF-16 its zeros and its mark are no characters of UTF-8.
+  const [first = '{'] = start.match(/[^\s\0\ufeff\ufffd]/u) ?? [];
+  return first === '{' || first === '[' ? '.jsonl' : '.csv';
+}
+
+/** The first text of a file, which may be gzip as a whole. */
+function startOf(bytes: Buffer): Buffer {
+  const start = bytes.subarray(0, 4_096);
+  if (start[0] !== 0x1f || start[1] !== 0x8b) return start;
+  try {
+    return gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    // Whoever reads the file says what is wrong with it.
+    return start;
   }
 }
 

@@ -86,6 +86,20 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
+/** A sentence in lines of at most 80 columns, set in by two, and what follows the first by four. */
+export function wrapped(text: string): readonly string[] {
+  const lines: string[] = [];
+  let line = ' ';
+  for (const word of text.split(/\s+/)) {
+    if (line.length + 1 + word.length > 80 && line.trim() !== '') {
+      lines.push(line);
+      line = '   ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
+}
+
 /** Rows as text, the first column left-aligned and the others right-aligned. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(

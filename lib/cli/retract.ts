@@ -27,6 +27,9 @@ export async function retract(
 ): Promise<number> {
   const chosen = await chooseRetraction(ports, name, choiceOf(options));
   const { first, last, samples, entries, jobs } = chosen.found;
+  for (const { line, reason } of chosen.bad.slice(0, 10))
+    print(`  line ${line} of ${options.samples} is no sample: ${reason}`);
+  if (chosen.bad.length > 10) print(`  ${count(chosen.bad.length, 'line')} in all are none`);
   const what =
     `${name}: unlearn ${count(samples, 'sample')} of ${count(entries, 'entry', 'entries')} ` +
     `from ${first.sequence} (${first.time}) to ${last.sequence} (${last.time}); ` +

@@ -64,6 +64,21 @@ export async function* readRows({ name, bytes, columns }: DatasetFile): AsyncGen
   }
 }
 
+/**
+ * The names of all columns of a file: a table has them in each row, lines of JSON where they like.
+ *
+ * @throws as {@link readRows}
+ */
+export async function columnsOf(file: DatasetFile): Promise<readonly string[]> {
+  const isTable = formatOf(file.name) !== jsonLines;
+  const columns = new Set<string>();
+  for await (const { rows } of readRows({ ...file, columns: 'all' })) {
+    for (const row of rows) for (const column of Object.keys(row)) columns.add(column);
+    if (isTable && rows.length > 0) break;
+  }
+  return [...columns];
+}
+
 /** A source whose own failures, which say nothing of the file's content, are known from others. */
 function watched({ sizeBytes, read }: ByteSource): ByteSource & { readonly rethrow: () => void } {
   let failure: { readonly error: unknown } | undefined;

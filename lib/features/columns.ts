@@ -3,6 +3,7 @@ import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { Layout } from './samples.ts';
 import type { Scaling } from './statistics.ts';
+import type { Task } from './task.ts';
 
 /** The parts of a spec that decide how samples are encoded. */
 export type Declaration = {
@@ -34,9 +35,6 @@ export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision
 export function cellsOfSpec({ cells }: Pick<Declaration, 'cells'>): Cells {
   return cells === undefined ? cellsAsWritten : cellsOf(cells);
 }
-
-/** What a model predicts: a number, true or false, or one of several classes. */
-export type Task = 'regression' | 'binary' | 'multiclass';
 
 /** A feature with its columns. */
 export type Column = {

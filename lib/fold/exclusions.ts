@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
 import { type Entry, samplesByMessage } from '../journal/entry.ts';
@@ -29,7 +29,7 @@ export function exclusionOf({ messages, samples }: Retraction, upTo: number): Ex
 
 /** The identity of a sample's content, whatever the order of its fields. */
 export function sampleHash(sample: unknown): string {
-  return createHash('sha256').update(canonicalJson(sample)).digest('hex').slice(0, 32);
+  return hash('sha256', canonicalJson(sample)).slice(0, 32);
 }
 
 /** The samples of an entry, message by message, without those that were retracted. */

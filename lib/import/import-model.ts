@@ -48,9 +48,7 @@ export async function importModel(
   const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
   if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
   const spec = parseSpec({ ...declared, initialWeights });
-  const isThere = (await ports.store.get(keys.spec(spec.model))) !== undefined;
-  await createModel(ports, spec, options);
-  return { spec, isThere };
+  return { spec, isThere: !(await createModel(ports, spec, options)) };
 }
 
 /** What of a spec decides what its weights mean, in the order that decides it. */

@@ -1,5 +1,5 @@
-import type { Task } from '../features/columns.ts';
 import type { Floats } from '../features/samples.ts';
+import type { Task } from '../features/task.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Prediction } from '../network/prediction.ts';
 import type { Spec } from '../spec/spec.ts';

@@ -26,7 +26,7 @@ export type Model = {
   /** The spec with today's defaults filled in. */
   readonly spec: Spec;
   /** Its `spec.json` as some release created it. */
-  readonly stored: unknown;
+  readonly stored: object;
   /** The model's identity: the hash of what is stored. */
   readonly specHash: string;
   readonly compiled: CompiledModel;
@@ -68,7 +68,7 @@ export async function loadSpec(store: ObjectStore, name: string): Promise<Stored
 }
 
 /** A spec with today's defaults filled in, and as some release stored it. */
-export type StoredSpec = { readonly spec: Spec; readonly stored: unknown };
+export type StoredSpec = { readonly spec: Spec; readonly stored: object };
 
 /**
  * What is compiled from a spec.
@@ -80,20 +80,30 @@ export type StoredSpec = { readonly spec: Spec; readonly stored: unknown };
 export async function compileModel(
   engine: Ports['engine'],
   spec: Spec,
-  stored: unknown = spec,
+  stored: object = spec,
   weights?: InitialWeights,
 ): Promise<Omit<Model, 'name'>> {
   const compiled = await engine.compile(spec);
-  const encoder = createEncoder(spec);
-  return {
-    spec,
-    stored,
+  const derived = derivedFrom(spec, stored);
+  const { encoder } = derived;
+  const initial = initialParameters({ compiled, encoder, replays: replays(spec) }, weights);
+  return { spec, stored, compiled, initial, ...derived };
+}
+
+type Derived = Pick<Model, 'specHash' | 'encoder' | 'scaling'>;
+const derivations = new WeakMap<object, Derived>();
+
+/** What follows from a stored spec alone: derived once for each that is read. */
+function derivedFrom(spec: Spec, stored: object): Derived {
+  const known = derivations.get(stored);
+  if (known !== undefined) return known;
+  const derived = {
     specHash: specHash(stored),
-    compiled,
-    initial: initialParameters({ compiled, encoder, replays: replays(spec) }, weights),
-    encoder,
+    encoder: createEncoder(spec),
     scaling: scalingOf(spec),
   };
+  derivations.set(stored, derived);
+  return derived;
 }
 
 function replays({ online }: Spec): boolean {
@@ -181,6 +191,7 @@ function assertFits({ network }: Spec, tensors: Tensors, memoryMebibytes: number
 /**
  * Creates a model: writes its spec, once. The same spec again changes nothing.
  *
+ * @returns whether it is new; false if it was there already, as declared
  * @throws MillraceError kind `invalid` if its network cannot be built, or the model exists with a
  *   different spec
  */
@@ -188,7 +199,7 @@ export async function createModel(
   { store, engine }: Pick<Ports, 'store' | 'engine'>,
   spec: Spec,
   { memoryMebibytes = limits.functionMemoryMebibytes }: CreateOptions = {},
-): Promise<void> {
+): Promise<boolean> {
   const compiled = await engine.compile(spec).catch((cause: unknown) => {
     throw asInvalid(cause, 'spec.network: it cannot be built');
   });
@@ -203,9 +214,10 @@ export async function createModel(
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
     ifNoneMatch: '*',
   });
-  if (outcome.ok) return;
+  if (outcome.ok) return true;
   const existing = await store.get(key);
-  if (existing !== undefined && isSameSpec(readSpec(existing.body, spec.model).spec, spec)) return;
+  if (existing !== undefined && isSameSpec(readSpec(existing.body, spec.model).spec, spec))
+    return false;
   throw new MillraceError(
     'invalid',
     `model ${spec.model} exists with a different spec; choose a different name, or remove it with ` +
@@ -230,11 +242,20 @@ function isSameSpec(existing: Spec, declared: Spec): boolean {
   return specHash(existing) === specHash(withDefaultsOf(existing, declared));
 }
 
+/** Specs that were read lately, by their text: a model's is read again and again, as it was. */
+const specsRead = new Map<string, StoredSpec>();
+
 function readSpec(body: Uint8Array, name: string): StoredSpec {
+  const text = Buffer.from(body).toString('utf8');
+  const known = specsRead.get(text);
+  if (known?.spec.model === name) return known;
   try {
-    const stored: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    const stored: object = JSON.parse(text);
     const spec = parseSpec(stored);
     if (spec.model !== name) throw new Error(`it declares the model ${spec.model}`);
+    const [oldest] = specsRead.keys();
+    if (specsRead.size >= limits.cachedModels && oldest !== undefined) specsRead.delete(oldest);
+    specsRead.set(text, { spec, stored });
     return { spec, stored };
   } catch (cause) {
     throw new MillraceError('corrupt', `${keys.spec(name)} is not valid: ${cause}`, { cause });

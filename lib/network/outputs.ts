@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Task } from '../features/columns.ts';
+import type { Task } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import { lossOf } from './losses.ts';
 

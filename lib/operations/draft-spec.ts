@@ -1,6 +1,7 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
+import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
@@ -24,13 +25,14 @@ const mostClasses = 100;
 /**
  * Drafts a spec from the first rows of a file: types, missing values, categories and the task.
  *
- * @param label the column to predict; the last one unless given
+ * @param options `label` is the column to predict, the last one unless given; `task` what its values
+ *   are, by their looks unless given
  * @throws MillraceError kind `invalid` if the file has no such column, or nothing to learn from
  */
 export async function draftSpec(
   model: string,
   file: { readonly name: string; readonly bytes: ByteSource },
-  label?: string,
+  { label, task: given }: { readonly label?: string; readonly task?: Task } = {},
 ): Promise<Draft> {
   const { rows, columns, isAll } = await profileFile(file);
   if (rows === 0) throw invalid(noRows(file.name));
@@ -48,7 +50,9 @@ export async function draftSpec(
     );
   if (label === undefined)
     doubts.push(`label: ${target.name} is the last column; --label names another`);
-  const task = taskOf(target, doubts);
+  assertHasLabels(target, doubts);
+  const task = given ?? taskOf(target, doubts);
+  if (given !== undefined) assertIsTask(target, given);
   const left: { column: string; reason: string }[] = [];
   const words = new Set<string>();
   const features: Record<string, SpecInput['features'][string]> = {};
@@ -92,8 +96,9 @@ function noRows(name: string): string {
   return `${name}: it has no rows to draft a spec from${lines}`;
 }
 
-function taskOf(label: Column, doubts: string[]): SpecInput['task'] {
-  const { name, present, values, truths, numbers, missing } = label;
+/** @throws MillraceError kind `invalid` if a column has no values that could be labels */
+function assertHasLabels(label: Column, doubts: string[]): void {
+  const { name, present, values, missing } = label;
   if (present === 0) throw invalid(`--label: ${name} has no value in the first rows`);
   if (name === '') throw invalid('--label: the last column has no name; name another');
   if (label.longTexts === present)
@@ -111,11 +116,27 @@ function taskOf(label: Column, doubts: string[]): SpecInput['task'] {
   if (missing > 0) doubts.push(`label: ${missing} rows have no ${name}; they are refused`);
   if (values.size === 1)
     doubts.push(`label: ${name} is always the same; there is nothing to learn`);
+}
+
+/** @throws MillraceError kind `invalid` if no row's label is one of a task */
+function assertIsTask({ name, present, values, truths, numbers }: Column, task: Task): void {
+  const found = `found ${listNames([...values.keys()].slice(0, 5))}`;
+  if (task === 'regression' && numbers === 0)
+    throw invalid(`--task: ${name} has no number for a regression (${found})`);
+  if (task === 'binary' && truths < present)
+    throw invalid(`--task: ${name} must be true or false, 1 or 0, yes or no (${found})`);
+  if (task === 'multiclass' && (values.size < 2 || values.size > mostClasses))
+    throw invalid(`--task: ${name} must have 2 to ${mostClasses} classes (found ${values.size})`);
+}
+
+/** By the looks of its labels. */
+function taskOf(label: Column, doubts: string[]): Task {
+  const { name, present, values, truths, numbers } = label;
   if (truths === present && values.size <= 2) return 'binary';
   if (numbers === present) {
     if (values.size <= 20)
       doubts.push(
-        `label: ${name} has ${values.size} numbers; if they are classes, the task is multiclass`,
+        `label: ${name} has ${values.size} numbers; if they are classes: --task multiclass`,
       );
     return 'regression';
   }

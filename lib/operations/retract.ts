@@ -15,7 +15,7 @@ import {
   type PreparedRetraction,
   prepareRetraction,
 } from './prepare-retraction.ts';
-import { sampleWriter } from './send-file.ts';
+import { type PlacedReason, sampleWriter } from './send-file.ts';
 
 /** What is unlearnt. */
 export type RetractChoice =
@@ -31,6 +31,8 @@ export type ChosenRetraction = {
   readonly model: Model;
   readonly retraction: Retraction;
   readonly found: FoundRetracted;
+  /** Lines of a file that are no samples, so that none were learnt of them. */
+  readonly bad: readonly PlacedReason[];
 };
 
 /**
@@ -45,19 +47,19 @@ export async function chooseRetraction(
   choice: RetractChoice,
 ): Promise<ChosenRetraction> {
   const model = await existingModel(ports, name);
-  const retraction = await retractionOf(ports, model, choice);
+  const { retraction, bad } = await retractionOf(ports, model, choice);
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid(
       'millrace retract: that names more than one command can hold; retract a part of it first',
     );
   }
-  return { model, retraction, found: await findRetracted(ports, model, retraction) };
+  return { model, retraction, bad, found: await findRetracted(ports, model, retraction) };
 }
 
 /** Folds the journal again without it, and sends the command that puts the result in place. */
 export async function sendRetraction(
   ports: Ports,
-  { model, retraction, found }: ChosenRetraction,
+  { model, retraction, found }: Omit<ChosenRetraction, 'bad'>,
 ): Promise<PreparedRetraction> {
   const prepared = await prepareRetraction(ports, model, retraction, found);
   const body = JSON.stringify({ retract: prepared.retract });
@@ -79,15 +81,19 @@ async function retractionOf(
   ports: Ports,
   { name: model, spec }: Model,
   choice: RetractChoice,
-): Promise<Retraction> {
-  if (choice.by === 'samples') return { messages: [], samples: await hashesOf(spec, choice.file) };
+): Promise<Pick<ChosenRetraction, 'retraction' | 'bad'>> {
+  if (choice.by === 'samples') {
+    const { hashes, bad } = await hashesOf(spec, choice.file);
+    return { retraction: { messages: [], samples: hashes }, bad };
+  }
   const isMeant =
     choice.by === 'message'
       ? ({ id, producer, seq }: SettledMessage) =>
           id === choice.message ||
           (producer !== undefined && `${producer}:${seq}` === choice.message)
       : (_: SettledMessage, time: number) => choice.first <= time && time <= choice.last;
-  return { messages: await learntMessages(ports, model, isMeant), samples: [] };
+  const messages = await learntMessages(ports, model, isMeant);
+  return { retraction: { messages, samples: [] }, bad: [] };
 }
 
 /** Ids of the learnt messages that are chosen. */
@@ -106,20 +112,19 @@ async function learntMessages(
 }
 
 /** The samples of a file as `send` sends them: rows, or samples as they were sent. */
-async function hashesOf(spec: Spec, path: string): Promise<string[]> {
+async function hashesOf(spec: Spec, path: string) {
   const file = await openFile(path).catch((cause: unknown) => {
     throw invalid(`--samples: ${reasonOf(cause)}`, cause);
   });
   const write = sampleWriter(spec);
   const hashes: string[] = [];
+  const bad: PlacedReason[] = [];
   try {
-    for await (const { samples, bad } of readSamples(spec, { name: path, bytes: file })) {
-      const [first] = bad;
-      if (first !== undefined)
-        throw invalid(`--samples: line ${first.line} of ${path}: ${first.reason}`);
+    for await (const { samples, bad: own } of readSamples(spec, { name: path, bytes: file })) {
+      for (const { line, reason } of own) bad.push({ line, reason });
       for (const sample of samples) hashes.push(sampleHash(JSON.parse(write(sample))));
     }
-    return hashes;
+    return { hashes, bad };
   } finally {
     await file.close();
   }

@@ -60,13 +60,20 @@ export async function rollBack(
   return found;
 }
 
+/** Milliseconds by which clocks may differ. */
+const clockSkew = 60_000;
+
 /** The last entry that was committed up to a time. */
 async function entryAt(
-  { store }: Ports,
+  { store, now }: Ports,
   model: string,
   last: number,
   time: number,
 ): Promise<number> {
+  if (time > now() + clockSkew)
+    throw invalid(
+      `--to: ${new Date(time).toISOString()} is yet to come; the last entry of ${model} is ${last}`,
+    );
   let first = '';
   for await (const { header } of entriesBackFrom(store, model, last)) {
     if (Date.parse(header.time) <= time) return header.sequence;

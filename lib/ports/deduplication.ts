@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** SQS takes ids of at most this many letters, digits and marks. */
 const allowed = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
@@ -9,5 +9,5 @@ const allowed = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
  */
 export function deduplicationId(model: string, ...parts: readonly (string | number)[]): string {
   const id = [model, ...parts].join(':');
-  return allowed.test(id) ? id : createHash('sha256').update(id).digest('hex');
+  return allowed.test(id) ? id : hash('sha256', id);
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -29,7 +29,7 @@ export function contentDigest(content: object): string {
 }
 
 function digestOfJson(json: string): string {
-  return createHash('sha256').update(json).digest('hex').slice(0, 16);
+  return hash('sha256', json).slice(0, 16);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * SHA-256, in hex, of a spec as canonical JSON. A model's identity is the hash of its `spec.json`
@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
  * @param spec the stored JSON, or a spec that is about to be stored
  */
 export function specHash(spec: unknown): string {
-  return createHash('sha256').update(canonicalJson(spec)).digest('hex');
+  return hash('sha256', canonicalJson(spec));
 }
 
 /**
@@ -17,7 +17,7 @@ export function specHash(spec: unknown): string {
  */
 export function hashOfDerived(features: object | undefined, all: unknown): string {
   const order = Object.keys(features ?? {});
-  return createHash('sha256').update(canonicalJson({ order, all })).digest('hex');
+  return hash('sha256', canonicalJson({ order, all }));
 }
 
 /** JSON with the keys of every object in code-point order. */

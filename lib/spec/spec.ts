@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
-import type { Task } from '../features/columns.ts';
 import { columnName } from '../features/kinds/kind.ts';
 import { featureSchema, problemsOfSources, problemsOfTargets } from '../features/kinds.ts';
+import { type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
 import { problemsOfCells } from './distinct-cells.ts';
@@ -48,8 +48,6 @@ const labelSchema = strictObject({
     .optional()
     .describe('of the task multiclass, and of it alone'),
 });
-
-const tasks = ['regression', 'binary', 'multiclass'] as const satisfies readonly Task[];
 
 /**
  * The losses that each task allows; the first is the default. Each loss is a file of

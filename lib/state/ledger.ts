@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ProtocolLimits } from '../limits.ts';
 import { type Refused, refuse } from '../refusal.ts';
 
@@ -276,5 +276,5 @@ function evict(ledger: Ledger): Ledger {
 }
 
 function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return hash('sha256', text).slice(0, 16);
 }

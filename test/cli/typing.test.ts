@@ -64,6 +64,9 @@ describe('what operators type', () => {
     await expect(rollback(operator(world), model, '1970-01-01T00:00:00Z')).rejects.toThrow(
       /had learnt nothing by 1970-01-01T00:00:00.000Z \(its first is of .*--to 0/,
     );
+    await expect(rollback(operator(world), model, '2100-01-01T00:00:00Z')).rejects.toThrow(
+      /2100-01-01T00:00:00.000Z is yet to come; the last entry of .* is \d+$/,
+    );
     expect(world.sentSamples).toEqual([]);
     await rollback(operator(world), model, '0');
     expect(world.sentSamples.map(({ body }) => body)).toEqual(['{"rollback":{"to":0}}']);

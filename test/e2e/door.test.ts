@@ -171,6 +171,29 @@ describe('own data in, predictions out', () => {
     const out = file('predicted.csv');
     await piped('predict', 'weather', '-', '--out', out);
     expect(readFileSync(out, 'utf8')).toMatch(/^precipitation,.*\n12,8,5,4,rain,rain,/);
+
+    // A table too, whose refused row comes late; and rows of JSON with columns of their own.
+    const table = [
+      'precipitation,temp_max,temp_min,wind',
+      ...Array(20_000).fill('12,8,5,4'),
+      '12,much,5,4',
+    ];
+    const predicted = await runMillrace(['predict', 'weather', '-'], test.cloud.environment, {
+      input: table.join('\n'),
+    });
+    const lines = predicted.stdout.trim().split('\n');
+    expect(lines).toHaveLength(20_002);
+    expect(lines[0]).toMatch(/^precipitation,temp_max,temp_min,wind,predicted,.*,refused$/);
+    expect(lines[1]).toMatch(/^12,8,5,4,rain,.*,$/);
+    expect(lines.at(-1)).toMatch(/^12,much,5,4,,.*features.temp_max: must be a finite number/);
+    writeFileSync(
+      file('late.jsonl'),
+      `${JSON.stringify(row)}\n${JSON.stringify({ ...row, id: 7 })}`,
+    );
+    const late = await millrace('predict', 'weather', file('late.jsonl'), '--format', 'csv');
+    expect(late.stdout).toMatch(
+      /^precipitation,temp_max,temp_min,wind,id,predicted.*\n12,8,5,4,,rain.*\n12,8,5,4,7,rain/,
+    );
   });
 
   it('says what will not be learnt, and learns nothing twice under another cut', async () => {
@@ -231,29 +254,6 @@ describe('own data in, predictions out', () => {
     });
   });
 
-  it('drafts with doubts: words that may be values, weights, ids and dates', async () => {
-    const rows = Array.from({ length: 300 }, (_, i) =>
-      [
-        `id-${i}`,
-        i % 3 === 0 ? 'None' : 'hit',
-        i % 7,
-        `Jan ${1 + (i % 28)} 2001`,
-        1,
-        i % 2 === 0,
-      ].join(),
-    );
-    writeFileSync(file('doubts.csv'), `id,damage,size,day,weight,late\n${rows.join('\n')}\n`);
-    const { spec, left, doubts } = await json('init', file('doubts.csv'), '--out', file('d.json'));
-    expect(Object.keys(spec.features)).toEqual(['damage', 'size']);
-    expect(left.map(({ column }: { column: string }) => column)).toEqual(['id', 'day']);
-    expect(doubts.join('\n')).toMatch(/damage: 100 cells are "None", which counts as missing/);
-    expect(doubts.join('\n')).toMatch(/weight is left out/);
-    writeFileSync(file('header.csv'), 'a,b\n');
-    expect((await millrace('init', file('header.csv'), '--out', file('h.json'))).stderr).toContain(
-      'it has no rows to draft a spec from',
-    );
-  });
-
   it('finds the local stack by itself, and says what to do where there is none', async () => {
     const { environment } = test.cloud;
     const directory = test.directory;
@@ -281,20 +281,5 @@ describe('own data in, predictions out', () => {
     const { status, stderr, stdout } = await millrace(...command);
     expect(stderr).toContain(reason);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-  });
-
-  it('teaches by examples, in 80 columns, and completes', async () => {
-    const { stdout } = await millrace('--help');
-    const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name = '']) => name);
-    expect(commands).toContain('evaluate');
-    for (const name of commands.filter((each) => !['millrace', 'help', 'dataset'].includes(each))) {
-      const help = (await millrace(name, '--help')).stdout;
-      expect(help, name).toContain('Examples:\n');
-      for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
-    }
-    const script = (await millrace('completion')).stdout;
-    expect(script).toContain(
-      'send) words="--rate --per-message --follow --json --stack --help" ;;',
-    );
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
+import type { Task } from '../../lib/features/task.ts';
 import { draftSpec } from '../../lib/operations/draft-spec.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 
@@ -81,7 +82,7 @@ describe('a draft', () => {
     ],
     ['days first', (i) => `${1 + (i % 28)}.02.2001`, /dates are written as .* 2024-01-31 can be/],
   ])('leaves out %s, and says why', async (_what, cell, reason) => {
-    const { spec, left } = await draftSpec('odd', file(cell), 'y');
+    const { spec, left } = await draftSpec('odd', file(cell), { label: 'y' });
     expect(Object.keys(spec.features)).toEqual(['a']);
     expect(left).toEqual([{ column: 'odd', reason: expect.stringMatching(reason) }]);
   });
@@ -95,7 +96,7 @@ describe('a draft', () => {
     ['texts, some long', (i) => 'ab'.repeat(1 + (i % 4) * 100), { type: 'category' }, 100],
     ['true and false', (i) => (i % 2 ? 'True' : 'FALSE'), { type: 'number' }, 0],
   ])('can learn %s, and says what is refused', async (_what, cell, feature, refused) => {
-    const { spec, doubts } = await draftSpec('odd', file(cell), 'y');
+    const { spec, doubts } = await draftSpec('odd', file(cell), { label: 'y' });
     expect(spec.features.odd).toMatchObject(feature);
     const declared = defineSpec(spec);
     let found = 0;
@@ -117,8 +118,34 @@ describe('a draft', () => {
       draftSpec(
         'odd',
         file(() => 1, label),
-        'y',
+        { label: 'y' },
       ),
     ).rejects.toThrow(reason);
+  });
+
+  it.each<[task: Task, label: (i: number) => unknown, reason: string]>([
+    ['regression', (i) => (i % 2 === 0 ? 'yes' : 'no'), '--task: y has no number'],
+    ['binary', (i) => i % 3, '--task: y must be true or false, 1 or 0, yes or no (found'],
+    ['multiclass', (i) => i, '--task: y must have 2 to 100 classes (found 200)'],
+  ])('is of the task %s only where the labels can be', async (task, label, reason) => {
+    await expect(
+      draftSpec(
+        'odd',
+        file((i) => i, label),
+        { label: 'y', task },
+      ),
+    ).rejects.toThrow(reason);
+  });
+
+  it('takes numbers for classes if it is told to', async () => {
+    const digits = file(
+      () => 'same',
+      (i) => i % 3,
+    );
+    const { spec } = await draftSpec('odd', digits, { label: 'y', task: 'multiclass' });
+    expect(spec).toMatchObject({ task: 'multiclass', label: { classes: ['0', '1', '2'] } });
+    const samples = [0, 1, 2].map((label) => ({ features: { a: 7 }, label }));
+    const { refused } = createEncoder(defineSpec(spec)).encode(samples);
+    expect(refused).toEqual([]);
   });
 });

@@ -40,8 +40,8 @@ export function createTimeline(isBusy: () => boolean, keepsEvents: boolean): Tim
    * Everything that follows from an event, up to the next call of a port, happens in microtasks.
    */
   const settle = async () => {
-    do await new Promise<void>((resolve) => setImmediate(resolve));
-    while (isBusy());
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    while (isBusy()) await new Promise<void>((resolve) => setImmediate(resolve));
   };
   return {
     now: () => time,

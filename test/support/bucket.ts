@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { StoredObject } from '../../lib/bucket/object-store.ts';
 
 /** S3's names for what it refuses. */
@@ -81,7 +81,7 @@ export function createBucket(): Bucket {
       if (first >= object.body.length) return { error: 'InvalidRange' };
       return { etag: object.etag, body: copyOf(object.body.subarray(first, last + 1)) };
     },
-    put: (key, body, conditions = {}) => put(key, body, etagOf([body]), conditions),
+    put: (key, body, conditions = {}) => put(key, body, etagOf(body), conditions),
     remove: (key) => void objects.delete(key),
     list: (prefix, after = '', most = Number.POSITIVE_INFINITY) =>
       [...objects]
@@ -96,7 +96,7 @@ export function createBucket(): Bucket {
     uploadPart(upload, part, body) {
       const underWay = uploads.get(upload);
       if (underWay === undefined) return { error: 'NoSuchUpload' };
-      const etag = etagOf([body]);
+      const etag = etagOf(body);
       underWay.parts.set(part, { body: copyOf(body), etag });
       return { etag };
     },
@@ -109,8 +109,8 @@ export function createBucket(): Bucket {
         if (found?.etag !== etag) return { error: 'InvalidPart' };
         bodies.push(found.body);
       }
-      const digests = bodies.map((body) => createHash('md5').update(body).digest());
-      const etag = `"${createHash('md5').update(Buffer.concat(digests)).digest('hex')}-${bodies.length}"`;
+      const digests = bodies.map((body) => hash('md5', body, 'buffer'));
+      const etag = `"${hash('md5', Buffer.concat(digests))}-${bodies.length}"`;
       const answer = put(underWay.key, Buffer.concat(bodies), etag, conditions);
       if (!('error' in answer)) uploads.delete(upload);
       return answer;
@@ -124,8 +124,6 @@ function copyOf(body: Uint8Array): Uint8Array {
   return new Uint8Array(body);
 }
 
-function etagOf(bodies: readonly Uint8Array[]): string {
-  const hash = createHash('md5');
-  for (const body of bodies) hash.update(body);
-  return `"${hash.digest('hex')}"`;
+function etagOf(body: Uint8Array): string {
+  return `"${hash('md5', body)}"`;
 }

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { finished } from 'node:stream/promises';
+import { readSamples } from '../datasets/read-samples.ts';
+import { columnsOf } from '../datasets/rows.ts';
+import { invalid, reasonOf } from '../errors.ts';
+import { plainJson } from '../parse.ts';
+import { openModel } from '../serving/open-model.ts';
+import type { SamplePrediction } from '../serving/predict-samples.ts';
+import type { Spec } from '../spec/spec.ts';
+import { count, type Io } from './io.ts';
+import { withFile } from './named-file.ts';
+import { specOf } from './train.ts';
+
+/** Predicts a file's rows, and writes the predictions beside the input's columns. */
+export async function predict(
+  io: Io,
+  model: string,
+  path: string,
+  { out, format }: { readonly out?: string | undefined; readonly format?: string | undefined },
+): Promise<number> {
+  await specOf(io, model);
+  const opened = await openModel(io.ports, model);
+  // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
+  const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
+  const stop = () => {
+    if (out !== undefined) rmSync(`${out}.part`, { force: true });
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
+  const sums = { rows: 0, refused: 0 };
+  await withFile(
+    path,
+    async (file) => {
+      const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
+      const columns = await columnsOf(file);
+      const names = namingBeside(columns);
+      const predicted = predictionColumns(opened.spec(), names);
+      const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
+      for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
+        for (const { line, reason } of chunk.bad) process.stderr.write(`line ${line}: ${reason}\n`);
+        const answer = await opened.predict(chunk.samples);
+        if (!answer.ok) throw invalid(answer.reason);
+        const { predictions } = answer;
+        await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })));
+        sums.rows += predictions.length;
+        sums.refused += predictions.filter((each) => 'refused' in each).length;
+      }
+    },
+    out === undefined && process.stdout.isTTY ? {} : io,
+  );
+  if (out !== undefined) {
+    await finished(output.end());
+    await rename(`${out}.part`, out);
+  }
+  process.off('SIGINT', stop);
+  const { rows, refused } = sums;
+  process.stderr.write(
+    `${model}: ${count(rows - refused, 'row')} predicted` +
+      `${refused === 0 ? '' : `, ${count(refused, 'row')} refused (the column refused says why)`}` +
+      `${out === undefined ? '' : `, in ${out}`}\n`,
+  );
+  if (opened.state().sequence === 0 && opened.spec().initialWeights === undefined)
+    process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
+  if (out !== undefined) io.result({ model, rows, refused, out });
+  return rows === refused ? 1 : 0;
+}
+
+/** A file to write into. @throws MillraceError kind `invalid` if it cannot be written */
+async function openOutput(path: string): Promise<WriteStream> {
+  const output = createWriteStream(path);
+  await once(output, 'open').catch((cause: unknown) => {
+    throw invalid(`--out: ${reasonOf(cause)}`, cause);
+  });
+  // What fails later is thrown where it is finished.
+  return output.on('error', () => undefined);
+}
+
+/** By a name's ending. */
+function formatOf(name: string): 'csv' | 'jsonl' {
+  return /\.(csv|tsv)(\.gz)?$/i.test(name) ? 'csv' : 'jsonl';
+}
+
+/** Writes lines of CSV under some columns, or of JSON where there are none. */
+function lineWriter(output: NodeJS.WritableStream, columns: readonly string[] | undefined) {
+  let head = columns && [csvRow(columns)];
+  return async (lines: readonly Readonly<Record<string, unknown>>[]) => {
+    const texts = lines.map((line) =>
+      columns === undefined ? jsonLine(line) : csvRow(columns.map((column) => line[column])),
+    );
+    const all = [...(head ?? []), ...texts];
+    head = undefined;
+    if (all.length > 0 && !output.write(`${all.join('\n')}\n`)) await once(output, 'drain');
+  };
+}
+
+/** What the columns of predictions are called. */
+type Naming = { readonly prefix: string; readonly refused: string };
+
+/** Names that hide none of the input's columns: the input may have been predicted before. */
+function namingBeside(columns: readonly string[]): Naming {
+  const free = (name: string) => {
+    const isTaken = (own: string) =>
+      columns.some((column) => column === own || column.startsWith(`${own}_probability`));
+    for (let i = 1; ; i++) {
+      const own = i === 1 ? name : `${name}_${i}`;
+      if (!isTaken(own)) return own;
+    }
+  };
+  return { prefix: free('predicted'), refused: free('refused') };
+}
+
+/** The columns that predictions of a task may fill. */
+function predictionColumns(
+  { task, label: { classes = [] } }: Spec,
+  { prefix, refused }: Naming,
+): readonly string[] {
+  const probability = `${prefix}_probability`;
+  if (task === 'regression') return [prefix, refused];
+  if (task === 'binary') return [prefix, probability, refused];
+  return [prefix, ...classes.map((name) => `${probability}_${name}`), refused];
+}
+
+/** What a prediction says, by column. */
+function fieldsOf(
+  prediction: SamplePrediction | undefined,
+  { prefix, refused }: Naming,
+): Record<string, unknown> {
+  if (prediction === undefined) return {};
+  if ('value' in prediction) return { [prefix]: prediction.value };
+  if ('probability' in prediction) {
+    const { probability } = prediction;
+    return { [prefix]: probability > 0.5, [`${prefix}_probability`]: probability };
+  }
+  if ('refused' in prediction) {
+    const { field, reason } = prediction.refused;
+    return { [refused]: `${field}: ${reason}` };
+  }
+  const { class: name, probabilities } = prediction;
+  const each = Object.entries(probabilities).map(([other, p]) => [
+    `${prefix}_probability_${other}`,
+    p,
+  ]);
+  return { [prefix]: name, ...Object.fromEntries(each) };
+}
+
+function csvRow(cells: readonly unknown[]): string {
+  return cells.map(csvCell).join(',');
+}
+
+function csvCell(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  const text = textOf(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'object' && value !== null ? jsonLine(value) : String(value);
+}
+
+function jsonLine(value: object): string {
+  return JSON.stringify(value, plainJson);
+}

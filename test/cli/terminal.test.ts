@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runMillrace } from '../support/command-line.ts';
+
+describe('what needs no stack', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const file = (name: string) => join(directory, name);
+  const millrace = (...command: string[]) => runMillrace(command, {});
+
+  it('drafts with doubts: words that may be values, weights, ids and dates', async () => {
+    const rows = Array.from({ length: 300 }, (_, i) =>
+      [
+        `id-${i}`,
+        i % 3 === 0 ? 'None' : 'hit',
+        i % 7,
+        `Jan ${1 + (i % 28)} 2001`,
+        1,
+        i % 2 === 0,
+      ].join(),
+    );
+    writeFileSync(file('doubts.csv'), `id,damage,size,day,weight,late\n${rows.join('\n')}\n`);
+    const { stdout } = await millrace(
+      'init',
+      file('doubts.csv'),
+      '--out',
+      file('d.json'),
+      '--json',
+    );
+    const { spec, left, doubts } = JSON.parse(stdout);
+    expect(Object.keys(spec.features)).toEqual(['damage', 'size']);
+    expect(left.map(({ column }: { column: string }) => column)).toEqual(['id', 'day']);
+    expect(doubts.join('\n')).toMatch(/damage: 100 cells are "None", which counts as missing/);
+    expect(doubts.join('\n')).toMatch(/weight is left out/);
+    writeFileSync(file('header.csv'), 'a,b\n');
+    expect((await millrace('init', file('header.csv'), '--out', file('h.json'))).stderr).toContain(
+      'it has no rows to draft a spec from',
+    );
+  });
+
+  it('teaches by examples, in 80 columns, and completes', async () => {
+    const { stdout } = await millrace('--help');
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name = '']) => name);
+    expect(commands).toContain('evaluate');
+    for (const name of commands.filter((each) => !['millrace', 'help', 'dataset'].includes(each))) {
+      const help = (await millrace(name, '--help')).stdout;
+      expect(help, name).toContain('Examples:\n');
+      for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+    }
+    const script = (await millrace('completion')).stdout;
+    expect(script).toContain(
+      'send) words="--rate --per-message --follow --json --stack --help" ;;',
+    );
+  });
+});
