@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, reasonOf } from '../errors.ts';
 import { exportModel } from '../export/export-model.ts';
 import type { ExportFormat } from '../export/formats/format.ts';
+import { makeFolder } from '../ports/make-folder.ts';
 import { count, type Io } from './io.ts';
 
 /** Writes a model into a folder, as files that others read. */
@@ -37,7 +38,7 @@ async function write(
   files: Readonly<Record<string, Uint8Array | string>>,
 ): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const [name, body] of Object.entries(files)) await writeFile(join(folder, name), body);
   } catch (cause) {
     throw invalid(`--out ${folder}: cannot be written: ${reasonOf(cause)}`, cause);

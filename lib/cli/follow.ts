@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, realpath } from 'node:fs/promises';
+import { open, readFile, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import {
 } from '../operations/follow-file.ts';
 import { sampleWriter } from '../operations/send-file.ts';
 import { parse, parseJson } from '../parse.ts';
+import { makeFolder } from '../ports/make-folder.ts';
 import { freshProducer } from '../ports/producer.ts';
 import { replaceFile } from '../ports/replace-file.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -97,7 +98,7 @@ async function readPlace(path: string, first: Followed): Promise<Followed> {
 }
 
 async function writePlace(path: string, followed: Followed): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await replaceFile(path, JSON.stringify(followed));
 }
 

@@ -1,7 +1,7 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
 import type { Row } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
-import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 
 /** Rows that are looked at. */
@@ -14,6 +14,8 @@ export type Column = {
   missing: number;
   numbers: number;
   whole: number;
+  /** Numbers that float32 has not, so that their rows are refused. */
+  tooLarge: number;
   truths: number;
   dates: number;
   /** Texts that are dates, as ISO 8601; those that have a time of day; and others. */
@@ -68,6 +70,7 @@ function newColumn(name: string): Column {
     missing: 0,
     numbers: 0,
     whole: 0,
+    tooLarge: 0,
     truths: 0,
     dates: 0,
     dateTexts: 0,
@@ -110,6 +113,7 @@ function look(column: Column, cell: unknown): void {
   if (number !== undefined && !(cell instanceof Date)) {
     column.numbers += 1;
     if (Number.isInteger(number)) column.whole += 1;
+    if (!isFloat32(number)) column.tooLarge += 1;
   }
   if (cells.truth(cell) !== undefined) column.truths += 1;
   const text = cells.text(cell);

@@ -72,6 +72,8 @@ function isCounting(values: ReadonlyMap<string, number>): boolean {
 /** A number; what is missing is learnt as the mean. */
 function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
   const missing = column.missing + words;
+  if (column.tooLarge > 0)
+    doubts.push(`${column.name}: ${column.tooLarge} numbers are beyond ±3.4e38, and refused`);
   if (missing === 0) return { type: 'number' };
   doubts.push(`${column.name}: ${missing} missing values are learnt as the mean so far`);
   return { type: 'number', missing: 'mean' };

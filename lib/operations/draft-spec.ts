@@ -44,10 +44,8 @@ export async function draftSpec(
   const doubts: string[] = [];
   if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
   for (const column of columns.values()) doubts.push(...missingDoubts(column));
-  if (columns.has('weight') && label !== 'weight')
-    doubts.push(
-      'weight is left out: a column of that name weighs the rows; rename it to learn from it',
-    );
+  const weights = columns.get('weight');
+  if (weights !== undefined && target !== weights) doubts.push(weightDoubt(weights));
   if (label === undefined)
     doubts.push(`label: ${target.name} is the last column; --label names another`);
   assertHasLabels(target, doubts);
@@ -159,6 +157,14 @@ function taskOf(label: Column, doubts: string[]): Task {
     `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} classes ` +
       `(found ${values.size} texts)`,
   );
+}
+
+/** A column that weighs the rows, or should. */
+function weightDoubt(column: Column): string {
+  const others = column.present - column.numbers;
+  const says = 'weight is left out: a column of that name weighs the rows';
+  if (others === 0) return `${says}; rename it to learn from it`;
+  return `${says}, and ${others} whose weight is no number (${textsOf(column)}) are refused; rename it`;
 }
 
 /** Words that count as missing where they may be values: `None` for no damage. */

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { jsonOf, parse, plainJson, show } from '../parse.ts';
 import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
 import { deduplicationId } from './deduplication.ts';
+import { makeFolder } from './make-folder.ts';
 import type { Ports, Sender } from './ports.ts';
 import { replaceFile } from './replace-file.ts';
 
@@ -171,7 +172,7 @@ export async function openProducer<Model extends ModelReference>(
   const { seq, unanswered } =
     text === undefined ? { seq: 1 } : parse(keptSchema, jsonOf(text, file), file);
   const from = { seq, unanswered: unanswered && textsOf(unanswered) };
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   const keep = (kept: Kept) => replaceFile(file, keptJson(kept));
   return startProducer(send, { model: nameOf(model), name }, from, keep);
 }

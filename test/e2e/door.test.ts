@@ -119,6 +119,8 @@ describe('own data in, predictions out', () => {
     const quiet = await millrace('export', 'weather', '--format', 'tfjs', '--out', file('q'));
     expect(quiet.stderr).toBe('');
     expect((await millrace('export', 'weather', '--format', 'pickle')).stderr).toContain('tfjs');
+    const nowhere = ['export', 'weather', '--format', 'tfjs', '--out', '/proc/none/below'];
+    expect((await millrace(...nowhere)).stderr).toMatch(/--out .*: cannot be written: ENOENT/);
     expect((await millrace('export', 'weathr', '--format', 'tfjs')).stderr).toContain('no model');
   });
 

@@ -94,6 +94,7 @@ describe('a draft', () => {
     ['vectors, some missing', (i) => (i % 10 === 0 ? null : [1, i]), { length: 2 }, 20],
     ['the word missing', (i) => [null, 'missing', 'b'][i % 3], { values: ['b', 'missing'] }, 0],
     ['texts, some long', (i) => 'ab'.repeat(1 + (i % 4) * 100), { type: 'category' }, 100],
+    ['large numbers', (i) => (i === 7 ? 1e39 : i / 3), { type: 'number' }, 1],
     ['true and false', (i) => (i % 2 ? 'True' : 'FALSE'), { type: 'number' }, 0],
   ])('can learn %s, and says what is refused', async (_what, cell, feature, refused) => {
     const { spec, doubts } = await draftSpec('odd', file(cell), { label: 'y' });
