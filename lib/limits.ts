@@ -13,6 +13,8 @@ export const limits = {
   sampleObjectBytes: 64 * 1_048_576,
   /** An array or object of JSON deeper than this is no sample. */
   jsonDepth: 8,
+  /** Of a message: a row within the features of a sample, in the list of its samples. */
+  messageDepth: 8 + 3,
   /** A category's text; longer ones are identifiers, not categories. */
   categoryCharacters: 256,
   /** Of a row or line that cannot be read, what its refusal repeats. */

@@ -163,16 +163,20 @@ export function parseJson(
   text: string,
   what = 'body',
   mostBytes: number = limits.messageBytes,
+  mostDepth: number = limits.jsonDepth,
 ): unknown {
   const sizeBytes = Buffer.byteLength(text);
   if (sizeBytes > mostBytes) {
     throw invalid(`${what}: at most ${mostBytes} bytes are allowed (found ${sizeBytes})`);
   }
-  const depth = depthOf(text);
-  if (depth > limits.jsonDepth) {
-    throw invalid(`${what}: nested ${depth} deep; at most ${limits.jsonDepth} is allowed`);
-  }
+  assertDepth(text, what, mostDepth);
   return jsonOf(text, what);
+}
+
+/** @throws MillraceError kind `invalid` if brackets are nested deeper than `most` */
+export function assertDepth(text: string, what: string, most: number): void {
+  const depth = depthOf(text);
+  if (depth > most) throw invalid(`${what}: nested ${depth} deep; at most ${most} is allowed`);
 }
 
 /** The value of a text of JSON. @throws MillraceError kind `invalid` that names the text */
@@ -182,6 +186,11 @@ export function jsonOf(text: string, what: string): unknown {
   } catch (cause) {
     throw invalid(`${what}: must be JSON: ${reasonOf(cause)}`, cause);
   }
+}
+
+/** Whether a value is an object of fields, and no list. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Some names for an error message: all of them, or the first and how many there are. */

@@ -1,5 +1,4 @@
-import { invalid } from '../errors.ts';
-import { loadSpec } from '../model/model.ts';
+import { existingSpec } from '../model/model.ts';
 import { type Backtest, backtest, type Candidate, gridOf } from '../operations/backtest.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import type { Io } from './io.ts';
@@ -22,9 +21,7 @@ export async function runBacktest(
   name: string,
   { specs, grid, ...options }: BacktestArguments,
 ): Promise<number> {
-  const declared = await loadSpec(ports.store, name);
-  if (declared === undefined)
-    throw invalid(`there is no model ${name} in s3://${ports.store.bucket}`);
+  const declared = await existingSpec(ports.store, name);
   const files = await Promise.all(
     specs.map(async (path): Promise<Candidate> => ({ name: path, spec: await readSpecFile(path) })),
   );

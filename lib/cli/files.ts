@@ -48,6 +48,7 @@ export async function send(
   process.off('SIGINT', stop);
   const seconds = (ports.now() - started) / 1_000;
   result({ ...sent, seconds });
+  for (const column of sent.absent) print(`  no column ${column} in it: it counts as missing`);
   for (const { line, reason } of sent.bad.slice(0, 10))
     print(`  not sent, line ${line}: ${reason}`);
   if (sent.badRows > 10) print(`  ${count(sent.badRows, 'row')} in all not sent`);

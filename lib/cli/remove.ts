@@ -14,7 +14,7 @@ export async function remove(io: Io, model: string): Promise<number> {
   try {
     result(await removeModel(ports, s3Remover(s3, ports.store.bucket), model));
     print(`${model}: removed. What waits in the queues is for the next model of this name;`);
-    print('  what was learnt within the last five minutes is not taken a second time');
+    print('  what a program had sent within five minutes is not taken a second time');
     return 0;
   } finally {
     s3.destroy();

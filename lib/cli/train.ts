@@ -3,7 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { keys } from '../bucket/keys.ts';
 import { assertIsData } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
-import { loadSpec } from '../model/model.ts';
+import { existingSpec } from '../model/model.ts';
 import { checkDataset } from '../operations/check-dataset.ts';
 import { describeJobs } from '../operations/describe-model.ts';
 import { bytesOfFiles, partBytes, putDataset } from '../operations/put-dataset.ts';
@@ -20,9 +20,7 @@ import { watchJob } from './watch-job.ts';
 
 /** The spec of a model. @throws MillraceError kind `invalid` if there is none */
 export async function specOf({ ports }: Pick<Io, 'ports'>, name: string): Promise<Spec> {
-  const declared = await loadSpec(ports.store, name);
-  if (declared !== undefined) return declared.spec;
-  throw invalid(`there is no model ${name} in s3://${ports.store.bucket}; see: millrace ls`);
+  return (await existingSpec(ports.store, name)).spec;
 }
 
 /** Puts files into a dataset; those that are there already are passed over. */
@@ -90,7 +88,8 @@ export async function check(
     () => step?.finish(),
   );
   result(checked);
-  const { files, rows, refusedRows, refused, unknown, failure } = checked;
+  const { files, rows, refusedRows, refused, unknown, absent, failure } = checked;
+  for (const column of absent) print(`  no column ${column}: it counts as missing`);
   for (const { file, line, field, reason } of refused.slice(0, 10))
     print(`  ${file}, line ${line}, ${field}: ${reason}`);
   if (refusedRows > 10) print(`  … and ${formatCount(refusedRows - 10)} more`);

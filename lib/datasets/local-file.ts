@@ -9,7 +9,9 @@ export type LocalFile = ByteSource & { readonly close: () => Promise<void> };
 export async function openFile(path: string): Promise<LocalFile> {
   try {
     const file = await open(path);
-    const { size: sizeBytes } = await file.stat();
+    const stat = await file.stat();
+    if (stat.isDirectory()) throw new Error('it is a folder; name a file');
+    const { size: sizeBytes } = stat;
     return {
       sizeBytes,
       async read(start, end) {

@@ -11,6 +11,8 @@ export type FileChunk = {
   /** Where a sample of the chunk comes from. */
   readonly placeOf: (index: number) => RowPlace;
   readonly bad: readonly (BadRow & RowPlace)[];
+  /** Columns that the declaration names, and none of the chunk's rows has. */
+  readonly absent: readonly string[];
 };
 
 /** The samples of a file, in order, in chunks. @throws as {@link readRows} */
@@ -18,13 +20,14 @@ export async function* readSamples(
   declaration: Declaration,
   { columns: chosen, ...file }: DatasetFile,
 ): AsyncGenerator<FileChunk> {
-  const { columns, toSample } = rowReader(declaration);
+  const { columns, toSample, absentFrom } = rowReader(declaration);
   for await (const { rows, lines, bad } of readRows({ ...file, columns: chosen ?? columns })) {
     yield {
       rows,
       samples: rows.map(toSample),
       placeOf: (index) => ({ file: file.name, line: lines[index] ?? 0 }),
       bad: bad.map((each) => ({ ...each, file: file.name })),
+      absent: rows.length === 0 ? [] : absentFrom(rows),
     };
   }
 }

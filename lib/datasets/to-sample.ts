@@ -11,6 +11,8 @@ export type RowReader = {
   /** The columns that it may take; it passes over the others. */
   readonly columns: ReadonlySet<string>;
   readonly toSample: (row: Row) => unknown;
+  /** The columns of features that none of some rows has. */
+  readonly absentFrom: (rows: readonly Row[]) => readonly string[];
 };
 
 /**
@@ -46,7 +48,12 @@ export function rowReader(declaration: Declaration): RowReader {
         : { weight: isOld ? readNumber(weight) : weight }),
     };
   };
-  return { columns: new Set([...taken, ...sampleFields]), toSample };
+  const absentFrom = (rows: readonly Row[]) => {
+    if (rows.some(isSample)) return [];
+    const found = new Set(rows.flatMap((row) => Object.keys(row)));
+    return columns.flatMap(({ column }) => (found.has(column) ? [] : [column]));
+  };
+  return { columns: new Set([...taken, ...sampleFields]), toSample, absentFrom };
 }
 
 /** The columns of a row that is a sample already. */

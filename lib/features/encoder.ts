@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { listNames, show } from '../parse.ts';
+import { isRecord, listNames, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { isFloat32 } from './cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
@@ -241,8 +241,4 @@ function unknownCounter(declaration: Declaration) {
     }
     return unknown;
   };
-}
-
-function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -34,24 +34,33 @@ export async function readSampleObject(
 }
 
 function parseLines(text: string, uri: string): SampleList | Refused {
-  const lines = text
-    .split(/\r\n|\n|\r/)
-    .map((line, i) => ({ line, number: i + 1 }))
-    .filter(({ line }) => line.trim() !== '');
-  if (lines.length === 0) return no(`${uri} holds no sample`);
-  if (lines.length > limits.messageSamples) {
-    return no(`at most ${limits.messageSamples} samples a message (found ${lines.length})`);
-  }
   const unreadable = new Map<number, string>();
-  const samples = lines.map(({ line, number }, index): unknown => {
+  const samples: unknown[] = [];
+  let number = 0;
+  for (const line of linesOf(text)) {
+    number += 1;
+    if (line.trim() === '') continue;
+    if (samples.length >= limits.messageSamples)
+      return no(`at most ${limits.messageSamples} samples a message; ${uri} has more, split it`);
     try {
-      return parseJson(line, `line ${number} of ${uri}`);
+      samples.push(parseJson(line, `line ${number} of ${uri}`));
     } catch (error) {
-      unreadable.set(index, reasonOf(error));
-      return line.slice(0, limits.badRowCharacters);
+      unreadable.set(samples.length, reasonOf(error));
+      samples.push(line.slice(0, limits.badRowCharacters));
     }
-  });
-  return { ok: true, samples, unreadable };
+  }
+  return samples.length === 0 ? no(`${uri} holds no sample`) : { ok: true, samples, unreadable };
+}
+
+/** The lines of a text, one by one: a text of line ends alone has as many as bytes. */
+function* linesOf(text: string): Generator<string> {
+  const lineEnd = /\r\n|\n|\r/g;
+  let start = 0;
+  for (let end = lineEnd.exec(text); end !== null; end = lineEnd.exec(text)) {
+    yield text.slice(start, end.index);
+    start = lineEnd.lastIndex;
+  }
+  yield text.slice(start);
 }
 
 function unpack(

@@ -116,10 +116,7 @@ export async function readLane(
     throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
   if (fitsModel(model, parameters))
     return { lane: { parameters, best, place: place.data }, etag: object.etag };
-  throw new MillraceError(
-    'corrupt',
-    `${key} has other tensors than the model's spec; start another job`,
-  );
+  throw new MillraceError('corrupt', `${key} has other tensors than the model's spec`);
 }
 
 /**

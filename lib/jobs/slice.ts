@@ -73,7 +73,12 @@ export async function runSlice(
   }
   const { record } = opened;
   const slice: Slice = { ports, model, record, number: message.slice, secondsLeft };
-  const stored = await readLane(ports, model, record);
+  const stored = await readLane(ports, model, record).catch(reasonIf('corrupt'));
+  if (typeof stored === 'string') {
+    const place = failedPlace(ports, message, firstPlace(0), `${stored}; start another job`);
+    await reportSurely(ports, record, place, noSums);
+    return { place, ...noSums };
+  }
   if (stored !== undefined && stored.lane.place.slice > message.slice) {
     return follow(slice, { lane: stored.lane, ...noSums });
   }

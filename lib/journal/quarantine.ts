@@ -103,7 +103,9 @@ export async function wasRefused(
   message: string,
   sequence: number,
 ): Promise<boolean> {
-  const record = await readQuarantineRecord(store, keys.quarantine(model, message));
+  const object = await store.get(keys.quarantine(model, message));
+  // One that is damaged confirms nothing, and is written again with the message.
+  const record = object && parseUndamaged(recordSchema, object.body);
   if (record?.sequence === undefined || record.sequence > sequence) return false;
   return isConfirmed(store, model, record);
 }

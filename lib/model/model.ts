@@ -56,8 +56,20 @@ export async function loadModel(
 /** {@link loadModel} of one that must exist. @throws MillraceError kind `invalid` if it does not */
 export async function existingModel(ports: Ports, name: string): Promise<Model> {
   const model = await loadModel(ports, name);
-  if (model === undefined) throw invalid(`there is no model ${name} in s3://${ports.store.bucket}`);
+  if (model === undefined) throw noModel(ports.store, name);
   return model;
+}
+
+/** The error that names a model which does not exist. */
+export function noModel({ bucket }: Pick<ObjectStore, 'bucket'>, name: string): MillraceError {
+  return invalid(`there is no model ${name} in s3://${bucket}; see: millrace ls`);
+}
+
+/** {@link loadSpec} of one that must exist. @throws MillraceError kind `invalid` if it does not */
+export async function existingSpec(store: ObjectStore, name: string): Promise<StoredSpec> {
+  const declared = await loadSpec(store, name);
+  if (declared === undefined) throw noModel(store, name);
+  return declared;
 }
 
 /** What a model declares, without compiling it. @throws as {@link loadModel} */

@@ -1,6 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { parseCommand, type SentCommand } from '../commands/commands.ts';
 import { invalid, reasonOf } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { parseJson } from '../parse.ts';
 import { contentDigest } from '../ports/producer.ts';
 import { type Refused, refuse } from '../refusal.ts';
@@ -59,7 +60,9 @@ export type ParsedMessage = {
  */
 export function parseMessage(message: Message): ParsedMessage {
   try {
-    const command = parseCommand(parseJson(message.body));
+    const command = parseCommand(
+      parseJson(message.body, 'body', limits.messageBytes, limits.messageDepth),
+    );
     if (message.isOfProducer && command.kind !== 'samples') {
       throw invalid(`body.${command.kind}: commands come through the commands queue, not this one`);
     }

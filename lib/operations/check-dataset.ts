@@ -13,6 +13,8 @@ import { assertDataset } from './start-job.ts';
 /** What a batch job would find in a dataset. */
 export type DatasetCheck = Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> & {
   readonly files: number;
+  /** Columns that the spec names and a file has not, each once: they count as missing there. */
+  readonly absent: readonly string[];
   /** Rows, refused ones included. */
   readonly rows: number;
   /** Why a job would fail; absent if it would train. */
@@ -36,6 +38,7 @@ export async function checkDataset(
   if (listed.length === 0) await assertDataset({ store }, dataset);
   const encoder = createEncoder(spec);
   const tally = createRowTally(spec);
+  const absent = new Set<string>();
   let learnt = 0;
   const sums = { files: objects.length, refusedRows: 0, refused: [], unknown: {} };
   try {
@@ -46,14 +49,15 @@ export async function checkDataset(
         const judged = encoder.layout.standardizesLabel
           ? withoutOutliers(encoder, encoded)
           : encoded;
+        for (const column of chunk.absent) absent.add(column);
         learnt += judged.accepted.length;
         tally.add(chunk, judged);
         onRows(tally.rows());
       }
     }
-    return { ...sums, ...tally.finish(learnt), rows: tally.rows() };
+    return { ...sums, absent: [...absent], ...tally.finish(learnt), rows: tally.rows() };
   } catch (error) {
-    const found = { ...sums, rows: tally.rows() };
+    const found = { ...sums, absent: [...absent], rows: tally.rows() };
     if (error instanceof TooManyRefused)
       return { ...found, ...error.sums, rows: tally.rows(), failure: error.message };
     if (isOfKind(error, 'invalid')) return { ...found, failure: error.message };

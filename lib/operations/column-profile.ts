@@ -1,5 +1,5 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
-import type { Row } from '../datasets/formats/format.ts';
+import type { BadRow, Row } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
@@ -42,9 +42,11 @@ const cells = cellsOf(cellsSchema.parse({}));
 export async function profileFile(file: { readonly name: string; readonly bytes: ByteSource }) {
   const columns = new Map<string, Column>();
   let rows = 0;
+  let bad: BadRow | undefined;
   for await (const chunk of readRows(file)) {
+    bad ??= chunk.bad[0];
     for (const row of chunk.rows) {
-      if (rows >= draftRows) return { rows, columns, isAll: false };
+      if (rows >= draftRows) return { rows, columns, isAll: false, bad };
       rows += 1;
       for (const [name, cell] of Object.entries(flat(row))) {
         const column = columns.get(name) ?? newColumn(name);
@@ -53,7 +55,7 @@ export async function profileFile(file: { readonly name: string; readonly bytes:
       }
     }
   }
-  return { rows, columns, isAll: true };
+  return { rows, columns, isAll: true, bad };
 }
 
 /** A row that is a sample already has its features inside. */
@@ -90,8 +92,9 @@ function newColumn(name: string): Column {
 const isoDate = /^\d{4}[-/]\d\d[-/]\d\d([T ]\d\d:\d\d.*)?$/;
 const otherDate =
   /^([A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{1,2}[./-]\d{1,2}[./-]\d{4})([T ]\d\d?:\d\d.*)?$/;
-/** Numbers with signs of thousands, of money or of percent. */
-const writtenNumber = /^[-+]?[$€£¥]?\s?[-+]?\d{1,3}(,?\d{3})*(\.\d+)?\s?[%$€£¥]?$/;
+/** Numbers with signs of thousands, of money or of percent, or with a decimal comma. */
+const writtenNumber =
+  /^[-+]?[$€£¥]?\s?[-+]?\d{1,3}([.,'\s]?\d{3})*([.,]\d+)?(e[-+]?\d+)?\s?[%$€£¥]?$/i;
 
 function look(column: Column, cell: unknown): void {
   if (cells.isMissing(cell)) {

@@ -1,12 +1,12 @@
 import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import { mixtureOf } from '../engine/experts/compile-experts.ts';
-import { invalid } from '../errors.ts';
 import { publishedState } from '../fold/checkpoints.ts';
+import { currentState } from '../fold/fold.ts';
 import { readProgress } from '../jobs/progress.ts';
 import { entriesBackFrom, readHeader } from '../journal/reading.ts';
 import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
-import { loadSpec } from '../model/model.ts';
+import { existingModel, existingSpec, loadSpec } from '../model/model.ts';
 import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Expert } from '../spec/experts-schema.ts';
@@ -105,8 +105,7 @@ export async function describeModel(
   lastEntries = 5,
 ): Promise<ModelDescription> {
   const { store } = ports;
-  const declared = await loadSpec(store, name);
-  if (declared === undefined) throw invalid(`there is no model ${name} in s3://${store.bucket}`);
+  const declared = await existingSpec(store, name);
   const summary = await summaryOf(ports, declared.spec);
   const listed = await store.list(keys.state(name));
   const entries: EntrySummary[] = [];
@@ -170,7 +169,7 @@ async function promotionOf(
 async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const { model, task } = spec;
   const { experts } = spec.online;
-  const state = await publishedState(ports, model);
+  const state = (await publishedState(ports, model)) ?? (await foldedState(ports, model));
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
   const { sequence, learnt, arithmetic } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
@@ -184,6 +183,12 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     stream: metricsOf(state, spec),
     ...(experts && { experts: weighted(experts, state) }),
   };
+}
+
+/** The state of a journal whose published one is missing or damaged: that is only a cache. */
+async function foldedState(ports: Ports, model: string): Promise<State | undefined> {
+  if ((await readHeader(ports.store, model, 1)) === undefined) return undefined;
+  return currentState(ports, await existingModel(ports, model));
 }
 
 function weighted(experts: readonly Expert[], state: State) {

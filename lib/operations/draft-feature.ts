@@ -69,6 +69,12 @@ function isCounting(values: ReadonlyMap<string, number>): boolean {
   return !areYears && most - least + 1 === numbers.length;
 }
 
+/** Whether numbers are days, written as eight digits. */
+function areDays(numbers: Iterable<string>): boolean {
+  const day = /^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$/;
+  return [...numbers].every((number) => day.test(number));
+}
+
 /** A number; what is missing is learnt as the mean. */
 function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
   const missing = column.missing + words;
@@ -79,11 +85,19 @@ function numberOf(column: Column, doubts: string[], words = 0): SpecInput['featu
   return { type: 'number', missing: 'mean' };
 }
 
-/** @param words is given the texts that stand for a missing number */
+/** What a draft has found so far. */
+export type Findings = {
+  readonly doubts: string[];
+  /** Texts that stand for a missing number, in every column. */
+  readonly words: Set<string>;
+  /** Texts that cannot be among them, in small letters: they say something elsewhere. */
+  readonly meant: ReadonlySet<string>;
+};
+
+/** The feature that a column is, by its looks. */
 export function featureOf(
   column: Column,
-  doubts: string[],
-  words: Set<string>,
+  { doubts, words, meant }: Findings,
 ): SpecInput['features'][string] {
   const { name, present, numbers, dates, values, vectors, missing } = column;
   const [[length, rows] = []] = vectors;
@@ -112,6 +126,8 @@ export function featureOf(
   }
   if (numbers === present) {
     if (column.truths === present && values.size <= 2) return numberOf(column, doubts);
+    if (areDays(values.keys()))
+      doubts.push(`${name} may be days as 20240131; as 2024-01-31 they can be learnt as times`);
     if (values.size <= 20 && present > 100)
       doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);
     return numberOf(column, doubts);
@@ -119,7 +135,11 @@ export function featureOf(
   if (numbers > mostlyNumbers * present) {
     const texts = nonNumbersOf(column);
     const isRoom = words.size + texts.length <= mostWords;
-    const areMissing = texts.length <= mostMissingWords && isRoom && column.longTexts === 0;
+    const areMissing =
+      texts.length <= mostMissingWords &&
+      isRoom &&
+      column.longTexts === 0 &&
+      !texts.some((text) => meant.has(text.trim().toLowerCase()));
     if (areMissing) for (const text of texts) words.add(text);
     doubts.push(
       `${name}: ${present - numbers} of ${present} values are no numbers` +

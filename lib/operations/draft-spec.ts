@@ -1,4 +1,5 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
+import type { BadRow } from '../datasets/formats/format.ts';
 import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/task.ts';
@@ -34,8 +35,8 @@ export async function draftSpec(
   file: { readonly name: string; readonly bytes: ByteSource },
   { label, task: given }: { readonly label?: string; readonly task?: Task } = {},
 ): Promise<Draft> {
-  const { rows, columns, isAll } = await profileFile(file);
-  if (rows === 0) throw invalid(noRows(file.name));
+  const { rows, columns, isAll, bad } = await profileFile(file);
+  if (rows === 0) throw invalid(noRows(file.name, bad));
   const names = [...columns.keys()];
   const target = columns.get(label ?? names.at(-1) ?? '');
   if (target === undefined) {
@@ -53,6 +54,8 @@ export async function draftSpec(
   if (given !== undefined) assertIsTask(target, given);
   const left: { column: string; reason: string }[] = [];
   const words = new Set<string>();
+  const { true: yes, false: no } = cellsSchema.parse({});
+  const meant = new Set([...yes, ...no, ...target.values.keys()].map((text) => text.toLowerCase()));
   const features: Record<string, SpecInput['features'][string]> = {};
   for (const column of columns.values()) {
     if (column === target || column.name === 'weight') continue;
@@ -62,7 +65,7 @@ export async function draftSpec(
     else {
       const name = featureName(column.name, features);
       const renamed = name === column.name ? {} : { column: column.name };
-      features[name] = { ...featureOf(column, doubts, words), ...renamed };
+      features[name] = { ...featureOf(column, { doubts, words, meant }), ...renamed };
     }
   }
   if (Object.keys(features).length === 0) {
@@ -89,9 +92,9 @@ export async function draftSpec(
   return { spec, rows, left, doubts };
 }
 
-function noRows(name: string): string {
-  const lines = name.endsWith('.jsonl') ? '; it is read as JSON Lines, an object in each line' : '';
-  return `${name}: it has no rows to draft a spec from${lines}`;
+function noRows(name: string, bad: BadRow | undefined): string {
+  const why = bad === undefined ? '' : `; line ${bad.line}: ${bad.reason}`;
+  return `${name}: it has no rows to draft a spec from${why}`;
 }
 
 /** @throws MillraceError kind `invalid` if a column has no values that could be labels */
@@ -154,8 +157,8 @@ function taskOf(label: Column, doubts: string[]): Task {
     throw invalid(`--label: ${name} is always ${textsOf(label)}; there is nothing to learn`);
   if (values.size <= mostClasses) return 'multiclass';
   throw invalid(
-    `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} classes ` +
-      `(found ${values.size} texts)`,
+    `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +
+      `classes (found ${values.size} texts, such as ${textsOf(label)}); write numbers as 2503.28`,
   );
 }
 

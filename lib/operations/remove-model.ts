@@ -5,7 +5,7 @@ import { invalid, isOfKind } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import { readJob } from '../jobs/record.ts';
 import { identityOfJournal } from '../jobs/source.ts';
-import { loadSpec } from '../model/model.ts';
+import { loadSpec, noModel } from '../model/model.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { modelName } from '../spec/names.ts';
@@ -17,7 +17,7 @@ export type Removal = { readonly objects: number; readonly entries: number };
 export async function findRemoval({ store }: Pick<Ports, 'store'>, name: string): Promise<Removal> {
   const model = parse(modelName, name, 'model');
   const objects = await store.list(keys.model(model));
-  if (objects.length === 0) throw invalid(`there is no model ${model} in s3://${store.bucket}`);
+  if (objects.length === 0) throw noModel(store, model);
   const journal = keys.journal(model);
   const entries = objects.filter(({ key }) => key.startsWith(journal)).length;
   return { objects: objects.length, entries };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { invalid } from '../errors.ts';
@@ -36,6 +37,8 @@ export type SentFile = {
   /** Samples that the model will refuse, to quarantine; how many, and the first of them. */
   readonly refused: number;
   readonly refusals: readonly PlacedReason[];
+  /** Columns that the spec names and the file has not: they count as missing. */
+  readonly absent: readonly string[];
 };
 
 /** Where something is wrong in a file, and what. */
@@ -49,7 +52,7 @@ export type PlacedReason = { readonly line: number; readonly reason: string };
  * @throws MillraceError kind `invalid` if the content was sent already in messages of another size
  */
 export async function sendFile(
-  ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'limits'>,
+  ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'nonce' | 'limits'>,
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
   { samplesPerMessage = 500, rate, wait, onSent = () => undefined }: SendOptions,
@@ -62,8 +65,9 @@ export async function sendFile(
     ledger !== undefined &&
     judge(ledger, { by: 'producer', producer, seq }, ports.limits).verdict === 'settled';
   const sums = { messages: 0, samples: 0, settledBefore: 0 };
-  const notes: Notes = { badRows: 0, bad: [], refused: 0, refusals: [] };
+  const notes: Notes = { badRows: 0, bad: [], refused: 0, refusals: [], absent: [] };
   const started = ports.now();
+  const run = ports.nonce();
   let seq = 0;
   // One is on its way while the next is made; none leaves before the one before it was taken.
   let onItsWay: Promise<void> = Promise.resolve();
@@ -71,10 +75,13 @@ export async function sendFile(
     seq += 1;
     await onItsWay;
     sums.samples += message.length;
-    if (isSettled(seq)) sums.settledBefore += 1;
-    else {
+    if (isSettled(seq)) {
+      sums.settledBefore += 1;
+      // Nothing is waited for here; whoever wants to stop must be heard.
+      await nextTurn();
+    } else {
       onItsWay = ports.sendSamples(
-        numberedMessage({ model: spec.model, name: producer, seq }, message),
+        numberedMessage({ model: spec.model, name: producer, seq }, message, run),
       );
       // It is awaited, but what fails meanwhile comes first.
       onItsWay.catch(() => undefined);
@@ -96,6 +103,7 @@ type Notes = {
   readonly bad: PlacedReason[];
   refused: number;
   readonly refusals: PlacedReason[];
+  absent: readonly string[];
 };
 
 /** A file as JSON samples in messages: as many as allowed, and no more than one can hold. */
@@ -126,6 +134,7 @@ async function* messagesOf(
       );
     }
     notes.refused += refused.length;
+    if (!hasBegun) notes.absent = chunk.absent;
     hasBegun ||= chunk.samples.length > 0;
     for (const { index, field, reason } of refused.slice(0, room(notes.refusals)))
       notes.refusals.push({ line: chunk.placeOf(index).line, reason: `${field}: ${reason}` });

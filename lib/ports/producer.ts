@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
-import { jsonOf, parse, plainJson, show } from '../parse.ts';
+import { limits } from '../limits.ts';
+import { assertDepth, jsonOf, parse, plainJson, show } from '../parse.ts';
+import { modelName, producerName } from '../spec/names.ts';
 import { type ModelReference, nameOf, type SampleOf } from '../spec/samples-of.ts';
 import { deduplicationId } from './deduplication.ts';
 import { makeFolder } from './make-folder.ts';
@@ -16,8 +18,9 @@ import { replaceFile } from './replace-file.ts';
  */
 export type Producer<Sample = unknown> = {
   /**
-   * Sends the next message. Messages are sent one after the other, in the order of the calls. If
-   * one fails, its number stays its own: the next call sends it again first, under the same number.
+   * Sends the next message; an empty list is none. Messages are sent one after the other, in the
+   * order of the calls. If one fails, its number stays its own: the next call sends it again first,
+   * under the same number. To try again with the same list is to do just that, and no more.
    */
   readonly send: (samples: readonly Sample[]) => Promise<void>;
   /** The number that the next message gets. */
@@ -36,16 +39,20 @@ function digestOfJson(json: string): string {
 /**
  * A message of samples, each as JSON, under a producer's number. Its deduplication id has its
  * content: a number that was used for something else must reach the model, to be noticed there.
+ *
+ * @param run what the deduplication id has beside it: SQS drops what it had within five minutes,
+ *   also where the model was removed since, and made again
  */
 export function numberedMessage(
   { model, name, seq }: { readonly model: string; readonly name: string; readonly seq: number },
   samples: readonly string[],
+  ...run: readonly string[]
 ) {
   const content = `"samples":[${samples.join(',')}]}`;
   return {
     body: `{"producer":${JSON.stringify(name)},"seq":${seq},${content}`,
     group: model,
-    deduplication: deduplicationId(model, name, seq, digestOfJson(`{${content}`)),
+    deduplication: deduplicationId(model, name, seq, digestOfJson(`{${content}`), ...run),
   };
 }
 
@@ -73,8 +80,16 @@ export function createProducer<Model extends ModelReference>(
   name: string,
   nextSeq = 1,
 ): Producer<SampleOf<Model>> {
-  const producer = { model: nameOf(model), name };
-  return startProducer(send, producer, { seq: nextSeq }, async () => undefined);
+  const seq = parse(z.int().positive(), nextSeq, 'nextSeq');
+  return startProducer(send, namesOf(model, name), { seq }, async () => undefined);
+}
+
+/** @throws MillraceError kind `invalid` if one of them is none that a message can have */
+function namesOf(model: ModelReference, name: string) {
+  return {
+    model: parse(modelName, nameOf(model), 'model'),
+    name: parse(producerName, name, 'name'),
+  };
 }
 
 /** @param keep is told what to remember, before a message is sent and after it was taken */
@@ -86,6 +101,8 @@ function startProducer(
 ): Producer {
   let { seq, unanswered } = from;
   let last: Promise<void> = Promise.resolve();
+  /** The list that the last call was given, if it failed. */
+  let failed: unknown;
 
   const sendNext = async (texts: readonly string[]) => {
     unanswered = texts;
@@ -110,13 +127,20 @@ function startProducer(
       // As they are now: the caller may use its list again.
       const texts = textsOf(samples);
       const sent = last.then(async () => {
+        const isAgain = failed === samples && isSameList(unanswered, texts);
+        failed = samples;
         if (unanswered !== undefined) await sendNext(unanswered);
-        await sendNext(texts);
+        if (!isAgain && texts.length > 0) await sendNext(texts);
+        failed = undefined;
       });
       last = sent.catch(() => undefined);
       return sent;
     },
   };
+}
+
+function isSameList(known: readonly string[] | undefined, texts: readonly string[]): boolean {
+  return known?.length === texts.length && known.every((text, i) => text === texts[i]);
 }
 
 /** @throws MillraceError kind `invalid` of what is no list of samples, or cannot be JSON */
@@ -125,11 +149,14 @@ function textsOf(samples: unknown): readonly string[] {
     throw invalid(`samples: must be a list of samples (found ${show(samples)})`);
   // (A list may have holes.)
   return Array.from(samples, (sample: unknown, i) => {
+    let text: string;
     try {
-      return textOf(sample) ?? 'null';
+      text = textOf(sample) ?? 'null';
     } catch (cause) {
       throw invalid(`samples[${i}]: cannot be sent as JSON: ${reasonOf(cause)}`, cause);
     }
+    assertDepth(text, `samples[${i}]`, limits.messageDepth - 2);
+    return text;
   });
 }
 
@@ -165,6 +192,7 @@ export async function openProducer<Model extends ModelReference>(
   name: string,
   file: string,
 ): Promise<Producer<SampleOf<Model>>> {
+  const names = namesOf(model, name);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw invalid(`${file}: it cannot be read: ${reasonOf(error)}`);
@@ -174,7 +202,7 @@ export async function openProducer<Model extends ModelReference>(
   const from = { seq, unanswered: unanswered && textsOf(unanswered) };
   await makeFolder(dirname(file));
   const keep = (kept: Kept) => replaceFile(file, keptJson(kept));
-  return startProducer(send, { model: nameOf(model), name }, from, keep);
+  return startProducer(send, names, from, keep);
 }
 
 /**

@@ -67,7 +67,7 @@ function requestOf({
   const model = rawPath.replace(/^\/|\/$/g, '');
   const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
   try {
-    const parsed = parseJson(text, 'body', limits.requestBytes);
+    const parsed = parseJson(text, 'body', limits.requestBytes, limits.messageDepth);
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
       return 'body: must be an object, such as {"samples": [{"features": {}}]}';
     return { body: model === '' ? parsed : { ...parsed, model } };

@@ -5,7 +5,7 @@ export type ModelReference = string | Spec;
 
 /** The name of a referenced model. */
 export function nameOf(model: ModelReference): string {
-  return typeof model === 'string' ? model : model.model;
+  return typeof model === 'object' && model !== null ? model.model : model;
 }
 
 type FeatureInput = SpecInput['features'][string];

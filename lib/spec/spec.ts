@@ -6,7 +6,7 @@ import { featureSchema, problemsOfSources, problemsOfTargets } from '../features
 import { type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
-import { problemsOfCells } from './distinct-cells.ts';
+import { withDeclaredDefaults } from './declared-defaults.ts';
 import {
   activationName,
   expertsSchema,
@@ -17,6 +17,7 @@ import {
 } from './experts-schema.ts';
 import { modelName } from './names.ts';
 import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
+import { problemsOfDeclaration } from './problems-of-declaration.ts';
 import { topologySchema } from './topology-schema.ts';
 
 const featureName = z
@@ -258,14 +259,10 @@ export type Schedule = z.output<typeof scheduleSchema>;
  *   })
  */
 export function defineSpec<const Input extends SpecInput>(input: Input): Declared<Input> {
-  const spec = parseSpec({
-    optimizer: declaredOptimizer,
-    ...input,
-    online: { minibatch: declaredMinibatch, ...input.online },
-  });
+  const spec = parseSpec(withDeclaredDefaults(input));
   const standardize = spec.task === 'regression' && spec.loss !== 'huber';
   const cells = spec.cells ?? cellsSchema.parse({});
-  const problems = problemsOfCells({ ...spec, cells });
+  const problems = problemsOfDeclaration({ ...spec, cells });
   if (problems.length > 0) throw invalid(problems.map((problem) => `spec.${problem}`).join('; '));
   return {
     ...spec,
@@ -276,13 +273,6 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
       : spec.label,
   };
 }
-
-/**
- * What a declaration fills in: it learns a stream within some hundred samples, in messages of any
- * size. (What a stored spec leaves out is filled in by the schema, as it was when it was stored.)
- */
-const declaredOptimizer = { type: 'adagrad' as const, rate: 0.1 };
-const declaredMinibatch = 4;
 
 /** Validates a spec that came from outside; see {@link defineSpec}. */
 export function parseSpec(input: unknown): Spec {

@@ -118,7 +118,9 @@ describe('a dataset as people have it', () => {
       'datasets/past/a.csv | 7 | features.x | must be a finite number (found "12%")',
       'datasets/past/a.csv | 8 | features.town | missing (found "")',
       expect.stringMatching(/^datasets\/past\/b\.jsonl \| 3 \| row \| the line: must be JSON.*NaN/),
-      'datasets/past/b.jsonl | 4 | row | the line must be a JSON object (found "[1,2]")',
+      expect.stringMatching(
+        /^datasets\/past\/b\.jsonl \| 4 \| row \| the line must be a JSON object;/,
+      ),
     ]);
   });
 

@@ -5,6 +5,7 @@ import { readShard } from '../../lib/datasets/shards.ts';
 import { artifactName } from '../../lib/engine/onnx/artifact.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { readLane } from '../../lib/jobs/lane.ts';
+import { readProgress } from '../../lib/jobs/progress.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { runJob, start, worldWithDataset } from '../support/jobs.ts';
@@ -117,6 +118,22 @@ describe('a compiled model', () => {
 });
 
 describe('a finished job', () => {
+  it.each(['cut off', 'one bit flipped'])(
+    'ends as failed, with the reason, where its own weights are %s',
+    async (how) => {
+      const world = await worldWithDataset(oneEpoch);
+      const { settleJob } = await import('../../lib/jobs/settle-job.ts');
+      const slice = (number: number) =>
+        settleJob(world, { id: 'x', body: JSON.stringify({ ...start, slice: number }) }, () => 100);
+      await slice(0);
+      await damageBelow(world, keys.jobs(model), 'lane.safetensors', how);
+      expect(await slice(1)).toMatchObject({ ok: true, place: { status: 'failed' } });
+      const progress = await readProgress(world.store, model, start.job);
+      expect(progress).toMatchObject({ status: 'failed' });
+      expect(progress?.reason).toMatch(/cannot be read.*; start another job$/);
+    },
+  );
+
   it('keeps its progress when its id comes again with other settings', async () => {
     const world = await worldWithDataset(oneEpoch);
     await runJob(world);

@@ -227,6 +227,27 @@ describe('what cannot be learnt', () => {
     );
   });
 
+  it('is an object of more lines than samples, whose lines are never held at once', async () => {
+    const world = createWorld();
+    await world.store.put('datasets/ones.jsonl', Buffer.from('1\n'.repeat(8 * 1_048_576)));
+    const before = process.memoryUsage.rss();
+    const sent = message(1, { samples: 's3://memory/datasets/ones.jsonl' });
+    await deliver(world, [sent]);
+    // A list of 8 million lines takes more.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(500 * 1_048_576);
+    expect((await quarantined(world, sent.id)).refused[0].reason).toMatch(
+      /at most 100000 samples a message; .*ones\.jsonl has more/,
+    );
+  });
+
+  it('is a sample that is as deep as a row may be, and not the message around it', async () => {
+    const world = createWorld();
+    const deep = JSON.parse('['.repeat(7) + ']'.repeat(7));
+    const sent = message(1, { samples: [ticket(1), feature({ urgency: deep }), ticket(2)] });
+    const { entries } = await deliver(world, [sent]);
+    expect(entries[0]?.messages[0]).toMatchObject({ samples: 2, refused: 1 });
+  });
+
   it('is a message that would make a weight infinite; its effect is undone', async () => {
     const spec: SpecInput = {
       model,

@@ -138,6 +138,18 @@ describe('a draft', () => {
     ).rejects.toThrow(reason);
   });
 
+  it('takes no word for a missing one that the label says, or that is true or false', async () => {
+    for (const word of ['no', 'high']) {
+      const words = file(
+        (i) => (i % 25 === 0 ? word : i),
+        (i) => (i % 2 === 0 ? word : 'other'),
+      );
+      const { spec, doubts } = await draftSpec('odd', words, { label: 'y' });
+      expect(spec.cells).toBeUndefined();
+      expect(doubts.join('\n')).toContain(`values are no numbers (${word}); such rows are refused`);
+    }
+  });
+
   it('takes numbers for classes if it is told to', async () => {
     const digits = file(
       () => 'same',

@@ -60,6 +60,44 @@ describe('a producer', () => {
     },
   );
 
+  it.each(['lost', 'unheard'] as const)(
+    'sends once what is tried again with the same list after its answer was %s',
+    async (outcome) => {
+      const { sent, send } = queueThat([outcome]);
+      const till = createProducer(send, 'demand', 'till');
+      const batch = [{ x: 1 }];
+      await expect(till.send(batch)).rejects.toThrow('timed out');
+      await till.send(batch);
+      expect(till.nextSeq()).toBe(2);
+      // Another list of the same content is another message, as is the same list once it was taken.
+      await till.send([{ x: 1 }]);
+      await till.send(batch);
+      expect([...new Set(sent.map(({ seq }) => seq))]).toEqual([1, 2, 3]);
+    },
+  );
+
+  it('sends nothing for an empty list, and gives it no number', async () => {
+    const { sent, send } = queueThat();
+    const till = createProducer(send, 'demand', 'till');
+    await till.send([]);
+    await till.send(['a']);
+    expect(sent.map(({ seq }) => seq)).toEqual([1]);
+  });
+
+  it('is told what it cannot be', async () => {
+    const { sent, send } = queueThat();
+    for (const seq of [0, -1, 1.5, Number.NaN, 2 ** 53, '3'] as number[])
+      expect(() => createProducer(send, 'demand', 'till', seq)).toThrow(/^nextSeq/);
+    for (const name of ['', 'x'.repeat(200), undefined] as string[])
+      expect(() => createProducer(send, 'demand', name)).toThrow(/^name/);
+    for (const model of ['', 'Demand', undefined, {}] as string[])
+      expect(() => createProducer(send, model, 'till')).toThrow(/^model/);
+    const deep = JSON.parse('['.repeat(20) + ']'.repeat(20));
+    const till = createProducer(send, 'demand', 'till');
+    await expect(till.send(['a', deep])).rejects.toThrow('samples[1]: nested 20 deep');
+    expect(sent).toEqual([]);
+  });
+
   it('gives the number of a message that SQS refuses to the next one', async () => {
     const { sent, send } = queueThat(['refused']);
     const till = createProducer(send, 'demand', 'till');

@@ -210,6 +210,11 @@ describe('a declaration whose words say the same', () => {
       category({ buckets: 4, missing: ' ' }),
       'spec.features.c.missing: no cell is " "; name a text',
     ],
+    [{ cells: { missing: ['Yes'] } }, 'spec.cells.missing: "yes" is a word for true or false'],
+    [
+      { features: { x: { type: 'number', column: 'label' } } },
+      "spec.features.x.column: label is the label's own column; name another",
+    ],
     [{ cells: { true: ['x'], false: ['X'] } }, 'spec.cells.false: "x" is among cells.true already'],
     [
       { features: { x: { type: 'number', missing: 1e39 } } },

@@ -15,7 +15,11 @@ export const csv: Format = {
   async *read(pieces) {
     const collector = new RowCollector();
     const text = new TextReader(pieces);
-    const delimiter = delimiterOf(await text.peekLine());
+    const first = await text.peekLine();
+    // What spreadsheets write before the header, to say how cells are told apart.
+    const told = /^"?sep=(.)"?$/i.exec(first.trim())?.[1];
+    if (told !== undefined) await text.skipLine();
+    const delimiter = told ?? delimiterOf(first);
     let header: readonly string[] | undefined;
     for await (const record of recordsOf(text, delimiter)) {
       if (record === undefined) yield noRows;
@@ -134,6 +138,6 @@ function headerOf(cells: readonly string[]): readonly string[] {
 
 function rowOf(header: readonly string[], cells: readonly string[], hasDecimalComma: boolean) {
   const value = (cell: string) =>
-    hasDecimalComma && /^[+-]?\d+,\d+$/.test(cell) ? cell.replace(',', '.') : cell;
+    hasDecimalComma && /^[+-]?\d+,\d+(e[+-]?\d+)?$/i.test(cell) ? cell.replace(',', '.') : cell;
   return Object.fromEntries(header.map((name, place) => [name, value(cells[place] ?? '')]));
 }

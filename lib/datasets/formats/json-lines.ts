@@ -65,13 +65,16 @@ function startOf(bytes: Buffer): string {
   return bytes.toString('utf8', 0, limits.badRowCharacters);
 }
 
+const oneObject =
+  'the line must be a JSON object; of a list, each object goes on a line of its own (jq -c .[])';
+
 /** The row of a line; a text says why it is none. */
 function parseLine(text: string): Row | string {
   try {
     const row: unknown = parseJson(text, 'the line', limits.rowBytes);
     if (typeof row === 'object' && row !== null && !Array.isArray(row)) return { ...row };
-    return 'the line must be a JSON object';
+    return oneObject;
   } catch (error) {
-    return reasonOf(error);
+    return text.startsWith('[') ? oneObject : reasonOf(error);
   }
 }

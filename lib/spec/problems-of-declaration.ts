@@ -3,26 +3,36 @@ import type { Feature } from '../features/kinds.ts';
 import { show } from '../parse.ts';
 
 /**
- * What a declaration names that no cell can be, or that two of its words say alike. Only a new
- * declaration is asked: a stored spec stays as it is.
+ * What a declaration names that no cell can be, that two of its words say alike, or that would tell
+ * the label. Only a new declaration is asked: a stored spec stays as it is.
  */
-export function problemsOfCells({
+export function problemsOfDeclaration({
   features,
   label,
   cells,
 }: {
   readonly features: Readonly<Record<string, Feature>>;
-  readonly label: { readonly classes?: readonly string[] | undefined };
+  readonly label: {
+    readonly name: string;
+    readonly column?: string | undefined;
+    readonly classes?: readonly string[] | undefined;
+  };
   readonly cells: CellWords;
 }): readonly string[] {
   const reader = cellsOf(cells);
   const words = (texts: readonly string[]) => texts.map((text) => text.trim().toLowerCase());
   const no = new Set(words(cells.false));
   const both = words(cells.true).find((word) => no.has(word));
+  const truths = new Set([...words(cells.true), ...no]);
+  const neither = words(cells.missing).find((word) => truths.has(word));
   return [
+    ...(neither === undefined
+      ? []
+      : [`cells.missing: ${show(neither)} is a word for true or false; a word stands for one`]),
     ...(both === undefined
       ? []
       : [`cells.false: ${show(both)} is among cells.true already; a word stands for one of both`]),
+    ...labelColumns(features, label.column ?? label.name),
     ...alike('label.classes', label.classes ?? [], reader),
     ...Object.entries(features).flatMap(([name, feature]) => {
       const at = `features.${name}`;
@@ -39,6 +49,17 @@ export function problemsOfCells({
         : [`${at}.missing: must be finite in float32 (found ${show(feature.missing)})`];
     }),
   ];
+}
+
+/** Features that would read the label's own column. */
+function labelColumns(
+  features: Readonly<Record<string, Feature>>,
+  column: string,
+): readonly string[] {
+  return Object.entries(features).flatMap(([name, feature]) => {
+    if ('of' in feature || (feature.column ?? name) !== column) return [];
+    return [`features.${name}.column: ${column} is the label's own column; name another`];
+  });
 }
 
 /** Two of some texts that are one cell, such as 7 and 7.0. */
