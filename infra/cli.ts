@@ -14,7 +14,7 @@ await runMillrace(version, (program) => {
     {
       usage: 'local',
       summary: 'run the whole stack on this machine, until Ctrl-C',
-      options: [flag('--quiet', 'show problems alone')],
+      options: [flag('--quiet', 'once it runs, show problems alone')],
       examples: [['millrace local', 'its data is kept in .millrace/local/ of this folder']],
       isLocal: true,
     },

@@ -5,7 +5,8 @@ import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { z } from 'zod';
-import { parse, strictObject } from '../lib/parse.ts';
+import { invalid } from '../lib/errors.ts';
+import { parse, show, strictObject } from '../lib/parse.ts';
 import { datasetName, modelName } from '../lib/spec/names.ts';
 import { statementsOfSender } from './queues.ts';
 import { scheduleExpression } from './schedule-expression.ts';
@@ -44,7 +45,14 @@ export function createSchedules(
   queue: Queue,
   jobs: readonly ScheduledJob[],
 ): void {
-  const texts = jobs.map((job) => ({ ...job, schedule: job.schedule.expressionString }));
+  const texts = jobs.map(({ schedule, ...job }, i) => {
+    if (typeof schedule?.expressionString !== 'string')
+      throw invalid(
+        `schedules.${i}.schedule: must be ScheduleExpression.rate(…) or .cron(…) of ` +
+          `aws-cdk-lib/aws-scheduler (found ${show(schedule)})`,
+      );
+    return { ...job, schedule: schedule.expressionString };
+  });
   parse(scheduledJobs, texts, 'schedules');
   jobs.forEach((job, index) => {
     createSchedule(scope, queue, job, index);

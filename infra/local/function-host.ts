@@ -4,7 +4,7 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { lineOf } from './done.ts';
+import { lineOf } from '../../lib/cli/done.ts';
 import type { FromFunction, Invocation } from './function-process.ts';
 import { programOf } from './programs.ts';
 

@@ -31,7 +31,8 @@ export async function serve({ isQuiet }: { readonly isQuiet: boolean }): Promise
   const shown = (path: string) => relative(process.cwd(), path);
   write(`The stack runs on ${cloud.endpoint}; Ctrl-C stops it.
 Predictions: POST ${cloud.environment[environmentNames.predictUrl]}<model>
-Its environment is in ${shown(environmentFile)}, its data and logs are in ${shown(dataDirectory)}/.`);
+Its environment is in ${shown(environmentFile)},
+its data and logs are in ${shown(dataDirectory)}/.`);
   const stop = Promise.withResolvers<void>();
   process.once('SIGINT', () => stop.resolve());
   process.once('SIGTERM', () => stop.resolve());

@@ -39,7 +39,9 @@ export async function runBacktest(
   }).finally(() => bar?.finish());
   result(results);
   print(formatTable([head(results), ...results.map(rowOf)]));
-  const [first] = results;
+  const [first, ...others] = results;
+  if (others.length > 0 && others.every(({ loss }) => loss === first?.loss))
+    print('all earned the same: what they differ in has no effect (experts have their own rates)');
   print(`the labels alone would have earned ${figure(first?.baselineLoss ?? Number.NaN)}`);
   return 0;
 }
@@ -50,7 +52,7 @@ function head([first]: readonly Backtest[]): readonly string[] {
     'loss',
     'spread',
     first?.meanAbsoluteError === undefined ? 'accuracy' : 'MAE',
-    'AUC',
+    ...(first?.areaUnderCurve === undefined ? [] : ['AUC']),
     'refused',
     'samples/s',
   ];
@@ -62,7 +64,7 @@ function rowOf(each: Backtest): readonly string[] {
     figure(each.loss),
     figure(each.lossSpread),
     figure(each.accuracy ?? each.meanAbsoluteError ?? Number.NaN),
-    each.areaUnderCurve === undefined ? '' : figure(each.areaUnderCurve),
+    ...(each.areaUnderCurve === undefined ? [] : [figure(each.areaUnderCurve)]),
     formatCount(Math.round(each.refused)),
     // (Too short to be measured.)
     Number.isFinite(each.samplesPerSecond) ? formatCount(Math.round(each.samplesPerSecond)) : '–',

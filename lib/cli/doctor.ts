@@ -7,6 +7,7 @@ import { clientSettings } from '../ports/aws.ts';
 import { queueDepths } from '../ports/queue-depths.ts';
 import type { Environment } from '../ports/stack.ts';
 import type { Io } from './io.ts';
+import { wrapped } from './progress.ts';
 
 /** Says whether a stack works; the answer is 1 if something does not. */
 export async function doctor(
@@ -28,7 +29,7 @@ export async function doctor(
     findings.push(finding);
     const { check, isFine, says } = finding;
     const mark = styleText(isFine ? 'green' : 'red', isFine ? '✔' : '✖');
-    print(`${mark} ${check.padEnd(7)} ${says}`);
+    for (const line of wrapped(says, `${mark} ${check.padEnd(7)} `, ' '.repeat(10))) print(line);
   };
   tell(stack);
   const options = {

@@ -13,7 +13,7 @@ import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
 import { figure } from './models.ts';
-import { withFile } from './named-file.ts';
+import { lateBar, withFile } from './named-file.ts';
 import { formatCount, formatTable } from './progress.ts';
 import { specOf } from './train.ts';
 
@@ -35,16 +35,15 @@ export async function send(
     process.exit(130);
   };
   process.once('SIGINT', stop);
-  const sent = await withFile(
-    path,
-    (file) =>
-      sendFile(ports, spec, file, {
-        ...(rate === undefined ? {} : { rate }),
-        ...(perMessage === undefined ? {} : { samplesPerMessage: perMessage }),
-        wait: (milliseconds) => delay(milliseconds),
-      }),
-    io,
-  );
+  const bar = lateBar(io, 'sent', 'samples');
+  const sent = await withFile(path, (file) =>
+    sendFile(ports, spec, file, {
+      ...(rate === undefined ? {} : { rate }),
+      ...(perMessage === undefined ? {} : { samplesPerMessage: perMessage }),
+      wait: (milliseconds) => delay(milliseconds),
+      onSent: bar.update,
+    }),
+  ).finally(bar.finish);
   process.off('SIGINT', stop);
   const seconds = (ports.now() - started) / 1_000;
   result({ ...sent, seconds });
@@ -69,6 +68,7 @@ export async function send(
       `${formatCount(sent.samples / Math.max(seconds, 0.001))} samples/s`,
   );
   print(`  as producer ${sent.producer}; sending the file again changes nothing`);
+  if (sent.messages > 0) print(`  see it learn: millrace watch ${model}`);
   return 0;
 }
 
@@ -77,9 +77,12 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
   const { ports, print, result } = io;
   const model = await existingModel(ports, name);
   const state = await currentState(ports, model);
-  const evaluation = await withFile(path, (file) => evaluateFile(model, state, file), io);
+  const bar = lateBar(io, 'compared', 'samples');
+  const evaluation = await withFile(path, (file) =>
+    evaluateFile(model, state, file, bar.update),
+  ).finally(bar.finish);
   result({ model: name, sequence: state.sequence, ...evaluation });
-  const { samples, refused, confusion, ...figures } = evaluation;
+  const { samples, refused, firstRefusal, confusion, ...figures } = evaluation;
   print(
     `${name} at entry ${state.sequence}: ${count(samples, 'sample')}` +
       (refused === 0 ? '' : `, ${formatCount(refused)} refused`),
@@ -88,7 +91,7 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
     print(`  ${words(metric)} ${figure(value)}`);
   if (state.sequence === 0 && model.spec.initialWeights === undefined)
     print(`  ${name} has learnt nothing yet`);
-  if (samples === 0) print('  no row has a label and features that can be read');
+  if (firstRefusal !== undefined) print(`  the first that is refused: ${firstRefusal}`);
   if (samples > 0 && confusion !== undefined && confusion.classes.length <= 12) {
     print('  label by row, prediction by column:');
     const rows = confusion.classes.map((each, i) => [
@@ -136,7 +139,8 @@ export async function init(
   print(
     `${out}: ${spec.task}, ${count(Object.keys(spec.features).length, 'feature')}, from ${count(rows, 'row')}`,
   );
-  for (const { column, reason } of left) print(`  left out ${column}: ${reason}`);
+  for (const { column, reason } of left)
+    print(`  left out ${column === '' ? 'one' : column}: ${reason}`);
   for (const doubt of doubts) print(`  look at ${doubt}`);
   print(`next: millrace create ${out}`);
   return 0;

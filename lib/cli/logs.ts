@@ -4,6 +4,7 @@ import { environmentNames } from '../ports/address.ts';
 import { type LogLine, readLogs } from '../ports/logs.ts';
 import type { Environment } from '../ports/stack.ts';
 import { timeOf } from './arguments.ts';
+import { lineOf } from './done.ts';
 import type { Io } from './io.ts';
 
 /** Which lines are shown. */
@@ -33,7 +34,7 @@ export async function logs(
   environment: Environment,
   { since, all = false }: LogOptions,
 ): Promise<number> {
-  const groups = (environment[environmentNames.logGroups] ?? '').split(',').filter(Boolean);
+  const groups = groupsOf(environment);
   if (groups.length === 0) {
     throw invalid(
       `${environmentNames.logGroups} is not set; name the stack with --stack <name>, or deploy it ` +
@@ -47,9 +48,24 @@ export async function logs(
   result(
     lines.map(({ logGroup, time, text }) => ({ logGroup, time: isoOf(time), ...parsed(text) })),
   );
-  for (const line of lines) print(textOf(line));
+  for (const line of lines.filter(({ text }) => !isMetric(text))) print(textOf(line));
   if (lines.length === 0) print(`no ${all ? 'line' : 'problem'} since ${isoOf(from)}`);
   return 0;
+}
+
+function groupsOf(environment: Environment): readonly string[] {
+  return (environment[environmentNames.logGroups] ?? '').split(',').filter(Boolean);
+}
+
+/** Reads all that was logged since a time; undefined where the environment names no log group. */
+export function linesSince(environment: Environment) {
+  const groups = groupsOf(environment);
+  if (groups.length === 0) return undefined;
+  return async (since: number): Promise<readonly string[]> => {
+    const texts: string[] = [];
+    for await (const { text } of readLogs(groups, { since, all: true })) texts.push(text);
+    return texts;
+  };
 }
 
 const isoOf = (time: number) => new Date(time).toISOString();
@@ -62,11 +78,18 @@ function parsed(text: string): { readonly text: string } | z.output<typeof logge
   }
 }
 
+/** Whether a line is figures for CloudWatch alone. */
+function isMetric(text: string): boolean {
+  return text.startsWith('{"_aws":');
+}
+
 /** A line for people: when, which function, which model, and what. */
 function textOf({ logGroup, time, text }: LogLine): string {
   const logged = parsed(text);
   if (!('message' in logged)) return `${isoOf(time)} ${logGroup}: ${text}`;
   const { level, service = logGroup, message, model, job, reason, error } = logged;
+  const done = lineOf(logged);
+  if (done !== undefined) return `${isoOf(time)} ${level} ${service} ${done}`;
   const why = typeof error === 'string' ? error : error?.message;
   const whose = [model, job].filter((each) => each !== undefined).join('/');
   const parts = [message, reason, why].filter((each) => each !== undefined);

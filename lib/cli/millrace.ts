@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { MillraceError } from '../errors.ts';
 import { tasks } from '../features/task.ts';
+import type { Log } from '../ports/ports.ts';
 import { type AddCommand, textOf } from './call.ts';
 import { consentOf, type Io } from './io.ts';
 import {
@@ -46,18 +47,37 @@ const add: AddCommand = (settings, run, parent = program) =>
     // The AWS SDK reads its region, credentials and endpoint from there.
     Object.assign(process.env, await stackEnvironment(textOf(called.options.stack), process.env));
     const address = addressFromEnvironment(process.env);
-    const ports = awsPorts(address, { ...console, info: () => undefined });
+    const ports = awsPorts(address, terminalLog);
     const io = { ports, ...terminal(called) };
     let hasAnswered = false;
+    let would: string | undefined;
     const result: Io['result'] = (value) => {
       hasAnswered = true;
       io.result(value);
     };
-    const call = { io: { ...io, result }, address, environment: process.env, ...called };
+    const mayChange: Io['mayChange'] = (what) => {
+      would = what;
+      return io.mayChange(what);
+    };
+    const call = { io: { ...io, result, mayChange }, address, environment: process.env, ...called };
     process.exitCode = await run(call);
     // A dry run, or somebody who said no.
-    if (settings.asks === true && !hasAnswered) io.result({ changed: false });
+    if (settings.asks === true && !hasAnswered) io.result({ changed: false, would });
   });
+
+/** What the library has to say, on one line each. */
+const terminalLog: Log = {
+  info: () => undefined,
+  warn: (message, fields) => tellProblem(message, fields),
+  error: (message, fields) => tellProblem(message, fields),
+};
+
+function tellProblem(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  const said = Object.values(fields).map((value) =>
+    value instanceof Error ? value.message : value,
+  );
+  process.stderr.write(`${[message, ...said].map(String).join(': ')}\n`);
+}
 
 /** What a person sees and answers; with `--json` the output is for a program alone. */
 function terminal({ options }: Called): Omit<Io, 'ports'> {
@@ -173,11 +193,26 @@ async function parseCommand(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       if (error.exitCode !== 0) failAsJson(error.message);
     } else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
-      process.stderr.write(`${error.message}\n`);
-      failAsJson(error.message);
+      const message = `${error.message}${adviceOn(error.message)}`;
+      process.stderr.write(`${message}\n`);
+      failAsJson(message);
       process.exitCode = 2;
     } else throw error;
   }
+}
+
+/** What to do where the cause is not in the command. */
+function adviceOn(message: string): string {
+  const endpoint = process.env.AWS_ENDPOINT_URL;
+  if (message.includes('ECONNREFUSED') && endpoint !== undefined)
+    return (
+      `\nno stack answers at ${endpoint}, which AWS_ENDPOINT_URL names: run \`npx millrace local\`, ` +
+      'then `. .millrace/local.sh` again'
+    );
+  if (message.includes('Region is missing')) return '; set AWS_REGION, such as eu-west-1';
+  if (/Could not load credentials|credentials/i.test(message) && message.includes('load'))
+    return '; sign in (aws sso login), or set AWS_PROFILE';
+  return '';
 }
 
 /** What programs read of a command that failed, where they asked for JSON. */

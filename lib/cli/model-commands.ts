@@ -59,13 +59,14 @@ export function declareWatchCommand(add: AddCommand): void {
         ['millrace watch sales --json', 'each new entry as a line of JSON'],
       ],
     },
-    async ({ io, args: [model = ''], options: { seconds, json } }) => {
+    async ({ io, environment, args: [model = ''], options: { seconds, json } }) => {
       const stop = new AbortController();
       process.once('SIGINT', () => stop.abort());
       const isScreen = process.stdout.isTTY && json !== true;
       return (await import('./watch.ts')).watch(io, model, {
         seconds: numberOf(seconds),
         screen: isScreen ? process.stdout : undefined,
+        logs: (await import('./logs.ts')).linesSince(environment),
         signal: stop.signal,
       });
     },
@@ -169,7 +170,7 @@ export function declareSampleCommands(add: AddCommand): void {
   add(
     {
       usage: 'predict <model> <file>',
-      summary: "predict a file's rows with the newest state",
+      summary: "predict a file's rows with the newest state; - is what is piped in",
       options: [
         text('--out <file>', 'where to write; the output unless given'),
         new Option('--format <format>', "the input's unless given").choices(['csv', 'jsonl']),

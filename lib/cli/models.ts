@@ -74,6 +74,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(model.experts ?? []).map(
       ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert)}`,
     ),
+    ...refusedLine(model.model, entries),
     ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
     ...(jobs.length === 0 ? [] : ['', ...jobLines(jobs)]),
   ];
@@ -119,6 +120,19 @@ function metricLines(stream: StreamMetrics): readonly string[] {
       : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
     ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
   ];
+}
+
+/** What of the last entries was refused, if anything was. */
+function refusedLine(model: string, entries: readonly EntrySummary[]): readonly string[] {
+  const sum = (of: (entry: EntrySummary) => number) =>
+    entries.reduce((total, entry) => total + of(entry), 0);
+  const refused = sum((entry) => entry.refused);
+  const all = refused + sum(({ samples }) => samples);
+  if (refused === 0) return [];
+  return wrapped(
+    `refused ${percent(refused / all)}: ${formatCount(refused)} of the last ` +
+      `${count(all, 'sample')}; see: millrace quarantine ${model}`,
+  );
 }
 
 const entryHeadings = ['entry', 'at', 'kind', 'samples', 'refused', 'loss'];

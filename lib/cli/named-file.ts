@@ -7,27 +7,20 @@ import type { Bar } from './progress.ts';
 
 /**
  * A file of samples that is named on the command line; `-` is what is piped in, whose first bytes
- * tell its format. What takes longer than a second shows how much of it is read.
+ * tell its format.
  */
 export async function withFile<Result>(
   path: string,
   use: (file: { readonly name: string; readonly bytes: ByteSource }) => Promise<Result>,
-  io: Partial<Pick<Io, 'progress' | 'ports'>> = {},
 ): Promise<Result> {
   if (path === '-') {
     const piped = await buffer(process.stdin);
     return use({ name: `standard-input${endingOf(piped)}`, bytes: bytesInMemory(piped) });
   }
   const file = await openFile(path);
-  const bar = lateBar(io, file.sizeBytes);
   try {
-    const read: ByteSource['read'] = (start, end) => {
-      bar.update(end);
-      return file.read(start, end);
-    };
-    return await use({ name: path, bytes: { sizeBytes: file.sizeBytes, read } });
+    return await use({ name: path, bytes: file });
   } finally {
-    bar.finish();
     await file.close();
   }
 }
@@ -53,15 +46,19 @@ function startOf(bytes: Buffer): Buffer {
   }
 }
 
-/** A bar over some bytes that appears once a second has passed. */
-function lateBar({ progress, ports }: Partial<Pick<Io, 'progress' | 'ports'>>, bytes: number): Bar {
-  const now = ports?.now ?? (() => 0);
-  const started = now();
+/** A bar that counts what is done, and appears once a second has passed. */
+export function lateBar(
+  { progress, ports }: Pick<Io, 'progress' | 'ports'>,
+  title: string,
+  unit: string,
+): Bar {
+  const started = ports.now();
   let bar: Bar | undefined;
   return {
     update(done) {
-      if (now() - started > 1_000) bar ??= progress?.bar('read', bytes / 1_000, 'kB');
-      bar?.update(done / 1_000);
+      if (ports.now() - started > 1_000)
+        bar ??= progress?.bar(title, Number.POSITIVE_INFINITY, unit);
+      bar?.update(done);
     },
     finish: () => bar?.finish(),
   };

@@ -10,7 +10,7 @@ import { openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
 import type { Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
-import { withFile } from './named-file.ts';
+import { lateBar, withFile } from './named-file.ts';
 import { specOf } from './train.ts';
 
 /** Predicts a file's rows, and writes the predictions beside the input's columns. */
@@ -21,6 +21,7 @@ export async function predict(
   { out, format }: { readonly out?: string | undefined; readonly format?: string | undefined },
 ): Promise<number> {
   await specOf(io, model);
+  if (out !== undefined && format === undefined) assertFormat(out);
   const opened = await openModel(io.ports, model);
   // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
   const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
@@ -29,41 +30,44 @@ export async function predict(
     process.exit(130);
   };
   process.once('SIGINT', stop);
-  const sums = { rows: 0, refused: 0 };
-  await withFile(
-    path,
-    async (file) => {
-      const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
-      const columns = await columnsOf(file);
-      const names = namingBeside(columns);
-      const predicted = predictionColumns(opened.spec(), names);
-      const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
-      for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
-        for (const { line, reason } of chunk.bad) process.stderr.write(`line ${line}: ${reason}\n`);
-        const answer = await opened.predict(chunk.samples);
-        if (!answer.ok) throw invalid(answer.reason);
-        const { predictions } = answer;
-        await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })));
-        sums.rows += predictions.length;
-        sums.refused += predictions.filter((each) => 'refused' in each).length;
+  const sums = { rows: 0, refused: 0, unreadable: 0 };
+  const isMixed = out === undefined && process.stdout.isTTY;
+  const bar = isMixed ? undefined : lateBar(io, 'predicted', 'samples');
+  await withFile(path, async (file) => {
+    const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
+    const columns = await columnsOf(file);
+    const names = namingBeside(columns);
+    const predicted = predictionColumns(opened.spec(), names);
+    const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
+    for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
+      for (const { line, reason } of chunk.bad) {
+        sums.unreadable += 1;
+        if (sums.unreadable <= shownLines) process.stderr.write(`line ${line}: ${reason}\n`);
       }
-    },
-    out === undefined && process.stdout.isTTY ? {} : io,
-  );
+      const answer = await opened.predict(chunk.samples);
+      if (!answer.ok) throw invalid(answer.reason);
+      const { predictions } = answer;
+      await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })));
+      sums.rows += predictions.length;
+      bar?.update(sums.rows);
+      sums.refused += predictions.filter((each) => 'refused' in each).length;
+    }
+  }).finally(() => bar?.finish());
   if (out !== undefined) {
     await finished(output.end());
     await rename(`${out}.part`, out);
   }
   process.off('SIGINT', stop);
-  const { rows, refused } = sums;
+  const { rows, refused, unreadable } = sums;
   process.stderr.write(
     `${model}: ${count(rows - refused, 'row')} predicted` +
       `${refused === 0 ? '' : `, ${count(refused, 'row')} refused (the column refused says why)`}` +
+      `${unreadable === 0 ? '' : `, ${count(unreadable, 'line')} cannot be read`}` +
       `${out === undefined ? '' : `, in ${out}`}\n`,
   );
   if (opened.state().sequence === 0 && opened.spec().initialWeights === undefined)
     process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
-  if (out !== undefined) io.result({ model, rows, refused, out });
+  if (out !== undefined) io.result({ model, rows, refused, unreadable, out });
   return rows === refused ? 1 : 0;
 }
 
@@ -75,6 +79,17 @@ async function openOutput(path: string): Promise<WriteStream> {
   });
   // What fails later is thrown where it is finished.
   return output.on('error', () => undefined);
+}
+
+/** Lines that cannot be read, of which it is said why. */
+const shownLines = 10;
+
+/** @throws MillraceError kind `invalid` if a file's name promises what it would not hold */
+function assertFormat(out: string): void {
+  if (/\.(csv|jsonl|ndjson)$/i.test(out)) return;
+  throw invalid(
+    `--out: must end with .csv or .jsonl (found ${out}); --format csv or jsonl says which it is`,
+  );
 }
 
 /** By a name's ending. */

@@ -77,7 +77,7 @@ export function addCommand(
     command.addOption(flag('--dry-run', 'say what it would do, and stop'));
   }
   if (!isLocal) {
-    command.addOption(flag('--json', 'one JSON value on the output'));
+    command.addOption(flag('--json', 'JSON on the output, for programs'));
     command.addOption(text('--stack <name>', 'a deployed stack, by its name'));
   }
   const width = Math.max(...examples.map(([line]) => line.length));

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import cliProgress from 'cli-progress';
 
 /** A bar that is under way. `fields` are shown behind it, in their order. */
@@ -47,6 +47,8 @@ function createBar(
     format(options, { progress }) {
       const { time = now(), done = current } = history[0] ?? {};
       const rate = (1_000 * (current - done)) / Math.max(now() - time, 1);
+      if (!Number.isFinite(total))
+        return `  ${title.padEnd(8)} ${formatCount(current)} ${unit}  ${formatCount(rate)}/s`;
       const left = rate > 0 ? formatSeconds((total - current) / rate) : '–';
       const behind = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
       const percent = `${Math.floor(progress * 100)}%`.padStart(4);
@@ -61,6 +63,13 @@ function createBar(
     },
   });
   bar.start(total, 0);
+  // Whatever ends the program, the terminal has its cursor again.
+  const stop = () => bar.stop();
+  const interrupt = () => {
+    stop();
+    if (process.listenerCount('SIGINT') === 0) process.exit(130);
+  };
+  process.once('exit', stop).once('SIGINT', interrupt);
   return {
     update(done, newFields = fields) {
       history = [
@@ -71,7 +80,10 @@ function createBar(
       fields = newFields;
       bar.update(Math.min(done, total));
     },
-    finish: () => bar.stop(),
+    finish() {
+      process.off('exit', stop).off('SIGINT', interrupt);
+      bar.stop();
+    },
   };
 }
 
@@ -86,18 +98,21 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** A sentence in lines of at most 80 columns, set in by two, and what follows the first by four. */
-export function wrapped(text: string): readonly string[] {
+/** Columns of a terminal that nobody has made wider. */
+const columns = 80;
+
+/** A sentence in lines of at most 80 columns: the first set in by two, or by `mark`, others more. */
+export function wrapped(text: string, mark = '  ', indent = '    '): readonly string[] {
   const lines: string[] = [];
-  let line = ' ';
+  let [line, start] = ['', mark];
   for (const word of text.split(/\s+/)) {
-    if (line.length + 1 + word.length > 80 && line.trim() !== '') {
-      lines.push(line);
-      line = '   ';
-    }
-    line += ` ${word}`;
+    const next = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && stripVTControlCharacters(start).length + next.length > columns) {
+      lines.push(start + line);
+      [line, start] = [word, indent];
+    } else line = next;
   }
-  return [...lines, line];
+  return [...lines, start + line];
 }
 
 /** Rows as text, the first column left-aligned and the others right-aligned. */
@@ -108,5 +123,7 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   );
   const align = (cell: string, column: number) =>
     column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0);
-  return rows.map((row) => `  ${row.map(align).join('   ')}`).join('\n');
+  const text = widths.reduce((sum, width) => sum + width, 2);
+  const gap = [3, 2].find((each) => text + each * (widths.length - 1) <= columns) ?? 1;
+  return rows.map((row) => `  ${row.map(align).join(' '.repeat(gap))}`).join('\n');
 }

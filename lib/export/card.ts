@@ -177,10 +177,7 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
         `${declared.buckets}`
       );
     case 'timestamp':
-      return (
-        `${feature.width} numbers: of ${declared.parts.join(', ')} in the zone ${declared.zone} the ` +
-        'cosine and the sine of their turn each, of elapsed the seconds since 1970'
-      );
+      return timesText(declared);
     case 'text':
       return (
         `${feature.width} numbers: \`HashingVectorizer(n_features=${feature.width}, ` +
@@ -194,6 +191,23 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
     default:
       return undefined;
   }
+}
+
+/** How a time is made numbers: what share of its turn has passed, by whose clock. */
+const turns = {
+  hour: 'of the day, from midnight',
+  weekday: 'of the week, from Monday 00:00',
+  month: 'of the year, in whole months: 0 in January, 11/12 in December',
+  dayOfYear: 'of the year, from 1 January 00:00 to the next (of 365 or 366 days)',
+} as const;
+
+function timesText({ parts, zone }: Extract<Spec['features'][string], { type: 'timestamp' }>) {
+  const texts = parts.map((part) =>
+    part === 'elapsed'
+      ? 'the seconds since 1970'
+      : `cos 2πt and sin 2πt, where t is the share ${turns[part]}`,
+  );
+  return `in this order, by the clock of UTC${zone === '+00:00' ? '' : zone}: ${texts.join('; ')}`;
 }
 
 /** How scikit-learn names what is taken together. */

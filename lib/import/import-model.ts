@@ -103,7 +103,10 @@ async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Ten
   const { experts } = spec.online;
   if (experts !== undefined) {
     if (weights instanceof Map || statistics === undefined)
-      throw invalid('experts start from safetensors of a model with the same experts');
+      throw invalid(
+        'spec.online.experts: these weights are of one network; leave experts out of the spec, or ' +
+          'name safetensors that `millrace export` wrote of a model with the same experts',
+      );
     return fittedExperts(spec, experts, weights as Tensors);
   }
   return withNetwork(spec, (layersModel) => {

@@ -17,6 +17,8 @@ export type Message = {
   /** The ARN of the queue, and the record's SequenceNumber there. */
   readonly queue: string;
   readonly sequenceNumber: string;
+  /** When it was sent, in milliseconds since 1970. */
+  readonly sentAt?: number;
   /** How often it was received, this time included. */
   readonly receives?: number;
   /** Whether its sender may send samples alone. */
@@ -38,6 +40,7 @@ export function messageOf(
     group: attributes.MessageGroupId ?? '',
     queue: eventSourceARN,
     sequenceNumber: attributes.SequenceNumber ?? '0',
+    sentAt: Number(attributes.SentTimestamp),
     receives: Number(attributes.ApproximateReceiveCount),
     isOfProducer: !mayCommand(attributes.SenderId),
   };

@@ -1,4 +1,5 @@
 import type { EntryHeader } from '../commands/commands.ts';
+import type { SettledMessage } from '../commands/header.ts';
 import { MillraceError } from '../errors.ts';
 import { limits, pauseSeconds } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
@@ -73,6 +74,7 @@ async function settleModel(
       ...sums,
       ...(cached === undefined ? {} : { stream: streamLosses(cached.state) }),
       ...(Object.keys(unknown).length === 0 ? {} : { unknown }),
+      lagMilliseconds: lagOf(own.slice(0, settled), ports.now()),
       milliseconds,
     });
     const { samples, refused } = sums;
@@ -107,11 +109,39 @@ function pauseOf([first]: readonly Message[]): number {
 /** What the messages of some entries came to. */
 function sumsOf(entries: readonly EntryHeader[]) {
   const messages = entries.flatMap((entry) => entry.messages);
+  const sum = (of: (message: SettledMessage) => number) =>
+    messages.reduce((total, message) => total + of(message), 0);
+  const samples = sum((message) => message.samples);
+  const commands = entries.flatMap((entry) => textOfCommand(entry) ?? []);
   return {
-    samples: messages.reduce((sum, message) => sum + message.samples, 0),
-    refused: messages.reduce((sum, message) => sum + message.refused, 0),
+    samples,
+    refused: sum(({ refused }) => refused),
     losses: messages.map(({ loss }) => loss),
+    ...(samples === 0
+      ? {}
+      : { loss: sum((message) => message.samples * (message.loss ?? 0)) / samples }),
+    ...(commands.length === 0 ? {} : { commands }),
   };
+}
+
+/** What an entry did, where it is no entry of samples. */
+function textOfCommand(entry: EntryHeader): string | undefined {
+  switch (entry.kind) {
+    case 'samples':
+      return undefined;
+    case 'rollback':
+      return `rollback to ${entry.to}`;
+    case 'promote':
+      return `job ${entry.job} promoted`;
+    case 'retract':
+      return `retracted from entry ${entry.from}`;
+  }
+}
+
+/** How long the oldest of some messages has been on its way; undefined if nobody knows. */
+function lagOf(messages: readonly Message[], now: number): number | undefined {
+  const sent = messages.flatMap(({ sentAt }) => (sentAt === undefined ? [] : [sentAt]));
+  return sent.length === 0 ? undefined : now - Math.min(...sent);
 }
 
 /** The mean loss on all of the stream so far, beside that of predicting the mean or the shares. */

@@ -59,7 +59,7 @@ export async function profileFile(file: { readonly name: string; readonly bytes:
 }
 
 /** A row that is a sample already has its features inside. */
-function flat(row: Row): Row {
+export function flat(row: Row): Row {
   const { features, ...rest } = row;
   const isSample = typeof features === 'object' && features !== null && !Array.isArray(features);
   return isSample ? { ...(features as Row), ...rest } : row;

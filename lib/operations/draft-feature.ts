@@ -16,9 +16,10 @@ const mostWords = 100 - cellsSchema.parse({}).missing.length;
 /** Why a column says nothing, or says too much. */
 export function reasonToLeave(column: Column): string | undefined {
   const { present, values, numbers, whole, vectors, missing } = column;
-  if (column.name === '') return 'it has no name';
+  if (column.name === '') return 'its column has no name';
   if (present === 0) return 'it is always missing';
-  if (column.objects > 0.5 * present) return 'it has objects, or lists that are not of numbers';
+  if (column.objects > 0.5 * present)
+    return 'it has objects, or lists that are not of numbers; write each field as a column';
   if (vectors.size > 1) return 'its vectors differ in length';
   if (vectors.size === 1) return undefined;
   const unseen = missing + column.longTexts + column.objects;
@@ -148,6 +149,12 @@ export function featureOf(
     );
     return numberOf(column, doubts, areMissing ? present - numbers : 0);
   }
+  return categoryOf(column, doubts);
+}
+
+/** A category: its values, if they are few; buckets, if they are many. */
+function categoryOf(column: Column, doubts: string[]): SpecInput['features'][string] {
+  const { name, values, missing } = column;
   const refused = column.longTexts + column.objects;
   if (refused > 0)
     doubts.push(
@@ -155,6 +162,8 @@ export function featureOf(
         `${limits.categoryCharacters} characters; such rows are refused`,
     );
   const dimensions = Math.min(16, Math.max(2, Math.ceil(Math.sqrt(values.size))));
+  if (missing > 0)
+    doubts.push(`${name}: ${missing} missing values are learnt as one of their own, "missing"`);
   const stands = missing > 0 ? { missing: 'missing' } : {};
   const listed = new Set([...values.keys(), ...(missing > 0 ? ['missing'] : [])]);
   return values.size <= listedValues

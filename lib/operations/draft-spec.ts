@@ -8,6 +8,7 @@ import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, draftRows, nonNumbersOf, profileFile } from './column-profile.ts';
 import { featureOf, mostlyNumbers, reasonToLeave, textsOf } from './draft-feature.ts';
+import { leaks, numericLeaks } from './draft-leaks.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
 export type Draft = {
@@ -65,6 +66,7 @@ export async function draftSpec(
     else {
       const name = featureName(column.name, features);
       const renamed = name === column.name ? {} : { column: column.name };
+      if (name !== column.name) doubts.push(`${column.name}: its feature is called ${name}`);
       features[name] = { ...featureOf(column, { doubts, words, meant }), ...renamed };
     }
   }
@@ -72,7 +74,7 @@ export async function draftSpec(
     const why = left.map(({ column, reason }) => `${column}: ${reason}`).join('; ');
     throw invalid(`${file.name}: no column is left to learn from (${why})`);
   }
-  doubts.push(...leaks(columns, target));
+  doubts.push(...leaks(columns, target), ...(await numericLeaks(file, columns, target)));
   const labelName = featureName(target.name, features);
   const spec: SpecInput = {
     model,
@@ -137,7 +139,7 @@ function taskOf(label: Column, doubts: string[]): Task {
   if (numbers === present) {
     if (values.size <= 20)
       doubts.push(
-        `label: ${name} has ${values.size} numbers; if they are classes: --task multiclass`,
+        `label: ${name} has only ${values.size} values; if they are classes: --task multiclass`,
       );
     return 'regression';
   }
@@ -177,19 +179,6 @@ function missingDoubts({ name, missing, present, missingTexts }: Column): string
     ([text, times]) =>
       `${name}: ${times} cells are ${JSON.stringify(text)}, which counts as missing; if it is a ` +
       'value, say so: "cells": {"missing": [""]}',
-  );
-}
-
-/** Columns that know the label: their values and the label's go together one to one. */
-function leaks(columns: ReadonlyMap<string, Column>, label: Column): string[] {
-  const shape = [...label.values.values()].sort((a, b) => a - b).join();
-  return [...columns.values()].flatMap((column) =>
-    column !== label &&
-    column.values.size > 1 &&
-    column.values.size < 0.5 * column.present &&
-    [...column.values.values()].sort((a, b) => a - b).join() === shape
-      ? [`${column.name} may tell the label: its values are as frequent as those of ${label.name}`]
-      : [],
   );
 }
 

@@ -11,6 +11,8 @@ export type Evaluation = {
   readonly samples: number;
   /** Samples that could not be read or encoded. */
   readonly refused: number;
+  /** Why the first of them was. */
+  readonly firstRefusal?: string;
   /** In the unit of the spec's loss. */
   readonly loss: number;
   readonly accuracy?: number;
@@ -31,6 +33,7 @@ export async function evaluateFile(
   model: Predictor,
   parameters: Parameters,
   file: { readonly name: string; readonly bytes: ByteSource },
+  onSamples: (samples: number) => void = () => undefined,
 ): Promise<Evaluation> {
   const { spec } = model;
   const classes = classesOf(model);
@@ -38,12 +41,17 @@ export async function evaluateFile(
   const errors = createErrors();
   let scores = emptyScores(spec);
   let refused = 0;
-  for await (const { samples, bad } of readSamples(spec, file)) {
+  let firstRefusal: string | undefined;
+  for await (const { samples, bad, placeOf } of readSamples(spec, file)) {
     const encoding = model.encoder.encode(samples);
+    const [one] = encoding.refused;
+    if (one) firstRefusal ??= `line ${placeOf(one.index).line}, ${one.field}: ${one.reason}`;
+    if (bad[0]) firstRefusal ??= `line ${bad[0].line}: ${bad[0].reason}`;
     refused += encoding.refused.length + bad.length;
     const { samples: encoded } = encoding;
     const predictions = await predict(model, parameters, encoded);
     scores = addScores(scores, score(spec, predictions, encoded));
+    onSamples(scores.samples);
     for (const [row, label] of encoded.labels.entries()) {
       if (spec.task === 'regression') errors.add(label, predictions[row] ?? 0);
       const counted = counts[label];
@@ -55,6 +63,7 @@ export async function evaluateFile(
   return {
     samples: scores.samples,
     refused,
+    ...(firstRefusal === undefined ? {} : { firstRefusal }),
     loss: meanLoss(scores),
     ...(spec.task === 'regression'
       ? errors.finish()

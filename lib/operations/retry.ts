@@ -136,13 +136,12 @@ async function examine(
       'settled' ||
     learnt.has(numberOf(resend)) ||
     refused.has(numberOf(resend));
-  const sentAgain = new Set(resendsOf(plans, 'quarantine').map(numberOf));
   const messages = records.map((record) => {
     const resend = resends.get(nameOf(record));
-    const isHopeless = sentAgain.has(numberOf(record)) && refusedAgain(encoder, record);
+    const way = wayOf(ports, ledger, learnt, record);
     return {
       record,
-      way: isHopeless || wayOf(ports, ledger, learnt, record),
+      way: (way.ok && refusedAgain(encoder, record)) || way,
       ...(resend === undefined ? {} : { resend }),
       isSettledAgain: wasLearnt(learnt, record) || (resend !== undefined && isSettled(resend)),
     };

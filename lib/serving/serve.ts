@@ -13,10 +13,7 @@ import { type NotReached, type OpenModel, openModel, type Predicted } from './op
 const requestSchema = strictObject({
   model: modelName,
   /** Features by name; a label is not needed, and not read. */
-  samples: z
-    .array(z.unknown())
-    .min(1, 'must hold at least one sample')
-    .max(limits.predictedSamples, `at most ${limits.predictedSamples} samples`),
+  samples: z.array(z.unknown()).min(1, 'must hold at least one sample'),
   maxAgeSeconds: z.number().min(0).optional(),
   atLeast: z
     .union([
@@ -46,6 +43,7 @@ export function createServing(ports: Ports) {
   return async (request: unknown, secondsLeft: () => number): Promise<PredictAnswer> => {
     try {
       const { model: name, samples, ...freshness } = parse(requestSchema, request, 'request');
+      assertCount(samples.length, limits.predictedSamples);
       const model = recent.get(name) ?? (await openModel(ports, name).catch(noneIfInvalid));
       if (model === undefined) return noSuchModel(name);
       assertAnswerFits(model.spec(), samples.length);
@@ -60,15 +58,16 @@ export function createServing(ports: Ports) {
   };
 }
 
+function assertCount(found: number, most: number, of = ''): void {
+  if (found > most) throw invalid(`request.samples: at most ${most} samples${of} (found ${found})`);
+}
+
 /** Before it is predicted: the numbers of many classes for many samples are more than fits. */
 function assertAnswerFits({ label: { classes = [] } }: Spec, count: number): void {
   const bytesOfNames = classes.reduce((sum, name) => sum + Buffer.byteLength(name), 0);
   const bytesOfSample = bytesOfNames + bytesOfNumber * (classes.length + 1);
   const most = Math.floor(limits.requestBytes / bytesOfSample);
-  if (count <= most) return;
-  throw invalid(
-    `request.samples: at most ${most} samples with ${classes.length} classes (found ${count})`,
-  );
+  assertCount(count, most, ` with ${classes.length} classes`);
 }
 
 /** A number as JSON, with what stands around it. */

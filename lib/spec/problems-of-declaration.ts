@@ -1,6 +1,7 @@
+import { invalid } from '../errors.ts';
 import { type Cells, type CellWords, cellsOf, isFloat32 } from '../features/cells.ts';
 import type { Feature } from '../features/kinds.ts';
-import { show } from '../parse.ts';
+import { isRecord, show } from '../parse.ts';
 
 /**
  * What a declaration names that no cell can be, that two of its words say alike, or that would tell
@@ -74,4 +75,34 @@ function alike(at: string, texts: readonly string[], { text: cellOf }: Cells): r
     seen.set(cell, text);
   }
   return [];
+}
+
+/** Fields that are objects where people write a text alone, and what of the object it is. */
+const shorthands = [
+  ['optimizer', 'type'],
+  ['label', 'name'],
+] as const;
+
+/**
+ * @throws MillraceError kind `invalid` where a field is a text instead of an object that holds it, or
+ *   a network is declared in both ways
+ */
+export function assertObjects(input: unknown): void {
+  if (!isRecord(input)) return;
+  for (const [field, key] of shorthands) {
+    const found = input[field];
+    if (typeof found === 'string')
+      throw invalid(`spec.${field}: must be an object: {"${key}": ${show(found)}}`);
+  }
+  if (isRecord(input.features))
+    for (const [name, feature] of Object.entries(input.features))
+      if (typeof feature === 'string')
+        throw invalid(`spec.features.${name}: must be an object: {"type": ${show(feature)}}`);
+  const { network } = input;
+  if (
+    isRecord(network) &&
+    'topology' in network &&
+    ('hidden' in network || 'activation' in network)
+  )
+    throw invalid('spec.network: has either hidden layers and their activation, or a topology');
 }

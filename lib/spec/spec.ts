@@ -17,7 +17,7 @@ import {
 } from './experts-schema.ts';
 import { modelName } from './names.ts';
 import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
-import { problemsOfDeclaration } from './problems-of-declaration.ts';
+import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
 import { topologySchema } from './topology-schema.ts';
 
 const featureName = z
@@ -279,5 +279,6 @@ export function parseSpec(input: unknown): Spec {
   const features = (input as { features?: unknown } | null | undefined)?.features;
   if (typeof features === 'object' && features !== null && Object.hasOwn(features, '__proto__'))
     throw invalid('spec.features: __proto__ cannot be the name of a feature');
+  assertObjects(input);
   return parse(specSchema, input, 'spec');
 }

@@ -26,17 +26,28 @@ describe('a model that is watched', () => {
     const screen = { columns: 40, write } as NodeJS.WriteStream;
     const stop = new AbortController();
     stop.abort();
+    const settled = (lagMilliseconds: number, own = ticketsSpec.model) =>
+      JSON.stringify({ level: 'INFO', message: 'settled', model: own, lagMilliseconds });
+    const failed = { level: 'ERROR', message: 'not settled', model: ticketsSpec.model };
+    const logs = async () => [
+      settled(9),
+      settled(1_234),
+      settled(7, 'other'),
+      JSON.stringify(failed),
+    ];
     const io = {
       ports: world,
       print: () => undefined,
       result: () => undefined,
       mayChange: async () => false,
     };
-    expect(await watch(io, ticketsSpec.model, { screen, signal: stop.signal })).toBe(0);
+    expect(await watch(io, ticketsSpec.model, { screen, logs, signal: stop.signal })).toBe(0);
     const lines = text.replaceAll('\u001b[2K', '').trimEnd().split('\n');
     expect(lines[0]).toMatch(/^tickets {2}entry 6/);
     expect(lines[1]).toMatch(/^ {2}loss {6}[▁▂▃▄▅▆▇█]{6} {2}[\d.]+ now$/);
-    expect(lines[4]).toBe('  job       none runs');
+    expect(lines[4]).toBe('  lag       1,234 ms from sent to learnt');
+    expect(lines[5]).toBe('  errors    1, the last: not settled');
+    expect(lines[6]).toBe('  job       none runs');
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
   });
 });

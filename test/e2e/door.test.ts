@@ -192,6 +192,8 @@ describe('own data in, predictions out', () => {
       file('late.jsonl'),
       `${JSON.stringify(row)}\n${JSON.stringify({ ...row, id: 7 })}`,
     );
+    const asParquet = ['predict', 'weather', file('weather.csv'), '--out', file('x.parquet')];
+    expect((await millrace(...asParquet)).stderr).toContain('--out: must end with .csv or .jsonl');
     const late = await millrace('predict', 'weather', file('late.jsonl'), '--format', 'csv');
     expect(late.stdout).toMatch(
       /^precipitation,temp_max,temp_min,wind,id,predicted.*\n12,8,5,4,,rain.*\n12,8,5,4,7,rain/,

@@ -17,13 +17,13 @@ const python = ['python3', '/usr/bin/python3'].find(
 );
 
 const [declared = ''] = blocksOf(textOf('docs/python.md'), 'json');
-const demand = defineSpec(JSON.parse(declared));
+const teams = defineSpec(JSON.parse(declared));
 
 describe.skipIf(python === undefined)('a program in Python', () => {
   let test: TestCloud;
   beforeAll(async () => {
     test = await startTestCloud();
-    await createModel(test.ports, demand);
+    await createModel(test.ports, teams);
   });
   afterAll(() => test.remove());
 
@@ -37,7 +37,7 @@ describe.skipIf(python === undefined)('a program in Python', () => {
 
   it('sends samples and asks, as docs/python.md does it', async () => {
     await run(documented('send_message('));
-    const model = await openModel(test.ports, 'demand');
+    const model = await openModel(test.ports, 'teams');
     await until(async () => {
       const answer = await model.predict([], { maxAgeSeconds: 0, atLeast: 1 });
       return answer.ok ? answer : undefined;

@@ -138,6 +138,23 @@ describe('a draft', () => {
     ).rejects.toThrow(reason);
   });
 
+  it('doubts numbers that are made of the label, and no others', async () => {
+    const fee = file(
+      (i) => 0.02 * ((i * 37) % 101) + 1,
+      (i) => (i * 37) % 101,
+    );
+    const { doubts } = await draftSpec('odd', fee, { label: 'y' });
+    const said = doubts.filter((doubt) => doubt.includes('may tell the label'));
+    // (The column a is the label itself.)
+    expect(said.map((doubt) => doubt.split(' ')[0]).sort()).toEqual(['a', 'odd']);
+    const noise = await draftSpec(
+      'odd',
+      file((i) => (i * 13) % 7),
+      { label: 'y' },
+    );
+    expect(noise.doubts.join()).not.toContain('may tell the label');
+  });
+
   it('takes no word for a missing one that the label says, or that is true or false', async () => {
     for (const word of ['no', 'high']) {
       const words = file(

@@ -43,7 +43,7 @@ describe('what is asked for predictions', () => {
       'too many samples',
       { model, samples: Array(10_001).fill(1) },
       'malformed',
-      /at most 10000 samples/,
+      /^request\.samples: at most 10000 samples \(found \d+\)$/,
     ],
   ])('is refused with the field and the reason: %s', async (...[, request, code, reason]) => {
     const world = createWorld();

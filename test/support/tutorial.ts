@@ -41,7 +41,7 @@ export function shell(folder: string, programs: string, script: string): Promise
 export async function followTutorial(folder: string, programs: string): Promise<void> {
   const tutorial = textOf('docs/tutorial.md');
   const [program = ''] = blocksOf(tutorial, 'ts');
-  writeFileSync(join(folder, 'station.ts'), program);
+  writeFileSync(join(folder, 'station.mts'), program);
   const said: string[] = [];
   for (const block of blocksOf(tutorial, 'sh')) {
     const { status, output } = await shell(folder, programs, block.replace(doneAlready, ''));

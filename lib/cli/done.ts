@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { count } from '../../lib/cli/io.ts';
-import { formatCount } from '../../lib/cli/progress.ts';
+import { count } from './io.ts';
+import { formatCount, wrapped } from './progress.ts';
 
 const loss = z.number().nullish();
 
@@ -11,7 +11,9 @@ const settledSchema = z.object({
   messages: z.int(),
   samples: z.int(),
   refused: z.int(),
-  losses: z.array(loss),
+  loss,
+  /** What the entries did beside learning samples: `rollback to 3`. */
+  commands: z.array(z.string()).default([]),
   stream: z.object({ loss, baseline: loss }).optional(),
   milliseconds: z.number(),
 });
@@ -39,7 +41,8 @@ export function lineOf(logged: unknown): string | undefined {
       count(messages, 'message'),
       count(samples, 'sample'),
       ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),
-      ...(samples > 0 ? [`loss ${figure(settled.losses.findLast((each) => each != null))}`] : []),
+      ...settled.commands,
+      ...(samples > 0 ? [`loss ${figure(settled.loss)}`] : []),
       ...(stream === undefined ? [] : [`so far ${figure(stream.loss)}`]),
       `${formatCount(milliseconds)} ms`,
     ].join('  ');
@@ -47,14 +50,15 @@ export function lineOf(logged: unknown): string | undefined {
   const slice = sliceSchema.safeParse(logged).data;
   if (slice === undefined) return undefined;
   const { model, job, status, reason, epoch, heldOutLoss, milliseconds } = slice;
-  return [
-    `${model}: job ${job}`,
-    status,
-    `epoch ${epoch}`,
-    `loss ${figure(heldOutLoss ?? slice.loss)}`,
-    `${formatCount(milliseconds)} ms`,
-    ...(reason === undefined ? [] : [reason]),
-  ].join('  ');
+  return (
+    [
+      `${model}: job ${job}`,
+      status,
+      `epoch ${epoch}`,
+      `loss ${figure(heldOutLoss ?? slice.loss)}`,
+      `${formatCount(milliseconds)} ms`,
+    ].join('  ') + (reason === undefined ? '' : `\n${wrapped(reason).join('\n')}`)
+  );
 }
 
 function figure(value: number | null | undefined): string {

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import { describeModel, listModels } from '../../lib/operations/describe-model.ts';
+import { createWorld, deliver, sampleMessages, ticketsSpec } from '../support/world.ts';
+
+const { model } = ticketsSpec;
+
+describe('a model that is shown', () => {
+  it.each(['gone', 'damaged'])('has its history though its published state is %s', async (how) => {
+    const world = createWorld();
+    for (const each of sampleMessages(3)) await deliver(world, [each]);
+    const before = await describeModel(world, model);
+    expect(before.learnt).toBeGreaterThan(0);
+    if (how === 'gone') world.store.remove(keys.state(model));
+    else await world.store.put(keys.state(model), Buffer.from('g'));
+    const { stateBytes: _, ...after } = await describeModel(world, model);
+    const { stateBytes: __, ...expected } = before;
+    expect(after).toEqual(expected);
+    expect(await listModels(world)).toMatchObject([{ sequence: 3, learnt: before.learnt }]);
+  });
+
+  it('is shown without a history where it has none', async () => {
+    expect(await describeModel(createWorld(), model)).toMatchObject({ sequence: 0, learnt: 0 });
+  });
+});
