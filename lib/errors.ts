@@ -59,6 +59,12 @@ export function isOutOfTime(error: unknown): boolean {
   return error instanceof MillraceError && error.code === 'out-of-time';
 }
 
+/** For `.catch()`: what needs more time than is left; any other error is thrown. */
+export function ifOutOfTime(error: unknown): 'out-of-time' {
+  if (isOutOfTime(error)) return 'out-of-time';
+  throw error;
+}
+
 /**
  * A {@link MillraceError} of kind `invalid`; the message names the field, what was found and what
  * is allowed.

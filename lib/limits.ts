@@ -102,6 +102,8 @@ export const limits = {
   keptCheckpointEntries: 1_000,
   /** Left of an invocation for committing and publishing, after the last minibatch. */
   publishReserveSeconds: 10,
+  /** One message's samples may take so long to learn; one that takes longer is refused. */
+  messageSeconds: 45,
   /** One journal entry after unpacking. */
   entryBytes: 1_073_741_824,
   /** Bytes of a dataset's object that are read at a time; as many are read ahead. */
@@ -260,7 +262,8 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
   },
   {
     name: 'an online invocation has time to publish',
-    holds: limits.publishReserveSeconds * 2 < limits.onlineTimeoutSeconds,
+    holds:
+      limits.messageSeconds * 2 + limits.publishReserveSeconds * 2 < limits.onlineTimeoutSeconds,
   },
   {
     name: 'AWS allows at most 900 seconds for a function',

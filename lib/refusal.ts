@@ -17,6 +17,7 @@ export type RefusalCode =
   // Messages.
   | 'malformed'
   | 'too-large'
+  | 'too-slow'
   | 'unreadable-object'
   | 'producer-evicted'
   | 'too-many-producers'

@@ -50,7 +50,8 @@ export type Encoding = {
  */
 export type Encoder = {
   readonly layout: Layout;
-  readonly encode: (samples: readonly unknown[]) => Encoding;
+  /** @param beforeEach is called before each sample, and may throw to break it off */
+  readonly encode: (samples: readonly unknown[], beforeEach?: () => void) => Encoding;
   /**
    * Encodes samples that are only predicted. They need no label; one that is present is ignored.
    */
@@ -72,7 +73,11 @@ export function createEncoder(declaration: Declaration): Encoder {
   const writeWeight = weightWriter(declaration);
   const countUnknown = unknownCounter(declaration);
 
-  const encodeWith = (samples: readonly unknown[], parts: readonly WriteSample[]): Encoding => {
+  const encodeWith = (
+    samples: readonly unknown[],
+    parts: readonly WriteSample[],
+    beforeEach: () => void = () => undefined,
+  ): Encoding => {
     const accepted: number[] = [];
     const refused: Refusal[] = [];
     const blocks: EncodedSamples[] = [];
@@ -83,6 +88,7 @@ export function createEncoder(declaration: Declaration): Encoder {
       const block = allocateSamples(count, layout);
       const rows: number[] = [];
       for (let row = 0; row < count; row++) {
+        beforeEach();
         const written = writeAll(parts, samples[start + row], block, row);
         if (written.ok) rows.push(row);
         else refused.push({ index: start + row, ...refusalOf(written) });
@@ -97,7 +103,8 @@ export function createEncoder(declaration: Declaration): Encoder {
   };
   return {
     layout,
-    encode: (samples) => encodeWith(samples, [writeFeatures, writeLabel, writeWeight]),
+    encode: (samples, beforeEach) =>
+      encodeWith(samples, [writeFeatures, writeLabel, writeWeight], beforeEach),
     encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),
   };
 }

@@ -2,13 +2,14 @@ import { type Decision, type Own, rejected, withoutEffect } from '../commands/co
 import { commands, decide, type EntryHeader } from '../commands/commands.ts';
 import type { CommonHeader, SettledMessage } from '../commands/header.ts';
 import { isFiniteState } from '../engine/finite.ts';
+import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
-import type { ShouldStop } from '../fold/catch-up.ts';
 import { reachOf } from '../fold/fold.ts';
 import type { Entry } from '../journal/entry.ts';
 import { type NewRecord, quarantine } from '../journal/quarantine.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
+import { interruptible } from '../model/interruptible.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { refuse } from '../refusal.ts';
@@ -68,7 +69,14 @@ export async function decideEntry(
     settled += 1;
     const judgement = await judgeMessage(ports, next, settledMessages, parsed);
     if (judgement.verdict === 'settled') continue;
-    const decision = await decideMessage(ports, model, next, { parsed, judgement, shouldStop });
+    const judged = { parsed, judgement, secondsLeft };
+    const decision = await decideMessage(ports, model, next, judged).catch(ifOutOfTime);
+    if (decision === 'out-of-time') {
+      if (settledMessages.length === 0) throw outOfTime(`a message of ${model.name}`);
+      // Those before it are committed; it comes back, with more time.
+      settled -= 1;
+      break;
+    }
     if (decision.refused.length > 0) {
       await quarantine(ports, model.name, recordOf(ports, parsed, decision, state.sequence + 1));
     }
@@ -100,11 +108,11 @@ function sharesEntry({ command }: ParsedMessage): boolean {
   return commands[command.kind].sharesEntry && !isObject;
 }
 
-/** A message, what the ledger says of it, and whether time is up. */
+/** A message, what the ledger says of it, and the time that is left. */
 type Judged = {
   readonly parsed: ParsedMessage;
   readonly judgement: MessageJudgement;
-  readonly shouldStop: ShouldStop;
+  readonly secondsLeft: () => number;
 };
 
 /**
@@ -115,16 +123,45 @@ async function decideMessage(
   ports: Ports,
   model: Model,
   state: State,
-  { parsed, judgement, shouldStop }: Judged,
+  { parsed, judgement, secondsLeft }: Judged,
 ): Promise<AnyDecision> {
   const { command } = parsed;
   if (judgement.verdict === 'overtaken') return withoutEffect;
   if (judgement.verdict === 'refused') return rejected('producer', judgement);
   if (command.kind === 'malformed') return rejected('body', command);
-  const decision = await decide(reachOf(ports, model, shouldStop), state, command);
+  const pace = paceOf(model, secondsLeft);
+  const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
+  const own = command.kind === 'samples' ? interruptible(model, pace.check) : model;
+  const decision = await decide(reachOf(ports, own, shouldStop), state, command).catch((error) => {
+    if (!isOutOfTime(error) || !pace.isTooSlow()) throw error;
+    return rejected('samples', refuse('too-slow', tooSlow));
+  });
   if (decision.state === undefined || isFiniteState(decision.state.tensors)) return decision;
   const reason = 'the weights that it puts in place are not finite';
   return rejected(command.kind, refuse('diverged', reason));
+}
+
+const tooSlow =
+  `takes more than ${limits.messageSeconds} s to learn; send fewer samples in a message, or ` +
+  'declare a smaller network';
+
+/**
+ * How long a message has been worked at, by the time that is left; `check` throws where it is too
+ * long. One that is learnt at once is learnt, however little time is left.
+ */
+function paceOf({ name }: Model, secondsLeft: Judged['secondsLeft']) {
+  const atStart = secondsLeft();
+  let isTooSlow = false;
+  return {
+    isTooSlow: () => isTooSlow,
+    check() {
+      const left = secondsLeft();
+      const taken = atStart - left;
+      isTooSlow = taken > limits.messageSeconds;
+      if (isTooSlow || (taken > 1 && left < limits.publishReserveSeconds))
+        throw outOfTime(`a message of ${name}`);
+    },
+  };
 }
 
 /** The state in whose ledger a message is settled too. */

@@ -1,5 +1,5 @@
 import type { EntryHeader } from '../commands/commands.ts';
-import { invalid, isOutOfTime } from '../errors.ts';
+import { ifOutOfTime, invalid } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { keepIfForeign } from '../fold/arithmetics.ts';
 import type { ShouldStop } from '../fold/catch-up.ts';
@@ -104,12 +104,6 @@ export async function updateModel(
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
   return { settled, hasAdvanced, entries, unknown, cached: { model, state, etag } };
-}
-
-/** For `.catch()`: a command that needs more time than is left has stored how far it got. */
-function ifOutOfTime(error: unknown): 'out-of-time' {
-  if (isOutOfTime(error)) return 'out-of-time';
-  throw error;
 }
 
 /**
