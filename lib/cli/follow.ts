@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, realpath } from 'node:fs/promises';
+import { type FileHandle, open, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -72,7 +72,7 @@ async function followPath(
       spec,
       {
         name: path,
-        size: async () => (await file.stat()).size,
+        size: sizeOf(path, file),
         async read(start, most) {
           const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, start);
           return buffer.subarray(0, bytesRead);
@@ -90,6 +90,25 @@ async function followPath(
     await file.close();
   }
   return from.producer;
+}
+
+/**
+ * Asks a file that is open for its size. Once nothing is written to it any more, and another one
+ * stands in its place, as behind a rotation, that is said instead.
+ */
+function sizeOf(path: string, file: FileHandle): () => Promise<number> {
+  let last = -1;
+  return async () => {
+    const { size, ino } = await file.stat();
+    const there = await stat(path).catch(() => undefined);
+    if (size === last && there !== undefined && there.ino !== ino)
+      throw invalid(
+        `${path} is another file by now, and all of the one before is sent; to follow the new one, ` +
+          'remove the place that is kept, and run the command again',
+      );
+    last = size;
+    return size;
+  };
 }
 
 async function readPlace(path: string, first: Followed): Promise<Followed> {

@@ -31,8 +31,8 @@ const program = new Command('millrace')
     `
 The stack is the deployed one that --stack names, else that of the environment
 (MILLRACE_BUCKET, …), else the local one if it runs (millrace local). A time is
-ISO 8601 with its zone: 2026-11-24T12:00Z. What changes a model says what it will
-do, and asks.
+ISO 8601 with its zone: 2026-11-24T12:00Z. What changes a model says what it
+will do, and asks.
 
   millrace init sales.csv --label sold && millrace create spec.json
   millrace send sales sales.csv && millrace show sales

@@ -76,11 +76,30 @@ function areDays(numbers: Iterable<string>): boolean {
   return [...numbers].every((number) => day.test(number));
 }
 
+/** A number of nines, such as -999, that lies three times as far out as all others together. */
+function markOf({ values }: Column): string | undefined {
+  const marks = [...values.keys()].filter((text) => /^-?99+(\.0+)?$/.test(text));
+  const numbers = [...values.keys()].map(Number).filter(Number.isFinite);
+  return marks.find((mark) => {
+    const others = numbers.filter((number) => number !== Number(mark));
+    const least = others.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+    const most = others.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const away = Math.max(least - Number(mark), Number(mark) - most);
+    return most > least && away > 3 * (most - least);
+  });
+}
+
 /** A number; what is missing is learnt as the mean. */
 function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
   const missing = column.missing + words;
   if (column.tooLarge > 0)
     doubts.push(`${column.name}: ${column.tooLarge} numbers are beyond ±3.4e38, and refused`);
+  const mark = markOf(column);
+  if (mark !== undefined)
+    doubts.push(
+      `${column.name}: ${mark} is far from all others; if it stands for a missing number, say so: ` +
+        `"cells": {"missing": ["", "${mark}"]}`,
+    );
   if (missing === 0) return { type: 'number' };
   doubts.push(`${column.name}: ${missing} missing values are learnt as the mean so far`);
   return { type: 'number', missing: 'mean' };
@@ -105,7 +124,7 @@ export function featureOf(
   if (length !== undefined && rows !== undefined) {
     const others = missing + present - rows;
     if (others > 0) doubts.push(`${name}: ${others} rows have no such list; they are refused`);
-    return { type: 'vector', length };
+    return { type: 'vector', length, standardize: true };
   }
   if (isTime(column)) {
     const hasHours = dates > 0 || column.timeTexts > 0;

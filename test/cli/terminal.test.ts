@@ -44,6 +44,7 @@ describe('what needs no stack', () => {
     const { stdout } = await millrace('--help');
     const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name = '']) => name);
     expect(commands).toContain('evaluate');
+    for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     for (const name of commands.filter((each) => !['millrace', 'help', 'dataset'].includes(each))) {
       const help = (await millrace(name, '--help')).stdout;
       expect(help, name).toContain('Examples:\n');

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
@@ -53,12 +53,28 @@ describe('millrace send --follow', () => {
     expect(object && decodeCheckpoint(object.body).learnt).toBe(5);
   });
 
+  it('says that another file stands in the place of the one that it follows', async () => {
+    const path = join(test.directory, 'rotated.jsonl');
+    appendFileSync(path, row(11));
+    const child = follow(path);
+    let said = '';
+    child.stderr?.on('data', (text) => {
+      said += text;
+    });
+    await learnt(6);
+    const stopped = ended(child);
+    renameSync(path, `${path}.1`);
+    appendFileSync(path, row(12));
+    expect(await stopped).toBe(2);
+    expect(said).toContain('is another file by now');
+  });
+
   it('takes what is piped in as it comes', async () => {
     const child = follow('-');
     child.stdin?.write(row(6));
-    await learnt(6);
+    await learnt(7);
     child.stdin?.end(row(7));
     expect(await ended(child)).toBe(0);
-    await learnt(7);
+    await learnt(8);
   });
 });

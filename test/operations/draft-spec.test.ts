@@ -155,6 +155,21 @@ describe('a draft', () => {
     expect(noise.doubts.join()).not.toContain('may tell the label');
   });
 
+  it('doubts a number of nines that lies far out, and no other', async () => {
+    const marked = await draftSpec(
+      'odd',
+      file((i) => (i % 20 === 0 ? -9999 : i / 3)),
+      { label: 'y' },
+    );
+    expect(marked.doubts.join()).toContain('odd: -9999 is far from all others');
+    const ages = await draftSpec(
+      'odd',
+      file((i) => i % 100),
+      { label: 'y' },
+    );
+    expect(ages.doubts.join()).not.toContain('far from all others');
+  });
+
   it('takes no word for a missing one that the label says, or that is true or false', async () => {
     for (const word of ['no', 'high']) {
       const words = file(
