@@ -31,10 +31,13 @@ export async function list({ ports, print, result }: Io): Promise<number> {
     print('no models yet; create one: millrace create spec.json');
     return 0;
   }
-  print(
-    formatTable([['model', 'task', 'entry', 'learnt', 'loss', 'baseline'], ...models.map(rowOf)]),
-  );
-  return 0;
+  const heads = ['model', 'task', 'entry', 'learnt', 'loss', 'baseline'];
+  const rows = models.flatMap((each) => ('problem' in each ? [] : [rowOf(each)]));
+  if (rows.length > 0) print(formatTable([heads, ...rows]));
+  const broken = models.flatMap((each) => ('problem' in each ? [each] : []));
+  for (const { model, problem } of broken)
+    for (const line of wrapped(`${model}: ${problem}`)) print(line);
+  return broken.length === 0 ? 0 : 1;
 }
 
 function rowOf({ model, task, sequence, learnt, stream }: ModelSummary): string[] {

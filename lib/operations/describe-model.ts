@@ -1,6 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import { mixtureOf } from '../engine/experts/compile-experts.ts';
+import { isOfKind } from '../errors.ts';
 import { publishedState } from '../fold/checkpoints.ts';
 import { currentState } from '../fold/fold.ts';
 import { readProgress } from '../jobs/progress.ts';
@@ -83,13 +84,21 @@ export type ModelDescription = ModelSummary & {
   readonly jobs: readonly JobSummary[];
 };
 
-/** All models of a stack, in the order of their names. */
-export async function listModels(ports: Ports): Promise<readonly ModelSummary[]> {
+/** A model of which something that is stored cannot be read. */
+export type BrokenModel = { readonly model: string; readonly problem: string };
+
+/** All models of a stack, in the order of their names. One that is broken hides no other. */
+export async function listModels(ports: Ports): Promise<readonly (ModelSummary | BrokenModel)[]> {
   const names = await ports.store.folders(keys.models);
-  const summaries: ModelSummary[] = [];
-  for (const name of names) {
-    const declared = await loadSpec(ports.store, name);
-    if (declared !== undefined) summaries.push(await summaryOf(ports, declared.spec));
+  const summaries: (ModelSummary | BrokenModel)[] = [];
+  for (const model of names) {
+    try {
+      const declared = await loadSpec(ports.store, model);
+      if (declared !== undefined) summaries.push(await summaryOf(ports, declared.spec));
+    } catch (error) {
+      if (!isOfKind(error, 'corrupt')) throw error;
+      summaries.push({ model, problem: error.message });
+    }
   }
   return summaries;
 }

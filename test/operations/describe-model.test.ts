@@ -19,6 +19,15 @@ describe('a model that is shown', () => {
     expect(await listModels(world)).toMatchObject([{ sequence: 3, learnt: before.learnt }]);
   });
 
+  it('is listed beside one that is broken', async () => {
+    const world = createWorld();
+    await world.store.put(keys.spec('odd'), Buffer.from('{}'));
+    expect(await listModels(world)).toMatchObject([
+      { model: 'odd', problem: expect.stringContaining('models/odd/spec.json is not valid') },
+      { model, learnt: 0 },
+    ]);
+  });
+
   it('is shown without a history where it has none', async () => {
     expect(await describeModel(createWorld(), model)).toMatchObject({ sequence: 0, learnt: 0 });
   });
