@@ -87,7 +87,9 @@ function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInpu
   if (statistics !== undefined) return { ...input, ...network };
   const features = Object.entries(input.features ?? {}).map(([name, feature]) => [
     name,
-    feature.type === 'number' ? { standardize: false, ...feature } : feature,
+    feature.type === 'number' || feature.type === 'vector'
+      ? { standardize: false, ...feature }
+      : feature,
   ]);
   return {
     ...input,

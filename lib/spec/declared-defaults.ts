@@ -10,10 +10,22 @@ const minibatch = 4;
 /** A declaration with them; what is no declaration stays as it is, to be refused. */
 export function withDeclaredDefaults(input: unknown): unknown {
   if (!isRecord(input)) return input;
-  const { online = {} } = input;
+  const { online = {}, features, network } = input;
+  const isTopology = isRecord(network) && 'topology' in network;
   return {
     optimizer,
     ...input,
+    ...(isRecord(features) && !isTopology ? { features: withScaledVectors(features) } : {}),
     online: isRecord(online) ? { minibatch, ...online } : online,
   };
+}
+
+/** Vectors that say nothing of it are standardised: hidden layers learn nothing of 0 to 1,000. */
+function withScaledVectors(features: Readonly<Record<string, unknown>>) {
+  return Object.fromEntries(
+    Object.entries(features).map(([name, feature]) => [
+      name,
+      isRecord(feature) && feature.type === 'vector' ? { standardize: true, ...feature } : feature,
+    ]),
+  );
 }

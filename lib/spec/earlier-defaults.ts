@@ -8,8 +8,22 @@ import { defineSpec, type Spec } from './spec.ts';
 export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
   const { revision: _, ...sameRules } = declared;
   const { revision: earlier } = existing;
-  const own = earlier === undefined ? sameRules : { ...declared, revision: earlier };
+  const own = withVectorsOf(
+    existing,
+    earlier === undefined ? sameRules : { ...declared, revision: earlier },
+  );
   return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
+}
+
+/** Releases before 0.8.1 left vectors as they are, unless they were told not to. */
+function withVectorsOf(existing: Spec, declared: Spec): Spec {
+  const features = Object.entries(declared.features).map(([name, feature]) => {
+    const before = existing.features[name];
+    const isEarlier = before?.type === 'vector' && !before.standardize;
+    const wasLeft = isEarlier && feature.type === 'vector';
+    return [name, wasLeft ? { ...feature, standardize: false } : feature] as const;
+  });
+  return { ...declared, features: Object.fromEntries(features) };
 }
 
 function withDefaultsBeforeCells(existing: Spec, declared: Spec): Spec {

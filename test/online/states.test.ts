@@ -179,7 +179,7 @@ describe('experts and replay', () => {
     const wide = defineSpec({
       model: ticketsSpec.model,
       task: 'binary',
-      features: { pixels: { type: 'vector', length: 50_000 } },
+      features: { pixels: { type: 'vector', length: 50_000, standardize: false } },
       network: { hidden: [] },
       online: { replay: { size: 100 } },
     });

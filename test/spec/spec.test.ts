@@ -78,6 +78,32 @@ const wrong: [string, object, RegExp][] = [
   ['NaN', { batch: { margin: Number.NaN } }, /spec\.batch\.margin/],
 ];
 
+describe('a declared vector', () => {
+  const vector = { type: 'vector' as const, length: 2 };
+  const declared = (own: object, network: SpecInput['network'] = { hidden: [4] }) =>
+    defineSpec({
+      model: 'm',
+      task: 'regression',
+      features: { x: { ...vector, ...own } },
+      network,
+    });
+
+  it('is standardised, unless it says otherwise or a topology takes it', () => {
+    expect(declared({}).features.x).toMatchObject({ standardize: true });
+    expect(declared({ standardize: false }).features.x).toMatchObject({ standardize: false });
+    const topology = { class_name: 'Sequential', config: { name: 's', layers: [] } };
+    const network = { topology } as SpecInput['network'];
+    expect(declared({}, network).features.x).toMatchObject({ standardize: false });
+  });
+
+  it('stays as it was in a model of an earlier release', () => {
+    const existing = declared({ standardize: false });
+    expect(withDefaultsOf(existing, declared({}))).toEqual(existing);
+    const later = declared({});
+    expect(withDefaultsOf(later, declared({ standardize: false }))).not.toEqual(later);
+  });
+});
+
 describe('a model of an earlier release', () => {
   const inputs: readonly SpecInput[] = [
     { model: 'm', task: 'regression', features: { x: { type: 'number' } } },

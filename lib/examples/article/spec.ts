@@ -14,7 +14,7 @@ const rows = 100;
 export const articleSpec = defineSpec({
   model: 'article',
   task: 'regression',
-  features: { x: { type: 'vector', length: inputs } },
+  features: { x: { type: 'vector', length: inputs, standardize: false } },
   label: { name: 'y' },
   network: { hidden: [10], activation: 'tanh' },
   loss: 'halfMeanSquaredError',

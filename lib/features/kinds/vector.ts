@@ -9,7 +9,12 @@ import { columnName, type FeatureBehaviour } from './kind.ts';
 export const vectorSchema = strictObject({
   type: z.literal('vector'),
   length: z.int().min(1).max(limits.vectorLength).describe('how many elements it has'),
-  standardize: z.boolean().default(false).describe('each element by its mean and variance'),
+  standardize: z
+    .boolean()
+    .default(false)
+    .describe(
+      'each element by its mean and variance; a declaration with hidden layers turns it on',
+    ),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
 });
 
