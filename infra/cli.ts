@@ -14,11 +14,17 @@ await runMillrace(version, (program) => {
     {
       usage: 'local',
       summary: 'run the whole stack on this machine, until Ctrl-C',
-      options: [flag('--quiet', 'once it runs, show problems alone')],
+      options: [
+        flag('--quiet', 'once it runs, show problems alone'),
+        flag('--json', 'print its environment as JSON, and problems alone'),
+      ],
       examples: [['millrace local', 'its data is kept in .millrace/local/ of this folder']],
       isLocal: true,
     },
     async ({ options }) =>
-      (await import('./local/serve.ts')).serve({ isQuiet: options.quiet === true }),
+      (await import('./local/serve.ts')).serve({
+        isQuiet: options.quiet === true,
+        isJson: options.json === true,
+      }),
   );
 });

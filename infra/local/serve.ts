@@ -10,26 +10,35 @@ import { shellFile } from './shell-file.ts';
  * Runs the stack on this machine for one's own models until Ctrl-C. It keeps its data in
  * `.millrace/local/` of the working folder, and writes the environment with which a program reaches
  * it, as for a deployed stack, and the same for a shell. It shows each delivery that a model has
- * settled, each slice of a job, and all problems; quiet, it shows the problems alone.
+ * settled, each slice of a job, and all problems; quiet, it shows the problems alone, and as JSON
+ * the environment beside them.
  */
-export async function serve({ isQuiet }: { readonly isQuiet: boolean }): Promise<void> {
+export async function serve({
+  isQuiet,
+  isJson,
+}: {
+  readonly isQuiet: boolean;
+  readonly isJson: boolean;
+}): Promise<void> {
   const folder = resolve('.millrace');
   const dataDirectory = join(folder, 'local');
   const environmentFile = join(folder, 'local.env');
   const write = (line: string) => void process.stdout.write(`${line}\n`);
+  const tell = isJson ? () => undefined : write;
   const isColoured = { stream: process.stderr };
 
-  write('Starting the stack, as `cdk deploy` would …');
+  tell('Starting the stack, as `cdk deploy` would …');
   mkdirSync(folder, { recursive: true });
   const cloud = await startLocalCloud(await localAssembly(), dataDirectory, {
     onProblem: (problem) => void process.stderr.write(`${styleText('red', problem, isColoured)}\n`),
-    ...(isQuiet ? {} : { onDone: write }),
+    ...(isQuiet ? {} : { onDone: tell }),
   });
   const lines = Object.entries(cloud.environment).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(environmentFile, lines.join(''));
   writeFileSync(join(folder, 'local.sh'), shellFile(cloud.environment));
   const shown = (path: string) => relative(process.cwd(), path);
-  write(`The stack runs on ${cloud.endpoint}; Ctrl-C stops it.
+  if (isJson) write(JSON.stringify(cloud.environment));
+  tell(`The stack runs on ${cloud.endpoint}; Ctrl-C stops it.
 Predictions: POST ${cloud.environment[environmentNames.predictUrl]}<model>
 Its environment is in ${shown(environmentFile)},
 its data and logs are in ${shown(dataDirectory)}/.`);

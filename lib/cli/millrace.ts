@@ -169,8 +169,12 @@ function declareCompletion(): void {
   program
     .command('completion')
     .description('a script that completes commands and options in bash')
+    .option('--json', 'JSON on the output, for programs')
     .addHelpText('after', '\nExamples:\n  source <(millrace completion)')
-    .action(() => void process.stdout.write(bashCompletion(program)));
+    .action(({ json }: { readonly json?: boolean }) => {
+      const script = bashCompletion(program);
+      process.stdout.write(json === true ? `${JSON.stringify({ bash: script })}\n` : script);
+    });
 }
 
 /** Whoever reads the output may have seen enough: `millrace predict … | head`. */

@@ -3,6 +3,7 @@ import type { Patience } from '../operations/await-command.ts';
 import { chooseRetraction, type RetractChoice, sendRetraction } from '../operations/retract.ts';
 import { timeOf } from './arguments.ts';
 import { count, type Io } from './io.ts';
+import { lateBar } from './named-file.ts';
 import { tellEnd } from './tell-end.ts';
 
 /** How the samples to be unlearnt are named. */
@@ -20,11 +21,12 @@ export type RetractOptions = {
  * place.
  */
 export async function retract(
-  { ports, print, result, mayChange }: Io,
+  io: Io,
   name: string,
   options: RetractOptions,
   patience?: Patience,
 ): Promise<number> {
+  const { ports, print, result, mayChange } = io;
   const chosen = await chooseRetraction(ports, name, choiceOf(options));
   const { first, last, samples, entries, jobs } = chosen.found;
   for (const { line, reason } of chosen.bad.slice(0, 10))
@@ -36,7 +38,10 @@ export async function retract(
     `${jobs.map((job) => `what job ${job} had learnt goes too, since it had learnt them; `).join('')}` +
     'it cannot be undone';
   if (!(await mayChange(what))) return 0;
-  const { retract: command, to } = await sendRetraction(ports, chosen);
+  const bar = lateBar(io, 'folding', 'entries');
+  const { retract: command, to } = await sendRetraction(ports, chosen, bar.update).finally(
+    bar.finish,
+  );
   print(
     `${name}: folded entries ${command.from} to ${to} without ${count(samples, 'sample')} ` +
       'and sent the command',

@@ -106,8 +106,13 @@ async function startAt(
   }
 }
 
-/** The parameters that a plan leads to. */
-export async function carryOut(ports: Ports, model: Model, plan: Plan): Promise<Parameters> {
+/** The parameters that a plan leads to. @param onEntry is told each entry that was learnt again */
+export async function carryOut(
+  ports: Ports,
+  model: Model,
+  plan: Plan,
+  onEntry: (sequence: number) => void = () => undefined,
+): Promise<Parameters> {
   if ('at' in plan) return stateAt(ports, model, plan.at);
   if ('promoted' in plan) {
     const challenger = await readChallenger(ports.store, model, plan.promoted);
@@ -117,7 +122,7 @@ export async function carryOut(ports: Ports, model: Model, plan: Plan): Promise<
     );
     return challenger.parameters;
   }
-  let parameters = await carryOut(ports, model, plan.start);
+  let parameters = await carryOut(ports, model, plan.start, onEntry);
   const missed = entriesAfter(ports.store, model.name, plan.after, {
     to: plan.to,
     ahead: limits.readsAtOnce,
@@ -126,6 +131,7 @@ export async function carryOut(ports: Ports, model: Model, plan: Plan): Promise<
     for (const own of samplesWithout(entry, plan.exclusions)) {
       if (own.length > 0) parameters = await relearn(model, parameters, own);
     }
+    onEntry(entry.header.sequence);
   }
   return parameters;
 }

@@ -85,18 +85,25 @@ export type PreparedRetraction = {
  * and writes the weights to the file that the command `retract` names. A promotion whose job had
  * learnt the samples is left out with them, since nobody can say what its weights would have been.
  *
- * @param found what {@link findRetracted} answered, if it was asked
+ * @param known what {@link findRetracted} answered, if it was asked, and who wants to hear of each
+ *   entry that is learnt again
  * @throws MillraceError as {@link findRetracted}
  */
 export async function prepareRetraction(
   ports: Ports,
   model: Model,
   retraction: Retraction,
-  found?: FoundRetracted,
+  {
+    found,
+    onEntry,
+  }: {
+    readonly found?: FoundRetracted;
+    readonly onEntry?: ((sequence: number) => void) | undefined;
+  } = {},
 ): Promise<PreparedRetraction> {
   const { first, to, jobs, samples, plan } =
     found ?? (await findRetracted(ports, model, retraction));
-  const parameters = await carryOut(ports, model, plan);
+  const parameters = await carryOut(ports, model, plan, onEntry);
   const name = digestOf(Buffer.from(canonicalJson({ retraction, to }))).slice(0, 16);
   const job = `retract-${name}`;
   const digest = await writeChallenger(ports, model, job, { parameters, caughtUp: to });

@@ -60,8 +60,9 @@ export async function chooseRetraction(
 export async function sendRetraction(
   ports: Ports,
   { model, retraction, found }: Omit<ChosenRetraction, 'bad'>,
+  onEntry?: (sequence: number) => void,
 ): Promise<PreparedRetraction> {
-  const prepared = await prepareRetraction(ports, model, retraction, found);
+  const prepared = await prepareRetraction(ports, model, retraction, { found, onEntry });
   const body = JSON.stringify({ retract: prepared.retract });
   const deduplication = deduplicationId(model.name, prepared.retract.job);
   await ports.sendCommand({ body, group: model.name, deduplication });

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { withDefaultsOf } from '../../lib/spec/earlier-defaults.ts';
+import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
+
+describe('a declared vector', () => {
+  const vector = { type: 'vector' as const, length: 2 };
+  const declared = (own: object, network: SpecInput['network'] = { hidden: [4] }) =>
+    defineSpec({
+      model: 'm',
+      task: 'regression',
+      features: { x: { ...vector, ...own } },
+      network,
+    });
+
+  it('is standardised, unless it says otherwise or a topology takes it', () => {
+    expect(declared({}).features.x).toMatchObject({ standardize: true });
+    expect(declared({ standardize: false }).features.x).toMatchObject({ standardize: false });
+    const topology = { class_name: 'Sequential', config: { name: 's', layers: [] } };
+    const network = { topology } as SpecInput['network'];
+    expect(declared({}, network).features.x).toMatchObject({ standardize: false });
+  });
+
+  it('stays as it was in a model of an earlier release', () => {
+    const existing = declared({ standardize: false });
+    expect(withDefaultsOf(existing, declared({}))).toEqual(existing);
+    const later = declared({});
+    expect(withDefaultsOf(later, declared({ standardize: false }))).not.toEqual(later);
+  });
+});
+
+describe('a model of an earlier release', () => {
+  const inputs: readonly SpecInput[] = [
+    { model: 'm', task: 'regression', features: { x: { type: 'number' } } },
+    { model: 'm', task: 'binary', features: { x: { type: 'number' } }, network: { hidden: [4] } },
+    {
+      model: 'm',
+      task: 'regression',
+      features: { x: { type: 'number' } },
+      loss: 'huber',
+      optimizer: { type: 'sgd', rate: 0.1 },
+      online: { minibatch: 16 },
+    },
+  ];
+
+  it.each(inputs)('is the same when its program runs again', (input) => {
+    // What release 0.2 stored: the schema's own defaults.
+    const existing = parseSpec(input);
+    expect(withDefaultsOf(existing, defineSpec(input))).toEqual(existing);
+    // What release 0.3 stored.
+    const { revision: _, ...later } = defineSpec(input);
+    expect(withDefaultsOf(later, defineSpec(input))).toEqual(later);
+    const other = { ...input, optimizer: { type: 'sgd' as const, rate: 0.2 } };
+    expect(withDefaultsOf(later, defineSpec(other))).not.toEqual(later);
+    expect(withDefaultsOf(existing, defineSpec(other))).not.toEqual(existing);
+  });
+});
