@@ -128,6 +128,7 @@ describe('a dataset as people have it', () => {
     ['a stray quote', 'x,weight\n1,1\n"3" m,2\n3,3\n4,4\n5,5\n', 1],
     ['two stray quotes', 'x,weight\n1,1\n"3" m,2\n\n"3" m,2\n4,4\n5,5\n', 2],
     ['mixed line ends', 'x,weight\r\n1,1\r\n2,2\n3,3\r\n4,4\n5,5\n', 0],
+    ['two quotes far apart', 'x,weight\n1,"1\n2,2\n3,3\n4,4\n5,5"\n', 2],
     ['a quote that never closes', 'x,weight\n1,1\n2,2\n3,3\n4,4\n5,"5\n', 1],
     ['blank lines first', '\n\nx;weight\n1;1\n2;2\n3;3\n4;4\n5;5\n', 0],
     ['a missing weight of a row', 'x,weight,y\n1,,1\n2,2,2\n3,NA,3\n4,1,4\n5,1,5\n', 0],

@@ -45,15 +45,16 @@ type CsvRecord =
   | BadRow;
 
 /**
- * The records of a text. The parser cannot go on behind a quote that stands where none may; so the
- * line where its record began is passed on as bad, and a new parser reads from the next. Undefined
- * says that there is none yet.
+ * The records of a text. The parser cannot go on behind a quote that stands where none may, and reads
+ * on over the rows behind one that has no end; so the line where such a record began is passed on as
+ * bad, and a new parser reads from the next. Undefined says that there is none yet.
  */
 async function* recordsOf(
   text: TextReader,
   delimiter: string,
 ): AsyncGenerator<CsvRecord | undefined> {
   const isTabWhite = delimiter !== '\t';
+  let width: number | undefined;
   for (;;) {
     const start = text.at;
     const parsing = startParsing(delimiter);
@@ -66,12 +67,17 @@ async function* recordsOf(
       if (records.length === 0) yield undefined;
       for (const { cells, bytes } of records) {
         text.skipBlank(isTabWhite);
+        width ??= cells.length;
+        if (holdsRows(cells, width, delimiter)) {
+          error = new Error('a quote has no end: its cell holds rows');
+          break;
+        }
         const { line } = text;
         const sizeBytes = start + bytes - text.at;
         text.moveTo(start + bytes);
         yield { cells, line, sizeBytes };
       }
-      error = parsing.error();
+      error ??= parsing.error();
       if (slice.length === 0 && error === undefined) return;
     }
     text.skipBlank(isTabWhite);
@@ -79,6 +85,19 @@ async function* recordsOf(
     const reason = error.message.replace(/ at line \d+$/, '');
     yield { line: text.line, reason, text: await text.skipLine() };
   }
+}
+
+/** Rows within one cell that a text of people would hardly have. */
+const fewestRows = 3;
+
+/** Whether a cell goes over lines that all are rows: the quote before them has no end. */
+function holdsRows(cells: readonly string[], width: number, delimiter: string): boolean {
+  return cells.some((cell) => {
+    if (width < 2 || !cell.includes('\n')) return false;
+    const inside = cell.split('\n').slice(1, -1);
+    const areRows = inside.every((line) => line.split(delimiter).length === width);
+    return inside.length >= fewestRows && areRows;
+  });
 }
 
 /** A parser that gives each record as soon as it has it; also those before an error. */
