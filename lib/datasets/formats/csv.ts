@@ -45,9 +45,9 @@ type CsvRecord =
   | BadRow;
 
 /**
- * The records of a text. The parser cannot go on behind a quote that stands where none may, and reads
- * on over the rows behind one that has no end; so the line where such a record began is passed on as
- * bad, and a new parser reads from the next. Undefined says that there is none yet.
+ * The records of a text. The parser cannot go on behind a quote that stands where none may, and
+ * reads on over the rows behind one that has no end; so the line where such a record began is passed
+ * on as bad, and a new parser reads from the next. Undefined says that there is none yet.
  */
 async function* recordsOf(
   text: TextReader,
