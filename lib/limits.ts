@@ -127,6 +127,8 @@ export const limits = {
   encodedBytes: 268_435_456,
   /** Bytes of samples that are learnt or predicted at a time, as they are and scaled. */
   blockBytes: 33_554_432,
+  /** Samples × elements of a state that are learnt at a time: some seconds of wide layers. */
+  blockWork: 16e9,
   /** Means of labels that a state keeps: all are copied with each message. */
   targetCells: 1_048_576,
   /** Numbers of a row that are means of labels. */

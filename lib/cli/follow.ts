@@ -72,7 +72,8 @@ async function followPath(
       spec,
       {
         name: path,
-        size: sizeOf(path, file),
+        size: async () => (await file.stat()).size,
+        isReplaced: () => isReplaced(path, file),
         async read(start, most) {
           const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, start);
           return buffer.subarray(0, bytesRead);
@@ -92,23 +93,10 @@ async function followPath(
   return from.producer;
 }
 
-/**
- * Asks a file that is open for its size. Once nothing is written to it any more, and another one
- * stands in its place, as behind a rotation, that is said instead.
- */
-function sizeOf(path: string, file: FileHandle): () => Promise<number> {
-  let last = -1;
-  return async () => {
-    const { size, ino } = await file.stat();
-    const there = await stat(path).catch(() => undefined);
-    if (size === last && there !== undefined && there.ino !== ino)
-      throw invalid(
-        `${path} is another file by now, and all of the one before is sent; to follow the new one, ` +
-          'remove the place that is kept, and run the command again',
-      );
-    last = size;
-    return size;
-  };
+/** Whether another file stands in the place of one that is open, as behind a rotation. */
+async function isReplaced(path: string, file: FileHandle): Promise<boolean> {
+  const [own, there] = [await file.stat(), await stat(path).catch(() => undefined)];
+  return there !== undefined && there.ino !== own.ino;
 }
 
 async function readPlace(path: string, first: Followed): Promise<Followed> {

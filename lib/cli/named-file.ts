@@ -30,8 +30,8 @@ function endingOf(bytes: Buffer): string {
   if (bytes.toString('latin1', 0, 4) === 'PAR1') return '.parquet';
   const start = startOf(bytes).toString('utf8');
   // Of UTF-16 its zeros and its mark are no characters of UTF-8.
-  const [first = '{'] = start.match(/[^\s\0\ufeff\ufffd]/u) ?? [];
-  return first === '{' || first === '[' ? '.jsonl' : '.csv';
+  const text = start.replace(/[\0\ufeff\ufffd]/gu, '').trimStart();
+  return text === '' || /^(\{\s*["}]|\[\s*([{\]]|$))/.test(text) ? '.jsonl' : '.csv';
 }
 
 /** The first text of a file, which may be gzip as a whole. */

@@ -19,7 +19,7 @@ import type { Spec } from '../spec/spec.ts';
 import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
-import { predictAndJudge } from './predict.ts';
+import { predictAndJudge, rowsByWork } from './predict.ts';
 
 /**
  * The result of learning a message: new parameters, and the scores that the old ones earned on it.
@@ -98,8 +98,8 @@ async function train(
   const { spec, compiled, encoder } = model;
   const { layout } = encoder;
   const { replay } = parameters;
-  const rows = rowsOfBlock(spec, layout);
   let state: EngineState = parameters;
+  const rows = rowsOfBlock(spec, layout, state);
   let { statistics } = parameters;
   // What the message itself says of labels is known after it alone.
   const derived = (samples: EncodedSamples) => derive(samples, parameters.statistics, layout);
@@ -123,9 +123,9 @@ async function train(
 }
 
 /** New samples that are learnt at a time: whole minibatches, with those that are replayed. */
-function rowsOfBlock({ online }: Spec, layout: Layout): number {
+function rowsOfBlock({ online }: Spec, layout: Layout, state: EngineState): number {
   const { minibatch, replay } = online;
-  const rows = rowsWithin(Number.POSITIVE_INFINITY, layout, limits.blockBytes);
+  const rows = rowsWithin(rowsByWork(state), layout, limits.blockBytes);
   const minibatches = Math.floor(rows / (1 + (replay?.ratio ?? 0)) / minibatch);
   return Math.max(1, minibatches) * minibatch;
 }

@@ -1,3 +1,4 @@
+import type { EngineState } from '../engine/engine.ts';
 import type { Judgement } from '../engine/experts/mixture.ts';
 import { derive } from '../features/derived.ts';
 import {
@@ -75,7 +76,7 @@ async function predictAll(
   const scale = labelScaleOf(statistics, layout);
   const range = predictionRange(statistics, scale);
   const { experts, outputs } = compiled;
-  const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1));
+  const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1), parameters);
   const parts: Floats[] = [];
   for (let start = 0; start < samples.count || parts.length === 0; start += rows) {
     const block = sliceSamples(samples, start, start + rows, layout);
@@ -92,10 +93,16 @@ async function predictAll(
 }
 
 /** Samples that are predicted at a time: whole steps of an engine, whose cut says nothing. */
-function rowsOfBlock(layout: Layout, answers: number): number {
-  const most = Math.floor(limits.blockBytes / (4 * answers));
+function rowsOfBlock(layout: Layout, answers: number, state: EngineState): number {
+  const most = Math.min(Math.floor(limits.blockBytes / (4 * answers)), rowsByWork(state));
   const steps = Math.floor(rowsWithin(most, layout, limits.blockBytes) / limits.predictMinibatch);
   return Math.max(1, steps) * limits.predictMinibatch;
+}
+
+/** Samples for which wide layers work some seconds; between blocks of them it may be broken off. */
+export function rowsByWork({ tensors }: EngineState): number {
+  const elements = Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0);
+  return Math.ceil(limits.blockWork / Math.max(elements, 1));
 }
 
 function joined(parts: readonly Floats[]): Floats {

@@ -131,7 +131,8 @@ async function decideMessage(
   if (command.kind === 'malformed') return rejected('body', command);
   const pace = paceOf(model, secondsLeft);
   const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
-  const own = command.kind === 'samples' ? interruptible(model, pace.check) : model;
+  const own =
+    command.kind === 'samples' ? interruptible(model, () => -secondsLeft(), pace.check) : model;
   const decision = await decide(reachOf(ports, own, shouldStop), state, command).catch((error) => {
     if (!isOutOfTime(error) || !pace.isTooSlow()) throw error;
     return rejected('samples', refuse('too-slow', tooSlow));
@@ -146,19 +147,16 @@ const tooSlow =
   'declare a smaller network';
 
 /**
- * How long a message has been worked at, by the time that is left; `check` throws where it is too
- * long. One that is learnt at once is learnt, however little time is left.
+ * Ends the work at a message that is too slow, or that finds too little time. One that is learnt at
+ * once is learnt, however little is left.
  */
 function paceOf({ name }: Model, secondsLeft: Judged['secondsLeft']) {
-  const atStart = secondsLeft();
   let isTooSlow = false;
   return {
     isTooSlow: () => isTooSlow,
-    check() {
-      const left = secondsLeft();
-      const taken = atStart - left;
-      isTooSlow = taken > limits.messageSeconds;
-      if (isTooSlow || (taken > 1 && left < limits.publishReserveSeconds))
+    check(spent: number) {
+      isTooSlow = spent > limits.messageSeconds;
+      if (isTooSlow || (spent > 1 && secondsLeft() < limits.publishReserveSeconds))
         throw outOfTime(`a message of ${name}`);
     },
   };

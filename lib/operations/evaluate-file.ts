@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import type { Floats } from '../features/samples.ts';
@@ -52,6 +53,8 @@ export async function evaluateFile(
     const predictions = await predict(model, parameters, encoded);
     scores = addScores(scores, score(spec, predictions, encoded));
     onSamples(scores.samples);
+    // Nothing is waited for here; whoever wants to stop must be heard.
+    await nextTurn();
     for (const [row, label] of encoded.labels.entries()) {
       if (spec.task === 'regression') errors.add(label, predictions[row] ?? 0);
       const counted = counts[label];

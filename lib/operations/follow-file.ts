@@ -15,6 +15,8 @@ export type GrowingFile = {
   readonly size: () => Promise<number>;
   /** The bytes from `start` on, at most `most`. */
   readonly read: (start: number, most: number) => Promise<Uint8Array>;
+  /** Whether another file stands in its place by now. */
+  readonly isReplaced?: () => Promise<boolean>;
 };
 
 /** What following a file must remember over a restart. */
@@ -69,6 +71,7 @@ export async function followFile(
   const write = sampleWriter(spec);
   let header: Buffer | undefined;
   let followed = from;
+  let looks = 0;
   do {
     for (;;) {
       const size = await file.size();
@@ -90,6 +93,7 @@ export async function followFile(
       const block = await messageOf(spec, { file, header, start, until }, samplesPerMessage, write);
       if (block === undefined) break;
       const { texts, bad, end } = block;
+      looks = 0;
       if (texts.length > 0) {
         const { producer: name, seq } = followed;
         await keep({ ...followed, until: end });
@@ -101,7 +105,21 @@ export async function followFile(
       await keep(followed);
       onSent(texts.length, bad);
     }
+    looks = (await file.isReplaced?.()) === true ? looks + 1 : 0;
+    if (looks > looksAfterReplacing) throw await replaced(file, followed.sent);
   } while (await wait(lookMilliseconds));
+}
+
+/** Looks in vain at a file that was replaced: its writer may go on for a while. */
+const looksAfterReplacing = 20;
+
+async function replaced({ name, size }: GrowingFile, sent: number) {
+  const left = (await size()) - sent;
+  const rest = left === 0 ? '' : ` but for its last ${left} bytes, which are no whole line`;
+  return invalid(
+    `${name} is another file by now; all of the one before is sent${rest}. To follow the new one, ` +
+      'remove the place that is kept, and run the command again',
+  );
 }
 
 /** Bytes by which a file is known again. */

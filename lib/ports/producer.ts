@@ -20,7 +20,8 @@ export type Producer<Sample = unknown> = {
   /**
    * Sends the next message; an empty list is none. Messages are sent one after the other, in the
    * order of the calls. If one fails, its number stays its own: the next call sends it again first,
-   * under the same number. To try again with the same list is to do just that, and no more.
+   * under the same number. To try again with the same list, and the same samples in it, is to do
+   * just that, and no more.
    */
   readonly send: (samples: readonly Sample[]) => Promise<void>;
   /** The number that the next message gets. */
@@ -99,14 +100,17 @@ function startProducer(
   from: Kept,
   keep: (kept: Kept) => Promise<void>,
 ): Producer {
-  let { seq, unanswered } = from;
+  let { seq } = from;
+  /** The message that may have arrived or not, and the list that it was made of. */
+  let unanswered: Sending | undefined = from.unanswered && { texts: from.unanswered };
+  /** Lists whose call has failed, although their message was taken since. */
+  const taken = new WeakMap<object, readonly string[]>();
   let last: Promise<void> = Promise.resolve();
-  /** The list that the last call was given, if it failed. */
-  let failed: unknown;
 
-  const sendNext = async (texts: readonly string[]) => {
-    unanswered = texts;
-    await keep({ seq, unanswered });
+  const sendNext = async (sending: Sending) => {
+    const { texts, list } = sending;
+    unanswered = sending;
+    await keep({ seq, unanswered: texts });
     try {
       await send(numberedMessage({ model, name, seq }, texts));
     } catch (error) {
@@ -119,6 +123,7 @@ function startProducer(
     }
     unanswered = undefined;
     seq += 1;
+    if (list !== undefined) taken.set(list, texts);
     await keep({ seq });
   };
   return {
@@ -127,17 +132,20 @@ function startProducer(
       // As they are now: the caller may use its list again.
       const texts = textsOf(samples);
       const sent = last.then(async () => {
-        const isAgain = failed === samples && isSameList(unanswered, texts);
-        failed = samples;
         if (unanswered !== undefined) await sendNext(unanswered);
-        if (!isAgain && texts.length > 0) await sendNext(texts);
-        failed = undefined;
+        // The message of a call that failed, which is tried again.
+        if (isSameList(taken.get(samples), texts)) await keep({ seq });
+        else if (texts.length > 0) await sendNext({ texts, list: samples });
+        taken.delete(samples);
       });
       last = sent.catch(() => undefined);
       return sent;
     },
   };
 }
+
+/** A message on its way; after a restart nobody knows of what list it was made. */
+type Sending = { readonly texts: readonly string[]; readonly list?: object };
 
 function isSameList(known: readonly string[] | undefined, texts: readonly string[]): boolean {
   return known?.length === texts.length && known.every((text, i) => text === texts[i]);

@@ -13,10 +13,10 @@ export function withDeclaredDefaults(input: unknown): unknown {
   const { online = {}, features, network } = input;
   const isTopology = isRecord(network) && 'topology' in network;
   return {
-    optimizer,
     ...input,
+    optimizer: input.optimizer ?? optimizer,
     ...(isRecord(features) && !isTopology ? { features: withScaledVectors(features) } : {}),
-    online: isRecord(online) ? { minibatch, ...online } : online,
+    online: isRecord(online) ? { ...online, minibatch: online.minibatch ?? minibatch } : online,
   };
 }
 
@@ -25,7 +25,9 @@ function withScaledVectors(features: Readonly<Record<string, unknown>>) {
   return Object.fromEntries(
     Object.entries(features).map(([name, feature]) => [
       name,
-      isRecord(feature) && feature.type === 'vector' ? { standardize: true, ...feature } : feature,
+      isRecord(feature) && feature.type === 'vector'
+        ? { ...feature, standardize: feature.standardize ?? true }
+        : feature,
     ]),
   );
 }

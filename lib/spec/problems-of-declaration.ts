@@ -1,6 +1,7 @@
 import { invalid } from '../errors.ts';
 import { type Cells, type CellWords, cellsOf, isFloat32 } from '../features/cells.ts';
 import type { Feature } from '../features/kinds.ts';
+import type { Task } from '../features/task.ts';
 import { isRecord, show } from '../parse.ts';
 
 /**
@@ -8,10 +9,12 @@ import { isRecord, show } from '../parse.ts';
  * the label. Only a new declaration is asked: a stored spec stays as it is.
  */
 export function problemsOfDeclaration({
+  task,
   features,
   label,
   cells,
 }: {
+  readonly task: Task;
   readonly features: Readonly<Record<string, Feature>>;
   readonly label: {
     readonly name: string;
@@ -27,7 +30,8 @@ export function problemsOfDeclaration({
   const truths = new Set([...words(cells.true), ...no]);
   const neither = words(cells.missing).find((word) => truths.has(word));
   return [
-    ...(neither === undefined
+    // (Where nothing is true or false, 0 and no may be missing.)
+    ...(neither === undefined || task !== 'binary'
       ? []
       : [`cells.missing: ${show(neither)} is a word for true or false; a word stands for one`]),
     ...(both === undefined

@@ -11,12 +11,15 @@ import {
   ticketsSpec,
 } from '../support/world.ts';
 
-/** A world where a second passes whenever somebody asks how many are left: for each sample. */
+/** A world where half a second passes whenever somebody asks how many are left: for each sample. */
 function slowWorld() {
   const world = createWorld();
   const invoke = (messages: readonly Message[]) => {
     let left: number = limits.onlineTimeoutSeconds;
-    return deliver(world, messages, () => left--);
+    return deliver(world, messages, () => {
+      left -= 0.5;
+      return left;
+    });
   };
   return { world, invoke };
 }

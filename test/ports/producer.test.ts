@@ -76,6 +76,22 @@ describe('a producer', () => {
     },
   );
 
+  it('sends each list once, though calls overlap and fail, and are tried again in any order', async () => {
+    const [a, b] = [[{ x: 'a' }], [{ x: 'b' }]];
+    const sent = async (...tries: readonly (readonly unknown[][])[]) => {
+      const queue = queueThat(['lost', 'lost']);
+      const till = createProducer(queue.send, 'demand', 'till');
+      for (const lists of tries) await Promise.allSettled(lists.map((list) => till.send(list)));
+      return [...new Map(queue.sent.map(({ seq, samples }) => [seq, samples])).values()];
+    };
+    expect(await sent([a, b], [a], [b])).toEqual([a, b]);
+    expect(await sent([a, []], [a], [b])).toEqual([a, b]);
+    // What b's call had sent of a before it: a is not sent a second time.
+    expect(await sent([a], [a], [b, a])).toEqual([a, b]);
+    expect(await sent([a], [a, b, a])).toEqual([a, b]);
+    expect(await sent([a, b, b], [a])).toEqual([a, b]);
+  });
+
   it('sends nothing for an empty list, and gives it no number', async () => {
     const { sent, send } = queueThat();
     const till = createProducer(send, 'demand', 'till');

@@ -17,7 +17,7 @@ export const csv: Format = {
     const text = new TextReader(pieces);
     const first = await text.peekLine();
     // What spreadsheets write before the header, to say how cells are told apart.
-    const told = /^"?sep=(.)"?$/i.exec(first.trim())?.[1];
+    const told = /^"?sep=([,;|\t:^~])"?\r?$/i.exec(first)?.[1];
     if (told !== undefined) await text.skipLine();
     const delimiter = told ?? delimiterOf(first);
     let header: readonly string[] | undefined;
@@ -46,8 +46,8 @@ type CsvRecord =
 
 /**
  * The records of a text. The parser cannot go on behind a quote that stands where none may, and
- * reads on over the rows behind one that has no end; so the line where such a record began is passed
- * on as bad, and a new parser reads from the next. Undefined says that there is none yet.
+ * reads on over the rows behind one that has no end; so the line where such a record began is
+ * passed on as bad, and a new parser reads from the next. Undefined says that there is none yet.
  */
 async function* recordsOf(
   text: TextReader,
