@@ -1,29 +1,40 @@
 import type { Model } from './model.ts';
 
-/**
- * A model whose work can be broken off.
- *
- * @param seconds a clock, of which only differences count
- * @param check is told the seconds that this model has worked so far, others' time not counted; it
- *   is called before each sample that is encoded and each block that is predicted or learnt, and
- *   throws if there shall be no more
- */
-export function interruptible(
-  model: Model,
-  seconds: () => number,
-  check: (spent: number) => void,
-): Model {
+/** What a model that can be broken off is given. */
+export type Pace = {
+  /** A clock, of which only differences count. */
+  readonly seconds: () => number;
+  /**
+   * Is told the seconds that this model has worked so far, and throws if there shall be no more. It
+   * is called before each sample that is encoded and each block that is predicted or learnt.
+   */
+  readonly check: (spent: number) => void;
+  /** Whose engines work one after the other: so that the time of one is not that of another. */
+  readonly owner: object;
+};
+
+/** When the last call of an owner's engines is done. */
+const turns = new WeakMap<object, Promise<unknown>>();
+
+/** A model whose work can be broken off. */
+export function interruptible(model: Model, { seconds, check, owner }: Pace): Model {
   const { compiled, encoder } = model;
   const { experts } = compiled;
   let spent = 0;
-  const timed = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    check(spent);
-    const started = seconds();
-    try {
-      return await work();
-    } finally {
-      spent += seconds() - started;
-    }
+  const timed = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const before = turns.get(owner) ?? Promise.resolve();
+    const own = before.then(async () => {
+      check(spent);
+      const started = seconds();
+      try {
+        return await work();
+      } finally {
+        spent += seconds() - started;
+      }
+    });
+    const done = own.catch(() => undefined);
+    turns.set(owner, done);
+    return own;
   };
   return {
     ...model,

@@ -129,10 +129,9 @@ async function decideMessage(
   if (judgement.verdict === 'overtaken') return withoutEffect;
   if (judgement.verdict === 'refused') return rejected('producer', judgement);
   if (command.kind === 'malformed') return rejected('body', command);
-  const pace = paceOf(model, secondsLeft);
+  const pace = paceOf(ports, model, secondsLeft);
   const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
-  const own =
-    command.kind === 'samples' ? interruptible(model, () => -secondsLeft(), pace.check) : model;
+  const own = command.kind === 'samples' ? interruptible(model, pace) : model;
   const decision = await decide(reachOf(ports, own, shouldStop), state, command).catch((error) => {
     if (!isOutOfTime(error) || !pace.isTooSlow()) throw error;
     return rejected('samples', refuse('too-slow', tooSlow));
@@ -150,10 +149,12 @@ const tooSlow =
  * Ends the work at a message that is too slow, or that finds too little time. One that is learnt at
  * once is learnt, however little is left.
  */
-function paceOf({ name }: Model, secondsLeft: Judged['secondsLeft']) {
+function paceOf(ports: Ports, { name }: Model, secondsLeft: Judged['secondsLeft']) {
   let isTooSlow = false;
   return {
     isTooSlow: () => isTooSlow,
+    owner: ports,
+    seconds: () => -secondsLeft(),
     check(spent: number) {
       isTooSlow = spent > limits.messageSeconds;
       if (isTooSlow || (spent > 1 && secondsLeft() < limits.publishReserveSeconds))
