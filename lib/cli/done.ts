@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count } from './io.ts';
-import { formatCount, wrapped } from './progress.ts';
+import { columns, formatCount, wrapped } from './progress.ts';
 
 const loss = z.number().nullish();
 
@@ -36,16 +36,18 @@ export function lineOf(logged: unknown): string | undefined {
   const settled = settledSchema.safeParse(logged).data;
   if (settled !== undefined && settled.messages > 0) {
     const { model, sequence, messages, samples, refused, stream, milliseconds } = settled;
-    return [
+    const parts = [
       `${model}: entry ${sequence ?? '–'}`,
       count(messages, 'message'),
       count(samples, 'sample'),
       ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),
       ...settled.commands,
       ...(samples > 0 ? [`loss ${figure(settled.loss)}`] : []),
-      ...(stream === undefined ? [] : [`so far ${figure(stream.loss)}`]),
-      `${formatCount(milliseconds)} ms`,
-    ].join('  ');
+    ];
+    const soFar = stream === undefined ? [] : [`so far ${figure(stream.loss)}`];
+    const end = `${formatCount(milliseconds)} ms`;
+    const line = [...parts, ...soFar, end].join('  ');
+    return line.length <= columns ? line : [...parts, end].join('  ');
   }
   const slice = sliceSchema.safeParse(logged).data;
   if (slice === undefined) return undefined;

@@ -66,6 +66,7 @@ export async function showModel(
 
 function linesOf(model: ModelDescription, now: number): readonly string[] {
   const { spec, sequence, time, learnt, arithmetic, stream, stateBytes, entries, jobs } = model;
+  const { retractions = 0 } = model;
   const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
   const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   return [
@@ -73,6 +74,9 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
       `${spec.optimizer.type} ${spec.optimizer.rate}`,
     `  entry ${sequence}${age}; ${count(learnt, 'sample')} learnt; ` +
       `state ${formatCount(stateBytes / 1_024)} KiB${by}`,
+    ...(retractions === 0
+      ? []
+      : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),
     ...(stream === undefined ? ['  nothing is learnt yet'] : metricLines(stream)),
     ...(model.experts ?? []).map(
       ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert)}`,

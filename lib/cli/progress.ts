@@ -99,7 +99,7 @@ export function formatSeconds(seconds: number): string {
 }
 
 /** Columns of a terminal that nobody has made wider. */
-const columns = 80;
+export const columns = 80;
 
 /** A sentence in lines of at most 80 columns: the first set in by two, or by `mark`, others more. */
 export function wrapped(text: string, mark = '  ', indent = '    '): readonly string[] {

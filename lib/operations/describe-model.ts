@@ -35,7 +35,9 @@ export type ModelSummary = {
   /** The last published entry, and when it was committed. */
   readonly sequence: number;
   readonly time?: string;
+  /** Samples that were ever learnt, those among them that were retracted since. */
   readonly learnt: number;
+  readonly retractions?: number;
   /** What made its bits: the engine, and what they depend on. */
   readonly arithmetic?: string;
   readonly stream?: StreamMetrics;
@@ -180,7 +182,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const { experts } = spec.online;
   const state = (await publishedState(ports, model)) ?? (await foldedState(ports, model));
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
-  const { sequence, learnt, arithmetic } = state;
+  const { sequence, learnt, arithmetic, retractions } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
@@ -188,6 +190,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     sequence,
     time: last?.time,
     learnt,
+    ...(retractions.length === 0 ? {} : { retractions: retractions.length }),
     arithmetic,
     stream: metricsOf(state, spec),
     ...(experts && { experts: weighted(experts, state) }),

@@ -89,6 +89,8 @@ describe('millrace, on the local cloud', () => {
     const nothing = await stateWhen(({ sequence }) => sequence === entries + 4);
     expect(nothing.step).toBe(0);
     expect(nothing.learnt).toBe(6);
+    const shown = (await millrace('show', model)).output;
+    expect(shown).toMatch(/6 samples learnt.*\n.*some of them unlearnt since, by 4 retractions/);
     expect((await millrace('verify', model, '--all')).status).toBe(0);
     expect((await millrace('retract', model, '--message', 'none')).output).toContain(
       'holds none of these',
