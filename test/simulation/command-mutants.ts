@@ -40,6 +40,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'sends a promotion whose challenger may not be written',
+    from: 606,
     edits: [
       {
         file: 'lib/fold/challenger.ts',
@@ -62,6 +63,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'takes a slice that nobody wrote for one that another run wrote',
+    from: 1129,
     edits: [
       {
         file: 'lib/jobs/lane.ts',
@@ -72,6 +74,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'promotes weights that had learnt what was retracted',
+    from: 366,
     edits: [
       {
         file: catchUp,
@@ -111,6 +114,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'leaves out jobs that had learnt nothing of what is retracted',
+    from: 663,
     edits: [
       {
         file: 'lib/operations/plan-retraction.ts',
@@ -201,6 +205,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'takes weights that are on their way for those that have caught up',
+    from: 7420,
     edits: [
       {
         file: 'lib/fold/challenger.ts',
@@ -211,11 +216,22 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'rolls back to the entry that there was time for',
+    from: 5215,
     edits: [
       {
         file: 'lib/fold/fold.ts',
         find: 'if (state.sequence === sequence) return state;',
         replace: 'if (state.sequence <= sequence) return state;',
+      },
+    ],
+  },
+  {
+    name: 'redrives a dead letter that the journal holds',
+    edits: [
+      {
+        file: 'lib/operations/redrive.ts',
+        find: 'anonymous.has(letter) && history.settled.has(letter.id)',
+        replace: "anonymous.has(letter) && history.settled.has('')",
       },
     ],
   },

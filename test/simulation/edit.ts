@@ -5,7 +5,12 @@
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 
 /** A way to break the protocol. */
-export type Mutant = { readonly name: string; readonly edits: readonly Edit[] };
+export type Mutant = {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  /** Where the search begins: a seed near the first that finds it, where that is far from 1. */
+  readonly from?: number;
+};
 
 /** The source with an edit; a text says why it cannot be made. */
 export function edited(

@@ -50,12 +50,14 @@ describe('each mutant', () => {
 describe('the simulator', () => {
   it.each(mutants.map((mutant, index) => ({ ...mutant, index })))(
     'finds code that $name',
-    async ({ index, ...mutant }) => {
+    async ({ index, from = 1, ...mutant }) => {
       const program = join(copyWith(mutant, index), 'test/simulation/simulate.ts');
       const run = promisify(execFile)(process.execPath, [
         program,
         '--seeds',
         '10000',
+        '--from',
+        String(from),
         '--first-failure',
       ]);
       await expect(run).rejects.toMatchObject({

@@ -62,6 +62,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'takes 412 for its own entry without looking for its nonce',
+    from: 2148,
     edits: [
       {
         file: journal,
@@ -211,6 +212,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'writes over a quarantine record that its entry confirms',
+    from: 4127,
     edits: [
       {
         file: 'lib/journal/quarantine.ts',
@@ -221,6 +223,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'sends refused messages again by their ids, not by their numbers',
+    from: 1277,
     edits: [
       {
         file: retry,
@@ -242,16 +245,6 @@ export const mutants: readonly Mutant[] = [
         file: decide,
         find: '...(refused.some(({ index }) => index < 0) ? { body } : {}),',
         replace: '...(refused.length < 0 ? { body } : {}),',
-      },
-    ],
-  },
-  {
-    name: 'redrives a dead letter that the journal holds',
-    edits: [
-      {
-        file: 'lib/operations/redrive.ts',
-        find: 'anonymous.has(letter) && history.settled.has(letter.id)',
-        replace: "anonymous.has(letter) && history.settled.has('')",
       },
     ],
   },
