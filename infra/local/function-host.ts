@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { lineOf } from '../../lib/cli/done.ts';
+import { jsonIfAny } from '../../lib/parse.ts';
 import type { FromFunction, Invocation } from './function-process.ts';
 import { programOf } from './programs.ts';
 
@@ -158,7 +159,7 @@ function watch(
   { name, onProblem, onDone }: Pick<FunctionSettings, 'name' | 'onProblem' | 'onDone'>,
 ): void {
   createInterface({ input: stream }).on('line', (line) => {
-    const logged = parsed(line);
+    const logged = jsonIfAny(line);
     const done = lineOf(logged);
     if (done !== undefined) onDone(done);
     const problem = problemSchema.safeParse(logged).data;
@@ -169,14 +170,6 @@ function watch(
     const parts = [about, message, cause].filter((part) => part !== undefined && part !== '');
     onProblem(`${name}: ${parts.map(String).join(': ').slice(0, 500)}`);
   });
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 function hasExited({ exitCode, signalCode }: ChildProcess): boolean {

@@ -214,7 +214,7 @@ function adviceOn(message: string): string {
       'then `. .millrace/local.sh` again'
     );
   if (message.includes('Region is missing')) return '; set AWS_REGION, such as eu-west-1';
-  if (/Could not load credentials|credentials/i.test(message) && message.includes('load'))
+  if (message.includes('Could not load credentials'))
     return '; sign in (aws sso login), or set AWS_PROFILE';
   return '';
 }

@@ -6,6 +6,7 @@ import {
   type EntrySummary,
   type ModelDescription,
 } from '../operations/describe-model.ts';
+import { jsonIfAny } from '../parse.ts';
 import { count, type Io } from './io.ts';
 import { figure } from './models.ts';
 import { formatCount, formatSeconds } from './progress.ts';
@@ -94,21 +95,13 @@ function hearing(model: string, logs: WatchOptions['logs'], started: number) {
     since = now;
     heard.isHeard = true;
     for (const line of lines) {
-      const logged = loggedSchema.safeParse(parsedLine(line)).data;
+      const logged = loggedSchema.safeParse(jsonIfAny(line)).data;
       if (logged?.model !== model) continue;
       if (logged.lagMilliseconds !== undefined) heard.lag = logged.lagMilliseconds;
       if (logged.level === 'ERROR') heard.problems.push(logged.reason ?? logged.message);
     }
   };
   return Object.assign(heard, { listen });
-}
-
-function parsedLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A model as it is now, in some lines. */

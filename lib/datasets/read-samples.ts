@@ -12,7 +12,7 @@ export type FileChunk = {
   readonly placeOf: (index: number) => RowPlace;
   readonly bad: readonly (BadRow & RowPlace)[];
   /** Columns that the declaration names, and none of the chunk's rows has. */
-  readonly absent: readonly string[];
+  readonly absent: () => readonly string[];
 };
 
 /** The samples of a file, in order, in chunks. @throws as {@link readRows} */
@@ -27,7 +27,7 @@ export async function* readSamples(
       samples: rows.map(toSample),
       placeOf: (index) => ({ file: file.name, line: lines[index] ?? 0 }),
       bad: bad.map((each) => ({ ...each, file: file.name })),
-      absent: rows.length === 0 ? [] : absentFrom(rows),
+      absent: () => (rows.length === 0 ? [] : absentFrom(rows)),
     };
   }
 }

@@ -50,8 +50,8 @@ export function rowReader(declaration: Declaration): RowReader {
   };
   const absentFrom = (rows: readonly Row[]) => {
     if (rows.some(isSample)) return [];
-    const found = new Set(rows.flatMap((row) => Object.keys(row)));
-    return columns.flatMap(({ column }) => (found.has(column) ? [] : [column]));
+    const has = (column: string) => rows.some((row) => Object.hasOwn(row, column));
+    return columns.flatMap(({ column }) => (has(column) ? [] : [column]));
   };
   return { columns: new Set([...taken, ...sampleFields]), toSample, absentFrom };
 }

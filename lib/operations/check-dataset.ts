@@ -49,7 +49,7 @@ export async function checkDataset(
         const judged = encoder.layout.standardizesLabel
           ? withoutOutliers(encoder, encoded)
           : encoded;
-        for (const column of chunk.absent) absent.add(column);
+        for (const column of chunk.absent()) absent.add(column);
         learnt += judged.accepted.length;
         tally.add(chunk, judged);
         onRows(tally.rows());

@@ -3,6 +3,7 @@ import type { BadRow, Row } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
+import { isRecord } from '../parse.ts';
 
 /** Rows that are looked at. */
 export const draftRows = 20_000;
@@ -61,8 +62,7 @@ export async function profileFile(file: { readonly name: string; readonly bytes:
 /** A row that is a sample already has its features inside. */
 export function flat(row: Row): Row {
   const { features, ...rest } = row;
-  const isSample = typeof features === 'object' && features !== null && !Array.isArray(features);
-  return isSample ? { ...(features as Row), ...rest } : row;
+  return isRecord(features) ? { ...features, ...rest } : row;
 }
 
 function newColumn(name: string): Column {

@@ -134,7 +134,7 @@ async function* messagesOf(
       );
     }
     notes.refused += refused.length;
-    if (!hasBegun) notes.absent = chunk.absent;
+    if (!hasBegun) notes.absent = chunk.absent();
     hasBegun ||= chunk.samples.length > 0;
     for (const { index, field, reason } of refused.slice(0, room(notes.refusals)))
       notes.refusals.push({ line: chunk.placeOf(index).line, reason: `${field}: ${reason}` });

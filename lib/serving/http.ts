@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isOfKind } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { parseJson, show } from '../parse.ts';
+import { isRecord, parseJson, show } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import type { PredictAnswer } from './serve.ts';
 
@@ -68,9 +68,9 @@ function requestOf({
   const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
   try {
     const parsed = parseJson(text, 'body', limits.requestBytes, limits.messageDepth);
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    if (!isRecord(parsed))
       return 'body: must be an object, such as {"samples": [{"features": {}}]}';
-    const { model: named = model } = parsed as { readonly model?: unknown };
+    const { model: named = model } = parsed;
     if (model !== '' && named !== model)
       return `body.model: must be ${model}, as the URL says, or left out (found ${show(named)})`;
     return { body: model === '' ? parsed : { ...parsed, model } };

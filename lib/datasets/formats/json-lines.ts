@@ -1,6 +1,6 @@
 import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
-import { parseJson } from '../../parse.ts';
+import { isRecord, parseJson } from '../../parse.ts';
 import { type Format, noRows, type Row, RowCollector } from './format.ts';
 import { lineEnd } from './text-reader.ts';
 
@@ -72,7 +72,7 @@ const oneObject =
 function parseLine(text: string): Row | string {
   try {
     const row: unknown = parseJson(text, 'the line', limits.rowBytes);
-    if (typeof row === 'object' && row !== null && !Array.isArray(row)) return { ...row };
+    if (isRecord(row)) return { ...row };
     return oneObject;
   } catch (error) {
     return text.startsWith('[') ? oneObject : reasonOf(error);
