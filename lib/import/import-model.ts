@@ -10,6 +10,7 @@ import { type CreateOptions, createModel } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
+import { withoutPrior } from '../spec/earlier-defaults.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
@@ -38,7 +39,7 @@ export async function importModel(
   file: Weights,
   options: CreateOptions = {},
 ): Promise<Imported> {
-  const declared = defineSpec(withFile(input, file));
+  const declared = declaredFor(withFile(input, file), file);
   if (file.spec !== undefined) assertSameInputs(declared, file.spec);
   const tensors = await fitted(declared, file);
   const { statistics } = file;
@@ -49,6 +50,13 @@ export async function importModel(
   if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
   const spec = parseSpec({ ...declared, initialWeights });
   return { spec, isThere: !(await createModel(ports, spec, options)) };
+}
+
+/** A network that somebody trained alone goes on alone. */
+function declaredFor(input: SpecInput, { weights }: Weights): Spec {
+  const declared = defineSpec(input);
+  const isMixture = !(weights instanceof Map) && 'weights/mixture/weights' in weights;
+  return isMixture ? declared : withoutPrior(declared);
 }
 
 /** What of a spec decides what its weights mean, in the order that decides it. */

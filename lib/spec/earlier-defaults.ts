@@ -1,3 +1,4 @@
+import { besidePrior } from './declared-defaults.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec } from './spec.ts';
 
@@ -8,10 +9,8 @@ import { defineSpec, type Spec } from './spec.ts';
 export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
   const { revision: _, ...sameRules } = declared;
   const { revision: earlier } = existing;
-  const own = withVectorsOf(
-    existing,
-    earlier === undefined ? sameRules : { ...declared, revision: earlier },
-  );
+  const ruled = earlier === undefined ? sameRules : { ...declared, revision: earlier };
+  const own = withExpertsOf(existing, withVectorsOf(existing, ruled));
   return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
 }
 
@@ -26,8 +25,20 @@ function withVectorsOf(existing: Spec, declared: Spec): Spec {
   return { ...declared, features: Object.fromEntries(features) };
 }
 
+/** Releases before 0.9 left a network without experts alone, whoever tuned it. */
+function withExpertsOf(existing: Spec, declared: Spec): Spec {
+  return existing.online.experts === undefined ? withoutPrior(declared) : declared;
+}
+
+/** A declared spec whose network stands alone, unless its author listed experts. */
+export function withoutPrior(declared: Spec): Spec {
+  const { experts, ...online } = declared.online;
+  return isSame(experts, besidePrior) ? { ...declared, online } : declared;
+}
+
+const isSame = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b);
+
 function withDefaultsBeforeCells(existing: Spec, declared: Spec): Spec {
-  const isSame = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b);
   const filledIn = defineSpec({
     model: declared.model,
     task: declared.task,

@@ -36,6 +36,8 @@ export function specReference(): string {
   const declared =
     `- \`optimizer\`: ${shown({ type: optimizer.type, rate: optimizer.rate })}\n` +
     `- \`online.minibatch\`: ${shown(online.minibatch)}\n` +
+    `- \`online.experts\`: ${shown(online.experts)}, unless somebody\n` +
+    '  tuned it: an optimizer, topology, initial weights, or a rate, schedule or replay is given\n' +
     '- `label.standardize`: `true` in regressions, unless their loss is `huber`';
   const rows = rowsOf(schemaOfSpec(), '');
   const table = [

@@ -11,6 +11,7 @@ import type { Parameters } from '../../lib/state/state.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
 const count = 600;
+const prior = { predicts: 'prior' as const };
 
 const draw = (...place: number[]) => hashIntegers(11, ...place) / 2 ** 31 - 1;
 /** Readings as they come: far from 0, and of different scales. */
@@ -98,6 +99,29 @@ describe('what a newcomer declares', () => {
       }
     },
   );
+
+  it.each(sizes)('is no worse than the labels alone, in messages of %i', async (size) => {
+    const rare = Array.from({ length: count }, (_, i) => sample(i, draw(i, 6) > 0.96));
+    const noise = Array.from({ length: count }, (_, i) => sample(i, draw(i, 6)));
+    const wrong = noise.map((each, i) => (i === 20 ? { ...each, label: 1e7 } : each));
+    const shape = (i: number) => 4 * (draw(i, 0) + draw(i, 1));
+    const powers = Array.from({ length: count }, (_, i) => sample(i, Math.exp(shape(i))));
+    for (const [task, samples] of [
+      ['binary', rare],
+      ['regression', noise],
+      ['regression', wrong],
+      ['regression', powers],
+    ] as const) {
+      for (const hidden of [[], [32]]) {
+        const declared = { model: 'new', task, features, network: { hidden } };
+        const alone = { ...declared, online: { experts: [{ hidden: [], rate: 1e-9 }, prior] } };
+        const { loss } = await learnStream(declared, samples, size);
+        const { loss: ofLabels } = await learnStream(alone, samples, size);
+        // Three messages of 100 are few to judge by.
+        expect(loss).toBeLessThan((size === 100 ? 1.25 : 1.1) * ofLabels);
+      }
+    }
+  });
 
   it.each([2, 3])(
     'follows %i classes that follow one another, by the default experts',

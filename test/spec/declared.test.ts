@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withDefaultsOf } from '../../lib/spec/earlier-defaults.ts';
-import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, parseSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 
 describe('a declared vector', () => {
   const vector = { type: 'vector' as const, length: 2 };
@@ -25,6 +25,38 @@ describe('a declared vector', () => {
     expect(withDefaultsOf(existing, declared({}))).toEqual(existing);
     const later = declared({});
     expect(withDefaultsOf(later, declared({ standardize: false }))).not.toEqual(later);
+  });
+});
+
+describe('a declared network', () => {
+  const declared = (own: Partial<SpecInput>) =>
+    defineSpec({
+      model: 'm',
+      task: 'regression',
+      features: { x: { type: 'number' } },
+      network: { hidden: [4] },
+      ...own,
+    });
+
+  it('stands beside the mean of its labels, unless somebody tuned it', () => {
+    const beside = [{ replay: false }, { predicts: 'prior' }];
+    expect(declared({}).online.experts).toEqual(beside);
+    expect(declared({ online: { minibatch: 8 } }).online.experts).toEqual(beside);
+    const tuned: Partial<SpecInput>[] = [
+      { optimizer: { type: 'sgd', rate: 0.1 } },
+      { online: { rate: 0.1 } },
+      { online: { replay: {} } },
+      { online: { schedule: { type: 'constant' } } },
+    ];
+    for (const own of tuned) expect(declared(own).online.experts).toBeUndefined();
+  });
+
+  it('stays alone in a model of an earlier release', () => {
+    const { experts: _, ...online } = declared({}).online;
+    const existing: Spec = { ...declared({}), online };
+    expect(withDefaultsOf(existing, declared({}))).toEqual(existing);
+    const asked = declared({ online: { experts: 'default' } });
+    expect(withDefaultsOf(existing, asked)).not.toEqual(existing);
   });
 });
 
