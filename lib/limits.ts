@@ -108,6 +108,9 @@ export const limits = {
   entryBytes: 1_073_741_824,
   /** Bytes of a dataset's object that are read at a time; as many are read ahead. */
   pieceBytes: 8 * 1_048_576,
+  /** Rows of a file that are handed on at a time, and the bytes that they have in it. */
+  chunkRows: 16_384,
+  chunkBytes: 4 * 1_048_576,
   /** What the columns that a spec takes of one row group of Parquet are in memory, as a whole. */
   rowGroupBytes: 805_306_368,
   /** One row of a text file; a longer one has a quote that never closes. */
@@ -119,6 +122,11 @@ export const limits = {
   outlierFactor: 1e6,
   /** Objects of one dataset. */
   datasetObjects: 10_000,
+  /**
+   * Shards after which a dataset that is being prepared keeps how far it is, so that whoever goes
+   * on need not begin again.
+   */
+  shardsPerPart: 4,
   /** Rows of one prepared shard: the unit of shuffling and of memory. */
   shardRows: 262_144,
   /** Bytes of one shard, of the held-out rows, and of the stream's window in a comparison. */
@@ -248,6 +256,7 @@ export const relations: readonly { readonly name: string; readonly holds: boolea
     name: 'what a batch slice holds at once fits into a function',
     holds:
       // A row group, a chunk of it as samples, its shard as it is joined, cut and encoded.
+      // (Training holds less: a shard, its standardised numbers, and the next shard.)
       limits.rowGroupBytes + 8 * limits.shardBytes <
       (limits.functionMemoryMebibytes - limits.idleMemoryMebibytes) * 1_048_576,
   },

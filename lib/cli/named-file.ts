@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
-import { constants, gunzipSync } from 'node:zlib';
 import { type ByteSource, bytesInMemory } from '../datasets/byte-source.ts';
 import { openFile } from '../datasets/local-file.ts';
+import { textOf } from '../datasets/text.ts';
 import type { Io } from './io.ts';
 import type { Bar } from './progress.ts';
 
@@ -15,7 +15,7 @@ export async function withFile<Result>(
 ): Promise<Result> {
   if (path === '-') {
     const piped = await buffer(process.stdin);
-    return use({ name: `standard-input${endingOf(piped)}`, bytes: bytesInMemory(piped) });
+    return use({ name: `standard-input${await endingOf(piped)}`, bytes: bytesInMemory(piped) });
   }
   const file = await openFile(path);
   try {
@@ -26,24 +26,20 @@ export async function withFile<Result>(
 }
 
 /** The ending of a file's name, by what the file begins with. */
-function endingOf(bytes: Buffer): string {
+async function endingOf(bytes: Buffer): Promise<string> {
   if (bytes.toString('latin1', 0, 4) === 'PAR1') return '.parquet';
-  const start = startOf(bytes).toString('utf8');
-  // Of UTF-16 its zeros and its mark are no characters of UTF-8.
-  const text = start.replace(/[\0\ufeff\ufffd]/gu, '').trimStart();
+  const text = (await startOf(bytes)).toString('utf8', 0, 4_096).trimStart();
   return text === '' || /^(\{\s*["}]|\[\s*([{\]]|$))/.test(text) ? '.jsonl' : '.csv';
 }
 
-/** The first text of a file, which may be gzip as a whole. */
-function startOf(bytes: Buffer): Buffer {
-  const start = bytes.subarray(0, 4_096);
-  if (start[0] !== 0x1f || start[1] !== 0x8b) return start;
+/** The first text of a file, packed or not. */
+async function startOf(bytes: Buffer): Promise<Buffer> {
   try {
-    return gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH });
+    for await (const piece of textOf(bytesInMemory(bytes))) if (piece.length > 0) return piece;
   } catch {
     // Whoever reads the file says what is wrong with it.
-    return start;
   }
+  return bytes;
 }
 
 /** A bar that counts what is done, and appears once a second has passed. */

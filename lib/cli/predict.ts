@@ -94,7 +94,7 @@ function assertFormat(out: string): void {
 
 /** By a name's ending. */
 function formatOf(name: string): 'csv' | 'jsonl' {
-  return /\.(csv|tsv)(\.gz)?$/i.test(name) ? 'csv' : 'jsonl';
+  return /\.(csv|tsv)(\.gz|\.zst)?$/i.test(name) ? 'csv' : 'jsonl';
 }
 
 /** Writes lines of CSV under some columns, or of JSON where there are none. */

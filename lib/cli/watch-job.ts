@@ -33,10 +33,15 @@ export async function watchJob(
   signal: AbortSignal,
 ): Promise<JobProgress> {
   let bar: ReturnType<Progress['bar']> | undefined;
+  let preparing: typeof bar;
   try {
     for (;;) {
       const last = await readProgress(store, model, job);
-      if (last !== undefined && last.rows > 0) {
+      if (last?.status === 'preparing') {
+        preparing ??= progress.bar('preparing', Number.POSITIVE_INFINITY, 'rows');
+        preparing.update(last.rows);
+      } else if (last !== undefined && last.rows > 0) {
+        preparing?.finish();
         bar ??= progress.bar(title, last.rows * epochs, 'samples');
         const isTraining = last.status === 'training';
         bar.update(last.epoch * last.rows + (isTraining ? last.rowsOfEpoch % last.rows : 0), {
@@ -48,6 +53,7 @@ export async function watchJob(
       await delay(200, undefined, { signal });
     }
   } finally {
+    preparing?.finish();
     bar?.finish();
   }
 }

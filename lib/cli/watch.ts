@@ -104,13 +104,19 @@ function hearing(model: string, logs: WatchOptions['logs'], started: number) {
   return Object.assign(heard, { listen });
 }
 
+const runningStatuses: ReadonlySet<string> = new Set(['preparing', 'training', 'catching-up']);
+
 /** A model as it is now, in some lines. */
 function pictureOf(model: ModelDescription, heard: Heard, now: number): readonly string[] {
   const { sequence, time, learnt, stream, entries, jobs } = model;
   const age = time === undefined ? '–' : `${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   const refused = entries.reduce((sum, entry) => sum + entry.refused, 0);
-  const running = jobs.filter(({ status }) => status === 'training' || status === 'catching-up');
-  const work = running.map(({ job, status, epoch }) => `${job}: ${status}, epoch ${epoch}`);
+  const running = jobs.filter(({ status }) => runningStatuses.has(status));
+  const work = running.map(({ job, status, epoch, rows }) =>
+    status === 'preparing'
+      ? `${job}: preparing, ${count(rows, 'row')}`
+      : `${job}: ${status}, epoch ${epoch}`,
+  );
   return [
     `${model.model}  entry ${sequence}, ${age}  ${count(learnt, 'sample')} learnt  ${rateOf(entries, now)}`,
     `  loss      ${sparkline(entries.map(({ loss }) => loss).reverse())}  ${figure(entries[0]?.loss)} now`,

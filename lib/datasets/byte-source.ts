@@ -42,16 +42,19 @@ export function bytesOfObject(
   };
 }
 
-/** All bytes, in order; the next piece is on its way while one is worked on. */
-export async function* piecesOf({ sizeBytes, read }: ByteSource): AsyncGenerator<Uint8Array> {
+/** All bytes from one on, in order; the next piece is on its way while one is worked on. */
+export async function* piecesOf(
+  { sizeBytes, read }: ByteSource,
+  first = 0,
+): AsyncGenerator<Uint8Array> {
   const readAt = (start: number) => {
     const piece = read(start, Math.min(start + limits.pieceBytes, sizeBytes));
     // Whoever stops early never awaits the last one.
     piece.catch(() => undefined);
     return piece;
   };
-  let next = sizeBytes > 0 ? readAt(0) : undefined;
-  for (let start = limits.pieceBytes; next !== undefined; start += limits.pieceBytes) {
+  let next = first < sizeBytes ? readAt(first) : undefined;
+  for (let start = first + limits.pieceBytes; next !== undefined; start += limits.pieceBytes) {
     const piece = await next;
     next = start < sizeBytes ? readAt(start) : undefined;
     yield piece;

@@ -1,56 +1,32 @@
 import { z } from 'zod';
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
 import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
 import { invalid, isOfKind } from '../errors.ts';
-import { deriveInOrder } from '../features/derived.ts';
-import type { Encoder } from '../features/encoder.ts';
-import { withoutOutliers } from '../features/outliers.ts';
-import {
-  concatSamples,
-  type EncodedSamples,
-  gatherSamples,
-  type Layout,
-  rowsWithin,
-} from '../features/samples.ts';
-import type { FeatureStatistics } from '../features/statistics.ts';
+import type { Layout } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { storedRefusal } from '../refusal.ts';
 import { hashOfDerived } from '../spec/identity.ts';
-import type { Spec } from '../spec/spec.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from '../state/statistics-file.ts';
-import { isHeldOut } from './order.ts';
-import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
-import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
-
-/** A dataset, encoded and split once, in shards of `prepared/<hash>/`: derived, safe to delete. */
-export type PreparedDataset = ShardNames &
-  RowSums & {
-    /** Rows of each training shard. */
-    readonly shardRows: readonly number[];
-    readonly heldOutRows: number;
-    /** Statistics of the number features over the training rows. */
-    readonly statistics: FeatureStatistics;
-  };
+import { createPreparation, type Declared, type PreparedDataset } from './preparation.ts';
+import type { SampleChunk } from './tally.ts';
+import { decodeUnfinished, encodeUnfinished, type SourcePlace } from './unfinished.ts';
 
 /** Where the rows of a dataset come from. */
 export type SampleSource = {
   /** What the rows depend on: object keys and ETags, or a journal's range. */
   readonly identity: unknown;
-  /** Raw samples, in order, in chunks. */
-  readonly samples: () => AsyncIterable<SampleChunk>;
-};
-
-/** What a model declares of its samples. */
-export type Declared = {
-  readonly spec: Spec;
   /**
-   * The spec as it was created. The prepared dataset is named after it, so that later defaults do
-   * not change the name.
+   * Of a source that grows, what its rows depend on wherever it ends: what was prepared of it is
+   * the beginning of what will be.
    */
-  readonly stored: unknown;
-  readonly encoder: Encoder;
+  readonly growing?: () => Promise<unknown>;
+  /** Files or entries in all. */
+  readonly end?: number;
+  /** Raw samples, in order, in chunks. @param from the place to read on from */
+  readonly samples: (from: SourcePlace | undefined) => AsyncIterable<SampleChunk>;
 };
 
 /** The parts of a stored spec that decide how rows are encoded and split. */
@@ -65,6 +41,7 @@ const storedSchema = z.looseObject({
 });
 
 const manifestSchema = z.object({
+  base: z.strictObject({ hash: z.string(), shards: z.int() }).optional(),
   shardRows: z.array(z.int().positive()),
   shardDigests: z.array(z.string()),
   heldOutRows: z.int().nonnegative(),
@@ -76,77 +53,104 @@ const manifestSchema = z.object({
   refusedClasses: z.array(z.string()).default([]),
 });
 
-/**
- * Encodes a dataset, or finds it already encoded. Every run over the same objects with the same
- * spec writes the same bytes, and the manifest last. So a slice that dies in between is simply run
- * again.
- *
- * @throws MillraceError kind `invalid` if no row can be learnt, more are refused than the spec
- *   allows, or there is no time for all of them
- */
-export async function prepareDataset(
-  { store, log }: Pick<Ports, 'store' | 'log'>,
-  { spec, stored, encoder }: Declared,
-  { identity, samples: source }: SampleSource,
-  { isAgain = false, isTimeUp = () => false }: PrepareOptions = {},
-): Promise<PreparedDataset> {
-  const hash = preparedName(stored, identity, encoder.layout);
-  const existing = isAgain ? undefined : await store.get(keys.prepared(hash, manifestFile));
-  const found = existing && readManifest(hash, existing.body);
-  if (found !== undefined) return found;
-  if (existing !== undefined)
-    log.warn('a prepared dataset is damaged, and prepared again', { hash });
-
-  const split = createSplit(spec, rowsWithin(limits.heldOutRows, encoder.layout));
-  const shards = createShardWriter(store, hash, encoder.layout);
-  const heldOut: EncodedSamples[] = [];
-  const tally = createRowTally(spec);
-  const derivation = deriveInOrder(encoder.layout);
-  for await (const chunk of source()) {
-    const encoded = encoder.encode(chunk.samples);
-    // What the journal holds was judged when it was learnt.
-    const isJudged = chunk.placeOf === undefined || !encoder.layout.standardizesLabel;
-    const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
-    const { samples, accepted } = encoding;
-    const row = tally.rows();
-    const kept = split(Array.from(accepted, (index) => row + index));
-    // A held-out row sees what the rows before it said, as a training row does.
-    const derived = derivation.add(samples, kept.train);
-    heldOut.push(gatherSamples(derived, kept.heldOut, encoder.layout));
-    await shards.add(gatherSamples(derived, kept.train, encoder.layout));
-    tally.add(chunk, encoding);
-    if (isTimeUp()) throw tooLong(tally.rows());
-  }
-  const { shardRows, shardDigests, statistics } = await shards.finish();
-  const targets = derivation.targets();
-  const sums = tally.finish(shardRows.length);
-  const held = concatSamples(heldOut, encoder.layout);
-  const prepared = {
-    hash,
-    shardRows,
-    shardDigests,
-    heldOutRows: held.count,
-    heldOutDigest: await writeHeldOut(store, hash, held),
-    statistics: { ...statistics, ...(targets && { targets }) },
-    ...sums,
-  };
-  await store.put(keys.prepared(hash, manifestFile), encodeManifest(prepared));
-  return prepared;
-}
+/** A dataset that is prepared, or how far it is. */
+export type Preparing =
+  | { readonly isDone: true; readonly prepared: PreparedDataset }
+  | { readonly isDone: false; readonly rows: number };
 
 /** How a dataset is prepared. */
 export type PrepareOptions = {
   /** Whether what is prepared already was found to be damaged. */
   readonly isAgain?: boolean;
-  /** Whether the invocation ends soon. */
+  /** Whether others may have their turn, once some rows are prepared. */
   readonly isTimeUp?: () => boolean;
+  /** Whether the invocation ends soon. */
+  readonly mustStop?: () => boolean;
+  /** Told now and then how many rows were read. */
+  readonly onRows?: (rows: number) => Promise<void>;
 };
 
-function tooLong(rows: number) {
+/**
+ * Encodes a dataset, or finds it already encoded. Every run over the same objects with the same
+ * spec writes the same bytes, however often it is broken off and goes on, and the manifest last. It
+ * keeps how far it is after every few shards, and when its time is up; a source that grows is
+ * prepared from where the last job over it ended.
+ *
+ * @throws MillraceError kind `invalid` if no row can be learnt, more are refused than the spec
+ *   allows, or there is no time for any of them
+ */
+export async function prepareDataset(
+  { store, log }: Pick<Ports, 'store' | 'log'>,
+  declared: Declared,
+  source: SampleSource,
+  { isAgain = false, isTimeUp = () => false, mustStop = () => false, onRows }: PrepareOptions = {},
+): Promise<Preparing> {
+  const nameOf = (identity: unknown) =>
+    preparedName(declared.stored, identity, declared.encoder.layout);
+  const hash = nameOf(source.identity);
+  const existing = isAgain ? undefined : await store.get(keys.prepared(hash, manifestFile));
+  const found = existing && readManifest(hash, existing.body);
+  if (found !== undefined) return { isDone: true, prepared: found };
+  if (existing !== undefined && existing.body.length > 0)
+    log.warn('a prepared dataset is damaged, and prepared again', { hash });
+  const base = source.growing === undefined ? hash : nameOf(await source.growing());
+  const keptKey = keys.prepared(base, unfinishedFile);
+  if (isAgain) {
+    // Whoever goes on with it must find neither.
+    await store.put(keys.prepared(hash, manifestFile), nothing);
+    await store.put(keptKey, nothing);
+  }
+  const kept = isAgain ? undefined : await readUnfinished(store, keptKey, source);
+  const work = createPreparation(store, base, declared, kept);
+  let isKept = kept !== undefined;
+  let keptShards = kept?.shardRows.length ?? 0;
+  const keep = async () => {
+    await store.put(keptKey, encodeUnfinished(work.soFar()));
+    isKept = true;
+    keptShards = work.shards();
+  };
+  for await (const chunk of source.samples(kept?.place)) {
+    await work.add(chunk);
+    await onRows?.(work.rows());
+    if (work.hasMoved() && isTimeUp()) {
+      await keep();
+      return { isDone: false, rows: work.rows() };
+    }
+    if (mustStop()) throw tooLong();
+    if (chunk.end === undefined || work.shards() - keptShards < limits.shardsPerPart) continue;
+    await keep();
+  }
+  const isGrowing = base !== hash;
+  if (isGrowing && work.hasMoved()) await keep();
+  const prepared = await work.finish(hash);
+  await store.put(keys.prepared(hash, manifestFile), encodeManifest(prepared));
+  // Nobody needs it any more, and it may be large.
+  if (isKept && !isGrowing) await store.put(keptKey, nothing);
+  return { isDone: true, prepared };
+}
+
+const nothing = new Uint8Array();
+
+/** How far a source was prepared before; undefined if it was not, or beyond its end. */
+async function readUnfinished(store: ObjectStore, key: string, { end }: SampleSource) {
+  const object = await store.get(key);
+  const kept = object && decodeUnfinished(object.body);
+  return kept !== undefined && kept.place.done <= (end ?? Number.POSITIVE_INFINITY)
+    ? kept
+    : undefined;
+}
+
+function tooLong() {
   return invalid(
-    `the dataset is too large: one invocation prepares it, and had time for ${rows} rows of it; ` +
-      'train on parts of it, one after another (start: champion)',
+    'the dataset is too slow: one invocation had time for no row of it; write it as smaller files',
   );
+}
+
+/** Where the rows of a prepared dataset lie: those of one that grows in two places. */
+export async function preparedNames(store: ObjectStore, hash: string): Promise<readonly string[]> {
+  const manifest = await store.get(keys.prepared(hash, manifestFile));
+  const base = manifest && readManifest(hash, manifest.body)?.base;
+  return base === undefined ? [hash] : [hash, base.hash];
 }
 
 /** The name of the prepared rows: a hash of all that they depend on. */
@@ -169,25 +173,8 @@ export function preparedName(stored: unknown, identity: unknown, { halfLives }: 
   return hashOfDerived(features, all).slice(0, 40);
 }
 
-/**
- * Divides the rows of each chunk into those for training and those that are held out, until enough
- * are held out.
- */
-function createSplit({ seed, batch }: Spec, most: number) {
-  let heldOutRows = 0;
-  return (rows: readonly number[]) => {
-    const train: number[] = [];
-    const heldOut: number[] = [];
-    rows.forEach((row, position) => {
-      const isOut = heldOutRows < most && isHeldOut(seed, row, batch.validation);
-      if (isOut) heldOutRows += 1;
-      (isOut ? heldOut : train).push(position);
-    });
-    return { train, heldOut };
-  };
-}
-
 const manifestFile = 'manifest.safetensors';
+const unfinishedFile = 'unfinished.safetensors';
 
 function encodeManifest({ statistics, hash: _, ...manifest }: PreparedDataset): Uint8Array {
   const all = { ...manifest, ...statisticsMetadata(statistics) };

@@ -1,7 +1,7 @@
 import { invalid, reasonOf } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import { csv } from './formats/csv.ts';
-import type { Format, RowChunk } from './formats/format.ts';
+import type { FilePlace, Format, RowChunk } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
 import { parquet } from './formats/parquet.ts';
 import { textOf } from './text.ts';
@@ -11,7 +11,7 @@ const formats: readonly Format[] = [jsonLines, csv, parquet];
 
 const endings = formats.flatMap((format) => [
   ...format.endings,
-  ...(format.isText ? format.endings.map((ending) => `${ending}.gz`) : []),
+  ...(format.isText ? format.endings.flatMap((one) => [`${one}.gz`, `${one}.zst`]) : []),
 ]);
 
 /** Whether an object lies beside the data and is none: markers, checksums, notes, hidden files. */
@@ -30,7 +30,7 @@ export function assertIsData(name: string): void {
 
 /** The format that a name tells. @throws MillraceError kind `invalid` if it tells none */
 function formatOf(name: string): Format {
-  const ending = name.toLowerCase().match(/(\.[a-z0-9]+)(\.gz)?$/);
+  const ending = name.toLowerCase().match(/(\.[a-z0-9]+)(\.gz|\.zst)?$/);
   const format = formats.find((each) => each.endings.some((one) => one === ending?.[1]));
   if (format !== undefined && (ending?.[2] === undefined || format.isText)) return format;
   throw invalid(`${name}: its name must end with ${endings.join(', ')}`);
@@ -43,6 +43,8 @@ export type DatasetFile = {
   readonly bytes: ByteSource;
   /** The columns that are needed, where the format can read some alone. */
   readonly columns?: ReadonlySet<string> | 'all';
+  /** The place to read on from; the beginning unless given. */
+  readonly from?: FilePlace | undefined;
 };
 
 /**
@@ -52,12 +54,17 @@ export type DatasetFile = {
  * @throws MillraceError kind `invalid` that names the file if its format is unknown or it cannot
  *   be read; and what its `read` throws
  */
-export async function* readRows({ name, bytes, columns }: DatasetFile): AsyncGenerator<RowChunk> {
+export async function* readRows({
+  name,
+  bytes,
+  columns,
+  from,
+}: DatasetFile): AsyncGenerator<RowChunk> {
   const format = formatOf(name);
   const source = watched(bytes);
   try {
-    if (format.isText) yield* format.read(textOf(source));
-    else yield* format.read(source, columns === 'all' ? undefined : columns);
+    if (format.isText) yield* format.read((first) => textOf(source, first), from);
+    else yield* format.read(source, columns === 'all' ? undefined : columns, from);
   } catch (cause) {
     source.rethrow();
     throw invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);

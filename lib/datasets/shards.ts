@@ -18,36 +18,54 @@ import {
 import { limits } from '../limits.ts';
 import { samplesFrom, samplesTensors } from '../state/samples-file.ts';
 
+/** Shards that were written, and the statistics of their rows. */
+export type Shards = {
+  readonly shardRows: readonly number[];
+  readonly shardDigests: readonly string[];
+  readonly statistics: FeatureStatistics;
+};
+
 /** Cuts the rows of a dataset into shards of `limits.shardRows`, and writes them. */
 export type ShardWriter = {
   readonly add: (rows: EncodedSamples) => Promise<void>;
-  /** Writes the last, shorter shard; rows and digest of each, and the statistics over all. */
-  readonly finish: () => Promise<{
-    readonly shardRows: readonly number[];
-    readonly shardDigests: readonly string[];
-    readonly statistics: FeatureStatistics;
-  }>;
+  /** Shards that were written. */
+  readonly count: () => number;
+  /** What was written, and the rows that fill no shard yet. */
+  readonly soFar: () => Shards & { readonly pending: EncodedSamples };
+  /** Writes the last, shorter shard below a prepared dataset of its own. */
+  readonly finish: (hash: string) => Promise<Shards>;
 };
 
 /** Where shards lie, and the digests that their bytes must have. */
 export type ShardNames = {
   readonly hash: string;
+  /** The dataset that grows, below which the full shards lie; its own unless given. */
+  readonly base?: { readonly hash: string; readonly shards: number } | undefined;
   readonly shardDigests: readonly string[];
   readonly heldOutDigest: string;
 };
 
-/** A writer of the training rows below `prepared/<hash>/`. */
-export function createShardWriter(store: ObjectStore, hash: string, layout: Layout): ShardWriter {
+/**
+ * A writer of the training rows below `prepared/<hash>/`.
+ *
+ * @param before what a writer before this one had reached; nothing unless given
+ */
+export function createShardWriter(
+  store: ObjectStore,
+  hash: string,
+  layout: Layout,
+  before?: Shards & { readonly pending: EncodedSamples },
+): ShardWriter {
   const most = rowsWithin(limits.shardRows, layout);
-  const shardRows: number[] = [];
-  const shardDigests: string[] = [];
-  let statistics = emptyStatistics(layout);
-  let pending: EncodedSamples[] = [];
-  let pendingRows = 0;
+  const shardRows: number[] = [...(before?.shardRows ?? [])];
+  const shardDigests: string[] = [...(before?.shardDigests ?? [])];
+  let statistics = before?.statistics ?? emptyStatistics(layout);
+  let pending: EncodedSamples[] = before === undefined ? [] : [before.pending];
+  let pendingRows = before?.pending.count ?? 0;
 
-  const write = async (shard: EncodedSamples) => {
+  const write = async (shard: EncodedSamples, folder = hash) => {
     const body = encodeShard(shard);
-    await store.put(keys.prepared(hash, shardFile(shardRows.length)), body);
+    await store.put(keys.prepared(folder, shardFile(shardRows.length)), body);
     shardDigests.push(digestOf(body));
     statistics = mergeStatistics(statistics, statisticsOf(shard, layout));
     shardRows.push(shard.count);
@@ -68,8 +86,14 @@ export function createShardWriter(store: ObjectStore, hash: string, layout: Layo
       pendingRows += rows.count;
       if (pendingRows >= most) await writeFull();
     },
-    async finish() {
-      if (pendingRows > 0) await write(concatSamples(pending, layout));
+    count: () => shardRows.length,
+    soFar() {
+      const joined = concatSamples(pending, layout);
+      pending = [joined];
+      return { shardRows, shardDigests, statistics, pending: joined };
+    },
+    async finish(own) {
+      if (pendingRows > 0) await write(concatSamples(pending, layout), own);
       return { shardRows, shardDigests, statistics };
     },
   };
@@ -93,10 +117,11 @@ export async function writeHeldOut(
  */
 export function readShard(
   store: ObjectStore,
-  { hash, shardDigests }: ShardNames,
+  { hash, base, shardDigests }: ShardNames,
   shard: number,
 ): Promise<EncodedSamples> {
-  return readSamples(store, keys.prepared(hash, shardFile(shard)), shardDigests[shard] ?? '');
+  const folder = base !== undefined && shard < base.shards ? base.hash : hash;
+  return readSamples(store, keys.prepared(folder, shardFile(shard)), shardDigests[shard] ?? '');
 }
 
 /** The held-out rows, with raw numbers. @throws as {@link readShard} */

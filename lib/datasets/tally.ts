@@ -4,6 +4,7 @@ import { limits } from '../limits.ts';
 import type { StoredRefusal } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { BadRow } from './formats/format.ts';
+import type { SourcePlace, Unfinished } from './unfinished.ts';
 
 /** Where a row comes from: its file, and the line (Parquet: the row) there. */
 export type RowPlace = { readonly file: string; readonly line: number };
@@ -14,6 +15,8 @@ export type SampleChunk = {
   /** Where a sample of the chunk comes from; absent for the journal. */
   readonly placeOf?: (index: number) => RowPlace;
   readonly bad?: readonly (BadRow & RowPlace)[];
+  /** The place behind them; absent where the source cannot be read on from there. */
+  readonly end?: SourcePlace | undefined;
 };
 
 /** What a dataset's rows came to. */
@@ -45,6 +48,7 @@ export type RowTally = {
   readonly add: (chunk: SampleChunk, encoding: Encoding) => void;
   /** Rows so far, refused ones included. */
   readonly rows: () => number;
+  readonly soFar: () => Unfinished['tally'];
   /**
    * @throws MillraceError kind `invalid` if no row can be learnt, or more are refused than the spec
    *   allows
@@ -52,13 +56,20 @@ export type RowTally = {
   readonly finish: (learnt: number) => RowSums;
 };
 
-/** A tally of no rows. */
-export function createRowTally(spec: Spec): RowTally {
-  const refused: StoredRefusal[] = [];
-  let unknown: RowSums['unknown'] = {};
-  const classes = createClassTally(spec);
-  let rows = 0;
-  let refusedRows = 0;
+const noRows: Unfinished['tally'] = {
+  rows: 0,
+  refusedRows: 0,
+  refused: [],
+  unknown: {},
+  classes: [],
+};
+
+/** A tally. @param before what the rows before came to; none unless given */
+export function createRowTally(spec: Spec, before = noRows): RowTally {
+  const refused: StoredRefusal[] = [...before.refused];
+  let unknown: RowSums['unknown'] = before.unknown;
+  const classes = createClassTally(spec, before.classes);
+  let { rows, refusedRows } = before;
   const note = (refusal: StoredRefusal) => {
     refusedRows += 1;
     if (refused.length < limits.refusedExamples) refused.push(refusal);
@@ -85,6 +96,7 @@ export function createRowTally(spec: Spec): RowTally {
       rows += samples.length + bad.length;
     },
     rows: () => rows,
+    soFar: () => ({ rows, refusedRows, refused, unknown, classes: classes.accepted() }),
     finish(learnt) {
       const first = refused[0];
       if (learnt === 0) throw nothingToLearn(rows, first);
@@ -104,10 +116,11 @@ export function createRowTally(spec: Spec): RowTally {
 }
 
 /** The classes of which some rows were accepted. */
-function createClassTally(spec: Spec) {
+function createClassTally(spec: Spec, before: readonly number[]) {
   const names = spec.task === 'binary' ? ['false', 'true'] : (spec.label.classes ?? []);
-  const accepted = new Set<number>();
+  const accepted = new Set<number>(before);
   return {
+    accepted: () => [...accepted],
     add({ samples: { labels } }: Encoding) {
       if (names.length > 0) for (const each of labels) accepted.add(each);
     },

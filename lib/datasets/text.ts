@@ -1,30 +1,31 @@
 import { isUtf8 } from 'node:buffer';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { type ByteSource, piecesOf } from './byte-source.ts';
+import { magicBytes, unpackerFor } from './unpack.ts';
 
 /**
- * A text file in pieces of UTF-8 without a byte-order mark, whether it is gzip, UTF-16 or neither.
- * A piece may end inside of a line, but not inside of a character.
+ * A text file in pieces of UTF-8 without a byte-order mark, whether it is gzip, zstd, UTF-16 or
+ * none of them. A piece may end inside of a line, but not inside of a character.
  *
+ * @param first byte of the text to begin at, where a character begins: what is UTF-8 already is
+ *   read from there on, the rest decoded and passed over
  * @throws Error if it is neither, or damaged
  */
-export async function* textOf(source: ByteSource): AsyncGenerator<Buffer> {
-  const start = await source.read(0, Math.min(2, source.sizeBytes));
-  const isGzip = start[0] === 0x1f && start[1] === 0x8b;
-  const pieces = isGzip ? unpacked(source) : piecesOf(source);
-  yield* decoded(withWholeMark(pieces));
+export async function* textOf(source: ByteSource, first = 0): AsyncGenerator<Buffer> {
+  const start = await source.read(0, Math.min(magicBytes, source.sizeBytes));
+  const unpack = unpackerFor(start);
+  if (first > 0 && unpack === undefined && utf16Of(start) === undefined) {
+    const pieces = piecesOf(source, first + (hasUtf8Mark(start) ? markBytes : 0));
+    yield* decoded(withWholeMark(pieces), utf8Checker(0));
+    return;
+  }
+  let toSkip = first;
+  const pieces = unpack === undefined ? piecesOf(source) : unpack(source);
+  for await (const piece of decoded(withWholeMark(pieces))) {
+    const rest = piece.subarray(toSkip);
+    toSkip -= piece.length - rest.length;
+    if (toSkip === 0) yield rest;
+  }
 }
-
-function unpacked(source: ByteSource): AsyncIterable<Uint8Array> {
-  const gunzip = createGunzip({ chunkSize: unpackedBytes });
-  // Its failure is thrown where the text is read.
-  pipeline(Readable.from(piecesOf(source)), gunzip).catch(() => undefined);
-  return gunzip;
-}
-
-const unpackedBytes = 262_144;
 
 /** The same bytes; the first piece is long enough to hold a byte-order mark. */
 async function* withWholeMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
@@ -44,8 +45,10 @@ async function* withWholeMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator
 
 const markBytes = 3;
 
-async function* decoded(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let decode: ((bytes: Buffer) => Buffer) | undefined;
+async function* decoded(
+  pieces: AsyncIterable<Buffer>,
+  decode?: (bytes: Buffer) => Buffer,
+): AsyncGenerator<Buffer> {
   for await (const piece of pieces) {
     decode ??= decoderFor(piece);
     yield decode(piece);
@@ -55,12 +58,20 @@ async function* decoded(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 
 /** A decoder for texts that begin so. Nothing at all is their end. */
 function decoderFor(start: Buffer): (bytes: Buffer) => Buffer {
-  if (start[0] === 0xff && start[1] === 0xfe) return utf16Decoder('utf-16le');
-  if (start[0] === 0xfe && start[1] === 0xff) return utf16Decoder('utf-16be');
+  const utf16 = utf16Of(start);
+  if (utf16 !== undefined) return utf16Decoder(utf16);
   // UTF-16 without a mark, or no text at all.
   if (start.subarray(0, 1_000).includes(0)) throw new Error(wrongEncoding);
-  const hasMark = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf;
-  return utf8Checker(hasMark ? markBytes : 0);
+  return utf8Checker(hasUtf8Mark(start) ? markBytes : 0);
+}
+
+function utf16Of(start: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
+  if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le';
+  return start[0] === 0xfe && start[1] === 0xff ? 'utf-16be' : undefined;
+}
+
+function hasUtf8Mark(start: Uint8Array): boolean {
+  return start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf;
 }
 
 function utf16Decoder(encoding: string) {

@@ -70,6 +70,8 @@ export type OrderedDerivation = {
   readonly add: (rows: EncodedSamples, learnt: readonly number[]) => EncodedSamples;
   /** What all learnt rows said of the labels. */
   readonly targets: () => FeatureStatistics['targets'];
+  /** What a derivation of later rows must know before them. */
+  readonly known: () => FeatureStatistics;
 };
 
 /** A derivation of no rows so far. @param before what is known before them; nothing unless given */
@@ -90,6 +92,7 @@ export function deriveInOrder(
     ...sums,
     totalCount: sums.totalCount + learntRows,
   });
+  const targetsSoFar = () => (layout.targets === undefined ? undefined : known.map(sumsOf));
   return {
     add(rows, learnt) {
       if (layout.targets === undefined && layout.filled === undefined) return rows;
@@ -110,6 +113,13 @@ export function deriveInOrder(
       }
       return derived.samples;
     },
-    targets: () => (layout.targets === undefined ? undefined : known.map(sumsOf)),
+    targets: targetsSoFar,
+    known() {
+      const empty = emptyStatistics(layout);
+      const mean = empty.mean.slice();
+      for (const each of means) mean[each.column] = each.mean;
+      const soFar = targetsSoFar();
+      return { ...empty, count, mean, ...(soFar && { targets: soFar }) };
+    },
   };
 }

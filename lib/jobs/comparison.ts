@@ -1,4 +1,4 @@
-import type { PreparedDataset } from '../datasets/prepare.ts';
+import type { PreparedDataset } from '../datasets/preparation.ts';
 import { invalid } from '../errors.ts';
 import { deriveInOrder } from '../features/derived.ts';
 import { concatSamples, type EncodedSamples, rowsWithin } from '../features/samples.ts';

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { shuffledOrder } from '../datasets/order.ts';
-import type { PreparedDataset } from '../datasets/prepare.ts';
+import type { PreparedDataset } from '../datasets/preparation.ts';
 import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
@@ -84,9 +84,8 @@ async function trainEpoch(
   // A loss of standardised labels, in the labels' own unit.
   const unit = scale === undefined ? 1 : scale.deviation ** 2;
   const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
-  while (place.shard < shardOrder.length) {
-    const shard = shardOrder[place.shard] ?? 0;
-    const raw = await readShard(store, prepared, shard);
+  const shards = shardsInOrder(store, prepared, shardOrder.subarray(place.shard));
+  for await (const { shard, rows: raw } of shards) {
     const labels = standardizeLabels(raw.labels, scale);
     const samples = { ...standardize(raw, statistics, scaling), labels };
     const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
@@ -125,6 +124,29 @@ async function trainEpoch(
     place = { ...place, shard: place.shard + 1, minibatch: 0 };
   }
   return { lane: { parameters, best, place }, isEpochDone: true };
+}
+
+/** Shards one after another; the next one is on its way while one is trained on. */
+async function* shardsInOrder(
+  store: ObjectStore,
+  prepared: PreparedDataset,
+  order: Int32Array,
+): AsyncGenerator<{ readonly shard: number; readonly rows: EncodedSamples }> {
+  const readAt = (place: number) => {
+    const shard = order[place];
+    if (shard === undefined) return undefined;
+    const rows = readShard(store, prepared, shard);
+    // Whoever stops early never awaits the last one.
+    rows.catch(() => undefined);
+    return { shard, rows };
+  };
+  let next = readAt(0);
+  for (let place = 1; next !== undefined; place++) {
+    const { shard } = next;
+    const rows = await next.rows;
+    next = readAt(place);
+    yield { shard, rows };
+  }
 }
 
 /**

@@ -12,10 +12,11 @@ import type { Parameters } from '../state/state.ts';
 import type { JobRecord } from './record.ts';
 
 /**
- * The status of a batch job. During `catching-up` it learns the journal's latest entries; the last
- * three are ends.
+ * The status of a batch job. While `preparing` it encodes its dataset. During `catching-up` it
+ * learns the journal's latest entries; the last three are ends.
  */
 export const jobStatuses = [
+  'preparing',
   'training',
   'catching-up',
   'promotion-sent',

@@ -4,6 +4,7 @@ import { jsonBody, parseUndamaged, readJsonObject } from '../bucket/json-objects
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { jobStatuses, type Place, placeSchema } from './lane.ts';
 import type { JobRecord } from './record.ts';
@@ -73,6 +74,19 @@ export async function reportProgress(
   const stays = (current: Uint8Array) =>
     isOvertaken(current, place) || Buffer.from(current).equals(body);
   return (await putOverOlder(ports, key, body, { etag: reported?.etag, stays })) !== undefined;
+}
+
+/** A report that is made every so many seconds at most. */
+export function throttled<Told extends readonly unknown[]>(
+  now: Ports['now'],
+  report: (...told: Told) => Promise<unknown>,
+): (...told: Told) => Promise<void> {
+  let reportedAt = 0;
+  return async (...told) => {
+    if (now() - reportedAt < limits.progressSeconds * 1_000) return;
+    reportedAt = now();
+    await report(...told);
+  };
 }
 
 /**

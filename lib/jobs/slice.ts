@@ -1,30 +1,24 @@
-import { type PreparedDataset, prepareDataset } from '../datasets/prepare.ts';
+import type { PreparedDataset } from '../datasets/preparation.ts';
+import { prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
-import { challengerDigest, writeChallenger } from '../fold/challenger.ts';
-import { publishedState } from '../fold/checkpoints.ts';
+import { writeChallenger } from '../fold/challenger.ts';
 import { currentState } from '../fold/fold.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
-import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { parametersOf } from '../state/state.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
 import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
-import {
-  type DatasetSums,
-  noSums,
-  reportProgress,
-  reportPromotion,
-  reportSurely,
-} from './progress.ts';
+import { type DatasetSums, noSums, reportProgress, reportSurely, throttled } from './progress.ts';
 import { type JobRecord, openJob } from './record.ts';
 import { keepRefusedRows } from './refused-rows.ts';
+import { sendNext } from './send-next.ts';
 import { sourceOf } from './source.ts';
 
 /** How far the job is after a slice. */
@@ -139,16 +133,34 @@ function failed(
 }
 
 /**
- * The lane after the slice: it trains; once a stop condition holds, it catches up and decides. If
- * what was prepared turns out to be damaged, it is prepared again.
+ * The lane after the slice: it prepares the dataset and trains; once a stop condition holds, it
+ * catches up and decides. If what was prepared turns out to be damaged, it is prepared again.
  */
 async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced> {
   const { ports, model, record } = slice;
   const source = await sourceOf(ports, model, record);
-  const isTimeUp = () => isOutOfTime(slice);
+  const goOn = async (isAgain: boolean) => {
+    const preparing = await prepareDataset(ports, model, source, {
+      isAgain,
+      isTimeUp: timerOf(slice),
+      mustStop: () => isOutOfTime(slice),
+      onRows: throttled(ports.now, (rows) =>
+        reportProgress(ports, record, placeBefore(slice, stored), {
+          ...noSums,
+          rows,
+          rowsOfEpoch: 0,
+        }),
+      ),
+    });
+    if (preparing.isDone) return advanceOver(slice, preparing.prepared, stored);
+    assertMaySlice(slice);
+    const { rows } = preparing;
+    const place = { ...placeBefore(slice, stored), slice: slice.number + 1 };
+    const parameters = stored?.parameters ?? model.initial;
+    return { lane: { parameters, best: stored?.best, place }, ...noSums, rows };
+  };
   try {
-    const prepared = await prepareDataset(ports, model, source, { isTimeUp });
-    return await advanceOver(slice, prepared, stored);
+    return await goOn(false);
   } catch (error) {
     if (error instanceof TooManyRefused) {
       await keepRefusedRows(ports, record, error.sums);
@@ -156,9 +168,13 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
     }
     if (!(error instanceof MillraceError) || error.code !== 'damaged-cache') throw error;
     ports.log.warn('a prepared dataset is damaged, and prepared again', { reason: error.message });
-    const again = await prepareDataset(ports, model, source, { isTimeUp, isAgain: true });
-    return advanceOver(slice, again, stored);
+    return goOn(true);
   }
+}
+
+/** Where a job is while its dataset is prepared. */
+function placeBefore({ record }: Slice, stored: Lane | undefined): Place {
+  return stored?.place ?? { ...firstPlace(record.sequence), status: 'preparing' };
 }
 
 async function advanceOver(
@@ -166,18 +182,27 @@ async function advanceOver(
   prepared: PreparedDataset,
   stored: Lane | undefined,
 ): Promise<Advanced> {
-  const { record, number } = slice;
+  const { number } = slice;
   const sums = sumsOf(prepared);
+  const isTraining = stored !== undefined && stored.place.status !== 'preparing';
   const work = async () => {
-    if (number >= limits.slicesPerJob) {
-      throw invalid(`job ${record.job} needs more than ${limits.slicesPerJob} slices`);
-    }
-    const trained = await train(slice, prepared, stored ?? (await firstLane(slice, prepared)));
+    assertMaySlice(slice);
+    const trained = await train(
+      slice,
+      prepared,
+      isTraining ? stored : await firstLane(slice, prepared),
+    );
     return finish(slice, prepared, trained);
   };
   const reached = await work().catch(reasonIfInvalid);
   if (typeof reached === 'string') return { ...failed(slice, stored, reached), ...sums };
   return { lane: { ...reached, place: { ...reached.place, slice: number + 1 } }, ...sums };
+}
+
+/** @throws MillraceError kind `invalid` if the job has had all its slices */
+function assertMaySlice({ record, number }: Slice): void {
+  if (number >= limits.slicesPerJob)
+    throw invalid(`job ${record.job} needs more than ${limits.slicesPerJob} slices`);
 }
 
 function sumsOf({ shardRows, refusedRows, unknown }: PreparedDataset): DatasetSums {
@@ -189,11 +214,17 @@ function isOutOfTime({ secondsLeft }: Slice): boolean {
   return secondsLeft() < limits.publishReserveSeconds;
 }
 
+/** Whether the slice's budget of time, from now on, is used up. */
+function timerOf(slice: Slice): () => boolean {
+  const { now } = slice.ports;
+  const deadline = now() + slice.model.spec.batch.slice.seconds * 1_000;
+  return () => now() >= deadline || isOutOfTime(slice);
+}
+
 async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promise<Lane> {
   const { ports, model, record } = slice;
   const { store, now } = ports;
-  const deadline = now() + model.spec.batch.slice.seconds * 1_000;
-  let reportedAt = 0;
+  const sums = sumsOf(prepared);
   return trainEpochs(
     {
       store,
@@ -201,12 +232,10 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
       prepared,
       heldOut: await readHeldOut(store, prepared),
       now,
-      isTimeUp: () => now() >= deadline || isOutOfTime(slice),
-      async onProgress(place, rowsOfEpoch) {
-        if (now() - reportedAt < limits.progressSeconds * 1_000) return;
-        reportedAt = now();
-        await reportProgress(ports, record, place, { ...sumsOf(prepared), rowsOfEpoch });
-      },
+      isTimeUp: timerOf(slice),
+      onProgress: throttled(ports.now, (place: Place, rowsOfEpoch: number) =>
+        reportProgress(ports, record, place, { ...sums, rowsOfEpoch }),
+      ),
     },
     lane,
   );
@@ -242,42 +271,6 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   }
   const reason = `${current.place.reason}; ${objection}`;
   return { parameters, place: { ...current.place, status: 'kept-champion', reason, comparison } };
-}
-
-/**
- * Sends what follows a slice. The deduplication ids make a second sending within five minutes
- * harmless.
- */
-async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promise<void> {
-  const { model, job, dataset, start } = record;
-  switch (place.status) {
-    case 'training':
-    case 'catching-up':
-      return ports.sendJob({
-        body: JSON.stringify({ model, job, dataset, start, slice: place.slice }),
-        group: model,
-        deduplication: deduplicationId(model, job, place.slice),
-      });
-    case 'promotion-sent': {
-      const promoted = (await publishedState(ports, model))?.promoted;
-      if (promoted?.job === job) {
-        // Sending it once more would be harmless, and needless.
-        const end = { promotion: promoted.sequence };
-        return reportPromotion(ports, record, () => Promise.resolve(end));
-      }
-      const digest = await challengerDigest(ports.store, model, job);
-      return ports.sendSamples({
-        body: JSON.stringify({ promote: { job, digest } }),
-        group: model,
-        deduplication: deduplicationId(model, job, 'promote'),
-      });
-    }
-    case 'kept-champion':
-    case 'failed':
-      return undefined;
-    default:
-      return place.status satisfies never;
-  }
 }
 
 /** Where a job begins: at the champion's weights, or at fresh ones. */

@@ -2,12 +2,15 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { bytesOfObject } from '../datasets/byte-source.ts';
 import type { SampleSource } from '../datasets/prepare.ts';
 import { readSamples } from '../datasets/read-samples.ts';
+import type { SampleChunk } from '../datasets/tally.ts';
+import type { SourcePlace } from '../datasets/unfinished.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
 import { entriesAfter, readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { State } from '../state/state.ts';
 import type { JobRecord } from './record.ts';
 
 /**
@@ -21,10 +24,16 @@ export async function sourceOf(
 ): Promise<SampleSource> {
   const { objects, sequence } = record;
   if (objects.length > 0)
-    return { identity: objects, samples: () => pinnedSamples(ports, model, record) };
+    return {
+      identity: objects,
+      end: objects.length,
+      samples: (from) => pinnedSamples(ports, model, record, from),
+    };
   return {
     identity: await identityOfJournal(ports.store, record),
-    samples: () => journalSamples(ports, model, sequence),
+    growing: async () => identityOfGrowing(ports.store, record, await currentState(ports, model)),
+    end: sequence,
+    samples: (from) => journalSamples(ports, model, sequence, from?.done),
   };
 }
 
@@ -37,14 +46,51 @@ export async function identityOfJournal(
   return { journal: model, nonce: first?.nonce, sequence };
 }
 
-async function* pinnedSamples({ store }: Ports, { spec }: Model, { objects }: JobRecord) {
-  for (const object of objects)
-    yield* readSamples(spec, { name: object.key, bytes: bytesOfObject(store, object) });
+/**
+ * What the rows of a journal depend on, wherever it ends: what was retracted before the job's start
+ * is none of them.
+ */
+export async function identityOfGrowing(
+  store: ObjectStore,
+  { model, sequence }: Pick<JobRecord, 'model' | 'sequence'>,
+  { retractions }: Pick<State, 'retractions'>,
+): Promise<unknown> {
+  const first = await readHeader(store, model, 1);
+  const without = retractions.map((each) => each.sequence).filter((each) => each <= sequence);
+  return { growing: model, nonce: first?.nonce, without };
 }
 
-async function* journalSamples(ports: Ports, model: Model, to: number) {
+async function* pinnedSamples(
+  { store }: Ports,
+  { spec }: Model,
+  { objects }: JobRecord,
+  from: SourcePlace = { done: 0 },
+): AsyncGenerator<SampleChunk> {
+  for (const [place, object] of objects.entries()) {
+    if (place < from.done) continue;
+    const file = {
+      name: object.key,
+      bytes: bytesOfObject(store, object),
+      from: place === from.done ? from.inside : undefined,
+    };
+    for await (const chunk of readSamples(spec, file)) {
+      const { next } = chunk;
+      yield { ...chunk, ...(next && { end: { done: place, inside: next } }) };
+    }
+  }
+}
+
+async function* journalSamples(
+  ports: Ports,
+  model: Model,
+  to: number,
+  done = 0,
+): AsyncGenerator<SampleChunk> {
   const { store } = ports;
   const retracted = await exclusionsOf(store, await currentState(ports, model), to);
-  const journal = entriesAfter(store, model.name, 0, { to, ahead: limits.readsAtOnce });
-  for await (const entry of journal) yield { samples: samplesWithout(entry, retracted).flat() };
+  const journal = entriesAfter(store, model.name, done, { to, ahead: limits.readsAtOnce });
+  for await (const entry of journal) {
+    const end = { done: entry.header.sequence };
+    yield { samples: samplesWithout(entry, retracted).flat(), end };
+  }
 }

@@ -4,7 +4,7 @@ import { mixtureOf } from '../engine/experts/compile-experts.ts';
 import { isOfKind } from '../errors.ts';
 import { publishedState } from '../fold/checkpoints.ts';
 import { currentState } from '../fold/fold.ts';
-import { readProgress } from '../jobs/progress.ts';
+import { type JobProgress, readProgress } from '../jobs/progress.ts';
 import { entriesBackFrom, readHeader } from '../journal/reading.ts';
 import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
 import { existingModel, existingSpec, loadSpec } from '../model/model.ts';
@@ -61,13 +61,7 @@ export type EntrySummary = {
 export type JobSummary = {
   readonly job: string;
   readonly dataset?: string;
-  readonly status:
-    | 'training'
-    | 'catching-up'
-    | 'promotion-sent'
-    | 'promoted'
-    | 'kept-champion'
-    | 'failed';
+  readonly status: JobProgress['status'];
   readonly epoch: number;
   readonly rows: number;
   readonly refusedRows: number;

@@ -1,6 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { preparedName } from '../datasets/prepare.ts';
+import { preparedName, preparedNames } from '../datasets/prepare.ts';
 import { invalid, isOfKind } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import { readJob } from '../jobs/record.ts';
@@ -68,7 +68,8 @@ async function preparedOf(store: ObjectStore, model: string): Promise<readonly s
   for (const job of await store.folders(keys.jobs(model))) {
     const record = await readJob(store, model, job);
     if (record === undefined || record.objects.length > 0) continue;
-    names.push(preparedName(stored, await identityOfJournal(store, record), layoutOf(spec)));
+    const name = preparedName(stored, await identityOfJournal(store, record), layoutOf(spec));
+    names.push(...(await preparedNames(store, name)));
   }
-  return names;
+  return [...new Set(names)];
 }

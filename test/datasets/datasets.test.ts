@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import type { Row } from '../../lib/datasets/formats/format.ts';
 import { isHeldOut, shuffledOrder } from '../../lib/datasets/order.ts';
-import { prepareDataset } from '../../lib/datasets/prepare.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
 import { rowReader } from '../../lib/datasets/to-sample.ts';
@@ -12,6 +11,7 @@ import { flightsOfMonth, readFlights } from '../../lib/examples/flights/data.ts'
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { memoryStore } from '../support/memory-store.ts';
+import { prepareWhole } from '../support/prepare-whole.ts';
 import { ticket, ticketsSpec } from '../support/world.ts';
 
 async function rowsOf(text: string | Uint8Array, key: string): Promise<Row[]> {
@@ -123,7 +123,7 @@ describe('a prepared dataset', () => {
   it('holds every row once, in training or held out, and is the same when it is prepared again', async () => {
     const prepare = async () => {
       const store = memoryStore();
-      const prepared = await prepareDataset({ store, log }, declared, {
+      const prepared = await prepareWhole({ store, log }, declared, {
         identity: 'rows',
         samples,
       });
@@ -143,7 +143,7 @@ describe('a prepared dataset', () => {
     expect(first.heldOut.count).toBeGreaterThan(5);
     const second = await prepare();
     expect([...second.store.objects]).toEqual([...first.store.objects]);
-    const found = await prepareDataset({ store: first.store, log }, declared, {
+    const found = await prepareWhole({ store: first.store, log }, declared, {
       identity: 'rows',
       samples() {
         throw new Error('it is prepared already');

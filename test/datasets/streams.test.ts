@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { gzipSync } from 'node:zlib';
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -70,8 +71,8 @@ describe('a text that is read in pieces', () => {
       fc.asyncProperty(hostileText, lengths, async (text, cuts) => {
         const bytes = Buffer.from(`x,y\n${text}`);
         // A header that names two columns alike is refused, however it is cut.
-        const whole = await together(format.read(cut(bytes, [bytes.length])));
-        expect(await together(format.read(cut(bytes, cuts)))).toEqual(whole);
+        const whole = await together(format.read(() => cut(bytes, [bytes.length]), undefined));
+        expect(await together(format.read(() => cut(bytes, cuts), undefined))).toEqual(whole);
       }),
       { numRuns: 300 },
     );
@@ -84,7 +85,7 @@ describe('a text that is read in pieces', () => {
     if (!format.isText) throw new Error('it is text');
     const read = (lineEnd: string) => {
       const bytes = Buffer.from(lines.join(lineEnd));
-      return together(format.read(cut(bytes, [3, 1, 2])));
+      return together(format.read(() => cut(bytes, [3, 1, 2]), undefined));
     };
     const expected = await read('\n');
     expect(expected.bad.length).toBeGreaterThan(0);
@@ -148,12 +149,40 @@ describe('a text that is read in pieces', () => {
     ).rejects.toThrow(/its text must be UTF-8/);
   });
 
-  it('is refused if its gzip ends too early or is damaged, with the rows before passed on', async () => {
+  const params = { [constants.ZSTD_c_checksumFlag]: 1 };
+  it.each([
+    ['gz', gzipSync],
+    ['zst', (text: string) => zstdCompressSync(text, { params })],
+  ] as const)('is refused if its %s ends too early or is damaged', async (ending, pack) => {
     const text = Array.from({ length: 50_000 }, (_, i) => `{"x":${i * 7919}}`).join('\n');
-    const packed = gzipSync(text);
+    const packed = pack(text);
     for (const damaged of [packed.subarray(0, -9), Buffer.from(packed).fill(7, 5_000, 5_010)]) {
-      const read = together(readRows({ name: 'a.jsonl.gz', bytes: bytesInMemory(damaged) }));
-      await expect(read).rejects.toThrow(/^a\.jsonl\.gz cannot be read: /);
+      const name = `a.jsonl.${ending}`;
+      const read = together(readRows({ name, bytes: bytesInMemory(damaged) }));
+      await expect(read).rejects.toThrow(`${name} cannot be read: `);
+    }
+  });
+
+  it('has all members and frames of what was packed in parts', async () => {
+    const line = (i: number) => `{"x":${i}}\n`;
+    const frames = Array.from({ length: 300 }, (_, i) => zstdCompressSync(line(i)));
+    const skipped = Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+    const large = zstdCompressSync(
+      randomBytes(2_000_000).toString('hex').replaceAll(/.{64}/g, '\n'),
+    );
+    const members = Array.from({ length: 300 }, (_, i) => gzipSync(line(i)));
+    const expected = Array.from({ length: 300 }, (_, x) => ({ x }));
+    for (const [name, parts] of [
+      ['a.jsonl.gz', members],
+      ['a.jsonl.zst', [skipped, ...frames.flatMap((frame) => [frame, skipped])]],
+      ['a.jsonl.zst', [large, ...frames.slice(0, 150), large, ...frames.slice(150)]],
+    ] as const) {
+      const bytes = bytesInMemory(Buffer.concat(parts));
+      expect((await together(readRows({ name, bytes }))).rows).toEqual(expected);
+    }
+    for (const end of ['x', skipped.subarray(0, -1)]) {
+      const bytes = bytesInMemory(Buffer.concat([...frames, Buffer.from(end)]));
+      await expect(together(readRows({ name: 'a.jsonl.zst', bytes }))).rejects.toThrow('its zstd');
     }
   });
 

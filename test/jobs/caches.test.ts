@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
-import { prepareDataset } from '../../lib/datasets/prepare.ts';
 import { readShard } from '../../lib/datasets/shards.ts';
 import { artifactName } from '../../lib/engine/onnx/artifact.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
@@ -9,6 +8,7 @@ import { readProgress } from '../../lib/jobs/progress.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { runJob, start, worldWithDataset } from '../support/jobs.ts';
+import { prepareWhole } from '../support/prepare-whole.ts';
 import { createWorld, modelOf, ticketsSpec, type World } from '../support/world.ts';
 
 const { model } = ticketsSpec;
@@ -84,7 +84,7 @@ describe('a prepared dataset', () => {
           yield { samples: rows };
         },
       };
-      const prepared = await prepareDataset(world, declared, source);
+      const prepared = await prepareWhole(world, declared, source);
       numbers.push([...(await readShard(world.store, prepared, 0)).raw]);
     }
     expect(numbers).toEqual([

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import { prepareDataset } from '../../lib/datasets/prepare.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { rowsWithin } from '../../lib/features/samples.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
@@ -11,6 +10,7 @@ import { createModel, initialState, type Model } from '../../lib/model/model.ts'
 import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import type { Parameters } from '../../lib/state/state.ts';
+import { prepareWhole } from '../support/prepare-whole.ts';
 import {
   createWorld,
   deliver,
@@ -167,7 +167,7 @@ describe('memory', () => {
       },
     };
     const declared = { spec: wide, stored: wide, encoder };
-    const { shardRows } = await prepareDataset(createWorld(), declared, source);
+    const { shardRows } = await prepareWhole(createWorld(), declared, source);
     expect(shardRows).toEqual([rows, 1]);
   });
 });

@@ -12,16 +12,20 @@ const delimiters = [',', ';', '\t', '|'];
 export const csv: Format = {
   endings: ['.csv', '.tsv'],
   isText: true,
-  async *read(pieces) {
+  async *read(open, from) {
     const collector = new RowCollector();
-    const text = new TextReader(pieces);
+    let text = new TextReader(open(0));
     const first = await text.peekLine();
     // What spreadsheets write before the header, to say how cells are told apart.
     const told = /^"?sep=([,;|\t:^~])"?\r?$/i.exec(first)?.[1];
     if (told !== undefined) await text.skipLine();
     const delimiter = told ?? delimiterOf(first);
     let header: readonly string[] | undefined;
-    for await (const record of recordsOf(text, delimiter)) {
+    if (from !== undefined) {
+      header = await firstHeader(text, delimiter);
+      text = new TextReader(open(from.at), from);
+    }
+    for await (const record of recordsOf(text, delimiter, header?.length)) {
       if (record === undefined) yield noRows;
       else if ('reason' in record) collector.addBad(record.line, record.reason, record.text);
       else if (header === undefined) header = headerOf(record.cells);
@@ -33,11 +37,18 @@ export const csv: Format = {
           collector.addBad(line, reason, cells.join(delimiter));
         } else collector.add(rowOf(header, cells, delimiter === ';'), line, sizeBytes);
       }
-      if (collector.isFull) yield collector.take();
+      if (collector.isFull) yield collector.take(text.place);
     }
-    yield collector.take();
+    yield collector.take(text.place);
   },
 };
+
+/** The header of a text, of which rows were read before. */
+async function firstHeader(text: TextReader, delimiter: string) {
+  for await (const record of recordsOf(text, delimiter))
+    if (record !== undefined && 'cells' in record) return headerOf(record.cells);
+  throw new Error('it has no header any more');
+}
 
 /** A record with the line on which it begins, or a line that cannot be read. */
 type CsvRecord =
@@ -52,9 +63,10 @@ type CsvRecord =
 async function* recordsOf(
   text: TextReader,
   delimiter: string,
+  columns?: number,
 ): AsyncGenerator<CsvRecord | undefined> {
   const isTabWhite = delimiter !== '\t';
-  let width: number | undefined;
+  let width = columns;
   for (;;) {
     const start = text.at;
     const parsing = startParsing(delimiter);

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 
@@ -7,12 +8,27 @@ export type Row = Readonly<Record<string, unknown>>;
 /** A part of a file that is no row, and why. */
 export type BadRow = { readonly line: number; readonly reason: string; readonly text: string };
 
+/** A place between the rows of a file, from which on it can be read. */
+export const filePlace = z.strictObject({
+  /** Bytes of its text before the place; in a file that is no text, rows. */
+  at: z.int().nonnegative(),
+  /** The line there, or the row, from 1. */
+  line: z.int().positive(),
+  /** Whether the byte before it is the first half of a line end of two. */
+  isInLineEnd: z.boolean().optional(),
+});
+
+/** A {@link filePlace}. */
+export type FilePlace = z.output<typeof filePlace>;
+
 /** Rows of a file, in order. */
 export type RowChunk = {
   readonly rows: readonly Row[];
   /** The line on which each row begins, or its number in a file without lines; from 1. */
   readonly lines: readonly number[];
   readonly bad: readonly BadRow[];
+  /** Where the file can be read on behind them; absent where there are none. */
+  readonly next?: FilePlace;
 };
 
 /**
@@ -25,9 +41,10 @@ export type Format = {
   readonly endings: readonly `.${string}`[];
 } & (
   | {
-      /** Text, which may be gzip as a whole; it is read in pieces of UTF-8. */
+      /** Text, which may be packed as a whole; it is read in pieces of UTF-8. */
       readonly isText: true;
-      readonly read: (text: AsyncIterable<Buffer>) => AsyncGenerator<RowChunk>;
+      /** @param from the place to read on from; the beginning unless given */
+      readonly read: (text: Text, from: FilePlace | undefined) => AsyncGenerator<RowChunk>;
     }
   | {
       readonly isText: false;
@@ -35,14 +52,13 @@ export type Format = {
       readonly read: (
         bytes: ByteSource,
         columns: ReadonlySet<string> | undefined,
+        from: FilePlace | undefined,
       ) => AsyncGenerator<RowChunk>;
     }
 );
 
-/** Rows that are handed on at a time, if they are not wide; see {@link chunkBytes}. */
-export const chunkRows = 16_384;
-/** Bytes in the file of the rows that are handed on at a time. */
-export const chunkBytes = 4 * 1_048_576;
+/** The pieces of a text from one of its bytes on. */
+export type Text = (first: number) => AsyncIterable<Buffer>;
 
 /** What is handed on where a part of a file has no rows: whoever reads may have no time left. */
 export const noRows: RowChunk = { rows: [], lines: [], bad: [] };
@@ -71,12 +87,13 @@ export class RowCollector {
   }
 
   get isFull(): boolean {
-    return this.#rows.length + this.#bad.length >= chunkRows || this.#sizeBytes >= chunkBytes;
+    const rows = this.#rows.length + this.#bad.length;
+    return rows >= limits.chunkRows || this.#sizeBytes >= limits.chunkBytes;
   }
 
-  /** What was collected since the last time. */
-  take(): RowChunk {
-    const taken = { rows: this.#rows, lines: this.#lines, bad: this.#bad };
+  /** What was collected since the last time, and the place behind it. */
+  take(next: FilePlace): RowChunk {
+    const taken = { rows: this.#rows, lines: this.#lines, bad: this.#bad, next };
     [this.#rows, this.#lines, this.#bad] = [[], [], []];
     this.#sizeBytes = 0;
     return taken;

@@ -8,15 +8,17 @@ import { lineEnd } from './text-reader.ts';
 export const jsonLines: Format = {
   endings: ['.jsonl', '.ndjson'],
   isText: true,
-  async *read(pieces) {
+  async *read(text, from) {
     const collector = new RowCollector();
-    let line = 0;
+    let line = (from?.line ?? 1) - 1;
+    /** Bytes of the text before those that are held. */
+    let before = from?.at ?? 0;
     const add = (bytes: Buffer) => {
       line += 1;
-      const text = bytes.toString('utf8').trim();
-      if (text === '') return;
-      const row = parseLine(text);
-      if (typeof row === 'string') collector.addBad(line, row, text);
+      const own = bytes.toString('utf8').trim();
+      if (own === '') return;
+      const row = parseLine(own);
+      if (typeof row === 'string') collector.addBad(line, row, own);
       else collector.add(row, line, bytes.length);
     };
     let rest: Buffer = Buffer.alloc(0);
@@ -28,7 +30,7 @@ export const jsonLines: Format = {
       collector.addBad(line, tooLongReason, tooLong ?? startOf(bytes));
       tooLong = undefined;
     };
-    for await (const piece of pieces) {
+    for await (const piece of text(before)) {
       const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
       let start = 0;
       // What was held back has no line end, but perhaps the first half of one.
@@ -36,17 +38,19 @@ export const jsonLines: Format = {
       for (; stop >= 0; stop = endOfLine(bytes, start)) {
         end(bytes.subarray(start, stop));
         start = stop + (bytes[stop] === carriageReturn && bytes[stop + 1] === newline ? 2 : 1);
-        if (collector.isFull) yield collector.take();
+        if (collector.isFull) yield collector.take({ at: before + start, line: line + 1 });
       }
+      before += start;
       rest = bytes.subarray(start);
       if (rest.length > limits.rowBytes) {
         tooLong ??= startOf(rest);
+        before += rest.length - 1;
         rest = rest.subarray(-1);
       }
       yield noRows;
     }
     if (rest.length > 0) end(rest);
-    yield collector.take();
+    yield collector.take({ at: before + rest.length, line: line + 1 });
   },
 };
 

@@ -2,13 +2,13 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { type FileMetaData, parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { limits } from '../../limits.ts';
-import { chunkBytes, chunkRows, type Format } from './format.ts';
+import type { Format } from './format.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: Format = {
   endings: ['.parquet'],
   isText: false,
-  async *read(bytes, needed) {
+  async *read(bytes, needed, from) {
     const file = {
       byteLength: bytes.sizeBytes,
       async slice(start: number, end = bytes.sizeBytes) {
@@ -23,9 +23,14 @@ export const parquet: Format = {
     if (twice !== undefined)
       throw new Error(`two columns are named ${JSON.stringify(twice)}; rename one`);
     const columns = names.filter((name) => needed?.has(name) ?? true);
+    const first = from?.at ?? 0;
     let rowStart = 0;
     for (const group of metadata.row_groups) {
       const rowEnd = rowStart + Number(group.num_rows);
+      if (rowEnd <= first) {
+        rowStart = rowEnd;
+        continue;
+      }
       const sizeBytes = bytesOfGroup(group, columns);
       assertFits(sizeBytes, rowStart, rowEnd);
       // A whole row group at a time: reading a part of it would decode all of it.
@@ -36,7 +41,7 @@ export const parquet: Format = {
         values.push([column, await scan.readColumn({ column, rowStart, rowEnd })]);
       }
       const count = rowsOfChunk(sizeBytes, rowEnd - rowStart);
-      for (let start = 0; start < rowEnd - rowStart; start += count) {
+      for (let start = Math.max(0, first - rowStart); start < rowEnd - rowStart; start += count) {
         const end = Math.min(start + count, rowEnd - rowStart);
         const places = Array.from({ length: end - start }, (_, i) => start + i);
         yield {
@@ -45,6 +50,7 @@ export const parquet: Format = {
           ),
           lines: places.map((place) => rowStart + place + 1),
           bad: [],
+          next: { at: rowStart + end, line: rowStart + end + 1 },
         };
       }
       rowStart = rowEnd;
@@ -92,7 +98,7 @@ function assertFits(sizeBytes: number, rowStart: number, rowEnd: number): void {
 
 function rowsOfChunk(sizeBytes: number, rows: number): number {
   const bytesOfRow = Math.max(1, sizeBytes / Math.max(1, rows));
-  return Math.max(1, Math.min(chunkRows, Math.floor(chunkBytes / bytesOfRow)));
+  return Math.max(1, Math.min(limits.chunkRows, Math.floor(limits.chunkBytes / bytesOfRow)));
 }
 
 /** The codecs of Node's zlib, and LZ4; hyparquet itself knows Snappy. */

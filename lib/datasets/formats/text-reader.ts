@@ -1,4 +1,5 @@
 import { limits } from '../../limits.ts';
+import type { FilePlace } from './format.ts';
 
 const newline = 10;
 const carriageReturn = 13;
@@ -31,8 +32,17 @@ export class TextReader {
   /** Whether the byte before the place is the first half of a line end of two. */
   #isInLineEnd = false;
 
-  constructor(pieces: AsyncIterable<Buffer>) {
+  /** @param from the place in the text where the pieces begin */
+  constructor(pieces: AsyncIterable<Buffer>, from: FilePlace = { at: 0, line: 1 }) {
     this.#pieces = pieces[Symbol.asyncIterator]();
+    this.#at = from.at;
+    this.#line = from.line;
+    this.#isInLineEnd = from.isInLineEnd ?? false;
+  }
+
+  /** How far its reader has come. */
+  get place(): FilePlace {
+    return { at: this.#at, line: this.#line, isInLineEnd: this.#isInLineEnd };
   }
 
   /** Bytes before the place. */

@@ -1,0 +1,44 @@
+import { challengerDigest } from '../fold/challenger.ts';
+import { publishedState } from '../fold/checkpoints.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Lane } from './lane.ts';
+import { reportPromotion } from './progress.ts';
+import type { JobRecord } from './record.ts';
+
+/**
+ * Sends what follows a slice. The deduplication ids make a second sending within five minutes
+ * harmless.
+ */
+export async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promise<void> {
+  const { model, job, dataset, start } = record;
+  switch (place.status) {
+    case 'preparing':
+    case 'training':
+    case 'catching-up':
+      return ports.sendJob({
+        body: JSON.stringify({ model, job, dataset, start, slice: place.slice }),
+        group: model,
+        deduplication: deduplicationId(model, job, place.slice),
+      });
+    case 'promotion-sent': {
+      const promoted = (await publishedState(ports, model))?.promoted;
+      if (promoted?.job === job) {
+        // Sending it once more would be harmless, and needless.
+        const end = { promotion: promoted.sequence };
+        return reportPromotion(ports, record, () => Promise.resolve(end));
+      }
+      const digest = await challengerDigest(ports.store, model, job);
+      return ports.sendSamples({
+        body: JSON.stringify({ promote: { job, digest } }),
+        group: model,
+        deduplication: deduplicationId(model, job, 'promote'),
+      });
+    }
+    case 'kept-champion':
+    case 'failed':
+      return undefined;
+    default:
+      return place.status satisfies never;
+  }
+}

@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import type { FilePlace } from '../../lib/datasets/formats/format.ts';
+import { readRows } from '../../lib/datasets/rows.ts';
+
+// Chunks of two rows: places to read on from are many.
+vi.mock('../../lib/limits.ts', async (original) => {
+  const { limits, ...others } = await original<typeof import('../../lib/limits.ts')>();
+  return { ...others, limits: { ...limits, chunkRows: 2 } };
+});
+
+async function read(name: string, body: Uint8Array, from?: FilePlace) {
+  const all = { rows: [] as unknown[], lines: [] as number[], bad: [] as unknown[] };
+  const places: { readonly next: FilePlace; readonly rows: number; readonly bad: number }[] = [];
+  for await (const chunk of readRows({ name, bytes: bytesInMemory(body), from })) {
+    all.rows.push(...chunk.rows);
+    all.lines.push(...chunk.lines);
+    all.bad.push(...chunk.bad);
+    if (chunk.next !== undefined)
+      places.push({ next: chunk.next, rows: all.rows.length, bad: all.bad.length });
+  }
+  return { all, places };
+}
+
+/** From every place that a reader says it can be read on from, a file has the rest of its rows. */
+async function expectRest(name: string, body: Uint8Array): Promise<number> {
+  const { all, places } = await read(name, body);
+  for (const { next, rows, bad } of places) {
+    const rest = await read(name, body, JSON.parse(JSON.stringify(next)));
+    expect(rest.all).toEqual({
+      rows: all.rows.slice(rows),
+      lines: all.lines.slice(rows),
+      bad: all.bad.slice(bad),
+    });
+  }
+  return places.length;
+}
+
+const pieces = ['a', '1', ',', ';', '"', '""', '\n', '\n', '\r\n', '\r', ' ', 'ü', '𝄞', 'x,y'];
+const hostileText = (own: readonly string[]) =>
+  fc
+    .array(fc.constantFrom(...pieces, ...own), { maxLength: 60, size: 'max' })
+    .map((parts) => parts.join(''));
+
+const mark = Buffer.from([0xef, 0xbb, 0xbf]);
+const utf16 = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le');
+const encodings: Readonly<Record<string, (text: string) => Buffer>> = {
+  plain: (text) => Buffer.from(text),
+  'with a mark': (text) => Buffer.concat([mark, Buffer.from(text)]),
+  gzip: (text) => gzipSync(Buffer.from(text)),
+  zstd: (text) => zstdCompressSync(Buffer.from(text)),
+  'UTF-16': utf16,
+};
+
+describe('a file that is read on from a place', () => {
+  it.each(Object.keys(encodings))('has the rest of its rows: %s', async (encoding) => {
+    const encode = encodings[encoding] ?? Buffer.from;
+    let places = 0;
+    const check = async (name: string, text: string) => {
+      places += await expectRest(name, encode(text));
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        hostileText(['1,2\n', '"c\nd",e\n']),
+        hostileText(['{"x":1}\n', '{"x":[2]}']),
+        async (table, lines) => {
+          await check('a.csv', `x,y\n${table}`);
+          await check('a.jsonl', lines);
+        },
+      ),
+      { numRuns: 150 },
+    );
+    expect(places).toBeGreaterThan(500);
+  });
+
+  it('has the rest of its rows: Parquet', async () => {
+    const folder = join(import.meta.dirname, 'parquet');
+    let places = 0;
+    for (const name of readdirSync(folder))
+      places += await expectRest(name, readFileSync(join(folder, name)));
+    expect(places).toBeGreaterThan(12);
+  });
+});
