@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { commitTogether } from './commit-together.ts';
 import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
+import { holdLargeBody } from './large-bodies.ts';
 import { takeQueryProtocol } from './query-protocol.ts';
 
 /**
@@ -82,6 +83,7 @@ async function listen(
   commitTogether(app, persistence, database);
   takeQueryProtocol(app);
   refuseByCondition(app, s3Store);
+  holdLargeBody(s3Store);
   deduplicateInGroups(app);
   nameSenders(app);
   await app.listen({ port: 0, host: '127.0.0.1' });

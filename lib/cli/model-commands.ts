@@ -99,6 +99,15 @@ export function declareTrainingCommands(program: Command, add: AddCommand): void
   );
   add(
     {
+      usage: 'show <name>',
+      summary: 'say what is in the columns of a dataset',
+      examples: [['millrace dataset show sales-2026', 'counts, missing values, histograms']],
+    },
+    async ({ io, args: [name = ''] }) => (await import('./show-dataset.ts')).showColumns(io, name),
+    datasets,
+  );
+  add(
+    {
       usage: 'check <name>',
       summary: 'say what a job of a model would refuse, and why, before it runs',
       options: [text('--model <name>', 'the model that would learn it').makeOptionMandatory()],

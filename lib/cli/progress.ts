@@ -115,6 +115,21 @@ export function wrapped(text: string, mark = '  ', indent = '    '): readonly st
   return [...lines, start + line];
 }
 
+const blocks = '▁▂▃▄▅▆▇█';
+
+/** Values as a line of blocks, from the lowest to the highest of them; a space for none. */
+export function sparkline(values: readonly (number | undefined)[]): string {
+  const known = values.flatMap((value = Number.NaN) => (Number.isFinite(value) ? [value] : []));
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  return values
+    .map((value) => {
+      if (value === undefined || !Number.isFinite(value)) return ' ';
+      const share = most > least ? (value - least) / (most - least) : 0;
+      return blocks[Math.min(blocks.length - 1, Math.floor(share * blocks.length))] ?? ' ';
+    })
+    .join('');
+}
+
 /** Rows as text, the first column left-aligned and the others right-aligned. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(

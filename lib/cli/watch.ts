@@ -9,7 +9,7 @@ import {
 import { jsonIfAny } from '../parse.ts';
 import { count, type Io } from './io.ts';
 import { figure } from './models.ts';
-import { formatCount, formatSeconds } from './progress.ts';
+import { formatCount, formatSeconds, sparkline } from './progress.ts';
 
 /** How a model is watched. */
 export type WatchOptions = {
@@ -147,21 +147,6 @@ function rateOf(entries: readonly EntrySummary[], now: number): string {
   const seconds = oldest === undefined ? rateSeconds : Math.max(ageOf(oldest), 1);
   const samples = recent.reduce((sum, entry) => sum + entry.samples, 0);
   return `${formatCount(samples / seconds)} samples/s`;
-}
-
-const blocks = '▁▂▃▄▅▆▇█';
-
-/** Values as a line of blocks, from the lowest to the highest of them; a space for none. */
-export function sparkline(values: readonly (number | undefined)[]): string {
-  const known = values.flatMap((value = Number.NaN) => (Number.isFinite(value) ? [value] : []));
-  const [least, most] = [Math.min(...known), Math.max(...known)];
-  return values
-    .map((value) => {
-      if (value === undefined || !Number.isFinite(value)) return ' ';
-      const share = most > least ? (value - least) / (most - least) : 0;
-      return blocks[Math.min(blocks.length - 1, Math.floor(share * blocks.length))] ?? ' ';
-    })
-    .join('');
 }
 
 function cut(line: string, columns: number): string {

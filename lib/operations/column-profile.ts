@@ -41,22 +41,37 @@ const cells = cellsOf(cellsSchema.parse({}));
 
 /** What is in the columns of the first rows of a file. */
 export async function profileFile(file: { readonly name: string; readonly bytes: ByteSource }) {
-  const columns = new Map<string, Column>();
-  let rows = 0;
+  const { columns, rows, add } = createProfile();
   let bad: BadRow | undefined;
   for await (const chunk of readRows(file)) {
     bad ??= chunk.bad[0];
     for (const row of chunk.rows) {
-      if (rows >= draftRows) return { rows, columns, isAll: false, bad };
+      if (rows() >= draftRows) return { rows: rows(), columns, isAll: false, bad };
+      add(row);
+    }
+  }
+  return { rows: rows(), columns, isAll: true, bad };
+}
+
+/** What is in the columns of some rows. */
+export function createProfile() {
+  const columns = new Map<string, Column>();
+  let rows = 0;
+  return {
+    columns: columns as ReadonlyMap<string, Column>,
+    rows: () => rows,
+    /** @returns the cells that were looked at */
+    add(row: Row): readonly (readonly [name: string, cell: unknown])[] {
       rows += 1;
-      for (const [name, cell] of Object.entries(flat(row))) {
+      const cellsOfRow = Object.entries(flat(row));
+      for (const [name, cell] of cellsOfRow) {
         const column = columns.get(name) ?? newColumn(name);
         columns.set(name, column);
         look(column, cell);
       }
-    }
-  }
-  return { rows, columns, isAll: true, bad };
+      return cellsOfRow;
+    },
+  };
 }
 
 /** A row that is a sample already has its features inside. */

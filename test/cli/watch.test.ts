@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { sparkline, watch } from '../../lib/cli/watch.ts';
+import { sparkline } from '../../lib/cli/progress.ts';
+import { watch } from '../../lib/cli/watch.ts';
 import { createWorld, deliver, sampleMessages, ticketsSpec } from '../support/world.ts';
 
 describe('a line of blocks', () => {

@@ -138,6 +138,8 @@ describe('own data in, predictions out', () => {
     expect((await put()).uploaded).toEqual(['datasets/cars/cars.jsonl']);
     expect((await put()).unchanged).toEqual(['datasets/cars/cars.jsonl']);
     expect(await json('dataset', 'ls')).toMatchObject([{ dataset: 'cars', files: 1 }]);
+    const shown = await millrace('dataset', 'show', 'cars');
+    expect(shown.stdout).toMatch(/column +kind +missing +values\n.*[▁█].* … /s);
     const checked = await millrace('dataset', 'check', 'cars', '--model', 'cars');
     expect(checked.stdout).toMatch(/cars\.jsonl, line 407, row: the line: must be JSON/);
     expect(checked).toMatchObject({

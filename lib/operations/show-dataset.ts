@@ -1,0 +1,145 @@
+import { keys } from '../bucket/keys.ts';
+import { bytesOfObject } from '../datasets/byte-source.ts';
+import { isNoData, readRows } from '../datasets/rows.ts';
+import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { hashIntegers } from '../features/hash.ts';
+import type { Ports } from '../ports/ports.ts';
+import { type Column, createProfile } from './column-profile.ts';
+import { assertDataset } from './start-job.ts';
+
+/** Numbers of a column. */
+export type NumberSummary = {
+  readonly least: number;
+  readonly greatest: number;
+  readonly mean: number;
+  readonly deviation: number;
+  /** Counts of equal intervals from `from` to `to`; what lies outside counts in the outermost. */
+  readonly histogram: readonly number[];
+  readonly from: number;
+  readonly to: number;
+};
+
+/** What the rows of a dataset have in a column. */
+export type ColumnSummary = {
+  readonly column: string;
+  readonly kind: 'number' | 'true or false' | 'time' | 'text' | 'vector' | 'mixed' | 'empty';
+  readonly present: number;
+  readonly missing: number;
+  /** Of a column of numbers. */
+  readonly numbers?: NumberSummary;
+  /** Different texts, and the most frequent ones; of other columns than numbers and vectors. */
+  readonly distinct?: number;
+  readonly values?: readonly { readonly value: string; readonly count: number }[];
+};
+
+/** What there is in a dataset. */
+export type DatasetSummary = {
+  readonly files: number;
+  readonly rows: number;
+  readonly refusedRows: number;
+  readonly columns: readonly ColumnSummary[];
+};
+
+const intervals = 12;
+/** Numbers of each column that its histogram is drawn from. */
+const sampleSize = 10_000;
+const shownValues = 8;
+
+/**
+ * Reads a dataset, and says what is in its columns.
+ *
+ * @param onRows called now and then with the rows so far
+ * @throws MillraceError kind `invalid` if there is none, or a file of it cannot be read
+ */
+export async function showDataset(
+  { store }: Pick<Ports, 'store'>,
+  dataset: string,
+  onRows: (rows: number) => void = () => undefined,
+): Promise<DatasetSummary> {
+  const listed = await store.list(keys.dataset(dataset));
+  if (listed.length === 0) await assertDataset({ store }, dataset);
+  const objects = listed.filter(({ key, sizeBytes }) => sizeBytes > 0 && !isNoData(key));
+  const profile = createProfile();
+  const numbers = new Map<string, ReturnType<typeof createNumberTally>>();
+  let refusedRows = 0;
+  for (const object of objects) {
+    const bytes = bytesOfObject(store, object);
+    for await (const chunk of readRows({ name: object.key, bytes })) {
+      refusedRows += chunk.bad.length;
+      for (const row of chunk.rows) {
+        for (const [name, cell] of profile.add(row)) {
+          const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
+          if (number === undefined || cells.isMissing(cell)) continue;
+          const tally = numbers.get(name) ?? createNumberTally();
+          numbers.set(name, tally);
+          tally.add(number);
+        }
+      }
+      onRows(profile.rows());
+    }
+  }
+  const columns = [...profile.columns.values()].map((column) =>
+    summaryOf(column, numbers.get(column.name)?.summary()),
+  );
+  return { files: objects.length, rows: profile.rows(), refusedRows, columns };
+}
+
+const cells = cellsOf(cellsSchema.parse({}));
+
+function summaryOf(column: Column, numbers: NumberSummary | undefined): ColumnSummary {
+  const { name, present, missing, values } = column;
+  const kind = kindOf(column);
+  const common = { column: name, kind, present, missing };
+  if (kind === 'number') return { ...common, ...(numbers && { numbers }) };
+  if (kind === 'vector' || kind === 'empty') return common;
+  const most = [...values].sort(([, a], [, b]) => b - a).slice(0, shownValues);
+  return {
+    ...common,
+    distinct: values.size,
+    values: most.map(([value, count]) => ({ value, count })),
+  };
+}
+
+function kindOf(column: Column): ColumnSummary['kind'] {
+  const { present, truths, numbers, dates, dateTexts, objects, vectors } = column;
+  if (present === 0) return 'empty';
+  if (truths === present) return 'true or false';
+  if (numbers === present) return 'number';
+  if (dates + dateTexts === present) return 'time';
+  const lists = [...vectors.values()].reduce((sum, count) => sum + count, 0);
+  if (lists === present) return 'vector';
+  return objects + lists > 0 || numbers > 0.5 * present ? 'mixed' : 'text';
+}
+
+/** Moments of numbers, and an even sample of them (Vitter 1985, algorithm R), the same each time. */
+function createNumberTally() {
+  let [count, mean, squares] = [0, 0, 0];
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const sample: number[] = [];
+  return {
+    add(number: number) {
+      count += 1;
+      const distance = number - mean;
+      mean += distance / count;
+      squares += distance * (number - mean);
+      least = Math.min(least, number);
+      greatest = Math.max(greatest, number);
+      const place = count <= sampleSize ? count - 1 : hashIntegers(count) % count;
+      if (place < sampleSize) sample[place] = number;
+    },
+    summary(): NumberSummary {
+      const ordered = sample.toSorted((a, b) => a - b);
+      const at = (share: number) => ordered[Math.round(share * (ordered.length - 1))] ?? 0;
+      // An outlier would leave all others in one interval.
+      const [from, to] = [at(0.01), at(0.99)];
+      const histogram = new Array<number>(intervals).fill(0);
+      for (const each of ordered) {
+        const place = Math.floor(((each - from) / (to - from || 1)) * intervals);
+        const inside = Math.max(0, Math.min(intervals - 1, place));
+        histogram[inside] = (histogram[inside] ?? 0) + 1;
+      }
+      const deviation = Math.sqrt(squares / count);
+      return { least, greatest, mean, deviation, histogram, from, to };
+    },
+  };
+}

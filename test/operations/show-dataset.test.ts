@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import { showDataset } from '../../lib/operations/show-dataset.ts';
+import { createWorld } from '../support/world.ts';
+
+async function shown(files: Readonly<Record<string, string>>) {
+  const world = createWorld();
+  for (const [name, text] of Object.entries(files))
+    await world.store.put(keys.dataset('past') + name, Buffer.from(text));
+  return showDataset(world, 'past');
+}
+
+describe('what a dataset shows', () => {
+  it('is the kind, the missing values and the distribution of each column', async () => {
+    const { columns, ...counts } = await shown({
+      'a.csv': 'city,price,good,when,empty\nBerlin,12.5,yes,2024-01-01,\nParis,,no,2024-01-02,\n"x',
+      'b.jsonl': '{"city":"Berlin","price":-2,"good":true,"pixels":[1,2]}\n{"city":3}',
+      _SUCCESS: '',
+    });
+    expect(counts).toEqual({ files: 2, rows: 4, refusedRows: 1 });
+    expect(Object.fromEntries(columns.map(({ column, ...rest }) => [column, rest]))).toMatchObject({
+      city: {
+        kind: 'text',
+        present: 4,
+        distinct: 3,
+        values: [{ value: 'Berlin', count: 2 }, { value: 'Paris' }, { value: '3' }],
+      },
+      price: { kind: 'number', present: 2, missing: 1, numbers: { least: -2, greatest: 12.5 } },
+      good: { kind: 'true or false', present: 3 },
+      when: { kind: 'time', present: 2 },
+      empty: { kind: 'empty', present: 0, missing: 2 },
+      pixels: { kind: 'vector', present: 1 },
+    });
+  });
+
+  it('draws numbers between their rare extremes, and knows their moments', async () => {
+    const numbers = Array.from({ length: 30_000 }, (_, i) =>
+      i === 7 ? 1e12 : (i * 7_919) % 1_200,
+    );
+    const { columns } = await shown({ 'a.csv': `x\n${numbers.join('\n')}` });
+    const { histogram = [], greatest, mean } = columns[0]?.numbers ?? {};
+    expect(greatest).toBe(1e12);
+    expect(mean).toBeCloseTo(numbers.reduce((sum, each) => sum + each, 0) / numbers.length, -3);
+    const all = histogram.reduce((sum, each) => sum + each, 0);
+    expect(all).toBe(10_000);
+    // Twelve intervals of an even distribution, with a standard deviation of 28 each.
+    for (const each of histogram) expect(Math.abs(each - all / 12)).toBeLessThan(200);
+  });
+
+  it('is refused where there is no such dataset', async () => {
+    await expect(showDataset(createWorld(), 'past')).rejects.toThrow(/past/);
+  });
+});
