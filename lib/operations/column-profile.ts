@@ -1,5 +1,5 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
-import type { BadRow, Row } from '../datasets/formats/format.ts';
+import { type BadRow, copied, type Row } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
@@ -136,8 +136,11 @@ function look(column: Column, cell: unknown): void {
   if (cells.truth(cell) !== undefined) column.truths += 1;
   const text = cells.text(cell);
   if (text === undefined && typeof cell !== 'string') column.objects += 1;
-  if (text !== undefined && (column.values.has(text) || column.values.size <= draftRows))
-    column.values.set(text, (column.values.get(text) ?? 0) + 1);
+  if (text !== undefined) {
+    const times = column.values.get(text);
+    if (times !== undefined) column.values.set(text, times + 1);
+    else if (column.values.size <= draftRows) column.values.set(copied(text), 1);
+  }
   if (typeof cell === 'string') lookAtText(column, cell.trim(), number !== undefined);
 }
 

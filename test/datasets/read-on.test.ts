@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import type { FilePlace } from '../../lib/datasets/formats/format.ts';
+import { plainRecords } from '../../lib/datasets/formats/plain-lines.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 
 // Chunks of two rows: places to read on from are many.
@@ -83,5 +85,40 @@ describe('a file that is read on from a place', () => {
     for (const name of readdirSync(folder))
       places += await expectRest(name, readFileSync(join(folder, name)));
     expect(places).toBeGreaterThan(12);
+  });
+});
+
+describe('lines of a delimited text without quotes', () => {
+  it('are the records that the parser makes of them', async () => {
+    const white = [' ', '\t', '\f', '\v', '\u00a0', '\u2003', '\u2028'];
+    const usual = fc.constantFrom('a', 'é', "'", '#', '\\', ...white, ',', ',', '\n', '\r\n', '\r');
+    const part = fc.oneof(
+      { weight: 40, arbitrary: usual },
+      { weight: 1, arbitrary: fc.constantFrom('"', '\ufeff') },
+    );
+    const text = fc.array(part, { size: 'max', maxLength: 60 }).map((parts) => parts.join(''));
+    let plain = 0;
+    await fc.assert(
+      fc.asyncProperty(text, fc.constantFrom(',', ';', '\t'), async (some, delimiter) => {
+        const bytes = Buffer.from(some.replaceAll(',', delimiter));
+        const records = plainRecords(bytes, delimiter);
+        plain += records.length;
+        if (records.length === 0) return;
+        const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
+        const expected = parse(whole, {
+          delimiter,
+          info: true,
+          relax_column_count: true,
+          relax_quotes: true,
+          skip_empty_lines: true,
+          trim: true,
+          record_delimiter: ['\r\n', '\n', '\r'],
+        }) as unknown as { record: string[]; info: { bytes: number } }[];
+        for (const [i, { cells: own, bytes: end }] of records.entries())
+          expect({ own, end }).toEqual({ own: expected[i]?.record, end: expected[i]?.info.bytes });
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(plain).toBeGreaterThan(2_000);
   });
 });

@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse';
 import { limits } from '../../limits.ts';
 import { type BadRow, type Format, noRows, RowCollector } from './format.ts';
+import { type ParsedRecord, plainRecords } from './plain-lines.ts';
 import { TextReader } from './text-reader.ts';
 
 const delimiters = [',', ';', '\t', '|'];
@@ -25,29 +26,39 @@ export const csv: Format = {
       header = await firstHeader(text, delimiter);
       text = new TextReader(open(from.at), from);
     }
-    for await (const record of recordsOf(text, delimiter, header?.length)) {
-      if (record === undefined) yield noRows;
-      else if ('reason' in record) collector.addBad(record.line, record.reason, record.text);
+    const add = (record: CsvRecord) => {
+      if ('reason' in record) collector.addBad(record.line, record.reason, record.text);
       else if (header === undefined) header = headerOf(record.cells);
       else {
         const { cells, line, sizeBytes } = record;
-        const surplus = cells.slice(header.length);
-        if (cells.length < header.length || surplus.some((cell) => cell !== '')) {
+        if (cells.length < header.length || hasSurplus(cells, header.length)) {
           const reason = `it has ${cells.length} values, the header has ${header.length} columns`;
           collector.addBad(line, reason, cells.join(delimiter));
         } else collector.add(rowOf(header, cells, delimiter === ';'), line, sizeBytes);
       }
-      if (collector.isFull) yield collector.take(text.place);
-    }
+      return collector.isFull;
+    };
+    for await (const _ of passRecords(text, { delimiter, columns: header?.length }, add))
+      yield collector.isFull ? collector.take(text.place) : noRows;
     yield collector.take(text.place);
   },
 };
 
+/** Cells behind the last column, unless they are empty. */
+function hasSurplus(cells: readonly string[], columns: number): boolean {
+  return cells.length > columns && cells.slice(columns).some((cell) => cell !== '');
+}
+
 /** The header of a text, of which rows were read before. */
-async function firstHeader(text: TextReader, delimiter: string) {
-  for await (const record of recordsOf(text, delimiter))
-    if (record !== undefined && 'cells' in record) return headerOf(record.cells);
-  throw new Error('it has no header any more');
+async function firstHeader(text: TextReader, delimiter: string): Promise<readonly string[]> {
+  let header: readonly string[] | undefined;
+  const add = (record: CsvRecord) => {
+    if ('cells' in record) header ??= headerOf(record.cells);
+    return header !== undefined;
+  };
+  for await (const _ of passRecords(text, { delimiter }, add)) if (header !== undefined) break;
+  if (header === undefined) throw new Error('it has no header any more');
+  return header;
 }
 
 /** A record with the line on which it begins, or a line that cannot be read. */
@@ -56,27 +67,33 @@ type CsvRecord =
   | BadRow;
 
 /**
- * The records of a text. The parser cannot go on behind a quote that stands where none may, and
- * reads on over the rows behind one that has no end; so the line where such a record began is
- * passed on as bad, and a new parser reads from the next. Undefined says that there is none yet.
+ * Passes on the records of a text. It pauses whenever `add` says so, and within very long ones.
+ *
+ * The parser cannot go on behind a quote that stands where none may, and reads on over the rows
+ * behind one that has no end; so the line where such a record began is passed on as bad, and a new
+ * parser reads from the next. Where no quote is near, no parser is needed.
  */
-async function* recordsOf(
+async function* passRecords(
   text: TextReader,
-  delimiter: string,
-  columns?: number,
-): AsyncGenerator<CsvRecord | undefined> {
+  { delimiter, columns }: { readonly delimiter: string; readonly columns?: number | undefined },
+  add: (record: CsvRecord) => boolean,
+): AsyncGenerator<void> {
   const isTabWhite = delimiter !== '\t';
   let width = columns;
   for (;;) {
     const start = text.at;
-    const parsing = startParsing(delimiter);
+    let slice = await text.sliceFrom(start);
+    let records = plainRecords(slice, delimiter);
     let error: Error | undefined;
+    const parsing = records.length === 0 ? startParsing(delimiter) : undefined;
     for (let next = start; error === undefined; ) {
-      const slice = await text.sliceFrom(next);
-      next += slice.length;
-      await parsing.write(slice);
-      const records = parsing.take();
-      if (records.length === 0) yield undefined;
+      if (parsing !== undefined) {
+        slice = await text.sliceFrom(next);
+        next += slice.length;
+        await parsing.write(slice);
+        records = parsing.take();
+      }
+      if (records.length === 0 && slice.length > 0 && next - start > slice.length) yield;
       for (const { cells, bytes } of records) {
         text.skipBlank(isTabWhite);
         width ??= cells.length;
@@ -87,15 +104,19 @@ async function* recordsOf(
         const { line } = text;
         const sizeBytes = start + bytes - text.at;
         text.moveTo(start + bytes);
-        yield { cells, line, sizeBytes };
+        if (add({ cells, line, sizeBytes })) yield;
       }
-      error ??= parsing.error();
+      error ??= parsing?.error();
       if (slice.length === 0 && error === undefined) return;
+      // Behind them, lines may be plain again.
+      if (records.length > 0) break;
     }
+    if (error === undefined) continue;
     text.skipBlank(isTabWhite);
     // The parser says on which line, counted from where it began.
     const reason = error.message.replace(/ at line \d+$/, '');
-    yield { line: text.line, reason, text: await text.skipLine() };
+    const { line } = text;
+    if (add({ line, reason, text: await text.skipLine() })) yield;
   }
 }
 
@@ -114,7 +135,7 @@ function holdsRows(cells: readonly string[], width: number, delimiter: string): 
 
 /** A parser that gives each record as soon as it has it; also those before an error. */
 function startParsing(delimiter: string) {
-  let records: { cells: readonly string[]; bytes: number }[] = [];
+  let records: ParsedRecord[] = [];
   let failed: Error | undefined;
   const parser = parse({
     delimiter,
@@ -170,5 +191,11 @@ function headerOf(cells: readonly string[]): readonly string[] {
 function rowOf(header: readonly string[], cells: readonly string[], hasDecimalComma: boolean) {
   const value = (cell: string) =>
     hasDecimalComma && /^[+-]?\d+,\d+(e[+-]?\d+)?$/i.test(cell) ? cell.replace(',', '.') : cell;
-  return Object.fromEntries(header.map((name, place) => [name, value(cells[place] ?? '')]));
+  const row: Record<string, string> = {};
+  for (const [place, name] of header.entries()) {
+    const own = value(cells[place] ?? '');
+    if (name !== '__proto__') row[name] = own;
+    else Object.defineProperty(row, name, { value: own, enumerable: true });
+  }
+  return row;
 }

@@ -64,7 +64,7 @@ export type Text = (first: number) => AsyncIterable<Buffer>;
 export const noRows: RowChunk = { rows: [], lines: [], bad: [] };
 
 /** A text of its own: V8's slices keep the whole of what they are cut from. */
-function copied(text: string): string {
+export function copied(text: string): string {
   return Buffer.from(text).toString();
 }
 
