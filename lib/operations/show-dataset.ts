@@ -111,7 +111,9 @@ function kindOf(column: Column): ColumnSummary['kind'] {
   return objects + lists > 0 || numbers > 0.5 * present ? 'mixed' : 'text';
 }
 
-/** Moments of numbers, and an even sample of them (Vitter 1985, algorithm R), the same each time. */
+/**
+ * Moments of numbers, and an even sample of them (Vitter 1985, algorithm R), the same each time.
+ */
 function createNumberTally() {
   let [count, mean, squares] = [0, 0, 0];
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
