@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { commitTogether } from './commit-together.ts';
 import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
-import { holdLargeBody } from './large-bodies.ts';
+import { holdLargeBody, refuseTooLarge } from './large-bodies.ts';
 import { takeQueryProtocol } from './query-protocol.ts';
 
 /**
@@ -84,6 +84,7 @@ async function listen(
   takeQueryProtocol(app);
   refuseByCondition(app, s3Store);
   holdLargeBody(s3Store);
+  await refuseTooLarge(s3Store);
   deduplicateInGroups(app);
   nameSenders(app);
   await app.listen({ port: 0, host: '127.0.0.1' });

@@ -1,3 +1,5 @@
+import { loadPart } from './fauxqs-parts.ts';
+
 /** What the emulator has of an object. */
 type StoredObject = { readonly body: Uint8Array };
 
@@ -21,5 +23,33 @@ export function holdLargeBody<Stored extends StoredObject>(store: Store<Stored>)
     const loaded = load(bucket, key);
     if (loaded.body.length > largeBytes) last = { head, body: loaded.body };
     return loaded;
+  };
+}
+
+/** SQLite keeps no more in one value, and a row has some fields beside it. */
+const mostBytes = 999_000_000;
+
+type Parts = ReadonlyMap<string, { readonly parts: ReadonlyMap<number, StoredObject> }>;
+
+/**
+ * fauxqs 2.4.1 forgets the parts of an object that SQLite cannot keep, and then says that they were
+ * never there. It is refused before, with what to do.
+ */
+export async function refuseTooLarge(store: {
+  completeMultipartUpload: (id: string, parts: never) => unknown;
+}): Promise<void> {
+  const { S3Error } = (await loadPart('./common/errors.js')) as {
+    S3Error: new (code: string, message: string, status: number) => Error;
+  };
+  const uploads: Parts = Reflect.get(store, 'multipartUploads');
+  const complete = store.completeMultipartUpload.bind(store);
+  store.completeMultipartUpload = (id, parts) => {
+    const bodies = [...(uploads.get(id)?.parts.values() ?? [])];
+    const sizeBytes = bodies.reduce((sum, { body }) => sum + body.length, 0);
+    if (sizeBytes <= mostBytes) return complete(id, parts);
+    const message =
+      `the local cloud keeps at most ${mostBytes} bytes in one object (found ${sizeBytes}; S3 ` +
+      'itself keeps 50 TB); cut the file into several';
+    throw new S3Error('EntityTooLarge', message, 400);
   };
 }
