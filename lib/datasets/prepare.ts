@@ -12,7 +12,12 @@ import { hashOfDerived } from '../spec/identity.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from '../state/statistics-file.ts';
 import { createPreparation, type Declared, type PreparedDataset } from './preparation.ts';
 import type { SampleChunk } from './tally.ts';
-import { decodeUnfinished, encodeUnfinished, type SourcePlace } from './unfinished.ts';
+import {
+  decodeUnfinished,
+  encodeUnfinished,
+  type SourcePlace,
+  type Unfinished,
+} from './unfinished.ts';
 
 /** Where the rows of a dataset come from. */
 export type SampleSource = {
@@ -62,7 +67,7 @@ export type Preparing =
 export type PrepareOptions = {
   /** Whether what is prepared already was found to be damaged. */
   readonly isAgain?: boolean;
-  /** Whether others may have their turn, once some rows are prepared. */
+  /** Asked once some rows are prepared: whether others may have their turn. */
   readonly isTimeUp?: () => boolean;
   /** Whether the invocation ends soon. */
   readonly mustStop?: () => boolean;
@@ -93,14 +98,14 @@ export async function prepareDataset(
   if (found !== undefined) return { isDone: true, prepared: found };
   if (existing !== undefined && existing.body.length > 0)
     log.warn('a prepared dataset is damaged, and prepared again', { hash });
-  const base = source.growing === undefined ? hash : nameOf(await source.growing());
-  const keptKey = keys.prepared(base, unfinishedFile);
+  const growing = source.growing === undefined ? hash : nameOf(await source.growing());
   if (isAgain) {
     // Whoever goes on with it must find neither.
     await store.put(keys.prepared(hash, manifestFile), nothing);
-    await store.put(keptKey, nothing);
+    await store.put(keys.prepared(growing, unfinishedFile), nothing);
   }
-  const kept = isAgain ? undefined : await readUnfinished(store, keptKey, source);
+  const { base, kept } = await readUnfinished(store, { hash, growing }, source);
+  const keptKey = keys.prepared(base, unfinishedFile);
   const work = createPreparation(store, base, declared, kept);
   let isKept = kept !== undefined;
   let keptShards = kept?.shardRows.length ?? 0;
@@ -131,13 +136,21 @@ export async function prepareDataset(
 
 const nothing = new Uint8Array();
 
-/** How far a source was prepared before; undefined if it was not, or beyond its end. */
-async function readUnfinished(store: ObjectStore, key: string, { end }: SampleSource) {
-  const object = await store.get(key);
-  const kept = object && decodeUnfinished(object.body);
-  return kept !== undefined && kept.place.done <= (end ?? Number.POSITIVE_INFINITY)
-    ? kept
-    : undefined;
+/**
+ * How far a source was prepared before, and below which name. Where a later job is beyond its end
+ * already, it goes on by itself: two that each began anew would never end.
+ */
+async function readUnfinished(
+  store: ObjectStore,
+  { hash, growing }: { readonly hash: string; readonly growing: string },
+  { end = Number.POSITIVE_INFINITY }: SampleSource,
+): Promise<{ readonly base: string; readonly kept: Unfinished | undefined }> {
+  for (const base of [growing, hash]) {
+    const object = await store.get(keys.prepared(base, unfinishedFile));
+    const kept = object && decodeUnfinished(object.body);
+    if (kept === undefined || kept.place.done <= end) return { base, kept };
+  }
+  return { base: hash, kept: undefined };
 }
 
 function tooLong() {

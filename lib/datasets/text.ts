@@ -23,9 +23,12 @@ export async function* textOf(source: ByteSource, first = 0): AsyncGenerator<Buf
   for await (const piece of decoded(withWholeMark(pieces))) {
     const rest = piece.subarray(toSkip);
     toSkip -= piece.length - rest.length;
-    if (toSkip === 0) yield rest;
+    // (Nothing, while it is on its way to the place.)
+    yield toSkip === 0 ? rest : nothing;
   }
 }
+
+const nothing = Buffer.alloc(0);
 
 /** The same bytes; the first piece is long enough to hold a byte-order mark. */
 async function* withWholeMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {

@@ -30,63 +30,97 @@ function gunzipped(source: ByteSource): AsyncIterable<Uint8Array> {
 
 /** Frames one after another: Node's decompressor stops behind the first. */
 async function* unzstded(source: ByteSource): AsyncGenerator<Uint8Array> {
-  const pieces = piecesOf(source);
-  let rest: Buffer = Buffer.alloc(0);
+  const packed = new PackedBytes(source);
   for (;;) {
-    rest = await filledUp(rest, pieces, frameHeadBytes);
-    if (rest.length === 0) return;
-    if (isSkippable(rest)) {
-      const skipped = frameHeadBytes + (rest.length < frameHeadBytes ? 0 : rest.readUInt32LE(4));
-      rest = await filledUp(rest, pieces, skipped);
-      if (rest.length < skipped) throw new Error('its zstd ends too early');
-      rest = rest.subarray(skipped);
-      continue;
-    }
-    if (!isZstd(rest)) throw new Error('its zstd is followed by something else');
-    rest = yield* oneFrame(rest, pieces);
+    const head = await packed.peek(frameHeadBytes);
+    if (head.length === 0) return;
+    if (isSkippable(head)) {
+      const content = head.length < frameHeadBytes ? 0 : head.readUInt32LE(4);
+      await packed.skip(frameHeadBytes + content);
+    } else if (isZstd(head)) yield* oneFrame(packed);
+    else throw new Error('its zstd is followed by something else');
   }
 }
 
-/** The content of the frame that some bytes begin. @returns the bytes behind it */
-async function* oneFrame(
-  start: Buffer,
-  pieces: AsyncGenerator<Uint8Array>,
-): AsyncGenerator<Uint8Array, Buffer> {
+/** The content of the frame at the place of some packed bytes, which are moved behind it. */
+async function* oneFrame(packed: PackedBytes): AsyncGenerator<Uint8Array> {
   const frame = createZstdDecompress({ chunkSize });
-  /** What was given to the frame and it has not passed yet; the bytes given before. */
-  let given: Uint8Array[] = [];
-  let before = 0;
+  let passed = 0;
+  const pass = () => {
+    packed.drop(frame.bytesWritten - passed);
+    passed = frame.bytesWritten;
+  };
+  // Few bytes at first: what a short frame is given of the next ones is given again.
   const give = async function* () {
-    for (let piece: Uint8Array | undefined = start; piece !== undefined; ) {
-      for (let first = given[0]; first && before + first.length <= frame.bytesWritten; ) {
-        before += first.length;
-        given = given.slice(1);
-        first = given[0];
-      }
-      given.push(piece);
-      yield piece;
-      piece = (await pieces.next()).value ?? undefined;
+    for (let most = 16_384; ; most = Math.min(2 * most, chunkSize)) {
+      pass();
+      const bytes = await packed.next(most);
+      if (bytes.length === 0) return;
+      yield bytes;
     }
   };
   const giving = give();
-  pipeline(Readable.from(giving), frame).catch(() => undefined);
+  pipeline(Readable.from(giving, { highWaterMark: 1 }), frame).catch(() => undefined);
   yield* frame;
   await giving.return();
-  return Buffer.concat(given).subarray(frame.bytesWritten - before);
+  pass();
+  packed.rewind();
 }
 
-async function filledUp(
-  rest: Buffer,
-  pieces: AsyncGenerator<Uint8Array>,
-  least: number,
-): Promise<Buffer> {
-  let filled = rest;
-  while (filled.length < least) {
-    const { done, value } = await pieces.next();
-    if (done) return filled;
-    filled = Buffer.concat([filled, value]);
+/** The bytes of a packed file from a place on, of which some were given on, and may come back. */
+class PackedBytes {
+  readonly #pieces: AsyncGenerator<Uint8Array>;
+  /** From the place on, as far as they were read. */
+  #held: Buffer = Buffer.alloc(0);
+  #given = 0;
+
+  constructor(source: ByteSource) {
+    this.#pieces = piecesOf(source);
   }
-  return filled;
+
+  /** So many bytes at the place, fewer at the end. */
+  async peek(count: number): Promise<Buffer> {
+    while (this.#held.length < count && (await this.#readOn()));
+    return this.#held.subarray(0, count);
+  }
+
+  /** The next bytes behind those that were given; none at the end. */
+  async next(most: number): Promise<Buffer> {
+    if (this.#given === this.#held.length) await this.#readOn();
+    const bytes = this.#held.subarray(this.#given, this.#given + most);
+    this.#given += bytes.length;
+    return bytes;
+  }
+
+  /** Moves the place behind bytes that were given. */
+  drop(count: number): void {
+    this.#held = this.#held.subarray(count);
+    this.#given -= count;
+  }
+
+  /** What was given behind the place is given again. */
+  rewind(): void {
+    this.#given = 0;
+  }
+
+  /** Moves the place behind bytes that nobody needs. @throws Error if there are fewer */
+  async skip(count: number): Promise<void> {
+    let left = count;
+    while (left > this.#held.length) {
+      left -= this.#held.length;
+      this.#held = Buffer.alloc(0);
+      if (!(await this.#readOn())) throw new Error('its zstd ends too early');
+    }
+    this.#held = this.#held.subarray(left);
+  }
+
+  async #readOn(): Promise<boolean> {
+    const { done, value } = await this.#pieces.next();
+    if (done) return false;
+    const piece = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    this.#held = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
+    return true;
+  }
 }
 
 /** Of a frame, what says whether and how far it can be skipped. */

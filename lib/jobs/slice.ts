@@ -11,6 +11,7 @@ import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { parametersOf } from '../state/state.ts';
+import { isOutOfTime, lazyTimerOf, timerOf } from './budget.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
@@ -140,24 +141,22 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
   const { ports, model, record } = slice;
   const source = await sourceOf(ports, model, record);
   const goOn = async (isAgain: boolean) => {
+    if (isAgain && isOutOfTime(slice)) return unprepared(slice, stored, 0);
     const preparing = await prepareDataset(ports, model, source, {
       isAgain,
-      isTimeUp: timerOf(slice),
+      isTimeUp: lazyTimerOf(slice),
       mustStop: () => isOutOfTime(slice),
       onRows: throttled(ports.now, (rows) =>
-        reportProgress(ports, record, placeBefore(slice, stored), {
-          ...noSums,
-          rows,
-          rowsOfEpoch: 0,
-        }),
+        reportProgress(
+          ports,
+          record,
+          { ...placeBefore(slice, stored), status: 'preparing' },
+          { ...noSums, rows, rowsOfEpoch: 0 },
+        ),
       ),
     });
     if (preparing.isDone) return advanceOver(slice, preparing.prepared, stored);
-    assertMaySlice(slice);
-    const { rows } = preparing;
-    const place = { ...placeBefore(slice, stored), slice: slice.number + 1 };
-    const parameters = stored?.parameters ?? model.initial;
-    return { lane: { parameters, best: stored?.best, place }, ...noSums, rows };
+    return unprepared(slice, stored, preparing.rows);
   };
   try {
     return await goOn(false);
@@ -170,6 +169,14 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
     ports.log.warn('a prepared dataset is damaged, and prepared again', { reason: error.message });
     return goOn(true);
   }
+}
+
+/** The lane of a slice that had no time to train. */
+function unprepared(slice: Slice, stored: Lane | undefined, rows: number): Advanced {
+  assertMaySlice(slice);
+  const place = { ...placeBefore(slice, stored), slice: slice.number + 1 };
+  const parameters = stored?.parameters ?? slice.model.initial;
+  return { lane: { parameters, best: stored?.best, place }, ...noSums, rows };
 }
 
 /** Where a job is while its dataset is prepared. */
@@ -207,18 +214,6 @@ function assertMaySlice({ record, number }: Slice): void {
 
 function sumsOf({ shardRows, refusedRows, unknown }: PreparedDataset): DatasetSums {
   return { rows: shardRows.reduce((sum, count) => sum + count, 0), refusedRows, unknown };
-}
-
-/** Whether there is only time left to write what was reached. */
-function isOutOfTime({ secondsLeft }: Slice): boolean {
-  return secondsLeft() < limits.publishReserveSeconds;
-}
-
-/** Whether the slice's budget of time, from now on, is used up. */
-function timerOf(slice: Slice): () => boolean {
-  const { now } = slice.ports;
-  const deadline = now() + slice.model.spec.batch.slice.seconds * 1_000;
-  return () => now() >= deadline || isOutOfTime(slice);
 }
 
 async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promise<Lane> {

@@ -1,10 +1,10 @@
 import { keys } from '../bucket/keys.ts';
-import type { ObjectStore } from '../bucket/object-store.ts';
 import { preparedName, preparedNames } from '../datasets/prepare.ts';
 import { invalid, isOfKind } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
+import { lastState } from '../fold/checkpoints.ts';
 import { readJob } from '../jobs/record.ts';
-import { identityOfJournal } from '../jobs/source.ts';
+import { identityOfGrowing, identityOfJournal } from '../jobs/source.ts';
 import { loadSpec, noModel } from '../model/model.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -32,12 +32,12 @@ export async function findRemoval({ store }: Pick<Ports, 'store'>, name: string)
  * @throws MillraceError kind `invalid` if the stack refuses it
  */
 export async function removeModel(
-  { store, pause, limits }: Pick<Ports, 'store' | 'pause' | 'limits'>,
+  { store, log, pause, limits }: Pick<Ports, 'store' | 'log' | 'pause' | 'limits'>,
   remove: (key: string) => Promise<void>,
   name: string,
 ): Promise<Removal> {
   const removal = await findRemoval({ store }, name);
-  const prepared = await preparedOf(store, name).catch(() => []);
+  const prepared = await preparedOf({ store, log }, name).catch(() => []);
   await remove(keys.spec(name)).catch((cause: unknown) => {
     if (!isOfKind(cause, 'invalid')) throw cause;
     throw invalid(
@@ -60,16 +60,22 @@ export async function removeModel(
 }
 
 /** Where jobs have prepared the samples of a model's journal. */
-async function preparedOf(store: ObjectStore, model: string): Promise<readonly string[]> {
+async function preparedOf(
+  ports: Pick<Ports, 'store' | 'log'>,
+  model: string,
+): Promise<readonly string[]> {
+  const { store } = ports;
   const declared = await loadSpec(store, model);
   if (declared === undefined) return [];
   const { stored, spec } = declared;
+  const { retractions = [] } = (await lastState(ports, model).catch(() => undefined)) ?? {};
   const names: string[] = [];
   for (const job of await store.folders(keys.jobs(model))) {
     const record = await readJob(store, model, job);
     if (record === undefined || record.objects.length > 0) continue;
-    const name = preparedName(stored, await identityOfJournal(store, record), layoutOf(spec));
-    names.push(...(await preparedNames(store, name)));
+    const nameOf = (identity: unknown) => preparedName(stored, identity, layoutOf(spec));
+    names.push(...(await preparedNames(store, nameOf(await identityOfJournal(store, record)))));
+    names.push(nameOf(await identityOfGrowing(store, record, { retractions })));
   }
   return [...new Set(names)];
 }

@@ -48,6 +48,10 @@ const hostileText = (own: readonly string[]) =>
     .array(fc.constantFrom(...pieces, ...own), { maxLength: 60, size: 'max' })
     .map((parts) => parts.join(''));
 
+/** Whether a header of it might name two columns alike, which is refused. */
+const hasTwins = (table: string) =>
+  /[^\s,;"].*[^\s,;"]/.test(table.trim().split(/[\r\n]/)[0] ?? '');
+
 const mark = Buffer.from([0xef, 0xbb, 0xbf]);
 const utf16 = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le');
 const encodings: Readonly<Record<string, (text: string) => Buffer>> = {
@@ -71,6 +75,7 @@ describe('a file that is read on from a place', () => {
         hostileText(['{"x":1}\n', '{"x":[2]}']),
         async (table, lines) => {
           await check('a.csv', `x,y\n${table}`);
+          if (!hasTwins(table)) await check('a.csv', table);
           await check('a.jsonl', lines);
         },
       ),

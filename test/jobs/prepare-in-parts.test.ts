@@ -8,6 +8,7 @@ import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
 import { isOfKind } from '../../lib/errors.ts';
 import type { JobRecord } from '../../lib/jobs/record.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
+import { removeModel } from '../../lib/operations/remove-model.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { prepareWhole } from '../support/prepare-whole.ts';
 import {
@@ -48,6 +49,8 @@ const table = (some: typeof rows) =>
 const lines = (some: typeof rows) => some.map((row) => JSON.stringify(row)).join('\n');
 const files: Readonly<Record<string, Buffer>> = {
   'a.csv': Buffer.from(`${table(rows.slice(0, 15))}\n1,2,3,4,5\n`),
+  'aa.csv.gz': gzipSync(''),
+  'ab.csv': Buffer.from('\n'),
   'b.jsonl': Buffer.from(`{"x":\n${lines(rows.slice(15, 26))}`),
   'c.csv.gz': gzipSync(table(rows.slice(26))),
 };
@@ -182,5 +185,37 @@ describe('a journal that is prepared again as it grows', () => {
       expect(grown).toEqual({ base: grown.base, ...whole });
     }
     expect(others).toHaveLength(3);
+  });
+
+  it('ends for each of two jobs, which began at different entries and take turns', async () => {
+    const world = createWorld(spec);
+    for (const each of batch(1)) await deliver(world, [each]);
+    const expected = await readAll(world, 3);
+    const records = [recordOf([], 3), recordOf([], 6)];
+    for (const [key] of world.store.objects)
+      if (key.startsWith('prepared/')) world.store.remove(key);
+    const done = new Set<JobRecord>();
+    for (let turns = 0; done.size < 2; turns++) {
+      expect(turns).toBeLessThan(40);
+      for (const record of records)
+        if ((await prepare(world, record, { isTimeUp: () => true })).isDone) done.add(record);
+    }
+    const { rest, shards, out } = await readAll(world, 3);
+    expect({ rest, shards, out }).toEqual({
+      rest: expected.rest,
+      shards: expected.shards,
+      out: expected.out,
+    });
+  });
+
+  it('is removed with its model, half prepared', async () => {
+    const world = createWorld(spec);
+    for (const each of batch(1)) await deliver(world, [each]);
+    const record = recordOf([], 6);
+    await world.store.put(keys.job(spec.model, 'j'), Buffer.from(JSON.stringify(record)));
+    expect((await prepare(world, record, { isTimeUp: () => true })).isDone).toBe(false);
+    expect(await world.store.list('prepared/')).not.toEqual([]);
+    await removeModel(world, async (key) => world.store.remove(key), spec.model);
+    expect(await world.store.list('prepared/')).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse';
 import { limits } from '../../limits.ts';
-import { type BadRow, type Format, noRows, RowCollector } from './format.ts';
+import { type BadRow, type Format, fromFirst, noRows, RowCollector } from './format.ts';
 import { type ParsedRecord, plainRecords } from './plain-lines.ts';
 import { TextReader } from './text-reader.ts';
 
@@ -24,7 +24,10 @@ export const csv: Format = {
     let header: readonly string[] | undefined;
     if (from !== undefined) {
       header = await firstHeader(text, delimiter);
-      text = new TextReader(open(from.at), from);
+      const pieces = fromFirst(open(from.at));
+      let passed = await pieces.next();
+      for (; !passed.done; passed = await pieces.next()) yield noRows;
+      text = new TextReader(passed.value, from);
     }
     const add = (record: CsvRecord) => {
       if ('reason' in record) collector.addBad(record.line, record.reason, record.text);
@@ -39,7 +42,7 @@ export const csv: Format = {
       return collector.isFull;
     };
     for await (const _ of passRecords(text, { delimiter, columns: header?.length }, add))
-      yield collector.isFull ? collector.take(text.place) : noRows;
+      yield collector.isFull ? collector.take(header && text.place) : noRows;
     yield collector.take(text.place);
   },
 };
@@ -49,15 +52,17 @@ function hasSurplus(cells: readonly string[], columns: number): boolean {
   return cells.length > columns && cells.slice(columns).some((cell) => cell !== '');
 }
 
-/** The header of a text, of which rows were read before. */
-async function firstHeader(text: TextReader, delimiter: string): Promise<readonly string[]> {
+/** The header of a text; undefined if it has none, and so no rows. */
+async function firstHeader(
+  text: TextReader,
+  delimiter: string,
+): Promise<readonly string[] | undefined> {
   let header: readonly string[] | undefined;
   const add = (record: CsvRecord) => {
     if ('cells' in record) header ??= headerOf(record.cells);
     return header !== undefined;
   };
   for await (const _ of passRecords(text, { delimiter }, add)) if (header !== undefined) break;
-  if (header === undefined) throw new Error('it has no header any more');
   return header;
 }
 

@@ -60,6 +60,25 @@ export type Format = {
 /** The pieces of a text from one of its bytes on. */
 export type Text = (first: number) => AsyncIterable<Buffer>;
 
+/** The same pieces. It yields undefined, at first, while there is nothing in them. */
+export async function* fromFirst(
+  pieces: AsyncIterable<Buffer>,
+): AsyncGenerator<undefined, AsyncIterable<Buffer>> {
+  const all = pieces[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value } = await all.next();
+    if (done) return empty;
+    if (value.length > 0)
+      return (async function* () {
+        yield value;
+        yield* { [Symbol.asyncIterator]: () => all };
+      })();
+    yield undefined;
+  }
+}
+
+const empty = { async *[Symbol.asyncIterator]() {} };
+
 /** What is handed on where a part of a file has no rows: whoever reads may have no time left. */
 export const noRows: RowChunk = { rows: [], lines: [], bad: [] };
 
@@ -92,8 +111,8 @@ export class RowCollector {
   }
 
   /** What was collected since the last time, and the place behind it. */
-  take(next: FilePlace): RowChunk {
-    const taken = { rows: this.#rows, lines: this.#lines, bad: this.#bad, next };
+  take(next: FilePlace | undefined): RowChunk {
+    const taken = { rows: this.#rows, lines: this.#lines, bad: this.#bad, ...(next && { next }) };
     [this.#rows, this.#lines, this.#bad] = [[], [], []];
     this.#sizeBytes = 0;
     return taken;

@@ -1,0 +1,31 @@
+import { limits } from '../limits.ts';
+import type { Model } from '../model/model.ts';
+import type { Ports } from '../ports/ports.ts';
+
+/** What a slice has to go by. */
+type Slice = {
+  readonly ports: Pick<Ports, 'now'>;
+  readonly model: Pick<Model, 'spec'>;
+  readonly secondsLeft: () => number;
+};
+
+/** Whether there is only time left to write what was reached. */
+export function isOutOfTime({ secondsLeft }: Pick<Slice, 'secondsLeft'>): boolean {
+  return secondsLeft() < limits.publishReserveSeconds;
+}
+
+/** Whether the slice's budget of time, from now on, is used up. */
+export function timerOf(slice: Slice): () => boolean {
+  const { now } = slice.ports;
+  const deadline = now() + slice.model.spec.batch.slice.seconds * 1_000;
+  return () => now() >= deadline || isOutOfTime(slice);
+}
+
+/** The same, from the first time on that somebody asks. */
+export function lazyTimerOf(slice: Slice): () => boolean {
+  let timer: (() => boolean) | undefined;
+  return () => {
+    timer ??= timerOf(slice);
+    return timer();
+  };
+}
