@@ -1,7 +1,7 @@
-import type { EncodedSamples, Floats } from '../features/samples.ts';
+import type { EncodedSamples } from '../features/samples.ts';
 import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { Judgement, Said } from './experts/mixture.ts';
+import type { Judgement, Known, Said } from './experts/mixture.ts';
 
 /** A named array of a state. */
 export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
@@ -77,8 +77,10 @@ export type Experts = {
    * as held-out rows. Arguments as of {@link judge}.
    */
   readonly choose: Experts['judge'];
-  /** The state after samples with these labels were learnt, as the networks learn them. */
-  readonly settle: (state: EngineState, labels: Floats) => EngineState;
+  /** The state after a stream's samples with these labels were learnt. */
+  readonly settle: (state: EngineState, known: Known) => EngineState;
+  /** The same of a dataset's samples, which are learnt in another order than they came. */
+  readonly share: (state: EngineState, known: Known) => EngineState;
 };
 
 /** The port behind which networks are compiled and trained. */

@@ -17,6 +17,7 @@ import { meanLoss } from '../metrics/scores.ts';
 import { withChosenExperts } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import { evaluate } from '../model/predict.ts';
+import type { Parameters } from '../state/state.ts';
 import type { Lane, Place } from './lane.ts';
 
 /** What the training of one slice needs. */
@@ -103,6 +104,7 @@ async function trainEpoch(
       // A call costs what some small steps cost; how many steps it makes changes no bit.
       if (now() - before < limits.callMilliseconds) atOnce *= 2;
       parameters = { ...parameters, ...state };
+      if (place.epoch === 0) parameters = withLabelsOf(model, parameters, samples, chunk);
       place = {
         ...place,
         minibatch: place.minibatch + losses.length,
@@ -124,6 +126,19 @@ async function trainEpoch(
     place = { ...place, shard: place.shard + 1, minibatch: 0 };
   }
   return { lane: { parameters, best, place }, isEpochDone: true };
+}
+
+/** The parameters once experts know the labels of some rows: of each, they hear once in a job. */
+function withLabelsOf(
+  { compiled }: Model,
+  parameters: Parameters,
+  samples: EncodedSamples,
+  rows: Int32Array,
+): Parameters {
+  if (compiled.experts === undefined) return parameters;
+  const labels = Float64Array.from(rows, (row) => samples.labels[row] ?? 0);
+  const weights = Float32Array.from(rows, (row) => samples.weights[row] ?? 1);
+  return { ...parameters, ...compiled.experts.share(parameters, { labels, weights }) };
 }
 
 /** Shards one after another; the next one is on its way while one is trained on. */

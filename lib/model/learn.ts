@@ -114,7 +114,8 @@ async function train(
     ({ state } = await compiled.train(state, scaled.seen, run));
   }
   const learnt = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
-  const settled = compiled.experts?.settle(state, learnt) ?? state;
+  const settled =
+    compiled.experts?.settle(state, { labels: learnt, weights: encoded.weights }) ?? state;
   return {
     ...settled,
     statistics: withTargetsOf(statistics, encoded, layout),

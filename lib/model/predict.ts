@@ -54,8 +54,9 @@ export async function predictAndJudge(
   const { experts } = model.compiled;
   const scale = labelScaleOf(parameters.statistics, model.encoder.layout);
   let judgement: Judgement | undefined;
-  const { predictions } = await predictAll(model, parameters, samples, (each, labels) => {
-    const said = { each, labels: standardizeLabels(labels, scale), unit: scale?.deviation ?? 1 };
+  const { predictions } = await predictAll(model, parameters, samples, (each, block) => {
+    const labels = standardizeLabels(block.labels, scale);
+    const said = { each, labels, weights: block.weights, unit: scale?.deviation ?? 1 };
     judgement = experts?.losses(said, judgement);
   });
   return { predictions, ...(judgement && { judgement }) };
@@ -70,7 +71,7 @@ async function predictAll(
   { compiled, encoder: { layout }, scaling }: Omit<Predictor, 'spec'>,
   parameters: Parameters,
   samples: EncodedSamples,
-  onEach: (each: readonly Float32Array[], labels: Floats) => void = () => undefined,
+  onEach: (each: readonly Float32Array[], block: EncodedSamples) => void = () => undefined,
 ): Promise<{ readonly predictions: Floats }> {
   const { statistics } = parameters;
   const scale = labelScaleOf(statistics, layout);
@@ -86,7 +87,7 @@ async function predictAll(
       continue;
     }
     const each = (await experts.predictEach(parameters, seen)).map((own) => within(own, range));
-    onEach(each, block.labels);
+    onEach(each, block);
     parts.push(inOwnUnit(experts.mix(parameters, each), scale));
   }
   return { predictions: joined(parts) };

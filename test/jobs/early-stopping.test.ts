@@ -30,3 +30,20 @@ describe('early stopping', () => {
     expect(inSlices.lane.parameters).toEqual(lane.parameters);
   });
 });
+
+describe('experts without a network', () => {
+  it('know the labels of the rows of a job, however it is cut into slices', async () => {
+    const experts = [{ hidden: [3] }, { predicts: 'prior' as const }];
+    const counts = async (slice: object) => {
+      const batch = { ...ticketsSpec.batch, slice };
+      const { optimizer: _, ...spec } = ticketsSpec;
+      const world = await worldWithDataset({ ...spec, batch, online: { experts } });
+      await runJob(world, { ...start, start: 'fresh' });
+      const lane = await readLane(world, await modelOf(world), start);
+      return lane?.lane.parameters.tensors['weights/mixture/class_counts']?.data;
+    };
+    const whole = await counts({});
+    expect(whole?.reduce((sum, each) => sum + each, 0)).toBeGreaterThan(25);
+    expect(await counts({ seconds: 1e-9 })).toEqual(whole);
+  });
+});

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { sliceSamples } from '../../lib/features/samples.ts';
-import { baselineLoss, meanLoss, type Scores } from '../../lib/metrics/scores.ts';
+import { baselineLoss, type Scores } from '../../lib/metrics/scores.ts';
 import { learn } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
@@ -74,7 +74,7 @@ async function learnStream(spec: SpecInput, samples: readonly unknown[], size: n
   const half = scores.slice(scores.length / 2);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   return {
-    loss: sum(half.map((each) => meanLoss(each))) / half.length,
+    loss: sum(half.map(({ loss }) => loss)) / sum(half.map(({ weight }) => weight)),
     accuracy: sum(half.map(({ correct }) => correct)) / sum(half.map(({ samples: n }) => n)),
     baseline: baselineLoss(model.spec, encoded),
   };
@@ -143,6 +143,29 @@ describe('what a newcomer declares', () => {
       expect((await learnStream(declared, samples, 1)).accuracy).toBeGreaterThan(0.83);
     },
   );
+
+  it.each(sizes)('weighs labels and experts as samples are, in messages of %i', async (size) => {
+    const isHeavy = (i: number) => draw(i, 6) > 0.9;
+    const rare = Array.from({ length: count }, (_, i) => ({
+      ...sample(i, isHeavy(i)),
+      weight: isHeavy(i) ? 19 : 1,
+    }));
+    const high = Array.from({ length: count }, (_, i) => ({
+      ...sample(i, isHeavy(i) ? 10 + draw(i, 7) : draw(i, 7)),
+      weight: isHeavy(i) ? 20 : 0.1,
+    }));
+    for (const [task, samples] of [
+      ['binary', rare],
+      ['regression', high],
+    ] as const) {
+      const spec = { model: 'new', task, features, network: { hidden: [4] } };
+      const { loss, baseline } = await learnStream(spec, samples, size);
+      const optimizer = { type: 'adagrad' as const, rate: 0.1 };
+      const { loss: ofNetwork } = await learnStream({ ...spec, optimizer }, samples, size);
+      expect(loss).toBeLessThan(0.85 * ofNetwork);
+      if (size === 100) expect(loss).toBeLessThan(1.1 * baseline);
+    }
+  });
 
   it('has an expert that knows the mean of labels, standardised or not', async () => {
     const samples = Array.from({ length: count }, (_, i) => sample(i, 100 + draw(i, 5)));

@@ -11,7 +11,7 @@ import type {
   Tensors,
   Trained,
 } from '../engine.ts';
-import { constantAnswer, emptyLabels, vector, withLabels } from './labels.ts';
+import { constantAnswer, emptyLabels, vector, withLabels, withShares } from './labels.ts';
 import {
   chosen,
   evenMixture,
@@ -78,6 +78,7 @@ export async function compileExperts(
       return own === undefined ? part : { ...part, compiled: await engine.compile(own) };
     }),
   );
+  const isWeighted = (spec.revision ?? 0) >= 4;
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
@@ -90,10 +91,12 @@ export async function compileExperts(
       count: learners.length,
       predictEach: (state, samples) => predictEach(learners, state, samples),
       mix: (state, each) => mixed(mixtureOf(state), each),
-      losses: (said, before = noJudgement(learners.length)) => judgedBy(spec, before, said),
+      losses: (said, before = noJudgement(learners.length)) =>
+        judgedBy(spec, before, isWeighted ? said : { ...said, weights: undefined }),
       judge: (state, judgement) => withMixture(state, reweighed(spec, mixtureOf(state), judgement)),
       choose: (state, judgement) => withMixture(state, chosen(spec, judgement)),
-      settle: (state, labels) => withLabels(state, labels),
+      settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
+      share: (state, known) => (isWeighted ? withShares(state, known) : state),
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Floats } from '../../features/samples.ts';
 import type { Expert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
+import type { Known } from './mixture.ts';
 
 const [lastLabel, meanLabel, classCounts, classesAfter] = [
   'weights/mixture/last_label',
@@ -22,10 +23,11 @@ export function emptyLabels({ task, label, revision }: Spec, experts: readonly E
     experts.some((each) => 'predicts' in each && each.predicts === what);
   const classes = task === 'regression' ? 0 : (label.classes?.length ?? 2);
   const table = { shape: [classes, classes], data: new Float32Array(classes * classes) };
-  // (The mean of standardised labels is 0.)
-  const hasMean = task === 'regression' && !label.standardize && (revision ?? 0) >= 3;
+  // (The mean of standardised labels is 0, unless they are weighted.)
+  const means = label.standardize ? [0, 0, 0, 0] : [0, 0];
+  const hasMean = task === 'regression' && (revision ?? 0) >= (label.standardize ? 4 : 3);
   return {
-    ...(predicts('prior') && hasMean ? { [meanLabel]: vector([0, 0]) } : {}),
+    ...(predicts('prior') && hasMean ? { [meanLabel]: vector(means) } : {}),
     ...(predicts('lastLabel') ? { [lastLabel]: vector([classes > 0 ? noClass : 0]) } : {}),
     ...(predicts('lastLabel') && classes > 0 ? { [classesAfter]: table } : {}),
     ...(predicts('prior') && classes > 0
@@ -38,28 +40,68 @@ export function emptyLabels({ task, label, revision }: Spec, experts: readonly E
 const noClass = -1;
 
 /**
+ * A state that knows the labels of some more samples, in whatever order. It is the same, however
+ * they are cut, if they are weighted.
+ */
+export function withShares(state: EngineState, { labels, weights }: Known): EngineState {
+  const own: Record<string, Tensor> = {};
+  const mean = state.tensors[meanLabel]?.data;
+  if (mean !== undefined)
+    own[meanLabel] = vector(
+      weights === undefined ? meanOf(mean, labels) : meansOf(mean, labels, weights),
+    );
+  const counts = state.tensors[classCounts]?.data.slice();
+  if (counts !== undefined) {
+    labels.forEach((label, i) => {
+      counts[label] = (counts[label] ?? 0) + (weights?.[i] ?? 1);
+    });
+    own[classCounts] = vector(counts);
+  }
+  return { ...state, tensors: { ...state.tensors, ...own } };
+}
+
+/**
  * A state that knows the labels of some more samples, all of which were predicted before any was
  * known: what each of them followed is the label before them all.
  */
-export function withLabels(state: EngineState, labels: Floats): EngineState {
+export function withLabels(before: EngineState, known: Known): EngineState {
+  const state = withShares(before, known);
+  return { ...state, tensors: { ...state.tensors, ...lastOf(state, known) } };
+}
+
+function lastOf(state: EngineState, { labels, weights }: Known): Record<string, Tensor> {
   const own: Record<string, Tensor> = {};
   const [before, last] = [state.tensors[lastLabel]?.data[0], labels.at(-1)];
   if (before !== undefined && last !== undefined) own[lastLabel] = vector([last]);
-  const mean = state.tensors[meanLabel]?.data;
-  if (mean !== undefined) own[meanLabel] = vector(meanOf(mean, labels));
-  const counts = state.tensors[classCounts]?.data.slice();
-  if (counts !== undefined) {
-    for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-    own[classCounts] = vector(counts);
-  }
   const table = state.tensors[classesAfter];
   if (table !== undefined && before !== undefined && before !== noClass) {
     const data = table.data.slice();
     const row = before * (table.shape[1] ?? 0);
-    for (const label of labels) data[row + label] = (data[row + label] ?? 0) + 1;
+    labels.forEach((label, i) => {
+      data[row + label] = (data[row + label] ?? 0) + (weights?.[i] ?? 1);
+    });
     own[classesAfter] = { ...table, data };
   }
-  return { ...state, tensors: { ...state.tensors, ...own } };
+  return own;
+}
+
+/**
+ * The weighted mean and the sum of weights, after some more labels; and where labels are
+ * standardised, the plain mean and their number, which say how far the weighted one is from 0.
+ */
+function meansOf(before: Float32Array, labels: Floats, weights: Float32Array): Float32Array {
+  const means = before.slice();
+  const add = (at: number, label: number, weight: number) => {
+    const sum = (means[at + 1] ?? 0) + weight;
+    const mean = means[at] ?? 0;
+    if (weight > 0) means[at] = mean + ((label - mean) * weight) / sum;
+    means[at + 1] = sum;
+  };
+  labels.forEach((label, i) => {
+    add(0, label, weights[i] ?? 1);
+    if (means.length > 2) add(2, label, 1);
+  });
+  return means;
 }
 
 /** The mean label and how many there were, after some more. */
@@ -74,8 +116,9 @@ function meanOf([before = 0, seen = 0]: Float32Array, labels: Floats): number[] 
 
 /**
  * What an expert without a network answers at a state, [outputs]. Of a regression the last label,
- * or the mean, which is 0 where labels are standardised. Of classes their shares among all labels,
- * or among those that followed the last one, as if each had been seen half a time more.
+ * or the mean, which is 0 where labels are standardised and weigh alike. Of classes their shares
+ * among all labels, or among those that followed the last one, as if each had been seen half a time
+ * more.
  */
 export function constantAnswer(
   { tensors }: EngineState,
@@ -85,7 +128,8 @@ export function constantAnswer(
   if (!('predicts' in expert) || expert.predicts === 'prior') {
     const counts = tensors[classCounts]?.data;
     if (counts !== undefined) return sharesOf(counts, isBinary);
-    return Float32Array.of(tensors[meanLabel]?.data[0] ?? 0);
+    const [mean = 0, , plain = 0] = tensors[meanLabel]?.data ?? [];
+    return Float32Array.of(mean - plain);
   }
   const last = tensors[lastLabel]?.data[0] ?? 0;
   const table = tensors[classesAfter];

@@ -22,6 +22,8 @@ export type Judgement = {
   readonly losses: Float64Array;
   /** How many samples. */
   readonly count: number;
+  /** Σ of their weights. */
+  readonly weight: number;
 };
 
 /** What experts said of some samples, and what was right. */
@@ -30,36 +32,51 @@ export type Said = {
   readonly each: readonly Float32Array[];
   /** As the networks learn them, [count]. */
   readonly labels: Floats;
+  /** How much each sample says; all alike unless given. */
+  readonly weights?: Float32Array | undefined;
   /** A label's own unit: what a distance of 1 is in it. */
   readonly unit: number;
 };
+
+/** Labels as the networks learn them. Models of releases before 0.9 have each count once. */
+export type Known = { readonly labels: Floats; readonly weights?: Float32Array | undefined };
 
 /** How fast experts are told apart. */
 const eta = 0.3;
 
 /**
- * A message says as much as so many samples at most: what one says resembles what the next one says
- * before anything was learnt.
+ * A message says as much as so many samples of weight 1 at most: what one says resembles what the
+ * next one says before anything was learnt.
  */
 const mostEvidence = 5;
 
-/** The share of all weight that is dealt out anew with each sample, so that experts come back. */
-const share = 0.02;
+/**
+ * What is kept with each sample of all weight, the rest of which is dealt out anew, so that experts
+ * come back; and of a running error.
+ */
+const kept: Base = { base: 0.98, logarithm: -0.020202707317519466 };
 /** The share that a whole message deals out at most. */
 const mostDealt = 0.2;
 /** The part of it that goes to all alike; the rest goes to those that have counted lately. */
 const dealtAlike = 0.1;
 /** How much of what counted lately is of before the last sample. */
-const usualKept = 0.99;
-
-/** How much of a running error is of before the last sample. */
-const errorKept = 0.98;
+const usualKept: Base = { base: 0.99, logarithm: -0.01005033585350145 };
 
 /** No expert counts less after it was chosen: it may come back. */
 const leastWeight = 1e-6;
 
 /** No single prediction costs an expert more than this: −ln 10⁻⁴. */
 const mostLoss = 9.21;
+
+/** A base of powers, with its natural logarithm. */
+type Base = { readonly base: number; readonly logarithm: number };
+
+/** Of the number of samples, or their weights. */
+function power({ base, logarithm }: Base, exponent: number): number {
+  return Number.isInteger(exponent)
+    ? wholePower(base, exponent)
+    : exponential(exponent * logarithm);
+}
 
 /** Experts of which nothing is known yet. */
 export function evenMixture(experts: number): Mixture {
@@ -83,21 +100,21 @@ export function mixed({ weights }: Mixture, each: readonly Float32Array[]): Floa
 
 /** The mixture after some samples, all of which were predicted before any was learnt. */
 export function reweighed(spec: Spec, mixture: Mixture, judgement: Judgement): Mixture {
-  const { count } = judgement;
-  if (count === 0) return mixture;
+  const { weight: said } = judgement;
+  if (said === 0) return mixture;
   const losses = meanLosses(judgement);
-  const errors = runningErrors(spec, mixture.errors, losses, count);
-  const evidence = eta * Math.min(count, mostEvidence);
+  const errors = runningErrors(spec, mixture.errors, losses, said);
+  const evidence = eta * Math.min(said, mostEvidence);
   const earned = timesEarned(mixture.weights, losses, evidence / unitOf(spec, errors));
-  const dealt = Math.min(mostDealt, 1 - wholePower(1 - share, count));
+  const dealt = Math.min(mostDealt, 1 - power(kept, said));
   const weights = earned.map((weight, expert) => {
     const usual = mixture.usual[expert] ?? 0;
     const anew = (1 - dealtAlike) * usual + dealtAlike / earned.length;
     return (1 - dealt) * weight + dealt * anew;
   });
-  const kept = wholePower(usualKept, Math.min(count, mostEvidence));
+  const before = power(usualKept, Math.min(said, mostEvidence));
   const usual = mixture.usual.map(
-    (before, expert) => kept * before + (1 - kept) * (weights[expert] ?? 0),
+    (own, expert) => before * own + (1 - before) * (weights[expert] ?? 0),
   );
   return { weights, usual, errors };
 }
@@ -107,12 +124,11 @@ export function reweighed(spec: Spec, mixture: Mixture, judgement: Judgement): M
  * held-out rows: what the experts earned on all of them together, without regard to their order.
  */
 export function chosen(spec: Spec, judgement: Judgement): Mixture {
-  const { count } = judgement;
   const even = evenMixture(judgement.losses.length);
-  if (count === 0) return even;
+  if (judgement.weight === 0) return even;
   const losses = meanLosses(judgement);
   const errors = spec.task === 'regression' ? losses : even.errors;
-  const earned = timesEarned(even.weights, losses, count / unitOf(spec, errors));
+  const earned = timesEarned(even.weights, losses, judgement.weight / unitOf(spec, errors));
   const least = earned.map((weight) => Math.max(weight, leastWeight));
   const total = sumOf(least);
   const weights = least.map((weight) => weight / total);
@@ -122,9 +138,10 @@ export function chosen(spec: Spec, judgement: Judgement): Mixture {
 /** A judgement with what experts said of some more samples. */
 export function judgedBy(
   spec: Spec,
-  { losses: before, count }: Judgement,
-  { each, labels, unit }: Said,
+  { losses: before, count, weight }: Judgement,
+  { each, labels, weights, unit }: Said,
 ): Judgement {
+  const weightOf = (row: number) => weights?.[row] ?? 1;
   const losses = before.map((sum, expert) => {
     const predictions = each[expert] ?? new Float32Array(labels.length);
     const own =
@@ -134,18 +151,19 @@ export function judgedBy(
             (label, row) => Math.abs((predictions[row] ?? 0) - label) * unit,
           )
         : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
-    return own.reduce((total, loss) => total + loss, sum);
+    return own.reduce((total, loss, row) => total + weightOf(row) * loss, sum);
   });
-  return { losses, count: count + labels.length };
+  const own = weights?.reduce((sum, each) => sum + each, 0) ?? labels.length;
+  return { losses, count: count + labels.length, weight: weight + own };
 }
 
 /** A judgement of no samples. */
 export function noJudgement(experts: number): Judgement {
-  return { losses: new Float64Array(experts), count: 0 };
+  return { losses: new Float64Array(experts), count: 0, weight: 0 };
 }
 
-function meanLosses({ losses, count }: Judgement): Float64Array {
-  return losses.map((sum) => sum / count);
+function meanLosses({ losses, weight }: Judgement): Float64Array {
+  return losses.map((sum) => sum / weight);
 }
 
 /** Weights times e to the power of what each is behind the best, which sum to 1. */
@@ -168,11 +186,11 @@ function runningErrors(
   { task }: Spec,
   before: Float64Array,
   now: Float64Array,
-  count: number,
+  weight: number,
 ): Float64Array {
   if (task !== 'regression') return before;
-  const kept = before.some((error) => error > 0) ? wholePower(errorKept, count) : 0;
-  return before.map((error, expert) => kept * error + (1 - kept) * (now[expert] ?? 0));
+  const left = before.some((error) => error > 0) ? power(kept, weight) : 0;
+  return before.map((error, expert) => left * error + (1 - left) * (now[expert] ?? 0));
 }
 
 function sumOf(values: Float64Array): number {
