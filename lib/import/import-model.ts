@@ -52,11 +52,16 @@ export async function importModel(
   return { spec, isThere: !(await createModel(ports, spec, options)) };
 }
 
+function isOfExperts(weights: Weights['weights']): weights is Tensors {
+  return !(weights instanceof Map) && 'weights/mixture/weights' in weights;
+}
+
 /** A network that somebody trained alone goes on alone. */
 function declaredFor(input: SpecInput, { weights }: Weights): Spec {
   const declared = defineSpec(input);
-  const isMixture = !(weights instanceof Map) && 'weights/mixture/weights' in weights;
-  return isMixture ? declared : withoutPrior(declared);
+  return isOfExperts(weights) || input.online?.experts !== undefined
+    ? declared
+    : withoutPrior(declared);
 }
 
 /** What of a spec decides what its weights mean, in the order that decides it. */
@@ -112,7 +117,7 @@ async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Ten
   await tf.setBackend('cpu');
   const { experts } = spec.online;
   if (experts !== undefined) {
-    if (weights instanceof Map || statistics === undefined)
+    if (!isOfExperts(weights) || statistics === undefined)
       throw invalid(
         'spec.online.experts: these weights are of one network; leave experts out of the spec, or ' +
           'name safetensors that `millrace export` wrote of a model with the same experts',

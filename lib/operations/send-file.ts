@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { invalid } from '../errors.ts';
+import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { limits } from '../limits.ts';
@@ -71,7 +71,8 @@ export async function sendFile(
   let seq = 0;
   // One is on its way while the next is made; none leaves before the one before it was taken.
   let onItsWay: Promise<void> = Promise.resolve();
-  for await (const message of messagesOf(spec, file, samplesPerMessage, notes)) {
+  const messages = messagesOf(spec, file, samplesPerMessage, notes);
+  for await (const message of withWhatWasSent(messages, () => ({ ...sums, producer }))) {
     seq += 1;
     await onItsWay;
     sums.samples += message.length;
@@ -95,6 +96,24 @@ export async function sendFile(
   }
   await onItsWay;
   return { producer, ...sums, ...notes };
+}
+
+/** The same messages; where the file cannot be read on, the error says what was sent of it. */
+async function* withWhatWasSent<Message>(
+  messages: AsyncIterable<Message>,
+  sent: () => { readonly samples: number; readonly messages: number; readonly producer: string },
+): AsyncGenerator<Message> {
+  try {
+    yield* messages;
+  } catch (error) {
+    const { samples, producer } = sent();
+    if (!isOfKind(error, 'invalid') || samples === 0) throw error;
+    throw invalid(
+      `${reasonOf(error)}; the ${samples} samples before were sent, as producer ${producer}: a ` +
+        'mended file is another one, and would have them learnt again, unless it has only the rest',
+      error,
+    );
+  }
 }
 
 /** What is noted while a file is read. */

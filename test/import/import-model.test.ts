@@ -92,6 +92,10 @@ describe('an import', () => {
     await expect(importModel(world, deeper, file)).rejects.toThrow(
       'the file has no weights for weights/hidden_2/kernel, weights/hidden_2/bias; it has weights/',
     );
+    const listed = { experts: [{}, { predicts: 'prior' as const }] };
+    await expect(importModel(world, { ...copySpec, online: listed }, file)).rejects.toThrow(
+      'spec.online.experts: these weights are of one network; leave experts out of the spec',
+    );
     const more = { ...copySpec, features: { ...copySpec.features, hour: { type: 'number' } } };
     await expect(importModel(world, more as SpecInput, file)).rejects.toThrow(
       'spec.features: must be urgency, team, as the weights were learnt (found urgency, team, hour)',
