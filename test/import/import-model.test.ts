@@ -92,7 +92,7 @@ describe('an import', () => {
     await expect(importModel(world, deeper, file)).rejects.toThrow(
       'the file has no weights for weights/hidden_2/kernel, weights/hidden_2/bias; it has weights/',
     );
-    const listed = { experts: [{}, { predicts: 'prior' as const }] };
+    const listed: SpecInput['online'] = { experts: [{}, { predicts: 'prior' }] };
     await expect(importModel(world, { ...copySpec, online: listed }, file)).rejects.toThrow(
       'spec.online.experts: these weights are of one network; leave experts out of the spec',
     );
