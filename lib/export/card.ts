@@ -184,7 +184,7 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
         `${vectorizerOptions(declared)})\` of scikit-learn makes them from a text`
       );
     case 'number': {
-      const number = declared.log ? 'sign(x) · ln(1 + |x|) of a number x' : 'a number';
+      const number = declared.log ? 'sign(x) · ln(1 + abs(x)) of a number x' : 'a number';
       if (feature.width === 2) return `${number} and 0; where it is missing the mean and 1`;
       return declared.log ? number : undefined;
     }
