@@ -35,7 +35,8 @@ const partsOfFauxqs: Plugin = {
   setup(bundler) {
     bundler.onLoad({ filter: /fauxqs-parts\.ts$/ }, () => {
       const dist = dirname(source('node_modules/fauxqs/dist/app.js'));
-      const modules = ['sqs/sqsStore', 'sqs/sqsTypes', 'sns/snsStore', 's3/s3Store', 'persistence'];
+      const stores = ['sqs/sqsStore', 'sqs/sqsTypes', 'sns/snsStore', 's3/s3Store'];
+      const modules = [...stores, 'persistence', 'common/errors'];
       const imports = modules.map(
         (name) => `"./${name}.js": () => import(${JSON.stringify(join(dist, `${name}.js`))})`,
       );

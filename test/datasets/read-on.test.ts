@@ -8,6 +8,7 @@ import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import type { FilePlace } from '../../lib/datasets/formats/format.ts';
 import { plainRecords } from '../../lib/datasets/formats/plain-lines.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
+import { reasonIf } from '../../lib/errors.ts';
 
 // Chunks of two rows: places to read on from are many.
 vi.mock('../../lib/limits.ts', async (original) => {
@@ -30,7 +31,13 @@ async function read(name: string, body: Uint8Array, from?: FilePlace) {
 
 /** From every place that a reader says it can be read on from, a file has the rest of its rows. */
 async function expectRest(name: string, body: Uint8Array): Promise<number> {
-  const { all, places } = await read(name, body);
+  const whole = await read(name, body).catch(reasonIf('invalid'));
+  // A header that names two columns alike is refused as a whole.
+  if (typeof whole === 'string') {
+    expect(whole).toContain('two columns are named');
+    return 0;
+  }
+  const { all, places } = whole;
   for (const { next, rows, bad } of places) {
     const rest = await read(name, body, JSON.parse(JSON.stringify(next)));
     expect(rest.all).toEqual({
@@ -47,10 +54,6 @@ const hostileText = (own: readonly string[]) =>
   fc
     .array(fc.constantFrom(...pieces, ...own), { maxLength: 60, size: 'max' })
     .map((parts) => parts.join(''));
-
-/** Whether a header of it might name two columns alike, which is refused. */
-const hasTwins = (table: string) =>
-  /[^\s,;"].*[^\s,;"]/.test(table.trim().split(/[\r\n]/)[0] ?? '');
 
 const mark = Buffer.from([0xef, 0xbb, 0xbf]);
 const utf16 = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le');
@@ -75,7 +78,7 @@ describe('a file that is read on from a place', () => {
         hostileText(['{"x":1}\n', '{"x":[2]}']),
         async (table, lines) => {
           await check('a.csv', `x,y\n${table}`);
-          if (!hasTwins(table)) await check('a.csv', table);
+          await check('a.csv', table);
           await check('a.jsonl', lines);
         },
       ),
