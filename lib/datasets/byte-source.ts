@@ -1,6 +1,7 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invalid } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { oneAhead } from './one-ahead.ts';
 
 /** The bytes of a file, of which only those that are asked for are read. */
 export type ByteSource = {
@@ -43,20 +44,11 @@ export function bytesOfObject(
 }
 
 /** All bytes from one on, in order; the next piece is on its way while one is worked on. */
-export async function* piecesOf(
-  { sizeBytes, read }: ByteSource,
-  first = 0,
-): AsyncGenerator<Uint8Array> {
-  const readAt = (start: number) => {
-    const piece = read(start, Math.min(start + limits.pieceBytes, sizeBytes));
-    // Whoever stops early never awaits the last one.
-    piece.catch(() => undefined);
-    return piece;
-  };
-  let next = first < sizeBytes ? readAt(first) : undefined;
-  for (let start = first + limits.pieceBytes; next !== undefined; start += limits.pieceBytes) {
-    const piece = await next;
-    next = start < sizeBytes ? readAt(start) : undefined;
-    yield piece;
-  }
+export function piecesOf({ sizeBytes, read }: ByteSource, first = 0): AsyncGenerator<Uint8Array> {
+  return oneAhead((place) => {
+    const start = first + place * limits.pieceBytes;
+    return start < sizeBytes
+      ? read(start, Math.min(start + limits.pieceBytes, sizeBytes))
+      : undefined;
+  });
 }

@@ -66,7 +66,7 @@ export function createPreparation(
   };
   return {
     rows: tally.rows,
-    shards: () => shards.count(),
+    shards: shards.count,
     /** Whether it is behind the place where it began. */
     hasMoved: () => !isDeepStrictEqual(place, kept?.place),
     async add(chunk: SampleChunk) {

@@ -15,10 +15,15 @@ const endings = formats.flatMap((format) => [
 ]);
 
 /** Whether an object lies beside the data and is none: markers, checksums, notes, hidden files. */
-export function isNoData(key: string): boolean {
+function isNoData(key: string): boolean {
   // The folders below the dataset's own count too: `_temporary/`, `.ipynb_checkpoints/`.
   const names = key.split('/').slice(2);
   return names.some((name) => /^[_.]|\.(crc|md5|sha256|md)$|^$/i.test(name));
+}
+
+/** Whether an object of a dataset holds rows, as far as its name and size tell. */
+export function isData({ key, sizeBytes }: { readonly key: string; readonly sizeBytes: number }) {
+  return sizeBytes > 0 && !isNoData(key);
 }
 
 /** @throws MillraceError kind `invalid` if a file of this name would fail a job, or be passed over */

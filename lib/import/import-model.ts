@@ -3,7 +3,7 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
-import { mixtureNames, partsOf } from '../engine/experts/compile-experts.ts';
+import { isMixture, mixtureNames, partsOf } from '../engine/experts/compile-experts.ts';
 import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { type CreateOptions, createModel } from '../model/model.ts';
@@ -53,7 +53,7 @@ export async function importModel(
 }
 
 function isOfExperts(weights: Weights['weights']): weights is Tensors {
-  return !(weights instanceof Map) && 'weights/mixture/weights' in weights;
+  return !(weights instanceof Map) && isMixture(weights as Tensors);
 }
 
 /** A network that somebody trained alone goes on alone. */

@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
+import { oneAhead } from '../datasets/one-ahead.ts';
 import { shuffledOrder } from '../datasets/order.ts';
 import type { PreparedDataset } from '../datasets/preparation.ts';
 import { readShard } from '../datasets/shards.ts';
@@ -85,8 +86,13 @@ async function trainEpoch(
   // A loss of standardised labels, in the labels' own unit.
   const unit = scale === undefined ? 1 : scale.deviation ** 2;
   const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
-  const shards = shardsInOrder(store, prepared, shardOrder.subarray(place.shard));
-  for await (const { shard, rows: raw } of shards) {
+  const ahead = shardOrder.subarray(place.shard);
+  const shards = oneAhead((i) => {
+    const shard = ahead[i];
+    return shard === undefined ? undefined : readShard(store, prepared, shard);
+  });
+  for await (const raw of shards) {
+    const shard = shardOrder[place.shard] ?? 0;
     const labels = standardizeLabels(raw.labels, scale);
     const samples = { ...standardize(raw, statistics, scaling), labels };
     const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
@@ -139,29 +145,6 @@ function withLabelsOf(
   const labels = Float64Array.from(rows, (row) => samples.labels[row] ?? 0);
   const weights = Float32Array.from(rows, (row) => samples.weights[row] ?? 1);
   return { ...parameters, ...compiled.experts.share(parameters, { labels, weights }) };
-}
-
-/** Shards one after another; the next one is on its way while one is trained on. */
-async function* shardsInOrder(
-  store: ObjectStore,
-  prepared: PreparedDataset,
-  order: Int32Array,
-): AsyncGenerator<{ readonly shard: number; readonly rows: EncodedSamples }> {
-  const readAt = (place: number) => {
-    const shard = order[place];
-    if (shard === undefined) return undefined;
-    const rows = readShard(store, prepared, shard);
-    // Whoever stops early never awaits the last one.
-    rows.catch(() => undefined);
-    return { shard, rows };
-  };
-  let next = readAt(0);
-  for (let place = 1; next !== undefined; place++) {
-    const { shard } = next;
-    const rows = await next.rows;
-    next = readAt(place);
-    yield { shard, rows };
-  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { isNoData } from '../datasets/rows.ts';
+import { isData } from '../datasets/rows.ts';
 import { MillraceError, specChanged } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
@@ -85,7 +85,7 @@ const none: Pinned = { ok: true, objects: [] };
 
 async function pinObjects(store: ObjectStore, dataset: string): Promise<Pinned> {
   const listed = await store.list(keys.dataset(dataset));
-  const objects = listed.filter(({ key, sizeBytes }) => sizeBytes > 0 && !isNoData(key));
+  const objects = listed.filter(isData);
   if (objects.length === 0) {
     if (listed.length > 0)
       return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);

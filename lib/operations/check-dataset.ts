@@ -1,7 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import { bytesOfObject } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { isNoData } from '../datasets/rows.ts';
+import { isData } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
 import { isOfKind } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
@@ -34,7 +34,7 @@ export async function checkDataset(
   onRows: (rows: number) => void = () => undefined,
 ): Promise<DatasetCheck> {
   const listed = await store.list(keys.dataset(dataset));
-  const objects = listed.filter(({ key, sizeBytes }) => sizeBytes > 0 && !isNoData(key));
+  const objects = listed.filter(isData);
   if (listed.length === 0) await assertDataset({ store }, dataset);
   const encoder = createEncoder(spec);
   const tally = createRowTally(spec);

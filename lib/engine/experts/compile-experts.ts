@@ -56,6 +56,11 @@ const [mixtureWeights, mixtureUsual, mixtureErrors] = [
   'weights/mixture/errors',
 ] as const;
 
+/** Whether tensors are those of experts, not of one network. */
+export function isMixture(tensors: Tensors): boolean {
+  return mixtureWeights in tensors;
+}
+
 /** The names of what a state knows of experts beside their networks. */
 export function mixtureNames(spec: Spec, experts: readonly Expert[]): readonly string[] {
   return Object.keys({
