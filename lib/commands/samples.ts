@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
+import { weighed } from '../features/class-weights.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import { type EncodedSamples, gatherSamples, rowsWithin } from '../features/samples.ts';
 import { limits } from '../limits.ts';
@@ -111,12 +112,13 @@ function afterMessage(
   learned: Extract<Learned, { ok: true }>,
   samples: EncodedSamples,
 ): State {
-  const { prior, scores, learnt } = state;
+  const { prior, scores, learnt, statistics } = state;
+  const own = weighed(samples, spec, statistics);
   return {
     ...state,
     ...learned.parameters,
     scores: addScores(scores, learned.scores),
-    ...(prior === undefined ? {} : { prior: priorAfter(spec, prior, scores, samples) }),
+    ...(prior === undefined ? {} : { prior: priorAfter(spec, prior, scores, own) }),
     learnt: learnt + samples.count,
   };
 }

@@ -19,8 +19,8 @@ export function rowsInOrder(count: number, start = 0): Int32Array {
 export type Targets = { readonly labels: Float32Array; readonly shares: Float32Array };
 
 /**
- * Writes labels, and each row's share of its minibatch: its weight by their sum, 0 where that is 0.
- * Rows that fill up the last minibatch have none.
+ * Writes labels, and each row's share of its minibatch: its weight by the sum of their importance,
+ * 0 where that is 0. Rows that fill up the last minibatch have none.
  */
 export function writeTargets(
   { labels, shares }: Targets,
@@ -28,15 +28,15 @@ export function writeTargets(
   rows: Int32Array,
   minibatch: number,
 ): void {
+  const { weights, importance = weights } = samples;
   for (let start = 0; start < rows.length; start += minibatch) {
     const end = Math.min(start + minibatch, rows.length);
     let sum = 0;
     for (let i = start; i < end; i++) {
       const row = rows[i] ?? 0;
-      const weight = samples.weights[row] ?? 0;
       labels[i] = samples.labels[row] ?? 0;
-      shares[i] = weight;
-      sum += weight;
+      shares[i] = weights[row] ?? 0;
+      sum += importance[row] ?? 0;
     }
     if (sum > 0) for (let i = start; i < end; i++) shares[i] = (shares[i] ?? 0) / sum;
   }

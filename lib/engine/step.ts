@@ -14,7 +14,7 @@ import type { EngineState, Tensor, Tensors } from './engine.ts';
 export type Minibatch = {
   readonly inputs: readonly tf.Tensor[];
   readonly labels: tf.Tensor1D;
-  /** Weight / Σ weight. */
+  /** Weight / Σ importance. */
   readonly shares: tf.Tensor1D;
 };
 

@@ -142,7 +142,7 @@ function trainStep(
   const tensors: Minibatch = {
     inputs: inputTensors(compiled, minibatch),
     labels: tf.tensor1d(Float32Array.from(minibatch.labels)),
-    shares: tf.tensor1d(sharesOf(minibatch.weights)),
+    shares: tf.tensor1d(sharesOf(minibatch.weights, minibatch.importance)),
   };
   const { loss, gradients, touched } = differentiate(spec, network, trainable, tensors);
   const updated = optimizer.update(current.parameters, flatten(gradients), current.slots, {

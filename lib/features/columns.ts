@@ -1,4 +1,5 @@
 import { type Cells, type CellWords, cellsAsWritten, cellsOf } from './cells.ts';
+import type { ClassWeights } from './class-weights.ts';
 import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { Layout } from './samples.ts';
@@ -18,6 +19,7 @@ export type Declaration = {
     readonly column?: string | undefined;
     readonly classes?: readonly string[] | undefined;
     readonly standardize?: boolean | undefined;
+    readonly classWeights?: ClassWeights | undefined;
   };
   readonly online?: {
     readonly experts?:
@@ -28,7 +30,9 @@ export type Declaration = {
 
 /** The parts of a declaration that decide its columns. */
 export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision' | 'online'> & {
-  readonly label?: Pick<Declaration['label'], 'standardize' | 'classes'> | undefined;
+  readonly label?:
+    | Pick<Declaration['label'], 'standardize' | 'classes' | 'classWeights'>
+    | undefined;
 };
 
 /** How a declaration reads cells. */
@@ -84,6 +88,9 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     ...(halfLives.length > 0 ? { halfLives } : {}),
     ...derivedLayout(declaration),
     ...(declaration.label?.standardize ? labelLayout(declaration) : {}),
+    ...(declaration.label?.classWeights === 'balanced'
+      ? { countedClasses: declaration.label.classes?.length ?? 2 }
+      : {}),
   };
 }
 

@@ -32,6 +32,8 @@ export type EncodedSamples = {
   readonly labels: Floats;
   /** [count]: the weight of each sample in the loss. */
   readonly weights: Float32Array;
+  /** The same without what its class weighs, where it is in there; see `weighed`. */
+  readonly importance?: Float32Array;
 };
 
 /** How the mean label of each value is kept: a row for each bucket of values. */
@@ -61,6 +63,8 @@ export type Layout = {
   readonly targets?: readonly TargetColumns[];
   /** Columns of numbers in which NaN stands for the mean so far. */
   readonly filled?: readonly number[];
+  /** Of how many classes it is counted how often they came; of none unless given. */
+  readonly countedClasses?: number;
   /** Whether labels are standardised too: the last column of the statistics is theirs. */
   readonly standardizesLabel?: boolean;
   /** Whether the range of the labels is kept. */
@@ -122,7 +126,9 @@ export function gatherSamples(
     gathered.labels[i] = samples.labels[row] ?? 0;
     gathered.weights[i] = samples.weights[row] ?? 0;
   }
-  return gathered;
+  const { importance } = samples;
+  if (importance === undefined) return gathered;
+  return { ...gathered, importance: Float32Array.from(rows, (row) => importance[row] ?? 0) };
 }
 
 /** The samples from `start` up to `end`, as views of the same memory. */
@@ -145,6 +151,7 @@ export function sliceSamples(
     ),
     labels: samples.labels.subarray(start, stop),
     weights: samples.weights.subarray(start, stop),
+    ...(samples.importance && { importance: samples.importance.subarray(start, stop) }),
   };
 }
 

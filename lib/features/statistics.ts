@@ -1,3 +1,4 @@
+import { countClasses } from './class-weights.ts';
 import {
   decayed,
   emptyMoments,
@@ -19,6 +20,8 @@ export type FeatureStatistics = Moments & {
   readonly forgetting?: readonly ForgettingMoments[];
   /** The least and the greatest label, where experts' predictions are bounded by them. */
   readonly labelRange?: readonly [least: number, greatest: number];
+  /** How much each class has weighed, [classes]; of layouts that count them. */
+  readonly classes?: Float64Array;
   /** What labels the values of each target mean of the layout had. */
   readonly targets?: readonly TargetSums[];
 };
@@ -49,9 +52,10 @@ export function emptyStatistics(layout: Layout): FeatureStatistics {
 /** Statistics with all that a layout wants: what they lacked is empty. */
 export function completed(
   statistics: FeatureStatistics,
-  { halfLives = [], targets, numberWidth }: Layout,
+  { halfLives = [], targets, numberWidth, countedClasses }: Layout,
 ): FeatureStatistics {
-  const { forgetting = [] } = statistics;
+  const { classes, ...others } = statistics;
+  const { forgetting = [] } = others;
   const each = halfLives.map(
     (halfLife) =>
       forgetting.find((moments) => moments.halfLife === halfLife) ?? {
@@ -60,9 +64,12 @@ export function completed(
       },
   );
   return {
-    ...statistics,
+    ...others,
     ...(each.length > 0 ? { forgetting: each } : {}),
     ...(targets && { targets: statistics.targets ?? targets.map(emptyTargets) }),
+    ...(countedClasses === undefined
+      ? {}
+      : { classes: classes ?? new Float64Array(countedClasses) }),
   };
 }
 
@@ -73,7 +80,12 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
   const valueAt = (row: number, column: number) =>
     (column < numberWidth ? raw[row * numberWidth + column] : labels[row]) ?? 0;
   const moments = momentsOf(count, statisticsWidth(layout), valueAt);
-  const all = layout.hasLabelRange ? { ...moments, labelRange: rangeOf(labels) } : moments;
+  const classes = countClasses(samples, layout);
+  const all = {
+    ...moments,
+    ...(layout.hasLabelRange ? { labelRange: rangeOf(labels) } : {}),
+    ...(classes && { classes }),
+  };
   if (halfLives.length === 0) return all;
   const forgetting = halfLives.map((halfLife) => ({
     halfLife,
@@ -92,13 +104,17 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
   if (b.count === 0) return a;
   const [range, other = range] = [a.labelRange, b.labelRange];
   const labelRange = range && other && { labelRange: rangeOf(Float64Array.of(...range, ...other)) };
-  const merged = mergeMoments(a, b);
-  const { forgetting } = b;
-  if (forgetting === undefined) return { ...merged, ...targets, ...labelRange };
-  return {
-    ...merged,
+  const classes = a.classes?.map((weight, at) => weight + (b.classes?.[at] ?? 0));
+  const merged = {
+    ...mergeMoments(a, b),
     ...targets,
     ...labelRange,
+    ...(classes && { classes }),
+  };
+  const { forgetting } = b;
+  if (forgetting === undefined) return merged;
+  return {
+    ...merged,
     forgetting: forgetting.map((later) => {
       const earlier = a.forgetting?.find(({ halfLife }) => halfLife === later.halfLife);
       if (earlier === undefined) return later;

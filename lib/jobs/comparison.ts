@@ -1,5 +1,6 @@
 import type { PreparedDataset } from '../datasets/preparation.ts';
 import { invalid } from '../errors.ts';
+import { weighed } from '../features/class-weights.ts';
 import { deriveInOrder } from '../features/derived.ts';
 import { concatSamples, type EncodedSamples, rowsWithin } from '../features/samples.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
@@ -37,7 +38,8 @@ export async function compareChampion(
   { champion, challenger, heldOut }: Rivals,
 ): Promise<Comparison> {
   const stream = await streamWindow(ports, model, champion);
-  const lossesOn = async (samples: EncodedSamples, where: string) => {
+  const lossesOn = async (rows: EncodedSamples, where: string) => {
+    const samples = weighed(rows, model.spec, challenger.statistics);
     const own = meanLoss(await evaluate(model, challenger, samples));
     if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
     const other = meanLoss(await evaluate(model, champion, samples));

@@ -5,6 +5,7 @@ import type { PreparedDataset } from '../datasets/preparation.ts';
 import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
+import { weighed } from '../features/class-weights.ts';
 import type { EncodedSamples, Layout } from '../features/samples.ts';
 import {
   labelScaleOf,
@@ -94,7 +95,8 @@ async function trainEpoch(
   for await (const raw of shards) {
     const shard = shardOrder[place.shard] ?? 0;
     const labels = standardizeLabels(raw.labels, scale);
-    const samples = { ...standardize(raw, statistics, scaling), labels };
+    const scaled = { ...standardize(raw, statistics, scaling), labels };
+    const samples = weighed(scaled, spec, statistics);
     const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
     const minibatches = Math.ceil(samples.count / rows);
     while (place.minibatch < minibatches) {
@@ -165,9 +167,10 @@ function isLast({ shard, minibatch }: Place, shards: number, minibatches: number
 
 /** Records the epoch, and checks the stop conditions: epochs, target loss, early stopping. */
 async function endEpoch(
-  { model, heldOut }: EpochsInput,
+  { model, heldOut: rows }: EpochsInput,
   { parameters: trained, best, place }: Lane,
 ): Promise<Lane> {
+  const heldOut = weighed(rows, model.spec, trained.statistics);
   const parameters = await withChosenExperts(model, trained, heldOut);
   const { batch } = model.spec;
   const trainingLoss = place.lossSum / place.lossCount;

@@ -2,6 +2,7 @@ import type { EngineState, Run } from '../engine/engine.ts';
 import type { Judgement } from '../engine/experts/mixture.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invariant } from '../errors.ts';
+import { weighed } from '../features/class-weights.ts';
 import { derive, withTargetsOf } from '../features/derived.ts';
 import { type EncodedSamples, type Layout, rowsWithin, sliceSamples } from '../features/samples.ts';
 import {
@@ -41,8 +42,9 @@ export async function learn(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Learned> {
-  const { predictions, judgement } = await predictAndJudge(model, parameters, samples);
-  const scores = score(model.spec, predictions, samples);
+  const own = weighed(samples, model.spec, parameters.statistics);
+  const { predictions, judgement } = await predictAndJudge(model, parameters, own);
+  const scores = score(model.spec, predictions, own);
   if (!Number.isFinite(scores.loss))
     return refuse('diverged', 'the loss before learning is not finite');
   const trained = await train(model, judged(model, parameters, judgement), samples);
@@ -59,7 +61,8 @@ export async function learnWithoutTest(
   samples: EncodedSamples,
 ): Promise<Parameters> {
   if (model.compiled.experts === undefined) return train(model, parameters, samples);
-  const { judgement } = await predictAndJudge(model, parameters, samples);
+  const own = weighed(samples, model.spec, parameters.statistics);
+  const { judgement } = await predictAndJudge(model, parameters, own);
   return train(model, judged(model, parameters, judgement), samples);
 }
 
@@ -102,6 +105,7 @@ async function train(
   const rows = rowsOfBlock(spec, layout, state);
   let { statistics } = parameters;
   // What the message itself says of labels is known after it alone.
+  const weigh = (samples: EncodedSamples) => weighed(samples, spec, parameters.statistics);
   const derived = (samples: EncodedSamples) => derive(samples, parameters.statistics, layout);
   for (let first = 0; first < encoded.count; first += rows) {
     const block = derived(sliceSamples(encoded, first, first + rows, layout));
@@ -111,11 +115,11 @@ async function train(
     const scaled = scaledSteps(model, statistics, block, rehearsal);
     statistics = scaled.statistics;
     const run = runOf(spec, encoded.count, rehearsal);
-    ({ state } = await compiled.train(state, scaled.seen, run));
+    ({ state } = await compiled.train(state, weigh(scaled.seen), run));
   }
-  const learnt = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
-  const settled =
-    compiled.experts?.settle(state, { labels: learnt, weights: encoded.weights }) ?? state;
+  const labels = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
+  const { weights } = weigh(encoded);
+  const settled = compiled.experts?.settle(state, { labels, weights }) ?? state;
   return {
     ...settled,
     statistics: withTargetsOf(statistics, encoded, layout),

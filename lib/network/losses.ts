@@ -12,10 +12,10 @@ export function lossOf({ task, loss = lossesOfTask[task][0] }: Spec): Loss {
 }
 
 /**
- * Each sample's share of its minibatch, weight / Σ weight, [minibatch]; all 0 where no sample has
- * weight.
+ * Each sample's share of its minibatch, weight / Σ importance, [minibatch]; all 0 where no sample
+ * has weight.
  */
-export function sharesOf(weights: Float32Array): Float32Array {
-  const sum = weights.reduce((total, weight) => total + weight, 0);
+export function sharesOf(weights: Float32Array, importance = weights): Float32Array {
+  const sum = importance.reduce((total, weight) => total + weight, 0);
   return weights.map((weight) => (sum > 0 ? weight / sum : 0));
 }

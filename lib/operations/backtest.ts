@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts';
+import { weighed } from '../features/class-weights.ts';
 import { gatherSamples } from '../features/samples.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
@@ -156,7 +157,8 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
       run.absoluteError += Math.abs((predictions[row] ?? 0) - label);
     });
   }
-  run.prior = priorAfter(spec, run.prior, run.scores, learnt);
+  const own = weighed(learnt, spec, parameters.statistics);
+  run.prior = priorAfter(spec, run.prior, run.scores, own);
   run.scores = addScores(run.scores, learned.scores);
   run.parameters = learned.parameters;
 }

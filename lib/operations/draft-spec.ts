@@ -53,6 +53,7 @@ export async function draftSpec(
   assertHasLabels(target, doubts);
   const task = given ?? taskOf(target, doubts);
   if (given !== undefined) assertIsTask(target, given);
+  if (task !== 'regression') doubts.push(...rareDoubts(target));
   const left: { column: string; reason: string }[] = [];
   const words = new Set<string>();
   const { true: yes, false: no } = cellsSchema.parse({});
@@ -162,6 +163,20 @@ function taskOf(label: Column, doubts: string[]): Task {
     `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +
       `classes (found ${values.size} texts, such as ${textsOf(label)}); write numbers as 2503.28`,
   );
+}
+
+/** A class that is rarer than this is hardly ever predicted, unless it weighs more. */
+const rareShare = 0.05;
+
+/** What to do where a class is rare. */
+function rareDoubts({ values, present }: Column): string[] {
+  const [value, rows] = [...values].sort(([, a], [, b]) => a - b)[0] ?? [];
+  if (value === undefined || rows === undefined || values.size < 2) return [];
+  if (rows >= (2 * rareShare * present) / values.size) return [];
+  return [
+    `label: only ${rows} of ${present} rows are ${value}; if those matter as much as the others ` +
+      'together, say so: "label": {"classWeights": "balanced"}',
+  ];
 }
 
 /** A column that weighs the rows, or should. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
-import { columnName } from '../features/kinds/kind.ts';
+import { problemsOfClassWeights } from '../features/class-weights.ts';
 import { featureSchema, problemsOfSources, problemsOfTargets } from '../features/kinds.ts';
 import { type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
@@ -15,40 +15,11 @@ import {
   problemsOfExperts,
   replaySchema,
 } from './experts-schema.ts';
+import { featureName, labelSchema } from './label-schema.ts';
 import { modelName } from './names.ts';
 import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
 import { topologySchema } from './topology-schema.ts';
-
-const featureName = z
-  .string()
-  .regex(
-    /^[A-Za-z_][A-Za-z0-9_]{0,63}$/,
-    'a feature is named like a variable, with at most 64 characters',
-  );
-
-/**
- * What the model predicts: a number, true or false, or one of `classes`. `name` is its column in
- * datasets.
- */
-const labelSchema = strictObject({
-  name: featureName.default('label').describe('what it is called in samples'),
-  column: columnName.optional().describe('its column in datasets; its name unless given'),
-  standardize: z
-    .boolean()
-    .optional()
-    .describe(
-      'regressions: by their running mean and variance; losses and predictions stay in the own ' +
-        'unit. A declaration turns it on, but for the Huber loss, whose δ is in that unit',
-    ),
-  classes: z
-    .array(z.string().min(1).max(limits.categoryCharacters))
-    .min(2)
-    .max(10_000)
-    .refine((classes) => new Set(classes).size === classes.length, 'classes must be distinct')
-    .optional()
-    .describe('of the task multiclass, and of it alone'),
-});
 
 /**
  * The losses that each task allows; the first is the default. Each loss is a file of
@@ -214,6 +185,7 @@ export const specSchema = strictObject({
     if (spec.label.standardize === true && spec.task !== 'regression') {
       refuse(['label', 'standardize'], 'only the labels of a regression are standardised');
     }
+    for (const problem of problemsOfClassWeights(spec)) refuse(['label', 'classWeights'], problem);
     if (Object.hasOwn(spec.features, spec.label.name)) {
       refuse(['label', 'name'], 'the label cannot be one of the features');
     }

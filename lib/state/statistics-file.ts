@@ -25,12 +25,13 @@ export function statisticsTensors(
   const targets = statistics.targets?.map((sums, i) =>
     targetTensors(sums, `${prefix}targets_${i + 1}_`),
   );
-  const { labelRange } = statistics;
+  const { labelRange, classes } = statistics;
   return Object.assign(
     momentsTensors(statistics, prefix),
     labelRange && {
       [`${prefix}label_range`]: { shape: [2], data: Float64Array.of(...labelRange) },
     },
+    classes && { [`${prefix}classes`]: { shape: [classes.length], data: classes } },
     ...(forgetting ?? []),
     ...(targets ?? []),
   );
@@ -104,11 +105,13 @@ export function statisticsFrom(
   const targets = targetsFrom(tensors, prefix);
   const range = tensors[`${prefix}label_range`]?.data;
   const [least, greatest] = range instanceof Float64Array ? range : [];
+  const classes = tensors[`${prefix}classes`]?.data;
   return {
     count: statisticsCount,
     ...own,
     ...(least !== undefined && greatest !== undefined ? { labelRange: [least, greatest] } : {}),
     ...(moments.length > 0 ? { forgetting: moments } : {}),
+    ...(classes instanceof Float64Array ? { classes } : {}),
     ...(targets.length > 0 ? { targets } : {}),
   };
 }

@@ -3,6 +3,7 @@ import type { Engine, EngineState } from '../../lib/engine/engine.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { wasmEngine } from '../../lib/engine/wasm/wasm.ts';
+import { weighed } from '../../lib/features/class-weights.ts';
 import type { Spec } from '../../lib/spec/spec.ts';
 import { samplesOf } from './samples.ts';
 
@@ -43,7 +44,7 @@ export async function expectAgreement(
   spec: Spec,
   { rows, minibatch, tolerance }: Comparison,
 ): Promise<void> {
-  const samples = samplesOf(spec, rows);
+  const samples = weighed(samplesOf(spec, rows), spec, {});
   const run = {
     minibatch,
     rate: spec.optimizer.rate,

@@ -53,6 +53,7 @@ const specs: Record<string, () => SpecInput> = {
       () => ({ ...generated, optimizer }),
     ]),
   ),
+  'classes that weigh': () => ({ ...generated, label: { classWeights: { true: 7 } } }),
   'gradients clipped by value': () => ({ ...generated, clip: { value: 0.05 } }),
   'gradients clipped by norm': () => ({
     ...generated,

@@ -55,7 +55,14 @@ const derived: SpecInput = {
     both_late: { type: 'targetMean', of: ['team', 'urgency'], buckets: 32 },
   },
 };
-const specs = { experts: spec, derived, both: { ...derived, online: spec.online } };
+const label = { classWeights: 'balanced' } as const;
+const specs = {
+  experts: spec,
+  derived,
+  both: { ...derived, online: spec.online },
+  balanced: { ...ticketsSpec, label },
+  all: { ...derived, online: spec.online, label },
+};
 
 /** Messages in which some numbers are missing, where a spec has something in their place. */
 const messages = sampleMessages(9, 'till-1');
@@ -86,7 +93,7 @@ const all = ({ tensors, step, seed, statistics, replay }: Parameters) => ({
 });
 
 describe.each(Object.entries(specs))('a model with much in its state: %s', (name, declared) => {
-  const sent = name === 'experts' ? messages : gappy;
+  const sent = name === 'experts' || name === 'balanced' ? messages : gappy;
 
   it('learns the same, however messages are delivered, and from a checkpoint', async () => {
     const one = await foldJournal(await learnt(sent, 1, declared));

@@ -1,0 +1,89 @@
+import { listNames, show } from '../parse.ts';
+import type { EncodedSamples, Layout } from './samples.ts';
+import type { FeatureStatistics } from './statistics.ts';
+import type { Task } from './task.ts';
+
+/** What a spec says of how much each class counts: so much, or all alike over the samples so far. */
+export type ClassWeights = Readonly<Record<string, number>> | 'balanced';
+
+/** The parts of a spec that decide what its classes weigh. */
+export type Weighing = {
+  readonly task: Task;
+  readonly label: {
+    readonly classes?: readonly string[] | undefined;
+    readonly classWeights?: ClassWeights | undefined;
+  };
+};
+
+/** The names of a task's classes, in the order of their indices; none in a regression. */
+export function classNames({ task, label }: Weighing): readonly string[] {
+  return task === 'binary' ? ['false', 'true'] : (label.classes ?? []);
+}
+
+/**
+ * No class weighs more than so many times what it would unbalanced: the first sample of a class
+ * that is one in a million would throw over all that was learnt.
+ */
+const mostBalanced = 100;
+
+/**
+ * What each class weighs, [classes]; undefined where all weigh alike. Balanced ones weigh so that
+ * all classes say equally much together: N / (K nᵢ) (King and Zeng 2001), each class counted once
+ * more.
+ */
+export function classWeightsOf(
+  spec: Weighing,
+  { classes }: Pick<FeatureStatistics, 'classes'>,
+): Float64Array | undefined {
+  const { classWeights } = spec.label;
+  if (classWeights === undefined) return undefined;
+  const names = classNames(spec);
+  if (classWeights !== 'balanced')
+    return Float64Array.from(names, (name) =>
+      Object.hasOwn(classWeights, name) ? (classWeights[name] ?? 1) : 1,
+    );
+  const counts = Float64Array.from(names, (_, at) => 1 + (classes?.[at] ?? 0));
+  const even = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return counts.map((count) => Math.min(even / count, mostBalanced));
+}
+
+/**
+ * Samples that weigh as their classes do: `weights` are those of samples times those of classes,
+ * `importance` those of samples alone.
+ */
+export function weighed(
+  samples: EncodedSamples,
+  spec: Weighing,
+  statistics: Pick<FeatureStatistics, 'classes'>,
+): EncodedSamples {
+  const classWeights = classWeightsOf(spec, statistics);
+  if (classWeights === undefined || samples.importance !== undefined) return samples;
+  const { labels, weights: importance } = samples;
+  const weights = importance.map((weight, row) => weight * (classWeights[labels[row] ?? 0] ?? 1));
+  return { ...samples, weights, importance };
+}
+
+/** How much each class weighed in some samples; undefined where a layout does not count them. */
+export function countClasses(
+  { labels, weights, importance = weights }: EncodedSamples,
+  { countedClasses }: Layout,
+): Float64Array | undefined {
+  if (countedClasses === undefined) return undefined;
+  const counts = new Float64Array(countedClasses);
+  labels.forEach((label, row) => {
+    counts[label] = (counts[label] ?? 0) + (importance[row] ?? 0);
+  });
+  return counts;
+}
+
+/** What is wrong with the class weights of a spec. */
+export function problemsOfClassWeights(spec: Weighing): readonly string[] {
+  const { classWeights } = spec.label;
+  if (classWeights === undefined) return [];
+  if (spec.task === 'regression') return ['a regression has no classes; weigh samples instead'];
+  if (classWeights === 'balanced') return [];
+  const names = classNames(spec);
+  const unknown = Object.keys(classWeights).find((name) => !names.includes(name));
+  if (unknown === undefined) return [];
+  return [`there is no class ${show(unknown)}; allowed: ${listNames(names)}`];
+}
