@@ -91,7 +91,7 @@ function networkText({ network, online: { experts } }: Spec): string {
   if (experts !== undefined) return count(experts.length, 'expert');
   return 'topology' in network
     ? 'a topology of its own'
-    : `hidden ${JSON.stringify(network.hidden)}`;
+    : `hidden ${JSON.stringify(network.hidden)}${network.wide ? ', wide' : ''}`;
 }
 
 function percent(share: number): string {

@@ -1,5 +1,5 @@
 import type { EncodedSamples } from '../features/samples.ts';
-import { coefficientsOf } from '../network/coefficients.ts';
+import { type Coefficients, coefficientNames, coefficientsOf } from '../network/coefficients.ts';
 import { type MaskCounter, writeMask } from '../network/dropout.ts';
 import { rateAt } from '../network/schedules.ts';
 import type { OptimizerSpec } from '../spec/spec.ts';
@@ -62,18 +62,23 @@ export async function trainUnpadded(
   return { state: second.state, losses: Float32Array.of(...first.losses, ...second.losses) };
 }
 
-/** Writes the optimizer's coefficients of steps, from `firstStep` on; `rates` say how many. */
+/** Room for a coefficient of each step, by name: [steps] each. */
+export type CoefficientArrays = Readonly<Partial<Record<keyof Coefficients<number>, Float32Array>>>;
+
+/** Writes the optimizer's coefficients of steps, from `firstStep` on. */
 export function writeCoefficients(
-  { rates, epsilons }: { readonly rates: Float32Array; readonly epsilons: Float32Array },
+  arrays: CoefficientArrays,
   optimizer: OptimizerSpec,
   run: Run,
-  firstStep: number,
+  { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
 ): void {
-  for (let i = 0; i < rates.length; i++) {
+  for (let i = 0; i < steps; i++) {
     const step = firstStep + i;
-    const { rate, epsilon } = coefficientsOf(optimizer, rateAt(run, step), step);
-    rates[i] = rate;
-    epsilons[i] = epsilon;
+    const coefficients = coefficientsOf(optimizer, rateAt(run, step), step);
+    for (const name of coefficientNames(optimizer)) {
+      const array = arrays[name];
+      if (array !== undefined) array[i] = coefficients[name] ?? 0;
+    }
   }
 }
 

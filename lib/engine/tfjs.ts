@@ -148,6 +148,7 @@ function trainStep(
   const updated = optimizer.update(current.parameters, flatten(gradients), current.slots, {
     rate: tf.scalar(coefficients.rate),
     epsilon: tf.scalar(coefficients.epsilon),
+    decay: coefficients.decay === undefined ? undefined : tf.scalar(coefficients.decay),
   });
   const rows = flattenTouched(trainable, touched);
   const next = keepUntouched(optimizer, rows, current, updated);

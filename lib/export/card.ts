@@ -148,7 +148,8 @@ function networkText({ network, online: { experts } }: Spec): string {
     return `${experts.length} experts side by side, mixed by what they have earned`;
   if ('topology' in network) return 'its own topology';
   if (network.hidden.length === 0) return 'linear';
-  return `hidden layers of ${network.hidden.join(', ')} units, ${network.activation}`;
+  const layers = `hidden layers of ${network.hidden.join(', ')} units, ${network.activation}`;
+  return network.wide ? `${layers}; a linear model beside them` : layers;
 }
 
 function missingOf(spec: Spec, { name }: ExportedFeature): unknown {

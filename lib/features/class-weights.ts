@@ -1,10 +1,12 @@
 import { listNames, show } from '../parse.ts';
 import type { EncodedSamples, Layout } from './samples.ts';
-import type { FeatureStatistics } from './statistics.ts';
 import type { Task } from './task.ts';
 
-/** What a spec says of how much each class counts: so much, or all alike over the samples so far. */
+/** How much each class counts: so much, or all alike over the samples so far. */
 export type ClassWeights = Readonly<Record<string, number>> | 'balanced';
+
+/** How much each class has weighed so far, [classes]; nothing unless given. */
+type Counted = { readonly classes?: Float64Array };
 
 /** The parts of a spec that decide what its classes weigh. */
 export type Weighing = {
@@ -31,10 +33,7 @@ const mostBalanced = 100;
  * all classes say equally much together: N / (K nᵢ) (King and Zeng 2001), each class counted once
  * more.
  */
-export function classWeightsOf(
-  spec: Weighing,
-  { classes }: Pick<FeatureStatistics, 'classes'>,
-): Float64Array | undefined {
+export function classWeightsOf(spec: Weighing, { classes }: Counted): Float64Array | undefined {
   const { classWeights } = spec.label;
   if (classWeights === undefined) return undefined;
   const names = classNames(spec);
@@ -54,7 +53,7 @@ export function classWeightsOf(
 export function weighed(
   samples: EncodedSamples,
   spec: Weighing,
-  statistics: Pick<FeatureStatistics, 'classes'>,
+  statistics: Counted,
 ): EncodedSamples {
   const classWeights = classWeightsOf(spec, statistics);
   if (classWeights === undefined || samples.importance !== undefined) return samples;

@@ -30,9 +30,10 @@ function generatedInputs(spec: Spec): NetworkInput[] {
   ];
 }
 
-/** The name in a state of the table that an input of a generated network looks up. */
-export function tableOfInput(input: string): string {
-  return `weights/${input.replace(/^category_/, 'embedding_')}/embeddings`;
+/** The names in a state of the tables that an input of a generated network may look up. */
+export function tablesOfInput(input: string): readonly string[] {
+  const own = input.replace(/^category_/, 'embedding_');
+  return ['', 'wide_'].map((prefix) => `weights/${prefix}${own}/embeddings`);
 }
 
 /** The features that are embedded, each with the size of its table. */
@@ -46,79 +47,140 @@ function tablesOf(spec: Spec) {
 
 type HiddenLayers = Exclude<Spec['network'], { topology: unknown }>;
 
-/** The network of hidden layers over embedded categories. */
-export function fromLayers(spec: Spec, { hidden: widths, activation }: HiddenLayers): BareNetwork {
-  assertParameters(spec, countParameters(spec, widths));
+/** The network of hidden layers over embedded categories, and what is wide beside it. */
+export function fromLayers(spec: Spec, declared: HiddenLayers): BareNetwork {
+  assertParameters(spec, countParameters(spec, declared));
   const inputs = generatedInputs(spec);
-  const tables = tablesOf(spec);
   let layerIndex = 0;
   const seed = () => hashIntegers(spec.seed, layerIndex++);
-
   const symbols = inputs.map(({ name, shape, kind }) =>
     tf.input({ name, shape: [...shape], dtype: kind === 'category' ? 'int32' : 'float32' }),
   );
-  const columns = inputs.map((input, i) => {
-    const symbol = symbols[i];
-    if (symbol === undefined || input.kind === 'numbers') return symbol;
-    const table = tables.find(({ name }) => input.name === `category_${name}`);
-    if (table === undefined) throw invalid(`spec.features: ${input.name} has no table`);
-    const { name, rows, dimensions } = table;
-    const embedding = tf.layers.embedding({
-      name: `embedding_${name}`,
-      inputDim: rows,
-      outputDim: dimensions,
-      embeddingsInitializer: tf.initializers.randomUniform({
-        minval: -0.05,
-        maxval: 0.05,
-        seed: seed(),
-      }),
-    });
-    return tf.layers
-      .flatten({ name: `flatten_${name}` })
-      .apply(embedding.apply(symbol)) as tf.SymbolicTensor;
+  const columns = inputs.map(({ name, kind }, i) => {
+    const symbol = at(symbols, i);
+    if (kind === 'numbers') return symbol;
+    const { dimensions, ...table } = tableOf(spec, name);
+    const spread = { minval: -0.05, maxval: 0.05, seed: seed() };
+    return embedded('', { ...table, dimensions }, symbol, tf.initializers.randomUniform(spread));
   });
-  const present = columns.filter((column) => column !== undefined);
-  let hidden = present[0];
-  if (present.length > 1) {
-    hidden = tf.layers.concatenate({ name: 'features' }).apply(present) as tf.SymbolicTensor;
-  }
-  if (hidden === undefined) throw invalid('spec.features: a model needs at least one feature');
-
-  widths.forEach((units, i) => {
-    hidden = tf.layers
-      .dense({
-        name: `hidden_${i + 1}`,
-        units,
-        activation,
-        kernelInitializer: kernelInitializer(activation, seed()),
-      })
-      .apply(hidden as tf.SymbolicTensor) as tf.SymbolicTensor;
-  });
+  const features = joined('features', columns);
+  const hidden = hiddenLayers(declared, features, seed);
   const outputs = outputsOf(spec);
-  const output = tf.layers.dense({
-    name: 'output',
-    units: outputs,
-    kernelInitializer: isLinear(spec, widths)
-      ? tf.initializers.zeros()
-      : tf.initializers.glorotUniform({ seed: seed() }),
+  const deep = apply(
+    tf.layers.dense({
+      name: 'output',
+      units: outputs,
+      kernelInitializer: isLinear(spec, declared.hidden)
+        ? tf.initializers.zeros()
+        : tf.initializers.glorotUniform({ seed: seed() }),
+      ...regularizer(declared),
+    }),
+    hidden,
+  );
+  const output = declared.wide ? withWide(spec, deep, inputs, symbols) : deep;
+  return { layersModel: tf.model({ inputs: symbols, outputs: output }), inputs, outputs };
+}
+
+function apply(layer: tf.layers.Layer, input: tf.SymbolicTensor | tf.SymbolicTensor[]) {
+  return layer.apply(input) as tf.SymbolicTensor;
+}
+
+function at<Value>(values: readonly Value[], index: number): Value {
+  const value = values[index];
+  if (value === undefined) throw invalid('spec.features: a model needs at least one feature');
+  return value;
+}
+
+function tableOf(spec: Spec, input: string) {
+  const table = tablesOf(spec).find(({ name }) => input === `category_${name}`);
+  if (table === undefined) throw invalid(`spec.features: ${input} has no table`);
+  return table;
+}
+
+/** Rows of a table, looked up; [dimensions]. */
+function embedded(
+  prefix: string,
+  { name, rows, dimensions }: Omit<ReturnType<typeof tableOf>, 'offsets'>,
+  symbol: tf.SymbolicTensor,
+  embeddingsInitializer: ReturnType<typeof tf.initializers.zeros>,
+): tf.SymbolicTensor {
+  const embedding = tf.layers.embedding({
+    name: `${prefix}embedding_${name}`,
+    inputDim: rows,
+    outputDim: dimensions,
+    embeddingsInitializer,
   });
-  return {
-    layersModel: tf.model({ inputs: symbols, outputs: output.apply(hidden) as tf.SymbolicTensor }),
-    inputs,
-    outputs,
-  };
+  return apply(tf.layers.flatten({ name: `${prefix}flatten_${name}` }), apply(embedding, symbol));
+}
+
+function joined(name: string, columns: readonly tf.SymbolicTensor[]): tf.SymbolicTensor {
+  return columns.length > 1 ? apply(tf.layers.concatenate({ name }), [...columns]) : at(columns, 0);
+}
+
+function hiddenLayers(
+  declared: HiddenLayers,
+  features: tf.SymbolicTensor,
+  seed: () => number,
+): tf.SymbolicTensor {
+  const { hidden: widths, activation, layerNormalization = false, dropout } = declared;
+  let hidden = features;
+  widths.forEach((units, i) => {
+    const dense = {
+      name: `hidden_${i + 1}`,
+      units,
+      kernelInitializer: kernelInitializer(activation, seed()),
+      ...regularizer(declared),
+    };
+    hidden = apply(tf.layers.dense(layerNormalization ? dense : { ...dense, activation }), hidden);
+    if (layerNormalization) {
+      hidden = apply(tf.layers.layerNormalization({ name: `normalization_${i + 1}` }), hidden);
+      hidden = apply(tf.layers.activation({ name: `activation_${i + 1}`, activation }), hidden);
+    }
+    if (dropout !== undefined)
+      hidden = apply(tf.layers.dropout({ name: `dropout_${i + 1}`, rate: dropout }), hidden);
+  });
+  return hidden;
+}
+
+function regularizer({ l1, l2 }: HiddenLayers) {
+  if (l1 === undefined && l2 === undefined) return {};
+  return { kernelRegularizer: tf.regularizers.l1l2({ l1: l1 ?? 0, l2: l2 ?? 0 }) };
+}
+
+/** What a linear model over one-hot categories adds; it starts from zeros (Cheng et al. 2016). */
+function withWide(
+  spec: Spec,
+  deep: tf.SymbolicTensor,
+  inputs: readonly NetworkInput[],
+  symbols: readonly tf.SymbolicTensor[],
+): tf.SymbolicTensor {
+  const dimensions = outputsOf(spec);
+  const zeros = tf.initializers.zeros();
+  const parts = inputs.map(({ name, kind }, i) => {
+    const symbol = at(symbols, i);
+    if (kind !== 'numbers')
+      return embedded('wide_', { ...tableOf(spec, name), dimensions }, symbol, zeros);
+    const linear = { name: 'wide_numbers', units: dimensions, useBias: false };
+    return apply(tf.layers.dense({ ...linear, kernelInitializer: zeros }), symbol);
+  });
+  return apply(tf.layers.add({ name: 'wide_and_deep' }), [deep, ...parts]);
 }
 
 /** Counted before tfjs allocates them. */
-function countParameters(spec: Spec, widths: readonly number[]): number {
+function countParameters(spec: Spec, declared: HiddenLayers): number {
+  const { hidden: widths, layerNormalization = false, wide = false } = declared;
   const tables = tablesOf(spec);
   const embedded = tables.reduce((sum, { dimensions }) => sum + dimensions, 0);
   let parameters = tables.reduce((sum, { rows, dimensions }) => sum + rows * dimensions, 0);
-  let before = layoutOf(spec).numberWidth + embedded;
-  for (const units of [...widths, outputsOf(spec)]) {
+  const { numberWidth } = layoutOf(spec);
+  const outputs = outputsOf(spec);
+  let before = numberWidth + embedded;
+  for (const units of [...widths, outputs]) {
     parameters += (before + 1) * units;
     before = units;
   }
+  if (layerNormalization) parameters += widths.reduce((sum, units) => sum + 2 * units, 0);
+  if (wide) parameters += outputs * tables.reduce((sum, { rows }) => sum + rows, numberWidth);
   return parameters;
 }
 

@@ -33,6 +33,43 @@ type SpecOf<Type extends OptimizerSpec['type']> = Extract<OptimizerSpec, { type:
 
 /** The optimizer that a spec names. */
 export function optimizerOf(spec: OptimizerSpec): Optimizer {
+  const own = withoutDecay(spec);
+  if (spec.weightDecay === undefined) return own;
+  return spec.type === 'sgd' ? decayingSgd(spec.weightDecay) : decoupled(own);
+}
+
+/**
+ * θ ← θ' − η λ θ, where θ' is what the optimizer itself would make of θ: weight decay that is
+ * decoupled from the gradient (Loshchilov and Hutter 2019).
+ */
+function decoupled({ slots, update }: Optimizer): Optimizer {
+  return {
+    slots,
+    update(parameters, gradient, own, coefficients) {
+      const decayed = tf.mul(parameters, decayOf(coefficients));
+      const next = update(parameters, gradient, own, coefficients);
+      return { ...next, parameters: tf.sub(next.parameters, decayed) };
+    },
+  };
+}
+
+/** θ ← θ − η (g + λ θ), which is the same of plain descent. */
+function decayingSgd(weightDecay: number): Optimizer {
+  return {
+    slots: {},
+    update: (parameters, gradient, slots, { rate }) => {
+      const direction = tf.add(gradient, tf.mul(parameters, weightDecay));
+      return { parameters: tf.add(parameters, tf.mul(direction, tf.neg(rate))), slots };
+    },
+  };
+}
+
+function decayOf({ decay }: Coefficients<tf.Tensor>): tf.Tensor {
+  if (decay === undefined) throw new Error('the coefficient of weight decay is missing');
+  return decay;
+}
+
+function withoutDecay(spec: OptimizerSpec): Optimizer {
   switch (spec.type) {
     case 'sgd':
       return sgd;
@@ -49,6 +86,8 @@ export function optimizerOf(spec: OptimizerSpec): Optimizer {
       return adam(spec);
     case 'adamax':
       return adamax(spec);
+    case 'lion':
+      return lion(spec);
   }
 }
 
@@ -168,6 +207,23 @@ function adamax(spec: SpecOf<'adamax'>): Optimizer {
       return {
         parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters),
         slots: { gradientSum, largest },
+      };
+    },
+  };
+}
+
+/** θ ← θ − η sign(β₁ m + (1−β₁) g); m ← β₂ m + (1−β₂) g. Chen et al. 2023. */
+function lion(spec: SpecOf<'lion'>): Optimizer {
+  const between = (a: tf.Tensor, b: tf.Tensor, share: number) =>
+    tf.add(tf.mul(a, share), tf.mul(b, 1 - share));
+  return {
+    slots: { mean: 0 },
+    update(parameters, gradient, slots, { rate }) {
+      const before = slot(slots, 'mean');
+      const direction = tf.sign(between(before, gradient, spec.beta1));
+      return {
+        parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters),
+        slots: { mean: between(before, gradient, spec.beta2) },
       };
     },
   };

@@ -6,31 +6,71 @@ export const rate = z.number().positive().max(1_000);
 const fraction = z.number().min(0).lt(1);
 const epsilon = z.number().positive().max(1).default(1e-7);
 
+/** What any optimizer may have besides. */
+const decay = {
+  weightDecay: z
+    .number()
+    .positive()
+    .max(100)
+    .optional()
+    .describe('each step takes rate × weightDecay of every weight away: adam with it is AdamW'),
+};
+
 /** Optimizers with tfjs' definitions and defaults; slots live in the state. */
 export const optimizerSchema = z.discriminatedUnion('type', [
-  strictObject({ type: z.literal('sgd'), rate }),
-  strictObject({ type: z.literal('momentum'), rate, momentum: fraction.default(0.9) }),
-  strictObject({ type: z.literal('nesterov'), rate, momentum: fraction.default(0.9) }),
+  strictObject({ type: z.literal('sgd'), rate, ...decay }),
+  strictObject({
+    type: z.literal('momentum'),
+    rate,
+    momentum: fraction.default(0.9),
+    ...decay,
+  }),
+  strictObject({
+    type: z.literal('nesterov'),
+    rate,
+    momentum: fraction.default(0.9),
+    ...decay,
+  }),
   strictObject({
     type: z.literal('rmsprop'),
     rate,
     decay: fraction.default(0.9),
     momentum: fraction.default(0),
     epsilon,
+    ...decay,
   }),
   strictObject({
     type: z.literal('adagrad'),
     rate,
     initialAccumulator: z.number().positive().default(0.1),
     epsilon,
+    ...decay,
   }),
-  strictObject({ type: z.literal('adadelta'), rate, decay: fraction.default(0.95), epsilon }),
+  strictObject({
+    type: z.literal('adadelta'),
+    rate,
+    decay: fraction.default(0.95),
+    epsilon,
+    ...decay,
+  }),
   strictObject({
     type: z.literal('adam'),
     rate,
     beta1: fraction.default(0.9),
     beta2: fraction.default(0.999),
     epsilon,
+    epsilonHat: z
+      .boolean()
+      .optional()
+      .describe('whether ε is not corrected for the first steps, as in Keras and scikit-learn'),
+    ...decay,
+  }),
+  strictObject({
+    type: z.literal('lion'),
+    rate,
+    beta1: fraction.default(0.9),
+    beta2: fraction.default(0.99),
+    ...decay,
   }),
   strictObject({
     type: z.literal('adamax'),
@@ -38,6 +78,7 @@ export const optimizerSchema = z.discriminatedUnion('type', [
     beta1: fraction.default(0.9),
     beta2: fraction.default(0.999),
     epsilon,
+    ...decay,
   }),
 ]);
 

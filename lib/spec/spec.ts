@@ -7,19 +7,12 @@ import { type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
-import {
-  activationName,
-  expertsSchema,
-  hiddenUnits,
-  listExperts,
-  problemsOfExperts,
-  replaySchema,
-} from './experts-schema.ts';
+import { expertsSchema, listExperts, problemsOfExperts, replaySchema } from './experts-schema.ts';
 import { featureName, labelSchema } from './label-schema.ts';
 import { modelName } from './names.ts';
+import { networkSchema } from './network-schema.ts';
 import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
-import { topologySchema } from './topology-schema.ts';
 
 /**
  * The losses that each task allows; the first is the default. Each loss is a file of
@@ -35,19 +28,6 @@ export const lossesOfTask = {
 export type LossName = (typeof lossesOfTask)[Task][number];
 
 const lossNames: readonly LossName[] = [...new Set(Object.values(lossesOfTask).flat())];
-
-const networkSchema = z.union([
-  strictObject({
-    hidden: hiddenUnits.default([]).describe('units of each hidden layer; none is a linear model'),
-    activation: activationName.default('relu').describe('of the hidden layers'),
-  }),
-  strictObject({
-    topology: topologySchema.describe(
-      'any tfjs Layers model: what model.toJSON() answers (a text), or the content of a ' +
-        'model.json or of a Keras file',
-    ),
-  }),
-]);
 
 const schedule = scheduleSchema.default({ type: 'constant' });
 

@@ -24,6 +24,7 @@ const settings = {
   rmsprop: { type: 'rmsprop', rate: 0.01, decay: 0.9, momentum: 0.5 },
   adagrad: { type: 'adagrad', rate: 0.05 },
   adam: { type: 'adam', rate: 0.01 },
+  lion: { type: 'lion', rate: 0.003 },
 } satisfies Record<OptimizerSpec['type'], SpecInput['optimizer']>;
 const optimizers: SpecInput['optimizer'][] = Object.values(settings);
 
@@ -53,6 +54,26 @@ const specs: Record<string, () => SpecInput> = {
       () => ({ ...generated, optimizer }),
     ]),
   ),
+  'wide and deep': () => ({ ...generated, network: { hidden: [5], wide: true } }),
+  'wide and linear, of three classes': () => ({
+    ...generated,
+    task: 'multiclass',
+    label: { classes: ['a', 'b', 'c'] },
+    network: { wide: true },
+    optimizer: { type: 'sgd', rate: 0.1 },
+  }),
+  'dropout, penalties and layer normalisation': () => ({
+    ...generated,
+    network: { hidden: [6, 4], layerNormalization: true, dropout: 0.3, l1: 0.001, l2: 0.01 },
+  }),
+  'plain descent that decays weights': () => ({
+    ...generated,
+    optimizer: { type: 'sgd', rate: 0.05, weightDecay: 0.3 },
+  }),
+  AdamW: () => ({
+    ...generated,
+    optimizer: { type: 'adam', rate: 0.01, weightDecay: 0.5, epsilonHat: true },
+  }),
   'classes that weigh': () => ({ ...generated, label: { classWeights: { true: 7 } } }),
   'gradients clipped by value': () => ({ ...generated, clip: { value: 0.05 } }),
   'gradients clipped by norm': () => ({

@@ -17,10 +17,17 @@ const feature = fc.oneof(
 const features = fc
   .array(feature, { minLength: 1, maxLength: 4 })
   .map((list) => Object.fromEntries(list.map((each, i) => [`f${i}`, each])));
-const network = fc.record({
-  hidden: fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 3 }),
-  activation: fc.constantFrom(...activationName.options),
-});
+const network = fc.record(
+  {
+    hidden: fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 3 }),
+    activation: fc.constantFrom(...activationName.options),
+    wide: fc.constant(true),
+    dropout: fc.constant(0.3),
+    l1: fc.constant(0.001),
+    l2: fc.constant(0.01),
+  },
+  { requiredKeys: ['hidden', 'activation'] },
+);
 const task = fc.oneof(
   fc.constant({ task: 'binary' as const }),
   fc.record({
@@ -33,10 +40,14 @@ const task = fc.oneof(
   })),
 );
 const rate = fc.constantFrom(0.001, 0.01, 0.05);
-const optimizer = fc.record({
-  type: fc.constantFrom(...optimizerTypes),
-  rate,
-});
+// (Lion takes signs: where a gradient is nothing but rounding, so is its whole step.)
+const types = optimizerTypes.filter((type) => type !== 'lion');
+const optimizer = fc.record(
+  { type: fc.constantFrom(...types), rate, weightDecay: fc.constant(0.1) },
+  { requiredKeys: ['type', 'rate'] },
+);
+/** Optimizers that divide by gradients make more of their rounding. */
+const dividing = new Set<string>(['rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax']);
 const clip = fc.option(
   fc.record(
     { value: fc.constantFrom(0.05, 1), norm: fc.constantFrom(0.1, 10) },
@@ -61,14 +72,14 @@ describe.each(Object.entries(compiledEngines))('the %s engine trains as tfjs doe
   it('with random small networks', async () => {
     await fc.assert(
       fc.asyncProperty(networks, fc.integer({ min: 1, max: 7 }), async (input, minibatch) => {
-        // 20 steps, the last of them short. Optimizers that divide by gradients make more of their
-        // rounding.
+        // 20 steps, the last of them short.
         const rows = 20 * minibatch - Math.floor(minibatch / 2);
         // From zeros, the first gradients of an embedding are nothing but rounding.
         const { cells: _, ...spec } = defineSpec(input as SpecInput);
-        await expectAgreement(engine, spec, { rows, minibatch, tolerance: 1e-4 });
+        const tolerance = dividing.has(spec.optimizer.type) ? 1e-3 : 1e-4;
+        await expectAgreement(engine, spec, { rows, minibatch, tolerance });
       }),
-      { seed: 20_26, numRuns: 40 },
+      { seed: 20_26, numRuns: 60 },
     );
   });
 });

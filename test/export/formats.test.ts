@@ -100,6 +100,17 @@ const tasks: Record<string, SpecInput> = {
   },
 };
 
+/** Networks with all that hidden layers may have beside them. */
+const besides = { wide: true, layerNormalization: true, dropout: 0.3, l1: 0.001, l2: 0.01 };
+tasks['a wide and deep regression'] = {
+  ...tasks['a regression with hidden layers'],
+  network: { hidden: [7, 5], activation: 'tanh', ...besides },
+} as SpecInput;
+tasks['three wide classes'] = {
+  ...tasks['a multiclass model'],
+  network: { wide: true },
+} as SpecInput;
+
 /** The same, each of several experts. */
 const withExperts = Object.fromEntries(
   Object.entries(tasks).map(([name, input]) => [

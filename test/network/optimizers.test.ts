@@ -32,6 +32,47 @@ function zeiler(rate: number, decay: number, epsilon: number, variable: tf.Varia
   };
 }
 
+/** A rule for one number of one variable, in float64, with numbers that it keeps. */
+function byHand(
+  variable: tf.Variable,
+  rule: (x: number, g: number, kept: number[], step: number) => number,
+): Reference {
+  const kept = Array.from({ length: variable.size }, () => [0, 0]);
+  const values = Array.from(variable.dataSync());
+  let step = 0;
+  return {
+    applyGradients(gradients) {
+      const gradient = (gradients as tf.NamedTensorMap)[variable.name]?.dataSync() ?? [];
+      step += 1;
+      values.forEach((x, i) => {
+        values[i] = rule(x, gradient[i] ?? Number.NaN, kept[i] ?? [], step);
+      });
+      variable.assign(tf.tensor1d(values));
+    },
+  };
+}
+
+/** Chen et al. 2023, algorithm 2, with decoupled decay. */
+const lionRule = (x: number, g: number, kept: number[]) => {
+  const [m = 0] = kept;
+  kept[0] = 0.99 * m + 0.01 * g;
+  return x - 0.003 * (Math.sign(0.9 * m + 0.1 * g) + 0.2 * x);
+};
+
+/** Loshchilov and Hutter 2019, algorithm 2; `hat` is ε as Keras and scikit-learn have it. */
+const adamWRule = (hat: boolean) => (x: number, g: number, kept: number[], t: number) => {
+  const [m = 0, v = 0] = kept;
+  kept[0] = 0.9 * m + 0.1 * g;
+  kept[1] = 0.99 * v + 0.01 * g * g;
+  const [first, second] = [1 - 0.9 ** t, 1 - 0.99 ** t];
+  const root = Math.sqrt(kept[1] ?? 0);
+  const step = hat
+    ? (((kept[0] ?? 0) / (root + 0.01)) * Math.sqrt(second)) / first
+    : (kept[0] ?? 0) / first / (root / Math.sqrt(second) + 0.01);
+  return x - 0.02 * (step + 0.3 * x);
+};
+const adamW = { type: 'adam', rate: 0.02, beta1: 0.9, beta2: 0.99, epsilon: 0.01 } as const;
+
 /** Each optimizer beside tfjs' own with the same settings. */
 const pairs: [OptimizerSpec, (variable: tf.Variable) => Reference][] = [
   [{ type: 'sgd', rate: 0.1 }, () => tf.train.sgd(0.1)],
@@ -57,6 +98,19 @@ const pairs: [OptimizerSpec, (variable: tf.Variable) => Reference][] = [
     { type: 'adam', rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon },
     () => tf.train.adam(0.01, 0.9, 0.999, epsilon),
   ],
+  [
+    { type: 'sgd', rate: 0.1, weightDecay: 0.2 },
+    (variable) => byHand(variable, (x, g) => x - 0.1 * (g + 0.2 * x)),
+  ],
+  [
+    { type: 'lion', rate: 0.003, beta1: 0.9, beta2: 0.99, weightDecay: 0.2 },
+    (variable) => byHand(variable, lionRule),
+  ],
+  [{ ...adamW, weightDecay: 0.3 }, (variable) => byHand(variable, adamWRule(false))],
+  [
+    { ...adamW, weightDecay: 0.3, epsilonHat: true },
+    (variable) => byHand(variable, adamWRule(true)),
+  ],
 ];
 
 beforeAll(async () => {
@@ -79,8 +133,12 @@ describe.each(pairs)('$type', (spec, createReference) => {
     );
     for (let step = 0; step < 50; step++) {
       reference.applyGradients({ [variable.name]: gradientOf(variable) });
-      const { rate, epsilon } = coefficientsOf(spec, spec.rate, step);
-      const coefficients = { rate: tf.scalar(rate), epsilon: tf.scalar(epsilon) };
+      const { rate, epsilon, decay } = coefficientsOf(spec, spec.rate, step);
+      const coefficients = {
+        rate: tf.scalar(rate),
+        epsilon: tf.scalar(epsilon),
+        ...(decay === undefined ? {} : { decay: tf.scalar(decay) }),
+      };
       ({ parameters, slots } = optimizer.update(
         parameters,
         gradientOf(parameters),

@@ -66,7 +66,7 @@ const wrong: [string, object, RegExp][] = [
     { label: { name: 'hour' } },
     /spec\.label\.name: the label cannot be one of the features/,
   ],
-  ['an unknown optimizer', { optimizer: { type: 'lion', rate: 1 } }, /spec\.optimizer\.type/],
+  ['an unknown optimizer', { optimizer: { type: 'tiger', rate: 1 } }, /spec\.optimizer\.type/],
   [
     'a rate of zero',
     { optimizer: { type: 'sgd', rate: 0 } },

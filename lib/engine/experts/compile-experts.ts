@@ -118,7 +118,11 @@ function specOf(spec: Spec, { hidden, activation, rate }: NetworkExpert, index: 
   const { optimizer } = spec;
   return {
     ...spec,
-    network: { hidden: hidden ?? usual.hidden, activation: activation ?? usual.activation },
+    network: {
+      ...usual,
+      hidden: hidden ?? usual.hidden,
+      activation: activation ?? usual.activation,
+    },
     optimizer: rate === undefined ? optimizer : { ...optimizer, rate },
     seed: hashIntegers(spec.seed, index),
     online,

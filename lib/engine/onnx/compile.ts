@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { trainedLayoutOf } from '../../features/columns.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
+import { coefficientNames } from '../../network/coefficients.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -93,7 +94,7 @@ function trainedLayoutOfRun(spec: Spec, network: Network, minibatch: number): St
   return {
     ...trainedLayoutOf(spec),
     minibatch,
-    perStep: [stepNames.labels, stepNames.shares, stepNames.rate, stepNames.epsilon],
+    perStep: [stepNames.labels, stepNames.shares, ...coefficientNames(spec.optimizer)],
     columns: network.inputs.map(({ kind, offset, width }, i) => ({
       name: stepNames.input(i),
       kind,

@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
+import { coefficientNames } from '../../network/coefficients.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Run, Tensor, Tensors } from '../engine.ts';
 import { writeCoefficients, writeMasks, writeTargets } from '../run.ts';
@@ -81,11 +82,11 @@ export function coefficientFeeds(
   run: Run,
   { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
 ): Feeds {
-  const [rates, epsilons] = [new Float32Array(steps), new Float32Array(steps)];
-  writeCoefficients({ rates, epsilons }, optimizer, run, firstStep);
-  const feeds = { [stepNames.rate]: rates, [stepNames.epsilon]: epsilons };
+  const arrays: Record<string, Float32Array> = {};
+  for (const name of coefficientNames(optimizer)) arrays[name] = new Float32Array(steps);
+  writeCoefficients(arrays, optimizer, run, { firstStep, steps });
   return Object.fromEntries(
-    Object.entries(feeds).flatMap(([name, data]) => {
+    Object.entries(arrays).flatMap(([name, data]) => {
       const perStep = perStepName(name);
       return inputs.has(perStep) ? [[perStep, runtime.floats(data, [steps, 1])]] : [];
     }),

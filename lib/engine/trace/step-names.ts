@@ -6,6 +6,7 @@ export const stepNames = {
   /** Coefficients of the optimizer, []. */
   rate: 'rate',
   epsilon: 'epsilon',
+  decay: 'decay',
   /** All trainable parameters as one vector, where the optimizer has slots over them. */
   parameters: 'parameters',
   /** A slot of the optimizer over all trainable parameters, or over those of one weight. */

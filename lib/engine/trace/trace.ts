@@ -68,9 +68,11 @@ export function traceTraining(
         ]),
       );
     const tensors = minibatchInputs(network, trace, minibatch);
+    const { weightDecay } = spec.optimizer;
     const coefficients = {
       rate: trace.input(stepNames.rate, []),
       epsilon: trace.input(stepNames.epsilon, []),
+      decay: weightDecay === undefined ? undefined : trace.input(stepNames.decay, []),
     };
     const masks: StepMask[] = [];
     network.masks.draw = (shape, share) => {
@@ -144,11 +146,11 @@ export function tracePrediction(spec: Spec, network: Network, rows: number): Gra
 }
 
 /**
- * Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by
- * weight.
+ * Whether an optimizer runs over one vector of all parameters; one that has no slots and keeps
+ * untouched rows runs weight by weight.
  */
-export function isFlat({ slots }: Optimizer): boolean {
-  return Object.keys(slots).length > 0;
+export function isFlat({ slots, keepsUntouched }: Optimizer): boolean {
+  return Object.keys(slots).length > 0 || keepsUntouched !== true;
 }
 
 /** Traces a network and disposes it. */

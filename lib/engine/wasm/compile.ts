@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { trainedLayoutOf } from '../../features/columns.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
+import { coefficientNames } from '../../network/coefficients.ts';
 import { allLayers } from '../../network/dropout.ts';
-import { tableOfInput } from '../../network/layers.ts';
+import { tablesOfInput } from '../../network/layers.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -76,7 +77,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
       inputs: [
         ...training.inputs,
         ...[stepNames.labels, stepNames.shares].map((name) => wholeInput(name, minibatch)),
-        ...[stepNames.rate, stepNames.epsilon].map((name) => wholeInput(name, 1)),
+        ...coefficientNames(spec.optimizer).map((name) => wholeInput(name, 1)),
         ...masked,
       ],
       shares: stepNames.shares,
@@ -97,9 +98,10 @@ function largeTables(
   program: Program,
 ): LargeTable[] {
   if ('topology' in declared) return [];
-  return inputs.flatMap(({ kind, name, offset: column }) => {
-    if (kind !== 'category') return [];
-    const weight = tableOfInput(name);
+  const looked = inputs.flatMap(({ kind, name, offset: column }) =>
+    kind === 'category' ? tablesOfInput(name).map((weight) => ({ weight, column })) : [],
+  );
+  return looked.flatMap(({ weight, column }) => {
     const regions = states.flatMap(({ name: part, parts }) =>
       regionsOf(part, parts, weight, program),
     );
@@ -170,7 +172,7 @@ function stepOf(
   });
   const given = [
     ...inputs.map(({ name }) => name),
-    ...[stepNames.labels, stepNames.shares, stepNames.rate, stepNames.epsilon],
+    ...[stepNames.labels, stepNames.shares, ...coefficientNames(spec.optimizer)],
   ];
   const rewritten = rewrite(graph, new Set(given), { engine: 'wasm' });
   return { graph: rewritten, inputs, minibatch, result, isFused: spec.engine === 'wasm-fma' };

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
+import { coefficientNames } from '../../network/coefficients.ts';
 import type { EngineState, Run } from '../engine.ts';
 import { writeCoefficients, writeMasks, writeTargets } from '../run.ts';
 import { stepNames } from '../trace/step-names.ts';
@@ -82,9 +83,10 @@ export function giveCoefficients(
   run: Run,
   { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
 ): void {
-  const arrayOf = (name: string) => arrayAt(machine, arrays, name, steps);
-  const coefficients = { rates: arrayOf(stepNames.rate), epsilons: arrayOf(stepNames.epsilon) };
-  writeCoefficients(coefficients, machine.spec.optimizer, run, firstStep);
+  const { optimizer } = machine.spec;
+  const own: Record<string, Float32Array> = {};
+  for (const name of coefficientNames(optimizer)) own[name] = arrayAt(machine, arrays, name, steps);
+  writeCoefficients(own, optimizer, run, { firstStep, steps });
 }
 
 /** Gives the masks of dropout of each step. */

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { strictObject } from '../parse.ts';
+import { activationName, hiddenUnits } from './experts-schema.ts';
+import { topologySchema } from './topology-schema.ts';
+
+const penalty = z.number().positive().max(1_000).optional();
+
+/** The network of a spec: hidden layers over embedded categories, or a topology of its own. */
+export const networkSchema = z.union([
+  strictObject({
+    hidden: hiddenUnits.default([]).describe('units of each hidden layer; none is a linear model'),
+    activation: activationName.default('relu').describe('of the hidden layers'),
+    layerNormalization: z
+      .boolean()
+      .optional()
+      .describe('of what each hidden layer adds up, before its activation'),
+    dropout: z
+      .number()
+      .positive()
+      .max(0.95)
+      .optional()
+      .describe('share of the units of each hidden layer that a step leaves out'),
+    l1: penalty.describe('l1 · Σ |w| is added to the loss, over the kernels of the layers'),
+    l2: penalty.describe('l2 · Σ w² is added to the loss, over the kernels of the layers'),
+    wide: z
+      .boolean()
+      .optional()
+      .describe(
+        'a linear model beside the hidden layers, over the numbers and over each value of each ' +
+          'category and cross: what it predicts is added (wide and deep)',
+      ),
+  }),
+  strictObject({
+    topology: topologySchema.describe(
+      'any tfjs Layers model: what model.toJSON() answers (a text), or the content of a ' +
+        'model.json or of a Keras file',
+    ),
+  }),
+]);
