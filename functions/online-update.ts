@@ -40,10 +40,11 @@ export const handler: SQSHandler = async (event, context) => {
     event.Records.map((record) => messageOf(record, mayCommand)),
     secondsLeft,
   );
-  for (const { model, samples, refused, milliseconds, error } of outcomes) {
-    countFor(model, { SamplesLearnt: samples, SamplesRefused: refused });
+  for (const { model, samples, refused, changes, milliseconds, error } of outcomes) {
+    countFor(model, { SamplesLearnt: samples, SamplesRefused: refused, StreamChanges: changes });
     metrics.addMetric('SamplesLearnt', MetricUnit.Count, samples);
     metrics.addMetric('SamplesRefused', MetricUnit.Count, refused);
+    if (changes > 0) metrics.addMetric('StreamChanges', MetricUnit.Count, changes);
     metrics.addMetric('UpdateDuration', MetricUnit.Milliseconds, milliseconds);
     if (isOfKind(error, 'corrupt')) metrics.addMetric('ModelsStopped', MetricUnit.Count, 1);
   }

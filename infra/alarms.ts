@@ -124,6 +124,13 @@ function rulesOfModels(scope: Construct): readonly Rule[] {
       description: 'A batch job failed; its progress.json says why.',
     },
     {
+      id: 'StreamChanges',
+      metric: own('StreamChanges', 'online-update'),
+      threshold: 0,
+      description:
+        'A model predicts its stream worse than before, by more than chance. See: millrace show <model>',
+    },
+    {
       id: 'RefusedShare',
       metric: new MathExpression({
         expression: '100 * refused / (refused + learnt)',

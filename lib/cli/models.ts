@@ -81,6 +81,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(model.experts ?? []).map(
       ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert)}`,
     ),
+    ...changesLine(model),
     ...refusedLine(model.model, entries),
     ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
     ...(jobs.length === 0 ? [] : ['', ...jobLines(jobs)]),
@@ -126,6 +127,17 @@ function metricLines(stream: StreamMetrics): readonly string[] {
       ? []
       : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
     ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
+  ];
+}
+
+/** How often a stream has changed, of a model that looks for it. */
+function changesLine({ changes, learnt }: ModelDescription): readonly string[] {
+  if (changes === undefined) return [];
+  const { found, last } = changes;
+  if (found === 0) return ['  the stream has not changed'];
+  return [
+    `  the stream has changed: ${count(found, 'time')}, last before ${formatCount(last)} of ` +
+      `${count(learnt, 'sample')}`,
   ];
 }
 

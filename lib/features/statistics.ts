@@ -124,6 +124,28 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
   };
 }
 
+/** Statistics whose means and deviations stay, and count as so many samples at most. */
+export function forgetful(statistics: FeatureStatistics, most: number): FeatureStatistics {
+  const { count, squares, classes, targets } = statistics;
+  if (count <= most) return statistics;
+  const share = most / count;
+  const less = (values: Float64Array) => values.map((value) => value * share);
+  return {
+    ...statistics,
+    count: most,
+    squares: less(squares),
+    ...(classes && { classes: less(classes) }),
+    ...(targets && {
+      targets: targets.map(({ sums, counts, total, totalCount }) => ({
+        sums: less(sums),
+        counts: less(counts),
+        total: less(total),
+        totalCount: totalCount * share,
+      })),
+    }),
+  };
+}
+
 function rangeOf(labels: Floats): readonly [number, number] {
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const label of labels) {

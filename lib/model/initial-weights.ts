@@ -13,6 +13,7 @@ import {
   statisticsWidth,
 } from '../features/statistics.ts';
 import type { Spec } from '../spec/spec.ts';
+import { emptyDrift } from '../state/drift.ts';
 import { emptyReplay } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from '../state/statistics-file.ts';
@@ -86,8 +87,7 @@ export async function loadInitialWeights(
 export type Startable = {
   readonly compiled: CompiledModel;
   readonly encoder: Encoder;
-  /** Whether it keeps old samples to learn them again. */
-  readonly replays: boolean;
+  readonly spec: Spec;
 };
 
 /**
@@ -96,13 +96,16 @@ export type Startable = {
  * @throws MillraceError kind `invalid` that names what does not fit
  */
 export function initialParameters(
-  { compiled, encoder, replays }: Startable,
+  { compiled, encoder, spec: { online } }: Startable,
   given?: InitialWeights,
 ): Parameters {
   const own = compiled.initial();
   const empty = emptyStatistics(encoder.layout);
-  const replay = replays ? { replay: emptyReplay(encoder.layout) } : {};
-  if (given === undefined) return { ...own, statistics: empty, ...replay };
+  const beside = {
+    ...(online.replay && { replay: emptyReplay(encoder.layout) }),
+    ...(online.drift && { drift: emptyDrift() }),
+  };
+  if (given === undefined) return { ...own, statistics: empty, ...beside };
   const tensors = Object.entries(own.tensors).map(([name, tensor]) => {
     if (!name.startsWith('weights/')) return [name, tensor];
     const other = given.tensors[name];
@@ -140,6 +143,6 @@ export function initialParameters(
     ...own,
     tensors: Object.fromEntries(tensors),
     statistics: completed(statistics, encoder.layout),
-    ...replay,
+    ...beside,
   };
 }

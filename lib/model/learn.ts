@@ -19,6 +19,7 @@ import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
+import { withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { predictAndJudge, rowsByWork } from './predict.ts';
 
@@ -47,7 +48,8 @@ export async function learn(
   const scores = score(model.spec, predictions, own);
   if (!Number.isFinite(scores.loss))
     return refuse('diverged', 'the loss before learning is not finite');
-  const trained = await train(model, judged(model, parameters, judgement), samples);
+  const noticed = withDrift(model, parameters, own, predictions);
+  const trained = await train(model, judged(model, noticed, judgement), samples);
   if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
@@ -60,10 +62,13 @@ export async function learnWithoutTest(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Parameters> {
-  if (model.compiled.experts === undefined) return train(model, parameters, samples);
+  const { experts } = model.compiled;
+  if (experts === undefined && parameters.drift === undefined)
+    return train(model, parameters, samples);
   const own = weighed(samples, model.spec, parameters.statistics);
-  const { judgement } = await predictAndJudge(model, parameters, own);
-  return train(model, judged(model, parameters, judgement), samples);
+  const { predictions, judgement } = await predictAndJudge(model, parameters, own);
+  const noticed = withDrift(model, parameters, own, predictions);
+  return train(model, judged(model, noticed, judgement), samples);
 }
 
 /** The parameters in which experts count by what they lost on a message. */
@@ -122,6 +127,7 @@ async function train(
   const settled = compiled.experts?.settle(state, { labels, weights }) ?? state;
   return {
     ...settled,
+    ...(parameters.drift && { drift: parameters.drift }),
     statistics: withTargetsOf(statistics, encoded, layout),
     ...(replay && { replay: keepSome(spec, replay, encoded, { layout, derived }) }),
   };

@@ -98,7 +98,7 @@ export async function compileModel(
   const compiled = await engine.compile(spec);
   const derived = derivedFrom(spec, stored);
   const { encoder } = derived;
-  const initial = initialParameters({ compiled, encoder, replays: replays(spec) }, weights);
+  const initial = initialParameters({ compiled, encoder, spec }, weights);
   return { spec, stored, compiled, initial, ...derived };
 }
 
@@ -116,10 +116,6 @@ function derivedFrom(spec: Spec, stored: object): Derived {
   };
   derivations.set(stored, derived);
   return derived;
-}
-
-function replays({ online }: Spec): boolean {
-  return online.replay !== undefined;
 }
 
 /** The state before the first journal entry. */
@@ -140,7 +136,7 @@ export function initialState({ name, spec, specHash: hash, initial }: Model): St
 /** Whether parameters have the tensors and statistics of a model, and finite numbers in them. */
 export function fitsModel(
   { initial, encoder }: Model,
-  { tensors, statistics, replay }: Parameters,
+  { tensors, statistics, replay, drift }: Parameters,
 ): boolean {
   const own = Object.entries(initial.tensors);
   const hasShapes = own.every(([name, { shape }]) => isSameShape(tensors[name]?.shape, shape));
@@ -152,6 +148,7 @@ export function fitsModel(
     (statistics.targets?.length ?? 0) === (encoder.layout.targets?.length ?? 0) &&
     statistics.classes?.length === encoder.layout.countedClasses &&
     (replay === undefined) === (initial.replay === undefined) &&
+    (drift === undefined) === (initial.drift === undefined) &&
     isFiniteState(tensors)
   );
 }
@@ -221,7 +218,7 @@ export async function createModel(
   const weights = await loadInitialWeights(store, spec).catch((cause: unknown) => {
     throw invalid('spec.initialWeights: there is no such file; use importModel()', cause);
   });
-  initialParameters({ compiled, encoder: createEncoder(spec), replays: replays(spec) }, weights);
+  initialParameters({ compiled, encoder: createEncoder(spec), spec }, weights);
   const key = keys.spec(spec.model);
   await assertNoRemains(store, spec.model);
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {

@@ -23,6 +23,8 @@ export type ModelOutcome = {
   readonly samples: number;
   readonly refused: number;
   readonly milliseconds: number;
+  /** How often it was found that the stream has changed. */
+  readonly changes: number;
   /** Why none of its messages could be settled. */
   readonly error?: unknown;
 };
@@ -58,7 +60,7 @@ async function settleModel(
   try {
     const parsed = own.map(parseMessage);
     const invocation = { secondsLeft, cached: cache.get(model) };
-    const { settled, hasAdvanced, entries, unknown, cached } = await updateModel(
+    const { settled, hasAdvanced, entries, unknown, changes, cached } = await updateModel(
       ports,
       model,
       parsed,
@@ -77,10 +79,16 @@ async function settleModel(
       lagMilliseconds: lagOf(own.slice(0, settled), ports.now()),
       milliseconds,
     });
+    if (changes > 0)
+      ports.log.warn('the stream has changed: it was predicted worse than before', {
+        model,
+        sequence: cached?.state.sequence,
+        changes,
+      });
     const { samples, refused } = sums;
     const unsettled = own.slice(settled);
     const pause = hasAdvanced ? 0 : pauseOf(unsettled);
-    return { model, unsettled, pauseSeconds: pause, samples, refused, milliseconds };
+    return { model, unsettled, pauseSeconds: pause, samples, refused, milliseconds, changes };
   } catch (error) {
     cache.delete(model);
     const kind = error instanceof MillraceError ? error.kind : 'unexpected';
@@ -95,6 +103,7 @@ async function settleModel(
       pauseSeconds: pauseOf(own),
       samples: 0,
       refused: 0,
+      changes: 0,
       milliseconds: ports.now() - started,
       error,
     };

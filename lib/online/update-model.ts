@@ -41,6 +41,8 @@ export type Update = {
   readonly entries: readonly EntryHeader[];
   /** By feature, how many samples had a value that the spec does not know. */
   readonly unknown: Readonly<Record<string, number>>;
+  /** How often it was found that the stream has changed. */
+  readonly changes: number;
   /** The state after it; undefined if the model does not exist. */
   readonly cached?: CachedModel;
 };
@@ -67,6 +69,7 @@ export async function updateModel(
   let lostCommits = 0;
   let isMidway = false;
   let unknown: Update['unknown'] = {};
+  let changes = 0;
   const entries: EntryHeader[] = [];
 
   while (settled < messages.length) {
@@ -92,6 +95,7 @@ export async function updateModel(
       if (lostCommits >= ports.limits.commitAttempts) break;
       continue;
     }
+    if (change.entry.header.kind === 'samples') changes += changesBetween(state, change.state);
     state = change.state;
     settled += change.settled;
     unknown = addCounts(unknown, change.unknown);
@@ -103,7 +107,12 @@ export async function updateModel(
   // Whoever worked until no time was left has stored how far it got.
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
-  return { settled, hasAdvanced, entries, unknown, cached: { model, state, etag } };
+  return { settled, hasAdvanced, entries, unknown, changes, cached: { model, state, etag } };
+}
+
+/** How many changes of the stream were found from one state to a later one. */
+function changesBetween({ drift: before }: State, { drift: after }: State): number {
+  return Math.max(0, (after?.found ?? 0) - (before?.found ?? 0));
 }
 
 /**

@@ -43,6 +43,8 @@ export type ModelSummary = {
   readonly stream?: StreamMetrics;
   /** How much each of its experts counts, where it has some. */
   readonly experts?: readonly { readonly expert: Expert; readonly weight: number }[];
+  /** How often its stream has changed, and after which of its samples it did so last. */
+  readonly changes?: { readonly found: number; readonly last: number };
 };
 
 /** An entry at a glance. */
@@ -176,7 +178,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const { experts } = spec.online;
   const state = (await publishedState(ports, model)) ?? (await foldedState(ports, model));
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
-  const { sequence, learnt, arithmetic, retractions } = state;
+  const { sequence, learnt, arithmetic, retractions, drift } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
@@ -188,6 +190,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     arithmetic,
     stream: metricsOf(state, spec),
     ...(experts && { experts: weighted(experts, state) }),
+    ...(drift && { changes: { found: drift.found, last: drift.last } }),
   };
 }
 

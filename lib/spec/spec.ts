@@ -73,6 +73,22 @@ const batchSchema = strictObject({
     .describe("how much lower a challenger's loss must be than the champion's"),
 });
 
+const driftSchema = strictObject({
+  policy: z
+    .enum(['alarm', 'adapt'])
+    .default('adapt')
+    .describe(
+      '`alarm` says so; `adapt` besides starts the optimizer anew, lets statistics count as 50 ' +
+        'samples, and learns none of the samples before again',
+    ),
+  confidence: z
+    .number()
+    .min(1e-9)
+    .max(0.5)
+    .default(0.002)
+    .describe('the δ of ADWIN: how easily chance is taken for a change'),
+});
+
 const onlineSchema = strictObject({
   minibatch: minibatch.default(32).describe('samples of a gradient step; a declaration says 4'),
   rate: rate.optional().describe("the learning rate; the optimizer's unless given"),
@@ -86,6 +102,9 @@ const onlineSchema = strictObject({
   replay: replaySchema
     .optional()
     .describe('old samples, drawn from all so far, are learnt again beside new ones'),
+  drift: driftSchema
+    .optional()
+    .describe('what is done where the stream changes, so that it is predicted worse than before'),
   experts: expertsSchema
     .optional()
     .describe(

@@ -8,6 +8,7 @@ import {
 } from '../bucket/safetensors.ts';
 import type { Tensor } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
+import { driftFrom, driftMetadata, driftTensors } from './drift.ts';
 import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
 import { samplesFrom, samplesTensors } from './samples-file.ts';
 import type { Parameters, State } from './state.ts';
@@ -196,23 +197,36 @@ function bestFrom(
 
 const stepSchema = z.coerce.number().pipe(z.int().nonnegative());
 
-function parameterTensors({ tensors, statistics, replay }: Parameters): SafetensorsFile['tensors'] {
+function parameterTensors({
+  tensors,
+  statistics,
+  replay,
+  drift,
+}: Parameters): SafetensorsFile['tensors'] {
   return {
     ...tensors,
     ...statisticsTensors(statistics),
     ...(replay && samplesTensors(replay.samples, replayPrefix)),
+    ...(drift && driftTensors(drift)),
   };
 }
 
 const replayPrefix = 'replay/';
 
-function parameterMetadata({ step, seed, statistics, replay }: Parameters): Record<string, string> {
+function parameterMetadata({
+  step,
+  seed,
+  statistics,
+  replay,
+  drift,
+}: Parameters): Record<string, string> {
   return {
     format,
     step: String(step),
     seed: String(seed),
     ...statisticsMetadata(statistics),
     ...(replay && { replaySeen: String(replay.seen) }),
+    ...(drift && driftMetadata(drift)),
   };
 }
 
@@ -226,12 +240,14 @@ function parametersFrom(
   if (statistics === undefined)
     throw new MillraceError('corrupt', 'a checkpoint has no whole statistics');
   const samples = samplesFrom(tensors, replayPrefix);
+  const drift = driftFrom(tensors, metadata);
   return {
     tensors: Object.fromEntries(trained.map(([name, tensor]) => [name, float32(name, tensor)])),
     step,
     seed,
     statistics,
     ...(replaySeen !== undefined && samples ? { replay: { seen: replaySeen, samples } } : {}),
+    ...(drift && { drift }),
   };
 }
 

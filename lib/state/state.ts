@@ -2,6 +2,7 @@ import type { EngineState, Tensors } from '../engine/engine.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { Prior } from '../metrics/prior.ts';
 import type { Scores } from '../metrics/scores.ts';
+import type { Drift } from './drift.ts';
 import type { Ledger } from './ledger.ts';
 import type { Replay } from './replay.ts';
 
@@ -11,11 +12,14 @@ export type Parameters = EngineState & {
   readonly statistics: FeatureStatistics;
   /** Old samples that are learnt again; of specs that say so. */
   readonly replay?: Replay | undefined;
+  /** What is known of changes of the stream; of specs that say so. */
+  readonly drift?: Drift | undefined;
 };
 
 /** The parameters of a state alone. */
-export function parametersOf({ tensors, step, seed, statistics, replay }: Parameters): Parameters {
-  return { tensors, step, seed, statistics, ...(replay && { replay }) };
+export function parametersOf(parameters: Parameters): Parameters {
+  const { tensors, step, seed, statistics, replay, drift } = parameters;
+  return { tensors, step, seed, statistics, ...(replay && { replay }), ...(drift && { drift }) };
 }
 
 /** Everything that training changes: the fold of a model's journal up to `sequence`. */

@@ -61,7 +61,8 @@ const specs = {
   derived,
   both: { ...derived, online: spec.online },
   balanced: { ...ticketsSpec, label },
-  all: { ...derived, online: spec.online, label },
+  drift: { ...ticketsSpec, online: { minibatch: 2, drift: { confidence: 0.5 } } },
+  all: { ...derived, online: { ...spec.online, drift: { confidence: 0.5 } }, label },
 };
 
 /** Messages in which some numbers are missing, where a spec has something in their place. */
@@ -84,16 +85,17 @@ async function learnt(
 }
 
 /** All that parameters are, so that nothing of it is left out of a comparison. */
-const all = ({ tensors, step, seed, statistics, replay }: Parameters) => ({
+const all = ({ tensors, step, seed, statistics, replay, drift }: Parameters) => ({
   tensors,
   step,
   seed,
   statistics,
   replay,
+  drift,
 });
 
 describe.each(Object.entries(specs))('a model with much in its state: %s', (name, declared) => {
-  const sent = name === 'experts' || name === 'balanced' ? messages : gappy;
+  const sent = ['experts', 'balanced', 'drift'].includes(name) ? messages : gappy;
 
   it('learns the same, however messages are delivered, and from a checkpoint', async () => {
     const one = await foldJournal(await learnt(sent, 1, declared));

@@ -64,6 +64,7 @@ const learnerSpec = defineSpec({
   online: {
     minibatch: 2,
     replay: { ratio: 2, size: 4 },
+    drift: { confidence: 0.5 },
     experts: [{ replay: true }, { hidden: [1], halfLife: 4 }, { predicts: 'lastLabel' }],
   },
 });

@@ -112,7 +112,7 @@ function halfLifeOf(expert: Expert): number | undefined {
 
 /** What an expert would be on its own. */
 function specOf(spec: Spec, { hidden, activation, rate }: NetworkExpert, index: number): Spec {
-  const { experts: _, replay: __, ...online } = spec.online;
+  const { experts: _, replay: __, drift: ___, ...online } = spec.online;
   const usual =
     'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
   const { optimizer } = spec;

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { storedJson } from '../bucket/json-objects.ts';
+import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
+import { type AdaptiveWindow, emptyWindow } from '../metrics/adwin.ts';
+
+/** What is known of changes of a stream; see `lib/model/drift.ts`. */
+export type Drift = {
+  /** Over what each sample lost, from 0 to 1. */
+  readonly window: AdaptiveWindow;
+  /** Of a regression, the mean of the labels so far and the sum of their squared deviations. */
+  readonly labelMean: number;
+  readonly labelSquares: number;
+  /** How many rises of the loss were found. */
+  readonly found: number;
+  /** How many samples there were when the last one was found; 0 before. */
+  readonly last: number;
+};
+
+/** Before the first sample. */
+export function emptyDrift(): Drift {
+  return { window: emptyWindow(), labelMean: 0, labelSquares: 0, found: 0, last: 0 };
+}
+
+const count = z.int().nonnegative();
+const sums = z.strictObject({
+  seen: count,
+  labelMean: z.number(),
+  labelSquares: z.number(),
+  found: count,
+  last: count,
+});
+
+const prefix = 'drift/';
+const columns = ['counts', 'sums', 'squares'] as const;
+
+/** Its window as tensors of a file. */
+export function driftTensors({ window }: Drift): Record<string, StoredTensor> {
+  return Object.fromEntries(
+    columns.map((name) => [
+      `${prefix}${name}`,
+      { shape: [window[name].length], data: window[name] },
+    ]),
+  );
+}
+
+/** What it has beside its tensors. */
+export function driftMetadata({ window: { seen }, ...others }: Drift): Record<string, string> {
+  return { drift: storedJson({ seen, ...others }, 'what is known of changes') };
+}
+
+/** Undoes both; undefined if there is none. */
+export function driftFrom(
+  tensors: SafetensorsFile['tensors'],
+  { drift }: Readonly<Record<string, string>>,
+): Drift | undefined {
+  if (drift === undefined) return undefined;
+  const { seen, ...numbers } = sums.parse(JSON.parse(drift));
+  const [counts, totals, squares] = columns.map((name) => {
+    const data = tensors[prefix + name]?.data;
+    return data instanceof Float64Array ? data : new Float64Array();
+  });
+  if (counts === undefined || totals === undefined || squares === undefined) return undefined;
+  return { window: { counts, sums: totals, squares, seen }, ...numbers };
+}
