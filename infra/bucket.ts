@@ -37,13 +37,16 @@ export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
     versioned: true,
     removalPolicy: RemovalPolicy.RETAIN,
     lifecycleRules: [
-      // Each published state replaces the last; journal entries never have a second version.
+      // What people put there and replaced by mistake can be had back for a week.
       {
         noncurrentVersionExpiration: Duration.days(7),
         abortIncompleteMultipartUploadAfter: Duration.days(1),
       },
+      // Each published state replaces the last, which is derived; journal entries never have a
+      // second version. A day is the least that S3 allows.
       {
         prefix: 'models/',
+        noncurrentVersionExpiration: Duration.days(1),
         transitions: [
           { storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) },
         ],

@@ -105,7 +105,9 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
 
 /** `rootMeanSquaredError` as people write it. */
 function words(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return name
+    .replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    .replace('cohens', "Cohen's");
 }
 
 /** Drafts a spec from a file, and says what it saw and what it doubts. */

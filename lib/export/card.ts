@@ -88,7 +88,8 @@ function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   const feature = features[name];
   if (feature?.type === 'cross') return { of: feature.of };
   if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
-  if (feature?.type === 'number' && feature.log) return { log: true };
+  if (feature?.type === 'number')
+    return { ...(feature.clip && { clip: feature.clip }), ...(feature.log && { log: true }) };
   if (feature?.type === 'text') return { words: feature.words, characters: feature.characters };
   return {};
 }
@@ -185,9 +186,11 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
         `${vectorizerOptions(declared)})\` of scikit-learn makes them from a text`
       );
     case 'number': {
-      const number = declared.log ? 'sign(x) · ln(1 + abs(x)) of a number x' : 'a number';
+      const { clip, log } = declared;
+      const within = clip === undefined ? '' : `, no less than ${clip[0]}, no more than ${clip[1]}`;
+      const number = log ? `sign(x) · ln(1 + abs(x)) of a number x${within}` : `a number${within}`;
       if (feature.width === 2) return `${number} and 0; where it is missing the mean and 1`;
-      return declared.log ? number : undefined;
+      return log || clip ? number : undefined;
     }
     default:
       return undefined;

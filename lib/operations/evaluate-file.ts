@@ -2,13 +2,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import type { Floats } from '../features/samples.ts';
+import { type ConfusionFigures, confusionFigures } from '../metrics/confusion.ts';
 import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from '../metrics/scores.ts';
 import { type Predictor, predict } from '../model/predict.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
 
 /** How a model does on labelled samples. */
-export type Evaluation = {
+export type Evaluation = ConfusionFigures & {
   readonly samples: number;
   /** Samples that could not be read or encoded. */
   readonly refused: number;
@@ -17,6 +18,8 @@ export type Evaluation = {
   /** In the unit of the spec's loss. */
   readonly loss: number;
   readonly accuracy?: number;
+  /** What would be right by saying the label of the row before. */
+  readonly accuracyOfLastLabel?: number;
   readonly areaUnderCurve?: number;
   /** Rows by the label, columns by the prediction; as `classes` names them. */
   readonly confusion?: {
@@ -43,6 +46,8 @@ export async function evaluateFile(
   let scores = emptyScores(spec);
   let refused = 0;
   let firstRefusal: string | undefined;
+  let last: number | undefined;
+  let repeated = 0;
   for await (const { samples, bad, placeOf } of readSamples(spec, file)) {
     const encoding = model.encoder.encode(samples);
     const [one] = encoding.refused;
@@ -57,6 +62,8 @@ export async function evaluateFile(
     await nextTurn();
     for (const [row, label] of encoded.labels.entries()) {
       if (spec.task === 'regression') errors.add(label, predictions[row] ?? 0);
+      if (label === last) repeated += encoded.weights[row] ?? 0;
+      last = label;
       const counted = counts[label];
       const predicted = classOf(spec, predictions, row);
       if (counted !== undefined) counted[predicted] = (counted[predicted] ?? 0) + 1;
@@ -70,7 +77,12 @@ export async function evaluateFile(
     loss: meanLoss(scores),
     ...(spec.task === 'regression'
       ? errors.finish()
-      : { accuracy: scores.correct / scores.weight, confusion: { classes, counts } }),
+      : {
+          accuracy: scores.correct / scores.weight,
+          accuracyOfLastLabel: repeated / scores.weight,
+          ...confusionFigures(counts),
+          confusion: { classes, counts },
+        }),
     ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),
   };
 }

@@ -102,14 +102,9 @@ const tasks: Record<string, SpecInput> = {
 
 /** Networks with all that hidden layers may have beside them. */
 const besides = { wide: true, layerNormalization: true, dropout: 0.3, l1: 0.001, l2: 0.01 };
-tasks['a wide and deep regression'] = {
-  ...tasks['a regression with hidden layers'],
-  network: { hidden: [7, 5], activation: 'tanh', ...besides },
-} as SpecInput;
-tasks['three wide classes'] = {
-  ...tasks['a multiclass model'],
-  network: { wide: true },
-} as SpecInput;
+const three = tasks['a multiclass model'] as SpecInput;
+tasks['three wide classes'] = { ...three, network: { wide: true } };
+tasks['three wide and deep classes'] = { ...three, network: { hidden: [7, 5], ...besides } };
 
 /** The same, each of several experts. */
 const withExperts = Object.fromEntries(
@@ -251,7 +246,10 @@ describe('an exported model', () => {
     const input: SpecInput = {
       model: 'demand-1',
       task: 'regression',
-      features: { price: { type: 'number', log: true }, share: { type: 'number' } },
+      features: {
+        price: { type: 'number', log: true, clip: [-500, 90_000] },
+        share: { type: 'number', clip: [0, 0.5] },
+      },
       network: { hidden: [4] },
     };
     const prices = rows.map(({ share }, i) => ({ price: (i - 9) ** 5, share }));

@@ -12,6 +12,11 @@ export const numberSchema = strictObject({
     .boolean()
     .optional()
     .describe('takes the logarithm of 1 + its size, with its sign: prices, counts, durations'),
+  clip: z
+    .tuple([z.number(), z.number()])
+    .refine(([least, greatest]) => least < greatest, 'must be the least and the greatest value')
+    .optional()
+    .describe('the least and the greatest value: what is beyond is taken for the nearer one'),
   halfLife: halfLifeSchema
     .optional()
     .describe(
@@ -32,7 +37,7 @@ const unknownMean = Symbol('the mean so far');
 
 /** How a number behaves: one column; where its mean stands for missing ones, another says so. */
 export function numberBehaviour(
-  { standardize, log = false, halfLife, missing }: z.output<typeof numberSchema>,
+  { standardize, log = false, clip, halfLife, missing }: z.output<typeof numberSchema>,
   cells: Cells,
 ): FeatureBehaviour {
   const fillsMean = missing === 'mean';
@@ -55,7 +60,8 @@ export function numberBehaviour(
         const value = cells.number(cell);
         if (!isFloat32(value))
           return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
-        into.raw[place] = withoutSign(log ? logarithm(value) : value);
+        const within = clip === undefined ? value : Math.min(Math.max(value, clip[0]), clip[1]);
+        into.raw[place] = withoutSign(log ? logarithm(within) : within);
         if (fillsMean) into.raw[place + 1] = 0;
         return accepted;
       };
