@@ -92,7 +92,6 @@ export function createPreparation(
     async finish(hash: string): Promise<PreparedDataset> {
       const full = shards.count();
       const { statistics, ...written } = await shards.finish(hash);
-      const targets = derivation.targets();
       const held = joinHeldOut();
       return {
         hash,
@@ -100,7 +99,7 @@ export function createPreparation(
         ...written,
         heldOutRows: held.count,
         heldOutDigest: await writeHeldOut(store, hash, held),
-        statistics: { ...statistics, ...(targets && { targets }) },
+        statistics: { ...statistics, ...derivation.history() },
         ...tally.finish(written.shardRows.length),
       };
     },

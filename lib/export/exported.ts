@@ -55,13 +55,15 @@ export function predictionName({ features }: Pick<Exported, 'features'>): string
 /**
  * What is exported of a model: features that its network does not use are left out.
  *
- * @throws MillraceError kind `invalid` if a feature is a mean of labels, which no file can know
+ * @throws MillraceError kind `invalid` if a feature is made of samples so far, which no file can know
  */
 export async function exportedOf(model: Model, state: State): Promise<Exported> {
-  const mean = Object.entries(model.spec.features).find(([, { type }]) => type === 'targetMean');
-  if (mean !== undefined) {
+  const waiting = Object.entries(model.spec.features).find(
+    ([, { type }]) => type === 'targetMean' || type === 'lag',
+  );
+  if (waiting !== undefined) {
     throw invalid(
-      `${model.name} cannot be exported: its feature ${mean[0]} is a mean of the labels so far, which ` +
+      `${model.name} cannot be exported: its feature ${waiting[0]} is made of the samples so far, which ` +
         'changes with each message; ask the model itself (millrace predict, the function Predict)',
     );
   }

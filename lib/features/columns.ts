@@ -2,7 +2,7 @@ import { type Cells, type CellWords, cellsAsWritten, cellsOf } from './cells.ts'
 import type { ClassWeights } from './class-weights.ts';
 import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
-import type { Layout } from './samples.ts';
+import type { LagColumns, Layout } from './samples.ts';
 import type { Scaling } from './statistics.ts';
 import type { Task } from './task.ts';
 
@@ -95,16 +95,27 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
 }
 
 /** The columns that wait for what was learnt before. */
-function derivedLayout(declaration: DeclaredColumns): Pick<Layout, 'targets' | 'filled'> {
+function derivedLayout(declaration: DeclaredColumns): Pick<Layout, 'targets' | 'lags' | 'filled'> {
   const columns = columnsOf(declaration);
   const targets = columns.flatMap(({ offsets: { numberOffset, categoryOffset }, behaviour }) =>
     behaviour.target === undefined ? [] : [{ ...behaviour.target, numberOffset, categoryOffset }],
   );
-  const filled = columns.flatMap(({ offsets, behaviour }) =>
-    behaviour.fillsMean ? [offsets.numberOffset] : [],
-  );
+  const lags = columns.flatMap(({ offsets, behaviour: { lag, width } }): LagColumns[] => {
+    if (lag === undefined) return [];
+    const { numberOffset, categoryOffset } = offsets;
+    const { sourceName, ...table } = lag;
+    const source = columns.find(({ name }) => name === sourceName)?.offsets.numberOffset;
+    const row = width.categories === 0 ? {} : { categoryOffset };
+    return [{ ...table, numberOffset, ...row, ...(source === undefined ? {} : { source }) }];
+  });
+  const filled = columns.flatMap(({ offsets, behaviour: { fillsMean, lag, width } }) => {
+    if (lag !== undefined)
+      return Array.from({ length: width.numbers }, (_, i) => offsets.numberOffset + i);
+    return fillsMean ? [offsets.numberOffset] : [];
+  });
   return {
     ...(targets.length > 0 ? { targets } : {}),
+    ...(lags.length > 0 ? { lags } : {}),
     ...(filled.length > 0 ? { filled } : {}),
   };
 }

@@ -1,10 +1,10 @@
-import type { EncodedSamples, Layout } from './samples.ts';
+import { addLag, addLags, copyOfLags, emptyLags, writeLags } from './lags.ts';
+import type { EncodedSamples, Layout, OwnRows } from './samples.ts';
 import { emptyStatistics, type FeatureStatistics } from './statistics.ts';
 import {
   addTargets,
   copyOfTargets,
   emptyTargets,
-  type OwnRows,
   type TargetSums,
   targetAdder,
   writeTargetMean,
@@ -19,12 +19,16 @@ export function derive(
   statistics: FeatureStatistics,
   layout: Layout,
 ): EncodedSamples {
-  const { targets = [], filled = [] } = layout;
+  const { targets = [], lags = [], filled = [] } = layout;
   if (samples.isDerived || (targets.length === 0 && filled.length === 0)) return samples;
   const own = { samples: derivable(samples), layout };
   targets.forEach((columns, i) => {
     const sums = statistics.targets?.[i] ?? emptyTargets(columns);
     for (let row = 0; row < samples.count; row++) writeTargetMean(columns, sums, own, row);
+  });
+  lags.forEach((columns, i) => {
+    const history = statistics.lags?.[i] ?? emptyLags(columns);
+    for (let row = 0; row < samples.count; row++) writeLags(columns, history, own, row);
   });
   for (let row = 0; row < samples.count; row++)
     for (const column of filled)
@@ -43,21 +47,31 @@ function fill({ samples: { raw } }: OwnRows, place: number, mean: number): void 
   if (Number.isNaN(raw[place])) raw[place] = mean;
 }
 
-/** Statistics that know the labels of some samples, which they have counted otherwise. */
-export function withTargetsOf(
+/** Statistics that know what some samples say to later ones, which they have counted otherwise. */
+export function withHistoryOf(
   statistics: FeatureStatistics,
   samples: EncodedSamples,
   layout: Layout,
 ): FeatureStatistics {
-  const { targets } = layout;
-  if (targets === undefined) return statistics;
+  const { targets, lags } = layout;
+  if (targets === undefined && lags === undefined) return statistics;
   return {
     ...statistics,
-    targets: targets.map((columns, i) =>
-      addTargets(columns, statistics.targets?.[i] ?? emptyTargets(columns), samples, layout),
-    ),
+    ...(targets && {
+      targets: targets.map((columns, i) =>
+        addTargets(columns, statistics.targets?.[i] ?? emptyTargets(columns), samples, layout),
+      ),
+    }),
+    ...(lags && {
+      lags: lags.map((columns, i) =>
+        addLags(columns, statistics.lags?.[i] ?? emptyLags(columns), samples, layout),
+      ),
+    }),
   };
 }
+
+/** What statistics know of samples for the columns of later ones. */
+type History = Pick<FeatureStatistics, 'targets' | 'lags'>;
 
 /** Derives the columns of a dataset's rows as if they were a stream. */
 export type OrderedDerivation = {
@@ -68,8 +82,8 @@ export type OrderedDerivation = {
    *   ones
    */
   readonly add: (rows: EncodedSamples, learnt: readonly number[]) => EncodedSamples;
-  /** What all learnt rows said of the labels. */
-  readonly targets: () => FeatureStatistics['targets'];
+  /** What all learnt rows say to later ones. */
+  readonly history: () => History;
   /** What a derivation of later rows must know before them. */
   readonly known: () => FeatureStatistics;
 };
@@ -79,7 +93,11 @@ export function deriveInOrder(
   layout: Layout,
   before: FeatureStatistics = emptyStatistics(layout),
 ): OrderedDerivation {
-  const { targets = [], filled = [], numberWidth } = layout;
+  const { targets = [], lags = [], filled = [], numberWidth } = layout;
+  const histories = lags.map((columns, i) => ({
+    columns,
+    history: copyOfLags(before.lags?.[i] ?? emptyLags(columns)),
+  }));
   const known = targets.map((columns, i) => ({
     columns,
     add: targetAdder(columns),
@@ -92,7 +110,10 @@ export function deriveInOrder(
     ...sums,
     totalCount: sums.totalCount + learntRows,
   });
-  const targetsSoFar = () => (layout.targets === undefined ? undefined : known.map(sumsOf));
+  const historySoFar = (): History => ({
+    ...(layout.targets && { targets: known.map(sumsOf) }),
+    ...(layout.lags && { lags: histories.map(({ history }) => history) }),
+  });
   return {
     add(rows, learnt) {
       if (layout.targets === undefined && layout.filled === undefined) return rows;
@@ -100,12 +121,14 @@ export function deriveInOrder(
       let next = 0;
       for (let row = 0; row < rows.count; row++) {
         for (const each of known) writeTargetMean(each.columns, sumsOf(each), derived, row);
+        for (const { columns, history } of histories) writeLags(columns, history, derived, row);
         for (const { column, mean } of means) fill(derived, row * numberWidth + column, mean);
         if (learnt[next] !== row) continue;
         next += 1;
         count += 1;
         learntRows += 1;
         for (const each of known) each.add(each.sums, derived, row);
+        for (const { columns, history } of histories) addLag(columns, history, derived, row);
         for (const each of means) {
           const value = derived.samples.raw[row * numberWidth + each.column] ?? 0;
           each.mean += (value - each.mean) / count;
@@ -113,13 +136,12 @@ export function deriveInOrder(
       }
       return derived.samples;
     },
-    targets: targetsSoFar,
+    history: historySoFar,
     known() {
       const empty = emptyStatistics(layout);
       const mean = empty.mean.slice();
       for (const each of means) mean[each.column] = each.mean;
-      const soFar = targetsSoFar();
-      return { ...empty, count, mean, ...(soFar && { targets: soFar }) };
+      return { ...empty, count, mean, ...historySoFar() };
     },
   };
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import type { Cells } from './cells.ts';
+import { type Cells, cellsAsWritten } from './cells.ts';
 import { categoryBehaviour, categorySchema } from './kinds/category.ts';
 import { crossBehaviour, crossSchema } from './kinds/cross.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
+import { lagBehaviour, lagSchema } from './kinds/lag.ts';
 import { numberBehaviour, numberSchema } from './kinds/number.ts';
 import { targetMeanBehaviour, targetMeanSchema } from './kinds/target-mean.ts';
 import { textBehaviour, textSchema } from './kinds/text.ts';
@@ -17,6 +18,7 @@ export const featureSchema = z.discriminatedUnion('type', [
   categorySchema,
   crossSchema,
   targetMeanSchema,
+  lagSchema,
   timestampSchema,
   textSchema,
 ]);
@@ -41,6 +43,8 @@ export function behaviourOf(feature: Feature, cells: Cells, outputs: number): Fe
       return crossBehaviour(feature, cells);
     case 'targetMean':
       return targetMeanBehaviour(feature, cells, outputs);
+    case 'lag':
+      return lagBehaviour(feature, cells, outputs);
     case 'timestamp':
       return timestampBehaviour(feature, cells);
     case 'text':
@@ -55,19 +59,29 @@ const sources: readonly Feature['type'][] = ['number', 'category'];
 export function problemsOfSources(
   features: Readonly<Record<string, Feature>>,
 ): { readonly path: string[]; readonly problem: string }[] {
+  const problemOf = (source: string, allowed: readonly Feature['type'][]) => {
+    const type = Object.hasOwn(features, source) ? features[source]?.type : undefined;
+    if (type !== undefined && allowed.includes(type)) return [];
+    const found = type === undefined ? 'no feature' : `a ${type}`;
+    return [`names features of the type ${allowed.join(' or ')} (${source} is ${found})`];
+  };
   return Object.entries(features).flatMap(([name, feature]) => {
-    if (!('of' in feature)) return [];
-    return feature.of.flatMap((source) => {
-      const type = Object.hasOwn(features, source) ? features[source]?.type : undefined;
-      if (type !== undefined && sources.includes(type)) return [];
-      const found = type === undefined ? 'no feature' : `a ${type}`;
-      const problem = `names features of the type ${sources.join(' or ')} (${source} is ${found})`;
-      return [{ path: ['features', name, 'of'], problem }];
-    });
+    const problems = (field: string, names: readonly string[], allowed = sources) =>
+      names
+        .flatMap((source) => problemOf(source, allowed))
+        .map((problem) => ({ path: ['features', name, field], problem }));
+    if (feature.type === 'lag')
+      return [
+        ...problems('by', feature.by ?? []),
+        ...problems('source', feature.source === undefined ? [] : [feature.source], ['number']),
+      ];
+    return 'of' in feature ? problems('of', feature.of) : [];
   });
 }
 
-/** What is wrong with target means: how much they would keep, or how wide they would be. */
+/**
+ * What is wrong with target means and lags: how much they would keep, or how wide they would be.
+ */
 export function problemsOfTargets(
   features: Readonly<Record<string, Feature>>,
   outputs: number,
@@ -85,6 +99,20 @@ export function problemsOfTargets(
   if (columns > limits.targetColumns)
     problems.push(
       `target means times classes may be ${limits.targetColumns} at most (found ${columns})`,
+    );
+  const lags = Object.values(features).flatMap((feature) =>
+    feature.type === 'lag' ? [lagBehaviour(feature, cellsAsWritten, outputs).lag ?? []].flat() : [],
+  );
+  const values = lags.reduce((sum, { rows, depth }) => sum + rows * depth, 0);
+  const lagColumns = lags.reduce((sum, lag) => sum + lag.steps.length * lag.outputs, 0);
+  if (values > limits.targetCells)
+    problems.push(
+      `lags have buckets times the greatest step, at most ${limits.targetCells} together ` +
+        `(found ${values}); give fewer buckets`,
+    );
+  if (lagColumns > limits.targetColumns)
+    problems.push(
+      `steps of lags times classes may be ${limits.targetColumns} at most (found ${lagColumns})`,
     );
   return problems.map((problem) => ({ path: ['features'], problem }));
 }

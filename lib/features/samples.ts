@@ -51,6 +51,24 @@ export type TargetColumns = TargetTable & {
   readonly categoryOffset: number;
 };
 
+/** How the last values of samples are kept: a row for each bucket of what they share. */
+export type LagTable = { readonly rows: number; readonly depth: number };
+
+/** Where values stand that earlier samples had. */
+export type LagColumns = LagTable & {
+  readonly steps: readonly number[];
+  /** Numbers for each step: one, or one for each class. */
+  readonly outputs: number;
+  readonly numberOffset: number;
+  /** The column of indices that names the row; there is one row unless given. */
+  readonly categoryOffset?: number;
+  /** The column of numbers whose values they are; those of labels unless given. */
+  readonly source?: number;
+};
+
+/** Rows that may be written. */
+export type OwnRows = { readonly samples: EncodedSamples; readonly layout: Layout };
+
 /** Widths of the rows of {@link EncodedSamples}. */
 export type Layout = {
   readonly numberWidth: number;
@@ -61,6 +79,8 @@ export type Layout = {
   readonly halfLives?: readonly number[];
   /** Columns of numbers that are mean labels of what a column of indices says. */
   readonly targets?: readonly TargetColumns[];
+  /** Columns of numbers that earlier samples had. */
+  readonly lags?: readonly LagColumns[];
   /** Columns of numbers in which NaN stands for the mean so far. */
   readonly filled?: readonly number[];
   /** Of how many classes it is counted how often they came; of none unless given. */

@@ -1,4 +1,5 @@
 import { countClasses } from './class-weights.ts';
+import { emptyLags, type LagHistory } from './lags.ts';
 import {
   decayed,
   emptyMoments,
@@ -24,6 +25,8 @@ export type FeatureStatistics = Moments & {
   readonly classes?: Float64Array;
   /** What labels the values of each target mean of the layout had. */
   readonly targets?: readonly TargetSums[];
+  /** The last values of samples, for each lag of the layout. */
+  readonly lags?: readonly LagHistory[];
 };
 
 /** How number columns become what a network sees. */
@@ -52,7 +55,7 @@ export function emptyStatistics(layout: Layout): FeatureStatistics {
 /** Statistics with all that a layout wants: what they lacked is empty. */
 export function completed(
   statistics: FeatureStatistics,
-  { halfLives = [], targets, numberWidth, countedClasses }: Layout,
+  { halfLives = [], targets, lags, numberWidth, countedClasses }: Layout,
 ): FeatureStatistics {
   const { classes, ...others } = statistics;
   const { forgetting = [] } = others;
@@ -67,6 +70,7 @@ export function completed(
     ...others,
     ...(each.length > 0 ? { forgetting: each } : {}),
     ...(targets && { targets: statistics.targets ?? targets.map(emptyTargets) }),
+    ...(lags && { lags: statistics.lags ?? lags.map(emptyLags) }),
     ...(countedClasses === undefined
       ? {}
       : { classes: classes ?? new Float64Array(countedClasses) }),
@@ -96,18 +100,18 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
 
 /**
  * The statistics of both sets of samples together, `b` the later ones. What is known of labels stays
- * that of `a`; see {@link mergeTargets}.
+ * that of `a`; see {@link mergeTargets}, {@link mergeLags}.
  */
 export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
-  const targets = a.targets === undefined ? {} : { targets: a.targets };
-  if (a.count === 0) return { ...b, ...targets };
+  const history = { ...(a.targets && { targets: a.targets }), ...(a.lags && { lags: a.lags }) };
+  if (a.count === 0) return { ...b, ...history };
   if (b.count === 0) return a;
   const [range, other = range] = [a.labelRange, b.labelRange];
   const labelRange = range && other && { labelRange: rangeOf(Float64Array.of(...range, ...other)) };
   const classes = a.classes?.map((weight, at) => weight + (b.classes?.[at] ?? 0));
   const merged = {
     ...mergeMoments(a, b),
-    ...targets,
+    ...history,
     ...labelRange,
     ...(classes && { classes }),
   };

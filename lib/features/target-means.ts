@@ -1,5 +1,5 @@
 import { decayOf, wholePower } from '../arithmetic.ts';
-import type { EncodedSamples, Layout, TargetColumns, TargetTable } from './samples.ts';
+import type { EncodedSamples, Layout, OwnRows, TargetColumns, TargetTable } from './samples.ts';
 
 /** Sums of labels by what a sample's values are; float64. */
 export type TargetSums = {
@@ -21,9 +21,6 @@ export function emptyTargets({ rows, outputs }: TargetTable): TargetSums {
     totalCount: 0,
   };
 }
-
-/** Rows that may be written. */
-export type OwnRows = { readonly samples: EncodedSamples; readonly layout: Layout };
 
 /**
  * Writes how far the mean label of a row's values is from that of all, from what was known before

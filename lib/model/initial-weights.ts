@@ -130,7 +130,7 @@ export function initialParameters(
         `the label of the spec have ${width}`,
     );
   }
-  const { targets = [] } = encoder.layout;
+  const { targets = [], lags = [] } = encoder.layout;
   targets.forEach(({ rows, outputs }, i) => {
     const found = statistics.targets?.[i];
     if (found === undefined) return;
@@ -138,6 +138,12 @@ export function initialParameters(
     throw invalid(
       `initialWeights: its target mean ${i + 1} has ${found.counts.length} buckets; the spec has ${rows}`,
     );
+  });
+  lags.forEach(({ rows, depth }, i) => {
+    const found = statistics.lags?.[i];
+    if (found === undefined) return;
+    if (found.counts.length === rows && found.values.length === rows * depth) return;
+    throw invalid(`initialWeights: its lag ${i + 1} has other buckets or steps than the spec`);
   });
   return {
     ...own,

@@ -3,7 +3,7 @@ import type { Judgement } from '../engine/experts/mixture.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
-import { derive, withTargetsOf } from '../features/derived.ts';
+import { derive, withHistoryOf } from '../features/derived.ts';
 import { type EncodedSamples, type Layout, rowsWithin, sliceSamples } from '../features/samples.ts';
 import {
   type FeatureStatistics,
@@ -128,7 +128,7 @@ async function train(
   return {
     ...settled,
     ...(parameters.drift && { drift: parameters.drift }),
-    statistics: withTargetsOf(statistics, encoded, layout),
+    statistics: withHistoryOf(statistics, encoded, layout),
     ...(replay && { replay: keepSome(spec, replay, encoded, { layout, derived }) }),
   };
 }

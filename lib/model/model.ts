@@ -146,6 +146,7 @@ export function fitsModel(
     statistics.mean.length === statisticsWidth(encoder.layout) &&
     (statistics.forgetting?.length ?? 0) === (encoder.layout.halfLives?.length ?? 0) &&
     (statistics.targets?.length ?? 0) === (encoder.layout.targets?.length ?? 0) &&
+    (statistics.lags?.length ?? 0) === (encoder.layout.lags?.length ?? 0) &&
     statistics.classes?.length === encoder.layout.countedClasses &&
     (replay === undefined) === (initial.replay === undefined) &&
     (drift === undefined) === (initial.drift === undefined) &&

@@ -62,7 +62,8 @@ function labelColumns(
   column: string,
 ): readonly string[] {
   return Object.entries(features).flatMap(([name, feature]) => {
-    if ('of' in feature || (feature.column ?? name) !== column) return [];
+    if ('of' in feature || feature.type === 'lag') return [];
+    if ((feature.column ?? name) !== column) return [];
     return [`features.${name}.column: ${column} is the label's own column; name another`];
   });
 }

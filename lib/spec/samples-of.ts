@@ -25,7 +25,9 @@ type ValueOf<Feature extends FeatureInput> = Feature extends { type: 'number' }
 
 /** Features that are taken from others: samples do not have them. */
 type Derived<Features> = {
-  [Name in keyof Features]: Features[Name] extends { of: readonly string[] } ? Name : never;
+  [Name in keyof Features]: Features[Name] extends { of: readonly string[] } | { type: 'lag' }
+    ? Name
+    : never;
 }[keyof Features];
 
 type WithMissing<Features> = {

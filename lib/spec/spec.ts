@@ -192,9 +192,14 @@ export const specSchema = strictObject({
     const { features, label, network } = spec;
     for (const { path, problem } of problemsOfTargets(features, label.classes?.length ?? 1))
       refuse(path, problem);
-    const hasTargets = Object.values(features).some(({ type }) => type === 'targetMean');
-    if (hasTargets && 'topology' in network)
-      refuse(['network', 'topology'], 'takes no target means; use hidden layers beside them');
+    const waits = Object.values(features).some(
+      ({ type }) => type === 'targetMean' || type === 'lag',
+    );
+    if (waits && 'topology' in network)
+      refuse(
+        ['network', 'topology'],
+        'takes no target means and lags; use hidden layers beside them',
+      );
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
+import type { LagHistory } from '../features/lags.ts';
 import type { Moments } from '../features/moments.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { TargetSums } from '../features/target-means.ts';
@@ -25,6 +26,7 @@ export function statisticsTensors(
   const targets = statistics.targets?.map((sums, i) =>
     targetTensors(sums, `${prefix}targets_${i + 1}_`),
   );
+  const lags = statistics.lags?.map((history, i) => lagTensors(history, `${prefix}lags_${i + 1}_`));
   const { labelRange, classes } = statistics;
   return Object.assign(
     momentsTensors(statistics, prefix),
@@ -34,7 +36,28 @@ export function statisticsTensors(
     classes && { [`${prefix}classes`]: { shape: [classes.length], data: classes } },
     ...(forgetting ?? []),
     ...(targets ?? []),
+    ...(lags ?? []),
   );
+}
+
+function lagTensors({ values, counts }: LagHistory, prefix: string) {
+  const matrix = [counts.length, values.length / Math.max(1, counts.length)];
+  return {
+    [`${prefix}values`]: { shape: matrix, data: values },
+    [`${prefix}counts`]: { shape: [counts.length], data: counts },
+  };
+}
+
+/** The lags of a file, as many as there are. */
+function lagsFrom(tensors: SafetensorsFile['tensors'], prefix: string): LagHistory[] {
+  const found: LagHistory[] = [];
+  for (let i = 1; ; i++) {
+    const [values, counts] = ['values', 'counts'].map(
+      (name) => tensors[`${prefix}lags_${i}_${name}`]?.data,
+    );
+    if (!(values instanceof Float64Array && counts instanceof Float64Array)) return found;
+    found.push({ values, counts });
+  }
 }
 
 function targetTensors(
@@ -103,6 +126,7 @@ export function statisticsFrom(
   });
   if (moments.length < forgetting.length) return undefined;
   const targets = targetsFrom(tensors, prefix);
+  const lags = lagsFrom(tensors, prefix);
   const range = tensors[`${prefix}label_range`]?.data;
   const [least, greatest] = range instanceof Float64Array ? range : [];
   const classes = tensors[`${prefix}classes`]?.data;
@@ -113,6 +137,7 @@ export function statisticsFrom(
     ...(moments.length > 0 ? { forgetting: moments } : {}),
     ...(classes instanceof Float64Array ? { classes } : {}),
     ...(targets.length > 0 ? { targets } : {}),
+    ...(lags.length > 0 ? { lags } : {}),
   };
 }
 

@@ -211,7 +211,7 @@ describe('an exported model', () => {
       features: { ...made.features, late: { type: 'targetMean' as const, of: ['team'] } },
     };
     await expect(exportedFrom(mean, questions)).rejects.toThrow(
-      'its feature late is a mean of the labels',
+      'its feature late is made of the samples',
     );
   });
 

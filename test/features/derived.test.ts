@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cosineOfPi, decayOf, exponential, wholePower } from '../../lib/arithmetic.ts';
 import { scalingOf } from '../../lib/features/columns.ts';
-import { derive, deriveInOrder, withTargetsOf } from '../../lib/features/derived.ts';
+import { derive, deriveInOrder, withHistoryOf } from '../../lib/features/derived.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { decayed, mergeMoments, momentsOf } from '../../lib/features/moments.ts';
 import { emptyStatistics, standardize, statisticsOf } from '../../lib/features/statistics.ts';
@@ -41,7 +41,7 @@ describe('a target mean', () => {
   });
 
   it('is the mean of earlier labels, with some of the mean of all', () => {
-    const statistics = withTargetsOf(emptyStatistics(layout), first, layout);
+    const statistics = withHistoryOf(emptyStatistics(layout), first, layout);
     const next = derive(
       encoded([visit('a', false), visit('b', true), visit('c', true)]),
       statistics,
@@ -57,7 +57,7 @@ describe('a target mean', () => {
     let statistics = emptyStatistics(layout);
     for (const label of [true, false]) {
       const rows = encoded([visit('a', label), visit('b', true), visit('b', true)]);
-      statistics = withTargetsOf(statistics, rows, layout);
+      statistics = withHistoryOf(statistics, rows, layout);
     }
     // Of a: 1, then 0, with a half-life of one sample: 0.5 of 1.5; ten of 5/6 are counted to it.
     const [found = 0] = column(derive(encoded([visit('a', true)]), statistics, layout), 3);
@@ -78,7 +78,7 @@ describe('a target mean', () => {
     );
     const rows = ['x', 'z', 'z'].map((label) => ({ features: { shop: 's' }, label }));
     const { samples } = classes.encode(rows);
-    const statistics = withTargetsOf(emptyStatistics(classes.layout), samples, classes.layout);
+    const statistics = withHistoryOf(emptyStatistics(classes.layout), samples, classes.layout);
     const [x = 0, y = 0, z = 0] = derive(samples, statistics, classes.layout).raw;
     expect([x, y, z].map((share) => Number(share.toFixed(6)))).toEqual([0, 0, 0]);
     const other = derive(
@@ -100,7 +100,7 @@ describe('a target mean', () => {
     const means = column(whole, 2);
     expect(means.slice(0, 2)).toEqual([0, 0]);
     expect(means[597]).toBeCloseTo((100 * (1 - 1 / 3)) / 102, 2);
-    expect(derivation.targets()?.[0]?.totalCount).toBe(300);
+    expect(derivation.history().targets?.[0]?.totalCount).toBe(300);
     // However the rows are cut.
     const parts = deriveInOrder(layout);
     const cut = [0, 1, 250, 251, 600].flatMap((start, i, all) => {
@@ -109,7 +109,7 @@ describe('a target mean', () => {
       return part.length === 0 ? [] : [...parts.add(encoded(part), even(part.length, start)).raw];
     });
     expect(cut).toEqual([...whole.raw]);
-    expect(parts.targets()).toEqual(derivation.targets());
+    expect(parts.history()).toEqual(derivation.history());
   });
 });
 

@@ -34,6 +34,7 @@ const spec = defineSpec({
   features: {
     urgency: { type: 'number', missing: 'mean', halfLife: 8 },
     team: { type: 'category', values: ['red', 'blue'], dimensions: 2 },
+    before: { type: 'lag', steps: [2, 1], by: ['team'], buckets: 8 },
     late: { type: 'targetMean', of: ['team'], halfLife: 5 },
   },
   batch: { validation: 0.2, refusedShare: 0.5 },

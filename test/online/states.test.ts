@@ -52,6 +52,8 @@ const derived: SpecInput = {
     urgency: { type: 'number', missing: 'mean', halfLife: 5 },
     team_late: { type: 'targetMean', of: ['team'], buckets: 8, halfLife: 3 },
     both: { type: 'cross', of: ['team', 'urgency'], buckets: 16, dimensions: 2 },
+    before: { type: 'lag', steps: [1, 3], by: ['team'], buckets: 4 },
+    urgency_before: { type: 'lag', source: 'urgency' },
     both_late: { type: 'targetMean', of: ['team', 'urgency'], buckets: 32 },
   },
 };

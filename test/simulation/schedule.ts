@@ -59,6 +59,7 @@ const learnerSpec = defineSpec({
   features: {
     ...simulatedSpec.features,
     id: { type: 'number', halfLife: 20 },
+    before: { type: 'lag', steps: [1, 2], by: ['kind'], buckets: 4 },
     usual: { type: 'targetMean', of: ['kind'], buckets: 8, halfLife: 5 },
   },
   online: {

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { strictObject } from '../../parse.ts';
+import { accepted } from '../../refusal.ts';
+import type { Cells } from '../cells.ts';
+import { crossedNames, crossedWriter } from './cross.ts';
+import { columnName, type FeatureBehaviour } from './kind.ts';
+
+/** How far back a lag may look. */
+const mostSteps = 1_024;
+
+/**
+ * The label, or a number, of earlier samples: what was sold an hour, a day, a week ago. Of several
+ * classes, which it was. A message knows what came before it, and nothing of itself.
+ */
+export const lagSchema = strictObject({
+  type: z.literal('lag'),
+  steps: z
+    .array(z.int().min(1).max(mostSteps))
+    .min(1)
+    .max(64)
+    .refine((steps) => new Set(steps).size === steps.length, 'steps must be distinct')
+    .default([1])
+    .describe('how many samples ago; where there were not as many yet, the mean so far stands'),
+  source: columnName
+    .optional()
+    .describe('the number whose earlier values they are; the label unless given'),
+  by: crossedNames
+    .optional()
+    .describe('the features whose values samples must share; all samples are one row unless given'),
+  buckets: z
+    .int()
+    .min(2)
+    .max(65_536)
+    .optional()
+    .describe('hash buckets of the values of `by`, 1024 unless given'),
+});
+
+/** How it behaves: a number for each step and output, and a column of indices if it has `by`. */
+export function lagBehaviour(
+  { steps, source, by, buckets = 1_024 }: z.output<typeof lagSchema>,
+  cells: Cells,
+  classes: number,
+): FeatureBehaviour {
+  const outputs = source === undefined ? classes : 1;
+  const rows = by === undefined ? 1 : buckets;
+  return {
+    width: { numbers: steps.length * outputs, categories: by === undefined ? 0 : 1 },
+    isStandardized: true,
+    of: by ?? [],
+    lag: { rows, depth: Math.max(...steps), steps, outputs, sourceName: source },
+    writer: ({ categoryOffset, row: { categories } }) =>
+      by === undefined
+        ? () => accepted
+        : crossedWriter(cells, buckets, (index, into, row) => {
+            into.categories[row * categories + categoryOffset] = index;
+          }),
+    readCell: (cell) => cell,
+    input: { kind: 'numbers' },
+  };
+}
