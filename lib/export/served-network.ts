@@ -13,6 +13,9 @@ import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
 import { apply, calledWith, probabilities, setWeights } from './layers.ts';
 
+/** The layer that mixes what experts answer. */
+export const mixtureLayer = 'experts-mixture';
+
 /** The network that answers at a state, with its weights; of experts, all of them as one. */
 export type ServedNetwork = Network & {
   /** Whether it ends in probabilities, and not in logits. */
@@ -153,7 +156,7 @@ function mixedOutput(
       ? each[0]
       : apply(tf.layers.concatenate({ name: 'experts-answers', axis: 1 }), each);
   if (joined === undefined) throw new MillraceError('corrupt', 'there is no network among experts');
-  const layer = tf.layers.dense({ name: 'experts-mixture', units: outputs, trainable: false });
+  const layer = tf.layers.dense({ name: mixtureLayer, units: outputs, trainable: false });
   const output = apply(layer, joined);
   setWeights(layer, [kernel, bias]);
   return output;

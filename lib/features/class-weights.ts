@@ -46,6 +46,9 @@ export function classWeightsOf(spec: Weighing, { classes }: Counted): Float64Arr
   return counts.map((count) => Math.min(even / count, mostBalanced));
 }
 
+/** The least and the greatest weight in float32: one that is 0 or infinite would say nothing. */
+const [leastWeight, mostWeight] = [2 ** -149, (2 - 2 ** -23) * 2 ** 127];
+
 /**
  * Samples that weigh as their classes do: `weights` are those of samples times those of classes,
  * `importance` those of samples alone.
@@ -58,7 +61,10 @@ export function weighed(
   const classWeights = classWeightsOf(spec, statistics);
   if (classWeights === undefined || samples.importance !== undefined) return samples;
   const { labels, weights: importance } = samples;
-  const weights = importance.map((weight, row) => weight * (classWeights[labels[row] ?? 0] ?? 1));
+  const weights = importance.map((weight, row) => {
+    const product = weight * (classWeights[labels[row] ?? 0] ?? 1);
+    return Math.min(Math.max(product, leastWeight), mostWeight);
+  });
   return { ...samples, weights, importance };
 }
 

@@ -5,6 +5,7 @@ import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
 import { isMixture, mixtureNames, partsOf } from '../engine/experts/compile-experts.ts';
 import { invalid, MillraceError, reasonOf } from '../errors.ts';
+import { mixtureLayer } from '../export/served-network.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { type CreateOptions, createModel } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
@@ -40,6 +41,7 @@ export async function importModel(
   options: CreateOptions = {},
 ): Promise<Imported> {
   const declared = declaredFor(withFile(input, file), file);
+  assertLogits(declared, file);
   if (file.spec !== undefined) assertSameInputs(declared, file.spec);
   const tensors = await fitted(declared, file);
   const { statistics } = file;
@@ -50,6 +52,19 @@ export async function importModel(
   if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
   const spec = parseSpec({ ...declared, initialWeights });
   return { spec, isThere: !(await createModel(ports, spec, options)) };
+}
+
+/**
+ * Experts answer in probabilities once they are mixed, and a network that goes on learning in what
+ * comes before them: it would answer otherwise.
+ */
+function assertLogits({ task }: Spec, { topology }: Weights): void {
+  if (task === 'regression' || !JSON.stringify(topology ?? {}).includes(`"${mixtureLayer}"`))
+    return;
+  throw invalid(
+    'the file is of several experts that are mixed, which cannot learn on as one network; import ' +
+      'what `millrace export --format safetensors` wrote, by a spec with the same online.experts',
+  );
 }
 
 function isOfExperts(weights: Weights['weights']): weights is Tensors {

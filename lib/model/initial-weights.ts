@@ -145,6 +145,15 @@ export function initialParameters(
     if (found.counts.length === rows && found.values.length === rows * depth) return;
     throw invalid(`initialWeights: its lag ${i + 1} has other buckets or steps than the spec`);
   });
+  const { classes } = statistics;
+  const { countedClasses } = encoder.layout;
+  const isCount = classes?.every((weight) => weight >= 0 && Number.isFinite(weight)) ?? true;
+  if (countedClasses !== undefined && classes !== undefined)
+    if (classes.length !== countedClasses || !isCount)
+      throw invalid(
+        `initialWeights: its classes have weighed ${[...classes].join(', ').slice(0, 200)}; the spec ` +
+          `has ${countedClasses} classes, each with a finite weight of 0 or more`,
+      );
   return {
     ...own,
     tensors: Object.fromEntries(tensors),

@@ -1,7 +1,7 @@
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import type { CompiledModel, Tensors } from '../engine/engine.ts';
+import type { CompiledModel } from '../engine/engine.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { scalingOf, trainedLayoutOf } from '../features/columns.ts';
@@ -186,11 +186,18 @@ export type CreateOptions = {
   readonly memoryMebibytes?: number;
 };
 
-function assertFits({ network }: Spec, tensors: Tensors, memoryMebibytes: number): void {
-  const bytes = bytesOf(tensors) * limits.memoryPerStateByte;
+function assertFits(
+  { network, optimizer }: Spec,
+  { engine, initial }: CompiledModel,
+  memoryMebibytes: number,
+): void {
+  // Weights that decay whole are held once more, where an engine has no rows of its own for tables.
+  const isDense = optimizer.weightDecay !== undefined && !engine.startsWith('wasm');
+  const held = bytesOf(initial().tensors) * (isDense && optimizer.type === 'sgd' ? 2 : 1);
+  const bytes = held * limits.memoryPerStateByte;
   const needed = Math.ceil(bytes / 1_048_576) + limits.idleMemoryMebibytes;
   if (needed <= memoryMebibytes) return;
-  const what = 'topology' in network ? 'spec.network.topology' : 'spec.network.hidden';
+  const what = 'topology' in network ? 'spec.network.topology' : 'spec.network';
   throw new MillraceError(
     'invalid',
     `${what}: training it needs about ${needed} MiB of memory, and the functions have ` +
@@ -214,7 +221,7 @@ export async function createModel(
   const compiled = await engine.compile(spec).catch((cause: unknown) => {
     throw asInvalid(cause, 'spec.network: it cannot be built');
   });
-  assertFits(spec, compiled.initial().tensors, memoryMebibytes);
+  assertFits(spec, compiled, memoryMebibytes);
   await assertTrains(spec, compiled);
   const weights = await loadInitialWeights(store, spec).catch((cause: unknown) => {
     throw invalid('spec.initialWeights: there is no such file; use importModel()', cause);

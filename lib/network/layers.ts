@@ -77,7 +77,8 @@ export function fromLayers(spec: Spec, declared: HiddenLayers): BareNetwork {
     }),
     hidden,
   );
-  const output = declared.wide ? withWide(spec, deep, inputs, symbols) : deep;
+  const taken = inputs.map((input, i) => ({ input, symbol: at(symbols, i) }));
+  const output = declared.wide ? withWide(spec, declared, deep, taken) : deep;
   return { layersModel: tf.model({ inputs: symbols, outputs: output }), inputs, outputs };
 }
 
@@ -142,25 +143,35 @@ function hiddenLayers(
   return hidden;
 }
 
-function regularizer({ l1, l2 }: HiddenLayers) {
-  if (l1 === undefined && l2 === undefined) return {};
-  return { kernelRegularizer: tf.regularizers.l1l2({ l1: l1 ?? 0, l2: l2 ?? 0 }) };
+/**
+ * The penalties of a kernel. tfjs has −1 for the derivative of |w| at 0, which would push away a
+ * weight of which nothing is learnt; here it is 0, as in Keras.
+ */
+function regularizer({ l1 = 0, l2 = 0 }: HiddenLayers) {
+  if (l1 === 0 && l2 === 0) return {};
+  const kernelRegularizer = tf.regularizers.l1l2({ l1, l2 });
+  const sized = (w: tf.Tensor) => tf.mul(l1, tf.sum(tf.mul(w, tf.sign(w))));
+  const squared = (w: tf.Tensor) => tf.mul(l2, tf.sum(tf.square(w)));
+  const parts = [...(l1 > 0 ? [sized] : []), ...(l2 > 0 ? [squared] : [])];
+  kernelRegularizer.apply = (w) =>
+    tf.addN(parts.map((part) => part(w))) as ReturnType<typeof kernelRegularizer.apply>;
+  return { kernelRegularizer };
 }
 
 /** What a linear model over one-hot categories adds; it starts from zeros (Cheng et al. 2016). */
 function withWide(
   spec: Spec,
+  declared: HiddenLayers,
   deep: tf.SymbolicTensor,
-  inputs: readonly NetworkInput[],
-  symbols: readonly tf.SymbolicTensor[],
+  inputs: readonly { readonly input: NetworkInput; readonly symbol: tf.SymbolicTensor }[],
 ): tf.SymbolicTensor {
   const dimensions = outputsOf(spec);
   const zeros = tf.initializers.zeros();
-  const parts = inputs.map(({ name, kind }, i) => {
-    const symbol = at(symbols, i);
+  const parts = inputs.map(({ input: { name, kind }, symbol }) => {
     if (kind !== 'numbers')
       return embedded('wide_', { ...tableOf(spec, name), dimensions }, symbol, zeros);
-    const linear = { name: 'wide_numbers', units: dimensions, useBias: false };
+    const own = { name: 'wide_numbers', units: dimensions, useBias: false };
+    const linear = { ...own, ...regularizer(declared) };
     return apply(tf.layers.dense({ ...linear, kernelInitializer: zeros }), symbol);
   });
   return apply(tf.layers.add({ name: 'wide_and_deep' }), [deep, ...parts]);

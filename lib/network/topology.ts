@@ -64,6 +64,7 @@ function countingParameters<Built>(spec: Spec, build: () => Promise<Built>): Pro
     const [, shape] = given;
     count += Array.isArray(shape) ? shape.reduce((product, size) => product * size, 1) : 0;
     assertParameters(spec, count);
+    seedIfNone(given[3], spec.seed, added.length);
     const weight = Reflect.apply(addWeight, this, given);
     added.push(weight);
     return weight;
@@ -80,6 +81,15 @@ function countingParameters<Built>(spec: Spec, build: () => Promise<Built>): Pro
 }
 
 const addWeightName = 'addWeight';
+
+/** A stream of seeds beside that of the initializers that a topology names. */
+const unnamed = 0x756e;
+
+/** Seeds the initializer that a layer has by default: its configuration does not say it. */
+function seedIfNone(initializer: unknown, seed: number, index: number): void {
+  if (typeof initializer !== 'object' || initializer === null || !('seed' in initializer)) return;
+  initializer.seed ??= hashIntegers(seed, unnamed, index);
+}
 
 function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): NetworkInput {
   const shape = input.shape.slice(1).map((size) => size ?? 1);

@@ -11,7 +11,7 @@ export const featureName = z
     'a feature is named like a variable, with at most 64 characters',
   );
 
-const classWeight = z.number().positive().max(1_000_000);
+const classWeight = z.number().min(1e-6).max(1e6);
 
 /**
  * What the model predicts: a number, true or false, or one of `classes`. `name` is its column in
@@ -35,10 +35,7 @@ export const labelSchema = strictObject({
     .optional()
     .describe('of the task multiclass, and of it alone'),
   classWeights: z
-    .union([
-      z.literal('balanced'),
-      z.record(z.string().min(1).max(limits.categoryCharacters), classWeight),
-    ])
+    .union([z.literal('balanced'), z.record(z.string(), classWeight)])
     .optional()
     .describe(
       'how much the samples of a class count, by its name (`true`, `false` of the task binary): 1 ' +

@@ -13,7 +13,10 @@ const decay = {
     .positive()
     .max(100)
     .optional()
-    .describe('each step takes rate × weightDecay of every weight away: adam with it is AdamW'),
+    .describe(
+      'each step takes rate × weightDecay of every weight away, of a table those of the rows that it ' +
+        'touches: adam with it is AdamW',
+    ),
 };
 
 /** Optimizers with tfjs' definitions and defaults; slots live in the state. */

@@ -104,10 +104,11 @@ export function assertObjects(input: unknown): void {
       if (typeof feature === 'string')
         throw invalid(`spec.features.${name}: must be an object: {"type": ${show(feature)}}`);
   const { network } = input;
-  if (
-    isRecord(network) &&
-    'topology' in network &&
-    ('hidden' in network || 'activation' in network)
-  )
-    throw invalid('spec.network: has either hidden layers and their activation, or a topology');
+  if (!isRecord(network) || !('topology' in network)) return;
+  const beside = Object.keys(network).find((key) => key !== 'topology');
+  if (beside !== undefined)
+    throw invalid(
+      `spec.network: a topology has all of its layers itself (found ${beside} beside it); leave ` +
+        'either out',
+    );
 }

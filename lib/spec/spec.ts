@@ -5,7 +5,7 @@ import { problemsOfClassWeights } from '../features/class-weights.ts';
 import { featureSchema, problemsOfSources, problemsOfTargets } from '../features/kinds.ts';
 import { type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
-import { parse, strictObject } from '../parse.ts';
+import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
 import { expertsSchema, listExperts, problemsOfExperts, replaySchema } from './experts-schema.ts';
 import { featureName, labelSchema } from './label-schema.ts';
@@ -257,6 +257,10 @@ export function parseSpec(input: unknown): Spec {
   const features = (input as { features?: unknown } | null | undefined)?.features;
   if (typeof features === 'object' && features !== null && Object.hasOwn(features, '__proto__'))
     throw invalid('spec.features: __proto__ cannot be the name of a feature');
+  const label = (input as { label?: { classWeights?: unknown } | null } | null | undefined)?.label;
+  const classWeights = label?.classWeights;
+  if (isRecord(classWeights) && Object.hasOwn(classWeights, '__proto__'))
+    throw invalid('spec.label.classWeights: __proto__ cannot be given a weight; rename the class');
   assertObjects(input);
   return parse(specSchema, input, 'spec');
 }

@@ -74,6 +74,19 @@ describe('an import', () => {
     expect(shares[0]).toBeCloseTo(shares[1] ?? Number.NaN, 6);
   });
 
+  it('refuses experts that answer as one: it would take their shares for what comes before', async () => {
+    const { optimizer: _, ...untuned } = ticketsSpec;
+    const world = createWorld({ ...untuned, online: { minibatch: 2 } } as SpecInput);
+    await deliver(world, sampleMessages(4));
+    for (const format of ['tfjs', 'keras'] as const) {
+      write((await exportModel(world, ticketsSpec.model, format)).files);
+      const file = await read(format === 'tfjs' ? 'model.json' : 'model.h5');
+      const { task, features } = ticketsSpec;
+      const copy = { model: 'copy', task, features };
+      await expect(importModel(world, copy, file)).rejects.toThrow('several experts');
+    }
+  });
+
   it('says what does not fit', async () => {
     const world = await taught();
     const { files } = await exportModel(world, ticketsSpec.model, 'safetensors');

@@ -88,6 +88,19 @@ describe('class weights', () => {
     expect([...(classWeightsOf(spec, {}) ?? [])]).toEqual([1, 1]);
   });
 
+  it('never round to nothing, nor to more than there is', async () => {
+    const label = { classWeights: { true: 1e-6, false: 1e6 } };
+    const model = await compileModel(engine, defineSpec({ ...declared, label }));
+    const { samples } = model.encoder.encode([
+      { features: { a: 1, b: 1 }, label: true, weight: 1e-44 },
+      { features: { a: 1, b: 1 }, label: false, weight: 3e38 },
+    ]);
+    for (const weight of weighed(samples, model.spec, {}).weights) {
+      expect(weight).toBeGreaterThan(0);
+      expect(weight).toBeLessThan(Number.POSITIVE_INFINITY);
+    }
+  });
+
   it('leave what samples weigh themselves beside it', async () => {
     const { encoder, spec } = await compileModel(
       engine,
@@ -111,6 +124,8 @@ describe('class weights', () => {
     [{ task: 'regression' }, balanced, 'a regression has no classes'],
     [{}, { classWeights: { yes: 2 } }, 'there is no class "yes"; allowed: false, true'],
     [{}, { classWeights: { true: 0 } }, 'spec.label.classWeights'],
+    [{}, { classWeights: { '': 1 } }, 'there is no class ""; allowed: false, true'],
+    [{}, { classWeights: JSON.parse('{"__proto__": 3}') }, '__proto__ cannot be given a weight'],
     [
       { task: 'multiclass' },
       { classes: ['a', 'b'], classWeights: { true: 2 } },

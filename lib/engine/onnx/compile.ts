@@ -74,6 +74,7 @@ export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGra
   const { graph: traced, masks } = traceTraining(spec, network, optimizer, {
     minibatch,
     hasFlat: isFlat(optimizer),
+    isSparse: false,
   });
   const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
   const rewritten = rewrite(flushSlots(traced), stepInputs(layout));

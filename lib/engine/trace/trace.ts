@@ -36,6 +36,8 @@ export type TracedRun = {
   readonly minibatch: number;
   /** Whether all trainable weights are one vector in it, and each slot over them. */
   readonly hasFlat: boolean;
+  /** Whether the engine itself sees which rows of a table are touched, and changes those alone. */
+  readonly isSparse: boolean;
 };
 
 /**
@@ -48,7 +50,7 @@ export function traceTraining(
   spec: Spec,
   network: Network,
   optimizer: Optimizer,
-  { minibatch, hasFlat }: TracedRun,
+  { minibatch, hasFlat, isSparse }: TracedRun,
 ): TracedTraining {
   const weights = variablesByName(network.layersModel.weights);
   const trainable = variablesByName(network.layersModel.trainableWeights);
@@ -94,8 +96,9 @@ export function traceTraining(
       [...trainable].forEach(([name, variable], i) => {
         const gradient = gradients[i] ?? tf.zerosLike(variable);
         const slots = slotsOf(variable.shape, name);
-        const next = optimizer.update(variable, gradient, slots, coefficients);
-        // (What changes touched rows alone is the engine's to see: tables have slots of their own.)
+        const updated = optimizer.update(variable, gradient, slots, coefficients);
+        const rows = isSparse ? undefined : touched[i];
+        const next = keepUntouched(optimizer, rows, { parameters: variable, slots }, updated);
         outputs[name] = next.parameters;
         for (const [slot, value] of Object.entries(next.slots))
           outputs[stepNames.slot(slot, name)] = value;
@@ -146,11 +149,11 @@ export function tracePrediction(spec: Spec, network: Network, rows: number): Gra
 }
 
 /**
- * Whether an optimizer runs over one vector of all parameters; one that has no slots and keeps
- * untouched rows runs weight by weight.
+ * Whether an optimizer runs over one vector of all parameters; without slots, it runs weight by
+ * weight.
  */
-export function isFlat({ slots, keepsUntouched }: Optimizer): boolean {
-  return Object.keys(slots).length > 0 || keepsUntouched !== true;
+export function isFlat({ slots }: Optimizer): boolean {
+  return Object.keys(slots).length > 0;
 }
 
 /** Traces a network and disposes it. */

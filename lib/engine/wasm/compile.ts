@@ -63,7 +63,11 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
     result: stepNames.output,
   });
   const fresh = await build(spec);
-  const { graph, masks } = traceTraining(spec, fresh, optimizer, { minibatch, hasFlat: false });
+  const { graph, masks } = traceTraining(spec, fresh, optimizer, {
+    minibatch,
+    hasFlat: false,
+    isSparse: true,
+  });
   const training = stepOf(spec, fresh, {
     graph: flushSlots(graph),
     minibatch,

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { tfjsEngine } from '../../lib/engine/tfjs.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { compiledEngines } from '../engine/agree.ts';
+import { asEnginesTake, draw } from '../engine/samples.ts';
+
+const engines = { tfjs: tfjsEngine, ...compiledEngines };
+
+describe.each(Object.entries(engines))('a network of hidden layers on %s', (_, engine) => {
+  it('keeps a weight at 0 of which nothing is learnt, whatever is taken from the others', async () => {
+    const spec = defineSpec({
+      model: 'm',
+      task: 'binary',
+      features: { x: { type: 'number' }, nothing: { type: 'number' } },
+      network: { hidden: [], l1: 0.01, wide: true },
+      optimizer: { type: 'adam', rate: 0.1 },
+    });
+    const samples = Array.from({ length: 40 }, (_each, i) => ({
+      features: { x: draw(i), nothing: 0 },
+      label: draw(i) > 0,
+    }));
+    const model = await engine.compile(spec);
+    const encoded = asEnginesTake(createEncoder(spec).encode(samples).samples);
+    const run = { minibatch: 4, rate: 0.1 };
+    const { tensors } = (await model.train(model.initial(), encoded, run)).state;
+    for (const kernel of ['weights/output/kernel', 'weights/wide_numbers/kernel']) {
+      expect(Math.abs(tensors[kernel]?.data[0] ?? 0)).toBeGreaterThan(0.1);
+      expect(tensors[kernel]?.data[1]).toBe(0);
+    }
+  });
+});
+
+describe('a topology', () => {
+  it('begins with the same weights, whatever it says of initializers', async () => {
+    const layer = (name: string, config: object) => ({
+      class_name: 'Dense',
+      config: { name, units: 2, ...config },
+    });
+    const first = { batch_input_shape: [null, 1] };
+    const given = (seed?: number) => ({
+      kernel_initializer: {
+        class_name: 'GlorotUniform',
+        config: seed === undefined ? {} : { seed },
+      },
+    });
+    const layers = [layer('plain', first), layer('empty', given()), layer('seeded', given(3))];
+    const topology = {
+      class_name: 'Sequential',
+      config: { name: 's', layers: [...layers, layer('output', { units: 1 })] },
+    };
+    const input: SpecInput = {
+      model: 'm',
+      task: 'binary',
+      features: { x: { type: 'number' } },
+      network: { topology },
+    };
+    const [a, b, other] = await Promise.all(
+      [input, input, { ...input, seed: 2 }].map(async (each) =>
+        (await tfjsEngine.compile(defineSpec(each))).initial(),
+      ),
+    );
+    expect(a?.tensors).toEqual(b?.tensors);
+    expect(other?.tensors['weights/plain/kernel']).not.toEqual(a?.tensors['weights/plain/kernel']);
+    expect(other?.tensors['weights/seeded/kernel']).toEqual(a?.tensors['weights/seeded/kernel']);
+  });
+});
