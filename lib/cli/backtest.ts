@@ -2,8 +2,7 @@ import { existingSpec } from '../model/model.ts';
 import { type Backtest, backtest, type Candidate, gridOf } from '../operations/backtest.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import type { Io } from './io.ts';
-import { figure } from './models.ts';
-import { type Bar, formatCount, formatTable } from './progress.ts';
+import { type Bar, figure, formatCount, formatTable } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
 /** What a backtest is asked for. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count } from './io.ts';
-import { columns, formatCount, wrapped } from './progress.ts';
+import { columns, figure, formatCount, wrapped } from './progress.ts';
 
 const loss = z.number().nullish();
 
@@ -61,8 +61,4 @@ export function lineOf(logged: unknown): string | undefined {
       `${formatCount(milliseconds)} ms`,
     ].join('  ') + (reason === undefined ? '' : `\n${wrapped(reason).join('\n')}`)
   );
-}
-
-function figure(value: number | null | undefined): string {
-  return value === undefined || value === null ? '–' : String(Number(value.toPrecision(4)));
 }

@@ -12,9 +12,8 @@ import { sendFile } from '../operations/send-file.ts';
 import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
-import { figure } from './models.ts';
 import { lateBar, withFile } from './named-file.ts';
-import { formatCount, formatTable } from './progress.ts';
+import { figure, formatCount, formatTable } from './progress.ts';
 import { specOf } from './train.ts';
 
 /** Sends a file's rows to a model as samples. */

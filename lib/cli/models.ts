@@ -11,7 +11,7 @@ import {
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
-import { formatCount, formatSeconds, formatTable, wrapped } from './progress.ts';
+import { figure, formatCount, formatSeconds, formatTable, wrapped } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
 /** Creates the model that a file declares: a spec as JSON. The same file again changes nothing. */
@@ -183,10 +183,4 @@ export function jobLines(jobs: readonly JobSummary[]): readonly string[] {
       reason === undefined ? [] : wrapped(`${job}: ${reason}`),
     ),
   ];
-}
-
-/** A number with four digits that matter; a dash for none. */
-export function figure(value: number | undefined): string {
-  if (value === undefined || !Number.isFinite(value)) return '–';
-  return Math.abs(value) >= 10_000 ? formatCount(value) : String(Number(value.toPrecision(4)));
 }

@@ -142,3 +142,9 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   const gap = [3, 2].find((each) => text + each * (widths.length - 1) <= columns) ?? 1;
   return rows.map((row) => `  ${row.map(align).join(' '.repeat(gap))}`).join('\n');
 }
+
+/** A number of four digits, a large one in full; – where there is none. */
+export function figure(value: number | null | undefined): string {
+  if (value === undefined || value === null || !Number.isFinite(value)) return '–';
+  return Math.abs(value) >= 10_000 ? formatCount(value) : String(Number(value.toPrecision(4)));
+}

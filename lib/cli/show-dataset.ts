@@ -2,9 +2,8 @@ import { type ColumnSummary, showDataset } from '../operations/show-dataset.ts';
 import { parse } from '../parse.ts';
 import { datasetName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
-import { figure } from './models.ts';
 import { lateBar } from './named-file.ts';
-import { formatCount, sparkline, columns as terminalColumns } from './progress.ts';
+import { figure, formatCount, sparkline, columns as terminalColumns } from './progress.ts';
 
 /** Says what is in the columns of a dataset. */
 export async function showColumns(io: Io, name: string): Promise<number> {

@@ -8,8 +8,7 @@ import {
 } from '../operations/describe-model.ts';
 import { jsonIfAny } from '../parse.ts';
 import { count, type Io } from './io.ts';
-import { figure } from './models.ts';
-import { formatCount, formatSeconds, sparkline } from './progress.ts';
+import { figure, formatCount, formatSeconds, sparkline } from './progress.ts';
 
 /** How a model is watched. */
 export type WatchOptions = {

@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { isTimeUp } from '../fold/time-left.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 
@@ -9,16 +9,11 @@ type Slice = {
   readonly secondsLeft: () => number;
 };
 
-/** Whether there is only time left to write what was reached. */
-export function isOutOfTime({ secondsLeft }: Pick<Slice, 'secondsLeft'>): boolean {
-  return secondsLeft() < limits.publishReserveSeconds;
-}
-
 /** Whether the slice's budget of time, from now on, is used up. */
 export function timerOf(slice: Slice): () => boolean {
   const { now } = slice.ports;
   const deadline = now() + slice.model.spec.batch.slice.seconds * 1_000;
-  return () => now() >= deadline || isOutOfTime(slice);
+  return () => now() >= deadline || isTimeUp(slice.secondsLeft);
 }
 
 /** The same, from the first time on that somebody asks. */

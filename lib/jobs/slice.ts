@@ -7,11 +7,12 @@ import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { currentState } from '../fold/fold.ts';
+import { isTimeUp } from '../fold/time-left.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { parametersOf } from '../state/state.ts';
-import { isOutOfTime, lazyTimerOf, timerOf } from './budget.ts';
+import { lazyTimerOf, timerOf } from './budget.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
@@ -141,11 +142,11 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
   const { ports, model, record } = slice;
   const source = await sourceOf(ports, model, record);
   const goOn = async (isAgain: boolean) => {
-    if (isAgain && isOutOfTime(slice)) return unprepared(slice, stored, 0);
+    if (isAgain && isTimeUp(slice.secondsLeft)) return unprepared(slice, stored, 0);
     const preparing = await prepareDataset(ports, model, source, {
       isAgain,
       isTimeUp: lazyTimerOf(slice),
-      mustStop: () => isOutOfTime(slice),
+      mustStop: () => isTimeUp(slice.secondsLeft),
       onRows: throttled(ports.now, (rows) =>
         reportProgress(
           ports,
@@ -242,9 +243,11 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
  */
 async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): Promise<Lane> {
   const { ports, model } = slice;
-  if (trained.place.status !== 'catching-up' || isOutOfTime(slice)) return trained;
+  if (trained.place.status !== 'catching-up' || isTimeUp(slice.secondsLeft)) return trained;
   const start = { parameters: trained.parameters, caughtUp: trained.place.caughtUp };
-  const caught = await catchUp(ports, model, start, { shouldStop: () => isOutOfTime(slice) });
+  const caught = await catchUp(ports, model, start, {
+    shouldStop: () => isTimeUp(slice.secondsLeft),
+  });
   if (!caught.ok) throw invalid(caught.reason);
   if (!isFiniteState(caught.parameters.tensors)) {
     throw invalid(`the weights stopped being finite on the way to entry ${caught.caughtUp}`);

@@ -5,6 +5,7 @@ import { isFiniteState } from '../engine/finite.ts';
 import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { reachOf } from '../fold/fold.ts';
+import { isTimeUp } from '../fold/time-left.ts';
 import type { Entry } from '../journal/entry.ts';
 import { type NewRecord, quarantine } from '../journal/quarantine.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
@@ -62,7 +63,7 @@ export async function decideEntry(
   let next = state;
   let settled = 0;
   let unknown: Readonly<Record<string, number>> = {};
-  const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
+  const shouldStop = () => isTimeUp(secondsLeft);
 
   for (const parsed of messages) {
     if (settled > 0 && (!sharesEntry(parsed) || shouldStop())) break;
@@ -130,7 +131,7 @@ async function decideMessage(
   if (judgement.verdict === 'refused') return rejected('producer', judgement);
   if (command.kind === 'malformed') return rejected('body', command);
   const pace = paceOf(ports, model, secondsLeft);
-  const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
+  const shouldStop = () => isTimeUp(secondsLeft);
   const own = command.kind === 'samples' ? interruptible(model, pace) : model;
   const decision = await decide(reachOf(ports, own, shouldStop), state, command).catch((error) => {
     if (!isOutOfTime(error) || !pace.isTooSlow()) throw error;
@@ -157,7 +158,7 @@ function paceOf(ports: Ports, { name }: Model, secondsLeft: Judged['secondsLeft'
     seconds: () => -secondsLeft(),
     check(spent: number) {
       isTooSlow = spent > limits.messageSeconds;
-      if (isTooSlow || (spent > 1 && secondsLeft() < limits.publishReserveSeconds))
+      if (isTooSlow || (spent > 1 && isTimeUp(secondsLeft)))
         throw outOfTime(`a message of ${name}`);
     },
   };

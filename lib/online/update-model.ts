@@ -5,8 +5,8 @@ import { keepIfForeign } from '../fold/arithmetics.ts';
 import type { ShouldStop } from '../fold/catch-up.ts';
 import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
+import { isTimeUp } from '../fold/time-left.ts';
 import { commitEntry } from '../journal/commit.ts';
-import { limits } from '../limits.ts';
 import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
@@ -60,7 +60,7 @@ export async function updateModel(
   messages: readonly ParsedMessage[],
   { secondsLeft, cached }: Invocation,
 ): Promise<Update> {
-  const shouldStop = () => secondsLeft() < limits.publishReserveSeconds;
+  const shouldStop = () => isTimeUp(secondsLeft);
   const start = await startFrom(ports, name, cached, shouldStop);
   const { model } = start;
   let { state, etag } = start;
