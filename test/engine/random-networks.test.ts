@@ -79,7 +79,7 @@ describe.each(Object.entries(compiledEngines))('the %s engine trains as tfjs doe
         const tolerance = dividing.has(spec.optimizer.type) ? 1e-3 : 1e-4;
         await expectAgreement(engine, spec, { rows, minibatch, tolerance });
       }),
-      { seed: 20_26, numRuns: 60 },
+      { seed: 20_26, numRuns: 45 },
     );
   });
 });
