@@ -130,14 +130,14 @@ function metricLines(stream: StreamMetrics): readonly string[] {
   ];
 }
 
-/** How often a stream has changed, of a model that looks for it. */
+/** Where a stream has changed, of a model that looks for it. */
 function changesLine({ changes, learnt }: ModelDescription): readonly string[] {
   if (changes === undefined) return [];
   const { found, last } = changes;
   if (found === 0) return ['  the stream has not changed'];
   return [
-    `  the stream has changed: ${count(found, 'time')}, last before ${formatCount(last)} of ` +
-      `${count(learnt, 'sample')}`,
+    `  the stream has changed: found in ${count(found, 'message')}, last within the first ` +
+      `${formatCount(last)} of ${count(learnt, 'sample')}`,
   ];
 }
 

@@ -10,7 +10,7 @@ export type ConfusionFigures = {
   readonly precision?: number;
   readonly recall?: number;
   /** What would be right by saying the commonest label always. */
-  readonly accuracyOfCommonest?: number;
+  readonly accuracyOfCommonestLabel?: number;
 };
 
 /**
@@ -41,7 +41,7 @@ export function confusionFigures(counts: readonly (readonly number[])[]): Confus
     f1: isBinary ? (scores[1] ?? 0) : sum(scores) / scores.length,
     ...(precision === undefined ? {} : { precision }),
     ...(recall === undefined ? {} : { recall }),
-    accuracyOfCommonest: Math.max(...labels) / total,
+    accuracyOfCommonestLabel: Math.max(...labels) / total,
   };
 }
 

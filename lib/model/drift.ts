@@ -26,7 +26,7 @@ export function withDrift(
   const { losses, ...moments } = boundedLosses(spec, before, samples.labels, predictions);
   const { window, rises } = windowAfter(before.window, losses, confidence);
   if (rises === 0) return { ...parameters, drift: { ...before, ...moments, window } };
-  const drift = { ...moments, window, found: before.found + rises, last: window.seen };
+  const drift = { ...moments, window, found: before.found + 1, last: window.seen };
   return { ...(policy === 'adapt' ? readyForOther(model, parameters) : parameters), drift };
 }
 

@@ -23,7 +23,7 @@ export type ModelOutcome = {
   readonly samples: number;
   readonly refused: number;
   readonly milliseconds: number;
-  /** How often it was found that the stream has changed. */
+  /** In how many messages it was found that the stream has changed. */
   readonly changes: number;
   /** Why none of its messages could be settled. */
   readonly error?: unknown;

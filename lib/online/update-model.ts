@@ -41,7 +41,7 @@ export type Update = {
   readonly entries: readonly EntryHeader[];
   /** By feature, how many samples had a value that the spec does not know. */
   readonly unknown: Readonly<Record<string, number>>;
-  /** How often it was found that the stream has changed. */
+  /** In how many messages it was found that the stream has changed. */
   readonly changes: number;
   /** The state after it; undefined if the model does not exist. */
   readonly cached?: CachedModel;

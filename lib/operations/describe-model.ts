@@ -43,7 +43,7 @@ export type ModelSummary = {
   readonly stream?: StreamMetrics;
   /** How much each of its experts counts, where it has some. */
   readonly experts?: readonly { readonly expert: Expert; readonly weight: number }[];
-  /** How often its stream has changed, and after which of its samples it did so last. */
+  /** In how many messages its stream had changed, and after how many samples it did so last. */
   readonly changes?: { readonly found: number; readonly last: number };
 };
 

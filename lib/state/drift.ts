@@ -10,9 +10,9 @@ export type Drift = {
   /** Of a regression, the mean of the labels so far and the sum of their squared deviations. */
   readonly labelMean: number;
   readonly labelSquares: number;
-  /** How many rises of the loss were found. */
+  /** In how many messages the loss was found to have risen. */
   readonly found: number;
-  /** How many samples there were when the last one was found; 0 before. */
+  /** How many samples there were after the last of them; 0 before it. */
   readonly last: number;
 };
 

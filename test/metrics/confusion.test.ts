@@ -14,7 +14,7 @@ describe('the figures of a confusion', () => {
         balancedAccuracy: 0.7474747474747474,
         cohensKappa: 0.6621621621621622,
         f1: 0.7377156570449831,
-        accuracyOfCommonest: 0.55,
+        accuracyOfCommonestLabel: 0.55,
       },
     ],
     [
@@ -28,7 +28,7 @@ describe('the figures of a confusion', () => {
         f1: 0.6666666666666666,
         precision: 0.7142857142857143,
         recall: 0.625,
-        accuracyOfCommonest: 0.92,
+        accuracyOfCommonestLabel: 0.92,
       },
     ],
     [
@@ -41,7 +41,7 @@ describe('the figures of a confusion', () => {
         balancedAccuracy: 0.5982142857142857,
         cohensKappa: 0.24369747899159666,
         f1: 0.4134615384615385,
-        accuracyOfCommonest: 8 / 15,
+        accuracyOfCommonestLabel: 8 / 15,
       },
     ],
     [
@@ -49,7 +49,7 @@ describe('the figures of a confusion', () => {
         [7, 0],
         [3, 0],
       ],
-      { balancedAccuracy: 0.5, cohensKappa: 0, f1: 0, recall: 0, accuracyOfCommonest: 0.7 },
+      { balancedAccuracy: 0.5, cohensKappa: 0, f1: 0, recall: 0, accuracyOfCommonestLabel: 0.7 },
     ],
   ])('are those of scikit-learn: %#', (counts, figures) => {
     const found = confusionFigures(counts);
