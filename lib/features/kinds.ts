@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import { type Cells, cellsAsWritten } from './cells.ts';
+import type { Cells } from './cells.ts';
 import { categoryBehaviour, categorySchema } from './kinds/category.ts';
 import { crossBehaviour, crossSchema } from './kinds/cross.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
-import { lagBehaviour, lagSchema } from './kinds/lag.ts';
+import { lagBehaviour, lagOf, lagSchema } from './kinds/lag.ts';
 import { numberBehaviour, numberSchema } from './kinds/number.ts';
 import { targetMeanBehaviour, targetMeanSchema } from './kinds/target-mean.ts';
 import { textBehaviour, textSchema } from './kinds/text.ts';
@@ -82,37 +82,37 @@ export function problemsOfSources(
 /**
  * What is wrong with target means and lags: how much they would keep, or how wide they would be.
  */
-export function problemsOfTargets(
+export function problemsOfHistory(
   features: Readonly<Record<string, Feature>>,
   outputs: number,
 ): { readonly path: string[]; readonly problem: string }[] {
-  const targets = Object.values(features).flatMap((feature) =>
-    feature.type === 'targetMean' ? [feature] : [],
+  const declared = Object.values(features);
+  const targets = declared.flatMap((each) => (each.type === 'targetMean' ? [each] : []));
+  const lags = declared.flatMap((each) => (each.type === 'lag' ? [lagOf(each, outputs)] : []));
+  const sumOf = <Each>(all: readonly Each[], size: (each: Each) => number) =>
+    all.reduce((sum, each) => sum + size(each), 0);
+  const { targetCells, targetColumns } = limits;
+  const rules: readonly (readonly [what: string, found: number, most: number])[] = [
+    [
+      'target means have buckets times classes',
+      sumOf(targets, (each) => each.buckets * outputs),
+      targetCells,
+    ],
+    ['target means have columns times classes', targets.length * outputs, targetColumns],
+    [
+      'lags have buckets times their greatest step',
+      sumOf(lags, ({ rows, depth }) => rows * depth),
+      targetCells,
+    ],
+    [
+      'lags have steps times classes',
+      sumOf(lags, (lag) => lag.steps.length * lag.outputs),
+      targetColumns,
+    ],
+  ];
+  return rules.flatMap(([what, found, most]) =>
+    found <= most
+      ? []
+      : [{ path: ['features'], problem: `${what}, at most ${most} together (found ${found})` }],
   );
-  const cells = targets.reduce((sum, { buckets }) => sum + buckets * outputs, 0);
-  const columns = targets.length * outputs;
-  const problems: string[] = [];
-  if (cells > limits.targetCells)
-    problems.push(
-      `target means have buckets times classes, at most ${limits.targetCells} together (found ${cells})`,
-    );
-  if (columns > limits.targetColumns)
-    problems.push(
-      `target means times classes may be ${limits.targetColumns} at most (found ${columns})`,
-    );
-  const lags = Object.values(features).flatMap((feature) =>
-    feature.type === 'lag' ? [lagBehaviour(feature, cellsAsWritten, outputs).lag ?? []].flat() : [],
-  );
-  const values = lags.reduce((sum, { rows, depth }) => sum + rows * depth, 0);
-  const lagColumns = lags.reduce((sum, lag) => sum + lag.steps.length * lag.outputs, 0);
-  if (values > limits.targetCells)
-    problems.push(
-      `lags have buckets times the greatest step, at most ${limits.targetCells} together ` +
-        `(found ${values}); give fewer buckets`,
-    );
-  if (lagColumns > limits.targetColumns)
-    problems.push(
-      `steps of lags times classes may be ${limits.targetColumns} at most (found ${lagColumns})`,
-    );
-  return problems.map((problem) => ({ path: ['features'], problem }));
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import { problemsOfClassWeights } from '../features/class-weights.ts';
-import { featureSchema, problemsOfSources, problemsOfTargets } from '../features/kinds.ts';
+import { featureSchema, problemsOfHistory, problemsOfSources } from '../features/kinds.ts';
 import { type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
@@ -190,7 +190,7 @@ export const specSchema = strictObject({
     }
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
     const { features, label, network } = spec;
-    for (const { path, problem } of problemsOfTargets(features, label.classes?.length ?? 1))
+    for (const { path, problem } of problemsOfHistory(features, label.classes?.length ?? 1))
       refuse(path, problem);
     const waits = Object.values(features).some(
       ({ type }) => type === 'targetMean' || type === 'lag',

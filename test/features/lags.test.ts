@@ -98,7 +98,10 @@ describe('a lag', () => {
       { source: 'shop' },
       'features.y.source: names features of the type number (shop is a category',
     ],
-    [{ by: ['shop'], buckets: 65_536, steps: [100] }, 'give fewer buckets'],
+    [
+      { by: ['shop'], buckets: 65_536, steps: [100] },
+      'lags have buckets times their greatest step, at most',
+    ],
   ])('is refused with what is wrong: %j', (lag, reason) => {
     const y = { type: 'lag' as const, ...lag };
     const shop = { type: 'category' as const };

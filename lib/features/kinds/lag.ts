@@ -35,23 +35,28 @@ export const lagSchema = strictObject({
     .describe('hash buckets of the values of `by`, 1024 unless given'),
 });
 
-/** How it behaves: a number for each step and output, and a column of indices if it has `by`. */
-export function lagBehaviour(
-  { steps, source, by, buckets = 1_024 }: z.output<typeof lagSchema>,
-  cells: Cells,
-  classes: number,
-): FeatureBehaviour {
+type Lag = z.output<typeof lagSchema>;
+
+/** What a lag keeps, and how wide it is. @param classes how many numbers stand for a label */
+export function lagOf({ steps, source, by, buckets = 1_024 }: Lag, classes: number) {
   const outputs = source === undefined ? classes : 1;
   const rows = by === undefined ? 1 : buckets;
+  return { rows, depth: Math.max(...steps), steps, outputs, sourceName: source };
+}
+
+/** How it behaves: a number for each step and output, and a column of indices if it has `by`. */
+export function lagBehaviour(feature: Lag, cells: Cells, classes: number): FeatureBehaviour {
+  const { by } = feature;
+  const lag = lagOf(feature, classes);
   return {
-    width: { numbers: steps.length * outputs, categories: by === undefined ? 0 : 1 },
+    width: { numbers: lag.steps.length * lag.outputs, categories: by === undefined ? 0 : 1 },
     isStandardized: true,
     of: by ?? [],
-    lag: { rows, depth: Math.max(...steps), steps, outputs, sourceName: source },
+    lag,
     writer: ({ categoryOffset, row: { categories } }) =>
       by === undefined
         ? () => accepted
-        : crossedWriter(cells, buckets, (index, into, row) => {
+        : crossedWriter(cells, lag.rows, (index, into, row) => {
             into.categories[row * categories + categoryOffset] = index;
           }),
     readCell: (cell) => cell,
