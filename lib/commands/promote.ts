@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { emptyLags, mergeLags } from '../features/lags.ts';
+import type { Model } from '../model/model.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
+import { ofOtherWeights } from '../state/drift.ts';
 import type { Parameters, State } from '../state/state.ts';
 import {
   type Command,
@@ -39,7 +42,7 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
   sharesEntry: false,
   weights: 'replaced',
 
-  async decide({ challenger }, state, { promote: file }) {
+  async decide({ model, challenger }, state, { promote: file }) {
     const found = await challenger(file, state.sequence);
     if (!found.ok) return rejected('promote', found);
     const { parameters, caughtUp, passedOver } = found;
@@ -57,20 +60,47 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
     return {
       learnt: [],
       refused: [],
-      state: promoted(state, { job, sequence: state.sequence + 1 }, parameters),
+      state: promoted(model, state, { job, sequence: state.sequence + 1 }, parameters),
       header: { kind: 'promote', ...file, caughtUp },
     };
   },
 
   async evolve(reach, settled, { header: own }) {
-    return promoted(settled, own, await committedWeights(reach, own));
+    return promoted(reach.model, settled, own, await committedWeights(reach, own));
   },
 };
 
 function promoted(
+  model: Model,
   state: State,
   { job, sequence }: NonNullable<State['promoted']>,
   parameters: Parameters,
 ): State {
-  return { ...withParameters(state, parameters), promoted: { job, sequence } };
+  return {
+    ...withParameters(state, ofStream(model, state, parameters)),
+    promoted: { job, sequence },
+  };
+}
+
+/**
+ * A job's parameters with what the stream alone knows: its last values are newer than those of a
+ * dataset, and its changes were found on it.
+ */
+function ofStream(
+  { encoder: { layout } }: Model,
+  { statistics: { lags: newest }, drift }: State,
+  parameters: Parameters,
+): Parameters {
+  const { statistics } = parameters;
+  const lags = layout.lags?.map((columns, i) => {
+    const [earlier, later] = [statistics.lags?.[i], newest?.[i]].map(
+      (each) => each ?? emptyLags(columns),
+    );
+    return earlier && later ? mergeLags(columns, earlier, later) : emptyLags(columns);
+  });
+  return {
+    ...parameters,
+    ...(drift && { drift: ofOtherWeights(drift) }),
+    statistics: { ...statistics, ...(lags && { lags }) },
+  };
 }

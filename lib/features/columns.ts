@@ -108,11 +108,9 @@ function derivedLayout(declaration: DeclaredColumns): Pick<Layout, 'targets' | '
     const row = width.categories === 0 ? {} : { categoryOffset };
     return [{ ...table, numberOffset, ...row, ...(source === undefined ? {} : { source }) }];
   });
-  const filled = columns.flatMap(({ offsets, behaviour: { fillsMean, lag, width } }) => {
-    if (lag !== undefined)
-      return Array.from({ length: width.numbers }, (_, i) => offsets.numberOffset + i);
-    return fillsMean ? [offsets.numberOffset] : [];
-  });
+  const filled = columns.flatMap(({ offsets, behaviour }) =>
+    behaviour.fillsMean ? [offsets.numberOffset] : [],
+  );
   return {
     ...(targets.length > 0 ? { targets } : {}),
     ...(lags.length > 0 ? { lags } : {}),

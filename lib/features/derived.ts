@@ -20,7 +20,8 @@ export function derive(
   layout: Layout,
 ): EncodedSamples {
   const { targets = [], lags = [], filled = [] } = layout;
-  if (samples.isDerived || (targets.length === 0 && filled.length === 0)) return samples;
+  const isPlain = targets.length === 0 && lags.length === 0 && filled.length === 0;
+  if (samples.isDerived || isPlain) return samples;
   const own = { samples: derivable(samples), layout };
   targets.forEach((columns, i) => {
     const sums = statistics.targets?.[i] ?? emptyTargets(columns);
@@ -116,7 +117,9 @@ export function deriveInOrder(
   });
   return {
     add(rows, learnt) {
-      if (layout.targets === undefined && layout.filled === undefined) return rows;
+      if (!layout.targets && !layout.lags && !layout.filled) return rows;
+      // (What a mean stands for is not known to later rows either.)
+      const asTheyCame = { samples: rows, layout };
       const derived = { samples: derivable(rows), layout };
       let next = 0;
       for (let row = 0; row < rows.count; row++) {
@@ -128,7 +131,7 @@ export function deriveInOrder(
         count += 1;
         learntRows += 1;
         for (const each of known) each.add(each.sums, derived, row);
-        for (const { columns, history } of histories) addLag(columns, history, derived, row);
+        for (const { columns, history } of histories) addLag(columns, history, asTheyCame, row);
         for (const each of means) {
           const value = derived.samples.raw[row * numberWidth + each.column] ?? 0;
           each.mean += (value - each.mean) / count;

@@ -161,7 +161,7 @@ function featuresWriter(declaration: Declaration): WriteSample {
     }
     for (const key of Object.keys(features)) {
       if (names.has(key)) continue;
-      const reason = `unknown feature; allowed: ${listNames([...names])}`;
+      const reason = `unknown feature; allowed: ${listNames([...names]) || 'none'}`;
       return {
         ...refuse('unknown-field', reason),
         field: `features.${key.slice(0, limits.fieldCharacters)}`,

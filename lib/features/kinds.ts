@@ -72,6 +72,14 @@ export function problemsOfSources(
         .map((problem) => ({ path: ['features', name, field], problem }));
     if (feature.type === 'lag')
       return [
+        ...(feature.buckets !== undefined && feature.by === undefined
+          ? [
+              {
+                path: ['features', name, 'buckets'],
+                problem: 'are of `by`; name it, or leave them out',
+              },
+            ]
+          : []),
         ...problems('by', feature.by ?? []),
         ...problems('source', feature.source === undefined ? [] : [feature.source], ['number']),
       ];

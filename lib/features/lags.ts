@@ -6,33 +6,42 @@ export type LagHistory = {
   readonly values: Float64Array;
   /** [rows]: how many there are, at most `depth`. */
   readonly counts: Float64Array;
+  /** The sum of all values so far, and how many there were, [2]. */
+  readonly total: Float64Array;
 };
 
 /** Histories of no samples. */
 export function emptyLags({ rows, depth }: LagTable): LagHistory {
-  return { values: new Float64Array(rows * depth), counts: new Float64Array(rows) };
+  return {
+    values: new Float64Array(rows * depth),
+    counts: new Float64Array(rows),
+    total: new Float64Array(2),
+  };
 }
 
 /**
- * Writes what the values some steps ago were, from what was known before a row: a number, or 1 for
- * the class that it was; NaN where nothing is known.
+ * Writes what the values some steps ago were, from what was known before a row: how far a number
+ * was from the mean of all so far, or 1 for the class that it was; 0 where nothing is known.
  */
 export function writeLags(
   columns: LagColumns,
-  { values, counts }: LagHistory,
+  { values, counts, total }: LagHistory,
   own: OwnRows,
   row: number,
 ): void {
   const { depth, steps, outputs, numberOffset } = columns;
+  const [sum = 0, all = 0] = total;
+  const mean = outputs > 1 || all === 0 ? 0 : sum / all;
   const index = indexOf(columns, own, row);
   const place = row * own.layout.numberWidth + numberOffset;
   const { raw } = own.samples;
   steps.forEach((step, i) => {
     const isKnown = step <= (counts[index] ?? 0);
-    const value = isKnown ? (values[index * depth + step - 1] ?? 0) : Number.NaN;
-    for (let output = 0; output < outputs; output++)
-      raw[place + i * outputs + output] =
-        outputs === 1 || !isKnown ? value : Number(value === output);
+    const value = values[index * depth + step - 1] ?? 0;
+    for (let output = 0; output < outputs; output++) {
+      const known = outputs === 1 ? value - mean : Number(value === output);
+      raw[place + i * outputs + output] = isKnown ? known : 0;
+    }
   });
 }
 
@@ -44,7 +53,7 @@ function indexOf({ categoryOffset }: LagColumns, { layout, samples }: OwnRows, r
 /** Adds the value of a row to histories, in place; one that is not known is left out. */
 export function addLag(
   columns: LagColumns,
-  { values, counts }: LagHistory,
+  { values, counts, total }: LagHistory,
   own: OwnRows,
   row: number,
 ): void {
@@ -57,11 +66,13 @@ export function addLag(
   values.copyWithin(start + 1, start, start + depth - 1);
   values[start] = value;
   counts[index] = Math.min((counts[index] ?? 0) + 1, depth);
+  total[0] = (total[0] ?? 0) + value;
+  total[1] = (total[1] ?? 0) + 1;
 }
 
 /** Histories that may be added to. */
-export function copyOfLags({ values, counts }: LagHistory): LagHistory {
-  return { values: values.slice(), counts: counts.slice() };
+export function copyOfLags({ values, counts, total }: LagHistory): LagHistory {
+  return { values: values.slice(), counts: counts.slice(), total: total.slice() };
 }
 
 /** The histories after some samples; the ones before are not changed. */
@@ -78,7 +89,8 @@ export function addLags(
 
 /** The histories of both sets of samples together, `b` the later ones. */
 export function mergeLags({ rows, depth }: LagTable, a: LagHistory, b: LagHistory): LagHistory {
-  const merged = copyOfLags(b);
+  const total = a.total.map((own, i) => own + (b.total[i] ?? 0));
+  const merged = { ...copyOfLags(b), total };
   for (let row = 0; row < rows; row++) {
     const [earlier, later] = [a.counts[row] ?? 0, b.counts[row] ?? 0];
     const kept = Math.min(earlier, depth - later);

@@ -1,8 +1,15 @@
 import type { PreparedDataset } from '../datasets/preparation.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
-import { deriveInOrder } from '../features/derived.ts';
-import { concatSamples, type EncodedSamples, rowsWithin } from '../features/samples.ts';
+import { derive, deriveInOrder, withHistoryOf } from '../features/derived.ts';
+import { emptyLags } from '../features/lags.ts';
+import {
+  concatSamples,
+  type EncodedSamples,
+  type Layout,
+  rowsWithin,
+} from '../features/samples.ts';
+import type { FeatureStatistics } from '../features/statistics.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
@@ -93,18 +100,39 @@ export function objectionToClasses({ refusedClasses }: PreparedDataset): string 
  */
 async function streamWindow({ store }: Ports, model: Model, state: State): Promise<EncodedSamples> {
   const retracted = await exclusionsOf(store, state);
+  const { layout } = model.encoder;
   const parts: EncodedSamples[] = [];
   const most = rowsWithin(limits.streamWindowSamples, model.encoder.layout);
   let count = 0;
   for await (const entry of entriesBackFrom(store, model.name, state.sequence)) {
     if (count >= most) break;
-    const { samples } = model.encoder.encode(samplesWithout(entry, retracted).flat());
-    parts.push(samples);
-    count += samples.count;
+    const messages = samplesWithout(entry, retracted);
+    // Lags stand still for a whole message.
+    const cut = layout.lags ? messages.toReversed() : [messages.flat()];
+    for (const message of cut) {
+      const { samples } = model.encoder.encode(message);
+      parts.push(samples);
+      count += samples.count;
+    }
   }
-  const { layout } = model.encoder;
+  if (layout.lags) return derivedByMessage(parts.reverse(), layout, state);
   const window = concatSamples(parts.reverse(), layout);
   // What columns say that are taken from earlier labels changes on the way through the window.
   const all = Array.from({ length: window.count }, (_, row) => row);
   return deriveInOrder(layout, state.statistics).add(window, all);
+}
+
+/** Messages in which lags say what was settled before each, from the first of them on. */
+function derivedByMessage(
+  messages: readonly EncodedSamples[],
+  layout: Layout,
+  { statistics }: State,
+): EncodedSamples {
+  let known: FeatureStatistics = { ...statistics, lags: layout.lags?.map(emptyLags) ?? [] };
+  const derived = messages.map((message) => {
+    const own = derive(message, known, layout);
+    known = withHistoryOf(known, message, layout);
+    return own;
+  });
+  return { ...concatSamples(derived, layout), isDerived: true };
 }

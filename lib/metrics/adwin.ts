@@ -90,34 +90,39 @@ function compress(buckets: Bucket[]): void {
 function shorten(buckets: Bucket[], confidence: number): boolean {
   let hasRisen = false;
   for (;;) {
-    const change = changeIn(buckets, confidence);
-    if (change === 0) return hasRisen;
-    hasRisen ||= change > 0;
-    buckets.shift();
+    const change = greatestChange(buckets, confidence);
+    if (change === undefined) return hasRisen;
+    hasRisen ||= change.by > 0;
+    buckets.splice(0, change.before);
   }
 }
 
-/** By how much the mean changes at the first place where it does; 0 if nowhere. */
-function changeIn(buckets: readonly Bucket[], confidence: number): number {
+/** A place between buckets where the mean changes: how many are before it, and by how much. */
+type Change = { readonly before: number; readonly by: number };
+
+/** The place where the mean changes most, for what chance may do there; undefined if nowhere. */
+function greatestChange(buckets: readonly Bucket[], confidence: number): Change | undefined {
   const [first, ...rest] = buckets;
-  if (first === undefined) return 0;
+  if (first === undefined) return undefined;
   const { count, sum, squares } = rest.reduce(joined, first);
   const trust = Math.log((2 * Math.log(Math.max(count, 2))) / confidence);
   const variance = squares / count;
-  let before = 0;
-  let sumBefore = 0;
-  for (const bucket of buckets) {
+  let [before, sumBefore, greatest] = [0, 0, 1];
+  let found: Change | undefined;
+  for (const [i, bucket] of buckets.entries()) {
     before += bucket.count;
     sumBefore += bucket.sum;
     const after = count - before;
-    if (after < shortestPart) return 0;
+    if (after < shortestPart) return found;
     if (before < shortestPart) continue;
-    const change = (sum - sumBefore) / after - sumBefore / before;
+    const by = (sum - sumBefore) / after - sumBefore / before;
     const harmonic = 1 / before + 1 / after;
     const chance = Math.sqrt(2 * harmonic * variance * trust) + (2 / 3) * trust * harmonic;
-    if (Math.abs(change) > chance) return change;
+    if (Math.abs(by) <= greatest * chance) continue;
+    greatest = Math.abs(by) / chance;
+    found = { before: i + 1, by };
   }
-  return 0;
+  return found;
 }
 
 /** The mean of the window; NaN without numbers. */

@@ -28,17 +28,18 @@ export function confusionFigures(counts: readonly (readonly number[])[]): Confus
   const recalls = right.flatMap((told, i) => ratio(told, labels[i] ?? 0) ?? []);
   const byChance = sum(labels.map((label, i) => (label * (predicted[i] ?? 0)) / total ** 2));
   const kappa = ratio(sum(right) / total - byChance, 1 - byChance);
-  const scores = counts.flatMap((_, i) => {
-    const all = (labels[i] ?? 0) + (predicted[i] ?? 0);
-    return ratio(2 * (right[i] ?? 0), all) ?? [];
-  });
+  const scores = counts.map((_, i) =>
+    ratio(2 * (right[i] ?? 0), (labels[i] ?? 0) + (predicted[i] ?? 0)),
+  );
+  const known = scores.filter((score) => score !== undefined);
+  const f1 = counts.length === 2 ? scores[1] : sum(known) / known.length;
   const isBinary = counts.length === 2;
   const precision = isBinary ? ratio(right[1] ?? 0, predicted[1] ?? 0) : undefined;
   const recall = isBinary ? ratio(right[1] ?? 0, labels[1] ?? 0) : undefined;
   return {
     balancedAccuracy: sum(recalls) / recalls.length,
     ...(kappa === undefined ? {} : { cohensKappa: kappa }),
-    f1: isBinary ? (scores[1] ?? 0) : sum(scores) / scores.length,
+    ...(f1 === undefined ? {} : { f1 }),
     ...(precision === undefined ? {} : { precision }),
     ...(recall === undefined ? {} : { recall }),
     accuracyOfCommonestLabel: Math.max(...labels) / total,

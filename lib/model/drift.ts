@@ -1,3 +1,4 @@
+import { classWeightsOf } from '../features/class-weights.ts';
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { forgetful } from '../features/statistics.ts';
 import { windowAfter } from '../metrics/adwin.ts';
@@ -23,55 +24,85 @@ export function withDrift(
   const { drift: before } = parameters;
   if (before === undefined || spec.online.drift === undefined) return parameters;
   const { confidence, policy } = spec.online.drift;
-  const { losses, ...moments } = boundedLosses(spec, before, samples.labels, predictions);
+  const classWeights = classWeightsOf(spec, parameters.statistics);
+  const { labels } = samples;
+  const said = { spec, labels, predictions, classWeights };
+  const { losses, ...moments } = boundedLosses(before, said);
   const { window, rises } = windowAfter(before.window, losses, confidence);
   if (rises === 0) return { ...parameters, drift: { ...before, ...moments, window } };
   const drift = { ...moments, window, found: before.found + 1, last: window.seen };
   return { ...(policy === 'adapt' ? readyForOther(model, parameters) : parameters), drift };
 }
 
+/** What was predicted of a message, and what was right. */
+type Said = {
+  readonly spec: Spec;
+  readonly labels: Floats;
+  readonly predictions: Floats;
+  readonly classWeights: Float64Array | undefined;
+};
+
+/** The usual distance of labels from their mean is that of about so many samples. */
+const labelSamples = 500;
+/** No label is taken to be further from the mean than so many usual distances. */
+const furthest = 4;
+/** Labels before which nothing is known of what is usual. */
+const fewLabels = 10;
+
 /**
- * What each sample lost, from 0 to 1: how improbable its class was said to be; of a regression, its
- * error beside the deviation of the labels before it, e / (e + σ).
+ * What each sample lost, from 0 to 1: how improbable its class was said to be, for what the class
+ * weighs beside the heaviest; of a regression, its error beside the usual distance of the labels
+ * before it, e / (e + d).
  */
 function boundedLosses(
-  { task, label: { classes } }: Spec,
-  { window: { seen }, labelMean, labelSquares }: Drift,
-  labels: Floats,
-  predictions: Floats,
-): Pick<Drift, 'labelMean' | 'labelSquares'> & { readonly losses: Float64Array } {
-  const outputs = classes?.length ?? 1;
-  let [mean, squares] = [labelMean, labelSquares];
+  { window: { seen }, labelMean, labelDistance }: Drift,
+  { spec, labels, predictions, classWeights = Float64Array.of() }: Said,
+): Pick<Drift, 'labelMean' | 'labelDistance'> & { readonly losses: Float64Array } {
+  const { task } = spec;
+  const outputs = spec.label.classes?.length ?? 1;
+  const heaviest = classWeights.reduce((most, weight) => Math.max(most, weight), 0);
+  let [mean, distance] = [labelMean, labelDistance];
   const losses = Float64Array.from(labels, (label, row) => {
     const predicted = predictions[row * outputs + (outputs > 1 ? label : 0)] ?? 0;
-    if (task !== 'regression') return outputs > 1 || label === 1 ? 1 - predicted : predicted;
-    const before = seen + row;
-    const deviation = Math.sqrt(squares / Math.max(before, 1));
-    const distance = label - mean;
-    mean += distance / (before + 1);
-    squares += distance * (label - mean);
+    if (task !== 'regression') {
+      const share = heaviest > 0 ? (classWeights[label] ?? 0) / heaviest : 1;
+      return share * (outputs > 1 || label === 1 ? 1 - predicted : predicted);
+    }
+    const usual = distance;
+    const most =
+      seen + row < fewLabels || usual === 0 ? Number.POSITIVE_INFINITY : furthest * usual;
+    const own = Math.min(Math.max(label - mean, -most), most);
+    const share = 1 / Math.min(seen + row + 1, labelSamples);
+    mean += share * own;
+    distance += share * (Math.abs(own) - distance);
     const error = Math.abs(predicted - label);
-    return error === 0 ? 0 : error / (error + deviation);
+    return error === 0 ? 0 : error / (error + usual);
   });
-  return { losses, labelMean: mean, labelSquares: squares };
+  return { losses, labelMean: mean, labelDistance: distance };
 }
 
 /** Samples that what was learnt of numbers and labels counts as, once the world has changed. */
 const keptSamples = 50;
 
 /**
- * Parameters that keep what they predict, and learn as fast as in the beginning: the optimizer
- * starts anew, statistics weigh little, and no sample of the world before is learnt again.
+ * Parameters that keep what they predict, and learn as fast as in the beginning: an optimizer whose
+ * steps become ever smaller starts anew, and so does a schedule; statistics weigh little, and no
+ * sample of the world before is learnt again.
  */
 function readyForOther(
-  { initial, encoder: { layout } }: Model,
-  { tensors, statistics, replay, ...parameters }: Parameters,
+  { spec, initial, encoder: { layout } }: Model,
+  { tensors, step, statistics, replay, ...parameters }: Parameters,
 ): Parameters {
-  const isSlot = (name: string) => name.startsWith('optimizer/');
-  const fresh = Object.entries(initial.tensors).filter(([name]) => isSlot(name));
+  const { type } = spec.optimizer;
+  const fresh = Object.entries(initial.tensors).filter(([name]) => name.startsWith('optimizer/'));
+  // Others forget by themselves, and are faster by what they know of gradients that were small.
+  const slots = type === 'adagrad' ? Object.fromEntries(fresh) : {};
+  // (These correct by it what their slots lack.)
+  const countsSteps = type === 'adam' || type === 'adamax';
   return {
     ...parameters,
-    tensors: { ...tensors, ...Object.fromEntries(fresh) },
+    step: countsSteps ? step : initial.step,
+    tensors: { ...tensors, ...slots },
     statistics: forgetful(statistics, keptSamples),
     ...(replay && { replay: emptyReplay(layout) }),
   };

@@ -78,8 +78,8 @@ const driftSchema = strictObject({
     .enum(['alarm', 'adapt'])
     .default('adapt')
     .describe(
-      '`alarm` says so; `adapt` besides starts the optimizer anew, lets statistics count as 50 ' +
-        'samples, and learns none of the samples before again',
+      '`alarm` says so; `adapt` besides starts adagrad and schedules anew (not those of adam and ' +
+        'adamax), lets statistics count as 50 samples, and replays no sample of before',
     ),
   confidence: z
     .number()

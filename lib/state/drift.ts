@@ -7,25 +7,30 @@ import { type AdaptiveWindow, emptyWindow } from '../metrics/adwin.ts';
 export type Drift = {
   /** Over what each sample lost, from 0 to 1. */
   readonly window: AdaptiveWindow;
-  /** Of a regression, the mean of the labels so far and the sum of their squared deviations. */
+  /** Of a regression, the mean of the labels lately, and their usual distance from it. */
   readonly labelMean: number;
-  readonly labelSquares: number;
+  readonly labelDistance: number;
   /** In how many messages the loss was found to have risen. */
   readonly found: number;
   /** How many samples there were after the last of them; 0 before it. */
   readonly last: number;
 };
 
+/** Of other weights on the same stream: they lose as much as they lose. */
+export function ofOtherWeights(drift: Drift): Drift {
+  return { ...drift, window: { ...emptyWindow(), seen: drift.window.seen } };
+}
+
 /** Before the first sample. */
 export function emptyDrift(): Drift {
-  return { window: emptyWindow(), labelMean: 0, labelSquares: 0, found: 0, last: 0 };
+  return { window: emptyWindow(), labelMean: 0, labelDistance: 0, found: 0, last: 0 };
 }
 
 const count = z.int().nonnegative();
 const sums = z.strictObject({
   seen: count,
   labelMean: z.number(),
-  labelSquares: z.number(),
+  labelDistance: z.number(),
   found: count,
   last: count,
 });

@@ -40,11 +40,12 @@ export function statisticsTensors(
   );
 }
 
-function lagTensors({ values, counts }: LagHistory, prefix: string) {
+function lagTensors({ values, counts, total }: LagHistory, prefix: string) {
   const matrix = [counts.length, values.length / Math.max(1, counts.length)];
   return {
     [`${prefix}values`]: { shape: matrix, data: values },
     [`${prefix}counts`]: { shape: [counts.length], data: counts },
+    [`${prefix}total`]: { shape: [total.length], data: total },
   };
 }
 
@@ -52,11 +53,15 @@ function lagTensors({ values, counts }: LagHistory, prefix: string) {
 function lagsFrom(tensors: SafetensorsFile['tensors'], prefix: string): LagHistory[] {
   const found: LagHistory[] = [];
   for (let i = 1; ; i++) {
-    const [values, counts] = ['values', 'counts'].map(
+    const [values, counts, total] = ['values', 'counts', 'total'].map(
       (name) => tensors[`${prefix}lags_${i}_${name}`]?.data,
     );
-    if (!(values instanceof Float64Array && counts instanceof Float64Array)) return found;
-    found.push({ values, counts });
+    const areWhole =
+      values instanceof Float64Array &&
+      counts instanceof Float64Array &&
+      total instanceof Float64Array;
+    if (!areWhole) return found;
+    found.push({ values, counts, total });
   }
 }
 

@@ -34,20 +34,23 @@ describe('a lag', () => {
       statistics = withHistoryOf(counted, samples, own);
       return lags(derived);
     };
-    // Nothing is known: the mean so far, which is 0.
+    // Nothing is known: the mean so far, which is 0 by its own measure.
     expect(learn(sales(['a', 5, 10], ['b', 6, 20], ['a', 7, 11]))).toEqual([
       [0, 0, 0],
       [0, 0, 0],
       [0, 0, 0],
     ]);
+    // Means so far: 41 / 3 of what was sold, 18 / 3 of prices.
+    const [sold, price] = [41 / 3, 18 / 3];
     expect(learn(sales(['a', 8, 12], ['b', 9, 21]))).toEqual([
-      [11, 0, 6],
-      [20, 0, 6],
+      [11 - sold, 0, 6 - price],
+      [20 - sold, 0, 6 - price],
     ]);
-    // Three of shop a are known; of b two, so that the mean of the column stands.
+    // Three of shop a are known; of b two, so that the mean stands.
+    const [soldNow, priceNow] = [74 / 5, 35 / 5];
     expect(learn(sales(['a', 1, 1], ['b', 1, 1]))).toEqual([
-      [12, 10, 8],
-      [21, 0, 8],
+      [12 - soldNow, 10 - soldNow, 8 - priceNow],
+      [21 - soldNow, 0, 8 - priceNow],
     ]);
   });
 
@@ -56,7 +59,8 @@ describe('a lag', () => {
     const learnt = Array.from({ length: 40 }, (_, i) => i).filter((i) => i % 5 !== 0);
     const derivation = deriveInOrder(own);
     const whole = lags(derivation.add(rows, learnt));
-    expect(whole[39]).toEqual([37, 31, 37]);
+    const mean = learnt.slice(0, -1).reduce((sum, i) => sum + i, 0) / (learnt.length - 1);
+    expect(whole[39]).toEqual([37 - mean, 31 - mean, 37 - mean]);
     const again = deriveInOrder(own);
     const first = lags(
       again.add(
@@ -80,6 +84,22 @@ describe('a lag', () => {
       addLags(columns, emptyLags(columns), sales(...labels.map((x) => ['a', 0, x] as const)), own);
     expect(mergeLags(columns, of(1, 2), of(3, 4))).toEqual(of(1, 2, 3, 4));
     expect(mergeLags(columns, of(1, 2, 3), of())).toEqual(of(1, 2, 3));
+    expect(mergeLags(columns, of(), of(1, 2))).toEqual(of(1, 2));
+  });
+
+  it('leaves out what is missing in its source, in a dataset too', () => {
+    const features: SpecInput['features'] = {
+      p: { type: 'number', missing: 'mean' },
+      before: { type: 'lag', source: 'p' },
+    };
+    const numbers = createEncoder(defineSpec({ model: 'm', task: 'binary', features }));
+    const { samples } = numbers.encode(
+      [10, null, 30, null, 50].map((p) => ({ features: { p }, label: true })),
+    );
+    const derived = deriveInOrder(numbers.layout).add(samples, [0, 1, 2, 3, 4]);
+    const column = Array.from(derived.raw).filter((_, i) => i % 3 === 2);
+    // Beside the means so far: 10, 10, 20 and 20.
+    expect(column).toEqual([0, 0, 0, 10, 10]);
   });
 
   it('says which class it was', () => {

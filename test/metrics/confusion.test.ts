@@ -58,6 +58,19 @@ describe('the figures of a confusion', () => {
       expect(found[name as keyof typeof found]).toBeCloseTo(value, 12);
   });
 
+  it('are whole where one class alone is there, and absent where nothing can be said', () => {
+    const only = confusionFigures([
+      [0, 0],
+      [0, 10],
+    ]);
+    expect(only).toMatchObject({ f1: 1, precision: 1, recall: 1, balancedAccuracy: 1 });
+    const other = confusionFigures([
+      [10, 0],
+      [0, 0],
+    ]);
+    expect(other).toEqual({ balancedAccuracy: 1, accuracyOfCommonestLabel: 1 });
+  });
+
   it('say nothing of no samples', () => {
     expect(
       confusionFigures([

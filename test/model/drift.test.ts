@@ -102,13 +102,18 @@ async function learnt(spec: SpecInput, samples: readonly unknown[], size: number
     const { last = 0 } = parameters.drift ?? {};
     if (last > 0) found.add(last);
   }
-  return { losses, found: [...found] };
+  return { losses, found: [...found], usual: parameters.drift?.labelDistance ?? 0 };
 }
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 const network = { hidden: [32] };
 const plain = {};
 const experts = { experts: 'default' as const };
+const falling = {
+  optimizer: { type: 'sgd', rate: 0.1 },
+  schedule: { type: 'exponential', steps: 300, factor: 0.5 },
+} as const;
+type Learner = NonNullable<SpecInput['online']> & Pick<SpecInput, 'optimizer'>;
 
 describe.each(Object.entries(streams))('%s', (_, { sample, isPlain, most, ...declared }) => {
   const samples = Array.from({ length: count }, (_each, i) => sample(i, i >= change));
@@ -125,15 +130,63 @@ describe.each(Object.entries(streams))('%s', (_, { sample, isPlain, most, ...dec
     [10, 'a network', plain],
     [100, 'a network', plain],
     [10, 'the default experts', experts],
+    [10, 'adam', { optimizer: { type: 'adam', rate: 0.01 } }],
+    [10, 'descent by a falling rate', falling],
   ] as const)(
     'is learnt anew at least as fast, in messages of %i, by %s',
     async (size, _name, of) => {
-      const lossAfter = async (drift: object) => {
-        const spec = { model: 'm', ...declared, network, online: { ...of, ...drift } } as SpecInput;
+      const lossAfter = async (drift: Pick<Learner, 'drift'>) => {
+        const { optimizer, ...online }: Learner = of;
+        const tuned = optimizer && { optimizer };
+        const own = { ...online, ...drift };
+        const spec: SpecInput = { model: 'm', ...declared, network, ...tuned, online: own };
         const { losses } = await learnt(spec, samples, size);
         return mean(losses.slice(change + 200, change + 700));
       };
-      expect(await lossAfter({ drift: {} })).toBeLessThan(most * (await lossAfter({})));
+      // (What forgets by itself gains less.)
+      const bound = 'optimizer' in of ? 1.05 : most;
+      expect(await lossAfter({ drift: {} })).toBeLessThan(bound * (await lossAfter({})));
+    },
+  );
+});
+
+describe('a model that watches its stream', () => {
+  const online = { drift: { policy: 'alarm' as const } };
+  const slopes = streams['a regression has other slopes'];
+  if (slopes === undefined) throw new Error('no such stream');
+
+  it('measures errors by what is usual, whatever a wild label is', async () => {
+    const { sample, features } = slopes;
+    const spec: SpecInput = { model: 'm', task: 'regression', features, network, online };
+    const usualWith = async (label: number) => {
+      const samples = Array.from({ length: 1_000 }, (_, i) => sample(i, false));
+      samples[500] = { ...sample(500, false), label };
+      return (await learnt(spec, samples, 10)).usual;
+    };
+    const usual = await usualWith(2);
+    expect(usual).toBeGreaterThan(0.5);
+    for (const wild of [1e6, -3e38]) {
+      expect(await usualWith(wild)).toBeLessThan(1.1 * usual);
+      expect(await usualWith(wild)).toBeGreaterThan(0.9 * usual);
+    }
+  });
+
+  it.each([1, 100])(
+    'finds nothing where a rare class is as rare as it was, in messages of %i',
+    async (size) => {
+      const features = { a: number, b: number };
+      const rare = (i: number, seed: number) => {
+        const label = uniform(seed, i, 7) < 0.02;
+        const at = (k: number) =>
+          [0, 1, 2, 3].reduce((sum, j) => sum + uniform(seed, i, k, j) - 0.5, Number(label));
+        return { features: { a: at(0), b: at(1) }, label };
+      };
+      for (const seed of [1, 2]) {
+        const samples = Array.from({ length: 2_500 }, (_, i) => rare(i, seed));
+        const label = { classWeights: 'balanced' as const };
+        const spec: SpecInput = { model: 'm', task: 'binary', features, label, network, online };
+        expect((await learnt(spec, samples, size)).found).toEqual([]);
+      }
     },
   );
 });

@@ -102,7 +102,7 @@ describe('memory', () => {
       network: { hidden: [4_500, 4_500] },
     });
     await expect(createModel(world, large)).rejects.toThrow(
-      /^spec\.network\.hidden: training it needs about \d+ MiB.* have 1769.*of at least Size/,
+      /^spec\.network: training it needs about \d+ MiB.* have 1769.*of at least Size/,
     );
     await createModel(world, large, { memoryMebibytes: 4_096 });
   });

@@ -76,6 +76,19 @@ const gappy = messages.map((each, i) => {
   return { ...each, body: JSON.stringify(body) };
 });
 
+/** A stream that changes: what was late is not any more. */
+const changing = sampleMessages(60, 'till-1').map((each, i) => {
+  const body: { samples: { label: boolean }[] } = JSON.parse(each.body);
+  if (i >= 40) for (const sample of body.samples) sample.label = !sample.label;
+  return { ...each, body: JSON.stringify(body) };
+});
+const sentTo: Readonly<Record<string, typeof messages>> = {
+  experts: messages,
+  balanced: messages,
+  drift: changing,
+  all: changing,
+};
+
 async function learnt(
   of: readonly (typeof messages)[number][],
   each = 1,
@@ -97,11 +110,12 @@ const all = ({ tensors, step, seed, statistics, replay, drift }: Parameters) => 
 });
 
 describe.each(Object.entries(specs))('a model with much in its state: %s', (name, declared) => {
-  const sent = ['experts', 'balanced', 'drift'].includes(name) ? messages : gappy;
+  const sent = sentTo[name] ?? gappy;
 
   it('learns the same, however messages are delivered, and from a checkpoint', async () => {
     const one = await foldJournal(await learnt(sent, 1, declared));
     expect(one.learnt).toBeGreaterThan(10);
+    if (sent === changing) expect(one.drift?.found).toBeGreaterThan(0);
     for (const each of [2, 4, 9]) {
       const world = await learnt(sent, each, declared);
       const other = await foldJournal(world);
@@ -116,7 +130,10 @@ describe.each(Object.entries(specs))('a model with much in its state: %s', (name
     for (const each of sent) await deliver(world, [each]);
     const model = await modelOf(world);
     for (const isWhole of [false, true])
-      expect(await verifyModel(world, model, isWhole)).toMatchObject({ to: 9, isSame: true });
+      expect(await verifyModel(world, model, isWhole)).toMatchObject({
+        to: sent.length,
+        isSame: true,
+      });
   });
 
   it('forgets what is retracted: nothing in its state ever knew it', async () => {
@@ -148,8 +165,12 @@ describe.each(Object.entries(specs))('a model with much in its state: %s', (name
         for (const own of sent.slice(0, 2)) await deliver(world, [own]);
         const { place } = await runJob(world, start);
         expect(place?.status).toBe('promotion-sent');
+        const { drift, statistics } = await foldJournal(world);
         await promote(world);
         const state = await foldJournal(world);
+        // What came last on the stream is newer than what a dataset ends with.
+        expect(state.statistics.lags?.[1]?.values).toEqual(statistics.lags?.[1]?.values);
+        expect(state.drift?.window.seen).toEqual(drift?.window.seen);
         expect(state.promoted?.job).toBe('first');
         expect(await verifyModel(world, await modelOf(world), true)).toMatchObject({
           isSame: true,

@@ -14,7 +14,10 @@ export const numberSchema = strictObject({
     .describe('takes the logarithm of 1 + its size, with its sign: prices, counts, durations'),
   clip: z
     .tuple([z.number(), z.number()])
-    .refine(([least, greatest]) => least < greatest, 'must be the least and the greatest value')
+    .refine(
+      ([least, greatest]) => least < greatest && isFloat32(least) && isFloat32(greatest),
+      'must be the least and the greatest value, finite in float32',
+    )
     .optional()
     .describe('the least and the greatest value: what is beyond is taken for the nearer one'),
   halfLife: halfLifeSchema
@@ -57,11 +60,10 @@ export function numberBehaviour(
           into.raw[place + 1] = 1;
           return accepted;
         }
-        const value = cells.number(cell);
+        const value = within(clip, cells.number(cell));
         if (!isFloat32(value))
           return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
-        const within = clip === undefined ? value : Math.min(Math.max(value, clip[0]), clip[1]);
-        into.raw[place] = withoutSign(log ? logarithm(within) : within);
+        into.raw[place] = withoutSign(log ? logarithm(value) : value);
         if (fillsMean) into.raw[place + 1] = 0;
         return accepted;
       };
@@ -69,6 +71,13 @@ export function numberBehaviour(
     readCell: readNumber,
     input: { kind: 'numbers' },
   };
+}
+
+/** A number no further than some bounds. */
+function within(bounds: readonly [number, number] | undefined, value: number | undefined) {
+  if (bounds === undefined || value === undefined) return value;
+  const [least, greatest] = bounds;
+  return Math.min(Math.max(value, least), greatest);
 }
 
 /** The logarithm of 1 + a number's size, with its sign. */
