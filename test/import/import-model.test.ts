@@ -74,6 +74,17 @@ describe('an import', () => {
     expect(shares[0]).toBeCloseTo(shares[1] ?? Number.NaN, 6);
   });
 
+  it('takes a published state, whatever it keeps beside its weights', async () => {
+    const online = { minibatch: 2, replay: { size: 4 }, drift: {} };
+    const keeping = { ...ticketsSpec, online } as SpecInput;
+    const world = createWorld(keeping);
+    await deliver(world, sampleMessages(4));
+    const state = await world.store.get(keys.state(ticketsSpec.model));
+    write({ 'state.safetensors': state?.body ?? '' });
+    await importModel(world, { ...keeping, model: 'copy' }, await read('state.safetensors'));
+    expect(await ask(world, 'copy')).toEqual(await ask(world, ticketsSpec.model));
+  });
+
   it('refuses experts that answer as one: it would take their shares for what comes before', async () => {
     const { optimizer: _, ...untuned } = ticketsSpec;
     const world = createWorld({ ...untuned, online: { minibatch: 2 } } as SpecInput);
