@@ -47,11 +47,6 @@ const specs: Record<string, SpecInput> = {
     network: { hidden: [12] },
     clip: { norm: 0.5 },
   },
-  AdamW: {
-    ...common,
-    network: { hidden: [7] },
-    optimizer: { type: 'adam', rate: 0.01, weightDecay: 0.1, epsilonHat: true },
-  },
   'wide and deep, with all that keeps weights small': {
     ...common,
     network: {
@@ -62,7 +57,7 @@ const specs: Record<string, SpecInput> = {
       l1: 1e-3,
       l2: 0.01,
     },
-    optimizer: { type: 'sgd', rate: 0.05, weightDecay: 0.01 },
+    optimizer: { type: 'adam', rate: 0.01, weightDecay: 0.1, epsilonHat: true },
   },
   'a regression': { ...common, task: 'regression', network: { hidden: [] } },
   'the Huber loss': { ...common, task: 'regression', loss: 'huber', network: { hidden: [4] } },

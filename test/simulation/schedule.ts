@@ -59,13 +59,11 @@ const learnerSpec = defineSpec({
   features: {
     ...simulatedSpec.features,
     id: { type: 'number', halfLife: 20 },
-    before: { type: 'lag', steps: [1, 2], by: ['kind'], buckets: 4 },
     usual: { type: 'targetMean', of: ['kind'], buckets: 8, halfLife: 5 },
   },
   online: {
     minibatch: 2,
     replay: { ratio: 2, size: 4 },
-    drift: { confidence: 0.5 },
     experts: [{ replay: true }, { hidden: [1], halfLife: 4 }, { predicts: 'lastLabel' }],
   },
 });
