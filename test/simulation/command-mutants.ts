@@ -21,9 +21,9 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/commands/promote.ts',
-        find: 'return { ...withParameters(state, ofStream(model, state, parameters)), promoted: { job, sequence } };',
+        find: 'return { ...withParameters(state, ofStream(model, state, parameters)),',
         replace: `const ledger = { producers: new Map(), evicted: [], appliedThrough: new Map(), redriven: [], at: 0 };
-          return { ...withParameters(state, ofStream(model, state, parameters)), ledger, promoted: { job, sequence } };`,
+          return { ...withParameters(state, ofStream(model, state, parameters)), ledger,`,
       },
     ],
   },
