@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { emptyLags, mergeLags } from '../features/lags.ts';
+import { mergeAllLags } from '../features/lags.ts';
 import type { Model } from '../model/model.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
@@ -92,12 +92,7 @@ function ofStream(
   parameters: Parameters,
 ): Parameters {
   const { statistics } = parameters;
-  const lags = layout.lags?.map((columns, i) => {
-    const [earlier, later] = [statistics.lags?.[i], newest?.[i]].map(
-      (each) => each ?? emptyLags(columns),
-    );
-    return earlier && later ? mergeLags(columns, earlier, later) : emptyLags(columns);
-  });
+  const lags = mergeAllLags(layout, statistics.lags, newest);
   return {
     ...parameters,
     ...(drift && { drift: ofOtherWeights(drift) }),

@@ -1,4 +1,5 @@
 import { invalid, MillraceError } from '../errors.ts';
+import { classNames } from '../features/class-weights.ts';
 import { addCounts, type Encoding } from '../features/encoder.ts';
 import { limits } from '../limits.ts';
 import type { StoredRefusal } from '../refusal.ts';
@@ -117,7 +118,7 @@ export function createRowTally(spec: Spec, before = noRows): RowTally {
 
 /** The classes of which some rows were accepted. */
 function createClassTally(spec: Spec, before: readonly number[]) {
-  const names = spec.task === 'binary' ? ['false', 'true'] : (spec.label.classes ?? []);
+  const names = classNames(spec);
   const accepted = new Set<number>(before);
   return {
     accepted: () => [...accepted],

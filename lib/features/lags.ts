@@ -100,3 +100,14 @@ export function mergeLags({ rows, depth }: LagTable, a: LagHistory, b: LagHistor
   }
   return merged;
 }
+
+/** {@link mergeLags} of each lag of a layout; undefined where it has none. */
+export function mergeAllLags(
+  { lags }: Layout,
+  a: readonly LagHistory[] = [],
+  b: readonly LagHistory[] = [],
+): readonly LagHistory[] | undefined {
+  return lags?.map((columns, i) =>
+    mergeLags(columns, a[i] ?? emptyLags(columns), b[i] ?? emptyLags(columns)),
+  );
+}

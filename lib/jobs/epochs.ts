@@ -6,7 +6,7 @@ import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
-import { emptyLags, mergeLags } from '../features/lags.ts';
+import { mergeAllLags } from '../features/lags.ts';
 import type { EncodedSamples, Layout } from '../features/samples.ts';
 import {
   labelScaleOf,
@@ -70,9 +70,7 @@ export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: L
       own.targets?.[i] ?? emptyTargets(columns),
     ),
   );
-  const lags = layout.lags?.map((columns, i) =>
-    mergeLags(columns, before.lags?.[i] ?? emptyLags(columns), own.lags?.[i] ?? emptyLags(columns)),
-  );
+  const lags = mergeAllLags(layout, before.lags, own.lags);
   const history = { ...(targets && { targets }), ...(lags && { lags }) };
   const statistics = { ...mergeStatistics(before, own), ...history };
   return { ...lane, parameters: { ...lane.parameters, statistics } };

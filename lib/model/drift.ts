@@ -94,15 +94,15 @@ function readyForOther(
   { tensors, step, statistics, replay, ...parameters }: Parameters,
 ): Parameters {
   const { type } = spec.optimizer;
-  const fresh = Object.entries(initial.tensors).filter(([name]) => name.startsWith('optimizer/'));
   // Others forget by themselves, and are faster by what they know of gradients that were small.
-  const slots = type === 'adagrad' ? Object.fromEntries(fresh) : {};
+  const isFresh = (name: string) => type === 'adagrad' && name.startsWith('optimizer/');
+  const slots = Object.entries(initial.tensors).filter(([name]) => isFresh(name));
   // (These correct by it what their slots lack.)
   const countsSteps = type === 'adam' || type === 'adamax';
   return {
     ...parameters,
     step: countsSteps ? step : initial.step,
-    tensors: { ...tensors, ...slots },
+    tensors: { ...tensors, ...Object.fromEntries(slots) },
     statistics: forgetful(statistics, keptSamples),
     ...(replay && { replay: emptyReplay(layout) }),
   };

@@ -59,9 +59,8 @@ export function fromLayers(spec: Spec, declared: HiddenLayers): BareNetwork {
   const columns = inputs.map(({ name, kind }, i) => {
     const symbol = at(symbols, i);
     if (kind === 'numbers') return symbol;
-    const { dimensions, ...table } = tableOf(spec, name);
     const spread = { minval: -0.05, maxval: 0.05, seed: seed() };
-    return embedded('', { ...table, dimensions }, symbol, tf.initializers.randomUniform(spread));
+    return embedded('', tableOf(spec, name), symbol, tf.initializers.randomUniform(spread));
   });
   const features = joined('features', columns);
   const hidden = hiddenLayers(declared, features, seed);

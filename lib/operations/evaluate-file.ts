@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
+import { classNames } from '../features/class-weights.ts';
 import type { Floats } from '../features/samples.ts';
 import { type ConfusionFigures, confusionFigures } from '../metrics/confusion.ts';
 import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from '../metrics/scores.ts';
@@ -40,7 +41,7 @@ export async function evaluateFile(
   onSamples: (samples: number) => void = () => undefined,
 ): Promise<Evaluation> {
   const { spec } = model;
-  const classes = classesOf(model);
+  const classes = classNames(spec);
   const counts = classes.map(() => classes.map(() => 0));
   const errors = createErrors();
   let scores = emptyScores(spec);
@@ -85,10 +86,6 @@ export async function evaluateFile(
         }),
     ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),
   };
-}
-
-function classesOf({ spec: { task, label } }: Predictor): readonly string[] {
-  return task === 'binary' ? ['false', 'true'] : (label.classes ?? []);
 }
 
 /** The class that a row of predictions, [count, outputs], names. */

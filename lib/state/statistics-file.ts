@@ -49,22 +49,6 @@ function lagTensors({ values, counts, total }: LagHistory, prefix: string) {
   };
 }
 
-/** The lags of a file, as many as there are. */
-function lagsFrom(tensors: SafetensorsFile['tensors'], prefix: string): LagHistory[] {
-  const found: LagHistory[] = [];
-  for (let i = 1; ; i++) {
-    const [values, counts, total] = ['values', 'counts', 'total'].map(
-      (name) => tensors[`${prefix}lags_${i}_${name}`]?.data,
-    );
-    const areWhole =
-      values instanceof Float64Array &&
-      counts instanceof Float64Array &&
-      total instanceof Float64Array;
-    if (!areWhole) return found;
-    found.push({ values, counts, total });
-  }
-}
-
 function targetTensors(
   { sums, counts, total, totalCount }: TargetSums,
   prefix: string,
@@ -77,20 +61,32 @@ function targetTensors(
   };
 }
 
-/** The target means of a file, as many as there are. */
-function targetsFrom(tensors: SafetensorsFile['tensors'], prefix: string): TargetSums[] {
-  const found: TargetSums[] = [];
+/** Tensors of a file that are numbered from 1, as many as there are whole. */
+function numberedFrom<Name extends string>(
+  tensors: SafetensorsFile['tensors'],
+  prefix: string,
+  names: readonly Name[],
+): Record<Name, Float64Array>[] {
+  const found: Record<Name, Float64Array>[] = [];
   for (let i = 1; ; i++) {
-    const [sums, counts, total] = ['sums', 'counts', 'total'].map(
-      (name) => tensors[`${prefix}targets_${i}_${name}`]?.data,
-    );
-    const areWhole =
-      sums instanceof Float64Array &&
-      counts instanceof Float64Array &&
-      total instanceof Float64Array;
-    if (!areWhole) return found;
-    found.push({ sums, counts, total: total.slice(0, -1), totalCount: total.at(-1) ?? 0 });
+    const own: Partial<Record<Name, Float64Array>> = {};
+    for (const name of names) {
+      const data = tensors[`${prefix}${i}_${name}`]?.data;
+      if (!(data instanceof Float64Array)) return found;
+      own[name] = data;
+    }
+    found.push(own as Record<Name, Float64Array>);
   }
+}
+
+/** The target means of a file. */
+function targetsFrom(tensors: SafetensorsFile['tensors'], prefix: string): TargetSums[] {
+  const found = numberedFrom(tensors, `${prefix}targets_`, ['sums', 'counts', 'total']);
+  return found.map(({ total, ...sums }) => ({
+    ...sums,
+    total: total.slice(0, -1),
+    totalCount: total.at(-1) ?? 0,
+  }));
 }
 
 function momentsTensors({ mean, squares }: Moments, prefix: string): Record<string, StoredTensor> {
@@ -131,7 +127,7 @@ export function statisticsFrom(
   });
   if (moments.length < forgetting.length) return undefined;
   const targets = targetsFrom(tensors, prefix);
-  const lags = lagsFrom(tensors, prefix);
+  const lags = numberedFrom(tensors, `${prefix}lags_`, ['values', 'counts', 'total']);
   const range = tensors[`${prefix}label_range`]?.data;
   const [least, greatest] = range instanceof Float64Array ? range : [];
   const classes = tensors[`${prefix}classes`]?.data;
