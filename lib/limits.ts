@@ -177,6 +177,10 @@ export const limits = {
   wasmMatrixElements: 16_384,
   /** Memory of a module of the engine of WebAssembly, which cannot have more than twice that. */
   wasmMemoryBytes: 2_147_483_648,
+  /** Bytes of a state that are written for each entry on average. */
+  publishedBytes: 1_048_576,
+  /** Entries that a published state may be behind the journal. */
+  entriesBehind: 100,
   /** Elements from which on states share what they have of a table in common. */
   largeTableElements: 65_536,
   /** Rows of one step of a compiled engine when predicting; the last step is filled up. */

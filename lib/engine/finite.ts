@@ -1,19 +1,19 @@
-import type { Tensors } from './engine.ts';
+import type { Tensor, Tensors } from './engine.ts';
 
 /**
- * States that an engine knows to have finite numbers alone, because it looked at what it changed:
+ * Tensors that an engine knows to have finite numbers alone, because it looked at what it changed:
  * looking at all of a large table for each message would take longer than learning it.
  */
-const finite = new WeakSet<Tensors>();
+const finite = new WeakSet<Tensor>();
 
-/** Says that all numbers of a state are finite. */
+/** Says that all numbers of some tensors are finite. */
 export function markFinite(tensors: Tensors): void {
-  finite.add(tensors);
+  for (const tensor of Object.values(tensors)) finite.add(tensor);
 }
 
 /** Whether every weight and optimizer slot is a finite number. */
 export function isFiniteState(tensors: Tensors): boolean {
-  return finite.has(tensors) || Object.values(tensors).every(({ data }) => isFiniteArray(data));
+  return Object.values(tensors).every((tensor) => finite.has(tensor) || isFiniteArray(tensor.data));
 }
 
 /** Whether all numbers are finite: 0 times a number is 0, times anything else NaN. */

@@ -4,10 +4,11 @@ import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-st
 import { type EntryHeader, isReplacing } from '../commands/commands.ts';
 import { isOfKind } from '../errors.ts';
 import { readHeader } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
-import type { State } from '../state/state.ts';
+import { bytesOf, type State } from '../state/state.ts';
 
 /**
  * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: one that is
@@ -146,9 +147,9 @@ export type Publication = {
 };
 
 /**
- * Writes the state as the newest checkpoint where the model's policy asks for it: after an entry
- * that replaced the weights, after every `publishEvery`th entry, and when a redelivery finds its
- * messages settled. The published checkpoint never goes back: if a newer one was published
+ * Writes the state as the newest checkpoint where it is due: after an entry that replaced the
+ * weights, after every `publishEvery`th entry ({@link entriesAPublication} unless a spec says it),
+ * and when a redelivery finds its messages settled. The published checkpoint never goes back: if a newer one was published
  * meanwhile, nothing is written.
  *
  * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is
@@ -160,7 +161,7 @@ export async function publish(
   state: State,
   { etag, committed }: Publication,
 ): Promise<string | undefined> {
-  const { publishEvery } = model.spec.online;
+  const { publishEvery = entriesAPublication(state) } = model.spec.online;
   const isDue =
     etag === undefined ||
     committed.length === 0 ||
@@ -178,6 +179,15 @@ export async function publish(
   const published = await putOverOlder(ports, key, body, { etag, stays });
   // The ETag of a newer one would let this state be put over it.
   return isOvertaken ? undefined : (published ?? etag);
+}
+
+/**
+ * After how many entries a state is published: a delivery writes a MiB of it on average, however
+ * large it is, as long as those who read it need not read more than some entries behind it.
+ */
+export function entriesAPublication({ tensors }: Pick<State, 'tensors'>): number {
+  const due = Math.ceil(bytesOf(tensors) / limits.publishedBytes);
+  return Math.max(1, Math.min(due, limits.entriesBehind));
 }
 
 /**

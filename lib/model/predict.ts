@@ -17,7 +17,7 @@ import {
 } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
-import type { Parameters } from '../state/state.ts';
+import { bytesOf, type Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
 
 /** The parts of a model that prediction needs. */
@@ -102,7 +102,7 @@ function rowsOfBlock(layout: Layout, answers: number, state: EngineState): numbe
 
 /** Samples for which wide layers work some seconds; between blocks of them it may be broken off. */
 export function rowsByWork({ tensors }: EngineState): number {
-  const elements = Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0);
+  const elements = bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
   return Math.ceil(limits.blockWork / Math.max(elements, 1));
 }
 

@@ -10,7 +10,7 @@ export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
   const { revision: _, ...sameRules } = declared;
   const { revision: earlier } = existing;
   const ruled = earlier === undefined ? sameRules : { ...declared, revision: earlier };
-  const own = withExpertsOf(existing, withVectorsOf(existing, ruled));
+  const own = withPublicationOf(existing, withExpertsOf(existing, withVectorsOf(existing, ruled)));
   return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
 }
 
@@ -23,6 +23,14 @@ function withVectorsOf(existing: Spec, declared: Spec): Spec {
     return [name, wasLeft ? { ...feature, standardize: false } : feature] as const;
   });
   return { ...declared, features: Object.fromEntries(features) };
+}
+
+/** Releases before 0.11 wrote every state after each entry, unless they were told not to. */
+function withPublicationOf(existing: Spec, declared: Spec): Spec {
+  const { publishEvery = existing.online.publishEvery === 1 ? 1 : undefined } = declared.online;
+  return publishEvery === undefined
+    ? declared
+    : { ...declared, online: { ...declared.online, publishEvery } };
 }
 
 /** Releases before 0.9 left a network without experts alone, whoever tuned it. */

@@ -97,8 +97,11 @@ const onlineSchema = strictObject({
     .int()
     .min(1)
     .max(10_000)
-    .default(1)
-    .describe('write the state after every so many journal entries'),
+    .optional()
+    .describe(
+      'write the state after every so many journal entries; unless given after each, and a state ' +
+        'of several MiB after as many, at most 100',
+    ),
   replay: replaySchema
     .optional()
     .describe('old samples, drawn from all so far, are learnt again beside new ones'),

@@ -85,7 +85,7 @@ describe('a spec', () => {
       network: { hidden: [], activation: 'relu' },
       optimizer: { type: 'adagrad', rate: 0.1 },
       batch: { epochs: 10, slice: { seconds: 600 } },
-      online: { minibatch: 4, publishEvery: 1 },
+      online: { minibatch: 4 },
     });
   });
 

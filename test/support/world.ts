@@ -7,6 +7,7 @@ import { type Message, parseMessage } from '../../lib/online/messages.ts';
 import { type CachedModel, updateModel } from '../../lib/online/update-model.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import { type MemoryStore, memoryStore } from './memory-store.ts';
 
@@ -125,6 +126,13 @@ export async function modelOf(world: Ports, name = ticketsSpec.model): Promise<M
   const model = await loadModel(world, name);
   if (model === undefined) throw new Error(`there is no model ${name} in this world`);
   return model;
+}
+
+/** The published state of {@link ticketsSpec}'s model. */
+export async function published({ store }: Pick<Ports, 'store'>): Promise<State> {
+  const object = await store.get(keys.state(ticketsSpec.model));
+  if (object === undefined) throw new Error('nothing was published');
+  return decodeCheckpoint(object.body);
 }
 
 /** The sequential fold of the whole journal. */

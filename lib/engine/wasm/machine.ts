@@ -36,9 +36,18 @@ export function floats({ instance }: Machine, { address, size }: Place, steps = 
   return new Float32Array(instance.memory.buffer, address, size * steps);
 }
 
+/**
+ * Whether the memory holds a state: the same tensors, whichever object they are handed around in.
+ */
+export function holds({ held, artifact }: Machine, tensors: Tensors): boolean {
+  if (held === undefined) return false;
+  for (const name of Object.keys(artifact.states)) if (held[name] !== tensors[name]) return false;
+  return true;
+}
+
 /** Puts a state into the memory, unless it is the one that is there. */
 export function hold(machine: Machine, tensors: Tensors): void {
-  if (machine.held === tensors) return;
+  if (holds(machine, tensors)) return;
   machine.held = undefined;
   // Read before the memory is used: what is to be held may itself be an older version of it.
   const parts = Object.entries(machine.artifact.states).map(([name, place]) => {

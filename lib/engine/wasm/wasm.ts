@@ -6,7 +6,7 @@ import { type OrderedRun, rowsInOrder, trainUnpadded } from '../run.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import { arithmeticOf, decodeArtifact, encodeArtifact, encodeRefusal, form } from './artifact.ts';
 import { giveCoefficients, giveMasks, giveSamples, giveTargets } from './give.ts';
-import { change, createMachine, floats, hold, layoutOf, type Machine } from './machine.ts';
+import { change, createMachine, floats, hold, holds, layoutOf, type Machine } from './machine.ts';
 import { instantiate } from './runtime.ts';
 
 /** Settings of {@link wasmEngine}. */
@@ -25,6 +25,8 @@ export function wasmEngine(settings: WasmSettings = {}): Engine {
 
 async function compile(spec: Spec, { cache }: WasmSettings): Promise<CompiledModel> {
   const machines = new Map<number, Promise<Machine>>();
+  // The one that trained last holds the state that is asked for next.
+  let trainedLast: Machine | undefined;
   let isFresh = false;
   const machineOf = (minibatch: number): Promise<Machine> => {
     const machine =
@@ -51,11 +53,16 @@ async function compile(spec: Spec, { cache }: WasmSettings): Promise<CompiledMod
     initial: () => ({ tensors: initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
       const ordered = { ...run, order: run.order ?? rowsInOrder(samples.count) };
-      const trainRun = async (before: EngineState, each: OrderedRun) =>
-        train(await machineOf(each.minibatch), before, samples, each);
+      const trainRun = async (before: EngineState, each: OrderedRun) => {
+        trainedLast = await machineOf(each.minibatch);
+        return train(trainedLast, before, samples, each);
+      };
       return mixesRows ? trainUnpadded(state, ordered, trainRun) : trainRun(state, ordered);
     },
-    predict: async (state, samples) => predict(online, state, samples),
+    async predict(state, samples) {
+      const isHeld = trainedLast && holds(trainedLast, state.tensors);
+      return predict((isHeld && trainedLast) || online, state, samples);
+    },
   };
 }
 
