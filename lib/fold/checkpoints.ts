@@ -149,8 +149,8 @@ export type Publication = {
 /**
  * Writes the state as the newest checkpoint where it is due: after an entry that replaced the
  * weights, after every `publishEvery`th entry ({@link entriesAPublication} unless a spec says it),
- * and when a redelivery finds its messages settled. The published checkpoint never goes back: if a newer one was published
- * meanwhile, nothing is written.
+ * and when a redelivery finds its messages settled. The published checkpoint never goes back: if a
+ * newer one was published meanwhile, nothing is written.
  *
  * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is
  *   unknown, or a newer one's

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { limits, relations } from '../../lib/limits.ts';
 import { specHash } from '../../lib/spec/identity.ts';
 import { specReference, specSchemaJson } from '../../lib/spec/reference.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
@@ -206,16 +205,6 @@ describe('the reference of the spec', () => {
     expect(committed('spec.md')).toBe(specReference());
     // (The formatter has its own line ends for JSON.)
     expect(JSON.parse(committed('spec.schema.json'))).toEqual(JSON.parse(specSchemaJson()));
-  });
-});
-
-describe('the limits', () => {
-  it.each(relations)('keep their relations: $name', ({ holds }) => {
-    expect(holds).toBe(true);
-  });
-
-  it('are positive numbers', () => {
-    expect(Object.values(limits).every((limit) => limit > 0)).toBe(true);
   });
 });
 
