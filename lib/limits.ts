@@ -137,6 +137,9 @@ export const limits = {
   blockBytes: 33_554_432,
   /** Samples × elements of a state that are learnt at a time: some seconds of wide layers. */
   blockWork: 16e9,
+  /** Values that one category's vocabulary may hold, and all of a model's: copied with each message. */
+  vocabularySize: 65_536,
+  vocabularySizes: 262_144,
   /** Means of labels that a state keeps: all are copied with each message. */
   targetCells: 1_048_576,
   /** Numbers of a row that are means of labels. */

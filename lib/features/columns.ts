@@ -94,8 +94,10 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
   };
 }
 
-/** The columns that wait for what was learnt before. */
-function derivedLayout(declaration: DeclaredColumns): Pick<Layout, 'targets' | 'lags' | 'filled'> {
+/** The columns whose meaning waits for what was learnt before. */
+function derivedLayout(
+  declaration: DeclaredColumns,
+): Pick<Layout, 'targets' | 'lags' | 'vocabularies' | 'filled'> {
   const columns = columnsOf(declaration);
   const targets = columns.flatMap(({ offsets: { numberOffset, categoryOffset }, behaviour }) =>
     behaviour.target === undefined ? [] : [{ ...behaviour.target, numberOffset, categoryOffset }],
@@ -108,12 +110,16 @@ function derivedLayout(declaration: DeclaredColumns): Pick<Layout, 'targets' | '
     const row = width.categories === 0 ? {} : { categoryOffset };
     return [{ ...table, numberOffset, ...row, ...(source === undefined ? {} : { source }) }];
   });
+  const vocabularies = columns.flatMap(({ name, offsets: { categoryOffset }, behaviour }) =>
+    behaviour.vocabulary === undefined ? [] : [{ name, categoryOffset, ...behaviour.vocabulary }],
+  );
   const filled = columns.flatMap(({ offsets, behaviour }) =>
     behaviour.fillsMean ? [offsets.numberOffset] : [],
   );
   return {
     ...(targets.length > 0 ? { targets } : {}),
     ...(lags.length > 0 ? { lags } : {}),
+    ...(vocabularies.length > 0 ? { vocabularies } : {}),
     ...(filled.length > 0 ? { filled } : {}),
   };
 }

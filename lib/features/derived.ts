@@ -9,6 +9,7 @@ import {
   targetAdder,
   writeTargetMean,
 } from './target-means.ts';
+import { emptyVocabulary, GrowingVocabulary } from './vocabularies.ts';
 
 /**
  * Samples in which columns that wait for what was learnt before have their values: mean labels, and
@@ -72,7 +73,7 @@ export function withHistoryOf(
 }
 
 /** What statistics know of samples for the columns of later ones. */
-type History = Pick<FeatureStatistics, 'targets' | 'lags'>;
+type History = Pick<FeatureStatistics, 'targets' | 'lags' | 'vocabularies'>;
 
 /** Derives the columns of a dataset's rows as if they were a stream. */
 export type OrderedDerivation = {
@@ -104,6 +105,13 @@ export function deriveInOrder(
     add: targetAdder(columns),
     sums: copyOfTargets(before.targets?.[i] ?? emptyTargets(columns)),
   }));
+  const vocabularies = (layout.vocabularies ?? []).map((columns, i) => ({
+    offset: columns.categoryOffset,
+    vocabulary: new GrowingVocabulary(
+      columns,
+      before.vocabularies?.[i] ?? emptyVocabulary(columns),
+    ),
+  }));
   const means = filled.map((column) => ({ column, mean: before.mean[column] ?? 0 }));
   let { count } = before;
   let learntRows = 0;
@@ -114,10 +122,13 @@ export function deriveInOrder(
   const historySoFar = (): History => ({
     ...(layout.targets && { targets: known.map(sumsOf) }),
     ...(layout.lags && { lags: histories.map(({ history }) => history) }),
+    ...(layout.vocabularies && {
+      vocabularies: vocabularies.map(({ vocabulary }) => vocabulary.soFar()),
+    }),
   });
   return {
     add(rows, learnt) {
-      if (!layout.targets && !layout.lags && !layout.filled) return rows;
+      if (!layout.targets && !layout.lags && !layout.filled && !layout.vocabularies) return rows;
       // (What a mean stands for is not known to later rows either.)
       const asTheyCame = { samples: rows, layout };
       const derived = { samples: derivable(rows), layout };
@@ -132,6 +143,8 @@ export function deriveInOrder(
         learntRows += 1;
         for (const each of known) each.add(each.sums, derived, row);
         for (const { columns, history } of histories) addLag(columns, history, asTheyCame, row);
+        for (const { offset, vocabulary } of vocabularies)
+          vocabulary.add(rows.categories[row * layout.categoryCount + offset] ?? 0);
         for (const each of means) {
           const value = derived.samples.raw[row * numberWidth + each.column] ?? 0;
           each.mean += (value - each.mean) / count;

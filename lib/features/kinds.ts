@@ -88,7 +88,8 @@ export function problemsOfSources(
 }
 
 /**
- * What is wrong with target means and lags: how much they would keep, or how wide they would be.
+ * What is wrong with target means, lags and vocabularies: how much they would keep, or how wide they
+ * would be.
  */
 export function problemsOfHistory(
   features: Readonly<Record<string, Feature>>,
@@ -99,7 +100,10 @@ export function problemsOfHistory(
   const lags = declared.flatMap((each) => (each.type === 'lag' ? [lagOf(each, outputs)] : []));
   const sumOf = <Each>(all: readonly Each[], size: (each: Each) => number) =>
     all.reduce((sum, each) => sum + size(each), 0);
-  const { targetCells, targetColumns } = limits;
+  const { targetCells, targetColumns, vocabularySizes } = limits;
+  const vocabularies = declared.flatMap((each) =>
+    each.type === 'category' && each.vocabulary !== undefined ? [each.vocabulary] : [],
+  );
   const rules: readonly (readonly [what: string, found: number, most: number])[] = [
     [
       'target means have buckets times classes',
@@ -112,6 +116,7 @@ export function problemsOfHistory(
       sumOf(lags, ({ rows, depth }) => rows * depth),
       targetCells,
     ],
+    ['vocabularies have places', sumOf(vocabularies, ({ size }) => size), vocabularySizes],
     [
       'lags have steps times classes',
       sumOf(lags, (lag) => lag.steps.length * lag.outputs),

@@ -23,7 +23,10 @@ export type EncodedSamples = {
    * 1970 would lose what tells them apart if they were rounded first.
    */
   readonly raw: Floats;
-  /** Category features as indices, [count, categoryCount], in the order of the spec. */
+  /**
+   * Category features as indices, [count, categoryCount], in the order of the spec; those of a
+   * vocabulary are hashes until an engine takes them.
+   */
   readonly categories: Int32Array;
   /**
    * [count]: the value, 0 or 1, or the index of the class. As they came; float64 where a layout has
@@ -66,6 +69,23 @@ export type LagColumns = LagTable & {
   readonly source?: number;
 };
 
+/** How many values of a category get a row of its table, and when. */
+export type VocabularyTable = {
+  /** Rows beside the one that stands for all other values. */
+  readonly size: number;
+  /** How often a value is seen before it gets one. */
+  readonly admitAfter: number;
+  /** After how many samples without its value a row may be given to another; never unless given. */
+  readonly expireAfter?: number | undefined;
+};
+
+/** Where values stand that have a row while they are known; as hashes until then. */
+export type VocabularyColumns = VocabularyTable & {
+  /** The feature. */
+  readonly name: string;
+  readonly categoryOffset: number;
+};
+
 /** Rows that may be written. */
 export type OwnRows = { readonly samples: EncodedSamples; readonly layout: Layout };
 
@@ -81,6 +101,8 @@ export type Layout = {
   readonly targets?: readonly TargetColumns[];
   /** Columns of numbers that earlier samples had. */
   readonly lags?: readonly LagColumns[];
+  /** Columns of values whose rows the state knows. */
+  readonly vocabularies?: readonly VocabularyColumns[];
   /** Columns of numbers in which NaN stands for the mean so far. */
   readonly filled?: readonly number[];
   /** Of how many classes it is counted how often they came; of none unless given. */

@@ -11,6 +11,7 @@ import {
 } from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
 import { emptyTargets, type TargetSums } from './target-means.ts';
+import { emptyVocabulary, type Vocabulary } from './vocabularies.ts';
 
 /**
  * Running mean and sum of squared deviations of each number column, over `count` samples; float64.
@@ -27,6 +28,8 @@ export type FeatureStatistics = Moments & {
   readonly targets?: readonly TargetSums[];
   /** The last values of samples, for each lag of the layout. */
   readonly lags?: readonly LagHistory[];
+  /** Which values have rows, for each vocabulary of the layout: what the weights are of. */
+  readonly vocabularies?: readonly Vocabulary[];
 };
 
 /** How number columns become what a network sees. */
@@ -55,7 +58,7 @@ export function emptyStatistics(layout: Layout): FeatureStatistics {
 /** Statistics with all that a layout wants: what they lacked is empty. */
 export function completed(
   statistics: FeatureStatistics,
-  { halfLives = [], targets, lags, numberWidth, countedClasses }: Layout,
+  { halfLives = [], targets, lags, vocabularies, numberWidth, countedClasses }: Layout,
 ): FeatureStatistics {
   const { classes, ...others } = statistics;
   const { forgetting = [] } = others;
@@ -71,6 +74,9 @@ export function completed(
     ...(each.length > 0 ? { forgetting: each } : {}),
     ...(targets && { targets: statistics.targets ?? targets.map(emptyTargets) }),
     ...(lags && { lags: statistics.lags ?? lags.map(emptyLags) }),
+    ...(vocabularies && {
+      vocabularies: statistics.vocabularies ?? vocabularies.map(emptyVocabulary),
+    }),
     ...(countedClasses === undefined
       ? {}
       : { classes: classes ?? new Float64Array(countedClasses) }),
@@ -99,11 +105,16 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
 }
 
 /**
- * The statistics of both sets of samples together, `b` the later ones. What is known of labels stays
- * that of `a`; see {@link mergeTargets}, {@link mergeLags}.
+ * The statistics of both sets of samples together, `b` the later ones. What is known of labels and
+ * values stays that of `a`; see {@link mergeTargets}, {@link mergeLags}, {@link withValuesOf}.
  */
 export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
-  const history = { ...(a.targets && { targets: a.targets }), ...(a.lags && { lags: a.lags }) };
+  const { targets, lags, vocabularies } = a;
+  const history = {
+    ...(targets && { targets }),
+    ...(lags && { lags }),
+    ...(vocabularies && { vocabularies }),
+  };
   if (a.count === 0) return { ...b, ...history };
   if (b.count === 0) return a;
   const [range, other = range] = [a.labelRange, b.labelRange];

@@ -15,6 +15,7 @@ import {
   standardizeLabels,
 } from '../features/statistics.ts';
 import { emptyTargets, mergeTargets } from '../features/target-means.ts';
+import { indexed, withAllValuesOf } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
 import { withChosenExperts } from '../model/learn.ts';
@@ -71,7 +72,12 @@ export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: L
     ),
   );
   const lags = mergeAllLags(layout, before.lags, own.lags);
-  const history = { ...(targets && { targets }), ...(lags && { lags }) };
+  const vocabularies = withAllValuesOf(layout, before.vocabularies, own.vocabularies);
+  const history = {
+    ...(targets && { targets }),
+    ...(lags && { lags }),
+    ...(vocabularies && { vocabularies }),
+  };
   const statistics = { ...mergeStatistics(before, own), ...history };
   return { ...lane, parameters: { ...lane.parameters, statistics } };
 }
@@ -99,7 +105,8 @@ async function trainEpoch(
     const shard = shardOrder[place.shard] ?? 0;
     const labels = standardizeLabels(raw.labels, scale);
     const scaled = { ...standardize(raw, statistics, scaling), labels };
-    const samples = weighed(scaled, spec, statistics);
+    const weighted = weighed(scaled, spec, statistics);
+    const samples = indexed(weighted, statistics.vocabularies, encoder.layout);
     const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
     const minibatches = Math.ceil(samples.count / rows);
     while (place.minibatch < minibatches) {

@@ -12,6 +12,7 @@ import {
   type FeatureStatistics,
   statisticsWidth,
 } from '../features/statistics.ts';
+import { haveVocabularies } from '../features/vocabularies.ts';
 import type { Spec } from '../spec/spec.ts';
 import { emptyDrift } from '../state/drift.ts';
 import { emptyReplay } from '../state/replay.ts';
@@ -130,6 +131,8 @@ export function initialParameters(
         `the label of the spec have ${width}`,
     );
   }
+  if (statistics.vocabularies && !haveVocabularies(encoder.layout, statistics.vocabularies))
+    throw invalid('initialWeights: its vocabularies have other sizes than those of the spec');
   const { targets = [], lags = [] } = encoder.layout;
   targets.forEach(({ rows, outputs }, i) => {
     const found = statistics.targets?.[i];

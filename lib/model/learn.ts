@@ -13,6 +13,7 @@ import {
   standardizeLabels,
   statisticsOf,
 } from '../features/statistics.ts';
+import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import { type Refused, refuse } from '../refusal.ts';
@@ -22,6 +23,7 @@ import type { Parameters } from '../state/state.ts';
 import { withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { predictAndJudge, rowsByWork } from './predict.ts';
+import { withRowsRestarted } from './restart-rows.ts';
 
 /**
  * The result of learning a message: new parameters, and the scores that the old ones earned on it.
@@ -106,7 +108,9 @@ async function train(
   const { spec, compiled, encoder } = model;
   const { layout } = encoder;
   const { replay } = parameters;
-  let state: EngineState = parameters;
+  // A value of the message that is admitted is learnt with it.
+  const growth = grown(parameters.statistics.vocabularies, encoded, layout);
+  let state: EngineState = withRestarted(model, parameters, growth);
   const rows = rowsOfBlock(spec, layout, state);
   let { statistics } = parameters;
   // What the message itself says of labels is known after it alone.
@@ -120,7 +124,8 @@ async function train(
     const scaled = scaledSteps(model, statistics, block, rehearsal);
     statistics = scaled.statistics;
     const run = runOf(spec, encoded.count, rehearsal);
-    ({ state } = await compiled.train(state, weigh(scaled.seen), run));
+    const seen = indexed(weigh(scaled.seen), growth?.vocabularies, layout);
+    ({ state } = await compiled.train(state, seen, run));
   }
   const labels = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
   const { weights } = weigh(encoded);
@@ -128,9 +133,18 @@ async function train(
   return {
     ...settled,
     ...(parameters.drift && { drift: parameters.drift }),
-    statistics: withHistoryOf(statistics, encoded, layout),
+    statistics: {
+      ...withHistoryOf(statistics, encoded, layout),
+      ...(growth && { vocabularies: growth.vocabularies }),
+    },
     ...(replay && { replay: keepSome(spec, replay, encoded, { layout, derived }) }),
   };
+}
+
+/** The state in which rows that stand for another value now have learnt nothing. */
+function withRestarted({ initial }: Model, state: EngineState, growth?: Grown): EngineState {
+  if (!growth?.reused.some(({ rows }) => rows.size > 0)) return state;
+  return { ...state, tensors: withRowsRestarted(initial.tensors, state.tensors, growth.reused) };
 }
 
 /** New samples that are learnt at a time: whole minibatches, with those that are replayed. */

@@ -8,6 +8,7 @@ import { scalingOf, trainedLayoutOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { allocateSamples } from '../features/samples.ts';
 import { type Scaling, statisticsWidth } from '../features/statistics.ts';
+import { haveVocabularies } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { emptyPrior } from '../metrics/prior.ts';
 import { emptyScores } from '../metrics/scores.ts';
@@ -147,6 +148,7 @@ export function fitsModel(
     (statistics.forgetting?.length ?? 0) === (encoder.layout.halfLives?.length ?? 0) &&
     (statistics.targets?.length ?? 0) === (encoder.layout.targets?.length ?? 0) &&
     (statistics.lags?.length ?? 0) === (encoder.layout.lags?.length ?? 0) &&
+    haveVocabularies(encoder.layout, statistics.vocabularies) &&
     statistics.classes?.length === encoder.layout.countedClasses &&
     (replay === undefined) === (initial.replay === undefined) &&
     (drift === undefined) === (initial.drift === undefined) &&

@@ -15,6 +15,7 @@ import {
   standardize,
   standardizeLabels,
 } from '../features/statistics.ts';
+import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import { bytesOf, type Parameters } from '../state/state.ts';
@@ -81,7 +82,8 @@ async function predictAll(
   const parts: Floats[] = [];
   for (let start = 0; start < samples.count || parts.length === 0; start += rows) {
     const block = sliceSamples(samples, start, start + rows, layout);
-    const seen = standardize(derive(block, statistics, layout), statistics, scaling);
+    const scaled = standardize(derive(block, statistics, layout), statistics, scaling);
+    const seen = indexed(scaled, statistics.vocabularies, layout);
     if (experts === undefined) {
       parts.push(inOwnUnit(await compiled.predict(parameters, seen), scale));
       continue;

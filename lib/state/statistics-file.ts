@@ -4,6 +4,7 @@ import type { LagHistory } from '../features/lags.ts';
 import type { Moments } from '../features/moments.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { TargetSums } from '../features/target-means.ts';
+import type { Vocabulary } from '../features/vocabularies.ts';
 
 const counts = z.object({
   statisticsCount: z.coerce.number().pipe(z.int().nonnegative()),
@@ -27,6 +28,9 @@ export function statisticsTensors(
     targetTensors(sums, `${prefix}targets_${i + 1}_`),
   );
   const lags = statistics.lags?.map((history, i) => lagTensors(history, `${prefix}lags_${i + 1}_`));
+  const vocabularies = statistics.vocabularies?.map((each, i) =>
+    vocabularyTensors(each, `${prefix}vocabularies_${i + 1}_`),
+  );
   const { labelRange, classes } = statistics;
   return Object.assign(
     momentsTensors(statistics, prefix),
@@ -37,7 +41,35 @@ export function statisticsTensors(
     ...(forgetting ?? []),
     ...(targets ?? []),
     ...(lags ?? []),
+    ...(vocabularies ?? []),
   );
+}
+
+function vocabularyTensors(vocabulary: Vocabulary, prefix: string) {
+  return Object.fromEntries(
+    Object.entries(vocabulary).map(([name, data]): [string, StoredTensor] => [
+      prefix + name,
+      { shape: [data.length], data },
+    ]),
+  );
+}
+
+/** The vocabularies of a file. */
+function vocabulariesFrom(tensors: SafetensorsFile['tensors'], prefix: string): Vocabulary[] {
+  const found: Vocabulary[] = [];
+  for (let i = 1; ; i++) {
+    const own = (name: keyof Vocabulary) => tensors[`${prefix}vocabularies_${i}_${name}`]?.data;
+    const [hashes, candidates, sightings] = [own('hashes'), own('candidates'), own('sightings')];
+    const [seen, totals] = [own('seen'), own('totals')];
+    const isWhole =
+      hashes instanceof Int32Array &&
+      candidates instanceof Int32Array &&
+      sightings instanceof Int32Array &&
+      seen instanceof Float64Array &&
+      totals instanceof Float64Array;
+    if (!isWhole) return found;
+    found.push({ hashes, seen, candidates, sightings, totals });
+  }
 }
 
 function lagTensors({ values, counts, total }: LagHistory, prefix: string) {
@@ -128,6 +160,7 @@ export function statisticsFrom(
   if (moments.length < forgetting.length) return undefined;
   const targets = targetsFrom(tensors, prefix);
   const lags = numberedFrom(tensors, `${prefix}lags_`, ['values', 'counts', 'total']);
+  const vocabularies = vocabulariesFrom(tensors, prefix);
   const range = tensors[`${prefix}label_range`]?.data;
   const [least, greatest] = range instanceof Float64Array ? range : [];
   const classes = tensors[`${prefix}classes`]?.data;
@@ -139,6 +172,7 @@ export function statisticsFrom(
     ...(classes instanceof Float64Array ? { classes } : {}),
     ...(targets.length > 0 ? { targets } : {}),
     ...(lags.length > 0 ? { lags } : {}),
+    ...(vocabularies.length > 0 ? { vocabularies } : {}),
   };
 }
 

@@ -57,6 +57,14 @@ const derived: SpecInput = {
     both_late: { type: 'targetMean', of: ['team', 'urgency'], buckets: 32 },
   },
 };
+/** A category whose values take each other's place. */
+const growing: SpecInput['features'] = {
+  team: {
+    type: 'category',
+    vocabulary: { size: 1, admitAfter: 2, expireAfter: 4 },
+    dimensions: 2,
+  },
+};
 const label = { classWeights: 'balanced' } as const;
 const specs = {
   experts: spec,
@@ -64,7 +72,13 @@ const specs = {
   both: { ...derived, online: spec.online },
   balanced: { ...ticketsSpec, label },
   drift: { ...ticketsSpec, online: { minibatch: 2, drift: { confidence: 0.5 } } },
-  all: { ...derived, online: { ...spec.online, drift: { confidence: 0.5 } }, label },
+  growing: { ...ticketsSpec, features: { ...ticketsSpec.features, ...growing } },
+  all: {
+    ...derived,
+    features: { ...derived.features, ...growing },
+    online: { ...spec.online, drift: { confidence: 0.5 } },
+    label,
+  },
 };
 
 /** Messages in which some numbers are missing, where a spec has something in their place. */
@@ -76,16 +90,20 @@ const gappy = messages.map((each, i) => {
   return { ...each, body: JSON.stringify(body) };
 });
 
-/** A stream that changes: what was late is not any more. */
+/** A stream that changes: what was late is not any more, and teams take turns. */
 const changing = sampleMessages(60, 'till-1').map((each, i) => {
-  const body: { samples: { label: boolean }[] } = JSON.parse(each.body);
-  if (i >= 40) for (const sample of body.samples) sample.label = !sample.label;
+  const body: { samples: { features: { team: string }; label: boolean }[] } = JSON.parse(each.body);
+  for (const sample of body.samples) {
+    if (i >= 40) sample.label = !sample.label;
+    sample.features.team = i % 8 < 4 ? 'red' : 'blue';
+  }
   return { ...each, body: JSON.stringify(body) };
 });
 const sentTo: Readonly<Record<string, typeof messages>> = {
   experts: messages,
   balanced: messages,
   drift: changing,
+  growing: changing,
   all: changing,
 };
 
@@ -115,7 +133,9 @@ describe.each(Object.entries(specs))('a model with much in its state: %s', (name
   it('learns the same, however messages are delivered, and from a checkpoint', async () => {
     const one = await foldJournal(await learnt(sent, 1, declared));
     expect(one.learnt).toBeGreaterThan(10);
-    if (sent === changing) expect(one.drift?.found).toBeGreaterThan(0);
+    if (declared.online?.drift) expect(one.drift?.found).toBeGreaterThan(0);
+    if (declared.features.team === growing.team)
+      expect(one.statistics.vocabularies?.[0]?.totals[3]).toBeGreaterThan(0);
     for (const each of [2, 4, 9]) {
       const world = await learnt(sent, each, declared);
       const other = await foldJournal(world);

@@ -6,10 +6,29 @@ import type { Cells } from '../cells.ts';
 import { hashText } from '../hash.ts';
 import { columnName, type FeatureBehaviour } from './kind.ts';
 
+const vocabularySchema = strictObject({
+  size: z.int().min(1).max(limits.vocabularySize).describe('values that have a place at once'),
+  admitAfter: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(2)
+    .describe('how often a value is seen until it gets a place'),
+  expireAfter: z
+    .int()
+    .min(1)
+    .max(1e12)
+    .optional()
+    .describe(
+      'after so many samples without it a value may lose its place to another; never unless given',
+    ),
+});
+
 /**
  * A text, integer or boolean out of a set. With `values` each known value has an index, and index 0
- * stands for all others. With `buckets` the value's hash is its index. `dimensions` is the width of
- * its embedding.
+ * stands for all others. With `buckets` the value's hash is its index. With `vocabulary` the state
+ * gives values their indices as they come (lib/features/vocabularies.ts). `dimensions` is the width
+ * of its embedding.
  */
 export const categorySchema = strictObject({
   type: z.literal('category'),
@@ -26,6 +45,9 @@ export const categorySchema = strictObject({
     .max(limits.categoryValues)
     .optional()
     .describe('hash buckets, where its values are not known'),
+  vocabulary: vocabularySchema
+    .optional()
+    .describe('its values get places as they come; those without one are learnt as one'),
   dimensions: z.int().min(1).max(1_024).default(8).describe('of its embedding'),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
   missing: z
@@ -34,27 +56,35 @@ export const categorySchema = strictObject({
     .max(limits.categoryCharacters)
     .optional()
     .describe('stands for a missing value; a sample without one is refused unless given'),
-}).refine((feature) => (feature.values === undefined) !== (feature.buckets === undefined), {
-  message:
-    'a category needs either values (its known values) or buckets (a number of hash buckets)',
-});
+}).refine(
+  ({ values, buckets, vocabulary }) =>
+    [values, buckets, vocabulary].filter((each) => each !== undefined).length === 1,
+  {
+    message:
+      'a category needs one of values (its known values), buckets (a number of hash buckets) and ' +
+      'vocabulary (places that its values get as they come)',
+  },
+);
 
 /** How a category behaves: one column of indices, and a table of embeddings. */
 export function categoryBehaviour(
   feature: z.output<typeof categorySchema>,
   cells: Cells,
 ): FeatureBehaviour {
-  const { values, buckets = 0, dimensions, missing } = feature;
-  const rows = values === undefined ? buckets : values.length + 1;
+  const { values, buckets, vocabulary, dimensions, missing } = feature;
+  const rows = buckets ?? (vocabulary?.size ?? values?.length ?? 0) + 1;
   const known = new Map(values?.map((value, index) => [cells.text(value) ?? value, index + 1]));
-  const indexOf = (text: string) =>
-    values === undefined ? hashText(text) % rows : (known.get(text) ?? 0);
+  const indexOf = (text: string) => {
+    if (values !== undefined) return known.get(text) ?? 0;
+    return buckets === undefined ? hashText(text) : hashText(text) % buckets;
+  };
   return {
     width: { numbers: 0, categories: 1 },
     isStandardized: false,
     missing,
     knows: (cell) => known.has(cells.text(cell) ?? ''),
     ...(values === undefined ? {} : { unknownIndex: 0 }),
+    ...(vocabulary && { vocabulary }),
     writer({ categoryOffset, row: { categories } }) {
       return (value, into, row) => {
         const text = cells.text(value);

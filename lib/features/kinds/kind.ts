@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import type { Accepted, Refused } from '../../refusal.ts';
-import type { EncodedSamples, LagTable, TargetTable } from '../samples.ts';
+import type { EncodedSamples, LagTable, TargetTable, VocabularyTable } from '../samples.ts';
 
 /** The name of a column in a dataset, as its file has it. */
 export const columnName = z.string().min(1).max(limits.categoryCharacters);
@@ -43,6 +43,8 @@ export type FeatureBehaviour = {
   readonly of?: readonly string[];
   /** How it learns the mean label of its values, where it is one. */
   readonly target?: TargetTable;
+  /** Which of its values get rows of its table, where the state says it. */
+  readonly vocabulary?: VocabularyTable;
   /** How it keeps the last values of samples, where it is made of them. */
   readonly lag?: LagTable & {
     readonly steps: readonly number[];

@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { createEngine } from '../../lib/engine/create-engine.ts';
+import { learnWithoutTest } from '../../lib/model/learn.ts';
+import { compileModel, initialState } from '../../lib/model/model.ts';
+import { withRowsRestarted } from '../../lib/model/restart-rows.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+
+const engine = createEngine({ threads: 1, warn: () => undefined });
+
+const plain: SpecInput = {
+  model: 'shops',
+  task: 'binary',
+  features: {
+    amount: { type: 'number' },
+    city: { type: 'category', buckets: 8, dimensions: 3 },
+    shop: { type: 'category', vocabulary: { size: 5, admitAfter: 1 }, dimensions: 2 },
+  },
+  network: { hidden: [3], layerNormalization: true },
+  optimizer: { type: 'adam', rate: 0.05 },
+};
+
+it.each<[string, SpecInput]>([
+  ['one network', plain],
+  ['a wide one', { ...plain, network: { hidden: [3], wide: true } }],
+  ['experts', { ...plain, optimizer: undefined, online: { experts: 'default' } }],
+])('rows of a table begin anew in %s: weights and slots, and nothing else', async (_, declared) => {
+  const model = { name: 'shops', ...(await compileModel(engine, defineSpec(declared))) };
+  const { samples } = model.encoder.encode(
+    Array.from({ length: 40 }, (_, i) => ({
+      features: { amount: i % 7, city: `c${i % 8}`, shop: `s${i % 5}` },
+      label: i % 3 === 0,
+    })),
+  );
+  const first = initialState(model).tensors;
+  const { tensors } = await learnWithoutTest(model, initialState(model), samples);
+  const rows = new Set([2, 5]);
+  const restarted = withRowsRestarted(first, tensors, [{ name: 'shop', rows }]);
+  // Elements of two rows, in each place where a network has the table or a slot over it.
+  const changed = Object.entries(restarted).flatMap(([name, { data }]) => {
+    const own = [...data.keys()].filter((i) => data[i] !== tensors[name]?.data[i]);
+    for (const i of own) expect(data[i]).toBe(first[name]?.data[i]);
+    return own.length === 0 ? [] : [[name, own.length] as const];
+  });
+  const tables = Object.keys(first).filter((name) => name.endsWith('embedding_shop/embeddings'));
+  expect(tables.length).toBeGreaterThan(0);
+  for (const name of tables) {
+    const width = first[name]?.shape[1] ?? 0;
+    expect(changed).toContainEqual([name, rows.size * width]);
+    const data = restarted[name]?.data ?? [];
+    for (const row of rows)
+      expect([...data.slice(row * width, (row + 1) * width)]).toEqual([
+        ...(first[name]?.data.slice(row * width, (row + 1) * width) ?? []),
+      ]);
+  }
+  const slots = Object.keys(first).filter((name) => name.startsWith('optimizer/'));
+  expect(changed.map(([name]) => name).toSorted()).toEqual([...tables, ...slots].toSorted());
+});
