@@ -40,11 +40,17 @@ export const handler: SQSHandler = async (event, context) => {
     event.Records.map((record) => messageOf(record, mayCommand)),
     secondsLeft,
   );
-  for (const { model, samples, refused, changes, milliseconds, error } of outcomes) {
-    countFor(model, { SamplesLearnt: samples, SamplesRefused: refused, StreamChanges: changes });
+  for (const { model, samples, refused, milliseconds, error, ...found } of outcomes) {
+    const rare = {
+      StreamChanges: found.changes,
+      UnknownValues: found.unknown,
+      ForgottenValues: found.forgotten,
+    };
+    countFor(model, { SamplesLearnt: samples, SamplesRefused: refused, ...rare });
     metrics.addMetric('SamplesLearnt', MetricUnit.Count, samples);
     metrics.addMetric('SamplesRefused', MetricUnit.Count, refused);
-    if (changes > 0) metrics.addMetric('StreamChanges', MetricUnit.Count, changes);
+    for (const [name, count] of Object.entries(rare))
+      if (count > 0) metrics.addMetric(name, MetricUnit.Count, count);
     metrics.addMetric('UpdateDuration', MetricUnit.Milliseconds, milliseconds);
     if (isOfKind(error, 'corrupt')) metrics.addMetric('ModelsStopped', MetricUnit.Count, 1);
   }

@@ -81,6 +81,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(model.experts ?? []).map(
       ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert)}`,
     ),
+    ...vocabularyLines(model),
     ...changesLine(model),
     ...refusedLine(model.model, entries),
     ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
@@ -128,6 +129,14 @@ function metricLines(stream: StreamMetrics): readonly string[] {
       : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
     ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
   ];
+}
+
+/** How full the vocabularies of categories are. */
+function vocabularyLines({ vocabularies = {} }: ModelDescription): readonly string[] {
+  return Object.entries(vocabularies).map(([name, { size, values, forgotten }]) => {
+    const lost = forgotten === 0 ? '' : `; ${formatCount(forgotten)} have lost theirs`;
+    return `  ${name}: ${count(values, 'value')} of ${formatCount(size)} have a place${lost}`;
+  });
 }
 
 /** Where a stream has changed, of a model that looks for it. */

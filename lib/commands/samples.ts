@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
+import { addCounts } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import { type EncodedSamples, gatherSamples, rowsWithin } from '../features/samples.ts';
+import { countWithoutRow } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { priorAfter } from '../metrics/prior.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
@@ -72,12 +74,14 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     });
     const all = [...refused, ...undone].sort((a, b) => a.index - b.index);
     if (!learned.ok || places.length === 0) return { learnt: [], refused: all };
+    const own = learntOf(model, encoding.samples, places);
+    const { vocabularies } = learned.parameters.statistics;
     return {
       learnt: places.map((place) => list.samples[encoding.accepted[place] ?? -1]),
       refused: all,
-      state: afterMessage(model.spec, state, learned, learntOf(model, encoding.samples, places)),
+      state: afterMessage(model.spec, state, learned, own),
       loss: meanLoss(learned.scores),
-      unknown: encoding.unknown,
+      unknown: addCounts(encoding.unknown, countWithoutRow(own, vocabularies, layout)),
     };
   },
 

@@ -53,7 +53,8 @@ ${features.map((feature) => inputRow(spec, feature)).join('\n')}
 by its text without white space around it, \`true\` and \`false\` in lower case, \`7\` instead of
 \`7.0\`. A missing value is not filled in by the network: put in what the table says. The
 bucket of a text is its hash, FNV-1a over its UTF-16 units mixed as MurmurHash3 does it, modulo
-their number: \`bucket()\` of Millrace's docs/python.md.
+their number: \`bucket()\` of Millrace's docs/python.md. Where a text is known by its hash, that is
+the same without the modulo, and \`inputs.json\` lists those that are known.
 
 ## Use
 
@@ -72,7 +73,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
     ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
     ...(feature.kind === 'numbers'
       ? { ...scaleJson(feature), ...viewsJson(feature.views) }
-      : { values: feature.values, buckets: feature.buckets }),
+      : { values: feature.values, buckets: feature.buckets, hashes: feature.hashes }),
   }));
   const { classes } = spec.label;
   const scale = labelScale && { mean: labelScale.mean, deviation: labelScale.deviation };
@@ -228,6 +229,8 @@ function vectorizerOptions({
 
 function takesText({ width, ...feature }: ExportedFeature): string {
   if (feature.kind === 'numbers') return width === 1 ? 'a number' : `${width} numbers`;
+  if (feature.hashes !== undefined)
+    return `a text, by the place of its hash among ${feature.hashes.length}; others are one`;
   if (feature.values === undefined) return `a text, by its bucket out of ${feature.buckets}`;
   return `${someOf(feature.values)}; others are one`;
 }

@@ -32,6 +32,8 @@ export type ExportedFeature = {
       readonly values?: readonly string[];
       /** Where its values are not known: how many indices a text's hash may have. */
       readonly buckets?: number;
+      /** The hashes of values that have a place now: from index 1; 0 stands for others. */
+      readonly hashes?: readonly number[];
     }
 );
 
@@ -50,6 +52,14 @@ export function predictionName({ features }: Pick<Exported, 'features'>): string
   let name = 'prediction';
   while (names.has(name)) name = `${name}_`;
   return name;
+}
+
+/** The values of a feature's vocabulary by their hashes, unsigned; undefined where it has none. */
+function hashesOf({ encoder: { layout } }: Model, { statistics }: State, feature: string) {
+  const place = layout.vocabularies?.findIndex(({ name }) => name === feature) ?? -1;
+  if (place < 0) return undefined;
+  const { hashes = new Int32Array(), totals } = statistics.vocabularies?.[place] ?? {};
+  return Array.from(hashes.subarray(0, totals?.[1]), (hash) => hash >>> 0);
 }
 
 /**
@@ -86,6 +96,7 @@ export async function exportedOf(model: Model, state: State): Promise<Exported> 
     if (width.categories > 0) {
       const { values } = declared?.type === 'category' ? declared : {};
       const buckets = declared && 'buckets' in declared ? declared.buckets : undefined;
+      const hashes = hashesOf(model, state, name);
       return {
         name,
         kind: 'category',
@@ -94,6 +105,7 @@ export async function exportedOf(model: Model, state: State): Promise<Exported> 
         // As the model reads them: True is true, and 7.0 is 7.
         ...(values && { values: values.map((value) => cells.text(value) ?? value) }),
         ...(buckets !== undefined && { buckets }),
+        ...(hashes && { hashes }),
       };
     }
     const offset = offsets.numberOffset;

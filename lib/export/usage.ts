@@ -32,7 +32,8 @@ export function onnxUsage(exported: Exported): string {
     return `np.array([[${JSON.stringify(value)}]])`;
   };
   return `With ONNX Runtime, in any of its languages: numbers as float64, [rows, width]; categories with
-texts for those with known values, int64 buckets for hashed ones, [rows, 1].
+texts for those with known values, int64 buckets for hashed ones, the hash itself for those with a
+vocabulary, [rows, 1].
 
 \`\`\`python
 import numpy as np
@@ -79,7 +80,8 @@ tensors = safetensors.numpy.load_file("model.safetensors")
 \`\`\``;
 
 const asIndices = `Categories are int32: the place of the value among those of
-\`inputs.json\`, the first being 1, and 0 for any other; of a hashed one, its bucket.`;
+\`inputs.json\`, or of its hash among those, the first being 1, and 0 for any other; of a hashed one,
+its bucket.`;
 
 const asFloat32 = `Numbers and answers are float32 there: of those above 16,777,216 the last digits are lost. An
 export for ONNX has float64.`;

@@ -9,7 +9,7 @@ import {
   targetAdder,
   writeTargetMean,
 } from './target-means.ts';
-import { emptyVocabulary, GrowingVocabulary } from './vocabularies.ts';
+import { emptyVocabulary, GrowingVocabulary } from './vocabulary.ts';
 
 /**
  * Samples in which columns that wait for what was learnt before have their values: mean labels, and

@@ -88,8 +88,8 @@ export function problemsOfSources(
 }
 
 /**
- * What is wrong with target means, lags and vocabularies: how much they would keep, or how wide they
- * would be.
+ * What is wrong with target means, lags and vocabularies: how much they would keep, or how wide
+ * they would be.
  */
 export function problemsOfHistory(
   features: Readonly<Record<string, Feature>>,

@@ -11,7 +11,7 @@ import {
 } from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
 import { emptyTargets, type TargetSums } from './target-means.ts';
-import { emptyVocabulary, type Vocabulary } from './vocabularies.ts';
+import { emptyVocabulary, type Vocabulary } from './vocabulary.ts';
 
 /**
  * Running mean and sum of squared deviations of each number column, over `count` samples; float64.

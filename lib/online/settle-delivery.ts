@@ -25,6 +25,9 @@ export type ModelOutcome = {
   readonly milliseconds: number;
   /** In how many messages it was found that the stream has changed. */
   readonly changes: number;
+  /** Values of categories that spec or state did not know, and those that lost their place. */
+  readonly unknown: number;
+  readonly forgotten: number;
   /** Why none of its messages could be settled. */
   readonly error?: unknown;
 };
@@ -60,12 +63,8 @@ async function settleModel(
   try {
     const parsed = own.map(parseMessage);
     const invocation = { secondsLeft, cached: cache.get(model) };
-    const { settled, hasAdvanced, entries, unknown, changes, cached } = await updateModel(
-      ports,
-      model,
-      parsed,
-      invocation,
-    );
+    const update = await updateModel(ports, model, parsed, invocation);
+    const { settled, hasAdvanced, entries, changes, forgotten, cached } = update;
     if (cached !== undefined) remember(cache, model, cached, ({ state }) => state.tensors);
     const sums = sumsOf(entries);
     const milliseconds = ports.now() - started;
@@ -75,7 +74,7 @@ async function settleModel(
       messages: settled,
       ...sums,
       ...(cached === undefined ? {} : { stream: streamLosses(cached.state) }),
-      ...(Object.keys(unknown).length === 0 ? {} : { unknown }),
+      ...(Object.keys(update.unknown).length === 0 ? {} : { unknown: update.unknown }),
       lagMilliseconds: lagOf(own.slice(0, settled), ports.now()),
       milliseconds,
     });
@@ -88,7 +87,9 @@ async function settleModel(
     const { samples, refused } = sums;
     const unsettled = own.slice(settled);
     const pause = hasAdvanced ? 0 : pauseOf(unsettled);
-    return { model, unsettled, pauseSeconds: pause, samples, refused, milliseconds, changes };
+    const unknown = Object.values(update.unknown).reduce((sum, each) => sum + each, 0);
+    const found = { samples, refused, changes, unknown, forgotten };
+    return { model, unsettled, pauseSeconds: pause, milliseconds, ...found };
   } catch (error) {
     cache.delete(model);
     const kind = error instanceof MillraceError ? error.kind : 'unexpected';
@@ -104,6 +105,8 @@ async function settleModel(
       samples: 0,
       refused: 0,
       changes: 0,
+      unknown: 0,
+      forgotten: 0,
       milliseconds: ports.now() - started,
       error,
     };

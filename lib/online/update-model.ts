@@ -1,6 +1,7 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import { ifOutOfTime, invalid } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
+import { countForgotten } from '../features/vocabularies.ts';
 import { keepIfForeign } from '../fold/arithmetics.ts';
 import type { ShouldStop } from '../fold/catch-up.ts';
 import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
@@ -43,6 +44,8 @@ export type Update = {
   readonly unknown: Readonly<Record<string, number>>;
   /** In how many messages it was found that the stream has changed. */
   readonly changes: number;
+  /** Values of categories that lost their place to another. */
+  readonly forgotten: number;
   /** The state after it; undefined if the model does not exist. */
   readonly cached?: CachedModel;
 };
@@ -70,6 +73,7 @@ export async function updateModel(
   let isMidway = false;
   let unknown: Update['unknown'] = {};
   let changes = 0;
+  let forgotten = 0;
   const entries: EntryHeader[] = [];
 
   while (settled < messages.length) {
@@ -95,7 +99,10 @@ export async function updateModel(
       if (lostCommits >= ports.limits.commitAttempts) break;
       continue;
     }
-    if (change.entry.header.kind === 'samples') changes += changesBetween(state, change.state);
+    if (change.entry.header.kind === 'samples') {
+      changes += changesBetween(state, change.state);
+      forgotten += forgottenBetween(state, change.state);
+    }
     state = change.state;
     settled += change.settled;
     unknown = addCounts(unknown, change.unknown);
@@ -107,12 +114,18 @@ export async function updateModel(
   // Whoever worked until no time was left has stored how far it got.
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
-  return { settled, hasAdvanced, entries, unknown, changes, cached: { model, state, etag } };
+  const found = { unknown, changes, forgotten };
+  return { settled, hasAdvanced, entries, ...found, cached: { model, state, etag } };
 }
 
 /** How many changes of the stream were found from one state to a later one. */
 function changesBetween({ drift: before }: State, { drift: after }: State): number {
   return Math.max(0, (after?.found ?? 0) - (before?.found ?? 0));
+}
+
+/** How many values lost their place from one state to a later one. */
+function forgottenBetween({ statistics: before }: State, { statistics: after }: State): number {
+  return countForgotten(after.vocabularies) - countForgotten(before.vocabularies);
 }
 
 /**

@@ -2,6 +2,8 @@ import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import { mixtureOf } from '../engine/experts/compile-experts.ts';
 import { isOfKind } from '../errors.ts';
+import { layoutOf } from '../features/columns.ts';
+import { type VocabularySummary, vocabularySummaries } from '../features/vocabularies.ts';
 import { publishedState } from '../fold/checkpoints.ts';
 import { currentState } from '../fold/fold.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
@@ -32,7 +34,7 @@ export type StreamMetrics = {
 export type ModelSummary = {
   readonly model: string;
   readonly task: Spec['task'];
-  /** The last published entry, and when it was committed. */
+  /** Its last entry, and when that was committed. */
   readonly sequence: number;
   readonly time?: string;
   /** Samples that were ever learnt, those among them that were retracted since. */
@@ -43,6 +45,8 @@ export type ModelSummary = {
   readonly stream?: StreamMetrics;
   /** How much each of its experts counts, where it has some. */
   readonly experts?: readonly { readonly expert: Expert; readonly weight: number }[];
+  /** Of categories whose values get places as they come: how many have one, by feature. */
+  readonly vocabularies?: Readonly<Record<string, VocabularySummary>>;
   /** In how many messages its stream had changed, and after how many samples it did so last. */
   readonly changes?: { readonly found: number; readonly last: number };
 };
@@ -176,9 +180,9 @@ async function promotionOf(
 async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const { model, task } = spec;
   const { experts } = spec.online;
-  const state = (await publishedState(ports, model)) ?? (await foldedState(ports, model));
+  const state = await stateOf(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
-  const { sequence, learnt, arithmetic, retractions, drift } = state;
+  const { sequence, learnt, arithmetic, retractions, statistics, drift } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
@@ -190,11 +194,22 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     arithmetic,
     stream: metricsOf(state, spec),
     ...(experts && { experts: weighted(experts, state) }),
+    ...(statistics.vocabularies && {
+      vocabularies: vocabularySummaries(layoutOf(spec), statistics.vocabularies),
+    }),
     ...(drift && { changes: { found: drift.found, last: drift.last } }),
   };
 }
 
-/** The state of a journal whose published one is missing or damaged: that is only a cache. */
+/** The newest state: the published one is a cache, and may be behind, damaged or gone. */
+async function stateOf(ports: Ports, model: string): Promise<State | undefined> {
+  const published = await publishedState(ports, model);
+  if (published === undefined) return foldedState(ports, model);
+  const next = await readHeader(ports.store, model, published.sequence + 1);
+  return next === undefined ? published : currentState(ports, await existingModel(ports, model));
+}
+
+/** The state of a journal whose published one is missing or damaged. */
 async function foldedState(ports: Ports, model: string): Promise<State | undefined> {
   if ((await readHeader(ports.store, model, 1)) === undefined) return undefined;
   return currentState(ports, await existingModel(ports, model));

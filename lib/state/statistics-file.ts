@@ -4,7 +4,7 @@ import type { LagHistory } from '../features/lags.ts';
 import type { Moments } from '../features/moments.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { TargetSums } from '../features/target-means.ts';
-import type { Vocabulary } from '../features/vocabularies.ts';
+import type { Vocabulary } from '../features/vocabulary.ts';
 
 const counts = z.object({
   statisticsCount: z.coerce.number().pipe(z.int().nonnegative()),

@@ -22,7 +22,8 @@ export async function askOnnx(
       return [name, new Tensor('float64', Float64Array.from(column.map(Number)), shape)];
     if (feature.values !== undefined)
       return [name, new Tensor('string', column.map(String), shape)];
-    const indices = column.map((value) => BigInt(hashText(String(value)) % (feature.buckets ?? 1)));
+    const { buckets = 2 ** 32 } = feature;
+    const indices = column.map((value) => BigInt(hashText(String(value)) % buckets));
     return [name, new Tensor('int64', BigInt64Array.from(indices), shape)];
   });
   const answers = await session.run(Object.fromEntries(feeds));
@@ -70,8 +71,17 @@ export function tfjsInputs({ features }: Exported, questions: readonly Question[
 }
 
 function indexOf(
-  { values, buckets = 1 }: { readonly values?: readonly string[]; readonly buckets?: number },
+  {
+    values,
+    buckets = 1,
+    hashes,
+  }: {
+    readonly values?: readonly string[];
+    readonly buckets?: number;
+    readonly hashes?: readonly number[];
+  },
   text: string,
 ): number {
+  if (hashes !== undefined) return hashes.indexOf(hashText(text)) + 1;
   return values === undefined ? hashText(text) % buckets : values.indexOf(text) + 1;
 }

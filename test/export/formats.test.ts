@@ -81,6 +81,7 @@ const mixed: SpecInput['features'] = {
   constant: { type: 'number' },
   team: { type: 'category', values: ['red', 'green'] },
   word: { type: 'category', buckets: 11, dimensions: 3 },
+  rare: { type: 'category', vocabulary: { size: 4, admitAfter: 3 }, dimensions: 2 },
   pixels: { type: 'vector', length: 5, standardize: true },
 };
 const tasks: Record<string, SpecInput> = {
@@ -132,6 +133,7 @@ const rows: Question[] = Array.from({ length: 40 }, (_, i) => ({
   constant: 3,
   team: ['red', 'green', 'blue', 'Red'][i % 4],
   word: `wörd-${i % 17} 🙂`,
+  rare: `rare-${i % 3 === 2 ? i : i % 7}`,
   pixels: Array.from({ length: 5 }, (_element, k) => 200 + 50 * draw(i, k)),
 }));
 

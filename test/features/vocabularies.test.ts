@@ -2,15 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import type { VocabularyTable } from '../../lib/features/samples.ts';
+import { grown, haveVocabularies, indexed } from '../../lib/features/vocabularies.ts';
 import {
   emptyVocabulary,
   GrowingVocabulary,
-  grown,
-  haveVocabularies,
-  indexed,
   type Vocabulary,
   withValuesOf,
-} from '../../lib/features/vocabularies.ts';
+} from '../../lib/features/vocabulary.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 
 /** The rows of values, told slowly: where each hash lies among those that are taken. */

@@ -37,7 +37,7 @@ const wrong: [string, object, RegExp][] = [
   [
     'a category without values',
     { features: { hour: { type: 'category' } } },
-    /spec\.features\.hour: a category needs either values/,
+    /spec\.features\.hour: a category needs one of values/,
   ],
   [
     'a category with the same value twice',

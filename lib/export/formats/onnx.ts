@@ -15,7 +15,8 @@ import type { Files } from './format.ts';
 /**
  * One ONNX model for any number of rows, of ONNX' own operators and LabelEncoder alone. Its inputs
  * have the names of the features: numbers and vectors as float64, [rows, width], categories with
- * known values as texts, [rows, 1], hashed ones as int64 indices. Its output `prediction`, [rows,
+ * known values as texts, [rows, 1], hashed ones as int64 indices, those of a vocabulary as their
+ * hashes. Its output `prediction`, [rows,
  * outputs], is what the model answers. Numbers are standardised in float64, as the model does it.
  *
  * @throws UntraceableError if the network cannot be traced, or looks at several rows at once
@@ -114,16 +115,18 @@ function encode(part: Part, feature: ExportedFeature, view?: number): Value {
     );
     return cast(bounded(multiply(distance, scale), most), 'float32');
   }
-  if (feature.values === undefined) return raw;
+  const { values, hashes } = feature;
+  if (values === undefined && hashes === undefined) return raw;
+  // (An encoder has one key at least; no text has the hash −1.)
+  const known = hashes?.length === 0 ? [-1] : (hashes ?? []);
+  const keys: Record<string, Attribute> =
+    values === undefined ? { keys_int64s: known } : { keys_strings: { texts: values } };
+  const places = Array.from({ length: values?.length ?? known.length }, (_, i) => i + 1);
   return node(
     'LabelEncoder',
     [raw],
     { type: 'int64', shape: raw.shape },
-    {
-      keys_strings: { texts: feature.values },
-      values_int64s: feature.values.map((_, i) => i + 1),
-      default_int64: 0,
-    },
+    { ...keys, values_int64s: places, default_int64: 0 },
   );
 }
 
