@@ -17,13 +17,15 @@ import { reportPromotions } from './end-of-promotion.ts';
 import type { ParsedMessage } from './messages.ts';
 
 /**
- * A model as an invocation left it, for the next one on the same machine. It is always read forward
- * from the journal before it is used.
+ * A model as an invocation left it, for the next one on the same machine. It is read forward from
+ * the journal before it is used, or taken for the newest until a commit says otherwise.
  */
 export type CachedModel = {
   readonly model: Model;
   readonly state: State;
   readonly etag?: string | undefined;
+  /** Whether it was committed by this machine, and nobody else had committed anything before. */
+  readonly isAlone?: boolean | undefined;
 };
 
 /** What an invocation brings to the update of a model. */
@@ -64,9 +66,10 @@ export async function updateModel(
   { secondsLeft, cached }: Invocation,
 ): Promise<Update> {
   const shouldStop = () => isTimeUp(secondsLeft);
-  const start = await startFrom(ports, name, cached, shouldStop);
-  const { model } = start;
-  let { state, etag } = start;
+  // Commands reach further than samples, and must not reach from what is not the newest.
+  const mayAssume = messages.every(({ command }) => command.kind === 'samples');
+  let start = await startFrom(ports, name, cached, { shouldStop, mayAssume });
+  let { model, state, etag } = start;
   let isCurrent = true;
   let settled = 0;
   let lostCommits = 0;
@@ -81,21 +84,32 @@ export async function updateModel(
     isCurrent = false;
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
-    if (left.length === 0 || shouldStop()) break;
-
-    const own = await keepIfForeign(ports, model, state);
-    state = own.state;
-    const pending = { messages: left, secondsLeft, checkpoint: own.checkpoint };
-    const change = await decideEntry(ports, model, state, pending).catch(ifOutOfTime);
+    const decide = async () => {
+      const own = await keepIfForeign(ports, model, state);
+      state = own.state;
+      const pending = { messages: left, secondsLeft, checkpoint: own.checkpoint };
+      return decideEntry(ports, model, state, pending).catch(ifOutOfTime);
+    };
+    const isIdle = left.length === 0 || shouldStop();
+    const change = isIdle ? undefined : await decide();
+    if (!(await start.isOwn)) {
+      ports.log.warn('a cached model is not that of the journal, and loaded again', {
+        model: name,
+      });
+      start = await startFrom(ports, name, undefined, { shouldStop, mayAssume: false });
+      ({ model, state, etag } = start);
+      isCurrent = true;
+      settled = 0;
+      continue;
+    }
     isMidway = change === 'out-of-time';
     if (change === undefined || change === 'out-of-time') break;
 
     if (!(await commitEntry(ports, change.entry)).ok) {
       lostCommits += 1;
-      ports.log.warn('lost a commit to another writer', {
-        model: name,
-        sequence: change.entry.header.sequence,
-      });
+      const { sequence } = change.entry.header;
+      const level = start.isAssumed && lostCommits === 1 ? 'info' : 'warn';
+      ports.log[level]('lost a commit to another writer', { model: name, sequence });
       if (lostCommits >= ports.limits.commitAttempts) break;
       continue;
     }
@@ -115,7 +129,8 @@ export async function updateModel(
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
   const found = { unknown, changes, forgotten };
-  return { settled, hasAdvanced, entries, ...found, cached: { model, state, etag } };
+  const isAlone = !start.wasBehind && lostCommits === 0 && entries.length > 0;
+  return { settled, hasAdvanced, entries, ...found, cached: { model, state, etag, isAlone } };
 }
 
 /** How many changes of the stream were found from one state to a later one. */
@@ -128,30 +143,51 @@ function forgottenBetween({ statistics: before }: State, { statistics: after }: 
   return countForgotten(after.vocabularies) - countForgotten(before.vocabularies);
 }
 
+/** Where an invocation starts. */
+type Start = CachedModel & {
+  /** The entry that it started from. */
+  readonly loaded: number;
+  /** Whether entries of others were behind it. */
+  readonly wasBehind: boolean;
+  /** Whether it is taken for the newest without having looked. */
+  readonly isAssumed: boolean;
+  /** Whether it is of the journal: known only after some samples may have been learnt. */
+  readonly isOwn: boolean | Promise<boolean>;
+};
+
 /**
  * The model, read forward as far as the journal and the time go; far behind, the next invocation
- * goes on from what this one publishes. `loaded` is the entry that it started from. A cached model
- * is used only if the journal still holds the entry that it is at: the model may have been removed
- * and created again.
+ * goes on from what this one publishes. A cached model is used only if the journal still holds the
+ * entry that it is at: the model may have been removed and created again. One that nobody else has
+ * changed lately is not read forward: samples are learnt while the journal is asked, and whether
+ * there is a newer entry, their commit says.
  */
 async function startFrom(
   ports: Ports,
   name: string,
   cached: CachedModel | undefined,
-  shouldStop: ShouldStop,
-): Promise<CachedModel & { readonly loaded: number }> {
+  { shouldStop, mayAssume }: { readonly shouldStop: ShouldStop; readonly mayAssume: boolean },
+): Promise<Start> {
   if (cached !== undefined && cached.state.sequence > 0) {
+    const loaded = cached.state.sequence;
+    const isOwn = isOfJournal(ports.store, cached.state);
+    if (cached.isAlone && mayAssume) {
+      isOwn.catch(() => undefined);
+      return { ...cached, loaded, wasBehind: false, isAssumed: true, isOwn };
+    }
     const forward = readForward(ports, cached.model, cached.state, { shouldStop });
-    const [isOwn, read] = await Promise.all([
-      isOfJournal(ports.store, cached.state),
+    const [own, read] = await Promise.all([
+      isOwn,
       forward.then(
         (state) => ({ state }),
         (error: unknown) => ({ error }),
       ),
     ]);
-    if (isOwn && 'error' in read) throw read.error;
-    if (isOwn && 'state' in read)
-      return { ...cached, state: read.state, loaded: cached.state.sequence };
+    if (own && 'error' in read) throw read.error;
+    if (own && 'state' in read) {
+      const wasBehind = read.state.sequence > loaded;
+      return { ...cached, state: read.state, loaded, wasBehind, isAssumed: false, isOwn: true };
+    }
     ports.log.warn('a cached model is not that of the journal, and loaded again', { model: name });
   }
   const model = await loadModel(ports, name);
@@ -160,7 +196,8 @@ async function startFrom(
   }
   const { state, etag } = await loadCheckpoint(ports, model);
   const forward = await readForward(ports, model, state, { shouldStop });
-  return { model, state: forward, etag, loaded: state.sequence };
+  const start = { model, state: forward, etag, loaded: state.sequence };
+  return { ...start, wasBehind: false, isAssumed: false, isOwn: true };
 }
 
 /** How many messages, from the first, were settled by earlier deliveries. */

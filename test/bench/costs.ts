@@ -20,7 +20,7 @@ const prices = {
 } as const;
 
 /** Assumed: how long an invocation lasts, nearly all of it waiting for S3. */
-const invocationSeconds = 0.11;
+const invocationSeconds = 0.09;
 /** Assumed: its log line, its metrics, and Lambda's own three lines. */
 const loggedBytes = 1_400;
 const gibibytes = limits.functionMemoryMebibytes / 1_024;

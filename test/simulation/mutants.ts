@@ -140,8 +140,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: online,
-        find: 'return { ...cached, state: read.state, loaded: cached.state.sequence };',
-        replace: 'return { ...cached, loaded: cached.state.sequence };',
+        find: 'return { ...cached, state: read.state, loaded,',
+        replace: 'return { ...cached, loaded,',
       },
     ],
   },
