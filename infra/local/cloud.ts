@@ -1,22 +1,24 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { MillraceError } from '../../lib/errors.ts';
 import {
   addressFromEnvironment,
   environmentNames,
   environmentOf,
   type StackAddress,
 } from '../../lib/ports/address.ts';
-import type { FromEmulator, ToEmulator } from './emulator.ts';
+import {
+  controlsOf,
+  type EmulatorControls,
+  startEmulator,
+  stopEmulator,
+} from './emulator-process.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
 import type { FunctionHost } from './function-host.ts';
 import { environmentOfCommands, type Hosted, hostFunctions } from './functions.ts';
 import { type LambdaEndpoint, serveFunctions } from './lambda-endpoint.ts';
-import { programOf } from './programs.ts';
 import { provision } from './provision.ts';
 import { runSchedule } from './scheduler.ts';
 import {
@@ -31,7 +33,7 @@ import {
 } from './template.ts';
 
 /** The synthesized stack, running on this machine. */
-export type LocalCloud = {
+export type LocalCloud = EmulatorControls & {
   readonly address: StackAddress;
   /** Where S3 and SQS answer. */
   readonly endpoint: string;
@@ -45,10 +47,6 @@ export type LocalCloud = {
   readonly functions: ReadonlyMap<string, FunctionHost>;
   /** Deliveries that failed, so that messages were delivered again. */
   readonly failedDeliveries: () => number;
-  /** For tests: puts of keys with this part wait, as if S3 were slow. Resolves once one waits. */
-  readonly holdPuts: (part: string) => Promise<void>;
-  /** Lets the held puts happen, also those whose sender has died. */
-  readonly releasePuts: () => void;
   /** Lets invocations under way finish, then stops everything. */
   readonly stop: () => Promise<void>;
   /** For tests: stops everything at once, as a power cut would. */
@@ -124,7 +122,6 @@ export async function startLocalCloud(
 
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
-  const tell = (message: ToEmulator) => emulator.send(message);
   const work = { schedules, sources, functions, clients: [s3, sqs], endpoint };
   return {
     address,
@@ -144,12 +141,7 @@ export async function startLocalCloud(
     deadLetterUrls: deadLetterUrls(template, physical),
     functions: hosts,
     failedDeliveries: () => sources.reduce((sum, source) => sum + source.failures(), 0),
-    holdPuts: (hold) =>
-      new Promise((resolveHeld) => {
-        emulator.once('message', () => resolveHeld());
-        tell({ hold });
-      }),
-    releasePuts: () => tell({ release: true }),
+    ...controlsOf(emulator),
     async stop() {
       await stopWork(work);
       await stopEmulator(emulator, 'SIGTERM');
@@ -257,35 +249,4 @@ function deadLetterUrls(template: Template, physical: Physical): Record<string, 
       return policy === undefined ? [] : [[logicalId, deadLetters?.[''] ?? '']];
     }),
   );
-}
-
-function startEmulator(
-  dataDirectory: string,
-  visibilityFactor: number,
-): Promise<{ emulator: ChildProcess; port: number }> {
-  return new Promise((resolveStart, reject) => {
-    const emulator = fork(programOf('emulator'), [dataDirectory, String(visibilityFactor)], {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    });
-    emulator.once('message', (message: FromEmulator) => {
-      if ('port' in message) resolveStart({ emulator, port: message.port });
-      if ('isInUse' in message) {
-        const reason = `${dataDirectory} is in use by another Millrace on this machine; stop that one first`;
-        reject(new MillraceError('invalid', reason));
-      }
-    });
-    emulator.once('exit', (code) => {
-      const ended = new Error(`the S3 and SQS emulator ended with status ${code}`);
-      reject(ended);
-      // Nothing here can go on without it; a clean stop ends with status 0.
-      if (code !== 0) throw ended;
-    });
-  });
-}
-
-async function stopEmulator(emulator: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (emulator.exitCode !== null) return;
-  const exited = new Promise((resolveExit) => emulator.once('exit', resolveExit));
-  emulator.kill(signal);
-  await exited;
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { buildApp } from 'fauxqs';
 import { z } from 'zod';
 import { commitTogether } from './commit-together.ts';
@@ -14,10 +15,13 @@ import { takeQueryProtocol } from './query-protocol.ts';
  * them, and listening on loopback alone. (`startFauxqs` always listens on all interfaces, so its parts are put together
  * here.)
  *
- * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys have this part, hear
- * which key is `held`, and `release` them.
+ * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys have this part,
+ * hear which key is `held`, and `release` them; or that each request to S3 takes so much longer.
  */
-export type ToEmulator = { readonly hold: string } | { readonly release: true };
+export type ToEmulator =
+  | { readonly hold: string }
+  | { readonly release: true }
+  | { readonly delayMilliseconds: number };
 /** What the emulator tells its parent. */
 export type FromEmulator =
   | { readonly port: number }
@@ -85,6 +89,7 @@ async function listen(
   refuseByCondition(app, s3Store);
   holdLargeBody(s3Store);
   await refuseTooLarge(s3Store);
+  delayS3(app);
   deduplicateInGroups(app);
   nameSenders(app);
   await app.listen({ port: 0, host: '127.0.0.1' });
@@ -208,6 +213,15 @@ function nameSenders(app: Fastify): void {
   });
 }
 
+/** How much longer each request to S3 takes. */
+let s3Delay = 0;
+
+function delayS3(app: Fastify): void {
+  app.addHook('onRequest', async ({ headers }) => {
+    if (s3Delay > 0 && headers['x-amz-target'] === undefined) await delay(s3Delay);
+  });
+}
+
 function deduplicateInGroups(app: Fastify): void {
   app.addHook('preHandler', (request, _reply, done) => {
     const { authorization = '', 'x-amz-target': action } = request.headers;
@@ -268,6 +282,7 @@ const [, , dataDirectory = '.millrace/cloud', visibilityFactor = '1'] = process.
 const { app, port } = await listenOrEnd(dataDirectory, Number(visibilityFactor));
 process.on('message', (message: ToEmulator) => {
   if ('hold' in message) held.part = message.hold;
+  else if ('delayMilliseconds' in message) s3Delay = message.delayMilliseconds;
   else {
     held.part = undefined;
     for (const release of held.waiting.splice(0)) release();
