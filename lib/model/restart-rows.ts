@@ -1,7 +1,7 @@
 import type { Tensor, Tensors } from '../engine/engine.ts';
 import { invariant } from '../errors.ts';
 import type { Grown } from '../features/vocabularies.ts';
-import { tablesOfInput } from '../network/layers.ts';
+import { tableNames } from '../network/table-names.ts';
 
 /**
  * Tensors in which rows of tables, with the optimizer's slots over them, are what they were in the
@@ -37,7 +37,7 @@ type Place = { readonly tensor: string; readonly offset: number; readonly width:
  * in each slot, which is one vector over all weights in their order.
  */
 function placesOfTable(tensors: Tensors, feature: string): readonly Place[] {
-  const tables = new Set(tablesOfInput(`category_${feature}`));
+  const tables = new Set(tableNames(feature));
   const networks = new Map<string, Place[]>();
   const sizes = new Map<string, number>();
   for (const [name, { shape }] of Object.entries(tensors)) {

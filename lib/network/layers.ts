@@ -30,12 +30,6 @@ function generatedInputs(spec: Spec): NetworkInput[] {
   ];
 }
 
-/** The names in a state of the tables that an input of a generated network may look up. */
-export function tablesOfInput(input: string): readonly string[] {
-  const own = input.replace(/^category_/, 'embedding_');
-  return ['', 'wide_'].map((prefix) => `weights/${prefix}${own}/embeddings`);
-}
-
 /** The features that are embedded, each with the size of its table. */
 function tablesOf(spec: Spec) {
   return columnsOf(spec).flatMap(({ name, offsets, behaviour: { input } }) =>

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, inject, it } from 'vitest';
 import { readTemplate, resourcesOf } from '../../infra/local/template.ts';
@@ -25,6 +25,28 @@ describe('the bundle of the functions', () => {
       'node_modules/onnxruntime-node/bin/napi-v6/linux/x64/onnxruntime_binding.node',
     ]);
   });
+
+  it.each(['online-update', 'predict', 'relay-command'])(
+    'loads tfjs only where %s compiles a model: it takes longer than all the rest',
+    (name) => {
+      const loaded = new Set<string>();
+      const load = (path: string) => {
+        if (loaded.has(path)) return;
+        loaded.add(path);
+        // Imports of a module as esbuild writes them; import('…') is for later.
+        const imported = /(?:^|[;}\n])import(?:[^"'()]*?from)?["'](\.[^"']+)["']/g;
+        const source = readFileSync(join(directory, path), 'utf8');
+        for (const [, file = ''] of source.matchAll(imported)) load(join(dirname(path), file));
+      };
+      load(`${name}.mjs`);
+      const bytes = [...loaded].reduce(
+        (sum, path) => sum + statSync(join(directory, path)).size,
+        0,
+      );
+      expect(loaded.size).toBeGreaterThan(1);
+      expect(bytes).toBeLessThan(mebibyte);
+    },
+  );
 
   it('is under 60 MB, and 25 MB zipped', () => {
     const sizes = files

@@ -4,9 +4,9 @@ import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
 import { allLayers } from '../../network/dropout.ts';
-import { tablesOfInput } from '../../network/layers.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
+import { tableNames } from '../../network/table-names.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
@@ -103,7 +103,9 @@ function largeTables(
 ): LargeTable[] {
   if ('topology' in declared) return [];
   const looked = inputs.flatMap(({ kind, name, offset: column }) =>
-    kind === 'category' ? tablesOfInput(name).map((weight) => ({ weight, column })) : [],
+    kind === 'category'
+      ? tableNames(name.replace(/^category_/, '')).map((weight) => ({ weight, column }))
+      : [],
   );
   return looked.flatMap(({ weight, column }) => {
     const regions = states.flatMap(({ name: part, parts }) =>
