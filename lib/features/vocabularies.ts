@@ -74,7 +74,7 @@ export function indexed(
     const index = indexOf(vocabularies?.[i] ?? emptyVocabulary(columns));
     hashesOf(columns, samples, layout).forEach((hash, row) => {
       const place = row * layout.categoryCount + columns.categoryOffset;
-      categories[place] = (index.get(hash) ?? -1) + 1;
+      categories[place] = (index.rowOf(hash) ?? -1) + 1;
     });
   });
   return { ...samples, categories };
@@ -88,7 +88,9 @@ export function countWithoutRow(
 ): Readonly<Record<string, number>> {
   const found = (layout.vocabularies ?? []).flatMap((columns, i): [string, number][] => {
     const index = indexOf(vocabularies?.[i] ?? emptyVocabulary(columns));
-    const without = hashesOf(columns, samples, layout).filter((hash) => !index.has(hash));
+    const without = hashesOf(columns, samples, layout).filter(
+      (hash) => index.rowOf(hash) === undefined,
+    );
     return without.length === 0 ? [] : [[columns.name, without.length]];
   });
   return Object.fromEntries(found);
@@ -109,7 +111,7 @@ export function vocabularySummaries(
 ): Readonly<Record<string, VocabularySummary>> {
   return Object.fromEntries(
     tables.map(({ name, size }, i) => {
-      const [, values = 0, , forgotten = 0] = vocabularies[i]?.totals ?? [];
+      const [, values = 0, forgotten = 0] = vocabularies[i]?.totals ?? [];
       return [name, { size, values, forgotten }];
     }),
   );
@@ -117,7 +119,7 @@ export function vocabularySummaries(
 
 /** How many values lost their place so far, of all vocabularies. */
 export function countForgotten(vocabularies: readonly Vocabulary[] = []): number {
-  return vocabularies.reduce((sum, { totals }) => sum + (totals[3] ?? 0), 0);
+  return vocabularies.reduce((sum, { totals }) => sum + (totals[2] ?? 0), 0);
 }
 
 /** {@link withValuesOf} of each vocabulary of a layout; undefined where it has none. */

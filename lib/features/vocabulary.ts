@@ -14,7 +14,7 @@ export type Vocabulary = {
   readonly candidates: Int32Array;
   /** How often each of them was seen, [buckets]. */
   readonly sightings: Int32Array;
-  /** Samples so far, rows that are taken, where to look for an old one, values forgotten; [4]. */
+  /** Samples so far, rows that are taken, and values that lost theirs, [3]. */
   readonly totals: Float64Array;
 };
 
@@ -33,54 +33,123 @@ export function emptyVocabulary(table: VocabularyTable): Vocabulary {
     seen: new Float64Array(table.size),
     candidates: new Int32Array(buckets),
     sightings: new Int32Array(buckets),
-    totals: new Float64Array(4),
+    totals: new Float64Array(3),
   };
 }
 
-/** Whether a vocabulary is one of a table. */
+/** Whether a vocabulary is one that a table may have: nothing in it contradicts another part. */
 export function isOfTable(table: VocabularyTable, vocabulary: Vocabulary): boolean {
   const { hashes, seen, candidates, sightings, totals } = vocabulary;
-  const [buckets, [samples = -1, taken = -1, hand = -1, forgotten = -1]] = [
-    bucketsOf(table),
-    totals,
-  ];
+  const { size, admitAfter } = table;
+  const [samples = -1, taken = -1, forgotten = -1] = totals;
+  const buckets = bucketsOf(table);
+  const isWhole = (value: number) => Number.isSafeInteger(value) && value >= 0;
   return (
-    hashes.length === table.size &&
-    seen.length === table.size &&
+    hashes.length === size &&
+    seen.length === size &&
     candidates.length === buckets &&
     sightings.length === buckets &&
-    totals.length === 4 &&
-    [samples, taken, hand, forgotten].every((each) => Number.isSafeInteger(each) && each >= 0) &&
-    taken <= table.size &&
-    hand <= table.size &&
-    seen.every((place, row) => place >= 0 && place <= samples && place > 0 === row < taken)
+    totals.length === 3 &&
+    [samples, taken, forgotten].every(isWhole) &&
+    taken <= size &&
+    seen.every((at, row) => isWhole(at) && at <= samples && at > 0 === row < taken) &&
+    new Set(hashes.subarray(0, taken)).size === taken &&
+    sightings.every((times) => times >= 0 && times < admitAfter)
   );
 }
 
-/** The rows of values, made once for an array of hashes. */
-const indexes = new WeakMap<Int32Array, Map<number, number>>();
+/**
+ * Where each value is, and which has not come for longest: rows in a ring, in the order in which
+ * they were seen last, behind an end that is no row.
+ */
+class Index {
+  readonly #rows = new Map<number, number>();
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  readonly #end: number;
 
-/** The row of each value, counted from 0. */
-export function indexOf({ hashes, totals }: Vocabulary): Map<number, number> {
-  const known = indexes.get(hashes);
-  if (known !== undefined) return known;
-  const index = new Map<number, number>();
-  for (let row = 0; row < (totals[1] ?? 0); row++) index.set(hashes[row] ?? 0, row);
+  constructor({ hashes, seen, totals }: Vocabulary) {
+    const [, taken = 0] = totals;
+    this.#end = hashes.length;
+    this.#next = new Int32Array(hashes.length + 1).fill(this.#end);
+    this.#previous = this.#next.slice();
+    const rows = Array.from({ length: taken }, (_, row) => row);
+    for (const row of rows.sort((a, b) => (seen[a] ?? 0) - (seen[b] ?? 0) || a - b)) {
+      this.#rows.set(hashes[row] ?? 0, row);
+      this.#append(row);
+    }
+  }
+
+  /** The row of a value, counted from 0; undefined if it has none. */
+  rowOf(hash: number): number | undefined {
+    return this.#rows.get(hash);
+  }
+
+  /** The row that was seen last before all others; undefined if none is taken. */
+  get oldest(): number | undefined {
+    const row = this.#next[this.#end];
+    return row === this.#end ? undefined : row;
+  }
+
+  /** Gives a new row to a value. */
+  add(hash: number, row: number): void {
+    this.#rows.set(hash, row);
+    this.#append(row);
+  }
+
+  /** Takes the row of a value. */
+  remove(hash: number, row: number): void {
+    this.#rows.delete(hash);
+    this.#unlink(row);
+  }
+
+  /** A row was seen. */
+  touch(row: number): void {
+    this.#unlink(row);
+    this.#append(row);
+  }
+
+  #append(row: number): void {
+    const last = this.#previous[this.#end] ?? 0;
+    this.#next[last] = row;
+    this.#previous[row] = last;
+    this.#next[row] = this.#end;
+    this.#previous[this.#end] = row;
+  }
+
+  #unlink(row: number): void {
+    const [before = 0, after = 0] = [this.#previous[row], this.#next[row]];
+    this.#next[before] = after;
+    this.#previous[after] = before;
+  }
+}
+
+/** The index of a vocabulary, made once for its array of hashes. */
+const indexes = new WeakMap<Int32Array, Index>();
+
+/** Where the values of a vocabulary are. */
+export function indexOf(vocabulary: Vocabulary): Pick<Index, 'rowOf'> {
+  return knownIndex(vocabulary);
+}
+
+function knownIndex(vocabulary: Vocabulary): Index {
+  const { hashes } = vocabulary;
+  const index = indexes.get(hashes) ?? new Index(vocabulary);
   indexes.set(hashes, index);
   return index;
 }
 
 /** Copies of a vocabulary's arrays, and its index, which may be changed. */
-type Open = Omit<Vocabulary, 'totals'> & { readonly index: Map<number, number> };
+type Open = Omit<Vocabulary, 'totals'> & { readonly index: Index };
 
 /**
  * A vocabulary that takes in values one after another, and changes none that it began with or
  * handed out.
  *
- * A value is admitted when it is seen the `admitAfter`th time: to a row that nobody has, or to one
- * whose value has not been seen in the last `expireAfter` samples, if there is either. Of values
- * without a row one is counted in each bucket of hashes: another that is seen there takes one
- * sighting from it, or its place if that was the last. So values that come once do not add up.
+ * A value is admitted when it is seen the `admitAfter`th time: to a row that nobody has, or to that
+ * of the value which has not been seen for longest, if that was more than `expireAfter` samples ago.
+ * Of values without a row one is counted in each bucket of hashes: another that is seen there takes
+ * one sighting from it, or its place if that was the last. So values that come once do not add up.
  */
 export class GrowingVocabulary {
   readonly #table: VocabularyTable;
@@ -88,53 +157,39 @@ export class GrowingVocabulary {
   #open: Open | undefined;
   #samples: number;
   #taken: number;
-  #hand: number;
   #forgotten: number;
-  /** Until so many samples have come no row is free. */
-  #noneUntil: number;
   readonly #reused = new Set<number>();
 
   constructor(table: VocabularyTable, before: Vocabulary) {
     this.#table = table;
     this.#current = before;
-    const [samples = 0, taken = 0, hand = 0, forgotten = 0] = before.totals;
+    const [samples = 0, taken = 0, forgotten = 0] = before.totals;
     this.#samples = samples;
     this.#taken = taken;
-    this.#hand = hand;
     this.#forgotten = forgotten;
-    this.#noneUntil = this.#expireAfter;
-  }
-
-  get #expireAfter(): number {
-    return this.#table.expireAfter ?? Number.POSITIVE_INFINITY;
   }
 
   /** Takes in the value of the next sample. */
   add(hash: number): void {
-    this.#open ??= openOf(this.#current);
-    const { index, seen } = this.#open;
     this.#samples += 1;
-    const row = index.get(hash);
-    if (row !== undefined) seen[row] = this.#samples;
-    else if (this.#table.admitAfter === 1) this.#admit(this.#open, hash);
+    this.#open ??= openOf(this.#current);
+    if (this.#isKnown(this.#open, hash)) return;
+    if (this.#table.admitAfter === 1) this.#admit(this.#open, hash);
     else this.#propose(this.#open, hash);
   }
 
-  /** Gives a value a row, if it has none and one is free. */
+  /** Gives a value a row, if it has none and one is free. `samples` have been seen with it. */
   give(hash: number, samples: number): void {
-    this.#open ??= openOf(this.#current);
-    const { index, seen } = this.#open;
     this.#samples = samples;
-    const row = index.get(hash);
-    if (row !== undefined) seen[row] = samples;
-    else this.#admit(this.#open, hash);
+    this.#open ??= openOf(this.#current);
+    if (!this.#isKnown(this.#open, hash)) this.#admit(this.#open, hash);
   }
 
   /** What it knows so far. */
   soFar(): Vocabulary {
     if (this.#open === undefined) return this.#current;
     const { index, ...arrays } = this.#open;
-    const totals = Float64Array.of(this.#samples, this.#taken, this.#hand, this.#forgotten);
+    const totals = Float64Array.of(this.#samples, this.#taken, this.#forgotten);
     this.#current = { ...arrays, totals };
     indexes.set(arrays.hashes, index);
     this.#open = undefined;
@@ -144,6 +199,14 @@ export class GrowingVocabulary {
   /** Rows of the table that were taken from a value and given to another. */
   get reused(): ReadonlySet<number> {
     return this.#reused;
+  }
+
+  #isKnown({ index, seen }: Open, hash: number): boolean {
+    const row = index.rowOf(hash);
+    if (row === undefined) return false;
+    seen[row] = this.#samples;
+    index.touch(row);
+    return true;
   }
 
   #propose(open: Open, hash: number): void {
@@ -165,42 +228,31 @@ export class GrowingVocabulary {
     sightings[bucket] = 1;
   }
 
-  #admit({ hashes, seen, index }: Open, hash: number): boolean {
-    const isNew = this.#taken < this.#table.size;
-    const row = isNew ? this.#taken : this.#expiredRow(seen);
+  #admit(open: Open, hash: number): boolean {
+    const { hashes, seen, index } = open;
+    const row = this.#taken < this.#table.size ? this.#taken++ : this.#expiredRow(open);
     if (row === undefined) return false;
-    if (isNew) this.#taken += 1;
-    else {
-      index.delete(hashes[row] ?? 0);
-      this.#forgotten += 1;
-      this.#reused.add(row + 1);
-    }
     hashes[row] = hash;
     seen[row] = this.#samples;
-    index.set(hash, row);
+    index.add(hash, row);
     return true;
   }
 
-  /** The next row, going round, whose value has not been seen for long. */
-  #expiredRow(seen: Float64Array): number | undefined {
-    if (this.#samples <= this.#noneUntil) return undefined;
-    const { size } = this.#table;
-    let oldest = this.#samples;
-    for (let turn = 0; turn < size; turn++) {
-      const row = this.#hand;
-      this.#hand = row + 1 === size ? 0 : row + 1;
-      const place = seen[row] ?? 0;
-      if (place + this.#expireAfter < this.#samples) return row;
-      oldest = Math.min(oldest, place);
-    }
-    this.#noneUntil = oldest + this.#expireAfter;
-    return undefined;
+  /** The row of a value that has not come for long, taken from it. */
+  #expiredRow({ hashes, seen, index }: Open): number | undefined {
+    const { expireAfter = Number.POSITIVE_INFINITY } = this.#table;
+    const row = index.oldest;
+    if (row === undefined || (seen[row] ?? 0) + expireAfter >= this.#samples) return undefined;
+    index.remove(hashes[row] ?? 0, row);
+    this.#forgotten += 1;
+    this.#reused.add(row + 1);
+    return row;
   }
 }
 
 /** The index goes along: an older vocabulary that is asked again makes another. */
 function openOf(vocabulary: Vocabulary): Open {
-  const index = indexOf(vocabulary);
+  const index = knownIndex(vocabulary);
   indexes.delete(vocabulary.hashes);
   const { hashes, seen, candidates, sightings } = vocabulary;
   return {
@@ -224,8 +276,10 @@ export function withValuesOf(
   const [samples = 0] = before.totals;
   const [more = 0, taken = 0] = dataset.totals;
   const all = new GrowingVocabulary({ ...table, expireAfter: undefined }, before);
-  for (let row = 0; row < taken; row++)
-    all.give(dataset.hashes[row] ?? 0, samples + (dataset.seen[row] ?? 0));
+  const seenAt = (row: number) => samples + (dataset.seen[row] ?? 0);
+  const rows = Array.from({ length: taken }, (_, row) => row);
+  for (const row of rows.sort((a, b) => seenAt(a) - seenAt(b)))
+    all.give(dataset.hashes[row] ?? 0, seenAt(row));
   const merged = all.soFar();
   const totals = merged.totals.slice();
   totals[0] = samples + more;

@@ -1,6 +1,11 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CaughtUp } from '../commands/command.ts';
-import { commands, isReplacing, type ReplacingHeader } from '../commands/commands.ts';
+import {
+  commands,
+  type EntryHeader,
+  isReplacing,
+  type ReplacingHeader,
+} from '../commands/commands.ts';
 import { assertSpec, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { relearn } from '../model/learn.ts';
@@ -20,6 +25,8 @@ export type ForwardBounds = {
   readonly to?: number;
   /** Asked before each entry. */
   readonly shouldStop?: ShouldStop | undefined;
+  /** Told of each entry that was applied. */
+  readonly onEntry?: ((header: EntryHeader) => void) | undefined;
 };
 
 /**

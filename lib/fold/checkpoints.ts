@@ -7,8 +7,8 @@ import { readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
-import { bytesOf, type State } from '../state/state.ts';
+import { bytesOfParameters, decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
+import type { Parameters, State } from '../state/state.ts';
 
 /**
  * The published checkpoint with its ETag. A checkpoint is only a cache of the journal: one that is
@@ -18,12 +18,12 @@ import { bytesOf, type State } from '../state/state.ts';
 export async function loadCheckpoint(
   ports: Ports,
   model: Model,
-): Promise<{ readonly state: State; readonly etag?: string }> {
+): Promise<Published & { readonly state: State }> {
   const key = keys.state(model.name);
   const object = await ports.store.get(key);
-  if (object === undefined) return { state: await lastCheckpoint(ports, model) };
-  const state = await usableState(ports, model, key, object);
-  return { state: state ?? (await lastCheckpoint(ports, model)), etag: object.etag };
+  const published = object && (await usableState(ports, model, key, object));
+  const state = published ?? (await lastCheckpoint(ports, model));
+  return { state, etag: object?.etag, publishedAt: published?.sequence ?? 0 };
 }
 
 /**
@@ -138,35 +138,43 @@ async function headerOf(
   return nonce === undefined || header?.nonce === nonce ? header : undefined;
 }
 
-/** What an invocation knows when it publishes. */
-export type Publication = {
-  /** The ETag of the checkpoint that was read or written last; undefined if there was none. */
+/** What is known of the published state, as it was read or written last. */
+export type Published = {
+  /** Its ETag; undefined if there was none, or a newer one. */
   readonly etag: string | undefined;
-  /** The entries that the invocation committed. */
-  readonly committed: readonly EntryHeader[];
+  /** The entry that it is at; 0 if that is unknown. */
+  readonly publishedAt: number;
+};
+
+/** What an invocation knows when it publishes. */
+export type Publication = Published & {
+  /** Whether it has committed an entry. */
+  readonly hasCommitted: boolean;
+  /** Whether one that it committed or read replaced the weights. */
+  readonly hasReplaced: boolean;
 };
 
 /**
  * Writes the state as the newest checkpoint where it is due: after an entry that replaced the
  * weights, after every `publishEvery`th entry ({@link entriesAPublication} unless a spec says it),
- * and when a redelivery finds its messages settled. The published checkpoint never goes back: if a
- * newer one was published meanwhile, nothing is written.
+ * and when a redelivery finds its messages settled; where somebody died before he did it, whoever
+ * comes next does. The published checkpoint never goes back: if a newer one was published
+ * meanwhile, nothing is written.
  *
- * @returns the ETag of the published checkpoint, for the next invocation; undefined if it is
- *   unknown, or a newer one's
+ * @returns what is known of the published checkpoint now, for the next invocation
  */
 export async function publish(
   ports: BucketPorts & StatePorts,
   model: Model,
   state: State,
-  { etag, committed }: Publication,
-): Promise<string | undefined> {
+  { hasCommitted, hasReplaced, ...before }: Publication,
+): Promise<Published> {
+  const { etag, publishedAt } = before;
   const { publishEvery = entriesAPublication(state) } = model.spec.online;
-  const isDue =
-    etag === undefined ||
-    committed.length === 0 ||
-    committed.some((header) => isReplacing(header) || header.sequence % publishEvery === 0);
-  if (state.sequence === 0 || !isDue) return etag;
+  const timesDue = (sequence: number) => Math.floor(sequence / publishEvery);
+  const isPast = timesDue(state.sequence) > timesDue(publishedAt);
+  const isDue = etag === undefined || !hasCommitted || hasReplaced || isPast;
+  if (state.sequence === 0 || !isDue) return before;
   const body = encodeCheckpoint(state);
   let isOvertaken = false;
   const key = keys.state(model.name);
@@ -177,16 +185,18 @@ export async function publish(
     return published.sequence >= state.sequence;
   };
   const published = await putOverOlder(ports, key, body, { etag, stays });
-  // The ETag of a newer one would let this state be put over it.
-  return isOvertaken ? undefined : (published ?? etag);
+  // The ETag of a newer one would let this state be put over it; and what could not be written is
+  // due again.
+  if (isOvertaken || published === undefined) return { etag: undefined, publishedAt };
+  return { etag: published, publishedAt: state.sequence };
 }
 
 /**
  * After how many entries a state is published: a delivery writes a MiB of it on average, however
  * large it is, as long as those who read it need not read more than some entries behind it.
  */
-export function entriesAPublication({ tensors }: Pick<State, 'tensors'>): number {
-  const due = Math.ceil(bytesOf(tensors) / limits.publishedBytes);
+export function entriesAPublication(state: Parameters): number {
+  const due = Math.ceil(bytesOfParameters(state) / limits.publishedBytes);
   return Math.max(1, Math.min(due, limits.entriesBehind));
 }
 

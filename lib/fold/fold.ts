@@ -82,7 +82,7 @@ export async function readForward(
   ports: Ports,
   model: Model,
   state: State,
-  { to = Number.POSITIVE_INFINITY, shouldStop = () => false }: ForwardBounds = {},
+  { to = Number.POSITIVE_INFINITY, shouldStop = () => false, onEntry }: ForwardBounds = {},
 ): Promise<State> {
   const reach = reachOf(ports, model, shouldStop);
   let current = state;
@@ -91,6 +91,7 @@ export async function readForward(
     const next = await applyEntry(ports, reach, current, entry).catch(noneIfOutOfTime);
     if (next === undefined) break;
     current = next;
+    onEntry?.(entry.header);
   }
   return current;
 }

@@ -142,9 +142,11 @@ async function train(
 }
 
 /** The state in which rows that stand for another value now have learnt nothing. */
-function withRestarted({ initial }: Model, state: EngineState, growth?: Grown): EngineState {
+function withRestarted({ compiled }: Model, state: EngineState, growth?: Grown): EngineState {
   if (!growth?.reused.some(({ rows }) => rows.size > 0)) return state;
-  return { ...state, tensors: withRowsRestarted(initial.tensors, state.tensors, growth.reused) };
+  // (Those of its seed: the weights that a model was given are of the values that they came with.)
+  const { tensors } = compiled.initial();
+  return { ...state, tensors: withRowsRestarted(tensors, state.tensors, growth.reused) };
 }
 
 /** New samples that are learnt at a time: whole minibatches, with those that are replayed. */

@@ -7,7 +7,8 @@ import { type RecentModels, remember } from '../model/recent-models.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
 import { type Message, parseMessage } from './messages.ts';
-import { type CachedModel, updateModel } from './update-model.ts';
+import type { CachedModel } from './start-from.ts';
+import { updateModel } from './update-model.ts';
 
 /** What the last invocation left of each model; each checks it against the journal. */
 export type ModelCache = RecentModels<CachedModel>;

@@ -1,32 +1,19 @@
-import type { EntryHeader } from '../commands/commands.ts';
-import { ifOutOfTime, invalid } from '../errors.ts';
+import { type EntryHeader, isReplacing } from '../commands/commands.ts';
+import { ifOutOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { countForgotten } from '../features/vocabularies.ts';
 import { keepIfForeign } from '../fold/arithmetics.ts';
-import type { ShouldStop } from '../fold/catch-up.ts';
-import { isOfJournal, keepCheckpoint, loadCheckpoint, publish } from '../fold/checkpoints.ts';
+import { keepCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { commitEntry } from '../journal/commit.ts';
-import { loadModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
-import { decideEntry } from './decide-entry.ts';
+import { type Change, decideEntry } from './decide-entry.ts';
 import { reportPromotions } from './end-of-promotion.ts';
 import type { ParsedMessage } from './messages.ts';
-
-/**
- * A model as an invocation left it, for the next one on the same machine. It is read forward from
- * the journal before it is used, or taken for the newest until a commit says otherwise.
- */
-export type CachedModel = {
-  readonly model: Model;
-  readonly state: State;
-  readonly etag?: string | undefined;
-  /** Whether it was committed by this machine, and nobody else had committed anything before. */
-  readonly isAlone?: boolean | undefined;
-};
+import { type CachedModel, notOfJournal, startFrom } from './start-from.ts';
 
 /** What an invocation brings to the update of a model. */
 export type Invocation = {
@@ -68,19 +55,22 @@ export async function updateModel(
   const shouldStop = () => isTimeUp(secondsLeft);
   // Commands reach further than samples, and must not reach from what is not the newest.
   const mayAssume = messages.every(({ command }) => command.kind === 'samples');
-  let start = await startFrom(ports, name, cached, { shouldStop, mayAssume });
-  let { model, state, etag } = start;
+  let hasReplaced = false;
+  const onEntry = (header: EntryHeader) => {
+    hasReplaced ||= isReplacing(header);
+  };
+  const start = await startFrom(ports, name, cached, { shouldStop, onEntry, mayAssume });
+  const { model } = start;
+  let { state } = start;
   let isCurrent = true;
   let settled = 0;
   let lostCommits = 0;
   let isMidway = false;
-  let unknown: Update['unknown'] = {};
-  let changes = 0;
-  let forgotten = 0;
+  let found: Found = { unknown: {}, changes: 0, forgotten: 0 };
   const entries: EntryHeader[] = [];
 
   while (settled < messages.length) {
-    if (!isCurrent) state = await readForward(ports, model, state, { shouldStop });
+    if (!isCurrent) state = await readForward(ports, model, state, { shouldStop, onEntry });
     isCurrent = false;
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
@@ -93,14 +83,8 @@ export async function updateModel(
     const isIdle = left.length === 0 || shouldStop();
     const change = isIdle ? undefined : await decide();
     if (!(await start.isOwn)) {
-      ports.log.warn('a cached model is not that of the journal, and loaded again', {
-        model: name,
-      });
-      start = await startFrom(ports, name, undefined, { shouldStop, mayAssume: false });
-      ({ model, state, etag } = start);
-      isCurrent = true;
-      settled = 0;
-      continue;
+      ports.log.warn(notOfJournal, { model: name });
+      return updateModel(ports, name, messages, { secondsLeft });
     }
     isMidway = change === 'out-of-time';
     if (change === undefined || change === 'out-of-time') break;
@@ -113,91 +97,40 @@ export async function updateModel(
       if (lostCommits >= ports.limits.commitAttempts) break;
       continue;
     }
-    if (change.entry.header.kind === 'samples') {
-      changes += changesBetween(state, change.state);
-      forgotten += forgottenBetween(state, change.state);
-    }
+    found = withFound(found, state, change);
     state = change.state;
     settled += change.settled;
-    unknown = addCounts(unknown, change.unknown);
     entries.push(change.entry.header);
+    onEntry(change.entry.header);
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
-  etag = await publish(ports, model, state, { etag, committed: entries });
+  const { etag, publishedAt } = start;
+  const done = { hasCommitted: entries.length > 0, hasReplaced };
+  const published = await publish(ports, model, state, { etag, publishedAt, ...done });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
   // Whoever worked until no time was left has stored how far it got.
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
-  const found = { unknown, changes, forgotten };
   const isAlone = !start.wasBehind && lostCommits === 0 && entries.length > 0;
-  return { settled, hasAdvanced, entries, ...found, cached: { model, state, etag, isAlone } };
+  const kept = { model, state, isAlone, ...published };
+  return { settled, hasAdvanced, entries, ...found, cached: kept };
 }
 
-/** How many changes of the stream were found from one state to a later one. */
-function changesBetween({ drift: before }: State, { drift: after }: State): number {
-  return Math.max(0, (after?.found ?? 0) - (before?.found ?? 0));
-}
+/** What was noticed of the samples. */
+type Found = Pick<Update, 'unknown' | 'changes' | 'forgotten'>;
 
-/** How many values lost their place from one state to a later one. */
-function forgottenBetween({ statistics: before }: State, { statistics: after }: State): number {
-  return countForgotten(after.vocabularies) - countForgotten(before.vocabularies);
-}
-
-/** Where an invocation starts. */
-type Start = CachedModel & {
-  /** The entry that it started from. */
-  readonly loaded: number;
-  /** Whether entries of others were behind it. */
-  readonly wasBehind: boolean;
-  /** Whether it is taken for the newest without having looked. */
-  readonly isAssumed: boolean;
-  /** Whether it is of the journal: known only after some samples may have been learnt. */
-  readonly isOwn: boolean | Promise<boolean>;
-};
-
-/**
- * The model, read forward as far as the journal and the time go; far behind, the next invocation
- * goes on from what this one publishes. A cached model is used only if the journal still holds the
- * entry that it is at: the model may have been removed and created again. One that nobody else has
- * changed lately is not read forward: samples are learnt while the journal is asked, and whether
- * there is a newer entry, their commit says.
- */
-async function startFrom(
-  ports: Ports,
-  name: string,
-  cached: CachedModel | undefined,
-  { shouldStop, mayAssume }: { readonly shouldStop: ShouldStop; readonly mayAssume: boolean },
-): Promise<Start> {
-  if (cached !== undefined && cached.state.sequence > 0) {
-    const loaded = cached.state.sequence;
-    const isOwn = isOfJournal(ports.store, cached.state);
-    if (cached.isAlone && mayAssume) {
-      isOwn.catch(() => undefined);
-      return { ...cached, loaded, wasBehind: false, isAssumed: true, isOwn };
-    }
-    const forward = readForward(ports, cached.model, cached.state, { shouldStop });
-    const [own, read] = await Promise.all([
-      isOwn,
-      forward.then(
-        (state) => ({ state }),
-        (error: unknown) => ({ error }),
-      ),
-    ]);
-    if (own && 'error' in read) throw read.error;
-    if (own && 'state' in read) {
-      const wasBehind = read.state.sequence > loaded;
-      return { ...cached, state: read.state, loaded, wasBehind, isAssumed: false, isOwn: true };
-    }
-    ports.log.warn('a cached model is not that of the journal, and loaded again', { model: name });
-  }
-  const model = await loadModel(ports, name);
-  if (model === undefined) {
-    throw invalid(`there is no model ${name}; create it before sending samples to it`);
-  }
-  const { state, etag } = await loadCheckpoint(ports, model);
-  const forward = await readForward(ports, model, state, { shouldStop });
-  const start = { model, state: forward, etag, loaded: state.sequence };
-  return { ...start, wasBehind: false, isAssumed: false, isOwn: true };
+/** The same with what one more change brought: counts of a state that goes back say nothing. */
+function withFound({ unknown, changes, forgotten }: Found, before: State, change: Change): Found {
+  const { entry, state } = change;
+  if (entry.header.kind !== 'samples') return { unknown, changes, forgotten };
+  const [was, is] = [before, state].map(({ statistics }) =>
+    countForgotten(statistics.vocabularies),
+  );
+  return {
+    unknown: addCounts(unknown, change.unknown),
+    changes: changes + Math.max(0, (state.drift?.found ?? 0) - (before.drift?.found ?? 0)),
+    forgotten: forgotten + (is ?? 0) - (was ?? 0),
+  };
 }
 
 /** How many messages, from the first, were settled by earlier deliveries. */

@@ -203,6 +203,15 @@ export const specSchema = strictObject({
         ['network', 'topology'],
         'takes no target means and lags; use hidden layers beside them',
       );
+    // Which rows of which tables a topology looks up, and what comes of an index, is its own.
+    if ('topology' in network)
+      for (const [name, feature] of Object.entries(features))
+        if (feature.type === 'category' && feature.vocabulary !== undefined)
+          refuse(
+            ['features', name, 'vocabulary'],
+            'needs a network of hidden layers, not a topology; name values or buckets, or import ' +
+              'what `millrace export --format safetensors` wrote',
+          );
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({

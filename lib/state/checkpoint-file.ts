@@ -11,7 +11,7 @@ import { MillraceError } from '../errors.ts';
 import { driftFrom, driftMetadata, driftTensors } from './drift.ts';
 import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
 import { samplesFrom, samplesTensors } from './samples-file.ts';
-import type { Parameters, State } from './state.ts';
+import { bytesOf, type Parameters, type State } from './state.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from './statistics-file.ts';
 
 /** The version of the file's metadata; a reader refuses any other. */
@@ -212,6 +212,12 @@ function parameterTensors({
 }
 
 const replayPrefix = 'replay/';
+
+/** How many bytes parameters have in a file, but for names and texts; no tensor is read. */
+export function bytesOfParameters(parameters: Parameters): number {
+  const others = Object.values(parameterTensors({ ...parameters, tensors: {} }));
+  return others.reduce((sum, { data }) => sum + data.byteLength, bytesOf(parameters.tensors));
+}
 
 function parameterMetadata({
   step,

@@ -11,7 +11,7 @@ import { loadModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
-import type { SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { createWorld, deliver, message, sampleMessages, ticketsSpec } from '../support/world.ts';
 
 const question = { features: { urgency: 7, team: 'red' } };
@@ -32,8 +32,9 @@ describe('an import', () => {
     await deliver(world, sampleMessages(8));
     return world;
   };
-  const ask = async (world: Parameters<typeof openModel>[0], name: string) => {
-    const answer = await (await openModel(world, name)).predict([question]);
+  const ask = async (world: Parameters<typeof openModel>[0], name: string, team = 'red') => {
+    const asked = { features: { ...question.features, team } };
+    const answer = await (await openModel(world, name)).predict([asked]);
     if (!answer.ok) throw new Error(answer.reason);
     return answer.predictions[0];
   };
@@ -83,6 +84,49 @@ describe('an import', () => {
     write({ 'state.safetensors': state?.body ?? '' });
     await importModel(world, { ...keeping, model: 'copy' }, await read('state.safetensors'));
     expect(await ask(world, 'copy')).toEqual(await ask(world, ticketsSpec.model));
+  });
+
+  it('takes a vocabulary with the weights, and begins anew where a value loses its place', async () => {
+    const spec = defineSpec({
+      model: ticketsSpec.model,
+      task: 'binary',
+      features: {
+        urgency: { type: 'number' },
+        team: {
+          type: 'category',
+          vocabulary: { size: 2, admitAfter: 1, expireAfter: 3 },
+          dimensions: 2,
+        },
+      },
+      network: { hidden: [3] },
+      optimizer: { type: 'sgd', rate: 0.5 },
+    });
+    const world = createWorld(spec);
+    const sent = (teams: readonly string[], number: number, group: string) => ({
+      ...message(number, {
+        samples: teams.map((team, i) => ({ features: { urgency: i, team }, label: team === 'a' })),
+      }),
+      group,
+    });
+    const learn = async (teams: readonly string[], number: number, name = spec.model) => {
+      const messages = [parseMessage(sent(teams, number, name))];
+      return updateModel(world, name, messages, { secondsLeft: () => 100 });
+    };
+    await learn(['a', 'b', 'a', 'b', 'a', 'b'], 1);
+    write((await exportModel(world, spec.model, 'safetensors')).files);
+    // One that learns next to nothing, so that it shows what a row begins with.
+    const still = { ...spec, model: 'copy', optimizer: { type: 'sgd', rate: 1e-30 } } as const;
+    await importModel(world, still, await read('model.safetensors'));
+    expect(await ask(world, 'copy', 'a')).toEqual(await ask(world, spec.model, 'a'));
+    const table = 'weights/embedding_team/embeddings';
+    const { cached: before } = await learn(['a', 'b'], 2, 'copy');
+    const { cached } = await learn(['b', 'b', 'b', 'b', 'c'], 3, 'copy');
+    const [first, was, is] = [cached?.model.compiled.initial(), before?.state, cached?.state].map(
+      (state) => [...(state?.tensors[table]?.data ?? [])],
+    );
+    expect(was?.slice(2, 4)).not.toEqual(first?.slice(2, 4));
+    expect(is?.slice(2, 4)).toEqual(first?.slice(2, 4));
+    expect(is?.slice(4)).toEqual(was?.slice(4));
   });
 
   it('refuses experts that answer as one: it would take their shares for what comes before', async () => {

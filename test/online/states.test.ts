@@ -135,7 +135,7 @@ describe.each(Object.entries(specs))('a model with much in its state: %s', (name
     expect(one.learnt).toBeGreaterThan(10);
     if (declared.online?.drift) expect(one.drift?.found).toBeGreaterThan(0);
     if (declared.features.team === growing.team)
-      expect(one.statistics.vocabularies?.[0]?.totals[3]).toBeGreaterThan(0);
+      expect(one.statistics.vocabularies?.[0]?.totals[2]).toBeGreaterThan(0);
     for (const each of [2, 4, 9]) {
       const world = await learnt(sent, each, declared);
       const other = await foldJournal(world);

@@ -2,6 +2,7 @@ import { commandMutants } from './command-mutants.ts';
 import type { Mutant } from './edit.ts';
 
 const online = 'lib/online/update-model.ts';
+const start = 'lib/online/start-from.ts';
 const decide = 'lib/online/decide-entry.ts';
 const journal = 'lib/journal/commit.ts';
 const ledger = 'lib/state/ledger.ts';
@@ -33,7 +34,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: online,
         find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
-        replace: `etag = await publish(ports, model, change.state, { etag, committed: [change.entry.header] });
+        replace: `await publish(ports, model, change.state, { ...start, hasCommitted: true, hasReplaced: true });
           if (!(await commitEntry(ports, change.entry)).ok) {`,
       },
     ],
@@ -139,7 +140,7 @@ export const mutants: readonly Mutant[] = [
         replace: 'if (!isCurrent && cached === undefined) state = await readForward(',
       },
       {
-        file: online,
+        file: start,
         find: 'return { ...cached, state: read.state, loaded,',
         replace: 'return { ...cached, loaded,',
       },

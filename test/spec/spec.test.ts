@@ -77,6 +77,14 @@ const wrong: [string, object, RegExp][] = [
 ];
 
 describe('a spec', () => {
+  it('has no vocabulary beside a topology, whose tables are its own', () => {
+    const topology = { class_name: 'Sequential', config: {} };
+    const features = { shop: { type: 'category', vocabulary: { size: 4 } } };
+    expect(() => parseSpec({ ...minimal, features, network: { topology } })).toThrow(
+      'spec.features.shop.vocabulary: needs a network of hidden layers, not a topology',
+    );
+  });
+
   it('gets its defaults', () => {
     expect(defineSpec(minimal)).toMatchObject({
       features: { hour: { type: 'number', standardize: true } },

@@ -1,0 +1,78 @@
+import { invalid } from '../errors.ts';
+import type { ForwardBounds } from '../fold/catch-up.ts';
+import { isOfJournal, loadCheckpoint, type Published } from '../fold/checkpoints.ts';
+import { readForward } from '../fold/fold.ts';
+import { loadModel, type Model } from '../model/model.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { State } from '../state/state.ts';
+
+/**
+ * A model as an invocation left it, for the next one on the same machine. It is read forward from
+ * the journal before it is used, or taken for the newest until a commit says otherwise.
+ */
+export type CachedModel = Published & {
+  readonly model: Model;
+  readonly state: State;
+  /** Whether it was committed by this machine, and nobody else had committed anything before. */
+  readonly isAlone?: boolean | undefined;
+};
+
+/** Said in the log. */
+export const notOfJournal = 'a cached model is not that of the journal, and loaded again';
+
+/** Where an invocation starts. */
+export type Start = CachedModel & {
+  /** The entry that it started from. */
+  readonly loaded: number;
+  /** Whether entries of others were behind it. */
+  readonly wasBehind: boolean;
+  /** Whether it is taken for the newest without having looked. */
+  readonly isAssumed: boolean;
+  /** Whether it is of the journal: known only after some samples may have been learnt. */
+  readonly isOwn: boolean | Promise<boolean>;
+};
+
+/**
+ * The model, read forward as far as the journal and the time go; far behind, the next invocation
+ * goes on from what this one publishes. A cached model is used only if the journal still holds the
+ * entry that it is at: the model may have been removed and created again. One that nobody else has
+ * changed lately is not read forward: samples are learnt while the journal is asked, and whether
+ * there is a newer entry, their commit says.
+ */
+export async function startFrom(
+  ports: Ports,
+  name: string,
+  cached: CachedModel | undefined,
+  { mayAssume, ...bounds }: ForwardBounds & { readonly mayAssume: boolean },
+): Promise<Start> {
+  if (cached !== undefined && cached.state.sequence > 0) {
+    const loaded = cached.state.sequence;
+    const isOwn = isOfJournal(ports.store, cached.state);
+    if (cached.isAlone && mayAssume) {
+      isOwn.catch(() => undefined);
+      return { ...cached, loaded, wasBehind: false, isAssumed: true, isOwn };
+    }
+    const forward = readForward(ports, cached.model, cached.state, bounds);
+    const [own, read] = await Promise.all([
+      isOwn,
+      forward.then(
+        (state) => ({ state }),
+        (error: unknown) => ({ error }),
+      ),
+    ]);
+    if (own && 'error' in read) throw read.error;
+    if (own && 'state' in read) {
+      const wasBehind = read.state.sequence > loaded;
+      return { ...cached, state: read.state, loaded, wasBehind, isAssumed: false, isOwn: true };
+    }
+    ports.log.warn(notOfJournal, { model: name });
+  }
+  const model = await loadModel(ports, name);
+  if (model === undefined) {
+    throw invalid(`there is no model ${name}; create it before sending samples to it`);
+  }
+  const { state, ...published } = await loadCheckpoint(ports, model);
+  const forward = await readForward(ports, model, state, bounds);
+  const start = { model, state: forward, loaded: state.sequence, ...published };
+  return { ...start, wasBehind: false, isAssumed: false, isOwn: true };
+}
