@@ -19,9 +19,9 @@ const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 export function functionsCode(scope: Construct, architecture: Architecture): Code {
   const prebuilt = beside('./functions');
   const isPrebuilt = existsSync(prebuilt);
-  // Lambda's own, where ONNX Runtime runs there, and this machine's where the functions run on it.
+  // Lambda's own, and this machine's where the functions run on it.
   const platforms = new Set([
-    ...(architecture === Architecture.X86_64 ? ['linux/x64'] : []),
+    architecture === Architecture.X86_64 ? 'linux/x64' : 'linux/arm64',
     ...(scope.node.tryGetContext('millrace:local') === undefined
       ? []
       : [`${process.platform}/${process.arch}`]),
@@ -34,7 +34,7 @@ export function functionsCode(scope: Construct, architecture: Architecture): Cod
         tryBundle(output) {
           if (isPrebuilt) cpSync(prebuilt, output, { recursive: true });
           else execFileSync(process.execPath, [beside('./bundle-functions.ts'), output]);
-          if (platforms.size > 0) copyRuntime(output, platforms);
+          copyRuntime(output, platforms);
           return true;
         },
       },

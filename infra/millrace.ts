@@ -52,8 +52,9 @@ export interface MillraceProps {
    */
   readonly memory?: Size;
   /**
-   * ARM_64 costs a fifth less. It has no ONNX Runtime: large networks would train on tfjs there.
-   * @default Architecture.X86_64
+   * X86_64 costs a quarter more, and its ONNX Runtime has wider vectors for large networks. What
+   * the engine `wasm` computes has the same bits on both.
+   * @default Architecture.ARM_64
    */
   readonly architecture?: Architecture;
   /**
@@ -95,7 +96,7 @@ export class Millrace extends Construct {
 
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
-    const { encryptionKey, schedules = [], architecture = Architecture.X86_64 } = props;
+    const { encryptionKey, schedules = [], architecture = Architecture.ARM_64 } = props;
     this.#memoryMebibytes =
       props.memory?.toMebibytes({ rounding: SizeRoundingBehavior.FLOOR }) ??
       limits.functionMemoryMebibytes;

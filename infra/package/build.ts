@@ -90,7 +90,7 @@ async function synthesizeForPackage(): Promise<void> {
 
 /** The bundled dependency, without what it would fetch when it is installed. */
 function bringRuntime(): Record<string, string> {
-  copyRuntime(output, new Set(['linux/x64']));
+  copyRuntime(output, new Set(['linux/arm64', 'linux/x64']));
   const path = target('node_modules/onnxruntime-node/package.json');
   const { scripts: _, devDependencies: __, dependencies, ...kept } = readJson(path);
   const common = 'onnxruntime-common';

@@ -15,7 +15,8 @@ const prices = {
   /** A request to a FIFO queue: each message is sent, received and deleted. */
   queue: 5e-7,
   invocation: 2e-7,
-  gibibyteSecond: 1.66667e-5,
+  /** On arm64. */
+  gibibyteSecond: 1.33334e-5,
   loggedByte: 5e-10,
 } as const;
 

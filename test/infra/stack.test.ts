@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Duration, Size, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
@@ -93,10 +93,10 @@ describe('the stack', () => {
     expect(visibilities.sort()).toEqual(timeouts.map((timeout) => timeout * 6).sort());
   });
 
-  it('runs its functions on Node.js 24, x86-64, with partial batch responses for samples', () => {
+  it('runs its functions on Node.js 24, arm64, with partial batch responses for samples', () => {
     template.allResourcesProperties('AWS::Lambda::Function', {
       Runtime: 'nodejs24.x',
-      Architectures: ['x86_64'],
+      Architectures: ['arm64'],
     });
     template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       BatchSize: 10,
@@ -106,17 +106,23 @@ describe('the stack', () => {
     template.resourcePropertiesCountIs('AWS::Lambda::Function', { RecursiveLoop: 'Allow' }, 1);
   });
 
-  it('runs them on arm64 where that is asked for, without ONNX Runtime', () => {
+  it.each([
+    [undefined, 'arm64', 'arm64'],
+    [Architecture.ARM_64, 'arm64', 'arm64'],
+    [Architecture.X86_64, 'x86_64', 'x64'],
+  ])('brings the ONNX Runtime of its functions alone: %s', (architecture, name, folder) => {
     const app = new App();
-    const stack = new Stack(app, 'OnArm');
-    new Millrace(stack, 'Millrace', { architecture: Architecture.ARM_64 });
+    const stack = new Stack(app, `On-${folder}-${String(architecture !== undefined)}`);
+    new Millrace(stack, 'Millrace', architecture === undefined ? {} : { architecture });
     Template.fromStack(stack).allResourcesProperties('AWS::Lambda::Function', {
-      Architectures: ['arm64'],
+      Architectures: [name],
     });
     const { directory } = app.synth();
-    const [asset = ''] = readdirSync(directory).filter((name) => name.startsWith('asset.'));
+    const [asset = ''] = readdirSync(directory).filter((each) => each.startsWith('asset.'));
     expect(readdirSync(join(directory, asset))).toContain('online-update.mjs');
-    expect(existsSync(join(directory, asset, 'node_modules'))).toBe(false);
+    const native = 'node_modules/onnxruntime-node/bin/napi-v6';
+    expect(readdirSync(join(directory, asset, native))).toEqual(['linux']);
+    expect(readdirSync(join(directory, asset, native, 'linux'))).toEqual([folder]);
   });
 
   it('answers requests for predictions through a URL that asks for a signature', () => {

@@ -20,8 +20,8 @@ export function loadRuntime(): Promise<Runtime> {
 }
 
 /**
- * The published package brings the runtime of Linux on x64. Elsewhere it is the one that stands in
- * the working folder's `node_modules`, if there is one.
+ * The published package brings the runtime of Linux, for arm64 and x64. Elsewhere it is the one
+ * that stands in the working folder's `node_modules`, if there is one.
  */
 async function loadModule(): Promise<typeof import('onnxruntime-node')> {
   try {

@@ -3,12 +3,16 @@ import { featuresOf, processorKind } from '../../../lib/engine/onnx/processor.ts
 
 describe('the kind of a processor', () => {
   it.each([
-    ['flags\t\t: fpu sse4_1 avx avx2 fma', ['avx2']],
-    ['processor: 0\nflags : sse4_1 avx avx2 avx512f avx512_vnni\n', ['avx512_vnni']],
-    ['Features : fp asimd', []],
-    ['', []],
-  ])('of %j is told by its widest vectors', (processors, expected) => {
-    expect(featuresOf(processors)).toEqual(expected);
+    ['x64', 'flags\t\t: fpu sse4_1 avx avx2 fma', ['avx2']],
+    ['x64', 'processor: 0\nflags : sse4_1 avx avx2 avx512f avx512_vnni\n', ['avx512_vnni']],
+    ['arm64', 'Features\t: fp asimd evtstrm aes crc32 asimdrdm asimddp ssbs', ['asimddp']],
+    ['arm64', 'Features : fp asimd asimddp sve i8mm bf16', ['sve']],
+    // An emulator may show the flags of the machine below it.
+    ['arm64', 'flags : sse4_1 avx avx2', []],
+    ['riscv64', 'isa : rv64imafdc', []],
+    ['x64', '', []],
+  ])('%s of %j is told by its widest vectors', (architecture, processors, expected) => {
+    expect(featuresOf(architecture, processors)).toEqual(expected);
   });
 
   it('begins with the architecture', () => {
