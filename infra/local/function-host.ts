@@ -7,11 +7,12 @@ import { z } from 'zod';
 import { lineOf } from '../../lib/cli/done.ts';
 import { jsonIfAny } from '../../lib/parse.ts';
 import type { FromFunction, Invocation } from './function-process.ts';
-import { programOf } from './programs.ts';
 
 /** A function as the template describes it. */
 export type FunctionSettings = {
   readonly name: string;
+  /** What runs in its process: `functionProgram` of `programs.ts`. */
+  readonly program: string;
   /** The bundled handler. */
   readonly entry: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -94,6 +95,7 @@ export function hostFunction(settings: FunctionSettings): FunctionHost {
 const frozenEvent = 'frozen';
 
 function startProcess({
+  program,
   entry,
   environment,
   memoryMebibytes,
@@ -102,7 +104,7 @@ function startProcess({
   onProblem,
   onDone,
 }: FunctionSettings): ChildProcess {
-  const child = fork(programOf('function-process'), [entry], {
+  const child = fork(program, [entry], {
     env: { ...environment },
     execArgv: [`--max-old-space-size=${memoryMebibytes}`, '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -2,6 +2,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
 import { environmentNames } from '../../lib/ports/address.ts';
 import { type FunctionHost, hostFunction } from './function-host.ts';
+import { functionProgram } from './programs.ts';
 import {
   type Physical,
   type Resource,
@@ -36,6 +37,7 @@ export function hostFunctions(
   { assembly, logs, awsEnvironment, onProblem, onDone }: Hosting,
 ): ReadonlyMap<string, Hosted> {
   const functions = new Map<string, Hosted>();
+  const program = functionProgram(logs);
   for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
     const { Timeout, MemorySize, Handler, Environment } = functionSchema.parse(
       resolveProperties(resource, physical),
@@ -45,6 +47,7 @@ export function hostFunctions(
     const asset = String(resource.Metadata['aws:asset:path']);
     const host = hostFunction({
       name,
+      program,
       entry: resolvePath(assembly, asset, `${Handler.split('.')[0]}.mjs`),
       environment: {
         ...variables,

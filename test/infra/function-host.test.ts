@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type FunctionHost, hostFunction } from '../../infra/local/function-host.ts';
+import { functionProgram } from '../../infra/local/programs.ts';
 
 const handler = `
 let invocations = 0;
@@ -38,6 +39,7 @@ function start(timeoutSeconds: number): { host: FunctionHost; logFile: string } 
   writeFileSync(entry, handler);
   host = hostFunction({
     name: 'example',
+    program: functionProgram(directory),
     entry,
     environment: {},
     memoryMebibytes: 128,
