@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
-import { bundleFunctions, oneLanguage, requireInModules } from '../bundle-functions.ts';
+import { bundleFunctions, httpAlone, oneLanguage, requireInModules } from '../bundle-functions.ts';
 import { copyRuntime } from '../copy-runtime.ts';
 import { projectDirectory, synthesize } from '../local/synthesize.ts';
 import { noticesOf } from './notices.ts';
@@ -61,7 +61,7 @@ async function bundleDoors(): Promise<Metafile> {
     target: 'node22',
     mainFields: ['module', 'main'],
     external: ['aws-cdk-lib', 'constructs', 'onnxruntime-node', 'esbuild'],
-    plugins: [oneLanguage, partsOfFauxqs],
+    plugins: [oneLanguage, httpAlone, partsOfFauxqs],
     // Parsing takes most of the time of an import; an error still shows a line that can be read.
     minifyWhitespace: true,
     minifySyntax: true,
