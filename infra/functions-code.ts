@@ -19,13 +19,9 @@ const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 export function functionsCode(scope: Construct, architecture: Architecture): Code {
   const prebuilt = beside('./functions');
   const isPrebuilt = existsSync(prebuilt);
-  // Lambda's own, and this machine's where the functions run on it.
-  const platforms = new Set([
-    architecture === Architecture.X86_64 ? 'linux/x64' : 'linux/arm64',
-    ...(scope.node.tryGetContext('millrace:local') === undefined
-      ? []
-      : [`${process.platform}/${process.arch}`]),
-  ]);
+  const isLocal = scope.node.tryGetContext('millrace:local') !== undefined;
+  const lambda = architecture === Architecture.X86_64 ? 'linux/x64' : 'linux/arm64';
+  const platform = isLocal ? `${process.platform}/${process.arch}` : lambda;
   return Code.fromAsset(isPrebuilt ? prebuilt : beside('../functions'), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
@@ -34,7 +30,7 @@ export function functionsCode(scope: Construct, architecture: Architecture): Cod
         tryBundle(output) {
           if (isPrebuilt) cpSync(prebuilt, output, { recursive: true });
           else execFileSync(process.execPath, [beside('./bundle-functions.ts'), output]);
-          copyRuntime(output, platforms);
+          copyRuntime(output, new Set([platform]));
           return true;
         },
       },

@@ -1,5 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { keys } from '../../lib/bucket/keys.ts';
 import { readArguments } from '../../lib/cli/arguments.ts';
@@ -9,6 +10,7 @@ import { type FlightsResult, runFlights } from '../../lib/examples/flights/main-
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
 import { removeModel } from '../../lib/operations/remove-model.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
+import { queueDepths } from '../../lib/ports/queue-depths.ts';
 import { s3Remover } from '../../lib/ports/s3.ts';
 import { type LocalCloud, startLocalCloud } from './cloud.ts';
 import { localPorts } from './ports.ts';
@@ -120,10 +122,23 @@ async function main(): Promise<void> {
 }
 
 /** Removes a model, if it is there; the others stay. */
-async function forget({ s3, address }: LocalCloud, ports: Ports, model: string): Promise<void> {
+async function forget(
+  { s3, sqs, address }: LocalCloud,
+  ports: Ports,
+  model: string,
+): Promise<void> {
   if ((await ports.store.list(keys.model(model))).length === 0) return;
+  for (let attempt = 0; attempt < drainAttempts; attempt++) {
+    const depths = await queueDepths(sqs, address);
+    if (depths.every(({ waiting, inFlight }) => waiting + inFlight === 0)) break;
+    await delay(drainMilliseconds);
+  }
   await removeModel(ports, s3Remover(s3, address.bucket), model);
 }
+
+/** How long a run that was killed has to learn what it had sent: it would be the new one's. */
+const drainAttempts = 100;
+const drainMilliseconds = 100;
 
 function report(
   result: FlightsResult,
