@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invariant } from '../errors.ts';
+import { invalid, invariant } from '../errors.ts';
 import { deriveInOrder } from '../features/derived.ts';
 import type { Encoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
@@ -13,7 +13,7 @@ import {
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
-import { isHeldOut } from './order.ts';
+import { heldOutRule, type SplitRow } from './held-out.ts';
 import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
 import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
 import type { Unfinished } from './unfinished.ts';
@@ -76,7 +76,10 @@ export function createPreparation(
       const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
       const { samples, accepted } = encoding;
       const row = tally.rows();
-      const own = split(Array.from(accepted, (index) => row + index));
+      const own = split(
+        chunk,
+        Array.from(accepted, (index) => ({ row: row + index, index })),
+      );
       // A held-out row sees what the rows before it said, as a training row does.
       const derived = derivation.add(samples, own.train);
       heldOut.push(gatherSamples(derived, own.heldOut, layout));
@@ -93,6 +96,8 @@ export function createPreparation(
       const full = shards.count();
       const { statistics, ...written } = await shards.finish(hash);
       const held = joinHeldOut();
+      const sums = tally.finish(written.shardRows.length);
+      assertHeldOut(spec, held.count);
       return {
         hash,
         ...(base === hash ? {} : { base: { hash: base, shards: full } }),
@@ -100,7 +105,7 @@ export function createPreparation(
         heldOutRows: held.count,
         heldOutDigest: await writeHeldOut(store, hash, held),
         statistics: { ...statistics, ...derivation.history() },
-        ...tally.finish(written.shardRows.length),
+        ...sums,
       };
     },
   };
@@ -108,18 +113,33 @@ export function createPreparation(
 
 /**
  * Divides the rows of each chunk into those for training and those that are held out, until enough
- * are held out.
+ * are held out. What more would be held out for what it says is neither: it is not to be learnt.
  */
-function createSplit({ seed, batch }: Spec, most: number, before: number) {
+function createSplit(spec: Spec, most: number, before: number) {
+  const isOut = heldOutRule(spec);
+  const isDrawn = typeof spec.batch.validation === 'number';
   let heldOutRows = before;
-  return (rows: readonly number[]) => {
+  return (chunk: SampleChunk, rows: readonly SplitRow[]) => {
     const train: number[] = [];
     const heldOut: number[] = [];
     rows.forEach((row, position) => {
-      const isOut = heldOutRows < most && isHeldOut(seed, row, batch.validation);
-      if (isOut) heldOutRows += 1;
-      (isOut ? heldOut : train).push(position);
+      const isFull = heldOutRows >= most;
+      if ((isFull && isDrawn) || !isOut(chunk, row)) train.push(position);
+      else if (!isFull) {
+        heldOutRows += 1;
+        heldOut.push(position);
+      }
     });
     return { train, heldOut };
   };
+}
+
+/** Whoever says which rows are held out would not see that none is. */
+function assertHeldOut({ batch: { validation } }: Spec, rows: number): void {
+  if (typeof validation === 'number' || rows > 0) return;
+  const found = 'files' in validation ? 'is in such a file' : 'has such a cell';
+  throw invalid(
+    `spec.batch.validation: no row that can be learnt ${found} (${JSON.stringify(validation)}); ` +
+      'look at the dataset (millrace dataset show), or hold out a share of the rows',
+  );
 }

@@ -4,7 +4,7 @@ import { addCounts, type Encoding } from '../features/encoder.ts';
 import { limits } from '../limits.ts';
 import type { StoredRefusal } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { BadRow } from './formats/format.ts';
+import type { BadRow, Row } from './formats/format.ts';
 import type { SourcePlace, Unfinished } from './unfinished.ts';
 
 /** Where a row comes from: its file, and the line (Parquet: the row) there. */
@@ -13,6 +13,8 @@ export type RowPlace = { readonly file: string; readonly line: number };
 /** Raw samples of a dataset, in order; and what should have been some and is not. */
 export type SampleChunk = {
   readonly samples: readonly unknown[];
+  /** The rows that they are of, as the file has them; absent for the journal. */
+  readonly rows?: readonly Row[];
   /** Where a sample of the chunk comes from; absent for the journal. */
   readonly placeOf?: (index: number) => RowPlace;
   readonly bad?: readonly (BadRow & RowPlace)[];

@@ -3,6 +3,7 @@ import { bytesOfObject } from '../datasets/byte-source.ts';
 import type { SampleSource } from '../datasets/prepare.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import type { SampleChunk } from '../datasets/tally.ts';
+import { rowReader } from '../datasets/to-sample.ts';
 import type { SourcePlace } from '../datasets/unfinished.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
@@ -66,10 +67,15 @@ async function* pinnedSamples(
   { objects }: JobRecord,
   from: SourcePlace = { done: 0 },
 ): AsyncGenerator<SampleChunk> {
+  const { validation } = spec.batch;
+  // The column that says which rows are held out may be no feature.
+  const own = typeof validation === 'object' && 'column' in validation ? [validation.column] : [];
+  const columns = new Set([...rowReader(spec).columns, ...own]);
   for (const [place, object] of objects.entries()) {
     if (place < from.done) continue;
     const file = {
       name: object.key,
+      columns,
       bytes: bytesOfObject(store, object),
       from: place === from.done ? from.inside : undefined,
     };

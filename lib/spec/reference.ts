@@ -95,7 +95,8 @@ function allowed(field: Schema): string {
     const named = kinds.filter((kind) => kind !== '');
     return named.length > 0 ? named.join(' ') : 'one of the forms below';
   }
-  const noun = nouns[String(field.type)] ?? String(field.type ?? 'anything');
+  const types = Array.isArray(field.type) ? field.type : [field.type ?? 'anything'];
+  const noun = types.map((type) => nouns[String(type)] ?? String(type)).join(' or ');
   return `${noun}${range(field)}`;
 }
 

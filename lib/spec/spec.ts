@@ -13,6 +13,7 @@ import { modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
 import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
+import { validationSchema } from './validation-schema.ts';
 
 /**
  * The losses that each task allows; the first is the default. Each loss is a file of
@@ -43,12 +44,7 @@ const batchSchema = strictObject({
     .describe(
       'stop once the loss (held out where there is a split, else training) is at most this',
     ),
-  validation: z
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(0.1)
-    .describe('share of the rows that is held out, for early stopping and the comparison'),
+  validation: validationSchema.default(0.1),
   patience: z
     .int()
     .min(1)

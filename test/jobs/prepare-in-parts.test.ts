@@ -34,6 +34,12 @@ const spec = defineSpec({
   features: {
     urgency: { type: 'number', missing: 'mean', halfLife: 8 },
     team: { type: 'category', values: ['red', 'blue'], dimensions: 2 },
+    grown: {
+      type: 'category',
+      vocabulary: { size: 1, admitAfter: 2, expireAfter: 3 },
+      column: 'urgency',
+      missing: 'none',
+    },
     before: { type: 'lag', steps: [2, 1], by: ['team'], buckets: 8 },
     late: { type: 'targetMean', of: ['team'], halfLife: 5 },
   },

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { columnName } from '../features/kinds/kind.ts';
+import { timeOf } from '../features/kinds/timestamp.ts';
+import { strictObject } from '../parse.ts';
+
+const isTime = (text: string) => timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined;
+
+/** Which rows of a dataset are held out. */
+export const validationSchema = z
+  .union([
+    z.number().min(0).max(0.5),
+    strictObject({
+      column: columnName.describe('a column of the dataset, or a feature of the samples'),
+      from: z
+        .union([z.number(), z.string().refine(isTime, 'must be a number or a time')])
+        .describe('rows in which it is this or more, or this time or later, are held out'),
+    }),
+    strictObject({
+      files: z
+        .string()
+        .min(1)
+        .max(256)
+        .describe('rows of these files of the dataset are held out; `*` stands for anything'),
+    }),
+  ])
+  .describe(
+    'what is held out, for early stopping and the comparison: a share of the rows, those that say ' +
+      'so in a column (`{"column": "day", "from": "2026-03-01"}`), or those of some files ' +
+      '(`{"files": "2026-03*"}`)',
+  );
