@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { z } from 'zod';
 import { invalid } from '../lib/errors.ts';
 import { parse, show, strictObject } from '../lib/parse.ts';
-import { datasetName, modelName } from '../lib/spec/names.ts';
+import { datasetName, fileNames, modelName } from '../lib/spec/names.ts';
 import { statementsOfSender } from './queues.ts';
 import { scheduleExpression } from './schedule-expression.ts';
 
@@ -17,6 +17,8 @@ export interface ScheduledJob {
   readonly model: string;
   /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
   readonly dataset: string;
+  /** Which of its files; `*` stands for any characters. @default all of them */
+  readonly files?: string;
   /** When: `ScheduleExpression.rate(…)` or `.cron(…)`, in UTC unless it has a time zone. */
   readonly schedule: ScheduleExpression;
   /**
@@ -30,6 +32,7 @@ const scheduledJobs = z.array(
   strictObject({
     model: modelName,
     dataset: datasetName,
+    files: fileNames.optional(),
     schedule: scheduleExpression,
     start: z.enum(['champion', 'fresh']).optional(),
   }),

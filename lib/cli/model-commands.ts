@@ -119,13 +119,17 @@ export function declareTrainingCommands(program: Command, add: AddCommand): void
       (await training()).check(io, name, textOf(options.model) ?? ''),
     datasets,
   );
+  declareJobCommands(add);
+}
 
+function declareJobCommands(add: AddCommand): void {
   add(
     {
       usage: 'train <model> <dataset>',
       summary: 'start a batch job over a dataset, or over the journal',
       options: [
         text('--job <id>', "the job's id; dataset and time unless given"),
+        text('--files <name>', 'only these files of the dataset; * stands for any characters'),
         flag('--fresh', 'begin with new weights instead of those in use'),
         flag('--watch', 'show it to its end; status 1 if it fails'),
       ],
@@ -134,11 +138,11 @@ export function declareTrainingCommands(program: Command, add: AddCommand): void
         ['millrace train sales journal --fresh', 'learns all that arrived anew'],
       ],
     },
-    async ({ io, args: [model = '', dataset = ''], options: { job, fresh, watch } }) =>
+    async ({ io, args: [model = '', dataset = ''], options: { job, files, fresh, watch } }) =>
       (await training()).train(
         io,
         { model, dataset },
-        { job: textOf(job), fresh: fresh === true, watch: watch === true },
+        { job: textOf(job), files: textOf(files), fresh: fresh === true, watch: watch === true },
       ),
   );
   add(

@@ -105,6 +105,7 @@ export async function check(
 /** What a job is started with. */
 export type TrainOptions = {
   readonly job?: string | undefined;
+  readonly files?: string | undefined;
   readonly fresh?: boolean | undefined;
   readonly watch?: boolean | undefined;
 };
@@ -113,12 +114,12 @@ export type TrainOptions = {
 export async function train(
   io: Io,
   { model, dataset }: { readonly model: string; readonly dataset: string },
-  { job: given, fresh = false, watch = false }: TrainOptions,
+  { job: given, files, fresh = false, watch = false }: TrainOptions,
 ): Promise<number> {
   const { ports, print, result } = io;
   const spec = await specOf(io, model);
   const start = fresh ? 'fresh' : 'champion';
-  const job = await startJob(ports, { model, dataset, job: given, start });
+  const job = await startJob(ports, { model, dataset, files, job: given, start });
   print(`${model}: job ${job} is sent${watch ? '' : `; see: millrace jobs ${model}`}`);
   if (!watch) {
     result({ model, job });

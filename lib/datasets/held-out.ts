@@ -1,9 +1,12 @@
+import { invalid } from '../errors.ts';
 import { cellsOfSpec } from '../features/columns.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
+import { fileNamed } from './file-names.ts';
 import { isHeldOut } from './order.ts';
 import type { SampleChunk } from './tally.ts';
+import { rowReader } from './to-sample.ts';
 
 /** A row of a chunk: its place among all rows of the source, and in the chunk. */
 export type SplitRow = { readonly row: number; readonly index: number };
@@ -17,11 +20,8 @@ export function heldOutRule(spec: Spec): (chunk: SampleChunk, at: SplitRow) => b
   const { validation } = batch;
   if (typeof validation === 'number') return (_chunk, { row }) => isHeldOut(seed, row, validation);
   if ('files' in validation) {
-    const pattern = patternOf(validation.files);
-    return ({ placeOf }, { index }) => {
-      const file = placeOf?.(index).file ?? '';
-      return pattern.test(file.replace(/^datasets\/[^/]+\//, ''));
-    };
+    const isNamed = fileNamed(validation.files);
+    return ({ placeOf }, { index }) => placeOf !== undefined && isNamed(placeOf(index).file);
   }
   const { column, from } = validation;
   const cells = cellsOfSpec(spec);
@@ -43,8 +43,23 @@ function cellOf({ rows, samples }: SampleChunk, index: number, column: string): 
   return isRecord(features) && Object.hasOwn(features, column) ? features[column] : undefined;
 }
 
-/** A name in which `*` stands for any characters. */
-function patternOf(name: string): RegExp {
-  const parts = name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
+/**
+ * Whoever says which rows are held out would not see that none is.
+ *
+ * @throws MillraceError kind `invalid`
+ */
+export function assertHeldOut({ batch: { validation } }: Spec, rows: number): void {
+  if (typeof validation === 'number' || rows > 0) return;
+  const found = 'files' in validation ? 'is in such a file' : 'has such a cell';
+  throw invalid(
+    `spec.batch.validation: no row that can be learnt ${found} (${JSON.stringify(validation)}); ` +
+      'look at the dataset (millrace dataset show), or hold out a share of the rows',
+  );
+}
+
+/** The columns of a dataset that a job reads: what it holds out by may be no feature. */
+export function columnsToRead(spec: Spec): ReadonlySet<string> {
+  const { validation } = spec.batch;
+  const own = typeof validation === 'object' && 'column' in validation ? [validation.column] : [];
+  return new Set([...rowReader(spec).columns, ...own]);
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invalid, invariant } from '../errors.ts';
+import { invariant } from '../errors.ts';
 import { deriveInOrder } from '../features/derived.ts';
 import type { Encoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
@@ -13,7 +13,7 @@ import {
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
-import { heldOutRule, type SplitRow } from './held-out.ts';
+import { assertHeldOut, heldOutRule, type SplitRow } from './held-out.ts';
 import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
 import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
 import type { Unfinished } from './unfinished.ts';
@@ -132,14 +132,4 @@ function createSplit(spec: Spec, most: number, before: number) {
     });
     return { train, heldOut };
   };
-}
-
-/** Whoever says which rows are held out would not see that none is. */
-function assertHeldOut({ batch: { validation } }: Spec, rows: number): void {
-  if (typeof validation === 'number' || rows > 0) return;
-  const found = 'files' in validation ? 'is in such a file' : 'has such a cell';
-  throw invalid(
-    `spec.batch.validation: no row that can be learnt ${found} (${JSON.stringify(validation)}); ` +
-      'look at the dataset (millrace dataset show), or hold out a share of the rows',
-  );
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parse, parseJson, strictObject } from '../parse.ts';
-import { datasetName, jobId, modelName } from '../spec/names.ts';
+import { datasetName, fileNames, jobId, modelName } from '../spec/names.ts';
 
 const jobSchema = strictObject({
   model: modelName,
@@ -8,6 +8,8 @@ const jobSchema = strictObject({
   job: jobId.optional(),
   /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
   dataset: datasetName,
+  /** Which files of the dataset; all unless given. `*` stands for any characters. */
+  files: fileNames.optional(),
   /** Where the weights come from: the model in use (the default), or the spec's seed. */
   start: z.enum(['champion', 'fresh']).default('champion'),
   /** The slice to run; the function sends it to itself. */

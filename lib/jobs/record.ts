@@ -3,6 +3,7 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
+import { fileNamed } from '../datasets/file-names.ts';
 import { isData } from '../datasets/rows.ts';
 import { MillraceError, specChanged } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -16,6 +17,8 @@ const recordSchema = z.strictObject({
   model: z.string(),
   spec: z.string(),
   dataset: z.string(),
+  /** Which of its files, where the job names some. */
+  files: z.string().optional(),
   start: z.enum(['champion', 'fresh']),
   /** The exact objects that the job reads; empty for the journal. */
   objects: z.array(z.strictObject({ key: z.string(), etag: z.string(), sizeBytes: z.int() })),
@@ -57,14 +60,15 @@ export async function openJob(
   const key = keys.job(model.name, message.job);
   const existing = await readJob(ports.store, model.name, message.job);
   if (existing !== undefined) return joined(existing, model, message);
-  const { dataset } = message;
-  const pinned = dataset === 'journal' ? none : await pinObjects(ports.store, dataset);
+  const { dataset, files } = message;
+  const pinned = dataset === 'journal' ? noObjects(files) : await pinObjects(ports.store, message);
   if (!pinned.ok) return pinned;
   const record: JobRecord = {
     job: message.job,
     model: model.name,
     spec: model.specHash,
     dataset,
+    ...(files === undefined ? {} : { files }),
     start: message.start,
     objects: pinned.objects,
     sequence: await currentSequence(),
@@ -81,10 +85,23 @@ type Pinned =
   | Refused<'bad-dataset'>;
 
 /** What a job over the journal pins. */
-const none: Pinned = { ok: true, objects: [] };
+function noObjects(files: string | undefined): Pinned {
+  if (files === undefined) return { ok: true, objects: [] };
+  return refuse('bad-dataset', `the journal has no files (found files ${JSON.stringify(files)})`);
+}
 
-async function pinObjects(store: ObjectStore, dataset: string): Promise<Pinned> {
-  const listed = await store.list(keys.dataset(dataset));
+async function pinObjects(
+  store: ObjectStore,
+  { dataset, files }: Pick<JobMessage, 'dataset' | 'files'>,
+): Promise<Pinned> {
+  const all = await store.list(keys.dataset(dataset));
+  const isNamed = fileNamed(files ?? '*');
+  const listed = all.filter(({ key }) => isNamed(key));
+  if (all.length > 0 && listed.length === 0)
+    return refuse(
+      'bad-dataset',
+      `dataset ${dataset}: none of its ${all.length} files is named ${JSON.stringify(files)}`,
+    );
   const objects = listed.filter(isData);
   if (objects.length === 0) {
     if (listed.length > 0)
@@ -111,10 +128,15 @@ function joined(record: JobRecord, model: Model, message: JobMessage): Opened {
       `job ${message.job} began with spec ${record.spec}, but spec.json has ${model.specHash}`,
     );
   }
-  if (record.dataset !== message.dataset || record.start !== message.start) {
+  const isSame =
+    record.dataset === message.dataset &&
+    record.files === message.files &&
+    record.start === message.start;
+  if (!isSame) {
+    const files = record.files === undefined ? '' : ` (${record.files})`;
     const reason =
-      `job ${message.job} exists with dataset ${record.dataset} and start ${record.start}; ` +
-      'choose a different id';
+      `job ${message.job} exists with dataset ${record.dataset}${files} and start ` +
+      `${record.start}; choose a different id`;
     return refuse('job-exists', reason);
   }
   return { ok: true, record };

@@ -11,13 +11,13 @@ import type { JobRecord } from './record.ts';
  * harmless.
  */
 export async function sendNext(ports: Ports, record: JobRecord, { place }: Lane): Promise<void> {
-  const { model, job, dataset, start } = record;
+  const { model, job, dataset, files, start } = record;
   switch (place.status) {
     case 'preparing':
     case 'training':
     case 'catching-up':
       return ports.sendJob({
-        body: JSON.stringify({ model, job, dataset, start, slice: place.slice }),
+        body: JSON.stringify({ model, job, dataset, files, start, slice: place.slice }),
         group: model,
         deduplication: deduplicationId(model, job, place.slice),
       });

@@ -1,9 +1,9 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { bytesOfObject } from '../datasets/byte-source.ts';
+import { columnsToRead } from '../datasets/held-out.ts';
 import type { SampleSource } from '../datasets/prepare.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import type { SampleChunk } from '../datasets/tally.ts';
-import { rowReader } from '../datasets/to-sample.ts';
 import type { SourcePlace } from '../datasets/unfinished.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
@@ -67,10 +67,7 @@ async function* pinnedSamples(
   { objects }: JobRecord,
   from: SourcePlace = { done: 0 },
 ): AsyncGenerator<SampleChunk> {
-  const { validation } = spec.batch;
-  // The column that says which rows are held out may be no feature.
-  const own = typeof validation === 'object' && 'column' in validation ? [validation.column] : [];
-  const columns = new Set([...rowReader(spec).columns, ...own]);
+  const columns = columnsToRead(spec);
   for (const [place, object] of objects.entries()) {
     if (place < from.done) continue;
     const file = {

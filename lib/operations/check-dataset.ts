@@ -1,5 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import { bytesOfObject } from '../datasets/byte-source.ts';
+import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { isData } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
@@ -39,23 +40,30 @@ export async function checkDataset(
   const encoder = createEncoder(spec);
   const tally = createRowTally(spec);
   const absent = new Set<string>();
-  let learnt = 0;
+  const isOut = heldOutRule(spec);
+  const columns = columnsToRead(spec);
+  let [learnt, heldOut] = [0, 0];
   const sums = { files: objects.length, refusedRows: 0, refused: [], unknown: {} };
   try {
     for (const object of objects) {
-      const file = { name: object.key, bytes: bytesOfObject(store, object) };
+      const file = { name: object.key, bytes: bytesOfObject(store, object), columns };
       for await (const chunk of readSamples(spec, file)) {
         const encoded = encoder.encode(chunk.samples);
         const judged = encoder.layout.standardizesLabel
           ? withoutOutliers(encoder, encoded)
           : encoded;
         for (const column of chunk.absent()) absent.add(column);
-        learnt += judged.accepted.length;
+        const row = tally.rows();
+        for (const index of judged.accepted)
+          if (isOut(chunk, { row: row + index, index })) heldOut += 1;
+          else learnt += 1;
         tally.add(chunk, judged);
         onRows(tally.rows());
       }
     }
-    return { ...sums, absent: [...absent], ...tally.finish(learnt), rows: tally.rows() };
+    const found = tally.finish(learnt);
+    assertHeldOut(spec, heldOut);
+    return { ...sums, absent: [...absent], ...found, rows: tally.rows() };
   } catch (error) {
     const found = { ...sums, absent: [...absent], rows: tally.rows() };
     if (error instanceof TooManyRefused)

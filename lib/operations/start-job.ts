@@ -1,16 +1,19 @@
 import { keys } from '../bucket/keys.ts';
+import { fileNamed } from '../datasets/file-names.ts';
 import { invalid } from '../errors.ts';
 import { loadSpec } from '../model/model.ts';
-import { parse } from '../parse.ts';
+import { parse, show } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
-import { datasetName, jobId } from '../spec/names.ts';
+import { datasetName, fileNames, jobId } from '../spec/names.ts';
 
 /** A batch job to start. */
 export type JobToStart = {
   readonly model: string;
   /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
   readonly dataset: string;
+  /** Which of its files; all unless given. `*` stands for any characters. */
+  readonly files?: string | undefined;
   /** Its id; the dataset's name and the time unless given. */
   readonly job?: string | undefined;
   /** Where the weights come from; `champion`, those in use, unless given. */
@@ -24,17 +27,17 @@ export type JobToStart = {
  */
 export async function startJob(
   ports: Ports,
-  { model, dataset, job: given, start = 'champion' }: JobToStart,
+  { model, dataset, files, job: given, start = 'champion' }: JobToStart,
 ): Promise<string> {
   if ((await loadSpec(ports.store, model)) === undefined)
     throw invalid(`there is no model ${model} in s3://${ports.store.bucket}`);
   const name = parse(datasetName, dataset, 'dataset');
   const job = parse(jobId, given ?? jobNameOf(name, ports.now()), 'job');
-  await assertDataset(ports, name);
+  await assertDataset(ports, name, files === undefined ? '*' : parse(fileNames, files, 'files'));
   if ((await ports.store.get(keys.job(model, job))) !== undefined)
     throw invalid(`job: ${model} has a job ${job} already; see: millrace jobs ${model}`);
   await ports.sendJob({
-    body: JSON.stringify({ model, dataset: name, job, start }),
+    body: JSON.stringify({ model, dataset: name, files, job, start }),
     group: model,
     deduplication: deduplicationId(model, job),
   });
@@ -47,13 +50,24 @@ function jobNameOf(dataset: string, now: number): string {
   return `${dataset.slice(0, 40)}-${second}`;
 }
 
-/** @throws MillraceError kind `invalid` if there is no such dataset */
+/** @throws MillraceError kind `invalid` if there is no such dataset, or none of its files is named so */
 export async function assertDataset(
   { store }: Pick<Ports, 'store'>,
   dataset: string,
+  files = '*',
 ): Promise<void> {
-  if (dataset === 'journal') return;
-  if ((await store.list(keys.dataset(dataset))).length > 0) return;
+  if (dataset === 'journal') {
+    if (files === '*') return;
+    throw invalid(`files: the journal has none (found ${show(files)}); leave them out`);
+  }
+  const listed = await store.list(keys.dataset(dataset));
+  const isNamed = fileNamed(files);
+  if (listed.some(({ key }) => isNamed(key))) return;
+  if (listed.length > 0)
+    throw invalid(
+      `files: none of the ${listed.length} files of ${dataset} is named ${show(files)}; the first ` +
+        `is ${listed[0]?.key.slice(keys.dataset(dataset).length)}`,
+    );
   const known = await store.folders(keys.datasets);
   const others = known.length === 0 ? '' : `; there are ${known.join(', ')}`;
   throw invalid(

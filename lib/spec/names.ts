@@ -14,6 +14,9 @@ export const jobId = z
   .string()
   .regex(slug, `a job's id must be ${slugRule}`)
   .refine((id) => !folders.includes(id), `a job cannot be named ${folders.join(', ')}`);
+/** The name of files of a dataset, or of one; `*` stands for any characters. */
+export const fileNames = z.string().min(1).max(256);
+
 /** The name of a dataset below `datasets/`. */
 export const datasetName = z.string().regex(slug, `a dataset's name must be ${slugRule}`);
 /** The name of a sender that numbers its messages. */

@@ -3,6 +3,7 @@ import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { columnName } from '../features/kinds/kind.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { strictObject } from '../parse.ts';
+import { fileNames } from './names.ts';
 
 const isTime = (text: string) => timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined;
 
@@ -17,11 +18,9 @@ export const validationSchema = z
         .describe('rows in which it is this or more, or this time or later, are held out'),
     }),
     strictObject({
-      files: z
-        .string()
-        .min(1)
-        .max(256)
-        .describe('rows of these files of the dataset are held out; `*` stands for anything'),
+      files: fileNames.describe(
+        'rows of these files of the dataset are held out; `*` stands for anything',
+      ),
     }),
   ])
   .describe(

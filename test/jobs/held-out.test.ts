@@ -3,6 +3,7 @@ import { keys } from '../../lib/bucket/keys.ts';
 import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
 import type { JobRecord } from '../../lib/jobs/record.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
+import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { prepareWhole } from '../support/prepare-whole.ts';
 import { createWorld, deliver, message, modelOf, ticketsSpec } from '../support/world.ts';
@@ -99,6 +100,17 @@ describe('rows that are held out', () => {
     [{ column: 'number', from: 0 }, 'the dataset has no row that can be learnt'],
   ])('are missed where there is none, or nothing else: %j', async (validation, reason) => {
     await expect(split(validation)).rejects.toThrow(reason);
+  });
+
+  it('are missed before a job, by dataset check', async () => {
+    const validation = { column: 'day', from: '2027-01-01' };
+    const world = createWorld(spec(validation));
+    await world.store.put(`${keys.dataset('past')}2026.csv`, Buffer.from(csvOf(0, 40)));
+    const check = await checkDataset(world, spec(validation), 'past');
+    expect(check.failure).toContain('no row that can be learnt has such a cell');
+    const right = { column: 'day', from: '2026-03-01' };
+    expect(await checkDataset(world, spec(right), 'past')).toMatchObject({ rows: 40, files: 1 });
+    expect((await checkDataset(world, spec(right), 'past')).failure).toBeUndefined();
   });
 
   it('are a share, a column or files', () => {
