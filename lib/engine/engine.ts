@@ -53,8 +53,19 @@ export type CompiledModel = {
   readonly train: (state: EngineState, samples: EncodedSamples, run: Run) => Promise<Trained>;
   /** Values or probabilities, [count, outputs]. */
   readonly predict: (state: EngineState, samples: EncodedSamples) => Promise<Float32Array>;
+  /**
+   * The state in which rows of tables, with the slots over them, are what they were in the
+   * beginning. Of generated networks, which name their tables.
+   */
+  readonly restart: (state: EngineState, rows: readonly RestartedRows[]) => EngineState;
   /** What it is made of, where the spec has experts. */
   readonly experts?: Experts;
+};
+
+/** Rows that begin anew, of tables by their names in a state. */
+export type RestartedRows = {
+  readonly tables: readonly string[];
+  readonly rows: ReadonlySet<number>;
 };
 
 /** Learners side by side, as a model sees them beside the one that they are together. */

@@ -27,6 +27,7 @@ import type {
   Tensors,
   Trained,
 } from './engine.ts';
+import { restartedState } from './restart-rows.ts';
 import {
   assignFlat,
   differentiate,
@@ -82,6 +83,7 @@ async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
     initial: () => initial,
     train: async (state, samples, run) => train(compiled, state, samples, run),
     predict: async (state, samples) => predict(compiled, state, samples),
+    restart: (state, rows) => restartedState(initial.tensors, state, rows),
   };
 }
 

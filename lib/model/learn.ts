@@ -16,6 +16,7 @@ import {
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
+import { tableNames } from '../network/table-names.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';
@@ -23,7 +24,6 @@ import type { Parameters } from '../state/state.ts';
 import { withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { predictAndJudge, rowsByWork } from './predict.ts';
-import { withRowsRestarted } from './restart-rows.ts';
 
 /**
  * The result of learning a message: new parameters, and the scores that the old ones earned on it.
@@ -143,10 +143,11 @@ async function train(
 
 /** The state in which rows that stand for another value now have learnt nothing. */
 function withRestarted({ compiled }: Model, state: EngineState, growth?: Grown): EngineState {
-  if (!growth?.reused.some(({ rows }) => rows.size > 0)) return state;
-  // (Those of its seed: the weights that a model was given are of the values that they came with.)
-  const { tensors } = compiled.initial();
-  return { ...state, tensors: withRowsRestarted(tensors, state.tensors, growth.reused) };
+  const reused = growth?.reused.filter(({ rows }) => rows.size > 0) ?? [];
+  if (reused.length === 0) return state;
+  // (As its seed has them: weights that a model was given are of the values that they came with.)
+  const restarted = reused.map(({ name, rows }) => ({ tables: tableNames(name), rows }));
+  return compiled.restart(state, restarted);
 }
 
 /** New samples that are learnt at a time: whole minibatches, with those that are replayed. */

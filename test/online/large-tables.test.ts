@@ -80,6 +80,32 @@ describe('a model with a large table', () => {
     expect(cached?.state.tensors).toEqual(tensors);
   });
 
+  it('gives rows to other values without reading the others', async () => {
+    const size = 8_192;
+    const shop = {
+      type: 'category',
+      vocabulary: { size, admitAfter: 1, expireAfter: 9 },
+      dimensions: 8,
+    } as const;
+    const features = { amount: { type: 'number' }, shop } as const;
+    const world = createWorld(specOf({ features, online: { publishEvery: 1_000 } }));
+    const sample = (i: number) => ({
+      features: { amount: i % 5, shop: `s${i}` },
+      label: i % 3 > 0,
+    });
+    const of = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => sample(from + i));
+    let { cached } = await deliver(world, [message(1, { samples: of(0, size) })]);
+    for (let i = 0; i < 3; i++) {
+      expect(lock(cached?.state.tensors ?? {})).toBeGreaterThan(1);
+      const one = message(i + 2, { samples: of(size + 7 * i, 7) });
+      const update = await deliver(world, [one], undefined, cached);
+      expect(update).toMatchObject({ settled: 1, forgotten: 7 });
+      ({ cached } = update);
+    }
+    expect(cached?.state.tensors).toEqual((await foldJournal(world)).tensors);
+  });
+
   it('is published once in so many entries as its state has MiB, and is the fold when it is', async () => {
     const world = createWorld(specOf({ optimizer: { type: 'adam', rate: 0.01 } }));
     let cached: CachedModel | undefined;

@@ -40,6 +40,7 @@ const chainModel: CompiledModel = {
     const losses = new Float32Array(steps).fill((chain[0] ?? 0) / prime);
     return { state: write(state, chain, steps), losses };
   },
+  restart: (state) => state,
   async predict(state, samples) {
     const [first = 0] = read(state);
     return new Float32Array(samples.count).fill(first / prime);

@@ -6,6 +6,7 @@ import type {
   CompiledModel,
   Engine,
   EngineState,
+  RestartedRows,
   Run,
   Tensor,
   Tensors,
@@ -92,6 +93,7 @@ export async function compileExperts(
     train: (state, samples, run) => trainAll(learners, state, samples, run),
     predict: async (state, samples) =>
       mixed(mixtureOf(state), await predictEach(learners, state, samples)),
+    restart: (state, rows) => restartAll(learners, state, rows),
     experts: {
       count: learners.length,
       predictEach: (state, samples) => predictEach(learners, state, samples),
@@ -240,6 +242,18 @@ async function trainAll(
     state: { tensors, step, seed: state.seed },
     losses: Float32Array.from(losses ?? [], (loss) => loss / trained),
   };
+}
+
+/** The state in which each network's rows begin anew. */
+function restartAll(
+  learners: readonly Learner[],
+  state: EngineState,
+  rows: readonly RestartedRows[],
+): EngineState {
+  const parts = learners.map(({ compiled, name }) =>
+    compiled === undefined ? {} : named(name, compiled.restart(partOf(state, name), rows).tensors),
+  );
+  return { ...state, tensors: Object.assign({}, state.tensors, ...parts) };
 }
 
 /** How much the networks count together. */

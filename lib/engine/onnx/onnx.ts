@@ -12,6 +12,7 @@ import type {
   Tensors,
   Trained,
 } from '../engine.ts';
+import { restartedState } from '../restart-rows.ts';
 import { type OrderedRun, rowsInOrder, trainUnpadded } from '../run.ts';
 import { nextName, perStepName, runNames, stepNames } from '../trace/step-names.ts';
 import {
@@ -103,6 +104,7 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
         : trainRun(state, ordered);
     },
     predict: (state, samples) => predict(prediction, artifact.outputs, state, samples),
+    restart: (state, rows) => restartedState(artifact.initial, state, rows),
   };
 }
 

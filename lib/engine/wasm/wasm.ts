@@ -1,7 +1,15 @@
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { artifactName, cached } from '../artifacts.ts';
-import type { CompiledModel, Engine, EngineState, GraphCache, Trained } from '../engine.ts';
+import type {
+  CompiledModel,
+  Engine,
+  EngineState,
+  GraphCache,
+  RestartedRows,
+  Trained,
+} from '../engine.ts';
+import { copyRow, placesOfTables } from '../restart-rows.ts';
 import { type OrderedRun, rowsInOrder, trainUnpadded } from '../run.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import { arithmeticOf, decodeArtifact, encodeArtifact, encodeRefusal, form } from './artifact.ts';
@@ -44,6 +52,8 @@ async function compile(spec: Spec, { cache }: WasmSettings): Promise<CompiledMod
     return machine;
   };
   const online = await machineOf(spec.online.minibatch);
+  const holderOf = ({ tensors }: EngineState): Machine =>
+    trainedLast && holds(trainedLast, tensors) ? trainedLast : online;
   // A model that could not do its batch jobs would only show it in the first one.
   if (isFresh) await machineOf(spec.batch.minibatch);
   const { outputs, mixesRows, initial } = online.artifact;
@@ -59,10 +69,8 @@ async function compile(spec: Spec, { cache }: WasmSettings): Promise<CompiledMod
       };
       return mixesRows ? trainUnpadded(state, ordered, trainRun) : trainRun(state, ordered);
     },
-    async predict(state, samples) {
-      const isHeld = trainedLast && holds(trainedLast, state.tensors);
-      return predict((isHeld && trainedLast) || online, state, samples);
-    },
+    predict: async (state, samples) => predict(holderOf(state), state, samples),
+    restart: (state, rows) => restart(holderOf(state), state, rows),
   };
 }
 
@@ -115,6 +123,30 @@ function train(
     }
   });
   return { state: { tensors, step: state.step + losses.length, seed: state.seed }, losses };
+}
+
+/** Writes the first rows over those in the memory, so that it costs what they have. */
+function restart(
+  machine: Machine,
+  state: EngineState,
+  restarted: readonly RestartedRows[],
+): EngineState {
+  const { initial, states, tables } = machine.artifact;
+  const touched = tables.map(({ regions }) => {
+    const rows = restarted.filter((each) => regions.some(({ part }) => each.tables.includes(part)));
+    return Int32Array.from(new Set(rows.flatMap((each) => [...each.rows])));
+  });
+  const tensors = change(machine, state.tensors, touched, () => {
+    for (const { tables: names, rows } of restarted) {
+      for (const { tensor, offset, width } of placesOfTables(initial, names)) {
+        const [place, first] = [states[tensor], initial[tensor]?.data];
+        if (place === undefined || first === undefined) continue;
+        const elements = floats(machine, place);
+        for (const row of rows) copyRow(elements, first, offset + row * width, width);
+      }
+    }
+  });
+  return { ...state, tensors };
 }
 
 /** The rows of a table that samples name, each once; and row 0, which padding names. */

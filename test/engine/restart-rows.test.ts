@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
-import { withRowsRestarted } from '../../lib/model/restart-rows.ts';
+import { tableNames } from '../../lib/network/table-names.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
@@ -19,9 +19,18 @@ const plain: SpecInput = {
   optimizer: { type: 'adam', rate: 0.05 },
 };
 
+const large = {
+  type: 'category',
+  vocabulary: { size: 40_000, admitAfter: 1 },
+  dimensions: 2,
+} as const;
+
 it.each<[string, SpecInput]>([
   ['one network', plain],
   ['a wide one', { ...plain, network: { hidden: [3], wide: true } }],
+  ['one of ONNX Runtime', { ...plain, engine: 'onnx' }],
+  ['one of tfjs', { ...plain, engine: 'tfjs' }],
+  ['one with a large table', { ...plain, features: { ...plain.features, shop: large } }],
   ['experts', { ...plain, optimizer: undefined, online: { experts: 'default' } }],
 ])('rows of a table begin anew in %s: weights and slots, and nothing else', async (_, declared) => {
   const model = { name: 'shops', ...(await compileModel(engine, defineSpec(declared))) };
@@ -32,9 +41,12 @@ it.each<[string, SpecInput]>([
     })),
   );
   const first = initialState(model).tensors;
-  const { tensors } = await learnWithoutTest(model, initialState(model), samples);
   const rows = new Set([2, 5]);
-  const restarted = withRowsRestarted(first, tensors, [{ name: 'shop', rows }]);
+  const before = await learnWithoutTest(model, initialState(model), samples);
+  const { tensors } = before;
+  const { tensors: restarted } = model.compiled.restart(before, [
+    { tables: tableNames('shop'), rows },
+  ]);
   // Elements of two rows, in each place where a network has the table or a slot over it.
   const changed = Object.entries(restarted).flatMap(([name, { data }]) => {
     const own = [...data.keys()].filter((i) => data[i] !== tensors[name]?.data[i]);
