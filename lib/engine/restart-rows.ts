@@ -28,7 +28,7 @@ export function placesOfTables(tensors: Tensors, tables: readonly string[]): rea
   return [...places.map((place) => ({ ...place, offset: 0 })), ...slots];
 }
 
-/** The state in which rows are what they were in the beginning: tensors that have some are copied. */
+/** The state in which rows are what they were at first: tensors that have some are copied. */
 export function restartedState(
   initial: Tensors,
   state: EngineState,
