@@ -1,6 +1,20 @@
 /** Whether a file of a dataset has a name, in which `*` stands for any characters. */
 export function fileNamed(name: string): (key: string) => boolean {
-  const parts = name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const pattern = new RegExp(`^${parts.join('.*')}$`, 's');
-  return (key) => pattern.test(key.replace(/^datasets\/[^/]+\//, ''));
+  const [first = '', ...parts] = name.split('*');
+  const last = parts.pop();
+  return (key) => {
+    const file = key.replace(/^datasets\/[^/]+\//, '');
+    if (last === undefined) return file === first;
+    if (file.length < first.length + last.length) return false;
+    if (!file.startsWith(first) || !file.endsWith(last)) return false;
+    // Each part as early as it comes: no later place leaves more room for the others.
+    const end = file.length - last.length;
+    let at = first.length;
+    for (const part of parts) {
+      const found = file.indexOf(part, at);
+      if (found < 0 || found + part.length > end) return false;
+      at = found + part.length;
+    }
+    return true;
+  };
 }

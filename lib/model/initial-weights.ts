@@ -132,7 +132,9 @@ export function initialParameters(
     );
   }
   if (statistics.vocabularies && !haveVocabularies(encoder.layout, statistics.vocabularies))
-    throw invalid('initialWeights: its vocabularies have other sizes than those of the spec');
+    throw invalid(
+      'initialWeights: its vocabularies are damaged, or of other sizes than the spec has',
+    );
   const { targets = [], lags = [] } = encoder.layout;
   targets.forEach(({ rows, outputs }, i) => {
     const found = statistics.targets?.[i];

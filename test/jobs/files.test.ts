@@ -72,6 +72,12 @@ describe('a job over some files of a dataset', () => {
     ['a*c', 'abcd', false],
     ['(a|b)+', 'a', false],
     ['[x]$', '[x]$', true],
+    ['*a*b*', 'xxbxaxxbx', true],
+    ['*a*b*', 'xxbxaxxx', false],
+    ['aba*ba', 'aba', false],
+    ['a*b*b', 'ab', false],
+    ['**', '', true],
+    [`${'*a'.repeat(100)}b`, 'a'.repeat(300), false],
   ])('%s names %s: %s', (name, file, isNamed) => {
     expect(fileNamed(name)(`datasets/past/${file}`)).toBe(isNamed);
   });
