@@ -20,12 +20,14 @@ export function functionsCode(scope: Construct, architecture: Architecture): Cod
   const prebuilt = beside('./functions');
   const isPrebuilt = existsSync(prebuilt);
   const isLocal = scope.node.tryGetContext('millrace:local') !== undefined;
-  const lambda = architecture === Architecture.X86_64 ? 'linux/x64' : 'linux/arm64';
+  const lambda = architecture.name === Architecture.X86_64.name ? 'linux/x64' : 'linux/arm64';
   const platform = isLocal ? `${process.platform}/${process.arch}` : lambda;
   return Code.fromAsset(isPrebuilt ? prebuilt : beside('../functions'), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: runtime.bundlingImage,
+      // What is bundled once for an app is told apart by such settings alone.
+      environment: { PLATFORM: platform },
       local: {
         tryBundle(output) {
           if (isPrebuilt) cpSync(prebuilt, output, { recursive: true });

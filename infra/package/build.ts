@@ -12,7 +12,7 @@ import { writeTypes } from './types.ts';
  * Makes the package that is published: `npm run build` writes the folder `dist/` and its tarball in
  * it; `npm run build -- <folder>` another folder, which it empties first.
  * Everything but the CDK is bundled into it, so that it installs without a registry and without
- * install scripts; ONNX Runtime, for Linux on x64, comes along as a bundled dependency.
+ * install scripts; ONNX Runtime, for Linux, comes along as a bundled dependency.
  */
 const source = (path: string) => join(projectDirectory, path);
 const output = resolve(process.argv[2] ?? source('dist'));

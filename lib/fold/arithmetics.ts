@@ -20,16 +20,16 @@ import { keepState, usableState } from './checkpoints.ts';
 export type OwnState = { readonly state: State; readonly checkpoint?: string | undefined };
 
 /**
- * The state for the next entry. If another arithmetic made the entry before, whoever folded that,
- * the state is kept first, and what is kept is the state to go on from: another writer may have
+ * The state for the next entry. If another arithmetic made the entry before, or folded it, the state
+ * is kept first, and what is kept is the state to go on from: another writer may have
  * been faster.
  *
  * @throws MillraceError kind `unavailable` if it cannot be kept: the next attempt tries again
  */
 export async function keepIfForeign(ports: Ports, model: Model, state: State): Promise<OwnState> {
   const own = model.compiled.engine;
-  const { sequence, entryArithmetic = own } = state;
-  if (sequence === 0 || entryArithmetic === own) return { state };
+  const { sequence, arithmetic = own, entryArithmetic = own } = state;
+  if (sequence === 0 || (arithmetic === own && entryArithmetic === own)) return { state };
   await keepState(ports, model, state);
   const kept =
     (await readKept(ports, model, sequence)) ?? (await keepOverDamaged(ports, model, state));
@@ -38,7 +38,8 @@ export async function keepIfForeign(ports: Ports, model: Model, state: State): P
       'unavailable',
       `the state of entry ${sequence} of ${model.name} cannot be kept`,
     );
-  const fields = { model: model.name, sequence, from: entryArithmetic, to: own };
+  const from = entryArithmetic === own ? arithmetic : entryArithmetic;
+  const fields = { model: model.name, sequence, from, to: own };
   ports.log.warn('the model goes on with another arithmetic', fields);
   return { state: kept.state, checkpoint: kept.digest };
 }

@@ -2,7 +2,7 @@ import { putOverOlder, putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-store.ts';
 import { type EntryHeader, isReplacing } from '../commands/commands.ts';
-import { isOfKind } from '../errors.ts';
+import { isOfKind, MillraceError } from '../errors.ts';
 import { readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { fitsModel, initialState, type Model } from '../model/model.ts';
@@ -23,7 +23,8 @@ export async function loadCheckpoint(
   const object = await ports.store.get(key);
   const published = object && (await usableState(ports, model, key, object));
   const state = published ?? (await lastCheckpoint(ports, model));
-  return { state, etag: object?.etag, publishedAt: published?.sequence ?? 0 };
+  const publishedAt = published?.sequence ?? Number.NEGATIVE_INFINITY;
+  return { state, etag: object?.etag, publishedAt };
 }
 
 /**
@@ -142,7 +143,7 @@ async function headerOf(
 export type Published = {
   /** Its ETag; undefined if there was none, or a newer one. */
   readonly etag: string | undefined;
-  /** The entry that it is at; 0 if that is unknown. */
+  /** The entry that it is at; −∞ if there is none that can be used, so that one is due. */
   readonly publishedAt: number;
 };
 
@@ -162,6 +163,8 @@ export type Publication = Published & {
  * meanwhile, nothing is written.
  *
  * @returns what is known of the published checkpoint now, for the next invocation
+ * @throws MillraceError kind `unavailable` if other weights are in place and readers, who stop before
+ *   their entry, cannot be told
  */
 export async function publish(
   ports: BucketPorts & StatePorts,
@@ -187,7 +190,13 @@ export async function publish(
   const published = await putOverOlder(ports, key, body, { etag, stays });
   // The ETag of a newer one would let this state be put over it; and what could not be written is
   // due again.
-  if (isOvertaken || published === undefined) return { etag: undefined, publishedAt };
+  if (isOvertaken) return { etag: undefined, publishedAt };
+  if (published === undefined && hasReplaced)
+    throw new MillraceError(
+      'unavailable',
+      `entry ${state.sequence} of ${model.name} put other weights in place, and their state could not be published`,
+    );
+  if (published === undefined) return { etag: undefined, publishedAt };
   return { etag: published, publishedAt: state.sequence };
 }
 

@@ -131,9 +131,11 @@ export function initialParameters(
         `the label of the spec have ${width}`,
     );
   }
-  if (statistics.vocabularies && !haveVocabularies(encoder.layout, statistics.vocabularies))
+  if (!haveVocabularies(encoder.layout, given.statistics?.vocabularies))
     throw invalid(
-      'initialWeights: its vocabularies are damaged, or of other sizes than the spec has',
+      'initialWeights: the file does not say which values its rows are of, or of other ' +
+        'vocabularies than the spec has; take a published state, or what `millrace export --format ' +
+        'safetensors` wrote',
     );
   const { targets = [], lags = [] } = encoder.layout;
   targets.forEach(({ rows, outputs }, i) => {

@@ -40,6 +40,8 @@ export type Pending = {
   readonly secondsLeft: () => number;
   /** The digest of the kept checkpoint that the entry must name, if it must. */
   readonly checkpoint?: string | undefined;
+  /** Whether the state is of the journal: asked before anything is written. */
+  readonly isOwn: boolean | Promise<boolean>;
 };
 
 /**
@@ -47,7 +49,8 @@ export type Pending = {
  * is left. Nothing changes before the entry is committed, except that quarantine records are
  * written; writing them again is harmless.
  *
- * @returns the entry; undefined if the ledger had settled all of the messages
+ * @returns the entry; undefined if the ledger had settled all of the messages, or the state is of
+ *   another journal
  * @throws MillraceError kind `unavailable` with the code `out-of-time` if a command needs more than
  *   is left; what it reached is stored
  */
@@ -55,7 +58,7 @@ export async function decideEntry(
   ports: Ports,
   model: Model,
   state: State,
-  { messages, secondsLeft, checkpoint }: Pending,
+  { messages, secondsLeft, checkpoint, isOwn }: Pending,
 ): Promise<Change | undefined> {
   const settledMessages: SettledMessage[] = [];
   const samples: unknown[] = [];
@@ -79,6 +82,7 @@ export async function decideEntry(
       break;
     }
     if (decision.refused.length > 0) {
+      if (!(await isOwn)) return undefined;
       await quarantine(ports, model.name, recordOf(ports, parsed, decision, state.sequence + 1));
     }
     next = withSettled(ports, decision.state ?? next, parsed);

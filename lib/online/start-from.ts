@@ -13,7 +13,7 @@ import type { State } from '../state/state.ts';
 export type CachedModel = Published & {
   readonly model: Model;
   readonly state: State;
-  /** Whether it was committed by this machine, and nobody else had committed anything before. */
+  /** Whether this machine committed its last entry, and had read none of another before. */
   readonly isAlone?: boolean | undefined;
 };
 
@@ -24,8 +24,6 @@ export const notOfJournal = 'a cached model is not that of the journal, and load
 export type Start = CachedModel & {
   /** The entry that it started from. */
   readonly loaded: number;
-  /** Whether entries of others were behind it. */
-  readonly wasBehind: boolean;
   /** Whether it is taken for the newest without having looked. */
   readonly isAssumed: boolean;
   /** Whether it is of the journal: known only after some samples may have been learnt. */
@@ -50,7 +48,7 @@ export async function startFrom(
     const isOwn = isOfJournal(ports.store, cached.state);
     if (cached.isAlone && mayAssume) {
       isOwn.catch(() => undefined);
-      return { ...cached, loaded, wasBehind: false, isAssumed: true, isOwn };
+      return { ...cached, loaded, isAssumed: true, isOwn };
     }
     const forward = readForward(ports, cached.model, cached.state, bounds);
     const [own, read] = await Promise.all([
@@ -61,10 +59,8 @@ export async function startFrom(
       ),
     ]);
     if (own && 'error' in read) throw read.error;
-    if (own && 'state' in read) {
-      const wasBehind = read.state.sequence > loaded;
-      return { ...cached, state: read.state, loaded, wasBehind, isAssumed: false, isOwn: true };
-    }
+    if (own && 'state' in read)
+      return { ...cached, state: read.state, loaded, isAssumed: false, isOwn: true };
     ports.log.warn(notOfJournal, { model: name });
   }
   const model = await loadModel(ports, name);
@@ -74,5 +70,5 @@ export async function startFrom(
   const { state, ...published } = await loadCheckpoint(ports, model);
   const forward = await readForward(ports, model, state, bounds);
   const start = { model, state: forward, loaded: state.sequence, ...published };
-  return { ...start, wasBehind: false, isAssumed: false, isOwn: true };
+  return { ...start, isAssumed: false, isOwn: true };
 }

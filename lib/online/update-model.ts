@@ -56,7 +56,9 @@ export async function updateModel(
   // Commands reach further than samples, and must not reach from what is not the newest.
   const mayAssume = messages.every(({ command }) => command.kind === 'samples');
   let hasReplaced = false;
+  let hasRead = false;
   const onEntry = (header: EntryHeader) => {
+    hasRead = true;
     hasReplaced ||= isReplacing(header);
   };
   const start = await startFrom(ports, name, cached, { shouldStop, onEntry, mayAssume });
@@ -77,7 +79,8 @@ export async function updateModel(
     const decide = async () => {
       const own = await keepIfForeign(ports, model, state);
       state = own.state;
-      const pending = { messages: left, secondsLeft, checkpoint: own.checkpoint };
+      const { isOwn } = start;
+      const pending = { messages: left, secondsLeft, checkpoint: own.checkpoint, isOwn };
       return decideEntry(ports, model, state, pending).catch(ifOutOfTime);
     };
     const isIdle = left.length === 0 || shouldStop();
@@ -101,7 +104,7 @@ export async function updateModel(
     state = change.state;
     settled += change.settled;
     entries.push(change.entry.header);
-    onEntry(change.entry.header);
+    hasReplaced ||= isReplacing(change.entry.header);
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   const { etag, publishedAt } = start;
@@ -111,7 +114,7 @@ export async function updateModel(
   // Whoever worked until no time was left has stored how far it got.
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
-  const isAlone = !start.wasBehind && lostCommits === 0 && entries.length > 0;
+  const isAlone = !hasRead && lostCommits === 0 && entries.length > 0;
   const kept = { model, state, isAlone, ...published };
   return { settled, hasAdvanced, entries, ...found, cached: kept };
 }

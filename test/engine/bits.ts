@@ -134,9 +134,9 @@ async function learnersDigest({ task, experts, features, cache }: Learners): Pro
     },
     ...(task === 'multiclass' ? { label: { classes: ['0', '1', '2'] } } : {}),
     network: { hidden: [8] },
-    online: { experts, schedule: { type: 'cosine', steps: 300 } },
+    // (A checkpoint names the hash of its spec, what releases before 0.11 filled in among it.)
+    online: { experts, schedule: { type: 'cosine', steps: 300 }, publishEvery: 1 },
   });
-  // (A checkpoint names the hash of its spec, the revision in it.)
   const spec: Spec = { ...declared, revision: 2 };
   const engine = createEngine({ threads: 1, warn: console.warn, ...(cache && { cache }) });
   const model = { name: spec.model, ...(await compileModel(engine, spec)) };

@@ -125,6 +125,20 @@ describe('the stack', () => {
     expect(readdirSync(join(directory, asset, native, 'linux'))).toEqual([folder]);
   });
 
+  it('brings each construct of an app its own ONNX Runtime', () => {
+    const app = new App();
+    for (const [name, architecture] of Object.entries({
+      Intel: Architecture.X86_64,
+      Arm: Architecture.ARM_64,
+    }))
+      new Millrace(new Stack(app, name), 'Millrace', { architecture });
+    const { directory } = app.synth();
+    const native = 'node_modules/onnxruntime-node/bin/napi-v6/linux';
+    const assets = readdirSync(directory).filter((each) => each.startsWith('asset.'));
+    const found = assets.flatMap((asset) => readdirSync(join(directory, asset, native)));
+    expect(found.sort()).toEqual(['arm64', 'x64']);
+  });
+
   it('answers requests for predictions through a URL that asks for a signature', () => {
     template.resourceCountIs('AWS::Lambda::Url', 1);
     template.hasResourceProperties('AWS::Lambda::Url', { AuthType: 'AWS_IAM' });

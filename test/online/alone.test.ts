@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError } from '../../lib/errors.ts';
+import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import {
   createWorld,
   deliver,
@@ -79,5 +80,40 @@ describe('a machine that was alone with a model lately', () => {
     await expect(deliver(world, messages, undefined, cached)).rejects.toThrow('does not answer');
     world.store.hook = () => undefined;
     expect((await foldJournal(world)).sequence).toBe(1);
+  });
+
+  it.each(['created again', 'gone'])(
+    'writes nothing into a model that is %s by now, and refuses there what is to be refused',
+    async (how) => {
+      const { world, cached } = await warm();
+      const spec = await world.store.get(keys.spec(model));
+      for (const key of world.store.objects.keys()) world.store.remove(key);
+      const mixed = message(70, { samples: [ticket(1), { features: {}, label: true }] });
+      if (how === 'gone')
+        await expect(deliver(world, [mixed], undefined, cached)).rejects.toThrow('no model');
+      expect([...world.store.objects.keys()]).toEqual([]);
+      await world.store.put(keys.spec(model), spec?.body ?? new Uint8Array());
+      await deliver(world, [mixed], undefined, how === 'gone' ? undefined : cached);
+      const records = await readQuarantine(world.store, model);
+      expect(records).toMatchObject([{ message: mixed.id, sequence: 1 }]);
+    },
+  );
+
+  it('is not alone once it has read what another committed meanwhile', async () => {
+    const { world, messages, cached } = await warm();
+    world.store.hook = async ({ operation, key, when }) => {
+      if (operation !== 'put' || key !== keys.entry(model, 2) || when !== 'after') return;
+      world.store.hook = () => undefined;
+      await deliver(world, messages.slice(2, 3));
+    };
+    const rollback = message(91, { rollback: { to: 1 } });
+    const update = await deliver(
+      world,
+      [...messages.slice(1, 2), rollback, ...messages.slice(3, 4)],
+      undefined,
+      cached,
+    );
+    expect(update).toMatchObject({ settled: 3, cached: { isAlone: false } });
+    expect(update.cached?.state).toEqual(await foldJournal(world));
   });
 });

@@ -26,6 +26,14 @@ function failOnce(world: World): void {
   };
 }
 
+/** S3 takes no published state from now on. */
+function withoutPublications(world: World): void {
+  world.store.hook = ({ operation, key }) => {
+    if (operation === 'put' && key === keys.state(ticketsSpec.model))
+      throw new MillraceError('unavailable', 'S3 does not answer');
+  };
+}
+
 describe('a state that is published seldom', () => {
   it('is published when it is due, by whoever comes next, if the one before died', async () => {
     const world = createWorld(seldom);
@@ -43,17 +51,40 @@ describe('a state that is published seldom', () => {
 
   it('is published with the next delivery where S3 took no state for a while', async () => {
     const world = createWorld(seldom);
-    const messages = sampleMessages(7, 'till');
+    const messages = sampleMessages(12, 'till');
     let { cached } = await deliver(world, messages.slice(0, 4));
-    world.store.hook = ({ operation, key }) => {
-      if (operation === 'put' && key === keys.state(ticketsSpec.model))
-        throw new MillraceError('unavailable', 'S3 does not answer');
-    };
-    ({ cached } = await deliver(world, [message(90, { rollback: { to: 1 } })], undefined, cached));
+    withoutPublications(world);
+    for (const one of messages.slice(4, 9))
+      ({ cached } = await deliver(world, [one], undefined, cached));
     world.store.hook = () => undefined;
     expect((await published(world)).sequence).toBe(1);
-    ({ cached } = await deliver(world, messages.slice(4, 5), undefined, cached));
+    ({ cached } = await deliver(world, messages.slice(9, 10), undefined, cached));
     expect(await published(world)).toEqual(cached?.state);
+  });
+
+  it('holds a rollback back until readers, who stop before it, can be told', async () => {
+    const world = createWorld(seldom);
+    let { cached } = await deliver(world, sampleMessages(4, 'till'));
+    const back = message(90, { rollback: { to: 1 } });
+    withoutPublications(world);
+    await expect(deliver(world, [back], undefined, cached)).rejects.toThrow(
+      'entry 2 of tickets put other weights in place, and their state could not be published',
+    );
+    world.store.hook = () => undefined;
+    const again = await deliver(world, [back]);
+    expect(again).toMatchObject({ settled: 1, entries: [] });
+    ({ cached } = again);
+    expect(await published(world)).toEqual(cached?.state);
+    expect(cached?.state.sequence).toBe(2);
+  });
+
+  it('is made again at once where the published one is damaged', async () => {
+    const world = createWorld(seldom);
+    const messages = sampleMessages(9, 'till');
+    for (const one of messages.slice(0, 6)) await deliver(world, [one]);
+    await world.store.put(keys.state(ticketsSpec.model), Buffer.from('no state'));
+    await deliver(world, messages.slice(6, 7));
+    expect(await published(world)).toEqual(await foldJournal(world));
   });
 
   it.each(['one that knows nothing', 'one that was behind'])(

@@ -23,8 +23,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: online,
         find: `settled += change.settled;
-          unknown =`,
-        replace: '    unknown =',
+          entries.push`,
+        replace: '    entries.push',
       },
     ],
   },
