@@ -20,8 +20,8 @@ import { keepState, usableState } from './checkpoints.ts';
 export type OwnState = { readonly state: State; readonly checkpoint?: string | undefined };
 
 /**
- * The state for the next entry. If another arithmetic made the entry before, or folded it, the state
- * is kept first, and what is kept is the state to go on from: another writer may have
+ * The state for the next entry. If another arithmetic made the entry before, or folded it, the
+ * state is kept first, and what is kept is the state to go on from: another writer may have
  * been faster.
  *
  * @throws MillraceError kind `unavailable` if it cannot be kept: the next attempt tries again

@@ -63,6 +63,28 @@ describe('a model that moves from one arithmetic to another', () => {
     expect(lines.at(-1)).toContain('the checkpoint that entry 5 goes on from is missing or was');
   });
 
+  it('goes on from what the other folded and published of its own entry', async () => {
+    const world = createWorld(ticketsSpec);
+    await deliverBy(world, [first]);
+    world.store.hook = ({ operation, key, when }) => {
+      if (operation !== 'put' || key !== keys.state(ticketsSpec.model) || when !== 'before') return;
+      world.store.hook = () => undefined;
+      throw new Error('the machine is gone');
+    };
+    await expect(deliverBy(world, [second], 1)).rejects.toThrow('the machine is gone');
+    await deliverBy(world, [first, second], 1).catch(() => undefined);
+    await deliverBy(world, [second, second], 2);
+    expect(await namedIn(world, 4)).toEqual([2, 3]);
+    const lines: string[] = [];
+    for (const engine of [second, first])
+      expect(await verify(ioOf(world, engine, lines), ticketsSpec.model, true), lines.at(-1)).toBe(
+        0,
+      );
+    expect(encodeCheckpoint(await foldedBy(world, second))).toEqual(
+      encodeCheckpoint(await stateOf(world)),
+    );
+  });
+
   it.each([
     ['is seldom published', { publishEvery: 4 }, {}],
     ['keeps a checkpoint of every fourth entry', {}, { keptCheckpointEntries: 4 }],
