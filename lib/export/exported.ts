@@ -6,6 +6,7 @@ import {
   type LabelScale,
   labelScaleOf,
 } from '../features/statistics.ts';
+import { valuesOf } from '../features/vocabulary.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { State } from '../state/state.ts';
@@ -58,8 +59,8 @@ export function predictionName({ features }: Pick<Exported, 'features'>): string
 function hashesOf({ encoder: { layout } }: Model, { statistics }: State, feature: string) {
   const place = layout.vocabularies?.findIndex(({ name }) => name === feature) ?? -1;
   if (place < 0) return undefined;
-  const { hashes = new Int32Array(), totals } = statistics.vocabularies?.[place] ?? {};
-  return Array.from(hashes.subarray(0, totals?.[1]), (hash) => hash >>> 0);
+  const vocabulary = statistics.vocabularies?.[place];
+  return Array.from(vocabulary ? valuesOf(vocabulary) : [], (hash) => hash >>> 0);
 }
 
 /**

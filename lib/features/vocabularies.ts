@@ -1,10 +1,12 @@
 import type { EncodedSamples, Layout, VocabularyColumns } from './samples.ts';
 import {
   emptyVocabulary,
+  forgottenOf,
   GrowingVocabulary,
   indexOf,
   isOfTable,
   type Vocabulary,
+  valuesOf,
   withValuesOf,
 } from './vocabulary.ts';
 
@@ -111,7 +113,8 @@ export function vocabularySummaries(
 ): Readonly<Record<string, VocabularySummary>> {
   return Object.fromEntries(
     tables.map(({ name, size }, i) => {
-      const [, values = 0, forgotten = 0] = vocabularies[i]?.totals ?? [];
+      const own = vocabularies[i];
+      const [values, forgotten] = own ? [valuesOf(own).length, forgottenOf(own)] : [0, 0];
       return [name, { size, values, forgotten }];
     }),
   );
@@ -119,7 +122,7 @@ export function vocabularySummaries(
 
 /** How many values lost their place so far, of all vocabularies. */
 export function countForgotten(vocabularies: readonly Vocabulary[] = []): number {
-  return vocabularies.reduce((sum, { totals }) => sum + (totals[2] ?? 0), 0);
+  return vocabularies.reduce((sum, each) => sum + forgottenOf(each), 0);
 }
 
 /** {@link withValuesOf} of each vocabulary of a layout; undefined where it has none. */

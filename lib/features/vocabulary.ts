@@ -1,3 +1,4 @@
+import { RecencyIndex } from './recency-index.ts';
 import type { VocabularyTable } from './samples.ts';
 
 /**
@@ -17,6 +18,16 @@ export type Vocabulary = {
   /** Samples so far, rows that are taken, and values that lost theirs, [3]. */
   readonly totals: Float64Array;
 };
+
+/** The values that have a row, by their hashes, in the order of their rows. */
+export function valuesOf({ hashes, totals }: Vocabulary): Int32Array {
+  return hashes.subarray(0, totals[1]);
+}
+
+/** How many values lost their row so far. */
+export function forgottenOf({ totals }: Vocabulary): number {
+  return totals[2] ?? 0;
+}
 
 /** Buckets of candidates at least, so that few values in a hurry do not push each other out. */
 const leastBuckets = 1_024;
@@ -58,89 +69,33 @@ export function isOfTable(table: VocabularyTable, vocabulary: Vocabulary): boole
   );
 }
 
-/**
- * Where each value is, and which has not come for longest: rows in a ring, in the order in which
- * they were seen last, behind an end that is no row.
- */
-class Index {
-  readonly #rows = new Map<number, number>();
-  readonly #next: Int32Array;
-  readonly #previous: Int32Array;
-  readonly #end: number;
-
-  constructor({ hashes, seen, totals }: Vocabulary) {
-    const [, taken = 0] = totals;
-    this.#end = hashes.length;
-    this.#next = new Int32Array(hashes.length + 1).fill(this.#end);
-    this.#previous = this.#next.slice();
-    const rows = Array.from({ length: taken }, (_, row) => row);
-    for (const row of rows.sort((a, b) => (seen[a] ?? 0) - (seen[b] ?? 0) || a - b)) {
-      this.#rows.set(hashes[row] ?? 0, row);
-      this.#append(row);
-    }
-  }
-
-  /** The row of a value, counted from 0; undefined if it has none. */
-  rowOf(hash: number): number | undefined {
-    return this.#rows.get(hash);
-  }
-
-  /** The row that was seen last before all others; undefined if none is taken. */
-  get oldest(): number | undefined {
-    const row = this.#next[this.#end];
-    return row === this.#end ? undefined : row;
-  }
-
-  /** Gives a new row to a value. */
-  add(hash: number, row: number): void {
-    this.#rows.set(hash, row);
-    this.#append(row);
-  }
-
-  /** Takes the row of a value. */
-  remove(hash: number, row: number): void {
-    this.#rows.delete(hash);
-    this.#unlink(row);
-  }
-
-  /** A row was seen. */
-  touch(row: number): void {
-    this.#unlink(row);
-    this.#append(row);
-  }
-
-  #append(row: number): void {
-    const last = this.#previous[this.#end] ?? 0;
-    this.#next[last] = row;
-    this.#previous[row] = last;
-    this.#next[row] = this.#end;
-    this.#previous[this.#end] = row;
-  }
-
-  #unlink(row: number): void {
-    const [before = 0, after = 0] = [this.#previous[row], this.#next[row]];
-    this.#next[before] = after;
-    this.#previous[after] = before;
-  }
+/** The rows that are taken, in the order in which they were seen last. */
+function rowsBySight(vocabulary: Vocabulary): readonly number[] {
+  const { seen } = vocabulary;
+  const rows = Array.from(valuesOf(vocabulary), (_, row) => row);
+  return rows.sort((a, b) => (seen[a] ?? 0) - (seen[b] ?? 0) || a - b);
 }
 
 /** The index of a vocabulary, made once for its array of hashes. */
-const indexes = new WeakMap<Int32Array, Index>();
+const indexes = new WeakMap<Int32Array, RecencyIndex>();
 
 /** Where the values of a vocabulary are. */
-export function indexOf(vocabulary: Vocabulary): Pick<Index, 'rowOf'> {
+export function indexOf(vocabulary: Vocabulary): Pick<RecencyIndex, 'rowOf'> {
   return knownIndex(vocabulary);
 }
 
-function knownIndex(vocabulary: Vocabulary): Index {
+function knownIndex(vocabulary: Vocabulary): RecencyIndex {
   const { hashes } = vocabulary;
-  const index = indexes.get(hashes) ?? new Index(vocabulary);
+  const known = indexes.get(hashes);
+  if (known !== undefined) return known;
+  const index = new RecencyIndex(hashes.length);
+  for (const row of rowsBySight(vocabulary)) index.add(hashes[row] ?? 0, row);
   indexes.set(hashes, index);
   return index;
 }
 
 /** Copies of a vocabulary's arrays, and its index, which may be changed. */
-type Open = Omit<Vocabulary, 'totals'> & { readonly index: Index };
+type Open = Omit<Vocabulary, 'totals'> & { readonly index: RecencyIndex };
 
 /**
  * A vocabulary that takes in values one after another, and changes none that it began with or
@@ -274,12 +229,10 @@ export function withValuesOf(
   dataset: Vocabulary,
 ): Vocabulary {
   const [samples = 0] = before.totals;
-  const [more = 0, taken = 0] = dataset.totals;
+  const [more = 0] = dataset.totals;
   const all = new GrowingVocabulary({ ...table, expireAfter: undefined }, before);
-  const seenAt = (row: number) => samples + (dataset.seen[row] ?? 0);
-  const rows = Array.from({ length: taken }, (_, row) => row);
-  for (const row of rows.sort((a, b) => seenAt(a) - seenAt(b)))
-    all.give(dataset.hashes[row] ?? 0, seenAt(row));
+  for (const row of rowsBySight(dataset))
+    all.give(dataset.hashes[row] ?? 0, samples + (dataset.seen[row] ?? 0));
   const merged = all.soFar();
   const totals = merged.totals.slice();
   totals[0] = samples + more;
