@@ -20,11 +20,25 @@ import type { Construct } from 'constructs';
 export const permanent = [
   'models/*/journal/*',
   'models/*/spec.json',
+  'models/*/specs/*',
   'models/*/resends/*',
   'models/*/jobs/*/job.json',
   'models/*/jobs/*/challenger.safetensors',
   'initial-weights/*',
 ] as const;
+
+/** What people at a command line write: nothing of it changes what was learnt before. */
+export const operatorWrites = [
+  'models/*/spec.json',
+  'models/*/specs/*',
+  'initial-weights/*',
+  'models/*/resends/*',
+  'models/*/jobs/retract-*/challenger.safetensors',
+  'models/*/jobs/spec-*/challenger.safetensors',
+  'models/*/jobs/*/progress.json',
+  'datasets/*',
+  'compiled/*',
+];
 
 /** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */
 export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {

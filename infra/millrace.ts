@@ -19,7 +19,7 @@ import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { environmentNames, environmentOf } from '../lib/ports/address.ts';
 import { createAlarms } from './alarms.ts';
-import { allow, createBucket, protectHistory } from './bucket.ts';
+import { allow, createBucket, operatorWrites, protectHistory } from './bucket.ts';
 import { functionsCode } from './functions-code.ts';
 import { allowToRedrive, allowToSend, createQueue, type QueueWithDeadLetters } from './queues.ts';
 import { createSchedules, type ScheduledJob } from './schedules.ts';
@@ -188,21 +188,14 @@ export class Millrace extends Construct {
   }
 
   /**
-   * Lets somebody declare models, start jobs, put datasets, roll back, retract, send again what was
-   * refused or died, and read the functions' logs. It cannot change what was learnt before.
+   * Lets somebody declare models, change their specs, start jobs, put datasets, roll back, retract,
+   * send again what was refused or died, and read the functions' logs. It cannot change what was
+   * learnt before.
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
       read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*'],
-      write: [
-        'models/*/spec.json',
-        'initial-weights/*',
-        'models/*/resends/*',
-        'models/*/jobs/retract-*/challenger.safetensors',
-        'models/*/jobs/*/progress.json',
-        'datasets/*',
-        'compiled/*',
-      ],
+      write: operatorWrites,
     });
     allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
     allowToRedrive(grantee, Object.values(this.#queues));

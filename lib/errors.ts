@@ -40,7 +40,7 @@ export function invariant(holds: boolean, message: string): asserts holds {
  * A model is stopped because what was stored belongs to a spec other than the one in `spec.json`.
  */
 export function specChanged(what: string): MillraceError {
-  const message = `${what}: a spec cannot be changed in place`;
+  const message = `${what}: spec.json is not to be written over; millrace spec changes a spec`;
   return new MillraceError('corrupt', message, { code: 'spec-changed' });
 }
 

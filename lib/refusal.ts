@@ -30,7 +30,10 @@ export type RefusalCode =
   | 'no-such-entry'
   | 'retracted-since'
   | 'rolled-back-since'
-  | 'replaced-since';
+  | 'replaced-since'
+  | 'spec-changed-since'
+  | 'same-spec'
+  | 'no-such-spec';
 
 /** A refused sample as it is stored. Its code may be one of a later release. */
 export const storedRefusal = z.object({

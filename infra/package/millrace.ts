@@ -3,7 +3,7 @@
  * neither tfjs nor an engine; they are loaded by what needs them.
  */
 export { isOfKind, MillraceError } from '../../lib/errors.ts';
-export { createModel } from '../../lib/model/model.ts';
+export { createModel } from '../../lib/model/create-model.ts';
 export { type ConnectSettings, connect } from '../../lib/ports/connect.ts';
 export type { Log, Ports } from '../../lib/ports/ports.ts';
 export {

@@ -2,6 +2,7 @@
 export { openFile } from '../../lib/datasets/local-file.ts';
 export { exportModel } from '../../lib/export/export-model.ts';
 export { type ExportFormat, exportFormats } from '../../lib/export/formats/format.ts';
+export { currentModel } from '../../lib/fold/current-model.ts';
 export { currentState } from '../../lib/fold/fold.ts';
 export { type Imported, importModel } from '../../lib/import/import-model.ts';
 export type { Weights } from '../../lib/import/weights.ts';
@@ -9,6 +10,7 @@ export { readWeightsFile } from '../../lib/import/weights-file.ts';
 export { existingModel } from '../../lib/model/model.ts';
 export { awaitCommand, type EndOfCommand } from '../../lib/operations/await-command.ts';
 export { backtest, gridOf } from '../../lib/operations/backtest.ts';
+export { changeSpec, prepareSpec, sendSpec } from '../../lib/operations/change-spec.ts';
 export { checkDataset } from '../../lib/operations/check-dataset.ts';
 export { describeJobs, describeModel, listModels } from '../../lib/operations/describe-model.ts';
 export { draftSpec } from '../../lib/operations/draft-spec.ts';

@@ -14,6 +14,9 @@ export const keys = {
   model: (model: string) => `${ofModel(model)}/`,
   jobs: (model: string) => `${ofModel(model)}/jobs/`,
   spec: (model: string) => `${ofModel(model)}/spec.json`,
+  /** A spec that a model got later, by its hash. */
+  laterSpec: (model: string, hash: string) => `${ofModel(model)}/specs/${checkedHash(hash)}.json`,
+  laterSpecs: (model: string) => `${ofModel(model)}/specs/`,
   state: (model: string) => `${ofModel(model)}/state.safetensors`,
   entry: (model: string, sequence: number) => `${ofModel(model)}/journal/${padded(sequence)}`,
   journal: (model: string) => `${ofModel(model)}/journal/`,

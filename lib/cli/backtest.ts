@@ -1,5 +1,6 @@
-import { existingSpec } from '../model/model.ts';
-import { type Backtest, backtest, type Candidate, gridOf } from '../operations/backtest.ts';
+import { existingSpec } from '../fold/current-model.ts';
+import { backtest, gridOf } from '../operations/backtest.ts';
+import type { Backtest, Candidate } from '../operations/learn-stream.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import type { Io } from './io.ts';
 import { type Bar, figure, formatCount, formatTable } from './progress.ts';
@@ -20,7 +21,7 @@ export async function runBacktest(
   name: string,
   { specs, grid, ...options }: BacktestArguments,
 ): Promise<number> {
-  const declared = await existingSpec(ports.store, name);
+  const declared = await existingSpec(ports, name);
   const files = await Promise.all(
     specs.map(async (path): Promise<Candidate> => ({ name: path, spec: await readSpecFile(path) })),
   );
@@ -37,12 +38,17 @@ export async function runBacktest(
     },
   }).finally(() => bar?.finish());
   result(results);
-  print(formatTable([head(results), ...results.map(rowOf)]));
+  print(backtestTable(results));
   const [first, ...others] = results;
   if (others.length > 0 && others.every(({ loss }) => loss === first?.loss))
     print('all earned the same: what they differ in has no effect (experts have their own rates)');
   print(`the labels alone would have earned ${figure(first?.baselineLoss ?? Number.NaN)}`);
   return 0;
+}
+
+/** What specs would have earned, as a table. */
+export function backtestTable(results: readonly Backtest[]): string {
+  return formatTable([head(results), ...results.map(rowOf)]);
 }
 
 function head([first]: readonly Backtest[]): readonly string[] {

@@ -4,8 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { invalid, reasonOf } from '../errors.ts';
 import { tasks } from '../features/task.ts';
-import { currentState } from '../fold/fold.ts';
-import { existingModel } from '../model/model.ts';
+import { currentModel } from '../fold/current-model.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
 import { evaluateFile } from '../operations/evaluate-file.ts';
 import { sendFile } from '../operations/send-file.ts';
@@ -74,8 +73,7 @@ export async function send(
 /** Holds a model's predictions against a file's labels. */
 export async function evaluate(io: Io, name: string, path: string): Promise<number> {
   const { ports, print, result } = io;
-  const model = await existingModel(ports, name);
-  const state = await currentState(ports, model);
+  const { model, state } = await currentModel(ports, name);
   const bar = lateBar(io, 'compared', 'samples');
   const evaluation = await withFile(path, (file) =>
     evaluateFile(model, state, file, bar.update),

@@ -4,9 +4,9 @@ import { MillraceError } from '../errors.ts';
 import { tasks } from '../features/task.ts';
 import type { Log } from '../ports/ports.ts';
 import { type AddCommand, textOf } from './call.ts';
+import { declareChoosingCommands } from './choosing-commands.ts';
 import { consentOf, type Io } from './io.ts';
 import {
-  declareChoosingCommands,
   declareExchangeCommands,
   declareModelCommands,
   declareSampleCommands,

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { exportFormats } from '../export/formats/format.ts';
-import { type AddCommand, numberOf, textOf, textsOf } from './call.ts';
-import { flag, text, texts, whole } from './program.ts';
+import { type AddCommand, numberOf, textOf } from './call.ts';
+import { flag, text, whole } from './program.ts';
 
 // A command's own modules are loaded once it is called: help and mistakes are answered at once.
 const models = () => import('./models.ts');
@@ -207,35 +207,6 @@ export function declareSampleCommands(add: AddCommand): void {
       examples: [['millrace evaluate sales december.csv', 'loss, errors or accuracy, confusion']],
     },
     async ({ io, args: [model = '', file = ''] }) => (await files()).evaluate(io, model, file),
-  );
-}
-
-/** Declares the command that tries other specs. */
-export function declareChoosingCommands(add: AddCommand): void {
-  add(
-    {
-      usage: 'backtest <model>',
-      summary: 'learn the journal again by other specs, and say what each would have earned',
-      options: [
-        texts('--spec <file>', 'a spec to try; may be given several times'),
-        texts('--grid <path=values>', "values to try in the model's own spec; several are crossed"),
-        whole('--from <entry>', 'the first entry; 1 unless given', 1),
-        whole('--to <entry>', 'the last entry; the latest unless given', 1),
-        whole('--seeds <count>', 'seeds of each spec, and how far they differ; 1 unless given', 1),
-      ],
-      examples: [
-        ['millrace backtest sales --grid online.rate=0.1,0.03', 'three lines: as it is, and both'],
-        ['millrace backtest sales --spec other.json --seeds 3', 'beside the model as it is'],
-      ],
-    },
-    async ({ io, args: [model = ''], options }) =>
-      (await import('./backtest.ts')).runBacktest(io, model, {
-        specs: textsOf(options.spec),
-        grid: textsOf(options.grid),
-        from: numberOf(options.from),
-        to: numberOf(options.to),
-        seeds: numberOf(options.seeds),
-      }),
   );
 }
 

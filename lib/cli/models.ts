@@ -1,4 +1,4 @@
-import { createModel } from '../model/model.ts';
+import { createModel } from '../model/create-model.ts';
 import {
   describeModel,
   type EntrySummary,
@@ -18,9 +18,16 @@ import { readSpecFile } from './spec-file.ts';
 export async function create({ ports, print, result }: Io, path: string): Promise<number> {
   const spec = defineSpec(await readSpecFile(path));
   const isNew = await createModel(ports, spec);
-  print(isNew ? `${spec.model}: created` : `${spec.model}: it exists already, as declared`);
+  print(isNew ? `${spec.model}: created` : await existsText(ports, spec));
   result({ model: spec.model, created: isNew });
   return 0;
+}
+
+/** What is to be said of a model that exists already, with this spec or one since. */
+async function existsText(ports: Io['ports'], { model }: Spec): Promise<string> {
+  const { specSince } = await describeModel(ports, model, 0);
+  const since = specSince === undefined ? 'as declared' : `and entry ${specSince} changed its spec`;
+  return `${model}: it exists already, ${since}`;
 }
 
 /** Lists the models of the stack. */
@@ -66,7 +73,7 @@ export async function showModel(
 
 function linesOf(model: ModelDescription, now: number): readonly string[] {
   const { spec, sequence, time, learnt, arithmetic, stream, stateBytes, entries, jobs } = model;
-  const { retractions = 0 } = model;
+  const { retractions = 0, specSince } = model;
   const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
   const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   return [
@@ -74,6 +81,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
       `${spec.optimizer.type} ${spec.optimizer.rate}`,
     `  entry ${sequence}${age}; ${count(learnt, 'sample')} learnt; ` +
       `state ${formatCount(stateBytes / 1_024)} KiB${by}`,
+    ...(specSince === undefined ? [] : [`  its spec holds since entry ${specSince}`]),
     ...(retractions === 0
       ? []
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),

@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Patience } from '../operations/await-command.ts';
 import { type AddCommand, textOf } from './call.ts';
-import { type Called, flag, text } from './program.ts';
+import { patienceOf } from './patience.ts';
+import { flag, text } from './program.ts';
 
 /** Declares the commands that look after a stack. */
 export function declareStackCommands(add: AddCommand): void {
@@ -36,11 +35,6 @@ export function declareStackCommands(add: AddCommand): void {
         all: all === true,
       }),
   );
-}
-
-/** How long a command is waited for, unless its caller does not want to. */
-function patienceOf({ wait }: Called['options']): Patience | undefined {
-  return wait === false ? undefined : { seconds: 60, wait: (milliseconds) => delay(milliseconds) };
 }
 
 /** Declares the commands that look after models. */

@@ -3,7 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { keys } from '../bucket/keys.ts';
 import { assertIsData } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
-import { existingSpec } from '../model/model.ts';
+import { existingSpec } from '../fold/current-model.ts';
 import { checkDataset } from '../operations/check-dataset.ts';
 import { describeJobs } from '../operations/describe-model.ts';
 import { bytesOfFiles, partBytes, putDataset } from '../operations/put-dataset.ts';
@@ -20,7 +20,7 @@ import { watchJob } from './watch-job.ts';
 
 /** The spec of a model. @throws MillraceError kind `invalid` if there is none */
 export async function specOf({ ports }: Pick<Io, 'ports'>, name: string): Promise<Spec> {
-  return (await existingSpec(ports.store, name)).spec;
+  return (await existingSpec(ports, name)).spec;
 }
 
 /** Puts files into a dataset; those that are there already are passed over. */

@@ -7,7 +7,7 @@ import { type Parameters, parametersOf, type State } from '../state/state.ts';
 import type { CommonHeader } from './header.ts';
 
 /** The commands that change a model. */
-export const commandKinds = ['samples', 'promote', 'rollback', 'retract'] as const;
+export const commandKinds = ['samples', 'promote', 'rollback', 'retract', 'spec'] as const;
 
 /** One of {@link commandKinds}. */
 export type CommandKind = (typeof commandKinds)[number];
@@ -20,11 +20,21 @@ export type RefusedSample = Refusal & { readonly sample?: unknown };
  * that commands depend on neither.
  */
 export type Reach = {
+  /** The model with the spec that holds. */
   readonly model: Model;
-  /** The parameters after an entry; 0 for those before the first. */
-  readonly parametersAt: (sequence: number) => Promise<Parameters>;
-  /** The weights of a file beside the journal, after they have learnt the stream up to an entry. */
-  readonly challenger: (file: ChallengerFile, to: number) => Promise<CaughtUp | Refused>;
+  /** The model with the spec of a hash; undefined if it never had that one. */
+  readonly modelOf: (specHash: string) => Promise<Model | undefined>;
+  /** The state after an entry; 0 for that before the first. */
+  readonly stateAt: (sequence: number) => Promise<State>;
+  /**
+   * The weights of a file beside the journal, after they have learnt the stream up to an entry: by
+   * the spec that holds, unless another is given.
+   */
+  readonly challenger: (
+    file: ChallengerFile,
+    to: number,
+    by?: Model,
+  ) => Promise<CaughtUp | Refused>;
   /** The samples of an `s3://` object. */
   readonly sampleObject: (uri: string) => Promise<SampleList | Refused>;
 };
@@ -131,8 +141,9 @@ export const withoutEffect: Decision<never> = { learnt: [], refused: [] };
 export async function committedWeights(
   { challenger }: Reach,
   own: ChallengerFile & { readonly sequence: number },
+  by?: Model,
 ): Promise<Parameters> {
-  const found = await challenger(own, own.sequence - 1);
+  const found = await challenger(own, own.sequence - 1, by);
   invariant(found.ok, `the challenger of job ${own.job} is missing or was changed`);
   return found.parameters;
 }

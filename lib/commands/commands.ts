@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { invalid } from '../errors.ts';
 import { parse } from '../parse.ts';
 import type { State } from '../state/state.ts';
 import {
@@ -14,9 +13,10 @@ import { promote } from './promote.ts';
 import { retract } from './retract.ts';
 import { rollback } from './rollback.ts';
 import { samples } from './samples.ts';
+import { spec } from './spec.ts';
 
 /** Every command by its kind. */
-export const commands = { samples, promote, rollback, retract } satisfies Record<
+export const commands = { samples, promote, rollback, retract, spec } satisfies Record<
   CommandKind,
   unknown
 >;
@@ -47,9 +47,6 @@ export function isReplacing(header: EntryHeader): header is ReplacingHeader {
   return table[header.kind].weights !== 'learnt';
 }
 
-/** Commands that are reserved; they are refused until they are built, never misread. */
-const reserved = ['spec'] as const;
-
 /**
  * Reads a body as a command. A field of the command's name says which it is; a body without one
  * holds samples.
@@ -58,8 +55,6 @@ const reserved = ['spec'] as const;
  */
 export function parseCommand(body: unknown): SentCommand {
   const hasField = (name: string) => typeof body === 'object' && body !== null && name in body;
-  const later = reserved.find(hasField);
-  if (later !== undefined) throw invalid(`body.${later}: this command is not available yet`);
   return parseAs(
     commandKinds.find((kind) => kind !== 'samples' && hasField(kind)) ?? 'samples',
     body,

@@ -23,7 +23,7 @@ const header = z.strictObject({
 /**
  * Puts the weights of an earlier entry in place of the current ones. Nothing is deleted, and the
  * ledger stays: what was settled since then stays settled, and the stream goes on from the old
- * weights.
+ * weights. If the spec was changed since then, the old spec holds again, and its scores go on.
  */
 export const rollback: Command<z.output<typeof body>, z.output<typeof header>> = {
   body,
@@ -31,21 +31,30 @@ export const rollback: Command<z.output<typeof body>, z.output<typeof header>> =
   sharesEntry: false,
   weights: 'replaced',
 
-  async decide({ parametersAt }, state, { rollback: { to } }) {
+  async decide({ stateAt }, state, { rollback: { to } }) {
     const possible = canRollBack(state, to);
     if (!possible.ok) return rejected('rollback.to', possible);
     return {
       learnt: [],
       refused: [],
-      state: withParameters(state, await parametersAt(to)),
+      state: backAt(state, await stateAt(to)),
       header: { kind: 'rollback', to },
     };
   },
 
-  async evolve({ parametersAt }, settled, { header: { to } }) {
-    return withParameters(settled, await parametersAt(to));
+  async evolve({ stateAt }, settled, { header: { to } }) {
+    return backAt(settled, await stateAt(to));
   },
 };
+
+/** A state with the weights of an earlier one, and with its spec, if that was another. */
+function backAt(state: State, earlier: State): State {
+  const own = withParameters(state, earlier);
+  const { specHash, specSince, scores, prior } = earlier;
+  if (specHash === state.specHash && specSince === state.specSince) return own;
+  const { prior: _, ...rest } = own;
+  return { ...rest, specHash, specSince, scores, ...(prior && { prior }) };
+}
 
 /**
  * Whether there is a way back to an entry: it exists, and its weights never learnt what was

@@ -1,8 +1,7 @@
 import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { invalid } from '../errors.ts';
-import { currentState } from '../fold/fold.ts';
+import { currentModel } from '../fold/current-model.ts';
 import { readHeader } from '../journal/reading.ts';
-import { existingModel } from '../model/model.ts';
 import { metricsOf } from '../operations/describe-model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { inputsJson, modelCard } from './card.ts';
@@ -48,8 +47,7 @@ export async function exportModel(
   name: string,
   format: ExportFormat,
 ): Promise<{ readonly sequence: number; readonly files: Files }> {
-  const model = await existingModel(ports, name);
-  const state = await currentState(ports, model);
+  const { model, state } = await currentModel(ports, name);
   const exported = await exportedOf(model, state);
   const { write, usage } = formats[format];
   const files = await write(exported).catch((error: unknown) => {

@@ -10,6 +10,8 @@ import type { Task } from './task.ts';
 export type Declaration = {
   readonly task: Task;
   readonly features: Readonly<Record<string, Feature>>;
+  /** Names of others that samples may have. */
+  readonly ignore?: readonly string[] | undefined;
   /** How cells become values; absent for models of releases before 0.3. */
   readonly cells?: CellWords | undefined;
   /** The rules by which samples become numbers; absent for models of releases before 0.4. */

@@ -152,6 +152,7 @@ function featuresWriter(declaration: Declaration): WriteSample {
   const byName = new Map(columns.map((column) => [column.name, column]));
   // Those that have no value of their own are not sent.
   const names = new Set(columns.filter(({ of }) => !of).map(({ name }) => name));
+  const ignored = new Set(declaration.ignore);
   return ({ features }, into, row) => {
     if (!isRecord(features)) {
       return {
@@ -160,7 +161,7 @@ function featuresWriter(declaration: Declaration): WriteSample {
       };
     }
     for (const key of Object.keys(features)) {
-      if (names.has(key)) continue;
+      if (names.has(key) || ignored.has(key)) continue;
       const reason = `unknown feature; allowed: ${listNames([...names]) || 'none'}`;
       return {
         ...refuse('unknown-field', reason),

@@ -62,7 +62,7 @@ export type Kept = { readonly state: State; readonly digest: string };
 
 /** The kept checkpoint of an entry; undefined if there is none that can be used. */
 export async function readKept(
-  ports: Pick<Ports, 'store' | 'log'>,
+  ports: Pick<Ports, 'store' | 'log' | 'engine'>,
   model: Model,
   sequence: number,
 ): Promise<Kept | undefined> {
@@ -79,7 +79,7 @@ export async function readKept(
  * own.
  */
 export async function stateBefore(
-  ports: Pick<Ports, 'store' | 'log'>,
+  ports: Pick<Ports, 'store' | 'log' | 'engine'>,
   model: Model,
   folded: State,
   { checkpoint }: Pick<EntryHeader, 'checkpoint'>,
@@ -94,7 +94,7 @@ export async function stateBefore(
 
 /** The kept checkpoint of an entry, if it is the one of a digest. */
 export async function namedState(
-  ports: Pick<Ports, 'store' | 'log'>,
+  ports: Pick<Ports, 'store' | 'log' | 'engine'>,
   model: Model,
   sequence: number,
   digest: string,

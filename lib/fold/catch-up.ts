@@ -1,4 +1,3 @@
-import type { ObjectStore } from '../bucket/object-store.ts';
 import type { CaughtUp } from '../commands/command.ts';
 import {
   commands,
@@ -6,10 +5,12 @@ import {
   isReplacing,
   type ReplacingHeader,
 } from '../commands/commands.ts';
-import { assertSpec, samplesByMessage } from '../journal/entry.ts';
+import { specChanged } from '../errors.ts';
+import { samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { relearn } from '../model/learn.ts';
-import type { Model } from '../model/model.ts';
+import { relearnMost } from '../model/learn-most.ts';
+import { type Model, type ModelPorts, modelOf } from '../model/model.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Parameters } from '../state/state.ts';
 
@@ -35,10 +36,11 @@ export type ForwardBounds = {
  * are to replace them.
  *
  * @returns the parameters, and the entry that they have reached; refused if an entry retracted what
- *   they may have learnt
+ *   they may have learnt, or changed the spec
+ * @throws MillraceError kind `corrupt` if an entry was made with a spec that the model never had
  */
 export async function catchUp(
-  { store }: { readonly store: ObjectStore },
+  ports: ModelPorts,
   model: Model,
   { parameters: start, caughtUp: from }: Trained,
   { to = Number.POSITIVE_INFINITY, shouldStop = () => false }: ForwardBounds = {},
@@ -46,19 +48,51 @@ export async function catchUp(
   let parameters = start;
   let caughtUp = from;
   const passedOver: ReplacingHeader[] = [];
-  for await (const entry of entriesAfter(store, model.name, from, { to })) {
+  for await (const entry of entriesAfter(ports.store, model.name, from, { to })) {
     if (shouldStop()) break;
     const { header } = entry;
-    assertSpec(header, model.specHash);
     const { weights } = commands[header.kind];
     if (weights === 'retracted') return retractedMeanwhile(header.sequence);
+    if (header.kind === 'spec') return respecifiedMeanwhile(header.sequence);
     if (isReplacing(header)) passedOver.push(header);
-    for (const samples of samplesByMessage(entry)) {
-      if (samples.length > 0) parameters = await relearn(model, parameters, samples);
-    }
+    const messages = samplesByMessage(entry);
+    parameters = await relearnEntry(ports, model, parameters, { header, messages });
     caughtUp = header.sequence;
   }
   return { ok: true, parameters, caughtUp, passedOver };
+}
+
+type EntryToLearn = {
+  readonly header: EntryHeader;
+  readonly messages: readonly (readonly unknown[])[];
+};
+
+/**
+ * Parameters that have learnt an entry's samples. What was learnt by another spec is learnt as far
+ * as the model's own can.
+ *
+ * @param messages the samples of its messages, as far as they are to be learnt
+ * @throws MillraceError kind `corrupt` if it was made with a spec that the model never had
+ */
+export async function relearnEntry(
+  ports: ModelPorts,
+  model: Model,
+  start: Parameters,
+  { header, messages }: EntryToLearn,
+): Promise<Parameters> {
+  const { spec, sequence } = header;
+  if ((await modelOf(ports, model, spec)) === undefined)
+    throw specChanged(`entry ${sequence} was made with a different spec`);
+  const again = spec === model.specHash ? relearn : relearnMost;
+  let parameters = start;
+  for (const samples of messages)
+    if (samples.length > 0) parameters = await again(model, parameters, samples);
+  return parameters;
+}
+
+/** Why weights of another spec than the one that an entry put in force cannot be used any more. */
+export function respecifiedMeanwhile(sequence: number): Refused {
+  return refuse('spec-changed-since', `entry ${sequence} changed the spec; start again`);
 }
 
 /** Why weights that were begun before an entry's retraction cannot be used any more. */

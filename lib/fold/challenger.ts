@@ -7,7 +7,7 @@ import type { CaughtUp, ChallengerFile } from '../commands/command.ts';
 import { isReplacing } from '../commands/commands.ts';
 import { isOfKind, MillraceError, outOfTime, reasonIf } from '../errors.ts';
 import { existingEntry, readEntry } from '../journal/reading.ts';
-import { fitsModel, type Model } from '../model/model.ts';
+import { fitsModel, type Model, type ModelPorts } from '../model/model.ts';
 import type { Log } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import { decodeParameters, encodeParameters } from '../state/checkpoint-file.ts';
@@ -49,21 +49,18 @@ export async function challengerDigest(
 }
 
 /**
- * A job's challenger; undefined if there is no file with the digest that holds finite parameters of
- * this model.
+ * A job's challenger; undefined if there is no file with the digest.
  */
 export async function readChallenger(
   store: ObjectStore,
-  model: Model,
+  { name }: Pick<Model, 'name'>,
   { job, digest }: ChallengerFile,
 ): Promise<Challenger | undefined> {
-  const object = await store.get(keys.challenger(model.name, job));
+  const object = await store.get(keys.challenger(name, job));
   if (object === undefined || digestOf(object.body) !== digest) return undefined;
   const { parameters, extra } = decodeParameters(object.body);
   const caughtUp = Number(extra.caughtUp);
-  return fitsModel(model, parameters) && Number.isSafeInteger(caughtUp)
-    ? { parameters, caughtUp }
-    : undefined;
+  return Number.isSafeInteger(caughtUp) ? { parameters, caughtUp } : undefined;
 }
 
 /**
@@ -86,6 +83,12 @@ export async function caughtUpChallenger(
     const reason = `job ${job} has no challenger of this model with the digest ${digest}`;
     return refuse('no-challenger', reason);
   }
+  if (!fitsModel(model, challenger.parameters)) {
+    const reason =
+      `the challenger of job ${job} does not fit the spec that holds: it was begun with another, ` +
+      'or its weights are not finite; start again';
+    return refuse('no-challenger', reason);
+  }
   if (challenger.caughtUp > to) {
     return refuse('no-challenger', `the challenger of job ${job} is ahead of the journal`);
   }
@@ -101,7 +104,7 @@ export async function caughtUpChallenger(
 }
 
 /** What catching up reads, and where it stores what it reached. */
-export type CatchUpPorts = { readonly store: ObjectStore; readonly log: Log };
+export type CatchUpPorts = ModelPorts & { readonly log: Log };
 
 type OnItsWay = Omit<CaughtUp, 'ok'>;
 

@@ -5,7 +5,7 @@ import { type EntryHeader, isReplacing } from '../commands/commands.ts';
 import { isOfKind, MillraceError } from '../errors.ts';
 import { readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { fitsModel, initialState, type Model } from '../model/model.ts';
+import { fitsModel, initialState, type Model, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { bytesOfParameters, decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { Parameters, State } from '../state/state.ts';
@@ -74,16 +74,20 @@ export async function lastState(ports: StatePorts, model: string): Promise<State
   return (await publishedState(ports, model)) ?? lastKept(ports.store, model, read);
 }
 
-/** A stored state that a model can go on from; undefined, with a line in the log, for any other. */
+/**
+ * A stored state that a model can go on from, by whichever of its specs; undefined, with a line in
+ * the log, for any other.
+ */
 export async function usableState(
-  ports: StatePorts,
+  ports: StatePorts & Pick<Ports, 'engine'>,
   model: Model,
   key: string,
   object: StoredObject,
 ): Promise<State | undefined> {
   const state = await readState(ports, model.name, key, object);
   if (state === undefined) return undefined;
-  if (state.specHash === model.specHash && fitsModel(model, state)) return state;
+  const own = await modelOf(ports, model, state.specHash);
+  if (own !== undefined && fitsModel(own, state)) return state;
   ports.log.warn('a stored state is passed over', { key, reason: 'it is of a different spec' });
   return undefined;
 }

@@ -1,10 +1,10 @@
 import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
-import { invariant, isOutOfTime, outOfTime } from '../errors.ts';
+import { invariant, isOutOfTime, outOfTime, specChanged } from '../errors.ts';
 import { assertSpec, type Entry, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
-import type { Model } from '../model/model.ts';
+import { type Model, modelOf, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
 import { stateBefore } from './arithmetics.ts';
@@ -12,6 +12,13 @@ import type { ForwardBounds, ShouldStop } from './catch-up.ts';
 import { caughtUpChallenger } from './challenger.ts';
 import { keepState, lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
 import { readSampleObject } from './sample-objects.ts';
+
+/** By what a journal is folded. */
+export type Folding = {
+  /** With any of its specs: an entry is applied by the one that it was made with. */
+  readonly model: Model;
+  readonly shouldStop?: ShouldStop | undefined;
+};
 
 /**
  * The state that an entry leads to: `state(n) = apply(state(n−1), entry(n))`, the same to the bit
@@ -21,34 +28,33 @@ import { readSampleObject } from './sample-objects.ts';
  *   again; `unavailable` with the code `out-of-time` if what it reaches has no time left
  */
 export async function applyEntry(
-  ports: Pick<Ports, 'limits' | 'store' | 'log'>,
-  reach: Reach,
+  ports: Ports,
+  { model, shouldStop }: Folding,
   folded: State,
   entry: Entry,
 ): Promise<State> {
   const { header } = entry;
-  const { sequence } = header;
-  const { model } = reach;
+  const { sequence, nonce, engine: entryArithmetic } = header;
   const state = await stateBefore(ports, model, folded, header);
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);
   assertSpec(header, state.specHash);
-  const { nonce } = header;
+  const own = await modelOf(ports, model, header.spec);
+  if (own === undefined) throw specChanged(`entry ${sequence} was made with a different spec`);
   const ledger = settleEntry(state.ledger, header, ports.limits);
-  const arithmetic = model.compiled.engine;
-  const { engine: entryArithmetic } = header;
-  const settled = { ...state, sequence, nonce, arithmetic, entryArithmetic, ledger };
-  return evolve(reach, settled, {
-    header,
-    samples: samplesByMessage(entry),
-  });
+  const settled = { ...state, sequence, nonce, entryArithmetic, ledger };
+  const samples = samplesByMessage(entry);
+  const next = await evolve(reachOf(ports, own, shouldStop), settled, { header, samples });
+  const { compiled } = await modelOfState(ports, own, next);
+  return { ...next, arithmetic: compiled.engine };
 }
 
 /** What a command of a model reaches beyond the state. */
 export function reachOf(ports: Ports, model: Model, shouldStop?: ShouldStop): Reach {
   return {
     model,
-    parametersAt: (sequence) => stateAt(ports, model, sequence, shouldStop),
-    challenger: (file, to) => caughtUpChallenger(ports, model, file, { to, shouldStop }),
+    modelOf: (specHash) => modelOf(ports, model, specHash),
+    stateAt: (sequence) => stateAt(ports, model, sequence, shouldStop),
+    challenger: (file, to, by = model) => caughtUpChallenger(ports, by, file, { to, shouldStop }),
     sampleObject: (uri) => readSampleObject(ports.store, uri),
   };
 }
@@ -84,11 +90,11 @@ export async function readForward(
   state: State,
   { to = Number.POSITIVE_INFINITY, shouldStop = () => false, onEntry }: ForwardBounds = {},
 ): Promise<State> {
-  const reach = reachOf(ports, model, shouldStop);
+  const folding = { model, shouldStop };
   let current = state;
   for await (const entry of entriesAfter(ports.store, model.name, state.sequence, { to })) {
     if (shouldStop()) break;
-    const next = await applyEntry(ports, reach, current, entry).catch(noneIfOutOfTime);
+    const next = await applyEntry(ports, folding, current, entry).catch(noneIfOutOfTime);
     if (next === undefined) break;
     current = next;
     onEntry?.(entry.header);

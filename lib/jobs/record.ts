@@ -5,11 +5,11 @@ import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { fileNamed } from '../datasets/file-names.ts';
 import { isData } from '../datasets/rows.ts';
-import { MillraceError, specChanged } from '../errors.ts';
+import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import type { State } from '../state/state.ts';
 import type { JobMessage } from './job-message.ts';
 
 const recordSchema = z.strictObject({
@@ -45,39 +45,39 @@ export type Opened =
   | Refused<'bad-dataset' | 'job-exists'>;
 
 /**
- * The record of a job: the existing one, or a new one that pins the dataset's objects and the
- * journal position.
+ * The record of a job: the existing one, or a new one that pins the dataset's objects, the model's
+ * spec and the journal position.
  *
  * @returns refused if the dataset is missing or too large, or the job exists with other settings
- * @throws MillraceError kind `corrupt` if the job began with a different spec
  */
 export async function openJob(
   ports: Ports,
-  model: Model,
   message: JobMessage,
-  currentSequence: () => Promise<number>,
+  current: () => Promise<Pick<State, 'sequence' | 'specHash'>>,
 ): Promise<Opened> {
-  const key = keys.job(model.name, message.job);
-  const existing = await readJob(ports.store, model.name, message.job);
-  if (existing !== undefined) return joined(existing, model, message);
+  const { model } = message;
+  const key = keys.job(model, message.job);
+  const existing = await readJob(ports.store, model, message.job);
+  if (existing !== undefined) return joined(existing, message);
   const { dataset, files } = message;
   const pinned = dataset === 'journal' ? noObjects(files) : await pinObjects(ports.store, message);
   if (!pinned.ok) return pinned;
+  const { sequence, specHash } = await current();
   const record: JobRecord = {
     job: message.job,
-    model: model.name,
-    spec: model.specHash,
+    model,
+    spec: specHash,
     dataset,
     ...(files === undefined ? {} : { files }),
     start: message.start,
     objects: pinned.objects,
-    sequence: await currentSequence(),
+    sequence,
     time: new Date(ports.now()).toISOString(),
   };
   await putUntilAnswered(ports, key, jsonBody(record, key), { ifNoneMatch: '*' });
-  const written = await readJob(ports.store, model.name, message.job);
+  const written = await readJob(ports.store, model, message.job);
   if (written === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
-  return joined(written, model, message);
+  return joined(written, message);
 }
 
 type Pinned =
@@ -121,13 +121,7 @@ async function pinObjects(
   return { ok: true, objects: pinned };
 }
 
-function joined(record: JobRecord, model: Model, message: JobMessage): Opened {
-  if (record.spec !== model.specHash) {
-    // Not the job's fault: it comes back, and goes on once the spec is what it was.
-    throw specChanged(
-      `job ${message.job} began with spec ${record.spec}, but spec.json has ${model.specHash}`,
-    );
-  }
+function joined(record: JobRecord, message: JobMessage): Opened {
   const isSame =
     record.dataset === message.dataset &&
     record.files === message.files &&

@@ -3,15 +3,15 @@ import { prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
 import { isFiniteState } from '../engine/finite.ts';
-import { invalid, invariant, MillraceError, reasonIf } from '../errors.ts';
+import { invalid, invariant, MillraceError, reasonIf, specChanged } from '../errors.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { currentState } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { limits } from '../limits.ts';
-import { loadModel, type Model } from '../model/model.ts';
+import { loadModel, type Model, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { parametersOf } from '../state/state.ts';
+import { parametersOf, type State } from '../state/state.ts';
 import { lazyTimerOf, timerOf } from './budget.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
@@ -56,11 +56,10 @@ export async function runSlice(
   message: JobMessage,
   secondsLeft: () => number,
 ): Promise<SliceResult> {
-  const model = await loadModel(ports, message.model);
-  if (model === undefined)
+  const first = await loadModel(ports, message.model);
+  if (first === undefined)
     throw invalid(`there is no model ${message.model}; create it before training it`);
-  const sequence = async () => (await currentState(ports, model)).sequence;
-  const opened = await openJob(ports, model, message, sequence);
+  const opened = await openJob(ports, message, () => currentState(ports, first));
   if (!opened.ok) {
     const place = failedPlace(ports, message, firstPlace(0), opened.reason);
     // The progress of a job that exists with other settings is that job's own.
@@ -68,6 +67,9 @@ export async function runSlice(
     return { place, ...noSums };
   }
   const { record } = opened;
+  const model = await modelOf(ports, first, record.spec);
+  // Not the job's fault: it comes back, and goes on once the spec is what it was.
+  if (model === undefined) throw specChanged(`job ${message.job} began with another spec`);
   const slice: Slice = { ports, model, record, number: message.slice, secondsLeft };
   const stored = await readLane(ports, model, record).catch(reasonIf('corrupt'));
   if (typeof stored === 'string') {
@@ -254,7 +256,7 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   }
   const { parameters, caughtUp } = caught;
   const current: Lane = { parameters, place: { ...trained.place, caughtUp } };
-  const champion = await currentState(ports, model);
+  const champion = await currentChampion(slice);
   if (champion.sequence - caughtUp > limits.promotionLagEntries) return current;
   const heldOut = await readHeldOut(ports.store, prepared);
   const comparison = await compareChampion(ports, model, {
@@ -271,6 +273,13 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   return { parameters, place: { ...current.place, status: 'kept-champion', reason, comparison } };
 }
 
+/** The model's state now. @throws MillraceError kind `invalid` if its spec is not the job's */
+async function currentChampion({ ports, model, record }: Slice): Promise<State> {
+  const champion = await currentState(ports, model);
+  if (champion.specHash === model.specHash) return champion;
+  throw invalid(`the spec of ${model.name} was changed since job ${record.job} began; start again`);
+}
+
 /** Where a job begins: at the champion's weights, or at fresh ones. */
 async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane> {
   const { ports, model, record } = slice;
@@ -278,7 +287,7 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   await keepRefusedRows(ports, record, prepared);
   if (record.start === 'fresh')
     return startStatistics({ parameters: model.initial, place }, prepared, model.encoder.layout);
-  const champion = await currentState(ports, model);
+  const champion = await currentChampion(slice);
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
   if (retraction !== undefined) throw invalid(retractedMeanwhile(retraction.sequence).reason);

@@ -38,6 +38,20 @@ export async function learnMost(
   return { learned: rest, places: [], diverged: none };
 }
 
+/**
+ * Learns samples again that were learnt by another spec, as far as they can be learnt by this one.
+ */
+export async function relearnMost(
+  model: Model,
+  parameters: Parameters,
+  samples: readonly unknown[],
+): Promise<Parameters> {
+  const { samples: encoded } = model.encoder.encode(samples);
+  if (encoded.count === 0) return parameters;
+  const { learned } = await learnMost(model, parameters, encoded);
+  return learned.ok ? learned.parameters : parameters;
+}
+
 /** The samples that diverge on their own, each tried from the same parameters. */
 async function findDiverging(
   model: Model,

@@ -11,7 +11,7 @@ import { type NewRecord, quarantine } from '../journal/quarantine.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
 import { interruptible } from '../model/interruptible.ts';
-import type { Model } from '../model/model.ts';
+import { type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { refuse } from '../refusal.ts';
 import { judge, settle } from '../state/ledger.ts';
@@ -26,6 +26,8 @@ import type { ParsedMessage } from './messages.ts';
 export type Change = {
   readonly entry: Entry;
   readonly state: State;
+  /** With the spec of that state. */
+  readonly model: Model;
   readonly settled: number;
   /** By feature, how many samples have a value that the spec does not know. */
   readonly unknown: Readonly<Record<string, number>>;
@@ -93,17 +95,20 @@ export async function decideEntry(
     if (!sharesEntry(parsed)) break;
   }
   if (settledMessages.length === 0) return undefined;
+  // Of weights that a command puts in place: they may be those of another spec.
+  const modelNow = await modelOfState(ports, model, next);
+  const arithmetic = modelNow.compiled.engine;
   const header: EntryHeader = {
     ...own,
     ...commonHeader(ports, model, state, settledMessages),
+    engine: arithmetic,
     ...(checkpoint === undefined ? {} : { checkpoint }),
   };
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const { nonce } = header;
-  const arithmetic = model.compiled.engine;
   const labels = { arithmetic, entryArithmetic: arithmetic };
   const decided = { ...next, sequence: header.sequence, nonce, ...labels, ledger };
-  return { entry: { header, samples }, state: decided, settled, unknown };
+  return { entry: { header, samples }, model: modelNow, state: decided, settled, unknown };
 }
 
 /** Messages share an entry, but for commands that have one of their own, and whole objects. */
@@ -179,12 +184,11 @@ function commonHeader(
   model: Model,
   state: State,
   messages: SettledMessage[],
-): CommonHeader {
+): Omit<CommonHeader, 'engine'> {
   return {
     sequence: state.sequence + 1,
     model: model.name,
     spec: model.specHash,
-    engine: model.compiled.engine,
     nonce: nonce(),
     time: new Date(now()).toISOString(),
     messages,

@@ -148,6 +148,8 @@ function textOfCommand(entry: EntryHeader): string | undefined {
       return `job ${entry.job} promoted`;
     case 'retract':
       return `retracted from entry ${entry.from}`;
+    case 'spec':
+      return `spec changed to ${entry.to}`;
   }
 }
 

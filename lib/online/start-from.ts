@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts';
 import type { ForwardBounds } from '../fold/catch-up.ts';
 import { isOfJournal, loadCheckpoint, type Published } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
-import { loadModel, type Model } from '../model/model.ts';
+import { loadModel, type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
 
@@ -59,16 +59,20 @@ export async function startFrom(
       ),
     ]);
     if (own && 'error' in read) throw read.error;
-    if (own && 'state' in read)
-      return { ...cached, state: read.state, loaded, isAssumed: false, isOwn: true };
+    if (own && 'state' in read) {
+      const { state } = read;
+      const model = await modelOfState(ports, cached.model, state);
+      return { ...cached, model, state, loaded, isAssumed: false, isOwn: true };
+    }
     ports.log.warn(notOfJournal, { model: name });
   }
-  const model = await loadModel(ports, name);
-  if (model === undefined) {
+  const first = await loadModel(ports, name);
+  if (first === undefined) {
     throw invalid(`there is no model ${name}; create it before sending samples to it`);
   }
-  const { state, ...published } = await loadCheckpoint(ports, model);
-  const forward = await readForward(ports, model, state, bounds);
+  const { state, ...published } = await loadCheckpoint(ports, first);
+  const forward = await readForward(ports, first, state, bounds);
+  const model = await modelOfState(ports, first, forward);
   const start = { model, state: forward, loaded: state.sequence, ...published };
   return { ...start, isAssumed: false, isOwn: true };
 }

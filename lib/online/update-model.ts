@@ -7,6 +7,7 @@ import { keepCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { commitEntry } from '../journal/commit.ts';
+import { modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
@@ -62,8 +63,7 @@ export async function updateModel(
     hasReplaced ||= isReplacing(header);
   };
   const start = await startFrom(ports, name, cached, { shouldStop, onEntry, mayAssume });
-  const { model } = start;
-  let { state } = start;
+  let { model, state } = start;
   let isCurrent = true;
   let settled = 0;
   let lostCommits = 0;
@@ -73,6 +73,7 @@ export async function updateModel(
 
   while (settled < messages.length) {
     if (!isCurrent) state = await readForward(ports, model, state, { shouldStop, onEntry });
+    model = await modelOfState(ports, model, state);
     isCurrent = false;
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
@@ -101,7 +102,7 @@ export async function updateModel(
       continue;
     }
     found = withFound(found, state, change);
-    state = change.state;
+    ({ model, state } = change);
     settled += change.settled;
     entries.push(change.entry.header);
     hasReplaced ||= isReplacing(change.entry.header);

@@ -8,7 +8,8 @@ import { canonicalJson } from '../spec/identity.ts';
 /** A command that was sent, as its message has it. */
 export type SentCommand =
   | { readonly rollback: { readonly to: number } }
-  | { readonly retract: { readonly job: string } };
+  | { readonly retract: { readonly job: string } }
+  | { readonly spec: { readonly job: string } };
 
 /** What became of a command: the entry that did it, or why it was refused. */
 export type EndOfCommand = { readonly entry: number } | { readonly refusal: string };
@@ -56,6 +57,7 @@ export async function awaitCommand(
 
 function hasDone(header: EntryHeader, command: SentCommand): boolean {
   if ('rollback' in command) return header.kind === 'rollback' && header.to === command.rollback.to;
+  if ('spec' in command) return header.kind === 'spec' && header.job === command.spec.job;
   return header.kind === 'retract' && header.job === command.retract.job;
 }
 

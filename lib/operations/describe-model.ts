@@ -5,11 +5,10 @@ import { isOfKind } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import { type VocabularySummary, vocabularySummaries } from '../features/vocabularies.ts';
 import { publishedState } from '../fold/checkpoints.ts';
-import { currentState } from '../fold/fold.ts';
+import { currentModel, currentSpec, existingSpec } from '../fold/current-model.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
 import { entriesBackFrom, readHeader } from '../journal/reading.ts';
 import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
-import { existingModel, existingSpec, loadSpec } from '../model/model.ts';
 import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Expert } from '../spec/experts-schema.ts';
@@ -37,6 +36,8 @@ export type ModelSummary = {
   /** Its last entry, and when that was committed. */
   readonly sequence: number;
   readonly time?: string;
+  /** The entry that put its spec in force, if that is not the first. */
+  readonly specSince?: number;
   /** Samples that were ever learnt, those among them that were retracted since. */
   readonly learnt: number;
   readonly retractions?: number;
@@ -95,7 +96,7 @@ export async function listModels(ports: Ports): Promise<readonly (ModelSummary |
   const summaries: (ModelSummary | BrokenModel)[] = [];
   for (const model of names) {
     try {
-      const declared = await loadSpec(ports.store, model);
+      const declared = await currentSpec(ports, model);
       if (declared !== undefined) summaries.push(await summaryOf(ports, declared.spec));
     } catch (error) {
       if (!isOfKind(error, 'corrupt')) throw error;
@@ -116,7 +117,7 @@ export async function describeModel(
   lastEntries = 5,
 ): Promise<ModelDescription> {
   const { store } = ports;
-  const declared = await existingSpec(store, name);
+  const declared = await existingSpec(ports, name);
   const summary = await summaryOf(ports, declared.spec);
   const listed = await store.list(keys.state(name));
   const entries: EntrySummary[] = [];
@@ -182,13 +183,14 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const { experts } = spec.online;
   const state = await stateOf(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
-  const { sequence, learnt, arithmetic, retractions, statistics, drift } = state;
+  const { sequence, learnt, arithmetic, retractions, statistics, drift, specSince } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
     task,
     sequence,
     time: last?.time,
+    ...(specSince === undefined ? {} : { specSince }),
     learnt,
     ...(retractions.length === 0 ? {} : { retractions: retractions.length }),
     arithmetic,
@@ -206,13 +208,13 @@ async function stateOf(ports: Ports, model: string): Promise<State | undefined> 
   const published = await publishedState(ports, model);
   if (published === undefined) return foldedState(ports, model);
   const next = await readHeader(ports.store, model, published.sequence + 1);
-  return next === undefined ? published : currentState(ports, await existingModel(ports, model));
+  return next === undefined ? published : (await currentModel(ports, model)).state;
 }
 
 /** The state of a journal whose published one is missing or damaged. */
 async function foldedState(ports: Ports, model: string): Promise<State | undefined> {
   if ((await readHeader(ports.store, model, 1)) === undefined) return undefined;
-  return currentState(ports, await existingModel(ports, model));
+  return (await currentModel(ports, model)).state;
 }
 
 function weighted(experts: readonly Expert[], state: State) {

@@ -1,5 +1,6 @@
 import type { ReplacingHeader } from '../commands/commands.ts';
 import { invariant } from '../errors.ts';
+import { relearnEntry } from '../fold/catch-up.ts';
 import { readChallenger } from '../fold/challenger.ts';
 import { type Exclusion, exclusionOf, samplesWithout } from '../fold/exclusions.ts';
 import { stateAt } from '../fold/fold.ts';
@@ -7,8 +8,7 @@ import { readJob } from '../jobs/record.ts';
 import type { Entry } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { relearn } from '../model/learn.ts';
-import type { Model } from '../model/model.ts';
+import { type Model, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Parameters } from '../state/state.ts';
 
@@ -18,12 +18,16 @@ export type Plan =
   | { readonly at: number }
   /** Those of a promoted job that had not learnt them. */
   | { readonly promoted: Extract<ReplacingHeader, { kind: 'promote' }> }
+  /** Those with which the spec of a hash begins. */
+  | { readonly fresh: string }
   /** Others, and what entries hold after them, without the samples. */
   | {
       readonly start: Plan;
       readonly after: number;
       readonly to: number;
       readonly exclusions: readonly Exclusion[];
+      /** The hash of the spec that learns them; each entry's own unless given. */
+      readonly by?: string | undefined;
     };
 
 /** A journal for which a plan is made. */
@@ -54,12 +58,18 @@ export async function planWithout(
   without: Without,
 ): Promise<Plan> {
   if (sequence < first) return { at: sequence };
-  const { start, after } = await startOf(journal, sequence, first, without);
-  return { start, after, to: sequence, exclusions: without.exclusions };
+  const { exclusions, ...start } = await startOf(journal, sequence, first, without);
+  return { ...start, to: sequence, exclusions: exclusions ?? without.exclusions };
 }
 
-/** Parameters that a fold can go on from, and the entry after which it does. */
-type Start = { readonly start: Plan; readonly after: number };
+/** Parameters that a fold can go on from, the entry after which it does, and by which spec. */
+type Start = {
+  readonly start: Plan;
+  readonly after: number;
+  readonly by?: string;
+  /** What is left out from there on, if that is more than what is left out anyway. */
+  readonly exclusions?: readonly Exclusion[];
+};
 
 /** The last weights before an entry that have learnt nothing of what is excluded. */
 async function startOf(
@@ -96,6 +106,8 @@ async function startAt(
       const both = withRetraction(without, header);
       return { start: await planWithout(journal, after - 1, earliest, both), after };
     }
+    case 'spec':
+      return startOfSpec(journal, header, first, without);
     case 'promote': {
       if (await hasLearnt(journal, header, without)) {
         journal.leftOut(header.job);
@@ -104,6 +116,19 @@ async function startAt(
       return { start: { promoted: header }, after: header.caughtUp };
     }
   }
+}
+
+/** The weights that another spec came with: the journal's by it, or those of the spec before. */
+async function startOfSpec(
+  journal: Planned,
+  { to, from, caughtUp }: Extract<ReplacingHeader, { kind: 'spec' }>,
+  first: number,
+  without: Without,
+): Promise<Start> {
+  if (from === 'weights')
+    return { start: await planWithout(journal, caughtUp, first, without), after: caughtUp, by: to };
+  const { exclusions } = withRetractionsUpTo(journal, caughtUp, without);
+  return { start: { fresh: to }, after: 0, by: to, exclusions };
 }
 
 /** The parameters that a plan leads to. @param onEntry is told each entry that was learnt again */
@@ -122,18 +147,34 @@ export async function carryOut(
     );
     return challenger.parameters;
   }
+  if ('fresh' in plan) return (await knownModel(ports, model, plan.fresh)).initial;
   let parameters = await carryOut(ports, model, plan.start, onEntry);
   const missed = entriesAfter(ports.store, model.name, plan.after, {
     to: plan.to,
     ahead: limits.readsAtOnce,
   });
   for await (const entry of missed) {
-    for (const own of samplesWithout(entry, plan.exclusions)) {
-      if (own.length > 0) parameters = await relearn(model, parameters, own);
-    }
+    const own = await knownModel(ports, model, plan.by ?? entry.header.spec);
+    const messages = samplesWithout(entry, plan.exclusions);
+    const { header } = entry;
+    parameters = await relearnEntry(ports, own, parameters, { header, messages });
     onEntry(entry.header.sequence);
   }
   return parameters;
+}
+
+async function knownModel(ports: Ports, model: Model, hash: string): Promise<Model> {
+  const own = await modelOf(ports, model, hash);
+  invariant(own !== undefined, `the spec ${hash} of ${model.name} is missing`);
+  return own;
+}
+
+/** Without what was retracted up to an entry, too. */
+function withRetractionsUpTo({ replacing }: Planned, sequence: number, without: Without): Without {
+  return replacing
+    .filter((header) => header.kind === 'retract')
+    .filter((header) => header.sequence <= sequence)
+    .reduce(withRetraction, without);
 }
 
 type Retracting = Extract<ReplacingHeader, { kind: 'retract' }>;
@@ -171,13 +212,18 @@ async function weightsHold(journal: Planned, sequence: number, without: Without)
       header.sequence <= sequence && !(header.kind === 'promote' && without.gone.has(header.job)),
   );
   if (last === undefined) return holdSome(journal, 0, sequence, without);
-  const after = last.kind === 'promote' ? last.caughtUp : last.sequence;
+  const isOfFile = last.kind === 'promote' || last.kind === 'spec';
+  const after = isOfFile ? last.caughtUp : last.sequence;
   if (await holdSome(journal, after, sequence, without)) return true;
   switch (last.kind) {
     case 'rollback':
       return weightsHold(journal, last.to, without);
     case 'promote':
       return hasLearnt(journal, last, without);
+    case 'spec':
+      return last.from === 'weights'
+        ? weightsHold(journal, last.caughtUp, without)
+        : holdSome(journal, 0, last.caughtUp, withRetractionsUpTo(journal, last.caughtUp, without));
     case 'retract':
       return weightsHold(journal, last.sequence - 1, withRetraction(without, last));
   }

@@ -5,7 +5,6 @@ import { invalid } from '../errors.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { exclusionOf, exclusionsOf, type Retraction } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
-import { assertSpec } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
@@ -38,7 +37,7 @@ export async function findRetracted(
   without: Retraction,
 ): Promise<FoundRetracted> {
   const { store } = ports;
-  const { name, specHash } = model;
+  const { name } = model;
   const now = await currentState(ports, model);
   const earlier = await exclusionsOf(store, now);
   const own = exclusionOf(without, Number.POSITIVE_INFINITY);
@@ -47,7 +46,6 @@ export async function findRetracted(
   let [to, samples, isNamed] = [0, 0, false];
   for await (const entry of entriesAfter(store, name, 0, { ahead: limits.readsAtOnce })) {
     const { header } = entry;
-    assertSpec(header, specHash);
     const excluded = countExcluded(entry, own, earlier);
     isNamed ||= excluded !== undefined;
     if ((excluded ?? 0) > 0) holding.push(header);

@@ -5,7 +5,7 @@ import { layoutOf } from '../features/columns.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { readJob } from '../jobs/record.ts';
 import { identityOfGrowing, identityOfJournal } from '../jobs/source.ts';
-import { loadSpec, noModel } from '../model/model.ts';
+import { loadFirstSpec, loadLaterSpec, noModel } from '../model/stored-spec.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { modelName } from '../spec/names.ts';
@@ -65,14 +65,14 @@ async function preparedOf(
   model: string,
 ): Promise<readonly string[]> {
   const { store } = ports;
-  const declared = await loadSpec(store, model);
-  if (declared === undefined) return [];
-  const { stored, spec } = declared;
+  const first = await loadFirstSpec(store, model);
+  if (first === undefined) return [];
   const { retractions = [] } = (await lastState(ports, model).catch(() => undefined)) ?? {};
   const names: string[] = [];
   for (const job of await store.folders(keys.jobs(model))) {
     const record = await readJob(store, model, job);
     if (record === undefined || record.objects.length > 0) continue;
+    const { stored, spec } = (await loadLaterSpec(store, model, record.spec)) ?? first;
     const nameOf = (identity: unknown) => preparedName(stored, identity, layoutOf(spec));
     names.push(...(await preparedNames(store, nameOf(await identityOfJournal(store, record)))));
     names.push(nameOf(await identityOfGrowing(store, record, { retractions })));

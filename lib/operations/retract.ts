@@ -2,10 +2,12 @@ import type { SettledMessage } from '../commands/header.ts';
 import { openFile } from '../datasets/local-file.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { invalid, reasonOf } from '../errors.ts';
+import { currentModel } from '../fold/current-model.ts';
 import { type Retraction, sampleHash } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { existingModel, type Model } from '../model/model.ts';
+import type { Model } from '../model/model.ts';
+import { allSpecs } from '../model/stored-spec.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -46,7 +48,7 @@ export async function chooseRetraction(
   name: string,
   choice: RetractChoice,
 ): Promise<ChosenRetraction> {
-  const model = await existingModel(ports, name);
+  const { model } = await currentModel(ports, name);
   const { retraction, bad } = await retractionOf(ports, model, choice);
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid(
@@ -80,12 +82,19 @@ export async function retract(
 
 async function retractionOf(
   ports: Ports,
-  { name: model, spec }: Model,
+  { name: model }: Model,
   choice: RetractChoice,
 ): Promise<Pick<ChosenRetraction, 'retraction' | 'bad'>> {
   if (choice.by === 'samples') {
-    const { hashes, bad } = await hashesOf(spec, choice.file);
-    return { retraction: { messages: [], samples: hashes }, bad };
+    const hashes = new Set<string>();
+    let bad: readonly PlacedReason[] = [];
+    // Which columns of a row were sent, the spec of that time says; the one that holds comes last.
+    for (const { spec } of await allSpecs(ports.store, model)) {
+      const found = await hashesOf(spec, choice.file);
+      for (const each of found.hashes) hashes.add(each);
+      if (bad.length === 0 || found.bad.length < bad.length) bad = found.bad;
+    }
+    return { retraction: { messages: [], samples: [...hashes] }, bad };
   }
   const isMeant =
     choice.by === 'message'

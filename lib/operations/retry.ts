@@ -1,10 +1,10 @@
 import { reasonIf } from '../errors.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
+import { currentSpec } from '../fold/current-model.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { loadSpec } from '../model/model.ts';
 import { parseMessage } from '../online/messages.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -116,7 +116,7 @@ async function examine(
 }> {
   const { store } = ports;
   const ledger = await ledgerNow(ports, model);
-  const declared = await loadSpec(store, model);
+  const declared = await currentSpec(ports, model);
   const encoder = declared && createEncoder(declared.spec);
   const records = await readQuarantine(store, model);
   const learnt = await learntNames(ports, model, records);

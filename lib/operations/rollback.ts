@@ -1,8 +1,7 @@
 import { canRollBack } from '../commands/rollback.ts';
 import { invalid } from '../errors.ts';
-import { currentState } from '../fold/fold.ts';
+import { currentModel } from '../fold/current-model.ts';
 import { entriesBackFrom, existingEntry } from '../journal/reading.ts';
-import { existingModel } from '../model/model.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 
@@ -29,8 +28,7 @@ export async function findRollback(
   name: string,
   target: RollbackTarget,
 ): Promise<FoundRollback> {
-  const model = await existingModel(ports, name);
-  const { sequence, retractions } = await currentState(ports, model);
+  const { sequence, retractions } = (await currentModel(ports, name)).state;
   const entry =
     'entry' in target ? target.entry : await entryAt(ports, name, sequence, target.time);
   const possible = canRollBack({ sequence, retractions }, entry);

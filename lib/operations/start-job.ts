@@ -1,7 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import { fileNamed } from '../datasets/file-names.ts';
 import { invalid } from '../errors.ts';
-import { loadSpec } from '../model/model.ts';
+import { loadFirstSpec } from '../model/stored-spec.ts';
 import { parse, show } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -29,7 +29,7 @@ export async function startJob(
   ports: Ports,
   { model, dataset, files, job: given, start = 'champion' }: JobToStart,
 ): Promise<string> {
-  if ((await loadSpec(ports.store, model)) === undefined)
+  if ((await loadFirstSpec(ports.store, model)) === undefined)
     throw invalid(`there is no model ${model} in s3://${ports.store.bucket}`);
   const name = parse(datasetName, dataset, 'dataset');
   const job = parse(jobId, given ?? jobNameOf(name, ports.now()), 'job');

@@ -1,10 +1,10 @@
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
 import { namedState, readKept } from '../fold/arithmetics.ts';
 import { lastCheckpoint, usableState } from '../fold/checkpoints.ts';
-import { applyEntry, reachOf } from '../fold/fold.ts';
+import { applyEntry } from '../fold/fold.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { initialState, type Model } from '../model/model.ts';
+import { initialState, type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { encodeCheckpoint } from '../state/checkpoint-file.ts';
 import { comparable } from '../state/ledger.ts';
@@ -73,8 +73,7 @@ export async function verifyModel(
     : await lastCheckpoint(ports, model, Math.max(0, end - 1));
   const from = start.sequence;
   const kept = await keptSequences(ports, model);
-  const fold = startFold(model, start);
-  const reach = reachOf(ports, model);
+  const fold = startFold(start, (await modelOfState(ports, model, start)).compiled.engine);
   const lostCheckpoints: number[] = [];
   let samples = 0;
   for await (const entry of entriesAfter(ports.store, model.name, from, { ahead })) {
@@ -86,7 +85,8 @@ export async function verifyModel(
         : await namedState(ports, model, before.sequence, checkpoint);
     if (checkpoint !== undefined && named === undefined)
       lostCheckpoints.push(entry.header.sequence);
-    fold.add(await applyEntry(ports, reach, before, entry), engine, named !== undefined);
+    const next = await applyEntry(ports, { model }, before, entry);
+    fold.add(next, { engine, isNamed: named !== undefined, own: next.arithmetic });
     samples += entry.samples.length;
     const { sequence } = fold.state;
     if (sequence === end && published !== undefined) fold.compare(published);
@@ -110,12 +110,20 @@ export async function verifyModel(
   };
 }
 
+/** How an entry was folded. */
+type Folded = {
+  /** The arithmetic that made the entry, and the one that folded it. */
+  readonly engine: string;
+  readonly own: string | undefined;
+  /** Whether the entry named the checkpoint that it goes on from, and it is there. */
+  readonly isNamed: boolean;
+};
+
 /** A fold, and what it has been held against. */
 type Fold = {
   readonly state: State;
   readonly stretches: readonly Stretch[];
-  /** @param isNamed whether the entry named the checkpoint that it goes on from, and it is there */
-  readonly add: (state: State, engine: string, isNamed: boolean) => void;
+  readonly add: (state: State, how: Folded) => void;
   readonly compare: (stored: State) => void;
 };
 
@@ -124,8 +132,8 @@ type Fold = {
  * all that it folds; where it has not, it goes on from what is stored, and has them again where an
  * entry names the checkpoint that it goes on from.
  */
-function startFold(model: Model, start: State): Fold {
-  const own = model.compiled.engine;
+function startFold(start: State, first: string): Fold {
+  let own = first;
   const stretches: Stretch[] = [];
   let state = start;
   let begin = start.sequence;
@@ -136,7 +144,8 @@ function startFold(model: Model, start: State): Fold {
       return state;
     },
     stretches,
-    add(next, engine, isNamed) {
+    add(next, { engine, isNamed, own: arithmetic = own }) {
+      own = arithmetic;
       if (isNamed) isExact = true;
       if (engine !== own) {
         isExact = false;

@@ -2,10 +2,10 @@ import { keys } from '../bucket/keys.ts';
 import { isReplacing } from '../commands/commands.ts';
 import { invalid, outOfTime } from '../errors.ts';
 import { isOfJournal, loadCheckpoint } from '../fold/checkpoints.ts';
-import { applyEntry, reachOf } from '../fold/fold.ts';
+import { applyEntry } from '../fold/fold.ts';
 import { readEntry, readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { loadModel, type Model } from '../model/model.ts';
+import { loadModel, type Model, modelOfState } from '../model/model.ts';
 import { parse, show } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
@@ -144,9 +144,10 @@ type SecondsLeft = () => number;
 
 async function load(ports: Ports, name: string): Promise<Loaded> {
   const spec = await ports.store.get(keys.spec(name));
-  const model = spec && (await loadModel(ports, name));
-  if (spec === undefined || model === undefined) throw invalid(`there is no model ${name}`);
-  const { state, etag } = await loadCheckpoint(ports, model);
+  const first = spec && (await loadModel(ports, name));
+  if (spec === undefined || first === undefined) throw invalid(`there is no model ${name}`);
+  const { state, etag } = await loadCheckpoint(ports, first);
+  const model = await modelOfState(ports, first, state);
   // It is looked at before it predicts.
   const found = { state, etag, time: undefined, lookedAt: long, isComplete: false };
   return { model, specEtag: spec.etag, ...found };
@@ -179,7 +180,13 @@ async function newerPublished(ports: Ports, before: Loaded): Promise<Loaded> {
   // Unless what was read on is of a journal that is gone.
   if (newer.state.sequence < state.sequence && (await isOfJournal(store, state)))
     return { ...before, etag: newer.etag };
-  return { ...before, state: newer.state, etag: newer.etag, time: undefined };
+  return {
+    ...before,
+    model: await modelOfState(ports, model, newer.state),
+    state: newer.state,
+    etag: newer.etag,
+    time: undefined,
+  };
 }
 
 /**
@@ -194,13 +201,12 @@ async function readOn(
   secondsLeft: SecondsLeft,
 ): Promise<{ readonly state: State; readonly isComplete: boolean }> {
   const shouldStop = () => secondsLeft() < limits.answerReserveSeconds;
-  const reach = reachOf(ports, model, shouldStop);
   let state = published;
   for (;;) {
     const entry = await readEntry(ports.store, model.name, state.sequence + 1);
     if (entry === undefined || isReplacing(entry.header)) return { state, isComplete: true };
     if (shouldStop()) return { state, isComplete: false };
-    state = await applyEntry(ports, reach, state, entry);
+    state = await applyEntry(ports, { model, shouldStop }, state, entry);
   }
 }
 

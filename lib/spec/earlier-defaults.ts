@@ -1,6 +1,6 @@
 import { besidePrior } from './declared-defaults.ts';
 import { canonicalJson } from './identity.ts';
-import { defineSpec, type Spec } from './spec.ts';
+import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
 /**
  * A declared spec with what an earlier release filled in, wherever the declaration itself only has
@@ -12,6 +12,26 @@ export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
   const ruled = earlier === undefined ? sameRules : { ...declared, revision: earlier };
   const own = withPublicationOf(existing, withExpertsOf(existing, withVectorsOf(existing, ruled)));
   return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
+}
+
+/** {@link withDefaultsOf}, but for what its author wrote down although it is a default. */
+export function withDefaultsUnlessSaid(existing: Spec, declared: Spec, said: SpecInput): Spec {
+  const own = withDefaultsOf(existing, declared);
+  const features = Object.entries(own.features).map(([name, feature]) => {
+    const input = said.features[name];
+    const isSaid = input !== undefined && 'standardize' in input;
+    return [name, isSaid ? (declared.features[name] ?? feature) : feature] as const;
+  });
+  const { experts, publishEvery } = declared.online;
+  return {
+    ...own,
+    features: Object.fromEntries(features),
+    online: {
+      ...own.online,
+      ...(said.online?.experts && experts && { experts }),
+      ...(said.online?.publishEvery && publishEvery && { publishEvery }),
+    },
+  };
 }
 
 /** Releases before 0.8.1 left vectors as they are, unless they were told not to. */

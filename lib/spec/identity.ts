@@ -11,6 +11,11 @@ export function specHash(spec: unknown): string {
   return hash('sha256', canonicalJson(spec));
 }
 
+/** Whether a text may be one of {@link specHash}. */
+export function isSpecHash(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
 /**
  * SHA-256, in hex, of everything that what is derived from a spec depends on. Unlike the identity
  * of a spec it covers the order of the features: columns and tables lie in that order.

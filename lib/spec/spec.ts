@@ -123,6 +123,14 @@ export const specSchema = strictObject({
       (features) => Object.keys(features).length <= limits.features,
       `at most ${limits.features} features`,
     ),
+  ignore: z
+    .array(featureName)
+    .max(limits.features)
+    .optional()
+    .describe(
+      'features that samples may have and that are not read: those that a change of the spec took ' +
+        'out are among them, so that samples of before can be learnt and senders need not hurry',
+    ),
   label: labelSchema.prefault({}),
   // Filled in by a declaration; absent in models of releases before 0.3.
   cells: cellsSchema.optional().describe('words for missing values, true and false: see cells.md'),
@@ -187,6 +195,9 @@ export const specSchema = strictObject({
     if (Object.hasOwn(spec.features, spec.label.name)) {
       refuse(['label', 'name'], 'the label cannot be one of the features');
     }
+    for (const name of spec.ignore ?? [])
+      if (Object.hasOwn(spec.features, name))
+        refuse(['ignore'], `${name} is a feature, and cannot be ignored besides`);
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
     const { features, label, network } = spec;
     for (const { path, problem } of problemsOfHistory(features, label.classes?.length ?? 1))

@@ -33,6 +33,7 @@ const stateMetadata = parametersMetadata.extend({
   arithmetic: z.string().optional(),
   entryArithmetic: z.string().optional(),
   spec: z.string(),
+  specSince: count.optional(),
   learnt: count,
   ledger: z.string(),
   scores: z.string(),
@@ -75,6 +76,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       ...(state.nonce === undefined ? {} : { nonce: state.nonce }),
       ...arithmeticsOf(state),
       spec: state.specHash,
+      ...(state.specSince === undefined ? {} : { specSince: String(state.specSince) }),
       learnt: String(state.learnt),
       ledger: ledgerToJson(state.ledger),
       scores: storedJson({ samples, weight, loss, correct }, 'the scores'),
@@ -116,6 +118,7 @@ export function decodeCheckpoint(file: Uint8Array): State {
       ...(fields.nonce === undefined ? {} : { nonce: fields.nonce }),
       ...arithmeticsOf(fields),
       specHash: fields.spec,
+      ...(fields.specSince === undefined ? {} : { specSince: fields.specSince }),
       learnt: fields.learnt,
       ledger: ledgerFromJson(fields.ledger, fields.sequence),
       scores: {

@@ -32,13 +32,16 @@ export type State = Parameters & {
    * 0.1.0.
    */
   readonly nonce?: string | undefined;
+  /** The spec that holds. */
   readonly specHash: string;
+  /** The entry that put it in force; absent while it is the first. */
+  readonly specSince?: number | undefined;
   /** The arithmetic that folded it; unknown before the first entry. */
   readonly arithmetic?: string | undefined;
   /** The arithmetic that its last entry names. */
   readonly entryArithmetic?: string | undefined;
   readonly ledger: Ledger;
-  /** Progressive scores since the model began: every sample was predicted before it was learnt. */
+  /** Progressive scores since the spec holds: every sample was predicted before it was learnt. */
   readonly scores: Scores;
   /** What the labels' mean or shares alone earned meanwhile; absent in models of before 0.4. */
   readonly prior?: Prior;

@@ -8,7 +8,7 @@ import { localPorts } from '../../infra/local/ports.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 
 /** Milliseconds from the start of the function's process, of each repetition. */
 export type ColdStart = {

@@ -9,7 +9,7 @@ import { synthesize } from '../../infra/local/synthesize.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 
 /**

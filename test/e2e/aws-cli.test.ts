@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { shellFile } from '../../infra/local/shell-file.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';

@@ -4,7 +4,7 @@ import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import { runMillrace } from '../support/command-line.ts';

@@ -7,7 +7,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';

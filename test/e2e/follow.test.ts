@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 import { ticketsSpec } from '../support/world.ts';

@@ -7,7 +7,7 @@ import type { Entry } from '../../lib/journal/entry.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { limits } from '../../lib/limits.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { objects } from '../fuzz/bodies.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';

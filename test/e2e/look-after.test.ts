@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { runMillrace } from '../support/command-line.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 import { ticket, ticketsSpec } from '../support/world.ts';

@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { documented } from '../export/python.ts';

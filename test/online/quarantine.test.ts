@@ -127,7 +127,7 @@ const badBodies: [string, string, RegExp][] = [
   ],
   ['an object of a model', '{"samples": "s3://memory/models/other/state.safetensors"}', /datasets/],
   ['a missing object', '{"samples": "s3://memory/datasets/none.jsonl"}', /there is no object/],
-  ['a command of a later issue', '{"spec": {}}', /not available yet/],
+  ['a spec that is not named', '{"spec": {}}', /body\.spec\.to: must be a text/],
   ['a rollback beyond the journal', '{"rollback": {"to": 99}}', /the journal ends at entry/],
   ['a prototype', '{"__proto__": {"samples": [1]}, "samples": [1], "x": 1}', /unknown field/],
 ];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
 import { specHash } from '../../lib/spec/identity.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { currentState } from '../../lib/fold/fold.ts';
-import { createModel } from '../../lib/model/model.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { predict } from '../../lib/model/predict.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import { createServing } from '../../lib/serving/serve.ts';

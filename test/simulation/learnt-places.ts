@@ -23,6 +23,15 @@ function learntAt(
     else if (header.kind === 'retract') {
       const both = new Set([...gone, ...header.without.jobs]);
       held = without(entries, learntAt(bucket, entries, header.sequence - 1, both), header);
+    } else if (header.kind === 'spec') {
+      const own = header.from === 'weights' ? header.caughtUp : 0;
+      const before = learntAt(bucket, entries, header.caughtUp, gone);
+      // What a spec relearns is all that the stream taught, but for what was retracted by then.
+      const relearnt = entries.slice(own, header.sequence - 1).flatMap(placesOf);
+      held = new Set(header.from === 'weights' ? [...before, ...relearnt] : relearnt);
+      for (const { header: each } of entries.slice(0, header.caughtUp))
+        if (each.kind === 'retract' && header.from === 'journal')
+          held = without(entries, held, each);
     } else if (!gone.has(header.job)) {
       const caughtUp = entries.slice(header.caughtUp, header.sequence - 1).flatMap(placesOf);
       held = new Set([...learntByJob(bucket, entries, header, gone), ...caughtUp]);

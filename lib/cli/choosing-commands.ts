@@ -1,0 +1,57 @@
+import { type AddCommand, numberOf, textsOf } from './call.ts';
+import { patienceOf } from './patience.ts';
+import { flag, texts, whole } from './program.ts';
+
+/** Declares the commands that try other specs, and put one in force. */
+export function declareChoosingCommands(add: AddCommand): void {
+  add(
+    {
+      usage: 'backtest <model>',
+      summary: 'learn the journal again by other specs, and say what each would have earned',
+      options: [
+        texts('--spec <file>', 'a spec to try; may be given several times'),
+        texts('--grid <path=values>', "values to try in the model's own spec; several are crossed"),
+        whole('--from <entry>', 'the first entry; 1 unless given', 1),
+        whole('--to <entry>', 'the last entry; the latest unless given', 1),
+        whole('--seeds <count>', 'seeds of each spec, and how far they differ; 1 unless given', 1),
+      ],
+      examples: [
+        ['millrace backtest sales --grid online.rate=0.1,0.03', 'three lines: as it is, and both'],
+        ['millrace backtest sales --spec other.json --seeds 3', 'beside the model as it is'],
+      ],
+    },
+    async ({ io, args: [model = ''], options }) =>
+      (await import('./backtest.ts')).runBacktest(io, model, {
+        specs: textsOf(options.spec),
+        grid: textsOf(options.grid),
+        from: numberOf(options.from),
+        to: numberOf(options.to),
+        seeds: numberOf(options.seeds),
+      }),
+  );
+  add(
+    {
+      usage: 'spec <model> [file]',
+      summary: 'show the spec of a model, or change it; the stream loses nothing',
+      options: [
+        flag(
+          '--relearn',
+          "learn the journal anew, with today's defaults, where weights could stay",
+        ),
+        flag('--no-wait', 'do not wait until it is done'),
+      ],
+      examples: [
+        ['millrace spec sales > changed.json', 'begin with the one that holds'],
+        ['millrace spec sales changed.json', 'says what both would have earned, and asks'],
+      ],
+      asks: true,
+    },
+    async ({ io, args: [model = '', path], options }) =>
+      (await import('./spec.ts')).spec(
+        io,
+        model,
+        { path, isRelearnt: options.relearn === true },
+        patienceOf(options),
+      ),
+  );
+}

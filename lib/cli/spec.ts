@@ -1,0 +1,81 @@
+import { existingSpec } from '../fold/current-model.ts';
+import type { Patience } from '../operations/await-command.ts';
+import { type PreparedSpec, prepareSpec, sendSpec } from '../operations/change-spec.ts';
+import { backtestTable } from './backtest.ts';
+import { count, type Io } from './io.ts';
+import { type Bar, formatCount, wrapped } from './progress.ts';
+import { readSpecFile } from './spec-file.ts';
+import { tellEnd } from './tell-end.ts';
+
+/** How a spec is changed. */
+export type SpecArguments = {
+  /** A file with the spec that is to hold; absent: the one that holds is shown. */
+  readonly path?: string | undefined;
+  readonly isRelearnt: boolean;
+};
+
+/**
+ * Shows the spec of a model, or changes it. The change says first what differs, and what both
+ * specs would have earned. With patience it waits until it is done; the answer is 1 if it was
+ * refused.
+ */
+export async function spec(
+  io: Io,
+  name: string,
+  { path, isRelearnt }: SpecArguments,
+  patience?: Patience,
+): Promise<number> {
+  const { ports, print, result, mayChange, progress } = io;
+  if (path === undefined) {
+    const { stored } = await existingSpec(ports, name);
+    result(stored);
+    print(JSON.stringify(stored, null, 2));
+    return 0;
+  }
+  let bar: Bar | undefined;
+  const prepared = await prepareSpec(ports, name, await readSpecFile(path), {
+    isRelearnt,
+    onProgress(done, total) {
+      bar ??= progress?.bar('learning again', total, 'entries');
+      bar?.update(done);
+    },
+  }).finally(() => bar?.finish());
+  for (const line of linesOf(prepared)) print(line);
+  const { from, to, model } = prepared;
+  const weights = from === 'weights' ? 'the weights in use' : 'the weights that it has learnt';
+  if (!(await mayChange(`${model}: go on after entry ${to} by this spec, with ${weights}`)))
+    return 0;
+  const command = { spec: await sendSpec(ports, prepared) };
+  if (patience === undefined) {
+    print(`${model}: sent the command; it is done in its turn`);
+    result({ model, ...command });
+    return 0;
+  }
+  return tellEnd(io, model, command, { after: to, patience });
+}
+
+/** Differences that are shown one by one. */
+const shownDifferences = 20;
+
+function linesOf({ differences, from, compared }: PreparedSpec): readonly string[] {
+  const shown = differences.slice(0, shownDifferences);
+  const left = differences.length - shown.length;
+  const [before, after] = compared ?? [];
+  return [
+    ...shown.flatMap(({ path, before: was, after: is }) =>
+      wrapped(`${path}: ${textOf(was)} → ${textOf(is)}`),
+    ),
+    ...(left === 0 ? [] : [`  and ${formatCount(left)} more`]),
+    ...(from === 'weights' ? ['  it says the same of what weights mean: they stay'] : []),
+    ...(compared === undefined ? [] : [backtestTable(compared)]),
+    ...(before !== undefined && after !== undefined && after.refused > before.refused
+      ? [`  it can not learn ${count(after.refused, 'sample')} of those that were learnt`]
+      : []),
+  ];
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,42 @@
+import { keys } from '../bucket/keys.ts';
+import { loadModel, type Model, modelOfState } from '../model/model.ts';
+import { loadFirstSpec, loadLaterSpec, noModel, type StoredSpec } from '../model/stored-spec.ts';
+import type { Ports } from '../ports/ports.ts';
+import { specHash } from '../spec/identity.ts';
+import type { State } from '../state/state.ts';
+import { lastState, type StatePorts } from './checkpoints.ts';
+import { currentState } from './fold.ts';
+
+/** A model with the spec that holds, and its state at the end of its journal. */
+export type CurrentModel = { readonly model: Model; readonly state: State };
+
+/** A model as it is now. @throws MillraceError kind `invalid` if it does not exist */
+export async function currentModel(ports: Ports, name: string): Promise<CurrentModel> {
+  const first = await loadModel(ports, name);
+  if (first === undefined) throw noModel(ports.store, name);
+  const state = await currentState(ports, first);
+  return { model: await modelOfState(ports, first, state), state };
+}
+
+/**
+ * The spec that a model has now, without compiling it; undefined if there is no such model.
+ *
+ * @throws MillraceError kind `corrupt` if what is stored is not valid
+ */
+export async function currentSpec(
+  ports: StatePorts,
+  name: string,
+): Promise<StoredSpec | undefined> {
+  const { store } = ports;
+  const first = await loadFirstSpec(store, name);
+  if (first === undefined || (await store.list(keys.laterSpecs(name))).length === 0) return first;
+  const hash = (await lastState(ports, name))?.specHash ?? specHash(first.stored);
+  return hash === specHash(first.stored) ? first : loadLaterSpec(store, name, hash);
+}
+
+/** {@link currentSpec} of one that must exist. @throws MillraceError kind `invalid` if it does not */
+export async function existingSpec(ports: StatePorts, name: string): Promise<StoredSpec> {
+  const declared = await currentSpec(ports, name);
+  if (declared === undefined) throw noModel(ports.store, name);
+  return declared;
+}

@@ -1,0 +1,133 @@
+import { storedJson } from '../bucket/json-objects.ts';
+import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import type { CompiledModel } from '../engine/engine.ts';
+import { invalid, MillraceError, reasonOf } from '../errors.ts';
+import { trainedLayoutOf } from '../features/columns.ts';
+import { createEncoder } from '../features/encoder.ts';
+import { allocateSamples } from '../features/samples.ts';
+import { limits } from '../limits.ts';
+import type { Ports } from '../ports/ports.ts';
+import { withDefaultsOf } from '../spec/earlier-defaults.ts';
+import { specHash } from '../spec/identity.ts';
+import type { Spec } from '../spec/spec.ts';
+import { bytesOf } from '../state/state.ts';
+import { initialParameters, loadInitialWeights } from './initial-weights.ts';
+import { loadFirstSpec, loadLaterSpec } from './stored-spec.ts';
+
+/** A model that cannot make a step would only show it once its first samples wait. */
+async function assertTrains(spec: Spec, compiled: CompiledModel): Promise<void> {
+  const { minibatch } = spec.online;
+  const sample = { ...allocateSamples(1, trainedLayoutOf(spec)), weights: Float32Array.of(1) };
+  const { rate } = spec.optimizer;
+  try {
+    await compiled.train(compiled.initial(), sample, {
+      minibatch,
+      rate,
+      schedule: { type: 'constant' },
+    });
+  } catch (cause) {
+    throw asInvalid(cause, `spec.network: ${compiled.engine} cannot train it`);
+  }
+}
+
+/** What tfjs or an engine throws about a network is its author's to know. */
+function asInvalid(cause: unknown, what: string): MillraceError {
+  if (cause instanceof MillraceError) return cause;
+  return invalid(`${what}: ${reasonOf(cause)}; change it, or name the other engine`, cause);
+}
+
+/** What a model is created for. */
+export type CreateOptions = {
+  /** The memory of the functions that train it, where the stack gives them other than usual. */
+  readonly memoryMebibytes?: number;
+};
+
+function assertFits(
+  { network, optimizer }: Spec,
+  { engine, initial }: CompiledModel,
+  memoryMebibytes: number,
+): void {
+  // Weights that decay whole are held once more, where an engine has no rows of its own for tables.
+  const isDense = optimizer.weightDecay !== undefined && !engine.startsWith('wasm');
+  const held = bytesOf(initial().tensors) * (isDense && optimizer.type === 'sgd' ? 2 : 1);
+  const bytes = held * limits.memoryPerStateByte;
+  const needed = Math.ceil(bytes / 1_048_576) + limits.idleMemoryMebibytes;
+  if (needed <= memoryMebibytes) return;
+  const what = 'topology' in network ? 'spec.network.topology' : 'spec.network';
+  throw new MillraceError(
+    'invalid',
+    `${what}: training it needs about ${needed} MiB of memory, and the functions have ` +
+      `${memoryMebibytes}; make it smaller, or deploy the construct Millrace with memory of ` +
+      `at least Size.mebibytes(${needed}) and say so: createModel(ports, spec, { memoryMebibytes })`,
+  );
+}
+
+/**
+ * Creates a model: writes its spec, once. The same spec again changes nothing.
+ *
+ * @returns whether it is new; false if it was there already, as declared
+ * @throws MillraceError kind `invalid` if its network cannot be built, or the model exists with a
+ *   different spec
+ */
+export async function createModel(
+  { store, engine }: Pick<Ports, 'store' | 'engine'>,
+  spec: Spec,
+  options: CreateOptions = {},
+): Promise<boolean> {
+  await assertLearnable({ store, engine }, spec, options);
+  const key = keys.spec(spec.model);
+  await assertNoRemains(store, spec.model);
+  const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
+    ifNoneMatch: '*',
+  });
+  if (outcome.ok) return true;
+  const existing = await loadFirstSpec(store, spec.model);
+  if (existing !== undefined && isSameSpec(existing.spec, spec)) return false;
+  if ((await loadLaterSpec(store, spec.model, specHash(spec))) !== undefined) return false;
+  throw new MillraceError(
+    'invalid',
+    `model ${spec.model} exists with a different spec; choose a different name, change its spec ` +
+      `(millrace spec ${spec.model} <file>), or remove it with all that it has learnt: ` +
+      `millrace rm ${spec.model}`,
+  );
+}
+
+/**
+ * Checks that a model could be made of a spec, and learn.
+ *
+ * @throws MillraceError kind `invalid` if its network cannot be built or trained, its weights are
+ *   missing or others, or it needs more memory than the functions have
+ */
+export async function assertLearnable(
+  { store, engine }: Pick<Ports, 'store' | 'engine'>,
+  spec: Spec,
+  { memoryMebibytes = limits.functionMemoryMebibytes }: CreateOptions = {},
+): Promise<void> {
+  const compiled = await engine.compile(spec).catch((cause: unknown) => {
+    throw asInvalid(cause, 'spec.network: it cannot be built');
+  });
+  assertFits(spec, compiled, memoryMebibytes);
+  await assertTrains(spec, compiled);
+  const weights = await loadInitialWeights(store, spec).catch((cause: unknown) => {
+    throw invalid('spec.initialWeights: there is no such file; use importModel()', cause);
+  });
+  initialParameters({ compiled, encoder: createEncoder(spec), spec }, weights);
+}
+
+/** What a removed model left behind would be taken for the new one's. */
+async function assertNoRemains(store: ObjectStore, model: string): Promise<void> {
+  if ((await store.get(keys.spec(model))) !== undefined) return;
+  if ((await store.list(keys.journal(model))).length === 0) return;
+  throw invalid(
+    `a model ${model} was removed, and its journal is still there: millrace rm ${model} removes the rest`,
+  );
+}
+
+/**
+ * Whether a model exists as it is declared. What an earlier release filled in, where a declaration
+ * of today would fill in something else, is no difference: nobody asked for it.
+ */
+function isSameSpec(existing: Spec, declared: Spec): boolean {
+  return specHash(existing) === specHash(withDefaultsOf(existing, declared));
+}

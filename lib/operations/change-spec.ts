@@ -1,0 +1,195 @@
+import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { storedJson } from '../bucket/json-objects.ts';
+import { keys } from '../bucket/keys.ts';
+import { digestOf } from '../bucket/safetensors.ts';
+import type { SpecBody } from '../commands/spec.ts';
+import { invalid, MillraceError } from '../errors.ts';
+import { writeChallenger } from '../fold/challenger.ts';
+import { type CurrentModel, currentModel } from '../fold/current-model.ts';
+import { assertLearnable, type CreateOptions } from '../model/create-model.ts';
+import { loadInitialWeights } from '../model/initial-weights.ts';
+import { compileModel, fitsModel } from '../model/model.ts';
+import { isRecord } from '../parse.ts';
+import { deduplicationId } from '../ports/deduplication.ts';
+import type { Ports } from '../ports/ports.ts';
+import { withDefaultsUnlessSaid } from '../spec/earlier-defaults.ts';
+import { isNetwork } from '../spec/experts-schema.ts';
+import { canonicalJson, hashOfDerived, specHash } from '../spec/identity.ts';
+import { withIgnored } from '../spec/ignored.ts';
+import { defineSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import { type Parameters, parametersOf } from '../state/state.ts';
+import { type Backtest, learnStream, resultOf } from './learn-stream.ts';
+
+/** How a spec is changed. */
+export type ChangeSpecOptions = CreateOptions & {
+  /**
+   * Whether the new spec learns the journal from its beginning also where the weights in use could
+   * go on, and has today's defaults wherever it says nothing.
+   */
+  readonly isRelearnt?: boolean | undefined;
+  /** Told after each entry that is learnt again. */
+  readonly onProgress?: ((entries: number, of: number) => void) | undefined;
+};
+
+/** A change of a spec that is ready to be sent; nothing is written yet. */
+export type PreparedSpec = {
+  readonly model: string;
+  readonly spec: Spec;
+  /** Where it differs from the one that holds. */
+  readonly differences: readonly SpecDifference[];
+  /** Where its weights come from. */
+  readonly from: SpecBody['from'];
+  /** What both specs would have earned on the stream, where the journal was learnt again. */
+  readonly compared?: readonly Backtest[];
+  /** The last entry that the weights have learnt. */
+  readonly to: number;
+  readonly parameters: Parameters;
+};
+
+/** A value of a spec that changes; absent where there is none. */
+export type SpecDifference = {
+  /** Such as `online.rate`. */
+  readonly path: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+};
+
+/**
+ * Prepares another spec for a model. Where it only says otherwise how the model goes on (rates,
+ * minibatches, jobs), the weights in use are kept. Otherwise the journal is learnt again by it,
+ * beside the spec that holds, message by message; what batch jobs have learnt of datasets is not
+ * among it.
+ *
+ * @throws MillraceError kind `invalid` if there is no such model, or the spec is not valid, the
+ *   same, of another task, or can learn nothing of the stream
+ */
+export async function prepareSpec(
+  ports: Ports,
+  name: string,
+  input: SpecInput,
+  { isRelearnt = false, onProgress, ...options }: ChangeSpecOptions = {},
+): Promise<PreparedSpec> {
+  const current = await currentModel(ports, name);
+  const { model, state } = current;
+  const spec = nextSpec(current, input, isRelearnt);
+  await assertLearnable(ports, spec, options);
+  const differences = differencesOf(json(model.spec), json(spec));
+  const { sequence: to } = state;
+  const prepared = { model: name, spec, differences, to };
+  const next = await compiledFor(ports, name, spec);
+  if (!isRelearnt && goesOn(model.spec, spec) && fitsModel(next, state))
+    return { ...prepared, from: 'weights', parameters: parametersOf(state) };
+  if (to === 0) return { ...prepared, from: 'journal', parameters: next.initial };
+  const specs = [
+    { name: 'as it is', spec: model.spec },
+    { name: 'changed', spec },
+  ];
+  const stretch = { specs, from: 1, to, seeds: 1, onProgress };
+  const contestants = await learnStream(ports, current, stretch);
+  const compared = contestants.map(resultOf);
+  const [before, after] = compared;
+  const parameters = contestants[1]?.runs[0]?.parameters ?? next.initial;
+  if ((before?.samples ?? 0) > 0 && after?.samples === 0)
+    throw invalid(
+      `spec: it can learn none of the ${before?.samples} samples of ${name}: ` +
+        `${contestants[1]?.runs[0]?.firstRefusal}; change it, or create another model`,
+    );
+  return { ...prepared, from: 'journal', compared, parameters };
+}
+
+/** Writes a spec with its weights, and sends the command that puts both in force. */
+export async function sendSpec(
+  ports: Ports,
+  { model, spec, from, to, parameters }: PreparedSpec,
+): Promise<SpecBody> {
+  const hash = specHash(json(spec));
+  const key = keys.laterSpec(model, hash);
+  const body = Buffer.from(`${storedJson(spec, key, 2)}\n`);
+  const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
+  if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+  const name = digestOf(Buffer.from(canonicalJson({ hash, from, to }))).slice(0, 16);
+  const job = `spec-${name}`;
+  const digest = await writeChallenger(ports, { name: model }, job, { parameters, caughtUp: to });
+  const command: SpecBody = { job, digest, to: hash, from };
+  await ports.sendCommand({
+    body: JSON.stringify({ spec: command }),
+    group: model,
+    deduplication: deduplicationId(model, job, ports.nonce()),
+  });
+  return command;
+}
+
+/** {@link prepareSpec}, and {@link sendSpec} of it: it holds once the command is done. */
+export async function changeSpec(
+  ports: Ports,
+  name: string,
+  input: SpecInput,
+  options: ChangeSpecOptions = {},
+): Promise<PreparedSpec> {
+  const prepared = await prepareSpec(ports, name, input, options);
+  await sendSpec(ports, prepared);
+  return prepared;
+}
+
+/** What an author declares for a model, checked against the spec that holds. */
+function nextSpec(
+  { model: { name, spec: before } }: CurrentModel,
+  input: SpecInput,
+  isRelearnt: boolean,
+): Spec {
+  const declared = defineSpec(input);
+  const own = isRelearnt ? declared : withDefaultsUnlessSaid(before, declared, input);
+  const spec = withIgnored(before, own);
+  if (spec.model !== name)
+    throw invalid(
+      `spec.model: must stay ${name} (found ${spec.model}); create makes another model`,
+    );
+  if (spec.task !== before.task)
+    throw invalid(
+      `spec.task: must stay ${before.task}, as the labels are (found ${spec.task}); ` +
+        'create makes another model',
+    );
+  if (specHash(json(spec)) !== specHash(json(before))) return spec;
+  throw invalid(`spec: it is the one that ${name} has; there is nothing to change`);
+}
+
+async function compiledFor({ engine, store }: Ports, name: string, spec: Spec) {
+  const weights = await loadInitialWeights(store, spec);
+  return { name, ...(await compileModel(engine, spec, spec, weights)) };
+}
+
+/** Whether two specs say the same of what weights mean, and differ only in how they go on. */
+function goesOn(before: Spec, after: Spec): boolean {
+  return hashOfMeaning(before) === hashOfMeaning(after);
+}
+
+function hashOfMeaning(spec: Spec): string {
+  const { features, online, optimizer, batch: _, engine: __, ignore: ___, ...own } = spec;
+  const experts = online.experts?.map((expert) =>
+    isNetwork(expert) ? { ...expert, rate: undefined } : expert,
+  );
+  const meaning = { ...own, features, optimizer: optimizer.type, experts, replay: online.replay };
+  return hashOfDerived(features, json(meaning));
+}
+
+/** A value as JSON has it: what is undefined is not there. */
+function json(value: object): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+}
+
+/** Where two values of JSON differ, down to single values. */
+function differencesOf(before: unknown, after: unknown, path = ''): readonly SpecDifference[] {
+  if (canonicalJson({ value: before }) === canonicalJson({ value: after })) return [];
+  if (!isRecord(before) || !isRecord(after))
+    return [
+      {
+        path,
+        ...(before === undefined ? {} : { before }),
+        ...(after === undefined ? {} : { after }),
+      },
+    ];
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].flatMap((name) =>
+    differencesOf(before[name], after[name], path === '' ? name : `${path}.${name}`),
+  );
+}
