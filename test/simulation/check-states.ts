@@ -8,6 +8,7 @@ import { parseMessage } from '../../lib/online/messages.ts';
 import type { CachedModel } from '../../lib/online/start-from.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
+import { parseSpec, type Spec } from '../../lib/spec/spec.ts';
 import { decodeParameters, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import type { State } from '../../lib/state/state.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
@@ -31,7 +32,7 @@ export async function checkStates(
   if (model === undefined) return [`${name} is gone`];
   const folded = await readForward(ports, model, initialState(model));
   const published = await currentState(ports, model);
-  const violations: string[] = [];
+  const violations = [...specViolations(name, entries, folded)];
   const steps = countSteps(cloud.bucket, model, entries);
   if (folded.step !== steps)
     violations.push(`${name}: ${folded.step} steps were done, ${steps} were due`);
@@ -73,7 +74,8 @@ export async function checkStates(
     if (!isSame({ ...folded, tensors, step, statistics }, folded))
       violations.push(`${name}: its messages by ${messagesAtOnce} give other weights`);
     // What was retracted has been tested before, and stays in the scores.
-    const isWhole = entries.every(({ header }) => header.kind !== 'retract');
+    // So has what was learnt by another spec.
+    const isWhole = entries.every(({ header: { kind } }) => kind !== 'retract' && kind !== 'spec');
     if (isWhole && !isSame({ ...folded, scores, learnt }, folded))
       violations.push(`${name}: its messages by ${messagesAtOnce} give other scores`);
   }
@@ -94,6 +96,7 @@ export function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
   const retractions = entries.flatMap(({ header }) => (header.kind === 'retract' ? [header] : []));
   const last = retractions.at(-1);
   const isOfTheStream = ({ header }: Entry) => {
+    if (header.kind === 'spec') return header.from === 'journal';
     if (header.kind !== 'promote') return header.kind !== 'rollback';
     return header.sequence < (last?.sequence ?? 0) && last?.without.jobs.includes(header.job);
   };
@@ -108,27 +111,50 @@ export function unlearnt(entries: readonly Entry[]): Unlearnt | undefined {
  * The steps that a model's weights have behind them, counted from the headers alone: a promotion
  * that did not catch up with the stream, or a rollback to another entry, has another number.
  */
-function countSteps({ objects }: Bucket, { name, spec }: Model, entries: readonly Entry[]): number {
+function countSteps({ objects }: Bucket, { name }: Model, entries: readonly Entry[]): number {
   const after = [0];
-  const stepsOf = ({ header }: Entry) =>
-    header.messages.reduce(
-      (sum, { samples }) => sum + Math.ceil(samples / spec.online.minibatch),
-      0,
-    );
+  const minibatchOf = (hash: string) => specOf(objects, name, hash).online.minibatch;
+  const stepsOf = ({ header }: Entry, by = header.spec) =>
+    header.messages.reduce((sum, { samples }) => sum + Math.ceil(samples / minibatchOf(by)), 0);
   for (const [place, entry] of entries.entries()) {
     const { header } = entry;
     const own = (after[place] ?? Number.NaN) + stepsOf(entry);
     if (header.kind === 'samples') after.push(own);
     else if (header.kind === 'rollback') after.push(after[header.to] ?? Number.NaN);
     else {
+      const by = header.kind === 'spec' ? header.to : header.spec;
       const challenger = objects.get(keys.challenger(name, header.job))?.body ?? new Uint8Array();
       const missed = entries
         .slice(header.caughtUp, place)
-        .reduce((sum, each) => sum + stepsOf(each), 0);
+        .reduce((sum, each) => sum + stepsOf(each, by), 0);
       after.push(decodeParameters(challenger).parameters.step + missed);
     }
   }
   return after.at(-1) ?? 0;
+}
+
+/** Each entry is made with the spec that held: a rollback brings back that of the entry before. */
+function specViolations(
+  name: string,
+  entries: readonly Entry[],
+  { specHash }: State,
+): readonly string[] {
+  const held = [entries[0]?.header.spec ?? specHash];
+  for (const { header } of entries) {
+    const now = held.at(-1) ?? '';
+    if (header.kind === 'spec') held.push(header.to);
+    else held.push(header.kind === 'rollback' ? (held[header.to] ?? '') : now);
+  }
+  const made = [...entries.map(({ header }) => header.spec), specHash];
+  return made.flatMap((hash, place) =>
+    hash === held[place] ? [] : [`${name}: entry ${place + 1} has another spec than the one held`],
+  );
+}
+
+/** A spec that a model has, or has had. */
+function specOf(objects: Bucket['objects'], name: string, hash: string): Spec {
+  const later = objects.get(keys.laterSpec(name, hash)) ?? objects.get(keys.spec(name));
+  return parseSpec(JSON.parse(Buffer.from(later?.body ?? []).toString()));
 }
 
 function isSame(a: State, b: State): boolean {
@@ -201,9 +227,9 @@ function keptFor(
  * another aside.
  */
 function hasUndone(entries: readonly Entry[], header: Entry['header']): boolean {
-  if (header.kind !== 'promote' && header.kind !== 'retract') return false;
-  const standing =
-    header.kind === 'promote' ? ['rollback', 'retract'] : ['rollback', 'retract', 'promote'];
+  if (header.kind === 'samples' || header.kind === 'rollback') return false;
+  const always = ['rollback', 'retract', 'spec'];
+  const standing = header.kind === 'promote' ? always : [...always, 'promote'];
   return entries
     .slice(header.caughtUp, header.sequence - 1)
     .some((between) => standing.includes(between.header.kind));
@@ -228,8 +254,9 @@ export async function learnAgain(
   { engine, messagesAtOnce, without = { messages: new Set(), samples: new Set() } }: LearningAgain,
 ): Promise<State> {
   const fresh = createBucket();
-  const spec = bucket.objects.get(keys.spec(name));
-  fresh.put(keys.spec(name), spec?.body ?? new Uint8Array());
+  const hash = entries.findLast(({ header }) => header.kind === 'spec')?.header;
+  const own = hash?.kind === 'spec' ? keys.laterSpec(name, hash.to) : keys.spec(name);
+  fresh.put(keys.spec(name), bucket.objects.get(own)?.body ?? new Uint8Array());
   const ports = portsOver(fresh, engine);
   const messages = entries.flatMap((entry) =>
     samplesByMessage(entry).flatMap((samples, place) => {

@@ -47,10 +47,11 @@ const ledgerRefusals: ReadonlySet<string> = new Set<RefusalCode>([
   'number-too-old',
 ]);
 
-/** Codes of promotions that a retraction or a rollback overtook. */
+/** Codes of promotions that a retraction, a rollback or another spec overtook. */
 const overtaken: ReadonlySet<string> = new Set<RefusalCode>([
   'retracted-since',
   'rolled-back-since',
+  'spec-changed-since',
 ]);
 
 /** Holds what is in the bucket after a schedule against what was sent. */
@@ -253,7 +254,8 @@ function orphans(
   const derived = [
     /^(prepared|datasets)\/[^/]+\/[^/]+$/,
     /^models\/[^/]+\/(quarantine|checkpoints|resends|caught-up)\/[^/]+$/,
-    /^models\/[^/]+\/jobs\/retract-[^/]+\/challenger\.safetensors$/,
+    /^models\/[^/]+\/specs\/[0-9a-f]{64}\.json$/,
+    /^models\/[^/]+\/jobs\/(retract|spec)-[^/]+\/challenger\.safetensors$/,
   ];
   return [...bucket.objects.keys()]
     .filter((key) => !known.has(key) && !derived.some((pattern) => pattern.test(key)))

@@ -88,9 +88,9 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/fold/fold.ts',
-        find: 'challenger: (file, to) => caughtUpChallenger(ports, model, file, { to, shouldStop }),',
-        replace: `challenger: async (file, to) => {
-          const found = await caughtUpChallenger(ports, model, file, { to, shouldStop });
+        find: 'challenger: (file, to, by = model) => caughtUpChallenger(ports, by, file, { to, shouldStop }),',
+        replace: `challenger: async (file, to, by = model) => {
+          const found = await caughtUpChallenger(ports, by, file, { to, shouldStop });
           const bare = file.job.startsWith('retract-') ? await readChallenger(ports.store, model, file) : undefined;
           return found.ok ? { ...found, parameters: bare?.parameters ?? found.parameters } : found;
           },`,

@@ -1,5 +1,6 @@
 import { commandMutants } from './command-mutants.ts';
 import type { Mutant } from './edit.ts';
+import { specMutants } from './spec-mutants.ts';
 
 const online = 'lib/online/update-model.ts';
 const start = 'lib/online/start-from.ts';
@@ -141,7 +142,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: start,
-        find: 'return { ...cached, state: read.state, loaded,',
+        find: 'return { ...cached, model, state, loaded,',
         replace: 'return { ...cached, loaded,',
       },
     ],
@@ -290,4 +291,5 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   ...commandMutants,
+  ...specMutants,
 ];

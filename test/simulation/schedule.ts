@@ -13,6 +13,7 @@ import type { QueueSettings } from './queue.ts';
 import { createRandom, type Random } from './random.ts';
 import { startSenders } from './senders.ts';
 import { smallLimits } from './small-limits.ts';
+import { startSpecChanges } from './spec-changes.ts';
 import { createTimeline } from './timeline.ts';
 
 /** What a schedule does beside its seed. */
@@ -119,6 +120,8 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   startFunctions(cloud, () => random.integer(1, size));
 
   const expected = startSenders(cloud, random, models, stormMinutes * minute);
+  // From a stream of its own: the schedules without one are as they were.
+  startSpecChanges(cloud, createRandom(seed, 9), models, stormMinutes * minute);
   let isEnded = await timeline.run();
   // Days later somebody moves the dead letters back, until there are none.
   const letters = () => [cloud.samples, cloud.jobs].flatMap((queue) => queue.deadLetters());

@@ -1,0 +1,61 @@
+import type { Mutant } from './edit.ts';
+
+/** Ways to break a change of spec. */
+export const specMutants: readonly Mutant[] = [
+  {
+    name: 'learns nothing again of what another spec had learnt',
+    edits: [
+      {
+        file: 'lib/fold/catch-up.ts',
+        find: 'const again = spec === model.specHash ? relearn : relearnMost;',
+        replace:
+          'const again = spec === model.specHash ? relearn : async () => start ?? relearnMost;',
+      },
+    ],
+  },
+  {
+    name: 'changes the spec over other weights that came in between',
+    edits: [
+      {
+        file: 'lib/commands/spec.ts',
+        find: '  if (replaced !== undefined) {',
+        replace: "  if (replaced !== undefined && job === '') {",
+      },
+    ],
+  },
+  {
+    name: 'rolls back to the weights of another spec without that spec',
+    edits: [
+      {
+        file: 'lib/commands/rollback.ts',
+        find: 'if (specHash === state.specHash && specSince === state.specSince) return own;',
+        replace: "if (specHash !== '' || specSince === state.specSince) return own;",
+      },
+    ],
+  },
+  {
+    name: 'goes on with the old spec on a warm machine',
+    edits: [
+      {
+        file: 'lib/online/update-model.ts',
+        find: '({ model, state } = change);',
+        replace: '({ state } = change);',
+      },
+      {
+        file: 'lib/online/update-model.ts',
+        find: 'model = await modelOfState(ports, model, state);',
+        replace: 'void modelOfState;',
+      },
+    ],
+  },
+  {
+    name: 'retracts as if the spec had never changed',
+    edits: [
+      {
+        file: 'lib/operations/plan-retraction.ts',
+        find: 'const own = await knownModel(ports, model, plan.by ?? entry.header.spec);',
+        replace: 'const own = await knownModel(ports, model, entry.header.spec);',
+      },
+    ],
+  },
+];
