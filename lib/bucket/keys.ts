@@ -56,6 +56,11 @@ export function sequenceOfCheckpoint(key: string): number | undefined {
   return digitsOfKey === undefined ? undefined : Number(digitsOfKey);
 }
 
+/** The hash of a later spec's key, or undefined for any other key. */
+export function hashOfLaterSpec(key: string): string | undefined {
+  return /^models\/[a-z0-9-]+\/specs\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
+}
+
 function ofModel(model: string): string {
   return `models/${checked(model)}`;
 }

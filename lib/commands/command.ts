@@ -148,7 +148,13 @@ export async function committedWeights(
   return found.parameters;
 }
 
-/** The state with other weights, optimizer slots and statistics: ledger and scores stay. */
-export function withParameters(state: State, parameters: Parameters): State {
+/**
+ * The state with other parameters: ledger and scores stay. Of those that it had nothing is left, also
+ * where the others have no such part.
+ */
+export function withParameters(
+  { replay: _, drift: __, ...state }: State,
+  parameters: Parameters,
+): State {
   return { ...state, ...parametersOf(parameters) };
 }

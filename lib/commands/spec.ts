@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invariant } from '../errors.ts';
+import { invariant, isOfKind, reasonOf } from '../errors.ts';
 import { emptyPrior } from '../metrics/prior.ts';
 import { emptyScores } from '../metrics/scores.ts';
 import type { Model } from '../model/model.ts';
@@ -58,9 +58,9 @@ export const spec: Command<z.output<typeof body>, z.output<typeof header>> = {
   async decide({ modelOf, challenger }, state, { spec: { job, digest, to, from } }) {
     if (to === state.specHash)
       return rejected('spec', refuse('same-spec', `it is the spec of ${state.model} already`));
-    const next = await modelOf(to);
-    if (next === undefined)
-      return rejected('spec', refuse('no-such-spec', `${state.model} has no spec ${to}`));
+    const next = await modelOf(to).catch(reasonUnlessAway);
+    if (next === undefined || typeof next === 'string')
+      return rejected('spec', refuse('no-such-spec', next ?? `${state.model} has no spec ${to}`));
     const found = await challenger({ job, digest }, state.sequence, next);
     if (!found.ok) return rejected('spec', found);
     const [replaced] = found.passedOver;
@@ -84,6 +84,12 @@ export const spec: Command<z.output<typeof body>, z.output<typeof header>> = {
     return changed(next, settled, own.sequence, await committedWeights(reach, own, next));
   },
 };
+
+/** For `.catch()`: what is wrong with a spec that is stored must not stop the stream. */
+function reasonUnlessAway(error: unknown): string {
+  if (isOfKind(error, 'unavailable')) throw error;
+  return reasonOf(error);
+}
 
 function changed(
   { spec: own, specHash }: Model,

@@ -1,8 +1,11 @@
 import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import type { EntryHeader } from '../commands/commands.ts';
+import { entriesAfter, existingEntry } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
 import { loadModel, type Model, modelOfState } from '../model/model.ts';
-import { loadFirstSpec, loadLaterSpec, noModel, type StoredSpec } from '../model/stored-spec.ts';
+import { loadFirstSpec, loadSpecOf, noModel, type StoredSpec } from '../model/stored-spec.ts';
 import type { Ports } from '../ports/ports.ts';
-import { specHash } from '../spec/identity.ts';
 import type { State } from '../state/state.ts';
 import { lastState, type StatePorts } from './checkpoints.ts';
 import { currentState } from './fold.ts';
@@ -30,8 +33,21 @@ export async function currentSpec(
   const { store } = ports;
   const first = await loadFirstSpec(store, name);
   if (first === undefined || (await store.list(keys.laterSpecs(name))).length === 0) return first;
-  const hash = (await lastState(ports, name))?.specHash ?? specHash(first.stored);
-  return hash === specHash(first.stored) ? first : loadLaterSpec(store, name, hash);
+  const state = await lastState(ports, name);
+  let last: EntryHeader | undefined;
+  const read = { ahead: limits.readsAtOnce };
+  for await (const { header } of entriesAfter(store, name, state?.sequence ?? 0, read))
+    last = header;
+  const hash = last === undefined ? state?.specHash : await specAfter(store, last);
+  return hash === undefined ? first : loadSpecOf(store, name, hash);
+}
+
+/** The hash of the spec that holds after an entry. */
+async function specAfter(store: ObjectStore, header: EntryHeader): Promise<string> {
+  if (header.kind === 'spec') return header.to;
+  if (header.kind !== 'rollback') return header.spec;
+  // That of the entry that was made behind the one whose weights came back.
+  return (await existingEntry(store, header.model, header.to + 1)).header.spec;
 }
 
 /** {@link currentSpec} of one that must exist. @throws MillraceError kind `invalid` if it does not */

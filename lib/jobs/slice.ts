@@ -11,8 +11,9 @@ import { isTimeUp } from '../fold/time-left.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import { parametersOf, type State } from '../state/state.ts';
+import { parametersOf } from '../state/state.ts';
 import { lazyTimerOf, timerOf } from './budget.ts';
+import { assertSpecHolds, currentChampion } from './champion.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
@@ -142,6 +143,7 @@ function failed(
  */
 async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced> {
   const { ports, model, record } = slice;
+  await assertSpecHolds(ports, model, record);
   const source = await sourceOf(ports, model, record);
   const goOn = async (isAgain: boolean) => {
     if (isAgain && isTimeUp(slice.secondsLeft)) return unprepared(slice, stored, 0);
@@ -244,7 +246,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
  * and champion.
  */
 async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): Promise<Lane> {
-  const { ports, model } = slice;
+  const { ports, model, record } = slice;
   if (trained.place.status !== 'catching-up' || isTimeUp(slice.secondsLeft)) return trained;
   const start = { parameters: trained.parameters, caughtUp: trained.place.caughtUp };
   const caught = await catchUp(ports, model, start, {
@@ -256,7 +258,7 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   }
   const { parameters, caughtUp } = caught;
   const current: Lane = { parameters, place: { ...trained.place, caughtUp } };
-  const champion = await currentChampion(slice);
+  const champion = await currentChampion(ports, model, record);
   if (champion.sequence - caughtUp > limits.promotionLagEntries) return current;
   const heldOut = await readHeldOut(ports.store, prepared);
   const comparison = await compareChampion(ports, model, {
@@ -273,13 +275,6 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
   return { parameters, place: { ...current.place, status: 'kept-champion', reason, comparison } };
 }
 
-/** The model's state now. @throws MillraceError kind `invalid` if its spec is not the job's */
-async function currentChampion({ ports, model, record }: Slice): Promise<State> {
-  const champion = await currentState(ports, model);
-  if (champion.specHash === model.specHash) return champion;
-  throw invalid(`the spec of ${model.name} was changed since job ${record.job} began; start again`);
-}
-
 /** Where a job begins: at the champion's weights, or at fresh ones. */
 async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane> {
   const { ports, model, record } = slice;
@@ -287,7 +282,7 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   await keepRefusedRows(ports, record, prepared);
   if (record.start === 'fresh')
     return startStatistics({ parameters: model.initial, place }, prepared, model.encoder.layout);
-  const champion = await currentChampion(slice);
+  const champion = await currentChampion(ports, model, record);
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
   if (retraction !== undefined) throw invalid(retractedMeanwhile(retraction.sequence).reason);

@@ -13,7 +13,7 @@ import { specHash } from '../spec/identity.ts';
 import type { Spec } from '../spec/spec.ts';
 import { bytesOf } from '../state/state.ts';
 import { initialParameters, loadInitialWeights } from './initial-weights.ts';
-import { loadFirstSpec, loadLaterSpec } from './stored-spec.ts';
+import { allSpecs } from './stored-spec.ts';
 
 /** A model that cannot make a step would only show it once its first samples wait. */
 async function assertTrains(spec: Spec, compiled: CompiledModel): Promise<void> {
@@ -66,7 +66,7 @@ function assertFits(
 /**
  * Creates a model: writes its spec, once. The same spec again changes nothing.
  *
- * @returns whether it is new; false if it was there already, as declared
+ * @returns whether it is new; false if it was there already, as declared now or before a change
  * @throws MillraceError kind `invalid` if its network cannot be built, or the model exists with a
  *   different spec
  */
@@ -82,9 +82,8 @@ export async function createModel(
     ifNoneMatch: '*',
   });
   if (outcome.ok) return true;
-  const existing = await loadFirstSpec(store, spec.model);
-  if (existing !== undefined && isSameSpec(existing.spec, spec)) return false;
-  if ((await loadLaterSpec(store, spec.model, specHash(spec))) !== undefined) return false;
+  const existing = await allSpecs(store, spec.model);
+  if (existing.some((each) => isSameSpec(each.spec, spec))) return false;
   throw new MillraceError(
     'invalid',
     `model ${spec.model} exists with a different spec; choose a different name, change its spec ` +
@@ -129,5 +128,7 @@ async function assertNoRemains(store: ObjectStore, model: string): Promise<void>
  * of today would fill in something else, is no difference: nobody asked for it.
  */
 function isSameSpec(existing: Spec, declared: Spec): boolean {
-  return specHash(existing) === specHash(withDefaultsOf(existing, declared));
+  const { ignore = existing.ignore } = declared;
+  const own = ignore === undefined ? declared : { ...declared, ignore };
+  return specHash(existing) === specHash(withDefaultsOf(existing, own));
 }

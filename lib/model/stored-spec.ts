@@ -1,6 +1,6 @@
-import { keys } from '../bucket/keys.ts';
+import { hashOfLaterSpec, keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, MillraceError, reasonIf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { isSpecHash, specHash } from '../spec/identity.ts';
 import { isModelName } from '../spec/names.ts';
@@ -49,14 +49,27 @@ export async function loadLaterSpec(
   throw new MillraceError('corrupt', `${key} holds another spec than its name says`);
 }
 
-/** All specs that a model has, or has had. @throws as {@link loadFirstSpec} */
+/** The spec of a hash that a model has, or has had; undefined if it never had that one. */
+export async function loadSpecOf(
+  store: ObjectStore,
+  name: string,
+  hash: string,
+): Promise<StoredSpec | undefined> {
+  const first = await loadFirstSpec(store, name);
+  const isFirst = first !== undefined && specHash(first.stored) === hash;
+  return isFirst ? first : loadLaterSpec(store, name, hash);
+}
+
+/** All specs that a model has, or has had, as far as they can be read. */
 export async function allSpecs(store: ObjectStore, name: string): Promise<readonly StoredSpec[]> {
   const first = await loadFirstSpec(store, name);
   if (first === undefined) return [];
   const later: StoredSpec[] = [];
   for (const { key } of await store.list(keys.laterSpecs(name))) {
-    const object = await store.get(key);
-    if (object !== undefined) later.push(readSpec(object.body, name, key));
+    const hash = hashOfLaterSpec(key) ?? '';
+    // One that is damaged never held, or stops the model where it is needed.
+    const found = await loadLaterSpec(store, name, hash).catch(reasonIf('corrupt'));
+    if (typeof found === 'object') later.push(found);
   }
   return [first, ...later];
 }

@@ -56,7 +56,7 @@ export async function backtest(
 /** A candidate's spec, under the model's name. */
 function specOf({ name, spec: own }: Model, candidate: Candidate): Spec {
   const spec = defineSpec({ ...candidate.spec, model: name });
-  if (spec.task === own.task) return withIgnored(own, spec);
+  if (spec.task === own.task) return withIgnored(own, spec, candidate.spec);
   throw invalid(`${candidate.name}: task: the model's is ${own.task} (found ${spec.task})`);
 }
 

@@ -8,7 +8,8 @@ import { writeChallenger } from '../fold/challenger.ts';
 import { type CurrentModel, currentModel } from '../fold/current-model.ts';
 import { assertLearnable, type CreateOptions } from '../model/create-model.ts';
 import { loadInitialWeights } from '../model/initial-weights.ts';
-import { compileModel, fitsModel } from '../model/model.ts';
+import { compileModel, fitsModel, type Model } from '../model/model.ts';
+import { loadLaterSpec } from '../model/stored-spec.ts';
 import { isRecord } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -16,7 +17,7 @@ import { withDefaultsUnlessSaid } from '../spec/earlier-defaults.ts';
 import { isNetwork } from '../spec/experts-schema.ts';
 import { canonicalJson, hashOfDerived, specHash } from '../spec/identity.ts';
 import { withIgnored } from '../spec/ignored.ts';
-import { defineSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
 import { type Parameters, parametersOf } from '../state/state.ts';
 import { type Backtest, learnStream, resultOf } from './learn-stream.ts';
 
@@ -71,7 +72,7 @@ export async function prepareSpec(
 ): Promise<PreparedSpec> {
   const current = await currentModel(ports, name);
   const { model, state } = current;
-  const spec = nextSpec(current, input, isRelearnt);
+  const spec = await asStored(ports, model, nextSpec(current, input, isRelearnt));
   await assertLearnable(ports, spec, options);
   const differences = differencesOf(json(model.spec), json(spec));
   const { sequence: to } = state;
@@ -92,7 +93,8 @@ export async function prepareSpec(
   if ((before?.samples ?? 0) > 0 && after?.samples === 0)
     throw invalid(
       `spec: it can learn none of the ${before?.samples} samples of ${name}: ` +
-        `${contestants[1]?.runs[0]?.firstRefusal}; change it, or create another model`,
+        `${contestants[1]?.runs[0]?.firstRefusal}; change it (spec.ignore names features that are not ` +
+        'read), or create another model',
     );
   return { ...prepared, from: 'journal', compared, parameters };
 }
@@ -107,6 +109,9 @@ export async function sendSpec(
   const body = Buffer.from(`${storedJson(spec, key, 2)}\n`);
   const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
   if (outcome === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+  const stored = await loadLaterSpec(ports.store, model, hash);
+  if (JSON.stringify(stored?.spec.features) !== JSON.stringify(spec.features))
+    throw invalid(`spec.features: somebody just stored them in another order; prepare it again`);
   const name = digestOf(Buffer.from(canonicalJson({ hash, from, to }))).slice(0, 16);
   const job = `spec-${name}`;
   const digest = await writeChallenger(ports, { name: model }, job, { parameters, caughtUp: to });
@@ -139,7 +144,7 @@ function nextSpec(
 ): Spec {
   const declared = defineSpec(input);
   const own = isRelearnt ? declared : withDefaultsUnlessSaid(before, declared, input);
-  const spec = withIgnored(before, own);
+  const spec = parseSpec(json(withIgnored(before, own, input)));
   if (spec.model !== name)
     throw invalid(
       `spec.model: must stay ${name} (found ${spec.model}); create makes another model`,
@@ -151,6 +156,17 @@ function nextSpec(
     );
   if (specHash(json(spec)) !== specHash(json(before))) return spec;
   throw invalid(`spec: it is the one that ${name} has; there is nothing to change`);
+}
+
+/**
+ * The spec itself, or the one of the same identity that the model has had: its features may be in
+ * another order, in which its columns lie.
+ */
+async function asStored({ store }: Ports, { name, first, spec }: Model, next: Spec): Promise<Spec> {
+  const hash = specHash(json(next));
+  const earliest = first?.spec ?? spec;
+  if (specHash(json(earliest)) === hash) return earliest;
+  return (await loadLaterSpec(store, name, hash))?.spec ?? next;
 }
 
 async function compiledFor({ engine, store }: Ports, name: string, spec: Spec) {

@@ -22,14 +22,17 @@ export function withDefaultsUnlessSaid(existing: Spec, declared: Spec, said: Spe
     const isSaid = input !== undefined && 'standardize' in input;
     return [name, isSaid ? (declared.features[name] ?? feature) : feature] as const;
   });
-  const { experts, publishEvery } = declared.online;
+  const { online, optimizer, label, cells } = declared;
+  const saidOnline = Object.keys(said.online ?? {});
   return {
     ...own,
     features: Object.fromEntries(features),
+    ...(said.optimizer && { optimizer }),
+    ...(said.cells && { cells }),
+    ...(said.label?.standardize !== undefined && { label }),
     online: {
       ...own.online,
-      ...(said.online?.experts && experts && { experts }),
-      ...(said.online?.publishEvery && publishEvery && { publishEvery }),
+      ...Object.fromEntries(Object.entries(online).filter(([name]) => saidOnline.includes(name))),
     },
   };
 }

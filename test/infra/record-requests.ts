@@ -11,6 +11,7 @@ import { compileModel, loadModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { relayCommand } from '../../lib/online/relay-command.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
+import { changeSpec } from '../../lib/operations/change-spec.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
@@ -132,6 +133,8 @@ async function lookAfter(as: As): Promise<void> {
     result: () => undefined,
     mayChange: async () => true,
   };
+  const faster = { ...spec, online: { ...spec.online, minibatch: 4 } };
+  await changeSpec(operator, model, faster);
   await rollback(io, model, '3');
   await relayCommand(as('relay-command').sendSamples, {
     deduplication: 'a',
