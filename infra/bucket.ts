@@ -101,7 +101,7 @@ export function protectHistory(scope: Construct, bucket: IBucket, journalist: IR
     Bool: { 's3:ObjectCreationOperation': 'true' },
   });
   deny(['s3:DeleteObject', 's3:DeleteObjectVersion'], permanent);
-  deny(['s3:PutObject'], ['models/*/journal/*'], {
+  deny(['s3:PutObject'], ['models/*/journal/*', 'models/*/segments/*'], {
     ArnNotEquals: { 'aws:PrincipalArn': journalist.roleArn },
   });
 }

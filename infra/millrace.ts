@@ -235,6 +235,7 @@ export class Millrace extends Construct {
         'models/*/journal/*',
         'models/*/state.safetensors',
         'models/*/checkpoints/*',
+        'models/*/segments/*',
         'models/*/caught-up/*',
         'models/*/quarantine/*',
         'models/*/jobs/*/progress.json',

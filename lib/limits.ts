@@ -100,6 +100,11 @@ export const limits = {
    * beginning.
    */
   keptCheckpointEntries: 1_000,
+  /** Entries that are joined into one object, and the most bytes that it may have. */
+  segmentEntries: 1_000,
+  segmentBytes: 16 * 1_048_576,
+  /** Entries that are read one by one before it is looked for such objects. */
+  entriesBeforeSegments: 100,
   /** Left of an invocation for committing and publishing, after the last minibatch. */
   publishReserveSeconds: 10,
   /** One message's samples may take so long to learn; one that takes longer is refused. */
@@ -243,6 +248,7 @@ export type ProtocolLimits = Pick<
   | 'redrivenLetters'
   | 'deadLetterEntries'
   | 'keptCheckpointEntries'
+  | 'segmentEntries'
   | 'putAttempts'
   | 'commitAttempts'
 >;

@@ -20,6 +20,10 @@ export const keys = {
   state: (model: string) => `${ofModel(model)}/state.safetensors`,
   entry: (model: string, sequence: number) => `${ofModel(model)}/journal/${padded(sequence)}`,
   journal: (model: string) => `${ofModel(model)}/journal/`,
+  /** Entries joined into one object. */
+  segment: (model: string, { first, last }: { readonly first: number; readonly last: number }) =>
+    `${ofModel(model)}/segments/${padded(first)}-${padded(last)}`,
+  segments: (model: string) => `${ofModel(model)}/segments/`,
   checkpoint: (model: string, sequence: number) =>
     `${ofModel(model)}/checkpoints/${padded(sequence)}.safetensors`,
   checkpoints: (model: string) => `${ofModel(model)}/checkpoints/`,
@@ -48,6 +52,13 @@ export const keys = {
 export function sequenceOfEntry(key: string): number | undefined {
   const digitsOfKey = /^models\/[a-z0-9-]+\/journal\/(\d{12})$/.exec(key)?.[1];
   return digitsOfKey === undefined ? undefined : Number(digitsOfKey);
+}
+
+/** The first and the last entry of a segment's key, or undefined for any other key. */
+export function segmentOfKey(key: string): { first: number; last: number } | undefined {
+  const [, first, last] = /^models\/[a-z0-9-]+\/segments\/(\d{12})-(\d{12})$/.exec(key) ?? [];
+  if (first === undefined || last === undefined) return undefined;
+  return { first: Number(first), last: Number(last) };
 }
 
 /** The sequence number of a kept checkpoint's key, or undefined for any other key. */

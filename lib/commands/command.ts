@@ -149,8 +149,8 @@ export async function committedWeights(
 }
 
 /**
- * The state with other parameters: ledger and scores stay. Of those that it had nothing is left, also
- * where the others have no such part.
+ * The state with other parameters: ledger and scores stay. Of those that it had nothing is left,
+ * also where the others have no such part.
  */
 export function withParameters(
   { replay: _, drift: __, ...state }: State,

@@ -4,6 +4,8 @@ import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { decodeEntry, decodeHeader, type Entry } from './entry.ts';
+import { inOrder } from './in-order.ts';
+import { listSegments, readSegment, type Segment } from './segments.ts';
 
 /** The entry at a sequence number, or undefined if nothing was committed there yet. */
 export async function readEntry(
@@ -66,7 +68,10 @@ export type Reading = {
    * The last entry; it and all before it must be there. As far as the journal goes unless given.
    */
   readonly to?: number;
-  /** How many reads are under way at once: one, or many where much of a journal is read. */
+  /**
+   * How many reads are under way at once: one, or many where much of a journal is read, which is
+   * then read by segments as far as there are some.
+   */
   readonly ahead?: number;
 };
 
@@ -82,55 +87,77 @@ export async function* entriesAfter(
   { to = Number.POSITIVE_INFINITY, ahead = 1 }: Reading = {},
 ): AsyncGenerator<Entry, void, void> {
   const read = to < Number.POSITIVE_INFINITY ? existingEntry : readEntry;
-  for await (const entry of inOrder(
-    ahead,
-    (place) => sequence + 1 + place <= to && read(store, model, sequence + 1 + place),
-  )) {
-    if (entry === undefined) return;
-    yield entry;
+  const alone = sequence + (ahead > 1 ? limits.entriesBeforeSegments : Number.POSITIVE_INFINITY);
+  let segments: Map<number, Segment> | undefined;
+  for (let next = sequence + 1; next <= to; ) {
+    if (next > alone) segments ??= await listSegments(store, model);
+    const segment = segments?.get(next);
+    const joined = segment && segment.last <= to ? await readSegment(store, model, segment) : [];
+    // One that cannot be used is read entry by entry.
+    segments?.delete(next);
+    for (const body of joined ?? []) {
+      yield decoded(body, model, next);
+      next += 1;
+    }
+    if (joined !== undefined && joined.length > 0) continue;
+    const [following] = [...(segments?.keys() ?? [])].filter((first) => first > next);
+    const end = Math.min(to, segments === undefined ? alone : (following ?? to + 1) - 1);
+    const first = next;
+    for await (const entry of inOrder(
+      ahead,
+      (place) => first + place <= end && read(store, model, first + place),
+    )) {
+      if (entry === undefined) return;
+      next += 1;
+      yield entry;
+    }
   }
 }
 
 /**
- * The entries from a sequence number back to the first. @throws MillraceError kind `corrupt` if one
- * is missing
+ * The entries from a sequence number back to the first; a long way is read by segments as far as
+ * there are some.
+ *
+ * @throws MillraceError kind `corrupt` if one is missing
  */
 export async function* entriesBackFrom(
   store: ObjectStore,
   model: string,
   sequence: number,
 ): AsyncGenerator<Entry, void, void> {
-  yield* inOrder(
-    limits.readsAtOnce,
-    (place) => place < sequence && existingEntry(store, model, sequence - place),
-  );
+  const alone = sequence - limits.entriesBeforeSegments;
+  let byLast: Map<number, Segment> | undefined;
+  for (let next = sequence; next > 0; ) {
+    if (next <= alone) {
+      byLast ??= new Map(
+        [...(await listSegments(store, model)).values()].map((each) => [each.last, each]),
+      );
+    }
+    const segment = byLast?.get(next);
+    const joined = segment && (await readSegment(store, model, segment));
+    byLast?.delete(next);
+    for (const body of joined?.toReversed() ?? []) {
+      yield decoded(body, model, next);
+      next -= 1;
+    }
+    if (joined !== undefined && joined.length > 0) continue;
+    const following = [...(byLast?.keys() ?? [])].filter((last) => last < next).at(-1) ?? 0;
+    const end = byLast === undefined ? Math.max(0, alone) : following;
+    const first = next;
+    for await (const entry of inOrder(
+      limits.readsAtOnce,
+      (place) => first - place > end && existingEntry(store, model, first - place),
+    )) {
+      next -= 1;
+      yield entry;
+    }
+  }
 }
 
-/**
- * What `read` answers for 0, 1, 2 and so on, until it is false; up to `ahead` of them are under way
- * at once.
- */
-async function* inOrder<Answer>(
-  ahead: number,
-  read: (place: number) => Promise<Answer> | false,
-): AsyncGenerator<Answer, void, void> {
-  const reads: Promise<Answer>[] = [];
-  let next = 0;
-  try {
-    for (;;) {
-      while (reads.length < ahead) {
-        const started = read(next);
-        if (started === false) break;
-        next += 1;
-        // It is awaited in its turn, or not at all if one before it fails.
-        started.catch(() => undefined);
-        reads.push(started);
-      }
-      const first = reads.shift();
-      if (first === undefined) return;
-      yield await first;
-    }
-  } finally {
-    await Promise.allSettled(reads);
-  }
+/** An entry of a segment. @throws MillraceError kind `corrupt` if it is none, or another one */
+function decoded(body: Uint8Array, model: string, sequence: number): Entry {
+  const key = keys.entry(model, sequence);
+  const entry = decodeEntry(body, key);
+  assertPlace(entry.header, { key, model, sequence });
+  return entry;
 }

@@ -1,8 +1,8 @@
 import type { Spec } from './spec.ts';
 
 /**
- * A spec that can learn the samples of the one before: it ignores the features that it has not, and,
- * unless its author says what is ignored, what the one before ignores.
+ * A spec that can learn the samples of the one before: it ignores the features that it has not,
+ * and, unless its author says what is ignored, what the one before ignores.
  */
 export function withIgnored(
   before: Spec,

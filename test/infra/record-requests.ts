@@ -32,7 +32,7 @@ const { model } = spec;
 /** Runs what every function and every person does, and writes down what it asks of S3 and SQS. */
 export async function recordRequests(): Promise<readonly Recorded[]> {
   const requests: Recorded[] = [];
-  const world = createWorld(spec, { keptCheckpointEntries: 4 });
+  const world = createWorld(spec, { keptCheckpointEntries: 4, segmentEntries: 4 });
   world.store.remove(keys.spec(model));
   const as = (role: string): Ports => ({
     ...world,
