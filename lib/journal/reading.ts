@@ -88,20 +88,24 @@ export async function* entriesAfter(
 ): AsyncGenerator<Entry, void, void> {
   const read = to < Number.POSITIVE_INFINITY ? existingEntry : readEntry;
   const alone = sequence + (ahead > 1 ? limits.entriesBeforeSegments : Number.POSITIVE_INFINITY);
-  let segments: Map<number, Segment> | undefined;
+  let segments: Segment[] | undefined;
   for (let next = sequence + 1; next <= to; ) {
     if (next > alone) segments ??= await listSegments(store, model);
-    const segment = segments?.get(next);
-    const joined = segment && segment.last <= to ? await readSegment(store, model, segment) : [];
-    // One that cannot be used is read entry by entry.
-    segments?.delete(next);
-    for (const body of joined ?? []) {
-      yield decoded(body, model, next);
-      next += 1;
+    while ((segments?.[0]?.last ?? next) < next) segments?.shift();
+    const following = segments?.[0];
+    if (following !== undefined && following.first <= next) {
+      // One that cannot be used is read entry by entry.
+      segments?.shift();
+      for (const body of (await readSegment(store, model, following)).slice(
+        next - following.first,
+      )) {
+        if (next > to) return;
+        yield decoded(body, model, next);
+        next += 1;
+      }
+      continue;
     }
-    if (joined !== undefined && joined.length > 0) continue;
-    const [following] = [...(segments?.keys() ?? [])].filter((first) => first > next);
-    const end = Math.min(to, segments === undefined ? alone : (following ?? to + 1) - 1);
+    const end = Math.min(to, next <= alone ? alone : (following?.first ?? to + 1) - 1);
     const first = next;
     for await (const entry of inOrder(
       ahead,
@@ -125,24 +129,22 @@ export async function* entriesBackFrom(
   model: string,
   sequence: number,
 ): AsyncGenerator<Entry, void, void> {
-  const alone = sequence - limits.entriesBeforeSegments;
-  let byLast: Map<number, Segment> | undefined;
+  const alone = Math.max(0, sequence - limits.entriesBeforeSegments);
+  let segments: Segment[] | undefined;
   for (let next = sequence; next > 0; ) {
-    if (next <= alone) {
-      byLast ??= new Map(
-        [...(await listSegments(store, model)).values()].map((each) => [each.last, each]),
-      );
+    if (next <= alone) segments ??= await listSegments(store, model);
+    while ((segments?.at(-1)?.first ?? 0) > next) segments?.pop();
+    const following = segments?.at(-1);
+    if (following !== undefined && following.last >= next) {
+      segments?.pop();
+      const bodies = await readSegment(store, model, following);
+      for (const body of bodies.slice(0, next - following.first + 1).reverse()) {
+        yield decoded(body, model, next);
+        next -= 1;
+      }
+      continue;
     }
-    const segment = byLast?.get(next);
-    const joined = segment && (await readSegment(store, model, segment));
-    byLast?.delete(next);
-    for (const body of joined?.toReversed() ?? []) {
-      yield decoded(body, model, next);
-      next -= 1;
-    }
-    if (joined !== undefined && joined.length > 0) continue;
-    const following = [...(byLast?.keys() ?? [])].filter((last) => last < next).at(-1) ?? 0;
-    const end = byLast === undefined ? Math.max(0, alone) : following;
+    const end = next > alone ? alone : (following?.last ?? 0);
     const first = next;
     for await (const entry of inOrder(
       limits.readsAtOnce,

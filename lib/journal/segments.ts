@@ -89,37 +89,29 @@ function indexOf(text: string): z.output<typeof indexSchema> | undefined {
   }
 }
 
-/** The segments of a journal, by their first entries and in their order. */
-export async function listSegments(
-  store: ObjectStore,
-  model: string,
-): Promise<Map<number, Segment>> {
+/** The segments of a journal, in their order. */
+export async function listSegments(store: ObjectStore, model: string): Promise<Segment[]> {
   const listed = await store.list(keys.segments(model));
-  return new Map(
-    listed.flatMap(({ key }) => {
-      const segment = segmentOfKey(key);
-      return segment === undefined ? [] : [[segment.first, segment] as const];
-    }),
-  );
+  return listed.flatMap(({ key }) => segmentOfKey(key) ?? []);
 }
 
 /**
- * The entries of a segment, as they were stored; undefined if it cannot be used, or the journal does
- * not end it as it does: another model may have had the name.
+ * The entries of a segment, as they were stored; none if it cannot be used, or the journal does not
+ * end it as it does: another model may have had the name.
  */
 export async function readSegment(
   store: ObjectStore,
   model: string,
   segment: Segment,
-): Promise<readonly Uint8Array[] | undefined> {
+): Promise<readonly Uint8Array[]> {
   const [file, last] = await Promise.all([
     store.get(keys.segment(model, segment)),
     store.get(keys.entry(model, segment.last)),
   ]);
-  const entries = file && decodeSegment(file.body, model, segment);
-  const own = entries?.at(-1);
-  if (own === undefined || last === undefined) return undefined;
-  return Buffer.from(own).equals(last.body) ? entries : undefined;
+  const entries = (file && decodeSegment(file.body, model, segment)) ?? [];
+  const own = entries.at(-1);
+  if (own === undefined || last === undefined) return [];
+  return Buffer.from(own).equals(last.body) ? entries : [];
 }
 
 /**
@@ -134,7 +126,7 @@ export async function joinEntries(
   const { segmentEntries } = ports.limits;
   if (last % segmentEntries !== 0) return;
   try {
-    const known = await listSegments(ports.store, model);
+    const known = new Set((await listSegments(ports.store, model)).map(({ first }) => first));
     const firsts = Array.from({ length: last / segmentEntries }, (_, i) => i * segmentEntries + 1);
     const missing = firsts.filter((first) => !known.has(first));
     for (const first of new Set([...missing.slice(-1), ...missing.slice(0, 1)]))
