@@ -5,7 +5,8 @@ import { createWorld, message, ticket } from '../support/world.ts';
 
 /**
  * `npm run costs`: what a million samples cost on AWS, by the samples of a message. The requests are
- * counted: a warm function settles messages one after the other, each in a delivery of its own.
+ * counted: a warm function settles messages one after the other, each in a delivery of its own. Then
+ * what a year of such deliveries costs, its journal, and reading that once.
  */
 
 /** Dollars, list prices of us-east-1 as they were known in November 2026. */
@@ -18,6 +19,8 @@ const prices = {
   /** On arm64. */
   gibibyteSecond: 1.33334e-5,
   loggedByte: 5e-10,
+  /** In S3 Standard, to which small objects stay whatever a lifecycle rule says. */
+  gibibyteMonth: 0.023,
 } as const;
 
 /** Assumed: how long an invocation lasts, nearly all of it waiting for S3. */
@@ -43,28 +46,70 @@ async function requestsOfDelivery(samplesPerMessage: number) {
     if (when === 'before') counts[operation] += 1;
   };
   for (let seq = 2; seq < deliveries + 2; seq++) await settle(seq);
-  return { gets: counts.get / deliveries, puts: (counts.put + counts.list) / deliveries };
+  const entries = [...world.store.objects].filter(([key]) => key.includes('/journal/'));
+  const bytes = entries.reduce((sum, [, { body }]) => sum + body.length, 0) / entries.length;
+  return { gets: counts.get / deliveries, puts: (counts.put + counts.list) / deliveries, bytes };
+}
+
+/** What a delivery costs, in dollars, and of what. */
+async function costsOfDelivery(samplesPerMessage: number) {
+  const { gets, puts, bytes } = await requestsOfDelivery(samplesPerMessage);
+  const storage = gets * prices.get + puts * prices.put;
+  const compute = prices.invocation + invocationSeconds * gibibytes * prices.gibibyteSecond;
+  const logs = loggedBytes * prices.loggedByte;
+  const queue = 3 * prices.queue;
+  return {
+    gets,
+    puts,
+    bytes,
+    storage,
+    compute,
+    logs,
+    queue,
+    all: storage + queue + compute + logs,
+  };
 }
 
 const rows = [];
 for (const size of [1, 10, 100, 500]) {
-  const { gets, puts } = await requestsOfDelivery(size);
-  const storage = gets * prices.get + puts * prices.put;
-  const compute = prices.invocation + invocationSeconds * gibibytes * prices.gibibyteSecond;
-  const logs = loggedBytes * prices.loggedByte;
-  const perMessage = storage + 3 * prices.queue + compute + logs;
-  const dollars = (perSample: number) => `$${(perSample * 1e6).toPrecision(3)}`;
+  const { gets, puts, storage, compute, logs, queue, all } = await costsOfDelivery(size);
+  const dollars = (each: number) => `$${((each * 1e6) / size).toPrecision(3)}`;
   rows.push([
     String(size),
-    dollars(perMessage / size),
-    dollars(storage / size),
-    dollars(compute / size),
-    dollars((3 * prices.queue) / size),
-    dollars(logs / size),
+    ...[all, storage, compute, queue, logs].map(dollars),
     `${puts.toFixed(2)} + ${gets.toFixed(2)}`,
   ]);
 }
 process.stdout.write(
   `Dollars for a million samples, a message in each delivery of ${invocationSeconds * 1_000} ms:\n\n` +
-    `${formatTable([['samples a message', 'in all', 'S3', 'Lambda', 'SQS', 'logs', 'puts + gets'], ...rows])}\n`,
+    `${formatTable([['samples a message', 'in all', 'S3', 'Lambda', 'SQS', 'logs', 'puts + gets'], ...rows])}\n\n`,
+);
+
+const secondsOfYear = 365 * 24 * 3_600;
+const { all, bytes } = await costsOfDelivery(100);
+/** Each segment takes two requests, and to join it, one for each entry and one to write it. */
+const joining = prices.get + (prices.put + prices.put) / limits.segmentEntries;
+const years = [1, 10, 100].map((rate) => {
+  const entries = rate * secondsOfYear;
+  // Entries and segments; half of a year's are there on average.
+  const gibibytesAtEnd = (2 * entries * bytes) / 2 ** 30;
+  const stored = (gibibytesAtEnd / 2) * 12 * prices.gibibyteMonth;
+  return [
+    String(rate),
+    `${(entries / 1e6).toFixed(1)} M`,
+    ...[
+      entries * all,
+      entries * joining,
+      stored,
+      entries * prices.get,
+      (2 * entries * prices.get) / limits.segmentEntries,
+    ].map((dollars) => `$${Number(dollars.toPrecision(3)).toLocaleString('en')}`),
+    gibibytesAtEnd.toFixed(0),
+  ];
+});
+const heads = ['deliveries a second', 'entries', 'deliveries', 'joining', 'storage'];
+process.stdout.write(
+  `Dollars for a year of deliveries of 100 samples (${Math.round(bytes)} bytes an entry), and for ` +
+    'reading its journal once, entry by entry and by segments:\n\n' +
+    `${formatTable([[...heads, 'by entries', 'by segments', 'GiB at its end'], ...years])}\n`,
 );
