@@ -215,8 +215,8 @@ export function entriesAPublication(state: Parameters): number {
 }
 
 /**
- * Joins entries into segments, and keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th
- * entry.
+ * Joins entries into segments, and keeps the checkpoints of promotions, rollbacks and every
+ * {@link limits.keptCheckpointEntries}th entry.
  */
 export async function keepCheckpoint(
   ports: BucketPorts & StatePorts,

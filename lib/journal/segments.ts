@@ -54,8 +54,8 @@ export function encodeSegment(
 }
 
 /**
- * The entries of a {@link encodeSegment}, as they were stored; undefined if it is damaged, or is not
- * that of these entries.
+ * The entries of a {@link encodeSegment}, as they were stored; undefined if it is damaged, or is
+ * not that of these entries.
  */
 export function decodeSegment(
   file: Uint8Array,

@@ -5,8 +5,8 @@ import { createWorld, message, ticket } from '../support/world.ts';
 
 /**
  * `npm run costs`: what a million samples cost on AWS, by the samples of a message. The requests are
- * counted: a warm function settles messages one after the other, each in a delivery of its own. Then
- * what a year of such deliveries costs, its journal, and reading that once.
+ * counted: a warm function settles messages one after the other, each in a delivery of its own.
+ * Then what a year of such deliveries costs, its journal, and reading that once.
  */
 
 /** Dollars, list prices of us-east-1 as they were known in November 2026. */
