@@ -12,7 +12,7 @@ import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
-import { figure, formatCount, formatTable } from './progress.ts';
+import { figure, formatCount, formatTable, wordsOf } from './progress.ts';
 import { specOf } from './train.ts';
 
 /** Sends a file's rows to a model as samples. */
@@ -85,7 +85,7 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
       (refused === 0 ? '' : `, ${formatCount(refused)} refused`),
   );
   for (const [metric, value] of Object.entries(figures))
-    print(`  ${words(metric)} ${figure(value)}`);
+    print(`  ${wordsOf(metric)} ${figure(value)}`);
   if (state.sequence === 0 && model.spec.initialWeights === undefined)
     print(`  ${name} has learnt nothing yet`);
   if (firstRefusal !== undefined) print(`  the first that is refused: ${firstRefusal}`);
@@ -98,13 +98,6 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
     print(formatTable([['', ...confusion.classes], ...rows]));
   }
   return samples === 0 ? 1 : 0;
-}
-
-/** `rootMeanSquaredError` as people write it. */
-function words(name: string): string {
-  return name
-    .replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-    .replace('cohens', "Cohen's");
 }
 
 /** Drafts a spec from a file, and says what it saw and what it doubts. */

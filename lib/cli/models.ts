@@ -11,7 +11,7 @@ import {
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
-import { figure, formatCount, formatSeconds, formatTable, wrapped } from './progress.ts';
+import { figure, formatCount, formatSeconds, formatTable, wordsOf, wrapped } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
 /** Creates the model that a file declares: a spec as JSON. The same file again changes nothing. */
@@ -199,5 +199,31 @@ export function jobLines(jobs: readonly JobSummary[]): readonly string[] {
     ...jobs.flatMap(({ job, reason }) =>
       reason === undefined ? [] : wrapped(`${job}: ${reason}`),
     ),
+    ...jobs.flatMap(heldOutLines),
   ];
 }
+
+/** What a job's challenger came to on held-out rows, and the champion beside it. */
+function heldOutLines({ job, heldOut }: JobSummary): readonly string[] {
+  const { champion = {}, challenger } = heldOut?.figures ?? {};
+  if (challenger === undefined) return [];
+  const others: Readonly<Record<string, unknown>> = champion;
+  const texts = Object.entries(challenger).flatMap(([name, value]) => {
+    if (typeof value !== 'number' || !shownFigures.has(name)) return [];
+    const other = others[name];
+    const beside = typeof other === 'number' ? ` (${figure(other)})` : '';
+    return [`${wordsOf(name)} ${figure(value)}${beside}`];
+  });
+  return wrapped(`${job}: held out (the champion): ${texts.join(', ')}`);
+}
+
+/** Those that say most; `jobs --json` has all. */
+const shownFigures: ReadonlySet<string> = new Set([
+  'loss',
+  'accuracy',
+  'balancedAccuracy',
+  'areaUnderCurve',
+  'calibrationError',
+  'meanAbsoluteError',
+  'rSquared',
+]);

@@ -148,3 +148,10 @@ export function figure(value: number | null | undefined): string {
   if (value === undefined || value === null || !Number.isFinite(value)) return '–';
   return Math.abs(value) >= 10_000 ? formatCount(value) : String(Number(value.toPrecision(4)));
 }
+
+/** `rootMeanSquaredError` as people write it. */
+export function wordsOf(name: string): string {
+  return name
+    .replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    .replace('cohens', "Cohen's");
+}

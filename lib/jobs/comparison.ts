@@ -13,9 +13,10 @@ import type { FeatureStatistics } from '../features/statistics.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { baselineLoss, meanLoss } from '../metrics/scores.ts';
+import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
+import { baselineLoss } from '../metrics/scores.ts';
 import type { Model } from '../model/model.ts';
-import { evaluate } from '../model/predict.ts';
+import { predict } from '../model/predict.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Parameters, State } from '../state/state.ts';
@@ -47,15 +48,23 @@ export async function compareChampion(
   const stream = await streamWindow(ports, model, champion);
   const lossesOn = async (rows: EncodedSamples, where: string) => {
     const samples = weighed(rows, model.spec, challenger.statistics);
-    const own = meanLoss(await evaluate(model, challenger, samples));
+    const figuresBy = async (parameters: Parameters) =>
+      figuresOf(model.spec, await predict(model, parameters, samples), samples);
+    const figures = await figuresBy(challenger);
+    const own = figures.loss;
     if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
-    const other = meanLoss(await evaluate(model, champion, samples));
+    const others = await figuresBy(champion);
+    const other = others.loss;
     const baseline = samples.count < enoughSamples ? 0 : baselineLoss(model.spec, samples);
     return {
       champion: Number.isFinite(other) ? other : null,
       challenger: own,
       // Labels that are all alike say nothing of a model.
       ...(baseline > 0 ? { baseline } : {}),
+      figures: {
+        ...(Number.isFinite(other) ? { champion: storedFigures(others) } : {}),
+        challenger: storedFigures(figures),
+      },
     };
   };
   return {
@@ -63,6 +72,14 @@ export async function compareChampion(
     ...(stream.count > 0 ? { stream: await lossesOn(stream, 'the latest of the stream') } : {}),
   };
 }
+
+/** The confusion of many classes says little, and is large. */
+function storedFigures({ confusion, ...figures }: Figures): Figures {
+  const isShort = confusion !== undefined && confusion.classes.length <= confusedClasses;
+  return finiteFigures(isShort ? { ...figures, confusion } : figures);
+}
+
+const confusedClasses = 20;
 
 /** Samples that tell a model from a constant. */
 const enoughSamples = 50;

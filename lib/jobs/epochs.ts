@@ -17,12 +17,12 @@ import {
 import { emptyTargets, mergeTargets } from '../features/target-means.ts';
 import { indexed, withAllValuesOf } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
-import { meanLoss } from '../metrics/scores.ts';
+import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
 import { withChosenExperts } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
-import { evaluate } from '../model/predict.ts';
+import { predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
-import type { Lane, Place } from './lane.ts';
+import { figuredEpochs, type Lane, type Place } from './lane.ts';
 
 /** What the training of one slice needs. */
 export type EpochsInput = {
@@ -184,9 +184,9 @@ async function endEpoch(
   const parameters = await withChosenExperts(model, trained, heldOut);
   const { batch } = model.spec;
   const trainingLoss = place.lossSum / place.lossCount;
-  let heldOutLoss: number | undefined;
-  if (heldOut.count > 0) {
-    heldOutLoss = meanLoss(await evaluate(model, parameters, heldOut));
+  const figures = heldOut.count > 0 ? await heldOutFigures(model, parameters, heldOut) : undefined;
+  const heldOutLoss = figures?.loss;
+  if (heldOutLoss !== undefined) {
     if (!Number.isFinite(heldOutLoss)) {
       throw invalid(
         `the held-out loss is not finite in epoch ${place.epoch + 1}; ` +
@@ -205,6 +205,9 @@ async function endEpoch(
     lossCount: 0,
     epochLosses: [...place.epochLosses, trainingLoss],
     heldOutLosses: heldOutLoss === undefined ? [] : [...place.heldOutLosses, heldOutLoss],
+    ...(figures && {
+      heldOutFigures: [...(place.heldOutFigures ?? []), figures].slice(-figuredEpochs),
+    }),
     bestLoss: isBest ? loss : place.bestLoss,
     epochsWithoutBest: isBest ? 0 : place.epochsWithoutBest + 1,
   };
@@ -216,6 +219,17 @@ async function endEpoch(
     parameters: bestSoFar ?? parameters,
     place: { ...ended, status: 'catching-up', reason },
   };
+}
+
+/** What the held-out rows come to, but for the confusion: it would be kept for each epoch. */
+async function heldOutFigures(
+  model: Model,
+  parameters: Parameters,
+  heldOut: EncodedSamples,
+): Promise<Figures> {
+  const predictions = await predict(model, parameters, heldOut);
+  const { confusion: _, ...figures } = figuresOf(model.spec, predictions, heldOut);
+  return finiteFigures(figures);
 }
 
 function stopReason(

@@ -30,12 +30,41 @@ const stored = z
   .nullable()
   .transform((loss) => loss ?? Number.MAX_VALUE);
 
+const figure = z.number().optional();
+
+/** What predictions of held-out rows came to; see `lib/metrics/figures.ts`. */
+const figuresSchema = z.strictObject({
+  loss: stored,
+  accuracy: figure,
+  balancedAccuracy: figure,
+  cohensKappa: figure,
+  f1: figure,
+  precision: figure,
+  recall: figure,
+  accuracyOfCommonestLabel: figure,
+  areaUnderCurve: figure,
+  calibrationError: figure,
+  meanAbsoluteError: figure,
+  rootMeanSquaredError: figure,
+  rSquared: figure,
+  confusion: z
+    .strictObject({
+      classes: z.array(z.string()).readonly(),
+      counts: z.array(z.array(z.number()).readonly()).readonly(),
+    })
+    .optional(),
+});
+
 /** Mean losses on the same samples; the champion's is null if it is not finite. */
 const rivals = z.strictObject({
   champion: z.number().nullable(),
   challenger: stored,
   /** Of predicting the mean label, or the share of each class. Absent in releases before 0.3. */
   baseline: z.number().optional(),
+  /** What they came to besides; absent in releases before 0.12. */
+  figures: z
+    .strictObject({ champion: figuresSchema.optional(), challenger: figuresSchema })
+    .optional(),
 });
 
 /** Everything about a job except its tensors, as its lane and its progress hold it. */
@@ -56,6 +85,8 @@ export const placeSchema = z.strictObject({
   /** Mean training loss of each epoch done, and the held-out loss where there is a split. */
   epochLosses: z.array(stored),
   heldOutLosses: z.array(stored),
+  /** What the held-out rows of the latest epochs came to besides; see {@link figuredEpochs}. */
+  heldOutFigures: z.array(figuresSchema).optional(),
   /** Early stopping: the lowest held-out loss, and epochs without a lower one. */
   bestLoss: z.number().nullable(),
   epochsWithoutBest: z.int().nonnegative(),
@@ -71,6 +102,9 @@ export const placeSchema = z.strictObject({
     })
     .optional(),
 });
+
+/** Epochs of which a job keeps all figures. */
+export const figuredEpochs = 1_000;
 
 /** How far a job is: its status, epoch and minibatch, and its losses so far. */
 export type Place = z.output<typeof placeSchema>;

@@ -115,8 +115,8 @@ export async function readSegment(
 }
 
 /**
- * Joins the entries up to one of them into a segment, where that one fills it, and the earliest that
- * is missing before. What cannot be written is left for another time: nothing depends on it.
+ * Joins the entries up to one of them into a segment, where that one fills it, and the earliest
+ * that is missing before. What cannot be written is left for another time: nothing depends on it.
  */
 export async function joinEntries(
   ports: Pick<BucketPorts, 'store' | 'limits'> & { readonly log: Log },

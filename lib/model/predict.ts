@@ -17,7 +17,6 @@ import {
 } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
-import { type Scores, score } from '../metrics/scores.ts';
 import { bytesOf, type Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
 
@@ -129,13 +128,4 @@ function within(
   if (range === undefined) return predictions;
   const [least, greatest] = range;
   return predictions.map((value) => Math.min(Math.max(value, least), greatest));
-}
-
-/** The scores that some parameters earn on labelled samples. */
-export async function evaluate(
-  model: Predictor,
-  parameters: Parameters,
-  samples: EncodedSamples,
-): Promise<Scores> {
-  return score(model.spec, await predict(model, parameters, samples), samples);
 }

@@ -74,6 +74,8 @@ export type JobSummary = {
   readonly refusedRows: number;
   readonly loss?: number;
   readonly heldOutLoss?: number;
+  /** What champion and challenger came to on the held-out rows, once they were compared. */
+  readonly heldOut?: NonNullable<JobProgress['comparison']>['heldOut'];
   readonly reason?: string;
   readonly time?: string;
 };
@@ -157,6 +159,7 @@ export async function describeJobs(ports: Ports, model: string): Promise<readonl
       refusedRows,
       loss: progress.epochLosses.at(-1),
       heldOutLoss: progress.heldOutLosses.at(-1),
+      heldOut: progress.comparison?.heldOut,
       time,
       ...ended,
       reason: ended.reason ?? reason,

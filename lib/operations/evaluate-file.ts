@@ -1,36 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { classNames } from '../features/class-weights.ts';
-import type { Floats } from '../features/samples.ts';
-import { type ConfusionFigures, confusionFigures } from '../metrics/confusion.ts';
-import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from '../metrics/scores.ts';
+import { createFigures, type Figures } from '../metrics/figures.ts';
 import { type Predictor, predict } from '../model/predict.ts';
-import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
 
 /** How a model does on labelled samples. */
-export type Evaluation = ConfusionFigures & {
+export type Evaluation = Figures & {
   readonly samples: number;
   /** Samples that could not be read or encoded. */
   readonly refused: number;
   /** Why the first of them was. */
   readonly firstRefusal?: string;
-  /** In the unit of the spec's loss. */
-  readonly loss: number;
-  readonly accuracy?: number;
   /** What would be right by saying the label of the row before. */
   readonly accuracyOfLastLabel?: number;
-  readonly areaUnderCurve?: number;
-  /** Rows by the label, columns by the prediction; as `classes` names them. */
-  readonly confusion?: {
-    readonly classes: readonly string[];
-    readonly counts: readonly (readonly number[])[];
-  };
-  /** Regressions, in the label's unit; R² against the mean of these labels. */
-  readonly meanAbsoluteError?: number;
-  readonly rootMeanSquaredError?: number;
-  readonly rSquared?: number;
 };
 
 /** Predicts a file's labelled samples, and holds the predictions against the labels. */
@@ -41,10 +24,9 @@ export async function evaluateFile(
   onSamples: (samples: number) => void = () => undefined,
 ): Promise<Evaluation> {
   const { spec } = model;
-  const classes = classNames(spec);
-  const counts = classes.map(() => classes.map(() => 0));
-  const errors = createErrors();
-  let scores = emptyScores(spec);
+  const figures = createFigures(spec);
+  const isRegression = spec.task === 'regression';
+  let weight = 0;
   let refused = 0;
   let firstRefusal: string | undefined;
   let last: number | undefined;
@@ -57,65 +39,21 @@ export async function evaluateFile(
     refused += encoding.refused.length + bad.length;
     const { samples: encoded } = encoding;
     const predictions = await predict(model, parameters, encoded);
-    scores = addScores(scores, score(spec, predictions, encoded));
-    onSamples(scores.samples);
+    figures.add(predictions, encoded);
+    onSamples(figures.samples());
     // Nothing is waited for here; whoever wants to stop must be heard.
     await nextTurn();
     for (const [row, label] of encoded.labels.entries()) {
-      if (spec.task === 'regression') errors.add(label, predictions[row] ?? 0);
+      weight += encoded.weights[row] ?? 0;
       if (label === last) repeated += encoded.weights[row] ?? 0;
       last = label;
-      const counted = counts[label];
-      const predicted = classOf(spec, predictions, row);
-      if (counted !== undefined) counted[predicted] = (counted[predicted] ?? 0) + 1;
     }
   }
-  const curve = areaUnderCurve(scores);
   return {
-    samples: scores.samples,
+    samples: figures.samples(),
     refused,
     ...(firstRefusal === undefined ? {} : { firstRefusal }),
-    loss: meanLoss(scores),
-    ...(spec.task === 'regression'
-      ? errors.finish()
-      : {
-          accuracy: scores.correct / scores.weight,
-          accuracyOfLastLabel: repeated / scores.weight,
-          ...confusionFigures(counts),
-          confusion: { classes, counts },
-        }),
-    ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),
-  };
-}
-
-/** The class that a row of predictions, [count, outputs], names. */
-function classOf(
-  { task, label: { classes = [] } }: Spec,
-  predictions: Floats,
-  row: number,
-): number {
-  if (task === 'binary') return Number((predictions[row] ?? 0) > 0.5);
-  const own = predictions.subarray(row * classes.length, (row + 1) * classes.length);
-  return own.indexOf(Math.max(...own));
-}
-
-/** Sums of a regression's errors. */
-function createErrors() {
-  const sums = { count: 0, absolute: 0, squared: 0, mean: 0, deviations: 0 };
-  return {
-    add(label: number, prediction: number) {
-      const error = prediction - label;
-      sums.count += 1;
-      sums.absolute += Math.abs(error);
-      sums.squared += error * error;
-      const delta = label - sums.mean;
-      sums.mean += delta / sums.count;
-      sums.deviations += delta * (label - sums.mean);
-    },
-    finish: () => ({
-      meanAbsoluteError: sums.absolute / sums.count,
-      rootMeanSquaredError: Math.sqrt(sums.squared / sums.count),
-      ...(sums.deviations > 0 ? { rSquared: 1 - sums.squared / sums.deviations } : {}),
-    }),
+    ...figures.finish(),
+    ...(isRegression ? {} : { accuracyOfLastLabel: repeated / weight }),
   };
 }
