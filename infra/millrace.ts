@@ -242,6 +242,7 @@ export class Millrace extends Construct {
         'compiled/*',
       ],
     });
+    allowToSend(onlineUpdate, this.jobsQueue);
     if (onlineUpdate.role !== undefined) protectHistory(this, this.bucket, onlineUpdate.role);
     return onlineUpdate;
   }

@@ -8,6 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
 import { type Message, parseMessage } from './messages.ts';
 import type { CachedModel } from './start-from.ts';
+import { trainAfterChange } from './train-after-change.ts';
 import { updateModel } from './update-model.ts';
 
 /** What the last invocation left of each model; each checks it against the journal. */
@@ -85,6 +86,7 @@ async function settleModel(
         sequence: cached?.state.sequence,
         changes,
       });
+    if (changes > 0 && cached !== undefined) await trainAfterChange(ports, cached.model.spec);
     const { samples, refused } = sums;
     const unsettled = own.slice(settled);
     const pause = hasAdvanced ? 0 : pauseOf(unsettled);

@@ -9,7 +9,7 @@ import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
 import { expertsSchema, listExperts, problemsOfExperts, replaySchema } from './experts-schema.ts';
 import { featureName, labelSchema } from './label-schema.ts';
-import { modelName } from './names.ts';
+import { datasetName, fileNames, modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
 import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
@@ -83,6 +83,18 @@ const driftSchema = strictObject({
     .max(0.5)
     .default(0.002)
     .describe('the δ of ADWIN: how easily chance is taken for a change'),
+  job: strictObject({
+    dataset: datasetName.default('journal').describe('what it learns; `journal`: all that arrived'),
+    files: fileNames
+      .optional()
+      .describe('which files of the dataset; `*` stands for any characters'),
+    start: z
+      .enum(['champion', 'fresh'])
+      .default('champion')
+      .describe('with which weights it begins: those in use, or new ones'),
+  })
+    .optional()
+    .describe('a batch job that is started once the stream has changed, one a day at most'),
 });
 
 const onlineSchema = strictObject({

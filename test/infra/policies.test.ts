@@ -183,7 +183,7 @@ describe('the policies of the stack', () => {
     const send = (queue: string) => ({ action: 'sqs:SendMessage', resource: queueOf(queue) });
     const allowed = (queue: string) => roles.filter((role) => may(role, send(queue)));
     expect(allowed('Samples')).toEqual(['batch-train', 'relay-command', 'Producer', 'Operator']);
-    expect(allowed('Jobs')).toEqual(['batch-train', 'Operator']);
+    expect(allowed('Jobs')).toEqual(['online-update', 'batch-train', 'Operator']);
     expect(allowed('Commands')).toEqual(['Operator']);
   });
 

@@ -81,6 +81,7 @@ async function teach(as: As): Promise<void> {
   await operator.store.put('datasets/late/a.jsonl', Buffer.from(JSON.stringify(ticket(1))));
   await compile(online);
   for (const [i, { body }] of sampleMessages(5).entries()) await update(online, i + 1, body);
+  await online.sendJob({ body: '{}', group: model, deduplication: 'the stream has changed' });
   await update(online, 10, { samples: [{ features: {}, label: true }, ticket(1)] });
   const uri = `s3://${online.store.bucket}/datasets/late/a.jsonl`;
   await update(online, 11, { samples: uri });
