@@ -4,8 +4,8 @@ import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /**
- * Starts the batch job that a spec wants once its stream has changed: one a day at most, whose id is
- * that of the day. A job that could not be sent is not sent again: what the stream has taught is
+ * Starts the batch job that a spec wants once its stream has changed: one a day at most, whose id
+ * is that of the day. A job that could not be sent is not sent again: what the stream has taught is
  * committed by then, and must not wait for it.
  */
 export async function trainAfterChange(ports: Ports, { model, online }: Spec): Promise<void> {
