@@ -127,6 +127,12 @@ async function train(
     const seen = indexed(weigh(scaled.seen), growth?.vocabularies, layout);
     ({ state } = await compiled.train(state, seen, run));
   }
+  for (let pass = 1; pass < (spec.online.passes ?? 1); pass++)
+    for (let first = 0; first < encoded.count; first += rows) {
+      const block = derived(sliceSamples(encoded, first, first + rows, layout));
+      const seen = indexed(weigh(scaledBy(model, statistics, block)), growth?.vocabularies, layout);
+      ({ state } = await compiled.train(state, seen, runOf(spec, encoded.count, { factor: 1 })));
+    }
   const labels = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
   const { weights } = weigh(encoded);
   const settled = compiled.experts?.settle(state, { labels, weights }) ?? state;
@@ -186,11 +192,27 @@ function scaledSteps(
   return { seen: { ...all, ...joinedNumbers(parts, all.raw.length), labels }, statistics };
 }
 
+/** Samples as a network sees them by statistics that have seen them all. */
+function scaledBy(
+  { encoder: { layout }, scaling }: Model,
+  statistics: FeatureStatistics,
+  block: EncodedSamples,
+): EncodedSamples {
+  const labels = Float32Array.from(
+    standardizeLabels(block.labels, labelScaleOf(statistics, layout)),
+  );
+  return { ...standardize(block, statistics, scaling), labels };
+}
+
 /** Minibatches up to this size have a program for each size below. */
 const fewSamples = 16;
 
 /** How the samples of a message are cut: as declared, and with what is replayed among them. */
-function runOf({ online, optimizer }: Spec, samples: number, { factor, fresh }: Steps): Run {
+function runOf(
+  { online, optimizer }: Spec,
+  samples: number,
+  { factor, fresh }: Pick<Steps, 'factor' | 'fresh'>,
+): Run {
   const { minibatch, schedule, rate = optimizer.rate } = online;
   if (fresh === undefined) return { rate, schedule, minibatch };
   // A step of few samples computes no more rows than it has: a program for each of few sizes.

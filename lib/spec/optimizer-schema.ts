@@ -115,3 +115,9 @@ export const scheduleSchema = z.discriminatedUnion('type', [
   /** Half the rate after `steps`, a third after twice as many. */
   strictObject({ type: z.literal('inverseTime'), steps }),
 ]);
+
+/** The schedule of a spec that names none is constant. */
+export const schedule = scheduleSchema.default({ type: 'constant' });
+
+/** Samples of a gradient step. */
+export const minibatch = z.int().min(1).max(65_536);

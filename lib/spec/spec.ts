@@ -7,11 +7,18 @@ import { type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
-import { expertsSchema, listExperts, problemsOfExperts, replaySchema } from './experts-schema.ts';
+import { listExperts, problemsOfExperts } from './experts-schema.ts';
 import { featureName, labelSchema } from './label-schema.ts';
-import { datasetName, fileNames, modelName } from './names.ts';
+import { modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
-import { clipSchema, optimizerSchema, rate, scheduleSchema } from './optimizer-schema.ts';
+import { onlineSchema } from './online-schema.ts';
+import {
+  clipSchema,
+  minibatch,
+  optimizerSchema,
+  schedule,
+  type scheduleSchema,
+} from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
 import { validationSchema } from './validation-schema.ts';
 
@@ -29,10 +36,6 @@ export const lossesOfTask = {
 export type LossName = (typeof lossesOfTask)[Task][number];
 
 const lossNames: readonly LossName[] = [...new Set(Object.values(lossesOfTask).flat())];
-
-const schedule = scheduleSchema.default({ type: 'constant' });
-
-const minibatch = z.int().min(1).max(65_536);
 
 const batchSchema = strictObject({
   epochs: z.int().min(1).max(1_000_000).default(10).describe('passes over the dataset'),
@@ -67,61 +70,6 @@ const batchSchema = strictObject({
     .min(0)
     .default(0)
     .describe("how much lower a challenger's loss must be than the champion's"),
-});
-
-const driftSchema = strictObject({
-  policy: z
-    .enum(['alarm', 'adapt'])
-    .default('adapt')
-    .describe(
-      '`alarm` says so; `adapt` besides starts adagrad and schedules anew (not those of adam and ' +
-        'adamax), lets statistics count as 50 samples, and replays no sample of before',
-    ),
-  confidence: z
-    .number()
-    .min(1e-9)
-    .max(0.5)
-    .default(0.002)
-    .describe('the δ of ADWIN: how easily chance is taken for a change'),
-  job: strictObject({
-    dataset: datasetName.default('journal').describe('what it learns; `journal`: all that arrived'),
-    files: fileNames
-      .optional()
-      .describe('which files of the dataset; `*` stands for any characters'),
-    start: z
-      .enum(['champion', 'fresh'])
-      .default('champion')
-      .describe('with which weights it begins: those in use, or new ones'),
-  })
-    .optional()
-    .describe('a batch job that is started once the stream has changed, one a day at most'),
-});
-
-const onlineSchema = strictObject({
-  minibatch: minibatch.default(32).describe('samples of a gradient step; a declaration says 4'),
-  rate: rate.optional().describe("the learning rate; the optimizer's unless given"),
-  schedule,
-  publishEvery: z
-    .int()
-    .min(1)
-    .max(10_000)
-    .optional()
-    .describe(
-      'write the state after every so many journal entries; unless given after each, and a state ' +
-        'of several MiB after as many, at most 100',
-    ),
-  replay: replaySchema
-    .optional()
-    .describe('old samples, drawn from all so far, are learnt again beside new ones'),
-  drift: driftSchema
-    .optional()
-    .describe('what is done where the stream changes, so that it is predicted worse than before'),
-  experts: expertsSchema
-    .optional()
-    .describe(
-      'learners side by side, in batch too: all learn, and what they predict is mixed by what ' +
-        'they have earned. `default` is a set for those who do not want to tune',
-    ),
 });
 
 /** The schema of `models/<model>/spec.json`. Unknown fields are refused by name. */

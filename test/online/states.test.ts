@@ -76,7 +76,7 @@ const specs = {
   all: {
     ...derived,
     features: { ...derived.features, ...growing },
-    online: { ...spec.online, drift: { confidence: 0.5 } },
+    online: { ...spec.online, drift: { confidence: 0.5 }, passes: 2 },
     label,
   },
 };

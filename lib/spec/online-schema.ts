@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { strictObject } from '../parse.ts';
+import { expertsSchema, replaySchema } from './experts-schema.ts';
+import { datasetName, fileNames } from './names.ts';
+import { minibatch, rate, schedule } from './optimizer-schema.ts';
+
+const driftSchema = strictObject({
+  policy: z
+    .enum(['alarm', 'adapt'])
+    .default('adapt')
+    .describe(
+      '`alarm` says so; `adapt` besides starts adagrad and schedules anew (not those of adam and ' +
+        'adamax), lets statistics count as 50 samples, and replays no sample of before',
+    ),
+  confidence: z
+    .number()
+    .min(1e-9)
+    .max(0.5)
+    .default(0.002)
+    .describe('the δ of ADWIN: how easily chance is taken for a change'),
+  job: strictObject({
+    dataset: datasetName.default('journal').describe('what it learns; `journal`: all that arrived'),
+    files: fileNames
+      .optional()
+      .describe('which files of the dataset; `*` stands for any characters'),
+    start: z
+      .enum(['champion', 'fresh'])
+      .default('champion')
+      .describe('with which weights it begins: those in use, or new ones'),
+  })
+    .optional()
+    .describe('a batch job that is started once the stream has changed, one a day at most'),
+});
+
+/** `online`: how a model learns its stream. */
+export const onlineSchema = strictObject({
+  minibatch: minibatch.default(32).describe('samples of a gradient step; a declaration says 4'),
+  passes: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'how often the samples of a message are learnt, one pass after another; 1 unless given',
+    ),
+  rate: rate.optional().describe("the learning rate; the optimizer's unless given"),
+  schedule,
+  publishEvery: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe(
+      'write the state after every so many journal entries; unless given after each, and a state ' +
+        'of several MiB after as many, at most 100',
+    ),
+  replay: replaySchema
+    .optional()
+    .describe('old samples, drawn from all so far, are learnt again beside new ones'),
+  drift: driftSchema
+    .optional()
+    .describe('what is done where the stream changes, so that it is predicted worse than before'),
+  experts: expertsSchema
+    .optional()
+    .describe(
+      'learners side by side, in batch too: all learn, and what they predict is mixed by what ' +
+        'they have earned. `default` is a set for those who do not want to tune',
+    ),
+});
