@@ -105,6 +105,9 @@ export const limits = {
   segmentBytes: 16 * 1_048_576,
   /** Entries that are read one by one before it is looked for such objects. */
   entriesBeforeSegments: 100,
+  /** Earlier ones that are made up for with each, and the seconds that must be left for one. */
+  segmentsMadeUp: 5,
+  joinReserveSeconds: 30,
   /** Left of an invocation for committing and publishing, after the last minibatch. */
   publishReserveSeconds: 10,
   /** One message's samples may take so long to learn; one that takes longer is refused. */

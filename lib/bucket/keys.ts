@@ -24,6 +24,11 @@ export const keys = {
   segment: (model: string, { first, last }: { readonly first: number; readonly last: number }) =>
     `${ofModel(model)}/segments/${padded(first)}-${padded(last)}`,
   segments: (model: string) => `${ofModel(model)}/segments/`,
+  /** What the keys of some entries in a row begin with; those of some others may, too. */
+  entriesWithin: (
+    model: string,
+    { first, last }: { readonly first: number; readonly last: number },
+  ) => `${ofModel(model)}/journal/${commonStart(padded(first), padded(last))}`,
   checkpoint: (model: string, sequence: number) =>
     `${ofModel(model)}/checkpoints/${padded(sequence)}.safetensors`,
   checkpoints: (model: string) => `${ofModel(model)}/checkpoints/`,
@@ -57,8 +62,8 @@ export function sequenceOfEntry(key: string): number | undefined {
 /** The first and the last entry of a segment's key, or undefined for any other key. */
 export function segmentOfKey(key: string): { first: number; last: number } | undefined {
   const [, first, last] = /^models\/[a-z0-9-]+\/segments\/(\d{12})-(\d{12})$/.exec(key) ?? [];
-  if (first === undefined || last === undefined) return undefined;
-  return { first: Number(first), last: Number(last) };
+  const segment = { first: Number(first), last: Number(last) };
+  return segment.first >= 1 && segment.first <= segment.last ? segment : undefined;
 }
 
 /** The sequence number of a kept checkpoint's key, or undefined for any other key. */
@@ -74,6 +79,12 @@ export function hashOfLaterSpec(key: string): string | undefined {
 
 function ofModel(model: string): string {
   return `models/${checked(model)}`;
+}
+
+function commonStart(a: string, b: string): string {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return a.slice(0, length);
 }
 
 function checked(name: string): string {

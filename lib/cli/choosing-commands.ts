@@ -1,3 +1,4 @@
+import { invalid } from '../errors.ts';
 import { type AddCommand, numberOf, textsOf } from './call.ts';
 import { patienceOf } from './patience.ts';
 import { flag, texts, whole } from './program.ts';
@@ -46,12 +47,15 @@ export function declareChoosingCommands(add: AddCommand): void {
       ],
       asks: true,
     },
-    async ({ io, args: [model = '', path], options }) =>
-      (await import('./spec.ts')).spec(
+    async ({ io, args: [model = '', path], options }) => {
+      if (path === undefined && (options.relearn === true || options.yes === true))
+        throw invalid('millrace spec: name the file of the spec that is to hold');
+      return (await import('./spec.ts')).spec(
         io,
         model,
         { path, isRelearnt: options.relearn === true },
         patienceOf(options),
-      ),
+      );
+    },
   );
 }

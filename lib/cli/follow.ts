@@ -16,6 +16,7 @@ import { parse, parseJson } from '../parse.ts';
 import { makeFolder } from '../ports/make-folder.ts';
 import { freshProducer } from '../ports/producer.ts';
 import { replaceFile } from '../ports/replace-file.ts';
+import { canonicalJson } from '../spec/identity.ts';
 import type { Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
 import { formatCount } from './progress.ts';
@@ -39,22 +40,42 @@ export async function follow(
     if (samples > 0)
       io.print(`${model}: ${count(samples, 'sample')} sent, ${formatCount(total)} so far`);
   };
-  const following = { io, spec, samplesPerMessage, onSent, signal: stop.signal };
+  const specNow = specAsItChanges(io, spec);
+  const following = { io, spec, specNow, samplesPerMessage, onSent, signal: stop.signal };
   const producer = path === '-' ? await followInput(following) : await followPath(following, path);
   io.result({ producer, samples: total });
   return 0;
 }
 
+/** How often it is looked whether the spec was changed, in milliseconds. */
+const specLookMilliseconds = 5_000;
+
+/** The spec of a model, looked at now and then: which columns are sent, it says. */
+function specAsItChanges(io: Io, first: Spec): () => Promise<Spec> {
+  let spec = first;
+  let lookedAt = io.ports.now();
+  return async () => {
+    if (io.ports.now() - lookedAt < specLookMilliseconds) return spec;
+    lookedAt = io.ports.now();
+    const now = await specOf(io, first.model);
+    if (canonicalJson(now) !== canonicalJson(spec))
+      io.print(`${first.model}: its spec was changed; lines are sent as the new one wants them`);
+    spec = now;
+    return spec;
+  };
+}
+
 type Following = {
   readonly io: Io;
   readonly spec: Spec;
+  readonly specNow: () => Promise<Spec>;
   readonly samplesPerMessage: number;
   readonly onSent: (samples: number, bad: readonly string[]) => void;
   readonly signal: AbortSignal;
 };
 
 async function followPath(
-  { io: { ports, print }, spec, samplesPerMessage, onSent, signal }: Following,
+  { io: { ports, print }, spec, specNow, samplesPerMessage, onSent, signal }: Following,
   path: string,
 ): Promise<string> {
   const file = await open(path).catch((cause: unknown) => {
@@ -83,6 +104,7 @@ async function followPath(
         from,
         keep: (followed) => writePlace(place, followed),
         samplesPerMessage,
+        specNow,
         wait: (milliseconds) => delay(milliseconds, true, { signal }).catch(() => false),
         onSent,
       },
@@ -126,19 +148,20 @@ function linesWithin(lines: readonly string[], most: number): number {
 async function followInput({
   io: { ports },
   spec,
+  specNow,
   samplesPerMessage,
   onSent,
   signal,
 }: Following): Promise<string> {
   const prefix = 'follow';
   const producer = freshProducer(ports, spec.model, prefix);
-  const write = sampleWriter(spec);
   const held: string[] = [];
   const flush = async () => {
     const taken = held.splice(0, linesWithin(held, samplesPerMessage));
     if (taken.length === 0) return;
     const file = { name: 'standard-input.jsonl', body: Buffer.from(`${taken.join('\n')}\n`) };
-    const { texts, bad } = await samplesOfLines(spec, file, write);
+    const now = await specNow();
+    const { texts, bad } = await samplesOfLines(now, file, sampleWriter(now));
     const samples = texts.map((text): unknown => JSON.parse(text));
     if (samples.length > 0) await producer.send(samples);
     onSent(samples.length, bad);

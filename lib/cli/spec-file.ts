@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
 import { invalid, reasonOf } from '../errors.ts';
 import { jsonOf, show } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 
-/** A spec in a file of JSON, not checked yet. @throws MillraceError kind `invalid` */
+/** A spec in a file of JSON, or piped in (`-`), not checked yet. @throws MillraceError kind `invalid` */
 export async function readSpecFile(path: string): Promise<SpecInput> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  const read = path === '-' ? textOf(process.stdin) : readFile(path, 'utf8');
+  const text = await read.catch((cause: unknown) => {
     throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
   });
-  return inputOf(path, text);
+  return inputOf(path, text.replace(/^\uFEFF/, ''));
 }
 
 function inputOf(path: string, text: string): SpecInput {

@@ -43,21 +43,27 @@ export async function spec(
   for (const line of linesOf(prepared)) print(line);
   const { from, to, model } = prepared;
   const weights = from === 'weights' ? 'the weights in use' : 'the weights that it has learnt';
-  if (!(await mayChange(`${model}: go on after entry ${to} by this spec, with ${weights}`)))
+  const { differences, compared, unseen } = prepared;
+  const told = { model, from, to, differences, compared, unseen };
+  const would = `${model}: go on after entry ${to} by this spec, with ${weights}`;
+  if (!(await mayChange(would))) {
+    result({ changed: false, would, ...told });
     return 0;
+  }
   const command = { spec: await sendSpec(ports, prepared) };
   if (patience === undefined) {
     print(`${model}: sent the command; it is done in its turn`);
-    result({ model, ...command });
+    result({ ...told, ...command });
     return 0;
   }
-  return tellEnd(io, model, command, { after: to, patience });
+  const own = { ...io, result: (end: unknown) => result({ ...told, ...(end as object) }) };
+  return tellEnd(own, model, command, { after: to, patience });
 }
 
 /** Differences that are shown one by one. */
 const shownDifferences = 20;
 
-function linesOf({ differences, from, compared }: PreparedSpec): readonly string[] {
+function linesOf({ differences, from, compared, unseen = [] }: PreparedSpec): readonly string[] {
   const shown = differences.slice(0, shownDifferences);
   const left = differences.length - shown.length;
   const [before, after] = compared ?? [];
@@ -66,11 +72,16 @@ function linesOf({ differences, from, compared }: PreparedSpec): readonly string
       wrapped(`${path}: ${textOf(was)} → ${textOf(is)}`),
     ),
     ...(left === 0 ? [] : [`  and ${formatCount(left)} more`]),
-    ...(from === 'weights' ? ['  it says the same of what weights mean: they stay'] : []),
+    ...(from === 'weights'
+      ? ['  it says the same of what weights mean: they stay (what it earns, says backtest --spec)']
+      : []),
     ...(compared === undefined ? [] : [backtestTable(compared)]),
     ...(before !== undefined && after !== undefined && after.refused > before.refused
-      ? [`  it can not learn ${count(after.refused, 'sample')} of those that were learnt`]
+      ? [`  it cannot learn ${count(after.refused, 'sample')} of those that were learnt`]
       : []),
+    ...unseen.map(
+      (feature) => `  no sample of the journal has ${feature}: it was learnt as missing there`,
+    ),
   ];
 }
 

@@ -56,7 +56,7 @@ export const spec: Command<z.output<typeof body>, z.output<typeof header>> = {
   weights: 'replaced',
 
   async decide({ modelOf, challenger }, state, { spec: { job, digest, to, from } }) {
-    if (to === state.specHash)
+    if (to === state.specHash && from === 'weights')
       return rejected('spec', refuse('same-spec', `it is the spec of ${state.model} already`));
     const next = await modelOf(to).catch(reasonUnlessAway);
     if (next === undefined || typeof next === 'string')

@@ -4,7 +4,6 @@ import type { BucketPorts, ObjectStore, StoredObject } from '../bucket/object-st
 import { type EntryHeader, isReplacing } from '../commands/commands.ts';
 import { isOfKind, MillraceError } from '../errors.ts';
 import { readHeader } from '../journal/reading.ts';
-import { joinEntries } from '../journal/segments.ts';
 import { limits } from '../limits.ts';
 import { fitsModel, initialState, type Model, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -215,17 +214,16 @@ export function entriesAPublication(state: Parameters): number {
 }
 
 /**
- * Joins entries into segments, and keeps the checkpoints of promotions, rollbacks and every
- * {@link limits.keptCheckpointEntries}th entry.
+ * Keeps the checkpoints of promotions, rollbacks and every {@link limits.keptCheckpointEntries}th
+ * entry.
  */
 export async function keepCheckpoint(
-  ports: BucketPorts & StatePorts,
+  ports: BucketPorts,
   model: Model,
   state: State,
   header: EntryHeader,
 ): Promise<void> {
   const { sequence } = header;
-  await joinEntries(ports, model.name, sequence);
   if (!isReplacing(header) && sequence % ports.limits.keptCheckpointEntries !== 0) return;
   await keepState(ports, model, state);
 }

@@ -1,16 +1,22 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { keys, segmentOfKey } from '../bucket/keys.ts';
-import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
-import { isOfKind } from '../errors.ts';
+import { keys, segmentOfKey, sequenceOfEntry } from '../bucket/keys.ts';
+import type {
+  BucketPorts,
+  ListedObject,
+  ObjectStore,
+  StoredObject,
+} from '../bucket/object-store.ts';
+import { reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../ports/ports.ts';
 import { inOrder } from './in-order.ts';
 
 /**
  * A segment is a copy of many entries as one object, so that a long journal is read with a
- * thousandth of the requests. It is derived: the entries stay the truth, and a segment that is
- * missing, damaged or of another journal is passed over.
+ * thousandth of the requests. It is derived: the entries stay the truth. A segment names the ETag
+ * of each, and one that is missing, damaged, or not of the entries that a listing shows is passed
+ * over.
  *
  * The file is a skippable frame of zstd, which holds the index, and the entries as they are stored:
  * `zstdcat` shows them one after another.
@@ -24,8 +30,8 @@ const indexSchema = z.strictObject({
   format: z.literal('millrace-segment-1'),
   model: z.string(),
   first: z.int().positive(),
-  /** How many bytes each entry has; none of entries that are too large to be joined. */
-  bytes: z.array(z.int().positive()),
+  /** The bytes and the ETag of each entry; none of entries that are too large to be joined. */
+  entries: z.array(z.tuple([z.int().positive(), z.string()])),
   /** SHA-256 of all of them, in hex. */
   digest: z.string(),
 });
@@ -34,16 +40,14 @@ const indexSchema = z.strictObject({
 export function encodeSegment(
   model: string,
   first: number,
-  entries: readonly Uint8Array[],
+  stored: readonly StoredObject[],
 ): Uint8Array {
-  const body = Buffer.concat(entries);
-  const bytes = entries.map(({ length }) => length);
-  const format = 'millrace-segment-1' as const;
+  const body = Buffer.concat(stored.map((each) => each.body));
   const index: z.output<typeof indexSchema> = {
-    format,
+    format: 'millrace-segment-1',
     model,
     first,
-    bytes,
+    entries: stored.map((each) => [each.body.length, each.etag]),
     digest: hash('sha256', body),
   };
   const text = Buffer.from(JSON.stringify(index));
@@ -61,7 +65,7 @@ export function decodeSegment(
   file: Uint8Array,
   model: string,
   { first, last }: Segment,
-): readonly Uint8Array[] | undefined {
+): readonly StoredObject[] | undefined {
   const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (buffer.length < frameHeaderBytes || buffer.readUInt32LE(0) !== skippable) return undefined;
   const start = frameHeaderBytes + buffer.readUInt32LE(4);
@@ -70,14 +74,14 @@ export function decodeSegment(
   const isRight =
     index?.model === model &&
     index.first === first &&
-    index.bytes.length === last - first + 1 &&
-    index.bytes.reduce((sum, each) => sum + each, 0) === body.length &&
+    index.entries.length === last - first + 1 &&
+    index.entries.reduce((sum, [length]) => sum + length, 0) === body.length &&
     index.digest === hash('sha256', body);
   if (!isRight) return undefined;
   let end = 0;
-  return index.bytes.map((length) => {
+  return index.entries.map(([length, etag]) => {
     end += length;
-    return body.subarray(end - length, end);
+    return { body: body.subarray(end - length, end), etag };
   });
 }
 
@@ -96,61 +100,100 @@ export async function listSegments(store: ObjectStore, model: string): Promise<S
 }
 
 /**
- * The entries of a segment, as they were stored; none if it cannot be used, or the journal does not
- * end it as it does: another model may have had the name.
+ * The entries of a segment, as they were stored; none if it cannot be used, or the journal holds
+ * others, or not all of them.
  */
 export async function readSegment(
   store: ObjectStore,
   model: string,
   segment: Segment,
 ): Promise<readonly Uint8Array[]> {
-  const [file, last] = await Promise.all([
+  const [file, listed] = await Promise.all([
     store.get(keys.segment(model, segment)),
-    store.get(keys.entry(model, segment.last)),
+    listEntries(store, model, segment),
   ]);
   const entries = (file && decodeSegment(file.body, model, segment)) ?? [];
-  const own = entries.at(-1);
-  if (own === undefined || last === undefined) return [];
-  return Buffer.from(own).equals(last.body) ? entries : [];
+  const isOfJournal = entries.every(({ etag }, place) => listed[place]?.etag === etag);
+  return isOfJournal ? entries.map(({ body }) => body) : [];
 }
+
+/** The entries of a segment as they are listed: those that are there, in their order. */
+async function listEntries(
+  store: ObjectStore,
+  model: string,
+  segment: Segment,
+): Promise<readonly ListedObject[]> {
+  const listed = await store.list(keys.entriesWithin(model, segment));
+  return listed.filter(({ key }) => {
+    const sequence = sequenceOfEntry(key) ?? 0;
+    return segment.first <= sequence && sequence <= segment.last;
+  });
+}
+
+/** What joining works with. */
+export type JoinPorts = Pick<BucketPorts, 'store' | 'limits'> & { readonly log: Log };
 
 /**
- * Joins the entries up to one of them into a segment, where that one fills it, and the earliest
- * that is missing before. What cannot be written is left for another time: nothing depends on it.
+ * Joins the entries up to one of them into a segment, where that one fills it, and some of the
+ * earliest that are missing before. What cannot be written, or has no time left, is left for another
+ * time: nothing depends on it.
  */
 export async function joinEntries(
-  ports: Pick<BucketPorts, 'store' | 'limits'> & { readonly log: Log },
+  { store, limits: bounds, log }: JoinPorts,
   model: string,
   last: number,
+  secondsLeft: () => number = () => Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  const { segmentEntries } = ports.limits;
-  if (last % segmentEntries !== 0) return;
+  if (!fillsSegment(bounds, last)) return;
+  const { segmentEntries } = bounds;
+  const mustStop = () => secondsLeft() < limits.joinReserveSeconds;
   try {
-    const known = new Set((await listSegments(ports.store, model)).map(({ first }) => first));
-    const firsts = Array.from({ length: last / segmentEntries }, (_, i) => i * segmentEntries + 1);
-    const missing = firsts.filter((first) => !known.has(first));
-    for (const first of new Set([...missing.slice(-1), ...missing.slice(0, 1)]))
-      await join(ports.store, model, { first, last: first + segmentEntries - 1 });
+    const known = new Set((await listSegments(store, model)).map((each) => each.last));
+    const lasts = Array.from(
+      { length: (last + 1) / segmentEntries },
+      (_, i) => (i + 1) * segmentEntries - 1,
+    ).filter((each) => each > 0 && !known.has(each));
+    for (const each of new Set([...lasts.slice(-1), ...lasts.slice(0, limits.segmentsMadeUp)])) {
+      if (mustStop()) return;
+      await join(store, model, segmentUpTo(segmentEntries, each), mustStop);
+    }
   } catch (error) {
-    if (!isOfKind(error, 'unavailable')) throw error;
-    ports.log.warn('entries could not be joined', { model, last, reason: error.message });
+    log.warn('entries could not be joined', { model, last, reason: reasonOf(error) });
   }
 }
 
-async function join(store: ObjectStore, model: string, segment: Segment): Promise<void> {
+/** Whether an entry is the last of a segment: the numbers of one begin with the same digits. */
+export function fillsSegment(
+  { segmentEntries }: Pick<BucketPorts['limits'], 'segmentEntries'>,
+  sequence: number,
+): boolean {
+  return sequence > 0 && (sequence + 1) % segmentEntries === 0;
+}
+
+function segmentUpTo(segmentEntries: number, last: number): Segment {
+  return { first: Math.max(1, last + 1 - segmentEntries), last };
+}
+
+async function join(
+  store: ObjectStore,
+  model: string,
+  segment: Segment,
+  mustStop: () => boolean,
+): Promise<void> {
   const { first, last } = segment;
-  const entries: Uint8Array[] = [];
-  let bytes = 0;
-  const read = (place: number) =>
-    first + place <= last && store.get(keys.entry(model, first + place));
-  for await (const entry of inOrder(limits.readsAtOnce, read)) {
-    if (entry === undefined) return;
-    bytes += entry.body.length;
-    if (bytes > limits.segmentBytes) break;
-    entries.push(entry.body);
-  }
+  const listed = await listEntries(store, model, segment);
+  if (listed.length < last - first + 1) return;
+  const bytes = listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   // Large ones are as cheap to read one by one; that they were looked at is kept.
-  const joined = bytes > limits.segmentBytes ? [] : entries;
-  const body = encodeSegment(model, first, joined);
+  const joined = bytes > limits.segmentBytes ? [] : listed;
+  const entries: StoredObject[] = [];
+  for await (const entry of inOrder(limits.readsAtOnce, (place) => {
+    const key = joined[place]?.key;
+    return key !== undefined && store.get(key);
+  })) {
+    if (entry === undefined || mustStop()) return;
+    entries.push(entry);
+  }
+  const body = encodeSegment(model, first, entries);
   await store.put(keys.segment(model, segment), body, { ifNoneMatch: '*' });
 }

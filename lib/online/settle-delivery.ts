@@ -1,6 +1,7 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
 import { MillraceError } from '../errors.ts';
+import { joinEntries } from '../journal/segments.ts';
 import { limits, pauseSeconds } from '../limits.ts';
 import { meanLoss } from '../metrics/scores.ts';
 import { type RecentModels, remember } from '../model/recent-models.ts';
@@ -87,6 +88,7 @@ async function settleModel(
         changes,
       });
     if (changes > 0 && cached !== undefined) await trainAfterChange(ports, cached.model.spec);
+    for (const { sequence } of entries) await joinEntries(ports, model, sequence, secondsLeft);
     const { samples, refused } = sums;
     const unsettled = own.slice(settled);
     const pause = hasAdvanced ? 0 : pauseOf(unsettled);

@@ -10,7 +10,6 @@ import { assertLearnable, type CreateOptions } from '../model/create-model.ts';
 import { loadInitialWeights } from '../model/initial-weights.ts';
 import { compileModel, fitsModel, type Model } from '../model/model.ts';
 import { loadLaterSpec } from '../model/stored-spec.ts';
-import { isRecord } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withDefaultsUnlessSaid } from '../spec/earlier-defaults.ts';
@@ -19,6 +18,7 @@ import { canonicalJson, hashOfDerived, specHash } from '../spec/identity.ts';
 import { withIgnored } from '../spec/ignored.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
 import { type Parameters, parametersOf } from '../state/state.ts';
+import { differencesOf, type SpecDifference } from './differences.ts';
 import { type Backtest, learnStream, resultOf } from './learn-stream.ts';
 
 /** How a spec is changed. */
@@ -42,17 +42,11 @@ export type PreparedSpec = {
   readonly from: SpecBody['from'];
   /** What both specs would have earned on the stream, where the journal was learnt again. */
   readonly compared?: readonly Backtest[];
+  /** Features that it adds and that no sample of the journal has. */
+  readonly unseen?: readonly string[];
   /** The last entry that the weights have learnt. */
   readonly to: number;
   readonly parameters: Parameters;
-};
-
-/** A value of a spec that changes; absent where there is none. */
-export type SpecDifference = {
-  /** Such as `online.rate`. */
-  readonly path: string;
-  readonly before?: unknown;
-  readonly after?: unknown;
 };
 
 /**
@@ -96,7 +90,9 @@ export async function prepareSpec(
         `${contestants[1]?.runs[0]?.firstRefusal}; change it (spec.ignore names features that are not ` +
         'read), or create another model',
     );
-  return { ...prepared, from: 'journal', compared, parameters };
+  const seen = contestants[1]?.runs[0]?.seen ?? new Set();
+  const unseen = addedTo(model.spec, spec).filter((feature) => !seen.has(feature));
+  return { ...prepared, from: 'journal', compared, unseen, parameters };
 }
 
 /** Writes a spec with its weights, and sends the command that puts both in force. */
@@ -136,12 +132,26 @@ export async function changeSpec(
   return prepared;
 }
 
+/** Features of samples that a spec adds. */
+function addedTo(before: Spec, { features }: Spec): readonly string[] {
+  const isSent = ({ type }: Spec['features'][string]) =>
+    type !== 'targetMean' && type !== 'cross' && type !== 'lag';
+  return Object.entries(features).flatMap(([feature, declared]) =>
+    isSent(declared) && !Object.hasOwn(before.features, feature) ? [feature] : [],
+  );
+}
+
 /** What an author declares for a model, checked against the spec that holds. */
 function nextSpec(
   { model: { name, spec: before } }: CurrentModel,
   input: SpecInput,
   isRelearnt: boolean,
 ): Spec {
+  if (before.initialWeights !== undefined && input.initialWeights === undefined && !isRelearnt)
+    throw invalid(
+      `spec.initialWeights: ${name} was imported, and the file does not name its weights; begin ` +
+        `with what millrace spec ${name} prints, or say --relearn to begin without them`,
+    );
   const declared = defineSpec(input);
   const own = isRelearnt ? declared : withDefaultsUnlessSaid(before, declared, input);
   const spec = parseSpec(json(withIgnored(before, own, input)));
@@ -154,7 +164,7 @@ function nextSpec(
       `spec.task: must stay ${before.task}, as the labels are (found ${spec.task}); ` +
         'create makes another model',
     );
-  if (specHash(json(spec)) !== specHash(json(before))) return spec;
+  if (isRelearnt || specHash(json(spec)) !== specHash(json(before))) return spec;
   throw invalid(`spec: it is the one that ${name} has; there is nothing to change`);
 }
 
@@ -180,7 +190,9 @@ function goesOn(before: Spec, after: Spec): boolean {
 }
 
 function hashOfMeaning(spec: Spec): string {
-  const { features, online, optimizer, batch: _, engine: __, ignore: ___, ...own } = spec;
+  const { features, online, optimizer, batch: _, engine: __, ignore: ___, ...rest } = spec;
+  const { name: ____, column: _____, ...label } = spec.label;
+  const own = { ...rest, label };
   const experts = online.experts?.map((expert) =>
     isNetwork(expert) ? { ...expert, rate: undefined } : expert,
   );
@@ -191,21 +203,4 @@ function hashOfMeaning(spec: Spec): string {
 /** A value as JSON has it: what is undefined is not there. */
 function json(value: object): Record<string, unknown> {
   return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
-}
-
-/** Where two values of JSON differ, down to single values. */
-function differencesOf(before: unknown, after: unknown, path = ''): readonly SpecDifference[] {
-  if (canonicalJson({ value: before }) === canonicalJson({ value: after })) return [];
-  if (!isRecord(before) || !isRecord(after))
-    return [
-      {
-        path,
-        ...(before === undefined ? {} : { before }),
-        ...(after === undefined ? {} : { after }),
-      },
-    ];
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].flatMap((name) =>
-    differencesOf(before[name], after[name], path === '' ? name : `${path}.${name}`),
-  );
 }

@@ -45,6 +45,8 @@ export type FollowOptions = {
   readonly wait: (milliseconds: number) => Promise<boolean>;
   /** Told of each message: its samples, and the lines that could not be read. */
   readonly onSent: (samples: number, bad: readonly string[]) => void;
+  /** The spec that holds, asked before each message; the one that it began with unless given. */
+  readonly specNow?: () => Promise<Spec>;
 };
 
 /** How often a file is looked at, in milliseconds. */
@@ -63,12 +65,11 @@ export async function followFile(
   ports: Pick<Ports, 'sendSamples'>,
   spec: Spec,
   file: GrowingFile,
-  { from, keep, samplesPerMessage = 500, wait, onSent }: FollowOptions,
+  { from, keep, samplesPerMessage = 500, wait, onSent, specNow = async () => spec }: FollowOptions,
 ): Promise<void> {
   if (!/\.(csv|tsv|jsonl|ndjson)$/i.test(file.name))
     throw invalid(`${file.name}: only .csv, .tsv and .jsonl files are followed`);
   const hasHeader = /\.(csv|tsv)$/i.test(file.name);
-  const write = sampleWriter(spec);
   let header: Buffer | undefined;
   let followed = from;
   let looks = 0;
@@ -90,7 +91,8 @@ export async function followFile(
       if (header === undefined) break;
       const start = Math.max(followed.sent, header.length);
       const until = followed.until ?? Number.POSITIVE_INFINITY;
-      const block = await messageOf(spec, { file, header, start, until }, samplesPerMessage, write);
+      const now = await specNow();
+      const block = await messageOf(now, { file, header, start, until }, samplesPerMessage);
       if (block === undefined) break;
       const { texts, bad, end } = block;
       looks = 0;
@@ -144,11 +146,11 @@ async function messageOf(
   spec: Spec,
   { file, header, start, until }: Place,
   most: number,
-  write: (sample: unknown) => string,
 ): Promise<
   | { readonly texts: readonly string[]; readonly bad: readonly string[]; readonly end: number }
   | undefined
 > {
+  const write = sampleWriter(spec);
   // A message that was on its way is made of the same lines again.
   const isAgain = Number.isFinite(until);
   for (let count = isAgain ? until : most; count >= 1; count = Math.floor(count / 2)) {

@@ -16,6 +16,7 @@ import { loadInitialWeights } from '../model/initial-weights.ts';
 import { learnMost } from '../model/learn-most.ts';
 import { compileModel, type Model } from '../model/model.ts';
 import { predict } from '../model/predict.ts';
+import { isRecord } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec, SpecInput } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
@@ -52,6 +53,8 @@ type Run = {
   refused: number;
   /** Why the first of them was. */
   firstRefusal?: string;
+  /** Features of its spec that some sample has. */
+  readonly seen: Set<string>;
   absoluteError: number;
   seconds: number;
 };
@@ -110,6 +113,7 @@ async function runsOf(
       scores: emptyScores(spec),
       prior: emptyPrior(spec),
       refused: 0,
+      seen: new Set(),
       absoluteError: 0,
       seconds: 0,
     });
@@ -121,6 +125,7 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   if (samples.length === 0) return;
   const { model, parameters } = run;
   const { spec, encoder } = model;
+  noteSeen(run, samples);
   const { samples: encoded, refused } = encoder.encode(samples);
   const [first] = refused;
   if (first !== undefined) run.firstRefusal ??= `${first.field}: ${first.reason}`;
@@ -140,6 +145,15 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   run.prior = priorAfter(spec, run.prior, run.scores, own);
   run.scores = addScores(run.scores, learned.scores);
   run.parameters = learned.parameters;
+}
+
+/** Notes which features samples have, of those that none had before. */
+function noteSeen({ model, seen }: Run, samples: readonly unknown[]): void {
+  const unseen = Object.keys(model.spec.features).filter((name) => !seen.has(name));
+  for (const sample of unseen.length === 0 ? [] : samples) {
+    const features = isRecord(sample) ? sample.features : undefined;
+    if (isRecord(features)) for (const name of unseen) if (name in features) seen.add(name);
+  }
 }
 
 /** What a contestant has earned. */

@@ -237,7 +237,7 @@ async function holdSome(
   { exclusions: [own, ...earlier] }: Without,
 ): Promise<boolean> {
   if (own === undefined) return false;
-  for await (const entry of entriesAfter(store, name, after, { to }))
+  for await (const entry of entriesAfter(store, name, after, { to, ahead: limits.readsAtOnce }))
     if ((countExcluded(entry, own, earlier) ?? 0) > 0) return true;
   return false;
 }

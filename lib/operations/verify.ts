@@ -1,4 +1,5 @@
 import { keys, sequenceOfCheckpoint } from '../bucket/keys.ts';
+import { MillraceError } from '../errors.ts';
 import { namedState, readKept } from '../fold/arithmetics.ts';
 import { lastCheckpoint, usableState } from '../fold/checkpoints.ts';
 import { applyEntry } from '../fold/fold.ts';
@@ -97,6 +98,11 @@ export async function verifyModel(
     onEntry(sequence - from, Math.max(end, sequence) - from);
   }
   const { stretches, state } = fold;
+  if (state.sequence < end)
+    throw new MillraceError(
+      'corrupt',
+      `${keys.entry(model.name, state.sequence + 1)} is missing, and the published state is at entry ${end}`,
+    );
   return {
     from,
     to: state.sequence,

@@ -12,5 +12,6 @@ export function withIgnored(
   const names = [...(said.ignore ?? before.ignore ?? []), ...Object.keys(before.features)];
   const left = names.filter((each) => !Object.hasOwn(after.features, each));
   const { ignore: _, ...own } = after;
-  return left.length === 0 ? own : { ...own, ignore: [...new Set(left)] };
+  if (left.length === 0 && said.ignore === undefined) return own;
+  return { ...own, ignore: [...new Set(left)] };
 }

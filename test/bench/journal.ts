@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { ObjectStore } from '../../lib/bucket/object-store.ts';
+import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
-import { createWorld, deliver, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
+import { createWorld, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
 
 /**
  * `node test/bench/journal.ts --entries 20000 --s3 20`: what `verify --all` of a journal takes, with
@@ -18,10 +19,10 @@ const { values } = parseArgs({
 const [entries, milliseconds] = [Number(values.entries), Number(values.s3)];
 
 const world = createWorld(ticketsSpec);
-let cached: Awaited<ReturnType<typeof deliver>>['cached'];
+const cache: ModelCache = new Map();
 for (let i = 1; i <= entries; i++) {
   const samples = Array.from({ length: 10 }, (_, j) => ticket(i * 10 + j));
-  ({ cached } = await deliver(world, [message(i, { samples })], undefined, cached));
+  await settleDelivery(world, cache, [message(i, { samples })], () => 100);
 }
 
 /** Verifies the whole journal over a store that takes its time. */

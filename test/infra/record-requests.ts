@@ -7,6 +7,7 @@ import { MillraceError } from '../../lib/errors.ts';
 import { currentState } from '../../lib/fold/fold.ts';
 import { importModel } from '../../lib/import/import-model.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
+import { joinEntries } from '../../lib/journal/segments.ts';
 import { compileModel, loadModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { relayCommand } from '../../lib/online/relay-command.ts';
@@ -82,6 +83,7 @@ async function teach(as: As): Promise<void> {
   await compile(online);
   for (const [i, { body }] of sampleMessages(5).entries()) await update(online, i + 1, body);
   await online.sendJob({ body: '{}', group: model, deduplication: 'the stream has changed' });
+  await joinEntries(online, model, 3);
   await update(online, 10, { samples: [{ features: {}, label: true }, ticket(1)] });
   const uri = `s3://${online.store.bucket}/datasets/late/a.jsonl`;
   await update(online, 11, { samples: uri });

@@ -6,9 +6,10 @@ import { decodeEntry, encodeEntry } from '../../lib/journal/entry.ts';
 import { entriesAfter, entriesBackFrom } from '../../lib/journal/reading.ts';
 import { decodeSegment, encodeSegment, joinEntries } from '../../lib/journal/segments.ts';
 import { limits } from '../../lib/limits.ts';
+import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import { type MemoryStore, memoryStore } from '../support/memory-store.ts';
-import { createWorld, deliver, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
+import { createWorld, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
 
 const hasZstdcat = spawnSync('zstdcat', ['--version']).status === 0;
 const segmentEntries = 50;
@@ -79,10 +80,12 @@ describe('segments of a journal', () => {
   });
 
   it('cost two requests for each, and nobody who reads a little looks for them', async () => {
+    const { entriesBeforeSegments: alone } = limits;
     const all = await read(store, entriesAfter(store, 'm', 0, { to: 300, ahead: 16 }));
-    expect(all.requests).toBe(limits.entriesBeforeSegments + 1 + 4 * 2);
+    // The segments are looked for once; the last entry is in none yet.
+    expect(all.requests).toBe(alone + 1 + 4 * 2 + 1);
     const back = await read(store, entriesBackFrom(store, 'm', 300));
-    expect(back.requests).toBe(limits.entriesBeforeSegments + 1 + 4 * 2);
+    expect(back.requests).toBe(alone + 1 + 5 * 2);
     expect((await read(store, entriesAfter(store, 'm', 233, { ahead: 1 }))).requests).toBe(101);
     expect((await read(store, entriesAfter(store, 'm', 0))).requests).toBe(334);
   });
@@ -90,31 +93,29 @@ describe('segments of a journal', () => {
   it('are passed over where they are damaged, missing, or of another journal', async () => {
     const [, , third = '', fourth = '', fifth = '', sixth = ''] = segmentKeys(store);
     const body = Buffer.from(store.objects.get(third)?.body ?? []);
+    const stored = (sequence: number) => {
+      const object = store.objects.get(keys.entry('m', sequence));
+      if (object === undefined) throw new Error(`there is no entry ${sequence}`);
+      return object;
+    };
+    const own = numbers(100, 149).map(stored);
+    expect(Buffer.from(encodeSegment('m', 100, own))).toEqual(body);
     store.remove(fourth);
     const odd: Uint8Array[] = [
       body.subarray(0, body.length - 1),
       body.subarray(0, 5),
       Buffer.alloc(0),
       Buffer.from(body).fill(0xff, body.length - 9, body.length - 8),
-      encodeSegment(
-        'other',
-        101,
-        numbers(101, 150).map((each) => entryOf(each)),
-      ),
-      encodeSegment(
-        'm',
-        101,
-        numbers(101, 149).map((each) => entryOf(each)),
-      ),
-      encodeSegment('m', 101, []),
-      // Of a model that had the name before: its last entry is another.
-      encodeSegment('m', 101, [
-        ...numbers(101, 149).map((each) => entryOf(each)),
-        entryOf(150, [1]),
-      ]),
+      encodeSegment('other', 100, own),
+      encodeSegment('m', 100, own.slice(1)),
+      encodeSegment('m', 100, []),
+      // Begun while a model of the name before was there: one entry of it is among them.
+      encodeSegment('m', 100, [{ body: entryOf(100, [1]), etag: 'before' }, ...own.slice(1)]),
     ];
     await store.put(fifth, Buffer.from('{'));
     await store.put(sixth, Buffer.from(body));
+    await store.put(keys.segment('m', { first: 120, last: 333 }), Buffer.from(body));
+    await store.put('models/m/segments/000000000000-000000000050', Buffer.from(body));
     for (const bytes of odd) {
       await store.put(third, bytes);
       const ahead = await read(store, entriesAfter(store, 'm', 0, { ahead: 16 }));
@@ -122,6 +123,21 @@ describe('segments of a journal', () => {
       const back = await read(store, entriesBackFrom(store, 'm', entries));
       expect(back.sequences).toEqual(numbers(1, entries).toReversed());
     }
+  });
+
+  it('hide no entry that is gone, or that somebody wrote over', async () => {
+    const own = entryOf(170, [1]);
+    await store.put(keys.entry('m', 170), own);
+    const samples: unknown[] = [];
+    for await (const entry of entriesAfter(store, 'm', 0, { ahead: 16 }))
+      samples.push(...entry.samples);
+    expect(samples).toEqual([1]);
+    await store.put(keys.entry('m', 170), Buffer.from('junk'));
+    const damaged = read(store, entriesAfter(store, 'm', 0, { ahead: 16 }));
+    await expect(damaged).rejects.toMatchObject({ kind: 'corrupt' });
+    store.remove(keys.entry('m', 170));
+    const gone = read(store, entriesBackFrom(store, 'm', entries));
+    await expect(gone).rejects.toMatchObject({ kind: 'corrupt' });
   });
 
   it('still show where an entry is missing that must be there', async () => {
@@ -135,46 +151,52 @@ describe('segments of a journal', () => {
   it('hold the bytes of the entries', async () => {
     const [first = ''] = segmentKeys(store);
     const body = store.objects.get(first)?.body ?? new Uint8Array();
-    const stored = decodeSegment(body, 'm', { first: 1, last: segmentEntries }) ?? [];
-    expect(stored.map((each, i) => decodeEntry(each, 'k').header.sequence === i + 1)).not.toContain(
-      false,
-    );
+    const stored = decodeSegment(body, 'm', { first: 1, last: 49 }) ?? [];
+    expect(
+      stored.map((each, i) => decodeEntry(each.body, 'k').header.sequence === i + 1),
+    ).not.toContain(false);
   });
 
   it.skipIf(!hasZstdcat)('are shown by zstdcat', () => {
     const [first = ''] = segmentKeys(store);
     const body = store.objects.get(first)?.body ?? new Uint8Array();
     const shown = execFileSync('zstdcat', { input: body }).toString().trimEnd().split('\n');
-    expect(shown.map((line) => JSON.parse(line).sequence)).toEqual(numbers(1, segmentEntries));
+    expect(shown.map((line) => JSON.parse(line).sequence)).toEqual(numbers(1, 49));
   });
 });
 
 describe('joining entries', () => {
-  it('makes up for the earliest and the last that are missing, and stops nothing', async () => {
+  it('makes up for those that are missing, and stops nothing', async () => {
     const { store, ports, warnings } = await journalOf(entries);
-    for (const key of segmentKeys(store).slice(0, 3)) store.remove(key);
+    for (const key of segmentKeys(store)) store.remove(key);
     store.hook = ({ operation }) => {
       if (operation === 'put') throw new MillraceError('unavailable', 'away');
     };
-    await joinEntries(ports, 'm', 300);
+    await joinEntries(ports, 'm', 299);
     expect(warnings).toEqual(['entries could not be joined']);
     store.hook = () => undefined;
-    for (const expected of [5, 6, 6]) {
-      await joinEntries(ports, 'm', 300);
-      expect(segmentKeys(store)).toHaveLength(expected);
-    }
+    await joinEntries(ports, 'm', 298);
+    await joinEntries(ports, 'm', 299, () => limits.joinReserveSeconds - 1);
+    expect(segmentKeys(store)).toEqual([]);
+    let looks = 0;
+    await joinEntries(ports, 'm', 299, () => (looks++ < 60 ? 100 : 0));
+    expect(segmentKeys(store)).toHaveLength(1);
+    await joinEntries(ports, 'm', 299);
+    expect(segmentKeys(store)).toHaveLength(6);
   });
 
-  it('looks at entries that are too large once, and leaves them as they are', async () => {
+  it('waits for entries that are not there yet, and reads none of those that are too large', async () => {
     const store = memoryStore();
     const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-    const ports = { store, log, limits: { ...limits, segmentEntries: 2 } };
+    const ports = { store, log, limits: { ...limits, segmentEntries: 3 } };
     const half = Buffer.alloc(limits.segmentBytes / 2 + 1);
-    for (const sequence of [1, 2]) await store.put(keys.entry('m', sequence), half);
+    await store.put(keys.entry('m', 2), half);
     await joinEntries(ports, 'm', 2);
+    expect(segmentKeys(store)).toEqual([]);
+    await store.put(keys.entry('m', 1), half);
     let reads = 0;
-    store.hook = ({ key, when }) => {
-      if (when === 'before' && key.includes('/journal/')) reads += 1;
+    store.hook = ({ key, when, operation }) => {
+      if (when === 'before' && operation === 'get' && key.includes('/journal/')) reads += 1;
     };
     await joinEntries(ports, 'm', 2);
     expect(reads).toBe(0);
@@ -186,14 +208,9 @@ describe('joining entries', () => {
 describe('a long journal', () => {
   it('is joined by the stream itself, and verified by its segments', async () => {
     const world = createWorld(ticketsSpec, { segmentEntries, keptCheckpointEntries: 1_000 });
-    let cached: Awaited<ReturnType<typeof deliver>>['cached'];
+    const cache: ModelCache = new Map();
     for (let i = 1; i <= entries; i++)
-      ({ cached } = await deliver(
-        world,
-        [message(i, { samples: [ticket(i)] })],
-        undefined,
-        cached,
-      ));
+      await settleDelivery(world, cache, [message(i, { samples: [ticket(i)] })], () => 100);
     expect(segmentKeys(world.store)).toHaveLength(6);
     let requests = 0;
     world.store.hook = ({ when, key }) => {
@@ -202,5 +219,11 @@ describe('a long journal', () => {
     const verified = await verifyModel(world, await modelOf(world), true);
     expect(verified).toMatchObject({ to: entries, samples: entries, isSame: true });
     expect(requests).toBeLessThan(limits.entriesBeforeSegments + 100);
+    world.store.hook = () => undefined;
+    world.store.remove(keys.entry(ticketsSpec.model, 170));
+    await expect(verifyModel(world, await modelOf(world), true)).rejects.toMatchObject({
+      kind: 'corrupt',
+      message: expect.stringContaining('000000000170 is missing'),
+    });
   });
 });

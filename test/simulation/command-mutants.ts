@@ -40,7 +40,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'sends a promotion whose challenger may not be written',
-    from: 606,
+    from: 1950,
     edits: [
       {
         file: 'lib/fold/challenger.ts',
@@ -104,6 +104,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'keeps a promotion that had learnt what is retracted',
+    from: 110,
     edits: [
       {
         file: 'lib/operations/plan-retraction.ts',
@@ -175,6 +176,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'learns a redriven dead letter that a delivery of it had learnt meanwhile',
+    from: 3150,
     edits: [
       {
         file: 'lib/online/judge-message.ts',
@@ -205,7 +207,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'takes weights that are on their way for those that have caught up',
-    from: 7420,
+    from: 10_930,
     edits: [
       {
         file: 'lib/fold/challenger.ts',
@@ -216,7 +218,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'rolls back to the entry that there was time for',
-    from: 5215,
+    from: 7020,
     edits: [
       {
         file: 'lib/fold/fold.ts',

@@ -214,7 +214,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'writes over a quarantine record that its entry confirms',
-    from: 4127,
+    from: 10_100,
     edits: [
       {
         file: 'lib/journal/quarantine.ts',

@@ -15,6 +15,7 @@ export const specMutants: readonly Mutant[] = [
   },
   {
     name: 'changes the spec over other weights that came in between',
+    from: 620,
     edits: [
       {
         file: 'lib/commands/spec.ts',
@@ -25,6 +26,7 @@ export const specMutants: readonly Mutant[] = [
   },
   {
     name: 'rolls back to the weights of another spec without that spec',
+    from: 290,
     edits: [
       {
         file: 'lib/commands/rollback.ts',
@@ -50,6 +52,7 @@ export const specMutants: readonly Mutant[] = [
   },
   {
     name: 'retracts as if the spec had never changed',
+    from: 540,
     edits: [
       {
         file: 'lib/operations/plan-retraction.ts',
