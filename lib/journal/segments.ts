@@ -135,8 +135,8 @@ export type JoinPorts = Pick<BucketPorts, 'store' | 'limits'> & { readonly log: 
 
 /**
  * Joins the entries up to one of them into a segment, where that one fills it, and some of the
- * earliest that are missing before. What cannot be written, or has no time left, is left for another
- * time: nothing depends on it.
+ * earliest that are missing before. What cannot be written, or has no time left, is left for
+ * another time: nothing depends on it.
  */
 export async function joinEntries(
   { store, limits: bounds, log }: JoinPorts,

@@ -87,8 +87,10 @@ process.stdout.write(
 
 const secondsOfYear = 365 * 24 * 3_600;
 const { all, bytes } = await costsOfDelivery(100);
-/** Each segment takes two requests, and to join it, one for each entry and one to write it. */
-const joining = prices.get + (prices.put + prices.put) / limits.segmentEntries;
+/** To join a segment is a request for each entry, two listings, and one to write it. */
+const joining = prices.get + (3 * prices.put) / limits.segmentEntries;
+/** To read one is a request for it, and a listing, which costs as much as a put. */
+const reading = (prices.get + prices.put) / limits.segmentEntries;
 const years = [1, 10, 100].map((rate) => {
   const entries = rate * secondsOfYear;
   // Entries and segments; half of a year's are there on average.
@@ -97,13 +99,9 @@ const years = [1, 10, 100].map((rate) => {
   return [
     String(rate),
     `${(entries / 1e6).toFixed(1)} M`,
-    ...[
-      entries * all,
-      entries * joining,
-      stored,
-      entries * prices.get,
-      (2 * entries * prices.get) / limits.segmentEntries,
-    ].map((dollars) => `$${Number(dollars.toPrecision(3)).toLocaleString('en')}`),
+    ...[entries * all, entries * joining, stored, entries * prices.get, entries * reading].map(
+      (dollars) => `$${Number(dollars.toPrecision(3)).toLocaleString('en')}`,
+    ),
     gibibytesAtEnd.toFixed(0),
   ];
 });

@@ -137,7 +137,7 @@ async function lookAfter(as: As): Promise<void> {
     mayChange: async () => true,
   };
   const faster = { ...spec, online: { ...spec.online, minibatch: 4 } };
-  await changeSpec(operator, model, faster);
+  await changeSpec(operator, model, faster, { isRelearnt: true });
   await rollback(io, model, '3');
   await relayCommand(as('relay-command').sendSamples, {
     deduplication: 'a',
