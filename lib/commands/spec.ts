@@ -46,8 +46,8 @@ export type SpecBody = z.output<typeof body>['spec'];
 /**
  * Puts another spec in force, with weights that have learnt the stream by it; they first learn what
  * arrived since. What the stream teaches from then on is read, predicted and learnt by the new
- * spec. The ledger stays, and so does what was retracted. The scores begin anew: losses of two
- * specs are not of one kind.
+ * spec. The ledger stays, and so does what was retracted. The scores begin anew unless the weights
+ * in use go on: losses of two specs are not of one kind.
  */
 export const spec: Command<z.output<typeof body>, z.output<typeof header>> = {
   body,
@@ -73,7 +73,7 @@ export const spec: Command<z.output<typeof body>, z.output<typeof header>> = {
     return {
       learnt: [],
       refused: [],
-      state: changed(next, state, state.sequence + 1, found.parameters),
+      state: changed(next, state, { sequence: state.sequence + 1, from }, found.parameters),
       header: { kind: 'spec', job, digest, caughtUp: found.caughtUp, to, from },
     };
   },
@@ -81,7 +81,7 @@ export const spec: Command<z.output<typeof body>, z.output<typeof header>> = {
   async evolve(reach, settled, { header: own }) {
     const next = await reach.modelOf(own.to);
     invariant(next !== undefined, `the spec of entry ${own.sequence} is missing`);
-    return changed(next, settled, own.sequence, await committedWeights(reach, own, next));
+    return changed(next, settled, own, await committedWeights(reach, own, next));
   },
 };
 
@@ -93,15 +93,13 @@ function reasonUnlessAway(error: unknown): string {
 
 function changed(
   { spec: own, specHash }: Model,
-  { prior: _, ...state }: State,
-  specSince: number,
+  state: State,
+  { sequence: specSince, from }: { readonly sequence: number; readonly from: SpecBody['from'] },
   parameters: Parameters,
 ): State {
-  return {
-    ...withParameters(state, parameters),
-    specHash,
-    specSince,
-    scores: emptyScores(own),
-    ...(own.revision === undefined ? {} : { prior: emptyPrior(own) }),
-  };
+  const next = { ...withParameters(state, parameters), specHash, specSince };
+  if (from === 'weights') return next;
+  const { prior: _, ...rest } = next;
+  const prior = own.revision === undefined ? {} : { prior: emptyPrior(own) };
+  return { ...rest, scores: emptyScores(own), ...prior };
 }

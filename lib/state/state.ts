@@ -41,7 +41,10 @@ export type State = Parameters & {
   /** The arithmetic that its last entry names. */
   readonly entryArithmetic?: string | undefined;
   readonly ledger: Ledger;
-  /** Progressive scores since the spec holds: every sample was predicted before it was learnt. */
+  /**
+   * Progressive scores since the model began, or learnt its journal by another spec: every sample
+   * was predicted before it was learnt.
+   */
   readonly scores: Scores;
   /** What the labels' mean or shares alone earned meanwhile; absent in models of before 0.4. */
   readonly prior?: Prior;

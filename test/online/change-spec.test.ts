@@ -140,6 +140,8 @@ describe('a spec that says the same of weights', () => {
       { path: 'online.publishEvery', after: 3 },
     ]);
     expect(await parametersNow(world)).toEqual(before);
+    // Their losses are of one kind: the scores go on.
+    expect((await foldJournal(world)).scores.samples).toBe((await foldJournal(world)).learnt);
     for (const each of late) await deliver(world, [each]);
     const after = await parametersNow(world);
     expect(after.step).toBe(before.step + late.length);

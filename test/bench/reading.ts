@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { readSamples } from '../../lib/datasets/read-samples.ts';
+import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
+import { flightsSpec } from '../../lib/examples/flights/spec.ts';
+import { compileModel } from '../../lib/model/model.ts';
+import { parseMessage } from '../../lib/online/messages.ts';
+import { defineSpec, type Spec } from '../../lib/spec/spec.ts';
+import { prepareWhole } from '../support/prepare-whole.ts';
+import { createWorld, message } from '../support/world.ts';
+
+/**
+ * `node test/bench/reading.ts`: rows and megabytes a second from a file to shards of encoded rows,
+ * by one core, beside what pandas takes to make numbers of the same CSV (where `python3` has it);
+ * and samples a second from a message's body to encoded rows. Medians of three.
+ */
+const repetitions = 3;
+const folder = mkdtempSync(join(tmpdir(), 'millrace-reading-'));
+
+/** The columns of the Parquet file as they are. */
+const delays = defineSpec({
+  model: 'delays',
+  task: 'regression',
+  features: {
+    distance: { type: 'number' },
+    date: { type: 'timestamp' },
+    origin: { type: 'category', buckets: 512, dimensions: 4 },
+    destination: { type: 'category', buckets: 512, dimensions: 4 },
+  },
+  label: { name: 'delay' },
+});
+
+async function medianSeconds(work: () => Promise<unknown>): Promise<number> {
+  const seconds: number[] = [];
+  for (let i = 0; i < repetitions; i++) {
+    const started = performance.now();
+    await work();
+    seconds.push((performance.now() - started) / 1_000);
+  }
+  return seconds.sort((a, b) => a - b)[repetitions >> 1] ?? Number.NaN;
+}
+
+const write = (line: string) => process.stdout.write(`${line}\n`);
+const perSecond = (count: number, seconds: number) =>
+  Math.round(count / seconds)
+    .toLocaleString('en')
+    .padStart(9);
+
+async function prepared(spec: Spec, name: string, body: Uint8Array): Promise<void> {
+  let rows = 0;
+  const seconds = await medianSeconds(async () => {
+    const world = createWorld(spec);
+    const model = { name: spec.model, ...(await compileModel(world.engine, spec)) };
+    const samples = async function* () {
+      for await (const chunk of readSamples(spec, { name, bytes: bytesInMemory(body) }))
+        yield chunk;
+    };
+    const { shardRows } = await prepareWhole(
+      world,
+      model,
+      { identity: name, end: 1, samples },
+      {
+        isAgain: false,
+        isTimeUp: () => false,
+        mustStop: () => false,
+        onRows: async () => undefined,
+      },
+    );
+    rows = shardRows.reduce((sum, each) => sum + each, 0);
+  });
+  const megabytes = (body.length / 1e6 / seconds).toFixed(1).padStart(7);
+  write(`${name.padEnd(24)} ${perSecond(rows, seconds)} rows/s ${megabytes} MB/s`);
+}
+
+const columns = ['hour', 'weekday', 'distance', 'origin', 'destination', 'late'] as const;
+const lines: string[] = [columns.join(',')];
+const bodies: string[] = [];
+for await (const { flights } of readFlights(0, 1)) {
+  for (const flight of flights) lines.push(columns.map((each) => flight[each]).join(','));
+  for (let at = 0; at < 100 * 256; at += 256)
+    bodies.push(JSON.stringify({ samples: flights.slice(at, at + 256).map(toSample) }));
+}
+const csv = Buffer.from(`${lines.join('\n')}\n`);
+const path = join(folder, 'flights.csv');
+writeFileSync(path, csv);
+await prepared(flightsSpec, 'flights.csv', csv);
+const parquet = new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets'));
+await prepared(delays, 'flights-3m.parquet', readFileSync(parquet));
+
+const pandas = `
+import sys, time
+try:
+    import numpy as np, pandas as pd
+except ImportError as error:
+    print(error); sys.exit()
+seconds = []
+for _ in range(${repetitions}):
+    started = time.perf_counter()
+    kinds = {'origin': 'category', 'destination': 'category', 'hour': 'category', 'weekday': 'category'}
+    rows = pd.read_csv(sys.argv[1], dtype=kinds)
+    codes = np.column_stack([rows[each].cat.codes.to_numpy(np.int32) for each in kinds])
+    numbers = rows[['distance', 'late']].to_numpy(np.float32)
+    seconds.append(time.perf_counter() - started)
+print(sorted(seconds)[${repetitions >> 1}], pd.__version__)
+`;
+// Debian keeps its packages with its own Python, which need not be the first on the path.
+const { stdout } = spawnSync('python3', ['-c', pandas, path], {
+  encoding: 'utf8',
+  env: { ...process.env, PATH: `/usr/bin:/bin:${process.env.PATH}` },
+});
+const [seconds = '', version = ''] = stdout.trim().split(' ');
+if (seconds !== '' && Number.isFinite(Number(seconds))) {
+  const megabytes = (csv.length / 1e6 / Number(seconds)).toFixed(1).padStart(7);
+  const rate = perSecond(lines.length - 1, Number(seconds));
+  write(`${`pandas ${version}, the CSV`.padEnd(24)} ${rate} rows/s ${megabytes} MB/s`);
+} else write(`pandas is not there: ${stdout.trim()}`);
+rmSync(folder, { recursive: true });
+
+const model = {
+  name: 'flights',
+  ...(await compileModel(createWorld(flightsSpec).engine, flightsSpec)),
+};
+let encoded = 0;
+const took = await medianSeconds(async () => {
+  encoded = 0;
+  for (const body of bodies) {
+    const { command } = parseMessage({ ...message(1, ''), body });
+    if (command.kind !== 'samples' || typeof command.body.samples === 'string') continue;
+    encoded += model.encoder.encode(command.body.samples).samples.count;
+  }
+});
+write(`${'messages of 256'.padEnd(24)} ${perSecond(encoded, took)} samples/s`);
