@@ -3,7 +3,7 @@ import { backtest, gridOf } from '../operations/backtest.ts';
 import type { Backtest, Candidate } from '../operations/learn-stream.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import type { Io } from './io.ts';
-import { type Bar, figure, formatCount, formatTable } from './progress.ts';
+import { entriesBar, figure, formatCount, formatTable } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
 /** What a backtest is asked for. */
@@ -29,14 +29,11 @@ export async function runBacktest(
     ...files,
     ...(grid.length > 0 ? gridOf(declared.stored as SpecInput, grid) : []),
   ];
-  let bar: Bar | undefined;
+  const bar = entriesBar(progress, 'learning again');
   const results = await backtest(ports, name, candidates, {
     ...options,
-    onProgress(done, total) {
-      bar ??= progress?.bar('learning again', total, 'entries');
-      bar?.update(done);
-    },
-  }).finally(() => bar?.finish());
+    onProgress: bar.update,
+  }).finally(bar.finish);
   result(results);
   print(backtestTable(results));
   const [first, ...others] = results;

@@ -149,6 +149,18 @@ export function figure(value: number | null | undefined): string {
   return Math.abs(value) >= 10_000 ? formatCount(value) : String(Number(value.toPrecision(4)));
 }
 
+/** A bar of entries, whose number is known once the first is done; none without a screen. */
+export function entriesBar(progress: Progress | undefined, title: string) {
+  let bar: Bar | undefined;
+  return {
+    update(done: number, total: number) {
+      bar ??= progress?.bar(title, total, 'entries');
+      bar?.update(done);
+    },
+    finish: () => bar?.finish(),
+  };
+}
+
 /** `rootMeanSquaredError` as people write it. */
 export function wordsOf(name: string): string {
   return name

@@ -3,7 +3,7 @@ import type { Patience } from '../operations/await-command.ts';
 import { type PreparedSpec, prepareSpec, sendSpec } from '../operations/change-spec.ts';
 import { backtestTable } from './backtest.ts';
 import { count, type Io } from './io.ts';
-import { type Bar, formatCount, wrapped } from './progress.ts';
+import { entriesBar, formatCount, wrapped } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 import { tellEnd } from './tell-end.ts';
 
@@ -32,14 +32,11 @@ export async function spec(
     print(JSON.stringify(stored, null, 2));
     return 0;
   }
-  let bar: Bar | undefined;
+  const bar = entriesBar(progress, 'learning again');
   const prepared = await prepareSpec(ports, name, await readSpecFile(path), {
     isRelearnt,
-    onProgress(done, total) {
-      bar ??= progress?.bar('learning again', total, 'entries');
-      bar?.update(done);
-    },
-  }).finally(() => bar?.finish());
+    onProgress: bar.update,
+  }).finally(bar.finish);
   for (const line of linesOf(prepared)) print(line);
   const { from, to, model } = prepared;
   const weights = from === 'weights' ? 'the weights in use' : 'the weights that it has learnt';

@@ -1,7 +1,7 @@
 import { existingModel } from '../model/model.ts';
 import { type Stretch, tolerance, verifyModel } from '../operations/verify.ts';
 import { count, type Io } from './io.ts';
-import type { Bar } from './progress.ts';
+import { entriesBar } from './progress.ts';
 
 /** Folds the journal again and compares; the answer is 1 if a stored state is not confirmed. */
 export async function verify(
@@ -10,11 +10,8 @@ export async function verify(
   isAll: boolean,
 ): Promise<number> {
   const model = await existingModel(ports, name);
-  let bar: Bar | undefined;
-  const verification = await verifyModel(ports, model, isAll, (done, total) => {
-    bar ??= progress?.bar('folding', total, 'entries');
-    bar?.update(done);
-  }).finally(() => bar?.finish());
+  const bar = entriesBar(progress, 'folding');
+  const verification = await verifyModel(ports, model, isAll, bar.update).finally(bar.finish);
   const { from, to, samples, stretches, differences, isSame, isPublished } = verification;
   result({
     model: name,

@@ -6,7 +6,7 @@ import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { encodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { State } from '../state/state.ts';
-import { keepState, usableState } from './checkpoints.ts';
+import { keepState, type UsableStatePorts, usableState } from './checkpoints.ts';
 
 /**
  * An engine makes the same bits of a journal wherever it has the same arithmetic, and others where
@@ -62,7 +62,7 @@ export type Kept = { readonly state: State; readonly digest: string };
 
 /** The kept checkpoint of an entry; undefined if there is none that can be used. */
 export async function readKept(
-  ports: Pick<Ports, 'store' | 'log' | 'engine'>,
+  ports: UsableStatePorts,
   model: Model,
   sequence: number,
 ): Promise<Kept | undefined> {
@@ -79,7 +79,7 @@ export async function readKept(
  * own.
  */
 export async function stateBefore(
-  ports: Pick<Ports, 'store' | 'log' | 'engine'>,
+  ports: UsableStatePorts,
   model: Model,
   folded: State,
   { checkpoint }: Pick<EntryHeader, 'checkpoint'>,
@@ -94,7 +94,7 @@ export async function stateBefore(
 
 /** The kept checkpoint of an entry, if it is the one of a digest. */
 export async function namedState(
-  ports: Pick<Ports, 'store' | 'log' | 'engine'>,
+  ports: UsableStatePorts,
   model: Model,
   sequence: number,
   digest: string,

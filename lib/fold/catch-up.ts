@@ -91,7 +91,7 @@ export async function relearnEntry(
 }
 
 /** Why weights of another spec than the one that an entry put in force cannot be used any more. */
-export function respecifiedMeanwhile(sequence: number): Refused {
+function respecifiedMeanwhile(sequence: number): Refused {
   return refuse('spec-changed-since', `entry ${sequence} changed the spec; start again`);
 }
 

@@ -79,7 +79,7 @@ export async function lastState(ports: StatePorts, model: string): Promise<State
  * the log, for any other.
  */
 export async function usableState(
-  ports: StatePorts & Pick<Ports, 'engine'>,
+  ports: UsableStatePorts,
   model: Model,
   key: string,
   object: StoredObject,
@@ -94,6 +94,9 @@ export async function usableState(
 
 /** What reading a stored state needs. */
 export type StatePorts = Pick<Ports, 'store' | 'log'>;
+
+/** What telling whether a stored state can be used needs besides: its spec is compiled. */
+export type UsableStatePorts = StatePorts & Pick<Ports, 'engine'>;
 
 /**
  * A stored state of a model, if the journal confirms it; undefined, with a line in the log, for any

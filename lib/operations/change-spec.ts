@@ -83,15 +83,15 @@ export async function prepareSpec(
   const contestants = await learnStream(ports, current, stretch);
   const compared = contestants.map(resultOf);
   const [before, after] = compared;
-  const parameters = contestants[1]?.runs[0]?.parameters ?? next.initial;
+  const run = contestants[1]?.runs[0];
   if ((before?.samples ?? 0) > 0 && after?.samples === 0)
     throw invalid(
       `spec: it can learn none of the ${before?.samples} samples of ${name}: ` +
-        `${contestants[1]?.runs[0]?.firstRefusal}; change it (spec.ignore names features that are not ` +
+        `${run?.firstRefusal}; change it (spec.ignore names features that are not ` +
         'read), or create another model',
     );
-  const seen = contestants[1]?.runs[0]?.seen ?? new Set();
-  const unseen = addedTo(model.spec, spec).filter((feature) => !seen.has(feature));
+  const unseen = addedTo(model.spec, spec).filter((feature) => !run?.seen.has(feature));
+  const parameters = run?.parameters ?? next.initial;
   return { ...prepared, from: 'journal', compared, unseen, parameters };
 }
 
