@@ -15,6 +15,7 @@ import {
   StorageClass,
 } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { limits } from '../lib/limits.ts';
 
 /** What a fold needs: it can be created once, and never be replaced or deleted, by anybody. */
 export const permanent = [
@@ -38,6 +39,7 @@ export const operatorWrites = [
   'models/*/jobs/*/progress.json',
   'datasets/*',
   'compiled/*',
+  'asked/*',
 ];
 
 /** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */
@@ -65,6 +67,8 @@ export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
           { storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) },
         ],
       },
+      // Questions wait so long for their labels.
+      { prefix: 'asked/', expiration: Duration.days(limits.askedDays) },
       { prefix: 'prepared/', expiration: Duration.days(30) },
       { prefix: 'compiled/', expiration: Duration.days(365) },
     ],

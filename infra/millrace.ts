@@ -194,7 +194,7 @@ export class Millrace extends Construct {
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
-      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*'],
+      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*'],
       write: operatorWrites,
     });
     allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
@@ -230,8 +230,9 @@ export class Millrace extends Construct {
       new SqsEventSource(this.samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
     );
     allow(onlineUpdate, this.bucket, {
-      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*'],
+      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*'],
       write: [
+        'asked/*',
         'models/*/journal/*',
         'models/*/state.safetensors',
         'models/*/checkpoints/*',
@@ -271,7 +272,10 @@ export class Millrace extends Construct {
       memoryMebibytes: this.#memoryMebibytes,
       environment: this.#environment(),
     });
-    allow(predict, this.bucket, { read: ['models/*', 'initial-weights/*', 'compiled/*'] });
+    allow(predict, this.bucket, {
+      read: ['models/*', 'initial-weights/*', 'compiled/*', 'asked/*'],
+      write: ['asked/*'],
+    });
     return predict;
   }
 

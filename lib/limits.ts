@@ -69,6 +69,10 @@ export const limits = {
   deadLetterSeconds: 240,
   /** A producer's name. */
   producerCharacters: 128,
+  /** An id under which a question is kept; the days that it is; such labels in one message. */
+  idCharacters: 256,
+  askedDays: 90,
+  lateLabels: 10_000,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
   putAttempts: 5,
   /** Models that one process of the online function keeps in memory, and bytes of their states. */

@@ -14,6 +14,9 @@ export type RefusalCode =
   | 'diverged'
   | 'outlier'
   | 'bad-row'
+  | 'unknown-id'
+  | 'labelled-before'
+  | 'id-taken'
   // Messages.
   | 'malformed'
   | 'too-large'

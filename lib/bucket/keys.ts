@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { invariant } from '../errors.ts';
 import { isModelName } from '../spec/names.ts';
 
@@ -10,6 +11,10 @@ const digits = 12;
 export const keys = {
   models: 'models/',
   datasets: 'datasets/',
+  /** What a model was asked under an id, which may be any text. */
+  asked: (model: string, id: string) =>
+    `asked/${checked(model)}/${createHash('sha256').update(id).digest('hex')}.json`,
+  allAsked: (model: string) => `asked/${checked(model)}/`,
   /** All objects of a model are below it. */
   model: (model: string) => `${ofModel(model)}/`,
   jobs: (model: string) => `${ofModel(model)}/jobs/`,

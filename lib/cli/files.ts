@@ -23,7 +23,12 @@ export async function send(
   {
     rate,
     perMessage,
-  }: { readonly rate?: number | undefined; readonly perMessage?: number | undefined },
+    idColumn,
+  }: {
+    readonly rate?: number | undefined;
+    readonly perMessage?: number | undefined;
+    readonly idColumn?: string | undefined;
+  },
 ): Promise<number> {
   const { ports, print, result } = io;
   const spec = await specOf(io, model);
@@ -38,6 +43,7 @@ export async function send(
     sendFile(ports, spec, file, {
       ...(rate === undefined ? {} : { rate }),
       ...(perMessage === undefined ? {} : { samplesPerMessage: perMessage }),
+      idColumn,
       wait: (milliseconds) => delay(milliseconds),
       onSent: bar.update,
     }),

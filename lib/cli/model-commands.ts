@@ -164,20 +164,25 @@ export function declareSampleCommands(add: AddCommand): void {
       options: [
         whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
         whole('--per-message <count>', 'samples of a message; 500 unless given', 1),
-        flag('--follow', 'go on with what is written behind it, until Ctrl-C').conflicts('rate'),
+        text('--id <column>', 'the rows are labels of what was asked under these ids'),
+        flag('--follow', 'go on with what is written behind it, until Ctrl-C')
+          .conflicts('rate')
+          .conflicts('id'),
       ],
       examples: [
         ['millrace send sales today.csv', 'harmless to repeat: learnt once'],
         ['cat today.jsonl | millrace send sales -', 'rows, or samples with features and label'],
         ['millrace send sales log.jsonl --follow', 'each line once, also over restarts'],
+        ['millrace send sales sold.csv --id order', 'labels, after predict --id order'],
       ],
     },
-    async ({ io, args: [model = '', file = ''], options: { rate, perMessage, follow } }) =>
+    async ({ io, args: [model = '', file = ''], options: { rate, perMessage, follow, id } }) =>
       follow === true
         ? (await import('./follow.ts')).follow(io, model, file, numberOf(perMessage))
         : (await files()).send(io, model, file, {
             rate: numberOf(rate),
             perMessage: numberOf(perMessage),
+            idColumn: textOf(id),
           }),
   );
   add(
@@ -187,17 +192,20 @@ export function declareSampleCommands(add: AddCommand): void {
       options: [
         text('--out <file>', 'where to write; the output unless given'),
         new Option('--format <format>', "the input's unless given").choices(['csv', 'jsonl']),
+        text('--id <column>', 'keep each row under its id, until its label is sent'),
       ],
       examples: [
         ['millrace predict sales tomorrow.csv', "beside the input's columns"],
         ['millrace predict sales tomorrow.parquet --out predicted.csv', 'into a file'],
         ['millrace predict sales tomorrow.csv --json', 'lines of JSON'],
+        ['millrace predict sales open.csv --id order', 'labels come later: send --id order'],
       ],
     },
-    async ({ io, args: [model = '', file = ''], options: { out, format, json } }) =>
+    async ({ io, args: [model = '', file = ''], options: { out, format, json, id } }) =>
       (await import('./predict.ts')).predict(io, model, file, {
         out: textOf(out),
         format: json === true ? 'jsonl' : textOf(format),
+        idColumn: textOf(id),
       }),
   );
   add(

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
-import { readSamples } from '../datasets/read-samples.ts';
+import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
 import { invalid, reasonOf } from '../errors.ts';
+import { sampleWriter } from '../operations/send-file.ts';
 import { plainJson } from '../parse.ts';
 import { openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
@@ -18,7 +19,16 @@ export async function predict(
   io: Io,
   model: string,
   path: string,
-  { out, format }: { readonly out?: string | undefined; readonly format?: string | undefined },
+  {
+    out,
+    format,
+    idColumn,
+  }: {
+    readonly out?: string | undefined;
+    readonly format?: string | undefined;
+    /** Under whose ids rows are kept until their labels come. */
+    readonly idColumn?: string | undefined;
+  },
 ): Promise<number> {
   await specOf(io, model);
   if (out !== undefined && format === undefined) assertFormat(out);
@@ -44,7 +54,7 @@ export async function predict(
         sums.unreadable += 1;
         if (sums.unreadable <= shownLines) process.stderr.write(`line ${line}: ${reason}\n`);
       }
-      const answer = await opened.predict(chunk.samples);
+      const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
       if (!answer.ok) throw invalid(answer.reason);
       const { predictions } = answer;
       await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })));
@@ -69,6 +79,20 @@ export async function predict(
     process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
   if (out !== undefined) io.result({ model, rows, refused, unreadable, out });
   return rows === refused ? 1 : 0;
+}
+
+/** What is asked of a chunk's rows: under their ids where those are in a column. */
+function questionsOf(
+  spec: Spec,
+  { rows, samples }: Pick<FileChunk, 'rows' | 'samples'>,
+  idColumn: string | undefined,
+): readonly unknown[] {
+  if (idColumn === undefined) return samples;
+  const write = sampleWriter(spec);
+  return samples.map((sample, i) => ({
+    ...JSON.parse(write(sample)),
+    id: rows[i]?.[idColumn] ?? null,
+  }));
 }
 
 /** A file to write into. @throws MillraceError kind `invalid` if it cannot be written */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { invariant } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
+import type { SampleId } from '../features/sample-id.ts';
 import type { Model } from '../model/model.ts';
 import type { Refused } from '../refusal.ts';
 import { type Parameters, parametersOf, type State } from '../state/state.ts';
@@ -35,12 +36,19 @@ export type Reach = {
     to: number,
     by?: Model,
   ) => Promise<CaughtUp | Refused>;
+  /** The features that were asked under an id, for the next entry to learn their label. */
+  readonly claimAsked: (id: SampleId) => Promise<Claimed>;
   /** The samples of an `s3://` object. */
   readonly sampleObject: (uri: string) => Promise<SampleList | Refused>;
 };
 
 /** A file of weights beside the journal, and the digest that its bytes must have. */
 export type ChallengerFile = { readonly job: string; readonly digest: string };
+
+/** The features that are kept under an id, for its label. */
+export type Claimed =
+  | { readonly ok: true; readonly features: Readonly<Record<string, unknown>> }
+  | Refused<'unknown-id' | 'labelled-before'>;
 
 /** Raw samples that were read. */
 export type SampleList = {

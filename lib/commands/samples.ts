@@ -11,12 +11,13 @@ import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
 import type { Model } from '../model/model.ts';
-import { strictObject } from '../parse.ts';
+import { isRecord, strictObject } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 import { type Command, rejected, type SampleList } from './command.ts';
 import { commonHeader } from './header.ts';
+import { withAsked } from './late-labels.ts';
 import { numbering } from './numbering.ts';
 
 const sampleList = z
@@ -31,7 +32,15 @@ const sampleObject = z
     'must be a list, or an object below s3://<bucket>/datasets/',
   );
 
-const body = strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) });
+/** `labels` is another name for samples that have ids instead of features. */
+const body = z.preprocess(
+  (sent) => {
+    if (!isRecord(sent) || sent.samples !== undefined || sent.labels === undefined) return sent;
+    const { labels, ...numbers } = sent;
+    return { ...numbers, samples: labels };
+  },
+  strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) }),
+);
 const header = z.strictObject({ kind: z.literal('samples'), ...commonHeader });
 
 /**
@@ -44,7 +53,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
   sharesEntry: true,
   weights: 'learnt',
 
-  async decide({ model, sampleObject: read }, state, { samples: sent }) {
+  async decide({ model, sampleObject: read, claimAsked }, state, { samples: sent }) {
     const list: SampleList | Refused =
       typeof sent === 'string' ? await read(sent) : { ok: true, samples: sent };
     if (!list.ok) return rejected('samples', list);
@@ -56,13 +65,15 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
         'send fewer in a message';
       return rejected('samples', refuse('too-large', reason));
     }
-    const encoded = model.encoder.encode(list.samples);
+    const { samples: complete, refused: late } = await withAsked(claimAsked, list.samples);
+    const encoded = model.encoder.encode(complete);
     const encoding = layout.standardizesLabel
       ? withoutOutliers(model.encoder, encoded, state.statistics)
       : encoded;
     const refused = encoding.refused.map((refusal) => ({
       ...refusal,
       ...badLine(list.unreadable?.get(refusal.index)),
+      ...late.get(refusal.index),
       sample: list.samples[refusal.index],
     }));
     if (encoding.accepted.length === 0) return { learnt: [], refused };
@@ -77,7 +88,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     const own = learntOf(model, encoding.samples, places);
     const { vocabularies } = learned.parameters.statistics;
     return {
-      learnt: places.map((place) => list.samples[encoding.accepted[place] ?? -1]),
+      learnt: places.map((place) => complete[encoding.accepted[place] ?? -1]),
       refused: all,
       state: afterMessage(model.spec, state, learned, own),
       loss: meanLoss(learned.scores),

@@ -4,6 +4,7 @@ import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from 
 import { isFloat32 } from './cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
 import { labelReader } from './label.ts';
+import { noSampleId, readSampleId } from './sample-id.ts';
 import {
   allocateSamples,
   concatSamples,
@@ -25,11 +26,15 @@ export type Refusal = {
   readonly reason: string;
 };
 
-/** A sample as it is sent: features by name, a label, and a weight (1 unless given). */
+/**
+ * A sample as it is sent: features by name, a label, and a weight (1 unless given). Whoever asked
+ * for a prediction under an id may send the id instead of the features.
+ */
 export type Sample = {
   readonly features: Readonly<Record<string, unknown>>;
   readonly label: unknown;
   readonly weight?: number;
+  readonly id?: string | number;
 };
 
 /**
@@ -56,6 +61,8 @@ export type Encoder = {
    * Encodes samples that are only predicted. They need no label; one that is present is ignored.
    */
   readonly encodeFeatures: (samples: readonly unknown[]) => Encoding;
+  /** The same of samples whose features are kept elsewhere: ids, labels and weights alone. */
+  readonly encodeLabels: (samples: readonly unknown[]) => Encoding;
 };
 
 /** Writes a part of a sample into a row, or says which field is wrong. */
@@ -63,7 +70,7 @@ type WriteSample = (sample: Fields, into: EncodedSamples, row: number) => Accept
 type RefusedField = Refused & { readonly field: string };
 type Fields = Readonly<Record<string, unknown>>;
 
-const sampleFields = ['features', 'label', 'weight'];
+const sampleFields = ['features', 'label', 'weight', 'id'];
 
 /** The encoder of a spec. */
 export function createEncoder(declaration: Declaration): Encoder {
@@ -106,6 +113,7 @@ export function createEncoder(declaration: Declaration): Encoder {
     encode: (samples, beforeEach) =>
       encodeWith(samples, [writeFeatures, writeLabel, writeWeight], beforeEach),
     encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),
+    encodeLabels: (samples) => encodeWith(samples, [writeId, writeLabel, writeWeight]),
   };
 }
 
@@ -204,6 +212,12 @@ function labelWriter(declaration: Declaration): WriteSample {
     const written = reader.write(label, labels, row);
     return written.ok ? written : { ...written, field: 'label' };
   };
+}
+
+/** An id says what features are meant; no row has it. */
+function writeId({ id }: Fields): Accepted | RefusedField {
+  if (readSampleId(id) !== undefined) return accepted;
+  return { ...noSampleId(id), field: 'id' };
 }
 
 function weightWriter(declaration: Declaration): WriteSample {

@@ -1,6 +1,7 @@
 import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
 import { invariant, isOutOfTime, outOfTime, specChanged } from '../errors.ts';
+import { claimAsked } from '../journal/asked.ts';
 import { assertSpec, type Entry, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
@@ -43,18 +44,28 @@ export async function applyEntry(
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const settled = { ...state, sequence, nonce, entryArithmetic, ledger };
   const samples = samplesByMessage(entry);
-  const next = await evolve(reachOf(ports, own, shouldStop), settled, { header, samples });
+  const reach = reachOf(ports, { model: own, shouldStop }, state);
+  const next = await evolve(reach, settled, { header, samples });
   const { compiled } = await modelOfState(ports, own, next);
   return { ...next, arithmetic: compiled.engine };
 }
 
-/** What a command of a model reaches beyond the state. */
-export function reachOf(ports: Ports, model: Model, shouldStop?: ShouldStop): Reach {
+/**
+ * What a command of a model reaches beyond the state, where it is the next after an entry.
+ *
+ * @param after the number of that entry
+ */
+export function reachOf(
+  ports: Ports,
+  { model, shouldStop }: Folding,
+  after: Pick<State, 'sequence'>,
+): Reach {
   return {
     model,
     modelOf: (specHash) => modelOf(ports, model, specHash),
     stateAt: (sequence) => stateAt(ports, model, sequence, shouldStop),
     challenger: (file, to, by = model) => caughtUpChallenger(ports, by, file, { to, shouldStop }),
+    claimAsked: (id) => claimAsked(ports, model.name, id, after.sequence + 1),
     sampleObject: (uri) => readSampleObject(ports.store, uri),
   };
 }

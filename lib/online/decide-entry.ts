@@ -1,6 +1,13 @@
-import { type Decision, type Own, rejected, withoutEffect } from '../commands/command.ts';
+import {
+  type Decision,
+  type Own,
+  type Reach,
+  rejected,
+  withoutEffect,
+} from '../commands/command.ts';
 import { commands, decide, type EntryHeader } from '../commands/commands.ts';
 import type { CommonHeader, SettledMessage } from '../commands/header.ts';
+import { idsOf } from '../commands/late-labels.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
@@ -12,6 +19,7 @@ import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
 import { interruptible } from '../model/interruptible.ts';
 import { type Model, modelOfState } from '../model/model.ts';
+import { show } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { refuse } from '../refusal.ts';
 import { judge, settle } from '../state/ledger.ts';
@@ -75,7 +83,7 @@ export async function decideEntry(
     settled += 1;
     const judgement = await judgeMessage(ports, next, settledMessages, parsed);
     if (judgement.verdict === 'settled') continue;
-    const judged = { parsed, judgement, secondsLeft };
+    const judged = { parsed, judgement, secondsLeft, learnt: samples };
     const decision = await decideMessage(ports, model, next, judged).catch(ifOutOfTime);
     if (decision === 'out-of-time') {
       if (settledMessages.length === 0) throw outOfTime(`a message of ${model.name}`);
@@ -123,6 +131,8 @@ type Judged = {
   readonly parsed: ParsedMessage;
   readonly judgement: MessageJudgement;
   readonly secondsLeft: () => number;
+  /** Of the messages before it in the same entry. */
+  readonly learnt: readonly unknown[];
 };
 
 /**
@@ -133,7 +143,7 @@ async function decideMessage(
   ports: Ports,
   model: Model,
   state: State,
-  { parsed, judgement, secondsLeft }: Judged,
+  { parsed, judgement, secondsLeft, learnt }: Judged,
 ): Promise<AnyDecision> {
   const { command } = parsed;
   if (judgement.verdict === 'overtaken') return withoutEffect;
@@ -142,13 +152,25 @@ async function decideMessage(
   const pace = paceOf(ports, model, secondsLeft);
   const shouldStop = () => isTimeUp(secondsLeft);
   const own = command.kind === 'samples' ? interruptible(model, pace) : model;
-  const decision = await decide(reachOf(ports, own, shouldStop), state, command).catch((error) => {
+  const reach = withLabelsOf(learnt, reachOf(ports, { model: own, shouldStop }, state));
+  const decision = await decide(reach, state, command).catch((error) => {
     if (!isOutOfTime(error) || !pace.isTooSlow()) throw error;
     return rejected('samples', refuse('too-slow', tooSlow));
   });
   if (decision.state === undefined || isFiniteState(decision.state.tensors)) return decision;
   const reason = 'the weights that it puts in place are not finite';
   return rejected(command.kind, refuse('diverged', reason));
+}
+
+/** The same, where some samples are learnt by the same entry: it cannot be looked into yet. */
+function withLabelsOf(learnt: readonly unknown[], reach: Reach): Reach {
+  let ids: ReturnType<typeof idsOf> | undefined;
+  const claimAsked: Reach['claimAsked'] = async (id) => {
+    ids ??= idsOf(learnt);
+    if (!ids.has(id)) return reach.claimAsked(id);
+    return refuse('labelled-before', `a message just before has the label of ${show(id)}`);
+  };
+  return { ...reach, claimAsked };
 }
 
 const tooSlow =

@@ -51,7 +51,10 @@ export async function removeModel(
     for (const { key } of await store.list(keys.prepared(hash, ''))) await remove(key);
   // What a function had under way may still arrive; once it has lost its journal, it stops.
   for (let isQuiet = false; ; ) {
-    const objects = await store.list(keys.model(name));
+    const objects = [
+      ...(await store.list(keys.model(name))),
+      ...(await store.list(keys.allAsked(name))),
+    ];
     if (objects.length === 0 && isQuiet) return removal;
     isQuiet = objects.length === 0;
     for (const { key } of objects) await remove(key);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
-import { readSamples } from '../datasets/read-samples.ts';
+import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { lastState } from '../fold/checkpoints.ts';
@@ -20,6 +20,8 @@ export type SendOptions = {
   readonly rate?: number;
   /** Waits some milliseconds. */
   readonly wait: (milliseconds: number) => Promise<void>;
+  /** The column of ids, where the rows are labels of what was asked under them. */
+  readonly idColumn?: string | undefined;
   /** Called after each message with the samples so far. */
   readonly onSent?: (samples: number) => void;
 };
@@ -55,7 +57,7 @@ export async function sendFile(
   ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'nonce' | 'limits'>,
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
-  { samplesPerMessage = 500, rate, wait, onSent = () => undefined }: SendOptions,
+  { samplesPerMessage = 500, rate, wait, idColumn, onSent = () => undefined }: SendOptions,
 ): Promise<SentFile> {
   const content = `file-${(await digestOfBytes(file.bytes)).slice(0, 16)}-`;
   const producer = `${content}${samplesPerMessage}`;
@@ -71,7 +73,7 @@ export async function sendFile(
   let seq = 0;
   // One is on its way while the next is made; none leaves before the one before it was taken.
   let onItsWay: Promise<void> = Promise.resolve();
-  const messages = messagesOf(spec, file, samplesPerMessage, notes);
+  const messages = messagesOf(spec, { ...file, idColumn }, samplesPerMessage, notes);
   for await (const message of withWhatWasSent(messages, () => ({ ...sums, producer }))) {
     seq += 1;
     await onItsWay;
@@ -128,22 +130,28 @@ type Notes = {
 /** A file as JSON samples in messages: as many as allowed, and no more than one can hold. */
 async function* messagesOf(
   spec: Spec,
-  file: { readonly name: string; readonly bytes: ByteSource },
+  {
+    idColumn,
+    ...file
+  }: { readonly name: string; readonly bytes: ByteSource; readonly idColumn: string | undefined },
   most: number,
   notes: Notes,
 ): AsyncGenerator<readonly string[]> {
   const encoder = createEncoder(spec);
+  const encode = idColumn === undefined ? encoder.encode : encoder.encodeLabels;
   const write = sampleWriter(spec);
   let message: string[] = [];
   let bytes = 0;
   let hasBegun = false;
-  for await (const chunk of readSamples(spec, file)) {
+  for await (const chunk of idColumn === undefined
+    ? readSamples(spec, file)
+    : readLabels(spec, file, idColumn)) {
     const room = (list: readonly PlacedReason[]) => limits.refusedExamples - list.length;
     notes.bad.push(
       ...chunk.bad.slice(0, room(notes.bad)).map(({ line, reason }) => ({ line, reason })),
     );
     notes.badRows += chunk.bad.length;
-    const { refused } = encoder.encode(chunk.samples);
+    const { refused } = encode(chunk.samples);
     const [first] = refused;
     if (!hasBegun && first !== undefined && refused.length === chunk.samples.length) {
       const { line } = chunk.placeOf(first.index);
@@ -170,6 +178,21 @@ async function* messagesOf(
     }
   }
   if (message.length > 0) yield message;
+}
+
+/** The rows of a file as labels of what was asked under their ids. */
+async function* readLabels(
+  spec: Spec,
+  file: { readonly name: string; readonly bytes: ByteSource },
+  idColumn: string,
+): AsyncGenerator<FileChunk> {
+  for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
+    const samples = chunk.samples.map((sample, i) => {
+      const { features: _, ...rest } = sample as { readonly features: unknown };
+      return { id: chunk.rows[i]?.[idColumn] ?? null, ...rest };
+    });
+    yield { ...chunk, samples, absent: () => [] };
+  }
 }
 
 /** The same content under another number of messages would be learnt a second time. */
@@ -212,13 +235,13 @@ function hasDate(sample: unknown): boolean {
 function dateWriter({ task, features }: Spec): (sample: unknown) => unknown {
   const number = (cell: unknown) => (cell instanceof Date ? cell.getTime() / 1_000 : cell);
   return (sample) => {
-    const { features: own = {}, label, ...rest } = sample as { features?: object; label?: unknown };
-    const written = Object.entries(own).map(([name, cell]) => [
+    const { features: own, label, ...rest } = sample as { features?: object; label?: unknown };
+    const written = Object.entries(own ?? {}).map(([name, cell]) => [
       name,
       features[name]?.type === 'number' ? number(cell) : cell,
     ]);
     return {
-      features: Object.fromEntries(written),
+      ...(own === undefined ? {} : { features: Object.fromEntries(written) }),
       label: task === 'regression' ? number(label) : label,
       ...rest,
     };

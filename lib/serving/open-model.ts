@@ -14,6 +14,7 @@ import { type ModelReference, nameOf, type QuestionOf } from '../spec/samples-of
 import type { Spec } from '../spec/spec.ts';
 import { judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
+import { keepQuestions } from './keep-questions.ts';
 import { predictSamples, type SamplePredictions } from './predict-samples.ts';
 
 /** How new the state must be that predicts. */
@@ -134,8 +135,9 @@ export async function openModel<Reference extends ModelReference>(
       const { model, state, time, isComplete } = loaded;
       if (!isComplete && atLeast === undefined)
         throw outOfTime(`reading the journal of ${name} (entry ${state.sequence} is reached)`);
-      const predicted = await predictSamples(model, state, samples);
-      return { ok: true, ...inUse(ports, state, time), ...predicted };
+      const { predictions, unknown } = await predictSamples(model, state, samples);
+      const answers = await keepQuestions(ports, state, samples, predictions);
+      return { ok: true, ...inUse(ports, state, time), predictions: answers, unknown };
     },
   };
 }

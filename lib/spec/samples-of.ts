@@ -56,7 +56,11 @@ export type QuestionOf<Model extends ModelReference> =
   Model extends Declared<infer Input>
     ? string extends keyof Input['features']
       ? unknown
-      : { readonly features: FeaturesOf<Input['features']> }
+      : {
+          readonly features: FeaturesOf<Input['features']>;
+          /** Kept under it, until its label is sent with the id instead of the features. */
+          readonly id?: string | number;
+        }
     : unknown;
 
 /** A labelled sample of a model. Of one that is only named, nothing is known. */
@@ -64,9 +68,9 @@ export type SampleOf<Model extends ModelReference> =
   Model extends Declared<infer Input>
     ? string extends keyof Input['features']
       ? unknown
-      : {
-          readonly features: FeaturesOf<Input['features']>;
-          readonly label: LabelOf<Input>;
-          readonly weight?: number;
-        }
+      : { readonly label: LabelOf<Input>; readonly weight?: number } & (
+          | { readonly features: FeaturesOf<Input['features']> }
+          /** Of what was asked under it. */
+          | { readonly id: string | number }
+        )
     : unknown;

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, renameSync } from 'node:fs';
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
 import { createModel } from '../../lib/model/create-model.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
+import { runMillrace } from '../support/command-line.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 import { ticketsSpec } from '../support/world.ts';
 
@@ -76,5 +77,30 @@ describe('millrace send --follow', () => {
     child.stdin?.end(row(7));
     expect(await ended(child)).toBe(0);
     await learnt(8);
+  });
+
+  it('learns labels that follow their predictions, each once', async () => {
+    const path = (name: string) => join(test.directory, name);
+    const millrace = (...command: string[]) => runMillrace(command, test.cloud.environment);
+    writeFileSync(
+      path('open.csv'),
+      'order,urgency,team\nA-1,3,red\nA-2,9,blue\n,4,red\nA-3,1,red\n',
+    );
+    const asked = await millrace('predict', model, path('open.csv'), '--id', 'order');
+    expect(asked.stdout).toMatch(
+      /^order,.*\nA-1,3,red,\w+,[\d.]+,\n.*\n,4,red,,,"id: must be a text/,
+    );
+    writeFileSync(path('done.csv'), 'label,order\n1,A-2\n0,A-1\n1,A-9\n1,\n');
+    const sent = await millrace('send', model, path('done.csv'), '--id', 'order');
+    expect(sent.stdout).toContain('line 5, id: must be a text');
+    expect(sent.stdout).toContain('1 row cannot be learnt, and will be refused');
+    await learnt(10);
+    writeFileSync(path('more.csv'), 'label,order\n0,A-2\n1,A-3\n');
+    await millrace('send', model, path('more.csv'), '--id', 'order');
+    await learnt(11);
+    const refused = await millrace('quarantine', model);
+    expect(refused.stdout).toContain('1 × id labelled-before');
+    expect(refused.stdout).toContain('1 × id unknown-id');
+    expect((await millrace('verify', model, '--all')).status).toBe(0);
   });
 });

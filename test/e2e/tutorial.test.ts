@@ -46,7 +46,7 @@ describe('the tutorial, in a clone', () => {
   it('runs word for word, from a file to a model that answers and takes back', async () => {
     await followTutorial(folder, programs);
     const opened = await openModel(test.ports, 'weather');
-    expect(opened.state().learnt).toBe(1_462);
+    expect(opened.state().learnt).toBe(1_464);
   });
 
   it('leaves a model on which each command of docs/operations.md works', async () => {

@@ -18,6 +18,7 @@ import { createRedrive } from '../../lib/operations/redrive.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
 import type { Ports, Sender } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
+import { openModel } from '../../lib/serving/open-model.ts';
 import { createServing } from '../../lib/serving/serve.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { start } from '../support/jobs.ts';
@@ -87,6 +88,11 @@ async function teach(as: As): Promise<void> {
   await update(online, 10, { samples: [{ features: {}, label: true }, ticket(1)] });
   const uri = `s3://${online.store.bucket}/datasets/late/a.jsonl`;
   await update(online, 11, { samples: uri });
+  // A row is kept under its id, asked again, and taught by its label.
+  const question = { id: 'a', features: ticket(1).features };
+  const opened = await openModel(operator, model);
+  for (let i = 0; i < 2; i++) await opened.predict([question]);
+  await update(online, 12, { labels: [{ id: 'a', label: true }] });
   const reader = as('Reader');
   await graphCache(reader.store, reader.log).get(cacheName);
   const loaded = await loadModel(reader, model);
@@ -151,7 +157,8 @@ async function lookAfter(as: As): Promise<void> {
 
 async function ask(as: As): Promise<void> {
   const serve = createServing(as('predict'));
-  const request = { model, samples: [ticket(1)], maxAgeSeconds: 0 };
+  const samples = [ticket(1), { id: 'b', features: ticket(1).features }];
+  const request = { model, samples, maxAgeSeconds: 0 };
   for (let i = 0; i < 2; i++) await serve(request, () => 100);
   const { store, log } = as('predict');
   await graphCache(store, log).get(cacheName);

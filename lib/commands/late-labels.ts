@@ -1,0 +1,82 @@
+import { noSampleId, readSampleId, type SampleId } from '../features/sample-id.ts';
+import { limits } from '../limits.ts';
+import { isRecord, show } from '../parse.ts';
+import { type Refused, refuse } from '../refusal.ts';
+import type { Claimed, Reach } from './command.ts';
+
+/** The ids whose labels some learnt samples are. */
+export function idsOf(samples: readonly unknown[]): ReadonlySet<SampleId> {
+  const ids = samples.map((sample) => (isRecord(sample) ? readSampleId(sample.id) : undefined));
+  return new Set(ids.filter((id) => id !== undefined));
+}
+
+/** Why a label that comes after its prediction cannot be learnt. */
+type Late = { readonly field: string; readonly code: Refused['code']; readonly reason: string };
+
+/** Samples with the features that were asked, and why some have none, by their places. */
+export type WithAsked = {
+  readonly samples: readonly unknown[];
+  readonly refused: ReadonlyMap<number, Late>;
+};
+
+/**
+ * Joins labels that come after their predictions with the features that were kept under their ids.
+ * A sample without an id stays as it is; one that is refused is left without features, so that
+ * nobody can learn it.
+ */
+export async function withAsked(
+  claim: Reach['claimAsked'],
+  sent: readonly unknown[],
+): Promise<WithAsked> {
+  const ids = new Map<number, SampleId | undefined>();
+  sent.forEach((sample, index) => {
+    if (isRecord(sample) && Object.hasOwn(sample, 'id')) ids.set(index, readSampleId(sample.id));
+  });
+  if (ids.size === 0) return { samples: sent, refused: new Map() };
+  const samples = [...sent];
+  const refused = new Map<number, Late>();
+  const seen = new Set<SampleId>();
+  const claims = new Map<number, SampleId>();
+  for (const [index, id] of ids) {
+    const sample = sent[index] as Readonly<Record<string, unknown>>;
+    const problem = problemOf(sample, id, seen) ?? (claims.size < most ? undefined : tooMany);
+    if (problem === undefined && id !== undefined) claims.set(index, id);
+    else refused.set(index, { field: 'id', ...(problem ?? tooMany) });
+    if (id !== undefined) seen.add(id);
+  }
+  const waiting = [...claims];
+  for (let start = 0; start < waiting.length; start += limits.readsAtOnce) {
+    const some = waiting.slice(start, start + limits.readsAtOnce);
+    const claimed = await Promise.all(some.map(([, id]) => claim(id)));
+    claimed.forEach((each, i) => {
+      const [index = -1] = some[i] ?? [];
+      if (each.ok) samples[index] = { ...(sent[index] as object), features: each.features };
+      else refused.set(index, lateOf(each));
+    });
+  }
+  for (const index of refused.keys()) samples[index] = {};
+  return { samples, refused };
+}
+
+const most = limits.lateLabels;
+const tooMany = {
+  code: 'too-large',
+  reason: `at most ${most} labels with ids a message; send the others in another`,
+} as const;
+
+function problemOf(
+  { id: sent, features }: Readonly<Record<string, unknown>>,
+  id: SampleId | undefined,
+  seen: ReadonlySet<SampleId>,
+): Omit<Late, 'field'> | undefined {
+  if (id === undefined) return noSampleId(sent);
+  if (features !== undefined)
+    return refuse('unknown-field', 'goes without features: it stands for those that were asked');
+  return seen.has(id)
+    ? refuse('labelled-before', `its message has a label of ${show(id)} before`)
+    : undefined;
+}
+
+function lateOf({ code, reason }: Extract<Claimed, { ok: false }>): Late {
+  return { field: 'id', code, reason };
+}

@@ -1,0 +1,120 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { putUntilAnswered } from '../bucket/conditional-puts.ts';
+import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
+import { keys } from '../bucket/keys.ts';
+import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
+import type { Claimed } from '../commands/command.ts';
+import { MillraceError } from '../errors.ts';
+import { readSampleId, type SampleId } from '../features/sample-id.ts';
+import { isRecord, show } from '../parse.ts';
+import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
+import { readEntry } from './reading.ts';
+
+const askedSchema = z.looseObject({
+  id: z.string(),
+  features: z.record(z.string(), z.unknown()),
+  /** The entries that may have learnt its label: their samples say whether they did. */
+  labelledBy: z.array(z.int().positive()).optional(),
+});
+
+/** What a model was asked, and answered, under an id: kept until its label comes. */
+export type Asked = {
+  readonly id: SampleId;
+  readonly features: Readonly<Record<string, unknown>>;
+  /** What was answered, when, and the entry up to which the state had learnt that answered. */
+  readonly prediction: unknown;
+  readonly time: string;
+  readonly sequence: number;
+};
+
+/**
+ * Keeps what was asked. Asking the same again under an id changes nothing.
+ *
+ * @returns a refusal if other features are kept under the id
+ * @throws MillraceError kind `unavailable` if it may not be kept
+ */
+export async function keepAsked(
+  ports: BucketPorts,
+  model: string,
+  asked: Asked,
+): Promise<Accepted | Refused<'id-taken'>> {
+  const key = keys.asked(model, asked.id);
+  const body = jsonBody(asked, key);
+  for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
+    const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
+    if (outcome?.ok) return accepted;
+    const kept = await readAsked(ports.store, key);
+    if (kept !== undefined) return sameFeatures(kept.asked?.features, asked);
+  }
+  throw notWritten(key);
+}
+
+function sameFeatures(
+  kept: Readonly<Record<string, unknown>> | undefined,
+  { id, features }: Asked,
+): Accepted | Refused<'id-taken'> {
+  // As JSON has them: it knows no undefined.
+  if (isDeepStrictEqual(kept, JSON.parse(JSON.stringify(features)))) return accepted;
+  const reason = `other features were asked under ${show(id)} before; ask under an id of their own`;
+  return refuse('id-taken', reason);
+}
+
+/**
+ * Claims what was asked under an id for an entry that is about to be committed. Its number is
+ * written beside the features first, so that whoever gets another label later finds it, and looks
+ * into that entry whether it was learnt there. An entry that was never committed, or that another
+ * writer committed without it, claims nothing.
+ *
+ * @param sequence of the entry
+ * @throws MillraceError kind `unavailable` if it may not be claimed
+ */
+export async function claimAsked(
+  ports: BucketPorts,
+  model: string,
+  id: SampleId,
+  sequence: number,
+): Promise<Claimed> {
+  const key = keys.asked(model, id);
+  for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
+    const kept = await readAsked(ports.store, key);
+    if (kept?.asked === undefined) return refuse('unknown-id', notAsked(model, id));
+    const { features, labelledBy = [] } = kept.asked;
+    for (const before of labelledBy.filter((each) => each < sequence))
+      if (await hasLearnt(ports.store, model, before, id))
+        return refuse('labelled-before', `entry ${before} has learnt a label of ${show(id)}`);
+    const open = labelledBy.filter((each) => each >= sequence);
+    if (open.includes(sequence)) return { ok: true, features };
+    const body = jsonBody({ ...kept.asked, labelledBy: [...open, sequence] }, key);
+    const outcome = await putUntilAnswered(ports, key, body, { ifMatch: kept.etag });
+    if (outcome?.ok) return { ok: true, features };
+  }
+  throw notWritten(key);
+}
+
+function notAsked(model: string, id: SampleId): string {
+  return (
+    `${model} was asked nothing under ${show(id)}, or so long ago that it is not kept any more; ` +
+    'send the label with its features'
+  );
+}
+
+async function hasLearnt(
+  store: ObjectStore,
+  model: string,
+  sequence: number,
+  id: SampleId,
+): Promise<boolean> {
+  const { samples = [] } = (await readEntry(store, model, sequence)) ?? {};
+  return samples.some((sample) => isRecord(sample) && readSampleId(sample.id) === id);
+}
+
+/** What is kept at a key, with its ETag; nothing can be read of what is damaged. */
+async function readAsked(store: ObjectStore, key: string) {
+  const object = await store.get(key);
+  return object && { asked: parseUndamaged(askedSchema, object.body), etag: object.etag };
+}
+
+function notWritten(key: string): MillraceError {
+  return new MillraceError('unavailable', `${key} could not be written`);
+}

@@ -1,0 +1,65 @@
+import { noSampleId, readSampleId, type SampleId } from '../features/sample-id.ts';
+import { keepAsked } from '../journal/asked.ts';
+import { limits } from '../limits.ts';
+import { isRecord, plainJson } from '../parse.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Refused } from '../refusal.ts';
+import type { State } from '../state/state.ts';
+import type { SamplePrediction } from './predict-samples.ts';
+
+/** A question under an id, with its answer and its place among the others. */
+type Question = {
+  readonly index: number;
+  readonly id: SampleId | undefined;
+  readonly sample: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * Keeps the questions that have an id, with what is answered, until their labels come. What cannot
+ * be kept is not answered: its label could never be learnt.
+ *
+ * @returns the answers, with the reasons of those that are not kept in their places
+ * @throws MillraceError kind `unavailable` if S3 does not take them
+ */
+export async function keepQuestions(
+  ports: Ports,
+  { model, sequence }: Pick<State, 'model' | 'sequence'>,
+  samples: readonly unknown[],
+  predictions: readonly SamplePrediction[],
+): Promise<readonly SamplePrediction[]> {
+  const questions = samples.flatMap((sample, index): Question[] =>
+    isRecord(sample) && Object.hasOwn(sample, 'id')
+      ? [{ index, id: readSampleId(sample.id), sample }]
+      : [],
+  );
+  if (questions.length === 0) return predictions;
+  const answers = [...predictions];
+  const time = new Date(ports.now()).toISOString();
+  const keep = async ({ index, id, sample }: Question) => {
+    const prediction = answers[index];
+    if (prediction === undefined || 'refused' in prediction) return;
+    const kept =
+      id === undefined
+        ? noSampleId(sample.id)
+        : await keepAsked(ports, model, {
+            id,
+            features: asJson(sample.features),
+            prediction,
+            time,
+            sequence,
+          });
+    if (!kept.ok) answers[index] = { refused: refusedId(kept) };
+  };
+  for (let start = 0; start < questions.length; start += limits.readsAtOnce)
+    await Promise.all(questions.slice(start, start + limits.readsAtOnce).map(keep));
+  return answers;
+}
+
+function refusedId({ code, reason }: Refused) {
+  return { field: 'id', code, reason };
+}
+
+/** Features as a message would have brought them. */
+function asJson(features: unknown): Readonly<Record<string, unknown>> {
+  return JSON.parse(JSON.stringify(features, plainJson));
+}

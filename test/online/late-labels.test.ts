@@ -1,0 +1,194 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import { claimAsked } from '../../lib/journal/asked.ts';
+import { readQuarantine } from '../../lib/journal/quarantine.ts';
+import { entriesAfter } from '../../lib/journal/reading.ts';
+import type { Message } from '../../lib/online/messages.ts';
+import { openModel } from '../../lib/serving/open-model.ts';
+import type { World } from '../support/world.ts';
+import {
+  createWorld,
+  deliver,
+  foldJournal,
+  message,
+  published,
+  ticket,
+  ticketsSpec,
+} from '../support/world.ts';
+
+const { model } = ticketsSpec;
+
+/** A world whose model was asked about some tickets, each under its number. */
+async function askedWorld(count: number): Promise<World> {
+  const world = createWorld();
+  const opened = await openModel(world, model);
+  const asked = Array.from({ length: count }, (_, id) => ({ id, features: ticket(id).features }));
+  const answer = await opened.predict(asked);
+  expect(answer).toMatchObject({ ok: true });
+  return world;
+}
+
+const labelOf = (id: number) => ({ id, label: ticket(id).label });
+
+async function learntSamples(world: World): Promise<unknown[]> {
+  const learnt: unknown[] = [];
+  for await (const { samples } of entriesAfter(world.store, model, 0)) learnt.push(...samples);
+  return learnt;
+}
+
+async function refusals(world: World) {
+  const records = await readQuarantine(world.store, model);
+  return records.flatMap(({ refused }) => refused);
+}
+
+describe('a label that comes after its prediction', () => {
+  it.each(['samples', 'labels'])(
+    'is learnt with the features that were asked (%s)',
+    async (field) => {
+      const world = await askedWorld(3);
+      await deliver(world, [message(1, { [field]: [2, 0, 1].map(labelOf) })]);
+      expect(await learntSamples(world)).toEqual(
+        [2, 0, 1].map((id) => ({ ...labelOf(id), features: ticket(id).features })),
+      );
+      const other = createWorld();
+      await deliver(other, [message(1, { samples: [2, 0, 1].map(ticket) })]);
+      const [late, whole] = [await published(world), await published(other)];
+      expect(late.tensors).toEqual(whole.tensors);
+      expect(late).toEqual(await foldJournal(world));
+    },
+  );
+
+  it('has its weight, and stands among whole samples', async () => {
+    const world = await askedWorld(1);
+    const weighed = { ...labelOf(0), weight: 3 };
+    await deliver(world, [message(1, { samples: [ticket(5), weighed, ticket(6)] })]);
+    const joined = { ...weighed, features: ticket(0).features };
+    expect(await learntSamples(world)).toEqual([ticket(5), joined, ticket(6)]);
+  });
+
+  it.each<[string, (labels: unknown[]) => Message[]]>([
+    ['message', (labels) => [message(1, { samples: labels })]],
+    ['entry', (labels) => labels.map((label, i) => message(i + 1, { samples: [label] }))],
+  ])('is learnt once, where another is in the same %s', async (_, messagesOf) => {
+    const world = await askedWorld(1);
+    await deliver(world, messagesOf([labelOf(0), { id: '0', label: false }]));
+    expect(await learntSamples(world)).toHaveLength(1);
+    expect(await refusals(world)).toMatchObject([{ field: 'id', code: 'labelled-before' }]);
+  });
+
+  it('is learnt once, where another comes later, or the message is delivered again', async () => {
+    const world = await askedWorld(2);
+    const first = message(1, { samples: [labelOf(0)] });
+    await deliver(world, [first]);
+    await deliver(world, [first]);
+    await deliver(world, [message(2, { samples: [labelOf(0), labelOf(1)] })]);
+    expect(await learntSamples(world)).toMatchObject([labelOf(0), labelOf(1)]);
+    expect(await refusals(world)).toMatchObject([
+      { index: 0, code: 'labelled-before', reason: expect.stringContaining('entry 1') },
+    ]);
+  });
+
+  it.each<[string, unknown, object]>([
+    ['nothing was asked under', { id: 'x', label: true }, { field: 'id', code: 'unknown-id' }],
+    ['has features too', { ...ticket(1), id: 0 }, { field: 'id', code: 'unknown-field' }],
+    ['is no id', { id: 1.5, label: true }, { field: 'id', code: 'wrong-type' }],
+    ['is empty', { id: '', label: true }, { field: 'id', code: 'wrong-type' }],
+    ['is too long', { id: 'x'.repeat(257), label: true }, { field: 'id', code: 'wrong-type' }],
+    ['has no label', { id: 0 }, { field: 'label' }],
+    ['has a label of another kind', { id: 0, label: 'late' }, { field: 'label' }],
+  ])('is refused as it was sent where its id %s', async (_, sent, refusal) => {
+    const world = await askedWorld(1);
+    await deliver(world, [message(1, { samples: [sent] })]);
+    expect(await refusals(world)).toMatchObject([{ ...refusal, sample: sent }]);
+    // What was refused has claimed nothing: the id still waits for its label.
+    await deliver(world, [message(2, { samples: [labelOf(0)] })]);
+    expect(await learntSamples(world)).toMatchObject([labelOf(0)]);
+  });
+
+  it('is refused where what was asked is damaged, and the model goes on', async () => {
+    const world = await askedWorld(1);
+    await world.store.put(keys.asked(model, '0'), Buffer.from('{'));
+    await deliver(world, [message(1, { samples: [labelOf(0), ticket(3)] })]);
+    expect(await learntSamples(world)).toEqual([ticket(3)]);
+  });
+});
+
+describe('a process that was overtaken', () => {
+  it.each([
+    ['claims for an entry that there is', false],
+    ['puts its claim when another has read what was asked before it', true],
+  ])('hides no label from those who come later, where it %s', async (_, hasReadBefore) => {
+    const world = await askedWorld(1);
+    const key = keys.asked(model, '0');
+    const before = await world.store.get(key);
+    await deliver(world, [message(1, { samples: [ticket(1)] })]);
+    await deliver(world, [message(2, { samples: [labelOf(0)] })]);
+    let reads = hasReadBefore ? 0 : 1;
+    const get: World['store']['get'] = async (...given) =>
+      reads++ === 0 ? before : world.store.get(...given);
+    const overtaken = { ...world, store: { ...world.store, get } };
+    expect(await claimAsked(overtaken, model, '0', 1)).toMatchObject({ ok: true });
+    await deliver(world, [message(3, { samples: [labelOf(0)] })]);
+    expect(await learntSamples(world)).toMatchObject([ticket(1), labelOf(0)]);
+    expect(await refusals(world)).toMatchObject([{ code: 'labelled-before' }]);
+  });
+});
+
+describe('labels of the same ids, settled by processes that race and crash', () => {
+  /** Each message: the ids that it has labels of. */
+  const messages = fc.array(fc.array(fc.nat(4), { minLength: 1, maxLength: 4 }), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  const crash = fc.record({ call: fc.nat(60), isWritten: fc.boolean() });
+
+  it('are learnt exactly once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), messages, fc.array(crash), async (s, lists, crashes) => {
+        const world = await askedWorld(5);
+        const sent = lists.map((ids, i) => message(i + 1, { samples: ids.map(labelOf) }));
+        const racing = racingWorld(world, s, crashes);
+        const runs = [sent, sent.slice(0, 2), sent.slice(0, 1), sent].map((own) =>
+          deliver(racing, own).catch(() => undefined),
+        );
+        await s.waitFor(Promise.all(runs));
+        await deliver(world, sent);
+        const learnt = (await learntSamples(world)) as { id: number }[];
+        const ids = [...new Set(lists.flat())];
+        expect(learnt.map(({ id }) => id).sort()).toEqual(ids.sort());
+        expect(await published(world)).toEqual(await foldJournal(world));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** The same world, where calls of the bucket are answered in any order, and some end a process. */
+function racingWorld(
+  world: World,
+  scheduler: fc.Scheduler,
+  crashes: readonly { readonly call: number; readonly isWritten: boolean }[],
+): World {
+  let calls = 0;
+  const inAnyOrder =
+    <Arguments extends unknown[], Result>(call: (...given: Arguments) => Promise<Result>) =>
+    async (...given: Arguments): Promise<Result> => {
+      const crash = crashes.find((each) => each.call === calls);
+      calls += 1;
+      await scheduler.schedule(Promise.resolve());
+      if (crash?.isWritten === false) throw new Error('crashed before');
+      const result = await call(...given);
+      await scheduler.schedule(Promise.resolve());
+      if (crash !== undefined) throw new Error('crashed after');
+      return result;
+    };
+  const { get, put, list } = world.store;
+  const store = {
+    ...world.store,
+    get: inAnyOrder(get),
+    put: inAnyOrder(put),
+    list: inAnyOrder(list),
+  };
+  return { ...world, store };
+}
