@@ -121,21 +121,35 @@ function expertText(expert: Expert): string {
   ].join(', ');
 }
 
-/** Each metric of the stream beside what the labels alone would have earned. */
-function metricLines(stream: StreamMetrics): readonly string[] {
-  const { loss, baselineLoss, accuracy, baselineAccuracy, areaUnderCurve } = stream;
-  const { rootMeanSquaredError: root, baselineRootMeanSquaredError: baselineRoot } = stream;
-  const beside = (value: number | undefined) =>
-    value === undefined ? '' : ` (the labels alone: ${figure(value)})`;
+/** Each metric of the stream beside what one has for nothing, and then of its last samples. */
+function metricLines({ lately, areaUnderCurve, ...stream }: StreamMetrics): readonly string[] {
   return [
-    `  loss before learning ${figure(loss)}${beside(baselineLoss)}`,
+    ...earnedLines(stream, 'before learning'),
+    ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
+    ...(lately === undefined ? [] : earnedLines(lately, 'lately')),
+  ];
+}
+
+/** @param when of the loss */
+function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string) {
+  const { loss, baselineLoss, lastLabelLoss } = stream;
+  const { accuracy, baselineAccuracy, lastLabelAccuracy } = stream;
+  const { rootMeanSquaredError: root, baselineRootMeanSquaredError: baselineRoot } = stream;
+  const beside = (alone: number | undefined, last?: number) => {
+    const known = [
+      ...(alone === undefined ? [] : [`the labels alone: ${figure(alone)}`]),
+      ...(last === undefined ? [] : [`the last label: ${figure(last)}`]),
+    ];
+    return known.length === 0 ? '' : ` (${known.join('; ')})`;
+  };
+  return [
+    `  loss ${when} ${figure(loss)}${beside(baselineLoss, lastLabelLoss)}`,
     ...(accuracy === undefined
       ? []
-      : [`  accuracy ${figure(accuracy)}${beside(baselineAccuracy)}`]),
+      : [`  accuracy ${figure(accuracy)}${beside(baselineAccuracy, lastLabelAccuracy)}`]),
     ...(root === undefined
       ? []
       : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
-    ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
   ];
 }
 

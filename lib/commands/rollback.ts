@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { strictObject } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
-import type { State } from '../state/state.ts';
+import { type State, withEarnings } from '../state/state.ts';
 import { type Command, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
@@ -50,10 +50,9 @@ export const rollback: Command<z.output<typeof body>, z.output<typeof header>> =
 /** A state with the weights of an earlier one, and with its spec, if that was another. */
 function backAt(state: State, earlier: State): State {
   const own = withParameters(state, earlier);
-  const { specHash, specSince, scores, prior } = earlier;
+  const { specHash, specSince } = earlier;
   if (specHash === state.specHash && specSince === state.specSince) return own;
-  const { prior: _, ...rest } = own;
-  return { ...rest, specHash, specSince, scores, ...(prior && { prior }) };
+  return withEarnings({ ...own, specHash, specSince }, earlier);
 }
 
 /**

@@ -6,6 +6,7 @@ import { withoutOutliers } from '../features/outliers.ts';
 import { type EncodedSamples, gatherSamples, rowsWithin } from '../features/samples.ts';
 import { countWithoutRow } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
+import { type Earned, latelyAfter } from '../metrics/lately.ts';
 import { priorAfter } from '../metrics/prior.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
@@ -120,6 +121,13 @@ function learntOf({ encoder }: Model, samples: EncodedSamples, places: readonly 
   return places.length === samples.count ? samples : gatherSamples(samples, places, encoder.layout);
 }
 
+/** What the labels alone earned between two states. */
+function between(before: Earned = nothing, after: Earned = nothing): Earned {
+  return { loss: after.loss - before.loss, correct: after.correct - before.correct };
+}
+
+const nothing: Earned = { loss: 0, correct: 0 };
+
 /** The state with one more message learnt; the ledger changes with the whole entry. */
 function afterMessage(
   spec: Spec,
@@ -127,13 +135,21 @@ function afterMessage(
   learned: Extract<Learned, { ok: true }>,
   samples: EncodedSamples,
 ): State {
-  const { prior, scores, learnt, statistics } = state;
+  const { prior, lately, scores, learnt, statistics } = state;
   const own = weighed(samples, spec, statistics);
+  const priorNow = prior && priorAfter(spec, prior, scores, own);
   return {
     ...state,
     ...learned.parameters,
     scores: addScores(scores, learned.scores),
-    ...(prior === undefined ? {} : { prior: priorAfter(spec, prior, scores, own) }),
+    ...(priorNow && { prior: priorNow }),
+    ...(lately && {
+      lately: latelyAfter(spec, lately, {
+        ...own,
+        model: learned.scores,
+        prior: between(prior, priorNow),
+      }),
+    }),
     learnt: learnt + samples.count,
   };
 }

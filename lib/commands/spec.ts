@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { invariant, isOfKind, reasonOf } from '../errors.ts';
-import { emptyPrior } from '../metrics/prior.ts';
-import { emptyScores } from '../metrics/scores.ts';
+import { nothingEarned } from '../metrics/lately.ts';
 import type { Model } from '../model/model.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
-import type { Parameters, State } from '../state/state.ts';
+import { type Parameters, type State, withEarnings } from '../state/state.ts';
 import { type Command, committedWeights, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
@@ -99,7 +98,5 @@ function changed(
 ): State {
   const next = { ...withParameters(state, parameters), specHash, specSince };
   if (from === 'weights') return next;
-  const { prior: _, ...rest } = next;
-  const prior = own.revision === undefined ? {} : { prior: emptyPrior(own) };
-  return { ...rest, scores: emptyScores(own), ...prior };
+  return withEarnings(next, nothingEarned(own));
 }

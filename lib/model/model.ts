@@ -5,8 +5,7 @@ import { scalingOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { type Scaling, statisticsWidth } from '../features/statistics.ts';
 import { haveVocabularies } from '../features/vocabularies.ts';
-import { emptyPrior } from '../metrics/prior.ts';
-import { emptyScores } from '../metrics/scores.ts';
+import { nothingEarned } from '../metrics/lately.ts';
 import type { Ports } from '../ports/ports.ts';
 import { specHash } from '../spec/identity.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -140,8 +139,7 @@ export function initialState(model: Model): State {
     sequence: 0,
     specHash: hash,
     ledger: emptyLedger,
-    scores: emptyScores(spec),
-    ...(spec.revision === undefined ? {} : { prior: emptyPrior(spec) }),
+    ...nothingEarned(spec),
     learnt: 0,
     retractions: [],
   };

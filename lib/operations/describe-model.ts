@@ -8,7 +8,8 @@ import { publishedState } from '../fold/checkpoints.ts';
 import { currentModel, currentSpec, existingSpec } from '../fold/current-model.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
 import { entriesBackFrom, readHeader } from '../journal/reading.ts';
-import { areaUnderCurve, meanLoss } from '../metrics/scores.ts';
+import type { Earned } from '../metrics/lately.ts';
+import { areaUnderCurve } from '../metrics/scores.ts';
 import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Expert } from '../spec/experts-schema.ts';
@@ -27,6 +28,11 @@ export type StreamMetrics = {
   /** Of regressions by squared error, in the label's unit. */
   readonly rootMeanSquaredError?: number;
   readonly baselineRootMeanSquaredError?: number;
+  /** Of saying the last label again: its loss in a regression, its accuracy otherwise. */
+  readonly lastLabelLoss?: number;
+  readonly lastLabelAccuracy?: number;
+  /** The same of the last samples, each of which counts half after a thousand others. */
+  readonly lately?: Omit<StreamMetrics, 'areaUnderCurve' | 'lately'>;
 };
 
 /** A model at a glance. */
@@ -227,27 +233,43 @@ function weighted(experts: readonly Expert[], state: State) {
 
 /** What the stream earned up to a state; undefined before the first sample. */
 export function metricsOf(
-  { scores, prior }: State,
+  { scores, prior, lately }: State,
   { task, loss: lossName }: Pick<Spec, 'task' | 'loss'>,
 ): StreamMetrics | undefined {
   if (scores.samples === 0) return undefined;
-  const isSquared = task === 'regression' && lossName !== 'huber';
+  const isRegression = task === 'regression';
+  const isSquared = isRegression && lossName !== 'huber';
   // (The loss is half the mean squared error.)
   const rootOf = (loss: number | undefined) =>
     isSquared && loss !== undefined ? Math.sqrt(2 * loss) : undefined;
-  const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / scores.weight);
-  const classifies = task !== 'regression';
+  const figuresOf = (weight: number, { model, prior: baseline, lastLabel }: Earnings) => {
+    const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / weight);
+    return {
+      loss: model.loss / weight,
+      baselineLoss: share(baseline?.loss),
+      lastLabelLoss: isRegression ? share(lastLabel?.loss) : undefined,
+      accuracy: isRegression ? undefined : share(model.correct),
+      baselineAccuracy: isRegression ? undefined : share(baseline?.correct),
+      lastLabelAccuracy: isRegression ? undefined : share(lastLabel?.correct),
+      rootMeanSquaredError: rootOf(share(model.loss)),
+      baselineRootMeanSquaredError: rootOf(share(baseline?.loss)),
+    };
+  };
   const curve = areaUnderCurve(scores);
+  const lastLabel = lately?.lastLabelSoFar;
   return {
-    loss: meanLoss(scores),
-    baselineLoss: share(prior?.loss),
-    accuracy: classifies ? share(scores.correct) : undefined,
-    baselineAccuracy: classifies ? share(prior?.correct) : undefined,
+    ...figuresOf(scores.weight, { model: scores, prior, lastLabel }),
     areaUnderCurve: Number.isFinite(curve) ? curve : undefined,
-    rootMeanSquaredError: rootOf(meanLoss(scores)),
-    baselineRootMeanSquaredError: rootOf(share(prior?.loss)),
+    ...(lately && { lately: figuresOf(lately.weight, lately) }),
   };
 }
+
+/** What was earned by a model, and by those that one has for nothing. */
+type Earnings = {
+  readonly model: Earned;
+  readonly prior?: Earned | undefined;
+  readonly lastLabel?: Earned | undefined;
+};
 
 function entrySummary(header: EntryHeader): EntrySummary {
   const { sequence, time, kind, messages } = header;

@@ -8,6 +8,7 @@ import {
 } from '../bucket/safetensors.ts';
 import type { Tensor } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
+import { latelySchema } from '../metrics/lately.ts';
 import { driftFrom, driftMetadata, driftTensors } from './drift.ts';
 import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
 import { samplesFrom, samplesTensors } from './samples-file.ts';
@@ -38,6 +39,7 @@ const stateMetadata = parametersMetadata.extend({
   ledger: z.string(),
   scores: z.string(),
   prior: z.string().optional(),
+  lately: z.string().optional(),
   promoted: z.string().optional(),
   retractions: z.string().default('[]'),
 });
@@ -83,6 +85,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       ...(prior && {
         prior: storedJson({ loss: prior.loss, correct: prior.correct }, 'the prior'),
       }),
+      ...(state.lately && { lately: storedJson(state.lately, 'what was earned lately') }),
       ...(state.promoted === undefined ? {} : { promoted: JSON.stringify(state.promoted) }),
       ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
     },
@@ -134,6 +137,9 @@ export function decodeCheckpoint(file: Uint8Array): State {
               sums: float64(tensors, 'scores/prior'),
             },
           }),
+      ...(fields.lately === undefined
+        ? {}
+        : { lately: latelySchema.parse(JSON.parse(fields.lately)) }),
       ...(fields.promoted === undefined
         ? {}
         : { promoted: promotedSchema.parse(JSON.parse(fields.promoted)) }),

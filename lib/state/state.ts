@@ -1,5 +1,6 @@
 import type { EngineState, Tensors } from '../engine/engine.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
+import type { Lately } from '../metrics/lately.ts';
 import type { Prior } from '../metrics/prior.ts';
 import type { Scores } from '../metrics/scores.ts';
 import type { Drift } from './drift.ts';
@@ -48,6 +49,8 @@ export type State = Parameters & {
   readonly scores: Scores;
   /** What the labels' mean or shares alone earned meanwhile; absent in models of before 0.4. */
   readonly prior?: Prior;
+  /** What was earned lately; of specs since revision 5. */
+  readonly lately?: Lately;
   /** Samples learnt from the stream. */
   readonly learnt: number;
   /** The batch job whose weights were promoted last, and the entry that did it. */
@@ -58,6 +61,15 @@ export type State = Parameters & {
    */
   readonly retractions: readonly { readonly from: number; readonly sequence: number }[];
 };
+
+/** A state with what another one has earned. */
+export function withEarnings(
+  state: State,
+  { scores, prior, lately }: Pick<State, 'scores' | 'prior' | 'lately'>,
+): State {
+  const { prior: _, lately: __, ...rest } = state;
+  return { ...rest, scores, ...(prior && { prior }), ...(lately && { lately }) };
+}
 
 /** How many bytes tensors have. */
 export function bytesOf(tensors: Tensors): number {

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { decayOf, wholePower } from '../arithmetic.ts';
+import type { Floats } from '../features/samples.ts';
+import { lossOf } from '../network/losses.ts';
+import type { Spec } from '../spec/spec.ts';
+import { emptyPrior, type Prior } from './prior.ts';
+import { emptyScores, isRight, type Scores } from './scores.ts';
+
+const earned = z.strictObject({ loss: z.number(), correct: z.number() });
+/** Sums of what predictions earned: Σ weight · loss, and Σ weight of what was right. */
+export type Earned = z.output<typeof earned>;
+
+/** Of {@link Lately}, as it is stored. */
+export const latelySchema = z.strictObject({
+  weight: z.number(),
+  model: earned,
+  prior: earned,
+  lastLabel: earned,
+  /** Of the whole stream. */
+  lastLabelSoFar: earned,
+  /** Of the last sample; absent before the first. */
+  label: z.number().optional(),
+});
+
+/**
+ * What was earned lately: sums in which a sample counts half as much after each
+ * {@link latelySamples} (Gama, Sebastião, Rodrigues 2013, fading factors), of the model and of two
+ * that anybody has for nothing: the labels' mean or shares, and the label of the sample before the
+ * message, which is hard to beat where labels come in runs (Žliobaitė and others 2015).
+ */
+export type Lately = Readonly<z.output<typeof latelySchema>>;
+
+/** After so many samples, one counts half. */
+export const latelySamples = 1_000;
+
+/** Before the first sample. */
+function emptyLately(): Lately {
+  const none = { loss: 0, correct: 0 };
+  return { weight: 0, model: none, prior: none, lastLabel: none, lastLabelSoFar: none };
+}
+
+/** What a stream has earned before its first sample, by the rules of a spec. */
+export function nothingEarned(spec: Spec): {
+  readonly scores: Scores;
+  readonly prior?: Prior;
+  readonly lately?: Lately;
+} {
+  const { revision = 0 } = spec;
+  return {
+    scores: emptyScores(spec),
+    ...(revision >= 1 && { prior: emptyPrior(spec) }),
+    ...(revision >= 5 && { lately: emptyLately() }),
+  };
+}
+
+/** A message: what was earned on it, and its labels in their order. */
+export type ScoredMessage = {
+  readonly model: Pick<Scores, 'samples' | 'weight' | 'loss' | 'correct'>;
+  /** Of the labels' mean or shares. */
+  readonly prior: Earned;
+  readonly labels: Floats;
+  readonly weights: Float32Array;
+};
+
+/** The same after one more message, all of which was predicted before any of it was known. */
+export function latelyAfter(spec: Spec, before: Lately, message: ScoredMessage): Lately {
+  const { model, prior, labels } = message;
+  const fading = wholePower(decayOf(latelySamples), model.samples);
+  const lastLabel = earnedByLastLabel(spec, before.label, message);
+  const label = labels.at(-1) ?? before.label;
+  return {
+    weight: fading * before.weight + model.weight,
+    model: plus(model, before.model, fading),
+    prior: plus(prior, before.prior, fading),
+    lastLabel: plus(lastLabel, before.lastLabel, fading),
+    lastLabelSoFar: plus(lastLabel, before.lastLabelSoFar, 1),
+    ...(label === undefined ? {} : { label }),
+  };
+}
+
+function plus(own: Earned, before: Earned, fading: number): Earned {
+  return {
+    loss: fading * before.loss + own.loss,
+    correct: fading * before.correct + own.correct,
+  };
+}
+
+/** What somebody earns who says the last label again; of classes that has no loss. */
+function earnedByLastLabel(
+  spec: Spec,
+  label: number | undefined,
+  { labels, weights }: ScoredMessage,
+): Earned {
+  const isRegression = spec.task === 'regression';
+  const { ofPrediction } = lossOf(spec);
+  const predictions = isRegression ? Float64Array.of(label ?? 0) : oneHot(spec, label);
+  const prediction = { predictions, row: 0, outputs: predictions.length };
+  let [loss, correct] = [0, 0];
+  labels.forEach((own, row) => {
+    const weight = weights[row] ?? 0;
+    if (isRegression) loss += weight * ofPrediction(prediction, own);
+    else if (label !== undefined && isRight(spec, prediction, own)) correct += weight;
+  });
+  return { loss, correct };
+}
+
+function oneHot({ label: { classes = [] } }: Spec, label = 0): Float64Array {
+  if (classes.length === 0) return Float64Array.of(label);
+  return new Float64Array(classes.length).fill(1, label, label + 1);
+}
