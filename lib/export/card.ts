@@ -116,6 +116,7 @@ function answerText({ task, label }: Spec): string {
 }
 
 function lossText({ task, loss }: Spec): string {
+  if (typeof loss === 'object') return `that of the quantile ${loss.quantile}`;
   return loss ?? (task === 'regression' ? 'halfMeanSquaredError' : 'crossEntropy');
 }
 

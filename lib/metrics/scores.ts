@@ -111,8 +111,8 @@ export function addScores(a: Scores, b: Scores): Scores {
 }
 
 /**
- * The mean loss of the best constant prediction: the mean or median label, or the share of each
- * class. A model that is worse has learnt nothing.
+ * The mean loss of the best constant prediction: the mean, the median or the quantile of the
+ * labels, or the share of each class. A model that is worse has learnt nothing.
  */
 export function baselineLoss(
   spec: Spec,
@@ -127,8 +127,10 @@ export function baselineLoss(
     if (outputs === 1) mean[0] = (mean[0] ?? 0) + share * label;
     else mean[label] = (mean[label] ?? 0) + share;
   });
-  const median = labels.slice().sort()[labels.length >> 1] ?? 0;
-  const constants = spec.task === 'regression' ? [mean, Float64Array.of(median)] : [mean];
+  const sorted = spec.task === 'regression' ? labels.slice().sort() : [];
+  const { quantile = 0.5 } = typeof spec.loss === 'object' ? spec.loss : {};
+  const middle = sorted[Math.floor(quantile * sorted.length)] ?? 0;
+  const constants = spec.task === 'regression' ? [mean, Float64Array.of(middle)] : [mean];
   const losses = constants.map((constant) => {
     const predictions = new Float64Array(labels.length * outputs);
     for (let row = 0; row < labels.length; row++) predictions.set(constant, row * outputs);

@@ -3,12 +3,13 @@ import { crossEntropy } from './losses/cross-entropy.ts';
 import { halfMeanSquaredError } from './losses/half-mean-squared-error.ts';
 import { huber } from './losses/huber.ts';
 import type { Loss } from './losses/loss.ts';
+import { quantileLoss } from './losses/quantile.ts';
 
 const losses = { halfMeanSquaredError, huber, crossEntropy } satisfies Record<LossName, Loss>;
 
 /** The loss of a spec: the declared one, or the task's usual one. */
 export function lossOf({ task, loss = lossesOfTask[task][0] }: Spec): Loss {
-  return losses[loss];
+  return typeof loss === 'object' ? quantileLoss(loss.quantile) : losses[loss];
 }
 
 /**

@@ -234,14 +234,14 @@ function weighted(experts: readonly Expert[], state: State) {
 /** What the stream earned up to a state; undefined before the first sample. */
 export function metricsOf(
   { scores, prior, lately }: State,
-  { task, loss: lossName }: Pick<Spec, 'task' | 'loss'>,
+  { task, loss }: Pick<Spec, 'task' | 'loss'>,
 ): StreamMetrics | undefined {
   if (scores.samples === 0) return undefined;
   const isRegression = task === 'regression';
-  const isSquared = isRegression && lossName !== 'huber';
+  const isSquared = isRegression && (loss ?? 'halfMeanSquaredError') === 'halfMeanSquaredError';
   // (The loss is half the mean squared error.)
-  const rootOf = (loss: number | undefined) =>
-    isSquared && loss !== undefined ? Math.sqrt(2 * loss) : undefined;
+  const rootOf = (mean: number | undefined) =>
+    isSquared && mean !== undefined ? Math.sqrt(2 * mean) : undefined;
   const figuresOf = (weight: number, { model, prior: baseline, lastLabel }: Earnings) => {
     const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / weight);
     return {

@@ -37,6 +37,17 @@ export type LossName = (typeof lossesOfTask)[Task][number];
 
 const lossNames: readonly LossName[] = [...new Set(Object.values(lossesOfTask).flat())];
 
+const lossSchema = z.union([
+  z.enum(lossNames),
+  strictObject({
+    quantile: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .describe('the share of labels that are to be below what is predicted'),
+  }),
+]);
+
 const batchSchema = strictObject({
   epochs: z.int().min(1).max(1_000_000).default(10).describe('passes over the dataset'),
   minibatch: minibatch.default(32),
@@ -105,10 +116,11 @@ export const specSchema = strictObject({
     .optional()
     .describe('the rules by which samples become numbers; filled in by a declaration'),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
-  loss: z
-    .enum(lossNames)
+  loss: lossSchema
     .optional()
-    .describe('halfMeanSquaredError or huber of a regression, crossEntropy of the others'),
+    .describe(
+      'halfMeanSquaredError, huber or { "quantile": 0.9 } of a regression, crossEntropy of the others',
+    ),
   optimizer: optimizerSchema.default({
     type: 'adam',
     rate: 0.001,
@@ -145,8 +157,13 @@ export const specSchema = strictObject({
       refuse(['label', 'classes'], 'classes are needed by the task multiclass, and by it alone');
     }
     const losses: readonly LossName[] = lossesOfTask[spec.task];
-    if (spec.loss !== undefined && !losses.includes(spec.loss)) {
-      refuse(['loss'], `the task ${spec.task} allows ${losses.join(' or ')}`);
+    const isAllowed =
+      typeof spec.loss === 'object'
+        ? spec.task === 'regression'
+        : spec.loss === undefined || losses.includes(spec.loss);
+    if (!isAllowed) {
+      const names = spec.task === 'regression' ? [...losses, '{ "quantile": 0.9 }'] : losses;
+      refuse(['loss'], `the task ${spec.task} allows ${names.join(' or ')}`);
     }
     if (spec.label.standardize === true && spec.task !== 'regression') {
       refuse(['label', 'standardize'], 'only the labels of a regression are standardised');

@@ -87,6 +87,7 @@ const specs: Record<string, () => SpecInput> = {
     optimizer: { type: 'sgd', rate: 0.1 },
   }),
   'the half mean squared error': () => ({ ...generated, task: 'regression' }),
+  'the loss of a quantile': () => ({ ...generated, task: 'regression', loss: { quantile: 0.9 } }),
   'the Huber loss': () => ({ ...generated, task: 'regression', loss: 'huber' }),
   'three classes': () => ({
     ...generated,

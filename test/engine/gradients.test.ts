@@ -22,6 +22,7 @@ const specs: Record<string, () => SpecInput> = {
   ...layers,
   'the binary cross-entropy': () => generated,
   'the half mean squared error': () => ({ ...generated, task: 'regression' }),
+  'the loss of a quantile': () => ({ ...generated, task: 'regression', loss: { quantile: 0.9 } }),
   'the Huber loss': () => ({ ...generated, task: 'regression', loss: 'huber' }),
   'the categorical cross-entropy': () => ({
     ...generated,

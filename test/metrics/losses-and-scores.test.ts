@@ -23,6 +23,12 @@ const multiclass = defineSpec({
   label: { classes: ['a', 'b', 'c'] },
 });
 const regression = defineSpec({ model: 'm', task: 'regression', features });
+const quantile = defineSpec({
+  model: 'm',
+  task: 'regression',
+  features,
+  loss: { quantile: 0.75 },
+});
 const huber = defineSpec({ model: 'm', task: 'regression', features, loss: 'huber' });
 
 beforeAll(async () => {
@@ -43,6 +49,7 @@ const golden: [string, Spec, number[][], number[], number[], number][] = [
   ['cross-entropy of a certain error', binary, [[-200]], [1], [1], 200],
   ['cross-entropy of three classes', multiclass, [[0, 0, 0]], [2], [5], Math.log(3)],
   ['half mean squared error', regression, [[1], [4]], [0, 1], [1, 1], (0.5 + 4.5) / 2],
+  ['of a quantile', quantile, [[1], [4]], [3, 2], [1, 1], (0.75 * 2 + 0.25 * 2) / 2],
   ['Huber', huber, [[0.5], [4]], [0, 1], [1, 1], (0.125 + 2.5) / 2],
 ];
 

@@ -58,8 +58,9 @@ const wrong: [string, object, RegExp][] = [
   [
     'the loss of another task',
     { loss: 'crossEntropy' },
-    /spec\.loss: the task regression allows halfMeanSquaredError or huber/,
+    /spec\.loss: the task regression allows halfMeanSquaredError or huber or { "quantile": 0.9 }/,
   ],
+  ['a quantile that is none', { loss: { quantile: 1 } }, /spec\.loss\.quantile: .*found 1/],
   [
     'a label that is a feature',
     { label: { name: 'hour' } },

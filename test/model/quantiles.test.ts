@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import { learn } from '../../lib/model/learn.ts';
+import { compileModel } from '../../lib/model/model.ts';
+import { predict } from '../../lib/model/predict.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { createWorld } from '../support/world.ts';
+
+const drawn = (i: number, stream: number) => hashIntegers(i, stream) / 2 ** 32;
+
+/** A label that is as uncertain as `x` is large: uniform from 100 x to 300 x. */
+function sampleOf(i: number) {
+  const x = drawn(i, 1);
+  return { features: { x }, label: 100 * x + 200 * x * drawn(i, 2) };
+}
+
+/** The share of labels below what was predicted, late in a stream: where x is small, and large. */
+async function coverage(own: Partial<SpecInput>) {
+  const spec = defineSpec({
+    model: 'm',
+    task: 'regression',
+    features: { x: { type: 'number' } },
+    ...own,
+  });
+  const model = { name: 'm', ...(await compileModel(createWorld().engine, spec)) };
+  let parameters = model.initial;
+  const below = { narrow: [0, 0], wide: [0, 0] };
+  for (let i = 0; i < 6_000; i += 10) {
+    const samples = Array.from({ length: 10 }, (_, j) => sampleOf(i + j));
+    const encoded = model.encoder.encode(samples).samples;
+    if (i >= 3_000) {
+      const predictions = await predict(model, parameters, encoded);
+      for (const [j, { features, label }] of samples.entries()) {
+        const half = features.x < 0.5 ? below.narrow : below.wide;
+        half[0] = (half[0] ?? 0) + Number(label < (predictions[j] ?? 0));
+        half[1] = (half[1] ?? 0) + 1;
+      }
+    }
+    const learned = await learn(model, parameters, encoded);
+    if (!learned.ok) throw new Error(learned.reason);
+    parameters = { ...parameters, ...learned.parameters };
+  }
+  return Object.values(below).map(([sum = 0, count = 1]) => sum / count);
+}
+
+describe('the loss of a quantile', () => {
+  it.each([0.1, 0.5, 0.9])(
+    'leaves a share of %s of the labels below, wherever they are',
+    async (quantile) => {
+      const adam = await coverage({
+        loss: { quantile },
+        network: { hidden: [16] },
+        optimizer: { type: 'adam', rate: 0.01 },
+      });
+      const experts = await coverage({ loss: { quantile }, online: { experts: 'default' } });
+      for (const share of [...adam, ...experts])
+        expect(Math.abs(share - quantile)).toBeLessThan(0.07);
+    },
+  );
+});
