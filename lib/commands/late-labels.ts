@@ -2,7 +2,7 @@ import { noSampleId, readSampleId, type SampleId } from '../features/sample-id.t
 import { limits } from '../limits.ts';
 import { isRecord, show } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
-import type { Claimed, Reach } from './command.ts';
+import type { Reach } from './command.ts';
 
 /** The ids whose labels some learnt samples are. */
 export function idsOf(samples: readonly unknown[]): ReadonlySet<SampleId> {
@@ -39,9 +39,9 @@ export async function withAsked(
   const claims = new Map<number, SampleId>();
   for (const [index, id] of ids) {
     const sample = sent[index] as Readonly<Record<string, unknown>>;
-    const problem = problemOf(sample, id, seen) ?? (claims.size < most ? undefined : tooMany);
-    if (problem === undefined && id !== undefined) claims.set(index, id);
-    else refused.set(index, { field: 'id', ...(problem ?? tooMany) });
+    const checked = idOf(sample, seen, claims.size);
+    if (checked.ok) claims.set(index, checked.id);
+    else refused.set(index, lateOf(checked));
     if (id !== undefined) seen.add(id);
   }
   const waiting = [...claims];
@@ -58,25 +58,28 @@ export async function withAsked(
   return { samples, refused };
 }
 
-const most = limits.lateLabels;
-const tooMany = {
-  code: 'too-large',
-  reason: `at most ${most} labels with ids a message; send the others in another`,
-} as const;
-
-function problemOf(
+/**
+ * The id of a label.
+ *
+ * @param seen those that its message has before it
+ * @param claims how many of them may be learnt
+ */
+function idOf(
   { id: sent, features }: Readonly<Record<string, unknown>>,
-  id: SampleId | undefined,
   seen: ReadonlySet<SampleId>,
-): Omit<Late, 'field'> | undefined {
+  claims: number,
+): { readonly ok: true; readonly id: SampleId } | Refused {
+  const id = readSampleId(sent);
   if (id === undefined) return noSampleId(sent);
   if (features !== undefined)
     return refuse('unknown-field', 'goes without features: it stands for those that were asked');
-  return seen.has(id)
-    ? refuse('labelled-before', `its message has a label of ${show(id)} before`)
-    : undefined;
+  if (seen.has(id))
+    return refuse('labelled-before', `its message has another label of ${show(id)} before it`);
+  if (claims < limits.lateLabels) return { ok: true, id };
+  const most = `at most ${limits.lateLabels} labels with ids a message`;
+  return refuse('too-large', `${most}; send the others in another`);
 }
 
-function lateOf({ code, reason }: Extract<Claimed, { ok: false }>): Late {
+function lateOf({ code, reason }: Refused): Late {
   return { field: 'id', code, reason };
 }
