@@ -46,7 +46,10 @@ const sale: SampleOf<typeof demand> = { features: { hour: 1, shop: 'Ghent' }, la
 const misspelt: SampleOf<typeof demand> = { features: { hours: 1, shop: 'Ghent' }, label: 3 };
 // @ts-expect-error the label of a regression is a number
 const wrong: SampleOf<typeof demand> = { features: { hour: 1, shop: 'Ghent' }, label: 'three' };
-void [misspelt, wrong];
+const late: SampleOf<typeof demand> = { id: 'order-7', label: 3, weight: 2 };
+// @ts-expect-error neither features nor the id of what was asked
+const nothing: SampleOf<typeof demand> = { label: 3 };
+void [misspelt, wrong, late, nothing];
 
 const stack = await startLocal();
 const ports = await connect({ environment: stack.environment });
