@@ -3,6 +3,7 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
 import { type Entry, samplesByMessage } from '../journal/entry.ts';
 import { existingEntry } from '../journal/reading.ts';
+import { isRecord } from '../parse.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import type { State } from '../state/state.ts';
 
@@ -27,9 +28,13 @@ export function exclusionOf({ messages, samples }: Retraction, upTo: number): Ex
   return { messages: new Set(messages), samples: new Set(samples), upTo };
 }
 
-/** The identity of a sample's content, whatever the order of its fields. */
+/**
+ * The identity of a sample's content, whatever the order of its fields, and whether its label came
+ * with it or later, under an id.
+ */
 export function sampleHash(sample: unknown): string {
-  return hash('sha256', canonicalJson(sample)).slice(0, 32);
+  const { id: _, ...content } = isRecord(sample) ? sample : {};
+  return hash('sha256', canonicalJson(isRecord(sample) ? content : sample)).slice(0, 32);
 }
 
 /** The samples of an entry, message by message, without those that were retracted. */

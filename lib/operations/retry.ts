@@ -6,6 +6,7 @@ import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts'
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { parseMessage } from '../online/messages.ts';
+import { isRecord } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type RefusalCode, type Refused, refuse } from '../refusal.ts';
@@ -158,6 +159,8 @@ function wayOf(
   record: QuarantineRecord,
 ): Way {
   const samples = samplesOf(record);
+  if (record.refused.every(({ code }) => code === labelledBefore))
+    return refuse('learnt-before', 'its ids have labels that were learnt before');
   if (samples === undefined || (Array.isArray(samples) && samples.length === 0))
     return refuse('no-samples', 'it holds no samples; mend what was sent, and send that again');
   if (record.sequence === undefined)
@@ -178,23 +181,34 @@ function wayOf(
 function refusedAgain(encoder: Encoder | undefined, record: QuarantineRecord): Way | false {
   const samples = samplesOf(record);
   if (encoder === undefined || !Array.isArray(samples) || samples.length === 0) return false;
-  const { accepted, refused } = encoder.encode(samples);
-  const [first] = refused;
-  if (accepted.length > 0 || first === undefined) return false;
+  const encodings = [
+    encoder.encode(samples.filter((sample) => !isLateLabel(sample))),
+    encoder.encodeLabels(samples.filter(isLateLabel)),
+  ];
+  const first = encodings.flatMap(({ refused }) => refused)[0];
+  if (encodings.some(({ accepted }) => accepted.length > 0) || first === undefined) return false;
   return refuse('refused-again', `it would be refused again: ${first.field}: ${first.reason}`);
+}
+
+/** A label without features: what was asked under its id may be there by now. */
+function isLateLabel(sample: unknown): boolean {
+  return isRecord(sample) && sample.id !== undefined && sample.features === undefined;
 }
 
 /** A line of an object that is no sample: its object is mended, and sent again. */
 const badRow: RefusalCode = 'bad-row';
+/** An id is learnt once. */
+const labelledBefore: RefusalCode = 'labelled-before';
 
 /** The samples of a record as a message can have them; undefined where there are none to send. */
 function samplesOf({ body, refused }: QuarantineRecord): unknown {
   if (body === undefined)
     return refused.flatMap(({ sample, code }) =>
-      sample === undefined || code === badRow ? [] : [sample],
+      sample === undefined || code === badRow || code === labelledBefore ? [] : [sample],
     );
   try {
-    return (JSON.parse(body) as { samples?: unknown } | null)?.samples;
+    const sent = JSON.parse(body) as { samples?: unknown; labels?: unknown } | null;
+    return sent?.samples ?? sent?.labels;
   } catch {
     return undefined;
   }

@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import { sampleHash } from '../../lib/fold/exclusions.ts';
 import { claimAsked } from '../../lib/journal/asked.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import type { Message } from '../../lib/online/messages.ts';
+import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+import { retryQuarantine } from '../../lib/operations/retry.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import type { World } from '../support/world.ts';
 import {
@@ -12,6 +15,7 @@ import {
   deliver,
   foldJournal,
   message,
+  modelOf,
   published,
   ticket,
   ticketsSpec,
@@ -111,6 +115,38 @@ describe('a label that comes after its prediction', () => {
     await world.store.put(keys.asked(model, '0'), Buffer.from('{'));
     await deliver(world, [message(1, { samples: [labelOf(0), ticket(3)] })]);
     expect(await learntSamples(world)).toEqual([ticket(3)]);
+  });
+});
+
+describe('a label that came too early', () => {
+  it('is learnt by a retry, once it was asked', async () => {
+    const world = await askedWorld(1);
+    await deliver(world, [message(1, { samples: [labelOf(1), labelOf(0)] })]);
+    expect(await retryQuarantine(world, model)).toMatchObject({ sent: 1 });
+    await (await openModel(world, model)).predict([{ id: 1, features: ticket(1).features }]);
+    const sent = world.sentSamples.splice(0);
+    await deliver(world, [message(900, sent[0]?.body)]);
+    expect(await learntSamples(world)).toMatchObject([labelOf(0), labelOf(1)]);
+  });
+
+  it('is not sent again where another label was learnt', async () => {
+    const world = await askedWorld(1);
+    await deliver(world, [message(1, { samples: [labelOf(0)] })]);
+    await deliver(world, [message(2, { samples: [labelOf(0)] })]);
+    expect(await retryQuarantine(world, model)).toMatchObject({ sent: 0, left: [{}] });
+  });
+});
+
+describe('a label that was learnt', () => {
+  it('is unlearnt as a sample, whether its features came with it or not', async () => {
+    const world = await askedWorld(2);
+    await deliver(world, [message(1, { samples: [labelOf(0), labelOf(1)] })]);
+    const samples = [sampleHash(ticket(0))];
+    const found = await prepareRetraction(world, await modelOf(world), { messages: [], samples });
+    await deliver(world, [message(2, { retract: found.retract })]);
+    const other = createWorld();
+    await deliver(other, [message(1, { samples: [ticket(1)] })]);
+    expect((await published(world)).tensors).toEqual((await published(other)).tensors);
   });
 });
 
