@@ -40,7 +40,7 @@ describe('the local cloud', () => {
     expect(state.learnt).toBe(3);
     const line = await until(async () => test.done.find((each) => each.startsWith('demand: ')));
     expect(line).toMatch(
-      /^demand: entry 1 {2}[12] messages? {2}[23] samples {2}loss [\d.]+ {2}so far [\d.]+ {2}[\d,]+ ms$/,
+      /^demand: entry 1 {2}[12] messages? {2}[23] samples {2}loss [\d.]+ {2}so far .* ms$/,
     );
   });
 
