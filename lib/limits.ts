@@ -73,6 +73,8 @@ export const limits = {
   idCharacters: 256,
   askedDays: 90,
   lateLabels: 10_000,
+  /** The features that a message's labels bring into an entry. */
+  lateBytes: 16 * 1_048_576,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
   putAttempts: 5,
   /** Models that one process of the online function keeps in memory, and bytes of their states. */

@@ -47,7 +47,11 @@ export type ChallengerFile = { readonly job: string; readonly digest: string };
 
 /** The features that are kept under an id, for its label. */
 export type Claimed =
-  | { readonly ok: true; readonly features: Readonly<Record<string, unknown>> }
+  | {
+      readonly ok: true;
+      readonly features: Readonly<Record<string, unknown>>;
+      readonly sizeBytes: number;
+    }
   | Refused<'unknown-id' | 'labelled-before'>;
 
 /** Raw samples that were read. */

@@ -25,38 +25,50 @@ export type WithAsked = {
  * nobody can learn it.
  */
 export async function withAsked(
-  claim: Reach['claimAsked'],
+  { claimAsked: claim, model }: Pick<Reach, 'claimAsked' | 'model'>,
   sent: readonly unknown[],
 ): Promise<WithAsked> {
-  const ids = new Map<number, SampleId | undefined>();
-  sent.forEach((sample, index) => {
-    if (isRecord(sample) && Object.hasOwn(sample, 'id')) ids.set(index, readSampleId(sample.id));
-  });
-  if (ids.size === 0) return { samples: sent, refused: new Map() };
+  const late = sent.flatMap((sample, index) =>
+    isRecord(sample) && Object.hasOwn(sample, 'id') ? [{ sample, index }] : [],
+  );
+  if (late.length === 0) return { samples: sent, refused: new Map() };
   const samples = [...sent];
   const refused = new Map<number, Late>();
   const seen = new Set<SampleId>();
   const claims = new Map<number, SampleId>();
-  for (const [index, id] of ids) {
-    const sample = sent[index] as Readonly<Record<string, unknown>>;
+  for (const { sample, index } of late) {
     const checked = idOf(sample, seen, claims.size);
-    if (checked.ok) claims.set(index, checked.id);
-    else refused.set(index, lateOf(checked));
-    if (id !== undefined) seen.add(id);
+    const [wrong] = checked.ok ? model.encoder.encodeLabels([sample]).refused : [];
+    if (!checked.ok) refused.set(index, lateOf(checked));
+    else if (wrong !== undefined)
+      refused.set(index, { ...wrong, code: wrong.code ?? 'wrong-type' });
+    else {
+      claims.set(index, checked.id);
+      seen.add(checked.id);
+    }
   }
   const waiting = [...claims];
+  let bytes = 0;
   for (let start = 0; start < waiting.length; start += limits.readsAtOnce) {
     const some = waiting.slice(start, start + limits.readsAtOnce);
-    const claimed = await Promise.all(some.map(([, id]) => claim(id)));
+    const isFull = bytes > limits.lateBytes;
+    const claimed = await Promise.all(some.map(([, id]) => (isFull ? tooLarge : claim(id))));
     claimed.forEach((each, i) => {
       const [index = -1] = some[i] ?? [];
-      if (each.ok) samples[index] = { ...(sent[index] as object), features: each.features };
-      else refused.set(index, lateOf(each));
+      bytes += each.ok ? each.sizeBytes : 0;
+      if (!each.ok) refused.set(index, lateOf(each));
+      else if (bytes > limits.lateBytes) refused.set(index, lateOf(tooLarge));
+      else samples[index] = { ...(sent[index] as object), features: each.features };
     });
   }
   for (const index of refused.keys()) samples[index] = {};
   return { samples, refused };
 }
+
+const tooLarge = refuse(
+  'too-large',
+  `what was asked under the ids of its message has more than ${limits.lateBytes} bytes; send fewer labels in a message`,
+);
 
 /**
  * The id of a label.

@@ -54,7 +54,8 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
   sharesEntry: true,
   weights: 'learnt',
 
-  async decide({ model, sampleObject: read, claimAsked }, state, { samples: sent }) {
+  async decide(reach, state, { samples: sent }) {
+    const { model, sampleObject: read } = reach;
     const list: SampleList | Refused =
       typeof sent === 'string' ? await read(sent) : { ok: true, samples: sent };
     if (!list.ok) return rejected('samples', list);
@@ -66,7 +67,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
         'send fewer in a message';
       return rejected('samples', refuse('too-large', reason));
     }
-    const { samples: complete, refused: late } = await withAsked(claimAsked, list.samples);
+    const { samples: complete, refused: late } = await withAsked(reach, list.samples);
     const encoded = model.encoder.encode(complete);
     const encoding = layout.standardizesLabel
       ? withoutOutliers(model.encoder, encoded, state.statistics)

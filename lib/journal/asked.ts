@@ -5,9 +5,10 @@ import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import type { Claimed } from '../commands/command.ts';
+import { idsOf } from '../commands/late-labels.ts';
 import { MillraceError } from '../errors.ts';
-import { readSampleId, type SampleId } from '../features/sample-id.ts';
-import { isRecord, show } from '../parse.ts';
+import type { SampleId } from '../features/sample-id.ts';
+import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { readEntry } from './reading.ts';
 
@@ -60,20 +61,41 @@ function sameFeatures(
   return refuse('id-taken', reason);
 }
 
+/** The ids whose labels an entry has learnt. */
+export type LearntIds = (sequence: number) => Promise<ReadonlySet<SampleId>>;
+
+/** The ids that entries of a model have learnt; each entry is read once. */
+export function learntIds(store: ObjectStore, model: string): LearntIds {
+  const known = new Map<number, Promise<ReadonlySet<SampleId>>>();
+  return (sequence) => {
+    const ids = known.get(sequence) ?? readIds(store, model, sequence);
+    known.set(sequence, ids);
+    return ids;
+  };
+}
+
+async function readIds(
+  store: ObjectStore,
+  model: string,
+  sequence: number,
+): Promise<ReadonlySet<SampleId>> {
+  return idsOf((await readEntry(store, model, sequence))?.samples ?? []);
+}
+
 /**
  * Claims what was asked under an id for an entry that is about to be committed. Its number is
  * written beside the features first, so that whoever gets another label later finds it, and looks
  * into that entry whether it was learnt there. An entry that was never committed, or that another
  * writer committed without it, claims nothing.
  *
- * @param sequence of the entry
+ * @param entry its number, and what those before it have learnt
  * @throws MillraceError kind `unavailable` if it may not be claimed
  */
 export async function claimAsked(
   ports: BucketPorts,
   model: string,
   id: SampleId,
-  sequence: number,
+  { sequence, learnt }: { readonly sequence: number; readonly learnt: LearntIds },
 ): Promise<Claimed> {
   const key = keys.asked(model, id);
   for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
@@ -81,13 +103,14 @@ export async function claimAsked(
     if (kept?.asked === undefined) return refuse('unknown-id', notAsked(model, id));
     const { features, labelledBy = [] } = kept.asked;
     for (const before of labelledBy.filter((each) => each < sequence))
-      if (await hasLearnt(ports.store, model, before, id))
+      if ((await learnt(before)).has(id))
         return refuse('labelled-before', `entry ${before} has learnt a label of ${show(id)}`);
     const open = labelledBy.filter((each) => each >= sequence);
-    if (open.includes(sequence)) return { ok: true, features };
+    const found = { ok: true, features, sizeBytes: kept.sizeBytes } as const;
+    if (open.includes(sequence)) return found;
     const body = jsonBody({ ...kept.asked, labelledBy: [...open, sequence] }, key);
     const outcome = await putUntilAnswered(ports, key, body, { ifMatch: kept.etag });
-    if (outcome?.ok) return { ok: true, features };
+    if (outcome?.ok) return found;
   }
   throw notWritten(key);
 }
@@ -95,24 +118,16 @@ export async function claimAsked(
 function notAsked(model: string, id: SampleId): string {
   return (
     `${model} was asked nothing under ${show(id)}, or so long ago that it is not kept any more; ` +
-    'send the label with its features'
+    'send the label with its features, and without the id'
   );
-}
-
-async function hasLearnt(
-  store: ObjectStore,
-  model: string,
-  sequence: number,
-  id: SampleId,
-): Promise<boolean> {
-  const { samples = [] } = (await readEntry(store, model, sequence)) ?? {};
-  return samples.some((sample) => isRecord(sample) && readSampleId(sample.id) === id);
 }
 
 /** What is kept at a key, with its ETag; nothing can be read of what is damaged. */
 async function readAsked(store: ObjectStore, key: string) {
   const object = await store.get(key);
-  return object && { asked: parseUndamaged(askedSchema, object.body), etag: object.etag };
+  if (object === undefined) return undefined;
+  const { body, etag } = object;
+  return { asked: parseUndamaged(askedSchema, body), etag, sizeBytes: body.length };
 }
 
 function notWritten(key: string): MillraceError {

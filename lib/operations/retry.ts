@@ -182,7 +182,7 @@ function refusedAgain(encoder: Encoder | undefined, record: QuarantineRecord): W
   const samples = samplesOf(record);
   if (encoder === undefined || !Array.isArray(samples) || samples.length === 0) return false;
   const encodings = [
-    encoder.encode(samples.filter((sample) => !isLateLabel(sample))),
+    encoder.encode(samples.filter((sample) => !isRecord(sample) || sample.id === undefined)),
     encoder.encodeLabels(samples.filter(isLateLabel)),
   ];
   const first = encodings.flatMap(({ refused }) => refused)[0];

@@ -59,7 +59,7 @@ export async function sendFile(
   file: { readonly name: string; readonly bytes: ByteSource },
   { samplesPerMessage = 500, rate, wait, idColumn, onSent = () => undefined }: SendOptions,
 ): Promise<SentFile> {
-  const content = `file-${(await digestOfBytes(file.bytes)).slice(0, 16)}-`;
+  const content = `file-${(await digestOfBytes(file.bytes, idColumn)).slice(0, 16)}-`;
   const producer = `${content}${samplesPerMessage}`;
   const ledger = (await lastState(ports, spec.model))?.ledger;
   assertSameCut(ledger, content, producer);
@@ -251,8 +251,10 @@ function dateWriter({ task, features }: Spec): (sample: unknown) => unknown {
 /** Of a message, what its samples may take; the rest is for producer and number. */
 const sampleBytes = limits.messageBytes - 1_024;
 
-async function digestOfBytes(bytes: ByteSource): Promise<string> {
+/** Of a file's content, and of how it is read: by another column of ids it is something else. */
+async function digestOfBytes(bytes: ByteSource, idColumn: string | undefined): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of piecesOf(bytes)) hash.update(piece);
+  if (idColumn !== undefined) hash.update(`\0id:${idColumn}`);
   return hash.digest('hex');
 }

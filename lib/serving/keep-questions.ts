@@ -1,9 +1,11 @@
+import { outOfTime } from '../errors.ts';
 import { noSampleId, readSampleId, type SampleId } from '../features/sample-id.ts';
 import { keepAsked } from '../journal/asked.ts';
 import { limits } from '../limits.ts';
+import type { Model } from '../model/model.ts';
 import { isRecord, plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import type { Refused } from '../refusal.ts';
+import { type Refused, refuse } from '../refusal.ts';
 import type { State } from '../state/state.ts';
 import type { SamplePrediction } from './predict-samples.ts';
 
@@ -14,6 +16,10 @@ type Question = {
   readonly sample: Readonly<Record<string, unknown>>;
 };
 
+/** Who is asked: a model at an entry, and the seconds that are left for it. */
+type Asking = Pick<Model, 'name' | 'encoder'> &
+  Pick<State, 'sequence'> & { readonly secondsLeft: () => number };
+
 /**
  * Keeps the questions that have an id, with what is answered, until their labels come. What cannot
  * be kept is not answered: its label could never be learnt.
@@ -23,7 +29,7 @@ type Question = {
  */
 export async function keepQuestions(
   ports: Ports,
-  { model, sequence }: Pick<State, 'model' | 'sequence'>,
+  { name: model, encoder, sequence, secondsLeft }: Asking,
   samples: readonly unknown[],
   predictions: readonly SamplePrediction[],
 ): Promise<readonly SamplePrediction[]> {
@@ -38,20 +44,25 @@ export async function keepQuestions(
   const keep = async ({ index, id, sample }: Question) => {
     const prediction = answers[index];
     if (prediction === undefined || 'refused' in prediction) return;
-    const kept =
-      id === undefined
-        ? noSampleId(sample.id)
-        : await keepAsked(ports, model, {
-            id,
-            features: asJson(sample.features),
-            prediction,
-            time,
-            sequence,
-          });
+    if (id === undefined) {
+      answers[index] = { refused: refusedId(noSampleId(sample.id)) };
+      return;
+    }
+    const features = asJson(sample.features);
+    const [wrong] = encoder.encodeFeatures([{ features }]).refused;
+    if (wrong !== undefined) {
+      const reason = `as JSON, in which it is kept, ${wrong.field} ${wrong.reason}`;
+      answers[index] = { refused: refusedId(refuse('wrong-type', reason)) };
+      return;
+    }
+    const asked = { id, features, prediction, time, sequence };
+    const kept = await keepAsked(ports, model, asked);
     if (!kept.ok) answers[index] = { refused: refusedId(kept) };
   };
-  for (let start = 0; start < questions.length; start += limits.readsAtOnce)
+  for (let start = 0; start < questions.length; start += limits.readsAtOnce) {
+    if (secondsLeft() < limits.answerReserveSeconds) throw outOfTime('keeping what was asked');
     await Promise.all(questions.slice(start, start + limits.readsAtOnce).map(keep));
+  }
   return answers;
 }
 

@@ -87,7 +87,8 @@ type Loaded = {
 /**
  * Opens a model for predictions: `const model = await openModel(ports, 'demand')`, then `await
  * model.predict([{ features: { hour: 18 } }])`. Its spec instead of its name types the samples. It
- * only reads: the newest published state, and the samples that the journal holds after it.
+ * only reads, but for what is asked under an id: the newest published state, and the samples that
+ * the journal holds after it.
  *
  * @throws MillraceError kind `invalid` if there is no such model
  */
@@ -136,7 +137,9 @@ export async function openModel<Reference extends ModelReference>(
       if (!isComplete && atLeast === undefined)
         throw outOfTime(`reading the journal of ${name} (entry ${state.sequence} is reached)`);
       const { predictions, unknown } = await predictSamples(model, state, samples);
-      const answers = await keepQuestions(ports, state, samples, predictions);
+      const { encoder } = model;
+      const asked = { name, encoder, sequence: state.sequence, secondsLeft };
+      const answers = await keepQuestions(ports, asked, samples, predictions);
       return { ok: true, ...inUse(ports, state, time), predictions: answers, unknown };
     },
   };

@@ -69,7 +69,7 @@ export type SampleOf<Model extends ModelReference> =
     ? string extends keyof Input['features']
       ? unknown
       : { readonly label: LabelOf<Input>; readonly weight?: number } & (
-          | { readonly features: FeaturesOf<Input['features']> }
+          | { readonly features: FeaturesOf<Input['features']>; readonly id?: never }
           /** Of what was asked under it. */
           | { readonly id: string | number }
         )

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { sampleHash } from '../../lib/fold/exclusions.ts';
-import { claimAsked } from '../../lib/journal/asked.ts';
+import { claimAsked, learntIds } from '../../lib/journal/asked.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
+import { limits } from '../../lib/limits.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { retryQuarantine } from '../../lib/operations/retry.ts';
@@ -118,6 +119,42 @@ describe('a label that comes after its prediction', () => {
   });
 });
 
+describe('many labels', () => {
+  it('that come again look into their entry once', async () => {
+    const world = await askedWorld(200);
+    const labels = Array.from({ length: 200 }, (_, id) => labelOf(id));
+    await deliver(world, [message(1, { samples: labels })]);
+    const reads: string[] = [];
+    world.store.hook = ({ operation, key, when }) =>
+      void (operation === 'get' && when === 'before' && reads.push(key));
+    await deliver(world, [message(2, { samples: labels })]);
+    expect(reads.filter((key) => key === keys.entry(model, 1)).length).toBeLessThan(5);
+    expect(await refusals(world)).toHaveLength(200);
+  });
+
+  it('bring no more into an entry than it can hold; the others are learnt by a retry', async () => {
+    const world = await askedWorld(3);
+    const { body } = (await world.store.get(keys.asked(model, '1'))) ?? { body: Buffer.from('{}') };
+    const large = {
+      ...JSON.parse(Buffer.from(body).toString()),
+      note: 'x'.repeat(limits.lateBytes),
+    };
+    await world.store.put(keys.asked(model, '1'), Buffer.from(JSON.stringify(large)));
+    await deliver(world, [message(1, { samples: [0, 1, 2].map(labelOf) })]);
+    expect(await learntSamples(world)).toMatchObject([labelOf(0)]);
+    expect(await refusals(world)).toMatchObject([{ code: 'too-large' }, { code: 'too-large' }]);
+  });
+});
+
+describe('a label that cannot be learnt', () => {
+  it('takes none of the same id with it', async () => {
+    const world = await askedWorld(1);
+    await deliver(world, [message(1, { samples: [{ id: 0, label: 'bad' }, labelOf(0)] })]);
+    expect(await learntSamples(world)).toMatchObject([labelOf(0)]);
+    expect(await refusals(world)).toMatchObject([{ index: 0, field: 'label' }]);
+  });
+});
+
 describe('a label that came too early', () => {
   it('is learnt by a retry, once it was asked', async () => {
     const world = await askedWorld(1);
@@ -163,8 +200,9 @@ describe('a process that was overtaken', () => {
     let reads = hasReadBefore ? 0 : 1;
     const get: World['store']['get'] = async (...given) =>
       reads++ === 0 ? before : world.store.get(...given);
+    const entry = { sequence: 1, learnt: learntIds(world.store, model) };
     const overtaken = { ...world, store: { ...world.store, get } };
-    expect(await claimAsked(overtaken, model, '0', 1)).toMatchObject({ ok: true });
+    expect(await claimAsked(overtaken, model, '0', entry)).toMatchObject({ ok: true });
     await deliver(world, [message(3, { samples: [labelOf(0)] })]);
     expect(await learntSamples(world)).toMatchObject([ticket(1), labelOf(0)]);
     expect(await refusals(world)).toMatchObject([{ code: 'labelled-before' }]);
