@@ -1,14 +1,16 @@
-import { noSampleId, readSampleId, type SampleId } from '../features/sample-id.ts';
+import {
+  noSampleId,
+  readSampleId,
+  type SampleId,
+  type WithId,
+  withIds,
+} from '../features/sample-id.ts';
+import { inOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
-import { isRecord, show } from '../parse.ts';
+import type { Model } from '../model/model.ts';
+import { show } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
-import type { Reach } from './command.ts';
-
-/** The ids whose labels some learnt samples are. */
-export function idsOf(samples: readonly unknown[]): ReadonlySet<SampleId> {
-  const ids = samples.map((sample) => (isRecord(sample) ? readSampleId(sample.id) : undefined));
-  return new Set(ids.filter((id) => id !== undefined));
-}
+import type { Claimed, Reach } from './command.ts';
 
 /** Why a label that comes after its prediction cannot be learnt. */
 type Late = { readonly field: string; readonly code: Refused['code']; readonly reason: string };
@@ -25,49 +27,55 @@ export type WithAsked = {
  * nobody can learn it.
  */
 export async function withAsked(
-  { claimAsked: claim, model }: Pick<Reach, 'claimAsked' | 'model'>,
+  { claimAsked, model }: Pick<Reach, 'claimAsked' | 'model'>,
   sent: readonly unknown[],
 ): Promise<WithAsked> {
-  const late = sent.flatMap((sample, index) =>
-    isRecord(sample) && Object.hasOwn(sample, 'id') ? [{ sample, index }] : [],
-  );
+  const late = withIds(sent);
   if (late.length === 0) return { samples: sent, refused: new Map() };
+  const { claims, refused } = claimsOf(model, late);
   const samples = [...sent];
-  const refused = new Map<number, Late>();
-  const seen = new Set<SampleId>();
-  const claims = new Map<number, SampleId>();
-  for (const { sample, index } of late) {
-    const checked = idOf(sample, seen, claims.size);
-    const [wrong] = checked.ok ? model.encoder.encodeLabels([sample]).refused : [];
-    if (!checked.ok) refused.set(index, lateOf(checked));
-    else if (wrong !== undefined)
-      refused.set(index, { ...wrong, code: wrong.code ?? 'wrong-type' });
-    else {
-      claims.set(index, checked.id);
-      seen.add(checked.id);
-    }
-  }
-  const waiting = [...claims];
   let bytes = 0;
-  for (let start = 0; start < waiting.length; start += limits.readsAtOnce) {
-    const some = waiting.slice(start, start + limits.readsAtOnce);
-    const isFull = bytes > limits.lateBytes;
-    const claimed = await Promise.all(some.map(([, id]) => (isFull ? tooLarge : claim(id))));
-    claimed.forEach((each, i) => {
-      const [index = -1] = some[i] ?? [];
-      bytes += each.ok ? each.sizeBytes : 0;
-      if (!each.ok) refused.set(index, lateOf(each));
-      else if (bytes > limits.lateBytes) refused.set(index, lateOf(tooLarge));
-      else samples[index] = { ...(sent[index] as object), features: each.features };
-    });
+  let next = 0;
+  const claim = async (id: SampleId): Promise<Claimed | Refused<'too-large'>> =>
+    bytes > limits.lateBytes ? tooLarge : claimAsked(id);
+  for await (const claimed of inOrder(limits.readsAtOnce, (place) => {
+    const id = claims[place]?.id;
+    return id !== undefined && claim(id);
+  })) {
+    const { index = -1, sample } = claims[next++] ?? {};
+    bytes += claimed.ok ? claimed.sizeBytes : 0;
+    if (!claimed.ok) refused.set(index, lateOf(claimed));
+    else if (bytes > limits.lateBytes) refused.set(index, lateOf(tooLarge));
+    else samples[index] = { ...sample, features: claimed.features };
   }
   for (const index of refused.keys()) samples[index] = {};
   return { samples, refused };
 }
 
+/** Whose features are claimed, and why nobody's are for the others. */
+function claimsOf({ encoder }: Model, late: readonly WithId[]) {
+  const labels = encoder.encodeLabels(late.map(({ sample }) => sample)).refused;
+  const wrong = new Map(labels.map((refusal) => [refusal.index, refusal]));
+  const refused = new Map<number, Late>();
+  const seen = new Set<SampleId>();
+  const claims: (WithId & { readonly id: SampleId })[] = [];
+  for (const [place, { index, sample }] of late.entries()) {
+    const checked = idOf(sample, seen, claims.length);
+    const own = wrong.get(place);
+    if (!checked.ok) refused.set(index, lateOf(checked));
+    else if (own !== undefined) refused.set(index, { ...own, code: own.code ?? 'wrong-type' });
+    else {
+      claims.push({ index, sample, id: checked.id });
+      seen.add(checked.id);
+    }
+  }
+  return { claims, refused };
+}
+
 const tooLarge = refuse(
   'too-large',
-  `what was asked under the ids of its message has more than ${limits.lateBytes} bytes; send fewer labels in a message`,
+  `what was asked under the ids of its message has more than ${limits.lateBytes} bytes; ` +
+    'send fewer labels in a message',
 );
 
 /**

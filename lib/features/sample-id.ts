@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { show } from '../parse.ts';
+import { isRecord, show } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
 
 /** What a question is kept under until its label comes: the sender's own name for it. */
@@ -16,4 +16,23 @@ export function readSampleId(id: unknown): SampleId | undefined {
 export function noSampleId(found: unknown): Refused<'wrong-type'> {
   const rule = `must be a text of 1 to ${limits.idCharacters} characters, or an integer`;
   return refuse('wrong-type', `${rule} (found ${show(found)})`);
+}
+
+/** A sample that has something as its id, and its place among the others. */
+export type WithId = {
+  readonly index: number;
+  readonly sample: Readonly<Record<string, unknown>>;
+};
+
+/** Those of some samples that have something as their id. */
+export function withIds(samples: readonly unknown[]): readonly WithId[] {
+  return samples.flatMap((sample, index) =>
+    isRecord(sample) && Object.hasOwn(sample, 'id') ? [{ index, sample }] : [],
+  );
+}
+
+/** The ids that some samples have. */
+export function idsOf(samples: readonly unknown[]): ReadonlySet<SampleId> {
+  const ids = withIds(samples).map(({ sample }) => readSampleId(sample.id));
+  return new Set(ids.filter((id) => id !== undefined));
 }

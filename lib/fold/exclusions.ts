@@ -33,8 +33,13 @@ export function exclusionOf({ messages, samples }: Retraction, upTo: number): Ex
  * with it or later, under an id.
  */
 export function sampleHash(sample: unknown): string {
-  const { id: _, ...content } = isRecord(sample) ? sample : {};
-  return hash('sha256', canonicalJson(isRecord(sample) ? content : sample)).slice(0, 32);
+  return hash('sha256', canonicalJson(contentOf(sample))).slice(0, 32);
+}
+
+function contentOf(sample: unknown): unknown {
+  if (!isRecord(sample)) return sample;
+  const { id: _, ...content } = sample;
+  return content;
 }
 
 /** The samples of an entry, message by message, without those that were retracted. */

@@ -2,9 +2,9 @@ import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import { MillraceError } from '../errors.ts';
+import { inOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import { decodeEntry, decodeHeader, type Entry } from './entry.ts';
-import { inOrder } from './in-order.ts';
 import { listSegments, readSegment, type Segment } from './segments.ts';
 
 /** The entry at a sequence number, or undefined if nothing was committed there yet. */

@@ -8,9 +8,9 @@ import type {
   StoredObject,
 } from '../bucket/object-store.ts';
 import { reasonOf } from '../errors.ts';
+import { inOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../ports/ports.ts';
-import { inOrder } from './in-order.ts';
 
 /**
  * A segment is a copy of many entries as one object, so that a long journal is read with a

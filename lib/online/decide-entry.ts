@@ -7,10 +7,10 @@ import {
 } from '../commands/command.ts';
 import { commands, decide, type EntryHeader } from '../commands/commands.ts';
 import type { CommonHeader, SettledMessage } from '../commands/header.ts';
-import { idsOf } from '../commands/late-labels.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
+import { idsOf, type SampleId } from '../features/sample-id.ts';
 import { reachOf } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import type { Entry } from '../journal/entry.ts';
@@ -164,7 +164,7 @@ async function decideMessage(
 
 /** The same, where some samples are learnt by the same entry: it cannot be looked into yet. */
 function withLabelsOf(learnt: readonly unknown[], reach: Reach): Reach {
-  let ids: ReturnType<typeof idsOf> | undefined;
+  let ids: ReadonlySet<SampleId> | undefined;
   const claimAsked: Reach['claimAsked'] = async (id) => {
     ids ??= idsOf(learnt);
     if (!ids.has(id)) return reach.claimAsked(id);

@@ -1,20 +1,14 @@
 import { outOfTime } from '../errors.ts';
-import { noSampleId, readSampleId, type SampleId } from '../features/sample-id.ts';
+import { noSampleId, readSampleId, type WithId, withIds } from '../features/sample-id.ts';
+import { inOrder } from '../in-order.ts';
 import { keepAsked } from '../journal/asked.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
-import { isRecord, plainJson } from '../parse.ts';
+import { plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import { type Refused, refuse } from '../refusal.ts';
+import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import type { State } from '../state/state.ts';
 import type { SamplePrediction } from './predict-samples.ts';
-
-/** A question under an id, with its answer and its place among the others. */
-type Question = {
-  readonly index: number;
-  readonly id: SampleId | undefined;
-  readonly sample: Readonly<Record<string, unknown>>;
-};
 
 /** Who is asked: a model at an entry, and the seconds that are left for it. */
 type Asking = Pick<Model, 'name' | 'encoder'> &
@@ -33,35 +27,32 @@ export async function keepQuestions(
   samples: readonly unknown[],
   predictions: readonly SamplePrediction[],
 ): Promise<readonly SamplePrediction[]> {
-  const questions = samples.flatMap((sample, index): Question[] =>
-    isRecord(sample) && Object.hasOwn(sample, 'id')
-      ? [{ index, id: readSampleId(sample.id), sample }]
-      : [],
-  );
+  const questions = withIds(samples);
   if (questions.length === 0) return predictions;
   const answers = [...predictions];
   const time = new Date(ports.now()).toISOString();
-  const keep = async ({ index, id, sample }: Question) => {
-    const prediction = answers[index];
-    if (prediction === undefined || 'refused' in prediction) return;
-    if (id === undefined) {
-      answers[index] = { refused: refusedId(noSampleId(sample.id)) };
-      return;
-    }
+  const keep = async ({ index, sample }: WithId): Promise<Accepted | Refused> => {
+    const prediction = predictions[index];
+    if (prediction === undefined || 'refused' in prediction) return accepted;
+    const id = readSampleId(sample.id);
+    if (id === undefined) return noSampleId(sample.id);
     const features = asJson(sample.features);
     const [wrong] = encoder.encodeFeatures([{ features }]).refused;
     if (wrong !== undefined) {
       const reason = `as JSON, in which it is kept, ${wrong.field} ${wrong.reason}`;
-      answers[index] = { refused: refusedId(refuse('wrong-type', reason)) };
-      return;
+      return refuse('wrong-type', reason);
     }
-    const asked = { id, features, prediction, time, sequence };
-    const kept = await keepAsked(ports, model, asked);
-    if (!kept.ok) answers[index] = { refused: refusedId(kept) };
+    return keepAsked(ports, model, { id, features, prediction, time, sequence });
   };
-  for (let start = 0; start < questions.length; start += limits.readsAtOnce) {
+  let next = 0;
+  for await (const kept of inOrder(limits.readsAtOnce, (place) => {
+    const question = questions[place];
+    if (question === undefined) return false;
     if (secondsLeft() < limits.answerReserveSeconds) throw outOfTime('keeping what was asked');
-    await Promise.all(questions.slice(start, start + limits.readsAtOnce).map(keep));
+    return keep(question);
+  })) {
+    const { index = -1 } = questions[next++] ?? {};
+    if (!kept.ok) answers[index] = { refused: refusedId(kept) };
   }
   return answers;
 }

@@ -119,7 +119,8 @@ export const specSchema = strictObject({
   loss: lossSchema
     .optional()
     .describe(
-      'halfMeanSquaredError, huber or { "quantile": 0.9 } of a regression, crossEntropy of the others',
+      'halfMeanSquaredError, huber or { "quantile": 0.9 } of a regression, ' +
+        'crossEntropy of the others',
     ),
   optimizer: optimizerSchema.default({
     type: 'adam',

@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { shuffledOrder } from '../../lib/datasets/order.ts';
 import { createEngine } from '../../lib/engine/create-engine.ts';
-import { type EncodedSamples, gatherSamples, sliceSamples } from '../../lib/features/samples.ts';
-import { addScores, emptyScores, score } from '../../lib/metrics/scores.ts';
-import { learn } from '../../lib/model/learn.ts';
+import { type EncodedSamples, gatherSamples } from '../../lib/features/samples.ts';
+import { score } from '../../lib/metrics/scores.ts';
 import { compileModel, type Model } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
-import type { Parameters } from '../../lib/state/state.ts';
+import { learnAll, learnMessages } from './progressive.ts';
 
 /**
  * `node test/bench/digits.ts <folder>`: handwritten digits (LeCun and others 1998), of which the
@@ -74,24 +73,13 @@ const modelOf = async (input: SpecInput): Promise<Model> => ({
   ...(await compileModel(engine, defineSpec(input))),
 });
 
-async function learnt(model: Model, before: Parameters, samples: EncodedSamples) {
-  const learned = await learn(model, before, samples);
-  if (!learned.ok) throw new Error(learned.reason);
-  return learned;
-}
-
 async function progressive(input: SpecInput): Promise<number> {
   const model = await modelOf(input);
   const train = read(model, 'train');
-  let parameters = model.initial;
-  let scores = emptyScores(model.spec);
-  for (let start = 0; start < train.count; start += messageSize) {
-    const message = sliceSamples(train, start, start + messageSize, model.encoder.layout);
-    const learned = await learnt(model, parameters, message);
-    ({ parameters } = learned);
-    scores = addScores(scores, learned.scores);
-  }
-  return scores.correct / scores.weight;
+  let correct = 0;
+  for await (const { learned } of learnMessages(model, train, messageSize))
+    correct += learned.scores.correct;
+  return correct / train.count;
 }
 
 async function tenEpochs(input: SpecInput): Promise<number> {
@@ -106,7 +94,7 @@ async function tenEpochs(input: SpecInput): Promise<number> {
         order.subarray(start, start + 6_400),
         model.encoder.layout,
       );
-      ({ parameters } = await learnt(model, parameters, chunk));
+      ({ parameters } = await learnAll(model, parameters, chunk));
     }
   }
   const earned = score(model.spec, await predict(model, parameters, test), test);

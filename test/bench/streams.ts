@@ -1,11 +1,11 @@
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { createEngine } from '../../lib/engine/create-engine.ts';
-import { concatSamples, type EncodedSamples, sliceSamples } from '../../lib/features/samples.ts';
-import { learn } from '../../lib/model/learn.ts';
+import { concatSamples, type EncodedSamples } from '../../lib/features/samples.ts';
 import { compileModel, type Model } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
 import { draftSpec } from '../../lib/operations/draft-spec.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { learnMessages } from './progressive.ts';
 import { readStream, type StreamFile, streamFiles } from './stream-files.ts';
 
 /**
@@ -81,20 +81,14 @@ async function encoded(
 
 /** Accuracy, or the mean absolute error, of predictions made before their samples were learnt. */
 async function progressive(model: Model, stream: EncodedSamples, size: number): Promise<number> {
-  const { layout } = model.encoder;
-  let parameters = model.initial;
   let sum = 0;
-  for (let start = 0; start < stream.count; start += size) {
-    const message = sliceSamples(stream, start, start + size, layout);
+  for await (const { message, before, learned } of learnMessages(model, stream, size)) {
     if (model.spec.task === 'regression') {
-      const predictions = await predict(model, parameters, message);
+      const predictions = await predict(model, before, message);
       message.labels.forEach((label, i) => {
         sum += Math.abs((predictions[i] ?? 0) - label);
       });
     }
-    const learned = await learn(model, parameters, message);
-    if (!learned.ok) throw new Error(learned.reason);
-    parameters = learned.parameters;
     sum += learned.scores.correct;
   }
   return sum / stream.count;
