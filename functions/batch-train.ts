@@ -6,12 +6,14 @@ import { settleJob } from '../lib/jobs/settle-job.ts';
 import { limits, pauseSeconds } from '../lib/limits.ts';
 import { addressFromEnvironment, threadsFromEnvironment } from '../lib/ports/address.ts';
 import { awsPorts, clientSettings } from '../lib/ports/aws.ts';
+import { withParts } from '../lib/ports/parts.ts';
 import { sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();
 const address = addressFromEnvironment(process.env);
-const ports = awsPorts(address, logger, threadsFromEnvironment(process.env));
+const aws = awsPorts(address, logger, threadsFromEnvironment(process.env));
+const ports = withParts(aws, process.env);
 const setVisibility = sqsVisibility(new SQSClient(clientSettings), address.jobsQueueUrl, logger);
 
 /**

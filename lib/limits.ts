@@ -140,7 +140,12 @@ export const limits = {
    * Shards after which a dataset that is being prepared keeps how far it is, so that whoever goes
    * on need not begin again.
    */
-  shardsPerPart: 4,
+  shardsPerKeep: 4,
+  /**
+   * Bytes of a part of a large dataset, which is prepared by itself. A few times as many as a
+   * function reads ahead, and few enough that one is read within a minute.
+   */
+  partBytes: 134_217_728,
   /** Rows of one prepared shard: the unit of shuffling and of memory. */
   shardRows: 262_144,
   /** Bytes of one shard, of the held-out rows, and of the stream's window in a comparison. */
@@ -260,6 +265,7 @@ export type ProtocolLimits = Pick<
   | 'segmentEntries'
   | 'putAttempts'
   | 'commitAttempts'
+  | 'partBytes'
 >;
 
 /** Seconds until a message that failed is delivered again, after so many deliveries. */

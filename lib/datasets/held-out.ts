@@ -13,12 +13,16 @@ export type SplitRow = { readonly row: number; readonly index: number };
 
 /**
  * Whether a row is held out: drawn by its number; or because of what it says in a column, or the
- * file that it is in. It follows from the spec and the row alone.
+ * file that it is in. It follows from the spec, the salt and the row alone.
  */
-export function heldOutRule(spec: Spec): (chunk: SampleChunk, at: SplitRow) => boolean {
+export function heldOutRule(
+  spec: Spec,
+  salt?: number,
+): (chunk: SampleChunk, at: SplitRow) => boolean {
   const { seed, batch } = spec;
   const { validation } = batch;
-  if (typeof validation === 'number') return (_chunk, { row }) => isHeldOut(seed, row, validation);
+  if (typeof validation === 'number')
+    return (_chunk, { row }) => isHeldOut(seed, { row, share: validation, salt });
   if ('files' in validation) {
     const isNamed = fileNamed(validation.files);
     return ({ placeOf }, { index }) => placeOf !== undefined && isNamed(placeOf(index).file);

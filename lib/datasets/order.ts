@@ -20,11 +20,13 @@ export function shuffledOrder(count: number, ...key: readonly number[]): Int32Ar
   return order;
 }
 
-/**
- * Whether a row belongs to the held-out split; decided by (seed, row) alone, so every slice agrees.
- */
-export function isHeldOut(seed: number, row: number, share: number): boolean {
-  return hashIntegers(seed, row, heldOutStream) / 2 ** 32 < share;
+/** A row whose number, in a part with a salt of its own, draws whether it is held out. */
+type Drawn = { readonly row: number; readonly share: number; readonly salt?: number | undefined };
+
+/** Whether a row belongs to the held-out split: every slice that draws it agrees. */
+export function isHeldOut(seed: number, { row, share, salt }: Drawn): boolean {
+  const own = salt === undefined ? [] : [salt];
+  return hashIntegers(seed, row, heldOutStream, ...own) / 2 ** 32 < share;
 }
 
 /** A constant that keeps the split independent of the shuffles. */

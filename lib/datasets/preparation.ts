@@ -8,25 +8,16 @@ import {
   concatSamples,
   type EncodedSamples,
   gatherSamples,
+  type Layout,
   rowsWithin,
 } from '../features/samples.ts';
-import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assertHeldOut, heldOutRule, type SplitRow } from './held-out.ts';
-import { createShardWriter, type ShardNames, writeHeldOut } from './shards.ts';
-import { createRowTally, type RowSums, type SampleChunk } from './tally.ts';
+import type { PreparedDataset, PreparedPart } from './manifest.ts';
+import { createShardWriter, writeHeldOut } from './shards.ts';
+import { createRowTally, type SampleChunk } from './tally.ts';
 import type { Unfinished } from './unfinished.ts';
-
-/** A dataset, encoded and split once, in shards of `prepared/<hash>/`: derived, safe to delete. */
-export type PreparedDataset = ShardNames &
-  RowSums & {
-    /** Rows of each training shard. */
-    readonly shardRows: readonly number[];
-    readonly heldOutRows: number;
-    /** Statistics of the number features over the training rows. */
-    readonly statistics: FeatureStatistics;
-  };
 
 /** What a model declares of its samples. */
 export type Declared = {
@@ -39,21 +30,27 @@ export type Declared = {
   readonly encoder: Encoder;
 };
 
-/**
- * The rows of a dataset as they are encoded, split and written below `prepared/<base>/`.
- *
- * @param kept how far somebody was before; nothing unless given
- */
+/** Where rows are prepared, and which of them are held out. */
+export type Preparation = {
+  /** Below which name their full shards lie. */
+  readonly base: string;
+  /** How far somebody was before; nothing unless given. */
+  readonly kept?: Unfinished | undefined;
+  /** How many are held out at most; what a comparison can bear unless given. */
+  readonly heldOutRows?: number;
+  /** What rows of one number in different parts are told apart by. */
+  readonly salt?: number;
+};
+
+/** The rows of a dataset as they are encoded, split and written below `prepared/<base>/`. */
 export function createPreparation(
   store: ObjectStore,
-  base: string,
   { spec, encoder }: Declared,
-  kept: Unfinished | undefined,
+  { base, kept, heldOutRows = heldOutRowsOf(encoder.layout), salt }: Preparation,
 ) {
   const { layout } = encoder;
   const before = kept?.heldOut;
-  const most = rowsWithin(limits.heldOutRows, layout);
-  const split = createSplit(spec, most, before?.count ?? 0);
+  const split = createSplit(spec, { most: heldOutRows, salt, before: before?.count ?? 0 });
   const shards = createShardWriter(store, base, layout, kept);
   let heldOut: EncodedSamples[] = before === undefined ? [] : [before];
   const tally = createRowTally(spec, kept?.tally);
@@ -94,29 +91,49 @@ export function createPreparation(
     },
     async finish(hash: string): Promise<PreparedDataset> {
       const full = shards.count();
+      const { tally: _, ...written } = await this.finishPart(hash);
+      const sums = tally.finish(written.shardRows.length);
+      assertHeldOut(spec, written.heldOutRows);
+      return {
+        ...(base === hash ? {} : { base: { hash: base, shards: full } }),
+        ...written,
+        ...sums,
+      };
+    },
+    /** What the rows came to, whatever that is. */
+    async finishPart(hash: string): Promise<PreparedPart> {
       const { statistics, ...written } = await shards.finish(hash);
       const held = joinHeldOut();
-      const sums = tally.finish(written.shardRows.length);
-      assertHeldOut(spec, held.count);
       return {
         hash,
-        ...(base === hash ? {} : { base: { hash: base, shards: full } }),
         ...written,
         heldOutRows: held.count,
         heldOutDigest: await writeHeldOut(store, hash, held),
         statistics: { ...statistics, ...derivation.history() },
-        ...sums,
+        tally: tally.soFar(),
       };
     },
   };
+}
+
+/** The rows of a dataset that may be held out. */
+export function heldOutRowsOf(layout: Layout): number {
+  return rowsWithin(limits.heldOutRows, layout);
 }
 
 /**
  * Divides the rows of each chunk into those for training and those that are held out, until enough
  * are held out. What more would be held out for what it says is neither: it is not to be learnt.
  */
-function createSplit(spec: Spec, most: number, before: number) {
-  const isOut = heldOutRule(spec);
+function createSplit(
+  spec: Spec,
+  {
+    most,
+    salt,
+    before,
+  }: { readonly most: number; readonly salt?: number | undefined; readonly before: number },
+) {
+  const isOut = heldOutRule(spec, salt);
   const isDrawn = typeof spec.batch.validation === 'number';
   let heldOutRows = before;
   return (chunk: SampleChunk, rows: readonly SplitRow[]) => {

@@ -1,10 +1,10 @@
 import { invalid, reasonOf } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import { csv } from './formats/csv.ts';
-import type { FilePlace, Format, RowChunk } from './formats/format.ts';
+import type { FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
 import { parquet } from './formats/parquet.ts';
-import { textOf } from './text.ts';
+import { isReadAnywhere, lineFrom, textOf } from './text.ts';
 
 /** The file formats that a dataset may have. */
 const formats: readonly Format[] = [jsonLines, csv, parquet];
@@ -42,14 +42,12 @@ function formatOf(name: string): Format {
 }
 
 /** A file of a dataset. */
-export type DatasetFile = {
+export type DatasetFile = Stretch & {
   /** Its key or path: the ending tells the format. */
   readonly name: string;
   readonly bytes: ByteSource;
   /** The columns that are needed, where the format can read some alone. */
   readonly columns?: ReadonlySet<string> | 'all';
-  /** The place to read on from; the beginning unless given. */
-  readonly from?: FilePlace | undefined;
 };
 
 /**
@@ -63,13 +61,58 @@ export async function* readRows({
   name,
   bytes,
   columns,
-  from,
+  ...stretch
 }: DatasetFile): AsyncGenerator<RowChunk> {
   const format = formatOf(name);
   const source = watched(bytes);
   try {
-    if (format.isText) yield* format.read((first) => textOf(source, first), from);
-    else yield* format.read(source, columns === 'all' ? undefined : columns, from);
+    if (format.isText) yield* format.read((first) => textOf(source, first), stretch);
+    else yield* format.read(source, columns === 'all' ? undefined : columns, stretch);
+  } catch (cause) {
+    source.rethrow();
+    throw invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);
+  }
+}
+
+/** A file of a dataset, of which only its form is looked at. */
+type File = Pick<DatasetFile, 'name' | 'bytes'>;
+
+/**
+ * Where a file may be cut into stretches of about so many bytes: nowhere if it can only be read
+ * from its beginning. Text may be cut anywhere; see {@link placeOfCut}.
+ *
+ * @throws as {@link readRows}
+ */
+export function cutsOf({ name, bytes }: File, stretchBytes: number): Promise<readonly number[]> {
+  const format = formatOf(name);
+  return withName(name, bytes, async (source) => {
+    if (!format.isText) return format.cuts(source, stretchBytes);
+    if (!(await isReadAnywhere(source))) return [];
+    const stretches = Math.ceil(bytes.sizeBytes / stretchBytes);
+    const cut = (i: number) => Math.floor((bytes.sizeBytes / stretches) * i);
+    return Array.from({ length: stretches - 1 }, (_, i) => cut(i + 1));
+  });
+}
+
+/**
+ * The first place of a file at a cut or behind it, where a row begins unless the cut is within one.
+ * Its line is counted from the cut in a text.
+ *
+ * @throws as {@link readRows}
+ */
+export function placeOfCut({ name, bytes }: File, cut: number): Promise<FilePlace> {
+  if (!formatOf(name).isText) return Promise.resolve({ at: cut, line: cut + 1 });
+  return withName(name, bytes, async (source) => ({ at: await lineFrom(source, cut), line: 1 }));
+}
+
+async function withName<Answer>(
+  name: string,
+  bytes: ByteSource,
+  look: (source: ByteSource) => Promise<Answer>,
+): Promise<Answer> {
+  const source = watched(bytes);
+  try {
+    return await look(source);
   } catch (cause) {
     source.rethrow();
     throw invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);

@@ -36,11 +36,16 @@ export type ShardWriter = {
   readonly finish: (hash: string) => Promise<Shards>;
 };
 
+/** Shards that lie below the name of another prepared dataset, and how many. */
+type Folder = { readonly hash: string; readonly shards: number };
+
 /** Where shards lie, and the digests that their bytes must have. */
 export type ShardNames = {
   readonly hash: string;
   /** The dataset that grows, below which the full shards lie; its own unless given. */
-  readonly base?: { readonly hash: string; readonly shards: number } | undefined;
+  readonly base?: Folder | undefined;
+  /** The parts, below which all shards lie, in order. */
+  readonly parts?: readonly Folder[] | undefined;
   readonly shardDigests: readonly string[];
   readonly heldOutDigest: string;
 };
@@ -117,11 +122,21 @@ export async function writeHeldOut(
  */
 export function readShard(
   store: ObjectStore,
-  { hash, base, shardDigests }: ShardNames,
+  names: ShardNames,
   shard: number,
 ): Promise<EncodedSamples> {
-  const folder = base !== undefined && shard < base.shards ? base.hash : hash;
-  return readSamples(store, keys.prepared(folder, shardFile(shard)), shardDigests[shard] ?? '');
+  return readSamples(store, keyOf(names, shard), names.shardDigests[shard] ?? '');
+}
+
+/** Parts count their own shards; a dataset that grows goes on counting. */
+function keyOf({ hash, base, parts = [] }: ShardNames, shard: number): string {
+  if (base !== undefined && shard < base.shards) return keys.prepared(base.hash, shardFile(shard));
+  let own = shard;
+  for (const part of parts) {
+    if (own < part.shards) return keys.prepared(part.hash, shardFile(own));
+    own -= part.shards;
+  }
+  return keys.prepared(hash, shardFile(shard));
 }
 
 /** The held-out rows, with raw numbers. @throws as {@link readShard} */

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type ByteSource, piecesOf } from './byte-source.ts';
+import { lineEnd } from './formats/text-reader.ts';
 import { magicBytes, unpackerFor } from './unpack.ts';
 
 /**
@@ -29,6 +30,35 @@ export async function* textOf(source: ByteSource, first = 0): AsyncGenerator<Buf
 }
 
 const nothing = Buffer.alloc(0);
+
+/** Whether a text can be read from any of its lines on: it is neither packed nor UTF-16. */
+export async function isReadAnywhere(source: ByteSource): Promise<boolean> {
+  const start = await source.read(0, Math.min(magicBytes, source.sizeBytes));
+  return unpackerFor(start) === undefined && utf16Of(start) === undefined;
+}
+
+/** The first line of such a text that begins at a byte or behind it; its end if there is none. */
+export async function lineFrom(source: ByteSource, at: number): Promise<number> {
+  const mark = hasUtf8Mark(await source.read(0, Math.min(markBytes, source.sizeBytes)))
+    ? markBytes
+    : 0;
+  let before = at - 1;
+  let isBehindReturn = false;
+  for await (const piece of piecesOf(source, before + mark)) {
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    if (isBehindReturn) return before + (bytes[0] === newline ? 1 : 0);
+    const end = lineEnd(bytes, 0);
+    before += bytes.length;
+    if (end < 0) continue;
+    const next = before - bytes.length + end + 1;
+    if (bytes[end] === newline) return next;
+    if (end + 1 < bytes.length) return next + (bytes[end + 1] === newline ? 1 : 0);
+    isBehindReturn = true;
+  }
+  return before;
+}
+
+const newline = 10;
 
 /** The same bytes; the first piece is long enough to hold a byte-order mark. */
 async function* withWholeMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {

@@ -19,17 +19,24 @@ const sourcePlace = z.strictObject({
 /** A place between the rows of a dataset. */
 export type SourcePlace = z.output<typeof sourcePlace>;
 
+/** What rows came to so far; see `tally.ts`. */
+export const rowSums = z.strictObject({
+  rows: z.int().nonnegative(),
+  refusedRows: z.int().nonnegative(),
+  refused: z.array(storedRefusal).readonly(),
+  unknown: z.record(z.string(), z.int()).readonly(),
+  /** Of which some were accepted. */
+  classes: z.array(z.number()).readonly(),
+});
+
+/** A {@link rowSums}. */
+export type RowsSoFar = z.output<typeof rowSums>;
+
 const sumsSchema = z.strictObject({
   place: sourcePlace,
   shardRows: z.array(z.int().positive()).readonly(),
   shardDigests: z.array(z.string()).readonly(),
-  tally: z.strictObject({
-    rows: z.int().nonnegative(),
-    refusedRows: z.int().nonnegative(),
-    refused: z.array(storedRefusal),
-    unknown: z.record(z.string(), z.int()),
-    classes: z.array(z.number()),
-  }),
+  tally: rowSums,
 });
 
 /** How far a dataset is prepared: all that decides what the rows behind a place become. */

@@ -1,14 +1,16 @@
-import { addLag, addLags, copyOfLags, emptyLags, writeLags } from './lags.ts';
+import { addLag, addLags, copyOfLags, emptyLags, mergeAllLags, writeLags } from './lags.ts';
 import type { EncodedSamples, Layout, OwnRows } from './samples.ts';
-import { emptyStatistics, type FeatureStatistics } from './statistics.ts';
+import { emptyStatistics, type FeatureStatistics, mergeStatistics } from './statistics.ts';
 import {
   addTargets,
   copyOfTargets,
   emptyTargets,
+  mergeTargets,
   type TargetSums,
   targetAdder,
   writeTargetMean,
 } from './target-means.ts';
+import { withAllValuesOf } from './vocabularies.ts';
 import { emptyVocabulary, GrowingVocabulary } from './vocabulary.ts';
 
 /**
@@ -69,6 +71,29 @@ export function withHistoryOf(
         addLags(columns, statistics.lags?.[i] ?? emptyLags(columns), samples, layout),
       ),
     }),
+  };
+}
+
+/** What two stretches of samples say to later ones, the second behind the first. */
+export function mergeWithHistory(
+  layout: Layout,
+  before: FeatureStatistics,
+  own: FeatureStatistics,
+): FeatureStatistics {
+  const targets = layout.targets?.map((columns, i) =>
+    mergeTargets(
+      columns,
+      before.targets?.[i] ?? emptyTargets(columns),
+      own.targets?.[i] ?? emptyTargets(columns),
+    ),
+  );
+  const lags = mergeAllLags(layout, before.lags, own.lags);
+  const vocabularies = withAllValuesOf(layout, before.vocabularies, own.vocabularies);
+  return {
+    ...mergeStatistics(before, own),
+    ...(targets && { targets }),
+    ...(lags && { lags }),
+    ...(vocabularies && { vocabularies }),
   };
 }
 

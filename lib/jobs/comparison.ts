@@ -1,4 +1,4 @@
-import type { PreparedDataset } from '../datasets/preparation.ts';
+import type { PreparedDataset } from '../datasets/manifest.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { derive, deriveInOrder, withHistoryOf } from '../features/derived.ts';

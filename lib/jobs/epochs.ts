@@ -1,21 +1,15 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
+import type { PreparedDataset } from '../datasets/manifest.ts';
 import { oneAhead } from '../datasets/one-ahead.ts';
 import { shuffledOrder } from '../datasets/order.ts';
-import type { PreparedDataset } from '../datasets/preparation.ts';
 import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
-import { mergeAllLags } from '../features/lags.ts';
+import { mergeWithHistory } from '../features/derived.ts';
 import type { EncodedSamples, Layout } from '../features/samples.ts';
-import {
-  labelScaleOf,
-  mergeStatistics,
-  standardize,
-  standardizeLabels,
-} from '../features/statistics.ts';
-import { emptyTargets, mergeTargets } from '../features/target-means.ts';
-import { indexed, withAllValuesOf } from '../features/vocabularies.ts';
+import { labelScaleOf, standardize, standardizeLabels } from '../features/statistics.ts';
+import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
 import { withChosenExperts } from '../model/learn.ts';
@@ -63,22 +57,8 @@ export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane>
  * job.
  */
 export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: Layout): Lane {
-  const [before, own] = [lane.parameters.statistics, prepared.statistics];
-  const targets = layout.targets?.map((columns, i) =>
-    mergeTargets(
-      columns,
-      before.targets?.[i] ?? emptyTargets(columns),
-      own.targets?.[i] ?? emptyTargets(columns),
-    ),
-  );
-  const lags = mergeAllLags(layout, before.lags, own.lags);
-  const vocabularies = withAllValuesOf(layout, before.vocabularies, own.vocabularies);
-  const history = {
-    ...(targets && { targets }),
-    ...(lags && { lags }),
-    ...(vocabularies && { vocabularies }),
-  };
-  const statistics = { ...mergeStatistics(before, own), ...history };
+  const before = lane.parameters.statistics;
+  const statistics = mergeWithHistory(layout, before, prepared.statistics);
   return { ...lane, parameters: { ...lane.parameters, statistics } };
 }
 

@@ -92,6 +92,16 @@ export const placeSchema = z.strictObject({
   epochsWithoutBest: z.int().nonnegative(),
   /** The journal entry up to which the lane has learnt the stream. */
   caughtUp: z.int().nonnegative(),
+  /** While a large dataset is prepared in parts: how many of all nobody had prepared. */
+  parts: z
+    .strictObject({
+      plan: z.string(),
+      all: z.int(),
+      missing: z.int(),
+      /** Whether the state machine prepares them; the next slice does unless it does. */
+      isSideBySide: z.boolean(),
+    })
+    .optional(),
   /** Why the job ended as it did. */
   reason: z.string().optional(),
   /** The losses of champion and challenger that decided. */

@@ -1,4 +1,4 @@
-import type { PreparedDataset } from '../datasets/preparation.ts';
+import type { PreparedDataset } from '../datasets/manifest.ts';
 import { prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
@@ -9,9 +9,21 @@ import { writeChallenger } from '../fold/challenger.ts';
 import { currentState } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { limits } from '../limits.ts';
-import { loadModel, type Model, modelOf } from '../model/model.ts';
+import { loadModel, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { parametersOf } from '../state/state.ts';
+import {
+  type Advanced,
+  assertMaySlice,
+  failed,
+  failedPlace,
+  mayRunSideBySide,
+  placeBefore,
+  type Slice,
+  sumsOf,
+  unprepared,
+  withoutParts,
+} from './advanced.ts';
 import { lazyTimerOf, timerOf } from './budget.ts';
 import { assertSpecHolds, currentChampion } from './champion.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
@@ -19,26 +31,13 @@ import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
 import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
 import { type DatasetSums, noSums, reportProgress, reportSurely, throttled } from './progress.ts';
-import { type JobRecord, openJob } from './record.ts';
+import { openJob } from './record.ts';
 import { keepRefusedRows } from './refused-rows.ts';
 import { sendNext } from './send-next.ts';
 import { sourceOf } from './source.ts';
 
 /** How far the job is after a slice. */
 export type SliceResult = { readonly place: Place } & DatasetSums;
-
-/** A slice that runs: what its steps have in common. */
-type Slice = {
-  readonly ports: Ports;
-  readonly model: Model;
-  readonly record: JobRecord;
-  /** How many slices came before it. */
-  readonly number: number;
-  readonly secondsLeft: () => number;
-};
-
-/** A lane, and the rows of the dataset that it is trained on. */
-type Advanced = { readonly lane: Lane } & DatasetSums;
 
 /**
  * Does one slice of a batch job. It trains until its budget is used up, writes the lane and sends
@@ -112,31 +111,6 @@ async function follow({ ports, record }: Slice, { lane, ...sums }: Advanced): Pr
 /** An error of kind `invalid` ends the job. Others are thrown, and the slice comes back. */
 const reasonIfInvalid = reasonIf('invalid');
 
-function failedPlace(
-  { log }: Ports,
-  { model, job, slice }: Pick<JobMessage, 'model' | 'job' | 'slice'>,
-  place: Place,
-  reason: string,
-): Place {
-  log.error('a job failed', { model, job, reason });
-  return { ...place, slice: slice + 1, status: 'failed', reason };
-}
-
-/** Records in the lane that the job failed, so that no slower run of the slice goes on with it. */
-function failed(
-  { ports, model, record, number }: Slice,
-  stored: Lane | undefined,
-  reason: string,
-): Advanced {
-  const { parameters, place } = stored ?? {
-    parameters: model.initial,
-    place: firstPlace(0),
-  };
-  const job = { model: record.model, job: record.job, slice: number };
-  const lane = { parameters, place: failedPlace(ports, job, place, reason) };
-  return { lane, ...noSums };
-}
-
 /**
  * The lane after the slice: it prepares the dataset and trains; once a stop condition holds, it
  * catches up and decides. If what was prepared turns out to be damaged, it is prepared again.
@@ -149,6 +123,7 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
     if (isAgain && isTimeUp(slice.secondsLeft)) return unprepared(slice, stored, 0);
     const preparing = await prepareDataset(ports, model, source, {
       isAgain,
+      sideBySide: mayRunSideBySide(slice, stored),
       isTimeUp: lazyTimerOf(slice),
       mustStop: () => isTimeUp(slice.secondsLeft),
       onRows: throttled(ports.now, (rows) =>
@@ -161,7 +136,8 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
       ),
     });
     if (preparing.isDone) return advanceOver(slice, preparing.prepared, stored);
-    return unprepared(slice, stored, preparing.rows);
+    const { rows, parts } = preparing;
+    return unprepared(slice, stored, rows, parts);
   };
   try {
     return await goOn(false);
@@ -176,19 +152,6 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
   }
 }
 
-/** The lane of a slice that had no time to train. */
-function unprepared(slice: Slice, stored: Lane | undefined, rows: number): Advanced {
-  assertMaySlice(slice);
-  const place = { ...placeBefore(slice, stored), slice: slice.number + 1 };
-  const parameters = stored?.parameters ?? slice.model.initial;
-  return { lane: { parameters, best: stored?.best, place }, ...noSums, rows };
-}
-
-/** Where a job is while its dataset is prepared. */
-function placeBefore({ record }: Slice, stored: Lane | undefined): Place {
-  return stored?.place ?? { ...firstPlace(record.sequence), status: 'preparing' };
-}
-
 async function advanceOver(
   slice: Slice,
   prepared: PreparedDataset,
@@ -196,29 +159,16 @@ async function advanceOver(
 ): Promise<Advanced> {
   const { number } = slice;
   const sums = sumsOf(prepared);
-  const isTraining = stored !== undefined && stored.place.status !== 'preparing';
   const work = async () => {
     assertMaySlice(slice);
-    const trained = await train(
-      slice,
-      prepared,
-      isTraining ? stored : await firstLane(slice, prepared),
-    );
+    const isTraining = stored !== undefined && stored.place.status !== 'preparing';
+    const lane = isTraining ? withoutParts(stored) : await firstLane(slice, prepared);
+    const trained = await train(slice, prepared, lane);
     return finish(slice, prepared, trained);
   };
   const reached = await work().catch(reasonIfInvalid);
   if (typeof reached === 'string') return { ...failed(slice, stored, reached), ...sums };
   return { lane: { ...reached, place: { ...reached.place, slice: number + 1 } }, ...sums };
-}
-
-/** @throws MillraceError kind `invalid` if the job has had all its slices */
-function assertMaySlice({ record, number }: Slice): void {
-  if (number >= limits.slicesPerJob)
-    throw invalid(`job ${record.job} needs more than ${limits.slicesPerJob} slices`);
-}
-
-function sumsOf({ shardRows, refusedRows, unknown }: PreparedDataset): DatasetSums {
-  return { rows: shardRows.reduce((sum, count) => sum + count, 0), refusedRows, unknown };
 }
 
 async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promise<Lane> {

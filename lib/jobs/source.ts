@@ -1,10 +1,6 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { bytesOfObject } from '../datasets/byte-source.ts';
-import { columnsToRead } from '../datasets/held-out.ts';
-import type { SampleSource } from '../datasets/prepare.ts';
-import { readSamples } from '../datasets/read-samples.ts';
+import { type SampleSource, samplesOfObjects } from '../datasets/source.ts';
 import type { SampleChunk } from '../datasets/tally.ts';
-import type { SourcePlace } from '../datasets/unfinished.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
 import { entriesAfter, readHeader } from '../journal/reading.ts';
@@ -27,8 +23,9 @@ export async function sourceOf(
   if (objects.length > 0)
     return {
       identity: objects,
+      objects,
       end: objects.length,
-      samples: (from) => pinnedSamples(ports, model, record, from),
+      samples: (from) => samplesOfObjects(ports.store, model.spec, objects, { from }),
     };
   return {
     identity: await identityOfJournal(ports.store, record),
@@ -59,28 +56,6 @@ export async function identityOfGrowing(
   const first = await readHeader(store, model, 1);
   const without = retractions.map((each) => each.sequence).filter((each) => each <= sequence);
   return { growing: model, nonce: first?.nonce, without };
-}
-
-async function* pinnedSamples(
-  { store }: Ports,
-  { spec }: Model,
-  { objects }: JobRecord,
-  from: SourcePlace = { done: 0 },
-): AsyncGenerator<SampleChunk> {
-  const columns = columnsToRead(spec);
-  for (const [place, object] of objects.entries()) {
-    if (place < from.done) continue;
-    const file = {
-      name: object.key,
-      columns,
-      bytes: bytesOfObject(store, object),
-      from: place === from.done ? from.inside : undefined,
-    };
-    for await (const chunk of readSamples(spec, file)) {
-      const { next } = chunk;
-      yield { ...chunk, ...(next && { end: { done: place, inside: next } }) };
-    }
-  }
 }
 
 async function* journalSamples(

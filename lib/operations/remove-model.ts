@@ -1,5 +1,5 @@
 import { keys } from '../bucket/keys.ts';
-import { preparedName, preparedNames } from '../datasets/prepare.ts';
+import { preparedName, preparedNames } from '../datasets/manifest.ts';
 import { invalid, isOfKind } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import { lastState } from '../fold/checkpoints.ts';

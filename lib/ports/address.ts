@@ -11,6 +11,8 @@ export const environmentNames = {
   predictUrl: 'MILLRACE_PREDICT_URL',
   logGroups: 'MILLRACE_LOG_GROUPS',
   threads: 'MILLRACE_THREADS',
+  partsMachine: 'MILLRACE_PARTS_MACHINE',
+  partBytes: 'MILLRACE_PART_BYTES',
 } as const;
 
 /** Where a deployed stack lives. */

@@ -11,12 +11,23 @@ export type Sender = (message: {
   readonly deduplication: string;
 }) => Promise<void>;
 
+/**
+ * Starts the state machine that prepares the parts of a dataset side by side, and then sends the
+ * job's next slice. A second start under the same name is the first one.
+ */
+export type PartsStarter = (execution: {
+  readonly name: string;
+  readonly input: string;
+}) => Promise<void>;
+
 /** Everything that the training protocol sees of the world. */
 export type Ports = BucketPorts & {
   readonly sendSamples: Sender;
   readonly sendJob: Sender;
   /** What is not samples goes through a queue of its own; the stack puts it in order. */
   readonly sendCommand: Sender;
+  /** Absent where there is no state machine: parts are prepared one after another. */
+  readonly startParts?: PartsStarter;
   /** Milliseconds since 1970. No safety rule reads it. */
   readonly now: () => number;
   /** A text that no other call ever returns, on any machine. */

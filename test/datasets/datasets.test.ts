@@ -12,7 +12,7 @@ import { createEncoder } from '../../lib/features/encoder.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import { prepareWhole } from '../support/prepare-whole.ts';
-import { ticket, ticketsSpec } from '../support/world.ts';
+import { createWorld, ticket, ticketsSpec } from '../support/world.ts';
 
 async function rowsOf(text: string | Uint8Array, key: string): Promise<Row[]> {
   const rows: Row[] = [];
@@ -103,9 +103,9 @@ describe('the order of an epoch', () => {
   });
 
   it('holds out the share of rows that was asked for', () => {
-    const heldOut = Array.from({ length: 20_000 }, (_, row) => isHeldOut(7, row, 0.1)).filter(
-      Boolean,
-    ).length;
+    const heldOut = Array.from({ length: 20_000 }, (_, row) =>
+      isHeldOut(7, { row, share: 0.1 }),
+    ).filter(Boolean).length;
     expect(heldOut).toBeGreaterThan(1_800);
     expect(heldOut).toBeLessThan(2_200);
   });
@@ -113,7 +113,7 @@ describe('the order of an epoch', () => {
 
 describe('a prepared dataset', () => {
   const spec = defineSpec(ticketsSpec);
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const ports = createWorld(spec);
   const declared = { spec, stored: spec, encoder: createEncoder(spec) };
   const samples = async function* () {
     for (let chunk = 0; chunk < 5; chunk++)
@@ -123,7 +123,7 @@ describe('a prepared dataset', () => {
   it('holds every row once, in training or held out, and is the same when it is prepared again', async () => {
     const prepare = async () => {
       const store = memoryStore();
-      const prepared = await prepareWhole({ store, log }, declared, {
+      const prepared = await prepareWhole({ ...ports, store }, declared, {
         identity: 'rows',
         samples,
       });
@@ -143,7 +143,7 @@ describe('a prepared dataset', () => {
     expect(first.heldOut.count).toBeGreaterThan(5);
     const second = await prepare();
     expect([...second.store.objects]).toEqual([...first.store.objects]);
-    const found = await prepareWhole({ store: first.store, log }, declared, {
+    const found = await prepareWhole({ ...ports, store: first.store }, declared, {
       identity: 'rows',
       samples() {
         throw new Error('it is prepared already');

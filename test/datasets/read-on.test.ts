@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it, vi } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import type { FilePlace } from '../../lib/datasets/formats/format.ts';
 import { plainRecords } from '../../lib/datasets/formats/plain-lines.ts';
-import { readRows } from '../../lib/datasets/rows.ts';
+import { cutsOf, placeOfCut, readRows } from '../../lib/datasets/rows.ts';
 import { reasonIf } from '../../lib/errors.ts';
 
 // Chunks of two rows: places to read on from are many.
@@ -16,10 +17,10 @@ vi.mock('../../lib/limits.ts', async (original) => {
   return { ...others, limits: { ...limits, chunkRows: 2 } };
 });
 
-async function read(name: string, body: Uint8Array, from?: FilePlace) {
+async function read(name: string, body: Uint8Array, from?: FilePlace, to?: number) {
   const all = { rows: [] as unknown[], lines: [] as number[], bad: [] as unknown[] };
   const places: { readonly next: FilePlace; readonly rows: number; readonly bad: number }[] = [];
-  for await (const chunk of readRows({ name, bytes: bytesInMemory(body), from })) {
+  for await (const chunk of readRows({ name, bytes: bytesInMemory(body), from, to })) {
     all.rows.push(...chunk.rows);
     all.lines.push(...chunk.lines);
     all.bad.push(...chunk.bad);
@@ -48,6 +49,36 @@ async function expectRest(name: string, body: Uint8Array): Promise<number> {
   }
   return places.length;
 }
+
+/** Stretches of a file, each behind the one before it, have the rows of the whole. */
+async function expectWhole(name: string, body: Uint8Array, stretchBytes: number): Promise<number> {
+  const file = { name, bytes: bytesInMemory(body) };
+  const whole = await read(name, body).catch(reasonIf('invalid'));
+  if (typeof whole === 'string') return 0;
+  const cuts = await cutsOf(file, stretchBytes);
+  const all = { rows: [] as unknown[], lines: [] as number[], bad: [] as unknown[] };
+  let [end, lines] = [0, 0];
+  for (const [i, cut] of [undefined, ...cuts].entries()) {
+    const place = cut === undefined ? undefined : await placeOfCut(file, cut);
+    // A cut within a row is none: the stretch begins where the one before it ended.
+    const from = place !== undefined && end > place.at ? { at: end, line: 1 } : place;
+    const before = from?.line === 1 ? lines : 0;
+    const own = await read(name, body, from, cuts[i]);
+    all.rows.push(...own.all.rows);
+    all.lines.push(...own.all.lines.map((line) => line + before));
+    const asWhole = (bad: unknown) => ({
+      ...(bad as { line: number }),
+      line: lineOf(bad) + before,
+    });
+    all.bad.push(...own.all.bad.map(asWhole));
+    const last = own.places.at(-1)?.next ?? from ?? { at: 0, line: 1 };
+    [end, lines] = [last.at, last.line + before - 1];
+  }
+  expect(all).toEqual(whole.all);
+  return cuts.length;
+}
+
+const lineOf = (bad: unknown) => (bad as { line: number }).line;
 
 const pieces = ['a', '1', ',', ';', '"', '""', '\n', '\n', '\r\n', '\r', ' ', 'ü', '𝄞', 'x,y'];
 const hostileText = (own: readonly string[]) =>
@@ -93,6 +124,38 @@ describe('a file that is read on from a place', () => {
     for (const name of readdirSync(folder))
       places += await expectRest(name, readFileSync(join(folder, name)));
     expect(places).toBeGreaterThan(12);
+  });
+});
+
+describe('a file that is cut into stretches', () => {
+  it.each(Object.keys(encodings))('has the rows of the whole: %s', async (encoding) => {
+    const encode = encodings[encoding] ?? Buffer.from;
+    let cuts = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        hostileText(['1,2\n', '"c\nd",e\n']),
+        hostileText(['{"x":1}\n', '{"x":[2]}']),
+        fc.integer({ min: 1, max: 40 }),
+        async (table, lines, stretchBytes) => {
+          cuts += await expectWhole('a.csv', encode(`x,y\n${table}`), stretchBytes);
+          cuts += await expectWhole('a.csv', encode(table), stretchBytes);
+          cuts += await expectWhole('a.jsonl', encode(lines), stretchBytes);
+        },
+      ),
+      { numRuns: 150 },
+    );
+    const isCut = encoding === 'plain' || encoding === 'with a mark';
+    if (isCut) expect(cuts).toBeGreaterThan(1_000);
+    else expect(cuts).toBe(0);
+  });
+
+  it('has the rows of the whole: Parquet', async () => {
+    const data = Array.from({ length: 40 }, (_, i) => i * 3);
+    const columnData = [{ name: 'x', data }];
+    const body = Buffer.from(parquetWriteBuffer({ columnData, rowGroupSize: 7 }));
+    expect(await expectWhole('a.parquet', body, 1)).toBe(5);
+    expect(await expectWhole('a.parquet', body, 150)).toBeLessThan(5);
+    expect(await expectWhole('a.parquet', body, 100_000)).toBe(0);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { PreparedDataset } from '../../lib/datasets/preparation.ts';
+import type { PreparedDataset } from '../../lib/datasets/manifest.ts';
 import { prepareDataset } from '../../lib/datasets/prepare.ts';
 
 /** A dataset that is prepared at once. */

@@ -13,7 +13,7 @@ const delimiters = [',', ';', '\t', '|'];
 export const csv: Format = {
   endings: ['.csv', '.tsv'],
   isText: true,
-  async *read(open, from) {
+  async *read(open, { from, to }) {
     const collector = new RowCollector();
     let text = new TextReader(open(0));
     const first = await text.peekLine();
@@ -24,6 +24,8 @@ export const csv: Format = {
     let header: readonly string[] | undefined;
     if (from !== undefined) {
       header = await firstHeader(text, delimiter);
+      // The header is not behind all cuts.
+      if (from.at < text.at) header = undefined;
       const pieces = fromFirst(open(from.at));
       let passed = await pieces.next();
       for (; !passed.done; passed = await pieces.next()) yield noRows;
@@ -41,7 +43,7 @@ export const csv: Format = {
       }
       return collector.isFull;
     };
-    for await (const _ of passRecords(text, { delimiter, columns: header?.length }, add))
+    for await (const _ of passRecords(text, { delimiter, columns: header?.length, to }, add))
       yield collector.isFull ? collector.take(header && text.place) : noRows;
     yield collector.take(text.place);
   },
@@ -71,6 +73,13 @@ type CsvRecord =
   | { readonly cells: readonly string[]; readonly line: number; readonly sizeBytes: number }
   | BadRow;
 
+/** How records are read, and the byte of the text from which on none is. */
+type Records = {
+  readonly delimiter: string;
+  readonly columns?: number | undefined;
+  readonly to?: number | undefined;
+};
+
 /**
  * Passes on the records of a text. It pauses whenever `add` says so, and within very long ones.
  *
@@ -80,7 +89,7 @@ type CsvRecord =
  */
 async function* passRecords(
   text: TextReader,
-  { delimiter, columns }: { readonly delimiter: string; readonly columns?: number | undefined },
+  { delimiter, columns, to = Number.POSITIVE_INFINITY }: Records,
   add: (record: CsvRecord) => boolean,
 ): AsyncGenerator<void> {
   const isTabWhite = delimiter !== '\t';
@@ -100,7 +109,8 @@ async function* passRecords(
       }
       if (records.length === 0 && slice.length > 0 && next - start > slice.length) yield;
       for (const { cells, bytes } of records) {
-        text.skipBlank(isTabWhite);
+        text.skipBlank(isTabWhite, to);
+        if (text.at >= to) return;
         width ??= cells.length;
         if (holdsRows(cells, width, delimiter)) {
           error = new Error('a quote has no end: its cell holds rows');
@@ -117,7 +127,8 @@ async function* passRecords(
       if (records.length > 0) break;
     }
     if (error === undefined) continue;
-    text.skipBlank(isTabWhite);
+    text.skipBlank(isTabWhite, to);
+    if (text.at >= to) return;
     // The parser says on which line, counted from where it began.
     const reason = error.message.replace(/ at line \d+$/, '');
     const { line } = text;

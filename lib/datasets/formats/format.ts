@@ -21,6 +21,14 @@ export const filePlace = z.strictObject({
 /** A {@link filePlace}. */
 export type FilePlace = z.output<typeof filePlace>;
 
+/** A stretch of a file: the rows that begin in it. */
+export type Stretch = {
+  /** Where it begins; with the file unless given. */
+  readonly from?: FilePlace | undefined;
+  /** Where it ends, as {@link FilePlace} counts; with the file unless given. */
+  readonly to?: number | undefined;
+};
+
 /** Rows of a file, in order. */
 export type RowChunk = {
   readonly rows: readonly Row[];
@@ -43,8 +51,7 @@ export type Format = {
   | {
       /** Text, which may be packed as a whole; it is read in pieces of UTF-8. */
       readonly isText: true;
-      /** @param from the place to read on from; the beginning unless given */
-      readonly read: (text: Text, from: FilePlace | undefined) => AsyncGenerator<RowChunk>;
+      readonly read: (text: Text, stretch: Stretch) => AsyncGenerator<RowChunk>;
     }
   | {
       readonly isText: false;
@@ -52,8 +59,10 @@ export type Format = {
       readonly read: (
         bytes: ByteSource,
         columns: ReadonlySet<string> | undefined,
-        from: FilePlace | undefined,
+        stretch: Stretch,
       ) => AsyncGenerator<RowChunk>;
+      /** Rows behind which stretches of about so many bytes may end. */
+      readonly cuts: (bytes: ByteSource, stretchBytes: number) => Promise<readonly number[]>;
     }
 );
 

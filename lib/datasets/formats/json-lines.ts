@@ -8,7 +8,7 @@ import { lineEnd } from './text-reader.ts';
 export const jsonLines: Format = {
   endings: ['.jsonl', '.ndjson'],
   isText: true,
-  async *read(text, from) {
+  async *read(text, { from, to = Number.POSITIVE_INFINITY }) {
     const collector = new RowCollector();
     let line = (from?.line ?? 1) - 1;
     /** Bytes of the text before those that are held. */
@@ -21,7 +21,7 @@ export const jsonLines: Format = {
       if (typeof row === 'string') collector.addBad(line, row, own);
       else collector.add(row, line, bytes.length);
     };
-    let rest: Buffer = Buffer.alloc(0);
+    let rest: Buffer = nothing;
     /** How a line begins that is too long, until its end is found. */
     let tooLong: string | undefined;
     const end = (bytes: Buffer) => {
@@ -35,13 +35,21 @@ export const jsonLines: Format = {
       let start = 0;
       // What was held back has no line end, but perhaps the first half of one.
       let stop = endOfLine(bytes, Math.max(0, rest.length - 1));
-      for (; stop >= 0; stop = endOfLine(bytes, start)) {
+      for (
+        ;
+        stop >= 0 && (tooLong !== undefined || before + start < to);
+        stop = endOfLine(bytes, start)
+      ) {
         end(bytes.subarray(start, stop));
         start = stop + (bytes[stop] === carriageReturn && bytes[stop + 1] === newline ? 2 : 1);
         if (collector.isFull) yield collector.take({ at: before + start, line: line + 1 });
       }
       before += start;
       rest = bytes.subarray(start);
+      if (before >= to && tooLong === undefined) {
+        rest = nothing;
+        break;
+      }
       if (rest.length > limits.rowBytes) {
         tooLong ??= startOf(rest);
         before += rest.length - 1;
@@ -54,6 +62,7 @@ export const jsonLines: Format = {
   },
 };
 
+const nothing: Buffer = Buffer.alloc(0);
 const newline = 10;
 const carriageReturn = 13;
 

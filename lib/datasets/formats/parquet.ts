@@ -1,22 +1,22 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { type FileMetaData, parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetScan,
+  parquetSchema,
+} from 'hyparquet';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { limits } from '../../limits.ts';
+import type { ByteSource } from '../byte-source.ts';
 import type { Format } from './format.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: Format = {
   endings: ['.parquet'],
   isText: false,
-  async *read(bytes, needed, from) {
-    const file = {
-      byteLength: bytes.sizeBytes,
-      async slice(start: number, end = bytes.sizeBytes) {
-        if (!(start >= 0 && start <= end && end <= bytes.sizeBytes))
-          throw new Error('the file is damaged: it points behind its own end');
-        return Uint8Array.from(await bytes.read(start, end)).buffer;
-      },
-    };
+  async *read(bytes, needed, { from, to = Number.POSITIVE_INFINITY }) {
+    const file = asyncBuffer(bytes);
     const metadata = await parquetMetadataAsync(file);
     const names = parquetSchema(metadata).children.map(({ element: { name } }) => name);
     const twice = names.find((name, place) => names.indexOf(name) !== place);
@@ -27,6 +27,7 @@ export const parquet: Format = {
     let rowStart = 0;
     for (const group of metadata.row_groups) {
       const rowEnd = rowStart + Number(group.num_rows);
+      if (rowStart >= to) break;
       if (rowEnd <= first) {
         rowStart = rowEnd;
         continue;
@@ -56,7 +57,37 @@ export const parquet: Format = {
       rowStart = rowEnd;
     }
   },
+  async cuts(bytes, stretchBytes) {
+    const { row_groups: groups } = await parquetMetadataAsync(asyncBuffer(bytes));
+    const cuts: number[] = [];
+    let [rows, groupBytes] = [0, 0];
+    for (const { num_rows: count, columns } of groups) {
+      const own = columns.reduce((sum, each) => sum + packedBytes(each.meta_data), 0);
+      if (groupBytes > 0 && groupBytes + own > stretchBytes) {
+        cuts.push(rows);
+        groupBytes = 0;
+      }
+      rows += Number(count);
+      groupBytes += own;
+    }
+    return cuts;
+  },
 };
+
+function packedBytes(column: ColumnMetadata | undefined): number {
+  return Number(column?.total_compressed_size ?? 0);
+}
+
+function asyncBuffer(bytes: ByteSource): AsyncBuffer {
+  return {
+    byteLength: bytes.sizeBytes,
+    async slice(start: number, end = bytes.sizeBytes) {
+      if (!(start >= 0 && start <= end && end <= bytes.sizeBytes))
+        throw new Error('the file is damaged: it points behind its own end');
+      return Uint8Array.from(await bytes.read(start, end)).buffer;
+    },
+  };
+}
 
 /** What the columns of a row group take in memory: their bytes, and an object for each value. */
 function bytesOfGroup(

@@ -80,12 +80,14 @@ export class TextReader {
    * nothing.
    *
    * @param isTabWhite not where it parts the cells
+   * @param to stops at the first of them that begins at this byte or behind it
    */
-  skipBlank(isTabWhite: boolean): void {
+  skipBlank(isTabWhite: boolean, to: number): void {
     let count = 0;
     const isWhite = (byte: number | undefined) =>
       isLineEnd(byte) || byte === space || (byte === tab && isTabWhite);
-    for (let i = 0; isWhite(this.#held[i]); i++) if (isLineEnd(this.#held[i])) count = i + 1;
+    for (let i = 0; isWhite(this.#held[i]) && this.#at + count < to; i++)
+      if (isLineEnd(this.#held[i])) count = i + 1;
     this.moveTo(this.#at + count);
   }
 

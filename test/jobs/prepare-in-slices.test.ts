@@ -24,7 +24,7 @@ import {
 // Chunks of two rows, shards of five: places to break off are many.
 vi.mock('../../lib/limits.ts', async (original) => {
   const { limits, ...others } = await original<typeof import('../../lib/limits.ts')>();
-  const small = { chunkRows: 2, shardRows: 5, shardsPerPart: 2, heldOutRows: 9 };
+  const small = { chunkRows: 2, shardRows: 5, shardsPerKeep: 2, heldOutRows: 9 };
   return { ...others, limits: { ...limits, ...small } };
 });
 
@@ -92,7 +92,7 @@ function preparedIn({ store }: World) {
 
 const unfinishedFile = 'unfinished.safetensors';
 
-describe('a dataset that is prepared in parts', () => {
+describe('a dataset that is prepared in slices', () => {
   it('has the same bytes wherever it is broken off, and whoever dies', async () => {
     const undisturbed = await worldWithFiles();
     expect(await prepare(undisturbed.world, undisturbed.record)).toMatchObject({

@@ -1,0 +1,50 @@
+import { MillraceError } from '../errors.ts';
+import { environmentNames } from './address.ts';
+import { clientSettings } from './aws.ts';
+import type { PartsStarter, Ports } from './ports.ts';
+
+/**
+ * Ports that know how a stack prepares large datasets, as its environment says: how large a part
+ * is, and which state machine prepares parts side by side.
+ *
+ * @throws MillraceError kind `invalid` if a variable is not what the template sets
+ */
+export function withParts(
+  ports: Ports,
+  environment: Readonly<Record<string, string | undefined>>,
+): Ports {
+  const { partBytes: name, partsMachine } = environmentNames;
+  const partBytes = Number(environment[name] ?? ports.limits.partBytes);
+  if (!Number.isInteger(partBytes) || partBytes < 1)
+    throw new MillraceError('invalid', `environment: ${name} must be a whole number of at least 1`);
+  const machine = environment[partsMachine];
+  return {
+    ...ports,
+    limits: { ...ports.limits, partBytes },
+    ...(machine === undefined ? {} : { startParts: partsStarter(machine) }),
+  };
+}
+
+/**
+ * Starts executions of a state machine through the AWS SDK.
+ *
+ * @throws MillraceError kind `unavailable` if Step Functions does not take it
+ */
+function partsStarter(stateMachineArn: string): PartsStarter {
+  return async ({ name, input }) => {
+    // Only the few jobs over large datasets need it.
+    const { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } = await import(
+      '@aws-sdk/client-sfn'
+    );
+    const client = new SFNClient(clientSettings);
+    try {
+      await client.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+    } catch (cause) {
+      if (cause instanceof ExecutionAlreadyExists) return;
+      const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+      throw new MillraceError('unavailable', `starting ${name} failed: ${reason}`, { cause });
+    } finally {
+      client.destroy();
+    }
+  };
+}

@@ -1,0 +1,208 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
+import { digestOf } from '../../lib/bucket/safetensors.ts';
+import type { PreparedDataset } from '../../lib/datasets/manifest.ts';
+import { type Part, readOrPlanParts } from '../../lib/datasets/parts.ts';
+import { type PrepareOptions, prepareDataset } from '../../lib/datasets/prepare.ts';
+import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
+import { isOfKind } from '../../lib/errors.ts';
+import type { JobRecord } from '../../lib/jobs/record.ts';
+import { runPart } from '../../lib/jobs/run-part.ts';
+import { sourceOf } from '../../lib/jobs/source.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
+import { createWorld, modelOf, ticketsSpec, type World } from '../support/world.ts';
+
+// Chunks of two rows, shards of five, pieces that end within lines: cuts are many.
+vi.mock('../../lib/limits.ts', async (original) => {
+  const { limits, ...others } = await original<typeof import('../../lib/limits.ts')>();
+  const small = { chunkRows: 2, shardRows: 5, shardsPerKeep: 2, heldOutRows: 40, pieceBytes: 37 };
+  return { ...others, limits: { ...limits, ...small, refusedExamples: 1_000 } };
+});
+
+const spec = defineSpec({
+  ...ticketsSpec,
+  features: {
+    number: { type: 'number', missing: 'mean' },
+    note: { type: 'category', vocabulary: { size: 5 }, dimensions: 2 },
+  },
+  batch: { validation: 0.2, refusedShare: 0.9 },
+});
+
+type Rows = readonly { readonly note: string; readonly label: string }[];
+
+const quoted = (cell: string) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+
+/** Rows as a file has them; a row's number says which it is. */
+const writers: Readonly<Record<string, (rows: Rows, first: number, end: string) => Buffer>> = {
+  csv: (rows, first, end) =>
+    Buffer.from(
+      [
+        'number,note,label',
+        ...rows.map((row, i) => `${first + i},${quoted(row.note)},${row.label}`),
+      ]
+        .map((line) => line + end)
+        .join(''),
+    ),
+  'csv.gz': (rows, first, end) => gzipSync(writers.csv?.(rows, first, end) ?? ''),
+  jsonl: (rows, first, end) =>
+    Buffer.from(rows.map((row, i) => JSON.stringify({ number: first + i, ...row }) + end).join('')),
+};
+
+const note = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom('a', 'b', 'é', '', '👩‍🚀 at work') },
+  fc.constantFrom('two\nlines', 'three\r\n\r\nlines', '"quoted"', 'x,y', '\n', 'long '.repeat(40)),
+);
+const label = fc.constantFrom('true', 'false', 'true', 'false', 'perhaps');
+const file = fc.record({
+  ending: fc.constantFrom(...Object.keys(writers), 'csv'),
+  lineEnd: fc.constantFrom('\n', '\r\n', '\n\n', '\n \n', '\r'),
+  mark: fc.boolean(),
+  rows: fc.array(fc.record({ note, label }), { minLength: 1, maxLength: 24 }),
+});
+const files = fc.array(file, { minLength: 1, maxLength: 4 });
+type Files = (typeof files extends fc.Arbitrary<infer Value> ? Value : never) &
+  readonly { readonly ending: string }[];
+
+type Case = { readonly world: World; readonly record: JobRecord };
+
+async function worldOf(some: Files, partBytes: number): Promise<Case> {
+  const world = createWorld(spec, { partBytes });
+  let first = 0;
+  for (const [i, { ending, rows, lineEnd, mark }] of some.entries()) {
+    const body = writers[ending]?.(rows, first, lineEnd) ?? Buffer.alloc(0);
+    const hasMark = mark && !ending.endsWith('gz');
+    const marked = hasMark ? Buffer.concat([Buffer.from('\ufeff'), body]) : body;
+    await world.store.put(`${keys.dataset('past')}${i}.${ending}`, marked);
+    first += rows.length;
+  }
+  const objects = (await world.store.list(keys.dataset('past'))).map(
+    ({ key, etag, sizeBytes }) => ({ key, etag, sizeBytes }),
+  );
+  const record: JobRecord = {
+    ...{ job: 'j', model: spec.model, spec: '', start: 'fresh', time: '' },
+    ...{ dataset: 'past', objects, sequence: 0 },
+  };
+  return { world, record };
+}
+
+async function prepare({ world, record }: Case, options: PrepareOptions = {}) {
+  const model = await modelOf(world);
+  return prepareDataset(world, model, await sourceOf(world, model, record), options);
+}
+
+/** Rows, or why they cannot be prepared. */
+async function outcomeOf(own: Case) {
+  const preparing = await prepare(own).catch(reasonOf);
+  if (typeof preparing === 'string') return preparing;
+  if (!preparing.isDone) throw new Error('it is not prepared');
+  return preparing.prepared;
+}
+
+const isNothing = (outcome: unknown) => String(outcome).includes('no row that can be learnt');
+
+function reasonOf(error: unknown): string {
+  if (isOfKind(error, 'invalid')) return error.message;
+  throw error;
+}
+
+/** The numbers of the rows, trained and held out. */
+async function numbersOf({ store }: World, prepared: PreparedDataset) {
+  const shards = prepared.shardRows.map((_, i) => readShard(store, prepared, i));
+  const read = [...(await Promise.all(shards)), await readHeldOut(store, prepared)];
+  return read.flatMap(({ raw }) => [...raw]).sort((a, b) => a - b);
+}
+
+/** All that is prepared, by its digests. */
+function preparedIn({ store }: World) {
+  return [...store.objects]
+    .filter(([key]) => key.startsWith('prepared/') && !key.endsWith('unfinished.safetensors'))
+    .map(([key, { body }]) => `${key} ${digestOf(body)}`)
+    .sort();
+}
+
+/** Some parts, by others, who die and run out of time. */
+async function prepareElsewhere(
+  world: World,
+  record: JobRecord,
+  { crashes, isUp, order }: { crashes: number[]; isUp: boolean[]; order: number[] },
+): Promise<void> {
+  await world.store.put(keys.job(spec.model, record.job), Buffer.from(JSON.stringify(record)));
+  let asked = 0;
+  const plan: { parts?: readonly Part[]; key?: string } = {};
+  await prepare(
+    { world, record },
+    {
+      sideBySide: ({ plan: key }) => {
+        plan.key = key;
+        return true;
+      },
+    },
+  );
+  const { key = '' } = plan;
+  const parts = await readOrPlanParts(world, key, [], 0);
+  let calls = 0;
+  world.store.hook = () => {
+    if (crashes.includes(calls++)) throw new Error('the machine is gone');
+  };
+  const secondsLeft = () => (isUp[asked++ % isUp.length] ? 0 : 900);
+  for (const number of order) {
+    const part = parts[number % parts.length];
+    if (part === undefined) continue;
+    const request = { model: spec.model, job: record.job, plan: key, part };
+    await runPart(world, request, secondsLeft).catch(() => undefined);
+  }
+  world.store.hook = () => undefined;
+}
+
+const whole = 1_000_000;
+const partBytes = fc.integer({ min: 8, max: 90 });
+
+describe('a large dataset', () => {
+  it('has the same bytes whoever prepares its parts, in any order, more than once, with deaths', async () => {
+    const disturbance = fc.record({
+      crashes: fc.uniqueArray(fc.nat(120), { maxLength: 6 }),
+      isUp: fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
+      order: fc.array(fc.nat(99), { maxLength: 30 }),
+    });
+    let inParts = 0;
+    await fc.assert(
+      fc.asyncProperty(files, partBytes, disturbance, async (some, bytes, disturbed) => {
+        const undisturbed = await worldOf(some, bytes);
+        const expected = await outcomeOf(undisturbed);
+        if (typeof expected === 'string' || expected.parts === undefined) return;
+        inParts += 1;
+        const { world, record } = await worldOf(some, bytes);
+        await prepareElsewhere(world, record, disturbed);
+        expect(await outcomeOf({ world, record })).toEqual(expected);
+        expect(preparedIn(world)).toEqual(preparedIn(undisturbed.world));
+      }),
+      { numRuns: 250 },
+    );
+    expect(inParts).toBeGreaterThan(100);
+  });
+
+  it('has the same rows and the same refusals, however it is cut into parts', async () => {
+    let inParts = 0;
+    await fc.assert(
+      fc.asyncProperty(files, partBytes, async (some, bytes) => {
+        const ordered = await worldOf(some, whole);
+        const cut = await worldOf(some, bytes);
+        const [expected, found] = [await outcomeOf(ordered), await outcomeOf(cut)];
+        // By chance, all rows of a few may be held out.
+        if (isNothing(expected) || isNothing(found)) return;
+        if (typeof expected === 'string' || typeof found === 'string') {
+          expect(found).toEqual(expected);
+          return;
+        }
+        if (found.parts !== undefined) inParts += 1;
+        expect(await numbersOf(cut.world, found)).toEqual(await numbersOf(ordered.world, expected));
+        const { refused, refusedRows, unknown } = expected;
+        expect(found).toMatchObject({ refused, refusedRows, unknown });
+      }),
+      { numRuns: 250 },
+    );
+    expect(inParts).toBeGreaterThan(100);
+  });
+});
