@@ -10,6 +10,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { QueueWithDeadLetters } from './queues.ts';
 import { namespaceOf } from './training-function.ts';
@@ -20,6 +21,7 @@ export type Watched = {
   readonly functions: Readonly<
     Record<string, { readonly function: IFunction; readonly timeoutSeconds: number }>
   >;
+  readonly partsMachine: IStateMachine;
   readonly hasSchedules: boolean;
   /** Told when an alarm rings, and when it is over. */
   readonly topic?: ITopic | undefined;
@@ -42,6 +44,7 @@ export function createAlarms(scope: Construct, watched: Watched): readonly Alarm
     ...rulesOfQueues(watched),
     ...rulesOfFunctions(watched),
     ...rulesOfModels(scope),
+    ruleOfParts(watched),
     ...(watched.hasSchedules ? [ruleOfSchedules] : []),
   ];
   return rules.map(({ id, metric, threshold, description }) => {
@@ -144,6 +147,16 @@ function rulesOfModels(scope: Construct): readonly Rule[] {
       description: 'Over half of the samples were refused. See: millrace quarantine <model>',
     },
   ];
+}
+
+function ruleOfParts({ partsMachine }: Watched): Rule {
+  return {
+    id: 'PartsFailed',
+    metric: partsMachine.metricFailed({ period }),
+    threshold: 0,
+    description:
+      'A job over a large dataset waits for its next slice. Redrive the execution of the state machine.',
+  };
 }
 
 const ruleOfSchedules: Rule = {

@@ -1,6 +1,6 @@
 import { CfnOutput, type Size, SizeRoundingBehavior } from 'aws-cdk-lib';
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
-import { type CfnRole, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   Architecture,
@@ -8,22 +8,20 @@ import {
   type FunctionUrl,
   FunctionUrlAuthType,
   type Function as LambdaFunction,
-  RecursiveLoop,
 } from 'aws-cdk-lib/aws-lambda';
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { type ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
-import { environmentNames, environmentOf } from '../lib/ports/address.ts';
 import { createAlarms } from './alarms.ts';
-import { allow, createBucket, operatorWrites, protectHistory } from './bucket.ts';
+import { allow, createBucket, operatorWrites } from './bucket.ts';
+import { createFunctions, type PreparationProps, sendersOf } from './functions.ts';
 import { functionsCode } from './functions-code.ts';
 import { allowToRedrive, allowToSend, createQueue, type QueueWithDeadLetters } from './queues.ts';
 import { createSchedules, type ScheduledJob } from './schedules.ts';
-import { createFunction, type SharedSettings } from './training-function.ts';
 
 /** Settings of {@link Millrace}. */
 export interface MillraceProps {
@@ -63,6 +61,11 @@ export interface MillraceProps {
    */
   readonly functionProps?: FunctionOptions;
   /**
+   * How datasets are prepared that are larger than eight parts.
+   * @default 50 parts of 128 MiB at once
+   */
+  readonly preparation?: PreparationProps;
+  /**
    * Told when an alarm rings, and when it is over.
    * @default nobody
    */
@@ -87,25 +90,16 @@ export class Millrace extends Construct {
   readonly predictFunction: LambdaFunction;
   /** Its URL; requests are signed (AWS IAM). */
   readonly predictUrl: FunctionUrl;
+  /** Prepares the parts of large datasets side by side, and then sends the job's next slice. */
+  readonly partsMachine: StateMachine;
   /** Everything that a person must look at. */
   readonly alarms: readonly Alarm[];
-  readonly #shared: SharedSettings;
-  readonly #memoryMebibytes: number;
   readonly #queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
   readonly #logGroups: readonly ILogGroup[];
 
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
     const { encryptionKey, schedules = [], architecture = Architecture.ARM_64 } = props;
-    this.#memoryMebibytes =
-      props.memory?.toMebibytes({ rounding: SizeRoundingBehavior.FLOOR }) ??
-      limits.functionMemoryMebibytes;
-    this.#shared = {
-      code: functionsCode(this, architecture),
-      architecture,
-      logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
-      options: props.functionProps ?? {},
-    };
     this.bucket = props.bucket ?? createBucket(this, encryptionKey);
     this.#queues = {
       Samples: createQueue(this, 'Samples', {
@@ -128,37 +122,57 @@ export class Millrace extends Construct {
     this.samplesQueue = Samples.queue;
     this.jobsQueue = Jobs.queue;
     this.commandsQueue = Commands.queue;
-    const batchTrain = this.#createBatchTrain();
-    const relayCommand = this.#createRelay();
-    const onlineUpdate = this.#createOnlineUpdate([batchTrain, relayCommand]);
-
-    this.predictFunction = this.#createPredict();
+    const functions = createFunctions(this, {
+      bucket: this.bucket,
+      samplesQueue: this.samplesQueue,
+      jobsQueue: this.jobsQueue,
+      commandsQueue: this.commandsQueue,
+      shared: {
+        code: functionsCode(this, architecture),
+        architecture,
+        logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
+        options: props.functionProps ?? {},
+      },
+      memoryMebibytes:
+        props.memory?.toMebibytes({ rounding: SizeRoundingBehavior.FLOOR }) ??
+        limits.functionMemoryMebibytes,
+      preparation: props.preparation ?? {},
+    });
+    const { onlineUpdate, batchTrain, relayCommand, preparePart } = functions;
+    this.partsMachine = functions.partsMachine;
+    this.predictFunction = functions.predict;
     this.predictUrl = this.predictFunction.addFunctionUrl({
       authType: FunctionUrlAuthType.AWS_IAM,
     });
 
-    this.#logGroups = [onlineUpdate, batchTrain, relayCommand, this.predictFunction].map(
-      ({ logGroup }) => logGroup,
-    );
+    const all = [onlineUpdate, batchTrain, preparePart, relayCommand, this.predictFunction];
+    this.#logGroups = all.map(({ logGroup }) => logGroup);
     createSchedules(this, this.jobsQueue, schedules);
     this.alarms = createAlarms(this, {
       queues: this.#queues,
       functions: {
         OnlineUpdate: { function: onlineUpdate, timeoutSeconds: limits.onlineTimeoutSeconds },
         BatchTrain: { function: batchTrain, timeoutSeconds: limits.batchTimeoutSeconds },
+        PreparePart: { function: preparePart, timeoutSeconds: limits.batchTimeoutSeconds },
         RelayCommand: { function: relayCommand, timeoutSeconds: limits.relayTimeoutSeconds },
         Predict: { function: this.predictFunction, timeoutSeconds: limits.predictTimeoutSeconds },
       },
+      partsMachine: this.partsMachine,
       hasSchedules: schedules.length > 0,
       topic: props.alarmTopic,
     });
+    this.#writeOutputs([batchTrain, relayCommand]);
+  }
+
+  /** What a program needs to know to reach the stack. */
+  #writeOutputs(commanders: readonly LambdaFunction[]): void {
     new CfnOutput(this, 'BucketName', { value: this.bucket.bucketName });
     new CfnOutput(this, 'SamplesQueueUrl', { value: this.samplesQueue.queueUrl });
     new CfnOutput(this, 'JobsQueueUrl', { value: this.jobsQueue.queueUrl });
     new CfnOutput(this, 'CommandsQueueUrl', { value: this.commandsQueue.queueUrl });
     new CfnOutput(this, 'PredictFunction', { value: this.predictFunction.functionName });
     new CfnOutput(this, 'PredictUrl', { value: this.predictUrl.url });
-    new CfnOutput(this, 'CommandSenders', { value: sendersOf(batchTrain, relayCommand) });
+    new CfnOutput(this, 'CommandSenders', { value: sendersOf(...commanders) });
     new CfnOutput(this, 'LogGroups', {
       value: this.#logGroups.map(({ logGroupName }) => logGroupName).join(','),
     });
@@ -206,94 +220,4 @@ export class Millrace extends Construct {
       }),
     );
   }
-
-  /** What the functions know of the stack. */
-  #environment(): Record<string, string> {
-    return environmentOf({
-      bucket: this.bucket.bucketName,
-      samplesQueueUrl: this.samplesQueue.queueUrl,
-      jobsQueueUrl: this.jobsQueue.queueUrl,
-      commandsQueueUrl: this.commandsQueue.queueUrl,
-    });
-  }
-
-  #createOnlineUpdate(commanders: readonly LambdaFunction[]): LambdaFunction {
-    const onlineUpdate = createFunction(this, 'online-update', this.#shared, {
-      timeoutSeconds: limits.onlineTimeoutSeconds,
-      memoryMebibytes: this.#memoryMebibytes,
-      environment: {
-        ...this.#environment(),
-        [environmentNames.commandSenders]: sendersOf(...commanders),
-      },
-    });
-    onlineUpdate.addEventSource(
-      new SqsEventSource(this.samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
-    );
-    allow(onlineUpdate, this.bucket, {
-      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*'],
-      write: [
-        'asked/*',
-        'models/*/journal/*',
-        'models/*/state.safetensors',
-        'models/*/checkpoints/*',
-        'models/*/segments/*',
-        'models/*/caught-up/*',
-        'models/*/quarantine/*',
-        'models/*/jobs/*/progress.json',
-        'compiled/*',
-      ],
-    });
-    allowToSend(onlineUpdate, this.jobsQueue);
-    if (onlineUpdate.role !== undefined) protectHistory(this, this.bucket, onlineUpdate.role);
-    return onlineUpdate;
-  }
-
-  #createBatchTrain(): LambdaFunction {
-    const batchTrain = createFunction(this, 'batch-train', this.#shared, {
-      timeoutSeconds: limits.batchTimeoutSeconds,
-      memoryMebibytes: this.#memoryMebibytes,
-      environment: this.#environment(),
-      // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's
-      // guard.
-      recursiveLoop: RecursiveLoop.ALLOW,
-    });
-    batchTrain.addEventSource(new SqsEventSource(this.jobsQueue, { batchSize: 1 }));
-    allow(batchTrain, this.bucket, {
-      read: ['models/*', 'initial-weights/*', 'datasets/*', 'prepared/*', 'compiled/*'],
-      write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*', 'compiled/*'],
-    });
-    allowToSend(batchTrain, this.samplesQueue, this.jobsQueue);
-    return batchTrain;
-  }
-
-  #createPredict(): LambdaFunction {
-    const predict = createFunction(this, 'predict', this.#shared, {
-      timeoutSeconds: limits.predictTimeoutSeconds,
-      memoryMebibytes: this.#memoryMebibytes,
-      environment: this.#environment(),
-    });
-    allow(predict, this.bucket, {
-      read: ['models/*', 'initial-weights/*', 'compiled/*', 'asked/*'],
-      write: ['asked/*'],
-    });
-    return predict;
-  }
-
-  #createRelay(): LambdaFunction {
-    const relay = createFunction(this, 'relay-command', this.#shared, {
-      timeoutSeconds: limits.relayTimeoutSeconds,
-      memoryMebibytes: limits.relayMemoryMebibytes,
-      environment: this.#environment(),
-    });
-    relay.addEventSource(new SqsEventSource(this.commandsQueue, { batchSize: 1 }));
-    allowToSend(relay, this.samplesQueue);
-    return relay;
-  }
-}
-
-/** The unique ids of functions' roles, as SQS names who sent a message. */
-function sendersOf(...functions: readonly LambdaFunction[]): string {
-  return functions
-    .map(({ role }) => (role?.node.defaultChild as CfnRole | undefined)?.attrRoleId ?? '')
-    .join(',');
 }

@@ -146,6 +146,10 @@ export const limits = {
    * function reads ahead, and few enough that one is read within a minute.
    */
   partBytes: 134_217_728,
+  /** Of the objects of one part as a list: Step Functions takes 256 KiB. */
+  partListBytes: 131_072,
+  /** Parts of a dataset that are prepared at once. */
+  partsAtOnce: 50,
   /** Rows of one prepared shard: the unit of shuffling and of memory. */
   shardRows: 262_144,
   /** Bytes of one shard, of the held-out rows, and of the stream's window in a comparison. */

@@ -21,6 +21,7 @@ import { environmentOfCommands, type Hosted, hostFunctions } from './functions.t
 import { type LambdaEndpoint, serveFunctions } from './lambda-endpoint.ts';
 import { provision } from './provision.ts';
 import { runSchedule } from './scheduler.ts';
+import { arnOfMachine, runStateMachines, type StateMachines } from './state-machines.ts';
 import {
   local,
   type Physical,
@@ -74,6 +75,8 @@ export type LocalSettings = {
   readonly visibilityFactor?: number;
   /** Told what the functions log as a warning or an error, and what they throw. */
   readonly onProblem?: (problem: string) => void;
+  /** What the functions find in their environment besides, for tests. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Told what they did: a delivery that was settled, a slice of a job. */
   readonly onDone?: (done: string) => void;
 };
@@ -92,6 +95,7 @@ export async function startLocalCloud(
     visibilityFactor = 1,
     onProblem = () => undefined,
     onDone = () => undefined,
+    environment = {},
   }: LocalSettings = {},
 ): Promise<LocalCloud> {
   const logs = join(dataDirectory, 'logs');
@@ -109,20 +113,30 @@ export async function startLocalCloud(
   const sqs = new SQSClient({ ...clientSettings, md5: false });
   const provisioned = await provision(template, dataDirectory, { s3, sqs });
   const physical = new Map(atEndpoint(provisioned, awsEnvironment.AWS_ENDPOINT_URL));
+  for (const { logicalId } of resourcesOf(template, 'AWS::StepFunctions::StateMachine'))
+    physical.set(logicalId, { '': arnOfMachine(logicalId) });
 
-  const hosting = { assembly, logs, awsEnvironment, onProblem, onDone };
+  const hosts = new Map<string, FunctionHost>();
+  const endpoint = await serveFunctions(hosts, logs, (execution) => machines.start(execution));
+  const ofFunctions = { ...awsEnvironment, AWS_ENDPOINT_URL_SFN: endpoint.url, ...environment };
+  const hosting = { assembly, logs, awsEnvironment: ofFunctions, onProblem, onDone };
   const functions = hostFunctions(template, physical, hosting);
-  for (const id of functions.keys()) physical.set(id, { '': id });
+  for (const [id, { host }] of functions) {
+    physical.set(id, { '': id, Arn: id });
+    hosts.set(host.name, host);
+  }
+  const byArn = new Map([...functions].map(([id, { host }]) => [id, host]));
+  const services = { s3, sqs, functions: byArn, onProblem };
+  const executions = join(dataDirectory, 'executions');
+  const machines = runStateMachines(template, physical, executions, services);
   const sources = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((resource) =>
     connect(sqs, resource, physical, functions),
   );
   const schedules = keepSchedules(sqs, template, physical);
-  const hosts = new Map([...functions.values()].map(({ host }) => [host.name, host]));
-  const endpoint = await serveFunctions(hosts, logs);
 
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
-  const work = { schedules, sources, functions, clients: [s3, sqs], endpoint };
+  const work = { schedules, sources, functions, clients: [s3, sqs], endpoint, machines };
   return {
     address,
     endpoint: clientSettings.endpoint,
@@ -130,11 +144,7 @@ export async function startLocalCloud(
       ...awsEnvironment,
       ...environmentOf(address),
       ...environmentOfCommands(functions),
-      AWS_ENDPOINT_URL_LAMBDA: endpoint.url,
-      AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: endpoint.url,
-      [environmentNames.logGroups]: [...hosts.keys()].join(','),
-      [environmentNames.predictFunction]: predictName,
-      [environmentNames.predictUrl]: endpoint.urlOf(predictName),
+      ...environmentOfEndpoint(endpoint, hosts),
     },
     s3,
     sqs,
@@ -173,6 +183,21 @@ function environmentOfAws(settings: {
   };
 }
 
+/** What answers there, by the names that a deployed stack's outputs have. */
+function environmentOfEndpoint(
+  { url, urlOf }: LambdaEndpoint,
+  functions: ReadonlyMap<string, FunctionHost>,
+): Record<string, string> {
+  return {
+    [environmentNames.logGroups]: [...functions.keys()].join(','),
+    AWS_ENDPOINT_URL_LAMBDA: url,
+    AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: url,
+    AWS_ENDPOINT_URL_SFN: url,
+    [environmentNames.predictFunction]: predictName,
+    [environmentNames.predictUrl]: urlOf(predictName),
+  };
+}
+
 /** The emulator's port changes with each run, and so do the URLs of its queues. */
 function atEndpoint(physical: Physical, endpoint: string): Physical {
   return new Map(
@@ -192,8 +217,10 @@ async function stopWork(work: {
   readonly functions: ReadonlyMap<string, Hosted>;
   readonly clients: readonly { readonly destroy: () => void }[];
   readonly endpoint: LambdaEndpoint;
+  readonly machines: StateMachines;
 }): Promise<void> {
   for (const stopSchedule of work.schedules) stopSchedule();
+  work.machines.stop();
   await work.endpoint.stop();
   await Promise.all(work.sources.map((source) => source.stop()));
   await Promise.all([...work.functions.values()].map(({ host }) => host.stop()));

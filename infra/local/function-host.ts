@@ -55,7 +55,7 @@ export function hostFunction(settings: FunctionSettings): FunctionHost {
     async invoke(event) {
       if (child === undefined || hasExited(child)) {
         child = startProcess(settings);
-        await ready(settings, child);
+        await readyInTime(settings, child);
       }
       const milliseconds = settings.timeoutSeconds * 1_000;
       const invocation = { id: ++invocations, event, deadline: Date.now() + milliseconds };
@@ -178,8 +178,19 @@ function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-function ready(settings: FunctionSettings, child: ChildProcess): Promise<unknown> {
-  return answerOf(settings, child, (message) => 'ready' in message);
+/** How long a process may take until it is ready: many times what one needs. */
+const startMilliseconds = 120_000;
+
+async function readyInTime(settings: FunctionSettings, child: ChildProcess): Promise<void> {
+  const timer = setTimeout(() => {
+    settings.onProblem(`${settings.name}: did not start, and is killed`);
+    child.kill('SIGKILL');
+  }, startMilliseconds);
+  try {
+    await answerOf(settings, child, (message) => 'ready' in message);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function outcomeOf(settings: FunctionSettings, child: ChildProcess, invocation: Invocation) {

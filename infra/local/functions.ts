@@ -1,7 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
 import { environmentNames } from '../../lib/ports/address.ts';
 import { type FunctionHost, hostFunction } from './function-host.ts';
+import { poolOf } from './host-pool.ts';
 import { functionProgram } from './programs.ts';
 import {
   type Physical,
@@ -38,6 +40,7 @@ export function hostFunctions(
 ): ReadonlyMap<string, Hosted> {
   const functions = new Map<string, Hosted>();
   const program = functionProgram(logs);
+  const invokedByMachines = functionsOfMachines(template);
   for (const resource of resourcesOf(template, 'AWS::Lambda::Function')) {
     const { Timeout, MemorySize, Handler, Environment } = functionSchema.parse(
       resolveProperties(resource, physical),
@@ -45,7 +48,8 @@ export function hostFunctions(
     const variables = Environment.Variables;
     const name = variables.POWERTOOLS_SERVICE_NAME ?? resource.logicalId;
     const asset = String(resource.Metadata['aws:asset:path']);
-    const host = hostFunction({
+    const isInvokedAtOnce = invokedByMachines.has(resource.logicalId);
+    const settings = {
       name,
       program,
       entry: resolvePath(assembly, asset, `${Handler.split('.')[0]}.mjs`),
@@ -61,10 +65,22 @@ export function hostFunctions(
       logFile: join(logs, `${name}.log`),
       onProblem,
       onDone,
-    });
+    };
+    const others = isInvokedAtOnce ? availableParallelism() - 1 : 0;
+    const host = poolOf([
+      hostFunction(settings),
+      ...Array.from({ length: others }, () => hostFunction(settings)),
+    ]);
     functions.set(resource.logicalId, { host, variables });
   }
   return functions;
+}
+
+/** The functions that state machines invoke, several at once, by logical id. */
+function functionsOfMachines(template: Template): ReadonlySet<string> {
+  const machines = JSON.stringify(resourcesOf(template, 'AWS::StepFunctions::StateMachine'));
+  const all = resourcesOf(template, 'AWS::Lambda::Function').map(({ logicalId }) => logicalId);
+  return new Set(all.filter((logicalId) => machines.includes(`"${logicalId}"`)));
 }
 
 /** Who may put commands into the samples queue, as the template tells its functions. */

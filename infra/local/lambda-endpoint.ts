@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { reasonOf } from '../../lib/errors.ts';
 import type { FunctionHost } from './function-host.ts';
 import { answerFilterLogEvents, type FunctionLogs, filterLogEvents } from './logs-endpoint.ts';
+import { executionSchema, type StateMachines } from './state-machines.ts';
 
 /** Where the functions answer, and what they logged is read. */
 export type LambdaEndpoint = {
@@ -23,18 +24,23 @@ type Answer = {
 };
 
 /**
- * Serves Lambda's `Invoke`, function URLs, and CloudWatch Logs' `FilterLogEvents` on loopback. One
+ * Serves Lambda's `Invoke`, function URLs, CloudWatch Logs' `FilterLogEvents`, and Step Functions'
+ * `StartExecution` on loopback. One
  * process hosts a function, so its invocations wait for each other; on AWS each would get a process
  * of its own.
  */
 export async function serveFunctions(
   functions: ReadonlyMap<string, FunctionHost>,
   logFolder: string,
+  start: StateMachines['start'],
 ): Promise<LambdaEndpoint> {
-  const logs = { folder: logFolder, names: functions };
-  const invoke = inTurn(functions);
+  const services = {
+    invoke: inTurn(functions),
+    logs: { folder: logFolder, names: functions },
+    start,
+  };
   const server = createServer((request, response) => {
-    answerTo(invoke, request, logs)
+    answerTo(services, request)
       .catch((error: unknown) => ({ status: 400, body: String(error) }))
       .then((answer) => write(response, answer))
       // What a function answered is no answer.
@@ -70,15 +76,21 @@ function inTurn(functions: ReadonlyMap<string, FunctionHost>): Invoke {
   };
 }
 
+type Services = {
+  readonly invoke: Invoke;
+  readonly logs: FunctionLogs;
+  readonly start: StateMachines['start'];
+};
+
 async function answerTo(
-  invoke: Invoke,
+  { invoke, logs, start }: Services,
   request: IncomingMessage,
-  logs: FunctionLogs,
 ): Promise<Answer> {
   const [pathname = '/', search = ''] = (request.url ?? '/').split('?', 2);
   const [, called] = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(pathname) ?? [];
   const body = await text(request);
   if (request.headers['x-amz-target'] === filterLogEvents) return answerOfLogs(logs, body);
+  if (request.headers['x-amz-target'] === startExecution) return answerOfStart(start, body);
   if (called !== undefined) return answerOfInvoke(invoke, decodeURIComponent(called), body);
   const [, name = '', rawPath = '/'] = /^\/([^/]+)(\/.*)?$/.exec(pathname) ?? [];
   return answerOfUrl(invoke, name, {
@@ -110,6 +122,23 @@ async function answerOfInvoke(invoke: Invoke, name: string, body: string): Promi
     const headers = { 'x-amz-function-error': 'Unhandled' };
     return { status: 200, headers, body: JSON.stringify({ errorMessage, errorType: 'Error' }) };
   }
+}
+
+const startExecution = 'AWSStepFunctions.StartExecution';
+
+function answerOfStart(start: StateMachines['start'], body: string): Answer {
+  const execution = executionSchema.parse(JSON.parse(body));
+  const executionArn = start(execution);
+  const headers = { 'content-type': 'application/x-amz-json-1.0' };
+  if (executionArn !== undefined) {
+    const started = { executionArn, startDate: Date.now() / 1_000 };
+    return { status: 200, headers, body: JSON.stringify(started) };
+  }
+  const exists = {
+    __type: 'ExecutionAlreadyExists',
+    message: `there was ${execution.name} before`,
+  };
+  return { status: 400, headers, body: JSON.stringify(exists) };
 }
 
 async function answerOfLogs(logs: FunctionLogs, body: string): Promise<Answer> {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ObjectStore } from '../bucket/object-store.ts';
+import { markedParts } from '../datasets/parts.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
 import type { Progress } from './progress.ts';
 
@@ -37,7 +38,11 @@ export async function watchJob(
   try {
     for (;;) {
       const last = await readProgress(store, model, job);
-      if (last?.status === 'preparing') {
+      if (last?.status === 'preparing' && last.parts?.isSideBySide) {
+        const { plan, all } = last.parts;
+        preparing ??= progress.bar('preparing', all, 'parts');
+        preparing.update((await markedParts(store, plan)).size);
+      } else if (last?.status === 'preparing') {
         preparing ??= progress.bar('preparing', Number.POSITIVE_INFINITY, 'rows');
         preparing.update(last.rows);
       } else if (last !== undefined && last.rows > 0) {

@@ -5,7 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
-import type { ProtocolLimits } from '../limits.ts';
+import { limits, type ProtocolLimits } from '../limits.ts';
 import { bytesOfObject, type PinnedObject } from './byte-source.ts';
 import { cutsOf } from './rows.ts';
 
@@ -64,10 +64,10 @@ export async function readOrPlanParts(
   objects: readonly PinnedObject[],
   heldOutRows: number,
 ): Promise<readonly Part[]> {
-  const { store, limits } = ports;
+  const { store } = ports;
   const existing = await readPlan(store, key);
   if (existing !== undefined) return existing;
-  const parts = await planParts(store, objects, limits.partBytes);
+  const parts = await planParts(store, objects, ports.limits.partBytes);
   const own = Math.floor(heldOutRows / parts.length);
   const plan = parts.map((each, part) => ({ part, ...each, heldOutRows: own }));
   await putUntilAnswered(ports, key, jsonBody(plan, key), { ifNoneMatch: '*' });
@@ -110,18 +110,20 @@ function readPlan(store: ObjectStore, key: string): Promise<readonly Part[] | un
 async function planParts(store: ObjectStore, objects: readonly PinnedObject[], partBytes: number) {
   const parts: Pick<Part, 'objects' | 'from' | 'to'>[] = [];
   let together: PinnedObject[] = [];
-  let bytes = 0;
+  let [bytes, listed] = [0, 0];
   const endTogether = () => {
     if (together.length > 0) parts.push({ objects: together });
     together = [];
-    bytes = 0;
+    [bytes, listed] = [0, 0];
   };
   for (const object of objects) {
     const { key, sizeBytes } = object;
-    if (bytes + sizeBytes > partBytes) endTogether();
+    const own = Buffer.byteLength(JSON.stringify(object));
+    if (bytes + sizeBytes > partBytes || listed + own > limits.partListBytes) endTogether();
     if (sizeBytes <= partBytes) {
       together.push(object);
       bytes += sizeBytes;
+      listed += own;
       continue;
     }
     const cuts = await cutsOf({ name: key, bytes: bytesOfObject(store, object) }, partBytes);

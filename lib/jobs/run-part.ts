@@ -1,11 +1,15 @@
 import { z } from 'zod';
+import type { ObjectStore } from '../bucket/object-store.ts';
 import { partSchema } from '../datasets/parts.ts';
+import type { Declared } from '../datasets/preparation.ts';
 import { preparePart } from '../datasets/prepare-part.ts';
 import { invalid, reasonIf } from '../errors.ts';
+import { createEncoder } from '../features/encoder.ts';
 import { isTimeUp } from '../fold/time-left.ts';
-import { loadModel, modelOf } from '../model/model.ts';
+import { loadSpecOf } from '../model/stored-spec.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
+import { timerOf } from './budget.ts';
 import { readJob } from './record.ts';
 
 const requestSchema = z.strictObject({
@@ -37,19 +41,22 @@ export function parsePartRequest(event: unknown): PartRequest {
  * @throws MillraceError kind `unavailable` if S3 does not answer
  */
 export async function runPart(
-  ports: Ports,
-  { model: name, job, plan, part }: PartRequest,
+  ports: Pick<Ports, 'store' | 'log' | 'now'>,
+  { model, job, plan, part }: PartRequest,
   secondsLeft: () => number,
 ): Promise<PartOutcome> {
-  const timer = () => isTimeUp(secondsLeft);
   const prepare = async () => {
-    const model = await modelOfJob(ports, name, job);
-    return preparePart(ports, model, { plan, part }, { isTimeUp: timer, mustStop: timer });
+    const declared = await declaredOf(ports.store, model, job);
+    const turn = {
+      isTimeUp: timerOf({ ports, model: declared, secondsLeft }),
+      mustStop: () => isTimeUp(secondsLeft),
+    };
+    return preparePart(ports, declared, { plan, part }, turn);
   };
   const preparing = await prepare().catch(reasonIf('invalid'));
   if (typeof preparing === 'string') {
     ports.log.warn('a part of a dataset cannot be prepared', {
-      model: name,
+      model,
       job,
       part: part.part,
       reason: preparing,
@@ -60,9 +67,10 @@ export async function runPart(
   return { isDone: false, rows: preparing.rows };
 }
 
-async function modelOfJob(ports: Ports, name: string, job: string) {
-  const [first, record] = [await loadModel(ports, name), await readJob(ports.store, name, job)];
-  const model = first && record && (await modelOf(ports, first, record.spec));
-  if (model === undefined) throw invalid(`model ${name} has no job ${job} any more`);
-  return model;
+/** What the spec of a job declares of its samples; its network is not needed. */
+async function declaredOf(store: ObjectStore, model: string, job: string): Promise<Declared> {
+  const record = await readJob(store, model, job);
+  const declared = record && (await loadSpecOf(store, model, record.spec));
+  if (declared === undefined) throw invalid(`model ${model} has no job ${job} any more`);
+  return { ...declared, encoder: createEncoder(declared.spec) };
 }

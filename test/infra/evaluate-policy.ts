@@ -36,10 +36,12 @@ export function readStatement(raw: unknown): Statement {
   };
 }
 
-/** `<bucket>/<pattern>`, or the logical id of a queue or a role. */
+/** `<bucket>/<pattern>`, or the logical id of another resource. */
 export function patternOf(resource: unknown): string {
   if (typeof resource === 'string') return resource;
   const [[name, argument] = ['', undefined]] = Object.entries(resource as object);
+  if (name === 'Ref') return String(argument);
+  if (name === 'Fn::Select') return 'selected';
   if (name === 'Fn::GetAtt') return String((argument as string[])[0]);
   if (name === 'Fn::Join') return (argument as [string, unknown[]])[1].map(patternOf).join('');
   throw new Error(`a policy has a resource that is not understood: ${JSON.stringify(resource)}`);

@@ -17,6 +17,7 @@ import { recordRequests } from './record-requests.ts';
 const roles = [
   'online-update',
   'batch-train',
+  'prepare-part',
   'relay-command',
   'predict',
   'Producer',
@@ -45,9 +46,13 @@ const queueIds = Object.keys(template.findResources('AWS::SQS::Queue'));
 const [predictId = ''] = Object.keys(template.findResources('AWS::Lambda::Function')).filter((id) =>
   id.includes('predict'),
 );
-const logGroupIds = Object.keys(template.findResources('AWS::Logs::LogGroup'));
+const logGroupIds = Object.keys(template.findResources('AWS::Logs::LogGroup')).filter(
+  (id) => !id.includes('machine'),
+);
+const [machineId = ''] = Object.keys(template.findResources('AWS::StepFunctions::StateMachine'));
 /** What is not in the bucket is named by its logical id. */
-const isNamed = (resource: string) => [...queueIds, ...logGroupIds, predictId].includes(resource);
+const isNamed = (resource: string) =>
+  [...queueIds, ...logGroupIds, predictId, machineId].includes(resource);
 const queueOf = (name: string) =>
   queueIds.find((id) => new RegExp(`^Millrace${name}[0-9A-F]{8}$`).test(id)) ?? '';
 
@@ -97,6 +102,7 @@ const remove = (key: string): Request => ({ action: 's3:DeleteObject', resource:
 
 function resourceOf({ action, resource }: Request): string {
   if (action.startsWith('sqs:')) return queueOf(resource);
+  if (action.startsWith('states:')) return machineId;
   return action.startsWith('lambda:') ? predictId : resource;
 }
 
@@ -177,6 +183,15 @@ describe('the policies of the stack', () => {
       expect(may(role, put(keys.entry('m', 1), once)), role).toBe(isOnline);
       if (role !== 'administrator') expect(may(role, put(keys.state('m'))), role).toBe(isOnline);
     }
+  });
+
+  it('let the state machine read plans, and nothing else of the bucket', () => {
+    const get = (resource: string): Request => ({ action: 's3:GetObject', resource });
+    expect(may('PartsMachine', get('prepared/a/parts.json'))).toBe(true);
+    for (const key of ['prepared/a/shard-00000.safetensors', 'models/a/spec.json', 'datasets/a/b'])
+      expect({ key, may: may('PartsMachine', get(key)) }).toEqual({ key, may: false });
+    expect(may('PartsMachine', put('prepared/a/parts.json'))).toBe(false);
+    expect(may('prepare-part', put('models/a/jobs/b/lane.safetensors'))).toBe(false);
   });
 
   it('tell apart who may teach, who may start jobs, and who may take back', () => {

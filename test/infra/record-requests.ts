@@ -3,9 +3,11 @@ import type { ObjectStore } from '../../lib/bucket/object-store.ts';
 import { showQuarantine } from '../../lib/cli/quarantine.ts';
 import { retract } from '../../lib/cli/retract.ts';
 import { rollback } from '../../lib/cli/rollback.ts';
+import { readOrPlanParts } from '../../lib/datasets/parts.ts';
 import { MillraceError } from '../../lib/errors.ts';
 import { currentState } from '../../lib/fold/fold.ts';
 import { importModel } from '../../lib/import/import-model.ts';
+import { runPart } from '../../lib/jobs/run-part.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
 import { joinEntries } from '../../lib/journal/segments.ts';
 import { compileModel, loadModel } from '../../lib/model/model.ts';
@@ -34,7 +36,11 @@ const { model } = spec;
 /** Runs what every function and every person does, and writes down what it asks of S3 and SQS. */
 export async function recordRequests(): Promise<readonly Recorded[]> {
   const requests: Recorded[] = [];
-  const world = createWorld(spec, { keptCheckpointEntries: 4, segmentEntries: 4 });
+  const world = createWorld(spec, {
+    keptCheckpointEntries: 4,
+    segmentEntries: 4,
+    partBytes: 4_000,
+  });
   world.store.remove(keys.spec(model));
   const as = (role: string): Ports => ({
     ...world,
@@ -42,6 +48,8 @@ export async function recordRequests(): Promise<readonly Recorded[]> {
     sendSamples: recordingSender(world.sendSamples, role, 'Samples', requests),
     sendJob: recordingSender(world.sendJob, role, 'Jobs', requests),
     sendCommand: recordingSender(world.sendCommand, role, 'Commands', requests),
+    startParts: async () =>
+      void requests.push({ role, action: 'states:StartExecution', resource: 'parts' }),
   });
   await teach(as);
   await train(as, world.sentSamples);
@@ -113,6 +121,7 @@ async function train(as: As, sent: readonly { readonly body: string }[]): Promis
   await compile(batch);
   await runSlice(batch, { ...start, dataset: 'past' }, () => 100);
   await batch.sendJob({ body: '{}', group: model, deduplication: 'next slice' });
+  await trainInParts(as);
   const promotion = sent.find(({ body }) => body.includes('promote'));
   if (promotion === undefined) throw new Error('the job sent no promotion');
   for (const [i, { body }] of sampleMessages(12).entries()) await update(online, 20 + i, body);
@@ -121,6 +130,21 @@ async function train(as: As, sent: readonly { readonly body: string }[]): Promis
   // The report of its end fails; whoever redrives the message that died of it makes up for it.
   await update(withoutReports(online), 50, promotion.body).catch(() => undefined);
   await createRedrive(operator)([message(50, promotion.body)]);
+}
+
+/** A job over a dataset that the state machine prepares. */
+async function trainInParts(as: As): Promise<void> {
+  const [operator, batch, preparing] = [as('Operator'), as('batch-train'), as('prepare-part')];
+  const row = (i: number) => JSON.stringify({ ...ticket(i).features, label: ticket(i).label });
+  const text = Array.from({ length: 1_000 }, (_, i) => row(i)).join('\n');
+  await operator.store.put(`${keys.dataset('large')}rows.jsonl`, Buffer.from(text));
+  const job = { ...start, job: 'large', dataset: 'large' };
+  const { place } = await runSlice(batch, job, () => 100);
+  const { plan = '' } = place.parts ?? {};
+  const parts = await readOrPlanParts(batch, plan, [], 0);
+  for (const part of parts)
+    await runPart(preparing, { model, job: job.job, plan, part }, () => 100);
+  await runSlice(batch, { ...job, slice: place.slice }, () => 100);
 }
 
 /** Ports that ask for a report to be written, and get no answer. */

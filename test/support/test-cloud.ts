@@ -22,14 +22,20 @@ export type TestCloud = {
   readonly remove: () => Promise<void>;
 };
 
-/** Starts a local cloud from the assembly that all tests share. */
+/**
+ * Starts a local cloud from the assembly that all tests share.
+ *
+ * @param environment what its functions find besides
+ */
 export async function startTestCloud(
   directory = mkdtempSync(join(tmpdir(), 'millrace-')),
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<TestCloud> {
   const problems: string[] = [];
   const done: string[] = [];
   const cloud = await startLocalCloud(inject('assembly'), directory, {
     visibilityFactor: 1 / 360,
+    environment,
     onProblem: (problem) => void problems.push(problem),
     onDone: (line) => void done.push(line),
   });
@@ -42,7 +48,7 @@ export async function startTestCloud(
     log: (name) => readFileSync(join(directory, 'logs', `${name}.log`), 'utf8'),
     async restart(how) {
       await cloud[how]();
-      return startTestCloud(directory);
+      return startTestCloud(directory, environment);
     },
     async remove() {
       await cloud.stop();

@@ -1,0 +1,181 @@
+import { Size } from 'aws-cdk-lib';
+import type { CfnRole } from 'aws-cdk-lib/aws-iam';
+import { type Function as LambdaFunction, RecursiveLoop, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { limits } from '../lib/limits.ts';
+import { environmentNames, environmentOf } from '../lib/ports/address.ts';
+import { allow, protectHistory } from './bucket.ts';
+import { createPartsMachine } from './parts-machine.ts';
+import { allowToSend } from './queues.ts';
+import { createFunction, type SharedSettings } from './training-function.ts';
+
+/** How a dataset is prepared that is larger than eight parts. */
+export interface PreparationProps {
+  /** Parts of a dataset that are prepared at once, each by an invocation. @default 50 */
+  readonly maxConcurrency?: number;
+  /** @default 128 MiB */
+  readonly partSize?: Size;
+}
+
+/** What the functions work on, and how. */
+export type Surroundings = {
+  readonly bucket: IBucket;
+  readonly samplesQueue: Queue;
+  readonly jobsQueue: Queue;
+  readonly commandsQueue: Queue;
+  readonly shared: SharedSettings;
+  /** Of each function that trains or predicts. */
+  readonly memoryMebibytes: number;
+  readonly preparation: PreparationProps;
+};
+
+/** The functions of a stack, and the state machine that invokes one of them. */
+export type Functions = Readonly<
+  Record<'onlineUpdate' | 'batchTrain' | 'preparePart' | 'relayCommand' | 'predict', LambdaFunction>
+> & { readonly partsMachine: StateMachine };
+
+/** Creates the functions, each with the rights that it needs and no others. */
+export function createFunctions(scope: Construct, surroundings: Surroundings): Functions {
+  const { bucket, jobsQueue, shared, preparation } = surroundings;
+  const preparePart = createPreparePart(scope, surroundings);
+  const partsMachine = createPartsMachine(scope, {
+    bucket,
+    jobsQueue,
+    preparePart,
+    maxConcurrency: preparation.maxConcurrency ?? limits.partsAtOnce,
+    logRetention: shared.logRetention,
+    isTraced: shared.options.tracing === Tracing.ACTIVE,
+  });
+  const batchTrain = createBatchTrain(scope, surroundings, partsMachine);
+  const relayCommand = createRelay(scope, surroundings);
+  const onlineUpdate = createOnlineUpdate(scope, surroundings, [batchTrain, relayCommand]);
+  const predict = createPredict(scope, surroundings);
+  return { onlineUpdate, batchTrain, preparePart, relayCommand, predict, partsMachine };
+}
+
+/** The unique ids of functions' roles, as SQS names who sent a message. */
+export function sendersOf(...functions: readonly LambdaFunction[]): string {
+  return functions
+    .map(({ role }) => (role?.node.defaultChild as CfnRole | undefined)?.attrRoleId ?? '')
+    .join(',');
+}
+
+/** What the functions know of the stack. */
+function environment(surroundings: Surroundings): Record<string, string> {
+  const { bucket, samplesQueue, jobsQueue, commandsQueue } = surroundings;
+  return environmentOf({
+    bucket: bucket.bucketName,
+    samplesQueueUrl: samplesQueue.queueUrl,
+    jobsQueueUrl: jobsQueue.queueUrl,
+    commandsQueueUrl: commandsQueue.queueUrl,
+  });
+}
+
+function createOnlineUpdate(
+  scope: Construct,
+  surroundings: Surroundings,
+  commanders: readonly LambdaFunction[],
+): LambdaFunction {
+  const { bucket, samplesQueue, jobsQueue, shared, memoryMebibytes } = surroundings;
+  const onlineUpdate = createFunction(scope, 'online-update', shared, {
+    timeoutSeconds: limits.onlineTimeoutSeconds,
+    memoryMebibytes,
+    environment: {
+      ...environment(surroundings),
+      [environmentNames.commandSenders]: sendersOf(...commanders),
+    },
+  });
+  onlineUpdate.addEventSource(
+    new SqsEventSource(samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
+  );
+  allow(onlineUpdate, bucket, {
+    read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*'],
+    write: [
+      'asked/*',
+      'models/*/journal/*',
+      'models/*/state.safetensors',
+      'models/*/checkpoints/*',
+      'models/*/segments/*',
+      'models/*/caught-up/*',
+      'models/*/quarantine/*',
+      'models/*/jobs/*/progress.json',
+      'compiled/*',
+    ],
+  });
+  allowToSend(onlineUpdate, jobsQueue);
+  if (onlineUpdate.role !== undefined) protectHistory(scope, bucket, onlineUpdate.role);
+  return onlineUpdate;
+}
+
+function createBatchTrain(
+  scope: Construct,
+  surroundings: Surroundings,
+  partsMachine: StateMachine,
+): LambdaFunction {
+  const { bucket, samplesQueue, jobsQueue, shared, memoryMebibytes, preparation } = surroundings;
+  const partSize = preparation.partSize ?? Size.bytes(limits.partBytes);
+  const batchTrain = createFunction(scope, 'batch-train', shared, {
+    timeoutSeconds: limits.batchTimeoutSeconds,
+    memoryMebibytes,
+    environment: {
+      ...environment(surroundings),
+      [environmentNames.partBytes]: String(partSize.toBytes()),
+      [environmentNames.partsMachine]: partsMachine.stateMachineArn,
+    },
+    // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's
+    // guard.
+    recursiveLoop: RecursiveLoop.ALLOW,
+  });
+  batchTrain.addEventSource(new SqsEventSource(jobsQueue, { batchSize: 1 }));
+  allow(batchTrain, bucket, {
+    read: ['models/*', 'initial-weights/*', 'datasets/*', 'prepared/*', 'compiled/*'],
+    write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*', 'compiled/*'],
+  });
+  allowToSend(batchTrain, samplesQueue, jobsQueue);
+  partsMachine.grantStartExecution(batchTrain);
+  return batchTrain;
+}
+
+function createPreparePart(scope: Construct, surroundings: Surroundings): LambdaFunction {
+  const { bucket, shared, memoryMebibytes } = surroundings;
+  const preparePart = createFunction(scope, 'prepare-part', shared, {
+    timeoutSeconds: limits.batchTimeoutSeconds,
+    memoryMebibytes,
+    environment: environment(surroundings),
+  });
+  allow(preparePart, bucket, {
+    read: ['models/*', 'datasets/*', 'prepared/*'],
+    write: ['prepared/*'],
+  });
+  return preparePart;
+}
+
+function createPredict(scope: Construct, surroundings: Surroundings): LambdaFunction {
+  const { bucket, shared, memoryMebibytes } = surroundings;
+  const predict = createFunction(scope, 'predict', shared, {
+    timeoutSeconds: limits.predictTimeoutSeconds,
+    memoryMebibytes,
+    environment: environment(surroundings),
+  });
+  allow(predict, bucket, {
+    read: ['models/*', 'initial-weights/*', 'compiled/*', 'asked/*'],
+    write: ['asked/*'],
+  });
+  return predict;
+}
+
+function createRelay(scope: Construct, surroundings: Surroundings): LambdaFunction {
+  const { samplesQueue, commandsQueue, shared } = surroundings;
+  const relay = createFunction(scope, 'relay-command', shared, {
+    timeoutSeconds: limits.relayTimeoutSeconds,
+    memoryMebibytes: limits.relayMemoryMebibytes,
+    environment: environment(surroundings),
+  });
+  relay.addEventSource(new SqsEventSource(commandsQueue, { batchSize: 1 }));
+  allowToSend(relay, samplesQueue);
+  return relay;
+}
