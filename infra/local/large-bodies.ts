@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { loadPart } from './fauxqs-parts.ts';
 
 /** What the emulator has of an object. */
@@ -11,17 +12,27 @@ type Store<Stored extends StoredObject> = {
 const largeBytes = 64 * 1_048_576;
 
 /**
- * A large object is read by pieces, and fauxqs 2.4.1 loads all of it for each. The last one stays
- * in memory instead, for as long as it is the same object.
+ * A large object is read by pieces, and fauxqs 2.4.1 loads all of it for each. The last ones, one
+ * for each function that may read at once, stay in memory instead, each for as long as it is the
+ * same object.
  */
 export function holdLargeBody<Stored extends StoredObject>(store: Store<Stored>): void {
   const load = store.getObject.bind(store);
-  let last: { readonly head: Stored; readonly body: Uint8Array } | undefined;
+  const last = new Map<Stored, Uint8Array>();
   store.getObject = (bucket, key) => {
     const head = store.headObject(bucket, key);
-    if (head === last?.head) return { ...head, body: last.body };
+    const held = last.get(head);
+    // Behind all others: the first is the one that was not read for the longest time.
+    last.delete(head);
+    if (held !== undefined) {
+      last.set(head, held);
+      return { ...head, body: held };
+    }
     const loaded = load(bucket, key);
-    if (loaded.body.length > largeBytes) last = { head, body: loaded.body };
+    if (loaded.body.length <= largeBytes) return loaded;
+    last.set(head, loaded.body);
+    const [oldest] = last.keys();
+    if (last.size > availableParallelism() + 1 && oldest !== undefined) last.delete(oldest);
     return loaded;
   };
 }
