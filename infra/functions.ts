@@ -31,6 +31,8 @@ export type Surroundings = {
   /** Of each function that trains or predicts. */
   readonly memoryMebibytes: number;
   readonly preparation: PreparationProps;
+  /** Slices of jobs that run at once; as many as there are unless given. */
+  readonly jobConcurrency?: number | undefined;
 };
 
 /** The functions of a stack, and the state machine that invokes one of them. */
@@ -130,7 +132,13 @@ function createBatchTrain(
     // guard.
     recursiveLoop: RecursiveLoop.ALLOW,
   });
-  batchTrain.addEventSource(new SqsEventSource(jobsQueue, { batchSize: 1 }));
+  const maxConcurrency = surroundings.jobConcurrency;
+  batchTrain.addEventSource(
+    new SqsEventSource(jobsQueue, {
+      batchSize: 1,
+      ...(maxConcurrency !== undefined && { maxConcurrency }),
+    }),
+  );
   allow(batchTrain, bucket, {
     read: ['models/*', 'initial-weights/*', 'datasets/*', 'prepared/*', 'compiled/*'],
     write: ['models/*/jobs/*', 'models/*/quarantine/*', 'prepared/*', 'compiled/*'],

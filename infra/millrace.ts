@@ -61,6 +61,12 @@ export interface MillraceProps {
    */
   readonly functionProps?: FunctionOptions;
   /**
+   * Slices of batch jobs that run at once, from 2 to 1,000; the others wait in their queue. So a
+   * thousand jobs of one night leave concurrency to the models that learn.
+   * @default as many as the account's concurrency allows, one for each model
+   */
+  readonly jobConcurrency?: number;
+  /**
    * How datasets are prepared that are larger than eight parts.
    * @default 50 parts of 128 MiB at once
    */
@@ -137,6 +143,7 @@ export class Millrace extends Construct {
         props.memory?.toMebibytes({ rounding: SizeRoundingBehavior.FLOOR }) ??
         limits.functionMemoryMebibytes,
       preparation: props.preparation ?? {},
+      jobConcurrency: props.jobConcurrency,
     });
     const { onlineUpdate, batchTrain, relayCommand, preparePart } = functions;
     this.partsMachine = functions.partsMachine;

@@ -45,8 +45,9 @@ export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane>
   while (current.place.status === 'training') {
     if (current.place.epoch - firstEpoch >= batch.slice.epochs) return current;
     const { lane: trained, isEpochDone } = await trainEpoch(input, current);
-    current = isEpochDone ? await endEpoch(input, trained) : trained;
-    if (!isEpochDone) return current;
+    const isEnd = isEpochDone || isBudgetUsed(trained.place, batch);
+    current = isEnd ? await endEpoch(input, trained) : trained;
+    if (!isEnd) return current;
     if (current.place.status === 'training' && input.isTimeUp()) return current;
   }
   return current;
@@ -61,6 +62,8 @@ export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: L
   const statistics = mergeWithHistory(layout, before, prepared.statistics);
   return { ...lane, parameters: { ...lane.parameters, statistics } };
 }
+
+type Batch = Model['spec']['batch'];
 
 async function trainEpoch(
   { store, model, prepared, now, isTimeUp, onProgress }: EpochsInput,
@@ -100,7 +103,8 @@ async function trainEpoch(
         schedule: spec.batch.schedule,
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
-      if (now() - before < limits.callMilliseconds) atOnce *= 2;
+      const milliseconds = now() - before;
+      if (milliseconds < limits.callMilliseconds) atOnce *= 2;
       parameters = { ...parameters, ...state };
       if (place.epoch === 0) parameters = withLabelsOf(model, parameters, samples, chunk);
       place = {
@@ -108,13 +112,16 @@ async function trainEpoch(
         minibatch: place.minibatch + losses.length,
         lossSum: losses.reduce((sum, loss) => sum + loss * unit, place.lossSum),
         lossCount: place.lossCount + losses.length,
+        ...(spec.batch.seconds !== undefined && {
+          trainedMilliseconds: (place.trainedMilliseconds ?? 0) + milliseconds,
+        }),
       };
       assertFinite({ parameters, place });
       const earlier = shardOrder
         .subarray(0, place.shard)
         .reduce((sum, s) => sum + (prepared.shardRows[s] ?? 0), 0);
       await onProgress(place, earlier + Math.min(samples.count, place.minibatch * rows));
-      if (isTimeUp()) {
+      if (isTimeUp() || isBudgetUsed(place, spec.batch)) {
         return {
           lane: { parameters, best, place },
           isEpochDone: isLast(place, shardOrder.length, minibatches),
@@ -149,6 +156,11 @@ function assertFinite({ parameters, place: { lossSum, epoch } }: Lane): void {
     `${what} stopped being finite in epoch ${epoch + 1}; ` +
       'lower spec.optimizer.rate, or look for outliers in labels and features',
   );
+}
+
+/** Whether a job has trained as long as it may: it ends, in the middle of an epoch if need be. */
+function isBudgetUsed({ trainedMilliseconds = 0 }: Place, { seconds }: Batch): boolean {
+  return seconds !== undefined && trainedMilliseconds >= seconds * 1_000;
 }
 
 function isLast({ shard, minibatch }: Place, shards: number, minibatches: number): boolean {
@@ -212,13 +224,12 @@ async function heldOutFigures(
   return finiteFigures(figures);
 }
 
-function stopReason(
-  { epoch, epochsWithoutBest }: Place,
-  loss: number,
-  { epochs, targetLoss, patience }: Model['spec']['batch'],
-): string | undefined {
+function stopReason(place: Place, loss: number, batch: Batch): string | undefined {
+  const { epoch, epochsWithoutBest } = place;
+  const { epochs, targetLoss, patience, seconds } = batch;
   if (targetLoss !== undefined && loss <= targetLoss) return `target loss ${targetLoss} reached`;
   if (patience !== undefined && epochsWithoutBest >= patience)
     return `no lower loss for ${patience} epochs`;
+  if (isBudgetUsed(place, batch)) return `its ${seconds} s of training are used up`;
   return epoch >= epochs ? `${epochs} epochs done` : undefined;
 }

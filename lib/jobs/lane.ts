@@ -90,6 +90,8 @@ export const placeSchema = z.strictObject({
   /** Early stopping: the lowest held-out loss, and epochs without a lower one. */
   bestLoss: z.number().nullable(),
   epochsWithoutBest: z.int().nonnegative(),
+  /** How long was trained in all, in milliseconds, where the spec bounds that. */
+  trainedMilliseconds: z.number().nonnegative().optional(),
   /** The journal entry up to which the lane has learnt the stream. */
   caughtUp: z.int().nonnegative(),
   /** While a large dataset is prepared in parts: how many of all nobody had prepared. */

@@ -64,6 +64,11 @@ const batchSchema = strictObject({
     .min(1)
     .optional()
     .describe('stop after so many epochs in which the held-out loss did not become lower'),
+  seconds: z
+    .number()
+    .positive()
+    .optional()
+    .describe('stop once all slices together have trained so long; each second is billed'),
   slice: strictObject({
     epochs: z.int().min(1).default(1_000_000),
     seconds: z.number().positive().max(limits.batchTimeoutSeconds).default(600),

@@ -6,7 +6,8 @@ import { createWorld, message, ticket } from '../support/world.ts';
 /**
  * `npm run costs`: what a million samples cost on AWS, by the samples of a message. The requests are
  * counted: a warm function settles messages one after the other, each in a delivery of its own.
- * Then what a year of such deliveries costs, its journal, and reading that once.
+ * Then what a year of such deliveries costs, its journal, and reading that once; and what a job over
+ * a large dataset does.
  */
 
 /** Dollars, list prices of us-east-1 as they were known in November 2026. */
@@ -19,6 +20,8 @@ const prices = {
   /** On arm64. */
   gibibyteSecond: 1.33334e-5,
   loggedByte: 5e-10,
+  /** A state that an execution of a standard state machine goes through. */
+  transition: 2.5e-5,
   /** In S3 Standard, to which small objects stay whatever a lifecycle rule says. */
   gibibyteMonth: 0.023,
 } as const;
@@ -110,4 +113,45 @@ process.stdout.write(
   `Dollars for a year of deliveries of 100 samples (${Math.round(bytes)} bytes an entry), and for ` +
     'reading its journal once, entry by entry and by segments:\n\n' +
     `${formatTable([[...heads, 'by entries', 'by segments', 'GiB at its end'], ...years])}\n`,
+);
+
+/** Measured on one core by `test/bench/large.ts`: what a function reads, and trains on. */
+const megabytesPerSecond = 25;
+const rowsPerSecond = 1_000_000;
+/** A part begins, is prepared, asked whether it is done, and ends. */
+const statesOfPart = 5;
+/** Beside the pieces of its file: its place, its plan, its shards, its manifest, its mark. */
+const requestsOfPart = { get: 8, put: 8 };
+
+const datasets = [
+  { name: '1 TB of CSV, 800 bytes a row', bytes: 1e12, rows: 1.25e9, rowBytes: 40 },
+  { name: '10¹⁰ rows of 100 bytes', bytes: 1e12, rows: 1e10, rowBytes: 40 },
+].map(({ name, bytes, rows: count, rowBytes }) => {
+  const parts = Math.ceil(bytes / limits.partBytes);
+  const seconds = bytes / 1e6 / megabytesPerSecond;
+  const shards = Math.max(parts, count / limits.shardRows);
+  const gets = bytes / limits.pieceBytes + parts * requestsOfPart.get;
+  const preparing =
+    seconds * gibibytes * prices.gibibyteSecond +
+    parts * (prices.invocation + statesOfPart * prices.transition) +
+    gets * prices.get +
+    (shards + parts * requestsOfPart.put) * prices.put;
+  const epochSeconds = count / rowsPerSecond;
+  const epoch = epochSeconds * gibibytes * prices.gibibyteSecond + shards * prices.get;
+  const stored = ((count * rowBytes) / 2 ** 30) * prices.gibibyteMonth;
+  return [
+    name,
+    String(parts),
+    `${(seconds / limits.partsAtOnce / 60).toFixed(0)} min`,
+    `$${preparing.toFixed(2)}`,
+    `${(epochSeconds / 60).toFixed(0)} min`,
+    `$${epoch.toFixed(2)}`,
+    `$${stored.toFixed(2)}`,
+  ];
+});
+const headsOfJob = ['dataset', 'parts', 'prepared in', 'for', 'an epoch in', 'for', 'kept a month'];
+process.stdout.write(
+  `\nA job over a large dataset: parts of ${limits.partBytes / 2 ** 20} MiB, ${limits.partsAtOnce} at once; a function reads ` +
+    `${megabytesPerSecond} MB and trains ${rowsPerSecond.toLocaleString('en')} rows of a small network a second:\n\n` +
+    `${formatTable([headsOfJob, ...datasets])}\n`,
 );

@@ -224,6 +224,23 @@ describe('the stack', () => {
     expect(withoutKey.map(([id]) => id)).toEqual([expect.stringContaining('DistributedMapPolicy')]);
   });
 
+  it('bounds what batch work takes of the concurrency of the account', () => {
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+    const stack = new Stack(app, 'Bounded');
+    const preparation = { maxConcurrency: 7, partSize: Size.mebibytes(32) };
+    new Millrace(stack, 'Millrace', { jobConcurrency: 5, preparation });
+    const own = Template.fromStack(stack);
+    own.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      BatchSize: 1,
+      ScalingConfig: { MaximumConcurrency: 5 },
+    });
+    own.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: Match.objectLike({ MILLRACE_PART_BYTES: '33554432' }) },
+    });
+    const [machine] = Object.values(own.findResources('AWS::StepFunctions::StateMachine'));
+    expect(JSON.stringify(machine)).toContain('\\"MaxConcurrency\\":7');
+  });
+
   it('warns of a bucket whose policy it cannot write', () => {
     const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
     const stack = new Stack(app, 'Foreign');

@@ -31,6 +31,28 @@ describe('early stopping', () => {
   });
 });
 
+describe('a budget of seconds', () => {
+  it('ends a job over all of its slices, within an epoch, with what it has learnt', async () => {
+    const all: number[] = [];
+    for (const slice of [{}, { seconds: 1e-9 }]) {
+      const batch = { ...ticketsSpec.batch, epochs: 1_000, minibatch: 1, seconds: 0.2, slice };
+      const world = await worldWithDataset({ ...ticketsSpec, batch }, 4_000);
+      // Each call of the engine takes a tenth of a second.
+      let clock = 0;
+      const ticking = { ...world, now: () => (clock += 100) };
+      const { place, slices } = await runJob(ticking);
+      expect(place?.reason).toContain('its 0.2 s of training are used up');
+      expect(place).toMatchObject({ epoch: 1, heldOutLosses: [expect.any(Number)] });
+      const lane = await readLane(world, await modelOf(world), start);
+      expect(lane?.lane.parameters.step).toBeGreaterThan(0);
+      expect(lane?.lane.parameters.step).toBeLessThan(3_000);
+      all.push(slices);
+    }
+    expect(all).toEqual([1, expect.any(Number)]);
+    expect(all[1]).toBeGreaterThan(1);
+  });
+});
+
 describe('experts without a network', () => {
   it('know the labels of the rows of a job, however it is cut into slices', async () => {
     const experts = [{ hidden: [3] }, { predicts: 'prior' as const }];
