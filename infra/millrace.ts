@@ -180,6 +180,7 @@ export class Millrace extends Construct {
     new CfnOutput(this, 'PredictFunction', { value: this.predictFunction.functionName });
     new CfnOutput(this, 'PredictUrl', { value: this.predictUrl.url });
     new CfnOutput(this, 'CommandSenders', { value: sendersOf(...commanders) });
+    new CfnOutput(this, 'PartsMachineArn', { value: this.partsMachine.stateMachineArn });
     new CfnOutput(this, 'LogGroups', {
       value: this.#logGroups.map(({ logGroupName }) => logGroupName).join(','),
     });

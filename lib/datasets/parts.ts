@@ -68,7 +68,8 @@ export async function readOrPlanParts(
   const existing = await readPlan(store, key);
   if (existing !== undefined) return existing;
   const parts = await planParts(store, objects, ports.limits.partBytes);
-  const own = Math.floor(heldOutRows / parts.length);
+  // A power of two: it is the same for most lengths of a dataset that grows, and so are its parts.
+  const own = 2 ** Math.floor(Math.log2(Math.max(1, heldOutRows / parts.length)));
   const plan = parts.map((each, part) => ({ part, ...each, heldOutRows: own }));
   await putUntilAnswered(ports, key, jsonBody(plan, key), { ifNoneMatch: '*' });
   const written = await readPlan(store, key);

@@ -62,8 +62,12 @@ const file = fc.record({
   rows: fc.array(fc.record({ note, label }), { minLength: 1, maxLength: 24 }),
 });
 const files = fc.array(file, { minLength: 1, maxLength: 4 });
-type Files = (typeof files extends fc.Arbitrary<infer Value> ? Value : never) &
-  readonly { readonly ending: string }[];
+type Files = readonly {
+  readonly ending: string;
+  readonly lineEnd: string;
+  readonly mark: boolean;
+  readonly rows: Rows;
+}[];
 
 type Case = { readonly world: World; readonly record: JobRecord };
 
@@ -181,6 +185,28 @@ describe('a large dataset', () => {
       { numRuns: 250 },
     );
     expect(inParts).toBeGreaterThan(100);
+  });
+
+  it('is prepared where it grew', async () => {
+    const rows = Array.from({ length: 40 }, () => ({ note: 'a', label: 'true' }));
+    const own = { ending: 'jsonl', lineEnd: '\n', mark: false, rows };
+    const { world, record } = await worldOf([own, own, own], 450);
+    const before = await outcomeOf({ world, record });
+    const puts: string[] = [];
+    world.store.hook = ({ operation, key }) => {
+      if (operation === 'put' && key.includes('/shard-')) puts.push(key);
+    };
+    const longer = await worldOf([own, own, own, own], 450);
+    for (const { key } of longer.record.objects)
+      await world.store.put(key, (await longer.world.store.get(key))?.body ?? Buffer.alloc(0));
+    const objects = await world.store.list(keys.dataset('past'));
+    const after = await outcomeOf({ world, record: { ...record, objects: [...objects] } });
+    if (typeof before === 'string' || typeof after === 'string') throw new Error('it is prepared');
+    const first = new Set(before.parts?.map(({ hash }) => hash));
+    expect(first.size).toBeGreaterThan(10);
+    expect(after.parts?.slice(0, first.size).map(({ hash }) => hash)).toEqual([...first]);
+    expect(puts.length).toBeGreaterThan(0);
+    expect(puts.filter((key) => first.has(key.split('/')[1] ?? ''))).toEqual([]);
   });
 
   it('has the same rows and the same refusals, however it is cut into parts', async () => {
