@@ -151,8 +151,10 @@ const datasets = [
   ];
 });
 const headsOfJob = ['dataset', 'parts', 'prepared in', 'for', 'an epoch in', 'for', 'kept a month'];
+const assumed =
+  `parts of ${limits.partBytes / 2 ** 20} MiB, ${limits.partsAtOnce} at once; ` +
+  `a function reads ${megabytesPerSecond} MB or ${rowsReadPerSecond.toLocaleString('en')} rows, ` +
+  `and trains ${rowsPerSecond.toLocaleString('en')} rows of a small network, a second`;
 process.stdout.write(
-  `\nA job over a large dataset: parts of ${limits.partBytes / 2 ** 20} MiB, ${limits.partsAtOnce} at once; a function reads ` +
-    `${megabytesPerSecond} MB or ${rowsReadPerSecond.toLocaleString('en')} rows and trains ${rowsPerSecond.toLocaleString('en')} rows of a small network a second:\n\n` +
-    `${formatTable([headsOfJob, ...datasets])}\n`,
+  `\nA job over a large dataset (${assumed}):\n\n${formatTable([headsOfJob, ...datasets])}\n`,
 );
