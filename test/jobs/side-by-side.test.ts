@@ -46,7 +46,7 @@ type Stack = Awaited<ReturnType<typeof createStack>>;
 /** What goes wrong, drawn from a sequence that ends; then nothing does. */
 type Chance = () => number;
 
-/** Runs an execution: some parts fail for good, some twice, and at its end it sends the next slice. */
+/** Runs an execution: some parts fail for good, some come twice; then it sends the next slice. */
 async function execute({ world, queue }: Stack, input: string, chance: Chance): Promise<void> {
   const { plan, next } = inputSchema.parse(JSON.parse(input));
   const parts = await readOrPlanParts(world, plan, [], 0);
