@@ -5,6 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
+import { inOrder } from '../in-order.ts';
 import { limits, type ProtocolLimits } from '../limits.ts';
 import { bytesOfObject, type PinnedObject } from './byte-source.ts';
 import { cutsOf } from './rows.ts';
@@ -117,8 +118,13 @@ async function planParts(store: ObjectStore, objects: readonly PinnedObject[], p
     together = [];
     [bytes, listed] = [0, 0];
   };
+  const cutsOfLarge = await cutsOfObjects(
+    store,
+    objects.filter(({ sizeBytes }) => sizeBytes > partBytes),
+    partBytes,
+  );
   for (const object of objects) {
-    const { key, sizeBytes } = object;
+    const { sizeBytes } = object;
     const own = Buffer.byteLength(JSON.stringify(object));
     if (bytes + sizeBytes > partBytes || listed + own > limits.partListBytes) endTogether();
     if (sizeBytes <= partBytes) {
@@ -127,8 +133,7 @@ async function planParts(store: ObjectStore, objects: readonly PinnedObject[], p
       listed += own;
       continue;
     }
-    const cuts = await cutsOf({ name: key, bytes: bytesOfObject(store, object) }, partBytes);
-    const places = [undefined, ...cuts];
+    const places = [undefined, ...(cutsOfLarge.get(object) ?? [])];
     for (const [i, from] of places.entries()) {
       const to = places[i + 1];
       parts.push({ objects: [object], ...(from && { from }), ...(to && { to }) });
@@ -136,4 +141,25 @@ async function planParts(store: ObjectStore, objects: readonly PinnedObject[], p
   }
   endTogether();
   return parts;
+}
+
+/** Where objects may be cut: some are looked at at once. */
+async function cutsOfObjects(
+  store: ObjectStore,
+  objects: readonly PinnedObject[],
+  partBytes: number,
+): Promise<ReadonlyMap<PinnedObject, readonly number[]>> {
+  const found = new Map<PinnedObject, readonly number[]>();
+  const looked = inOrder(limits.readsAtOnce, (i) => {
+    const object = objects[i];
+    return (
+      object !== undefined &&
+      cutsOf({ name: object.key, bytes: bytesOfObject(store, object) }, partBytes)
+    );
+  });
+  for await (const cuts of looked) {
+    const object = objects[found.size];
+    if (object !== undefined) found.set(object, cuts);
+  }
+  return found;
 }
