@@ -87,7 +87,7 @@ async function listen(
   commitTogether(app, persistence, database);
   takeQueryProtocol(app);
   refuseByCondition(app, s3Store);
-  holdLargeBody(s3Store);
+  holdLargeBody(app, s3Store, database);
   await refuseTooLarge(s3Store);
   delayS3(app);
   deduplicateInGroups(app);

@@ -1,27 +1,59 @@
 import { availableParallelism } from 'node:os';
+import type { DatabaseSync } from 'node:sqlite';
+import type { buildApp } from 'fauxqs';
 import { loadPart } from './fauxqs-parts.ts';
 
+type Fastify = Awaited<ReturnType<typeof buildApp>>;
+
 /** What the emulator has of an object. */
-type StoredObject = { readonly body: Uint8Array };
+type StoredObject = { readonly body: Uint8Array; readonly contentLength: number };
+
+/** An object of which only pieces are there. */
+type Pieces<Stored> = Omit<Stored, 'body'> & {
+  readonly body: Pick<Uint8Array, 'length'> & { subarray: (start: number, end: number) => Buffer };
+};
 
 type Store<Stored extends StoredObject> = {
-  getObject: (bucket: string, key: string) => Stored;
+  readonly getObject: (bucket: string, key: string) => Stored;
   readonly headObject: (bucket: string, key: string) => Stored;
 };
 
 const largeBytes = 64 * 1_048_576;
 
+/** A piece of a large object that is read by itself: the head of a file, or its foot. */
+const smallPieceBytes = 1_048_576;
+
 /**
  * A large object is read by pieces, and fauxqs 2.4.1 loads all of it for each. The last ones, one
  * for each function that may read at once, stay in memory instead, each for as long as it is the
- * same object.
+ * same object; of others, a small piece is read alone.
  */
-export function holdLargeBody<Stored extends StoredObject>(store: Store<Stored>): void {
+export function holdLargeBody<Stored extends StoredObject>(
+  app: Fastify,
+  store: Store<Stored>,
+  database: DatabaseSync,
+): void {
   const load = store.getObject.bind(store);
   const last = new Map<Stored, Uint8Array>();
-  store.getObject = (bucket, key) => {
+  let isSmallPiece = false;
+  // The handler follows at once.
+  app.addHook('preHandler', (request, _reply, done) => {
+    isSmallPiece = bytesAskedFor(request.headers.range) <= smallPieceBytes;
+    done();
+  });
+  const piece = database.prepare(
+    'SELECT substr(body, ?, ?) AS piece FROM s3_objects WHERE bucket = ? AND key = ?',
+  );
+  const getObject = (bucket: string, key: string): Stored | Pieces<Stored> => {
     const head = store.headObject(bucket, key);
     const held = last.get(head);
+    if (held === undefined && isSmallPiece && head.contentLength > largeBytes) {
+      const subarray = (start: number, end: number) => {
+        const row = piece.get(start + 1, end - start, bucket, key);
+        return Buffer.from(row?.piece as Uint8Array);
+      };
+      return { ...head, body: { length: head.contentLength, subarray } };
+    }
     // Behind all others: the first is the one that was not read for the longest time.
     last.delete(head);
     if (held !== undefined) {
@@ -35,6 +67,13 @@ export function holdLargeBody<Stored extends StoredObject>(store: Store<Stored>)
     if (last.size > availableParallelism() + 1 && oldest !== undefined) last.delete(oldest);
     return loaded;
   };
+  Object.assign(store, { getObject });
+}
+
+/** How many bytes a `Range` asks for; without end unless it names both ends. */
+function bytesAskedFor(range: string | undefined): number {
+  const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+  return end === undefined ? Number.POSITIVE_INFINITY : Number(end) - Number(start) + 1;
 }
 
 /** SQLite keeps no more in one value, and a row has some fields beside it. */

@@ -19,6 +19,28 @@ describe('the S3 of the local cloud, over HTTP through the AWS SDK', () => {
     expect(Buffer.from((await test.ports.store.get('kept'))?.body ?? []).toString()).toBe('kept');
   });
 
+  it('has the pieces of a large object, before it is held and after', async () => {
+    const { store } = test.ports;
+    const body = Buffer.alloc(70 * 1_048_576);
+    for (let i = 0; i < body.length; i += 4) body.writeUInt32LE(i, i);
+    await store.put('large', body);
+    const [{ etag = '' } = {}] = await store.list('large');
+    const places = [0, 5, 1_048_573, 40_000_001, body.length - 9];
+    const expectPieces = async (pieceBytes: number) => {
+      for (const start of places) {
+        const end = Math.min(start + pieceBytes, body.length);
+        const piece = await store.get('large', { start, end, etag });
+        expect(Buffer.from(piece?.body ?? []).equals(body.subarray(start, end))).toBe(true);
+      }
+    };
+    await expectPieces(4);
+    await expectPieces(3_000_000);
+    await expectPieces(4);
+    expect(Buffer.from((await store.get('large'))?.body ?? []).equals(body)).toBe(true);
+    await store.put('large', Buffer.alloc(body.length));
+    expect(await store.get('large', { start: 0, end: 4, etag })).toBeUndefined();
+  });
+
   it('listens on loopback alone', async () => {
     const port = Number(new URL(test.cloud.endpoint).port);
     const outside = Object.values(networkInterfaces())
