@@ -152,10 +152,18 @@ function rulesOfModels(scope: Construct): readonly Rule[] {
 function ruleOfParts({ partsMachine }: Watched): Rule {
   return {
     id: 'PartsFailed',
-    metric: partsMachine.metricFailed({ period }),
+    metric: new MathExpression({
+      expression: 'failed + aborted + late',
+      usingMetrics: {
+        failed: partsMachine.metricFailed({ period }),
+        aborted: partsMachine.metricAborted({ period }),
+        late: partsMachine.metricTimedOut({ period }),
+      },
+      period,
+    }),
     threshold: 0,
     description:
-      'A job over a large dataset waits for its next slice. Redrive the execution of the state machine.',
+      'A job over a large dataset waits for its next slice, which the state machine did not send.',
   };
 }
 

@@ -1,4 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
@@ -6,6 +13,7 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { StateMachine as Interpreter } from 'aws-local-stepfunctions';
 import { z } from 'zod';
 import { reasonOf } from '../../lib/errors.ts';
+import { jsonIfAny } from '../../lib/parse.ts';
 import type { FunctionHost } from './function-host.ts';
 import { local, type Physical, resolve, resourcesOf, type Template } from './template.ts';
 
@@ -76,8 +84,8 @@ export function runStateMachines(
     }
   };
   for (const file of readdirSync(folder)) {
-    const kept = keptSchema.parse(JSON.parse(readFileSync(join(folder, file), 'utf8')));
-    if (!kept.isDone) void run(kept);
+    const kept = keptSchema.safeParse(jsonIfAny(readFileSync(join(folder, file), 'utf8'))).data;
+    if (kept?.isDone === false) void run(kept);
   }
   return {
     start(execution) {
@@ -99,7 +107,9 @@ function fileOf(folder: string, { name }: Pick<Execution, 'name'>): string {
 }
 
 function keep(folder: string, execution: z.output<typeof keptSchema>): void {
-  writeFileSync(fileOf(folder, execution), `${JSON.stringify(execution)}\n`);
+  const file = fileOf(folder, execution);
+  writeFileSync(`${file}.new`, `${JSON.stringify(execution)}\n`);
+  renameSync(`${file}.new`, file);
 }
 
 /** A definition in the Amazon States Language, as far as this machine has to know it. */

@@ -79,12 +79,14 @@ export async function readPart(
   return typeof found === 'object' ? { hash, ...found } : found;
 }
 
-/** Makes a dataset or a part one that is not prepared. */
-export async function forgetPrepared(store: ObjectStore, hash: string): Promise<void> {
-  for (const file of [manifestFile, partFile]) {
-    const key = keys.prepared(hash, file);
-    if ((await store.get(key)) !== undefined) await store.put(key, new Uint8Array());
-  }
+/** Makes a dataset one that is not prepared. */
+export async function forgetManifest(store: ObjectStore, hash: string): Promise<void> {
+  await store.put(keys.prepared(hash, manifestFile), new Uint8Array());
+}
+
+/** Makes a part one that is not prepared. */
+export async function forgetPartFile(store: ObjectStore, hash: string): Promise<void> {
+  await store.put(keys.prepared(hash, partFile), new Uint8Array());
 }
 
 /** Where the rows of a prepared dataset lie: those of one that grows in two places. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
-import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
+import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
@@ -8,6 +8,7 @@ import type { Layout } from '../features/samples.ts';
 import { inOrder } from '../in-order.ts';
 import { limits, type ProtocolLimits } from '../limits.ts';
 import { bytesOfObject, type PinnedObject } from './byte-source.ts';
+import { type Declared, heldOutRowsOf } from './preparation.ts';
 import { cutsOf } from './rows.ts';
 
 /**
@@ -28,11 +29,14 @@ export const partSchema = z.strictObject({
 /** A part as its plan has it. */
 export type Part = Readonly<z.output<typeof partSchema>>;
 
-/** The parts of a dataset that nobody has prepared. */
+/** How far a dataset is prepared in parts, as the lane of its job has it. */
 export type PartsToPrepare = {
   readonly plan: string;
   readonly all: number;
+  /** Those that nobody has prepared. */
   readonly missing: number;
+  /** Whether they are left to the state machine; the next slice prepares them unless they are. */
+  readonly isSideBySide: boolean;
 };
 
 /** Large datasets are prepared in parts: those whose parts would be more than so many. */
@@ -54,28 +58,45 @@ export function isInParts(
 
 /**
  * The parts of a dataset, in order: the plan is made once, and stays, whatever later releases would
- * make of it.
+ * make of it. One that is damaged is made again.
  *
- * @param heldOutRows how many rows are held out at most, in all
  * @throws MillraceError kind `invalid` if a file cannot be read
  */
 export async function readOrPlanParts(
   ports: BucketPorts,
   key: string,
   objects: readonly PinnedObject[],
-  heldOutRows: number,
+  declared: Pick<Declared, 'spec' | 'encoder'>,
 ): Promise<readonly Part[]> {
   const { store } = ports;
-  const existing = await readPlan(store, key);
-  if (existing !== undefined) return existing;
-  const parts = await planParts(store, objects, ports.limits.partBytes);
-  // A power of two: it is the same for most lengths of a dataset that grows, and so are its parts.
-  const own = 2 ** Math.floor(Math.log2(Math.max(1, heldOutRows / parts.length)));
-  const plan = parts.map((each, part) => ({ part, ...each, heldOutRows: own }));
-  await putUntilAnswered(ports, key, jsonBody(plan, key), { ifNoneMatch: '*' });
-  const written = await readPlan(store, key);
-  if (written === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
-  return written;
+  const existing = await store.get(key);
+  const plan = existing && parseUndamaged(planSchema, existing.body);
+  if (plan !== undefined) return plan;
+  const cut = await planParts(store, objects, ports.limits.partBytes);
+  const heldOutRows = heldOutRowsOfParts(declared, cut.length);
+  const parts = cut.map((each, part) => ({ part, ...each, heldOutRows: heldOutRows(part) }));
+  const condition = existing ? { ifMatch: existing.etag } : { ifNoneMatch: '*' as const };
+  await putUntilAnswered(ports, key, jsonBody(parts, key), condition);
+  const written = await store.get(key);
+  const planned = written && parseUndamaged(planSchema, written.body);
+  if (planned === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+  return planned;
+}
+
+/**
+ * How many rows each part may hold out. Those that are drawn are drawn from all parts alike; a power
+ * of two stays the same for most lengths of a dataset that grows, and so do its parts. Those that
+ * are held out for what they say may all be in one.
+ */
+function heldOutRowsOfParts(
+  { spec, encoder }: Pick<Declared, 'spec' | 'encoder'>,
+  parts: number,
+): (part: number) => number {
+  const all = heldOutRowsOf(encoder.layout);
+  if (typeof spec.batch.validation !== 'number') return () => all;
+  if (parts <= all) return () => 2 ** Math.floor(Math.log2(all / parts));
+  const stride = 2 ** Math.ceil(Math.log2(parts / all));
+  return (part) => (part % stride === 0 ? 1 : 0);
 }
 
 /** Where the parts of a dataset are told: a list, as Step Functions reads it. */
@@ -96,7 +117,12 @@ export async function markedParts(store: ObjectStore, plan: string): Promise<Rea
 
 /** Says that no part is prepared. */
 export async function unmarkParts(store: ObjectStore, plan: string): Promise<void> {
-  for (const { key } of await store.list(marks(plan))) await store.put(key, new Uint8Array());
+  const marked = await store.list(marks(plan));
+  const unmarked = inOrder(limits.readsAtOnce, (i) => {
+    const mark = marked[i];
+    return mark !== undefined && store.put(mark.key, new Uint8Array());
+  });
+  for await (const _ of unmarked);
 }
 
 /** Below which the prepared parts are marked. */
@@ -104,9 +130,7 @@ function marks(plan: string): string {
   return plan.replace(/parts\.json$/, 'parts/');
 }
 
-function readPlan(store: ObjectStore, key: string): Promise<readonly Part[] | undefined> {
-  return readJsonObject(store, key, z.array(partSchema));
-}
+const planSchema = z.array(partSchema).readonly();
 
 /** Small objects are put together, large ones are cut where they can be. */
 async function planParts(store: ObjectStore, objects: readonly PinnedObject[], partBytes: number) {

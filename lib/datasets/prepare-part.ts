@@ -3,7 +3,7 @@ import { hashText } from '../features/hash.ts';
 import { bytesOfObject } from './byte-source.ts';
 import type { FilePlace } from './formats/format.ts';
 import {
-  forgetPrepared,
+  forgetPartFile,
   type PreparedPart,
   preparedName,
   readPart,
@@ -42,7 +42,7 @@ export async function preparePart(
   { plan, part }: PlannedPart,
   { begin: known, ...turn }: PartOptions = {},
 ): Promise<PreparingPart> {
-  const hash = partName(declared, part, known);
+  const hash = nameOfPart(declared, part, known);
   const found = await readPart(store, hash);
   if (typeof found === 'object') {
     await markPrepared(store, plan, part.part);
@@ -82,23 +82,22 @@ export async function readPrepared(
   declared: Declared,
   part: Part,
 ): Promise<PreparedPart | undefined> {
-  const found = await readPart(store, partName(declared, part));
+  const found = await readPart(store, nameOfPart(declared, part));
   return typeof found === 'object' ? found : undefined;
 }
 
-/** Makes a part one that is not prepared. */
-export async function forgetPart(
-  store: ObjectStore,
-  declared: Declared,
-  part: Part,
-): Promise<void> {
-  const hash = partName(declared, part);
-  await forgetPrepared(store, hash);
+/** Makes a part of a name one that is not prepared. */
+export async function forgetPart(store: ObjectStore, hash: string): Promise<void> {
+  await forgetPartFile(store, hash);
   await dropUnfinished(store, hash);
 }
 
-/** The name of a part's rows: other datasets that have the same part find it prepared. */
-function partName({ stored, encoder }: Declared, part: Part, begin?: FilePlace): string {
+/**
+ * The name of a part's rows: other datasets that have the same part find it prepared.
+ *
+ * @param begin where it begins, if that is not its cut
+ */
+export function nameOfPart({ stored, encoder }: Declared, part: Part, begin?: FilePlace): string {
   const { part: _, ...own } = part;
   return preparedName(stored, { part: own, begin }, encoder.layout);
 }

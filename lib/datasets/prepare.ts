@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { Ports } from '../ports/ports.ts';
 import {
-  forgetPrepared,
+  forgetManifest,
   type PreparedDataset,
   preparedName,
   readManifest,
@@ -64,11 +64,13 @@ export async function prepareDataset(
   const found = options.isAgain ? undefined : await readManifest(store, hash);
   if (typeof found === 'object') return { isDone: true, prepared: found };
   if (found === 'damaged') log.warn('a prepared dataset is damaged, and prepared again', { hash });
-  if (options.isAgain) await forgetPrepared(store, hash);
   if (objects !== undefined) return prepareByParts(ports, declared, { hash, objects }, options);
   const growing = source.growing === undefined ? hash : nameOf(await source.growing());
   // Whoever must go on with it must find neither.
-  if (options.isAgain) await dropUnfinished(store, growing);
+  if (options.isAgain) {
+    await forgetManifest(store, hash);
+    await dropUnfinished(store, growing);
+  }
   return prepareInOrder(store, declared, source, { hash, growing, ...options });
 }
 

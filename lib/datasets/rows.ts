@@ -101,8 +101,13 @@ export function cutsOf({ name, bytes }: File, stretchBytes: number): Promise<rea
  * @throws as {@link readRows}
  */
 export function placeOfCut({ name, bytes }: File, cut: number): Promise<FilePlace> {
-  if (!formatOf(name).isText) return Promise.resolve({ at: cut, line: cut + 1 });
-  return withName(name, bytes, async (source) => ({ at: await lineFrom(source, cut), line: 1 }));
+  const format = formatOf(name);
+  if (!format.isText) return Promise.resolve({ at: cut, line: cut + 1 });
+  return withName(name, bytes, async (source) => {
+    const line = await lineFrom(source, cut);
+    const at = await format.rowFrom?.((first) => textOf(source, first), line);
+    return { at: at ?? line, line: 1 };
+  });
 }
 
 async function withName<Answer>(

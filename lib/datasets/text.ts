@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type ByteSource, piecesOf } from './byte-source.ts';
-import { lineEnd } from './formats/text-reader.ts';
+import { lineEnd, newline } from './formats/text-reader.ts';
 import { magicBytes, unpackerFor } from './unpack.ts';
 
 /**
@@ -57,8 +57,6 @@ export async function lineFrom(source: ByteSource, at: number): Promise<number> 
   }
   return before;
 }
-
-const newline = 10;
 
 /** The same bytes; the first piece is long enough to hold a byte-order mark. */
 async function* withWholeMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {

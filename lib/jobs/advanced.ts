@@ -29,8 +29,8 @@ export type Advanced = { readonly lane: Lane } & DatasetSums;
  */
 export function mayRunSideBySide({ ports }: Slice, stored: Lane | undefined) {
   const before = stored?.place.parts?.missing ?? Number.POSITIVE_INFINITY;
-  return ({ missing }: PartsToPrepare) =>
-    ports.startParts !== undefined && missing > 0 && missing < before;
+  return ({ missing }: Pick<PartsToPrepare, 'missing'>) =>
+    ports.startParts !== undefined && missing < before;
 }
 
 /** The lane of a slice that had no time to train, or left parts of the dataset to others. */
@@ -38,11 +38,9 @@ export function unprepared(
   slice: Slice,
   stored: Lane | undefined,
   rows: number,
-  missing?: PartsToPrepare,
+  parts?: PartsToPrepare,
 ): Advanced {
   assertMaySlice(slice);
-  const isSideBySide = missing !== undefined && mayRunSideBySide(slice, stored)(missing);
-  const parts = missing && { ...missing, isSideBySide };
   const place = { ...placeBefore(slice, stored), slice: slice.number + 1, ...(parts && { parts }) };
   const parameters = stored?.parameters ?? slice.model.initial;
   return { lane: { parameters, best: stored?.best, place }, ...noSums, rows };

@@ -9,7 +9,7 @@ import { isTimeUp } from '../fold/time-left.ts';
 import { loadSpecOf } from '../model/stored-spec.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import { timerOf } from './budget.ts';
+import { lazyTimerOf } from './budget.ts';
 import { readJob } from './record.ts';
 
 const requestSchema = z.strictObject({
@@ -48,7 +48,7 @@ export async function runPart(
   const prepare = async () => {
     const declared = await declaredOf(ports.store, model, job);
     const turn = {
-      isTimeUp: timerOf({ ports, model: declared, secondsLeft }),
+      isTimeUp: lazyTimerOf({ ports, model: declared, secondsLeft }),
       mustStop: () => isTimeUp(secondsLeft),
     };
     return preparePart(ports, declared, { plan, part }, turn);

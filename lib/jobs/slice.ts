@@ -123,7 +123,7 @@ async function advance(slice: Slice, stored: Lane | undefined): Promise<Advanced
     if (isAgain && isTimeUp(slice.secondsLeft)) return unprepared(slice, stored, 0);
     const preparing = await prepareDataset(ports, model, source, {
       isAgain,
-      sideBySide: mayRunSideBySide(slice, stored),
+      sideBySide: mayRunSideBySide(slice, isAgain ? undefined : stored),
       isTimeUp: lazyTimerOf(slice),
       mustStop: () => isTimeUp(slice.secondsLeft),
       onRows: throttled(ports.now, (rows) =>

@@ -57,11 +57,12 @@ async function expectWhole(name: string, body: Uint8Array, stretchBytes: number)
   if (typeof whole === 'string') return 0;
   const cuts = await cutsOf(file, stretchBytes);
   const all = { rows: [] as unknown[], lines: [] as number[], bad: [] as unknown[] };
-  let [end, lines] = [0, 0];
+  let end: FilePlace = { at: 0, line: 1 };
+  let lines = 0;
   for (const [i, cut] of [undefined, ...cuts].entries()) {
     const place = cut === undefined ? undefined : await placeOfCut(file, cut);
     // A cut within a row is none: the stretch begins where the one before it ended.
-    const from = place !== undefined && end > place.at ? { at: end, line: 1 } : place;
+    const from = place !== undefined && end.at !== place.at ? { ...end, line: 1 } : place;
     const before = from?.line === 1 ? lines : 0;
     const own = await read(name, body, from, cuts[i]);
     all.rows.push(...own.all.rows);
@@ -71,8 +72,8 @@ async function expectWhole(name: string, body: Uint8Array, stretchBytes: number)
       line: lineOf(bad) + before,
     });
     all.bad.push(...own.all.bad.map(asWhole));
-    const last = own.places.at(-1)?.next ?? from ?? { at: 0, line: 1 };
-    [end, lines] = [last.at, last.line + before - 1];
+    end = own.places.at(-1)?.next ?? from ?? end;
+    lines = end.line + before - 1;
   }
   expect(all).toEqual(whole.all);
   return cuts.length;
@@ -156,6 +157,23 @@ describe('a file that is cut into stretches', () => {
     expect(await expectWhole('a.parquet', body, 1)).toBe(5);
     expect(await expectWhole('a.parquet', body, 150)).toBeLessThan(5);
     expect(await expectWhole('a.parquet', body, 100_000)).toBe(0);
+  });
+});
+
+describe('a cut in a table with cells of several lines', () => {
+  it.each([1, 2, 7, 40])('is moved to the next row: %i lines', async (count) => {
+    const cell = Array.from({ length: count }, (_, i) => `a line, with "quotes", ${i}`).join('\n');
+    const row = (i: number) => `${i},"${cell.replaceAll('"', '""')}",yes\r\n`;
+    const body = Buffer.from(
+      `x,note,y\r\n${Array.from({ length: 400 }, (_, i) => row(i)).join('')}`,
+    );
+    const ends = [...body.toString().matchAll(/yes\r\n/g)];
+    const starts = new Set(ends.map(({ index }) => index + 5));
+    const file = { name: 'a.csv', bytes: bytesInMemory(body) };
+    const cuts = await cutsOf(file, body.length / 100);
+    const places = await Promise.all(cuts.map((cut) => placeOfCut(file, cut)));
+    expect(places.filter(({ at }) => !starts.has(at))).toEqual([]);
+    expect(places.length).toBe(99);
   });
 });
 

@@ -5,6 +5,7 @@ import { retract } from '../../lib/cli/retract.ts';
 import { rollback } from '../../lib/cli/rollback.ts';
 import { readOrPlanParts } from '../../lib/datasets/parts.ts';
 import { MillraceError } from '../../lib/errors.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
 import { currentState } from '../../lib/fold/fold.ts';
 import { importModel } from '../../lib/import/import-model.ts';
 import { runPart } from '../../lib/jobs/run-part.ts';
@@ -141,7 +142,7 @@ async function trainInParts(as: As): Promise<void> {
   const job = { ...start, job: 'large', dataset: 'large' };
   const { place } = await runSlice(batch, job, () => 100);
   const { plan = '' } = place.parts ?? {};
-  const parts = await readOrPlanParts(batch, plan, [], 0);
+  const parts = await readOrPlanParts(batch, plan, [], { spec, encoder: createEncoder(spec) });
   for (const part of parts)
     await runPart(preparing, { model, job: job.job, plan, part }, () => 100);
   await runSlice(batch, { ...job, slice: place.slice }, () => 100);

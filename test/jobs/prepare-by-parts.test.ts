@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { digestOf } from '../../lib/bucket/safetensors.ts';
 import type { PreparedDataset } from '../../lib/datasets/manifest.ts';
-import { type Part, readOrPlanParts } from '../../lib/datasets/parts.ts';
+import { readOrPlanParts } from '../../lib/datasets/parts.ts';
 import { type PrepareOptions, prepareDataset } from '../../lib/datasets/prepare.ts';
 import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
 import { isOfKind } from '../../lib/errors.ts';
@@ -134,18 +134,10 @@ async function prepareElsewhere(
 ): Promise<void> {
   await world.store.put(keys.job(spec.model, record.job), Buffer.from(JSON.stringify(record)));
   let asked = 0;
-  const plan: { parts?: readonly Part[]; key?: string } = {};
-  await prepare(
-    { world, record },
-    {
-      sideBySide: ({ plan: key }) => {
-        plan.key = key;
-        return true;
-      },
-    },
-  );
-  const { key = '' } = plan;
-  const parts = await readOrPlanParts(world, key, [], 0);
+  const preparing = await prepare({ world, record }, { sideBySide: () => true });
+  if (preparing.isDone || preparing.parts === undefined) throw new Error('it is left to others');
+  const key = preparing.parts.plan;
+  const parts = await readOrPlanParts(world, key, [], await modelOf(world));
   let calls = 0;
   world.store.hook = () => {
     if (crashes.includes(calls++)) throw new Error('the machine is gone');

@@ -49,7 +49,7 @@ type Chance = () => number;
 /** Runs an execution: some parts fail for good, some come twice; then it sends the next slice. */
 async function execute({ world, queue }: Stack, input: string, chance: Chance): Promise<void> {
   const { plan, next } = inputSchema.parse(JSON.parse(input));
-  const parts = await readOrPlanParts(world, plan, [], 0);
+  const parts = await readOrPlanParts(world, plan, [], await modelOf(world));
   for (const part of parts) {
     const luck = chance() % 4;
     if (luck === 1) continue;

@@ -2,7 +2,7 @@ import { parse } from 'csv-parse';
 import { limits } from '../../limits.ts';
 import { type BadRow, type Format, fromFirst, noRows, RowCollector } from './format.ts';
 import { type ParsedRecord, plainRecords } from './plain-lines.ts';
-import { TextReader } from './text-reader.ts';
+import { carriageReturn, lineEnd, newline, TextReader } from './text-reader.ts';
 
 const delimiters = [',', ';', '\t', '|'];
 
@@ -46,6 +46,21 @@ export const csv: Format = {
     for await (const _ of passRecords(text, { delimiter, columns: header?.length, to }, add))
       yield collector.isFull ? collector.take(header && text.place) : noRows;
     yield collector.take(text.place);
+  },
+  async rowFrom(open, at) {
+    const head = new TextReader(open(0));
+    const delimiter = delimiterOf(await head.peekLine());
+    const columns = (await firstHeader(head, delimiter))?.length;
+    const bytes = await new TextReader(open(at), { at, line: 1 }).sliceFrom(at);
+    for (let start = 0; start < bytes.length; ) {
+      const records = plainRecords(bytes.subarray(start), delimiter);
+      const areRows = records.every(({ cells }) => cells.length === columns);
+      if (records.length > 0 && areRows) return at + start;
+      const end = lineEnd(bytes, start);
+      if (end < 0) break;
+      start = end + (bytes[end] === carriageReturn && bytes[end + 1] === newline ? 2 : 1);
+    }
+    return at;
   },
 };
 

@@ -52,6 +52,11 @@ export type Format = {
       /** Text, which may be packed as a whole; it is read in pieces of UTF-8. */
       readonly isText: true;
       readonly read: (text: Text, stretch: Stretch) => AsyncGenerator<RowChunk>;
+      /**
+       * Where a row may go over several lines: the first line at a place or behind it, where one
+       * begins, from which on lines look like rows; the place itself if none does.
+       */
+      readonly rowFrom?: (text: Text, at: number) => Promise<number>;
     }
   | {
       readonly isText: false;

@@ -2,7 +2,7 @@ import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { isRecord, parseJson } from '../../parse.ts';
 import { type Format, noRows, type Row, RowCollector } from './format.ts';
-import { lineEnd } from './text-reader.ts';
+import { carriageReturn, lineEnd, newline } from './text-reader.ts';
 
 /** JSON Lines: an object on each line; empty lines are passed over. */
 export const jsonLines: Format = {
@@ -63,8 +63,6 @@ export const jsonLines: Format = {
 };
 
 const nothing: Buffer = Buffer.alloc(0);
-const newline = 10;
-const carriageReturn = 13;
 
 /** The next line end, unless it may be the first half of one. */
 function endOfLine(bytes: Buffer, from: number): number {

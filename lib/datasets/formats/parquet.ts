@@ -63,7 +63,7 @@ export const parquet: Format = {
     let [rows, groupBytes] = [0, 0];
     for (const { num_rows: count, columns } of groups) {
       const own = columns.reduce((sum, each) => sum + packedBytes(each.meta_data), 0);
-      if (groupBytes > 0 && groupBytes + own > stretchBytes) {
+      if (rows > (cuts.at(-1) ?? 0) && groupBytes + own > stretchBytes) {
         cuts.push(rows);
         groupBytes = 0;
       }

@@ -1,6 +1,5 @@
 import { isAscii } from 'node:buffer';
-
-const newline = 10;
+import { newline } from './text-reader.ts';
 
 /** A record of a delimited text: its cells, and where it ends in the bytes that were parsed. */
 export type ParsedRecord = { readonly cells: readonly string[]; readonly bytes: number };

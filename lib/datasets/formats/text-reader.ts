@@ -1,8 +1,10 @@
 import { limits } from '../../limits.ts';
 import type { FilePlace } from './format.ts';
 
-const newline = 10;
-const carriageReturn = 13;
+/** `\n`. */
+export const newline = 10;
+/** `\r`. */
+export const carriageReturn = 13;
 const space = 32;
 const tab = 9;
 const sliceBytes = 65_536;
