@@ -84,9 +84,9 @@ export async function readOrPlanParts(
 }
 
 /**
- * How many rows each part may hold out. Those that are drawn are drawn from all parts alike; a power
- * of two stays the same for most lengths of a dataset that grows, and so do its parts. Those that
- * are held out for what they say may all be in one.
+ * How many rows each part may hold out. Those that are drawn are drawn from all parts alike; a
+ * power of two stays the same for most lengths of a dataset that grows, and so do its parts. Those
+ * that are held out for what they say may all be in one.
  */
 function heldOutRowsOfParts(
   { spec, encoder }: Pick<Declared, 'spec' | 'encoder'>,

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it, vi } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { digestOf } from '../../lib/bucket/safetensors.ts';
@@ -199,6 +200,48 @@ describe('a large dataset', () => {
     expect(after.parts?.slice(0, first.size).map(({ hash }) => hash)).toEqual([...first]);
     expect(puts.length).toBeGreaterThan(0);
     expect(puts.filter((key) => first.has(key.split('/')[1] ?? ''))).toEqual([]);
+  });
+
+  it('holds out no more than a comparison can bear, and what the spec names wherever it is', async () => {
+    const rows = Array.from({ length: 300 }, () => ({ note: 'a', label: 'true' }));
+    const own = { ending: 'jsonl', lineEnd: '\n', mark: false, rows };
+    const many = await outcomeOf(await worldOf([own, own], 150));
+    if (typeof many === 'string') throw new Error(many);
+    expect(many.parts?.length).toBeGreaterThan(80);
+    expect(many.heldOutRows).toBeGreaterThan(0);
+    expect(many.heldOutRows).toBeLessThanOrEqual(40);
+    const tests = { ...own, rows: rows.slice(0, 30) };
+    const byFile = defineSpec({ ...spec, batch: { ...spec.batch, validation: { files: '2.*' } } });
+    const { world, record } = await worldOf([own, own, tests], 150);
+    await world.store.put(keys.spec(spec.model), Buffer.from(JSON.stringify(byFile)));
+    const named = await outcomeOf({ world, record });
+    expect(named).toMatchObject({ heldOutRows: 30 });
+    if (typeof named === 'string') throw new Error(named);
+    expect(named.shardRows.reduce((sum, count) => sum + count, 0)).toBe(600);
+  });
+
+  it('has each row of a Parquet file once, also where a row group is empty', async () => {
+    const data = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
+    const preparedBy = async (partBytes: number) => {
+      const { world, record } = await worldOf([], partBytes);
+      for (const file of [0, 1, 2]) {
+        const columnData = [
+          { name: 'number', data: data(file * 60, 60) },
+          { name: 'note', data: data(0, 60).map(() => 'a') },
+          { name: 'label', data: data(0, 60).map((i) => i % 2 === 0) },
+        ];
+        // Other tools begin with an empty group where their first batch is empty.
+        const body = parquetWriteBuffer({ columnData, rowGroupSize: [0, 20, 0, 0, 20, 20] });
+        await world.store.put(`${keys.dataset('past')}${file}.parquet`, new Uint8Array(body));
+      }
+      const objects = [...(await world.store.list(keys.dataset('past')))];
+      const prepared = await outcomeOf({ world, record: { ...record, objects } });
+      if (typeof prepared === 'string') throw new Error(prepared);
+      return { prepared, numbers: await numbersOf(world, prepared) };
+    };
+    const cut = await preparedBy(400);
+    expect(cut.prepared.parts?.length).toBeGreaterThan(3);
+    expect(cut.numbers).toEqual((await preparedBy(whole)).numbers);
   });
 
   it('has the same rows and the same refusals, however it is cut into parts', async () => {

@@ -141,6 +141,46 @@ describe('a job whose parts are prepared side by side', () => {
     expect(own.executions).toBe(1);
   });
 
+  it('plans anew where the plan is damaged', async () => {
+    const { parameters } = await runToEnd(await createStack(), []);
+    const stack = await createStack();
+    const { world, queue, executions } = stack;
+    const { place } = await runSlice(world, start, () => 100);
+    await world.store.put(place.parts?.plan ?? '', Buffer.from('['));
+    // The state machine cannot read it, and sends the next slice.
+    const [input = ''] = executions.values();
+    executions.clear();
+    queue.splice(0, 1, parseJobMessage(inputSchema.parse(JSON.parse(input)).next.body, 'unused'));
+    expect((await runToEnd(stack, [])).parameters).toEqual(parameters);
+  });
+
+  it('heals what was prepared behind a cut within a row', async () => {
+    // One of its lines looks like a row.
+    const lines = [...Array.from({ length: 9 }, () => 'words'), '1,red,true,0', 'the end'];
+    const cell = lines.join('\n');
+    const row = (i: number) => `${ticket(i).features.urgency},red,${ticket(i).label},"${cell}"`;
+    const rows = Array.from({ length: 40 }, (_, i) => row(i));
+    const stackOf = async () => {
+      const stack = await createStack({ slice: { epochs: 1 } });
+      stack.world.store.remove(`${keys.dataset('past')}rows.jsonl`);
+      const body = Buffer.from(['urgency,team,label,note', ...rows, ''].join('\n'));
+      await stack.world.store.put(`${keys.dataset('past')}rows.csv`, body);
+      return stack;
+    };
+    const { parameters } = await runToEnd(await stackOf(), []);
+    const damaged = await stackOf();
+    const { store } = damaged.world;
+    await runToEnd(damaged, []);
+    for (const key of store.objects.keys())
+      if (/shard-|held-out/.test(key)) await store.put(key, Buffer.from('damaged'));
+    store.remove(keys.lane(model, job));
+    damaged.queue.push(start);
+    damaged.executions.clear();
+    const own = await runToEnd(damaged, []);
+    expect(own.parameters).toEqual(parameters);
+    expect(own.executions).toBe(1);
+  });
+
   it('ends in the same bits whatever fails, dies, or comes twice', async () => {
     const { parameters } = await runToEnd(await createStack(), []);
     const chances = fc.array(fc.nat(59), { minLength: 10, maxLength: 120 });
