@@ -142,6 +142,9 @@ function joinTallies(prepared: readonly OwnPart[], parts: readonly Part[]): Rows
   return sum;
 }
 
+/** Held-out rows of parts that are read at once: each may have as many as a comparison can bear. */
+const heldOutAtOnce = 3;
+
 /**
  * The held-out rows of all parts, as many as a comparison can bear. Rows that are held out for what
  * they say may all be in one part, so each may hold out as many.
@@ -155,14 +158,19 @@ async function joinHeldOut(
   const holding = prepared.filter(({ heldOutRows }) => heldOutRows > 0);
   const rows: EncodedSamples[] = [];
   let count = 0;
-  for (const part of holding) {
-    if (count >= most) break;
-    const own = await readHeldOut(store, part).catch(async (error: unknown) => {
+  const read = async (part: OwnPart) =>
+    readHeldOut(store, part).catch(async (error: unknown) => {
       // No manifest names it yet, by which it would be found.
       const isDamaged = error instanceof MillraceError && error.code === 'damaged-cache';
       if (isDamaged) await forgetPart(store, part.hash);
       throw error;
     });
+  const all = inOrder(heldOutAtOnce, (i) => {
+    const part = holding[i];
+    return part !== undefined && read(part);
+  });
+  for await (const own of all) {
+    if (count >= most) break;
     const taken = Math.min(own.count, most - count);
     rows.push(
       gatherSamples(

@@ -58,12 +58,17 @@ export async function prepareDataset(
   const nameOf = (identity: unknown) => preparedName(declared.stored, identity, layout);
   const objects = isInParts(source.objects, layout, ports.limits) ? source.objects : undefined;
   const { identity } = source;
-  const hash = nameOf(
-    objects === undefined ? identity : { identity, partBytes: ports.limits.partBytes },
-  );
-  const found = options.isAgain ? undefined : await readManifest(store, hash);
-  if (typeof found === 'object') return { isDone: true, prepared: found };
-  if (found === 'damaged') log.warn('a prepared dataset is damaged, and prepared again', { hash });
+  const { partBytes } = ports.limits;
+  // Releases before 0.14 prepared all datasets in order: a job over one goes on with that.
+  const whole = nameOf(identity);
+  const hash = objects === undefined ? whole : nameOf({ identity, partBytes });
+  for (const name of new Set([hash, whole])) {
+    const found = await readManifest(store, name);
+    if (found === undefined) continue;
+    if (typeof found === 'object' && !options.isAgain) return { isDone: true, prepared: found };
+    log.warn('a prepared dataset is damaged, and prepared again', { hash: name });
+    if (name !== hash) await forgetManifest(store, name);
+  }
   if (objects !== undefined) return prepareByParts(ports, declared, { hash, objects }, options);
   const growing = source.growing === undefined ? hash : nameOf(await source.growing());
   // Whoever must go on with it must find neither.

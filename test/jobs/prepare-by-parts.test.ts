@@ -180,6 +180,19 @@ describe('a large dataset', () => {
     expect(inParts).toBeGreaterThan(100);
   });
 
+  it('is found where an earlier release prepared it in order', async () => {
+    const rows = Array.from({ length: 60 }, () => ({ note: 'a', label: 'true' }));
+    const own = { ending: 'jsonl', lineEnd: '\n', mark: false, rows };
+    const { world, record } = await worldOf([own], whole);
+    const before = await outcomeOf({ world, record });
+    const newer = { ...world, limits: { ...world.limits, partBytes: 90 } };
+    expect(await outcomeOf({ world: newer, record })).toEqual(before);
+    const again = await prepare({ world: newer, record }, { isAgain: true });
+    expect(again).toMatchObject({ prepared: { parts: expect.any(Array) } });
+    const found = await outcomeOf({ world: newer, record });
+    expect(found).toEqual(again.isDone && again.prepared);
+  });
+
   it('is prepared where it grew', async () => {
     const rows = Array.from({ length: 40 }, () => ({ note: 'a', label: 'true' }));
     const own = { ending: 'jsonl', lineEnd: '\n', mark: false, rows };
