@@ -55,7 +55,9 @@ export async function watchJob(
         });
       }
       if (last !== undefined && endStatuses.has(last.status)) return last;
-      await delay(200, undefined, { signal });
+      // To count parts is a listing, or some.
+      const isLong = last?.status === 'preparing' && last.parts?.isSideBySide;
+      await delay(isLong ? 2_000 : 200, undefined, { signal });
     }
   } finally {
     preparing?.finish();
