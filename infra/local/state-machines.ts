@@ -68,12 +68,12 @@ export function runStateMachines(
   mkdirSync(folder, { recursive: true });
   const aborts = new Set<() => void>();
   const run = async (execution: Execution) => {
-    const definition = definitions.get(execution.stateMachineArn);
-    if (definition === undefined) throw new Error(`there is no ${execution.stateMachineArn}`);
     const stopped = new AbortController();
     const abort = () => stopped.abort();
     aborts.add(abort);
     try {
+      const definition = definitions.get(execution.stateMachineArn);
+      if (definition === undefined) throw new Error(`there is no ${execution.stateMachineArn}`);
       await interpret(definition, JSON.parse(execution.input), services, stopped.signal);
       keep(folder, { ...execution, isDone: true });
     } catch (error) {
