@@ -16,11 +16,7 @@ export const csv: Format = {
   async *read(open, { from, to }) {
     const collector = new RowCollector();
     let text = new TextReader(open(0));
-    const first = await text.peekLine();
-    // What spreadsheets write before the header, to say how cells are told apart.
-    const told = /^"?sep=([,;|\t:^~])"?\r?$/i.exec(first)?.[1];
-    if (told !== undefined) await text.skipLine();
-    const delimiter = told ?? delimiterOf(first);
+    const delimiter = await delimiterBefore(text);
     let header: readonly string[] | undefined;
     if (from !== undefined) {
       header = await firstHeader(text, delimiter);
@@ -36,7 +32,7 @@ export const csv: Format = {
       else if (header === undefined) header = headerOf(record.cells);
       else {
         const { cells, line, sizeBytes } = record;
-        if (cells.length < header.length || hasSurplus(cells, header.length)) {
+        if (!isWide(cells, header.length)) {
           const reason = `it has ${cells.length} values, the header has ${header.length} columns`;
           collector.addBad(line, reason, cells.join(delimiter));
         } else collector.add(rowOf(header, cells, delimiter === ';'), line, sizeBytes);
@@ -49,13 +45,13 @@ export const csv: Format = {
   },
   async rowFrom(open, at) {
     const head = new TextReader(open(0));
-    const delimiter = delimiterOf(await head.peekLine());
-    const columns = (await firstHeader(head, delimiter))?.length;
+    const delimiter = await delimiterBefore(head);
+    const columns = (await firstHeader(head, delimiter))?.length ?? 0;
     const bytes = await new TextReader(open(at), { at, line: 1 }).sliceFrom(at);
     for (let start = 0; start < bytes.length; ) {
-      const records = plainRecords(bytes.subarray(start), delimiter);
-      const areRows = records.every(({ cells }) => cells.length === columns);
-      if (records.length > 0 && areRows) return at + start;
+      const records = plainRecords(bytes.subarray(start, start + guessBytes), delimiter);
+      const first = records.slice(0, guessRows);
+      if (first.length > 0 && first.every(({ cells }) => isWide(cells, columns))) return at + start;
       const end = lineEnd(bytes, start);
       if (end < 0) break;
       start = end + (bytes[end] === carriageReturn && bytes[end + 1] === newline ? 2 : 1);
@@ -64,9 +60,13 @@ export const csv: Format = {
   },
 };
 
-/** Cells behind the last column, unless they are empty. */
-function hasSurplus(cells: readonly string[], columns: number): boolean {
-  return cells.length > columns && cells.slice(columns).some((cell) => cell !== '');
+/** So many rows, one behind the other, are taken for rows, within so many bytes. */
+const guessRows = 8;
+const guessBytes = 16_384;
+
+/** Whether a record has a cell for each column, and none behind them that says something. */
+function isWide(cells: readonly string[], columns: number): boolean {
+  return cells.length >= columns && cells.slice(columns).every((cell) => cell === '');
 }
 
 /** The header of a text; undefined if it has none, and so no rows. */
@@ -199,6 +199,15 @@ function startParsing(delimiter: string) {
     },
     error: () => failed,
   };
+}
+
+/** How cells are told apart in a text, which is moved to its header. */
+async function delimiterBefore(text: TextReader): Promise<string> {
+  const first = await text.peekLine();
+  // What spreadsheets write before the header, to say so.
+  const told = /^"?sep=([,;|\t:^~])"?\r?$/i.exec(first)?.[1];
+  if (told !== undefined) await text.skipLine();
+  return told ?? delimiterOf(first);
 }
 
 function delimiterOf(line: string): string {
