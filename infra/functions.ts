@@ -8,7 +8,7 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { environmentNames, environmentOf } from '../lib/ports/address.ts';
-import { allow, protectHistory } from './bucket.ts';
+import { type Access, allow, protectHistory } from './bucket.ts';
 import { createPartsMachine } from './parts-machine.ts';
 import { allowToSend } from './queues.ts';
 import { createFunction, type SharedSettings } from './training-function.ts';
@@ -149,31 +149,38 @@ function createBatchTrain(
 }
 
 function createPreparePart(scope: Construct, surroundings: Surroundings): LambdaFunction {
-  const { bucket, shared, memoryMebibytes } = surroundings;
-  const preparePart = createFunction(scope, 'prepare-part', shared, {
+  return createOverBucket(scope, surroundings, {
+    name: 'prepare-part',
     timeoutSeconds: limits.batchTimeoutSeconds,
-    memoryMebibytes,
-    environment: environment(surroundings),
-  });
-  allow(preparePart, bucket, {
     read: ['models/*', 'datasets/*', 'prepared/*'],
     write: ['prepared/*'],
   });
-  return preparePart;
 }
 
 function createPredict(scope: Construct, surroundings: Surroundings): LambdaFunction {
-  const { bucket, shared, memoryMebibytes } = surroundings;
-  const predict = createFunction(scope, 'predict', shared, {
+  return createOverBucket(scope, surroundings, {
+    name: 'predict',
     timeoutSeconds: limits.predictTimeoutSeconds,
-    memoryMebibytes,
-    environment: environment(surroundings),
-  });
-  allow(predict, bucket, {
     read: ['models/*', 'initial-weights/*', 'compiled/*', 'asked/*'],
     write: ['asked/*'],
   });
-  return predict;
+}
+
+/** A function that somebody invokes, and that needs the bucket alone. */
+function createOverBucket(
+  scope: Construct,
+  surroundings: Surroundings,
+  {
+    name,
+    timeoutSeconds,
+    ...access
+  }: Access & { readonly name: string; readonly timeoutSeconds: number },
+): LambdaFunction {
+  const { bucket, shared, memoryMebibytes } = surroundings;
+  const own = { timeoutSeconds, memoryMebibytes, environment: environment(surroundings) };
+  const created = createFunction(scope, name, shared, own);
+  allow(created, bucket, access);
+  return created;
 }
 
 function createRelay(scope: Construct, surroundings: Surroundings): LambdaFunction {

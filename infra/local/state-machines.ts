@@ -143,6 +143,11 @@ const definitionSchema: z.ZodType<Definition> = z.looseObject({
   States: z.record(z.string(), stateSchema),
 });
 
+/** The same, as the interpreter names it. */
+const machineSchema = z.custom<ConstructorParameters<typeof Interpreter>[0]>(
+  (value) => definitionSchema.safeParse(value).success,
+);
+
 /** Where the items are handed in that a distributed map would read. */
 const itemsOf = (state: string) => `itemsOf${state}`;
 
@@ -167,7 +172,7 @@ async function interpret(
       tolerateFailures(state.ItemProcessor);
   }
   const { StateMachine } = await import('aws-local-stepfunctions');
-  const machine = new StateMachine(own as unknown as ConstructorParameters<typeof Interpreter>[0], {
+  const machine = new StateMachine(machineSchema.parse(own), {
     validationOptions: { noValidate: true },
   });
   const { result, abort } = machine.run(handedIn as Json, {

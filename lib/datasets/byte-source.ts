@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invalid } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -16,11 +17,14 @@ export function bytesInMemory(body: Uint8Array): ByteSource {
 }
 
 /** An object of the bucket, as it was when somebody looked at it. */
-export type PinnedObject = {
-  readonly key: string;
-  readonly etag: string;
-  readonly sizeBytes: number;
-};
+export const pinnedObject = z.strictObject({
+  key: z.string(),
+  etag: z.string(),
+  sizeBytes: z.int(),
+});
+
+/** A {@link pinnedObject}. */
+export type PinnedObject = Readonly<z.output<typeof pinnedObject>>;
 
 /**
  * An object of the bucket. Its `read` throws kind `invalid` once the object is no longer the one

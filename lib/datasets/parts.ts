@@ -7,7 +7,7 @@ import { MillraceError } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
 import { inOrder } from '../in-order.ts';
 import { limits, type ProtocolLimits } from '../limits.ts';
-import { bytesOfObject, type PinnedObject } from './byte-source.ts';
+import { bytesOfObject, type PinnedObject, pinnedObject } from './byte-source.ts';
 import { type Declared, heldOutRowsOf } from './preparation.ts';
 import { cutsOf } from './rows.ts';
 
@@ -18,7 +18,7 @@ import { cutsOf } from './rows.ts';
 export const partSchema = z.strictObject({
   /** Its place among the parts, from 0. */
   part: z.int().nonnegative(),
-  objects: z.array(z.strictObject({ key: z.string(), etag: z.string(), sizeBytes: z.int() })),
+  objects: z.array(pinnedObject),
   /** The stretch of its only object; see {@link cutsOf}. */
   from: z.int().positive().optional(),
   to: z.int().positive().optional(),
@@ -30,14 +30,17 @@ export const partSchema = z.strictObject({
 export type Part = Readonly<z.output<typeof partSchema>>;
 
 /** How far a dataset is prepared in parts, as the lane of its job has it. */
-export type PartsToPrepare = {
-  readonly plan: string;
-  readonly all: number;
+export const partsToPrepare = z.strictObject({
+  plan: z.string(),
+  all: z.int(),
   /** Those that nobody has prepared. */
-  readonly missing: number;
+  missing: z.int(),
   /** Whether they are left to the state machine; the next slice prepares them unless they are. */
-  readonly isSideBySide: boolean;
-};
+  isSideBySide: z.boolean(),
+});
+
+/** A {@link partsToPrepare}. */
+export type PartsToPrepare = Readonly<z.output<typeof partsToPrepare>>;
 
 /** Large datasets are prepared in parts: those whose parts would be more than so many. */
 const fewestParts = 8;

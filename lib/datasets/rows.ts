@@ -69,8 +69,7 @@ export async function* readRows({
     if (format.isText) yield* format.read((first) => textOf(source, first), stretch);
     else yield* format.read(source, columns === 'all' ? undefined : columns, stretch);
   } catch (cause) {
-    source.rethrow();
-    throw invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);
+    throw unreadable(name, source, cause);
   }
 }
 
@@ -110,6 +109,12 @@ export function placeOfCut({ name, bytes }: File, cut: number): Promise<FilePlac
   });
 }
 
+/** Why a file cannot be read; a failure of its source is thrown as it is. */
+function unreadable(name: string, source: ReturnType<typeof watched>, cause: unknown): Error {
+  source.rethrow();
+  return invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);
+}
+
 async function withName<Answer>(
   name: string,
   bytes: ByteSource,
@@ -119,8 +124,7 @@ async function withName<Answer>(
   try {
     return await look(source);
   } catch (cause) {
-    source.rethrow();
-    throw invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);
+    throw unreadable(name, source, cause);
   }
 }
 

@@ -3,6 +3,7 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts } from '../bucket/object-store.ts';
+import { partsToPrepare } from '../datasets/parts.ts';
 import { MillraceError } from '../errors.ts';
 import { fitsModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -94,16 +95,8 @@ export const placeSchema = z.strictObject({
   trainedMilliseconds: z.number().nonnegative().optional(),
   /** The journal entry up to which the lane has learnt the stream. */
   caughtUp: z.int().nonnegative(),
-  /** While a large dataset is prepared in parts: how many of all nobody had prepared. */
-  parts: z
-    .strictObject({
-      plan: z.string(),
-      all: z.int(),
-      missing: z.int(),
-      /** Whether the state machine prepares them; the next slice does unless it does. */
-      isSideBySide: z.boolean(),
-    })
-    .optional(),
+  /** While a large dataset is prepared in parts. */
+  parts: partsToPrepare.optional(),
   /** Why the job ended as it did. */
   reason: z.string().optional(),
   /** The losses of champion and challenger that decided. */

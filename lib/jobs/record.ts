@@ -3,6 +3,7 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
+import { pinnedObject } from '../datasets/byte-source.ts';
 import { fileNamed } from '../datasets/file-names.ts';
 import { isData } from '../datasets/rows.ts';
 import { MillraceError } from '../errors.ts';
@@ -21,7 +22,7 @@ const recordSchema = z.strictObject({
   files: z.string().optional(),
   start: z.enum(['champion', 'fresh']),
   /** The exact objects that the job reads; empty for the journal. */
-  objects: z.array(z.strictObject({ key: z.string(), etag: z.string(), sizeBytes: z.int() })),
+  objects: z.array(pinnedObject),
   /** The journal position that the job starts from. */
   sequence: z.int().nonnegative(),
   time: z.string(),
