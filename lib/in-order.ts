@@ -26,3 +26,20 @@ export async function* inOrder<Answer>(
     await Promise.allSettled(reads);
   }
 }
+
+/** Each of some items with what `work` answers for it, in order; see {@link inOrder}. */
+export async function* eachInOrder<Item, Answer>(
+  ahead: number,
+  items: readonly Item[],
+  work: (item: Item) => Promise<Answer>,
+): AsyncGenerator<readonly [Item, Answer], void, void> {
+  let place = 0;
+  const answers = inOrder(ahead, (next) => {
+    const item = items[next];
+    return item !== undefined && work(item);
+  });
+  for await (const answer of answers) {
+    const item = items[place++];
+    if (item !== undefined) yield [item, answer];
+  }
+}

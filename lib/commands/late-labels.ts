@@ -5,7 +5,7 @@ import {
   type WithId,
   withIds,
 } from '../features/sample-id.ts';
-import { inOrder } from '../in-order.ts';
+import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import { show } from '../parse.ts';
@@ -35,14 +35,11 @@ export async function withAsked(
   const { claims, refused } = claimsOf(model, late);
   const samples = [...sent];
   let bytes = 0;
-  let next = 0;
   const claim = async (id: SampleId): Promise<Claimed | Refused<'too-large'>> =>
     bytes > limits.lateBytes ? tooLarge : claimAsked(id);
-  for await (const claimed of inOrder(limits.readsAtOnce, (place) => {
-    const id = claims[place]?.id;
-    return id !== undefined && claim(id);
-  })) {
-    const { index = -1, sample } = claims[next++] ?? {};
+  const claimedOf = ({ id }: { readonly id: SampleId }) => claim(id);
+  for await (const [own, claimed] of eachInOrder(limits.readsAtOnce, claims, claimedOf)) {
+    const { index, sample } = own;
     bytes += claimed.ok ? claimed.sizeBytes : 0;
     if (!claimed.ok) refused.set(index, lateOf(claimed));
     else if (bytes > limits.lateBytes) refused.set(index, lateOf(tooLarge));

@@ -9,7 +9,7 @@ import {
   type Layout,
 } from '../features/samples.ts';
 import { emptyStatistics, type FeatureStatistics } from '../features/statistics.ts';
-import { inOrder } from '../in-order.ts';
+import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { FilePlace } from './formats/format.ts';
@@ -94,14 +94,10 @@ async function* partsInOrder(
     const preparing = await preparePart(ports, declared, { plan, part }, { ...turn, begin });
     return preparing.isDone ? preparing.prepared : undefined;
   };
-  const found = inOrder(limits.readsAtOnce, (i) => {
-    const part = parts[i];
-    return part !== undefined && readPrepared(ports.store, declared, part);
-  });
-  let place = 0;
-  for await (const first of found) {
-    const part = parts[place++];
-    if (part === undefined) return;
+  const found = eachInOrder(limits.readsAtOnce, parts, (part) =>
+    readPrepared(ports.store, declared, part),
+  );
+  for await (const [part, first] of found) {
     let own: PreparedPart | undefined = first ?? (await prepareNow(part));
     const end = part.from === undefined ? undefined : before?.end;
     if (own !== undefined && end !== undefined && !isRightBehind(end, own.begin))
@@ -165,11 +161,7 @@ async function joinHeldOut(
       if (isDamaged) await forgetPart(store, part.hash);
       throw error;
     });
-  const all = inOrder(heldOutAtOnce, (i) => {
-    const part = holding[i];
-    return part !== undefined && read(part);
-  });
-  for await (const own of all) {
+  for await (const [, own] of eachInOrder(heldOutAtOnce, holding, read)) {
     if (count >= most) break;
     const taken = Math.min(own.count, most - count);
     rows.push(

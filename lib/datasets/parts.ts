@@ -5,7 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
-import { inOrder } from '../in-order.ts';
+import { eachInOrder } from '../in-order.ts';
 import { limits, type ProtocolLimits } from '../limits.ts';
 import { bytesOfObject, type PinnedObject, pinnedObject } from './byte-source.ts';
 import { type Declared, heldOutRowsOf } from './preparation.ts';
@@ -121,11 +121,8 @@ export async function markedParts(store: ObjectStore, plan: string): Promise<Rea
 /** Says that no part is prepared. */
 export async function unmarkParts(store: ObjectStore, plan: string): Promise<void> {
   const marked = await store.list(marks(plan));
-  const unmarked = inOrder(limits.readsAtOnce, (i) => {
-    const mark = marked[i];
-    return mark !== undefined && store.put(mark.key, new Uint8Array());
-  });
-  for await (const _ of unmarked);
+  const unmark = ({ key }: { readonly key: string }) => store.put(key, new Uint8Array());
+  for await (const _ of eachInOrder(limits.readsAtOnce, marked, unmark));
 }
 
 /** Below which the prepared parts are marked. */
@@ -177,16 +174,9 @@ async function cutsOfObjects(
   partBytes: number,
 ): Promise<ReadonlyMap<PinnedObject, readonly number[]>> {
   const found = new Map<PinnedObject, readonly number[]>();
-  const looked = inOrder(limits.readsAtOnce, (i) => {
-    const object = objects[i];
-    return (
-      object !== undefined &&
-      cutsOf({ name: object.key, bytes: bytesOfObject(store, object) }, partBytes)
-    );
-  });
-  for await (const cuts of looked) {
-    const object = objects[found.size];
-    if (object !== undefined) found.set(object, cuts);
-  }
+  const look = (object: PinnedObject) =>
+    cutsOf({ name: object.key, bytes: bytesOfObject(store, object) }, partBytes);
+  const looked = eachInOrder(limits.readsAtOnce, objects, look);
+  for await (const [object, cuts] of looked) found.set(object, cuts);
   return found;
 }

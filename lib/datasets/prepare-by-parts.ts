@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { inOrder } from '../in-order.ts';
+import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { PinnedObject } from './byte-source.ts';
@@ -79,11 +79,7 @@ async function forgetParts(
     ...joined.map((part) => part.hash),
     ...parts.map((part) => nameOfPart(declared, part)),
   ]);
-  const all = [...hashes];
-  const forgotten = inOrder(limits.readsAtOnce, (i) => {
-    const own = all[i];
-    return own !== undefined && forgetPart(store, own);
-  });
-  for await (const _ of forgotten);
+  const forget = (own: string) => forgetPart(store, own);
+  for await (const _ of eachInOrder(limits.readsAtOnce, [...hashes], forget));
   await forgetManifest(store, hash);
 }

@@ -6,7 +6,7 @@ import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
 import { MillraceError } from '../errors.ts';
-import { inOrder } from '../in-order.ts';
+import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import { type StoredRefusal, storedRefusal } from '../refusal.ts';
 import { readHeader } from './reading.ts';
@@ -87,14 +87,11 @@ export async function readQuarantine(
 ): Promise<readonly QuarantineRecord[]> {
   const listed = await store.list(keys.quarantines(model));
   const records: QuarantineRecord[] = [];
-  const confirmed = async (key: string) => {
+  const confirmed = async ({ key }: { readonly key: string }) => {
     const record = await readQuarantineRecord(store, key);
     return record !== undefined && (await isConfirmed(store, model, record)) ? record : undefined;
   };
-  for await (const record of inOrder(limits.readsAtOnce, (place) => {
-    const key = listed[place]?.key;
-    return key !== undefined && confirmed(key);
-  }))
+  for await (const [, record] of eachInOrder(limits.readsAtOnce, listed, confirmed))
     if (record !== undefined) records.push(record);
   return records;
 }

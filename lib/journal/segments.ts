@@ -8,7 +8,7 @@ import type {
   StoredObject,
 } from '../bucket/object-store.ts';
 import { reasonOf } from '../errors.ts';
-import { inOrder } from '../in-order.ts';
+import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../ports/ports.ts';
 
@@ -187,10 +187,8 @@ async function join(
   // Large ones are as cheap to read one by one; that they were looked at is kept.
   const joined = bytes > limits.segmentBytes ? [] : listed;
   const entries: StoredObject[] = [];
-  for await (const entry of inOrder(limits.readsAtOnce, (place) => {
-    const key = joined[place]?.key;
-    return key !== undefined && store.get(key);
-  })) {
+  const all = eachInOrder(limits.readsAtOnce, joined, ({ key }) => store.get(key));
+  for await (const [, entry] of all) {
     if (entry === undefined || mustStop()) return;
     entries.push(entry);
   }

@@ -1,6 +1,6 @@
 import { outOfTime } from '../errors.ts';
 import { noSampleId, readSampleId, type WithId, withIds } from '../features/sample-id.ts';
-import { inOrder } from '../in-order.ts';
+import { eachInOrder } from '../in-order.ts';
 import { keepAsked } from '../journal/asked.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
@@ -44,14 +44,12 @@ export async function keepQuestions(
     }
     return keepAsked(ports, model, { id, features, prediction, time, sequence });
   };
-  let next = 0;
-  for await (const kept of inOrder(limits.readsAtOnce, (place) => {
-    const question = questions[place];
-    if (question === undefined) return false;
+  const keepInTime = (question: (typeof questions)[number]) => {
     if (secondsLeft() < limits.answerReserveSeconds) throw outOfTime('keeping what was asked');
     return keep(question);
-  })) {
-    const { index = -1 } = questions[next++] ?? {};
+  };
+  const all = eachInOrder(limits.readsAtOnce, questions, keepInTime);
+  for await (const [{ index }, kept] of all) {
     if (!kept.ok) answers[index] = { refused: refusedId(kept) };
   }
   return answers;
