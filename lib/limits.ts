@@ -122,6 +122,8 @@ export const limits = {
   entryBytes: 1_073_741_824,
   /** Bytes of a dataset's object that are read at a time; as many are read ahead. */
   pieceBytes: 8 * 1_048_576,
+  /** The same for whoever looks for the first row behind a place, and reads no further. */
+  lookBytes: 131_072,
   /** Rows of a file that are handed on at a time, and the bytes that they have in it. */
   chunkRows: 16_384,
   chunkBytes: 4 * 1_048_576,

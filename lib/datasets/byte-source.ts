@@ -47,12 +47,18 @@ export function bytesOfObject(
   };
 }
 
-/** All bytes from one on, in order; the next piece is on its way while one is worked on. */
-export function piecesOf({ sizeBytes, read }: ByteSource, first = 0): AsyncGenerator<Uint8Array> {
+/**
+ * All bytes from one on, in order; the next piece is on its way while one is worked on.
+ *
+ * @param pieceBytes fewer where somebody will read no further than that, most of the time
+ */
+export function piecesOf(
+  { sizeBytes, read }: ByteSource,
+  first = 0,
+  pieceBytes: number = limits.pieceBytes,
+): AsyncGenerator<Uint8Array> {
   return oneAhead((place) => {
-    const start = first + place * limits.pieceBytes;
-    return start < sizeBytes
-      ? read(start, Math.min(start + limits.pieceBytes, sizeBytes))
-      : undefined;
+    const start = first + place * pieceBytes;
+    return start < sizeBytes ? read(start, Math.min(start + pieceBytes, sizeBytes)) : undefined;
   });
 }

@@ -1,4 +1,5 @@
 import { invalid, reasonOf } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { ByteSource } from './byte-source.ts';
 import { csv } from './formats/csv.ts';
 import type { FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
@@ -104,7 +105,7 @@ export function placeOfCut({ name, bytes }: File, cut: number): Promise<FilePlac
   if (!format.isText) return Promise.resolve({ at: cut, line: cut + 1 });
   return withName(name, bytes, async (source) => {
     const line = await lineFrom(source, cut);
-    const at = await format.rowFrom?.((first) => textOf(source, first), line);
+    const at = await format.rowFrom?.((first) => textOf(source, first, limits.lookBytes), line);
     return { at: at ?? line, line: 1 };
   });
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { limits } from '../limits.ts';
 import { type ByteSource, piecesOf } from './byte-source.ts';
 import { lineEnd, newline } from './formats/text-reader.ts';
 import { magicBytes, unpackerFor } from './unpack.ts';
@@ -11,16 +12,20 @@ import { magicBytes, unpackerFor } from './unpack.ts';
  *   read from there on, the rest decoded and passed over
  * @throws Error if it is neither, or damaged
  */
-export async function* textOf(source: ByteSource, first = 0): AsyncGenerator<Buffer> {
+export async function* textOf(
+  source: ByteSource,
+  first = 0,
+  pieceBytes?: number,
+): AsyncGenerator<Buffer> {
   const start = await source.read(0, Math.min(magicBytes, source.sizeBytes));
   const unpack = unpackerFor(start);
   if (first > 0 && unpack === undefined && utf16Of(start) === undefined) {
-    const pieces = piecesOf(source, first + (hasUtf8Mark(start) ? markBytes : 0));
+    const pieces = piecesOf(source, first + (hasUtf8Mark(start) ? markBytes : 0), pieceBytes);
     yield* decoded(withWholeMark(pieces), utf8Checker(0));
     return;
   }
   let toSkip = first;
-  const pieces = unpack === undefined ? piecesOf(source) : unpack(source);
+  const pieces = unpack === undefined ? piecesOf(source, 0, pieceBytes) : unpack(source);
   for await (const piece of decoded(withWholeMark(pieces))) {
     const rest = piece.subarray(toSkip);
     toSkip -= piece.length - rest.length;
@@ -44,7 +49,7 @@ export async function lineFrom(source: ByteSource, at: number): Promise<number> 
     : 0;
   let before = at - 1;
   let isBehindReturn = false;
-  for await (const piece of piecesOf(source, before + mark)) {
+  for await (const piece of piecesOf(source, before + mark, limits.lookBytes)) {
     const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     if (isBehindReturn) return before + (bytes[0] === newline ? 1 : 0);
     const end = lineEnd(bytes, 0);

@@ -18,7 +18,14 @@ import { createWorld, modelOf, ticketsSpec, type World } from '../support/world.
 // Chunks of two rows, shards of five, pieces that end within lines: cuts are many.
 vi.mock('../../lib/limits.ts', async (original) => {
   const { limits, ...others } = await original<typeof import('../../lib/limits.ts')>();
-  const small = { chunkRows: 2, shardRows: 5, shardsPerKeep: 2, heldOutRows: 40, pieceBytes: 37 };
+  const small = {
+    chunkRows: 2,
+    shardRows: 5,
+    shardsPerKeep: 2,
+    heldOutRows: 40,
+    pieceBytes: 37,
+    lookBytes: 31,
+  };
   return { ...others, limits: { ...limits, ...small, refusedExamples: 1_000 } };
 });
 
