@@ -23,10 +23,13 @@ const largeBytes = 64 * 1_048_576;
 /** A piece of a large object that is read by itself: the head of a file, or its foot. */
 const smallPieceBytes = 1_048_576;
 
+/** Whoever reads more of them reads on: SQLite goes through all that is before a piece. */
+const fewPieces = 3;
+
 /**
  * A large object is read by pieces, and fauxqs 2.4.1 loads all of it for each. The last ones, one
  * for each function that may read at once, stay in memory instead, each for as long as it is the
- * same object; of others, a small piece is read alone.
+ * same object; of others, the first small pieces are read alone.
  */
 export function holdLargeBody<Stored extends StoredObject>(
   app: Fastify,
@@ -35,6 +38,7 @@ export function holdLargeBody<Stored extends StoredObject>(
 ): void {
   const load = store.getObject.bind(store);
   const last = new Map<Stored, Uint8Array>();
+  const smallPieces = new WeakMap<Stored, number>();
   let isSmallPiece = false;
   // The handler follows at once.
   app.addHook('preHandler', (request, _reply, done) => {
@@ -47,7 +51,10 @@ export function holdLargeBody<Stored extends StoredObject>(
   const getObject = (bucket: string, key: string): Stored | Pieces<Stored> => {
     const head = store.headObject(bucket, key);
     const held = last.get(head);
-    if (held === undefined && isSmallPiece && head.contentLength > largeBytes) {
+    const pieces = smallPieces.get(head) ?? 0;
+    const isAlone = isSmallPiece && pieces < fewPieces && head.contentLength > largeBytes;
+    if (held === undefined && isAlone) {
+      smallPieces.set(head, pieces + 1);
       const subarray = (start: number, end: number) => {
         const row = piece.get(start + 1, end - start, bucket, key);
         return Buffer.from(row?.piece as Uint8Array);

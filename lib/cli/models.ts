@@ -8,6 +8,7 @@ import {
   type ModelSummary,
   type StreamMetrics,
 } from '../operations/describe-model.ts';
+import { listNames } from '../parse.ts';
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
@@ -90,6 +91,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
       ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert)}`,
     ),
     ...vocabularyLines(model),
+    ...classesLine(model),
     ...changesLine(model),
     ...refusedLine(model.model, entries),
     ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
@@ -159,6 +161,14 @@ function vocabularyLines({ vocabularies = {} }: ModelDescription): readonly stri
     const lost = forgotten === 0 ? '' : `; ${formatCount(forgotten)} have lost theirs`;
     return `  ${name}: ${count(values, 'value')} of ${formatCount(size)} have a place${lost}`;
   });
+}
+
+/** Which classes have come, where they get places as they come. */
+function classesLine({ classes }: ModelDescription): readonly string[] {
+  if (classes === undefined) return [];
+  const { names, most } = classes;
+  const which = names.length === 0 ? '' : `: ${listNames(names)}`;
+  return [`  classes: ${formatCount(names.length)} of ${formatCount(most)} have come${which}`];
 }
 
 /** Where a stream has changed, of a model that looks for it. */

@@ -5,9 +5,10 @@ import { finished } from 'node:stream/promises';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
 import { invalid, reasonOf } from '../errors.ts';
+import { classNames } from '../features/class-weights.ts';
 import { sampleWriter } from '../operations/send-file.ts';
 import { plainJson } from '../parse.ts';
-import { openModel } from '../serving/open-model.ts';
+import { type OpenModel, openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
 import type { Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
@@ -47,7 +48,7 @@ export async function predict(
     const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
     const columns = await columnsOf(file);
     const names = namingBeside(columns);
-    const predicted = predictionColumns(opened.spec(), names);
+    const predicted = predictionColumns(opened, names);
     const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
     for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
       for (const { line, reason } of chunk.bad) {
@@ -152,12 +153,14 @@ function namingBeside(columns: readonly string[]): Naming {
 
 /** The columns that predictions of a task may fill. */
 function predictionColumns(
-  { task, label: { classes = [] } }: Spec,
+  opened: Pick<OpenModel, 'spec' | 'state'>,
   { prefix, refused }: Naming,
 ): readonly string[] {
+  const { task } = opened.spec();
   const probability = `${prefix}_probability`;
   if (task === 'regression') return [prefix, refused];
   if (task === 'binary') return [prefix, probability, refused];
+  const classes = classNames(opened.spec(), opened.state().statistics);
   return [prefix, ...classes.map((name) => `${probability}_${name}`), refused];
 }
 

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { invariant } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { SampleId } from '../features/sample-id.ts';
+import { withMovedClasses } from '../metrics/lately.ts';
 import type { Model } from '../model/model.ts';
 import type { Refused } from '../refusal.ts';
 import { type Parameters, parametersOf, type State } from '../state/state.ts';
@@ -168,5 +169,7 @@ export function withParameters(
   { replay: _, drift: __, ...state }: State,
   parameters: Parameters,
 ): State {
-  return { ...state, ...parametersOf(parameters) };
+  const [before, after] = [state.statistics.classNames, parameters.statistics.classNames];
+  const moved = before && after ? withMovedClasses(state, before, after) : {};
+  return { ...state, ...moved, ...parametersOf(parameters) };
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
+import { placed } from '../features/classes.ts';
 import { addCounts } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import { type EncodedSamples, gatherSamples, rowsWithin } from '../features/samples.ts';
+import { withoutSurplus } from '../features/surplus.ts';
 import { countWithoutRow } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Earned, latelyAfter } from '../metrics/lately.ts';
@@ -14,7 +16,6 @@ import { learnMost } from '../model/learn-most.ts';
 import type { Model } from '../model/model.ts';
 import { isRecord, strictObject } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
-import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 import { type Command, rejected, type SampleList } from './command.ts';
 import { commonHeader } from './header.ts';
@@ -68,9 +69,10 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       return rejected('samples', refuse('too-large', reason));
     }
     const { samples: complete, refused: late } = await withAsked(reach, list.samples);
-    const encoded = model.encoder.encode(complete);
+    const { statistics } = state;
+    const encoded = withoutSurplus(layout, model.encoder.encode(complete), statistics);
     const encoding = layout.standardizesLabel
-      ? withoutOutliers(model.encoder, encoded, state.statistics)
+      ? withoutOutliers(model.encoder, encoded, statistics)
       : encoded;
     const refused = encoding.refused.map((refusal) => ({
       ...refusal,
@@ -92,7 +94,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     return {
       learnt: places.map((place) => complete[encoding.accepted[place] ?? -1]),
       refused: all,
-      state: afterMessage(model.spec, state, learned, own),
+      state: afterMessage(model, state, learned, own),
       loss: meanLoss(learned.scores),
       unknown: addCounts(encoding.unknown, countWithoutRow(own, vocabularies, layout)),
     };
@@ -106,7 +108,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       invariant(refused.length === 0, `entry ${sequence} holds a sample that cannot be learnt`);
       const learned = await learn(model, state, encoded);
       invariant(learned.ok, `entry ${sequence} holds a message that cannot be learnt`);
-      state = afterMessage(model.spec, state, learned, encoded);
+      state = afterMessage(model, state, learned, encoded);
     }
     return state;
   },
@@ -131,13 +133,14 @@ const nothing: Earned = { loss: 0, correct: 0 };
 
 /** The state with one more message learnt; the ledger changes with the whole entry. */
 function afterMessage(
-  spec: Spec,
+  { spec, encoder: { layout } }: Model,
   state: State,
   learned: Extract<Learned, { ok: true }>,
   samples: EncodedSamples,
 ): State {
   const { prior, lately, scores, learnt, statistics } = state;
-  const own = weighed(samples, spec, statistics);
+  const message = placed(samples, learned.parameters.statistics, layout);
+  const own = weighed(message, spec, statistics);
   const priorNow = prior && priorAfter(spec, prior, scores, own);
   return {
     ...state,

@@ -11,6 +11,7 @@ import {
   type Layout,
   rowsWithin,
 } from '../features/samples.ts';
+import { withoutSurplus } from '../features/surplus.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assertHeldOut, heldOutRule, type SplitRow } from './held-out.ts';
@@ -67,7 +68,8 @@ export function createPreparation(
     /** Whether it is behind the place where it began. */
     hasMoved: () => !isDeepStrictEqual(place, kept?.place),
     async add(chunk: SampleChunk) {
-      const encoded = encoder.encode(chunk.samples);
+      const known = derivation.classes();
+      const encoded = withoutSurplus(layout, encoder.encode(chunk.samples), known);
       // What the journal holds was judged when it was learnt.
       const isJudged = chunk.placeOf === undefined || !layout.standardizesLabel;
       const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);

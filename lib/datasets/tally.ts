@@ -1,6 +1,7 @@
 import { invalid, MillraceError } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import { addCounts, type Encoding } from '../features/encoder.ts';
+import { hashOfClass } from '../features/hash.ts';
 import { limits } from '../limits.ts';
 import type { StoredRefusal } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -121,14 +122,16 @@ export function createRowTally(spec: Spec, before = noRows): RowTally {
 /** The classes of which some rows were accepted. */
 function createClassTally(spec: Spec, before: readonly number[]) {
   const names = classNames(spec);
+  const grows = spec.label.maxClasses !== undefined;
+  const labels = new Map(names.map((name, i) => [name, grows ? hashOfClass(name) : i]));
   const accepted = new Set<number>(before);
   return {
     accepted: () => [...accepted],
-    add({ samples: { labels } }: Encoding) {
-      if (names.length > 0) for (const each of labels) accepted.add(each);
+    add({ samples }: Encoding) {
+      if (names.length > 0) for (const each of samples.labels) accepted.add(each);
     },
     /** The others; where rows were refused, theirs may be among them, however they failed. */
-    missing: () => names.filter((_, each) => !accepted.has(each)),
+    missing: () => names.filter((name) => !accepted.has(labels.get(name) ?? -1)),
   };
 }
 

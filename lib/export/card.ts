@@ -1,3 +1,4 @@
+import { classNames } from '../features/class-weights.ts';
 import { type ColumnScales, predictionRange } from '../features/statistics.ts';
 import type { StreamMetrics } from '../operations/describe-model.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -19,7 +20,7 @@ export function modelCard(exported: Exported, { time, stream, usage }: CardFacts
   const at = `entry ${state.sequence}${time === undefined ? '' : ` of ${time}`}`;
   const { promoted } = state;
   const facts: readonly (readonly [string, string])[] = [
-    ['answers', answerText(spec)],
+    ['answers', answerText(spec, classNames(spec, state.statistics))],
     ['learnt', `${state.learnt.toLocaleString('en')} samples of its stream`],
     ...(spec.initialWeights === undefined
       ? []
@@ -75,11 +76,20 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
       ? { ...scaleJson(feature), ...viewsJson(feature.views) }
       : { values: feature.values, buckets: feature.buckets, hashes: feature.hashes }),
   }));
-  const { classes } = spec.label;
+  const own = classNames(spec, state.statistics);
+  const classes = spec.task === 'multiclass' ? own : undefined;
+  const { maxClasses } = spec.label;
   const scale = labelScale && { mean: labelScale.mean, deviation: labelScale.deviation };
   const range = predictionRange(state.statistics, labelScale);
   const bounds = range && { least: range[0], greatest: range[1] };
-  const label = { name: spec.label.name, task: spec.task, classes, ...scale, ...bounds };
+  const label = {
+    name: spec.label.name,
+    task: spec.task,
+    classes,
+    maxClasses,
+    ...scale,
+    ...bounds,
+  };
   const description = { model: name, sequence: state.sequence, inputs, label };
   return `${JSON.stringify(description, undefined, 2)}\n`;
 }
@@ -109,10 +119,11 @@ function viewsJson(views: readonly ColumnScales[]) {
   return views.length === 0 ? {} : { views: views.map(scaleJson) };
 }
 
-function answerText({ task, label }: Spec): string {
+function answerText({ task, label }: Spec, classes: readonly string[]): string {
   if (task === 'regression') return `the value of \`${label.name}\``;
   if (task === 'binary') return `the probability that \`${label.name}\` is true`;
-  return `the probability of each class of \`${label.name}\`: ${someOf(label.classes ?? [])}`;
+  const others = label.maxClasses === undefined ? '' : '; the rest are of classes yet to come';
+  return `the probability of each class of \`${label.name}\`: ${someOf(classes)}${others}`;
 }
 
 function lossText({ task, loss }: Spec): string {

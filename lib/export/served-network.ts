@@ -140,10 +140,10 @@ function mixedOutput(
   const outputs = members[0]?.network.outputs ?? 1;
   const kernel: number[] = [];
   const bias = new Float64Array(outputs);
-  parts.forEach(({ spec, expert, isBinary }, i) => {
+  parts.forEach(({ spec, expert, labels }, i) => {
     const weight = weights[i] ?? 0;
     if (spec === undefined) {
-      constantAnswer(state, expert, isBinary).forEach((answer, output) => {
+      constantAnswer(state, expert, labels).forEach((answer, output) => {
         bias[output] = (bias[output] ?? 0) + weight * answer;
       });
     } else

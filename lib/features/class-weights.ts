@@ -1,4 +1,5 @@
 import { listNames, show } from '../parse.ts';
+import type { NamedClasses } from './classes.ts';
 import type { EncodedSamples, Layout } from './samples.ts';
 import type { Task } from './task.ts';
 
@@ -8,18 +9,29 @@ export type ClassWeights = Readonly<Record<string, number>> | 'balanced';
 /** How much each class has weighed so far, [classes]; nothing unless given. */
 type Counted = { readonly classes?: Float64Array };
 
+/** What is known of classes: how much each has weighed, and which have places. */
+export type KnownClasses = Counted & NamedClasses;
+
 /** The parts of a spec that decide what its classes weigh. */
 export type Weighing = {
   readonly task: Task;
   readonly label: {
     readonly classes?: readonly string[] | undefined;
+    readonly maxClasses?: number | undefined;
     readonly classWeights?: ClassWeights | undefined;
   };
 };
 
-/** The names of a task's classes, in the order of their indices; none in a regression. */
-export function classNames({ task, label }: Weighing): readonly string[] {
-  return task === 'binary' ? ['false', 'true'] : (label.classes ?? []);
+/**
+ * The names of a task's classes, in the order of their indices; none in a regression.
+ *
+ * @param known which of them have places, where they get them as they come
+ */
+export function classNames(
+  { task, label }: Weighing,
+  { classNames: names = label.classes ?? [] }: KnownClasses = {},
+): readonly string[] {
+  return task === 'binary' ? ['false', 'true'] : names;
 }
 
 /**
@@ -33,15 +45,15 @@ const mostBalanced = 100;
  * all classes say equally much together: N / (K nᵢ) (King and Zeng 2001), each class counted once
  * more.
  */
-export function classWeightsOf(spec: Weighing, { classes }: Counted): Float64Array | undefined {
+export function classWeightsOf(spec: Weighing, known: KnownClasses): Float64Array | undefined {
   const { classWeights } = spec.label;
   if (classWeights === undefined) return undefined;
-  const names = classNames(spec);
+  const names = classNames(spec, known);
   if (classWeights !== 'balanced')
     return Float64Array.from(names, (name) =>
       Object.hasOwn(classWeights, name) ? (classWeights[name] ?? 1) : 1,
     );
-  const counts = Float64Array.from(names, (_, at) => 1 + (classes?.[at] ?? 0));
+  const counts = Float64Array.from(names, (_, at) => 1 + (known.classes?.[at] ?? 0));
   const even = counts.reduce((sum, count) => sum + count, 0) / counts.length;
   return counts.map((count) => Math.min(even / count, mostBalanced));
 }
@@ -56,7 +68,7 @@ const [leastWeight, mostWeight] = [2 ** -149, (2 - 2 ** -23) * 2 ** 127];
 export function weighed(
   samples: EncodedSamples,
   spec: Weighing,
-  statistics: Counted,
+  statistics: KnownClasses,
 ): EncodedSamples {
   const classWeights = classWeightsOf(spec, statistics);
   if (classWeights === undefined || samples.importance !== undefined) return samples;
@@ -87,6 +99,7 @@ export function problemsOfClassWeights(spec: Weighing): readonly string[] {
   if (classWeights === undefined) return [];
   if (spec.task === 'regression') return ['a regression has no classes; weigh samples instead'];
   if (classWeights === 'balanced') return [];
+  if (spec.label.maxClasses !== undefined) return [];
   const names = classNames(spec);
   const unknown = Object.keys(classWeights).find((name) => !names.includes(name));
   if (unknown === undefined) return [];

@@ -5,6 +5,7 @@ import { behaviourOf, type Feature } from './kinds.ts';
 import type { LagColumns, Layout } from './samples.ts';
 import type { Scaling } from './statistics.ts';
 import type { Task } from './task.ts';
+import { classCount, type DeclaredClasses } from './task.ts';
 
 /** The parts of a spec that decide how samples are encoded. */
 export type Declaration = {
@@ -20,6 +21,7 @@ export type Declaration = {
     readonly name: string;
     readonly column?: string | undefined;
     readonly classes?: readonly string[] | undefined;
+    readonly maxClasses?: number | undefined;
     readonly standardize?: boolean | undefined;
     readonly classWeights?: ClassWeights | undefined;
   };
@@ -33,9 +35,14 @@ export type Declaration = {
 /** The parts of a declaration that decide its columns. */
 export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision' | 'online'> & {
   readonly label?:
-    | Pick<Declaration['label'], 'standardize' | 'classes' | 'classWeights'>
+    | Pick<Declaration['label'], 'standardize' | 'classes' | 'maxClasses' | 'classWeights'>
     | undefined;
 };
+
+/** How many numbers a model predicts for a row. */
+function outputsOfLabel(label: DeclaredClasses = {}): number {
+  return classCount(label) ?? 1;
+}
 
 /** How a declaration reads cells. */
 export function cellsOfSpec({ cells }: Pick<Declaration, 'cells'>): Cells {
@@ -60,7 +67,7 @@ export function columnsOf({ features, cells, label }: DeclaredColumns): readonly
   const declared = Object.entries(features).map(([name, feature]) => ({
     name,
     column: ('column' in feature ? feature.column : undefined) ?? name,
-    behaviour: behaviourOf(feature, reader, label?.classes?.length ?? 1),
+    behaviour: behaviourOf(feature, reader, outputsOfLabel(label)),
   }));
   const row = { numbers: 0, categories: 0 };
   const offsets = declared.map(({ behaviour: { width } }) => {
@@ -91,9 +98,21 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     ...derivedLayout(declaration),
     ...(declaration.label?.standardize ? labelLayout(declaration) : {}),
     ...(declaration.label?.classWeights === 'balanced'
-      ? { countedClasses: declaration.label.classes?.length ?? 2 }
+      ? { countedClasses: classCount(declaration.label) ?? 2 }
       : {}),
+    ...growingLayout(declaration),
   };
+}
+
+/** Classes that get places as they come; until then hashes stand for them, in float64. */
+function growingLayout({
+  label,
+  cells,
+}: DeclaredColumns): Pick<Layout, 'growingClasses' | 'hasExactLabels'> {
+  if (label?.maxClasses === undefined) return {};
+  const reader = cellsOfSpec({ cells });
+  const declared = (label.classes ?? []).map((name) => reader.text(name) ?? name);
+  return { growingClasses: { declared, most: label.maxClasses }, hasExactLabels: true };
 }
 
 /** The columns whose meaning waits for what was learnt before. */

@@ -1,5 +1,14 @@
+import { countClasses } from './class-weights.ts';
+import {
+  inOrderOf,
+  joinNames,
+  type NamedClasses,
+  namesOfClasses,
+  placed,
+  withClassesOf,
+} from './classes.ts';
 import { addLag, addLags, copyOfLags, emptyLags, mergeAllLags, writeLags } from './lags.ts';
-import type { EncodedSamples, Layout, OwnRows } from './samples.ts';
+import { type EncodedSamples, gatherSamples, type Layout, type OwnRows } from './samples.ts';
 import { emptyStatistics, type FeatureStatistics, mergeStatistics } from './statistics.ts';
 import {
   addTargets,
@@ -91,14 +100,47 @@ export function mergeWithHistory(
   const vocabularies = withAllValuesOf(layout, before.vocabularies, own.vocabularies);
   return {
     ...mergeStatistics(before, own),
+    ...mergeClasses(layout, before, own),
     ...(targets && { targets }),
     ...(lags && { lags }),
     ...(vocabularies && { vocabularies }),
   };
 }
 
+/** The classes of two stretches of samples, where they get places as they come. */
+function mergeClasses(layout: Layout, before: Classes, own: Classes): Classes {
+  const [first, second] = [before, own].map((each) => namesOfClasses(layout, each));
+  if (first === undefined || second === undefined) return {};
+  const classNames = joinNames(first, second);
+  const moved = own.classes && inOrderOf(own.classes, second, classNames);
+  const classes = moved?.map((weight, at) => weight + (before.classes?.[at] ?? 0));
+  return { classNames, ...(classes && { classes }) };
+}
+
+/** Classes that have places, and how much each has weighed where that is counted. */
+type Classes = Pick<FeatureStatistics, 'classNames' | 'classes'>;
+
+function classesOf({ classNames, classes }: Classes): Classes {
+  return { ...(classNames && { classNames }), ...(classes && { classes }) };
+}
+
+/** Classes that have weighed more by the rows of a dataset that are learnt. */
+function countedAmong(
+  known: Classes,
+  rows: EncodedSamples,
+  learnt: readonly number[],
+  layout: Layout,
+): Classes {
+  if (layout.growingClasses === undefined || layout.countedClasses === undefined) return known;
+  const added = countClasses(placed(gatherSamples(rows, learnt, layout), known, layout), layout);
+  return { ...known, classes: added?.map((weight, at) => weight + (known.classes?.[at] ?? 0)) };
+}
+
 /** What statistics know of samples for the columns of later ones. */
-type History = Pick<FeatureStatistics, 'targets' | 'lags' | 'vocabularies'>;
+type History = Pick<
+  FeatureStatistics,
+  'targets' | 'lags' | 'vocabularies' | 'classNames' | 'classes'
+>;
 
 /** Derives the columns of a dataset's rows as if they were a stream. */
 export type OrderedDerivation = {
@@ -111,6 +153,8 @@ export type OrderedDerivation = {
   readonly add: (rows: EncodedSamples, learnt: readonly number[]) => EncodedSamples;
   /** What all learnt rows say to later ones. */
   readonly history: () => History;
+  /** The classes that have places so far, where they get them as they come. */
+  readonly classes: () => NamedClasses;
   /** What a derivation of later rows must know before them. */
   readonly known: () => FeatureStatistics;
 };
@@ -137,6 +181,7 @@ export function deriveInOrder(
       before.vocabularies?.[i] ?? emptyVocabulary(columns),
     ),
   }));
+  let classes: Classes = before;
   const means = filled.map((column) => ({ column, mean: before.mean[column] ?? 0 }));
   let { count } = before;
   let learntRows = 0;
@@ -145,6 +190,7 @@ export function deriveInOrder(
     totalCount: sums.totalCount + learntRows,
   });
   const historySoFar = (): History => ({
+    ...(layout.growingClasses && classesOf(classes)),
     ...(layout.targets && { targets: known.map(sumsOf) }),
     ...(layout.lags && { lags: histories.map(({ history }) => history) }),
     ...(layout.vocabularies && {
@@ -153,6 +199,7 @@ export function deriveInOrder(
   });
   return {
     add(rows, learnt) {
+      classes = countedAmong(withClassesOf(classes, rows, layout), rows, learnt, layout);
       if (!layout.targets && !layout.lags && !layout.filled && !layout.vocabularies) return rows;
       // (What a mean stands for is not known to later rows either.)
       const asTheyCame = { samples: rows, layout };
@@ -178,6 +225,7 @@ export function deriveInOrder(
       return derived.samples;
     },
     history: historySoFar,
+    classes: () => classes,
     known() {
       const empty = emptyStatistics(layout);
       const mean = empty.mean.slice();

@@ -3,6 +3,7 @@ import { isRecord, listNames, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { isFloat32 } from './cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
+import { hashOfClass } from './hash.ts';
 import { labelReader } from './label.ts';
 import { noSampleId, readSampleId } from './sample-id.ts';
 import {
@@ -79,6 +80,7 @@ export function createEncoder(declaration: Declaration): Encoder {
   const writeLabel = labelWriter(declaration);
   const writeWeight = weightWriter(declaration);
   const countUnknown = unknownCounter(declaration);
+  const { nameOf } = labelReader(declaration);
 
   const encodeWith = (
     samples: readonly unknown[],
@@ -106,7 +108,13 @@ export function createEncoder(declaration: Declaration): Encoder {
     const [only = allocateSamples(0, layout)] = blocks;
     const kept = blocks.length > 1 ? concatSamples(blocks, layout) : only;
     const unknown = countUnknown(kept);
-    return { samples: kept, accepted: Int32Array.from(accepted), refused, unknown };
+    const names = nameOf && parts.includes(writeLabel) && namesIn(samples, accepted, nameOf);
+    return {
+      samples: names ? { ...kept, names } : kept,
+      accepted: Int32Array.from(accepted),
+      refused,
+      unknown,
+    };
   };
   return {
     layout,
@@ -115,6 +123,21 @@ export function createEncoder(declaration: Declaration): Encoder {
     encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),
     encodeLabels: (samples) => encodeWith(samples, [writeId, writeLabel, writeWeight]),
   };
+}
+
+/** The classes of the samples at some places, by their hashes. */
+function namesIn(
+  samples: readonly unknown[],
+  accepted: readonly number[],
+  nameOf: (label: unknown) => string,
+): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  for (const index of accepted) {
+    const sample = samples[index];
+    const name = nameOf(isRecord(sample) ? sample.label : undefined);
+    names.set(hashOfClass(name), name);
+  }
+  return names;
 }
 
 function refusalOf({ field, code, reason }: RefusedField): Omit<Refusal, 'index'> {

@@ -52,3 +52,19 @@ function mixWord(word: number): number {
   const mixed = Math.imul(word, 0xcc9e2d51);
   return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
 }
+
+/** Labels from here on are hashes of names; below they are places. */
+const leastHash = 2 ** 52;
+
+/** Whether a label says which class it is by a hash, not by its place. */
+export function isHashOfClass(label: number): boolean {
+  return label >= leastHash;
+}
+
+/**
+ * What stands for a class whose place is not known yet: a whole number from 2⁵² to below 2⁵³, of
+ * two hashes of its name.
+ */
+export function hashOfClass(name: string): number {
+  return leastHash + (hashText(name) & 0xfffff) * 2 ** 32 + murmurHash3(name);
+}

@@ -1,7 +1,9 @@
+import { limits } from '../limits.ts';
 import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { type Cells, isFloat32, readNumber, withoutSign } from './cells.ts';
 import { cellsOfSpec, type Declaration } from './columns.ts';
+import { hashOfClass } from './hash.ts';
 import type { Floats } from './samples.ts';
 
 /**
@@ -13,6 +15,8 @@ export type LabelReader = {
   readonly write: (label: unknown, labels: Floats, row: number) => Accepted | Refused;
   /** Whether a cell is one of the declared classes, whatever words stand for a missing label. */
   readonly knows: (label: unknown) => boolean;
+  /** The class of a label that was written, where classes get places as they come. */
+  readonly nameOf?: (label: unknown) => string;
   /** The label in a dataset's cell, for models of releases before 0.3. */
   readonly readCell: (cell: unknown) => unknown;
 };
@@ -28,7 +32,9 @@ export function labelReader(
     case 'binary':
       return binaryReader(cells);
     case 'multiclass':
-      return classReader(cells, declaration.label.classes ?? []);
+      return declaration.label.maxClasses === undefined
+        ? classReader(cells, declaration.label.classes ?? [])
+        : anyClassReader(cells);
   }
 }
 
@@ -61,6 +67,28 @@ function binaryReader(cells: Cells): LabelReader {
       if (cell === 'true' || cell === '1') return true;
       return cell === 'false' || cell === '0' ? false : cell;
     },
+  };
+}
+
+/** A reader of classes that nobody declared: their names, as hashes. */
+function anyClassReader(cells: Cells): LabelReader {
+  const nameOf = (label: unknown) => cells.text(label) ?? '';
+  return {
+    write(label, labels, row) {
+      const name = nameOf(label);
+      if (name === '' || name.length > limits.categoryCharacters) {
+        const most = limits.categoryCharacters;
+        return refuse(
+          'wrong-type',
+          `must be a text of 1 to ${most} characters (found ${show(label)})`,
+        );
+      }
+      labels[row] = hashOfClass(name);
+      return accepted;
+    },
+    knows: () => false,
+    nameOf,
+    readCell: (cell) => (typeof cell === 'bigint' ? Number(cell) : cell),
   };
 }
 

@@ -29,14 +29,16 @@ export type EncodedSamples = {
    */
   readonly categories: Int32Array;
   /**
-   * [count]: the value, 0 or 1, or the index of the class. As they came; float64 where a layout has
-   * exact labels.
+   * [count]: the value, 0 or 1, or the index of the class; see `hashOfClass` where that is not known
+   * yet. As they came; float64 where a layout has exact labels.
    */
   readonly labels: Floats;
   /** [count]: the weight of each sample in the loss. */
   readonly weights: Float32Array;
   /** The same without what its class weighs, where it is in there; see `weighed`. */
   readonly importance?: Float32Array;
+  /** Classes by the hashes that stand for them in `labels`, where they get places as they come. */
+  readonly names?: ReadonlyMap<number, string>;
 };
 
 /** How the mean label of each value is kept: a row for each bucket of values. */
@@ -86,6 +88,13 @@ export type VocabularyColumns = VocabularyTable & {
   readonly categoryOffset: number;
 };
 
+/** Where classes get places as they come. */
+export type GrowingClasses = {
+  /** Those that have the first places from the beginning, as cells have them. */
+  readonly declared: readonly string[];
+  readonly most: number;
+};
+
 /** Rows that may be written. */
 export type OwnRows = { readonly samples: EncodedSamples; readonly layout: Layout };
 
@@ -105,6 +114,8 @@ export type Layout = {
   readonly vocabularies?: readonly VocabularyColumns[];
   /** Columns of numbers in which NaN stands for the mean so far. */
   readonly filled?: readonly number[];
+  /** Where classes get places as they come; all are declared unless given. */
+  readonly growingClasses?: GrowingClasses;
   /** Of how many classes it is counted how often they came; of none unless given. */
   readonly countedClasses?: number;
   /** Whether labels are standardised too: the last column of the statistics is theirs. */
@@ -168,9 +179,12 @@ export function gatherSamples(
     gathered.labels[i] = samples.labels[row] ?? 0;
     gathered.weights[i] = samples.weights[row] ?? 0;
   }
-  const { importance } = samples;
-  if (importance === undefined) return gathered;
-  return { ...gathered, importance: Float32Array.from(rows, (row) => importance[row] ?? 0) };
+  const { importance, names } = samples;
+  return {
+    ...gathered,
+    ...(importance && { importance: Float32Array.from(rows, (row) => importance[row] ?? 0) }),
+    ...(names && { names }),
+  };
 }
 
 /** The samples from `start` up to `end`, as views of the same memory. */
@@ -194,6 +208,7 @@ export function sliceSamples(
     labels: samples.labels.subarray(start, stop),
     weights: samples.weights.subarray(start, stop),
     ...(samples.importance && { importance: samples.importance.subarray(start, stop) }),
+    ...(samples.names && { names: samples.names }),
   };
 }
 
@@ -211,5 +226,7 @@ export function concatSamples(parts: readonly EncodedSamples[], layout: Layout):
     joined.weights.set(part.weights, row);
     row += part.count;
   }
-  return joined;
+  const named = parts.flatMap(({ names }) => names ?? []);
+  if (named.length === 0) return joined;
+  return { ...joined, names: new Map(named.flatMap((names) => [...names])) };
 }

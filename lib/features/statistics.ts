@@ -1,4 +1,5 @@
 import { countClasses } from './class-weights.ts';
+import { namesOfClasses } from './classes.ts';
 import { emptyLags, type LagHistory } from './lags.ts';
 import {
   decayed,
@@ -22,6 +23,8 @@ export type FeatureStatistics = Moments & {
   readonly forgetting?: readonly ForgettingMoments[];
   /** The least and the greatest label, where experts' predictions are bounded by them. */
   readonly labelRange?: readonly [least: number, greatest: number];
+  /** The classes that have places, in order; of layouts in which they get them as they come. */
+  readonly classNames?: readonly string[];
   /** How much each class has weighed, [classes]; of layouts that count them. */
   readonly classes?: Float64Array;
   /** What labels the values of each target mean of the layout had. */
@@ -56,10 +59,8 @@ export function emptyStatistics(layout: Layout): FeatureStatistics {
 }
 
 /** Statistics with all that a layout wants: what they lacked is empty. */
-export function completed(
-  statistics: FeatureStatistics,
-  { halfLives = [], targets, lags, vocabularies, numberWidth, countedClasses }: Layout,
-): FeatureStatistics {
+export function completed(statistics: FeatureStatistics, layout: Layout): FeatureStatistics {
+  const { halfLives = [], targets, lags, vocabularies, numberWidth, countedClasses } = layout;
   const { classes, ...others } = statistics;
   const { forgetting = [] } = others;
   const each = halfLives.map(
@@ -77,6 +78,7 @@ export function completed(
     ...(vocabularies && {
       vocabularies: statistics.vocabularies ?? vocabularies.map(emptyVocabulary),
     }),
+    ...(layout.growingClasses && { classNames: namesOfClasses(layout, statistics) }),
     ...(countedClasses === undefined
       ? {}
       : { classes: classes ?? new Float64Array(countedClasses) }),
@@ -109,8 +111,9 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
  * values stays that of `a`; see {@link mergeTargets}, {@link mergeLags}, {@link withValuesOf}.
  */
 export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
-  const { targets, lags, vocabularies } = a;
+  const { targets, lags, vocabularies, classNames } = a;
   const history = {
+    ...(classNames && { classNames }),
     ...(targets && { targets }),
     ...(lags && { lags }),
     ...(vocabularies && { vocabularies }),

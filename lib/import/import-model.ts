@@ -94,6 +94,7 @@ function meaningOf({
       return [`features.${name}`, canonicalJson(own)] as const;
     }),
     ['label.classes', (label?.classes ?? []).join(', ')],
+    ['label.maxClasses', String(label?.maxClasses ?? 'not given')],
     ['label.standardize', String(label?.standardize ?? false)],
   ];
 }

@@ -1,6 +1,7 @@
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
+import { placed } from '../features/classes.ts';
 import { derive, deriveInOrder, withHistoryOf } from '../features/derived.ts';
 import { emptyLags } from '../features/lags.ts';
 import {
@@ -47,9 +48,15 @@ export async function compareChampion(
 ): Promise<Comparison> {
   const stream = await streamWindow(ports, model, champion);
   const lossesOn = async (rows: EncodedSamples, where: string) => {
-    const samples = weighed(rows, model.spec, challenger.statistics);
-    const figuresBy = async (parameters: Parameters) =>
-      figuresOf(model.spec, await predict(model, parameters, samples), samples);
+    const { layout } = model.encoder;
+    const samples = weighedBy(model, challenger, rows);
+    // Classes may stand at other places in each of them.
+    const figuresBy = async (parameters: Parameters) => {
+      const { labels } = placed(rows, parameters.statistics, layout);
+      const predictions = await predict(model, parameters, samples);
+      const names = parameters.statistics.classNames;
+      return figuresOf(model.spec, predictions, { ...samples, labels }, names);
+    };
     const figures = await figuresBy(challenger);
     const own = figures.loss;
     if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
@@ -71,6 +78,11 @@ export async function compareChampion(
     ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut, 'the held-out rows') } : {}),
     ...(stream.count > 0 ? { stream: await lossesOn(stream, 'the latest of the stream') } : {}),
   };
+}
+
+/** Rows that weigh as their classes do. */
+function weighedBy({ spec, encoder }: Model, { statistics }: Parameters, rows: EncodedSamples) {
+  return weighed(placed(rows, statistics, encoder.layout), spec, statistics);
 }
 
 /** The confusion of many classes says little, and is large. */

@@ -6,15 +6,23 @@ import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
+import { placed } from '../features/classes.ts';
 import { mergeWithHistory } from '../features/derived.ts';
 import type { EncodedSamples, Layout } from '../features/samples.ts';
-import { labelScaleOf, standardize, standardizeLabels } from '../features/statistics.ts';
+import {
+  type FeatureStatistics,
+  labelScaleOf,
+  standardize,
+  standardizeLabels,
+} from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
 import { withChosenExperts } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
+import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
+import { listNames } from '../parse.ts';
 import type { Parameters } from '../state/state.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 
@@ -60,7 +68,19 @@ export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane>
 export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: Layout): Lane {
   const before = lane.parameters.statistics;
   const statistics = mergeWithHistory(layout, before, prepared.statistics);
-  return { ...lane, parameters: { ...lane.parameters, statistics } };
+  assertPlaces(layout, statistics);
+  return { ...lane, parameters: withPlaces({ ...lane.parameters, statistics }, layout) };
+}
+
+/** @throws MillraceError kind `invalid` where model and dataset have more classes than places */
+function assertPlaces(layout: Layout, { classNames = [] }: FeatureStatistics): void {
+  const { most = 0 } = layout.growingClasses ?? {};
+  if (classNames.length <= most || layout.growingClasses === undefined) return;
+  throw invalid(
+    `the dataset has classes that the model does not know: they would be ${classNames.length} ` +
+      `together, and label.maxClasses is ${most} (found ${listNames(classNames.slice(most))} beyond ` +
+      'it); raise it with `millrace model spec`, or leave their rows out',
+  );
 }
 
 type Batch = Model['spec']['batch'];
@@ -75,7 +95,8 @@ async function trainEpoch(
   const { best } = lane;
   let { parameters, place } = lane;
   const { statistics } = parameters;
-  const scale = labelScaleOf(statistics, encoder.layout);
+  const { layout } = encoder;
+  const scale = labelScaleOf(statistics, layout);
   // A loss of standardised labels, in the labels' own unit.
   const unit = scale === undefined ? 1 : scale.deviation ** 2;
   const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
@@ -84,12 +105,13 @@ async function trainEpoch(
     const shard = ahead[i];
     return shard === undefined ? undefined : readShard(store, prepared, shard);
   });
-  for await (const raw of shards) {
+  for await (const stored of shards) {
+    const raw = placed(stored, statistics, layout);
     const shard = shardOrder[place.shard] ?? 0;
     const labels = standardizeLabels(raw.labels, scale);
     const scaled = { ...standardize(raw, statistics, scaling), labels };
     const weighted = weighed(scaled, spec, statistics);
-    const samples = indexed(weighted, statistics.vocabularies, encoder.layout);
+    const samples = indexed(weighted, statistics.vocabularies, layout);
     const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
     const minibatches = Math.ceil(samples.count / rows);
     while (place.minibatch < minibatches) {
@@ -172,7 +194,9 @@ async function endEpoch(
   { model, heldOut: rows }: EpochsInput,
   { parameters: trained, best, place }: Lane,
 ): Promise<Lane> {
-  const heldOut = weighed(rows, model.spec, trained.statistics);
+  const { statistics } = trained;
+  const own = placed(rows, statistics, model.encoder.layout);
+  const heldOut = weighed(own, model.spec, statistics);
   const parameters = await withChosenExperts(model, trained, heldOut);
   const { batch } = model.spec;
   const trainingLoss = place.lossSum / place.lossCount;

@@ -1,5 +1,6 @@
 import { classNames } from '../features/class-weights.ts';
 import type { Floats } from '../features/samples.ts';
+import { classCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import { type ConfusionFigures, confusionFigures } from './confusion.ts';
 import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from './scores.ts';
@@ -38,9 +39,13 @@ export type FigureSums = {
   readonly finish: () => Figures;
 };
 
-/** The figures of no predictions. */
-export function createFigures(spec: Spec): FigureSums {
-  const classes = classNames(spec);
+/**
+ * The figures of no predictions.
+ *
+ * @param names the classes that have places, where they get them as they come
+ */
+export function createFigures(spec: Spec, names?: readonly string[]): FigureSums {
+  const classes = classNames(spec, names && { classNames: names });
   const counts = classes.map(() => classes.map(() => 0));
   const errors = createErrors();
   const calibration = createCalibration();
@@ -49,7 +54,7 @@ export function createFigures(spec: Spec): FigureSums {
     if (spec.task === 'regression') return errors.add(label, predictions[row] ?? 0);
     const { named, probability } = namedBy(spec, predictions, row);
     const counted = counts[label];
-    if (counted !== undefined) counted[named] = (counted[named] ?? 0) + 1;
+    if (counted?.[named] !== undefined) counted[named] = (counted[named] ?? 0) + 1;
     const isSo = spec.task === 'binary' ? label === 1 : label === named;
     return calibration.add(probability, isSo);
   };
@@ -79,8 +84,13 @@ export function createFigures(spec: Spec): FigureSums {
 }
 
 /** The figures of some predictions, [count, outputs]. */
-export function figuresOf(spec: Spec, predictions: Floats, samples: Labelled): Figures {
-  const figures = createFigures(spec);
+export function figuresOf(
+  spec: Spec,
+  predictions: Floats,
+  samples: Labelled,
+  names?: readonly string[],
+): Figures {
+  const figures = createFigures(spec, names);
   figures.add(predictions, samples);
   return figures.finish();
 }
@@ -93,7 +103,7 @@ export function finiteFigures({ confusion, ...figures }: Figures): Figures {
 
 /** The class that a row of predictions names, and the probability of what is counted as so. */
 function namedBy(
-  { task, label: { classes = [] } }: Spec,
+  { task, label }: Spec,
   predictions: Floats,
   row: number,
 ): { readonly named: number; readonly probability: number } {
@@ -101,7 +111,8 @@ function namedBy(
     const probability = predictions[row] ?? 0;
     return { named: Number(probability > 0.5), probability };
   }
-  const own = predictions.subarray(row * classes.length, (row + 1) * classes.length);
+  const outputs = classCount(label) ?? 1;
+  const own = predictions.subarray(row * outputs, (row + 1) * outputs);
   const probability = Math.max(...own);
   return { named: own.indexOf(probability), probability };
 }

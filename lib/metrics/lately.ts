@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { decayOf, wholePower } from '../arithmetic.ts';
+import { inOrderOf } from '../features/classes.ts';
 import type { Floats } from '../features/samples.ts';
+import { classCount } from '../features/task.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Spec } from '../spec/spec.ts';
 import { emptyPrior, type Prior } from './prior.ts';
@@ -51,6 +53,25 @@ export function nothingEarned(spec: Spec): {
     ...(revision >= 1 && { prior: emptyPrior(spec) }),
     ...(revision >= 5 && { lately: emptyLately() }),
   };
+}
+
+/**
+ * What parts of {@link nothingEarned} know of single classes, where those stand at other places
+ * now.
+ *
+ * @param before the classes that had places
+ * @param after those that have them now
+ */
+export function withMovedClasses(
+  { prior, lately }: Pick<ReturnType<typeof nothingEarned>, 'prior' | 'lately'>,
+  before: readonly string[],
+  after: readonly string[],
+): { readonly prior?: Prior; readonly lately?: Lately } {
+  const moved = prior && { prior: { ...prior, sums: inOrderOf(prior.sums, before, after) } };
+  if (lately === undefined) return moved ?? {};
+  const { label, ...others } = lately;
+  const place = label === undefined ? -1 : after.indexOf(before[label] ?? '');
+  return { ...moved, lately: { ...others, ...(place < 0 ? {} : { label: place }) } };
 }
 
 /** A message: what was earned on it, and its labels in their order. */
@@ -104,7 +125,8 @@ function earnedByLastLabel(
   return { loss, correct };
 }
 
-function oneHot({ label: { classes = [] } }: Spec, label = 0): Float64Array {
-  if (classes.length === 0) return Float64Array.of(label);
-  return new Float64Array(classes.length).fill(1, label, label + 1);
+function oneHot(spec: Spec, label = 0): Float64Array {
+  const classes = classCount(spec.label);
+  if (classes === undefined) return Float64Array.of(label);
+  return new Float64Array(classes).fill(1, label, label + 1);
 }

@@ -1,4 +1,5 @@
 import type { Floats } from '../features/samples.ts';
+import { classCount } from '../features/task.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Spec } from '../spec/spec.ts';
 import { isRight, type Scores } from './scores.ts';
@@ -18,8 +19,8 @@ export type Prior = {
 };
 
 /** The prior before the first sample. */
-export function emptyPrior({ task, label: { classes } }: Spec): Prior {
-  const width = { regression: 1, binary: 2, multiclass: classes?.length ?? 0 }[task];
+export function emptyPrior({ task, label }: Spec): Prior {
+  const width = { regression: 1, binary: 2, multiclass: classCount(label) ?? 0 }[task];
   return { loss: 0, correct: 0, sums: new Float64Array(width) };
 }
 
@@ -53,12 +54,17 @@ export function priorAfter(
  * the weight that samples have on average.
  */
 function predictionOf(
-  { task }: Spec,
+  { task, label }: Spec,
   sums: Float64Array,
   { samples, weight }: Pick<Scores, 'samples' | 'weight'>,
 ): Float64Array {
   if (task === 'regression') return sums.map((sum) => (weight > 0 ? sum / weight : 0));
   const once = weight > 0 ? weight / samples : 1;
-  const shares = sums.map((sum) => (sum + once) / (weight + once * sums.length));
+  // Where classes get places as they come, all that have not come are counted as one.
+  const grows = label.maxClasses !== undefined;
+  const others = sums.filter((sum) => sum === 0).length;
+  const more = (sum: number) => (grows && sum === 0 ? once / others : once);
+  const known = grows ? sums.length - others + Math.min(others, 1) : sums.length;
+  const shares = sums.map((sum) => (sum + more(sum)) / (weight + once * known));
   return task === 'binary' ? shares.slice(1) : shares;
 }

@@ -1,5 +1,6 @@
 import type { Floats } from '../features/samples.ts';
 import type { Task } from '../features/task.ts';
+import { classCount } from '../features/task.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Prediction } from '../network/prediction.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -65,7 +66,7 @@ export function score(
   samples: { readonly labels: Floats; readonly weights: Float32Array },
 ): Scores {
   const losses = lossesOf(spec, predictions, samples.labels);
-  const outputs = spec.label.classes?.length ?? 1;
+  const outputs = classCount(spec.label) ?? 1;
   const { positives, negatives } = emptyScores(spec);
   let weightSum = 0;
   let loss = 0;
@@ -92,7 +93,7 @@ export function score(
  */
 export function lossesOf(spec: Spec, predictions: Floats, labels: Floats): Float64Array {
   const { ofPrediction } = lossOf(spec);
-  const outputs = spec.label.classes?.length ?? 1;
+  const outputs = classCount(spec.label) ?? 1;
   return Float64Array.from(labels, (label, row) =>
     ofPrediction({ predictions, row, outputs }, label),
   );
@@ -119,7 +120,7 @@ export function baselineLoss(
   samples: { readonly labels: Floats; readonly weights: Float32Array },
 ): number {
   const { labels, weights } = samples;
-  const outputs = spec.label.classes?.length ?? 1;
+  const outputs = classCount(spec.label) ?? 1;
   const mean = new Float64Array(outputs);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   labels.forEach((label, row) => {

@@ -1,6 +1,7 @@
 import { classWeightsOf } from '../features/class-weights.ts';
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { forgetful } from '../features/statistics.ts';
+import { classCount } from '../features/task.ts';
 import { windowAfter } from '../metrics/adwin.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Drift } from '../state/drift.ts';
@@ -59,7 +60,7 @@ function boundedLosses(
   { spec, labels, predictions, classWeights = Float64Array.of() }: Said,
 ): Pick<Drift, 'labelMean' | 'labelDistance'> & { readonly losses: Float64Array } {
   const { task } = spec;
-  const outputs = spec.label.classes?.length ?? 1;
+  const outputs = classCount(spec.label) ?? 1;
   const heaviest = classWeights.reduce((most, weight) => Math.max(most, weight), 0);
   let [mean, distance] = [labelMean, labelDistance];
   const losses = Float64Array.from(labels, (label, row) => {

@@ -5,7 +5,9 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { decodeSafetensors, digestOf, encodeSafetensors } from '../bucket/safetensors.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
 import { invalid, MillraceError } from '../errors.ts';
+import { areClassesOf, namesOfClasses } from '../features/classes.ts';
 import type { Encoder } from '../features/encoder.ts';
+import type { Layout } from '../features/samples.ts';
 import {
   completed,
   emptyStatistics,
@@ -13,6 +15,7 @@ import {
   statisticsWidth,
 } from '../features/statistics.ts';
 import { haveVocabularies } from '../features/vocabularies.ts';
+import { listNames } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { emptyDrift } from '../state/drift.ts';
 import { emptyReplay } from '../state/replay.ts';
@@ -152,8 +155,25 @@ export function initialParameters(
     if (found.counts.length === rows && found.values.length === rows * depth) return;
     throw invalid(`initialWeights: its lag ${i + 1} has other buckets or steps than the spec`);
   });
+  assertClasses(encoder.layout, statistics);
+  return {
+    ...own,
+    tensors: Object.fromEntries(tensors),
+    statistics: completed(statistics, encoder.layout),
+    ...beside,
+  };
+}
+
+/** @throws MillraceError kind `invalid` if statistics are of other classes than a layout */
+function assertClasses(layout: Layout, statistics: FeatureStatistics): void {
+  if (!areClassesOf(layout, namesOfClasses(layout, statistics)))
+    throw invalid(
+      `initialWeights: its classes are ${listNames(statistics.classNames ?? [])}; the spec declares ` +
+        `${listNames(layout.growingClasses?.declared ?? [])}, which must be the first of them, ` +
+        `and label.maxClasses is ${layout.growingClasses?.most}`,
+    );
   const { classes } = statistics;
-  const { countedClasses } = encoder.layout;
+  const { countedClasses } = layout;
   const isCount = classes?.every((weight) => weight >= 0 && Number.isFinite(weight)) ?? true;
   if (countedClasses !== undefined && classes !== undefined)
     if (classes.length !== countedClasses || !isCount)
@@ -161,10 +181,4 @@ export function initialParameters(
         `initialWeights: its classes have weighed ${[...classes].join(', ').slice(0, 200)}; the spec ` +
           `has ${countedClasses} classes, each with a finite weight of 0 or more`,
       );
-  return {
-    ...own,
-    tensors: Object.fromEntries(tensors),
-    statistics: completed(statistics, encoder.layout),
-    ...beside,
-  };
 }

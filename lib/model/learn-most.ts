@@ -1,4 +1,5 @@
 import { type EncodedSamples, gatherSamples } from '../features/samples.ts';
+import { withoutSurplus } from '../features/surplus.ts';
 import { limits } from '../limits.ts';
 import type { Refused } from '../refusal.ts';
 import type { Parameters } from '../state/state.ts';
@@ -46,7 +47,9 @@ export async function relearnMost(
   parameters: Parameters,
   samples: readonly unknown[],
 ): Promise<Parameters> {
-  const { samples: encoded } = model.encoder.encode(samples);
+  const { layout } = model.encoder;
+  const encoding = model.encoder.encode(samples);
+  const { samples: encoded } = withoutSurplus(layout, encoding, parameters.statistics);
   if (encoded.count === 0) return parameters;
   const { learned } = await learnMost(model, parameters, encoded);
   return learned.ok ? learned.parameters : parameters;

@@ -3,6 +3,7 @@ import type { Judgement } from '../engine/experts/mixture.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
+import { placed, withClassesOf } from '../features/classes.ts';
 import { derive, withHistoryOf } from '../features/derived.ts';
 import { type EncodedSamples, type Layout, rowsWithin, sliceSamples } from '../features/samples.ts';
 import {
@@ -13,6 +14,7 @@ import {
   standardizeLabels,
   statisticsOf,
 } from '../features/statistics.ts';
+import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
@@ -23,6 +25,7 @@ import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
 import { withDrift } from './drift.ts';
 import type { Model } from './model.ts';
+import { withPlaces } from './places-of-classes.ts';
 import { predictAndJudge, rowsByWork } from './predict.ts';
 
 /**
@@ -45,13 +48,14 @@ export async function learn(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Learned> {
-  const own = weighed(samples, model.spec, parameters.statistics);
-  const { predictions, judgement } = await predictAndJudge(model, parameters, own);
+  const { known, message } = withClasses(model, parameters, samples);
+  const own = weighed(message, model.spec, known.statistics);
+  const { predictions, judgement } = await predictAndJudge(model, known, own);
   const scores = score(model.spec, predictions, own);
   if (!Number.isFinite(scores.loss))
     return refuse('diverged', 'the loss before learning is not finite');
-  const noticed = withDrift(model, parameters, own, predictions);
-  const trained = await train(model, judged(model, noticed, judgement), samples);
+  const noticed = withDrift(model, known, own, predictions);
+  const trained = await train(model, judged(model, noticed, judgement), message);
   if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
@@ -65,12 +69,24 @@ export async function learnWithoutTest(
   samples: EncodedSamples,
 ): Promise<Parameters> {
   const { experts } = model.compiled;
-  if (experts === undefined && parameters.drift === undefined)
-    return train(model, parameters, samples);
-  const own = weighed(samples, model.spec, parameters.statistics);
-  const { predictions, judgement } = await predictAndJudge(model, parameters, own);
-  const noticed = withDrift(model, parameters, own, predictions);
-  return train(model, judged(model, noticed, judgement), samples);
+  const { known, message } = withClasses(model, parameters, samples);
+  if (experts === undefined && parameters.drift === undefined) return train(model, known, message);
+  const own = weighed(message, model.spec, known.statistics);
+  const { predictions, judgement } = await predictAndJudge(model, known, own);
+  const noticed = withDrift(model, known, own, predictions);
+  return train(model, judged(model, noticed, judgement), message);
+}
+
+/** A message whose classes have places, and the parameters that know them. */
+function withClasses(
+  { encoder: { layout } }: Model,
+  parameters: Parameters,
+  samples: EncodedSamples,
+): { readonly known: Parameters; readonly message: EncodedSamples } {
+  if (layout.growingClasses === undefined) return { known: parameters, message: samples };
+  const statistics = withClassesOf(parameters.statistics, samples, layout);
+  const known = withPlaces({ ...parameters, statistics }, layout);
+  return { known, message: placed(samples, statistics, layout) };
 }
 
 /** The parameters in which experts count by what they lost on a message. */
@@ -246,10 +262,15 @@ export async function relearn(
   parameters: Parameters,
   samples: readonly unknown[],
 ): Promise<Parameters> {
-  const { samples: encoded, refused } = model.encoder.encode(samples);
+  const encoding = model.encoder.encode(samples);
+  const { refused } = encoding;
   invariant(
     refused.length === 0,
     `a learnt sample of ${model.name} is refused now: ${JSON.stringify(refused[0])}`,
   );
+  const { layout } = model.encoder;
+  // A job may have given the last places to classes of its dataset.
+  const { samples: encoded } = withoutSurplus(layout, encoding, parameters.statistics);
+  if (encoded.count === 0) return parameters;
   return learnWithoutTest(model, parameters, encoded);
 }

@@ -1,6 +1,7 @@
 import type { CompiledModel } from '../engine/engine.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { specChanged } from '../errors.ts';
+import { areClassesOf } from '../features/classes.ts';
 import { scalingOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { type Scaling, statisticsWidth } from '../features/statistics.ts';
@@ -161,6 +162,7 @@ export function fitsModel(
     (statistics.lags?.length ?? 0) === (encoder.layout.lags?.length ?? 0) &&
     haveVocabularies(encoder.layout, statistics.vocabularies) &&
     statistics.classes?.length === encoder.layout.countedClasses &&
+    areClassesOf(encoder.layout, statistics.classNames) &&
     (replay === undefined) === (initial.replay === undefined) &&
     (drift === undefined) === (initial.drift === undefined) &&
     isFiniteState(tensors)

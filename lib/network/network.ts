@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { invalid } from '../errors.ts';
+import { classCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { MaskSource } from './dropout.ts';
@@ -36,7 +37,7 @@ export type BareNetwork = Omit<Network, 'masks' | 'mixesRows' | 'tables'>;
 
 /** Outputs of the network: a class each in a multiclass task, else one. */
 export function outputsOf(spec: Spec): number {
-  return spec.label.classes?.length ?? 1;
+  return classCount(spec.label) ?? 1;
 }
 
 /** @throws MillraceError kind `invalid` if a network has more parameters than are allowed */

@@ -5,8 +5,10 @@ import { readSamples } from '../datasets/read-samples.ts';
 import { isData } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
 import { isOfKind } from '../errors.ts';
+import { type NamedClasses, withClassesOf } from '../features/classes.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
+import { withoutSurplus } from '../features/surplus.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assertDataset } from './start-job.ts';
@@ -38,7 +40,9 @@ export async function checkDataset(
   const objects = listed.filter(isData);
   if (listed.length === 0) await assertDataset({ store }, dataset);
   const encoder = createEncoder(spec);
+  const { layout } = encoder;
   const tally = createRowTally(spec);
+  let known: NamedClasses = {};
   const absent = new Set<string>();
   const isOut = heldOutRule(spec);
   const columns = columnsToRead(spec);
@@ -48,10 +52,9 @@ export async function checkDataset(
     for (const object of objects) {
       const file = { name: object.key, bytes: bytesOfObject(store, object), columns };
       for await (const chunk of readSamples(spec, file)) {
-        const encoded = encoder.encode(chunk.samples);
-        const judged = encoder.layout.standardizesLabel
-          ? withoutOutliers(encoder, encoded)
-          : encoded;
+        const encoded = withoutSurplus(layout, encoder.encode(chunk.samples), known);
+        known = withClassesOf(known, encoded.samples, layout);
+        const judged = layout.standardizesLabel ? withoutOutliers(encoder, encoded) : encoded;
         for (const column of chunk.absent()) absent.add(column);
         const row = tally.rows();
         for (const index of judged.accepted)

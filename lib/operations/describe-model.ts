@@ -54,6 +54,8 @@ export type ModelSummary = {
   readonly experts?: readonly { readonly expert: Expert; readonly weight: number }[];
   /** Of categories whose values get places as they come: how many have one, by feature. */
   readonly vocabularies?: Readonly<Record<string, VocabularySummary>>;
+  /** Of labels whose classes get places as they come: which have, and for how many is room. */
+  readonly classes?: { readonly names: readonly string[]; readonly most: number };
   /** In how many messages its stream had changed, and after how many samples it did so last. */
   readonly changes?: { readonly found: number; readonly last: number };
 };
@@ -207,6 +209,9 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     ...(experts && { experts: weighted(experts, state) }),
     ...(statistics.vocabularies && {
       vocabularies: vocabularySummaries(layoutOf(spec), statistics.vocabularies),
+    }),
+    ...(statistics.classNames && {
+      classes: { names: statistics.classNames, most: spec.label.maxClasses ?? 0 },
     }),
     ...(drift && { changes: { found: drift.found, last: drift.last } }),
   };

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
+import { placed } from '../features/classes.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
 import { type Predictor, predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
@@ -24,7 +25,9 @@ export async function evaluateFile(
   onSamples: (samples: number) => void = () => undefined,
 ): Promise<Evaluation> {
   const { spec } = model;
-  const figures = createFigures(spec);
+  const { layout } = model.encoder;
+  const { statistics } = parameters;
+  const figures = createFigures(spec, statistics.classNames);
   const isRegression = spec.task === 'regression';
   let weight = 0;
   let refused = 0;
@@ -37,7 +40,7 @@ export async function evaluateFile(
     if (one) firstRefusal ??= `line ${placeOf(one.index).line}, ${one.field}: ${one.reason}`;
     if (bad[0]) firstRefusal ??= `line ${bad[0].line}: ${bad[0].reason}`;
     refused += encoding.refused.length + bad.length;
-    const { samples: encoded } = encoding;
+    const encoded = placed(encoding.samples, statistics, layout);
     const predictions = await predict(model, parameters, encoded);
     figures.add(predictions, encoded);
     onSamples(figures.samples());

@@ -1,5 +1,7 @@
 import { weighed } from '../features/class-weights.ts';
+import { placed } from '../features/classes.ts';
 import { gatherSamples } from '../features/samples.ts';
+import { withoutSurplus } from '../features/surplus.ts';
 import type { CurrentModel } from '../fold/current-model.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -126,7 +128,9 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   const { model, parameters } = run;
   const { spec, encoder } = model;
   noteSeen(run, samples);
-  const { samples: encoded, refused } = encoder.encode(samples);
+  const { layout } = encoder;
+  const encoding = withoutSurplus(layout, encoder.encode(samples), parameters.statistics);
+  const { samples: encoded, refused } = encoding;
   const [first] = refused;
   if (first !== undefined) run.firstRefusal ??= `${first.field}: ${first.reason}`;
   const started = now();
@@ -134,14 +138,15 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   run.seconds += (now() - started) / 1_000;
   run.refused += samples.length - (learned.ok ? places.length : 0);
   if (!learned.ok || places.length === 0) return;
-  const learnt = gatherSamples(encoded, places, encoder.layout);
+  const learnt = gatherSamples(encoded, places, layout);
   if (spec.task === 'regression') {
     const predictions = await predict(model, parameters, learnt);
     learnt.labels.forEach((label, row) => {
       run.absoluteError += Math.abs((predictions[row] ?? 0) - label);
     });
   }
-  const own = weighed(learnt, spec, parameters.statistics);
+  const { statistics } = learned.parameters;
+  const own = weighed(placed(learnt, statistics, layout), spec, parameters.statistics);
   run.prior = priorAfter(spec, run.prior, run.scores, own);
   run.scores = addScores(run.scores, learned.scores);
   run.parameters = learned.parameters;

@@ -1,5 +1,7 @@
+import { classNames, type KnownClasses } from '../features/class-weights.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { Floats } from '../features/samples.ts';
+import { classCount } from '../features/task.ts';
 import { type Predictor, predict } from '../model/predict.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
@@ -10,7 +12,10 @@ export type SamplePrediction =
   | { readonly value: number }
   /** A binary task: of true. */
   | { readonly probability: number }
-  /** A multiclass task: the most probable class, and the probability of each. */
+  /**
+   * A multiclass task: the most probable class, and the probability of each. Where classes get
+   * places as they come, what is missing from 1 is that of one which has not come yet.
+   */
   | { readonly class: string; readonly probabilities: Readonly<Record<string, number>> }
   | { readonly refused: Omit<Refusal, 'index'> };
 
@@ -32,7 +37,7 @@ export async function predictSamples(
 ): Promise<SamplePredictions> {
   const encoding = model.encoder.encodeFeatures(samples);
   const values = await predict(model, parameters, encoding.samples);
-  const answer = answerOf(model.spec, values);
+  const answer = answerOf(model.spec, values, parameters.statistics);
   const predictions: SamplePrediction[] = [];
   encoding.accepted.forEach((place, row) => {
     predictions[place] = answer(row);
@@ -42,21 +47,32 @@ export async function predictSamples(
 }
 
 /** What a row of predictions, [count, outputs], says. JSON has no number that is not finite. */
-function answerOf({ task, label: { classes = [] } }: Spec, values: Floats) {
-  const outputs = Math.max(1, classes.length);
+function answerOf(spec: Spec, values: Floats, known: KnownClasses) {
+  const { task, label } = spec;
+  const classes = classNames(spec, known);
+  const outputs = classCount(label) ?? 1;
   return (row: number): SamplePrediction => {
     const own = values.subarray(row * outputs, (row + 1) * outputs);
     const [first = Number.NaN] = own;
     if (!own.every(Number.isFinite)) return { refused: notFinite };
     if (task === 'regression') return { value: first };
     if (task === 'binary') return { probability: first };
-    const best = own.indexOf(Math.max(...own));
+    // Where classes get places as they come, the others are of classes that nobody has seen.
+    const named = own.subarray(0, classes.length);
+    if (named.length === 0) return { refused: noClass };
+    const best = named.indexOf(Math.max(...named));
     return {
       class: classes[best] ?? '',
       probabilities: Object.fromEntries(classes.map((name, i) => [name, own[i] ?? 0])),
     };
   };
 }
+
+const noClass = {
+  field: 'label',
+  code: 'unknown-class',
+  reason: 'no class is known yet: the spec declares none, and no sample has come',
+} as const;
 
 const notFinite = {
   field: 'features',

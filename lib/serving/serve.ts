@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { invalid, isOfKind, MillraceError } from '../errors.ts';
+import { classNames } from '../features/class-weights.ts';
 import { limits } from '../limits.ts';
 import { type RecentModels, remember } from '../model/recent-models.ts';
 import { parse, strictObject } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import { modelName, producerName } from '../spec/names.ts';
-import type { Spec } from '../spec/spec.ts';
 import { type NotReached, type OpenModel, openModel, type Predicted } from './open-model.ts';
 
 /** What is asked of the function that predicts. */
@@ -46,7 +46,7 @@ export function createServing(ports: Ports) {
       assertCount(samples.length, limits.predictedSamples);
       const model = recent.get(name) ?? (await openModel(ports, name).catch(noneIfInvalid));
       if (model === undefined) return noSuchModel(name);
-      assertAnswerFits(model.spec(), samples.length);
+      assertAnswerFits(model, samples.length);
       remember(recent, name, model, (each) => each.state().tensors);
       const answer = await model.predict(samples, freshness, secondsLeft).catch(noneIfInvalid);
       if (answer !== undefined) return fitting(answer, samples.length);
@@ -63,7 +63,8 @@ function assertCount(found: number, most: number, of = ''): void {
 }
 
 /** Before it is predicted: the numbers of many classes for many samples are more than fits. */
-function assertAnswerFits({ label: { classes = [] } }: Spec, count: number): void {
+function assertAnswerFits(model: Pick<OpenModel, 'spec' | 'state'>, count: number): void {
+  const classes = classNames(model.spec(), model.state().statistics);
   const bytesOfNames = classes.reduce((sum, name) => sum + Buffer.byteLength(name), 0);
   const bytesOfSample = bytesOfNames + bytesOfNumber * (classes.length + 1);
   const most = Math.floor(limits.requestBytes / bytesOfSample);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { halfLifeSchema } from '../features/kinds/kind.ts';
+import { classCount, type DeclaredClasses } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { rate } from './optimizer-schema.ts';
@@ -105,11 +106,11 @@ type Learners = { readonly experts?: Named | undefined; readonly replay?: Replay
  * have other defaults, and what is stored says what they were.
  */
 export function listExperts(
-  classes: readonly string[] = [],
+  label: DeclaredClasses,
   { experts: named, replay }: Learners,
 ): { experts?: Expert[]; replay?: Replay } {
   if (named === undefined) return replay ? { replay } : {};
-  const experts = named === 'default' ? defaultExperts(classes.length) : named;
+  const experts = named === 'default' ? defaultExperts(classCount(label) ?? 0) : named;
   const replays = experts.some((expert) => isNetwork(expert) && expert.replay);
   const needed = replay ?? (replays ? replaySchema.parse({}) : undefined);
   return needed ? { experts, replay: needed } : { experts };
@@ -122,13 +123,13 @@ export function problemsOfExperts({
   optimizer,
   online: { minibatch, replay, ...online },
 }: {
-  readonly label: { readonly classes?: readonly string[] | undefined };
+  readonly label: DeclaredClasses;
   readonly online: Learners & { readonly minibatch: number };
   readonly network: object;
   readonly optimizer: { readonly type: string };
 }): string[] {
   const problems: string[] = [];
-  const { experts, replay: needed } = listExperts(label.classes, { replay, ...online });
+  const { experts, replay: needed } = listExperts(label, { replay, ...online });
   const ratio = needed?.ratio ?? 0;
   if (ratio > 0 && minibatch * (1 + ratio) > limits.rehearsedRows) {
     problems.push(
@@ -137,7 +138,7 @@ export function problemsOfExperts({
     );
   }
   if (experts === undefined) return problems;
-  const outputs = experts.length * (label.classes?.length ?? 1);
+  const outputs = experts.length * (classCount(label) ?? 1);
   if (outputs > limits.expertOutputs)
     problems.push(
       `experts times classes may be ${limits.expertOutputs} at most (found ${outputs})`,
@@ -151,7 +152,7 @@ export function problemsOfExperts({
           'or list experts with rates of their own',
       );
   }
-  const classes = label.classes?.length ?? 0;
+  const classes = classCount(label) ?? 0;
   const isOfLast = (each: Expert) => 'predicts' in each && each.predicts === 'lastLabel';
   if (classes > limits.lastLabelClasses && experts.some(isOfLast)) {
     problems.push(

@@ -1,7 +1,55 @@
 import { z } from 'zod';
 import { columnName } from '../features/kinds/kind.ts';
+import type { Feature } from '../features/kinds.ts';
+import type { DeclaredClasses, Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
+
+/** What is wrong with the classes of a spec. */
+export function problemsOfClasses({
+  task,
+  label: { classes, maxClasses },
+  features,
+  network,
+}: {
+  readonly task: Task;
+  readonly label: DeclaredClasses;
+  readonly features: Readonly<Record<string, Feature>>;
+  readonly network: object;
+}): readonly { readonly field: 'classes' | 'maxClasses'; readonly problem: string }[] {
+  if (task !== 'multiclass') {
+    const refuse = (field: 'classes' | 'maxClasses') => ({
+      field,
+      problem: `${field} are of the task multiclass, and of it alone`,
+    });
+    return [
+      ...(classes === undefined ? [] : [refuse('classes')]),
+      ...(maxClasses === undefined ? [] : [refuse('maxClasses')]),
+    ];
+  }
+  if (maxClasses === undefined) {
+    const declared = classes?.length ?? 0;
+    if (declared >= 2) return [];
+    const problem = `classes are needed: two at least (found ${declared}), or maxClasses`;
+    return [{ field: 'classes', problem }];
+  }
+  const declared = classes?.length ?? 0;
+  if (declared > maxClasses)
+    return [
+      { field: 'maxClasses', problem: `is less than the ${declared} classes that are declared` },
+    ];
+  if ('topology' in network) {
+    const problem = 'needs a network of hidden layers, not a topology; declare all classes';
+    return [{ field: 'maxClasses', problem }];
+  }
+  const asks = Object.entries(features).find(
+    ([, feature]) =>
+      feature.type === 'targetMean' || (feature.type === 'lag' && feature.source === undefined),
+  );
+  if (asks === undefined) return [];
+  const problem = `${asks[0]} is taken from labels, which needs all classes to be declared`;
+  return [{ field: 'maxClasses', problem }];
+}
 
 /** The name of a feature. */
 export const featureName = z
@@ -29,11 +77,20 @@ export const labelSchema = strictObject({
     ),
   classes: z
     .array(z.string().min(1).max(limits.categoryCharacters))
-    .min(2)
+    .min(1)
     .max(10_000)
     .refine((classes) => new Set(classes).size === classes.length, 'classes must be distinct')
     .optional()
     .describe('of the task multiclass, and of it alone'),
+  maxClasses: z
+    .int()
+    .min(2)
+    .max(10_000)
+    .optional()
+    .describe(
+      'classes that are not declared get places as they come, until there are so many; samples of ' +
+        'others are refused then. All must be declared unless given',
+    ),
   classWeights: z
     .union([z.literal('balanced'), z.record(z.string(), classWeight)])
     .optional()

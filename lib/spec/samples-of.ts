@@ -47,9 +47,11 @@ type LabelOf<Input extends SpecInput> = Input['task'] extends 'regression'
   ? number
   : Input['task'] extends 'binary'
     ? boolean | 0 | 1
-    : Input extends { label: { classes: readonly (infer Class)[] } }
-      ? Class
-      : string;
+    : Input extends { label: { maxClasses: number } }
+      ? string
+      : Input extends { label: { classes: readonly (infer Class)[] } }
+        ? Class
+        : string;
 
 /** A question to a model: a sample without its label. */
 export type QuestionOf<Model extends ModelReference> =

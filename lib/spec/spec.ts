@@ -3,12 +3,12 @@ import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import { problemsOfClassWeights } from '../features/class-weights.ts';
 import { featureSchema, problemsOfHistory, problemsOfSources } from '../features/kinds.ts';
-import { type Task, tasks } from '../features/task.ts';
+import { classCount, type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
 import { listExperts, problemsOfExperts } from './experts-schema.ts';
-import { featureName, labelSchema } from './label-schema.ts';
+import { featureName, labelSchema, problemsOfClasses } from './label-schema.ts';
 import { modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
 import { onlineSchema } from './online-schema.ts';
@@ -159,9 +159,7 @@ export const specSchema = strictObject({
   .superRefine((spec, context) => {
     const refuse = (path: string[], message: string) =>
       context.addIssue({ code: 'custom', path, message });
-    if ((spec.task === 'multiclass') !== (spec.label.classes !== undefined)) {
-      refuse(['label', 'classes'], 'classes are needed by the task multiclass, and by it alone');
-    }
+    for (const { field, problem } of problemsOfClasses(spec)) refuse(['label', field], problem);
     const losses: readonly LossName[] = lossesOfTask[spec.task];
     const isAllowed =
       typeof spec.loss === 'object'
@@ -183,7 +181,7 @@ export const specSchema = strictObject({
         refuse(['ignore'], `${name} is a feature, and cannot be ignored besides`);
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
     const { features, label, network } = spec;
-    for (const { path, problem } of problemsOfHistory(features, label.classes?.length ?? 1))
+    for (const { path, problem } of problemsOfHistory(features, classCount(label) ?? 1))
       refuse(path, problem);
     const waits = Object.values(features).some(
       ({ type }) => type === 'targetMean' || type === 'lag',
@@ -206,7 +204,7 @@ export const specSchema = strictObject({
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({
     ...spec,
-    online: { ...online, ...listExperts(spec.label.classes, { experts, replay }) },
+    online: { ...online, ...listExperts(spec.label, { experts, replay }) },
   }));
 
 /**

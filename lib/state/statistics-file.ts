@@ -14,6 +14,12 @@ const counts = z.object({
     .default('[]')
     .transform((text): unknown => JSON.parse(text))
     .pipe(z.array(z.strictObject({ halfLife: z.number(), count: z.number() }))),
+  /** The classes that have places, in their order. */
+  classNames: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(z.array(z.string()).readonly())
+    .optional(),
 });
 
 /** Statistics as tensors of a file; `prefix` is before each name. */
@@ -132,6 +138,7 @@ function momentsTensors({ mean, squares }: Moments, prefix: string): Record<stri
 export function statisticsMetadata({
   count,
   forgetting,
+  classNames,
 }: FeatureStatistics): Record<string, string> {
   const lives = forgetting?.map((moments) => ({
     halfLife: moments.halfLife,
@@ -140,6 +147,7 @@ export function statisticsMetadata({
   return {
     statisticsCount: String(count),
     ...(lives && { forgetting: JSON.stringify(lives) }),
+    ...(classNames && { classNames: JSON.stringify(classNames) }),
   };
 }
 
@@ -152,7 +160,7 @@ export function statisticsFrom(
   const read = counts.safeParse(metadata);
   const own = momentsFrom(tensors, prefix);
   if (!read.success || own === undefined) return undefined;
-  const { statisticsCount, forgetting } = read.data;
+  const { statisticsCount, forgetting, classNames } = read.data;
   const moments = forgetting.flatMap(({ halfLife, count }, i) => {
     const stored = momentsFrom(tensors, `${prefix}forgetting_${i + 1}_`);
     return stored === undefined ? [] : [{ halfLife, count, ...stored }];
@@ -169,6 +177,7 @@ export function statisticsFrom(
     ...own,
     ...(least !== undefined && greatest !== undefined ? { labelRange: [least, greatest] } : {}),
     ...(moments.length > 0 ? { forgetting: moments } : {}),
+    ...(classNames && { classNames }),
     ...(classes instanceof Float64Array ? { classes } : {}),
     ...(targets.length > 0 ? { targets } : {}),
     ...(lags.length > 0 ? { lags } : {}),

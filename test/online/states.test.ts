@@ -66,6 +66,13 @@ const growing: SpecInput['features'] = {
   },
 };
 const label = { classWeights: 'balanced' } as const;
+/** Classes that come as they like: `true` and `false` of the dataset are some of them. */
+const classes: SpecInput = {
+  ...spec,
+  task: 'multiclass',
+  features: { ...ticketsSpec.features, ...growing },
+  label: { ...label, classes: ['never'], maxClasses: 6 },
+};
 const specs = {
   experts: spec,
   derived,
@@ -79,6 +86,7 @@ const specs = {
     online: { ...spec.online, drift: { confidence: 0.5 }, passes: 2 },
     label,
   },
+  classes,
 };
 
 /** Messages in which some numbers are missing, where a spec has something in their place. */
@@ -99,12 +107,18 @@ const changing = sampleMessages(60, 'till-1').map((each, i) => {
   }
   return { ...each, body: JSON.stringify(body) };
 });
+/** Some tickets are lost besides, and late ones are called so later. */
+const named = changing.map((each, i) => {
+  const body: { samples: { label: unknown }[] } = JSON.parse(each.body);
+  for (const [j, sample] of body.samples.entries()) {
+    if (i >= 3 && (i + j) % 7 === 0) sample.label = 'lost';
+    if (i >= 20 && sample.label === true) sample.label = 'late';
+  }
+  return { ...each, body: JSON.stringify(body) };
+});
 const sentTo: Readonly<Record<string, typeof messages>> = {
-  experts: messages,
-  balanced: messages,
-  drift: changing,
-  growing: changing,
-  all: changing,
+  ...{ experts: messages, balanced: messages, classes: named },
+  ...{ drift: changing, growing: changing, all: changing },
 };
 
 async function learnt(
@@ -134,6 +148,8 @@ describe.each(Object.entries(specs))('a model with much in its state: %s', (name
     const one = await foldJournal(await learnt(sent, 1, declared));
     expect(one.learnt).toBeGreaterThan(10);
     if (declared.online?.drift) expect(one.drift?.found).toBeGreaterThan(0);
+    if (name === 'classes')
+      expect(one.statistics.classNames).toEqual(['never', 'false', 'true', 'lost', 'late']);
     if (declared.features.team === growing.team)
       expect(one.statistics.vocabularies?.[0]?.totals[2]).toBeGreaterThan(0);
     for (const each of [2, 4, 9]) {

@@ -243,6 +243,27 @@ describe('what a spec may not have together', () => {
       { online: { experts: [{ predicts: 'prior' as const }, { predicts: 'prior' as const }] } },
       'must be a network',
     ],
+    [{ label: { maxClasses: 3 } }, 'spec.label.maxClasses: maxClasses are of the task multiclass'],
+    [
+      { task: 'multiclass' as const, label: { classes: ['a', 'b', 'c'], maxClasses: 2 } },
+      'spec.label.maxClasses: is less than the 3 classes that are declared',
+    ],
+    [
+      {
+        task: 'multiclass' as const,
+        label: { maxClasses: 9 },
+        features: { ...base.features, before: { type: 'lag' as const } },
+      },
+      'spec.label.maxClasses: before is taken from labels, which needs all classes to be declared',
+    ],
+    [
+      {
+        task: 'multiclass' as const,
+        label: { maxClasses: 9 },
+        network: { topology: { className: 'Sequential', config: {} } },
+      },
+      'spec.label.maxClasses: needs a network of hidden layers, not a topology',
+    ],
     [
       { task: 'multiclass' as const, label: { classes }, online: { experts: 'default' as const } },
       'experts times classes may be 10000 at most (found 30000)',

@@ -12,7 +12,14 @@ import type {
   Tensors,
   Trained,
 } from '../engine.ts';
-import { constantAnswer, emptyLabels, vector, withLabels, withShares } from './labels.ts';
+import {
+  constantAnswer,
+  emptyLabels,
+  type LabelKind,
+  vector,
+  withLabels,
+  withShares,
+} from './labels.ts';
 import {
   chosen,
   evenMixture,
@@ -30,8 +37,7 @@ export type Part = {
   readonly name: string;
   /** Its place among the views of standardised numbers; −1 stands for the usual ones. */
   readonly view: number;
-  /** Whether the task has one output for two classes. */
-  readonly isBinary: boolean;
+  readonly labels: LabelKind;
   /** What it would be on its own, if it is a network. */
   readonly spec?: Spec;
 };
@@ -46,7 +52,7 @@ export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[]
     expert,
     name: `expert_${i + 1}`,
     view: views.indexOf(halfLifeOf(expert) ?? 0),
-    isBinary: spec.task === 'binary',
+    labels: { isBinary: spec.task === 'binary', grows: spec.label.maxClasses !== undefined },
     ...(isNetwork(expert) ? { spec: specOf(spec, expert, i) } : {}),
   }));
 }
@@ -197,10 +203,10 @@ async function predictEach(
 ): Promise<readonly Float32Array[]> {
   const each: Float32Array[] = [];
   for (const learner of learners) {
-    const { compiled, expert, name, isBinary } = learner;
+    const { compiled, expert, name, labels } = learner;
     each.push(
       compiled === undefined
-        ? repeated(constantAnswer(state, expert, isBinary), samples.count)
+        ? repeated(constantAnswer(state, expert, labels), samples.count)
         : await compiled.predict(partOf(state, name), seenBy(learner, samples)),
     );
   }

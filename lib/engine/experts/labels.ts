@@ -1,4 +1,5 @@
 import type { Floats } from '../../features/samples.ts';
+import { classCount } from '../../features/task.ts';
 import type { Expert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
@@ -21,7 +22,7 @@ export function vector(values: Iterable<number>): Tensor {
 export function emptyLabels({ task, label, revision }: Spec, experts: readonly Expert[]): Tensors {
   const predicts = (what: string) =>
     experts.some((each) => 'predicts' in each && each.predicts === what);
-  const classes = task === 'regression' ? 0 : (label.classes?.length ?? 2);
+  const classes = task === 'regression' ? 0 : (classCount(label) ?? 2);
   const table = { shape: [classes, classes], data: new Float32Array(classes * classes) };
   // (The mean of standardised labels is 0, unless they are weighted.)
   const means = label.standardize ? [0, 0, 0, 0] : [0, 0];
@@ -35,6 +36,14 @@ export function emptyLabels({ task, label, revision }: Spec, experts: readonly E
       : {}),
   };
 }
+
+/** What is to be known of a task's labels. */
+export type LabelKind = {
+  /** Whether the task has one output for two classes. */
+  readonly isBinary: boolean;
+  /** Whether classes get places as they come. */
+  readonly grows: boolean;
+};
 
 /** The last class before the first label. */
 const noClass = -1;
@@ -123,23 +132,28 @@ function meanOf([before = 0, seen = 0]: Float32Array, labels: Floats): number[] 
 export function constantAnswer(
   { tensors }: EngineState,
   expert: Expert,
-  isBinary: boolean,
+  kind: LabelKind,
 ): Float32Array {
   if (!('predicts' in expert) || expert.predicts === 'prior') {
     const counts = tensors[classCounts]?.data;
-    if (counts !== undefined) return sharesOf(counts, isBinary);
+    if (counts !== undefined) return sharesOf(counts, kind);
     const [mean = 0, , plain = 0] = tensors[meanLabel]?.data ?? [];
     return Float32Array.of(mean - plain);
   }
   const last = tensors[lastLabel]?.data[0] ?? 0;
   const table = tensors[classesAfter];
-  return table === undefined ? Float32Array.of(last) : sharesOf(rowOf(table, last), isBinary);
+  return table === undefined ? Float32Array.of(last) : sharesOf(rowOf(table, last), kind);
 }
 
-/** The share of each class; of two classes that of the second alone. */
-function sharesOf(counts: Float32Array, isBinary: boolean): Float32Array {
-  const total = counts.reduce((sum, count) => sum + count + 0.5, 0);
-  const shares = counts.map((count) => (count + 0.5) / total);
+/**
+ * The share of each class; of two classes that of the second alone. Where classes get places as
+ * they come, all that have not come are counted as one.
+ */
+function sharesOf(counts: Float32Array, { isBinary, grows }: LabelKind): Float32Array {
+  const others = grows ? Math.max(1, counts.filter((count) => count === 0).length) : 1;
+  const more = (count: number) => (grows && count === 0 ? 0.5 / others : 0.5);
+  const total = counts.reduce((sum, count) => sum + count + more(count), 0);
+  const shares = counts.map((count) => (count + more(count)) / total);
   return isBinary ? shares.slice(1) : shares;
 }
 

@@ -1,0 +1,34 @@
+import type { Tensors } from '../engine/engine.ts';
+import { namesOfClasses } from '../features/classes.ts';
+import type { Layout } from '../features/samples.ts';
+import type { Parameters } from '../state/state.ts';
+
+/** A logit so low that its share is 0 in float32, and so is its gradient. */
+const never = -10_000;
+
+/** What the last layer of a network of hidden layers adds to its logits. */
+const outputBias = /^weights\/(?:expert_\d+\/)?output\/bias$/;
+
+/**
+ * Parameters whose networks know the classes that have places: others are never predicted, and cost
+ * those that have come nothing. One that gets its place now starts as its seed has it, and no more
+ * probable than the others.
+ */
+export function withPlaces(parameters: Parameters, layout: Layout): Parameters {
+  const names = namesOfClasses(layout, parameters.statistics);
+  if (names === undefined) return parameters;
+  const changed: Record<string, Tensors[string]> = {};
+  for (const [name, tensor] of Object.entries(parameters.tensors)) {
+    if (!outputBias.test(name)) continue;
+    const isRight = tensor.data.every((bias, place) => bias <= never === place >= names.length);
+    if (isRight) continue;
+    const known = tensor.data.filter((bias, place) => bias > never && place < names.length);
+    const least = known.reduce((a, b) => Math.min(a, b), 0);
+    const data = tensor.data.map((bias, place) => {
+      if (place >= names.length) return never;
+      return bias <= never ? least : bias;
+    });
+    changed[name] = { ...tensor, data };
+  }
+  return { ...parameters, tensors: { ...parameters.tensors, ...changed } };
+}
