@@ -5,7 +5,7 @@ import {
   columnScales,
   type LabelScale,
   labelScaleOf,
-} from '../features/statistics.ts';
+} from '../features/scaling.ts';
 import { valuesOf } from '../features/vocabulary.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';

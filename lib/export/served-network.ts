@@ -4,7 +4,7 @@ import { mixtureOf, type Part, partOf, partsOf } from '../engine/experts/compile
 import { constantAnswer } from '../engine/experts/labels.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
-import { labelScaleOf, predictionRange } from '../features/statistics.ts';
+import { labelScaleOf, predictionRange } from '../features/scaling.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { Network, NetworkInput } from '../network/network.ts';

@@ -3,7 +3,7 @@ import type { ClassWeights } from './class-weights.ts';
 import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { LagColumns, Layout } from './samples.ts';
-import type { Scaling } from './statistics.ts';
+import type { Scaling } from './scaling.ts';
 import type { Task } from './task.ts';
 import { classCount, type DeclaredClasses } from './task.ts';
 

@@ -1,7 +1,8 @@
 import { limits } from '../limits.ts';
 import type { Encoder, Encoding, Refusal } from './encoder.ts';
 import { type Floats, gatherSamples } from './samples.ts';
-import { type FeatureStatistics, labelScaleOf } from './statistics.ts';
+import { labelScaleOf } from './scaling.ts';
+import type { FeatureStatistics } from './statistics.ts';
 
 /** Samples of which a mean and a deviation say something. */
 const enoughSamples = 10;

@@ -9,12 +9,8 @@ import { weighed } from '../features/class-weights.ts';
 import { placed } from '../features/classes.ts';
 import { mergeWithHistory } from '../features/derived.ts';
 import type { EncodedSamples, Layout } from '../features/samples.ts';
-import {
-  type FeatureStatistics,
-  labelScaleOf,
-  standardize,
-  standardizeLabels,
-} from '../features/statistics.ts';
+import { labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
+import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';

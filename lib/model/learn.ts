@@ -6,14 +6,8 @@ import { weighed } from '../features/class-weights.ts';
 import { placed, withClassesOf } from '../features/classes.ts';
 import { derive, withHistoryOf } from '../features/derived.ts';
 import { type EncodedSamples, type Layout, rowsWithin, sliceSamples } from '../features/samples.ts';
-import {
-  type FeatureStatistics,
-  labelScaleOf,
-  mergeStatistics,
-  standardize,
-  standardizeLabels,
-  statisticsOf,
-} from '../features/statistics.ts';
+import { labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
+import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';

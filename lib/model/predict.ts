@@ -14,7 +14,7 @@ import {
   predictionRange,
   standardize,
   standardizeLabels,
-} from '../features/statistics.ts';
+} from '../features/scaling.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { bytesOf, type Parameters } from '../state/state.ts';

@@ -12,7 +12,8 @@ import {
   type EncodedSamples,
   sliceSamples,
 } from '../../lib/features/samples.ts';
-import { standardize, statisticsOf } from '../../lib/features/statistics.ts';
+import { standardize } from '../../lib/features/scaling.ts';
+import { statisticsOf } from '../../lib/features/statistics.ts';
 import { addScores, areaUnderCurve, emptyScores, score } from '../../lib/metrics/scores.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { benchFlightsSpec } from './flights-spec.ts';

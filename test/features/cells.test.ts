@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellsOf, cellsSchema } from '../../lib/features/cells.ts';
 import { addCounts, createEncoder } from '../../lib/features/encoder.ts';
-import { standardize, statisticsOf } from '../../lib/features/statistics.ts';
+import { standardize } from '../../lib/features/scaling.ts';
+import { statisticsOf } from '../../lib/features/statistics.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { scaling } from '../support/scaling.ts';
 

@@ -5,7 +5,8 @@ import { scalingOf } from '../../lib/features/columns.ts';
 import { derive, deriveInOrder, withHistoryOf } from '../../lib/features/derived.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { decayed, mergeMoments, momentsOf } from '../../lib/features/moments.ts';
-import { emptyStatistics, standardize, statisticsOf } from '../../lib/features/statistics.ts';
+import { standardize } from '../../lib/features/scaling.ts';
+import { emptyStatistics, statisticsOf } from '../../lib/features/statistics.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const spec = defineSpec({

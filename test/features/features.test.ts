@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { allocateSamples, type EncodedSamples } from '../../lib/features/samples.ts';
-import { mergeStatistics, standardize, statisticsOf } from '../../lib/features/statistics.ts';
+import { standardize } from '../../lib/features/scaling.ts';
+import { mergeStatistics, statisticsOf } from '../../lib/features/statistics.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { scaling } from '../support/scaling.ts';
 

@@ -1,4 +1,4 @@
-import type { Scaling } from '../../lib/features/statistics.ts';
+import type { Scaling } from '../../lib/features/scaling.ts';
 
 /** Columns that are standardised or not, in one view. */
 export function scaling(...columns: boolean[]): Scaling {

@@ -1,0 +1,142 @@
+import { type Moments, scaleOf } from './moments.ts';
+import type { EncodedSamples, Floats, Layout } from './samples.ts';
+import type { FeatureStatistics } from './statistics.ts';
+
+/** How number columns become what a network sees. */
+export type Scaling = {
+  /** Whether each is standardised, and the half-life by which it forgets; [numberWidth]. */
+  readonly columns: readonly {
+    readonly isStandardized: boolean;
+    readonly halfLife?: number | undefined;
+  }[];
+  /** Half-lives under which the columns are seen besides: a view each. */
+  readonly views: readonly number[];
+  /** The largest size that a standardised number may have; any unless given. */
+  readonly bound?: number | undefined;
+};
+
+/** How far beyond the labels so far a prediction may go, in widths of their range. */
+const beyondRange = 0.2;
+
+/**
+ * The least and the greatest value that an expert may predict, as networks learn labels; undefined
+ * where any may be.
+ */
+export function predictionRange(
+  { labelRange }: FeatureStatistics,
+  scale: LabelScale | undefined,
+): readonly [least: number, greatest: number] | undefined {
+  if (labelRange === undefined || scale === undefined || !(scale.deviation > 0)) return undefined;
+  const [least, greatest] = labelRange;
+  const beyond = beyondRange * (greatest - least);
+  const standardized = (label: number) => (label - scale.mean) / scale.deviation;
+  return [standardized(least - beyond), standardized(greatest + beyond)];
+}
+
+/** What takes number columns to what a network sees: (value − mean) · scale, at most `most`. */
+export type ColumnScales = {
+  readonly mean: Float64Array;
+  readonly scale: Float64Array;
+  /** The largest size that a column may have. */
+  readonly most: Float64Array;
+};
+
+/**
+ * What takes number columns to mean 0 and variance 1. A column that is not standardised has the
+ * mean 0 and the scale 1. One that forgets has values no further from 0 than n samples can be from
+ * their own mean, which is √n (Samuelson 1968): what had not varied lately would have no bound.
+ *
+ * @param isExact whether the numbers are float64: releases before 0.3, whose models are not exact,
+ *   passed on the raw distance from the mean of a column that had not varied
+ * @param view the half-life under which all columns are seen; each column's own unless given
+ */
+export function columnScales(
+  statistics: FeatureStatistics,
+  { columns, bound = Number.POSITIVE_INFINITY }: Pick<Scaling, 'columns' | 'bound'>,
+  isExact: boolean,
+  view?: number,
+): ColumnScales {
+  const scaleOfConstant = isExact ? 0 : Number(statistics.count > 0);
+  const momentsFor = (halfLife: number | undefined) =>
+    statistics.forgetting?.find((moments) => moments.halfLife === halfLife);
+  const forgetting = columns.map(({ halfLife }) => momentsFor(view ?? halfLife));
+  const each = (value: (moments: Moments, column: number) => number, otherwise: number) =>
+    Float64Array.from(columns, ({ isStandardized }, column) =>
+      isStandardized ? value(forgetting[column] ?? statistics, column) : otherwise,
+    );
+  return {
+    mean: each(({ mean }, column) => mean[column] ?? 0, 0),
+    scale: each((moments, column) => scaleOf(moments, column, scaleOfConstant), 1),
+    most: Float64Array.from(columns, ({ isStandardized }, column) => {
+      const moments = forgetting[column];
+      if (!isStandardized) return Number.POSITIVE_INFINITY;
+      return moments ? Math.min(bound, Math.sqrt(moments.count)) : bound;
+    }),
+  };
+}
+
+/**
+ * Samples with their number columns at mean 0 and variance 1. A column that has not varied yet is
+ * 0, since nothing is known of its scale.
+ */
+export function standardize(
+  samples: EncodedSamples,
+  statistics: FeatureStatistics,
+  scaling: Scaling,
+): EncodedSamples {
+  const { columns, views } = scaling;
+  if (!columns.some(({ isStandardized }) => isStandardized)) return samples;
+  const isExact = samples.raw instanceof Float64Array;
+  const under = (view?: number) =>
+    scaled(samples.raw, columnScales(statistics, scaling, isExact, view));
+  const numbers = under();
+  if (views.length === 0) return { ...samples, numbers, raw: numbers };
+  return { ...samples, numbers, raw: numbers, views: views.map(under) };
+}
+
+function scaled(raw: Floats, { mean, scale, most }: ColumnScales): Float32Array {
+  const width = mean.length;
+  const isBounded = most.some(Number.isFinite);
+  const numbers = new Float32Array(raw.length);
+  for (let position = 0, column = 0; position < raw.length; position++) {
+    const value = ((raw[position] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
+    const bound = isBounded ? (most[column] ?? 0) : 0;
+    numbers[position] = isBounded ? Math.min(Math.max(value, -bound), bound) : value;
+    column = column + 1 === width ? 0 : column + 1;
+  }
+  return numbers;
+}
+
+/** The mean and the deviation of labels; a deviation of 0 while they have not varied. */
+export type LabelScale = {
+  readonly mean: number;
+  readonly deviation: number;
+  /** Whether what is predicted in the labels' own unit is float64. */
+  readonly isExact: boolean;
+};
+
+/** The scale of the labels; undefined where they are not standardised. */
+export function labelScaleOf(
+  { count, mean, squares }: FeatureStatistics,
+  { numberWidth, standardizesLabel, hasExactLabels = false }: Layout,
+): LabelScale | undefined {
+  if (!standardizesLabel) return undefined;
+  const variance = (squares[numberWidth] ?? 0) / Math.max(count, 1);
+  const deviation = Math.sqrt(variance);
+  return { mean: mean[numberWidth] ?? 0, deviation, isExact: hasExactLabels };
+}
+
+/** Labels at mean 0 and variance 1, as an engine learns them; 0 while they have not varied. */
+export function standardizeLabels(labels: Floats, scale: LabelScale | undefined): Float32Array {
+  if (scale === undefined) return Float32Array.from(labels);
+  const { mean, deviation } = scale;
+  return Float32Array.from(labels, (label) => (deviation > 0 ? (label - mean) / deviation : 0));
+}
+
+/** What a network that learnt {@link standardizeLabels} predicts, in the labels' own unit. */
+export function inOwnUnit(values: Float32Array, scale: LabelScale | undefined): Floats {
+  if (scale === undefined) return values;
+  const { mean, deviation, isExact } = scale;
+  const own = isExact ? Float64Array.from(values) : values;
+  return own.map((value) => value * deviation + mean);
+}
