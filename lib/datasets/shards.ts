@@ -72,7 +72,7 @@ export function createShardWriter(
     const body = encodeShard(shard);
     await store.put(keys.prepared(folder, shardFile(shardRows.length)), body);
     shardDigests.push(digestOf(body));
-    statistics = mergeStatistics(statistics, statisticsOf(shard, layout));
+    statistics = mergeStatistics(statistics, statisticsOf(shard, layout), layout);
     shardRows.push(shard.count);
   };
   const writeFull = async () => {

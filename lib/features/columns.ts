@@ -90,6 +90,7 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     declaration.cells !== undefined && columns.some(({ isStandardized }) => isStandardized);
   const own = columns.flatMap(({ halfLife }) => halfLife ?? []);
   const halfLives = [...new Set([...own, ...views])];
+  const spreads = columns.flatMap(({ by }, column) => (by === undefined ? [] : [{ column, by }]));
   return {
     numberWidth: numbers,
     categoryCount: categories,
@@ -100,6 +101,7 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     ...(declaration.label?.classWeights === 'balanced'
       ? { countedClasses: classCount(declaration.label) ?? 2 }
       : {}),
+    ...(spreads.length > 0 ? { spreads } : {}),
     ...growingLayout(declaration),
   };
 }
@@ -168,8 +170,9 @@ const mostDeviations = 8;
 /** How the number columns of a spec become what its networks see. */
 export function scalingOf(declaration: DeclaredColumns): Scaling {
   const columns = columnsOf(declaration).flatMap(({ behaviour }) => {
-    const { width, isStandardized, halfLife } = behaviour;
-    return Array.from({ length: width.numbers }, () => ({ isStandardized, halfLife }));
+    const { width, isStandardized, halfLife, spread: by } = behaviour;
+    const own = { isStandardized, halfLife, ...(by && { by }) };
+    return Array.from({ length: width.numbers }, () => own);
   });
   const { experts } = declaration.online ?? {};
   const views = new Set(experts?.flatMap(({ halfLife }) => halfLife ?? []));

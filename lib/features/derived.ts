@@ -99,7 +99,7 @@ export function mergeWithHistory(
   const lags = mergeAllLags(layout, before.lags, own.lags);
   const vocabularies = withAllValuesOf(layout, before.vocabularies, own.vocabularies);
   return {
-    ...mergeStatistics(before, own),
+    ...mergeStatistics(before, own, layout),
     ...mergeClasses(layout, before, own),
     ...(targets && { targets }),
     ...(lags && { lags }),

@@ -52,6 +52,18 @@ export function behaviourOf(feature: Feature, cells: Cells, outputs: number): Fe
   }
 }
 
+/** What is wrong with how numbers are scaled, each with its path in a spec. */
+export function problemsOfScaling(
+  features: Readonly<Record<string, Feature>>,
+): { readonly path: string[]; readonly problem: string }[] {
+  return Object.entries(features).flatMap(([name, feature]) => {
+    if (feature.type !== 'number' || feature.halfLife === undefined) return [];
+    if (typeof feature.standardize === 'boolean') return [];
+    const problem = `is of mean and variance; leave it out, or standardize: ${feature.standardize}`;
+    return [{ path: ['features', name, 'halfLife'], problem }];
+  });
+}
+
 /** Kinds whose values others may take together. */
 const sources: readonly Feature['type'][] = ['number', 'category'];
 

@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts';
+import type { SpreadColumn } from './spread.ts';
 
 /** Floating-point numbers; float64 where rounding would lose what tells them apart. */
 export type Floats = Float32Array | Float64Array;
@@ -106,6 +107,8 @@ export type Layout = {
   readonly isExact?: boolean;
   /** Half-lives of the statistics that forget; none unless given. */
   readonly halfLives?: readonly number[];
+  /** Columns of numbers that are scaled by their spread. */
+  readonly spreads?: readonly SpreadColumn[];
   /** Columns of numbers that are mean labels of what a column of indices says. */
   readonly targets?: readonly TargetColumns[];
   /** Columns of numbers that earlier samples had. */

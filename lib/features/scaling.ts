@@ -1,5 +1,6 @@
 import { type Moments, scaleOf } from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
+import { emptySpread, type SpreadKind, scaleOfSpread } from './spread.ts';
 import type { FeatureStatistics } from './statistics.ts';
 
 /** How number columns become what a network sees. */
@@ -8,6 +9,8 @@ export type Scaling = {
   readonly columns: readonly {
     readonly isStandardized: boolean;
     readonly halfLife?: number | undefined;
+    /** How, if not by mean and variance; the same under each half-life. */
+    readonly by?: SpreadKind | undefined;
   }[];
   /** Half-lives under which the columns are seen besides: a view each. */
   readonly views: readonly number[];
@@ -42,9 +45,10 @@ export type ColumnScales = {
 };
 
 /**
- * What takes number columns to mean 0 and variance 1. A column that is not standardised has the
- * mean 0 and the scale 1. One that forgets has values no further from 0 than n samples can be from
- * their own mean, which is √n (Samuelson 1968): what had not varied lately would have no bound.
+ * What takes number columns to mean 0 and variance 1, or to what their spread says. A column that
+ * is not standardised has the mean 0 and the scale 1. One that forgets has values no further from 0
+ * than n samples can be from their own mean, which is √n (Samuelson 1968): what had not varied
+ * lately would have no bound.
  *
  * @param isExact whether the numbers are float64: releases before 0.3, whose models are not exact,
  *   passed on the raw distance from the mean of a column that had not varied
@@ -64,15 +68,30 @@ export function columnScales(
     Float64Array.from(columns, ({ isStandardized }, column) =>
       isStandardized ? value(forgetting[column] ?? statistics, column) : otherwise,
     );
+  const spreads = spreadScales(statistics, columns);
   return {
-    mean: each(({ mean }, column) => mean[column] ?? 0, 0),
-    scale: each((moments, column) => scaleOf(moments, column, scaleOfConstant), 1),
+    mean: each(({ mean }, column) => spreads.get(column)?.mean ?? mean[column] ?? 0, 0),
+    scale: each(
+      (moments, column) => spreads.get(column)?.scale ?? scaleOf(moments, column, scaleOfConstant),
+      1,
+    ),
     most: Float64Array.from(columns, ({ isStandardized }, column) => {
-      const moments = forgetting[column];
+      const moments = spreads.has(column) ? undefined : forgetting[column];
       if (!isStandardized) return Number.POSITIVE_INFINITY;
       return moments ? Math.min(bound, Math.sqrt(moments.count)) : bound;
     }),
   };
+}
+
+/** The scales of columns that are scaled by their spread. */
+function spreadScales(
+  { spreads = [] }: FeatureStatistics,
+  columns: Scaling['columns'],
+): ReadonlyMap<number, ReturnType<typeof scaleOfSpread>> {
+  const scaled = columns.flatMap(({ by }, column) => (by === undefined ? [] : [{ by, column }]));
+  return new Map(
+    scaled.map((each, i) => [each.column, scaleOfSpread(each, spreads[i] ?? emptySpread(each))]),
+  );
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   momentsOf,
 } from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
+import { emptySpread, lessSpread, mergeSpreads, type Spread, spreadOf } from './spread.ts';
 import { emptyTargets, type TargetSums } from './target-means.ts';
 import { emptyVocabulary, type Vocabulary } from './vocabulary.ts';
 
@@ -26,6 +27,8 @@ export type FeatureStatistics = Moments & {
   readonly classNames?: readonly string[];
   /** How much each class has weighed, [classes]; of layouts that count them. */
   readonly classes?: Float64Array;
+  /** Of columns that are scaled by their spread, in the order of the layout. */
+  readonly spreads?: readonly Spread[];
   /** What labels the values of each target mean of the layout had. */
   readonly targets?: readonly TargetSums[];
   /** The last values of samples, for each lag of the layout. */
@@ -64,6 +67,7 @@ export function completed(statistics: FeatureStatistics, layout: Layout): Featur
     ...(vocabularies && {
       vocabularies: statistics.vocabularies ?? vocabularies.map(emptyVocabulary),
     }),
+    ...(layout.spreads && { spreads: statistics.spreads ?? layout.spreads.map(emptySpread) }),
     ...(layout.growingClasses && { classNames: namesOfClasses(layout, statistics) }),
     ...(countedClasses === undefined
       ? {}
@@ -79,8 +83,12 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
     (column < numberWidth ? raw[row * numberWidth + column] : labels[row]) ?? 0;
   const moments = momentsOf(count, statisticsWidth(layout), valueAt);
   const classes = countClasses(samples, layout);
+  const spreads = layout.spreads?.map((each) =>
+    spreadOf(each, count, (row) => valueAt(row, each.column)),
+  );
   const all = {
     ...moments,
+    ...(spreads && { spreads }),
     ...(layout.hasLabelRange ? { labelRange: rangeOf(labels) } : {}),
     ...(classes && { classes }),
   };
@@ -96,7 +104,11 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
  * The statistics of both sets of samples together, `b` the later ones. What is known of labels and
  * values stays that of `a`; see {@link mergeTargets}, {@link mergeLags}, {@link withValuesOf}.
  */
-export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): FeatureStatistics {
+export function mergeStatistics(
+  a: FeatureStatistics,
+  b: FeatureStatistics,
+  layout: Layout,
+): FeatureStatistics {
   const { targets, lags, vocabularies, classNames } = a;
   const history = {
     ...(classNames && { classNames }),
@@ -109,8 +121,12 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
   const [range, other = range] = [a.labelRange, b.labelRange];
   const labelRange = range && other && { labelRange: rangeOf(Float64Array.of(...range, ...other)) };
   const classes = a.classes?.map((weight, at) => weight + (b.classes?.[at] ?? 0));
+  const spreads = layout.spreads?.map((each, i) =>
+    mergeSpreads(each, a.spreads?.[i] ?? emptySpread(each), b.spreads?.[i] ?? emptySpread(each)),
+  );
   const merged = {
     ...mergeMoments(a, b),
+    ...(spreads && { spreads }),
     ...history,
     ...labelRange,
     ...(classes && { classes }),
@@ -130,7 +146,7 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
 
 /** Statistics whose means and deviations stay, and count as so many samples at most. */
 export function forgetful(statistics: FeatureStatistics, most: number): FeatureStatistics {
-  const { count, squares, classes, targets } = statistics;
+  const { count, squares, classes, targets, spreads } = statistics;
   if (count <= most) return statistics;
   const share = most / count;
   const less = (values: Float64Array) => values.map((value) => value * share);
@@ -139,6 +155,7 @@ export function forgetful(statistics: FeatureStatistics, most: number): FeatureS
     count: most,
     squares: less(squares),
     ...(classes && { classes: less(classes) }),
+    ...(spreads && { spreads: spreads.map((each) => lessSpread(each, share)) }),
     ...(targets && {
       targets: targets.map(({ sums, counts, total, totalCount }) => ({
         sums: less(sums),

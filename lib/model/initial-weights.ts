@@ -8,6 +8,7 @@ import { invalid, MillraceError } from '../errors.ts';
 import { areClassesOf, namesOfClasses } from '../features/classes.ts';
 import type { Encoder } from '../features/encoder.ts';
 import type { Layout } from '../features/samples.ts';
+import { areSpreadsOf } from '../features/spread.ts';
 import {
   completed,
   emptyStatistics,
@@ -134,6 +135,11 @@ export function initialParameters(
         `the label of the spec have ${width}`,
     );
   }
+  if (!areSpreadsOf(encoder.layout.spreads, statistics.spreads))
+    throw invalid(
+      'initialWeights: the file does not say how far the columns reach that the spec scales by ' +
+        'minMax or robust; take a published state, or what `millrace export --format safetensors` wrote',
+    );
   if (!haveVocabularies(encoder.layout, given.statistics?.vocabularies))
     throw invalid(
       'initialWeights: the file does not say which values its rows are of, or of other ' +

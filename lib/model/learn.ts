@@ -193,7 +193,7 @@ function scaledSteps(
   const parts: EncodedSamples[] = [];
   for (let start = 0; start < block.count; start += minibatch) {
     const fresh = sliceSamples(block, start, start + minibatch, layout);
-    statistics = mergeStatistics(statistics, statisticsOf(fresh, layout));
+    statistics = mergeStatistics(statistics, statisticsOf(fresh, layout), layout);
     const part = sliceSamples(all, start * factor, (start + minibatch) * factor, layout);
     parts.push(standardize(part, statistics, scaling));
     const scale = labelScaleOf(statistics, layout);

@@ -5,6 +5,7 @@ import { areClassesOf } from '../features/classes.ts';
 import { scalingOf } from '../features/columns.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import type { Scaling } from '../features/scaling.ts';
+import { areSpreadsOf } from '../features/spread.ts';
 import { statisticsWidth } from '../features/statistics.ts';
 import { haveVocabularies } from '../features/vocabularies.ts';
 import { nothingEarned } from '../metrics/lately.ts';
@@ -163,6 +164,7 @@ export function fitsModel(
     (statistics.lags?.length ?? 0) === (encoder.layout.lags?.length ?? 0) &&
     haveVocabularies(encoder.layout, statistics.vocabularies) &&
     statistics.classes?.length === encoder.layout.countedClasses &&
+    areSpreadsOf(encoder.layout.spreads, statistics.spreads) &&
     areClassesOf(encoder.layout, statistics.classNames) &&
     (replay === undefined) === (initial.replay === undefined) &&
     (drift === undefined) === (initial.drift === undefined) &&

@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import { problemsOfClassWeights } from '../features/class-weights.ts';
-import { featureSchema, problemsOfHistory, problemsOfSources } from '../features/kinds.ts';
+import {
+  featureSchema,
+  problemsOfHistory,
+  problemsOfScaling,
+  problemsOfSources,
+} from '../features/kinds.ts';
 import { classCount, type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
@@ -180,6 +185,7 @@ export const specSchema = strictObject({
       if (Object.hasOwn(spec.features, name))
         refuse(['ignore'], `${name} is a feature, and cannot be ignored besides`);
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
+    for (const { path, problem } of problemsOfScaling(spec.features)) refuse(path, problem);
     const { features, label, network } = spec;
     for (const { path, problem } of problemsOfHistory(features, classCount(label) ?? 1))
       refuse(path, problem);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import type { LagHistory } from '../features/lags.ts';
 import type { Moments } from '../features/moments.ts';
+import type { Spread } from '../features/spread.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { TargetSums } from '../features/target-means.ts';
 import type { Vocabulary } from '../features/vocabulary.ts';
@@ -35,7 +36,10 @@ export function statisticsTensors(
   );
   const lags = statistics.lags?.map((history, i) => lagTensors(history, `${prefix}lags_${i + 1}_`));
   const vocabularies = statistics.vocabularies?.map((each, i) =>
-    vocabularyTensors(each, `${prefix}vocabularies_${i + 1}_`),
+    arrayTensors(each, `${prefix}vocabularies_${i + 1}_`),
+  );
+  const spreads = statistics.spreads?.map((spread, i) =>
+    arrayTensors(spread, `${prefix}spreads_${i + 1}_`),
   );
   const { labelRange, classes } = statistics;
   return Object.assign(
@@ -48,12 +52,14 @@ export function statisticsTensors(
     ...(targets ?? []),
     ...(lags ?? []),
     ...(vocabularies ?? []),
+    ...(spreads ?? []),
   );
 }
 
-function vocabularyTensors(vocabulary: Vocabulary, prefix: string) {
+/** Arrays of one dimension. */
+function arrayTensors(arrays: Vocabulary | Spread, prefix: string) {
   return Object.fromEntries(
-    Object.entries(vocabulary).map(([name, data]): [string, StoredTensor] => [
+    Object.entries(arrays).map(([name, data]): [string, StoredTensor] => [
       prefix + name,
       { shape: [data.length], data },
     ]),
@@ -169,6 +175,7 @@ export function statisticsFrom(
   const targets = targetsFrom(tensors, prefix);
   const lags = numberedFrom(tensors, `${prefix}lags_`, ['values', 'counts', 'total']);
   const vocabularies = vocabulariesFrom(tensors, prefix);
+  const spreads = numberedFrom(tensors, `${prefix}spreads_`, ['bounds', 'values', 'counts']);
   const range = tensors[`${prefix}label_range`]?.data;
   const [least, greatest] = range instanceof Float64Array ? range : [];
   const classes = tensors[`${prefix}classes`]?.data;
@@ -182,6 +189,7 @@ export function statisticsFrom(
     ...(targets.length > 0 ? { targets } : {}),
     ...(lags.length > 0 ? { lags } : {}),
     ...(vocabularies.length > 0 ? { vocabularies } : {}),
+    ...(spreads.length > 0 ? { spreads } : {}),
   };
 }
 

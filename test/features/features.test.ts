@@ -82,6 +82,7 @@ describe('feature statistics', () => {
         const merged = mergeStatistics(
           statisticsOf(rowsOf(a), layout),
           statisticsOf(rowsOf(b), layout),
+          layout,
         );
         const whole = statisticsOf(rowsOf([...a, ...b]), layout);
         expect(merged.count).toBe(whole.count);

@@ -30,7 +30,7 @@ describe('a lag', () => {
     let statistics = emptyStatistics(own);
     const learn = (samples: EncodedSamples) => {
       const derived = derive(samples, statistics, own);
-      const counted = mergeStatistics(statistics, statisticsOf(derived, own));
+      const counted = mergeStatistics(statistics, statisticsOf(derived, own), own);
       statistics = withHistoryOf(counted, samples, own);
       return lags(derived);
     };

@@ -10,116 +10,23 @@ import type { Parameters } from '../../lib/state/state.ts';
 import { parametersOf } from '../../lib/state/state.ts';
 import { promote, runJob, start, worldWithDataset } from '../support/jobs.ts';
 import {
+  gappy,
+  growing,
+  messages,
+  regression,
+  sentTo,
+  spec,
+  specs,
+} from '../support/much-in-state.ts';
+import {
   createWorld,
   deliver,
   foldJournal,
   message,
   modelOf,
-  sampleMessages,
   ticketsSpec,
   type World,
 } from '../support/world.ts';
-
-/** Learners of each kind: one replays, one forgets, one is linear. */
-const spec: SpecInput = {
-  ...ticketsSpec,
-  online: {
-    minibatch: 2,
-    replay: { ratio: 3, size: 5 },
-    experts: [
-      { replay: true },
-      { hidden: [2, 2], halfLife: 4, rate: 0.1 },
-      { hidden: [], replay: true, halfLife: 9 },
-      { predicts: 'lastLabel' },
-    ],
-  },
-};
-const regression: SpecInput = {
-  ...spec,
-  task: 'regression',
-  loss: undefined,
-  label: { standardize: true },
-  online: {
-    ...spec.online,
-    experts: [{ replay: true }, { halfLife: 4 }, { predicts: 'lastLabel' }],
-  },
-};
-/** Columns that are taken from others, and from what was learnt before. */
-const derived: SpecInput = {
-  ...ticketsSpec,
-  features: {
-    ...ticketsSpec.features,
-    urgency: { type: 'number', missing: 'mean', halfLife: 5 },
-    team_late: { type: 'targetMean', of: ['team'], buckets: 8, halfLife: 3 },
-    both: { type: 'cross', of: ['team', 'urgency'], buckets: 16, dimensions: 2 },
-    before: { type: 'lag', steps: [1, 3], by: ['team'], buckets: 4 },
-    urgency_before: { type: 'lag', source: 'urgency' },
-    both_late: { type: 'targetMean', of: ['team', 'urgency'], buckets: 32 },
-  },
-};
-/** A category whose values take each other's place. */
-const growing: SpecInput['features'] = {
-  team: {
-    type: 'category',
-    vocabulary: { size: 1, admitAfter: 2, expireAfter: 4 },
-    dimensions: 2,
-  },
-};
-const label = { classWeights: 'balanced' } as const;
-/** Classes that come as they like: `true` and `false` of the dataset are some of them. */
-const classes: SpecInput = {
-  ...spec,
-  task: 'multiclass',
-  features: { ...ticketsSpec.features, ...growing },
-  label: { ...label, classes: ['never'], maxClasses: 6 },
-};
-const specs = {
-  experts: spec,
-  derived,
-  both: { ...derived, online: spec.online },
-  balanced: { ...ticketsSpec, label },
-  drift: { ...ticketsSpec, online: { minibatch: 2, drift: { confidence: 0.5 } } },
-  growing: { ...ticketsSpec, features: { ...ticketsSpec.features, ...growing } },
-  all: {
-    ...derived,
-    features: { ...derived.features, ...growing },
-    online: { ...spec.online, drift: { confidence: 0.5 }, passes: 2 },
-    label,
-  },
-  classes,
-};
-
-/** Messages in which some numbers are missing, where a spec has something in their place. */
-const messages = sampleMessages(9, 'till-1');
-const gappy = messages.map((each, i) => {
-  const body: { samples: { features: { urgency: number | null } }[] } = JSON.parse(each.body);
-  for (const [j, { features }] of body.samples.entries())
-    if ((i + j) % 5 === 4) features.urgency = null;
-  return { ...each, body: JSON.stringify(body) };
-});
-
-/** A stream that changes: what was late is not any more, and teams take turns. */
-const changing = sampleMessages(60, 'till-1').map((each, i) => {
-  const body: { samples: { features: { team: string }; label: boolean }[] } = JSON.parse(each.body);
-  for (const sample of body.samples) {
-    if (i >= 40) sample.label = !sample.label;
-    sample.features.team = i % 8 < 4 ? 'red' : 'blue';
-  }
-  return { ...each, body: JSON.stringify(body) };
-});
-/** Some tickets are lost besides, and late ones are called so later. */
-const named = changing.map((each, i) => {
-  const body: { samples: { label: unknown }[] } = JSON.parse(each.body);
-  for (const [j, sample] of body.samples.entries()) {
-    if (i >= 3 && (i + j) % 7 === 0) sample.label = 'lost';
-    if (i >= 20 && sample.label === true) sample.label = 'late';
-  }
-  return { ...each, body: JSON.stringify(body) };
-});
-const sentTo: Readonly<Record<string, typeof messages>> = {
-  ...{ experts: messages, balanced: messages, classes: named },
-  ...{ drift: changing, growing: changing, all: changing },
-};
 
 async function learnt(
   of: readonly (typeof messages)[number][],

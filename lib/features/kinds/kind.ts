@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import type { Accepted, Refused } from '../../refusal.ts';
 import type { EncodedSamples, LagTable, TargetTable, VocabularyTable } from '../samples.ts';
+import type { SpreadKind } from '../spread.ts';
 
 /** The name of a column in a dataset, as its file has it. */
 export const columnName = z.string().min(1).max(limits.categoryCharacters);
@@ -33,6 +34,8 @@ export type FeatureBehaviour = {
   readonly width: Width;
   /** Whether its number columns are standardised by their running mean and variance. */
   readonly isStandardized: boolean;
+  /** By what they are scaled instead. */
+  readonly spread?: SpreadKind | undefined;
   /** After so many samples a sample counts half in them; never unless given. */
   readonly halfLife?: number | undefined;
   /** Made once for each spec. */

@@ -7,7 +7,13 @@ import { columnName, type FeatureBehaviour, halfLifeSchema } from './kind.ts';
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
 export const numberSchema = strictObject({
   type: z.literal('number'),
-  standardize: z.boolean().default(true).describe('by its running mean and variance'),
+  standardize: z
+    .union([z.boolean(), z.enum(['minMax', 'robust'])])
+    .default(true)
+    .describe(
+      'by its running mean and variance; `minMax`: its least value so far is 0 and its greatest 1; ' +
+        '`robust`: its median so far is 0, and the distance of its quartiles 1',
+    ),
   log: z
     .boolean()
     .optional()
@@ -46,7 +52,8 @@ export function numberBehaviour(
   const fillsMean = missing === 'mean';
   return {
     width: { numbers: fillsMean ? 2 : 1, categories: 0 },
-    isStandardized: standardize,
+    isStandardized: standardize !== false,
+    spread: typeof standardize === 'string' ? standardize : undefined,
     halfLife,
     missing: fillsMean ? unknownMean : missing,
     asSource: (cell) => (cell === unknownMean ? 'missing' : (cells.number(cell) ?? cell)),
