@@ -1,3 +1,4 @@
+import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import { createModel } from '../model/create-model.ts';
 import {
   describeModel,
@@ -6,7 +7,6 @@ import {
   listModels,
   type ModelDescription,
   type ModelSummary,
-  type StreamMetrics,
 } from '../operations/describe-model.ts';
 import { listNames } from '../parse.ts';
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
@@ -124,13 +124,26 @@ function expertText(expert: Expert): string {
 }
 
 /** Each metric of the stream beside what one has for nothing, and then of its last samples. */
-function metricLines({ lately, areaUnderCurve, ...stream }: StreamMetrics): readonly string[] {
+function metricLines({ lately, ...stream }: StreamMetrics): readonly string[] {
   return [
     ...earnedLines(stream, 'before learning'),
-    ...(areaUnderCurve === undefined ? [] : [`  area under the curve ${figure(areaUnderCurve)}`]),
     ...(lately === undefined ? [] : earnedLines(lately, 'lately')),
   ];
 }
+
+/** What is said in one line, where it is known. */
+const otherFigures: readonly (readonly [name: string, of: keyof Omit<StreamMetrics, 'lately'>])[] =
+  [
+    ['area under the curve', 'areaUnderCurve'],
+    ['balanced accuracy', 'balancedAccuracy'],
+    ["Cohen's κ", 'cohensKappa'],
+    ['F1', 'f1'],
+    ['precision', 'precision'],
+    ['recall', 'recall'],
+    ['calibration error', 'calibrationError'],
+    ['mean absolute error', 'meanAbsoluteError'],
+    ['R²', 'rSquared'],
+  ];
 
 /** @param when of the loss */
 function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string) {
@@ -144,6 +157,10 @@ function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string)
     ];
     return known.length === 0 ? '' : ` (${known.join('; ')})`;
   };
+  const others = otherFigures.flatMap(([name, of]) => {
+    const value = stream[of];
+    return value === undefined ? [] : [`${name} ${figure(value)}`];
+  });
   return [
     `  loss ${when} ${figure(loss)}${beside(baselineLoss, lastLabelLoss)}`,
     ...(accuracy === undefined
@@ -152,6 +169,7 @@ function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string)
     ...(root === undefined
       ? []
       : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
+    ...(others.length === 0 ? [] : [`  ${others.join(', ')}`]),
   ];
 }
 

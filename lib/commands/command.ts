@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { invariant } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { SampleId } from '../features/sample-id.ts';
-import { withMovedClasses } from '../metrics/lately.ts';
+import { withMovedClasses } from '../metrics/earnings.ts';
 import type { Model } from '../model/model.ts';
 import type { Refused } from '../refusal.ts';
 import { type Parameters, parametersOf, type State } from '../state/state.ts';

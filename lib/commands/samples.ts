@@ -9,6 +9,7 @@ import { withoutSurplus } from '../features/surplus.ts';
 import { countWithoutRow } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Earned, latelyAfter } from '../metrics/lately.ts';
+import { outcomesAfter } from '../metrics/outcomes.ts';
 import { priorAfter } from '../metrics/prior.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
@@ -138,7 +139,7 @@ function afterMessage(
   learned: Extract<Learned, { ok: true }>,
   samples: EncodedSamples,
 ): State {
-  const { prior, lately, scores, learnt, statistics } = state;
+  const { prior, lately, outcomes, scores, learnt, statistics } = state;
   const message = placed(samples, learned.parameters.statistics, layout);
   const own = weighed(message, spec, statistics);
   const priorNow = prior && priorAfter(spec, prior, scores, own);
@@ -154,6 +155,7 @@ function afterMessage(
         prior: between(prior, priorNow),
       }),
     }),
+    ...(outcomes && { outcomes: outcomesAfter(outcomes, learned.outcomes, samples.count) }),
     learnt: learnt + samples.count,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { invariant, isOfKind, reasonOf } from '../errors.ts';
-import { nothingEarned } from '../metrics/lately.ts';
+import { nothingEarned } from '../metrics/earnings.ts';
 import type { Model } from '../model/model.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';

@@ -1,6 +1,6 @@
 import { classNames } from '../features/class-weights.ts';
 import { type ColumnScales, predictionRange } from '../features/scaling.ts';
-import type { StreamMetrics } from '../operations/describe-model.ts';
+import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
 

@@ -2,7 +2,7 @@ import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { invalid } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { readHeader } from '../journal/reading.ts';
-import { metricsOf } from '../operations/describe-model.ts';
+import { metricsOf } from '../metrics/stream-metrics.ts';
 import type { Ports } from '../ports/ports.ts';
 import { inputsJson, modelCard } from './card.ts';
 import { type Exported, exportedOf } from './exported.ts';

@@ -13,27 +13,32 @@ export type ConfusionFigures = {
   readonly accuracyOfCommonestLabel?: number;
 };
 
-/**
- * The figures of a confusion.
- *
- * @param counts rows by the label, columns by the prediction, [classes, classes]
- */
-export function confusionFigures(counts: readonly (readonly number[])[]): ConfusionFigures {
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  const right = counts.map((row, i) => row[i] ?? 0);
-  const labels = counts.map(sum);
-  const predicted = counts.map((_, i) => sum(counts.map((row) => row[i] ?? 0)));
+/** How much each class weighed among labels, among predictions, and where both agree; [classes]. */
+export type ClassSums = {
+  readonly labels: Float64Array;
+  readonly predicted: Float64Array;
+  readonly right: Float64Array;
+};
+
+/** The figures of a confusion, from the sums of its rows and columns and its diagonal. */
+export function confusionFigures({ labels, predicted, right }: ClassSums): ConfusionFigures {
+  const sum = (values: Iterable<number>) => {
+    let total = 0;
+    for (const value of values) total += value;
+    return total;
+  };
   const total = sum(labels);
   if (total === 0) return {};
-  const recalls = right.flatMap((told, i) => ratio(told, labels[i] ?? 0) ?? []);
+  const classes = Array.from(labels.keys());
+  const recalls = classes.flatMap((i) => ratio(right[i] ?? 0, labels[i] ?? 0) ?? []);
   const byChance = sum(labels.map((label, i) => (label * (predicted[i] ?? 0)) / total ** 2));
   const kappa = ratio(sum(right) / total - byChance, 1 - byChance);
-  const scores = counts.map((_, i) =>
+  const scores = classes.map((i) =>
     ratio(2 * (right[i] ?? 0), (labels[i] ?? 0) + (predicted[i] ?? 0)),
   );
   const known = scores.filter((score) => score !== undefined);
-  const f1 = counts.length === 2 ? scores[1] : sum(known) / known.length;
-  const isBinary = counts.length === 2;
+  const isBinary = classes.length === 2;
+  const f1 = isBinary ? scores[1] : sum(known) / known.length;
   const precision = isBinary ? ratio(right[1] ?? 0, predicted[1] ?? 0) : undefined;
   const recall = isBinary ? ratio(right[1] ?? 0, labels[1] ?? 0) : undefined;
   return {

@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { decayOf, wholePower } from '../arithmetic.ts';
-import { inOrderOf } from '../features/classes.ts';
 import type { Floats } from '../features/samples.ts';
 import { classCount } from '../features/task.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Spec } from '../spec/spec.ts';
-import { emptyPrior, type Prior } from './prior.ts';
-import { emptyScores, isRight, type Scores } from './scores.ts';
+import { isRight, type Scores } from './scores.ts';
 
 const earned = z.strictObject({ loss: z.number(), correct: z.number() });
 /** Sums of what predictions earned: Σ weight · loss, and Σ weight of what was right. */
@@ -36,42 +34,9 @@ export type Lately = Readonly<z.output<typeof latelySchema>>;
 export const latelySamples = 1_000;
 
 /** Before the first sample. */
-function emptyLately(): Lately {
+export function emptyLately(): Lately {
   const none = { loss: 0, correct: 0 };
   return { weight: 0, model: none, prior: none, lastLabel: none, lastLabelSoFar: none };
-}
-
-/** What a stream has earned before its first sample, by the rules of a spec. */
-export function nothingEarned(spec: Spec): {
-  readonly scores: Scores;
-  readonly prior?: Prior;
-  readonly lately?: Lately;
-} {
-  const { revision = 0 } = spec;
-  return {
-    scores: emptyScores(spec),
-    ...(revision >= 1 && { prior: emptyPrior(spec) }),
-    ...(revision >= 5 && { lately: emptyLately() }),
-  };
-}
-
-/**
- * What parts of {@link nothingEarned} know of single classes, where those stand at other places
- * now.
- *
- * @param before the classes that had places
- * @param after those that have them now
- */
-export function withMovedClasses(
-  { prior, lately }: Pick<ReturnType<typeof nothingEarned>, 'prior' | 'lately'>,
-  before: readonly string[],
-  after: readonly string[],
-): { readonly prior?: Prior; readonly lately?: Lately } {
-  const moved = prior && { prior: { ...prior, sums: inOrderOf(prior.sums, before, after) } };
-  if (lately === undefined) return moved ?? {};
-  const { label, ...others } = lately;
-  const place = label === undefined ? -1 : after.indexOf(before[label] ?? '');
-  return { ...moved, lately: { ...others, ...(place < 0 ? {} : { label: place }) } };
 }
 
 /** A message: what was earned on it, and its labels in their order. */

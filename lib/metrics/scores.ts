@@ -79,7 +79,7 @@ export function score(
     if (isRight(spec, { predictions, row, outputs }, label)) correct += weight;
     if (positives.length > 0) {
       const histogram = label === 1 ? positives : negatives;
-      const bin = binOf(predictions[row] ?? 0);
+      const bin = histogramBin(predictions[row] ?? 0, scoreBins);
       histogram[bin] = (histogram[bin] ?? 0) + weight;
     }
   });
@@ -149,7 +149,10 @@ export function meanLoss(scores: Scores): number {
  * The area under the ROC curve: the probability that a positive sample scores above a negative one,
  * ties counting half (Hanley and McNeil 1982), from histograms. NaN unless both classes were seen.
  */
-export function areaUnderCurve({ positives, negatives }: Scores): number {
+export function areaUnderCurve({
+  positives,
+  negatives,
+}: Pick<Scores, 'positives' | 'negatives'>): number {
   let below = 0;
   let ordered = 0;
   positives.forEach((positive, bin) => {
@@ -160,10 +163,24 @@ export function areaUnderCurve({ positives, negatives }: Scores): number {
   return ordered / (below * positives.reduce((sum, weight) => sum + weight, 0));
 }
 
-function binOf(probability: number): number {
+/**
+ * How far that area may be from the one of single predictions: those in one bin are taken for
+ * alike. Half the share of pairs of a true and a false label that lie in the same bin.
+ */
+export function areaError({
+  positives,
+  negatives,
+}: Pick<Scores, 'positives' | 'negatives'>): number {
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  const tied = positives.map((each, bin) => each * (negatives[bin] ?? 0));
+  return sum(tied) / 2 / (sum(positives) * sum(negatives));
+}
+
+/** The bin of a probability in a histogram over log-odds. */
+export function histogramBin(probability: number, bins: number): number {
   const logOdds = Math.log(probability / (1 - probability));
-  const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * scoreBins;
-  return Math.min(scoreBins - 1, Math.max(0, Math.floor(position)));
+  const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * bins;
+  return Math.min(bins - 1, Math.max(0, Math.floor(position)));
 }
 
 function argMax(values: Floats): number {

@@ -11,6 +11,7 @@ import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../featur
 import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
+import { type Outcomes, outcomesOf } from '../metrics/outcomes.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import { tableNames } from '../network/table-names.ts';
 import { type Refused, refuse } from '../refusal.ts';
@@ -26,7 +27,12 @@ import { predictAndJudge, rowsByWork } from './predict.ts';
  * The result of learning a message: new parameters, and the scores that the old ones earned on it.
  */
 export type Learned =
-  | { readonly ok: true; readonly parameters: Parameters; readonly scores: Scores }
+  | {
+      readonly ok: true;
+      readonly parameters: Parameters;
+      readonly scores: Scores;
+      readonly outcomes: Outcomes;
+    }
   | Refused<'diverged'>;
 
 /**
@@ -53,7 +59,8 @@ export async function learn(
   if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
-  return { ok: true, parameters: trained, scores };
+  const outcomes = outcomesOf(model.spec, predictions, own);
+  return { ok: true, parameters: trained, scores, outcomes };
 }
 
 /** The parameters after learning one message, as {@link learn} computes them. */

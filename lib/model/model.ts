@@ -8,7 +8,7 @@ import type { Scaling } from '../features/scaling.ts';
 import { areSpreadsOf } from '../features/spread.ts';
 import { statisticsWidth } from '../features/statistics.ts';
 import { haveVocabularies } from '../features/vocabularies.ts';
-import { nothingEarned } from '../metrics/lately.ts';
+import { nothingEarned } from '../metrics/earnings.ts';
 import type { Ports } from '../ports/ports.ts';
 import { specHash } from '../spec/identity.ts';
 import type { Spec } from '../spec/spec.ts';

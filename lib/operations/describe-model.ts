@@ -8,32 +8,12 @@ import { publishedState } from '../fold/checkpoints.ts';
 import { currentModel, currentSpec, existingSpec } from '../fold/current-model.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
 import { entriesBackFrom, readHeader } from '../journal/reading.ts';
-import type { Earned } from '../metrics/lately.ts';
-import { areaUnderCurve } from '../metrics/scores.ts';
+import { metricsOf, type StreamMetrics } from '../metrics/stream-metrics.ts';
 import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
-
-/** What the whole stream earned, each sample predicted before it was learnt. */
-export type StreamMetrics = {
-  /** In the unit of the spec's loss. */
-  readonly loss: number;
-  /** Of predicting the mean label, or the share of each class; absent in models of before 0.4. */
-  readonly baselineLoss?: number;
-  readonly accuracy?: number;
-  readonly baselineAccuracy?: number;
-  readonly areaUnderCurve?: number;
-  /** Of regressions by squared error, in the label's unit. */
-  readonly rootMeanSquaredError?: number;
-  readonly baselineRootMeanSquaredError?: number;
-  /** Of saying the last label again: its loss in a regression, its accuracy otherwise. */
-  readonly lastLabelLoss?: number;
-  readonly lastLabelAccuracy?: number;
-  /** The same of the last samples, each of which counts half after a thousand others. */
-  readonly lately?: Omit<StreamMetrics, 'areaUnderCurve' | 'lately'>;
-};
 
 /** A model at a glance. */
 export type ModelSummary = {
@@ -235,46 +215,6 @@ function weighted(experts: readonly Expert[], state: State) {
   const { weights } = mixtureOf(state);
   return experts.map((expert, i) => ({ expert, weight: weights[i] ?? 0 }));
 }
-
-/** What the stream earned up to a state; undefined before the first sample. */
-export function metricsOf(
-  { scores, prior, lately }: State,
-  { task, loss }: Pick<Spec, 'task' | 'loss'>,
-): StreamMetrics | undefined {
-  if (scores.samples === 0) return undefined;
-  const isRegression = task === 'regression';
-  const isSquared = isRegression && (loss ?? 'halfMeanSquaredError') === 'halfMeanSquaredError';
-  // (The loss is half the mean squared error.)
-  const rootOf = (mean: number | undefined) =>
-    isSquared && mean !== undefined ? Math.sqrt(2 * mean) : undefined;
-  const figuresOf = (weight: number, { model, prior: baseline, lastLabel }: Earnings) => {
-    const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / weight);
-    return {
-      loss: model.loss / weight,
-      baselineLoss: share(baseline?.loss),
-      lastLabelLoss: isRegression ? share(lastLabel?.loss) : undefined,
-      accuracy: isRegression ? undefined : share(model.correct),
-      baselineAccuracy: isRegression ? undefined : share(baseline?.correct),
-      lastLabelAccuracy: isRegression ? undefined : share(lastLabel?.correct),
-      rootMeanSquaredError: rootOf(share(model.loss)),
-      baselineRootMeanSquaredError: rootOf(share(baseline?.loss)),
-    };
-  };
-  const curve = areaUnderCurve(scores);
-  const lastLabel = lately?.lastLabelSoFar;
-  return {
-    ...figuresOf(scores.weight, { model: scores, prior, lastLabel }),
-    areaUnderCurve: Number.isFinite(curve) ? curve : undefined,
-    ...(lately && { lately: figuresOf(lately.weight, lately) }),
-  };
-}
-
-/** What was earned by a model, and by those that one has for nothing. */
-type Earnings = {
-  readonly model: Earned;
-  readonly prior?: Earned | undefined;
-  readonly lastLabel?: Earned | undefined;
-};
 
 function entrySummary(header: EntryHeader): EntrySummary {
   const { sequence, time, kind, messages } = header;

@@ -217,12 +217,13 @@ const smallest = 1e-6;
  * A state with what rounding changes taken from another one: weights, slots, and the scores that
  * they earned. Statistics and the labels' own scores are computed alike by all.
  */
-function withRoundingOf(folded: State, { tensors, scores, lately }: State): State {
+function withRoundingOf(folded: State, { tensors, scores, lately, outcomes }: State): State {
   const { samples, weight } = folded.scores;
   return {
     ...folded,
     tensors,
     scores: { ...scores, samples, weight },
+    ...(folded.outcomes && outcomes && { outcomes }),
     ...(folded.lately && lately && { lately: { ...folded.lately, model: lately.model } }),
   };
 }

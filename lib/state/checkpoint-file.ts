@@ -11,6 +11,7 @@ import { MillraceError } from '../errors.ts';
 import { latelySchema } from '../metrics/lately.ts';
 import { driftFrom, driftMetadata, driftTensors } from './drift.ts';
 import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
+import { outcomesFrom, outcomesTensors } from './outcomes-file.ts';
 import { samplesFrom, samplesTensors } from './samples-file.ts';
 import { bytesOf, type Parameters, type State } from './state.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from './statistics-file.ts';
@@ -69,6 +70,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       ...parameterTensors(state),
       'scores/positives': { shape: [positives.length], data: positives },
       'scores/negatives': { shape: [negatives.length], data: negatives },
+      ...(state.outcomes && outcomesTensors(state.outcomes)),
       ...(prior && { 'scores/prior': { shape: [prior.sums.length], data: prior.sums } }),
     },
     metadata: {
@@ -140,6 +142,7 @@ export function decodeCheckpoint(file: Uint8Array): State {
       ...(fields.lately === undefined
         ? {}
         : { lately: latelySchema.parse(JSON.parse(fields.lately)) }),
+      ...outcomesFrom(tensors),
       ...(fields.promoted === undefined
         ? {}
         : { promoted: promotedSchema.parse(JSON.parse(fields.promoted)) }),

@@ -1,6 +1,7 @@
 import type { EngineState, Tensors } from '../engine/engine.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { Lately } from '../metrics/lately.ts';
+import type { StreamOutcomes } from '../metrics/outcomes.ts';
 import type { Prior } from '../metrics/prior.ts';
 import type { Scores } from '../metrics/scores.ts';
 import type { Drift } from './drift.ts';
@@ -51,6 +52,8 @@ export type State = Parameters & {
   readonly prior?: Prior;
   /** What was earned lately; of specs since revision 5. */
   readonly lately?: Lately;
+  /** How its predictions turned out; of specs since revision 6. */
+  readonly outcomes?: StreamOutcomes;
   /** Samples learnt from the stream. */
   readonly learnt: number;
   /** The batch job whose weights were promoted last, and the entry that did it. */
@@ -65,10 +68,16 @@ export type State = Parameters & {
 /** A state with what another one has earned. */
 export function withEarnings(
   state: State,
-  { scores, prior, lately }: Pick<State, 'scores' | 'prior' | 'lately'>,
+  { scores, prior, lately, outcomes }: Pick<State, 'scores' | 'prior' | 'lately' | 'outcomes'>,
 ): State {
-  const { prior: _, lately: __, ...rest } = state;
-  return { ...rest, scores, ...(prior && { prior }), ...(lately && { lately }) };
+  const { prior: _, lately: __, outcomes: ___, ...rest } = state;
+  return {
+    ...rest,
+    scores,
+    ...(prior && { prior }),
+    ...(lately && { lately }),
+    ...(outcomes && { outcomes }),
+  };
 }
 
 /** How many bytes tensors have. */

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { confusionFigures } from '../../lib/metrics/confusion.ts';
 
+/** Of rows by the label, and columns by the prediction. */
+function figuresOfCounts(counts: readonly (readonly number[])[]) {
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  return confusionFigures({
+    labels: Float64Array.from(counts, sum),
+    predicted: Float64Array.from(counts, (_, i) => sum(counts.map((row) => row[i] ?? 0))),
+    right: Float64Array.from(counts, (row, i) => row[i] ?? 0),
+  });
+}
+
 describe('the figures of a confusion', () => {
   // (Those of scikit-learn 1.2 on labels and predictions that are counted so.)
   it.each([
@@ -52,19 +62,19 @@ describe('the figures of a confusion', () => {
       { balancedAccuracy: 0.5, cohensKappa: 0, f1: 0, recall: 0, accuracyOfCommonestLabel: 0.7 },
     ],
   ])('are those of scikit-learn: %#', (counts, figures) => {
-    const found = confusionFigures(counts);
+    const found = figuresOfCounts(counts);
     expect(Object.keys(found).sort()).toEqual(Object.keys(figures).sort());
     for (const [name, value] of Object.entries(figures))
       expect(found[name as keyof typeof found]).toBeCloseTo(value, 12);
   });
 
   it('are whole where one class alone is there, and absent where nothing can be said', () => {
-    const only = confusionFigures([
+    const only = figuresOfCounts([
       [0, 0],
       [0, 10],
     ]);
     expect(only).toMatchObject({ f1: 1, precision: 1, recall: 1, balancedAccuracy: 1 });
-    const other = confusionFigures([
+    const other = figuresOfCounts([
       [10, 0],
       [0, 0],
     ]);
@@ -73,7 +83,7 @@ describe('the figures of a confusion', () => {
 
   it('say nothing of no samples', () => {
     expect(
-      confusionFigures([
+      figuresOfCounts([
         [0, 0],
         [0, 0],
       ]),

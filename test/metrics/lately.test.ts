@@ -1,13 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Lately,
-  latelyAfter,
-  latelySamples,
-  nothingEarned,
-} from '../../lib/metrics/lately.ts';
+import { nothingEarned } from '../../lib/metrics/earnings.ts';
+import { type Lately, latelyAfter, latelySamples } from '../../lib/metrics/lately.ts';
 import { meanLoss } from '../../lib/metrics/scores.ts';
-import { metricsOf } from '../../lib/operations/describe-model.ts';
+import { metricsOf } from '../../lib/metrics/stream-metrics.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { createWorld, deliver, message, published, ticket, ticketsSpec } from '../support/world.ts';
 

@@ -155,8 +155,11 @@ describe('classes that come as they like', () => {
             learnt.push((sample as { label: string }).label);
         }
         expect(learnt.length).toBe(state.learnt);
-        for (const [place, name] of classNames.entries())
-          expect(state.prior?.sums[place]).toBe(learnt.filter((own) => own === name).length);
+        for (const [place, name] of classNames.entries()) {
+          const times = learnt.filter((own) => own === name).length;
+          expect(state.prior?.sums[place]).toBe(times);
+          expect(state.outcomes?.soFar.classes[place]).toBe(times);
+        }
         const verified = await verifyModel(world, await modelOf(world), true);
         expect(verified).toMatchObject({ isSame: true });
       }),

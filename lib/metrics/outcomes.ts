@@ -1,0 +1,170 @@
+import { decayOf, wholePower } from '../arithmetic.ts';
+import type { Floats } from '../features/samples.ts';
+import { classCount } from '../features/task.ts';
+import type { Spec } from '../spec/spec.ts';
+import { type ConfusionFigures, confusionFigures } from './confusion.ts';
+import { latelySamples } from './lately.ts';
+import { areaError, areaUnderCurve, histogramBin } from './scores.ts';
+
+/** How predictions turned out, in sums that can be added, and fade. */
+export type Outcomes = {
+  /** Σ weight of each class among labels, predictions, and both at once, [3, classes]. */
+  readonly classes: Float64Array;
+  /**
+   * Of ten bins of probabilities, Σ weight of what was promised, and of what came true, [2, bins]:
+   * of two classes that of the second, of more that of the one that was named.
+   */
+  readonly calibration: Float64Array;
+  /** Of a regression, Σ weight · |error| and Σ weight · error², [2]. */
+  readonly errors: Float64Array;
+  /** Of a binary task, Σ weight of true and false labels by predicted log-odds, [2, rankBins]. */
+  readonly ranks: Float64Array;
+};
+
+/** Of the whole stream, and of its last samples: one counts half after a thousand others. */
+export type StreamOutcomes = { readonly soFar: Outcomes; readonly lately: Outcomes };
+
+/** The parts of {@link Outcomes}. */
+export const outcomeParts = ['classes', 'calibration', 'errors', 'ranks'] as const;
+
+const bins = 10;
+const rankBins = 256;
+
+/** The outcomes of no predictions. */
+export function emptyOutcomes({ task, label }: Spec): Outcomes {
+  const classes = { regression: 0, binary: 2, multiclass: classCount(label) ?? 0 }[task];
+  return {
+    classes: new Float64Array(3 * classes),
+    calibration: new Float64Array(task === 'regression' ? 0 : 2 * bins),
+    errors: new Float64Array(task === 'regression' ? 2 : 0),
+    ranks: new Float64Array(task === 'binary' ? 2 * rankBins : 0),
+  };
+}
+
+/** Labels and weights, [count]. */
+export type Labelled = { readonly labels: Floats; readonly weights: Float32Array };
+
+/** The outcomes of predictions, [count, outputs]. */
+export function outcomesOf(
+  spec: Spec,
+  predictions: Floats,
+  { labels, weights }: Labelled,
+): Outcomes {
+  const { classes, calibration, errors, ranks } = emptyOutcomes(spec);
+  const add = (sums: Float64Array, place: number, weight: number) => {
+    sums[place] = (sums[place] ?? 0) + weight;
+  };
+  const count = classes.length / 3;
+  labels.forEach((label, row) => {
+    const weight = weights[row] ?? 0;
+    if (spec.task === 'regression') {
+      const error = Math.abs((predictions[row] ?? 0) - label);
+      add(errors, 0, weight * error);
+      add(errors, 1, weight * error * error);
+      return;
+    }
+    const { named, probability } = namedBy(spec, predictions, row);
+    add(classes, label, weight);
+    add(classes, count + named, weight);
+    if (label === named) add(classes, 2 * count + label, weight);
+    const bin = Math.min(bins - 1, Math.max(0, Math.floor(probability * bins)));
+    add(calibration, bin, weight * probability);
+    if (spec.task === 'binary' ? label === 1 : label === named)
+      add(calibration, bins + bin, weight);
+    if (spec.task === 'binary')
+      add(ranks, (label === 1 ? 0 : rankBins) + histogramBin(probability, rankBins), weight);
+  });
+  return { classes, calibration, errors, ranks };
+}
+
+/** The class that a row of predictions names, and the probability of what is counted as so. */
+export function namedBy(
+  { task, label }: Spec,
+  predictions: Floats,
+  row: number,
+): { readonly named: number; readonly probability: number } {
+  if (task === 'binary') {
+    const probability = predictions[row] ?? 0;
+    return { named: Number(probability > 0.5), probability };
+  }
+  const outputs = classCount(label) ?? 1;
+  const own = predictions.subarray(row * outputs, (row + 1) * outputs);
+  const probability = Math.max(...own);
+  return { named: own.indexOf(probability), probability };
+}
+
+/** The sums of both; the first times `fading`. */
+export function addOutcomes(a: Outcomes, b: Outcomes, fading = 1): Outcomes {
+  const sum = (part: keyof Outcomes) =>
+    a[part].map((each, place) => fading * each + (b[part][place] ?? 0));
+  return {
+    classes: sum('classes'),
+    calibration: sum('calibration'),
+    errors: sum('errors'),
+    ranks: sum('ranks'),
+  };
+}
+
+/** A stream's outcomes after one more message of so many samples. */
+export function outcomesAfter(
+  { soFar, lately }: StreamOutcomes,
+  message: Outcomes,
+  samples: number,
+): StreamOutcomes {
+  const fading = wholePower(decayOf(latelySamples), samples);
+  return { soFar: addOutcomes(soFar, message), lately: addOutcomes(lately, message, fading) };
+}
+
+/** What outcomes come to. What nothing can be said of is absent. */
+export type OutcomeFigures = ConfusionFigures & {
+  readonly areaUnderCurve?: number;
+  /** How far the area may be from what single predictions would give: those of a bin are alike. */
+  readonly areaError?: number;
+  /**
+   * How far the share of what was right is from what was promised, the mean over ten bins of
+   * probabilities (Naeini et al. 2015): of two classes of the second, of more of the one that is
+   * named.
+   */
+  readonly calibrationError?: number;
+  /** Regressions, in the label's unit. */
+  readonly meanAbsoluteError?: number;
+  readonly rootMeanSquaredError?: number;
+};
+
+/** The figures of outcomes. @param weight of all samples; see {@link Outcomes} */
+export function outcomeFigures(
+  { task }: Pick<Spec, 'task'>,
+  outcomes: Outcomes,
+  weight: number,
+): OutcomeFigures {
+  const { classes, calibration, errors, ranks } = outcomes;
+  if (!(weight > 0)) return {};
+  if (task === 'regression') {
+    const [absolute = 0, squared = 0] = errors;
+    return {
+      meanAbsoluteError: absolute / weight,
+      rootMeanSquaredError: Math.sqrt(squared / weight),
+    };
+  }
+  const count = classes.length / 3;
+  const [labels, predicted, right] = [0, 1, 2].map((part) =>
+    classes.subarray(part * count, (part + 1) * count),
+  );
+  const [positives, negatives] = [ranks.subarray(0, rankBins), ranks.subarray(rankBins)];
+  const curve = areaUnderCurve({ positives, negatives });
+  return {
+    ...(labels && predicted && right && confusionFigures({ labels, predicted, right })),
+    calibrationError: calibrationError(calibration, weight),
+    ...(Number.isFinite(curve) && {
+      areaUnderCurve: curve,
+      areaError: areaError({ positives, negatives }),
+    }),
+  };
+}
+
+function calibrationError(calibration: Float64Array, weight: number): number {
+  let distance = 0;
+  for (let bin = 0; bin < bins; bin++)
+    distance += Math.abs((calibration[bin] ?? 0) - (calibration[bins + bin] ?? 0));
+  return distance / weight;
+}

@@ -1,0 +1,74 @@
+import type { Spec } from '../spec/spec.ts';
+import type { Earnings } from './earnings.ts';
+import type { Earned } from './lately.ts';
+import { type OutcomeFigures, type Outcomes, outcomeFigures } from './outcomes.ts';
+import { areaError, areaUnderCurve } from './scores.ts';
+
+/** What the whole stream earned, each sample predicted before it was learnt. */
+export type StreamMetrics = Omit<OutcomeFigures, 'accuracyOfCommonestLabel'> & {
+  /** In the unit of the spec's loss. */
+  readonly loss: number;
+  /** Of predicting the mean label, or the share of each class; absent in models of before 0.4. */
+  readonly baselineLoss?: number;
+  readonly accuracy?: number;
+  readonly baselineAccuracy?: number;
+  /** Of regressions by squared error, in the label's unit. */
+  readonly baselineRootMeanSquaredError?: number;
+  /** Of regressions by squared error: the share of the baseline's that is explained. */
+  readonly rSquared?: number;
+  /** Of saying the last label again: its loss in a regression, its accuracy otherwise. */
+  readonly lastLabelLoss?: number;
+  readonly lastLabelAccuracy?: number;
+  /** The same of the last samples, each of which counts half after a thousand others. */
+  readonly lately?: Omit<StreamMetrics, 'lately'>;
+};
+
+/** What the stream earned up to a state; undefined before the first sample. */
+export function metricsOf(
+  { scores, prior, lately, outcomes }: Earnings,
+  { task, loss }: Pick<Spec, 'task' | 'loss'>,
+): StreamMetrics | undefined {
+  if (scores.samples === 0) return undefined;
+  const isRegression = task === 'regression';
+  const isSquared = isRegression && (loss ?? 'halfMeanSquaredError') === 'halfMeanSquaredError';
+  // (The loss is half the mean squared error.)
+  const rootOf = (mean: number | undefined) =>
+    isSquared && mean !== undefined ? Math.sqrt(2 * mean) : undefined;
+  const figuresOf = (
+    weight: number,
+    { model, prior: baseline, lastLabel }: Rivals,
+    own: Outcomes | undefined,
+  ) => {
+    const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / weight);
+    const { accuracyOfCommonestLabel: _, ...turnedOut } = own
+      ? outcomeFigures({ task }, own, weight)
+      : {};
+    const explained = isSquared && baseline !== undefined && baseline.loss > 0;
+    return {
+      ...turnedOut,
+      ...(explained ? { rSquared: 1 - model.loss / baseline.loss } : {}),
+      loss: model.loss / weight,
+      baselineLoss: share(baseline?.loss),
+      lastLabelLoss: isRegression ? share(lastLabel?.loss) : undefined,
+      accuracy: isRegression ? undefined : share(model.correct),
+      baselineAccuracy: isRegression ? undefined : share(baseline?.correct),
+      lastLabelAccuracy: isRegression ? undefined : share(lastLabel?.correct),
+      rootMeanSquaredError: rootOf(share(model.loss)) ?? turnedOut.rootMeanSquaredError,
+      baselineRootMeanSquaredError: rootOf(share(baseline?.loss)),
+    };
+  };
+  const curve = areaUnderCurve(scores);
+  const lastLabel = lately?.lastLabelSoFar;
+  return {
+    ...figuresOf(scores.weight, { model: scores, prior, lastLabel }, outcomes?.soFar),
+    ...(Number.isFinite(curve) ? { areaUnderCurve: curve, areaError: areaError(scores) } : {}),
+    ...(lately && { lately: figuresOf(lately.weight, lately, outcomes?.lately) }),
+  };
+}
+
+/** What was earned by a model, and by those that one has for nothing. */
+type Rivals = {
+  readonly model: Earned;
+  readonly prior?: Earned | undefined;
+  readonly lastLabel?: Earned | undefined;
+};

@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { figuresOf } from '../../lib/metrics/figures.ts';
+import { latelySamples } from '../../lib/metrics/lately.ts';
+import {
+  addOutcomes,
+  emptyOutcomes,
+  outcomeFigures,
+  outcomeParts,
+  outcomesAfter,
+  outcomesOf,
+} from '../../lib/metrics/outcomes.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
+
+const features = { x: { type: 'number' } } as const;
+const specs = {
+  binary: defineSpec({ model: 'm', task: 'binary', features }),
+  multiclass: defineSpec({ model: 'm', task: 'multiclass', features, label: { maxClasses: 4 } }),
+  regression: defineSpec({ model: 'm', task: 'regression', features }),
+};
+type Task = keyof typeof specs;
+
+const probability = fc.double({ min: 1e-6, max: 1 - 1e-6, noNaN: true });
+const sample = fc.record({
+  label: fc.nat(3),
+  weight: fc.constantFrom(1, 0.5, 3),
+  said: fc.tuple(probability, probability, probability, probability),
+});
+const messages = fc.array(fc.array(sample, { minLength: 1, maxLength: 9 }), { maxLength: 9 });
+type Message = readonly { label: number; weight: number; said: readonly number[] }[];
+
+/** A message as a task has it. */
+function told(task: Task, message: Message, weigh = true) {
+  const outputs = task === 'multiclass' ? 4 : 1;
+  const labels = Float64Array.from(message, ({ label }) => (task === 'binary' ? label % 2 : label));
+  return {
+    predictions: Float64Array.from(message.flatMap(({ said }) => said.slice(0, outputs))),
+    samples: { labels, weights: Float32Array.from(message, ({ weight }) => (weigh ? weight : 1)) },
+  };
+}
+
+const outcomesIn = (task: Task, message: Message) => {
+  const { predictions, samples } = told(task, message);
+  return outcomesOf(specs[task], predictions, samples);
+};
+
+describe.each(Object.keys(specs) as Task[])('how predictions turn out: %s', (task) => {
+  const spec = specs[task];
+
+  it('is the same in messages as at once, and fades by the samples behind', () => {
+    fc.assert(
+      fc.property(messages, (all) => {
+        const empty = { soFar: emptyOutcomes(spec), lately: emptyOutcomes(spec) };
+        const after = all.reduce(
+          (sum, message) => outcomesAfter(sum, outcomesIn(task, message), message.length),
+          empty,
+        );
+        const once = outcomesIn(task, all.flat());
+        const faded = all.reduce((sum, message, i) => {
+          const behind = all.slice(i + 1).flat().length;
+          const counts = 0.5 ** (behind / latelySamples);
+          return addOutcomes(outcomesIn(task, message), sum, counts);
+        }, emptyOutcomes(spec));
+        for (const part of outcomeParts)
+          once[part].forEach((value, place) => {
+            expect(after.soFar[part][place]).toBeCloseTo(value, 9);
+            expect(after.lately[part][place]).toBeCloseTo(faded[part][place] ?? Number.NaN, 9);
+          });
+      }),
+    );
+  });
+
+  it('comes to the figures of all predictions', () => {
+    fc.assert(
+      fc.property(messages, (all) => {
+        const { predictions, samples } = told(task, all.flat(), false);
+        if (samples.labels.length === 0) return;
+        const own = outcomesOf(spec, predictions, samples);
+        const {
+          areaError = 0,
+          areaUnderCurve = 0.5,
+          ...figures
+        } = outcomeFigures(spec, own, samples.labels.length);
+        const whole = figuresOf(spec, predictions, samples);
+        for (const [name, value] of Object.entries(figures))
+          expect(whole[name as keyof typeof figures]).toBeCloseTo(value, 9);
+        if (task !== 'binary') return;
+        const exact = exactArea(predictions, samples.labels);
+        if (exact !== undefined)
+          expect(Math.abs(areaUnderCurve - exact)).toBeLessThan(areaError + 1e-9);
+      }),
+    );
+  });
+});
+
+/** The share of pairs of a true and a false label that are ordered rightly, ties counting half. */
+function exactArea(predictions: Float64Array, labels: Float64Array): number | undefined {
+  const of = (label: number) => predictions.filter((_, row) => labels[row] === label);
+  const [negatives, positives] = [of(0), of(1)];
+  if (positives.length === 0 || negatives.length === 0) return undefined;
+  let ordered = 0;
+  for (const a of positives) for (const b of negatives) ordered += a > b ? 1 : a === b ? 0.5 : 0;
+  return ordered / (positives.length * negatives.length);
+}
