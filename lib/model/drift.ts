@@ -96,7 +96,8 @@ function readyForOther(
 ): Parameters {
   const { type } = spec.optimizer;
   // Others forget by themselves, and are faster by what they know of gradients that were small.
-  const isFresh = (name: string) => type === 'adagrad' && name.startsWith('optimizer/');
+  const slows = type === 'adagrad' || type === 'ftrl';
+  const isFresh = (name: string) => slows && name.startsWith('optimizer/');
   const slots = Object.entries(initial.tensors).filter(([name]) => isFresh(name));
   // (These correct by it what their slots lack.)
   const countsSteps = type === 'adam' || type === 'adamax';

@@ -5,6 +5,8 @@ import type { Parameters } from '../state/state.ts';
 
 /** A logit so low that its share is 0 in float32, and so is its gradient. */
 const never = -10_000;
+/** Optimizers that shrink weights may bring it a little nearer. */
+const isNever = (bias: number) => bias < never / 2;
 
 /** What the last layer of a network of hidden layers adds to its logits. */
 const outputBias = /^weights\/(?:expert_\d+\/)?output\/bias$/;
@@ -20,13 +22,13 @@ export function withPlaces(parameters: Parameters, layout: Layout): Parameters {
   const changed: Record<string, Tensors[string]> = {};
   for (const [name, tensor] of Object.entries(parameters.tensors)) {
     if (!outputBias.test(name)) continue;
-    const isRight = tensor.data.every((bias, place) => bias <= never === place >= names.length);
+    const isRight = tensor.data.every((bias, place) => isNever(bias) === place >= names.length);
     if (isRight) continue;
-    const known = tensor.data.filter((bias, place) => bias > never && place < names.length);
+    const known = tensor.data.filter((bias, place) => !isNever(bias) && place < names.length);
     const least = known.reduce((a, b) => Math.min(a, b), 0);
     const data = tensor.data.map((bias, place) => {
       if (place >= names.length) return never;
-      return bias <= never ? least : bias;
+      return isNever(bias) ? least : bias;
     });
     changed[name] = { ...tensor, data };
   }

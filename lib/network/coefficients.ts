@@ -52,6 +52,7 @@ function withoutDecay(spec: OptimizerSpec, rate: number, step: number): Coeffici
     case 'adagrad':
     case 'adadelta':
     case 'lion':
+    case 'ftrl':
       return { rate, epsilon };
   }
 }

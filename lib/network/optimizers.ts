@@ -88,6 +88,8 @@ function withoutDecay(spec: OptimizerSpec): Optimizer {
       return adamax(spec);
     case 'lion':
       return lion(spec);
+    case 'ftrl':
+      return ftrl(spec);
   }
 }
 
@@ -224,6 +226,37 @@ function lion(spec: SpecOf<'lion'>): Optimizer {
       return {
         parameters: tf.add(tf.mul(direction, tf.neg(rate)), parameters),
         slots: { mean: between(before, gradient, spec.beta2) },
+      };
+    },
+  };
+}
+
+/**
+ * FTRL-proximal of each coordinate (McMahan et al. 2013, algorithm 1): z ← z + g − σ θ with σ = (√(n
+ * + g²) − √n) / η; n ← n + g²; θ ← −sign(z) max(|z| − λ₁, 0) / ((β + √n) / η + λ₂). Of a θ that is
+ * not 0 the last line says what z is: so the slot counts where θ is 0 alone, θ may begin anywhere,
+ * and η may change.
+ */
+function ftrl({ beta, l1, l2 }: SpecOf<'ftrl'>): Optimizer {
+  return {
+    slots: { linear: 0, squares: 0 },
+    update(parameters, gradient, slots, { rate }) {
+      const strength = (root: tf.Tensor) => tf.add(tf.div(tf.add(root, beta), rate), l2);
+      const before = slot(slots, 'squares');
+      const squares = tf.add(before, tf.square(gradient));
+      const [rootBefore, root] = [tf.sqrt(before), tf.sqrt(squares)];
+      const sign = tf.sign(parameters);
+      const own = tf.add(tf.mul(parameters, strength(rootBefore)), tf.mul(sign, l1));
+      const isZero = tf.sub(1, tf.square(sign));
+      const sigma = tf.div(tf.sub(root, rootBefore), rate);
+      const linear = tf.add(
+        tf.sub(tf.mul(slot(slots, 'linear'), isZero), own),
+        tf.sub(gradient, tf.mul(sigma, parameters)),
+      );
+      const beyond = tf.relu(tf.sub(tf.abs(linear), l1));
+      return {
+        parameters: tf.neg(tf.div(tf.mul(tf.sign(linear), beyond), strength(root))),
+        slots: { linear, squares },
       };
     },
   };

@@ -9,7 +9,7 @@ const driftSchema = strictObject({
     .enum(['alarm', 'adapt'])
     .default('adapt')
     .describe(
-      '`alarm` says so; `adapt` besides starts adagrad and schedules anew (not those of adam and ' +
+      '`alarm` says so; `adapt` besides starts adagrad, ftrl and schedules anew (not those of adam and ' +
         'adamax), lets statistics count as 50 samples, and replays no sample of before',
     ),
   confidence: z

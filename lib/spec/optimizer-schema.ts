@@ -76,6 +76,19 @@ export const optimizerSchema = z.discriminatedUnion('type', [
     ...decay,
   }),
   strictObject({
+    type: z.literal('ftrl'),
+    rate,
+    beta: z.number().min(0).max(1e6).default(1).describe('how slowly it begins'),
+    l1: z
+      .number()
+      .min(0)
+      .max(1e6)
+      .default(0)
+      .describe('weights whose gradients add up to no more than that are exactly 0'),
+    l2: z.number().min(0).max(1e6).default(0).describe('how strongly weights are drawn to 0'),
+    ...decay,
+  }),
+  strictObject({
     type: z.literal('adamax'),
     rate,
     beta1: fraction.default(0.9),

@@ -25,6 +25,7 @@ const settings = {
   adagrad: { type: 'adagrad', rate: 0.05 },
   adam: { type: 'adam', rate: 0.01 },
   lion: { type: 'lion', rate: 0.003 },
+  ftrl: { type: 'ftrl', rate: 0.05, l1: 0.01, l2: 0.1 },
 } satisfies Record<OptimizerSpec['type'], SpecInput['optimizer']>;
 const optimizers: SpecInput['optimizer'][] = Object.values(settings);
 

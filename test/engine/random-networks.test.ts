@@ -47,7 +47,7 @@ const optimizer = fc.record(
   { requiredKeys: ['type', 'rate'] },
 );
 /** Optimizers that divide by gradients make more of their rounding. */
-const dividing = new Set<string>(['rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax']);
+const dividing = new Set<string>(['rmsprop', 'adagrad', 'adadelta', 'adam', 'adamax', 'ftrl']);
 const clip = fc.option(
   fc.record(
     { value: fc.constantFrom(0.05, 1), norm: fc.constantFrom(0.1, 10) },

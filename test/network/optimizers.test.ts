@@ -59,6 +59,18 @@ const lionRule = (x: number, g: number, kept: number[]) => {
   return x - 0.003 * (Math.sign(0.9 * m + 0.1 * g) + 0.2 * x);
 };
 
+/** McMahan et al. 2013, algorithm 1, from weights that are not 0. */
+const ftrlRule = (l1: number) => (x: number, g: number, kept: number[], t: number) => {
+  const strength = (n: number) => (0.5 + Math.sqrt(n)) / 0.2 + 0.1;
+  if (t === 1) kept[0] = -x * strength(0) - Math.sign(x) * l1;
+  const [z = 0, n = 0] = kept;
+  const sigma = (Math.sqrt(n + g * g) - Math.sqrt(n)) / 0.2;
+  kept[0] = z + g - sigma * x;
+  kept[1] = n + g * g;
+  if (Math.abs(kept[0]) <= l1) return 0;
+  return -(kept[0] - Math.sign(kept[0]) * l1) / strength(kept[1]);
+};
+
 /** Loshchilov and Hutter 2019, algorithm 2; `hat` is ε as Keras and scikit-learn have it. */
 const adamWRule = (hat: boolean) => (x: number, g: number, kept: number[], t: number) => {
   const [m = 0, v = 0] = kept;
@@ -106,6 +118,10 @@ const pairs: [OptimizerSpec, (variable: tf.Variable) => Reference][] = [
     { type: 'lion', rate: 0.003, beta1: 0.9, beta2: 0.99, weightDecay: 0.2 },
     (variable) => byHand(variable, lionRule),
   ],
+  ...[0, 0.4, 3].map((l1): [OptimizerSpec, (variable: tf.Variable) => Reference] => [
+    { type: 'ftrl', rate: 0.2, beta: 0.5, l1, l2: 0.1 },
+    (variable) => byHand(variable, ftrlRule(l1)),
+  ]),
   [{ ...adamW, weightDecay: 0.3 }, (variable) => byHand(variable, adamWRule(false))],
   [
     { ...adamW, weightDecay: 0.3, epsilonHat: true },
