@@ -3,6 +3,7 @@ import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { forgetful } from '../features/statistics.ts';
 import { classCount } from '../features/task.ts';
 import { windowAfter } from '../metrics/adwin.ts';
+import { noNumbers, testedBy } from '../metrics/page-hinkley.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Drift } from '../state/drift.ts';
 import { emptyReplay } from '../state/replay.ts';
@@ -29,9 +30,14 @@ export function withDrift(
   const { labels } = samples;
   const said = { spec, labels, predictions, classWeights };
   const { losses, ...moments } = boundedLosses(before, said);
-  const { window, rises } = windowAfter(before.window, losses, confidence);
-  if (rises === 0) return { ...parameters, drift: { ...before, ...moments, window } };
-  const drift = { ...moments, window, found: before.found + 1, last: window.seen };
+  const bounds = spec.online.drift.pageHinkley;
+  const adaptive = windowAfter(before.window, losses, confidence);
+  const tested = bounds && testedBy(before.pageHinkley ?? noNumbers, losses, bounds);
+  const { rises } = tested ?? adaptive;
+  const { window } = adaptive;
+  const known = { ...moments, window, ...(tested && { pageHinkley: tested.test }) };
+  if (rises === 0) return { ...parameters, drift: { ...before, ...known } };
+  const drift = { ...known, found: before.found + 1, last: window.seen };
   return { ...(policy === 'adapt' ? readyForOther(model, parameters) : parameters), drift };
 }
 

@@ -9,8 +9,8 @@ const driftSchema = strictObject({
     .enum(['alarm', 'adapt'])
     .default('adapt')
     .describe(
-      '`alarm` says so; `adapt` besides starts adagrad, ftrl and schedules anew (not those of adam and ' +
-        'adamax), lets statistics count as 50 samples, and replays no sample of before',
+      '`alarm` says so; `adapt` besides starts adagrad, ftrl and schedules anew (not those of adam ' +
+        'and adamax), lets statistics count as 50 samples, and replays no sample of before',
     ),
   confidence: z
     .number()
@@ -18,6 +18,22 @@ const driftSchema = strictObject({
     .max(0.5)
     .default(0.002)
     .describe('the δ of ADWIN: how easily chance is taken for a change'),
+  pageHinkley: strictObject({
+    threshold: z
+      .number()
+      .positive()
+      .max(1e6)
+      .default(20)
+      .describe('λ: how far losses, from 0 to 1 each, may rise above their mean, summed up'),
+    tolerance: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.02)
+      .describe('δ: how far above the mean a loss says nothing'),
+  })
+    .optional()
+    .describe('the test of Page and Hinkley decides, instead of ADWIN'),
   job: strictObject({
     dataset: datasetName.default('journal').describe('what it learns; `journal`: all that arrived'),
     files: fileNames

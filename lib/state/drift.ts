@@ -2,11 +2,14 @@ import { z } from 'zod';
 import { storedJson } from '../bucket/json-objects.ts';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import { type AdaptiveWindow, emptyWindow } from '../metrics/adwin.ts';
+import type { PageHinkley } from '../metrics/page-hinkley.ts';
 
 /** What is known of changes of a stream; see `lib/model/drift.ts`. */
 export type Drift = {
   /** Over what each sample lost, from 0 to 1. */
   readonly window: AdaptiveWindow;
+  /** Of specs that ask for it: the test that decides instead. */
+  readonly pageHinkley?: PageHinkley | undefined;
   /** Of a regression, the mean of the labels lately, and their usual distance from it. */
   readonly labelMean: number;
   readonly labelDistance: number;
@@ -17,7 +20,7 @@ export type Drift = {
 };
 
 /** Of other weights on the same stream: they lose as much as they lose. */
-export function ofOtherWeights(drift: Drift): Drift {
+export function ofOtherWeights({ pageHinkley: _, ...drift }: Drift): Drift {
   return { ...drift, window: { ...emptyWindow(), seen: drift.window.seen } };
 }
 
@@ -33,6 +36,9 @@ const sums = z.strictObject({
   labelDistance: z.number(),
   found: count,
   last: count,
+  pageHinkley: z
+    .strictObject({ count, mean: z.number(), sum: z.number(), least: z.number() })
+    .optional(),
 });
 
 const prefix = 'drift/';
@@ -49,8 +55,15 @@ export function driftTensors({ window }: Drift): Record<string, StoredTensor> {
 }
 
 /** What it has beside its tensors. */
-export function driftMetadata({ window: { seen }, ...others }: Drift): Record<string, string> {
-  return { drift: storedJson({ seen, ...others }, 'what is known of changes') };
+export function driftMetadata({
+  window: { seen },
+  pageHinkley,
+  ...drift
+}: Drift): Record<string, string> {
+  const { labelMean, labelDistance, found, last } = drift;
+  // In one order: states are compared by their bytes.
+  const own = { seen, labelMean, labelDistance, found, last, ...(pageHinkley && { pageHinkley }) };
+  return { drift: storedJson(own, 'what is known of changes') };
 }
 
 /** Undoes both; undefined if there is none. */

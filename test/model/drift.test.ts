@@ -126,6 +126,14 @@ describe.each(Object.entries(streams))('%s', (_, { sample, isPlain, most, ...dec
     expect(found.filter((last) => last <= change || last > change + 300)).toEqual([]);
   });
 
+  it.each([1, 100])('is found by Page and Hinkley, in messages of %i', async (size) => {
+    const online = { drift: { policy: 'alarm' as const, pageHinkley: {} } };
+    const spec: SpecInput = { model: 'm', ...declared, network, online };
+    const { found } = await learnt(spec, samples, size);
+    if (isPlain) expect(found).not.toEqual([]);
+    expect(found.filter((last) => last <= change || last > change + 700)).toEqual([]);
+  });
+
   it.each([
     [10, 'a network', plain],
     [100, 'a network', plain],

@@ -70,7 +70,7 @@ export const specs = {
   all: {
     ...derived,
     features: { ...derived.features, ...growing },
-    online: { ...spec.online, drift: { confidence: 0.5 }, passes: 2 },
+    online: { ...spec.online, drift: { pageHinkley: { threshold: 2 } }, passes: 2 },
     label,
   },
   classes,
