@@ -233,8 +233,8 @@ function lion(spec: SpecOf<'lion'>): Optimizer {
 
 /**
  * FTRL-proximal of each coordinate (McMahan et al. 2013, algorithm 1): z ← z + g − σ θ with σ =
- * (√(n + g²) − √n) / η; n ← n + g²; θ ← −sign(z) max(|z| − λ₁, 0) / ((β + √n) / η + λ₂). Of a θ that
- * is not 0 the last line says what z is: so the slot counts where θ is 0 alone, θ may begin
+ * (√(n + g²) − √n) / η; n ← n + g²; θ ← −sign(z) max(|z| − λ₁, 0) / ((β + √n) / η + λ₂). Of a θ
+ * that is not 0 the last line says what z is: so the slot counts where θ is 0 alone, θ may begin
  * anywhere, and η may change.
  */
 function ftrl({ beta, l1, l2 }: SpecOf<'ftrl'>): Optimizer {
