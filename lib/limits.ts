@@ -129,6 +129,8 @@ export const limits = {
   chunkBytes: 4 * 1_048_576,
   /** What the columns that a spec takes of one row group of Parquet are in memory, as a whole. */
   rowGroupBytes: 805_306_368,
+  /** Fields of an Arrow schema, those within others among them. */
+  arrowFields: 100_000,
   /** One row of a text file; a longer one has a quote that never closes. */
   rowBytes: 16 * 1_048_576,
   /**

@@ -28,6 +28,7 @@ export async function withFile<Result>(
 /** The ending of a file's name, by what the file begins with. */
 async function endingOf(bytes: Buffer): Promise<string> {
   if (bytes.toString('latin1', 0, 4) === 'PAR1') return '.parquet';
+  if (bytes.toString('latin1', 0, 6) === 'ARROW1') return '.arrow';
   const text = (await startOf(bytes)).toString('utf8', 0, 4_096).trimStart();
   return text === '' || /^(\{\s*["}]|\[\s*([{\]]|$))/.test(text) ? '.jsonl' : '.csv';
 }

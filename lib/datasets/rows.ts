@@ -1,6 +1,7 @@
 import { invalid, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { ByteSource } from './byte-source.ts';
+import { arrow } from './formats/arrow.ts';
 import { csv } from './formats/csv.ts';
 import type { FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
@@ -8,7 +9,7 @@ import { parquet } from './formats/parquet.ts';
 import { isReadAnywhere, lineFrom, textOf } from './text.ts';
 
 /** The file formats that a dataset may have. */
-const formats: readonly Format[] = [jsonLines, csv, parquet];
+const formats: readonly Format[] = [jsonLines, csv, parquet, arrow];
 
 const endings = formats.flatMap((format) => [
   ...format.endings,

@@ -132,3 +132,27 @@ export class RowCollector {
     return taken;
   }
 }
+
+/** How many rows of a group are handed on at once. */
+export function rowsOfChunk(sizeBytes: number, rows: number): number {
+  const bytesOfRow = Math.max(1, sizeBytes / Math.max(1, rows));
+  return Math.max(1, Math.min(limits.chunkRows, Math.floor(limits.chunkBytes / bytesOfRow)));
+}
+
+/** Where groups of rows may be cut into stretches of about so many bytes, in rows. */
+export function cutsBetween(
+  groups: readonly { readonly rows: number; readonly bytes: number }[],
+  stretchBytes: number,
+): readonly number[] {
+  const cuts: number[] = [];
+  let [rows, bytes] = [0, 0];
+  for (const group of groups) {
+    if (rows > (cuts.at(-1) ?? 0) && bytes + group.bytes > stretchBytes) {
+      cuts.push(rows);
+      bytes = 0;
+    }
+    rows += group.rows;
+    bytes += group.bytes;
+  }
+  return cuts;
+}

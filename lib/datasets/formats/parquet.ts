@@ -9,7 +9,7 @@ import {
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
-import type { Format } from './format.ts';
+import { cutsBetween, type Format, rowsOfChunk } from './format.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: Format = {
@@ -59,18 +59,11 @@ export const parquet: Format = {
   },
   async cuts(bytes, stretchBytes) {
     const { row_groups: groups } = await parquetMetadataAsync(asyncBuffer(bytes));
-    const cuts: number[] = [];
-    let [rows, groupBytes] = [0, 0];
-    for (const { num_rows: count, columns } of groups) {
-      const own = columns.reduce((sum, each) => sum + packedBytes(each.meta_data), 0);
-      if (rows > (cuts.at(-1) ?? 0) && groupBytes + own > stretchBytes) {
-        cuts.push(rows);
-        groupBytes = 0;
-      }
-      rows += Number(count);
-      groupBytes += own;
-    }
-    return cuts;
+    const sizes = groups.map(({ num_rows: count, columns }) => ({
+      rows: Number(count),
+      bytes: columns.reduce((sum, each) => sum + packedBytes(each.meta_data), 0),
+    }));
+    return cutsBetween(sizes, stretchBytes);
   },
 };
 
@@ -125,11 +118,6 @@ function assertFits(sizeBytes: number, rowStart: number, rowEnd: number): void {
     `its row group from row ${rowStart + 1} to ${rowEnd} takes ${sizeBytes} bytes in memory, and ` +
       `${limits.rowGroupBytes} are allowed; write it with at most ${rows} rows a group`,
   );
-}
-
-function rowsOfChunk(sizeBytes: number, rows: number): number {
-  const bytesOfRow = Math.max(1, sizeBytes / Math.max(1, rows));
-  return Math.max(1, Math.min(limits.chunkRows, Math.floor(limits.chunkBytes / bytesOfRow)));
 }
 
 /** The codecs of Node's zlib, and LZ4; hyparquet itself knows Snappy. */
