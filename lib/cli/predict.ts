@@ -48,6 +48,8 @@ export async function predict(
     const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
     const columns = await columnsOf(file);
     const names = namingBeside(columns);
+    // The classes that have come are those of the newest state.
+    await opened.predict([], { maxAgeSeconds: 0 });
     const predicted = predictionColumns(opened, names);
     const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
     for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { mergeAllLags } from '../features/lags.ts';
 import type { Model } from '../model/model.ts';
-import { strictObject } from '../parse.ts';
+import { show, strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
 import { ofOtherWeights } from '../state/drift.ts';
@@ -57,6 +57,13 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
         'was compared with; start a new job';
       return rejected('promote', refuse('rolled-back-since', reason));
     }
+    const missing = missingClass(state, parameters);
+    if (missing !== undefined) {
+      const reason =
+        `job ${job} has no place for class ${show(missing)}, which came on the stream meanwhile; ` +
+        'raise label.maxClasses with `millrace spec`, and start a new job';
+      return rejected('promote', refuse('unknown-class', reason));
+    }
     return {
       learnt: [],
       refused: [],
@@ -69,6 +76,12 @@ export const promote: Command<z.output<typeof body>, z.output<typeof header>> = 
     return promoted(reach.model, settled, own, await committedWeights(reach, own));
   },
 };
+
+/** A class that some weights know and others do not. */
+function missingClass({ statistics: { classNames = [] } }: Parameters, others: Parameters) {
+  const known = new Set(others.statistics.classNames);
+  return classNames.find((name) => !known.has(name));
+}
 
 function promoted(
   model: Model,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
-import { placed } from '../features/classes.ts';
+import { placed, withClassesOf } from '../features/classes.ts';
 import { addCounts } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import { type EncodedSamples, gatherSamples, rowsWithin } from '../features/samples.ts';
@@ -141,7 +141,7 @@ function afterMessage(
 ): State {
   const { prior, lately, outcomes, scores, learnt, statistics } = state;
   const message = placed(samples, learned.parameters.statistics, layout);
-  const own = weighed(message, spec, statistics);
+  const own = weighed(message, spec, withClassesOf(statistics, samples, layout));
   const priorNow = prior && priorAfter(spec, prior, scores, own);
   return {
     ...state,

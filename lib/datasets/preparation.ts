@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
+import { assertPlaces } from '../features/classes.ts';
 import { deriveInOrder } from '../features/derived.ts';
 import type { Encoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
@@ -11,7 +12,6 @@ import {
   type Layout,
   rowsWithin,
 } from '../features/samples.ts';
-import { withoutSurplus } from '../features/surplus.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assertHeldOut, heldOutRule, type SplitRow } from './held-out.ts';
@@ -68,8 +68,8 @@ export function createPreparation(
     /** Whether it is behind the place where it began. */
     hasMoved: () => !isDeepStrictEqual(place, kept?.place),
     async add(chunk: SampleChunk) {
-      const known = derivation.classes();
-      const encoded = withoutSurplus(layout, encoder.encode(chunk.samples), known);
+      const encoded = encoder.encode(chunk.samples);
+      assertPlaces(layout, derivation.classes(), encoded.samples);
       // What the journal holds was judged when it was learnt.
       const isJudged = chunk.placeOf === undefined || !layout.standardizesLabel;
       const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);

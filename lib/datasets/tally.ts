@@ -1,5 +1,6 @@
 import { invalid, MillraceError } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
+import { cellsOfSpec } from '../features/columns.ts';
 import { addCounts, type Encoding } from '../features/encoder.ts';
 import { hashOfClass } from '../features/hash.ts';
 import { limits } from '../limits.ts';
@@ -121,17 +122,19 @@ export function createRowTally(spec: Spec, before = noRows): RowTally {
 
 /** The classes of which some rows were accepted. */
 function createClassTally(spec: Spec, before: readonly number[]) {
-  const names = classNames(spec);
+  const declared = classNames(spec);
   const grows = spec.label.maxClasses !== undefined;
+  const cells = cellsOfSpec(spec);
+  const names = declared.map((name) => cells.text(name) ?? name);
   const labels = new Map(names.map((name, i) => [name, grows ? hashOfClass(name) : i]));
   const accepted = new Set<number>(before);
   return {
     accepted: () => [...accepted],
     add({ samples }: Encoding) {
-      if (names.length > 0) for (const each of samples.labels) accepted.add(each);
+      if (declared.length > 0) for (const each of samples.labels) accepted.add(each);
     },
     /** The others; where rows were refused, theirs may be among them, however they failed. */
-    missing: () => names.filter((name) => !accepted.has(labels.get(name) ?? -1)),
+    missing: () => declared.filter((_, i) => !accepted.has(labels.get(names[i] ?? '') ?? -1)),
   };
 }
 

@@ -123,7 +123,8 @@ function answerText({ task, label }: Spec, classes: readonly string[]): string {
   if (task === 'regression') return `the value of \`${label.name}\``;
   if (task === 'binary') return `the probability that \`${label.name}\` is true`;
   const others = label.maxClasses === undefined ? '' : '; the rest are of classes yet to come';
-  return `the probability of each class of \`${label.name}\`: ${someOf(classes)}${others}`;
+  const named = classes.length === 0 ? 'none has come yet' : someOf(classes);
+  return `the probability of each class of \`${label.name}\`: ${named}${others}`;
 }
 
 function lossText({ task, loss }: Spec): string {

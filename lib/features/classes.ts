@@ -1,3 +1,5 @@
+import { invalid } from '../errors.ts';
+import { listNames } from '../parse.ts';
 import { hashOfClass, isHashOfClass } from './hash.ts';
 import type { EncodedSamples, Layout } from './samples.ts';
 
@@ -23,10 +25,10 @@ export function placesOf(names: readonly string[]): ReadonlyMap<number, number> 
   return places;
 }
 
-/**
- * Samples whose labels are places. A class that has none stands at the next that is free, as it
- * would if the samples were learnt; at the last one, if none is.
- */
+/** Stands for a class that has no place: nothing that is predicted is right. */
+export const noPlace = -1;
+
+/** Samples whose labels are places; {@link noPlace} where the class is not known. */
 export function placed(
   samples: EncodedSamples,
   statistics: NamedClasses,
@@ -35,16 +37,9 @@ export function placed(
   const names = namesOfClasses(layout, statistics);
   if (names === undefined) return samples;
   const places = placesOf(names);
-  const others = new Map<number, number>();
-  const last = (layout.growingClasses?.most ?? 1) - 1;
-  const labels = Float64Array.from(samples.labels, (label) => {
-    if (!isHashOfClass(label)) return label;
-    const place = places.get(label) ?? others.get(label);
-    if (place !== undefined) return place;
-    const next = Math.min(names.length + others.size, last);
-    others.set(label, next);
-    return next;
-  });
+  const labels = Float64Array.from(samples.labels, (label) =>
+    isHashOfClass(label) ? (places.get(label) ?? noPlace) : label,
+  );
   const { names: _, ...own } = samples;
   return { ...own, labels };
 }
@@ -99,4 +94,24 @@ export function inOrderOf(
     if (now !== undefined) moved[now] = values[place] ?? 0;
   });
   return moved;
+}
+
+/**
+ * That there is a place for each class that is known, and for those of some samples.
+ *
+ * @throws MillraceError kind `invalid` that names classes for which there is none
+ */
+export function assertPlaces(
+  layout: Layout,
+  known: NamedClasses,
+  samples: Pick<EncodedSamples, 'labels' | 'names'> = { labels: new Float32Array() },
+): void {
+  const { most } = layout.growingClasses ?? {};
+  const names = namesOfClasses(layout, withClassesOf(known, samples, layout));
+  if (most === undefined || names === undefined || names.length <= most) return;
+  const surplus = listNames(names.slice(most));
+  throw invalid(
+    `there is no place for class ${surplus}: there would be ${names.length} together, and ` +
+      `label.maxClasses is ${most}; raise it with \`millrace spec\`, or leave their rows out`,
+  );
 }

@@ -34,7 +34,7 @@ export function labelReader(
     case 'multiclass':
       return declaration.label.maxClasses === undefined
         ? classReader(cells, declaration.label.classes ?? [])
-        : anyClassReader(cells);
+        : anyClassReader(cells, declaration.label.classes ?? []);
   }
 }
 
@@ -71,7 +71,8 @@ function binaryReader(cells: Cells): LabelReader {
 }
 
 /** A reader of classes that nobody declared: their names, as hashes. */
-function anyClassReader(cells: Cells): LabelReader {
+function anyClassReader(cells: Cells, classes: readonly string[]): LabelReader {
+  const declared = new Set(classes.map((name) => cells.text(name) ?? name));
   const nameOf = (label: unknown) => cells.text(label) ?? '';
   return {
     write(label, labels, row) {
@@ -86,7 +87,7 @@ function anyClassReader(cells: Cells): LabelReader {
       labels[row] = hashOfClass(name);
       return accepted;
     },
-    knows: () => false,
+    knows: (label) => declared.has(nameOf(label)),
     nameOf,
     readCell: (cell) => (typeof cell === 'bigint' ? Number(cell) : cell),
   };

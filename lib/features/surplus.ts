@@ -14,17 +14,19 @@ export function withoutSurplus(
   if (before === undefined || layout.growingClasses === undefined) return encoding;
   const { most } = layout.growingClasses;
   const known = new Set(placesOf(before).keys());
+  const names = [...before];
   const kept: number[] = [];
   const refused = [...encoding.refused];
   samples.labels.forEach((label, row) => {
     if (known.has(label) || known.size < most) {
+      if (!known.has(label)) names.push(samples.names?.get(label) ?? '');
       known.add(label);
       kept.push(row);
       return;
     }
     const reason =
       `unknown class ${show(samples.names?.get(label))}: there are ${most} already, as many as ` +
-      `label.maxClasses allows (${listNames([...before])}); raise it, or send one of them`;
+      `label.maxClasses allows (${listNames(names)}); raise it, or send one of them`;
     refused.push({ index: accepted[row] ?? -1, field: 'label', code: 'unknown-class', reason });
   });
   if (kept.length === samples.count) return encoding;

@@ -6,11 +6,10 @@ import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
-import { placed } from '../features/classes.ts';
+import { assertPlaces, placed } from '../features/classes.ts';
 import { mergeWithHistory } from '../features/derived.ts';
 import type { EncodedSamples, Layout } from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
-import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
@@ -18,7 +17,6 @@ import { withChosenExperts } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
-import { listNames } from '../parse.ts';
 import type { Parameters } from '../state/state.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 
@@ -66,17 +64,6 @@ export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: L
   const statistics = mergeWithHistory(layout, before, prepared.statistics);
   assertPlaces(layout, statistics);
   return { ...lane, parameters: withPlaces({ ...lane.parameters, statistics }, layout) };
-}
-
-/** @throws MillraceError kind `invalid` where model and dataset have more classes than places */
-function assertPlaces(layout: Layout, { classNames = [] }: FeatureStatistics): void {
-  const { most = 0 } = layout.growingClasses ?? {};
-  if (classNames.length <= most || layout.growingClasses === undefined) return;
-  throw invalid(
-    `the dataset has classes that the model does not know: they would be ${classNames.length} ` +
-      `together, and label.maxClasses is ${most} (found ${listNames(classNames.slice(most))} beyond ` +
-      'it); raise it with `millrace model spec`, or leave their rows out',
-  );
 }
 
 type Batch = Model['spec']['batch'];

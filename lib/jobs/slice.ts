@@ -230,15 +230,27 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   const { ports, model, record } = slice;
   const place = firstPlace(record.sequence);
   await keepRefusedRows(ports, record, prepared);
-  if (record.start === 'fresh')
-    return startStatistics({ parameters: model.initial, place }, prepared, model.encoder.layout);
+  const { layout } = model.encoder;
+  const isFresh = record.start === 'fresh';
+  if (isFresh && layout.growingClasses === undefined)
+    return startStatistics({ parameters: model.initial, place }, prepared, layout);
   const champion = await currentChampion(ports, model, record);
+  if (isFresh) {
+    // Classes that have places keep them: the stream goes on with whatever is promoted.
+    const { classNames } = champion.statistics;
+    const statistics = { ...model.initial.statistics, ...(classNames && { classNames }) };
+    return startStatistics(
+      { parameters: { ...model.initial, statistics }, place },
+      prepared,
+      layout,
+    );
+  }
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
   if (retraction !== undefined) throw invalid(retractedMeanwhile(retraction.sequence).reason);
   return startStatistics(
     { parameters: parametersOf(champion), place: { ...place, caughtUp: champion.sequence } },
     prepared,
-    model.encoder.layout,
+    layout,
   );
 }

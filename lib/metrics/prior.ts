@@ -65,6 +65,8 @@ function predictionOf(
   const others = sums.filter((sum) => sum === 0).length;
   const more = (sum: number) => (grows && sum === 0 ? once / others : once);
   const known = grows ? sums.length - others + Math.min(others, 1) : sums.length;
-  const shares = sums.map((sum) => (sum + more(sum)) / (weight + once * known));
+  // (Of classes that lost their places nothing is left in the sums.)
+  const total = grows ? sums.reduce((a, b) => a + b, 0) : weight;
+  const shares = sums.map((sum) => (sum + more(sum)) / (total + once * known));
   return task === 'binary' ? shares.slice(1) : shares;
 }

@@ -22,6 +22,7 @@ import { emptyDrift } from '../state/drift.ts';
 import { emptyReplay } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from '../state/statistics-file.ts';
+import { withPlaces } from './places-of-classes.ts';
 
 /** Weights that a model starts from instead of those of its seed, by their names in a state. */
 export type InitialWeights = {
@@ -110,7 +111,8 @@ export function initialParameters(
     ...(online.replay && { replay: emptyReplay(encoder.layout) }),
     ...(online.drift && { drift: emptyDrift() }),
   };
-  if (given === undefined) return { ...own, statistics: empty, ...beside };
+  if (given === undefined)
+    return withPlaces({ ...own, statistics: empty, ...beside }, encoder.layout);
   const tensors = Object.entries(own.tensors).map(([name, tensor]) => {
     if (!name.startsWith('weights/')) return [name, tensor];
     const other = given.tensors[name];
@@ -162,12 +164,13 @@ export function initialParameters(
     throw invalid(`initialWeights: its lag ${i + 1} has other buckets or steps than the spec`);
   });
   assertClasses(encoder.layout, statistics);
-  return {
+  const parameters = {
     ...own,
     tensors: Object.fromEntries(tensors),
     statistics: completed(statistics, encoder.layout),
     ...beside,
   };
+  return withPlaces(parameters, encoder.layout);
 }
 
 /** @throws MillraceError kind `invalid` if statistics are of other classes than a layout */

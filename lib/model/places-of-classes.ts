@@ -25,7 +25,8 @@ export function withPlaces(parameters: Parameters, layout: Layout): Parameters {
     const isRight = tensor.data.every((bias, place) => isNever(bias) === place >= names.length);
     if (isRight) continue;
     const known = tensor.data.filter((bias, place) => !isNever(bias) && place < names.length);
-    const least = known.reduce((a, b) => Math.min(a, b), 0);
+    // (Before any class has come, all are as the seed has them.)
+    const least = known.length === 0 ? 0 : known.reduce((a, b) => Math.min(a, b));
     const data = tensor.data.map((bias, place) => {
       if (place >= names.length) return never;
       return isNever(bias) ? least : bias;

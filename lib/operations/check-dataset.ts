@@ -5,10 +5,9 @@ import { readSamples } from '../datasets/read-samples.ts';
 import { isData } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
 import { isOfKind } from '../errors.ts';
-import { type NamedClasses, withClassesOf } from '../features/classes.ts';
+import { assertPlaces, type NamedClasses, withClassesOf } from '../features/classes.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
-import { withoutSurplus } from '../features/surplus.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
 import { assertDataset } from './start-job.ts';
@@ -52,8 +51,9 @@ export async function checkDataset(
     for (const object of objects) {
       const file = { name: object.key, bytes: bytesOfObject(store, object), columns };
       for await (const chunk of readSamples(spec, file)) {
-        const encoded = withoutSurplus(layout, encoder.encode(chunk.samples), known);
+        const encoded = encoder.encode(chunk.samples);
         known = withClassesOf(known, encoded.samples, layout);
+        assertPlaces(layout, known);
         const judged = layout.standardizesLabel ? withoutOutliers(encoder, encoded) : encoded;
         for (const column of chunk.absent()) absent.add(column);
         const row = tally.rows();

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { placed } from '../features/classes.ts';
+import { noPlace, placed } from '../features/classes.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
 import { type Predictor, predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
@@ -11,6 +11,8 @@ export type Evaluation = Figures & {
   readonly samples: number;
   /** Samples that could not be read or encoded. */
   readonly refused: number;
+  /** Samples of classes that the model does not know yet: none of them is predicted rightly. */
+  readonly unknownClasses?: number;
   /** Why the first of them was. */
   readonly firstRefusal?: string;
   /** What would be right by saying the label of the row before. */
@@ -31,6 +33,7 @@ export async function evaluateFile(
   const isRegression = spec.task === 'regression';
   let weight = 0;
   let refused = 0;
+  let unknownClasses = 0;
   let firstRefusal: string | undefined;
   let last: number | undefined;
   let repeated = 0;
@@ -41,12 +44,13 @@ export async function evaluateFile(
     if (bad[0]) firstRefusal ??= `line ${bad[0].line}: ${bad[0].reason}`;
     refused += encoding.refused.length + bad.length;
     const encoded = placed(encoding.samples, statistics, layout);
+    unknownClasses += encoded.labels.filter((label) => label === noPlace).length;
     const predictions = await predict(model, parameters, encoded);
     figures.add(predictions, encoded);
     onSamples(figures.samples());
     // Nothing is waited for here; whoever wants to stop must be heard.
     await nextTurn();
-    for (const [row, label] of encoded.labels.entries()) {
+    for (const [row, label] of encoding.samples.labels.entries()) {
       weight += encoded.weights[row] ?? 0;
       if (label === last) repeated += encoded.weights[row] ?? 0;
       last = label;
@@ -55,6 +59,7 @@ export async function evaluateFile(
   return {
     samples: figures.samples(),
     refused,
+    ...(unknownClasses === 0 ? {} : { unknownClasses }),
     ...(firstRefusal === undefined ? {} : { firstRefusal }),
     ...figures.finish(),
     ...(isRegression ? {} : { accuracyOfLastLabel: repeated / weight }),

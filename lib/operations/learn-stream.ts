@@ -1,5 +1,5 @@
 import { weighed } from '../features/class-weights.ts';
-import { placed } from '../features/classes.ts';
+import { placed, withClassesOf } from '../features/classes.ts';
 import { gatherSamples } from '../features/samples.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import type { CurrentModel } from '../fold/current-model.ts';
@@ -146,7 +146,8 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
     });
   }
   const { statistics } = learned.parameters;
-  const own = weighed(placed(learnt, statistics, layout), spec, parameters.statistics);
+  const known = withClassesOf(parameters.statistics, learnt, layout);
+  const own = weighed(placed(learnt, statistics, layout), spec, known);
   run.prior = priorAfter(spec, run.prior, run.scores, own);
   run.scores = addScores(run.scores, learned.scores);
   run.parameters = learned.parameters;

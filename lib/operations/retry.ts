@@ -1,5 +1,8 @@
 import { reasonIf } from '../errors.ts';
+import type { NamedClasses } from '../features/classes.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
+import { withoutSurplus } from '../features/surplus.ts';
+import { lastState } from '../fold/checkpoints.ts';
 import { currentSpec } from '../fold/current-model.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts';
@@ -119,6 +122,8 @@ async function examine(
   const ledger = await ledgerNow(ports, model);
   const declared = await currentSpec(ports, model);
   const encoder = declared && createEncoder(declared.spec);
+  const grows = declared?.spec.label.maxClasses !== undefined;
+  const known = grows ? ((await lastState(ports, model))?.statistics ?? {}) : {};
   const records = await readQuarantine(store, model);
   const learnt = await learntNames(ports, model, records);
   const plans: ResendPlan[] = [];
@@ -142,7 +147,7 @@ async function examine(
     const way = wayOf(ports, ledger, learnt, record);
     return {
       record,
-      way: (way.ok && refusedAgain(encoder, record)) || way,
+      way: (way.ok && refusedAgain(encoder, known, record)) || way,
       ...(resend === undefined ? {} : { resend }),
       isSettledAgain: wasLearnt(learnt, record) || (resend !== undefined && isSettled(resend)),
     };
@@ -177,14 +182,18 @@ function wayOf(
   return judgement.verdict === 'refused' && !judgement.isFinal ? judgement : newNumber;
 }
 
-/** Why none of a record's samples can ever be learnt: a spec does not change. */
-function refusedAgain(encoder: Encoder | undefined, record: QuarantineRecord): Way | false {
+/** Why none of a record's samples can be learnt, by the spec that holds and the classes so far. */
+function refusedAgain(
+  encoder: Encoder | undefined,
+  known: NamedClasses,
+  record: QuarantineRecord,
+): Way | false {
   const samples = samplesOf(record);
   if (encoder === undefined || !Array.isArray(samples) || samples.length === 0) return false;
   const encodings = [
     encoder.encode(samples.filter((sample) => !isRecord(sample) || sample.id === undefined)),
     encoder.encodeLabels(samples.filter(isLateLabel)),
-  ];
+  ].map((encoding) => withoutSurplus(encoder.layout, encoding, known));
   const first = encodings.flatMap(({ refused }) => refused)[0];
   if (encodings.some(({ accepted }) => accepted.length > 0) || first === undefined) return false;
   return refuse('refused-again', `it would be refused again: ${first.field}: ${first.reason}`);

@@ -14,9 +14,10 @@ export type SamplePrediction =
   | { readonly probability: number }
   /**
    * A multiclass task: the most probable class, and the probability of each. Where classes get
-   * places as they come, what is missing from 1 is that of one which has not come yet.
+   * places as they come, what is missing from 1 is that of one which has not come yet; null before
+   * the first.
    */
-  | { readonly class: string; readonly probabilities: Readonly<Record<string, number>> }
+  | { readonly class: string | null; readonly probabilities: Readonly<Record<string, number>> }
   | { readonly refused: Omit<Refusal, 'index'> };
 
 /** Predictions of some samples, in their order. */
@@ -59,20 +60,13 @@ function answerOf(spec: Spec, values: Floats, known: KnownClasses) {
     if (task === 'binary') return { probability: first };
     // Where classes get places as they come, the others are of classes that nobody has seen.
     const named = own.subarray(0, classes.length);
-    if (named.length === 0) return { refused: noClass };
     const best = named.indexOf(Math.max(...named));
     return {
-      class: classes[best] ?? '',
+      class: classes[best] ?? null,
       probabilities: Object.fromEntries(classes.map((name, i) => [name, own[i] ?? 0])),
     };
   };
 }
-
-const noClass = {
-  field: 'label',
-  code: 'unknown-class',
-  reason: 'no class is known yet: the spec declares none, and no sample has come',
-} as const;
 
 const notFinite = {
   field: 'features',

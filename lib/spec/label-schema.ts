@@ -11,11 +11,13 @@ export function problemsOfClasses({
   label: { classes, maxClasses },
   features,
   network,
+  optimizer,
 }: {
   readonly task: Task;
   readonly label: DeclaredClasses;
   readonly features: Readonly<Record<string, Feature>>;
   readonly network: object;
+  readonly optimizer: { readonly weightDecay?: number | undefined };
 }): readonly { readonly field: 'classes' | 'maxClasses'; readonly problem: string }[] {
   if (task !== 'multiclass') {
     const refuse = (field: 'classes' | 'maxClasses') => ({
@@ -40,6 +42,12 @@ export function problemsOfClasses({
     ];
   if ('topology' in network) {
     const problem = 'needs a network of hidden layers, not a topology; declare all classes';
+    return [{ field: 'maxClasses', problem }];
+  }
+  if (optimizer.weightDecay !== undefined) {
+    const problem =
+      'keeps classes that have not come away by what they begin with, which optimizer.weightDecay ' +
+      'would shrink; declare all classes, or use network.l2';
     return [{ field: 'maxClasses', problem }];
   }
   const asks = Object.entries(features).find(

@@ -1,5 +1,6 @@
 import { invalid } from '../errors.ts';
 import { type Cells, type CellWords, cellsOf, isFloat32 } from '../features/cells.ts';
+import type { ClassWeights } from '../features/class-weights.ts';
 import type { Feature } from '../features/kinds.ts';
 import type { Task } from '../features/task.ts';
 import { isRecord, show } from '../parse.ts';
@@ -20,6 +21,8 @@ export function problemsOfDeclaration({
     readonly name: string;
     readonly column?: string | undefined;
     readonly classes?: readonly string[] | undefined;
+    readonly maxClasses?: number | undefined;
+    readonly classWeights?: ClassWeights | undefined;
   };
   readonly cells: CellWords;
 }): readonly string[] {
@@ -39,6 +42,7 @@ export function problemsOfDeclaration({
       : [`cells.false: ${show(both)} is among cells.true already; a word stands for one of both`]),
     ...labelColumns(features, label.column ?? label.name),
     ...alike('label.classes', label.classes ?? [], reader),
+    ...(label.maxClasses === undefined ? [] : strangeWeights(label.classWeights, reader)),
     ...Object.entries(features).flatMap(([name, feature]) => {
       const at = `features.${name}`;
       if (feature.type === 'category')
@@ -65,6 +69,16 @@ function labelColumns(
     if ('of' in feature || feature.type === 'lag') return [];
     if ((feature.column ?? name) !== column) return [];
     return [`features.${name}.column: ${column} is the label's own column; name another`];
+  });
+}
+
+/** Class weights under names that no label has as cells, where classes are known by those alone. */
+function strangeWeights(weights: ClassWeights | undefined, { text: cellOf }: Cells) {
+  return Object.keys(typeof weights === 'object' ? weights : {}).flatMap((name) => {
+    const cell = cellOf(name);
+    if (cell === name) return [];
+    const found = cell === undefined ? 'no label is that' : `a label is ${show(cell)} then`;
+    return [`label.classWeights: ${show(name)} is no class: ${found}`];
   });
 }
 

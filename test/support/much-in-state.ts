@@ -60,7 +60,7 @@ const classes: SpecInput = {
   label: { ...label, classes: ['never'], maxClasses: 6 },
 };
 /** Specs whose models keep much in their state. */
-export const specs = {
+export const specs: Readonly<Record<string, SpecInput>> = {
   experts: spec,
   derived,
   both: { ...derived, online: spec.online },

@@ -17,6 +17,8 @@ export const crossEntropy: Loss = {
       : ofClasses(tfjs, output as tf.Tensor2D, labels);
   },
   ofPrediction({ predictions, row, outputs }, label) {
+    // A class that is not known has no output, and no share.
+    if (label < 0) return negativeLog(0);
     if (outputs > 1) return negativeLog(predictions[row * outputs + label] ?? 0);
     const probability = predictions[row] ?? 0;
     return negativeLog(label === 1 ? probability : 1 - probability);
