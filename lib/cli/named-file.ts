@@ -29,6 +29,8 @@ export async function withFile<Result>(
 async function endingOf(bytes: Buffer): Promise<string> {
   if (bytes.toString('latin1', 0, 4) === 'PAR1') return '.parquet';
   if (bytes.toString('latin1', 0, 6) === 'ARROW1') return '.arrow';
+  if (bytes.toString('latin1', 0, 6) === '\x93NUMPY') return '.npy';
+  if (bytes.toString('latin1', 0, 4) === 'PK\x03\x04') return '.npz';
   const text = (await startOf(bytes)).toString('utf8', 0, 4_096).trimStart();
   return text === '' || /^(\{\s*["}]|\[\s*([{\]]|$))/.test(text) ? '.jsonl' : '.csv';
 }

@@ -5,11 +5,12 @@ import { arrow } from './formats/arrow.ts';
 import { csv } from './formats/csv.ts';
 import type { FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
+import { npy, npz } from './formats/numpy.ts';
 import { parquet } from './formats/parquet.ts';
 import { isReadAnywhere, lineFrom, textOf } from './text.ts';
 
 /** The file formats that a dataset may have. */
-const formats: readonly Format[] = [jsonLines, csv, parquet, arrow];
+const formats: readonly Format[] = [jsonLines, csv, parquet, arrow, npy, npz];
 
 const endings = formats.flatMap((format) => [
   ...format.endings,
