@@ -1,4 +1,4 @@
-/** How the values of an array are written: https://numpy.org/doc/stable/reference/arrays.dtypes.html */
+/** How the values of an array are written (NumPy's `dtype`). */
 export type Values = {
   readonly bytes: number;
   readonly read: (view: DataView, at: number) => unknown;
