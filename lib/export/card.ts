@@ -98,6 +98,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
 function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   const feature = features[name];
   if (feature?.type === 'cross') return { of: feature.of };
+  if (feature?.type === 'image') return { image: { shape: feature.shape, scale: feature.scale } };
   if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
   if (feature?.type === 'number')
     return { ...(feature.clip && { clip: feature.clip }), ...(feature.log && { log: true }) };
@@ -192,6 +193,8 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
         `the texts of ${declared.of.join(', ')}, joined by U+001F, by their bucket out of ` +
         `${declared.buckets}`
       );
+    case 'image':
+      return `${feature.width} pixels, each divided by ${declared.scale}`;
     case 'timestamp':
       return timesText(declared);
     case 'text':

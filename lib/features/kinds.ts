@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import type { Cells } from './cells.ts';
 import { categoryBehaviour, categorySchema } from './kinds/category.ts';
 import { crossBehaviour, crossSchema } from './kinds/cross.ts';
+import { imageBehaviour, imageSchema } from './kinds/image.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
 import { lagBehaviour, lagOf, lagSchema } from './kinds/lag.ts';
 import { numberBehaviour, numberSchema } from './kinds/number.ts';
@@ -15,6 +16,7 @@ import { vectorBehaviour, vectorSchema } from './kinds/vector.ts';
 export const featureSchema = z.discriminatedUnion('type', [
   numberSchema,
   vectorSchema,
+  imageSchema,
   categorySchema,
   crossSchema,
   targetMeanSchema,
@@ -37,6 +39,8 @@ export function behaviourOf(feature: Feature, cells: Cells, outputs: number): Fe
       return numberBehaviour(feature, cells);
     case 'vector':
       return vectorBehaviour(feature, cells);
+    case 'image':
+      return imageBehaviour(feature, cells);
     case 'category':
       return categoryBehaviour(feature, cells);
     case 'cross':

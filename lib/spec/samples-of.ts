@@ -15,13 +15,15 @@ type ValueOf<Feature extends FeatureInput> = Feature extends { type: 'number' }
   ? number
   : Feature extends { type: 'category' }
     ? string | number | boolean
-    : Feature extends { type: 'vector' }
-      ? readonly number[]
-      : Feature extends { type: 'timestamp' }
-        ? string | number | Date
-        : Feature extends { type: 'text' }
-          ? string
-          : unknown;
+    : Feature extends { type: 'image' }
+      ? readonly (number | readonly unknown[])[]
+      : Feature extends { type: 'vector' }
+        ? readonly number[]
+        : Feature extends { type: 'timestamp' }
+          ? string | number | Date
+          : Feature extends { type: 'text' }
+            ? string
+            : unknown;
 
 /** Features that are taken from others: samples do not have them. */
 type Derived<Features> = {

@@ -123,7 +123,7 @@ describe('a spec', () => {
     ],
     [
       { features: { x: { type: 'words' } } },
-      'x.type: must be number, vector, category, cross, targetMean, lag, timestamp or text (found',
+      'x.type: must be number, vector, image, category, cross, targetMean, lag, timestamp or text (found',
     ],
     [{ features: { x: 'number' } }, 'spec.features.x: must be an object: {"type": "number"}'],
     [{ task: 'classification' }, 'spec.task: must be regression, binary or multiclass'],

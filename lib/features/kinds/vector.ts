@@ -28,7 +28,7 @@ export function vectorBehaviour(
     isStandardized: standardize,
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
-        const value = cells === cellsAsWritten ? cell : readCell(cell);
+        const value = cells === cellsAsWritten ? cell : readList(cell);
         if (!Array.isArray(value) || value.length !== length) {
           const found = Array.isArray(value) ? `${value.length} elements` : show(value);
           return refuse(
@@ -49,13 +49,13 @@ export function vectorBehaviour(
         return accepted;
       };
     },
-    readCell,
+    readCell: readList,
     input: { kind: 'numbers' },
   };
 }
 
 /** A list: an array, as JSON in CSV, or a typed array in Parquet. */
-function readCell(cell: unknown): unknown {
+export function readList(cell: unknown): unknown {
   if (typeof cell === 'bigint') return Number(cell);
   if (ArrayBuffer.isView(cell)) return Array.from(cell as Float32Array);
   if (typeof cell !== 'string') return cell;
