@@ -1,16 +1,34 @@
 import { invalid, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { ByteSource } from './byte-source.ts';
-import { arrow } from './formats/arrow.ts';
 import { csv } from './formats/csv.ts';
-import type { FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
+import type { BinaryReader, FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
-import { npy, npz } from './formats/numpy.ts';
-import { parquet } from './formats/parquet.ts';
 import { isReadAnywhere, lineFrom, textOf } from './text.ts';
 
+const arrowEndings = ['.arrow', '.feather', '.arrows'] as const;
+
 /** The file formats that a dataset may have. */
-const formats: readonly Format[] = [jsonLines, csv, parquet, arrow, npy, npz];
+const formats: readonly Format[] = [
+  jsonLines,
+  csv,
+  loadedLate(['.parquet'], async () => (await import('./formats/parquet.ts')).parquet),
+  loadedLate(arrowEndings, async () => (await import('./formats/arrow.ts')).arrow),
+  loadedLate(['.npy'], async () => (await import('./formats/numpy.ts')).npy),
+  loadedLate(['.npz'], async () => (await import('./formats/numpy.ts')).npz),
+];
+
+/** A format that is no text, whose reader is loaded with the first file of it. */
+function loadedLate(endings: Format['endings'], load: () => Promise<BinaryReader>): Format {
+  return {
+    endings,
+    isText: false,
+    async *read(...file) {
+      yield* (await load()).read(...file);
+    },
+    cuts: async (...file) => (await load()).cuts(...file),
+  };
+}
 
 const endings = formats.flatMap((format) => [
   ...format.endings,

@@ -3,13 +3,11 @@ import { CompressionType, setCompressionCodec, tableFromIPC } from '@uwdata/flec
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { type ArrowMessage, messagesOf } from './arrow-messages.ts';
-import { cutsBetween, type Format, rowsOfChunk } from './format.ts';
+import { type BinaryReader, cutsBetween, rowsOfChunk } from './format.ts';
 import { decodeLz4Frame } from './lz4-frame.ts';
 
 /** Arrow IPC, files (Feather 2) and streams; its buffers are packed inside. */
-export const arrow: Format = {
-  endings: ['.arrow', '.feather', '.arrows'],
-  isText: false,
+export const arrow: BinaryReader = {
   async *read(bytes, needed, { from, to = Number.POSITIVE_INFINITY }) {
     const first = from?.at ?? 0;
     /** The schema, and the dictionaries so far: what a batch is read with. */

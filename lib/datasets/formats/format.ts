@@ -58,18 +58,20 @@ export type Format = {
        */
       readonly rowFrom?: (text: Text, at: number) => Promise<number>;
     }
-  | {
-      readonly isText: false;
-      /** @param columns that are needed; all unless given */
-      readonly read: (
-        bytes: ByteSource,
-        columns: ReadonlySet<string> | undefined,
-        stretch: Stretch,
-      ) => AsyncGenerator<RowChunk>;
-      /** Rows behind which stretches of about so many bytes may end. */
-      readonly cuts: (bytes: ByteSource, stretchBytes: number) => Promise<readonly number[]>;
-    }
+  | ({ readonly isText: false } & BinaryReader)
 );
+
+/** How files of a format are read that are no text. */
+export type BinaryReader = {
+  /** @param columns that are needed; all unless given */
+  readonly read: (
+    bytes: ByteSource,
+    columns: ReadonlySet<string> | undefined,
+    stretch: Stretch,
+  ) => AsyncGenerator<RowChunk>;
+  /** Rows behind which stretches of about so many bytes may end. */
+  readonly cuts: (bytes: ByteSource, stretchBytes: number) => Promise<readonly number[]>;
+};
 
 /** The pieces of a text from one of its bytes on. */
 export type Text = (first: number) => AsyncIterable<Buffer>;

@@ -3,7 +3,7 @@ import { createInflateRaw } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { limits } from '../../limits.ts';
 import { type ByteSource, piecesOf } from '../byte-source.ts';
-import { type Format, rowsOfChunk } from './format.ts';
+import { type BinaryReader, rowsOfChunk } from './format.ts';
 import { type ArrayHeader, headerBytes, headerOf } from './numpy-array.ts';
 
 /** An array of a file: a column for each field or, of a plain one, for itself. */
@@ -21,9 +21,7 @@ type NumpyArray = {
  * NumPy's `.npy`: one array, whose rows are those of the file. A structured array has a column for
  * each field; the columns of a plain one are named by their numbers, from 0.
  */
-export const npy: Format = {
-  endings: ['.npy'],
-  isText: false,
+export const npy: BinaryReader = {
   async *read(bytes, needed, stretch) {
     yield* rowsOf([await arrayOf(undefined, bytes)], needed, stretch);
   },
@@ -33,9 +31,7 @@ export const npy: Format = {
 };
 
 /** NumPy's `.npz`: a column for each array, all of which have as many rows. */
-export const npz: Format = {
-  endings: ['.npz'],
-  isText: false,
+export const npz: BinaryReader = {
   async *read(bytes, needed, stretch) {
     yield* rowsOf(await arraysIn(bytes), needed, stretch);
   },
@@ -44,7 +40,7 @@ export const npz: Format = {
   },
 };
 
-type Stretch = Parameters<Extract<Format, { isText: false }>['read']>[2];
+type Stretch = Parameters<BinaryReader['read']>[2];
 
 async function* rowsOf(
   arrays: readonly NumpyArray[],

@@ -9,12 +9,10 @@ import {
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
-import { cutsBetween, type Format, rowsOfChunk } from './format.ts';
+import { type BinaryReader, cutsBetween, rowsOfChunk } from './format.ts';
 
 /** Parquet; its columns are compressed inside the file. */
-export const parquet: Format = {
-  endings: ['.parquet'],
-  isText: false,
+export const parquet: BinaryReader = {
   async *read(bytes, needed, { from, to = Number.POSITIVE_INFINITY }) {
     const file = asyncBuffer(bytes);
     const metadata = await parquetMetadataAsync(file);
