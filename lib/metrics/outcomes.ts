@@ -1,4 +1,4 @@
-import { decayOf, wholePower } from '../arithmetic.ts';
+import { addArrays, decayOf, wholePower } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
 import { classCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -95,8 +95,7 @@ export function namedBy(
 
 /** The sums of both; the first times `fading`. */
 export function addOutcomes(a: Outcomes, b: Outcomes, fading = 1): Outcomes {
-  const sum = (part: keyof Outcomes) =>
-    a[part].map((each, place) => fading * each + (b[part][place] ?? 0));
+  const sum = (part: keyof Outcomes) => addArrays(a[part], b[part], fading);
   return {
     classes: sum('classes'),
     calibration: sum('calibration'),

@@ -1,3 +1,4 @@
+import { addArrays } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
 import type { Task } from '../features/task.ts';
 import { classCount } from '../features/task.ts';
@@ -106,8 +107,8 @@ export function addScores(a: Scores, b: Scores): Scores {
     weight: a.weight + b.weight,
     loss: a.loss + b.loss,
     correct: a.correct + b.correct,
-    positives: a.positives.map((weight, bin) => weight + (b.positives[bin] ?? 0)),
-    negatives: a.negatives.map((weight, bin) => weight + (b.negatives[bin] ?? 0)),
+    positives: addArrays(a.positives, b.positives),
+    negatives: addArrays(a.negatives, b.negatives),
   };
 }
 
