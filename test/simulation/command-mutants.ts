@@ -32,9 +32,9 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/commands/command.ts',
-        find: 'return { ...state, ...parametersOf(parameters) };',
+        find: 'return { ...state, ...moved, ...parametersOf(parameters) };',
         replace: `const { ledger = state.ledger } = parameters as Partial<State>;
-          return { ...state, ledger, ...parametersOf(parameters) };`,
+          return { ...state, ...moved, ledger, ...parametersOf(parameters) };`,
       },
     ],
   },
