@@ -131,6 +131,8 @@ export const limits = {
   rowGroupBytes: 805_306_368,
   /** Fields of an Arrow schema, those within others among them. */
   arrowFields: 100_000,
+  /** Rows of a batch of Arrow: what has no values takes no bytes. */
+  arrowRows: 16_777_216,
   /** One row of a text file; a longer one has a quote that never closes. */
   rowBytes: 16 * 1_048_576,
   /**

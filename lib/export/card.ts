@@ -179,7 +179,7 @@ function inputRow(spec: Spec, feature: ExportedFeature): string {
     `\`${feature.name}\``,
     madeText(spec, feature) ?? takesText(feature),
     missing === undefined ? 'not allowed' : code(String(missing)),
-    seenText(feature),
+    seenText(spec, feature),
   ];
   return `| ${cells.join(' | ')} |`;
 }
@@ -251,12 +251,19 @@ function takesText({ width, ...feature }: ExportedFeature): string {
   return `${someOf(feature.values)}; others are one`;
 }
 
-function seenText(feature: ExportedFeature): string {
+function seenText({ features }: Spec, feature: ExportedFeature): string {
+  const declared = features[feature.name];
+  const by = declared?.type === 'number' ? declared.standardize : true;
   if (feature.kind === 'category' || feature.width > 1) return '';
   const [mean = 0] = feature.mean;
   const [scale = 0] = feature.scale;
   if (mean === 0 && scale === 1) return 'as it is';
   if (scale === 0 && mean === 0) return 'nothing yet, or always 0';
   if (scale === 0) return `always ${mean.toPrecision(4)} so far`;
-  return `mean ${mean.toPrecision(4)}, deviation ${(1 / scale).toPrecision(4)}`;
+  const [center, unit] = {
+    minMax: ['least', 'range'],
+    robust: ['median', 'distance of quartiles'],
+    usual: ['mean', 'deviation'],
+  }[typeof by === 'string' ? by : 'usual'];
+  return `${center} ${mean.toPrecision(4)}, ${unit} ${(1 / scale).toPrecision(4)}`;
 }

@@ -61,10 +61,16 @@ export function problemsOfScaling(
   features: Readonly<Record<string, Feature>>,
 ): { readonly path: string[]; readonly problem: string }[] {
   return Object.entries(features).flatMap(([name, feature]) => {
-    if (feature.type !== 'number' || feature.halfLife === undefined) return [];
-    if (typeof feature.standardize === 'boolean') return [];
-    const problem = `is of mean and variance; leave it out, or standardize: ${feature.standardize}`;
-    return [{ path: ['features', name, 'halfLife'], problem }];
+    if (feature.type !== 'number' || typeof feature.standardize === 'boolean') return [];
+    const { halfLife, missing, standardize } = feature;
+    const problem = (field: string, what: string) => ({
+      path: ['features', name, field],
+      problem: `${what}; leave it out, or standardize: ${standardize}`,
+    });
+    return [
+      ...(halfLife === undefined ? [] : [problem('halfLife', 'is of mean and variance')]),
+      ...(missing === 'mean' ? [problem('missing', 'is the mean; name a number')] : []),
+    ];
   });
 }
 

@@ -103,7 +103,7 @@ export function lessSpread({ counts, ...spread }: Spread, share: number): Spread
  * however far away some values are.
  */
 function binned(counted: [value: number, count: number][]): Pick<Spread, 'values' | 'counts'> {
-  const bins = counted.sort(([a], [b]) => a - b);
+  const bins = coarse(counted.sort(([a], [b]) => a - b));
   while (bins.length > mostBins) {
     const place = fewest(bins);
     const [[value, count] = [0, 0], [other, more] = [0, 0]] = bins.slice(place, place + 2);
@@ -116,6 +116,25 @@ function binned(counted: [value: number, count: number][]): Pick<Spread, 'values
     counts[bin] = count;
   });
   return { values, counts };
+}
+
+/** Of very many values, neighbours are put together at once, a few bins for each that stays. */
+function coarse(sorted: [value: number, count: number][]): [value: number, count: number][] {
+  const most = 4 * mostBins;
+  if (sorted.length <= most) return sorted;
+  const full = sorted.reduce((sum, [, count]) => sum + count, 0) / most;
+  const bins: [value: number, count: number][] = [];
+  for (const [value, count] of sorted) {
+    const last = bins.at(-1);
+    if (last === undefined || last[1] + count > full) {
+      bins.push([value, count]);
+      continue;
+    }
+    const both = last[1] + count;
+    last[0] += ((value - last[0]) * count) / both;
+    last[1] = both;
+  }
+  return bins;
 }
 
 /** The place of the first of two neighbours that stand for the fewest values. */

@@ -57,7 +57,8 @@ export function encodeInitialWeights({ tensors, statistics }: InitialWeights): U
 export function decodeInitialWeights(file: Uint8Array): InitialWeights {
   const { tensors, metadata } = decodeSafetensors(file);
   const weights = Object.entries(tensors).flatMap(([name, { shape, data }]) => {
-    if (/^(optimizer|statistics|scores|features|label|replay|drift)\//.test(name)) return [];
+    if (/^(optimizer|statistics|scores|outcomes|features|label|replay|drift)\//.test(name))
+      return [];
     const own = name.startsWith('weights/') ? name : `weights/${name}`;
     return [[own, { shape, data: Float32Array.from(data) }]];
   });

@@ -231,6 +231,9 @@ function lion(spec: SpecOf<'lion'>): Optimizer {
   };
 }
 
+/** Where a schedule has come to 0, weights stay as they are. */
+const leastRate = 1e-20;
+
 /**
  * FTRL-proximal of each coordinate (McMahan et al. 2013, algorithm 1): z ← z + g − σ θ with σ =
  * (√(n + g²) − √n) / η; n ← n + g²; θ ← −sign(z) max(|z| − λ₁, 0) / ((β + √n) / η + λ₂). Of a θ
@@ -240,7 +243,8 @@ function lion(spec: SpecOf<'lion'>): Optimizer {
 function ftrl({ beta, l1, l2 }: SpecOf<'ftrl'>): Optimizer {
   return {
     slots: { linear: 0, squares: 0 },
-    update(parameters, gradient, slots, { rate }) {
+    update(parameters, gradient, slots, coefficients) {
+      const rate = tf.maximum(coefficients.rate, leastRate);
       const strength = (root: tf.Tensor) => tf.add(tf.div(tf.add(root, beta), rate), l2);
       const before = slot(slots, 'squares');
       const squares = tf.add(before, tf.square(gradient));

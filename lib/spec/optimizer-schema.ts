@@ -78,7 +78,7 @@ export const optimizerSchema = z.discriminatedUnion('type', [
   strictObject({
     type: z.literal('ftrl'),
     rate,
-    beta: z.number().min(0).max(1e6).default(1).describe('how slowly it begins'),
+    beta: z.number().positive().max(1e6).default(1).describe('how slowly it begins'),
     l1: z
       .number()
       .min(0)

@@ -131,6 +131,45 @@ describe('Arrow IPC', () => {
     }
   });
 
+  it.each(['pyarrow-lz4.feather', 'pyarrow-zstd.feather', 'pyarrow.arrows'])(
+    'is read as pyarrow wrote it: %s',
+    async (name) => {
+      const rows = Array.from({ length: 60 }, (_, i) => ({
+        id: BigInt(i) + 2n ** 54n,
+        small: i % 5,
+        half: i / 4,
+        price: i / 100,
+        ok: i % 2 === 0,
+        kind: i % 3 === 0 ? null : `kind ${i % 4}`,
+        note: `Größe ${i}`,
+        raw: i % 2 === 1 ? 'ab' : '',
+        at: new Date(Date.UTC(2026, 0, 1, i % 24)),
+        day: new Date(Date.UTC(2026, 0, 1 + (i % 28))),
+        list: Float32Array.of(i, i + 0.5),
+        nothing: null,
+      }));
+      expect((await rowsIn(own(name), name)).rows).toEqual(rows);
+    },
+  );
+
+  it('is refused where it says that it has more rows than it can have', async () => {
+    const body = own('pyarrow-nulls.feather');
+    for (let at = 0; at + 8 <= body.length; at += 4)
+      if (body.readBigInt64LE(at) === 3n) body.writeBigInt64LE(2n ** 40n, at);
+    await expect(rowsIn(body)).rejects.toThrow('there is no whole message at byte');
+    const whole = bytesOf(rowsOf(0, 300), 'file');
+    const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
+    for (let at = 0; at + 8 <= whole.length; at += 4)
+      if (view.getBigInt64(at, true) === 300n) view.setBigInt64(at, 30_000n, true);
+    await expect(rowsIn(whole)).rejects.toThrow('it has fewer values than rows');
+  });
+
+  it('is refused where unpacking it would take all memory', async () => {
+    await expect(rowsIn(own('pyarrow-bomb.arrow'))).rejects.toThrow(
+      /it takes more than 805306368 bytes in memory|Cannot create a Buffer larger/,
+    );
+  });
+
   it('says where it is damaged, and never waits', async () => {
     const whole = bytesOf(rowsOf(0, 50), 'file');
     for (let length = 0; length < whole.length; length += 13) {
@@ -139,9 +178,7 @@ describe('Arrow IPC', () => {
         (error: Error) => error.message,
       );
       // A file that was cut has all of its rows, or none and a reason.
-      expect([50, 0, expect.stringMatching(/^a\.arrow cannot be read: /)]).toContainEqual(
-        await read,
-      );
+      expect([50, expect.stringMatching(/^a\.arrow cannot be read: /)]).toContainEqual(await read);
     }
     for (let at = 8; at < whole.length; at += 7) {
       const changed = Uint8Array.from(whole);

@@ -58,6 +58,15 @@ describe('the spread of a column', () => {
       expect(Math.abs(rankOf(draws, quantileOf(merged, share)) - share)).toBeLessThan(0.05);
   });
 
+  it('knows those of a whole shard at once', () => {
+    const draws = Array.from({ length: 262_144 }, (_, i) => Math.tan(i * 1.7));
+    const merged = spreadIn([draws]);
+    expect(areSpreadsOf([robust], [merged])).toBe(true);
+    expect(merged.counts.reduce((a, b) => a + b, 0)).toBeCloseTo(draws.length, 3);
+    for (const share of [0.25, 0.5, 0.75])
+      expect(Math.abs(rankOf(draws, quantileOf(merged, share)) - share)).toBeLessThan(0.03);
+  });
+
   it('is exact for few different values', () => {
     const spread = spreadOf(robust, 4, (i) => [1, 2, 3, 4][i] ?? 0);
     expect([0.25, 0.5, 0.75].map((share) => quantileOf(spread, share))).toEqual([1.5, 2.5, 3.5]);
@@ -116,10 +125,14 @@ describe('numbers that are scaled by their spread', () => {
     expect([...standardize(samples, statistics, scalingOf(spec)).numbers]).toEqual([0, 0, 0, 0]);
   });
 
-  it('have no half-life', () => {
+  it('have no half-life, and are not filled with a mean', () => {
     const forgetting = { small: { ...features.small, halfLife: 9 } };
     expect(() => defineSpec({ ...spec, features: forgetting })).toThrow(
       'spec.features.small.halfLife: is of mean and variance; leave it out, or standardize: minMax',
+    );
+    const filled = { wild: { ...features.wild, missing: 'mean' as const } };
+    expect(() => defineSpec({ ...spec, features: filled })).toThrow(
+      'spec.features.wild.missing: is the mean; name a number; leave it out, or standardize: robust',
     );
   });
 });

@@ -9,6 +9,8 @@ export type ArrowMessage = {
   readonly end: number;
   /** Rows of a batch; 0 of others. */
   readonly rows: number;
+  /** Of the values of a dictionary: which one, and whether they are put behind those before. */
+  readonly dictionary?: { readonly id: number; readonly isDelta: boolean } | undefined;
 };
 
 const kinds = ['other', 'schema', 'dictionary', 'batch'] as const;
@@ -30,25 +32,27 @@ export async function* messagesOf(bytes: ByteSource): AsyncGenerator<ArrowMessag
   const first = await bytes.read(0, Math.min(fileMagic.length, sizeBytes));
   const isFile = Buffer.from(first).toString('latin1') === fileMagic;
   let start = isFile ? 8 : 0;
-  let columns = 0;
+  let columns: number | undefined;
   while (start + prefixBytes <= sizeBytes) {
     let piece = await bytes.read(start, Math.min(start + pieceBytes, sizeBytes));
     const hasMark = uint32(piece, 0) === mark;
     const metadataBytes = uint32(piece, hasMark ? 4 : 0);
     // The end of a stream, or what stands before a file's footer.
-    if (metadataBytes === 0) return;
+    if (metadataBytes === 0 && columns !== undefined) return;
     const bodyStart = start + (hasMark ? 8 : 4) + metadataBytes;
-    if (metadataBytes > limits.rowGroupBytes || bodyStart > sizeBytes) throw damaged(start);
+    if (metadataBytes === 0 || metadataBytes > limits.rowGroupBytes || bodyStart > sizeBytes)
+      throw damaged(start);
     if (bodyStart - start > piece.length) piece = await bytes.read(start, bodyStart);
-    const message = messageIn(piece.subarray(hasMark ? 8 : 4, bodyStart - start), columns);
+    const message = messageIn(piece.subarray(hasMark ? 8 : 4, bodyStart - start), columns ?? 0);
     if (message === undefined || bodyStart + message.bodyLength > sizeBytes) throw damaged(start);
-    const { kind, rows } = message;
-    ({ columns } = message);
+    const { kind, rows, dictionary } = message;
+    if (kind === 'schema') ({ columns } = message);
+    if (columns === undefined) throw damaged(start);
     const end = bodyStart + message.bodyLength;
-    yield { kind, rows, start, end };
+    yield { kind, rows, dictionary, start, end };
     start = end;
   }
-  if (isFile) throw damaged(start);
+  if (isFile || columns === undefined) throw damaged(start);
 }
 
 /**
@@ -63,12 +67,13 @@ function messageIn(metadata: Uint8Array, columns: number) {
     const [kind, header] = [kinds[message.uint8(1)] ?? 'other', message.table(2)];
     const bodyLength = message.int64(3);
     if (header === undefined || bodyLength < 0) return undefined;
-    const found = { kind, bodyLength, rows: 0, columns };
+    const found = { kind, bodyLength, rows: 0, columns, dictionary: undefined };
     if (kind === 'schema') return { ...found, columns: countColumns(header) };
     if (kind === 'batch') return { ...found, rows: rowsOf(header, bodyLength, columns) };
     const values = kind === 'dictionary' ? header.table(1) : undefined;
-    if (values !== undefined) rowsOf(values, bodyLength, 1);
-    return found;
+    if (values === undefined) return found;
+    rowsOf(values, bodyLength, 1);
+    return { ...found, dictionary: { id: header.int64(0), isDelta: header.uint8(2) !== 0 } };
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -84,8 +89,11 @@ function countColumns(schema: FlatTable): number {
     const [name, union, type, children, notes] = [0, 2, 3, 5, 6];
     field.check(name, 1);
     for (const note of field.tables(notes)) for (const text of [0, 1]) note.check(text, 1);
+    const kind = field.uint8(union);
     // The ids of what a union may be.
-    if (field.uint8(union) === unionType) field.table(type)?.check(1, 4);
+    if (kind === unionType) field.table(type)?.check(1, 4);
+    if (kind === decimalType && (field.table(type)?.int32(1) ?? 0) > mostDecimals)
+      throw new RangeError('too many decimals');
     field.tables(children).forEach(check);
   };
   const fields = schema.tables(1);
@@ -94,7 +102,9 @@ function countColumns(schema: FlatTable): number {
   return fields.length;
 }
 
-const unionType = 14;
+const [decimalType, unionType] = [7, 14];
+/** Of the widest decimal, of 256 bits. */
+const mostDecimals = 76;
 
 /** The rows of a batch, whose buffers lie in its body. */
 function rowsOf(batch: FlatTable, bodyLength: number, columns: number): number {
@@ -106,6 +116,7 @@ function rowsOf(batch: FlatTable, bodyLength: number, columns: number): number {
   batch.check(4, 8);
   const isCounted = rows >= 0 && nodes.every(([length]) => length >= 0);
   const isSame = columns === 0 || nodes.some(([length]) => length === rows);
+  if (rows > limits.arrowRows) throw new RangeError('too many rows');
   if (!isWithin || !isCounted || !isSame) throw new RangeError('its parts contradict each other');
   return rows;
 }
