@@ -38,11 +38,9 @@ export function withMovedClasses(
   after: readonly string[],
 ): Omit<Earnings, 'scores'> {
   const inOrder = (values: Float64Array) => inOrderOf(values, before, after);
-  const { label, ...others } = lately ?? {};
-  const place = label === undefined ? -1 : after.indexOf(before[label] ?? '');
   return {
     ...(prior && { prior: { ...prior, sums: inOrder(prior.sums) } }),
-    ...(lately && { lately: { ...lately, ...others, ...(place < 0 ? {} : { label: place }) } }),
+    ...(lately && { lately: withMovedLabel(lately, before, after) }),
     ...(outcomes && {
       outcomes: {
         soFar: withMovedSums(outcomes.soFar, inOrder),
@@ -50,6 +48,16 @@ export function withMovedClasses(
       },
     }),
   };
+}
+
+/** The last label at its place; of a class that lost its place there is none. */
+function withMovedLabel(
+  { label, ...others }: Lately,
+  before: readonly string[],
+  after: readonly string[],
+): Lately {
+  const place = label === undefined ? -1 : after.indexOf(before[label] ?? '');
+  return place < 0 ? others : { ...others, label: place };
 }
 
 function withMovedSums(

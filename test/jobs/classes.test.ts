@@ -97,6 +97,18 @@ describe('classes that nobody declared', () => {
     expect((await foldJournal(world)).statistics.classNames).toEqual(['a']);
   });
 
+  it('lose their places with a rollback, and what was known of them alone', async () => {
+    const world = createWorld(of({ maxClasses: 4 }));
+    await send(world, 1, 'aa');
+    await send(world, 2, 'bcb');
+    await deliver(world, [message(3, { rollback: { to: 1 } })]);
+    const { statistics, prior, lately, outcomes } = await foldJournal(world);
+    expect(statistics.classNames).toEqual(['a']);
+    expect(lately).not.toHaveProperty('label');
+    expect([...(prior?.sums ?? [])]).toEqual([2, 0, 0, 0]);
+    expect([...(outcomes?.soFar.classes ?? [])].slice(0, 4)).toEqual([2, 0, 0, 0]);
+  });
+
   it('weigh alike in what the model and the labels alone have earned', async () => {
     const world = createWorld(of({ maxClasses: 4, classWeights: { a: 1, b: 10 } }));
     await send(world, 1, 'aaaa');

@@ -18,6 +18,7 @@ export const arrow: BinaryReader = {
       if (rowStart >= to) return;
       const rowEnd = rowStart + message.rows;
       if (message.kind === 'schema' || message.kind === 'dictionary') {
+        assertFits(sizeOf(message), rowStart);
         before = withMessage(before, message, await bytes.read(message.start, message.end));
         assertFits(
           before.reduce((sum, each) => sum + each.bytes.length, 0),

@@ -53,8 +53,8 @@ export function headerOf(header: Uint8Array): ArrayHeader {
       ? valuesOf(descr.slice(1, -1)).bytes
       : fields.reduce((sum, { values }) => sum + values.bytes, 0);
   const rowBytes = valueBytes * count;
-  if (![rows, rowBytes].every(Number.isSafeInteger) || valueBytes === 0)
-    throw new Error('its header is damaged');
+  if (![rows, rowBytes].every(Number.isSafeInteger)) throw new Error('its header is damaged');
+  if (rowBytes === 0) throw new Error('it has no values');
   if (fields !== undefined && others.length > 0)
     throw new Error('it is a structured array of several dimensions; save one of a single one');
   const values = fields === undefined ? valuesOf(descr.slice(1, -1)) : nothing;
