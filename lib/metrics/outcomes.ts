@@ -65,7 +65,8 @@ export function outcomesOf(
     }
     const { named, probability } = namedBy(spec, predictions, row);
     add(classes, label, weight);
-    add(classes, count + named, weight);
+    // (Of predictions that are no numbers, none names a class.)
+    if (named >= 0) add(classes, count + named, weight);
     if (label === named) add(classes, 2 * count + label, weight);
     const bin = Math.min(bins - 1, Math.max(0, Math.floor(probability * bins)));
     add(calibration, bin, weight * probability);
