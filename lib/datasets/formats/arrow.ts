@@ -13,26 +13,34 @@ export const arrow: BinaryReader = {
     const first = from?.at ?? 0;
     /** The schema, and the dictionaries that hold: what a batch is read with. */
     let before: Before[] = [];
+    /** Batches that are read at once, and the row behind them. */
+    let group: ArrowMessage[] = [];
     let rowStart = 0;
+    const sizeBefore = () => before.reduce((sum, each) => sum + each.bytes.length, 0);
+    const read = async function* () {
+      const rows = group.reduce((sum, each) => sum + each.rows, 0);
+      const start = rowStart - rows;
+      const place = { needed, rows, rowStart: start, first: Math.max(0, first - start) };
+      if (group.length > 0) yield* rowsOf(bytes, before, group, place);
+      group = [];
+    };
     for await (const message of messagesOf(bytes)) {
-      if (rowStart >= to) return;
-      const rowEnd = rowStart + message.rows;
+      if (rowStart >= to) break;
+      // Dictionaries are read with each group: one is as large as they are, or a chunk.
+      const most = Math.max(limits.chunkBytes, sizeBefore());
+      const size = group.reduce((sum, each) => sum + sizeOf(each), sizeOf(message));
+      if (message.kind !== 'batch' || size > most) yield* read();
       if (message.kind === 'schema' || message.kind === 'dictionary') {
         assertFits(sizeOf(message), rowStart);
         before = withMessage(before, message, await bytes.read(message.start, message.end));
-        assertFits(
-          before.reduce((sum, each) => sum + each.bytes.length, 0),
-          rowStart,
-        );
-      } else if (message.kind === 'batch' && rowEnd > first) {
-        yield* rowsOf(bytes, before, message, {
-          needed,
-          rowStart,
-          first: Math.max(0, first - rowStart),
-        });
+        assertFits(sizeBefore(), rowStart);
+      } else if (message.kind === 'batch' && rowStart + message.rows > first) {
+        assertFits(sizeOf(message), rowStart);
+        group.push(message);
       }
-      rowStart = rowEnd;
+      rowStart += message.rows;
     }
+    yield* read();
   },
   async cuts(bytes, stretchBytes) {
     const groups: { rows: number; bytes: number }[] = [];
@@ -52,24 +60,26 @@ function withMessage(before: Before[], { dictionary }: ArrowMessage, bytes: Uint
   return [...before.filter((each) => !isReplaced(each)), { dictionary, bytes }];
 }
 
-/** The rows of a batch. */
+/** The rows of some batches. */
 async function* rowsOf(
   bytes: ByteSource,
   before: readonly Before[],
-  batch: ArrowMessage,
-  { needed, rowStart, first }: BatchPlace,
+  batches: readonly ArrowMessage[],
+  { needed, rows, rowStart, first }: BatchPlace,
 ) {
-  assertFits(sizeOf(batch), rowStart);
-  const body = await bytes.read(batch.start, batch.end);
-  const columns = readable(rowStart, () => columnsOf([...before.map((each) => each.bytes), body]));
+  const bodies: Uint8Array[] = [];
+  for (const { start, end } of batches) bodies.push(await bytes.read(start, end));
+  const known = before.map((each) => each.bytes);
+  const columns = readable(rowStart, () => columnsOf([...known, ...bodies]));
   const names = columns.map(({ name }) => name);
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined)
     throw new Error(`two columns are named ${JSON.stringify(twice)}; rename one`);
   const taken = columns.filter(({ name }) => needed?.has(name) ?? true);
-  const count = rowsOfChunk(body.length, batch.rows);
-  for (let start = first; start < batch.rows; start += count) {
-    const end = Math.min(start + count, batch.rows);
+  const sizeBytes = bodies.reduce((sum, { length }) => sum + length, 0);
+  const count = rowsOfChunk(sizeBytes, rows);
+  for (let start = first; start < rows; start += count) {
+    const end = Math.min(start + count, rows);
     const places = Array.from({ length: end - start }, (_, i) => start + i);
     const row = (place: number) =>
       Object.fromEntries(taken.map(({ name, valueAt }) => [name, valueAt(place)]));
@@ -115,8 +125,9 @@ const binaryTypes: ReadonlySet<number> = new Set([
   Type.FixedSizeBinary,
 ]);
 
-/** Where a batch stands among the rows, and which of them are wanted. */
+/** How many rows batches have, where they stand, and which of them are wanted. */
 type BatchPlace = {
+  readonly rows: number;
   readonly needed: ReadonlySet<string> | undefined;
   readonly rowStart: number;
   readonly first: number;
