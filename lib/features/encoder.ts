@@ -229,9 +229,13 @@ function missingText(cell: unknown): string {
 function labelWriter(declaration: Declaration): WriteSample {
   const cells = cellsOfSpec(declaration);
   const reader = labelReader(declaration);
+  const isWord = (label: unknown) => typeof label === 'string' && label.trim() !== '';
+  const grows = declaration.label.maxClasses !== undefined;
+  const hint = (label: unknown) =>
+    grows && isWord(label) ? '; a class of that name is declared in label.classes' : '';
   return ({ label }, { labels }, row) => {
     if (label !== undefined && cells.isMissing(label) && !reader.knows(label))
-      return { ...refuse('missing', missingText(label)), field: 'label' };
+      return { ...refuse('missing', missingText(label) + hint(label)), field: 'label' };
     const written = reader.write(label, labels, row);
     return written.ok ? written : { ...written, field: 'label' };
   };

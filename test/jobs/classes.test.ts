@@ -135,6 +135,10 @@ describe('classes that nobody declared', () => {
     const samples = ['NA', 'x', 'None'].map((label) => ({ features: { x: 1 }, label }));
     await deliver(world, [message(1, { samples })]);
     expect((await foldJournal(world)).learnt).toBe(2);
+    const { refused } = (await modelOf(world)).encoder.encode([sample('None')]);
+    expect(refused[0]?.reason).toBe(
+      'missing (found "None"); a class of that name is declared in label.classes',
+    );
   });
 
   it('are sent again once there is room, and not before', async () => {
