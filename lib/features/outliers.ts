@@ -1,6 +1,7 @@
 import { limits } from '../limits.ts';
-import type { Encoder, Encoding, Refusal } from './encoder.ts';
-import { type Floats, gatherSamples } from './samples.ts';
+import type { Encoder, Encoding } from './encoder.ts';
+import { refusing } from './refusing.ts';
+import type { Floats } from './samples.ts';
 import { labelScaleOf } from './scaling.ts';
 import type { FeatureStatistics } from './statistics.ts';
 
@@ -18,29 +19,17 @@ export function withoutOutliers(
   encoding: Encoding,
   seen?: FeatureStatistics,
 ): Encoding {
-  const { samples, accepted } = encoding;
+  const { samples } = encoding;
   const scale = seen && seen.count >= enoughSamples ? labelScaleOf(seen, layout) : undefined;
   const before = scale === undefined ? 0 : Math.abs(scale.mean) + scale.deviation;
   const usual = Math.max(usualSize(samples.labels), before);
   if (usual === 0) return encoding;
   const bound = usual * limits.outlierFactor;
-  const kept: number[] = [];
-  const refused: Refusal[] = [];
-  samples.labels.forEach((label, row) => {
-    if (Math.abs(label) <= bound) {
-      kept.push(row);
-      return;
-    }
+  return refusing(layout, encoding, (label) => {
+    if (Math.abs(label) <= bound) return undefined;
     const reason = `${label} is more than ${limits.outlierFactor} times as large as other labels`;
-    refused.push({ index: accepted[row] ?? -1, field: 'label', code: 'outlier', reason });
+    return { field: 'label', code: 'outlier', reason };
   });
-  if (refused.length === 0) return encoding;
-  return {
-    ...encoding,
-    samples: gatherSamples(samples, kept, layout),
-    accepted: Int32Array.from(kept, (row) => accepted[row] ?? -1),
-    refused: [...encoding.refused, ...refused].sort((a, b) => a.index - b.index),
-  };
 }
 
 function nineTenths(sizes: Floats): number {

@@ -1,7 +1,8 @@
 import { listNames, show } from '../parse.ts';
 import { type NamedClasses, namesOfClasses, placesOf } from './classes.ts';
 import type { Encoding } from './encoder.ts';
-import { gatherSamples, type Layout } from './samples.ts';
+import { refusing } from './refusing.ts';
+import type { Layout } from './samples.ts';
 
 /** Refuses samples of new classes for which no place is left. */
 export function withoutSurplus(
@@ -9,31 +10,23 @@ export function withoutSurplus(
   encoding: Encoding,
   statistics: NamedClasses,
 ): Encoding {
-  const { samples, accepted } = encoding;
+  const { names: given } = encoding.samples;
   const before = namesOfClasses(layout, statistics);
   if (before === undefined || layout.growingClasses === undefined) return encoding;
   const { most } = layout.growingClasses;
   const known = new Set(placesOf(before).keys());
   const names = [...before];
-  const kept: number[] = [];
-  const refused = [...encoding.refused];
-  samples.labels.forEach((label, row) => {
-    if (known.has(label) || known.size < most) {
-      if (!known.has(label)) names.push(samples.names?.get(label) ?? '');
+  return refusing(layout, encoding, (label) => {
+    if (known.has(label)) return undefined;
+    const name = given?.get(label) ?? '';
+    if (known.size < most) {
       known.add(label);
-      kept.push(row);
-      return;
+      names.push(name);
+      return undefined;
     }
     const reason =
-      `unknown class ${show(samples.names?.get(label))}: there are ${most} already, as many as ` +
-      `label.maxClasses allows (${listNames(names)}); raise it, or send one of them`;
-    refused.push({ index: accepted[row] ?? -1, field: 'label', code: 'unknown-class', reason });
+      `unknown class ${show(name)}: there are ${most} already, as many as label.maxClasses allows ` +
+      `(${listNames(names)}); raise it, or send one of them`;
+    return { field: 'label', code: 'unknown-class', reason };
   });
-  if (kept.length === samples.count) return encoding;
-  return {
-    ...encoding,
-    samples: gatherSamples(samples, kept, layout),
-    accepted: Int32Array.from(kept, (row) => accepted[row] ?? -1),
-    refused: refused.sort((a, b) => a.index - b.index),
-  };
 }

@@ -42,7 +42,7 @@ export function imageBehaviour(
     isStandardized: false,
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
-        const pixels = flattened(readList(cell), shape);
+        const pixels = flattened(cell, shape);
         if (pixels === undefined) return refuse('wrong-type', `${allowed} (found ${show(cell)})`);
         const start = row * numbers + numberOffset;
         for (const [i, each] of pixels.entries()) {

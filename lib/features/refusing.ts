@@ -1,0 +1,25 @@
+import type { Encoding, Refusal } from './encoder.ts';
+import { gatherSamples, type Layout } from './samples.ts';
+
+/** An encoding of which more is refused: rows for which there is a reason. */
+export function refusing(
+  layout: Layout,
+  encoding: Encoding,
+  reasonFor: (label: number, row: number) => Omit<Refusal, 'index'> | undefined,
+): Encoding {
+  const { samples, accepted } = encoding;
+  const kept: number[] = [];
+  const refused: Refusal[] = [];
+  samples.labels.forEach((label, row) => {
+    const reason = reasonFor(label, row);
+    if (reason === undefined) kept.push(row);
+    else refused.push({ index: accepted[row] ?? -1, ...reason });
+  });
+  if (refused.length === 0) return encoding;
+  return {
+    ...encoding,
+    samples: gatherSamples(samples, kept, layout),
+    accepted: Int32Array.from(kept, (row) => accepted[row] ?? -1),
+    refused: [...encoding.refused, ...refused].sort((a, b) => a.index - b.index),
+  };
+}
