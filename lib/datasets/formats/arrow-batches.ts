@@ -1,4 +1,4 @@
-import { type Batch, Type } from '@uwdata/flechette';
+import { Type } from '@uwdata/flechette';
 
 /** What is looked at of a batch's column, whatever it is of. */
 type Part = {
@@ -8,7 +8,7 @@ type Part = {
   readonly values?: (ArrayLike<unknown> & { readonly BYTES_PER_ELEMENT?: number }) | undefined;
   readonly offsets?: ArrayLike<number | bigint> | undefined;
   readonly sizes?: ArrayLike<number | bigint> | undefined;
-  readonly children?: readonly unknown[] | undefined;
+  readonly children?: readonly Part[] | undefined;
   readonly dictionary?: { readonly length: number } | undefined;
   readonly type: {
     readonly typeId: number;
@@ -23,20 +23,18 @@ type Part = {
  *
  * @throws Error if not
  */
-export function assertWhole(batch: Batch<unknown>): void {
-  const part = batch as unknown as Part;
+export function assertWhole(part: Part): void {
   const { length, nullCount, validity, values, offsets, sizes, children, dictionary } = part;
   const marks = validity?.length ?? 0;
   // (Where nothing has a value, there are no marks.)
   if (nullCount > 0 && marks > 0 && marks * 8 < length) throw tooShort();
-  const inner = children?.map((each) => each as Batch<unknown>);
-  const most = inner?.[0]?.length ?? values?.length ?? 0;
+  const most = children?.[0]?.length ?? values?.length ?? 0;
   if (offsets !== undefined && offsets.length > 0) {
     if (sizes === undefined) assertRising(offsets, length, most);
     else assertWithin({ offsets, sizes }, length, most);
   } else if ((values?.length ?? 0) * unitsOf(part) < length) throw tooShort();
   if (dictionary !== undefined) assertIndices(part, dictionary.length);
-  for (const each of inner ?? []) assertWhole(each);
+  children?.forEach(assertWhole);
 }
 
 /** Types that have an element of an array for each row. */
@@ -84,11 +82,10 @@ function assertRising(offsets: ArrayLike<number | bigint>, length: number, most:
 
 /** The same where values may lie in any order. */
 function assertWithin(
-  { offsets, sizes }: Required<Pick<Part, 'offsets' | 'sizes'>>,
+  { offsets, sizes }: Record<'offsets' | 'sizes', ArrayLike<number | bigint>>,
   length: number,
   most: number,
 ): void {
-  if (offsets === undefined || sizes === undefined) return;
   if (offsets.length < length || sizes.length < length) throw tooShort();
   for (let i = 0; i < length; i++) {
     const [offset, size] = [Number(offsets[i]), Number(sizes[i])];

@@ -92,7 +92,7 @@ function countColumns(schema: FlatTable): number {
     const kind = field.uint8(union);
     // The ids of what a union may be.
     if (kind === unionType) field.table(type)?.check(1, 4);
-    if (kind === decimalType && (field.table(type)?.int32(1) ?? 0) > mostDecimals)
+    if (kind === decimalType && Math.abs(field.table(type)?.int32(1) ?? 0) > mostDecimals)
       throw new RangeError('too many decimals');
     field.tables(children).forEach(check);
   };

@@ -4,7 +4,7 @@ import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { assertWhole } from './arrow-batches.ts';
 import { type ArrowMessage, messagesOf } from './arrow-messages.ts';
-import { type BinaryReader, cutsBetween, rowsOfChunk } from './format.ts';
+import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
 import { decodeLz4Frame } from './lz4-frame.ts';
 
 /** Arrow IPC, files (Feather 2) and streams; its buffers are packed inside. */
@@ -80,15 +80,11 @@ async function* rowsOf(
   const count = rowsOfChunk(sizeBytes, rows);
   for (let start = first; start < rows; start += count) {
     const end = Math.min(start + count, rows);
-    const places = Array.from({ length: end - start }, (_, i) => start + i);
-    const row = (place: number) =>
-      Object.fromEntries(taken.map(({ name, valueAt }) => [name, valueAt(place)]));
-    yield {
-      rows: readable(rowStart, () => places.map(row)),
-      lines: places.map((place) => rowStart + place + 1),
-      bad: [],
-      next: { at: rowStart + end, line: rowStart + end + 1 },
-    };
+    yield readable(rowStart, () =>
+      chunkOf(rowStart, [start, end], (place) =>
+        Object.fromEntries(taken.map(({ name, valueAt }) => [name, valueAt(place)])),
+      ),
+    );
   }
 }
 

@@ -22,10 +22,9 @@ export class FlatTable {
     return at === undefined ? 0 : this.#view.getUint8(at);
   }
 
-  /** The size of a whole number of 32 bits. */
   int32(field: number): number {
     const at = this.#placeOf(field);
-    return at === undefined ? 0 : Math.abs(this.#view.getInt32(at, true));
+    return at === undefined ? 0 : this.#view.getInt32(at, true);
   }
 
   /** A whole number of 64 bits, as far as JavaScript has it exactly. */

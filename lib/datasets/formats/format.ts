@@ -141,6 +141,21 @@ export function rowsOfChunk(sizeBytes: number, rows: number): number {
   return Math.max(1, Math.min(limits.chunkRows, Math.floor(limits.chunkBytes / bytesOfRow)));
 }
 
+/** Rows of a group as a chunk: those at some of its places, of which the first is this row. */
+export function chunkOf(
+  rowStart: number,
+  [start, end]: readonly [start: number, end: number],
+  rowAt: (place: number) => Row,
+): RowChunk {
+  const places = Array.from({ length: end - start }, (_, i) => start + i);
+  return {
+    rows: places.map(rowAt),
+    lines: places.map((place) => rowStart + place + 1),
+    bad: [],
+    next: { at: rowStart + end, line: rowStart + end + 1 },
+  };
+}
+
 /** Where groups of rows may be cut into stretches of about so many bytes, in rows. */
 export function cutsBetween(
   groups: readonly { readonly rows: number; readonly bytes: number }[],

@@ -3,7 +3,7 @@ import { createInflateRaw } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { limits } from '../../limits.ts';
 import { type ByteSource, piecesOf } from '../byte-source.ts';
-import { type BinaryReader, rowsOfChunk } from './format.ts';
+import { type BinaryReader, chunkOf, rowsOfChunk } from './format.ts';
 import { type ArrayHeader, headerBytes, headerOf } from './numpy-array.ts';
 
 /** An array of a file: a column for each field or, of a plain one, for itself. */
@@ -72,12 +72,7 @@ async function* rowsOf(
       const views = new Map<NumpyArray, DataView>();
       for (const [array, { read }] of readers)
         views.set(array, await read(count * array.header.rowBytes));
-      yield {
-        rows: Array.from({ length: count }, (_, row) => rowIn(columns, views, row)),
-        lines: Array.from({ length: count }, (_, row) => start + row + 1),
-        bad: [],
-        next: { at: start + count, line: start + count + 1 },
-      };
+      yield chunkOf(0, [start, start + count], (place) => rowIn(columns, views, place - start));
     }
   } finally {
     for (const { close } of readers.values()) await close();

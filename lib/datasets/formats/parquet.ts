@@ -9,7 +9,7 @@ import {
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
-import { type BinaryReader, cutsBetween, rowsOfChunk } from './format.ts';
+import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: BinaryReader = {
@@ -42,15 +42,9 @@ export const parquet: BinaryReader = {
       const count = rowsOfChunk(sizeBytes, rowEnd - rowStart);
       for (let start = Math.max(0, first - rowStart); start < rowEnd - rowStart; start += count) {
         const end = Math.min(start + count, rowEnd - rowStart);
-        const places = Array.from({ length: end - start }, (_, i) => start + i);
-        yield {
-          rows: places.map((place) =>
-            Object.fromEntries(values.map(([name, column]) => [name, column[place]])),
-          ),
-          lines: places.map((place) => rowStart + place + 1),
-          bad: [],
-          next: { at: rowStart + end, line: rowStart + end + 1 },
-        };
+        yield chunkOf(rowStart, [start, end], (place) =>
+          Object.fromEntries(values.map(([name, column]) => [name, column[place]])),
+        );
       }
       rowStart = rowEnd;
     }
