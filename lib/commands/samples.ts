@@ -1,22 +1,20 @@
 import { z } from 'zod';
 import { invariant } from '../errors.ts';
-import { weighed } from '../features/class-weights.ts';
-import { placed, withClassesOf } from '../features/classes.ts';
 import { addCounts } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
-import { type EncodedSamples, gatherSamples, rowsWithin } from '../features/samples.ts';
+import { rowsWithin } from '../features/samples.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { countWithoutRow } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Earned, latelyAfter } from '../metrics/lately.ts';
-import { outcomesAfter } from '../metrics/outcomes.ts';
+import { outcomesAfter, outcomesOf } from '../metrics/outcomes.ts';
 import { priorAfter } from '../metrics/prior.ts';
 import { addScores, meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
-import type { Model } from '../model/model.ts';
 import { isRecord, strictObject } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 import { type Command, rejected, type SampleList } from './command.ts';
 import { commonHeader } from './header.ts';
@@ -90,14 +88,13 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     });
     const all = [...refused, ...undone].sort((a, b) => a.index - b.index);
     if (!learned.ok || places.length === 0) return { learnt: [], refused: all };
-    const own = learntOf(model, encoding.samples, places);
     const { vocabularies } = learned.parameters.statistics;
     return {
       learnt: places.map((place) => complete[encoding.accepted[place] ?? -1]),
       refused: all,
-      state: afterMessage(model, state, learned, own),
+      state: afterMessage(model.spec, state, learned),
       loss: meanLoss(learned.scores),
-      unknown: addCounts(encoding.unknown, countWithoutRow(own, vocabularies, layout)),
+      unknown: addCounts(encoding.unknown, countWithoutRow(learned.samples, vocabularies, layout)),
     };
   },
 
@@ -109,7 +106,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       invariant(refused.length === 0, `entry ${sequence} holds a sample that cannot be learnt`);
       const learned = await learn(model, state, encoded);
       invariant(learned.ok, `entry ${sequence} holds a message that cannot be learnt`);
-      state = afterMessage(model, state, learned, encoded);
+      state = afterMessage(model.spec, state, learned);
     }
     return state;
   },
@@ -120,11 +117,6 @@ function badLine(reason: string | undefined) {
   return reason === undefined ? undefined : { code: 'bad-row' as const, field: 'row', reason };
 }
 
-/** The samples at some places; the same where they are all. */
-function learntOf({ encoder }: Model, samples: EncodedSamples, places: readonly number[]) {
-  return places.length === samples.count ? samples : gatherSamples(samples, places, encoder.layout);
-}
-
 /** What the labels alone earned between two states. */
 function between(before: Earned = nothing, after: Earned = nothing): Earned {
   return { loss: after.loss - before.loss, correct: after.correct - before.correct };
@@ -133,15 +125,9 @@ function between(before: Earned = nothing, after: Earned = nothing): Earned {
 const nothing: Earned = { loss: 0, correct: 0 };
 
 /** The state with one more message learnt; the ledger changes with the whole entry. */
-function afterMessage(
-  { spec, encoder: { layout } }: Model,
-  state: State,
-  learned: Extract<Learned, { ok: true }>,
-  samples: EncodedSamples,
-): State {
-  const { prior, lately, outcomes, scores, learnt, statistics } = state;
-  const message = placed(samples, learned.parameters.statistics, layout);
-  const own = weighed(message, spec, withClassesOf(statistics, samples, layout));
+function afterMessage(spec: Spec, state: State, learned: Extract<Learned, { ok: true }>): State {
+  const { prior, lately, outcomes, scores, learnt } = state;
+  const { samples: own, predictions } = learned;
   const priorNow = prior && priorAfter(spec, prior, scores, own);
   return {
     ...state,
@@ -155,7 +141,9 @@ function afterMessage(
         prior: between(prior, priorNow),
       }),
     }),
-    ...(outcomes && { outcomes: outcomesAfter(outcomes, learned.outcomes, samples.count) }),
-    learnt: learnt + samples.count,
+    ...(outcomes && {
+      outcomes: outcomesAfter(outcomes, outcomesOf(spec, predictions, own), own.count),
+    }),
+    learnt: learnt + own.count,
   };
 }

@@ -5,13 +5,18 @@ import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { placed, withClassesOf } from '../features/classes.ts';
 import { derive, withHistoryOf } from '../features/derived.ts';
-import { type EncodedSamples, type Layout, rowsWithin, sliceSamples } from '../features/samples.ts';
+import {
+  type EncodedSamples,
+  type Floats,
+  type Layout,
+  rowsWithin,
+  sliceSamples,
+} from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
 import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
-import { type Outcomes, outcomesOf } from '../metrics/outcomes.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import { tableNames } from '../network/table-names.ts';
 import { type Refused, refuse } from '../refusal.ts';
@@ -31,7 +36,10 @@ export type Learned =
       readonly ok: true;
       readonly parameters: Parameters;
       readonly scores: Scores;
-      readonly outcomes: Outcomes;
+      /** The message as it was scored: its classes have places, and weigh as they did before. */
+      readonly samples: EncodedSamples;
+      /** What the old parameters predicted of it, [count, outputs]. */
+      readonly predictions: Floats;
     }
   | Refused<'diverged'>;
 
@@ -59,8 +67,7 @@ export async function learn(
   if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
-  const outcomes = outcomesOf(model.spec, predictions, own);
-  return { ok: true, parameters: trained, scores, outcomes };
+  return { ok: true, parameters: trained, scores, samples: own, predictions };
 }
 
 /** The parameters after learning one message, as {@link learn} computes them. */

@@ -1,6 +1,3 @@
-import { weighed } from '../features/class-weights.ts';
-import { placed, withClassesOf } from '../features/classes.ts';
-import { gatherSamples } from '../features/samples.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import type { CurrentModel } from '../fold/current-model.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
@@ -17,7 +14,6 @@ import {
 import { loadInitialWeights } from '../model/initial-weights.ts';
 import { learnMost } from '../model/learn-most.ts';
 import { compileModel, type Model } from '../model/model.ts';
-import { predict } from '../model/predict.ts';
 import { isRecord } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec, SpecInput } from '../spec/spec.ts';
@@ -138,17 +134,12 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   run.seconds += (now() - started) / 1_000;
   run.refused += samples.length - (learned.ok ? places.length : 0);
   if (!learned.ok || places.length === 0) return;
-  const learnt = gatherSamples(encoded, places, layout);
-  if (spec.task === 'regression') {
-    const predictions = await predict(model, parameters, learnt);
+  const { samples: learnt, predictions } = learned;
+  if (spec.task === 'regression')
     learnt.labels.forEach((label, row) => {
       run.absoluteError += Math.abs((predictions[row] ?? 0) - label);
     });
-  }
-  const { statistics } = learned.parameters;
-  const known = withClassesOf(parameters.statistics, learnt, layout);
-  const own = weighed(placed(learnt, statistics, layout), spec, known);
-  run.prior = priorAfter(spec, run.prior, run.scores, own);
+  run.prior = priorAfter(spec, run.prior, run.scores, learnt);
   run.scores = addScores(run.scores, learned.scores);
   run.parameters = learned.parameters;
 }
