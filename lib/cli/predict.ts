@@ -48,8 +48,9 @@ export async function predict(
     const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
     const columns = await columnsOf(file);
     const names = namingBeside(columns);
-    // The classes that have come are those of the newest state.
-    await opened.predict([], { maxAgeSeconds: 0 });
+    // Where classes come with the stream, they are those of the newest state.
+    if (opened.spec().label.maxClasses !== undefined)
+      await opened.predict([], { maxAgeSeconds: 0 });
     const predicted = predictionColumns(opened, names);
     const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
     for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {

@@ -125,8 +125,8 @@ function createClassTally(spec: Spec, before: readonly number[]) {
   const declared = classNames(spec);
   const grows = spec.label.maxClasses !== undefined;
   const cells = cellsOfSpec(spec);
-  const names = declared.map((name) => cells.text(name) ?? name);
-  const labels = new Map(names.map((name, i) => [name, grows ? hashOfClass(name) : i]));
+  const labelOf = (name: string, place: number) =>
+    grows ? hashOfClass(cells.text(name) ?? name) : place;
   const accepted = new Set<number>(before);
   return {
     accepted: () => [...accepted],
@@ -134,7 +134,7 @@ function createClassTally(spec: Spec, before: readonly number[]) {
       if (declared.length > 0) for (const each of samples.labels) accepted.add(each);
     },
     /** The others; where rows were refused, theirs may be among them, however they failed. */
-    missing: () => declared.filter((_, i) => !accepted.has(labels.get(names[i] ?? '') ?? -1)),
+    missing: () => declared.filter((name, place) => !accepted.has(labelOf(name, place))),
   };
 }
 

@@ -29,13 +29,12 @@ export function problemsOfClasses({
       ...(maxClasses === undefined ? [] : [refuse('maxClasses')]),
     ];
   }
+  const declared = classes?.length ?? 0;
   if (maxClasses === undefined) {
-    const declared = classes?.length ?? 0;
     if (declared >= 2) return [];
     const problem = `classes are needed: two at least (found ${declared}), or maxClasses`;
     return [{ field: 'classes', problem }];
   }
-  const declared = classes?.length ?? 0;
   if (declared > maxClasses)
     return [
       { field: 'maxClasses', problem: `is less than the ${declared} classes that are declared` },
