@@ -142,7 +142,7 @@ function afterMessage(spec: Spec, state: State, learned: Extract<Learned, { ok: 
       }),
     }),
     ...(outcomes && {
-      outcomes: outcomesAfter(outcomes, outcomesOf(spec, predictions, own), own.count),
+      outcomes: outcomesAfter(outcomes, outcomesOf(spec, predictions, own), learned.scores),
     }),
     learnt: learnt + own.count,
   };

@@ -1,7 +1,7 @@
 import { inOrderOf } from '../features/classes.ts';
 import type { Spec } from '../spec/spec.ts';
 import { emptyLately, type Lately } from './lately.ts';
-import { emptyOutcomes, type Outcomes, type StreamOutcomes } from './outcomes.ts';
+import { noOutcomes, type Outcomes, type StreamOutcomes } from './outcomes.ts';
 import { emptyPrior, type Prior } from './prior.ts';
 import { emptyScores, type Scores } from './scores.ts';
 
@@ -15,13 +15,12 @@ export type Earnings = {
 
 /** What a stream has earned before its first sample, by the rules of a spec. */
 export function nothingEarned(spec: Spec): Earnings {
-  const empty = emptyOutcomes(spec);
   const { revision = 0 } = spec;
   return {
     scores: emptyScores(spec),
     ...(revision >= 1 && { prior: emptyPrior(spec) }),
     ...(revision >= 5 && { lately: emptyLately() }),
-    ...(revision >= 6 && { outcomes: { soFar: empty, lately: empty } }),
+    ...(revision >= 6 && { outcomes: noOutcomes(spec) }),
   };
 }
 
@@ -43,6 +42,7 @@ export function withMovedClasses(
     ...(lately && { lately: withMovedLabel(lately, before, after) }),
     ...(outcomes && {
       outcomes: {
+        ...outcomes,
         soFar: withMovedSums(outcomes.soFar, inOrder),
         lately: withMovedSums(outcomes.lately, inOrder),
       },

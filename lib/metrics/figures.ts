@@ -13,7 +13,8 @@ import {
 import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from './scores.ts';
 
 /** What predictions come to, held against labels. What nothing can be said of is absent. */
-export type Figures = Omit<OutcomeFigures, 'areaError'> & {
+export type Figures = OutcomeFigures & {
+  readonly areaUnderCurve?: number;
   /** In the unit of the spec's loss. */
   readonly loss: number;
   readonly accuracy?: number;
@@ -66,17 +67,12 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
     samples: () => scores.samples,
     finish() {
       const curve = areaUnderCurve(scores);
-      const {
-        areaUnderCurve: _,
-        areaError: __,
-        ...figures
-      } = outcomeFigures(spec, outcomes, scores.samples);
       const [, squared = 0] = outcomes.errors;
       const deviations = labelSpread.squares();
       return {
         loss: meanLoss(scores),
         ...(spec.task === 'regression' ? {} : { accuracy: scores.correct / scores.weight }),
-        ...figures,
+        ...outcomeFigures(spec, outcomes, scores.samples),
         ...(deviations > 0 ? { rSquared: 1 - squared / deviations } : {}),
         ...(isShort ? { confusion: { classes, counts } } : {}),
         ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),

@@ -4,7 +4,7 @@ import { classCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import { type ConfusionFigures, confusionFigures } from './confusion.ts';
 import { latelySamples } from './lately.ts';
-import { areaError, areaUnderCurve, histogramBin } from './scores.ts';
+import { type AreaFigures, areaFigures, type Scores, scoreBins } from './scores.ts';
 
 /** How predictions turned out, in sums that can be added, and fade. */
 export type Outcomes = {
@@ -17,18 +17,26 @@ export type Outcomes = {
   readonly calibration: Float64Array;
   /** Of a regression, Σ weight · |error| and Σ weight · error², [2]. */
   readonly errors: Float64Array;
-  /** Of a binary task, Σ weight of true and false labels by predicted log-odds, [2, rankBins]. */
-  readonly ranks: Float64Array;
 };
 
 /** Of the whole stream, and of its last samples: one counts half after a thousand others. */
-export type StreamOutcomes = { readonly soFar: Outcomes; readonly lately: Outcomes };
+export type StreamOutcomes = {
+  readonly soFar: Outcomes;
+  readonly lately: Outcomes;
+  /**
+   * Of a binary task lately, Σ weight of true and of false labels by predicted log-odds, [2,
+   * rankBins]; those of the whole stream are in its scores.
+   */
+  readonly ranks: Float64Array;
+};
 
 /** The parts of {@link Outcomes}. */
-export const outcomeParts = ['classes', 'calibration', 'errors', 'ranks'] as const;
+export const outcomeParts = ['classes', 'calibration', 'errors'] as const;
 
 const bins = 10;
-const rankBins = 256;
+/** As many of the scores' bins are one here. */
+const binsOfRank = 8;
+const rankBins = scoreBins / binsOfRank;
 
 /** The outcomes of no predictions. */
 export function emptyOutcomes({ task, label }: Spec): Outcomes {
@@ -37,8 +45,14 @@ export function emptyOutcomes({ task, label }: Spec): Outcomes {
     classes: new Float64Array(3 * classes),
     calibration: new Float64Array(task === 'regression' ? 0 : 2 * bins),
     errors: new Float64Array(task === 'regression' ? 2 : 0),
-    ranks: new Float64Array(task === 'binary' ? 2 * rankBins : 0),
   };
+}
+
+/** The outcomes of a stream before its first sample. */
+export function noOutcomes(spec: Spec): StreamOutcomes {
+  const empty = emptyOutcomes(spec);
+  const ranks = new Float64Array(spec.task === 'binary' ? 2 * rankBins : 0);
+  return { soFar: empty, lately: empty, ranks };
 }
 
 /** Labels and weights, [count]. */
@@ -50,7 +64,7 @@ export function outcomesOf(
   predictions: Floats,
   { labels, weights }: Labelled,
 ): Outcomes {
-  const { classes, calibration, errors, ranks } = emptyOutcomes(spec);
+  const { classes, calibration, errors } = emptyOutcomes(spec);
   const add = (sums: Float64Array, place: number, weight: number) => {
     sums[place] = (sums[place] ?? 0) + weight;
   };
@@ -72,10 +86,8 @@ export function outcomesOf(
     add(calibration, bin, weight * probability);
     if (spec.task === 'binary' ? label === 1 : label === named)
       add(calibration, bins + bin, weight);
-    if (spec.task === 'binary')
-      add(ranks, (label === 1 ? 0 : rankBins) + histogramBin(probability, rankBins), weight);
   });
-  return { classes, calibration, errors, ranks };
+  return { classes, calibration, errors };
 }
 
 /** The class that a row of predictions names, and the probability of what is counted as so. */
@@ -101,25 +113,46 @@ export function addOutcomes(a: Outcomes, b: Outcomes, fading = 1): Outcomes {
     classes: sum('classes'),
     calibration: sum('calibration'),
     errors: sum('errors'),
-    ranks: sum('ranks'),
   };
 }
 
-/** A stream's outcomes after one more message of so many samples. */
+/** A stream's outcomes after one more message. */
 export function outcomesAfter(
-  { soFar, lately }: StreamOutcomes,
+  { soFar, lately, ranks }: StreamOutcomes,
   message: Outcomes,
-  samples: number,
+  scores: Pick<Scores, 'samples' | 'positives' | 'negatives'>,
 ): StreamOutcomes {
-  const fading = wholePower(decayOf(latelySamples), samples);
-  return { soFar: addOutcomes(soFar, message), lately: addOutcomes(lately, message, fading) };
+  const fading = wholePower(decayOf(latelySamples), scores.samples);
+  return {
+    soFar: addOutcomes(soFar, message),
+    lately: addOutcomes(lately, message, fading),
+    ranks: addArrays(ranks, ranksOf(scores, ranks.length), fading),
+  };
+}
+
+/** The histograms of scores in fewer bins. */
+function ranksOf(
+  { positives, negatives }: Pick<Scores, 'positives' | 'negatives'>,
+  length: number,
+): Float64Array {
+  const ranks = new Float64Array(length);
+  [positives, negatives].forEach((histogram, part) => {
+    histogram.forEach((weight, bin) => {
+      const place = part * rankBins + Math.floor(bin / binsOfRank);
+      ranks[place] = (ranks[place] ?? 0) + weight;
+    });
+  });
+  return ranks;
+}
+
+/** How a stream's last predictions are ordered. */
+export function areaLately({ ranks }: Pick<StreamOutcomes, 'ranks'>): AreaFigures {
+  const [positives, negatives] = [ranks.subarray(0, rankBins), ranks.subarray(rankBins)];
+  return areaFigures({ positives, negatives });
 }
 
 /** What outcomes come to. What nothing can be said of is absent. */
 export type OutcomeFigures = ConfusionFigures & {
-  readonly areaUnderCurve?: number;
-  /** How far the area may be from what single predictions would give: those of a bin are alike. */
-  readonly areaError?: number;
   /**
    * How far the share of what was right is from what was promised, the mean over ten bins of
    * probabilities (Naeini et al. 2015): of two classes of the second, of more of the one that is
@@ -137,7 +170,7 @@ export function outcomeFigures(
   outcomes: Outcomes,
   weight: number,
 ): OutcomeFigures {
-  const { classes, calibration, errors, ranks } = outcomes;
+  const { classes, calibration, errors } = outcomes;
   if (!(weight > 0)) return {};
   if (task === 'regression') {
     const [absolute = 0, squared = 0] = errors;
@@ -150,15 +183,9 @@ export function outcomeFigures(
   const [labels, predicted, right] = [0, 1, 2].map((part) =>
     classes.subarray(part * count, (part + 1) * count),
   );
-  const [positives, negatives] = [ranks.subarray(0, rankBins), ranks.subarray(rankBins)];
-  const curve = areaUnderCurve({ positives, negatives });
   return {
     ...(labels && predicted && right && confusionFigures({ labels, predicted, right })),
     calibrationError: calibrationError(calibration, weight),
-    ...(Number.isFinite(curve) && {
-      areaUnderCurve: curve,
-      areaError: areaError({ positives, negatives }),
-    }),
   };
 }
 

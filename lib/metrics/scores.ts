@@ -80,7 +80,7 @@ export function score(
     if (isRight(spec, { predictions, row, outputs }, label)) correct += weight;
     if (positives.length > 0) {
       const histogram = label === 1 ? positives : negatives;
-      const bin = histogramBin(predictions[row] ?? 0, scoreBins);
+      const bin = binOf(predictions[row] ?? 0);
       histogram[bin] = (histogram[bin] ?? 0) + weight;
     }
   });
@@ -168,20 +168,33 @@ export function areaUnderCurve({
  * How far that area may be from the one of single predictions: those in one bin are taken for
  * alike. Half the share of pairs of a true and a false label that lie in the same bin.
  */
-export function areaError({
-  positives,
-  negatives,
-}: Pick<Scores, 'positives' | 'negatives'>): number {
+function areaError({ positives, negatives }: Pick<Scores, 'positives' | 'negatives'>): number {
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
   const tied = positives.map((each, bin) => each * (negatives[bin] ?? 0));
   return sum(tied) / 2 / (sum(positives) * sum(negatives));
 }
 
-/** The bin of a probability in a histogram over log-odds. */
-export function histogramBin(probability: number, bins: number): number {
+/** The area under the ROC curve. */
+export type AreaFigures = {
+  readonly areaUnderCurve?: number;
+  /** How far it may be from what single predictions would give: those of a bin are alike. */
+  readonly areaError?: number;
+};
+
+/** What histograms of predictions say of their order; nothing unless both labels came. */
+export function areaFigures({
+  positives,
+  negatives,
+}: Pick<Scores, 'positives' | 'negatives'>): AreaFigures {
+  const curve = areaUnderCurve({ positives, negatives });
+  if (!Number.isFinite(curve)) return {};
+  return { areaUnderCurve: curve, areaError: areaError({ positives, negatives }) };
+}
+
+function binOf(probability: number): number {
   const logOdds = Math.log(probability / (1 - probability));
-  const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * bins;
-  return Math.min(bins - 1, Math.max(0, Math.floor(position)));
+  const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * scoreBins;
+  return Math.min(scoreBins - 1, Math.max(0, Math.floor(position)));
 }
 
 function argMax(values: Floats): number {

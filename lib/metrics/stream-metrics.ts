@@ -1,27 +1,28 @@
 import type { Spec } from '../spec/spec.ts';
 import type { Earnings } from './earnings.ts';
 import type { Earned } from './lately.ts';
-import { type OutcomeFigures, type Outcomes, outcomeFigures } from './outcomes.ts';
-import { areaError, areaUnderCurve } from './scores.ts';
+import { areaLately, type OutcomeFigures, type Outcomes, outcomeFigures } from './outcomes.ts';
+import { type AreaFigures, areaFigures } from './scores.ts';
 
 /** What the whole stream earned, each sample predicted before it was learnt. */
-export type StreamMetrics = Omit<OutcomeFigures, 'accuracyOfCommonestLabel'> & {
-  /** In the unit of the spec's loss. */
-  readonly loss: number;
-  /** Of predicting the mean label, or the share of each class; absent in models of before 0.4. */
-  readonly baselineLoss?: number;
-  readonly accuracy?: number;
-  readonly baselineAccuracy?: number;
-  /** Of regressions by squared error, in the label's unit. */
-  readonly baselineRootMeanSquaredError?: number;
-  /** Of regressions by squared error: the share of the baseline's that is explained. */
-  readonly rSquared?: number;
-  /** Of saying the last label again: its loss in a regression, its accuracy otherwise. */
-  readonly lastLabelLoss?: number;
-  readonly lastLabelAccuracy?: number;
-  /** The same of the last samples, each of which counts half after a thousand others. */
-  readonly lately?: Omit<StreamMetrics, 'lately'>;
-};
+export type StreamMetrics = Omit<OutcomeFigures, 'accuracyOfCommonestLabel'> &
+  AreaFigures & {
+    /** In the unit of the spec's loss. */
+    readonly loss: number;
+    /** Of predicting the mean label, or the share of each class; absent in models of before 0.4. */
+    readonly baselineLoss?: number;
+    readonly accuracy?: number;
+    readonly baselineAccuracy?: number;
+    /** Of regressions by squared error, in the label's unit. */
+    readonly baselineRootMeanSquaredError?: number;
+    /** Of regressions by squared error: the share of the baseline's that is explained. */
+    readonly rSquared?: number;
+    /** Of saying the last label again: its loss in a regression, its accuracy otherwise. */
+    readonly lastLabelLoss?: number;
+    readonly lastLabelAccuracy?: number;
+    /** The same of the last samples, each of which counts half after a thousand others. */
+    readonly lately?: Omit<StreamMetrics, 'lately'>;
+  };
 
 /** What the stream earned up to a state; undefined before the first sample. */
 export function metricsOf(
@@ -57,12 +58,16 @@ export function metricsOf(
       baselineRootMeanSquaredError: rootOf(share(baseline?.loss)),
     };
   };
-  const curve = areaUnderCurve(scores);
   const lastLabel = lately?.lastLabelSoFar;
   return {
     ...figuresOf(scores.weight, { model: scores, prior, lastLabel }, outcomes?.soFar),
-    ...(Number.isFinite(curve) ? { areaUnderCurve: curve, areaError: areaError(scores) } : {}),
-    ...(lately && { lately: figuresOf(lately.weight, lately, outcomes?.lately) }),
+    ...areaFigures(scores),
+    ...(lately && {
+      lately: {
+        ...figuresOf(lately.weight, lately, outcomes?.lately),
+        ...(outcomes && areaLately(outcomes)),
+      },
+    }),
   };
 }
 

@@ -7,26 +7,31 @@ const nameOf = (time: keyof StreamOutcomes, part: keyof Outcomes) => `outcomes/$
 
 /** How a stream's predictions turned out, as tensors of a file. */
 export function outcomesTensors(outcomes: StreamOutcomes): Record<string, StoredTensor> {
+  const own = times.flatMap((time) =>
+    outcomeParts.map((part): [string, Float64Array] => [nameOf(time, part), outcomes[time][part]]),
+  );
   return Object.fromEntries(
-    times.flatMap((time) =>
-      outcomeParts.map((part): [string, StoredTensor] => {
-        const data = outcomes[time][part];
-        return [nameOf(time, part), { shape: [data.length], data }];
-      }),
-    ),
+    [...own, [ranksName, outcomes.ranks] as const].map(([name, data]) => [
+      name,
+      { shape: [data.length], data },
+    ]),
   );
 }
+
+const ranksName = 'outcomes/ranks';
 
 /** Undoes {@link outcomesTensors}; nothing if they are not whole. */
 export function outcomesFrom(tensors: SafetensorsFile['tensors']): {
   readonly outcomes?: StreamOutcomes;
 } {
+  const dataOf = (name: string) => {
+    const data = tensors[name]?.data;
+    return data instanceof Float64Array ? data : undefined;
+  };
   const [soFar, lately] = times.map((time) => {
-    const [classes, calibration, errors, ranks] = outcomeParts.map((part) => {
-      const data = tensors[nameOf(time, part)]?.data;
-      return data instanceof Float64Array ? data : undefined;
-    });
-    return classes && calibration && errors && ranks && { classes, calibration, errors, ranks };
+    const [classes, calibration, errors] = outcomeParts.map((part) => dataOf(nameOf(time, part)));
+    return classes && calibration && errors && { classes, calibration, errors };
   });
-  return soFar && lately ? { outcomes: { soFar, lately } } : {};
+  const ranks = dataOf(ranksName);
+  return soFar && lately && ranks ? { outcomes: { soFar, lately, ranks } } : {};
 }

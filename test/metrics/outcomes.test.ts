@@ -4,12 +4,16 @@ import { figuresOf } from '../../lib/metrics/figures.ts';
 import { latelySamples } from '../../lib/metrics/lately.ts';
 import {
   addOutcomes,
+  areaLately,
   emptyOutcomes,
+  noOutcomes,
   outcomeFigures,
   outcomeParts,
   outcomesAfter,
   outcomesOf,
+  type StreamOutcomes,
 } from '../../lib/metrics/outcomes.ts';
+import { score } from '../../lib/metrics/scores.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 
 const features = { x: { type: 'number' } } as const;
@@ -44,28 +48,37 @@ const outcomesIn = (task: Task, message: Message) => {
   return outcomesOf(specs[task], predictions, samples);
 };
 
+/** A stream's outcomes after one more message. */
+const learntBy = (before: StreamOutcomes, task: Task, message: Message, weigh = true) => {
+  const { predictions, samples } = told(task, message, weigh);
+  const own = outcomesOf(specs[task], predictions, samples);
+  return outcomesAfter(before, own, score(specs[task], predictions, samples));
+};
+
 describe.each(Object.keys(specs) as Task[])('how predictions turn out: %s', (task) => {
   const spec = specs[task];
 
   it('is the same in messages as at once, and fades by the samples behind', () => {
     fc.assert(
       fc.property(messages, (all) => {
-        const empty = { soFar: emptyOutcomes(spec), lately: emptyOutcomes(spec) };
-        const after = all.reduce(
-          (sum, message) => outcomesAfter(sum, outcomesIn(task, message), message.length),
-          empty,
-        );
+        const none = noOutcomes(spec);
+        const learnt = all.reduce((sum, message) => learntBy(sum, task, message), none);
         const once = outcomesIn(task, all.flat());
-        const faded = all.reduce((sum, message, i) => {
-          const behind = all.slice(i + 1).flat().length;
-          const counts = 0.5 ** (behind / latelySamples);
-          return addOutcomes(outcomesIn(task, message), sum, counts);
-        }, emptyOutcomes(spec));
+        const counts = all.map((_, i) => 0.5 ** (all.slice(i + 1).flat().length / latelySamples));
+        const faded = all.reduce(
+          (sum, message, i) => addOutcomes(outcomesIn(task, message), sum, counts[i]),
+          emptyOutcomes(spec),
+        );
         for (const part of outcomeParts)
           once[part].forEach((value, place) => {
-            expect(after.soFar[part][place]).toBeCloseTo(value, 9);
-            expect(after.lately[part][place]).toBeCloseTo(faded[part][place] ?? Number.NaN, 9);
+            expect(learnt.soFar[part][place]).toBeCloseTo(value, 9);
+            expect(learnt.lately[part][place]).toBeCloseTo(faded[part][place] ?? Number.NaN, 9);
           });
+        const ranks = all.map((message) => learntBy(none, task, message).ranks);
+        learnt.ranks.forEach((value, place) => {
+          const sum = ranks.reduce((a, own, i) => a + (counts[i] ?? 0) * (own[place] ?? 0), 0);
+          expect(value).toBeCloseTo(sum, 9);
+        });
       }),
     );
   });
@@ -76,15 +89,14 @@ describe.each(Object.keys(specs) as Task[])('how predictions turn out: %s', (tas
         const { predictions, samples } = told(task, all.flat(), false);
         if (samples.labels.length === 0) return;
         const own = outcomesOf(spec, predictions, samples);
-        const {
-          areaError = 0,
-          areaUnderCurve = 0.5,
-          ...figures
-        } = outcomeFigures(spec, own, samples.labels.length);
+        const figures = outcomeFigures(spec, own, samples.labels.length);
         const whole = figuresOf(spec, predictions, samples);
         for (const [name, value] of Object.entries(figures))
           expect(whole[name as keyof typeof figures]).toBeCloseTo(value, 9);
         if (task !== 'binary') return;
+        const { areaError = 0, areaUnderCurve = 0.5 } = areaLately(
+          learntBy(noOutcomes(spec), task, all.flat(), false),
+        );
         const exact = exactArea(predictions, samples.labels);
         if (exact !== undefined)
           expect(Math.abs(areaUnderCurve - exact)).toBeLessThan(areaError + 1e-9);
