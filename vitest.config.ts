@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** What takes more than some seconds, or needs the synthesized stack: left to `npm test`. */
@@ -19,6 +20,8 @@ export default defineConfig({
     globalSetup: isQuick ? [] : ['test/support/synthesize-once.ts'],
     setupFiles: ['test/support/quiet-tfjs.ts'],
     maxWorkers: '100%',
+    // Programs that tests start are compiled once for all of them.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/millrace/compiled') },
     // Bounds for a test that hangs. No test may fail because the machine is busy.
     testTimeout: 1_800_000,
     hookTimeout: 1_800_000,

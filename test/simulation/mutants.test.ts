@@ -1,30 +1,34 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
+import { bundleProgram } from '../support/bundle-program.ts';
 import { edited, type Mutant } from './edit.ts';
 import { mutants } from './mutants.ts';
 
-/** Below the project, so that the copies find its packages. */
+const simulator = join(projectDirectory, 'test/simulation/simulate.ts');
+
+/** Below the project, so that the programs find its packages. */
 const scratch = join(projectDirectory, '.millrace');
 mkdirSync(scratch, { recursive: true });
 const directory = mkdtempSync(join(scratch, 'mutants-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A copy of the code and its simulator, with the mutant's edits. */
-function copyWith({ edits }: Mutant, index: number): string {
-  const copy = join(directory, String(index));
-  for (const part of ['lib', 'test/simulation', 'test/support', 'package.json']) {
-    cpSync(join(projectDirectory, part), join(copy, part), { recursive: true });
-  }
-  for (const { file, ...edit } of edits) {
-    const change = edited(readFileSync(join(copy, file), 'utf8'), edit);
-    if (typeof change === 'string') throw new Error(`${file}: ${change}`);
-    writeFileSync(join(copy, file), change.text);
-  }
-  return copy;
+/** The simulator, with the mutant's edits, as one program. */
+async function simulatorWith({ edits }: Mutant, index: number): Promise<string> {
+  const program = join(directory, `${index}.mjs`);
+  await bundleProgram(simulator, program, (path, text) =>
+    edits
+      .filter(({ file }) => path === join(projectDirectory, file))
+      .reduce((source, { file, ...edit }) => {
+        const change = edited(source, edit);
+        if (typeof change === 'string') throw new Error(`${file}: ${change}`);
+        return change.text;
+      }, text),
+  );
+  return program;
 }
 
 describe('each mutant', () => {
@@ -51,14 +55,16 @@ describe('the simulator', () => {
   it.each(mutants.map((mutant, index) => ({ ...mutant, index })))(
     'finds code that $name',
     async ({ index, from = 1, ...mutant }) => {
-      const program = join(copyWith(mutant, index), 'test/simulation/simulate.ts');
       const run = promisify(execFile)(process.execPath, [
-        program,
+        '--max-semi-space-size=64',
+        await simulatorWith(mutant, index),
         '--seeds',
         '10000',
         '--from',
         String(from),
         '--first-failure',
+        '--processes',
+        '1',
       ]);
       await expect(run).rejects.toMatchObject({
         code: 1,

@@ -22,6 +22,7 @@ ${faultLines}
   --replay <seed>    show one schedule, event by event
   --kept <a>@<n>,…   with only these of its strikes, as the line of a failure names them
   --first-failure    stop at the first that fails
+  --processes <n>    how many run them, side by side (default: one for each processor)
   --help             show this
 `;
 
@@ -34,6 +35,7 @@ const { values: given } = readArguments(usage, {
     replay: { type: 'string' },
     kept: { type: 'string' },
     'first-failure': { type: 'boolean', default: false },
+    processes: { type: 'string', default: String(availableParallelism()) },
   },
 });
 
@@ -101,13 +103,13 @@ async function runPart({ seeds }: Part): Promise<Sums> {
   return sums;
 }
 
-/** Deals the seeds out to a process for each processor. */
+/** Deals the seeds out to processes; a single one is this. */
 async function runAll(first: number, count: number): Promise<Sums> {
-  const workers = Math.min(availableParallelism(), count);
+  const workers = Math.min(wholeNumber('--processes', given.processes, 1), count);
+  const all = Array.from({ length: count }, (_seed, i) => first + i);
+  if (workers === 1) return runPart({ seeds: all });
   const parts = Array.from({ length: workers }, (_, worker) =>
-    Array.from({ length: count }, (_seed, i) => first + i).filter(
-      (seed) => seed % workers === worker,
-    ),
+    all.filter((seed) => seed % workers === worker),
   );
   const children: ChildProcess[] = [];
   const answers = await Promise.all(
