@@ -35,6 +35,20 @@ export function exponential(x: number): number {
   return n > 1_000 ? power * powerOfTwo(n - 1) * 2 : power * powerOfTwo(n);
 }
 
+/** ln x of a positive number that is not denormal, within 2 ulp: ln m + n ln 2 with √½ < m ≤ √2. */
+export function logarithm(x: number): number {
+  float[0] = x;
+  const exponent = ((words[1] ?? 0) >>> 20) - 1_023;
+  words[1] = ((words[1] ?? 0) & 0xfffff) | (1_023 << 20);
+  const fraction = float[0] ?? 1;
+  const isHigh = fraction > Math.SQRT2;
+  const [m, n] = isHigh ? [fraction / 2, exponent + 1] : [fraction, exponent];
+  const t = (m - 1) / (m + 1);
+  let sum = 0;
+  for (let power = 21; power >= 1; power -= 2) sum = 1 / power + t * t * sum;
+  return n * ln2High + (n * ln2Low + 2 * t * sum);
+}
+
 /** cos πx of x from 0 to 1, within 2 ulp of 1. */
 export function cosineOfPi(x: number): number {
   if (x > 0.5) return -cosineOfPi(1 - x);

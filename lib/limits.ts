@@ -173,8 +173,10 @@ export const limits = {
   targetCells: 1_048_576,
   /** Numbers of a row that are means of labels. */
   targetColumns: 1_000,
+  /** Numbers up to which a model that nobody tuned has an expert over Fourier features. */
+  periodicNumbers: 64,
   /** What all experts answer for one row. */
-  expertOutputs: 10_000,
+  expertOutputs: 12_000,
   /** Classes of which a state knows what follows each. */
   lastLabelClasses: 64,
   /** Rows of a gradient step, those that are replayed among them. */

@@ -103,7 +103,11 @@ function networkText({ network, online: { experts } }: Spec): string {
   if (experts !== undefined) return count(experts.length, 'expert');
   return 'topology' in network
     ? 'a topology of its own'
-    : `hidden ${JSON.stringify(network.hidden)}${network.wide ? ', wide' : ''}`;
+    : [
+        `hidden ${JSON.stringify(network.hidden)}`,
+        ...(network.wide ? ['wide'] : []),
+        ...(network.fourier === undefined ? [] : [`${network.fourier.units} Fourier features`]),
+      ].join(', ');
 }
 
 function percent(share: number): string {
@@ -113,10 +117,11 @@ function percent(share: number): string {
 function expertText(expert: Expert): string {
   if (!isNetwork(expert))
     return expert.predicts === 'prior' ? 'the labels alone' : 'the last label';
-  const { hidden, activation, rate, halfLife, replay } = expert;
+  const { hidden, activation, fourier, rate, halfLife, replay } = expert;
   return [
     hidden === undefined ? 'the network' : hidden.length === 0 ? 'linear' : `hidden ${hidden}`,
     ...(activation === undefined ? [] : [activation]),
+    ...(fourier === undefined ? [] : [`${fourier.units} Fourier features`]),
     ...(rate === undefined ? [] : [`rate ${rate}`]),
     ...(halfLife === undefined ? [] : [`half-life ${halfLife}`]),
     ...(replay ? ['replays'] : []),

@@ -163,8 +163,11 @@ function networkText({ network, online: { experts } }: Spec): string {
   if (experts !== undefined)
     return `${experts.length} experts side by side, mixed by what they have earned`;
   if ('topology' in network) return 'its own topology';
-  if (network.hidden.length === 0) return 'linear';
-  const layers = `hidden layers of ${network.hidden.join(', ')} units, ${network.activation}`;
+  const { hidden, activation, fourier } = network;
+  const periodic =
+    fourier === undefined ? '' : `, over ${fourier.units} random Fourier features too`;
+  if (hidden.length === 0) return `linear${periodic}`;
+  const layers = `hidden layers of ${hidden.join(', ')} units, ${activation}${periodic}`;
   return network.wide ? `${layers}; a linear model beside them` : layers;
 }
 

@@ -4,10 +4,13 @@ import { MillraceError } from '../errors.ts';
 /**
  * The output of a network on other inputs: its layers are called once more, one by one, so that
  * they are layers of the whole and not of a model within it, which Keras counts otherwise.
+ *
+ * @param call what calls a layer, if not the layer itself
  */
 export function calledWith(
   { inputs, outputs }: tf.LayersModel,
   taken: readonly tf.SymbolicTensor[],
+  call: typeof apply = apply,
 ): tf.SymbolicTensor {
   const known = new Map(inputs.map((input, i) => [input.id, taken[i]]));
   const calls = new Map<string, tf.SymbolicTensor | tf.SymbolicTensor[]>();
@@ -15,12 +18,12 @@ export function calledWith(
     const input = known.get(tensor.id);
     if (input !== undefined) return input;
     const { sourceLayer: layer, nodeIndex, tensorIndex } = tensor;
-    const call = `${layer.name}/${nodeIndex}`;
-    let called: tf.SymbolicTensor | tf.SymbolicTensor[] | undefined = calls.get(call);
+    const key = `${layer.name}/${nodeIndex}`;
+    let called: tf.SymbolicTensor | tf.SymbolicTensor[] | undefined = calls.get(key);
     if (called === undefined) {
       const own = tensor.inputs.map(rebuilt);
-      called = layer.apply(own.length === 1 ? (own[0] ?? own) : own) as tf.SymbolicTensor;
-      calls.set(call, called);
+      called = call(layer, own.length === 1 ? (own[0] ?? own) : own);
+      calls.set(key, called);
     }
     const output = Array.isArray(called) ? called[tensorIndex] : called;
     if (output === undefined) throw new MillraceError('corrupt', `${layer.name} has no output`);
@@ -61,4 +64,16 @@ export function setWeights(
       ),
     );
   });
+}
+
+/** A BatchNormalization whose weights are given: gamma, beta, mean, variance. */
+export function affine(
+  name: string,
+  input: tf.SymbolicTensor,
+  weights: readonly (ArrayLike<number> | undefined)[],
+): tf.SymbolicTensor {
+  const layer = tf.layers.batchNormalization({ name, epsilon: 0, trainable: false });
+  const output = apply(layer, input);
+  setWeights(layer, weights);
+  return output;
 }

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { UntraceableError } from '../engine/trace/untraceable.ts';
+import { RandomFourier } from '../network/fourier.ts';
 import type { NetworkInput } from '../network/network.ts';
+import { cosineLayers } from './cosines.ts';
 import { type Exported, type ExportedFeature, scalesUnder } from './exported.ts';
-import { apply, calledWith, probabilities, setWeights } from './layers.ts';
+import { affine, apply, calledWith, probabilities, setWeights } from './layers.ts';
 import { servedNetwork } from './served-network.ts';
 
 /**
@@ -34,8 +36,16 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
   return tf.model({
     name: `${model.name}-${state.sequence}`,
     inputs: raw,
-    outputs: answered(exported, calledWith(layersModel, taken), isAnswer),
+    outputs: answered(exported, calledWith(layersModel, taken, ofStandardKinds), isAnswer),
   });
+}
+
+/** Calls a layer, or those that stand for it where tfjs and Keras do not have it. */
+function ofStandardKinds(layer: tf.layers.Layer, input: tf.SymbolicTensor | tf.SymbolicTensor[]) {
+  const [first] = Array.isArray(input) ? input : [input];
+  return layer instanceof RandomFourier && first !== undefined
+    ? cosineLayers(layer, first)
+    : apply(layer, input);
 }
 
 /** Layers whose names features have get others: a name stands for one layer. */
@@ -76,18 +86,6 @@ function standardized(
   const shifted = affine(`shift-${name}`, scaled, [ones, shifts, zeros, ones]);
   const kept = apply(tf.layers.reLU({ name: `bound-${name}`, maxValue: 2 * bound }), shifted);
   return affine(`shift-back-${name}`, kept, [ones, zeros, shifts, ones]);
-}
-
-/** A BatchNormalization whose weights are given: gamma, beta, mean, variance. */
-function affine(
-  name: string,
-  input: tf.SymbolicTensor,
-  weights: readonly (ArrayLike<number> | undefined)[],
-): tf.SymbolicTensor {
-  const layer = tf.layers.batchNormalization({ name, epsilon: 0, trainable: false });
-  const output = apply(layer, input);
-  setWeights(layer, weights);
-  return output;
 }
 
 /** What one input of the network takes: the columns of some features, in its own shape. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import type { Cells } from './cells.ts';
+import { type Cells, cellsAsWritten } from './cells.ts';
 import { categoryBehaviour, categorySchema } from './kinds/category.ts';
 import { crossBehaviour, crossSchema } from './kinds/cross.ts';
 import { imageBehaviour, imageSchema } from './kinds/image.ts';
@@ -72,6 +72,11 @@ export function problemsOfScaling(
       ...(missing === 'mean' ? [problem('missing', 'is the mean; name a number')] : []),
     ];
   });
+}
+
+/** Numbers that a network sees of a feature; of a category it sees a row of a table. */
+export function numbersOf(feature: Feature, outputs: number): number {
+  return behaviourOf(feature, cellsAsWritten, outputs).width.numbers;
 }
 
 /** Kinds whose values others may take together. */

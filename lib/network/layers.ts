@@ -3,6 +3,7 @@ import { invalid } from '../errors.ts';
 import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
 import type { Spec } from '../spec/spec.ts';
+import { fourierOf } from './fourier.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
@@ -56,7 +57,12 @@ export function fromLayers(spec: Spec, declared: HiddenLayers): BareNetwork {
     const spread = { minval: -0.05, maxval: 0.05, seed: seed() };
     return embedded('', tableOf(spec, name), symbol, tf.initializers.randomUniform(spread));
   });
-  const features = joined('features', columns);
+  const numbers = inputs.findIndex(({ kind }) => kind === 'numbers');
+  const periodic =
+    declared.fourier === undefined
+      ? []
+      : [apply(fourierOf(spec, declared.fourier), at(symbols, numbers))];
+  const features = joined('features', [...columns, ...periodic]);
   const hidden = hiddenLayers(declared, features, seed);
   const outputs = outputsOf(spec);
   const deep = apply(
@@ -172,13 +178,15 @@ function withWide(
 
 /** Counted before tfjs allocates them. */
 function countParameters(spec: Spec, declared: HiddenLayers): number {
-  const { hidden: widths, layerNormalization = false, wide = false } = declared;
+  const { hidden: widths, layerNormalization = false, wide = false, fourier } = declared;
   const tables = tablesOf(spec);
   const embedded = tables.reduce((sum, { dimensions }) => sum + dimensions, 0);
   let parameters = tables.reduce((sum, { rows, dimensions }) => sum + rows * dimensions, 0);
   const { numberWidth } = layoutOf(spec);
   const outputs = outputsOf(spec);
-  let before = numberWidth + embedded;
+  const periodic = fourier?.units ?? 0;
+  parameters += (numberWidth + 1) * periodic;
+  let before = numberWidth + embedded + periodic;
   for (const units of [...widths, outputs]) {
     parameters += (before + 1) * units;
     before = units;

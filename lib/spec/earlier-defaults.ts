@@ -1,4 +1,5 @@
 import { besidePrior } from './declared-defaults.ts';
+import { periodicExpert } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
@@ -56,8 +57,15 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
     : { ...declared, online: { ...declared.online, publishEvery } };
 }
 
-/** Releases before 0.9 left a network without experts alone, whoever tuned it. */
+/**
+ * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
+ * no default expert over Fourier features.
+ */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
+  const { experts = [] } = declared.online;
+  const earlier = experts.filter((expert) => !isSame(expert, periodicExpert));
+  if (earlier.length < experts.length && isSame(existing.online.experts, earlier))
+    return { ...declared, online: { ...declared.online, experts: earlier } };
   return existing.online.experts === undefined ? withoutPrior(declared) : declared;
 }
 

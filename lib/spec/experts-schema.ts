@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { halfLifeSchema } from '../features/kinds/kind.ts';
+import { type Feature, numbersOf } from '../features/kinds.ts';
 import { classCount, type DeclaredClasses } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
+import { fourierSchema } from './fourier-schema.ts';
 import { rate } from './optimizer-schema.ts';
 
 /** Units of each hidden layer. */
@@ -27,6 +29,9 @@ const networkExpert = strictObject({
   activation: activationName
     .optional()
     .describe("of its hidden layers; the network's unless given"),
+  fourier: fourierSchema
+    .optional()
+    .describe('random Fourier features that it takes besides; those of the network unless given'),
   rate: rate.optional().describe("its learning rate; the model's unless given"),
   halfLife: halfLifeSchema
     .optional()
@@ -79,17 +84,27 @@ export const replaySchema = strictObject({
     .describe('samples that are kept, drawn from all that were learnt; at most a mebibyte of them'),
 });
 
+/** A kernel machine, of Adagrad's usual rate. */
+export const periodicExpert: Expert = {
+  hidden: [],
+  rate: 0.1,
+  replay: true,
+  fourier: { units: 64 },
+};
+
 /**
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
- * a drift, one that forgets, a linear one. Their rates are those of Adagrad.
+ * a drift, one that forgets, a linear one, and one over random Fourier features where there are few
+ * numbers. Their rates are those of Adagrad.
  */
-function defaultExperts(classes: number): Expert[] {
+function defaultExperts(classes: number, numbers: number): Expert[] {
   return [
     { hidden: [32], rate: 0.3, replay: true },
     { hidden: [32, 32], rate: 0.3, replay: true },
     { hidden: [32], rate: 0.1, replay: false },
     { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
     { hidden: [], rate: 0.1, replay: false },
+    ...(numbers > 0 && numbers <= limits.periodicNumbers ? [periodicExpert] : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
   ];
@@ -97,6 +112,19 @@ function defaultExperts(classes: number): Expert[] {
 
 type Named = z.output<typeof expertsSchema>;
 type Replay = z.output<typeof replaySchema>;
+
+/** What a model learns from, and what it says. */
+type Declared = {
+  readonly label: DeclaredClasses;
+  readonly features: Readonly<Record<string, Feature>>;
+};
+
+function allNumbersOf(features: Declared['features'], classes: number): number {
+  return Object.values(features).reduce(
+    (sum, feature) => sum + numbersOf(feature, Math.max(1, classes)),
+    0,
+  );
+}
 
 /** The parts of a spec's `online` that say who learns. */
 type Learners = { readonly experts?: Named | undefined; readonly replay?: Replay | undefined };
@@ -106,11 +134,13 @@ type Learners = { readonly experts?: Named | undefined; readonly replay?: Replay
  * have other defaults, and what is stored says what they were.
  */
 export function listExperts(
-  label: DeclaredClasses,
+  { label, features }: Declared,
   { experts: named, replay }: Learners,
 ): { experts?: Expert[]; replay?: Replay } {
   if (named === undefined) return replay ? { replay } : {};
-  const experts = named === 'default' ? defaultExperts(classCount(label) ?? 0) : named;
+  const classes = classCount(label) ?? 0;
+  const experts =
+    named === 'default' ? defaultExperts(classes, allNumbersOf(features, classes)) : named;
   const replays = experts.some((expert) => isNetwork(expert) && expert.replay);
   const needed = replay ?? (replays ? replaySchema.parse({}) : undefined);
   return needed ? { experts, replay: needed } : { experts };
@@ -119,17 +149,17 @@ export function listExperts(
 /** Why a spec cannot have the experts that it names. */
 export function problemsOfExperts({
   label,
+  features,
   network,
   optimizer,
   online: { minibatch, replay, ...online },
-}: {
-  readonly label: DeclaredClasses;
+}: Declared & {
   readonly online: Learners & { readonly minibatch: number };
   readonly network: object;
   readonly optimizer: { readonly type: string };
 }): string[] {
   const problems: string[] = [];
-  const { experts, replay: needed } = listExperts(label, { replay, ...online });
+  const { experts, replay: needed } = listExperts({ label, features }, { replay, ...online });
   const ratio = needed?.ratio ?? 0;
   if (ratio > 0 && minibatch * (1 + ratio) > limits.rehearsedRows) {
     problems.push(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { strictObject } from '../parse.ts';
 import { activationName, hiddenUnits } from './experts-schema.ts';
+import { fourierSchema } from './fourier-schema.ts';
 import { topologySchema } from './topology-schema.ts';
 
 const penalty = z.number().positive().max(1_000).optional();
@@ -22,6 +23,9 @@ export const networkSchema = z.union([
       .describe('share of the units of each hidden layer that a step leaves out'),
     l1: penalty.describe('l1 · Σ |w| is added to the loss, over the kernels of the layers'),
     l2: penalty.describe('l2 · Σ w² is added to the loss, over the kernels of the layers'),
+    fourier: fourierSchema
+      .optional()
+      .describe('random Fourier features of numbers, beside what the first layer takes'),
     wide: z
       .boolean()
       .optional()

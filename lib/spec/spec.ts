@@ -13,6 +13,7 @@ import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
 import { listExperts, problemsOfExperts } from './experts-schema.ts';
+import { problemsOfFourier } from './fourier-schema.ts';
 import { featureName, labelSchema, problemsOfClasses } from './label-schema.ts';
 import { modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
@@ -207,10 +208,11 @@ export const specSchema = strictObject({
               'what `millrace export --format safetensors` wrote',
           );
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
+    for (const { path, problem } of problemsOfFourier(spec)) refuse(path, problem);
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({
     ...spec,
-    online: { ...online, ...listExperts(spec.label, { experts, replay }) },
+    online: { ...online, ...listExperts(spec, { experts, replay }) },
   }));
 
 /**

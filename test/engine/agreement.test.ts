@@ -67,6 +67,15 @@ const specs: Record<string, () => SpecInput> = {
     ...generated,
     network: { hidden: [6, 4], layerNormalization: true, dropout: 0.3, l1: 0.001, l2: 0.01 },
   }),
+  'random Fourier features': () => ({
+    ...generated,
+    network: { hidden: [6], fourier: { units: 9, bandwidth: 0.5 } },
+  }),
+  'random Fourier features, wide and linear': () => ({
+    ...generated,
+    network: { wide: true, fourier: { units: 16 } },
+    optimizer: { type: 'sgd', rate: 0.1 },
+  }),
   'plain descent that decays weights': () => ({
     ...generated,
     optimizer: { type: 'sgd', rate: 0.05, weightDecay: 0.3 },

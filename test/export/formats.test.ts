@@ -19,6 +19,7 @@ import { draw } from '../engine/samples.ts';
 import { askOnnx, askTfjs, type Question } from './ask.ts';
 import { askChromium, chromium } from './chromium.ts';
 import { askPython, python } from './python.ts';
+import { tasks } from './tasks.ts';
 
 /** A model with weights from its seed, and statistics of the questions. */
 async function exportedFrom(input: SpecInput, questions: readonly Question[]): Promise<Exported> {
@@ -73,59 +74,6 @@ const vectors = (length: number, count: number): Question[] =>
   Array.from({ length: count }, (_, i) => ({
     x: Array.from({ length }, (_element, k) => draw(i, k)),
   }));
-
-/** Features of every kind, with numbers that float32 alone would mix up. */
-const mixed: SpecInput['features'] = {
-  seconds: { type: 'number' },
-  share: { type: 'number', standardize: false },
-  constant: { type: 'number' },
-  team: { type: 'category', values: ['red', 'green'] },
-  word: { type: 'category', buckets: 11, dimensions: 3 },
-  rare: { type: 'category', vocabulary: { size: 4, admitAfter: 3 }, dimensions: 2 },
-  pixels: { type: 'vector', length: 5, standardize: true },
-};
-const tasks: Record<string, SpecInput> = {
-  'a regression with hidden layers': {
-    model: 'demand-1',
-    task: 'regression',
-    features: mixed,
-    network: { hidden: [7, 5], activation: 'tanh' },
-  },
-  'a linear binary model': { model: 'demand-1', task: 'binary', features: mixed },
-  'a multiclass model': {
-    model: 'demand-1',
-    task: 'multiclass',
-    features: mixed,
-    label: { classes: ['a', 'b', 'c'] },
-    network: { hidden: [6] },
-  },
-};
-
-/** Networks with all that hidden layers may have beside them. */
-const besides = { wide: true, layerNormalization: true, dropout: 0.3, l1: 0.001, l2: 0.01 };
-const three = tasks['a multiclass model'] as SpecInput;
-tasks['three wide classes'] = { ...three, network: { wide: true } };
-tasks['three wide and deep classes'] = { ...three, network: { hidden: [7, 5], ...besides } };
-
-/** The same, each of several experts. */
-const withExperts = Object.fromEntries(
-  Object.entries(tasks).map(([name, input]) => [
-    `${name}, with experts`,
-    {
-      ...input,
-      online: {
-        experts: [
-          { hidden: [4, 3], activation: 'tanh', replay: true },
-          { hidden: [5], halfLife: 6 },
-          { hidden: [], halfLife: 20 },
-          { predicts: 'prior' },
-          { predicts: 'lastLabel' } as const,
-        ],
-      },
-    } satisfies SpecInput,
-  ]),
-);
-Object.assign(tasks, withExperts);
 
 const rows: Question[] = Array.from({ length: 40 }, (_, i) => ({
   seconds: 1_700_000_000 + i * 128,

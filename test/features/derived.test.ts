@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cosineOfPi, decayOf, exponential, wholePower } from '../../lib/arithmetic.ts';
 import { scalingOf } from '../../lib/features/columns.ts';
 import { derive, deriveInOrder, withHistoryOf } from '../../lib/features/derived.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
@@ -276,25 +275,5 @@ describe('moments that forget', () => {
     const most = Math.sqrt(seen.forgetting?.[0]?.count ?? 0);
     expect([...numbers].map(Math.abs).every((size) => size <= most + 1e-6)).toBe(true);
     expect(most).toBeLessThan(2);
-  });
-});
-
-describe('arithmetic that is the same everywhere', () => {
-  it('is as exact as that of Math', () => {
-    fc.assert(
-      fc.property(fc.double({ min: -700, max: 700, noNaN: true }), (x) => {
-        expect(Math.abs(exponential(x) / Math.exp(x) - 1)).toBeLessThan(5e-16);
-      }),
-    );
-    fc.assert(
-      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (x) => {
-        expect(Math.abs(cosineOfPi(x) - Math.cos(Math.PI * x))).toBeLessThan(5e-16);
-      }),
-    );
-    expect(exponential(-1_000)).toBe(0);
-    expect(exponential(1_000)).toBe(Number.POSITIVE_INFINITY);
-    expect(exponential(Number.NaN)).toBeNaN();
-    expect(wholePower(decayOf(10), 10)).toBeCloseTo(0.5, 12);
-    expect(wholePower(3, 0)).toBe(1);
   });
 });

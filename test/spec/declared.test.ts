@@ -51,6 +51,25 @@ describe('a declared network', () => {
     for (const own of tuned) expect(declared(own).online.experts).toBeUndefined();
   });
 
+  it('has an expert over Fourier features where there are some numbers, not many', () => {
+    const periodic = { hidden: [], rate: 0.1, replay: true, fourier: { units: 64 } };
+    const expertsOf = (features: SpecInput['features']) =>
+      declared({ features, online: { experts: 'default' } }).online.experts;
+    expect(expertsOf({ x: { type: 'vector', length: 64 } })).toContainEqual(periodic);
+    expect(expertsOf({ x: { type: 'vector', length: 65 } })).not.toContainEqual(periodic);
+    expect(expertsOf({ x: { type: 'category', buckets: 4 } })).not.toContainEqual(periodic);
+    expect(declared({}).online.experts).not.toContainEqual(periodic);
+  });
+
+  it('keeps the default experts of an earlier release', () => {
+    const asked = declared({ online: { experts: 'default' } });
+    const experts = asked.online.experts?.filter((each) => !('fourier' in each));
+    const existing: Spec = { ...asked, online: { ...asked.online, ...(experts && { experts }) } };
+    expect(existing).not.toEqual(asked);
+    expect(withDefaultsOf(existing, asked)).toEqual(existing);
+    expect(withDefaultsOf(asked, asked)).toEqual(asked);
+  });
+
   it('stays alone in a model of an earlier release', () => {
     const { experts: _, ...online } = declared({}).online;
     const existing: Spec = { ...declared({}), online };

@@ -266,10 +266,28 @@ describe('what a spec may not have together', () => {
     ],
     [
       { task: 'multiclass' as const, label: { classes }, online: { experts: 'default' as const } },
-      'experts times classes may be 10000 at most (found 30000)',
+      'experts times classes may be 12000 at most (found 35000)',
     ],
   ];
-  it.each(cases)('is refused: %j', (own, message) => {
+  const word = { type: 'category' as const, buckets: 4 };
+  const fourier: typeof cases = [
+    [
+      { features: { word }, network: { fourier: {} } },
+      'spec.network.fourier: is of features with numbers (word is category)',
+    ],
+    [
+      { features: { ...base.features, word }, network: { fourier: { of: ['x', 'word', 'y'] } } },
+      'spec.network.fourier: is of features with numbers (word is category, y is no feature)',
+    ],
+    [
+      {
+        features: { word },
+        online: { experts: [{ predicts: 'prior' as const }, { hidden: [], fourier: {} }] },
+      },
+      'spec.online.experts.1.fourier: is of features with numbers (word is category)',
+    ],
+  ];
+  it.each([...cases, ...fourier])('is refused: %j', (own, message) => {
     expect(() => defineSpec({ ...base, ...own })).toThrow(message);
   });
 

@@ -119,7 +119,8 @@ function halfLifeOf(expert: Expert): number | undefined {
 }
 
 /** What an expert would be on its own. */
-function specOf(spec: Spec, { hidden, activation, rate }: NetworkExpert, index: number): Spec {
+function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
+  const { hidden, activation, fourier, rate } = expert;
   const { experts: _, replay: __, drift: ___, ...online } = spec.online;
   const usual =
     'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
@@ -130,6 +131,7 @@ function specOf(spec: Spec, { hidden, activation, rate }: NetworkExpert, index: 
       ...usual,
       hidden: hidden ?? usual.hidden,
       activation: activation ?? usual.activation,
+      ...(fourier && { fourier }),
     },
     optimizer: rate === undefined ? optimizer : { ...optimizer, rate },
     seed: hashIntegers(spec.seed, index),

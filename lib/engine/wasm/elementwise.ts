@@ -1,6 +1,7 @@
 import type { Constant, Node } from '../trace/graph.ts';
 import type { FunctionBuilder, Local } from './assembler.ts';
 import {
+  cosine,
   exponential,
   exponentialMinusOne,
   hyperbolicTangent,
@@ -62,6 +63,7 @@ export const elementwise: Readonly<Record<string, Emit>> = {
   Neg: unary((f, x) => f.vector('f32x4.neg', x)),
   Sqrt: unary((f, x) => f.vector('f32x4.sqrt', x)),
   Reciprocal: unary((f, x) => f.vector('f32x4.div', f.constant(1), x)),
+  Cos: unary(cosine),
   Exp: unary(exponential),
   Log: unary(logarithm),
   Sigmoid: unary(logistic),

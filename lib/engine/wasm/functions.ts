@@ -101,6 +101,34 @@ export function logistic(f: FunctionBuilder, x: Local): Local {
   return f.vector(div, numerator, f.vector(add, e, f.constant(1)));
 }
 
+/**
+ * cos x = ± cos r or ± sin r of r = |x| − n · ½π with |r| ≤ ¼π, ½π in three parts (Cody and Waite
+ * 1980). Beyond some thousands float32 does not say where on the circle x is.
+ */
+export function cosine(f: FunctionBuilder, x: Local): Local {
+  const size = f.vector('f32x4.abs', x);
+  const n = f.vector('f32x4.nearest', f.vector(mul, size, f.constant(2 / Math.PI)));
+  const less = (from: Local, part: number) =>
+    f.vector(sub, from, f.vector(mul, n, f.constant(part)));
+  const rest = [1.5703125, 4.837512969970703e-4, 7.549789948768648e-8].reduce(less, size);
+  const above = f.vector('f32x4.pmax', rest, f.constant(-1));
+  const r = f.vector('f32x4.pmin', above, f.constant(1));
+  const z = f.vector(mul, r, r);
+  const p = polynomial(
+    f,
+    z,
+    [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5, 1],
+  );
+  const q = polynomial(f, z, [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1]);
+  const sine = f.vector(add, f.vector(mul, f.vector(mul, q, z), r), r);
+  const quarter = f.vector('i32x4.trunc_sat_f32x4_s', n);
+  const isOdd = f.vector('i32x4.eq', f.vector('v128.and', quarter, f.integers(1)), f.integers(1));
+  // Of the quarters 1 and 2 the sign is turned.
+  const turned = f.vector('v128.and', f.vector('i32x4.add', quarter, f.integers(1)), f.integers(2));
+  const sign = f.shift('i32x4.shl', turned, 30);
+  return f.vector('v128.xor', select(f, isOdd, sine, p), sign);
+}
+
 /** tanh x: a polynomial near 0, 1 − 2 / (e²ˣ + 1) elsewhere. */
 export function hyperbolicTangent(f: FunctionBuilder, x: Local): Local {
   const size = f.vector('f32x4.abs', x);

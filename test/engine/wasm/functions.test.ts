@@ -46,6 +46,7 @@ function samples(from: number, to: number): number[] {
 const cases: readonly [string, Emit, (x: number) => number, readonly [number, number]][] = [
   ['exponential', functions.exponential, Math.exp, [-110, 88.7]],
   ['logarithm', functions.logarithm, Math.log, [0, 3.4e38]],
+  ['cosine', functions.cosine, Math.cos, [-100, 100]],
   ['logistic', functions.logistic, (x) => 1 / (1 + Math.exp(-x)), [-100, 100]],
   ['hyperbolic tangent', functions.hyperbolicTangent, Math.tanh, [-20, 20]],
   ['exponential minus one', functions.exponentialMinusOne, Math.expm1, [-30, 30]],

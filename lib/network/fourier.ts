@@ -1,0 +1,93 @@
+import * as tf from '@tensorflow/tfjs';
+import { cosineOfPi, logarithm } from '../arithmetic.ts';
+import { columnsOf, layoutOf } from '../features/columns.ts';
+import { hashIntegers, mixBits } from '../features/hash.ts';
+import type { Fourier } from '../spec/fourier-schema.ts';
+import type { Spec } from '../spec/spec.ts';
+
+/** A stream of random numbers that has nothing to do with those of initial weights. */
+const fourierStream = 0x666f;
+
+/** W, [width, units], and b, [units]. */
+type Values = readonly [frequencies: Float32Array, phases: Float32Array];
+
+/**
+ * Random Fourier features: √2 · cos(x·W + b), whose products are those of the kernel
+ * exp(−‖x − y‖² / 2h²) on average (Rahimi and Recht 2007). W is normal with deviation 1 / h, b is
+ * even from 0 to 2π; both stay as their seed has them.
+ */
+export class RandomFourier extends tf.layers.Layer {
+  static readonly className = 'RandomFourier';
+  readonly #values: Values;
+
+  constructor(name: string, values: Values) {
+    super({ name, trainable: false });
+    this.#values = values;
+  }
+
+  override build(): void {
+    const [frequencies, phases] = this.#values;
+    const shape = [frequencies.length / phases.length, phases.length];
+    this.addWeight('frequencies', shape, 'float32', given(frequencies), undefined, false);
+    this.addWeight('phases', [phases.length], 'float32', given(phases), undefined, false);
+    this.built = true;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const [frequencies, phases] = this.weights.map((weight) => weight.read());
+    const [input] = Array.isArray(inputs) ? inputs : [inputs];
+    if (input === undefined || frequencies === undefined || phases === undefined)
+      throw new Error(`${this.name} is not built`);
+    return tf.tidy(() => {
+      const products = tf.matMul(input as tf.Tensor2D, frequencies as tf.Tensor2D);
+      return tf.mul(Math.SQRT2, tf.cos(tf.add(products, phases)));
+    });
+  }
+
+  override computeOutputShape([rows = null]: tf.Shape): tf.Shape {
+    return [rows, this.#values[1].length];
+  }
+}
+
+/** An initializer of values that are known. */
+function given(values: Float32Array) {
+  const initializer = tf.initializers.zeros();
+  initializer.apply = (shape) => tf.tensor(values, shape.map(Number));
+  return initializer;
+}
+
+/** The layer of a spec, from its seed. */
+export function fourierOf(spec: Spec, { units, bandwidth, of }: Fourier): RandomFourier {
+  const { numberWidth } = layoutOf(spec);
+  const isTaken = new Uint8Array(numberWidth);
+  for (const {
+    name,
+    offsets: { numberOffset },
+    behaviour: { width },
+  } of columnsOf(spec))
+    if (of === undefined || of.includes(name))
+      isTaken.fill(1, numberOffset, numberOffset + width.numbers);
+  const taken = isTaken.reduce((sum, each) => sum + each, 0);
+  const width = bandwidth ?? 0.35 * Math.sqrt(taken);
+  const key = hashIntegers(spec.seed, fourierStream);
+  const frequencies = new Float32Array(numberWidth * units);
+  for (let i = 0; i < frequencies.length; i++)
+    if (isTaken[Math.floor(i / units)] === 1) frequencies[i] = normal(key, i) / width;
+  const phases = Float32Array.from(
+    { length: units },
+    (_, unit) => 2 * Math.PI * even(key, 2 * frequencies.length + unit),
+  );
+  return new RandomFourier('fourier', [frequencies, phases]);
+}
+
+/** A number that is even between 0 and 1, both excluded. (SplitMix: Steele, Lea and Flood 2014.) */
+function even(key: number, index: number): number {
+  return (mixBits(key + Math.imul(index, 0x9e3779b9)) + 0.5) / 2 ** 32;
+}
+
+/** A number of mean 0 and deviation 1 (Box and Muller 1958). */
+function normal(key: number, index: number): number {
+  const turn = even(key, 2 * index + 1);
+  const size = Math.sqrt(-2 * logarithm(even(key, 2 * index)));
+  return size * cosineOfPi(turn <= 0.5 ? 2 * turn : 2 - 2 * turn);
+}

@@ -1,0 +1,61 @@
+import type { SpecInput } from '../../lib/spec/spec.ts';
+
+/** Features of every kind, with numbers that float32 alone would mix up. */
+const mixed: SpecInput['features'] = {
+  seconds: { type: 'number' },
+  share: { type: 'number', standardize: false },
+  constant: { type: 'number' },
+  team: { type: 'category', values: ['red', 'green'] },
+  word: { type: 'category', buckets: 11, dimensions: 3 },
+  rare: { type: 'category', vocabulary: { size: 4, admitAfter: 3 }, dimensions: 2 },
+  pixels: { type: 'vector', length: 5, standardize: true },
+};
+/** Models of every task, with all that a network of hidden layers may have. */
+export const tasks: Record<string, SpecInput> = {
+  'a regression with hidden layers': {
+    model: 'demand-1',
+    task: 'regression',
+    features: mixed,
+    network: { hidden: [7, 5], activation: 'tanh' },
+  },
+  'a linear binary model': { model: 'demand-1', task: 'binary', features: mixed },
+  'a multiclass model': {
+    model: 'demand-1',
+    task: 'multiclass',
+    features: mixed,
+    label: { classes: ['a', 'b', 'c'] },
+    network: { hidden: [6] },
+  },
+};
+
+/** Networks with all that hidden layers may have beside them. */
+const besides = { wide: true, layerNormalization: true, dropout: 0.3, l1: 0.001, l2: 0.01 };
+const three = tasks['a multiclass model'] as SpecInput;
+tasks['three wide classes'] = { ...three, network: { wide: true } };
+tasks['three wide and deep classes'] = { ...three, network: { hidden: [7, 5], ...besides } };
+
+tasks['random Fourier features'] = { ...three, network: { hidden: [5], fourier: { units: 8 } } };
+tasks['narrow random Fourier features, wide and linear'] = {
+  ...three,
+  network: { wide: true, fourier: { units: 16, bandwidth: 0.2, of: ['seconds', 'pixels'] } },
+};
+
+/** The same, each of several experts. */
+const withExperts = Object.fromEntries(
+  Object.entries(tasks).map(([name, input]) => [
+    `${name}, with experts`,
+    {
+      ...input,
+      online: {
+        experts: [
+          { hidden: [4, 3], activation: 'tanh', replay: true },
+          { hidden: [5], halfLife: 6 },
+          { hidden: [], halfLife: 20, fourier: { units: 6 } },
+          { predicts: 'prior' },
+          { predicts: 'lastLabel' } as const,
+        ],
+      },
+    } satisfies SpecInput,
+  ]),
+);
+Object.assign(tasks, withExperts);
