@@ -1,4 +1,5 @@
 import { invariant } from '../errors.ts';
+import { isTrained } from '../network/weight-names.ts';
 import type { EngineState, RestartedRows, Tensor, Tensors } from './engine.ts';
 
 /** Where a table begins in a tensor, and elements of its rows there. */
@@ -9,20 +10,20 @@ export type TablePlace = {
 };
 
 /**
- * Where the tables of a network with trainable weights alone lie: as weights, and in each slot,
- * which is one vector over all weights in their order.
+ * Where the tables of a generated network lie: as weights, and in each slot, which is one vector
+ * over all trained weights in their order.
  */
 export function placesOfTables(tensors: Tensors, tables: readonly string[]): readonly TablePlace[] {
   const places: TablePlace[] = [];
   let size = 0;
   for (const [tensor, { shape }] of Object.entries(tensors)) {
-    if (!tensor.startsWith('weights/')) continue;
+    if (!tensor.startsWith('weights/') || !isTrained(tensor)) continue;
     if (tables.includes(tensor)) places.push({ tensor, offset: size, width: shape[1] ?? 1 });
     size += shape.reduce((product, each) => product * each, 1);
   }
   const slots = Object.entries(tensors).flatMap(([tensor, { shape }]) => {
     if (!tensor.startsWith('optimizer/')) return [];
-    invariant(shape[0] === size, `${tensor} is not over all weights`);
+    invariant(shape[0] === size, `${tensor} is not over all trained weights`);
     return places.map((place) => ({ ...place, tensor }));
   });
   return [...places.map((place) => ({ ...place, offset: 0 })), ...slots];

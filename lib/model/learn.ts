@@ -18,7 +18,7 @@ import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
-import { tableNames } from '../network/table-names.ts';
+import { tableNames } from '../network/weight-names.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';

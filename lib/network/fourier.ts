@@ -4,6 +4,7 @@ import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers, mixBits } from '../features/hash.ts';
 import type { Fourier } from '../spec/fourier-schema.ts';
 import type { Spec } from '../spec/spec.ts';
+import { fourierLayer } from './weight-names.ts';
 
 /** A stream of random numbers that has nothing to do with those of initial weights. */
 const fourierStream = 0x666f;
@@ -77,7 +78,7 @@ export function fourierOf(spec: Spec, { units, bandwidth, of }: Fourier): Random
     { length: units },
     (_, unit) => 2 * Math.PI * even(key, 2 * frequencies.length + unit),
   );
-  return new RandomFourier('fourier', [frequencies, phases]);
+  return new RandomFourier(fourierLayer, [frequencies, phases]);
 }
 
 /** A number that is even between 0 and 1, both excluded. (SplitMix: Steele, Lea and Flood 2014.) */

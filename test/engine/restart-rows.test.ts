@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
-import { tableNames } from '../../lib/network/table-names.ts';
+import { tableNames } from '../../lib/network/weight-names.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });

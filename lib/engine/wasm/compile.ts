@@ -6,7 +6,7 @@ import { coefficientNames } from '../../network/coefficients.ts';
 import { allLayers } from '../../network/dropout.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
-import { tableNames } from '../../network/table-names.ts';
+import { tableNames } from '../../network/weight-names.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';

@@ -1,0 +1,15 @@
+/**
+ * The names in a state of the tables that a feature of a generated network has: of its embedding,
+ * and of the linear model beside hidden layers.
+ */
+export function tableNames(feature: string): readonly string[] {
+  return ['', 'wide_'].map((prefix) => `weights/${prefix}embedding_${feature}/embeddings`);
+}
+
+/** The layer of a generated network whose weights stay as its seed has them. */
+export const fourierLayer = 'fourier';
+
+/** Whether a step changes a weight of a generated network, by its name in a state. */
+export function isTrained(name: string): boolean {
+  return !name.startsWith(`weights/${fourierLayer}/`);
+}
