@@ -88,7 +88,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),
     ...(stream === undefined ? ['  nothing is learnt yet'] : metricLines(stream)),
     ...(model.experts ?? []).map(
-      ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert)}`,
+      ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert, spec)}`,
     ),
     ...vocabularyLines(model),
     ...classesLine(model),
@@ -114,10 +114,11 @@ function percent(share: number): string {
   return `${Math.round(100 * share)}%`;
 }
 
-function expertText(expert: Expert): string {
+function expertText(expert: Expert, { network }: Spec): string {
   if (!isNetwork(expert))
     return expert.predicts === 'prior' ? 'the labels alone' : 'the last label';
-  const { hidden, activation, fourier, rate, halfLife, replay } = expert;
+  const { hidden, activation, rate, halfLife, replay } = expert;
+  const { fourier } = { ...network, ...expert };
   return [
     hidden === undefined ? 'the network' : hidden.length === 0 ? 'linear' : `hidden ${hidden}`,
     ...(activation === undefined ? [] : [activation]),

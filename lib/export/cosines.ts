@@ -1,25 +1,50 @@
 import * as tf from '@tensorflow/tfjs';
+import { columnScales } from '../features/scaling.ts';
 import type { RandomFourier } from '../network/fourier.ts';
+import type { Exported } from './exported.ts';
 import { affine, apply, setWeights } from './layers.ts';
 
-/** Numbers further than this from 0 are taken to be there: the angle must have a bound. */
-const farthest = 64;
 const none = new Float32Array();
 /** Up to this angle the first terms of the series are all that float32 sees. */
 const smallAngle = 0.5;
+/** Deviations from their mean after which numbers without a bound count as there. */
+const farthest = 64;
+
+/** How far from 0 each number column may be, and whether it must be cut off there. */
+export type Reach = { readonly most: Float64Array; readonly isOpen: boolean };
+
+/** How far the number columns of a model may be from 0, as its network sees them. */
+export function reachOf({ model: { scaling, encoder }, state: { statistics } }: Exported): Reach {
+  const isExact = encoder.layout.isExact === true;
+  const bounds = columnScales(statistics, scaling, isExact).most;
+  const { count, mean, squares } = statistics;
+  const most = bounds.map((bound, column) => {
+    if (Number.isFinite(bound)) return bound;
+    if (scaling.columns[column]?.isStandardized) return farthest;
+    const deviation = Math.sqrt((squares[column] ?? 0) / Math.max(count, 1));
+    return Math.abs(mean[column] ?? 0) + farthest * Math.max(deviation, 1);
+  });
+  return { most, isOpen: !bounds.every(Number.isFinite) };
+}
 
 /**
  * Random Fourier features of layers of the standard kinds, which have no cosine: 1 − cos of a small
  * part of the angle by its series, doubled as often as it takes. 1 − cos 2θ = 2v (2 − v) of
  * v = 1 − cos θ, which loses no digits where v is small.
  */
-export function cosineLayers(fourier: RandomFourier, input: tf.SymbolicTensor): tf.SymbolicTensor {
+export function cosineLayers(
+  fourier: RandomFourier,
+  input: tf.SymbolicTensor,
+  { most, isOpen }: Reach,
+): tf.SymbolicTensor {
   const [frequencies = none, phases = none] = fourier.weights.map((weight) =>
     Float32Array.from(weight.read().dataSync()),
   );
   const units = phases.length;
-  const largest = largestAngle(frequencies, phases);
-  const doublings = Math.max(0, Math.ceil(Math.log2(largest / smallAngle)));
+  // Powers of two, by which nothing is rounded.
+  const reach = most.map((each) => 2 ** Math.ceil(Math.log2(each)));
+  const turns = frequencies.map((each, i) => each * (reach[Math.floor(i / units)] ?? 1));
+  const doublings = Math.max(0, Math.ceil(Math.log2(largestAngle(turns, phases) / smallAngle)));
   const ones = Float32Array.from({ length: units }, () => 1);
   const zeros = new Float32Array(units);
   const named = (part: string) => `${fourier.name}-${part}`;
@@ -36,15 +61,9 @@ export function cosineLayers(fourier: RandomFourier, input: tf.SymbolicTensor): 
 
   const share = 2 ** -doublings;
   const dense = tf.layers.dense({ name: named('angle'), units, trainable: false });
-  const angle = apply(dense, input);
-  setWeights(dense, [frequencies.map((each) => each * share), phases.map((each) => each * share)]);
-  const bound = tf.layers.reLU({ name: named('bound'), maxValue: 2 * smallAngle });
-  const small = line(
-    'shift-back',
-    apply(bound, line('shift', angle, 1, smallAngle)),
-    1,
-    -smallAngle,
-  );
+  const small = apply(dense, isOpen ? cutOff(named, input, reach) : input);
+  const kernel = isOpen ? [...turns, ...turns.map((each) => -each)] : [...frequencies];
+  setWeights(dense, [kernel.map((each) => each * share), phases.map((each) => each * share)]);
   const square = product('square', small, small);
   // 1 − cos x = x²/2 · (1 − x²/12 · (1 − x²/30 · (1 − x²/56)))
   let series = line('term-4', square, -1 / 56, 1);
@@ -58,12 +77,32 @@ export function cosineLayers(fourier: RandomFourier, input: tf.SymbolicTensor): 
   return line('cosine', versine, -Math.SQRT2, Math.SQRT2);
 }
 
-/** The largest angle of any unit. */
-function largestAngle(frequencies: Float32Array, phases: Float32Array): number {
+/** Numbers as parts of how far they may be: what is positive of them, and what is negative. */
+function cutOff(
+  named: (part: string) => string,
+  input: tf.SymbolicTensor,
+  reach: Float64Array,
+): tf.SymbolicTensor {
+  const zeros = reach.map(() => 0);
+  const ones = reach.map(() => 1);
+  const sides = [1, -1].map((sign) => {
+    const side = sign > 0 ? 'above' : 'below';
+    const part = affine(named(`part-${side}`), input, [
+      reach.map((most) => sign / most),
+      zeros,
+      zeros,
+      ones,
+    ]);
+    return apply(tf.layers.reLU({ name: named(side), maxValue: 1 }), part);
+  });
+  return apply(tf.layers.concatenate({ name: named('sides'), axis: 1 }), sides);
+}
+
+/** The largest angle of any unit, of numbers at the end of their reach. */
+function largestAngle(turns: Float32Array, phases: Float32Array): number {
   const sums = phases.map((phase, unit) => {
     let sum = phase;
-    for (let i = unit; i < frequencies.length; i += phases.length)
-      sum += farthest * Math.abs(frequencies[i] ?? 0);
+    for (let i = unit; i < turns.length; i += phases.length) sum += Math.abs(turns[i] ?? 0);
     return sum;
   });
   return sums.reduce((most, sum) => Math.max(most, sum), 0);

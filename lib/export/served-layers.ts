@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { RandomFourier } from '../network/fourier.ts';
 import type { NetworkInput } from '../network/network.ts';
-import { cosineLayers } from './cosines.ts';
+import { cosineLayers, type Reach, reachOf } from './cosines.ts';
 import { type Exported, type ExportedFeature, scalesUnder } from './exported.ts';
 import { affine, apply, calledWith, probabilities, setWeights } from './layers.ts';
 import { servedNetwork } from './served-network.ts';
@@ -36,16 +36,22 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
   return tf.model({
     name: `${model.name}-${state.sequence}`,
     inputs: raw,
-    outputs: answered(exported, calledWith(layersModel, taken, ofStandardKinds), isAnswer),
+    outputs: answered(
+      exported,
+      calledWith(layersModel, taken, ofStandardKinds(reachOf(exported))),
+      isAnswer,
+    ),
   });
 }
 
 /** Calls a layer, or those that stand for it where tfjs and Keras do not have it. */
-function ofStandardKinds(layer: tf.layers.Layer, input: tf.SymbolicTensor | tf.SymbolicTensor[]) {
-  const [first] = Array.isArray(input) ? input : [input];
-  return layer instanceof RandomFourier && first !== undefined
-    ? cosineLayers(layer, first)
-    : apply(layer, input);
+function ofStandardKinds(reach: Reach): typeof apply {
+  return (layer, input) => {
+    const [first] = Array.isArray(input) ? input : [input];
+    return layer instanceof RandomFourier && first !== undefined
+      ? cosineLayers(layer, first, reach)
+      : apply(layer, input);
+  };
 }
 
 /** Layers whose names features have get others: a name stands for one layer. */

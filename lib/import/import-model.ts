@@ -9,9 +9,10 @@ import { mixtureLayer } from '../export/served-network.ts';
 import { type CreateOptions, createModel } from '../model/create-model.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { buildNetwork } from '../network/build-network.ts';
+import { isTrained } from '../network/weight-names.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import { withoutPrior } from '../spec/earlier-defaults.ts';
+import { earlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
@@ -72,11 +73,20 @@ function isOfExperts(weights: Weights['weights']): weights is Tensors {
 }
 
 /** A network that somebody trained alone goes on alone. */
-function declaredFor(input: SpecInput, { weights }: Weights): Spec {
-  const declared = defineSpec(input);
+function declaredFor(input: SpecInput, { weights, spec }: Weights): Spec {
+  const declared = withExpertsOfFile(defineSpec(input), spec);
   return isOfExperts(weights) || input.online?.experts !== undefined
     ? declared
     : withoutPrior(declared);
+}
+
+/** The default experts are those of the release that wrote a file. */
+function withExpertsOfFile(declared: Spec, source: unknown): Spec {
+  const { online } = (source ?? {}) as Partial<Spec>;
+  const experts = earlierExperts(online?.experts, declared);
+  return experts === undefined
+    ? declared
+    : { ...declared, online: { ...declared.online, experts } };
 }
 
 /** What of a spec decides what its weights mean, in the order that decides it. */
@@ -143,7 +153,9 @@ async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Ten
   return withNetwork(spec, (layersModel) => {
     const names = namesIn(layersModel);
     const named = weights instanceof Map ? byName(layersModel, weights) : weights;
-    return fittedNames(names, named as Tensors);
+    const fitting = fittedNames(names, named as Tensors);
+    if (!('topology' in spec.network)) assertSameFrequencies(layersModel, fitting);
+    return fitting;
   });
 }
 
@@ -152,10 +164,33 @@ async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Te
   const names = [...mixtureNames(spec, experts)];
   for (const { name, spec: own } of partsOf(spec, experts)) {
     if (own === undefined) continue;
-    const inside = await withNetwork(own, namesIn);
+    const inside = await withNetwork(own, (layersModel) => {
+      assertSameFrequencies(layersModel, weights, name);
+      return namesIn(layersModel);
+    });
     names.push(...inside.map((each) => each.replace('/', `/${name}/`)));
   }
   return fittedNames(names, weights);
+}
+
+/**
+ * Random Fourier features are those of a spec, wherever its other weights come from.
+ *
+ * @throws MillraceError kind `invalid` if those of a file are others
+ */
+function assertSameFrequencies(layersModel: tf.LayersModel, file: Tensors, expert?: string): void {
+  for (const weight of layersModel.weights) {
+    const own = `weights/${weight.originalName}`;
+    const theirs = file[expert === undefined ? own : own.replace('/', `/${expert}/`)]?.data;
+    if (isTrained(own) || theirs === undefined) continue;
+    const drawn = weight.read().dataSync();
+    if (drawn.length === theirs.length && theirs.every((each, i) => each === drawn[i])) continue;
+    throw invalid(
+      `spec: the file has other random Fourier features${expert === undefined ? '' : ` in ${expert}`}; ` +
+        'its seed, the order of its features, and units, bandwidth and of its fourier must be those by ' +
+        'which the weights were learnt',
+    );
+  }
 }
 
 function namesIn({ weights }: tf.LayersModel): readonly string[] {

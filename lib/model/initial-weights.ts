@@ -16,6 +16,7 @@ import {
   statisticsWidth,
 } from '../features/statistics.ts';
 import { haveVocabularies } from '../features/vocabularies.ts';
+import { isTrained } from '../network/weight-names.ts';
 import { listNames } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { emptyDrift } from '../state/drift.ts';
@@ -103,7 +104,7 @@ export type Startable = {
  * @throws MillraceError kind `invalid` that names what does not fit
  */
 export function initialParameters(
-  { compiled, encoder, spec: { online } }: Startable,
+  { compiled, encoder, spec: { network, online } }: Startable,
   given?: InitialWeights,
 ): Parameters {
   const own = compiled.initial();
@@ -114,8 +115,10 @@ export function initialParameters(
   };
   if (given === undefined)
     return withPlaces({ ...own, statistics: empty, ...beside }, encoder.layout);
+  const isGenerated = !('topology' in network);
   const tensors = Object.entries(own.tensors).map(([name, tensor]) => {
-    if (!name.startsWith('weights/')) return [name, tensor];
+    // (What is never trained is as the spec has it, not as it was in another model.)
+    if (!name.startsWith('weights/') || (isGenerated && !isTrained(name))) return [name, tensor];
     const other = given.tensors[name];
     if (other === undefined) {
       const names = Object.keys(given.tensors).join(', ');

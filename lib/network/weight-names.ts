@@ -9,7 +9,9 @@ export function tableNames(feature: string): readonly string[] {
 /** The layer of a generated network whose weights stay as its seed has them. */
 export const fourierLayer = 'fourier';
 
+const fourierWeight = new RegExp(`^weights/(expert_\\d+/)?${fourierLayer}/`);
+
 /** Whether a step changes a weight of a generated network, by its name in a state. */
 export function isTrained(name: string): boolean {
-  return !name.startsWith(`weights/${fourierLayer}/`);
+  return !fourierWeight.test(name);
 }

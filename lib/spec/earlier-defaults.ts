@@ -1,5 +1,5 @@
 import { besidePrior } from './declared-defaults.ts';
-import { periodicExpert } from './experts-schema.ts';
+import { type Expert, listExperts, periodicExpert } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
@@ -24,7 +24,10 @@ export function withDefaultsUnlessSaid(existing: Spec, declared: Spec, said: Spe
     return [name, isSaid ? (declared.features[name] ?? feature) : feature] as const;
   });
   const { online, optimizer, label, cells } = declared;
-  const saidOnline = Object.keys(said.online ?? {});
+  // (Whose experts are the default is none to list others.)
+  const saidOnline = Object.entries(said.online ?? {})
+    .filter(([, value]) => value !== 'default')
+    .map(([name]) => name);
   return {
     ...own,
     features: Object.fromEntries(features),
@@ -57,16 +60,27 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
     : { ...declared, online: { ...declared.online, publishEvery } };
 }
 
+/** The default experts of an earlier release, where a spec has them and a declaration today's. */
+export function earlierExperts(
+  existing: readonly Expert[] | undefined,
+  declared: Spec,
+): Expert[] | undefined {
+  const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
+  if (!isSame(declared.online.experts, todays)) return undefined;
+  const earlier = todays.filter((expert) => !isSame(expert, periodicExpert));
+  return isSame(existing, earlier) ? earlier : undefined;
+}
+
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
  * no default expert over Fourier features.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
-  const { experts = [] } = declared.online;
-  const earlier = experts.filter((expert) => !isSame(expert, periodicExpert));
-  if (earlier.length < experts.length && isSame(existing.online.experts, earlier))
-    return { ...declared, online: { ...declared.online, experts: earlier } };
-  return existing.online.experts === undefined ? withoutPrior(declared) : declared;
+  if (existing.online.experts === undefined) return withoutPrior(declared);
+  const experts = earlierExperts(existing.online.experts, declared);
+  return experts === undefined
+    ? declared
+    : { ...declared, online: { ...declared.online, experts } };
 }
 
 /** A declared spec whose network stands alone, unless its author listed experts. */

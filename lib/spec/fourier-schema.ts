@@ -57,14 +57,10 @@ export function problemsOfFourier({
     const wrong = of.filter((name) => !hasNumbers(name));
     if (fourier.of === undefined && wrong.length < of.length) return [];
     const found = wrong.map((name) => `${name} is ${features[name]?.type ?? 'no feature'}`);
-    return wrong.length === 0
-      ? []
-      : [
-          {
-            path: [...path, 'fourier'],
-            problem: `is of features with numbers (${found.join(', ')})`,
-          },
-        ];
+    if (wrong.length === 0) return [];
+    const problem = `needs features with numbers (${found.join(', ')})`;
+    const own = [...path, 'fourier', ...(fourier.of === undefined ? [] : ['of'])];
+    return [{ path: own, problem }];
   };
   return [
     ...problemsOf(['network'], network),

@@ -40,6 +40,16 @@ tasks['narrow random Fourier features, wide and linear'] = {
   network: { wide: true, fourier: { units: 16, bandwidth: 0.2, of: ['seconds', 'pixels'] } },
 };
 
+tasks['random Fourier features of numbers that nothing bounds'] = {
+  ...three,
+  ignore: ['share', 'constant', 'team', 'word', 'rare'],
+  features: {
+    seconds: { type: 'number' },
+    pixels: { type: 'vector', length: 5, standardize: false },
+  },
+  network: { hidden: [3], fourier: { units: 9, bandwidth: 20 } },
+};
+
 /** The same, each of several experts. */
 const withExperts = Object.fromEntries(
   Object.entries(tasks).map(([name, input]) => [

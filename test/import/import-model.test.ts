@@ -7,7 +7,8 @@ import { keys } from '../../lib/bucket/keys.ts';
 import { exportModel } from '../../lib/export/export-model.ts';
 import { importModel } from '../../lib/import/import-model.ts';
 import { readWeightsFile } from '../../lib/import/weights-file.ts';
-import { loadModel } from '../../lib/model/model.ts';
+import { loadInitialWeights } from '../../lib/model/initial-weights.ts';
+import { compileModel, loadModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
@@ -57,6 +58,40 @@ describe('an import', () => {
     await expect(importModel(world, copySpec, await read('model.safetensors'))).rejects.toThrow(
       'exists with a different spec',
     );
+  });
+
+  it('takes random Fourier features as the spec has them, which must be those of the file', async () => {
+    const fourier = { units: 8, bandwidth: 0.7 };
+    for (const own of [
+      { network: { hidden: [], fourier } },
+      { online: { experts: [{ hidden: [4] }, { hidden: [], fourier }] } },
+    ] satisfies Partial<SpecInput>[]) {
+      const spec = { ...ticketsSpec, ...own } as SpecInput;
+      const world = createWorld(spec);
+      await deliver(world, sampleMessages(8));
+      write((await exportModel(world, spec.model, 'safetensors')).files);
+      const file = await read('model.safetensors');
+      await importModel(world, { ...spec, model: 'copy' }, file);
+      expect(await ask(world, 'copy')).toEqual(await ask(world, spec.model));
+      const wider = JSON.parse(JSON.stringify(own).replace('0.7', '3'));
+      for (const other of [{ seed: 7 }, wider])
+        await expect(
+          importModel(world, { ...spec, ...other, model: 'other' }, file),
+        ).rejects.toThrow('the file has other random Fourier features');
+      const initialWeights = (await loadModel(world, 'copy'))?.spec.initialWeights;
+      // A change of the spec draws them anew.
+      const changed = { ...spec, ...wider, initialWeights } as SpecInput;
+      const stored = await loadInitialWeights(world.store, defineSpec(changed));
+      const [drawn, given] = await Promise.all(
+        [undefined, stored].map((from) =>
+          compileModel(world.engine, defineSpec(changed), changed, from),
+        ),
+      );
+      const frequencies = (tensors: object = {}) =>
+        Object.entries(tensors).filter(([name]) => name.endsWith('fourier/frequencies'));
+      expect(frequencies(given?.initial.tensors)).toEqual(frequencies(drawn?.initial.tensors));
+      expect(frequencies(given?.initial.tensors)).not.toEqual(frequencies(file.weights));
+    }
   });
 
   it.each(['tfjs', 'keras'] as const)('takes network and weights from %s', async (format) => {

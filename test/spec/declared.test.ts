@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withDefaultsOf } from '../../lib/spec/earlier-defaults.ts';
+import { withDefaultsOf, withDefaultsUnlessSaid } from '../../lib/spec/earlier-defaults.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 
 describe('a declared vector', () => {
@@ -29,14 +29,13 @@ describe('a declared vector', () => {
 });
 
 describe('a declared network', () => {
-  const declared = (own: Partial<SpecInput>) =>
-    defineSpec({
-      model: 'm',
-      task: 'regression',
-      features: { x: { type: 'number' } },
-      network: { hidden: [4] },
-      ...own,
-    });
+  const input: SpecInput = {
+    model: 'm',
+    task: 'regression',
+    features: { x: { type: 'number' } },
+    network: { hidden: [4] },
+  };
+  const declared = (own: Partial<SpecInput>) => defineSpec({ ...input, ...own });
 
   it('stands beside the mean of its labels, unless somebody tuned it', () => {
     const beside = [{ replay: false }, { predicts: 'prior' }];
@@ -68,6 +67,17 @@ describe('a declared network', () => {
     expect(existing).not.toEqual(asked);
     expect(withDefaultsOf(existing, asked)).toEqual(existing);
     expect(withDefaultsOf(asked, asked)).toEqual(asked);
+    // Nor does a change of something else bring today's, unless they are listed one by one.
+    const said = { ...input, online: { experts: 'default' as const, minibatch: 16 } };
+    const changed = withDefaultsUnlessSaid(existing, defineSpec(said), said);
+    expect(changed.online).toEqual({ ...existing.online, minibatch: 16 });
+    const listed = { ...input, online: { experts: asked.online.experts ?? [] } };
+    expect(withDefaultsUnlessSaid(existing, defineSpec(listed), listed)).toEqual(asked);
+    // Another list is another list.
+    const own = declared({ online: { experts: [{ hidden: [4] }, ...(experts ?? []).slice(5)] } });
+    const more = [...(own.online.experts ?? []), ...(asked.online.experts ?? []).slice(5, 6)];
+    const longer = declared({ online: { experts: more } });
+    expect(withDefaultsOf(own, longer)).toEqual(longer);
   });
 
   it('stays alone in a model of an earlier release', () => {

@@ -273,18 +273,18 @@ describe('what a spec may not have together', () => {
   const fourier: typeof cases = [
     [
       { features: { word }, network: { fourier: {} } },
-      'spec.network.fourier: is of features with numbers (word is category)',
+      'spec.network.fourier: needs features with numbers (word is category)',
     ],
     [
       { features: { ...base.features, word }, network: { fourier: { of: ['x', 'word', 'y'] } } },
-      'spec.network.fourier: is of features with numbers (word is category, y is no feature)',
+      'spec.network.fourier.of: needs features with numbers (word is category, y is no feature)',
     ],
     [
       {
         features: { word },
         online: { experts: [{ predicts: 'prior' as const }, { hidden: [], fourier: {} }] },
       },
-      'spec.online.experts.1.fourier: is of features with numbers (word is category)',
+      'spec.online.experts.1.fourier: needs features with numbers (word is category)',
     ],
   ];
   it.each([...cases, ...fourier])('is refused: %j', (own, message) => {
