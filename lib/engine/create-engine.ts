@@ -1,5 +1,6 @@
 import { invalid } from '../errors.ts';
 import type { Spec } from '../spec/spec.ts';
+import { answeringByAverage } from './averages.ts';
 import type { CompiledModel, Engine, GraphCache } from './engine.ts';
 import { compileExperts } from './experts/compile-experts.ts';
 import { onnxEngine } from './onnx/onnx.ts';
@@ -57,7 +58,10 @@ export function createEngine({ threads, cache, warn }: EngineSettings): Engine {
   return {
     compile(spec) {
       const { experts } = spec.online;
-      return experts === undefined ? alone.compile(spec) : compileExperts(alone, spec, experts);
+      const each: Engine = {
+        compile: async (own) => answeringByAverage(own, await alone.compile(own)),
+      };
+      return experts === undefined ? each.compile(spec) : compileExperts(each, spec, experts);
     },
   };
 }

@@ -51,6 +51,8 @@ export type CompiledModel = {
    * short.
    */
   readonly train: (state: EngineState, samples: EncodedSamples, run: Run) => Promise<Trained>;
+  /** The state whose weights answer, where that is an average of those that are trained. */
+  readonly answering?: (state: EngineState) => EngineState;
   /** Values or probabilities, [count, outputs]. */
   readonly predict: (state: EngineState, samples: EncodedSamples) => Promise<Float32Array>;
   /**

@@ -68,7 +68,8 @@ function hashesOf({ encoder: { layout } }: Model, { statistics }: State, feature
  *
  * @throws MillraceError kind `invalid` if a feature is made of samples so far, which no file can know
  */
-export async function exportedOf(model: Model, state: State): Promise<Exported> {
+export async function exportedOf(model: Model, trained: State): Promise<Exported> {
+  const state = { ...trained, ...model.compiled.answering?.(trained) };
   const waiting = Object.entries(model.spec.features).find(
     ([, { type }]) => type === 'targetMean' || type === 'lag',
   );

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { OptimizerSpec } from '../spec/spec.ts';
 import type { Coefficients } from './coefficients.ts';
+import { behindSlot } from './weight-names.ts';
 
 /** Slots of an optimizer by name: vectors over all parameters, [parameters]. */
 export type Slots<Value> = Readonly<Record<string, Value>>;
@@ -33,9 +34,31 @@ type SpecOf<Type extends OptimizerSpec['type']> = Extract<OptimizerSpec, { type:
 
 /** The optimizer that a spec names. */
 export function optimizerOf(spec: OptimizerSpec): Optimizer {
+  const own = decayingOf(spec);
+  return spec.averageDecay === undefined ? own : averaging(own, spec.averageDecay);
+}
+
+function decayingOf(spec: OptimizerSpec): Optimizer {
   const own = withoutDecay(spec);
   if (spec.weightDecay === undefined) return own;
   return spec.type === 'sgd' ? decayingSgd(spec.weightDecay) : decoupled(own);
+}
+
+/**
+ * Beside θ its average θ̄ ← d θ̄ + (1−d) θ, from the first θ on (Polyak and Juditsky 1992, with
+ * weights that fade). The slot is b = θ̄ − θ, which begins at 0: b ← d (b + θ − θ′).
+ */
+function averaging({ slots, update }: Optimizer, decay: number): Optimizer {
+  return {
+    slots: { ...slots, [behindSlot]: 0 },
+    update(parameters, gradient, own, coefficients) {
+      const next = update(parameters, gradient, own, coefficients);
+      // (In this order, the old weights are not needed once there are new ones.)
+      const average = tf.add(slot(own, behindSlot), parameters);
+      const behind = tf.mul(tf.sub(average, next.parameters), decay);
+      return { ...next, slots: { ...next.slots, [behindSlot]: behind } };
+    },
+  };
 }
 
 /**

@@ -6,6 +6,9 @@ export function tableNames(feature: string): readonly string[] {
   return ['', 'wide_'].map((prefix) => `weights/${prefix}embedding_${feature}/embeddings`);
 }
 
+/** The slot that says how far the average of each weight is behind it. */
+export const behindSlot = 'behind';
+
 /** The layer of a generated network whose weights stay as its seed has them. */
 export const fourierLayer = 'fourier';
 

@@ -7,7 +7,7 @@ const fraction = z.number().min(0).lt(1);
 const epsilon = z.number().positive().max(1).default(1e-7);
 
 /** What any optimizer may have besides. */
-const decay = {
+const common = {
   weightDecay: z
     .number()
     .positive()
@@ -17,22 +17,31 @@ const decay = {
       'each step takes rate × weightDecay of every weight away, of a table those of the rows that it ' +
         'touches: adam with it is AdamW',
     ),
+  averageDecay: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      'what answers is an average of the weights, of which each step leaves that share and takes the ' +
+        'rest from its own; of a table, over the steps that touch a row',
+    ),
 };
 
 /** Optimizers with tfjs' definitions and defaults; slots live in the state. */
 export const optimizerSchema = z.discriminatedUnion('type', [
-  strictObject({ type: z.literal('sgd'), rate, ...decay }),
+  strictObject({ type: z.literal('sgd'), rate, ...common }),
   strictObject({
     type: z.literal('momentum'),
     rate,
     momentum: fraction.default(0.9),
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('nesterov'),
     rate,
     momentum: fraction.default(0.9),
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('rmsprop'),
@@ -40,21 +49,21 @@ export const optimizerSchema = z.discriminatedUnion('type', [
     decay: fraction.default(0.9),
     momentum: fraction.default(0),
     epsilon,
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('adagrad'),
     rate,
     initialAccumulator: z.number().positive().default(0.1),
     epsilon,
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('adadelta'),
     rate,
     decay: fraction.default(0.95),
     epsilon,
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('adam'),
@@ -66,14 +75,14 @@ export const optimizerSchema = z.discriminatedUnion('type', [
       .boolean()
       .optional()
       .describe('whether ε is not corrected for the first steps, as in Keras and scikit-learn'),
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('lion'),
     rate,
     beta1: fraction.default(0.9),
     beta2: fraction.default(0.99),
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('ftrl'),
@@ -86,7 +95,7 @@ export const optimizerSchema = z.discriminatedUnion('type', [
       .default(0)
       .describe('weights whose gradients add up to no more than that are exactly 0'),
     l2: z.number().min(0).max(1e6).default(0).describe('how strongly weights are drawn to 0'),
-    ...decay,
+    ...common,
   }),
   strictObject({
     type: z.literal('adamax'),
@@ -94,7 +103,7 @@ export const optimizerSchema = z.discriminatedUnion('type', [
     beta1: fraction.default(0.9),
     beta2: fraction.default(0.999),
     epsilon,
-    ...decay,
+    ...common,
   }),
 ]);
 

@@ -80,6 +80,14 @@ const specs: Record<string, () => SpecInput> = {
     ...generated,
     optimizer: { type: 'sgd', rate: 0.05, weightDecay: 0.3 },
   }),
+  'averages of the weights': () => ({
+    ...generated,
+    optimizer: { type: 'adam', rate: 0.01, averageDecay: 0.9 },
+  }),
+  'averages of weights that decay': () => ({
+    ...generated,
+    optimizer: { type: 'sgd', rate: 0.05, weightDecay: 0.3, averageDecay: 0.7 },
+  }),
   AdamW: () => ({
     ...generated,
     optimizer: { type: 'adam', rate: 0.01, weightDecay: 0.5, epsilonHat: true },

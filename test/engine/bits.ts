@@ -59,6 +59,11 @@ const specs: Record<string, SpecInput> = {
     },
     optimizer: { type: 'adam', rate: 0.01, weightDecay: 0.1, epsilonHat: true },
   },
+  'averages of the weights': {
+    ...common,
+    network: { hidden: [7] },
+    optimizer: { type: 'adagrad', rate: 0.1, averageDecay: 0.95 },
+  },
   'random Fourier features': { ...common, network: { hidden: [5], fourier: { units: 21 } } },
   'a regression': { ...common, task: 'regression', network: { hidden: [] } },
   'the Huber loss': { ...common, task: 'regression', loss: 'huber', network: { hidden: [4] } },

@@ -34,6 +34,10 @@ const three = tasks['a multiclass model'] as SpecInput;
 tasks['three wide classes'] = { ...three, network: { wide: true } };
 tasks['three wide and deep classes'] = { ...three, network: { hidden: [7, 5], ...besides } };
 
+tasks['averages of the weights'] = {
+  ...three,
+  optimizer: { type: 'adagrad', rate: 0.3, averageDecay: 0.8 },
+};
 tasks['random Fourier features'] = { ...three, network: { hidden: [5], fourier: { units: 8 } } };
 tasks['narrow random Fourier features, wide and linear'] = {
   ...three,

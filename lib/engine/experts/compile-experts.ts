@@ -6,7 +6,6 @@ import type {
   CompiledModel,
   Engine,
   EngineState,
-  RestartedRows,
   Run,
   Tensor,
   Tensors,
@@ -99,7 +98,11 @@ export async function compileExperts(
     train: (state, samples, run) => trainAll(learners, state, samples, run),
     predict: async (state, samples) =>
       mixed(mixtureOf(state), await predictEach(learners, state, samples)),
-    restart: (state, rows) => restartAll(learners, state, rows),
+    ...(networks.some(({ answering }) => answering !== undefined) && {
+      answering: (state) =>
+        eachPart(learners, state, ({ answering = (own) => own }, part) => answering(part)),
+    }),
+    restart: (state, rows) => eachPart(learners, state, ({ restart }, part) => restart(part, rows)),
     experts: {
       count: learners.length,
       predictEach: (state, samples) => predictEach(learners, state, samples),
@@ -252,14 +255,14 @@ async function trainAll(
   };
 }
 
-/** The state in which each network's rows begin anew. */
-function restartAll(
+/** The state in which each network's part is another. */
+function eachPart(
   learners: readonly Learner[],
   state: EngineState,
-  rows: readonly RestartedRows[],
+  changed: (compiled: CompiledModel, part: EngineState) => EngineState,
 ): EngineState {
   const parts = learners.map(({ compiled, name }) =>
-    compiled === undefined ? {} : named(name, compiled.restart(partOf(state, name), rows).tensors),
+    compiled === undefined ? {} : named(name, changed(compiled, partOf(state, name)).tensors),
   );
   return { ...state, tensors: Object.assign({}, state.tensors, ...parts) };
 }
