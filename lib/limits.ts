@@ -175,6 +175,8 @@ export const limits = {
   targetColumns: 1_000,
   /** Numbers up to which a model that nobody tuned has an expert over Fourier features. */
   periodicNumbers: 64,
+  /** Weights of a network that answers by their average. */
+  averagedWeights: 1_000_000,
   /** What all experts answer for one row. */
   expertOutputs: 12_000,
   /** Classes of which a state knows what follows each. */

@@ -1,20 +1,36 @@
-import { invariant } from '../errors.ts';
+import { invalid, invariant } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { behindSlot } from '../network/weight-names.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { CompiledModel, EngineState, Tensor, Tensors } from './engine.ts';
 
 const slotName = `optimizer/${behindSlot}`;
 
-/** A model that answers by the average of its weights, where its optimizer keeps one. */
+/**
+ * A model that answers by the average of its weights, where its optimizer keeps one.
+ *
+ * @throws MillraceError kind `invalid` if it has more weights than a message may pass over
+ */
 export function answeringByAverage({ optimizer }: Spec, compiled: CompiledModel): CompiledModel {
   if (optimizer.averageDecay === undefined) return compiled;
   const initial = compiled.initial().tensors;
-  const known = new WeakMap<Tensor, EngineState>();
+  const size = slotOf(initial).data.length;
+  if (size > limits.averagedWeights)
+    throw invalid(
+      'spec.optimizer.averageDecay: each message passes over all weights then, of which there may be ' +
+        `${limits.averagedWeights} (found ${size}); leave it out, or make tables smaller`,
+    );
+  const nothing: Tensor = { shape: [size], data: new Float32Array(size) };
+  const names = Object.keys(initial).filter((name) => name.startsWith('weights/'));
+  // Of the state that was asked last: a message is predicted in several blocks.
+  let last:
+    | { readonly of: readonly (Tensor | undefined)[]; readonly averaged: Tensors }
+    | undefined;
   const answering = (state: EngineState): EngineState => {
-    const slot = slotOf(state.tensors);
-    const averaged = known.get(slot) ?? averagedState(initial, state);
-    known.set(slot, averaged);
-    return { ...state, tensors: averaged.tensors };
+    const of = [...names, slotName].map((name) => state.tensors[name]);
+    if (!last?.of.every((tensor, i) => tensor === of[i]))
+      last = { of, averaged: averagesOf(names, state.tensors) };
+    return { ...state, tensors: { ...state.tensors, ...last.averaged, [slotName]: nothing } };
   };
   return {
     ...compiled,
@@ -24,26 +40,24 @@ export function answeringByAverage({ optimizer }: Spec, compiled: CompiledModel)
 }
 
 /**
- * The state whose weights are the averages of a state's: weights and how far behind them their
- * average is, which is one vector over all trained weights in their order; others come after them.
+ * The averages of trained weights: the weights, and how far behind them their average is, which is
+ * one vector over all of them in their order. Names of others come after theirs.
  */
-function averagedState(initial: Tensors, state: EngineState): EngineState {
-  const behind = slotOf(state.tensors);
-  const averaged: Record<string, Tensor> = {};
+function averagesOf(names: readonly string[], tensors: Tensors): Tensors {
+  const behind = slotOf(tensors).data;
+  const averages: Record<string, Tensor> = {};
   let offset = 0;
-  for (const name of Object.keys(initial)) {
-    const own = state.tensors[name];
-    if (!name.startsWith('weights/') || own === undefined || offset >= behind.data.length) continue;
+  for (const name of names) {
+    const own = tensors[name];
+    invariant(own !== undefined, `a state has no tensor ${name}`);
+    if (offset === behind.length) break;
     const start = offset;
-    averaged[name] = {
-      shape: own.shape,
-      data: own.data.map((weight, i) => weight + (behind.data[start + i] ?? 0)),
-    };
-    offset += own.data.length;
+    const data = own.data.map((weight, i) => weight + (behind[start + i] ?? 0));
+    averages[name] = { shape: own.shape, data };
+    offset += data.length;
   }
-  invariant(offset === behind.data.length, `${slotName} is not over all trained weights`);
-  const nothing = { shape: behind.shape, data: new Float32Array(behind.data.length) };
-  return { ...state, tensors: { ...state.tensors, ...averaged, [slotName]: nothing } };
+  invariant(offset === behind.length, `${slotName} is not over all trained weights`);
+  return averages;
 }
 
 function slotOf(tensors: Tensors): Tensor {

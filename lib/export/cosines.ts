@@ -7,24 +7,23 @@ import { affine, apply, setWeights } from './layers.ts';
 const none = new Float32Array();
 /** Up to this angle the first terms of the series are all that float32 sees. */
 const smallAngle = 0.5;
-/** Deviations from their mean after which numbers without a bound count as there. */
+/** Deviations, and bandwidths, beyond which numbers that have no bound count as there. */
 const farthest = 64;
 
-/** How far from 0 each number column may be, and whether it must be cut off there. */
-export type Reach = { readonly most: Float64Array; readonly isOpen: boolean };
+/** How far from 0 a number column may be, as the network sees it, and whether that is a bound. */
+export type Reach = readonly { readonly most: number; readonly isBound: boolean }[];
 
-/** How far the number columns of a model may be from 0, as its network sees them. */
+/** How far the number columns of a model may be from 0. */
 export function reachOf({ model: { scaling, encoder }, state: { statistics } }: Exported): Reach {
   const isExact = encoder.layout.isExact === true;
   const bounds = columnScales(statistics, scaling, isExact).most;
   const { count, mean, squares } = statistics;
-  const most = bounds.map((bound, column) => {
-    if (Number.isFinite(bound)) return bound;
-    if (scaling.columns[column]?.isStandardized) return farthest;
+  return Array.from(bounds, (bound, column) => {
+    if (Number.isFinite(bound)) return { most: bound, isBound: true };
+    if (scaling.columns[column]?.isStandardized) return { most: farthest, isBound: false };
     const deviation = Math.sqrt((squares[column] ?? 0) / Math.max(count, 1));
-    return Math.abs(mean[column] ?? 0) + farthest * Math.max(deviation, 1);
+    return { most: Math.abs(mean[column] ?? 0) + farthest * deviation, isBound: false };
   });
-  return { most, isOpen: !bounds.every(Number.isFinite) };
 }
 
 /**
@@ -35,14 +34,21 @@ export function reachOf({ model: { scaling, encoder }, state: { statistics } }: 
 export function cosineLayers(
   fourier: RandomFourier,
   input: tf.SymbolicTensor,
-  { most, isOpen }: Reach,
+  columns: Reach,
 ): tf.SymbolicTensor {
   const [frequencies = none, phases = none] = fourier.weights.map((weight) =>
     Float32Array.from(weight.read().dataSync()),
   );
   const units = phases.length;
+  const isOpen = columns.some(({ isBound }) => !isBound);
   // Powers of two, by which nothing is rounded.
-  const reach = most.map((each) => 2 ** Math.ceil(Math.log2(each)));
+  const reach = Float64Array.from(columns, ({ most, isBound }, column) => {
+    const own = frequencies.subarray(column * units, (column + 1) * units);
+    const bandwidth = Math.sqrt(units / own.reduce((sum, each) => sum + each * each, 0));
+    const isTaken = Number.isFinite(bandwidth);
+    const wide = isBound || !isTaken ? most : Math.max(most, farthest * bandwidth);
+    return 2 ** Math.ceil(Math.log2(Math.max(wide, 1e-30)));
+  });
   const turns = frequencies.map((each, i) => each * (reach[Math.floor(i / units)] ?? 1));
   const doublings = Math.max(0, Math.ceil(Math.log2(largestAngle(turns, phases) / smallAngle)));
   const ones = Float32Array.from({ length: units }, () => 1);

@@ -12,7 +12,7 @@ import { buildNetwork } from '../network/build-network.ts';
 import { isTrained } from '../network/weight-names.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import { earlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
+import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
@@ -73,20 +73,12 @@ function isOfExperts(weights: Weights['weights']): weights is Tensors {
 }
 
 /** A network that somebody trained alone goes on alone. */
-function declaredFor(input: SpecInput, { weights, spec }: Weights): Spec {
-  const declared = withExpertsOfFile(defineSpec(input), spec);
-  return isOfExperts(weights) || input.online?.experts !== undefined
-    ? declared
-    : withoutPrior(declared);
-}
-
-/** The default experts are those of the release that wrote a file. */
-function withExpertsOfFile(declared: Spec, source: unknown): Spec {
-  const { online } = (source ?? {}) as Partial<Spec>;
-  const experts = earlierExperts(online?.experts, declared);
-  return experts === undefined
-    ? declared
-    : { ...declared, online: { ...declared.online, experts } };
+function declaredFor(input: SpecInput, { weights }: Weights): Spec {
+  const declared = defineSpec(input);
+  // (The default experts are those of the release that wrote the file.)
+  if (isOfExperts(weights))
+    return Object.keys(weights).every(isTrained) ? withEarlierExperts(declared) : declared;
+  return input.online?.experts === undefined ? withoutPrior(declared) : declared;
 }
 
 /** What of a spec decides what its weights mean, in the order that decides it. */

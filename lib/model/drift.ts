@@ -4,6 +4,7 @@ import { forgetful } from '../features/statistics.ts';
 import { classCount } from '../features/task.ts';
 import { windowAfter } from '../metrics/adwin.ts';
 import { noNumbers, testedBy } from '../metrics/page-hinkley.ts';
+import { isAverage } from '../network/weight-names.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Drift } from '../state/drift.ts';
 import { emptyReplay } from '../state/replay.ts';
@@ -103,7 +104,8 @@ function readyForOther(
   const { type } = spec.optimizer;
   // Others forget by themselves, and are faster by what they know of gradients that were small.
   const slows = type === 'adagrad' || type === 'ftrl';
-  const isFresh = (name: string) => slows && name.startsWith('optimizer/');
+  // (What answers is not to lag behind in the world before.)
+  const isFresh = (name: string) => isAverage(name) || (slows && name.startsWith('optimizer/'));
   const slots = Object.entries(initial.tensors).filter(([name]) => isFresh(name));
   // (These correct by it what their slots lack.)
   const countsSteps = type === 'adam' || type === 'adamax';

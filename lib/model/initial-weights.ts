@@ -16,7 +16,7 @@ import {
   statisticsWidth,
 } from '../features/statistics.ts';
 import { haveVocabularies } from '../features/vocabularies.ts';
-import { isTrained } from '../network/weight-names.ts';
+import { isAverage, isTrained } from '../network/weight-names.ts';
 import { listNames } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { emptyDrift } from '../state/drift.ts';
@@ -53,10 +53,16 @@ export function encodeInitialWeights({ tensors, statistics }: InitialWeights): U
  * The weights and statistics in a safetensors file: {@link encodeInitialWeights}, an export of a
  * model, or a published state.
  *
- * @throws MillraceError kind `corrupt` if it is no safetensors file
+ * @throws MillraceError kind `corrupt` if it is no safetensors file, `invalid` if its weights are
+ *   not what answers
  */
 export function decodeInitialWeights(file: Uint8Array): InitialWeights {
   const { tensors, metadata } = decodeSafetensors(file);
+  if (Object.keys(tensors).some((name) => isAverage(name)))
+    throw invalid(
+      'the weights of this state are not those that answer, which are an average; import what ' +
+        '`millrace export --format safetensors` wrote of the model',
+    );
   const weights = Object.entries(tensors).flatMap(([name, { shape, data }]) => {
     if (/^(optimizer|statistics|scores|outcomes|features|label|replay|drift)\//.test(name))
       return [];

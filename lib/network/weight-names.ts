@@ -9,6 +9,11 @@ export function tableNames(feature: string): readonly string[] {
 /** The slot that says how far the average of each weight is behind it. */
 export const behindSlot = 'behind';
 
+/** Whether a tensor of a state is that slot, of a network or of an expert. */
+export function isAverage(name: string): boolean {
+  return name.startsWith('optimizer/') && name.endsWith(`/${behindSlot}`);
+}
+
 /** The layer of a generated network whose weights stay as its seed has them. */
 export const fourierLayer = 'fourier';
 

@@ -1,5 +1,5 @@
 import { besidePrior } from './declared-defaults.ts';
-import { type Expert, listExperts, periodicExpert } from './experts-schema.ts';
+import { listExperts, periodicExpert } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
@@ -60,15 +60,12 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
     : { ...declared, online: { ...declared.online, publishEvery } };
 }
 
-/** The default experts of an earlier release, where a spec has them and a declaration today's. */
-export function earlierExperts(
-  existing: readonly Expert[] | undefined,
-  declared: Spec,
-): Expert[] | undefined {
+/** A spec that has today's default experts, with those of an earlier release. */
+export function withEarlierExperts(declared: Spec): Spec {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
-  if (!isSame(declared.online.experts, todays)) return undefined;
-  const earlier = todays.filter((expert) => !isSame(expert, periodicExpert));
-  return isSame(existing, earlier) ? earlier : undefined;
+  if (!isSame(declared.online.experts, todays)) return declared;
+  const experts = todays.filter((expert) => !isSame(expert, periodicExpert));
+  return { ...declared, online: { ...declared.online, experts } };
 }
 
 /**
@@ -77,10 +74,8 @@ export function earlierExperts(
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);
-  const experts = earlierExperts(existing.online.experts, declared);
-  return experts === undefined
-    ? declared
-    : { ...declared, online: { ...declared.online, experts } };
+  const earlier = withEarlierExperts(declared);
+  return isSame(existing.online.experts, earlier.online.experts) ? earlier : declared;
 }
 
 /** A declared spec whose network stands alone, unless its author listed experts. */

@@ -60,6 +60,32 @@ describe('averages of the weights', () => {
     expect(await model.predict(answering, samples)).toEqual(answers);
   });
 
+  it('are of the weights of a state, whatever was asked before', async () => {
+    const spec = defineSpec({ ...base, optimizer: { ...optimizer, averageDecay: decay } });
+    const [model, fresh] = await Promise.all([engine.compile(spec), engine.compile(spec)]);
+    const samples = samplesOf(spec, 20);
+    const { state } = await model.train(model.initial(), samples, { minibatch: 4, rate: 0.2 });
+    await model.predict(state, samples);
+    // As where a class gets its place: a bias is another, and the slot is the same.
+    const bias = { shape: [1], data: Float32Array.of(3) };
+    const other = { ...state, tensors: { ...state.tensors, 'weights/output/bias': bias } };
+    expect(await model.predict(other, samples)).toEqual(await fresh.predict(other, samples));
+    expect(await model.predict(state, samples)).toEqual(await fresh.predict(state, samples));
+  });
+
+  it('are refused of networks that no message could pass over', async () => {
+    const features = { c: { type: 'category' as const, buckets: 500_000, dimensions: 2 } };
+    const spec = defineSpec({
+      ...base,
+      features,
+      network: {},
+      optimizer: { ...optimizer, averageDecay: decay },
+    });
+    await expect(engine.compile(spec)).rejects.toThrow(
+      'of which there may be 1000000 (found 1000003); leave it out, or make tables smaller',
+    );
+  });
+
   it('are of each expert its own', async () => {
     const online = { experts: [{ hidden: [3] }, { hidden: [] }, { predicts: 'prior' as const }] };
     const spec = defineSpec({ ...base, online, optimizer: { ...optimizer, averageDecay: decay } });

@@ -60,6 +60,19 @@ describe('an import', () => {
     );
   });
 
+  it('takes the average that answers from an export, and not from a state', async () => {
+    const optimizer = { type: 'adam', rate: 0.05, averageDecay: 0.9 } as const;
+    const spec = { ...ticketsSpec, optimizer } as SpecInput;
+    const world = createWorld(spec);
+    await deliver(world, sampleMessages(8));
+    write((await exportModel(world, spec.model, 'safetensors')).files);
+    await importModel(world, { ...spec, model: 'copy' }, await read('model.safetensors'));
+    expect(await ask(world, 'copy')).toEqual(await ask(world, spec.model));
+    const state = await world.store.get(keys.state(spec.model));
+    write({ 'state.safetensors': state?.body ?? '' });
+    await expect(read('state.safetensors')).rejects.toThrow('which are an average');
+  });
+
   it('takes random Fourier features as the spec has them, which must be those of the file', async () => {
     const fourier = { units: 8, bandwidth: 0.7 };
     for (const own of [

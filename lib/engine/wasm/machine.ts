@@ -59,9 +59,14 @@ export function hold(machine: Machine, tensors: Tensors): void {
   for (const table of machine.tables) table.leave();
   for (const [place, data] of parts) floats(machine, place).set(data);
   machine.tables = machine.artifact.tables.map(
-    ({ regions }) => new Version(regions, () => machine.instance.memory.buffer),
+    ({ regions }) => new Version(regions, memoryOf(machine)),
   );
   machine.held = tensors;
+}
+
+/** (In a function of its own: versions live on, and would keep all that {@link hold} knows.) */
+function memoryOf({ instance }: Machine): () => ArrayBuffer {
+  return () => instance.memory.buffer;
 }
 
 /**
