@@ -73,11 +73,18 @@ function isOfExperts(weights: Weights['weights']): weights is Tensors {
 }
 
 /** A network that somebody trained alone goes on alone. */
-function declaredFor(input: SpecInput, { weights }: Weights): Spec {
+function declaredFor(input: SpecInput, { weights, spec }: Weights): Spec {
   const declared = defineSpec(input);
-  // (The default experts are those of the release that wrote the file.)
-  if (isOfExperts(weights))
-    return Object.keys(weights).every(isTrained) ? withEarlierExperts(declared) : declared;
+  if (isOfExperts(weights)) {
+    // The default experts are those of the release that wrote the file.
+    const theirs = (spec as Partial<Spec> | undefined)?.online?.experts;
+    const earlier = withEarlierExperts(declared);
+    const isEarlier =
+      theirs === undefined
+        ? Object.keys(weights).every(isTrained)
+        : canonicalJson(theirs) === canonicalJson(earlier.online.experts);
+    return isEarlier ? earlier : declared;
+  }
   return input.online?.experts === undefined ? withoutPrior(declared) : declared;
 }
 

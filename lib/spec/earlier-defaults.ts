@@ -1,5 +1,10 @@
 import { besidePrior } from './declared-defaults.ts';
-import { listExperts, periodicExpert } from './experts-schema.ts';
+import {
+  type Expert,
+  forgettingLinearExpert,
+  listExperts,
+  periodicExpert,
+} from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
@@ -60,17 +65,22 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
     : { ...declared, online: { ...declared.online, publishEvery } };
 }
 
-/** A spec that has today's default experts, with those of an earlier release. */
+/** A spec that has today's default experts, with those of release 0.15. */
 export function withEarlierExperts(declared: Spec): Spec {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return declared;
-  const experts = todays.filter((expert) => !isSame(expert, periodicExpert));
+  const experts = todays.flatMap((expert): Expert[] => {
+    if (isSame(expert, periodicExpert)) return [];
+    return isSame(expert, forgettingLinearExpert)
+      ? [{ hidden: [], rate: 0.1, replay: false }]
+      : [expert];
+  });
   return { ...declared, online: { ...declared.online, experts } };
 }
 
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
- * no default expert over Fourier features.
+ * no default expert over Fourier features, and a linear one that does not forget.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

@@ -84,6 +84,14 @@ export const replaySchema = strictObject({
     .describe('samples that are kept, drawn from all that were learnt; at most a mebibyte of them'),
 });
 
+/** A linear model of what is relative to the last hundred samples or so. */
+export const forgettingLinearExpert: Expert = {
+  hidden: [],
+  rate: 0.1,
+  halfLife: 100,
+  replay: false,
+};
+
 /** A kernel machine, of Adagrad's usual rate. */
 export const periodicExpert: Expert = {
   hidden: [],
@@ -94,8 +102,8 @@ export const periodicExpert: Expert = {
 
 /**
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
- * a drift, one that forgets, a linear one, and one over random Fourier features where there are few
- * numbers. Their rates are those of Adagrad.
+ * a drift, one that forgets fast and a linear one that forgets slowly, and one over random Fourier
+ * features where there are few numbers. Their rates are those of Adagrad.
  */
 function defaultExperts(classes: number, numbers: number): Expert[] {
   return [
@@ -103,7 +111,7 @@ function defaultExperts(classes: number, numbers: number): Expert[] {
     { hidden: [32, 32], rate: 0.3, replay: true },
     { hidden: [32], rate: 0.1, replay: false },
     { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
-    { hidden: [], rate: 0.1, replay: false },
+    forgettingLinearExpert,
     ...(numbers > 0 && numbers <= limits.periodicNumbers ? [periodicExpert] : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),

@@ -62,8 +62,17 @@ describe('a declared network', () => {
 
   it('keeps the default experts of an earlier release', () => {
     const asked = declared({ online: { experts: 'default' } });
-    const experts = asked.online.experts?.filter((each) => !('fourier' in each));
-    const existing: Spec = { ...asked, online: { ...asked.online, ...(experts && { experts }) } };
+    // Of releases 0.7 to 0.15.
+    const experts = [
+      { hidden: [32], rate: 0.3, replay: true },
+      { hidden: [32, 32], rate: 0.3, replay: true },
+      { hidden: [32], rate: 0.1, replay: false },
+      { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
+      { hidden: [], rate: 0.1, replay: false },
+      { predicts: 'prior' as const },
+      { predicts: 'lastLabel' as const },
+    ];
+    const existing: Spec = { ...asked, online: { ...asked.online, experts } };
     expect(existing).not.toEqual(asked);
     expect(withDefaultsOf(existing, asked)).toEqual(existing);
     expect(withDefaultsOf(asked, asked)).toEqual(asked);
@@ -74,7 +83,7 @@ describe('a declared network', () => {
     const listed = { ...input, online: { experts: asked.online.experts ?? [] } };
     expect(withDefaultsUnlessSaid(existing, defineSpec(listed), listed)).toEqual(asked);
     // Another list is another list.
-    const own = declared({ online: { experts: [{ hidden: [4] }, ...(experts ?? []).slice(5)] } });
+    const own = declared({ online: { experts: [{ hidden: [4] }, ...experts.slice(5)] } });
     const more = [...(own.online.experts ?? []), ...(asked.online.experts ?? []).slice(5, 6)];
     const longer = declared({ online: { experts: more } });
     expect(withDefaultsOf(own, longer)).toEqual(longer);
