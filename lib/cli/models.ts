@@ -86,7 +86,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(retractions === 0
       ? []
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),
-    ...(stream === undefined ? ['  nothing is learnt yet'] : metricLines(stream)),
+    ...(stream === undefined ? [nothingText(specSince)] : metricLines(stream)),
     ...(model.experts ?? []).map(
       ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert, spec)}`,
     ),
@@ -97,6 +97,13 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(entries.length === 0 ? [] : ['', formatTable([entryHeadings, ...entries.map(entryRow)])]),
     ...(jobs.length === 0 ? [] : ['', ...jobLines(jobs)]),
   ];
+}
+
+/** (What a spec has earned begins with it.) */
+function nothingText(specSince: number | undefined): string {
+  return specSince === undefined
+    ? '  nothing is learnt yet'
+    : `  no sample has come since entry ${specSince}`;
 }
 
 function networkText({ network, online: { experts } }: Spec): string {
