@@ -125,10 +125,13 @@ function hiddenLayers(
   const { hidden: widths, activation, layerNormalization = false, dropout } = declared;
   let hidden = features;
   widths.forEach((units, i) => {
+    const kernelSeed = seed();
+    const fan = Number(hidden.shape.at(-1)) + units;
     const dense = {
       name: `hidden_${i + 1}`,
       units,
-      kernelInitializer: kernelInitializer(activation, seed()),
+      kernelInitializer: kernelInitializer(activation, kernelSeed),
+      ...(declared.randomBiases ? { biasInitializer: biasInitializer(fan, kernelSeed) } : {}),
       ...regularizer(declared),
     };
     hidden = apply(tf.layers.dense(layerNormalization ? dense : { ...dense, activation }), hidden);
@@ -209,4 +212,17 @@ function kernelInitializer(activation: string, seed: number) {
   return activation === 'relu'
     ? tf.initializers.heUniform({ seed })
     : tf.initializers.glorotUniform({ seed });
+}
+
+/** A stream of random numbers beside that of a layer's kernel. */
+const biasStream = 0x6269;
+
+/** Even within ±√(6 / (inputs + outputs)), the bound of Glorot and Bengio for a kernel. */
+function biasInitializer(fan: number, kernelSeed: number) {
+  const maxval = Math.sqrt(6 / fan);
+  return tf.initializers.randomUniform({
+    minval: -maxval,
+    maxval,
+    seed: hashIntegers(kernelSeed, biasStream),
+  });
 }

@@ -11,6 +11,12 @@ export const networkSchema = z.union([
   strictObject({
     hidden: hiddenUnits.default([]).describe('units of each hidden layer; none is a linear model'),
     activation: activationName.default('relu').describe('of the hidden layers'),
+    randomBiases: z
+      .boolean()
+      .optional()
+      .describe(
+        'whether the first biases of the hidden layers are drawn, as in scikit-learn, and not 0',
+      ),
     layerNormalization: z
       .boolean()
       .optional()

@@ -64,6 +64,7 @@ const specs: Record<string, SpecInput> = {
     network: { hidden: [7] },
     optimizer: { type: 'adagrad', rate: 0.1, averageDecay: 0.95 },
   },
+  'random biases': { ...common, network: { hidden: [8, 3], randomBiases: true } },
   'random Fourier features': { ...common, network: { hidden: [5], fourier: { units: 21 } } },
   'a regression': { ...common, task: 'regression', network: { hidden: [] } },
   'the Huber loss': { ...common, task: 'regression', loss: 'huber', network: { hidden: [4] } },

@@ -31,6 +31,37 @@ describe.each(Object.entries(engines))('a network of hidden layers on %s', (_, e
   });
 });
 
+describe('first biases', () => {
+  it('are drawn where they are asked for, within the bound of their kernels, which stay as they are', async () => {
+    const initialOf = async (network: SpecInput['network'], seed = 1) => {
+      const features = { x: { type: 'number' }, y: { type: 'number' } } as const;
+      const spec = defineSpec({ model: 'm', task: 'binary', features, network, seed });
+      return (await tfjsEngine.compile(spec)).initial().tensors;
+    };
+    const hidden = [30, 10];
+    const [plain, drawn, again, other] = await Promise.all([
+      initialOf({ hidden }),
+      initialOf({ hidden, randomBiases: true }),
+      initialOf({ hidden, randomBiases: true }),
+      initialOf({ hidden, randomBiases: true }, 2),
+    ]);
+    expect(again).toEqual(drawn);
+    for (const [layer, fan] of [
+      ['hidden_1', 2 + 30],
+      ['hidden_2', 30 + 10],
+    ] as const) {
+      const [kernel, bias] = [`weights/${layer}/kernel`, `weights/${layer}/bias`];
+      expect(drawn[kernel]).toEqual(plain[kernel]);
+      expect(plain[bias]?.data.every((each) => each === 0)).toBe(true);
+      expect(other[bias]).not.toEqual(drawn[bias]);
+      const biases = [...(drawn[bias]?.data ?? [])];
+      expect(new Set(biases).size).toBe(biases.length);
+      expect(Math.max(...biases.map(Math.abs))).toBeLessThanOrEqual(Math.sqrt(6 / fan));
+    }
+    expect(drawn['weights/output/bias']).toEqual(plain['weights/output/bias']);
+  });
+});
+
 describe('a topology', () => {
   it('begins with the same weights, whatever it says of initializers', async () => {
     const layer = (name: string, config: object) => ({
