@@ -63,7 +63,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'takes a slice that nobody wrote for one that another run wrote',
-    from: 1129,
+    from: 1490,
     edits: [
       {
         file: 'lib/jobs/lane.ts',
@@ -126,6 +126,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'retracts over a rollback or promotion that came in between',
+    from: 60,
     edits: [
       {
         file: 'lib/commands/retract.ts',
@@ -136,6 +137,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'promotes over a rollback',
+    from: 58,
     edits: [
       {
         file: 'lib/commands/promote.ts',

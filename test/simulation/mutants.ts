@@ -31,6 +31,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'publishes before the commit',
+    from: 240,
     edits: [
       {
         file: online,
@@ -134,6 +135,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'trusts its cache after 412',
+    from: 12,
     edits: [
       {
         file: online,
@@ -225,7 +227,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'sends refused messages again by their ids, not by their numbers',
-    from: 1277,
+    from: 1345,
     edits: [
       {
         file: retry,
@@ -252,6 +254,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'believes a stored state that the journal does not confirm',
+    from: 9,
     edits: [
       {
         file: publish,
@@ -282,6 +285,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'learns late what it had refused for want of room',
+    from: 1690,
     edits: [
       {
         file: 'lib/online/judge-message.ts',
