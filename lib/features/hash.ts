@@ -31,6 +31,14 @@ export function mixBits(value: number): number {
 }
 
 /**
+ * The 32 bits at a place of the sequence that a key begins: steps of the golden ratio, mixed
+ * (SplitMix: Steele, Lea and Flood 2014). None of those before it need be drawn.
+ */
+export function bitsAt(key: number, place: number): number {
+  return mixBits(key + Math.imul(place, 0x9e3779b9));
+}
+
+/**
  * MurmurHash3 (x86, 32 bits, seed 0) of a text's UTF-8 bytes: the hash of scikit-learn and Vowpal
  * Wabbit. Source: Appleby, MurmurHash3 (public domain).
  */

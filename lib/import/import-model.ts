@@ -186,8 +186,8 @@ function assertSameFrequencies(layersModel: tf.LayersModel, file: Tensors, exper
     if (drawn.length === theirs.length && theirs.every((each, i) => each === drawn[i])) continue;
     throw invalid(
       `spec: the file has other random Fourier features${expert === undefined ? '' : ` in ${expert}`}; ` +
-        'its seed, the order of its features, and units, bandwidth and of its fourier must be those by ' +
-        'which the weights were learnt',
+        'its seed, the order of its features and what its fourier says (units, bandwidth, of) must be ' +
+        'those by which the weights were learnt',
     );
   }
 }

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { invalid } from '../errors.ts';
-import { hashIntegers, mixBits } from '../features/hash.ts';
+import { bitsAt, hashIntegers } from '../features/hash.ts';
 
 /** Draws a mask: 0 for a share `rate` of its elements, 1 / (1 − rate) for the others. */
 export type DrawMask = (shape: readonly number[], rate: number) => tf.Tensor;
@@ -88,8 +88,5 @@ export function writeMask(
   const key = hashIntegers(seed, step, index);
   const threshold = rate * 2 ** 32;
   const kept = 1 / (1 - rate);
-  for (let i = 0; i < mask.length; i++) {
-    // SplitMix's sequence: a step of the golden ratio, mixed (Steele, Lea and Flood 2014).
-    mask[i] = mixBits(key + Math.imul(i, 0x9e3779b9)) < threshold ? 0 : kept;
-  }
+  for (let i = 0; i < mask.length; i++) mask[i] = bitsAt(key, i) < threshold ? 0 : kept;
 }

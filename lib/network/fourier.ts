@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { cosineOfPi, logarithm } from '../arithmetic.ts';
 import { columnsOf, layoutOf } from '../features/columns.ts';
-import { hashIntegers, mixBits } from '../features/hash.ts';
+import { bitsAt, hashIntegers } from '../features/hash.ts';
 import type { Fourier } from '../spec/fourier-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fourierLayer } from './weight-names.ts';
@@ -81,9 +81,9 @@ export function fourierOf(spec: Spec, { units, bandwidth, of }: Fourier): Random
   return new RandomFourier(fourierLayer, [frequencies, phases]);
 }
 
-/** A number that is even between 0 and 1, both excluded. (SplitMix: Steele, Lea and Flood 2014.) */
+/** A number that is even between 0 and 1, both excluded. */
 function even(key: number, index: number): number {
-  return (mixBits(key + Math.imul(index, 0x9e3779b9)) + 0.5) / 2 ** 32;
+  return (bitsAt(key, index) + 0.5) / 2 ** 32;
 }
 
 /** A number of mean 0 and deviation 1 (Box and Muller 1958). */

@@ -56,8 +56,8 @@ export function problemsOfFourier({
     const { of = Object.keys(features) } = fourier;
     const wrong = of.filter((name) => !hasNumbers(name));
     if (fourier.of === undefined && wrong.length < of.length) return [];
-    const found = wrong.map((name) => `${name} is ${features[name]?.type ?? 'no feature'}`);
     if (wrong.length === 0) return [];
+    const found = wrong.map((name) => `${name} is ${features[name]?.type ?? 'no feature'}`);
     const problem = `needs features with numbers (${found.join(', ')})`;
     const own = [...path, 'fourier', ...(fourier.of === undefined ? [] : ['of'])];
     return [{ path: own, problem }];

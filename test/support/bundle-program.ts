@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 /**
- * A program of the project as one file: what is started often, or on a processor that is emulated,
- * need not take the types out of two hundred files each time. Packages stay outside.
- * @param change - what stands in a file instead, where it is not what the disk has
+ * A program of the project as one file, which need not take the types out of two hundred files
+ * each time that it is started. Packages stay outside.
+ *
+ * @param change - what stands in a file in place of its text
  */
 export async function bundleProgram(
   entry: string,
   outfile: string,
-  change: (path: string, text: string) => string = (_, text) => text,
+  change: (path: string, text: string) => string,
 ): Promise<void> {
   await build({
     entryPoints: [entry],
