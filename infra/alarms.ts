@@ -22,7 +22,6 @@ export type Watched = {
     Record<string, { readonly function: IFunction; readonly timeoutSeconds: number }>
   >;
   readonly partsMachine: IStateMachine;
-  readonly hasSchedules: boolean;
   /** Told when an alarm rings, and when it is over. */
   readonly topic?: ITopic | undefined;
 };
@@ -45,7 +44,7 @@ export function createAlarms(scope: Construct, watched: Watched): readonly Alarm
     ...rulesOfFunctions(watched),
     ...rulesOfModels(scope),
     ruleOfParts(watched),
-    ...(watched.hasSchedules ? [ruleOfSchedules] : []),
+    ruleOfSchedules,
   ];
   return rules.map(({ id, metric, threshold, description }) => {
     const alarm = new Alarm(scope, `${id}Alarm`, {
@@ -177,5 +176,5 @@ const ruleOfSchedules: Rule = {
     period,
   }),
   threshold: 0,
-  description: 'A schedule could not send its job.',
+  description: 'A schedule could not send its job, or start what sends default labels.',
 };

@@ -40,6 +40,7 @@ export const operatorWrites = [
   'datasets/*',
   'compiled/*',
   'asked/*',
+  'due/*',
 ];
 
 /** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */
@@ -110,14 +111,14 @@ export function protectHistory(scope: Construct, bucket: IBucket, journalist: IR
   });
 }
 
-/** What somebody may read and write below a bucket, as patterns of keys. */
-export type Access = { readonly read?: readonly string[]; readonly write?: readonly string[] };
+/** What somebody may read, write and remove below a bucket, as patterns of keys. */
+export type Access = Readonly<Partial<Record<'read' | 'write' | 'remove', readonly string[]>>>;
 
 /** Reading a missing object answers 404 only to those who may list; others get 403. */
 export function allow(
   grantee: IGrantable,
   bucket: IBucket,
-  { read = [], write = [] }: Access,
+  { read = [], write = [], remove = [] }: Access,
 ): void {
   const grant = (actions: string[], resources: string[]) =>
     grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
@@ -128,6 +129,7 @@ export function allow(
     grant(['s3:GetObject'], objects(read));
   }
   if (write.length > 0) grant(['s3:PutObject', 's3:AbortMultipartUpload'], objects(write));
+  if (remove.length > 0) grant(['s3:DeleteObject'], objects(remove));
   const key = bucket.encryptionKey;
   if (key === undefined) return;
   grant(['kms:Decrypt'], [key.keyArn]);

@@ -37,7 +37,10 @@ export type Surroundings = {
 
 /** The functions of a stack, and the state machine that invokes one of them. */
 export type Functions = Readonly<
-  Record<'onlineUpdate' | 'batchTrain' | 'preparePart' | 'relayCommand' | 'predict', LambdaFunction>
+  Record<
+    'onlineUpdate' | 'batchTrain' | 'preparePart' | 'relayCommand' | 'sendDefaults' | 'predict',
+    LambdaFunction
+  >
 > & { readonly partsMachine: StateMachine };
 
 /** Creates the functions, each with the rights that it needs and no others. */
@@ -55,8 +58,10 @@ export function createFunctions(scope: Construct, surroundings: Surroundings): F
   const batchTrain = createBatchTrain(scope, surroundings, partsMachine);
   const relayCommand = createRelay(scope, surroundings);
   const onlineUpdate = createOnlineUpdate(scope, surroundings, [batchTrain, relayCommand]);
+  const sendDefaults = createSendDefaults(scope, surroundings);
   const predict = createPredict(scope, surroundings);
-  return { onlineUpdate, batchTrain, preparePart, relayCommand, predict, partsMachine };
+  const own = { onlineUpdate, batchTrain, preparePart, relayCommand, sendDefaults, predict };
+  return { ...own, partsMachine };
 }
 
 /** The unique ids of functions' roles, as SQS names who sent a message. */
@@ -162,7 +167,7 @@ function createPredict(scope: Construct, surroundings: Surroundings): LambdaFunc
     name: 'predict',
     timeoutSeconds: limits.predictTimeoutSeconds,
     read: ['models/*', 'initial-weights/*', 'compiled/*', 'asked/*'],
-    write: ['asked/*'],
+    write: ['asked/*', 'due/*'],
   });
 }
 
@@ -193,4 +198,18 @@ function createRelay(scope: Construct, surroundings: Surroundings): LambdaFuncti
   relay.addEventSource(new SqsEventSource(commandsQueue, { batchSize: 1 }));
   allowToSend(relay, samplesQueue);
   return relay;
+}
+
+/** Sends labels that nobody sent in time; nothing but that is its to remove. */
+function createSendDefaults(scope: Construct, surroundings: Surroundings): LambdaFunction {
+  const { bucket, samplesQueue, shared } = surroundings;
+  const sendDefaults = createFunction(scope, 'send-defaults', shared, {
+    timeoutSeconds: limits.defaultsTimeoutSeconds,
+    memoryMebibytes: limits.defaultsMemoryMebibytes,
+    environment: environment(surroundings),
+  });
+  const read = ['models/*/spec.json', 'models/*/journal/*', 'asked/*', 'due/*'];
+  allow(sendDefaults, bucket, { read, remove: ['due/*'] });
+  allowToSend(sendDefaults, samplesQueue);
+  return sendDefaults;
 }

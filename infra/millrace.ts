@@ -21,7 +21,7 @@ import { allow, createBucket, operatorWrites } from './bucket.ts';
 import { createFunctions, type PreparationProps, sendersOf } from './functions.ts';
 import { functionsCode } from './functions-code.ts';
 import { allowToRedrive, allowToSend, createQueue, type QueueWithDeadLetters } from './queues.ts';
-import { createSchedules, type ScheduledJob } from './schedules.ts';
+import { createSchedules, type ScheduledJob, scheduleDefaults } from './schedules.ts';
 
 /** Settings of {@link Millrace}. */
 export interface MillraceProps {
@@ -145,16 +145,17 @@ export class Millrace extends Construct {
       preparation: props.preparation ?? {},
       jobConcurrency: props.jobConcurrency,
     });
-    const { onlineUpdate, batchTrain, relayCommand, preparePart } = functions;
+    const { onlineUpdate, batchTrain, relayCommand, preparePart, sendDefaults } = functions;
     this.partsMachine = functions.partsMachine;
     this.predictFunction = functions.predict;
     this.predictUrl = this.predictFunction.addFunctionUrl({
       authType: FunctionUrlAuthType.AWS_IAM,
     });
 
-    const all = [onlineUpdate, batchTrain, preparePart, relayCommand, this.predictFunction];
-    this.#logGroups = all.map(({ logGroup }) => logGroup);
+    const own = [onlineUpdate, batchTrain, preparePart, relayCommand, sendDefaults];
+    this.#logGroups = [...own, this.predictFunction].map(({ logGroup }) => logGroup);
     createSchedules(this, this.jobsQueue, schedules);
+    scheduleDefaults(this, sendDefaults);
     this.alarms = createAlarms(this, {
       queues: this.#queues,
       functions: {
@@ -162,10 +163,10 @@ export class Millrace extends Construct {
         BatchTrain: { function: batchTrain, timeoutSeconds: limits.batchTimeoutSeconds },
         PreparePart: { function: preparePart, timeoutSeconds: limits.batchTimeoutSeconds },
         RelayCommand: { function: relayCommand, timeoutSeconds: limits.relayTimeoutSeconds },
+        SendDefaults: { function: sendDefaults, timeoutSeconds: limits.defaultsTimeoutSeconds },
         Predict: { function: this.predictFunction, timeoutSeconds: limits.predictTimeoutSeconds },
       },
       partsMachine: this.partsMachine,
-      hasSchedules: schedules.length > 0,
       topic: props.alarmTopic,
     });
     this.#writeOutputs([batchTrain, relayCommand]);

@@ -1,11 +1,13 @@
-import { Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Schedule, type ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
-import { Universal } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke, Universal } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { z } from 'zod';
 import { invalid } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import { parse, show, strictObject } from '../lib/parse.ts';
 import { datasetName, fileNames, modelName } from '../lib/spec/names.ts';
 import { statementsOfSender } from './queues.ts';
@@ -84,5 +86,14 @@ function createSchedule(
       input: ScheduleTargetInput.fromObject(input),
       policyStatements: statementsOfSender([queue]).map((each) => new PolicyStatement(each)),
     }),
+  });
+}
+
+/** Invokes the function that sends default labels, again and again; the next time makes up for one. */
+export function scheduleDefaults(scope: Construct, sendDefaults: IFunction): void {
+  new Schedule(scope, 'Defaults', {
+    schedule: ScheduleExpression.rate(Duration.minutes(limits.defaultsEveryMinutes)),
+    description: 'Send the default labels of questions whose labels did not come in time',
+    target: new LambdaInvoke(sendDefaults, { retryAttempts: 0 }),
   });
 }

@@ -75,6 +75,17 @@ export const limits = {
   lateLabels: 10_000,
   /** The features that a message's labels bring into an entry. */
   lateBytes: 16 * 1_048_576,
+  /** A window for labels ends before what was asked is not kept any more. */
+  labelWindowHours: 24 * 89,
+  /** How much a label can weigh that comes after the default that was learnt in its place. */
+  lateWeight: 10,
+  /** Default labels are sent so often, each time for at most so long. */
+  defaultsEveryMinutes: 5,
+  defaultsTimeoutSeconds: 240,
+  defaultsMemoryMebibytes: 512,
+  /** Of a message of default labels: less than SQS takes, and than may be joined at once. */
+  defaultsBytes: 524_288,
+  defaultsAtOnce: 1_000,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
   putAttempts: 5,
   /** Models that one process of the online function keeps in memory, and bytes of their states. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
+import { reasonOf } from '../../lib/errors.ts';
 import {
   addressFromEnvironment,
   environmentNames,
@@ -20,8 +21,13 @@ import type { FunctionHost } from './function-host.ts';
 import { environmentOfCommands, type Hosted, hostFunctions } from './functions.ts';
 import { type LambdaEndpoint, serveFunctions } from './lambda-endpoint.ts';
 import { provision } from './provision.ts';
-import { runSchedule } from './scheduler.ts';
-import { arnOfMachine, runStateMachines, type StateMachines } from './state-machines.ts';
+import { runSchedule, sendInput } from './scheduler.ts';
+import {
+  arnOfMachine,
+  runStateMachines,
+  type StateMachines,
+  type TaskServices,
+} from './state-machines.ts';
 import {
   local,
   type Physical,
@@ -66,7 +72,7 @@ const mappingSchema = z.object({
 
 const scheduleSchema = z.object({
   ScheduleExpression: z.string(),
-  Target: z.object({ Input: z.string() }),
+  Target: z.object({ Arn: z.string(), Input: z.string().optional() }),
 });
 
 /** How a local cloud differs from another. */
@@ -132,7 +138,7 @@ export async function startLocalCloud(
   const sources = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((resource) =>
     connect(sqs, resource, physical, functions),
   );
-  const schedules = keepSchedules(sqs, template, physical);
+  const schedules = keepSchedules(template, physical, services);
 
   const [first] = functions.values();
   const address = addressFromEnvironment(first?.variables ?? {});
@@ -251,16 +257,21 @@ function connect(
 }
 
 /** Runs the template's schedules; each answer stops one. */
-function keepSchedules(sqs: SQSClient, template: Template, physical: Physical): (() => void)[] {
+function keepSchedules(
+  template: Template,
+  physical: Physical,
+  { sqs, functions, onProblem }: TaskServices,
+): (() => void)[] {
   return resourcesOf(template, 'AWS::Scheduler::Schedule').map(({ Properties }) => {
-    const { ScheduleExpression, Target } = Properties;
-    const { Input } = Target as { Input: unknown };
-    const used = resolve({ ScheduleExpression, Target: { Input } }, physical);
-    const schedule = scheduleSchema.parse(used);
-    return runSchedule(sqs, {
-      expression: schedule.ScheduleExpression,
-      input: schedule.Target.Input,
-    });
+    const { ScheduleExpression: expression, Target } = Properties;
+    const { Arn, Input } = Target as { Arn: unknown; Input?: unknown };
+    const used = { ScheduleExpression: expression, Target: { Arn, ...(Input ? { Input } : {}) } };
+    const { ScheduleExpression, Target: target } = scheduleSchema.parse(resolve(used, physical));
+    const host = functions.get(target.Arn);
+    const run = host ? () => host.invoke({}) : () => sendInput(sqs, target.Input ?? '');
+    const onFailure = (error: unknown) =>
+      onProblem(`the schedule ${ScheduleExpression} failed: ${reasonOf(error)}`);
+    return runSchedule(ScheduleExpression, run, onFailure);
   });
 }
 

@@ -2,9 +2,6 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Cron } from 'croner';
 import { z } from 'zod';
 
-/** A schedule as the template describes it, with its target's input. */
-export type ScheduleSettings = { readonly expression: string; readonly input: string };
-
 const inputSchema = z.object({
   QueueUrl: z.string(),
   MessageBody: z.string(),
@@ -12,23 +9,31 @@ const inputSchema = z.object({
   MessageDeduplicationId: z.string(),
 });
 
-/** Runs a schedule of the scheduler service, in UTC; returns how to stop it. */
-export function runSchedule(sqs: SQSClient, { expression, input }: ScheduleSettings): () => void {
-  const send = async () => {
-    const message = inputSchema.parse(
-      JSON.parse(input.replaceAll('<aws.scheduler.scheduled-time>', new Date().toISOString())),
-    );
-    await sqs.send(new SendMessageCommand(message));
-  };
-  const report = (error: unknown) =>
-    console.error(`the schedule ${expression} could not send its job:`, error);
+/** Sends what a schedule is to send, at the time that it is due. */
+export async function sendInput(sqs: SQSClient, input: string): Promise<void> {
+  const text = input.replaceAll('<aws.scheduler.scheduled-time>', new Date().toISOString());
+  await sqs.send(new SendMessageCommand(inputSchema.parse(JSON.parse(text))));
+}
+
+/**
+ * Runs a schedule of the scheduler service, in UTC.
+ *
+ * @param run what is due
+ * @param onFailure told why it failed
+ * @returns how to stop it
+ */
+export function runSchedule(
+  expression: string,
+  run: () => Promise<unknown>,
+  onFailure: (error: unknown) => void,
+): () => void {
   const [, kind, argument = ''] = /^(rate|cron)\((.+)\)$/.exec(expression) ?? [];
   if (kind === 'cron') {
     // AWS: minutes hours day month weekday year, Sunday is 1. croner wants seconds before them.
     const cron = new Cron(
       `0 ${argument}`,
-      { timezone: 'UTC', alternativeWeekdays: true, catch: report },
-      send,
+      { timezone: 'UTC', alternativeWeekdays: true, catch: onFailure },
+      async () => void (await run()),
     );
     return () => cron.stop();
   }
@@ -39,7 +44,7 @@ export function runSchedule(sqs: SQSClient, { expression, input }: ScheduleSetti
     () => {
       if (Date.now() < due) return;
       due += period;
-      void send().catch(report);
+      void run().catch(onFailure);
     },
     Math.min(period, 60_000),
   );

@@ -15,6 +15,13 @@ export const keys = {
   asked: (model: string, id: string) =>
     `asked/${checked(model)}/${createHash('sha256').update(id).digest('hex')}.json`,
   allAsked: (model: string) => `asked/${checked(model)}/`,
+  /** Whose labels are waited for until a time, in folders of an hour each. */
+  due: (model: string, { time, name }: { readonly time: number; readonly name: string }) =>
+    `${keys.dueWithin(model, hourOf(time))}${milliseconds(time)}-${checked(name)}.json`,
+  dueModels: 'due/',
+  allDue: (model: string) => `due/${checked(model)}/`,
+  /** @param hour as {@link hourOf} writes it */
+  dueWithin: (model: string, hour: string) => `due/${checked(model)}/${hour}/`,
   /** All objects of a model are below it. */
   model: (model: string) => `${ofModel(model)}/`,
   jobs: (model: string) => `${ofModel(model)}/jobs/`,
@@ -58,6 +65,17 @@ export const keys = {
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
 };
 
+/** The hour of a time in milliseconds since 1970, so that texts sort as times do. */
+export function hourOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 13);
+}
+
+/** The time of a key of {@link keys.due}, in milliseconds since 1970; undefined for any other key. */
+export function timeOfDue(key: string): number | undefined {
+  const digitsOfKey = /^due\/[a-z0-9-]+\/[^/]+\/(\d{15})-[^/]+\.json$/.exec(key)?.[1];
+  return digitsOfKey === undefined ? undefined : Number(digitsOfKey);
+}
+
 /** The sequence number of a journal entry's key, or undefined for any other key. */
 export function sequenceOfEntry(key: string): number | undefined {
   const digitsOfKey = /^models\/[a-z0-9-]+\/journal\/(\d{12})$/.exec(key)?.[1];
@@ -100,6 +118,10 @@ function checked(name: string): string {
 function checkedHash(hash: string): string {
   invariant(/^[0-9a-f]{64}$/.test(hash), `${JSON.stringify(hash)} is no hash`);
   return hash;
+}
+
+function milliseconds(time: number): string {
+  return String(Math.trunc(time)).padStart(15, '0');
 }
 
 function padded(sequence: number): string {

@@ -31,6 +31,13 @@ const sliceSchema = z.object({
   milliseconds: z.number(),
 });
 
+const defaultsSchema = z.object({
+  message: z.literal('defaults sent'),
+  model: z.string(),
+  labels: z.int(),
+  milliseconds: z.number(),
+});
+
 /** What a function logs that it did, in a line for people; undefined for anything else. */
 export function lineOf(logged: unknown): string | undefined {
   const settled = settledSchema.safeParse(logged).data;
@@ -48,6 +55,12 @@ export function lineOf(logged: unknown): string | undefined {
     const end = `${formatCount(milliseconds)} ms`;
     const line = [...parts, ...soFar, end].join('  ');
     return line.length <= columns ? line : [...parts, end].join('  ');
+  }
+  const defaults = defaultsSchema.safeParse(logged).data;
+  if (defaults !== undefined) {
+    const { model, labels, milliseconds } = defaults;
+    const sent = `${count(labels, 'default label')} sent`;
+    return [`${model}:`, sent, `${formatCount(milliseconds)} ms`].join('  ');
   }
   const slice = sliceSchema.safeParse(logged).data;
   if (slice === undefined) return undefined;

@@ -38,7 +38,7 @@ export type Reach = {
     by?: Model,
   ) => Promise<CaughtUp | Refused>;
   /** The features that were asked under an id, for the next entry to learn their label. */
-  readonly claimAsked: (id: SampleId) => Promise<Claimed>;
+  readonly claimAsked: (claim: Claim) => Promise<Claimed>;
   /** The samples of an `s3://` object. */
   readonly sampleObject: (uri: string) => Promise<SampleList | Refused>;
 };
@@ -46,12 +46,17 @@ export type Reach = {
 /** A file of weights beside the journal, and the digest that its bytes must have. */
 export type ChallengerFile = { readonly job: string; readonly digest: string };
 
+/** Whose features are claimed: for a label that came, or for the default of one that did not. */
+export type Claim = { readonly id: SampleId; readonly isDefault: boolean };
+
 /** The features that are kept under an id, for its label. */
 export type Claimed =
   | {
       readonly ok: true;
       readonly features: Readonly<Record<string, unknown>>;
       readonly sizeBytes: number;
+      /** The default label that was learnt of it before. */
+      readonly overruled?: unknown;
     }
   | Refused<'unknown-id' | 'labelled-before'>;
 

@@ -1,4 +1,5 @@
 import {
+  isDefaultLabel,
   noSampleId,
   readSampleId,
   type SampleId,
@@ -15,58 +16,84 @@ import type { Claimed, Reach } from './command.ts';
 /** Why a label that comes after its prediction cannot be learnt. */
 type Late = { readonly field: string; readonly code: Refused['code']; readonly reason: string };
 
-/** Samples with the features that were asked, and why some have none, by their places. */
+/** Samples with the features that were asked, and what there is to know of them, by their places. */
 export type WithAsked = {
   readonly samples: readonly unknown[];
+  /** Why some have no features. */
   readonly refused: ReadonlyMap<number, Late>;
+  /** Those that say nothing new: a default that was not needed, a label that is the default. */
+  readonly settled: ReadonlySet<number>;
+  /** The defaults that were learnt in place of labels that came now. */
+  readonly overruled: ReadonlyMap<number, unknown>;
 };
 
 /**
  * Joins labels that come after their predictions with the features that were kept under their ids.
- * A sample without an id stays as it is; one that is refused is left without features, so that
- * nobody can learn it.
+ * A sample without an id stays as it is; one that is refused, or says nothing new, is left without
+ * features, so that nobody can learn it.
  */
 export async function withAsked(
   { claimAsked, model }: Pick<Reach, 'claimAsked' | 'model'>,
   sent: readonly unknown[],
 ): Promise<WithAsked> {
+  const refused = new Map<number, Late>();
+  const settled = new Set<number>();
+  const overruled = new Map<number, unknown>();
   const late = withIds(sent);
-  if (late.length === 0) return { samples: sent, refused: new Map() };
-  const { claims, refused } = claimsOf(model, late);
+  if (late.length === 0) return { samples: sent, refused, settled, overruled };
+  const claims = claimsOf(model, late, refused);
   const samples = [...sent];
   let bytes = 0;
-  const claim = async (id: SampleId): Promise<Claimed | Refused<'too-large'>> =>
-    bytes > limits.lateBytes ? tooLarge : claimAsked(id);
-  const claimedOf = ({ id }: { readonly id: SampleId }) => claim(id);
-  for await (const [own, claimed] of eachInOrder(limits.readsAtOnce, claims, claimedOf)) {
-    const { index, sample } = own;
-    bytes += claimed.ok ? claimed.sizeBytes : 0;
-    if (!claimed.ok) refused.set(index, lateOf(claimed));
+  const claimed = async (claim: LateLabel): Promise<Claimed | Refused<'too-large'>> =>
+    bytes > limits.lateBytes ? tooLarge : claimAsked(claim);
+  for await (const [own, found] of eachInOrder(limits.readsAtOnce, claims, claimed)) {
+    const { index, sample, isDefault } = own;
+    bytes += found.ok ? found.sizeBytes : 0;
+    if (!found.ok && found.code === 'labelled-before' && isDefault) settled.add(index);
+    else if (!found.ok) refused.set(index, lateOf(found));
     else if (bytes > limits.lateBytes) refused.set(index, lateOf(tooLarge));
-    else samples[index] = { ...sample, features: claimed.features };
+    else if (isSameLabel(model, sample.label, found.overruled)) settled.add(index);
+    else {
+      samples[index] = { ...sample, features: found.features };
+      if (found.overruled !== undefined) overruled.set(index, found.overruled);
+    }
   }
-  for (const index of refused.keys()) samples[index] = {};
-  return { samples, refused };
+  for (const index of [...refused.keys(), ...settled]) samples[index] = {};
+  return { samples, refused, settled, overruled };
 }
 
-/** Whose features are claimed, and why nobody's are for the others. */
-function claimsOf({ encoder }: Model, late: readonly WithId[]) {
-  const labels = encoder.encodeLabels(late.map(({ sample }) => sample)).refused;
+/** Whether the label that came is the default that was learnt in its place. */
+function isSameLabel({ encoder }: Model, label: unknown, before: unknown): boolean {
+  if (before === undefined) return false;
+  const both = [label, before].map((each) => ({ id: 'either', label: each }));
+  const { samples, accepted } = encoder.encodeLabels(both);
+  return accepted.length === 2 && samples.labels[0] === samples.labels[1];
+}
+
+/** A label with an id, and whether it is the default of one that did not come. */
+type LateLabel = WithId & { readonly id: SampleId; readonly isDefault: boolean };
+
+/** Whose features are claimed. @param refused is told why nobody's are for the others */
+function claimsOf(
+  model: Model,
+  late: readonly WithId[],
+  refused: Map<number, Late>,
+): readonly LateLabel[] {
+  const labels = model.encoder.encodeLabels(late.map(({ sample }) => sample)).refused;
   const wrong = new Map(labels.map((refusal) => [refusal.index, refusal]));
-  const refused = new Map<number, Late>();
   const seen = new Set<SampleId>();
-  const claims: (WithId & { readonly id: SampleId })[] = [];
+  const claims: LateLabel[] = [];
   for (const [place, { index, sample }] of late.entries()) {
     const checked = idOf(sample, seen, claims.length);
     const own = wrong.get(place);
     if (!checked.ok) refused.set(index, lateOf(checked));
     else if (own !== undefined) refused.set(index, { ...own, code: own.code ?? 'wrong-type' });
     else {
-      claims.push({ index, sample, id: checked.id });
+      claims.push({ index, sample, id: checked.id, isDefault: isDefaultLabel(sample) });
       seen.add(checked.id);
     }
   }
-  return { claims, refused };
+  return claims;
 }
 
 const tooLarge = refuse(
@@ -82,7 +109,7 @@ const tooLarge = refuse(
  * @param claims how many of them may be learnt
  */
 function idOf(
-  { id: sent, features }: Readonly<Record<string, unknown>>,
+  { id: sent, features, lateWeight }: Readonly<Record<string, unknown>>,
   seen: ReadonlySet<SampleId>,
   claims: number,
 ): { readonly ok: true; readonly id: SampleId } | Refused {
@@ -90,6 +117,8 @@ function idOf(
   if (id === undefined) return noSampleId(sent);
   if (features !== undefined)
     return refuse('unknown-field', 'goes without features: it stands for those that were asked');
+  if (lateWeight !== undefined)
+    return refuse('unknown-field', 'goes without lateWeight: that is found when it is learnt');
   if (seen.has(id))
     return refuse('labelled-before', `its message has another label of ${show(id)} before it`);
   if (claims < limits.lateLabels) return { ok: true, id };

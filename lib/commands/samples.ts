@@ -19,6 +19,7 @@ import type { State } from '../state/state.ts';
 import { type Command, rejected, type SampleList } from './command.ts';
 import { commonHeader } from './header.ts';
 import { withAsked } from './late-labels.ts';
+import { withLateWeights } from './late-weights.ts';
 import { numbering } from './numbering.ts';
 
 const sampleList = z
@@ -67,16 +68,18 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
         'send fewer in a message';
       return rejected('samples', refuse('too-large', reason));
     }
-    const { samples: complete, refused: late } = await withAsked(reach, list.samples);
+    const late = await withAsked(reach, list.samples);
+    const complete = await withLateWeights(model, state, late.samples, late.overruled);
     const { statistics } = state;
     const encoded = withoutSurplus(layout, model.encoder.encode(complete), statistics);
     const encoding = layout.standardizesLabel
       ? withoutOutliers(model.encoder, encoded, statistics)
       : encoded;
-    const refused = encoding.refused.map((refusal) => ({
+    const unlearnt = encoding.refused.filter(({ index }) => !late.settled.has(index));
+    const refused = unlearnt.map((refusal) => ({
       ...refusal,
       ...badLine(list.unreadable?.get(refusal.index)),
-      ...late.get(refusal.index),
+      ...late.refused.get(refusal.index),
       sample: list.samples[refusal.index],
     }));
     if (encoding.accepted.length === 0) return { learnt: [], refused };

@@ -11,6 +11,7 @@ import {
   gatherSamples,
   type Layout,
   rowsWithin,
+  withOwnWeights,
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -73,7 +74,8 @@ export function createPreparation(
       // What the journal holds was judged when it was learnt.
       const isJudged = chunk.placeOf === undefined || !layout.standardizesLabel;
       const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
-      const { samples, accepted } = encoding;
+      const { accepted } = encoding;
+      const samples = withOwnWeights(encoding.samples);
       const row = tally.rows();
       const own = split(
         chunk,

@@ -1,6 +1,6 @@
 import { listNames, show } from '../parse.ts';
 import type { NamedClasses } from './classes.ts';
-import type { EncodedSamples, Layout } from './samples.ts';
+import { type EncodedSamples, type Layout, timesFactor } from './samples.ts';
 import type { Task } from './task.ts';
 
 /** How much each class counts: so much, or all alike over the samples so far. */
@@ -58,24 +58,22 @@ export function classWeightsOf(spec: Weighing, known: KnownClasses): Float64Arra
   return counts.map((count) => Math.min(even / count, mostBalanced));
 }
 
-/** The least and the greatest weight in float32: one that is 0 or infinite would say nothing. */
-const [leastWeight, mostWeight] = [2 ** -149, (2 - 2 ** -23) * 2 ** 127];
-
 /**
- * Samples that weigh as their classes do: `weights` are those of samples times those of classes,
- * `importance` those of samples alone.
+ * Samples that weigh as their classes do, and more if they came late: `weights` are those of samples
+ * times those of both, `importance` those of samples alone.
  */
 export function weighed(
-  samples: EncodedSamples,
+  { lateWeights, ...samples }: EncodedSamples,
   spec: Weighing,
   statistics: KnownClasses,
 ): EncodedSamples {
   const classWeights = classWeightsOf(spec, statistics);
-  if (classWeights === undefined || samples.importance !== undefined) return samples;
+  const isPlain = classWeights === undefined && lateWeights === undefined;
+  if (isPlain || samples.importance !== undefined) return samples;
   const { labels, weights: importance } = samples;
   const weights = importance.map((weight, row) => {
-    const product = weight * (classWeights[labels[row] ?? 0] ?? 1);
-    return Math.min(Math.max(product, leastWeight), mostWeight);
+    const ofClass = classWeights?.[labels[row] ?? 0] ?? 1;
+    return timesFactor(weight, ofClass * (lateWeights?.[row] ?? 1));
   });
   return { ...samples, weights, importance };
 }

@@ -5,7 +5,7 @@ import { isFloat32 } from './cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
 import { hashOfClass } from './hash.ts';
 import { labelReader } from './label.ts';
-import { noSampleId, readSampleId } from './sample-id.ts';
+import { isDefaultLabel, noSampleId, readSampleId } from './sample-id.ts';
 import {
   allocateSamples,
   concatSamples,
@@ -36,6 +36,10 @@ export type Sample = {
   readonly label: unknown;
   readonly weight?: number;
   readonly id?: string | number;
+  /** Beside an id: no label came for it in time, and `label` is taken in its place. */
+  readonly default?: true;
+  /** In a journal: how much more it weighs, since it came after its default was learnt. */
+  readonly lateWeight?: number;
 };
 
 /**
@@ -71,7 +75,10 @@ type WriteSample = (sample: Fields, into: EncodedSamples, row: number) => Accept
 type RefusedField = Refused & { readonly field: string };
 type Fields = Readonly<Record<string, unknown>>;
 
-const sampleFields = ['features', 'label', 'weight', 'id'];
+const sampleFields = ['features', 'label', 'weight', 'id', 'default'];
+
+/** What the online update writes beside the id of a label that came after its default. */
+const lateWeightField = 'lateWeight';
 
 /** The encoder of a spec. */
 export function createEncoder(declaration: Declaration): Encoder {
@@ -109,8 +116,9 @@ export function createEncoder(declaration: Declaration): Encoder {
     const kept = blocks.length > 1 ? concatSamples(blocks, layout) : only;
     const unknown = countUnknown(kept);
     const names = nameOf && parts.includes(writeLabel) && namesIn(samples, accepted, nameOf);
+    const lateWeights = parts.includes(writeWeight) && lateWeightsOf(samples, accepted);
     return {
-      samples: names ? { ...kept, names } : kept,
+      samples: { ...kept, ...(names && { names }), ...(lateWeights && { lateWeights }) },
       accepted: Int32Array.from(accepted),
       refused,
       unknown,
@@ -140,6 +148,19 @@ function namesIn(
   return names;
 }
 
+/** How much more the samples at some places weigh; undefined where none does. */
+function lateWeightsOf(
+  samples: readonly unknown[],
+  accepted: readonly number[],
+): Float32Array | undefined {
+  const weightOf = (index: number) => {
+    const sample = samples[index];
+    return isRecord(sample) ? sample[lateWeightField] : undefined;
+  };
+  if (accepted.every((index) => weightOf(index) === undefined)) return undefined;
+  return Float32Array.from(accepted, (index) => Number(weightOf(index) ?? 1));
+}
+
 function refusalOf({ field, code, reason }: RefusedField): Omit<Refusal, 'index'> {
   return { field, code, reason };
 }
@@ -157,8 +178,12 @@ function writeAll(
     };
   }
   for (const key of Object.keys(sample)) {
-    if (sampleFields.includes(key)) continue;
-    const reason = `unknown field; allowed: ${sampleFields.join(', ')}`;
+    const hasId = Object.hasOwn(sample, 'id');
+    const isDefault = key !== 'default' || (isDefaultLabel(sample) && hasId);
+    if ((sampleFields.includes(key) && isDefault) || (key === lateWeightField && hasId)) continue;
+    const reason = isDefault
+      ? `unknown field; allowed: ${sampleFields.join(', ')}`
+      : `must be true, beside an id (found ${show(sample[key])})`;
     return { ...refuse('unknown-field', reason), field: key.slice(0, limits.fieldCharacters) };
   }
   for (const write of parts) {

@@ -31,8 +31,21 @@ export function withIds(samples: readonly unknown[]): readonly WithId[] {
   );
 }
 
-/** The ids that some samples have. */
-export function idsOf(samples: readonly unknown[]): ReadonlySet<SampleId> {
-  const ids = withIds(samples).map(({ sample }) => readSampleId(sample.id));
-  return new Set(ids.filter((id) => id !== undefined));
+/** A label that was learnt of an id, and whether it is the default of one that did not come. */
+export type LearntLabel = { readonly label: unknown; readonly isDefault: boolean };
+
+/** The labels that were learnt of ids; one that came is told rather than the default before it. */
+export function labelsById(samples: readonly unknown[]): ReadonlyMap<SampleId, LearntLabel> {
+  const labels = new Map<SampleId, LearntLabel>();
+  for (const { sample } of withIds(samples)) {
+    const id = readSampleId(sample.id);
+    const learnt = { label: sample.label, isDefault: isDefaultLabel(sample) };
+    if (id !== undefined && (!learnt.isDefault || !labels.has(id))) labels.set(id, learnt);
+  }
+  return labels;
+}
+
+/** Whether a sample says that no label came for its id in time. */
+export function isDefaultLabel(sample: Readonly<Record<string, unknown>>): boolean {
+  return Object.hasOwn(sample, 'default') && sample.default === true;
 }

@@ -36,8 +36,10 @@ export type EncodedSamples = {
   readonly labels: Floats;
   /** [count]: the weight of each sample in the loss. */
   readonly weights: Float32Array;
-  /** The same without what its class weighs, where it is in there; see `weighed`. */
+  /** The same without what its class and its lateness weigh, where they are in there; see `weighed`. */
   readonly importance?: Float32Array;
+  /** [count]: how many times as much each weighs since it came late; 1 unless given. */
+  readonly lateWeights?: Float32Array;
   /** Classes by the hashes that stand for them in `labels`, where they get places as they come. */
   readonly names?: ReadonlyMap<number, string>;
 };
@@ -182,10 +184,12 @@ export function gatherSamples(
     gathered.labels[i] = samples.labels[row] ?? 0;
     gathered.weights[i] = samples.weights[row] ?? 0;
   }
-  const { importance, names } = samples;
+  const { importance, lateWeights, names } = samples;
+  const ofRows = (values: Float32Array) => Float32Array.from(rows, (row) => values[row] ?? 0);
   return {
     ...gathered,
-    ...(importance && { importance: Float32Array.from(rows, (row) => importance[row] ?? 0) }),
+    ...(importance && { importance: ofRows(importance) }),
+    ...(lateWeights && { lateWeights: ofRows(lateWeights) }),
     ...(names && { names }),
   };
 }
@@ -211,8 +215,24 @@ export function sliceSamples(
     labels: samples.labels.subarray(start, stop),
     weights: samples.weights.subarray(start, stop),
     ...(samples.importance && { importance: samples.importance.subarray(start, stop) }),
+    ...(samples.lateWeights && { lateWeights: samples.lateWeights.subarray(start, stop) }),
     ...(samples.names && { names: samples.names }),
   };
+}
+
+/** The least and the greatest weight in float32: one that is 0 or infinite would say nothing. */
+const [leastWeight, mostWeight] = [2 ** -149, (2 - 2 ** -23) * 2 ** 127];
+
+/** A weight times a factor, as far as float32 has such a weight. */
+export function timesFactor(weight: number, factor: number): number {
+  return Math.min(Math.max(weight * factor, leastWeight), mostWeight);
+}
+
+/** Samples to be kept: those that came late simply weigh more. */
+export function withOwnWeights({ lateWeights, ...samples }: EncodedSamples): EncodedSamples {
+  if (lateWeights === undefined) return samples;
+  const timesLate = (weight: number, row: number) => timesFactor(weight, lateWeights[row] ?? 1);
+  return { ...samples, weights: samples.weights.map(timesLate) };
 }
 
 /** All samples of several parts, in order, copied. */
@@ -221,15 +241,21 @@ export function concatSamples(parts: readonly EncodedSamples[], layout: Layout):
     parts.reduce((sum, part) => sum + part.count, 0),
     layout,
   );
+  const isLate = parts.some((part) => part.lateWeights !== undefined);
+  const lateWeights = isLate ? new Float32Array(joined.count).fill(1) : undefined;
   let row = 0;
   for (const part of parts) {
     joined.raw.set(part.raw, row * layout.numberWidth);
     joined.categories.set(part.categories, row * layout.categoryCount);
     joined.labels.set(part.labels, row);
     joined.weights.set(part.weights, row);
+    if (part.lateWeights) lateWeights?.set(part.lateWeights, row);
     row += part.count;
   }
   const named = parts.flatMap(({ names }) => names ?? []);
-  if (named.length === 0) return joined;
-  return { ...joined, names: new Map(named.flatMap((names) => [...names])) };
+  return {
+    ...joined,
+    ...(lateWeights && { lateWeights }),
+    ...(named.length > 0 && { names: new Map(named.flatMap((names) => [...names])) }),
+  };
 }

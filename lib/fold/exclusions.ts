@@ -38,7 +38,7 @@ export function sampleHash(sample: unknown): string {
 
 function contentOf(sample: unknown): unknown {
   if (!isRecord(sample)) return sample;
-  const { id: _, ...content } = sample;
+  const { id: _, default: __, lateWeight: ___, ...content } = sample;
   return content;
 }
 

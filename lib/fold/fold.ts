@@ -1,7 +1,7 @@
 import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
 import { invariant, isOutOfTime, outOfTime, specChanged } from '../errors.ts';
-import { claimAsked, learntIds } from '../journal/asked.ts';
+import { claimAsked, learntLabels } from '../journal/asked.ts';
 import { assertSpec, type Entry, samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
@@ -60,13 +60,13 @@ export function reachOf(
   { model, shouldStop }: Folding,
   after: Pick<State, 'sequence'>,
 ): Reach {
-  const entry = { sequence: after.sequence + 1, learnt: learntIds(ports.store, model.name) };
+  const entry = { sequence: after.sequence + 1, learnt: learntLabels(ports.store, model.name) };
   return {
     model,
     modelOf: (specHash) => modelOf(ports, model, specHash),
     stateAt: (sequence) => stateAt(ports, model, sequence, shouldStop),
     challenger: (file, to, by = model) => caughtUpChallenger(ports, by, file, { to, shouldStop }),
-    claimAsked: (id) => claimAsked(ports, model.name, id, entry),
+    claimAsked: (claim) => claimAsked(ports, model.name, claim, entry),
     sampleObject: (uri) => readSampleObject(ports.store, uri),
   };
 }

@@ -4,9 +4,9 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
-import type { Claimed } from '../commands/command.ts';
+import type { Claim, Claimed } from '../commands/command.ts';
 import { MillraceError } from '../errors.ts';
-import { idsOf, type SampleId } from '../features/sample-id.ts';
+import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
 import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { readEntry } from './reading.ts';
@@ -60,58 +60,80 @@ function sameFeatures(
   return refuse('id-taken', reason);
 }
 
-/** The ids whose labels an entry has learnt. */
-export type LearntIds = (sequence: number) => Promise<ReadonlySet<SampleId>>;
+/** The labels of ids that an entry has learnt. */
+export type LearntLabels = (sequence: number) => Promise<ReadonlyMap<SampleId, LearntLabel>>;
 
-/** The ids that entries of a model have learnt; each entry is read once. */
-export function learntIds(store: ObjectStore, model: string): LearntIds {
-  const known = new Map<number, Promise<ReadonlySet<SampleId>>>();
+/** The labels of ids that entries of a model have learnt; each entry is read once. */
+export function learntLabels(store: ObjectStore, model: string): LearntLabels {
+  const known = new Map<number, ReturnType<LearntLabels>>();
   return (sequence) => {
-    const ids = known.get(sequence) ?? readIds(store, model, sequence);
-    known.set(sequence, ids);
-    return ids;
+    const labels = known.get(sequence) ?? readLabels(store, model, sequence);
+    known.set(sequence, labels);
+    return labels;
   };
 }
 
-async function readIds(
-  store: ObjectStore,
-  model: string,
-  sequence: number,
-): Promise<ReadonlySet<SampleId>> {
-  return idsOf((await readEntry(store, model, sequence))?.samples ?? []);
+async function readLabels(store: ObjectStore, model: string, sequence: number) {
+  return labelsById((await readEntry(store, model, sequence))?.samples ?? []);
 }
+
+/** An entry that is about to be committed: its number, and what those before it have learnt. */
+type NextEntry = { readonly sequence: number; readonly learnt: LearntLabels };
 
 /**
  * Claims what was asked under an id for an entry that is about to be committed. Its number is
  * written beside the features first, so that whoever gets another label later finds it, and looks
  * into that entry whether it was learnt there. An entry that was never committed, or that another
- * writer committed without it, claims nothing.
+ * writer committed without it, claims nothing. A label may come after the default that was learnt
+ * in its place, and overrules it.
  *
- * @param entry its number, and what those before it have learnt
  * @throws MillraceError kind `unavailable` if it may not be claimed
  */
 export async function claimAsked(
   ports: BucketPorts,
   model: string,
-  id: SampleId,
-  { sequence, learnt }: { readonly sequence: number; readonly learnt: LearntIds },
+  { id, isDefault }: Claim,
+  { sequence, learnt }: NextEntry,
 ): Promise<Claimed> {
   const key = keys.asked(model, id);
   for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
     const kept = await readAsked(ports.store, key);
     if (kept?.asked === undefined) return refuse('unknown-id', notAsked(model, id));
     const { features, labelledBy = [] } = kept.asked;
-    for (const before of labelledBy.filter((each) => each < sequence))
-      if ((await learnt(before)).has(id))
-        return refuse('labelled-before', `entry ${before} has learnt a label of ${show(id)}`);
-    const open = labelledBy.filter((each) => each >= sequence);
-    const found = { ok: true, features, sizeBytes: kept.sizeBytes } as const;
-    if (open.includes(sequence)) return found;
-    const body = jsonBody({ ...kept.asked, labelledBy: [...open, sequence] }, key);
+    let overruled: LearntLabel | undefined;
+    const claims: number[] = [];
+    for (const entry of labelledBy) {
+      const before = entry < sequence ? (await learnt(entry)).get(id) : undefined;
+      if (before !== undefined && (isDefault || !before.isDefault))
+        return refuse('labelled-before', `entry ${entry} has learnt a label of ${show(id)}`);
+      overruled ??= before;
+      if (entry >= sequence || before !== undefined) claims.push(entry);
+    }
+    const found = {
+      ok: true,
+      features,
+      sizeBytes: kept.sizeBytes,
+      ...(overruled && { overruled: overruled.label }),
+    } as const;
+    if (claims.includes(sequence)) return found;
+    const body = jsonBody({ ...kept.asked, labelledBy: [...claims, sequence] }, key);
     const outcome = await putUntilAnswered(ports, key, body, { ifMatch: kept.etag });
     if (outcome?.ok) return found;
   }
   throw notWritten(key);
+}
+
+/** Whether an entry has learnt a label of an id, or its default; also if nothing is kept of it. */
+export async function isLabelled(
+  store: ObjectStore,
+  model: string,
+  id: SampleId,
+  learnt: LearntLabels,
+): Promise<boolean> {
+  const kept = await readAsked(store, keys.asked(model, id));
+  if (kept?.asked === undefined) return true;
+  for (const entry of kept.asked.labelledBy ?? []) if ((await learnt(entry)).has(id)) return true;
+  return false;
 }
 
 function notAsked(model: string, id: SampleId): string {

@@ -10,7 +10,7 @@ import type { CommonHeader, SettledMessage } from '../commands/header.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
-import { idsOf, type SampleId } from '../features/sample-id.ts';
+import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
 import { reachOf } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import type { Entry } from '../journal/entry.ts';
@@ -164,11 +164,15 @@ async function decideMessage(
 
 /** The same, where some samples are learnt by the same entry: it cannot be looked into yet. */
 function withLabelsOf(learnt: readonly unknown[], reach: Reach): Reach {
-  let ids: ReadonlySet<SampleId> | undefined;
-  const claimAsked: Reach['claimAsked'] = async (id) => {
-    ids ??= idsOf(learnt);
-    if (!ids.has(id)) return reach.claimAsked(id);
-    return refuse('labelled-before', `a message just before has the label of ${show(id)}`);
+  let labels: ReadonlyMap<SampleId, LearntLabel> | undefined;
+  const claimAsked: Reach['claimAsked'] = async (claim) => {
+    labels ??= labelsById(learnt);
+    const { id, isDefault } = claim;
+    const before = labels.get(id);
+    if (before !== undefined && (isDefault || !before.isDefault))
+      return refuse('labelled-before', `a message just before has the label of ${show(id)}`);
+    const claimed = await reach.claimAsked(claim);
+    return claimed.ok && before ? { ...claimed, overruled: before.label } : claimed;
   };
   return { ...reach, claimAsked };
 }

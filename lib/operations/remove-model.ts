@@ -54,6 +54,7 @@ export async function removeModel(
     const objects = [
       ...(await store.list(keys.model(name))),
       ...(await store.list(keys.allAsked(name))),
+      ...(await store.list(keys.allDue(name))),
     ];
     if (objects.length === 0 && isQuiet) return removal;
     isQuiet = objects.length === 0;

@@ -1,7 +1,14 @@
 import { outOfTime } from '../errors.ts';
-import { noSampleId, readSampleId, type WithId, withIds } from '../features/sample-id.ts';
+import {
+  noSampleId,
+  readSampleId,
+  type SampleId,
+  type WithId,
+  withIds,
+} from '../features/sample-id.ts';
 import { eachInOrder } from '../in-order.ts';
 import { keepAsked } from '../journal/asked.ts';
+import { keepDue } from '../journal/due.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import { plainJson } from '../parse.ts';
@@ -11,7 +18,7 @@ import type { State } from '../state/state.ts';
 import type { SamplePrediction } from './predict-samples.ts';
 
 /** Who is asked: a model at an entry, and the seconds that are left for it. */
-type Asking = Pick<Model, 'name' | 'encoder'> &
+type Asking = Pick<Model, 'name' | 'encoder' | 'spec'> &
   Pick<State, 'sequence'> & { readonly secondsLeft: () => number };
 
 /**
@@ -23,17 +30,18 @@ type Asking = Pick<Model, 'name' | 'encoder'> &
  */
 export async function keepQuestions(
   ports: Ports,
-  { name: model, encoder, sequence, secondsLeft }: Asking,
+  { name: model, encoder, spec, sequence, secondsLeft }: Asking,
   samples: readonly unknown[],
   predictions: readonly SamplePrediction[],
 ): Promise<readonly SamplePrediction[]> {
   const questions = withIds(samples);
   if (questions.length === 0) return predictions;
   const answers = [...predictions];
-  const time = new Date(ports.now()).toISOString();
+  const askedAt = ports.now();
+  const time = new Date(askedAt).toISOString();
   const keep = async ({ index, sample }: WithId): Promise<Accepted | Refused> => {
     const prediction = predictions[index];
-    if (prediction === undefined || 'refused' in prediction) return accepted;
+    if (prediction === undefined || !isAnswered(prediction)) return accepted;
     const id = readSampleId(sample.id);
     if (id === undefined) return noSampleId(sample.id);
     const features = asJson(sample.features);
@@ -49,10 +57,22 @@ export async function keepQuestions(
     return keep(question);
   };
   const all = eachInOrder(limits.readsAtOnce, questions, keepInTime);
-  for await (const [{ index }, kept] of all) {
+  const ids: SampleId[] = [];
+  for await (const [{ index, sample }, kept] of all) {
+    const id = readSampleId(sample.id);
     if (!kept.ok) answers[index] = { refused: refusedId(kept) };
+    else if (id !== undefined && isAnswered(predictions[index])) ids.push(id);
   }
+  const { labelWindow } = spec.online;
+  if (labelWindow === undefined || ids.length === 0) return answers;
+  const due = { ids, label: labelWindow.default };
+  const until = askedAt + labelWindow.hours * 3_600_000;
+  await keepDue(ports, model, due, { until, name: ports.nonce() });
   return answers;
+}
+
+function isAnswered(prediction: SamplePrediction | undefined): boolean {
+  return prediction !== undefined && !('refused' in prediction);
 }
 
 function refusedId({ code, reason }: Refused) {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { strictObject } from '../parse.ts';
+import type { DeclaredClasses, Task } from '../features/task.ts';
+import { limits } from '../limits.ts';
+import { show, strictObject } from '../parse.ts';
 import { expertsSchema, replaySchema } from './experts-schema.ts';
 import { datasetName, fileNames } from './names.ts';
 import { minibatch, rate, schedule } from './optimizer-schema.ts';
@@ -48,6 +50,38 @@ const driftSchema = strictObject({
     .describe('a batch job that is started once the stream has changed, one a day at most'),
 });
 
+/** What is learnt of questions whose labels do not come. */
+const labelWindowSchema = strictObject({
+  hours: z
+    .number()
+    .positive()
+    .max(limits.labelWindowHours)
+    .describe('how long a label is waited for, from when its question was asked'),
+  default: z
+    .union([z.boolean(), z.string().min(1).max(limits.categoryCharacters)])
+    .describe('the label that is learnt then: false or true, or the name of a class'),
+});
+
+/** What is wrong with the default label of a spec. */
+export function problemsOfLabelWindow(spec: {
+  readonly task: Task;
+  readonly label: DeclaredClasses;
+  readonly online: { readonly labelWindow?: { readonly default: boolean | string } | undefined };
+}): readonly string[] {
+  const { labelWindow } = spec.online;
+  if (labelWindow === undefined) return [];
+  const label = labelWindow.default;
+  if (spec.task === 'regression')
+    return ['is of classes: a number that stands for another would be learnt beside it'];
+  if (spec.task === 'binary')
+    return typeof label === 'boolean'
+      ? []
+      : [`its default must be true or false (found ${show(label)})`];
+  const { classes = [], maxClasses } = spec.label;
+  if (typeof label === 'string' && (maxClasses !== undefined || classes.includes(label))) return [];
+  return [`its default must be one of the classes (found ${show(label)})`];
+}
+
 /** `online`: how a model learns its stream. */
 export const onlineSchema = strictObject({
   minibatch: minibatch.default(32).describe('samples of a gradient step; a declaration says 4'),
@@ -69,6 +103,12 @@ export const onlineSchema = strictObject({
     .describe(
       'write the state after every so many journal entries; unless given after each, and a state ' +
         'of several MiB after as many, at most 100',
+    ),
+  labelWindow: labelWindowSchema
+    .optional()
+    .describe(
+      'questions whose labels have not come by then are learnt with a default; a label that comes ' +
+        'after all weighs more instead. Without it, nothing is learnt of them',
     ),
   replay: replaySchema
     .optional()

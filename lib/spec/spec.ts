@@ -17,7 +17,7 @@ import { problemsOfFourier } from './fourier-schema.ts';
 import { featureName, labelSchema, problemsOfClasses } from './label-schema.ts';
 import { modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
-import { onlineSchema } from './online-schema.ts';
+import { onlineSchema, problemsOfLabelWindow } from './online-schema.ts';
 import {
   clipSchema,
   minibatch,
@@ -207,6 +207,7 @@ export const specSchema = strictObject({
             'needs a network of hidden layers, not a topology; name values or buckets, or import ' +
               'what `millrace export --format safetensors` wrote',
           );
+    for (const problem of problemsOfLabelWindow(spec)) refuse(['online', 'labelWindow'], problem);
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
     for (const { path, problem } of problemsOfFourier(spec)) refuse(path, problem);
   })

@@ -6,6 +6,7 @@ import {
   gatherSamples,
   type Layout,
   rowsWithin,
+  withOwnWeights,
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -90,7 +91,7 @@ export function keepSome(
     if (place < most) places[place] = old.count + i;
   }
   const news = places.filter((row) => row >= old.count).map((row) => row - old.count);
-  const fresh = derived(gatherSamples(samples, news, layout));
+  const fresh = derived(withOwnWeights(gatherSamples(samples, news, layout)));
   let next = old.count;
   const rows = places.map((row) => (row < old.count ? row : next++));
   const all = concatSamples([old, fresh], layout);

@@ -7,8 +7,11 @@ import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/c
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
+import { entriesAfter } from '../../lib/journal/reading.ts';
+import { createModel } from '../../lib/model/create-model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
 import { decodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { startTestCloud, type TestCloud, until } from '../support/test-cloud.ts';
 
@@ -97,6 +100,45 @@ describe('the local cloud', () => {
     const wrong = new InvokeCommand({ FunctionName: 'guess' });
     await expect(client.send(wrong)).rejects.toThrow(/Function not found: guess/);
     client.destroy();
+  });
+
+  it('learns a default where no label comes in time, and the label that comes after all', async () => {
+    const { cloud, ports } = test;
+    const name = 'clicks';
+    // Milliseconds.
+    const labelWindow = { hours: 1e-6, default: false };
+    const clicks = defineSpec({
+      model: name,
+      task: 'binary',
+      features: { place: { type: 'category', values: ['top', 'side'], dimensions: 1 } },
+      online: { labelWindow },
+    });
+    await createModel(ports, clicks);
+    const question = (id: string) => ({ id, features: { place: 'top' } });
+    const asked = { model: name, samples: ['a', 'b'].map(question) };
+    const answer = await cloud.functions.get('predict')?.invoke(asked);
+    expect(answer).toMatchObject({ ok: true, predictions: [{}, {}] });
+    const due = () => ports.store.list(keys.allDue(name));
+    expect(await due()).toHaveLength(1);
+    const samples = async () => {
+      const all: unknown[] = [];
+      for await (const entry of entriesAfter(ports.store, name, 0)) all.push(...entry.samples);
+      return all;
+    };
+    const learnt = (count: number) =>
+      until(async () => ((await samples()).length >= count ? true : undefined));
+    await cloud.functions.get('send-defaults')?.invoke({});
+    await learnt(2);
+    expect(await due()).toEqual([]);
+    expect(test.done).toContainEqual(expect.stringMatching(/^clicks: {2}2 default labels sent/));
+    const label = { id: 'b', label: true };
+    await createProducer(ports.sendSamples, name, 'shop').send([label]);
+    await learnt(3);
+    expect(await samples()).toMatchObject([
+      { id: 'a', label: false, default: true },
+      { id: 'b', label: false, default: true },
+      { ...label, lateWeight: expect.any(Number) },
+    ]);
   });
 
   it('takes over the queues of an earlier release, whose attributes were others', async () => {

@@ -21,7 +21,7 @@ describe('the bundle of the functions', () => {
     expect(native.filter((path) => !path.startsWith(own))).toEqual([]);
   });
 
-  it.each(['online-update', 'predict', 'relay-command'])(
+  it.each(['online-update', 'predict', 'relay-command', 'send-defaults'])(
     'loads tfjs only where %s compiles a model: it takes longer than all the rest',
     (name) => {
       const loaded = new Set<string>();

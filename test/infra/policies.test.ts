@@ -19,6 +19,7 @@ const roles = [
   'batch-train',
   'prepare-part',
   'relay-command',
+  'send-defaults',
   'predict',
   'Producer',
   'Asker',
@@ -197,7 +198,13 @@ describe('the policies of the stack', () => {
   it('tell apart who may teach, who may start jobs, and who may take back', () => {
     const send = (queue: string) => ({ action: 'sqs:SendMessage', resource: queueOf(queue) });
     const allowed = (queue: string) => roles.filter((role) => may(role, send(queue)));
-    expect(allowed('Samples')).toEqual(['batch-train', 'relay-command', 'Producer', 'Operator']);
+    expect(allowed('Samples')).toEqual([
+      'batch-train',
+      'relay-command',
+      'send-defaults',
+      'Producer',
+      'Operator',
+    ]);
     expect(allowed('Jobs')).toEqual(['online-update', 'batch-train', 'Operator']);
     expect(allowed('Commands')).toEqual(['Operator']);
   });

@@ -14,6 +14,7 @@ import { joinEntries } from '../../lib/journal/segments.ts';
 import { compileModel, loadModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { relayCommand } from '../../lib/online/relay-command.ts';
+import { sendDefaults } from '../../lib/online/send-defaults.ts';
 import { updateModel } from '../../lib/online/update-model.ts';
 import { changeSpec } from '../../lib/operations/change-spec.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
@@ -31,7 +32,11 @@ import type { Request } from './evaluate-policy.ts';
 /** A request that the code made of AWS, as somebody. */
 export type Recorded = Request & { readonly role: string };
 
-const spec = defineSpec({ ...ticketsSpec, batch: { epochs: 40, minibatch: 4, validation: 0.2 } });
+const spec = defineSpec({
+  ...ticketsSpec,
+  online: { minibatch: 2, labelWindow: { hours: 1, default: false } },
+  batch: { epochs: 40, minibatch: 4, validation: 0.2 },
+});
 const { model } = spec;
 
 /** Runs what every function and every person does, and writes down what it asks of S3 and SQS. */
@@ -56,6 +61,7 @@ export async function recordRequests(): Promise<readonly Recorded[]> {
   await train(as, world.sentSamples);
   await lookAfter(as);
   await ask(as);
+  await sendDue(as, requests);
   for (const { name } of [{ name: 'Samples' }, { name: 'Jobs' }, { name: 'Commands' }])
     requests.push(...requestsOfRedrive(name));
   return [...requests, ...requestsOfAsker];
@@ -187,6 +193,16 @@ async function ask(as: As): Promise<void> {
   for (let i = 0; i < 2; i++) await serve(request, () => 100);
   const { store, log } = as('predict');
   await graphCache(store, log).get(cacheName);
+}
+
+/** Of two questions one has its label. */
+async function sendDue(as: As, requests: Recorded[]): Promise<void> {
+  const role = 'send-defaults';
+  const ports = as(role);
+  const remove = async (key: string) => {
+    requests.push({ role, action: 's3:DeleteObject', resource: key });
+  };
+  await sendDefaults({ ...ports, now: () => ports.now() + 7_200_000 }, remove, () => 100);
 }
 
 /** Somebody who asks for predictions does it by Lambda alone. */

@@ -149,7 +149,7 @@ describe('the stack', () => {
 
   it('has one asset with a handler of less than 10 MB for each function', () => {
     const functions = resourcesOf(readTemplate(assembly), 'AWS::Lambda::Function');
-    expect(functions).toHaveLength(5);
+    expect(functions).toHaveLength(6);
     const assets = functions.map(({ Metadata }) => String(Metadata['aws:asset:path']));
     expect(new Set(assets).size).toBe(1);
     for (const { Properties, Metadata } of functions) {
@@ -157,6 +157,19 @@ describe('the stack', () => {
       const bundle = join(assembly, String(Metadata['aws:asset:path']), `${file}.mjs`);
       expect(statSync(bundle).size).toBeLessThan(10_000_000);
     }
+  });
+
+  it('looks every five minutes for labels that did not come', () => {
+    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+    const stack = new Stack(app, 'Waiting');
+    new Millrace(stack, 'Millrace');
+    Template.fromStack(stack).hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'rate(5 minutes)',
+      Target: {
+        Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('senddefaults'), 'Arn'] },
+        RetryPolicy: { MaximumRetryAttempts: 0 },
+      },
+    });
   });
 
   it('sends scheduled jobs to the jobs queue, each execution once', () => {
@@ -215,13 +228,17 @@ describe('the stack', () => {
       Environment: { Variables: Match.objectLike({ TEAM: 'demand' }) },
     });
     own.resourcePropertiesCountIs('AWS::Lambda::Function', { MemorySize: 3_538 }, 4);
-    // Whoever uses the bucket or its queues may use the key; a map only starts and stops itself.
+    // Whoever uses the bucket or its queues may use the key; a map only starts and stops itself,
+    // and a schedule invokes a function.
     const policies = Object.entries(own.findResources('AWS::IAM::Policy'));
     const withoutKey = policies.filter(
       ([, policy]) => !JSON.stringify(policy).includes('kms:Decrypt'),
     );
-    expect(policies).toHaveLength(7);
-    expect(withoutKey.map(([id]) => id)).toEqual([expect.stringContaining('DistributedMapPolicy')]);
+    expect(policies).toHaveLength(9);
+    expect(withoutKey.map(([id]) => id)).toEqual([
+      expect.stringContaining('DistributedMapPolicy'),
+      expect.stringContaining('SchedulerRole'),
+    ]);
   });
 
   it('bounds what batch work takes of the concurrency of the account', () => {

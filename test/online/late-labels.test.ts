@@ -2,14 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { sampleHash } from '../../lib/fold/exclusions.ts';
-import { claimAsked, learntIds } from '../../lib/journal/asked.ts';
-import { readQuarantine } from '../../lib/journal/quarantine.ts';
-import { entriesAfter } from '../../lib/journal/reading.ts';
+import { claimAsked, learntLabels } from '../../lib/journal/asked.ts';
 import { limits } from '../../lib/limits.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { retryQuarantine } from '../../lib/operations/retry.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
+import { learntSamples, racingWorld, refusals } from '../support/late-labels.ts';
 import type { World } from '../support/world.ts';
 import {
   createWorld,
@@ -35,17 +34,6 @@ async function askedWorld(count: number): Promise<World> {
 }
 
 const labelOf = (id: number) => ({ id, label: ticket(id).label });
-
-async function learntSamples(world: World): Promise<unknown[]> {
-  const learnt: unknown[] = [];
-  for await (const { samples } of entriesAfter(world.store, model, 0)) learnt.push(...samples);
-  return learnt;
-}
-
-async function refusals(world: World) {
-  const records = await readQuarantine(world.store, model);
-  return records.flatMap(({ refused }) => refused);
-}
 
 describe('a label that comes after its prediction', () => {
   it.each(['samples', 'labels'])(
@@ -200,9 +188,10 @@ describe('a process that was overtaken', () => {
     let reads = hasReadBefore ? 0 : 1;
     const get: World['store']['get'] = async (...given) =>
       reads++ === 0 ? before : world.store.get(...given);
-    const entry = { sequence: 1, learnt: learntIds(world.store, model) };
+    const entry = { sequence: 1, learnt: learntLabels(world.store, model) };
+    const claim = { id: '0', isDefault: false };
     const overtaken = { ...world, store: { ...world.store, get } };
-    expect(await claimAsked(overtaken, model, '0', entry)).toMatchObject({ ok: true });
+    expect(await claimAsked(overtaken, model, claim, entry)).toMatchObject({ ok: true });
     await deliver(world, [message(3, { samples: [labelOf(0)] })]);
     expect(await learntSamples(world)).toMatchObject([ticket(1), labelOf(0)]);
     expect(await refusals(world)).toMatchObject([{ code: 'labelled-before' }]);
@@ -237,32 +226,3 @@ describe('labels of the same ids, settled by processes that race and crash', () 
     );
   });
 });
-
-/** The same world, where calls of the bucket are answered in any order, and some end a process. */
-function racingWorld(
-  world: World,
-  scheduler: fc.Scheduler,
-  crashes: readonly { readonly call: number; readonly isWritten: boolean }[],
-): World {
-  let calls = 0;
-  const inAnyOrder =
-    <Arguments extends unknown[], Result>(call: (...given: Arguments) => Promise<Result>) =>
-    async (...given: Arguments): Promise<Result> => {
-      const crash = crashes.find((each) => each.call === calls);
-      calls += 1;
-      await scheduler.schedule(Promise.resolve());
-      if (crash?.isWritten === false) throw new Error('crashed before');
-      const result = await call(...given);
-      await scheduler.schedule(Promise.resolve());
-      if (crash !== undefined) throw new Error('crashed after');
-      return result;
-    };
-  const { get, put, list } = world.store;
-  const store = {
-    ...world.store,
-    get: inAnyOrder(get),
-    put: inAnyOrder(put),
-    list: inAnyOrder(list),
-  };
-  return { ...world, store };
-}
