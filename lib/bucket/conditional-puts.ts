@@ -25,6 +25,9 @@ export async function putUntilAnswered(
   return undefined;
 }
 
+/** A body, or what it is over the object that it replaces. */
+export type BodyOver = Uint8Array | ((current: Uint8Array | undefined) => Uint8Array);
+
 /** What a put may replace. */
 export type Replacement = {
   /** The ETag of the object that the caller has read; undefined if it has read none. */
@@ -42,17 +45,19 @@ export type Replacement = {
 export async function putOverOlder(
   ports: BucketPorts,
   key: string,
-  body: Uint8Array,
+  body: BodyOver,
   { etag, stays }: Replacement,
 ): Promise<string | undefined> {
   let known = etag;
+  let over: Uint8Array | undefined;
   for (let attempt = 0; attempt < ports.limits.putAttempts; attempt++) {
     const condition = known === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: known };
-    const outcome = await putUntilAnswered(ports, key, body, condition);
+    const own = body instanceof Uint8Array ? body : body(over);
+    const outcome = await putUntilAnswered(ports, key, own, condition);
     if (outcome?.ok) return outcome.etag;
     const current = await ports.store.get(key);
     if (current !== undefined && (await stays(current.body))) return current.etag;
-    known = current?.etag;
+    [known, over] = [current?.etag, current?.body];
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { putOverOlder } from '../bucket/conditional-puts.ts';
 import { evidenceBody, parseUndamaged, readJsonObject } from '../bucket/json-objects.ts';
@@ -5,24 +6,33 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
-import { MillraceError } from '../errors.ts';
+import { invariant, MillraceError } from '../errors.ts';
 import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import { type StoredRefusal, storedRefusal } from '../refusal.ts';
 import { readHeader } from './reading.ts';
 
-const recordSchema = z.looseObject({
-  message: z.string(),
+/** What one writer found, or several who found the same: which of them counts, their entry says. */
+const findings = {
+  /** Of the entries that they were about to commit; releases before 0.17 wrote none. */
+  nonces: z.array(z.string()).optional(),
   time: z.string().optional(),
+  /** The whole message, where it was refused as a whole. */
+  body: z.string().optional(),
+  refused: z.array(storedRefusal.loose().extend({ sample: z.unknown().optional() })),
+};
+
+const recordSchema = z.looseObject({
+  ...findings,
+  message: z.string(),
   queue: z.string().optional(),
   sequenceNumber: z.string().optional(),
   producer: z.string().optional(),
   seq: z.int().optional(),
   /** The entry that settles the message, if it is committed. */
   sequence: z.int().optional(),
-  /** The whole message, where it was refused as a whole. */
-  body: z.string().optional(),
-  refused: z.array(storedRefusal.loose().extend({ sample: z.unknown().optional() })),
+  /** What others found who were about to commit the same entry. */
+  others: z.array(z.looseObject(findings)).optional(),
 });
 
 /** What a quarantine object holds. */
@@ -35,6 +45,7 @@ export type QuarantineRecord = z.output<typeof recordSchema>;
 export type NewRecord = Readonly<Record<string, unknown>> & {
   readonly message: string;
   readonly sequence?: number;
+  readonly nonces?: readonly string[];
   readonly refused: readonly StoredRefusal[];
 };
 
@@ -42,7 +53,9 @@ export type NewRecord = Readonly<Record<string, unknown>> & {
  * Writes what cannot be learnt, and why, under the message's id. It happens before the commit that
  * settles the message, so a crash in between only repeats it. A record that its entry confirms is
  * kept: a later delivery may refuse the message again and never commit. A process that tries to
- * settle it in an earlier entry was overtaken, and writes nothing.
+ * settle it in an earlier entry was overtaken, and writes nothing. Two that are about to commit the
+ * same entry may have found different samples (a label is refused until its question is asked): both
+ * are kept, and the entry's nonce says which of them counts.
  *
  * @throws MillraceError kind `unavailable` if it may not be written
  */
@@ -53,15 +66,46 @@ export async function quarantine(
 ): Promise<void> {
   const { store } = ports;
   const key = keys.quarantine(model, refusal.message);
-  const body = Buffer.from(evidenceBody(refusal));
+  const own = evidenceBody(refusal);
+  const parsed = parseUndamaged(recordSchema, own);
+  invariant(parsed !== undefined, `${key} would not be a record`);
+  const body = (current: Uint8Array | undefined) => {
+    const before = current && parseUndamaged(recordSchema, current);
+    return before === undefined ? own : evidenceBody(withOthers(parsed, before));
+  };
   const stays = async (current: Uint8Array) => {
     const record = parseUndamaged(recordSchema, current);
     if (record === undefined) return false;
-    if (body.equals(current)) return true;
-    return (record.sequence ?? 0) > (refusal.sequence ?? 0) || isConfirmed(store, model, record);
+    if (Buffer.from(own).equals(current)) return true;
+    if ((record.sequence ?? 0) > (refusal.sequence ?? 0)) return true;
+    return (await confirmed(store, model, record)) !== undefined;
   };
   const etag = await putOverOlder(ports, key, body, { etag: undefined, stays });
   if (etag === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
+}
+
+/** A record, and what those found who were about to commit the same entry. */
+function withOthers(own: QuarantineRecord, before: QuarantineRecord): QuarantineRecord {
+  if (before.sequence !== own.sequence || own.nonces === undefined || before.nonces === undefined)
+    return own;
+  const [first, ...others] = [own, before, ...(before.others ?? [])].map(findingsOf);
+  let nonces = first?.nonces ?? [];
+  const different = others.filter((each) => {
+    const isSame = isDeepStrictEqual(contentOf(each), contentOf(findingsOf(own)));
+    if (isSame) nonces = [...nonces, ...(each.nonces ?? [])];
+    return !isSame;
+  });
+  return { ...own, nonces, ...(different.length > 0 && { others: different }) };
+}
+
+type Findings = z.output<z.ZodObject<typeof findings>>;
+
+function findingsOf({ nonces, time, body, refused }: Findings): Findings {
+  return { nonces, time, ...(body !== undefined && { body }), refused };
+}
+
+function contentOf({ body, refused }: Findings) {
+  return { body, refused };
 }
 
 /**
@@ -87,11 +131,11 @@ export async function readQuarantine(
 ): Promise<readonly QuarantineRecord[]> {
   const listed = await store.list(keys.quarantines(model));
   const records: QuarantineRecord[] = [];
-  const confirmed = async ({ key }: { readonly key: string }) => {
+  const read = async ({ key }: { readonly key: string }) => {
     const record = await readQuarantineRecord(store, key);
-    return record !== undefined && (await isConfirmed(store, model, record)) ? record : undefined;
+    return record && confirmed(store, model, record);
   };
-  for await (const [, record] of eachInOrder(limits.readsAtOnce, listed, confirmed))
+  for await (const [, record] of eachInOrder(limits.readsAtOnce, listed, read))
     if (record !== undefined) records.push(record);
   return records;
 }
@@ -107,18 +151,33 @@ export async function wasRefused(
   // One that is damaged confirms nothing, and is written again with the message.
   const record = object && parseUndamaged(recordSchema, object.body);
   if (record?.sequence === undefined || record.sequence > sequence) return false;
-  return isConfirmed(store, model, record);
+  return (await confirmed(store, model, record)) !== undefined;
 }
 
-/** Whether a record's entry refused its message. What a batch job refused has no entry. */
-async function isConfirmed(
+/**
+ * A record with what its entry refused; undefined if that refused nothing of its message. What a
+ * batch job refused has no entry.
+ */
+async function confirmed(
   store: ObjectStore,
   model: string,
-  { message, sequence }: QuarantineRecord,
-): Promise<boolean> {
-  if (sequence === undefined) return true;
-  const header = await readHeader(store, model, sequence);
-  return header?.messages.some(({ id, refused }) => id === message && refused > 0) ?? false;
+  record: QuarantineRecord,
+): Promise<QuarantineRecord | undefined> {
+  if (record.sequence === undefined) return record;
+  const header = await readHeader(store, model, record.sequence);
+  return header && confirmedBy(header, record);
+}
+
+function confirmedBy(
+  { nonce, messages }: Pick<EntryHeader, 'nonce' | 'messages'>,
+  { others = [], ...record }: QuarantineRecord,
+): QuarantineRecord | undefined {
+  if (!messages.some(({ id, refused }) => id === record.message && refused > 0)) return undefined;
+  if (record.nonces === undefined) return record;
+  const found = [record, ...others].find(({ nonces }) => nonces?.includes(nonce));
+  if (found === undefined || found === record) return found && record;
+  const { body: _, ...shared } = record;
+  return { ...shared, ...findingsOf(found) };
 }
 
 /**
@@ -128,12 +187,13 @@ async function isConfirmed(
  */
 export async function refusalIn(
   store: ObjectStore,
-  { model, messages }: Pick<EntryHeader, 'model' | 'messages'>,
+  { model, messages, nonce }: Pick<EntryHeader, 'model' | 'messages' | 'nonce'>,
   isMeant: (body: string, message: SettledMessage) => boolean,
 ): Promise<string | undefined> {
   for (const message of messages) {
     if (message.outcome !== 'rejected') continue;
-    const record = await readQuarantineRecord(store, keys.quarantine(model, message.id));
+    const kept = await readQuarantineRecord(store, keys.quarantine(model, message.id));
+    const record = kept && confirmedBy({ messages, nonce }, kept);
     if (record?.body === undefined || !isMeant(record.body, message)) continue;
     return record.refused.map(({ reason }) => reason).join('; ');
   }

@@ -70,6 +70,7 @@ export async function decideEntry(
   state: State,
   { messages, secondsLeft, checkpoint, isOwn }: Pending,
 ): Promise<Change | undefined> {
+  const nonce = ports.nonce();
   const settledMessages: SettledMessage[] = [];
   const samples: unknown[] = [];
   let own: Own<EntryHeader> = { kind: 'samples' };
@@ -93,7 +94,8 @@ export async function decideEntry(
     }
     if (decision.refused.length > 0) {
       if (!(await isOwn)) return undefined;
-      await quarantine(ports, model.name, recordOf(ports, parsed, decision, state.sequence + 1));
+      const entry = { sequence: state.sequence + 1, nonce };
+      await quarantine(ports, model.name, recordOf(ports, parsed, decision, entry));
     }
     next = withSettled(ports, decision.state ?? next, parsed);
     samples.push(...decision.learnt);
@@ -108,12 +110,11 @@ export async function decideEntry(
   const arithmetic = modelNow.compiled.engine;
   const header: EntryHeader = {
     ...own,
-    ...commonHeader(ports, model, state, settledMessages),
+    ...commonHeader(ports, model, state, { messages: settledMessages, nonce }),
     engine: arithmetic,
     ...(checkpoint === undefined ? {} : { checkpoint }),
   };
   const ledger = settleEntry(state.ledger, header, ports.limits);
-  const { nonce } = header;
   const labels = { arithmetic, entryArithmetic: arithmetic };
   const decided = { ...next, sequence: header.sequence, nonce, ...labels, ledger };
   return { entry: { header, samples }, model: modelNow, state: decided, settled, unknown };
@@ -206,18 +207,18 @@ function withSettled({ limits: bounds }: Ports, state: State, { identity }: Pars
 }
 
 function commonHeader(
-  { now, nonce }: Ports,
+  { now }: Ports,
   model: Model,
   state: State,
-  messages: SettledMessage[],
+  own: Pick<CommonHeader, 'messages' | 'nonce'>,
 ): Omit<CommonHeader, 'engine'> {
   return {
     sequence: state.sequence + 1,
     model: model.name,
     spec: model.specHash,
-    nonce: nonce(),
+    nonce: own.nonce,
     time: new Date(now()).toISOString(),
-    messages,
+    messages: own.messages,
   };
 }
 
@@ -258,13 +259,14 @@ function recordOf(
   { now }: Ports,
   parsed: ParsedMessage,
   { refused }: AnyDecision,
-  sequence: number,
+  { sequence, nonce }: Pick<CommonHeader, 'sequence' | 'nonce'>,
 ): NewRecord {
   const { id, queue, sequenceNumber, body } = parsed.message;
   const { producer, seq } = numberOf(parsed);
   return {
     message: id,
     sequence,
+    nonces: [nonce],
     time: new Date(now()).toISOString(),
     queue,
     sequenceNumber,

@@ -198,6 +198,45 @@ describe('a process that was overtaken', () => {
   });
 });
 
+describe('a label that one process refuses and another learns', () => {
+  /** Stops a process before it commits, until it may go on. */
+  function heldBeforeCommit(world: World) {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const put: World['store']['put'] = async (key, ...given) => {
+      if (key.includes('/journal/')) {
+        reached.resolve();
+        await released.promise;
+      }
+      return world.store.put(key, ...given);
+    };
+    return { held: { ...world, store: { ...world.store, put } }, reached, released };
+  }
+  const sent = [message(1, { samples: [labelOf(0), labelOf(9)] })];
+
+  it.each([
+    ['learnt or in quarantine', 'the first commits', true],
+    ['not both', 'the second commits', false],
+  ])('is %s, where %s', async (_, __, isFirst) => {
+    const world = createWorld();
+    // The first finds no question; the second finds one of the two.
+    const first = heldBeforeCommit(world);
+    const second = heldBeforeCommit(world);
+    const runs = [deliver(first.held, sent)];
+    await first.reached.promise;
+    await (await openModel(world, model)).predict([{ id: 0, features: ticket(0).features }]);
+    runs.push(deliver(second.held, sent));
+    await second.reached.promise;
+    (isFirst ? first : second).released.resolve();
+    await runs[isFirst ? 0 : 1];
+    (isFirst ? second : first).released.resolve();
+    await Promise.all(runs);
+    const refused = (await refusals(world)).map(({ sample }) => sample);
+    expect(await learntSamples(world)).toMatchObject(isFirst ? [] : [labelOf(0)]);
+    expect(refused).toEqual(isFirst ? [labelOf(0), labelOf(9)] : [labelOf(9)]);
+  });
+});
+
 describe('labels of the same ids, settled by processes that race and crash', () => {
   /** Each message: the ids that it has labels of. */
   const messages = fc.array(fc.array(fc.nat(4), { minLength: 1, maxLength: 4 }), {

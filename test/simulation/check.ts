@@ -177,16 +177,22 @@ function refusedSamples(
     const record = JSON.parse(Buffer.from(body).toString()) as {
       message: string;
       sequence: number;
+      others?: Found[];
+    } & Found;
+    type Found = {
+      nonces: string[];
       body?: string;
       refused: { index: number; code: string; sample?: unknown }[];
     };
-    const settled = entries[record.sequence - 1]?.header.messages.find(
-      ({ id }) => id === record.message,
+    const header = entries[record.sequence - 1]?.header;
+    const settled = header?.messages.find(({ id }) => id === record.message);
+    const found = [record, ...(record.others ?? [])].find(({ nonces }) =>
+      nonces.includes(header?.nonce ?? ''),
     );
-    if (settled?.refused !== record.refused.length) return [];
+    if (found === undefined || settled?.refused !== found.refused.length) return [];
     const whole =
-      record.body === undefined ? [] : (JSON.parse(record.body) as { samples?: unknown[] }).samples;
-    return record.refused.flatMap(({ index, code, sample }) =>
+      found.body === undefined ? [] : (JSON.parse(found.body) as { samples?: unknown[] }).samples;
+    return found.refused.flatMap(({ index, code, sample }) =>
       index < 0
         ? (whole ?? []).map((each) => ({ id: idOf(each), code }))
         : [{ id: idOf(sample), code }],
