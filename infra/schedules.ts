@@ -89,7 +89,7 @@ function createSchedule(
   });
 }
 
-/** Invokes the function that sends default labels, again and again; the next time makes up for one. */
+/** Invokes the function that sends default labels, again and again: the next makes up for one. */
 export function scheduleDefaults(scope: Construct, sendDefaults: IFunction): void {
   new Schedule(scope, 'Defaults', {
     schedule: ScheduleExpression.rate(Duration.minutes(limits.defaultsEveryMinutes)),

@@ -75,11 +75,10 @@ export const limits = {
   lateLabels: 10_000,
   /** The features that a message's labels bring into an entry. */
   lateBytes: 16 * 1_048_576,
-  /** A window for labels ends before what was asked is not kept any more. */
+  /** A window for labels ends while questions are kept; what a label behind it weighs at most. */
   labelWindowHours: 24 * 89,
-  /** How much a label can weigh that comes after the default that was learnt in its place. */
   lateWeight: 10,
-  /** Default labels are sent so often, each time for at most so long. */
+  /** How often default labels are sent, for at most so long. */
   defaultsEveryMinutes: 5,
   defaultsTimeoutSeconds: 240,
   defaultsMemoryMebibytes: 512,
@@ -112,6 +111,8 @@ export const limits = {
    * in some 20 ms.
    */
   readsAtOnce: 16,
+  /** Questions that are kept at once, while somebody waits: the SDK has 50 connections. */
+  keptAtOnce: 48,
   /**
    * A checkpoint is kept after every so many entries, so that folding again need not start at the
    * beginning.

@@ -70,7 +70,7 @@ export function hourOf(time: number): string {
   return new Date(time).toISOString().slice(0, 13);
 }
 
-/** The time of a key of {@link keys.due}, in milliseconds since 1970; undefined for any other key. */
+/** The time of a key of {@link keys.due}, in milliseconds since 1970; undefined for any other. */
 export function timeOfDue(key: string): number | undefined {
   const digitsOfKey = /^due\/[a-z0-9-]+\/[^/]+\/(\d{15})-[^/]+\.json$/.exec(key)?.[1];
   return digitsOfKey === undefined ? undefined : Number(digitsOfKey);

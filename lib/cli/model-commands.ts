@@ -163,7 +163,11 @@ export function declareSampleCommands(add: AddCommand): void {
       summary: "send a file's rows as samples, in order; - is what is piped in",
       options: [
         whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
-        whole('--per-message <count>', 'samples of a message; 500 unless given', 1),
+        whole(
+          '--per-message <count>',
+          'samples of a message; 500 unless given, or fewer labels of large questions',
+          1,
+        ),
         text('--id <column>', 'the rows are labels of what was asked under these ids'),
         flag('--follow', 'go on with what is written behind it, until Ctrl-C')
           .conflicts('rate')

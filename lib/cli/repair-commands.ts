@@ -73,6 +73,10 @@ export function declareRepairCommands(add: AddCommand): void {
       options: [
         text('--message <id>', "SQS' id, or <producer>:<seq>"),
         text('--samples <file>', 'a file of rows or samples, as they were sent'),
+        text(
+          '--id <column>',
+          'with --samples: the rows are labels that came later, under these ids',
+        ),
         text('--from <time>', 'with --to: all that was learnt between them'),
         text('--to <time>', 'with --from'),
         flag('--no-wait', 'do not wait until it is done'),
@@ -84,10 +88,11 @@ export function declareRepairCommands(add: AddCommand): void {
       asks: true,
     },
     async ({ io, args: [model = ''], options }) => {
-      const { message, samples, from, to } = options;
+      const { message, samples, id, from, to } = options;
       const chosen = {
         message: textOf(message),
         samples: textOf(samples),
+        idColumn: textOf(id),
         from: textOf(from),
         to: textOf(to),
       };

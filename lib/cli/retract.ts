@@ -12,6 +12,8 @@ export type RetractOptions = {
   readonly message?: string | undefined;
   /** A file in any of the formats that can be sent. */
   readonly samples?: string | undefined;
+  /** Of that file: its rows are labels of what was asked under these ids. */
+  readonly idColumn?: string | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
 };
@@ -55,9 +57,11 @@ export async function retract(
   return tellEnd({ ports, print, result }, name, sent, { after: to, patience });
 }
 
-function choiceOf({ message, samples, from, to }: RetractOptions): RetractChoice {
+function choiceOf({ message, samples, idColumn, from, to }: RetractOptions): RetractChoice {
   const ways = [message, samples, from ?? to].filter((each) => each !== undefined);
-  if (ways.length === 1 && samples !== undefined) return { by: 'samples', file: samples };
+  if (idColumn !== undefined && samples === undefined)
+    throw invalid('--id: goes with --samples <file>, whose column it is');
+  if (ways.length === 1 && samples !== undefined) return { by: 'samples', file: samples, idColumn };
   if (ways.length === 1 && message !== undefined) return { by: 'message', message };
   if (ways.length === 1 && from !== undefined && to !== undefined) {
     const [first, last] = [timeOf('--from', from), timeOf('--to', to)];

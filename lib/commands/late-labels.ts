@@ -16,7 +16,7 @@ import type { Claimed, Reach } from './command.ts';
 /** Why a label that comes after its prediction cannot be learnt. */
 type Late = { readonly field: string; readonly code: Refused['code']; readonly reason: string };
 
-/** Samples with the features that were asked, and what there is to know of them, by their places. */
+/** Samples with the features that were asked, and what there is to say of them, by their places. */
 export type WithAsked = {
   readonly samples: readonly unknown[];
   /** Why some have no features. */
@@ -43,15 +43,18 @@ export async function withAsked(
   if (late.length === 0) return { samples: sent, refused, settled, overruled };
   const claims = claimsOf(model, late, refused);
   const samples = [...sent];
-  let bytes = 0;
+  let room = limits.lateBytes;
   const claimed = async (claim: LateLabel): Promise<Claimed | Refused<'too-large'>> =>
-    bytes > limits.lateBytes ? tooLarge : claimAsked(claim);
+    room < 0 ? tooLarge : claimAsked(claim);
   for await (const [own, found] of eachInOrder(limits.readsAtOnce, claims, claimed)) {
     const { index, sample, isDefault } = own;
-    bytes += found.ok ? found.sizeBytes : 0;
+    // One that fits no message takes no room from the others.
+    const isHuge = found.ok && found.sizeBytes > limits.lateBytes;
+    room -= found.ok && !isHuge ? found.sizeBytes : 0;
     if (!found.ok && found.code === 'labelled-before' && isDefault) settled.add(index);
     else if (!found.ok) refused.set(index, lateOf(found));
-    else if (bytes > limits.lateBytes) refused.set(index, lateOf(tooLarge));
+    else if (isHuge) refused.set(index, lateOf(hugeQuestion));
+    else if (room < 0) refused.set(index, lateOf(tooLarge));
     else if (isSameLabel(model, sample.label, found.overruled)) settled.add(index);
     else {
       samples[index] = { ...sample, features: found.features };
@@ -95,6 +98,12 @@ function claimsOf(
   }
   return claims;
 }
+
+const hugeQuestion = refuse(
+  'too-large',
+  `what was asked under it has more than ${limits.lateBytes} bytes; send the label with features ` +
+    'that are smaller, and without the id',
+);
 
 const tooLarge = refuse(
   'too-large',

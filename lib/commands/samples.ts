@@ -34,14 +34,26 @@ const sampleObject = z
     'must be a list, or an object below s3://<bucket>/datasets/',
   );
 
+const sentSamples = z.union([sampleList, sampleObject], {
+  error: 'must be a list of samples, or an object below s3://<bucket>/datasets/',
+});
+
 /** `labels` is another name for samples that have ids instead of features. */
 const body = z.preprocess(
-  (sent) => {
-    if (!isRecord(sent) || sent.samples !== undefined || sent.labels === undefined) return sent;
-    const { labels, ...numbers } = sent;
-    return { ...numbers, samples: labels };
+  (sent, context) => {
+    if (!isRecord(sent) || sent.labels === undefined) return sent;
+    const { labels, ...rest } = sent;
+    const refuseLabels = (message: string) =>
+      context.addIssue({ code: 'custom', path: ['labels'], message });
+    if (rest.samples !== undefined) {
+      refuseLabels('is another name for samples; send all in one of them');
+      return rest;
+    }
+    const checked = sentSamples.safeParse(labels);
+    for (const { message } of checked.error?.issues ?? []) refuseLabels(message);
+    return { ...rest, samples: labels };
   },
-  strictObject({ ...numbering, samples: z.union([sampleList, sampleObject]) }),
+  strictObject({ ...numbering, samples: sentSamples }),
 );
 const header = z.strictObject({ kind: z.literal('samples'), ...commonHeader });
 

@@ -2,7 +2,7 @@ import type { Declaration } from '../features/columns.ts';
 import type { BadRow, FilePlace, Row } from './formats/format.ts';
 import { type DatasetFile, readRows } from './rows.ts';
 import type { RowPlace } from './tally.ts';
-import { rowReader } from './to-sample.ts';
+import { lateLabelFields, rowReader } from './to-sample.ts';
 
 /** Rows of a file, each with the sample that it is. */
 export type FileChunk = {
@@ -17,16 +17,19 @@ export type FileChunk = {
   readonly absent: () => readonly string[];
 };
 
-/** The samples of a file, in order, in chunks. @throws as {@link readRows} */
+/**
+ * The samples of a file, in order, in chunks.
+ *
+ * @param file with `isSent` also ids are read, and what was asked under them may be labelled
+ * @throws as {@link readRows}
+ */
 export async function* readSamples(
   declaration: Declaration,
-  { columns: chosen, ...file }: DatasetFile,
+  { columns: chosen, isSent = false, ...file }: DatasetFile & { readonly isSent?: boolean },
 ): AsyncGenerator<FileChunk> {
-  const { columns, toSample, absentFrom } = rowReader(declaration);
-  for await (const { rows, lines, bad, next } of readRows({
-    ...file,
-    columns: chosen ?? columns,
-  })) {
+  const { columns: own, toSample, absentFrom } = rowReader(declaration);
+  const columns = chosen ?? new Set(isSent ? [...own, ...lateLabelFields] : own);
+  for await (const { rows, lines, bad, next } of readRows({ ...file, columns })) {
     yield {
       rows,
       samples: rows.map(toSample),

@@ -17,8 +17,9 @@ export type RowReader = {
 
 /**
  * Turns rows into samples. It takes the columns that the spec names for features and label, and
- * `weight` if that is none of them. A row that has `features` already is a sample. Cells stay as
- * they are: the encoder reads them as it reads messages.
+ * `weight` if that is none of them. A row that has `features` already is a sample, and one that is
+ * an `id` with a label alone is the label of what was asked under that. Cells stay as they are: the
+ * encoder reads them as it reads messages.
  */
 export function rowReader(declaration: Declaration): RowReader {
   const isOld = declaration.cells === undefined;
@@ -30,8 +31,10 @@ export function rowReader(declaration: Declaration): RowReader {
   const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
   const taken = new Set([...columns.map(({ column }) => column), labelColumn]);
   const hasWeights = !taken.has(weightColumn);
+  const lateFields = new Set([...lateLabelFields, 'label', labelColumn]);
   const toSample = (row: Row) => {
-    if (!taken.has('features') && isSample(row)) return sampleOf(row);
+    if (!taken.has('features') && isSample(row)) return sampleOf(row, sampleFields);
+    if (!taken.has('id') && columns.length > 0 && isLateLabel(row)) return lateLabelOf(row);
     const cell = (column: string) => (Object.hasOwn(row, column) ? row[column] : undefined);
     const weight = hasWeights ? cell(weightColumn) : undefined;
     // A loop, not a list of entries: this runs for each row. No feature is called __proto__.
@@ -48,13 +51,22 @@ export function rowReader(declaration: Declaration): RowReader {
         : { weight: isOld ? readNumber(weight) : weight }),
     };
   };
+  const isLateLabel = (row: Row) =>
+    Object.hasOwn(row, 'id') && Object.keys(row).every((key) => lateFields.has(key));
+  const lateLabelOf = (row: Row) => {
+    const label = Object.hasOwn(row, labelColumn) ? labelColumn : 'label';
+    return { ...sampleOf(row, lateLabelFields), label: readLabel(row[label]) };
+  };
   const absentFrom = (rows: readonly Row[]) => {
-    if (rows.some(isSample)) return [];
+    if (rows.some((row) => isSample(row) || isLateLabel(row))) return [];
     const has = (column: string) => rows.some((row) => Object.hasOwn(row, column));
     return columns.flatMap(({ column }) => (has(column) ? [] : [column]));
   };
   return { columns: new Set([...taken, ...sampleFields]), toSample, absentFrom };
 }
+
+/** The columns of a row, beside its label, that is the label of what was asked under an id. */
+export const lateLabelFields = ['id', weightColumn, 'default'];
 
 /** The columns of a row that is a sample already. */
 const sampleFields = ['features', 'label', weightColumn];
@@ -72,7 +84,7 @@ function isSample(row: Row): boolean {
 }
 
 /** A row that is a sample; other columns are passed over, as those of any row. */
-function sampleOf(row: Row): unknown {
-  const own = sampleFields.filter((field) => Object.hasOwn(row, field));
+function sampleOf(row: Row, fields: readonly string[]): object {
+  const own = fields.filter((field) => Object.hasOwn(row, field));
   return Object.fromEntries(own.map((field) => [field, row[field]]));
 }

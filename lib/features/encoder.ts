@@ -1,11 +1,20 @@
 import { limits } from '../limits.ts';
 import { isRecord, listNames, show } from '../parse.ts';
-import { type Accepted, accepted, type RefusalCode, type Refused, refuse } from '../refusal.ts';
-import { isFloat32 } from './cells.ts';
+import { type Accepted, accepted, type RefusalCode, refuse } from '../refusal.ts';
 import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
-import { hashOfClass } from './hash.ts';
 import { labelReader } from './label.ts';
-import { isDefaultLabel, noSampleId, readSampleId } from './sample-id.ts';
+import { isDefaultLabel } from './sample-id.ts';
+import {
+  labelWriter,
+  lateWeightField,
+  lateWeightsOf,
+  missingText,
+  namesIn,
+  type RefusedField,
+  type WriteSample,
+  weightWriter,
+  writeId,
+} from './sample-parts.ts';
 import {
   allocateSamples,
   concatSamples,
@@ -70,15 +79,7 @@ export type Encoder = {
   readonly encodeLabels: (samples: readonly unknown[]) => Encoding;
 };
 
-/** Writes a part of a sample into a row, or says which field is wrong. */
-type WriteSample = (sample: Fields, into: EncodedSamples, row: number) => Accepted | RefusedField;
-type RefusedField = Refused & { readonly field: string };
-type Fields = Readonly<Record<string, unknown>>;
-
 const sampleFields = ['features', 'label', 'weight', 'id', 'default'];
-
-/** What the online update writes beside the id of a label that came after its default. */
-const lateWeightField = 'lateWeight';
 
 /** The encoder of a spec. */
 export function createEncoder(declaration: Declaration): Encoder {
@@ -131,34 +132,6 @@ export function createEncoder(declaration: Declaration): Encoder {
     encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),
     encodeLabels: (samples) => encodeWith(samples, [writeId, writeLabel, writeWeight]),
   };
-}
-
-/** The classes of the samples at some places, by their hashes. */
-function namesIn(
-  samples: readonly unknown[],
-  accepted: readonly number[],
-  nameOf: (label: unknown) => string,
-): ReadonlyMap<number, string> {
-  const names = new Map<number, string>();
-  for (const index of accepted) {
-    const sample = samples[index];
-    const name = nameOf(isRecord(sample) ? sample.label : undefined);
-    names.set(hashOfClass(name), name);
-  }
-  return names;
-}
-
-/** How much more the samples at some places weigh; undefined where none does. */
-function lateWeightsOf(
-  samples: readonly unknown[],
-  accepted: readonly number[],
-): Float32Array | undefined {
-  const weightOf = (index: number) => {
-    const sample = samples[index];
-    return isRecord(sample) ? sample[lateWeightField] : undefined;
-  };
-  if (accepted.every((index) => weightOf(index) === undefined)) return undefined;
-  return Float32Array.from(accepted, (index) => Number(weightOf(index) ?? 1));
 }
 
 function refusalOf({ field, code, reason }: RefusedField): Omit<Refusal, 'index'> {
@@ -243,46 +216,6 @@ function featuresWriter(declaration: Declaration): WriteSample {
         value === undefined ? refuse('missing', missingText(rawOf(name))) : write(value, into, row);
       if (!written.ok) return { ...written, field: `features.${name}` };
     }
-    return accepted;
-  };
-}
-
-function missingText(cell: unknown): string {
-  return cell === undefined ? 'missing' : `missing (found ${show(cell)})`;
-}
-
-function labelWriter(declaration: Declaration): WriteSample {
-  const cells = cellsOfSpec(declaration);
-  const reader = labelReader(declaration);
-  const isWord = (label: unknown) => typeof label === 'string' && label.trim() !== '';
-  const grows = declaration.label.maxClasses !== undefined;
-  const hint = (label: unknown) =>
-    grows && isWord(label) ? '; a class of that name is declared in label.classes' : '';
-  return ({ label }, { labels }, row) => {
-    if (label !== undefined && cells.isMissing(label) && !reader.knows(label))
-      return { ...refuse('missing', missingText(label) + hint(label)), field: 'label' };
-    const written = reader.write(label, labels, row);
-    return written.ok ? written : { ...written, field: 'label' };
-  };
-}
-
-/** An id says what features are meant; no row has it. */
-function writeId({ id }: Fields): Accepted | RefusedField {
-  if (readSampleId(id) !== undefined) return accepted;
-  return { ...noSampleId(id), field: 'id' };
-}
-
-function weightWriter(declaration: Declaration): WriteSample {
-  const cells = cellsOfSpec(declaration);
-  return ({ weight: cell }, { weights }, row) => {
-    const weight = cells.isMissing(cell) ? 1 : cell;
-    const value = cells.number(weight);
-    // In float32, as the loss sees it: 1e-60 is 0 there.
-    if (!isFloat32(value) || !(Math.fround(value) > 0)) {
-      const reason = `must be a finite number above 0 in float32 (found ${show(weight)})`;
-      return { ...refuse('not-finite', reason), field: 'weight' };
-    }
-    weights[row] = value;
     return accepted;
   };
 }

@@ -31,6 +31,11 @@ export function withIds(samples: readonly unknown[]): readonly WithId[] {
   );
 }
 
+/** Whether a sample is a label without features: they are those that were asked under its id. */
+export function isLateLabel(sample: unknown): boolean {
+  return isRecord(sample) && sample.id !== undefined && sample.features === undefined;
+}
+
 /** A label that was learnt of an id, and whether it is the default of one that did not come. */
 export type LearntLabel = { readonly label: unknown; readonly isDefault: boolean };
 

@@ -7,6 +7,7 @@ import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import type { Claim, Claimed } from '../commands/command.ts';
 import { MillraceError } from '../errors.ts';
 import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
+import { limits } from '../limits.ts';
 import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { readEntry } from './reading.ts';
@@ -14,6 +15,8 @@ import { readEntry } from './reading.ts';
 const askedSchema = z.looseObject({
   id: z.string(),
   features: z.record(z.string(), z.unknown()),
+  /** The hash of the spec that answered; absent in what releases before 0.17 kept. */
+  spec: z.string().optional(),
   /** The entries that may have learnt its label: their samples say whether they did. */
   labelledBy: z.array(z.int().positive()).optional(),
 });
@@ -26,37 +29,59 @@ export type Asked = {
   readonly prediction: unknown;
   readonly time: string;
   readonly sequence: number;
+  /** The hash of the spec that answered. */
+  readonly spec: string;
 };
 
 /**
- * Keeps what was asked. Asking the same again under an id changes nothing.
+ * Keeps what was asked. Asking the same again under an id changes nothing; by another spec, it may
+ * have features more or less.
  *
- * @returns a refusal if other features are kept under the id
+ * @returns a refusal if other features are kept under the id, or it cannot be kept
  * @throws MillraceError kind `unavailable` if it may not be kept
  */
 export async function keepAsked(
   ports: BucketPorts,
   model: string,
   asked: Asked,
-): Promise<Accepted | Refused<'id-taken'>> {
+): Promise<Accepted | Refused<'id-taken' | 'too-large'>> {
   const key = keys.asked(model, asked.id);
   const body = jsonBody(asked, key);
+  if (body.length > limits.lateBytes) {
+    const reason = `its question would be kept with ${body.length} bytes; ${limits.lateBytes} are allowed`;
+    return refuse('too-large', reason);
+  }
   for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
     const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
     if (outcome?.ok) return accepted;
     const kept = await readAsked(ports.store, key);
-    if (kept !== undefined) return sameFeatures(kept.asked?.features, asked);
+    if (kept !== undefined) return sameQuestion(kept.asked, asked);
   }
   throw notWritten(key);
 }
 
-function sameFeatures(
-  kept: Readonly<Record<string, unknown>> | undefined,
-  { id, features }: Asked,
+function sameQuestion(
+  kept: z.output<typeof askedSchema> | undefined,
+  { id, features, spec }: Asked,
 ): Accepted | Refused<'id-taken'> {
+  if (kept === undefined) {
+    const reason = `what is kept under ${show(id)} is damaged; ask under another id`;
+    return refuse('id-taken', reason);
+  }
   // As JSON has them: it knows no undefined.
-  if (isDeepStrictEqual(kept, JSON.parse(JSON.stringify(features)))) return accepted;
-  const reason = `other features were asked under ${show(id)} before; ask under an id of their own`;
+  const own: typeof features = JSON.parse(JSON.stringify(features));
+  const isOfBoth = (name: string) =>
+    kept.spec === undefined ||
+    kept.spec === spec ||
+    (Object.hasOwn(own, name) && Object.hasOwn(kept.features, name));
+  const names = new Set([...Object.keys(own), ...Object.keys(kept.features)]);
+  const other = [...names].find(
+    (name) => isOfBoth(name) && !isDeepStrictEqual(own[name], kept.features[name]),
+  );
+  if (other === undefined) return accepted;
+  const reason =
+    `other features were asked under ${show(id)} before (${other}: ` +
+    `${show(kept.features[other])}, now ${show(own[other])}); ask under an id of their own`;
   return refuse('id-taken', reason);
 }
 
@@ -112,7 +137,7 @@ export async function claimAsked(
     const found = {
       ok: true,
       features,
-      sizeBytes: kept.sizeBytes,
+      sizeBytes: Buffer.byteLength(JSON.stringify(features)),
       ...(overruled && { overruled: overruled.label }),
     } as const;
     if (claims.includes(sequence)) return found;
@@ -147,8 +172,7 @@ function notAsked(model: string, id: SampleId): string {
 async function readAsked(store: ObjectStore, key: string) {
   const object = await store.get(key);
   if (object === undefined) return undefined;
-  const { body, etag } = object;
-  return { asked: parseUndamaged(askedSchema, body), etag, sizeBytes: body.length };
+  return { asked: parseUndamaged(askedSchema, object.body), etag: object.etag };
 }
 
 function notWritten(key: string): MillraceError {

@@ -54,8 +54,8 @@ export type NewRecord = Readonly<Record<string, unknown>> & {
  * settles the message, so a crash in between only repeats it. A record that its entry confirms is
  * kept: a later delivery may refuse the message again and never commit. A process that tries to
  * settle it in an earlier entry was overtaken, and writes nothing. Two that are about to commit the
- * same entry may have found different samples (a label is refused until its question is asked): both
- * are kept, and the entry's nonce says which of them counts.
+ * same entry may have found different samples (a label is refused until its question is asked):
+ * what both found is kept, and the entry's nonce says which of them counts.
  *
  * @throws MillraceError kind `unavailable` if it may not be written
  */

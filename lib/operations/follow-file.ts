@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { digestOf } from '../bucket/safetensors.ts';
 import { bytesInMemory } from '../datasets/byte-source.ts';
-import { readSamples } from '../datasets/read-samples.ts';
 import { invalid } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
-import { sampleWriter } from './send-file.ts';
+import { readSent, sampleWriter } from './send-file.ts';
 
 /** A text file that somebody else writes on. */
 export type GrowingFile = {
@@ -173,7 +172,7 @@ export async function samplesOfLines(
 ): Promise<{ readonly texts: readonly string[]; readonly bad: readonly string[] }> {
   const texts: string[] = [];
   const bad: string[] = [];
-  for await (const chunk of readSamples(spec, { name, bytes: bytesInMemory(body) })) {
+  for await (const chunk of readSent(spec, { name, bytes: bytesInMemory(body) })) {
     texts.push(...chunk.samples.map(write));
     bad.push(...chunk.bad.map(({ reason }) => reason));
   }

@@ -1,7 +1,7 @@
 import type { SettledMessage } from '../commands/header.ts';
 import { openFile } from '../datasets/local-file.ts';
-import { readSamples } from '../datasets/read-samples.ts';
 import { invalid, reasonOf } from '../errors.ts';
+import { isLateLabel, readSampleId, type SampleId, withIds } from '../features/sample-id.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { type Retraction, sampleHash } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -17,14 +17,14 @@ import {
   type PreparedRetraction,
   prepareRetraction,
 } from './prepare-retraction.ts';
-import { type PlacedReason, sampleWriter } from './send-file.ts';
+import { type PlacedReason, readLabels, readSent, sampleWriter } from './send-file.ts';
 
 /** What is unlearnt. */
 export type RetractChoice =
   /** SQS' id of a message, or `<producer>:<seq>`. */
   | { readonly by: 'message'; readonly message: string }
-  /** A file of rows or samples, as they were sent. */
-  | { readonly by: 'samples'; readonly file: string }
+  /** A file of rows or samples, as they were sent: as labels, by what they were asked under. */
+  | { readonly by: 'samples'; readonly file: string; readonly idColumn?: string | undefined }
   /** All that was learnt within some time, in milliseconds since 1970. */
   | { readonly by: 'time'; readonly first: number; readonly last: number };
 
@@ -87,13 +87,16 @@ async function retractionOf(
 ): Promise<Pick<ChosenRetraction, 'retraction' | 'bad'>> {
   if (choice.by === 'samples') {
     const hashes = new Set<string>();
+    const ids = new Set<SampleId>();
     let bad: readonly PlacedReason[] = [];
     // Which columns of a row were sent, the spec of that time says; the one that holds comes last.
     for (const { spec } of await allSpecs(ports.store, model)) {
-      const found = await hashesOf(spec, choice.file);
+      const found = await hashesOf(spec, choice);
       for (const each of found.hashes) hashes.add(each);
+      for (const each of found.ids) ids.add(each);
       if (bad.length === 0 || found.bad.length < bad.length) bad = found.bad;
     }
+    for (const each of await hashesOfIds(ports, model, ids)) hashes.add(each);
     return { retraction: { messages: [], samples: [...hashes] }, bad };
   }
   const isMeant =
@@ -121,21 +124,49 @@ async function learntMessages(
   return ids;
 }
 
+/** What was learnt under some ids, by its content. */
+async function hashesOfIds(
+  { store }: Ports,
+  model: string,
+  ids: ReadonlySet<SampleId>,
+): Promise<readonly string[]> {
+  const hashes: string[] = [];
+  if (ids.size === 0) return hashes;
+  for await (const { samples } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce }))
+    for (const { sample } of withIds(samples))
+      if (ids.has(readSampleId(sample.id) ?? '')) hashes.push(sampleHash(sample));
+  return hashes;
+}
+
 /** The samples of a file as `send` sends them: rows, or samples as they were sent. */
-async function hashesOf(spec: Spec, path: string) {
-  const file = await openFile(path).catch((cause: unknown) => {
+async function hashesOf(
+  spec: Spec,
+  { file: path, idColumn }: Extract<RetractChoice, { by: 'samples' }>,
+) {
+  const bytes = await openFile(path).catch((cause: unknown) => {
     throw invalid(`--samples: ${reasonOf(cause)}`, cause);
   });
   const write = sampleWriter(spec);
   const hashes: string[] = [];
+  const ids: SampleId[] = [];
   const bad: PlacedReason[] = [];
+  const file = { name: path, bytes };
+  const chunks = idColumn === undefined ? readSent(spec, file) : readLabels(spec, file, idColumn);
   try {
-    for await (const { samples, bad: own } of readSamples(spec, { name: path, bytes: file })) {
+    for await (const { samples, bad: own } of chunks) {
       for (const { line, reason } of own) bad.push({ line, reason });
-      for (const sample of samples) hashes.push(sampleHash(JSON.parse(write(sample))));
+      for (const sample of samples) {
+        const sent: unknown = JSON.parse(write(sample));
+        if (isLateLabel(sent)) ids.push(...idsOf(sent));
+        else hashes.push(sampleHash(sent));
+      }
     }
-    return { hashes, bad };
+    return { hashes, ids, bad };
   } finally {
-    await file.close();
+    await bytes.close();
   }
+}
+
+function idsOf(sample: unknown): readonly SampleId[] {
+  return withIds([sample]).flatMap(({ sample: { id } }) => readSampleId(id) ?? []);
 }

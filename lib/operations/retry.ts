@@ -1,6 +1,7 @@
 import { reasonIf } from '../errors.ts';
 import type { NamedClasses } from '../features/classes.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
+import { isLateLabel } from '../features/sample-id.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { currentSpec } from '../fold/current-model.ts';
@@ -14,6 +15,7 @@ import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { judge, type Ledger } from '../state/ledger.ts';
+import { isLabelledBefore, samplesOf } from './refused-samples.ts';
 import {
   canBeNumbered,
   numbered,
@@ -164,7 +166,7 @@ function wayOf(
   record: QuarantineRecord,
 ): Way {
   const samples = samplesOf(record);
-  if (record.refused.every(({ code }) => code === labelledBefore))
+  if (isLabelledBefore(record))
     return refuse('learnt-before', 'its ids have labels that were learnt before');
   if (samples === undefined || (Array.isArray(samples) && samples.length === 0))
     return refuse('no-samples', 'it holds no samples; mend what was sent, and send that again');
@@ -194,33 +196,11 @@ function refusedAgain(
     encoder.encode(samples.filter((sample) => !isRecord(sample) || sample.id === undefined)),
     encoder.encodeLabels(samples.filter(isLateLabel)),
   ].map((encoding) => withoutSurplus(encoder.layout, encoding, known));
-  const first = encodings.flatMap(({ refused }) => refused)[0];
-  if (encodings.some(({ accepted }) => accepted.length > 0) || first === undefined) return false;
+  if (encodings.some(({ accepted }) => accepted.length > 0)) return false;
+  // An id beside features is refused whatever the spec is.
+  const [first = record.refused[0]] = encodings.flatMap(({ refused }) => refused);
+  if (first === undefined) return false;
   return refuse('refused-again', `it would be refused again: ${first.field}: ${first.reason}`);
-}
-
-/** A label without features: what was asked under its id may be there by now. */
-function isLateLabel(sample: unknown): boolean {
-  return isRecord(sample) && sample.id !== undefined && sample.features === undefined;
-}
-
-/** A line of an object that is no sample: its object is mended, and sent again. */
-const badRow: RefusalCode = 'bad-row';
-/** An id is learnt once. */
-const labelledBefore: RefusalCode = 'labelled-before';
-
-/** The samples of a record as a message can have them; undefined where there are none to send. */
-function samplesOf({ body, refused }: QuarantineRecord): unknown {
-  if (body === undefined)
-    return refused.flatMap(({ sample, code }) =>
-      sample === undefined || code === badRow || code === labelledBefore ? [] : [sample],
-    );
-  try {
-    const sent = JSON.parse(body) as { samples?: unknown; labels?: unknown } | null;
-    return sent?.samples ?? sent?.labels;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

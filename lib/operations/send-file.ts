@@ -3,7 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
-import { createEncoder } from '../features/encoder.ts';
+import { layoutOf } from '../features/columns.ts';
+import { createEncoder, type Encoder, type Refusal } from '../features/encoder.ts';
+import { isLateLabel } from '../features/sample-id.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { limits } from '../limits.ts';
 import { plainJson } from '../parse.ts';
@@ -57,7 +59,13 @@ export async function sendFile(
   ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'nonce' | 'limits'>,
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
-  { samplesPerMessage = 500, rate, wait, idColumn, onSent = () => undefined }: SendOptions,
+  {
+    idColumn,
+    samplesPerMessage = idColumn === undefined ? 500 : labelsPerMessage(spec),
+    rate,
+    wait,
+    onSent = () => undefined,
+  }: SendOptions,
 ): Promise<SentFile> {
   const content = `file-${(await digestOfBytes(file.bytes, idColumn)).slice(0, 16)}-`;
   const producer = `${content}${samplesPerMessage}`;
@@ -100,6 +108,12 @@ export async function sendFile(
   return { producer, ...sums, ...notes };
 }
 
+/** So many labels of a message that what was asked under their ids fits into an entry. */
+function labelsPerMessage(spec: Spec): number {
+  const questionBytes = 4_096 + 24 * layoutOf(spec).numberWidth;
+  return Math.max(1, Math.min(500, Math.floor(limits.lateBytes / questionBytes)));
+}
+
 /** The same messages; where the file cannot be read on, the error says what was sent of it. */
 async function* withWhatWasSent<Message>(
   messages: AsyncIterable<Message>,
@@ -138,20 +152,19 @@ async function* messagesOf(
   notes: Notes,
 ): AsyncGenerator<readonly string[]> {
   const encoder = createEncoder(spec);
-  const encode = idColumn === undefined ? encoder.encode : encoder.encodeLabels;
   const write = sampleWriter(spec);
   let message: string[] = [];
   let bytes = 0;
   let hasBegun = false;
   for await (const chunk of idColumn === undefined
-    ? readSamples(spec, file)
+    ? readSent(spec, file)
     : readLabels(spec, file, idColumn)) {
     const room = (list: readonly PlacedReason[]) => limits.refusedExamples - list.length;
     notes.bad.push(
       ...chunk.bad.slice(0, room(notes.bad)).map(({ line, reason }) => ({ line, reason })),
     );
     notes.badRows += chunk.bad.length;
-    const { refused } = encode(chunk.samples);
+    const refused = refusedOf(encoder, chunk.samples);
     const [first] = refused;
     if (!hasBegun && first !== undefined && refused.length === chunk.samples.length) {
       const { line } = chunk.placeOf(first.index);
@@ -180,15 +193,39 @@ async function* messagesOf(
   if (message.length > 0) yield message;
 }
 
+/** What cannot be learnt of samples; of labels with an id, nobody knows the features here. */
+function refusedOf(encoder: Encoder, samples: readonly unknown[]): readonly Refusal[] {
+  const late: number[] = [];
+  const whole: number[] = [];
+  samples.forEach((sample, place) => {
+    (isLateLabel(sample) ? late : whole).push(place);
+  });
+  const refused = (encode: Encoder['encode'], places: readonly number[]) =>
+    encode(places.map((place) => samples[place])).refused.map((refusal) => ({
+      ...refusal,
+      index: places[refusal.index] ?? -1,
+    }));
+  const all = [...refused(encoder.encode, whole), ...refused(encoder.encodeLabels, late)];
+  return all.sort((a, b) => a.index - b.index);
+}
+
+/** A file whose rows are sent. */
+type SourceFile = { readonly name: string; readonly bytes: ByteSource };
+
+/** The rows of a file as they are sent. */
+export function readSent(spec: Spec, file: SourceFile): AsyncGenerator<FileChunk> {
+  return readSamples(spec, { ...file, isSent: true });
+}
+
 /** The rows of a file as labels of what was asked under their ids. */
-async function* readLabels(
+export async function* readLabels(
   spec: Spec,
-  file: { readonly name: string; readonly bytes: ByteSource },
+  file: SourceFile,
   idColumn: string,
 ): AsyncGenerator<FileChunk> {
   for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
     const samples = chunk.samples.map((sample, i) => {
-      const { features: _, ...rest } = sample as { readonly features: unknown };
+      const { features: _, id: __, ...rest } = sample as Record<'features' | 'id', unknown>;
       return { id: chunk.rows[i]?.[idColumn] ?? null, ...rest };
     });
     yield { ...chunk, samples, absent: () => [] };

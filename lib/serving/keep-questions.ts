@@ -18,7 +18,7 @@ import type { State } from '../state/state.ts';
 import type { SamplePrediction } from './predict-samples.ts';
 
 /** Who is asked: a model at an entry, and the seconds that are left for it. */
-type Asking = Pick<Model, 'name' | 'encoder' | 'spec'> &
+type Asking = Pick<Model, 'name' | 'encoder' | 'spec' | 'specHash'> &
   Pick<State, 'sequence'> & { readonly secondsLeft: () => number };
 
 /**
@@ -30,7 +30,7 @@ type Asking = Pick<Model, 'name' | 'encoder' | 'spec'> &
  */
 export async function keepQuestions(
   ports: Ports,
-  { name: model, encoder, spec, sequence, secondsLeft }: Asking,
+  { name: model, encoder, spec, specHash, sequence, secondsLeft }: Asking,
   samples: readonly unknown[],
   predictions: readonly SamplePrediction[],
 ): Promise<readonly SamplePrediction[]> {
@@ -45,18 +45,20 @@ export async function keepQuestions(
     const id = readSampleId(sample.id);
     if (id === undefined) return noSampleId(sample.id);
     const features = asJson(sample.features);
+    if (features === undefined)
+      return refuse('wrong-type', 'its features are no JSON, and not kept');
     const [wrong] = encoder.encodeFeatures([{ features }]).refused;
     if (wrong !== undefined) {
       const reason = `as JSON, in which it is kept, ${wrong.field} ${wrong.reason}`;
       return refuse('wrong-type', reason);
     }
-    return keepAsked(ports, model, { id, features, prediction, time, sequence });
+    return keepAsked(ports, model, { id, features, prediction, time, sequence, spec: specHash });
   };
   const keepInTime = (question: (typeof questions)[number]) => {
     if (secondsLeft() < limits.answerReserveSeconds) throw outOfTime('keeping what was asked');
     return keep(question);
   };
-  const all = eachInOrder(limits.readsAtOnce, questions, keepInTime);
+  const all = eachInOrder(limits.keptAtOnce, questions, keepInTime);
   const ids: SampleId[] = [];
   for await (const [{ index, sample }, kept] of all) {
     const id = readSampleId(sample.id);
@@ -79,7 +81,11 @@ function refusedId({ code, reason }: Refused) {
   return { field: 'id', code, reason };
 }
 
-/** Features as a message would have brought them. */
-function asJson(features: unknown): Readonly<Record<string, unknown>> {
-  return JSON.parse(JSON.stringify(features, plainJson));
+/** Features as a message would have brought them; undefined if they are no JSON. */
+function asJson(features: unknown): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return JSON.parse(JSON.stringify(features, plainJson));
+  } catch {
+    return undefined;
+  }
 }

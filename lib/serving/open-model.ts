@@ -137,8 +137,7 @@ export async function openModel<Reference extends ModelReference>(
       if (!isComplete && atLeast === undefined)
         throw outOfTime(`reading the journal of ${name} (entry ${state.sequence} is reached)`);
       const { predictions, unknown } = await predictSamples(model, state, samples);
-      const { encoder, spec } = model;
-      const asked = { name, encoder, spec, sequence: state.sequence, secondsLeft };
+      const asked = { ...model, sequence: state.sequence, secondsLeft };
       const answers = await keepQuestions(ports, asked, samples, predictions);
       return { ok: true, ...inUse(ports, state, time), predictions: answers, unknown };
     },

@@ -1,14 +1,16 @@
-import fc from 'fast-check';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { sampleHash } from '../../lib/fold/exclusions.ts';
 import { claimAsked, learntLabels } from '../../lib/journal/asked.ts';
-import { limits } from '../../lib/limits.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+import { chooseRetraction } from '../../lib/operations/retract.ts';
 import { retryQuarantine } from '../../lib/operations/retry.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
-import { learntSamples, racingWorld, refusals } from '../support/late-labels.ts';
+import { askedWorld, labelOf, learntSamples, refusals } from '../support/late-labels.ts';
 import type { World } from '../support/world.ts';
 import {
   createWorld,
@@ -22,18 +24,6 @@ import {
 } from '../support/world.ts';
 
 const { model } = ticketsSpec;
-
-/** A world whose model was asked about some tickets, each under its number. */
-async function askedWorld(count: number): Promise<World> {
-  const world = createWorld();
-  const opened = await openModel(world, model);
-  const asked = Array.from({ length: count }, (_, id) => ({ id, features: ticket(id).features }));
-  const answer = await opened.predict(asked);
-  expect(answer).toMatchObject({ ok: true });
-  return world;
-}
-
-const labelOf = (id: number) => ({ id, label: ticket(id).label });
 
 describe('a label that comes after its prediction', () => {
   it.each(['samples', 'labels'])(
@@ -120,17 +110,51 @@ describe('many labels', () => {
     expect(await refusals(world)).toHaveLength(200);
   });
 
+  /** A model that was asked about tickets with notes of some MiB, which it does not read. */
+  async function withNotes(mebibytes: readonly number[]): Promise<World> {
+    const world = createWorld({ ...ticketsSpec, ignore: ['note'] });
+    for (const [id, size] of mebibytes.entries()) {
+      const { features } = ticket(id);
+      const kept = { id: String(id), features: { ...features, note: 'x'.repeat(size * 2 ** 20) } };
+      await world.store.put(keys.asked(model, String(id)), Buffer.from(JSON.stringify(kept)));
+    }
+    return world;
+  }
+
   it('bring no more into an entry than it can hold; the others are learnt by a retry', async () => {
-    const world = await askedWorld(3);
-    const { body } = (await world.store.get(keys.asked(model, '1'))) ?? { body: Buffer.from('{}') };
-    const large = {
-      ...JSON.parse(Buffer.from(body).toString()),
-      note: 'x'.repeat(limits.lateBytes),
-    };
-    await world.store.put(keys.asked(model, '1'), Buffer.from(JSON.stringify(large)));
-    await deliver(world, [message(1, { samples: [0, 1, 2].map(labelOf) })]);
+    const world = await withNotes([1, 15, 9, 1]);
+    await deliver(world, [message(1, { samples: [0, 1, 2, 3].map(labelOf) })]);
     expect(await learntSamples(world)).toMatchObject([labelOf(0)]);
-    expect(await refusals(world)).toMatchObject([{ code: 'too-large' }, { code: 'too-large' }]);
+    expect(await refusals(world)).toMatchObject(Array(3).fill({ code: 'too-large' }));
+    for (let retry = 2; retry < 5; retry++) {
+      await retryQuarantine(world, model);
+      for (const { body } of world.sentSamples.splice(0))
+        await deliver(world, [message(retry, body)]);
+    }
+    expect(await learntSamples(world)).toMatchObject([0, 1, 2, 3].map(labelOf));
+  });
+
+  it('are learnt beside one whose question fits no message', async () => {
+    const world = await withNotes([17, 1]);
+    await deliver(world, [message(1, { samples: [0, 1].map(labelOf) })]);
+    expect(await learntSamples(world)).toMatchObject([labelOf(1)]);
+    expect(await refusals(world)).toMatchObject([{ index: 0, code: 'too-large' }]);
+  });
+});
+
+describe('several labels of one id in a message, the first of which is wrong', () => {
+  it('are not lost: a retry sends the next', async () => {
+    const world = createWorld({ ...ticketsSpec, task: 'multiclass', label: { maxClasses: 2 } });
+    const questions = [0, 1, 2].map((id) => ({ id, features: ticket(id).features }));
+    await (await openModel(world, model)).predict(questions);
+    const known = ['A', 'B'].map((label, i) => ({ id: i, label }));
+    const three = ['C', 'A', 'B'].map((label) => ({ id: 2, label }));
+    await deliver(world, [message(1, { samples: known }), message(2, { samples: three })]);
+    expect(await learntSamples(world)).toMatchObject(known);
+    expect(await retryQuarantine(world, model)).toMatchObject({ sent: 1 });
+    await deliver(world, [message(3, world.sentSamples.splice(0)[0]?.body)]);
+    expect(await learntSamples(world)).toMatchObject([...known, { id: 2, label: 'A' }]);
+    expect(await retryQuarantine(world, model)).toMatchObject({ sent: 0 });
   });
 });
 
@@ -154,6 +178,16 @@ describe('a label that came too early', () => {
     expect(await learntSamples(world)).toMatchObject([labelOf(0), labelOf(1)]);
   });
 
+  it('is not sent again for ever beside features of its own', async () => {
+    const world = await askedWorld(1);
+    await deliver(world, [message(1, { samples: [{ ...labelOf(0), ...ticket(0) }] })]);
+    expect(await refusals(world)).toMatchObject([{ field: 'id', code: 'unknown-field' }]);
+    expect(await retryQuarantine(world, model)).toMatchObject({
+      sent: 0,
+      left: [{ reason: expect.stringContaining('goes without features') }],
+    });
+  });
+
   it('is not sent again where another label was learnt', async () => {
     const world = await askedWorld(1);
     await deliver(world, [message(1, { samples: [labelOf(0)] })]);
@@ -163,6 +197,19 @@ describe('a label that came too early', () => {
 });
 
 describe('a label that was learnt', () => {
+  it.each([
+    ['late.csv', 'order,label\n0,true\n', 'order'],
+    ['late.jsonl', '{"id":0,"label":true}\n', undefined],
+  ])('is unlearnt by its id, from the file that brought it (%s)', async (name, text, idColumn) => {
+    const world = await askedWorld(2);
+    await deliver(world, [message(1, { samples: [labelOf(0), labelOf(1)] })]);
+    const file = join(mkdtempSync(join(tmpdir(), 'late-')), name);
+    writeFileSync(file, text);
+    const { retraction } = await chooseRetraction(world, model, { by: 'samples', file, idColumn });
+    expect(retraction.samples).toEqual([sampleHash(ticket(0))]);
+    rmSync(dirname(file), { recursive: true });
+  });
+
   it('is unlearnt as a sample, whether its features came with it or not', async () => {
     const world = await askedWorld(2);
     await deliver(world, [message(1, { samples: [labelOf(0), labelOf(1)] })]);
@@ -195,73 +242,5 @@ describe('a process that was overtaken', () => {
     await deliver(world, [message(3, { samples: [labelOf(0)] })]);
     expect(await learntSamples(world)).toMatchObject([ticket(1), labelOf(0)]);
     expect(await refusals(world)).toMatchObject([{ code: 'labelled-before' }]);
-  });
-});
-
-describe('a label that one process refuses and another learns', () => {
-  /** Stops a process before it commits, until it may go on. */
-  function heldBeforeCommit(world: World) {
-    const reached = Promise.withResolvers<void>();
-    const released = Promise.withResolvers<void>();
-    const put: World['store']['put'] = async (key, ...given) => {
-      if (key.includes('/journal/')) {
-        reached.resolve();
-        await released.promise;
-      }
-      return world.store.put(key, ...given);
-    };
-    return { held: { ...world, store: { ...world.store, put } }, reached, released };
-  }
-  const sent = [message(1, { samples: [labelOf(0), labelOf(9)] })];
-
-  it.each([
-    ['learnt or in quarantine', 'the first commits', true],
-    ['not both', 'the second commits', false],
-  ])('is %s, where %s', async (_, __, isFirst) => {
-    const world = createWorld();
-    // The first finds no question; the second finds one of the two.
-    const first = heldBeforeCommit(world);
-    const second = heldBeforeCommit(world);
-    const runs = [deliver(first.held, sent)];
-    await first.reached.promise;
-    await (await openModel(world, model)).predict([{ id: 0, features: ticket(0).features }]);
-    runs.push(deliver(second.held, sent));
-    await second.reached.promise;
-    (isFirst ? first : second).released.resolve();
-    await runs[isFirst ? 0 : 1];
-    (isFirst ? second : first).released.resolve();
-    await Promise.all(runs);
-    const refused = (await refusals(world)).map(({ sample }) => sample);
-    expect(await learntSamples(world)).toMatchObject(isFirst ? [] : [labelOf(0)]);
-    expect(refused).toEqual(isFirst ? [labelOf(0), labelOf(9)] : [labelOf(9)]);
-  });
-});
-
-describe('labels of the same ids, settled by processes that race and crash', () => {
-  /** Each message: the ids that it has labels of. */
-  const messages = fc.array(fc.array(fc.nat(4), { minLength: 1, maxLength: 4 }), {
-    minLength: 1,
-    maxLength: 5,
-  });
-  const crash = fc.record({ call: fc.nat(60), isWritten: fc.boolean() });
-
-  it('are learnt exactly once', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.scheduler(), messages, fc.array(crash), async (s, lists, crashes) => {
-        const world = await askedWorld(5);
-        const sent = lists.map((ids, i) => message(i + 1, { samples: ids.map(labelOf) }));
-        const racing = racingWorld(world, s, crashes);
-        const runs = [sent, sent.slice(0, 2), sent.slice(0, 1), sent].map((own) =>
-          deliver(racing, own).catch(() => undefined),
-        );
-        await s.waitFor(Promise.all(runs));
-        await deliver(world, sent);
-        const learnt = (await learntSamples(world)) as { id: number }[];
-        const ids = [...new Set(lists.flat())];
-        expect(learnt.map(({ id }) => id).sort()).toEqual(ids.sort());
-        expect(await published(world)).toEqual(await foldJournal(world));
-      }),
-      { numRuns: 300 },
-    );
   });
 });

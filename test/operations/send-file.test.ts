@@ -1,7 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
-import { sendFile } from '../../lib/operations/send-file.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
+import { samplesOfLines } from '../../lib/operations/follow-file.ts';
+import { sampleWriter, sendFile } from '../../lib/operations/send-file.ts';
+import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 import { createWorld, ticket, ticketsSpec } from '../support/world.ts';
 
 it('says what was sent of a file that cannot be read to its end', async () => {
@@ -24,4 +27,59 @@ it('says what was sent of a file that cannot be read to its end', async () => {
   expect(error.message).toContain(
     `the ${samples} samples before were sent, as producer ${producer}`,
   );
+});
+
+describe('rows of an id and a label alone', () => {
+  /** Features that may be missing must not make samples of them. */
+  const spec: SpecInput = {
+    ...ticketsSpec,
+    features: {
+      urgency: { type: 'number', missing: 'mean' },
+      team: { type: 'category', values: ['red', 'blue'], missing: 'red' },
+    },
+    label: { name: 'isLate' },
+  };
+  const files: readonly [string, string][] = [
+    ['a.jsonl', '{"id":"o-1","label":true}\n{"id":2,"isLate":false,"weight":3}\n'],
+    ['a.csv', 'id,isLate,weight\no-1,true,\n2,false,3\n'],
+  ];
+
+  it.each(files)('are labels of what was asked, however they are sent (%s)', async (name, text) => {
+    const world = createWorld(spec);
+    const bytes = bytesInMemory(Buffer.from(text));
+    const declared = defineSpec(spec);
+    const sent = await sendFile(world, declared, { name, bytes }, { wait: async () => undefined });
+    expect(sent).toMatchObject({ samples: 2, refused: 0, absent: [] });
+    const { samples } = JSON.parse(world.sentSamples[0]?.body ?? '');
+    for (const sample of samples) expect(sample).not.toHaveProperty('features');
+    expect(samples).toMatchObject([{ id: 'o-1' }, { id: name === 'a.csv' ? '2' : 2 }]);
+    expect(createEncoder(declared).encodeLabels(samples).refused).toEqual([]);
+    const body = Buffer.from(text);
+    const { texts } = await samplesOfLines(declared, { name, body }, sampleWriter(declared));
+    expect(texts.map((each) => JSON.parse(each))).toEqual(samples);
+  });
+
+  it('are samples where a feature is called id, or they have another column', async () => {
+    const { features } = spec;
+    const known = defineSpec({ ...spec, features: { ...features, id: { type: 'number' } } });
+    const read = async (declared: Spec, text: string) => {
+      const file = { name: 'a.jsonl', body: Buffer.from(text) };
+      const { texts } = await samplesOfLines(declared, file, sampleWriter(declared));
+      return texts.map((each) => JSON.parse(each));
+    };
+    expect(await read(known, '{"id":7,"isLate":true}\n')).toMatchObject([{ features: { id: 7 } }]);
+    const [sample] = await read(defineSpec(spec), '{"id":7,"isLate":true,"urgency":1}\n');
+    expect(sample).toEqual({ features: { urgency: 1 }, label: true });
+  });
+});
+
+it('sends fewer labels in a message where their questions are large', async () => {
+  const vector = { type: 'vector', length: 3_072 } as const;
+  const spec = defineSpec({ ...ticketsSpec, features: { vector } });
+  const world = createWorld(spec);
+  const text = `order,label\n${Array.from({ length: 500 }, (_, i) => `${i},true\n`).join('')}`;
+  const file = { name: 'a.csv', bytes: bytesInMemory(Buffer.from(text)) };
+  const options = { idColumn: 'order', wait: async () => undefined };
+  const { messages } = await sendFile(world, spec, file, options);
+  expect(messages).toBe(3);
 });

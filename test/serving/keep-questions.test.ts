@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError } from '../../lib/errors.ts';
+import { limits } from '../../lib/limits.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import { createServing } from '../../lib/serving/serve.ts';
 import { createWorld, ticket, ticketsSpec, type World } from '../support/world.ts';
@@ -30,7 +31,51 @@ describe('a question with an id', () => {
       prediction,
       time: expect.stringMatching(/^2026-01-01T/),
       sequence: 0,
+      spec: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
+  });
+
+  it('may be asked again by a spec of more or fewer features', async () => {
+    const world = createWorld();
+    await ask(world, [{ id: 7, features }]);
+    const { urgency } = ticketsSpec.features;
+    await world.store.put(
+      keys.spec(model),
+      Buffer.from(JSON.stringify({ ...ticketsSpec, features: { urgency } })),
+    );
+    const less = { urgency: features.urgency };
+    const other = { urgency: features.urgency + 1 };
+    expect(await ask(world, [{ id: 7, features: less }])).toEqual([
+      { probability: expect.any(Number) },
+    ]);
+    const [answer] = await ask(world, [{ id: 7, features: other }]);
+    expect(answer).toMatchObject({
+      refused: { code: 'id-taken', reason: expect.stringMatching(/\(urgency: 7, now 8\)/) },
+    });
+  });
+
+  it('is refused where what is kept under its id is damaged', async () => {
+    const world = createWorld();
+    await world.store.put(keys.asked(model, '7'), Buffer.from('{'));
+    const [answer] = await ask(world, [{ id: 7, features }]);
+    expect(answer).toMatchObject({ refused: { reason: expect.stringContaining('is damaged') } });
+  });
+
+  it('is refused, and no other with it, where it is no JSON or too large to be kept', async () => {
+    const world = createWorld({ ...ticketsSpec, ignore: ['note'] });
+    const round: Record<string, unknown> = {};
+    round.round = round;
+    const questions = [round, 'x'.repeat(limits.lateBytes)].map((note, id) => ({
+      id,
+      features: { ...features, note },
+    }));
+    const opened = await openModel(world, model);
+    const answer = await opened.predict([...questions, { id: 2, features }]);
+    expect(answer.ok && answer.predictions).toMatchObject([
+      { refused: { field: 'id', code: 'wrong-type' } },
+      { refused: { field: 'id', code: 'too-large' } },
+      { probability: expect.any(Number) },
+    ]);
   });
 
   it('may be asked again, and stays as it was first', async () => {

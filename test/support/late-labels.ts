@@ -1,9 +1,26 @@
 import type fc from 'fast-check';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
-import { ticketsSpec, type World } from './world.ts';
+import { openModel } from '../../lib/serving/open-model.ts';
+import { createWorld, ticket, ticketsSpec, type World } from './world.ts';
 
 const { model } = ticketsSpec;
+
+/** A world whose model was asked about some tickets, each under its number. */
+export async function askedWorld(count: number): Promise<World> {
+  const world = createWorld();
+  const opened = await openModel(world, model);
+  const asked = Array.from({ length: count }, (_, id) => ({ id, features: ticket(id).features }));
+  const answer = await opened.predict(asked);
+  if (!answer.ok) throw new Error(answer.reason);
+  return world;
+}
+
+/** The label of a ticket, under its number. */
+export const labelOf = (id: number): { id: number; label: boolean } => ({
+  id,
+  label: ticket(id).label,
+});
 
 /** The samples that the journal of a world holds, in their order. */
 export async function learntSamples(world: World): Promise<unknown[]> {

@@ -1,0 +1,93 @@
+import { isRecord, show } from '../parse.ts';
+import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
+import { isFloat32 } from './cells.ts';
+import { cellsOfSpec, type Declaration } from './columns.ts';
+import { hashOfClass } from './hash.ts';
+import { labelReader } from './label.ts';
+import { noSampleId, readSampleId } from './sample-id.ts';
+import type { EncodedSamples } from './samples.ts';
+
+/** What the online update writes beside the id of a label that came after its default. */
+export const lateWeightField = 'lateWeight';
+
+/** Writes a part of a sample into a row, or says which field is wrong. */
+export type WriteSample = (
+  sample: Fields,
+  into: EncodedSamples,
+  row: number,
+) => Accepted | RefusedField;
+/** A refusal of a field. */
+export type RefusedField = Refused & { readonly field: string };
+/** The fields of a sample. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Why a field is missing. */
+export function missingText(cell: unknown): string {
+  return cell === undefined ? 'missing' : `missing (found ${show(cell)})`;
+}
+
+/** Writes the label. */
+export function labelWriter(declaration: Declaration): WriteSample {
+  const cells = cellsOfSpec(declaration);
+  const reader = labelReader(declaration);
+  const isWord = (label: unknown) => typeof label === 'string' && label.trim() !== '';
+  const grows = declaration.label.maxClasses !== undefined;
+  const hint = (label: unknown) =>
+    grows && isWord(label) ? '; a class of that name is declared in label.classes' : '';
+  return ({ label }, { labels }, row) => {
+    if (label !== undefined && cells.isMissing(label) && !reader.knows(label))
+      return { ...refuse('missing', missingText(label) + hint(label)), field: 'label' };
+    const written = reader.write(label, labels, row);
+    return written.ok ? written : { ...written, field: 'label' };
+  };
+}
+
+/** An id says what features are meant; no row has it. */
+export function writeId({ id }: Fields): Accepted | RefusedField {
+  if (readSampleId(id) !== undefined) return accepted;
+  return { ...noSampleId(id), field: 'id' };
+}
+
+/** Writes the weight. */
+export function weightWriter(declaration: Declaration): WriteSample {
+  const cells = cellsOfSpec(declaration);
+  return ({ weight: cell }, { weights }, row) => {
+    const weight = cells.isMissing(cell) ? 1 : cell;
+    const value = cells.number(weight);
+    // In float32, as the loss sees it: 1e-60 is 0 there.
+    if (!isFloat32(value) || !(Math.fround(value) > 0)) {
+      const reason = `must be a finite number above 0 in float32 (found ${show(weight)})`;
+      return { ...refuse('not-finite', reason), field: 'weight' };
+    }
+    weights[row] = value;
+    return accepted;
+  };
+}
+
+/** How much more the samples at some places weigh; undefined where none does. */
+export function lateWeightsOf(
+  samples: readonly unknown[],
+  accepted: readonly number[],
+): Float32Array | undefined {
+  const weightOf = (index: number) => {
+    const sample = samples[index];
+    return isRecord(sample) ? sample[lateWeightField] : undefined;
+  };
+  if (accepted.every((index) => weightOf(index) === undefined)) return undefined;
+  return Float32Array.from(accepted, (index) => Number(weightOf(index) ?? 1));
+}
+
+/** The classes of the samples at some places, by their hashes. */
+export function namesIn(
+  samples: readonly unknown[],
+  accepted: readonly number[],
+  nameOf: (label: unknown) => string,
+): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  for (const index of accepted) {
+    const sample = samples[index];
+    const name = nameOf(isRecord(sample) ? sample.label : undefined);
+    names.set(hashOfClass(name), name);
+  }
+  return names;
+}

@@ -1,0 +1,53 @@
+import { isLateLabel, readSampleId } from '../features/sample-id.ts';
+import type { QuarantineRecord } from '../journal/quarantine.ts';
+import { isRecord } from '../parse.ts';
+import type { RefusalCode } from '../refusal.ts';
+
+/** A line of an object that is no sample: its object is mended, and sent again. */
+const badRow: RefusalCode = 'bad-row';
+/** An id is learnt once. */
+const labelledBefore: RefusalCode = 'labelled-before';
+/** A label with these is not wrong in itself: it may be learnt later. */
+const ofItsTime: ReadonlySet<string | undefined> = new Set<RefusalCode>([
+  'unknown-id',
+  'too-large',
+  labelledBefore,
+]);
+
+/** Whether all that is refused are labels of ids that have others. */
+export function isLabelledBefore({ refused }: QuarantineRecord): boolean {
+  return refused.every(({ code }) => code === labelledBefore);
+}
+
+/** The samples of a record as a message can have them; undefined where there are none to send. */
+export function samplesOf({ body, refused }: QuarantineRecord): unknown {
+  if (body === undefined) return refusedSamples(refused);
+  try {
+    const sent = JSON.parse(body) as { samples?: unknown; labels?: unknown } | null;
+    return sent?.samples ?? sent?.labels;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The refused samples that can be sent again. Of several labels of one id in a message those behind
+ * the first were refused for its sake: they are sent where that one was refused too, and instead of
+ * it where it is wrong in itself.
+ */
+function refusedSamples(refused: QuarantineRecord['refused']): readonly unknown[] {
+  const firsts = new Map<string, number>();
+  const left = new Set<number>();
+  for (const [place, { sample, code }] of refused.entries()) {
+    const id = isRecord(sample) && isLateLabel(sample) ? readSampleId(sample.id) : undefined;
+    const before = id === undefined ? undefined : firsts.get(id);
+    if (code === labelledBefore && before === undefined) left.add(place);
+    else if (id !== undefined && before === undefined) firsts.set(id, place);
+    if (id === undefined || before === undefined || ofItsTime.has(refused[before]?.code)) continue;
+    left.add(before);
+    firsts.set(id, place);
+  }
+  return refused.flatMap(({ sample, code }, place) =>
+    sample === undefined || code === badRow || left.has(place) ? [] : [sample],
+  );
+}
