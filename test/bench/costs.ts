@@ -115,6 +115,16 @@ process.stdout.write(
     `${formatTable([[...heads, 'by entries', 'by segments', 'GiB at its end'], ...years])}\n`,
 );
 
+/** What is due is looked for again and again; assumed: in a tenth of a second where nothing is. */
+const looks = (30 * 24 * 60) / limits.defaultsEveryMinutes;
+const lookSeconds = 0.1;
+const idle =
+  looks *
+  (prices.put +
+    prices.invocation +
+    (limits.defaultsMemoryMebibytes / 1_024) * lookSeconds * prices.gibibyteSecond);
+process.stdout.write(`\nDollars for a month in which nothing comes: $${idle.toFixed(2)}\n`);
+
 /** Measured on one core by `test/bench/large.ts`: what a function reads, and trains on. */
 const megabytesPerSecond = 25;
 const rowsReadPerSecond = 60_000;
