@@ -21,7 +21,7 @@ export async function withLateWeights(
   overruled: ReadonlyMap<number, unknown>,
 ): Promise<readonly unknown[]> {
   const places = [...overruled.keys()];
-  if (places.length === 0) return samples;
+  if (places.length === 0 || model.spec.task === 'regression') return samples;
   const own = places.map((place) => samples[place]);
   const { accepted, samples: encoded } = model.encoder.encodeFeatures(own);
   const predictions = await predict(model, parametersOf(state), encoded);

@@ -13,6 +13,7 @@ import { decodeParameters, encodeCheckpoint } from '../../lib/state/checkpoint-f
 import type { State } from '../../lib/state/state.ts';
 import { type Bucket, createBucket } from '../support/bucket.ts';
 import { storeOver } from '../support/memory-store.ts';
+import { withoutId } from './check-questions.ts';
 import type { Cloud } from './cloud.ts';
 import { isAmong, learntByJob, recordOf } from './learnt-places.ts';
 import { smallLimits } from './small-limits.ts';
@@ -262,7 +263,8 @@ export async function learnAgain(
     samplesByMessage(entry).flatMap((samples, place) => {
       const message = entry.header.messages[place];
       if (message === undefined || without.messages.has(message.id)) return [];
-      const left = samples.filter((sample) => !without.samples.has(sampleHash(sample)));
+      const own = samples.filter((sample) => !without.samples.has(sampleHash(sample)));
+      const left = own.map(withoutId);
       return left.length === 0 ? [] : [{ ...message, body: JSON.stringify({ samples: left }) }];
     }),
   );

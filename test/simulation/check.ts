@@ -4,9 +4,12 @@ import type { Engine } from '../../lib/engine/engine.ts';
 import { decodeEntry, type Entry } from '../../lib/journal/entry.ts';
 import type { RefusalCode } from '../../lib/refusal.ts';
 import type { Bucket } from '../support/bucket.ts';
+import type { Question } from './askers.ts';
+import { checkQuestions } from './check-questions.ts';
 import { checkStates } from './check-states.ts';
 import type { Cloud } from './cloud.ts';
 import { intruder } from './intruder.ts';
+import { refusedSamples } from './refused-samples.ts';
 
 /** What was sent, by the numbers of the samples. */
 export type Expected = {
@@ -25,6 +28,8 @@ export type Expected = {
   readonly repeatable: Set<number>;
   /** Jobs that were started, `<model>/<job>`. */
   readonly jobs: Set<string>;
+  /** What was asked under ids. */
+  readonly questions: readonly Question[];
 };
 
 /** What was wrong after a schedule. */
@@ -72,6 +77,7 @@ export async function check(
     violations.push(...disorder.map((each) => `${model}: ${each}`));
     violations.push(...(await checkStates(cloud, model, entries, engine)));
   }
+  violations.push(...checkQuestions(cloud.bucket, journals, expected.questions));
   violations.push(...checkJobs(cloud.bucket, journals, expected));
   violations.push(...intrusionsIn(journals));
   const waiting = [cloud.samples, cloud.jobs].flatMap((queue) => queue.messages());
@@ -93,11 +99,12 @@ type Journals = ReadonlyMap<string, readonly Entry[]>;
 
 /** Each valid sample is learnt once, as it was sent; each other is in quarantine. */
 function checkSamples(bucket: Bucket, journals: Journals, expected: Expected) {
-  const learntSamples = [...journals.values()].flat().flatMap(({ samples }) => samples);
+  const all = [...journals.values()].flat().flatMap(({ samples }) => samples);
+  const learntSamples = all.filter((sample) => !isOfQuestion(sample));
   const learnt = learntSamples.map(idOf);
   const learntOnce = new Set(learnt);
   const refused = [...journals].flatMap(([model, entries]) =>
-    refusedSamples(bucket, model, entries),
+    refusedSamples(bucket, model, entries).map(({ sample, code }) => ({ id: idOf(sample), code })),
   );
   const codes = new Map(refused.map(({ id, code }) => [id, code]));
   const wasRefusedByLedger = (id: number) => ledgerRefusals.has(codes.get(id) ?? '');
@@ -147,6 +154,11 @@ function checkJobs(bucket: Bucket, journals: Journals, { jobs }: Expected): read
   });
 }
 
+/** Whether a sample was asked under an id: see `check-questions.ts`. */
+function isOfQuestion(sample: unknown): boolean {
+  return (sample as { id?: unknown }).id !== undefined;
+}
+
 /** The number of a sample. */
 export function idOf(sample: unknown): number {
   const { features } = (sample ?? {}) as { features?: { id?: number } };
@@ -162,42 +174,6 @@ export function journalOf({ objects }: Bucket, model: string): readonly Entry[] 
     if (object === undefined) return entries;
     entries.push(decodeEntry(object.body, key));
   }
-}
-
-/**
- * What a model's quarantine holds, as far as the entries confirm it: others were overtaken before
- * they committed.
- */
-function refusedSamples(
-  bucket: Bucket,
-  model: string,
-  entries: readonly Entry[],
-): readonly { readonly id: number; readonly code: string }[] {
-  return bucket.list(keys.quarantines(model)).flatMap(([, { body }]) => {
-    const record = JSON.parse(Buffer.from(body).toString()) as {
-      message: string;
-      sequence: number;
-      others?: Found[];
-    } & Found;
-    type Found = {
-      nonces: string[];
-      body?: string;
-      refused: { index: number; code: string; sample?: unknown }[];
-    };
-    const header = entries[record.sequence - 1]?.header;
-    const settled = header?.messages.find(({ id }) => id === record.message);
-    const found = [record, ...(record.others ?? [])].find(({ nonces }) =>
-      nonces.includes(header?.nonce ?? ''),
-    );
-    if (found === undefined || settled?.refused !== found.refused.length) return [];
-    const whole =
-      found.body === undefined ? [] : (JSON.parse(found.body) as { samples?: unknown[] }).samples;
-    return found.refused.flatMap(({ index, code, sample }) =>
-      index < 0
-        ? (whole ?? []).map((each) => ({ id: idOf(each), code }))
-        : [{ id: idOf(sample), code }],
-    );
-  });
 }
 
 /**
@@ -258,7 +234,7 @@ function orphans(
     ),
   ]);
   const derived = [
-    /^(prepared|datasets)\/[^/]+\/[^/]+$/,
+    /^(prepared|datasets|asked)\/[^/]+\/[^/]+$/,
     /^models\/[^/]+\/(quarantine|checkpoints|resends|caught-up)\/[^/]+$/,
     /^models\/[^/]+\/specs\/[0-9a-f]{64}\.json$/,
     /^models\/[^/]+\/jobs\/(retract|spec)-[^/]+\/challenger\.safetensors$/,

@@ -1,12 +1,13 @@
 import { commandMutants } from './command-mutants.ts';
 import type { Mutant } from './edit.ts';
+import { ledgerMutants } from './ledger-mutants.ts';
+import { questionMutants } from './question-mutants.ts';
 import { specMutants } from './spec-mutants.ts';
 
 const online = 'lib/online/update-model.ts';
 const start = 'lib/online/start-from.ts';
 const decide = 'lib/online/decide-entry.ts';
 const journal = 'lib/journal/commit.ts';
-const ledger = 'lib/state/ledger.ts';
 const publish = 'lib/fold/checkpoints.ts';
 const retry = 'lib/operations/retry.ts';
 
@@ -92,17 +93,6 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'has no ledger',
-    edits: [
-      {
-        file: ledger,
-        find: 'export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {',
-        replace: `export function judge(ledger: Ledger, identity: MessageIdentity, limits: LedgerLimits): Judgement {
-          if (identity.by !== undefined) return { verdict: 'new' };`,
-      },
-    ],
-  },
-  {
     name: 'keeps the ledger outside the state',
     edits: [
       {
@@ -110,26 +100,6 @@ export const mutants: readonly Mutant[] = [
         find: '      ledger: ledgerFromJson(fields.ledger, fields.sequence),',
         replace:
           '      ledger: ledgerFromJson(\'{"producers":[],"evicted":[],"appliedThrough":[]}\', fields.sequence),',
-      },
-    ],
-  },
-  {
-    name: 'has a plain maximum instead of the gaps below it',
-    edits: [
-      {
-        file: ledger,
-        find: 'if (seq <= record.highest && !inGaps(record, seq)) return',
-        replace: 'if (seq <= record.highest) return',
-      },
-    ],
-  },
-  {
-    name: 'lets an evicted producer in',
-    edits: [
-      {
-        file: ledger,
-        find: '    if (ledger.evicted.includes(shortHash(producer))) {',
-        replace: "    if (ledger.evicted.includes('nobody')) {",
       },
     ],
   },
@@ -273,27 +243,8 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
-  {
-    name: 'passes over other samples under a number that was used',
-    edits: [
-      {
-        file: ledger,
-        find: 'if (before === digest || digest === undefined || !isRemembered)',
-        replace: "if (before !== '' || digest === undefined || !isRemembered)",
-      },
-    ],
-  },
-  {
-    name: 'learns late what it had refused for want of room',
-    from: 1690,
-    edits: [
-      {
-        file: 'lib/online/judge-message.ts',
-        find: 'if (mayBeRefused && (await wasRefused(',
-        replace: 'if (mayBeRefused && sequence < 0 && (await wasRefused(',
-      },
-    ],
-  },
+  ...ledgerMutants,
   ...commandMutants,
   ...specMutants,
+  ...questionMutants,
 ];

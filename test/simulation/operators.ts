@@ -223,18 +223,26 @@ function damageState({ bucket, timeline, published }: Cloud, random: Random, mod
   }
 }
 
+/** A sample, or the label of a question, as it was sent. */
+type Sent = { readonly id?: string } | null;
+
 /** The stack is removed, with all that its queues hold, and deployed again over the kept bucket. */
 function recreateQueues(cloud: Cloud, expected: Expected): void {
   cloud.timeline.record('the queues are created again');
   for (const id of expected.unanswered) expected.repeatable.add(id);
   for (const { body } of [...cloud.samples.messages(), ...cloud.samples.deadLetters()]) {
-    const { producer = '', samples = [] } = JSON.parse(body) as {
-      producer?: string;
-      samples?: unknown[];
-    };
+    const {
+      producer = '',
+      labels = [],
+      samples = labels,
+    } = JSON.parse(body) as Readonly<{ producer?: string; samples?: Sent[]; labels?: Sent[] }>;
     // Nobody sends these again: they have no number, or got one when they were dead letters.
     if (producer !== '' && !producer.startsWith('resend-')) continue;
-    for (const each of samples) expected.excused.add(idOf(each));
+    for (const each of samples) {
+      const question = expected.questions.find(({ id }) => id === each?.id);
+      if (question === undefined) expected.excused.add(idOf(each));
+      else question.isExcused = true;
+    }
   }
   const renewed = (name: string): QueueSettings => ({
     arn: `arn:aws:sqs:simulated:${name}`,

@@ -3,6 +3,7 @@ import './plain-entries.ts';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { startAskers } from './askers.ts';
 import { chainEngine } from './chain-engine.ts';
 import { check, type Found } from './check.ts';
 import { type Cloud, createCloud } from './cloud.ts';
@@ -119,17 +120,13 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   const size = random.pick([1, 3, 10]);
   startFunctions(cloud, () => random.integer(1, size));
 
-  const expected = startSenders(cloud, random, models, stormMinutes * minute);
-  // From a stream of its own: the schedules without one are as they were.
-  startSpecChanges(cloud, createRandom(seed, 9), models, stormMinutes * minute);
-  let isEnded = await timeline.run();
-  // Days later somebody moves the dead letters back, until there are none.
-  const letters = () => [cloud.samples, cloud.jobs].flatMap((queue) => queue.deadLetters());
-  for (let round = 0; isEnded && round < 6 && letters().length > 0; round++) {
-    const diesAfter = round < 3 && random.chance(0.5) ? random.integer(0, 400) : undefined;
-    timeline.after(3 * day, () => void redrive(cloud, diesAfter));
-    isEnded = await timeline.run();
-  }
+  const stormMilliseconds = stormMinutes * minute;
+  // From streams of their own: the schedules without them are as they were.
+  const asking = { spec: simulatedSpec, models, stormMilliseconds };
+  const questions = startAskers(cloud, createRandom(seed, 10), asking);
+  const expected = startSenders(cloud, random, { models, stormMilliseconds, questions });
+  startSpecChanges(cloud, createRandom(seed, 9), models, stormMilliseconds);
+  const isEnded = await runToEnd(cloud, random);
   const found = await check(cloud, models, expected, engine).catch(uncheckable);
   const endless = isEnded ? [] : ['it does not end'];
   const violations = [...cloud.violations, ...found.violations, ...endless];
@@ -145,6 +142,19 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
     outOfOrder: found.outOfOrder,
     violations,
   };
+}
+
+/** Days later somebody moves the dead letters back, until there are none. @returns as `run` */
+async function runToEnd(cloud: Cloud, random: Random): Promise<boolean> {
+  const { timeline } = cloud;
+  let isEnded = await timeline.run();
+  const letters = () => [cloud.samples, cloud.jobs].flatMap((queue) => queue.deadLetters());
+  for (let round = 0; isEnded && round < 6 && letters().length > 0; round++) {
+    const diesAfter = round < 3 && random.chance(0.5) ? random.integer(0, 400) : undefined;
+    timeline.after(3 * day, () => void redrive(cloud, diesAfter));
+    isEnded = await timeline.run();
+  }
+  return isEnded;
 }
 
 /** One or two models in a cloud's bucket. @returns their names */

@@ -1,5 +1,6 @@
 import type { Ports } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
+import type { Question } from './askers.ts';
 import type { Process } from './calls.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud } from './cloud.ts';
@@ -9,14 +10,21 @@ import { pause, tryAgain } from './try-again.ts';
 
 const second = 1_000;
 
+/** To whom samples and jobs are sent, for how long, and what was asked beside them. */
+export type Sending = {
+  readonly models: readonly string[];
+  readonly stormMilliseconds: number;
+  readonly questions: readonly Question[];
+};
+
 /** Starts all that is sent, by producers, schedules and people. */
 export function startSenders(
   cloud: Cloud,
   random: Random,
-  models: readonly string[],
-  stormMilliseconds: number,
+  { models, stormMilliseconds, questions }: Sending,
 ): Expected {
   const expected: Expected = {
+    questions,
     samples: new Map(),
     refusable: new Set(),
     excused: new Set(),

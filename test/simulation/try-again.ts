@@ -7,12 +7,12 @@ const second = 1_000;
 const minute = 60 * second;
 
 /** Calls until it is answered; who numbers messages may wait for longer than SQS remembers them. */
-export async function tryAgain(
+export async function tryAgain<Answer>(
   { timeline }: Cloud,
   random: Random,
   mayWait: boolean,
-  act: () => Promise<void>,
-) {
+  act: () => Promise<Answer>,
+): Promise<Answer> {
   for (;;) {
     try {
       return await act();
