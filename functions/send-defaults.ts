@@ -15,6 +15,7 @@ const remove = s3Remover(new S3Client(clientSettings), address.bucket);
 export const handler = async (_event: unknown, context: Context): Promise<void> => {
   const started = ports.now();
   const secondsLeft = () => context.getRemainingTimeInMillis() / 1_000;
-  for (const { model, labels } of await sendDefaults(ports, remove, secondsLeft))
-    logger.info('defaults sent', { model, labels, milliseconds: ports.now() - started });
+  await sendDefaults(ports, remove, secondsLeft, (sent) =>
+    logger.info('defaults sent', { ...sent, milliseconds: ports.now() - started }),
+  );
 };

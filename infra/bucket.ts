@@ -70,6 +70,12 @@ export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
       },
       // Questions wait so long for their labels.
       { prefix: 'asked/', expiration: Duration.days(limits.askedDays) },
+      // What is due goes once it is sent; where versions are kept, a marker of that would stay.
+      {
+        prefix: 'due/',
+        expiredObjectDeleteMarker: true,
+        noncurrentVersionExpiration: Duration.days(1),
+      },
       { prefix: 'prepared/', expiration: Duration.days(30) },
       { prefix: 'compiled/', expiration: Duration.days(365) },
     ],

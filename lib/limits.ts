@@ -84,7 +84,7 @@ export const limits = {
   defaultsMemoryMebibytes: 512,
   /** Of a message of default labels: less than SQS takes, and than may be joined at once. */
   defaultsBytes: 524_288,
-  defaultsAtOnce: 1_000,
+  defaultsAtOnce: 200,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
   putAttempts: 5,
   /** Models that one process of the online function keeps in memory, and bytes of their states. */

@@ -41,13 +41,14 @@ export async function withAsked(
   const overruled = new Map<number, unknown>();
   const late = withIds(sent);
   if (late.length === 0) return { samples: sent, refused, settled, overruled };
-  const claims = claimsOf(model, late, refused);
+  const claims = claimsOf(model, late, { refused, settled });
   const samples = [...sent];
+  const defaults = new Map<SampleId, unknown>();
   let room = limits.lateBytes;
   const claimed = async (claim: LateLabel): Promise<Claimed | Refused<'too-large'>> =>
     room < 0 ? tooLarge : claimAsked(claim);
   for await (const [own, found] of eachInOrder(limits.readsAtOnce, claims, claimed)) {
-    const { index, sample, isDefault } = own;
+    const { index, sample, id, isDefault } = own;
     // One that fits no message takes no room from the others.
     const isHuge = found.ok && found.sizeBytes > limits.lateBytes;
     room -= found.ok && !isHuge ? found.sizeBytes : 0;
@@ -55,10 +56,12 @@ export async function withAsked(
     else if (!found.ok) refused.set(index, lateOf(found));
     else if (isHuge) refused.set(index, lateOf(hugeQuestion));
     else if (room < 0) refused.set(index, lateOf(tooLarge));
-    else if (isSameLabel(model, sample.label, found.overruled)) settled.add(index);
     else {
-      samples[index] = { ...sample, features: found.features };
-      if (found.overruled !== undefined) overruled.set(index, found.overruled);
+      const { features, overruled: before = defaults.get(id) } = found;
+      if (isSameLabel(model, sample.label, before)) settled.add(index);
+      else samples[index] = { ...sample, features };
+      if (before !== undefined && !settled.has(index)) overruled.set(index, before);
+      if (isDefault) defaults.set(id, sample.label);
     }
   }
   for (const index of [...refused.keys(), ...settled]) samples[index] = {};
@@ -76,24 +79,34 @@ function isSameLabel({ encoder }: Model, label: unknown, before: unknown): boole
 /** A label with an id, and whether it is the default of one that did not come. */
 type LateLabel = WithId & { readonly id: SampleId; readonly isDefault: boolean };
 
-/** Whose features are claimed. @param refused is told why nobody's are for the others */
+/**
+ * Whose features are claimed: of an id once for a default, and once for a label behind it.
+ *
+ * @param refused and `settled` are told of those that say nothing new, and why nobody's are for the rest
+ */
 function claimsOf(
   model: Model,
   late: readonly WithId[],
-  refused: Map<number, Late>,
+  { refused, settled }: { readonly refused: Map<number, Late>; readonly settled: Set<number> },
 ): readonly LateLabel[] {
   const labels = model.encoder.encodeLabels(late.map(({ sample }) => sample)).refused;
   const wrong = new Map(labels.map((refusal) => [refusal.index, refusal]));
-  const seen = new Set<SampleId>();
+  const seen = new Map<SampleId, LateLabel>();
   const claims: LateLabel[] = [];
   for (const [place, { index, sample }] of late.entries()) {
-    const checked = idOf(sample, seen, claims.length);
+    const checked = idOf(sample, claims.length);
     const own = wrong.get(place);
+    const isDefault = isDefaultLabel(sample);
+    const before = checked.ok ? seen.get(checked.id) : undefined;
     if (!checked.ok) refused.set(index, lateOf(checked));
     else if (own !== undefined) refused.set(index, { ...own, code: own.code ?? 'wrong-type' });
+    else if (before !== undefined && isDefault) settled.add(index);
+    else if (before !== undefined && !before.isDefault)
+      refused.set(index, lateOf(labelledInMessage(checked.id)));
     else {
-      claims.push({ index, sample, id: checked.id, isDefault: isDefaultLabel(sample) });
-      seen.add(checked.id);
+      const claim = { index, sample, id: checked.id, isDefault };
+      claims.push(claim);
+      seen.set(checked.id, claim);
     }
   }
   return claims;
@@ -111,15 +124,13 @@ const tooLarge = refuse(
     'send fewer labels in a message',
 );
 
-/**
- * The id of a label.
- *
- * @param seen those that its message has before it
- * @param claims how many of them may be learnt
- */
+function labelledInMessage(id: SampleId): Refused {
+  return refuse('labelled-before', `its message has another label of ${show(id)} before it`);
+}
+
+/** The id of a label. @param claims how many before it in its message may be learnt */
 function idOf(
   { id: sent, features, lateWeight }: Readonly<Record<string, unknown>>,
-  seen: ReadonlySet<SampleId>,
   claims: number,
 ): { readonly ok: true; readonly id: SampleId } | Refused {
   const id = readSampleId(sent);
@@ -128,8 +139,6 @@ function idOf(
     return refuse('unknown-field', 'goes without features: it stands for those that were asked');
   if (lateWeight !== undefined)
     return refuse('unknown-field', 'goes without lateWeight: that is found when it is learnt');
-  if (seen.has(id))
-    return refuse('labelled-before', `its message has another label of ${show(id)} before it`);
   if (claims < limits.lateLabels) return { ok: true, id };
   const most = `at most ${limits.lateLabels} labels with ids a message`;
   return refuse('too-large', `${most}; send the others in another`);

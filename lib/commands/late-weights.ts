@@ -37,10 +37,19 @@ export async function withLateWeights(
     const ofClasses = model.spec.task === 'binary' ? [1 - first, first] : values;
     // What is predicted is of samples that weigh as their classes do.
     const shares = names.map((_, i) => (ofClasses[i] ?? 0) / (classWeights?.[i] ?? 1));
-    const all = shares.reduce((sum, share) => sum + share, 0);
-    const share = (shares[names.indexOf(String(overruled.get(place)))] ?? Number.NaN) / all;
+    // Where classes get places as they come, the rest is of those that have not.
+    const rest = ofClasses.slice(names.length).reduce((sum, share) => sum + share, 0);
+    const all = shares.reduce((sum, share) => sum + share, rest);
+    const share = (shares[placeOf(model, names, overruled.get(place))] ?? Number.NaN) / all;
     const lateWeight = Math.min(1 / share, limits.lateWeight);
     if (isRecord(sample) && lateWeight > 1) weighed[place] = { ...sample, lateWeight };
   });
   return weighed;
+}
+
+/** The place of a label's class among those that have one, however it is written; −1 if it has none. */
+function placeOf({ encoder }: Model, names: readonly string[], label: unknown): number {
+  const { samples } = encoder.encodeLabels([{ id: 'default', label }]);
+  const [own = -1] = samples.labels;
+  return samples.names === undefined ? own : names.indexOf(samples.names.get(own) ?? '');
 }

@@ -1,5 +1,5 @@
 import { readNumber } from '../features/cells.ts';
-import { columnsOf, type Declaration } from '../features/columns.ts';
+import { cellsOfSpec, columnsOf, type Declaration } from '../features/columns.ts';
 import { labelReader } from '../features/label.ts';
 import type { Row } from './formats/format.ts';
 
@@ -11,6 +11,8 @@ export type RowReader = {
   /** The columns that it may take; it passes over the others. */
   readonly columns: ReadonlySet<string>;
   readonly toSample: (row: Row) => unknown;
+  /** Of a label with an id: `default`, if its row says that it is one. */
+  readonly defaultOf: (row: Row) => { readonly default?: unknown };
   /** The columns of features that none of some rows has. */
   readonly absentFrom: (rows: readonly Row[]) => readonly string[];
 };
@@ -23,6 +25,7 @@ export type RowReader = {
  */
 export function rowReader(declaration: Declaration): RowReader {
   const isOld = declaration.cells === undefined;
+  const cells = cellsOfSpec(declaration);
   const columns = columnsOf(declaration).flatMap(({ name, column, behaviour }) =>
     // Those that are taken from others have no column of their own.
     behaviour.of ? [] : [{ name, column, read: isOld ? behaviour.readCell : asItIs }],
@@ -31,10 +34,15 @@ export function rowReader(declaration: Declaration): RowReader {
   const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
   const taken = new Set([...columns.map(({ column }) => column), labelColumn]);
   const hasWeights = !taken.has(weightColumn);
-  const lateFields = new Set([...lateLabelFields, 'label', labelColumn]);
+  const ownLateFields = lateLabelFields.filter((field) => !taken.has(field));
+  const lateFields = new Set([
+    ...ownLateFields,
+    labelColumn,
+    ...(taken.has('label') ? [] : ['label']),
+  ]);
   const toSample = (row: Row) => {
     if (!taken.has('features') && isSample(row)) return sampleOf(row, sampleFields);
-    if (!taken.has('id') && columns.length > 0 && isLateLabel(row)) return lateLabelOf(row);
+    if (lateFields.has('id') && columns.length > 0 && isLateLabel(row)) return lateLabelOf(row);
     const cell = (column: string) => (Object.hasOwn(row, column) ? row[column] : undefined);
     const weight = hasWeights ? cell(weightColumn) : undefined;
     // A loop, not a list of entries: this runs for each row. No feature is called __proto__.
@@ -55,14 +63,21 @@ export function rowReader(declaration: Declaration): RowReader {
     Object.hasOwn(row, 'id') && Object.keys(row).every((key) => lateFields.has(key));
   const lateLabelOf = (row: Row) => {
     const label = Object.hasOwn(row, labelColumn) ? labelColumn : 'label';
-    return { ...sampleOf(row, lateLabelFields), label: readLabel(row[label]) };
+    const { default: _, ...own } = sampleOf(row, ownLateFields);
+    return { ...own, label: readLabel(row[label]), ...defaultOf(row) };
+  };
+  const defaultOf = (row: Row) => {
+    const cell = lateFields.has('default') ? row.default : undefined;
+    const isDefault = cells.isMissing(cell) ? false : (cells.truth(cell) ?? cell);
+    return isDefault === false ? {} : { default: isDefault };
   };
   const absentFrom = (rows: readonly Row[]) => {
     if (rows.some((row) => isSample(row) || isLateLabel(row))) return [];
     const has = (column: string) => rows.some((row) => Object.hasOwn(row, column));
     return columns.flatMap(({ column }) => (has(column) ? [] : [column]));
   };
-  return { columns: new Set([...taken, ...sampleFields]), toSample, absentFrom };
+  const columnsOfSamples = new Set([...taken, ...sampleFields]);
+  return { columns: columnsOfSamples, toSample, defaultOf, absentFrom };
 }
 
 /** The columns of a row, beside its label, that is the label of what was asked under an id. */
@@ -84,7 +99,7 @@ function isSample(row: Row): boolean {
 }
 
 /** A row that is a sample; other columns are passed over, as those of any row. */
-function sampleOf(row: Row, fields: readonly string[]): object {
+function sampleOf(row: Row, fields: readonly string[]): Readonly<Record<string, unknown>> {
   const own = fields.filter((field) => Object.hasOwn(row, field));
   return Object.fromEntries(own.map((field) => [field, row[field]]));
 }

@@ -152,9 +152,10 @@ function writeAll(
   }
   for (const key of Object.keys(sample)) {
     const hasId = Object.hasOwn(sample, 'id');
-    const isDefault = key !== 'default' || (isDefaultLabel(sample) && hasId);
-    if ((sampleFields.includes(key) && isDefault) || (key === lateWeightField && hasId)) continue;
-    const reason = isDefault
+    const isMarked = key === 'default' && sample.default !== false && sample.default !== null;
+    const isAllowed = !isMarked || (isDefaultLabel(sample) && hasId);
+    if ((sampleFields.includes(key) && isAllowed) || (key === lateWeightField && hasId)) continue;
+    const reason = isAllowed
       ? `unknown field; allowed: ${sampleFields.join(', ')}`
       : `must be true, beside an id (found ${show(sample[key])})`;
     return { ...refuse('unknown-field', reason), field: key.slice(0, limits.fieldCharacters) };

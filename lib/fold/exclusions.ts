@@ -1,13 +1,17 @@
 import { hash } from 'node:crypto';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
+import { readSampleId, type SampleId } from '../features/sample-id.ts';
 import { type Entry, samplesByMessage } from '../journal/entry.ts';
 import { existingEntry } from '../journal/reading.ts';
 import { isRecord } from '../parse.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import type { State } from '../state/state.ts';
 
-/** What is to be unlearnt: whole messages by their ids, and samples by {@link sampleHash}. */
+/**
+ * What is to be unlearnt: whole messages by their ids, and samples by {@link sampleHash} or
+ * {@link idHash}.
+ */
 export type Retraction = {
   readonly messages: readonly string[];
   readonly samples: readonly string[];
@@ -36,6 +40,18 @@ export function sampleHash(sample: unknown): string {
   return hash('sha256', canonicalJson(contentOf(sample))).slice(0, 32);
 }
 
+/** What stands for all that was learnt under an id, among the hashes of samples. */
+export function idHash(id: SampleId): string {
+  return hash('sha256', `id:${id}`).slice(0, 32);
+}
+
+/** Whether a sample is among hashes: by its content, or by the id under which it was asked. */
+export function isAmong(hashes: ReadonlySet<string>, sample: unknown): boolean {
+  if (hashes.has(sampleHash(sample))) return true;
+  const id = isRecord(sample) ? readSampleId(sample.id) : undefined;
+  return id !== undefined && hashes.has(idHash(id));
+}
+
 function contentOf(sample: unknown): unknown {
   if (!isRecord(sample)) return sample;
   const { id: _, default: __, lateWeight: ___, ...content } = sample;
@@ -50,10 +66,7 @@ export function samplesWithout(
   const { sequence, messages } = entry.header;
   const holding = exclusions.filter(({ upTo }) => sequence <= upTo);
   const hasHashes = holding.some((exclusion) => exclusion.samples.size > 0);
-  const isExcluded = (sample: unknown) => {
-    const hash = sampleHash(sample);
-    return holding.some((exclusion) => exclusion.samples.has(hash));
-  };
+  const isExcluded = (sample: unknown) => holding.some(({ samples }) => isAmong(samples, sample));
   return samplesByMessage(entry).map((samples, place) => {
     const id = messages[place]?.id ?? '';
     if (holding.some((exclusion) => exclusion.messages.has(id))) return [];

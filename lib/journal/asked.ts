@@ -148,7 +148,7 @@ export async function claimAsked(
   throw notWritten(key);
 }
 
-/** Whether an entry has learnt a label of an id, or its default; also if nothing is kept of it. */
+/** Whether an entry has learnt a label of an id, or its default. */
 export async function isLabelled(
   store: ObjectStore,
   model: string,
@@ -156,8 +156,7 @@ export async function isLabelled(
   learnt: LearntLabels,
 ): Promise<boolean> {
   const kept = await readAsked(store, keys.asked(model, id));
-  if (kept?.asked === undefined) return true;
-  for (const entry of kept.asked.labelledBy ?? []) if ((await learnt(entry)).has(id)) return true;
+  for (const entry of kept?.asked?.labelledBy ?? []) if ((await learnt(entry)).has(id)) return true;
   return false;
 }
 

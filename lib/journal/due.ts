@@ -9,10 +9,17 @@ import type { SampleId } from '../features/sample-id.ts';
 const dueSchema = z.looseObject({
   ids: z.array(z.string()),
   label: z.union([z.boolean(), z.string()]),
+  /** What is kept of the questions. */
+  bytes: z.int().nonnegative().default(0),
 });
 
 /** Whose labels are waited for, and what is learnt of those that do not come. */
-export type Due = { readonly ids: readonly SampleId[]; readonly label: boolean | string };
+export type Due = {
+  readonly ids: readonly SampleId[];
+  readonly label: boolean | string;
+  /** The bytes of their features. */
+  readonly bytes: number;
+};
 
 /**
  * Keeps that the labels of some questions are waited for.
@@ -47,9 +54,12 @@ export async function* keysOfDue(
   for (const hour of await store.folders(keys.allDue(model))) {
     if (hour > thisHour) return;
     const listed = await store.list(keys.dueWithin(model, hour));
-    yield listed.map(({ key }) => key).filter((key) => (timeOfDue(key) ?? 0) <= now);
+    // Whatever else lies there is not ours.
+    yield listed.map(({ key }) => key).filter((key) => (timeOfDue(key) ?? after) <= now);
   }
 }
+
+const after = Number.POSITIVE_INFINITY;
 
 /** What is due by a key; undefined if it is gone, or damaged. */
 export async function readDue(store: ObjectStore, key: string): Promise<Due | undefined> {

@@ -1,10 +1,11 @@
 import { keys } from '../bucket/keys.ts';
 import { eachInOrder } from '../in-order.ts';
 import { isLabelled, learntLabels } from '../journal/asked.ts';
-import { type Due, keysOfDue, readDue } from '../journal/due.ts';
+import { keysOfDue, readDue } from '../journal/due.ts';
 import { limits } from '../limits.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
+import { isModelName } from '../spec/names.ts';
 
 /** Default labels that were sent to a model. */
 export type SentDefaults = { readonly model: string; readonly labels: number };
@@ -16,25 +17,33 @@ type Remove = (key: string) => Promise<void>;
  * Sends the default labels of questions whose time is up and that nobody has labelled, to their
  * models' groups of the samples queue. Whether one is still needed is decided there: if its label
  * has come meanwhile, it is passed over. What was sent is removed after; whoever breaks off between
- * the two sends it again, and that is passed over too.
+ * the two sends it again, and that is passed over too. A model whose defaults cannot be sent holds
+ * up no others.
  *
- * @throws MillraceError kind `unavailable` if S3 or SQS does not answer
+ * @param remove deletes an object
+ * @param onSent told of each model's
+ * @throws the first error of a model, after the others had their turn
  */
 export async function sendDefaults(
   ports: Ports,
   remove: Remove,
   secondsLeft: () => number,
-): Promise<readonly SentDefaults[]> {
-  const models = await ports.store.folders(keys.dueModels);
-  const sent: SentDefaults[] = [];
+  onSent: (sent: SentDefaults) => void = () => undefined,
+): Promise<void> {
+  const models = (await ports.store.folders(keys.dueModels)).filter(isModelName);
+  const errors: unknown[] = [];
   for (const [place, model] of models.entries()) {
-    // What waits for one model must not hold up the others.
     const share = secondsLeft() / (models.length - place);
     const until = secondsLeft() - share + limits.answerReserveSeconds;
-    const labels = await sendDefaultsOf(ports, model, remove, () => secondsLeft() < until);
-    if (labels > 0) sent.push({ model, labels });
+    const shouldStop = () => secondsLeft() < until;
+    const labels = await sendDefaultsOf(ports, model, remove, shouldStop).catch((error) => {
+      ports.log.error('defaults not sent', { model, error });
+      errors.push(error);
+      return 0;
+    });
+    if (labels > 0) onSent({ model, labels });
   }
-  return sent;
+  if (errors.length > 0) throw errors[0];
 }
 
 async function sendDefaultsOf(
@@ -45,64 +54,70 @@ async function sendDefaultsOf(
 ): Promise<number> {
   // Of one that was removed nobody can learn them; they would wait for the next of its name.
   const exists = (await ports.store.get(keys.spec(model))) !== undefined;
-  let sent = 0;
-  for await (const { labels, done } of batchesOfDue(ports, model)) {
+  const batch = emptyBatch();
+  const sent = new Set<string>();
+  const flush = async () => {
+    const labels = [...batch.labels.values()];
+    for (const id of batch.labels.keys()) sent.add(id);
+    const done = [...batch.done];
+    Object.assign(batch, emptyBatch());
     if (exists && labels.length > 0) {
       const body = `{"labels":[${labels.join(',')}]}`;
       const deduplication = deduplicationId(model, 'defaults', ports.nonce());
       await ports.sendSamples({ body, group: model, deduplication });
-      sent += labels.length;
     }
     for await (const _ of eachInOrder(limits.readsAtOnce, done, remove));
+  };
+  for await (const due of openDue(ports, model)) {
+    if (!fits(batch, due)) await flush();
+    // A question that was asked twice is due twice.
+    for (const [id, label] of due.labels) if (!sent.has(id)) batch.labels.set(id, label);
+    batch.bytes += due.bytes;
+    batch.done.push(due.key);
+    // What needs no message is done at once.
+    if (batch.labels.size === 0 && batch.done.length >= limits.readsAtOnce) await flush();
     if (shouldStop()) break;
   }
-  return sent;
+  await flush();
+  return exists ? sent.size : 0;
 }
 
-/** Default labels of a message, each as JSON, and the objects that are done once it is sent. */
-type Batch = { readonly labels: readonly string[]; readonly done: readonly string[] };
+/** Labels of a message, each as JSON; the bytes that they bring; objects that are done with it. */
+type Batch = { labels: Map<string, string>; bytes: number; done: string[] };
 
-async function* batchesOfDue(
-  { store, now }: Pick<Ports, 'store' | 'now'>,
+function emptyBatch(): Batch {
+  return { labels: new Map(), bytes: 0, done: [] };
+}
+
+function fits(batch: Batch, { labels, bytes }: OpenDue): boolean {
+  if (batch.labels.size + labels.length > limits.defaultsAtOnce) return false;
+  const texts = [...batch.labels.values(), ...labels.map(([, text]) => text)];
+  const ofMessage = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+  return ofMessage <= limits.defaultsBytes && batch.bytes + bytes <= limits.lateBytes;
+}
+
+/** What is due by an object, without what has its label: each id with its label as JSON. */
+type OpenDue = {
+  readonly key: string;
+  readonly labels: readonly (readonly [string, string])[];
+  readonly bytes: number;
+};
+
+async function* openDue(
+  { store, now, log }: Pick<Ports, 'store' | 'now' | 'log'>,
   model: string,
-): AsyncGenerator<Batch, void, void> {
+): AsyncGenerator<OpenDue, void, void> {
   const learnt = learntLabels(store, model);
-  const read = async (key: string) => {
-    const due = labelsOf(await readDue(store, key));
-    const open: string[] = [];
-    for (const label of due)
-      if (!(await isLabelled(store, model, label.id, learnt))) open.push(JSON.stringify(label));
-    return open;
+  const read = async (key: string): Promise<OpenDue> => {
+    const due = await readDue(store, key);
+    if (due === undefined) log.warn('what is due is gone or damaged, and nobody knows it', { key });
+    const { ids = [], label, bytes = 0 } = due ?? {};
+    const labels: [string, string][] = [];
+    for (const id of ids)
+      if (!(await isLabelled(store, model, id, learnt)))
+        labels.push([id, JSON.stringify({ id, label, default: true })]);
+    return { key, labels, bytes: labels.length === 0 ? 0 : bytes };
   };
-  let batch = emptyBatch();
-  for await (const hour of keysOfDue(store, model, now())) {
-    for await (const [key, labels] of eachInOrder(limits.readsAtOnce, hour, read)) {
-      for (const label of labels) {
-        const bytes = Buffer.byteLength(label) + 1;
-        if (batch.bytes + bytes > limits.defaultsBytes || batch.labels.length >= mostLabels) {
-          yield batch;
-          batch = emptyBatch();
-        }
-        batch.labels.push(label);
-        batch.bytes += bytes;
-      }
-      batch.done.push(key);
-    }
-  }
-  if (batch.done.length > 0) yield batch;
-}
-
-const mostLabels = limits.defaultsAtOnce;
-
-function emptyBatch() {
-  return { labels: [] as string[], done: [] as string[], bytes: 0 };
-}
-
-/** A default label, as a message has it. */
-type DueLabel = { readonly id: string; readonly label: unknown; readonly default: true };
-
-function labelsOf(due: Due | undefined): readonly DueLabel[] {
-  if (due === undefined) return [];
-  const { ids, label } = due;
-  return ids.map((id) => ({ id, label, default: true }));
+  for await (const hour of keysOfDue(store, model, now()))
+    for await (const [, due] of eachInOrder(limits.readsAtOnce, hour, read)) yield due;
 }

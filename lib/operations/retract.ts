@@ -1,9 +1,9 @@
 import type { SettledMessage } from '../commands/header.ts';
 import { openFile } from '../datasets/local-file.ts';
 import { invalid, reasonOf } from '../errors.ts';
-import { isLateLabel, readSampleId, type SampleId, withIds } from '../features/sample-id.ts';
+import { isLateLabel, readSampleId, withIds } from '../features/sample-id.ts';
 import { currentModel } from '../fold/current-model.ts';
-import { type Retraction, sampleHash } from '../fold/exclusions.ts';
+import { idHash, type Retraction, sampleHash } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
@@ -87,16 +87,13 @@ async function retractionOf(
 ): Promise<Pick<ChosenRetraction, 'retraction' | 'bad'>> {
   if (choice.by === 'samples') {
     const hashes = new Set<string>();
-    const ids = new Set<SampleId>();
     let bad: readonly PlacedReason[] = [];
     // Which columns of a row were sent, the spec of that time says; the one that holds comes last.
     for (const { spec } of await allSpecs(ports.store, model)) {
       const found = await hashesOf(spec, choice);
       for (const each of found.hashes) hashes.add(each);
-      for (const each of found.ids) ids.add(each);
       if (bad.length === 0 || found.bad.length < bad.length) bad = found.bad;
     }
-    for (const each of await hashesOfIds(ports, model, ids)) hashes.add(each);
     return { retraction: { messages: [], samples: [...hashes] }, bad };
   }
   const isMeant =
@@ -124,20 +121,6 @@ async function learntMessages(
   return ids;
 }
 
-/** What was learnt under some ids, by its content. */
-async function hashesOfIds(
-  { store }: Ports,
-  model: string,
-  ids: ReadonlySet<SampleId>,
-): Promise<readonly string[]> {
-  const hashes: string[] = [];
-  if (ids.size === 0) return hashes;
-  for await (const { samples } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce }))
-    for (const { sample } of withIds(samples))
-      if (ids.has(readSampleId(sample.id) ?? '')) hashes.push(sampleHash(sample));
-  return hashes;
-}
-
 /** The samples of a file as `send` sends them: rows, or samples as they were sent. */
 async function hashesOf(
   spec: Spec,
@@ -148,7 +131,6 @@ async function hashesOf(
   });
   const write = sampleWriter(spec);
   const hashes: string[] = [];
-  const ids: SampleId[] = [];
   const bad: PlacedReason[] = [];
   const file = { name: path, bytes };
   const chunks = idColumn === undefined ? readSent(spec, file) : readLabels(spec, file, idColumn);
@@ -157,16 +139,16 @@ async function hashesOf(
       for (const { line, reason } of own) bad.push({ line, reason });
       for (const sample of samples) {
         const sent: unknown = JSON.parse(write(sample));
-        if (isLateLabel(sent)) ids.push(...idsOf(sent));
-        else hashes.push(sampleHash(sent));
+        hashes.push(...(isLateLabel(sent) ? hashesOfId(sent) : [sampleHash(sent)]));
       }
     }
-    return { hashes, ids, bad };
+    return { hashes, bad };
   } finally {
     await bytes.close();
   }
 }
 
-function idsOf(sample: unknown): readonly SampleId[] {
-  return withIds([sample]).flatMap(({ sample: { id } }) => readSampleId(id) ?? []);
+function hashesOfId(label: unknown): readonly string[] {
+  const ids = withIds([label]).map(({ sample: { id } }) => readSampleId(id));
+  return ids.flatMap((id) => (id === undefined ? [] : [idHash(id)]));
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
+import { rowReader } from '../datasets/to-sample.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import { createEncoder, type Encoder, type Refusal } from '../features/encoder.ts';
@@ -223,10 +224,12 @@ export async function* readLabels(
   file: SourceFile,
   idColumn: string,
 ): AsyncGenerator<FileChunk> {
+  const { defaultOf } = rowReader(spec);
   for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
     const samples = chunk.samples.map((sample, i) => {
       const { features: _, id: __, ...rest } = sample as Record<'features' | 'id', unknown>;
-      return { id: chunk.rows[i]?.[idColumn] ?? null, ...rest };
+      const row = chunk.rows[i] ?? {};
+      return { id: row[idColumn] ?? null, ...rest, ...defaultOf(row) };
     });
     yield { ...chunk, samples, absent: () => [] };
   }

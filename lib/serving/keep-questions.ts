@@ -14,6 +14,7 @@ import type { Model } from '../model/model.ts';
 import { plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
+import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 import type { SamplePrediction } from './predict-samples.ts';
 
@@ -59,18 +60,45 @@ export async function keepQuestions(
     return keep(question);
   };
   const all = eachInOrder(limits.keptAtOnce, questions, keepInTime);
-  const ids: SampleId[] = [];
-  for await (const [{ index, sample }, kept] of all) {
+  const kept: KeptQuestion[] = [];
+  for await (const [{ index, sample }, outcome] of all) {
     const id = readSampleId(sample.id);
-    if (!kept.ok) answers[index] = { refused: refusedId(kept) };
-    else if (id !== undefined && isAnswered(predictions[index])) ids.push(id);
+    if (!outcome.ok) answers[index] = { refused: refusedId(outcome) };
+    else if (id !== undefined && isAnswered(predictions[index])) kept.push({ id, sample });
   }
-  const { labelWindow } = spec.online;
-  if (labelWindow === undefined || ids.length === 0) return answers;
-  const due = { ids, label: labelWindow.default };
-  const until = askedAt + labelWindow.hours * 3_600_000;
-  await keepDue(ports, model, due, { until, name: ports.nonce() });
+  await waitForLabels(ports, { model, spec, askedAt }, kept);
   return answers;
+}
+
+type KeptQuestion = { readonly id: SampleId; readonly sample: WithId['sample'] };
+
+/** Keeps until when labels are waited for, where the spec says how long. */
+async function waitForLabels(
+  ports: Ports,
+  {
+    model,
+    spec,
+    askedAt,
+  }: { readonly model: string; readonly spec: Spec; readonly askedAt: number },
+  kept: readonly KeptQuestion[],
+): Promise<void> {
+  const { labelWindow } = spec.online;
+  if (labelWindow === undefined) return;
+  const until = askedAt + labelWindow.hours * 3_600_000;
+  let [ids, bytes]: [SampleId[], number] = [[], 0];
+  const keep = async () => {
+    const due = { ids, label: labelWindow.default, bytes };
+    if (ids.length > 0) await keepDue(ports, model, due, { until, name: ports.nonce() });
+    [ids, bytes] = [[], 0];
+  };
+  // What is labelled by one message: so many, and no more than it can bring into an entry.
+  for (const { id, sample } of kept) {
+    const own = Buffer.byteLength(JSON.stringify(asJson(sample.features)));
+    if (ids.length >= limits.defaultsAtOnce || bytes + own > limits.lateBytes) await keep();
+    ids.push(id);
+    bytes += own;
+  }
+  await keep();
 }
 
 function isAnswered(prediction: SamplePrediction | undefined): boolean {

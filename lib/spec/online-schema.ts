@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { CellWords } from '../features/cells.ts';
+import { cellsOfSpec } from '../features/columns.ts';
 import type { DeclaredClasses, Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { show, strictObject } from '../parse.ts';
@@ -66,6 +68,7 @@ const labelWindowSchema = strictObject({
 export function problemsOfLabelWindow(spec: {
   readonly task: Task;
   readonly label: DeclaredClasses;
+  readonly cells?: CellWords | undefined;
   readonly online: { readonly labelWindow?: { readonly default: boolean | string } | undefined };
 }): readonly string[] {
   const { labelWindow } = spec.online;
@@ -78,8 +81,12 @@ export function problemsOfLabelWindow(spec: {
       ? []
       : [`its default must be true or false (found ${show(label)})`];
   const { classes = [], maxClasses } = spec.label;
-  if (typeof label === 'string' && (maxClasses !== undefined || classes.includes(label))) return [];
-  return [`its default must be one of the classes (found ${show(label)})`];
+  if (typeof label !== 'string' || (maxClasses === undefined && !classes.includes(label)))
+    return [`its default must be one of the classes (found ${show(label)})`];
+  if (classes.includes(label) || !cellsOfSpec(spec).isMissing(label)) return [];
+  return [
+    `its default is a word for a missing label (found ${show(label)}); name it in label.classes`,
+  ];
 }
 
 /** `online`: how a model learns its stream. */

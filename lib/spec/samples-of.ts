@@ -74,7 +74,7 @@ export type SampleOf<Model extends ModelReference> =
       ? unknown
       : { readonly label: LabelOf<Input>; readonly weight?: number } & (
           | { readonly features: FeaturesOf<Input['features']>; readonly id?: never }
-          /** Of what was asked under it. */
-          | { readonly id: string | number }
+          /** Of what was asked under it; `default`: no label came for it in time. */
+          | { readonly id: string | number; readonly default?: true }
         )
     : unknown;

@@ -1,59 +1,14 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { limits } from '../../lib/limits.ts';
 import { sendDefaults } from '../../lib/online/send-defaults.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
-import type { SpecInput } from '../../lib/spec/spec.ts';
-import { learntSamples, racingWorld, refusals } from '../support/late-labels.ts';
-import {
-  createWorld,
-  deliver,
-  foldJournal,
-  message,
-  published,
-  ticket,
-  ticketsSpec,
-  type World,
-} from '../support/world.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { askedWorld, dueKeys, later, takeDefaults, urgent } from '../support/default-labels.ts';
+import { learntSamples, refusals } from '../support/late-labels.ts';
+import { deliver, foldJournal, message, published, ticket, ticketsSpec } from '../support/world.ts';
 
 const { model } = ticketsSpec;
-const hour = 3_600_000;
-
-/** Tickets that nobody says were late within two hours were not. */
-const waitingSpec: SpecInput = {
-  ...ticketsSpec,
-  online: { minibatch: 2, labelWindow: { hours: 2, default: false } },
-};
-
-const urgent = { urgency: 9, team: 'red' };
-
-/** A world whose model was asked about some tickets, each under its number. */
-async function askedWorld(count: number, spec = waitingSpec): Promise<World> {
-  const world = createWorld(spec);
-  const questions = Array.from({ length: count }, (_, id) => ({ id, features: urgent }));
-  const answer = await (await openModel(world, model)).predict(questions);
-  expect(answer).toMatchObject({ ok: true });
-  return world;
-}
-
-/** The same world, some hours later. */
-const later = (world: World, hours: number): World => ({
-  ...world,
-  now: () => world.now() + hours * hour,
-});
-
-/** Sends what is due in a world, and delivers it. */
-async function takeDefaults(world: World, sequenceNumber: number) {
-  const remove = async (key: string) => world.store.remove(key);
-  const sent = await sendDefaults(world, remove, () => 100);
-  const bodies = world.sentSamples.splice(0).map(({ body }) => body);
-  for (const [i, body] of bodies.entries())
-    await deliver(world, [message(sequenceNumber + i, body)]);
-  return sent;
-}
-
-const dueKeys = async ({ store }: World) => (await store.list(keys.allDue(model))).length;
 
 describe('a question whose label does not come', () => {
   it('is learnt with the default once its time is up, and not before', async () => {
@@ -116,6 +71,62 @@ describe('a question whose label does not come', () => {
     world.store.remove(keys.spec(model));
     expect(await takeDefaults(later(world, 3), 1)).toEqual([]);
     expect(await dueKeys(world)).toBe(0);
+  });
+});
+
+describe('a default and a label of an id in one message', () => {
+  const label = { id: 0, label: true };
+  const byDefault = { id: 0, label: false, default: true };
+
+  it.each<[string, object[], object[]]>([
+    ['both, the label with its weight', [byDefault, label], [byDefault, { lateWeight: 2 }]],
+    ['the label alone, if it comes first', [label, byDefault], [label]],
+    ['one of two defaults', [byDefault, byDefault], [byDefault]],
+  ])('are learnt as %s', async (_, labels, expected) => {
+    const world = await askedWorld(1);
+    await deliver(world, [message(1, { labels })]);
+    const learnt = await learntSamples(world);
+    expect(learnt).toHaveLength(expected.length);
+    learnt.forEach((sample, i) => {
+      const { lateWeight, ...own } = expected[i] as { lateWeight?: number };
+      expect(sample).toMatchObject(own);
+      expect('lateWeight' in (sample as object)).toBe(lateWeight !== undefined);
+    });
+    expect(await refusals(world)).toEqual([]);
+    expect(await published(world)).toEqual(await foldJournal(world));
+  });
+});
+
+describe('a default, however it is written', () => {
+  const kinds: readonly [string, Partial<SpecInput>, unknown, unknown][] = [
+    ['0', {}, 0, true],
+    ['no', {}, 'no', 1],
+    [' False', {}, ' False', 'true'],
+    ['a class', { task: 'multiclass', label: { classes: ['1.0', 'b'] } }, ' 1.0', 'b'],
+    ['a class that comes', { task: 'multiclass', label: { maxClasses: 3 } }, ' lost ', 'won'],
+  ];
+
+  it.each(kinds)('is what a late label is weighed against (%s)', async (_, own, silent, label) => {
+    const world = await askedWorld(1, { ...ticketsSpec, ...own });
+    const known = { features: urgent, label };
+    await deliver(world, [message(1, { samples: [known] })]);
+    await deliver(world, [message(2, { labels: [{ id: 0, label: silent, default: true }] })]);
+    await deliver(world, [message(3, { labels: [{ id: 0, label }] })]);
+    expect(await learntSamples(world)).toMatchObject([
+      known,
+      { default: true },
+      { label, lateWeight: expect.any(Number) },
+    ]);
+  });
+
+  it.each<[string, Partial<SpecInput>, boolean | string, RegExp]>([
+    ['a regression', { task: 'regression' }, false, /is of classes/],
+    ['a binary label as text', {}, 'false', /must be true or false/],
+    ['another class', { task: 'multiclass', label: { classes: ['a', 'b'] } }, 'c', /one of the cl/],
+    ['no label', { task: 'multiclass', label: { maxClasses: 3 } }, 'none', /a word for a missing/],
+  ])('is refused by the spec where it is %s', (_, own, silent, reason) => {
+    const online = { minibatch: 2, labelWindow: { hours: 2, default: silent } };
+    expect(() => defineSpec({ ...ticketsSpec, ...own, online } as SpecInput)).toThrow(reason);
   });
 });
 
@@ -195,50 +206,4 @@ describe('what a label may not say of itself', () => {
     expect(await learntSamples(world)).toEqual([]);
     expect(await refusals(world)).toMatchObject([refusal]);
   });
-});
-
-describe('labels and defaults of the same ids, settled by processes that race and crash', () => {
-  const label = fc.record({ id: fc.nat(3), isDefault: fc.boolean() });
-  const messages = fc.array(fc.array(label, { minLength: 1, maxLength: 4 }), {
-    minLength: 1,
-    maxLength: 5,
-  });
-  const crash = fc.record({ call: fc.nat(60), isWritten: fc.boolean() });
-
-  it('are learnt once each, and no default after a label', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.scheduler(), messages, fc.array(crash), async (s, lists, crashes) => {
-        const world = await askedWorld(4);
-        const sent = lists.map((own, i) => {
-          const labels = own.map(({ id, isDefault }) =>
-            isDefault ? { id, label: false, default: true } : { id, label: true },
-          );
-          return message(i + 1, { labels });
-        });
-        const racing = racingWorld(world, s, crashes);
-        const runs = [sent, sent.slice(0, 2), sent.slice(0, 1), sent].map((own) =>
-          deliver(racing, own).catch(() => undefined),
-        );
-        await s.waitFor(Promise.all(runs));
-        await deliver(world, sent);
-        expect(await learntSamples(world)).toMatchObject(dueBy(lists));
-        expect(await published(world)).toEqual(await foldJournal(world));
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  /** What is to be learnt: of each message the first of an id counts. */
-  function dueBy(lists: readonly (readonly { id: number; isDefault: boolean }[])[]) {
-    const seen = new Map<number, { isDefault: boolean }>();
-    return lists.flatMap((own) => {
-      const firsts = own.filter(({ id }, i) => own.findIndex((each) => each.id === id) === i);
-      return firsts.flatMap(({ id, isDefault }) => {
-        const before = seen.get(id);
-        if (before !== undefined && (isDefault || !before.isDefault)) return [];
-        seen.set(id, { isDefault });
-        return [isDefault ? { id, label: false, default: true } : { id, label: true }];
-      });
-    });
-  }
 });

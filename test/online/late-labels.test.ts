@@ -202,11 +202,18 @@ describe('a label that was learnt', () => {
     ['late.jsonl', '{"id":0,"label":true}\n', undefined],
   ])('is unlearnt by its id, from the file that brought it (%s)', async (name, text, idColumn) => {
     const world = await askedWorld(2);
-    await deliver(world, [message(1, { samples: [labelOf(0), labelOf(1)] })]);
+    // The same content under no id is somebody else's.
+    const samples = [labelOf(0), labelOf(1), ticket(0)];
+    await deliver(world, [message(1, { samples })]);
     const file = join(mkdtempSync(join(tmpdir(), 'late-')), name);
     writeFileSync(file, text);
     const { retraction } = await chooseRetraction(world, model, { by: 'samples', file, idColumn });
-    expect(retraction.samples).toEqual([sampleHash(ticket(0))]);
+    const found = await prepareRetraction(world, await modelOf(world), retraction);
+    await deliver(world, [message(2, { retract: found.retract })]);
+    const other = createWorld();
+    await deliver(other, [message(1, { samples: [ticket(1), ticket(0)] })]);
+    expect((await published(world)).tensors).toEqual((await published(other)).tensors);
+    expect(await published(world)).toEqual(await foldJournal(world));
     rmSync(dirname(file), { recursive: true });
   });
 

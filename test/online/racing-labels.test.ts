@@ -88,3 +88,46 @@ describe('labels of the same ids, settled by processes that race and crash', () 
     );
   });
 });
+
+describe('labels and defaults of the same ids, settled by processes that race and crash', () => {
+  const label = fc.record({ id: fc.nat(3), isDefault: fc.boolean() });
+  const messages = fc.array(fc.array(label, { minLength: 1, maxLength: 4 }), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  const crash = fc.record({ call: fc.nat(60), isWritten: fc.boolean() });
+
+  it('are learnt once each, and no default after a label', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), messages, fc.array(crash), async (s, lists, crashes) => {
+        const world = await askedWorld(4);
+        const sent = lists.map((own, i) => {
+          const labels = own.map(({ id, isDefault }) =>
+            isDefault ? { id, label: false, default: true } : { id, label: true },
+          );
+          return message(i + 1, { labels });
+        });
+        const racing = racingWorld(world, s, crashes);
+        const runs = [sent, sent.slice(0, 2), sent.slice(0, 1), sent].map((own) =>
+          deliver(racing, own).catch(() => undefined),
+        );
+        await s.waitFor(Promise.all(runs));
+        await deliver(world, sent);
+        expect(await learntSamples(world)).toMatchObject(dueBy(lists));
+        expect(await published(world)).toEqual(await foldJournal(world));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  /** What is to be learnt: a default before everything else of its id, and one label. */
+  function dueBy(lists: readonly (readonly { id: number; isDefault: boolean }[])[]) {
+    const seen = new Map<number, { isDefault: boolean }>();
+    return lists.flat().flatMap(({ id, isDefault }) => {
+      const before = seen.get(id);
+      if (before !== undefined && (isDefault || !before.isDefault)) return [];
+      seen.set(id, { isDefault });
+      return [isDefault ? { id, label: false, default: true } : { id, label: true }];
+    });
+  }
+});

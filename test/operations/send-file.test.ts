@@ -59,6 +59,48 @@ describe('rows of an id and a label alone', () => {
     expect(texts.map((each) => JSON.parse(each))).toEqual(samples);
   });
 
+  it.each<[string, string, string | undefined]>([
+    ['a.csv', 'id,isLate,default\n1,false,true\n2,true,\n3,true,false\n', undefined],
+    ['b.csv', 'order,isLate,default\n1,false,yes\n2,true,\n3,true,no\n', 'order'],
+    [
+      'a.jsonl',
+      [1, 2, 3].map((id) => JSON.stringify({ id, label: id > 1, default: id < 2 })).join('\n'),
+      undefined,
+    ],
+    [
+      'b.jsonl',
+      [1, 2, 3]
+        .map((id) => JSON.stringify({ order: id, isLate: id > 1, default: id < 2 }))
+        .join('\n'),
+      'order',
+    ],
+  ])('say which of them are defaults (%s)', async (name, text, idColumn) => {
+    const world = createWorld(spec);
+    const bytes = bytesInMemory(Buffer.from(text));
+    const options = { idColumn, wait: async () => undefined };
+    const sent = await sendFile(world, defineSpec(spec), { name, bytes }, options);
+    expect(sent).toMatchObject({ samples: 3, refused: 0 });
+    const { samples } = JSON.parse(world.sentSamples[0]?.body ?? '');
+    expect(samples.map((each: { default?: unknown }) => each.default)).toEqual([
+      true,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it.each([
+    ['weight', '{"id":1,"weight":70,"isLate":true}'],
+    ['default', '{"id":1,"default":"yes","isLate":true}'],
+  ])('are samples where a feature is called %s', async (name, text) => {
+    const feature = name === 'weight' ? { type: 'number' } : { type: 'category', buckets: 8 };
+    const declared = defineSpec({ ...spec, features: { [name]: feature } } as SpecInput);
+    const file = { name: 'a.jsonl', body: Buffer.from(`${text}\n`) };
+    const { texts } = await samplesOfLines(declared, file, sampleWriter(declared));
+    expect(texts.map((each) => JSON.parse(each))).toMatchObject([
+      { features: { [name]: expect.anything() }, label: true },
+    ]);
+  });
+
   it('are samples where a feature is called id, or they have another column', async () => {
     const { features } = spec;
     const known = defineSpec({ ...spec, features: { ...features, id: { type: 'number' } } });

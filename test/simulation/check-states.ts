@@ -1,6 +1,6 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
-import { sampleHash } from '../../lib/fold/exclusions.ts';
+import { isAmong as isSampleAmong } from '../../lib/fold/exclusions.ts';
 import { currentState, readForward } from '../../lib/fold/fold.ts';
 import { type Entry, samplesByMessage } from '../../lib/journal/entry.ts';
 import { initialState, loadModel, type Model } from '../../lib/model/model.ts';
@@ -263,7 +263,7 @@ export async function learnAgain(
     samplesByMessage(entry).flatMap((samples, place) => {
       const message = entry.header.messages[place];
       if (message === undefined || without.messages.has(message.id)) return [];
-      const own = samples.filter((sample) => !without.samples.has(sampleHash(sample)));
+      const own = samples.filter((sample) => !isSampleAmong(without.samples, sample));
       const left = own.map(withoutId);
       return left.length === 0 ? [] : [{ ...message, body: JSON.stringify({ samples: left }) }];
     }),

@@ -1,5 +1,5 @@
 import { keys } from '../../lib/bucket/keys.ts';
-import { sampleHash } from '../../lib/fold/exclusions.ts';
+import { isAmong as isSampleAmong } from '../../lib/fold/exclusions.ts';
 import { type Entry, samplesByMessage } from '../../lib/journal/entry.ts';
 import type { Bucket } from '../support/bucket.ts';
 
@@ -84,7 +84,7 @@ export function isAmong(
   const ids = samplesByMessage(entry).flatMap((own, i) =>
     own.map(() => entry.header.messages[i]?.id ?? ''),
   );
-  return messages.includes(ids[line] ?? '') || samples.includes(sampleHash(entry.samples[line]));
+  return messages.includes(ids[line] ?? '') || isSampleAmong(new Set(samples), entry.samples[line]);
 }
 
 /** What a job's record says: how and where it began, and over what. */

@@ -1,6 +1,6 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError, reasonOf } from '../../lib/errors.ts';
-import { sampleHash } from '../../lib/fold/exclusions.ts';
+import { idHash, sampleHash } from '../../lib/fold/exclusions.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { loadModel } from '../../lib/model/model.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
@@ -156,7 +156,7 @@ async function retractSome(cloud: Cloud, random: Random, name: string): Promise<
       ? { messages: [message.id], samples: [] }
       : {
           messages: [],
-          samples: [sampleHash(entry.samples[random.integer(0, entry.samples.length - 1)])],
+          samples: [nameOf(entry.samples[random.integer(0, entry.samples.length - 1)])],
         };
     const { retract } = await prepareRetraction(ports, model, retraction);
     await sendCommand(cloud, name, JSON.stringify({ retract }));
@@ -164,6 +164,12 @@ async function retractSome(cloud: Cloud, random: Random, name: string): Promise<
     // Not there, or S3 does not answer: the operator tries another day.
     report(cloud, error);
   }
+}
+
+/** What a retraction calls a sample: by its id, if it was asked under one. */
+function nameOf(sample: unknown): string {
+  const { id } = sample as { readonly id?: string };
+  return id === undefined ? sampleHash(sample) : idHash(id);
 }
 
 /** Sends what is in quarantine again, and once more if that breaks off. */
