@@ -57,10 +57,7 @@ export const limits = {
    * oldest are forgotten.
    */
   redrivenLetters: 4_096,
-  /**
-   * Entries that came since a dead letter was redriven, and are searched for it: some seconds of
-   * reading.
-   */
+  /** Entries since a dead letter was redriven that are searched for it: some seconds of reading. */
   deadLetterEntries: 10_000,
   /**
    * A dead letter that a redrive has received, until it is sent again or released: less than SQS
@@ -82,7 +79,7 @@ export const limits = {
   defaultsEveryMinutes: 5,
   defaultsTimeoutSeconds: 240,
   defaultsMemoryMebibytes: 512,
-  /** Of a message of default labels: less than SQS takes, and than may be joined at once. */
+  /** Of a message of them: less than SQS takes, and than may be joined at once. */
   defaultsBytes: 524_288,
   defaultsAtOnce: 200,
   /** Attempts at one conditional put whose outcome is unknown (timeouts, 5xx, 409). */
@@ -197,8 +194,9 @@ export const limits = {
   rehearsedRows: 8_192,
   /** Bytes of the old samples that a state keeps to learn them again. */
   replayBytes: 1_048_576,
-  /** Held-out rows that a batch job evaluates. */
+  /** Held-out rows that a batch job evaluates; folds of a dataset. */
   heldOutRows: 200_000,
+  folds: 100,
   /** Latest samples of the stream on which a challenger meets the champion. */
   streamWindowSamples: 10_000,
   /** How often a batch job reports its progress. */

@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts';
-import { type AddCommand, numberOf, textsOf } from './call.ts';
+import { type AddCommand, numberOf, textOf, textsOf } from './call.ts';
 import { patienceOf } from './patience.ts';
-import { flag, texts, whole } from './program.ts';
+import { flag, text, texts, whole } from './program.ts';
 
 /** Declares the commands that try other specs, and put one in force. */
 export function declareChoosingCommands(add: AddCommand): void {
@@ -30,6 +30,7 @@ export function declareChoosingCommands(add: AddCommand): void {
         seeds: numberOf(options.seeds),
       }),
   );
+  declareCrossValidation(add);
   add(
     {
       usage: 'spec <model> [file]',
@@ -57,5 +58,30 @@ export function declareChoosingCommands(add: AddCommand): void {
         patienceOf(options),
       );
     },
+  );
+}
+
+function declareCrossValidation(add: AddCommand): void {
+  add(
+    {
+      usage: 'kfold <model> <dataset>',
+      summary: 'train once without each fold of a dataset, and judge by it; nothing changes',
+      options: [
+        whole('--folds <count>', 'into how many folds rows are drawn; 5 unless given', 2),
+        text('--files <name>', 'only these files of the dataset; * stands for any characters'),
+        text('--spec <file>', 'by this spec; by the one that holds unless given'),
+      ],
+      examples: [
+        ['millrace kfold sales sales-2026', 'a line for each fold, their mean and spread'],
+      ],
+    },
+    async ({ io, args: [model = '', dataset = ''], options: { folds, files, spec } }) =>
+      (await import('./cross-validate.ts')).runCrossValidation(io, {
+        model,
+        dataset,
+        folds: numberOf(folds) ?? 5,
+        files: textOf(files),
+        spec: textOf(spec),
+      }),
   );
 }

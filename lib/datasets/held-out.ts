@@ -4,7 +4,7 @@ import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fileNamed } from './file-names.ts';
-import { isHeldOut } from './order.ts';
+import { drawHeldOut } from './order.ts';
 import type { SampleChunk } from './tally.ts';
 import { rowReader } from './to-sample.ts';
 
@@ -22,7 +22,11 @@ export function heldOutRule(
   const { seed, batch } = spec;
   const { validation } = batch;
   if (typeof validation === 'number')
-    return (_chunk, { row }) => isHeldOut(seed, { row, share: validation, salt });
+    return (_chunk, { row }) => drawHeldOut(seed, { row, salt }) < validation;
+  if ('folds' in validation) {
+    const { folds, fold } = validation;
+    return (_chunk, { row }) => Math.floor(drawHeldOut(seed, { row, salt }) * folds) === fold;
+  }
   if ('files' in validation) {
     const isNamed = fileNamed(validation.files);
     return ({ placeOf }, { index }) => placeOf !== undefined && isNamed(placeOf(index).file);
@@ -37,6 +41,15 @@ export function heldOutRule(
     return value !== undefined && value >= least;
   };
 }
+
+/** Whether chance says which rows are held out, and not what they are. */
+export function isDrawn(
+  validation: Validation,
+): validation is Extract<Validation, number | { readonly folds: number }> {
+  return typeof validation === 'number' || 'folds' in validation;
+}
+
+type Validation = Spec['batch']['validation'];
 
 /** A cell of a row, or of the features of the sample that it is. */
 function cellOf({ rows, samples }: SampleChunk, index: number, column: string): unknown {
@@ -53,7 +66,7 @@ function cellOf({ rows, samples }: SampleChunk, index: number, column: string): 
  * @throws MillraceError kind `invalid`
  */
 export function assertHeldOut({ batch: { validation } }: Spec, rows: number): void {
-  if (typeof validation === 'number' || rows > 0) return;
+  if (isDrawn(validation) || rows > 0) return;
   const found = 'files' in validation ? 'is in such a file' : 'has such a cell';
   throw invalid(
     `spec.batch.validation: no row that can be learnt ${found} (${JSON.stringify(validation)}); ` +

@@ -20,13 +20,13 @@ export function shuffledOrder(count: number, ...key: readonly number[]): Int32Ar
   return order;
 }
 
-/** A row whose number, in a part with a salt of its own, draws whether it is held out. */
-type Drawn = { readonly row: number; readonly share: number; readonly salt?: number | undefined };
+/** A row by its number, in a part with a salt of its own. */
+type Drawn = { readonly row: number; readonly salt?: number | undefined };
 
-/** Whether a row belongs to the held-out split: every slice that draws it agrees. */
-export function isHeldOut(seed: number, { row, share, salt }: Drawn): boolean {
+/** What a row draws, from 0 to below 1, for the held-out split: every slice that asks agrees. */
+export function drawHeldOut(seed: number, { row, salt }: Drawn): number {
   const own = salt === undefined ? [] : [salt];
-  return hashIntegers(seed, row, heldOutStream, ...own) / 2 ** 32 < share;
+  return hashIntegers(seed, row, heldOutStream, ...own) / 2 ** 32;
 }
 
 /** A constant that keeps the split independent of the shuffles. */

@@ -8,6 +8,7 @@ import type { Layout } from '../features/samples.ts';
 import { eachInOrder } from '../in-order.ts';
 import { limits, type ProtocolLimits } from '../limits.ts';
 import { bytesOfObject, type PinnedObject, pinnedObject } from './byte-source.ts';
+import { isDrawn } from './held-out.ts';
 import { type Declared, heldOutRowsOf } from './preparation.ts';
 import { cutsOf } from './rows.ts';
 
@@ -96,7 +97,7 @@ function heldOutRowsOfParts(
   parts: number,
 ): (part: number) => number {
   const all = heldOutRowsOf(encoder.layout);
-  if (typeof spec.batch.validation !== 'number') return () => all;
+  if (!isDrawn(spec.batch.validation)) return () => all;
   if (parts <= all) return () => 2 ** Math.floor(Math.log2(all / parts));
   const stride = 2 ** Math.ceil(Math.log2(parts / all));
   return (part) => (part % stride === 0 ? 1 : 0);

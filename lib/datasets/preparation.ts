@@ -15,7 +15,7 @@ import {
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
-import { assertHeldOut, heldOutRule, type SplitRow } from './held-out.ts';
+import { assertHeldOut, heldOutRule, isDrawn, type SplitRow } from './held-out.ts';
 import type { PreparedDataset, PreparedPart } from './manifest.ts';
 import { createShardWriter, writeHeldOut } from './shards.ts';
 import { createRowTally, type SampleChunk } from './tally.ts';
@@ -138,14 +138,14 @@ function createSplit(
   }: { readonly most: number; readonly salt?: number | undefined; readonly before: number },
 ) {
   const isOut = heldOutRule(spec, salt);
-  const isDrawn = typeof spec.batch.validation === 'number';
+  const isByChance = isDrawn(spec.batch.validation);
   let heldOutRows = before;
   return (chunk: SampleChunk, rows: readonly SplitRow[]) => {
     const train: number[] = [];
     const heldOut: number[] = [];
     rows.forEach((row, position) => {
       const isFull = heldOutRows >= most;
-      if ((isFull && isDrawn) || !isOut(chunk, row)) train.push(position);
+      if ((isFull && isByChance) || !isOut(chunk, row)) train.push(position);
       else if (!isFull) {
         heldOutRows += 1;
         heldOut.push(position);

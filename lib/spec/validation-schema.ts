@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { columnName } from '../features/kinds/kind.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
+import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { fileNames } from './names.ts';
 
@@ -18,6 +19,10 @@ export const validationSchema = z
         .describe('rows in which it is this or more, or this time or later, are held out'),
     }),
     strictObject({
+      folds: z.int().min(2).max(limits.folds).describe('into how many folds rows are drawn'),
+      fold: z.int().min(0).describe('the number of the one that is held out, from 0'),
+    }).refine(({ folds, fold }) => fold < folds, 'fold: must be less than folds'),
+    strictObject({
       files: fileNames.describe(
         'rows of these files of the dataset are held out; `*` stands for anything',
       ),
@@ -25,6 +30,6 @@ export const validationSchema = z
   ])
   .describe(
     'what is held out, for early stopping and the comparison: a share of the rows, those that say ' +
-      'so in a column (`{"column": "day", "from": "2026-03-01"}`), or those of some files ' +
-      '(`{"files": "2026-03*"}`)',
+      'so in a column (`{"column": "day", "from": "2026-03-01"}`), those of some files ' +
+      '(`{"files": "2026-03*"}`), or one of several folds (`millrace kfold` takes each)',
   );

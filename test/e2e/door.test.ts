@@ -147,6 +147,11 @@ describe('own data in, predictions out', () => {
       stdout: expect.stringContaining('a job would train'),
     });
 
+    const validated = await millrace('kfold', 'cars', 'cars', '--folds', '3');
+    expect(validated.stdout).toMatch(
+      /^ +fold +rows +epochs +loss +MAE +R² +labels alone\n( +\d.*\n){3} +mean .*\n +± /,
+    );
+
     const trained = await millrace('train', 'cars', 'cars', '--job', 'first', '--watch');
     expect(trained).toMatchObject({
       status: 0,

@@ -1,0 +1,115 @@
+import { storedJson } from '../bucket/json-objects.ts';
+import { keys } from '../bucket/keys.ts';
+import { scratchStore } from '../bucket/scratch-store.ts';
+import { invalid } from '../errors.ts';
+import { existingSpec } from '../fold/current-model.ts';
+import type { JobMessage } from '../jobs/job-message.ts';
+import type { Place } from '../jobs/lane.ts';
+import { runSlice } from '../jobs/slice.ts';
+import { limits } from '../limits.ts';
+import type { Figures } from '../metrics/figures.ts';
+import type { Ports } from '../ports/ports.ts';
+import { defineSpec, type SpecInput } from '../spec/spec.ts';
+
+/** What is validated, and over what. */
+export type CrossValidation = {
+  /** A dataset of the stack. */
+  readonly dataset: string;
+  readonly files?: string | undefined;
+  readonly folds: number;
+  /** Another spec of the model; the one that holds unless given. */
+  readonly spec?: SpecInput | undefined;
+  /** Told after each fold, how many are done. */
+  readonly onFold?: ((fold: Fold, done: number) => void) | undefined;
+};
+
+/** What one fold came to: trained without its rows, and held against them. */
+export type Fold = {
+  readonly rows: number;
+  readonly epochs: number;
+  readonly heldOut: Figures;
+  /** The loss of predicting the mean label, or the shares of the classes. */
+  readonly baseline?: number;
+};
+
+/** What all folds came to. */
+export type CrossValidated = {
+  readonly folds: readonly Fold[];
+  /** Of each figure that all folds have: its mean, and its standard deviation over the folds. */
+  readonly figures: Readonly<Record<string, { readonly mean: number; readonly deviation: number }>>;
+};
+
+/**
+ * Trains a model anew once for each fold of a dataset, as a batch job would, and judges it by the
+ * rows of that fold (k-fold cross-validation, Stone 1974). Rows are drawn into folds by the spec's
+ * seed. Nothing of the stack changes: what the jobs write stays in memory.
+ *
+ * @throws MillraceError kind `invalid` if there is no such model or dataset, or a fold cannot be
+ *   trained
+ */
+export async function crossValidate(
+  ports: Ports,
+  model: string,
+  { dataset, files, folds, spec: other, onFold = () => undefined }: CrossValidation,
+): Promise<CrossValidated> {
+  if (dataset === 'journal')
+    throw invalid('dataset: the journal is no dataset here; millrace backtest learns it by specs');
+  if (!Number.isInteger(folds) || folds < 2 || folds > limits.folds)
+    throw invalid(`folds: must be an integer from 2 to ${limits.folds} (found ${folds})`);
+  const { stored } = await existingSpec(ports, model);
+  const declared = defineSpec({ ...((other ?? stored) as SpecInput), model });
+  const done: Fold[] = [];
+  for (let fold = 0; fold < folds; fold++) {
+    const spec = { ...declared, batch: { ...declared.batch, validation: { folds, fold } } };
+    const start = { model, job: `fold-${fold + 1}`, dataset, files };
+    const validated = await runFold(ports, spec, start);
+    done.push(validated);
+    onFold(validated, done.length);
+  }
+  return { folds: done, figures: spreadOf(done.map(({ heldOut }) => heldOut)) };
+}
+
+/** Trains without a fold, from fresh weights, and judges by it. */
+async function runFold(
+  ports: Ports,
+  spec: object & { readonly model: string },
+  start: Pick<JobMessage, 'model' | 'job' | 'dataset' | 'files'>,
+): Promise<Fold> {
+  const below = ['datasets/', 'compiled/', 'initial-weights/'];
+  const store = scratchStore(ports.store, (key) => below.some((each) => key.startsWith(each)));
+  const key = keys.spec(spec.model);
+  await store.put(key, Buffer.from(storedJson(spec, key)));
+  const nowhere = async () => undefined;
+  const { startParts: _, ...own } = ports;
+  const scratch: Ports = { ...own, store, sendJob: nowhere, sendSamples: nowhere };
+  let message: JobMessage = { ...start, start: 'fresh', slice: 0 };
+  for (;;) {
+    const { place, rows } = await runSlice(scratch, message, () => limits.batchTimeoutSeconds);
+    if (place.status === 'failed') throw invalid(`${start.job}: ${place.reason}`);
+    if (place.status === 'promotion-sent' || place.status === 'kept-champion')
+      return { rows, epochs: place.epoch, ...heldOutOf(start.job, place) };
+    message = { ...message, slice: place.slice };
+  }
+}
+
+function heldOutOf(job: string, { comparison }: Place): Pick<Fold, 'heldOut' | 'baseline'> {
+  const { figures, baseline } = comparison?.heldOut ?? {};
+  if (figures === undefined) throw invalid(`${job}: no row was held out; it has too few rows`);
+  return { heldOut: figures.challenger, ...(baseline !== undefined && { baseline }) };
+}
+
+function spreadOf(all: readonly Figures[]): CrossValidated['figures'] {
+  const [first] = all;
+  const names = Object.entries(first ?? {}).flatMap(([name, figure]) =>
+    typeof figure === 'number' ? [name as keyof Figures] : [],
+  );
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const values = all.map((figures) => figures[name]).filter((each) => typeof each === 'number');
+      if (values.length < all.length) return [];
+      const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
+      const squares = values.reduce((sum, each) => sum + (each - mean) ** 2, 0);
+      return [[name, { mean, deviation: Math.sqrt(squares / (values.length - 1)) }]];
+    }),
+  );
+}
