@@ -5,8 +5,10 @@ import { z } from 'zod';
 import { invalid, reasonOf } from '../errors.ts';
 import { tasks } from '../features/task.ts';
 import { currentModel } from '../fold/current-model.ts';
+import type { Figures } from '../metrics/figures.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
 import { evaluateFile } from '../operations/evaluate-file.ts';
+import { evaluateWindow } from '../operations/evaluate-window.ts';
 import { sendFile } from '../operations/send-file.ts';
 import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
@@ -76,8 +78,29 @@ export async function send(
   return 0;
 }
 
-/** Holds a model's predictions against a file's labels. */
-export async function evaluate(io: Io, name: string, path: string): Promise<number> {
+/** Holds a model's predictions against a file's labels, or those of its stream's latest samples. */
+export async function evaluate(
+  io: Io,
+  name: string,
+  { path, last }: { readonly path: string | undefined; readonly last: number | undefined },
+): Promise<number> {
+  if ((path === undefined) === (last === undefined))
+    throw invalid('millrace evaluate: name a file, or --last <samples> of the stream');
+  return path === undefined ? evaluateLast(io, name, last ?? 0) : evaluateFileOf(io, name, path);
+}
+
+async function evaluateLast(io: Io, name: string, last: number): Promise<number> {
+  const { ports, print, result } = io;
+  const bar = lateBar(io, 'learning again', 'samples');
+  const evaluation = await evaluateWindow(ports, name, last, bar.update).finally(bar.finish);
+  result({ model: name, ...evaluation });
+  const { samples, from, to, ...figures } = evaluation;
+  print(`${name}, entries ${from} to ${to}: ${count(samples, 'sample')}`);
+  printFigures(io, figures);
+  return 0;
+}
+
+async function evaluateFileOf(io: Io, name: string, path: string): Promise<number> {
   const { ports, print, result } = io;
   const { model, state } = await currentModel(ports, name);
   const bar = lateBar(io, 'compared', 'samples');
@@ -85,25 +108,34 @@ export async function evaluate(io: Io, name: string, path: string): Promise<numb
     evaluateFile(model, state, file, bar.update),
   ).finally(bar.finish);
   result({ model: name, sequence: state.sequence, ...evaluation });
-  const { samples, refused, firstRefusal, confusion, ...figures } = evaluation;
+  const { samples, refused, firstRefusal, ...figures } = evaluation;
   print(
     `${name} at entry ${state.sequence}: ${count(samples, 'sample')}` +
       (refused === 0 ? '' : `, ${formatCount(refused)} refused`),
   );
-  for (const [metric, value] of Object.entries(figures))
-    print(`  ${wordsOf(metric)} ${figure(value)}`);
+  printFigures(io, samples > 0 ? figures : { ...figures, confusion: undefined });
   if (state.sequence === 0 && model.spec.initialWeights === undefined)
     print(`  ${name} has learnt nothing yet`);
   if (firstRefusal !== undefined) print(`  the first that is refused: ${firstRefusal}`);
-  if (samples > 0 && confusion !== undefined && confusion.classes.length <= 12) {
-    print('  label by row, prediction by column:');
-    const rows = confusion.classes.map((each, i) => [
-      each,
-      ...(confusion.counts[i] ?? []).map(formatCount),
-    ]);
-    print(formatTable([['', ...confusion.classes], ...rows]));
-  }
   return samples === 0 ? 1 : 0;
+}
+
+function printFigures(
+  { print }: Pick<Io, 'print'>,
+  {
+    confusion,
+    ...figures
+  }: Readonly<Record<string, unknown>> & { readonly confusion?: Figures['confusion'] },
+): void {
+  for (const [metric, value] of Object.entries(figures))
+    if (typeof value === 'number') print(`  ${wordsOf(metric)} ${figure(value)}`);
+  if (confusion === undefined || confusion.classes.length > 12) return;
+  print('  label by row, prediction by column:');
+  const rows = confusion.classes.map((each, i) => [
+    each,
+    ...(confusion.counts[i] ?? []).map(formatCount),
+  ]);
+  print(formatTable([['', ...confusion.classes], ...rows]));
 }
 
 /** Drafts a spec from a file, and says what it saw and what it doubts. */

@@ -214,11 +214,16 @@ export function declareSampleCommands(add: AddCommand): void {
   );
   add(
     {
-      usage: 'evaluate <model> <file>',
-      summary: "hold predictions against a file's labels",
-      examples: [['millrace evaluate sales december.csv', 'loss, errors or accuracy, confusion']],
+      usage: 'evaluate <model> [file]',
+      summary: "hold predictions against a file's labels, or the stream's latest",
+      options: [whole('--last <samples>', 'of the stream, each predicted before it was learnt', 1)],
+      examples: [
+        ['millrace evaluate sales december.csv', 'loss, errors or accuracy, confusion'],
+        ['millrace evaluate sales --last 1000', 'the same of the latest samples that were learnt'],
+      ],
     },
-    async ({ io, args: [model = '', file = ''] }) => (await files()).evaluate(io, model, file),
+    async ({ io, args: [model = '', path], options: { last } }) =>
+      (await files()).evaluate(io, model, { path, last: numberOf(last) }),
   );
 }
 

@@ -1,0 +1,97 @@
+import { invalid, invariant } from '../errors.ts';
+import { currentModel } from '../fold/current-model.ts';
+import { applyEntry, stateAt } from '../fold/fold.ts';
+import { samplesByMessage } from '../journal/entry.ts';
+import { entriesAfter, entriesBackFrom } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
+import { createFigures, type Figures } from '../metrics/figures.ts';
+import { learn } from '../model/learn.ts';
+import { type Model, modelOfState } from '../model/model.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { State } from '../state/state.ts';
+
+/** What a stream's latest samples came to, each predicted before it was learnt. */
+export type WindowEvaluation = Figures & {
+  readonly samples: number;
+  /** Its first entry, and its last. */
+  readonly from: number;
+  readonly to: number;
+  /** Of the labels alone: their mean, or the shares of the classes, before each message. */
+  readonly lossOfLabelsAlone?: number;
+  /** What would be right by saying the label of the sample before. */
+  readonly accuracyOfLastLabel?: number;
+};
+
+/**
+ * Learns the latest entries of a model again, from the weights that it had before them, and holds
+ * what it predicts of each message against its labels. Whole messages count, back to the last
+ * change of the spec: at least so many samples, where there are so many.
+ *
+ * @throws MillraceError kind `invalid` if there is no such model, or it has learnt nothing
+ */
+export async function evaluateWindow(
+  ports: Ports,
+  name: string,
+  atLeast: number,
+  onSamples: (samples: number) => void = () => undefined,
+): Promise<WindowEvaluation> {
+  const { model, state: now } = await currentModel(ports, name);
+  const from = await windowStart(ports, now, atLeast);
+  const before = await stateAt(ports, model, from - 1);
+  const figures = createFigures(model.spec, now.statistics.classNames);
+  const said = { last: undefined as number | undefined, repeated: 0, weight: 0 };
+  let state = before;
+  const reading = { to: now.sequence, ahead: limits.readsAtOnce };
+  for await (const entry of entriesAfter(ports.store, name, from - 1, reading)) {
+    const own = await modelOfState(ports, model, state);
+    if (entry.header.kind === 'samples') {
+      let parameters = state;
+      for (const samples of samplesByMessage(entry)) {
+        if (samples.length === 0) continue;
+        const learned = await learnMessage(own, parameters, samples);
+        figures.add(learned.predictions, learned.samples);
+        parameters = { ...parameters, ...learned.parameters };
+        learned.samples.labels.forEach((label, row) => {
+          const weight = learned.samples.weights[row] ?? 0;
+          said.weight += weight;
+          if (label === said.last) said.repeated += weight;
+          said.last = label;
+        });
+      }
+      onSamples(figures.samples());
+    }
+    state = await applyEntry(ports, { model: own }, state, entry);
+  }
+  const weight = state.scores.weight - before.scores.weight;
+  const alone = ((state.prior?.loss ?? Number.NaN) - (before.prior?.loss ?? 0)) / weight;
+  return {
+    samples: figures.samples(),
+    from,
+    to: now.sequence,
+    ...figures.finish(),
+    ...(Number.isFinite(alone) && { lossOfLabelsAlone: alone }),
+    ...(model.spec.task !== 'regression' && { accuracyOfLastLabel: said.repeated / said.weight }),
+  };
+}
+
+/** The entry with which a window of some samples begins: none before another spec came. */
+async function windowStart(ports: Ports, now: State, atLeast: number): Promise<number> {
+  if (now.learnt === 0 || now.sequence === 0)
+    throw invalid(`${now.model} has learnt nothing yet; send it samples first`);
+  let samples = 0;
+  let from = now.sequence;
+  for await (const { header } of entriesBackFrom(ports.store, now.model, now.sequence)) {
+    if (header.kind === 'spec') break;
+    from = header.sequence;
+    for (const message of header.messages) samples += message.samples;
+    if (samples >= atLeast) break;
+  }
+  if (samples > 0) return from;
+  throw invalid(`${now.model} has learnt no sample since its spec was changed`);
+}
+
+async function learnMessage(model: Model, parameters: State, samples: readonly unknown[]) {
+  const learned = await learn(model, parameters, model.encoder.encode(samples).samples);
+  invariant(learned.ok, 'the journal holds a message that cannot be learnt');
+  return learned;
+}
