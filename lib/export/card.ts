@@ -265,6 +265,7 @@ function seenText({ features }: Spec, feature: ExportedFeature): string {
   if (scale === 0) return `always ${mean.toPrecision(4)} so far`;
   const [center, unit] = {
     minMax: ['least', 'range'],
+    maxAbs: ['zero at', 'greatest size'],
     robust: ['median', 'distance of quartiles'],
     usual: ['mean', 'deviation'],
   }[typeof by === 'string' ? by : 'usual'];

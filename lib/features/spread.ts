@@ -1,5 +1,5 @@
 /** How a column of numbers is scaled if not by its mean and variance. */
-export type SpreadKind = 'minMax' | 'robust';
+export type SpreadKind = 'minMax' | 'maxAbs' | 'robust';
 
 /** A column that is scaled by its spread. */
 export type SpreadColumn = { readonly column: number; readonly by: SpreadKind };
@@ -72,7 +72,7 @@ export function spreadOf(
     bounds[1] = Math.max(bounds[1] ?? value, value);
     counted.set(value, (counted.get(value) ?? 0) + 1);
   }
-  if (kind.by === 'minMax') return { ...emptySpread(kind), bounds };
+  if (kind.by !== 'robust') return { ...emptySpread(kind), bounds };
   return { bounds, ...binned([...counted]) };
 }
 
@@ -82,7 +82,7 @@ export function mergeSpreads(kind: SpreadColumn, a: Spread, b: Spread): Spread {
     Math.min(a.bounds[0] ?? 0, b.bounds[0] ?? 0),
     Math.max(a.bounds[1] ?? 0, b.bounds[1] ?? 0),
   );
-  if (kind.by === 'minMax') return { ...a, bounds };
+  if (kind.by !== 'robust') return { ...a, bounds };
   const counted = new Map<number, number>();
   for (const { values, counts } of [a, b])
     counts.forEach((count, bin) => {
@@ -170,8 +170,8 @@ export function quantileOf({ values, counts }: Spread, share: number): number {
 }
 
 /**
- * What takes a column to 0 at `mean`, and to 1 a unit further: its least value and its range, or its
- * median and the distance of its quartiles. A scale of 0 says that it has not varied; a distance of
+ * What takes a column to 0 at `mean`, and to 1 a unit further: its least value and its range, 0 and
+ * its greatest size, or its median and the distance of its quartiles. A scale of 0 says that it has not varied; a distance of
  * 0, where half of the values are alike, says nothing of the others: undefined then.
  */
 export function scaleOfSpread(
@@ -181,6 +181,7 @@ export function scaleOfSpread(
   const [least = 0, greatest = 0] = spread.bounds;
   if (!(greatest > least)) return { mean: Number.isFinite(least) ? least : 0, scale: 0 };
   if (by === 'minMax') return { mean: least, scale: 1 / (greatest - least) };
+  if (by === 'maxAbs') return { mean: 0, scale: 1 / Math.max(greatest, -least) };
   const distance = quantileOf(spread, 0.75) - quantileOf(spread, 0.25);
   return { mean: quantileOf(spread, 0.5), scale: distance > 0 ? 1 / distance : undefined };
 }

@@ -150,7 +150,7 @@ export function initialParameters(
   if (!areSpreadsOf(encoder.layout.spreads, statistics.spreads))
     throw invalid(
       'initialWeights: the file does not say how far the columns reach that the spec scales by ' +
-        'minMax or robust; take a published state, or what `millrace export --format safetensors` wrote',
+        'minMax, maxAbs or robust; take a published state, or what `millrace export --format safetensors` wrote',
     );
   if (!haveVocabularies(encoder.layout, given.statistics?.vocabularies))
     throw invalid(

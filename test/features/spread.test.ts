@@ -119,6 +119,24 @@ describe('numbers that are scaled by their spread', () => {
     expect(columnOf(2)[0]).toBe(0);
   });
 
+  it('have a greatest size of 1, and 0 where it was', () => {
+    const sized = defineSpec({
+      ...spec,
+      features: { size: { type: 'number', standardize: 'maxAbs' } },
+    });
+    const encoder = createEncoder(sized);
+    const scaledOf = (sizes: readonly number[]) => {
+      const samples = encoder.encode(
+        sizes.map((size) => ({ features: { size }, label: 0 })),
+      ).samples;
+      const own = statisticsOf(samples, encoder.layout);
+      return [...standardize(samples, own, scalingOf(sized)).numbers];
+    };
+    expect(scaledOf([1, 0, -4, 2])).toEqual([0.25, 0, -1, 0.5]);
+    expect(scaledOf([3, 6])).toEqual([0.5, 1]);
+    expect(scaledOf([5, 5])).toEqual([0, 0]);
+  });
+
   it('are 0 until they vary', () => {
     const samples = rows([[5, 5, 5]]);
     const statistics = statisticsOf(samples, layout);

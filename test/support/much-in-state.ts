@@ -47,7 +47,7 @@ export const growing: SpecInput['features'] = {
     dimensions: 2,
   },
 };
-const scaledBy = (standardize: 'minMax' | 'robust'): SpecInput['features'] => ({
+const scaledBy = (standardize: 'minMax' | 'maxAbs' | 'robust'): SpecInput['features'] => ({
   ...ticketsSpec.features,
   urgency: { type: 'number', standardize },
 });
@@ -65,7 +65,11 @@ export const specs: Readonly<Record<string, SpecInput>> = {
   derived,
   both: { ...derived, online: spec.online },
   balanced: { ...ticketsSpec, features: scaledBy('minMax'), label },
-  drift: { ...ticketsSpec, online: { minibatch: 2, drift: { confidence: 0.5 } } },
+  drift: {
+    ...ticketsSpec,
+    features: scaledBy('maxAbs'),
+    online: { minibatch: 2, drift: { confidence: 0.5 } },
+  },
   growing: { ...ticketsSpec, features: { ...ticketsSpec.features, ...growing } },
   all: {
     ...derived,
