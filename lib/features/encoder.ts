@@ -5,6 +5,7 @@ import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts
 import { labelReader } from './label.ts';
 import { isDefaultLabel } from './sample-id.ts';
 import {
+  type Fields,
   labelWriter,
   lateWeightField,
   lateWeightsOf,
@@ -79,7 +80,7 @@ export type Encoder = {
   readonly encodeLabels: (samples: readonly unknown[]) => Encoding;
 };
 
-const sampleFields = ['features', 'label', 'weight', 'id', 'default'];
+const sampleFields = ['features', 'label', 'weight', 'id'];
 
 /** The encoder of a spec. */
 export function createEncoder(declaration: Declaration): Encoder {
@@ -151,13 +152,9 @@ function writeAll(
     };
   }
   for (const key of Object.keys(sample)) {
-    const hasId = Object.hasOwn(sample, 'id');
-    const isMarked = key === 'default' && sample.default !== false && sample.default !== null;
-    const isAllowed = !isMarked || (isDefaultLabel(sample) && hasId);
-    if ((sampleFields.includes(key) && isAllowed) || (key === lateWeightField && hasId)) continue;
-    const reason = isAllowed
-      ? `unknown field; allowed: ${sampleFields.join(', ')}`
-      : `must be true, beside an id (found ${show(sample[key])})`;
+    if (sampleFields.includes(key)) continue;
+    const reason = problemOfField(sample, key);
+    if (reason === undefined) continue;
     return { ...refuse('unknown-field', reason), field: key.slice(0, limits.fieldCharacters) };
   }
   for (const write of parts) {
@@ -165,6 +162,16 @@ function writeAll(
     if (!written.ok) return written;
   }
   return accepted;
+}
+
+/** Why a sample may not have a field that not every sample may; undefined if it may. */
+function problemOfField(sample: Fields, key: string): string | undefined {
+  const hasId = Object.hasOwn(sample, 'id');
+  if (key === lateWeightField && hasId) return undefined;
+  if (key !== 'default') return `unknown field; allowed: ${sampleFields.join(', ')}, default`;
+  const { default: mark } = sample;
+  if (mark === false || mark === null || (hasId && isDefaultLabel(sample))) return undefined;
+  return `must be true, beside an id (found ${show(mark)})`;
 }
 
 function featuresWriter(declaration: Declaration): WriteSample {
