@@ -62,6 +62,7 @@ export const keys = {
   /** Weights that models start from, by the digest of the file. */
   initialWeights: (digest: string) => `initial-weights/${checkedHash(digest)}.safetensors`,
   compiled: (hash: string) => `compiled/${checkedHash(hash)}`,
+  allPrepared: 'prepared/',
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
 };
 

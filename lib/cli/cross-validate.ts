@@ -34,16 +34,27 @@ export async function runCrossValidation(
   const validated = await crossValidate(ports, model, validation).finally(() => bar?.finish());
   result(validated);
   const shown = columns.filter(([name]) => validated.figures[name] !== undefined);
-  const head = ['fold', 'rows', 'epochs', ...shown.map(([, title]) => title), 'labels alone'];
-  const rows = validated.folds.map(({ rows: count, epochs, heldOut, baseline }, i) => [
-    String(i + 1),
-    formatCount(count),
-    String(epochs),
-    ...shown.map(([name]) => figure(heldOut[name])),
-    figure(baseline),
-  ]);
+  const head = [
+    'fold',
+    'learnt',
+    'held out',
+    'epochs',
+    ...shown.map(([, title]) => title),
+    'labels alone',
+  ];
+  const rows = validated.folds.map(
+    ({ rows: learnt, heldOutRows, epochs, heldOut, baseline }, i) => [
+      String(i + 1),
+      formatCount(learnt),
+      formatCount(heldOutRows),
+      String(epochs),
+      ...shown.map(([name]) => figure(heldOut[name])),
+      figure(baseline),
+    ],
+  );
   const line = (title: string, part: 'mean' | 'deviation') => [
     title,
+    '',
     '',
     '',
     ...shown.map(([name]) => figure(validated.figures[name]?.[part])),

@@ -2,7 +2,7 @@ import type { Declaration } from '../features/columns.ts';
 import type { BadRow, FilePlace, Row } from './formats/format.ts';
 import { type DatasetFile, readRows } from './rows.ts';
 import type { RowPlace } from './tally.ts';
-import { lateLabelFields, rowReader } from './to-sample.ts';
+import { lateLabelColumns, rowReader } from './to-sample.ts';
 
 /** Rows of a file, each with the sample that it is. */
 export type FileChunk = {
@@ -27,16 +27,17 @@ export async function* readSamples(
   declaration: Declaration,
   { columns: chosen, isSent = false, ...file }: DatasetFile & { readonly isSent?: boolean },
 ): AsyncGenerator<FileChunk> {
-  const { columns: own, toSample, absentFrom } = rowReader(declaration);
-  const columns = chosen ?? new Set(isSent ? [...own, ...lateLabelFields] : own);
+  const { columns: own, toSample, areLateLabels, toLateLabel, absentFrom } = rowReader(declaration);
+  const columns = chosen ?? new Set(isSent ? [...own, ...lateLabelColumns] : own);
   for await (const { rows, lines, bad, next } of readRows({ ...file, columns })) {
+    const areLate = isSent && areLateLabels(rows);
     yield {
       rows,
-      samples: rows.map(toSample),
+      samples: rows.map(areLate ? toLateLabel : toSample),
       placeOf: (index) => ({ file: file.name, line: lines[index] ?? 0 }),
       bad: bad.map((each) => ({ ...each, file: file.name })),
       next,
-      absent: () => (rows.length === 0 ? [] : absentFrom(rows)),
+      absent: () => (rows.length === 0 || areLate ? [] : absentFrom(rows)),
     };
   }
 }

@@ -147,7 +147,8 @@ export function readHeldOut(
   return readSamples(store, keys.prepared(hash, heldOutFile), heldOutDigest);
 }
 
-const heldOutFile = 'held-out.safetensors';
+/** The file of a prepared dataset that has the held-out rows. */
+export const heldOutFile = 'held-out.safetensors';
 
 function shardFile(shard: number): string {
   return `shard-${String(shard).padStart(5, '0')}.safetensors`;

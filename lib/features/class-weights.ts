@@ -63,19 +63,20 @@ export function classWeightsOf(spec: Weighing, known: KnownClasses): Float64Arra
  * times those of both, `importance` those of samples alone.
  */
 export function weighed(
-  { lateWeights, ...samples }: EncodedSamples,
+  samples: EncodedSamples,
   spec: Weighing,
   statistics: KnownClasses,
 ): EncodedSamples {
   const classWeights = classWeightsOf(spec, statistics);
+  const { lateWeights, ...own } = samples;
   const isPlain = classWeights === undefined && lateWeights === undefined;
   if (isPlain || samples.importance !== undefined) return samples;
-  const { labels, weights: importance } = samples;
+  const { labels, weights: importance } = own;
   const weights = importance.map((weight, row) => {
     const ofClass = classWeights?.[labels[row] ?? 0] ?? 1;
     return timesFactor(weight, ofClass * (lateWeights?.[row] ?? 1));
   });
-  return { ...samples, weights, importance };
+  return { ...own, weights, importance };
 }
 
 /** How much each class weighed in some samples; undefined where a layout does not count them. */

@@ -171,8 +171,9 @@ export function quantileOf({ values, counts }: Spread, share: number): number {
 
 /**
  * What takes a column to 0 at `mean`, and to 1 a unit further: its least value and its range, 0 and
- * its greatest size, or its median and the distance of its quartiles. A scale of 0 says that it has not varied; a distance of
- * 0, where half of the values are alike, says nothing of the others: undefined then.
+ * its greatest size, or its median and the distance of its quartiles. A scale of 0 says that it has
+ * not varied; a distance of 0, where half of the values are alike, says nothing of the others:
+ * undefined then.
  */
 export function scaleOfSpread(
   { by }: Pick<SpreadColumn, 'by'>,

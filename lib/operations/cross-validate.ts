@@ -1,6 +1,9 @@
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
+import type { ObjectStore } from '../bucket/object-store.ts';
+import { decodeSafetensors } from '../bucket/safetensors.ts';
 import { scratchStore } from '../bucket/scratch-store.ts';
+import { heldOutFile } from '../datasets/shards.ts';
 import { invalid } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
 import type { JobMessage } from '../jobs/job-message.ts';
@@ -9,7 +12,8 @@ import { runSlice } from '../jobs/slice.ts';
 import { limits } from '../limits.ts';
 import type { Figures } from '../metrics/figures.ts';
 import type { Ports } from '../ports/ports.ts';
-import { defineSpec, type SpecInput } from '../spec/spec.ts';
+import { defineSpec, parseSpec, type SpecInput } from '../spec/spec.ts';
+import { samplesFrom } from '../state/samples-file.ts';
 
 /** What is validated, and over what. */
 export type CrossValidation = {
@@ -25,7 +29,9 @@ export type CrossValidation = {
 
 /** What one fold came to: trained without its rows, and held against them. */
 export type Fold = {
+  /** That were learnt. */
   readonly rows: number;
+  readonly heldOutRows: number;
   readonly epochs: number;
   readonly heldOut: Figures;
   /** The loss of predicting the mean label, or the shares of the classes. */
@@ -57,7 +63,8 @@ export async function crossValidate(
   if (!Number.isInteger(folds) || folds < 2 || folds > limits.folds)
     throw invalid(`folds: must be an integer from 2 to ${limits.folds} (found ${folds})`);
   const { stored } = await existingSpec(ports, model);
-  const declared = defineSpec({ ...((other ?? stored) as SpecInput), model });
+  // One that is stored keeps the rules of its release.
+  const declared = other === undefined ? parseSpec(stored) : defineSpec({ ...other, model });
   const done: Fold[] = [];
   for (let fold = 0; fold < folds; fold++) {
     const spec = { ...declared, batch: { ...declared.batch, validation: { folds, fold } } };
@@ -81,16 +88,33 @@ async function runFold(
   await store.put(key, Buffer.from(storedJson(spec, key)));
   const nowhere = async () => undefined;
   const { startParts: _, ...own } = ports;
-  const scratch: Ports = { ...own, store, sendJob: nowhere, sendSamples: nowhere };
+  // What fails is said by the error; it is no job of the stack.
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const scratch: Ports = { ...own, store, log, sendJob: nowhere, sendSamples: nowhere };
   let message: JobMessage = { ...start, start: 'fresh', slice: 0 };
   for (;;) {
     const { place, rows } = await runSlice(scratch, message, () => limits.batchTimeoutSeconds);
     if (place.status === 'failed') throw invalid(`${start.job}: ${place.reason}`);
     if (place.status === 'promotion-sent' || place.status === 'kept-champion')
-      return { rows, epochs: place.epoch, ...heldOutOf(start.job, place) };
+      return {
+        rows,
+        heldOutRows: await countHeldOut(store),
+        epochs: place.epoch,
+        ...heldOutOf(start.job, place),
+      };
     message = { ...message, slice: place.slice };
   }
 }
+
+/** How many rows a job has held out, of which it has prepared one dataset. */
+async function countHeldOut(store: ObjectStore): Promise<number> {
+  const files = await store.list(keys.allPrepared);
+  const file = files.find(({ key }) => key === keys.prepared(hashOf(key), heldOutFile));
+  const object = file && (await store.get(file.key));
+  return (object && samplesFrom(decodeSafetensors(object.body).tensors)?.count) ?? 0;
+}
+
+const hashOf = (key: string) => key.split('/')[1] ?? '';
 
 function heldOutOf(job: string, { comparison }: Place): Pick<Fold, 'heldOut' | 'baseline'> {
   const { figures, baseline } = comparison?.heldOut ?? {};

@@ -18,14 +18,14 @@ export type WindowEvaluation = Figures & {
   readonly to: number;
   /** Of the labels alone: their mean, or the shares of the classes, before each message. */
   readonly lossOfLabelsAlone?: number;
-  /** What would be right by saying the label of the sample before. */
+  /** What would be right by saying the label before each message. */
   readonly accuracyOfLastLabel?: number;
 };
 
 /**
  * Learns the latest entries of a model again, from the weights that it had before them, and holds
- * what it predicts of each message against its labels. Whole messages count, back to the last
- * change of the spec: at least so many samples, where there are so many.
+ * what it predicts of each message against its labels. Whole messages count, back to where another
+ * spec held (or classes lost their places): at least so many samples, where there are so many.
  *
  * @throws MillraceError kind `invalid` if there is no such model, or it has learnt nothing
  */
@@ -36,10 +36,10 @@ export async function evaluateWindow(
   onSamples: (samples: number) => void = () => undefined,
 ): Promise<WindowEvaluation> {
   const { model, state: now } = await currentModel(ports, name);
-  const from = await windowStart(ports, now, atLeast);
+  const grows = model.encoder.layout.growingClasses !== undefined;
+  const from = await windowStart(ports, now, { atLeast, grows });
   const before = await stateAt(ports, model, from - 1);
   const figures = createFigures(model.spec, now.statistics.classNames);
-  const said = { last: undefined as number | undefined, repeated: 0, weight: 0 };
   let state = before;
   const reading = { to: now.sequence, ahead: limits.readsAtOnce };
   for await (const entry of entriesAfter(ports.store, name, from - 1, reading)) {
@@ -51,12 +51,6 @@ export async function evaluateWindow(
         const learned = await learnMessage(own, parameters, samples);
         figures.add(learned.predictions, learned.samples);
         parameters = { ...parameters, ...learned.parameters };
-        learned.samples.labels.forEach((label, row) => {
-          const weight = learned.samples.weights[row] ?? 0;
-          said.weight += weight;
-          if (label === said.last) said.repeated += weight;
-          said.last = label;
-        });
       }
       onSamples(figures.samples());
     }
@@ -64,30 +58,39 @@ export async function evaluateWindow(
   }
   const weight = state.scores.weight - before.scores.weight;
   const alone = ((state.prior?.loss ?? Number.NaN) - (before.prior?.loss ?? 0)) / weight;
+  const lastLabel = (lately: State['lately']) => lately?.lastLabelSoFar.correct ?? Number.NaN;
+  const repeated = (lastLabel(state.lately) - lastLabel(before.lately)) / weight;
   return {
     samples: figures.samples(),
     from,
     to: now.sequence,
     ...figures.finish(),
     ...(Number.isFinite(alone) && { lossOfLabelsAlone: alone }),
-    ...(model.spec.task !== 'regression' && { accuracyOfLastLabel: said.repeated / said.weight }),
+    ...(model.spec.task !== 'regression' &&
+      Number.isFinite(repeated) && { accuracyOfLastLabel: repeated }),
   };
 }
 
 /** The entry with which a window of some samples begins: none before another spec came. */
-async function windowStart(ports: Ports, now: State, atLeast: number): Promise<number> {
+async function windowStart(
+  ports: Ports,
+  now: State,
+  { atLeast, grows }: { readonly atLeast: number; readonly grows: boolean },
+): Promise<number> {
   if (now.learnt === 0 || now.sequence === 0)
     throw invalid(`${now.model} has learnt nothing yet; send it samples first`);
   let samples = 0;
   let from = now.sequence;
   for await (const { header } of entriesBackFrom(ports.store, now.model, now.sequence)) {
-    if (header.kind === 'spec') break;
+    // Another spec, or other classes in its places, would have its figures read wrongly.
+    if (header.kind === 'spec' || header.spec !== now.specHash) break;
+    if (grows && (header.kind === 'rollback' || header.kind === 'retract')) break;
     from = header.sequence;
     for (const message of header.messages) samples += message.samples;
-    if (samples >= atLeast) break;
+    if (samples > 0 && samples >= atLeast) break;
   }
   if (samples > 0) return from;
-  throw invalid(`${now.model} has learnt no sample since its spec was changed`);
+  throw invalid(`${now.model} has learnt no sample since its spec or its classes were changed`);
 }
 
 async function learnMessage(model: Model, parameters: State, samples: readonly unknown[]) {

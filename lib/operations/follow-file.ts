@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { digestOf } from '../bucket/safetensors.ts';
 import { bytesInMemory } from '../datasets/byte-source.ts';
 import { invalid } from '../errors.ts';
+import { isLateLabel } from '../features/sample-id.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
-import { readSent, sampleWriter } from './send-file.ts';
+import { sampleWriter } from './send-file.ts';
+import { labelsPerMessage, readSent } from './sent-rows.ts';
 
 /** A text file that somebody else writes on. */
 export type GrowingFile = {
@@ -156,9 +158,10 @@ async function messageOf(
     const block = await lines(file, start, count, until);
     if (block === undefined) return undefined;
     const body = Buffer.concat([header, block]);
-    const { texts, bad } = await samplesOfLines(spec, { name: file.name, body }, write);
+    const { texts, bad, areLate } = await samplesOfLines(spec, { name: file.name, body }, write);
     const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
-    if (size <= limits.messageBytes - 1_024 || count === 1 || isAgain)
+    const isFew = !areLate || texts.length <= labelsPerMessage(spec);
+    if ((size <= limits.messageBytes - 1_024 && isFew) || count === 1 || isAgain)
       return { texts, bad, end: start + block.length };
   }
   return undefined;
@@ -169,14 +172,21 @@ export async function samplesOfLines(
   spec: Spec,
   { name, body }: { readonly name: string; readonly body: Uint8Array },
   write: (sample: unknown) => string,
-): Promise<{ readonly texts: readonly string[]; readonly bad: readonly string[] }> {
+): Promise<{
+  readonly texts: readonly string[];
+  readonly bad: readonly string[];
+  /** Whether some are labels of what was asked before. */
+  readonly areLate: boolean;
+}> {
+  let areLate = false;
   const texts: string[] = [];
   const bad: string[] = [];
   for await (const chunk of readSent(spec, { name, bytes: bytesInMemory(body) })) {
     texts.push(...chunk.samples.map(write));
+    areLate ||= chunk.samples.some(isLateLabel);
     bad.push(...chunk.bad.map(({ reason }) => reason));
   }
-  return { texts, bad };
+  return { texts, bad, areLate };
 }
 
 /** Whole lines of a file, at most `most`, up to a byte; undefined if none ended yet. */

@@ -17,7 +17,8 @@ import {
   type PreparedRetraction,
   prepareRetraction,
 } from './prepare-retraction.ts';
-import { type PlacedReason, readLabels, readSent, sampleWriter } from './send-file.ts';
+import { type PlacedReason, sampleWriter } from './send-file.ts';
+import { readLabels, readSent } from './sent-rows.ts';
 
 /** What is unlearnt. */
 export type RetractChoice =

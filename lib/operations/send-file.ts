@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
-import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
-import { rowReader } from '../datasets/to-sample.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
-import { layoutOf } from '../features/columns.ts';
-import { createEncoder, type Encoder, type Refusal } from '../features/encoder.ts';
+import { createEncoder } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { limits } from '../limits.ts';
@@ -14,6 +11,7 @@ import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
 import { judge, type Ledger } from '../state/ledger.ts';
+import { labelsPerMessage, readLabels, readSent, refusedOf } from './sent-rows.ts';
 
 /** How a file is sent. */
 export type SendOptions = {
@@ -109,12 +107,6 @@ export async function sendFile(
   return { producer, ...sums, ...notes };
 }
 
-/** So many labels of a message that what was asked under their ids fits into an entry. */
-function labelsPerMessage(spec: Spec): number {
-  const questionBytes = 4_096 + 24 * layoutOf(spec).numberWidth;
-  return Math.max(1, Math.min(500, Math.floor(limits.lateBytes / questionBytes)));
-}
-
 /** The same messages; where the file cannot be read on, the error says what was sent of it. */
 async function* withWhatWasSent<Message>(
   messages: AsyncIterable<Message>,
@@ -154,6 +146,7 @@ async function* messagesOf(
 ): AsyncGenerator<readonly string[]> {
   const encoder = createEncoder(spec);
   const write = sampleWriter(spec);
+  const mostLabels = labelsPerMessage(spec);
   let message: string[] = [];
   let bytes = 0;
   let hasBegun = false;
@@ -182,7 +175,8 @@ async function* messagesOf(
     for (const sample of chunk.samples) {
       const text = write(sample);
       const own = Buffer.byteLength(text) + 1;
-      if (message.length >= most || (bytes + own > sampleBytes && message.length > 0)) {
+      const mostHere = isLateLabel(sample) ? Math.min(most, mostLabels) : most;
+      if (message.length >= mostHere || (bytes + own > sampleBytes && message.length > 0)) {
         yield message;
         message = [];
         bytes = 0;
@@ -192,47 +186,6 @@ async function* messagesOf(
     }
   }
   if (message.length > 0) yield message;
-}
-
-/** What cannot be learnt of samples; of labels with an id, nobody knows the features here. */
-function refusedOf(encoder: Encoder, samples: readonly unknown[]): readonly Refusal[] {
-  const late: number[] = [];
-  const whole: number[] = [];
-  samples.forEach((sample, place) => {
-    (isLateLabel(sample) ? late : whole).push(place);
-  });
-  const refused = (encode: Encoder['encode'], places: readonly number[]) =>
-    encode(places.map((place) => samples[place])).refused.map((refusal) => ({
-      ...refusal,
-      index: places[refusal.index] ?? -1,
-    }));
-  const all = [...refused(encoder.encode, whole), ...refused(encoder.encodeLabels, late)];
-  return all.sort((a, b) => a.index - b.index);
-}
-
-/** A file whose rows are sent. */
-type SourceFile = { readonly name: string; readonly bytes: ByteSource };
-
-/** The rows of a file as they are sent. */
-export function readSent(spec: Spec, file: SourceFile): AsyncGenerator<FileChunk> {
-  return readSamples(spec, { ...file, isSent: true });
-}
-
-/** The rows of a file as labels of what was asked under their ids. */
-export async function* readLabels(
-  spec: Spec,
-  file: SourceFile,
-  idColumn: string,
-): AsyncGenerator<FileChunk> {
-  const { defaultOf } = rowReader(spec);
-  for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
-    const samples = chunk.samples.map((sample, i) => {
-      const { features: _, id: __, ...rest } = sample as Record<'features' | 'id', unknown>;
-      const row = chunk.rows[i] ?? {};
-      return { id: row[idColumn] ?? null, ...rest, ...defaultOf(row) };
-    });
-    yield { ...chunk, samples, absent: () => [] };
-  }
 }
 
 /** The same content under another number of messages would be learnt a second time. */

@@ -6,7 +6,7 @@ import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
 import { openJob } from '../../lib/jobs/record.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
 import { crossValidate } from '../../lib/operations/cross-validate.ts';
-import type { SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { runJob, start, worldWithDataset } from '../support/jobs.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import { deliver, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
@@ -64,12 +64,13 @@ describe('a cross-validation', () => {
     const { folds, figures } = await crossValidate(world, model, { dataset: 'past', folds: 5 });
     expect(folds).toHaveLength(5);
     const losses: number[] = [];
-    for (const [fold, { rows, heldOut: own, baseline }] of folds.entries()) {
+    for (const [fold, { rows, heldOutRows, heldOut: own, baseline }] of folds.entries()) {
       const other = await worldWithDataset(heldOut(fold), 200);
       const { place } = await runJob(other, { ...start, start: 'fresh' });
       expect(own).toEqual(place?.comparison?.heldOut?.figures?.challenger);
       expect(baseline).toBe(place?.comparison?.heldOut?.baseline);
       expect(rows).toBeGreaterThan(100);
+      expect(rows + heldOutRows).toBe(200);
       losses.push(own.loss);
     }
     const mean = losses.reduce((sum, loss) => sum + loss, 0) / 5;
@@ -78,6 +79,24 @@ describe('a cross-validation', () => {
     expect(figures.loss?.deviation).toBeCloseTo(Math.sqrt(variance), 12);
     expect(new Set(losses).size).toBe(5);
     expect(figures).toMatchObject({ accuracy: {}, areaUnderCurve: {} });
+  });
+
+  it('keeps the rules of the release that stored the spec', async () => {
+    const { revision: _, cells: __, ...old } = defineSpec(ticketsSpec);
+    const stored = { ...old, label: { name: 'label', standardize: undefined } };
+    const lossOf = async (spec: object) => {
+      const world = await worldWithDataset();
+      await world.store.put(keys.spec(model), Buffer.from(JSON.stringify(spec)));
+      return (await crossValidate(world, model, { dataset: 'past', folds: 2 })).folds[0]?.heldOut
+        .loss;
+    };
+    const other = await worldWithDataset();
+    const validation = { folds: 2, fold: 0 };
+    const own = { ...stored, batch: { ...old.batch, validation } };
+    await other.store.put(keys.spec(model), Buffer.from(JSON.stringify(own)));
+    const { place } = await runJob(other, { ...start, start: 'fresh' });
+    expect(await lossOf(stored)).toBe(place?.comparison?.heldOut?.challenger);
+    expect(await lossOf(defineSpec(ticketsSpec))).not.toBe(place?.comparison?.heldOut?.challenger);
   });
 
   it('changes nothing, whatever the model has learnt', async () => {

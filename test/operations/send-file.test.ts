@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { samplesOfLines } from '../../lib/operations/follow-file.ts';
 import { sampleWriter, sendFile } from '../../lib/operations/send-file.ts';
@@ -101,6 +102,30 @@ describe('rows of an id and a label alone', () => {
     ]);
   });
 
+  it('are labels beside columns that the spec does not know, and samples beside rows with features', async () => {
+    const declared = defineSpec(spec);
+    const read = async (name: string, text: string) => {
+      const file = { name, body: Buffer.from(text) };
+      const { texts } = await samplesOfLines(declared, file, sampleWriter(declared));
+      return texts.map((each) => JSON.parse(each));
+    };
+    const commented = 'id,isLate,comment\n1,true,x\n';
+    expect(await read('a.csv', commented)).toEqual([{ id: '1', label: 'true' }]);
+    const mixed = '{"id":1,"isLate":true,"urgency":2}\n{"id":2,"isLate":true}\n';
+    expect(await read('a.jsonl', mixed)).toEqual([
+      { features: { urgency: 2 }, label: true },
+      { features: {}, label: true },
+    ]);
+  });
+
+  it('are samples of a dataset, in which nobody asked anything', async () => {
+    const bytes = bytesInMemory(Buffer.from('{"id":1,"isLate":true}\n'));
+    const read: unknown[] = [];
+    for await (const { samples } of readSamples(defineSpec(spec), { name: 'a.jsonl', bytes }))
+      read.push(...samples);
+    expect(read).toEqual([{ features: {}, label: true }]);
+  });
+
   it('are samples where a feature is called id, or they have another column', async () => {
     const { features } = spec;
     const known = defineSpec({ ...spec, features: { ...features, id: { type: 'number' } } });
@@ -121,7 +146,9 @@ it('sends fewer labels in a message where their questions are large', async () =
   const world = createWorld(spec);
   const text = `order,label\n${Array.from({ length: 500 }, (_, i) => `${i},true\n`).join('')}`;
   const file = { name: 'a.csv', bytes: bytesInMemory(Buffer.from(text)) };
-  const options = { idColumn: 'order', wait: async () => undefined };
-  const { messages } = await sendFile(world, spec, file, options);
+  const wait = async () => undefined;
+  const { messages } = await sendFile(world, spec, file, { idColumn: 'order', wait });
   expect(messages).toBe(3);
+  const named = { ...file, bytes: bytesInMemory(Buffer.from(text.replace('order', 'id'))) };
+  expect((await sendFile(createWorld(spec), spec, named, { wait })).messages).toBe(3);
 });

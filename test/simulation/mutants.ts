@@ -190,8 +190,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/journal/quarantine.ts',
-        find: ' || isConfirmed(store, model, record);',
-        replace: ';',
+        find: `(refusal.sequence ?? 0)) return true;
+          return (await confirmed(store, model, record)) !== undefined;`,
+        replace: '(refusal.sequence ?? 0)) return true; return false;',
       },
     ],
   },

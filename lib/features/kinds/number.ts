@@ -12,7 +12,8 @@ export const numberSchema = strictObject({
     .default(true)
     .describe(
       'by its running mean and variance; `minMax`: its least value so far is 0 and its greatest 1; ' +
-        '`maxAbs`: 0 stays 0, and its greatest size so far is 1; `robust`: its median so far is 0, and the distance of its quartiles 1',
+        '`maxAbs`: 0 stays 0, and its greatest size so far is 1; `robust`: its median so far is 0, ' +
+        'and the distance of its quartiles 1',
     ),
   log: z
     .boolean()

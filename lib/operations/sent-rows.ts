@@ -1,0 +1,54 @@
+import type { ByteSource } from '../datasets/byte-source.ts';
+import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
+import { rowReader } from '../datasets/to-sample.ts';
+import { layoutOf } from '../features/columns.ts';
+import type { Encoder, Refusal } from '../features/encoder.ts';
+import { isLateLabel } from '../features/sample-id.ts';
+import { limits } from '../limits.ts';
+import type { Spec } from '../spec/spec.ts';
+
+/** A file whose rows are sent. */
+type SourceFile = { readonly name: string; readonly bytes: ByteSource };
+
+/** The rows of a file as they are sent. */
+export function readSent(spec: Spec, file: SourceFile): AsyncGenerator<FileChunk> {
+  return readSamples(spec, { ...file, isSent: true });
+}
+
+/** The rows of a file as labels of what was asked under their ids. */
+export async function* readLabels(
+  spec: Spec,
+  file: SourceFile,
+  idColumn: string,
+): AsyncGenerator<FileChunk> {
+  const { toLateLabel } = rowReader(spec);
+  for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
+    const samples = chunk.rows.map((row) => {
+      const { id: _, ...label } = toLateLabel(row);
+      return { id: row[idColumn] ?? null, ...label };
+    });
+    yield { ...chunk, samples, absent: () => [] };
+  }
+}
+
+/** So many labels of a message that what was asked under their ids fits into an entry. */
+export function labelsPerMessage(spec: Spec): number {
+  const questionBytes = 4_096 + 24 * layoutOf(spec).numberWidth;
+  return Math.max(1, Math.min(500, Math.floor(limits.lateBytes / questionBytes)));
+}
+
+/** What cannot be learnt of samples; of labels with an id, nobody knows the features here. */
+export function refusedOf(encoder: Encoder, samples: readonly unknown[]): readonly Refusal[] {
+  const late: number[] = [];
+  const whole: number[] = [];
+  samples.forEach((sample, place) => {
+    (isLateLabel(sample) ? late : whole).push(place);
+  });
+  const refused = (encode: Encoder['encode'], places: readonly number[]) =>
+    encode(places.map((place) => samples[place])).refused.map((refusal) => ({
+      ...refusal,
+      index: places[refusal.index] ?? -1,
+    }));
+  const all = [...refused(encoder.encode, whole), ...refused(encoder.encodeLabels, late)];
+  return all.sort((a, b) => a.index - b.index);
+}
