@@ -82,7 +82,7 @@ type LateLabel = WithId & { readonly id: SampleId; readonly isDefault: boolean }
 /**
  * Whose features are claimed: of an id once for a default, and once for a label behind it.
  *
- * @param refused and `settled` are told of those that say nothing new, and why nobody's are for the rest
+ * @param refused is told why nobody's are for some, and `settled` of those that say nothing new
  */
 function claimsOf(
   model: Model,

@@ -47,7 +47,7 @@ export async function withLateWeights(
   return weighed;
 }
 
-/** The place of a label's class among those that have one, however it is written; −1 if it has none. */
+/** The place of a label's class, however that is written; −1 if it has none. */
 function placeOf({ encoder }: Model, names: readonly string[], label: unknown): number {
   const { samples } = encoder.encodeLabels([{ id: 'default', label }]);
   const [own = -1] = samples.labels;

@@ -88,13 +88,10 @@ export async function quarantine(
 function withOthers(own: QuarantineRecord, before: QuarantineRecord): QuarantineRecord {
   if (before.sequence !== own.sequence || own.nonces === undefined || before.nonces === undefined)
     return own;
-  const [first, ...others] = [own, before, ...(before.others ?? [])].map(findingsOf);
-  let nonces = first?.nonces ?? [];
-  const different = others.filter((each) => {
-    const isSame = isDeepStrictEqual(contentOf(each), contentOf(findingsOf(own)));
-    if (isSame) nonces = [...nonces, ...(each.nonces ?? [])];
-    return !isSame;
-  });
+  const others = [before, ...(before.others ?? [])].map(findingsOf);
+  const isSame = (each: Findings) => isDeepStrictEqual(contentOf(each), contentOf(own));
+  const nonces = [own, ...others.filter(isSame)].flatMap((each) => each.nonces ?? []);
+  const different = others.filter((each) => !isSame(each));
   return { ...own, nonces, ...(different.length > 0 && { others: different }) };
 }
 

@@ -7,7 +7,7 @@ import {
   withIds,
 } from '../features/sample-id.ts';
 import { eachInOrder } from '../in-order.ts';
-import { keepAsked } from '../journal/asked.ts';
+import { type Asked, keepAsked } from '../journal/asked.ts';
 import { keepDue } from '../journal/due.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
@@ -40,9 +40,9 @@ export async function keepQuestions(
   const answers = [...predictions];
   const askedAt = ports.now();
   const time = new Date(askedAt).toISOString();
-  const keep = async ({ index, sample }: WithId): Promise<Accepted | Refused> => {
+  const keep = async ({ index, sample }: WithId): Promise<Kept | Refused> => {
     const prediction = predictions[index];
-    if (prediction === undefined || !isAnswered(prediction)) return accepted;
+    if (prediction === undefined || 'refused' in prediction) return accepted;
     const id = readSampleId(sample.id);
     if (id === undefined) return noSampleId(sample.id);
     const features = asJson(sample.features);
@@ -53,7 +53,9 @@ export async function keepQuestions(
       const reason = `as JSON, in which it is kept, ${wrong.field} ${wrong.reason}`;
       return refuse('wrong-type', reason);
     }
-    return keepAsked(ports, model, { id, features, prediction, time, sequence, spec: specHash });
+    const asked = { id, features, prediction, time, sequence, spec: specHash };
+    const outcome = await keepAsked(ports, model, asked);
+    return outcome.ok ? { ...outcome, question: { id, features } } : outcome;
   };
   const keepInTime = (question: (typeof questions)[number]) => {
     if (secondsLeft() < limits.answerReserveSeconds) throw outOfTime('keeping what was asked');
@@ -61,16 +63,19 @@ export async function keepQuestions(
   };
   const all = eachInOrder(limits.keptAtOnce, questions, keepInTime);
   const kept: KeptQuestion[] = [];
-  for await (const [{ index, sample }, outcome] of all) {
-    const id = readSampleId(sample.id);
+  for await (const [{ index }, outcome] of all) {
     if (!outcome.ok) answers[index] = { refused: refusedId(outcome) };
-    else if (id !== undefined && isAnswered(predictions[index])) kept.push({ id, sample });
+    else if (outcome.question !== undefined) kept.push(outcome.question);
   }
   await waitForLabels(ports, { model, spec, askedAt }, kept);
   return answers;
 }
 
-type KeptQuestion = { readonly id: SampleId; readonly sample: WithId['sample'] };
+/** A question that waits for its label, as it is kept. */
+type KeptQuestion = Pick<Asked, 'id' | 'features'>;
+
+/** Without a question if there was no answer, so that nothing is kept. */
+type Kept = Accepted & { readonly question?: KeptQuestion };
 
 /** Keeps until when labels are waited for, where the spec says how long. */
 async function waitForLabels(
@@ -92,17 +97,13 @@ async function waitForLabels(
     [ids, bytes] = [[], 0];
   };
   // What is labelled by one message: so many, and no more than it can bring into an entry.
-  for (const { id, sample } of kept) {
-    const own = Buffer.byteLength(JSON.stringify(asJson(sample.features)));
+  for (const { id, features } of kept) {
+    const own = Buffer.byteLength(JSON.stringify(features));
     if (ids.length >= limits.defaultsAtOnce || bytes + own > limits.lateBytes) await keep();
     ids.push(id);
     bytes += own;
   }
   await keep();
-}
-
-function isAnswered(prediction: SamplePrediction | undefined): boolean {
-  return prediction !== undefined && !('refused' in prediction);
 }
 
 function refusedId({ code, reason }: Refused) {
