@@ -80,3 +80,13 @@ export function addArrays(a: Float64Array, b: Float64Array, factor = 1): Float64
   for (let i = 0; i < sums.length; i++) sums[i] = factor * (a[i] ?? 0) + (b[i] ?? 0);
   return sums;
 }
+
+/** The mean of each row of so many values. */
+export function meansOfRows(values: Float64Array, width: number): Float64Array {
+  const means = new Float64Array(values.length / width);
+  values.forEach((value, i) => {
+    const row = Math.floor(i / width);
+    means[row] = (means[row] ?? 0) + value / width;
+  });
+  return means;
+}

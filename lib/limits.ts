@@ -188,6 +188,8 @@ export const limits = {
   averagedWeights: 1_000_000,
   /** What all experts answer for one row. */
   expertOutputs: 12_000,
+  /** Numbers that a label may have. */
+  labelOutputs: 256,
   /** Classes of which a state knows what follows each. */
   lastLabelClasses: 64,
   /** Rows of a gradient step, those that are replayed among them. */

@@ -13,6 +13,7 @@ import { sendFile } from '../operations/send-file.ts';
 import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
+import { outputLines } from './models.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { figure, formatCount, formatTable, wordsOf } from './progress.ts';
 import { specOf } from './train.ts';
@@ -124,11 +125,13 @@ function printFigures(
   { print }: Pick<Io, 'print'>,
   {
     confusion,
+    outputs = {},
     ...figures
-  }: Readonly<Record<string, unknown>> & { readonly confusion?: Figures['confusion'] },
+  }: Readonly<Record<string, unknown>> & Pick<Figures, 'confusion' | 'outputs'>,
 ): void {
   for (const [metric, value] of Object.entries(figures))
     if (typeof value === 'number') print(`  ${wordsOf(metric)} ${figure(value)}`);
+  for (const line of outputLines({ outputs })) print(line);
   if (confusion === undefined || confusion.classes.length > 12) return;
   print('  label by row, prediction by column:');
   const rows = confusion.classes.map((each, i) => [
@@ -143,12 +146,12 @@ export async function init(
   { print, result }: Pick<Io, 'print' | 'result'>,
   path: string,
   {
-    label,
+    labels,
     task,
     model,
     out,
   }: {
-    readonly label?: string | undefined;
+    readonly labels: readonly string[];
     readonly task?: string | undefined;
     readonly model?: string | undefined;
     readonly out: string;
@@ -156,7 +159,7 @@ export async function init(
 ): Promise<number> {
   const name = parse(modelName, model ?? nameOf(path), '--model');
   const options = {
-    ...(label === undefined ? {} : { label }),
+    ...(labels.length === 0 ? {} : { labels }),
     ...(task === undefined ? {} : { task: parse(z.enum(tasks), task, '--task') }),
   };
   const draft = await withFile(path, (file) => draftSpec(name, file, options));

@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { MillraceError } from '../errors.ts';
 import { tasks } from '../features/task.ts';
 import type { Log } from '../ports/ports.ts';
-import { type AddCommand, textOf } from './call.ts';
+import { type AddCommand, textOf, textsOf } from './call.ts';
 import { declareChoosingCommands } from './choosing-commands.ts';
 import { consentOf, type Io } from './io.ts';
 import {
@@ -13,7 +13,7 @@ import {
   declareTrainingCommands,
   declareWatchCommand,
 } from './model-commands.ts';
-import { addCommand, bashCompletion, type Called, text } from './program.ts';
+import { addCommand, bashCompletion, type Called, text, texts } from './program.ts';
 import { createProgress } from './progress.ts';
 import {
   declareRepairCommands,
@@ -139,7 +139,7 @@ function declareInit(): void {
       usage: 'init <file>',
       summary: 'draft a spec from a file, and say what it saw and doubts (needs no stack)',
       options: [
-        text('--label <column>', 'the column to predict; the last one unless given'),
+        texts('--label <column>', 'the column to predict, or several; the last one unless given'),
         new Option('--task <task>', 'by the looks of the labels unless given').choices(tasks),
         text('--model <name>', "the model's name; the file's unless given"),
         text('--out <file>', 'where to write it; spec.json unless given'),
@@ -155,7 +155,7 @@ function declareInit(): void {
         terminal(called),
         called.args[0] ?? '',
         {
-          label: textOf(label),
+          labels: textsOf(label),
           task: textOf(task),
           model: textOf(model),
           out: textOf(out) ?? 'spec.json',

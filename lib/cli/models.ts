@@ -145,18 +145,20 @@ function metricLines({ lately, ...stream }: StreamMetrics): readonly string[] {
 }
 
 /** What is said in one line, where it is known. */
-const otherFigures: readonly (readonly [name: string, of: keyof Omit<StreamMetrics, 'lately'>])[] =
-  [
-    ['area under the curve', 'areaUnderCurve'],
-    ['balanced accuracy', 'balancedAccuracy'],
-    ["Cohen's κ", 'cohensKappa'],
-    ['F1', 'f1'],
-    ['precision', 'precision'],
-    ['recall', 'recall'],
-    ['calibration error', 'calibrationError'],
-    ['mean absolute error', 'meanAbsoluteError'],
-    ['R²', 'rSquared'],
-  ];
+const otherFigures: readonly (readonly [
+  name: string,
+  of: keyof Omit<StreamMetrics, 'lately' | 'outputs'>,
+])[] = [
+  ['area under the curve', 'areaUnderCurve'],
+  ['balanced accuracy', 'balancedAccuracy'],
+  ["Cohen's κ", 'cohensKappa'],
+  ['F1', 'f1'],
+  ['precision', 'precision'],
+  ['recall', 'recall'],
+  ['calibration error', 'calibrationError'],
+  ['mean absolute error', 'meanAbsoluteError'],
+  ['R²', 'rSquared'],
+];
 
 /** @param when of the loss */
 function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string) {
@@ -183,7 +185,16 @@ function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string)
       ? []
       : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
     ...(others.length === 0 ? [] : [`  ${others.join(', ')}`]),
+    ...outputLines(stream),
   ];
+}
+
+/** How far each of several outputs was off. */
+export function outputLines({ outputs = {} }: Pick<StreamMetrics, 'outputs'>): readonly string[] {
+  return Object.entries(outputs).map(
+    ([name, { meanAbsoluteError: absolute, rootMeanSquaredError: root }]) =>
+      `  ${name}: mean absolute error ${figure(absolute)}, root mean squared error ${figure(root)}`,
+  );
 }
 
 /** How full the vocabularies of categories are. */

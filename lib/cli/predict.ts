@@ -6,6 +6,7 @@ import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
 import { invalid, reasonOf } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
+import type { DeclaredLabel } from '../features/task.ts';
 import { sampleWriter } from '../operations/send-file.ts';
 import { plainJson } from '../parse.ts';
 import { type OpenModel, openModel } from '../serving/open-model.ts';
@@ -47,7 +48,7 @@ export async function predict(
   await withFile(path, async (file) => {
     const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
     const columns = await columnsOf(file);
-    const names = namingBeside(columns);
+    const names = namingBeside(columns, opened.spec().label);
     // Where classes come with the stream, they are those of the newest state.
     if (opened.spec().label.maxClasses !== undefined)
       await opened.predict([], { maxAgeSeconds: 0 });
@@ -142,13 +143,15 @@ function lineWriter(output: NodeJS.WritableStream, columns: readonly string[] | 
 type Naming = { readonly prefix: string; readonly refused: string };
 
 /** Names that hide none of the input's columns: the input may have been predicted before. */
-function namingBeside(columns: readonly string[]): Naming {
+function namingBeside(columns: readonly string[], { outputs = [] }: DeclaredLabel): Naming {
+  const own = ['', ...outputs.map((output) => `_${output}`)];
   const free = (name: string) => {
-    const isTaken = (own: string) =>
-      columns.some((column) => column === own || column.startsWith(`${own}_probability`));
+    const isTaken = (prefix: string) =>
+      own.some((suffix) => columns.includes(prefix + suffix)) ||
+      columns.some((column) => column.startsWith(`${prefix}_probability`));
     for (let i = 1; ; i++) {
-      const own = i === 1 ? name : `${name}_${i}`;
-      if (!isTaken(own)) return own;
+      const next = i === 1 ? name : `${name}_${i}`;
+      if (!isTaken(next)) return next;
     }
   };
   return { prefix: free('predicted'), refused: free('refused') };
@@ -159,7 +162,9 @@ function predictionColumns(
   opened: Pick<OpenModel, 'spec' | 'state'>,
   { prefix, refused }: Naming,
 ): readonly string[] {
-  const { task } = opened.spec();
+  const { task, label } = opened.spec();
+  if (label.outputs !== undefined)
+    return [...label.outputs.map((name) => `${prefix}_${name}`), refused];
   const probability = `${prefix}_probability`;
   if (task === 'regression') return [prefix, refused];
   if (task === 'binary') return [prefix, probability, refused];
@@ -174,6 +179,7 @@ function fieldsOf(
 ): Record<string, unknown> {
   if (prediction === undefined) return {};
   if ('value' in prediction) return { [prefix]: prediction.value };
+  if ('values' in prediction) return withPrefix(prefix, prediction.values);
   if ('probability' in prediction) {
     const { probability } = prediction;
     return { [prefix]: probability > 0.5, [`${prefix}_probability`]: probability };
@@ -183,11 +189,14 @@ function fieldsOf(
     return { [refused]: `${field}: ${reason}` };
   }
   const { class: name, probabilities } = prediction;
-  const each = Object.entries(probabilities).map(([other, p]) => [
-    `${prefix}_probability_${other}`,
-    p,
-  ]);
-  return { [prefix]: name, ...Object.fromEntries(each) };
+  return { [prefix]: name, ...withPrefix(`${prefix}_probability`, probabilities) };
+}
+
+/** Values in columns of their names. */
+function withPrefix(prefix: string, values: Readonly<Record<string, number>>) {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`${prefix}_${name}`, value]),
+  );
 }
 
 function csvRow(cells: readonly unknown[]): string {

@@ -34,9 +34,9 @@ export function rowReader(declaration: Declaration): RowReader {
     // Those that are taken from others have no column of their own.
     behaviour.of ? [] : [{ name, column, read: isOld ? behaviour.readCell : asItIs }],
   );
-  const labelColumn = declaration.label.column ?? declaration.label.name;
+  const { outputs, column: labelColumn = declaration.label.name } = declaration.label;
   const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
-  const taken = new Set([...columns.map(({ column }) => column), labelColumn]);
+  const taken = new Set([...columns.map(({ column }) => column), ...(outputs ?? [labelColumn])]);
   const hasWeights = !taken.has(weightColumn);
   const toSample = (row: Row) => {
     if (!taken.has('features') && isSample(row)) return sampleOf(row);
@@ -47,7 +47,14 @@ export function rowReader(declaration: Declaration): RowReader {
       const found = cell(column);
       if (found !== undefined && found !== null) features[name] = read(found);
     }
-    return { features, label: readLabel(cell(labelColumn)), ...weightOf(row) };
+    return { features, label: labelOf(row), ...weightOf(row) };
+  };
+  const labelOf = (row: Row) => {
+    const own = outputs?.filter((column) => Object.hasOwn(row, column)) ?? [];
+    if (own.length > 0) return Object.fromEntries(own.map((column) => [column, row[column]]));
+    if (outputs !== undefined && taken.has('label')) return undefined;
+    const column = outputs === undefined ? labelColumn : 'label';
+    return readLabel(Object.hasOwn(row, column) ? row[column] : undefined);
   };
   const weightOf = ({ [weightColumn]: weight }: Row) =>
     !hasWeights || weight === undefined || weight === null
@@ -59,9 +66,10 @@ export function rowReader(declaration: Declaration): RowReader {
     !taken.has('id') &&
     rows.every((row) => Object.hasOwn(row, 'id') && !isSample(row) && !hasFeature(row));
   const toLateLabel = (row: Row) => {
-    const label = Object.hasOwn(row, labelColumn) || taken.has('label') ? labelColumn : 'label';
-    const { id, [label]: cell } = row;
-    const own = { label: readLabel(cell), ...weightOf(row), ...defaultOf(row) };
+    const isShort = !taken.has('label') && !Object.hasOwn(row, labelColumn);
+    const { id, label: short } = row;
+    const label = outputs === undefined && isShort ? readLabel(short) : labelOf(row);
+    const own = { label, ...weightOf(row), ...defaultOf(row) };
     return id === undefined || taken.has('id') ? own : { id, ...own };
   };
   const defaultOf = (row: Row) => {

@@ -15,7 +15,10 @@ export function rowsInOrder(count: number, start = 0): Int32Array {
   return rows;
 }
 
-/** Labels and shares of the rows of some steps, [steps × minibatch] each. */
+/**
+ * Labels and shares of the rows of some steps, [steps × minibatch] each; of labels with several
+ * numbers all of them, row by row.
+ */
 export type Targets = { readonly labels: Float32Array; readonly shares: Float32Array };
 
 /**
@@ -29,18 +32,20 @@ export function writeTargets(
   minibatch: number,
 ): void {
   const { weights, importance = weights } = samples;
+  const width = samples.labels.length / Math.max(samples.count, 1);
   for (let start = 0; start < rows.length; start += minibatch) {
     const end = Math.min(start + minibatch, rows.length);
     let sum = 0;
     for (let i = start; i < end; i++) {
       const row = rows[i] ?? 0;
-      labels[i] = samples.labels[row] ?? 0;
+      for (let at = 0; at < width; at++)
+        labels[i * width + at] = samples.labels[row * width + at] ?? 0;
       shares[i] = weights[row] ?? 0;
       sum += importance[row] ?? 0;
     }
     if (sum > 0) for (let i = start; i < end; i++) shares[i] = (shares[i] ?? 0) / sum;
   }
-  labels.fill(0, rows.length);
+  labels.fill(0, rows.length * width);
   shares.fill(0, rows.length);
 }
 

@@ -8,8 +8,8 @@ import type { Spec } from '../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from './engine.ts';
 
 /**
- * The samples of one gradient step as tensors: an input each of the network, labels and shares,
- * [minibatch].
+ * The samples of one gradient step as tensors: an input each of the network, labels (see
+ * {@link weightedLoss}) and shares, [minibatch].
  */
 export type Minibatch = {
   readonly inputs: readonly tf.Tensor[];

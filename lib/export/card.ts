@@ -1,5 +1,5 @@
 import { classNames } from '../features/class-weights.ts';
-import { type ColumnScales, predictionRange } from '../features/scaling.ts';
+import { type ColumnScales, predictionRanges } from '../features/scaling.ts';
 import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
@@ -78,17 +78,20 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
   }));
   const own = classNames(spec, state.statistics);
   const classes = spec.task === 'multiclass' ? own : undefined;
-  const { maxClasses } = spec.label;
-  const scale = labelScale && { mean: labelScale.mean, deviation: labelScale.deviation };
-  const range = predictionRange(state.statistics, labelScale);
-  const bounds = range && { least: range[0], greatest: range[1] };
+  const { maxClasses, outputs } = spec.label;
+  const ranges = predictionRanges(state.statistics, labelScale);
+  const scales = labelScale?.outputs.map((scale, output) => {
+    const [least, greatest] = ranges[output] ?? [];
+    return { ...scale, least, greatest };
+  });
   const label = {
     name: spec.label.name,
     task: spec.task,
     classes,
     maxClasses,
-    ...scale,
-    ...bounds,
+    ...(outputs === undefined
+      ? scales?.[0]
+      : { outputs: outputs.map((name, output) => ({ name, ...scales?.[output] })) }),
   };
   const description = { model: name, sequence: state.sequence, inputs, label };
   return `${JSON.stringify(description, undefined, 2)}\n`;
@@ -121,6 +124,7 @@ function viewsJson(views: readonly ColumnScales[]) {
 }
 
 function answerText({ task, label }: Spec, classes: readonly string[]): string {
+  if (label.outputs !== undefined) return `the values of ${someOf(label.outputs)}`;
   if (task === 'regression') return `the value of \`${label.name}\``;
   if (task === 'binary') return `the probability that \`${label.name}\` is true`;
   const others = label.maxClasses === undefined ? '' : '; the rest are of classes yet to come';

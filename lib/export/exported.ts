@@ -124,6 +124,15 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
   return { model, state, features: features.filter(isUsed), labelScale };
 }
 
+/** The mean and the deviation of each output. */
+export function scaleVectors(scale: LabelScale | undefined) {
+  const outputs = scale?.outputs ?? [];
+  return {
+    means: Float64Array.from(outputs, ({ mean }) => mean),
+    deviations: Float64Array.from(outputs, ({ deviation }) => deviation),
+  };
+}
+
 /** How a feature of numbers is scaled for a network that sees a view of it. */
 export function scalesUnder(
   feature: Extract<ExportedFeature, { kind: 'numbers' }>,

@@ -77,3 +77,17 @@ export function affine(
   setWeights(layer, weights);
   return output;
 }
+
+/** A layer that takes each output times a factor, plus an offset. */
+export function eachTimes(
+  name: string,
+  input: tf.SymbolicTensor,
+  { factors, offsets }: { readonly factors: Iterable<number>; readonly offsets: ArrayLike<number> },
+): tf.SymbolicTensor {
+  const own = [...factors];
+  const layer = tf.layers.dense({ name, units: own.length, trainable: false });
+  const output = apply(layer, input);
+  const diagonal = own.flatMap((factor, from) => own.map((_, to) => (from === to ? factor : 0)));
+  setWeights(layer, [diagonal, offsets]);
+  return output;
+}

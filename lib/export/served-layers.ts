@@ -3,8 +3,8 @@ import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { RandomFourier } from '../network/fourier.ts';
 import type { NetworkInput } from '../network/network.ts';
 import { cosineLayers, type Reach, reachOf } from './cosines.ts';
-import { type Exported, type ExportedFeature, scalesUnder } from './exported.ts';
-import { affine, apply, calledWith, probabilities, setWeights } from './layers.ts';
+import { type Exported, type ExportedFeature, scalesUnder, scaleVectors } from './exported.ts';
+import { affine, apply, calledWith, eachTimes, probabilities } from './layers.ts';
 import { servedNetwork } from './served-network.ts';
 
 /**
@@ -124,8 +124,6 @@ function answered(
   if (task !== 'regression')
     return isAnswer ? output : probabilities('class-probabilities', task, output);
   if (labelScale === undefined) return output;
-  const layer = tf.layers.dense({ name: 'own-unit', units: 1, trainable: false });
-  const value = apply(layer, output);
-  setWeights(layer, [[labelScale.deviation], [labelScale.mean]]);
-  return value;
+  const { means, deviations } = scaleVectors(labelScale);
+  return eachTimes('own-unit', output, { factors: deviations, offsets: means });
 }

@@ -4,14 +4,14 @@ import { mixtureOf, type Part, partOf, partsOf } from '../engine/experts/compile
 import { constantAnswer } from '../engine/experts/labels.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
-import { labelScaleOf, predictionRange } from '../features/scaling.ts';
+import { labelScaleOf, predictionRanges, type Range } from '../features/scaling.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { Network, NetworkInput } from '../network/network.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
-import { apply, calledWith, probabilities, setWeights } from './layers.ts';
+import { apply, calledWith, eachTimes, probabilities, setWeights } from './layers.ts';
 
 /** The layer that mixes what experts answer. */
 export const mixtureLayer = 'experts-mixture';
@@ -29,8 +29,8 @@ export async function servedNetwork(
 ): Promise<ServedNetwork> {
   const { experts } = spec.online;
   if (experts === undefined) return { ...(await builtNetwork(spec, state)), isAnswer: false };
-  const range = predictionRange(state.statistics, labelScaleOf(state.statistics, encoder.layout));
-  return mixedNetwork(spec, experts, state, range);
+  const ranges = predictionRanges(state.statistics, labelScaleOf(state.statistics, encoder.layout));
+  return mixedNetwork(spec, experts, state, ranges);
 }
 
 async function builtNetwork(spec: Spec, { tensors }: EngineState): Promise<Network> {
@@ -46,13 +46,11 @@ async function builtNetwork(spec: Spec, { tensors }: EngineState): Promise<Netwo
 /** A network inside another: where its answers come out. */
 type Member = { readonly network: Network; readonly output: tf.SymbolicTensor };
 
-type Range = readonly [least: number, greatest: number];
-
 async function mixedNetwork(
   spec: Spec,
   experts: readonly Expert[],
   state: EngineState,
-  range: Range | undefined,
+  ranges: readonly (Range | undefined)[],
 ): Promise<ServedNetwork> {
   const inputs = new Map<string, { readonly input: NetworkInput; symbol: tf.SymbolicTensor }>();
   const members: Member[] = [];
@@ -74,7 +72,7 @@ async function mixedNetwork(
     const { task } = spec;
     const output =
       task === 'regression'
-        ? bounded(part.name, logits, range)
+        ? bounded(part.name, logits, ranges)
         : probabilities(`${part.name}-probabilities`, task, logits);
     members.push({ network, output });
   }
@@ -92,25 +90,26 @@ async function mixedNetwork(
   };
 }
 
-/** Values no further than a range. */
+/** Values no further than the range of each output. */
 function bounded(
   name: string,
   output: tf.SymbolicTensor,
-  range: Range | undefined,
+  ranges: readonly (Range | undefined)[],
 ): tf.SymbolicTensor {
-  if (range === undefined) return output;
-  const [least, greatest] = range;
-  // A rectifier lets through what is between 0 and its largest value.
-  const shifted = shift(`${name}-from-least`, output, -least);
-  const layer = tf.layers.reLU({ name: `${name}-in-range`, maxValue: greatest - least });
-  return shift(`${name}-to-least`, apply(layer, shifted), least);
-}
-
-function shift(name: string, input: tf.SymbolicTensor, by: number): tf.SymbolicTensor {
-  const layer = tf.layers.dense({ name, units: 1, trainable: false });
-  const output = apply(layer, input);
-  setWeights(layer, [[1], [by]]);
-  return output;
+  if (ranges.every((range) => range === undefined)) return output;
+  // (Of an output whose labels have not varied, what a network says is nothing.)
+  const own = ranges.map((range): Range => range ?? [0, 1]);
+  const [first = [0, 1]] = own;
+  // A rectifier lets through what is between 0 and its largest value, the same for all.
+  const most = own.length === 1 ? first[1] - first[0] : 1;
+  const widths = own.map(([least, greatest]) => (greatest - least) / most);
+  const leasts = own.map(([least]) => least);
+  const shifted = eachTimes(`${name}-from-least`, output, {
+    factors: widths.map((width) => 1 / width),
+    offsets: leasts.map((least, i) => -least / (widths[i] ?? 1)),
+  });
+  const layer = tf.layers.reLU({ name: `${name}-in-range`, maxValue: most });
+  return eachTimes(`${name}-to-least`, apply(layer, shifted), { factors: widths, offsets: leasts });
 }
 
 /** An input of an expert among those of all. */

@@ -4,8 +4,7 @@ import type { FeatureBehaviour, Offsets } from './kinds/kind.ts';
 import { behaviourOf, type Feature } from './kinds.ts';
 import type { LagColumns, Layout } from './samples.ts';
 import type { Scaling } from './scaling.ts';
-import type { Task } from './task.ts';
-import { classCount, type DeclaredClasses } from './task.ts';
+import { classCount, type DeclaredLabel, labelWidth, outputCount, type Task } from './task.ts';
 
 /** The parts of a spec that decide how samples are encoded. */
 export type Declaration = {
@@ -22,6 +21,7 @@ export type Declaration = {
     readonly column?: string | undefined;
     readonly classes?: readonly string[] | undefined;
     readonly maxClasses?: number | undefined;
+    readonly outputs?: readonly string[] | undefined;
     readonly standardize?: boolean | undefined;
     readonly classWeights?: ClassWeights | undefined;
   };
@@ -35,14 +35,12 @@ export type Declaration = {
 /** The parts of a declaration that decide its columns. */
 export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision' | 'online'> & {
   readonly label?:
-    | Pick<Declaration['label'], 'standardize' | 'classes' | 'maxClasses' | 'classWeights'>
+    | Pick<
+        Declaration['label'],
+        'standardize' | 'classes' | 'maxClasses' | 'outputs' | 'classWeights'
+      >
     | undefined;
 };
-
-/** How many numbers a model predicts for a row. */
-function outputsOfLabel(label: DeclaredClasses = {}): number {
-  return classCount(label) ?? 1;
-}
 
 /** How a declaration reads cells. */
 export function cellsOfSpec({ cells }: Pick<Declaration, 'cells'>): Cells {
@@ -67,7 +65,7 @@ export function columnsOf({ features, cells, label }: DeclaredColumns): readonly
   const declared = Object.entries(features).map(([name, feature]) => ({
     name,
     column: ('column' in feature ? feature.column : undefined) ?? name,
-    behaviour: behaviourOf(feature, reader, outputsOfLabel(label)),
+    behaviour: behaviourOf(feature, reader, outputCount(label ?? {})),
   }));
   const row = { numbers: 0, categories: 0 };
   const offsets = declared.map(({ behaviour: { width } }) => {
@@ -97,6 +95,7 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     ...(isExact ? { isExact } : {}),
     ...(halfLives.length > 0 ? { halfLives } : {}),
     ...derivedLayout(declaration),
+    ...widthOfLabel(declaration.label),
     ...(declaration.label?.standardize ? labelLayout(declaration) : {}),
     ...(declaration.label?.classWeights === 'balanced'
       ? { countedClasses: classCount(declaration.label) ?? 2 }
@@ -104,6 +103,10 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     ...(spreads.length > 0 ? { spreads } : {}),
     ...growingLayout(declaration),
   };
+}
+
+function widthOfLabel(label: DeclaredLabel = {}): Pick<Layout, 'labelWidth'> {
+  return label.outputs === undefined ? {} : { labelWidth: labelWidth(label) };
 }
 
 /** Classes that get places as they come; until then hashes stand for them, in float64. */
@@ -161,7 +164,7 @@ function labelLayout({
 /** The widths of a spec's rows as engines take them: standardised, in float32. */
 export function trainedLayoutOf(declaration: DeclaredColumns): Layout {
   const { numberWidth, categoryCount } = layoutOf(declaration);
-  return { numberWidth, categoryCount };
+  return { numberWidth, categoryCount, ...widthOfLabel(declaration.label) };
 }
 
 /** How far from its mean a number may be for experts, in deviations: one outlier is not all. */

@@ -2,14 +2,14 @@ import { limits } from '../limits.ts';
 import { isRecord, listNames, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, refuse } from '../refusal.ts';
 import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
-import { labelReader } from './label.ts';
+import { labelReader, missingText } from './label.ts';
 import { isDefaultLabel } from './sample-id.ts';
 import {
   type Fields,
+  fieldOfOutput,
   labelWriter,
   lateWeightField,
   lateWeightsOf,
-  missingText,
   namesIn,
   type RefusedField,
   type WriteSample,
@@ -70,6 +70,8 @@ export type Encoding = {
  */
 export type Encoder = {
   readonly layout: Layout;
+  /** What the label is called in refusals, or one of its outputs. */
+  readonly labelField: (output: number) => string;
   /** @param beforeEach is called before each sample, and may throw to break it off */
   readonly encode: (samples: readonly unknown[], beforeEach?: () => void) => Encoding;
   /**
@@ -126,8 +128,10 @@ export function createEncoder(declaration: Declaration): Encoder {
       unknown,
     };
   };
+  const { outputs } = declaration.label;
   return {
     layout,
+    labelField: (output) => fieldOfOutput(outputs?.[output]),
     encode: (samples, beforeEach) =>
       encodeWith(samples, [writeFeatures, writeLabel, writeWeight], beforeEach),
     encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),

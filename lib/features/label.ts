@@ -1,18 +1,24 @@
 import { limits } from '../limits.ts';
-import { show } from '../parse.ts';
+import { isRecord, listNames, show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { type Cells, isFloat32, readNumber, withoutSign } from './cells.ts';
 import { cellsOfSpec, type Declaration } from './columns.ts';
 import { hashOfClass } from './hash.ts';
 import type { Floats } from './samples.ts';
 
+/** A label that cannot be read; of several outputs, because of which. */
+type RefusedLabel = Refused & { readonly output?: string };
+
 /**
  * How a label is read. It stands apart from the features because a sample that is only predicted
  * has no label.
  */
 export type LabelReader = {
-  /** Writes a label at its row of `labels`: the value, 0 or 1, or the index of the class. */
-  readonly write: (label: unknown, labels: Floats, row: number) => Accepted | Refused;
+  /**
+   * Writes a label at its row of `labels`: the value, that of each output, 0 or 1, or the index of
+   * the class.
+   */
+  readonly write: (label: unknown, labels: Floats, row: number) => Accepted | RefusedLabel;
   /** Whether a cell is one of the declared classes, whatever words stand for a missing label. */
   readonly knows: (label: unknown) => boolean;
   /** The class of a label that was written, where classes get places as they come. */
@@ -28,7 +34,9 @@ export function labelReader(
   const cells = cellsOfSpec(declaration);
   switch (declaration.task) {
     case 'regression':
-      return numberReader(cells);
+      return declaration.label.outputs === undefined
+        ? numberReader(cells)
+        : numbersReader(cells, declaration.label.outputs);
     case 'binary':
       return binaryReader(cells);
     case 'multiclass':
@@ -40,16 +48,56 @@ export function labelReader(
 
 function numberReader(cells: Cells): LabelReader {
   return {
+    write: (label, labels, row) => writeNumber(cells, label, labels, row),
+    knows: () => false,
+    readCell: readNumber,
+  };
+}
+
+function writeNumber(
+  cells: Cells,
+  cell: unknown,
+  labels: Floats,
+  place: number,
+): Accepted | Refused {
+  const value = cells.number(cell);
+  if (!isFloat32(value))
+    return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
+  labels[place] = withoutSign(value);
+  return accepted;
+}
+
+/** A reader of labels that are an object: a number for each output, and nothing else. */
+function numbersReader(cells: Cells, outputs: readonly string[]): LabelReader {
+  const known = new Set(outputs);
+  return {
     write(label, labels, row) {
-      const value = cells.number(label);
-      if (!isFloat32(value))
-        return refuse('not-finite', `must be a finite number (found ${show(label)})`);
-      labels[row] = withoutSign(value);
+      if (!isRecord(label)) {
+        const names = listNames(outputs);
+        return refuse('wrong-type', `must be an object of ${names} (found ${show(label)})`);
+      }
+      const other = Object.keys(label).find((name) => !known.has(name));
+      if (other !== undefined) {
+        const reason = `unknown output; allowed: ${listNames(outputs)}`;
+        return { ...refuse('unknown-field', reason), output: other };
+      }
+      for (const [at, output] of outputs.entries()) {
+        const cell = Object.hasOwn(label, output) ? label[output] : undefined;
+        const written = cells.isMissing(cell)
+          ? refuse('missing', missingText(cell))
+          : writeNumber(cells, cell, labels, row * outputs.length + at);
+        if (!written.ok) return { ...written, output };
+      }
       return accepted;
     },
     knows: () => false,
     readCell: readNumber,
   };
+}
+
+/** Why a field is missing. */
+export function missingText(cell: unknown): string {
+  return cell === undefined ? 'missing' : `missing (found ${show(cell)})`;
 }
 
 function binaryReader(cells: Cells): LabelReader {

@@ -15,20 +15,26 @@ const enoughSamples = 10;
  * @param seen statistics of the samples before, where there are some
  */
 export function withoutOutliers(
-  { layout }: Pick<Encoder, 'layout'>,
+  { layout, labelField }: Pick<Encoder, 'layout' | 'labelField'>,
   encoding: Encoding,
   seen?: FeatureStatistics,
 ): Encoding {
   const { samples } = encoding;
+  const { labelWidth = 1 } = layout;
   const scale = seen && seen.count >= enoughSamples ? labelScaleOf(seen, layout) : undefined;
-  const before = scale === undefined ? 0 : Math.abs(scale.mean) + scale.deviation;
-  const usual = Math.max(usualSize(samples.labels), before);
-  if (usual === 0) return encoding;
-  const bound = usual * limits.outlierFactor;
-  return refusing(layout, encoding, (label) => {
-    if (Math.abs(label) <= bound) return undefined;
-    const reason = `${label} is more than ${limits.outlierFactor} times as large as other labels`;
-    return { field: 'label', code: 'outlier', reason };
+  const bounds = Array.from({ length: labelWidth }, (_, output) => {
+    const { mean = 0, deviation = 0 } = scale?.outputs[output] ?? {};
+    const labels = samples.labels.filter((_, i) => i % labelWidth === output);
+    const usual = Math.max(usualSize(labels), Math.abs(mean) + deviation);
+    return usual === 0 ? Number.POSITIVE_INFINITY : usual * limits.outlierFactor;
+  });
+  return refusing(layout, encoding, (row) => {
+    const label = samples.labels.subarray(row * labelWidth, (row + 1) * labelWidth);
+    const output = label.findIndex((each, at) => Math.abs(each) > (bounds[at] ?? 0));
+    if (output < 0) return undefined;
+    const times = limits.outlierFactor;
+    const reason = `${label[output]} is more than ${times} times as large as other labels`;
+    return { field: labelField(output), code: 'outlier', reason };
   });
 }
 

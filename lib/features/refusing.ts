@@ -5,16 +5,16 @@ import { gatherSamples, type Layout } from './samples.ts';
 export function refusing(
   layout: Layout,
   encoding: Encoding,
-  reasonFor: (label: number, row: number) => Omit<Refusal, 'index'> | undefined,
+  reasonFor: (row: number) => Omit<Refusal, 'index'> | undefined,
 ): Encoding {
   const { samples, accepted } = encoding;
   const kept: number[] = [];
   const refused: Refusal[] = [];
-  samples.labels.forEach((label, row) => {
-    const reason = reasonFor(label, row);
+  for (let row = 0; row < samples.count; row++) {
+    const reason = reasonFor(row);
     if (reason === undefined) kept.push(row);
     else refused.push({ index: accepted[row] ?? -1, ...reason });
-  });
+  }
   if (refused.length === 0) return encoding;
   return {
     ...encoding,

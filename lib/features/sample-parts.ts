@@ -1,9 +1,10 @@
+import { limits } from '../limits.ts';
 import { isRecord, show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import { isFloat32 } from './cells.ts';
 import { cellsOfSpec, type Declaration } from './columns.ts';
 import { hashOfClass } from './hash.ts';
-import { labelReader } from './label.ts';
+import { labelReader, missingText } from './label.ts';
 import { noSampleId, readSampleId } from './sample-id.ts';
 import type { EncodedSamples } from './samples.ts';
 
@@ -21,11 +22,6 @@ export type RefusedField = Refused & { readonly field: string };
 /** The fields of a sample. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Why a field is missing. */
-export function missingText(cell: unknown): string {
-  return cell === undefined ? 'missing' : `missing (found ${show(cell)})`;
-}
-
 /** Writes the label. */
 export function labelWriter(declaration: Declaration): WriteSample {
   const cells = cellsOfSpec(declaration);
@@ -38,8 +34,13 @@ export function labelWriter(declaration: Declaration): WriteSample {
     if (label !== undefined && cells.isMissing(label) && !reader.knows(label))
       return { ...refuse('missing', missingText(label) + hint(label)), field: 'label' };
     const written = reader.write(label, labels, row);
-    return written.ok ? written : { ...written, field: 'label' };
+    return written.ok ? written : { ...written, field: fieldOfOutput(written.output) };
   };
+}
+
+/** What the label is called in refusals, or one of its outputs. */
+export function fieldOfOutput(output?: string): string {
+  return output === undefined ? 'label' : `label.${output.slice(0, limits.fieldCharacters)}`;
 }
 
 /** An id says what features are meant; no row has it. */

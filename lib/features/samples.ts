@@ -31,7 +31,8 @@ export type EncodedSamples = {
   readonly categories: Int32Array;
   /**
    * [count]: the value, 0 or 1, or the index of the class; see `hashOfClass` where that is not known
-   * yet. As they came; float64 where a layout has exact labels.
+   * yet. [count, labelWidth] where a label has several numbers. As they came; float64 where a
+   * layout has exact labels.
    */
   readonly labels: Floats;
   /** [count]: the weight of each sample in the loss. */
@@ -123,7 +124,9 @@ export type Layout = {
   readonly growingClasses?: GrowingClasses;
   /** Of how many classes it is counted how often they came; of none unless given. */
   readonly countedClasses?: number;
-  /** Whether labels are standardised too: the last column of the statistics is theirs. */
+  /** How many numbers a label has; one unless given. */
+  readonly labelWidth?: number;
+  /** Whether labels are standardised too: the last columns of the statistics are theirs. */
   readonly standardizesLabel?: boolean;
   /** Whether the range of the labels is kept. */
   readonly hasLabelRange?: boolean;
@@ -137,18 +140,20 @@ export function rowsWithin(
   layout: Layout,
   bytes: number = limits.shardBytes,
 ): number {
-  const bytesOfRow = layout.numberWidth * (layout.isExact ? 8 : 4) + layout.categoryCount * 4 + 8;
+  const { numberWidth, isExact, categoryCount, labelWidth = 1 } = layout;
+  const bytesOfRow = numberWidth * (isExact ? 8 : 4) + categoryCount * 4 + 8 + (labelWidth - 1) * 8;
   return Math.max(1, Math.min(rows, Math.floor(bytes / bytesOfRow)));
 }
 
 /** Empty arrays for `count` samples. */
 export function allocateSamples(count: number, layout: Layout): EncodedSamples {
   const length = count * layout.numberWidth;
+  const labels = count * (layout.labelWidth ?? 1);
   return {
     count,
     ...(layout.isExact ? exactNumbers(new Float64Array(length)) : float32Numbers(length)),
     categories: new Int32Array(count * layout.categoryCount),
-    labels: layout.hasExactLabels ? new Float64Array(count) : new Float32Array(count),
+    labels: layout.hasExactLabels ? new Float64Array(labels) : new Float32Array(labels),
     weights: new Float32Array(count),
   };
 }
@@ -170,7 +175,7 @@ export function gatherSamples(
   layout: Layout,
 ): EncodedSamples {
   const gathered = allocateSamples(rows.length, layout);
-  const { numberWidth, categoryCount } = layout;
+  const { numberWidth, categoryCount, labelWidth = 1 } = layout;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? 0;
     gathered.raw.set(
@@ -181,7 +186,8 @@ export function gatherSamples(
       samples.categories.subarray(row * categoryCount, (row + 1) * categoryCount),
       i * categoryCount,
     );
-    gathered.labels[i] = samples.labels[row] ?? 0;
+    for (let at = 0; at < labelWidth; at++)
+      gathered.labels[i * labelWidth + at] = samples.labels[row * labelWidth + at] ?? 0;
     gathered.weights[i] = samples.weights[row] ?? 0;
   }
   const { importance, lateWeights, names } = samples;
@@ -202,6 +208,7 @@ export function sliceSamples(
   layout: Layout,
 ): EncodedSamples {
   const stop = Math.min(end, samples.count);
+  const { labelWidth = 1 } = layout;
   const part = [start * layout.numberWidth, stop * layout.numberWidth] as const;
   return {
     ...(samples.isDerived ? { isDerived: true } : {}),
@@ -212,7 +219,7 @@ export function sliceSamples(
       start * layout.categoryCount,
       stop * layout.categoryCount,
     ),
-    labels: samples.labels.subarray(start, stop),
+    labels: samples.labels.subarray(start * labelWidth, stop * labelWidth),
     weights: samples.weights.subarray(start, stop),
     ...(samples.importance && { importance: samples.importance.subarray(start, stop) }),
     ...(samples.lateWeights && { lateWeights: samples.lateWeights.subarray(start, stop) }),
@@ -247,7 +254,7 @@ export function concatSamples(parts: readonly EncodedSamples[], layout: Layout):
   for (const part of parts) {
     joined.raw.set(part.raw, row * layout.numberWidth);
     joined.categories.set(part.categories, row * layout.categoryCount);
-    joined.labels.set(part.labels, row);
+    joined.labels.set(part.labels, row * (layout.labelWidth ?? 1));
     joined.weights.set(part.weights, row);
     if (part.lateWeights) lateWeights?.set(part.lateWeights, row);
     row += part.count;

@@ -21,19 +21,25 @@ export type Scaling = {
 /** How far beyond the labels so far a prediction may go, in widths of their range. */
 const beyondRange = 0.2;
 
+/** The least and the greatest value that may be predicted. */
+export type Range = readonly [least: number, greatest: number];
+
 /**
- * The least and the greatest value that an expert may predict, as networks learn labels; undefined
- * where any may be.
+ * The least and the greatest value that an expert may predict of each output, as networks learn
+ * labels; undefined where any may be.
  */
-export function predictionRange(
+export function predictionRanges(
   { labelRange }: FeatureStatistics,
   scale: LabelScale | undefined,
-): readonly [least: number, greatest: number] | undefined {
-  if (labelRange === undefined || scale === undefined || !(scale.deviation > 0)) return undefined;
-  const [least, greatest] = labelRange;
-  const beyond = beyondRange * (greatest - least);
-  const standardized = (label: number) => (label - scale.mean) / scale.deviation;
-  return [standardized(least - beyond), standardized(greatest + beyond)];
+): readonly (Range | undefined)[] {
+  if (labelRange === undefined || scale === undefined) return [];
+  return scale.outputs.map(({ mean, deviation }, output) => {
+    if (!(deviation > 0)) return undefined;
+    const [least = 0, greatest = 0] = labelRange.slice(2 * output);
+    const beyond = beyondRange * (greatest - least);
+    const standardized = (label: number) => (label - mean) / deviation;
+    return [standardized(least - beyond), standardized(greatest + beyond)];
+  });
 }
 
 /** What takes number columns to what a network sees: (value − mean) · scale, at most `most`. */
@@ -126,10 +132,10 @@ function scaled(raw: Floats, { mean, scale, most }: ColumnScales): Float32Array 
   return numbers;
 }
 
-/** The mean and the deviation of labels; a deviation of 0 while they have not varied. */
+/** How labels are standardised. */
 export type LabelScale = {
-  readonly mean: number;
-  readonly deviation: number;
+  /** Of each output the mean, and the deviation, which is 0 while its labels have not varied. */
+  readonly outputs: readonly { readonly mean: number; readonly deviation: number }[];
   /** Whether what is predicted in the labels' own unit is float64. */
   readonly isExact: boolean;
 };
@@ -137,25 +143,48 @@ export type LabelScale = {
 /** The scale of the labels; undefined where they are not standardised. */
 export function labelScaleOf(
   { count, mean, squares }: FeatureStatistics,
-  { numberWidth, standardizesLabel, hasExactLabels = false }: Layout,
+  { numberWidth, labelWidth = 1, standardizesLabel, hasExactLabels = false }: Layout,
 ): LabelScale | undefined {
   if (!standardizesLabel) return undefined;
-  const variance = (squares[numberWidth] ?? 0) / Math.max(count, 1);
-  const deviation = Math.sqrt(variance);
-  return { mean: mean[numberWidth] ?? 0, deviation, isExact: hasExactLabels };
+  const outputs = Array.from({ length: labelWidth }, (_, output) => {
+    const column = numberWidth + output;
+    const variance = (squares[column] ?? 0) / Math.max(count, 1);
+    return { mean: mean[column] ?? 0, deviation: Math.sqrt(variance) };
+  });
+  return { outputs, isExact: hasExactLabels };
+}
+
+/**
+ * What a distance of 1 is in the labels' own unit. Several outputs have units of their own: they
+ * count alike, and a distance is one of deviations.
+ */
+export function unitOf(scale: LabelScale | undefined): number {
+  const [only, ...others] = scale?.outputs ?? [];
+  return only === undefined || others.length > 0 ? 1 : only.deviation;
+}
+
+/** Whether labels have varied, of one output at least; they have where it is not known. */
+export function haveVaried(scale: LabelScale | undefined): boolean {
+  return scale === undefined || scale.outputs.some(({ deviation }) => deviation > 0);
 }
 
 /** Labels at mean 0 and variance 1, as an engine learns them; 0 while they have not varied. */
 export function standardizeLabels(labels: Floats, scale: LabelScale | undefined): Float32Array {
   if (scale === undefined) return Float32Array.from(labels);
-  const { mean, deviation } = scale;
-  return Float32Array.from(labels, (label) => (deviation > 0 ? (label - mean) / deviation : 0));
+  const { outputs } = scale;
+  return Float32Array.from(labels, (label, i) => {
+    const { mean = 0, deviation = 0 } = outputs[i % outputs.length] ?? {};
+    return deviation > 0 ? (label - mean) / deviation : 0;
+  });
 }
 
 /** What a network that learnt {@link standardizeLabels} predicts, in the labels' own unit. */
 export function inOwnUnit(values: Float32Array, scale: LabelScale | undefined): Floats {
   if (scale === undefined) return values;
-  const { mean, deviation, isExact } = scale;
+  const { outputs, isExact } = scale;
   const own = isExact ? Float64Array.from(values) : values;
-  return own.map((value) => value * deviation + mean);
+  return own.map((value, i) => {
+    const { mean = 0, deviation = 0 } = outputs[i % outputs.length] ?? {};
+    return value * deviation + mean;
+  });
 }

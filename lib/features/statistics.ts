@@ -16,13 +16,16 @@ import { emptyVocabulary, type Vocabulary } from './vocabulary.ts';
 
 /**
  * Running mean and sum of squared deviations of each number column, over `count` samples; float64.
- * Where labels are standardised, one more column is theirs.
+ * Where labels are standardised, the last columns are theirs.
  */
 export type FeatureStatistics = Moments & {
   /** The same of the number columns alone, for each half-life of the layout. */
   readonly forgetting?: readonly ForgettingMoments[];
-  /** The least and the greatest label, where experts' predictions are bounded by them. */
-  readonly labelRange?: readonly [least: number, greatest: number];
+  /**
+   * The least and the greatest label, where experts' predictions are bounded by them; those of each
+   * output, one after another.
+   */
+  readonly labelRange?: readonly number[];
   /** The classes that have places, in order; of layouts in which they get them as they come. */
   readonly classNames?: readonly string[];
   /** How much each class has weighed, [classes]; of layouts that count them. */
@@ -38,8 +41,8 @@ export type FeatureStatistics = Moments & {
 };
 
 /** How many columns a layout's statistics have. */
-export function statisticsWidth({ numberWidth, standardizesLabel }: Layout): number {
-  return numberWidth + (standardizesLabel ? 1 : 0);
+export function statisticsWidth({ numberWidth, standardizesLabel, labelWidth }: Layout): number {
+  return numberWidth + (standardizesLabel ? (labelWidth ?? 1) : 0);
 }
 
 /** Statistics of no samples. */
@@ -77,10 +80,12 @@ export function completed(statistics: FeatureStatistics, layout: Layout): Featur
 
 /** The statistics of some samples alone. */
 export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureStatistics {
-  const { numberWidth, halfLives = [] } = layout;
+  const { numberWidth, labelWidth = 1, halfLives = [] } = layout;
   const { count, raw, labels } = samples;
   const valueAt = (row: number, column: number) =>
-    (column < numberWidth ? raw[row * numberWidth + column] : labels[row]) ?? 0;
+    (column < numberWidth
+      ? raw[row * numberWidth + column]
+      : labels[row * labelWidth + column - numberWidth]) ?? 0;
   const moments = momentsOf(count, statisticsWidth(layout), valueAt);
   const classes = countClasses(samples, layout);
   const spreads = layout.spreads?.map((each) =>
@@ -89,7 +94,7 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
   const all = {
     ...moments,
     ...(spreads && { spreads }),
-    ...(layout.hasLabelRange ? { labelRange: rangeOf(labels) } : {}),
+    ...(layout.hasLabelRange ? { labelRange: rangesOf(labels, labelWidth) } : {}),
     ...(classes && { classes }),
   };
   if (halfLives.length === 0) return all;
@@ -119,7 +124,7 @@ export function mergeStatistics(
   if (a.count === 0) return { ...b, ...history };
   if (b.count === 0) return a;
   const [range, other = range] = [a.labelRange, b.labelRange];
-  const labelRange = range && other && { labelRange: rangeOf(Float64Array.of(...range, ...other)) };
+  const labelRange = range && other && { labelRange: widestOf(range, other) };
   const classes = a.classes?.map((weight, at) => weight + (b.classes?.[at] ?? 0));
   const spreads = layout.spreads?.map((each, i) =>
     mergeSpreads(each, a.spreads?.[i] ?? emptySpread(each), b.spreads?.[i] ?? emptySpread(each)),
@@ -167,11 +172,20 @@ export function forgetful(statistics: FeatureStatistics, most: number): FeatureS
   };
 }
 
-function rangeOf(labels: Floats): readonly [number, number] {
-  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const label of labels) {
-    least = Math.min(least, label);
-    greatest = Math.max(greatest, label);
-  }
-  return [least, greatest];
+/** The least and the greatest of each output. */
+function rangesOf(labels: Floats, width: number): readonly number[] {
+  const ranges = Array.from({ length: width }, () => [
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ]).flat();
+  labels.forEach((label, i) => {
+    const at = 2 * (i % width);
+    ranges[at] = Math.min(ranges[at] ?? label, label);
+    ranges[at + 1] = Math.max(ranges[at + 1] ?? label, label);
+  });
+  return ranges;
+}
+
+function widestOf(a: readonly number[], b: readonly number[]): readonly number[] {
+  return a.map((bound, at) => Math[at % 2 === 0 ? 'min' : 'max'](bound, b[at] ?? bound));
 }

@@ -10,13 +10,14 @@ export function withoutSurplus(
   encoding: Encoding,
   statistics: NamedClasses,
 ): Encoding {
-  const { names: given } = encoding.samples;
+  const { names: given, labels } = encoding.samples;
   const before = namesOfClasses(layout, statistics);
   if (before === undefined || layout.growingClasses === undefined) return encoding;
   const { most } = layout.growingClasses;
   const known = new Set(placesOf(before).keys());
   const names = [...before];
-  return refusing(layout, encoding, (label) => {
+  return refusing(layout, encoding, (row) => {
+    const label = labels[row] ?? 0;
     if (known.has(label)) return undefined;
     const name = given?.get(label) ?? '';
     if (known.size < most) {

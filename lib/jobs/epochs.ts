@@ -7,9 +7,10 @@ import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { assertPlaces, placed } from '../features/classes.ts';
+import { trainedLayoutOf } from '../features/columns.ts';
 import { mergeWithHistory } from '../features/derived.ts';
-import type { EncodedSamples, Layout } from '../features/samples.ts';
-import { labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
+import { type EncodedSamples, gatherSamples, type Layout } from '../features/samples.ts';
+import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../features/scaling.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
@@ -81,7 +82,7 @@ async function trainEpoch(
   const { layout } = encoder;
   const scale = labelScaleOf(statistics, layout);
   // A loss of standardised labels, in the labels' own unit.
-  const unit = scale === undefined ? 1 : scale.deviation ** 2;
+  const unit = unitOf(scale) ** 2;
   const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
   const ahead = shardOrder.subarray(place.shard);
   const shards = oneAhead((i) => {
@@ -140,14 +141,13 @@ async function trainEpoch(
 
 /** The parameters once experts know the labels of some rows: of each, they hear once in a job. */
 function withLabelsOf(
-  { compiled }: Model,
+  { compiled, spec }: Model,
   parameters: Parameters,
   samples: EncodedSamples,
   rows: Int32Array,
 ): Parameters {
   if (compiled.experts === undefined) return parameters;
-  const labels = Float64Array.from(rows, (row) => samples.labels[row] ?? 0);
-  const weights = Float32Array.from(rows, (row) => samples.weights[row] ?? 1);
+  const { labels, weights } = gatherSamples(samples, rows, trainedLayoutOf(spec));
   return { ...parameters, ...compiled.experts.share(parameters, { labels, weights }) };
 }
 

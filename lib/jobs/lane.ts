@@ -48,6 +48,12 @@ const figuresSchema = z.strictObject({
   meanAbsoluteError: figure,
   rootMeanSquaredError: figure,
   rSquared: figure,
+  outputs: z
+    .record(
+      z.string(),
+      z.strictObject({ meanAbsoluteError: z.number(), rootMeanSquaredError: z.number() }),
+    )
+    .optional(),
   confusion: z
     .strictObject({
       classes: z.array(z.string()).readonly(),

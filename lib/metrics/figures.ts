@@ -1,5 +1,6 @@
 import { classNames } from '../features/class-weights.ts';
 import type { Floats } from '../features/samples.ts';
+import { labelWidth } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import {
   addOutcomes,
@@ -18,7 +19,7 @@ export type Figures = OutcomeFigures & {
   /** In the unit of the spec's loss. */
   readonly loss: number;
   readonly accuracy?: number;
-  /** Against the mean of these labels. */
+  /** Against the mean of these labels; of several outputs the mean of theirs. */
   readonly rSquared?: number;
   /** Rows by the label, columns by the prediction; as `classes` names them. Of few classes. */
   readonly confusion?: {
@@ -47,7 +48,7 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
   const classes = classNames(spec, names && { classNames: names });
   const isShort = classes.length > 0 && classes.length <= confusedClasses;
   const counts = isShort ? classes.map(() => classes.map(() => 0)) : [];
-  const labelSpread = createLabelSpread();
+  const spreads = Array.from({ length: labelWidth(spec.label) }, createLabelSpread);
   let scores = emptyScores(spec);
   let outcomes = emptyOutcomes(spec);
   const count = (predictions: Floats, row: number, label: number) => {
@@ -59,21 +60,25 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
     add(predictions, samples) {
       const { labels } = samples;
       scores = addScores(scores, score(spec, predictions, samples));
-      const alike = { labels, weights: new Float32Array(labels.length).fill(1) };
+      const alike = { labels, weights: new Float32Array(samples.weights.length).fill(1) };
       outcomes = addOutcomes(outcomes, outcomesOf(spec, predictions, alike));
-      if (spec.task === 'regression') labels.forEach(labelSpread.add);
+      if (spec.task === 'regression')
+        labels.forEach((label, i) => void spreads[i % spreads.length]?.add(label));
       if (isShort) labels.forEach((label, row) => void count(predictions, row, label));
     },
     samples: () => scores.samples,
     finish() {
       const curve = areaUnderCurve(scores);
-      const [, squared = 0] = outcomes.errors;
-      const deviations = labelSpread.squares();
+      const explained = spreads.map(
+        ({ squares }, output) => 1 - (outcomes.errors[2 * output + 1] ?? 0) / squares(),
+      );
+      const hasVaried = spreads.every(({ squares }) => squares() > 0);
+      const rSquared = explained.reduce((sum, each) => sum + each / spreads.length, 0);
       return {
         loss: meanLoss(scores),
         ...(spec.task === 'regression' ? {} : { accuracy: scores.correct / scores.weight }),
         ...outcomeFigures(spec, outcomes, scores.samples),
-        ...(deviations > 0 ? { rSquared: 1 - squared / deviations } : {}),
+        ...(hasVaried ? { rSquared } : {}),
         ...(isShort ? { confusion: { classes, counts } } : {}),
         ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),
       };
@@ -94,9 +99,15 @@ export function figuresOf(
 }
 
 /** Figures as JSON can hold them: without those that are no number. */
-export function finiteFigures({ confusion, ...figures }: Figures): Figures {
+export function finiteFigures({ confusion, outputs, ...figures }: Figures): Figures {
   const known = Object.entries(figures).filter(([, value]) => Number.isFinite(value));
-  return { loss: figures.loss, ...Object.fromEntries(known), ...(confusion && { confusion }) };
+  const all = Object.values(outputs ?? {}).flatMap((each) => Object.values(each));
+  return {
+    loss: figures.loss,
+    ...Object.fromEntries(known),
+    ...(outputs && all.every(Number.isFinite) && { outputs }),
+    ...(confusion && { confusion }),
+  };
 }
 
 /** How far labels are from their mean (Welford 1962). */

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { decayOf, wholePower } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
-import { classCount } from '../features/task.ts';
-import { lossOf } from '../network/losses.ts';
+import { classCount, labelWidth } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
-import { isRight, type Scores } from './scores.ts';
+import { isRight, lossOfConstant, type Scores } from './scores.ts';
 
 const earned = z.strictObject({ loss: z.number(), correct: z.number() });
 /** Sums of what predictions earned: Σ weight · loss, and Σ weight of what was right. */
@@ -20,6 +19,8 @@ export const latelySchema = z.strictObject({
   lastLabelSoFar: earned,
   /** Of the last sample; absent before the first. */
   label: z.number().optional(),
+  /** The same of each of several outputs. */
+  labels: z.array(z.number()).optional(),
 });
 
 /**
@@ -52,16 +53,21 @@ export type ScoredMessage = {
 export function latelyAfter(spec: Spec, before: Lately, message: ScoredMessage): Lately {
   const { model, prior, labels } = message;
   const fading = wholePower(decayOf(latelySamples), model.samples);
-  const lastLabel = earnedByLastLabel(spec, before.label, message);
-  const label = labels.at(-1) ?? before.label;
+  const lastLabel = earnedByLastLabel(spec, before, message);
+  const last = labels.length > 0 ? [...labels.slice(-labelWidth(spec.label))] : lastOf(before);
   return {
     weight: fading * before.weight + model.weight,
     model: plus(model, before.model, fading),
     prior: plus(prior, before.prior, fading),
     lastLabel: plus(lastLabel, before.lastLabel, fading),
     lastLabelSoFar: plus(lastLabel, before.lastLabelSoFar, 1),
-    ...(label === undefined ? {} : { label }),
+    ...(last.length > 1 ? { labels: last } : last.length > 0 ? { label: last[0] } : {}),
   };
+}
+
+/** The numbers of the last label; none before the first. */
+function lastOf({ label, labels = label === undefined ? [] : [label] }: Lately): number[] {
+  return labels;
 }
 
 function plus(own: Earned, before: Earned, fading: number): Earned {
@@ -72,22 +78,20 @@ function plus(own: Earned, before: Earned, fading: number): Earned {
 }
 
 /** What somebody earns who says the last label again; of classes that has no loss. */
-function earnedByLastLabel(
-  spec: Spec,
-  label: number | undefined,
-  { labels, weights }: ScoredMessage,
-): Earned {
-  const isRegression = spec.task === 'regression';
-  const { ofPrediction } = lossOf(spec);
-  const predictions = isRegression ? Float64Array.of(label ?? 0) : oneHot(spec, label);
+function earnedByLastLabel(spec: Spec, before: Lately, message: ScoredMessage): Earned {
+  const { label } = before;
+  if (spec.task === 'regression') {
+    const values = new Float64Array(labelWidth(spec.label));
+    values.set(lastOf(before));
+    return { loss: lossOfConstant(spec, values, message), correct: 0 };
+  }
+  const predictions = oneHot(spec, label);
   const prediction = { predictions, row: 0, outputs: predictions.length };
-  let [loss, correct] = [0, 0];
-  labels.forEach((own, row) => {
-    const weight = weights[row] ?? 0;
-    if (isRegression) loss += weight * ofPrediction(prediction, own);
-    else if (label !== undefined && isRight(spec, prediction, own)) correct += weight;
+  let correct = 0;
+  message.labels.forEach((own, row) => {
+    if (label !== undefined && isRight(spec, prediction, own)) correct += message.weights[row] ?? 0;
   });
-  return { loss, correct };
+  return { loss: 0, correct };
 }
 
 function oneHot(spec: Spec, label = 0): Float64Array {

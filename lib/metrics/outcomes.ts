@@ -1,6 +1,6 @@
 import { addArrays, decayOf, wholePower } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
-import { classCount } from '../features/task.ts';
+import { classCount, type DeclaredLabel, labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import { type ConfusionFigures, confusionFigures } from './confusion.ts';
 import { latelySamples } from './lately.ts';
@@ -15,7 +15,7 @@ export type Outcomes = {
    * of two classes that of the second, of more that of the one that was named.
    */
   readonly calibration: Float64Array;
-  /** Of a regression, Σ weight · |error| and Σ weight · error², [2]. */
+  /** Of a regression, Σ weight · |error| and Σ weight · error², of each output, [outputs, 2]. */
   readonly errors: Float64Array;
 };
 
@@ -44,7 +44,7 @@ export function emptyOutcomes({ task, label }: Spec): Outcomes {
   return {
     classes: new Float64Array(3 * classes),
     calibration: new Float64Array(task === 'regression' ? 0 : 2 * bins),
-    errors: new Float64Array(task === 'regression' ? 2 : 0),
+    errors: new Float64Array(task === 'regression' ? 2 * labelWidth(label) : 0),
   };
 }
 
@@ -69,14 +69,17 @@ export function outcomesOf(
     sums[place] = (sums[place] ?? 0) + weight;
   };
   const count = classes.length / 3;
+  const width = labelWidth(spec.label);
   labels.forEach((label, row) => {
-    const weight = weights[row] ?? 0;
     if (spec.task === 'regression') {
+      const weight = weights[Math.floor(row / width)] ?? 0;
       const error = Math.abs((predictions[row] ?? 0) - label);
-      add(errors, 0, weight * error);
-      add(errors, 1, weight * error * error);
+      const place = 2 * (row % width);
+      add(errors, place, weight * error);
+      add(errors, place + 1, weight * error * error);
       return;
     }
+    const weight = weights[row] ?? 0;
     const { named, probability } = namedBy(spec, predictions, row);
     add(classes, label, weight);
     // (Of predictions that are no numbers, none names a class.)
@@ -100,7 +103,7 @@ export function namedBy(
     const probability = predictions[row] ?? 0;
     return { named: Number(probability > 0.5), probability };
   }
-  const outputs = classCount(label) ?? 1;
+  const outputs = outputCount(label);
   const own = predictions.subarray(row * outputs, (row + 1) * outputs);
   const probability = Math.max(...own);
   return { named: own.indexOf(probability), probability };
@@ -159,25 +162,33 @@ export type OutcomeFigures = ConfusionFigures & {
    * named.
    */
   readonly calibrationError?: number;
-  /** Regressions, in the label's unit. */
-  readonly meanAbsoluteError?: number;
-  readonly rootMeanSquaredError?: number;
+  /** Of several outputs, those of each. */
+  readonly outputs?: Readonly<Record<string, ErrorFigures>>;
+} & Partial<ErrorFigures>;
+
+/** How far a regression's predictions are from labels, in their unit. */
+export type ErrorFigures = {
+  readonly meanAbsoluteError: number;
+  readonly rootMeanSquaredError: number;
 };
 
 /** The figures of outcomes. @param weight of all samples; see {@link Outcomes} */
 export function outcomeFigures(
-  { task }: Pick<Spec, 'task'>,
+  { task, label }: Pick<Spec, 'task'> & { readonly label: DeclaredLabel },
   outcomes: Outcomes,
   weight: number,
 ): OutcomeFigures {
   const { classes, calibration, errors } = outcomes;
   if (!(weight > 0)) return {};
   if (task === 'regression') {
-    const [absolute = 0, squared = 0] = errors;
-    return {
-      meanAbsoluteError: absolute / weight,
-      rootMeanSquaredError: Math.sqrt(squared / weight),
-    };
+    const { outputs } = label;
+    const all = errorFigures(errors, weight * labelWidth(label));
+    if (outputs === undefined) return all;
+    const each = outputs.map((name, output): [string, ErrorFigures] => [
+      name,
+      errorFigures(errors.subarray(2 * output, 2 * output + 2), weight),
+    ]);
+    return { ...all, outputs: Object.fromEntries(each) };
   }
   const count = classes.length / 3;
   const [labels, predicted, right] = [0, 1, 2].map((part) =>
@@ -187,6 +198,13 @@ export function outcomeFigures(
     ...(labels && predicted && right && confusionFigures({ labels, predicted, right })),
     calibrationError: calibrationError(calibration, weight),
   };
+}
+
+/** @param errors of some outputs; see {@link Outcomes} */
+function errorFigures(errors: Float64Array, weight: number): ErrorFigures {
+  const sum = (part: number) =>
+    errors.reduce((total, error, i) => (i % 2 === part ? total + error : total), 0);
+  return { meanAbsoluteError: sum(0) / weight, rootMeanSquaredError: Math.sqrt(sum(1) / weight) };
 }
 
 function calibrationError(calibration: Float64Array, weight: number): number {

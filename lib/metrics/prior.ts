@@ -1,8 +1,8 @@
 import type { Floats } from '../features/samples.ts';
-import { classCount } from '../features/task.ts';
+import { classCount, labelWidth } from '../features/task.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Spec } from '../spec/spec.ts';
-import { isRight, type Scores } from './scores.ts';
+import { isRight, lossOfConstant, type Scores } from './scores.ts';
 
 /**
  * What somebody would have earned on the stream who knows nothing but the labels so far, and
@@ -14,14 +14,17 @@ export type Prior = {
   readonly loss: number;
   /** Σ weight over the samples whose most frequent class was right; 0 in a regression. */
   readonly correct: number;
-  /** Σ weight of each class, false and true in a binary task; in a regression Σ weight · label. */
+  /**
+   * Σ weight of each class, false and true in a binary task; in a regression Σ weight · label, of
+   * each output.
+   */
   readonly sums: Float64Array;
 };
 
 /** The prior before the first sample. */
 export function emptyPrior({ task, label }: Spec): Prior {
-  const width = { regression: 1, binary: 2, multiclass: classCount(label) ?? 0 }[task];
-  return { loss: 0, correct: 0, sums: new Float64Array(width) };
+  const sums = { regression: labelWidth(label), binary: 2, multiclass: classCount(label) ?? 0 };
+  return { loss: 0, correct: 0, sums: new Float64Array(sums[task]) };
 }
 
 /**
@@ -36,15 +39,22 @@ export function priorAfter(
   { labels, weights }: { readonly labels: Floats; readonly weights: Float32Array },
 ): Prior {
   const predictions = predictionOf(spec, sums, before);
-  const prediction = { predictions, row: 0, outputs: predictions.length };
-  const { ofPrediction } = lossOf(spec);
   const after = { loss, correct, sums: sums.slice() };
+  if (spec.task === 'regression') {
+    const width = labelWidth(spec.label);
+    labels.forEach((label, i) => {
+      const own = weights[Math.floor(i / width)] ?? 0;
+      after.sums[i % width] = (after.sums[i % width] ?? 0) + own * label;
+    });
+    return { ...after, loss: lossOfConstant(spec, predictions, { labels, weights }, loss) };
+  }
+  const { ofPrediction } = lossOf(spec);
+  const prediction = { predictions, row: 0, outputs: predictions.length };
   labels.forEach((label, row) => {
     const own = weights[row] ?? 0;
     after.loss += own * ofPrediction(prediction, label);
     if (isRight(spec, prediction, label)) after.correct += own;
-    const place = spec.task === 'regression' ? 0 : label;
-    after.sums[place] = (after.sums[place] ?? 0) + (spec.task === 'regression' ? own * label : own);
+    after.sums[label] = (after.sums[label] ?? 0) + own;
   });
   return after;
 }

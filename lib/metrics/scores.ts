@@ -1,7 +1,7 @@
-import { addArrays } from '../arithmetic.ts';
+import { addArrays, meansOfRows } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
 import type { Task } from '../features/task.ts';
-import { classCount } from '../features/task.ts';
+import { labelWidth, outputCount } from '../features/task.ts';
 import { lossOf } from '../network/losses.ts';
 import type { Prediction } from '../network/prediction.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -67,7 +67,7 @@ export function score(
   samples: { readonly labels: Floats; readonly weights: Float32Array },
 ): Scores {
   const losses = lossesOf(spec, predictions, samples.labels);
-  const outputs = classCount(spec.label) ?? 1;
+  const outputs = outputCount(spec.label);
   const { positives, negatives } = emptyScores(spec);
   let weightSum = 0;
   let loss = 0;
@@ -88,16 +88,19 @@ export function score(
 }
 
 /**
- * The loss of each sample from its predictions, in float64; [count].
+ * The loss of each sample from its predictions, in float64; [count]. Of several outputs it is the
+ * mean of theirs.
  *
  * @param predictions values or probabilities, [count, outputs]
  */
 export function lossesOf(spec: Spec, predictions: Floats, labels: Floats): Float64Array {
   const { ofPrediction } = lossOf(spec);
-  const outputs = classCount(spec.label) ?? 1;
-  return Float64Array.from(labels, (label, row) =>
+  const width = labelWidth(spec.label);
+  const outputs = outputCount(spec.label) / width;
+  const losses = Float64Array.from(labels, (label, row) =>
     ofPrediction({ predictions, row, outputs }, label),
   );
+  return width === 1 ? losses : meansOfRows(losses, width);
 }
 
 /** The scores of both sets of samples together. */
@@ -121,24 +124,55 @@ export function baselineLoss(
   samples: { readonly labels: Floats; readonly weights: Float32Array },
 ): number {
   const { labels, weights } = samples;
-  const outputs = classCount(spec.label) ?? 1;
+  const outputs = outputCount(spec.label);
+  const width = labelWidth(spec.label);
   const mean = new Float64Array(outputs);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  labels.forEach((label, row) => {
-    const share = (weights[row] ?? 0) / total;
-    if (outputs === 1) mean[0] = (mean[0] ?? 0) + share * label;
-    else mean[label] = (mean[label] ?? 0) + share;
+  labels.forEach((label, i) => {
+    const share = (weights[Math.floor(i / width)] ?? 0) / total;
+    const isValue = outputs === width;
+    const place = isValue ? i % width : label;
+    mean[place] = (mean[place] ?? 0) + share * (isValue ? label : 1);
   });
-  const sorted = spec.task === 'regression' ? labels.slice().sort() : [];
-  const { quantile = 0.5 } = typeof spec.loss === 'object' ? spec.loss : {};
-  const middle = sorted[Math.floor(quantile * sorted.length)] ?? 0;
-  const constants = spec.task === 'regression' ? [mean, Float64Array.of(middle)] : [mean];
+  const constants = spec.task === 'regression' ? [mean, middlesOf(spec, labels)] : [mean];
   const losses = constants.map((constant) => {
-    const predictions = new Float64Array(labels.length * outputs);
-    for (let row = 0; row < labels.length; row++) predictions.set(constant, row * outputs);
+    const predictions = new Float64Array(weights.length * outputs);
+    for (let row = 0; row < weights.length; row++) predictions.set(constant, row * outputs);
     return meanLoss(score(spec, predictions, samples));
   });
   return Math.min(...losses);
+}
+
+/** The median of a regression's labels, or the quantile that it predicts; of each output. */
+function middlesOf({ loss, label }: Spec, labels: Floats): Float64Array {
+  const width = labelWidth(label);
+  const { quantile = 0.5 } = typeof loss === 'object' ? loss : {};
+  return Float64Array.from({ length: width }, (_, output) => {
+    const sorted = labels.filter((_, i) => i % width === output).sort();
+    return sorted[Math.floor(quantile * sorted.length)] ?? 0;
+  });
+}
+
+/**
+ * Σ weight · loss of somebody who says the same of all samples of a regression.
+ *
+ * @param values of each output
+ * @param before the sum that it is added to
+ */
+export function lossOfConstant(
+  spec: Spec,
+  values: Floats,
+  { labels, weights }: { readonly labels: Floats; readonly weights: Float32Array },
+  before = 0,
+): number {
+  const { ofPrediction } = lossOf(spec);
+  const width = labelWidth(spec.label);
+  let sum = before;
+  labels.forEach((label, i) => {
+    const weight = (weights[Math.floor(i / width)] ?? 0) / width;
+    sum += weight * ofPrediction({ predictions: values, row: i % width, outputs: 1 }, label);
+  });
+  return sum;
 }
 
 /** The weighted mean loss (log loss in classification); NaN without samples. */

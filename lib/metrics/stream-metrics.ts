@@ -1,3 +1,4 @@
+import type { DeclaredLabel } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Earnings } from './earnings.ts';
 import type { Earned } from './lately.ts';
@@ -27,7 +28,7 @@ export type StreamMetrics = Omit<OutcomeFigures, 'accuracyOfCommonestLabel'> &
 /** What the stream earned up to a state; undefined before the first sample. */
 export function metricsOf(
   { scores, prior, lately, outcomes }: Earnings,
-  { task, loss }: Pick<Spec, 'task' | 'loss'>,
+  { task, loss, label }: Pick<Spec, 'task' | 'loss'> & { readonly label: DeclaredLabel },
 ): StreamMetrics | undefined {
   if (scores.samples === 0) return undefined;
   const isRegression = task === 'regression';
@@ -42,9 +43,11 @@ export function metricsOf(
   ) => {
     const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / weight);
     const { accuracyOfCommonestLabel: _, ...turnedOut } = own
-      ? outcomeFigures({ task }, own, weight)
+      ? outcomeFigures({ task, label }, own, weight)
       : {};
-    const explained = isSquared && baseline !== undefined && baseline.loss > 0;
+    // (The losses of several outputs are of several units.)
+    const isOne = label.outputs === undefined;
+    const explained = isSquared && isOne && baseline !== undefined && baseline.loss > 0;
     return {
       ...turnedOut,
       ...(explained ? { rSquared: 1 - model.loss / baseline.loss } : {}),

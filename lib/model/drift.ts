@@ -1,7 +1,8 @@
+import { meansOfRows } from '../arithmetic.ts';
 import { classWeightsOf } from '../features/class-weights.ts';
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { forgetful } from '../features/statistics.ts';
-import { classCount } from '../features/task.ts';
+import { outputCount } from '../features/task.ts';
 import { windowAfter } from '../metrics/adwin.ts';
 import { noNumbers, testedBy } from '../metrics/page-hinkley.ts';
 import { isAverage } from '../network/weight-names.ts';
@@ -63,30 +64,41 @@ const fewLabels = 10;
  * before it, e / (e + d).
  */
 function boundedLosses(
-  { window: { seen }, labelMean, labelDistance }: Drift,
+  before: Drift,
   { spec, labels, predictions, classWeights = Float64Array.of() }: Said,
-): Pick<Drift, 'labelMean' | 'labelDistance'> & { readonly losses: Float64Array } {
-  const { task } = spec;
-  const outputs = classCount(spec.label) ?? 1;
+): Pick<Drift, 'labels'> & { readonly losses: Float64Array } {
+  if (spec.task === 'regression') return boundedErrors(before, { labels, predictions });
+  const outputs = outputCount(spec.label);
   const heaviest = classWeights.reduce((most, weight) => Math.max(most, weight), 0);
-  let [mean, distance] = [labelMean, labelDistance];
   const losses = Float64Array.from(labels, (label, row) => {
     const predicted = predictions[row * outputs + (outputs > 1 ? label : 0)] ?? 0;
-    if (task !== 'regression') {
-      const share = heaviest > 0 ? (classWeights[label] ?? 0) / heaviest : 1;
-      return share * (outputs > 1 || label === 1 ? 1 - predicted : predicted);
-    }
-    const usual = distance;
+    const share = heaviest > 0 ? (classWeights[label] ?? 0) / heaviest : 1;
+    return share * (outputs > 1 || label === 1 ? 1 - predicted : predicted);
+  });
+  return { losses, labels: before.labels };
+}
+
+/** The same of a regression; of several outputs the mean of theirs. */
+function boundedErrors(
+  { window: { seen }, labels: before }: Drift,
+  { labels, predictions }: Pick<Said, 'labels' | 'predictions'>,
+): Pick<Drift, 'labels'> & { readonly losses: Float64Array } {
+  const lately = before.map((own) => ({ ...own }));
+  const width = lately.length;
+  const losses = Float64Array.from(labels, (label, i) => {
+    const own = lately[i % width] ?? { mean: 0, distance: 0 };
+    const row = Math.floor(i / width);
+    const usual = own.distance;
     const most =
       seen + row < fewLabels || usual === 0 ? Number.POSITIVE_INFINITY : furthest * usual;
-    const own = Math.min(Math.max(label - mean, -most), most);
+    const beyond = Math.min(Math.max(label - own.mean, -most), most);
     const share = 1 / Math.min(seen + row + 1, labelSamples);
-    mean += share * own;
-    distance += share * (Math.abs(own) - distance);
-    const error = Math.abs(predicted - label);
+    own.mean += share * beyond;
+    own.distance += share * (Math.abs(beyond) - usual);
+    const error = Math.abs((predictions[i] ?? 0) - label);
     return error === 0 ? 0 : error / (error + usual);
   });
-  return { losses, labelMean: mean, labelDistance: distance };
+  return { losses: width === 1 ? losses : meansOfRows(losses, width), labels: lately };
 }
 
 /** Samples that what was learnt of numbers and labels counts as, once the world has changed. */

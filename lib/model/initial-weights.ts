@@ -15,6 +15,7 @@ import {
   type FeatureStatistics,
   statisticsWidth,
 } from '../features/statistics.ts';
+import { labelWidth } from '../features/task.ts';
 import { haveVocabularies } from '../features/vocabularies.ts';
 import { isAverage, isTrained } from '../network/weight-names.ts';
 import { listNames } from '../parse.ts';
@@ -110,14 +111,14 @@ export type Startable = {
  * @throws MillraceError kind `invalid` that names what does not fit
  */
 export function initialParameters(
-  { compiled, encoder, spec: { network, online } }: Startable,
+  { compiled, encoder, spec: { network, online, label } }: Startable,
   given?: InitialWeights,
 ): Parameters {
   const own = compiled.initial();
   const empty = emptyStatistics(encoder.layout);
   const beside = {
     ...(online.replay && { replay: emptyReplay(encoder.layout) }),
-    ...(online.drift && { drift: emptyDrift() }),
+    ...(online.drift && { drift: emptyDrift(labelWidth(label)) }),
   };
   if (given === undefined)
     return withPlaces({ ...own, statistics: empty, ...beside }, encoder.layout);

@@ -12,7 +12,7 @@ import {
   rowsWithin,
   sliceSamples,
 } from '../features/samples.ts';
-import { labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
+import { haveVaried, labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
 import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
@@ -104,9 +104,9 @@ function judged(
   judgement: Judgement | undefined,
 ): Parameters {
   const { experts } = compiled;
-  const scale = labelScaleOf(parameters.statistics, encoder.layout);
   // Of labels that have not varied yet there is nothing to predict.
-  if (experts === undefined || judgement === undefined || scale?.deviation === 0) return parameters;
+  const isSaid = haveVaried(labelScaleOf(parameters.statistics, encoder.layout));
+  if (experts === undefined || judgement === undefined || !isSaid) return parameters;
   return { ...parameters, ...experts.judge(parameters, judgement) };
 }
 
@@ -203,7 +203,7 @@ function scaledSteps(
 ): { readonly seen: EncodedSamples; readonly statistics: FeatureStatistics } {
   const { minibatch } = spec.online;
   let statistics = before;
-  const labels = new Float32Array(all.count);
+  const labels = new Float32Array(all.labels.length);
   const parts: EncodedSamples[] = [];
   for (let start = 0; start < block.count; start += minibatch) {
     const fresh = sliceSamples(block, start, start + minibatch, layout);
@@ -211,7 +211,7 @@ function scaledSteps(
     const part = sliceSamples(all, start * factor, (start + minibatch) * factor, layout);
     parts.push(standardize(part, statistics, scaling));
     const scale = labelScaleOf(statistics, layout);
-    labels.set(standardizeLabels(part.labels, scale), start * factor);
+    labels.set(standardizeLabels(part.labels, scale), start * factor * (layout.labelWidth ?? 1));
   }
   return { seen: { ...all, ...joinedNumbers(parts, all.raw.length), labels }, statistics };
 }

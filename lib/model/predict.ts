@@ -11,9 +11,11 @@ import {
 import {
   inOwnUnit,
   labelScaleOf,
-  predictionRange,
+  predictionRanges,
+  type Range,
   standardize,
   standardizeLabels,
+  unitOf,
 } from '../features/scaling.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
@@ -56,7 +58,8 @@ export async function predictAndJudge(
   let judgement: Judgement | undefined;
   const { predictions } = await predictAll(model, parameters, samples, (each, block) => {
     const labels = standardizeLabels(block.labels, scale);
-    const said = { each, labels, weights: block.weights, unit: scale?.deviation ?? 1 };
+    const { count, weights } = block;
+    const said = { each, labels, count, weights, unit: unitOf(scale) };
     judgement = experts?.losses(said, judgement);
   });
   return { predictions, ...(judgement && { judgement }) };
@@ -75,7 +78,7 @@ async function predictAll(
 ): Promise<{ readonly predictions: Floats }> {
   const { statistics } = parameters;
   const scale = labelScaleOf(statistics, layout);
-  const range = predictionRange(statistics, scale);
+  const ranges = predictionRanges(statistics, scale);
   const { experts, outputs } = compiled;
   const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1), parameters);
   const parts: Floats[] = [];
@@ -87,7 +90,7 @@ async function predictAll(
       parts.push(inOwnUnit(await compiled.predict(parameters, seen), scale));
       continue;
     }
-    const each = (await experts.predictEach(parameters, seen)).map((own) => within(own, range));
+    const each = (await experts.predictEach(parameters, seen)).map((own) => within(own, ranges));
     onEach(each, block);
     parts.push(inOwnUnit(experts.mix(parameters, each), scale));
   }
@@ -120,12 +123,11 @@ function joined(parts: readonly Floats[]): Floats {
   return all;
 }
 
-/** Predictions no further than a range. */
-function within(
-  predictions: Float32Array,
-  range: readonly [least: number, greatest: number] | undefined,
-): Float32Array {
-  if (range === undefined) return predictions;
-  const [least, greatest] = range;
-  return predictions.map((value) => Math.min(Math.max(value, least), greatest));
+/** Predictions no further than the range of each output. */
+function within(predictions: Float32Array, ranges: readonly (Range | undefined)[]): Float32Array {
+  if (ranges.every((range) => range === undefined)) return predictions;
+  return predictions.map((value, i) => {
+    const range = ranges[i % ranges.length];
+    return range === undefined ? value : Math.min(Math.max(value, range[0]), range[1]);
+  });
 }

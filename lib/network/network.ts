@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { invalid } from '../errors.ts';
-import { classCount } from '../features/task.ts';
+import { outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { MaskSource } from './dropout.ts';
@@ -35,9 +35,9 @@ export type Network = {
 /** A network before its dropout has a source. */
 export type BareNetwork = Omit<Network, 'masks' | 'mixesRows' | 'tables'>;
 
-/** Outputs of the network: a class each in a multiclass task, else one. */
+/** Outputs of the network: one for each class, or for each number of a label. */
 export function outputsOf(spec: Spec): number {
-  return classCount(spec.label) ?? 1;
+  return outputCount(spec.label);
 }
 
 /** @throws MillraceError kind `invalid` if a network has more parameters than are allowed */

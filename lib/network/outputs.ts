@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Task } from '../features/task.ts';
+import { labelWidth, type Task } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import { lossOf } from './losses.ts';
 
@@ -7,7 +7,8 @@ import { lossOf } from './losses.ts';
  * The weighted mean loss of a minibatch, as a tfjs scalar that can be differentiated.
  *
  * @param output the network's logits or values, [minibatch, outputs]
- * @param labels values, 0 or 1, or class indices, [minibatch]
+ * @param labels values, 0 or 1, or class indices, [minibatch]; of several outputs the values of
+ *   each row, one after another, [minibatch × outputs]
  * @param shares of the samples, [minibatch]; see `sharesOf`
  */
 export function weightedLoss(
@@ -16,7 +17,11 @@ export function weightedLoss(
   labels: tf.Tensor1D,
   shares: tf.Tensor1D,
 ): tf.Scalar {
-  return tf.sum(tf.mul(lossOf(spec).ofOutput(tf, output, labels), shares));
+  const { ofOutput } = lossOf(spec);
+  const width = labelWidth(spec.label);
+  if (width === 1) return tf.sum(tf.mul(ofOutput(tf, output, labels), shares));
+  const losses = tf.reshape(ofOutput(tf, output, labels), [-1, width]);
+  return tf.sum(tf.mul(tf.mean(losses, 1), shares));
 }
 
 /**

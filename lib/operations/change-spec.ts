@@ -164,6 +164,12 @@ function nextSpec(
       `spec.task: must stay ${before.task}, as the labels are (found ${spec.task}); ` +
         'create makes another model',
     );
+  const outputsOf = ({ label }: Spec) => label.outputs?.toSorted().join(', ') ?? 'one number';
+  if (outputsOf(spec) !== outputsOf(before))
+    throw invalid(
+      `spec.label.outputs: must stay ${outputsOf(before)}, as the labels are (found ` +
+        `${outputsOf(spec)}); create makes another model`,
+    );
   if (isRelearnt || specHash(json(spec)) !== specHash(json(before))) return spec;
   throw invalid(`spec: it is the one that ${name} has; there is nothing to change`);
 }

@@ -27,40 +27,40 @@ const mostClasses = 100;
 /**
  * Drafts a spec from the first rows of a file: types, missing values, categories and the task.
  *
- * @param options `label` is the column to predict, the last one unless given; `task` what its values
- *   are, by their looks unless given
+ * @param options `labels` are the columns to predict, the last one unless given, several of numbers;
+ *   `task` is what their values are, by their looks unless given
  * @throws MillraceError kind `invalid` if the file has no such column, or nothing to learn from
  */
 export async function draftSpec(
   model: string,
   file: { readonly name: string; readonly bytes: ByteSource },
-  { label, task: given }: { readonly label?: string; readonly task?: Task } = {},
+  { labels, task: given }: { readonly labels?: readonly string[]; readonly task?: Task } = {},
 ): Promise<Draft> {
   const { rows, columns, isAll, bad } = await profileFile(file);
   if (rows === 0) throw invalid(noRows(file.name, bad));
-  const names = [...columns.keys()];
-  const target = columns.get(label ?? names.at(-1) ?? '');
-  if (target === undefined) {
-    throw invalid(`--label: the file has no column ${label} (found ${listNames(names)})`);
-  }
+  const targets = targetsOf(columns, labels);
   const doubts: string[] = [];
   if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
   for (const column of columns.values()) doubts.push(...missingDoubts(column));
   const weights = columns.get('weight');
-  if (weights !== undefined && target !== weights) doubts.push(weightDoubt(weights));
-  if (label === undefined)
-    doubts.push(`label: ${target.name} is the last column; --label names another`);
-  assertHasLabels(target, doubts);
-  const task = given ?? taskOf(target, doubts);
-  if (given !== undefined) assertIsTask(target, given);
-  if (task !== 'regression') doubts.push(...rareDoubts(target));
+  if (weights !== undefined && !targets.includes(weights)) doubts.push(weightDoubt(weights));
+  if (labels === undefined)
+    doubts.push(`label: ${targets[0].name} is the last column; --label names another`);
+  for (const target of targets) assertHasLabels(target, doubts);
+  const task = given ?? (targets.length > 1 ? 'regression' : taskOf(targets[0], doubts));
+  if (targets.length > 1 && task !== 'regression')
+    throw invalid(`--task: several labels are those of a regression (found ${task})`);
+  if (given !== undefined || targets.length > 1)
+    for (const target of targets) assertIsTask(target, task);
+  if (task !== 'regression') doubts.push(...rareDoubts(targets[0]));
   const left: { column: string; reason: string }[] = [];
   const words = new Set<string>();
   const { true: yes, false: no } = cellsSchema.parse({});
-  const meant = new Set([...yes, ...no, ...target.values.keys()].map((text) => text.toLowerCase()));
+  const said = targets.flatMap(({ values }) => [...values.keys()]);
+  const meant = new Set([...yes, ...no, ...said].map((text) => text.toLowerCase()));
   const features: Record<string, SpecInput['features'][string]> = {};
   for (const column of columns.values()) {
-    if (column === target || column.name === 'weight') continue;
+    if (targets.includes(column) || column.name === 'weight') continue;
     const isFull = Object.keys(features).length >= limits.features;
     const reason = isFull ? `a model has ${limits.features} features` : reasonToLeave(column);
     if (reason !== undefined) left.push({ column: column.name, reason });
@@ -75,17 +75,13 @@ export async function draftSpec(
     const why = left.map(({ column, reason }) => `${column}: ${reason}`).join('; ');
     throw invalid(`${file.name}: no column is left to learn from (${why})`);
   }
-  doubts.push(...leaks(columns, target), ...(await numericLeaks(file, columns, target)));
-  const labelName = featureName(target.name, features);
+  for (const target of targets)
+    doubts.push(...leaks(columns, target), ...(await numericLeaks(file, columns, target)));
   const spec: SpecInput = {
     model,
     task,
     features,
-    label: {
-      name: labelName,
-      ...(labelName === target.name ? {} : { column: target.name }),
-      ...(task === 'multiclass' ? { classes: [...target.values.keys()].sort() } : {}),
-    },
+    label: labelOf(targets, task, featureName(targets[0].name, features)),
     network: { hidden: [32] },
     online: { experts: 'default' },
     ...(words.size === 0
@@ -93,6 +89,36 @@ export async function draftSpec(
       : { cells: { missing: [...cellsSchema.parse({}).missing, ...words] } }),
   };
   return { spec, rows, left, doubts };
+}
+
+/** @throws MillraceError kind `invalid` if the file has no such column, or it is named twice */
+function targetsOf(
+  columns: ReadonlyMap<string, Column>,
+  labels: readonly string[] = [...columns.keys()].slice(-1),
+): readonly [Column, ...Column[]] {
+  const found = listNames([...columns.keys()]);
+  const targets = labels.map((label) => {
+    const target = columns.get(label);
+    if (target !== undefined) return target;
+    throw invalid(`--label: the file has no column ${label} (found ${found})`);
+  });
+  const [first, ...others] = targets;
+  if (first === undefined) throw invalid(`--label: name a column (found ${found})`);
+  if (new Set(targets).size < targets.length) throw invalid('--label: names a column twice');
+  return [first, ...others];
+}
+
+function labelOf(
+  [target, ...others]: readonly [Column, ...Column[]],
+  task: Task,
+  name: string,
+): NonNullable<SpecInput['label']> {
+  if (others.length > 0) return { outputs: [target, ...others].map((each) => each.name) };
+  return {
+    name,
+    ...(name === target.name ? {} : { column: target.name }),
+    ...(task === 'multiclass' ? { classes: [...target.values.keys()].sort() } : {}),
+  };
 }
 
 function noRows(name: string, bad: BadRow | undefined): string {

@@ -50,6 +50,7 @@ export async function evaluateFile(
     onSamples(figures.samples());
     // Nothing is waited for here; whoever wants to stop must be heard.
     await nextTurn();
+    if (isRegression) continue;
     for (const [row, label] of encoding.samples.labels.entries()) {
       weight += encoded.weights[row] ?? 0;
       if (label === last) repeated += encoded.weights[row] ?? 0;

@@ -1,4 +1,5 @@
 import { withoutSurplus } from '../features/surplus.ts';
+import { labelWidth } from '../features/task.ts';
 import type { CurrentModel } from '../fold/current-model.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -135,10 +136,12 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   run.refused += samples.length - (learned.ok ? places.length : 0);
   if (!learned.ok || places.length === 0) return;
   const { samples: learnt, predictions } = learned;
-  if (spec.task === 'regression')
-    learnt.labels.forEach((label, row) => {
-      run.absoluteError += Math.abs((predictions[row] ?? 0) - label);
+  if (spec.task === 'regression') {
+    const width = labelWidth(spec.label);
+    learnt.labels.forEach((label, i) => {
+      run.absoluteError += Math.abs((predictions[i] ?? 0) - label) / width;
     });
+  }
   run.prior = priorAfter(spec, run.prior, run.scores, learnt);
   run.scores = addScores(run.scores, learned.scores);
   run.parameters = learned.parameters;

@@ -1,7 +1,7 @@
 import { classNames, type KnownClasses } from '../features/class-weights.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { Floats } from '../features/samples.ts';
-import { classCount } from '../features/task.ts';
+import { outputCount } from '../features/task.ts';
 import { type Predictor, predict } from '../model/predict.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
@@ -10,6 +10,8 @@ import type { Parameters } from '../state/state.ts';
 export type SamplePrediction =
   /** A regression: in the label's own unit. */
   | { readonly value: number }
+  /** One of several outputs: the same of each. */
+  | { readonly values: Readonly<Record<string, number>> }
   /** A binary task: of true. */
   | { readonly probability: number }
   /**
@@ -48,24 +50,29 @@ export async function predictSamples(
 }
 
 /** What a row of predictions, [count, outputs], says. JSON has no number that is not finite. */
-function answerOf(spec: Spec, values: Floats, known: KnownClasses) {
+function answerOf(spec: Spec, values: Floats, statistics: KnownClasses) {
   const { task, label } = spec;
-  const classes = classNames(spec, known);
-  const outputs = classCount(label) ?? 1;
+  const classes = classNames(spec, statistics);
+  const outputs = outputCount(label);
   return (row: number): SamplePrediction => {
     const own = values.subarray(row * outputs, (row + 1) * outputs);
     const [first = Number.NaN] = own;
     if (!own.every(Number.isFinite)) return { refused: notFinite };
+    if (label.outputs !== undefined) return { values: named(label.outputs, own) };
     if (task === 'regression') return { value: first };
     if (task === 'binary') return { probability: first };
     // Where classes get places as they come, the others are of classes that nobody has seen.
-    const named = own.subarray(0, classes.length);
-    const best = named.indexOf(Math.max(...named));
+    const known = own.subarray(0, classes.length);
+    const best = known.indexOf(Math.max(...known));
     return {
       class: classes[best] ?? null,
-      probabilities: Object.fromEntries(classes.map((name, i) => [name, own[i] ?? 0])),
+      probabilities: named(classes, own),
     };
   };
+}
+
+function named(names: readonly string[], values: Floats): Readonly<Record<string, number>> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? 0]));
 }
 
 const notFinite = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { halfLifeSchema } from '../features/kinds/kind.ts';
 import { type Feature, numbersOf } from '../features/kinds.ts';
-import { classCount, type DeclaredClasses } from '../features/task.ts';
+import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { fourierSchema } from './fourier-schema.ts';
@@ -123,7 +123,7 @@ type Replay = z.output<typeof replaySchema>;
 
 /** What a model learns from, and what it says. */
 type Declared = {
-  readonly label: DeclaredClasses;
+  readonly label: DeclaredLabel;
   readonly features: Readonly<Record<string, Feature>>;
 };
 
@@ -176,10 +176,11 @@ export function problemsOfExperts({
     );
   }
   if (experts === undefined) return problems;
-  const outputs = experts.length * (classCount(label) ?? 1);
+  const outputs = experts.length * outputCount(label);
   if (outputs > limits.expertOutputs)
     problems.push(
-      `experts times classes may be ${limits.expertOutputs} at most (found ${outputs})`,
+      `experts times ${label.outputs ? 'outputs' : 'classes'} may be ${limits.expertOutputs} at most ` +
+        `(found ${outputs})`,
     );
   if ('topology' in network)
     problems.push('experts are networks of hidden layers; leave network.topology out');

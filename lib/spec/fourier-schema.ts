@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { columnName } from '../features/kinds/kind.ts';
 import { type Feature, numbersOf } from '../features/kinds.ts';
-import { classCount, type DeclaredClasses } from '../features/task.ts';
+import { type DeclaredLabel, outputCount } from '../features/task.ts';
 import { strictObject } from '../parse.ts';
 
 /** `network.fourier`, and that of an expert. */
@@ -41,11 +41,11 @@ export function problemsOfFourier({
   online: { experts = [] },
 }: {
   readonly features: Readonly<Record<string, Feature>>;
-  readonly label: DeclaredClasses;
+  readonly label: DeclaredLabel;
   readonly network: Learner;
   readonly online: { readonly experts?: 'default' | readonly Learner[] | undefined };
 }): { readonly path: string[]; readonly problem: string }[] {
-  const outputs = classCount(label) ?? 1;
+  const outputs = outputCount(label);
   const hasNumbers = (name: string) => {
     const feature = Object.hasOwn(features, name) ? features[name] : undefined;
     return feature !== undefined && numbersOf(feature, outputs) > 0;

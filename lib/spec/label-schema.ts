@@ -1,9 +1,43 @@
 import { z } from 'zod';
 import { columnName } from '../features/kinds/kind.ts';
 import type { Feature } from '../features/kinds.ts';
-import type { DeclaredClasses, Task } from '../features/task.ts';
+import type { DeclaredClasses, DeclaredLabel, Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
+
+/** What is wrong with the outputs of a spec. */
+export function problemsOfOutputs({
+  task,
+  label: { outputs, column },
+  features,
+}: {
+  readonly task: Task;
+  readonly label: DeclaredLabel & { readonly column?: string | undefined };
+  readonly features: Readonly<Record<string, Feature>>;
+}): readonly { readonly field: 'outputs' | 'column'; readonly problem: string }[] {
+  if (outputs === undefined) return [];
+  const asks = labelFeature(features);
+  return [
+    ...(task === 'regression'
+      ? []
+      : [{ field: 'outputs' as const, problem: 'are of the task regression, and of it alone' }]),
+    ...(column === undefined
+      ? []
+      : [{ field: 'column' as const, problem: 'outputs are columns of their own; leave it out' }]),
+    ...(asks === undefined
+      ? []
+      : [{ field: 'outputs' as const, problem: `${asks} is taken from labels of one number` }]),
+  ];
+}
+
+/** A feature that is taken from labels. */
+function labelFeature(features: Readonly<Record<string, Feature>>): string | undefined {
+  const asks = Object.entries(features).find(
+    ([, feature]) =>
+      feature.type === 'targetMean' || (feature.type === 'lag' && feature.source === undefined),
+  );
+  return asks?.[0];
+}
 
 /** What is wrong with the classes of a spec. */
 export function problemsOfClasses({
@@ -49,12 +83,9 @@ export function problemsOfClasses({
       'would shrink; declare all classes, or use network.l2';
     return [{ field: 'maxClasses', problem }];
   }
-  const asks = Object.entries(features).find(
-    ([, feature]) =>
-      feature.type === 'targetMean' || (feature.type === 'lag' && feature.source === undefined),
-  );
+  const asks = labelFeature(features);
   if (asks === undefined) return [];
-  const problem = `${asks[0]} is taken from labels, which needs all classes to be declared`;
+  const problem = `${asks} is taken from labels, which needs all classes to be declared`;
   return [{ field: 'maxClasses', problem }];
 }
 
@@ -81,6 +112,18 @@ export const labelSchema = strictObject({
     .describe(
       'regressions: by their running mean and variance; losses and predictions stay in the own ' +
         'unit. A declaration turns it on, but for the Huber loss, whose δ is in that unit',
+    ),
+  outputs: z
+    .array(columnName)
+    .min(2)
+    .max(limits.labelOutputs)
+    .refine((names) => new Set(names).size === names.length, 'names must be distinct')
+    .refine((names) => !names.includes('__proto__'), '__proto__ cannot be the name of an output')
+    .optional()
+    .describe(
+      'regressions that predict several numbers at once: their names, which are their columns in ' +
+        'datasets. The label of a sample is an object with a number for each, and a loss is the ' +
+        'mean of theirs',
     ),
   classes: z
     .array(z.string().min(1).max(limits.categoryCharacters))

@@ -20,6 +20,7 @@ export function problemsOfDeclaration({
   readonly label: {
     readonly name: string;
     readonly column?: string | undefined;
+    readonly outputs?: readonly string[] | undefined;
     readonly classes?: readonly string[] | undefined;
     readonly maxClasses?: number | undefined;
     readonly classWeights?: ClassWeights | undefined;
@@ -40,7 +41,7 @@ export function problemsOfDeclaration({
     ...(both === undefined
       ? []
       : [`cells.false: ${show(both)} is among cells.true already; a word stands for one of both`]),
-    ...labelColumns(features, label.column ?? label.name),
+    ...labelColumns(features, label.outputs ?? [label.column ?? label.name]),
     ...alike('label.classes', label.classes ?? [], reader),
     ...(label.maxClasses === undefined ? [] : strangeWeights(label.classWeights, reader)),
     ...Object.entries(features).flatMap(([name, feature]) => {
@@ -63,11 +64,12 @@ export function problemsOfDeclaration({
 /** Features that would read the label's own column. */
 function labelColumns(
   features: Readonly<Record<string, Feature>>,
-  column: string,
+  columns: readonly string[],
 ): readonly string[] {
   return Object.entries(features).flatMap(([name, feature]) => {
     if ('of' in feature || feature.type === 'lag') return [];
-    if ((feature.column ?? name) !== column) return [];
+    const column = feature.column ?? name;
+    if (!columns.includes(column)) return [];
     return [`features.${name}.column: ${column} is the label's own column; name another`];
   });
 }

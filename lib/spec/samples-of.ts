@@ -46,7 +46,9 @@ type FeaturesOf<Features extends SpecInput['features']> = {
 } & { readonly [Name in WithMissing<Features>]?: ValueOf<Features[Name]> | null };
 
 type LabelOf<Input extends SpecInput> = Input['task'] extends 'regression'
-  ? number
+  ? Input extends { label: { outputs: readonly (infer Output extends string)[] } }
+    ? Readonly<Record<Output, number>>
+    : number
   : Input['task'] extends 'binary'
     ? boolean | 0 | 1
     : Input extends { label: { maxClasses: number } }

@@ -8,13 +8,13 @@ import {
   problemsOfScaling,
   problemsOfSources,
 } from '../features/kinds.ts';
-import { classCount, type Task, tasks } from '../features/task.ts';
+import { outputCount, type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
 import { listExperts, problemsOfExperts } from './experts-schema.ts';
 import { problemsOfFourier } from './fourier-schema.ts';
-import { featureName, labelSchema, problemsOfClasses } from './label-schema.ts';
+import { featureName, labelSchema, problemsOfClasses, problemsOfOutputs } from './label-schema.ts';
 import { modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
 import { onlineSchema, problemsOfLabelWindow } from './online-schema.ts';
@@ -165,7 +165,8 @@ export const specSchema = strictObject({
   .superRefine((spec, context) => {
     const refuse = (path: string[], message: string) =>
       context.addIssue({ code: 'custom', path, message });
-    for (const { field, problem } of problemsOfClasses(spec)) refuse(['label', field], problem);
+    for (const { field, problem } of [...problemsOfClasses(spec), ...problemsOfOutputs(spec)])
+      refuse(['label', field], problem);
     const losses: readonly LossName[] = lossesOfTask[spec.task];
     const isAllowed =
       typeof spec.loss === 'object'
@@ -188,7 +189,7 @@ export const specSchema = strictObject({
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
     for (const { path, problem } of problemsOfScaling(spec.features)) refuse(path, problem);
     const { features, label, network } = spec;
-    for (const { path, problem } of problemsOfHistory(features, classCount(label) ?? 1))
+    for (const { path, problem } of problemsOfHistory(features, outputCount(label)))
       refuse(path, problem);
     const waits = Object.values(features).some(
       ({ type }) => type === 'targetMean' || type === 'lag',

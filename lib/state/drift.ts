@@ -10,23 +10,28 @@ export type Drift = {
   readonly window: AdaptiveWindow;
   /** Of specs that ask for it: the test that decides instead. */
   readonly pageHinkley?: PageHinkley | undefined;
-  /** Of a regression, the mean of the labels lately, and their usual distance from it. */
-  readonly labelMean: number;
-  readonly labelDistance: number;
+  /** Of a regression, the mean of each output's labels lately, and their usual distance from it. */
+  readonly labels: readonly LabelsLately[];
   /** In how many messages the loss was found to have risen. */
   readonly found: number;
   /** How many samples there were after the last of them; 0 before it. */
   readonly last: number;
 };
 
+/** Where labels lie lately. */
+export type LabelsLately = { readonly mean: number; readonly distance: number };
+
 /** Of other weights on the same stream: they lose as much as they lose. */
 export function ofOtherWeights({ pageHinkley: _, ...drift }: Drift): Drift {
   return { ...drift, window: { ...emptyWindow(), seen: drift.window.seen } };
 }
 
-/** Before the first sample. */
-export function emptyDrift(): Drift {
-  return { window: emptyWindow(), labelMean: 0, labelDistance: 0, found: 0, last: 0 };
+const noLabels: LabelsLately = { mean: 0, distance: 0 };
+
+/** Before the first sample. @param outputs numbers of a label */
+export function emptyDrift(outputs: number): Drift {
+  const labels = Array.from({ length: outputs }, () => noLabels);
+  return { window: emptyWindow(), labels, found: 0, last: 0 };
 }
 
 const count = z.int().nonnegative();
@@ -34,6 +39,8 @@ const sums = z.strictObject({
   seen: count,
   labelMean: z.number(),
   labelDistance: z.number(),
+  // Of the outputs behind the first, where there are several.
+  otherLabels: z.array(z.strictObject({ mean: z.number(), distance: z.number() })).optional(),
   found: count,
   last: count,
   pageHinkley: z
@@ -60,9 +67,18 @@ export function driftMetadata({
   pageHinkley,
   ...drift
 }: Drift): Record<string, string> {
-  const { labelMean, labelDistance, found, last } = drift;
+  const { labels, found, last } = drift;
+  const [{ mean: labelMean, distance: labelDistance } = noLabels, ...otherLabels] = labels;
   // In one order: states are compared by their bytes.
-  const own = { seen, labelMean, labelDistance, found, last, ...(pageHinkley && { pageHinkley }) };
+  const own = {
+    seen,
+    labelMean,
+    labelDistance,
+    ...(otherLabels.length > 0 && { otherLabels }),
+    found,
+    last,
+    ...(pageHinkley && { pageHinkley }),
+  };
   return { drift: storedJson(own, 'what is known of changes') };
 }
 
@@ -72,11 +88,12 @@ export function driftFrom(
   { drift }: Readonly<Record<string, string>>,
 ): Drift | undefined {
   if (drift === undefined) return undefined;
-  const { seen, ...numbers } = sums.parse(JSON.parse(drift));
+  const { seen, labelMean, labelDistance, otherLabels, ...numbers } = sums.parse(JSON.parse(drift));
+  const labels = [{ mean: labelMean, distance: labelDistance }, ...(otherLabels ?? [])];
   const [counts, totals, squares] = columns.map((name) => {
     const data = tensors[prefix + name]?.data;
     return data instanceof Float64Array ? data : new Float64Array();
   });
   if (counts === undefined || totals === undefined || squares === undefined) return undefined;
-  return { window: { counts, sums: totals, squares, seen }, ...numbers };
+  return { window: { counts, sums: totals, squares, seen }, labels, ...numbers };
 }

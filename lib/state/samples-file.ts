@@ -10,11 +10,12 @@ export function samplesTensors(
     shape: [count, count === 0 ? 0 : data.length / count],
     data,
   });
+  const vector = (data: StoredTensor['data']) => ({ shape: [count], data });
   return {
     [`${prefix}numbers`]: matrix(raw),
     [`${prefix}categories`]: matrix(categories),
-    [`${prefix}labels`]: { shape: [count], data: labels },
-    [`${prefix}weights`]: { shape: [count], data: weights },
+    [`${prefix}labels`]: labels.length === count ? vector(labels) : matrix(labels),
+    [`${prefix}weights`]: vector(weights),
   };
 }
 
@@ -34,7 +35,7 @@ export function samplesFrom(
   )
     return undefined;
   const own = numbers instanceof Float64Array ? exactNumbers(numbers) : { numbers, raw: numbers };
-  return { count: labels.length, ...own, categories, labels, weights };
+  return { count: weights.length, ...own, categories, labels, weights };
 }
 
 function isFloats(data: StoredTensor['data'] | undefined): data is Float32Array | Float64Array {

@@ -45,7 +45,7 @@ export function statisticsTensors(
   return Object.assign(
     momentsTensors(statistics, prefix),
     labelRange && {
-      [`${prefix}label_range`]: { shape: [2], data: Float64Array.of(...labelRange) },
+      [`${prefix}label_range`]: { shape: [labelRange.length], data: Float64Array.from(labelRange) },
     },
     classes && { [`${prefix}classes`]: { shape: [classes.length], data: classes } },
     ...(forgetting ?? []),
@@ -177,12 +177,11 @@ export function statisticsFrom(
   const vocabularies = vocabulariesFrom(tensors, prefix);
   const spreads = numberedFrom(tensors, `${prefix}spreads_`, ['bounds', 'values', 'counts']);
   const range = tensors[`${prefix}label_range`]?.data;
-  const [least, greatest] = range instanceof Float64Array ? range : [];
   const classes = tensors[`${prefix}classes`]?.data;
   return {
     count: statisticsCount,
     ...own,
-    ...(least !== undefined && greatest !== undefined ? { labelRange: [least, greatest] } : {}),
+    ...(range instanceof Float64Array ? { labelRange: [...range] } : {}),
     ...(moments.length > 0 ? { forgetting: moments } : {}),
     ...(classNames && { classNames }),
     ...(classes instanceof Float64Array ? { classes } : {}),

@@ -38,7 +38,11 @@ async function rowOf(file: StreamFile, from: string): Promise<string> {
     sizeBytes: text.length,
     read: async (start: number, end: number) => text.subarray(start, end),
   };
-  const { spec: drafted } = await draftSpec(file.name, { name: 'stream.csv', bytes }, { label });
+  const { spec: drafted } = await draftSpec(
+    file.name,
+    { name: 'stream.csv', bytes },
+    { labels: [label] },
+  );
   const cells: string[] = [];
   let seconds = 0;
   let samples = 0;

@@ -67,6 +67,12 @@ const specs: Record<string, SpecInput> = {
   'random biases': { ...common, network: { hidden: [8, 3], randomBiases: true } },
   'random Fourier features': { ...common, network: { hidden: [5], fourier: { units: 21 } } },
   'a regression': { ...common, task: 'regression', network: { hidden: [] } },
+  'several outputs': {
+    ...common,
+    task: 'regression',
+    label: { outputs: ['x', 'y', 'z'] },
+    network: { hidden: [6] },
+  },
   'the Huber loss': { ...common, task: 'regression', loss: 'huber', network: { hidden: [4] } },
 };
 

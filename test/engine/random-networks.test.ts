@@ -34,6 +34,11 @@ const task = fc.oneof(
     task: fc.constant('regression' as const),
     loss: fc.constantFrom('halfMeanSquaredError', 'huber', { quantile: 0.3 }),
   }),
+  fc.record({
+    task: fc.constant('regression' as const),
+    loss: fc.constantFrom('halfMeanSquaredError', 'huber', { quantile: 0.3 }),
+    label: fc.constantFrom({ outputs: ['x', 'y'] }, { outputs: ['x', 'y', 'z', 'u', 'v'] }),
+  }),
   fc.integer({ min: 2, max: 5 }).map((count) => ({
     task: 'multiclass' as const,
     label: { classes: ['a', 'b', 'c', 'd', 'e'].slice(0, count) },

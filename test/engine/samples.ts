@@ -23,7 +23,7 @@ export function samplesOf(spec: Spec, count: number): EncodedSamples {
     ),
     label:
       spec.task === 'regression'
-        ? 3 * draw(i, 99)
+        ? labelOf(spec, (output) => 3 * draw(i, 99, ...output))
         : spec.task === 'binary'
           ? draw(i, 99) > 0
           : (spec.label.classes?.[i % spec.label.classes.length] ?? ''),
@@ -33,6 +33,12 @@ export function samplesOf(spec: Spec, count: number): EncodedSamples {
   if (encoding.refused.length > 0)
     throw new Error(`refused: ${JSON.stringify(encoding.refused[0])}`);
   return asEnginesTake(encoding.samples);
+}
+
+/** A number, or one for each output. */
+function labelOf({ label }: Spec, number: (output: readonly number[]) => number): unknown {
+  if (label.outputs === undefined) return number([]);
+  return Object.fromEntries(label.outputs.map((name, output) => [name, number([output])]));
 }
 
 /** Samples as an engine takes them: their numbers as they came, in float32. */

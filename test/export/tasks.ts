@@ -18,6 +18,13 @@ export const tasks: Record<string, SpecInput> = {
     features: mixed,
     network: { hidden: [7, 5], activation: 'tanh' },
   },
+  'a regression with several outputs': {
+    model: 'demand-1',
+    task: 'regression',
+    features: mixed,
+    label: { outputs: ['sold', 'given back', '__id'] },
+    network: { hidden: [5] },
+  },
   'a linear binary model': { model: 'demand-1', task: 'binary', features: mixed },
   'a multiclass model': {
     model: 'demand-1',

@@ -92,7 +92,7 @@ describe.each(Object.keys(specs) as Task[])('how predictions turn out: %s', (tas
         const figures = outcomeFigures(spec, own, samples.labels.length);
         const whole = figuresOf(spec, predictions, samples);
         for (const [name, value] of Object.entries(figures))
-          expect(whole[name as keyof typeof figures]).toBeCloseTo(value, 9);
+          expect(whole[name as keyof typeof figures]).toBeCloseTo(Number(value), 9);
         if (task !== 'binary') return;
         const { areaError = 0, areaUnderCurve = 0.5 } = areaLately(
           learntBy(noOutcomes(spec), task, all.flat(), false),

@@ -100,11 +100,15 @@ describe('what the labels alone would have earned', () => {
     const world = createWorld({ model: 'tickets', task: 'regression', features });
     const samples = [3, 5].map((label) => ({ features: { x: 1 }, label }));
     await deliver(world, [message(1, { samples })]);
-    const metrics = metricsOf(await foldJournal(world), { task: 'regression' });
+    const metrics = metricsOf(await foldJournal(world), { task: 'regression', label: {} });
     // Before anything was learnt, both predict 0.
     expect(metrics?.baselineRootMeanSquaredError).toBeCloseTo(Math.sqrt((9 + 25) / 2), 10);
     expect(metrics?.rootMeanSquaredError).toBeCloseTo(Math.sqrt((9 + 25) / 2), 10);
-    const huber = metricsOf(await foldJournal(world), { task: 'regression', loss: 'huber' });
+    const huber = metricsOf(await foldJournal(world), {
+      task: 'regression',
+      loss: 'huber',
+      label: {},
+    });
     // Of the model it is known by its errors, of the labels alone by their loss.
     expect(huber?.rootMeanSquaredError).toBeCloseTo(metrics?.rootMeanSquaredError ?? 0, 9);
     expect(huber?.baselineRootMeanSquaredError).toBeUndefined();

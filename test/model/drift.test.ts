@@ -102,7 +102,7 @@ async function learnt(spec: SpecInput, samples: readonly unknown[], size: number
     const { last = 0 } = parameters.drift ?? {};
     if (last > 0) found.add(last);
   }
-  return { losses, found: [...found], usual: parameters.drift?.labelDistance ?? 0 };
+  return { losses, found: [...found], usual: parameters.drift?.labels[0]?.distance ?? 0 };
 }
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;

@@ -82,7 +82,7 @@ describe('a draft', () => {
     ],
     ['days first', (i) => `${1 + (i % 28)}.02.2001`, /dates are written as .* 2024-01-31 can be/],
   ])('leaves out %s, and says why', async (_what, cell, reason) => {
-    const { spec, left } = await draftSpec('odd', file(cell), { label: 'y' });
+    const { spec, left } = await draftSpec('odd', file(cell), { labels: ['y'] });
     expect(Object.keys(spec.features)).toEqual(['a']);
     expect(left).toEqual([{ column: 'odd', reason: expect.stringMatching(reason) }]);
   });
@@ -97,7 +97,7 @@ describe('a draft', () => {
     ['large numbers', (i) => (i === 7 ? 1e39 : i / 3), { type: 'number' }, 1],
     ['true and false', (i) => (i % 2 ? 'True' : 'FALSE'), { type: 'number' }, 0],
   ])('can learn %s, and says what is refused', async (_what, cell, feature, refused) => {
-    const { spec, doubts } = await draftSpec('odd', file(cell), { label: 'y' });
+    const { spec, doubts } = await draftSpec('odd', file(cell), { labels: ['y'] });
     expect(spec.features.odd).toMatchObject(feature);
     const declared = defineSpec(spec);
     let found = 0;
@@ -119,7 +119,7 @@ describe('a draft', () => {
       draftSpec(
         'odd',
         file(() => 1, label),
-        { label: 'y' },
+        { labels: ['y'] },
       ),
     ).rejects.toThrow(reason);
   });
@@ -133,7 +133,7 @@ describe('a draft', () => {
       draftSpec(
         'odd',
         file((i) => i, label),
-        { label: 'y', task },
+        { labels: ['y'], task },
       ),
     ).rejects.toThrow(reason);
   });
@@ -143,14 +143,14 @@ describe('a draft', () => {
       (i) => 0.02 * ((i * 37) % 101) + 1,
       (i) => (i * 37) % 101,
     );
-    const { doubts } = await draftSpec('odd', fee, { label: 'y' });
+    const { doubts } = await draftSpec('odd', fee, { labels: ['y'] });
     const said = doubts.filter((doubt) => doubt.includes('may tell the label'));
     // (The column a is the label itself.)
     expect(said.map((doubt) => doubt.split(' ')[0]).sort()).toEqual(['a', 'odd']);
     const noise = await draftSpec(
       'odd',
       file((i) => (i * 13) % 7),
-      { label: 'y' },
+      { labels: ['y'] },
     );
     expect(noise.doubts.join()).not.toContain('may tell the label');
   });
@@ -159,13 +159,13 @@ describe('a draft', () => {
     const marked = await draftSpec(
       'odd',
       file((i) => (i % 20 === 0 ? -9999 : i / 3)),
-      { label: 'y' },
+      { labels: ['y'] },
     );
     expect(marked.doubts.join()).toContain('odd: -9999 is far from all others');
     const ages = await draftSpec(
       'odd',
       file((i) => i % 100),
-      { label: 'y' },
+      { labels: ['y'] },
     );
     expect(ages.doubts.join()).not.toContain('far from all others');
   });
@@ -176,7 +176,7 @@ describe('a draft', () => {
         (i) => (i % 25 === 0 ? word : i),
         (i) => (i % 2 === 0 ? word : 'other'),
       );
-      const { spec, doubts } = await draftSpec('odd', words, { label: 'y' });
+      const { spec, doubts } = await draftSpec('odd', words, { labels: ['y'] });
       expect(spec.cells).toBeUndefined();
       expect(doubts.join('\n')).toContain(`values are no numbers (${word}); such rows are refused`);
     }
@@ -187,7 +187,7 @@ describe('a draft', () => {
       () => 'same',
       (i) => i % 3,
     );
-    const { spec } = await draftSpec('odd', digits, { label: 'y', task: 'multiclass' });
+    const { spec } = await draftSpec('odd', digits, { labels: ['y'], task: 'multiclass' });
     expect(spec).toMatchObject({ task: 'multiclass', label: { classes: ['0', '1', '2'] } });
     const samples = [0, 1, 2].map((label) => ({ features: { a: 7 }, label }));
     const { refused } = createEncoder(defineSpec(spec)).encode(samples);

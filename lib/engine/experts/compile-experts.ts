@@ -1,5 +1,6 @@
 import { hashIntegers } from '../../features/hash.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
+import { labelWidth } from '../../features/task.ts';
 import { type Expert, isNetwork, type NetworkExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
@@ -51,7 +52,11 @@ export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[]
     expert,
     name: `expert_${i + 1}`,
     view: views.indexOf(halfLifeOf(expert) ?? 0),
-    labels: { isBinary: spec.task === 'binary', grows: spec.label.maxClasses !== undefined },
+    labels: {
+      isBinary: spec.task === 'binary',
+      grows: spec.label.maxClasses !== undefined,
+      width: labelWidth(spec.label),
+    },
     ...(isNetwork(expert) ? { spec: specOf(spec, expert, i) } : {}),
   }));
 }

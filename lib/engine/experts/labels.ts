@@ -1,5 +1,5 @@
 import type { Floats } from '../../features/samples.ts';
-import { classCount } from '../../features/task.ts';
+import { classCount, labelWidth } from '../../features/task.ts';
 import type { Expert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
@@ -25,11 +25,14 @@ export function emptyLabels({ task, label, revision }: Spec, experts: readonly E
   const classes = task === 'regression' ? 0 : (classCount(label) ?? 2);
   const table = { shape: [classes, classes], data: new Float32Array(classes * classes) };
   // (The mean of standardised labels is 0, unless they are weighted.)
-  const means = label.standardize ? [0, 0, 0, 0] : [0, 0];
+  const width = labelWidth(label);
+  const means = new Float32Array(width * (label.standardize ? 4 : 2));
   const hasMean = task === 'regression' && (revision ?? 0) >= (label.standardize ? 4 : 3);
   return {
     ...(predicts('prior') && hasMean ? { [meanLabel]: vector(means) } : {}),
-    ...(predicts('lastLabel') ? { [lastLabel]: vector([classes > 0 ? noClass : 0]) } : {}),
+    ...(predicts('lastLabel')
+      ? { [lastLabel]: vector(classes > 0 ? [noClass] : new Float32Array(width)) }
+      : {}),
     ...(predicts('lastLabel') && classes > 0 ? { [classesAfter]: table } : {}),
     ...(predicts('prior') && classes > 0
       ? { [classCounts]: vector(new Float32Array(classes)) }
@@ -43,6 +46,8 @@ export type LabelKind = {
   readonly isBinary: boolean;
   /** Whether classes get places as they come. */
   readonly grows: boolean;
+  /** How many numbers a label has. */
+  readonly width: number;
 };
 
 /** The last class before the first label. */
@@ -80,8 +85,10 @@ export function withLabels(before: EngineState, known: Known): EngineState {
 
 function lastOf(state: EngineState, { labels, weights }: Known): Record<string, Tensor> {
   const own: Record<string, Tensor> = {};
-  const [before, last] = [state.tensors[lastLabel]?.data[0], labels.at(-1)];
-  if (before !== undefined && last !== undefined) own[lastLabel] = vector([last]);
+  const { data: known } = state.tensors[lastLabel] ?? {};
+  if (known !== undefined && labels.length > 0)
+    own[lastLabel] = vector(labels.slice(-known.length));
+  const [before] = known ?? [];
   const table = state.tensors[classesAfter];
   if (table !== undefined && before !== undefined && before !== noClass) {
     const data = table.data.slice();
@@ -96,10 +103,13 @@ function lastOf(state: EngineState, { labels, weights }: Known): Record<string, 
 
 /**
  * The weighted mean and the sum of weights, after some more labels; and where labels are
- * standardised, the plain mean and their number, which say how far the weighted one is from 0.
+ * standardised, the plain mean and their number, which say how far the weighted one is from 0. Of
+ * several outputs, those of each, one after another.
  */
 function meansOf(before: Float32Array, labels: Floats, weights: Float32Array): Float32Array {
   const means = before.slice();
+  const width = labels.length / Math.max(weights.length, 1);
+  const each = means.length / Math.max(width, 1);
   const add = (at: number, label: number, weight: number) => {
     const sum = (means[at + 1] ?? 0) + weight;
     const mean = means[at] ?? 0;
@@ -107,8 +117,9 @@ function meansOf(before: Float32Array, labels: Floats, weights: Float32Array): F
     means[at + 1] = sum;
   };
   labels.forEach((label, i) => {
-    add(0, label, weights[i] ?? 1);
-    if (means.length > 2) add(2, label, 1);
+    const at = each * (i % width);
+    add(at, label, weights[Math.floor(i / width)] ?? 1);
+    if (each > 2) add(at + 2, label, 1);
   });
   return means;
 }
@@ -137,12 +148,17 @@ export function constantAnswer(
   if (!('predicts' in expert) || expert.predicts === 'prior') {
     const counts = tensors[classCounts]?.data;
     if (counts !== undefined) return sharesOf(counts, kind);
-    const [mean = 0, , plain = 0] = tensors[meanLabel]?.data ?? [];
-    return Float32Array.of(mean - plain);
+    const means = tensors[meanLabel]?.data ?? Float32Array.of();
+    const each = means.length / kind.width;
+    return Float32Array.from({ length: kind.width }, (_, output) => {
+      const [mean = 0, , plain = 0] = means.subarray(each * output, each * (output + 1));
+      return mean - plain;
+    });
   }
-  const last = tensors[lastLabel]?.data[0] ?? 0;
+  const last = tensors[lastLabel]?.data ?? new Float32Array(kind.width);
   const table = tensors[classesAfter];
-  return table === undefined ? Float32Array.of(last) : sharesOf(rowOf(table, last), kind);
+  if (table === undefined) return Float32Array.from(last);
+  return sharesOf(rowOf(table, last[0] ?? noClass), kind);
 }
 
 /**

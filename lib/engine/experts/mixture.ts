@@ -1,4 +1,4 @@
-import { exponential, wholePower } from '../../arithmetic.ts';
+import { exponential, meansOfRows, wholePower } from '../../arithmetic.ts';
 import type { Floats } from '../../features/samples.ts';
 import { lossesOf } from '../../metrics/scores.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -12,13 +12,13 @@ export type Mixture = {
   readonly weights: Float64Array;
   /** How much each has counted lately, on average. */
   readonly usual: Float64Array;
-  /** Regressions: the running mean error of each, in the label's own unit; 0 at first. */
+  /** Regressions: the running mean error of each; 0 at first. */
   readonly errors: Float64Array;
 };
 
 /** What experts lost on samples, all of which were predicted before any was learnt. */
 export type Judgement = {
-  /** Σ of the losses of each expert; of a regression its errors, in the label's own unit. */
+  /** Σ of the losses of each expert; of a regression its errors; see {@link Said.unit}. */
   readonly losses: Float64Array;
   /** How many samples. */
   readonly count: number;
@@ -30,11 +30,13 @@ export type Judgement = {
 export type Said = {
   /** What each predicted, [count, outputs]. */
   readonly each: readonly Float32Array[];
-  /** As the networks learn them, [count]. */
+  /** As the networks learn them, [count] or [count, outputs]. */
   readonly labels: Floats;
+  /** How many samples. */
+  readonly count: number;
   /** How much each sample says; all alike unless given. */
   readonly weights?: Float32Array | undefined;
-  /** A label's own unit: what a distance of 1 is in it. */
+  /** What errors are times; see `unitOf`. */
   readonly unit: number;
 };
 
@@ -139,22 +141,22 @@ export function chosen(spec: Spec, judgement: Judgement): Mixture {
 export function judgedBy(
   spec: Spec,
   { losses: before, count, weight }: Judgement,
-  { each, labels, weights, unit }: Said,
+  { each, labels, count: said, weights, unit }: Said,
 ): Judgement {
   const weightOf = (row: number) => weights?.[row] ?? 1;
   const losses = before.map((sum, expert) => {
     const predictions = each[expert] ?? new Float32Array(labels.length);
     const own =
       spec.task === 'regression'
-        ? Float64Array.from(
-            labels,
-            (label, row) => Math.abs((predictions[row] ?? 0) - label) * unit,
+        ? meansOfRows(
+            Float64Array.from(labels, (label, i) => Math.abs((predictions[i] ?? 0) - label) * unit),
+            labels.length / said,
           )
         : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
     return own.reduce((total, loss, row) => total + weightOf(row) * loss, sum);
   });
-  const own = weights?.reduce((sum, each) => sum + each, 0) ?? labels.length;
-  return { losses, count: count + labels.length, weight: weight + own };
+  const own = weights?.reduce((sum, each) => sum + each, 0) ?? said;
+  return { losses, count: count + said, weight: weight + own };
 }
 
 /** A judgement of no samples. */

@@ -125,19 +125,23 @@ export function stepsPerCall(
   return Math.max(1, Math.floor(limits.elementsPerCall / (rowElements * minibatch)));
 }
 
-/** The rows of some steps, [steps × minibatch]; see {@link cutSteps}. */
+/** The rows of some steps, [steps × minibatch], and their labels; see {@link cutSteps}. */
 export type Cut = {
   readonly order: Int32Array;
   readonly labels: Float32Array;
   readonly shares: Float32Array;
 };
 
+function labelsOfRow({ labels, count }: EncodedSamples): number {
+  return labels.length / Math.max(count, 1);
+}
+
 /** Rows in minibatches; the last one is filled up with rows of no share. */
 export function cutSteps(samples: EncodedSamples, rows: Int32Array, minibatch: number): Cut {
   const steps = Math.ceil(rows.length / minibatch);
   const cut = {
     order: new Int32Array(steps * minibatch),
-    labels: new Float32Array(steps * minibatch),
+    labels: new Float32Array(steps * minibatch * labelsOfRow(samples)),
     shares: new Float32Array(steps * minibatch),
   };
   cut.order.set(rows);

@@ -136,7 +136,10 @@ async function train(
       ...stateFeeds(program, tensors),
       ...given,
       [runNames.order]: runtime.integers(cut.order, [steps, minibatch]),
-      [perStepName(stepNames.labels)]: runtime.floats(cut.labels, [steps, minibatch]),
+      [perStepName(stepNames.labels)]: runtime.floats(cut.labels, [
+        steps,
+        cut.labels.length / steps,
+      ]),
       [perStepName(stepNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
       ...coefficientFeeds(program, spec, run, { firstStep: state.step + start, steps }),
       ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [

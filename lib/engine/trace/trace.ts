@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { labelWidth } from '../../features/task.ts';
 import type { Network } from '../../network/network.ts';
 import type { Optimizer } from '../../network/optimizers.ts';
 import { predictionOf } from '../../network/outputs.ts';
@@ -69,7 +70,7 @@ export function traceTraining(
           trace.input(stepNames.slot(name, weight), shape),
         ]),
       );
-    const tensors = minibatchInputs(network, trace, minibatch);
+    const tensors = minibatchInputs(spec, network, trace, minibatch);
     const { weightDecay } = spec.optimizer;
     const coefficients = {
       rate: trace.input(stepNames.rate, []),
@@ -119,10 +120,15 @@ export function traceTraining(
 }
 
 /** The samples of a step as inputs of the graph. */
-function minibatchInputs(network: Network, trace: TraceBackend, minibatch: number): Minibatch {
+function minibatchInputs(
+  { label }: Spec,
+  network: Network,
+  trace: TraceBackend,
+  minibatch: number,
+): Minibatch {
   return {
     inputs: networkInputs(network, trace, minibatch),
-    labels: trace.input(stepNames.labels, [minibatch]) as tf.Tensor1D,
+    labels: trace.input(stepNames.labels, [minibatch * labelWidth(label)]) as tf.Tensor1D,
     shares: trace.input(stepNames.shares, [minibatch]) as tf.Tensor1D,
   };
 }

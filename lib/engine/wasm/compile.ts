@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { trainedLayoutOf } from '../../features/columns.ts';
+import { labelWidth } from '../../features/task.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
@@ -80,7 +81,8 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
       ...training,
       inputs: [
         ...training.inputs,
-        ...[stepNames.labels, stepNames.shares].map((name) => wholeInput(name, minibatch)),
+        wholeInput(stepNames.labels, minibatch * labelWidth(spec.label)),
+        wholeInput(stepNames.shares, minibatch),
         ...coefficientNames(spec.optimizer).map((name) => wholeInput(name, 1)),
         ...masked,
       ],

@@ -8,7 +8,13 @@ import { stepNames } from '../../engine/trace/step-names.ts';
 import { tracePrediction } from '../../engine/trace/trace.ts';
 import { MillraceError } from '../../errors.ts';
 import type { NetworkInput } from '../../network/network.ts';
-import { type Exported, type ExportedFeature, predictionName, scalesUnder } from '../exported.ts';
+import {
+  type Exported,
+  type ExportedFeature,
+  predictionName,
+  scalesUnder,
+  scaleVectors,
+} from '../exported.ts';
 import { servedNetwork } from '../served-network.ts';
 import type { Files } from './format.ts';
 
@@ -49,13 +55,11 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
   });
   const after = part('after');
   const answer = { ...logic, shape: [-1, network.outputs] };
+  const { means, deviations } = scaleVectors(labelScale);
   const prediction =
     labelScale === undefined
       ? answer
-      : after.add(
-          after.multiply(after.cast(answer, 'float64'), Float64Array.of(labelScale.deviation)),
-          Float64Array.of(labelScale.mean),
-        );
+      : after.add(after.multiply(after.cast(answer, 'float64'), deviations), means);
   const weights = core.inputs.flatMap(({ name, shape }): Constant[] => {
     const tensor = tensors[name];
     return tensor === undefined ? [] : [{ name, type: 'float32', shape, data: tensor.data }];

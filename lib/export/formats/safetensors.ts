@@ -1,6 +1,6 @@
 import { encodeSafetensors } from '../../bucket/safetensors.ts';
 import { statisticsMetadata, statisticsTensors } from '../../state/statistics-file.ts';
-import type { Exported } from '../exported.ts';
+import { type Exported, scaleVectors } from '../exported.ts';
 import type { Files } from './format.ts';
 
 /**
@@ -24,8 +24,8 @@ export function safetensorsFiles({ model, state, features, labelScale }: Exporte
     labelScale === undefined
       ? []
       : [
-          ['label/mean', vector(Float64Array.of(labelScale.mean))] as const,
-          ['label/deviation', vector(Float64Array.of(labelScale.deviation))] as const,
+          ['label/mean', vector(scaleVectors(labelScale).means)] as const,
+          ['label/deviation', vector(scaleVectors(labelScale).deviations)] as const,
         ];
   const body = encodeSafetensors({
     tensors: {
