@@ -44,7 +44,8 @@ export async function evaluateFile(
     if (bad[0]) firstRefusal ??= `line ${bad[0].line}: ${bad[0].reason}`;
     refused += encoding.refused.length + bad.length;
     const encoded = placed(encoding.samples, statistics, layout);
-    unknownClasses += encoded.labels.filter((label) => label === noPlace).length;
+    if (layout.growingClasses !== undefined)
+      unknownClasses += encoded.labels.filter((label) => label === noPlace).length;
     const predictions = await predict(model, parameters, encoded);
     figures.add(predictions, encoded);
     onSamples(figures.samples());

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { currentState } from '../../lib/fold/fold.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { backtest } from '../../lib/operations/backtest.ts';
 import { crossValidate } from '../../lib/operations/cross-validate.ts';
 import { describeModel } from '../../lib/operations/describe-model.ts';
+import { evaluateFile } from '../../lib/operations/evaluate-file.ts';
 import { evaluateWindow } from '../../lib/operations/evaluate-window.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
@@ -96,6 +98,12 @@ describe.each(Object.entries(all))('a model of several outputs: %s', (_, spec) =
     const answer = await opened.predict([{ features: sample(3).features }]);
     const values = { hours: expect.any(Number), 'cost in €': expect.any(Number) };
     expect(answer).toMatchObject({ ok: true, predictions: [{ values }] });
+    const rows = Array.from({ length: 30 }, (_element, i) => JSON.stringify(sample(i)));
+    const file = { name: 'rows.jsonl', bytes: bytesInMemory(Buffer.from(rows.join('\n'))) };
+    const held = await evaluateFile(await modelOf(world), await foldJournal(world), file);
+    // (A label of −1 is no class that nobody knows.)
+    expect(held.unknownClasses).toBeUndefined();
+    expect(Object.keys(held.outputs ?? {})).toEqual(outputs);
     const [own] = await backtest(world, model, []);
     expect(own).toMatchObject({ samples: 30, refused: 0 });
   });
