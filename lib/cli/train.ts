@@ -6,7 +6,7 @@ import { invalid } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
 import { checkDataset } from '../operations/check-dataset.ts';
 import { describeJobs } from '../operations/describe-model.ts';
-import { bytesOfFiles, partBytes, putDataset } from '../operations/put-dataset.ts';
+import { bytesOfFiles, putDataset } from '../operations/put-dataset.ts';
 import { startJob } from '../operations/start-job.ts';
 import { parse } from '../parse.ts';
 import { clientSettings } from '../ports/aws.ts';
@@ -34,7 +34,7 @@ export async function putFiles(
   if (dataset === 'journal')
     throw invalid('dataset: journal stands for the samples that arrived; choose another name');
   for (const path of paths) assertIsData(basename(path));
-  const upload = fileUploader(new S3Client(clientSettings), bucket, partBytes);
+  const upload = fileUploader(new S3Client(clientSettings), bucket);
   const bar = progress?.bar('uploading', await bytesOfFiles(paths), 'bytes');
   const put = await putDataset(ports.store, upload, { dataset, paths }, (done) =>
     bar?.update(done),

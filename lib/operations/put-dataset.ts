@@ -5,9 +5,7 @@ import { basename } from 'node:path';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invalid, reasonOf } from '../errors.ts';
-
-/** Puts a file under a key, in parts of `partBytes`. */
-export type Upload = (key: string, path: string, onBytes: (done: number) => void) => Promise<void>;
+import type { Upload } from '../ports/upload.ts';
 
 /** What became of the files. */
 export type PutDataset = {
@@ -16,8 +14,10 @@ export type PutDataset = {
   readonly unchanged: readonly string[];
 };
 
-/** Of one part of an upload. */
-export const partBytes = 8 * 1_048_576;
+/** The bytes of one part of an upload: S3 takes 10,000 parts of an object. */
+export function partBytesOf(sizeBytes: number): number {
+  return 8 * 1_048_576 * Math.max(1, Math.ceil(sizeBytes / (8 * 1_048_576 * 10_000)));
+}
 
 /**
  * Puts files into a dataset, under their own names. Started again after it broke off, it passes
@@ -47,7 +47,8 @@ export async function putDataset(
     if (etag !== undefined && etag === (await etagOfFile(path, sizeBytes))) unchanged.push(key);
     else {
       const before = done;
-      await upload(key, path, (bytes) => onBytes(before + bytes));
+      const file = { path, partBytes: partBytesOf(sizeBytes) };
+      await upload(key, file, (bytes) => onBytes(before + bytes));
       uploaded.push(key);
     }
     done += sizeBytes;
@@ -74,6 +75,7 @@ async function sizeOf(path: string): Promise<number> {
 /** The ETag that S3 gives an upload of these bytes, in one part or in several. */
 async function etagOfFile(path: string, sizeBytes: number): Promise<string> {
   const digests: Buffer[] = [];
+  const partBytes = partBytesOf(sizeBytes);
   for (let start = 0; start < Math.max(1, sizeBytes); start += partBytes) {
     const hash = createHash('md5');
     const end = Math.min(start + partBytes, sizeBytes) - 1;

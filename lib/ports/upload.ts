@@ -1,12 +1,19 @@
 import { createReadStream } from 'node:fs';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
+import { Upload as PartsUpload } from '@aws-sdk/lib-storage';
 import { MillraceError, reasonOf } from '../errors.ts';
 
-/** Puts files of this machine under keys of a bucket, in parts of a size. */
-export function fileUploader(client: S3Client, bucket: string, partBytes: number) {
-  return async (key: string, path: string, onBytes: (done: number) => void): Promise<void> => {
-    const upload = new Upload({
+/** Puts a file under a key, in parts of so many bytes. */
+export type Upload = (
+  key: string,
+  file: { readonly path: string; readonly partBytes: number },
+  onBytes: (done: number) => void,
+) => Promise<void>;
+
+/** Puts files of this machine under keys of a bucket. */
+export function fileUploader(client: S3Client, bucket: string): Upload {
+  return async (key, { path, partBytes }, onBytes) => {
+    const upload = new PartsUpload({
       client,
       partSize: partBytes,
       params: { Bucket: bucket, Key: key, Body: createReadStream(path) },
