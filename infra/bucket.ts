@@ -41,6 +41,7 @@ export const operatorWrites = [
   'compiled/*',
   'asked/*',
   'due/*',
+  'verified/*',
 ];
 
 /** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */
@@ -77,6 +78,7 @@ export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
         noncurrentVersionExpiration: Duration.days(1),
       },
       { prefix: 'prepared/', expiration: Duration.days(30) },
+      { prefix: 'verified/', expiration: Duration.days(30) },
       { prefix: 'compiled/', expiration: Duration.days(365) },
     ],
   });

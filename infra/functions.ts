@@ -12,6 +12,7 @@ import { type Access, allow, protectHistory } from './bucket.ts';
 import { createPartsMachine } from './parts-machine.ts';
 import { allowToSend } from './queues.ts';
 import { createFunction, type SharedSettings } from './training-function.ts';
+import { createVerifyMachine } from './verify-machine.ts';
 
 /** How a dataset is prepared that is larger than eight parts. */
 export interface PreparationProps {
@@ -35,33 +36,49 @@ export type Surroundings = {
   readonly jobConcurrency?: number | undefined;
 };
 
-/** The functions of a stack, and the state machine that invokes one of them. */
+/** The functions of a stack, and the state machines that invoke two of them. */
 export type Functions = Readonly<
   Record<
-    'onlineUpdate' | 'batchTrain' | 'preparePart' | 'relayCommand' | 'sendDefaults' | 'predict',
+    | 'onlineUpdate'
+    | 'batchTrain'
+    | 'preparePart'
+    | 'verifyStretch'
+    | 'relayCommand'
+    | 'sendDefaults'
+    | 'predict',
     LambdaFunction
   >
-> & { readonly partsMachine: StateMachine };
+> & { readonly partsMachine: StateMachine; readonly verifyMachine: StateMachine };
 
 /** Creates the functions, each with the rights that it needs and no others. */
 export function createFunctions(scope: Construct, surroundings: Surroundings): Functions {
   const { bucket, jobsQueue, shared, preparation } = surroundings;
   const preparePart = createPreparePart(scope, surroundings);
-  const partsMachine = createPartsMachine(scope, {
+  const verifyStretch = createVerifyStretch(scope, surroundings);
+  const ofMachines = {
     bucket,
-    jobsQueue,
-    preparePart,
     maxConcurrency: preparation.maxConcurrency ?? limits.partsAtOnce,
     logRetention: shared.logRetention,
     isTraced: shared.options.tracing === Tracing.ACTIVE,
-  });
+  };
+  const partsMachine = createPartsMachine(scope, { ...ofMachines, jobsQueue, preparePart });
+  const verifyMachine = createVerifyMachine(scope, { ...ofMachines, verifyStretch });
   const batchTrain = createBatchTrain(scope, surroundings, partsMachine);
   const relayCommand = createRelay(scope, surroundings);
   const onlineUpdate = createOnlineUpdate(scope, surroundings, [batchTrain, relayCommand]);
   const sendDefaults = createSendDefaults(scope, surroundings);
   const predict = createPredict(scope, surroundings);
-  const own = { onlineUpdate, batchTrain, preparePart, relayCommand, sendDefaults, predict };
-  return { ...own, partsMachine };
+  return {
+    onlineUpdate,
+    batchTrain,
+    preparePart,
+    verifyStretch,
+    relayCommand,
+    sendDefaults,
+    predict,
+    partsMachine,
+    verifyMachine,
+  };
 }
 
 /** The unique ids of functions' roles, as SQS names who sent a message. */
@@ -159,6 +176,15 @@ function createPreparePart(scope: Construct, surroundings: Surroundings): Lambda
     timeoutSeconds: limits.batchTimeoutSeconds,
     read: ['models/*', 'datasets/*', 'prepared/*'],
     write: ['prepared/*'],
+  });
+}
+
+function createVerifyStretch(scope: Construct, surroundings: Surroundings): LambdaFunction {
+  return createOverBucket(scope, surroundings, {
+    name: 'verify-stretch',
+    timeoutSeconds: limits.batchTimeoutSeconds,
+    read: ['models/*', 'initial-weights/*', 'compiled/*', 'verified/*'],
+    write: ['verified/*'],
   });
 }
 

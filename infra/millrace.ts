@@ -98,6 +98,8 @@ export class Millrace extends Construct {
   readonly predictUrl: FunctionUrl;
   /** Prepares the parts of large datasets side by side, and then sends the job's next slice. */
   readonly partsMachine: StateMachine;
+  /** Folds a long journal again side by side: `millrace verify --side-by-side`. */
+  readonly verifyMachine: StateMachine;
   /** Everything that a person must look at. */
   readonly alarms: readonly Alarm[];
   readonly #queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
@@ -145,14 +147,16 @@ export class Millrace extends Construct {
       preparation: props.preparation ?? {},
       jobConcurrency: props.jobConcurrency,
     });
-    const { onlineUpdate, batchTrain, relayCommand, preparePart, sendDefaults } = functions;
+    const { onlineUpdate, batchTrain, relayCommand, preparePart, verifyStretch } = functions;
+    const { sendDefaults } = functions;
     this.partsMachine = functions.partsMachine;
+    this.verifyMachine = functions.verifyMachine;
     this.predictFunction = functions.predict;
     this.predictUrl = this.predictFunction.addFunctionUrl({
       authType: FunctionUrlAuthType.AWS_IAM,
     });
 
-    const own = [onlineUpdate, batchTrain, preparePart, relayCommand, sendDefaults];
+    const own = [onlineUpdate, batchTrain, preparePart, verifyStretch, relayCommand, sendDefaults];
     this.#logGroups = [...own, this.predictFunction].map(({ logGroup }) => logGroup);
     createSchedules(this, this.jobsQueue, schedules);
     scheduleDefaults(this, sendDefaults);
@@ -162,6 +166,7 @@ export class Millrace extends Construct {
         OnlineUpdate: { function: onlineUpdate, timeoutSeconds: limits.onlineTimeoutSeconds },
         BatchTrain: { function: batchTrain, timeoutSeconds: limits.batchTimeoutSeconds },
         PreparePart: { function: preparePart, timeoutSeconds: limits.batchTimeoutSeconds },
+        VerifyStretch: { function: verifyStretch, timeoutSeconds: limits.batchTimeoutSeconds },
         RelayCommand: { function: relayCommand, timeoutSeconds: limits.relayTimeoutSeconds },
         SendDefaults: { function: sendDefaults, timeoutSeconds: limits.defaultsTimeoutSeconds },
         Predict: { function: this.predictFunction, timeoutSeconds: limits.predictTimeoutSeconds },
@@ -182,6 +187,7 @@ export class Millrace extends Construct {
     new CfnOutput(this, 'PredictUrl', { value: this.predictUrl.url });
     new CfnOutput(this, 'CommandSenders', { value: sendersOf(...commanders) });
     new CfnOutput(this, 'PartsMachineArn', { value: this.partsMachine.stateMachineArn });
+    new CfnOutput(this, 'VerifyMachineArn', { value: this.verifyMachine.stateMachineArn });
     new CfnOutput(this, 'LogGroups', {
       value: this.#logGroups.map(({ logGroupName }) => logGroupName).join(','),
     });
@@ -217,11 +223,12 @@ export class Millrace extends Construct {
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
-      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*'],
+      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*', 'verified/*'],
       write: operatorWrites,
     });
     allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
     allowToRedrive(grantee, Object.values(this.#queues));
+    this.verifyMachine.grantStartExecution(grantee);
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({
         actions: ['logs:FilterLogEvents'],

@@ -150,7 +150,7 @@ export async function startLocalCloud(
       ...awsEnvironment,
       ...environmentOf(address),
       ...environmentOfCommands(functions),
-      ...environmentOfEndpoint(endpoint, hosts),
+      ...environmentOfEndpoint(endpoint, hosts, verifyMachineOf(template, physical)),
     },
     s3,
     sqs,
@@ -193,8 +193,10 @@ function environmentOfAws(settings: {
 function environmentOfEndpoint(
   { url, urlOf }: LambdaEndpoint,
   functions: ReadonlyMap<string, FunctionHost>,
+  verifyMachine: string,
 ): Record<string, string> {
   return {
+    [environmentNames.verifyMachine]: verifyMachine,
     [environmentNames.logGroups]: [...functions.keys()].join(','),
     AWS_ENDPOINT_URL_LAMBDA: url,
     AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: url,
@@ -202,6 +204,12 @@ function environmentOfEndpoint(
     [environmentNames.predictFunction]: predictName,
     [environmentNames.predictUrl]: urlOf(predictName),
   };
+}
+
+/** The state machine that people start. */
+function verifyMachineOf({ outputs }: Template, physical: Physical): string {
+  const name = Object.keys(outputs).find((output) => output.includes('VerifyMachineArn'));
+  return String(resolve(outputs[name ?? ''], physical));
 }
 
 /** The emulator's port changes with each run, and so do the URLs of its queues. */

@@ -36,6 +36,11 @@ export const keys = {
   segment: (model: string, { first, last }: { readonly first: number; readonly last: number }) =>
     `${ofModel(model)}/segments/${padded(first)}-${padded(last)}`,
   segments: (model: string) => `${ofModel(model)}/segments/`,
+  /** What the keys begin with of segments whose first entries are in a row; and of others, too. */
+  segmentsWithin: (
+    model: string,
+    { first, last }: { readonly first: number; readonly last: number },
+  ) => `${ofModel(model)}/segments/${commonStart(padded(first), padded(last))}`,
   /** What the keys of some entries in a row begin with; those of some others may, too. */
   entriesWithin: (
     model: string,
@@ -62,6 +67,9 @@ export const keys = {
   /** Weights that models start from, by the digest of the file. */
   initialWeights: (digest: string) => `initial-weights/${checkedHash(digest)}.safetensors`,
   compiled: (hash: string) => `compiled/${checkedHash(hash)}`,
+  /** Of a journal that is verified side by side: what each stretch came to; safe to delete. */
+  verified: (model: string, run: string, file: string) => `${keys.allVerified(model, run)}${file}`,
+  allVerified: (model: string, run: string) => `verified/${checked(model)}/${checked(run)}/`,
   allPrepared: 'prepared/',
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
 };

@@ -43,11 +43,20 @@ export function declareRepairCommands(add: AddCommand): void {
     {
       usage: 'verify <model>',
       summary: 'fold the journal again, and compare it with the published state',
-      options: [flag('--all', 'from the beginning, not from the last kept checkpoint')],
-      examples: [['millrace verify sales --all', 'status 1 if it differs']],
+      options: [
+        flag('--all', 'from the beginning, not from the last kept checkpoint'),
+        flag('--side-by-side', "all of it at once, in the stack's functions"),
+      ],
+      examples: [
+        ['millrace verify sales --all', 'status 1 if it differs'],
+        ['millrace verify sales --side-by-side', 'a journal of millions of entries, in minutes'],
+      ],
     },
-    async ({ io, args: [model = ''], options }) =>
-      (await import('./verify.ts')).verify(io, model, options.all === true),
+    async ({ io, args: [model = ''], options }) => {
+      const { verify, verifySideBySide } = await import('./verify.ts');
+      if (options.sideBySide === true) return verifySideBySide(io, model);
+      return verify(io, model, options.all === true);
+    },
   );
   add(
     {

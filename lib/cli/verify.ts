@@ -1,17 +1,55 @@
-import { existingModel } from '../model/model.ts';
-import { type Stretch, tolerance, verifyModel } from '../operations/verify.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { existingModel, type Model } from '../model/model.ts';
+import { type Stretch, tolerance } from '../operations/compared-fold.ts';
+import { joinOutcomes, type RunSoFar, runSoFar } from '../operations/stretch-outcomes.ts';
+import { type Verification, verifyModel } from '../operations/verify.ts';
+import { startVerification } from '../operations/verify-stretches.ts';
 import { count, type Io } from './io.ts';
 import { entriesBar } from './progress.ts';
 
 /** Folds the journal again and compares; the answer is 1 if a stored state is not confirmed. */
-export async function verify(
-  { ports, print, result, progress }: Io,
-  name: string,
-  isAll: boolean,
-): Promise<number> {
+export async function verify(io: Io, name: string, isAll: boolean): Promise<number> {
+  const model = await existingModel(io.ports, name);
+  const bar = entriesBar(io.progress, 'folding');
+  const found = await verifyModel(io.ports, model, isAll, bar.update).finally(bar.finish);
+  return tell(io, model, found);
+}
+
+/** The same of the whole journal, by the stack's functions, while this program waits. */
+export async function verifySideBySide(io: Io, name: string): Promise<number> {
+  const { ports, print, progress } = io;
   const model = await existingModel(ports, name);
+  const run = await startVerification(ports, model);
+  print(`${name}: ${count(run.stretches.length, 'stretch', 'stretches')} are folded side by side`);
   const bar = entriesBar(progress, 'folding');
-  const verification = await verifyModel(ports, model, isAll, bar.update).finally(bar.finish);
+  const total = run.stretches.at(-1)?.to ?? 0;
+  let soFar: RunSoFar = { entries: 0, isOver: false, outcomes: [] };
+  try {
+    for (;;) {
+      soFar = await runSoFar(ports.store, run, soFar.outcomes);
+      bar.update(soFar.entries, total);
+      if (soFar.isOver) break;
+      await delay(pollMilliseconds);
+    }
+  } finally {
+    bar.finish();
+  }
+  const { failures, ...found } = joinOutcomes(run, soFar.outcomes);
+  for (const { from, to, reason } of failures)
+    print(`${name}: entries ${from + 1} to ${to}: ${reason}`);
+  return tell(io, model, found, { failures });
+}
+
+const pollMilliseconds = 1_000;
+
+/** Says what a verification came to. @param more what `--json` has besides */
+function tell(
+  { print, result }: Io,
+  model: Model,
+  verification: Verification,
+  more: Readonly<Record<string, unknown>> = {},
+): number {
+  const { name } = model;
   const { from, to, samples, stretches, differences, isSame, isPublished } = verification;
   result({
     model: name,
@@ -21,6 +59,7 @@ export async function verify(
       differences: Object.fromEntries(each.differences),
     })),
     differences: Object.fromEntries(differences),
+    ...more,
   });
   for (const [tensor, difference] of differences) print(`  ${tensor}  ${difference}`);
   const largest = Math.max(0, ...differences.values());

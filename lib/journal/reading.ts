@@ -87,10 +87,13 @@ export async function* entriesAfter(
   { to = Number.POSITIVE_INFINITY, ahead = 1 }: Reading = {},
 ): AsyncGenerator<Entry, void, void> {
   const read = to < Number.POSITIVE_INFINITY ? existingEntry : readEntry;
-  const alone = sequence + (ahead > 1 ? limits.entriesBeforeSegments : Number.POSITIVE_INFINITY);
+  // Where it is not known whether much is read, segments are looked for once it is.
+  const isMuch = to < Number.POSITIVE_INFINITY && to - sequence > limits.entriesBeforeSegments;
+  const few = isMuch ? 0 : limits.entriesBeforeSegments;
+  const alone = sequence + (ahead > 1 ? few : Number.POSITIVE_INFINITY);
   let segments: Segment[] | undefined;
   for (let next = sequence + 1; next <= to; ) {
-    if (next > alone) segments ??= await listSegments(store, model);
+    if (next > alone) segments ??= await listSegments(store, model, { first: next, last: to });
     while ((segments?.[0]?.last ?? next) < next) segments?.shift();
     const following = segments?.[0];
     if (following !== undefined && following.first <= next) {

@@ -93,9 +93,20 @@ function indexOf(text: string): z.output<typeof indexSchema> | undefined {
   }
 }
 
-/** The segments of a journal, in their order. */
-export async function listSegments(store: ObjectStore, model: string): Promise<Segment[]> {
-  const listed = await store.list(keys.segments(model));
+/**
+ * The segments of a journal, in their order; those that have some entries in a row, with some
+ * others, where these are named.
+ */
+export async function listSegments(
+  store: ObjectStore,
+  model: string,
+  { first, last }: Segment = { first: 1, last: Number.POSITIVE_INFINITY },
+): Promise<Segment[]> {
+  const start = Math.max(1, first + 1 - limits.segmentEntries);
+  const isBounded = Number.isFinite(last);
+  const listed = await store.list(
+    isBounded ? keys.segmentsWithin(model, { first: start, last }) : keys.segments(model),
+  );
   return listed.flatMap(({ key }) => segmentOfKey(key) ?? []);
 }
 

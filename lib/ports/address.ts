@@ -13,6 +13,7 @@ export const environmentNames = {
   threads: 'MILLRACE_THREADS',
   partsMachine: 'MILLRACE_PARTS_MACHINE',
   partBytes: 'MILLRACE_PART_BYTES',
+  verifyMachine: 'MILLRACE_VERIFY_MACHINE',
 } as const;
 
 /** Where a deployed stack lives. */

@@ -1,4 +1,5 @@
-import { addressFromEnvironment } from './address.ts';
+import { addressFromEnvironment, environmentNames } from './address.ts';
+import { machineStarter } from './parts.ts';
 import type { Log, Ports } from './ports.ts';
 import { type Environment, stackEnvironment } from './stack.ts';
 
@@ -37,7 +38,14 @@ export async function connect({
   const found = { ...environment, ...(await stackEnvironment(stack, environment)) };
   const settings = { ...clientSettings, ...localSettings(found) };
   const clients = { s3: new S3Client(settings), sqs: new SQSClient(settings) };
-  const ports = portsOver(clients, addressFromEnvironment(found), log, threads);
+  const machine = found[environmentNames.verifyMachine];
+  const endpoint = found.AWS_ENDPOINT_URL_SFN;
+  const ports = {
+    ...portsOver(clients, addressFromEnvironment(found), log, threads),
+    ...(machine !== undefined && {
+      startVerification: machineStarter(machine, { ...settings, ...(endpoint && { endpoint }) }),
+    }),
+  };
   return isReader ? readingOnly(ports, threads) : ports;
 }
 

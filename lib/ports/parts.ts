@@ -1,7 +1,8 @@
+import type { SFNClientConfig } from '@aws-sdk/client-sfn';
 import { MillraceError } from '../errors.ts';
 import { environmentNames } from './address.ts';
 import { clientSettings } from './aws.ts';
-import type { PartsStarter, Ports } from './ports.ts';
+import type { Ports, Starter } from './ports.ts';
 
 /**
  * Ports that know how a stack prepares large datasets, as its environment says: how large a part
@@ -21,7 +22,7 @@ export function withParts(
   return {
     ...ports,
     limits: { ...ports.limits, partBytes },
-    ...(machine === undefined ? {} : { startParts: partsStarter(machine) }),
+    ...(machine === undefined ? {} : { startParts: machineStarter(machine, clientSettings) }),
   };
 }
 
@@ -30,13 +31,16 @@ export function withParts(
  *
  * @throws MillraceError kind `unavailable` if Step Functions does not take it
  */
-function partsStarter(stateMachineArn: string): PartsStarter {
+export function machineStarter(
+  stateMachineArn: string,
+  settings: Partial<SFNClientConfig>,
+): Starter {
   return async ({ name, input }) => {
-    // Only the few jobs over large datasets need it.
+    // Few need it.
     const { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } = await import(
       '@aws-sdk/client-sfn'
     );
-    const client = new SFNClient(clientSettings);
+    const client = new SFNClient(settings);
     try {
       await client.send(new StartExecutionCommand({ stateMachineArn, name, input }));
     } catch (cause) {

@@ -11,11 +11,8 @@ export type Sender = (message: {
   readonly deduplication: string;
 }) => Promise<void>;
 
-/**
- * Starts the state machine that prepares the parts of a dataset side by side, and then sends the
- * job's next slice. A second start under the same name is the first one.
- */
-export type PartsStarter = (execution: {
+/** Starts a state machine. A second start under the same name is the first one. */
+export type Starter = (execution: {
   readonly name: string;
   readonly input: string;
 }) => Promise<void>;
@@ -26,8 +23,13 @@ export type Ports = BucketPorts & {
   readonly sendJob: Sender;
   /** What is not samples goes through a queue of its own; the stack puts it in order. */
   readonly sendCommand: Sender;
-  /** Absent where there is no state machine: parts are prepared one after another. */
-  readonly startParts?: PartsStarter;
+  /**
+   * Has the parts of a dataset prepared side by side, and then the job's next slice sent. Absent
+   * where there is no state machine: parts are prepared one after another.
+   */
+  readonly startParts?: Starter;
+  /** Has stretches of a journal folded side by side; absent where there is no state machine. */
+  readonly startVerification?: Starter;
   /** Milliseconds since 1970. No safety rule reads it. */
   readonly now: () => number;
   /** A text that no other call ever returns, on any machine. */

@@ -60,10 +60,14 @@ const outputs: Readonly<Record<string, string>> = {
   PredictFunction: environmentNames.predictFunction,
   PredictUrl: environmentNames.predictUrl,
   LogGroups: environmentNames.logGroups,
+  VerifyMachineArn: environmentNames.verifyMachine,
 };
 
-/** Outputs that stacks of 0.4 did not have. */
-const lateOutputs: ReadonlySet<string> = new Set([environmentNames.logGroups]);
+/** Outputs that stacks of 0.4 did not have, or of 0.17. */
+const lateOutputs: ReadonlySet<string> = new Set([
+  environmentNames.logGroups,
+  environmentNames.verifyMachine,
+]);
 
 async function outputsOf(name: string): Promise<Environment> {
   const { CloudFormationClient, DescribeStacksCommand } = await import(

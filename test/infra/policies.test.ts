@@ -18,6 +18,7 @@ const roles = [
   'online-update',
   'batch-train',
   'prepare-part',
+  'verify-stretch',
   'relay-command',
   'send-defaults',
   'predict',
@@ -50,10 +51,10 @@ const [predictId = ''] = Object.keys(template.findResources('AWS::Lambda::Functi
 const logGroupIds = Object.keys(template.findResources('AWS::Logs::LogGroup')).filter(
   (id) => !id.includes('machine'),
 );
-const [machineId = ''] = Object.keys(template.findResources('AWS::StepFunctions::StateMachine'));
+const machineIds = Object.keys(template.findResources('AWS::StepFunctions::StateMachine'));
 /** What is not in the bucket is named by its logical id. */
 const isNamed = (resource: string) =>
-  [...queueIds, ...logGroupIds, predictId, machineId].includes(resource);
+  [...queueIds, ...logGroupIds, ...machineIds, predictId].includes(resource);
 const queueOf = (name: string) =>
   queueIds.find((id) => new RegExp(`^Millrace${name}[0-9A-F]{8}$`).test(id)) ?? '';
 
@@ -103,7 +104,7 @@ const remove = (key: string): Request => ({ action: 's3:DeleteObject', resource:
 
 function resourceOf({ action, resource }: Request): string {
   if (action.startsWith('sqs:')) return queueOf(resource);
-  if (action.startsWith('states:')) return machineId;
+  if (action.startsWith('states:')) return machineIds.find((id) => id.includes(resource)) ?? '';
   return action.startsWith('lambda:') ? predictId : resource;
 }
 
@@ -186,13 +187,18 @@ describe('the policies of the stack', () => {
     }
   });
 
-  it('let the state machine read plans, and nothing else of the bucket', () => {
+  it('let the state machines read plans, and nothing else of the bucket', () => {
     const get = (resource: string): Request => ({ action: 's3:GetObject', resource });
     expect(may('PartsMachine', get('prepared/a/parts.json'))).toBe(true);
     for (const key of ['prepared/a/shard-00000.safetensors', 'models/a/spec.json', 'datasets/a/b'])
       expect({ key, may: may('PartsMachine', get(key)) }).toEqual({ key, may: false });
     expect(may('PartsMachine', put('prepared/a/parts.json'))).toBe(false);
     expect(may('prepare-part', put('models/a/jobs/b/lane.safetensors'))).toBe(false);
+    expect(may('VerifyMachine', get('verified/a/b/plan.json'))).toBe(true);
+    expect(may('VerifyMachine', get('verified/a/b/6.json'))).toBe(false);
+    expect(may('verify-stretch', put('verified/a/b/6.json'))).toBe(true);
+    for (const key of [keys.state('m'), keys.checkpoint('m', 1), 'prepared/a/manifest.json'])
+      expect(may('verify-stretch', put(key))).toBe(false);
   });
 
   it('tell apart who may teach, who may start jobs, and who may take back', () => {

@@ -81,9 +81,14 @@ describe('segments of a journal', () => {
 
   it('cost two requests for each, and nobody who reads a little looks for them', async () => {
     const { entriesBeforeSegments: alone } = limits;
-    const all = await read(store, entriesAfter(store, 'm', 0, { to: 300, ahead: 16 }));
-    // The segments are looked for once; the last entry is in none yet.
-    expect(all.requests).toBe(alone + 1 + 4 * 2 + 1);
+    const all = await read(store, entriesAfter(store, 'm', 0, { ahead: 16 }));
+    // The segments are looked for once; the last entries are in none yet, and behind them is none.
+    expect(all.requests).toBe(alone + 1 + 4 * 2 + 34 + 16);
+    // Who says how much he reads looks for them at once.
+    const known = await read(store, entriesAfter(store, 'm', 0, { to: 300, ahead: 16 }));
+    expect(known.requests).toBe(1 + 6 * 2 + 1);
+    const part = await read(store, entriesAfter(store, 'm', 150, { to: 260, ahead: 16 }));
+    expect(part.requests).toBe(1 + 3 * 2);
     const back = await read(store, entriesBackFrom(store, 'm', 300));
     expect(back.requests).toBe(alone + 1 + 5 * 2);
     expect((await read(store, entriesAfter(store, 'm', 233, { ahead: 1 }))).requests).toBe(101);
