@@ -6,7 +6,7 @@ import { settleJob } from '../lib/jobs/settle-job.ts';
 import { limits, pauseSeconds } from '../lib/limits.ts';
 import { addressFromEnvironment, threadsFromEnvironment } from '../lib/ports/address.ts';
 import { awsPorts, clientSettings } from '../lib/ports/aws.ts';
-import { withParts } from '../lib/ports/parts.ts';
+import { withParts } from '../lib/ports/machines.ts';
 import { sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();

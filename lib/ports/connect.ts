@@ -1,5 +1,5 @@
-import { addressFromEnvironment, environmentNames } from './address.ts';
-import { machineStarter } from './parts.ts';
+import { addressFromEnvironment } from './address.ts';
+import { withVerification } from './machines.ts';
 import type { Log, Ports } from './ports.ts';
 import { type Environment, stackEnvironment } from './stack.ts';
 
@@ -38,14 +38,12 @@ export async function connect({
   const found = { ...environment, ...(await stackEnvironment(stack, environment)) };
   const settings = { ...clientSettings, ...localSettings(found) };
   const clients = { s3: new S3Client(settings), sqs: new SQSClient(settings) };
-  const machine = found[environmentNames.verifyMachine];
   const endpoint = found.AWS_ENDPOINT_URL_SFN;
-  const ports = {
-    ...portsOver(clients, addressFromEnvironment(found), log, threads),
-    ...(machine !== undefined && {
-      startVerification: machineStarter(machine, { ...settings, ...(endpoint && { endpoint }) }),
-    }),
-  };
+  const ports = withVerification(
+    portsOver(clients, addressFromEnvironment(found), log, threads),
+    found,
+    { ...settings, ...(endpoint !== undefined && { endpoint }) },
+  );
   return isReader ? readingOnly(ports, threads) : ports;
 }
 

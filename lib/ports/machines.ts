@@ -26,15 +26,24 @@ export function withParts(
   };
 }
 
+/** Ports that know which state machine of a stack verifies, if its environment says so. */
+export function withVerification(
+  ports: Ports,
+  environment: Readonly<Record<string, string | undefined>>,
+  settings: Partial<SFNClientConfig> = clientSettings,
+): Ports {
+  const machine = environment[environmentNames.verifyMachine];
+  return machine === undefined
+    ? ports
+    : { ...ports, startVerification: machineStarter(machine, settings) };
+}
+
 /**
  * Starts executions of a state machine through the AWS SDK.
  *
  * @throws MillraceError kind `unavailable` if Step Functions does not take it
  */
-export function machineStarter(
-  stateMachineArn: string,
-  settings: Partial<SFNClientConfig>,
-): Starter {
+function machineStarter(stateMachineArn: string, settings: Partial<SFNClientConfig>): Starter {
   return async ({ name, input }) => {
     // Few need it.
     const { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } = await import(
