@@ -20,7 +20,7 @@ export async function verifySideBySide(io: Io, name: string): Promise<number> {
   const { ports, print, progress } = io;
   const model = await existingModel(ports, name);
   const run = await startVerification(ports, model);
-  print(`${name}: ${count(run.stretches.length, 'stretch', 'stretches')} are folded side by side`);
+  print(`${name}: folding ${count(run.stretches.length, 'stretch', 'stretches')} side by side`);
   const bar = entriesBar(progress, 'folding');
   const total = run.stretches.at(-1)?.to ?? 0;
   let soFar: RunSoFar = { entries: 0, isOver: false, outcomes: [] };

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invalid, reasonOf } from '../errors.ts';
-import type { Upload } from '../ports/upload.ts';
+import type { Upload } from '../ports/ports.ts';
 
 /** What became of the files. */
 export type PutDataset = {

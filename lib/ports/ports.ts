@@ -17,6 +17,13 @@ export type Starter = (execution: {
   readonly input: string;
 }) => Promise<void>;
 
+/** Puts a file under a key, in parts of so many bytes. */
+export type Upload = (
+  key: string,
+  file: { readonly path: string; readonly partBytes: number },
+  onBytes: (done: number) => void,
+) => Promise<void>;
+
 /** Everything that the training protocol sees of the world. */
 export type Ports = BucketPorts & {
   readonly sendSamples: Sender;

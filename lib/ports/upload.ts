@@ -2,13 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Upload as PartsUpload } from '@aws-sdk/lib-storage';
 import { MillraceError, reasonOf } from '../errors.ts';
-
-/** Puts a file under a key, in parts of so many bytes. */
-export type Upload = (
-  key: string,
-  file: { readonly path: string; readonly partBytes: number },
-  onBytes: (done: number) => void,
-) => Promise<void>;
+import type { Upload } from './ports.ts';
 
 /** Puts files of this machine under keys of a bucket. */
 export function fileUploader(client: S3Client, bucket: string): Upload {
