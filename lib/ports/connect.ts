@@ -1,5 +1,4 @@
 import { addressFromEnvironment } from './address.ts';
-import { withVerification } from './machines.ts';
 import type { Log, Ports } from './ports.ts';
 import { type Environment, stackEnvironment } from './stack.ts';
 
@@ -33,6 +32,7 @@ export async function connect({
 }: ConnectSettings = {}): Promise<Ports> {
   // What only declares or asks loads no SDK.
   const { clientSettings, portsOver, readingOnly } = await import('./aws.ts');
+  const { withVerification } = await import('./machines.ts');
   const { S3Client } = await import('@aws-sdk/client-s3');
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   const found = { ...environment, ...(await stackEnvironment(stack, environment)) };
