@@ -2,7 +2,6 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { oneAhead } from '../datasets/one-ahead.ts';
 import { shuffledOrder } from '../datasets/order.ts';
-import { readShard } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
@@ -20,6 +19,7 @@ import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
+import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
 /** What the training of one slice needs. */
 export type EpochsInput = {
@@ -83,15 +83,15 @@ async function trainEpoch(
   const scale = labelScaleOf(statistics, layout);
   // A loss of standardised labels, in the labels' own unit.
   const unit = unitOf(scale) ** 2;
-  const shardOrder = shuffledOrder(prepared.shardRows.length, spec.seed, place.epoch);
-  const ahead = shardOrder.subarray(place.shard);
-  const shards = oneAhead((i) => {
-    const shard = ahead[i];
-    return shard === undefined ? undefined : readShard(store, prepared, shard);
+  const windows = shuffleWindows(prepared, layout, spec, place.epoch);
+  const ahead = windows.slice(place.shard);
+  const all = oneAhead((i) => {
+    const window = ahead[i];
+    return window && readWindow(store, prepared, window, layout);
   });
-  for await (const stored of shards) {
+  for await (const stored of all) {
     const raw = placed(stored, statistics, layout);
-    const shard = shardOrder[place.shard] ?? 0;
+    const [shard = 0] = windows[place.shard] ?? [];
     const labels = standardizeLabels(raw.labels, scale);
     const scaled = { ...standardize(raw, statistics, scaling), labels };
     const weighted = weighed(scaled, spec, statistics);
@@ -123,14 +123,15 @@ async function trainEpoch(
         }),
       };
       assertFinite({ parameters, place });
-      const earlier = shardOrder
-        .subarray(0, place.shard)
+      const earlier = windows
+        .slice(0, place.shard)
+        .flat()
         .reduce((sum, s) => sum + (prepared.shardRows[s] ?? 0), 0);
       await onProgress(place, earlier + Math.min(samples.count, place.minibatch * rows));
       if (isTimeUp() || isBudgetUsed(place, spec.batch)) {
         return {
           lane: { parameters, best, place },
-          isEpochDone: isLast(place, shardOrder.length, minibatches),
+          isEpochDone: isLast(place, windows.length, minibatches),
         };
       }
     }

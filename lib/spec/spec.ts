@@ -58,6 +58,15 @@ const batchSchema = strictObject({
   epochs: z.int().min(1).max(1_000_000).default(10).describe('passes over the dataset'),
   minibatch: minibatch.default(32),
   schedule,
+  shuffleShards: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'so many shards (of 262,144 rows, or 64 MiB) are shuffled together, as far as 256 MiB go, so ' +
+        'that a dataset sorted by something is mixed further; 1 unless given',
+    ),
   targetLoss: z
     .number()
     .optional()
