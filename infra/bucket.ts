@@ -42,6 +42,7 @@ export const operatorWrites = [
   'asked/*',
   'due/*',
   'verified/*',
+  'trials/*',
 ];
 
 /** Private, versioned, encrypted, TLS only. The bucket and its policy stay when the stack goes. */
@@ -79,6 +80,7 @@ export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
       },
       { prefix: 'prepared/', expiration: Duration.days(30) },
       { prefix: 'verified/', expiration: Duration.days(30) },
+      { prefix: 'trials/', expiration: Duration.days(30) },
       { prefix: 'compiled/', expiration: Duration.days(365) },
     ],
   });

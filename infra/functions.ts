@@ -11,8 +11,8 @@ import { environmentNames, environmentOf } from '../lib/ports/address.ts';
 import { type Access, allow, protectHistory } from './bucket.ts';
 import { createPartsMachine } from './parts-machine.ts';
 import { allowToSend } from './queues.ts';
+import { createRunMachine } from './run-machine.ts';
 import { createFunction, type SharedSettings } from './training-function.ts';
-import { createVerifyMachine } from './verify-machine.ts';
 
 /** How a dataset is prepared that is larger than eight parts. */
 export interface PreparationProps {
@@ -36,19 +36,21 @@ export type Surroundings = {
   readonly jobConcurrency?: number | undefined;
 };
 
-/** The functions of a stack, and the state machines that invoke two of them. */
+/** The functions of a stack, and the state machines that invoke some of them. */
 export type Functions = Readonly<
   Record<
     | 'onlineUpdate'
     | 'batchTrain'
     | 'preparePart'
     | 'verifyStretch'
+    | 'runTrial'
     | 'relayCommand'
     | 'sendDefaults'
     | 'predict',
     LambdaFunction
   >
-> & { readonly partsMachine: StateMachine; readonly verifyMachine: StateMachine };
+> &
+  Readonly<Record<'partsMachine' | 'verifyMachine' | 'sweepMachine', StateMachine>>;
 
 /** Creates the functions, each with the rights that it needs and no others. */
 export function createFunctions(scope: Construct, surroundings: Surroundings): Functions {
@@ -62,7 +64,17 @@ export function createFunctions(scope: Construct, surroundings: Surroundings): F
     isTraced: shared.options.tracing === Tracing.ACTIVE,
   };
   const partsMachine = createPartsMachine(scope, { ...ofMachines, jobsQueue, preparePart });
-  const verifyMachine = createVerifyMachine(scope, { ...ofMachines, verifyStretch });
+  const verifyMachine = createRunMachine(
+    scope,
+    { name: 'Verify', item: 'stretch', worker: verifyStretch, plans: 'verified/*/plan.json' },
+    ofMachines,
+  );
+  const runTrial = createRunTrial(scope, surroundings);
+  const sweepMachine = createRunMachine(
+    scope,
+    { name: 'Sweep', item: 'trial', worker: runTrial, plans: 'trials/*/plan.json' },
+    ofMachines,
+  );
   const batchTrain = createBatchTrain(scope, surroundings, partsMachine);
   const relayCommand = createRelay(scope, surroundings);
   const onlineUpdate = createOnlineUpdate(scope, surroundings, [batchTrain, relayCommand]);
@@ -73,11 +85,13 @@ export function createFunctions(scope: Construct, surroundings: Surroundings): F
     batchTrain,
     preparePart,
     verifyStretch,
+    runTrial,
     relayCommand,
     sendDefaults,
     predict,
     partsMachine,
     verifyMachine,
+    sweepMachine,
   };
 }
 
@@ -185,6 +199,17 @@ function createVerifyStretch(scope: Construct, surroundings: Surroundings): Lamb
     timeoutSeconds: limits.batchTimeoutSeconds,
     read: ['models/*', 'initial-weights/*', 'compiled/*', 'verified/*'],
     write: ['verified/*'],
+  });
+}
+
+/** What a job writes of a model lies in the trial's own folder. */
+function createRunTrial(scope: Construct, surroundings: Surroundings): LambdaFunction {
+  const beside = ['prepared/*', 'compiled/*', 'trials/*'];
+  return createOverBucket(scope, surroundings, {
+    name: 'run-trial',
+    timeoutSeconds: limits.batchTimeoutSeconds,
+    read: ['initial-weights/*', 'datasets/*', ...beside],
+    write: beside,
   });
 }
 

@@ -16,9 +16,9 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
-import { createAlarms } from './alarms.ts';
+import { createAlarms, type Watched } from './alarms.ts';
 import { allow, createBucket, operatorWrites } from './bucket.ts';
-import { createFunctions, type PreparationProps, sendersOf } from './functions.ts';
+import { createFunctions, type Functions, type PreparationProps, sendersOf } from './functions.ts';
 import { functionsCode } from './functions-code.ts';
 import { allowToRedrive, allowToSend, createQueue, type QueueWithDeadLetters } from './queues.ts';
 import { createSchedules, type ScheduledJob, scheduleDefaults } from './schedules.ts';
@@ -100,6 +100,8 @@ export class Millrace extends Construct {
   readonly partsMachine: StateMachine;
   /** Folds a long journal again side by side: `millrace verify --side-by-side`. */
   readonly verifyMachine: StateMachine;
+  /** Trains by several specs side by side: `millrace sweep`. */
+  readonly sweepMachine: StateMachine;
   /** Everything that a person must look at. */
   readonly alarms: readonly Alarm[];
   readonly #queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
@@ -147,30 +149,24 @@ export class Millrace extends Construct {
       preparation: props.preparation ?? {},
       jobConcurrency: props.jobConcurrency,
     });
-    const { onlineUpdate, batchTrain, relayCommand, preparePart, verifyStretch } = functions;
-    const { sendDefaults } = functions;
+    const { onlineUpdate, batchTrain, relayCommand, preparePart } = functions;
+    const { verifyStretch, runTrial, sendDefaults } = functions;
     this.partsMachine = functions.partsMachine;
     this.verifyMachine = functions.verifyMachine;
+    this.sweepMachine = functions.sweepMachine;
     this.predictFunction = functions.predict;
     this.predictUrl = this.predictFunction.addFunctionUrl({
       authType: FunctionUrlAuthType.AWS_IAM,
     });
 
-    const own = [onlineUpdate, batchTrain, preparePart, verifyStretch, relayCommand, sendDefaults];
+    const ofMachines = [preparePart, verifyStretch, runTrial];
+    const own = [onlineUpdate, batchTrain, ...ofMachines, relayCommand, sendDefaults];
     this.#logGroups = [...own, this.predictFunction].map(({ logGroup }) => logGroup);
     createSchedules(this, this.jobsQueue, schedules);
     scheduleDefaults(this, sendDefaults);
     this.alarms = createAlarms(this, {
       queues: this.#queues,
-      functions: {
-        OnlineUpdate: { function: onlineUpdate, timeoutSeconds: limits.onlineTimeoutSeconds },
-        BatchTrain: { function: batchTrain, timeoutSeconds: limits.batchTimeoutSeconds },
-        PreparePart: { function: preparePart, timeoutSeconds: limits.batchTimeoutSeconds },
-        VerifyStretch: { function: verifyStretch, timeoutSeconds: limits.batchTimeoutSeconds },
-        RelayCommand: { function: relayCommand, timeoutSeconds: limits.relayTimeoutSeconds },
-        SendDefaults: { function: sendDefaults, timeoutSeconds: limits.defaultsTimeoutSeconds },
-        Predict: { function: this.predictFunction, timeoutSeconds: limits.predictTimeoutSeconds },
-      },
+      functions: watchedFunctions(functions),
       partsMachine: this.partsMachine,
       topic: props.alarmTopic,
     });
@@ -188,6 +184,7 @@ export class Millrace extends Construct {
     new CfnOutput(this, 'CommandSenders', { value: sendersOf(...commanders) });
     new CfnOutput(this, 'PartsMachineArn', { value: this.partsMachine.stateMachineArn });
     new CfnOutput(this, 'VerifyMachineArn', { value: this.verifyMachine.stateMachineArn });
+    new CfnOutput(this, 'SweepMachineArn', { value: this.sweepMachine.stateMachineArn });
     new CfnOutput(this, 'LogGroups', {
       value: this.#logGroups.map(({ logGroupName }) => logGroupName).join(','),
     });
@@ -223,12 +220,21 @@ export class Millrace extends Construct {
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {
-      read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*', 'verified/*'],
+      read: [
+        'models/*',
+        'initial-weights/*',
+        'datasets/*',
+        'compiled/*',
+        'asked/*',
+        'verified/*',
+        'trials/*',
+      ],
       write: operatorWrites,
     });
     allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
     allowToRedrive(grantee, Object.values(this.#queues));
     this.verifyMachine.grantStartExecution(grantee);
+    this.sweepMachine.grantStartExecution(grantee);
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({
         actions: ['logs:FilterLogEvents'],
@@ -236,4 +242,19 @@ export class Millrace extends Construct {
       }),
     );
   }
+}
+
+/** Each function, and how long it may take. */
+function watchedFunctions(functions: Functions): Watched['functions'] {
+  const within = (timeoutSeconds: number, fn: LambdaFunction) => ({ function: fn, timeoutSeconds });
+  return {
+    OnlineUpdate: within(limits.onlineTimeoutSeconds, functions.onlineUpdate),
+    BatchTrain: within(limits.batchTimeoutSeconds, functions.batchTrain),
+    PreparePart: within(limits.batchTimeoutSeconds, functions.preparePart),
+    VerifyStretch: within(limits.batchTimeoutSeconds, functions.verifyStretch),
+    RunTrial: within(limits.batchTimeoutSeconds, functions.runTrial),
+    RelayCommand: within(limits.relayTimeoutSeconds, functions.relayCommand),
+    SendDefaults: within(limits.defaultsTimeoutSeconds, functions.sendDefaults),
+    Predict: within(limits.predictTimeoutSeconds, functions.predict),
+  };
 }

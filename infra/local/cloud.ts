@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { reasonOf } from '../../lib/errors.ts';
 import {
   addressFromEnvironment,
-  environmentNames,
   environmentOf,
   type StackAddress,
 } from '../../lib/ports/address.ts';
@@ -16,6 +15,7 @@ import {
   startEmulator,
   stopEmulator,
 } from './emulator-process.ts';
+import { environmentOfAws, environmentOfStack } from './environment.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
 import type { FunctionHost } from './function-host.ts';
 import { environmentOfCommands, type Hosted, hostFunctions } from './functions.ts';
@@ -61,7 +61,6 @@ export type LocalCloud = EmulatorControls & {
 };
 
 /** The function that predicts, as its file is called. */
-const predictName = 'predict';
 
 const mappingSchema = z.object({
   BatchSize: z.number(),
@@ -150,7 +149,7 @@ export async function startLocalCloud(
       ...awsEnvironment,
       ...environmentOf(address),
       ...environmentOfCommands(functions),
-      ...environmentOfEndpoint(endpoint, hosts, verifyMachineOf(template, physical)),
+      ...environmentOfStack(endpoint, hosts, template, physical),
     },
     s3,
     sqs,
@@ -170,46 +169,6 @@ export async function startLocalCloud(
       await stopped;
     },
   };
-}
-
-/** What SDKs and the AWS CLI read. */
-function environmentOfAws(settings: {
-  readonly region: string;
-  readonly endpoint: string;
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-}) {
-  const { region, endpoint, credentials } = settings;
-  return {
-    AWS_REGION: region,
-    // The AWS CLI reads this one.
-    AWS_DEFAULT_REGION: region,
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    AWS_ENDPOINT_URL: endpoint,
-  };
-}
-
-/** What answers there, by the names that a deployed stack's outputs have. */
-function environmentOfEndpoint(
-  { url, urlOf }: LambdaEndpoint,
-  functions: ReadonlyMap<string, FunctionHost>,
-  verifyMachine: string,
-): Record<string, string> {
-  return {
-    [environmentNames.verifyMachine]: verifyMachine,
-    [environmentNames.logGroups]: [...functions.keys()].join(','),
-    AWS_ENDPOINT_URL_LAMBDA: url,
-    AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: url,
-    AWS_ENDPOINT_URL_SFN: url,
-    [environmentNames.predictFunction]: predictName,
-    [environmentNames.predictUrl]: urlOf(predictName),
-  };
-}
-
-/** The state machine that people start. */
-function verifyMachineOf({ outputs }: Template, physical: Physical): string {
-  const name = Object.keys(outputs).find((output) => output.includes('VerifyMachineArn'));
-  return String(resolve(outputs[name ?? ''], physical));
 }
 
 /** The emulator's port changes with each run, and so do the URLs of its queues. */

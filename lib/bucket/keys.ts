@@ -70,6 +70,8 @@ export const keys = {
   /** Of a journal that is verified side by side: what each stretch came to; safe to delete. */
   verified: (model: string, run: string, file: string) => `${keys.allVerified(model, run)}${file}`,
   allVerified: (model: string, run: string) => `verified/${checked(model)}/${checked(run)}/`,
+  /** Of specs that are tried side by side: each in a folder of its own; safe to delete. */
+  allTrials: (model: string, run: string) => `trials/${checked(model)}/${checked(run)}/`,
   allPrepared: 'prepared/',
   prepared: (hash: string, file: string) => `prepared/${checked(hash)}/${file}`,
 };

@@ -31,6 +31,7 @@ export function declareChoosingCommands(add: AddCommand): void {
       }),
   );
   declareCrossValidation(add);
+  declareSweep(add);
   add(
     {
       usage: 'spec <model> [file]',
@@ -58,6 +59,34 @@ export function declareChoosingCommands(add: AddCommand): void {
         patienceOf(options),
       );
     },
+  );
+}
+
+function declareSweep(add: AddCommand): void {
+  add(
+    {
+      usage: 'sweep <model> <dataset>',
+      summary: 'train by several specs side by side, and rank them by held-out rows',
+      options: [
+        texts('--spec <file>', 'a spec to try; may be given several times'),
+        texts('--grid <path=values>', "values to try in the model's own spec; several are crossed"),
+        text('--files <name>', 'only these files of the dataset; * stands for any characters'),
+        text('--out <file>', 'where to write the best spec'),
+      ],
+      examples: [
+        ['millrace sweep sales sales-2026 --grid batch.epochs=5,20', 'three jobs; nothing changes'],
+        ['millrace sweep sales sales-2026 --spec other.json --out best.json', 'keeps the better'],
+      ],
+    },
+    async ({ io, args: [model = '', dataset = ''], options }) =>
+      (await import('./sweep.ts')).runSweep(io, {
+        model,
+        dataset,
+        files: textOf(options.files),
+        specs: textsOf(options.spec),
+        grid: textsOf(options.grid),
+        out: textOf(options.out),
+      }),
   );
 }
 

@@ -12,8 +12,8 @@ export type CrossValidateArguments = {
   readonly spec?: string | undefined;
 };
 
-/** Columns of the table, where folds have such a figure. */
-const columns = [
+/** Columns of a table of what held-out rows say, where there is such a figure. */
+export const figureColumns = [
   ['loss', 'loss'],
   ['accuracy', 'accuracy'],
   ['balancedAccuracy', 'balanced'],
@@ -33,7 +33,7 @@ export async function runCrossValidation(
   const validation = { dataset, files, folds, spec: own, onFold };
   const validated = await crossValidate(ports, model, validation).finally(() => bar?.finish());
   result(validated);
-  const shown = columns.filter(([name]) => validated.figures[name] !== undefined);
+  const shown = figureColumns.filter(([name]) => validated.figures[name] !== undefined);
   const head = [
     'fold',
     'learnt',

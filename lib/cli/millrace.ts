@@ -44,11 +44,11 @@ const add: AddCommand = (settings, run, parent = program) =>
     const { stackEnvironment } = await import('../ports/stack.ts');
     const { addressFromEnvironment } = await import('../ports/address.ts');
     const { awsPorts } = await import('../ports/aws.ts');
-    const { withVerification } = await import('../ports/machines.ts');
+    const { withMachines } = await import('../ports/machines.ts');
     // The AWS SDK reads its region, credentials and endpoint from there.
     Object.assign(process.env, await stackEnvironment(textOf(called.options.stack), process.env));
     const address = addressFromEnvironment(process.env);
-    const ports = withVerification(awsPorts(address, terminalLog), process.env);
+    const ports = withMachines(awsPorts(address, terminalLog), process.env);
     const io = { ports, ...terminal(called) };
     let hasAnswered = false;
     let would: string | undefined;

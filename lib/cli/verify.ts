@@ -23,7 +23,7 @@ export async function verifySideBySide(io: Io, name: string): Promise<number> {
   print(`${name}: folding ${count(run.stretches.length, 'stretch', 'stretches')} side by side`);
   const bar = entriesBar(progress, 'folding');
   const total = run.stretches.at(-1)?.to ?? 0;
-  let soFar: RunSoFar = { entries: 0, isOver: false, outcomes: [] };
+  let soFar: RunSoFar = { entries: 0, isOver: false, outcomes: new Map() };
   try {
     for (;;) {
       soFar = await runSoFar(ports.store, run, soFar.outcomes);

@@ -34,7 +34,7 @@ const stored = z
 const figure = z.number().optional();
 
 /** What predictions of held-out rows came to; see `lib/metrics/figures.ts`. */
-const figuresSchema = z.strictObject({
+export const figuresSchema = z.strictObject({
   loss: stored,
   accuracy: figure,
   balancedAccuracy: figure,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { State } from '../state/state.ts';
 import type { ComparedFold } from './compared-fold.ts';
+import { lookAtWork, type WorkSoFar } from './side-by-side.ts';
 import { type Verification, verified } from './verify.ts';
 
 /** The number of an entry, or 0 before the first. */
@@ -46,9 +46,7 @@ export type VerificationRun = {
 
 /** The files of a run. */
 export const fileOf = {
-  plan: 'plan.json',
   published: 'published.safetensors',
-  end: 'end.json',
   outcome: (to: number) => `${to}.json`,
   progress: (to: number) => `${to}-progress.json`,
   state: (to: number) => `${to}-state.safetensors`,
@@ -79,33 +77,22 @@ export function outcomeOf(
 }
 
 /** What became of a run so far. */
-export type RunSoFar = {
+export type RunSoFar = WorkSoFar<Outcome> & {
   /** Entries of stretches that are done. */
   readonly entries: number;
-  /** Whether no stretch is under way. */
-  readonly isOver: boolean;
-  readonly outcomes: readonly Outcome[];
 };
 
 /** Looks what became of a run. @throws MillraceError kind `unavailable` if S3 does not answer */
 export async function runSoFar(
   store: ObjectStore,
   { model, run, stretches }: VerificationRun,
-  known: readonly Outcome[] = [],
+  known?: RunSoFar['outcomes'],
 ): Promise<RunSoFar> {
-  const prefix = keys.allVerified(model, run);
-  const files = new Set((await store.list(prefix)).map(({ key }) => key.slice(prefix.length)));
-  const outcomes = [...known];
-  const seen = new Set(known.map(({ to }) => to));
-  for (const { to } of stretches) {
-    if (seen.has(to) || !files.has(fileOf.outcome(to))) continue;
-    const object = await store.get(keys.verified(model, run, fileOf.outcome(to)));
-    const outcome = object && parseUndamaged(outcomeSchema, object.body);
-    if (outcome !== undefined) outcomes.push(outcome);
-  }
-  const entries = outcomes.reduce((sum, { from, to }) => sum + to - from, 0);
-  const isOver = files.has(fileOf.end) || outcomes.length === stretches.length;
-  return { entries, isOver, outcomes };
+  const files = stretches.map(({ to }) => fileOf.outcome(to));
+  const work = { folder: keys.allVerified(model, run), files };
+  const soFar = await lookAtWork(store, work, outcomeSchema, known);
+  const entries = [...soFar.outcomes.values()].reduce((sum, { from, to }) => sum + to - from, 0);
+  return { ...soFar, entries };
 }
 
 /** What a journal came to that was verified side by side. */
@@ -121,10 +108,10 @@ export type SideBySide = Verification & {
 /** What the outcomes of a run come to together. */
 export function joinOutcomes(
   { stretches, published }: VerificationRun,
-  outcomes: readonly Outcome[],
+  outcomes: RunSoFar['outcomes'],
 ): SideBySide {
   const infinite = (value: number | null) => value ?? Number.POSITIVE_INFINITY;
-  const inOrder = [...outcomes].sort((a, b) => a.to - b.to);
+  const inOrder = [...outcomes.values()].sort((a, b) => a.to - b.to);
   const compared = inOrder.flatMap((outcome) =>
     outcome.stretches.map(({ differences, largest, ...own }) => ({
       ...own,
@@ -134,9 +121,8 @@ export function joinOutcomes(
       ),
     })),
   );
-  const found = new Map(outcomes.map((outcome) => [outcome.to, outcome]));
   const failures = stretches.flatMap(({ from, to }) => {
-    const outcome = found.get(to);
+    const outcome = outcomes.get(fileOf.outcome(to));
     if (outcome === undefined) return [{ from, to, reason: 'nobody could fold it; see the logs' }];
     return outcome.failure === undefined ? [] : [{ from, to, reason: outcome.failure }];
   });
@@ -144,7 +130,7 @@ export function joinOutcomes(
     {
       from: 0,
       to: stretches.at(-1)?.to ?? 0,
-      samples: outcomes.reduce((sum, { samples }) => sum + samples, 0),
+      samples: inOrder.reduce((sum, { samples }) => sum + samples, 0),
       stretches: compared,
       lostCheckpoints: inOrder.flatMap(({ lostCheckpoints }) => lostCheckpoints),
     },

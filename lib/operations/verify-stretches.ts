@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
+import { parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { digestOf } from '../bucket/safetensors.ts';
@@ -13,6 +12,7 @@ import type { Ports } from '../ports/ports.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../state/checkpoint-file.ts';
 import type { State } from '../state/state.ts';
 import { type ComparedFold, type FoldProgress, foldAndCompare } from './compared-fold.ts';
+import { nameOfRun, noteEnd, putOutcome, startWork } from './side-by-side.ts';
 import {
   fileOf,
   outcomeOf,
@@ -68,15 +68,15 @@ export async function startVerification(ports: Ports, model: Model): Promise<Ver
   const tos = [...ends].filter((to) => to > 0).sort((a, b) => a - b);
   if (tos.length === 0) throw invalid(`${name} has learnt nothing yet; there is nothing to verify`);
   const stretches = tos.map((to, place) => ({ from: tos[place - 1] ?? 0, to }));
-  const nonce = createHash('sha256').update(ports.nonce()).digest('hex').slice(0, 8);
-  const run = `${ports.now().toString(36)}-${nonce}`;
+  const run = nameOfRun(ports);
   // The journal goes on meanwhile, and the state with it.
   if (published !== undefined)
     await store.put(keys.verified(name, run, fileOf.published), encodeCheckpoint(published));
-  const plan = keys.verified(name, run, fileOf.plan);
-  await store.put(plan, jsonBody(stretches, plan));
-  const input = JSON.stringify({ model: name, run, plan });
-  await start({ name: `verify-${name.slice(0, 40)}-${run}`, input });
+  await startWork(store, start, keys.allVerified(name, run), {
+    items: stretches,
+    name: `verify-${name.slice(0, 40)}-${run}`,
+    input: { model: name, run },
+  });
   return { model: name, run, stretches, published };
 }
 
@@ -94,12 +94,10 @@ export async function verifyStretch(
   secondsLeft: () => number,
 ): Promise<StretchAnswer> {
   const { store } = ports;
-  const put = (file: string, value: unknown) => {
-    const key = keys.verified(name, run, file);
-    return store.put(key, jsonBody(value, key));
-  };
+  const folder = keys.allVerified(name, run);
+  const put = (file: string, value: unknown) => putOutcome(store, folder, file, value);
   if (stretch === undefined) {
-    await put(fileOf.end, {});
+    await noteEnd(store, folder);
     return { isDone: true };
   }
   const { to } = stretch;

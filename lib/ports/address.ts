@@ -14,6 +14,7 @@ export const environmentNames = {
   partsMachine: 'MILLRACE_PARTS_MACHINE',
   partBytes: 'MILLRACE_PART_BYTES',
   verifyMachine: 'MILLRACE_VERIFY_MACHINE',
+  sweepMachine: 'MILLRACE_SWEEP_MACHINE',
 } as const;
 
 /** Where a deployed stack lives. */

@@ -32,14 +32,14 @@ export async function connect({
 }: ConnectSettings = {}): Promise<Ports> {
   // What only declares or asks loads no SDK.
   const { clientSettings, portsOver, readingOnly } = await import('./aws.ts');
-  const { withVerification } = await import('./machines.ts');
+  const { withMachines } = await import('./machines.ts');
   const { S3Client } = await import('@aws-sdk/client-s3');
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   const found = { ...environment, ...(await stackEnvironment(stack, environment)) };
   const settings = { ...clientSettings, ...localSettings(found) };
   const clients = { s3: new S3Client(settings), sqs: new SQSClient(settings) };
   const endpoint = found.AWS_ENDPOINT_URL_SFN;
-  const ports = withVerification(
+  const ports = withMachines(
     portsOver(clients, addressFromEnvironment(found), log, threads),
     found,
     { ...settings, ...(endpoint !== undefined && { endpoint }) },

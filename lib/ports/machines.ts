@@ -26,16 +26,23 @@ export function withParts(
   };
 }
 
-/** Ports that know which state machine of a stack verifies, if its environment says so. */
-export function withVerification(
+/** Ports that know the state machines that people start, as far as an environment names them. */
+export function withMachines(
   ports: Ports,
   environment: Readonly<Record<string, string | undefined>>,
   settings: Partial<SFNClientConfig> = clientSettings,
 ): Ports {
-  const machine = environment[environmentNames.verifyMachine];
-  return machine === undefined
-    ? ports
-    : { ...ports, startVerification: machineStarter(machine, settings) };
+  const starterOf = (name: string) => {
+    const machine = environment[name];
+    return machine === undefined ? undefined : machineStarter(machine, settings);
+  };
+  const startVerification = starterOf(environmentNames.verifyMachine);
+  const startTrials = starterOf(environmentNames.sweepMachine);
+  return {
+    ...ports,
+    ...(startVerification && { startVerification }),
+    ...(startTrials && { startTrials }),
+  };
 }
 
 /**

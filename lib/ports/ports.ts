@@ -37,6 +37,8 @@ export type Ports = BucketPorts & {
   readonly startParts?: Starter;
   /** Has stretches of a journal folded side by side; absent where there is no state machine. */
   readonly startVerification?: Starter;
+  /** Has several specs tried side by side; absent where there is no state machine. */
+  readonly startTrials?: Starter;
   /** Milliseconds since 1970. No safety rule reads it. */
   readonly now: () => number;
   /** A text that no other call ever returns, on any machine. */

@@ -61,12 +61,14 @@ const outputs: Readonly<Record<string, string>> = {
   PredictUrl: environmentNames.predictUrl,
   LogGroups: environmentNames.logGroups,
   VerifyMachineArn: environmentNames.verifyMachine,
+  SweepMachineArn: environmentNames.sweepMachine,
 };
 
 /** Outputs that stacks of 0.4 did not have, or of 0.17. */
 const lateOutputs: ReadonlySet<string> = new Set([
   environmentNames.logGroups,
   environmentNames.verifyMachine,
+  environmentNames.sweepMachine,
 ]);
 
 async function outputsOf(name: string): Promise<Environment> {

@@ -19,6 +19,7 @@ const roles = [
   'batch-train',
   'prepare-part',
   'verify-stretch',
+  'run-trial',
   'relay-command',
   'send-defaults',
   'predict',
@@ -196,6 +197,10 @@ describe('the policies of the stack', () => {
     expect(may('prepare-part', put('models/a/jobs/b/lane.safetensors'))).toBe(false);
     expect(may('VerifyMachine', get('verified/a/b/plan.json'))).toBe(true);
     expect(may('VerifyMachine', get('verified/a/b/6.json'))).toBe(false);
+    expect(may('SweepMachine', get('trials/a/b/plan.json'))).toBe(true);
+    expect(may('SweepMachine', get('trials/a/b/1/models/a/spec.json'))).toBe(false);
+    for (const key of [keys.spec('m'), keys.lane('m', 'j'), 'verified/a/b/6.json'])
+      expect(may('run-trial', put(key))).toBe(false);
     expect(may('verify-stretch', put('verified/a/b/6.json'))).toBe(true);
     for (const key of [keys.state('m'), keys.checkpoint('m', 1), 'prepared/a/manifest.json'])
       expect(may('verify-stretch', put(key))).toBe(false);

@@ -19,8 +19,6 @@ import { updateModel } from '../../lib/online/update-model.ts';
 import { changeSpec } from '../../lib/operations/change-spec.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
-import { runSoFar } from '../../lib/operations/stretch-outcomes.ts';
-import { startVerification, verifyStretch } from '../../lib/operations/verify-stretches.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
 import type { Ports, Sender } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
@@ -28,15 +26,9 @@ import { openModel } from '../../lib/serving/open-model.ts';
 import { createServing } from '../../lib/serving/serve.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { start } from '../support/jobs.ts';
-import {
-  createWorld,
-  message,
-  modelOf,
-  sampleMessages,
-  ticket,
-  ticketsSpec,
-} from '../support/world.ts';
+import { createWorld, message, sampleMessages, ticket, ticketsSpec } from '../support/world.ts';
 import type { Request } from './evaluate-policy.ts';
+import { sweep, verify } from './record-side-by-side.ts';
 
 /** A request that the code made of AWS, as somebody. */
 export type Recorded = Request & { readonly role: string };
@@ -67,11 +59,15 @@ export async function recordRequests(): Promise<readonly Recorded[]> {
       void requests.push({ role, action: 'states:StartExecution', resource: 'PartsMachine' }),
     startVerification: async () =>
       void requests.push({ role, action: 'states:StartExecution', resource: 'VerifyMachine' }),
+    startTrials: async () =>
+      void requests.push({ role, action: 'states:StartExecution', resource: 'SweepMachine' }),
   });
   await teach(as);
   await train(as, world.sentSamples);
   await lookAfter(as);
-  await verify(as);
+  await verify(as, model);
+  await sweep(as, spec);
+  await compile(as('run-trial'));
   await ask(as);
   await sendDue(as, requests);
   for (const { name } of [{ name: 'Samples' }, { name: 'Jobs' }, { name: 'Commands' }])
@@ -196,18 +192,6 @@ async function lookAfter(as: As): Promise<void> {
   await retract(io, model, { message: message(1, '').id });
   await showQuarantine(io, model, true);
   await createRedrive(operator)([message(90, { samples: [ticket(1)] })]);
-}
-
-/** Each stretch in two invocations, the first of which is out of time. */
-async function verify(as: As): Promise<void> {
-  const [operator, folding] = [as('Operator'), as('verify-stretch')];
-  const { run, stretches, ...others } = await startVerification(operator, await modelOf(operator));
-  for (const stretch of [...stretches, undefined])
-    for (const secondsLeft of [0, 100])
-      await verifyStretch(folding, { model, run, ...(stretch && { stretch }) }, () => secondsLeft);
-  await runSoFar(operator.store, { run, stretches, ...others });
-  const { store, log } = folding;
-  await graphCache(store, log).get(cacheName);
 }
 
 async function ask(as: As): Promise<void> {

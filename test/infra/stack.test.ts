@@ -149,7 +149,7 @@ describe('the stack', () => {
 
   it('has one asset with a handler of less than 10 MB for each function', () => {
     const functions = resourcesOf(readTemplate(assembly), 'AWS::Lambda::Function');
-    expect(functions).toHaveLength(7);
+    expect(functions).toHaveLength(8);
     const assets = functions.map(({ Metadata }) => String(Metadata['aws:asset:path']));
     expect(new Set(assets).size).toBe(1);
     for (const { Properties, Metadata } of functions) {
@@ -227,15 +227,16 @@ describe('the stack', () => {
       TracingConfig: { Mode: 'Active' },
       Environment: { Variables: Match.objectLike({ TEAM: 'demand' }) },
     });
-    own.resourcePropertiesCountIs('AWS::Lambda::Function', { MemorySize: 3_538 }, 5);
+    own.resourcePropertiesCountIs('AWS::Lambda::Function', { MemorySize: 3_538 }, 6);
     // Whoever uses the bucket or its queues may use the key; maps only start and stop themselves,
     // and a schedule invokes a function.
     const policies = Object.entries(own.findResources('AWS::IAM::Policy'));
     const withoutKey = policies.filter(
       ([, policy]) => !JSON.stringify(policy).includes('kms:Decrypt'),
     );
-    expect(policies).toHaveLength(12);
+    expect(policies).toHaveLength(15);
     expect(withoutKey.map(([id]) => id)).toEqual([
+      expect.stringContaining('DistributedMapPolicy'),
       expect.stringContaining('DistributedMapPolicy'),
       expect.stringContaining('DistributedMapPolicy'),
       expect.stringContaining('SchedulerRole'),

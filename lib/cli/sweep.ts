@@ -1,0 +1,116 @@
+import { writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { invalid, reasonOf } from '../errors.ts';
+import { existingSpec } from '../fold/current-model.ts';
+import { gridOf } from '../operations/backtest.ts';
+import type { Candidate } from '../operations/learn-stream.ts';
+import { type SweepSoFar, startSweep, sweepSoFar, type TrialOutcome } from '../operations/sweep.ts';
+import type { SpecInput } from '../spec/spec.ts';
+import { figureColumns } from './cross-validate.ts';
+import type { Io } from './io.ts';
+import { figure, formatCount, formatTable } from './progress.ts';
+import { readSpecFile } from './spec-file.ts';
+
+/** What is asked for. */
+export type SweepArguments = {
+  readonly model: string;
+  readonly dataset: string;
+  readonly files?: string | undefined;
+  readonly specs: readonly string[];
+  readonly grid: readonly string[];
+  /** Where the best spec is written. */
+  readonly out?: string | undefined;
+};
+
+/** A candidate, and what it came to; undefined if nobody could train it. */
+type Tried = { readonly candidate: Candidate; readonly outcome: TrialOutcome | undefined };
+
+/** Trains by several specs side by side, and shows which predicts held-out rows best. */
+export async function runSweep(
+  io: Io,
+  { model, dataset, files, specs, grid, out }: SweepArguments,
+): Promise<number> {
+  const { ports, print, result, progress } = io;
+  const { stored } = await existingSpec(ports, model);
+  const given = await Promise.all(
+    specs.map(async (path): Promise<Candidate> => ({ name: path, spec: await readSpecFile(path) })),
+  );
+  const candidates = [...given, ...(grid.length > 0 ? gridOf(stored as SpecInput, grid) : [])];
+  if (candidates.length === 0)
+    throw invalid(
+      'millrace sweep: name what to try: --spec other.json, or --grid path=value,value',
+    );
+  const sweep = await startSweep(ports, model, { dataset, files, candidates });
+  const bar = progress?.bar('training', sweep.candidates.length, 'specs');
+  let soFar: SweepSoFar = { isOver: false, outcomes: new Map(), trials: [] };
+  try {
+    for (;;) {
+      soFar = await sweepSoFar(ports.store, sweep, soFar.outcomes);
+      bar?.update(soFar.outcomes.size);
+      if (soFar.isOver) break;
+      await delay(pollMilliseconds);
+    }
+  } finally {
+    bar?.finish();
+  }
+  const tried = sweep.candidates.map((candidate, i) => ({ candidate, outcome: soFar.trials[i] }));
+  const ranked = [...tried].sort((a, b) => lossOf(a) - lossOf(b));
+  result(ranked.map(({ candidate: { name }, outcome }) => ({ name, ...(outcome ?? nobody) })));
+  print(tableOf(ranked));
+  for (const { candidate, outcome = nobody } of ranked)
+    if ('failure' in outcome) print(`${candidate.name}: ${outcome.failure}`);
+  const [best] = ranked;
+  if (best === undefined || !Number.isFinite(lossOf(best))) return 1;
+  await tellBest(io, { model, out, isOwn: best.candidate === sweep.candidates[0] }, best.candidate);
+  return 0;
+}
+
+const pollMilliseconds = 1_000;
+
+const nobody: TrialOutcome = { failure: 'nobody could train it; see the logs' };
+
+function lossOf({ outcome }: Tried): number {
+  return outcome !== undefined && 'heldOut' in outcome
+    ? outcome.heldOut.loss
+    : Number.POSITIVE_INFINITY;
+}
+
+function tableOf(ranked: readonly Tried[]): string {
+  const done = ranked.flatMap(({ candidate, outcome }) =>
+    outcome !== undefined && 'heldOut' in outcome ? [{ ...outcome, name: candidate.name }] : [],
+  );
+  const shown = figureColumns.filter(([name]) =>
+    done.some(({ heldOut }) => heldOut[name] !== undefined),
+  );
+  const head = ['spec', 'rows', 'epochs', ...shown.map(([, title]) => title), 'labels alone'];
+  const rows = done.map(({ name, rows: learnt, epochs, heldOut, baseline }) => [
+    name,
+    formatCount(learnt),
+    String(epochs),
+    ...shown.map(([column]) => figure(heldOut[column])),
+    figure(baseline),
+  ]);
+  return formatTable([head, ...rows]);
+}
+
+async function tellBest(
+  { print }: Pick<Io, 'print'>,
+  {
+    model,
+    out,
+    isOwn,
+  }: { readonly model: string; readonly out?: string | undefined; readonly isOwn: boolean },
+  { name, spec }: Candidate,
+): Promise<void> {
+  print(`the best: ${name}`);
+  if (out !== undefined) {
+    const text = `${JSON.stringify(spec, null, 2)}\n`;
+    await writeFile(out, text, { flag: 'wx' }).catch((cause: unknown) => {
+      throw invalid(
+        `${out} cannot be written: ${reasonOf(cause)}; --out names another file`,
+        cause,
+      );
+    });
+  }
+  if (!isOwn) print(`next: millrace spec ${model} ${out ?? '<its file>'}, then train`);
+}
