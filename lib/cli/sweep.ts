@@ -59,6 +59,11 @@ export async function runSweep(
   print(tableOf(ranked));
   for (const { candidate, outcome = nobody } of ranked)
     if ('failure' in outcome) print(`${candidate.name}: ${outcome.failure}`);
+  const losses = new Set(ranked.map(lossOf));
+  if (losses.size < ranked.length)
+    print(
+      'some came to the same: what they differ in has no effect (experts have networks and rates)',
+    );
   const [best] = ranked;
   if (best === undefined || !Number.isFinite(lossOf(best))) return 1;
   await tellBest(io, { model, out, isOwn: best.candidate === sweep.candidates[0] }, best.candidate);
