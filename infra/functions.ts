@@ -22,6 +22,9 @@ export interface PreparationProps {
   readonly partSize?: Size;
 }
 
+/** A tenth of what an account usually has: the jobs of a night leave the rest to the streams. */
+const usualJobConcurrency = 100;
+
 /** What the functions work on, and how. */
 export type Surroundings = {
   readonly bucket: IBucket;
@@ -32,7 +35,7 @@ export type Surroundings = {
   /** Of each function that trains or predicts. */
   readonly memoryMebibytes: number;
   readonly preparation: PreparationProps;
-  /** Slices of jobs that run at once; as many as there are unless given. */
+  /** Slices of jobs that run at once; {@link usualJobConcurrency} unless given. */
   readonly jobConcurrency?: number | undefined;
 };
 
@@ -168,11 +171,11 @@ function createBatchTrain(
     // guard.
     recursiveLoop: RecursiveLoop.ALLOW,
   });
-  const maxConcurrency = surroundings.jobConcurrency;
+  const { jobConcurrency: maxConcurrency = usualJobConcurrency } = surroundings;
   batchTrain.addEventSource(
     new SqsEventSource(jobsQueue, {
       batchSize: 1,
-      ...(maxConcurrency !== undefined && { maxConcurrency }),
+      maxConcurrency,
     }),
   );
   allow(batchTrain, bucket, {

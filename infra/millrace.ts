@@ -63,7 +63,7 @@ export interface MillraceProps {
   /**
    * Slices of batch jobs that run at once, from 2 to 1,000; the others wait in their queue. So a
    * thousand jobs of one night leave concurrency to the models that learn.
-   * @default as many as the account's concurrency allows, one for each model
+   * @default 100, and never more than one for each model
    */
   readonly jobConcurrency?: number;
   /**
@@ -214,8 +214,8 @@ export class Millrace extends Construct {
   }
 
   /**
-   * Lets somebody declare models, change their specs, start jobs, put datasets, roll back, retract,
-   * send again what was refused or died, and read the functions' logs. It cannot change what was
+   * Lets somebody declare models, change their specs, start jobs, put datasets, verify, try specs,
+   * roll back, retract, send again what was refused or died, and read the functions' logs. It cannot change what was
    * learnt before.
    */
   grantOperator(grantee: IGrantable): void {

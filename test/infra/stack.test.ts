@@ -256,6 +256,13 @@ describe('the stack', () => {
     own.hasResourceProperties('AWS::Lambda::Function', {
       Environment: { Variables: Match.objectLike({ MILLRACE_PART_BYTES: '33554432' }) },
     });
+    // Without a word, a thousand jobs of one night leave the rest of an account to the streams.
+    const usual = new Stack(app, 'Usual');
+    new Millrace(usual, 'Millrace');
+    Template.fromStack(usual).hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      BatchSize: 1,
+      ScalingConfig: { MaximumConcurrency: 100 },
+    });
     const [machine] = Object.values(own.findResources('AWS::StepFunctions::StateMachine'));
     expect(JSON.stringify(machine)).toContain('\\"MaxConcurrency\\":7');
   });
