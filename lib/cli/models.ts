@@ -280,7 +280,10 @@ function heldOutLines({ job, heldOut }: JobSummary): readonly string[] {
     const beside = typeof other === 'number' ? ` (${figure(other)})` : '';
     return [`${wordsOf(name)} ${figure(value)}${beside}`];
   });
-  return wrapped(`${job}: held out (the champion): ${texts.join(', ')}`);
+  return [
+    ...wrapped(`${job}: held out (the champion): ${texts.join(', ')}`),
+    ...outputLines(challenger),
+  ];
 }
 
 /** Those that say most; `jobs --json` has all. */

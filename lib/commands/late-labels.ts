@@ -73,7 +73,12 @@ function isSameLabel({ encoder }: Model, label: unknown, before: unknown): boole
   if (before === undefined) return false;
   const both = [label, before].map((each) => ({ id: 'either', label: each }));
   const { samples, accepted } = encoder.encodeLabels(both);
-  return accepted.length === 2 && samples.labels[0] === samples.labels[1];
+  const { labelWidth = 1 } = encoder.layout;
+  const [own, other] = [
+    samples.labels.subarray(0, labelWidth),
+    samples.labels.subarray(labelWidth),
+  ];
+  return accepted.length === 2 && own.every((value, at) => value === other[at]);
 }
 
 /** A label with an id, and whether it is the default of one that did not come. */

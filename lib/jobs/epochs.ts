@@ -221,14 +221,15 @@ async function endEpoch(
   };
 }
 
-/** What the held-out rows come to, but for the confusion: it would be kept for each epoch. */
+/** What the held-out rows come to, but for what is long: it would be kept for each epoch. */
 async function heldOutFigures(
   model: Model,
   parameters: Parameters,
   heldOut: EncodedSamples,
 ): Promise<Figures> {
   const predictions = await predict(model, parameters, heldOut);
-  const { confusion: _, ...figures } = figuresOf(model.spec, predictions, heldOut);
+  const all = figuresOf(model.spec, predictions, heldOut);
+  const { confusion: _, outputs: __, ...figures } = all;
   return finiteFigures(figures);
 }
 

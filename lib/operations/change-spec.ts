@@ -10,6 +10,7 @@ import { assertLearnable, type CreateOptions } from '../model/create-model.ts';
 import { loadInitialWeights } from '../model/initial-weights.ts';
 import { compileModel, fitsModel, type Model } from '../model/model.ts';
 import { loadLaterSpec } from '../model/stored-spec.ts';
+import { show } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withDefaultsUnlessSaid } from '../spec/earlier-defaults.ts';
@@ -164,7 +165,8 @@ function nextSpec(
       `spec.task: must stay ${before.task}, as the labels are (found ${spec.task}); ` +
         'create makes another model',
     );
-  const outputsOf = ({ label }: Spec) => label.outputs?.toSorted().join(', ') ?? 'one number';
+  const outputsOf = ({ label }: Spec) =>
+    label.outputs === undefined ? 'one number' : show(label.outputs.toSorted());
   if (outputsOf(spec) !== outputsOf(before))
     throw invalid(
       `spec.label.outputs: must stay ${outputsOf(before)}, as the labels are (found ` +

@@ -5,16 +5,16 @@ import { type Column, draftRows, flat } from './column-profile.ts';
 import { mostlyNumbers } from './draft-feature.ts';
 
 /** Columns that know the label: their values and the label's go together one to one. */
-export function leaks(columns: ReadonlyMap<string, Column>, label: Column): readonly string[] {
-  const shape = [...label.values.values()].sort((a, b) => a - b).join();
-  return [...columns.values()].flatMap((column) =>
-    column !== label &&
-    column.values.size > 1 &&
-    column.values.size < 0.5 * column.present &&
-    [...column.values.values()].sort((a, b) => a - b).join() === shape
-      ? [`${column.name} may tell the label: its values are as frequent as those of ${label.name}`]
-      : [],
-  );
+export function leaks(columns: readonly Column[], labels: readonly Column[]): readonly string[] {
+  const shapeOf = ({ values }: Column) => [...values.values()].sort((a, b) => a - b).join();
+  const shapes = labels.map(shapeOf);
+  return columns.flatMap((column) => {
+    if (column.values.size <= 1 || column.values.size >= 0.5 * column.present) return [];
+    const label = labels[shapes.indexOf(shapeOf(column))];
+    return label === undefined
+      ? []
+      : [`${column.name} may tell the label: its values are as frequent as those of ${label.name}`];
+  });
 }
 
 /** A column whose correlation with the label is larger may be made of it. */
@@ -25,30 +25,35 @@ const enoughRows = 20;
 /** Columns of numbers that go up and down with a label of numbers: a copy, a share, a fee of it. */
 export async function numericLeaks(
   file: { readonly name: string; readonly bytes: ByteSource },
-  columns: ReadonlyMap<string, Column>,
-  label: Column,
+  columns: readonly Column[],
+  labels: readonly Column[],
 ): Promise<readonly string[]> {
   const isNumeric = ({ numbers, present }: Column) => numbers > mostlyNumbers * present;
-  const others = [...columns.values()].filter((column) => column !== label && isNumeric(column));
-  if (!isNumeric(label) || others.length === 0) return [];
+  const pairs = labels.filter(isNumeric).flatMap((label) =>
+    columns.filter(isNumeric).map(({ name }) => ({
+      name,
+      label: label.name,
+      sum: createCorrelation(),
+    })),
+  );
+  if (pairs.length === 0) return [];
   const { number } = cellsOf(cellsSchema.parse({}));
-  const sums = new Map(others.map(({ name }) => [name, createCorrelation()]));
+  const named = new Set(pairs.flatMap(({ name, label }) => [name, label]));
   let rows = 0;
   for await (const chunk of readRows({ ...file, columns: 'all' })) {
     for (const row of chunk.rows.slice(0, draftRows - rows).map(flat)) {
-      const y = number(row[label.name]);
-      if (y === undefined) continue;
-      for (const [name, sum] of sums) {
-        const x = number(row[name]);
-        if (x !== undefined) sum.add(x, y);
+      const values = new Map([...named].map((name) => [name, number(row[name])]));
+      for (const { name, label, sum } of pairs) {
+        const [x, y] = [values.get(name), values.get(label)];
+        if (x !== undefined && y !== undefined) sum.add(x, y);
       }
     }
     rows += chunk.rows.length;
     if (rows >= draftRows) break;
   }
-  return [...sums].flatMap(([name, sum]) =>
+  return pairs.flatMap(({ name, label, sum }) =>
     Math.abs(sum.value()) > largestCorrelation
-      ? [`${name} may tell the label: it goes up and down with ${label.name}, as if made of it`]
+      ? [`${name} may tell the label: it goes up and down with ${label}, as if made of it`]
       : [],
   );
 }

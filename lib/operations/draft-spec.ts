@@ -4,7 +4,8 @@ import { invalid } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
-import { listNames } from '../parse.ts';
+import { listNames, show } from '../parse.ts';
+import { labelSchema } from '../spec/label-schema.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, draftRows, nonNumbersOf, profileFile } from './column-profile.ts';
 import { featureOf, mostlyNumbers, reasonToLeave, textsOf } from './draft-feature.ts';
@@ -75,8 +76,8 @@ export async function draftSpec(
     const why = left.map(({ column, reason }) => `${column}: ${reason}`).join('; ');
     throw invalid(`${file.name}: no column is left to learn from (${why})`);
   }
-  for (const target of targets)
-    doubts.push(...leaks(columns, target), ...(await numericLeaks(file, columns, target)));
+  const others = [...columns.values()].filter((column) => !targets.includes(column));
+  doubts.push(...leaks(others, targets), ...(await numericLeaks(file, others, targets)));
   const spec: SpecInput = {
     model,
     task,
@@ -105,7 +106,17 @@ function targetsOf(
   const [first, ...others] = targets;
   if (first === undefined) throw invalid(`--label: name a column (found ${found})`);
   if (new Set(targets).size < targets.length) throw invalid('--label: names a column twice');
+  if (others.length > 0) assertAreOutputs(labels);
   return [first, ...others];
+}
+
+/** @throws MillraceError kind `invalid` if a spec can have no outputs of these names */
+function assertAreOutputs(names: readonly string[]): void {
+  const checked = labelSchema.shape.outputs.safeParse(names);
+  const [issue] = checked.error?.issues ?? [];
+  if (issue === undefined) return;
+  const which = typeof issue.path[0] === 'number' ? show(names[issue.path[0]]) : `${names.length}`;
+  throw invalid(`--label: ${issue.message} (found ${which})`);
 }
 
 function labelOf(

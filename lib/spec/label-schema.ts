@@ -119,11 +119,16 @@ export const labelSchema = strictObject({
     .max(limits.labelOutputs)
     .refine((names) => new Set(names).size === names.length, 'names must be distinct')
     .refine((names) => !names.includes('__proto__'), '__proto__ cannot be the name of an output')
+    .refine(
+      (names) => names.every((name) => name === name.trim()),
+      'names have no white space at their ends: that of a header is passed over',
+    )
     .optional()
     .describe(
       'regressions that predict several numbers at once: their names, which are their columns in ' +
         'datasets. The label of a sample is an object with a number for each, and a loss is the ' +
-        'mean of theirs',
+        'mean of theirs, in their own units (where they are standardised and no rows are held out, ' +
+        'of batch jobs in deviations)',
     ),
   classes: z
     .array(z.string().min(1).max(limits.categoryCharacters))

@@ -15,6 +15,7 @@ import type { SpecInput } from '../../lib/spec/spec.ts';
 import { parametersOf } from '../../lib/state/state.ts';
 import { change, worldWith } from '../support/changed.ts';
 import { promote, runJob, start } from '../support/jobs.ts';
+import { learntSamples } from '../support/late-labels.ts';
 import {
   createWorld,
   deliver,
@@ -133,8 +134,24 @@ describe.each(Object.entries(all))('a model of several outputs: %s', (_, spec) =
     expect(parametersOf(await foldJournal(world))).toEqual(parametersOf(await foldJournal(then)));
     for (const other of [{ outputs: [...outputs, 'more'] }, {}, { outputs: ['hours', 'cost'] }])
       await expect(change(world, { ...spec, label: other })).rejects.toThrow(
-        'spec.label.outputs: must stay cost in €, hours',
+        'spec.label.outputs: must stay ["cost in €","hours"]',
       );
+  });
+
+  it('learns a label that comes behind a default where any of its numbers is another', async () => {
+    const world = createWorld(spec);
+    const opened = await openModel(world, model);
+    const ids = ['same', 'swapped', 'other'];
+    const features = { urgency: 3, team: 'red' };
+    expect((await opened.predict(ids.map((id) => ({ id, features })))).ok).toBe(true);
+    const of = (hours: number, cost: number) => ({ hours, 'cost in €': cost });
+    const defaults = ids.map((id) => ({ id, label: of(1, 2), default: true }));
+    await deliver(world, [message(1, { labels: defaults })]);
+    const labels = [of(1, 2), of(2, 1), of(44, 44)].map((own, i) => ({ id: ids[i], label: own }));
+    await deliver(world, [message(2, { labels })]);
+    const learnt = await learntSamples(world);
+    expect(learnt.slice(3)).toMatchObject(labels.slice(1));
+    expect(learnt).toHaveLength(5);
   });
 
   it.each<[unknown, string]>([

@@ -155,6 +155,47 @@ describe('a draft', () => {
     expect(noise.doubts.join()).not.toContain('may tell the label');
   });
 
+  it('predicts several columns of numbers, none of which is taken for a feature', async () => {
+    const lines = Array.from({ length: 60 }, (_, i) => {
+      const wave = Math.sin(i);
+      return { u: wave, b: 2 * wave, a: 100 * wave, c: i % 7 };
+    });
+    const bytes = bytesInMemory(Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n')));
+    const rows = { name: 'rows.jsonl', bytes };
+    const { spec, doubts } = await draftSpec('two', rows, { labels: ['b', 'a'] });
+    expect(spec).toMatchObject({ task: 'regression', label: { outputs: ['b', 'a'] } });
+    expect(Object.keys(spec.features)).toEqual(['u', 'c']);
+    const said = doubts.filter((doubt) => doubt.includes('goes up and down'));
+    expect(said).toEqual([
+      'u may tell the label: it goes up and down with b, as if made of it',
+      'u may tell the label: it goes up and down with a, as if made of it',
+    ]);
+    for (const [labels, reason] of [
+      [['b', 'b'], 'names a column twice'],
+      [['b', 'none'], 'the file has no column none'],
+    ] as const)
+      await expect(draftSpec('two', rows, { labels })).rejects.toThrow(reason);
+    await expect(draftSpec('two', rows, { labels: ['b', 'a'], task: 'binary' })).rejects.toThrow(
+      'several labels are those of a regression',
+    );
+  });
+
+  it.each([
+    ['__proto__ cannot be the name of an output', ['__proto__', 'b']],
+    [
+      'Too big: expected array to have <=256 items (found 257)',
+      Array.from({ length: 257 }, (_, i) => `y${i}`),
+    ],
+    ['Too big: expected string to have <=256 characters', ['y'.repeat(257), 'b']],
+  ])('says what no outputs can be called: %s', async (reason, labels) => {
+    const row = (value: number) =>
+      [...labels, 'x'].map((_, i) => String(value * (i + 1) + (i % 3)));
+    const csv = [[...labels, 'x'].join(','), ...[1, 2, 3, 5].map((each) => row(each).join(','))];
+    const bytes = bytesInMemory(Buffer.from(csv.join('\n')));
+    const rows = { name: 'rows.csv', bytes };
+    await expect(draftSpec('odd', rows, { labels })).rejects.toThrow(reason);
+  });
+
   it('doubts a number of nines that lies far out, and no other', async () => {
     const marked = await draftSpec(
       'odd',
