@@ -9,13 +9,17 @@ import { lossesOfFewSteps } from './few-steps.ts';
 const armNode = process.env.MILLRACE_ARM64_NODE ?? '';
 const isThere = armNode !== '' && spawnSync('qemu-aarch64', ['--version']).status === 0;
 
+const features =
+  'fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop ' +
+  'asimddp ssbs';
+
 /**
  * What a Neoverse N1 says of itself. The emulator shows a program the host's own /proc/cpuinfo, in
  * which ONNX Runtime finds no processor of arm64: on some hosts it dies of it.
  */
 const cpuInfo = (processor: number) => `processor\t: ${processor}
 BogoMIPS\t: 50.00
-Features\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp ssbs
+Features\t: ${features}
 CPU implementer\t: 0x41
 CPU architecture: 8
 CPU variant\t: 0x3
