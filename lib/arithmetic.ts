@@ -81,6 +81,18 @@ export function addArrays(a: Float64Array, b: Float64Array, factor = 1): Float64
   return sums;
 }
 
+/** A column of rows of so many values each. */
+export function columnOf(
+  values: Float32Array | Float64Array,
+  width: number,
+  column: number,
+): Float32Array | Float64Array {
+  if (width === 1) return values;
+  return Float64Array.from({ length: values.length / width }, (_, row) => {
+    return values[row * width + column] ?? 0;
+  });
+}
+
 /** The mean of each row of so many values. */
 export function meansOfRows(values: Float64Array, width: number): Float64Array {
   const means = new Float64Array(values.length / width);

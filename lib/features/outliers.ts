@@ -1,3 +1,4 @@
+import { columnOf } from '../arithmetic.ts';
 import { limits } from '../limits.ts';
 import type { Encoder, Encoding } from './encoder.ts';
 import { refusing } from './refusing.ts';
@@ -24,7 +25,7 @@ export function withoutOutliers(
   const scale = seen && seen.count >= enoughSamples ? labelScaleOf(seen, layout) : undefined;
   const bounds = Array.from({ length: labelWidth }, (_, output) => {
     const { mean = 0, deviation = 0 } = scale?.outputs[output] ?? {};
-    const labels = samples.labels.filter((_, i) => i % labelWidth === output);
+    const labels = columnOf(samples.labels, labelWidth, output);
     const usual = Math.max(usualSize(labels), Math.abs(mean) + deviation);
     return usual === 0 ? Number.POSITIVE_INFINITY : usual * limits.outlierFactor;
   });

@@ -1,4 +1,4 @@
-import { addArrays, meansOfRows } from '../arithmetic.ts';
+import { addArrays, columnOf, meansOfRows } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
 import type { Task } from '../features/task.ts';
 import { labelWidth, outputCount } from '../features/task.ts';
@@ -148,7 +148,7 @@ function middlesOf({ loss, label }: Spec, labels: Floats): Float64Array {
   const width = labelWidth(label);
   const { quantile = 0.5 } = typeof loss === 'object' ? loss : {};
   return Float64Array.from({ length: width }, (_, output) => {
-    const sorted = labels.filter((_, i) => i % width === output).sort();
+    const sorted = columnOf(labels, width, output).slice().sort();
     return sorted[Math.floor(quantile * sorted.length)] ?? 0;
   });
 }
