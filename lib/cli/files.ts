@@ -74,7 +74,7 @@ export async function send(
     `${model}: ${count(sent.samples, 'sample')} in ${count(sent.messages, 'message')} sent${before}; ` +
       `${formatCount(sent.samples / Math.max(seconds, 0.001))} samples/s`,
   );
-  print(`  as producer ${sent.producer}; sending the file again changes nothing`);
+  print(`  as producer ${sent.producer}; sending the same file again changes nothing`);
   if (sent.messages > 0) print(`  see it learn: millrace watch ${model}`);
   return 0;
 }

@@ -8,7 +8,18 @@ export async function tellEnd(
   command: SentCommand,
   { after, patience }: { readonly after: number; readonly patience: Patience },
 ): Promise<number> {
-  const end = await awaitCommand(ports, { model, command, after }, patience);
+  const sent = `${model}: the command was sent, and is done in its turn; do not send it again`;
+  const stop = () => {
+    process.stderr.write(`\n${sent}\n`);
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
+  const end = await awaitCommand(ports, { model, command, after }, patience)
+    .catch((cause: unknown) => {
+      process.stderr.write(`${sent}\n`);
+      throw cause;
+    })
+    .finally(() => process.off('SIGINT', stop));
   result({ model, ...command, ...end });
   if (end === undefined)
     print(`${model}: not done within ${patience.seconds} s; it waits in its queue`);

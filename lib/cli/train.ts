@@ -40,7 +40,10 @@ export async function putFiles(
     bar?.update(done),
   ).finally(() => bar?.finish());
   result(put);
-  for (const key of put.uploaded) print(`  s3://${ports.store.bucket}/${key}`);
+  for (const key of put.uploaded) {
+    const place = put.replaced.includes(key) ? ', in place of another of its name' : '';
+    print(`  s3://${ports.store.bucket}/${key}${place}`);
+  }
   const there = put.unchanged.length;
   print(
     `${dataset}: ${count(put.uploaded.length, 'file')} uploaded` +

@@ -101,21 +101,32 @@ const enoughSamples = 50;
  * it was compared, and no worse than a constant.
  */
 export function objectionTo(comparison: Comparison, margin: number): string | undefined {
-  const compared = Object.values(comparison).filter((losses) => losses !== undefined);
+  const compared = Object.entries(places).flatMap(([name, place]) => {
+    const losses = comparison[name as keyof Comparison];
+    return losses === undefined ? [] : [{ ...losses, place }];
+  });
   if (compared.length === 0) {
     return 'there is nothing to compare it on: no held-out rows (spec.batch.validation) and no stream';
   }
-  for (const { champion, challenger, baseline = Number.POSITIVE_INFINITY } of compared) {
+  const figure = (loss: number) => Number(loss.toPrecision(6));
+  for (const { champion, challenger, baseline = Number.POSITIVE_INFINITY, place } of compared) {
+    const own = `${place} its loss of ${figure(challenger)}`;
     if (challenger > baseline)
-      return `its loss of ${challenger} is higher than that of a constant (${baseline})`;
+      return `${own} is higher than that of a constant (${figure(baseline)})`;
     if (champion !== null && challenger >= champion - margin)
       return (
-        `its loss of ${challenger} is not lower than the champion's (${champion})` +
+        `${own} is not lower than the champion's (${figure(champion)})` +
         (margin > 0 ? ` by ${margin}` : '')
       );
   }
   return undefined;
 }
+
+/** Where weights are compared. */
+const places = {
+  heldOut: 'on the held-out rows',
+  stream: 'on the latest of the stream',
+} satisfies Record<keyof Comparison, string>;
 
 /** Why weights that have seen no row of a class are not put in place unseen. */
 export function objectionToClasses({ refusedClasses }: PreparedDataset): string | undefined {

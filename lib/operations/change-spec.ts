@@ -88,8 +88,8 @@ export async function prepareSpec(
   if ((before?.samples ?? 0) > 0 && after?.samples === 0)
     throw invalid(
       `spec: it can learn none of the ${before?.samples} samples of ${name}: ` +
-        `${run?.firstRefusal}; change it (spec.ignore names features that are not ` +
-        'read), or create another model',
+        `${run?.firstRefusal}; change it (a feature that samples so far lack needs "missing", and ` +
+        'spec.ignore names those that are not read), or create another model',
     );
   const unseen = addedTo(model.spec, spec).filter((feature) => !run?.seen.has(feature));
   const parameters = run?.parameters ?? next.initial;

@@ -10,6 +10,8 @@ import type { Upload } from '../ports/ports.ts';
 /** What became of the files. */
 export type PutDataset = {
   readonly uploaded: readonly string[];
+  /** Those of them in whose place were others of the same name. */
+  readonly replaced: readonly string[];
   /** Files that were there already, with the same bytes. */
   readonly unchanged: readonly string[];
 };
@@ -35,10 +37,10 @@ export async function putDataset(
   const names = paths.map((path) => basename(path));
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined)
-    throw invalid(`two files are named ${twice}; put them one after another`);
+    throw invalid(`two files are named ${twice}; a dataset has one of a name, so rename the other`);
   const prefix = keys.dataset(dataset);
   const there = new Map((await store.list(prefix)).map(({ key, etag }) => [key, etag]));
-  const [uploaded, unchanged]: [string[], string[]] = [[], []];
+  const [uploaded, replaced, unchanged]: [string[], string[], string[]] = [[], [], []];
   let done = 0;
   for (const path of paths) {
     const key = `${prefix}${basename(path)}`;
@@ -50,11 +52,12 @@ export async function putDataset(
       const file = { path, partBytes: partBytesOf(sizeBytes) };
       await upload(key, file, (bytes) => onBytes(before + bytes));
       uploaded.push(key);
+      if (etag !== undefined) replaced.push(key);
     }
     done += sizeBytes;
     onBytes(done);
   }
-  return { uploaded, unchanged };
+  return { uploaded, replaced, unchanged };
 }
 
 /** The bytes of files together. @throws as {@link putDataset} */

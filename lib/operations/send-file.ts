@@ -6,7 +6,7 @@ import { createEncoder } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { limits } from '../limits.ts';
-import { plainJson } from '../parse.ts';
+import { listNames, plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -162,9 +162,11 @@ async function* messagesOf(
     const [first] = refused;
     if (!hasBegun && first !== undefined && refused.length === chunk.samples.length) {
       const { line } = chunk.placeOf(first.index);
+      const absent = chunk.absent();
+      const found = absent.length === 0 ? '' : `; the file has no column ${listNames(absent)}`;
       throw invalid(
         `nothing is sent: none of the first ${refused.length} rows can be learnt ` +
-          `(line ${line}, ${first.field}: ${first.reason})`,
+          `(line ${line}, ${first.field}: ${first.reason})${found}`,
       );
     }
     notes.refused += refused.length;

@@ -1,10 +1,12 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { rowReader } from '../datasets/to-sample.ts';
+import { invalid } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import type { Encoder, Refusal } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
 import { limits } from '../limits.ts';
+import { listNames } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** A file whose rows are sent. */
@@ -22,7 +24,14 @@ export async function* readLabels(
   idColumn: string,
 ): AsyncGenerator<FileChunk> {
   const { toLateLabel } = rowReader(spec);
+  let isKnown = false;
   for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
+    isKnown ||= chunk.rows.some((row) => Object.hasOwn(row, idColumn));
+    const [first] = chunk.rows;
+    if (!isKnown && first !== undefined)
+      throw invalid(
+        `--id: the file has no column ${idColumn} (found ${listNames(Object.keys(first))})`,
+      );
     const samples = chunk.rows.map((row) => {
       const { id: _, ...label } = toLateLabel(row);
       return { id: row[idColumn] ?? null, ...label };
