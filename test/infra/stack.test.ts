@@ -248,6 +248,8 @@ describe('the stack', () => {
     const stack = new Stack(app, 'Bounded');
     const preparation = { maxConcurrency: 7, partSize: Size.mebibytes(32) };
     new Millrace(stack, 'Millrace', { jobConcurrency: 5, preparation });
+    const usual = new Stack(app, 'Usual');
+    new Millrace(usual, 'Millrace');
     const own = Template.fromStack(stack);
     own.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       BatchSize: 1,
@@ -257,8 +259,6 @@ describe('the stack', () => {
       Environment: { Variables: Match.objectLike({ MILLRACE_PART_BYTES: '33554432' }) },
     });
     // Without a word, a thousand jobs of one night leave the rest of an account to the streams.
-    const usual = new Stack(app, 'Usual');
-    new Millrace(usual, 'Millrace');
     Template.fromStack(usual).hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       BatchSize: 1,
       ScalingConfig: { MaximumConcurrency: 100 },

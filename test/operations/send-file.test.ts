@@ -30,6 +30,26 @@ it('says what was sent of a file that cannot be read to its end', async () => {
   );
 });
 
+it.each<[string, string, string | undefined]>([
+  [
+    'urgency,team,label\n1,red,true',
+    '--id: the file has no column ordr (found urgency, team, label)',
+    'ordr',
+  ],
+  [
+    'urgent,team,label\n1,red,true',
+    'features.urgency: missing); the file has no column urgency',
+    undefined,
+  ],
+  ['label\ntrue', 'missing); the file has no column urgency, team', undefined],
+])('names the columns that a file does not have: %j', async (csv, reason, idColumn) => {
+  const world = createWorld();
+  const file = { name: 'a.csv', bytes: bytesInMemory(Buffer.from(`${csv}\n`)) };
+  const options = { wait: async () => undefined, ...(idColumn !== undefined && { idColumn }) };
+  await expect(sendFile(world, ticketsSpec, file, options)).rejects.toThrow(reason);
+  expect(world.sentSamples).toEqual([]);
+});
+
 describe('rows of an id and a label alone', () => {
   /** Features that may be missing must not make samples of them. */
   const spec: SpecInput = {

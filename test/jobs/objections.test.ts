@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { objectionTo } from '../../lib/jobs/comparison.ts';
+
+const better = { champion: 0.4, challenger: 0.3, baseline: 0.9 };
+
+describe('why a champion is kept', () => {
+  it.each([
+    [{ heldOut: better, stream: better }, undefined],
+    [{ heldOut: better }, undefined],
+    [
+      { heldOut: better, stream: { ...better, challenger: 0.46673333333333 } },
+      "on the latest of the stream its loss of 0.466733 is not lower than the champion's (0.4) by 0.05",
+    ],
+    [
+      { heldOut: { ...better, challenger: 0.39 }, stream: better },
+      "on the held-out rows its loss of 0.39 is not lower than the champion's (0.4) by 0.05",
+    ],
+    [
+      { stream: { champion: null, challenger: 2, baseline: 1.5 } },
+      'on the latest of the stream its loss of 2 is higher than that of a constant (1.5)',
+    ],
+    [
+      {},
+      'there is nothing to compare it on: no held-out rows (spec.batch.validation) and no stream',
+    ],
+  ])('of %j: %s', (comparison, objection) => {
+    expect(objectionTo(comparison, 0.05)).toBe(objection);
+  });
+});
