@@ -215,8 +215,8 @@ export class Millrace extends Construct {
 
   /**
    * Lets somebody declare models, change their specs, start jobs, put datasets, verify, try specs,
-   * roll back, retract, send again what was refused or died, and read the functions' logs. It cannot change what was
-   * learnt before.
+   * roll back, retract, send again what was refused or died, and read the functions' logs. It
+   * cannot change what was learnt before.
    */
   grantOperator(grantee: IGrantable): void {
     allow(grantee, this.bucket, {

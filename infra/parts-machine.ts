@@ -1,23 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { JsonPath, type StateMachine, TaskInput } from 'aws-cdk-lib/aws-stepfunctions';
 import { SqsSendMessage } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import { allow } from './bucket.ts';
-import { eachSideBySide, loggedMachine } from './side-by-side.ts';
+import { eachSideBySide, loggedMachine, type MachineSettings } from './side-by-side.ts';
 
 /** What the parts of large datasets are prepared with. */
-export type PartsMachineSettings = {
-  readonly bucket: IBucket;
+export type PartsMachineSettings = MachineSettings & {
   readonly jobsQueue: Queue;
   readonly preparePart: LambdaFunction;
-  /** Parts that are prepared at once, of each dataset. */
-  readonly maxConcurrency: number;
-  readonly logRetention: RetentionDays;
-  readonly isTraced: boolean;
 };
 
 /**

@@ -1,19 +1,13 @@
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { JsonPath, Pass, type StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { allow } from './bucket.ts';
-import { eachSideBySide, invocationOf, loggedMachine } from './side-by-side.ts';
-
-/** How people have work done side by side. */
-export type RunMachineSettings = {
-  readonly bucket: IBucket;
-  /** Items that are worked on at once, of each run. */
-  readonly maxConcurrency: number;
-  readonly logRetention: RetentionDays;
-  readonly isTraced: boolean;
-};
+import {
+  eachSideBySide,
+  invocationOf,
+  loggedMachine,
+  type MachineSettings,
+} from './side-by-side.ts';
 
 /** What is done, and by whom. */
 export type RunKind = {
@@ -33,7 +27,7 @@ export type RunKind = {
 export function createRunMachine(
   scope: Construct,
   { name, item, worker, plans }: RunKind,
-  { bucket, maxConcurrency, ...settings }: RunMachineSettings,
+  { bucket, maxConcurrency, ...settings }: MachineSettings,
 ): StateMachine {
   const names = {
     item: `${name}Item`,

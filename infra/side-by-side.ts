@@ -23,11 +23,18 @@ import {
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 
-/** What is worked on side by side, each item in as many invocations as it takes. */
-export type SideBySideSettings = {
+/** What all state machines of a stack work with. */
+export type MachineSettings = {
   readonly bucket: IBucket;
-  readonly worker: LambdaFunction;
+  /** Items that are worked on at once, of each execution. */
   readonly maxConcurrency: number;
+  readonly logRetention: RetentionDays;
+  readonly isTraced: boolean;
+};
+
+/** What is worked on side by side, each item in as many invocations as it takes. */
+export type SideBySideSettings = Pick<MachineSettings, 'bucket' | 'maxConcurrency'> & {
+  readonly worker: LambdaFunction;
 };
 
 /** What its states are called. */
@@ -104,7 +111,7 @@ export function loggedMachine(
   scope: Construct,
   names: { readonly machine: string; readonly logs: string },
   definition: IChainable,
-  { logRetention, isTraced }: { readonly logRetention: RetentionDays; readonly isTraced: boolean },
+  { logRetention, isTraced }: Pick<MachineSettings, 'logRetention' | 'isTraced'>,
 ): StateMachine {
   return new StateMachine(scope, names.machine, {
     definitionBody: DefinitionBody.fromChainable(definition),

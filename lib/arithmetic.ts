@@ -93,8 +93,9 @@ export function columnOf(
   });
 }
 
-/** The mean of each row of so many values. */
+/** The mean of each row of so many values; of one, the values themselves. */
 export function meansOfRows(values: Float64Array, width: number): Float64Array {
+  if (width === 1) return values;
   const means = new Float64Array(values.length / width);
   values.forEach((value, i) => {
     const row = Math.floor(i / width);

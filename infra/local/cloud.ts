@@ -60,8 +60,6 @@ export type LocalCloud = EmulatorControls & {
   readonly crash: () => Promise<void>;
 };
 
-/** The function that predicts, as its file is called. */
-
 const mappingSchema = z.object({
   BatchSize: z.number(),
   EventSourceArn: z.string(),

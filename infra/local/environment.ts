@@ -3,6 +3,7 @@ import type { FunctionHost } from './function-host.ts';
 import type { LambdaEndpoint } from './lambda-endpoint.ts';
 import { type Physical, resolve, type Template } from './template.ts';
 
+/** The function that predicts, as its file is called. */
 const predictName = 'predict';
 
 /** What SDKs and the AWS CLI read. */

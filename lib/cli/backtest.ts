@@ -1,10 +1,8 @@
-import { existingSpec } from '../fold/current-model.ts';
-import { backtest, gridOf } from '../operations/backtest.ts';
-import type { Backtest, Candidate } from '../operations/learn-stream.ts';
-import type { SpecInput } from '../spec/spec.ts';
+import { backtest } from '../operations/backtest.ts';
+import type { Backtest } from '../operations/learn-stream.ts';
+import { readCandidates } from './candidates.ts';
 import type { Io } from './io.ts';
 import { entriesBar, figure, formatCount, formatTable } from './progress.ts';
-import { readSpecFile } from './spec-file.ts';
 
 /** What a backtest is asked for. */
 export type BacktestArguments = {
@@ -21,14 +19,7 @@ export async function runBacktest(
   name: string,
   { specs, grid, ...options }: BacktestArguments,
 ): Promise<number> {
-  const declared = await existingSpec(ports, name);
-  const files = await Promise.all(
-    specs.map(async (path): Promise<Candidate> => ({ name: path, spec: await readSpecFile(path) })),
-  );
-  const candidates = [
-    ...files,
-    ...(grid.length > 0 ? gridOf(declared.stored as SpecInput, grid) : []),
-  ];
+  const candidates = await readCandidates(ports, name, { specs, grid });
   const bar = entriesBar(progress, 'learning again');
   const results = await backtest(ports, name, candidates, {
     ...options,

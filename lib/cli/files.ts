@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { invalid, reasonOf } from '../errors.ts';
+import { invalid } from '../errors.ts';
 import { tasks } from '../features/task.ts';
 import { currentModel } from '../fold/current-model.ts';
 import type { Figures } from '../metrics/figures.ts';
@@ -16,6 +15,7 @@ import { count, type Io } from './io.ts';
 import { outputLines } from './models.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { figure, formatCount, formatTable, wordsOf } from './progress.ts';
+import { writeSpecFile } from './spec-file.ts';
 import { specOf } from './train.ts';
 
 /** Sends a file's rows to a model as samples. */
@@ -164,10 +164,7 @@ export async function init(
   };
   const draft = await withFile(path, (file) => draftSpec(name, file, options));
   const { spec, rows, left, doubts } = draft;
-  const text = `${JSON.stringify(spec, null, 2)}\n`;
-  await writeFile(out, text, { flag: 'wx' }).catch((cause: unknown) => {
-    throw invalid(`${out} cannot be written: ${reasonOf(cause)}; --out names another file`, cause);
-  });
+  await writeSpecFile(out, spec);
   result({ ...draft, out });
   print(
     `${out}: ${spec.task}, ${count(Object.keys(spec.features).length, 'feature')}, from ${count(rows, 'row')}`,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
 import { invalid, reasonOf } from '../errors.ts';
 import { jsonOf, show } from '../parse.ts';
@@ -11,6 +11,14 @@ export async function readSpecFile(path: string): Promise<SpecInput> {
     throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
   });
   return inputOf(path, text.replace(/^\uFEFF/, ''));
+}
+
+/** Writes a spec to a new file. @throws MillraceError kind `invalid` if there is one, or it cannot */
+export async function writeSpecFile(path: string, spec: SpecInput): Promise<void> {
+  const text = `${JSON.stringify(spec, null, 2)}\n`;
+  await writeFile(path, text, { flag: 'wx' }).catch((cause: unknown) => {
+    throw invalid(`${path} cannot be written: ${reasonOf(cause)}; --out names another file`, cause);
+  });
 }
 
 function inputOf(path: string, text: string): SpecInput {

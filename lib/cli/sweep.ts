@@ -1,15 +1,12 @@
-import { writeFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
-import { invalid, reasonOf } from '../errors.ts';
-import { existingSpec } from '../fold/current-model.ts';
-import { gridOf } from '../operations/backtest.ts';
+import { invalid } from '../errors.ts';
 import type { Candidate } from '../operations/learn-stream.ts';
 import { type SweepSoFar, startSweep, sweepSoFar, type TrialOutcome } from '../operations/sweep.ts';
-import type { SpecInput } from '../spec/spec.ts';
+import { readCandidates } from './candidates.ts';
 import { figureColumns } from './cross-validate.ts';
 import type { Io } from './io.ts';
 import { figure, formatCount, formatTable } from './progress.ts';
-import { readSpecFile } from './spec-file.ts';
+import { writeSpecFile } from './spec-file.ts';
+import { untilOver } from './until-over.ts';
 
 /** What is asked for. */
 export type SweepArguments = {
@@ -31,29 +28,19 @@ export async function runSweep(
   { model, dataset, files, specs, grid, out }: SweepArguments,
 ): Promise<number> {
   const { ports, print, result, progress } = io;
-  const { stored } = await existingSpec(ports, model);
-  const given = await Promise.all(
-    specs.map(async (path): Promise<Candidate> => ({ name: path, spec: await readSpecFile(path) })),
-  );
-  const candidates = [...given, ...(grid.length > 0 ? gridOf(stored as SpecInput, grid) : [])];
+  const candidates = await readCandidates(ports, model, { specs, grid });
   if (candidates.length === 0)
     throw invalid(
       'millrace sweep: name what to try: --spec other.json, or --grid path=value,value',
     );
   const sweep = await startSweep(ports, model, { dataset, files, candidates });
   const bar = progress?.bar('training', sweep.candidates.length, 'specs');
-  let soFar: SweepSoFar = { isOver: false, outcomes: new Map(), trials: [] };
-  try {
-    for (;;) {
-      soFar = await sweepSoFar(ports.store, sweep, soFar.outcomes);
-      bar?.update(soFar.outcomes.size);
-      if (soFar.isOver) break;
-      await delay(pollMilliseconds);
-    }
-  } finally {
-    bar?.finish();
-  }
-  const tried = sweep.candidates.map((candidate, i) => ({ candidate, outcome: soFar.trials[i] }));
+  const { trials } = await untilOver<SweepSoFar>(async (before) => {
+    const soFar = await sweepSoFar(ports.store, sweep, before?.outcomes);
+    bar?.update(soFar.outcomes.size);
+    return soFar;
+  }).finally(() => bar?.finish());
+  const tried = sweep.candidates.map((candidate, i) => ({ candidate, outcome: trials[i] }));
   const ranked = [...tried].sort((a, b) => lossOf(a) - lossOf(b));
   result(ranked.map(({ candidate: { name }, outcome }) => ({ name, ...(outcome ?? nobody) })));
   print(tableOf(ranked));
@@ -69,8 +56,6 @@ export async function runSweep(
   await tellBest(io, { model, out, isOwn: best.candidate === sweep.candidates[0] }, best.candidate);
   return 0;
 }
-
-const pollMilliseconds = 1_000;
 
 const nobody: TrialOutcome = { failure: 'nobody could train it; see the logs' };
 
@@ -108,14 +93,6 @@ async function tellBest(
   { name, spec }: Candidate,
 ): Promise<void> {
   print(`the best: ${name}`);
-  if (out !== undefined) {
-    const text = `${JSON.stringify(spec, null, 2)}\n`;
-    await writeFile(out, text, { flag: 'wx' }).catch((cause: unknown) => {
-      throw invalid(
-        `${out} cannot be written: ${reasonOf(cause)}; --out names another file`,
-        cause,
-      );
-    });
-  }
+  if (out !== undefined) await writeSpecFile(out, spec);
   if (!isOwn) print(`next: millrace spec ${model} ${out ?? '<its file>'}, then train`);
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { existingModel, type Model } from '../model/model.ts';
 import { type Stretch, tolerance } from '../operations/compared-fold.ts';
 import { joinOutcomes, type RunSoFar, runSoFar } from '../operations/stretch-outcomes.ts';
@@ -6,6 +5,7 @@ import { type Verification, verifyModel } from '../operations/verify.ts';
 import { startVerification } from '../operations/verify-stretches.ts';
 import { count, type Io } from './io.ts';
 import { entriesBar } from './progress.ts';
+import { untilOver } from './until-over.ts';
 
 /** Folds the journal again and compares; the answer is 1 if a stored state is not confirmed. */
 export async function verify(io: Io, name: string, isAll: boolean): Promise<number> {
@@ -23,24 +23,16 @@ export async function verifySideBySide(io: Io, name: string): Promise<number> {
   print(`${name}: folding ${count(run.stretches.length, 'stretch', 'stretches')} side by side`);
   const bar = entriesBar(progress, 'folding');
   const total = run.stretches.at(-1)?.to ?? 0;
-  let soFar: RunSoFar = { entries: 0, isOver: false, outcomes: new Map() };
-  try {
-    for (;;) {
-      soFar = await runSoFar(ports.store, run, soFar.outcomes);
-      bar.update(soFar.entries, total);
-      if (soFar.isOver) break;
-      await delay(pollMilliseconds);
-    }
-  } finally {
-    bar.finish();
-  }
-  const { failures, ...found } = joinOutcomes(run, soFar.outcomes);
+  const { outcomes } = await untilOver<RunSoFar>(async (before) => {
+    const soFar = await runSoFar(ports.store, run, before?.outcomes);
+    bar.update(soFar.entries, total);
+    return soFar;
+  }).finally(bar.finish);
+  const { failures, ...found } = joinOutcomes(run, outcomes);
   for (const { from, to, reason } of failures)
     print(`${name}: entries ${from + 1} to ${to}: ${reason}`);
   return tell(io, model, found, { failures });
 }
-
-const pollMilliseconds = 1_000;
 
 /** Says what a verification came to. @param more what `--json` has besides */
 function tell(

@@ -1,4 +1,4 @@
-import type { EncodedSamples } from '../features/samples.ts';
+import { type EncodedSamples, labelsOfRow } from '../features/samples.ts';
 import { type Coefficients, coefficientNames, coefficientsOf } from '../network/coefficients.ts';
 import { type MaskCounter, writeMask } from '../network/dropout.ts';
 import { rateAt } from '../network/schedules.ts';
@@ -32,7 +32,7 @@ export function writeTargets(
   minibatch: number,
 ): void {
   const { weights, importance = weights } = samples;
-  const width = samples.labels.length / Math.max(samples.count, 1);
+  const width = labelsOfRow(samples);
   for (let start = 0; start < rows.length; start += minibatch) {
     const end = Math.min(start + minibatch, rows.length);
     let sum = 0;

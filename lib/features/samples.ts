@@ -134,6 +134,11 @@ export type Layout = {
   readonly hasExactLabels?: boolean;
 };
 
+/** How many numbers the label of each sample has. */
+export function labelsOfRow({ labels, count }: Pick<EncodedSamples, 'labels' | 'count'>): number {
+  return labels.length / Math.max(count, 1);
+}
+
 /** How many rows of a layout may be held at once: `rows`, or fewer where they are wide. */
 export function rowsWithin(
   rows: number,

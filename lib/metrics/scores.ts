@@ -100,7 +100,7 @@ export function lossesOf(spec: Spec, predictions: Floats, labels: Floats): Float
   const losses = Float64Array.from(labels, (label, row) =>
     ofPrediction({ predictions, row, outputs }, label),
   );
-  return width === 1 ? losses : meansOfRows(losses, width);
+  return meansOfRows(losses, width);
 }
 
 /** The scores of both sets of samples together. */

@@ -98,7 +98,7 @@ function boundedErrors(
     const error = Math.abs((predictions[i] ?? 0) - label);
     return error === 0 ? 0 : error / (error + usual);
   });
-  return { losses: width === 1 ? losses : meansOfRows(losses, width), labels: lately };
+  return { losses: meansOfRows(losses, width), labels: lately };
 }
 
 /** Samples that what was learnt of numbers and labels counts as, once the world has changed. */

@@ -4,16 +4,16 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { decodeSafetensors } from '../bucket/safetensors.ts';
 import { scratchStore } from '../bucket/scratch-store.ts';
 import { heldOutFile } from '../datasets/shards.ts';
-import { invalid } from '../errors.ts';
+import { invalid, invariant } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
 import type { JobMessage } from '../jobs/job-message.ts';
 import type { Place } from '../jobs/lane.ts';
-import { runSlice } from '../jobs/slice.ts';
 import { limits } from '../limits.ts';
 import type { Figures } from '../metrics/figures.ts';
 import type { Ports } from '../ports/ports.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../spec/spec.ts';
 import { samplesFrom } from '../state/samples-file.ts';
+import { portsAside, runJobAside } from './job-aside.ts';
 
 /** What is validated, and over what. */
 export type CrossValidation = {
@@ -86,24 +86,20 @@ async function runFold(
   const store = scratchStore(ports.store, (key) => below.some((each) => key.startsWith(each)));
   const key = keys.spec(spec.model);
   await store.put(key, Buffer.from(storedJson(spec, key)));
-  const nowhere = async () => undefined;
-  const { startParts: _, ...own } = ports;
   // What fails is said by the error; it is no job of the stack.
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const scratch: Ports = { ...own, store, log, sendJob: nowhere, sendSamples: nowhere };
-  let message: JobMessage = { ...start, start: 'fresh', slice: 0 };
-  for (;;) {
-    const { place, rows } = await runSlice(scratch, message, () => limits.batchTimeoutSeconds);
-    if (place.status === 'failed') throw invalid(`${start.job}: ${place.reason}`);
-    if (place.status === 'promotion-sent' || place.status === 'kept-champion')
-      return {
-        rows,
-        heldOutRows: await countHeldOut(store),
-        epochs: place.epoch,
-        ...heldOutOf(start.job, place),
-      };
-    message = { ...message, slice: place.slice };
-  }
+  const aside = { ...portsAside(ports, store), log };
+  const always = () => limits.batchTimeoutSeconds;
+  const ended = await runJobAside(aside, { ...start, start: 'fresh' }, always);
+  invariant(ended !== undefined, `${start.job} ran out of time that does not end`);
+  const { place, rows } = ended;
+  if (place.status === 'failed') throw invalid(`${start.job}: ${place.reason}`);
+  return {
+    rows,
+    heldOutRows: await countHeldOut(store),
+    epochs: place.epoch,
+    ...heldOutOf(start.job, place),
+  };
 }
 
 /** How many rows a job has held out, of which it has prepared one dataset. */

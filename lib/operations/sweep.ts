@@ -5,14 +5,12 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { overlayStore } from '../bucket/overlay-store.ts';
 import { invalid, reasonIf } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
-import type { JobMessage } from '../jobs/job-message.ts';
 import { figuresSchema } from '../jobs/lane.ts';
-import { readProgress } from '../jobs/progress.ts';
-import { runSlice, type SliceResult } from '../jobs/slice.ts';
-import { limits } from '../limits.ts';
+import type { SliceResult } from '../jobs/slice.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import { portsAside, runJobAside } from './job-aside.ts';
 import type { Candidate } from './learn-stream.ts';
 import { lookAtWork, nameOfRun, noteEnd, putOutcome, startWork } from './side-by-side.ts';
 import { assertDataset } from './start-job.ts';
@@ -150,38 +148,13 @@ export async function runTrial(
     return { isDone: true };
   }
   const { trial, ...over } = item;
-  const nowhere = async () => undefined;
-  const { startParts: _, ...own } = ports;
-  const scratch: Ports = {
-    ...own,
-    store: trialStore(ports.store, folder, trial),
-    sendJob: nowhere,
-    sendSamples: nowhere,
-  };
+  const aside = portsAside(ports, trialStore(ports.store, folder, trial));
   const start = { model, job: `trial-${trial}`, ...over, start: 'fresh' } as const;
-  const outcome = await trainOn(scratch, start, secondsLeft).catch(reasonIf('invalid'));
-  if (outcome === undefined) return { isDone: false };
-  const told = typeof outcome === 'string' ? { failure: outcome } : outcome;
-  await putOutcome(ports.store, folder, fileOf(trial), told);
+  const ended = await runJobAside(aside, start, secondsLeft).catch(reasonIf('invalid'));
+  if (ended === undefined) return { isDone: false };
+  const outcome = typeof ended === 'string' ? { failure: ended } : outcomeOf(ended);
+  await putOutcome(ports.store, folder, fileOf(trial), outcome);
   return { isDone: true };
-}
-
-/** Runs slices of a job until it has ended, or there is no time; what it came to. */
-async function trainOn(
-  ports: Ports,
-  start: Omit<JobMessage, 'slice'>,
-  secondsLeft: () => number,
-): Promise<TrialOutcome | undefined> {
-  const reached = await readProgress(ports.store, start.model, start.job);
-  for (let slice = reached?.slice ?? 0; ; ) {
-    const done = await runSlice(ports, { ...start, slice }, secondsLeft);
-    const { status } = done.place;
-    if (status === 'failed' || status === 'promotion-sent' || status === 'kept-champion')
-      return outcomeOf(done);
-    // A slice that begins with little time may come to nothing, and be taken for too slow.
-    if (secondsLeft() < limits.batchTimeoutSeconds / 2) return undefined;
-    slice = done.place.slice;
-  }
 }
 
 function outcomeOf({ place, rows }: SliceResult): TrialOutcome {

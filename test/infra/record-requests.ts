@@ -28,7 +28,7 @@ import { defineSpec } from '../../lib/spec/spec.ts';
 import { start } from '../support/jobs.ts';
 import { createWorld, message, sampleMessages, ticket, ticketsSpec } from '../support/world.ts';
 import type { Request } from './evaluate-policy.ts';
-import { sweep, verify } from './record-side-by-side.ts';
+import { type As, cacheName, sweep, verify } from './record-side-by-side.ts';
 
 /** A request that the code made of AWS, as somebody. */
 export type Recorded = Request & { readonly role: string };
@@ -74,10 +74,6 @@ export async function recordRequests(): Promise<readonly Recorded[]> {
     requests.push(...requestsOfRedrive(name));
   return [...requests, ...requestsOfAsker];
 }
-
-type As = (role: string) => Ports;
-
-const cacheName = 'a'.repeat(64);
 
 /** Every function keeps what it compiled. */
 async function compile({ store, log }: Ports): Promise<void> {

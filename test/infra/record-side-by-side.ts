@@ -8,9 +8,10 @@ import type { Spec } from '../../lib/spec/spec.ts';
 import { modelOf, ticket } from '../support/world.ts';
 
 /** The ports of a world, over which what somebody asks for is written down. */
-type As = (role: string) => Ports;
+export type As = (role: string) => Ports;
 
-const cacheName = 'a'.repeat(64);
+/** What a compiled model is kept under. */
+export const cacheName: string = 'a'.repeat(64);
 
 /** Each stretch in two invocations, the first of which is out of time. */
 export async function verify(as: As, model: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
-import type { EncodedSamples } from '../../features/samples.ts';
+import { type EncodedSamples, labelsOfRow } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -131,10 +131,6 @@ export type Cut = {
   readonly labels: Float32Array;
   readonly shares: Float32Array;
 };
-
-function labelsOfRow({ labels, count }: EncodedSamples): number {
-  return labels.length / Math.max(count, 1);
-}
 
 /** Rows in minibatches; the last one is filled up with rows of no share. */
 export function cutSteps(samples: EncodedSamples, rows: Int32Array, minibatch: number): Cut {
