@@ -30,25 +30,69 @@ export type Cells = {
 
 /** The table of cells, with a spec's words; see docs/cells.md. */
 export function cellsOf(spec: CellWords): Cells {
-  const wordOf = (cell: unknown) =>
-    (textOf(cell) ?? (typeof cell === 'string' ? cell.trim() : undefined))?.toLowerCase();
-  const [missing, yes, no] = [spec.missing, spec.true, spec.false].map(
-    (texts) => new Set(texts.map(wordOf)),
-  );
-  const has = (set: Set<string | undefined> | undefined, cell: unknown) => {
-    const word = wordOf(cell);
-    return word !== undefined && (set?.has(word) ?? false);
-  };
+  const isMissing = wordTest(spec.missing);
+  const [isYes, isNo] = [wordTest(spec.true), wordTest(spec.false)];
+  const textOfString = remembering(textOf);
   return {
     isMissing: (cell) =>
-      cell === undefined || cell === null || Number.isNaN(cell) || has(missing, cell),
+      cell === undefined || cell === null || Number.isNaN(cell) || isMissing(cell),
     number: numberOf,
-    text: textOf,
+    text: (cell) => (typeof cell === 'string' ? textOfString(cell) : textOf(cell)),
     truth(cell) {
       if (typeof cell === 'boolean') return cell;
-      if (has(yes, cell)) return true;
-      return has(no, cell) ? false : undefined;
+      if (isYes(cell)) return true;
+      return isNo(cell) ? false : undefined;
     },
+  };
+}
+
+/** A cell as words are compared; undefined if it is no word. */
+function wordOf(cell: unknown): string | undefined {
+  return (textOf(cell) ?? (typeof cell === 'string' ? cell.trim() : undefined))?.toLowerCase();
+}
+
+/** Tells whether a cell is one of some words. Most are told by their type or first character. */
+function wordTest(texts: readonly string[]): (cell: unknown) => boolean {
+  const words = new Set(texts.map(wordOf));
+  const firsts = new Set([...words].map((word) => word?.charCodeAt(0)));
+  const numbers = new Set([...words].map(Number).filter((number) => words.has(wordOf(number))));
+  const isWord = (cell: unknown) => {
+    const word = wordOf(cell);
+    return word !== undefined && words.has(word);
+  };
+  const isWordOfString = remembering(isWord);
+  return (cell) => {
+    if (typeof cell === 'number') return numbers.has(cell);
+    if (typeof cell !== 'string') return isWord(cell);
+    // Digits stay as they are.
+    const first = cell.charCodeAt(0) | toLowerCase;
+    const isPlain = (first >= codes.zero && first <= codes.nine) || isLowerCase(first);
+    return isPlain && !firsts.has(first) ? false : isWordOfString(cell);
+  };
+}
+
+const codes = { zero: 48, nine: 57, a: 97, z: 122 } as const;
+const toLowerCase = 32;
+
+function isLowerCase(code: number): boolean {
+  return code >= codes.a && code <= codes.z;
+}
+
+/** Texts of more characters may be parts of others, which would stay in memory with them. */
+const longestRemembered = 12;
+const mostRemembered = 4_096;
+
+/** The same function, which remembers what it said of short texts: most come again. */
+function remembering<Value>(of: (text: string) => Value): (text: string) => Value {
+  const answers = new Map<string, { readonly value: Value }>();
+  return (text) => {
+    if (text.length > longestRemembered) return of(text);
+    const known = answers.get(text);
+    if (known !== undefined) return known.value;
+    const value = of(text);
+    if (answers.size >= mostRemembered) answers.clear();
+    answers.set(text, { value });
+    return value;
   };
 }
 

@@ -1,8 +1,9 @@
 import { limits } from '../limits.ts';
-import { isRecord, listNames, show } from '../parse.ts';
+import { isRecord, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, refuse } from '../refusal.ts';
-import { cellsOfSpec, columnsOf, type Declaration, layoutOf } from './columns.ts';
-import { labelReader, missingText } from './label.ts';
+import { columnsOf, type Declaration, layoutOf } from './columns.ts';
+import { featuresWriter } from './features-writer.ts';
+import { labelReader } from './label.ts';
 import { isDefaultLabel } from './sample-id.ts';
 import {
   type Fields,
@@ -176,60 +177,6 @@ function problemOfField(sample: Fields, key: string): string | undefined {
   const { default: mark } = sample;
   if (mark === false || mark === null || (hasId && isDefaultLabel(sample))) return undefined;
   return `must be true, beside an id (found ${show(mark)})`;
-}
-
-function featuresWriter(declaration: Declaration): WriteSample {
-  const cells = cellsOfSpec(declaration);
-  const declared = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
-    name,
-    of: behaviour.of,
-    asSource: behaviour.asSource ?? ((cell: unknown) => cell),
-    missing: behaviour.missing,
-    knows: behaviour.knows ?? (() => false),
-    write: behaviour.writer(offsets),
-  }));
-  // What is taken from others comes last: what they lack is refused under their names.
-  const columns = [...declared.filter(({ of }) => !of), ...declared.filter(({ of }) => of)];
-  const byName = new Map(columns.map((column) => [column.name, column]));
-  // Those that have no value of their own are not sent.
-  const names = new Set(columns.filter(({ of }) => !of).map(({ name }) => name));
-  const ignored = new Set(declaration.ignore);
-  return ({ features }, into, row) => {
-    if (!isRecord(features)) {
-      return {
-        ...refuse('wrong-type', `must be an object (found ${show(features)})`),
-        field: 'features',
-      };
-    }
-    for (const key of Object.keys(features)) {
-      if (names.has(key) || ignored.has(key)) continue;
-      const reason = `unknown feature; allowed: ${listNames([...names]) || 'none'}`;
-      return {
-        ...refuse('unknown-field', reason),
-        field: `features.${key.slice(0, limits.fieldCharacters)}`,
-      };
-    }
-    const rawOf = (name: string) => (Object.hasOwn(features, name) ? features[name] : undefined);
-    const cellOf = ({ name, missing, knows }: (typeof columns)[number]) => {
-      const cell = rawOf(name);
-      return cells.isMissing(cell) && !knows(cell) ? missing : cell;
-    };
-    for (const column of columns) {
-      const { name, of, write } = column;
-      const value = of
-        ? of.map((each) => {
-            const source = byName.get(each);
-            return source === undefined ? undefined : source.asSource(cellOf(source));
-          })
-        : cellOf(column);
-      // What a source lacks is refused there.
-      if (of && Array.isArray(value) && value.includes(undefined)) continue;
-      const written =
-        value === undefined ? refuse('missing', missingText(rawOf(name))) : write(value, into, row);
-      if (!written.ok) return { ...written, field: `features.${name}` };
-    }
-    return accepted;
-  };
 }
 
 /** The sum of two counts by name. */

@@ -4,9 +4,21 @@
  * would move embeddings. Sources: Fowler, Noll, Vo 1991; Appleby, MurmurHash3 (public domain).
  */
 export function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return mixBits(hashUnits(0x811c9dc5, text));
+}
+
+/** The hash of texts with a separator between them. */
+export function hashTexts(texts: readonly string[], separator: string): number {
+  let hash = hashUnits(0x811c9dc5, texts[0] ?? '');
+  for (let i = 1; i < texts.length; i++)
+    hash = hashUnits(hashUnits(hash, separator), texts[i] ?? '');
   return mixBits(hash);
+}
+
+function hashUnits(from: number, text: string): number {
+  let hash = from;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash;
 }
 
 /**

@@ -44,11 +44,11 @@ export function behaviourOf(feature: Feature, cells: Cells, outputs: number): Fe
     case 'category':
       return categoryBehaviour(feature, cells);
     case 'cross':
-      return crossBehaviour(feature, cells);
+      return crossBehaviour(feature);
     case 'targetMean':
-      return targetMeanBehaviour(feature, cells, outputs);
+      return targetMeanBehaviour(feature, outputs);
     case 'lag':
-      return lagBehaviour(feature, cells, outputs);
+      return lagBehaviour(feature, outputs);
     case 'timestamp':
       return timestampBehaviour(feature, cells);
     case 'text':

@@ -10,6 +10,30 @@ import { scaling } from '../support/scaling.ts';
 const cells = cellsOf(cellsSchema.parse({}));
 
 describe('a cell', () => {
+  it('is a word if its text is, whatever the case and the white space around it', () => {
+    const character = fc.constantFrom(...'nN/aA019.e+- \tİßk', '\u212a', 'true', 'False', '.0');
+    const text = fc.string({ unit: character, maxLength: 14 });
+    const number = fc.oneof(fc.double(), fc.integer({ min: -20, max: 20 }));
+    const law = fc.property(
+      fc.array(fc.oneof(text, number.map(String)), { maxLength: 6 }),
+      fc.array(fc.oneof(text, number, fc.bigInt(-9n, 9n), fc.boolean()), { maxLength: 60 }),
+      (words, others) => {
+        const reader = cellsOf({ missing: words, true: words, false: [] });
+        const wordOf = (cell: unknown) =>
+          (cells.text(cell) ?? (typeof cell === 'string' ? cell.trim() : undefined))?.toLowerCase();
+        const known = new Set(words.map(wordOf));
+        for (const cell of [...others, ...words, ...words.map(Number), ...others]) {
+          const word = wordOf(cell);
+          const isWord = word !== undefined && known.has(word);
+          expect(reader.isMissing(cell), String(cell)).toBe(isWord || Number.isNaN(cell));
+          if (typeof cell !== 'boolean')
+            expect(reader.truth(cell), String(cell)).toBe(isWord || undefined);
+        }
+      },
+    );
+    fc.assert(law, { numRuns: 400 });
+  });
+
   it.each([
     [['true', 'True', 'TRUE', ' yes ', 'Y', '1', '1.0', 1, 1n, true], true],
     [['false', 'False', 'FALSE', 'no', 'N', '0', '0.0', 0, 0n, false], false],

@@ -27,8 +27,9 @@ export function lineEnd(bytes: Buffer, from: number): number {
  */
 export class TextReader {
   readonly #pieces: AsyncIterator<Buffer>;
-  /** The bytes from `at` on, as far as they were read. */
-  #held: Buffer = Buffer.alloc(0);
+  /** What was read last; from `#start` on it lies before the place. */
+  #read: Buffer = Buffer.alloc(0);
+  #start = 0;
   #at = 0;
   #line = 1;
   /** Whether the byte before the place is the first half of a line end of two. */
@@ -59,21 +60,23 @@ export class TextReader {
 
   /** Some bytes from a position on, at or behind the place; empty at the end of the text. */
   async sliceFrom(position: number): Promise<Buffer> {
-    const start = position - this.#at;
-    while (this.#held.length <= start && (await this.#readOn()));
-    return this.#held.subarray(start, start + sliceBytes);
+    const ahead = position - this.#at;
+    while (this.#read.length <= this.#start + ahead && (await this.#readOn()));
+    const start = this.#start + ahead;
+    return this.#read.subarray(start, start + sliceBytes);
   }
 
   /** Moves on to a position that was read. */
   moveTo(position: number): void {
-    const passed = this.#held.subarray(0, position - this.#at);
-    for (let i = lineEnd(passed, 0); i >= 0; i = lineEnd(passed, i + 1)) {
-      const isSecondHalf =
-        passed[i] === newline && (i === 0 ? this.#isInLineEnd : passed[i - 1] === carriageReturn);
-      if (!isSecondHalf) this.#line += 1;
+    const end = Math.min(this.#start + position - this.#at, this.#read.length);
+    // Byte by byte: most lines are short.
+    for (let i = this.#start; i < end; i++) {
+      const byte = this.#read[i];
+      const isSecondHalf = byte === newline && this.#isInLineEnd;
+      if (isLineEnd(byte) && !isSecondHalf) this.#line += 1;
+      this.#isInLineEnd = byte === carriageReturn;
     }
-    if (passed.length > 0) this.#isInLineEnd = passed.at(-1) === carriageReturn;
-    this.#held = this.#held.subarray(passed.length);
+    this.#start = end;
     this.#at = position;
   }
 
@@ -88,39 +91,48 @@ export class TextReader {
     let count = 0;
     const isWhite = (byte: number | undefined) =>
       isLineEnd(byte) || byte === space || (byte === tab && isTabWhite);
-    for (let i = 0; isWhite(this.#held[i]) && this.#at + count < to; i++)
-      if (isLineEnd(this.#held[i])) count = i + 1;
-    this.moveTo(this.#at + count);
+    for (let i = 0; isWhite(this.#read[this.#start + i]) && this.#at + count < to; i++)
+      if (isLineEnd(this.#read[this.#start + i])) count = i + 1;
+    if (count > 0) this.moveTo(this.#at + count);
   }
 
   /** The line at the place, behind empty ones; as far as a row may be long. */
   async peekLine(): Promise<string> {
     for (;;) {
-      const text = this.#held.toString('utf8', 0, limits.rowBytes).trimStart();
-      const isWhole = /[\r\n]/.test(text) || this.#held.length >= limits.rowBytes;
+      const held = this.#held();
+      const text = held.toString('utf8', 0, limits.rowBytes).trimStart();
+      const isWhole = /[\r\n]/.test(text) || held.length >= limits.rowBytes;
       if (isWhole || !(await this.#readOn())) return text.split(/\r?\n|\r/, 1)[0] ?? '';
     }
   }
 
   /** Passes over the rest of the line, however long it is, and answers how it begins. */
   async skipLine(): Promise<string> {
-    let end = lineEnd(this.#held, 0);
-    while (end < 0 && this.#held.length < sliceBytes && (await this.#readOn()))
-      end = lineEnd(this.#held, 0);
-    const start = this.#held.toString('utf8', 0, Math.min(sliceBytes, end < 0 ? sliceBytes : end));
+    let end = lineEnd(this.#held(), 0);
+    while (end < 0 && this.#held().length < sliceBytes && (await this.#readOn()))
+      end = lineEnd(this.#held(), 0);
+    const shown = Math.min(sliceBytes, end < 0 ? sliceBytes : end);
+    const start = this.#held().toString('utf8', 0, shown);
     while (end < 0) {
-      this.moveTo(this.#at + this.#held.length);
+      this.moveTo(this.#at + this.#held().length);
       if (!(await this.#readOn())) break;
-      end = lineEnd(this.#held, 0);
+      end = lineEnd(this.#held(), 0);
     }
     this.moveTo(this.#at + end + 1);
     return start.trimEnd();
   }
 
+  /** The bytes from `at` on, as far as they were read. */
+  #held(): Buffer {
+    return this.#read.subarray(this.#start);
+  }
+
   async #readOn(): Promise<boolean> {
     const { done, value } = await this.#pieces.next();
     if (done) return false;
-    this.#held = this.#held.length === 0 ? value : Buffer.concat([this.#held, value]);
+    const held = this.#held();
+    this.#read = held.length === 0 ? value : Buffer.concat([held, value]);
+    this.#start = 0;
     return true;
   }
 }

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { limits } from '../../limits.ts';
-import { show, strictObject } from '../../parse.ts';
-import { accepted, refuse } from '../../refusal.ts';
-import type { Cells } from '../cells.ts';
-import { hashText } from '../hash.ts';
+import { strictObject } from '../../parse.ts';
+import { accepted } from '../../refusal.ts';
+import { hashTexts } from '../hash.ts';
 import { columnName, type FeatureBehaviour, type WriteValue } from './kind.ts';
 
 /** Names of the features whose values are taken together. */
@@ -23,16 +22,17 @@ export const crossSchema = strictObject({
 });
 
 /** How a cross behaves: one column of indices, and a table of embeddings. */
-export function crossBehaviour(
-  { of, buckets, dimensions }: z.output<typeof crossSchema>,
-  cells: Cells,
-): FeatureBehaviour {
+export function crossBehaviour({
+  of,
+  buckets,
+  dimensions,
+}: z.output<typeof crossSchema>): FeatureBehaviour {
   return {
     width: { numbers: 0, categories: 1 },
     isStandardized: false,
     of,
     writer: ({ categoryOffset, row: { categories } }) =>
-      crossedWriter(cells, buckets, (index, into, row) => {
+      crossedWriter(buckets, (index, into, row) => {
         into.categories[row * categories + categoryOffset] = index;
       }),
     readCell: (cell) => cell,
@@ -44,23 +44,16 @@ export function crossBehaviour(
 const separator = '\u001f';
 
 /**
- * Writes the bucket of several values together: the hash of their texts.
+ * Writes the bucket of several values together: the hash of their texts, which are what is written.
  *
  * @param put writes the bucket into a row
  */
 export function crossedWriter(
-  cells: Cells,
   buckets: number,
   put: (index: number, into: Parameters<WriteValue>[1], row: number) => void,
 ): WriteValue {
-  return (values, into, row) => {
-    const texts = (values as readonly unknown[]).map(cells.text);
-    const wrong = texts.indexOf(undefined);
-    if (wrong >= 0) {
-      const found = show((values as readonly unknown[])[wrong]);
-      return refuse('wrong-type', `crosses a value that is no text or number (found ${found})`);
-    }
-    put(hashText(texts.join(separator)) % buckets, into, row);
+  return (texts, into, row) => {
+    put(hashTexts(texts as readonly string[], separator) % buckets, into, row);
     return accepted;
   };
 }

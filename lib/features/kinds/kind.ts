@@ -42,7 +42,10 @@ export type FeatureBehaviour = {
   readonly writer: (offsets: Offsets) => WriteValue;
   /** The value of a cell as features see it that are taken from this one; the cell unless given. */
   readonly asSource?: (cell: unknown) => unknown;
-  /** The features that it takes its values from, where it has none of its own. */
+  /**
+   * The features that it takes its values from, where it has none of its own; their texts are what
+   * is written.
+   */
   readonly of?: readonly string[];
   /** How it learns the mean label of its values, where it is one. */
   readonly target?: TargetTable;

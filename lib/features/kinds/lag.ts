@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { strictObject } from '../../parse.ts';
 import { accepted } from '../../refusal.ts';
-import type { Cells } from '../cells.ts';
 import { crossedNames, crossedWriter } from './cross.ts';
 import { columnName, type FeatureBehaviour } from './kind.ts';
 
@@ -45,7 +44,7 @@ export function lagOf({ steps, source, by, buckets = 1_024 }: Lag, classes: numb
 }
 
 /** How it behaves: a number for each step and output, and a column of indices if it has `by`. */
-export function lagBehaviour(feature: Lag, cells: Cells, classes: number): FeatureBehaviour {
+export function lagBehaviour(feature: Lag, classes: number): FeatureBehaviour {
   const { by } = feature;
   const lag = lagOf(feature, classes);
   return {
@@ -56,7 +55,7 @@ export function lagBehaviour(feature: Lag, cells: Cells, classes: number): Featu
     writer: ({ categoryOffset, row: { categories } }) =>
       by === undefined
         ? () => accepted
-        : crossedWriter(cells, lag.rows, (index, into, row) => {
+        : crossedWriter(lag.rows, (index, into, row) => {
             into.categories[row * categories + categoryOffset] = index;
           }),
     readCell: (cell) => cell,

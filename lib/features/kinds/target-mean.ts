@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { strictObject } from '../../parse.ts';
-import type { Cells } from '../cells.ts';
 import { crossedNames, crossedWriter } from './cross.ts';
 import { type FeatureBehaviour, halfLifeSchema } from './kind.ts';
 
@@ -30,7 +29,6 @@ export const targetMeanSchema = strictObject({
 /** How it behaves: a number for each output, and a column of indices that no network sees. */
 export function targetMeanBehaviour(
   { of, buckets, smoothing, halfLife }: z.output<typeof targetMeanSchema>,
-  cells: Cells,
   outputs: number,
 ): FeatureBehaviour {
   return {
@@ -39,7 +37,7 @@ export function targetMeanBehaviour(
     of,
     target: { rows: buckets, outputs, smoothing, halfLife },
     writer: ({ categoryOffset, row: { categories } }) =>
-      crossedWriter(cells, buckets, (index, into, row) => {
+      crossedWriter(buckets, (index, into, row) => {
         into.categories[row * categories + categoryOffset] = index;
       }),
     readCell: (cell) => cell,

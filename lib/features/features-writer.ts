@@ -1,0 +1,76 @@
+import { limits } from '../limits.ts';
+import { isRecord, listNames, show } from '../parse.ts';
+import { accepted, refuse } from '../refusal.ts';
+import { cellsOfSpec, columnsOf, type Declaration } from './columns.ts';
+import { missingText } from './label.ts';
+import type { WriteSample } from './sample-parts.ts';
+
+/** Writes the features of a sample; what is taken from others comes last. */
+export function featuresWriter(declaration: Declaration): WriteSample {
+  const cells = cellsOfSpec(declaration);
+  const declared = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
+    name,
+    of: behaviour.of,
+    asSource: behaviour.asSource ?? ((cell: unknown) => cell),
+    missing: behaviour.missing,
+    knows: behaviour.knows ?? (() => false),
+    write: behaviour.writer(offsets),
+  }));
+  // Those that have no value of their own are not sent.
+  const sent = declared.filter(({ of }) => of === undefined);
+  const places = new Map(sent.map(({ name }, place) => [name, place]));
+  const taken = declared.flatMap(({ name, of, write }) =>
+    of === undefined
+      ? []
+      : [{ name, write, from: of.map((each) => places.get(each) ?? -1), texts: of.map(String) }],
+  );
+  const isSource = sent.map((_, place) => taken.some(({ from }) => from.includes(place)));
+  const ignored = new Set(declaration.ignore);
+  // Of one sample, and then of the next, by place in `sent`: the cell, and its text as a source.
+  const raw = sent.map((): unknown => undefined);
+  const texts = sent.map((): string | undefined => undefined);
+  return ({ features }, into, row) => {
+    if (!isRecord(features)) {
+      return {
+        ...refuse('wrong-type', `must be an object (found ${show(features)})`),
+        field: 'features',
+      };
+    }
+    raw.fill(undefined);
+    for (const key of Object.keys(features)) {
+      const place = places.get(key);
+      if (place !== undefined) raw[place] = features[key];
+      if (place !== undefined || ignored.has(key)) continue;
+      const reason = `unknown feature; allowed: ${listNames([...places.keys()]) || 'none'}`;
+      return {
+        ...refuse('unknown-field', reason),
+        field: `features.${key.slice(0, limits.fieldCharacters)}`,
+      };
+    }
+    let place = 0;
+    for (const { name, missing, knows, asSource, write } of sent) {
+      const cell = raw[place];
+      const value = cells.isMissing(cell) && !knows(cell) ? missing : cell;
+      const written =
+        value === undefined ? refuse('missing', missingText(cell)) : write(value, into, row);
+      if (!written.ok) return { ...written, field: `features.${name}` };
+      if (isSource[place]) texts[place] = cells.text(asSource(value));
+      place += 1;
+    }
+    for (const { name, from, texts: sources, write } of taken) {
+      let at = 0;
+      for (const place of from) {
+        const text = texts[place];
+        if (text === undefined) {
+          const found = show(raw[place]);
+          const reason = `crosses a value that is no text or number (found ${found})`;
+          return { ...refuse('wrong-type', reason), field: `features.${name}` };
+        }
+        sources[at++] = text;
+      }
+      const written = write(sources, into, row);
+      if (!written.ok) return { ...written, field: `features.${name}` };
+    }
+    return accepted;
+  };
+}
