@@ -30,10 +30,14 @@ export type Declaration = {
       | readonly { readonly halfLife?: number | undefined; readonly predicts?: string }[]
       | undefined;
   };
+  readonly optimizer?: { readonly normalized?: boolean | undefined };
 };
 
 /** The parts of a declaration that decide its columns. */
-export type DeclaredColumns = Pick<Declaration, 'features' | 'cells' | 'revision' | 'online'> & {
+export type DeclaredColumns = Pick<
+  Declaration,
+  'features' | 'cells' | 'revision' | 'online' | 'optimizer'
+> & {
   readonly label?:
     | Pick<
         Declaration['label'],
@@ -167,6 +171,12 @@ export function trainedLayoutOf(declaration: DeclaredColumns): Layout {
   return { numberWidth, categoryCount, ...widthOfLabel(declaration.label) };
 }
 
+/** What the norm of samples is beside that of their numbers. */
+function normOf(declaration: DeclaredColumns): Pick<Scaling, 'normOfTables' | 'isExact'> {
+  const tables = columnsOf(declaration).filter(({ behaviour }) => behaviour.input.kind === 'table');
+  return { normOfTables: tables.length, isExact: declaration.cells !== undefined };
+}
+
 /** How far from its mean a number may be for experts, in deviations: one outlier is not all. */
 const mostDeviations = 8;
 
@@ -179,5 +189,10 @@ export function scalingOf(declaration: DeclaredColumns): Scaling {
   });
   const { experts } = declaration.online ?? {};
   const views = new Set(experts?.flatMap(({ halfLife }) => halfLife ?? []));
-  return { columns, views: [...views], ...(experts && { bound: mostDeviations }) };
+  return {
+    columns,
+    views: [...views],
+    ...(experts && { bound: mostDeviations }),
+    ...(declaration.optimizer?.normalized ? normOf(declaration) : {}),
+  };
 }

@@ -16,6 +16,13 @@ export type Scaling = {
   readonly views: readonly number[];
   /** The largest size that a standardised number may have; any unless given. */
   readonly bound?: number | undefined;
+  /**
+   * Where rates are by the norm of samples: the squared norm of what they look up in tables, a 1
+   * for each.
+   */
+  readonly normOfTables?: number;
+  /** Whether the numbers are float64 until they are scaled. */
+  readonly isExact?: boolean;
 };
 
 /** How far beyond the labels so far a prediction may go, in widths of their range. */

@@ -8,6 +8,7 @@ import { weighed } from '../features/class-weights.ts';
 import { assertPlaces, placed } from '../features/classes.ts';
 import { trainedLayoutOf } from '../features/columns.ts';
 import { mergeWithHistory } from '../features/derived.ts';
+import { rateFactor } from '../features/norm.ts';
 import { type EncodedSamples, gatherSamples, type Layout } from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../features/scaling.ts';
 import { indexed } from '../features/vocabularies.ts';
@@ -107,6 +108,7 @@ async function trainEpoch(
         minibatch: rows,
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
+        factor: rateFactor(statistics, scaling),
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
       const milliseconds = now() - before;

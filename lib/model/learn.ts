@@ -5,6 +5,7 @@ import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { placed, withClassesOf } from '../features/classes.ts';
 import { derive, withHistoryOf } from '../features/derived.ts';
+import { rateFactor } from '../features/norm.ts';
 import {
   type EncodedSamples,
   type Floats,
@@ -129,7 +130,7 @@ async function train(
   parameters: Parameters,
   encoded: EncodedSamples,
 ): Promise<Parameters> {
-  const { spec, compiled, encoder } = model;
+  const { spec, compiled, encoder, scaling } = model;
   const { layout } = encoder;
   const { replay } = parameters;
   // A value of the message that is admitted is learnt with it.
@@ -148,14 +149,19 @@ async function train(
     const scaled = scaledSteps(model, statistics, block, rehearsal);
     statistics = scaled.statistics;
     const run = runOf(spec, encoded.count, rehearsal);
+    const factor = rateFactor(statistics, scaling);
     const seen = indexed(weigh(scaled.seen), growth?.vocabularies, layout);
-    ({ state } = await compiled.train(state, seen, run));
+    ({ state } = await compiled.train(state, seen, { ...run, factor }));
   }
+  const again = {
+    ...runOf(spec, encoded.count, { factor: 1 }),
+    factor: rateFactor(statistics, scaling),
+  };
   for (let pass = 1; pass < (spec.online.passes ?? 1); pass++)
     for (let first = 0; first < encoded.count; first += rows) {
       const block = derived(sliceSamples(encoded, first, first + rows, layout));
       const seen = indexed(weigh(scaledBy(model, statistics, block)), growth?.vocabularies, layout);
-      ({ state } = await compiled.train(state, seen, runOf(spec, encoded.count, { factor: 1 })));
+      ({ state } = await compiled.train(state, seen, again));
     }
   const labels = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
   const { weights } = weigh(encoded);

@@ -2,14 +2,23 @@ import { cosineOfPi } from '../arithmetic.ts';
 import type { Schedule } from '../spec/spec.ts';
 
 /** A learning rate, and its schedule if it has one. */
-export type ScheduledRate = { readonly rate: number; readonly schedule?: Schedule };
+export type ScheduledRate = {
+  readonly rate: number;
+  readonly schedule?: Schedule;
+  /** What all of it is multiplied by; 1 unless given. */
+  readonly factor?: number;
+};
 
 /**
  * The learning rate of a gradient step.
  *
  * @param step gradient steps that the state has made before it
  */
-export function rateAt({ rate, schedule }: ScheduledRate, step: number): number {
+export function rateAt({ factor = 1, ...scheduled }: ScheduledRate, step: number): number {
+  return factor * unscaledAt(scheduled, step);
+}
+
+function unscaledAt({ rate, schedule }: ScheduledRate, step: number): number {
   switch (schedule?.type) {
     case undefined:
     case 'constant':

@@ -17,6 +17,13 @@ const common = {
       'each step takes rate × weightDecay of every weight away, of a table those of the rows that it ' +
         'touches: adam with it is AdamW',
     ),
+  normalized: z
+    .boolean()
+    .optional()
+    .describe(
+      'the rate is divided by the root of the mean squared norm of the samples so far, as networks ' +
+        "see them: with adagrad and numbers that are standardised by maxAbs, Vowpal Wabbit's default",
+    ),
   averageDecay: z
     .number()
     .gt(0)

@@ -54,3 +54,89 @@ it('a column by its greatest size learns the same, however large it is', async (
   expect(errorOf(plain)).toBeLessThan(0.1);
   expect(errorOf(wild)).toBeGreaterThan(10 * errorOf(large));
 });
+
+/**
+ * What normalised adaptive gradient descent predicts of each sample before it learns it (Ross,
+ * Mineiro and Langford 2013, algorithm 3, on columns whose greatest sizes come first), with a
+ * constant beside the columns. Squares of gradients are of scaled columns; float64.
+ */
+function describedBy(samples: readonly { x: readonly number[]; y: number }[], rate: number) {
+  const width = (samples[0]?.x.length ?? 0) + 1;
+  const [weights, squares] = [new Float64Array(width), new Float64Array(width).fill(1e-9)];
+  const greatest = new Float64Array(width).fill(0);
+  let norms = 0;
+  return samples.map(({ x, y }, t) => {
+    const own = [...x, 1];
+    own.forEach((value, i) => {
+      greatest[i] = Math.max(greatest[i] ?? 0, Math.abs(value));
+    });
+    // Of columns that have not varied nothing is known: they are 0 in the first sample.
+    const scaled = own.map((value, i) =>
+      t === 0 && i < width - 1 ? 0 : value / (greatest[i] ?? 1),
+    );
+    norms += own.reduce((sum, value, i) => sum + (value / (greatest[i] ?? 1)) ** 2, 0);
+    // (What they come to in the first sample is theirs alone.)
+    const norm = t === 0 ? 1 : norms / (t + 1);
+    const predicted = scaled.reduce((sum, value, i) => sum + value * (weights[i] ?? 0), 0);
+    scaled.forEach((value, i) => {
+      const gradient = 2 * (predicted - y) * value;
+      squares[i] = (squares[i] ?? 0) + gradient ** 2;
+      const step = gradient / Math.sqrt(squares[i] ?? 1);
+      weights[i] = (weights[i] ?? 0) - (rate / Math.sqrt(norm)) * step;
+    });
+    return predicted;
+  });
+}
+
+it.each([1, 8])(
+  'with `normalized`, %i columns are learnt as by normalised adaptive descent',
+  async (columns) => {
+    const random = createRandom(4, 1);
+    const samples = Array.from({ length: 300 }, (_, t) => {
+      const sizes = Array.from({ length: columns }, (_, i) => 10 ** (i % 4));
+      const x = sizes.map((size) => size * (t === 0 ? 1 : 2 * random.next() - 1));
+      return { x, y: x.reduce((sum, value, i) => sum + (value / (sizes[i] ?? 1)) * (i + 1), 0.5) };
+    });
+    const features = Object.fromEntries(
+      Array.from({ length: columns }, (_, i) => [
+        `x${i}`,
+        { type: 'number', standardize: 'maxAbs' } as const,
+      ]),
+    );
+    const spec = defineSpec({
+      model: 'described',
+      task: 'regression',
+      features,
+      label: { standardize: false },
+      network: { hidden: [] },
+      optimizer: {
+        type: 'adagrad',
+        rate: 0.5,
+        initialAccumulator: 1e-9,
+        epsilon: 1e-12,
+        normalized: true,
+      },
+      online: { minibatch: 1 },
+    });
+    const model = { name: spec.model, ...(await compileModel(createWorld(spec).engine, spec)) };
+    let parameters = model.initial;
+    const said: number[] = [];
+    for (const { x, y } of samples) {
+      const own = Object.fromEntries(x.map((value, i) => [`x${i}`, value]));
+      const learned = await learn(
+        model,
+        parameters,
+        model.encoder.encode([{ features: own, label: y }]).samples,
+      );
+      if (!learned.ok) throw new Error(learned.reason);
+      said.push(learned.predictions[0] ?? Number.NaN);
+      parameters = learned.parameters;
+    }
+    const expected = describedBy(samples, 0.5);
+    for (const [t, each] of said.entries())
+      expect(each, `of sample ${t}`).toBeCloseTo(expected[t] ?? Number.NaN, 3);
+    const errors = samples.map(({ y }, t) => Math.abs(y - (said[t] ?? 0)));
+    const sum = (some: readonly number[]) => some.reduce((all, each) => all + each, 0);
+    expect(sum(errors.slice(-100))).toBeLessThan(sum(errors.slice(0, 100)));
+  },
+);
