@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { type ByteSource, bytesInMemory } from '../datasets/byte-source.ts';
+import { labelsOf } from '../datasets/file-names.ts';
 import { openFile } from '../datasets/local-file.ts';
 import { textOf } from '../datasets/text.ts';
 import type { Io } from './io.ts';
@@ -18,10 +20,13 @@ export async function withFile<Result>(
     return use({ name: `standard-input${await endingOf(piped)}`, bytes: bytesInMemory(piped) });
   }
   const file = await openFile(path);
+  const labels = labelsOf(path);
+  const beside = labels !== undefined && existsSync(labels) ? await openFile(labels) : undefined;
   try {
-    return await use({ name: path, bytes: file });
+    return await use({ name: path, bytes: { ...file, beside } });
   } finally {
     await file.close();
+    await beside?.close();
   }
 }
 

@@ -7,6 +7,8 @@ import { oneAhead } from './one-ahead.ts';
 /** The bytes of a file, of which only those that are asked for are read. */
 export type ByteSource = {
   readonly sizeBytes: number;
+  /** The file that belongs to it, where rows are in two. */
+  readonly beside?: ByteSource | undefined;
   /** The bytes from `start` up to `end`. */
   readonly read: (start: number, end: number) => Promise<Uint8Array>;
 };
@@ -21,6 +23,8 @@ export const pinnedObject = z.strictObject({
   key: z.string(),
   etag: z.string(),
   sizeBytes: z.int(),
+  /** The object that belongs to it, where rows are in two. */
+  beside: z.strictObject({ key: z.string(), etag: z.string(), sizeBytes: z.int() }).optional(),
 });
 
 /** A {@link pinnedObject}. */
@@ -32,10 +36,11 @@ export type PinnedObject = Readonly<z.output<typeof pinnedObject>>;
  */
 export function bytesOfObject(
   store: ObjectStore,
-  { key, etag, sizeBytes }: PinnedObject,
+  { key, etag, sizeBytes, beside }: PinnedObject,
 ): ByteSource {
   return {
     sizeBytes,
+    ...(beside && { beside: bytesOfObject(store, beside) }),
     async read(start, end) {
       const part = await store.get(key, { start, end, etag });
       if (part !== undefined) return part.body;

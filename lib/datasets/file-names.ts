@@ -18,3 +18,15 @@ export function fileNamed(name: string): (key: string) => boolean {
     return true;
   };
 }
+
+/** How the names of IDX files end: those of images, then those of their labels. */
+export const idxEndings = ['idx3-ubyte', 'idx1-ubyte'].flatMap((ending) =>
+  (['-', '.'] as const).flatMap((first) => [`${first}${ending}`, `${first}${ending}.gz`] as const),
+);
+
+const imagesEnding = /images([-.])idx3(-ubyte(?:\.gz)?)$/;
+
+/** The name of the file of labels that belongs to one of images, by the names that IDX files have. */
+export function labelsOf(name: string): string | undefined {
+  return imagesEnding.test(name) ? name.replace(imagesEnding, 'labels$1idx1$2') : undefined;
+}

@@ -1,6 +1,7 @@
 import { invalid, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource, PinnedObject } from './byte-source.ts';
+import { idxEndings, labelsOf } from './file-names.ts';
 import { csv } from './formats/csv.ts';
 import type { BinaryReader, FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
@@ -16,6 +17,7 @@ const formats: readonly Format[] = [
   loadedLate(arrowEndings, async () => (await import('./formats/arrow.ts')).arrow),
   loadedLate(['.npy'], async () => (await import('./formats/numpy.ts')).npy),
   loadedLate(['.npz'], async () => (await import('./formats/numpy.ts')).npz),
+  loadedLate(idxEndings, async () => (await import('./formats/idx.ts')).idx),
 ];
 
 /** A format that is no text, whose reader is loaded with the first file of it. */
@@ -42,9 +44,22 @@ function isNoData(key: string): boolean {
   return names.some((name) => /^[_.]|\.(crc|md5|sha256|md)$|^$/i.test(name));
 }
 
-/** Whether an object of a dataset holds rows, as far as its name and size tell. */
-export function isData({ key, sizeBytes }: { readonly key: string; readonly sizeBytes: number }) {
-  return sizeBytes > 0 && !isNoData(key);
+/**
+ * The objects of a dataset that hold rows, as far as names and sizes tell; each with the one that
+ * belongs to it.
+ */
+export function dataAmong(listed: readonly PinnedObject[]): readonly PinnedObject[] {
+  const objects = listed.flatMap(({ key, etag, sizeBytes }) =>
+    sizeBytes > 0 && !isNoData(key) ? [{ key, etag, sizeBytes }] : [],
+  );
+  const byKey = new Map(objects.map((object) => [object.key, object]));
+  const besides = new Set(objects.flatMap(({ key }) => byKey.get(labelsOf(key) ?? '') ?? []));
+  return objects
+    .filter((object) => !besides.has(object))
+    .map((object) => {
+      const beside = byKey.get(labelsOf(object.key) ?? '');
+      return beside === undefined ? object : { ...object, beside };
+    });
 }
 
 /** @throws MillraceError kind `invalid` if a file of this name would fail a job, or be passed over */
@@ -56,9 +71,12 @@ export function assertIsData(name: string): void {
 
 /** The format that a name tells. @throws MillraceError kind `invalid` if it tells none */
 function formatOf(name: string): Format {
-  const ending = name.toLowerCase().match(/(\.[a-z0-9]+)(\.gz|\.zst)?$/);
-  const format = formats.find((each) => each.endings.some((one) => one === ending?.[1]));
-  if (format !== undefined && (ending?.[2] === undefined || format.isText)) return format;
+  const lowerCase = name.toLowerCase();
+  const bare = lowerCase.replace(/\.(gz|zst)$/, '');
+  const format = formats.find(({ isText, endings: own }) =>
+    own.some((one) => (isText ? bare : lowerCase).endsWith(one)),
+  );
+  if (format !== undefined) return format;
   throw invalid(`${name}: its name must end with ${endings.join(', ')}`);
 }
 
@@ -165,15 +183,19 @@ export async function columnsOf(file: DatasetFile): Promise<readonly string[]> {
 }
 
 /** A source whose own failures, which say nothing of the file's content, are known from others. */
-function watched({ sizeBytes, read }: ByteSource): ByteSource & { readonly rethrow: () => void } {
+function watched(source: ByteSource): ByteSource & { readonly rethrow: () => void } {
   let failure: { readonly error: unknown } | undefined;
-  return {
+  const watchedOf = ({ sizeBytes, read, beside }: ByteSource): ByteSource => ({
     sizeBytes,
+    ...(beside && { beside: watchedOf(beside) }),
     read: (start, end) =>
       read(start, end).catch((error: unknown) => {
         failure = { error };
         throw error;
       }),
+  });
+  return {
+    ...watchedOf(source),
     rethrow() {
       if (failure !== undefined) throw failure.error;
     },

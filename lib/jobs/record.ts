@@ -5,7 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { pinnedObject } from '../datasets/byte-source.ts';
 import { fileNamed } from '../datasets/file-names.ts';
-import { isData } from '../datasets/rows.ts';
+import { dataAmong } from '../datasets/rows.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -103,7 +103,7 @@ async function pinObjects(
       'bad-dataset',
       `dataset ${dataset}: none of its ${all.length} files is named ${JSON.stringify(files)}`,
     );
-  const objects = listed.filter(isData);
+  const objects = dataAmong(listed);
   if (objects.length === 0) {
     if (listed.length > 0)
       return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);
@@ -118,8 +118,7 @@ async function pinObjects(
       `dataset ${dataset}: at most ${limits.datasetObjects} objects are allowed (found ${objects.length})`,
     );
   }
-  const pinned = objects.map(({ key, etag, sizeBytes }) => ({ key, etag, sizeBytes }));
-  return { ok: true, objects: pinned };
+  return { ok: true, objects: [...objects] };
 }
 
 function joined(record: JobRecord, message: JobMessage): Opened {

@@ -2,7 +2,7 @@ import { keys } from '../bucket/keys.ts';
 import { bytesOfObject } from '../datasets/byte-source.ts';
 import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { isData } from '../datasets/rows.ts';
+import { dataAmong } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
 import { isOfKind } from '../errors.ts';
 import { assertPlaces, type NamedClasses, withClassesOf } from '../features/classes.ts';
@@ -36,7 +36,7 @@ export async function checkDataset(
   onRows: (rows: number) => void = () => undefined,
 ): Promise<DatasetCheck> {
   const listed = await store.list(keys.dataset(dataset));
-  const objects = listed.filter(isData);
+  const objects = dataAmong(listed);
   if (listed.length === 0) await assertDataset({ store }, dataset);
   const encoder = createEncoder(spec);
   const { layout } = encoder;

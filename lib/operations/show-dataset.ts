@@ -1,6 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import { bytesOfObject } from '../datasets/byte-source.ts';
-import { isData, readRows } from '../datasets/rows.ts';
+import { dataAmong, readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { hashIntegers } from '../features/hash.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -58,7 +58,7 @@ export async function showDataset(
 ): Promise<DatasetSummary> {
   const listed = await store.list(keys.dataset(dataset));
   if (listed.length === 0) await assertDataset({ store }, dataset);
-  const objects = listed.filter(isData);
+  const objects = dataAmong(listed);
   const profile = createProfile();
   const numbers = new Map<string, ReturnType<typeof createNumberTally>>();
   let refusedRows = 0;

@@ -46,7 +46,7 @@ export type RowChunk = {
  */
 export type Format = {
   /** How the names of its files end, in small letters. */
-  readonly endings: readonly `.${string}`[];
+  readonly endings: readonly `${'.' | '-'}${string}`[];
 } & (
   | {
       /** Text, which may be packed as a whole; it is read in pieces of UTF-8. */

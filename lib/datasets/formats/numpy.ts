@@ -3,19 +3,17 @@ import { createInflateRaw } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { limits } from '../../limits.ts';
 import { type ByteSource, piecesOf } from '../byte-source.ts';
-import { type BinaryReader, chunkOf, rowsOfChunk } from './format.ts';
+import {
+  behind,
+  bytesIn,
+  cutsOfArrays,
+  exactReader,
+  rowsOfArrays,
+  type StoredArray,
+  truncated,
+} from './array-rows.ts';
+import type { BinaryReader } from './format.ts';
 import { type ArrayHeader, headerBytes, headerOf } from './numpy-array.ts';
-
-/** An array of a file: a column for each field or, of a plain one, for itself. */
-type NumpyArray = {
-  /** Of an archive its name there; of a file alone none. */
-  readonly name: string | undefined;
-  readonly header: ArrayHeader;
-  /** Its bytes from one on, in order. */
-  readonly from: (start: number) => AsyncIterable<Uint8Array>;
-  /** Whether it can be read from anywhere at once. */
-  readonly isPlain: boolean;
-};
 
 /**
  * NumPy's `.npy`: one array, whose rows are those of the file. A structured array has a column for
@@ -23,121 +21,25 @@ type NumpyArray = {
  */
 export const npy: BinaryReader = {
   async *read(bytes, needed, stretch) {
-    yield* rowsOf([await arrayOf(undefined, bytes)], needed, stretch);
+    yield* rowsOfArrays([await arrayOf(undefined, bytes)], needed, stretch);
   },
   async cuts(bytes, stretchBytes) {
-    return cutsOf([await arrayOf(undefined, bytes)], stretchBytes);
+    return cutsOfArrays([await arrayOf(undefined, bytes)], stretchBytes);
   },
 };
 
 /** NumPy's `.npz`: a column for each array, all of which have as many rows. */
 export const npz: BinaryReader = {
   async *read(bytes, needed, stretch) {
-    yield* rowsOf(await arraysIn(bytes), needed, stretch);
+    yield* rowsOfArrays(await arraysIn(bytes), needed, stretch);
   },
   async cuts(bytes, stretchBytes) {
-    return cutsOf(await arraysIn(bytes), stretchBytes);
+    return cutsOfArrays(await arraysIn(bytes), stretchBytes);
   },
 };
 
-type Stretch = Parameters<BinaryReader['read']>[2];
-
-async function* rowsOf(
-  arrays: readonly NumpyArray[],
-  needed: ReadonlySet<string> | undefined,
-  { from, to = Number.POSITIVE_INFINITY }: Stretch,
-) {
-  const first = from?.at ?? 0;
-  const [one] = arrays;
-  const rows = one?.header.rows ?? 0;
-  const other = arrays.find(({ header }) => header.rows !== rows);
-  if (other !== undefined)
-    throw new Error(`${one?.name} has ${rows} rows, and ${other.name} has ${other.header.rows}`);
-  const columns = arrays.flatMap((array) => columnsOf(array, needed));
-  const taken = arrays.filter((array) => columns.some((column) => column.array === array));
-  const rowBytes = taken.reduce((sum, { header }) => sum + header.rowBytes, 0);
-  if (rowBytes > limits.rowBytes)
-    throw new Error(`a row has ${rowBytes} bytes, and ${limits.rowBytes} are allowed`);
-  const readers = new Map(
-    taken.map((array) => {
-      const { start, rowBytes: own } = array.header;
-      return [array, exactReader(array.from(start + first * own))];
-    }),
-  );
-  const most = rowsOfChunk(rowBytes * rows, rows);
-  const last = Math.min(rows, to);
-  try {
-    for (let start = first; start < last; start += most) {
-      const count = Math.min(most, last - start);
-      const views = new Map<NumpyArray, DataView>();
-      for (const [array, { read }] of readers)
-        views.set(array, await read(count * array.header.rowBytes));
-      yield chunkOf(0, [start, start + count], (place) => rowIn(columns, views, place - start));
-    }
-  } finally {
-    for (const { close } of readers.values()) await close();
-  }
-}
-
-function rowIn(
-  columns: readonly Column[],
-  views: ReadonlyMap<NumpyArray, DataView>,
-  row: number,
-): Readonly<Record<string, unknown>> {
-  const cells = columns.map(({ array, name, valueAt }): [string, unknown] => {
-    const view = views.get(array);
-    return [name, view && valueAt(view, row * array.header.rowBytes)];
-  });
-  return Object.fromEntries(cells);
-}
-
-/** A column, and its value in a row whose bytes begin at a place. */
-type Column = {
-  readonly array: NumpyArray;
-  readonly name: string;
-  readonly valueAt: (view: DataView, at: number) => unknown;
-};
-
-function columnsOf(array: NumpyArray, needed: ReadonlySet<string> | undefined): readonly Column[] {
-  const { fields, values, width } = array.header;
-  const isNeeded = (name: string) => needed?.has(name) ?? true;
-  const listOf = (view: DataView, at: number) =>
-    Array.from({ length: width ?? 0 }, (_, i) => values.read(view, at + i * values.bytes));
-  if (fields !== undefined)
-    return fields
-      .filter(({ name }) => isNeeded(name))
-      .map((field) => ({
-        array,
-        name: field.name,
-        valueAt: (view, at) => field.values.read(view, at + field.at),
-      }));
-  const { name } = array;
-  if (name !== undefined)
-    return isNeeded(name)
-      ? [{ array, name, valueAt: width === undefined ? values.read : listOf }]
-      : [];
-  return Array.from({ length: width ?? 1 }, (_, i) => i)
-    .filter((i) => isNeeded(String(i)))
-    .map((i) => ({
-      array,
-      name: String(i),
-      valueAt: (view, at) => values.read(view, at + i * values.bytes),
-    }));
-}
-
-function cutsOf(arrays: readonly NumpyArray[], stretchBytes: number): readonly number[] {
-  if (!arrays.every(({ isPlain }) => isPlain)) return [];
-  const rows = arrays[0]?.header.rows ?? 0;
-  const rowBytes = arrays.reduce((sum, { header }) => sum + header.rowBytes, 0);
-  const stretch = Math.max(1, Math.floor(stretchBytes / Math.max(1, rowBytes)));
-  return Array.from(
-    { length: Math.max(0, Math.ceil(rows / stretch) - 1) },
-    (_, i) => (i + 1) * stretch,
-  );
-}
-
 /** An array whose bytes can be read from anywhere. */
-async function arrayOf(name: string | undefined, bytes: ByteSource): Promise<NumpyArray> {
+async function arrayOf(name: string | undefined, bytes: ByteSource): Promise<StoredArray> {
   const from = (start: number) => piecesOf(bytes, start);
   const header = await readHeader(from);
   const end = header.start + header.rows * header.rowBytes;
@@ -145,7 +47,7 @@ async function arrayOf(name: string | undefined, bytes: ByteSource): Promise<Num
   return { name, header, from, isPlain: true };
 }
 
-async function readHeader(from: NumpyArray['from']): Promise<ArrayHeader> {
+async function readHeader(from: StoredArray['from']): Promise<ArrayHeader> {
   const { read, close } = exactReader(from(0));
   try {
     const first = bytesIn(await read(12));
@@ -157,38 +59,6 @@ async function readHeader(from: NumpyArray['from']): Promise<ArrayHeader> {
   } finally {
     await close();
   }
-}
-
-function bytesIn(view: DataView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
-function truncated(name: string | undefined): Error {
-  return new Error(`the file is damaged: ${name ?? 'its array'} ends too early`);
-}
-
-/** Reads so many bytes of some pieces after another. */
-function exactReader(pieces: AsyncIterable<Uint8Array>) {
-  const iterator = pieces[Symbol.asyncIterator]();
-  let left: Uint8Array = new Uint8Array(0);
-  const read = async (bytes: number): Promise<DataView> => {
-    const whole = new Uint8Array(bytes);
-    let filled = 0;
-    while (filled < bytes) {
-      if (left.length === 0) {
-        const next = await iterator.next();
-        if (next.done === true) throw truncated(undefined);
-        left = next.value;
-        continue;
-      }
-      const part = left.subarray(0, bytes - filled);
-      whole.set(part, filled);
-      filled += part.length;
-      left = left.subarray(part.length);
-    }
-    return new DataView(whole.buffer);
-  };
-  return { read, close: async () => void (await iterator.return?.()) };
 }
 
 /** Lets a ZIP reader read what it asks for. */
@@ -206,12 +76,12 @@ class SourceReader extends RandomAccessReader {
 }
 
 /** The arrays of an archive, in the order of its directory. */
-async function arraysIn(bytes: ByteSource): Promise<readonly NumpyArray[]> {
+async function arraysIn(bytes: ByteSource): Promise<readonly StoredArray[]> {
   const zip = await fromRandomAccessReaderPromise(new SourceReader(bytes), bytes.sizeBytes, {
     lazyEntries: true,
     autoClose: false,
   });
-  const arrays: NumpyArray[] = [];
+  const arrays: StoredArray[] = [];
   for await (const entry of zip.eachEntry())
     if (entry.fileName.endsWith('.npy')) arrays.push(await arrayIn(zip, bytes, entry));
   const names = arrays.map(({ name }) => name);
@@ -222,7 +92,7 @@ async function arraysIn(bytes: ByteSource): Promise<readonly NumpyArray[]> {
 
 const [stored, deflated] = [0, 8];
 
-async function arrayIn(zip: ZipFile, bytes: ByteSource, entry: Entry): Promise<NumpyArray> {
+async function arrayIn(zip: ZipFile, bytes: ByteSource, entry: Entry): Promise<StoredArray> {
   const name = entry.fileName.slice(0, -'.npy'.length);
   const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
   const end = fileDataStart + entry.compressedSize;
@@ -245,14 +115,4 @@ function unpacked(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> 
   // What fails is thrown where it is read.
   pipeline(Readable.from(pieces), inflate, () => undefined);
   return inflate;
-}
-
-/** Pieces behind the first bytes. */
-async function* behind(pieces: AsyncIterable<Uint8Array>, start: number) {
-  let left = start;
-  for await (const piece of pieces) {
-    const skipped = Math.min(left, piece.length);
-    left -= skipped;
-    if (skipped < piece.length) yield piece.subarray(skipped);
-  }
 }
