@@ -26,7 +26,7 @@ export const idxEndings = ['idx3-ubyte', 'idx1-ubyte'].flatMap((ending) =>
 
 const imagesEnding = /images([-.])idx3(-ubyte(?:\.gz)?)$/;
 
-/** The name of the file of labels that belongs to one of images, by the names that IDX files have. */
+/** The name of the file of labels that belongs to one of images, where both are IDX. */
 export function labelsOf(name: string): string | undefined {
   return imagesEnding.test(name) ? name.replace(imagesEnding, 'labels$1idx1$2') : undefined;
 }
