@@ -119,6 +119,20 @@ export function declareTrainingCommands(program: Command, add: AddCommand): void
       (await training()).check(io, name, textOf(options.model) ?? ''),
     datasets,
   );
+  add(
+    {
+      usage: 'rm <name> [files...]',
+      summary: 'remove files of a dataset, or all of it; what was learnt of them stays',
+      examples: [
+        ['millrace dataset rm sales-2026 --dry-run', 'says how much would go'],
+        ["millrace dataset rm sales-2026 'january*'", '* stands for any characters'],
+      ],
+      asks: true,
+    },
+    async ({ io, args: [dataset = '', ...files] }) =>
+      (await import('./remove.ts')).removeDataset(io, { dataset, files }),
+    datasets,
+  );
   declareJobCommands(add);
 }
 

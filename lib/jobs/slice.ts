@@ -3,7 +3,7 @@ import { prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
 import { isFiniteState } from '../engine/finite.ts';
-import { invalid, invariant, MillraceError, reasonIf, specChanged } from '../errors.ts';
+import { invalid, invariant, isOfKind, MillraceError, reasonIf, specChanged } from '../errors.ts';
 import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { currentState } from '../fold/fold.ts';
@@ -11,6 +11,7 @@ import { isTimeUp } from '../fold/time-left.ts';
 import { limits } from '../limits.ts';
 import { loadModel, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import { refuse } from '../refusal.ts';
 import { parametersOf } from '../state/state.ts';
 import {
   type Advanced,
@@ -45,8 +46,8 @@ export type SliceResult = { readonly place: Place } & DatasetSums;
  * own queue. A slice that dies is run again from the last lane; one that was done already only
  * sends what follows it.
  *
- * Wrong settings, or a dataset that is missing or has no rows, end the job as `failed`, with the
- * reason in its progress.
+ * Wrong settings, a dataset that is missing or has no rows, or a journal that cannot be read, end
+ * the job as `failed`, with the reason in its progress.
  *
  * @throws MillraceError kind `invalid` if the model does not exist, `unavailable` if S3 or SQS do
  *   not answer
@@ -59,7 +60,9 @@ export async function runSlice(
   const first = await loadModel(ports, message.model);
   if (first === undefined)
     throw invalid(`there is no model ${message.model}; create it before training it`);
-  const opened = await openJob(ports, message, () => currentState(ports, first));
+  const opened = await openJob(ports, message, () => currentState(ports, first)).catch((error) =>
+    refuse('bad-dataset', reasonIfDamaged(error)),
+  );
   if (!opened.ok) {
     const place = failedPlace(ports, message, firstPlace(0), opened.reason);
     // The progress of a job that exists with other settings is that job's own.
@@ -80,7 +83,7 @@ export async function runSlice(
   if (stored !== undefined && stored.lane.place.slice > message.slice) {
     return follow(slice, { lane: stored.lane, ...noSums });
   }
-  const trained = await advance(slice, stored?.lane).catch(reasonIfInvalid);
+  const trained = await advance(slice, stored?.lane).catch(reasonIfLasting);
   const advanced = typeof trained === 'string' ? failed(slice, stored?.lane, trained) : trained;
   const { parameters, place } = advanced.lane;
   if (place.status === 'promotion-sent') {
@@ -108,8 +111,19 @@ async function follow({ ports, record }: Slice, { lane, ...sums }: Advanced): Pr
   return { place: lane.place, ...sums };
 }
 
-/** An error of kind `invalid` ends the job. Others are thrown, and the slice comes back. */
-const reasonIfInvalid = reasonIf('invalid');
+/**
+ * What no later slice could do either ends the job: wrong input, and stored data that is damaged or
+ * gone. Other errors are thrown, and the slice comes back.
+ */
+function reasonIfLasting(error: unknown): string {
+  return isOfKind(error, 'corrupt') ? reasonIfDamaged(error) : reasonIf('invalid')(error);
+}
+
+/** (A model whose spec was written over is none that is damaged: it goes on once it is back.) */
+function reasonIfDamaged(error: unknown): string {
+  if (!isOfKind(error, 'corrupt') || error.code !== undefined) throw error;
+  return `${error.message}; restore it, and start another job`;
+}
 
 /**
  * The lane after the slice: it prepares the dataset and trains; once a stop condition holds, it
@@ -166,7 +180,7 @@ async function advanceOver(
     const trained = await train(slice, prepared, lane);
     return finish(slice, prepared, trained);
   };
-  const reached = await work().catch(reasonIfInvalid);
+  const reached = await work().catch(reasonIfLasting);
   if (typeof reached === 'string') return { ...failed(slice, stored, reached), ...sums };
   return { lane: { ...reached, place: { ...reached.place, slice: number + 1 } }, ...sums };
 }

@@ -1,6 +1,6 @@
 import { hashOfLaterSpec, keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invalid, MillraceError, reasonIf } from '../errors.ts';
+import { invalid, MillraceError, reasonIf, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { isSpecHash, specHash } from '../spec/identity.ts';
 import { isModelName } from '../spec/names.ts';
@@ -90,6 +90,6 @@ function readSpec(body: Uint8Array, name: string, key: string): StoredSpec {
     specsRead.set(text, { spec, stored });
     return { spec, stored };
   } catch (cause) {
-    throw new MillraceError('corrupt', `${key} is not valid: ${cause}`, { cause });
+    throw new MillraceError('corrupt', `${key} is not valid: ${reasonOf(cause)}`, { cause });
   }
 }

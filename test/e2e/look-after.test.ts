@@ -68,8 +68,32 @@ describe('looking after a stack', () => {
     await test.ports.store.put('models/odd/spec.json', Buffer.from('{}'));
     const { status, stdout } = await millrace('doctor', '--no-canary');
     expect(stdout).toMatch(/✖ queues {2}1 of samples are dead letters; see: millrace redrive/);
-    expect(stdout).toMatch(/✖ models {2}odd: .*spec\.json is not valid/);
+    expect(stdout).toMatch(/✖ models {2}odd: .*spec\.json is not valid: spec/);
     expect(status).toBe(1);
+  });
+
+  it('removes files of a dataset, once somebody said yes', async () => {
+    const files = ['january.csv', 'february.csv', 'notes.csv'].map((name) => {
+      writeFileSync(join(test.directory, name), `x,label\n${name.length},true\n`);
+      return join(test.directory, name);
+    });
+    await millrace('dataset', 'put', 'months', ...files);
+    const names = async () => {
+      const objects = await test.ports.store.list(keys.dataset('months'));
+      return objects.map(({ key }) => key.slice(keys.dataset('months').length));
+    };
+    const dry = await millrace('dataset', 'rm', 'months', '*uary.csv', '--dry-run');
+    expect(dry.stdout).toMatch(/months: remove 2 files, 0\.0 MiB\n.*this is a dry run/s);
+    const strange = await millrace('dataset', 'rm', 'months', 'notes.csv', 'march*', '--yes');
+    expect(strange.stderr).toContain('none of the 3 files of months is named "march*"');
+    expect(await names()).toEqual(['february.csv', 'january.csv', 'notes.csv']);
+    const removed = await millrace('dataset', 'rm', 'months', '*uary.csv', '--yes');
+    expect(removed.stdout).toContain('months: 2 files removed');
+    expect(await names()).toEqual(['notes.csv']);
+    await millrace('dataset', 'rm', 'months', '--yes');
+    expect(await names()).toEqual([]);
+    expect((await millrace('dataset', 'rm', 'months', '--yes')).stderr).toContain('no dataset');
+    expect((await millrace('dataset', 'rm', 'journal', '--yes')).stderr).toContain('journal');
   });
 
   it('removes a model, once somebody said yes', async () => {

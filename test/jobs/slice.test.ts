@@ -194,6 +194,22 @@ describe('a batch job', () => {
     expect(['promotion-sent', 'kept-champion']).toContain(place?.status);
   });
 
+  it.each(['is missing', 'damaged'])(
+    'ends, and says so, where an entry of the journal %s',
+    async (damage) => {
+      const world = createWorld({ ...ticketsSpec, online: { minibatch: 4, publishEvery: 1 } });
+      for (const each of sampleMessages(3)) await deliver(world, [each]);
+      const key = keys.entry(model, 1);
+      world.store.remove(key);
+      if (damage === 'damaged') await world.store.put(key, Buffer.from('nothing that one wrote'));
+      const { place } = await runSlice(world, { ...start, dataset: 'journal' }, () => 100);
+      expect(place.status).toBe('failed');
+      expect(place.reason).toMatch(/journal\/0+1.*; restore it, and start another job$/);
+      const progress = await world.store.get(keys.progress(model, 'first'));
+      expect(Buffer.from(progress?.body ?? []).toString()).toContain('restore it');
+    },
+  );
+
   it('counts rows that cannot be learnt, keeps examples with their reasons, and learns the others', async () => {
     const world = createWorld({ ...ticketsSpec, batch: { refusedShare: 0.5 } });
     const csv =
