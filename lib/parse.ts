@@ -169,14 +169,37 @@ export function parseJson(
   if (sizeBytes > mostBytes) {
     throw invalid(`${what}: at most ${mostBytes} bytes are allowed (found ${sizeBytes})`);
   }
-  assertDepth(text, what, mostDepth);
-  return jsonOf(text, what);
+  try {
+    const value = jsonOf(text, what);
+    // V8 parses any depth; whoever goes through it would not.
+    if (!isDeeper(value, mostDepth)) return value;
+  } catch (error) {
+    assertDepth(text, what, mostDepth);
+    throw error;
+  }
+  throw tooDeep(text, what, mostDepth);
+}
+
+/** Whether lists and objects are nested deeper than that. */
+function isDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (most === 0) return true;
+  if (Array.isArray(value)) {
+    for (const each of value) if (isDeeper(each, most - 1)) return true;
+    return false;
+  }
+  for (const key of Object.keys(value))
+    if (isDeeper((value as Record<string, unknown>)[key], most - 1)) return true;
+  return false;
 }
 
 /** @throws MillraceError kind `invalid` if brackets are nested deeper than `most` */
 export function assertDepth(text: string, what: string, most: number): void {
-  const depth = depthOf(text);
-  if (depth > most) throw invalid(`${what}: nested ${depth} deep; at most ${most} is allowed`);
+  if (depthOf(text) > most) throw tooDeep(text, what, most);
+}
+
+function tooDeep(text: string, what: string, most: number): MillraceError {
+  return invalid(`${what}: nested ${depthOf(text)} deep; at most ${most} is allowed`);
 }
 
 /** The value of a text of JSON. @throws MillraceError kind `invalid` that names the text */
