@@ -1,7 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
-import { entriesAfter, existingEntry } from '../journal/reading.ts';
+import { existingEntry, headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model, modelOfState } from '../model/model.ts';
 import { loadFirstSpec, loadSpecOf, noModel, type StoredSpec } from '../model/stored-spec.ts';
@@ -36,8 +36,7 @@ export async function currentSpec(
   const state = await lastState(ports, name);
   let last: EntryHeader | undefined;
   const read = { ahead: limits.readsAtOnce };
-  for await (const { header } of entriesAfter(store, name, state?.sequence ?? 0, read))
-    last = header;
+  for await (const header of headersAfter(store, name, state?.sequence ?? 0, read)) last = header;
   const hash = last === undefined ? state?.specHash : await specAfter(store, last);
   return hash === undefined ? first : loadSpecOf(store, name, hash);
 }

@@ -1,5 +1,5 @@
 import type { BucketPorts } from '../bucket/object-store.ts';
-import { entriesAfter } from '../journal/reading.ts';
+import { headersAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import { limits } from '../limits.ts';
 import { emptyLedger, type Ledger } from '../state/ledger.ts';
@@ -16,7 +16,7 @@ export async function ledgerNow(ports: BucketPorts & StatePorts, model: string):
   const start = await lastState(ports, model);
   let ledger = start?.ledger ?? emptyLedger;
   const read = { ahead: limits.readsAtOnce };
-  for await (const { header } of entriesAfter(ports.store, model, start?.sequence ?? 0, read)) {
+  for await (const header of headersAfter(ports.store, model, start?.sequence ?? 0, read)) {
     ledger = settleEntry(ledger, header, ports.limits);
   }
   return ledger;

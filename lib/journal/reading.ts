@@ -5,7 +5,7 @@ import { MillraceError } from '../errors.ts';
 import { inOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import { decodeEntry, decodeHeader, type Entry } from './entry.ts';
-import { listSegments, readSegment, type Segment } from './segments.ts';
+import { type ListedSegment, listSegments, readSegment, readSegmentHeaders } from './segments.ts';
 
 /** The entry at a sequence number, or undefined if nothing was committed there yet. */
 export async function readEntry(
@@ -51,15 +51,17 @@ function assertPlace(
  * The entry at a sequence number that must be there. @throws MillraceError kind `corrupt` if it is
  * not
  */
-export async function existingEntry(
-  store: ObjectStore,
-  model: string,
-  sequence: number,
-): Promise<Entry> {
-  const entry = await readEntry(store, model, sequence);
-  if (entry === undefined)
-    throw new MillraceError('corrupt', `${keys.entry(model, sequence)} is missing`);
-  return entry;
+export function existingEntry(store: ObjectStore, model: string, sequence: number): Promise<Entry> {
+  return existing(readEntry)(store, model, sequence);
+}
+
+function existing<Read>(ofEntry: Part<Read>['ofEntry']) {
+  return async (store: ObjectStore, model: string, sequence: number): Promise<Read> => {
+    const read = await ofEntry(store, model, sequence);
+    if (read === undefined)
+      throw new MillraceError('corrupt', `${keys.entry(model, sequence)} is missing`);
+    return read;
+  };
 }
 
 /** Which part of a journal is read, and how. */
@@ -75,23 +77,87 @@ export type Reading = {
   readonly ahead?: number;
 };
 
+/** What is read of a journal: of an entry that is alone, and of those of a segment. */
+type Part<Read> = {
+  readonly ofEntry: (
+    store: ObjectStore,
+    model: string,
+    sequence: number,
+  ) => Promise<Read | undefined>;
+  /** Each is made when it is asked for; none if the segment cannot be used. */
+  readonly ofSegment: (
+    store: ObjectStore,
+    model: string,
+    segment: ListedSegment,
+  ) => Promise<readonly (() => Read)[]>;
+};
+
+const entries: Part<Entry> = {
+  ofEntry: readEntry,
+  async ofSegment(store, model, segment) {
+    const bodies = await readSegment(store, model, segment);
+    return bodies.map((body, place) => () => decoded(body, model, segment.first + place));
+  },
+};
+
+const headers: Part<EntryHeader> = {
+  ofEntry: readHeader,
+  async ofSegment(store, model, segment) {
+    const found = await readSegmentHeaders(store, model, segment);
+    if (found.length > 0) return found.map((header) => () => header);
+    // Before 0.19 there were none: then all of it is read.
+    const bodies = await readSegment(store, model, segment);
+    return bodies.map((body, place) => () => {
+      const [sequence, key] = [segment.first + place, keys.entry(model, segment.first + place)];
+      const header = decodeHeader(body, key);
+      assertPlace(header, { key, model, sequence });
+      return header;
+    });
+  },
+};
+
 /**
  * The entries after a sequence number, in order.
  *
  * @throws MillraceError kind `corrupt` if one up to `to` is missing
  */
-export async function* entriesAfter(
+export function entriesAfter(
   store: ObjectStore,
   model: string,
   sequence: number,
-  { to = Number.POSITIVE_INFINITY, ahead = 1 }: Reading = {},
+  reading: Reading = {},
 ): AsyncGenerator<Entry, void, void> {
-  const read = to < Number.POSITIVE_INFINITY ? existingEntry : readEntry;
+  return after(entries, { store, model, sequence }, reading);
+}
+
+/** The headers of {@link entriesAfter}; of a segment no more is read than they are. */
+export function headersAfter(
+  store: ObjectStore,
+  model: string,
+  sequence: number,
+  reading: Reading = {},
+): AsyncGenerator<EntryHeader, void, void> {
+  return after(headers, { store, model, sequence }, reading);
+}
+
+/** A place in a journal. */
+type Place = {
+  readonly store: ObjectStore;
+  readonly model: string;
+  readonly sequence: number;
+};
+
+async function* after<Read>(
+  { ofEntry, ofSegment }: Part<Read>,
+  { store, model, sequence }: Place,
+  { to = Number.POSITIVE_INFINITY, ahead = 1 }: Reading,
+): AsyncGenerator<Read, void, void> {
+  const read = to < Number.POSITIVE_INFINITY ? existing(ofEntry) : ofEntry;
   // Where it is not known whether much is read, segments are looked for once it is.
   const isMuch = to < Number.POSITIVE_INFINITY && to - sequence > limits.entriesBeforeSegments;
   const few = isMuch ? 0 : limits.entriesBeforeSegments;
   const alone = sequence + (ahead > 1 ? few : Number.POSITIVE_INFINITY);
-  let segments: Segment[] | undefined;
+  let segments: ListedSegment[] | undefined;
   for (let next = sequence + 1; next <= to; ) {
     if (next > alone) segments ??= await listSegments(store, model, { first: next, last: to });
     while ((segments?.[0]?.last ?? next) < next) segments?.shift();
@@ -99,24 +165,22 @@ export async function* entriesAfter(
     if (following !== undefined && following.first <= next) {
       // One that cannot be used is read entry by entry.
       segments?.shift();
-      for (const body of (await readSegment(store, model, following)).slice(
-        next - following.first,
-      )) {
+      for (const made of (await ofSegment(store, model, following)).slice(next - following.first)) {
         if (next > to) return;
-        yield decoded(body, model, next);
+        yield made();
         next += 1;
       }
       continue;
     }
     const end = Math.min(to, next <= alone ? alone : (following?.first ?? to + 1) - 1);
     const first = next;
-    for await (const entry of inOrder(
+    for await (const one of inOrder(
       ahead,
       (place) => first + place <= end && read(store, model, first + place),
     )) {
-      if (entry === undefined) return;
+      if (one === undefined) return;
       next += 1;
-      yield entry;
+      yield one;
     }
   }
 }
@@ -127,34 +191,50 @@ export async function* entriesAfter(
  *
  * @throws MillraceError kind `corrupt` if one is missing
  */
-export async function* entriesBackFrom(
+export function entriesBackFrom(
   store: ObjectStore,
   model: string,
   sequence: number,
 ): AsyncGenerator<Entry, void, void> {
+  return backFrom(entries, { store, model, sequence });
+}
+
+/** The headers of {@link entriesBackFrom}; of a segment no more is read than they are. */
+export function headersBackFrom(
+  store: ObjectStore,
+  model: string,
+  sequence: number,
+): AsyncGenerator<EntryHeader, void, void> {
+  return backFrom(headers, { store, model, sequence });
+}
+
+async function* backFrom<Read>(
+  { ofEntry, ofSegment }: Part<Read>,
+  { store, model, sequence }: Place,
+): AsyncGenerator<Read, void, void> {
   const alone = Math.max(0, sequence - limits.entriesBeforeSegments);
-  let segments: Segment[] | undefined;
+  let segments: ListedSegment[] | undefined;
   for (let next = sequence; next > 0; ) {
     if (next <= alone) segments ??= await listSegments(store, model);
     while ((segments?.at(-1)?.first ?? 0) > next) segments?.pop();
     const following = segments?.at(-1);
     if (following !== undefined && following.last >= next) {
       segments?.pop();
-      const bodies = await readSegment(store, model, following);
-      for (const body of bodies.slice(0, next - following.first + 1).reverse()) {
-        yield decoded(body, model, next);
+      const all = await ofSegment(store, model, following);
+      for (const made of all.slice(0, next - following.first + 1).reverse()) {
+        yield made();
         next -= 1;
       }
       continue;
     }
     const end = next > alone ? alone : (following?.last ?? 0);
     const first = next;
-    for await (const entry of inOrder(
+    for await (const one of inOrder(
       limits.readsAtOnce,
-      (place) => first - place > end && existingEntry(store, model, first - place),
+      (place) => first - place > end && existing(ofEntry)(store, model, first - place),
     )) {
       next -= 1;
-      yield entry;
+      yield one;
     }
   }
 }

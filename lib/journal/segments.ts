@@ -1,5 +1,3 @@
-import { hash } from 'node:crypto';
-import { z } from 'zod';
 import { keys, segmentOfKey, sequenceOfEntry } from '../bucket/keys.ts';
 import type {
   BucketPorts,
@@ -7,91 +5,21 @@ import type {
   ObjectStore,
   StoredObject,
 } from '../bucket/object-store.ts';
+import type { EntryHeader } from '../commands/commands.ts';
 import { reasonOf } from '../errors.ts';
 import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../ports/ports.ts';
+import {
+  decodeSegment,
+  encodeSegment,
+  headBytesOf,
+  headersIn,
+  type Segment,
+} from './segment-file.ts';
 
-/**
- * A segment is a copy of many entries as one object, so that a long journal is read with a
- * thousandth of the requests. It is derived: the entries stay the truth. A segment names the ETag
- * of each, and one that is missing, damaged, or not of the entries that a listing shows is passed
- * over.
- *
- * The file is a skippable frame of zstd, which holds the index, and the entries as they are stored:
- * `zstdcat` shows them one after another.
- */
-export type Segment = { readonly first: number; readonly last: number };
-
-const skippable = 0x184d2a50;
-const frameHeaderBytes = 8;
-
-const indexSchema = z.strictObject({
-  format: z.literal('millrace-segment-1'),
-  model: z.string(),
-  first: z.int().positive(),
-  /** The bytes and the ETag of each entry; none of entries that are too large to be joined. */
-  entries: z.array(z.tuple([z.int().positive(), z.string()])),
-  /** SHA-256 of all of them, in hex. */
-  digest: z.string(),
-});
-
-/** The file of some entries in a row. */
-export function encodeSegment(
-  model: string,
-  first: number,
-  stored: readonly StoredObject[],
-): Uint8Array {
-  const body = Buffer.concat(stored.map((each) => each.body));
-  const index: z.output<typeof indexSchema> = {
-    format: 'millrace-segment-1',
-    model,
-    first,
-    entries: stored.map((each) => [each.body.length, each.etag]),
-    digest: hash('sha256', body),
-  };
-  const text = Buffer.from(JSON.stringify(index));
-  const header = Buffer.alloc(frameHeaderBytes);
-  header.writeUInt32LE(skippable, 0);
-  header.writeUInt32LE(text.length, 4);
-  return Buffer.concat([header, text, body]);
-}
-
-/**
- * The entries of a {@link encodeSegment}, as they were stored; undefined if it is damaged, or is
- * not that of these entries.
- */
-export function decodeSegment(
-  file: Uint8Array,
-  model: string,
-  { first, last }: Segment,
-): readonly StoredObject[] | undefined {
-  const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  if (buffer.length < frameHeaderBytes || buffer.readUInt32LE(0) !== skippable) return undefined;
-  const start = frameHeaderBytes + buffer.readUInt32LE(4);
-  const index = indexOf(buffer.toString('utf8', frameHeaderBytes, start));
-  const body = buffer.subarray(start);
-  const isRight =
-    index?.model === model &&
-    index.first === first &&
-    index.entries.length === last - first + 1 &&
-    index.entries.reduce((sum, [length]) => sum + length, 0) === body.length &&
-    index.digest === hash('sha256', body);
-  if (!isRight) return undefined;
-  let end = 0;
-  return index.entries.map(([length, etag]) => {
-    end += length;
-    return { body: body.subarray(end - length, end), etag };
-  });
-}
-
-function indexOf(text: string): z.output<typeof indexSchema> | undefined {
-  try {
-    return indexSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
+/** A segment, as it is listed. */
+export type ListedSegment = Segment & Pick<ListedObject, 'etag' | 'sizeBytes'>;
 
 /**
  * The segments of a journal, in their order; those that have some entries in a row, with some
@@ -101,13 +29,16 @@ export async function listSegments(
   store: ObjectStore,
   model: string,
   { first, last }: Segment = { first: 1, last: Number.POSITIVE_INFINITY },
-): Promise<Segment[]> {
+): Promise<ListedSegment[]> {
   const start = Math.max(1, first + 1 - limits.segmentEntries);
   const isBounded = Number.isFinite(last);
   const listed = await store.list(
     isBounded ? keys.segmentsWithin(model, { first: start, last }) : keys.segments(model),
   );
-  return listed.flatMap(({ key }) => segmentOfKey(key) ?? []);
+  return listed.flatMap(({ key, etag, sizeBytes }) => {
+    const segment = segmentOfKey(key);
+    return segment === undefined ? [] : [{ ...segment, etag, sizeBytes }];
+  });
 }
 
 /**
@@ -126,6 +57,40 @@ export async function readSegment(
   const entries = (file && decodeSegment(file.body, model, segment)) ?? [];
   const isOfJournal = entries.every(({ etag }, place) => listed[place]?.etag === etag);
   return isOfJournal ? entries.map(({ body }) => body) : [];
+}
+
+/** Index and headers of most segments; those of others are read in two pieces. */
+const usualHeadBytes = 262_144;
+
+/**
+ * The headers of a segment's entries: no more of it is read than its beginning. None if they are not
+ * there, as in those of releases before 0.19, or it cannot be used; see {@link readSegment}.
+ */
+export async function readSegmentHeaders(
+  store: ObjectStore,
+  model: string,
+  segment: ListedSegment,
+): Promise<readonly EntryHeader[]> {
+  const { etag, sizeBytes } = segment;
+  const part = async (start: number, end: number) => {
+    const bounds = { start, end: Math.min(end, sizeBytes), etag };
+    const object =
+      bounds.start < bounds.end ? await store.get(keys.segment(model, segment), bounds) : undefined;
+    return object?.body ?? new Uint8Array();
+  };
+  const [first, listed] = await Promise.all([
+    part(0, usualHeadBytes),
+    listEntries(store, model, segment),
+  ]);
+  let head = Buffer.from(first);
+  for (let wanted = headBytesOf(head); wanted > head.length; wanted = headBytesOf(head)) {
+    const more = await part(head.length, wanted);
+    if (more.length === 0) break;
+    head = Buffer.concat([head, more]);
+  }
+  const found = headersIn(head, model, segment);
+  const isOfJournal = found?.etags.every((etag, place) => listed[place]?.etag === etag);
+  return found !== undefined && isOfJournal ? found.headers : [];
 }
 
 /** The entries of a segment as they are listed: those that are there, in their order. */

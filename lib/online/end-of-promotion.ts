@@ -2,7 +2,7 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import { type EndOfPromotion, reportPromotion } from '../jobs/progress.ts';
 import { refusalIn } from '../journal/quarantine.ts';
-import { entriesAfter } from '../journal/reading.ts';
+import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type ParsedMessage, parseMessage } from './messages.ts';
@@ -19,9 +19,9 @@ export async function endOfPromotion(
   after: number,
 ): Promise<{ readonly end?: EndOfPromotion; readonly looked: number }> {
   let looked = after;
-  for await (const entry of entriesAfter(store, model, after, { ahead: limits.readsAtOnce })) {
-    const end = await settledBy(store, entry.header, job);
-    looked = entry.header.sequence;
+  for await (const header of headersAfter(store, model, after, { ahead: limits.readsAtOnce })) {
+    const end = await settledBy(store, header, job);
+    looked = header.sequence;
     if (end !== undefined) return { end, looked };
   }
   return { looked };

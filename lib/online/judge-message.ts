@@ -1,7 +1,7 @@
 import type { BucketPorts } from '../bucket/object-store.ts';
 import type { SettledMessage } from '../commands/header.ts';
 import { wasRefused } from '../journal/quarantine.ts';
-import { entriesAfter } from '../journal/reading.ts';
+import { headersAfter } from '../journal/reading.ts';
 import { limits as bounds } from '../limits.ts';
 import { refuse } from '../refusal.ts';
 import { type Judgement, judge, type ProducerRecord } from '../state/ledger.ts';
@@ -48,9 +48,9 @@ export async function judgeMessage(
       'send it again with --retry';
     return { verdict: 'refused', isFinal: true, ...refuse('letter-too-old', reason) };
   }
-  const since = entriesAfter(store, model, searchedTo, { to: sequence, ahead: bounds.readsAtOnce });
-  for await (const { header } of since) {
-    if (header.messages.some(isLetter)) return { verdict: 'overtaken' };
+  const since = headersAfter(store, model, searchedTo, { to: sequence, ahead: bounds.readsAtOnce });
+  for await (const { messages } of since) {
+    if (messages.some(isLetter)) return { verdict: 'overtaken' };
   }
   return judgement;
 }

@@ -1,6 +1,6 @@
 import type { EntryHeader } from '../commands/commands.ts';
 import { refusalIn } from '../journal/quarantine.ts';
-import { entriesAfter } from '../journal/reading.ts';
+import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/identity.ts';
@@ -42,7 +42,7 @@ export async function awaitCommand(
   const until = now() + seconds * 1_000;
   let looked = after;
   for (;;) {
-    for await (const { header } of entriesAfter(store, model, looked, {
+    for await (const header of headersAfter(store, model, looked, {
       ahead: limits.readsAtOnce,
     })) {
       if (hasDone(header, command)) return { entry: header.sequence };

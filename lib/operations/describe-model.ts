@@ -7,7 +7,7 @@ import { type VocabularySummary, vocabularySummaries } from '../features/vocabul
 import { publishedState } from '../fold/checkpoints.ts';
 import { currentModel, currentSpec, existingSpec } from '../fold/current-model.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
-import { entriesBackFrom, readHeader } from '../journal/reading.ts';
+import { headersBackFrom, readHeader } from '../journal/reading.ts';
 import { metricsOf, type StreamMetrics } from '../metrics/stream-metrics.ts';
 import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -112,7 +112,7 @@ export async function describeModel(
   const listed = await store.list(keys.state(name));
   const entries: EntrySummary[] = [];
   if (summary.sequence > 0 && lastEntries > 0) {
-    for await (const { header } of entriesBackFrom(store, name, summary.sequence)) {
+    for await (const header of headersBackFrom(store, name, summary.sequence)) {
       entries.push(entrySummary(header));
       if (entries.length >= lastEntries) break;
     }

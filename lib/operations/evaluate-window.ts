@@ -2,7 +2,7 @@ import { invalid, invariant } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { applyEntry, stateAt } from '../fold/fold.ts';
 import { samplesByMessage } from '../journal/entry.ts';
-import { entriesAfter, entriesBackFrom } from '../journal/reading.ts';
+import { entriesAfter, headersBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
 import { learn } from '../model/learn.ts';
@@ -81,7 +81,7 @@ async function windowStart(
     throw invalid(`${now.model} has learnt nothing yet; send it samples first`);
   let samples = 0;
   let from = now.sequence;
-  for await (const { header } of entriesBackFrom(ports.store, now.model, now.sequence)) {
+  for await (const header of headersBackFrom(ports.store, now.model, now.sequence)) {
     // Another spec, or other classes in its places, would have its figures read wrongly.
     if (header.kind === 'spec' || header.spec !== now.specHash) break;
     if (grows && (header.kind === 'rollback' || header.kind === 'retract')) break;

@@ -1,7 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import { reasonIf } from '../errors.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
-import { entriesAfter } from '../journal/reading.ts';
+import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { reportPromotions } from '../online/end-of-promotion.ts';
 import { type Message, parseMessage } from '../online/messages.ts';
@@ -151,8 +151,8 @@ function ofLetter(body: string, id: string, searchedTo: number): object {
 /** Reads the journal and the plans from where the last batch stopped. */
 async function readOn(ports: Ports, model: string, history: History): Promise<void> {
   await readPlans(ports, model, history.plans);
-  const journal = entriesAfter(ports.store, model, history.sequence, { ahead: limits.readsAtOnce });
-  for await (const { header } of journal) {
+  const journal = headersAfter(ports.store, model, history.sequence, { ahead: limits.readsAtOnce });
+  for await (const header of journal) {
     history.sequence = header.sequence;
     for (const { id } of header.messages) history.settled.add(id);
   }

@@ -4,7 +4,8 @@ import { invalid, reasonOf } from '../errors.ts';
 import { isLateLabel, readSampleId, withIds } from '../features/sample-id.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { idHash, type Retraction, sampleHash } from '../fold/exclusions.ts';
-import { entriesAfter } from '../journal/reading.ts';
+import { stretchOfTime, type TimeStretch } from '../journal/by-time.ts';
+import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import { allSpecs } from '../model/stored-spec.ts';
@@ -103,7 +104,9 @@ async function retractionOf(
           id === choice.message ||
           (producer !== undefined && `${producer}:${seq}` === choice.message)
       : (_: SettledMessage, time: number) => choice.first <= time && time <= choice.last;
-  const messages = await learntMessages(ports, model, isMeant);
+  const stretch =
+    choice.by === 'time' ? await stretchOfTime(ports.store, model, choice) : undefined;
+  const messages = await learntMessages(ports, model, isMeant, stretch);
   return { retraction: { messages, samples: [] }, bad: [] };
 }
 
@@ -112,9 +115,11 @@ async function learntMessages(
   { store }: Ports,
   model: string,
   isMeant: (message: SettledMessage, time: number) => boolean,
+  { after, ...bounds }: TimeStretch = { after: 0 },
 ): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
+  const reading = { ...bounds, ahead: limits.readsAtOnce };
+  for await (const header of headersAfter(store, model, after, reading)) {
     const time = Date.parse(header.time);
     for (const message of header.messages)
       if (message.samples > 0 && isMeant(message, time)) ids.push(message.id);

@@ -7,7 +7,7 @@ import { lastState } from '../fold/checkpoints.ts';
 import { currentSpec } from '../fold/current-model.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import { type QuarantineRecord, readQuarantine } from '../journal/quarantine.ts';
-import { entriesAfter } from '../journal/reading.ts';
+import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { parseMessage } from '../online/messages.ts';
 import { isRecord } from '../parse.ts';
@@ -265,7 +265,7 @@ async function learntNames(
 ): Promise<ReadonlySet<string>> {
   const learnt = new Set<string>();
   if (!records.some((record) => isWhole(record) && record.producer !== undefined)) return learnt;
-  for await (const { header } of entriesAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
+  for await (const header of headersAfter(store, model, 0, { ahead: limits.readsAtOnce })) {
     for (const { id, outcome, producer, seq, digest } of header.messages) {
       if (outcome !== 'learnt') continue;
       const number = numberOf({ message: id, producer, seq });

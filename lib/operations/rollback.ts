@@ -1,7 +1,8 @@
 import { canRollBack } from '../commands/rollback.ts';
 import { invalid } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
-import { entriesBackFrom, existingEntry } from '../journal/reading.ts';
+import { clockSkew, stretchOfTime } from '../journal/by-time.ts';
+import { existingEntry, headersBackFrom } from '../journal/reading.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 
@@ -58,9 +59,6 @@ export async function rollBack(
   return found;
 }
 
-/** Milliseconds by which clocks may differ. */
-const clockSkew = 60_000;
-
 /** The last entry that was committed up to a time. */
 async function entryAt(
   { store, now }: Ports,
@@ -73,7 +71,8 @@ async function entryAt(
       `--to: ${new Date(time).toISOString()} is yet to come; the last entry of ${model} is ${last}`,
     );
   let first = '';
-  for await (const { header } of entriesBackFrom(store, model, last)) {
+  const { to = last } = await stretchOfTime(store, model, { first: time, last: time });
+  for await (const header of headersBackFrom(store, model, Math.min(to, last))) {
     if (Date.parse(header.time) <= time) return header.sequence;
     first = header.time;
   }
