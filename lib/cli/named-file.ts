@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { type ByteSource, bytesInMemory } from '../datasets/byte-source.ts';
 import { labelsOf } from '../datasets/file-names.ts';
-import { openFile } from '../datasets/local-file.ts';
+import { type LocalFile, openFile } from '../datasets/local-file.ts';
 import { textOf } from '../datasets/text.ts';
 import type { Io } from './io.ts';
 import type { Bar } from './progress.ts';
@@ -19,14 +19,15 @@ export async function withFile<Result>(
     const piped = await buffer(process.stdin);
     return use({ name: `standard-input${await endingOf(piped)}`, bytes: bytesInMemory(piped) });
   }
-  const file = await openFile(path);
-  const labels = labelsOf(path);
-  const beside = labels !== undefined && existsSync(labels) ? await openFile(labels) : undefined;
+  const labels = labelsOf(path).find((name) => existsSync(name));
+  const open: LocalFile[] = [];
   try {
+    for (const each of [path, ...(labels === undefined ? [] : [labels])])
+      open.push(await openFile(each));
+    const [file = bytesInMemory(new Uint8Array()), beside] = open;
     return await use({ name: path, bytes: { ...file, beside } });
   } finally {
-    await file.close();
-    await beside?.close();
+    for (const file of open) await file.close();
   }
 }
 

@@ -24,9 +24,22 @@ export const idxEndings = ['idx3-ubyte', 'idx1-ubyte'].flatMap((ending) =>
   (['-', '.'] as const).flatMap((first) => [`${first}${ending}`, `${first}${ending}.gz`] as const),
 );
 
-const imagesEnding = /images([-.])idx3(-ubyte(?:\.gz)?)$/;
+const imagesEnding = /(images)([-.])(idx)3(-ubyte)(\.gz)?$/i;
 
-/** The name of the file of labels that belongs to one of images, where both are IDX. */
-export function labelsOf(name: string): string | undefined {
-  return imagesEnding.test(name) ? name.replace(imagesEnding, 'labels$1idx1$2') : undefined;
+/**
+ * The names that the file of labels may have which belongs to one of images, where both are IDX: that
+ * of the same packing first.
+ */
+export function labelsOf(name: string): readonly string[] {
+  const [, images = '', between = '', idx = '', type = '', packing] = imagesEnding.exec(name) ?? [];
+  if (images === '') return [];
+  const start = name.slice(0, name.search(imagesEnding));
+  const labels = `${start}${asCased('labels', images)}${between}${idx}1${type}`;
+  return packing === undefined ? [labels, `${labels}.gz`] : [`${labels}${packing}`, labels];
+}
+
+/** A word in the letters that another has: small, capital, or with a capital first. */
+function asCased(word: string, like: string): string {
+  if (like === like.toUpperCase()) return word.toUpperCase();
+  return like[0] === like[0]?.toUpperCase() ? `${word[0]?.toUpperCase()}${word.slice(1)}` : word;
 }

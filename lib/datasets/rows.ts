@@ -53,11 +53,13 @@ export function dataAmong(listed: readonly PinnedObject[]): readonly PinnedObjec
     sizeBytes > 0 && !isNoData(key) ? [{ key, etag, sizeBytes }] : [],
   );
   const byKey = new Map(objects.map((object) => [object.key, object]));
-  const besides = new Set(objects.flatMap(({ key }) => byKey.get(labelsOf(key) ?? '') ?? []));
+  const besideOf = ({ key }: PinnedObject) =>
+    labelsOf(key).flatMap((name) => byKey.get(name) ?? [])[0];
+  const besides = new Set(objects.map(besideOf));
   return objects
     .filter((object) => !besides.has(object))
     .map((object) => {
-      const beside = byKey.get(labelsOf(object.key) ?? '');
+      const beside = besideOf(object);
       return beside === undefined ? object : { ...object, beside };
     });
 }

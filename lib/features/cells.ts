@@ -55,6 +55,7 @@ function wordOf(cell: unknown): string | undefined {
 function wordTest(texts: readonly string[]): (cell: unknown) => boolean {
   const words = new Set(texts.map(wordOf));
   const firsts = new Set([...words].map((word) => word?.charCodeAt(0)));
+  const longest = Math.max(0, ...[...words].map((word) => word?.length ?? 0));
   const numbers = new Set([...words].map(Number).filter((number) => words.has(wordOf(number))));
   const isWord = (cell: unknown) => {
     const word = wordOf(cell);
@@ -64,18 +65,23 @@ function wordTest(texts: readonly string[]): (cell: unknown) => boolean {
   return (cell) => {
     if (typeof cell === 'number') return numbers.has(cell);
     if (typeof cell !== 'string') return isWord(cell);
-    // Digits stay as they are.
-    const first = cell.charCodeAt(0) | toLowerCase;
-    const isPlain = (first >= codes.zero && first <= codes.nine) || isLowerCase(first);
-    return isPlain && !firsts.has(first) ? false : isWordOfString(cell);
+    const first = lowerCaseOf(cell.charCodeAt(0));
+    if (first === undefined) return isWordOfString(cell);
+    if (!firsts.has(first)) return false;
+    // What a text that ends so has around it, or loses, is nothing.
+    const last = cell.charCodeAt(cell.length - 1);
+    const isWhole = last !== codes.zero && lowerCaseOf(last) !== undefined;
+    return isWhole && cell.length > longest ? false : isWordOfString(cell);
   };
 }
 
-const codes = { zero: 48, nine: 57, a: 97, z: 122 } as const;
-const toLowerCase = 32;
+const codes = { zero: 48, nine: 57, a: 97, z: 122, toLowerCase: 32 } as const;
 
-function isLowerCase(code: number): boolean {
-  return code >= codes.a && code <= codes.z;
+/** Of a letter or digit of ASCII, the code in small letters. */
+function lowerCaseOf(code: number): number | undefined {
+  if (code >= codes.zero && code <= codes.nine) return code;
+  const letter = code | codes.toLowerCase;
+  return letter >= codes.a && letter <= codes.z ? letter : undefined;
 }
 
 /** Texts of more characters may be parts of others, which would stay in memory with them. */

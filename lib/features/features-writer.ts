@@ -29,6 +29,8 @@ export function featuresWriter(declaration: Declaration): WriteSample {
   // Of one sample, and then of the next, by place in `sent`: the cell, and its text as a source.
   const raw = sent.map((): unknown => undefined);
   const texts = sent.map((): string | undefined => undefined);
+  const ownOrMissing = ({ missing, knows }: (typeof sent)[number], cell: unknown) =>
+    cells.isMissing(cell) && !knows(cell) ? missing : cell;
   return ({ features }, into, row) => {
     if (!isRecord(features)) {
       return {
@@ -48,9 +50,10 @@ export function featuresWriter(declaration: Declaration): WriteSample {
       };
     }
     let place = 0;
-    for (const { name, missing, knows, asSource, write } of sent) {
+    for (const column of sent) {
+      const { name, asSource, write } = column;
       const cell = raw[place];
-      const value = cells.isMissing(cell) && !knows(cell) ? missing : cell;
+      const value = ownOrMissing(column, cell);
       const written =
         value === undefined ? refuse('missing', missingText(cell)) : write(value, into, row);
       if (!written.ok) return { ...written, field: `features.${name}` };
@@ -62,7 +65,8 @@ export function featuresWriter(declaration: Declaration): WriteSample {
       for (const place of from) {
         const text = texts[place];
         if (text === undefined) {
-          const found = show(raw[place]);
+          const source = sent[place];
+          const found = show(source?.asSource(ownOrMissing(source, raw[place])));
           const reason = `crosses a value that is no text or number (found ${found})`;
           return { ...refuse('wrong-type', reason), field: `features.${name}` };
         }

@@ -96,6 +96,15 @@ export function columnScales(
   };
 }
 
+/** By what a column of numbers is known: its own moments, where it forgets; those of all unless so. */
+export function momentsOfColumn(
+  statistics: FeatureStatistics,
+  { halfLife, by }: Scaling['columns'][number],
+): Moments {
+  const own = statistics.forgetting?.find((moments) => moments.halfLife === halfLife);
+  return by === undefined && own !== undefined ? own : statistics;
+}
+
 /** The scales of columns that are scaled by their spread. */
 function spreadScales(
   { spreads = [] }: FeatureStatistics,

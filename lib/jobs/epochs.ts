@@ -81,6 +81,7 @@ async function trainEpoch(
   let { parameters, place } = lane;
   const { statistics } = parameters;
   const { layout } = encoder;
+  const factor = rateFactor(statistics, scaling);
   const scale = labelScaleOf(statistics, layout);
   // A loss of standardised labels, in the labels' own unit.
   const unit = unitOf(scale) ** 2;
@@ -108,7 +109,7 @@ async function trainEpoch(
         minibatch: rows,
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
-        factor: rateFactor(statistics, scaling),
+        factorAt: () => factor,
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
       const milliseconds = now() - before;

@@ -103,7 +103,8 @@ async function pinObjects(
       'bad-dataset',
       `dataset ${dataset}: none of its ${all.length} files is named ${JSON.stringify(files)}`,
     );
-  const objects = dataAmong(listed);
+  // What belongs to a file that is named need not be named itself.
+  const objects = dataAmong(all).filter(({ key }) => isNamed(key));
   if (objects.length === 0) {
     if (listed.length > 0)
       return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);

@@ -149,14 +149,13 @@ async function train(
     const scaled = scaledSteps(model, statistics, block, rehearsal);
     statistics = scaled.statistics;
     const run = runOf(spec, encoded.count, rehearsal);
-    const factor = rateFactor(statistics, scaling);
+    const from = state.step;
+    const factorAt = (step: number) => scaled.factors[step - from] ?? 1;
     const seen = indexed(weigh(scaled.seen), growth?.vocabularies, layout);
-    ({ state } = await compiled.train(state, seen, { ...run, factor }));
+    ({ state } = await compiled.train(state, seen, { ...run, factorAt }));
   }
-  const again = {
-    ...runOf(spec, encoded.count, { factor: 1 }),
-    factor: rateFactor(statistics, scaling),
-  };
+  const factor = rateFactor(statistics, scaling);
+  const again = { ...runOf(spec, encoded.count, { factor: 1 }), factorAt: () => factor };
   for (let pass = 1; pass < (spec.online.passes ?? 1); pass++)
     for (let first = 0; first < encoded.count; first += rows) {
       const block = derived(sliceSamples(encoded, first, first + rows, layout));
@@ -206,20 +205,27 @@ function scaledSteps(
   before: FeatureStatistics,
   block: EncodedSamples,
   { factor, samples: all }: Steps,
-): { readonly seen: EncodedSamples; readonly statistics: FeatureStatistics } {
+): {
+  readonly seen: EncodedSamples;
+  readonly statistics: FeatureStatistics;
+  /** What the rate of each step is multiplied by. */
+  readonly factors: readonly number[];
+} {
   const { minibatch } = spec.online;
   let statistics = before;
+  const factors: number[] = [];
   const labels = new Float32Array(all.labels.length);
   const parts: EncodedSamples[] = [];
   for (let start = 0; start < block.count; start += minibatch) {
     const fresh = sliceSamples(block, start, start + minibatch, layout);
     statistics = mergeStatistics(statistics, statisticsOf(fresh, layout), layout);
+    factors.push(rateFactor(statistics, scaling));
     const part = sliceSamples(all, start * factor, (start + minibatch) * factor, layout);
     parts.push(standardize(part, statistics, scaling));
     const scale = labelScaleOf(statistics, layout);
     labels.set(standardizeLabels(part.labels, scale), start * factor * (layout.labelWidth ?? 1));
   }
-  return { seen: { ...all, ...joinedNumbers(parts, all.raw.length), labels }, statistics };
+  return { seen: { ...all, ...joinedNumbers(parts, all.raw.length), labels }, statistics, factors };
 }
 
 /** Samples as a network sees them by statistics that have seen them all. */

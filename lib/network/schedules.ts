@@ -5,8 +5,8 @@ import type { Schedule } from '../spec/spec.ts';
 export type ScheduledRate = {
   readonly rate: number;
   readonly schedule?: Schedule;
-  /** What all of it is multiplied by; 1 unless given. */
-  readonly factor?: number;
+  /** What it is multiplied by in a step, as steps are counted for {@link rateAt}; 1 unless given. */
+  readonly factorAt?: (step: number) => number;
 };
 
 /**
@@ -14,8 +14,9 @@ export type ScheduledRate = {
  *
  * @param step gradient steps that the state has made before it
  */
-export function rateAt({ factor = 1, ...scheduled }: ScheduledRate, step: number): number {
-  return factor * unscaledAt(scheduled, step);
+export function rateAt({ factorAt, ...scheduled }: ScheduledRate, step: number): number {
+  const rate = unscaledAt(scheduled, step);
+  return factorAt === undefined ? rate : rate * factorAt(step);
 }
 
 function unscaledAt({ rate, schedule }: ScheduledRate, step: number): number {

@@ -2,6 +2,8 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type ByteSource, bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { cutsOf, dataAmong, readRows } from '../../lib/datasets/rows.ts';
+import { parseJobMessage } from '../../lib/jobs/job-message.ts';
+import { openJob } from '../../lib/jobs/record.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { createWorld } from '../support/world.ts';
@@ -50,6 +52,16 @@ describe('IDX', () => {
     expect(await rowsIn(pairOf(floats))).toEqual([{ image: [0.5, -1] }, { image: [2, 3e9] }]);
   });
 
+  it('ends no process where nothing is left to be read', async () => {
+    const damaged = pairOf(gzipSync(images).subarray(0, -4), digits);
+    expect(await rowsIn(damaged, 5)).toEqual([]);
+    const empty = idxOf(ubyte, [0, 2, 3], []);
+    const none = pairOf(gzipSync(empty).subarray(0, -4), idxOf(ubyte, [0], []));
+    expect(await rowsIn(none)).toEqual([]);
+    // What fails behind the last row would be an event that nobody waits for.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+
   it('is cut at rows, where it is not packed', async () => {
     const cuts = (bytes: ByteSource) => cutsOf({ name: 'train-images-idx3-ubyte', bytes }, 14);
     expect(await cuts(pairOf(images, digits))).toEqual([2, 4]);
@@ -64,6 +76,8 @@ describe('IDX', () => {
     [pairOf(images.subarray(0, 9), digits), 'the file is damaged'],
     [pairOf(gzipSync(images.subarray(0, 20)), digits), 'the file is damaged'],
     [pairOf(gzipSync(images).subarray(0, 30), digits), 'unexpected end of file'],
+    [pairOf(gzipSync(images).subarray(0, -4), digits), 'unexpected end of file'],
+    [pairOf(images, gzipSync(digits).subarray(0, -8)), 'unexpected end of file'],
     [pairOf(Buffer.from('label,x\n1,2\n3,4\n'), digits), 'it is no IDX file'],
     [pairOf(idxOf(ubyte, [5, 0], []), digits), 'its header is damaged'],
   ])('that cannot be read says why: %#', async (bytes, reason) => {
@@ -79,7 +93,8 @@ describe('IDX', () => {
       features: { image: { type: 'image', shape: [2, 3] } },
       label: { name: 'label', classes: ['1', '3', '4', '5'] },
     });
-    const { store } = createWorld(spec);
+    const world = createWorld(spec);
+    const { store } = world;
     const folder = 'datasets/digits/';
     for (const name of ['train-X-idx3-ubyte.gz', 't10k-X.idx3-ubyte', 'emnist/a-X-idx3-ubyte']) {
       await store.put(`${folder}${name.replace('X', 'images')}`, images);
@@ -87,12 +102,19 @@ describe('IDX', () => {
       await store.put(`${folder}${other}`, digits);
     }
     await store.put(`${folder}alone-labels-idx1-ubyte`, digits);
+    // One of them is packed, and the other is not; names may be in capital letters.
+    await store.put(`${folder}mixed-images-idx3-ubyte.gz`, gzipSync(images));
+    await store.put(`${folder}mixed-labels-idx1-ubyte`, digits);
+    await store.put(`${folder}TRAIN-IMAGES-IDX3-UBYTE`, images);
+    await store.put(`${folder}TRAIN-LABELS-IDX1-UBYTE`, digits);
     const objects = dataAmong(await store.list(folder));
     expect(
       objects.map(({ key, beside }) => [key, beside?.key].map((each) => each?.slice(16))),
     ).toEqual([
+      ['TRAIN-IMAGES-IDX3-UBYTE', 'TRAIN-LABELS-IDX1-UBYTE'],
       ['alone-labels-idx1-ubyte', undefined],
       ['emnist/a-images-idx3-ubyte', 'emnist/a-labels-idx1-ubyte'],
+      ['mixed-images-idx3-ubyte.gz', 'mixed-labels-idx1-ubyte'],
       ['t10k-images.idx3-ubyte', 't10k-labels.idx1-ubyte'],
       ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'],
     ]);
@@ -103,10 +125,16 @@ describe('IDX', () => {
     await store.put(`${folder}alone-images-idx3-ubyte`, images);
     const { rows: read, refusedRows, files, failure } = await check();
     expect({ read, refusedRows, files, failure }).toEqual({
-      read: 20,
+      read: 30,
       refusedRows: 0,
-      files: 4,
+      files: 6,
       failure: undefined,
     });
+    const start = { model: 'digits', dataset: 'digits', files: 'train-images*' };
+    const job = parseJobMessage(JSON.stringify(start), 'some');
+    const opened = await openJob(world, job, async () => ({ sequence: 0, specHash: 's' }));
+    expect(opened.ok && opened.record.objects.map(({ beside }) => beside?.key)).toEqual([
+      `${folder}train-labels-idx1-ubyte.gz`,
+    ]);
   });
 });

@@ -140,3 +140,88 @@ it.each([1, 8])(
     expect(sum(errors.slice(-100))).toBeLessThan(sum(errors.slice(0, 100)));
   },
 );
+
+/** The parameters after rows in messages of some size, and how far predictions were off. */
+async function after(spec: SpecInput, rows: readonly Row[], size: number) {
+  const own = defineSpec(spec);
+  const model = { name: own.model, ...(await compileModel(createWorld(own).engine, own)) };
+  let parameters = model.initial;
+  const errors: number[] = [];
+  for (let start = 0; start < rows.length; start += size) {
+    const message = rows.slice(start, start + size);
+    const learned = await learn(model, parameters, model.encoder.encode(message).samples);
+    if (!learned.ok) throw new Error(learned.reason);
+    for (const [i, { label }] of message.entries())
+      errors.push(Math.abs((learned.predictions[i] ?? Number.NaN) - label));
+    parameters = learned.parameters;
+  }
+  return { parameters, errors };
+}
+
+type Row = { readonly features: Readonly<Record<string, number>>; readonly label: number };
+
+const normalized = { type: 'adagrad', rate: 0.5, normalized: true } as const;
+
+it('with `normalized`, how messages cut a stream changes no bit', async () => {
+  const random = createRandom(5, 1);
+  const rows = Array.from({ length: 120 }, (_, i): Row => {
+    const [a, b] = [random.next() * (1 + i), random.next() - 0.5];
+    return { features: { a, b }, label: 2 * a - b };
+  });
+  for (const standardize of ['maxAbs', 'minMax', 'robust', false] as const) {
+    const number = { type: 'number' as const, standardize };
+    const spec: SpecInput = {
+      model: 'cut',
+      task: 'regression',
+      features: { a: number, b: standardize === false ? { type: 'number', halfLife: 9 } : number },
+      network: { hidden: [] },
+      optimizer: normalized,
+      online: { minibatch: 4 },
+    };
+    const [few, many] = [await after(spec, rows, 4), await after(spec, rows, 40)];
+    expect(many.parameters.tensors, String(standardize)).toEqual(few.parameters.tensors);
+  }
+});
+
+it.each([
+  ['is constant from some time on', (i: number, noise: number) => (i < 100 ? noise : 0)],
+  ['has a trend', (i: number, noise: number) => i + noise],
+])('with `normalized`, a model learns on where a column that forgets %s', async (_, columnAt) => {
+  const random = createRandom(6, 1);
+  const rows = Array.from({ length: 900 }, (__, i): Row => {
+    const x = random.next() - 0.5;
+    const features = { x, s: columnAt(i, random.next()) };
+    return { features, label: (i < 600 ? 3 : -3) * x };
+  });
+  const s = { type: 'number', halfLife: 10 } as const;
+  const spec: SpecInput = {
+    model: 'forgets',
+    task: 'regression',
+    features: { s, x: { type: 'number' } },
+    label: { standardize: false },
+    network: { hidden: [] },
+    optimizer: normalized,
+    online: { minibatch: 1 },
+  };
+  const { errors } = await after(spec, rows, 1);
+  const mean = errors.slice(-100).reduce((sum, each) => sum + each, 0) / 100;
+  expect(mean).toBeLessThan(0.3);
+});
+
+it('with `normalized`, experts learn on behind an outlier, of which they see no more than 8', async () => {
+  const random = createRandom(7, 1);
+  const rows = Array.from({ length: 600 }, (_, i): Row => {
+    const x = random.next() - 0.5;
+    return { features: { x, s: i === 50 ? 1e9 : random.next() }, label: 3 * x };
+  });
+  const spec: SpecInput = {
+    model: 'outlier',
+    task: 'regression',
+    features: { s: { type: 'number', standardize: 'robust' }, x: { type: 'number' } },
+    network: { hidden: [] },
+    optimizer: normalized,
+    online: { minibatch: 1, experts: [{}, { rate: 0.1 }] },
+  };
+  const { errors } = await after(spec, rows, 1);
+  expect(errors.slice(-100).reduce((sum, each) => sum + each, 0) / 100).toBeLessThan(0.3);
+});

@@ -44,6 +44,9 @@ export async function* rowsOfArrays(
       const views = new Map<StoredArray, DataView>();
       for (const [array, { read }] of readers)
         views.set(array, await read(count * array.header.rowBytes));
+      // (Before its last rows are handed on: nobody may ask for more.)
+      if (start + count === rows)
+        for (const [array, { end }] of readers) if (!array.isPlain) await end();
       yield chunkOf(0, [start, start + count], (place) => rowIn(columns, views, place - start));
     }
   } finally {
@@ -138,7 +141,11 @@ export function exactReader(pieces: AsyncIterable<Uint8Array>) {
     }
     return new DataView(whole.buffer);
   };
-  return { read, close: async () => void (await iterator.return?.()) };
+  /** Reads what is left, and nothing of it is wanted: the checksum of what is packed comes last. */
+  const end = async () => {
+    while ((await iterator.next()).done !== true);
+  };
+  return { read, end, close: async () => void (await iterator.return?.()) };
 }
 
 /** The bytes of a view. */
@@ -146,10 +153,10 @@ export function bytesIn(view: DataView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/** Pieces behind the first bytes. */
-export async function* behind(pieces: AsyncIterable<Uint8Array>, start: number) {
+/** Pieces behind the first bytes; they are opened with the first that is asked for. */
+export async function* behind(open: () => AsyncIterable<Uint8Array>, start: number) {
   let left = start;
-  for await (const piece of pieces) {
+  for await (const piece of open()) {
     const skipped = Math.min(left, piece.length);
     left -= skipped;
     if (skipped < piece.length) yield piece.subarray(skipped);

@@ -47,7 +47,7 @@ async function arrayOf(name: string, bytes: ByteSource): Promise<StoredArray> {
   const first = await bytes.read(0, Math.min(magicBytes, bytes.sizeBytes));
   const unpack = unpackerFor(first);
   const from = (start: number) =>
-    unpack === undefined ? piecesOf(bytes, start) : behind(unpack(bytes), start);
+    unpack === undefined ? piecesOf(bytes, start) : behind(() => unpack(bytes), start);
   const { read, close } = exactReader(from(0));
   try {
     const [zero, zeroToo, type = 0, dimensions = 0] = bytesIn(await read(headBytes));

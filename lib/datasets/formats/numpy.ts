@@ -105,7 +105,7 @@ async function arrayIn(zip: ZipFile, bytes: ByteSource, entry: Entry): Promise<S
     return arrayOf(name, { sizeBytes: entry.compressedSize, read });
   }
   const packed = () => piecesOf({ ...bytes, sizeBytes: end }, fileDataStart);
-  const from = (start: number) => behind(unpacked(packed()), start);
+  const from = (start: number) => behind(() => unpacked(packed()), start);
   return { name, header: await readHeader(from), from, isPlain: false };
 }
 
