@@ -27,8 +27,8 @@ export const idxEndings = ['idx3-ubyte', 'idx1-ubyte'].flatMap((ending) =>
 const imagesEnding = /(images)([-.])(idx)3(-ubyte)(\.gz)?$/i;
 
 /**
- * The names that the file of labels may have which belongs to one of images, where both are IDX: that
- * of the same packing first.
+ * The names that the file of labels may have which belongs to one of images, where both are IDX:
+ * that of the same packing first.
  */
 export function labelsOf(name: string): readonly string[] {
   const [, images = '', between = '', idx = '', type = '', packing] = imagesEnding.exec(name) ?? [];

@@ -96,7 +96,7 @@ export function columnScales(
   };
 }
 
-/** By what a column of numbers is known: its own moments, where it forgets; those of all unless so. */
+/** By what a column of numbers is known: its own moments where it forgets, else those of all. */
 export function momentsOfColumn(
   statistics: FeatureStatistics,
   { halfLife, by }: Scaling['columns'][number],

@@ -5,7 +5,7 @@ import type { Schedule } from '../spec/spec.ts';
 export type ScheduledRate = {
   readonly rate: number;
   readonly schedule?: Schedule;
-  /** What it is multiplied by in a step, as steps are counted for {@link rateAt}; 1 unless given. */
+  /** What it is multiplied by in a step, counted as {@link rateAt} does; 1 unless given. */
   readonly factorAt?: (step: number) => number;
 };
 
