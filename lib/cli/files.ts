@@ -11,6 +11,7 @@ import { evaluateWindow } from '../operations/evaluate-window.ts';
 import { sendFile } from '../operations/send-file.ts';
 import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
+import { absentLines } from './absent.ts';
 import { count, type Io } from './io.ts';
 import { outputLines } from './models.ts';
 import { lateBar, withFile } from './named-file.ts';
@@ -54,7 +55,7 @@ export async function send(
   process.off('SIGINT', stop);
   const seconds = (ports.now() - started) / 1_000;
   result({ ...sent, seconds });
-  for (const column of sent.absent) print(`  no column ${column} in it: it counts as missing`);
+  for (const line of absentLines(spec, sent.absent)) print(line);
   for (const { line, reason } of sent.bad.slice(0, 10))
     print(`  not sent, line ${line}: ${reason}`);
   if (sent.badRows > 10) print(`  ${count(sent.badRows, 'row')} in all not sent`);
@@ -109,7 +110,8 @@ async function evaluateFileOf(io: Io, name: string, path: string): Promise<numbe
     evaluateFile(model, state, file, bar.update),
   ).finally(bar.finish);
   result({ model: name, sequence: state.sequence, ...evaluation });
-  const { samples, refused, firstRefusal, ...figures } = evaluation;
+  const { samples, refused, firstRefusal, absent = [], ...figures } = evaluation;
+  for (const line of absentLines(model.spec, absent)) print(line);
   print(
     `${name} at entry ${state.sequence}: ${count(samples, 'sample')}` +
       (refused === 0 ? '' : `, ${formatCount(refused)} refused`),
@@ -172,6 +174,8 @@ export async function init(
   for (const { column, reason } of left)
     print(`  left out ${column === '' ? 'one' : column}: ${reason}`);
   for (const doubt of doubts) print(`  look at ${doubt}`);
+  if (spec.task === 'multiclass')
+    print('  other classes than these are refused; with label.maxClasses new ones are learnt');
   print(`next: millrace create ${out}`);
   return 0;
 }

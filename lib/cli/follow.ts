@@ -3,6 +3,7 @@ import { type FileHandle, open, readFile, realpath, stat } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openFile } from '../datasets/local-file.ts';
 import { invalid, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import {
@@ -11,7 +12,7 @@ import {
   followFile,
   samplesOfLines,
 } from '../operations/follow-file.ts';
-import { sampleWriter } from '../operations/send-file.ts';
+import { sampleWriter, sentBefore } from '../operations/send-file.ts';
 import { parse, parseJson } from '../parse.ts';
 import { makeFolder } from '../ports/make-folder.ts';
 import { freshProducer } from '../ports/producer.ts';
@@ -22,12 +23,19 @@ import { count, type Io } from './io.ts';
 import { formatCount } from './progress.ts';
 import { specOf } from './train.ts';
 
+/** How a file is followed. */
+export type FollowArguments = {
+  readonly samplesPerMessage?: number | undefined;
+  /** Where it begins with a file that was not followed before. */
+  readonly begin?: string | undefined;
+};
+
 /** Sends a file's lines, and those that are written behind them, until Ctrl-C. */
 export async function follow(
   io: Io,
   model: string,
   path: string,
-  samplesPerMessage = 500,
+  { samplesPerMessage = 500, begin }: FollowArguments,
 ): Promise<number> {
   const spec = await specOf(io, model);
   const stop = new AbortController();
@@ -42,7 +50,8 @@ export async function follow(
   };
   const specNow = specAsItChanges(io, spec);
   const following = { io, spec, specNow, samplesPerMessage, onSent, signal: stop.signal };
-  const producer = path === '-' ? await followInput(following) : await followPath(following, path);
+  const producer =
+    path === '-' ? await followInput(following) : await followPath(following, path, begin);
   io.result({ producer, samples: total });
   return 0;
 }
@@ -77,6 +86,7 @@ type Following = {
 async function followPath(
   { io: { ports, print }, spec, specNow, samplesPerMessage, onSent, signal }: Following,
   path: string,
+  begin: string | undefined,
 ): Promise<string> {
   const file = await open(path).catch((cause: unknown) => {
     throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
@@ -85,7 +95,8 @@ async function followPath(
     .update(`${spec.model} ${await realpath(path)}`)
     .digest('hex');
   const place = join('.millrace', 'follow', `${name.slice(0, 16)}.json`);
-  const from = await readPlace(place, { producer: `follow-${ports.nonce()}`, seq: 1, sent: 0 });
+  const from =
+    (await readPlace(place)) ?? (await firstPlace(ports, spec.model, { path, file, begin }));
   print(`${path} is followed from byte ${formatCount(from.sent)} on; ${place} keeps the place`);
   try {
     await followFile(
@@ -121,9 +132,32 @@ async function isReplaced(path: string, file: FileHandle): Promise<boolean> {
   return there !== undefined && there.ino !== own.ino;
 }
 
-async function readPlace(path: string, first: Followed): Promise<Followed> {
+async function readPlace(path: string): Promise<Followed | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  return text === undefined ? first : parse(followedSchema, parseJson(text, path, 10_000), path);
+  return text === undefined
+    ? undefined
+    : parse(followedSchema, parseJson(text, path, 10_000), path);
+}
+
+/** Where a file begins that was not followed before: what it holds may have been sent. */
+async function firstPlace(
+  ports: Io['ports'],
+  model: string,
+  {
+    path,
+    file,
+    begin,
+  }: { readonly path: string; readonly file: FileHandle; readonly begin: string | undefined },
+): Promise<Followed> {
+  const first = { producer: `follow-${ports.nonce()}`, seq: 1 };
+  if (begin === 'end') return { ...first, sent: (await file.stat()).size };
+  const bytes = await openFile(path);
+  const before = await sentBefore(ports, model, bytes).finally(bytes.close);
+  if (before === undefined || begin === 'start') return { ...first, sent: 0 };
+  throw invalid(
+    `${path} was sent before, as producer ${before}, and would be learnt twice: --from end sends ` +
+      'what is written behind it from now on, --from start all of it',
+  );
 }
 
 async function writePlace(path: string, followed: Followed): Promise<void> {

@@ -171,38 +171,7 @@ function declareJobCommands(add: AddCommand): void {
 
 /** Declares the commands that teach a model, and ask it. */
 export function declareSampleCommands(add: AddCommand): void {
-  add(
-    {
-      usage: 'send <model> <file>',
-      summary: "send a file's rows as samples, in order; - is what is piped in",
-      options: [
-        whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
-        whole(
-          '--per-message <count>',
-          'samples of a message; 500 unless given, or fewer labels of large questions',
-          1,
-        ),
-        text('--id <column>', 'the rows are labels of what was asked under these ids'),
-        flag('--follow', 'go on with what is written behind it, until Ctrl-C')
-          .conflicts('rate')
-          .conflicts('id'),
-      ],
-      examples: [
-        ['millrace send sales today.csv', 'harmless to repeat: learnt once'],
-        ['cat today.jsonl | millrace send sales -', 'rows, or samples with features and label'],
-        ['millrace send sales log.jsonl --follow', 'each line once, also over restarts'],
-        ['millrace send sales sold.csv --id order', 'labels, after predict --id order'],
-      ],
-    },
-    async ({ io, args: [model = '', file = ''], options: { rate, perMessage, follow, id } }) =>
-      follow === true
-        ? (await import('./follow.ts')).follow(io, model, file, numberOf(perMessage))
-        : (await files()).send(io, model, file, {
-            rate: numberOf(rate),
-            perMessage: numberOf(perMessage),
-            idColumn: textOf(id),
-          }),
-  );
+  declareSend(add);
   add(
     {
       usage: 'predict <model> <file>',
@@ -238,6 +207,52 @@ export function declareSampleCommands(add: AddCommand): void {
     },
     async ({ io, args: [model = '', path], options: { last } }) =>
       (await files()).evaluate(io, model, { path, last: numberOf(last) }),
+  );
+}
+
+function declareSend(add: AddCommand): void {
+  add(
+    {
+      usage: 'send <model> <file>',
+      summary: "send a file's rows as samples, in order; - is what is piped in",
+      options: [
+        whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
+        whole(
+          '--per-message <count>',
+          'samples of a message; 500 unless given, or fewer labels of large questions',
+          1,
+        ),
+        text('--id <column>', 'the rows are labels of what was asked under these ids'),
+        flag('--follow', 'go on with what is written behind it, until Ctrl-C')
+          .conflicts('rate')
+          .conflicts('id'),
+        new Option('--from <place>', 'with --follow: where to begin with a file').choices([
+          'start',
+          'end',
+        ]),
+      ],
+      examples: [
+        ['millrace send sales today.csv', 'harmless to repeat: learnt once'],
+        ['cat today.jsonl | millrace send sales -', 'rows, or samples with features and label'],
+        ['millrace send sales log.jsonl --follow', 'each line once, also over restarts'],
+        ['millrace send sales sold.csv --id order', 'labels, after predict --id order'],
+      ],
+    },
+    async ({
+      io,
+      args: [model = '', file = ''],
+      options: { rate, perMessage, follow, from, id },
+    }) =>
+      follow === true
+        ? (await import('./follow.ts')).follow(io, model, file, {
+            samplesPerMessage: numberOf(perMessage),
+            begin: textOf(from),
+          })
+        : (await files()).send(io, model, file, {
+            rate: numberOf(rate),
+            perMessage: numberOf(perMessage),
+            idColumn: textOf(id),
+          }),
   );
 }
 

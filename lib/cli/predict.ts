@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
@@ -8,10 +9,11 @@ import { invalid, reasonOf } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
 import { sampleWriter } from '../operations/send-file.ts';
-import { plainJson } from '../parse.ts';
+import { listNames, plainJson } from '../parse.ts';
 import { type OpenModel, openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
 import type { Spec } from '../spec/spec.ts';
+import { absentLines } from './absent.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { specOf } from './train.ts';
@@ -33,6 +35,8 @@ export async function predict(
   },
 ): Promise<number> {
   await specOf(io, model);
+  if (out !== undefined && resolve(out) === resolve(path))
+    throw invalid(`--out: ${out} is the file that is predicted; name another`);
   if (out !== undefined && format === undefined) assertFormat(out);
   const opened = await openModel(io.ports, model);
   // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
@@ -48,13 +52,19 @@ export async function predict(
   await withFile(path, async (file) => {
     const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
     const columns = await columnsOf(file);
+    if (idColumn !== undefined && columns.length > 0 && !columns.includes(idColumn))
+      throw invalid(`--id: ${path} has no column ${idColumn}; it has ${listNames(columns)}`);
     const names = namingBeside(columns, opened.spec().label);
     // Where classes come with the stream, they are those of the newest state.
     if (opened.spec().label.maxClasses !== undefined)
       await opened.predict([], { maxAgeSeconds: 0 });
     const predicted = predictionColumns(opened, names);
     const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
+    let absent: readonly string[] | undefined;
     for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
+      absent ??= chunk.absent();
+      if (sums.rows === 0 && chunk.rows.length > 0)
+        for (const line of absentLines(opened.spec(), absent)) process.stderr.write(`${line}\n`);
       for (const { line, reason } of chunk.bad) {
         sums.unreadable += 1;
         if (sums.unreadable <= shownLines) process.stderr.write(`line ${line}: ${reason}\n`);

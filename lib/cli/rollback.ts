@@ -2,7 +2,8 @@ import { invalid } from '../errors.ts';
 import type { Patience } from '../operations/await-command.ts';
 import { findRollback, sendRollback } from '../operations/rollback.ts';
 import { entryOrTime } from './arguments.ts';
-import type { Io } from './io.ts';
+import { count, type Io } from './io.ts';
+import { wrapped } from './progress.ts';
 import { tellEnd } from './tell-end.ts';
 
 /**
@@ -17,11 +18,21 @@ export async function rollback(
 ): Promise<number> {
   if (to === undefined)
     throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
-  const { entry, time, sequence } = await findRollback(ports, name, entryOrTime('--to', to));
+  const { entry, time, sequence, samples } = await findRollback(
+    ports,
+    name,
+    entryOrTime('--to', to),
+  );
   const what =
     time === undefined
       ? 'the weights of entry 0, with which it began'
       : `the weights of entry ${entry}, committed at ${time}`;
+  if (samples > 0)
+    for (const line of wrapped(
+      `${count(samples, 'sample')} behind it stay in the journal: a job over it and another spec ` +
+        'learn them again, and sent again they change nothing. To be rid of them: millrace retract',
+    ))
+      print(line);
   const aside = entry === sequence ? 'the last' : `of ${sequence}`;
   if (!(await mayChange(`${name}: go back to entry ${entry} (${aside}): ${what}`))) return 0;
   await sendRollback(ports, name, entry);

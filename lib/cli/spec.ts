@@ -1,6 +1,7 @@
 import { existingSpec } from '../fold/current-model.ts';
 import type { Patience } from '../operations/await-command.ts';
 import { type PreparedSpec, prepareSpec, sendSpec } from '../operations/change-spec.ts';
+import { listNames } from '../parse.ts';
 import { backtestTable } from './backtest.ts';
 import { count, type Io } from './io.ts';
 import { entriesBar, formatCount, wrapped } from './progress.ts';
@@ -39,9 +40,10 @@ export async function spec(
   }).finally(bar.finish);
   for (const line of linesOf(prepared)) print(line);
   const { from, to, model } = prepared;
-  const weights = from === 'weights' ? 'the weights in use' : 'the weights that it has learnt';
-  const { differences, compared, unseen } = prepared;
-  const told = { model, from, to, differences, compared, unseen };
+  const weights =
+    from === 'weights' ? 'the weights in use' : 'weights that have learnt the journal again by it';
+  const { differences, compared, unseen, leftOut } = prepared;
+  const told = { model, from, to, differences, compared, unseen, leftOut };
   const would = `${model}: go on after entry ${to} by this spec, with ${weights}`;
   if (!(await mayChange(would))) {
     result({ changed: false, would, ...told });
@@ -60,7 +62,14 @@ export async function spec(
 /** Differences that are shown one by one. */
 const shownDifferences = 20;
 
-function linesOf({ differences, from, compared, unseen = [] }: PreparedSpec): readonly string[] {
+function linesOf({
+  model,
+  differences,
+  from,
+  compared,
+  unseen = [],
+  leftOut = [],
+}: PreparedSpec): readonly string[] {
   const shown = differences.slice(0, shownDifferences);
   const left = differences.length - shown.length;
   const [before, after] = compared ?? [];
@@ -79,6 +88,12 @@ function linesOf({ differences, from, compared, unseen = [] }: PreparedSpec): re
     ...unseen.map(
       (feature) => `  no sample of the journal has ${feature}: it was learnt as missing there`,
     ),
+    ...(leftOut.length === 0
+      ? []
+      : wrapped(
+          `what ${listNames(leftOut)} learnt of a dataset is lost with it; start a job afterwards: ` +
+            `millrace train ${model} <dataset>`,
+        )),
   ];
 }
 

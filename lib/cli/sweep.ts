@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { invalid } from '../errors.ts';
 import type { Candidate } from '../operations/learn-stream.ts';
 import { type SweepSoFar, startSweep, sweepSoFar, type TrialOutcome } from '../operations/sweep.ts';
@@ -33,6 +34,8 @@ export async function runSweep(
     throw invalid(
       'millrace sweep: name what to try: --spec other.json, or --grid path=value,value',
     );
+  if (out !== undefined && existsSync(out))
+    throw invalid(`--out: ${out} is there already; name another file`);
   const sweep = await startSweep(ports, model, { dataset, files, candidates });
   const bar = progress?.bar('training', sweep.candidates.length, 'specs');
   const { trials } = await untilOver<SweepSoFar>(async (before) => {

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { keys } from '../bucket/keys.ts';
+import { labelsOf } from '../datasets/file-names.ts';
 import { assertIsData } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
@@ -13,6 +15,7 @@ import { clientSettings } from '../ports/aws.ts';
 import { fileUploader } from '../ports/upload.ts';
 import { datasetName } from '../spec/names.ts';
 import type { Spec } from '../spec/spec.ts';
+import { absentLines } from './absent.ts';
 import { count, type Io } from './io.ts';
 import { jobLines } from './models.ts';
 import { createProgress, formatCount, formatTable } from './progress.ts';
@@ -34,9 +37,10 @@ export async function putFiles(
   if (dataset === 'journal')
     throw invalid('dataset: journal stands for the samples that arrived; choose another name');
   for (const path of paths) assertIsData(basename(path));
+  const all = withLabels(paths);
   const upload = fileUploader(new S3Client(clientSettings), bucket);
-  const bar = progress?.bar('uploading', await bytesOfFiles(paths), 'bytes');
-  const put = await putDataset(ports.store, upload, { dataset, paths }, (done) =>
+  const bar = progress?.bar('uploading', await bytesOfFiles(all), 'bytes');
+  const put = await putDataset(ports.store, upload, { dataset, paths: all }, (done) =>
     bar?.update(done),
   ).finally(() => bar?.finish());
   result(put);
@@ -50,6 +54,12 @@ export async function putFiles(
       (there === 0 ? '' : `, ${count(there, 'file')} there already`),
   );
   return 0;
+}
+
+/** Some files, and with images those of their labels that lie beside them. */
+function withLabels(paths: readonly string[]): readonly string[] {
+  const labels = paths.flatMap((path) => labelsOf(path).find((name) => existsSync(name)) ?? []);
+  return [...new Set([...paths, ...labels])];
 }
 
 /** Lists the datasets of the stack. */
@@ -92,7 +102,7 @@ export async function check(
   );
   result(checked);
   const { files, rows, refusedRows, refused, unknown, absent, failure } = checked;
-  for (const column of absent) print(`  no column ${column}: it counts as missing`);
+  for (const line of absentLines(spec, absent)) print(line);
   for (const { file, line, field, reason } of refused.slice(0, 10))
     print(`  ${file}, line ${line}, ${field}: ${reason}`);
   if (refusedRows > 10) print(`  … and ${formatCount(refusedRows - 10)} more`);

@@ -6,6 +6,9 @@ import type { SpecBody } from '../commands/spec.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { type CurrentModel, currentModel } from '../fold/current-model.ts';
+import { readJob } from '../jobs/record.ts';
+import { headersAfter } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
 import { assertLearnable, type CreateOptions } from '../model/create-model.ts';
 import { loadInitialWeights } from '../model/initial-weights.ts';
 import { compileModel, fitsModel, type Model } from '../model/model.ts';
@@ -45,6 +48,8 @@ export type PreparedSpec = {
   readonly compared?: readonly Backtest[];
   /** Features that it adds and that no sample of the journal has. */
   readonly unseen?: readonly string[];
+  /** Jobs over datasets that were promoted: what they have learnt is not among what is learnt again. */
+  readonly leftOut?: readonly string[];
   /** The last entry that the weights have learnt. */
   readonly to: number;
   readonly parameters: Parameters;
@@ -93,7 +98,19 @@ export async function prepareSpec(
     );
   const unseen = addedTo(model.spec, spec).filter((feature) => !run?.seen.has(feature));
   const parameters = run?.parameters ?? next.initial;
-  return { ...prepared, from: 'journal', compared, unseen, parameters };
+  const leftOut = await jobsOverDatasets(ports, name, to);
+  return { ...prepared, from: 'journal', compared, unseen, leftOut, parameters };
+}
+
+/** The jobs over datasets whose weights a model was given. */
+async function jobsOverDatasets({ store }: Ports, model: string, to: number): Promise<string[]> {
+  const jobs: string[] = [];
+  for await (const header of headersAfter(store, model, 0, { to, ahead: limits.readsAtOnce })) {
+    if (header.kind !== 'promote') continue;
+    const record = await readJob(store, model, header.job);
+    if ((record?.objects.length ?? 0) > 0) jobs.push(header.job);
+  }
+  return jobs;
 }
 
 /** Writes a spec with its weights, and sends the command that puts both in force. */

@@ -71,7 +71,9 @@ export async function checkDataset(
     const found = { ...sums, absent: [...absent], rows: tally.rows() };
     if (error instanceof TooManyRefused)
       return { ...found, ...error.sums, rows: tally.rows(), failure: error.message };
-    if (isOfKind(error, 'invalid')) return { ...found, failure: error.message };
+    const { refusedRows, refused } = tally.soFar();
+    if (isOfKind(error, 'invalid'))
+      return { ...found, refusedRows, refused, failure: error.message };
     throw error;
   }
 }

@@ -15,6 +15,8 @@ export type Evaluation = Figures & {
   readonly unknownClasses?: number;
   /** Why the first of them was. */
   readonly firstRefusal?: string;
+  /** Columns that the spec names and the file has not. */
+  readonly absent?: readonly string[];
   /** What would be right by saying the label of the row before. */
   readonly accuracyOfLastLabel?: number;
 };
@@ -35,9 +37,11 @@ export async function evaluateFile(
   let refused = 0;
   let unknownClasses = 0;
   let firstRefusal: string | undefined;
+  let absent: readonly string[] | undefined;
   let last: number | undefined;
   let repeated = 0;
-  for await (const { samples, bad, placeOf } of readSamples(spec, file)) {
+  for await (const { rows, samples, bad, placeOf, absent: lacking } of readSamples(spec, file)) {
+    if (rows.length > 0) absent ??= lacking();
     const encoding = model.encoder.encode(samples);
     const [one] = encoding.refused;
     if (one) firstRefusal ??= `line ${placeOf(one.index).line}, ${one.field}: ${one.reason}`;
@@ -63,6 +67,7 @@ export async function evaluateFile(
     refused,
     ...(unknownClasses === 0 ? {} : { unknownClasses }),
     ...(firstRefusal === undefined ? {} : { firstRefusal }),
+    ...(absent === undefined || absent.length === 0 ? {} : { absent }),
     ...figures.finish(),
     ...(isRegression ? {} : { accuracyOfLastLabel: repeated / weight }),
   };

@@ -2,7 +2,8 @@ import { canRollBack } from '../commands/rollback.ts';
 import { invalid } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { clockSkew, stretchOfTime } from '../journal/by-time.ts';
-import { existingEntry, headersBackFrom } from '../journal/reading.ts';
+import { existingEntry, headersAfter, headersBackFrom } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 
@@ -16,6 +17,8 @@ export type FoundRollback = {
   readonly time?: string;
   /** The model's last entry. */
   readonly sequence: number;
+  /** Samples that were learnt after it: they stay in the journal, and are settled. */
+  readonly samples: number;
 };
 
 /**
@@ -34,9 +37,16 @@ export async function findRollback(
     'entry' in target ? target.entry : await entryAt(ports, name, sequence, target.time);
   const possible = canRollBack({ sequence, retractions }, entry);
   if (!possible.ok) throw invalid(`--to: ${possible.reason}`);
-  if (entry === 0) return { entry, sequence };
+  const behind = headersAfter(ports.store, name, entry, {
+    to: sequence,
+    ahead: limits.readsAtOnce,
+  });
+  let samples = 0;
+  for await (const { messages } of behind)
+    for (const message of messages) samples += message.samples;
+  if (entry === 0) return { entry, sequence, samples };
   const { header } = await existingEntry(ports.store, name, entry);
-  return { entry, sequence, time: header.time };
+  return { entry, sequence, samples, time: header.time };
 }
 
 /** Sends the command that brings back the weights of an entry; it is done in its turn. */

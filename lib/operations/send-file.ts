@@ -66,7 +66,7 @@ export async function sendFile(
     onSent = () => undefined,
   }: SendOptions,
 ): Promise<SentFile> {
-  const content = `file-${(await digestOfBytes(file.bytes, idColumn)).slice(0, 16)}-`;
+  const content = await producerOfContent(file.bytes, idColumn);
   const producer = `${content}${samplesPerMessage}`;
   const ledger = (await lastState(ports, spec.model))?.ledger;
   assertSameCut(ledger, content, producer);
@@ -247,9 +247,21 @@ function dateWriter({ task, features }: Spec): (sample: unknown) => unknown {
 const sampleBytes = limits.messageBytes - 1_024;
 
 /** Of a file's content, and of how it is read: by another column of ids it is something else. */
-async function digestOfBytes(bytes: ByteSource, idColumn: string | undefined): Promise<string> {
+/** How the producer of a file's content is called, but for the size of its messages. */
+async function producerOfContent(bytes: ByteSource, idColumn?: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of piecesOf(bytes)) hash.update(piece);
   if (idColumn !== undefined) hash.update(`\0id:${idColumn}`);
-  return hash.digest('hex');
+  return `file-${hash.digest('hex').slice(0, 16)}-`;
+}
+
+/** As whom a file was sent by {@link sendFile}, as far as the model knows. */
+export async function sentBefore(
+  ports: Pick<Ports, 'store' | 'log'>,
+  model: string,
+  bytes: ByteSource,
+): Promise<string | undefined> {
+  const producers = (await lastState(ports, model))?.ledger.producers;
+  const content = await producerOfContent(bytes);
+  return [...(producers?.keys() ?? [])].find((name) => name.startsWith(content));
 }

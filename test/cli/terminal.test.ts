@@ -52,7 +52,7 @@ describe('what needs no stack', () => {
     }
     const script = (await millrace('completion')).stdout;
     expect(script).toContain(
-      'send) words="--rate --per-message --id --follow --json --stack --help" ;;',
+      'send) words="--rate --per-message --id --follow --from --json --stack --help" ;;',
     );
   });
 });

@@ -21,10 +21,10 @@ describe('millrace send --follow', () => {
   });
   afterAll(() => test.remove());
 
-  const follow = (path: string): ChildProcess =>
+  const follow = (path: string, ...options: string[]): ChildProcess =>
     spawn(
       process.execPath,
-      [join(projectDirectory, 'infra/cli.ts'), 'send', model, path, '--follow'],
+      [join(projectDirectory, 'infra/cli.ts'), 'send', model, path, '--follow', ...options],
       { env: { ...process.env, ...test.cloud.environment }, cwd: test.directory },
     );
   const learnt = (count: number) =>
@@ -102,5 +102,29 @@ describe('millrace send --follow', () => {
     expect(refused.stdout).toContain('1 × id labelled-before');
     expect(refused.stdout).toContain('1 × id unknown-id');
     expect((await millrace('verify', model, '--all')).status).toBe(0);
+  });
+
+  it('learns nothing twice of a file that was sent before', async () => {
+    const path = join(test.directory, 'sent.jsonl');
+    appendFileSync(path, row(21) + row(22));
+    const run = (...options: string[]) =>
+      runMillrace(['send', model, path, ...options], test.cloud.environment);
+    expect((await run()).status).toBe(0);
+    await learnt(13);
+    const refused = await run('--follow');
+    expect([refused.status, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/was sent before, as producer file-.*would be learnt twice/),
+    ]);
+    const child = follow(path, '--from', 'end');
+    // (It begins at the end that it finds.)
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    appendFileSync(path, row(23));
+    await learnt(14);
+    const stopped = ended(child);
+    child.kill('SIGINT');
+    expect(await stopped).toBe(0);
+    const object = await test.ports.store.get(keys.state(model));
+    expect(object && decodeCheckpoint(object.body).learnt).toBe(14);
   });
 });

@@ -64,6 +64,18 @@ describe('a spec that is not changed', () => {
     expect(await verifyModel(world, await modelOf(world), true)).toMatchObject({ isSame: true });
   });
 
+  it('says which jobs learnt what the journal does not hold', async () => {
+    const world = await worldWithDataset();
+    await deliver(world, early);
+    await runJob(world);
+    await promote(world);
+    expect(await prepareSpec(world, name, other)).toMatchObject({
+      from: 'journal',
+      leftOut: ['first'],
+    });
+    expect(await prepareSpec(world, name, faster)).not.toHaveProperty('leftOut');
+  });
+
   it('goes to quarantine where other weights came in between, and the queue goes on', async () => {
     const world = await worldWith(ticketsSpec, early);
     const first = await prepareSpec(world, name, other);
