@@ -78,11 +78,15 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
   const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
   const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   return [
-    `${model.model}: ${spec.task}, ${Object.keys(spec.features).length} features, ${networkText(spec)}, ` +
+    `${model.model}: ${spec.task}, ${count(Object.keys(spec.features).length, 'feature')}, ${networkText(spec)}, ` +
       `${spec.optimizer.type} ${spec.optimizer.rate}`,
     `  entry ${sequence}${age}; ${count(learnt, 'sample')} learnt; ` +
       `state ${formatCount(stateBytes / 1_024)} KiB${by}`,
-    ...(specSince === undefined ? [] : [`  its spec holds since entry ${specSince}`]),
+    ...(specSince === undefined
+      ? []
+      : [
+          `  its spec holds since entry ${specSince}, where the figures begin, also of the labels alone`,
+        ]),
     ...(retractions === 0
       ? []
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),

@@ -1,6 +1,7 @@
 import { existingSpec } from '../fold/current-model.ts';
 import type { Patience } from '../operations/await-command.ts';
 import { type PreparedSpec, prepareSpec, sendSpec } from '../operations/change-spec.ts';
+import type { SpecDifference } from '../operations/differences.ts';
 import { listNames } from '../parse.ts';
 import { backtestTable } from './backtest.ts';
 import { count, type Io } from './io.ts';
@@ -74,9 +75,7 @@ function linesOf({
   const left = differences.length - shown.length;
   const [before, after] = compared ?? [];
   return [
-    ...shown.flatMap(({ path, before: was, after: is }) =>
-      wrapped(`${path}: ${textOf(was)} → ${textOf(is)}`),
-    ),
+    ...shown.flatMap((each) => wrapped(`${each.path}: ${changeText(each)}`)),
     ...(left === 0 ? [] : [`  and ${formatCount(left)} more`]),
     ...(from === 'weights'
       ? ['  it says the same of what weights mean: they stay (what it earns, says backtest --spec)']
@@ -96,6 +95,20 @@ function linesOf({
         )),
   ];
 }
+
+function changeText({ before, after, isPart }: SpecDifference): string {
+  if (!isPart || !Array.isArray(before) || !Array.isArray(after))
+    return `${textOf(before)} → ${textOf(after)}`;
+  const parts = [
+    ...before.map((each) => `− ${textOf(each)}`),
+    ...after.map((each) => `+ ${textOf(each)}`),
+  ];
+  const more = parts.length - shownParts;
+  return [...parts.slice(0, shownParts), ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
+}
+
+/** Values of a list that are shown. */
+const shownParts = 5;
 
 function textOf(value: unknown): string {
   if (value === undefined) return 'nothing';

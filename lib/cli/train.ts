@@ -36,10 +36,11 @@ export async function putFiles(
   const dataset = parse(datasetName, name, 'dataset');
   if (dataset === 'journal')
     throw invalid('dataset: journal stands for the samples that arrived; choose another name');
-  for (const path of paths) assertIsData(basename(path));
   const all = withLabels(paths);
+  const sizeBytes = await bytesOfFiles(all);
+  for (const path of all) assertIsData(basename(path));
   const upload = fileUploader(new S3Client(clientSettings), bucket);
-  const bar = progress?.bar('uploading', await bytesOfFiles(all), 'bytes');
+  const bar = progress?.bar('uploading', sizeBytes, 'bytes');
   const put = await putDataset(ports.store, upload, { dataset, paths: all }, (done) =>
     bar?.update(done),
   ).finally(() => bar?.finish());

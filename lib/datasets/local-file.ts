@@ -5,6 +5,14 @@ import type { ByteSource } from './byte-source.ts';
 /** A file of this machine, open for reading. */
 export type LocalFile = ByteSource & { readonly close: () => Promise<void> };
 
+/** Why a file of this machine cannot be read, in words. */
+export function fileProblem(cause: unknown): string {
+  const { code } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : {};
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EACCES') return 'you may not read it';
+  return reasonOf(cause);
+}
+
 /** Opens a file. @throws MillraceError kind `invalid` if it cannot be read */
 export async function openFile(path: string): Promise<LocalFile> {
   try {
@@ -22,6 +30,6 @@ export async function openFile(path: string): Promise<LocalFile> {
       close: () => file.close(),
     };
   } catch (cause) {
-    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
+    throw invalid(`${path} cannot be read: ${fileProblem(cause)}`, cause);
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import { strictObject } from '../parse.ts';
+import { show, strictObject } from '../parse.ts';
+import { type Refused, refuse } from '../refusal.ts';
 
 const words = z.array(z.string().max(limits.categoryCharacters)).max(100);
 
@@ -164,6 +165,15 @@ export const cellsAsWritten: Cells = {
  */
 export function isFloat32(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(Math.fround(value));
+}
+
+/** Why a cell is no number that can be learnt. */
+export function noNumber(cells: Cells, cell: unknown): Refused<'not-finite'> {
+  const isLarge = cells.number(cell) !== undefined;
+  const allowed = isLarge
+    ? 'must be a number of up to 3.4e38, as float32 has'
+    : 'must be a finite number';
+  return refuse('not-finite', `${allowed} (found ${show(cell)})`);
 }
 
 /** The number in a dataset's cell, for models of releases before 0.3. */

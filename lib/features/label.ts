@@ -1,7 +1,7 @@
 import { limits } from '../limits.ts';
 import { isRecord, listNames, show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
-import { type Cells, isFloat32, readNumber, withoutSign } from './cells.ts';
+import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from './cells.ts';
 import { cellsOfSpec, type Declaration } from './columns.ts';
 import { hashOfClass } from './hash.ts';
 import type { Floats } from './samples.ts';
@@ -61,8 +61,7 @@ function writeNumber(
   place: number,
 ): Accepted | Refused {
   const value = cells.number(cell);
-  if (!isFloat32(value))
-    return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
+  if (!isFloat32(value)) return noNumber(cells, cell);
   labels[place] = withoutSign(value);
   return accepted;
 }

@@ -7,6 +7,8 @@ export type SpecDifference = {
   readonly path: string;
   readonly before?: unknown;
   readonly after?: unknown;
+  /** Of two lists: what only either of them has; else all that stands there. */
+  readonly isPart?: true;
 };
 
 /**
@@ -26,7 +28,7 @@ export function differencesOf(before: unknown, after: unknown, path = ''): SpecD
     const without = (list: readonly unknown[], others: readonly unknown[]) =>
       list.filter((each) => !others.some((other) => isSame(each, other)));
     const [gone, come] = [without(before, after), without(after, before)];
-    if (gone.length + come.length > 0) return [{ path, before: gone, after: come }];
+    if (gone.length + come.length > 0) return [{ path, before: gone, after: come, isPart: true }];
   }
   return [
     {

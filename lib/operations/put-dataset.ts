@@ -4,7 +4,8 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { invalid, reasonOf } from '../errors.ts';
+import { fileProblem } from '../datasets/local-file.ts';
+import { invalid } from '../errors.ts';
 import type { Upload } from '../ports/ports.ts';
 
 /** What became of the files. */
@@ -69,7 +70,7 @@ export async function bytesOfFiles(paths: readonly string[]): Promise<number> {
 
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`);
+    throw invalid(`${path} cannot be read: ${fileProblem(cause)}`);
   });
   if (found.isFile()) return found.size;
   throw invalid(`${path} is no file; name the files in it`);

@@ -68,7 +68,7 @@ const badSamples: [string, RefusalCode, unknown, string, RegExp][] = [
     'not-finite',
     feature({ urgency: 3.5e38 }),
     'features.urgency',
-    /must be a finite number/,
+    /must be a number of up to 3.4e38/,
   ],
   ['an empty category', 'missing', feature({ team: '' }), 'features.team', /missing/],
   [

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { show, strictObject } from '../../parse.ts';
-import { accepted, refuse } from '../../refusal.ts';
-import { type Cells, isFloat32, readNumber, withoutSign } from '../cells.ts';
+import { strictObject } from '../../parse.ts';
+import { accepted } from '../../refusal.ts';
+import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from '../cells.ts';
 import { columnName, type FeatureBehaviour, halfLifeSchema } from './kind.ts';
 
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
@@ -69,8 +69,7 @@ export function numberBehaviour(
           return accepted;
         }
         const value = within(clip, cells.number(cell));
-        if (!isFloat32(value))
-          return refuse('not-finite', `must be a finite number (found ${show(cell)})`);
+        if (!isFloat32(value)) return noNumber(cells, cell);
         into.raw[place] = withoutSign(log ? logarithm(value) : value);
         if (fillsMean) into.raw[place + 1] = 0;
         return accepted;
