@@ -69,7 +69,8 @@ function createBar(
     stop();
     if (process.listenerCount('SIGINT') === 0) process.exit(130);
   };
-  process.once('exit', stop).once('SIGINT', interrupt);
+  // (First of all: those who listen once are gone when they were told.)
+  process.once('exit', stop).prependOnceListener('SIGINT', interrupt);
   return {
     update(done, newFields = fields) {
       history = [
