@@ -3,7 +3,6 @@ import { createModel } from '../model/create-model.ts';
 import {
   describeModel,
   type EntrySummary,
-  type JobSummary,
   listModels,
   type ModelDescription,
   type ModelSummary,
@@ -12,7 +11,9 @@ import { listNames } from '../parse.ts';
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
 import { count, type Io } from './io.ts';
-import { figure, formatCount, formatSeconds, formatTable, wordsOf, wrapped } from './progress.ts';
+import { jobLines } from './job-lines.ts';
+import { outputLines } from './output-lines.ts';
+import { figure, formatCount, formatSeconds, formatTable, wrapped } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
 /** Creates the model that a file declares: a spec as JSON. The same file again changes nothing. */
@@ -193,14 +194,6 @@ function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string)
   ];
 }
 
-/** How far each of several outputs was off. */
-export function outputLines({ outputs = {} }: Pick<StreamMetrics, 'outputs'>): readonly string[] {
-  return Object.entries(outputs).map(
-    ([name, { meanAbsoluteError: absolute, rootMeanSquaredError: root }]) =>
-      `  ${name}: mean absolute error ${figure(absolute)}, root mean squared error ${figure(root)}`,
-  );
-}
-
 /** How full the vocabularies of categories are. */
 function vocabularyLines({ vocabularies = {} }: ModelDescription): readonly string[] {
   return Object.entries(vocabularies).map(([name, { size, values, forgotten }]) => {
@@ -253,50 +246,3 @@ function entryRow({ sequence, time, kind, samples, refused, loss }: EntrySummary
     figure(loss),
   ];
 }
-
-/** A table of jobs, and why each ended as it did. */
-export function jobLines(jobs: readonly JobSummary[]): readonly string[] {
-  const rows = jobs.map(({ job, status, epoch, rows: count, refusedRows, heldOutLoss, loss }) => [
-    job,
-    status,
-    String(epoch),
-    formatCount(count),
-    String(refusedRows),
-    figure(heldOutLoss ?? loss),
-  ]);
-  return [
-    formatTable([['job', 'status', 'epoch', 'rows', 'refused', 'loss'], ...rows]),
-    ...jobs.flatMap(({ job, reason }) =>
-      reason === undefined ? [] : wrapped(`${job}: ${reason}`),
-    ),
-    ...jobs.flatMap(heldOutLines),
-  ];
-}
-
-/** What a job's challenger came to on held-out rows, and the champion beside it. */
-function heldOutLines({ job, heldOut }: JobSummary): readonly string[] {
-  const { champion = {}, challenger } = heldOut?.figures ?? {};
-  if (challenger === undefined) return [];
-  const others: Readonly<Record<string, unknown>> = champion;
-  const texts = Object.entries(challenger).flatMap(([name, value]) => {
-    if (typeof value !== 'number' || !shownFigures.has(name)) return [];
-    const other = others[name];
-    const beside = typeof other === 'number' ? ` (${figure(other)})` : '';
-    return [`${wordsOf(name)} ${figure(value)}${beside}`];
-  });
-  return [
-    ...wrapped(`${job}: held out (the champion): ${texts.join(', ')}`),
-    ...outputLines(challenger),
-  ];
-}
-
-/** Those that say most; `jobs --json` has all. */
-const shownFigures: ReadonlySet<string> = new Set([
-  'loss',
-  'accuracy',
-  'balancedAccuracy',
-  'areaUnderCurve',
-  'calibrationError',
-  'meanAbsoluteError',
-  'rSquared',
-]);

@@ -17,7 +17,7 @@ import { datasetName } from '../spec/names.ts';
 import type { Spec } from '../spec/spec.ts';
 import { absentLines } from './absent.ts';
 import { count, type Io } from './io.ts';
-import { jobLines } from './models.ts';
+import { jobLines } from './job-lines.ts';
 import { createProgress, formatCount, formatTable } from './progress.ts';
 import { watchJob } from './watch-job.ts';
 

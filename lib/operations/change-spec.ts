@@ -48,7 +48,7 @@ export type PreparedSpec = {
   readonly compared?: readonly Backtest[];
   /** Features that it adds and that no sample of the journal has. */
   readonly unseen?: readonly string[];
-  /** Jobs over datasets that were promoted: what they have learnt is not among what is learnt again. */
+  /** Jobs over datasets that were promoted: what they learnt is not among it. */
   readonly leftOut?: readonly string[];
   /** The last entry that the weights have learnt. */
   readonly to: number;
