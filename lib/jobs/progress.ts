@@ -146,11 +146,17 @@ function statusOf(progress: Uint8Array): JobProgress['status'] | undefined {
   return parseUndamaged(progressSchema, progress)?.status;
 }
 
-/** Whether a later slice has reported, or the end of what this one sent. */
+/**
+ * Whether a later slice has reported, or the end of what this one sent; or that it was sent, where
+ * this run of it failed.
+ */
 function isOvertaken(progress: Uint8Array, { slice, status }: Place): boolean {
   const reported = parseUndamaged(reportedSchema, progress);
   if (reported === undefined) return false;
-  const isEnd = reported.status === 'promoted' || reported.status === 'kept-champion';
+  const isEnd =
+    reported.status === 'promoted' ||
+    reported.status === 'kept-champion' ||
+    (reported.status === 'promotion-sent' && status === 'failed');
   return (
     reported.slice > slice || (reported.slice === slice && isEnd && status !== reported.status)
   );

@@ -102,18 +102,13 @@ const entries: Part<Entry> = {
 
 const headers: Part<EntryHeader> = {
   ofEntry: readHeader,
-  async ofSegment(store, model, segment) {
-    const found = await readSegmentHeaders(store, model, segment);
-    if (found.length > 0) return found.map((header) => () => header);
-    // Before 0.19 there were none: then all of it is read.
-    const bodies = await readSegment(store, model, segment);
-    return bodies.map((body, place) => () => {
-      const [sequence, key] = [segment.first + place, keys.entry(model, segment.first + place)];
+  ofSegment: (store, model, segment) =>
+    readSegmentHeaders(store, model, segment, (body, sequence) => {
+      const key = keys.entry(model, sequence);
       const header = decodeHeader(body, key);
       assertPlace(header, { key, model, sequence });
       return header;
-    });
-  },
+    }),
 };
 
 /**

@@ -116,18 +116,23 @@ export function headersIn(
   const [bytes, digest] = index.headers;
   const frame = beginning.subarray(end, end + bytes);
   if (frame.length !== bytes || digest !== hash('sha256', frame)) return undefined;
-  const lines = zstdDecompressSync(frame.subarray(frameHeaderBytes), {
-    maxOutputLength: limits.entryBytes,
-  });
-  const headers = lines
-    .toString('utf8')
-    .split('\n')
-    .map((line) => parseHeader(JSON.parse(line)));
+  const headers = headersOf(frame.subarray(frameHeaderBytes)) ?? [];
   const isWhole = headers.every(
     (header, place) => header.model === model && header.sequence === segment.first + place,
   );
   if (!isWhole || headers.length !== index.entries.length) return undefined;
   return { headers, etags: index.entries.map(([, etag]) => etag) };
+}
+
+/** The headers of a frame; undefined where a later release, or somebody else, wrote it. */
+function headersOf(content: Uint8Array): readonly EntryHeader[] | undefined {
+  try {
+    const lines = zstdDecompressSync(content, { maxOutputLength: limits.entryBytes });
+    const texts = lines.toString('utf8').split('\n');
+    return texts.map((line) => parseHeader(JSON.parse(line)));
+  } catch {
+    return undefined;
+  }
 }
 
 function isOf({ model, first, entries }: Index, name: string, segment: Segment): boolean {

@@ -54,23 +54,25 @@ export async function readSegment(
     store.get(keys.segment(model, segment)),
     listEntries(store, model, segment),
   ]);
-  const entries = (file && decodeSegment(file.body, model, segment)) ?? [];
-  const isOfJournal = entries.every(({ etag }, place) => listed[place]?.etag === etag);
-  return isOfJournal ? entries.map(({ body }) => body) : [];
+  return bodiesOf(file && decodeSegment(file.body, model, segment), listed);
 }
 
 /** Index and headers of most segments; those of others are read in two pieces. */
 const usualHeadBytes = 262_144;
 
 /**
- * The headers of a segment's entries: no more of it is read than its beginning. None if they are not
- * there, as in those of releases before 0.19, or it cannot be used; see {@link readSegment}.
+ * The headers of a segment's entries, each made when it is asked for. No more of it is read than its
+ * beginning, unless they are not there, as in those of releases before 0.19. None if it cannot be
+ * used; see {@link readSegment}.
+ *
+ * @param headerOf reads that of an entry as it is stored
  */
 export async function readSegmentHeaders(
   store: ObjectStore,
   model: string,
   segment: ListedSegment,
-): Promise<readonly EntryHeader[]> {
+  headerOf: (body: Uint8Array, sequence: number) => EntryHeader,
+): Promise<readonly (() => EntryHeader)[]> {
   const { etag, sizeBytes } = segment;
   const part = async (start: number, end: number) => {
     const bounds = { start, end: Math.min(end, sizeBytes), etag };
@@ -83,14 +85,32 @@ export async function readSegmentHeaders(
     listEntries(store, model, segment),
   ]);
   let head = Buffer.from(first);
-  for (let wanted = headBytesOf(head); wanted > head.length; wanted = headBytesOf(head)) {
+  const readTo = async (wanted: number) => {
     const more = await part(head.length, wanted);
-    if (more.length === 0) break;
     head = Buffer.concat([head, more]);
-  }
+    return more.length > 0;
+  };
+  while (headBytesOf(head) > head.length && (await readTo(headBytesOf(head))));
   const found = headersIn(head, model, segment);
-  const isOfJournal = found?.etags.every((etag, place) => listed[place]?.etag === etag);
-  return found !== undefined && isOfJournal ? found.headers : [];
+  if (found !== undefined)
+    return areListed(found.etags, listed) ? found.headers.map((header) => () => header) : [];
+  await readTo(sizeBytes);
+  return bodiesOf(decodeSegment(head, model, segment), listed).map(
+    (body, place) => () => headerOf(body, segment.first + place),
+  );
+}
+
+/** The entries of a segment, if the journal holds just these. */
+function bodiesOf(
+  entries: readonly StoredObject[] = [],
+  listed: readonly ListedObject[],
+): readonly Uint8Array[] {
+  const etags = entries.map(({ etag }) => etag);
+  return areListed(etags, listed) ? entries.map(({ body }) => body) : [];
+}
+
+function areListed(etags: readonly string[], listed: readonly ListedObject[]): boolean {
+  return etags.every((etag, place) => listed[place]?.etag === etag);
 }
 
 /** The entries of a segment as they are listed: those that are there, in their order. */

@@ -50,8 +50,8 @@ export async function chooseRetraction(
   name: string,
   choice: RetractChoice,
 ): Promise<ChosenRetraction> {
-  const { model } = await currentModel(ports, name);
-  const { retraction, bad } = await retractionOf(ports, model, choice);
+  const { model, state } = await currentModel(ports, name);
+  const { retraction, bad } = await retractionOf(ports, model, choice, state.sequence);
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid(
       'millrace retract: that names more than one command can hold; retract a part of it first',
@@ -86,6 +86,7 @@ async function retractionOf(
   ports: Ports,
   { name: model }: Model,
   choice: RetractChoice,
+  end: number,
 ): Promise<Pick<ChosenRetraction, 'retraction' | 'bad'>> {
   if (choice.by === 'samples') {
     const hashes = new Set<string>();
@@ -105,7 +106,9 @@ async function retractionOf(
           (producer !== undefined && `${producer}:${seq}` === choice.message)
       : (_: SettledMessage, time: number) => choice.first <= time && time <= choice.last;
   const stretch =
-    choice.by === 'time' ? await stretchOfTime(ports.store, model, choice) : undefined;
+    choice.by === 'time'
+      ? await stretchOfTime(ports.store, model, { ...choice, end })
+      : { after: 0, to: end };
   const messages = await learntMessages(ports, model, isMeant, stretch);
   return { retraction: { messages, samples: [] }, bad: [] };
 }
@@ -115,10 +118,10 @@ async function learntMessages(
   { store }: Ports,
   model: string,
   isMeant: (message: SettledMessage, time: number) => boolean,
-  { after, ...bounds }: TimeStretch = { after: 0 },
+  { after, to }: TimeStretch,
 ): Promise<string[]> {
   const ids: string[] = [];
-  const reading = { ...bounds, ahead: limits.readsAtOnce };
+  const reading = { to, ahead: limits.readsAtOnce };
   for await (const header of headersAfter(store, model, after, reading)) {
     const time = Date.parse(header.time);
     for (const message of header.messages)

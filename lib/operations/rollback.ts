@@ -81,8 +81,8 @@ async function entryAt(
       `--to: ${new Date(time).toISOString()} is yet to come; the last entry of ${model} is ${last}`,
     );
   let first = '';
-  const { to = last } = await stretchOfTime(store, model, { first: time, last: time });
-  for await (const header of headersBackFrom(store, model, Math.min(to, last))) {
+  const { to } = await stretchOfTime(store, model, { first: time, last: time, end: last });
+  for await (const header of headersBackFrom(store, model, to)) {
     if (Date.parse(header.time) <= time) return header.sequence;
     first = header.time;
   }

@@ -210,6 +210,16 @@ describe('a batch job', () => {
     },
   );
 
+  it('does not end once its promotion is sent, whatever is damaged then', async () => {
+    const world = await worldWithDataset();
+    const { place } = await runJob(world);
+    await world.store.put(keys.job(model, 'first'), Buffer.from('nothing that one wrote'));
+    const again = await runSlice(world, { ...start, slice: (place?.slice ?? 1) - 1 }, () => 100);
+    expect(again.place.status).toBe('failed');
+    const progress = await world.store.get(keys.progress(model, 'first'));
+    expect(JSON.parse(Buffer.from(progress?.body ?? []).toString()).status).toBe('promotion-sent');
+  });
+
   it('counts rows that cannot be learnt, keeps examples with their reasons, and learns the others', async () => {
     const world = createWorld({ ...ticketsSpec, batch: { refusedShare: 0.5 } });
     const csv =

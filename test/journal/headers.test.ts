@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { EntryHeader } from '../../lib/commands/commands.ts';
@@ -41,6 +43,21 @@ async function journal(): Promise<MemoryStore> {
     await joinEntries({ store, log, limits: { ...limits, segmentEntries } }, 'm', sequence);
   }
   return store;
+}
+
+/** A segment whose frame of headers holds something else, as of a later release. */
+function withHeaders(segment: Buffer, content: Uint8Array): Buffer {
+  const indexBytes = 8 + segment.readUInt32LE(4);
+  const index = JSON.parse(segment.toString('utf8', 8, indexBytes));
+  const lead = (bytes: Uint8Array) => {
+    const header = Buffer.from(segment.subarray(0, 8));
+    header.writeUInt32LE(bytes.length, 4);
+    return Buffer.concat([header, bytes]);
+  };
+  const frame = lead(content);
+  const headers = [frame.length, createHash('sha256').update(frame).digest('hex')];
+  const rest = segment.subarray(indexBytes + index.headers[0]);
+  return Buffer.concat([lead(Buffer.from(JSON.stringify({ ...index, headers }))), frame, rest]);
 }
 
 async function allOf(headers: AsyncIterable<EntryHeader>): Promise<readonly EntryHeader[]> {
@@ -103,6 +120,8 @@ describe('headers of a journal', () => {
       Buffer.from(body).fill(0xff, indexBytes + 9, indexBytes + 10),
       encodeSegment('other', 100, own),
       encodeSegment('m', 101, own),
+      withHeaders(body, Buffer.from('hello')),
+      withHeaders(body, zstdCompressSync('{"kind":"later-kind"}')),
       encodeSegment('m', 100, own.slice(1)),
       encodeSegment('m', 100, own.toReversed()),
       encodeSegment(
@@ -121,7 +140,7 @@ describe('headers of a journal', () => {
       const found = await allOf(headersAfter(store, 'm', 0, { to: entries, ahead: 16 }));
       expect(found).toEqual(numbers(1, entries));
       // Those of earlier releases are read whole; the last entries are in none.
-      const isRead = [asBefore, odd[5]].includes(file);
+      const isRead = [asBefore, odd[5], odd[8], odd[9]].includes(file);
       expect(read).toBe((isRead ? 0 : 50) + entries - 399);
     }
   });
@@ -147,7 +166,7 @@ describe('headers of a journal', () => {
       const [a = 0, b = 0] = [0, 1].map(() => Math.floor(random.next() * 500_000) - 20_000);
       const [first, last] = [Math.min(a, b), Math.max(a, b)];
       reads = 0;
-      const { after, to = entries } = await stretchOfTime(store, 'm', { first, last });
+      const { after, to } = await stretchOfTime(store, 'm', { first, last, end: entries });
       expect(reads).toBeLessThan(10);
       least = Math.min(least, to - after);
       for (const { sequence, time } of all) {
@@ -157,5 +176,25 @@ describe('headers of a journal', () => {
       }
     }
     expect(least).toBeLessThan(entries / 2);
+  });
+
+  it('are looked for everywhere where a segment begins with an entry that is gone or damaged', async () => {
+    const late = Date.parse(headerOf(420).time);
+    const stretch = (end = entries) => stretchOfTime(store, 'm', { first: late, last: late, end });
+    expect((await stretch()).after).toBeGreaterThan(0);
+    await store.put(keys.entry('m', 200), Buffer.from('nothing that one wrote'));
+    expect(await stretch()).toEqual({ after: 0, to: entries });
+    store.remove(keys.entry('m', 200));
+    expect(await stretch()).toEqual({ after: 0, to: entries });
+    // Segments of a longer journal of that name say nothing of this one.
+    expect((await stretch(150)).to).toBeLessThanOrEqual(150);
+  });
+
+  it('of one moment are found where a clock was a minute ahead', async () => {
+    const begin = Date.parse(headerOf(100).time);
+    const first = begin + clockSkew;
+    expect(
+      (await stretchOfTime(store, 'm', { first, last: first, end: entries })).after,
+    ).toBeLessThan(99);
   });
 });
