@@ -1,4 +1,5 @@
 import { limits } from '../../limits.ts';
+import type { ByteSource } from '../byte-source.ts';
 import { type BinaryReader, chunkOf, rowsOfChunk } from './format.ts';
 import type { ArrayHeader } from './numpy-array.ts';
 
@@ -13,8 +14,19 @@ export type StoredArray = {
   readonly isPlain: boolean;
 };
 
-/** The rows of arrays that have as many rows as each other: a column for each, or its fields. */
-export async function* rowsOfArrays(
+/** A reader of files that hold arrays: a column for each, all of which have as many rows. */
+export function arrayReader(
+  open: (bytes: ByteSource) => Promise<readonly StoredArray[]>,
+): BinaryReader {
+  return {
+    async *read(bytes, needed, stretch) {
+      yield* rowsOf(await open(bytes), needed, stretch);
+    },
+    cuts: async (bytes, stretchBytes) => cutsOf(await open(bytes), stretchBytes),
+  };
+}
+
+async function* rowsOf(
   arrays: readonly StoredArray[],
   needed: ReadonlySet<string> | undefined,
   { from, to = Number.POSITIVE_INFINITY }: Parameters<BinaryReader['read']>[2],
@@ -100,11 +112,8 @@ function columnsOf(array: StoredArray, needed: ReadonlySet<string> | undefined):
     }));
 }
 
-/** Where such rows may be cut; nowhere, where one can only be read from its beginning. */
-export function cutsOfArrays(
-  arrays: readonly StoredArray[],
-  stretchBytes: number,
-): readonly number[] {
+/** Where rows may be cut; nowhere, where an array can only be read from its beginning. */
+function cutsOf(arrays: readonly StoredArray[], stretchBytes: number): readonly number[] {
   if (!arrays.every(({ isPlain }) => isPlain)) return [];
   const rows = arrays[0]?.header.rows ?? 0;
   const rowBytes = arrays.reduce((sum, { header }) => sum + header.rowBytes, 0);

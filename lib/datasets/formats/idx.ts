@@ -1,15 +1,13 @@
 import { type ByteSource, piecesOf } from '../byte-source.ts';
 import { magicBytes, unpackerFor } from '../unpack.ts';
 import {
+  arrayReader,
   behind,
   bytesIn,
-  cutsOfArrays,
   exactReader,
-  rowsOfArrays,
   type StoredArray,
   truncated,
 } from './array-rows.ts';
-import type { BinaryReader } from './format.ts';
 import type { Values } from './numpy-array.ts';
 
 /**
@@ -18,14 +16,7 @@ import type { Values } from './numpy-array.ts';
  * one after another, and `label`. Either file may be gzip. Source: LeCun, Cortes and Burges, The
  * MNIST Database of Handwritten Digits.
  */
-export const idx: BinaryReader = {
-  async *read(bytes, needed, stretch) {
-    yield* rowsOfArrays(await arraysOf(bytes), needed, stretch);
-  },
-  async cuts(bytes, stretchBytes) {
-    return cutsOfArrays(await arraysOf(bytes), stretchBytes);
-  },
-};
+export const idx = arrayReader(arraysOf);
 
 async function arraysOf(bytes: ByteSource): Promise<readonly StoredArray[]> {
   const { beside } = bytes;

@@ -4,39 +4,23 @@ import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type Zip
 import { limits } from '../../limits.ts';
 import { type ByteSource, piecesOf } from '../byte-source.ts';
 import {
+  arrayReader,
   behind,
   bytesIn,
-  cutsOfArrays,
   exactReader,
-  rowsOfArrays,
   type StoredArray,
   truncated,
 } from './array-rows.ts';
-import type { BinaryReader } from './format.ts';
 import { type ArrayHeader, headerBytes, headerOf } from './numpy-array.ts';
 
 /**
  * NumPy's `.npy`: one array, whose rows are those of the file. A structured array has a column for
  * each field; the columns of a plain one are named by their numbers, from 0.
  */
-export const npy: BinaryReader = {
-  async *read(bytes, needed, stretch) {
-    yield* rowsOfArrays([await arrayOf(undefined, bytes)], needed, stretch);
-  },
-  async cuts(bytes, stretchBytes) {
-    return cutsOfArrays([await arrayOf(undefined, bytes)], stretchBytes);
-  },
-};
+export const npy = arrayReader(async (bytes) => [await arrayOf(undefined, bytes)]);
 
 /** NumPy's `.npz`: a column for each array, all of which have as many rows. */
-export const npz: BinaryReader = {
-  async *read(bytes, needed, stretch) {
-    yield* rowsOfArrays(await arraysIn(bytes), needed, stretch);
-  },
-  async cuts(bytes, stretchBytes) {
-    return cutsOfArrays(await arraysIn(bytes), stretchBytes);
-  },
-};
+export const npz = arrayReader(arraysIn);
 
 /** An array whose bytes can be read from anywhere. */
 async function arrayOf(name: string | undefined, bytes: ByteSource): Promise<StoredArray> {
