@@ -12,7 +12,8 @@ import {
   followFile,
   samplesOfLines,
 } from '../operations/follow-file.ts';
-import { sampleWriter, sentBefore } from '../operations/send-file.ts';
+import { sampleWriter } from '../operations/send-file.ts';
+import { sentBefore } from '../operations/sent-content.ts';
 import { parse, parseJson } from '../parse.ts';
 import { makeFolder } from '../ports/make-folder.ts';
 import { freshProducer } from '../ports/producer.ts';
@@ -154,9 +155,11 @@ async function firstPlace(
   const bytes = await openFile(path);
   const before = await sentBefore(ports, model, bytes).finally(bytes.close);
   if (before === undefined || begin === 'start') return { ...first, sent: 0 };
+  if (begin === 'sent') return { ...first, sent: before.bytes };
   throw invalid(
-    `${path} was sent before, as producer ${before}, and would be learnt twice: --from end sends ` +
-      'what is written behind it from now on, --from start all of it',
+    `${path} was sent before, up to byte ${before.bytes}, as producer ${before.producer}, and would ` +
+      'be learnt twice: --from sent goes on there, --from end sends what is written from now on, ' +
+      '--from start all of it',
   );
 }
 

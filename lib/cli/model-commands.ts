@@ -226,10 +226,9 @@ function declareSend(add: AddCommand): void {
         flag('--follow', 'go on with what is written behind it, until Ctrl-C')
           .conflicts('rate')
           .conflicts('id'),
-        new Option('--from <place>', 'with --follow: where to begin with a file').choices([
-          'start',
-          'end',
-        ]),
+        new Option('--from <place>', 'with --follow: where to begin with a file')
+          .choices(['start', 'sent', 'end'])
+          .implies({ follow: true }),
       ],
       examples: [
         ['millrace send sales today.csv', 'harmless to repeat: learnt once'],

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
+import type { ByteSource } from '../datasets/byte-source.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
@@ -11,6 +10,7 @@ import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
 import { judge, type Ledger } from '../state/ledger.ts';
+import { producerOfContent } from './sent-content.ts';
 import { labelsPerMessage, readLabels, readSent, refusedOf } from './sent-rows.ts';
 
 /** How a file is sent. */
@@ -247,21 +247,3 @@ function dateWriter({ task, features }: Spec): (sample: unknown) => unknown {
 const sampleBytes = limits.messageBytes - 1_024;
 
 /** Of a file's content, and of how it is read: by another column of ids it is something else. */
-/** How the producer of a file's content is called, but for the size of its messages. */
-async function producerOfContent(bytes: ByteSource, idColumn?: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of piecesOf(bytes)) hash.update(piece);
-  if (idColumn !== undefined) hash.update(`\0id:${idColumn}`);
-  return `file-${hash.digest('hex').slice(0, 16)}-`;
-}
-
-/** As whom a file was sent by {@link sendFile}, as far as the model knows. */
-export async function sentBefore(
-  ports: Pick<Ports, 'store' | 'log'>,
-  model: string,
-  bytes: ByteSource,
-): Promise<string | undefined> {
-  const producers = (await lastState(ports, model))?.ledger.producers;
-  const content = await producerOfContent(bytes);
-  return [...(producers?.keys() ?? [])].find((name) => name.startsWith(content));
-}

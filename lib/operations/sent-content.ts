@@ -1,0 +1,59 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
+import { newline } from '../datasets/formats/text-reader.ts';
+import { lastState } from '../fold/checkpoints.ts';
+import type { Ports } from '../ports/ports.ts';
+
+/** How the producer of a file's content is called, but for the size of its messages. */
+export async function producerOfContent(bytes: ByteSource, idColumn?: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of piecesOf(bytes)) hash.update(piece);
+  if (idColumn !== undefined) hash.update(`\0id:${idColumn}`);
+  return nameOfDigest(hash);
+}
+
+function nameOfDigest(hash: Hash): string {
+  return `file-${hash.digest('hex').slice(0, 16)}-`;
+}
+
+/** What was sent of a file, as far as the model knows. */
+export type SentBefore = {
+  readonly producer: string;
+  /** How many of its bytes, up to where a line ends. */
+  readonly bytes: number;
+};
+
+/** What `sendFile` has sent of a file, when it was no longer than that; the most of it. */
+export async function sentBefore(
+  ports: Pick<Ports, 'store' | 'log'>,
+  model: string,
+  bytes: ByteSource,
+): Promise<SentBefore | undefined> {
+  const producers = (await lastState(ports, model))?.ledger.producers.keys() ?? [];
+  const known = new Map([...producers].map((name) => [name.replace(/\d+$/, ''), name]));
+  const hash = createHash('sha256');
+  let [hashed, found]: [number, SentBefore | undefined] = [0, undefined];
+  const look = () => {
+    const producer = known.get(nameOfDigest(hash.copy()));
+    if (producer !== undefined) found = { producer, bytes: hashed };
+  };
+  const pass = (part: Uint8Array) => {
+    hash.update(part);
+    hashed += part.length;
+  };
+  for await (const piece of known.size === 0 ? [] : piecesOf(bytes)) {
+    const buffer = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    let start = 0;
+    for (let end = buffer.indexOf(newline); end >= 0; end = buffer.indexOf(newline, end + 1)) {
+      // Its last line may have had no end then.
+      for (const to of [end, end + 1]) {
+        pass(buffer.subarray(start, to));
+        look();
+        start = to;
+      }
+    }
+    pass(buffer.subarray(start));
+  }
+  look();
+  return found;
+}
