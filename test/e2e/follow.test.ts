@@ -114,7 +114,9 @@ describe('millrace send --follow', () => {
     const refused = await run('--follow');
     expect([refused.status, refused.stderr]).toEqual([
       2,
-      expect.stringMatching(/was sent before, up to byte \d+, as producer file-.*would be learnt twice/),
+      expect.stringMatching(
+        /was sent before, up to byte \d+, as producer file-.*would be learnt twice/,
+      ),
     ]);
     // Something was written behind what was sent.
     appendFileSync(path, row(23));
