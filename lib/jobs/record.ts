@@ -60,6 +60,9 @@ export async function openJob(
   const key = keys.job(model, message.job);
   const existing = await readJob(ports.store, model, message.job);
   if (existing !== undefined) return joined(existing, message);
+  // What it pinned cannot be pinned again: the stream has gone on.
+  if (message.slice > 0)
+    return refuse('bad-dataset', `${key} is gone, and what job ${message.job} began with is in it`);
   const { dataset, files } = message;
   const pinned = dataset === 'journal' ? noObjects(files) : await pinObjects(ports.store, message);
   if (!pinned.ok) return pinned;

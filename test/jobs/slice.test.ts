@@ -220,6 +220,14 @@ describe('a batch job', () => {
     expect(JSON.parse(Buffer.from(progress?.body ?? []).toString()).status).toBe('promotion-sent');
   });
 
+  it('ends where its record is gone: another one would pin another stretch of the stream', async () => {
+    const world = await worldWithDataset();
+    world.store.remove(keys.job(model, 'first'));
+    const { place } = await runSlice(world, { ...start, slice: 2 }, () => 100);
+    expect(place).toMatchObject({ status: 'failed', reason: expect.stringContaining('is gone') });
+    expect(await world.store.get(keys.job(model, 'first'))).toBeUndefined();
+  });
+
   it('counts rows that cannot be learnt, keeps examples with their reasons, and learns the others', async () => {
     const world = createWorld({ ...ticketsSpec, batch: { refusedShare: 0.5 } });
     const csv =
