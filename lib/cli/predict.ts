@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
@@ -35,8 +34,6 @@ export async function predict(
   },
 ): Promise<number> {
   await specOf(io, model);
-  if (out !== undefined && resolve(out) === resolve(path))
-    throw invalid(`--out: ${out} is the file that is predicted; name another`);
   if (out !== undefined && format === undefined) assertFormat(out);
   const opened = await openModel(io.ports, model);
   // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.

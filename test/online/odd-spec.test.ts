@@ -162,6 +162,7 @@ describe('a change of spec', () => {
       path: 'features.team.values',
       before: [],
       after: ['green'],
+      isPart: true,
     });
   });
 

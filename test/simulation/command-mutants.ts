@@ -182,8 +182,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/online/judge-message.ts',
-        find: '    if (header.messages.some(isLetter)) return',
-        replace: '    if (header.messages.length < 0) return',
+        find: '    if (messages.some(isLetter)) return',
+        replace: '    if (messages.length < 0) return',
       },
     ],
   },
