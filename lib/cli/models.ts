@@ -86,7 +86,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(specSince === undefined
       ? []
       : [
-          `  its spec holds since entry ${specSince}, where the figures begin, also of the labels alone`,
+          `  its spec holds since entry ${specSince}; figures begin there, those of the labels too`,
         ]),
     ...(retractions === 0
       ? []
