@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { type ByteSource, bytesInMemory } from '../datasets/byte-source.ts';
-import { labelsOf } from '../datasets/file-names.ts';
-import { type LocalFile, openFile } from '../datasets/local-file.ts';
+import { type LocalFile, labelsBeside, openFile } from '../datasets/local-file.ts';
 import { textOf } from '../datasets/text.ts';
 import type { Io } from './io.ts';
 import type { Bar } from './progress.ts';
@@ -19,15 +17,15 @@ export async function withFile<Result>(
     const piped = await buffer(process.stdin);
     return use({ name: `standard-input${await endingOf(piped)}`, bytes: bytesInMemory(piped) });
   }
-  const labels = labelsOf(path).find((name) => existsSync(name));
-  const open: LocalFile[] = [];
+  const labels = labelsBeside(path);
+  const file = await openFile(path);
+  let beside: LocalFile | undefined;
   try {
-    for (const each of [path, ...(labels === undefined ? [] : [labels])])
-      open.push(await openFile(each));
-    const [file = bytesInMemory(new Uint8Array()), beside] = open;
+    if (labels !== undefined) beside = await openFile(labels);
     return await use({ name: path, bytes: { ...file, beside } });
   } finally {
-    for (const file of open) await file.close();
+    await file.close();
+    await beside?.close();
   }
 }
 

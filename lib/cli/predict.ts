@@ -57,11 +57,10 @@ export async function predict(
       await opened.predict([], { maxAgeSeconds: 0 });
     const predicted = predictionColumns(opened, names);
     const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
-    let absent: readonly string[] | undefined;
     for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
-      absent ??= chunk.absent();
-      if (sums.rows === 0 && chunk.rows.length > 0)
-        for (const line of absentLines(opened.spec(), absent)) process.stderr.write(`${line}\n`);
+      if (sums.rows === 0)
+        for (const line of absentLines(opened.spec(), chunk.absent()))
+          process.stderr.write(`${line}\n`);
       for (const { line, reason } of chunk.bad) {
         sums.unreadable += 1;
         if (sums.unreadable <= shownLines) process.stderr.write(`line ${line}: ${reason}\n`);

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { keys } from '../bucket/keys.ts';
-import { labelsOf } from '../datasets/file-names.ts';
+import { labelsBeside } from '../datasets/local-file.ts';
 import { assertIsData } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
@@ -59,8 +58,7 @@ export async function putFiles(
 
 /** Some files, and with images those of their labels that lie beside them. */
 function withLabels(paths: readonly string[]): readonly string[] {
-  const labels = paths.flatMap((path) => labelsOf(path).find((name) => existsSync(name)) ?? []);
-  return [...new Set([...paths, ...labels])];
+  return [...new Set([...paths, ...paths.flatMap((path) => labelsBeside(path) ?? [])])];
 }
 
 /** Lists the datasets of the stack. */

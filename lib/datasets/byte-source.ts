@@ -18,13 +18,12 @@ export function bytesInMemory(body: Uint8Array): ByteSource {
   return { sizeBytes: body.length, read: async (start, end) => body.subarray(start, end) };
 }
 
+const singleObject = z.strictObject({ key: z.string(), etag: z.string(), sizeBytes: z.int() });
+
 /** An object of the bucket, as it was when somebody looked at it. */
-export const pinnedObject = z.strictObject({
-  key: z.string(),
-  etag: z.string(),
-  sizeBytes: z.int(),
+export const pinnedObject = singleObject.extend({
   /** The object that belongs to it, where rows are in two. */
-  beside: z.strictObject({ key: z.string(), etag: z.string(), sizeBytes: z.int() }).optional(),
+  beside: singleObject.optional(),
 });
 
 /** A {@link pinnedObject}. */

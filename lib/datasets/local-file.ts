@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { invalid, reasonOf } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
+import { labelsOf } from './file-names.ts';
 
 /** A file of this machine, open for reading. */
 export type LocalFile = ByteSource & { readonly close: () => Promise<void> };
@@ -11,6 +13,11 @@ export function fileProblem(cause: unknown): string {
   if (code === 'ENOENT') return 'there is no such file';
   if (code === 'EACCES') return 'you may not read it';
   return reasonOf(cause);
+}
+
+/** The file of labels that lies beside one of images; see {@link labelsOf}. */
+export function labelsBeside(path: string): string | undefined {
+  return labelsOf(path).find((name) => existsSync(name));
 }
 
 /** Opens a file. @throws MillraceError kind `invalid` if it cannot be read */

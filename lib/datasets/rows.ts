@@ -53,15 +53,12 @@ export function dataAmong(listed: readonly PinnedObject[]): readonly PinnedObjec
     sizeBytes > 0 && !isNoData(key) ? [{ key, etag, sizeBytes }] : [],
   );
   const byKey = new Map(objects.map((object) => [object.key, object]));
-  const besideOf = ({ key }: PinnedObject) =>
-    labelsOf(key).flatMap((name) => byKey.get(name) ?? [])[0];
-  const besides = new Set(objects.map(besideOf));
-  return objects
-    .filter((object) => !besides.has(object))
-    .map((object) => {
-      const beside = besideOf(object);
-      return beside === undefined ? object : { ...object, beside };
-    });
+  const pairs = objects.map((object) => {
+    const [beside] = labelsOf(object.key).flatMap((name) => byKey.get(name) ?? []);
+    return beside === undefined ? object : { ...object, beside };
+  });
+  const besides = new Set(pairs.map((pair) => ('beside' in pair ? pair.beside.key : undefined)));
+  return pairs.filter(({ key }) => !besides.has(key));
 }
 
 /** @throws MillraceError kind `invalid` if a file of this name would fail a job, or be passed over */

@@ -13,12 +13,8 @@ export async function readEntry(
   model: string,
   sequence: number,
 ): Promise<Entry | undefined> {
-  const key = keys.entry(model, sequence);
-  const object = await store.get(key);
-  if (object === undefined) return undefined;
-  const entry = decodeEntry(object.body, key);
-  assertPlace(entry.header, { key, model, sequence });
-  return entry;
+  const object = await store.get(keys.entry(model, sequence));
+  return object && decoded(object.body, model, sequence);
 }
 
 /** The header of {@link readEntry}, without its samples. */
@@ -27,12 +23,8 @@ export async function readHeader(
   model: string,
   sequence: number,
 ): Promise<EntryHeader | undefined> {
-  const key = keys.entry(model, sequence);
-  const object = await store.get(key);
-  if (object === undefined) return undefined;
-  const header = decodeHeader(object.body, key);
-  assertPlace(header, { key, model, sequence });
-  return header;
+  const object = await store.get(keys.entry(model, sequence));
+  return object && decodedHeader(object.body, model, sequence);
 }
 
 function assertPlace(
@@ -103,12 +95,9 @@ const entries: Part<Entry> = {
 const headers: Part<EntryHeader> = {
   ofEntry: readHeader,
   ofSegment: (store, model, segment) =>
-    readSegmentHeaders(store, model, segment, (body, sequence) => {
-      const key = keys.entry(model, sequence);
-      const header = decodeHeader(body, key);
-      assertPlace(header, { key, model, sequence });
-      return header;
-    }),
+    readSegmentHeaders(store, model, segment, (body, sequence) =>
+      decodedHeader(body, model, sequence),
+    ),
 };
 
 /**
@@ -234,10 +223,18 @@ async function* backFrom<Read>(
   }
 }
 
-/** An entry of a segment. @throws MillraceError kind `corrupt` if it is none, or another one */
+/** An entry as it is stored. @throws MillraceError kind `corrupt` if it is none, or another one */
 function decoded(body: Uint8Array, model: string, sequence: number): Entry {
   const key = keys.entry(model, sequence);
   const entry = decodeEntry(body, key);
   assertPlace(entry.header, { key, model, sequence });
   return entry;
+}
+
+/** The same of its header. */
+function decodedHeader(body: Uint8Array, model: string, sequence: number): EntryHeader {
+  const key = keys.entry(model, sequence);
+  const header = decodeHeader(body, key);
+  assertPlace(header, { key, model, sequence });
+  return header;
 }
