@@ -34,9 +34,22 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
         `[null,${outputs}] (found ${show(layersModel.outputs.map((output) => output.shape))})`,
     );
   }
+  if ((spec.revision ?? 0) >= 7) assertElements(layersModel);
   const { inputs: symbols } = layersModel;
   const inputs = symbols.map((input) => matchInput(spec, input, symbols.length));
   return { layersModel, inputs, outputs };
+}
+
+/** A window that is larger than what it slides over leaves nothing. */
+function assertElements({ layers }: tf.LayersModel): void {
+  for (const { name, inboundNodes } of layers) {
+    const shapes = inboundNodes.flatMap(({ outputShapes }) => [outputShapes]);
+    if (!shapes.flat(Number.POSITIVE_INFINITY).includes(0)) continue;
+    throw invalid(
+      `spec.network.topology: nothing comes out of the layer ${name} (found the shape ` +
+        `${show(shapes.at(0))}); make its window smaller, or pad what it slides over`,
+    );
+  }
 }
 
 async function load(spec: Spec, config: Json): Promise<tf.LayersModel> {

@@ -130,9 +130,12 @@ export const specSchema = strictObject({
   // and small networks train on wasm. 3: the expert `prior` knows the mean of labels that are not
   // standardised. 4: what experts know of labels, and how they are judged, is weighted as samples
   // are, and they know the labels of a job's rows. 5: the state knows what was earned lately. 6: it
-  // knows how predictions turned out. Later rules never change the bits of a model that exists.
+  // knows how predictions turned out. 7: networks of convolutions, pools and gelu train on wasm.
+  // Later rules never change the bits of a model that exists.
   revision: z
-    .union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5), z.literal(6)])
+    .int()
+    .min(1)
+    .max(7)
     .optional()
     .describe('the rules by which samples become numbers; filled in by a declaration'),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
@@ -264,7 +267,7 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
   return {
     ...spec,
     cells,
-    revision: 6,
+    revision: 7,
     label: standardize
       ? { ...spec.label, standardize: spec.label.standardize ?? true }
       : spec.label,

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { readArguments, wholeNumber } from '../../lib/cli/arguments.ts';
 import { formatTable } from '../../lib/cli/progress.ts';
@@ -35,6 +36,8 @@ const { values: options } = readArguments(
     },
   },
 );
+// Layers of tfjs are made on a backend.
+await tf.setBackend('cpu');
 const repetitions = wholeNumber('--repetitions', options.repetitions, 1);
 const output = options.json ? process.stderr : process.stdout;
 

@@ -114,22 +114,13 @@ const specs: Record<string, () => SpecInput> = {
   }),
 };
 
-/** Networks that the engine of WebAssembly leaves to ONNX Runtime. */
-const onOnnxAlone = /Conv|Pooling|SimpleRNN|LSTM|GRU|gelu/;
-
-describe.each(Object.entries(compiledEngines))(
-  'the %s engine trains as tfjs does',
-  (name, engine) => {
-    const own = Object.entries(specs).filter(
-      ([each]) => name === 'onnx' || !onOnnxAlone.test(each),
-    );
-    it.each(own)('with %s', async (_name, input) => {
-      const optimizer = { type: 'adam' as const, rate: 0.001 };
-      await expectAgreement(engine, defineSpec({ optimizer, ...input() }), {
-        rows: 79,
-        minibatch: 4,
-        tolerance: 1e-5,
-      });
+describe.each(Object.entries(compiledEngines))('the %s engine trains as tfjs does', (_, engine) => {
+  it.each(Object.entries(specs))('with %s', async (_name, input) => {
+    const optimizer = { type: 'adam' as const, rate: 0.001 };
+    await expectAgreement(engine, defineSpec({ optimizer, ...input() }), {
+      rows: 79,
+      minibatch: 4,
+      tolerance: 1e-5,
     });
-  },
-);
+  });
+});

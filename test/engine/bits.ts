@@ -26,6 +26,34 @@ const common = {
 
 const activations = ['tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'softsign', 'swish'] as const;
 
+const layer = (class_name: string, name: string, settings: object = {}) => ({
+  class_name,
+  config: { name, ...settings },
+});
+
+/**
+ * What slides windows over images, and the only activation that such a network alone has, as Keras
+ * writes it. (tfjs is not loaded where a compiled model is run.)
+ */
+const topology = {
+  class_name: 'Sequential',
+  config: {
+    name: 'images',
+    layers: [
+      layer('Conv2D', 'wide', {
+        ...{ filters: 5, kernel_size: [3, 3], padding: 'same', activation: 'gelu' },
+        batch_input_shape: [null, 11, 10, 2],
+      }),
+      layer('MaxPooling2D', 'largest', { pool_size: [3, 2], strides: [2, 2], padding: 'same' }),
+      layer('DepthwiseConv2D', 'deep', { kernel_size: [2, 3], depth_multiplier: 2 }),
+      layer('Conv2D', 'far', { filters: 9, kernel_size: 3, strides: 2, padding: 'same' }),
+      layer('AveragePooling2D', 'mean', { pool_size: 2, strides: 1, padding: 'same' }),
+      layer('Flatten', 'flat'),
+      layer('Dense', 'last', { units: 1 }),
+    ],
+  },
+};
+
 /** Networks that have all kernels of the wasm engine between them. */
 const specs: Record<string, SpecInput> = {
   ...Object.fromEntries(
@@ -72,6 +100,11 @@ const specs: Record<string, SpecInput> = {
     task: 'regression',
     label: { outputs: ['x', 'y', 'z'] },
     network: { hidden: [6] },
+  },
+  'convolutions and pools': {
+    ...{ model: 'bits', task: 'binary', online: { minibatch: 7 } },
+    features: { x: { type: 'vector', length: 11 * 10 * 2 } },
+    network: { topology },
   },
   'the Huber loss': { ...common, task: 'regression', loss: 'huber', network: { hidden: [4] } },
 };

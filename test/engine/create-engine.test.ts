@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { vectorSpec } from './networks.ts';
 
 function specWith(layer: tf.layers.Layer, engine?: SpecInput['engine']): SpecInput {
   const model = tf.sequential({
@@ -22,6 +23,15 @@ function specWith(layer: tf.layers.Layer, engine?: SpecInput['engine']): SpecInp
   };
 }
 
+/** Layers that take 28 × 28 pixels to 256 numbers. */
+const smallFilters = () => [
+  tf.layers.conv2d({ filters: 6, kernelSize: 5 }),
+  tf.layers.maxPooling2d({ poolSize: 2 }),
+  tf.layers.conv2d({ filters: 16, kernelSize: 5 }),
+  tf.layers.maxPooling2d({ poolSize: 2 }),
+  tf.layers.flatten(),
+];
+
 function compile(input: SpecInput) {
   const warnings: unknown[] = [];
   const engine = createEngine({
@@ -40,10 +50,21 @@ describe('the engine of a spec', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('is wasm where small filters do more than a large matrix', async () => {
+    const lenet = [...smallFilters(), tf.layers.dense({ units: 140 })];
+    const { compiled, warnings } = compile(vectorSpec([28, 28, 1], lenet));
+    expect((await compiled).engine).toBe('wasm-1');
+    expect(warnings).toEqual([]);
+  });
+
   it.each([
     [
-      'layers that wasm has no kernels for',
-      () => specWith(tf.layers.conv2d({ filters: 2, kernelSize: 2 })),
+      'a large matrix that does more than small filters',
+      () => vectorSpec([28, 28, 1], [...smallFilters(), tf.layers.dense({ units: 2_000 })]),
+    ],
+    [
+      'large filters',
+      () => vectorSpec([9, 9, 30], [tf.layers.conv2d({ filters: 70, kernelSize: 3 })]),
     ],
     ['a large matrix', () => ({ ...specWith(tanh()), network: { hidden: [200, 200] } })],
     ['the name', () => specWith(tanh(), 'onnx')],
@@ -65,9 +86,26 @@ describe('the engine of a spec', () => {
     expect((await engine.compile(parseSpec({ ...earlier, revision: 1 }))).engine).toMatch(/^onnx-/);
   });
 
+  it('stays onnx for windows over images in a model of before 0.20', async () => {
+    const engine = createEngine({ threads: 1, warn: () => undefined });
+    const layers = [
+      tf.layers.conv2d({ filters: 2, kernelSize: 2 }),
+      tf.layers.maxPooling2d({ poolSize: 2 }),
+      tf.layers.activation({ activation: 'gelu' }),
+    ];
+    for (const layer of layers) {
+      const spec = defineSpec(specWith(layer));
+      const earlier = parseSpec({ ...spec, revision: 6 });
+      expect((await engine.compile(earlier)).engine).toMatch(/^onnx-/);
+      expect((await engine.compile(spec)).engine).toBe('wasm-1');
+    }
+  });
+
   it('is asked for in vain by a network that it has no kernels for', async () => {
-    const { compiled } = compile(specWith(tf.layers.conv2d({ filters: 2, kernelSize: 2 }), 'wasm'));
-    await expect(compiled).rejects.toThrow(/spec.engine: wasm cannot train this network: .*Conv/);
+    const { compiled } = compile(specWith(tf.layers.upSampling2d({ name: 'larger' }), 'wasm'));
+    await expect(compiled).rejects.toThrow(
+      /wasm cannot train this network: .* ResizeNearestNeighbor .* in the layer larger/,
+    );
   });
 
   it('is tfjs, with one warning that names kernel and layer, where the network cannot be traced', async () => {
@@ -83,6 +121,14 @@ describe('the engine of a spec', () => {
         },
       ],
     ]);
+  });
+
+  it('is none for what tfjs has no gradients of', async () => {
+    const gaps = tf.layers.conv2d({ filters: 2, kernelSize: 2, dilationRate: 2 });
+    const { compiled } = compile(vectorSpec([5, 5, 1], [gaps]));
+    await expect(compiled).rejects.toThrow(
+      /spec.network: tfjs cannot train it: .* dilation rates greater than 1 are not yet supported/,
+    );
   });
 
   it('is an error where onnx is asked for and the network cannot be traced', async () => {

@@ -227,6 +227,18 @@ describe('a network', () => {
       /matches no feature; features: amount, image/,
     ],
     [
+      'a window larger than what it slides over',
+      tf.sequential({
+        layers: [
+          tf.layers.reshape({ targetShape: [5, 1, 1], inputShape: [5] }),
+          tf.layers.maxPooling2d({ poolSize: [2, 2], name: 'largest' }),
+          tf.layers.flatten(),
+          tf.layers.dense({ units: 1 }),
+        ],
+      }),
+      /nothing comes out of the layer largest \(found the shape .*2,0,1/,
+    ],
+    [
       'a tanh at its end',
       tf.sequential({
         layers: [tf.layers.dense({ units: 1, inputShape: [5], activation: 'tanh' })],

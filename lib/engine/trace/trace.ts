@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { invalid, MillraceError, reasonOf } from '../../errors.ts';
 import { labelWidth } from '../../features/task.ts';
 import type { Network } from '../../network/network.ts';
 import type { Optimizer } from '../../network/optimizers.ts';
@@ -169,6 +170,9 @@ function traceOnce<Result>(network: Network, trace: (backend: TraceBackend) => R
       nameLayers(network, backend);
       return trace(backend);
     });
+  } catch (error) {
+    if (error instanceof MillraceError || error instanceof UntraceableError) throw error;
+    throw invalid(`spec.network: tfjs cannot train it: ${reasonOf(error)}`, error);
   } finally {
     network.layersModel.dispose();
   }

@@ -4,7 +4,6 @@ import { labelWidth } from '../../features/task.ts';
 import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
-import { allLayers } from '../../network/dropout.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
 import { tableNames } from '../../network/weight-names.ts';
@@ -15,8 +14,8 @@ import { initialState, variablesByName } from '../step.ts';
 import { type Graph, sizeOf } from '../trace/graph.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { tracePrediction, traceTraining } from '../trace/trace.ts';
-import { UntraceableError } from '../trace/untraceable.ts';
 import type { LargeTable, ProgramArtifact } from './artifact.ts';
+import { chooseFor } from './choice.ts';
 import { elementBytes } from './instructions.ts';
 import {
   emitProgram,
@@ -34,14 +33,7 @@ import type { Region } from './versions.ts';
  */
 export async function compileProgram(spec: Spec, minibatch: number): Promise<ProgramArtifact> {
   const network = await build(spec);
-  if (spec.engine === undefined) {
-    try {
-      assertIsSmall(network);
-    } catch (error) {
-      network.layersModel.dispose();
-      throw error;
-    }
-  }
+  const isChosen = chooseFor(spec, network);
   const optimizer = optimizerOf(spec.optimizer);
   const { tensors } = initialState(spec, network, optimizer);
   const weights = variablesByName(network.layersModel.weights);
@@ -63,6 +55,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
     minibatch: rows,
     result: stepNames.output,
   });
+  isChosen(prediction.graph);
   const fresh = await build(spec);
   const { graph, masks } = traceTraining(spec, fresh, optimizer, {
     minibatch,
@@ -135,21 +128,6 @@ function regionsOf(
     offset += sizeOf(shape);
   }
   return [];
-}
-
-/** @throws UntraceableError if ONNX Runtime, on vectors twice as wide or more, is faster */
-function assertIsSmall({ layersModel }: Network): void {
-  for (const layer of allLayers(layersModel.layers)) {
-    if (layer.getClassName() === 'Embedding') continue;
-    for (const { name, shape } of layer.weights) {
-      const size = shape.reduce<number>((product, dimension) => product * (dimension ?? 1), 1);
-      if (shape.length < 2 || size <= limits.wasmMatrixElements) continue;
-      throw new UntraceableError(
-        `${name} has ${size} elements, and onnx is faster from ${limits.wasmMatrixElements} on; ` +
-          'name the engine wasm for the same bits on every processor',
-      );
-    }
-  }
 }
 
 async function build(spec: Spec): Promise<Network> {

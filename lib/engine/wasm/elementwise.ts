@@ -2,6 +2,7 @@ import type { Constant, Node } from '../trace/graph.ts';
 import type { FunctionBuilder, Local } from './assembler.ts';
 import {
   cosine,
+  errorFunction,
   exponential,
   exponentialMinusOne,
   hyperbolicTangent,
@@ -67,6 +68,7 @@ export const elementwise: Readonly<Record<string, Emit>> = {
   Exp: unary(exponential),
   Log: unary(logarithm),
   Sigmoid: unary(logistic),
+  Erf: unary(errorFunction),
   Softplus: unary(softplus),
   Tanh: unary(hyperbolicTangent),
   Not: unary((f, x) => f.vector('v128.not', x)),

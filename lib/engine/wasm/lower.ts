@@ -1,21 +1,22 @@
-import { shareSubexpressions } from '../rewrite/clean.ts';
-import { type Constant, type Graph, type Node, type Value, valuesOf } from '../trace/graph.ts';
+import { removeDeadNodes, shareSubexpressions } from '../rewrite/clean.ts';
+import { type Graph, type Node, type Value, valuesOf } from '../trace/graph.ts';
+import { GraphBuilder } from './graph-builder.ts';
+import { lowerImages } from './lower-images.ts';
 
 /**
  * Puts operators that this engine has no kernel for into terms of those that it has: softmax and
  * its logarithm are reductions and elementwise operators, which share what they have in common.
  */
-export function lower(graph: Graph): Graph {
-  const values = valuesOf(graph);
-  const constants = new Map(graph.constants);
-  const nodes = graph.nodes.flatMap((node) => {
-    const x = values.get(node.inputs[0] ?? '');
+export function lower(traced: Graph): Graph {
+  const graph = removeDeadNodes(shareSubexpressions(lowerImages(traced)));
+  const builder = new GraphBuilder(graph, 'softmax');
+  for (const node of graph.nodes) {
     const [output] = node.outputs;
     const isSoftmax = node.op === 'Softmax' || node.op === 'LogSoftmax';
-    if (!isSoftmax || x === undefined || output === undefined) return [node];
-    return lowerSoftmax(node, { x, output, constants });
-  });
-  return shareSubexpressions(castOperands({ ...graph, nodes, constants }));
+    if (!isSoftmax || output === undefined) builder.keep(node);
+    else builder.replace(output, lowerSoftmax(builder, node, builder.input(node, 0)));
+  }
+  return shareSubexpressions(castOperands(builder.graph));
 }
 
 /** Operators on integers as well, if all of their operands are. */
@@ -81,59 +82,23 @@ function castOperands(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-type Softmax = {
-  readonly x: Value;
-  readonly output: Value;
-  readonly constants: Map<string, Constant>;
-};
-
-function lowerSoftmax({ op }: Node, { x, output, constants }: Softmax): Node[] {
-  const value = (part: string, shape: readonly number[] = x.shape): Value => ({
-    name: `${output.name}_${part}`,
-    type: 'float32',
-    shape,
-  });
-  const rows = x.shape.slice(0, -1);
+/** Softmax over the last dimension, or its logarithm; both share what they have in common. */
+function lowerSoftmax(builder: GraphBuilder, { op }: Node, x: Value): Value {
+  const { shape } = x;
+  const rows = shape.slice(0, -1);
   const column = [...rows, 1];
-  const integers = (part: string, data: readonly number[]): Value => {
-    const constant = { ...value(part, [data.length]), type: 'int64' as const };
-    constants.set(constant.name, { ...constant, data: Int32Array.from(data) });
-    return constant;
-  };
-  const node = (
-    made: string,
-    inputs: readonly Value[],
-    result: Value,
-    attributes: Node['attributes'] = {},
-  ): Node => ({
-    op: made,
-    inputs: inputs.map(({ name }) => name),
-    outputs: [result],
-    attributes,
-  });
-  const axes = integers('axes', [x.shape.length - 1]);
-  const wide = integers('column', column);
-  const [largest, shifted, powers] = [value('largest', column), value('shifted'), value('powers')];
+  const axes = builder.integers([shape.length - 1]);
+  const attributes = { keepdims: 1 };
+  const largest = builder.node('ReduceMax', [x, axes], { shape: column, attributes });
+  const shifted = builder.node('Sub', [x, largest], { shape });
+  const powers = builder.node('Exp', [shifted], { shape });
   // (tfjs writes the logarithm of the sum in the same way: both are computed once.)
-  const [sum, sumColumn] = [value('sum', rows), value('sum_column', column)];
-  const shared = [
-    node('ReduceMax', [x, axes], largest, { keepdims: 1 }),
-    node('Sub', [x, largest], shifted),
-    node('Exp', [shifted], powers),
-    node('ReduceSum', [powers, axes], sum, { keepdims: 0 }),
-  ];
-  if (op === 'Softmax') {
-    return [
-      ...shared,
-      node('Reshape', [sum, wide], sumColumn),
-      node('Div', [powers, sumColumn], output),
-    ];
-  }
-  const [logarithm, logarithms] = [value('logarithm', rows), value('logarithms', column)];
-  return [
-    ...shared,
-    node('Log', [sum], logarithm),
-    node('Reshape', [logarithm, wide], logarithms),
-    node('Sub', [shifted, logarithms], output),
-  ];
+  const sum = builder.node('ReduceSum', [powers, axes], {
+    shape: rows,
+    attributes: { keepdims: 0 },
+  });
+  if (op === 'Softmax')
+    return builder.node('Div', [powers, builder.reshape(sum, column)], { shape });
+  const logarithm = builder.node('Log', [sum], { shape: rows });
+  return builder.node('Sub', [shifted, builder.reshape(logarithm, column)], { shape });
 }

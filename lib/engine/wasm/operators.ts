@@ -9,6 +9,7 @@ import { emitProduct, type Matrix } from './products.ts';
 import { emitReduction, reducers } from './reductions.ts';
 import { broadcastStrides } from './references.ts';
 import { emitGather, emitScatterAdd, emitTouch, emitTouchedTotal, type Touched } from './tables.ts';
+import { emitEinsum, emitFold, emitMaxPoolGrad, emitPad, type Placed } from './windows.ts';
 
 /** Emits an operator that is a kernel of its own. */
 export function emitOperator(f: FunctionBuilder, node: Node | undefined, plan: Plan): void {
@@ -24,6 +25,12 @@ function addressOf(name: string | undefined, plan: Plan): number {
   const address = plan.addressOf(base);
   if (address === undefined) throw new UntraceableError(`a value ${base} lies nowhere`);
   return address + offset;
+}
+
+/** An operand, wherever its elements lie. */
+function placedAt(name: string | undefined, plan: Plan): Placed {
+  const { shape, strides } = plan.of(name ?? '');
+  return { address: addressOf(name, plan), shape, strides };
 }
 
 type Operator = (f: FunctionBuilder, node: Node, plan: Plan) => void;
@@ -91,12 +98,29 @@ const operators: Readonly<Record<string, Operator>> = {
       to += (part[axis] ?? 0) * (strides[axis] ?? 0);
     }
   },
+  Einsum(f, node, plan) {
+    const [a, b] = node.inputs.map((name) => placedAt(name, plan)) as [Placed, Placed];
+    emitEinsum(f, node, { a, b, to: addressOf(node.outputs[0]?.name, plan) });
+  },
+  Fold(f, node, plan) {
+    const [a, b] = node.inputs.map((name) => placedAt(name, plan)) as [Placed, Placed];
+    emitFold(f, node, { a, b, to: addressOf(node.outputs[0]?.name, plan) });
+  },
+  Pad(f, node, plan) {
+    const to = addressOf(node.outputs[0]?.name, plan);
+    emitPad(f, node, { x: placedAt(node.inputs[0], plan), to });
+  },
+  MaxPoolGrad(f, node, plan) {
+    const [x, largest, dy] = node.inputs.map((name) => placedAt(name, plan));
+    if (x === undefined || largest === undefined || dy === undefined) return;
+    emitMaxPoolGrad(f, node, { x, largest, dy, to: addressOf(node.outputs[0]?.name, plan) });
+  },
   ...Object.fromEntries(
     Object.entries(reducers).map(([op, reducer]): [string, Operator] => [
       op,
       (f, node, plan) => {
         const [x = '', axes = ''] = node.inputs;
-        const { base, shape } = plan.of(x);
+        const { base, shape, strides } = plan.of(x);
         const touching = plan.schedule.touchedBy.get(base);
         if (touching !== undefined) {
           emitTouchedTotal(f, touchedRows(touching, plan), {
@@ -109,6 +133,7 @@ const operators: Readonly<Record<string, Operator>> = {
         emitReduction(f, {
           reducer,
           shape,
+          strides,
           axes: data === undefined || data.length === 0 ? shape.map((_, i) => i) : [...data],
           from: addressOf(x, plan),
           to: addressOf(node.outputs[0]?.name, plan),

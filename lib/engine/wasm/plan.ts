@@ -8,8 +8,11 @@ import {
 } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import { elementwise } from './elementwise.ts';
+import { elementBytes } from './instructions.ts';
 import { type Memory, shareMemory } from './memory.ts';
-import { bytesOfShape, type Resolved, resolveReferences } from './references.ts';
+import { reducers } from './reductions.ts';
+import { bytesOfShape } from './references.ts';
+import { type Resolved, resolveReferences } from './resolve.ts';
 import { type Schedule, schedule } from './schedule.ts';
 import type { Touched } from './tables.ts';
 
@@ -46,11 +49,18 @@ export type Plan = Resolved & {
 const isElementwise = ({ op, inputs }: Node): boolean =>
   Object.hasOwn(elementwise, op) || (op === 'Pow' && inputs.length === 2);
 
+/** Operators whose kernels follow any strides, and reductions of what has vectors. */
+function isAnywhere(node: Node, of: Resolved['of']): boolean {
+  if (isElementwise(node) || ['Einsum', 'Fold', 'Pad'].includes(node.op)) return true;
+  const [x = ''] = node.inputs;
+  return Object.hasOwn(reducers, node.op) && of(x).strides.at(-1) === elementBytes;
+}
+
 /** Decides what is computed where, and in which order. */
 export function createPlan(memory: Memory, parts: StepParts): Plan {
   const { graph, inputs, outputs } = withCopies(parts);
   const values = valuesOf(graph);
-  const resolved = resolveReferences(graph, isElementwise);
+  const resolved = resolveReferences(graph, isAnywhere);
   // (Copies of what lies in pieces are values of the plan alone.)
   const all = new Map([
     ...values,

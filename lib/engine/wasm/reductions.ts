@@ -20,10 +20,12 @@ export const reducers: Readonly<Record<string, Reducer>> = {
   ReduceProd: { combine: 'f32x4.mul', begin: 1 },
 };
 
-/** A value that lies in one piece, the dimensions that are reduced, and where the result lies. */
+/** A value, the dimensions that are reduced, and where the result lies. */
 export type Reduction = {
   readonly reducer: Reducer;
   readonly shape: readonly number[];
+  /** In bytes; those along the last dimension lie one after another. */
+  readonly strides: readonly number[];
   readonly axes: readonly number[];
   readonly from: number;
   readonly to: number;
@@ -32,15 +34,14 @@ export type Reduction = {
 /** Vectors of the last dimension that are reduced side by side, where it stays. */
 const vectorsAtOnce = 4;
 
-/** Emits a reduction. Elements are put together in their order in memory. */
+/** Emits a reduction. Elements are put together in the order of their dimensions. */
 export function emitReduction(f: FunctionBuilder, reduction: Reduction): void {
-  const { shape, axes } = reduction;
+  const { shape, strides, axes } = reduction;
   const last = shape.length - 1;
   const kept = shape.flatMap((_, i) => (axes.includes(i) ? [] : [i]));
   const reduced = shape.flatMap((_, i) => (axes.includes(i) ? [i] : []));
-  const inputStrides = stridesOf(shape);
   const outputStrides = stridesOf(kept.map((i) => shape[i] ?? 1));
-  const input: Operand = { address: reduction.from, strides: inputStrides };
+  const input: Operand = { address: reduction.from, strides };
   const output: Operand = {
     address: reduction.to,
     strides: shape.map((_, i) => outputStrides[kept.indexOf(i)] ?? 0),

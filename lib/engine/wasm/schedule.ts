@@ -1,6 +1,7 @@
 import { isSameShape, type Node, sizeOf } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import { isWhole, type Reference, type Resolved } from './references.ts';
+import { isWhole, type Reference } from './references.ts';
+import type { Resolved } from './resolve.ts';
 
 /** One pass over memory: a single operator, or elementwise operators over the same elements. */
 export type Kernel = {

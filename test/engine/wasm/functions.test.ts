@@ -43,12 +43,24 @@ function samples(from: number, to: number): number[] {
   return values;
 }
 
+/** erf x by its series of positive terms, e^−x² Σ 2ⁿ x²ⁿ⁺¹ / (2n + 1)!!. */
+function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let [term, sum] = [x, x];
+  for (let n = 1; n < 200; n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
 const cases: readonly [string, Emit, (x: number) => number, readonly [number, number]][] = [
   ['exponential', functions.exponential, Math.exp, [-110, 88.7]],
   ['logarithm', functions.logarithm, Math.log, [0, 3.4e38]],
   ['cosine', functions.cosine, Math.cos, [-100, 100]],
   ['logistic', functions.logistic, (x) => 1 / (1 + Math.exp(-x)), [-100, 100]],
   ['hyperbolic tangent', functions.hyperbolicTangent, Math.tanh, [-20, 20]],
+  ['error function', functions.errorFunction, erf, [-10, 10]],
   ['exponential minus one', functions.exponentialMinusOne, Math.expm1, [-30, 30]],
   [
     'softplus',
@@ -91,6 +103,12 @@ describe('the functions of the wasm engine', () => {
     [
       'hyperbolic tangent',
       functions.hyperbolicTangent,
+      [-infinity, infinity, Number.NaN, 0],
+      [-1, 1, Number.NaN, 0],
+    ],
+    [
+      'error function',
+      functions.errorFunction,
       [-infinity, infinity, Number.NaN, 0],
       [-1, 1, Number.NaN, 0],
     ],
