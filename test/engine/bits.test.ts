@@ -1,15 +1,20 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { onnxEngine } from '../../lib/engine/onnx/onnx.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { bundleProgram } from '../support/bundle-program.ts';
 import { digestsOf, folderCache } from './bits.ts';
 import { samplesOf } from './samples.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'millrace-bits-'));
+/** Below the project, so that programs find its packages. */
+const scratch = join(projectDirectory, '.millrace');
+mkdirSync(scratch, { recursive: true });
+const folder = mkdtempSync(join(scratch, 'bits-'));
+const cache = folderCache(folder);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What the engine made when it got its name; other bits are another arithmetic. */
@@ -36,7 +41,7 @@ const processors: readonly [name: string, command: readonly string[], isThere: b
 
 describe('the bits of the wasm engine', () => {
   it('are those that this arithmetic has always had', async () => {
-    expect(await digestsOf(folderCache(folder))).toEqual(known);
+    expect(await digestsOf({ cache })).toEqual(known);
   });
 
   it('are the same beside ONNX Runtime, which could change the arithmetic of its process', async () => {
@@ -51,16 +56,19 @@ describe('the bits of the wasm engine', () => {
     await model.train(model.initial(), samplesOf(spec, 8), run);
     const denormal = Float32Array.of(2 ** -140);
     expect(denormal.map((each) => each / 2)).toEqual(Float32Array.of(2 ** -141));
-    expect(await digestsOf(folderCache(folder))).toEqual(known);
+    expect(await digestsOf({ cache })).toEqual(known);
   });
 
   it.for(processors)(
     'are the same on %s',
     async ([, [emulator = '', ...command], isThere], context) => {
       if (!isThere) context.skip('there is no emulator for it here');
-      const program = join(import.meta.dirname, 'bits.ts');
-      const { stdout } = await promisify(execFile)(emulator, [...command, program, folder]);
-      expect(JSON.parse(stdout)).toEqual(known);
+      // (Emulated, each file that is loaded takes long.)
+      const program = join(folder, 'bits.mjs');
+      await bundleProgram(join(import.meta.dirname, 'bits.ts'), program);
+      const run = [...command, program, folder, 'short'];
+      const { stdout } = await promisify(execFile)(emulator, run);
+      expect(JSON.parse(stdout)).toEqual(await digestsOf({ cache, length: 'short' }));
     },
   );
 });

@@ -109,13 +109,26 @@ const specs: Record<string, SpecInput> = {
   'the Huber loss': { ...common, task: 'regression', loss: 'huber', network: { hidden: [4] } },
 };
 
-/** The SHA-256 of what each network is after three hundred steps, and of what it predicts. */
-export async function digestsOf(cache?: GraphCache): Promise<Record<string, string>> {
+/** How long they train: fully, as the digests that are kept, or as short as an emulator needs. */
+const lengths = { full: { samples: 2_100, messages: 60 }, short: { samples: 150, messages: 12 } };
+
+/** Settings of {@link digestsOf}. */
+export type DigestSettings = {
+  readonly cache?: GraphCache;
+  readonly length?: keyof typeof lengths;
+};
+
+/** The SHA-256 of what each network is after its steps, and of what it predicts. */
+export async function digestsOf({
+  cache,
+  length = 'full',
+}: DigestSettings = {}): Promise<Record<string, string>> {
+  const { samples: count, messages } = lengths[length];
   const digests: Record<string, string> = {};
   for (const [name, input] of Object.entries(specs)) {
     const spec = defineSpec(input);
     const model = await wasmEngine(cache === undefined ? {} : { cache }).compile(spec);
-    const samples = samplesOf(spec, 2_100);
+    const samples = samplesOf(spec, count);
     const { rate } = spec.optimizer;
     const run = { minibatch: spec.online.minibatch, rate, schedule: spec.online.schedule };
     const { state, losses } = await model.train(model.initial(), samples, run);
@@ -126,7 +139,7 @@ export async function digestsOf(cache?: GraphCache): Promise<Record<string, stri
   }
   for (const task of ['regression', 'binary', 'multiclass'] as const) {
     const experts = expertsOf7.filter((each) => task === 'regression' || !isOfLast(each));
-    digests[`learners of a ${task}`] = await learnersDigest({ task, experts, cache });
+    digests[`learners of a ${task}`] = await learnersDigest({ task, experts, cache, messages });
   }
   const experts = [...expertsOf7];
   const features: SpecInput['features'] = { note: { type: 'text', words: [1, 2], buckets: 8 } };
@@ -135,6 +148,7 @@ export async function digestsOf(cache?: GraphCache): Promise<Record<string, stri
     experts,
     features,
     cache,
+    messages,
   });
   return digests;
 }
@@ -159,13 +173,15 @@ type Learners = {
   /** Beside the usual ones. */
   readonly features?: SpecInput['features'];
   readonly cache?: GraphCache | undefined;
+  readonly messages: number;
 };
 
 /**
  * The SHA-256 of the whole state of a model with all that one may have, after a short stream:
  * experts, replay, features that are taken from others.
  */
-async function learnersDigest({ task, experts, features, cache }: Learners): Promise<string> {
+async function learnersDigest(learners: Learners): Promise<string> {
+  const { task, experts, features, cache, messages } = learners;
   const declared = defineSpec({
     model: 'bits',
     task,
@@ -187,7 +203,7 @@ async function learnersDigest({ task, experts, features, cache }: Learners): Pro
   const engine = createEngine({ threads: 1, warn: console.warn, ...(cache && { cache }) });
   const model = { name: spec.model, ...(await compileModel(engine, spec)) };
   let state = initialState(model);
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < messages; i++) {
     const samples = Array.from({ length: 1 + (i % 7) }, (_, j) => learnersSample(spec, i, j));
     const learned = await learn(model, state, model.encoder.encode(samples).samples);
     if (!learned.ok) throw new Error(learned.reason);
@@ -219,8 +235,10 @@ export function folderCache(folder: string): GraphCache {
   };
 }
 
-// As a program: `node test/engine/bits.ts <folder>` prints them as JSON.
+// As a program: `node test/engine/bits.ts <folder> [short]` prints them as JSON.
 if (process.argv[1] === import.meta.filename) {
-  const digests = await digestsOf(folderCache(process.argv[2] ?? '.'));
+  const [, , folder = '.', length] = process.argv;
+  const cache = folderCache(folder);
+  const digests = await digestsOf({ cache, length: length === 'short' ? length : 'full' });
   process.stdout.write(`${JSON.stringify(digests, null, 2)}\n`);
 }

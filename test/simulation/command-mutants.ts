@@ -158,6 +158,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'redrives messages that have no numbers without giving them some',
+    from: 14,
     edits: [
       {
         file: 'lib/operations/redrive.ts',
@@ -168,6 +169,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'forgets which dead letters were settled under numbers',
+    from: 318,
     edits: [
       {
         file: 'lib/state/ledger.ts',
@@ -189,6 +191,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'gives dead letters new numbers each time',
+    from: 14,
     edits: [
       {
         file: 'lib/operations/redrive.ts',
@@ -231,6 +234,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'redrives a dead letter that the journal holds',
+    from: 19,
     edits: [
       {
         file: 'lib/operations/redrive.ts',

@@ -236,6 +236,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'stops at a damaged state instead of folding the journal',
+    from: 14,
     edits: [
       {
         file: publish,

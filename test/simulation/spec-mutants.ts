@@ -4,6 +4,7 @@ import type { Mutant } from './edit.ts';
 export const specMutants: readonly Mutant[] = [
   {
     name: 'learns nothing again of what another spec had learnt',
+    from: 66,
     edits: [
       {
         file: 'lib/fold/catch-up.ts',
@@ -37,6 +38,7 @@ export const specMutants: readonly Mutant[] = [
   },
   {
     name: 'goes on with the old spec on a warm machine',
+    from: 73,
     edits: [
       {
         file: 'lib/online/update-model.ts',

@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 export async function bundleProgram(
   entry: string,
   outfile: string,
-  change: (path: string, text: string) => string,
+  change: (path: string, text: string) => string = (_, text) => text,
 ): Promise<void> {
   await build({
     entryPoints: [entry],
