@@ -1,4 +1,4 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { storedJson } from '../bucket/json-objects.ts';
 import { type EntryHeader, parseHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
@@ -13,13 +13,15 @@ import type { MessageIdentity } from '../state/ledger.ts';
 export type Entry = { readonly header: EntryHeader; readonly samples: readonly unknown[] };
 
 /**
- * zstd-compressed JSON Lines: the header, then a line for each learnt sample. `zstdcat` shows it.
+ * zstd-compressed JSON Lines: the header, then a line for each learnt sample, and a checksum.
+ * `zstdcat` shows it.
  */
 export function encodeEntry({ header, samples }: Entry): Uint8Array {
   // What is written must be readable again: the header passes its own schema first.
   const first = storedJson(parseHeader(header), `entry ${header.sequence}`);
   const lines = [first, ...samples.map((sample) => JSON.stringify(sample))];
-  return zstdCompressSync(`${lines.join('\n')}\n`);
+  const params = { [constants.ZSTD_c_checksumFlag]: 1 };
+  return zstdCompressSync(`${lines.join('\n')}\n`, { params });
 }
 
 /** Reads {@link encodeEntry}. @throws MillraceError kind `corrupt` if it is no entry */

@@ -147,6 +147,34 @@ describe('a journal entry', () => {
     );
     expect(() => decodeEntry(Buffer.from('x'), 'key')).toThrow(/key is no journal entry/);
   });
+
+  it('is never read as another, whichever of its bits is turned or wherever it ends', () => {
+    const file = encodeEntry({
+      ...entry,
+      samples: [
+        { features: { a: 123_456, b: 'abcdefgh' }, label: true },
+        { features: { a: 654_321, b: 'hgfedcba' }, label: false },
+      ],
+    });
+    const whole = decodeEntry(file, 'key');
+    const read = (bytes: Uint8Array) => {
+      try {
+        return decodeEntry(bytes, 'key');
+      } catch (error) {
+        expect(error).toMatchObject({ kind: 'corrupt' });
+        return undefined;
+      }
+    };
+    const turned = Array.from({ length: file.length * 8 }, (_, bit) => {
+      const copy = Uint8Array.from(file);
+      copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      return read(copy);
+    });
+    const cut = Array.from(file, (_, length) => read(file.subarray(0, length)));
+    expect(cut.every((each) => each === undefined)).toBe(true);
+    // (Some bits of a zstd frame mean nothing.)
+    for (const each of turned) if (each !== undefined) expect(each).toEqual(whole);
+  });
 });
 
 describe('keys', () => {
