@@ -208,10 +208,7 @@ export const limits = {
    * is short.
    */
   minibatchesPerCall: 64,
-  /**
-   * A call of the engine that took less was short: between two calls, progress and deadline are
-   * looked at.
-   */
+  /** A call of an engine that took less was short: between two, progress and deadline are seen. */
   callMilliseconds: 250,
   /** Slices of one batch job, so that a job that triggers itself ends. */
   slicesPerJob: 10_000,
@@ -221,8 +218,9 @@ export const limits = {
   refusedExamples: 100,
   /** Rows of one forward pass when predicting; bounds the memory of activations. */
   predictRows: 4_096,
-  /** Elements of a matrix of weights beyond which a network is left to ONNX Runtime. */
+  /** Elements of a matrix of weights, or of filters, beyond which ONNX Runtime is faster. */
   wasmMatrixElements: 16_384,
+  wasmFilterElements: 12_288,
   /** Memory of a module of the engine of WebAssembly, which cannot have more than twice that. */
   wasmMemoryBytes: 2_147_483_648,
   /** Bytes of a state that are written for each entry on average. */
@@ -233,9 +231,9 @@ export const limits = {
   largeTableElements: 65_536,
   /** Rows of one step of a compiled engine when predicting; the last step is filled up. */
   predictMinibatch: 64,
-  /**
-   * Elements for each row of a step's value that the native engine keeps for all steps of a call.
-   */
+  /** Elements of a step's largest value when images are predicted: the step has fewer rows then. */
+  predictedElements: 1_048_576,
+  /** Elements for each row of a step's value that ONNX Runtime keeps for all steps of a call. */
   stackedElementsPerRow: 64,
   /**
    * Elements that one call of the native engine gathers (16 MiB), so that calls are short and

@@ -107,7 +107,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
 /** (What a spec has earned begins with it.) */
 function nothingText(specSince: number | undefined): string {
   return specSince === undefined
-    ? '  nothing is learnt yet'
+    ? '  no sample of the stream is learnt yet'
     : `  no sample has come since entry ${specSince}`;
 }
 

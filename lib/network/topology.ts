@@ -5,6 +5,7 @@ import { hashIntegers } from '../features/hash.ts';
 import type { FeatureInput } from '../features/kinds/kind.ts';
 import { show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
+import { allLayers } from './dropout.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 
 type Json = Record<string, unknown>;
@@ -34,7 +35,10 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
         `[null,${outputs}] (found ${show(layersModel.outputs.map((output) => output.shape))})`,
     );
   }
-  if ((spec.revision ?? 0) >= 7) assertElements(layersModel);
+  if ((spec.revision ?? 0) >= 7) {
+    assertElements(layersModel);
+    assertUnconstrained(layersModel);
+  }
   const { inputs: symbols } = layersModel;
   const inputs = symbols.map((input) => matchInput(spec, input, symbols.length));
   return { layersModel, inputs, outputs };
@@ -43,11 +47,24 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
 /** A window that is larger than what it slides over leaves nothing. */
 function assertElements({ layers }: tf.LayersModel): void {
   for (const { name, inboundNodes } of layers) {
-    const shapes = inboundNodes.flatMap(({ outputShapes }) => [outputShapes]);
-    if (!shapes.flat(Number.POSITIVE_INFINITY).includes(0)) continue;
+    const shapes = inboundNodes.flatMap(({ outputShapes }) => outputShapes.filter(Array.isArray));
+    const empty = shapes.find((shape) => shape.includes(0));
+    if (empty === undefined) continue;
     throw invalid(
       `spec.network.topology: nothing comes out of the layer ${name} (found the shape ` +
-        `${show(shapes.at(0))}); make its window smaller, or pad what it slides over`,
+        `${show(empty)}); make its window smaller, or pad what it slides over`,
+    );
+  }
+}
+
+/** Weights that tfjs' own training would bring back into bounds after each step. */
+function assertUnconstrained({ layers }: tf.LayersModel): void {
+  for (const { name, weights } of allLayers(layers)) {
+    const { constraint } = weights.find((weight) => weight.constraint) ?? {};
+    if (!constraint) continue;
+    throw invalid(
+      `spec.network.topology: the layer ${name} has a constraint on its weights ` +
+        `(found ${constraint.getClassName()}), which training does not keep; leave it out`,
     );
   }
 }

@@ -57,6 +57,14 @@ describe('the engine of a spec', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('is wasm where pools do more than a large matrix', async () => {
+    const pools = [1, 2].map(() => tf.layers.maxPooling2d({ poolSize: 3, strides: 1 }));
+    const { compiled } = compile(
+      vectorSpec([28, 28, 3], [...pools, tf.layers.flatten(), tf.layers.dense({ units: 10 })]),
+    );
+    expect((await compiled).engine).toBe('wasm-1');
+  });
+
   it.each([
     [
       'a large matrix that does more than small filters',

@@ -4,7 +4,6 @@ import type { EngineState } from '../../lib/engine/engine.ts';
 import { tfjsEngine } from '../../lib/engine/tfjs.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import type { EncodedSamples } from '../../lib/features/samples.ts';
-import { buildNetwork } from '../../lib/network/build-network.ts';
 import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
 import { defineSpec, type Schedule, type SpecInput } from '../../lib/spec/spec.ts';
 import { decodeParameters, encodeParameters } from '../../lib/state/checkpoint-file.ts';
@@ -212,49 +211,6 @@ describe('a network', () => {
     expect(weighted.losses[0]).toBeCloseTo(twice.losses[0] ?? 0, 6);
     const bias = (state: EngineState) => state.tensors['weights/output/bias']?.data[0] ?? 0;
     expect(bias(weighted.state)).toBeCloseTo(bias(twice.state), 6);
-  });
-
-  it.each([
-    ['no model at all', { class_name: 'Nonsense', config: {} }, /tfjs cannot build it/],
-    [
-      'two outputs for one class',
-      tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] }),
-      /needs one output of shape \[null,1\]/,
-    ],
-    [
-      'an input that fits no feature',
-      tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [9] })] }),
-      /matches no feature; features: amount, image/,
-    ],
-    [
-      'a window larger than what it slides over',
-      tf.sequential({
-        layers: [
-          tf.layers.reshape({ targetShape: [5, 1, 1], inputShape: [5] }),
-          tf.layers.maxPooling2d({ poolSize: [2, 2], name: 'largest' }),
-          tf.layers.flatten(),
-          tf.layers.dense({ units: 1 }),
-        ],
-      }),
-      /nothing comes out of the layer largest \(found the shape .*2,0,1/,
-    ],
-    [
-      'a tanh at its end',
-      tf.sequential({
-        layers: [tf.layers.dense({ units: 1, inputShape: [5], activation: 'tanh' })],
-      }),
-      /must be sigmoid or linear/,
-    ],
-  ])('from a topology is refused with the reason: %s', async (_, topology, reason) => {
-    const { shop: __, ...numbers } = features;
-    const json = topology instanceof tf.Sequential ? topology.toJSON(null, false) : topology;
-    const spec = defineSpec({
-      model: 'laws',
-      task: 'binary',
-      features: numbers,
-      network: { topology: json as never },
-    });
-    await expect(buildNetwork(spec)).rejects.toThrow(reason);
   });
 });
 

@@ -169,6 +169,49 @@ export const layers: Record<string, () => SpecInput> = {
         tf.layers.globalAveragePooling1d(),
       ],
     ),
+  'ZeroPadding2D and Cropping2D': () =>
+    vectorSpec(
+      [5, 4, 2],
+      [
+        tf.layers.zeroPadding2d({
+          padding: [
+            [1, 2],
+            [0, 3],
+          ],
+        }),
+        tf.layers.conv2d({ filters: 3, kernelSize: 2, activation: 'tanh' }),
+        tf.layers.cropping2D({
+          cropping: [
+            [1, 0],
+            [2, 1],
+          ],
+        }),
+      ],
+    ),
+  'LayerNormalization and GlobalAveragePooling2D after Conv2D': () =>
+    vectorSpec(
+      [6, 5, 2],
+      [
+        tf.layers.conv2d({ filters: 5, kernelSize: 2, activation: 'tanh' }),
+        tf.layers.layerNormalization({}),
+        tf.layers.globalAveragePooling2d({}),
+      ],
+    ),
+  ConvLSTM2D: () =>
+    vectorSpec(
+      [3, 4, 4, 2],
+      [tf.layers.convLstm2d({ filters: 2, kernelSize: 2 } as never), tf.layers.flatten()],
+    ),
+  'a GRU in both directions': () =>
+    vectorSpec(
+      [5, 3],
+      [
+        tf.layers.bidirectional({
+          layer: tf.layers.gru({ units: 3 }) as never,
+          mergeMode: 'concat',
+        }),
+      ],
+    ),
   'Dropout after Dense and Conv2D': () =>
     vectorSpec(
       [6, 6, 2],

@@ -40,9 +40,19 @@ const layers: fc.Arbitrary<() => tf.layers.Layer> = fc.oneof(
   pool.map((settings) => () => tf.layers.averagePooling2d({ ...settings, padding: 'valid' })),
 );
 
+const border = fc.tuple(sides(2), sides(2));
+/** Layers that only take a part, or put something around. */
+const frames: fc.Arbitrary<() => tf.layers.Layer> = fc.oneof(
+  border.map((padding) => () => tf.layers.zeroPadding2d({ padding })),
+  border.map((cropping) => () => tf.layers.cropping2D({ cropping })),
+);
+
 const networks = fc.record({
   shape: fc.tuple(side(9), side(9), side(5)),
-  stack: fc.array(layers, { minLength: 1, maxLength: 3 }),
+  stack: fc.array(fc.oneof({ weight: 6, arbitrary: layers }, { weight: 1, arbitrary: frames }), {
+    minLength: 1,
+    maxLength: 3,
+  }),
   minibatch: fc.integer({ min: 1, max: 6 }),
   seed: fc.integer({ min: 1, max: 1_000 }),
 });

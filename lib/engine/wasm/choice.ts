@@ -1,12 +1,11 @@
+import type * as tf from '@tensorflow/tfjs';
 import { limits } from '../../limits.ts';
 import { allLayers } from '../../network/dropout.ts';
 import type { Network } from '../../network/network.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { type Graph, sizeOf, type Value, valuesOf } from '../trace/graph.ts';
+import { type Graph, type Node, sizeOf, type Value, valuesOf } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-
-/** Operators that networks of specs before revision 7 leave to ONNX Runtime. */
-const onnxBefore7 = new Set(['Conv', 'ConvTranspose', 'MaxPool', 'AveragePool', 'Erf']);
+import { windowOperators } from './image-windows.ts';
 
 /**
  * Whether a network trains on this engine though its spec names none: ONNX Runtime, on vectors
@@ -19,21 +18,21 @@ const onnxBefore7 = new Set(['Conv', 'ConvTranspose', 'MaxPool', 'AveragePool', 
 export function chooseFor(spec: Spec, network: Network): (prediction: Graph) => void {
   const { engine, revision = 0 } = spec;
   if (engine !== undefined) return () => undefined;
-  const matrices = matricesOf(network);
-  const [largest] = matrices.filter(isLarge).toSorted((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
-  const hasFilters = matrices.some(({ shape }) => shape.length > 2);
+  const { layers } = network.layersModel;
+  const large = matricesOf(layers).filter(isLarge);
+  const [largest] = large.toSorted((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
   const refuse = ({ name, shape }: Matrix) => {
     throw new UntraceableError(
-      `${name} has ${sizeOf(shape)} elements, and onnx is faster from ` +
-        `${limits.wasmMatrixElements} on; name the engine wasm for the same bits on every processor`,
+      `${name} has ${sizeOf(shape)} elements, and onnx is faster with such matrices and filters; ` +
+        'name the engine wasm for the same bits on every processor',
     );
   };
-  if (largest !== undefined && !hasFilters) {
+  if (largest !== undefined && !hasWindows(layers)) {
     network.layersModel.dispose();
     refuse(largest);
   }
   return (prediction) => {
-    const later = prediction.nodes.find(({ op }) => onnxBefore7.has(op));
+    const later = prediction.nodes.find(({ op }) => windowOperators.has(op) || op === 'Erf');
     if (revision < 7 && later !== undefined)
       throw new UntraceableError(`${later.op} of a model of before 0.20 stays on onnx`);
     if (largest !== undefined && !isMostElsewhere(prediction)) refuse(largest);
@@ -43,8 +42,8 @@ export function chooseFor(spec: Spec, network: Network): (prediction: Graph) => 
 /** A matrix of weights, or filters, by the name of its variable. */
 type Matrix = { readonly name: string; readonly shape: readonly number[] };
 
-function matricesOf({ layersModel }: Network): Matrix[] {
-  return allLayers(layersModel.layers).flatMap((layer) =>
+function matricesOf(layers: readonly tf.layers.Layer[]): Matrix[] {
+  return allLayers(layers).flatMap((layer) =>
     layer.getClassName() === 'Embedding'
       ? []
       : layer.weights.flatMap(({ name, shape }) =>
@@ -53,25 +52,51 @@ function matricesOf({ layersModel }: Network): Matrix[] {
   );
 }
 
-const isLarge = ({ shape }: Pick<Value, 'shape'>) => sizeOf(shape) > limits.wasmMatrixElements;
+/** Whether some layer slides windows over images. */
+function hasWindows(layers: readonly tf.layers.Layer[]): boolean {
+  return allLayers(layers).some((layer) => /Conv|Pooling/.test(layer.getClassName()));
+}
+
+function isLarge({ shape }: Pick<Value, 'shape'>): boolean {
+  const { wasmMatrixElements, wasmFilterElements } = limits;
+  return sizeOf(shape) > (shape.length > 2 ? wasmFilterElements : wasmMatrixElements);
+}
 
 /** Whether products with large matrices and filters are less than half of all. */
 function isMostElsewhere(graph: Graph): boolean {
   const values = valuesOf(graph);
-  const products = graph.nodes.flatMap(({ op, inputs, outputs: [output], attributes }) => {
-    const weight = values.get(inputs[1] ?? '');
-    if (weight === undefined || output === undefined) return [];
-    const { shape } = weight;
+  const work = graph.nodes.map((node) => workOf(node, values));
+  const total = (some: typeof work) => some.reduce((sum, { count }) => sum + count, 0);
+  return 2 * total(work.filter((each) => each.isOfLarge)) < total(work);
+}
+
+/** The products of a node, and the elements of its windows. */
+function workOf(
+  { op, inputs, outputs: [output], attributes }: Node,
+  values: ReadonlyMap<string, Value>,
+): { readonly count: number; readonly isOfLarge: boolean } {
+  const [x, weight] = inputs.map((name) => values.get(name)?.shape ?? []);
+  const made = sizeOf(output?.shape ?? []);
+  const size = sizeOf(weight ?? []);
+  const isOfLarge = isLarge({ shape: weight ?? [] });
+  switch (op) {
     // Each element of the output takes one column of a matrix, or one filter.
-    if (op === 'Gemm' || op === 'MatMul') {
-      const columns = shape.at(attributes.transB === 1 ? -2 : -1) ?? 1;
-      return [{ weight, count: (sizeOf(output.shape) * sizeOf(shape)) / columns }];
+    case 'Gemm':
+    case 'MatMul':
+      return {
+        count: (made * size) / (weight?.at(attributes.transB === 1 ? -2 : -1) ?? 1),
+        isOfLarge,
+      };
+    case 'Conv':
+      return { count: (made * size) / (weight?.[0] ?? 1), isOfLarge };
+    case 'ConvTranspose':
+      return { count: (sizeOf(x ?? []) * size) / (weight?.[0] ?? 1), isOfLarge };
+    case 'MaxPool':
+    case 'AveragePool': {
+      const kernel = attributes.kernel_shape;
+      return { count: made * sizeOf(Array.isArray(kernel) ? kernel : []), isOfLarge: false };
     }
-    if (op !== 'Conv' && op !== 'ConvTranspose') return [];
-    // (Transposed, each element of the input gives to one filter.)
-    const given = op === 'Conv' ? output : values.get(inputs[0] ?? '');
-    return [{ weight, count: (sizeOf(given?.shape ?? []) * sizeOf(shape)) / (shape[0] ?? 1) }];
-  });
-  const total = (some: typeof products) => some.reduce((sum, { count }) => sum + count, 0);
-  return 2 * total(products.filter(({ weight }) => isLarge(weight))) < total(products);
+    default:
+      return { count: 0, isOfLarge: false };
+  }
 }

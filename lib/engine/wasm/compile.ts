@@ -16,6 +16,7 @@ import { stepNames } from '../trace/step-names.ts';
 import { tracePrediction, traceTraining } from '../trace/trace.ts';
 import type { LargeTable, ProgramArtifact } from './artifact.ts';
 import { chooseFor } from './choice.ts';
+import { windowOperators } from './image-windows.ts';
 import { elementBytes } from './instructions.ts';
 import {
   emitProgram,
@@ -49,13 +50,11 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
     })),
   ];
   const { outputs, mixesRows } = network;
-  const rows = limits.predictMinibatch;
-  const prediction = stepOf(spec, network, {
-    graph: tracePrediction(spec, network, rows),
-    minibatch: rows,
-    result: stepNames.output,
-  });
-  isChosen(prediction.graph);
+  const whole = predictionOf(spec, network, limits.predictMinibatch);
+  isChosen(whole.graph);
+  const rows = rowsAtOnce(whole.graph);
+  const isWhole = rows === whole.minibatch;
+  const prediction = isWhole ? whole : predictionOf(spec, await build(spec), rows);
   const fresh = await build(spec);
   const { graph, masks } = traceTraining(spec, fresh, optimizer, {
     minibatch,
@@ -84,6 +83,23 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
   });
   const tables = largeTables(spec, network, states, program);
   return { ...program, outputs, mixesRows, tables, masks, initial: tensors };
+}
+
+function predictionOf(spec: Spec, network: Network, minibatch: number): ProgramStep {
+  const graph = tracePrediction(spec, network, minibatch);
+  return stepOf(spec, network, { graph, minibatch, result: stepNames.output });
+}
+
+/**
+ * Rows of one step of predictions: the usual ones, and fewer of images of which a few fill a cache,
+ * so that one of them takes no longer than it must.
+ */
+function rowsAtOnce({ nodes }: Graph): number {
+  const { predictMinibatch: most, predictedElements } = limits;
+  if (!nodes.some(({ op }) => windowOperators.has(op))) return most;
+  const elements = nodes.flatMap(({ outputs }) => outputs.map(({ shape }) => sizeOf(shape)));
+  const largest = elements.reduce((max, each) => Math.max(max, each), 0);
+  return Math.max(1, Math.min(most, Math.floor((most * predictedElements) / largest)));
 }
 
 /**

@@ -160,3 +160,8 @@ export function powerOf(exponent: Constant | undefined): Emit | undefined {
       return undefined;
   }
 }
+
+/** Whether a node works element by element. */
+export function isElementwise({ op, inputs }: Node): boolean {
+  return Object.hasOwn(elementwise, op) || (op === 'Pow' && inputs.length === 2);
+}

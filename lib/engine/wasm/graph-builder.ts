@@ -28,6 +28,11 @@ export class GraphBuilder {
     return this.#values.get(name);
   }
 
+  /** A constant of either graph; undefined of any other value. */
+  constantOf(name: string): Constant | undefined {
+    return this.#constants.get(name);
+  }
+
   /** The value that an input of a node is. */
   input({ op, inputs }: Node, place: number): Value {
     const value = this.#values.get(inputs[place] ?? '');

@@ -1,5 +1,6 @@
 import { type Graph, isSameShape, type Node, producers, type Value } from '../trace/graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
+import { attributesOf, coveredPixels, windowsOf } from './image-windows.ts';
 
 /**
  * Puts what slides windows over images into terms of what they are: images whose windows are views
@@ -11,16 +12,6 @@ export function lowerImages(graph: Graph): Graph {
   for (const node of graph.nodes) lowering.lower(node);
   return lowering.graph;
 }
-
-/** What is known of a node of windows. */
-type Windows = {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  /** [top, left, bottom, right] */
-  readonly pads: readonly number[];
-  readonly groups: number;
-};
 
 /**
  * Images as they lie in memory, and which of its dimensions [count, channels, height, width] are.
@@ -243,8 +234,9 @@ class ImageLowering {
       border[4 + (perm[axis + 2] ?? 0)] = pads[axis + 2] ?? 0;
     }
     const shape = source.shape.map((size, i) => size + (border[i] ?? 0) + (border[4 + i] ?? 0));
-    const attributes = { pads: border, value: { float: value } };
-    return { source: this.#builder.node('Pad', [source], { shape, attributes }), perm };
+    const begin = this.#builder.constant('float32', Float32Array.of(value), []);
+    const pads8 = this.#builder.integers(border);
+    return { source: this.#builder.node('Pad', [source, pads8, begin], { shape }), perm };
   }
 
   /** A part of images with their channels last. */
@@ -256,43 +248,4 @@ class ImageLowering {
     const bounds = [from, ends, [1, 2]].map((each) => this.#builder.integers(each));
     return this.#builder.node('Slice', [x, ...bounds], { shape });
   }
-}
-
-function windowsOf({ attributes }: Node): Windows {
-  const numbers = (name: string, otherwise: readonly number[]) => {
-    const value = attributes[name];
-    return Array.isArray(value) ? value.map(Number) : otherwise;
-  };
-  return {
-    kernel: numbers('kernel_shape', [1, 1]),
-    strides: numbers('strides', [1, 1]),
-    dilations: numbers('dilations', [1, 1]),
-    pads: numbers('pads', [0, 0, 0, 0]),
-    groups: Number(attributes.group ?? 1),
-  };
-}
-
-function attributesOf({ kernel, strides, dilations }: Windows): Node['attributes'] {
-  return { kernel_shape: kernel, strides, dilations };
-}
-
-/** How many pixels of the images each window covers, [rows, columns]. */
-function coveredPixels(
-  { kernel, strides, dilations, pads }: Windows,
-  [, , height = 1, width = 1]: readonly number[],
-  output: readonly [number, number],
-): Float32Array {
-  const [rows, columns] = [height, width].map((size, axis) =>
-    Array.from({ length: output[axis] ?? 1 }, (_, place) => {
-      const first = place * (strides[axis] ?? 1) - (pads[axis] ?? 0);
-      const pixels = Array.from(
-        { length: kernel[axis] ?? 1 },
-        (__, i) => first + i * (dilations[axis] ?? 1),
-      );
-      return pixels.filter((pixel) => pixel >= 0 && pixel < size).length;
-    }),
-  );
-  return Float32Array.from(
-    (rows ?? []).flatMap((row) => (columns ?? []).map((each) => row * each)),
-  );
 }

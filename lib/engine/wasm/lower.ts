@@ -1,5 +1,7 @@
 import { removeDeadNodes, shareSubexpressions } from '../rewrite/clean.ts';
 import { type Graph, type Node, type Value, valuesOf } from '../trace/graph.ts';
+import { UntraceableError } from '../trace/untraceable.ts';
+import { isElementwise } from './elementwise.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { lowerImages } from './lower-images.ts';
 
@@ -9,14 +11,35 @@ import { lowerImages } from './lower-images.ts';
  */
 export function lower(traced: Graph): Graph {
   const graph = removeDeadNodes(shareSubexpressions(lowerImages(traced)));
-  const builder = new GraphBuilder(graph, 'softmax');
+  const builder = new GraphBuilder(graph, 'lowered');
   for (const node of graph.nodes) {
     const [output] = node.outputs;
-    const isSoftmax = node.op === 'Softmax' || node.op === 'LogSoftmax';
-    if (!isSoftmax || output === undefined) builder.keep(node);
-    else builder.replace(output, lowerSoftmax(builder, node, builder.input(node, 0)));
+    const lowered = lowerings[node.op]?.(builder, node);
+    if (lowered !== undefined && output !== undefined) builder.replace(output, lowered);
+    else builder.keep(isElementwise(node) ? withScalars(builder, node) : node);
   }
-  return shareSubexpressions(castOperands(builder.graph));
+  return removeDeadNodes(shareSubexpressions(castOperands(builder.graph)));
+}
+
+/** What an operator is put into; undefined of one that has a kernel. */
+type Lowering = (builder: GraphBuilder, node: Node) => Value | undefined;
+
+const lowerings: Readonly<Record<string, Lowering>> = {
+  Softmax: lowerSoftmax,
+  LogSoftmax: lowerSoftmax,
+  Slice: lowerReversal,
+};
+
+/** Constants of one value as that: they are broadcast, and weigh nothing in the module. */
+function withScalars(builder: GraphBuilder, node: Node): Node {
+  const inputs = node.inputs.map((name) => {
+    const { type, data } = builder.constantOf(name) ?? {};
+    const value = data?.subarray(0, 1);
+    if (type === undefined || value === undefined || !data?.every((each) => each === value[0]))
+      return name;
+    return data.length === 1 ? name : builder.constant(type, value, []).name;
+  });
+  return { ...node, inputs };
 }
 
 /** Operators on integers as well, if all of their operands are. */
@@ -26,7 +49,7 @@ const ofIntegers = new Set([
 /** Operators whose operands may have any type. */
 const ofAnything = new Set([
   ...['Cast', 'Identity', 'Reshape', 'Transpose', 'Slice', 'Split', 'Tile', 'Concat', 'Gather'],
-  ...['And', 'Or', 'Not', 'OneHot', 'ScatterND'],
+  ...['And', 'Or', 'Not', 'OneHot', 'ScatterND', 'Pad'],
 ]);
 
 /**
@@ -83,7 +106,8 @@ function castOperands(graph: Graph): Graph {
 }
 
 /** Softmax over the last dimension, or its logarithm; both share what they have in common. */
-function lowerSoftmax(builder: GraphBuilder, { op }: Node, x: Value): Value {
+function lowerSoftmax(builder: GraphBuilder, node: Node): Value {
+  const x = builder.input(node, 0);
   const { shape } = x;
   const rows = shape.slice(0, -1);
   const column = [...rows, 1];
@@ -97,8 +121,30 @@ function lowerSoftmax(builder: GraphBuilder, { op }: Node, x: Value): Value {
     shape: rows,
     attributes: { keepdims: 0 },
   });
-  if (op === 'Softmax')
+  if (node.op === 'Softmax')
     return builder.node('Div', [powers, builder.reshape(sum, column)], { shape });
   const logarithm = builder.node('Log', [sum], { shape: rows });
   return builder.node('Sub', [shifted, builder.reshape(logarithm, column)], { shape });
+}
+
+/** What is read from its end on is put together from its parts, of one element each. */
+function lowerReversal(builder: GraphBuilder, node: Node): Value | undefined {
+  const [starts, , axes, steps] = [1, 2, 3, 4].map((place) => [
+    ...(builder.constantOf(node.inputs[place] ?? '')?.data ?? []),
+  ]);
+  if (steps?.every((step) => step > 0) !== false) return undefined;
+  const isReversal = [...steps, ...(starts ?? [])].every((each) => each === -1);
+  if (!isReversal) throw new UntraceableError('a slice in steps of less than -1');
+  return (axes ?? []).reduce(
+    (x, axis) => {
+      const shape = x.shape.with(axis, 1);
+      const parts = Array.from({ length: x.shape[axis] ?? 0 }, (_, i) => {
+        const bounds = [[i], [i + 1], [axis]].map((each) => builder.integers(each));
+        return builder.node('Slice', [x, ...bounds], { shape });
+      });
+      const attributes = { axis };
+      return builder.node('Concat', parts.toReversed(), { shape: x.shape, attributes });
+    },
+    builder.input(node, 0),
+  );
 }

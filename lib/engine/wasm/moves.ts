@@ -14,7 +14,8 @@ export type Surroundings = {
 /** What the outputs of an operator refer to, where it only moves elements. */
 type Move = (node: Node, surroundings: Surroundings) => readonly Reference[] | undefined;
 
-function integersOf({ constants }: Graph, name: string | undefined): readonly number[] {
+/** A shape, or something like it, that a node takes as an input. */
+export function integersOf({ constants }: Graph, name: string | undefined): readonly number[] {
   const data = constants.get(name ?? '')?.data;
   if (data === undefined) throw new UntraceableError('a shape is known only at run time');
   return [...data];

@@ -4,6 +4,7 @@ import { UntraceableError } from '../trace/untraceable.ts';
 import type { FunctionBuilder } from './assembler.ts';
 import { elementBytes } from './instructions.ts';
 import { copyElements, stridesOf } from './loops.ts';
+import { integersOf } from './moves.ts';
 import { type Plan, touchedRows } from './plan.ts';
 import { emitProduct, type Matrix } from './products.ts';
 import { emitReduction, reducers } from './reductions.ts';
@@ -15,7 +16,7 @@ import { emitEinsum, emitFold, emitMaxPoolGrad, emitPad, type Placed } from './w
 export function emitOperator(f: FunctionBuilder, node: Node | undefined, plan: Plan): void {
   const emit = operators[node?.op ?? ''];
   if (node === undefined || emit === undefined)
-    throw new UntraceableError(`the operator ${node?.domain ?? ''} ${node?.op} has no kernel`);
+    throw new UntraceableError(`the operator ${node?.op} has no kernel`);
   emit(f, node, plan);
 }
 
@@ -107,8 +108,15 @@ const operators: Readonly<Record<string, Operator>> = {
     emitFold(f, node, { a, b, to: addressOf(node.outputs[0]?.name, plan) });
   },
   Pad(f, node, plan) {
-    const to = addressOf(node.outputs[0]?.name, plan);
-    emitPad(f, node, { x: placedAt(node.inputs[0], plan), to });
+    const [x, pads, value] = node.inputs;
+    const [output] = node.outputs;
+    emitPad(f, {
+      x: placedAt(x, plan),
+      to: addressOf(output?.name, plan),
+      shape: output?.shape ?? [],
+      before: integersOf(plan.graph, pads),
+      value: plan.graph.constants.get(value ?? '')?.data[0] ?? 0,
+    });
   },
   MaxPoolGrad(f, node, plan) {
     const [x, largest, dy] = node.inputs.map((name) => placedAt(name, plan));

@@ -7,7 +7,7 @@ import {
   valuesOf,
 } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import { elementwise } from './elementwise.ts';
+import { isElementwise } from './elementwise.ts';
 import { elementBytes } from './instructions.ts';
 import { type Memory, shareMemory } from './memory.ts';
 import { reducers } from './reductions.ts';
@@ -45,9 +45,6 @@ export type Plan = Resolved & {
   readonly shares: number | undefined;
   readonly minibatch: number;
 };
-
-const isElementwise = ({ op, inputs }: Node): boolean =>
-  Object.hasOwn(elementwise, op) || (op === 'Pow' && inputs.length === 2);
 
 /** Operators whose kernels follow any strides, and reductions of what has vectors. */
 function isAnywhere(node: Node, of: Resolved['of']): boolean {

@@ -1,5 +1,4 @@
 import { type Node, sizeOf } from '../trace/graph.ts';
-import { UntraceableError } from '../trace/untraceable.ts';
 import type { FunctionBuilder } from './assembler.ts';
 import { emitContraction, type Index } from './contractions.ts';
 import { elementBytes, lanes } from './instructions.ts';
@@ -69,19 +68,21 @@ function indicesOf(
   ];
 }
 
-/** Emits images with a border. */
-export function emitPad(
-  f: FunctionBuilder,
-  { attributes, outputs }: Node,
-  { x, to }: { readonly x: Placed; readonly to: number },
-): void {
-  const shape = outputs[0]?.shape ?? [];
-  const { pads, value } = attributes;
-  if (!Array.isArray(pads)) throw new UntraceableError('a border of unknown size');
-  const begin = typeof value === 'object' && 'float' in value ? Number(value.float) : 0;
-  fill(f, { to, shape, value: begin });
+/** What lies within a border. */
+export type Padding = {
+  readonly x: Placed;
+  readonly to: number;
+  readonly shape: readonly number[];
+  /** Elements of the border before each dimension. */
+  readonly before: readonly number[];
+  readonly value: number;
+};
+
+/** Emits a value with a border. */
+export function emitPad(f: FunctionBuilder, { x, to, shape, before, value }: Padding): void {
+  fill(f, { to, shape, value });
   const strides = stridesOf(shape);
-  const address = strides.reduce((sum, stride, i) => sum + stride * Number(pads[i]), to);
+  const address = strides.reduce((sum, stride, i) => sum + stride * (before[i] ?? 0), to);
   copyElements(f, x.shape, { from: x, to: { address, strides } });
 }
 
