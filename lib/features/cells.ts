@@ -63,8 +63,10 @@ function wordTest(texts: readonly string[]): (cell: unknown) => boolean {
     return word !== undefined && words.has(word);
   };
   const isWordOfString = remembering(isWord);
+  const hasTime = [...words].some((word) => word !== undefined && isTime.test(word));
   return (cell) => {
     if (typeof cell === 'number') return numbers.has(cell);
+    if (cell instanceof Date) return hasTime && isWord(cell);
     if (typeof cell !== 'string') return isWord(cell);
     const first = lowerCaseOf(cell.charCodeAt(0));
     if (first === undefined) return isWordOfString(cell);
@@ -75,6 +77,9 @@ function wordTest(texts: readonly string[]): (cell: unknown) => boolean {
     return isWhole && cell.length > longest ? false : isWordOfString(cell);
   };
 }
+
+/** As `Date` writes itself, in small letters. */
+const isTime = /^[+-]?\d{4,6}-\d\d-\d\dt.*z$/;
 
 const codes = { zero: 48, nine: 57, a: 97, z: 122, toLowerCase: 32 } as const;
 

@@ -14,8 +14,8 @@ const parts = {
   weekday: (time: number) => phase(time + 3 * dayMs, 7 * dayMs),
   month: (time: number) => new Date(time).getUTCMonth() / 12,
   dayOfYear(time: number) {
-    const year = new Date(time).getUTCFullYear();
-    return (time - utc(year)) / (utc(year + 1) - utc(year));
+    const { from, to } = yearOf(time);
+    return (time - from) / (to - from);
   },
 } as const;
 const cycles = ['hour', 'weekday', 'month', 'dayOfYear'] as const;
@@ -24,6 +24,18 @@ const cycles = ['hour', 'weekday', 'month', 'dayOfYear'] as const;
 function phase(time: number, period: number): number {
   const rest = time % period;
   return (rest < 0 ? rest + period : rest) / period;
+}
+
+type Year = { readonly from: number; readonly to: number };
+
+/** Times come one after another: most are of the year of the one before. */
+let lastYear: Year = { from: 0, to: 0 };
+
+function yearOf(time: number): Year {
+  if (time >= lastYear.from && time < lastYear.to) return lastYear;
+  const year = new Date(time).getUTCFullYear();
+  lastYear = { from: utc(year), to: utc(year + 1) };
+  return lastYear;
 }
 
 /** The beginning of a day. (`Date.UTC` takes the years 0 to 99 for those of the last century.) */
