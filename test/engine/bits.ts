@@ -10,6 +10,7 @@ import { compileModel, initialState } from '../../lib/model/model.ts';
 import { optimizerTypes } from '../../lib/spec/optimizer-schema.ts';
 import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 import { encodeCheckpoint, encodeParameters } from '../../lib/state/checkpoint-file.ts';
+import { layer } from '../support/keras-layer.ts';
 import { samplesOf } from './samples.ts';
 
 const common = {
@@ -25,11 +26,6 @@ const common = {
 } satisfies SpecInput;
 
 const activations = ['tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'softsign', 'swish'] as const;
-
-const layer = (class_name: string, name: string, settings: object = {}) => ({
-  class_name,
-  config: { name, ...settings },
-});
 
 /**
  * What slides windows over images, and the only activation that such a network alone has, as Keras
