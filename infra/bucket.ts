@@ -59,7 +59,7 @@ export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
       // What people put there and replaced by mistake can be had back for a week.
       {
         noncurrentVersionExpiration: Duration.days(7),
-        abortIncompleteMultipartUploadAfter: Duration.days(1),
+        abortIncompleteMultipartUploadAfter: Duration.days(7),
       },
       // Each published state replaces the last, which is derived; journal entries never have a
       // second version. A day is the least that S3 allows.
