@@ -84,8 +84,8 @@ export function declareTrainingCommands(program: Command, add: AddCommand): void
         ['millrace dataset put sales-2026 january.csv february.csv', 'in parts, if large'],
       ],
     },
-    async ({ io, address, args: [name = '', ...paths] }) =>
-      (await training()).putFiles(io, address.bucket, name, paths),
+    async ({ io, address: { bucket }, environment, args: [name = '', ...paths] }) =>
+      (await training()).putFiles(io, { bucket, environment }, name, paths),
     datasets,
   );
   add(

@@ -12,9 +12,11 @@ import { startJob } from '../operations/start-job.ts';
 import { parse } from '../parse.ts';
 import { clientSettings } from '../ports/aws.ts';
 import { fileUploader } from '../ports/upload.ts';
+import { recordFolder } from '../ports/upload-record.ts';
 import { datasetName } from '../spec/names.ts';
 import type { Spec } from '../spec/spec.ts';
 import { absentLines } from './absent.ts';
+import type { Call } from './call.ts';
 import { count, type Io } from './io.ts';
 import { jobLines } from './job-lines.ts';
 import { createProgress, formatCount, formatTable } from './progress.ts';
@@ -28,7 +30,7 @@ export async function specOf({ ports }: Pick<Io, 'ports'>, name: string): Promis
 /** Puts files into a dataset; those that are there already are passed over. */
 export async function putFiles(
   { ports, print, result, progress }: Io,
-  bucket: string,
+  { bucket, environment }: Pick<Call, 'environment'> & { readonly bucket: string },
   name: string,
   paths: readonly string[],
 ): Promise<number> {
@@ -38,7 +40,10 @@ export async function putFiles(
   const all = withLabels(paths);
   const sizeBytes = await bytesOfFiles(all);
   for (const path of all) assertIsData(basename(path));
-  const upload = fileUploader(new S3Client(clientSettings), bucket);
+  const upload = fileUploader(new S3Client(clientSettings), bucket, {
+    folder: recordFolder(environment),
+    now: ports.now,
+  });
   const bar = progress?.bar('uploading', sizeBytes, 'bytes');
   const put = await putDataset(ports.store, upload, { dataset, paths: all }, (done) =>
     bar?.update(done),

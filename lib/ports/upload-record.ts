@@ -32,19 +32,22 @@ export type UploadRecord = {
 /** Records that nobody comes back for; S3 drops such parts after a week. */
 const keptMilliseconds = 7 * 86_400_000;
 
-/** Where records are kept unless told otherwise. */
-export function recordFolder(): string {
-  const { XDG_CACHE_HOME } = process.env;
-  return join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'millrace', 'uploads');
+/** Where records are, and the time. */
+export type UploadRecords = { readonly folder: string; readonly now: () => number };
+
+/** The folder of a user's records. */
+export function recordFolder(environment: Readonly<Record<string, string | undefined>>): string {
+  const { XDG_CACHE_HOME: cache = '' } = environment;
+  return join(cache === '' ? join(homedir(), '.cache') : cache, 'millrace', 'uploads');
 }
 
-/** The record of an upload by what it uploads: of another file, or another part size, it is none. */
+/** The record of an upload by what it uploads: of another file or part size it is a new one. */
 export async function openRecord(
-  folder: string,
+  { folder, now }: UploadRecords,
   identity: readonly (string | number)[],
 ): Promise<UploadRecord> {
   await mkdir(folder, { recursive: true });
-  await removeOld(folder);
+  await removeOlder(folder, now() - keptMilliseconds);
   const name = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
   const path = join(folder, `${name}.jsonl`);
   const [first = '', ...rest] = (await readFile(path, 'utf8').catch(() => '')).split('\n');
@@ -64,10 +67,10 @@ export async function openRecord(
   };
 }
 
-async function removeOld(folder: string): Promise<void> {
+async function removeOlder(folder: string, than: number): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
-    if (Date.now() - mtimeMs > keptMilliseconds) await rm(path, { force: true });
+    if (mtimeMs < than) await rm(path, { force: true });
   }
 }

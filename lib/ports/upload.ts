@@ -10,7 +10,12 @@ import {
 } from '@aws-sdk/client-s3';
 import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import type { Upload } from './ports.ts';
-import { openRecord, recordFolder, type UploadedPart, type UploadRecord } from './upload-record.ts';
+import {
+  openRecord,
+  type UploadedPart,
+  type UploadRecord,
+  type UploadRecords,
+} from './upload-record.ts';
 
 /** Parts that are on their way at once. */
 const partsAtOnce = 4;
@@ -19,9 +24,9 @@ const partsAtOnce = 4;
  * Puts files of this machine under keys of a bucket. Large ones go in parts; an upload that broke
  * off goes on with those that are missing, if the file is the same.
  *
- * @param folder where is kept which parts are there
+ * @param records where is kept which parts are there
  */
-export function fileUploader(client: S3Client, bucket: string, folder = recordFolder()): Upload {
+export function fileUploader(client: S3Client, bucket: string, records: UploadRecords): Upload {
   return async (key, { path, partBytes }, onBytes) => {
     const file = await open(path);
     try {
@@ -35,7 +40,7 @@ export function fileUploader(client: S3Client, bucket: string, folder = recordFo
       const place = { Bucket: bucket, Key: key };
       const identity = [bucket, key, resolve(path), size, mtimeMs, partBytes];
       const parts = { client, place, file, path, size, partBytes, onBytes };
-      const record = () => openRecord(folder, identity);
+      const record = () => openRecord(records, identity);
       await uploadParts(parts, await record()).catch(async (error: unknown) => {
         if (!isGone(error)) throw error;
         // Its parts were dropped: it begins anew.

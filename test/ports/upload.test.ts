@@ -58,8 +58,11 @@ function countingClient(parts = Number.POSITIVE_INFINITY) {
 describe('a file that is put in parts', () => {
   let [path, key, number] = ['', '', 0];
   let body = Buffer.alloc(0);
+  /** How much later it is. */
+  let later = 0;
   beforeEach(() => {
     number += 1;
+    later = 0;
     [path, key] = [join(folder, `${number}.csv`), `datasets/parts/${number}.csv`];
     body = randomBytes(4 * partBytes + 3);
     writeFileSync(path, body);
@@ -67,7 +70,10 @@ describe('a file that is put in parts', () => {
 
   const put = async (parts?: number, done: number[] = []) => {
     const { client, countOf, uploads } = countingClient(parts);
-    const upload = fileUploader(client, test.cloud.address.bucket, records());
+    const upload = fileUploader(client, test.cloud.address.bucket, {
+      folder: records(),
+      now: () => Date.now() + later,
+    });
     const ended = await upload(key, { path, partBytes }, (bytes) => void done.push(bytes)).then(
       () => 'whole',
       (error: Error) => error.message,
@@ -138,6 +144,13 @@ describe('a file that is put in parts', () => {
     appendFileSync(join(records(), name), '{"part":3,"et');
     expect(await put()).toMatchObject({ ended: 'whole', begun: 0, parts: 3 });
     expect(await stored()).toBe(digest());
+  });
+
+  it('forgets after a week, when S3 drops the parts', async () => {
+    await put(2);
+    later = 8 * 86_400_000;
+    expect(await put()).toMatchObject({ ended: 'whole', begun: 1, parts: 5 });
+    expect(readdirSync(records())).toEqual([]);
   });
 
   it('is one request where it is small', async () => {
