@@ -1,5 +1,6 @@
 import type { FunctionBuilder, Local } from './assembler.ts';
 import { elementBytes, lanes } from './instructions.ts';
+import { vectorsOf } from './lanes.ts';
 import { forEach } from './loops.ts';
 
 /** How often an index goes on, and how far each operand does with it, in bytes. */
@@ -177,12 +178,6 @@ function overRows(parts: Parts, indices: readonly Index[], height = 1): void {
   inBlocks(operands, index, { size }, (count) => {
     overRows(parts, others, index === rows ? count : height);
   });
-}
-
-/** Vectors that cover some columns, each with how many of its lanes count. */
-function vectorsOf(columns: number): number[] {
-  const whole = Array.from({ length: Math.floor(columns / lanes) }, () => lanes);
-  return columns % lanes > 0 ? [...whole, columns % lanes] : whole;
 }
 
 type Block = { readonly height: number; readonly vectors: readonly number[] };

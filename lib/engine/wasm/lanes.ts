@@ -1,10 +1,16 @@
 import type { FunctionBuilder, Local } from './assembler.ts';
-import type { Instruction } from './instructions.ts';
+import { type Instruction, lanes } from './instructions.ts';
 
 /** A mask of the first lanes. */
 export function firstLanes(f: FunctionBuilder, count: number): Local {
   const lane = (i: number) => (i < count ? -1 : 0);
   return f.integers(lane(0), lane(1), lane(2), lane(3));
+}
+
+/** Vectors that cover some columns, each with how many of its lanes count. */
+export function vectorsOf(columns: number): number[] {
+  const whole = Array.from({ length: Math.floor(columns / lanes) }, () => lanes);
+  return columns % lanes > 0 ? [...whole, columns % lanes] : whole;
 }
 
 /** The sum of the lanes of up to four vectors, each in its lane: (0 + 1) + (2 + 3). */

@@ -1,6 +1,6 @@
 import type { FunctionBuilder, Local } from './assembler.ts';
 import { elementBytes, lanes } from './instructions.ts';
-import { addAcross, firstLanes } from './lanes.ts';
+import { addAcross, firstLanes, vectorsOf } from './lanes.ts';
 
 /** A matrix in memory: bytes from one row and from one column to the next. */
 export type Matrix = {
@@ -47,12 +47,6 @@ function transpose({ m, n, k, a, b, c, d }: Product): Product {
     columnStride: rowStride,
   });
   return { m: n, n: m, k, a: turned(b), b: turned(a), c: turned(c), d: d && turned(d) };
-}
-
-/** Vectors that cover some columns, each with how many of its lanes count. */
-function vectorsOf(columns: number): number[] {
-  const whole = Array.from({ length: Math.floor(columns / lanes) }, () => lanes);
-  return columns % lanes > 0 ? [...whole, columns % lanes] : whole;
 }
 
 /** Runs `body` for blocks of `size` of `count` rows or columns, and for the rest. */
