@@ -220,7 +220,7 @@ export const limits = {
   predictRows: 4_096,
   /** Elements of a matrix of weights, or of filters, beyond which ONNX Runtime is faster. */
   wasmMatrixElements: 16_384,
-  wasmFilterElements: 12_288,
+  wasmFilterElements: 6_144,
   /** Memory of a module of the engine of WebAssembly, which cannot have more than twice that. */
   wasmMemoryBytes: 2_147_483_648,
   /** Bytes of a state that are written for each entry on average. */
