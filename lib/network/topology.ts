@@ -46,7 +46,7 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
 
 /** A window that is larger than what it slides over leaves nothing. */
 function assertElements({ layers }: tf.LayersModel): void {
-  for (const { name, inboundNodes } of layers) {
+  for (const { name, inboundNodes } of allLayers(layers)) {
     const shapes = inboundNodes.flatMap(({ outputShapes }) => outputShapes.filter(Array.isArray));
     const empty = shapes.find((shape) => shape.includes(0));
     if (empty === undefined) continue;

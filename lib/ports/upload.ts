@@ -50,9 +50,11 @@ export function fileUploader(client: S3Client, bucket: string, records: UploadRe
       });
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
-      const text = `writing s3://${bucket}/${key}: ${reasonOf(cause)}`;
-      const hint = 'the same command goes on with the parts that are missing';
-      throw new MillraceError('unavailable', `${text}; ${hint}`, { cause });
+      throw new MillraceError(
+        'unavailable',
+        `writing s3://${bucket}/${key}: ${reasonOf(cause)}; the same command goes on from there`,
+        { cause },
+      );
     } finally {
       await file.close();
     }

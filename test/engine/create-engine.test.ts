@@ -100,6 +100,19 @@ describe('the engine of a spec', () => {
       tf.layers.conv2d({ filters: 2, kernelSize: 2 }),
       tf.layers.maxPooling2d({ poolSize: 2 }),
       tf.layers.activation({ activation: 'gelu' }),
+      tf.layers.zeroPadding2d({}),
+      tf.layers.cropping2D({
+        cropping: [
+          [1, 0],
+          [0, 1],
+        ],
+      }),
+      tf.layers.timeDistributed({
+        layer: tf.layers.bidirectional({
+          layer: tf.layers.gru({ units: 2 }) as never,
+          mergeMode: 'sum',
+        }),
+      }),
     ];
     for (const layer of layers) {
       const spec = defineSpec(specWith(layer));

@@ -103,7 +103,7 @@ describe('a file that is put in parts', () => {
 
   it('goes on after it broke off with the parts that are missing', async () => {
     const first = await put(3);
-    expect(first.ended).toMatch(/the line is down; the same command goes on with the parts/);
+    expect(first.ended).toMatch(/the line is down; the same command goes on from there/);
     const done: number[] = [];
     expect(await put(undefined, done)).toMatchObject({ ended: 'whole', parts: 2, begun: 0 });
     expect(done.at(-1)).toBe(body.length);

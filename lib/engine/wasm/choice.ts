@@ -7,17 +7,24 @@ import { type Graph, type Node, sizeOf, type Value, valuesOf } from '../trace/gr
 import { UntraceableError } from '../trace/untraceable.ts';
 import { windowOperators } from './image-windows.ts';
 
+/** Tells whether a network trains on this engine, by the graphs of its steps. */
+export type Choice = {
+  /** @throws UntraceableError if it does not */
+  readonly ofPrediction: (graph: Graph) => void;
+  /** @throws UntraceableError if it does not */
+  readonly ofTraining: (graph: Graph) => void;
+};
+
 /**
  * Whether a network trains on this engine though its spec names none: ONNX Runtime, on vectors
  * twice as wide or more, is faster where large matrices and filters do most of the work.
  *
  * @param network before it is traced
- * @returns tells by the graph of its predictions
- * @throws UntraceableError if it does not, both times
+ * @throws UntraceableError if its weights alone say that it does not
  */
-export function chooseFor(spec: Spec, network: Network): (prediction: Graph) => void {
+export function chooseFor(spec: Spec, network: Network): Choice {
   const { engine, revision = 0 } = spec;
-  if (engine !== undefined) return () => undefined;
+  if (engine !== undefined) return { ofPrediction: () => undefined, ofTraining: () => undefined };
   const { layers } = network.layersModel;
   const large = matricesOf(layers).filter(isLarge);
   const [largest] = large.toSorted((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
@@ -31,12 +38,24 @@ export function chooseFor(spec: Spec, network: Network): (prediction: Graph) => 
     network.layersModel.dispose();
     refuse(largest);
   }
-  return (prediction) => {
-    const later = prediction.nodes.find(({ op }) => windowOperators.has(op) || op === 'Erf');
+  const assertOfRevision = (graph: Graph) => {
+    const later = graph.nodes.find((node) => isSince7(node, graph));
     if (revision < 7 && later !== undefined)
       throw new UntraceableError(`${later.op} of a model of before 0.20 stays on onnx`);
-    if (largest !== undefined && !isMostElsewhere(prediction)) refuse(largest);
   };
+  return {
+    ofPrediction(graph) {
+      assertOfRevision(graph);
+      if (largest !== undefined && !isMostElsewhere(graph)) refuse(largest);
+    },
+    ofTraining: assertOfRevision,
+  };
+}
+
+/** Whether this engine has had a kernel for a node since revision 7 of specs. */
+function isSince7({ op, inputs }: Node, { constants }: Graph): boolean {
+  if (op === 'Slice') return constants.get(inputs[4] ?? '')?.data.some((step) => step < 0) ?? false;
+  return windowOperators.has(op) || op === 'Erf' || op === 'Pad';
 }
 
 /** A matrix of weights, or filters, by the name of its variable. */

@@ -34,7 +34,7 @@ import type { Region } from './versions.ts';
  */
 export async function compileProgram(spec: Spec, minibatch: number): Promise<ProgramArtifact> {
   const network = await build(spec);
-  const isChosen = chooseFor(spec, network);
+  const choice = chooseFor(spec, network);
   const optimizer = optimizerOf(spec.optimizer);
   const { tensors } = initialState(spec, network, optimizer);
   const weights = variablesByName(network.layersModel.weights);
@@ -51,7 +51,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
   ];
   const { outputs, mixesRows } = network;
   const whole = predictionOf(spec, network, limits.predictMinibatch);
-  isChosen(whole.graph);
+  choice.ofPrediction(whole.graph);
   const rows = rowsAtOnce(whole.graph);
   const isWhole = rows === whole.minibatch;
   const prediction = isWhole ? whole : predictionOf(spec, await build(spec), rows);
@@ -66,6 +66,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
     minibatch,
     result: stepNames.loss,
   });
+  choice.ofTraining(training.graph);
   const masked = masks.map(({ width }, i) => wholeInput(stepNames.mask(i), minibatch * width));
   const program = emitProgram(states, {
     predict: prediction,
