@@ -18,7 +18,7 @@ export async function rollback(
 ): Promise<number> {
   if (to === undefined)
     throw invalid('millrace rollback: --to names an entry, or a time such as 2026-11-24T12:00Z');
-  const { entry, time, sequence, samples } = await findRollback(
+  const { entry, time, sequence, samples, respecified } = await findRollback(
     ports,
     name,
     entryOrTime('--to', to),
@@ -31,6 +31,13 @@ export async function rollback(
     for (const line of wrapped(
       `${count(samples, 'sample')} behind it stay in the journal: a job over it and another spec ` +
         'learn them again, and sent again they change nothing. To be rid of them: millrace retract',
+    ))
+      print(line);
+  if (respecified !== undefined)
+    for (const line of wrapped(
+      `its spec goes back as well, to that of before entry ${respecified}: samples with features ` +
+        'that it does not have are refused from then on, and by jobs over the journal, until ' +
+        `its ignore names them (millrace spec ${name} <file>)`,
     ))
       print(line);
   const aside = entry === sequence ? 'the last' : `of ${sequence}`;

@@ -99,6 +99,7 @@ export async function preparedNames(store: ObjectStore, hash: string): Promise<r
 /** The parts of a stored spec that decide how rows are encoded and split. */
 const storedSchema = z.looseObject({
   features: z.looseObject({}).optional(),
+  ignore: z.unknown().optional(),
   cells: z.unknown().optional(),
   revision: z.unknown().optional(),
   label: z.unknown().optional(),
@@ -109,12 +110,14 @@ const storedSchema = z.looseObject({
 
 /** The name of the prepared rows: a hash of all that they depend on. */
 export function preparedName(stored: unknown, identity: unknown, { halfLives }: Layout): string {
-  const { features, cells, revision, label, task, seed, batch } = storedSchema.parse(stored);
+  const { features, ignore, cells, revision, label, task, seed, batch } =
+    storedSchema.parse(stored);
   const { validation } = batch ?? {};
   const bounds = [limits.shardRows, limits.heldOutRows];
   const all = {
     ...(halfLives && { halfLives }),
     features,
+    ...(ignore === undefined ? {} : { ignore }),
     cells,
     revision,
     label,

@@ -139,7 +139,9 @@ function createClassTally(spec: Spec, before: readonly number[]) {
 }
 
 function nothingToLearn(rows: number, first: StoredRefusal | undefined) {
-  const why = first === undefined ? 'it has no rows' : sentenceOf(first);
+  const none =
+    rows === 0 ? 'it has no rows' : 'all are held out by spec.batch.validation; hold out fewer';
+  const why = first === undefined ? none : sentenceOf(first);
   return invalid(`the dataset has no row that can be learnt (${rows} rows; ${why})`);
 }
 

@@ -27,8 +27,10 @@ export function reasonToLeave(column: Column): string | undefined {
   if (isTime(column)) return undefined;
   if (column.otherDates > 0.5 * present)
     return `its dates are written as ${textsOf(column)}; 2024-01-31 can be learnt as a timestamp`;
-  if (column.writtenNumbers > 0 && column.writtenNumbers + numbers > mostlyNumbers * present)
-    return `its numbers are written as ${textsOf(column)}; write them as 2503.28 to learn them`;
+  // (A few may be refused as rows of their own.)
+  const isWritten = column.writtenNumbers > 0.05 * present;
+  if (isWritten && column.writtenNumbers + numbers > mostlyNumbers * present)
+    return `its numbers are written as ${textsOf(column)}; write them like 2503.28 to learn them`;
   if (isProse(column)) return undefined;
   const isKey = values.size === present && present > 100;
   if (column.longTexts > 0.5 * present)

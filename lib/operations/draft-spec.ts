@@ -191,7 +191,7 @@ function taskOf(label: Column, doubts: string[]): Task {
   }
   if (label.writtenNumbers + numbers > mostlyNumbers * present)
     throw invalid(
-      `--label: the numbers of ${name} are written as ${textsOf(label)}; write them as 2503.28`,
+      `--label: the numbers of ${name} are written as ${textsOf(label)}; write them like 2503.28`,
     );
   if (values.size === 1)
     throw invalid(`--label: ${name} is always ${textsOf(label)}; there is nothing to learn`);

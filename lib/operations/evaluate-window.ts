@@ -81,16 +81,24 @@ async function windowStart(
     throw invalid(`${now.model} has learnt nothing yet; send it samples first`);
   let samples = 0;
   let from = now.sequence;
+  let changed = 'it was created';
   for await (const header of headersBackFrom(ports.store, now.model, now.sequence)) {
     // Another spec, or other classes in its places, would have its figures read wrongly.
-    if (header.kind === 'spec' || header.spec !== now.specHash) break;
-    if (grows && (header.kind === 'rollback' || header.kind === 'retract')) break;
+    if (header.kind === 'spec' || header.spec !== now.specHash) {
+      const how = header.kind === 'spec' ? 'with' : 'behind';
+      changed = `its spec was changed ${how} entry ${header.sequence}`;
+      break;
+    }
+    if (grows && (header.kind === 'rollback' || header.kind === 'retract')) {
+      changed = `entry ${header.sequence}, a ${header.kind}, may have given classes other places`;
+      break;
+    }
     from = header.sequence;
     for (const message of header.messages) samples += message.samples;
     if (samples > 0 && samples >= atLeast) break;
   }
   if (samples > 0) return from;
-  throw invalid(`${now.model} has learnt no sample since its spec or its classes were changed`);
+  throw invalid(`${now.model} has learnt no sample since ${changed}; send it samples first`);
 }
 
 async function learnMessage(model: Model, parameters: State, samples: readonly unknown[]) {

@@ -19,6 +19,8 @@ export type FoundRollback = {
   readonly sequence: number;
   /** Samples that were learnt after it: they stay in the journal, and are settled. */
   readonly samples: number;
+  /** The first entry after it that changed the spec, which goes back as well. */
+  readonly respecified?: number;
 };
 
 /**
@@ -42,11 +44,15 @@ export async function findRollback(
     ahead: limits.readsAtOnce,
   });
   let samples = 0;
-  for await (const { messages } of behind)
+  let respecified: number | undefined;
+  for await (const { messages, kind, sequence: place } of behind) {
     for (const message of messages) samples += message.samples;
-  if (entry === 0) return { entry, sequence, samples };
+    if (kind === 'spec') respecified ??= place;
+  }
+  const found = { entry, sequence, samples, ...(respecified !== undefined && { respecified }) };
+  if (entry === 0) return found;
   const { header } = await existingEntry(ports.store, name, entry);
-  return { entry, sequence, samples, time: header.time };
+  return { ...found, time: header.time };
 }
 
 /** Sends the command that brings back the weights of an entry; it is done in its turn. */

@@ -8,14 +8,22 @@ import { createWorld } from '../support/world.ts';
 
 const drawn = (i: number, stream: number) => hashIntegers(i, stream) / 2 ** 32;
 
-/** A label that is as uncertain as `x` is large: uniform from 100 x to 300 x. */
-function sampleOf(i: number) {
+/** Labels by a number from 0 to 1, and by chance. */
+const streams = {
+  /** As uncertain as `x` is large: uniform from 100 x to 300 x. */
+  'whose spread grows': (x: number, chance: number) => 100 * x + 200 * x * chance,
+  /** Hardly any of it can be told by `x`. */
+  'that is noise for the most part': (x: number, chance: number) => x + (0.2 + 3 * x) * chance,
+  'that is noise alone': (_: number, chance: number) => chance,
+};
+
+function sampleOf(stream: keyof typeof streams, i: number) {
   const x = drawn(i, 1);
-  return { features: { x }, label: 100 * x + 200 * x * drawn(i, 2) };
+  return { features: { x }, label: streams[stream](x, drawn(i, 2)) };
 }
 
 /** The share of labels below what was predicted, late in a stream: where x is small, and large. */
-async function coverage(own: Partial<SpecInput>) {
+async function coverage(stream: keyof typeof streams, own: Partial<SpecInput>) {
   const spec = defineSpec({
     model: 'm',
     task: 'regression',
@@ -26,7 +34,7 @@ async function coverage(own: Partial<SpecInput>) {
   let parameters = model.initial;
   const below = { narrow: [0, 0], wide: [0, 0] };
   for (let i = 0; i < 6_000; i += 10) {
-    const samples = Array.from({ length: 10 }, (_, j) => sampleOf(i + j));
+    const samples = Array.from({ length: 10 }, (_, j) => sampleOf(stream, i + j));
     const encoded = model.encoder.encode(samples).samples;
     if (i >= 3_000) {
       const predictions = await predict(model, parameters, encoded);
@@ -43,16 +51,23 @@ async function coverage(own: Partial<SpecInput>) {
   return Object.values(below).map(([sum = 0, count = 1]) => sum / count);
 }
 
+const names = Object.keys(streams) as (keyof typeof streams)[];
+
 describe('the loss of a quantile', () => {
-  it.each([0.1, 0.5, 0.9])(
-    'leaves a share of %s of the labels below, wherever they are',
-    async (quantile) => {
-      const adam = await coverage({
+  it.each(
+    names.flatMap((stream) => [0.1, 0.5, 0.9].map((quantile) => [stream, quantile] as const)),
+  )(
+    'of a stream %s leaves a share of %s of the labels below, wherever they are',
+    async (stream, quantile) => {
+      const adam = await coverage(stream, {
         loss: { quantile },
         network: { hidden: [16] },
         optimizer: { type: 'adam', rate: 0.01 },
       });
-      const experts = await coverage({ loss: { quantile }, online: { experts: 'default' } });
+      const experts = await coverage(stream, {
+        loss: { quantile },
+        online: { experts: 'default' },
+      });
       for (const share of [...adam, ...experts])
         expect(Math.abs(share - quantile)).toBeLessThan(0.07);
     },

@@ -71,7 +71,7 @@ describe('a draft', () => {
     [
       'prices',
       (i) => `${2 + i},100.50`,
-      /written as "2,100.50", "3,100.50"; write them as 2503.28/,
+      /written as "2,100.50", "3,100.50"; write them like 2503.28/,
     ],
     ['prices with a sign', (i) => `$${i}`, /written as "\$0", "\$1"/],
     ['shares', (i) => `${i % 90} %`, /written as "0 %", "1 %"/],

@@ -148,15 +148,28 @@ export function judgedBy(
     const predictions = each[expert] ?? new Float32Array(labels.length);
     const own =
       spec.task === 'regression'
-        ? meansOfRows(
-            Float64Array.from(labels, (label, i) => Math.abs((predictions[i] ?? 0) - label) * unit),
-            labels.length / said,
-          )
+        ? errorsOf(spec, predictions, labels, said).map((error) => error * unit)
         : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
     return own.reduce((total, loss, row) => total + weightOf(row) * loss, sum);
   });
   const own = weights?.reduce((sum, each) => sum + each, 0) ?? said;
   return { losses, count: count + said, weight: weight + own };
+}
+
+/**
+ * How far predictions are off, by their size; where a quantile is predicted, by its loss: of
+ * absolute errors the least are at the median. (Models of before 0.20 go on with those.)
+ */
+function errorsOf(
+  spec: Spec,
+  predictions: Float32Array,
+  labels: Floats,
+  count: number,
+): Float64Array {
+  const { loss, revision = 0 } = spec;
+  if (typeof loss === 'object' && revision >= 7) return lossesOf(spec, predictions, labels);
+  const errors = Float64Array.from(labels, (label, i) => Math.abs((predictions[i] ?? 0) - label));
+  return meansOfRows(errors, labels.length / count);
 }
 
 /** A judgement of no samples. */
