@@ -131,8 +131,8 @@ export const specSchema = strictObject({
   // standardised. 4: what experts know of labels, and how they are judged, is weighted as samples
   // are, and they know the labels of a job's rows. 5: the state knows what was earned lately. 6: it
   // knows how predictions turned out. 7: networks of convolutions, pools and gelu train on wasm,
-  // and experts that predict a quantile are judged by its loss. Later rules never change the bits of
-  // a model that exists.
+  // and experts that predict a quantile are judged by its loss. Later rules never change the bits
+  // of a model that exists.
   revision: z
     .int()
     .min(1)
