@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ export async function openRecord(
 ): Promise<UploadRecord> {
   await mkdir(folder, { recursive: true });
   await removeOlder(folder, now() - keptMilliseconds);
-  const name = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
+  const name = hash('sha256', JSON.stringify(identity));
   const path = join(folder, `${name}.jsonl`);
   const [first = '', ...rest] = (await readFile(path, 'utf8').catch(() => '')).split('\n');
   const begun = beginSchema.safeParse(jsonIfAny(first)).data;

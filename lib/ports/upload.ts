@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
@@ -40,13 +40,12 @@ export function fileUploader(client: S3Client, bucket: string, records: UploadRe
       const place = { Bucket: bucket, Key: key };
       const identity = [bucket, key, resolve(path), size, mtimeMs, partBytes];
       const parts = { client, place, file, path, size, partBytes, onBytes };
-      const record = () => openRecord(records, identity);
-      await uploadParts(parts, await record()).catch(async (error: unknown) => {
+      const record = await openRecord(records, identity);
+      await uploadParts(parts, record).catch(async (error: unknown) => {
         if (!isGone(error)) throw error;
         // Its parts were dropped: it begins anew.
-        const begun = await record();
-        await begun.remove();
-        await uploadParts(parts, await record());
+        await record.remove();
+        await uploadParts(parts, await openRecord(records, identity));
       });
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
@@ -87,7 +86,7 @@ async function uploadParts(parts: Parts, record: UploadRecord): Promise<void> {
       const part = next++;
       const body = await readPart(parts, part);
       const known = record.parts.get(part);
-      const md5 = createHash('md5').update(body).digest('hex');
+      const md5 = hash('md5', body);
       if (known?.md5 === md5) uploaded.push(known);
       else uploaded.push(await uploadPart(parts, record, { upload, part, body, md5 }));
       done += body.length;

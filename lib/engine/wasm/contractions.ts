@@ -1,7 +1,7 @@
 import type { FunctionBuilder, Local } from './assembler.ts';
 import { elementBytes, lanes } from './instructions.ts';
 import { vectorsOf } from './lanes.ts';
-import { forEach } from './loops.ts';
+import { fillElements } from './loops.ts';
 
 /** How often an index goes on, and how far each operand does with it, in bytes. */
 export type Index = {
@@ -51,14 +51,11 @@ export function emitContraction(f: FunctionBuilder, contraction: Contraction): v
     summed: isLong ? others : summed,
     adds: contraction.adds || isLong,
   };
-  if (isLong && !contraction.adds) clear(f, contraction.c, free);
+  if (isLong && !contraction.adds) {
+    const count = free.reduce((product, { size }) => product * size, 1);
+    fillElements(f, { address: contraction.c, count, value: 0 });
+  }
   overAll(operands, isLong ? [slowest] : [], () => overRows(parts, outer));
-}
-
-/** Sets a value whose indices are those of a whole to zeros. */
-function clear(f: FunctionBuilder, address: number, free: readonly Index[]): void {
-  const outputs = [{ address, strides: free.map(({ c = 0 }) => c) }];
-  forEach(f, { shape: free.map(({ size }) => size), inputs: [], outputs }, () => [f.constant(0)]);
 }
 
 /** Indices as few as their strides allow. */

@@ -32,24 +32,3 @@ export function windowsOf({ attributes }: Node): Windows {
 export function attributesOf({ kernel, strides, dilations }: Windows): Node['attributes'] {
   return { kernel_shape: kernel, strides, dilations };
 }
-
-/** How many pixels of the images each window covers, [rows, columns]. */
-export function coveredPixels(
-  { kernel, strides, dilations, pads }: Windows,
-  [, , height = 1, width = 1]: readonly number[],
-  output: readonly [number, number],
-): Float32Array {
-  const [rows, columns] = [height, width].map((size, axis) =>
-    Array.from({ length: output[axis] ?? 1 }, (_, place) => {
-      const first = place * (strides[axis] ?? 1) - (pads[axis] ?? 0);
-      const pixels = Array.from(
-        { length: kernel[axis] ?? 1 },
-        (__, i) => first + i * (dilations[axis] ?? 1),
-      );
-      return pixels.filter((pixel) => pixel >= 0 && pixel < size).length;
-    }),
-  );
-  return Float32Array.from(
-    (rows ?? []).flatMap((row) => (columns ?? []).map((each) => row * each)),
-  );
-}

@@ -68,6 +68,15 @@ export function copyElements(
   forEach(f, { shape, inputs: [from], outputs: [to] }, (values) => values);
 }
 
+/** Emits so many elements of one value, which lie one after another. */
+export function fillElements(
+  f: FunctionBuilder,
+  { address, count, value }: { readonly address: number; readonly count: number; value: number },
+): void {
+  const outputs = [{ address, strides: [elementBytes] }];
+  forEach(f, { shape: [count], inputs: [], outputs }, () => [f.constant(value)]);
+}
+
 /** Loads the elements of an operand along a dimension that it is not broadcast over. */
 function loadLanes(
   f: FunctionBuilder,
@@ -110,6 +119,28 @@ export type Walk = {
   /** Moves all operands by what their strides say. */
   readonly advance: (by: (strides: readonly number[]) => number) => void;
 };
+
+/** A dimension of a walk, and how often it goes on along it. */
+export type Dimension = readonly [dimension: number, size: number];
+
+/** Emits nested loops over some dimensions, in their order; each ends where it began. */
+export function overDimensions(
+  f: FunctionBuilder,
+  walk: Walk,
+  [first, ...others]: readonly Dimension[],
+  body: () => void,
+): void {
+  if (first === undefined) {
+    body();
+    return;
+  }
+  const [dimension, size] = first;
+  f.repeat(size, () => {
+    overDimensions(f, walk, others, body);
+    walk.advance((strides) => strides[dimension] ?? 0);
+  });
+  walk.advance((strides) => -size * (strides[dimension] ?? 0));
+}
 
 /** Begins a walk. */
 export function createWalk(f: FunctionBuilder, operands: readonly Operand[]): Walk {

@@ -1,6 +1,7 @@
+import { coveredPixels } from '../trace/covered-pixels.ts';
 import { type Graph, isSameShape, type Node, producers, type Value } from '../trace/graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
-import { attributesOf, coveredPixels, windowsOf } from './image-windows.ts';
+import { attributesOf, windowsOf } from './image-windows.ts';
 
 /**
  * Puts what slides windows over images into terms of what they are: images whose windows are views
@@ -151,6 +152,7 @@ class ImageLowering {
   #average(node: Node, { shape: [count = 1, channels = 1, rows = 1, columns = 1] }: Value): Value {
     const windows = windowsOf(node);
     const x = this.#builder.input(node, 0);
+    const [, , height = 1, width = 1] = x.shape;
     const last = this.#channelsLast(this.#pad(this.#imagesOf(x), windows.pads, 0));
     const unfolded = this.#builder.node('Unfold', [last], {
       shape: [count, rows, columns, ...windows.kernel, channels],
@@ -163,7 +165,7 @@ class ImageLowering {
     });
     const covered = this.#builder.constant(
       'float32',
-      coveredPixels(windows, x.shape, [rows, columns]),
+      coveredPixels(windows, [height, width], [rows, columns]),
       [...[1, rows, columns, 1]],
     );
     return this.#builder.transpose(

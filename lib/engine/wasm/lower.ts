@@ -10,7 +10,7 @@ import { lowerImages } from './lower-images.ts';
  * its logarithm are reductions and elementwise operators, which share what they have in common.
  */
 export function lower(traced: Graph): Graph {
-  const graph = removeDeadNodes(shareSubexpressions(lowerImages(traced)));
+  const graph = lowerImages(traced);
   const builder = new GraphBuilder(graph, 'lowered');
   for (const node of graph.nodes) {
     const [output] = node.outputs;

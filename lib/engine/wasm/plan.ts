@@ -10,6 +10,7 @@ import { UntraceableError } from '../trace/untraceable.ts';
 import { isElementwise } from './elementwise.ts';
 import { elementBytes } from './instructions.ts';
 import { type Memory, shareMemory } from './memory.ts';
+import { moves } from './moves.ts';
 import { reducers } from './reductions.ts';
 import { bytesOfShape } from './references.ts';
 import { type Resolved, resolveReferences } from './resolve.ts';
@@ -119,10 +120,9 @@ export function inMemory({ type, data }: Constant): Float32Array | Int32Array {
 function withCopies(parts: StepParts): StepParts {
   const { graph } = parts;
   const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
-  const moving = new Set(['Reshape', 'Transpose', 'Split', 'Slice']);
   const movers = new Set(
     graph.nodes.flatMap(({ op, outputs }) =>
-      moving.has(op) ? outputs.map(({ name }) => name) : [],
+      Object.hasOwn(moves, op) ? outputs.map(({ name }) => name) : [],
     ),
   );
   const taken = new Set<string>();

@@ -1,7 +1,7 @@
 import type { FunctionBuilder, Local } from './assembler.ts';
 import { type Instruction, lanes } from './instructions.ts';
 import { acrossAll, firstLanes } from './lanes.ts';
-import { createWalk, type Operand, stridesOf } from './loops.ts';
+import { createWalk, type Operand, overDimensions, stridesOf } from './loops.ts';
 
 /** How a reduction puts elements together, and what it begins with. */
 export type Reducer = {
@@ -49,19 +49,9 @@ export function emitReduction(f: FunctionBuilder, reduction: Reduction): void {
   const walk = createWalk(f, [input, output]);
   const count = reduced.reduce((product, i) => product * (shape[i] ?? 1), 1);
   const isAcross = axes.includes(last) || shape.length === 0;
-  /** Loops over some dimensions, in their order. */
-  const loop = (dimensions: readonly number[], body: () => void): void => {
-    const [dimension, ...rest] = dimensions;
-    if (dimension === undefined) {
-      body();
-      return;
-    }
-    const size = shape[dimension] ?? 1;
-    f.repeat(size, () => {
-      loop(rest, body);
-      walk.advance((strides) => strides[dimension] ?? 0);
-    });
-    walk.advance((strides) => -size * (strides[dimension] ?? 0));
+  const loop = (dimensions: readonly number[], body: () => void) => {
+    const sizes = dimensions.map((dimension) => [dimension, shape[dimension] ?? 1] as const);
+    overDimensions(f, walk, sizes, body);
   };
   const parts = { f, reduction, walk, input, output, loop, count };
   if (isAcross) acrossLanes(parts, kept, reduced);

@@ -2,7 +2,14 @@ import { type Node, sizeOf } from '../trace/graph.ts';
 import type { FunctionBuilder } from './assembler.ts';
 import { emitContraction, type Index } from './contractions.ts';
 import { elementBytes, lanes } from './instructions.ts';
-import { copyElements, createWalk, forEach, type Operand, stridesOf } from './loops.ts';
+import {
+  copyElements,
+  createWalk,
+  fillElements,
+  type Operand,
+  overDimensions,
+  stridesOf,
+} from './loops.ts';
 import { unfoldedStrides } from './moves.ts';
 import type { Reference } from './references.ts';
 
@@ -35,7 +42,7 @@ export function emitFold(
   { a, b, to }: { readonly a: Placed; readonly b: Placed; readonly to: number },
 ): void {
   const shape = node.outputs[0]?.shape ?? [];
-  fill(f, { to, shape, value: 0 });
+  fillElements(f, { address: to, count: sizeOf(shape), value: 0 });
   const strides = unfoldedStrides(stridesOf(shape), node.attributes);
   const groups = Number(node.attributes.groups ?? 1);
   // The last dimension is that of groups and their channels.
@@ -80,18 +87,10 @@ export type Padding = {
 
 /** Emits a value with a border. */
 export function emitPad(f: FunctionBuilder, { x, to, shape, before, value }: Padding): void {
-  fill(f, { to, shape, value });
+  fillElements(f, { address: to, count: sizeOf(shape), value });
   const strides = stridesOf(shape);
   const address = strides.reduce((sum, stride, i) => sum + stride * (before[i] ?? 0), to);
   copyElements(f, x.shape, { from: x, to: { address, strides } });
-}
-
-function fill(
-  f: FunctionBuilder,
-  { to, shape, value }: { readonly to: number; readonly shape: readonly number[]; value: number },
-): void {
-  const outputs = [{ address: to, strides: [elementBytes] }];
-  forEach(f, { shape: [sizeOf(shape)], inputs: [], outputs }, () => [f.constant(value)]);
 }
 
 /** What gradients of maxima are made of; all lie in one piece, with channels last. */
@@ -110,7 +109,7 @@ export type MaxPoolGrad = {
  */
 export function emitMaxPoolGrad(f: FunctionBuilder, node: Node, parts: MaxPoolGrad): void {
   const { x, to, largest, dy } = parts;
-  fill(f, { to, shape: x.shape, value: 0 });
+  fillElements(f, { address: to, count: sizeOf(x.shape), value: 0 });
   const kernel = node.attributes.kernel_shape as readonly number[];
   const [count = 1, rows = 1, columns = 1, channels = 1] = largest.shape;
   const images: Operand = {
@@ -123,24 +122,14 @@ export function emitMaxPoolGrad(f: FunctionBuilder, node: Node, parts: MaxPoolGr
     strides: [byCount, byRow, byColumn, 0, 0, byChannel],
   };
   const walk = createWalk(f, [images, windows]);
-  const loop = ([first, ...others]: readonly Loop[], body: () => void): void => {
-    if (first === undefined) {
-      body();
-      return;
-    }
-    const [dimension, size] = first;
-    f.repeat(size, () => {
-      loop(others, body);
-      walk.advance((strides) => strides[dimension] ?? 0);
-    });
-    walk.advance((strides) => -size * (strides[dimension] ?? 0));
-  };
   const block = (width: number) => {
     const most = f.load(walk.at(windows), largest.address);
     const gradient = f.load(walk.at(windows), dy.address);
     const isFound = f.local('v128');
     f.assign(isFound, 'v128.xor', isFound, isFound);
-    loop(
+    overDimensions(
+      f,
+      walk,
       [...kernel.entries()].map(([i, size]) => [3 + i, size] as const),
       () => {
         const isMost = f.vector('f32x4.eq', f.load(walk.at(images), x.address), most);
@@ -153,7 +142,9 @@ export function emitMaxPoolGrad(f: FunctionBuilder, node: Node, parts: MaxPoolGr
     );
   };
   const blocks = Math.floor(channels / lanes);
-  loop(
+  overDimensions(
+    f,
+    walk,
     [count, rows, columns].map((size, i) => [i, size] as const),
     () => {
       f.repeat(blocks, () => {
@@ -165,6 +156,3 @@ export function emitMaxPoolGrad(f: FunctionBuilder, node: Node, parts: MaxPoolGr
     },
   );
 }
-
-/** A dimension of the loop, and its size. */
-type Loop = readonly [dimension: number, size: number];

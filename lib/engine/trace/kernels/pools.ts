@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { coveredPixels } from '../covered-pixels.ts';
 import { sizeOf } from '../graph.ts';
 import type { TraceBackend } from '../trace-backend.ts';
 import {
@@ -32,32 +33,6 @@ const pooled =
     return channelsLast(trace, images);
   };
 
-/**
- * How many pixels each place of a window covers, [1, 1, height, width]: fewer at padded borders.
- */
-function covered(
-  trace: TraceBackend,
-  window: Window,
-  [height, width]: readonly [number, number],
-): tf.TensorInfo {
-  const count = (place: number, axis: 0 | 1, size: number) => {
-    const first = place * window.strides[axis] - window.pads[axis];
-    const places = Array.from(
-      { length: window.kernel[axis] },
-      (_, i) => first + i * window.dilations[axis],
-    );
-    return places.filter((pixel) => pixel >= 0 && pixel < size).length;
-  };
-  const [rows, columns] = window.output;
-  const counts = Array.from({ length: rows }, (_, row) =>
-    Array.from(
-      { length: columns },
-      (__, column) => count(row, 0, height) * count(column, 1, width),
-    ),
-  );
-  return trace.constant(Float32Array.from(counts.flat()), [1, 1, rows, columns]);
-}
-
 /** Pools of images, and their gradients. */
 export const pools: Recorders = {
   AvgPool: pooled('AveragePool'),
@@ -67,7 +42,10 @@ export const pools: Recorders = {
     const window = poolWindow(x.shape, attributes);
     const [, height = 1, width = 1, channels = 1] = x.shape;
     const gradient = channelsFirst(trace, dy);
-    const shares = trace.record('Div', [gradient, covered(trace, window, [height, width])], {
+    const [rows, columns] = window.output;
+    const counts = coveredPixels(window, [height, width], window.output);
+    const covered = trace.constant(counts, [1, 1, rows, columns]);
+    const shares = trace.record('Div', [gradient, covered], {
       shape: gradient.shape,
       dtype: 'float32',
     });
