@@ -228,7 +228,7 @@ export const limits = {
   /** Entries that a published state may be behind the journal. */
   entriesBehind: 100,
   /** Elements from which on states share what they have of a table in common. */
-  largeTableElements: 65_536,
+  largeTableElements: 16_384,
   /** Rows of one step of a compiled engine when predicting; the last step is filled up. */
   predictMinibatch: 64,
   /** Elements of a step's largest value when images are predicted: the step has fewer rows then. */

@@ -84,7 +84,7 @@ async function listen(
 
   const app = await build({ logger: false, stores });
   app.addHook('preClose', () => persistence.close());
-  commitTogether(app, persistence, database);
+  await commitTogether(app, persistence, database);
   takeQueryProtocol(app);
   refuseByCondition(app, s3Store);
   holdLargeBody(app, s3Store, database);
