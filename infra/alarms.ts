@@ -12,12 +12,13 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { limits } from '../lib/limits.ts';
 import type { QueueWithDeadLetters } from './queues.ts';
 import { namespaceOf } from './training-function.ts';
 
 /** What is watched. */
 export type Watched = {
-  readonly queues: Readonly<Record<string, QueueWithDeadLetters>>;
+  readonly queues: Readonly<Record<'Samples' | 'Jobs' | 'Commands', QueueWithDeadLetters>>;
   readonly functions: Readonly<
     Record<string, { readonly function: IFunction; readonly timeoutSeconds: number }>
   >;
@@ -41,6 +42,7 @@ type Rule = {
 export function createAlarms(scope: Construct, watched: Watched): readonly Alarm[] {
   const rules = [
     ...rulesOfQueues(watched),
+    ruleOfBacklog(watched),
     ...rulesOfFunctions(watched),
     ...rulesOfModels(scope),
     ruleOfParts(watched),
@@ -78,6 +80,16 @@ function rulesOfQueues({ queues }: Watched): readonly Rule[] {
       description: `A message of ${name} waits for over an hour. SQS deletes messages after 14 days.`,
     },
   ]);
+}
+
+function ruleOfBacklog({ queues }: Watched): Rule {
+  return {
+    id: 'SamplesBacklog',
+    metric: queues.Samples.queue.metricApproximateNumberOfMessagesVisible({ period }),
+    threshold: limits.queueMessages,
+    description:
+      'So many messages wait that one model soon holds up all others. See docs/operations.md',
+  };
 }
 
 function rulesOfFunctions({ functions }: Watched): readonly Rule[] {

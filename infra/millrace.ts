@@ -20,7 +20,13 @@ import { createAlarms, type Watched } from './alarms.ts';
 import { allow, createBucket, operatorWrites } from './bucket.ts';
 import { createFunctions, type Functions, type PreparationProps, sendersOf } from './functions.ts';
 import { functionsCode } from './functions-code.ts';
-import { allowToRedrive, allowToSend, createQueue, type QueueWithDeadLetters } from './queues.ts';
+import {
+  allowToFill,
+  allowToRedrive,
+  allowToSend,
+  createQueue,
+  type QueueWithDeadLetters,
+} from './queues.ts';
 import { createSchedules, type ScheduledJob, scheduleDefaults } from './schedules.ts';
 
 /** Settings of {@link Millrace}. */
@@ -190,9 +196,9 @@ export class Millrace extends Construct {
     });
   }
 
-  /** Lets somebody teach: send samples, and nothing else. */
+  /** Lets somebody teach: send samples and see how many messages wait, and nothing else. */
   grantProducer(grantee: IGrantable): void {
-    allowToSend(grantee, this.samplesQueue);
+    allowToFill(grantee, this.samplesQueue);
   }
 
   /** Lets somebody ask for predictions, by invocation or through the URL, and nothing else. */

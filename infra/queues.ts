@@ -64,6 +64,12 @@ export function allowToSend(grantee: IGrantable, ...queues: readonly Queue[]): v
   grant(grantee, statementsOfSender(queues));
 }
 
+/** Lets somebody send to a queue as fast as he can: he sees how much waits there, and holds back. */
+export function allowToFill(grantee: IGrantable, queue: Queue): void {
+  allowToSend(grantee, queue);
+  grant(grantee, [{ actions: ['sqs:GetQueueAttributes'], resources: arnsOf([queue]) }]);
+}
+
 /** Lets somebody take dead letters out of their queues, once they are sent again. */
 export function allowToRedrive(grantee: IGrantable, queues: readonly QueueWithDeadLetters[]): void {
   const all = queues.flatMap(({ queue, deadLetters }) => [queue, deadLetters]);

@@ -251,6 +251,13 @@ export const limits = {
   /** Of the function that puts commands in order: it sends one message. */
   relayTimeoutSeconds: 30,
   relayMemoryMebibytes: 512,
+  /**
+   * Messages in the samples queue from which on those hold back who send very many: SQS looks for
+   * models among the first 120,000 alone, and would hand out nothing of the others.
+   */
+  queueMessages: 100_000,
+  /** Messages to one model within a minute that are very many. */
+  floodMessages: 1_000,
   /** AWS asks for at least six times the function's timeout. */
   visibilityPerTimeout: 6,
   /**
@@ -290,6 +297,8 @@ export type ProtocolLimits = Pick<
   | 'putAttempts'
   | 'commitAttempts'
   | 'partBytes'
+  | 'queueMessages'
+  | 'floodMessages'
 >;
 
 /** Seconds until a message that failed is delivered again, after so many deliveries. */

@@ -1,4 +1,5 @@
 import { addressFromEnvironment } from './address.ts';
+import { holdingBack } from './hold-back.ts';
 import type { Log, Ports } from './ports.ts';
 import { type Environment, stackEnvironment } from './stack.ts';
 
@@ -33,14 +34,18 @@ export async function connect({
   // What only declares or asks loads no SDK.
   const { clientSettings, portsOver, readingOnly } = await import('./aws.ts');
   const { withMachines } = await import('./machines.ts');
+  const { depthOf } = await import('./queue-depths.ts');
   const { S3Client } = await import('@aws-sdk/client-s3');
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   const found = { ...environment, ...(await stackEnvironment(stack, environment)) };
   const settings = { ...clientSettings, ...localSettings(found) };
   const clients = { s3: new S3Client(settings), sqs: new SQSClient(settings) };
   const endpoint = found.AWS_ENDPOINT_URL_SFN;
+  const address = addressFromEnvironment(found);
+  const own = portsOver(clients, address, log, threads);
+  const waiting = async () => (await depthOf(clients.sqs, address.samplesQueueUrl)).waiting;
   const ports = withMachines(
-    portsOver(clients, addressFromEnvironment(found), log, threads),
+    { ...own, sendSamples: holdingBack(own.sendSamples, { ...own, waiting }) },
     found,
     { ...settings, ...(endpoint !== undefined && { endpoint }) },
   );

@@ -20,18 +20,24 @@ export async function queueDepths(
   const depths: QueueDepth[] = [];
   for (const queue of ['samples', 'jobs', 'commands'] as const) {
     const deadLetters = await (await deadLettersOf(client, urls[queue])).count();
-    const { Attributes = {} } = await client.send(
-      new GetQueueAttributesCommand({
-        QueueUrl: urls[queue],
-        AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
-      }),
-    );
-    depths.push({
-      queue,
-      waiting: Number(Attributes.ApproximateNumberOfMessages ?? 0),
-      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0),
-      deadLetters,
-    });
+    depths.push({ queue, ...(await depthOf(client, urls[queue])), deadLetters });
   }
   return depths;
+}
+
+/** About how many messages of a queue wait, and how many a function has. */
+export async function depthOf(
+  client: SQSClient,
+  queueUrl: string,
+): Promise<Pick<QueueDepth, 'waiting' | 'inFlight'>> {
+  const { Attributes = {} } = await client.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: queueUrl,
+      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+    }),
+  );
+  return {
+    waiting: Number(Attributes.ApproximateNumberOfMessages ?? 0),
+    inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0),
+  };
 }

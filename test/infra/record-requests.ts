@@ -20,6 +20,7 @@ import { changeSpec } from '../../lib/operations/change-spec.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { createRedrive } from '../../lib/operations/redrive.ts';
 import { graphCache } from '../../lib/ports/graph-cache.ts';
+import { holdingBack } from '../../lib/ports/hold-back.ts';
 import type { Ports, Sender } from '../../lib/ports/ports.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
@@ -62,7 +63,7 @@ export async function recordRequests(): Promise<readonly Recorded[]> {
     startTrials: async () =>
       void requests.push({ role, action: 'states:StartExecution', resource: 'SweepMachine' }),
   });
-  await teach(as);
+  await teach(as, requests);
   await train(as, world.sentSamples);
   await lookAfter(as);
   await verify(as, model);
@@ -92,13 +93,22 @@ async function update(
   await updateModel(ports, model, parsed, { secondsLeft });
 }
 
-async function teach(as: As): Promise<void> {
+async function teach(as: As, requests: Recorded[]): Promise<void> {
   const [operator, online, producer] = [as('Operator'), as('online-update'), as('Producer')];
   const { initial } = await compileModel(operator.engine, spec);
   const { tensors: weights, statistics } = initial;
   await importModel(operator, spec, { weights, statistics });
   await compile(operator);
-  await createProducer(producer.sendSamples, model, 'till').send([ticket(1)]);
+  // As a producer does that sends very many.
+  const send = holdingBack(producer.sendSamples, {
+    ...producer,
+    limits: { ...producer.limits, floodMessages: 0 },
+    async waiting() {
+      requests.push({ role: 'Producer', action: 'sqs:GetQueueAttributes', resource: 'Samples' });
+      return 0;
+    },
+  });
+  await createProducer(send, model, 'till').send([ticket(1)]);
   await operator.store.put('datasets/late/a.jsonl', Buffer.from(JSON.stringify(ticket(1))));
   await compile(online);
   for (const [i, { body }] of sampleMessages(5).entries()) await update(online, i + 1, body);

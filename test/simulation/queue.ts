@@ -21,6 +21,8 @@ export type QueueSettings = {
   readonly arn: string;
   readonly visibilityMilliseconds: number;
   readonly maximumReceives: number;
+  /** Among how many of its messages it looks for groups; all unless given. */
+  readonly looksThrough?: number;
 };
 
 /** An SQS FIFO queue with its dead-letter queue. */
@@ -64,7 +66,7 @@ export type QueueDrivers = {
 
 /** An empty queue. Its sequence numbers start anywhere and have gaps, as those of SQS. */
 export function createQueue(
-  { arn, visibilityMilliseconds, maximumReceives }: QueueSettings,
+  { arn, visibilityMilliseconds, maximumReceives, looksThrough }: QueueSettings,
   { timeline, random, newId, died }: QueueDrivers,
 ): FifoQueue {
   const { now } = timeline;
@@ -100,7 +102,8 @@ export function createQueue(
       const blocked = new Set(
         entries.filter((entry) => !isVisible(entry)).map(({ group }) => group),
       );
-      const ready = entries.filter(({ group }) => !blocked.has(group));
+      const seen = entries.slice(0, looksThrough);
+      const ready = seen.filter(({ group }) => !blocked.has(group));
       const received: Received[] = [];
       for (const entry of ready) {
         if (received.length >= most) break;
