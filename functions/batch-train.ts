@@ -3,10 +3,11 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler } from 'aws-lambda';
 import { settleJob } from '../lib/jobs/settle-job.ts';
-import { limits, pauseSeconds } from '../lib/limits.ts';
+import { limits } from '../lib/limits.ts';
 import { addressFromEnvironment, threadsFromEnvironment } from '../lib/ports/address.ts';
 import { awsPorts, clientSettings } from '../lib/ports/aws.ts';
 import { withParts } from '../lib/ports/machines.ts';
+import { pauseSeconds } from '../lib/ports/redelivery.ts';
 import { sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();

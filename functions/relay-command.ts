@@ -2,10 +2,11 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler } from 'aws-lambda';
 import { isOfKind } from '../lib/errors.ts';
-import { limits, pauseSeconds } from '../lib/limits.ts';
+import { limits } from '../lib/limits.ts';
 import { relayCommand } from '../lib/online/relay-command.ts';
 import { addressFromEnvironment } from '../lib/ports/address.ts';
 import { clientSettings } from '../lib/ports/aws.ts';
+import { pauseSeconds } from '../lib/ports/redelivery.ts';
 import { sqsSender, sqsVisibility } from '../lib/ports/sqs.ts';
 
 const logger = new Logger();

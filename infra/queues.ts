@@ -64,7 +64,7 @@ export function allowToSend(grantee: IGrantable, ...queues: readonly Queue[]): v
   grant(grantee, statementsOfSender(queues));
 }
 
-/** Lets somebody send to a queue as fast as he can: he sees how much waits there, and holds back. */
+/** Lets somebody send very much to a queue: he sees how much waits there, and holds back. */
 export function allowToFill(grantee: IGrantable, queue: Queue): void {
   allowToSend(grantee, queue);
   grant(grantee, [{ actions: ['sqs:GetQueueAttributes'], resources: arnsOf([queue]) }]);

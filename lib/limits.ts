@@ -203,10 +203,7 @@ export const limits = {
   streamWindowSamples: 10_000,
   /** How often a batch job reports its progress. */
   progressSeconds: 1,
-  /**
-   * Minibatches of the first call of the engine in a batch job; it makes twice as many while a call
-   * is short.
-   */
+  /** Minibatches of a job's first call of the engine; twice as many while calls are short. */
   minibatchesPerCall: 64,
   /** A call of an engine that took less was short: between two, progress and deadline are seen. */
   callMilliseconds: 250,
@@ -279,9 +276,7 @@ export const limits = {
 /** The bounds by name, each a number. */
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
-/**
- * Bounds that the protocol meets only after thousands of messages, and the attempts that it makes.
- */
+/** Bounds that the protocol meets after thousands of messages alone, and the attempts it makes. */
 export type ProtocolLimits = Pick<
   Limits,
   | 'producers'
@@ -300,8 +295,3 @@ export type ProtocolLimits = Pick<
   | 'queueMessages'
   | 'floodMessages'
 >;
-
-/** Seconds until a message that failed is delivered again, after so many deliveries. */
-export function pauseSeconds(receives: number, longest: number): number {
-  return Math.min(limits.shortestPauseSeconds * 2 ** Math.max(0, receives - 1), longest);
-}

@@ -59,8 +59,8 @@ export async function commitTogether(
 const isReceivers = /^AmazonSQS\.(Receive|Delete|ChangeMessageVisibility)Message/;
 
 /**
- * Has SQLite leave the waiting for the disk to us. Its log is written from front to back, so what is
- * on the disk is all that was committed up to some commit.
+ * Has SQLite leave the waiting for the disk to us. Its log is written from front to back, so what
+ * is on the disk is all that was committed up to some commit.
  */
 async function followLog(database: DatabaseSync) {
   // A checkpoint waits for the disk by itself.

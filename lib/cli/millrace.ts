@@ -43,12 +43,16 @@ const add: AddCommand = (settings, run, parent = program) =>
   addCommand(parent, settings, async (called) => {
     const { stackEnvironment } = await import('../ports/stack.ts');
     const { addressFromEnvironment } = await import('../ports/address.ts');
-    const { awsPorts } = await import('../ports/aws.ts');
+    const { clientSettings } = await import('../ports/aws.ts');
+    const { programPorts } = await import('../ports/program-ports.ts');
+    const { S3Client } = await import('@aws-sdk/client-s3');
+    const { SQSClient } = await import('@aws-sdk/client-sqs');
     const { withMachines } = await import('../ports/machines.ts');
     // The AWS SDK reads its region, credentials and endpoint from there.
     Object.assign(process.env, await stackEnvironment(textOf(called.options.stack), process.env));
     const address = addressFromEnvironment(process.env);
-    const ports = withMachines(awsPorts(address, terminalLog), process.env);
+    const clients = { s3: new S3Client(clientSettings), sqs: new SQSClient(clientSettings) };
+    const ports = withMachines(programPorts(clients, address, terminalLog, 1), process.env);
     const io = { ports, ...terminal(called) };
     let hasAnswered = false;
     let would: string | undefined;

@@ -103,11 +103,18 @@ export async function* readRows({
 }: DatasetFile): AsyncGenerator<RowChunk> {
   const format = formatOf(name);
   const source = watched(bytes);
+  const chunks = format.isText
+    ? format.read((first) => textOf(source, first), stretch)
+    : format.read(source, columns === 'all' ? undefined : columns, stretch);
+  let line: number | undefined;
   try {
-    if (format.isText) yield* format.read((first) => textOf(source, first), stretch);
-    else yield* format.read(source, columns === 'all' ? undefined : columns, stretch);
+    for await (const chunk of chunks) {
+      line = chunk.lines.at(-1) ?? line;
+      yield chunk;
+    }
   } catch (cause) {
-    throw unreadable(name, source, cause);
+    const place = line === undefined ? '' : ` behind ${format.isText ? 'line' : 'row'} ${line}`;
+    throw unreadable(name, source, cause, place);
   }
 }
 
@@ -148,9 +155,14 @@ export function placeOfCut({ name, bytes }: File, cut: number): Promise<FilePlac
 }
 
 /** Why a file cannot be read; a failure of its source is thrown as it is. */
-function unreadable(name: string, source: ReturnType<typeof watched>, cause: unknown): Error {
+function unreadable(
+  name: string,
+  source: ReturnType<typeof watched>,
+  cause: unknown,
+  place = '',
+): Error {
   source.rethrow();
-  return invalid(`${name} cannot be read: ${reasonOf(cause)}`, cause);
+  return invalid(`${name} cannot be read${place}: ${reasonOf(cause)}`, cause);
 }
 
 async function withName<Answer>(

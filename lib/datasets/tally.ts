@@ -4,6 +4,7 @@ import { cellsOfSpec } from '../features/columns.ts';
 import { addCounts, type Encoding } from '../features/encoder.ts';
 import { hashOfClass } from '../features/hash.ts';
 import { limits } from '../limits.ts';
+import { listNames } from '../parse.ts';
 import type { StoredRefusal } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { BadRow, Row } from './formats/format.ts';
@@ -19,6 +20,8 @@ export type SampleChunk = {
   readonly rows?: readonly Row[];
   /** Where a sample of the chunk comes from; absent for the journal. */
   readonly placeOf?: (index: number) => RowPlace;
+  /** Columns that the declaration names, and none of the rows has. */
+  readonly absent?: () => readonly string[];
   readonly bad?: readonly (BadRow & RowPlace)[];
   /** The place behind them; absent where the source cannot be read on from there. */
   readonly end?: SourcePlace | undefined;
@@ -80,10 +83,14 @@ export function createRowTally(spec: Spec, before = noRows): RowTally {
     if (refused.length < limits.refusedExamples) refused.push(refusal);
   };
   return {
-    add({ samples, placeOf, bad = [] }, encoding) {
+    add(chunk, encoding) {
+      const { samples, placeOf, bad = [] } = chunk;
       classes.add(encoding);
+      const isExample = refused.length < limits.refusedExamples && encoding.refused.length > 0;
+      const columns = isExample ? sentenceOfColumns(chunk) : '';
       const own = encoding.refused.map((each) => ({
         ...each,
+        ...(each.code === 'missing' && { reason: each.reason + columns }),
         index: rows + each.index,
         ...placeOf?.(each.index),
       }));
@@ -136,6 +143,18 @@ function createClassTally(spec: Spec, before: readonly number[]) {
     /** The others; where rows were refused, theirs may be among them, however they failed. */
     missing: () => declared.filter((name, place) => !accepted.has(labelOf(name, place))),
   };
+}
+
+/** Of columns that no row has: which, and what there is instead. */
+function sentenceOfColumns({ rows: [row] = [], absent }: SampleChunk): string {
+  const none = absent?.() ?? [];
+  if (row === undefined || none.length === 0) return '';
+  const found = Object.keys(row);
+  const hint =
+    found.length > 1
+      ? ''
+      : '; what tells cells apart is a comma, semicolon, tab or |, or what a first line `sep=` says';
+  return `; no row here has a column ${listNames(none)} (found ${listNames(found)}${hint})`;
 }
 
 function nothingToLearn(rows: number, first: StoredRefusal | undefined) {

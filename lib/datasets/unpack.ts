@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { reasonOf } from '../errors.ts';
 import { type ByteSource, piecesOf } from './byte-source.ts';
 
 /** Bytes at the beginning of a file that tell whether it is packed. */
@@ -15,8 +16,24 @@ export const magicBytes = 4;
 export function unpackerFor(
   start: Uint8Array,
 ): ((source: ByteSource) => AsyncIterable<Uint8Array>) | undefined {
-  if (start[0] === 0x1f && start[1] === 0x8b) return gunzipped;
-  return isZstd(start) || isSkippable(start) ? unzstded : undefined;
+  if (start[0] === 0x1f && start[1] === 0x8b)
+    return (source) => sayingWhatBroke('gzip', gunzipped(source));
+  if (!isZstd(start) && !isSkippable(start)) return undefined;
+  return (source) => sayingWhatBroke('zstd', unzstded(source));
+}
+
+/** @throws Error that says whether it ends too early or is damaged, in words */
+async function* sayingWhatBroke(
+  packing: string,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces;
+  } catch (cause) {
+    const isCut = cause instanceof Error && 'code' in cause && cause.code === 'Z_BUF_ERROR';
+    const how = isCut ? 'is cut short' : 'is damaged';
+    throw new Error(`its ${packing} ${how} (${reasonOf(cause)})`, { cause });
+  }
 }
 
 const chunkSize = 262_144;

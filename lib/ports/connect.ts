@@ -1,5 +1,4 @@
 import { addressFromEnvironment } from './address.ts';
-import { holdingBack } from './hold-back.ts';
 import type { Log, Ports } from './ports.ts';
 import { type Environment, stackEnvironment } from './stack.ts';
 
@@ -32,9 +31,9 @@ export async function connect({
   isReader = false,
 }: ConnectSettings = {}): Promise<Ports> {
   // What only declares or asks loads no SDK.
-  const { clientSettings, portsOver, readingOnly } = await import('./aws.ts');
+  const { clientSettings, readingOnly } = await import('./aws.ts');
   const { withMachines } = await import('./machines.ts');
-  const { depthOf } = await import('./queue-depths.ts');
+  const { programPorts } = await import('./program-ports.ts');
   const { S3Client } = await import('@aws-sdk/client-s3');
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   const found = { ...environment, ...(await stackEnvironment(stack, environment)) };
@@ -42,13 +41,10 @@ export async function connect({
   const clients = { s3: new S3Client(settings), sqs: new SQSClient(settings) };
   const endpoint = found.AWS_ENDPOINT_URL_SFN;
   const address = addressFromEnvironment(found);
-  const own = portsOver(clients, address, log, threads);
-  const waiting = async () => (await depthOf(clients.sqs, address.samplesQueueUrl)).waiting;
-  const ports = withMachines(
-    { ...own, sendSamples: holdingBack(own.sendSamples, { ...own, waiting }) },
-    found,
-    { ...settings, ...(endpoint !== undefined && { endpoint }) },
-  );
+  const ports = withMachines(programPorts(clients, address, log, threads), found, {
+    ...settings,
+    ...(endpoint !== undefined && { endpoint }),
+  });
   return isReader ? readingOnly(ports, threads) : ports;
 }
 

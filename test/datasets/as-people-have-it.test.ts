@@ -96,6 +96,17 @@ describe('a dataset as people have it', () => {
     }
   });
 
+  it('says which columns it has, where one is missing or cells are told apart otherwise', async () => {
+    for (const [text, reason] of [
+      [table('^'), /no row here has a column x, Home town.* \(found x\^Home town.*sep=/],
+      [table(',').replace('x,', 'y,'), /no row here has a column x \(found y, Home town, flag/],
+    ] as const) {
+      const world = await worldWith({ 'a.csv': text });
+      await runSlice(world, start, () => 100);
+      expect((await progressOf(world)).reason).toMatch(reason);
+    }
+  });
+
   it('refuses bad rows with file, line, column and text, and learns the rest', async () => {
     const rows = table(',').split('\n');
     rows.splice(3, 0, '1.5,Ghent');

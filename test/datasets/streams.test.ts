@@ -159,7 +159,9 @@ describe('a text that is read in pieces', () => {
     for (const damaged of [packed.subarray(0, -9), Buffer.from(packed).fill(7, 5_000, 5_010)]) {
       const name = `a.jsonl.${ending}`;
       const read = together(readRows({ name, bytes: bytesInMemory(damaged) }));
-      await expect(read).rejects.toThrow(`${name} cannot be read: `);
+      const reason =
+        /a\.jsonl\.\w+ cannot be read( behind line \d+)?: its (gzip|zstd) is (cut short|damaged)/;
+      await expect(read).rejects.toThrow(reason);
     }
   });
 

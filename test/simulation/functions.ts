@@ -1,8 +1,9 @@
 import { MillraceError, reasonOf } from '../../lib/errors.ts';
 import { settleJob } from '../../lib/jobs/settle-job.ts';
-import { limits, pauseSeconds } from '../../lib/limits.ts';
+import { limits } from '../../lib/limits.ts';
 import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
+import { pauseSeconds } from '../../lib/ports/redelivery.ts';
 import type { Process } from './calls.ts';
 import type { Cloud } from './cloud.ts';
 import type { FifoQueue, Received } from './queue.ts';

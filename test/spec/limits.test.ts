@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { limits, pauseSeconds } from '../../lib/limits.ts';
+import { limits } from '../../lib/limits.ts';
+import { pauseSeconds } from '../../lib/ports/redelivery.ts';
 
 function secondsOfPauses(receives: number, longest: number): number {
   const pauses = Array.from({ length: receives - 1 }, (_, i) => pauseSeconds(i + 1, longest));

@@ -1,6 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { type ByteSource, piecesOf } from '../byte-source.ts';
 import {
@@ -64,6 +65,8 @@ async function arraysIn(bytes: ByteSource): Promise<readonly StoredArray[]> {
   const zip = await fromRandomAccessReaderPromise(new SourceReader(bytes), bytes.sizeBytes, {
     lazyEntries: true,
     autoClose: false,
+  }).catch((cause: unknown) => {
+    throw new Error(`it is no ZIP, or is cut short (${reasonOf(cause)})`, { cause });
   });
   const arrays: StoredArray[] = [];
   for await (const entry of zip.eachEntry())

@@ -7,16 +7,19 @@ import {
   parquetSchema,
 } from 'hyparquet';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
+import { z } from 'zod';
+import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
+import { parse } from '../../parse.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
+import { assertDecodes, assertPages } from './parquet-pages.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: BinaryReader = {
   async *read(bytes, needed, { from, to = Number.POSITIVE_INFINITY }) {
     const file = asyncBuffer(bytes);
-    const metadata = await parquetMetadataAsync(file);
-    const names = parquetSchema(metadata).children.map(({ element: { name } }) => name);
+    const { metadata, names } = await footerOf(bytes);
     const twice = names.find((name, place) => names.indexOf(name) !== place);
     if (twice !== undefined)
       throw new Error(`two columns are named ${JSON.stringify(twice)}; rename one`);
@@ -34,10 +37,17 @@ export const parquet: BinaryReader = {
       assertFits(sizeBytes, rowStart, rowEnd);
       // A whole row group at a time: reading a part of it would decode all of it.
       const range = { file, metadata, columns, rowStart, rowEnd, compressors };
-      const scan = await parquetScan({ ...range, useOffsetIndex: false });
+      const where = `of rows ${rowStart + 1} to ${rowEnd}`;
+      const scan = await readable(`its row group ${where}`, () =>
+        parquetScan({ ...range, useOffsetIndex: false }),
+      );
       const values: [name: string, values: ArrayLike<unknown>][] = [];
       for (const column of columns) {
-        values.push([column, await scan.readColumn({ column, rowStart, rowEnd })]);
+        const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
+          await assertReadable(file, metadata, group, column);
+          return scan.readColumn({ column, rowStart, rowEnd });
+        });
+        values.push([column, own]);
       }
       const count = rowsOfChunk(sizeBytes, rowEnd - rowStart);
       for (let start = Math.max(0, first - rowStart); start < rowEnd - rowStart; start += count) {
@@ -50,8 +60,8 @@ export const parquet: BinaryReader = {
     }
   },
   async cuts(bytes, stretchBytes) {
-    const { row_groups: groups } = await parquetMetadataAsync(asyncBuffer(bytes));
-    const sizes = groups.map(({ num_rows: count, columns }) => ({
+    const { metadata } = await footerOf(bytes);
+    const sizes = metadata.row_groups.map(({ num_rows: count, columns }) => ({
       rows: Number(count),
       bytes: columns.reduce((sum, each) => sum + packedBytes(each.meta_data), 0),
     }));
@@ -59,17 +69,104 @@ export const parquet: BinaryReader = {
   },
 };
 
+/** What a file says of itself, at its end. @throws Error if it does not begin and end as Parquet */
+async function footerOf(
+  bytes: ByteSource,
+): Promise<{ readonly metadata: FileMetaData; readonly names: readonly string[] }> {
+  const { sizeBytes } = bytes;
+  const textAt = async (start: number) =>
+    Buffer.from(await bytes.read(start, start + magic.length)).toString('latin1');
+  if (sizeBytes < magic.length || (await textAt(0)) !== magic)
+    throw new Error(`it is no Parquet: it does not begin with ${magic}`);
+  if (sizeBytes < 2 * magic.length || (await textAt(sizeBytes - magic.length)) !== magic)
+    throw new Error(`it is cut short: Parquet ends with ${magic}`);
+  return readable('what it says of itself at its end', async () => {
+    const metadata = await parquetMetadataAsync(asyncBuffer(bytes));
+    const names = parquetSchema(metadata).children.map(({ element: { name } }) => name);
+    parse(footerSchema, { names, ...metadata }, 'its end');
+    return { metadata, names };
+  });
+}
+
+const magic = 'PAR1';
+
+const count = z
+  .bigint()
+  .min(0n)
+  .max(2n ** 53n);
+
+/** What is read of what a file says of itself; hyparquet takes whatever is there. */
+const footerSchema = z.object({
+  names: z.array(z.string()),
+  row_groups: z.array(
+    z
+      .object({
+        num_rows: count,
+        columns: z.array(
+          z.object({
+            meta_data: z.object({
+              type: z.string(),
+              path_in_schema: z.array(z.string()).min(1),
+              encodings: z.array(z.string()),
+              num_values: count,
+              total_uncompressed_size: count,
+              total_compressed_size: count,
+              data_page_offset: count,
+            }),
+          }),
+        ),
+      })
+      .refine(
+        (group) => group.columns.every(({ meta_data: own }) => own.num_values >= group.num_rows),
+        'has more rows than a column has values',
+      ),
+  ),
+});
+
+/** @throws Error that names a part of the file which cannot be read */
+async function readable<Answer>(part: string, read: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await read();
+  } catch (cause) {
+    const reason = `${part} cannot be read, as where bytes are missing or damaged (${reasonOf(cause)})`;
+    throw new Error(reason, { cause });
+  }
+}
+
+/** @throws Error if the pages of a column are not what its row group says of them */
+async function assertReadable(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  { columns, num_rows: rows }: FileMetaData['row_groups'][number],
+  name: string,
+): Promise<void> {
+  const leaves = columns.flatMap(({ meta_data: own }) =>
+    own?.path_in_schema[0] === name ? [own] : [],
+  );
+  for (const own of leaves) {
+    const { dictionary_page_offset: dictionary, data_page_offset: data } = own;
+    const start = Number(dictionary || data);
+    const chunk = await file.slice(start, start + Number(own.total_compressed_size));
+    assertPages(chunk, own);
+    if (leaves.length > 1) assertDecodes(chunk, own, { metadata, rows: Number(rows), compressors });
+  }
+}
+
 function packedBytes(column: ColumnMetadata | undefined): number {
   return Number(column?.total_compressed_size ?? 0);
 }
 
 function asyncBuffer(bytes: ByteSource): AsyncBuffer {
+  // A column is looked at, and then decoded.
+  let last = { start: 0, end: 0, read: new ArrayBuffer() };
   return {
     byteLength: bytes.sizeBytes,
     async slice(start: number, end = bytes.sizeBytes) {
       if (!(start >= 0 && start <= end && end <= bytes.sizeBytes))
         throw new Error('the file is damaged: it points behind its own end');
-      return Uint8Array.from(await bytes.read(start, end)).buffer;
+      if (last.start !== start || last.end !== end)
+        last = { start, end, read: Uint8Array.from(await bytes.read(start, end)).buffer };
+      return last.read;
     },
   };
 }

@@ -1,0 +1,63 @@
+import { type ColumnMetaData, type Compressors, type FileMetaData, parquetSchema } from 'hyparquet';
+import { parquetHeader, readColumn } from 'hyparquet/src/column.js';
+import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
+import { getTreePath } from 'hyparquet/src/schema.js';
+
+/**
+ * Looks at the pages of a column of a row group before they are decoded: hyparquet 1.31 goes where
+ * their headers say, without end if one says less than nothing.
+ *
+ * @param chunk all bytes of the column in the row group
+ * @throws Error if a page is larger than the file says, or ends behind its column
+ */
+export function assertPages(chunk: ArrayBuffer, column: ColumnMetaData): void {
+  const reader = { view: new DataView(chunk), offset: 0 };
+  const { byteLength } = reader.view;
+  const [mostValues, mostBytes] = [column.num_values, column.total_uncompressed_size].map(Number);
+  let values = 0;
+  while (reader.offset < byteLength - 1) {
+    const header = parquetHeader(reader);
+    const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
+    reader.offset += size;
+    if (!(size >= 0 && reader.offset <= byteLength))
+      throw new Error('a page ends behind its column');
+    if (!(unpacked >= 0 && unpacked <= (mostBytes ?? 0)))
+      throw new Error('a page is larger than its column');
+    const { data_page_header: first, data_page_header_v2: second } = header;
+    const own = (second ?? first)?.num_values ?? 0;
+    values += own;
+    if (!(own >= 0 && values <= (mostValues ?? 0)))
+      throw new Error('its pages have more values than it');
+    const known = header.dictionary_page_header?.num_values ?? 0;
+    if (!(known >= 0 && known <= 8 * unpacked)) throw new Error('its dictionary has no end');
+  }
+}
+
+/**
+ * Decodes one leaf of a nested column. hyparquet decodes all of a column's leaves at once, and
+ * waits for one of them: if another fails meanwhile, nobody hears of it, and the process ends.
+ *
+ * @throws Error if it cannot be decoded
+ */
+export function assertDecodes(
+  chunk: ArrayBuffer,
+  column: ColumnMetaData,
+  { metadata, rows, compressors }: LeafOf,
+): void {
+  const { path_in_schema: pathInSchema } = column;
+  const schemaPath = getTreePath(parquetSchema(metadata), pathInSchema);
+  const element = schemaPath.at(-1)?.element;
+  if (element === undefined) throw new Error('its schema does not name it');
+  readColumn(
+    { view: new DataView(chunk), offset: 0 },
+    { groupStart: 0, selectStart: 0, selectEnd: rows, groupRows: rows },
+    { pathInSchema, schemaPath, element, parsers: DEFAULT_PARSERS, compressors, ...column },
+  );
+}
+
+/** The row group that a leaf is of. */
+type LeafOf = {
+  readonly metadata: FileMetaData;
+  readonly rows: number;
+  readonly compressors: Compressors;
+};

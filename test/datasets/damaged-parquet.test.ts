@@ -1,0 +1,58 @@
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, it } from 'vitest';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { readRows } from '../../lib/datasets/rows.ts';
+import { reasonOf } from '../../lib/errors.ts';
+
+const rows = 300;
+const columnData = [
+  { name: 'x', data: Float64Array.from({ length: rows }, (_, i) => i * 1.7), type: 'DOUBLE' },
+  { name: 'kind', data: Array.from({ length: rows }, (_, i) => `k${i % 7}`), type: 'STRING' },
+] as const;
+const whole = Buffer.from(
+  parquetWriteBuffer({ columnData: columnData.map((each) => ({ ...each })), rowGroupSize: 100 }),
+);
+
+const parts = [
+  'it is cut short: Parquet ends with PAR1',
+  'it is no Parquet: it does not begin with PAR1',
+  'what it says of itself at its end cannot be read',
+  'its row group of rows \\d+ to \\d+ cannot be read',
+  'column "(x|kind)" of rows \\d+ to \\d+ cannot be read',
+  'its row group from row \\d+ to \\d+ takes',
+  'the file is damaged',
+  'two columns are named',
+].join('|');
+const inWords = new RegExp(`^a\\.parquet cannot be read( behind row \\d+)?: (${parts})`);
+
+async function reading(body: Buffer): Promise<number | string> {
+  let chunks = 0;
+  try {
+    for await (const _ of readRows({ name: 'a.parquet', bytes: bytesInMemory(body) })) chunks += 1;
+  } catch (error) {
+    return reasonOf(error);
+  }
+  return chunks;
+}
+
+describe('a damaged Parquet file', () => {
+  it('is read whole, as it is', async () => expect(await reading(whole)).toBeTypeOf('number'));
+
+  it('says that it is cut short, wherever it is', async () => {
+    for (let length = 1; length < whole.length; length += 13)
+      expect(await reading(whole.subarray(0, length))).toMatch(inWords);
+  });
+
+  it('says in words which part cannot be read, whatever is overwritten or gone', async () => {
+    for (let at = 0; at < whole.length; at += 29) {
+      for (const filled of [0, 0xff, 0x15]) {
+        const end = Math.min(at + 24, whole.length);
+        const answer = await reading(Buffer.from(whole).fill(filled, at, end));
+        if (typeof answer === 'string') expect(answer).toMatch(inWords);
+      }
+      const without = Buffer.concat([whole.subarray(0, at), whole.subarray(at + 20)]);
+      const answer = await reading(without);
+      if (typeof answer === 'string') expect(answer).toMatch(inWords);
+    }
+  });
+});
