@@ -145,10 +145,12 @@ export const limits = {
   /** One row of a text file; a longer one has a quote that never closes. */
   rowBytes: 16 * 1_048_576,
   /**
-   * A numeric label that is so many times as large as nine tenths of the others is an error, and
-   * would be all that a model learns.
+   * A numeric label, or a number that is standardised, which is so many times as large as nine
+   * tenths of the others is an error, and would be all that a model learns.
    */
   outlierFactor: 1e6,
+  /** Of a sample: one that weighs more than all others would be all that is learnt. */
+  sampleWeight: 1e6,
   /** Objects of one dataset. */
   datasetObjects: 10_000,
   /**

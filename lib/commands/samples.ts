@@ -84,9 +84,7 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     const complete = await withLateWeights(model, state, late.samples, late.overruled);
     const { statistics } = state;
     const encoded = withoutSurplus(layout, model.encoder.encode(complete), statistics);
-    const encoding = layout.standardizesLabel
-      ? withoutOutliers(model.encoder, encoded, statistics)
-      : encoded;
+    const encoding = withoutOutliers(model.encoder, encoded, statistics);
     const unlearnt = encoding.refused.filter(({ index }) => !late.settled.has(index));
     const refused = unlearnt.map((refusal) => ({
       ...refusal,

@@ -72,7 +72,7 @@ export function createPreparation(
       const encoded = encoder.encode(chunk.samples);
       assertPlaces(layout, derivation.classes(), encoded.samples);
       // What the journal holds was judged when it was learnt.
-      const isJudged = chunk.placeOf === undefined || !layout.standardizesLabel;
+      const isJudged = chunk.placeOf === undefined;
       const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
       const { accepted } = encoding;
       const samples = withOwnWeights(encoding.samples);

@@ -97,6 +97,7 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     numberWidth: numbers,
     categoryCount: categories,
     ...(isExact ? { isExact } : {}),
+    ...((declaration.revision ?? 0) >= 8 ? judgedLayout(declaration) : {}),
     ...(halfLives.length > 0 ? { halfLives } : {}),
     ...derivedLayout(declaration),
     ...widthOfLabel(declaration.label),
@@ -107,6 +108,13 @@ export function layoutOf(declaration: DeclaredColumns): Layout {
     ...(spreads.length > 0 ? { spreads } : {}),
     ...growingLayout(declaration),
   };
+}
+
+function judgedLayout(declaration: DeclaredColumns): Pick<Layout, 'judged'> {
+  const judged = columnsOf(declaration).flatMap(({ name, offsets, behaviour }) =>
+    behaviour.isJudged ? [{ name, column: offsets.numberOffset }] : [],
+  );
+  return judged.length > 0 ? { judged } : {};
 }
 
 function widthOfLabel(label: DeclaredLabel = {}): Pick<Layout, 'labelWidth'> {

@@ -2,16 +2,23 @@ import { columnOf } from '../arithmetic.ts';
 import { limits } from '../limits.ts';
 import type { Encoder, Encoding } from './encoder.ts';
 import { refusing } from './refusing.ts';
-import type { Floats } from './samples.ts';
+import type { Floats, Layout } from './samples.ts';
 import { labelScaleOf } from './scaling.ts';
 import type { FeatureStatistics } from './statistics.ts';
 
 /** Samples of which a mean and a deviation say something. */
 const enoughSamples = 10;
 
+/** What is judged, and by what: the statistics of the samples before, where there are some. */
+type Judged = {
+  readonly encoding: Encoding;
+  readonly seen: FeatureStatistics | undefined;
+};
+
 /**
- * Refuses numeric labels that are out of all proportion to those around them and before them: one
- * of them would be all that a model learns, and all that its statistics remember.
+ * Refuses samples with a numeric label, or a number that is standardised, out of all proportion to
+ * those around them and before them: one of them would be all that a model learns, and all that its
+ * statistics remember. (A number that is clipped, or whose logarithm is taken, is never one.)
  *
  * @param seen statistics of the samples before, where there are some
  */
@@ -20,23 +27,76 @@ export function withoutOutliers(
   encoding: Encoding,
   seen?: FeatureStatistics,
 ): Encoding {
+  const before = seen && seen.count >= enoughSamples ? seen : undefined;
+  const others = layout.standardizesLabel
+    ? withoutOddLabels({ layout, labelField }, { encoding, seen: before })
+    : encoding;
+  return layout.judged === undefined
+    ? others
+    : withoutOddNumbers(layout, layout.judged, { encoding: others, seen: before });
+}
+
+function withoutOddLabels(
+  { layout, labelField }: Pick<Encoder, 'layout' | 'labelField'>,
+  { encoding, seen }: Judged,
+): Encoding {
   const { samples } = encoding;
   const { labelWidth = 1 } = layout;
-  const scale = seen && seen.count >= enoughSamples ? labelScaleOf(seen, layout) : undefined;
+  const scale = seen && labelScaleOf(seen, layout);
   const bounds = Array.from({ length: labelWidth }, (_, output) => {
     const { mean = 0, deviation = 0 } = scale?.outputs[output] ?? {};
     const labels = columnOf(samples.labels, labelWidth, output);
-    const usual = Math.max(usualSize(labels), Math.abs(mean) + deviation);
-    return usual === 0 ? Number.POSITIVE_INFINITY : usual * limits.outlierFactor;
+    return boundOf(Math.max(usualSize(labels), Math.abs(mean) + deviation));
   });
   return refusing(layout, encoding, (row) => {
     const label = samples.labels.subarray(row * labelWidth, (row + 1) * labelWidth);
     const output = label.findIndex((each, at) => Math.abs(each) > (bounds[at] ?? 0));
     if (output < 0) return undefined;
-    const times = limits.outlierFactor;
     const reason = `${label[output]} is more than ${times} times as large as other labels`;
     return { field: labelField(output), code: 'outlier', reason };
   });
+}
+
+function withoutOddNumbers(
+  layout: Layout,
+  judged: NonNullable<Layout['judged']>,
+  { encoding, seen }: Judged,
+): Encoding {
+  const { raw } = encoding.samples;
+  const { numberWidth } = layout;
+  const odd = judged.flatMap(({ name, column }) => {
+    const variance = (seen?.squares[column] ?? 0) / Math.max(seen?.count ?? 0, 1);
+    const usual = Math.abs(seen?.mean[column] ?? 0) + Math.sqrt(variance);
+    // Most often nothing is odd, and nothing need be sorted.
+    if (largestOf(raw, numberWidth, column) <= usual * times) return [];
+    const values = columnOf(raw, numberWidth, column);
+    return [{ name, column, bound: boundOf(Math.max(usual, usualSize(values))) }];
+  });
+  return refusing(layout, encoding, (row) => {
+    const sizeOf = (column: number) => Math.abs(raw[row * numberWidth + column] ?? 0);
+    const found = odd.find(({ column, bound }) => sizeOf(column) > bound);
+    if (found === undefined) return undefined;
+    const value = raw[row * numberWidth + found.column];
+    const reason =
+      `${value} is more than ${times} times as large as other values; where such values are ` +
+      'right, declare `clip` or `log`';
+    return { field: `features.${found.name}`, code: 'outlier', reason };
+  });
+}
+
+const times = limits.outlierFactor;
+
+/** What is larger is an outlier, where a size is usual. */
+function boundOf(usual: number): number {
+  return usual === 0 ? Number.POSITIVE_INFINITY : usual * times;
+}
+
+/** The largest size in a column. */
+function largestOf(values: Floats, width: number, column: number): number {
+  let largest = 0;
+  for (let at = column; at < values.length; at += width)
+    largest = Math.max(largest, Math.abs(values[at] ?? 0) || 0);
+  return largest;
 }
 
 function nineTenths(sizes: Floats): number {

@@ -52,6 +52,7 @@ export function writeId({ id }: Fields): Accepted | RefusedField {
 /** Writes the weight. */
 export function weightWriter(declaration: Declaration): WriteSample {
   const cells = cellsOfSpec(declaration);
+  const most = (declaration.revision ?? 0) >= 8 ? limits.sampleWeight : Number.POSITIVE_INFINITY;
   return ({ weight: cell }, { weights }, row) => {
     const weight = cells.isMissing(cell) ? 1 : cell;
     const value = cells.number(weight);
@@ -59,6 +60,12 @@ export function weightWriter(declaration: Declaration): WriteSample {
     if (!isFloat32(value) || !(Math.fround(value) > 0)) {
       const reason = `must be a finite number above 0 in float32 (found ${show(weight)})`;
       return { ...refuse('not-finite', reason), field: 'weight' };
+    }
+    if (value > most) {
+      const reason =
+        `must be at most ${most} (found ${show(weight)}); only how weights compare matters, so ` +
+        'make all of them smaller';
+      return { ...refuse('outlier', reason), field: 'weight' };
     }
     weights[row] = value;
     return accepted;

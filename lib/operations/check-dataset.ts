@@ -54,7 +54,7 @@ export async function checkDataset(
         const encoded = encoder.encode(chunk.samples);
         known = withClassesOf(known, encoded.samples, layout);
         assertPlaces(layout, known);
-        const judged = layout.standardizesLabel ? withoutOutliers(encoder, encoded) : encoded;
+        const judged = withoutOutliers(encoder, encoded);
         for (const column of chunk.absent()) absent.add(column);
         const row = tally.rows();
         for (const index of judged.accepted)

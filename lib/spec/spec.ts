@@ -131,12 +131,13 @@ export const specSchema = strictObject({
   // standardised. 4: what experts know of labels, and how they are judged, is weighted as samples
   // are, and they know the labels of a job's rows. 5: the state knows what was earned lately. 6: it
   // knows how predictions turned out. 7: networks of convolutions, pools and gelu train on wasm,
-  // and experts that predict a quantile are judged by its loss. Later rules never change the bits
-  // of a model that exists.
+  // and experts that predict a quantile are judged by its loss. 8: numbers out of all proportion,
+  // and weights above a million, are refused. Later rules never change the bits of a model that
+  // exists.
   revision: z
     .int()
     .min(1)
-    .max(7)
+    .max(8)
     .optional()
     .describe('the rules by which samples become numbers; filled in by a declaration'),
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
@@ -268,7 +269,7 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
   return {
     ...spec,
     cells,
-    revision: 7,
+    revision: 8,
     label: standardize
       ? { ...spec.label, standardize: spec.label.standardize ?? true }
       : spec.label,

@@ -115,6 +115,39 @@ describe('what is written can be read again', () => {
     await expectReadable(world);
   });
 
+  const standardized = { ...line, features: { ...line.features, x: { type: 'number' as const } } };
+  const usualSample = (i: number) => ({ features: { x: i % 5, v: [1, 2] }, label: i % 3 });
+  const usual = Array.from({ length: 20 }, (_, i) => usualSample(i));
+
+  it.each([
+    { x: 4e9, crowd: 0, field: 'features.x', reason: /4000000000 is more .* times.*`clip`/ },
+    { x: 1e38, crowd: 20, field: 'features.x', reason: /declare `clip` or `log`/ },
+    { weight: 3e38, crowd: 0, field: 'weight', reason: /at most 1000000 \(found 3e\+38\)/ },
+  ])('after what is out of all proportion, which is refused: %#', async (odd) => {
+    const { x = 1, weight = 1, crowd, field, reason } = odd;
+    const sample = { features: { x, v: [1, 2] }, label: 1, weight };
+    const world = createWorld(standardized);
+    if (crowd === 0) await deliver(world, [message(1, { samples: usual })]);
+    await deliver(world, [message(2, { samples: [...usual.slice(0, crowd), sample] })]);
+    const [record] = await readQuarantine(world.store, model);
+    expect(record?.refused).toMatchObject([{ index: crowd, field, code: 'outlier' }]);
+    expect(record?.refused[0]?.reason).toMatch(reason);
+    const without = createWorld(standardized);
+    await deliver(without, [message(1, { samples: usual })]);
+    expect((await foldJournal(world)).tensors).toEqual((await foldJournal(without)).tensors);
+  });
+
+  it('after numbers that may be wild: clipped ones, logarithms and quartiles', async () => {
+    const wide = { clip: [0, 10] as [number, number] };
+    for (const how of [wide, { log: true }, { standardize: 'robust' as const }]) {
+      const x = { type: 'number' as const, ...how };
+      const world = createWorld({ ...line, features: { ...line.features, x } });
+      const wild = { ...usualSample(1), features: { x: 1e12, v: [1, 2] } };
+      await deliver(world, [message(1, { samples: [...usual, wild] })]);
+      expect(await readQuarantine(world.store, model)).toEqual([]);
+    }
+  });
+
   it('by release 0.1.0 too, which wrote null for a loss', () => {
     const own = { id: 'a', queue: 'q', sequenceNumber: '1', outcome: 'learnt', samples: 1 };
     const header = {

@@ -34,6 +34,8 @@ export type FeatureBehaviour = {
   readonly width: Width;
   /** Whether its number columns are standardised by their running mean and variance. */
   readonly isStandardized: boolean;
+  /** Whether a number out of all proportion to others would be all that is seen of them. */
+  readonly isJudged?: boolean;
   /** By what they are scaled instead. */
   readonly spread?: SpreadKind | undefined;
   /** After so many samples a sample counts half in them; never unless given. */
