@@ -56,7 +56,9 @@ function createBar(
       const each = behind.length > 0 ? '' : ` ${unit}`;
       return [
         `  ${title.padEnd(8)} ${cliProgress.Format.BarFormat(progress, options)} ${percent}`,
-        `${formatCount(rate)}${each}/s`,
+        rate > 0 && rate < 1
+          ? `${formatCount(60 * rate)}${each}/min`
+          : `${formatCount(rate)}${each}/s`,
         `${left} left`,
         ...behind,
       ].join('  ');

@@ -49,8 +49,8 @@ export async function runSweep(
   print(tableOf(ranked));
   for (const { candidate, outcome = nobody } of ranked)
     if ('failure' in outcome) print(`${candidate.name}: ${outcome.failure}`);
-  const losses = new Set(ranked.map(lossOf));
-  if (losses.size < ranked.length)
+  const losses = ranked.map(lossOf).filter(Number.isFinite);
+  if (new Set(losses).size < losses.length)
     print(
       'some came to the same: what they differ in has no effect (experts have networks and rates)',
     );

@@ -67,7 +67,10 @@ function cellOf({ rows, samples }: SampleChunk, index: number, column: string): 
  */
 export function assertHeldOut({ batch: { validation } }: Spec, rows: number): void {
   if (isDrawn(validation) || rows > 0) return;
-  const found = 'files' in validation ? 'is in such a file' : 'has such a cell';
+  const found =
+    'files' in validation
+      ? 'is in such a file'
+      : `has such a cell of ${JSON.stringify(validation.column)}, if there is such a column`;
   throw invalid(
     `spec.batch.validation: no row that can be learnt ${found} (${JSON.stringify(validation)}); ` +
       'look at the dataset (millrace dataset show), or hold out a share of the rows',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 /** What ONNX Runtime chooses its kernels by, the widest vectors first, by architecture. */
 const features: Readonly<Record<string, readonly string[]>> = {
@@ -10,11 +11,19 @@ let known: string | undefined;
 
 /**
  * The kind of this processor, as far as ONNX Runtime's kernels, and so its bits, depend on it:
- * `x64-avx2`. Where the system does not tell its features, the architecture alone.
+ * `x64-avx2`. Where the system does not tell its features, what the processor is called:
+ * `arm64-apple-m4`.
  */
 export function processorKind(): string {
-  known ??= [process.arch, ...featuresOf(process.arch, readProcessors())].join('-');
+  known ??= kindOf(process.arch, readProcessors(), cpus()[0]?.model ?? '');
   return known;
+}
+
+/** The same, by what the system says of its processors, and what it calls the first. */
+export function kindOf(architecture: string, processors: string, model: string): string {
+  const told = featuresOf(architecture, processors);
+  const name = model.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  return [architecture, ...(told.length > 0 ? told : name)].join('-');
 }
 
 /** The widest vectors among the flags that Linux lists: `flags`, or `Features` on arm64. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { featuresOf, processorKind } from '../../../lib/engine/onnx/processor.ts';
+import { featuresOf, kindOf, processorKind } from '../../../lib/engine/onnx/processor.ts';
 
 describe('the kind of a processor', () => {
   it.each([
@@ -17,5 +17,11 @@ describe('the kind of a processor', () => {
 
   it('begins with the architecture', () => {
     expect(processorKind().startsWith(process.arch)).toBe(true);
+  });
+
+  it('is what the processor is called, where its features are not told', () => {
+    expect(kindOf('arm64', '', 'Apple M4 Pro')).toBe('arm64-apple-m4-pro');
+    expect(kindOf('x64', 'flags : sse2 avx2 fma', 'Intel(R) Xeon(R)')).toBe('x64-avx2');
+    expect(kindOf('x64', '', '')).toBe('x64');
   });
 });
