@@ -1,6 +1,9 @@
 import { isTimeUp } from '../fold/time-left.ts';
+import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { Place } from './lane.ts';
 
 /** What a slice has to go by. */
 type Slice = {
@@ -23,4 +26,30 @@ export function lazyTimerOf(slice: Slice): () => boolean {
     timer ??= timerOf(slice);
     return timer();
   };
+}
+
+/** The list price of a function on arm64 in us-east-1, November 2026. */
+export const dollarsPerGibibyteSecond = 1.33334e-5;
+
+/** What a job may take in all: seconds, dollars, either or both. */
+type Budget = Pick<Spec['batch'], 'seconds' | 'dollars'>;
+
+/** Seconds that all slices of a job may train; undefined if they may as long as they like. */
+export function secondsOfBudget({ seconds, dollars }: Budget): number | undefined {
+  if (dollars === undefined) return seconds;
+  const gibibytes = limits.functionMemoryMebibytes / 1_024;
+  const paid = dollars / (gibibytes * dollarsPerGibibyteSecond);
+  return Math.min(paid, seconds ?? paid);
+}
+
+/** Whether they have trained as long as they may. */
+export function isBudgetUsed({ trainedMilliseconds = 0 }: Place, budget: Budget): boolean {
+  return trainedMilliseconds >= 1_000 * (secondsOfBudget(budget) ?? Number.POSITIVE_INFINITY);
+}
+
+/** Why a job ends whose budget is used. */
+export function budgetUsed(budget: Budget): string {
+  const { seconds, dollars } = budget;
+  const isByTime = seconds !== undefined && seconds === secondsOfBudget(budget);
+  return `its ${isByTime ? `${seconds} s` : `$${dollars}`} of training are used up`;
 }

@@ -19,6 +19,7 @@ import type { Model } from '../model/model.ts';
 import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
+import { budgetUsed, isBudgetUsed, secondsOfBudget } from './budget.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
@@ -121,7 +122,7 @@ async function trainEpoch(
         minibatch: place.minibatch + losses.length,
         lossSum: losses.reduce((sum, loss) => sum + loss * unit, place.lossSum),
         lossCount: place.lossCount + losses.length,
-        ...(spec.batch.seconds !== undefined && {
+        ...(secondsOfBudget(spec.batch) !== undefined && {
           trainedMilliseconds: (place.trainedMilliseconds ?? 0) + milliseconds,
         }),
       };
@@ -165,11 +166,6 @@ function assertFinite({ parameters, place: { lossSum, epoch } }: Lane): void {
     `${what} stopped being finite in epoch ${epoch + 1}; ` +
       'lower spec.optimizer.rate, or look for outliers in labels and features',
   );
-}
-
-/** Whether a job has trained as long as it may: it ends, in the middle of an epoch if need be. */
-function isBudgetUsed({ trainedMilliseconds = 0 }: Place, { seconds }: Batch): boolean {
-  return seconds !== undefined && trainedMilliseconds >= seconds * 1_000;
 }
 
 function isLast({ shard, minibatch }: Place, shards: number, minibatches: number): boolean {
@@ -238,10 +234,10 @@ async function heldOutFigures(
 
 function stopReason(place: Place, loss: number, batch: Batch): string | undefined {
   const { epoch, epochsWithoutBest } = place;
-  const { epochs, targetLoss, patience, seconds } = batch;
+  const { epochs, targetLoss, patience } = batch;
   if (targetLoss !== undefined && loss <= targetLoss) return `target loss ${targetLoss} reached`;
   if (patience !== undefined && epochsWithoutBest >= patience)
     return `no lower loss for ${patience} epochs`;
-  if (isBudgetUsed(place, batch)) return `its ${seconds} s of training are used up`;
+  if (isBudgetUsed(place, batch)) return budgetUsed(batch);
   return epoch >= epochs ? `${epochs} epochs done` : undefined;
 }

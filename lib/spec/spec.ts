@@ -84,6 +84,14 @@ const batchSchema = strictObject({
     .positive()
     .optional()
     .describe('stop once all slices together have trained so long; each second is billed'),
+  dollars: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'stop once all slices together have trained for so much money, by the list price of a ' +
+        'function on arm64 as it is deployed unless said otherwise',
+    ),
   slice: strictObject({
     epochs: z.int().min(1).default(1_000_000),
     seconds: z.number().positive().max(limits.batchTimeoutSeconds).default(600),

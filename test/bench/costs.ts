@@ -1,4 +1,5 @@
 import { formatTable } from '../../lib/cli/progress.ts';
+import { dollarsPerGibibyteSecond } from '../../lib/jobs/budget.ts';
 import { limits } from '../../lib/limits.ts';
 import { type ModelCache, settleDelivery } from '../../lib/online/settle-delivery.ts';
 import { createWorld, message, ticket } from '../support/world.ts';
@@ -18,7 +19,7 @@ const prices = {
   queue: 5e-7,
   invocation: 2e-7,
   /** On arm64. */
-  gibibyteSecond: 1.33334e-5,
+  gibibyteSecond: dollarsPerGibibyteSecond,
   loggedByte: 5e-10,
   /** A state that an execution of a standard state machine goes through. */
   transition: 2.5e-5,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { dollarsPerGibibyteSecond } from '../../lib/jobs/budget.ts';
 import { readLane } from '../../lib/jobs/lane.ts';
+import { limits } from '../../lib/limits.ts';
 import { runJob, start, worldWithDataset } from '../support/jobs.ts';
 import { modelOf, ticketsSpec } from '../support/world.ts';
 
@@ -50,6 +52,24 @@ describe('a budget of seconds', () => {
     }
     expect(all).toEqual([1, expect.any(Number)]);
     expect(all[1]).toBeGreaterThan(1);
+  });
+});
+
+describe('a budget of dollars', () => {
+  it('is so many seconds of the function', async () => {
+    const second = (limits.functionMemoryMebibytes / 1_024) * dollarsPerGibibyteSecond;
+    const batch = { ...ticketsSpec.batch, epochs: 1_000, minibatch: 1, dollars: 0.2 * second };
+    for (const seconds of [{}, { seconds: 100 }]) {
+      const world = await worldWithDataset(
+        { ...ticketsSpec, batch: { ...batch, ...seconds } },
+        4_000,
+      );
+      let clock = 0;
+      const { place } = await runJob({ ...world, now: () => (clock += 100) });
+      expect(place?.reason).toContain(`its $${batch.dollars} of training are used up`);
+      const lane = await readLane(world, await modelOf(world), start);
+      expect(lane?.lane.parameters.step).toBeLessThan(3_000);
+    }
   });
 });
 
