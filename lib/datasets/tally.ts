@@ -146,15 +146,16 @@ function createClassTally(spec: Spec, before: readonly number[]) {
 }
 
 /** Of columns that no row has: which, and what there is instead. */
-function sentenceOfColumns({ rows: [row] = [], absent }: SampleChunk): string {
+function sentenceOfColumns({ rows: [row] = [], absent, placeOf }: SampleChunk): string {
   const none = absent?.() ?? [];
   if (row === undefined || none.length === 0) return '';
   const found = Object.keys(row);
-  const hint =
-    found.length > 1
-      ? ''
-      : '; what tells cells apart is a comma, semicolon, tab or |, or what a first line `sep=` says';
-  return `; no row here has a column ${listNames(none)} (found ${listNames(found)}${hint})`;
+  const isOneCell = found.length === 1 && /\.[ct]sv\b/i.test(placeOf?.(0).file ?? '');
+  const hint = isOneCell
+    ? '; what tells cells apart is a comma, semicolon, tab or |, or what a first line `sep=` says'
+    : '';
+  const others = listNames(found) || 'none of those that are needed';
+  return `; no row here has a column ${listNames(none)} (found ${others}${hint})`;
 }
 
 function nothingToLearn(rows: number, first: StoredRefusal | undefined) {
