@@ -14,10 +14,8 @@ export function assertPages(chunk: ArrayBuffer, column: ColumnMetaData): void {
   const reader = { view: new DataView(chunk), offset: 0 };
   const { byteLength } = reader.view;
   const [mostValues, mostBytes] = [column.num_values, column.total_uncompressed_size].map(Number);
-  // Of a plain column, hyparquet reads no page behind its values.
-  const isPlain = column.path_in_schema.length === 1;
   let values = 0;
-  while (reader.offset < byteLength - 1 && !(isPlain && values >= (mostValues ?? 0))) {
+  while (reader.offset < byteLength - 1) {
     const header = parquetHeader(reader);
     const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
     reader.offset += size;
