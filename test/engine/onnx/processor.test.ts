@@ -20,8 +20,25 @@ describe('the kind of a processor', () => {
   });
 
   it('is what the processor is called, where its features are not told', () => {
-    expect(kindOf('arm64', '', 'Apple M4 Pro')).toBe('arm64-apple-m4-pro');
-    expect(kindOf('x64', 'flags : sse2 avx2 fma', 'Intel(R) Xeon(R)')).toBe('x64-avx2');
-    expect(kindOf('x64', '', '')).toBe('x64');
+    const vector = new Uint8Array();
+    const model = 'Apple M4 Pro';
+    expect(kindOf('arm64', { processors: '', model, vector })).toBe('arm64-apple-m4-pro');
+    const processors = 'flags : sse2 avx2 fma';
+    expect(kindOf('x64', { processors, model: 'Intel(R)', vector })).toBe('x64-avx2');
+    expect(kindOf('x64', { processors: '', model: '', vector })).toBe('x64');
+  });
+
+  it('is emulated where a process is told of another processor than is listed', () => {
+    // Of this kind of machine, and what QEMU's Nehalem tells on it.
+    const processors = 'flags : fpu vme mtrr pat clflush sse2 ss ht avx2';
+    const told = (value: bigint) => {
+      const vector = Buffer.alloc(32);
+      vector.writeBigUInt64LE(6n, 0);
+      vector.writeBigUInt64LE(16n, 16);
+      vector.writeBigUInt64LE(value, 24);
+      return kindOf('x64', { processors, model: '', vector });
+    };
+    expect(told(0x1f8bfbffn)).toBe('x64-avx2');
+    expect(told(0x78bfbfdn)).toBe('x64-emulated');
   });
 });
