@@ -196,7 +196,7 @@ describe('the package', () => {
     const checked = await run(process.execPath, [compiler], project);
     expect(checked, checked.output).toMatchObject({ status: 0 });
     const ran = await run(process.execPath, ['main.ts'], project);
-    expect(ran.output).toMatch(/^(Bundling asset .*\n)?36\n/);
+    expect(ran.output).toMatch(/^(Bundling asset .*\n)?37\n/);
     const asset = readdirSync(join(project, 'cdk.out')).find((file) => file.startsWith('asset.'));
     const files = readdirSync(join(project, 'cdk.out', asset ?? ''));
     expect(files).toEqual(expect.arrayContaining(['online-update.mjs', 'predict.mjs']));

@@ -181,11 +181,11 @@ describe('a label that comes after its default', () => {
     await deliver(world, [message(2, { samples: sure }), message(3, { samples: sure })]);
     const labels = [
       { id: 0, label: true },
-      { id: 1, label: true, weight: 3e38 },
+      { id: 1, label: true, weight: limits.sampleWeight },
     ];
     await deliver(world, [message(4, { labels })]);
     const last = (await learntSamples(world)).slice(-2);
-    expect(last).toMatchObject([{ id: 0 }, { id: 1, weight: 3e38 }]);
+    expect(last).toMatchObject([{ id: 0 }, { id: 1, weight: limits.sampleWeight }]);
     for (const { lateWeight } of last as { lateWeight: number }[])
       expect(lateWeight).toBe(limits.lateWeight);
     const state = await published(world);
