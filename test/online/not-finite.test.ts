@@ -137,6 +137,16 @@ describe('what is written can be read again', () => {
     expect((await foldJournal(world)).tensors).toEqual((await foldJournal(without)).tensors);
   });
 
+  it('after numbers of which the usual ones stand for nothing: they are learnt', async () => {
+    const at = (x: number, i: number) => ({ features: { x, v: [1, 2] }, label: i % 3 });
+    const none = Array.from({ length: 20 }, (_, i) => at(-1, i));
+    const world = createWorld(standardized);
+    await deliver(world, [message(1, { samples: none })]);
+    await deliver(world, [message(2, { samples: [at(1.7e9, 1)] })]);
+    await deliver(world, [message(3, { samples: [...none, at(1.8e9, 2)] })]);
+    expect(await readQuarantine(world.store, model)).toEqual([]);
+  });
+
   it('after numbers that may be wild: clipped ones, logarithms and quartiles', async () => {
     const wide = { clip: [0, 10] as [number, number] };
     for (const how of [wide, { log: true }, { standardize: 'robust' as const }]) {
