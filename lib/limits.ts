@@ -149,6 +149,8 @@ export const limits = {
    * tenths of the others is an error, and would be all that a model learns.
    */
   outlierFactor: 1e6,
+  /** Up to here a number is none: a time in nanoseconds beside a -1 is right. */
+  outlierNumber: 1e19,
   /** Of a sample: one that weighs more than all others would be all that is learnt. */
   sampleWeight: 1e6,
   /** Objects of one dataset. */
@@ -250,10 +252,7 @@ export const limits = {
   /** Of the function that puts commands in order: it sends one message. */
   relayTimeoutSeconds: 30,
   relayMemoryMebibytes: 512,
-  /**
-   * Messages in the samples queue from which on those hold back who send very many: SQS looks for
-   * models among the first 120,000 alone, and would hand out nothing of the others.
-   */
+  /** Messages that wait in the samples queue at most: SQS sees no model behind 120,000. */
   queueMessages: 100_000,
   /** Messages to one model within a minute that are very many. */
   floodMessages: 1_000,

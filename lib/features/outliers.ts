@@ -66,12 +66,12 @@ function withoutOddNumbers(
   const { numberWidth } = layout;
   const odd = judged.flatMap(({ name, column }) => {
     const variance = (seen?.squares[column] ?? 0) / Math.max(seen?.count ?? 0, 1);
-    // What has not varied may stand for nothing yet: a -1 before the first date.
-    const usual = variance > 0 ? Math.abs(seen?.mean[column] ?? 0) + Math.sqrt(variance) : 0;
+    const usual = Math.abs(seen?.mean[column] ?? 0) + Math.sqrt(variance);
     // Most often nothing is odd, and nothing need be sorted.
-    if (largestOf(raw, numberWidth, column) <= usual * times) return [];
+    if (largestOf(raw, numberWidth, column) <= Math.max(usual * times, least)) return [];
     const values = columnOf(raw, numberWidth, column);
-    return [{ name, column, bound: boundOf(Math.max(usual, variedSize(values))) }];
+    const bound = boundOf(Math.max(usual, usualSize(values)));
+    return [{ name, column, bound: Math.max(bound, least) }];
   });
   return refusing(layout, encoding, (row) => {
     const sizeOf = (column: number) => Math.abs(raw[row * numberWidth + column] ?? 0);
@@ -85,13 +85,7 @@ function withoutOddNumbers(
   });
 }
 
-const times = limits.outlierFactor;
-
-/** What nine tenths of some numbers do not exceed; 0 where they are all alike. */
-function variedSize(values: Floats): number {
-  const usual = usualSize(values);
-  return values.some((value) => value !== 0 && Math.abs(value) < usual) ? usual : 0;
-}
+const { outlierFactor: times, outlierNumber: least } = limits;
 
 /** What is larger is an outlier, where a size is usual. */
 function boundOf(usual: number): number {

@@ -1,3 +1,4 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
@@ -12,6 +13,11 @@ const columnData = [
 const whole = Buffer.from(
   parquetWriteBuffer({ columnData: columnData.map((each) => ({ ...each })), rowGroupSize: 100 }),
 );
+
+const packers = {
+  GZIP: (bytes: Uint8Array) => gzipSync(bytes),
+  ZSTD: (bytes: Uint8Array) => zstdCompressSync(bytes),
+};
 
 const parts = [
   'it is cut short: Parquet ends with PAR1',
@@ -55,4 +61,27 @@ describe('a damaged Parquet file', () => {
       if (typeof answer === 'string') expect(answer).toMatch(inWords);
     }
   });
+
+  it('of which a page says what cannot be of its levels is refused, and read no further', async () => {
+    const data = Float64Array.from({ length: 60 }, (_, i) => i * 1.5);
+    const columns = [{ name: 'x', data, type: 'DOUBLE' as const }];
+    const body = Buffer.from(
+      parquetWriteBuffer({ columnData: columns, codec: 'UNCOMPRESSED' }),
+    ).fill(0x80, 18, 19);
+    expect(await reading(body)).toMatch(inWords);
+  });
+});
+
+describe('a column of nothing', () => {
+  it.each(['GZIP', 'ZSTD', 'SNAPPY', 'UNCOMPRESSED'] as const)(
+    'is read, packed by %s',
+    async (codec) => {
+      const nothing = Array.from({ length: 50 }, () => null);
+      const columns = [{ name: 'x', data: nothing, type: 'DOUBLE' as const, nullable: true }];
+      const body = Buffer.from(
+        parquetWriteBuffer({ columnData: columns, codec, compressors: packers }),
+      );
+      expect(await reading(body)).toBe(1);
+    },
+  );
 });

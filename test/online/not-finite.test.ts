@@ -120,7 +120,7 @@ describe('what is written can be read again', () => {
   const usual = Array.from({ length: 20 }, (_, i) => usualSample(i));
 
   it.each([
-    { x: 4e9, crowd: 0, field: 'features.x', reason: /4000000000 is more .* times.*`clip`/ },
+    { x: 4e20, crowd: 0, field: 'features.x', reason: /4e\+?20|400000000000000000000 is more/ },
     { x: 1e38, crowd: 20, field: 'features.x', reason: /declare `clip` or `log`/ },
     { weight: 3e38, crowd: 0, field: 'weight', reason: /at most 1000000 \(found 3e\+38\)/ },
   ])('after what is out of all proportion, which is refused: %#', async (odd) => {
@@ -137,22 +137,28 @@ describe('what is written can be read again', () => {
     expect((await foldJournal(world)).tensors).toEqual((await foldJournal(without)).tensors);
   });
 
-  it('after numbers of which the usual ones stand for nothing: they are learnt', async () => {
+  it('after numbers that were a -1 or next to nothing until now: they are learnt', async () => {
     const at = (x: number, i: number) => ({ features: { x, v: [1, 2] }, label: i % 3 });
-    const none = Array.from({ length: 20 }, (_, i) => at(-1, i));
-    const world = createWorld(standardized);
-    await deliver(world, [message(1, { samples: none })]);
-    await deliver(world, [message(2, { samples: [at(1.7e9, 1)] })]);
-    await deliver(world, [message(3, { samples: [...none, at(1.8e9, 2)] })]);
-    expect(await readQuarantine(world.store, model)).toEqual([]);
+    for (const [before, now] of [
+      [-1, 1.7e18],
+      [0.1 + 0.2 - 0.3, 5],
+      [1e-8, 0.97],
+    ] as const) {
+      const none = Array.from({ length: 20 }, (_, i) => at(before, i));
+      const world = createWorld(standardized);
+      await deliver(world, [message(1, { samples: none })]);
+      await deliver(world, [message(2, { samples: [at(now, 1)] })]);
+      await deliver(world, [message(3, { samples: [...none, at(now, 2)] })]);
+      expect(await readQuarantine(world.store, model)).toEqual([]);
+    }
   });
 
-  it('after numbers that may be wild: clipped ones, logarithms and quartiles', async () => {
+  it('after numbers that may be wild: clipped ones and logarithms', async () => {
     const wide = { clip: [0, 10] as [number, number] };
-    for (const how of [wide, { log: true }, { standardize: 'robust' as const }]) {
+    for (const how of [wide, { log: true }]) {
       const x = { type: 'number' as const, ...how };
       const world = createWorld({ ...line, features: { ...line.features, x } });
-      const wild = { ...usualSample(1), features: { x: 1e12, v: [1, 2] } };
+      const wild = { ...usualSample(1), features: { x: 1e25, v: [1, 2] } };
       await deliver(world, [message(1, { samples: [...usual, wild] })]);
       expect(await readQuarantine(world.store, model)).toEqual([]);
     }

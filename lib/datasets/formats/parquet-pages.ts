@@ -2,6 +2,7 @@ import { type ColumnMetaData, type Compressors, type FileMetaData, parquetSchema
 import { parquetHeader, readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { getTreePath } from 'hyparquet/src/schema.js';
+import { limits } from '../../limits.ts';
 
 /**
  * Looks at the pages of a column of a row group before they are decoded: hyparquet 1.31 goes where
@@ -13,7 +14,7 @@ import { getTreePath } from 'hyparquet/src/schema.js';
 export function assertPages(chunk: ArrayBuffer, column: ColumnMetaData): void {
   const reader = { view: new DataView(chunk), offset: 0 };
   const { byteLength } = reader.view;
-  const [mostValues, mostBytes] = [column.num_values, column.total_uncompressed_size].map(Number);
+  const mostValues = Number(column.num_values);
   let values = 0;
   while (reader.offset < byteLength - 1) {
     const header = parquetHeader(reader);
@@ -21,16 +22,33 @@ export function assertPages(chunk: ArrayBuffer, column: ColumnMetaData): void {
     reader.offset += size;
     if (!(size >= 0 && reader.offset <= byteLength))
       throw new Error('a page ends behind its column');
-    if (!(unpacked >= 0 && unpacked <= (mostBytes ?? 0)))
-      throw new Error('a page is larger than its column');
+    // (Some writers give the packed size as that of the whole column.)
+    if (!(unpacked >= 0 && unpacked <= limits.rowGroupBytes))
+      throw new Error(`a page takes more than ${limits.rowGroupBytes} bytes`);
     const { data_page_header: first, data_page_header_v2: second } = header;
     const own = (second ?? first)?.num_values ?? 0;
     values += own;
-    if (!(own >= 0 && values <= (mostValues ?? 0)))
-      throw new Error('its pages have more values than it');
+    if (!(own >= 0 && values <= mostValues)) throw new Error('its pages have more values than it');
+    if (second !== undefined) assertLevels(second, size);
     const known = header.dictionary_page_header?.num_values ?? 0;
     if (!(known >= 0 && known <= 8 * unpacked)) throw new Error('its dictionary has no end');
   }
+}
+
+type SecondHeader = NonNullable<ReturnType<typeof parquetHeader>['data_page_header_v2']>;
+
+/** @throws Error if what a page of the second kind says of its levels cannot be */
+function assertLevels(header: SecondHeader, size: number): void {
+  const {
+    num_values: values,
+    num_nulls: nulls,
+    num_rows: rows,
+    definition_levels_byte_length: definition,
+    repetition_levels_byte_length: repetition,
+  } = header;
+  const isSane = [nulls, rows, definition, repetition].every((each) => each >= 0);
+  if (!isSane || nulls > values || definition + repetition > size)
+    throw new Error('a page says what cannot be of its levels');
 }
 
 /**

@@ -45,7 +45,9 @@ export const parquet: BinaryReader = {
       for (const column of columns) {
         const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
           await assertReadable(file, metadata, group, column);
-          return scan.readColumn({ column, rowStart, rowEnd });
+          const read = await scan.readColumn({ column, rowStart, rowEnd });
+          if (read.length === rowEnd - rowStart) return read;
+          throw new Error(`it has ${read.length} values for ${rowEnd - rowStart} rows`);
         });
         values.push([column, own]);
       }
@@ -107,7 +109,7 @@ const footerSchema = z.object({
             meta_data: z.object({
               type: z.string(),
               path_in_schema: z.array(z.string()).min(1),
-              encodings: z.array(z.string()),
+              encodings: z.array(z.string().optional()),
               num_values: count,
               total_uncompressed_size: count,
               total_compressed_size: count,
@@ -189,7 +191,7 @@ type ColumnMetadata = NonNullable<
 /** Measured: texts, dates and integers of 64 bits are objects, but for those of a dictionary. */
 function bytesOfColumn(column: ColumnMetadata): number {
   const { type, encodings, num_values: values, total_uncompressed_size: sizeBytes } = column;
-  const isShared = encodings.some((encoding) => encoding.endsWith('DICTIONARY'));
+  const isShared = encodings.some((each) => String(each).endsWith('DICTIONARY'));
   const isObject = ['BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY', 'INT64', 'INT96'].includes(type);
   const bytesOfValue = isObject && !isShared ? objectBytes : wordBytes;
   const bytes = Number(sizeBytes) + Number(values) * bytesOfValue;
@@ -211,12 +213,17 @@ function assertFits(sizeBytes: number, rowStart: number, rowEnd: number): void {
 
 /** The codecs of Node's zlib, and LZ4; hyparquet itself knows Snappy. */
 const compressors = {
-  GZIP: (input: Uint8Array, sizeBytes: number) =>
-    Uint8Array.from(gunzipSync(input, { maxOutputLength: sizeBytes })),
-  ZSTD: (input: Uint8Array, sizeBytes: number) =>
-    Uint8Array.from(zstdDecompressSync(input, { maxOutputLength: sizeBytes })),
-  BROTLI: (input: Uint8Array, sizeBytes: number) =>
-    Uint8Array.from(brotliDecompressSync(input, { maxOutputLength: sizeBytes })),
-  LZ4: decompressLz4,
-  LZ4_RAW: decompressLz4Raw,
+  GZIP: unlessEmpty((input, maxOutputLength) => gunzipSync(input, { maxOutputLength })),
+  ZSTD: unlessEmpty((input, maxOutputLength) => zstdDecompressSync(input, { maxOutputLength })),
+  BROTLI: unlessEmpty((input, maxOutputLength) => brotliDecompressSync(input, { maxOutputLength })),
+  LZ4: unlessEmpty(decompressLz4),
+  LZ4_RAW: unlessEmpty(decompressLz4Raw),
 };
+
+type Decompress = (input: Uint8Array, sizeBytes: number) => Uint8Array;
+
+/** Of a column without values, what is packed is nothing. */
+function unlessEmpty(decompress: Decompress): Decompress {
+  return (input, sizeBytes) =>
+    sizeBytes === 0 ? new Uint8Array() : Uint8Array.from(decompress(input, sizeBytes));
+}

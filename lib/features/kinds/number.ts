@@ -54,7 +54,7 @@ export function numberBehaviour(
   return {
     width: { numbers: fillsMean ? 2 : 1, categories: 0 },
     isStandardized: standardize !== false,
-    isJudged: standardize !== false && standardize !== 'robust' && clip === undefined && !log,
+    isJudged: standardize !== false && clip === undefined && !log,
     spread: typeof standardize === 'string' ? standardize : undefined,
     halfLife,
     missing: fillsMean ? unknownMean : missing,
