@@ -20,8 +20,15 @@ import { readSpecFile } from './spec-file.ts';
 export async function create({ ports, print, result }: Io, path: string): Promise<number> {
   const spec = defineSpec(await readSpecFile(path));
   const isNew = await createModel(ports, spec);
-  print(isNew ? `${spec.model}: created` : await existsText(ports, spec));
-  result({ model: spec.model, created: isNew });
+  if (!isNew) {
+    print(await existsText(ports, spec));
+    result({ model: spec.model, created: false });
+    return 0;
+  }
+  const { engine, why } = await ports.engine.compile(spec);
+  print(`${spec.model}: created; ${engine} trains it`);
+  if (why !== undefined) for (const line of wrapped(`(${why})`)) print(line);
+  result({ model: spec.model, created: true, engine, ...(why !== undefined && { why }) });
   return 0;
 }
 

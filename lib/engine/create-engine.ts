@@ -46,7 +46,8 @@ export function createEngine({ threads, cache, warn }: EngineSettings): Engine {
           });
         }
         try {
-          return await engines[kind].compile(spec);
+          const compiled = await engines[kind].compile(spec);
+          return reasons.length === 0 ? compiled : { ...compiled, why: reasons.join('; ') };
         } catch (error) {
           if (!(error instanceof UntraceableError)) throw error;
           reasons.push(error.message);

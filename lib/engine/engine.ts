@@ -43,6 +43,8 @@ export type Trained = { readonly state: EngineState; readonly losses: Float32Arr
 export type CompiledModel = {
   /** Name and version of the engine. Journal entries carry it: after a change, bits may differ. */
   readonly engine: string;
+  /** Why those that come before it do not train it, where its spec names none. */
+  readonly why?: string;
   readonly outputs: number;
   /** Weights from the spec's seed, and empty optimizer slots. */
   readonly initial: () => EngineState;

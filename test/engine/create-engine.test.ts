@@ -50,6 +50,17 @@ describe('the engine of a spec', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('says why one that comes before it does not train a network', async () => {
+    const small = await compile(specWith(tanh())).compiled;
+    expect(small.why).toBeUndefined();
+    const input = vectorSpec([200], [tf.layers.dense({ units: 200 })]);
+    const large = await compile(input).compiled;
+    expect(large.engine).toContain('onnx');
+    expect(large.why).toMatch(/has 40000 elements, and onnx is faster/);
+    const named = await compile({ ...input, engine: 'onnx' }).compiled;
+    expect(named.why).toBeUndefined();
+  });
+
   it('is wasm where small filters do more than a large matrix', async () => {
     const lenet = [...smallFilters(), tf.layers.dense({ units: 140 })];
     const { compiled, warnings } = compile(vectorSpec([28, 28, 1], lenet));

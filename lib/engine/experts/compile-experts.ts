@@ -72,6 +72,12 @@ export function isMixture(tensors: Tensors): boolean {
   return mixtureWeights in tensors;
 }
 
+/** Why networks are trained as they are, where there is something to be said. */
+function whyOf(networks: readonly CompiledModel[]): Pick<CompiledModel, 'why'> {
+  const reasons = new Set(networks.flatMap(({ why }) => why ?? []));
+  return reasons.size === 0 ? {} : { why: [...reasons].join('; ') };
+}
+
 /** The names of what a state knows of experts beside their networks. */
 export function mixtureNames(spec: Spec, experts: readonly Expert[]): readonly string[] {
   return Object.keys({
@@ -98,6 +104,7 @@ export async function compileExperts(
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
+    ...whyOf(networks),
     outputs: networks[0]?.outputs ?? 1,
     initial: () => initialState(spec, learners),
     train: (state, samples, run) => trainAll(learners, state, samples, run),
