@@ -1,5 +1,5 @@
 import type { StreamMetrics } from '../metrics/stream-metrics.ts';
-import { createModel } from '../model/create-model.ts';
+import { declareModel } from '../model/create-model.ts';
 import {
   describeModel,
   type EntrySummary,
@@ -19,13 +19,13 @@ import { readSpecFile } from './spec-file.ts';
 /** Creates the model that a file declares: a spec as JSON. The same file again changes nothing. */
 export async function create({ ports, print, result }: Io, path: string): Promise<number> {
   const spec = defineSpec(await readSpecFile(path));
-  const isNew = await createModel(ports, spec);
+  const { isNew, compiled } = await declareModel(ports, spec);
   if (!isNew) {
     print(await existsText(ports, spec));
     result({ model: spec.model, created: false });
     return 0;
   }
-  const { engine, why } = await ports.engine.compile(spec);
+  const { engine, why } = compiled;
   print(`${spec.model}: created; ${engine} trains it`);
   if (why !== undefined) for (const line of wrapped(`(${why})`)) print(line);
   result({ model: spec.model, created: true, engine, ...(why !== undefined && { why }) });

@@ -73,6 +73,7 @@ function withoutOddNumbers(
     const bound = boundOf(Math.max(usual, usualSize(values)));
     return [{ name, column, bound: Math.max(bound, least) }];
   });
+  if (odd.length === 0) return encoding;
   return refusing(layout, encoding, (row) => {
     const sizeOf = (column: number) => Math.abs(raw[row * numberWidth + column] ?? 0);
     const found = odd.find(({ column, bound }) => sizeOf(column) > bound);

@@ -71,19 +71,28 @@ function assertFits(
  *   different spec
  */
 export async function createModel(
-  { store, engine }: Pick<Ports, 'store' | 'engine'>,
+  ports: Pick<Ports, 'store' | 'engine'>,
   spec: Spec,
   options: CreateOptions = {},
 ): Promise<boolean> {
-  await assertLearnable({ store, engine }, spec, options);
+  return (await declareModel(ports, spec, options)).isNew;
+}
+
+/** The same; it answers with the compiled model too. @throws as {@link createModel} */
+export async function declareModel(
+  { store, engine }: Pick<Ports, 'store' | 'engine'>,
+  spec: Spec,
+  options: CreateOptions = {},
+): Promise<{ readonly isNew: boolean; readonly compiled: CompiledModel }> {
+  const compiled = await assertLearnable({ store, engine }, spec, options);
   const key = keys.spec(spec.model);
   await assertNoRemains(store, spec.model);
   const outcome = await store.put(key, Buffer.from(`${storedJson(spec, key, 2)}\n`), {
     ifNoneMatch: '*',
   });
-  if (outcome.ok) return true;
+  if (outcome.ok) return { isNew: true, compiled };
   const existing = await allSpecs(store, spec.model);
-  if (existing.some((each) => isSameSpec(each.spec, spec))) return false;
+  if (existing.some((each) => isSameSpec(each.spec, spec))) return { isNew: false, compiled };
   throw new MillraceError(
     'invalid',
     `model ${spec.model} exists with a different spec; choose a different name, change its spec ` +
@@ -95,6 +104,7 @@ export async function createModel(
 /**
  * Checks that a model could be made of a spec, and learn.
  *
+ * @returns the compiled model
  * @throws MillraceError kind `invalid` if its network cannot be built or trained, its weights are
  *   missing or others, or it needs more memory than the functions have
  */
@@ -102,7 +112,7 @@ export async function assertLearnable(
   { store, engine }: Pick<Ports, 'store' | 'engine'>,
   spec: Spec,
   { memoryMebibytes = limits.functionMemoryMebibytes }: CreateOptions = {},
-): Promise<void> {
+): Promise<CompiledModel> {
   const compiled = await engine.compile(spec).catch((cause: unknown) => {
     throw asInvalid(cause, 'spec.network: it cannot be built');
   });
@@ -112,6 +122,7 @@ export async function assertLearnable(
     throw invalid('spec.initialWeights: there is no such file; use importModel()', cause);
   });
   initialParameters({ compiled, encoder: createEncoder(spec), spec }, weights);
+  return compiled;
 }
 
 /** What a removed model left behind would be taken for the new one's. */
