@@ -68,7 +68,9 @@ export async function predict(
       const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
       if (!answer.ok) throw invalid(answer.reason);
       const { predictions } = answer;
-      await write(chunk.rows.map((row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })));
+      await write(
+        Array.from(chunk.rows, (row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })),
+      );
       sums.rows += predictions.length;
       bar?.update(sums.rows);
       sums.refused += predictions.filter((each) => 'refused' in each).length;
@@ -98,11 +100,11 @@ function questionsOf(
   { rows, samples }: Pick<FileChunk, 'rows' | 'samples'>,
   idColumn: string | undefined,
 ): readonly unknown[] {
-  if (idColumn === undefined) return samples;
+  if (idColumn === undefined) return [...samples];
   const write = sampleWriter(spec);
-  return samples.map((sample, i) => ({
+  return Array.from(samples, (sample, i) => ({
     ...JSON.parse(write(sample)),
-    id: rows[i]?.[idColumn] ?? null,
+    id: rows.at(i)?.[idColumn] ?? null,
   }));
 }
 

@@ -53,9 +53,9 @@ type Validation = Spec['batch']['validation'];
 
 /** A cell of a row, or of the features of the sample that it is. */
 function cellOf({ rows, samples }: SampleChunk, index: number, column: string): unknown {
-  const row = rows?.[index];
+  const row = rows?.at(index);
   if (row !== undefined && Object.hasOwn(row, column)) return row[column];
-  const sample = samples[index];
+  const sample = samples.at(index);
   const features = isRecord(sample) ? sample.features : undefined;
   return isRecord(features) && Object.hasOwn(features, column) ? features[column] : undefined;
 }

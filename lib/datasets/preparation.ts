@@ -15,7 +15,7 @@ import {
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
-import { assertHeldOut, heldOutRule, isDrawn, type SplitRow } from './held-out.ts';
+import { assertHeldOut, heldOutRule, isDrawn } from './held-out.ts';
 import type { PreparedDataset, PreparedPart } from './manifest.ts';
 import { createShardWriter, writeHeldOut } from './shards.ts';
 import { createRowTally, type SampleChunk } from './tally.ts';
@@ -74,13 +74,8 @@ export function createPreparation(
       // What the journal holds was judged when it was learnt.
       const isJudged = chunk.placeOf === undefined;
       const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
-      const { accepted } = encoding;
       const samples = withOwnWeights(encoding.samples);
-      const row = tally.rows();
-      const own = split(
-        chunk,
-        Array.from(accepted, (index) => ({ row: row + index, index })),
-      );
+      const own = split(chunk, encoding.accepted, tally.rows());
       // A held-out row sees what the rows before it said, as a training row does.
       const derived = derivation.add(samples, own.train);
       heldOut.push(gatherSamples(derived, own.heldOut, layout));
@@ -140,10 +135,11 @@ function createSplit(
   const isOut = heldOutRule(spec, salt);
   const isByChance = isDrawn(spec.batch.validation);
   let heldOutRows = before;
-  return (chunk: SampleChunk, rows: readonly SplitRow[]) => {
+  return (chunk: SampleChunk, accepted: Int32Array, firstRow: number) => {
     const train: number[] = [];
     const heldOut: number[] = [];
-    rows.forEach((row, position) => {
+    accepted.forEach((index, position) => {
+      const row = { row: firstRow + index, index };
       const isFull = heldOutRows >= most;
       if ((isFull && isByChance) || !isOut(chunk, row)) train.push(position);
       else if (!isFull) {

@@ -1,13 +1,14 @@
+import { mapped, type Row, type Samples } from '../features/cell-table.ts';
 import type { Declaration } from '../features/columns.ts';
-import type { BadRow, FilePlace, Row } from './formats/format.ts';
+import type { BadRow, FilePlace, Rows } from './formats/format.ts';
 import { type DatasetFile, readRows } from './rows.ts';
 import type { RowPlace } from './tally.ts';
 import { lateLabelColumns, rowReader } from './to-sample.ts';
 
 /** Rows of a file, each with the sample that it is. */
 export type FileChunk = {
-  readonly rows: readonly Row[];
-  readonly samples: readonly unknown[];
+  readonly rows: Rows;
+  readonly samples: Samples;
   /** Where a sample of the chunk comes from. */
   readonly placeOf: (index: number) => RowPlace;
   readonly bad: readonly (BadRow & RowPlace)[];
@@ -33,11 +34,18 @@ export async function* readSamples(
     const areLate = isSent && areLateLabels(rows);
     yield {
       rows,
-      samples: rows.map(areLate ? toLateLabel : toSample),
+      samples: areLate ? mapped(rows, toLateLabel) : samplesOf(rows, toSample),
       placeOf: (index) => ({ file: file.name, line: lines[index] ?? 0 }),
       bad: bad.map((each) => ({ ...each, file: file.name })),
       next,
       absent: () => (rows.length === 0 || areLate ? [] : absentFrom(rows)),
     };
   }
+}
+
+/** Rows as samples. */
+function samplesOf(rows: Rows, toSample: (row: Row) => unknown): Samples {
+  const { column } = rows;
+  const samples = mapped(rows, toSample);
+  return column ? { ...samples, column: column.bind(rows) } : samples;
 }

@@ -6,8 +6,8 @@ import type { Layout } from '../features/samples.ts';
 import {
   concatSamples,
   type EncodedSamples,
-  gatherSamples,
   rowsWithin,
+  sliceSamples,
 } from '../features/samples.ts';
 import {
   emptyStatistics,
@@ -77,12 +77,13 @@ export function createShardWriter(
   };
   const writeFull = async () => {
     const joined = concatSamples(pending, layout);
-    const part = (start: number, end: number) => gatherSamples(joined, range(start, end), layout);
+    const part = (start: number, end: number) => sliceSamples(joined, start, end, layout);
     let start = 0;
     for (; joined.count - start >= most; start += most) {
       await write(part(start, start + most));
     }
-    pending = [part(start, joined.count)];
+    // Copied: what is left keeps nothing else in memory.
+    pending = [concatSamples([part(start, joined.count)], layout)];
     pendingRows = joined.count - start;
   };
   return {
@@ -169,8 +170,4 @@ async function readSamples(
 
 function encodeShard(rows: EncodedSamples): Uint8Array {
   return encodeSafetensors({ tensors: samplesTensors(rows), metadata: {} });
-}
-
-function range(start: number, end: number): Int32Array {
-  return Int32Array.from({ length: end - start }, (_, i) => start + i);
 }

@@ -1,4 +1,5 @@
 import { invalid, MillraceError } from '../errors.ts';
+import type { Samples } from '../features/cell-table.ts';
 import { classNames } from '../features/class-weights.ts';
 import { cellsOfSpec } from '../features/columns.ts';
 import { addCounts, type Encoding } from '../features/encoder.ts';
@@ -7,7 +8,7 @@ import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { StoredRefusal } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { BadRow, Row } from './formats/format.ts';
+import type { BadRow, Rows } from './formats/format.ts';
 import type { SourcePlace, Unfinished } from './unfinished.ts';
 
 /** Where a row comes from: its file, and the line (Parquet: the row) there. */
@@ -15,9 +16,9 @@ export type RowPlace = { readonly file: string; readonly line: number };
 
 /** Raw samples of a dataset, in order; and what should have been some and is not. */
 export type SampleChunk = {
-  readonly samples: readonly unknown[];
+  readonly samples: Samples;
   /** The rows that they are of, as the file has them; absent for the journal. */
-  readonly rows?: readonly Row[];
+  readonly rows?: Rows;
   /** Where a sample of the chunk comes from; absent for the journal. */
   readonly placeOf?: (index: number) => RowPlace;
   /** Columns that the declaration names, and none of the rows has. */
@@ -146,7 +147,8 @@ function createClassTally(spec: Spec, before: readonly number[]) {
 }
 
 /** Of columns that no row has: which, and what there is instead. */
-function sentenceOfColumns({ rows: [row] = [], absent, placeOf }: SampleChunk): string {
+function sentenceOfColumns({ rows, absent, placeOf }: SampleChunk): string {
+  const row = rows?.at(0);
   const none = absent?.() ?? [];
   if (row === undefined || none.length === 0) return '';
   const found = Object.keys(row);

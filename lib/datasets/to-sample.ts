@@ -1,10 +1,8 @@
+import type { Items, Row } from '../features/cell-table.ts';
 import { readNumber } from '../features/cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration } from '../features/columns.ts';
 import { labelReader } from '../features/label.ts';
-import type { Row } from './formats/format.ts';
-
-/** The column of samples' weights, where no feature and no label has it. */
-const weightColumn = 'weight';
+import { weightColumn } from '../features/sample-parts.ts';
 
 /** How the rows of a dataset become samples. */
 export type RowReader = {
@@ -15,11 +13,11 @@ export type RowReader = {
    * Whether rows that are sent are labels of what was asked before: all have an `id`, and none has
    * a feature.
    */
-  readonly areLateLabels: (rows: readonly Row[]) => boolean;
+  readonly areLateLabels: (rows: Items<Row>) => boolean;
   /** A row as such a label; without its id, if it has none of that name. */
   readonly toLateLabel: (row: Row) => Readonly<Record<string, unknown>>;
   /** The columns of features that none of some rows has. */
-  readonly absentFrom: (rows: readonly Row[]) => readonly string[];
+  readonly absentFrom: (rows: Items<Row>) => readonly string[];
 };
 
 /**
@@ -61,10 +59,10 @@ export function rowReader(declaration: Declaration): RowReader {
       ? {}
       : { weight: isOld ? readNumber(weight) : weight };
   const hasFeature = (row: Row) => columns.some(({ column }) => Object.hasOwn(row, column));
-  const areLateLabels = (rows: readonly Row[]) =>
+  const areLateLabels = (rows: Items<Row>) =>
     columns.length > 0 &&
     !taken.has('id') &&
-    rows.every((row) => Object.hasOwn(row, 'id') && !isSample(row) && !hasFeature(row));
+    [...rows].every((row) => Object.hasOwn(row, 'id') && !isSample(row) && !hasFeature(row));
   const toLateLabel = (row: Row) => {
     const isShort = !taken.has('label') && !Object.hasOwn(row, labelColumn);
     const { id, label: short } = row;
@@ -77,7 +75,8 @@ export function rowReader(declaration: Declaration): RowReader {
     const isDefault = cells.isMissing(cell) ? false : (cells.truth(cell) ?? cell);
     return isDefault === false ? {} : { default: isDefault };
   };
-  const absentFrom = (rows: readonly Row[]) => {
+  const absentFrom = (items: Items<Row>) => {
+    const rows = [...items];
     if (rows.some(isSample)) return [];
     const has = (column: string) => rows.some((row) => Object.hasOwn(row, column));
     return columns.flatMap(({ column }) => (has(column) ? [] : [column]));

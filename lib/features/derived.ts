@@ -142,6 +142,11 @@ type History = Pick<
   'targets' | 'lags' | 'vocabularies' | 'classNames' | 'classes'
 >;
 
+/** Sums of labels that are added to in place. */
+function growing(sums: TargetSums): Omit<TargetSums, 'totalCount'> & { totalCount: number } {
+  return { ...copyOfTargets(sums) };
+}
+
 /** Derives the columns of a dataset's rows as if they were a stream. */
 export type OrderedDerivation = {
   /**
@@ -172,7 +177,7 @@ export function deriveInOrder(
   const known = targets.map((columns, i) => ({
     columns,
     add: targetAdder(columns),
-    sums: copyOfTargets(before.targets?.[i] ?? emptyTargets(columns)),
+    sums: growing(before.targets?.[i] ?? emptyTargets(columns)),
   }));
   const vocabularies = (layout.vocabularies ?? []).map((columns, i) => ({
     offset: columns.categoryOffset,
@@ -184,14 +189,9 @@ export function deriveInOrder(
   let classes: Classes = before;
   const means = filled.map((column) => ({ column, mean: before.mean[column] ?? 0 }));
   let { count } = before;
-  let learntRows = 0;
-  const sumsOf = ({ sums }: (typeof known)[number]): TargetSums => ({
-    ...sums,
-    totalCount: sums.totalCount + learntRows,
-  });
   const historySoFar = (): History => ({
     ...(layout.growingClasses && classesOf(classes)),
-    ...(layout.targets && { targets: known.map(sumsOf) }),
+    ...(layout.targets && { targets: known.map(({ sums }) => ({ ...sums })) }),
     ...(layout.lags && { lags: histories.map(({ history }) => history) }),
     ...(layout.vocabularies && {
       vocabularies: vocabularies.map(({ vocabulary }) => vocabulary.soFar()),
@@ -206,14 +206,16 @@ export function deriveInOrder(
       const derived = { samples: derivable(rows), layout };
       let next = 0;
       for (let row = 0; row < rows.count; row++) {
-        for (const each of known) writeTargetMean(each.columns, sumsOf(each), derived, row);
+        for (const each of known) writeTargetMean(each.columns, each.sums, derived, row);
         for (const { columns, history } of histories) writeLags(columns, history, derived, row);
         for (const { column, mean } of means) fill(derived, row * numberWidth + column, mean);
         if (learnt[next] !== row) continue;
         next += 1;
         count += 1;
-        learntRows += 1;
-        for (const each of known) each.add(each.sums, derived, row);
+        for (const each of known) {
+          each.add(each.sums, derived, row);
+          each.sums.totalCount += 1;
+        }
         for (const { columns, history } of histories) addLag(columns, history, asTheyCame, row);
         for (const { offset, vocabulary } of vocabularies)
           vocabulary.add(rows.categories[row * layout.categoryCount + offset] ?? 0);

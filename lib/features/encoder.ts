@@ -1,8 +1,10 @@
 import { limits } from '../limits.ts';
 import { isRecord, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, refuse } from '../refusal.ts';
+import type { Samples } from './cell-table.ts';
 import { columnsOf, type Declaration, layoutOf } from './columns.ts';
 import { featuresWriter } from './features-writer.ts';
+import { hashOfClass } from './hash.ts';
 import { labelReader } from './label.ts';
 import { isDefaultLabel } from './sample-id.ts';
 import {
@@ -11,7 +13,6 @@ import {
   labelWriter,
   lateWeightField,
   lateWeightsOf,
-  namesIn,
   type RefusedField,
   type WriteSample,
   weightWriter,
@@ -25,6 +26,7 @@ import {
   type Layout,
   rowsWithin,
 } from './samples.ts';
+import { tableWriter } from './table-writer.ts';
 
 /**
  * Why one sample cannot be learnt. `index` is its place in the message or dataset; −1 stands for
@@ -74,7 +76,7 @@ export type Encoder = {
   /** What the label is called in refusals, or one of its outputs. */
   readonly labelField: (output: number) => string;
   /** @param beforeEach is called before each sample, and may throw to break it off */
-  readonly encode: (samples: readonly unknown[], beforeEach?: () => void) => Encoding;
+  readonly encode: (samples: Samples, beforeEach?: () => void) => Encoding;
   /**
    * Encodes samples that are only predicted. They need no label; one that is present is ignored.
    */
@@ -93,26 +95,39 @@ export function createEncoder(declaration: Declaration): Encoder {
   const writeWeight = weightWriter(declaration);
   const countUnknown = unknownCounter(declaration);
   const { nameOf } = labelReader(declaration);
+  const writeTable = tableWriter(declaration);
 
   const encodeWith = (
-    samples: readonly unknown[],
+    samples: Samples,
     parts: readonly WriteSample[],
     beforeEach: () => void = () => undefined,
   ): Encoding => {
     const accepted: number[] = [];
     const refused: Refusal[] = [];
+    const names = nameOf && parts.includes(writeLabel) ? new Map<number, string>() : undefined;
+    const addName = (name = '') => names?.set(hashOfClass(name), name);
     const blocks: EncodedSamples[] = [];
     // Only what is accepted takes memory: rows may be wide, and samples that are none may be many.
     const most = rowsWithin(samples.length, layout);
+    const isWhole = parts.includes(writeFeatures) && parts.includes(writeLabel);
     for (let start = 0; start < samples.length; start += most) {
       const count = Math.min(most, samples.length - start);
       const block = allocateSamples(count, layout);
       const rows: number[] = [];
+      const table = isWhole ? writeTable?.(samples, { start, count }, block) : undefined;
       for (let row = 0; row < count; row++) {
+        if (table?.left[row] === 0) {
+          rows.push(row);
+          if (names) addName(table.nameAt(row));
+          continue;
+        }
         beforeEach();
-        const written = writeAll(parts, samples[start + row], block, row);
-        if (written.ok) rows.push(row);
-        else refused.push({ index: start + row, ...refusalOf(written) });
+        const sample = samples.at(start + row);
+        const written = writeAll(parts, sample, block, row);
+        if (written.ok) {
+          rows.push(row);
+          if (names) addName(nameOf?.(isRecord(sample) ? sample.label : undefined));
+        } else refused.push({ index: start + row, ...refusalOf(written) });
       }
       for (const row of rows) accepted.push(start + row);
       blocks.push(rows.length === count ? block : gatherSamples(block, rows, layout));
@@ -120,8 +135,8 @@ export function createEncoder(declaration: Declaration): Encoder {
     const [only = allocateSamples(0, layout)] = blocks;
     const kept = blocks.length > 1 ? concatSamples(blocks, layout) : only;
     const unknown = countUnknown(kept);
-    const names = nameOf && parts.includes(writeLabel) && namesIn(samples, accepted, nameOf);
-    const lateWeights = parts.includes(writeWeight) && lateWeightsOf(samples, accepted);
+    const lateWeights =
+      !samples.column && parts.includes(writeWeight) && lateWeightsOf(samples, accepted);
     return {
       samples: { ...kept, ...(names && { names }), ...(lateWeights && { lateWeights }) },
       accepted: Int32Array.from(accepted),

@@ -5,11 +5,14 @@ import { cellsOfSpec, columnsOf, type Declaration } from './columns.ts';
 import { missingText } from './label.ts';
 import type { WriteSample } from './sample-parts.ts';
 
-/** Writes the features of a sample; what is taken from others comes last. */
-export function featuresWriter(declaration: Declaration): WriteSample {
+/** The features of a declaration as they are written, of one sample after another. */
+export function writtenFeatures(declaration: Declaration) {
   const cells = cellsOfSpec(declaration);
-  const declared = columnsOf(declaration).map(({ name, offsets, behaviour }) => ({
+  const declared = columnsOf(declaration).map(({ name, column, offsets, behaviour }) => ({
     name,
+    column,
+    offsets,
+    width: behaviour.width,
     of: behaviour.of,
     asSource: behaviour.asSource ?? ((cell: unknown) => cell),
     missing: behaviour.missing,
@@ -19,18 +22,28 @@ export function featuresWriter(declaration: Declaration): WriteSample {
   // Those that have no value of their own are not sent.
   const sent = declared.filter(({ of }) => of === undefined);
   const places = new Map(sent.map(({ name }, place) => [name, place]));
-  const taken = declared.flatMap(({ name, of, write }) =>
+  const taken = declared.flatMap(({ name, offsets, of, write }) =>
     of === undefined
       ? []
-      : [{ name, write, from: of.map((each) => places.get(each) ?? -1), texts: of.map(String) }],
+      : [{ name, offsets, write, from: of.map((each) => places.get(each) ?? -1) }],
   );
   const isSource = sent.map((_, place) => taken.some(({ from }) => from.includes(place)));
+  /** What a cell is taken for; undefined if it is missing, and nothing stands for it. */
+  const valueFor = ({ missing, knows }: (typeof sent)[number], cell: unknown) =>
+    cells.isMissing(cell) && !knows(cell) ? missing : cell;
+  const textOf = ({ asSource }: (typeof sent)[number], value: unknown) =>
+    cells.text(asSource(value));
+  return { sent, places, taken, isSource, valueFor, textOf };
+}
+
+/** Writes the features of a sample; what is taken from others comes last. */
+export function featuresWriter(declaration: Declaration): WriteSample {
+  const { sent, places, taken: others, isSource, valueFor, textOf } = writtenFeatures(declaration);
+  const taken = others.map((each) => ({ ...each, texts: each.from.map(String) }));
   const ignored = new Set(declaration.ignore);
   // Of one sample, and then of the next, by place in `sent`: the cell, and its text as a source.
   const raw = sent.map((): unknown => undefined);
   const texts = sent.map((): string | undefined => undefined);
-  const ownOrMissing = ({ missing, knows }: (typeof sent)[number], cell: unknown) =>
-    cells.isMissing(cell) && !knows(cell) ? missing : cell;
   return ({ features }, into, row) => {
     if (!isRecord(features)) {
       return {
@@ -51,13 +64,13 @@ export function featuresWriter(declaration: Declaration): WriteSample {
     }
     let place = 0;
     for (const column of sent) {
-      const { name, asSource, write } = column;
+      const { name, write } = column;
       const cell = raw[place];
-      const value = ownOrMissing(column, cell);
+      const value = valueFor(column, cell);
       const written =
         value === undefined ? refuse('missing', missingText(cell)) : write(value, into, row);
       if (!written.ok) return { ...written, field: `features.${name}` };
-      if (isSource[place]) texts[place] = cells.text(asSource(value));
+      if (isSource[place]) texts[place] = textOf(column, value);
       place += 1;
     }
     for (const { name, from, texts: sources, write } of taken) {
@@ -66,7 +79,7 @@ export function featuresWriter(declaration: Declaration): WriteSample {
         const text = texts[place];
         if (text === undefined) {
           const source = sent[place];
-          const found = show(source?.asSource(ownOrMissing(source, raw[place])));
+          const found = show(source?.asSource(valueFor(source, raw[place])));
           const reason = `crosses a value that is no text or number (found ${found})`;
           return { ...refuse('wrong-type', reason), field: `features.${name}` };
         }

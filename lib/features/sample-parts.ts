@@ -1,12 +1,15 @@
 import { limits } from '../limits.ts';
 import { isRecord, show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
+import type { Items } from './cell-table.ts';
 import { isFloat32 } from './cells.ts';
 import { cellsOfSpec, type Declaration } from './columns.ts';
-import { hashOfClass } from './hash.ts';
 import { labelReader, missingText } from './label.ts';
 import { noSampleId, readSampleId } from './sample-id.ts';
 import type { EncodedSamples } from './samples.ts';
+
+/** The column of samples' weights, where no feature and no label has it. */
+export const weightColumn = 'weight';
 
 /** What the online update writes beside the id of a label that came after its default. */
 export const lateWeightField = 'lateWeight';
@@ -74,28 +77,13 @@ export function weightWriter(declaration: Declaration): WriteSample {
 
 /** How much more the samples at some places weigh; undefined where none does. */
 export function lateWeightsOf(
-  samples: readonly unknown[],
+  samples: Items<unknown>,
   accepted: readonly number[],
 ): Float32Array | undefined {
   const weightOf = (index: number) => {
-    const sample = samples[index];
+    const sample = samples.at(index);
     return isRecord(sample) ? sample[lateWeightField] : undefined;
   };
   if (accepted.every((index) => weightOf(index) === undefined)) return undefined;
   return Float32Array.from(accepted, (index) => Number(weightOf(index) ?? 1));
-}
-
-/** The classes of the samples at some places, by their hashes. */
-export function namesIn(
-  samples: readonly unknown[],
-  accepted: readonly number[],
-  nameOf: (label: unknown) => string,
-): ReadonlyMap<number, string> {
-  const names = new Map<number, string>();
-  for (const index of accepted) {
-    const sample = samples[index];
-    const name = nameOf(isRecord(sample) ? sample.label : undefined);
-    names.set(hashOfClass(name), name);
-  }
-  return names;
 }

@@ -197,20 +197,25 @@ export function gatherSamples(
   };
 }
 
-/** From so many numbers a row on, the call that copies them costs less than a loop. */
-const wideRow = 64;
+/** From so many numbers on, the call that copies them costs less than a loop. */
+const wideRun = 64;
 
-/** Copies the rows of a matrix at some places into another. */
+/** Copies the rows of a matrix at some places into another; neighbours at once. */
 function gatherRows(
   from: Floats | Int32Array,
   into: Floats | Int32Array,
   rows: ArrayLike<number>,
   width: number,
 ): void {
-  for (let i = 0; i < rows.length; i++) {
-    const start = (rows[i] ?? 0) * width;
-    if (width >= wideRow) into.set(from.subarray(start, start + width), i * width);
-    else for (let at = 0; at < width; at++) into[i * width + at] = from[start + at] ?? 0;
+  for (let i = 0; i < rows.length; ) {
+    const first = rows[i] ?? 0;
+    let count = 1;
+    while (i + count < rows.length && rows[i + count] === first + count) count += 1;
+    const start = first * width;
+    const length = count * width;
+    if (length >= wideRun) into.set(from.subarray(start, start + length), i * width);
+    else for (let at = 0; at < length; at++) into[i * width + at] = from[start + at] ?? 0;
+    i += count;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
-import { type BadRow, copied, type Row } from '../datasets/formats/format.ts';
+import { type BadRow, copied } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
+import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';

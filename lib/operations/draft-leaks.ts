@@ -41,7 +41,7 @@ export async function numericLeaks(
   const named = new Set(pairs.flatMap(({ name, label }) => [name, label]));
   let rows = 0;
   for await (const chunk of readRows({ ...file, columns: 'all' })) {
-    for (const row of chunk.rows.slice(0, draftRows - rows).map(flat)) {
+    for (const row of [...chunk.rows].slice(0, draftRows - rows).map(flat)) {
       const values = new Map([...named].map((name) => [name, number(row[name])]));
       for (const { name, label, sum } of pairs) {
         const [x, y] = [values.get(name), values.get(label)];

@@ -12,9 +12,13 @@ import type { Spec } from '../spec/spec.ts';
 /** A file whose rows are sent. */
 type SourceFile = { readonly name: string; readonly bytes: ByteSource };
 
+/** A chunk of a file whose rows are sent. */
+export type SentChunk = Omit<FileChunk, 'rows'> & { readonly samples: readonly unknown[] };
+
 /** The rows of a file as they are sent. */
-export function readSent(spec: Spec, file: SourceFile): AsyncGenerator<FileChunk> {
-  return readSamples(spec, { ...file, isSent: true });
+export async function* readSent(spec: Spec, file: SourceFile): AsyncGenerator<SentChunk> {
+  for await (const { rows: _, ...chunk } of readSamples(spec, { ...file, isSent: true }))
+    yield { ...chunk, samples: [...chunk.samples] };
 }
 
 /** The rows of a file as labels of what was asked under their ids. */
@@ -22,17 +26,18 @@ export async function* readLabels(
   spec: Spec,
   file: SourceFile,
   idColumn: string,
-): AsyncGenerator<FileChunk> {
+): AsyncGenerator<SentChunk> {
   const { toLateLabel } = rowReader(spec);
   let isKnown = false;
-  for await (const chunk of readSamples(spec, { ...file, columns: 'all' })) {
-    isKnown ||= chunk.rows.some((row) => Object.hasOwn(row, idColumn));
-    const [first] = chunk.rows;
+  for await (const { rows: items, ...chunk } of readSamples(spec, { ...file, columns: 'all' })) {
+    const rows = [...items];
+    isKnown ||= rows.some((row) => Object.hasOwn(row, idColumn));
+    const [first] = rows;
     if (!isKnown && first !== undefined)
       throw invalid(
         `--id: the file has no column ${idColumn} (found ${listNames(Object.keys(first))})`,
       );
-    const samples = chunk.rows.map((row) => {
+    const samples = rows.map((row) => {
       const { id: _, ...label } = toLateLabel(row);
       return { id: row[idColumn] ?? null, ...label };
     });
@@ -53,7 +58,7 @@ export function refusedOf(encoder: Encoder, samples: readonly unknown[]): readon
   samples.forEach((sample, place) => {
     (isLateLabel(sample) ? late : whole).push(place);
   });
-  const refused = (encode: Encoder['encode'], places: readonly number[]) =>
+  const refused = (encode: Encoder['encodeLabels'], places: readonly number[]) =>
     encode(places.map((place) => samples[place])).refused.map((refusal) => ({
       ...refusal,
       index: places[refusal.index] ?? -1,

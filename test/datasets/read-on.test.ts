@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it, vi } from 'vitest';
@@ -10,6 +9,7 @@ import type { FilePlace } from '../../lib/datasets/formats/format.ts';
 import { plainRecords } from '../../lib/datasets/formats/plain-lines.ts';
 import { cutsOf, placeOfCut, readRows } from '../../lib/datasets/rows.ts';
 import { reasonIf } from '../../lib/errors.ts';
+import { delimitedText, parsedRecords } from '../support/delimited.ts';
 
 // Chunks of two rows: places to read on from are many.
 vi.mock('../../lib/limits.ts', async (original) => {
@@ -179,39 +179,15 @@ describe('a cut in a table with cells of several lines', () => {
 
 describe('regular records of a delimited text', () => {
   it('are those that the parser makes of them', async () => {
-    const white = [' ', '\t', '\f', '\v', '\u00a0', '\u2003', '\u2028'];
-    const usual = fc.constantFrom('a', 'é', "'", '#', '\\', ...white, ',', ',', '\n', '\r\n', '\r');
-    const hostile = fc.constantFrom('"', '""', '"a', 'a"', '"a" ', ' "a"', '"a"b', '\ufeff');
-    const texts = (char: fc.Arbitrary<string>) =>
-      fc.array(char, { maxLength: 5 }).map((chars) => chars.join(''));
-    const quoted = texts(fc.oneof(usual, fc.constant('""'))).map((content) => `"${content}"`);
-    const cell = fc.oneof(
-      { weight: 20, arbitrary: texts(usual.filter((char) => !/[,\n\r]/.test(char))) },
-      { weight: 10, arbitrary: quoted },
-      { weight: 1, arbitrary: hostile },
-    );
-    const line = fc
-      .tuple(fc.array(cell, { maxLength: 4 }), fc.constantFrom('\n', '\n', '\r\n', '\r'))
-      .map(([cells, end]) => cells.join() + end);
-    const text = fc.array(line, { size: 'max', maxLength: 20 }).map((lines) => lines.join(''));
     let plain = 0;
     await fc.assert(
-      fc.asyncProperty(text, fc.constantFrom(',', ';', '\t'), async (some, delimiter) => {
-        const bytes = Buffer.from(some.replaceAll(',', delimiter));
+      fc.asyncProperty(delimitedText(0, 4), async ({ bytes, delimiter }) => {
         const records = plainRecords(bytes, delimiter);
         plain += records.length;
         if (records.length === 0) return;
         // What comes behind them may be none of the parser's.
         const whole = bytes.subarray(0, records.at(-1)?.bytes);
-        const expected = parse(whole, {
-          delimiter,
-          info: true,
-          relax_column_count: true,
-          relax_quotes: true,
-          skip_empty_lines: true,
-          trim: true,
-          record_delimiter: ['\r\n', '\n', '\r'],
-        }) as unknown as { record: string[]; info: { bytes: number } }[];
+        const expected = parsedRecords(whole, delimiter);
         for (const [i, { cells: own, bytes: end }] of records.entries())
           expect({ own, end }).toEqual({ own: expected[i]?.record, end: expected[i]?.info.bytes });
       }),

@@ -59,23 +59,25 @@ async function* rowsOf(
       // (Before its last rows are handed on: nobody may ask for more.)
       if (start + count === rows)
         for (const [array, { end }] of readers) if (!array.isPlain) await end();
-      yield chunkOf(0, [start, start + count], (place) => rowIn(columns, views, place - start));
+      yield chunkOf(
+        start,
+        count,
+        columns.map((column) => [column.name, valuesIn(column, views, count), 0]),
+      );
     }
   } finally {
     for (const { close } of readers.values()) await close();
   }
 }
 
-function rowIn(
-  columns: readonly Column[],
+/** The values of a column in the first rows of what was read. */
+function valuesIn(
+  { array, valueAt }: Column,
   views: ReadonlyMap<StoredArray, DataView>,
-  row: number,
-): Readonly<Record<string, unknown>> {
-  const cells = columns.map(({ array, name, valueAt }): [string, unknown] => {
-    const view = views.get(array);
-    return [name, view && valueAt(view, row * array.header.rowBytes)];
-  });
-  return Object.fromEntries(cells);
+  length: number,
+): readonly unknown[] {
+  const view = views.get(array);
+  return Array.from({ length }, (_, row) => view && valueAt(view, row * array.header.rowBytes));
 }
 
 /** A column, and its value in a row whose bytes begin at a place. */

@@ -79,12 +79,14 @@ async function* rowsOf(
   const sizeBytes = bodies.reduce((sum, { length }) => sum + length, 0);
   const count = rowsOfChunk(sizeBytes, rows);
   for (let start = first; start < rows; start += count) {
-    const end = Math.min(start + count, rows);
-    yield readable(rowStart, () =>
-      chunkOf(rowStart, [start, end], (place) =>
-        Object.fromEntries(taken.map(({ name, valueAt }) => [name, valueAt(place)])),
-      ),
-    );
+    const length = Math.min(count, rows - start);
+    yield readable(rowStart, () => {
+      const own = taken.map(({ name, valueAt }) => {
+        const values = Array.from({ length }, (_, i) => valueAt(start + i));
+        return [name, values, 0] as const;
+      });
+      return chunkOf(rowStart + start, length, own);
+    });
   }
 }
 

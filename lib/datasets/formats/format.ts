@@ -1,9 +1,7 @@
 import { z } from 'zod';
+import type { CellColumn, CellTable, Items, Row } from '../../features/cell-table.ts';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
-
-/** A row as its file has it: values by column. */
-export type Row = Readonly<Record<string, unknown>>;
 
 /** A part of a file that is no row, and why. */
 export type BadRow = { readonly line: number; readonly reason: string; readonly text: string };
@@ -29,9 +27,12 @@ export type Stretch = {
   readonly to?: number | undefined;
 };
 
+/** Rows in order; of some formats their cells can be had column by column. */
+export type Rows = Items<Row> & Partial<CellTable>;
+
 /** Rows of a file, in order. */
 export type RowChunk = {
-  readonly rows: readonly Row[];
+  readonly rows: Rows;
   /** The line on which each row begins, or its number in a file without lines; from 1. */
   readonly lines: readonly number[];
   readonly bad: readonly BadRow[];
@@ -103,6 +104,11 @@ export function copied(text: string): string {
   return Buffer.from(text).toString();
 }
 
+/** A part that is no row, of which only the beginning is kept. */
+export function badRow({ line, reason, text }: BadRow): BadRow {
+  return { line, reason, text: copied(text.slice(0, limits.badRowCharacters)) };
+}
+
 /** Collects rows until there are enough to hand on. */
 export class RowCollector {
   #rows: Row[] = [];
@@ -118,7 +124,7 @@ export class RowCollector {
   }
 
   addBad(line: number, reason: string, text: string): void {
-    this.#bad.push({ line, reason, text: copied(text.slice(0, limits.badRowCharacters)) });
+    this.#bad.push(badRow({ line, reason, text }));
   }
 
   get isFull(): boolean {
@@ -141,18 +147,50 @@ export function rowsOfChunk(sizeBytes: number, rows: number): number {
   return Math.max(1, Math.min(limits.chunkRows, Math.floor(limits.chunkBytes / bytesOfRow)));
 }
 
-/** Rows of a group as a chunk: those at some of its places, of which the first is this row. */
+/** A column of a group: its name, its values, and the place of a chunk's first row among them. */
+export type GroupColumn = readonly [name: string, values: ArrayLike<unknown>, from: number];
+
+/** Rows whose columns are there. */
+class ColumnRows implements CellTable, Items<Row> {
+  readonly length: number;
+  readonly #columns: readonly GroupColumn[];
+
+  constructor(columns: readonly GroupColumn[], length: number) {
+    this.#columns = columns;
+    this.length = length;
+  }
+
+  column(name: string): CellColumn | undefined {
+    const found = this.#columns.find(([own]) => own === name);
+    return found && { kind: 'values', values: found[1], from: found[2] };
+  }
+
+  at(index: number): Row | undefined {
+    if (index < 0 || index >= this.length) return undefined;
+    return Object.fromEntries(
+      this.#columns.map(([name, values, from]) => [name, values[from + index]]),
+    );
+  }
+
+  *[Symbol.iterator](): Generator<Row> {
+    for (let index = 0; index < this.length; index++) {
+      const row = this.at(index);
+      if (row !== undefined) yield row;
+    }
+  }
+}
+
+/** Rows of a group as a chunk. @param rowStart the place in the file of the first */
 export function chunkOf(
   rowStart: number,
-  [start, end]: readonly [start: number, end: number],
-  rowAt: (place: number) => Row,
+  count: number,
+  columns: readonly GroupColumn[],
 ): RowChunk {
-  const places = Array.from({ length: end - start }, (_, i) => start + i);
   return {
-    rows: places.map(rowAt),
-    lines: places.map((place) => rowStart + place + 1),
+    rows: new ColumnRows(columns, count),
+    lines: Array.from({ length: count }, (_, i) => rowStart + i + 1),
     bad: [],
-    next: { at: rowStart + end, line: rowStart + end + 1 },
+    next: { at: rowStart + count, line: rowStart + count + 1 },
   };
 }
 

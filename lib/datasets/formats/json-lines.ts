@@ -1,7 +1,8 @@
 import { reasonOf } from '../../errors.ts';
+import type { Row } from '../../features/cell-table.ts';
 import { limits } from '../../limits.ts';
 import { isRecord, parseJson } from '../../parse.ts';
-import { type Format, noRows, type Row, RowCollector } from './format.ts';
+import { type Format, noRows, RowCollector } from './format.ts';
 import { carriageReturn, lineEnd, newline } from './text-reader.ts';
 
 /** JSON Lines: an object on each line; empty lines are passed over. */

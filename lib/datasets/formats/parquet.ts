@@ -54,9 +54,8 @@ export const parquet: BinaryReader = {
       const count = rowsOfChunk(sizeBytes, rowEnd - rowStart);
       for (let start = Math.max(0, first - rowStart); start < rowEnd - rowStart; start += count) {
         const end = Math.min(start + count, rowEnd - rowStart);
-        yield chunkOf(rowStart, [start, end], (place) =>
-          Object.fromEntries(values.map(([name, column]) => [name, column[place]])),
-        );
+        const own = values.map(([name, column]) => [name, column, start] as const);
+        yield chunkOf(rowStart + start, end - start, own);
       }
       rowStart = rowEnd;
     }

@@ -5,8 +5,10 @@ import type { FilePlace } from './format.ts';
 export const newline = 10;
 /** `\r`. */
 export const carriageReturn = 13;
-const space = 32;
-const tab = 9;
+/** A space. */
+export const space = 32;
+/** `\t`. */
+export const tab = 9;
 const sliceBytes = 65_536;
 
 function isLineEnd(byte: number | undefined): boolean {
@@ -64,6 +66,21 @@ export class TextReader {
     while (this.#read.length <= this.#start + ahead && (await this.#readOn()));
     const start = this.#start + ahead;
     return this.#read.subarray(start, start + sliceBytes);
+  }
+
+  /** The same bytes and some more, where the text has more. */
+  async longerSlice(): Promise<Buffer> {
+    const before = this.#held().length;
+    while (this.#held().length === before && (await this.#readOn()));
+    return this.#held().subarray(0, sliceBytes);
+  }
+
+  /** Moves on over whole lines that were read, each of which ends with `\n`. */
+  moveOver(bytes: number, lines: number): void {
+    this.#start += bytes;
+    this.#at += bytes;
+    this.#line += lines;
+    this.#isInLineEnd = false;
   }
 
   /** Moves on to a position that was read. */

@@ -46,7 +46,7 @@ export async function* readFlights(
   const bytes = bytesInMemory(await readFile(file));
   for await (const { rows } of readRows({ name: file.pathname, bytes })) {
     const months = Map.groupBy(
-      rows.map((row) => flightSchema.parse(row)),
+      Array.from(rows, (row) => flightSchema.parse(row)),
       ({ date }) => dayOf(date).getUTCMonth(),
     );
     for (const [month, flights] of months) {

@@ -145,7 +145,9 @@ function withColon(zone: string): string {
   return zone.includes(':') ? zone : `${zone.slice(0, 3)}:${zone.slice(3)}`;
 }
 
+const [beforeAll, behindAll] = [utc(1) + dayMs, utc(10_000) - dayMs];
+
 /** Times of the years 1 to 9999, wherever they are told. */
 function inRange(time: number): number | undefined {
-  return time > utc(1) + dayMs && time < utc(10_000) - dayMs ? time : undefined;
+  return time > beforeAll && time < behindAll ? time : undefined;
 }

@@ -1,0 +1,228 @@
+import type { CellColumn, CellTable, Items, Row } from '../../features/cell-table.ts';
+import { carriageReturn, newline, space, tab } from './text-reader.ts';
+
+/** What parts the cells of a text, and how its columns are called. */
+export type TextColumns = { readonly header: readonly string[]; readonly delimiter: string };
+
+/** How far rows are taken: so many, so many of their bytes, and those that begin before a byte. */
+export type Room = { readonly rows: number; readonly sizeBytes: number; readonly to: number };
+
+/**
+ * Rows of a delimited text as they lie there: where each of their cells begins and ends. Nothing is
+ * a value or an object until somebody asks for it.
+ */
+export class TextTable implements CellTable, Items<Row> {
+  readonly #header: readonly string[];
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #delimiter: number;
+  readonly #hasDecimalComma: boolean;
+  #bytes: Buffer = Buffer.alloc(0);
+  #usedBytes = 0;
+  /** Two of each cell: where it begins, and where it ends. */
+  #bounds = new Int32Array(0);
+  #rows = 0;
+  /** Rows that are not as they lie in the text. */
+  readonly #others = new Map<number, Row>();
+
+  constructor({ header, delimiter }: TextColumns) {
+    this.#header = header;
+    this.#places = new Map(header.map((name, place) => [name, place]));
+    this.#delimiter = delimiter.charCodeAt(0);
+    // As spreadsheets write it.
+    this.#hasDecimalComma = delimiter === ';';
+  }
+
+  get length(): number {
+    return this.#rows;
+  }
+
+  /** Adds a row that somebody else has read. */
+  add(cells: readonly string[]): void {
+    this.#reserve(0, 1);
+    this.#bounds.fill(-1, this.#rows * this.#stride, (this.#rows + 1) * this.#stride);
+    this.#others.set(this.#rows, this.#rowOf(cells));
+    this.#rows += 1;
+  }
+
+  /**
+   * Adds the rows that some bytes begin with, as far as each is one line, with a cell for each
+   * column, which is quoted as a whole or has no quote.
+   *
+   * @returns how many bytes were taken
+   */
+  take(bytes: Buffer, { rows: mostRows, sizeBytes, to }: Room): number {
+    const stride = this.#stride;
+    const delimiter = this.#delimiter;
+    const from = this.#usedBytes;
+    this.#reserve(bytes.length, 0);
+    bytes.copy(this.#bytes, from);
+    const text = this.#bytes;
+    const end = from + bytes.length;
+    const stop = from + Math.min(to, sizeBytes, bytes.length);
+    let at = from;
+    for (let left = mostRows; left > 0 && at < stop; left--) {
+      this.#reserve(0, 1);
+      const next = lineOf({ text, end, delimiter }, at, {
+        bounds: this.#bounds,
+        first: this.#rows * stride,
+        cells: stride / 2,
+      });
+      if (next < 0) break;
+      at = next;
+      this.#rows += 1;
+    }
+    this.#usedBytes = at;
+    return at - from;
+  }
+
+  column(name: string): CellColumn | undefined {
+    const place = this.#places.get(name);
+    if (place === undefined) return undefined;
+    const stride = this.#stride;
+    return {
+      kind: 'text',
+      bytes: this.#bytes,
+      bounds: this.#bounds,
+      stride,
+      offset: 2 * place,
+      textOf: (row) => {
+        const start = this.#bounds[row * stride + 2 * place] ?? -1;
+        const stop = this.#bounds[row * stride + 2 * place + 1] ?? -1;
+        return start < 0 ? undefined : this.#valueOf(this.#bytes.toString('utf8', start, stop));
+      },
+      hasDecimalComma: this.#hasDecimalComma,
+    };
+  }
+
+  at(index: number): Row | undefined {
+    if (index < 0 || index >= this.#rows) return undefined;
+    const other = this.#others.get(index);
+    if (other !== undefined) return other;
+    const first = index * this.#stride;
+    const start = this.#bounds[first] ?? 0;
+    const stop = this.#bounds[first + this.#stride - 1] ?? 0;
+    const text = this.#bytes.toString('latin1', start, stop);
+    const isAscii = !/[\x80-\xff]/.test(text);
+    const cells = this.#header.map((_, place) => {
+      const own = this.#bounds[first + 2 * place] ?? 0;
+      const end = this.#bounds[first + 2 * place + 1] ?? 0;
+      return isAscii
+        ? text.slice(own - start, end - start)
+        : this.#bytes.toString('utf8', own, end);
+    });
+    return this.#rowOf(cells);
+  }
+
+  *[Symbol.iterator](): Generator<Row> {
+    for (let index = 0; index < this.#rows; index++) {
+      const row = this.at(index);
+      if (row !== undefined) yield row;
+    }
+  }
+
+  get #stride(): number {
+    return 2 * this.#header.length;
+  }
+
+  #rowOf(cells: readonly string[]): Row {
+    const row: Record<string, string> = {};
+    for (const [place, name] of this.#header.entries()) {
+      const value = this.#valueOf(cells[place] ?? '');
+      if (name !== '__proto__') row[name] = value;
+      else Object.defineProperty(row, name, { value, enumerable: true });
+    }
+    return row;
+  }
+
+  #valueOf(cell: string): string {
+    const isDecimal = this.#hasDecimalComma && /^[+-]?\d+,\d+(e[+-]?\d+)?$/i.test(cell);
+    return isDecimal ? cell.replace(',', '.') : cell;
+  }
+
+  /** Makes room for more bytes and more rows. */
+  #reserve(bytes: number, rows: number): void {
+    if (this.#usedBytes + bytes > this.#bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.#usedBytes + bytes, 2 * this.#bytes.length));
+      this.#bytes.copy(grown, 0, 0, this.#usedBytes);
+      this.#bytes = grown;
+    }
+    const cells = (this.#rows + rows) * this.#stride;
+    if (cells <= this.#bounds.length) return;
+    const grown = new Int32Array(Math.max(cells, 2 * this.#bounds.length, leastBounds));
+    grown.set(this.#bounds);
+    this.#bounds = grown;
+  }
+}
+
+const leastBounds = 1_024;
+
+const quote = 34;
+
+/** Bytes of a text, up to `end`. */
+type Bytes = { readonly text: Buffer; readonly end: number; readonly delimiter: number };
+
+/** Where the bounds of a row's cells are written. */
+type Bounds = { readonly bounds: Int32Array; readonly first: number; readonly cells: number };
+
+/**
+ * Finds the cells of the row that begins at a byte, if it is a line as {@link TextTable.take} asks
+ * for.
+ *
+ * @returns where the next line begins; −1 if it is not, or does not end here
+ */
+function lineOf({ text, end, delimiter }: Bytes, start: number, into: Bounds): number {
+  const { bounds, first, cells } = into;
+  // What is white at the start of a line may belong to the line before, or to nothing.
+  if (isWhite(text[start]) && text[start] !== delimiter) return -1;
+  let at = start;
+  for (let cell = 0; ; cell++) {
+    let [from, to] = [at, at];
+    if (text[at] === quote) {
+      from = at + 1;
+      to = from;
+      while (to < end && text[to] !== quote && text[to] !== newline && text[to] !== carriageReturn)
+        to += 1;
+      if (text[to] !== quote) return -1;
+      at = to + 1;
+    } else {
+      while (
+        at < end &&
+        text[at] !== delimiter &&
+        text[at] !== newline &&
+        text[at] !== carriageReturn
+      ) {
+        if (text[at] === quote) return -1;
+        at += 1;
+      }
+      to = at;
+      while (from < to && isWhite(text[from])) from += 1;
+      while (from < to && isWhite(text[to - 1])) to -= 1;
+      if (from < to && hasWideEdge(text, from, to)) return -1;
+    }
+    if (at >= end) return -1;
+    if (cell < cells) {
+      bounds[first + 2 * cell] = from;
+      bounds[first + 2 * cell + 1] = to;
+    } else if (from < to) return -1;
+    const byte = text[at];
+    at += 1;
+    if (byte === delimiter) continue;
+    if (cell < cells - 1) return -1;
+    if (byte === newline) return at;
+    // A return alone ends a line too; another reader says so.
+    return byte === carriageReturn && at < end && text[at] === newline ? at + 1 : -1;
+  }
+}
+
+/** Whether a byte is white space of ASCII. */
+function isWhite(byte: number | undefined): boolean {
+  return byte !== undefined && (byte === space || (byte >= tab && byte <= carriageReturn));
+}
+
+/** Whether a cell begins or ends with a character that may be white space beyond ASCII. */
+function hasWideEdge(text: Buffer, from: number, to: number): boolean {
+  const last = text[to - 1] ?? 0;
+  if ((text[from] ?? 0) < 0x80 && last < 0x80) return false;
+  const cell = text.toString('utf8', from, to);
+  return cell.trim() !== cell;
+}

@@ -1,0 +1,57 @@
+/** A row as its file has it: values by column. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Items that may be made whenever somebody asks for one. */
+export type Items<Item> = Iterable<Item> & {
+  readonly length: number;
+  readonly at: (index: number) => Item | undefined;
+};
+
+/** Items that are each made of one of others, whenever it is asked for. */
+export function mapped<Item, Other>(items: Items<Item>, of: (item: Item) => Other): Items<Other> {
+  return {
+    length: items.length,
+    at(index) {
+      const item = items.at(index);
+      return item === undefined ? undefined : of(item);
+    },
+    *[Symbol.iterator]() {
+      for (const item of items) yield of(item);
+    },
+  };
+}
+
+/** Where the cells of each column can be had without those of the others. */
+export type CellTable = {
+  /** The cells of a column; undefined if there is none of that name. */
+  readonly column: (name: string) => CellColumn | undefined;
+};
+
+/** Raw samples; those that are the rows of a table know its columns. */
+export type Samples = Items<unknown> & Partial<CellTable>;
+
+/** The cells of one column, row by row. */
+export type CellColumn = TextColumn | ValueColumn;
+
+/** Cells as a text has them. */
+export type TextColumn = {
+  readonly kind: 'text';
+  /** UTF-8. */
+  readonly bytes: Uint8Array;
+  /** Where the cell of a row begins, at `row * stride + offset`, and behind that where it ends. */
+  readonly bounds: Int32Array;
+  readonly stride: number;
+  readonly offset: number;
+  /** The text of a row's cell; undefined where the row can only be had as a whole. */
+  readonly textOf: (row: number) => string | undefined;
+  /** Whether a comma is the decimal point. */
+  readonly hasDecimalComma: boolean;
+};
+
+/** Cells as values. */
+export type ValueColumn = {
+  readonly kind: 'values';
+  readonly values: ArrayLike<unknown>;
+  /** The place of the first row's. */
+  readonly from: number;
+};
