@@ -1,5 +1,5 @@
 import { CellIndex, grown } from './cell-index.ts';
-import type { CellColumn, TextColumn, ValueColumn } from './cell-table.ts';
+import type { CellColumn, RowRange, TextColumn, ValueColumn } from './cell-table.ts';
 import { plainNumber } from './plain-number.ts';
 import type { EncodedSamples } from './samples.ts';
 
@@ -29,7 +29,7 @@ export type Part = {
 
 /** Rows of a table, where they are written, and which of them are left to be read as samples. */
 export type Writing = {
-  readonly rows: { readonly start: number; readonly count: number };
+  readonly rows: RowRange;
   readonly into: EncodedSamples;
   readonly left: Uint8Array;
 };
@@ -40,6 +40,9 @@ const widestAnswer = 16;
 /** Where of more cells than these most are new, answers are not worth being kept. */
 const fewestAnswers = 1_024;
 
+/** Longer texts hardly ever come again. */
+const longestText = 64;
+
 /** Answers of cells that could not be written. */
 const refused = 1;
 
@@ -47,13 +50,13 @@ const refused = 1;
 export class AnswerMemory {
   readonly #role: Role;
   readonly #width: number;
-  #texts = new CellIndex();
+  #texts: CellIndex | undefined;
   readonly #values = new Map<unknown, number>();
   /** The same of dates, which are objects: by their milliseconds. */
   readonly #times = new Map<unknown, number>();
   /** [size, width]: what was written. */
-  #answers = new Float64Array(256);
-  #refused = new Uint8Array(256);
+  #answers = new Float64Array(16);
+  #refused = new Uint8Array(16);
   readonly #sourceTexts: (string | undefined)[] = [];
   #asked = 0;
   #ofRows = new Int32Array(0);
@@ -69,7 +72,7 @@ export class AnswerMemory {
 
   /** So many answers are remembered. */
   get size(): number {
-    return this.#texts.size + this.#values.size + this.#times.size;
+    return (this.#texts?.size ?? 0) + this.#values.size + this.#times.size;
   }
 
   /** Which answer each row has that was written last; only where others are taken from it. */
@@ -98,6 +101,7 @@ export class AnswerMemory {
     const { bytes, bounds, stride, offset, textOf, hasDecimalComma } = column;
     const { write, takesNumbers, isSource } = this.#role;
     const readsNumbers = takesNumbers && !isSource;
+    this.#texts ??= new CellIndex();
     const index = this.#texts;
     const repeat = this.#repeater(into);
     this.#asked += count;
@@ -142,7 +146,9 @@ export class AnswerMemory {
       const cell = values[from + start + row] ?? undefined;
       const isTime = cell instanceof Date;
       const isKept =
-        (isTime || typeof cell !== 'object') &&
+        (typeof cell === 'string'
+          ? cell.length <= longestText
+          : isTime || typeof cell !== 'object') &&
         (isSource || !(takesNumbers && typeof cell === 'number')) &&
         this.#isWorthIt();
       if (!isKept) {

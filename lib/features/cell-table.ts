@@ -55,3 +55,15 @@ export type ValueColumn = {
   /** The place of the first row's. */
   readonly from: number;
 };
+
+/** Rows of a table, or samples: so many, from one on. */
+export type RowRange = { readonly start: number; readonly count: number };
+
+/** The columns of some rows, in an order that is known. */
+export type FoundColumns = {
+  readonly columns: readonly (CellColumn | undefined)[];
+  /** Of each row, 0 unless it must be read as a whole. */
+  readonly left: Uint8Array;
+  /** The place of the first row in the columns. */
+  readonly start: number;
+};

@@ -114,14 +114,15 @@ export function createEncoder(declaration: Declaration): Encoder {
       const count = Math.min(most, samples.length - start);
       const block = allocateSamples(count, layout);
       const rows: number[] = [];
-      const table = isWhole ? writeTable?.(samples, { start, count }, block) : undefined;
+      const own = { start, count };
+      const table = isWhole ? writeTable?.(samples, own, block, beforeEach) : undefined;
       for (let row = 0; row < count; row++) {
         if (table?.left[row] === 0) {
           rows.push(row);
           if (names) addName(table.nameAt(row));
           continue;
         }
-        beforeEach();
+        if (table === undefined) beforeEach();
         const sample = samples.at(start + row);
         const written = writeAll(parts, sample, block, row);
         if (written.ok) {

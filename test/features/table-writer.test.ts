@@ -3,8 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { CellIndex } from '../../lib/features/cell-index.ts';
-import { createEncoder } from '../../lib/features/encoder.ts';
+import {
+  addCounts,
+  createEncoder,
+  type Encoder,
+  type Encoding,
+} from '../../lib/features/encoder.ts';
+import { PairCache } from '../../lib/features/pair-cache.ts';
 import { plainNumber } from '../../lib/features/plain-number.ts';
+import { concatSamples } from '../../lib/features/samples.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const numbers = ['0', '-0', '+1.50', '3', '007', '.5', '5.', '1e3', '-2.25E-2', '1e-60', '4e38'];
@@ -28,6 +35,7 @@ const cell = fc.oneof(
 const features: SpecInput['features'] = {
   n: { type: 'number' },
   filled: { type: 'number', missing: 'mean', log: true },
+  zeroed: { type: 'number', missing: 0, clip: [-9, 9] },
   known: { type: 'category', values: ['x', '1', 'null', 'true'], dimensions: 2 },
   hashed: { type: 'category', buckets: 64, missing: 'none', dimensions: 2 },
   grown: { type: 'category', vocabulary: { size: 4 }, missing: 'none', dimensions: 2 },
@@ -46,38 +54,102 @@ const labels = {
   binary: { task: 'binary', features: { ...features, mean } },
   classes: { task: 'multiclass', features, label: { classes: ['x', '1', 'null'] } },
   growing: { task: 'multiclass', features, label: { maxClasses: 9 } },
-  'missing numbers': { task: 'binary', features, cells: { missing: ['', '3', '-0.0225'] } },
+  'missing numbers': { task: 'binary', features, cells: { missing: ['', '7', '-0.0225'] } },
 } satisfies Readonly<Record<string, Omit<SpecInput, 'model'>>>;
 
 const columns = Object.keys(features).filter((name) => !/crossed|thrice/.test(name));
 
-describe('rows that are encoded column by column', () => {
-  it.each(Object.entries(labels))('are as rows one by one: %s', async (_, declared) => {
+/** What comes of samples that are encoded one after another. */
+function oneByOne(encoder: Encoder, samples: Iterable<unknown>): Encoding {
+  const each = Array.from(samples, (sample) => encoder.encode([sample]));
+  return {
+    samples: concatSamples(
+      each.map((one) => one.samples),
+      encoder.layout,
+    ),
+    accepted: Int32Array.from(each.flatMap(({ accepted }, i) => Array.from(accepted, () => i))),
+    refused: each.flatMap(({ refused }, index) => refused.map((one) => ({ ...one, index }))),
+    unknown: each.reduce((sum, { unknown }) => addCounts(sum, unknown), {}),
+  };
+}
+
+/** The same without what is absent from one, and empty in the other. */
+function comparable({ samples: { names, ...samples }, ...encoding }: Encoding) {
+  return { ...encoding, samples: { ...samples, names: new Map(names ?? []) } };
+}
+
+describe('samples that are encoded column by column', () => {
+  it.each(Object.entries(labels))('are as they are one by one: rows, %s', async (_, declared) => {
     const spec = defineSpec({ model: 'm', ...declared });
     // Each of them remembers what it has read before.
     const [byColumn, byRow] = [createEncoder(spec), createEncoder(spec)];
     let rows = 0;
-    const usual = ['1', '2', 'x', 'b', 'g', '2024-01-01', 'w', '1'];
+    const usual = ['1', '2', '3', 'x', 'b', 'g', '2024-01-01', 'w', '1'];
     const line = fc
-      .tuple(fc.array(fc.tuple(fc.nat({ max: 8 }), cell), { maxLength: 3 }), cell)
+      .tuple(fc.array(fc.tuple(fc.nat({ max: 9 }), cell), { maxLength: 3 }), cell)
       .map(([changes, weight]) => {
         const own = [...usual, /^[1-9]\d?$/.test(weight) ? weight : ''];
         for (const [place, changed] of changes) own[place] = changed;
         return own.join();
       });
     await fc.assert(
-      fc.asyncProperty(fc.array(line, { minLength: 1, maxLength: 30 }), async (lines) => {
-        const body = Buffer.from(`${columns.join()},label,weight\n${lines.join('\n')}\n`);
-        const file = { name: 'a.csv', bytes: bytesInMemory(body) };
-        for await (const { samples } of readSamples(spec, file)) {
-          const expected = byRow.encode([...samples]);
-          expect(byColumn.encode(samples)).toEqual(expected);
-          rows += expected.accepted.length;
-        }
+      fc.asyncProperty(
+        fc.array(line, { minLength: 1, maxLength: 40, size: 'max' }),
+        async (lines) => {
+          const body = Buffer.from(`${columns.join()},label,weight\n${lines.join('\n')}\n`);
+          const file = { name: 'a.csv', bytes: bytesInMemory(body) };
+          for await (const { samples } of readSamples(spec, file)) {
+            const expected = comparable(oneByOne(byRow, samples));
+            expect(comparable(byColumn.encode(samples))).toEqual(expected);
+            rows += expected.accepted.length;
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+    expect(rows).toBeGreaterThan(500);
+  });
+
+  it.each(Object.entries(labels))('are as they are one by one: messages, %s', (_, declared) => {
+    const spec = defineSpec({ model: 'm', ...declared, ignore: ['other'] });
+    const [byColumn, byRow] = [createEncoder(spec), createEncoder(spec)];
+    const value = fc.oneof(cell, fc.constantFrom(0, -0, 1.5, 7, 4e38, true, null, [], {}, 'x'));
+    const change = fc.tuple(fc.constantFrom(...columns, 'other', 'stranger', '__proto__'), value);
+    const usual = {
+      n: 1,
+      filled: 2,
+      zeroed: 3,
+      known: 'x',
+      hashed: 'b',
+      grown: 'g',
+      when: 1e9,
+      words: 'w',
+    };
+    const sample = fc
+      .tuple(fc.array(change, { maxLength: 2 }), value, fc.nat({ max: 9 }), fc.boolean())
+      .map(([changes, label, choice, isShort]) => {
+        const features = JSON.parse(JSON.stringify(usual));
+        for (const [name, changed] of changes)
+          Object.defineProperty(features, name, {
+            value: changed,
+            enumerable: true,
+            configurable: true,
+          });
+        if (isShort && choice > 6) delete features.hashed;
+        if (choice === 0) return { features, label: 1, weight: label };
+        if (choice === 1) return { features, label, id: 'i' };
+        return choice === 2 ? label : { features, label: choice < 6 ? choice % 2 : label };
+      });
+    let learnt = 0;
+    fc.assert(
+      fc.property(fc.array(sample, { minLength: 1, maxLength: 40, size: 'max' }), (samples) => {
+        const expected = comparable(oneByOne(byRow, samples));
+        expect(comparable(byColumn.encode(samples))).toEqual(expected);
+        learnt += expected.accepted.length;
       }),
       { numRuns: 400 },
     );
-    expect(rows).toBeGreaterThan(1_500);
+    expect(learnt).toBeGreaterThan(500);
   });
 });
 
@@ -98,6 +170,29 @@ describe('cells that have numbers', () => {
     );
     expect(index.size).toBe(known.size);
     expect(known.size).toBeGreaterThan(1_000);
+  });
+});
+
+describe('what came of pairs', () => {
+  it('is kept until others take their place', () => {
+    const cache = new PairCache(4);
+    const values = new Map<string, number>();
+    const small = fc.integer({ min: 0, max: 9 });
+    let kept = 0;
+    fc.assert(
+      fc.property(small, small, fc.nat(), (first, second, value) => {
+        const found = cache.get(first, second);
+        if (found >= 0) {
+          expect(found).toBe(values.get(`${first} ${second}`));
+          kept += 1;
+        }
+        cache.set(first, second, value);
+        values.set(`${first} ${second}`, value);
+        expect(cache.get(first, second)).toBe(value);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(kept).toBeGreaterThan(100);
   });
 });
 

@@ -1,0 +1,62 @@
+import { isRecord } from '../parse.ts';
+import type { FoundColumns, RowRange, Samples } from './cell-table.ts';
+import type { Declaration } from './columns.ts';
+import { writtenFeatures } from './features-writer.ts';
+
+/**
+ * Puts the values of samples into columns: those of features that are sent, in order, of labels and
+ * of weights. A sample that has anything else is left.
+ */
+export function sampleColumns(declaration: Declaration) {
+  const { sent, places } = writtenFeatures(declaration);
+  const ignored = new Set(declaration.ignore);
+  const [labelPlace, weightPlace] = [sent.length, sent.length + 1];
+  /** Where values of such keys belong, −1 if nowhere: most samples have those of the one before. */
+  let [keys, placesOfKeys]: [string[], number[]] = [[], []];
+  const placesOf = (own: string[]) => {
+    if (own.length !== keys.length || own.some((key, i) => key !== keys[i]))
+      [keys, placesOfKeys] = [
+        own,
+        own.map((key) => places.get(key) ?? (ignored.has(key) ? -1 : -2)),
+      ];
+    return placesOfKeys;
+  };
+  return (samples: Samples, { start, count }: RowRange, beforeEach: () => void): FoundColumns => {
+    const left = new Uint8Array(count);
+    const columns = Array.from({ length: sent.length + 2 }, () => ({
+      kind: 'values' as const,
+      values: new Array<unknown>(count),
+      from: 0,
+    }));
+    const put = (place: number, row: number, value: unknown) => {
+      const values = columns[place]?.values;
+      if (values) values[row] = value;
+    };
+    for (let row = 0; row < count; row++) {
+      beforeEach();
+      const sample = samples.at(start + row);
+      if (!isRecord(sample) || !isRecord(sample.features) || !isPlain(sample)) {
+        left[row] = 1;
+        continue;
+      }
+      const { features } = sample;
+      const own = Object.keys(features);
+      const ownPlaces = placesOf(own);
+      for (let i = 0; i < own.length; i++) {
+        const place = ownPlaces[i] ?? -2;
+        if (place >= 0) put(place, row, features[own[i] ?? '']);
+        else if (place === -2) left[row] = 1;
+      }
+      put(labelPlace, row, sample.label);
+      put(weightPlace, row, sample.weight);
+    }
+    return { columns, left, start: 0 };
+  };
+}
+
+/** Whether a sample has features, a label and a weight alone. */
+function isPlain(sample: Readonly<Record<string, unknown>>): boolean {
+  for (const key in sample)
+    if (key !== 'features' && key !== 'label' && key !== 'weight') return false;
+  return true;
+}
