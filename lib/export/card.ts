@@ -101,6 +101,9 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
 function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   const feature = features[name];
   if (feature?.type === 'cross') return { of: feature.of };
+  if (feature?.type === 'targetMean') return { of: feature.of, buckets: feature.buckets };
+  if (feature?.type === 'lag')
+    return { steps: feature.steps, source: feature.source, by: feature.by };
   if (feature?.type === 'image') return { image: { shape: feature.shape, scale: feature.scale } };
   if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
   if (feature?.type === 'number')
@@ -175,8 +178,9 @@ function networkText({ network, online: { experts } }: Spec): string {
   return network.wide ? `${layers}; a linear model beside them` : layers;
 }
 
-function missingOf(spec: Spec, { name }: ExportedFeature): unknown {
-  const feature = spec.features[name];
+function missingOf(spec: Spec, exported: ExportedFeature): unknown {
+  if (exported.kind === 'numbers' && exported.unknown !== undefined) return exported.unknown;
+  const feature = spec.features[exported.name];
   return feature !== undefined && 'missing' in feature ? feature.missing : undefined;
 }
 
@@ -192,14 +196,21 @@ function inputRow(spec: Spec, feature: ExportedFeature): string {
 }
 
 /** How an input is made that is no value of a sample alone. */
-function madeText({ features }: Spec, feature: ExportedFeature): string | undefined {
-  const declared = features[feature.name];
+function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
+  const declared = spec.features[feature.name];
   switch (declared?.type) {
     case 'cross':
       return (
         `the texts of ${declared.of.join(', ')}, joined by U+001F, by their bucket out of ` +
         `${declared.buckets}`
       );
+    case 'targetMean':
+      return (
+        `the texts of ${declared.of.join(', ')}, joined by U+001F, by their bucket out of ` +
+        `${declared.buckets}; the mean label of each is the one at this entry`
+      );
+    case 'lag':
+      return lagText(spec, declared);
     case 'image':
       return `${feature.width} pixels, each divided by ${declared.scale}`;
     case 'timestamp':
@@ -219,6 +230,18 @@ function madeText({ features }: Spec, feature: ExportedFeature): string | undefi
     default:
       return undefined;
   }
+}
+
+function lagText(
+  { label, task }: Spec,
+  { steps, source, by }: Extract<Spec['features'][string], { type: 'lag' }>,
+): string {
+  const what = source ?? label.name;
+  const among = by === undefined ? '' : ` of those with the same ${by.join(', ')}`;
+  const ago = `${steps.join(', ')} samples ago${among}`;
+  return source === undefined && task === 'multiclass'
+    ? `1 for the class that ${what} was ${ago}, and 0 for the others`
+    : `what ${what} was ${ago}`;
 }
 
 /** How a time is made numbers: what share of its turn has passed, by whose clock. */

@@ -1,11 +1,12 @@
-import { invalid } from '../errors.ts';
 import { cellsOfSpec, columnsOf, layoutOf } from '../features/columns.ts';
+import { emptyLags, usualLag } from '../features/lags.ts';
 import {
   type ColumnScales,
   columnScales,
   type LabelScale,
   labelScaleOf,
 } from '../features/scaling.ts';
+import { allTargetMeans, emptyTargets } from '../features/target-means.ts';
 import { valuesOf } from '../features/vocabulary.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
@@ -20,6 +21,10 @@ export type ExportedFeature = {
 } & (
   | {
       readonly kind: 'numbers';
+      /** Of mean labels: a bucket comes in, and its row of this, [rows, width], is the numbers. */
+      readonly table?: Float64Array;
+      /** Of earlier values: what stands for one that is not known. */
+      readonly unknown?: number;
       /** What a network sees of it. */
       readonly mean: Float64Array;
       readonly scale: Float64Array;
@@ -38,6 +43,11 @@ export type ExportedFeature = {
     }
 );
 
+/** Whether an index comes in for a feature, and no numbers. */
+export function takesIndex(feature: ExportedFeature): boolean {
+  return feature.kind === 'category' || feature.table !== undefined;
+}
+
 /** A model at one state, ready to be written into files. */
 export type Exported = {
   readonly model: Model;
@@ -55,6 +65,20 @@ export function predictionName({ features }: Pick<Exported, 'features'>): string
   return name;
 }
 
+/** What a feature is made of that samples before said, by the first of its columns. */
+function historyOf({ encoder: { layout } }: Model, { statistics }: State, offset: number) {
+  const { targets = [], lags = [] } = layout;
+  const isOwn = ({ numberOffset }: { readonly numberOffset: number }) => numberOffset === offset;
+  const [target, lag] = [targets.find(isOwn), lags.find(isOwn)];
+  if (target !== undefined) {
+    const sums = statistics.targets?.[targets.indexOf(target)] ?? emptyTargets(target);
+    return { table: allTargetMeans(target, sums) };
+  }
+  if (lag === undefined) return {};
+  const { total } = statistics.lags?.[lags.indexOf(lag)] ?? emptyLags(lag);
+  return { unknown: usualLag(lag, total) };
+}
+
 /** The values of a feature's vocabulary by their hashes, unsigned; undefined where it has none. */
 function hashesOf({ encoder: { layout } }: Model, { statistics }: State, feature: string) {
   const place = layout.vocabularies?.findIndex(({ name }) => name === feature) ?? -1;
@@ -64,21 +88,11 @@ function hashesOf({ encoder: { layout } }: Model, { statistics }: State, feature
 }
 
 /**
- * What is exported of a model: features that its network does not use are left out.
- *
- * @throws MillraceError kind `invalid` if a feature is made of samples so far, which no file can know
+ * What is exported of a model: features that its network does not use are left out. Mean labels are
+ * those at the state; whoever asks says what earlier values were.
  */
 export async function exportedOf(model: Model, trained: State): Promise<Exported> {
   const state = { ...trained, ...model.compiled.answering?.(trained) };
-  const waiting = Object.entries(model.spec.features).find(
-    ([, { type }]) => type === 'targetMean' || type === 'lag',
-  );
-  if (waiting !== undefined) {
-    throw invalid(
-      `${model.name} cannot be exported: its feature ${waiting[0]} is made of the samples so far, which ` +
-        'changes with each message; ask the model itself (millrace predict, the function Predict)',
-    );
-  }
   const { inputs, layersModel } = await buildNetwork(model.spec);
   layersModel.dispose();
   const isUsed = ({ kind, offset }: ExportedFeature) =>
@@ -95,7 +109,7 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
   const features = columnsOf(spec).map(({ name, offsets, behaviour }): ExportedFeature => {
     const { width } = behaviour;
     const declared = spec.features[name];
-    if (width.categories > 0) {
+    if (width.numbers === 0) {
       const { values } = declared?.type === 'category' ? declared : {};
       const buckets = declared && 'buckets' in declared ? declared.buckets : undefined;
       const hashes = hashesOf(model, state, name);
@@ -112,13 +126,15 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
     }
     const offset = offsets.numberOffset;
     const own = (values: Float64Array) => values.slice(offset, offset + width.numbers);
+    const history = historyOf(model, state, offset);
+    const { unknown = 0 } = history;
     const [usual, ...views] = scales.map(({ mean, scale, most }) => ({
-      mean: own(mean),
+      mean: own(mean).map((each) => each + unknown),
       scale: own(scale),
       most: own(most),
     }));
     if (usual === undefined) throw new Error(`${name} has no scale`);
-    return { name, kind: 'numbers', offset, width: width.numbers, ...usual, views };
+    return { name, kind: 'numbers', offset, width: width.numbers, ...usual, views, ...history };
   });
   const labelScale = labelScaleOf(state.statistics, encoder.layout);
   return { model, state, features: features.filter(isUsed), labelScale };

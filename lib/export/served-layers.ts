@@ -3,7 +3,13 @@ import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { RandomFourier } from '../network/fourier.ts';
 import type { NetworkInput } from '../network/network.ts';
 import { cosineLayers, type Reach, reachOf } from './cosines.ts';
-import { type Exported, type ExportedFeature, scalesUnder, scaleVectors } from './exported.ts';
+import {
+  type Exported,
+  type ExportedFeature,
+  scalesUnder,
+  scaleVectors,
+  takesIndex,
+} from './exported.ts';
 import { affine, apply, calledWith, eachTimes, probabilities } from './layers.ts';
 import { servedNetwork } from './served-network.ts';
 
@@ -21,10 +27,13 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
     if (name.startsWith('_') || name in {})
       throw new UntraceableError(`an input cannot be called ${name} there`);
   }
-  const raw = features.map(({ name, width, kind }) =>
-    tf.input({ name, shape: [width], dtype: kind === 'category' ? 'int32' : 'float32' }),
-  );
+  const asked = features.map((feature) => {
+    const { name, width } = feature;
+    if (!takesIndex(feature)) return tf.input({ name, shape: [width], dtype: 'float32' });
+    return tf.input({ name, shape: [1], dtype: 'int32' });
+  });
   giveWay(layersModel, new Set(features.map(({ name }) => name)));
+  const raw = features.map((feature, i) => rowsOfTable(feature, asked[i]));
   const views = new Map<number | undefined, tf.SymbolicTensor[]>();
   const columnsUnder = (view: number | undefined) => {
     const columns =
@@ -35,7 +44,7 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
   const taken = inputs.map((input) => inputOf(input, features, columnsUnder(input.view)));
   return tf.model({
     name: `${model.name}-${state.sequence}`,
-    inputs: raw,
+    inputs: asked,
     outputs: answered(
       exported,
       calledWith(layersModel, taken, ofStandardKinds(reachOf(exported))),
@@ -64,6 +73,22 @@ function giveWay({ layers }: tf.LayersModel, names: ReadonlySet<string>): void {
       Reflect.set(weight, 'originalName', own);
     }
   }
+}
+
+/** The numbers of a feature: what came in, or the row of its table that did. */
+function rowsOfTable(
+  feature: ExportedFeature,
+  input: tf.SymbolicTensor | undefined,
+): tf.SymbolicTensor | undefined {
+  if (feature.kind === 'category' || feature.table === undefined || input === undefined)
+    return input;
+  const { name, width, table } = feature;
+  const rows = table.length / width;
+  const own = { name: `means-${name}`, inputDim: rows, outputDim: width, trainable: false };
+  const embedding = tf.layers.embedding(own);
+  const looked = apply(embedding, input);
+  embedding.setWeights([tf.tensor2d(Float32Array.from(table), [rows, width])]);
+  return apply(tf.layers.flatten({ name: `row-${name}` }), looked);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Exported, type ExportedFeature, predictionName } from './exported.ts';
+import { type Exported, type ExportedFeature, predictionName, takesIndex } from './exported.ts';
 
 /** An example of an input, in the words of a language. */
 type Write = (feature: ExportedFeature) => string;
@@ -6,8 +6,8 @@ type Write = (feature: ExportedFeature) => string;
 /** How `model.json` is asked, as Markdown. */
 export function tfjsUsage({ features }: Exported): string {
   const tensor: Write = (feature) => {
-    const { kind, width } = feature;
-    if (kind === 'category') return `tf.tensor2d([[1]], [1, 1], 'int32')`;
+    const { width } = feature;
+    if (takesIndex(feature)) return `tf.tensor2d([[1]], [1, 1], 'int32')`;
     return width === 1 ? `tf.tensor2d([[${example(feature)}]])` : `tf.zeros([1, ${width}])`;
   };
   return `In a browser or in Node, with \`@tensorflow/tfjs\`: an input for each row of the table, in its
@@ -27,13 +27,13 @@ ${asFloat32}`;
 export function onnxUsage(exported: Exported): string {
   const { features } = exported;
   const array: Write = (feature) => {
-    if (feature.kind === 'numbers') return numpyNumbers(feature);
-    const [value] = feature.values ?? [1];
+    if (!takesIndex(feature)) return numpyNumbers(feature);
+    const [value] = (feature.kind === 'category' && feature.values) || [1];
     return `np.array([[${JSON.stringify(value)}]])`;
   };
   return `With ONNX Runtime, in any of its languages: numbers as float64, [rows, width]; categories with
-texts for those with known values, int64 buckets for hashed ones, the hash itself for those with a
-vocabulary, [rows, 1].
+texts for those with known values, int64 buckets for hashed ones and for mean labels, the hash
+itself for those with a vocabulary, [rows, 1].
 
 \`\`\`python
 import numpy as np
@@ -49,7 +49,7 @@ ${features.map((feature) => `    "${feature.name}": ${array(feature)},`).join('\
 /** How `model.h5` is asked. */
 export function kerasUsage({ features }: Exported): string {
   const array: Write = (feature) =>
-    feature.kind === 'category' ? 'np.array([[1]])' : numpyNumbers(feature);
+    takesIndex(feature) ? 'np.array([[1]])' : numpyNumbers(feature);
   return `With Keras: an input for each row of the table, in its order, [rows, width].
 ${asIndices}
 
@@ -81,7 +81,7 @@ tensors = safetensors.numpy.load_file("model.safetensors")
 
 const asIndices = `Categories are int32: the place of the value among those of
 \`inputs.json\`, or of its hash among those, the first being 1, and 0 for any other; of a hashed one,
-its bucket.`;
+its bucket, and so of mean labels.`;
 
 const asFloat32 = `Numbers and answers are float32 there: of those above 16,777,216 the last digits are lost. An
 export for ONNX has float64.`;

@@ -30,8 +30,7 @@ export function writeLags(
   row: number,
 ): void {
   const { depth, steps, outputs, numberOffset } = columns;
-  const [sum = 0, all = 0] = total;
-  const mean = outputs > 1 || all === 0 ? 0 : sum / all;
+  const mean = usualLag(columns, total);
   const index = indexOf(columns, own, row);
   const place = row * own.layout.numberWidth + numberOffset;
   const { raw } = own.samples;
@@ -43,6 +42,14 @@ export function writeLags(
       raw[place + i * outputs + output] = isKnown ? known : 0;
     }
   });
+}
+
+/** What stands for a value that is not known: the mean of all so far; of classes, none. */
+export function usualLag(
+  { outputs }: Pick<LagColumns, 'outputs'>,
+  [sum = 0, all = 0]: LagHistory['total'],
+): number {
+  return outputs > 1 || all === 0 ? 0 : sum / all;
 }
 
 function indexOf({ categoryOffset }: LagColumns, { layout, samples }: OwnRows, row: number) {

@@ -1,5 +1,12 @@
 import { decayOf, wholePower } from '../arithmetic.ts';
-import type { EncodedSamples, Layout, OwnRows, TargetColumns, TargetTable } from './samples.ts';
+import type {
+  EncodedSamples,
+  Floats,
+  Layout,
+  OwnRows,
+  TargetColumns,
+  TargetTable,
+} from './samples.ts';
 
 /** Sums of labels by what a sample's values are; float64. */
 export type TargetSums = {
@@ -27,17 +34,37 @@ export function emptyTargets({ rows, outputs }: TargetTable): TargetSums {
  * it; 0 while nothing is known.
  */
 export function writeTargetMean(
-  { smoothing, outputs, numberOffset, categoryOffset }: TargetColumns,
-  { sums, counts, total, totalCount }: TargetSums,
+  columns: TargetColumns,
+  sums: TargetSums,
   { layout: { numberWidth, categoryCount }, samples: { raw, categories } }: OwnRows,
   row: number,
 ): void {
-  const index = categories[row * categoryCount + categoryOffset] ?? 0;
+  const index = categories[row * categoryCount + columns.categoryOffset] ?? 0;
+  writeMean(columns, sums, index, {
+    into: raw,
+    place: row * numberWidth + columns.numberOffset,
+  });
+}
+
+/** How far the mean label of each bucket of values is from that of all, [rows, outputs]. */
+export function allTargetMeans(table: TargetTable, sums: TargetSums): Float64Array {
+  const means = new Float64Array(table.rows * table.outputs);
+  for (let index = 0; index < table.rows; index++)
+    writeMean(table, sums, index, { into: means, place: index * table.outputs });
+  return means;
+}
+
+function writeMean(
+  { smoothing, outputs }: TargetTable,
+  { sums, counts, total, totalCount }: TargetSums,
+  index: number,
+  { into, place }: { readonly into: Floats; readonly place: number },
+): void {
   const count = counts[index] ?? 0;
   for (let output = 0; output < outputs; output++) {
     const usual = totalCount > 0 ? (total[output] ?? 0) / totalCount : 0;
     const beyond = (sums[index * outputs + output] ?? 0) - count * usual;
-    raw[row * numberWidth + numberOffset + output] = beyond / (count + smoothing);
+    into[place + output] = beyond / (count + smoothing);
   }
 }
 

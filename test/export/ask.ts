@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type Exported, predictionName } from '../../lib/export/exported.ts';
+import { type Exported, predictionName, takesIndex } from '../../lib/export/exported.ts';
 import type { Files } from '../../lib/export/formats/format.ts';
 import { hashText } from '../../lib/features/hash.ts';
 import type { Floats } from '../../lib/features/samples.ts';
@@ -18,8 +18,12 @@ export async function askOnnx(
   const feeds = exported.features.map(({ name, width, ...feature }): [string, Tensor] => {
     const column = questions.flatMap((question) => question[name]);
     const shape = [questions.length, width];
-    if (feature.kind === 'numbers')
+    if (feature.kind === 'numbers' && feature.table === undefined)
       return [name, new Tensor('float64', Float64Array.from(column.map(Number)), shape)];
+    if (feature.kind === 'numbers') {
+      const places = column.map((text) => BigInt(bucketOf({ width, ...feature }, String(text))));
+      return [name, new Tensor('int64', BigInt64Array.from(places), [questions.length, 1])];
+    }
     if (feature.values !== undefined)
       return [name, new Tensor('string', column.map(String), shape)];
     const { buckets = 2 ** 32 } = feature;
@@ -59,15 +63,24 @@ export async function askTfjs(
 export function tfjsInputs({ features }: Exported, questions: readonly Question[]) {
   return features.map((feature) => {
     const column = questions.flatMap((question) => question[feature.name]);
-    const isCategory = feature.kind === 'category';
-    return {
-      values: isCategory
-        ? column.map((each) => indexOf(feature, String(each)))
-        : column.map(Number),
-      shape: [questions.length, feature.width],
-      dtype: isCategory ? ('int32' as const) : ('float32' as const),
-    };
+    if (!takesIndex(feature))
+      return {
+        values: column.map(Number),
+        shape: [questions.length, feature.width],
+        dtype: 'float32' as const,
+      };
+    const placeOf = feature.kind === 'category' ? indexOf : bucketOf;
+    const values = column.map((each) => placeOf(feature, String(each)));
+    return { values, shape: [questions.length, 1], dtype: 'int32' as const };
   });
+}
+
+/** The row of a table that stands for a text. */
+function bucketOf(
+  { table, width }: { readonly table?: Float64Array; readonly width: number },
+  text: string,
+): number {
+  return hashText(text) % ((table?.length ?? width) / width);
 }
 
 function indexOf(

@@ -13,7 +13,7 @@ import { learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
 import { activationName } from '../../lib/spec/experts-schema.ts';
-import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 import { layers } from '../engine/networks.ts';
 import { draw } from '../engine/samples.ts';
 import { askOnnx, askTfjs, type Question } from './ask.ts';
@@ -39,14 +39,22 @@ async function learnt(
   model: Exported['model'],
   samples: EncodedSamples,
 ): Promise<Exported['state']> {
-  const { task, label } = model.spec;
-  const classes = label.classes?.length ?? 2;
-  const labels = samples.labels.map((_, i) =>
-    task === 'regression' ? 1_000 + 50 * draw(i) : Math.floor(((draw(i) + 1) / 2) * classes),
-  );
+  const labels = samples.labels.map((_, i) => labelOf(model.spec, i));
   const weights = samples.weights.map(() => 1);
   const state = initialState(model);
   return { ...state, ...(await learnWithoutTest(model, state, { ...samples, labels, weights })) };
+}
+
+/** A label that is drawn: a value, or the place of a class. */
+function labelOf({ task, label }: Spec, row: number): number {
+  if (task === 'regression') return 1_000 + 50 * draw(row);
+  return Math.floor(((draw(row) + 1) / 2) * (label.classes?.length ?? 2));
+}
+
+/** What a lag says of a label. */
+function valuesOf({ task, label }: Spec, value: number): number[] {
+  if (task !== 'multiclass') return [value];
+  return (label.classes ?? []).map((_, place) => Number(place === value));
 }
 
 function encoded(
@@ -84,6 +92,29 @@ const rows: Question[] = Array.from({ length: 40 }, (_, i) => ({
   rare: `rare-${i % 3 === 2 ? i : i % 7}`,
   pixels: Array.from({ length: 5 }, (_element, k) => 200 + 50 * draw(i, k)),
 }));
+
+const features: SpecInput['features'] = {
+  seconds: { type: 'number' },
+  by_word: { type: 'targetMean', of: ['word'], halfLife: 9 },
+  word: { type: 'category', buckets: 11, dimensions: 3 },
+  team: { type: 'category', values: ['red', 'green'] },
+  by_both: { type: 'targetMean', of: ['team', 'word'], buckets: 64 },
+  ago: { type: 'lag', steps: [1, 3] },
+};
+const ignore = ['share', 'constant', 'rare', 'pixels'];
+const usual = { model: 'late', features, ignore, network: { hidden: [5] } };
+
+/** Models of what samples before have said. */
+const histories: Readonly<Record<string, SpecInput>> = {
+  'a regression': { ...usual, task: 'regression' },
+  'true or false': { ...usual, task: 'binary' },
+  'three classes': { ...usual, task: 'multiclass', label: { classes: ['a', 'b', 'c'] } },
+  'a regression with experts': {
+    ...usual,
+    task: 'regression',
+    online: { experts: [{ hidden: [4] }, { hidden: [], halfLife: 20 }, { predicts: 'prior' }] },
+  },
+};
 
 describe('an exported model', () => {
   it.each(Object.entries(tasks))('answers as the model does: %s', async (_name, input) => {
@@ -156,14 +187,34 @@ describe('an exported model', () => {
     expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-5);
     const { inputs } = JSON.parse(inputsJson(exported));
     expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 4, 1]);
-    const mean = {
-      ...made,
-      features: { ...made.features, late: { type: 'targetMean' as const, of: ['team'] } },
-    };
-    await expect(exportedFrom(mean, questions)).rejects.toThrow(
-      'its feature late is made of the samples',
-    );
   });
+
+  it.each(Object.entries(histories))(
+    'has the mean labels of its state, and asks for earlier values: %s',
+    async (_name, input) => {
+      const spec = defineSpec(input);
+      const engine = createEngine({ threads: 1, warn: () => {} });
+      const model = { name: spec.model, ...(await compileModel(engine, spec)) };
+      const samples = encoded(model, rows);
+      const exported = await exportedOf(model, await learnt(model, samples));
+      const own = await answers(exported, rows);
+      // Only what is predicted behind all of them is asked: the last labels are the earlier values.
+      const labels = rows.map((_, row) => labelOf(spec, row));
+      const earlier = [1, 3].flatMap((step) => valuesOf(spec, labels.at(-step) ?? 0));
+      const asked = rows.map((row) => ({
+        ...row,
+        by_word: row.word,
+        by_both: `${row.team}\u001f${row.word}`,
+        ago: earlier,
+      }));
+      const wanted = inputsJson(exported);
+      expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-6);
+      expectClose(await askTfjs(exported, await tfjsFiles(exported), asked), own, 1e-4);
+      if (python === undefined) return;
+      const files = { ...(await safetensorsFiles(exported)), 'inputs.json': wanted };
+      expectClose(askPython(files, asked), own, 1e-5);
+    },
+  );
 
   it('leaves out features that its network does not use', async () => {
     const [declared] = Object.values(layers).map((input) => input());

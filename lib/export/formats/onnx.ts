@@ -103,14 +103,18 @@ function withNames(graph: Graph): Graph {
 /** A feature as it comes in. */
 function inputOf(feature: ExportedFeature): Value {
   const { name, width } = feature;
-  const type = feature.kind === 'numbers' ? 'float64' : feature.values ? 'string' : 'int64';
-  return { name, type, shape: [-1, width] };
+  if (feature.kind === 'numbers')
+    return feature.table === undefined
+      ? { name, type: 'float64', shape: [-1, width] }
+      : { name, type: 'int64', shape: [-1, 1] };
+  return { name, type: feature.values ? 'string' : 'int64', shape: [-1, width] };
 }
 
 /** A feature as the network takes it: standardised numbers, or indices. */
 function encode(part: Part, feature: ExportedFeature, view?: number): Value {
   const { add, multiply, bounded, cast, node } = part;
-  const raw = inputOf(feature);
+  const input = inputOf(feature);
+  const raw = feature.kind === 'numbers' ? rowsOfTable(part, feature, input) : input;
   if (feature.kind === 'numbers') {
     const { mean, scale, most } = scalesUnder(feature, view);
     const distance = add(
@@ -132,6 +136,19 @@ function encode(part: Part, feature: ExportedFeature, view?: number): Value {
     { type: 'int64', shape: raw.shape },
     { ...keys, values_int64s: places, default_int64: 0 },
   );
+}
+
+/** The numbers of a feature: what came in, or the row of its table that did. */
+function rowsOfTable(
+  { node, constant }: Part,
+  { table, width }: Extract<ExportedFeature, { kind: 'numbers' }>,
+  input: Value,
+): Value {
+  if (table === undefined) return input;
+  const means = constant('float64', table, [table.length / width, width]);
+  const gathered = node('Gather', [means, input], { type: 'float64', shape: [-1, 1, width] });
+  const wanted = constant('int64', Int32Array.of(-1, width));
+  return node('Reshape', [gathered, wanted], { type: 'float64', shape: [-1, width] });
 }
 
 /** Gives an input of the network the columns of its features, in its shape and under its name. */
@@ -176,8 +193,12 @@ function part(prefix: string) {
     nodes.push({ op, ...domain, inputs: names, outputs: [value], attributes });
     return value;
   };
-  const constant = (type: Value['type'], data: Constant['data']): Value => {
-    const value = { name: newName(), type, shape: [data.length], data };
+  const constant = (
+    type: Value['type'],
+    data: Constant['data'],
+    shape: readonly number[] = [data.length],
+  ): Value => {
+    const value = { name: newName(), type, shape, data };
     constants.push(value);
     return value;
   };

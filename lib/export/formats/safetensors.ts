@@ -6,7 +6,8 @@ import type { Files } from './format.ts';
 /**
  * The weights under their names in the state, `weights/<layer>/<weight>` as float32; and
  * `features/<name>/mean` and `scale`, [width], `label/mean` and `deviation`, [1], as float64: a network
- * sees (value − mean) · scale. Tensors of an expert are `weights/<expert>/<layer>/<weight>`, and
+ * sees (value − mean) · scale, and of mean labels the value is a row of `features/<name>/table`,
+ * [buckets, width]. Tensors of an expert are `weights/<expert>/<layer>/<weight>`, and
  * `weights/mixture/weights` says how much each counts. The running statistics behind them are there too: whoever starts
  * another model from the file goes on with them.
  */
@@ -18,6 +19,9 @@ export function safetensorsFiles({ model, state, features, labelScale }: Exporte
       : [
           [`features/${feature.name}/mean`, vector(feature.mean)] as const,
           [`features/${feature.name}/scale`, vector(feature.scale)] as const,
+          ...(feature.table === undefined
+            ? []
+            : [[`features/${feature.name}/table`, matrix(feature.table, feature.width)] as const]),
         ],
   );
   const label =
@@ -41,6 +45,10 @@ export function safetensorsFiles({ model, state, features, labelScale }: Exporte
     },
   });
   return Promise.resolve({ 'model.safetensors': body });
+}
+
+function matrix(data: Float64Array, width: number) {
+  return { shape: [data.length / width, width], data };
 }
 
 function vector(data: Float64Array) {
