@@ -81,7 +81,12 @@ function problemsOfUnion(issue: Extract<z.core.$ZodIssue, { code: 'invalid_union
     problems.every(
       (each) => each.path.length > path.length && !each.text.startsWith('unknown field'),
     );
-  const near = choices.find(isOfType) ?? choices.find((each) => each.some((one) => one.isComplete));
+  const isList = ({ length }: readonly unknown[], place: number) =>
+    length > 0 && errors[place]?.every((each) => 'origin' in each && each.origin === 'array');
+  const near =
+    choices.find(isOfType) ??
+    choices.find(isList) ??
+    choices.find((each) => each.some((one) => one.isComplete));
   if (near !== undefined) return near;
   const texts = new Set(
     choices.flatMap((each) => each.map(({ text }) => text.replace(/^must be /, ''))),

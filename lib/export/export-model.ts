@@ -4,9 +4,10 @@ import { currentModel } from '../fold/current-model.ts';
 import { readHeader } from '../journal/reading.ts';
 import { metricsOf } from '../metrics/stream-metrics.ts';
 import type { Ports } from '../ports/ports.ts';
-import { inputsJson, modelCard } from './card.ts';
+import { modelCard } from './card.ts';
 import { type Exported, exportedOf } from './exported.ts';
 import type { ExportFormat, Files } from './formats/format.ts';
+import { inputsJson } from './inputs-json.ts';
 import { kerasUsage, onnxUsage, safetensorsUsage, tfjsUsage } from './usage.ts';
 
 type Format = {

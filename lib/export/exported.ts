@@ -10,11 +10,14 @@ import { allTargetMeans, emptyTargets } from '../features/target-means.ts';
 import { valuesOf } from '../features/vocabulary.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
+import { layerPartOf } from '../network/weight-names.ts';
 import type { State } from '../state/state.ts';
 
 /** A feature as an exported network takes it in: raw, one input each, [rows, width]. */
 export type ExportedFeature = {
   readonly name: string;
+  /** What its input is called where a name may not be any text. */
+  readonly layer: string;
   /** The first of its columns among the encoded numbers, or categories, of a row. */
   readonly offset: number;
   readonly width: number;
@@ -115,6 +118,7 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
       const hashes = hashesOf(model, state, name);
       return {
         name,
+        layer: layerPartOf(name),
         kind: 'category',
         offset: offsets.categoryOffset,
         width: width.categories,
@@ -134,10 +138,31 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
       most: own(most),
     }));
     if (usual === undefined) throw new Error(`${name} has no scale`);
-    return { name, kind: 'numbers', offset, width: width.numbers, ...usual, views, ...history };
+    return {
+      name,
+      layer: layerPartOf(name),
+      kind: 'numbers',
+      offset,
+      width: width.numbers,
+      ...usual,
+      views,
+      ...history,
+    };
   });
   const labelScale = labelScaleOf(state.statistics, encoder.layout);
-  return { model, state, features: features.filter(isUsed), labelScale };
+  return { model, state, features: withLayers(features.filter(isUsed)), labelScale };
+}
+
+/** Features whose layers differ, and begin as Keras and TensorFlow want it. */
+function withLayers(features: readonly ExportedFeature[]): readonly ExportedFeature[] {
+  const taken = new Set(features.map(({ layer }) => layer));
+  return features.map((feature) => {
+    if (!feature.layer.startsWith('-')) return feature;
+    let layer = `feature${feature.layer}`;
+    while (taken.has(layer)) layer = `${layer}_`;
+    taken.add(layer);
+    return { ...feature, layer };
+  });
 }
 
 /** The mean and the deviation of each output. */

@@ -23,16 +23,16 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
   const { model, state, features } = exported;
   await tf.setBackend('cpu');
   const { layersModel, inputs, isAnswer } = await servedNetwork(model, state);
-  for (const { name } of features) {
-    if (name.startsWith('_') || name in {})
+  for (const { name, layer } of features) {
+    if (layer.startsWith('_') || layer in {})
       throw new UntraceableError(`an input cannot be called ${name} there`);
   }
   const asked = features.map((feature) => {
-    const { name, width } = feature;
+    const { layer: name, width } = feature;
     if (!takesIndex(feature)) return tf.input({ name, shape: [width], dtype: 'float32' });
     return tf.input({ name, shape: [1], dtype: 'int32' });
   });
-  giveWay(layersModel, new Set(features.map(({ name }) => name)));
+  giveWay(layersModel, new Set(features.map(({ layer }) => layer)));
   const raw = features.map((feature, i) => rowsOfTable(feature, asked[i]));
   const views = new Map<number | undefined, tf.SymbolicTensor[]>();
   const columnsUnder = (view: number | undefined) => {
@@ -82,7 +82,7 @@ function rowsOfTable(
 ): tf.SymbolicTensor | undefined {
   if (feature.kind === 'category' || feature.table === undefined || input === undefined)
     return input;
-  const { name, width, table } = feature;
+  const { layer: name, width, table } = feature;
   const rows = table.length / width;
   const own = { name: `means-${name}`, inputDim: rows, outputDim: width, trainable: false };
   const embedding = tf.layers.embedding(own);
@@ -104,7 +104,7 @@ function standardized(
   if (raw === undefined) throw new Error(`${feature.name} has no input`);
   if (feature.kind === 'category') return raw;
   const { mean, scale, most } = scalesUnder(feature, view);
-  const name = view === undefined ? feature.name : `${feature.name}-${view + 1}`;
+  const name = view === undefined ? feature.layer : `${feature.layer}-${view + 1}`;
   if (mean.every((each) => each === 0) && scale.every((each) => each === 1)) return raw;
   const [zeros, ones] = [0, 1].map((value) => mean.map(() => value));
   const missed = mean.map((each, i) => (Math.fround(each) - each) * (scale[i] ?? 1));

@@ -41,7 +41,7 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")
 [answers] = session.run(["${predictionName(exported)}"], {
-${features.map((feature) => `    "${feature.name}": ${array(feature)},`).join('\n')}
+${features.map((feature) => `    ${JSON.stringify(feature.name)}: ${array(feature)},`).join('\n')}
 })
 \`\`\``;
 }

@@ -6,12 +6,21 @@ import type { LagColumns, Layout } from './samples.ts';
 import type { Scaling } from './scaling.ts';
 import { classCount, type DeclaredLabel, labelWidth, outputCount, type Task } from './task.ts';
 
+/** Names of other features that samples may have; or all that are not declared. */
+export type Ignored = readonly string[] | 'others';
+
+/** Tells whether a sample may have a feature that is not declared. */
+export function ignoring({ ignore }: Pick<Declaration, 'ignore'>): (name: string) => boolean {
+  if (ignore === 'others') return () => true;
+  const names = new Set(ignore);
+  return (name) => names.has(name);
+}
+
 /** The parts of a spec that decide how samples are encoded. */
 export type Declaration = {
   readonly task: Task;
   readonly features: Readonly<Record<string, Feature>>;
-  /** Names of others that samples may have. */
-  readonly ignore?: readonly string[] | undefined;
+  readonly ignore?: Ignored | undefined;
   /** How cells become values; absent for models of releases before 0.3. */
   readonly cells?: CellWords | undefined;
   /** The rules by which samples become numbers; absent for models of releases before 0.4. */

@@ -1,7 +1,7 @@
 import { limits } from '../limits.ts';
 import { isRecord, listNames, show } from '../parse.ts';
 import { accepted, refuse } from '../refusal.ts';
-import { cellsOfSpec, columnsOf, type Declaration } from './columns.ts';
+import { cellsOfSpec, columnsOf, type Declaration, ignoring } from './columns.ts';
 import { missingText } from './label.ts';
 import type { WriteSample } from './sample-parts.ts';
 
@@ -40,7 +40,7 @@ export function writtenFeatures(declaration: Declaration) {
 export function featuresWriter(declaration: Declaration): WriteSample {
   const { sent, places, taken: others, isSource, valueFor, textOf } = writtenFeatures(declaration);
   const taken = others.map((each) => ({ ...each, texts: each.from.map(String) }));
-  const ignored = new Set(declaration.ignore);
+  const isIgnored = ignoring(declaration);
   // Of one sample, and then of the next, by place in `sent`: the cell, and its text as a source.
   const raw = sent.map((): unknown => undefined);
   const texts = sent.map((): string | undefined => undefined);
@@ -55,7 +55,7 @@ export function featuresWriter(declaration: Declaration): WriteSample {
     for (const key of Object.keys(features)) {
       const place = places.get(key);
       if (place !== undefined) raw[place] = features[key];
-      if (place !== undefined || ignored.has(key)) continue;
+      if (place !== undefined || isIgnored(key)) continue;
       const reason = `unknown feature; allowed: ${listNames([...places.keys()]) || 'none'}`;
       return {
         ...refuse('unknown-field', reason),

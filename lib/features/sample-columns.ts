@@ -1,6 +1,6 @@
 import { isRecord } from '../parse.ts';
 import type { FoundColumns, RowRange, Samples } from './cell-table.ts';
-import type { Declaration } from './columns.ts';
+import { type Declaration, ignoring } from './columns.ts';
 import { writtenFeatures } from './features-writer.ts';
 
 /**
@@ -9,16 +9,13 @@ import { writtenFeatures } from './features-writer.ts';
  */
 export function sampleColumns(declaration: Declaration) {
   const { sent, places } = writtenFeatures(declaration);
-  const ignored = new Set(declaration.ignore);
+  const isIgnored = ignoring(declaration);
   const [labelPlace, weightPlace] = [sent.length, sent.length + 1];
   /** Where values of such keys belong, −1 if nowhere: most samples have those of the one before. */
   let [keys, placesOfKeys]: [string[], number[]] = [[], []];
   const placesOf = (own: string[]) => {
     if (own.length !== keys.length || own.some((key, i) => key !== keys[i]))
-      [keys, placesOfKeys] = [
-        own,
-        own.map((key) => places.get(key) ?? (ignored.has(key) ? -1 : -2)),
-      ];
+      [keys, placesOfKeys] = [own, own.map((key) => places.get(key) ?? (isIgnored(key) ? -1 : -2))];
     return placesOfKeys;
   };
   return (samples: Samples, { start, count }: RowRange, beforeEach: () => void): FoundColumns => {

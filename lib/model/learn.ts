@@ -19,7 +19,7 @@ import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
-import { tableNames } from '../network/weight-names.ts';
+import { categoryInput, tablesOfInput } from '../network/weight-names.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';
@@ -181,7 +181,10 @@ function withRestarted({ compiled }: Model, state: EngineState, growth?: Grown):
   const reused = growth?.reused.filter(({ rows }) => rows.size > 0) ?? [];
   if (reused.length === 0) return state;
   // (As its seed has them: weights that a model was given are of the values that they came with.)
-  const restarted = reused.map(({ name, rows }) => ({ tables: tableNames(name), rows }));
+  const restarted = reused.map(({ name, rows }) => ({
+    tables: tablesOfInput(categoryInput(name)),
+    rows,
+  }));
   return compiled.restart(state, restarted);
 }
 

@@ -5,6 +5,7 @@ import { hashIntegers } from '../features/hash.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fourierOf } from './fourier.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
+import { categoryInput, layerPartOf } from './weight-names.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
 function generatedInputs(spec: Spec): NetworkInput[] {
@@ -22,7 +23,7 @@ function generatedInputs(spec: Spec): NetworkInput[] {
         ]
       : []),
     ...tablesOf(spec).map(({ name, offsets }) => ({
-      name: `category_${name}`,
+      name: categoryInput(name),
       kind: 'category' as const,
       offset: offsets.categoryOffset,
       width: 1,
@@ -92,7 +93,7 @@ function at<Value>(values: readonly Value[], index: number): Value {
 }
 
 function tableOf(spec: Spec, input: string) {
-  const table = tablesOf(spec).find(({ name }) => input === `category_${name}`);
+  const table = tablesOf(spec).find(({ name }) => input === categoryInput(name));
   if (table === undefined) throw invalid(`spec.features: ${input} has no table`);
   return table;
 }
@@ -104,13 +105,14 @@ function embedded(
   symbol: tf.SymbolicTensor,
   embeddingsInitializer: ReturnType<typeof tf.initializers.zeros>,
 ): tf.SymbolicTensor {
+  const part = layerPartOf(name);
   const embedding = tf.layers.embedding({
-    name: `${prefix}embedding_${name}`,
+    name: `${prefix}embedding_${part}`,
     inputDim: rows,
     outputDim: dimensions,
     embeddingsInitializer,
   });
-  return apply(tf.layers.flatten({ name: `${prefix}flatten_${name}` }), apply(embedding, symbol));
+  return apply(tf.layers.flatten({ name: `${prefix}flatten_${part}` }), apply(embedding, symbol));
 }
 
 function joined(name: string, columns: readonly tf.SymbolicTensor[]): tf.SymbolicTensor {

@@ -1,9 +1,25 @@
 /**
- * The names in a state of the tables that a feature of a generated network has: of its embedding,
- * and of the linear model beside hidden layers.
+ * What stands for a feature in the names of layers: what is no letter, digit or underscore of ASCII
+ * as its UTF-8 between hyphens, since tfjs would refuse it.
  */
-export function tableNames(feature: string): readonly string[] {
-  return ['', 'wide_'].map((prefix) => `weights/${prefix}embedding_${feature}/embeddings`);
+export function layerPartOf(feature: string): string {
+  return feature.replace(/[^A-Za-z0-9_]/gu, (odd) => `-${Buffer.from(odd).toString('hex')}-`);
+}
+
+/** What the input of a category is called in a generated network. */
+export function categoryInput(feature: string): string {
+  return `category_${layerPartOf(feature)}`;
+}
+
+/**
+ * The names in a state of the tables that a category of a generated network has: of its embedding,
+ * and of the linear model beside hidden layers.
+ *
+ * @param input as the network calls it
+ */
+export function tablesOfInput(input: string): readonly string[] {
+  const part = input.replace(/^category_/, '');
+  return ['', 'wide_'].map((prefix) => `weights/${prefix}embedding_${part}/embeddings`);
 }
 
 /** The slot that says how far the average of each weight is behind it. */

@@ -5,7 +5,7 @@ import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { listNames, show } from '../parse.ts';
-import { labelSchema } from '../spec/label-schema.ts';
+import { featureName, labelSchema } from '../spec/label-schema.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, draftRows, nonNumbersOf, profileFile } from './column-profile.ts';
 import { featureOf, mostlyNumbers, reasonToLeave, textsOf } from './draft-feature.ts';
@@ -66,7 +66,7 @@ export async function draftSpec(
     const reason = isFull ? `a model has ${limits.features} features` : reasonToLeave(column);
     if (reason !== undefined) left.push({ column: column.name, reason });
     else {
-      const name = featureName(column.name, features);
+      const name = nameFor(column.name, features);
       const renamed = name === column.name ? {} : { column: column.name };
       if (name !== column.name) doubts.push(`${column.name}: its feature is called ${name}`);
       features[name] = { ...featureOf(column, { doubts, words, meant }), ...renamed };
@@ -82,7 +82,7 @@ export async function draftSpec(
     model,
     task,
     features,
-    label: labelOf(targets, task, featureName(targets[0].name, features)),
+    label: labelOf(targets, task, nameFor(targets[0].name, features)),
     network: { hidden: [32] },
     online: { experts: 'default' },
     ...(words.size === 0
@@ -234,8 +234,9 @@ function missingDoubts({ name, missing, present, missingTexts }: Column): string
   );
 }
 
-/** A name that a feature may have, for a column that may have any. */
-function featureName(column: string, taken: Readonly<Record<string, unknown>>): string {
+/** The name of a column, if a feature may have it; else one like it. */
+function nameFor(column: string, taken: Readonly<Record<string, unknown>>): string {
+  if (featureName.safeParse(column).success && !Object.hasOwn(taken, column)) return column;
   const plain =
     column
       .replace(/[^A-Za-z0-9_]+/g, '_')

@@ -89,13 +89,17 @@ export function problemsOfClasses({
   return [{ field: 'maxClasses', problem }];
 }
 
-/** The name of a feature. */
+/** A refusal's field has room for the name beside what is before it. */
+const mostCharacters = 100;
+
+/** The name of a feature is any text of one line. */
 export const featureName = z
   .string()
-  .regex(
-    /^[A-Za-z_][A-Za-z0-9_]{0,63}$/,
-    'a feature is named like a variable, with at most 64 characters',
-  );
+  .min(1)
+  .max(mostCharacters)
+  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\p{Cs}]*$/u, 'a name is one line, without control characters')
+  .refine((name) => name === name.trim(), 'a name has no white space at its ends')
+  .refine((name) => name !== '__proto__', '__proto__ cannot be the name of a feature');
 
 const classWeight = z.number().min(1e-6).max(1e6);
 

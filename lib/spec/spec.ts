@@ -14,6 +14,7 @@ import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
 import { listExperts, problemsOfExperts } from './experts-schema.ts';
 import { problemsOfFourier } from './fourier-schema.ts';
+import { ignoredSchema, problemsOfIgnored } from './ignored.ts';
 import { featureName, labelSchema, problemsOfClasses, problemsOfOutputs } from './label-schema.ts';
 import { modelName } from './names.ts';
 import { networkSchema } from './network-schema.ts';
@@ -122,14 +123,7 @@ export const specSchema = strictObject({
       (features) => Object.keys(features).length <= limits.features,
       `at most ${limits.features} features`,
     ),
-  ignore: z
-    .array(featureName)
-    .max(limits.features)
-    .optional()
-    .describe(
-      'features that samples may have and that are not read: those that a change of the spec took ' +
-        'out are among them, so that samples of before can be learnt and senders need not hurry',
-    ),
+  ignore: ignoredSchema.optional(),
   label: labelSchema.prefault({}),
   // Filled in by a declaration; absent in models of releases before 0.3.
   cells: cellsSchema.optional().describe('words for missing values, true and false: see cells.md'),
@@ -205,9 +199,7 @@ export const specSchema = strictObject({
     if (Object.hasOwn(spec.features, spec.label.name)) {
       refuse(['label', 'name'], 'the label cannot be one of the features');
     }
-    for (const name of spec.ignore ?? [])
-      if (Object.hasOwn(spec.features, name))
-        refuse(['ignore'], `${name} is a feature, and cannot be ignored besides`);
+    for (const problem of problemsOfIgnored(spec)) refuse(['ignore'], problem);
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
     for (const { path, problem } of problemsOfScaling(spec.features)) refuse(path, problem);
     const { features, label, network } = spec;

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
-import { tableNames } from '../../lib/network/weight-names.ts';
+import { categoryInput, tablesOfInput } from '../../lib/network/weight-names.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
@@ -45,7 +45,7 @@ it.each<[string, SpecInput]>([
   const before = await learnWithoutTest(model, initialState(model), samples);
   const { tensors } = before;
   const { tensors: restarted } = model.compiled.restart(before, [
-    { tables: tableNames('shop'), rows },
+    { tables: tablesOfInput(categoryInput('shop')), rows },
   ]);
   // Elements of two rows, in each place where a network has the table or a slot over it.
   const changed = Object.entries(restarted).flatMap(([name, { data }]) => {

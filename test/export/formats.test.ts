@@ -1,127 +1,39 @@
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../lib/engine/create-engine.ts';
-import { tfjsEngine } from '../../lib/engine/tfjs.ts';
-import { inputsJson } from '../../lib/export/card.ts';
-import { type Exported, exportedOf } from '../../lib/export/exported.ts';
 import { kerasFiles } from '../../lib/export/formats/keras.ts';
 import { onnxFiles } from '../../lib/export/formats/onnx.ts';
 import { safetensorsFiles } from '../../lib/export/formats/safetensors.ts';
 import { tfjsFiles } from '../../lib/export/formats/tfjs.ts';
-import type { EncodedSamples, Floats } from '../../lib/features/samples.ts';
-import { statisticsOf } from '../../lib/features/statistics.ts';
-import { learnWithoutTest } from '../../lib/model/learn.ts';
-import { compileModel, initialState } from '../../lib/model/model.ts';
-import { predict } from '../../lib/model/predict.ts';
+import { inputsJson } from '../../lib/export/inputs-json.ts';
 import { activationName } from '../../lib/spec/experts-schema.ts';
-import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
 import { layers } from '../engine/networks.ts';
 import { draw } from '../engine/samples.ts';
 import { askOnnx, askTfjs, type Question } from './ask.ts';
 import { askChromium, chromium } from './chromium.ts';
+import { answers, encoded, expectClose, exportedFrom, rows } from './exported-from.ts';
 import { askPython, python } from './python.ts';
-import { tasks } from './tasks.ts';
-
-/** A model with weights from its seed, and statistics of the questions. */
-async function exportedFrom(input: SpecInput, questions: readonly Question[]): Promise<Exported> {
-  const spec = defineSpec(input);
-  const { experts } = spec.online;
-  const engine = experts === undefined ? tfjsEngine : createEngine({ threads: 1, warn: () => {} });
-  const model = { name: spec.model, ...(await compileModel(engine, spec)) };
-  const samples = encoded(model, questions);
-  if (experts !== undefined) return exportedOf(model, await learnt(model, samples));
-  const labels = samples.labels.map((_, i) => 1_000 + 50 * draw(i));
-  const statistics = statisticsOf({ ...samples, labels }, model.encoder.layout);
-  return await exportedOf(model, { ...initialState(model), statistics });
-}
-
-/** A state that has learnt samples, whose labels are drawn: then each expert counts differently. */
-async function learnt(
-  model: Exported['model'],
-  samples: EncodedSamples,
-): Promise<Exported['state']> {
-  const labels = samples.labels.map((_, i) => labelOf(model.spec, i));
-  const weights = samples.weights.map(() => 1);
-  const state = initialState(model);
-  return { ...state, ...(await learnWithoutTest(model, state, { ...samples, labels, weights })) };
-}
-
-/** A label that is drawn: a value, or the place of a class. */
-function labelOf({ task, label }: Spec, row: number): number {
-  if (task === 'regression') return 1_000 + 50 * draw(row);
-  return Math.floor(((draw(row) + 1) / 2) * (label.classes?.length ?? 2));
-}
-
-/** What a lag says of a label. */
-function valuesOf({ task, label }: Spec, value: number): number[] {
-  if (task !== 'multiclass') return [value];
-  return (label.classes ?? []).map((_, place) => Number(place === value));
-}
-
-function encoded(
-  { encoder }: Pick<Exported['model'], 'encoder'>,
-  questions: readonly Question[],
-): EncodedSamples {
-  const { samples, refused } = encoder.encodeFeatures(questions.map((features) => ({ features })));
-  expect(refused).toEqual([]);
-  return samples;
-}
-
-const answers = ({ model, state }: Exported, questions: readonly Question[]) =>
-  predict(model, state, encoded(model, questions));
-
-/** Expects each number to be the other, up to rounding to float32 on the way. */
-function expectClose(found: Floats, wanted: Floats, tolerance = 1e-5): void {
-  expect(found.length).toBe(wanted.length);
-  found.forEach((value, i) => {
-    const other = wanted[i] ?? Number.NaN;
-    expect(Math.abs(value - other)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(other)));
-  });
-}
+import { oddNames, tasks } from './tasks.ts';
 
 const vectors = (length: number, count: number): Question[] =>
   Array.from({ length: count }, (_, i) => ({
     x: Array.from({ length }, (_element, k) => draw(i, k)),
   }));
 
-const rows: Question[] = Array.from({ length: 40 }, (_, i) => ({
-  seconds: 1_700_000_000 + i * 128,
-  share: draw(i, 1),
-  constant: 3,
-  team: ['red', 'green', 'blue', 'Red'][i % 4],
-  word: `wörd-${i % 17} 🙂`,
-  rare: `rare-${i % 3 === 2 ? i : i % 7}`,
-  pixels: Array.from({ length: 5 }, (_element, k) => 200 + 50 * draw(i, k)),
-}));
-
-const features: SpecInput['features'] = {
-  seconds: { type: 'number' },
-  by_word: { type: 'targetMean', of: ['word'], halfLife: 9 },
-  word: { type: 'category', buckets: 11, dimensions: 3 },
-  team: { type: 'category', values: ['red', 'green'] },
-  by_both: { type: 'targetMean', of: ['team', 'word'], buckets: 64 },
-  ago: { type: 'lag', steps: [1, 3] },
-};
-const ignore = ['share', 'constant', 'rare', 'pixels'];
-const usual = { model: 'late', features, ignore, network: { hidden: [5] } };
-
-/** Models of what samples before have said. */
-const histories: Readonly<Record<string, SpecInput>> = {
-  'a regression': { ...usual, task: 'regression' },
-  'true or false': { ...usual, task: 'binary' },
-  'three classes': { ...usual, task: 'multiclass', label: { classes: ['a', 'b', 'c'] } },
-  'a regression with experts': {
-    ...usual,
-    task: 'regression',
-    online: { experts: [{ hidden: [4] }, { hidden: [], halfLife: 20 }, { predicts: 'prior' }] },
-  },
-};
+/** The rows under the names that a model has for their values. */
+function rowsFor({ features }: SpecInput): readonly Question[] {
+  if (!Object.hasOwn(features, oddNames.seconds)) return rows;
+  return rows.map((row) =>
+    Object.fromEntries(Object.entries(oddNames).map(([name, odd]) => [odd, row[name]])),
+  );
+}
 
 describe('an exported model', () => {
   it.each(Object.entries(tasks))('answers as the model does: %s', async (_name, input) => {
-    const exported = await exportedFrom(input, rows);
-    const own = await answers(exported, rows);
-    expectClose(await askOnnx(exported, await onnxFiles(exported), rows), own, 1e-6);
-    expectClose(await askTfjs(exported, await tfjsFiles(exported), rows), own, 1e-4);
+    const asked = rowsFor(input);
+    const exported = await exportedFrom(input, asked);
+    const own = await answers(exported, asked);
+    expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-6);
+    expectClose(await askTfjs(exported, await tfjsFiles(exported), asked), own, 1e-4);
   });
 
   it('has inputs under the names of features, whatever they are', async () => {
@@ -189,33 +101,6 @@ describe('an exported model', () => {
     expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 4, 1]);
   });
 
-  it.each(Object.entries(histories))(
-    'has the mean labels of its state, and asks for earlier values: %s',
-    async (_name, input) => {
-      const spec = defineSpec(input);
-      const engine = createEngine({ threads: 1, warn: () => {} });
-      const model = { name: spec.model, ...(await compileModel(engine, spec)) };
-      const samples = encoded(model, rows);
-      const exported = await exportedOf(model, await learnt(model, samples));
-      const own = await answers(exported, rows);
-      // Only what is predicted behind all of them is asked: the last labels are the earlier values.
-      const labels = rows.map((_, row) => labelOf(spec, row));
-      const earlier = [1, 3].flatMap((step) => valuesOf(spec, labels.at(-step) ?? 0));
-      const asked = rows.map((row) => ({
-        ...row,
-        by_word: row.word,
-        by_both: `${row.team}\u001f${row.word}`,
-        ago: earlier,
-      }));
-      const wanted = inputsJson(exported);
-      expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-6);
-      expectClose(await askTfjs(exported, await tfjsFiles(exported), asked), own, 1e-4);
-      if (python === undefined) return;
-      const files = { ...(await safetensorsFiles(exported)), 'inputs.json': wanted };
-      expectClose(askPython(files, asked), own, 1e-5);
-    },
-  );
-
   it('leaves out features that its network does not use', async () => {
     const [declared] = Object.values(layers).map((input) => input());
     const features = { ...declared?.features, idle: { type: 'number' as const } };
@@ -237,9 +122,9 @@ describe('an exported model', () => {
   it.skipIf(python === undefined).each(Object.entries(tasks))(
     'answers in Python, with the code of docs/python.md: %s',
     async (_name, input) => {
-      const exported = await exportedFrom(input, rows);
+      const exported = await exportedFrom(input, rowsFor(input));
       const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
-      expectClose(askPython(files, rows), await answers(exported, rows), 1e-5);
+      expectClose(askPython(files, rowsFor(input)), await answers(exported, rowsFor(input)), 1e-5);
     },
   );
 

@@ -35,6 +35,28 @@ export const tasks: Record<string, SpecInput> = {
   },
 };
 
+/** The same features under names that are any text; each has the values of the one it was. */
+export const oddNames = {
+  seconds: 'seconds since 1970 (UTC)',
+  share: '1st',
+  constant: '—',
+  team: 'team/"a" \\ b',
+  word: 'wörd, 🙂',
+  rare: "rare's.name",
+  pixels: 'a/b.c (px)',
+} as const;
+tasks['features of any name'] = {
+  model: 'demand-1',
+  task: 'binary',
+  features: Object.fromEntries(
+    Object.entries(mixed).map(([name, feature]) => [
+      oddNames[name as keyof typeof oddNames],
+      feature,
+    ]),
+  ),
+  network: { hidden: [5], wide: true },
+};
+
 /** Networks with all that hidden layers may have beside them. */
 const besides = { wide: true, layerNormalization: true, dropout: 0.3, l1: 0.001, l2: 0.01 };
 const three = tasks['a multiclass model'] as SpecInput;

@@ -118,8 +118,8 @@ describe('a spec', () => {
       'spec.network: unknown field "hiden"; allowed: hidden, activation',
     ],
     [
-      { features: { 'a b': { type: 'number' } } },
-      'spec.features.a b: a feature is named like a variable, with at most 64 characters',
+      { features: { 'a b ': { type: 'number' } } },
+      'spec.features.a b : a name has no white space at its ends',
     ],
     [
       { features: { x: { type: 'words' } } },

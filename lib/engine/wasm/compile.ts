@@ -6,7 +6,7 @@ import { buildNetwork } from '../../network/build-network.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
 import type { Network } from '../../network/network.ts';
 import { optimizerOf } from '../../network/optimizers.ts';
-import { tableNames } from '../../network/weight-names.ts';
+import { tablesOfInput } from '../../network/weight-names.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
@@ -115,9 +115,7 @@ function largeTables(
 ): LargeTable[] {
   if ('topology' in declared) return [];
   const looked = inputs.flatMap(({ kind, name, offset: column }) =>
-    kind === 'category'
-      ? tableNames(name.replace(/^category_/, '')).map((weight) => ({ weight, column }))
-      : [],
+    kind === 'category' ? tablesOfInput(name).map((weight) => ({ weight, column })) : [],
   );
   return looked.flatMap(({ weight, column }) => {
     const regions = states.flatMap(({ name: part, parts }) =>

@@ -6,6 +6,7 @@ import { readWeights, variablesByName } from '../../engine/step.ts';
 import type { Attribute, Constant, Graph, Node, Value } from '../../engine/trace/graph.ts';
 import { stepNames } from '../../engine/trace/step-names.ts';
 import { tracePrediction } from '../../engine/trace/trace.ts';
+import { UntraceableError } from '../../engine/trace/untraceable.ts';
 import { MillraceError } from '../../errors.ts';
 import type { NetworkInput } from '../../network/network.ts';
 import {
@@ -70,14 +71,21 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
     ...before.constants,
     ...after.constants,
   ];
+  const nodes = [...before.nodes, ...core.nodes, ...after.nodes];
+  const own = new Set([...constants, ...nodes.flatMap(({ outputs }) => outputs)].map(nameOf));
+  const taken = features.find(({ name }) => own.has(name));
+  if (taken !== undefined)
+    throw new UntraceableError(`an input cannot be called ${taken.name} there`);
   const whole = {
     inputs: features.map(inputOf),
     constants: new Map(constants.map((constant) => [constant.name, constant])),
-    nodes: [...before.nodes, ...core.nodes, ...after.nodes],
+    nodes,
     outputs: new Map([[predictionName(exported), prediction]]),
   };
   return { 'model.onnx': encodeModel(whole, ['ai.onnx.ml']) };
 }
+
+const nameOf = ({ name }: { readonly name: string }) => name;
 
 /** Values of the graph under names that no feature has. */
 function withNames(graph: Graph): Graph {

@@ -1,0 +1,82 @@
+import { classNames } from '../features/class-weights.ts';
+import { type ColumnScales, predictionRanges } from '../features/scaling.ts';
+import { layerPartOf } from '../network/weight-names.ts';
+import type { Spec } from '../spec/spec.ts';
+import type { Exported, ExportedFeature } from './exported.ts';
+
+/** What a program needs in order to ask: \`inputs.json\`. */
+export function inputsJson({ model, state, features, labelScale }: Exported): string {
+  const { spec, name } = model;
+  const inputs = features.map((feature) => ({
+    name: feature.name,
+    ...layerJson(feature.name),
+    type: spec.features[feature.name]?.type,
+    ...takenFrom(spec, feature),
+    width: feature.width,
+    ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
+    ...(feature.kind === 'numbers'
+      ? { ...scaleJson(feature), ...viewsJson(feature.views) }
+      : { values: feature.values, buckets: feature.buckets, hashes: feature.hashes }),
+  }));
+  const own = classNames(spec, state.statistics);
+  const classes = spec.task === 'multiclass' ? own : undefined;
+  const { maxClasses, outputs } = spec.label;
+  const ranges = predictionRanges(state.statistics, labelScale);
+  const scales = labelScale?.outputs.map((scale, output) => {
+    const [least, greatest] = ranges[output] ?? [];
+    return { ...scale, least, greatest };
+  });
+  const label = {
+    name: spec.label.name,
+    task: spec.task,
+    classes,
+    maxClasses,
+    ...(outputs === undefined
+      ? scales?.[0]
+      : { outputs: outputs.map((name, output) => ({ name, ...scales?.[output] })) }),
+  };
+  const description = { model: name, sequence: state.sequence, inputs, label };
+  return `${JSON.stringify(description, undefined, 2)}\n`;
+}
+
+/** What stands for a name among those of tensors, where that is not itself. */
+function layerJson(name: string) {
+  const layer = layerPartOf(name);
+  return layer === name ? {} : { layer };
+}
+
+/** What an input is made of that is no value of a sample alone. */
+function takenFrom({ features }: Spec, { name }: ExportedFeature) {
+  const feature = features[name];
+  if (feature?.type === 'cross') return { of: feature.of };
+  if (feature?.type === 'targetMean') return { of: feature.of, buckets: feature.buckets };
+  if (feature?.type === 'lag')
+    return { steps: feature.steps, source: feature.source, by: feature.by };
+  if (feature?.type === 'image') return { image: { shape: feature.shape, scale: feature.scale } };
+  if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
+  if (feature?.type === 'number')
+    return { ...(feature.clip && { clip: feature.clip }), ...(feature.log && { log: true }) };
+  if (feature?.type === 'text') return { words: feature.words, characters: feature.characters };
+  return {};
+}
+
+/** How numbers are scaled, and the bound of those that forget. */
+function scaleJson({ mean, scale, most }: ColumnScales) {
+  const bound = most.find(Number.isFinite);
+  return {
+    mean: [...mean],
+    scale: [...scale],
+    ...(bound === undefined ? {} : { most: bound }),
+  };
+}
+
+function viewsJson(views: readonly ColumnScales[]) {
+  return views.length === 0 ? {} : { views: views.map(scaleJson) };
+}
+
+/** What stands for a missing value of a feature; undefined if nothing does. */
+export function missingOf(spec: Spec, exported: ExportedFeature): unknown {
+  if (exported.kind === 'numbers' && exported.unknown !== undefined) return exported.unknown;
+  const feature = spec.features[exported.name];
+  return feature !== undefined && 'missing' in feature ? feature.missing : undefined;
+}
