@@ -144,6 +144,10 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
       return lagText(spec, declared);
     case 'image':
       return `${feature.width} pixels, each divided by ${declared.scale}`;
+    case 'vector':
+      return declared.missing === 'mean'
+        ? `${declared.length} numbers and 0; where they are missing their means and 1`
+        : undefined;
     case 'timestamp':
       return timesText(declared);
     case 'text':

@@ -161,7 +161,7 @@ function derivedLayout(
     behaviour.vocabulary === undefined ? [] : [{ name, categoryOffset, ...behaviour.vocabulary }],
   );
   const filled = columns.flatMap(({ offsets, behaviour }) =>
-    behaviour.fillsMean ? [offsets.numberOffset] : [],
+    Array.from({ length: behaviour.filledColumns ?? 0 }, (_, i) => offsets.numberOffset + i),
   );
   return {
     ...(targets.length > 0 ? { targets } : {}),

@@ -81,7 +81,13 @@ export const replaySchema = strictObject({
     .min(1)
     .max(100_000)
     .default(1_000)
-    .describe('samples that are kept, drawn from all that were learnt; at most a mebibyte of them'),
+    .describe('samples that are kept, at most a mebibyte of them'),
+  keep: z
+    .enum(['some', 'recent'])
+    .optional()
+    .describe(
+      'which: `some`, drawn evenly from all that were learnt, unless given; `recent`: the last ones',
+    ),
 });
 
 /** A linear model of what is relative to the last hundred samples or so. */

@@ -117,9 +117,7 @@ export const onlineSchema = strictObject({
       'questions whose labels have not come by then are learnt with a default; a label that comes ' +
         'after all weighs more instead. Without it, nothing is learnt of them',
     ),
-  replay: replaySchema
-    .optional()
-    .describe('old samples, drawn from all so far, are learnt again beside new ones'),
+  replay: replaySchema.optional().describe('old samples are learnt again beside new ones'),
   drift: driftSchema
     .optional()
     .describe('what is done where the stream changes, so that it is predicted worse than before'),

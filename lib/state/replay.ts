@@ -12,8 +12,8 @@ import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /**
- * Samples of the stream, drawn evenly from all that were learnt (algorithm R, Vitter 1985), to be
- * learnt again beside new ones. They lie in the state by value, bounded in bytes: a fold needs its
+ * Samples of the stream, drawn evenly from all that were learnt (algorithm R, Vitter 1985) or the
+ * last ones, to be learnt again beside new ones. They lie in the state by value, bounded in bytes: a fold needs its
  * entries alone, and what is retracted is never among them.
  */
 export type Replay = {
@@ -81,13 +81,13 @@ export function keepSome(
   { layout, derived }: KeepOptions,
 ): Replay {
   const most = rowsWithin(online.replay?.size ?? 0, layout, limits.replayBytes);
+  const isRecent = online.replay?.keep === 'recent';
+  const placeOf = (before: number) =>
+    isRecent ? before % most : below(before + 1, hashIntegers(seed, kept, before));
   // The row of old and new ones that lies in each place.
   const places = Array.from({ length: old.count }, (_, i) => i);
   for (let i = 0; i < samples.count; i++) {
-    const place =
-      places.length < most
-        ? places.length
-        : below(seen + i + 1, hashIntegers(seed, kept, seen + i));
+    const place = places.length < most ? places.length : placeOf(seen + i);
     if (place < most) places[place] = old.count + i;
   }
   const news = places.filter((row) => row >= old.count).map((row) => row - old.count);

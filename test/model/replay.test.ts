@@ -4,6 +4,7 @@ import { hashIntegers } from '../../lib/features/hash.ts';
 import { compileModel } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { emptyReplay, keepSome } from '../../lib/state/replay.ts';
 import { learnMessages } from '../bench/progressive.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
@@ -17,8 +18,7 @@ function sampleOf(task: number, i: number) {
   return { features: { x: 2 * Math.cos(turn) + a, y: 2 * Math.sin(turn) + b }, label };
 }
 
-/** How well each task is known after two rounds of all of them, 300 samples each, one by one. */
-async function accuracies(seed: number, online: SpecInput['online']): Promise<number[]> {
+async function modelWith(seed: number, online: SpecInput['online']) {
   const spec = defineSpec({
     model: 'cycle',
     task: 'binary',
@@ -28,7 +28,12 @@ async function accuracies(seed: number, online: SpecInput['online']): Promise<nu
     online,
     seed,
   });
-  const model = { name: 'cycle', ...(await compileModel(engine, spec)) };
+  return { name: 'cycle', ...(await compileModel(engine, spec)) };
+}
+
+/** How well each task is known after two rounds of all of them, 300 samples each, one by one. */
+async function accuracies(seed: number, online: SpecInput['online']): Promise<number[]> {
+  const model = await modelWith(seed, online);
   const order = [0, 1, 2, 0, 1, 2].flatMap((task, round) =>
     Array.from({ length: 300 }, (_, i) => sampleOf(task, 1_000 * round + i)),
   );
@@ -45,6 +50,27 @@ async function accuracies(seed: number, online: SpecInput['online']): Promise<nu
 }
 
 describe('replay', () => {
+  it('keeps the last samples, where it is told to', async () => {
+    const online = { replay: { size: 5, keep: 'recent' as const } };
+    const model = await modelWith(1, online);
+    const { layout } = model.encoder;
+    let kept = emptyReplay(layout);
+    for (const [from, to] of [
+      [0, 3],
+      [3, 4],
+      [4, 9],
+      [9, 9],
+      [9, 21],
+    ] as const) {
+      const own = Array.from({ length: to - from }, (_, i) => sampleOf(0, from + i));
+      const { samples } = model.encoder.encode(own);
+      kept = keepSome(model.spec, kept, samples, { layout, derived: (all) => all });
+      const last = Array.from({ length: Math.min(to, 5) }, (_, i) => sampleOf(0, to - 1 - i));
+      const wanted = model.encoder.encode(last).samples.raw;
+      expect(Array.from(kept.samples.raw).sort()).toEqual(Array.from(wanted).sort());
+    }
+  });
+
   it('remembers the earlier tasks of a cycle, by fifteen points or more', async () => {
     const seeds = [1, 2, 3, 4, 5];
     const meanOf = async (online: SpecInput['online']) => {

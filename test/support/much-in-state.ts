@@ -78,6 +78,16 @@ export const specs: Readonly<Record<string, SpecInput>> = {
     label,
   },
   classes,
+  lists: {
+    ...ticketsSpec,
+    features: {
+      ...ticketsSpec.features,
+      place: { type: 'vector', length: 2, standardize: true, missing: 'mean' },
+      seen: { type: 'image', shape: [2, 1], missing: 128 },
+      asked: { type: 'vector', length: 1, missing: 0.5 },
+    },
+    online: { minibatch: 2, replay: { ratio: 2, size: 4, keep: 'recent' } },
+  },
 };
 
 /** Messages in which some numbers are missing, where a spec has something in their place. */
@@ -86,6 +96,16 @@ export const gappy = messages.map((each, i) => {
   const body: { samples: { features: { urgency: number | null } }[] } = JSON.parse(each.body);
   for (const [j, { features }] of body.samples.entries())
     if ((i + j) % 5 === 4) features.urgency = null;
+  return { ...each, body: JSON.stringify(body) };
+});
+
+/** The same, with lists that are often missing. */
+const listed = messages.map((each, i) => {
+  const body: { samples: { features: Record<string, unknown> }[] } = JSON.parse(each.body);
+  for (const [j, { features }] of body.samples.entries()) {
+    if ((i + j) % 3 > 0) features.place = [i, j * 100];
+    if (i % 2 === 0) Object.assign(features, { seen: [[j], [7]], asked: '[3]' });
+  }
   return { ...each, body: JSON.stringify(body) };
 });
 
@@ -109,6 +129,6 @@ const named = changing.map((each, i) => {
 });
 /** What is sent to the models of {@link specs}; {@link gappy} unless given. */
 export const sentTo: Readonly<Record<string, typeof messages>> = {
-  ...{ experts: messages, balanced: messages, classes: named },
+  ...{ experts: messages, balanced: messages, classes: named, lists: listed },
   ...{ drift: changing, growing: changing, all: changing },
 };

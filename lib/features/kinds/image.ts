@@ -24,6 +24,13 @@ export const imageSchema = strictObject({
     .default(255)
     .describe('what each pixel is divided by: its greatest value'),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
+  missing: z
+    .number()
+    .refine(isFloat32, 'must be finite in float32')
+    .optional()
+    .describe(
+      'stands for each pixel of a missing image; a sample without one is refused unless given',
+    ),
 });
 
 function pixelsOf(shape: readonly number[]): number {
@@ -32,7 +39,7 @@ function pixelsOf(shape: readonly number[]): number {
 
 /** How an image behaves: as many columns as it has pixels, the last dimension fastest. */
 export function imageBehaviour(
-  { shape, scale }: z.output<typeof imageSchema>,
+  { shape, scale, missing }: z.output<typeof imageSchema>,
   cells: Cells,
 ): FeatureBehaviour {
   const count = pixelsOf(shape);
@@ -40,6 +47,7 @@ export function imageBehaviour(
   return {
     width: { numbers: count, categories: 0 },
     isStandardized: false,
+    ...(missing !== undefined && { missing: Array.from({ length: count }, () => missing) }),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
         const pixels = flattened(cell, shape);

@@ -10,6 +10,9 @@ export const columnName = z.string().min(1).max(limits.categoryCharacters);
 /** After how many samples one counts half in the statistics of a column. */
 export const halfLifeSchema = z.number().min(1).max(1e9);
 
+/** Stands for missing numbers whose means are not known yet: no cell is it. */
+export const unknownMean = Symbol('the mean so far');
+
 /** How many columns of an encoded row a feature takes. */
 export type Width = { readonly numbers: number; readonly categories: number };
 
@@ -60,8 +63,11 @@ export type FeatureBehaviour = {
     /** The feature whose values they are; the label's unless given. */
     readonly sourceName?: string | undefined;
   };
-  /** Whether a missing number is the mean so far, and a second column says that it was missing. */
-  readonly fillsMean?: true;
+  /**
+   * How many numbers are their means so far where they are missing, which the column behind them
+   * says.
+   */
+  readonly filledColumns?: number;
   /** What stands for a missing value; a sample without one is refused unless given. */
   readonly missing?: unknown;
   /** Whether a cell is one of the declared values, whatever words stand for a missing one. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { strictObject } from '../../parse.ts';
 import { accepted } from '../../refusal.ts';
 import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from '../cells.ts';
-import { columnName, type FeatureBehaviour, halfLifeSchema } from './kind.ts';
+import { columnName, type FeatureBehaviour, halfLifeSchema, unknownMean } from './kind.ts';
 
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
 export const numberSchema = strictObject({
@@ -42,9 +42,6 @@ export const numberSchema = strictObject({
     ),
 });
 
-/** Stands for a missing number whose mean is not known yet: no cell is it. */
-const unknownMean = Symbol('the mean so far');
-
 /** How a number behaves: one column; where its mean stands for missing ones, another says so. */
 export function numberBehaviour(
   { standardize, log = false, clip, halfLife, missing }: z.output<typeof numberSchema>,
@@ -59,7 +56,7 @@ export function numberBehaviour(
     halfLife,
     missing: fillsMean ? unknownMean : missing,
     asSource: (cell) => (cell === unknownMean ? 'missing' : (cells.number(cell) ?? cell)),
-    ...(fillsMean ? { fillsMean } : {}),
+    ...(fillsMean ? { filledColumns: 1 } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
         const place = row * numbers + numberOffset;

@@ -3,7 +3,7 @@ import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
 import { type Cells, cellsAsWritten, isFloat32, withoutSign } from '../cells.ts';
-import { columnName, type FeatureBehaviour } from './kind.ts';
+import { columnName, type FeatureBehaviour, unknownMean } from './kind.ts';
 
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
 export const vectorSchema = strictObject({
@@ -16,18 +16,35 @@ export const vectorSchema = strictObject({
       'each element by its mean and variance; a declaration with hidden layers turns it on',
     ),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
+  missing: z
+    .union([z.number().refine(isFloat32, 'must be finite in float32'), z.literal('mean')])
+    .optional()
+    .describe(
+      'stands for each element of a missing list, `mean` for its mean so far and one more number ' +
+        'that says so; a sample without a list is refused unless given',
+    ),
 });
 
 /** How a vector behaves: as many columns as it has elements. */
 export function vectorBehaviour(
-  { length, standardize }: z.output<typeof vectorSchema>,
+  { length, standardize, missing }: z.output<typeof vectorSchema>,
   cells: Cells,
 ): FeatureBehaviour {
+  const fillsMean = missing === 'mean';
+  const constant = typeof missing === 'number' ? Array.from({ length }, () => missing) : undefined;
   return {
-    width: { numbers: length, categories: 0 },
+    width: { numbers: fillsMean ? length + 1 : length, categories: 0 },
     isStandardized: standardize,
+    missing: fillsMean ? unknownMean : constant,
+    ...(fillsMean ? { filledColumns: length } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
+        const start = row * numbers + numberOffset;
+        if (cell === unknownMean) {
+          into.raw.fill(Number.NaN, start, start + length);
+          into.raw[start + length] = 1;
+          return accepted;
+        }
         const value = cells === cellsAsWritten ? cell : readList(cell);
         if (!Array.isArray(value) || value.length !== length) {
           const found = Array.isArray(value) ? `${value.length} elements` : show(value);
@@ -42,10 +59,10 @@ export function vectorBehaviour(
           const reason = `element ${wrong} must be a finite number (found ${show(value[wrong])})`;
           return refuse('not-finite', reason);
         }
-        const start = row * numbers + numberOffset;
         elements.forEach((element = 0, i) => {
           into.raw[start + i] = withoutSign(element);
         });
+        if (fillsMean) into.raw[start + length] = 0;
         return accepted;
       };
     },
