@@ -13,8 +13,8 @@ import type { Spec } from '../spec/spec.ts';
 
 /**
  * Samples of the stream, drawn evenly from all that were learnt (algorithm R, Vitter 1985) or the
- * last ones, to be learnt again beside new ones. They lie in the state by value, bounded in bytes: a
- * fold needs its entries alone, and what is retracted is never among them.
+ * last ones, to be learnt again beside new ones. They lie in the state by value, bounded in bytes:
+ * a fold needs its entries alone, and what is retracted is never among them.
  */
 export type Replay = {
   /** Samples that it was drawn from. */
