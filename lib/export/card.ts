@@ -131,6 +131,7 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
   const declared = spec.features[feature.name];
   switch (declared?.type) {
     case 'cross':
+      if (declared.buckets === 'complete') return combinationText(spec, declared.of);
       return (
         `the texts of ${declared.of.join(', ')}, joined by U+001F, by their bucket out of ` +
         `${declared.buckets}`
@@ -165,6 +166,17 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** How the place of a combination is computed. */
+function combinationText({ features }: Spec, of: readonly string[]): string {
+  const [first = '', ...others] = of.map((name) => `place(${name})`);
+  const formula = others.reduce((before, place, i) => {
+    const source = features[of[i + 1] ?? ''];
+    const size = source?.type === 'category' ? (source.values?.length ?? 0) : 0;
+    return `${i === 0 ? before : `(${before})`} · ${size + 1} + ${place}`;
+  }, first);
+  return `${code(formula)}, the place of a value among those known, from 1, and 0 for any other`;
 }
 
 function lagText(

@@ -114,7 +114,8 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
     const declared = spec.features[name];
     if (width.numbers === 0) {
       const { values } = declared?.type === 'category' ? declared : {};
-      const buckets = declared && 'buckets' in declared ? declared.buckets : undefined;
+      const said = declared && 'buckets' in declared ? declared.buckets : undefined;
+      const buckets = typeof said === 'number' ? said : undefined;
       const hashes = hashesOf(model, state, name);
       return {
         name,

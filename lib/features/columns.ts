@@ -78,7 +78,7 @@ export function columnsOf({ features, cells, label }: DeclaredColumns): readonly
   const declared = Object.entries(features).map(([name, feature]) => ({
     name,
     column: ('column' in feature ? feature.column : undefined) ?? name,
-    behaviour: behaviourOf(feature, reader, outputCount(label ?? {})),
+    behaviour: behaviourOf(feature, reader, outputCount(label ?? {}), features),
   }));
   const row = { numbers: 0, categories: 0 };
   const offsets = declared.map(({ behaviour: { width } }) => {

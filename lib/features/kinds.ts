@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
 import { type Cells, cellsAsWritten } from './cells.ts';
-import { categoryBehaviour, categorySchema } from './kinds/category.ts';
-import { crossBehaviour, crossSchema } from './kinds/cross.ts';
+import { categoryBehaviour, categorySchema, placesOfValues } from './kinds/category.ts';
+import { combinationsOf, crossBehaviour, crossSchema, type Places } from './kinds/cross.ts';
 import { imageBehaviour, imageSchema } from './kinds/image.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
 import { lagBehaviour, lagOf, lagSchema } from './kinds/lag.ts';
@@ -32,8 +32,14 @@ export type Feature = z.output<typeof featureSchema>;
  * The behaviour of a declared feature.
  *
  * @param outputs how many numbers a model of its task predicts for a row
+ * @param all the features of its spec, which it may be taken from
  */
-export function behaviourOf(feature: Feature, cells: Cells, outputs: number): FeatureBehaviour {
+export function behaviourOf(
+  feature: Feature,
+  cells: Cells,
+  outputs: number,
+  all: Readonly<Record<string, Feature>> = {},
+): FeatureBehaviour {
   switch (feature.type) {
     case 'number':
       return numberBehaviour(feature, cells);
@@ -44,7 +50,7 @@ export function behaviourOf(feature: Feature, cells: Cells, outputs: number): Fe
     case 'category':
       return categoryBehaviour(feature, cells);
     case 'cross':
-      return crossBehaviour(feature);
+      return crossBehaviour(feature, placesOf(feature, cells, all));
     case 'targetMean':
       return targetMeanBehaviour(feature, outputs);
     case 'lag':
@@ -79,6 +85,39 @@ export function numbersOf(feature: Feature, outputs: number): number {
   return behaviourOf(feature, cellsAsWritten, outputs).width.numbers;
 }
 
+/** The places of the values that a complete cross is of; of another none. */
+function placesOf(
+  { of, buckets }: Extract<Feature, { type: 'cross' }>,
+  cells: Cells,
+  all: Readonly<Record<string, Feature>>,
+): readonly Places[] {
+  if (buckets !== 'complete') return [];
+  return of.map((name) => {
+    const source = all[name];
+    return placesOfValues(source?.type === 'category' ? (source.values ?? []) : [], cells);
+  });
+}
+
+/** What is wrong with a complete cross of features. */
+function problemsOfComplete(
+  { of, buckets }: Extract<Feature, { type: 'cross' }>,
+  features: Readonly<Record<string, Feature>>,
+): readonly string[] {
+  if (buckets !== 'complete') return [];
+  const sizes = of.map((name) => {
+    const source = features[name];
+    const size = source?.type === 'category' ? source.values?.length : undefined;
+    return { name, size };
+  });
+  const open = sizes.find(({ size }) => size === undefined);
+  if (open !== undefined)
+    return [`complete is for categories with \`values\` (${open.name} has none)`];
+  const combinations = combinationsOf(sizes.map(({ size = 0 }) => ({ size })));
+  return combinations <= limits.categoryValues
+    ? []
+    : [`there are ${combinations} combinations, at most ${limits.categoryValues} are allowed`];
+}
+
 /** Kinds whose values others may take together. */
 const sources: readonly Feature['type'][] = ['number', 'category'];
 
@@ -110,7 +149,14 @@ export function problemsOfSources(
         ...problems('by', feature.by ?? []),
         ...problems('source', feature.source === undefined ? [] : [feature.source], ['number']),
       ];
-    return 'of' in feature ? problems('of', feature.of) : [];
+    const others =
+      feature.type === 'cross'
+        ? problemsOfComplete(feature, features).map((problem) => ({
+            path: ['features', name, 'buckets'],
+            problem,
+          }))
+        : [];
+    return 'of' in feature ? [...problems('of', feature.of), ...others] : [];
   });
 }
 

@@ -27,7 +27,9 @@ export async function askOnnx(
     if (feature.values !== undefined)
       return [name, new Tensor('string', column.map(String), shape)];
     const { buckets = 2 ** 32 } = feature;
-    const indices = column.map((value) => BigInt(hashText(String(value)) % buckets));
+    const indices = column.map((value) =>
+      BigInt(typeof value === 'number' ? value : hashText(String(value)) % buckets),
+    );
     return [name, new Tensor('int64', BigInt64Array.from(indices), shape)];
   });
   const answers = await session.run(Object.fromEntries(feeds));

@@ -75,21 +75,25 @@ describe('an exported model', () => {
         size: { type: 'number', missing: 'mean' },
         at: { type: 'timestamp', parts: ['hour', 'elapsed'] },
         both: { type: 'cross', of: ['team', 'size'], buckets: 13, dimensions: 2 },
+        fit: { type: 'category', values: ['s', 'm', 'l'], dimensions: 2 },
+        exact: { type: 'cross', of: ['team', 'fit'], buckets: 'complete', dimensions: 2 },
         note: { type: 'text', buckets: 4 },
         price: { type: 'number', log: true },
       },
       network: { hidden: [4] },
     };
     const questions = [
-      { team: 'red', size: 3, at: '2001-02-28T12:00', note: 'as usual', price: 1e6 },
-      { team: 'blue', size: 4, at: '2001-02-28T18:00', note: '', price: -20 },
+      { team: 'red', fit: 'l', size: 3, at: '2001-02-28T12:00', note: 'as usual', price: 1e6 },
+      { team: 'blue', fit: 'm', size: 4, at: '2001-02-28T18:00', note: '', price: -20 },
     ];
     const exported = await exportedFrom(made, questions);
     const own = await answers(exported, questions);
     const { raw } = encoded(exported.model, questions);
     // As the card says: numbers for all but the cross, which has joined texts.
-    const asked = questions.map(({ team, size }, row) => ({
+    const asked = questions.map(({ team, fit, size }, row) => ({
       team,
+      fit,
+      exact: [1 * 4 + 3, 0 * 4 + 2][row],
       size: [...raw.slice(10 * row, 10 * row + 2)],
       at: [...raw.slice(10 * row + 2, 10 * row + 5)],
       note: [...raw.slice(10 * row + 5, 10 * row + 9)],
@@ -98,7 +102,7 @@ describe('an exported model', () => {
     }));
     expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-5);
     const { inputs } = JSON.parse(inputsJson(exported));
-    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 4, 1]);
+    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 1, 1, 4, 1]);
   });
 
   it('leaves out features that its network does not use', async () => {

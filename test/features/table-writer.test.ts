@@ -42,6 +42,8 @@ const features: SpecInput['features'] = {
   when: { type: 'timestamp', parts: ['hour', 'elapsed'], missing: '2020-01-01' },
   words: { type: 'text', buckets: 16, missing: 'nothing' },
   crossed: { type: 'cross', of: ['hashed', 'filled'], buckets: 32, dimensions: 2 },
+  side: { type: 'category', values: ['1', '2', 'x'], dimensions: 2, missing: 'x' },
+  whole: { type: 'cross', of: ['known', 'side'], buckets: 'complete', dimensions: 2 },
   thrice: { type: 'cross', of: ['hashed', 'known', 'grown'], buckets: 32, dimensions: 2 },
 };
 
@@ -57,7 +59,7 @@ const labels = {
   'missing numbers': { task: 'binary', features, cells: { missing: ['', '7', '-0.0225'] } },
 } satisfies Readonly<Record<string, Omit<SpecInput, 'model'>>>;
 
-const columns = Object.keys(features).filter((name) => !/crossed|thrice/.test(name));
+const columns = Object.keys(features).filter((name) => !/crossed|thrice|whole/.test(name));
 
 /** What comes of samples that are encoded one after another. */
 function oneByOne(encoder: Encoder, samples: Iterable<unknown>): Encoding {
@@ -84,9 +86,9 @@ describe('samples that are encoded column by column', () => {
     // Each of them remembers what it has read before.
     const [byColumn, byRow] = [createEncoder(spec), createEncoder(spec)];
     let rows = 0;
-    const usual = ['1', '2', '3', 'x', 'b', 'g', '2024-01-01', 'w', '1'];
+    const usual = ['1', '2', '3', 'x', 'b', 'g', '2024-01-01', 'w', '2', '1'];
     const line = fc
-      .tuple(fc.array(fc.tuple(fc.nat({ max: 9 }), cell), { maxLength: 3 }), cell)
+      .tuple(fc.array(fc.tuple(fc.nat({ max: 10 }), cell), { maxLength: 3 }), cell)
       .map(([changes, weight]) => {
         const own = [...usual, /^[1-9]\d?$/.test(weight) ? weight : ''];
         for (const [place, changed] of changes) own[place] = changed;
@@ -124,6 +126,7 @@ describe('samples that are encoded column by column', () => {
       grown: 'g',
       when: 1e9,
       words: 'w',
+      side: 2,
     };
     const sample = fc
       .tuple(fc.array(change, { maxLength: 2 }), value, fc.nat({ max: 9 }), fc.boolean())

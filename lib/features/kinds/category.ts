@@ -66,6 +66,11 @@ export const categorySchema = strictObject({
   },
 );
 
+/** The places of known values by their texts, from 1. */
+export function placesOfValues(values: readonly string[], cells: Cells): Map<string, number> {
+  return new Map(values.map((value, index) => [cells.text(value) ?? value, index + 1]));
+}
+
 /** How a category behaves: one column of indices, and a table of embeddings. */
 export function categoryBehaviour(
   feature: z.output<typeof categorySchema>,
@@ -73,7 +78,7 @@ export function categoryBehaviour(
 ): FeatureBehaviour {
   const { values, buckets, vocabulary, dimensions, missing } = feature;
   const rows = buckets ?? (vocabulary?.size ?? values?.length ?? 0) + 1;
-  const known = new Map(values?.map((value, index) => [cells.text(value) ?? value, index + 1]));
+  const known = placesOfValues(values ?? [], cells);
   const indexOf = (text: string) => {
     if (values !== undefined) return known.get(text) ?? 0;
     return buckets === undefined ? hashText(text) : hashText(text) % buckets;
