@@ -118,16 +118,6 @@ describe('a spec', () => {
       'spec.network: unknown field "hiden"; allowed: hidden, activation',
     ],
     [
-      {
-        features: {
-          a: { type: 'category', values: ['x'] },
-          n: { type: 'number' },
-          c: { type: 'cross', of: ['a', 'n'], buckets: 'complete' },
-        },
-      },
-      'spec.features.c.buckets: complete is for categories with `values` (n has none)',
-    ],
-    [
       { features: { 'a b ': { type: 'number' } } },
       'spec.features.a b : a name has no white space at its ends',
     ],
