@@ -32,6 +32,8 @@ export type Writing = {
   readonly rows: RowRange;
   readonly into: EncodedSamples;
   readonly left: Uint8Array;
+  /** Is called before each cell that takes long to read, and may throw to break it off. */
+  readonly beforeEach: () => void;
 };
 
 /** Wider ones take more than it costs to read a cell again. */
@@ -97,7 +99,9 @@ export class AnswerMemory {
     }
   }
 
-  #writeTexts(column: TextColumn, { rows: { start, count }, into, left }: Writing): void {
+  #writeTexts(column: TextColumn, writing: Writing): void {
+    const { rows, into, left, beforeEach } = writing;
+    const { start, count } = rows;
     const { bytes, bounds, stride, offset, textOf, hasDecimalComma } = column;
     const { write, takesNumbers, isSource } = this.#role;
     const readsNumbers = takesNumbers && !isSource;
@@ -132,11 +136,14 @@ export class AnswerMemory {
           continue;
         }
       }
+      beforeEach();
       if (isSource || !write(textOf(start + row), into, row)) left[row] = 1;
     }
   }
 
-  #writeValues(column: ValueColumn, { rows: { start, count }, into, left }: Writing): void {
+  #writeValues(column: ValueColumn, writing: Writing): void {
+    const { rows, into, left, beforeEach } = writing;
+    const { start, count } = rows;
     const { values, from } = column;
     const { write, takesNumbers, isSource } = this.#role;
     const repeat = this.#repeater(into);
@@ -152,6 +159,7 @@ export class AnswerMemory {
         (isSource || !(takesNumbers && typeof cell === 'number')) &&
         this.#isWorthIt();
       if (!isKept) {
+        if (typeof cell === 'string' || typeof cell === 'object') beforeEach();
         if (isSource || !write(cell, into, row)) left[row] = 1;
         continue;
       }

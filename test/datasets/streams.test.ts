@@ -229,6 +229,27 @@ describe('an object that is read in pieces', () => {
     expect(Buffer.concat(pieces).equals(body)).toBe(true);
   });
 
+  it.each([
+    ['lines that end as old spreadsheets write it', '1,2\r'],
+    ['lines longer than a slice', `1,${'x'.repeat(100_000)}\n`],
+  ])('is read no further ahead than its rows need: %s', async (_, line) => {
+    const body = Buffer.alloc(3 * limits.pieceBytes, line);
+    let asked = 0;
+    const read = async (start: number, end: number) => {
+      asked = Math.max(asked, end);
+      return body.subarray(start, end);
+    };
+    for await (const { rows } of readRows({
+      name: 'a.csv',
+      bytes: { sizeBytes: body.length, read },
+    })) {
+      if (rows.length === 0) continue;
+      // The piece that they are in, and the next one on its way.
+      expect(asked).toBeLessThanOrEqual(2 * limits.pieceBytes);
+      break;
+    }
+  });
+
   it.each([['changed', 'deleted']])(
     'says that it was %s or %s after it was pinned',
     async (...whats) => {

@@ -15,7 +15,21 @@ import { concatSamples } from '../../lib/features/samples.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const numbers = ['0', '-0', '+1.50', '3', '007', '.5', '5.', '1e3', '-2.25E-2', '1e-60', '4e38'];
-const words = ['', 'NA', 'null', 'true', 'FALSE', 'yes', '1.0', 'x', 'é', '"q, q"', '"', '1,5'];
+const words = [
+  '',
+  'NA',
+  'null',
+  'true',
+  'FALSE',
+  'yes',
+  '1.0',
+  'x',
+  'é',
+  '"q, q"',
+  '"',
+  '1,5',
+  '1§5',
+];
 const others = [
   '2024-02-29',
   '2024-01-01T10:00:00Z',
@@ -47,6 +61,9 @@ const features: SpecInput['features'] = {
   thrice: { type: 'cross', of: ['hashed', 'known', 'grown'], buckets: 32, dimensions: 2 },
 };
 
+/** With columns of which samples have nothing. */
+const lagged: SpecInput['features'] = { ago: { type: 'lag', steps: [1, 2] }, ...features };
+
 const mean = {
   type: 'targetMean' as const,
   of: ['hashed'],
@@ -56,6 +73,7 @@ const labels = {
   binary: { task: 'binary', features: { ...features, mean } },
   classes: { task: 'multiclass', features, label: { classes: ['x', '1', 'null'] } },
   growing: { task: 'multiclass', features, label: { maxClasses: 9 } },
+  'earlier labels': { task: 'binary', features: lagged },
   'missing numbers': { task: 'binary', features, cells: { missing: ['', '7', '-0.0225'] } },
 } satisfies Readonly<Record<string, Omit<SpecInput, 'model'>>>;
 
@@ -94,19 +112,30 @@ describe('samples that are encoded column by column', () => {
         for (const [place, changed] of changes) own[place] = changed;
         return own.join();
       });
+    // Files of one dataset: some have other columns, and some a decimal comma.
+    const file = fc.record({
+      lines: fc.array(line, { minLength: 1, maxLength: 40, size: 'max' }),
+      absent: fc.option(fc.constantFrom(...columns, 'label', 'weight'), { freq: 2 }),
+      delimiter: fc.constantFrom(',', ',', ';'),
+    });
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(line, { minLength: 1, maxLength: 40, size: 'max' }),
-        async (lines) => {
-          const body = Buffer.from(`${columns.join()},label,weight\n${lines.join('\n')}\n`);
-          const file = { name: 'a.csv', bytes: bytesInMemory(body) };
-          for await (const { samples } of readSamples(spec, file)) {
-            const expected = comparable(oneByOne(byRow, samples));
-            expect(comparable(byColumn.encode(samples))).toEqual(expected);
-            rows += expected.accepted.length;
-          }
-        },
-      ),
+      fc.asyncProperty(file, async ({ lines, absent, delimiter }) => {
+        const header = [...columns, 'label', 'weight'].map((name) =>
+          name === absent ? `no ${name}` : name,
+        );
+        // A number of people who have a decimal comma, and a text of the others.
+        const decimal = delimiter === ';' ? '1,5' : '"1,5"';
+        const text = [header.join(), ...lines]
+          .join('\n')
+          .replaceAll(',', delimiter)
+          .replaceAll('1§5', decimal);
+        const body = { name: 'a.csv', bytes: bytesInMemory(Buffer.from(`${text}\n`)) };
+        for await (const { samples } of readSamples(spec, body)) {
+          const expected = comparable(oneByOne(byRow, samples));
+          expect(comparable(byColumn.encode(samples))).toEqual(expected);
+          rows += expected.accepted.length;
+        }
+      }),
       { numRuns: 400 },
     );
     expect(rows).toBeGreaterThan(500);
@@ -153,6 +182,41 @@ describe('samples that are encoded column by column', () => {
       { numRuns: 400 },
     );
     expect(learnt).toBeGreaterThan(500);
+  });
+});
+
+describe('samples that are encoded column by column for too long', () => {
+  it('are broken off before a cell that takes long, and leave no half answers', () => {
+    const spec = defineSpec({ model: 'm', task: 'binary', features });
+    const [encoder, other] = [createEncoder(spec), createEncoder(spec)];
+    const samples = Array.from({ length: 40 }, (_, i) => ({
+      features: {
+        n: i,
+        filled: i,
+        known: 'x',
+        hashed: `h${i}`,
+        grown: 'g',
+        words: `${i} `.repeat(40),
+      },
+      label: i % 2,
+    }));
+    let calls = 0;
+    const breakingOff = (most: number) => () => {
+      calls += 1;
+      if (calls > most) throw new Error('too long');
+    };
+    encoder.encode(samples, breakingOff(Number.POSITIVE_INFINITY));
+    const all = calls;
+    expect(all).toBeGreaterThan(samples.length);
+    for (let most = 0; most < all; most++) {
+      calls = 0;
+      const fresh = samples.map((sample) => ({
+        ...sample,
+        features: { ...sample.features, hashed: `${sample.features.hashed} ${most % 3}` },
+      }));
+      expect(() => encoder.encode(fresh, breakingOff(most))).toThrow('too long');
+      expect(encoder.encode(fresh)).toEqual(other.encode(fresh));
+    }
   });
 });
 

@@ -49,6 +49,8 @@ export async function* passRecords(
 ): AsyncGenerator<void> {
   const isTabWhite = delimiter !== '\t';
   let width = columns;
+  /** So many bytes of a slice are read record by record; at first those of its first line. */
+  let few: number | undefined;
   for (;;) {
     const start = text.at;
     let slice = await text.sliceFrom(start);
@@ -56,12 +58,13 @@ export async function* passRecords(
     const taken = records.takeLines?.(slice, text.line, to - start);
     if (taken !== undefined && taken.lines > 0) {
       text.moveOver(taken.sizeBytes, taken.lines);
+      few = fewBytes;
       if (records.isFull) yield;
       continue;
     }
-    // Behind a record that is not regular, lines may be so again.
-    let parsed = plainRecords(slice.subarray(0, records.takeLines && fewBytes), delimiter);
+    let parsed = plainRecords(slice.subarray(0, few ?? slice.indexOf(newline) + 1), delimiter);
     if (parsed.length === 0) parsed = plainRecords(slice, delimiter);
+    few = Number.POSITIVE_INFINITY;
     let error: Error | undefined;
     const parsing = parsed.length === 0 ? startParsing(delimiter) : undefined;
     for (let next = start; error === undefined; ) {
@@ -102,7 +105,7 @@ export async function* passRecords(
   }
 }
 
-/** So many bytes are read line by line where one of them is not regular. */
+/** Behind a record that is not regular, lines may be so again. */
 const fewBytes = 2_048;
 
 /** Rows within one cell that a text of people would hardly have. */

@@ -68,10 +68,9 @@ export class TextReader {
     return this.#read.subarray(start, start + sliceBytes);
   }
 
-  /** The same bytes and some more, where the text has more. */
+  /** The bytes at the place and some more, where fewer were read than a slice has. */
   async longerSlice(): Promise<Buffer> {
-    const before = this.#held().length;
-    while (this.#held().length === before && (await this.#readOn()));
+    while (this.#held().length < sliceBytes && (await this.#readOn()));
     return this.#held().subarray(0, sliceBytes);
   }
 

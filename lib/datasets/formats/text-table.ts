@@ -53,16 +53,12 @@ export class TextTable implements CellTable, Items<Row> {
   take(bytes: Buffer, { rows: mostRows, sizeBytes, to }: Room): number {
     const stride = this.#stride;
     const delimiter = this.#delimiter;
-    const from = this.#usedBytes;
-    this.#reserve(bytes.length, 0);
-    bytes.copy(this.#bytes, from);
-    const text = this.#bytes;
-    const end = from + bytes.length;
-    const stop = from + Math.min(to, sizeBytes, bytes.length);
-    let at = from;
+    const text = { bytes, delimiter, before: this.#usedBytes };
+    const stop = Math.min(to, sizeBytes, bytes.length);
+    let at = 0;
     for (let left = mostRows; left > 0 && at < stop; left--) {
       this.#reserve(0, 1);
-      const next = lineOf({ text, end, delimiter }, at, {
+      const next = lineOf(text, at, {
         bounds: this.#bounds,
         first: this.#rows * stride,
         cells: stride / 2,
@@ -71,8 +67,10 @@ export class TextTable implements CellTable, Items<Row> {
       at = next;
       this.#rows += 1;
     }
-    this.#usedBytes = at;
-    return at - from;
+    this.#reserve(at, 0);
+    bytes.copy(this.#bytes, this.#usedBytes, 0, at);
+    this.#usedBytes += at;
+    return at;
   }
 
   column(name: string): CellColumn | undefined {
@@ -158,8 +156,8 @@ const leastBounds = 1_024;
 
 const quote = 34;
 
-/** Bytes of a text, up to `end`. */
-type Bytes = { readonly text: Buffer; readonly end: number; readonly delimiter: number };
+/** Bytes of a text, and how many are before them where their cells are. */
+type Bytes = { readonly bytes: Buffer; readonly before: number; readonly delimiter: number };
 
 /** Where the bounds of a row's cells are written. */
 type Bounds = { readonly bounds: Int32Array; readonly first: number; readonly cells: number };
@@ -170,7 +168,8 @@ type Bounds = { readonly bounds: Int32Array; readonly first: number; readonly ce
  *
  * @returns where the next line begins; −1 if it is not, or does not end here
  */
-function lineOf({ text, end, delimiter }: Bytes, start: number, into: Bounds): number {
+function lineOf({ bytes: text, before, delimiter }: Bytes, start: number, into: Bounds): number {
+  const end = text.length;
   const { bounds, first, cells } = into;
   // What is white at the start of a line may belong to the line before, or to nothing.
   if (isWhite(text[start]) && text[start] !== delimiter) return -1;
@@ -201,8 +200,8 @@ function lineOf({ text, end, delimiter }: Bytes, start: number, into: Bounds): n
     }
     if (at >= end) return -1;
     if (cell < cells) {
-      bounds[first + 2 * cell] = from;
-      bounds[first + 2 * cell + 1] = to;
+      bounds[first + 2 * cell] = before + from;
+      bounds[first + 2 * cell + 1] = before + to;
     } else if (from < to) return -1;
     const byte = text[at];
     at += 1;
