@@ -4,7 +4,7 @@ import { layerPartOf } from '../network/weight-names.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
 
-/** What a program needs in order to ask: \`inputs.json\`. */
+/** What a program needs in order to ask: `inputs.json`. */
 export function inputsJson({ model, state, features, labelScale }: Exported): string {
   const { spec, name } = model;
   const inputs = features.map((feature) => ({

@@ -68,10 +68,6 @@ export class AnswerMemory {
     this.#width = role.parts.reduce((sum, { width }) => sum + width, 0);
   }
 
-  get column(): string {
-    return this.#role.column;
-  }
-
   /** So many answers are remembered. */
   get size(): number {
     return (this.#texts?.size ?? 0) + this.#values.size + this.#times.size;

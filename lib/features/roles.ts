@@ -8,7 +8,7 @@ import type { EncodedSamples } from './samples.ts';
 /** What is written into encoded rows, column by column. */
 export type Roles = {
   /** Those of features that are sent, in order. */
-  readonly features: readonly (Role & { readonly name: string })[];
+  readonly features: readonly Role[];
   readonly label: Role;
   readonly weight: Role;
 };
@@ -21,18 +21,17 @@ export function rolesOf(declaration: Declaration): Roles {
   const features = writtenFeatures(declaration);
   // What is missing is told by its text.
   const areNumbers = words?.missing.every((word) => cells.number(word) === undefined) ?? false;
-  const own = features.sent.map((feature, place) => {
+  const own = features.sent.map((feature, place): Role => {
     const { name, column, offsets, width, write } = feature;
     return {
-      name,
       column,
       takesNumbers: areNumbers && declared[name]?.type === 'number',
       isSource: features.isSource[place] ?? false,
-      write(cell: unknown, into: EncodedSamples, row: number) {
+      write(cell, into, row) {
         const value = features.valueFor(feature, cell);
         return value !== undefined && write(value, into, row).ok;
       },
-      textOf: (cell: unknown) => features.textOf(feature, features.valueFor(feature, cell)),
+      textOf: (cell) => features.textOf(feature, features.valueFor(feature, cell)),
       parts: [
         {
           of: ({ raw }: EncodedSamples) => raw,
