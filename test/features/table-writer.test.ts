@@ -10,7 +10,6 @@ import {
   type Encoding,
 } from '../../lib/features/encoder.ts';
 import { PairCache } from '../../lib/features/pair-cache.ts';
-import { plainNumber } from '../../lib/features/plain-number.ts';
 import { concatSamples } from '../../lib/features/samples.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
@@ -260,26 +259,5 @@ describe('what came of pairs', () => {
       { numRuns: 2_000 },
     );
     expect(kept).toBeGreaterThan(100);
-  });
-});
-
-describe('a number that is written in a plain way', () => {
-  it('is the one that JavaScript reads, to the last bit', () => {
-    const digits = fc.stringMatching(/^\d{1,12}$/);
-    const plain = fc
-      .tuple(fc.constantFrom('', '-', '+'), digits, fc.option(digits))
-      .map(([sign, whole, rest]) => sign + whole + (rest === null ? '' : `.${rest}`));
-    let read = 0;
-    fc.assert(
-      fc.property(fc.oneof(plain, cell), (text) => {
-        const bytes = Buffer.from(text);
-        const number = plainNumber(bytes, 0, bytes.length, false);
-        if (Number.isNaN(number)) return;
-        expect(number).toBe(Number(text));
-        read += 1;
-      }),
-      { numRuns: 10_000 },
-    );
-    expect(read).toBeGreaterThan(3_000);
   });
 });

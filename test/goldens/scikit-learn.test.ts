@@ -81,6 +81,7 @@ describe.each(Object.entries(goldens))(
         const loss = trained.losses.reduce((sum, each) => sum + each, 0) / trained.losses.length;
         worst = Math.max(worst, Math.abs(loss - expected));
       }
+      expect(worst).toBeLessThan(5e-7);
       inOrder(golden.final).forEach((expected, i) => {
         const found = state.tensors[names[i] ?? '']?.data ?? [];
         for (const [at, weight] of expected.entries()) expect(found[at]).toBeCloseTo(weight, 4);
