@@ -33,13 +33,19 @@ export function parse<Schema extends z.ZodType>(
 /** One line for each problem: `field: what is allowed (found …)`. */
 export function explain(error: z.ZodError, input: unknown, subject: string): MillraceError {
   const lines = error.issues.flatMap(problemsOf).map(({ path, text, isComplete }) => {
-    const field = [subject, ...path.map(String)].join('.');
+    const field = [subject, ...path.map((part) => inOneLine(String(part)))].join('.');
     return isComplete
       ? `${field}: ${text}`
       : `${field}: ${text} (found ${show(valueAt(input, path))})`;
   });
   // Without the cause: a program that does not catch it would print all of Zod's own account.
   return invalid(lines.join('; '));
+}
+
+/** A text whose control characters are written out. */
+export function inOneLine(text: string): string {
+  const written = (odd: string) => `\\u${odd.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, written);
 }
 
 /** What is wrong with a field. `isComplete` says that the text names what was found. */

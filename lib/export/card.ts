@@ -65,11 +65,11 @@ ${usage}
 
 function answerText({ task, label }: Spec, classes: readonly string[]): string {
   if (label.outputs !== undefined) return `the values of ${someOf(label.outputs)}`;
-  if (task === 'regression') return `the value of \`${label.name}\``;
-  if (task === 'binary') return `the probability that \`${label.name}\` is true`;
+  if (task === 'regression') return `the value of ${code(label.name)}`;
+  if (task === 'binary') return `the probability that ${code(label.name)} is true`;
   const others = label.maxClasses === undefined ? '' : '; the rest are of classes yet to come';
   const named = classes.length === 0 ? 'none has come yet' : someOf(classes);
-  return `the probability of each class of \`${label.name}\`: ${named}${others}`;
+  return `the probability of each class of ${code(label.name)}: ${named}${others}`;
 }
 
 function lossText({ task, loss }: Spec): string {
@@ -85,8 +85,10 @@ function someOf(texts: readonly string[]): string {
 
 /** A text as code within a cell of a table. */
 function code(text: string): string {
-  const inOneLine = text.replace(/\s+/g, ' ').replaceAll('`', "'").replaceAll('|', '\\|');
-  return `\`${inOneLine}\``;
+  const inOneLine = text.replace(/\s+/g, ' ').replaceAll('|', '\\|');
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
+  const fence = '`'.repeat(longest + 1);
+  return longest === 0 ? `\`${inOneLine}\`` : `${fence} ${inOneLine} ${fence}`;
 }
 
 function streamText(stream: StreamMetrics | undefined): string {
@@ -133,13 +135,13 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     case 'cross':
       if (declared.buckets === 'complete') return combinationText(spec, declared.of);
       return (
-        `the texts of ${declared.of.join(', ')}, joined by U+001F, by their bucket out of ` +
-        `${declared.buckets}`
+        `the texts of ${declared.of.map(code).join(', ')}, joined by U+001F, by their bucket out ` +
+        `of ${declared.buckets}`
       );
     case 'targetMean':
       return (
-        `the texts of ${declared.of.join(', ')}, joined by U+001F, by their bucket out of ` +
-        `${declared.buckets}; the mean label of each is the one at this entry`
+        `the texts of ${declared.of.map(code).join(', ')}, joined by U+001F, by their bucket out ` +
+        `of ${declared.buckets}; the mean label of each is the one at this entry`
       );
     case 'lag':
       return lagText(spec, declared);
@@ -147,7 +149,7 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
       return `${feature.width} pixels, each divided by ${declared.scale}`;
     case 'vector':
       return declared.missing === 'mean'
-        ? `${declared.length} numbers and 0; where they are missing their means and 1`
+        ? `${numbersText(declared.length)} and 0; what is missing is the mean, and then 1`
         : undefined;
     case 'timestamp':
       return timesText(declared);
@@ -158,14 +160,22 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
       );
     case 'number': {
       const { clip, log } = declared;
-      const within = clip === undefined ? '' : `, no less than ${clip[0]}, no more than ${clip[1]}`;
-      const number = log ? `sign(x) · ln(1 + abs(x)) of a number x${within}` : `a number${within}`;
+      const number = numberText(declared);
       if (feature.width === 2) return `${number} and 0; where it is missing the mean and 1`;
       return log || clip ? number : undefined;
     }
     default:
       return undefined;
   }
+}
+
+/** What a number is before it is scaled. */
+function numberText(
+  { clip, log }: Extract<Spec['features'][string], { type: 'number' }>,
+  name = 'a number',
+): string {
+  const within = clip === undefined ? '' : `, no less than ${clip[0]}, no more than ${clip[1]}`;
+  return log ? `sign(x) · ln(1 + abs(x)) of x, ${name}${within},` : `${name}${within}`;
 }
 
 /** How the place of a combination is computed. */
@@ -180,15 +190,17 @@ function combinationText({ features }: Spec, of: readonly string[]): string {
 }
 
 function lagText(
-  { label, task }: Spec,
+  { label, task, features }: Spec,
   { steps, source, by }: Extract<Spec['features'][string], { type: 'lag' }>,
 ): string {
-  const what = source ?? label.name;
-  const among = by === undefined ? '' : ` of those with the same ${by.join(', ')}`;
+  const number = source === undefined ? undefined : features[source];
+  const name = code(source ?? label.name);
+  const what = number?.type === 'number' ? numberText(number, name) : name;
+  const among = by === undefined ? '' : ` of those with the same ${by.map(code).join(', ')}`;
   const ago = `${steps.join(', ')} samples ago${among}`;
   return source === undefined && task === 'multiclass'
     ? `1 for the class that ${what} was ${ago}, and 0 for the others`
-    : `what ${what} was ${ago}`;
+    : `${what} ${ago}`;
 }
 
 /** How a time is made numbers: what share of its turn has passed, by whose clock. */
@@ -221,11 +233,15 @@ function vectorizerOptions({
 }
 
 function takesText({ width, ...feature }: ExportedFeature): string {
-  if (feature.kind === 'numbers') return width === 1 ? 'a number' : `${width} numbers`;
+  if (feature.kind === 'numbers') return numbersText(width);
   if (feature.hashes !== undefined)
     return `a text, by the place of its hash among ${feature.hashes.length}; others are one`;
   if (feature.values === undefined) return `a text, by its bucket out of ${feature.buckets}`;
   return `${someOf(feature.values)}; others are one`;
+}
+
+function numbersText(count: number): string {
+  return count === 1 ? 'a number' : `${count} numbers`;
 }
 
 function seenText({ features }: Spec, feature: ExportedFeature): string {

@@ -154,12 +154,12 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
   return { model, state, features: withLayers(features.filter(isUsed)), labelScale };
 }
 
-/** Features whose layers differ, and begin as Keras and TensorFlow want it. */
+/** Features whose layers differ, and are called as Keras, TensorFlow and tfjs want it. */
 function withLayers(features: readonly ExportedFeature[]): readonly ExportedFeature[] {
   const taken = new Set(features.map(({ layer }) => layer));
   return features.map((feature) => {
-    if (!feature.layer.startsWith('-')) return feature;
-    let layer = `feature${feature.layer}`;
+    if (!/^[-_]/.test(feature.layer) && !(feature.layer in {})) return feature;
+    let layer = `feature${feature.layer.replace(/^(?![-_])/, '_')}`;
     while (taken.has(layer)) layer = `${layer}_`;
     taken.add(layer);
     return { ...feature, layer };

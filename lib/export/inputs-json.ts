@@ -51,13 +51,20 @@ function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   if (feature?.type === 'cross') return { of: feature.of };
   if (feature?.type === 'targetMean') return { of: feature.of, buckets: feature.buckets };
   if (feature?.type === 'lag')
-    return { steps: feature.steps, source: feature.source, by: feature.by };
+    return { steps: feature.steps, by: feature.by, ...sourceJson(features, feature.source) };
   if (feature?.type === 'image') return { image: { shape: feature.shape, scale: feature.scale } };
   if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
   if (feature?.type === 'number')
     return { ...(feature.clip && { clip: feature.clip }), ...(feature.log && { log: true }) };
   if (feature?.type === 'text') return { words: feature.words, characters: feature.characters };
   return {};
+}
+
+/** What earlier values are, and what they go through before they come in. */
+function sourceJson(features: Spec['features'], source: string | undefined) {
+  const number = source === undefined ? undefined : features[source];
+  if (number?.type !== 'number') return { source };
+  return { source, sourceClip: number.clip, sourceLog: number.log };
 }
 
 /** How numbers are scaled, and the bound of those that forget. */

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { UntraceableError } from '../engine/trace/untraceable.ts';
 import { RandomFourier } from '../network/fourier.ts';
 import type { NetworkInput } from '../network/network.ts';
 import { cosineLayers, type Reach, reachOf } from './cosines.ts';
@@ -23,10 +22,6 @@ export async function servedLayers(exported: Exported): Promise<tf.LayersModel> 
   const { model, state, features } = exported;
   await tf.setBackend('cpu');
   const { layersModel, inputs, isAnswer } = await servedNetwork(model, state);
-  for (const { name, layer } of features) {
-    if (layer.startsWith('_') || layer in {})
-      throw new UntraceableError(`an input cannot be called ${name} there`);
-  }
   const asked = features.map((feature) => {
     const { layer: name, width } = feature;
     if (!takesIndex(feature)) return tf.input({ name, shape: [width], dtype: 'float32' });

@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { isRecord, show } from '../parse.ts';
+import { inOneLine, isRecord, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, refuse } from '../refusal.ts';
 import type { Samples } from './cell-table.ts';
 import { columnsOf, type Declaration, layoutOf } from './columns.ts';
@@ -176,7 +176,10 @@ function writeAll(
     if (sampleFields.includes(key)) continue;
     const reason = problemOfField(sample, key);
     if (reason === undefined) continue;
-    return { ...refuse('unknown-field', reason), field: key.slice(0, limits.fieldCharacters) };
+    return {
+      ...refuse('unknown-field', reason),
+      field: inOneLine(key.slice(0, limits.fieldCharacters)),
+    };
   }
   for (const write of parts) {
     const written = write(sample, into, row);

@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { isRecord, listNames, show } from '../parse.ts';
+import { inOneLine, isRecord, listNames, show } from '../parse.ts';
 import { accepted, refuse } from '../refusal.ts';
 import { cellsOfSpec, columnsOf, type Declaration, ignoring } from './columns.ts';
 import { missingText } from './label.ts';
@@ -59,7 +59,7 @@ export function featuresWriter(declaration: Declaration): WriteSample {
       const reason = `unknown feature; allowed: ${listNames([...places.keys()]) || 'none'}`;
       return {
         ...refuse('unknown-field', reason),
-        field: `features.${key.slice(0, limits.fieldCharacters)}`,
+        field: `features.${inOneLine(key.slice(0, limits.fieldCharacters))}`,
       };
     }
     let place = 0;

@@ -107,8 +107,9 @@ function problemsOfComplete(
   const sizes = of.map((name) => {
     const source = features[name];
     const size = source?.type === 'category' ? source.values?.length : undefined;
-    return { name, size };
+    return { name, size, isThere: Object.hasOwn(features, name) };
   });
+  if (sizes.some(({ isThere }) => !isThere)) return [];
   const open = sizes.find(({ size }) => size === undefined);
   if (open !== undefined)
     return [`complete is for categories with \`values\` (${open.name} has none)`];

@@ -11,8 +11,8 @@ const mostExponent = 400;
 /**
  * The number that bytes of a text are, if it is written in a plain way: a sign, digits, a point,
  * digits, an exponent. It is the one nearest to what is written: of fifteen digits the power of ten
- * by which they are multiplied or divided is exact too, and there is one rounding (Clinger 1990); of
- * up to nineteen, what the rounding missed is made up for.
+ * by which they are multiplied or divided is exact too, and there is one rounding (Clinger 1990);
+ * of up to nineteen, what the rounding missed is made up for.
  *
  * @returns NaN if it is not, or is not told so, which does not say that the text is none
  */

@@ -7,6 +7,7 @@ import { show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { allLayers } from './dropout.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
+import { layerPartOf } from './weight-names.ts';
 
 type Json = Record<string, unknown>;
 
@@ -125,7 +126,9 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
   const shape = input.shape.slice(1).map((size) => size ?? 1);
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   const name = input.sourceLayer.name;
-  const column = columnsOf(spec).find((each) => each.name === name);
+  const column = columnsOf(spec).find(
+    (each) => each.name === name || layerPartOf(each.name) === name,
+  );
   if (column !== undefined) {
     const { offsets, behaviour } = column;
     const width = behaviour.width.numbers + behaviour.width.categories;

@@ -71,27 +71,42 @@ const mostCandidates = 64;
  */
 export function gridOf(spec: SpecInput, grid: readonly string[]): readonly Candidate[] {
   const axes = grid.map((text) => {
-    const [, path = '', values = ''] = /^([A-Za-z0-9_.]+)=(.+)$/s.exec(text) ?? [];
-    if (path === '') {
-      throw invalid(
-        `--grid: must be path=value,value such as online.rate=0.1,0.03 (found ${text})`,
-      );
-    }
+    const { path, values } = axisOf(spec, text);
     return valuesOf(values).map((value) => ({ path, value }));
   });
-  const combinations = axes.reduce<readonly { path: string; value: unknown }[][]>(
+  const combinations = axes.reduce<readonly Setting[][]>(
     (all, axis) => all.flatMap((before) => axis.map((each) => [...before, each])),
     [[]],
   );
   if (combinations.length > mostCandidates)
     throw invalid(`--grid: at most ${mostCandidates} combinations (found ${combinations.length})`);
   return combinations.map((settings) => ({
-    name: settings.map(({ path, value }) => `${path}=${JSON.stringify(value)}`).join(' '),
+    name: settings.map(({ path, value }) => `${path.join('.')}=${JSON.stringify(value)}`).join(' '),
     spec: settings.reduce<SpecInput>(
-      (own, { path, value }) => withValue(own, path.split('.'), value) as SpecInput,
+      (own, { path, value }) => withValue(own, path, value) as SpecInput,
       spec,
     ),
   }));
+}
+
+/** A place in a spec, and what stands there. */
+type Setting = { readonly path: readonly string[]; readonly value: unknown };
+
+/** The place that an axis names, where a feature may have any name, and its values as a text. */
+function axisOf({ features }: SpecInput, text: string) {
+  const head = 'features.';
+  const names = Object.keys(features).sort((a, b) => b.length - a.length);
+  const isNamed = (name: string) =>
+    text.startsWith(head + name) && /^[.=]/.test(text.slice(head.length + name.length));
+  const name = names.find(isNamed);
+  const before = name === undefined ? [] : ['features', name];
+  const rest = name === undefined ? `.${text}` : text.slice(head.length + name.length);
+  const [, path, values = ''] = /^((?:\.[A-Za-z0-9_]+)*)=(.+)$/s.exec(rest) ?? [];
+  if (path !== undefined) {
+    const own = [...before, ...path.split('.').slice(1)];
+    if (own.length > 0) return { path: own, values };
+  }
+  throw invalid(`--grid: must be path=value,value such as online.rate=0.1,0.03 (found ${text})`);
 }
 
 /** Values between commas; a list in brackets is one. */

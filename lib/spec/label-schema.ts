@@ -89,17 +89,21 @@ export function problemsOfClasses({
   return [{ field: 'maxClasses', problem }];
 }
 
+/** Control characters and line ends, as Python's `re` knows them too: the schema in docs/ has them. */
+const endsLine = String.raw`\u0000-\u001f\u007f-\u009f\u2028\u2029`;
+
 /** A refusal's field has room for the name beside what is before it. */
 const mostCharacters = 100;
 
 /** The name of a feature is any text of one line. */
 export const featureName = z
   .string()
-  .min(1)
-  .max(mostCharacters)
-  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\p{Cs}]*$/u, 'a name is one line, without control characters')
-  .refine((name) => name === name.trim(), 'a name has no white space at its ends')
-  .refine((name) => name !== '__proto__', '__proto__ cannot be the name of a feature');
+  .max(mostCharacters, `a name has at most ${mostCharacters} characters`)
+  .regex(
+    new RegExp(`^(?!\\s|__proto__$)[^${endsLine}]+(?<!\\s)$`),
+    'a name is a text of one line, without white space at its ends, and not __proto__',
+  )
+  .refine((name) => name.isWellFormed(), 'a name has no half of a character');
 
 const classWeight = z.number().min(1e-6).max(1e6);
 

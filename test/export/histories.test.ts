@@ -24,9 +24,17 @@ const features: SpecInput['features'] = {
   team: { type: 'category', values: ['red', 'green'] },
   by_both: { type: 'targetMean', of: ['team', 'word'], buckets: 64 },
   ago: { type: 'lag', steps: [1, 3] },
+  share: { type: 'number', log: true, clip: [-0.5, 0.25] },
+  share_ago: { type: 'lag', source: 'share', steps: [2] },
 };
-const ignore = ['share', 'constant', 'rare', 'pixels'];
+const ignore = ['constant', 'rare', 'pixels'];
 const usual = { model: 'late', features, ignore, network: { hidden: [5] } };
+
+/** A share after its clip and its logarithm. */
+function logarithm(share: unknown): number {
+  const within = Math.min(Math.max(Number(share), -0.5), 0.25);
+  return Math.sign(within) * Math.log1p(Math.abs(within));
+}
 
 /** Models of what samples before have said. */
 const histories: Readonly<Record<string, SpecInput>> = {
@@ -58,13 +66,17 @@ describe('an exported model of what samples before have said', () => {
         by_word: row.word,
         by_both: `${row.team}\u001f${row.word}`,
         ago: earlier,
+        share: logarithm(row.share),
+        share_ago: logarithm(rows.at(-2)?.share),
       }));
       const wanted = inputsJson(exported);
       expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-6);
       expectClose(await askTfjs(exported, await tfjsFiles(exported), asked), own, 1e-4);
       if (python === undefined) return;
       const files = { ...(await safetensorsFiles(exported)), 'inputs.json': wanted };
-      expectClose(askPython(files, asked), own, 1e-5);
+      // (There a number is given as it is.)
+      const plain = asked.map((each, row) => ({ ...each, share: rows[row]?.share }));
+      expectClose(askPython(files, plain), own, 1e-5);
     },
   );
 });

@@ -123,4 +123,18 @@ describe('a grid', () => {
   ])('is refused: %j', (grid, reason) => {
     expect(() => gridOf(ticketsSpec, grid)).toThrow(reason);
   });
+
+  it('reaches features of any name', () => {
+    const odd = ['a.b=1', 'a', 'a.b', 'x/y (z)', '2'];
+    const features = Object.fromEntries(
+      odd.map((name) => [name, { type: 'category' as const, buckets: 8, dimensions: 1 }]),
+    );
+    for (const name of odd) {
+      const found = gridOf({ ...ticketsSpec, features }, [`features.${name}.dimensions=2,3`]);
+      expect(found.map(({ spec }) => spec.features[name])).toEqual([
+        { type: 'category', buckets: 8, dimensions: 2 },
+        { type: 'category', buckets: 8, dimensions: 3 },
+      ]);
+    }
+  });
 });

@@ -119,7 +119,7 @@ describe('a spec', () => {
     ],
     [
       { features: { 'a b ': { type: 'number' } } },
-      'spec.features.a b : a name has no white space at its ends',
+      'spec.features.a b : a name is a text of one line, without white space at its ends',
     ],
     [
       { features: { x: { type: 'words' } } },
