@@ -43,7 +43,8 @@ export async function stopEmulator(
   emulator: ChildProcess,
   signal: 'SIGTERM' | 'SIGKILL',
 ): Promise<void> {
-  if (emulator.exitCode !== null) return;
+  // (One that was killed has a signal in place of a code, and exits no more.)
+  if (emulator.exitCode !== null || emulator.signalCode !== null) return;
   const exited = new Promise((resolveExit) => emulator.once('exit', resolveExit));
   emulator.kill(signal);
   await exited;
