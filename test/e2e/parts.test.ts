@@ -45,7 +45,10 @@ describe('a large dataset, through the state machine', () => {
     await until(async () => ((await marks()).length > 2 ? true : undefined));
     test.cloud.functions.get('prepare-part')?.kill();
     await until(async () => ((await marks()).length > 6 ? true : undefined));
+    const crashed = test.cloud;
     test = await test.restart('crash');
+    // Whoever stops it once more, as a test that failed does, waits for nothing.
+    await crashed.stop();
     const ended = await until(async () => {
       const progress = await readProgress(test.ports.store, model, 'large-1');
       return progress?.status === 'promoted' || progress?.status === 'kept-champion'
