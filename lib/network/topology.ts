@@ -126,9 +126,10 @@ function matchInput(spec: Spec, input: tf.SymbolicTensor, inputCount: number): N
   const shape = input.shape.slice(1).map((size) => size ?? 1);
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   const name = input.sourceLayer.name;
-  const column = columnsOf(spec).find(
-    (each) => each.name === name || layerPartOf(each.name) === name,
-  );
+  const columns = columnsOf(spec);
+  const column =
+    columns.find((each) => each.name === name) ??
+    columns.find((each) => layerPartOf(each.name) === name);
   if (column !== undefined) {
     const { offsets, behaviour } = column;
     const width = behaviour.width.numbers + behaviour.width.categories;
