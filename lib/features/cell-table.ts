@@ -7,6 +7,14 @@ export type Items<Item> = Iterable<Item> & {
   readonly at: (index: number) => Item | undefined;
 };
 
+/** Goes through items that are made on request. */
+export function* eachOf<Item>({ length, at }: Pick<Items<Item>, 'length' | 'at'>): Generator<Item> {
+  for (let index = 0; index < length; index++) {
+    const item = at(index);
+    if (item !== undefined) yield item;
+  }
+}
+
 /** Items that are each made of one of others, whenever it is asked for. */
 export function mapped<Item, Other>(items: Items<Item>, of: (item: Item) => Other): Items<Other> {
   return {

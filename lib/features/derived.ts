@@ -144,7 +144,7 @@ type History = Pick<
 
 /** Sums of labels that are added to in place. */
 function growing(sums: TargetSums): Omit<TargetSums, 'totalCount'> & { totalCount: number } {
-  return { ...copyOfTargets(sums) };
+  return copyOfTargets(sums);
 }
 
 /** Derives the columns of a dataset's rows as if they were a stream. */

@@ -1,9 +1,8 @@
-import { limits } from '../limits.ts';
-import { inOneLine, isRecord, show } from '../parse.ts';
+import { isRecord, show } from '../parse.ts';
 import { type Accepted, accepted, type RefusalCode, refuse } from '../refusal.ts';
 import type { Samples } from './cell-table.ts';
 import { columnsOf, type Declaration, layoutOf } from './columns.ts';
-import { featuresWriter } from './features-writer.ts';
+import { featuresWriter, writtenFeatures } from './features-writer.ts';
 import { hashOfClass } from './hash.ts';
 import { labelReader } from './label.ts';
 import { isDefaultLabel } from './sample-id.ts';
@@ -14,6 +13,7 @@ import {
   lateWeightField,
   lateWeightsOf,
   type RefusedField,
+  shownField,
   type WriteSample,
   weightWriter,
   writeId,
@@ -90,12 +90,13 @@ const sampleFields = ['features', 'label', 'weight', 'id'];
 /** The encoder of a spec. */
 export function createEncoder(declaration: Declaration): Encoder {
   const layout = layoutOf(declaration);
-  const writeFeatures = featuresWriter(declaration);
+  const written = writtenFeatures(declaration);
+  const writeFeatures = featuresWriter(declaration, written);
   const writeLabel = labelWriter(declaration);
   const writeWeight = weightWriter(declaration);
   const countUnknown = unknownCounter(declaration);
   const { nameOf } = labelReader(declaration);
-  const writeTable = tableWriter(declaration);
+  const writeTable = tableWriter(declaration, written);
 
   const encodeWith = (
     samples: Samples,
@@ -176,10 +177,7 @@ function writeAll(
     if (sampleFields.includes(key)) continue;
     const reason = problemOfField(sample, key);
     if (reason === undefined) continue;
-    return {
-      ...refuse('unknown-field', reason),
-      field: inOneLine(key.slice(0, limits.fieldCharacters)),
-    };
+    return { ...refuse('unknown-field', reason), field: shownField(key) };
   }
   for (const write of parts) {
     const written = write(sample, into, row);

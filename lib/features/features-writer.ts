@@ -1,9 +1,8 @@
-import { limits } from '../limits.ts';
-import { inOneLine, isRecord, listNames, show } from '../parse.ts';
+import { isRecord, listNames, show } from '../parse.ts';
 import { accepted, refuse } from '../refusal.ts';
 import { cellsOfSpec, columnsOf, type Declaration, ignoring } from './columns.ts';
 import { missingText } from './label.ts';
-import type { WriteSample } from './sample-parts.ts';
+import { shownField, type WriteSample } from './sample-parts.ts';
 
 /** The features of a declaration as they are written, of one sample after another. */
 export function writtenFeatures(declaration: Declaration) {
@@ -36,9 +35,14 @@ export function writtenFeatures(declaration: Declaration) {
   return { sent, places, taken, isSource, valueFor, textOf };
 }
 
+/** What {@link writtenFeatures} works out: once for each encoder, since its values may be many. */
+export type WrittenFeatures = ReturnType<typeof writtenFeatures>;
+
 /** Writes the features of a sample; what is taken from others comes last. */
-export function featuresWriter(declaration: Declaration): WriteSample {
-  const { sent, places, taken: others, isSource, valueFor, textOf } = writtenFeatures(declaration);
+export function featuresWriter(
+  declaration: Declaration,
+  { sent, places, taken: others, isSource, valueFor, textOf }: WrittenFeatures,
+): WriteSample {
   const taken = others.map((each) => ({ ...each, texts: each.from.map(String) }));
   const isIgnored = ignoring(declaration);
   // Of one sample, and then of the next, by place in `sent`: the cell, and its text as a source.
@@ -59,7 +63,7 @@ export function featuresWriter(declaration: Declaration): WriteSample {
       const reason = `unknown feature; allowed: ${listNames([...places.keys()]) || 'none'}`;
       return {
         ...refuse('unknown-field', reason),
-        field: `features.${inOneLine(key.slice(0, limits.fieldCharacters))}`,
+        field: `features.${shownField(key)}`,
       };
     }
     let place = 0;

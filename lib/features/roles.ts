@@ -1,6 +1,6 @@
 import type { Role } from './answer-memory.ts';
 import { cellsOfSpec, type Declaration, layoutOf } from './columns.ts';
-import { writtenFeatures } from './features-writer.ts';
+import type { WrittenFeatures } from './features-writer.ts';
 import { labelReader } from './label.ts';
 import { labelWriter, weightColumn, weightWriter } from './sample-parts.ts';
 import type { EncodedSamples } from './samples.ts';
@@ -14,11 +14,10 @@ export type Roles = {
 };
 
 /** The roles of a declaration. */
-export function rolesOf(declaration: Declaration): Roles {
+export function rolesOf(declaration: Declaration, features: WrittenFeatures): Roles {
   const cells = cellsOfSpec(declaration);
   const { numberWidth, categoryCount } = layoutOf(declaration);
   const { features: declared, label, task, cells: words } = declaration;
-  const features = writtenFeatures(declaration);
   // What is missing is told by its text.
   const areNumbers = words?.missing.every((word) => cells.number(word) === undefined) ?? false;
   const own = features.sent.map((feature, place): Role => {

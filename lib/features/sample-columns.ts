@@ -1,14 +1,13 @@
 import { isRecord } from '../parse.ts';
 import type { FoundColumns, RowRange, Samples } from './cell-table.ts';
 import { type Declaration, ignoring } from './columns.ts';
-import { writtenFeatures } from './features-writer.ts';
+import type { WrittenFeatures } from './features-writer.ts';
 
 /**
  * Puts the values of samples into columns: those of features that are sent, in order, of labels and
  * of weights. A sample that has anything else is left.
  */
-export function sampleColumns(declaration: Declaration) {
-  const { sent, places } = writtenFeatures(declaration);
+export function sampleColumns(declaration: Declaration, { sent, places }: WrittenFeatures) {
   const isIgnored = ignoring(declaration);
   const [labelPlace, weightPlace] = [sent.length, sent.length + 1];
   /** Where values of such keys belong, −1 if nowhere: most samples have those of the one before. */

@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import { isRecord, show } from '../parse.ts';
+import { inOneLine, isRecord, show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
 import type { Items } from './cell-table.ts';
 import { isFloat32 } from './cells.ts';
@@ -41,9 +41,14 @@ export function labelWriter(declaration: Declaration): WriteSample {
   };
 }
 
+/** How a field is called in refusals, whatever its sender called it. */
+export function shownField(name: string): string {
+  return inOneLine(name.slice(0, limits.fieldCharacters));
+}
+
 /** What the label is called in refusals, or one of its outputs. */
 export function fieldOfOutput(output?: string): string {
-  return output === undefined ? 'label' : `label.${output.slice(0, limits.fieldCharacters)}`;
+  return output === undefined ? 'label' : `label.${shownField(output)}`;
 }
 
 /** An id says what features are meant; no row has it. */

@@ -1,7 +1,7 @@
 import { AnswerMemory, type Writing } from './answer-memory.ts';
 import type { CellColumn, FoundColumns, RowRange, Samples } from './cell-table.ts';
 import type { Declaration } from './columns.ts';
-import { writtenFeatures } from './features-writer.ts';
+import type { WrittenFeatures } from './features-writer.ts';
 import { PairCache } from './pair-cache.ts';
 import { rolesOf } from './roles.ts';
 import { sampleColumns } from './sample-columns.ts';
@@ -37,13 +37,16 @@ const fewestSamples = 16;
 const mostCells = 2 ** 22;
 
 /** The writer of a declaration; undefined where samples are only read one by one. */
-export function tableWriter(declaration: Declaration): TableWriter | undefined {
+export function tableWriter(
+  declaration: Declaration,
+  written: WrittenFeatures,
+): TableWriter | undefined {
   if (declaration.cells === undefined || declaration.label.outputs !== undefined) return undefined;
-  const { taken } = writtenFeatures(declaration);
-  const { features, label, weight } = rolesOf(declaration);
+  const { taken } = written;
+  const { features, label, weight } = rolesOf(declaration, written);
   const roles = [...features, label, weight];
   const own = new Set([...features, label].map(({ column }) => column));
-  const columnsOfSamples = sampleColumns(declaration);
+  const columnsOfSamples = sampleColumns(declaration, written);
   const begin = (kinds: string) => ({
     kinds,
     memories: roles.map((role) => new AnswerMemory(role)),
@@ -94,7 +97,7 @@ export function tableWriter(declaration: Declaration): TableWriter | undefined {
 
 /** Writes a feature that is taken from others, whose cells are written. */
 function writeTaken(
-  { from, write, offsets }: ReturnType<typeof writtenFeatures>['taken'][number],
+  { from, write, offsets }: WrittenFeatures['taken'][number],
   memories: readonly AnswerMemory[],
   known: PairCache | undefined,
   { rows: { count }, into, left }: Writing,

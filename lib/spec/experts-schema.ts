@@ -86,7 +86,8 @@ export const replaySchema = strictObject({
     .enum(['some', 'recent'])
     .optional()
     .describe(
-      'which: `some`, drawn evenly from all that were learnt, unless given; `recent`: the last ones',
+      'which: `some`, drawn evenly from all that were learnt, unless given; `recent`: the last ' +
+        'ones',
     ),
 });
 

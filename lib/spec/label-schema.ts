@@ -89,7 +89,7 @@ export function problemsOfClasses({
   return [{ field: 'maxClasses', problem }];
 }
 
-/** Control characters and line ends, as Python's `re` knows them too: the schema in docs/ has them. */
+/** Control characters and line ends, in words that Python's `re` knows too. */
 const endsLine = String.raw`\u0000-\u001f\u007f-\u009f\u2028\u2029`;
 
 /** A refusal's field has room for the name beside what is before it. */

@@ -1,9 +1,8 @@
-import { limits } from '../../limits.ts';
 import { type CsvRecord, passRecords, type Records } from './csv-records.ts';
-import { type BadRow, badRow, type Format, fromFirst, noRows, type RowChunk } from './format.ts';
+import { ChunkCollector, type Format, fromFirst, noRows, type RowChunk } from './format.ts';
 import { plainRecords } from './plain-lines.ts';
 import { carriageReturn, lineEnd, newline, TextReader } from './text-reader.ts';
-import { type Room, type TextColumns, TextTable } from './text-table.ts';
+import { type TextColumns, TextTable } from './text-table.ts';
 
 const delimiters = [',', ';', '\t', '|'];
 
@@ -57,9 +56,7 @@ class TableCollector implements Records {
   readonly #delimiter: string;
   #columns: TextColumns | undefined;
   #rows: TextTable | undefined;
-  #lines: number[] = [];
-  #bad: BadRow[] = [];
-  #sizeBytes = 0;
+  readonly #chunk = new ChunkCollector();
 
   constructor(delimiter: string) {
     this.#delimiter = delimiter;
@@ -76,43 +73,36 @@ class TableCollector implements Records {
   }
 
   add(record: CsvRecord): void {
-    if ('reason' in record) this.#bad.push(badRow(record));
+    if ('reason' in record) this.#chunk.addBad(record);
     else if (this.#rows === undefined) this.begin(headerOf(record.cells));
     else {
       const { cells, line, sizeBytes } = record;
       const width = this.width ?? 0;
       if (isWide(cells, width)) {
         this.#rows.add(cells);
-        this.#lines.push(line);
-        this.#sizeBytes += sizeBytes;
+        this.#chunk.add(line, sizeBytes);
       } else {
         const reason = `it has ${cells.length} values, the header has ${width} columns`;
-        this.#bad.push(badRow({ line, reason, text: cells.join(this.#delimiter) }));
+        this.#chunk.addBad({ line, reason, text: cells.join(this.#delimiter) });
       }
     }
   }
 
   takeLines(bytes: Buffer, line: number, to: number) {
-    const rows = limits.chunkRows - this.#lines.length - this.#bad.length;
-    const room: Room = { rows, sizeBytes: limits.chunkBytes - this.#sizeBytes, to };
-    const sizeBytes = this.#rows?.take(bytes, room) ?? 0;
-    const lines = (this.#rows?.length ?? 0) - this.#lines.length;
-    for (let i = 0; i < lines; i++) this.#lines.push(line + i);
-    this.#sizeBytes += sizeBytes;
+    const before = this.#rows?.length ?? 0;
+    const sizeBytes = this.#rows?.take(bytes, { ...this.#chunk.room, to }) ?? 0;
+    const lines = (this.#rows?.length ?? 0) - before;
+    this.#chunk.add(line, sizeBytes, lines);
     return { sizeBytes, lines };
   }
 
   get isFull(): boolean {
-    const rows = this.#lines.length + this.#bad.length;
-    return rows >= limits.chunkRows || this.#sizeBytes >= limits.chunkBytes;
+    return this.#chunk.isFull;
   }
 
   /** What was collected since the last time, and the place behind it. */
   take(next: RowChunk['next']): RowChunk {
-    const rows = this.#rows ?? [];
-    const taken = { rows, lines: this.#lines, bad: this.#bad, ...(next && { next }) };
-    [this.#lines, this.#bad] = [[], []];
-    this.#sizeBytes = 0;
+    const taken = this.#chunk.take(this.#rows ?? [], next);
     if (this.#columns) this.#rows = new TextTable(this.#columns);
     return taken;
   }

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import type { CellColumn, CellTable, Items, Row } from '../../features/cell-table.ts';
+import {
+  type CellColumn,
+  type CellTable,
+  eachOf,
+  type Items,
+  type Row,
+} from '../../features/cell-table.ts';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 
@@ -104,38 +110,40 @@ export function copied(text: string): string {
   return Buffer.from(text).toString();
 }
 
-/** A part that is no row, of which only the beginning is kept. */
-export function badRow({ line, reason, text }: BadRow): BadRow {
-  return { line, reason, text: copied(text.slice(0, limits.badRowCharacters)) };
-}
-
-/** Collects rows until there are enough to hand on. */
-export class RowCollector {
-  #rows: Row[] = [];
+/** Counts what is collected until there is enough to hand on; its rows are kept elsewhere. */
+export class ChunkCollector {
   #lines: number[] = [];
   #bad: BadRow[] = [];
   #sizeBytes = 0;
 
-  /** @param sizeBytes that the row has in its file */
-  add(row: Row, line: number, sizeBytes: number): void {
-    this.#rows.push(row);
-    this.#lines.push(line);
+  /** Rows, a line each. @param sizeBytes that they have in their file */
+  add(firstLine: number, sizeBytes: number, rows = 1): void {
+    for (let i = 0; i < rows; i++) this.#lines.push(firstLine + i);
     this.#sizeBytes += sizeBytes;
   }
 
-  addBad(line: number, reason: string, text: string): void {
-    this.#bad.push(badRow({ line, reason, text }));
+  addBad(bad: BadRow): void {
+    const text = copied(bad.text.slice(0, limits.badRowCharacters));
+    this.#bad.push({ line: bad.line, reason: bad.reason, text });
+  }
+
+  /** How many rows, and bytes of them, there is room for. */
+  get room(): { readonly rows: number; readonly sizeBytes: number } {
+    return {
+      rows: limits.chunkRows - this.#lines.length - this.#bad.length,
+      sizeBytes: limits.chunkBytes - this.#sizeBytes,
+    };
   }
 
   get isFull(): boolean {
-    const rows = this.#rows.length + this.#bad.length;
-    return rows >= limits.chunkRows || this.#sizeBytes >= limits.chunkBytes;
+    const { rows, sizeBytes } = this.room;
+    return rows <= 0 || sizeBytes <= 0;
   }
 
-  /** What was collected since the last time, and the place behind it. */
-  take(next: FilePlace | undefined): RowChunk {
-    const taken = { rows: this.#rows, lines: this.#lines, bad: this.#bad, ...(next && { next }) };
-    [this.#rows, this.#lines, this.#bad] = [[], [], []];
+  /** The rows that were collected since the last time, and the place behind them. */
+  take(rows: Rows, next: FilePlace | undefined): RowChunk {
+    const taken = { rows, lines: this.#lines, bad: this.#bad, ...(next && { next }) };
+    [this.#lines, this.#bad] = [[], []];
     this.#sizeBytes = 0;
     return taken;
   }
@@ -172,11 +180,8 @@ class ColumnRows implements CellTable, Items<Row> {
     );
   }
 
-  *[Symbol.iterator](): Generator<Row> {
-    for (let index = 0; index < this.length; index++) {
-      const row = this.at(index);
-      if (row !== undefined) yield row;
-    }
+  [Symbol.iterator](): Generator<Row> {
+    return eachOf({ length: this.length, at: (index) => this.at(index) });
   }
 }
 

@@ -2,7 +2,7 @@ import { reasonOf } from '../../errors.ts';
 import type { Row } from '../../features/cell-table.ts';
 import { limits } from '../../limits.ts';
 import { isRecord, parseJson } from '../../parse.ts';
-import { type Format, noRows, RowCollector } from './format.ts';
+import { ChunkCollector, type FilePlace, type Format, noRows } from './format.ts';
 import { carriageReturn, lineEnd, newline } from './text-reader.ts';
 
 /** JSON Lines: an object on each line; empty lines are passed over. */
@@ -10,7 +10,13 @@ export const jsonLines: Format = {
   endings: ['.jsonl', '.ndjson'],
   isText: true,
   async *read(text, { from, to = Number.POSITIVE_INFINITY }) {
-    const collector = new RowCollector();
+    const collector = new ChunkCollector();
+    let rows: Row[] = [];
+    const take = (next: FilePlace) => {
+      const taken = collector.take(rows, next);
+      rows = [];
+      return taken;
+    };
     let line = (from?.line ?? 1) - 1;
     /** Bytes of the text before those that are held. */
     let before = from?.at ?? 0;
@@ -19,8 +25,11 @@ export const jsonLines: Format = {
       const own = bytes.toString('utf8').trim();
       if (own === '') return;
       const row = parseLine(own);
-      if (typeof row === 'string') collector.addBad(line, row, own);
-      else collector.add(row, line, bytes.length);
+      if (typeof row === 'string') collector.addBad({ line, reason: row, text: own });
+      else {
+        rows.push(row);
+        collector.add(line, bytes.length);
+      }
     };
     let rest: Buffer = nothing;
     /** How a line begins that is too long, until its end is found. */
@@ -28,7 +37,7 @@ export const jsonLines: Format = {
     const end = (bytes: Buffer) => {
       if (tooLong === undefined && bytes.length <= limits.rowBytes) return add(bytes);
       line += 1;
-      collector.addBad(line, tooLongReason, tooLong ?? startOf(bytes));
+      collector.addBad({ line, reason: tooLongReason, text: tooLong ?? startOf(bytes) });
       tooLong = undefined;
     };
     for await (const piece of text(before)) {
@@ -43,7 +52,7 @@ export const jsonLines: Format = {
       ) {
         end(bytes.subarray(start, stop));
         start = stop + (bytes[stop] === carriageReturn && bytes[stop + 1] === newline ? 2 : 1);
-        if (collector.isFull) yield collector.take({ at: before + start, line: line + 1 });
+        if (collector.isFull) yield take({ at: before + start, line: line + 1 });
       }
       before += start;
       rest = bytes.subarray(start);
@@ -59,7 +68,7 @@ export const jsonLines: Format = {
       yield noRows;
     }
     if (rest.length > 0) end(rest);
-    yield collector.take({ at: before + rest.length, line: line + 1 });
+    yield take({ at: before + rest.length, line: line + 1 });
   },
 };
 

@@ -1,4 +1,10 @@
-import type { CellColumn, CellTable, Items, Row } from '../../features/cell-table.ts';
+import {
+  type CellColumn,
+  type CellTable,
+  eachOf,
+  type Items,
+  type Row,
+} from '../../features/cell-table.ts';
 import { carriageReturn, newline, space, tab } from './text-reader.ts';
 
 /** What parts the cells of a text, and how its columns are called. */
@@ -111,11 +117,8 @@ export class TextTable implements CellTable, Items<Row> {
     return this.#rowOf(cells);
   }
 
-  *[Symbol.iterator](): Generator<Row> {
-    for (let index = 0; index < this.#rows; index++) {
-      const row = this.at(index);
-      if (row !== undefined) yield row;
-    }
+  [Symbol.iterator](): Generator<Row> {
+    return eachOf({ length: this.length, at: (index) => this.at(index) });
   }
 
   get #stride(): number {

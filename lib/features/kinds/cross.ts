@@ -22,8 +22,8 @@ export const crossSchema = strictObject({
     .union([z.int().min(2).max(limits.categoryValues), z.literal('complete')])
     .default(4_096)
     .describe(
-      'hash buckets; `complete`: a row for each combination of categories with `values`, all others ' +
-        'of one counting as one more',
+      'hash buckets; `complete`: a row for each combination of categories with `values`, all ' +
+        'others of one counting as one more',
     ),
   dimensions: z.int().min(1).max(1_024).default(8).describe('of its embedding'),
 });
