@@ -1,4 +1,5 @@
-import { backtest } from '../operations/backtest.ts';
+import { invalid } from '../errors.ts';
+import { backtest, backtestFrozen } from '../operations/backtest.ts';
 import type { Backtest } from '../operations/learn-stream.ts';
 import { readCandidates } from './candidates.ts';
 import type { Io } from './io.ts';
@@ -11,24 +12,30 @@ export type BacktestArguments = {
   readonly from?: number | undefined;
   readonly to?: number | undefined;
   readonly seeds?: number | undefined;
+  /** Whether the last batch job's weights are held against themselves, frozen. */
+  readonly isFrozen?: boolean;
 };
 
 /** Learns a model's journal again by other specs, and shows what each would have earned. */
 export async function runBacktest(
   { ports, print, result, progress }: Io,
   name: string,
-  { specs, grid, ...options }: BacktestArguments,
+  { specs, grid, isFrozen = false, ...options }: BacktestArguments,
 ): Promise<number> {
-  const candidates = await readCandidates(ports, name, { specs, grid });
+  const { from, seeds } = options;
+  if (isFrozen && (specs.length > 0 || grid.length > 0 || (from ?? seeds) !== undefined))
+    throw invalid('--frozen: it begins at the last batch job, by its spec; only --to goes with it');
+  const candidates = isFrozen ? [] : await readCandidates(ports, name, { specs, grid });
   const bar = entriesBar(progress, 'learning again');
-  const results = await backtest(ports, name, candidates, {
-    ...options,
-    onProgress: bar.update,
-  }).finally(bar.finish);
+  const all = { ...options, onProgress: bar.update };
+  const results = await (isFrozen
+    ? backtestFrozen(ports, name, all)
+    : backtest(ports, name, candidates, all)
+  ).finally(bar.finish);
   result(results);
   print(backtestTable(results));
   const [first, ...others] = results;
-  if (others.length > 0 && others.every(({ loss }) => loss === first?.loss))
+  if (!isFrozen && others.length > 0 && others.every(({ loss }) => loss === first?.loss))
     print('all earned the same: what they differ in has no effect (experts have their own rates)');
   print(`the labels alone would have earned ${figure(first?.baselineLoss ?? Number.NaN)}`);
   return 0;

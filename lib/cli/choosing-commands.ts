@@ -15,10 +15,12 @@ export function declareChoosingCommands(add: AddCommand): void {
         whole('--from <entry>', 'the first entry; 1 unless given', 1),
         whole('--to <entry>', 'the last entry; the latest unless given', 1),
         whole('--seeds <count>', 'seeds of each spec, and how far they differ; 1 unless given', 1),
+        flag('--frozen', "the last batch job's weights: as they learnt on, and frozen"),
       ],
       examples: [
         ['millrace backtest sales --grid online.rate=0.1,0.03', 'three lines: as it is, and both'],
         ['millrace backtest sales --spec other.json --seeds 3', 'beside the model as it is'],
+        ['millrace backtest sales --frozen', 'what learning online has been worth'],
       ],
     },
     async ({ io, args: [model = ''], options }) =>
@@ -28,6 +30,7 @@ export function declareChoosingCommands(add: AddCommand): void {
         from: numberOf(options.from),
         to: numberOf(options.to),
         seeds: numberOf(options.seeds),
+        isFrozen: options.frozen === true,
       }),
   );
   declareCrossValidation(add);

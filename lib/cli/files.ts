@@ -5,6 +5,7 @@ import { invalid } from '../errors.ts';
 import { tasks } from '../features/task.ts';
 import { currentModel } from '../fold/current-model.ts';
 import type { Figures } from '../metrics/figures.ts';
+import type { LabelRivals } from '../metrics/label-rivals.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
 import { evaluateFile } from '../operations/evaluate-file.ts';
 import { evaluateWindow } from '../operations/evaluate-window.ts';
@@ -12,10 +13,10 @@ import { sendFile } from '../operations/send-file.ts';
 import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { absentLines } from './absent.ts';
+import { earnedTable } from './earned-tables.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
-import { outputLines } from './output-lines.ts';
-import { figure, formatCount, formatTable, wordsOf } from './progress.ts';
+import { formatCount, formatTable } from './progress.ts';
 import { writeSpecFile } from './spec-file.ts';
 import { specOf } from './train.ts';
 
@@ -125,15 +126,18 @@ async function evaluateFileOf(io: Io, name: string, path: string): Promise<numbe
 
 function printFigures(
   { print }: Pick<Io, 'print'>,
-  {
-    confusion,
-    outputs = {},
-    ...figures
-  }: Readonly<Record<string, unknown>> & Pick<Figures, 'confusion' | 'outputs'>,
+  { confusion, ...figures }: Figures & LabelRivals & { readonly unknownClasses?: number },
 ): void {
-  for (const [metric, value] of Object.entries(figures))
-    if (typeof value === 'number') print(`  ${wordsOf(metric)} ${figure(value)}`);
-  for (const line of outputLines({ outputs })) print(line);
+  const { unknownClasses = 0 } = figures;
+  const table = earnedTable('', {
+    ...figures,
+    baselineLoss: figures.lossOfLabelsAlone,
+    baselineAccuracy: figures.accuracyOfCommonestLabel,
+    lastLabelAccuracy: figures.accuracyOfLastLabel,
+  });
+  for (const line of table) print(line);
+  if (unknownClasses > 0)
+    print(`  ${count(unknownClasses, 'sample')} of classes that it does not know yet`);
   if (confusion === undefined || confusion.classes.length > 12) return;
   print('  label by row, prediction by column:');
   const rows = confusion.classes.map((each, i) => [

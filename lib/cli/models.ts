@@ -1,4 +1,3 @@
-import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import { declareModel } from '../model/create-model.ts';
 import {
   describeModel,
@@ -10,9 +9,9 @@ import {
 import { listNames } from '../parse.ts';
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
+import { earnedTables } from './earned-tables.ts';
 import { count, type Io } from './io.ts';
 import { jobLines } from './job-lines.ts';
-import { outputLines } from './output-lines.ts';
 import { figure, formatCount, formatSeconds, formatTable, wrapped } from './progress.ts';
 import { readSpecFile } from './spec-file.ts';
 
@@ -98,7 +97,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(retractions === 0
       ? []
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),
-    ...(stream === undefined ? [nothingText(specSince)] : metricLines(stream)),
+    ...(stream === undefined ? [nothingText(specSince)] : earnedTables(stream)),
     ...(model.experts ?? []).map(
       ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert, spec)}`,
     ),
@@ -146,59 +145,6 @@ function expertText(expert: Expert, { network }: Spec): string {
     ...(halfLife === undefined ? [] : [`half-life ${halfLife}`]),
     ...(replay ? ['replays'] : []),
   ].join(', ');
-}
-
-/** Each metric of the stream beside what one has for nothing, and then of its last samples. */
-function metricLines({ lately, ...stream }: StreamMetrics): readonly string[] {
-  return [
-    ...earnedLines(stream, 'before learning'),
-    ...(lately === undefined ? [] : earnedLines(lately, 'lately')),
-  ];
-}
-
-/** What is said in one line, where it is known. */
-const otherFigures: readonly (readonly [
-  name: string,
-  of: keyof Omit<StreamMetrics, 'lately' | 'outputs'>,
-])[] = [
-  ['area under the curve', 'areaUnderCurve'],
-  ['balanced accuracy', 'balancedAccuracy'],
-  ["Cohen's κ", 'cohensKappa'],
-  ['F1', 'f1'],
-  ['precision', 'precision'],
-  ['recall', 'recall'],
-  ['calibration error', 'calibrationError'],
-  ['mean absolute error', 'meanAbsoluteError'],
-  ['R²', 'rSquared'],
-];
-
-/** @param when of the loss */
-function earnedLines(stream: NonNullable<StreamMetrics['lately']>, when: string) {
-  const { loss, baselineLoss, lastLabelLoss } = stream;
-  const { accuracy, baselineAccuracy, lastLabelAccuracy } = stream;
-  const { rootMeanSquaredError: root, baselineRootMeanSquaredError: baselineRoot } = stream;
-  const beside = (alone: number | undefined, last?: number) => {
-    const known = [
-      ...(alone === undefined ? [] : [`the labels alone: ${figure(alone)}`]),
-      ...(last === undefined ? [] : [`the last label: ${figure(last)}`]),
-    ];
-    return known.length === 0 ? '' : ` (${known.join('; ')})`;
-  };
-  const others = otherFigures.flatMap(([name, of]) => {
-    const value = stream[of];
-    return value === undefined ? [] : [`${name} ${figure(value)}`];
-  });
-  return [
-    `  loss ${when} ${figure(loss)}${beside(baselineLoss, lastLabelLoss)}`,
-    ...(accuracy === undefined
-      ? []
-      : [`  accuracy ${figure(accuracy)}${beside(baselineAccuracy, lastLabelAccuracy)}`]),
-    ...(root === undefined
-      ? []
-      : [`  root mean squared error ${figure(root)}${beside(baselineRoot)}`]),
-    ...(others.length === 0 ? [] : [`  ${others.join(', ')}`]),
-    ...outputLines(stream),
-  ];
 }
 
 /** How full the vocabularies of categories are. */

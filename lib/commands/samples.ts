@@ -6,10 +6,8 @@ import { rowsWithin } from '../features/samples.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { countWithoutRow } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
-import { type Earned, latelyAfter } from '../metrics/lately.ts';
-import { outcomesAfter, outcomesOf } from '../metrics/outcomes.ts';
-import { priorAfter } from '../metrics/prior.ts';
-import { addScores, meanLoss } from '../metrics/scores.ts';
+import { earningsAfter } from '../metrics/earnings.ts';
+import { meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
 import { isRecord, strictObject } from '../parse.ts';
@@ -130,33 +128,12 @@ function badLine(reason: string | undefined) {
   return reason === undefined ? undefined : { code: 'bad-row' as const, field: 'row', reason };
 }
 
-/** What the labels alone earned between two states. */
-function between(before: Earned = nothing, after: Earned = nothing): Earned {
-  return { loss: after.loss - before.loss, correct: after.correct - before.correct };
-}
-
-const nothing: Earned = { loss: 0, correct: 0 };
-
 /** The state with one more message learnt; the ledger changes with the whole entry. */
 function afterMessage(spec: Spec, state: State, learned: Extract<Learned, { ok: true }>): State {
-  const { prior, lately, outcomes, scores, learnt } = state;
-  const { samples: own, predictions } = learned;
-  const priorNow = prior && priorAfter(spec, prior, scores, own);
   return {
     ...state,
     ...learned.parameters,
-    scores: addScores(scores, learned.scores),
-    ...(priorNow && { prior: priorNow }),
-    ...(lately && {
-      lately: latelyAfter(spec, lately, {
-        ...own,
-        model: learned.scores,
-        prior: between(prior, priorNow),
-      }),
-    }),
-    ...(outcomes && {
-      outcomes: outcomesAfter(outcomes, outcomesOf(spec, predictions, own), learned.scores),
-    }),
-    learnt: learnt + own.count,
+    ...earningsAfter(spec, state, learned),
+    learnt: state.learnt + learned.samples.count,
   };
 }

@@ -14,8 +14,8 @@ import type { FeatureStatistics } from '../features/statistics.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import { bestConstant } from '../metrics/best-constant.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
-import { baselineLoss } from '../metrics/scores.ts';
 import type { Model } from '../model/model.ts';
 import { predict } from '../model/predict.ts';
 import { listNames } from '../parse.ts';
@@ -62,7 +62,7 @@ export async function compareChampion(
     if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
     const others = await figuresBy(champion);
     const other = others.loss;
-    const baseline = samples.count < enoughSamples ? 0 : baselineLoss(model.spec, samples);
+    const baseline = samples.count < enoughSamples ? 0 : bestConstant(model.spec, samples).loss;
     return {
       champion: Number.isFinite(other) ? other : null,
       challenger: own,

@@ -1,9 +1,26 @@
 import { inOrderOf } from '../features/classes.ts';
+import type { Floats } from '../features/samples.ts';
 import type { Spec } from '../spec/spec.ts';
-import { emptyLately, type Lately } from './lately.ts';
-import { noOutcomes, type Outcomes, type StreamOutcomes } from './outcomes.ts';
-import { emptyPrior, type Prior } from './prior.ts';
-import { emptyScores, type Scores } from './scores.ts';
+import {
+  type Earned,
+  emptyLately,
+  type Lately,
+  lastLabelPrediction,
+  latelyAfter,
+} from './lately.ts';
+import {
+  type Labelled,
+  type MessageOutcomes,
+  noOutcomes,
+  type Outcomes,
+  type OutcomesOverTime,
+  outcomesAfter,
+  outcomesOf,
+  outcomesOfConstant,
+  type StreamOutcomes,
+} from './outcomes.ts';
+import { emptyPrior, type Prior, priorAfter, priorPrediction } from './prior.ts';
+import { addScores, emptyScores, type Scores } from './scores.ts';
 
 /** What a stream has earned; the later parts of models that were declared since there are some. */
 export type Earnings = {
@@ -24,6 +41,60 @@ export function nothingEarned(spec: Spec): Earnings {
   };
 }
 
+/** A message that was predicted before it was learnt. */
+export type PredictedMessage = {
+  readonly samples: Labelled;
+  /** [count, outputs] */
+  readonly predictions: Floats;
+  /** Of the predictions. */
+  readonly scores: Scores;
+};
+
+/** What a stream has earned after one more message. */
+export function earningsAfter(spec: Spec, before: Earnings, message: PredictedMessage): Earnings {
+  const { scores, prior, lately, outcomes } = before;
+  const { samples, scores: own } = message;
+  const priorNow = prior && priorAfter(spec, prior, scores, samples);
+  return {
+    scores: addScores(scores, own),
+    ...(priorNow && { prior: priorNow }),
+    ...(lately && {
+      lately: latelyAfter(spec, lately, {
+        ...samples,
+        model: own,
+        prior: between(prior, priorNow),
+      }),
+    }),
+    ...(outcomes && { outcomes: outcomesAfter(outcomes, turnedOut(spec, before, message), own) }),
+  };
+}
+
+/** How predictions of a message turned out, and those of rivals where they are kept. */
+function turnedOut(
+  spec: Spec,
+  { scores, prior, lately, outcomes }: Earnings,
+  { samples, predictions }: PredictedMessage,
+): MessageOutcomes {
+  const model = outcomesOf(spec, predictions, samples);
+  if (outcomes?.rivals === undefined) return { model };
+  const shares = prior && priorPrediction(spec, prior.sums, scores);
+  const last = lately && lastLabelPrediction(spec, lately);
+  return {
+    model,
+    rivals: {
+      prior: outcomesOfConstant(spec, shares, samples),
+      lastLabel: outcomesOfConstant(spec, last, samples),
+    },
+  };
+}
+
+/** What was earned between two states. */
+function between(before: Earned = nothing, after: Earned = nothing): Earned {
+  return { loss: after.loss - before.loss, correct: after.correct - before.correct };
+}
+
+const nothing: Earned = { loss: 0, correct: 0 };
+
 /**
  * What parts of {@link nothingEarned} know of single classes, where those stand at other places
  * now.
@@ -40,12 +111,22 @@ export function withMovedClasses(
   return {
     ...(prior && { prior: { ...prior, sums: inOrder(prior.sums) } }),
     ...(lately && { lately: withMovedLabel(lately, before, after) }),
-    ...(outcomes && {
-      outcomes: {
-        ...outcomes,
-        soFar: withMovedSums(outcomes.soFar, inOrder),
-        lately: withMovedSums(outcomes.lately, inOrder),
-      },
+    ...(outcomes && { outcomes: withMovedOutcomes(outcomes, inOrder) }),
+  };
+}
+
+type Move = (values: Float64Array) => Float64Array;
+
+function withMovedOutcomes({ rivals, ...own }: StreamOutcomes, inOrder: Move): StreamOutcomes {
+  const moved = ({ soFar, lately }: OutcomesOverTime) => ({
+    soFar: withMovedSums(soFar, inOrder),
+    lately: withMovedSums(lately, inOrder),
+  });
+  return {
+    ...own,
+    ...moved(own),
+    ...(rivals && {
+      rivals: { prior: moved(rivals.prior), lastLabel: moved(rivals.lastLabel) },
     }),
   };
 }
@@ -60,10 +141,7 @@ function withMovedLabel(
   return place < 0 ? others : { ...others, label: place };
 }
 
-function withMovedSums(
-  { classes, ...outcomes }: Outcomes,
-  inOrder: (values: Float64Array) => Float64Array,
-): Outcomes {
+function withMovedSums({ classes, ...outcomes }: Outcomes, inOrder: Move): Outcomes {
   const count = classes.length / 3;
   const moved = new Float64Array(classes.length);
   for (let part = 0; part < 3; part++)

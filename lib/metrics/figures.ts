@@ -1,6 +1,6 @@
 import { classNames } from '../features/class-weights.ts';
 import type { Floats } from '../features/samples.ts';
-import { labelWidth } from '../features/task.ts';
+import { labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import {
   addOutcomes,
@@ -11,10 +11,22 @@ import {
   outcomeFigures,
   outcomesOf,
 } from './outcomes.ts';
-import { addScores, areaUnderCurve, emptyScores, meanLoss, score } from './scores.ts';
+import {
+  addScores,
+  areaUnderCurve,
+  binOf,
+  emptyScores,
+  meanLoss,
+  score,
+  scoreBins,
+} from './scores.ts';
 
 /** What predictions come to, held against labels. What nothing can be said of is absent. */
 export type Figures = OutcomeFigures & {
+  /**
+   * Under the ROC curve. Of more than two classes, the mean over those of each against all others
+   * (Fawcett 2006, without weights), of the classes that have labels of both kinds; of few classes.
+   */
   readonly areaUnderCurve?: number;
   /** In the unit of the spec's loss. */
   readonly loss: number;
@@ -45,12 +57,15 @@ const confusedClasses = 200;
  * @param names the classes that have places, where they get them as they come
  */
 export function createFigures(spec: Spec, names?: readonly string[]): FigureSums {
+  const outputs = outputCount(spec.label);
   const classes = classNames(spec, names && { classNames: names });
   const isShort = classes.length > 0 && classes.length <= confusedClasses;
   const counts = isShort ? classes.map(() => classes.map(() => 0)) : [];
   const spreads = Array.from({ length: labelWidth(spec.label) }, createLabelSpread);
   let scores = emptyScores(spec);
   let outcomes = emptyOutcomes(spec);
+  const areas =
+    spec.task === 'multiclass' && isShort ? createClassAreas(classes.length, outputs) : undefined;
   const count = (predictions: Floats, row: number, label: number) => {
     const { named } = namedBy(spec, predictions, row);
     const counted = counts[label];
@@ -65,10 +80,11 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
       if (spec.task === 'regression')
         labels.forEach((label, i) => void spreads[i % spreads.length]?.add(label));
       if (isShort) labels.forEach((label, row) => void count(predictions, row, label));
+      areas?.add(predictions, samples);
     },
     samples: () => scores.samples,
     finish() {
-      const curve = areaUnderCurve(scores);
+      const curve = areas === undefined ? areaUnderCurve(scores) : areas.mean();
       const explained = spreads.map(
         ({ squares }, output) => 1 - (outcomes.errors[2 * output + 1] ?? 0) / squares(),
       );
@@ -107,6 +123,30 @@ export function finiteFigures({ confusion, outputs, ...figures }: Figures): Figu
     ...Object.fromEntries(known),
     ...(outputs && all.every(Number.isFinite) && { outputs }),
     ...(confusion && { confusion }),
+  };
+}
+
+/** The areas under the curves of each class against all others. @param outputs of a row */
+function createClassAreas(classes: number, outputs: number) {
+  const histograms = Array.from({ length: classes }, () => ({
+    positives: new Float64Array(scoreBins),
+    negatives: new Float64Array(scoreBins),
+  }));
+  return {
+    add(predictions: Floats, { labels, weights }: Labelled) {
+      labels.forEach((label, row) => {
+        histograms.forEach(({ positives, negatives }, place) => {
+          const histogram = label === place ? positives : negatives;
+          const bin = binOf(predictions[row * outputs + place] ?? 0);
+          histogram[bin] = (histogram[bin] ?? 0) + (weights[row] ?? 0);
+        });
+      });
+    },
+    /** NaN if there is none. */
+    mean() {
+      const known = histograms.map(areaUnderCurve).filter(Number.isFinite);
+      return known.reduce((sum, area) => sum + area, 0) / known.length;
+    },
   };
 }
 

@@ -79,22 +79,30 @@ function plus(own: Earned, before: Earned, fading: number): Earned {
 
 /** What somebody earns who says the last label again; of classes that has no loss. */
 function earnedByLastLabel(spec: Spec, before: Lately, message: ScoredMessage): Earned {
-  const { label } = before;
-  if (spec.task === 'regression') {
-    const values = new Float64Array(labelWidth(spec.label));
-    values.set(lastOf(before));
-    return { loss: lossOfConstant(spec, values, message), correct: 0 };
-  }
-  const predictions = oneHot(spec, label);
+  const predictions = lastLabelPrediction(spec, before);
+  if (predictions === undefined) return { loss: 0, correct: 0 };
+  if (spec.task === 'regression')
+    return { loss: lossOfConstant(spec, predictions, message), correct: 0 };
   const prediction = { predictions, row: 0, outputs: predictions.length };
   let correct = 0;
   message.labels.forEach((own, row) => {
-    if (label !== undefined && isRight(spec, prediction, own)) correct += message.weights[row] ?? 0;
+    if (isRight(spec, prediction, own)) correct += message.weights[row] ?? 0;
   });
   return { loss: 0, correct };
 }
 
-function oneHot(spec: Spec, label = 0): Float64Array {
+/**
+ * The last label as a prediction, [outputs]. Before the first it is 0 in a regression; of classes
+ * there is none.
+ */
+export function lastLabelPrediction(spec: Spec, lately: Lately): Float64Array | undefined {
+  const { label } = lately;
+  if (spec.task === 'regression') {
+    const values = new Float64Array(labelWidth(spec.label));
+    values.set(lastOf(lately));
+    return values;
+  }
+  if (label === undefined) return undefined;
   const classes = classCount(spec.label);
   if (classes === undefined) return Float64Array.of(label);
   return new Float64Array(classes).fill(1, label, label + 1);

@@ -20,9 +20,17 @@ export type Outcomes = {
 };
 
 /** Of the whole stream, and of its last samples: one counts half after a thousand others. */
-export type StreamOutcomes = {
-  readonly soFar: Outcomes;
-  readonly lately: Outcomes;
+export type OutcomesOverTime = { readonly soFar: Outcomes; readonly lately: Outcomes };
+
+/** Those that anybody has for nothing: the labels' mean or shares, and the last label again. */
+export const rivals = ['prior', 'lastLabel'] as const;
+/** One of them. */
+export type Rival = (typeof rivals)[number];
+
+/** How a model's predictions turned out, and those of its rivals on the same samples. */
+export type StreamOutcomes = OutcomesOverTime & {
+  /** Of specs since revision 9. */
+  readonly rivals?: Readonly<Record<Rival, OutcomesOverTime>>;
   /**
    * Of a binary task lately, Σ weight of true and of false labels by predicted log-odds, [2,
    * rankBins]; those of the whole stream are in its scores.
@@ -52,18 +60,64 @@ export function emptyOutcomes({ task, label }: Spec): Outcomes {
 export function noOutcomes(spec: Spec): StreamOutcomes {
   const empty = emptyOutcomes(spec);
   const ranks = new Float64Array(spec.task === 'binary' ? 2 * rankBins : 0);
-  return { soFar: empty, lately: empty, ranks };
+  const own = { soFar: empty, lately: empty };
+  const { revision = 0 } = spec;
+  return { ...own, ranks, ...(revision >= 9 && { rivals: { prior: own, lastLabel: own } }) };
 }
 
 /** Labels and weights, [count]. */
 export type Labelled = { readonly labels: Floats; readonly weights: Float32Array };
 
 /** The outcomes of predictions, [count, outputs]. */
-export function outcomesOf(
+export function outcomesOf(spec: Spec, predictions: Floats, samples: Labelled): Outcomes {
+  return sumOutcomes(spec, samples, {
+    valueAt: (place) => predictions[place] ?? 0,
+    classAt: (row) => namedBy(spec, predictions, row),
+  });
+}
+
+/**
+ * The outcomes of somebody who says the same of all samples.
+ *
+ * @param constant [outputs]; undefined of one who says nothing
+ */
+export function outcomesOfConstant(
   spec: Spec,
-  predictions: Floats,
-  { labels, weights }: Labelled,
+  constant: Floats | undefined,
+  samples: Labelled,
 ): Outcomes {
+  const width = labelWidth(spec.label);
+  const isClass = spec.task !== 'regression' && constant !== undefined;
+  const named = isClass ? namedBy(spec, constant, 0) : { named: -1, probability: 0 };
+  return sumOutcomes(spec, samples, {
+    valueAt: (place) => constant?.[place % width] ?? 0,
+    classAt: () => named,
+  });
+}
+
+/**
+ * The outcomes of somebody who says a label of each row, without a doubt.
+ *
+ * @param said as labels are, [count, width]; NaN where nothing is said
+ */
+export function outcomesOfLabels(spec: Spec, said: Floats, samples: Labelled): Outcomes {
+  const labelOf = (place: number) => said[place] ?? Number.NaN;
+  return sumOutcomes(spec, samples, {
+    valueAt: (place) => labelOf(place) || 0,
+    classAt: (row) =>
+      Number.isNaN(labelOf(row))
+        ? { named: -1, probability: 0 }
+        : { named: labelOf(row), probability: 1 },
+  });
+}
+
+/** What is said of each number of a label, [count, width], or of the class of each row. */
+type Said = {
+  readonly valueAt: (place: number) => number;
+  readonly classAt: (row: number) => Named;
+};
+
+function sumOutcomes(spec: Spec, { labels, weights }: Labelled, said: Said): Outcomes {
   const { classes, calibration, errors } = emptyOutcomes(spec);
   const add = (sums: Float64Array, place: number, weight: number) => {
     sums[place] = (sums[place] ?? 0) + weight;
@@ -73,14 +127,14 @@ export function outcomesOf(
   labels.forEach((label, row) => {
     if (spec.task === 'regression') {
       const weight = weights[Math.floor(row / width)] ?? 0;
-      const error = Math.abs((predictions[row] ?? 0) - label);
+      const error = Math.abs(said.valueAt(row) - label);
       const place = 2 * (row % width);
       add(errors, place, weight * error);
       add(errors, place + 1, weight * error * error);
       return;
     }
     const weight = weights[row] ?? 0;
-    const { named, probability } = namedBy(spec, predictions, row);
+    const { named, probability } = said.classAt(row);
     add(classes, label, weight);
     // (Of predictions that are no numbers, none names a class.)
     if (named >= 0) add(classes, count + named, weight);
@@ -93,12 +147,11 @@ export function outcomesOf(
   return { classes, calibration, errors };
 }
 
-/** The class that a row of predictions names, and the probability of what is counted as so. */
-export function namedBy(
-  { task, label }: Spec,
-  predictions: Floats,
-  row: number,
-): { readonly named: number; readonly probability: number } {
+/** A class, −1 for none, and the probability of what is counted as so. */
+type Named = { readonly named: number; readonly probability: number };
+
+/** The class that a row of predictions names. */
+export function namedBy({ task, label }: Spec, predictions: Floats, row: number): Named {
   if (task === 'binary') {
     const probability = predictions[row] ?? 0;
     return { named: Number(probability > 0.5), probability };
@@ -119,17 +172,35 @@ export function addOutcomes(a: Outcomes, b: Outcomes, fading = 1): Outcomes {
   };
 }
 
+/** How predictions of a message turned out: those of the model, and of its rivals if they count. */
+export type MessageOutcomes = {
+  readonly model: Outcomes;
+  readonly rivals?: Readonly<Record<Rival, Outcomes>>;
+};
+
 /** A stream's outcomes after one more message. */
 export function outcomesAfter(
-  { soFar, lately, ranks }: StreamOutcomes,
-  message: Outcomes,
+  before: StreamOutcomes,
+  message: MessageOutcomes,
   scores: Pick<Scores, 'samples' | 'positives' | 'negatives'>,
 ): StreamOutcomes {
   const fading = wholePower(decayOf(latelySamples), scores.samples);
+  const after = ({ soFar, lately }: OutcomesOverTime, own: Outcomes): OutcomesOverTime => ({
+    soFar: addOutcomes(soFar, own),
+    lately: addOutcomes(lately, own, fading),
+  });
+  const { ranks, rivals: others } = before;
+  const { model, rivals: own } = message;
   return {
-    soFar: addOutcomes(soFar, message),
-    lately: addOutcomes(lately, message, fading),
+    ...after(before, model),
     ranks: addArrays(ranks, ranksOf(scores, ranks.length), fading),
+    ...(others &&
+      own && {
+        rivals: {
+          prior: after(others.prior, own.prior),
+          lastLabel: after(others.lastLabel, own.lastLabel),
+        },
+      }),
   };
 }
 

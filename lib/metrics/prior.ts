@@ -38,7 +38,7 @@ export function priorAfter(
   before: Pick<Scores, 'samples' | 'weight'>,
   { labels, weights }: { readonly labels: Floats; readonly weights: Float32Array },
 ): Prior {
-  const predictions = predictionOf(spec, sums, before);
+  const predictions = priorPrediction(spec, sums, before);
   const after = { loss, correct, sums: sums.slice() };
   if (spec.task === 'regression') {
     const width = labelWidth(spec.label);
@@ -61,9 +61,11 @@ export function priorAfter(
 
 /**
  * The mean, or the shares of the classes as if each had been seen once more (Laplace 1814), with
- * the weight that samples have on average.
+ * the weight that samples have on average; [outputs].
+ *
+ * @param sums see {@link Prior}
  */
-function predictionOf(
+export function priorPrediction(
   { task, label }: Spec,
   sums: Float64Array,
   { samples, weight }: Pick<Scores, 'samples' | 'weight'>,

@@ -1,4 +1,4 @@
-import { addArrays, columnOf, meansOfRows } from '../arithmetic.ts';
+import { addArrays, meansOfRows } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
 import type { Task } from '../features/task.ts';
 import { labelWidth, outputCount } from '../features/task.ts';
@@ -116,44 +116,6 @@ export function addScores(a: Scores, b: Scores): Scores {
 }
 
 /**
- * The mean loss of the best constant prediction: the mean, the median or the quantile of the
- * labels, or the share of each class. A model that is worse has learnt nothing.
- */
-export function baselineLoss(
-  spec: Spec,
-  samples: { readonly labels: Floats; readonly weights: Float32Array },
-): number {
-  const { labels, weights } = samples;
-  const outputs = outputCount(spec.label);
-  const width = labelWidth(spec.label);
-  const mean = new Float64Array(outputs);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  labels.forEach((label, i) => {
-    const share = (weights[Math.floor(i / width)] ?? 0) / total;
-    const isValue = outputs === width;
-    const place = isValue ? i % width : label;
-    mean[place] = (mean[place] ?? 0) + share * (isValue ? label : 1);
-  });
-  const constants = spec.task === 'regression' ? [mean, middlesOf(spec, labels)] : [mean];
-  const losses = constants.map((constant) => {
-    const predictions = new Float64Array(weights.length * outputs);
-    for (let row = 0; row < weights.length; row++) predictions.set(constant, row * outputs);
-    return meanLoss(score(spec, predictions, samples));
-  });
-  return Math.min(...losses);
-}
-
-/** The median of a regression's labels, or the quantile that it predicts; of each output. */
-function middlesOf({ loss, label }: Spec, labels: Floats): Float64Array {
-  const width = labelWidth(label);
-  const { quantile = 0.5 } = typeof loss === 'object' ? loss : {};
-  return Float64Array.from({ length: width }, (_, output) => {
-    const sorted = columnOf(labels, width, output).slice().sort();
-    return sorted[Math.floor(quantile * sorted.length)] ?? 0;
-  });
-}
-
-/**
  * Σ weight · loss of somebody who says the same of all samples of a regression.
  *
  * @param values of each output
@@ -225,7 +187,8 @@ export function areaFigures({
   return { areaUnderCurve: curve, areaError: areaError({ positives, negatives }) };
 }
 
-function binOf(probability: number): number {
+/** The bin of a probability, see {@link scoreBins}. */
+export function binOf(probability: number): number {
   const logOdds = Math.log(probability / (1 - probability));
   const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * scoreBins;
   return Math.min(scoreBins - 1, Math.max(0, Math.floor(position)));

@@ -2,8 +2,19 @@ import type { DeclaredLabel } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Earnings } from './earnings.ts';
 import type { Earned } from './lately.ts';
-import { areaLately, type OutcomeFigures, type Outcomes, outcomeFigures } from './outcomes.ts';
+import {
+  areaLately,
+  type OutcomeFigures,
+  type Outcomes,
+  type OutcomesOverTime,
+  outcomeFigures,
+  type Rival,
+  type StreamOutcomes,
+} from './outcomes.ts';
 import { type AreaFigures, areaFigures } from './scores.ts';
+
+/** How somebody's predictions turned out who has them for nothing. */
+export type RivalFigures = Omit<OutcomeFigures, 'accuracyOfCommonestLabel' | 'calibrationError'>;
 
 /** What the whole stream earned, each sample predicted before it was learnt. */
 export type StreamMetrics = Omit<OutcomeFigures, 'accuracyOfCommonestLabel'> &
@@ -21,6 +32,8 @@ export type StreamMetrics = Omit<OutcomeFigures, 'accuracyOfCommonestLabel'> &
     /** Of saying the last label again: its loss in a regression, its accuracy otherwise. */
     readonly lastLabelLoss?: number;
     readonly lastLabelAccuracy?: number;
+    /** Of predicting the mean label or the share of each class, and the last label again. */
+    readonly rivals?: Readonly<Record<Rival, RivalFigures>>;
     /** The same of the last samples, each of which counts half after a thousand others. */
     readonly lately?: Omit<StreamMetrics, 'lately'>;
   };
@@ -38,7 +51,7 @@ export function metricsOf(
     isSquared && mean !== undefined ? Math.sqrt(2 * mean) : undefined;
   const figuresOf = (
     weight: number,
-    { model, prior: baseline, lastLabel }: Rivals,
+    { model, prior: baseline, lastLabel }: EarnedByAll,
     own: Outcomes | undefined,
   ) => {
     const share = (sum: number | undefined) => (sum === undefined ? undefined : sum / weight);
@@ -61,21 +74,47 @@ export function metricsOf(
       baselineRootMeanSquaredError: rootOf(share(baseline?.loss)),
     };
   };
+  const { rivals } = outcomes ?? {};
+  const rivalsIn = (time: keyof OutcomesOverTime, weight: number) =>
+    rivals && rivalFigures({ task, label }, inTime(rivals, time), weight);
   const lastLabel = lately?.lastLabelSoFar;
   return {
     ...figuresOf(scores.weight, { model: scores, prior, lastLabel }, outcomes?.soFar),
+    ...rivalsIn('soFar', scores.weight),
     ...areaFigures(scores),
     ...(lately && {
       lately: {
         ...figuresOf(lately.weight, lately, outcomes?.lately),
+        ...rivalsIn('lately', lately.weight),
         ...(outcomes && areaLately(outcomes)),
       },
     }),
   };
 }
 
+/** What rivals' outcomes come to. @param weight of all samples */
+export function rivalFigures(
+  spec: Parameters<typeof outcomeFigures>[0],
+  rivals: Readonly<Record<Rival, Outcomes>>,
+  weight: number,
+): { readonly rivals: NonNullable<StreamMetrics['rivals']> } {
+  const figuresOf = (rival: Rival): RivalFigures => {
+    const all = outcomeFigures(spec, rivals[rival], weight);
+    const { accuracyOfCommonestLabel: _, calibrationError: __, ...figures } = all;
+    return figures;
+  };
+  return { rivals: { prior: figuresOf('prior'), lastLabel: figuresOf('lastLabel') } };
+}
+
+function inTime(
+  { prior, lastLabel }: NonNullable<StreamOutcomes['rivals']>,
+  time: keyof OutcomesOverTime,
+): Readonly<Record<Rival, Outcomes>> {
+  return { prior: prior[time], lastLabel: lastLabel[time] };
+}
+
 /** What was earned by a model, and by those that one has for nothing. */
-type Rivals = {
+type EarnedByAll = {
   readonly model: Earned;
   readonly prior?: Earned | undefined;
   readonly lastLabel?: Earned | undefined;

@@ -1,9 +1,11 @@
 import { invalid } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
+import { stateAt } from '../fold/fold.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withIgnored } from '../spec/ignored.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import { parametersOf } from '../state/state.ts';
 import { type Backtest, type Candidate, learnStream, resultOf } from './learn-stream.ts';
 
 /** How a stream is learnt again. */
@@ -48,8 +50,48 @@ export async function backtest(
   ];
   const stretch = { specs, from, to: last, seeds, onProgress };
   const contestants = await learnStream(ports, { model, state }, stretch);
-  if (contestants[0]?.runs.every(({ scores }) => scores.samples === 0))
+  if (contestants[0]?.runs.every(({ earned }) => earned.scores.samples === 0))
     throw invalid(`${name} has learnt no sample in entries ${from} to ${last}`);
+  return contestants.map(resultOf);
+}
+
+/**
+ * What the weights that the last batch job gave a model have earned since, learning on as the model
+ * has done, and frozen as the job left them: what learning online is worth. Nothing is changed.
+ *
+ * @param options `to` and `onProgress` of {@link backtest}
+ * @throws MillraceError kind `invalid` if no job's weights are in use under the spec that holds
+ */
+export async function backtestFrozen(
+  ports: Ports,
+  name: string,
+  { to, onProgress }: Pick<BacktestOptions, 'to' | 'onProgress'> = {},
+): Promise<readonly Backtest[]> {
+  const { model, state } = await currentModel(ports, name);
+  const { promoted, specSince = 0 } = state;
+  if (promoted === undefined || promoted.sequence < specSince)
+    throw invalid(
+      `--frozen: no batch job has given ${name} its weights` +
+        `${specSince > 0 ? ` since entry ${specSince} changed its spec` : ''}; train it first`,
+    );
+  const last = to ?? state.sequence;
+  const { job, sequence: since } = promoted;
+  if (last <= since || last > state.sequence)
+    throw invalid(
+      since === state.sequence
+        ? `--frozen: ${name} has learnt nothing since job ${job} (entry ${since})`
+        : `--to: must be from ${since + 1}, behind job ${job}, to ${state.sequence} (found ${last})`,
+    );
+  const start = parametersOf(await stateAt(ports, model, since));
+  const spec = parseSpec(model.stored);
+  const specs = [
+    { name: `job ${job}, learning on`, spec, start },
+    { name: `job ${job}, frozen`, spec, start, isFrozen: true },
+  ];
+  const stretch = { specs, from: since + 1, to: last, seeds: 1, onProgress };
+  const contestants = await learnStream(ports, { model, state }, stretch);
+  if (contestants[0]?.runs.every(({ earned }) => earned.scores.samples === 0))
+    throw invalid(`${name} has learnt no sample in entries ${since + 1} to ${last}`);
   return contestants.map(resultOf);
 }
 

@@ -3,23 +3,23 @@ import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { noPlace, placed } from '../features/classes.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
+import { createLabelRivals, type LabelRivals } from '../metrics/label-rivals.ts';
 import { type Predictor, predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
 
 /** How a model does on labelled samples. */
-export type Evaluation = Figures & {
-  readonly samples: number;
-  /** Samples that could not be read or encoded. */
-  readonly refused: number;
-  /** Samples of classes that the model does not know yet: none of them is predicted rightly. */
-  readonly unknownClasses?: number;
-  /** Why the first of them was. */
-  readonly firstRefusal?: string;
-  /** Columns that the spec names and the file has not. */
-  readonly absent?: readonly string[];
-  /** What would be right by saying the label of the row before. */
-  readonly accuracyOfLastLabel?: number;
-};
+export type Evaluation = Figures &
+  LabelRivals & {
+    readonly samples: number;
+    /** Samples that could not be read or encoded. */
+    readonly refused: number;
+    /** Samples of classes that the model does not know yet: none of them is predicted rightly. */
+    readonly unknownClasses?: number;
+    /** Why the first of them was. */
+    readonly firstRefusal?: string;
+    /** Columns that the spec names and the file has not. */
+    readonly absent?: readonly string[];
+  };
 
 /** Predicts a file's labelled samples, and holds the predictions against the labels. */
 export async function evaluateFile(
@@ -32,14 +32,11 @@ export async function evaluateFile(
   const { layout } = model.encoder;
   const { statistics } = parameters;
   const figures = createFigures(spec, statistics.classNames);
-  const isRegression = spec.task === 'regression';
-  let weight = 0;
+  const rivals = createLabelRivals(spec);
   let refused = 0;
   let unknownClasses = 0;
   let firstRefusal: string | undefined;
   let absent: readonly string[] | undefined;
-  let last: number | undefined;
-  let repeated = 0;
   for await (const { rows, samples, bad, placeOf, absent: lacking } of readSamples(spec, file)) {
     if (rows.length > 0) absent ??= lacking();
     const encoding = model.encoder.encode(samples);
@@ -52,15 +49,10 @@ export async function evaluateFile(
       unknownClasses += encoded.labels.filter((label) => label === noPlace).length;
     const predictions = await predict(model, parameters, encoded);
     figures.add(predictions, encoded);
+    rivals.add(encoded, encoding.samples.labels);
     onSamples(figures.samples());
     // Nothing is waited for here; whoever wants to stop must be heard.
     await nextTurn();
-    if (isRegression) continue;
-    for (const [row, label] of encoding.samples.labels.entries()) {
-      weight += encoded.weights[row] ?? 0;
-      if (label === last) repeated += encoded.weights[row] ?? 0;
-      last = label;
-    }
   }
   return {
     samples: figures.samples(),
@@ -69,6 +61,6 @@ export async function evaluateFile(
     ...(firstRefusal === undefined ? {} : { firstRefusal }),
     ...(absent === undefined || absent.length === 0 ? {} : { absent }),
     ...figures.finish(),
-    ...(isRegression ? {} : { accuracyOfLastLabel: repeated / weight }),
+    ...rivals.finish(),
   };
 }

@@ -5,9 +5,12 @@ import { samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter, headersBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
+import { addOutcomes, type Rival } from '../metrics/outcomes.ts';
+import { rivalFigures, type StreamMetrics } from '../metrics/stream-metrics.ts';
 import { learn } from '../model/learn.ts';
 import { type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 
 /** What a stream's latest samples came to, each predicted before it was learnt. */
@@ -20,6 +23,8 @@ export type WindowEvaluation = Figures & {
   readonly lossOfLabelsAlone?: number;
   /** What would be right by saying the label before each message. */
   readonly accuracyOfLastLabel?: number;
+  /** What else both came to; of models that were declared since 0.23. */
+  readonly rivals?: StreamMetrics['rivals'];
 };
 
 /**
@@ -68,7 +73,17 @@ export async function evaluateWindow(
     ...(Number.isFinite(alone) && { lossOfLabelsAlone: alone }),
     ...(model.spec.task !== 'regression' &&
       Number.isFinite(repeated) && { accuracyOfLastLabel: repeated }),
+    ...rivalsBetween(model.spec, before, state),
   };
+}
+
+/** What rivals came to from one state to another. */
+function rivalsBetween(spec: Spec, before: State, after: State): Pick<WindowEvaluation, 'rivals'> {
+  const [was, is] = [before.outcomes?.rivals, after.outcomes?.rivals];
+  if (was === undefined || is === undefined) return {};
+  const between = (rival: Rival) => addOutcomes(was[rival].soFar, is[rival].soFar, -1);
+  const sums = { prior: between('prior'), lastLabel: between('lastLabel') };
+  return rivalFigures(spec, sums, after.scores.weight - before.scores.weight);
 }
 
 /** The entry with which a window of some samples begins: none before another spec came. */

@@ -1,44 +1,38 @@
 import { withoutSurplus } from '../features/surplus.ts';
-import { labelWidth } from '../features/task.ts';
 import type { CurrentModel } from '../fold/current-model.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { emptyPrior, type Prior, priorAfter } from '../metrics/prior.ts';
-import {
-  addScores,
-  areaUnderCurve,
-  emptyScores,
-  meanLoss,
-  type Scores,
-} from '../metrics/scores.ts';
+import { type Earnings, earningsAfter, nothingEarned } from '../metrics/earnings.ts';
+import { meanLoss } from '../metrics/scores.ts';
+import { metricsOf, type StreamMetrics } from '../metrics/stream-metrics.ts';
 import { loadInitialWeights } from '../model/initial-weights.ts';
 import { learnMost } from '../model/learn-most.ts';
 import { compileModel, type Model } from '../model/model.ts';
 import { isRecord } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
+import { newestRevision } from '../spec/revision.ts';
 import type { Spec, SpecInput } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
 
 /** A spec that the stream is to be learnt by, and what it is called. */
 export type Candidate = { readonly name: string; readonly spec: SpecInput };
 
-/** What a spec would have earned on a model's stream. */
-export type Backtest = {
+/** The figures of a stream that have a mean over seeds. */
+type SingleFigures = Omit<StreamMetrics, 'lately' | 'outputs' | 'rivals' | 'loss'>;
+
+/**
+ * What a spec would have earned on a model's stream: means over the seeds, of samples that were
+ * predicted before they were learnt.
+ */
+export type Backtest = SingleFigures & {
   readonly name: string;
   readonly samples: number;
   /** Samples that the spec cannot learn. */
   readonly refused: number;
-  /** The mean over the seeds, of samples that were predicted before they were learnt. */
   readonly loss: number;
   /** How far the seeds differ. */
   readonly lossSpread: number;
-  /** Of the labels alone. */
-  readonly baselineLoss: number;
-  readonly accuracy?: number;
-  readonly areaUnderCurve?: number;
-  /** Of regressions, in the label's unit. */
-  readonly meanAbsoluteError?: number;
   /** Predicted and learnt, on this machine. */
   readonly samplesPerSecond: number;
 };
@@ -46,24 +40,34 @@ export type Backtest = {
 /** A spec on its way through the journal, with one seed. */
 type Run = {
   readonly model: Model;
+  /** Whether it stays as it began. */
+  readonly isFrozen: boolean;
   parameters: Parameters;
-  scores: Scores;
-  prior: Prior;
+  earned: Earnings;
   refused: number;
   /** Why the first of them was. */
   firstRefusal?: string;
   /** Features of its spec that some sample has. */
   readonly seen: Set<string>;
-  absoluteError: number;
   seconds: number;
 };
 
 /** A spec with its name, and its way through the journal with each seed. */
 export type Contestant = { readonly name: string; readonly runs: readonly Run[] };
 
+/** A spec on a stream. */
+export type Entrant = {
+  readonly name: string;
+  readonly spec: Spec;
+  /** Where it begins; at the weights that the spec names unless given. */
+  readonly start?: Parameters | undefined;
+  /** Whether it stays as it began, and only predicts. */
+  readonly isFrozen?: boolean;
+};
+
 /** Which part of a journal is learnt again, and by what. */
 export type Stretch = {
-  readonly specs: readonly { readonly name: string; readonly spec: Spec }[];
+  readonly specs: readonly Entrant[];
   readonly from: number;
   readonly to: number;
   /** How many seeds each spec is tried with. */
@@ -83,8 +87,8 @@ export async function learnStream(
   { specs, from, to, seeds, onProgress }: Stretch,
 ): Promise<readonly Contestant[]> {
   const contestants: Contestant[] = [];
-  for (const { name: own, spec } of specs)
-    contestants.push({ name: own, runs: await runsOf(ports, spec, seeds) });
+  for (const entrant of specs)
+    contestants.push({ name: entrant.name, runs: await runsOf(ports, entrant, seeds) });
   const excluded = await exclusionsOf(ports.store, state);
   const reading = { to, ahead: limits.readsAtOnce };
   for await (const entry of entriesAfter(ports.store, name, from - 1, reading)) {
@@ -98,7 +102,7 @@ export async function learnStream(
 
 async function runsOf(
   { engine, store }: Ports,
-  spec: Spec,
+  { spec, start, isFrozen = false }: Entrant,
   seeds: number,
 ): Promise<readonly Run[]> {
   const runs: Run[] = [];
@@ -108,12 +112,12 @@ async function runsOf(
     const compiled = { name: spec.model, ...(await compileModel(engine, own, own, weights)) };
     runs.push({
       model: compiled,
-      parameters: compiled.initial,
-      scores: emptyScores(spec),
-      prior: emptyPrior(spec),
+      isFrozen,
+      parameters: start ?? compiled.initial,
+      // (Models of earlier releases know fewer figures of themselves.)
+      earned: nothingEarned({ ...spec, revision: newestRevision }),
       refused: 0,
       seen: new Set(),
-      absoluteError: 0,
       seconds: 0,
     });
   }
@@ -135,16 +139,8 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   run.seconds += (now() - started) / 1_000;
   run.refused += samples.length - (learned.ok ? places.length : 0);
   if (!learned.ok || places.length === 0) return;
-  const { samples: learnt, predictions } = learned;
-  if (spec.task === 'regression') {
-    const width = labelWidth(spec.label);
-    learnt.labels.forEach((label, i) => {
-      run.absoluteError += Math.abs((predictions[i] ?? 0) - label) / width;
-    });
-  }
-  run.prior = priorAfter(spec, run.prior, run.scores, learnt);
-  run.scores = addScores(run.scores, learned.scores);
-  run.parameters = learned.parameters;
+  run.earned = earningsAfter(spec, run.earned, learned);
+  if (!run.isFrozen) run.parameters = learned.parameters;
 }
 
 /** Notes which features samples have, of those that none had before. */
@@ -160,20 +156,25 @@ function noteSeen({ model, seen }: Run, samples: readonly unknown[]): void {
 export function resultOf({ name, runs }: Contestant): Backtest {
   const mean = (of: (run: Run) => number) =>
     runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
-  const losses = runs.map(({ scores }) => meanLoss(scores));
-  const isRegression = runs[0]?.model.spec.task === 'regression';
-  const curve = mean(({ scores }) => areaUnderCurve(scores));
+  const losses = runs.map(({ earned }) => meanLoss(earned.scores));
   return {
     name,
-    samples: runs[0]?.scores.samples ?? 0,
+    samples: runs[0]?.earned.scores.samples ?? 0,
     refused: mean(({ refused }) => refused),
-    loss: mean(({ scores }) => meanLoss(scores)),
+    ...meanFigures(runs.map(({ model, earned }) => metricsOf(earned, model.spec) ?? {})),
+    loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
     lossSpread: Math.max(...losses) - Math.min(...losses),
-    baselineLoss: mean(({ prior, scores }) => prior.loss / scores.weight),
-    ...(isRegression
-      ? { meanAbsoluteError: mean(({ absoluteError, scores }) => absoluteError / scores.samples) }
-      : { accuracy: mean(({ scores }) => scores.correct / scores.weight) }),
-    ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),
-    samplesPerSecond: mean(({ scores, seconds }) => scores.samples / seconds),
+    samplesPerSecond: mean(({ earned, seconds }) => earned.scores.samples / seconds),
   };
+}
+
+/** The mean of each figure that all runs have. */
+function meanFigures(runs: readonly Partial<StreamMetrics>[]): SingleFigures {
+  const names = Object.keys(runs[0] ?? {}) as (keyof SingleFigures)[];
+  const means = names.flatMap((name) => {
+    const values = runs.flatMap((run) => (typeof run[name] === 'number' ? [run[name]] : []));
+    const sum = values.reduce((total, value) => total + value, 0);
+    return values.length === runs.length ? [[name, sum / runs.length] as const] : [];
+  });
+  return Object.fromEntries(means);
 }

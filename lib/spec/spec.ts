@@ -27,6 +27,7 @@ import {
   type scheduleSchema,
 } from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
+import { newestRevision, revisionSchema } from './revision.ts';
 import { validationSchema } from './validation-schema.ts';
 
 /**
@@ -127,21 +128,7 @@ export const specSchema = strictObject({
   label: labelSchema.prefault({}),
   // Filled in by a declaration; absent in models of releases before 0.3.
   cells: cellsSchema.optional().describe('words for missing values, true and false: see cells.md'),
-  // Absent in models of releases before 0.4. 1: the labels of a regression stay float64 until they
-  // are standardised. 2: rows of a table that a minibatch does not touch keep weights and slots,
-  // and small networks train on wasm. 3: the expert `prior` knows the mean of labels that are not
-  // standardised. 4: what experts know of labels, and how they are judged, is weighted as samples
-  // are, and they know the labels of a job's rows. 5: the state knows what was earned lately. 6: it
-  // knows how predictions turned out. 7: networks of convolutions, pools and gelu train on wasm,
-  // and experts that predict a quantile are judged by its loss. 8: numbers out of all proportion,
-  // and weights above a million, are refused. Later rules never change the bits of a model that
-  // exists.
-  revision: z
-    .int()
-    .min(1)
-    .max(8)
-    .optional()
-    .describe('the rules by which samples become numbers; filled in by a declaration'),
+  revision: revisionSchema,
   network: networkSchema.default({ hidden: [], activation: 'relu' }),
   loss: lossSchema
     .optional()
@@ -269,7 +256,7 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
   return {
     ...spec,
     cells,
-    revision: 8,
+    revision: newestRevision,
     label: standardize
       ? { ...spec.label, standardize: spec.label.standardize ?? true }
       : spec.label,

@@ -1,21 +1,34 @@
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
-import { type Outcomes, outcomeParts, type StreamOutcomes } from '../metrics/outcomes.ts';
+import {
+  type Outcomes,
+  type OutcomesOverTime,
+  outcomeParts,
+  rivals,
+  type StreamOutcomes,
+} from '../metrics/outcomes.ts';
 
 const times = ['soFar', 'lately'] as const;
 
-const nameOf = (time: keyof StreamOutcomes, part: keyof Outcomes) => `outcomes/${time}/${part}`;
+const nameOf = (whose: string, time: keyof OutcomesOverTime, part: keyof Outcomes) =>
+  `${whose}/${time}/${part}`;
+const own = 'outcomes';
 
-/** How a stream's predictions turned out, as tensors of a file. */
+/** How predictions of a stream turned out, as tensors of a file: the model's, and its rivals'. */
 export function outcomesTensors(outcomes: StreamOutcomes): Record<string, StoredTensor> {
-  const own = times.flatMap((time) =>
-    outcomeParts.map((part): [string, Float64Array] => [nameOf(time, part), outcomes[time][part]]),
-  );
-  return Object.fromEntries(
-    [...own, [ranksName, outcomes.ranks] as const].map(([name, data]) => [
-      name,
-      { shape: [data.length], data },
-    ]),
-  );
+  const tensorsOf = (whose: string, sums: OutcomesOverTime) =>
+    times.flatMap((time) =>
+      outcomeParts.map((part): [string, Float64Array] => [
+        nameOf(whose, time, part),
+        sums[time][part],
+      ]),
+    );
+  const others = outcomes.rivals;
+  const all = [
+    ...tensorsOf(own, outcomes),
+    ...(others ? rivals.flatMap((rival) => tensorsOf(`${own}/${rival}`, others[rival])) : []),
+    [ranksName, outcomes.ranks] as const,
+  ];
+  return Object.fromEntries(all.map(([name, data]) => [name, { shape: [data.length], data }]));
 }
 
 const ranksName = 'outcomes/ranks';
@@ -28,10 +41,18 @@ export function outcomesFrom(tensors: SafetensorsFile['tensors']): {
     const data = tensors[name]?.data;
     return data instanceof Float64Array ? data : undefined;
   };
-  const [soFar, lately] = times.map((time) => {
-    const [classes, calibration, errors] = outcomeParts.map((part) => dataOf(nameOf(time, part)));
-    return classes && calibration && errors && { classes, calibration, errors };
-  });
+  const sumsOf = (whose: string): OutcomesOverTime | undefined => {
+    const [soFar, lately] = times.map((time) => {
+      const [classes, calibration, errors] = outcomeParts.map((part) =>
+        dataOf(nameOf(whose, time, part)),
+      );
+      return classes && calibration && errors && { classes, calibration, errors };
+    });
+    return soFar && lately && { soFar, lately };
+  };
+  const [model, prior, lastLabel] = [own, ...rivals.map((rival) => `${own}/${rival}`)].map(sumsOf);
   const ranks = dataOf(ranksName);
-  return soFar && lately && ranks ? { outcomes: { soFar, lately, ranks } } : {};
+  if (!model || !ranks) return {};
+  const others = prior && lastLabel && { prior, lastLabel };
+  return { outcomes: { ...model, ranks, ...(others && { rivals: others }) } };
 }

@@ -48,6 +48,30 @@ describe('figures of predictions', () => {
     expect(calibrationError).toBeCloseTo((0.6 + Math.abs(1.6 - 2)) / 3, 6);
   });
 
+  it('order each class against all others, as scikit-learn does', () => {
+    // roc_auc_score(labels, predictions, multi_class='ovr', average='macro'): 0.8055555555555557
+    const rows = [
+      [0.6, 0.3, 0.1],
+      [0.2, 0.5, 0.3],
+      [0.3, 0.3, 0.4],
+      [0.4, 0.35, 0.25],
+      [0.1, 0.2, 0.7],
+    ];
+    const labels = Float32Array.of(0, 1, 1, 2, 2);
+    const said = { labels, weights: weights(5) };
+    const { areaUnderCurve } = figuresOf(three, Float32Array.from(rows.flat()), said);
+    expect(areaUnderCurve).toBeCloseTo(0.8055555555555557, 12);
+    // A class that no label has says nothing; without any there is no area.
+    const two = { labels: Float32Array.of(0, 1, 1), weights: weights(3) };
+    const area = figuresOf(three, Float32Array.from(rows.slice(0, 3).flat()), two).areaUnderCurve;
+    expect(area).toBeCloseTo((1 + 0.75) / 2, 12);
+    const none = figuresOf(three, Float32Array.from(rows[0] ?? []), {
+      labels: Float32Array.of(0),
+      weights: weights(1),
+    });
+    expect(finiteFigures(none).areaUnderCurve).toBeUndefined();
+  });
+
   it('are those of scikit-learn for numbers', () => {
     const predictions = Float32Array.of(2.5, 0, 2, 8);
     const labels = Float32Array.of(3, -0.5, 2, 7);

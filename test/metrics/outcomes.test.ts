@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { earningsAfter, nothingEarned } from '../../lib/metrics/earnings.ts';
 import { figuresOf } from '../../lib/metrics/figures.ts';
 import { latelySamples } from '../../lib/metrics/lately.ts';
 import {
@@ -11,6 +12,8 @@ import {
   outcomeParts,
   outcomesAfter,
   outcomesOf,
+  type Rival,
+  rivals,
   type StreamOutcomes,
 } from '../../lib/metrics/outcomes.ts';
 import { score } from '../../lib/metrics/scores.ts';
@@ -33,10 +36,14 @@ const sample = fc.record({
 const messages = fc.array(fc.array(sample, { minLength: 1, maxLength: 9 }), { maxLength: 9 });
 type Message = readonly { label: number; weight: number; said: readonly number[] }[];
 
+/** The labels of a message as a task has them. */
+const labelsOf = (task: Task, message: Message) =>
+  message.map(({ label }) => (task === 'binary' ? label % 2 : label));
+
 /** A message as a task has it. */
 function told(task: Task, message: Message, weigh = true) {
   const outputs = task === 'multiclass' ? 4 : 1;
-  const labels = Float64Array.from(message, ({ label }) => (task === 'binary' ? label % 2 : label));
+  const labels = Float64Array.from(labelsOf(task, message));
   return {
     predictions: Float64Array.from(message.flatMap(({ said }) => said.slice(0, outputs))),
     samples: { labels, weights: Float32Array.from(message, ({ weight }) => (weigh ? weight : 1)) },
@@ -51,8 +58,8 @@ const outcomesIn = (task: Task, message: Message) => {
 /** A stream's outcomes after one more message. */
 const learntBy = (before: StreamOutcomes, task: Task, message: Message, weigh = true) => {
   const { predictions, samples } = told(task, message, weigh);
-  const own = outcomesOf(specs[task], predictions, samples);
-  return outcomesAfter(before, own, score(specs[task], predictions, samples));
+  const model = outcomesOf(specs[task], predictions, samples);
+  return outcomesAfter(before, { model }, score(specs[task], predictions, samples));
 };
 
 describe.each(Object.keys(specs) as Task[])('how predictions turn out: %s', (task) => {
@@ -100,6 +107,52 @@ describe.each(Object.keys(specs) as Task[])('how predictions turn out: %s', (tas
         const exact = exactArea(predictions, samples.labels);
         if (exact !== undefined)
           expect(Math.abs(areaUnderCurve - exact)).toBeLessThan(areaError + 1e-9);
+      }),
+    );
+  });
+});
+
+/** What each rival says behind some samples: a value, or a class if any has come. */
+const rivalSays: Record<Rival, (task: Task, before: Message) => number | undefined> = {
+  lastLabel: (task, before) =>
+    labelsOf(task, before).at(-1) ?? (task === 'regression' ? 0 : undefined),
+  prior(task, before) {
+    const sum = (own: Message, of: (place: number) => number) =>
+      own.reduce((total, { weight }, place) => total + weight * of(place), 0);
+    const labels = labelsOf(task, before);
+    const weight = sum(before, () => 1);
+    if (task === 'regression') return weight > 0 ? sum(before, (i) => labels[i] ?? 0) / weight : 0;
+    const sums = [0, 1, 2, 3].map((of) => sum(before, (place) => Number(labels[place] === of)));
+    return sums.indexOf(Math.max(...sums));
+  },
+};
+
+describe.each(Object.keys(specs) as Task[])('those that one has for nothing: %s', (task) => {
+  const spec = specs[task];
+
+  it.each(rivals)('%s says the same of all samples of a message', (rival) => {
+    fc.assert(
+      fc.property(messages, (all) => {
+        let earned = nothingEarned(spec);
+        const expected = { right: 0, absolute: 0, named: 0 };
+        all.forEach((message, i) => {
+          const { predictions, samples } = told(task, message);
+          const said = rivalSays[rival](task, all.slice(0, i).flat());
+          labelsOf(task, message).forEach((label, place) => {
+            const weight = message[place]?.weight ?? 0;
+            expected.absolute += weight * Math.abs((said ?? 0) - label);
+            expected.right += weight * Number(said === label);
+            expected.named += weight * Number(said !== undefined);
+          });
+          const scores = score(spec, predictions, samples);
+          earned = earningsAfter(spec, earned, { samples, predictions, scores });
+        });
+        const { classes, errors } = earned.outcomes?.rivals?.[rival].soFar ?? emptyOutcomes(spec);
+        const sum = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
+        if (task === 'regression') return void expect(errors[0]).toBeCloseTo(expected.absolute, 9);
+        const count = classes.length / 3;
+        expect(sum(classes.subarray(count, 2 * count))).toBeCloseTo(expected.named, 9);
+        expect(sum(classes.subarray(2 * count))).toBeCloseTo(expected.right, 9);
       }),
     );
   });

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { sliceSamples } from '../../lib/features/samples.ts';
-import { baselineLoss, type Scores } from '../../lib/metrics/scores.ts';
+import { bestConstant } from '../../lib/metrics/best-constant.ts';
+import type { Scores } from '../../lib/metrics/scores.ts';
 import { learn } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
@@ -76,7 +77,7 @@ async function learnStream(spec: SpecInput, samples: readonly unknown[], size: n
   return {
     loss: sum(half.map(({ loss }) => loss)) / sum(half.map(({ weight }) => weight)),
     accuracy: sum(half.map(({ correct }) => correct)) / sum(half.map(({ samples: n }) => n)),
-    baseline: baselineLoss(model.spec, encoded),
+    baseline: bestConstant(model.spec, encoded).loss,
   };
 }
 

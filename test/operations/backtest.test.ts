@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { currentState } from '../../lib/fold/fold.ts';
-import { meanLoss } from '../../lib/metrics/scores.ts';
-import { backtest, gridOf } from '../../lib/operations/backtest.ts';
+import { meanLoss, score } from '../../lib/metrics/scores.ts';
+import { predict } from '../../lib/model/predict.ts';
+import { backtest, backtestFrozen, gridOf } from '../../lib/operations/backtest.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
+import { promote, runJob, worldWithDataset } from '../support/jobs.ts';
 import {
   createWorld,
   deliver,
@@ -67,6 +69,37 @@ describe('a backtest', () => {
     await deliver(world, [message(100, { retract })]);
     const [without] = await backtest(world, 'tickets', []);
     expect(without?.samples).toBe(58);
+  });
+
+  it('holds the last batch job against itself, frozen', async () => {
+    const world = await worldWithDataset();
+    for (const each of messages.slice(0, 8)) await deliver(world, [each]);
+    await expect(backtestFrozen(world, 'tickets')).rejects.toThrow(/no batch job.*train it first/);
+    await runJob(world);
+    await promote(world);
+    const model = await modelOf(world);
+    const promoted = await currentState(world, model);
+    await expect(backtestFrozen(world, 'tickets')).rejects.toThrow(
+      /nothing since job first \(entry 9\)/,
+    );
+    // (A promotion has a high sequence number.)
+    for (const [i, { body }] of messages.slice(8).entries())
+      await deliver(world, [message(2_000 + i, JSON.parse(body))]);
+    const state = await currentState(world, model);
+    const later = messages.slice(8).map(({ body }) => JSON.parse(body).samples);
+    const { samples } = model.encoder.encode(later.flat());
+    const predictions = await predict(model, promoted, samples);
+
+    const [learning, frozen] = await backtestFrozen(world, 'tickets');
+    const since = state.scores.loss - promoted.scores.loss;
+    expect(learning?.samples).toBe(state.learnt - promoted.learnt);
+    expect(learning?.loss).toBeCloseTo(since / (state.scores.weight - promoted.scores.weight), 9);
+    expect(frozen?.loss).toBeCloseTo(meanLoss(score(model.spec, predictions, samples)), 9);
+    expect(frozen?.samples).toBe(learning?.samples);
+    expect((await backtestFrozen(world, 'tickets', { to: 10 }))[1]?.samples).toBeLessThan(
+      frozen?.samples ?? 0,
+    );
+    await expect(backtestFrozen(world, 'tickets', { to: 9 })).rejects.toThrow(/--to: .* from 10/);
   });
 
   it('tells seeds apart', async () => {

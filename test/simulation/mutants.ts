@@ -105,7 +105,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'trusts its cache after 412',
-    from: 12,
+    from: 14,
     edits: [
       {
         file: online,

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+/**
+ * The rules that a declaration of today gets. Later rules never change the bits of a model that
+ * exists:
+ *
+ * 1. The labels of a regression stay float64 until they are standardised.
+ * 2. Rows of a table that a minibatch does not touch keep weights and slots, and small networks
+ *    train on wasm.
+ * 3. The expert `prior` knows the mean of labels that are not standardised.
+ * 4. What experts know of labels, and how they are judged, is weighted as samples are, and they
+ *    know the labels of a job's rows.
+ * 5. The state knows what was earned lately.
+ * 6. It knows how predictions turned out.
+ * 7. Networks of convolutions, pools and gelu train on wasm, and experts that predict a quantile
+ *    are judged by its loss.
+ * 8. Numbers out of all proportion, and weights above a million, are refused.
+ * 9. The state knows how the labels alone and the last label turned out, too.
+ */
+export const newestRevision = 9;
+
+/** Of a spec as it is stored; absent in models of releases before 0.4. */
+export const revisionSchema = z
+  .int()
+  .min(1)
+  .max(newestRevision)
+  .optional()
+  .describe('the rules by which samples become numbers; filled in by a declaration');
