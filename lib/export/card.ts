@@ -148,11 +148,13 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     case 'image':
       return `${feature.width} pixels, each divided by ${declared.scale}`;
     case 'vector':
-      return declared.missing === 'mean'
-        ? `${numbersText(declared.length)} and 0; what is missing is the mean, and then 1`
-        : undefined;
+      if (declared.missing === 'mean')
+        return `${numbersText(declared.length)} and 0; what is missing is the mean, and then 1`;
+      return declared.indicator && `${numbersText(declared.length)} and 0; ${standsText}`;
     case 'timestamp':
-      return timesText(declared);
+      return declared.indicator
+        ? `${timesText(declared)}; and then 0; ${standsText}`
+        : timesText(declared);
     case 'text':
       return (
         `${feature.width} numbers: \`HashingVectorizer(n_features=${feature.width}, ` +
@@ -161,13 +163,17 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     case 'number': {
       const { clip, log } = declared;
       const number = numberText(declared);
-      if (feature.width === 2) return `${number} and 0; where it is missing the mean and 1`;
+      if (declared.missing === 'mean') return `${number} and 0; where it is missing the mean and 1`;
+      if (declared.indicator) return `${number} and 0; ${standsText}`;
       return log || clip ? number : undefined;
     }
     default:
       return undefined;
   }
 }
+
+/** Where a number behind the others says what was missing. */
+const standsText = 'where it is missing what stands for it, and then 1';
 
 /** What a number is before it is scaled. */
 function numberText(

@@ -4,6 +4,7 @@ import { type Cells, cellsAsWritten } from './cells.ts';
 import { categoryBehaviour, categorySchema, placesOfValues } from './kinds/category.ts';
 import { combinationsOf, crossBehaviour, crossSchema, type Places } from './kinds/cross.ts';
 import { imageBehaviour, imageSchema } from './kinds/image.ts';
+import { withIndicator } from './kinds/indicator.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
 import { lagBehaviour, lagOf, lagSchema } from './kinds/lag.ts';
 import { numberBehaviour, numberSchema } from './kinds/number.ts';
@@ -42,9 +43,9 @@ export function behaviourOf(
 ): FeatureBehaviour {
   switch (feature.type) {
     case 'number':
-      return numberBehaviour(feature, cells);
+      return withIndicator(numberBehaviour(feature, cells), feature.indicator);
     case 'vector':
-      return vectorBehaviour(feature, cells);
+      return withIndicator(vectorBehaviour(feature, cells), feature.indicator);
     case 'image':
       return imageBehaviour(feature, cells);
     case 'category':
@@ -56,7 +57,7 @@ export function behaviourOf(
     case 'lag':
       return lagBehaviour(feature, outputs);
     case 'timestamp':
-      return timestampBehaviour(feature, cells);
+      return withIndicator(timestampBehaviour(feature, cells), feature.indicator);
     case 'text':
       return textBehaviour(feature, cells);
   }
@@ -77,6 +78,22 @@ export function problemsOfScaling(
       ...(halfLife === undefined ? [] : [problem('halfLife', 'is of mean and variance')]),
       ...(missing === 'mean' ? [problem('missing', 'is the mean; name a number')] : []),
     ];
+  });
+}
+
+/** What is wrong with the numbers that say what is missing, each with its path in a spec. */
+export function problemsOfIndicators(
+  features: Readonly<Record<string, Feature>>,
+): { readonly path: string[]; readonly problem: string }[] {
+  return Object.entries(features).flatMap(([name, feature]) => {
+    if (!('indicator' in feature) || feature.indicator === undefined) return [];
+    const { missing } = feature;
+    const path = ['features', name, 'indicator'];
+    if (missing === undefined)
+      return [{ path, problem: 'says that `missing` stands for a value; name what does' }];
+    return missing === 'mean'
+      ? [{ path, problem: 'is there by "missing": "mean"; leave it out' }]
+      : [];
   });
 }
 

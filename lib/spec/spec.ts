@@ -5,6 +5,7 @@ import { problemsOfClassWeights } from '../features/class-weights.ts';
 import {
   featureSchema,
   problemsOfHistory,
+  problemsOfIndicators,
   problemsOfScaling,
   problemsOfSources,
 } from '../features/kinds.ts';
@@ -189,6 +190,7 @@ export const specSchema = strictObject({
     for (const problem of problemsOfIgnored(spec)) refuse(['ignore'], problem);
     for (const { path, problem } of problemsOfSources(spec.features)) refuse(path, problem);
     for (const { path, problem } of problemsOfScaling(spec.features)) refuse(path, problem);
+    for (const { path, problem } of problemsOfIndicators(spec.features)) refuse(path, problem);
     const { features, label, network } = spec;
     for (const { path, problem } of problemsOfHistory(features, outputCount(label)))
       refuse(path, problem);

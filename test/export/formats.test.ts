@@ -80,13 +80,13 @@ describe('an exported model', () => {
         fit: { type: 'category', values: ['s', 'm', 'l'], dimensions: 2 },
         exact: { type: 'cross', of: ['team', 'fit'], buckets: 'complete', dimensions: 2 },
         note: { type: 'text', buckets: 4 },
-        price: { type: 'number', log: true },
+        price: { type: 'number', log: true, missing: 5, indicator: true },
       },
       network: { hidden: [4] },
     };
     const questions = [
       { team: 'red', fit: 'l', size: 3, at: '2001-02-28T12:00', note: 'as usual', price: 1e6 },
-      { team: 'blue', fit: 'm', size: 4, at: '2001-02-28T18:00', note: '', price: -20 },
+      { team: 'blue', fit: 'm', size: 4, at: '2001-02-28T18:00', note: '' },
     ];
     const exported = await exportedFrom(made, questions);
     const own = await answers(exported, questions);
@@ -96,15 +96,15 @@ describe('an exported model', () => {
       team,
       fit,
       exact: [1 * 4 + 3, 0 * 4 + 2][row],
-      size: [...raw.slice(10 * row, 10 * row + 2)],
-      at: [...raw.slice(10 * row + 2, 10 * row + 5)],
-      note: [...raw.slice(10 * row + 5, 10 * row + 9)],
-      price: [1e6, -20].map((x) => Math.sign(x) * Math.log1p(Math.abs(x)))[row],
+      size: [...raw.slice(11 * row, 11 * row + 2)],
+      at: [...raw.slice(11 * row + 2, 11 * row + 5)],
+      note: [...raw.slice(11 * row + 5, 11 * row + 9)],
+      price: [Math.log1p([1e6, 5][row] ?? 0), row],
       both: `${team}\u001f${size}`,
     }));
     expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-5);
     const { inputs } = JSON.parse(inputsJson(exported));
-    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 1, 1, 4, 1]);
+    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 1, 1, 4, 2]);
   });
 
   it('leaves out features that its network does not use', async () => {

@@ -48,11 +48,16 @@ const cell = fc.oneof(
 const features: SpecInput['features'] = {
   n: { type: 'number' },
   filled: { type: 'number', missing: 'mean', log: true },
-  zeroed: { type: 'number', missing: 0, clip: [-9, 9] },
+  zeroed: { type: 'number', missing: 0, clip: [-9, 9], indicator: true },
   known: { type: 'category', values: ['x', '1', 'null', 'true'], dimensions: 2 },
   hashed: { type: 'category', buckets: 64, missing: 'none', dimensions: 2 },
   grown: { type: 'category', vocabulary: { size: 4 }, missing: 'none', dimensions: 2 },
-  when: { type: 'timestamp', parts: ['hour', 'elapsed'], missing: '2020-01-01' },
+  when: {
+    type: 'timestamp',
+    parts: ['hour', 'elapsed'],
+    missing: '2020-01-01',
+    indicator: true,
+  },
   words: { type: 'text', buckets: 16, missing: 'nothing' },
   crossed: { type: 'cross', of: ['hashed', 'filled'], buckets: 32, dimensions: 2 },
   side: { type: 'category', values: ['1', '2', 'x'], dimensions: 2, missing: 'x' },

@@ -6,6 +6,7 @@ const catchUp = 'lib/fold/catch-up.ts';
 export const commandMutants: readonly Mutant[] = [
   {
     name: 'skips the catch-up of a batch job',
+    from: 20,
     edits: [
       {
         file: catchUp,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { strictObject } from '../../parse.ts';
 import { accepted } from '../../refusal.ts';
 import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from '../cells.ts';
+import { indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, halfLifeSchema, unknownMean } from './kind.ts';
 
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
@@ -40,6 +41,7 @@ export const numberSchema = strictObject({
       'stands for a missing value, `mean` for the mean so far and a second number that says so; a ' +
         'sample without a value is refused unless given',
     ),
+  indicator: indicatorSchema,
 });
 
 /** How a number behaves: one column; where its mean stands for missing ones, another says so. */

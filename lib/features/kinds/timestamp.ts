@@ -3,6 +3,7 @@ import { cosineOfPi } from '../../arithmetic.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
 import { type Cells, cellsOf, cellsSchema } from '../cells.ts';
+import { indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour } from './kind.ts';
 
 const [secondMs, dayMs] = [1_000, 86_400_000];
@@ -66,6 +67,7 @@ export const timestampSchema = strictObject({
     .refine((text) => timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined, 'must be a time')
     .optional()
     .describe('stands for a missing value; a sample without one is refused unless given'),
+  indicator: indicatorSchema,
 });
 
 /** How a timestamp behaves: a cosine and a sine of each cycle, and a number of what has elapsed. */

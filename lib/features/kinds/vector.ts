@@ -3,6 +3,7 @@ import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
 import { type Cells, cellsAsWritten, isFloat32, withoutSign } from '../cells.ts';
+import { indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, unknownMean } from './kind.ts';
 
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
@@ -23,6 +24,7 @@ export const vectorSchema = strictObject({
       'stands for each element of a missing list, `mean` for its mean so far and one more number ' +
         'that says so; a sample without a list is refused unless given',
     ),
+  indicator: indicatorSchema,
 });
 
 /** How a vector behaves: as many columns as it has elements. */
