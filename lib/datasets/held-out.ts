@@ -1,3 +1,4 @@
+import { keys } from '../bucket/keys.ts';
 import { invalid } from '../errors.ts';
 import { cellsOfSpec } from '../features/columns.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
@@ -30,6 +31,10 @@ export function heldOutRule(
   if ('files' in validation) {
     const isNamed = fileNamed(validation.files);
     return ({ placeOf }, { index }) => placeOf !== undefined && isNamed(placeOf(index).file);
+  }
+  if ('dataset' in validation) {
+    const folder = keys.dataset(validation.dataset);
+    return ({ placeOf }, { index }) => placeOf?.(index).file?.startsWith(folder) ?? false;
   }
   const { column, from } = validation;
   const cells = cellsOfSpec(spec);
@@ -68,8 +73,8 @@ function cellOf({ rows, samples }: SampleChunk, index: number, column: string): 
 export function assertHeldOut({ batch: { validation } }: Spec, rows: number): void {
   if (isDrawn(validation) || rows > 0) return;
   const found =
-    'files' in validation
-      ? 'is in such a file'
+    'files' in validation || 'dataset' in validation
+      ? `is in such a ${'files' in validation ? 'file' : 'dataset'}`
       : `has such a cell of ${JSON.stringify(validation.column)}, if there is such a column`;
   throw invalid(
     `spec.batch.validation: no row that can be learnt ${found} (${JSON.stringify(validation)}); ` +

@@ -4,12 +4,11 @@ import { jsonBody, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { pinnedObject } from '../datasets/byte-source.ts';
-import { fileNamed } from '../datasets/file-names.ts';
-import { dataAmong } from '../datasets/rows.ts';
+import { pinObjects } from '../datasets/pin-objects.ts';
 import { MillraceError } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 import type { JobMessage } from './job-message.ts';
 
@@ -54,7 +53,7 @@ export type Opened =
 export async function openJob(
   ports: Ports,
   message: JobMessage,
-  current: () => Promise<Pick<State, 'sequence' | 'specHash'>>,
+  current: () => Promise<Pick<State, 'sequence' | 'specHash'> & { readonly spec: Spec }>,
 ): Promise<Opened> {
   const { model } = message;
   const key = keys.job(model, message.job);
@@ -64,9 +63,9 @@ export async function openJob(
   if (message.slice > 0)
     return refuse('bad-dataset', `${key} is gone, and what job ${message.job} began with is in it`);
   const { dataset, files } = message;
-  const pinned = dataset === 'journal' ? noObjects(files) : await pinObjects(ports.store, message);
+  const { sequence, specHash, spec } = await current();
+  const pinned = await pinObjects(ports.store, message, spec);
   if (!pinned.ok) return pinned;
-  const { sequence, specHash } = await current();
   const record: JobRecord = {
     job: message.job,
     model,
@@ -74,7 +73,7 @@ export async function openJob(
     dataset,
     ...(files === undefined ? {} : { files }),
     start: message.start,
-    objects: pinned.objects,
+    objects: [...pinned.objects],
     sequence,
     time: new Date(ports.now()).toISOString(),
   };
@@ -82,47 +81,6 @@ export async function openJob(
   const written = await readJob(ports.store, model, message.job);
   if (written === undefined) throw new MillraceError('unavailable', `${key} could not be written`);
   return joined(written, message);
-}
-
-type Pinned =
-  | { readonly ok: true; readonly objects: JobRecord['objects'] }
-  | Refused<'bad-dataset'>;
-
-/** What a job over the journal pins. */
-function noObjects(files: string | undefined): Pinned {
-  if (files === undefined) return { ok: true, objects: [] };
-  return refuse('bad-dataset', `the journal has no files (found files ${JSON.stringify(files)})`);
-}
-
-async function pinObjects(
-  store: ObjectStore,
-  { dataset, files }: Pick<JobMessage, 'dataset' | 'files'>,
-): Promise<Pinned> {
-  const all = await store.list(keys.dataset(dataset));
-  const isNamed = fileNamed(files ?? '*');
-  const listed = all.filter(({ key }) => isNamed(key));
-  if (all.length > 0 && listed.length === 0)
-    return refuse(
-      'bad-dataset',
-      `dataset ${dataset}: none of its ${all.length} files is named ${JSON.stringify(files)}`,
-    );
-  // What belongs to a file that is named need not be named itself.
-  const objects = dataAmong(all).filter(({ key }) => isNamed(key));
-  if (objects.length === 0) {
-    if (listed.length > 0)
-      return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);
-    return refuse(
-      'bad-dataset',
-      `dataset ${dataset}: there is no object below s3://${store.bucket}/${keys.dataset(dataset)}`,
-    );
-  }
-  if (objects.length > limits.datasetObjects) {
-    return refuse(
-      'bad-dataset',
-      `dataset ${dataset}: at most ${limits.datasetObjects} objects are allowed (found ${objects.length})`,
-    );
-  }
-  return { ok: true, objects: [...objects] };
 }
 
 function joined(record: JobRecord, message: JobMessage): Opened {

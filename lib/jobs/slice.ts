@@ -60,7 +60,12 @@ export async function runSlice(
   const first = await loadModel(ports, message.model);
   if (first === undefined)
     throw invalid(`there is no model ${message.model}; create it before training it`);
-  const opened = await openJob(ports, message, () => currentState(ports, first)).catch((error) =>
+  const current = async () => {
+    const state = await currentState(ports, first);
+    const { spec } = (await modelOf(ports, first, state.specHash)) ?? first;
+    return { ...state, spec };
+  };
+  const opened = await openJob(ports, message, current).catch((error) =>
     refuse('bad-dataset', reasonIfDamaged(error)),
   );
   if (!opened.ok) {

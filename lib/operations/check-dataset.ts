@@ -1,6 +1,7 @@
 import { keys } from '../bucket/keys.ts';
-import { bytesOfObject } from '../datasets/byte-source.ts';
+import { bytesOfObject, type PinnedObject } from '../datasets/byte-source.ts';
 import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
+import { heldOutDataset } from '../datasets/pin-objects.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { dataAmong } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
@@ -35,9 +36,13 @@ export async function checkDataset(
   dataset: string,
   onRows: (rows: number) => void = () => undefined,
 ): Promise<DatasetCheck> {
-  const listed = await store.list(keys.dataset(dataset));
-  const objects = dataAmong(listed);
-  if (listed.length === 0) await assertDataset({ store }, dataset);
+  const apart = heldOutDataset(spec);
+  const objects: PinnedObject[] = [];
+  for (const name of [dataset, ...(apart === undefined ? [] : [apart])]) {
+    const listed = await store.list(keys.dataset(name));
+    if (listed.length === 0) await assertDataset({ store }, name);
+    objects.push(...dataAmong(listed));
+  }
   const encoder = createEncoder(spec);
   const { layout } = encoder;
   const tally = createRowTally(spec);

@@ -4,7 +4,7 @@ import { columnName } from '../features/kinds/kind.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
-import { fileNames } from './names.ts';
+import { datasetName, fileNames } from './names.ts';
 
 const isTime = (text: string) => timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined;
 
@@ -27,9 +27,15 @@ export const validationSchema = z
         'rows of these files of the dataset are held out; `*` stands for anything',
       ),
     }),
+    strictObject({
+      dataset: datasetName
+        .refine((name) => name !== 'journal', 'the journal is no dataset of files')
+        .describe('all rows of this other dataset are held out, and none of those to learn'),
+    }),
   ])
   .describe(
     'what is held out, for early stopping and the comparison: a share of the rows, those that say ' +
       'so in a column (`{"column": "day", "from": "2026-03-01"}`), those of some files ' +
-      '(`{"files": "2026-03*"}`), or one of several folds (`millrace kfold` takes each)',
+      '(`{"files": "2026-03*"}`), another dataset (`{"dataset": "sales-test"}`), or one of several ' +
+      'folds (`millrace kfold` takes each)',
   );

@@ -132,7 +132,7 @@ describe('IDX', () => {
     });
     const start = { model: 'digits', dataset: 'digits', files: 'train-images*' };
     const job = parseJobMessage(JSON.stringify(start), 'some');
-    const opened = await openJob(world, job, async () => ({ sequence: 0, specHash: 's' }));
+    const opened = await openJob(world, job, async () => ({ sequence: 0, specHash: 's', spec }));
     expect(opened.ok && opened.record.objects.map(({ beside }) => beside?.key)).toEqual([
       `${folder}train-labels-idx1-ubyte.gz`,
     ]);

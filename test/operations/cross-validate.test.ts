@@ -32,7 +32,7 @@ async function rowsOfFolds() {
     const text = rows.map((row) => JSON.stringify(row)).join('\n');
     await world.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(text));
     const own = await modelOf(world);
-    const current = async () => ({ sequence: 0, specHash: own.specHash });
+    const current = async () => ({ ...own, sequence: 0 });
     const opened = await openJob(world, start, current);
     if (!opened.ok) throw new Error(opened.reason);
     const preparing = await prepareDataset(world, own, await sourceOf(world, own, opened.record));
