@@ -40,7 +40,21 @@ export function withDrift(
   const known = { ...moments, window, ...(tested && { pageHinkley: tested.test }) };
   if (rises === 0) return { ...parameters, drift: { ...before, ...known } };
   const drift = { ...known, found: before.found + 1, last: window.seen };
-  return { ...(policy === 'adapt' ? readyForOther(model, parameters) : parameters), drift };
+  return { ...changed[policy](model, parameters), drift };
+}
+
+/**
+ * What the rates are multiplied by while a message is learnt: more than 1 for a while after the
+ * stream has changed, if the spec says so.
+ *
+ * @param drift as it is once the message is predicted
+ * @param samples of the message
+ */
+export function raiseOf({ online }: Spec, drift: Drift | undefined, samples: number): number {
+  const { raise } = online.drift ?? {};
+  if (raise === undefined || drift === undefined || drift.found === 0) return 1;
+  const since = drift.window.seen - samples - drift.last;
+  return since < raise.samples ? raise.factor : 1;
 }
 
 /** What was predicted of a message, and what was right. */
@@ -104,14 +118,35 @@ function boundedErrors(
 /** Samples that what was learnt of numbers and labels counts as, once the world has changed. */
 const keptSamples = 50;
 
+/** What becomes of parameters where the stream has changed, by the policy of their spec. */
+const changed: Record<
+  NonNullable<Spec['online']['drift']>['policy'],
+  (model: Model, parameters: Parameters) => Parameters
+> = {
+  alarm: (_, parameters) => parameters,
+  forget: forgotten,
+  adapt: (model, parameters) => restarted(model, forgotten(model, parameters)),
+};
+
+/** Statistics that weigh little; and no sample of the world before is learnt again. */
+function forgotten(
+  { encoder: { layout } }: Model,
+  { statistics, replay, ...parameters }: Parameters,
+): Parameters {
+  return {
+    ...parameters,
+    statistics: forgetful(statistics, keptSamples),
+    ...(replay && { replay: emptyReplay(layout) }),
+  };
+}
+
 /**
  * Parameters that keep what they predict, and learn as fast as in the beginning: an optimizer whose
- * steps become ever smaller starts anew, and so does a schedule; statistics weigh little, and no
- * sample of the world before is learnt again.
+ * steps become ever smaller starts anew, and so does a schedule.
  */
-function readyForOther(
-  { spec, initial, encoder: { layout } }: Model,
-  { tensors, step, statistics, replay, ...parameters }: Parameters,
+function restarted(
+  { spec, initial }: Model,
+  { tensors, step, ...parameters }: Parameters,
 ): Parameters {
   const { type } = spec.optimizer;
   // Others forget by themselves, and are faster by what they know of gradients that were small.
@@ -125,7 +160,5 @@ function readyForOther(
     ...parameters,
     step: countsSteps ? step : initial.step,
     tensors: { ...tensors, ...Object.fromEntries(slots) },
-    statistics: forgetful(statistics, keptSamples),
-    ...(replay && { replay: emptyReplay(layout) }),
   };
 }

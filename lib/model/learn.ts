@@ -13,8 +13,7 @@ import {
   rowsWithin,
   sliceSamples,
 } from '../features/samples.ts';
-import { haveVaried, labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
-import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
+import { haveVaried, labelScaleOf, standardizeLabels } from '../features/scaling.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
@@ -22,12 +21,13 @@ import { type Scores, score } from '../metrics/scores.ts';
 import { categoryInput, tablesOfInput } from '../network/weight-names.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
-import { keepSome, type Rehearsal, rehearse } from '../state/replay.ts';
+import { keepSome, rehearse } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
-import { withDrift } from './drift.ts';
+import { raiseOf, withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { withPlaces } from './places-of-classes.ts';
 import { predictAndJudge, rowsByWork } from './predict.ts';
+import { type Steps, scaledBy, scaledSteps } from './scaled-steps.ts';
 
 /**
  * The result of learning a message: new parameters, and the scores that the old ones earned on it.
@@ -138,6 +138,7 @@ async function train(
   let state: EngineState = withRestarted(model, parameters, growth);
   const rows = rowsOfBlock(spec, layout, state);
   let { statistics } = parameters;
+  const raised = raiseOf(spec, parameters.drift, encoded.count);
   // What the message itself says of labels is known after it alone.
   const weigh = (samples: EncodedSamples) => weighed(samples, spec, parameters.statistics);
   const derived = (samples: EncodedSamples) => derive(samples, parameters.statistics, layout);
@@ -150,11 +151,11 @@ async function train(
     statistics = scaled.statistics;
     const run = runOf(spec, encoded.count, rehearsal);
     const from = state.step;
-    const factorAt = (step: number) => scaled.factors[step - from] ?? 1;
+    const factorAt = (step: number) => raised * (scaled.factors[step - from] ?? 1);
     const seen = indexed(weigh(scaled.seen), growth?.vocabularies, layout);
     ({ state } = await compiled.train(state, seen, { ...run, factorAt }));
   }
-  const factor = rateFactor(statistics, scaling);
+  const factor = raised * rateFactor(statistics, scaling);
   const again = { ...runOf(spec, encoded.count, { factor: 1 }), factorAt: () => factor };
   for (let pass = 1; pass < (spec.online.passes ?? 1); pass++)
     for (let first = 0; first < encoded.count; first += rows) {
@@ -196,53 +197,6 @@ function rowsOfBlock({ online }: Spec, layout: Layout, state: EngineState): numb
   return Math.max(1, minibatches) * minibatch;
 }
 
-/** New samples, and perhaps old ones beside each minibatch of them. */
-type Steps = Pick<Rehearsal, 'factor' | 'samples'> & { readonly fresh?: Int32Array };
-
-/**
- * Samples as a network sees them, minibatch by minibatch: each by the statistics that have seen its
- * new samples.
- */
-function scaledSteps(
-  { spec, encoder: { layout }, scaling }: Model,
-  before: FeatureStatistics,
-  block: EncodedSamples,
-  { factor, samples: all }: Steps,
-): {
-  readonly seen: EncodedSamples;
-  readonly statistics: FeatureStatistics;
-  /** What the rate of each step is multiplied by. */
-  readonly factors: readonly number[];
-} {
-  const { minibatch } = spec.online;
-  let statistics = before;
-  const factors: number[] = [];
-  const labels = new Float32Array(all.labels.length);
-  const parts: EncodedSamples[] = [];
-  for (let start = 0; start < block.count; start += minibatch) {
-    const fresh = sliceSamples(block, start, start + minibatch, layout);
-    statistics = mergeStatistics(statistics, statisticsOf(fresh, layout), layout);
-    factors.push(rateFactor(statistics, scaling));
-    const part = sliceSamples(all, start * factor, (start + minibatch) * factor, layout);
-    parts.push(standardize(part, statistics, scaling));
-    const scale = labelScaleOf(statistics, layout);
-    labels.set(standardizeLabels(part.labels, scale), start * factor * (layout.labelWidth ?? 1));
-  }
-  return { seen: { ...all, ...joinedNumbers(parts, all.raw.length), labels }, statistics, factors };
-}
-
-/** Samples as a network sees them by statistics that have seen them all. */
-function scaledBy(
-  { encoder: { layout }, scaling }: Model,
-  statistics: FeatureStatistics,
-  block: EncodedSamples,
-): EncodedSamples {
-  const labels = Float32Array.from(
-    standardizeLabels(block.labels, labelScaleOf(statistics, layout)),
-  );
-  return { ...standardize(block, statistics, scaling), labels };
-}
-
 /** Minibatches up to this size have a program for each size below. */
 const fewSamples = 16;
 
@@ -258,23 +212,6 @@ function runOf(
   const rows = minibatch > fewSamples ? minibatch : Math.min(minibatch, samples);
   const without = { order: fresh, minibatch: rows };
   return { rate, schedule, minibatch: rows * factor, replayed: { without } };
-}
-
-/** The standardised numbers of some parts as one. */
-function joinedNumbers(parts: readonly EncodedSamples[], length: number) {
-  const join = (ownOf: (part: EncodedSamples) => Float32Array | undefined) => {
-    const joined = new Float32Array(length);
-    let offset = 0;
-    for (const part of parts) {
-      const own = ownOf(part) ?? new Float32Array(0);
-      joined.set(own, offset);
-      offset += own.length;
-    }
-    return joined;
-  };
-  const numbers = join((part) => part.numbers);
-  const views = parts[0]?.views?.map((_, view) => join((part) => part.views?.[view]));
-  return { numbers, raw: numbers, ...(views && { views }) };
 }
 
 /**

@@ -10,12 +10,24 @@ import { minibatch, rate, schedule } from './optimizer-schema.ts';
 
 const driftSchema = strictObject({
   policy: z
-    .enum(['alarm', 'adapt'])
+    .enum(['alarm', 'forget', 'adapt'])
     .default('adapt')
     .describe(
-      '`alarm` says so; `adapt` besides starts adagrad, ftrl and schedules anew (not those of adam ' +
-        'and adamax), lets statistics count as 50 samples, and replays no sample of before',
+      '`alarm` says so; `forget` besides lets statistics count as 50 samples, and replays no sample ' +
+        'of before; `adapt` does that, and starts adagrad, ftrl and schedules anew (not those of ' +
+        'adam and adamax)',
     ),
+  raise: strictObject({
+    factor: z.number().min(1).max(1_000).describe('what rates are multiplied by'),
+    samples: z
+      .int()
+      .min(1)
+      .max(1e9)
+      .default(500)
+      .describe('how long: messages that begin before so many samples after the change'),
+  })
+    .optional()
+    .describe('higher rates for a while after a change'),
   confidence: z
     .number()
     .min(1e-9)

@@ -179,6 +179,29 @@ describe('a model that watches its stream', () => {
     }
   });
 
+  it('takes larger steps for a while, if its spec says so', async () => {
+    const { sample, features } = slopes;
+    const samples = Array.from({ length: count }, (_, i) => sample(i, i >= change));
+    const optimizer = { type: 'sgd', rate: 0.005 } as const;
+    const of = (raise?: { factor: number; samples?: number }) => {
+      const drift = { policy: 'alarm' as const, ...(raise && { raise }) };
+      const spec: SpecInput = { model: 'm', task: 'regression', features, optimizer };
+      return learnt({ ...spec, network: { hidden: [] }, online: { drift } }, samples, 10);
+    };
+    const [plainly, once, raised] = [
+      await of(),
+      await of({ factor: 1 }),
+      await of({ factor: 10, samples: 300 }),
+    ];
+    expect(once.losses).toEqual(plainly.losses);
+    const [first = 0] = raised.found;
+    expect(first).toBeGreaterThan(change);
+    // Nothing is different before, nor on the message that brought it; then it learns anew sooner.
+    expect(raised.losses.slice(0, first)).toEqual(plainly.losses.slice(0, first));
+    const lossAfter = ({ losses }: typeof raised) => mean(losses.slice(first, change + 700));
+    expect(lossAfter(raised)).toBeLessThan(0.5 * lossAfter(plainly));
+  });
+
   it.each([1, 100])(
     'finds nothing where a rare class is as rare as it was, in messages of %i',
     async (size) => {
