@@ -19,6 +19,7 @@ import { lateBar, withFile } from './named-file.ts';
 import { formatCount, formatTable } from './progress.ts';
 import { writeSpecFile } from './spec-file.ts';
 import { specOf } from './train.ts';
+import { whenStopped } from './when-stopped.ts';
 
 /** Sends a file's rows to a model as samples. */
 export async function send(
@@ -38,22 +39,20 @@ export async function send(
   const { ports, print, result } = io;
   const spec = await specOf(io, model);
   const started = ports.now();
-  const stop = () => {
+  const tell = () =>
     print(`\n${model}: stopped; the same command goes on where it was, and sends nothing twice`);
-    process.exit(130);
-  };
-  process.once('SIGINT', stop);
   const bar = lateBar(io, 'sent', 'samples');
-  const sent = await withFile(path, (file) =>
-    sendFile(ports, spec, file, {
-      ...(rate === undefined ? {} : { rate }),
-      ...(perMessage === undefined ? {} : { samplesPerMessage: perMessage }),
-      idColumn,
-      wait: (milliseconds) => delay(milliseconds),
-      onSent: bar.update,
-    }),
-  ).finally(bar.finish);
-  process.off('SIGINT', stop);
+  const sent = await whenStopped(tell, () =>
+    withFile(path, (file) =>
+      sendFile(ports, spec, file, {
+        ...(rate === undefined ? {} : { rate }),
+        ...(perMessage === undefined ? {} : { samplesPerMessage: perMessage }),
+        idColumn,
+        wait: (milliseconds) => delay(milliseconds),
+        onSent: bar.update,
+      }),
+    ).finally(bar.finish),
+  );
   const seconds = (ports.now() - started) / 1_000;
   result({ ...sent, seconds });
   for (const line of absentLines(spec, sent.absent)) print(line);

@@ -1,5 +1,6 @@
 import { awaitCommand, type Patience, type SentCommand } from '../operations/await-command.ts';
 import type { Io } from './io.ts';
+import { whenStopped } from './when-stopped.ts';
 
 /** Waits for a command, and says what became of it; the answer is 1 if it was refused. */
 export async function tellEnd(
@@ -9,17 +10,13 @@ export async function tellEnd(
   { after, patience }: { readonly after: number; readonly patience: Patience },
 ): Promise<number> {
   const sent = `${model}: the command was sent, and is done in its turn; do not send it again`;
-  const stop = () => {
-    process.stderr.write(`\n${sent}\n`);
-    process.exit(130);
-  };
-  process.once('SIGINT', stop);
-  const end = await awaitCommand(ports, { model, command, after }, patience)
-    .catch((cause: unknown) => {
+  const tell = () => void process.stderr.write(`\n${sent}\n`);
+  const end = await whenStopped(tell, () =>
+    awaitCommand(ports, { model, command, after }, patience).catch((cause: unknown) => {
       process.stderr.write(`${sent}\n`);
       throw cause;
-    })
-    .finally(() => process.off('SIGINT', stop));
+    }),
+  );
   result({ model, ...command, ...end });
   if (end === undefined)
     print(`${model}: not done within ${patience.seconds} s; it waits in its queue`);

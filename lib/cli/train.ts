@@ -21,6 +21,7 @@ import { count, type Io } from './io.ts';
 import { jobLines } from './job-lines.ts';
 import { createProgress, formatCount, formatTable } from './progress.ts';
 import { watchJob } from './watch-job.ts';
+import { whenStopped } from './when-stopped.ts';
 
 /** The spec of a model. @throws MillraceError kind `invalid` if there is none */
 export async function specOf({ ports }: Pick<Io, 'ports'>, name: string): Promise<Spec> {
@@ -45,9 +46,14 @@ export async function putFiles(
     now: ports.now,
   });
   const bar = progress?.bar('uploading', sizeBytes, 'bytes');
-  const put = await putDataset(ports.store, upload, { dataset, paths: all }, (done) =>
-    bar?.update(done),
-  ).finally(() => bar?.finish());
+  const tell = () =>
+    void process.stderr.write('\nstopped; the same command goes on from what is uploaded\n');
+  const files = { dataset, paths: all };
+  const put = await whenStopped(tell, () =>
+    putDataset(ports.store, upload, files, (done) => bar?.update(done)).finally(() =>
+      bar?.finish(),
+    ),
+  );
   result(put);
   for (const key of put.uploaded) {
     const place = put.replaced.includes(key) ? ', in place of another of its name' : '';

@@ -25,8 +25,13 @@ export async function* textOf(
     return;
   }
   let toSkip = first;
+  let isBegun = first > 0;
   const pieces = unpack === undefined ? piecesOf(source, 0, pieceBytes) : unpack(source);
   for await (const piece of decoded(withWholeMark(pieces))) {
+    if (!isBegun && piece.length > 0) {
+      assertNoPage(piece);
+      isBegun = true;
+    }
     const rest = piece.subarray(toSkip);
     toSkip -= piece.length - rest.length;
     // (Nothing, while it is on its way to the place.)
@@ -35,6 +40,14 @@ export async function* textOf(
 }
 
 const nothing = Buffer.alloc(0);
+
+/** @throws Error if a text begins as a page does: what a server says instead of a file */
+function assertNoPage(start: Buffer): void {
+  const [tag] =
+    /^\s*<(!doctype|html|head|\?xml)\b[^>]{0,80}/i.exec(start.toString('utf8', 0, 200)) ?? [];
+  if (tag !== undefined)
+    throw new Error(`it is a page of HTML or XML (${tag.trim()}>), not rows; fetch the file again`);
+}
 
 /** Whether a text can be read from any of its lines on: it is neither packed nor UTF-16. */
 export async function isReadAnywhere(source: ByteSource): Promise<boolean> {

@@ -72,7 +72,8 @@ async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch((cause: unknown) => {
     throw invalid(`${path} cannot be read: ${fileProblem(cause)}`);
   });
-  if (found.isFile()) return found.size;
+  if (found.isFile() && found.size > 0) return found.size;
+  if (found.isFile()) throw invalid(`${path} is empty: there is no row in it; leave it out`);
   throw invalid(`${path} is no file; name the files in it`);
 }
 

@@ -99,6 +99,7 @@ describe('a dataset as people have it', () => {
   it('says which columns it has, where one is missing or cells are told apart otherwise', async () => {
     for (const [text, reason] of [
       [table('^'), /no row here has a column x, Home town.* \(found x\^Home town.*sep=/],
+      ['<!DOCTYPE html>\n<p>404</p>', /a\.csv cannot be read: it is a page of HTML.*fetch/],
       [table(',').replace('x,', 'y,'), /no row here has a column x \(found y, Home town, flag/],
     ] as const) {
       const world = await worldWith({ 'a.csv': text });

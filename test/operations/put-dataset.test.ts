@@ -33,6 +33,8 @@ describe('files that are put into a dataset', () => {
       const paths = names.map((name) => join(folder, name));
       return putDataset(store, upload, { dataset: 'days', paths });
     };
+    writeFileSync(join(folder, 'none.csv'), '');
+    await expect(put('none.csv')).rejects.toThrow(/none\.csv is empty: .* leave it out$/);
     writeFileSync(join(folder, 'a.csv'), 'x,label\n1,2\n');
     const key = 'datasets/days/a.csv';
     expect(await put('a.csv')).toEqual({ uploaded: [key], replaced: [], unchanged: [] });
