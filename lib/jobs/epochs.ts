@@ -1,7 +1,6 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { oneAhead } from '../datasets/one-ahead.ts';
-import { shuffledOrder } from '../datasets/order.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
@@ -20,6 +19,7 @@ import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
 import { budgetUsed, isBudgetUsed, secondsOfBudget } from './budget.ts';
+import { rowsOfEpoch } from './epoch-order.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
@@ -97,10 +97,9 @@ async function trainEpoch(
     const [shard = 0] = windows[place.shard] ?? [];
     const labels = standardizeLabels(raw.labels, scale);
     const scaled = { ...standardize(raw, statistics, scaling), labels };
-    const weighted = weighed(scaled, spec, statistics);
-    const samples = indexed(weighted, statistics.vocabularies, layout);
-    const order = shuffledOrder(samples.count, spec.seed, place.epoch, shard);
-    const minibatches = Math.ceil(samples.count / rows);
+    const { samples: own, order } = rowsOfEpoch(spec, scaled, statistics, [place.epoch, shard]);
+    const samples = indexed(own, statistics.vocabularies, layout);
+    const minibatches = Math.ceil(order.length / rows);
     while (place.minibatch < minibatches) {
       const start = place.minibatch * rows;
       const chunk = order.subarray(start, start + atOnce * rows);
@@ -131,7 +130,8 @@ async function trainEpoch(
         .slice(0, place.shard)
         .flat()
         .reduce((sum, s) => sum + (prepared.shardRows[s] ?? 0), 0);
-      await onProgress(place, earlier + Math.min(samples.count, place.minibatch * rows));
+      const share = order.length > 0 ? Math.min(1, (place.minibatch * rows) / order.length) : 1;
+      await onProgress(place, earlier + Math.round(share * samples.count));
       if (isTimeUp() || isBudgetUsed(place, spec.batch)) {
         return {
           lane: { parameters, best, place },

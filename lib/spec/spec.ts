@@ -70,6 +70,13 @@ const batchSchema = strictObject({
       'so many shards (of 262,144 rows, or 64 MiB) are shuffled together, as far as 256 MiB go, so ' +
         'that a dataset sorted by something is mixed further; 1 unless given',
     ),
+  sampling: z
+    .literal('balanced')
+    .optional()
+    .describe(
+      'rows are drawn so often in each epoch as their class weighs (label.classWeights: ' +
+        '"balanced"), instead of weighing so: many copies of rare ones in place of a few large steps',
+    ),
   targetLoss: z
     .number()
     .optional()
@@ -184,6 +191,11 @@ export const specSchema = strictObject({
       refuse(['label', 'standardize'], 'only the labels of a regression are standardised');
     }
     for (const problem of problemsOfClassWeights(spec)) refuse(['label', 'classWeights'], problem);
+    if (spec.batch.sampling !== undefined && spec.label.classWeights !== 'balanced')
+      refuse(
+        ['batch', 'sampling'],
+        'is how classes are balanced: say label.classWeights "balanced"',
+      );
     if (Object.hasOwn(spec.features, spec.label.name)) {
       refuse(['label', 'name'], 'the label cannot be one of the features');
     }
