@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts';
 import { type AddCommand, numberOf, textOf, textsOf } from './call.ts';
 import { patienceOf } from './patience.ts';
-import { flag, text, texts, whole } from './program.ts';
+import { filesOption, flag, text, texts, whole } from './program.ts';
 
 /** Declares the commands that try other specs, and put one in force. */
 export function declareChoosingCommands(add: AddCommand): void {
@@ -73,7 +73,7 @@ function declareSweep(add: AddCommand): void {
       options: [
         texts('--spec <file>', 'a spec to try; may be given several times'),
         texts('--grid <path=values>', "values to try in the model's own spec; several are crossed"),
-        text('--files <name>', 'only these files of the dataset; * stands for any characters'),
+        filesOption(),
         text('--out <file>', 'where to write the best spec'),
       ],
       examples: [
@@ -100,7 +100,7 @@ function declareCrossValidation(add: AddCommand): void {
       summary: 'train once without each fold of a dataset, and judge by it; nothing changes',
       options: [
         whole('--folds <count>', 'into how many folds rows are drawn; 5 unless given', 2),
-        text('--files <name>', 'only these files of the dataset; * stands for any characters'),
+        filesOption(),
         text('--spec <file>', 'by this spec; by the one that holds unless given'),
       ],
       examples: [

@@ -10,7 +10,6 @@ import {
   declareExchangeCommands,
   declareModelCommands,
   declareSampleCommands,
-  declareTrainingCommands,
   declareWatchCommand,
 } from './model-commands.ts';
 import { addCommand, bashCompletion, type Called, text, texts } from './program.ts';
@@ -20,6 +19,7 @@ import {
   declareResendCommands,
   declareStackCommands,
 } from './repair-commands.ts';
+import { declareTrainingCommands } from './training-commands.ts';
 
 const program = new Command('millrace')
   .description('models that are always current: declare, train, send, ask, look after')

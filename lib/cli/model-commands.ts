@@ -1,11 +1,10 @@
-import { type Command, Option } from 'commander';
+import { Option } from 'commander';
 import { exportFormats } from '../export/formats/format.ts';
 import { type AddCommand, numberOf, textOf } from './call.ts';
 import { flag, text, whole } from './program.ts';
 
 // A command's own modules are loaded once it is called: help and mistakes are answered at once.
 const models = () => import('./models.ts');
-const training = () => import('./train.ts');
 const files = () => import('./files.ts');
 
 /** Declares the commands that create and show models. */
@@ -70,102 +69,6 @@ export function declareWatchCommand(add: AddCommand): void {
         signal: stop.signal,
       });
     },
-  );
-}
-
-/** Declares the commands of datasets and batch jobs. */
-export function declareTrainingCommands(program: Command, add: AddCommand): void {
-  const datasets = program.command('dataset').description('datasets for batch jobs');
-  add(
-    {
-      usage: 'put <name> <files...>',
-      summary: 'put files into a dataset; those that are there already are passed over',
-      examples: [
-        ['millrace dataset put sales-2026 january.csv february.csv', 'in parts, if large'],
-      ],
-    },
-    async ({ io, address: { bucket }, environment, args: [name = '', ...paths] }) =>
-      (await training()).putFiles(io, { bucket, environment }, name, paths),
-    datasets,
-  );
-  add(
-    {
-      usage: 'ls',
-      summary: 'list the datasets',
-      examples: [['millrace dataset ls', 'files and sizes']],
-    },
-    async ({ io }) => (await training()).listDatasets(io),
-    datasets,
-  );
-  add(
-    {
-      usage: 'show <name>',
-      summary: 'say what is in the columns of a dataset',
-      examples: [['millrace dataset show sales-2026', 'counts, missing values, histograms']],
-    },
-    async ({ io, args: [name = ''] }) => (await import('./show-dataset.ts')).showColumns(io, name),
-    datasets,
-  );
-  add(
-    {
-      usage: 'check <name>',
-      summary: 'say what a job of a model would refuse, and why, before it runs',
-      options: [text('--model <name>', 'the model that would learn it').makeOptionMandatory()],
-      examples: [
-        ['millrace dataset check sales-2026 --model sales', 'status 1 if a job would fail'],
-      ],
-    },
-    async ({ io, args: [name = ''], options }) =>
-      (await training()).check(io, name, textOf(options.model) ?? ''),
-    datasets,
-  );
-  add(
-    {
-      usage: 'rm <name> [files...]',
-      summary: 'remove files of a dataset, or all of it; what was learnt of them stays',
-      examples: [
-        ['millrace dataset rm sales-2026 --dry-run', 'says how much would go'],
-        ["millrace dataset rm sales-2026 'january*'", '* stands for any characters'],
-      ],
-      asks: true,
-    },
-    async ({ io, args: [dataset = '', ...files] }) =>
-      (await import('./remove.ts')).removeDataset(io, { dataset, files }),
-    datasets,
-  );
-  declareJobCommands(add);
-}
-
-function declareJobCommands(add: AddCommand): void {
-  add(
-    {
-      usage: 'train <model> <dataset>',
-      summary: 'start a batch job over a dataset, or over the journal',
-      options: [
-        text('--job <id>', "the job's id; dataset and time unless given"),
-        text('--files <name>', 'only these files of the dataset; * stands for any characters'),
-        flag('--fresh', 'begin with new weights instead of those in use'),
-        flag('--watch', 'show it to its end; status 1 if it fails'),
-      ],
-      examples: [
-        ['millrace train sales sales-2026 --watch', 'shows epochs and losses'],
-        ['millrace train sales journal --fresh', 'learns all that arrived anew'],
-      ],
-    },
-    async ({ io, args: [model = '', dataset = ''], options: { job, files, fresh, watch } }) =>
-      (await training()).train(
-        io,
-        { model, dataset },
-        { job: textOf(job), files: textOf(files), fresh: fresh === true, watch: watch === true },
-      ),
-  );
-  add(
-    {
-      usage: 'jobs <model>',
-      summary: 'list the batch jobs of a model, and how each ended',
-      examples: [['millrace jobs sales', 'promoted, kept-champion, failed: and why']],
-    },
-    async ({ io, args: [model = ''] }) => (await training()).listJobs(io, model),
   );
 }
 

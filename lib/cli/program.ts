@@ -33,6 +33,11 @@ export function text(flags: string, description: string): Option {
   return new Option(flags, description).argParser(once((value) => value));
 }
 
+/** Which files of a dataset. */
+export function filesOption(): Option {
+  return text('--files <name>', 'only these files of the dataset; * stands for any characters');
+}
+
 /** An option that takes a text, and may be given several times. */
 export function texts(flags: string, description: string): Option {
   return new Option(flags, description).argParser(

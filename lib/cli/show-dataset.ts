@@ -6,15 +6,15 @@ import { lateBar } from './named-file.ts';
 import { figure, formatCount, sparkline, columns as terminalColumns } from './progress.ts';
 
 /** Says what is in the columns of a dataset. */
-export async function showColumns(io: Io, name: string): Promise<number> {
+export async function showColumns(io: Io, name: string, files?: string): Promise<number> {
   const { ports, print, result } = io;
   const dataset = parse(datasetName, name, 'dataset');
   const bar = lateBar(io, 'reading', 'rows');
-  const shown = await showDataset(ports, dataset, (rows) => bar.update(rows)).finally(() =>
-    bar.finish(),
+  const shown = await showDataset(ports, { dataset, files }, (rows) => bar.update(rows)).finally(
+    () => bar.finish(),
   );
   result(shown);
-  const { files, rows, refusedRows, columns } = shown;
+  const { files: objects, rows, refusedRows, columns } = shown;
   const width = Math.min(20, Math.max(6, ...columns.map(({ column }) => column.length)));
   const cells = columns.map((each) => [
     each.column.length > width ? `${each.column.slice(0, width - 1)}…` : each.column.padEnd(width),
@@ -28,7 +28,7 @@ export async function showColumns(io: Io, name: string): Promise<number> {
     print(text.length > terminalColumns ? `${text.slice(0, terminalColumns - 1)}…` : text);
   }
   print(
-    `${dataset}: ${count(files, 'file')}, ${count(rows, 'row')}` +
+    `${dataset}: ${count(objects, 'file')}, ${count(rows, 'row')}` +
       (refusedRows === 0 ? '' : `, and ${formatCount(refusedRows)} that cannot be read`),
   );
   return 0;
@@ -38,11 +38,15 @@ function kindOf({ kind, distinct }: ColumnSummary): string {
   return kind === 'text' && distinct !== undefined ? `text (${formatCount(distinct)})` : kind;
 }
 
-/** Numbers as a histogram with the least, mean and greatest; others by their shares. */
-function whatIn({ numbers, values = [], present }: ColumnSummary): string {
+/** Numbers and times as a histogram, the least and the greatest; others by their shares. */
+function whatIn({ numbers, times, values = [], present }: ColumnSummary): string {
   if (numbers !== undefined) {
     const { histogram, least, mean, greatest } = numbers;
     return `${sparkline([0, ...histogram]).slice(1)}  ${figure(least)} … ${figure(mean)} … ${figure(greatest)}`;
+  }
+  if (times !== undefined) {
+    const [least, greatest] = [times.least, times.greatest].map((time) => time.slice(0, 16));
+    return `${sparkline([0, ...times.histogram]).slice(1)}  ${least} … ${greatest}`;
   }
   return values.map(({ value, count: times }) => `${value} ${share(times, present)}`).join(', ');
 }

@@ -102,14 +102,14 @@ export async function listDatasets({ ports, print, result }: Io): Promise<number
 export async function check(
   { ports, print, result, progress }: Io,
   name: string,
-  model: string,
+  { model, files: named }: { readonly model: string; readonly files: string | undefined },
 ): Promise<number> {
   const dataset = parse(datasetName, name, 'dataset');
   const spec = await specOf({ ports }, model);
   const step = progress?.bar('reading', Number.POSITIVE_INFINITY, 'rows');
-  const checked = await checkDataset(ports, spec, dataset, (rows) => step?.update(rows)).finally(
-    () => step?.finish(),
-  );
+  const checked = await checkDataset(ports, spec, { dataset, files: named }, (rows) =>
+    step?.update(rows),
+  ).finally(() => step?.finish());
   result(checked);
   const { files, rows, refusedRows, refused, unknown, absent, failure } = checked;
   for (const line of absentLines(spec, absent)) print(line);

@@ -1,4 +1,3 @@
-import { keys } from '../bucket/keys.ts';
 import { bytesOfObject, type PinnedObject } from '../datasets/byte-source.ts';
 import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
 import { heldOutDataset } from '../datasets/pin-objects.ts';
@@ -11,7 +10,7 @@ import { createEncoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
-import { assertDataset } from './start-job.ts';
+import { filesOfDataset } from './start-job.ts';
 
 /** What a batch job would find in a dataset. */
 export type DatasetCheck = Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> & {
@@ -33,16 +32,13 @@ export type DatasetCheck = Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> 
 export async function checkDataset(
   { store }: Pick<Ports, 'store'>,
   spec: Spec,
-  dataset: string,
+  { dataset, files = '*' }: { readonly dataset: string; readonly files?: string | undefined },
   onRows: (rows: number) => void = () => undefined,
 ): Promise<DatasetCheck> {
   const apart = heldOutDataset(spec);
   const objects: PinnedObject[] = [];
-  for (const name of [dataset, ...(apart === undefined ? [] : [apart])]) {
-    const listed = await store.list(keys.dataset(name));
-    if (listed.length === 0) await assertDataset({ store }, name);
-    objects.push(...dataAmong(listed));
-  }
+  objects.push(...dataAmong(await filesOfDataset({ store }, dataset, files)));
+  if (apart !== undefined) objects.push(...dataAmong(await filesOfDataset({ store }, apart)));
   const encoder = createEncoder(spec);
   const { layout } = encoder;
   const tally = createRowTally(spec);

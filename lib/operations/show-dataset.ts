@@ -1,11 +1,11 @@
-import { keys } from '../bucket/keys.ts';
 import { bytesOfObject } from '../datasets/byte-source.ts';
 import { dataAmong, readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { hashIntegers } from '../features/hash.ts';
+import { timeOf } from '../features/kinds/timestamp.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Column, createProfile } from './column-profile.ts';
-import { assertDataset } from './start-job.ts';
+import { filesOfDataset } from './start-job.ts';
 
 /** Numbers of a column. */
 export type NumberSummary = {
@@ -19,6 +19,10 @@ export type NumberSummary = {
   readonly to: number;
 };
 
+/** Times of a column, as ISO 8601. */
+export type TimeSummary = Pick<NumberSummary, 'histogram'> &
+  Readonly<Record<'least' | 'greatest' | 'from' | 'to', string>>;
+
 /** What the rows of a dataset have in a column. */
 export type ColumnSummary = {
   readonly column: string;
@@ -27,6 +31,8 @@ export type ColumnSummary = {
   readonly missing: number;
   /** Of a column of numbers. */
   readonly numbers?: NumberSummary;
+  /** Of a column of times. */
+  readonly times?: TimeSummary;
   /** Different texts, and the most frequent ones; of other columns than numbers and vectors. */
   readonly distinct?: number;
   readonly values?: readonly { readonly value: string; readonly count: number }[];
@@ -53,14 +59,12 @@ const shownValues = 8;
  */
 export async function showDataset(
   { store }: Pick<Ports, 'store'>,
-  dataset: string,
+  { dataset, files }: { readonly dataset: string; readonly files?: string | undefined },
   onRows: (rows: number) => void = () => undefined,
 ): Promise<DatasetSummary> {
-  const listed = await store.list(keys.dataset(dataset));
-  if (listed.length === 0) await assertDataset({ store }, dataset);
-  const objects = dataAmong(listed);
+  const objects = dataAmong(await filesOfDataset({ store }, dataset, files));
   const profile = createProfile();
-  const numbers = new Map<string, ReturnType<typeof createNumberTally>>();
+  const [numbers, times] = [createTallies(), createTallies()];
   let refusedRows = 0;
   for (const object of objects) {
     const bytes = bytesOfObject(store, object);
@@ -68,25 +72,53 @@ export async function showDataset(
       refusedRows += chunk.bad.length;
       for (const row of chunk.rows) {
         for (const [name, cell] of profile.add(row)) {
+          if (cells.isMissing(cell)) continue;
           const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
-          if (number === undefined || cells.isMissing(cell)) continue;
-          const tally = numbers.get(name) ?? createNumberTally();
-          numbers.set(name, tally);
-          tally.add(number);
+          if (number === undefined) times.add(name, timeOf(cell, cells));
+          else numbers.add(name, number);
         }
       }
       onRows(profile.rows());
     }
   }
   const columns = [...profile.columns.values()].map((column) =>
-    summaryOf(column, numbers.get(column.name)?.summary()),
+    summaryOf(column, numbers.summary(column.name), times.summary(column.name)),
   );
   return { files: objects.length, rows: profile.rows(), refusedRows, columns };
 }
 
 const cells = cellsOf(cellsSchema.parse({}));
 
-function summaryOf(column: Column, numbers: NumberSummary | undefined): ColumnSummary {
+/** The numbers of some columns. */
+function createTallies() {
+  const tallies = new Map<string, ReturnType<typeof createNumberTally>>();
+  return {
+    add(column: string, number: number | undefined) {
+      if (number === undefined) return;
+      const tally = tallies.get(column) ?? createNumberTally();
+      tallies.set(column, tally);
+      tally.add(number);
+    },
+    summary: (column: string) => tallies.get(column)?.summary(),
+  };
+}
+
+function timesOf({ histogram, ...numbers }: NumberSummary): TimeSummary {
+  const text = (milliseconds: number) => new Date(milliseconds).toISOString();
+  return {
+    least: text(numbers.least),
+    greatest: text(numbers.greatest),
+    histogram,
+    from: text(numbers.from),
+    to: text(numbers.to),
+  };
+}
+
+function summaryOf(
+  column: Column,
+  numbers: NumberSummary | undefined,
+  times: NumberSummary | undefined,
+): ColumnSummary {
   const { name, present, missing, values } = column;
   const kind = kindOf(column);
   const common = { column: name, kind, present, missing };
@@ -95,6 +127,7 @@ function summaryOf(column: Column, numbers: NumberSummary | undefined): ColumnSu
   const most = [...values].sort(([, a], [, b]) => b - a).slice(0, shownValues);
   return {
     ...common,
+    ...(kind === 'time' && times && { times: timesOf(times) }),
     distinct: values.size,
     values: most.map(([value, count]) => ({ value, count })),
   };

@@ -1,4 +1,5 @@
 import { keys } from '../bucket/keys.ts';
+import type { ListedObject } from '../bucket/object-store.ts';
 import { fileNamed } from '../datasets/file-names.ts';
 import { invalid } from '../errors.ts';
 import { loadFirstSpec } from '../model/stored-spec.ts';
@@ -52,17 +53,25 @@ function jobNameOf(dataset: string, now: number): string {
 
 /** @throws MillraceError kind `invalid` if there is no such dataset, or none of its files is named so */
 export async function assertDataset(
-  { store }: Pick<Ports, 'store'>,
+  ports: Pick<Ports, 'store'>,
   dataset: string,
   files = '*',
 ): Promise<void> {
-  if (dataset === 'journal') {
-    if (files === '*') return;
+  if (dataset !== 'journal') return void (await filesOfDataset(ports, dataset, files));
+  if (files !== '*')
     throw invalid(`files: the journal has none (found ${show(files)}); leave them out`);
-  }
+}
+
+/** The objects of a dataset, those that are named alone. @throws as {@link assertDataset} */
+export async function filesOfDataset(
+  { store }: Pick<Ports, 'store'>,
+  dataset: string,
+  files = '*',
+): Promise<readonly ListedObject[]> {
   const listed = await store.list(keys.dataset(dataset));
   const isNamed = fileNamed(files);
-  if (listed.some(({ key }) => isNamed(key))) return;
+  const named = listed.filter(({ key }) => isNamed(key));
+  if (named.length > 0) return named;
   if (listed.length > 0)
     throw invalid(
       `files: none of the ${listed.length} files of ${dataset} is named ${show(files)}; the first ` +

@@ -118,7 +118,7 @@ describe('IDX', () => {
       ['t10k-images.idx3-ubyte', 't10k-labels.idx1-ubyte'],
       ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'],
     ]);
-    const check = () => checkDataset({ store }, spec, 'digits');
+    const check = () => checkDataset({ store }, spec, { dataset: 'digits' });
     expect((await check()).failure).toContain(
       'alone-labels-idx1-ubyte cannot be read: it has labels alone',
     );

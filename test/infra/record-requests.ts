@@ -137,7 +137,7 @@ async function train(as: As, sent: readonly { readonly body: string }[]): Promis
   const bad = { urgency: 'much', team: 'red', label: true };
   const text = [...rows, bad].map((row) => JSON.stringify(row)).join('\n');
   await operator.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(text));
-  await checkDataset(operator, spec, 'past');
+  await checkDataset(operator, spec, { dataset: 'past' });
   await operator.sendJob({ body: '{}', group: model, deduplication: 'job' });
   await compile(batch);
   await runSlice(batch, { ...start, dataset: 'past' }, () => 100);

@@ -61,7 +61,10 @@ describe('a dataset of its own that is held out', () => {
     expect(learnt.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i));
     const heldOut = await readHeldOut(world.store, prepared);
     expect([...heldOut.raw]).toEqual(Array.from({ length: 30 }, (_, i) => 100 + i));
-    expect(await checkDataset(world, model.spec, 'past')).toMatchObject({ files: 2, rows: 90 });
+    expect(await checkDataset(world, model.spec, { dataset: 'past' })).toMatchObject({
+      files: 2,
+      rows: 90,
+    });
   });
 
   it('must be there, another one, and no journal is learnt beside it', async () => {

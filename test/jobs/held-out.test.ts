@@ -106,11 +106,14 @@ describe('rows that are held out', () => {
     const validation = { column: 'day', from: '2027-01-01' };
     const world = createWorld(spec(validation));
     await world.store.put(`${keys.dataset('past')}2026.csv`, Buffer.from(csvOf(0, 40)));
-    const check = await checkDataset(world, spec(validation), 'past');
+    const check = await checkDataset(world, spec(validation), { dataset: 'past' });
     expect(check.failure).toContain('no row that can be learnt has such a cell');
     const right = { column: 'day', from: '2026-03-01' };
-    expect(await checkDataset(world, spec(right), 'past')).toMatchObject({ rows: 40, files: 1 });
-    expect((await checkDataset(world, spec(right), 'past')).failure).toBeUndefined();
+    expect(await checkDataset(world, spec(right), { dataset: 'past' })).toMatchObject({
+      rows: 40,
+      files: 1,
+    });
+    expect((await checkDataset(world, spec(right), { dataset: 'past' })).failure).toBeUndefined();
   });
 
   it('are a share, a column or files', () => {

@@ -3,11 +3,11 @@ import { keys } from '../../lib/bucket/keys.ts';
 import { showDataset } from '../../lib/operations/show-dataset.ts';
 import { createWorld } from '../support/world.ts';
 
-async function shown(files: Readonly<Record<string, string>>) {
+async function shown(files: Readonly<Record<string, string>>, named?: string) {
   const world = createWorld();
   for (const [name, text] of Object.entries(files))
     await world.store.put(keys.dataset('past') + name, Buffer.from(text));
-  return showDataset(world, 'past');
+  return showDataset(world, { dataset: 'past', files: named });
 }
 
 describe('what a dataset shows', () => {
@@ -27,10 +27,20 @@ describe('what a dataset shows', () => {
       },
       price: { kind: 'number', present: 2, missing: 1, numbers: { least: -2, greatest: 12.5 } },
       good: { kind: 'true or false', present: 3 },
-      when: { kind: 'time', present: 2 },
+      when: {
+        kind: 'time',
+        present: 2,
+        times: { least: '2024-01-01T00:00:00.000Z', greatest: '2024-01-02T00:00:00.000Z' },
+      },
       empty: { kind: 'empty', present: 0, missing: 2 },
       pixels: { kind: 'vector', present: 1 },
     });
+  });
+
+  it('is that of some files alone', async () => {
+    const files = { 'a1.csv': 'x\n1\n2', 'a2.csv': 'x\n3', 'b.csv': 'x\n4' };
+    expect(await shown(files, 'a*')).toMatchObject({ files: 2, rows: 3 });
+    await expect(shown(files, 'c*')).rejects.toThrow(/none of the 3 files of past is named "c\*"/);
   });
 
   it('draws numbers between their rare extremes, and knows their moments', async () => {
@@ -48,6 +58,6 @@ describe('what a dataset shows', () => {
   });
 
   it('is refused where there is no such dataset', async () => {
-    await expect(showDataset(createWorld(), 'past')).rejects.toThrow(/past/);
+    await expect(showDataset(createWorld(), { dataset: 'past' })).rejects.toThrow(/past/);
   });
 });
