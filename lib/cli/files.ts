@@ -5,7 +5,7 @@ import { invalid } from '../errors.ts';
 import { tasks } from '../features/task.ts';
 import { currentModel } from '../fold/current-model.ts';
 import type { Figures } from '../metrics/figures.ts';
-import type { LabelRivals } from '../metrics/label-rivals.ts';
+import type { LabelRivals } from '../metrics/rival-sums.ts';
 import { draftSpec } from '../operations/draft-spec.ts';
 import { evaluateFile } from '../operations/evaluate-file.ts';
 import { evaluateWindow } from '../operations/evaluate-window.ts';
@@ -131,7 +131,8 @@ function printFigures(
   const table = earnedTable('', {
     ...figures,
     baselineLoss: figures.lossOfLabelsAlone,
-    baselineAccuracy: figures.accuracyOfCommonestLabel,
+    baselineAccuracy: figures.accuracyOfLabelsAlone,
+    lastLabelLoss: figures.lossOfLastLabel,
     lastLabelAccuracy: figures.accuracyOfLastLabel,
   });
   for (const line of table) print(line);

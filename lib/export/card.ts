@@ -150,10 +150,10 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     case 'vector':
       if (declared.missing === 'mean')
         return `${numbersText(declared.length)} and 0; what is missing is the mean, and then 1`;
-      return declared.indicator && `${numbersText(declared.length)} and 0; ${standsText}`;
+      return declared.indicator && `${numbersText(declared.length)}, then 0; ${standsText}`;
     case 'timestamp':
       return declared.indicator
-        ? `${timesText(declared)}; and then 0; ${standsText}`
+        ? `${timesText(declared)}; then 0; ${standsText}`
         : timesText(declared);
     case 'text':
       return (
@@ -164,7 +164,7 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
       const { clip, log } = declared;
       const number = numberText(declared);
       if (declared.missing === 'mean') return `${number} and 0; where it is missing the mean and 1`;
-      if (declared.indicator) return `${number} and 0; ${standsText}`;
+      if (declared.indicator) return `${number}, then 0; ${standsText}`;
       return log || clip ? number : undefined;
     }
     default:
@@ -173,7 +173,7 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
 }
 
 /** Where a number behind the others says what was missing. */
-const standsText = 'where it is missing what stands for it, and then 1';
+const standsText = 'where it is missing, what stands for it, then 1';
 
 /** What a number is before it is scaled. */
 function numberText(

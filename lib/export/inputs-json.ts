@@ -14,6 +14,8 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
     ...takenFrom(spec, feature),
     width: feature.width,
     ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
+    // Its last number says what was missing.
+    ...(hasIndicator(spec, feature) && { indicator: true }),
     ...(feature.kind === 'numbers'
       ? { ...scaleJson(feature), ...viewsJson(feature.views) }
       : { values: feature.values, buckets: feature.buckets, hashes: feature.hashes }),
@@ -79,6 +81,14 @@ function scaleJson({ mean, scale, most }: ColumnScales) {
 
 function viewsJson(views: readonly ColumnScales[]) {
   return views.length === 0 ? {} : { views: views.map(scaleJson) };
+}
+
+/** Whether one more number of a feature says that its value was missing. */
+export function hasIndicator(spec: Spec, { name }: ExportedFeature): boolean {
+  const feature = spec.features[name];
+  if (feature === undefined || !('indicator' in feature || 'standardize' in feature)) return false;
+  const isFilled = 'standardize' in feature && feature.missing === 'mean';
+  return isFilled || ('indicator' in feature && feature.indicator === true);
 }
 
 /** What stands for a missing value of a feature; undefined if nothing does. */

@@ -1,7 +1,9 @@
+import type { PreparedDataset } from '../datasets/manifest.ts';
 import { shuffledOrder } from '../datasets/order.ts';
 import { classWeightsOf, type KnownClasses, weighed } from '../features/class-weights.ts';
+import { inOrderOf, namesOfClasses } from '../features/classes.ts';
 import { hashIntegers } from '../features/hash.ts';
-import type { EncodedSamples, Floats } from '../features/samples.ts';
+import type { EncodedSamples, Floats, Layout } from '../features/samples.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** The rows of a window in the order of an epoch, each as often as it is learnt. */
@@ -11,12 +13,13 @@ export type EpochRows = { readonly samples: EncodedSamples; readonly order: Int3
  * The rows of a window as an epoch learns them: each once, weighed as its class; or, where classes
  * are balanced by sampling, as often as its class weighs.
  *
+ * @param known what is known of classes, and how much each weighs among the rows of the dataset
  * @param key the epoch, and the window's first shard
  */
 export function rowsOfEpoch(
   spec: Spec,
   samples: EncodedSamples,
-  statistics: KnownClasses,
+  { statistics, rows }: { readonly statistics: KnownClasses; readonly rows: Float64Array },
   key: readonly number[],
 ): EpochRows {
   const classWeights = classWeightsOf(spec, statistics);
@@ -25,9 +28,19 @@ export function rowsOfEpoch(
       samples: weighed(samples, spec, statistics),
       order: shuffledOrder(samples.count, spec.seed, ...key),
     };
-  const drawn = drawnRows(samples.labels, classWeights, [spec.seed, ...key]);
+  const drawn = drawnRows(samples.labels, timesOf(classWeights, rows), [spec.seed, ...key]);
   const order = shuffledOrder(drawn.length, spec.seed, ...key).map((place) => drawn[place] ?? 0);
   return { samples, order };
+}
+
+/** How often rows of each class are drawn, so that an epoch has as many as the dataset. */
+function timesOf(classWeights: Float64Array, rows: Float64Array): Float64Array {
+  let [all, drawn] = [0, 0];
+  rows.forEach((count, at) => {
+    all += count;
+    drawn += count * (classWeights[at] ?? 1);
+  });
+  return drawn > 0 ? classWeights.map((weight) => (weight * all) / drawn) : classWeights;
 }
 
 /**
@@ -41,7 +54,8 @@ export function drawnRows(
 ): Int32Array {
   const times = Int32Array.from(labels, (label, row) => {
     const weight = classWeights[label] ?? 1;
-    const whole = Math.floor(weight);
+    // (All rows of a single class once each, whatever the rounding.)
+    const whole = Math.floor(weight + 1e-9);
     const draw = hashIntegers(...key, row, samplingStream) / 2 ** 32;
     return whole + Number(draw < weight - whole);
   });
@@ -56,3 +70,14 @@ export function drawnRows(
 
 /** A constant that keeps the draws independent of the shuffles. */
 const samplingStream = 0xba1a;
+
+/** How much each class weighs among the rows of a dataset, in the order of known ones. */
+export function classesOfRows(
+  { statistics: own }: Pick<PreparedDataset, 'statistics'>,
+  known: KnownClasses,
+  layout: Layout,
+): Float64Array {
+  const counts = own.classes ?? new Float64Array();
+  const [before, after] = [own, known].map((each) => namesOfClasses(layout, each));
+  return before && after ? inOrderOf(counts, before, after) : counts;
+}

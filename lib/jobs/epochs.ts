@@ -19,7 +19,7 @@ import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
 import { budgetUsed, isBudgetUsed, secondsOfBudget } from './budget.ts';
-import { rowsOfEpoch } from './epoch-order.ts';
+import { classesOfRows, rowsOfEpoch } from './epoch-order.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
@@ -86,6 +86,7 @@ async function trainEpoch(
   const scale = labelScaleOf(statistics, layout);
   // A loss of standardised labels, in the labels' own unit.
   const unit = unitOf(scale) ** 2;
+  const known = { statistics, rows: classesOfRows(prepared, statistics, layout) };
   const windows = shuffleWindows(prepared, layout, spec, place.epoch);
   const ahead = windows.slice(place.shard);
   const all = oneAhead((i) => {
@@ -97,7 +98,7 @@ async function trainEpoch(
     const [shard = 0] = windows[place.shard] ?? [];
     const labels = standardizeLabels(raw.labels, scale);
     const scaled = { ...standardize(raw, statistics, scaling), labels };
-    const { samples: own, order } = rowsOfEpoch(spec, scaled, statistics, [place.epoch, shard]);
+    const { samples: own, order } = rowsOfEpoch(spec, scaled, known, [place.epoch, shard]);
     const samples = indexed(own, statistics.vocabularies, layout);
     const minibatches = Math.ceil(order.length / rows);
     while (place.minibatch < minibatches) {
@@ -182,6 +183,8 @@ async function endEpoch(
   const heldOut = weighed(own, model.spec, statistics);
   const parameters = await withChosenExperts(model, trained, heldOut);
   const { batch } = model.spec;
+  if (place.lossCount === 0)
+    throw invalid(`no row was drawn for epoch ${place.epoch + 1}; leave out spec.batch.sampling`);
   const trainingLoss = place.lossSum / place.lossCount;
   const figures = heldOut.count > 0 ? await heldOutFigures(model, parameters, heldOut) : undefined;
   const heldOutLoss = figures?.loss;
@@ -227,7 +230,7 @@ async function heldOutFigures(
   heldOut: EncodedSamples,
 ): Promise<Figures> {
   const predictions = await predict(model, parameters, heldOut);
-  const all = figuresOf(model.spec, predictions, heldOut);
+  const all = figuresOf(model.spec, predictions, heldOut, parameters.statistics.classNames);
   const { confusion: _, outputs: __, ...figures } = all;
   return finiteFigures(figures);
 }

@@ -3,7 +3,7 @@ import type { Floats } from '../features/samples.ts';
 import { labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Labelled } from './outcomes.ts';
-import { meanLoss, score } from './scores.ts';
+import { saidConstant } from './rival-sums.ts';
 
 /** What one says best who says the same of all samples, [outputs], and its mean loss. */
 export type BestConstant = { readonly values: Float64Array; readonly loss: number };
@@ -25,21 +25,35 @@ export function bestConstant(spec: Spec, samples: Labelled): BestConstant {
     if (place < 0) return;
     mean[place] = (mean[place] ?? 0) + share * (isValue ? label : 1);
   });
-  const constants = spec.task === 'regression' ? [mean, middlesOf(spec, labels)] : [mean];
-  const all = constants.map((values): BestConstant => {
-    const predictions = new Float64Array(weights.length * outputs);
-    for (let row = 0; row < weights.length; row++) predictions.set(values, row * outputs);
-    return { values, loss: meanLoss(score(spec, predictions, samples)) };
-  });
+  const constants = spec.task === 'regression' ? [mean, middlesOf(spec, samples)] : [mean];
+  const all = constants.map((values) => ({ values, loss: lossOf(spec, values, samples) }));
   return all.reduce((best, each) => (each.loss < best.loss ? each : best));
 }
 
-/** The median of a regression's labels, or the quantile that it predicts; of each output. */
-function middlesOf({ loss, label }: Spec, labels: Floats): Float64Array {
+function lossOf(spec: Spec, values: Floats, { labels, weights }: Labelled): number {
+  const width = labelWidth(spec.label);
+  const { lossAt } = saidConstant(spec, values);
+  let [sum, total] = [0, 0];
+  for (const weight of weights) total += weight;
+  labels.forEach((label, place) => {
+    sum += (weights[Math.floor(place / width)] ?? 0) * (lossAt?.(label, place) ?? 0);
+  });
+  return sum / total;
+}
+
+/** The median of a regression's labels by weight, or the quantile that it predicts; of each output. */
+function middlesOf({ loss, label }: Spec, { labels, weights }: Labelled): Float64Array {
   const width = labelWidth(label);
   const { quantile = 0.5 } = typeof loss === 'object' ? loss : {};
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
   return Float64Array.from({ length: width }, (_, output) => {
-    const sorted = columnOf(labels, width, output).slice().sort();
-    return sorted[Math.floor(quantile * sorted.length)] ?? 0;
+    const own = columnOf(labels, width, output);
+    const order = Array.from(own.keys()).sort((a, b) => (own[a] ?? 0) - (own[b] ?? 0));
+    let below = 0;
+    const middle = order.find((row) => {
+      below += weights[row] ?? 0;
+      return below > quantile * total;
+    });
+    return own[middle ?? order.at(-1) ?? 0] ?? 0;
   });
 }

@@ -32,7 +32,9 @@ export function confusionFigures({ labels, predicted, right }: ClassSums): Confu
   const classes = Array.from(labels.keys());
   const recalls = classes.flatMap((i) => ratio(right[i] ?? 0, labels[i] ?? 0) ?? []);
   const byChance = sum(labels.map((label, i) => (label * (predicted[i] ?? 0)) / total ** 2));
-  const kappa = ratio(sum(right) / total - byChance, 1 - byChance);
+  const beyond = sum(right) / total - byChance;
+  // (What always says the same has no more than chance, but for rounding.)
+  const kappa = ratio(Math.abs(beyond) < 1e-12 ? 0 : beyond, 1 - byChance);
   const scores = classes.map((i) =>
     ratio(2 * (right[i] ?? 0), (labels[i] ?? 0) + (predicted[i] ?? 0)),
   );

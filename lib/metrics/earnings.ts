@@ -16,10 +16,12 @@ import {
   type OutcomesOverTime,
   outcomesAfter,
   outcomesOf,
-  outcomesOfConstant,
+  outcomesOfSaid,
+  type Rival,
   type StreamOutcomes,
 } from './outcomes.ts';
 import { emptyPrior, type Prior, priorAfter, priorPrediction } from './prior.ts';
+import { type SaidAtLoss, saidConstant } from './rival-sums.ts';
 import { addScores, emptyScores, type Scores } from './scores.ts';
 
 /** What a stream has earned; the later parts of models that were declared since there are some. */
@@ -69,21 +71,31 @@ export function earningsAfter(spec: Spec, before: Earnings, message: PredictedMe
   };
 }
 
+/** What those say of the next message who look at no feature. */
+export function rivalsBefore(
+  spec: Spec,
+  { scores, prior, lately }: Earnings,
+): Readonly<Record<Rival, SaidAtLoss>> {
+  return {
+    prior: saidConstant(spec, prior && priorPrediction(spec, prior.sums, scores)),
+    lastLabel: saidConstant(spec, lately && lastLabelPrediction(spec, lately)),
+  };
+}
+
 /** How predictions of a message turned out, and those of rivals where they are kept. */
 function turnedOut(
   spec: Spec,
-  { scores, prior, lately, outcomes }: Earnings,
+  before: Earnings,
   { samples, predictions }: PredictedMessage,
 ): MessageOutcomes {
   const model = outcomesOf(spec, predictions, samples);
-  if (outcomes?.rivals === undefined) return { model };
-  const shares = prior && priorPrediction(spec, prior.sums, scores);
-  const last = lately && lastLabelPrediction(spec, lately);
+  if (before.outcomes?.rivals === undefined) return { model };
+  const { prior, lastLabel } = rivalsBefore(spec, before);
   return {
     model,
     rivals: {
-      prior: outcomesOfConstant(spec, shares, samples),
-      lastLabel: outcomesOfConstant(spec, last, samples),
+      prior: outcomesOfSaid(spec, samples, prior),
+      lastLabel: outcomesOfSaid(spec, samples, lastLabel),
     },
   };
 }
@@ -108,14 +120,24 @@ export function withMovedClasses(
   after: readonly string[],
 ): Omit<Earnings, 'scores'> {
   const inOrder = (values: Float64Array) => inOrderOf(values, before, after);
+  const known = new Set(after);
+  const isLost = before.some((name) => !known.has(name));
   return {
     ...(prior && { prior: { ...prior, sums: inOrder(prior.sums) } }),
     ...(lately && { lately: withMovedLabel(lately, before, after) }),
-    ...(outcomes && { outcomes: withMovedOutcomes(outcomes, inOrder) }),
+    ...(outcomes && {
+      outcomes: withMovedOutcomes(outcomes, isLost && outcomes.rivals ? none : inOrder),
+    }),
   };
 }
 
 type Move = (values: Float64Array) => Float64Array;
+
+/**
+ * Without a class that lost its place, the sums of the others are those of no confusion: what was
+ * taken for it, or it for what, is not known. They begin anew (since revision 9).
+ */
+const none: Move = (values) => new Float64Array(values.length);
 
 function withMovedOutcomes({ rivals, ...own }: StreamOutcomes, inOrder: Move): StreamOutcomes {
   const moved = ({ soFar, lately }: OutcomesOverTime) => ({

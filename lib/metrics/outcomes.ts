@@ -70,54 +70,23 @@ export type Labelled = { readonly labels: Floats; readonly weights: Float32Array
 
 /** The outcomes of predictions, [count, outputs]. */
 export function outcomesOf(spec: Spec, predictions: Floats, samples: Labelled): Outcomes {
-  return sumOutcomes(spec, samples, {
+  return outcomesOfSaid(spec, samples, {
     valueAt: (place) => predictions[place] ?? 0,
     classAt: (row) => namedBy(spec, predictions, row),
   });
 }
 
-/**
- * The outcomes of somebody who says the same of all samples.
- *
- * @param constant [outputs]; undefined of one who says nothing
- */
-export function outcomesOfConstant(
-  spec: Spec,
-  constant: Floats | undefined,
-  samples: Labelled,
-): Outcomes {
-  const width = labelWidth(spec.label);
-  const isClass = spec.task !== 'regression' && constant !== undefined;
-  const named = isClass ? namedBy(spec, constant, 0) : { named: -1, probability: 0 };
-  return sumOutcomes(spec, samples, {
-    valueAt: (place) => constant?.[place % width] ?? 0,
-    classAt: () => named,
-  });
-}
-
-/**
- * The outcomes of somebody who says a label of each row, without a doubt.
- *
- * @param said as labels are, [count, width]; NaN where nothing is said
- */
-export function outcomesOfLabels(spec: Spec, said: Floats, samples: Labelled): Outcomes {
-  const labelOf = (place: number) => said[place] ?? Number.NaN;
-  return sumOutcomes(spec, samples, {
-    valueAt: (place) => labelOf(place) || 0,
-    classAt: (row) =>
-      Number.isNaN(labelOf(row))
-        ? { named: -1, probability: 0 }
-        : { named: labelOf(row), probability: 1 },
-  });
-}
-
 /** What is said of each number of a label, [count, width], or of the class of each row. */
-type Said = {
+export type Said = {
   readonly valueAt: (place: number) => number;
   readonly classAt: (row: number) => Named;
 };
 
-function sumOutcomes(spec: Spec, { labels, weights }: Labelled, said: Said): Outcomes {
+/**
+ * The outcomes of what somebody says. A sample of a class that has no place counts in none of the
+ * classes' sums.
+ */
+export function outcomesOfSaid(spec: Spec, { labels, weights }: Labelled, said: Said): Outcomes {
   const { classes, calibration, errors } = emptyOutcomes(spec);
   const add = (sums: Float64Array, place: number, weight: number) => {
     sums[place] = (sums[place] ?? 0) + weight;
@@ -135,10 +104,10 @@ function sumOutcomes(spec: Spec, { labels, weights }: Labelled, said: Said): Out
     }
     const weight = weights[row] ?? 0;
     const { named, probability } = said.classAt(row);
-    add(classes, label, weight);
     // (Of predictions that are no numbers, none names a class.)
-    if (named >= 0) add(classes, count + named, weight);
-    if (label === named) add(classes, 2 * count + label, weight);
+    if (label >= 0) add(classes, label, weight);
+    if (label >= 0 && named >= 0) add(classes, count + named, weight);
+    if (label >= 0 && label === named) add(classes, 2 * count + label, weight);
     const bin = Math.min(bins - 1, Math.max(0, Math.floor(probability * bins)));
     add(calibration, bin, weight * probability);
     if (spec.task === 'binary' ? label === 1 : label === named)
@@ -148,7 +117,7 @@ function sumOutcomes(spec: Spec, { labels, weights }: Labelled, said: Said): Out
 }
 
 /** A class, −1 for none, and the probability of what is counted as so. */
-type Named = { readonly named: number; readonly probability: number };
+export type Named = { readonly named: number; readonly probability: number };
 
 /** The class that a row of predictions names. */
 export function namedBy({ task, label }: Spec, predictions: Floats, row: number): Named {

@@ -87,7 +87,7 @@ export async function learnWithoutTest(
 }
 
 /** A message whose classes have places, and the parameters that know them. */
-function withClasses(
+export function withClasses(
   { encoder: { layout } }: Model,
   parameters: Parameters,
   samples: EncodedSamples,

@@ -1,6 +1,8 @@
 import { invalid } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { stateAt } from '../fold/fold.ts';
+import { headersAfter } from '../journal/reading.ts';
+import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withIgnored } from '../spec/ignored.ts';
@@ -75,24 +77,52 @@ export async function backtestFrozen(
         `${specSince > 0 ? ` since entry ${specSince} changed its spec` : ''}; train it first`,
     );
   const last = to ?? state.sequence;
-  const { job, sequence: since } = promoted;
+  const { job } = promoted;
+  const since = await lastChangeSince(ports, name, promoted, state.sequence);
   if (last <= since || last > state.sequence)
     throw invalid(
       since === state.sequence
         ? `--frozen: ${name} has learnt nothing since job ${job} (entry ${since})`
         : `--to: must be from ${since + 1}, behind job ${job}, to ${state.sequence} (found ${last})`,
     );
-  const start = parametersOf(await stateAt(ports, model, since));
+  const weightsAt = async (entry: number) => parametersOf(await stateAt(ports, model, entry));
+  const ofJob = await weightsAt(promoted.sequence);
+  const own = since === promoted.sequence ? ofJob : await weightsAt(since);
   const spec = parseSpec(model.stored);
   const specs = [
-    { name: `job ${job}, learning on`, spec, start },
-    { name: `job ${job}, frozen`, spec, start, isFrozen: true },
+    { name: `job ${job}, learning on`, spec, start: own },
+    { name: `job ${job}, frozen`, spec, start: ofJob, isFrozen: true },
   ];
   const stretch = { specs, from: since + 1, to: last, seeds: 1, onProgress };
   const contestants = await learnStream(ports, { model, state }, stretch);
   if (contestants[0]?.runs.every(({ earned }) => earned.scores.samples === 0))
     throw invalid(`${name} has learnt no sample in entries ${since + 1} to ${last}`);
   return contestants.map(resultOf);
+}
+
+/**
+ * The last entry that gave a model weights which do not follow from the entry before: the job's own,
+ * or a rollback to what the job's weights had become.
+ *
+ * @throws MillraceError kind `invalid` if a rollback went behind the job
+ */
+async function lastChangeSince(
+  { store }: Pick<Ports, 'store'>,
+  name: string,
+  { job, sequence }: { readonly job: string; readonly sequence: number },
+  to: number,
+): Promise<number> {
+  let since = sequence;
+  const reading = { to, ahead: limits.readsAtOnce };
+  for await (const header of headersAfter(store, name, sequence, reading)) {
+    if (header.kind !== 'rollback') continue;
+    if (header.to < sequence)
+      throw invalid(
+        `--frozen: entry ${header.sequence} rolled ${name} back behind job ${job}; train it first`,
+      );
+    since = header.sequence;
+  }
+  return since;
 }
 
 /** A candidate's spec, under the model's name. */

@@ -1,10 +1,10 @@
 import { bytesOfObject, type PinnedObject } from '../datasets/byte-source.ts';
 import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
-import { heldOutDataset } from '../datasets/pin-objects.ts';
+import { heldOutDataset, pinObjects } from '../datasets/pin-objects.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { dataAmong } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
-import { isOfKind } from '../errors.ts';
+import { invalid, isOfKind } from '../errors.ts';
 import { assertPlaces, type NamedClasses, withClassesOf } from '../features/classes.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
@@ -38,7 +38,11 @@ export async function checkDataset(
   const apart = heldOutDataset(spec);
   const objects: PinnedObject[] = [];
   objects.push(...dataAmong(await filesOfDataset({ store }, dataset, files)));
-  if (apart !== undefined) objects.push(...dataAmong(await filesOfDataset({ store }, apart)));
+  if (apart !== undefined) {
+    const pinned = await pinObjects(store, { dataset, files }, spec);
+    if (!pinned.ok) throw invalid(pinned.reason);
+    objects.splice(0, objects.length, ...pinned.objects);
+  }
   const encoder = createEncoder(spec);
   const { layout } = encoder;
   const tally = createRowTally(spec);

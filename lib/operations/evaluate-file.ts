@@ -3,7 +3,8 @@ import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { noPlace, placed } from '../features/classes.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
-import { createLabelRivals, type LabelRivals } from '../metrics/label-rivals.ts';
+import { createLabelRivals } from '../metrics/label-rivals.ts';
+import type { LabelRivals } from '../metrics/rival-sums.ts';
 import { type Predictor, predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
 
@@ -49,7 +50,7 @@ export async function evaluateFile(
       unknownClasses += encoded.labels.filter((label) => label === noPlace).length;
     const predictions = await predict(model, parameters, encoded);
     figures.add(predictions, encoded);
-    rivals.add(encoded, encoding.samples.labels);
+    rivals.add(encoded);
     onSamples(figures.samples());
     // Nothing is waited for here; whoever wants to stop must be heard.
     await nextTurn();

@@ -4,28 +4,22 @@ import { applyEntry, stateAt } from '../fold/fold.ts';
 import { samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter, headersBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import { earningsAfter, rivalsBefore } from '../metrics/earnings.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
-import { addOutcomes, type Rival } from '../metrics/outcomes.ts';
-import { rivalFigures, type StreamMetrics } from '../metrics/stream-metrics.ts';
+import { createRivalSums, type LabelRivals } from '../metrics/rival-sums.ts';
 import { learn } from '../model/learn.ts';
 import { type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
 
 /** What a stream's latest samples came to, each predicted before it was learnt. */
-export type WindowEvaluation = Figures & {
-  readonly samples: number;
-  /** Its first entry, and its last. */
-  readonly from: number;
-  readonly to: number;
-  /** Of the labels alone: their mean, or the shares of the classes, before each message. */
-  readonly lossOfLabelsAlone?: number;
-  /** What would be right by saying the label before each message. */
-  readonly accuracyOfLastLabel?: number;
-  /** What else both came to; of models that were declared since 0.23. */
-  readonly rivals?: StreamMetrics['rivals'];
-};
+export type WindowEvaluation = Figures &
+  LabelRivals & {
+    readonly samples: number;
+    /** Its first entry, and its last. */
+    readonly from: number;
+    readonly to: number;
+  };
 
 /**
  * Learns the latest entries of a model again, from the weights that it had before them, and holds
@@ -43,47 +37,37 @@ export async function evaluateWindow(
   const { model, state: now } = await currentModel(ports, name);
   const grows = model.encoder.layout.growingClasses !== undefined;
   const from = await windowStart(ports, now, { atLeast, grows });
-  const before = await stateAt(ports, model, from - 1);
   const figures = createFigures(model.spec, now.statistics.classNames);
-  let state = before;
+  const rivals = createRivalSums(model.spec);
+  let state = await stateAt(ports, model, from - 1);
   const reading = { to: now.sequence, ahead: limits.readsAtOnce };
   for await (const entry of entriesAfter(ports.store, name, from - 1, reading)) {
     const own = await modelOfState(ports, model, state);
     if (entry.header.kind === 'samples') {
-      let parameters = state;
+      let reached = state;
       for (const samples of samplesByMessage(entry)) {
         if (samples.length === 0) continue;
-        const learned = await learnMessage(own, parameters, samples);
+        const learned = await learnMessage(own, reached, samples);
         figures.add(learned.predictions, learned.samples);
-        parameters = { ...parameters, ...learned.parameters };
+        rivals.add(learned.samples, rivalsBefore(own.spec, reached));
+        reached = {
+          ...reached,
+          ...learned.parameters,
+          ...earningsAfter(own.spec, reached, learned),
+        };
       }
       onSamples(figures.samples());
     }
     state = await applyEntry(ports, { model: own }, state, entry);
   }
-  const weight = state.scores.weight - before.scores.weight;
-  const alone = ((state.prior?.loss ?? Number.NaN) - (before.prior?.loss ?? 0)) / weight;
-  const lastLabel = (lately: State['lately']) => lately?.lastLabelSoFar.correct ?? Number.NaN;
-  const repeated = (lastLabel(state.lately) - lastLabel(before.lately)) / weight;
   return {
     samples: figures.samples(),
     from,
     to: now.sequence,
     ...figures.finish(),
-    ...(Number.isFinite(alone) && { lossOfLabelsAlone: alone }),
-    ...(model.spec.task !== 'regression' &&
-      Number.isFinite(repeated) && { accuracyOfLastLabel: repeated }),
-    ...rivalsBetween(model.spec, before, state),
+    // (Models of earlier releases do not know what the labels alone say.)
+    ...(state.prior && state.lately && rivals.finish()),
   };
-}
-
-/** What rivals came to from one state to another. */
-function rivalsBetween(spec: Spec, before: State, after: State): Pick<WindowEvaluation, 'rivals'> {
-  const [was, is] = [before.outcomes?.rivals, after.outcomes?.rivals];
-  if (was === undefined || is === undefined) return {};
-  const between = (rival: Rival) => addOutcomes(was[rival].soFar, is[rival].soFar, -1);
-  const sums = { prior: between('prior'), lastLabel: between('lastLabel') };
-  return rivalFigures(spec, sums, after.scores.weight - before.scores.weight);
 }
 
 /** The entry with which a window of some samples begins: none before another spec came. */

@@ -7,6 +7,7 @@ import { type Earnings, earningsAfter, nothingEarned } from '../metrics/earnings
 import { meanLoss } from '../metrics/scores.ts';
 import { metricsOf, type StreamMetrics } from '../metrics/stream-metrics.ts';
 import { loadInitialWeights } from '../model/initial-weights.ts';
+import { withClasses } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
 import { compileModel, type Model } from '../model/model.ts';
 import { isRecord } from '../parse.ts';
@@ -140,7 +141,10 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
   run.refused += samples.length - (learned.ok ? places.length : 0);
   if (!learned.ok || places.length === 0) return;
   run.earned = earningsAfter(spec, run.earned, learned);
-  if (!run.isFrozen) run.parameters = learned.parameters;
+  // (A class that comes keeps its place, also where nothing is learnt of it.)
+  run.parameters = run.isFrozen
+    ? withClasses(model, parameters, encoded).known
+    : learned.parameters;
 }
 
 /** Notes which features samples have, of those that none had before. */

@@ -29,7 +29,7 @@ import {
 } from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
 import { newestRevision, revisionSchema } from './revision.ts';
-import { validationSchema } from './validation-schema.ts';
+import { problemsOfHeldOutDataset, validationSchema } from './validation-schema.ts';
 
 /**
  * The losses that each task allows; the first is the default. Each loss is a file of
@@ -196,6 +196,8 @@ export const specSchema = strictObject({
         ['batch', 'sampling'],
         'is how classes are balanced: say label.classWeights "balanced"',
       );
+    for (const problem of problemsOfHeldOutDataset(spec))
+      refuse(['online', 'drift', 'job'], problem);
     if (Object.hasOwn(spec.features, spec.label.name)) {
       refuse(['label', 'name'], 'the label cannot be one of the features');
     }

@@ -39,3 +39,20 @@ export const validationSchema = z
       '(`{"files": "2026-03*"}`), another dataset (`{"dataset": "sales-test"}`), or one of several ' +
       'folds (`millrace kfold` takes each)',
   );
+
+/** What is wrong with the job that a change of the stream starts, beside a dataset held out. */
+export function problemsOfHeldOutDataset({
+  batch: { validation },
+  online: { drift },
+}: {
+  readonly batch: { readonly validation: z.output<typeof validationSchema> };
+  readonly online: {
+    readonly drift?: { readonly job?: { readonly dataset: string } | undefined } | undefined;
+  };
+}): readonly string[] {
+  if (typeof validation === 'number' || !('dataset' in validation)) return [];
+  const learns = drift?.job?.dataset;
+  if (learns !== 'journal' && learns !== validation.dataset) return [];
+  const why = learns === 'journal' ? 'no dataset is held out of the journal' : 'that is held out';
+  return [`would fail: it learns ${learns}, and ${why}; name another dataset`];
+}

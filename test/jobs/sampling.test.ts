@@ -92,6 +92,21 @@ describe('balancing by sampling', () => {
     expect(Math.abs(loss(drawn) - loss(weighed))).toBeLessThan(0.05);
   });
 
+  it('draws as many rows in an epoch as there are, also of one class among many', async () => {
+    const classes = Array.from({ length: 100 }, (_, i) => `c${i}`);
+    const input: SpecInput = {
+      ...spec('balanced', 5),
+      task: 'multiclass',
+      label: { classes, classWeights: 'balanced' },
+    };
+    const world = createWorld(input);
+    const rows = Array.from({ length: 60 }, (_, i) => JSON.stringify({ x: i % 7, label: 'c3' }));
+    await world.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(rows.join('\n')));
+    const { place } = await runJob(world, { ...start, start: 'fresh' });
+    expect(place?.reason).toMatch(/^5 epochs done/);
+    expect(place?.epochLosses.every(Number.isFinite)).toBe(true);
+  });
+
   it('is how balanced classes are learnt, and nothing without them', () => {
     const { label: _, ...others } = spec('balanced');
     expect(() => defineSpec(others)).toThrow(/batch\.sampling: is how classes are balanced/);

@@ -78,6 +78,39 @@ describe('those who look at no feature', () => {
     expect(found?.lastLabel.meanAbsoluteError).toBeCloseTo((1 + 2 + 5) / 3, 9);
   });
 
+  it('know no class that has no place, and nobody is right about it', () => {
+    const rivals = createLabelRivals(
+      defineSpec({ model: 'm', task: 'multiclass', features, label: { maxClasses: 2 } }),
+    );
+    rivals.add({
+      labels: Float64Array.of(1, -1, -1, -1, -1, -1, 1, 1),
+      weights: new Float32Array(8).fill(1),
+    });
+    const found = rivals.finish();
+    expect(found.accuracyOfLabelsAlone).toBeCloseTo(3 / 8, 9);
+    expect(found.accuracyOfLastLabel).toBeCloseTo(1 / 8, 9);
+    expect(found.rivals?.lastLabel.cohensKappa).toBe(0);
+  });
+
+  it('say the median by weight, where that is best', () => {
+    const spec = defineSpec({ model: 'm', task: 'regression', features, loss: { quantile: 0.5 } });
+    const rivals = createLabelRivals(spec);
+    rivals.add({ labels: Float64Array.of(0, 0, 10), weights: Float32Array.of(1, 1, 100) });
+    expect(rivals.finish().lossOfLabelsAlone).toBeCloseTo(10 / 102, 9);
+  });
+
+  it('are the same one, whatever rows weigh', () => {
+    const rivals = createLabelRivals(defineSpec({ model: 'm', task: 'binary', features }));
+    const labels = Float64Array.from({ length: 100 }, (_, i) => Number(i < 10));
+    rivals.add({
+      labels,
+      weights: Float32Array.from(labels, (label) => (label === 1 ? 1_000 : 1)),
+    });
+    const found = rivals.finish();
+    expect(found.accuracyOfLabelsAlone).toBeCloseTo(10_000 / 10_090, 6);
+    expect(found.rivals?.prior).toMatchObject({ recall: 1, precision: 0.1 });
+  });
+
   it('do so of each output', () => {
     const rivals = createLabelRivals(two);
     rivals.add({ labels: Float64Array.of(1, 10), weights: Float32Array.of(1) });

@@ -102,6 +102,28 @@ describe('a backtest', () => {
     await expect(backtestFrozen(world, 'tickets', { to: 9 })).rejects.toThrow(/--to: .* from 10/);
   });
 
+  it('begins behind a rollback, and is refused if that went behind the job', async () => {
+    const world = await worldWithDataset();
+    await deliver(world, [messages[0] as (typeof messages)[number]]);
+    await runJob(world);
+    await promote(world);
+    let number = 2_000;
+    const send = async (body: unknown) => deliver(world, [message(number++, body)]);
+    const bodies = messages.slice(8).map(({ body }) => JSON.parse(body));
+    for (const body of bodies.slice(0, 4)) await send(body);
+    await send({ rollback: { to: 3 } });
+    const before = await currentState(world, await modelOf(world));
+    for (const body of bodies.slice(4, 7)) await send(body);
+    const state = await currentState(world, await modelOf(world));
+    const [learning] = await backtestFrozen(world, 'tickets');
+    expect(learning?.samples).toBe(state.learnt - before.learnt);
+    const loss =
+      (state.scores.loss - before.scores.loss) / (state.scores.weight - before.scores.weight);
+    expect(learning?.loss).toBeCloseTo(loss, 9);
+    await send({ rollback: { to: 1 } });
+    await expect(backtestFrozen(world, 'tickets')).rejects.toThrow(/rolled tickets back behind/);
+  });
+
   it('tells seeds apart', async () => {
     const [own] = await backtest(await learntWorld(), 'tickets', [], { seeds: 3 });
     expect(own?.lossSpread).toBeGreaterThan(0);
