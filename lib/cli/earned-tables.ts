@@ -1,5 +1,6 @@
 import type { Rival } from '../metrics/outcomes.ts';
-import type { RivalFigures, StreamMetrics } from '../metrics/stream-metrics.ts';
+import type { RivalFigures } from '../metrics/rival-figures.ts';
+import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import { figure, formatTable } from './progress.ts';
 
 type Earned = NonNullable<StreamMetrics['lately']>;

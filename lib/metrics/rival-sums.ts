@@ -11,9 +11,9 @@ import {
   type Rival,
   type Said,
 } from './outcomes.ts';
-import { type RivalFigures, rivalFigures } from './stream-metrics.ts';
+import { type RivalFigures, rivalFigures } from './rival-figures.ts';
 
-/** What somebody says who looks at no feature, and what it costs: Σ over a row, if it has a loss. */
+/** What somebody says who looks at no feature, and its loss, summed over a row, if it has one. */
 export type SaidAtLoss = Said & {
   readonly lossAt?: (label: number, place: number) => number;
 };

@@ -11,10 +11,8 @@ import {
   type Rival,
   type StreamOutcomes,
 } from './outcomes.ts';
+import { type RivalFigures, rivalFigures } from './rival-figures.ts';
 import { type AreaFigures, areaFigures } from './scores.ts';
-
-/** How somebody's predictions turned out who has them for nothing. */
-export type RivalFigures = Omit<OutcomeFigures, 'accuracyOfCommonestLabel' | 'calibrationError'>;
 
 /** What the whole stream earned, each sample predicted before it was learnt. */
 export type StreamMetrics = Omit<OutcomeFigures, 'accuracyOfCommonestLabel'> &
@@ -90,20 +88,6 @@ export function metricsOf(
       },
     }),
   };
-}
-
-/** What rivals' outcomes come to. @param weight of all samples */
-export function rivalFigures(
-  spec: Parameters<typeof outcomeFigures>[0],
-  rivals: Readonly<Record<Rival, Outcomes>>,
-  weight: number,
-): { readonly rivals: NonNullable<StreamMetrics['rivals']> } {
-  const figuresOf = (rival: Rival): RivalFigures => {
-    const all = outcomeFigures(spec, rivals[rival], weight);
-    const { accuracyOfCommonestLabel: _, calibrationError: __, ...figures } = all;
-    return figures;
-  };
-  return { rivals: { prior: figuresOf('prior'), lastLabel: figuresOf('lastLabel') } };
 }
 
 function inTime(

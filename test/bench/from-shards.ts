@@ -15,9 +15,9 @@ import { defineSpec } from '../../lib/spec/spec.ts';
 import { createWorld, modelOf } from '../support/world.ts';
 
 /**
- * `node test/bench/from-shards.ts --rows 2000000 --s3 20 --mebibytes 80`: how fast a job learns from
- * its shards, with so many milliseconds before each answer of S3 and so many MiB a second, beside the
- * same steps over rows that lie in memory, standardised already.
+ * `node test/bench/from-shards.ts --rows 2000000 --s3 20 --mebibytes 80`: how fast a job learns
+ * from its shards, with so many milliseconds before each answer of S3 and so many MiB a second,
+ * beside the same steps over rows that lie in memory, standardised already.
  */
 const { values } = parseArgs({
   options: {
