@@ -209,8 +209,8 @@ export const limits = {
   progressSeconds: 1,
   /** Minibatches of a job's first call of the engine; twice as many while calls are short. */
   minibatchesPerCall: 64,
-  /** A call of an engine that took less was short: between two, progress and deadline are seen. */
-  callMilliseconds: 250,
+  /** A call of an engine that took less was short: between two, all others have a turn. */
+  callMilliseconds: 50,
   /** Slices of one batch job, so that a job that triggers itself ends. */
   slicesPerJob: 10_000,
   /** Journal entries that a promotion may leave to the online update to catch up. */

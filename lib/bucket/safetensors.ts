@@ -12,11 +12,14 @@ export type SafetensorsFile = {
   readonly metadata: Readonly<Record<string, string>>;
 };
 
+/** Where an array lies: how far into some bytes, and how many elements it has. */
+type Place = [bytes: ArrayBuffer, offset: number, elements: number];
+
 const types = {
-  F32: { bytes: 4, of: (buffer: ArrayBuffer) => new Float32Array(buffer) },
-  F64: { bytes: 8, of: (buffer: ArrayBuffer) => new Float64Array(buffer) },
-  I32: { bytes: 4, of: (buffer: ArrayBuffer) => new Int32Array(buffer) },
-  U8: { bytes: 1, of: (buffer: ArrayBuffer) => new Uint8Array(buffer) },
+  F32: { bytes: 4, of: (...lies: Place) => new Float32Array(...lies) },
+  F64: { bytes: 8, of: (...lies: Place) => new Float64Array(...lies) },
+  I32: { bytes: 4, of: (...lies: Place) => new Int32Array(...lies) },
+  U8: { bytes: 1, of: (...lies: Place) => new Uint8Array(...lies) },
 } as const;
 
 const headerSchema = z
@@ -62,11 +65,16 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
 }
 
 /**
- * Reads a safetensors file; arrays are copies.
+ * Reads a safetensors file.
  *
+ * @param sharing whether arrays may lie in the file's own bytes, which nobody changes then; they are
+ *   copies unless so
  * @throws MillraceError kind `corrupt` if the header lies about lengths, types, shapes or offsets
  */
-export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
+export function decodeSafetensors(
+  file: Uint8Array,
+  { sharing = false }: { readonly sharing?: boolean } = {},
+): SafetensorsFile {
   const buffer = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const headerBytes = buffer.length < 8 ? Number.NaN : Number(buffer.readBigUInt64LE(0));
   if (!(headerBytes <= Math.min(buffer.length - 8, headerBytesLimit)))
@@ -85,9 +93,10 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
         `tensor ${name} of shape [${entry.shape}] does not fit its bytes ${start}…${end}`,
       );
     }
-    const copy = new ArrayBuffer(end - start);
-    new Uint8Array(copy).set(body.subarray(start, end));
-    tensors[name] = { shape: entry.shape, data: of(copy) };
+    const own = body.subarray(start, end);
+    const lies = sharing && own.byteOffset % bytes === 0 && own.buffer instanceof ArrayBuffer;
+    const { buffer: place, byteOffset } = lies ? own : new Uint8Array(own);
+    tensors[name] = { shape: entry.shape, data: of(place as ArrayBuffer, byteOffset, size) };
   }
   return { tensors, metadata };
 }

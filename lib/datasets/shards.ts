@@ -163,7 +163,7 @@ async function readSamples(
   const object = await store.get(key);
   if (object === undefined) throw damagedCache(`${key} is gone`);
   if (digestOf(object.body) !== digest) throw damagedCache(`${key} is damaged`);
-  const samples = samplesFrom(decodeSafetensors(object.body).tensors);
+  const samples = samplesFrom(decodeSafetensors(object.body, { sharing: true }).tensors);
   if (samples === undefined) throw damagedCache(`${key} is no shard`);
   return { ...samples, isDerived: true };
 }

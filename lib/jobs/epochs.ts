@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { oneAhead } from '../datasets/one-ahead.ts';
@@ -10,6 +11,7 @@ import { mergeWithHistory } from '../features/derived.ts';
 import { rateFactor } from '../features/norm.ts';
 import { type EncodedSamples, gatherSamples, type Layout } from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../features/scaling.ts';
+import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
@@ -19,7 +21,7 @@ import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
 import { budgetUsed, isBudgetUsed, secondsOfBudget } from './budget.ts';
-import { classesOfRows, rowsOfEpoch } from './epoch-order.ts';
+import { classesOfRows, type EpochRows, rowsOfEpoch } from './epoch-order.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
@@ -94,16 +96,14 @@ async function trainEpoch(
     return window && readWindow(store, prepared, window, layout);
   });
   for await (const stored of all) {
-    const raw = placed(stored, statistics, layout);
     const [shard = 0] = windows[place.shard] ?? [];
-    const labels = standardizeLabels(raw.labels, scale);
-    const scaled = { ...standardize(raw, statistics, scaling), labels };
-    const { samples: own, order } = rowsOfEpoch(spec, scaled, known, [place.epoch, shard]);
-    const samples = indexed(own, statistics.vocabularies, layout);
+    const { samples, order } = asLearnt(model, stored, known, [place.epoch, shard]);
     const minibatches = Math.ceil(order.length / rows);
     while (place.minibatch < minibatches) {
       const start = place.minibatch * rows;
       const chunk = order.subarray(start, start + atOnce * rows);
+      // The next window is on its way, as far as somebody listens.
+      await nextTurn();
       const before = now();
       const { state, losses } = await compiled.train(parameters, samples, {
         order: chunk,
@@ -143,6 +143,21 @@ async function trainEpoch(
     place = { ...place, shard: place.shard + 1, minibatch: 0 };
   }
   return { lane: { parameters, best, place }, isEpochDone: true };
+}
+
+/** The rows of a window as an epoch's steps take them. @param key as of {@link rowsOfEpoch} */
+function asLearnt(
+  { spec, encoder: { layout }, scaling }: Model,
+  stored: EncodedSamples,
+  known: { readonly statistics: FeatureStatistics; readonly rows: Float64Array },
+  key: readonly number[],
+): EpochRows {
+  const { statistics } = known;
+  const raw = placed(stored, statistics, layout);
+  const labels = standardizeLabels(raw.labels, labelScaleOf(statistics, layout));
+  const scaled = { ...standardize(raw, statistics, scaling), labels };
+  const { samples, order } = rowsOfEpoch(spec, scaled, known, key);
+  return { samples: indexed(samples, statistics.vocabularies, layout), order };
 }
 
 /** The parameters once experts know the labels of some rows: of each, they hear once in a job. */

@@ -24,6 +24,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '2000000' },
     s3: { type: 'string', default: '20' },
     mebibytes: { type: 'string', default: '80' },
+    hidden: { type: 'string', default: '64,32' },
     rounds: { type: 'string', default: '3' },
   },
 });
@@ -36,7 +37,7 @@ const spec = defineSpec({
   model: 'shards',
   task: 'binary',
   features: Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x${i}`, { type: 'number' }])),
-  network: { hidden: [16] },
+  network: { hidden: values.hidden.split(',').map(Number) },
   optimizer: { type: 'adam', rate: 0.001 },
   batch: { epochs: 1, minibatch: 256, validation: 0 },
 });
