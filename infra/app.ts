@@ -1,6 +1,6 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parse, parseJson } from '../lib/parse.ts';
 import { Millrace } from './millrace.ts';
 

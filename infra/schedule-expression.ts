@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What may stand in one field of `cron(…)`, in the order of the fields. */
 const cronFields = [

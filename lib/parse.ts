@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalid, type MillraceError, reasonOf } from './errors.ts';
 import { limits } from './limits.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Why something is refused, for programs; the sentence beside it is for people. Stored with

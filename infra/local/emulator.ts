@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { buildApp } from 'fauxqs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { commitTogether } from './commit-together.ts';
 import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';

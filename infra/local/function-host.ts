@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { lineOf } from '../../lib/cli/done.ts';
 import { jsonIfAny } from '../../lib/parse.ts';
 import type { FromFunction, Invocation } from './function-process.ts';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { environmentNames } from '../../lib/ports/address.ts';
 import { type FunctionHost, hostFunction } from './function-host.ts';
 import { poolOf } from './host-pool.ts';

@@ -1,6 +1,6 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Cron } from 'croner';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const inputSchema = z.object({
   QueueUrl: z.string(),

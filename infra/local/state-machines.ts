@@ -11,7 +11,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { StateMachine as Interpreter } from 'aws-local-stepfunctions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { reasonOf } from '../../lib/errors.ts';
 import { jsonIfAny } from '../../lib/parse.ts';
 import type { FunctionHost } from './function-host.ts';

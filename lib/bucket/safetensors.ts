@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MillraceError } from '../errors.ts';
 
 /** The arrays that Millrace stores: float32, float64, int32, bytes. */

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalid, reasonOf } from '../errors.ts';
 import { show } from '../parse.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { count } from './io.ts';
 import { columns, figure, formatCount, wrapped } from './progress.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalid } from '../errors.ts';
 import { environmentNames } from '../ports/address.ts';
 import { type LogLine, readLogs } from '../ports/logs.ts';

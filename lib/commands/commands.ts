@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parse } from '../parse.ts';
 import type { State } from '../state/state.ts';
 import {

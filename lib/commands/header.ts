@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { producerName } from '../spec/names.ts';
 
 const settledMessage = z.strictObject({

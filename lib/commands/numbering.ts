@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { producerName } from '../spec/names.ts';

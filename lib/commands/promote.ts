@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { mergeAllLags } from '../features/lags.ts';
 import type { Model } from '../model/model.ts';
 import { show, strictObject } from '../parse.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { invariant } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';

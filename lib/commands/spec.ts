@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { invariant, isOfKind, reasonOf } from '../errors.ts';
 import { nothingEarned } from '../metrics/earnings.ts';
 import type { Model } from '../model/model.ts';

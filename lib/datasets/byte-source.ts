@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invalid } from '../errors.ts';
 import { limits } from '../limits.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { storedJson } from '../bucket/json-objects.ts';
 import { decodeDigested, encodeDigested } from '../bucket/safetensors.ts';
 import { isOfKind } from '../errors.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../limits.ts';
 import { type Cells, cellsAsWritten } from './cells.ts';
 import { categoryBehaviour, categorySchema, placesOfValues } from './kinds/category.ts';

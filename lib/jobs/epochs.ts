@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { oneAhead } from '../datasets/one-ahead.ts';
@@ -34,6 +33,8 @@ export type EpochsInput = {
   readonly heldOut: EncodedSamples;
   /** The time in milliseconds. */
   readonly now: () => number;
+  /** See `Ports`. */
+  readonly turn?: (() => Promise<void>) | undefined;
   /** Asked after each chunk of minibatches. */
   readonly isTimeUp: () => boolean;
   /** Told after each chunk of minibatches. */
@@ -74,7 +75,7 @@ export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: L
 type Batch = Model['spec']['batch'];
 
 async function trainEpoch(
-  { store, model, prepared, now, isTimeUp, onProgress }: EpochsInput,
+  { store, model, prepared, now, turn, isTimeUp, onProgress }: EpochsInput,
   lane: Lane,
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
   const { spec, compiled, encoder, scaling } = model;
@@ -103,7 +104,7 @@ async function trainEpoch(
       const start = place.minibatch * rows;
       const chunk = order.subarray(start, start + atOnce * rows);
       // The next window is on its way, as far as somebody listens.
-      await nextTurn();
+      await turn?.();
       const before = now();
       const { state, losses } = await compiled.train(parameters, samples, {
         order: chunk,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parse, parseJson, strictObject } from '../parse.ts';
 import { datasetName, fileNames, jobId, modelName } from '../spec/names.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { putOverOlder } from '../bucket/conditional-puts.ts';
 import { jsonBody, parseUndamaged, readJsonObject } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';

@@ -201,6 +201,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
       prepared,
       heldOut: await readHeldOut(store, prepared),
       now,
+      turn: ports.turn,
       isTimeUp: timerOf(slice),
       onProgress: throttled(ports.now, (place: Place, rowsOfEpoch: number) =>
         reportProgress(ports, record, place, { ...sums, rowsOfEpoch }),

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { jsonBody, parseUndamaged } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StoredObject } from '../bucket/object-store.ts';
 import { type EntryHeader, parseHeader } from '../commands/commands.ts';
 import { limits } from '../limits.ts';

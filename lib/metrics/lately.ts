@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { decayOf, wholePower } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
 import { classCount, labelWidth } from '../features/task.ts';

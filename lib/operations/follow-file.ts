@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { digestOf } from '../bucket/safetensors.ts';
 import { bytesInMemory } from '../datasets/byte-source.ts';
 import { invalid } from '../errors.ts';

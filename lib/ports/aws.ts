@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createEngine } from '../engine/create-engine.ts';
@@ -68,6 +68,7 @@ export function portsOver(
     sendCommand: sqsSender(sqs, address.commandsQueueUrl),
     pause: (attempt) => delay(pauseMilliseconds * 2 ** (attempt - 1) * (0.5 + Math.random())),
     now: Date.now,
+    turn: () => nextTurn(),
     nonce: randomUUID,
     engine: createEngine({ threads, cache: graphCache(store, log), warn: log.warn.bind(log) }),
     log,

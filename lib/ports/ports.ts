@@ -41,6 +41,11 @@ export type Ports = BucketPorts & {
   readonly startTrials?: Starter;
   /** Milliseconds since 1970. No safety rule reads it. */
   readonly now: () => number;
+  /**
+   * Lets what is on its way over the network come on, between two calls of an engine that take
+   * long; absent where nothing is.
+   */
+  readonly turn?: () => Promise<void>;
   /** A text that no other call ever returns, on any machine. */
   readonly nonce: () => string;
   readonly engine: Engine;

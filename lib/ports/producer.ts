@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { assertDepth, jsonOf, parse, plainJson, show } from '../parse.ts';

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { jsonIfAny } from '../parse.ts';
 
 /** A part of an object that S3 has, and the MD5 of the file's bytes that it was made of. */

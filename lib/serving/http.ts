@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isOfKind } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parseJson, show } from '../parse.ts';

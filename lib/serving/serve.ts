@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalid, isOfKind, MillraceError } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import { limits } from '../limits.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { halfLifeSchema } from '../features/kinds/kind.ts';
 import { type Feature, numbersOf } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { columnName } from '../features/kinds/kind.ts';
 import { type Feature, numbersOf } from '../features/kinds.ts';
 import { type DeclaredLabel, outputCount } from '../features/task.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Ignored } from '../features/columns.ts';
 import { limits } from '../limits.ts';
 import { featureName } from './label-schema.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { strictObject } from '../parse.ts';
 import { activationName, hiddenUnits } from './experts-schema.ts';
 import { fourierSchema } from './fourier-schema.ts';

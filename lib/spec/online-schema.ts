@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CellWords } from '../features/cells.ts';
 import { cellsOfSpec } from '../features/columns.ts';
 import type { DeclaredClasses, Task } from '../features/task.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineSpec, specSchema } from './spec.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * The rules that a declaration of today gets. Later rules never change the bits of a model that

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { columnName } from '../features/kinds/kind.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Ledger } from './ledger.ts';
 
 const ledgerSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import type { LagHistory } from '../features/lags.ts';
 import type { Moments } from '../features/moments.ts';

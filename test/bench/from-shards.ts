@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { ObjectStore } from '../../lib/bucket/object-store.ts';
 import { shuffledOrder } from '../../lib/datasets/order.ts';
@@ -76,7 +76,7 @@ const lane = startStatistics({ parameters: model.initial, place: firstPlace(0) }
 async function fromShards(): Promise<number> {
   const started = performance.now();
   const input = { store: slow, model, prepared, heldOut: await readHeldOut(store, prepared) };
-  const never = { now: () => performance.now(), isTimeUp: () => false };
+  const never = { now: () => performance.now(), turn: () => nextTurn(), isTimeUp: () => false };
   await trainEpochs({ ...input, ...never, onProgress: async () => undefined }, lane);
   return rows / ((performance.now() - started) / 1_000);
 }

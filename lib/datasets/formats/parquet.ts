@@ -7,7 +7,7 @@ import {
   parquetSchema,
 } from 'hyparquet';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
-import { z } from 'zod';
+import * as z from 'zod';
 import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { parse } from '../../parse.ts';

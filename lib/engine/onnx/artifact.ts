@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { initialFrom, initialTensors, artifactName as nameOf, unreadable } from '../artifacts.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytesInMemory } from '../../datasets/byte-source.ts';
 import { readRows } from '../../datasets/rows.ts';
 import type { Sample } from '../../features/encoder.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { accepted } from '../../refusal.ts';
 import type { FeatureBehaviour } from './kind.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../limits.ts';
 import type { Accepted, Refused } from '../../refusal.ts';
 import type { EncodedSamples, LagTable, TargetTable, VocabularyTable } from '../samples.ts';

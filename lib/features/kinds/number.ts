@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { strictObject } from '../../parse.ts';
 import { accepted } from '../../refusal.ts';
 import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from '../cells.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { strictObject } from '../../parse.ts';
 import { crossedNames, crossedWriter } from './cross.ts';
 import { type FeatureBehaviour, halfLifeSchema } from './kind.ts';
