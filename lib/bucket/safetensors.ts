@@ -16,10 +16,10 @@ export type SafetensorsFile = {
 type Place = [bytes: ArrayBuffer, offset: number, elements: number];
 
 const types = {
-  F32: { bytes: 4, of: (...lies: Place) => new Float32Array(...lies) },
-  F64: { bytes: 8, of: (...lies: Place) => new Float64Array(...lies) },
-  I32: { bytes: 4, of: (...lies: Place) => new Int32Array(...lies) },
-  U8: { bytes: 1, of: (...lies: Place) => new Uint8Array(...lies) },
+  F32: { bytes: 4, of: (...place: Place) => new Float32Array(...place) },
+  F64: { bytes: 8, of: (...place: Place) => new Float64Array(...place) },
+  I32: { bytes: 4, of: (...place: Place) => new Int32Array(...place) },
+  U8: { bytes: 1, of: (...place: Place) => new Uint8Array(...place) },
 } as const;
 
 const headerSchema = z
@@ -94,8 +94,8 @@ export function decodeSafetensors(
       );
     }
     const own = body.subarray(start, end);
-    const lies = sharing && own.byteOffset % bytes === 0 && own.buffer instanceof ArrayBuffer;
-    const { buffer: place, byteOffset } = lies ? own : new Uint8Array(own);
+    const isShared = sharing && own.byteOffset % bytes === 0 && own.buffer instanceof ArrayBuffer;
+    const { buffer: place, byteOffset } = isShared ? own : new Uint8Array(own);
     tensors[name] = { shape: entry.shape, data: of(place as ArrayBuffer, byteOffset, size) };
   }
   return { tensors, metadata };

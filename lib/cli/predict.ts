@@ -16,6 +16,7 @@ import { absentLines } from './absent.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { specOf } from './train.ts';
+import { whenStopped } from './when-stopped.ts';
 
 /** Predicts a file's rows, and writes the predictions beside the input's columns. */
 export async function predict(
@@ -38,49 +39,48 @@ export async function predict(
   const opened = await openModel(io.ports, model);
   // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
   const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
-  const stop = () => {
+  const clear = () => {
     if (out !== undefined) rmSync(`${out}.part`, { force: true });
-    process.exit(130);
   };
-  process.once('SIGINT', stop);
   const sums = { rows: 0, refused: 0, unreadable: 0 };
   const isMixed = out === undefined && process.stdout.isTTY;
   const bar = isMixed ? undefined : lateBar(io, 'predicted', 'samples');
-  await withFile(path, async (file) => {
-    const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
-    const columns = await columnsOf(file);
-    if (idColumn !== undefined && columns.length > 0 && !columns.includes(idColumn))
-      throw invalid(`--id: ${path} has no column ${idColumn}; it has ${listNames(columns)}`);
-    const names = namingBeside(columns, opened.spec().label);
-    // Where classes come with the stream, they are those of the newest state.
-    if (opened.spec().label.maxClasses !== undefined)
-      await opened.predict([], { maxAgeSeconds: 0 });
-    const predicted = predictionColumns(opened, names);
-    const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
-    for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
-      if (sums.rows === 0)
-        for (const line of absentLines(opened.spec(), chunk.absent()))
-          process.stderr.write(`${line}\n`);
-      for (const { line, reason } of chunk.bad) {
-        sums.unreadable += 1;
-        if (sums.unreadable <= shownLines) process.stderr.write(`line ${line}: ${reason}\n`);
+  await whenStopped(clear, async () => {
+    await withFile(path, async (file) => {
+      const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
+      const columns = await columnsOf(file);
+      if (idColumn !== undefined && columns.length > 0 && !columns.includes(idColumn))
+        throw invalid(`--id: ${path} has no column ${idColumn}; it has ${listNames(columns)}`);
+      const names = namingBeside(columns, opened.spec().label);
+      // Where classes come with the stream, they are those of the newest state.
+      if (opened.spec().label.maxClasses !== undefined)
+        await opened.predict([], { maxAgeSeconds: 0 });
+      const predicted = predictionColumns(opened, names);
+      const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
+      for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
+        if (sums.rows === 0)
+          for (const line of absentLines(opened.spec(), chunk.absent()))
+            process.stderr.write(`${line}\n`);
+        for (const { line, reason } of chunk.bad) {
+          sums.unreadable += 1;
+          if (sums.unreadable <= shownLines) process.stderr.write(`line ${line}: ${reason}\n`);
+        }
+        const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
+        if (!answer.ok) throw invalid(answer.reason);
+        const { predictions } = answer;
+        await write(
+          Array.from(chunk.rows, (row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })),
+        );
+        sums.rows += predictions.length;
+        bar?.update(sums.rows);
+        sums.refused += predictions.filter((each) => 'refused' in each).length;
       }
-      const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
-      if (!answer.ok) throw invalid(answer.reason);
-      const { predictions } = answer;
-      await write(
-        Array.from(chunk.rows, (row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })),
-      );
-      sums.rows += predictions.length;
-      bar?.update(sums.rows);
-      sums.refused += predictions.filter((each) => 'refused' in each).length;
+    }).finally(() => bar?.finish());
+    if (out !== undefined) {
+      await finished(output.end());
+      await rename(`${out}.part`, out);
     }
-  }).finally(() => bar?.finish());
-  if (out !== undefined) {
-    await finished(output.end());
-    await rename(`${out}.part`, out);
-  }
-  process.off('SIGINT', stop);
+  });
   const { rows, refused, unreadable } = sums;
   process.stderr.write(
     `${model}: ${count(rows - refused, 'row')} predicted` +

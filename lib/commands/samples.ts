@@ -129,7 +129,11 @@ function badLine(reason: string | undefined) {
 }
 
 /** The state with one more message learnt; the ledger changes with the whole entry. */
-function afterMessage(spec: Spec, state: State, learned: Extract<Learned, { ok: true }>): State {
+export function afterMessage(
+  spec: Spec,
+  state: State,
+  learned: Extract<Learned, { ok: true }>,
+): State {
   return {
     ...state,
     ...learned.parameters,

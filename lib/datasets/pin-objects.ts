@@ -5,7 +5,7 @@ import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { PinnedObject } from './byte-source.ts';
 import { fileNamed } from './file-names.ts';
-import { dataAmong } from './rows.ts';
+import { dataNamed } from './rows.ts';
 
 /** The exact objects that a job reads; none for the journal. */
 export type Pinned =
@@ -13,7 +13,7 @@ export type Pinned =
   | Refused<'bad-dataset'>;
 
 /** A dataset below `datasets/`, or the journal, and which of its files. */
-type DatasetFiles = { readonly dataset: string; readonly files?: string | undefined };
+export type DatasetFiles = { readonly dataset: string; readonly files?: string | undefined };
 
 /** The name of the dataset that is held out, where that is one of its own. */
 export function heldOutDataset({ batch: { validation } }: Spec): string | undefined {
@@ -67,8 +67,7 @@ async function objectsOf(store: ObjectStore, { dataset, files }: DatasetFiles): 
       'bad-dataset',
       `dataset ${dataset}: none of its ${all.length} files is named ${JSON.stringify(files)}`,
     );
-  // What belongs to a file that is named need not be named itself.
-  const objects = dataAmong(all).filter(({ key }) => isNamed(key));
+  const objects = dataNamed(all, files);
   if (objects.length > 0) return tooMany(dataset, objects);
   if (listed.length > 0)
     return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);

@@ -1,7 +1,7 @@
 import { invalid, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { ByteSource, PinnedObject } from './byte-source.ts';
-import { idxEndings, labelsOf } from './file-names.ts';
+import { fileNamed, idxEndings, labelsOf } from './file-names.ts';
 import { csv } from './formats/csv.ts';
 import type { BinaryReader, FilePlace, Format, RowChunk, Stretch } from './formats/format.ts';
 import { jsonLines } from './formats/json-lines.ts';
@@ -48,7 +48,7 @@ function isNoData(key: string): boolean {
  * The objects of a dataset that hold rows, as far as names and sizes tell; each with the one that
  * belongs to it.
  */
-export function dataAmong(listed: readonly PinnedObject[]): readonly PinnedObject[] {
+function dataAmong(listed: readonly PinnedObject[]): readonly PinnedObject[] {
   const objects = listed.flatMap(({ key, etag, sizeBytes }) =>
     sizeBytes > 0 && !isNoData(key) ? [{ key, etag, sizeBytes }] : [],
   );
@@ -59,6 +59,15 @@ export function dataAmong(listed: readonly PinnedObject[]): readonly PinnedObjec
   });
   const besides = new Set(pairs.map((pair) => ('beside' in pair ? pair.beside.key : undefined)));
   return pairs.filter(({ key }) => !besides.has(key));
+}
+
+/**
+ * {@link dataAmong} of which the files have a name. What belongs to such a file need not be named
+ * itself.
+ */
+export function dataNamed(listed: readonly PinnedObject[], files = '*'): readonly PinnedObject[] {
+  const isNamed = fileNamed(files);
+  return dataAmong(listed).filter(({ key }) => isNamed(key));
 }
 
 /** @throws MillraceError kind `invalid` if a file of this name would fail a job, or be passed over */

@@ -84,7 +84,7 @@ function viewsJson(views: readonly ColumnScales[]) {
 }
 
 /** Whether one more number of a feature says that its value was missing. */
-export function hasIndicator(spec: Spec, { name }: ExportedFeature): boolean {
+function hasIndicator(spec: Spec, { name }: ExportedFeature): boolean {
   const feature = spec.features[name];
   if (feature === undefined || !('indicator' in feature || 'standardize' in feature)) return false;
   const isFilled = 'standardize' in feature && feature.missing === 'mean';

@@ -137,23 +137,15 @@ export function standardize(
 
 function scaled(raw: Floats, { mean, scale, most }: ColumnScales): Float32Array {
   const width = mean.length;
-  const isBounded = most.some(Number.isFinite);
   const numbers = new Float32Array(raw.length);
-  // (All numbers of a dataset pass here in each epoch: a loop over rows, without a choice in it.)
+  // (All numbers of a dataset pass here in each epoch: a loop over rows.)
   for (let first = 0; first < raw.length; first += width) {
     for (let column = 0; column < width; column++) {
-      const at = first + column;
-      numbers[at] = ((raw[at] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
-    }
-  }
-  if (!isBounded) return numbers;
-  for (let first = 0; first < raw.length; first += width) {
-    for (let column = 0; column < width; column++) {
-      const at = first + column;
-      const value = ((raw[at] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
+      const value = ((raw[first + column] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
       const bound = most[column] ?? 0;
-      if (value > bound) numbers[at] = bound;
-      else if (value < -bound) numbers[at] = -bound;
+      if (value > bound) numbers[first + column] = bound;
+      else if (value < -bound) numbers[first + column] = -bound;
+      else numbers[first + column] = value;
     }
   }
   return numbers;

@@ -1,9 +1,8 @@
 import { columnOf } from '../arithmetic.ts';
-import type { Floats } from '../features/samples.ts';
 import { labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Labelled } from './outcomes.ts';
-import { saidConstant } from './rival-sums.ts';
+import { lossOfSaid, saidConstant } from './rival-sums.ts';
 
 /** What one says best who says the same of all samples, [outputs], and its mean loss. */
 export type BestConstant = { readonly values: Float64Array; readonly loss: number };
@@ -26,19 +25,11 @@ export function bestConstant(spec: Spec, samples: Labelled): BestConstant {
     mean[place] = (mean[place] ?? 0) + share * (isValue ? label : 1);
   });
   const constants = spec.task === 'regression' ? [mean, middlesOf(spec, samples)] : [mean];
-  const all = constants.map((values) => ({ values, loss: lossOf(spec, values, samples) }));
+  const all = constants.map((values) => ({
+    values,
+    loss: lossOfSaid(spec, samples, saidConstant(spec, values)) / total,
+  }));
   return all.reduce((best, each) => (each.loss < best.loss ? each : best));
-}
-
-function lossOf(spec: Spec, values: Floats, { labels, weights }: Labelled): number {
-  const width = labelWidth(spec.label);
-  const { lossAt } = saidConstant(spec, values);
-  let [sum, total] = [0, 0];
-  for (const weight of weights) total += weight;
-  labels.forEach((label, place) => {
-    sum += (weights[Math.floor(place / width)] ?? 0) * (lossAt?.(label, place) ?? 0);
-  });
-  return sum / total;
 }
 
 /** The median of a regression's labels by weight, or the quantile that it predicts; of each output. */

@@ -97,9 +97,18 @@ export function createRivalSums(spec: Spec) {
   };
 }
 
+/** Σ weight · loss of what somebody says; 0 of what has none. */
+export function lossOfSaid(spec: Spec, { labels, weights }: Labelled, said: SaidAtLoss): number {
+  const width = labelWidth(spec.label);
+  let loss = 0;
+  labels.forEach((label, place) => {
+    loss += (weights[Math.floor(place / width)] ?? 0) * (said.lossAt?.(label, place) ?? 0);
+  });
+  return loss;
+}
+
 /** Sums of one of them. */
 function createSums(spec: Spec) {
-  const width = labelWidth(spec.label);
   let outcomes = emptyOutcomes(spec);
   let [rows, weight, loss, correct] = [0, 0, 0, 0];
   return {
@@ -108,10 +117,9 @@ function createSums(spec: Spec) {
       outcomes = addOutcomes(outcomes, outcomesOfSaid(spec, { labels, weights: once }, said));
       rows += weights.length;
       for (const each of weights) weight += each;
-      labels.forEach((label, place) => {
-        const own = weights[Math.floor(place / width)] ?? 0;
-        loss += own * (said.lossAt?.(label, place) ?? 0);
-        if (label >= 0 && said.classAt(place).named === label) correct += own;
+      loss += lossOfSaid(spec, { labels, weights }, said);
+      labels.forEach((label, row) => {
+        if (label >= 0 && said.classAt(row).named === label) correct += weights[row] ?? 0;
       });
     },
     sums: () => ({ outcomes, rows, weight, loss, correct }),

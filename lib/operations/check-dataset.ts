@@ -1,8 +1,8 @@
+import type { ObjectStore } from '../bucket/object-store.ts';
 import { bytesOfObject, type PinnedObject } from '../datasets/byte-source.ts';
 import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
-import { heldOutDataset, pinObjects } from '../datasets/pin-objects.ts';
+import { type DatasetFiles, heldOutDataset, pinObjects } from '../datasets/pin-objects.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { dataAmong } from '../datasets/rows.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
 import { invalid, isOfKind } from '../errors.ts';
 import { assertPlaces, type NamedClasses, withClassesOf } from '../features/classes.ts';
@@ -10,7 +10,7 @@ import { createEncoder } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
-import { filesOfDataset } from './start-job.ts';
+import { dataOfDataset } from './start-job.ts';
 
 /** What a batch job would find in a dataset. */
 export type DatasetCheck = Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> & {
@@ -32,17 +32,10 @@ export type DatasetCheck = Pick<RowSums, 'refusedRows' | 'refused' | 'unknown'> 
 export async function checkDataset(
   { store }: Pick<Ports, 'store'>,
   spec: Spec,
-  { dataset, files = '*' }: { readonly dataset: string; readonly files?: string | undefined },
+  asked: DatasetFiles,
   onRows: (rows: number) => void = () => undefined,
 ): Promise<DatasetCheck> {
-  const apart = heldOutDataset(spec);
-  const objects: PinnedObject[] = [];
-  objects.push(...dataAmong(await filesOfDataset({ store }, dataset, files)));
-  if (apart !== undefined) {
-    const pinned = await pinObjects(store, { dataset, files }, spec);
-    if (!pinned.ok) throw invalid(pinned.reason);
-    objects.splice(0, objects.length, ...pinned.objects);
-  }
+  const objects = await objectsOfJob(store, spec, asked);
   const encoder = createEncoder(spec);
   const { layout } = encoder;
   const tally = createRowTally(spec);
@@ -81,4 +74,17 @@ export async function checkDataset(
       return { ...found, refusedRows, refused, failure: error.message };
     throw error;
   }
+}
+
+/** What a job reads: the files that are asked for, and a dataset that is held out. */
+async function objectsOfJob(
+  store: ObjectStore,
+  spec: Spec,
+  asked: DatasetFiles,
+): Promise<readonly PinnedObject[]> {
+  const own = await dataOfDataset({ store }, asked.dataset, asked.files);
+  if (heldOutDataset(spec) === undefined) return own;
+  const pinned = await pinObjects(store, asked, spec);
+  if (!pinned.ok) throw invalid(pinned.reason);
+  return pinned.objects;
 }

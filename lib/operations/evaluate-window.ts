@@ -1,10 +1,11 @@
+import { afterMessage } from '../commands/samples.ts';
 import { invalid, invariant } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { applyEntry, stateAt } from '../fold/fold.ts';
 import { samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter, headersBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
-import { earningsAfter, rivalsBefore } from '../metrics/earnings.ts';
+import { rivalsBefore } from '../metrics/earnings.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
 import { createRivalSums, type LabelRivals } from '../metrics/rival-sums.ts';
 import { learn } from '../model/learn.ts';
@@ -50,11 +51,7 @@ export async function evaluateWindow(
         const learned = await learnMessage(own, reached, samples);
         figures.add(learned.predictions, learned.samples);
         rivals.add(learned.samples, rivalsBefore(own.spec, reached));
-        reached = {
-          ...reached,
-          ...learned.parameters,
-          ...earningsAfter(own.spec, reached, learned),
-        };
+        reached = afterMessage(own.spec, reached, learned);
       }
       onSamples(figures.samples());
     }

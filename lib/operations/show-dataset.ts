@@ -1,11 +1,11 @@
 import { bytesOfObject } from '../datasets/byte-source.ts';
-import { dataAmong, readRows } from '../datasets/rows.ts';
+import { readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { hashIntegers } from '../features/hash.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Column, createProfile } from './column-profile.ts';
-import { filesOfDataset } from './start-job.ts';
+import { dataOfDataset } from './start-job.ts';
 
 /** Numbers of a column. */
 export type NumberSummary = {
@@ -62,7 +62,7 @@ export async function showDataset(
   { dataset, files }: { readonly dataset: string; readonly files?: string | undefined },
   onRows: (rows: number) => void = () => undefined,
 ): Promise<DatasetSummary> {
-  const objects = dataAmong(await filesOfDataset({ store }, dataset, files));
+  const objects = await dataOfDataset({ store }, dataset, files);
   const profile = createProfile();
   const [numbers, times] = [createTallies(), createTallies()];
   let refusedRows = 0;

@@ -1,6 +1,7 @@
 import { keys } from '../bucket/keys.ts';
-import type { ListedObject } from '../bucket/object-store.ts';
+import type { PinnedObject } from '../datasets/byte-source.ts';
 import { fileNamed } from '../datasets/file-names.ts';
+import { dataNamed } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { loadFirstSpec } from '../model/stored-spec.ts';
 import { parse, show } from '../parse.ts';
@@ -57,21 +58,20 @@ export async function assertDataset(
   dataset: string,
   files = '*',
 ): Promise<void> {
-  if (dataset !== 'journal') return void (await filesOfDataset(ports, dataset, files));
+  if (dataset !== 'journal') return void (await dataOfDataset(ports, dataset, files));
   if (files !== '*')
     throw invalid(`files: the journal has none (found ${show(files)}); leave them out`);
 }
 
-/** The objects of a dataset, those that are named alone. @throws as {@link assertDataset} */
-export async function filesOfDataset(
+/** The objects of a dataset that hold rows, of named files. @throws as {@link assertDataset} */
+export async function dataOfDataset(
   { store }: Pick<Ports, 'store'>,
   dataset: string,
   files = '*',
-): Promise<readonly ListedObject[]> {
+): Promise<readonly PinnedObject[]> {
   const listed = await store.list(keys.dataset(dataset));
   const isNamed = fileNamed(files);
-  const named = listed.filter(({ key }) => isNamed(key));
-  if (named.length > 0) return named;
+  if (listed.some(({ key }) => isNamed(key))) return dataNamed(listed, files);
   if (listed.length > 0)
     throw invalid(
       `files: none of the ${listed.length} files of ${dataset} is named ${show(files)}; the first ` +

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type ByteSource, bytesInMemory } from '../../lib/datasets/byte-source.ts';
-import { cutsOf, dataAmong, readRows } from '../../lib/datasets/rows.ts';
+import { cutsOf, dataNamed, readRows } from '../../lib/datasets/rows.ts';
 import { parseJobMessage } from '../../lib/jobs/job-message.ts';
 import { openJob } from '../../lib/jobs/record.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
@@ -107,7 +107,7 @@ describe('IDX', () => {
     await store.put(`${folder}mixed-labels-idx1-ubyte`, digits);
     await store.put(`${folder}TRAIN-IMAGES-IDX3-UBYTE`, images);
     await store.put(`${folder}TRAIN-LABELS-IDX1-UBYTE`, digits);
-    const objects = dataAmong(await store.list(folder));
+    const objects = dataNamed(await store.list(folder));
     expect(
       objects.map(({ key, beside }) => [key, beside?.key].map((each) => each?.slice(16))),
     ).toEqual([
@@ -130,7 +130,14 @@ describe('IDX', () => {
       files: 6,
       failure: undefined,
     });
-    const start = { model: 'digits', dataset: 'digits', files: 'train-images*' };
+    // Labels come with the images that are named.
+    const named = { dataset: 'digits', files: 'train-images*' };
+    expect(await checkDataset({ store }, spec, named)).toMatchObject({
+      rows: 5,
+      files: 1,
+      refusedRows: 0,
+    });
+    const start = { model: 'digits', ...named };
     const job = parseJobMessage(JSON.stringify(start), 'some');
     const opened = await openJob(world, job, async () => ({ sequence: 0, specHash: 's', spec }));
     expect(opened.ok && opened.record.objects.map(({ beside }) => beside?.key)).toEqual([
