@@ -7,16 +7,14 @@ import {
   placed,
   withClassesOf,
 } from './classes.ts';
-import { addLag, addLags, copyOfLags, emptyLags, mergeAllLags, writeLags } from './lags.ts';
+import { addLags, emptyLags, GrowingLags, mergeAllLags, writeLags } from './lags.ts';
 import { type EncodedSamples, gatherSamples, type Layout, type OwnRows } from './samples.ts';
 import { emptyStatistics, type FeatureStatistics, mergeStatistics } from './statistics.ts';
 import {
   addTargets,
-  copyOfTargets,
   emptyTargets,
+  GrowingTargets,
   mergeTargets,
-  type TargetSums,
-  targetAdder,
   writeTargetMean,
 } from './target-means.ts';
 import { withAllValuesOf } from './vocabularies.ts';
@@ -142,11 +140,6 @@ type History = Pick<
   'targets' | 'lags' | 'vocabularies' | 'classNames' | 'classes'
 >;
 
-/** Sums of labels that are added to in place. */
-function growing(sums: TargetSums): Omit<TargetSums, 'totalCount'> & { totalCount: number } {
-  return copyOfTargets(sums);
-}
-
 /** Derives the columns of a dataset's rows as if they were a stream. */
 export type OrderedDerivation = {
   /**
@@ -172,12 +165,11 @@ export function deriveInOrder(
   const { targets = [], lags = [], filled = [], numberWidth } = layout;
   const histories = lags.map((columns, i) => ({
     columns,
-    history: copyOfLags(before.lags?.[i] ?? emptyLags(columns)),
+    history: new GrowingLags(columns, before.lags?.[i] ?? emptyLags(columns)),
   }));
   const known = targets.map((columns, i) => ({
     columns,
-    add: targetAdder(columns),
-    sums: growing(before.targets?.[i] ?? emptyTargets(columns)),
+    sums: new GrowingTargets(columns, before.targets?.[i] ?? emptyTargets(columns)),
   }));
   const vocabularies = (layout.vocabularies ?? []).map((columns, i) => ({
     offset: columns.categoryOffset,
@@ -191,8 +183,8 @@ export function deriveInOrder(
   let { count } = before;
   const historySoFar = (): History => ({
     ...(layout.growingClasses && classesOf(classes)),
-    ...(layout.targets && { targets: known.map(({ sums }) => ({ ...sums })) }),
-    ...(layout.lags && { lags: histories.map(({ history }) => history) }),
+    ...(layout.targets && { targets: known.map(({ sums }) => sums.now()) }),
+    ...(layout.lags && { lags: histories.map(({ history }) => history.now()) }),
     ...(layout.vocabularies && {
       vocabularies: vocabularies.map(({ vocabulary }) => vocabulary.soFar()),
     }),
@@ -212,11 +204,8 @@ export function deriveInOrder(
         if (learnt[next] !== row) continue;
         next += 1;
         count += 1;
-        for (const each of known) {
-          each.add(each.sums, derived, row);
-          each.sums.totalCount += 1;
-        }
-        for (const { columns, history } of histories) addLag(columns, history, asTheyCame, row);
+        for (const { sums } of known) sums.add(derived, row);
+        for (const { history } of histories) history.add(asTheyCame, row);
         for (const { offset, vocabulary } of vocabularies)
           vocabulary.add(rows.categories[row * layout.categoryCount + offset] ?? 0);
         for (const each of means) {

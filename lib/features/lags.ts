@@ -1,11 +1,12 @@
+import { type Edit, type Numbers, PagedNumbers } from './paged-numbers.ts';
 import type { EncodedSamples, LagColumns, LagTable, Layout, OwnRows } from './samples.ts';
 
 /** The last values of each row of a table, the newest first; float64. */
 export type LagHistory = {
   /** [rows, depth] */
-  readonly values: Float64Array;
+  readonly values: PagedNumbers;
   /** [rows]: how many there are, at most `depth`. */
-  readonly counts: Float64Array;
+  readonly counts: PagedNumbers;
   /** The sum of all values so far, and how many there were, [2]. */
   readonly total: Float64Array;
 };
@@ -13,11 +14,17 @@ export type LagHistory = {
 /** Histories of no samples. */
 export function emptyLags({ rows, depth }: LagTable): LagHistory {
   return {
-    values: new Float64Array(rows * depth),
-    counts: new Float64Array(rows),
+    values: PagedNumbers.zeros(rows * depth),
+    counts: PagedNumbers.zeros(rows),
     total: new Float64Array(2),
   };
 }
+
+/** A history as far as it can be read, whether or not it is still added to. */
+type ReadableHistory = Omit<LagHistory, 'values' | 'counts'> & {
+  readonly values: Numbers;
+  readonly counts: Numbers;
+};
 
 /**
  * Writes what the values some steps ago were, from what was known before a row: how far a number
@@ -25,7 +32,7 @@ export function emptyLags({ rows, depth }: LagTable): LagHistory {
  */
 export function writeLags(
   columns: LagColumns,
-  { values, counts, total }: LagHistory,
+  { values, counts, total }: ReadableHistory,
   own: OwnRows,
   row: number,
 ): void {
@@ -35,8 +42,8 @@ export function writeLags(
   const place = row * own.layout.numberWidth + numberOffset;
   const { raw } = own.samples;
   steps.forEach((step, i) => {
-    const isKnown = step <= (counts[index] ?? 0);
-    const value = values[index * depth + step - 1] ?? 0;
+    const isKnown = step <= counts.at(index);
+    const value = values.at(index * depth + step - 1);
     for (let output = 0; output < outputs; output++) {
       const known = outputs === 1 ? value - mean : Number(value === output);
       raw[place + i * outputs + output] = isKnown ? known : 0;
@@ -57,29 +64,44 @@ function indexOf({ categoryOffset }: LagColumns, { layout, samples }: OwnRows, r
   return samples.categories[row * layout.categoryCount + categoryOffset] ?? 0;
 }
 
-/** Adds the value of a row to histories, in place; one that is not known is left out. */
-export function addLag(
-  columns: LagColumns,
-  { values, counts, total }: LagHistory,
-  own: OwnRows,
-  row: number,
-): void {
-  const { depth, source } = columns;
-  const { labels, raw } = own.samples;
-  const value = source === undefined ? labels[row] : raw[row * own.layout.numberWidth + source];
-  if (value === undefined || Number.isNaN(value)) return;
-  const index = indexOf(columns, own, row);
-  const start = index * depth;
-  values.copyWithin(start + 1, start, start + depth - 1);
-  values[start] = value;
-  counts[index] = Math.min((counts[index] ?? 0) + 1, depth);
-  total[0] = (total[0] ?? 0) + value;
-  total[1] = (total[1] ?? 0) + 1;
-}
+/** Histories to which rows are added one by one. */
+export class GrowingLags {
+  readonly values: Edit;
+  readonly counts: Edit;
+  readonly total: Float64Array;
+  readonly #columns: LagColumns;
 
-/** Histories that may be added to. */
-export function copyOfLags({ values, counts, total }: LagHistory): LagHistory {
-  return { values: values.slice(), counts: counts.slice(), total: total.slice() };
+  /** @param before nobody sees what is added */
+  constructor(columns: LagColumns, before: LagHistory) {
+    this.values = before.values.edit();
+    this.counts = before.counts.edit();
+    this.total = before.total.slice();
+    this.#columns = columns;
+  }
+
+  /** Adds the value of a row; one that is not known is left out. */
+  add(own: OwnRows, row: number): void {
+    const { depth, source } = this.#columns;
+    const { labels, raw } = own.samples;
+    const value = source === undefined ? labels[row] : raw[row * own.layout.numberWidth + source];
+    if (value === undefined || Number.isNaN(value)) return;
+    const { values, counts, total } = this;
+    const index = indexOf(this.#columns, own, row);
+    const start = index * depth;
+    const known = counts.at(index);
+    for (let step = Math.min(known, depth - 1); step > 0; step--)
+      values.set(start + step, values.at(start + step - 1));
+    values.set(start, value);
+    counts.set(index, Math.min(known + 1, depth));
+    total[0] = (total[0] ?? 0) + value;
+    total[1] = (total[1] ?? 0) + 1;
+  }
+
+  /** The histories of all rows so far, which later ones do not change. */
+  now(): LagHistory {
+    const { values, counts, total } = this;
+    return { values: values.now(), counts: counts.now(), total: total.slice() };
+  }
 }
 
 /** The histories after some samples; the ones before are not changed. */
@@ -89,23 +111,23 @@ export function addLags(
   samples: EncodedSamples,
   layout: Layout,
 ): LagHistory {
-  const after = copyOfLags(before);
-  for (let row = 0; row < samples.count; row++) addLag(columns, after, { samples, layout }, row);
-  return after;
+  const after = new GrowingLags(columns, before);
+  for (let row = 0; row < samples.count; row++) after.add({ samples, layout }, row);
+  return after.now();
 }
 
 /** The histories of both sets of samples together, `b` the later ones. */
 export function mergeLags({ rows, depth }: LagTable, a: LagHistory, b: LagHistory): LagHistory {
   const total = a.total.map((own, i) => own + (b.total[i] ?? 0));
-  const merged = { ...copyOfLags(b), total };
+  const [values, counts] = [b.values.edit(), b.counts.edit()];
   for (let row = 0; row < rows; row++) {
-    const [earlier, later] = [a.counts[row] ?? 0, b.counts[row] ?? 0];
-    const kept = Math.min(earlier, depth - later);
+    const later = b.counts.at(row);
+    const kept = Math.min(a.counts.at(row), depth - later);
     const start = row * depth;
-    merged.values.set(a.values.subarray(start, start + kept), start + later);
-    merged.counts[row] = later + kept;
+    for (let i = 0; i < kept; i++) values.set(start + later + i, a.values.at(start + i));
+    if (kept > 0) counts.set(row, later + kept);
   }
-  return merged;
+  return { values: values.now(), counts: counts.now(), total };
 }
 
 /** {@link mergeLags} of each lag of a layout; undefined where it has none. */

@@ -154,18 +154,18 @@ export function forgetful(statistics: FeatureStatistics, most: number): FeatureS
   const { count, squares, classes, targets, spreads } = statistics;
   if (count <= most) return statistics;
   const share = most / count;
-  const less = (values: Float64Array) => values.map((value) => value * share);
+  const lessOf = (value: number) => value * share;
   return {
     ...statistics,
     count: most,
-    squares: less(squares),
-    ...(classes && { classes: less(classes) }),
+    squares: squares.map(lessOf),
+    ...(classes && { classes: classes.map(lessOf) }),
     ...(spreads && { spreads: spreads.map((each) => lessSpread(each, share)) }),
     ...(targets && {
       targets: targets.map(({ sums, counts, total, totalCount }) => ({
-        sums: less(sums),
-        counts: less(counts),
-        total: less(total),
+        sums: sums.map(lessOf),
+        counts: counts.map(lessOf),
+        total: total.map(lessOf),
         totalCount: totalCount * share,
       })),
     }),

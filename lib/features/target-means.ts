@@ -1,4 +1,5 @@
 import { decayOf, wholePower } from '../arithmetic.ts';
+import { type Edit, type Numbers, PagedNumbers } from './paged-numbers.ts';
 import type {
   EncodedSamples,
   Floats,
@@ -11,9 +12,9 @@ import type {
 /** Sums of labels by what a sample's values are; float64. */
 export type TargetSums = {
   /** [rows, outputs]: of each value, the sum of its labels, or how often it had each class. */
-  readonly sums: Float64Array;
+  readonly sums: PagedNumbers;
   /** [rows]: how many samples they stand for. */
-  readonly counts: Float64Array;
+  readonly counts: PagedNumbers;
   /** The same of all samples, [outputs] and [1]. */
   readonly total: Float64Array;
   readonly totalCount: number;
@@ -22,12 +23,18 @@ export type TargetSums = {
 /** Sums of no samples. */
 export function emptyTargets({ rows, outputs }: TargetTable): TargetSums {
   return {
-    sums: new Float64Array(rows * outputs),
-    counts: new Float64Array(rows),
+    sums: PagedNumbers.zeros(rows * outputs),
+    counts: PagedNumbers.zeros(rows),
     total: new Float64Array(outputs),
     totalCount: 0,
   };
 }
+
+/** Sums as far as they can be read, whether or not they are still added to. */
+type ReadableSums = Omit<TargetSums, 'sums' | 'counts'> & {
+  readonly sums: Numbers;
+  readonly counts: Numbers;
+};
 
 /**
  * Writes how far the mean label of a row's values is from that of all, from what was known before
@@ -35,7 +42,7 @@ export function emptyTargets({ rows, outputs }: TargetTable): TargetSums {
  */
 export function writeTargetMean(
   columns: TargetColumns,
-  sums: TargetSums,
+  sums: ReadableSums,
   { layout: { numberWidth, categoryCount }, samples: { raw, categories } }: OwnRows,
   row: number,
 ): void {
@@ -56,41 +63,57 @@ export function allTargetMeans(table: TargetTable, sums: TargetSums): Float64Arr
 
 function writeMean(
   { smoothing, outputs }: TargetTable,
-  { sums, counts, total, totalCount }: TargetSums,
+  { sums, counts, total, totalCount }: ReadableSums,
   index: number,
   { into, place }: { readonly into: Floats; readonly place: number },
 ): void {
-  const count = counts[index] ?? 0;
+  const count = counts.at(index);
   for (let output = 0; output < outputs; output++) {
     const usual = totalCount > 0 ? (total[output] ?? 0) / totalCount : 0;
-    const beyond = (sums[index * outputs + output] ?? 0) - count * usual;
+    const beyond = sums.at(index * outputs + output) - count * usual;
     into[place + output] = beyond / (count + smoothing);
   }
 }
 
-/** Adds rows to sums one by one, in place. */
-export function targetAdder({ outputs, halfLife, categoryOffset }: TargetColumns) {
-  const decay = halfLife === undefined ? 1 : decayOf(halfLife);
-  return (
-    { sums, counts, total }: Omit<TargetSums, 'totalCount'>,
-    { layout: { categoryCount }, samples: { categories, labels } }: OwnRows,
-    row: number,
-  ): void => {
+/** Sums to which rows are added one by one. */
+export class GrowingTargets {
+  readonly sums: Edit;
+  readonly counts: Edit;
+  readonly total: Float64Array;
+  totalCount: number;
+  readonly #columns: TargetColumns;
+  readonly #decay: number;
+
+  /** @param before nobody sees what is added */
+  constructor(columns: TargetColumns, before: TargetSums) {
+    this.sums = before.sums.edit();
+    this.counts = before.counts.edit();
+    this.total = before.total.slice();
+    this.totalCount = before.totalCount;
+    this.#columns = columns;
+    this.#decay = columns.halfLife === undefined ? 1 : decayOf(columns.halfLife);
+  }
+
+  add({ layout: { categoryCount }, samples: { categories, labels } }: OwnRows, row: number): void {
+    const { outputs, categoryOffset } = this.#columns;
+    const { sums, counts, total } = this;
     const index = categories[row * categoryCount + categoryOffset] ?? 0;
     const label = labels[row] ?? 0;
-    counts[index] = (counts[index] ?? 0) * decay + 1;
+    counts.set(index, counts.at(index) * this.#decay + 1);
     for (let output = 0; output < outputs; output++) {
       const own = outputs === 1 ? label : Number(label === output);
       const place = index * outputs + output;
-      sums[place] = (sums[place] ?? 0) * decay + own;
+      sums.set(place, sums.at(place) * this.#decay + own);
       total[output] = (total[output] ?? 0) + own;
     }
-  };
-}
+    this.totalCount += 1;
+  }
 
-/** Sums that may be added to. */
-export function copyOfTargets({ sums, counts, total, totalCount }: TargetSums): TargetSums {
-  return { sums: sums.slice(), counts: counts.slice(), total: total.slice(), totalCount };
+  /** The sums of all rows so far, which later ones do not change. */
+  now(): TargetSums {
+    const { sums, counts, total, totalCount } = this;
+    return { sums: sums.now(), counts: counts.now(), total: total.slice(), totalCount };
+  }
 }
 
 /** The sums after some samples; the ones before are not changed. */
@@ -100,10 +123,9 @@ export function addTargets(
   samples: EncodedSamples,
   layout: Layout,
 ): TargetSums {
-  const after = copyOfTargets(before);
-  const add = targetAdder(columns);
-  for (let row = 0; row < samples.count; row++) add(after, { samples, layout }, row);
-  return { ...after, totalCount: before.totalCount + samples.count };
+  const after = new GrowingTargets(columns, before);
+  for (let row = 0; row < samples.count; row++) after.add({ samples, layout }, row);
+  return after.now();
 }
 
 /** The sums of both sets of samples together, `b` the later ones. */
@@ -114,12 +136,12 @@ export function mergeTargets(
 ): TargetSums {
   const decay = halfLife === undefined ? 1 : decayOf(halfLife);
   // (What the later ones have forgotten themselves no longer counts.)
-  const left = b.counts.map((count) => wholePower(decay, Math.round(count)));
+  const left = b.counts.whole().map((count) => wholePower(decay, Math.round(count)));
   return {
     sums: a.sums.map(
-      (sum, place) => sum * (left[Math.floor(place / outputs)] ?? 1) + (b.sums[place] ?? 0),
+      (sum, place) => sum * (left[Math.floor(place / outputs)] ?? 1) + b.sums.at(place),
     ),
-    counts: a.counts.map((count, row) => count * (left[row] ?? 1) + (b.counts[row] ?? 0)),
+    counts: a.counts.map((count, row) => count * (left[row] ?? 1) + b.counts.at(row)),
     total: a.total.map((sum, output) => sum + (b.total[output] ?? 0)),
     totalCount: a.totalCount + b.totalCount,
   };

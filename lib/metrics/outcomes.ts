@@ -86,34 +86,47 @@ export type Said = {
  * The outcomes of what somebody says. A sample of a class that has no place counts in none of the
  * classes' sums.
  */
-export function outcomesOfSaid(spec: Spec, { labels, weights }: Labelled, said: Said): Outcomes {
-  const { classes, calibration, errors } = emptyOutcomes(spec);
-  const add = (sums: Float64Array, place: number, weight: number) => {
-    sums[place] = (sums[place] ?? 0) + weight;
-  };
+export function outcomesOfSaid(spec: Spec, samples: Labelled, said: Said): Outcomes {
+  const outcomes = emptyOutcomes(spec);
+  if (spec.task === 'regression') addErrors(outcomes.errors, samples, said);
+  else addNamed(spec, outcomes, samples, said);
+  return outcomes;
+}
+
+function addErrors(errors: Float64Array, { labels, weights }: Labelled, { valueAt }: Said): void {
+  const width = errors.length / 2;
+  for (let place = 0; place < labels.length; place++) {
+    const weight = weights[Math.floor(place / width)] ?? 0;
+    const error = Math.abs(valueAt(place) - (labels[place] ?? 0));
+    const output = place % width;
+    add(errors, 2 * output, weight * error);
+    add(errors, 2 * output + 1, weight * error * error);
+  }
+}
+
+function addNamed(
+  { task }: Spec,
+  { classes, calibration }: Outcomes,
+  { labels, weights }: Labelled,
+  { classAt }: Said,
+): void {
   const count = classes.length / 3;
-  const width = labelWidth(spec.label);
-  labels.forEach((label, row) => {
-    if (spec.task === 'regression') {
-      const weight = weights[Math.floor(row / width)] ?? 0;
-      const error = Math.abs(said.valueAt(row) - label);
-      const place = 2 * (row % width);
-      add(errors, place, weight * error);
-      add(errors, place + 1, weight * error * error);
-      return;
-    }
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row] ?? 0;
     const weight = weights[row] ?? 0;
-    const { named, probability } = said.classAt(row);
+    const { named, probability } = classAt(row);
     // (Of predictions that are no numbers, none names a class.)
     if (label >= 0) add(classes, label, weight);
     if (label >= 0 && named >= 0) add(classes, count + named, weight);
     if (label >= 0 && label === named) add(classes, 2 * count + label, weight);
     const bin = Math.min(bins - 1, Math.max(0, Math.floor(probability * bins)));
     add(calibration, bin, weight * probability);
-    if (spec.task === 'binary' ? label === 1 : label === named)
-      add(calibration, bins + bin, weight);
-  });
-  return { classes, calibration, errors };
+    if (task === 'binary' ? label === 1 : label === named) add(calibration, bins + bin, weight);
+  }
+}
+
+function add(sums: Float64Array, place: number, weight: number): void {
+  sums[place] = (sums[place] ?? 0) + weight;
 }
 
 /** A class, −1 for none, and the probability of what is counted as so. */
@@ -179,12 +192,11 @@ function ranksOf(
   length: number,
 ): Float64Array {
   const ranks = new Float64Array(length);
-  [positives, negatives].forEach((histogram, part) => {
-    histogram.forEach((weight, bin) => {
-      const place = part * rankBins + Math.floor(bin / binsOfRank);
-      ranks[place] = (ranks[place] ?? 0) + weight;
-    });
-  });
+  for (let bin = 0; bin < positives.length; bin++) {
+    const rank = Math.floor(bin / binsOfRank);
+    add(ranks, rank, positives[bin] ?? 0);
+    add(ranks, rankBins + rank, negatives[bin] ?? 0);
+  }
   return ranks;
 }
 

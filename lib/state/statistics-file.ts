@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import type { LagHistory } from '../features/lags.ts';
 import type { Moments } from '../features/moments.ts';
+import { PagedNumbers } from '../features/paged-numbers.ts';
 import type { Spread } from '../features/spread.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { TargetSums } from '../features/target-means.ts';
@@ -87,8 +88,8 @@ function vocabulariesFrom(tensors: SafetensorsFile['tensors'], prefix: string): 
 function lagTensors({ values, counts, total }: LagHistory, prefix: string) {
   const matrix = [counts.length, values.length / Math.max(1, counts.length)];
   return {
-    [`${prefix}values`]: { shape: matrix, data: values },
-    [`${prefix}counts`]: { shape: [counts.length], data: counts },
+    [`${prefix}values`]: { shape: matrix, data: values.whole() },
+    [`${prefix}counts`]: { shape: [counts.length], data: counts.whole() },
     [`${prefix}total`]: { shape: [total.length], data: total },
   };
 }
@@ -99,8 +100,8 @@ function targetTensors(
 ): Record<string, StoredTensor> {
   const matrix = [counts.length, sums.length / Math.max(1, counts.length)];
   return {
-    [`${prefix}sums`]: { shape: matrix, data: sums },
-    [`${prefix}counts`]: { shape: [counts.length], data: counts },
+    [`${prefix}sums`]: { shape: matrix, data: sums.whole() },
+    [`${prefix}counts`]: { shape: [counts.length], data: counts.whole() },
     [`${prefix}total`]: { shape: [total.length + 1], data: Float64Array.of(...total, totalCount) },
   };
 }
@@ -126,10 +127,21 @@ function numberedFrom<Name extends string>(
 /** The target means of a file. */
 function targetsFrom(tensors: SafetensorsFile['tensors'], prefix: string): TargetSums[] {
   const found = numberedFrom(tensors, `${prefix}targets_`, ['sums', 'counts', 'total']);
-  return found.map(({ total, ...sums }) => ({
-    ...sums,
+  return found.map(({ sums, counts, total }) => ({
+    sums: PagedNumbers.of(sums),
+    counts: PagedNumbers.of(counts),
     total: total.slice(0, -1),
     totalCount: total.at(-1) ?? 0,
+  }));
+}
+
+/** The lags of a file. */
+function lagsFrom(tensors: SafetensorsFile['tensors'], prefix: string): LagHistory[] {
+  const found = numberedFrom(tensors, `${prefix}lags_`, ['values', 'counts', 'total']);
+  return found.map(({ values, counts, total }) => ({
+    values: PagedNumbers.of(values),
+    counts: PagedNumbers.of(counts),
+    total,
   }));
 }
 
@@ -173,7 +185,7 @@ export function statisticsFrom(
   });
   if (moments.length < forgetting.length) return undefined;
   const targets = targetsFrom(tensors, prefix);
-  const lags = numberedFrom(tensors, `${prefix}lags_`, ['values', 'counts', 'total']);
+  const lags = lagsFrom(tensors, prefix);
   const vocabularies = vocabulariesFrom(tensors, prefix);
   const spreads = numberedFrom(tensors, `${prefix}spreads_`, ['bounds', 'values', 'counts']);
   const range = tensors[`${prefix}label_range`]?.data;
