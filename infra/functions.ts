@@ -131,7 +131,10 @@ function createOnlineUpdate(
     },
   });
   onlineUpdate.addEventSource(
-    new SqsEventSource(samplesQueue, { batchSize: 10, reportBatchItemFailures: true }),
+    new SqsEventSource(samplesQueue, {
+      batchSize: limits.deliveryMessages,
+      reportBatchItemFailures: true,
+    }),
   );
   allow(onlineUpdate, bucket, {
     read: ['models/*', 'initial-weights/*', 'datasets/*', 'compiled/*', 'asked/*'],

@@ -228,6 +228,8 @@ export const limits = {
   publishedBytes: 1_048_576,
   /** Entries that a published state may be behind the journal. */
   entriesBehind: 100,
+  /** Entries for each publication while a backlog of messages is learnt. */
+  entriesOfBacklog: 10,
   /** Elements from which on states share what they have of a table in common. */
   largeTableElements: 16_384,
   /** Rows of one step of a compiled engine when predicting; the last step is filled up. */
@@ -258,6 +260,8 @@ export const limits = {
   floodMessages: 1_000,
   /** AWS asks for at least six times the function's timeout. */
   visibilityPerTimeout: 6,
+  /** Messages of samples that one delivery has at most. */
+  deliveryMessages: 10,
   /**
    * Deliveries of one message of samples before it is a dead letter: each fold of a model that is
    * far behind is one, and so is each attempt while S3 is away for an hour.

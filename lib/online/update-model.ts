@@ -7,6 +7,7 @@ import { keepCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { commitEntry } from '../journal/commit.ts';
+import { limits } from '../limits.ts';
 import { modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
@@ -109,7 +110,8 @@ export async function updateModel(
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   const { etag, publishedAt } = start;
-  const done = { hasCommitted: entries.length > 0, hasReplaced };
+  const hasBacklog = messages.length >= limits.deliveryMessages;
+  const done = { hasCommitted: entries.length > 0, hasReplaced, hasBacklog };
   const published = await publish(ports, model, state, { etag, publishedAt, ...done });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
   // Whoever worked until no time was left has stored how far it got.

@@ -159,7 +159,7 @@ async function runToEnd(cloud: Cloud, random: Random): Promise<boolean> {
 
 /** One or two models in a cloud's bucket. @returns their names */
 function createModels({ bucket }: Cloud, random: Random): readonly string[] {
-  const publishEvery = random.pick([1, 1, 3]);
+  const publishEvery = random.pick([undefined, 1, 3]);
   const models = groups.slice(0, random.pick([1, 1, 2]));
   for (const model of models) {
     const usual = random.chance(0.06) ? learnerSpec : simulatedSpec;

@@ -3,11 +3,9 @@ import { keys } from '../../bucket/keys.ts';
 import type { ObjectStore } from '../../bucket/object-store.ts';
 import { formatCount, type Progress } from '../../cli/progress.ts';
 import { watchJob } from '../../cli/watch-job.ts';
-import { invariant, MillraceError } from '../../errors.ts';
-import { stateAt } from '../../fold/fold.ts';
+import { MillraceError } from '../../errors.ts';
 import { areaUnderCurve, meanLoss } from '../../metrics/scores.ts';
 import { createModel } from '../../model/create-model.ts';
-import { loadModel } from '../../model/model.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type Flight, flightsOfMonth, monthNames, readFlights } from './data.ts';
 import { drawPicture } from './picture.ts';
@@ -59,9 +57,7 @@ export async function runFlights(
   await createModel(ports, flightsSpec);
   const job = await jobOfRun(ports);
   const { promotion, slices } = await trainOnJanuary(ports, progress, { ...options, job });
-  const model = await loadModel(ports, flightsSpec.model);
-  invariant(model !== undefined, `${flightsSpec.model} is gone`);
-  const streamed = await streamFlights(ports, progress, await stateAt(ports, model, promotion), {
+  const streamed = await streamFlights(ports, progress, promotion, {
     ...options,
     producer: `replay-${job}`,
   });

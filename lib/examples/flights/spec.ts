@@ -29,6 +29,5 @@ export const flightsSpec = defineSpec({
   network: { hidden: [64], activation: 'relu' },
   optimizer: { type: 'adam', rate: 0.003 },
   batch: { epochs: 3, minibatch: 256, validation: 0.05, slice: { epochs: 1, seconds: 300 } },
-  // Each delivery's loss is in the picture.
-  online: { minibatch: 16, publishEvery: 1 },
+  online: { minibatch: 16 },
 });

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { keys } from '../../bucket/keys.ts';
 import type { ObjectStore } from '../../bucket/object-store.ts';
 import type { Progress } from '../../cli/progress.ts';
-import { MillraceError } from '../../errors.ts';
-import { entriesAfter } from '../../journal/reading.ts';
+import { invariant } from '../../errors.ts';
+import { currentState, stateAt } from '../../fold/fold.ts';
+import { entriesAfter, headersAfter } from '../../journal/reading.ts';
 import { limits } from '../../limits.ts';
 import { meanLoss, type Scores } from '../../metrics/scores.ts';
+import { loadModel } from '../../model/model.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { createProducer } from '../../ports/producer.ts';
-import { decodeCheckpoint } from '../../state/checkpoint-file.ts';
 import type { State } from '../../state/state.ts';
 import { type Flight, flightsOfMonth, monthNames, readFlights, toSample } from './data.ts';
 import { freezeModel, type MessageLoss } from './frozen.ts';
@@ -45,17 +45,22 @@ export type Streamed = {
  * Streams months of flights through the samples queue, in the order of departure, and scores the
  * frozen batch model on the same samples. The ledger in the state says where an earlier run came
  * to: what it sent and the model settled is not sent again, and what is sent twice is learnt once.
+ *
+ * @param promotion the entry at which the batch model's weights came in
  */
 export async function streamFlights(
   ports: Ports,
   progress: Progress,
-  frozenState: State,
+  promotion: number,
   options: StreamOptions,
 ): Promise<Streamed> {
   const { store, now } = ports;
   const { limit, signal, producer: producerName } = options;
-  const frozen = await freezeModel(ports, frozenState);
-  let state = await readState(store);
+  const model = await loadModel(ports, flightsSpec.model);
+  invariant(model !== undefined, `${flightsSpec.model} is gone`);
+  const frozen = await freezeModel(ports, await stateAt(ports, model, promotion));
+  const state = await currentState(ports, model);
+  const online = followJournal(store, state);
   const learntBefore = state.learnt;
   const settledBefore = state.ledger.producers.get(producerName)?.highest ?? 0;
   const lastMonth = Math.max(options.months, monthOfSample(learntBefore, limit));
@@ -72,11 +77,11 @@ export async function streamFlights(
   /** Shows where the online model is, and waits until it is at most so many messages behind. */
   const waitUntilBehind = async (messages: number) => {
     for (;;) {
-      state = await readState(store);
-      const scores = await frozen.scoresUpTo(state.learnt);
-      bar.update(state.learnt, {
+      const { learnt, meanLoss: onlineLoss } = await online();
+      const scores = await frozen.scoresUpTo(learnt);
+      bar.update(learnt, {
         frozen: meanLoss(scores).toFixed(4),
-        online: meanLoss(state.scores).toFixed(4),
+        online: onlineLoss.toFixed(4),
       });
       if (frozen.messagesAhead() <= messages) return scores;
       await delay(50, undefined, { signal });
@@ -93,8 +98,9 @@ export async function streamFlights(
     }
     const scores = await waitUntilBehind(0);
     const seconds = (now() - started) / 1_000;
-    const learntNow = state.learnt - learntBefore;
-    return { state, frozen: scores, losses: frozen.losses, days, seconds, learntNow };
+    const after = await currentState(ports, model);
+    const learntNow = after.learnt - learntBefore;
+    return { state: after, frozen: scores, losses: frozen.losses, days, seconds, learntNow };
   } finally {
     bar.finish();
   }
@@ -162,9 +168,18 @@ function monthOfSample(learnt: number, limit: number): number {
   return month < 0 ? flightsOfMonth.length - 1 : month;
 }
 
-async function readState(store: ObjectStore): Promise<State> {
-  const object = await store.get(keys.state(flightsSpec.model));
-  if (object === undefined)
-    throw new MillraceError('corrupt', `${keys.state(flightsSpec.model)} is missing`);
-  return decodeCheckpoint(object.body);
+/** Says how far a model has come since a state, by the entries of its journal. */
+function followJournal(store: ObjectStore, { model, sequence, learnt, scores }: State) {
+  const place = { sequence, learnt, samples: scores.samples, loss: scores.loss };
+  return async () => {
+    for await (const header of headersAfter(store, model, place.sequence)) {
+      place.sequence = header.sequence;
+      for (const { samples, loss = 0 } of header.messages) {
+        place.learnt += samples;
+        place.samples += samples;
+        place.loss += samples * loss;
+      }
+    }
+    return { learnt: place.learnt, meanLoss: place.loss / place.samples };
+  };
 }
