@@ -76,8 +76,8 @@ export function wholePower(base: number, exponent: number): number {
 
 /** The sums of two arrays of one length, the first times `factor`. */
 export function addArrays(a: Float64Array, b: Float64Array, factor = 1): Float64Array {
-  const sums = new Float64Array(a.length);
-  for (let i = 0; i < sums.length; i++) sums[i] = factor * (a[i] ?? 0) + (b[i] ?? 0);
+  const sums = a.slice();
+  for (let i = 0; i < sums.length; i++) sums[i] = factor * (sums[i] ?? 0) + (b[i] ?? 0);
   return sums;
 }
 

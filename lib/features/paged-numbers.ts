@@ -42,7 +42,11 @@ export class PagedNumbers implements Numbers {
   /** All of them in one array, which is the caller's. */
   whole(): Float64Array {
     const whole = new Float64Array(this.length);
-    for (let place = 0; place < whole.length; place++) whole[place] = this.at(place);
+    this.pages.forEach((page, i) => {
+      const start = i * pageSize;
+      const end = Math.min(start + pageSize, whole.length);
+      for (let place = start; place < end; place++) whole[place] = page[place - start] ?? 0;
+    });
     return whole;
   }
 

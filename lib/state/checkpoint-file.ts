@@ -225,10 +225,19 @@ function parameterTensors({
 
 const replayPrefix = 'replay/';
 
-/** How many bytes parameters have in a file, but for names and texts; no tensor is read. */
+/** How many bytes parameters have in a file, but for names, texts and totals; no tensor is read. */
 export function bytesOfParameters(parameters: Parameters): number {
-  const others = Object.values(parameterTensors({ ...parameters, tensors: {} }));
-  return others.reduce((sum, { data }) => sum + data.byteLength, bytesOf(parameters.tensors));
+  const { targets = [], lags = [], ...statistics } = parameters.statistics;
+  const others = Object.values(parameterTensors({ ...parameters, tensors: {}, statistics }));
+  const paged = [
+    ...targets.flatMap(({ sums, counts }) => [sums, counts]),
+    ...lags.flatMap(({ values, counts }) => [values, counts]),
+  ];
+  return (
+    bytesOf(parameters.tensors) +
+    others.reduce((sum, { data }) => sum + data.byteLength, 0) +
+    paged.reduce((sum, { length }) => sum + length * Float64Array.BYTES_PER_ELEMENT, 0)
+  );
 }
 
 function parameterMetadata({
