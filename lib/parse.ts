@@ -42,6 +42,11 @@ export function explain(error: z.ZodError, input: unknown, subject: string): Mil
   return invalid(lines.join('; '));
 }
 
+/** A text for a terminal: of what it may hold of others' data, nothing moves its cursor. */
+export function printable(text: string): string {
+  return text.split('\n').map(inOneLine).join('\n');
+}
+
 /** A text whose control characters are written out. */
 export function inOneLine(text: string): string {
   const written = (odd: string) => `\\u${odd.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -220,6 +225,19 @@ export function jsonOf(text: string, what: string): unknown {
   } catch (cause) {
     throw invalid(`${what}: must be JSON: ${reasonOf(cause)}`, cause);
   }
+}
+
+/**
+ * The value of a text of JSON in which whole numbers beyond ±2^53 are the texts that stand there: as
+ * numbers, several of them would be one. @throws SyntaxError
+ */
+export function jsonAsWritten(text: string): unknown {
+  const exact = (_: string, value: unknown, context?: { readonly source?: string }) => {
+    const isExact = !Number.isInteger(value) || Number.isSafeInteger(value);
+    const { source = '' } = context ?? {};
+    return isExact || !/^-?\d+$/.test(source) ? value : source;
+  };
+  return JSON.parse(text, exact);
 }
 
 /** The value of a text, if it is JSON. */

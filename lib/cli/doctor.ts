@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { styleText } from 'node:util';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { diagnose, type Finding } from '../operations/diagnose.ts';
 import type { StackAddress } from '../ports/address.ts';
@@ -28,7 +27,7 @@ export async function doctor(
   const tell = (finding: Finding) => {
     findings.push(finding);
     const { check, isFine, says } = finding;
-    const mark = styleText(isFine ? 'green' : 'red', isFine ? '✔' : '✖');
+    const mark = isFine ? '✔' : '✖';
     for (const line of wrapped(says, `${mark} ${check.padEnd(7)} `, ' '.repeat(10))) print(line);
   };
   tell(stack);

@@ -16,7 +16,7 @@ import { absentLines } from './absent.ts';
 import { earnedTable } from './earned-tables.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
-import { formatCount, formatTable } from './progress.ts';
+import { formatCount, formatTable, wrapped } from './progress.ts';
 import { writeSpecFile } from './spec-file.ts';
 import { specOf } from './train.ts';
 import { whenStopped } from './when-stopped.ts';
@@ -168,6 +168,9 @@ export async function init(
     ...(labels.length === 0 ? {} : { labels }),
     ...(task === undefined ? {} : { task: parse(z.enum(tasks), task, '--task') }),
   };
+  const printWrapped = (text: string) => {
+    for (const line of wrapped(text.replace(/\S{80,}/g, shortened))) print(line);
+  };
   const draft = await withFile(path, (file) => draftSpec(name, file, options));
   const { spec, rows, left, doubts } = draft;
   await writeSpecFile(out, spec);
@@ -175,13 +178,21 @@ export async function init(
   print(
     `${out}: ${spec.task}, ${count(Object.keys(spec.features).length, 'feature')}, from ${count(rows, 'row')}`,
   );
-  for (const { column, reason } of left)
-    print(`  left out ${column === '' ? 'one' : column}: ${reason}`);
-  for (const doubt of doubts) print(`  look at ${doubt}`);
+  for (const { column, reason } of left.slice(0, mostLeft))
+    printWrapped(`left out ${column === '' ? 'one' : shortened(column)}: ${reason}`);
+  if (left.length > mostLeft) print(`  left out ${left.length - mostLeft} more`);
+  for (const doubt of doubts) printWrapped(`look at ${doubt}`);
   if (spec.task === 'multiclass')
     print('  other classes than these are refused; with label.maxClasses new ones are learnt');
   print(`next: millrace create ${out}`);
   return 0;
+}
+
+/** Columns that are left out of a draft, of which it is said why. */
+const mostLeft = 20;
+
+function shortened(name: string): string {
+  return name.length > 60 ? `${name.slice(0, 59)}…` : name;
 }
 
 /** A model's name out of a file's. */

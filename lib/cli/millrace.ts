@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { MillraceError } from '../errors.ts';
 import { tasks } from '../features/task.ts';
+import { printable } from '../parse.ts';
 import type { Log } from '../ports/ports.ts';
 import { type AddCommand, textOf, textsOf } from './call.ts';
 import { declareChoosingCommands } from './choosing-commands.ts';
@@ -81,14 +82,14 @@ function tellProblem(message: string, fields: Readonly<Record<string, unknown>> 
   const said = Object.values(fields).map((value) =>
     value instanceof Error ? value.message : value,
   );
-  process.stderr.write(`${[message, ...said].map(String).join(': ')}\n`);
+  process.stderr.write(`${printable([message, ...said].map(String).join(': '))}\n`);
 }
 
 /** What a person sees and answers; with `--json` the output is for a program alone. */
 function terminal({ options }: Called): Omit<Io, 'ports'> {
   const { json = false, dryRun: isDryRun = false, yes: isSure = false } = options;
   const stream = json ? process.stderr : process.stdout;
-  const print: Io['print'] = (line) => void stream.write(`${line}\n`);
+  const print: Io['print'] = (line) => void stream.write(`${printable(line)}\n`);
   return {
     print,
     result: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
@@ -203,7 +204,7 @@ async function parseCommand(): Promise<void> {
       if (error.exitCode !== 0) failAsJson(error.message);
     } else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
       const message = `${error.message}${adviceOn(error.message)}`;
-      process.stderr.write(`${message}\n`);
+      process.stderr.write(`${printable(message)}\n`);
       failAsJson(message);
       process.exitCode = 2;
     } else throw error;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
+import { createWriteStream, existsSync, realpathSync, rmSync, type WriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
@@ -8,7 +8,7 @@ import { invalid, reasonOf } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
 import { sampleWriter } from '../operations/send-file.ts';
-import { listNames, plainJson } from '../parse.ts';
+import { inOneLine, listNames, plainJson } from '../parse.ts';
 import { type OpenModel, openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -63,14 +63,13 @@ export async function predict(
             process.stderr.write(`${line}\n`);
         for (const { line, reason } of chunk.bad) {
           sums.unreadable += 1;
-          if (sums.unreadable <= shownLines) process.stderr.write(`line ${line}: ${reason}\n`);
+          if (sums.unreadable <= shownLines)
+            process.stderr.write(`line ${line}: ${inOneLine(reason)}\n`);
         }
         const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
         if (!answer.ok) throw invalid(answer.reason);
         const { predictions } = answer;
-        await write(
-          Array.from(chunk.rows, (row, i) => ({ ...row, ...fieldsOf(predictions[i], names) })),
-        );
+        await write(linesOf(chunk, predictions, names));
         sums.rows += predictions.length;
         bar?.update(sums.rows);
         sums.refused += predictions.filter((each) => 'refused' in each).length;
@@ -78,6 +77,7 @@ export async function predict(
     }).finally(() => bar?.finish());
     if (out !== undefined) {
       await finished(output.end());
+      assertLosesNone(out, path, sums.unreadable);
       await rename(`${out}.part`, out);
     }
   });
@@ -94,6 +94,21 @@ export async function predict(
   return rows === refused ? 1 : 0;
 }
 
+/** The rows of a chunk in the order of their file, with what was predicted, or why nothing was. */
+function linesOf(
+  { rows, bad, placeOf }: FileChunk,
+  predictions: readonly SamplePrediction[],
+  names: Naming,
+): readonly Readonly<Record<string, unknown>>[] {
+  const predicted = Array.from(rows, (row, i) => ({
+    line: placeOf(i).line,
+    fields: { ...row, ...fieldsOf(predictions[i], names) },
+  }));
+  if (bad.length === 0) return predicted.map(({ fields }) => fields);
+  const unreadable = bad.map(({ line, reason }) => ({ line, fields: { [names.refused]: reason } }));
+  return [...predicted, ...unreadable].sort((a, b) => a.line - b.line).map(({ fields }) => fields);
+}
+
 /** What is asked of a chunk's rows: under their ids where those are in a column. */
 function questionsOf(
   spec: Spec,
@@ -106,6 +121,17 @@ function questionsOf(
     ...JSON.parse(write(sample)),
     id: rows.at(i)?.[idColumn] ?? null,
   }));
+}
+
+/** @throws MillraceError kind `invalid` if lines would be lost that only the file itself has */
+function assertLosesNone(out: string, path: string, unreadable: number): void {
+  const isOver = existsSync(out) && existsSync(path) && realpathSync(out) === realpathSync(path);
+  if (unreadable === 0 || !isOver) return;
+  rmSync(`${out}.part`, { force: true });
+  throw invalid(
+    `--out: ${count(unreadable, 'line')} of ${path} cannot be read, and would be lost if ` +
+      'predictions were written over it; name another file',
+  );
 }
 
 /** A file to write into. @throws MillraceError kind `invalid` if it cannot be written */
@@ -139,7 +165,9 @@ function lineWriter(output: NodeJS.WritableStream, columns: readonly string[] | 
   let head = columns && [csvRow(columns)];
   return async (lines: readonly Readonly<Record<string, unknown>>[]) => {
     const texts = lines.map((line) =>
-      columns === undefined ? jsonLine(line) : csvRow(columns.map((column) => line[column])),
+      columns === undefined
+        ? jsonLine(line)
+        : csvRow(columns.map((column) => (Object.hasOwn(line, column) ? line[column] : undefined))),
     );
     const all = [...(head ?? []), ...texts];
     head = undefined;

@@ -146,10 +146,12 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `  ${row.map(align).join(' '.repeat(gap))}`).join('\n');
 }
 
-/** A number of four digits, a large one in full; – where there is none. */
+/** A number of four digits, one of five to fifteen in full; – where there is none. */
 export function figure(value: number | null | undefined): string {
   if (value === undefined || value === null || !Number.isFinite(value)) return '–';
-  return Math.abs(value) >= 10_000 ? formatCount(value) : String(Number(value.toPrecision(4)));
+  const size = Math.abs(value);
+  if (size >= 1e15) return value.toExponential(3);
+  return size >= 10_000 ? formatCount(value) : String(Number(value.toPrecision(4)));
 }
 
 /** A bar of entries, whose number is known once the first is done; none without a screen. */

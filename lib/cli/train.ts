@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { keys } from '../bucket/keys.ts';
 import { labelsBeside } from '../datasets/local-file.ts';
 import { assertIsData } from '../datasets/rows.ts';
+import { fieldInFile } from '../datasets/to-sample.ts';
 import { invalid } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
 import { checkDataset } from '../operations/check-dataset.ts';
@@ -114,7 +115,7 @@ export async function check(
   const { files, rows, refusedRows, refused, unknown, absent, failure } = checked;
   for (const line of absentLines(spec, absent)) print(line);
   for (const { file, line, field, reason } of refused.slice(0, 10))
-    print(`  ${file}, line ${line}, ${field}: ${reason}`);
+    print(`  ${file}, line ${line}, ${fieldInFile(spec, field)}: ${reason}`);
   if (refusedRows > 10) print(`  … and ${formatCount(refusedRows - 10)} more`);
   for (const [feature, values] of Object.entries(unknown))
     print(`  ${feature}: ${count(values, 'value')} that the spec does not list`);

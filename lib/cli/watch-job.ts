@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { markedParts } from '../datasets/parts.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
-import type { Progress } from './progress.ts';
+import { figure, type Progress } from './progress.ts';
 
 const endStatuses: ReadonlySet<JobProgress['status']> = new Set([
   'promoted',
@@ -51,7 +51,7 @@ export async function watchJob(
         const isTraining = last.status === 'training';
         bar.update(last.epoch * last.rows + (isTraining ? last.rowsOfEpoch % last.rows : 0), {
           slice: String(last.slice + (isTraining ? 1 : 0)),
-          'held-out loss': last.heldOutLosses.at(-1)?.toFixed(4) ?? '–',
+          'held-out loss': figure(last.heldOutLosses.at(-1)),
         });
       }
       if (last !== undefined && endStatuses.has(last.status)) return last;

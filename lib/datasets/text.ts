@@ -161,4 +161,5 @@ function bytesOfUnfinished(bytes: Buffer): number {
 }
 
 const wrongEncoding =
-  'its text must be UTF-8, or UTF-16 with a byte-order mark; save it again as that';
+  'its text must be UTF-8 without zero bytes, or UTF-16 with a byte-order mark; save it again as ' +
+  'that, or unpack it once more if it is packed twice';

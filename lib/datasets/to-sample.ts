@@ -3,6 +3,7 @@ import { readNumber } from '../features/cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration } from '../features/columns.ts';
 import { labelReader } from '../features/label.ts';
 import { weightColumn } from '../features/sample-parts.ts';
+import { inOneLine } from '../parse.ts';
 
 /** How the rows of a dataset become samples. */
 export type RowReader = {
@@ -83,6 +84,15 @@ export function rowReader(declaration: Declaration): RowReader {
   };
   const own = new Set([...taken, ...sampleFields]);
   return { columns: own, toSample, areLateLabels, toLateLabel, absentFrom };
+}
+
+/** A field of a sample as somebody finds it who has the file: with its column, if that has another name. */
+export function fieldInFile(declaration: Declaration, field: string): string {
+  const { name, outputs, column = name } = declaration.label;
+  const own = columnsOf(declaration).find((each) => field === `features.${each.name}`);
+  const found = field === 'label' && outputs === undefined ? column : own?.column;
+  const isPlain = found === undefined || field === found || field === `features.${found}`;
+  return isPlain ? field : `${field} (column ${inOneLine(found)})`;
 }
 
 /** Columns that only rows have that are labels of what was asked before. */

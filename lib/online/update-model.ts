@@ -110,8 +110,7 @@ export async function updateModel(
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   const { etag, publishedAt } = start;
-  const hasBacklog = messages.length >= limits.deliveryMessages;
-  const done = { hasCommitted: entries.length > 0, hasReplaced, hasBacklog };
+  const done = { hasCommitted: entries.length > 0, hasReplaced, hasBacklog: isFull(messages) };
   const published = await publish(ports, model, state, { etag, publishedAt, ...done });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
   // Whoever worked until no time was left has stored how far it got.
@@ -120,6 +119,11 @@ export async function updateModel(
   const isAlone = !hasRead && lostCommits === 0 && entries.length > 0;
   const kept = { model, state, isAlone, ...published };
   return { settled, hasAdvanced, entries, ...found, cached: kept };
+}
+
+/** Whether a delivery has as many messages as one may have, so that more may wait. */
+function isFull(messages: readonly ParsedMessage[]): boolean {
+  return messages.length >= limits.deliveryMessages;
 }
 
 /** What was noticed of the samples. */

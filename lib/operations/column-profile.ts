@@ -44,14 +44,21 @@ const cells = cellsOf(cellsSchema.parse({}));
 export async function profileFile(file: { readonly name: string; readonly bytes: ByteSource }) {
   const { columns, rows, add } = createProfile();
   let bad: BadRow | undefined;
+  let badRows = 0;
+  const profile = (isAll: boolean) => {
+    // (Rows of JSON leave out what they have not.)
+    for (const column of columns.values()) column.missing = rows() - column.present;
+    return { rows: rows(), columns, isAll, bad, badRows };
+  };
   for await (const chunk of readRows(file)) {
     bad ??= chunk.bad[0];
+    badRows += chunk.bad.length;
     for (const row of chunk.rows) {
-      if (rows() >= draftRows) return { rows: rows(), columns, isAll: false, bad };
+      if (rows() >= draftRows) return profile(false);
       add(row);
     }
   }
-  return { rows: rows(), columns, isAll: true, bad };
+  return profile(true);
 }
 
 /** What is in the columns of some rows. */
@@ -75,10 +82,15 @@ export function createProfile() {
   };
 }
 
-/** A row that is a sample already has its features inside. */
+/** A row that is a sample already has its features inside; what else stands beside is not read. */
 export function flat(row: Row): Row {
-  const { features, ...rest } = row;
-  return isRecord(features) ? { ...features, ...rest } : row;
+  const { features, label, weight } = row;
+  if (!isRecord(features)) return row;
+  return {
+    ...features,
+    ...(Object.hasOwn(row, 'label') && { label }),
+    ...(Object.hasOwn(row, 'weight') && { weight }),
+  };
 }
 
 function newColumn(name: string): Column {

@@ -1,4 +1,5 @@
 import { cellsSchema } from '../features/cells.ts';
+import { columnName } from '../features/kinds/kind.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
@@ -17,6 +18,8 @@ const mostWords = 100 - cellsSchema.parse({}).missing.length;
 export function reasonToLeave(column: Column): string | undefined {
   const { present, values, numbers, whole, vectors, missing } = column;
   if (column.name === '') return 'its column has no name';
+  if (!columnName.safeParse(column.name).success)
+    return `its name has more than ${limits.categoryCharacters} characters`;
   if (present === 0) return 'it is always missing';
   if (column.objects > 0.5 * present)
     return 'it has objects, or lists that are not of numbers; write each field as a column';
@@ -95,7 +98,9 @@ function markOf({ values }: Column): string | undefined {
 function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
   const missing = column.missing + words;
   if (column.tooLarge > 0)
-    doubts.push(`${column.name}: ${column.tooLarge} numbers are beyond ±3.4e38, and refused`);
+    doubts.push(
+      `${column.name}: ${column.tooLarge} ${column.tooLarge === 1 ? 'number is' : 'numbers are'} beyond ±3.4e38, and refused`,
+    );
   const mark = markOf(column);
   if (mark !== undefined)
     doubts.push(
@@ -103,7 +108,9 @@ function numberOf(column: Column, doubts: string[], words = 0): SpecInput['featu
         `"cells": {"missing": ["", "${mark}"]}`,
     );
   if (missing === 0) return { type: 'number' };
-  doubts.push(`${column.name}: ${missing} missing values are learnt as the mean so far`);
+  doubts.push(
+    `${column.name}: ${missing} missing ${missing === 1 ? 'value is' : 'values are'} learnt as the mean so far`,
+  );
   return { type: 'number', missing: 'mean' };
 }
 
@@ -125,7 +132,10 @@ export function featureOf(
   const [[length, rows] = []] = vectors;
   if (length !== undefined && rows !== undefined) {
     const others = missing + present - rows;
-    if (others > 0) doubts.push(`${name}: ${others} rows have no such list; they are refused`);
+    if (others > 0)
+      doubts.push(
+        `${name}: ${others} ${others === 1 ? 'row has' : 'rows have'} no such list of numbers; such rows are refused`,
+      );
     return { type: 'vector', length, standardize: true };
   }
   if (isTime(column)) {
@@ -158,6 +168,7 @@ export function featureOf(
     const texts = nonNumbersOf(column);
     const isRoom = words.size + texts.length <= mostWords;
     const areMissing =
+      texts.length > 0 &&
       texts.length <= mostMissingWords &&
       isRoom &&
       column.longTexts === 0 &&

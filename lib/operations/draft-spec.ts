@@ -37,11 +37,16 @@ export async function draftSpec(
   file: { readonly name: string; readonly bytes: ByteSource },
   { labels, task: given }: { readonly labels?: readonly string[]; readonly task?: Task } = {},
 ): Promise<Draft> {
-  const { rows, columns, isAll, bad } = await profileFile(file);
+  const { rows, columns, isAll, bad, badRows } = await profileFile(file);
   if (rows === 0) throw invalid(noRows(file.name, bad));
   const targets = targetsOf(columns, labels);
   const doubts: string[] = [];
   if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
+  if (bad !== undefined)
+    doubts.push(
+      `${badRows} of ${rows + badRows} rows, which cannot be read (line ${bad.line}: ${bad.reason})`,
+    );
+  doubts.push(...headerDoubts(columns));
   for (const column of columns.values()) doubts.push(...missingDoubts(column));
   const weights = columns.get('weight');
   if (weights !== undefined && !targets.includes(weights)) doubts.push(weightDoubt(weights));
@@ -95,7 +100,7 @@ export async function draftSpec(
 /** @throws MillraceError kind `invalid` if the file has no such column, or it is named twice */
 function targetsOf(
   columns: ReadonlyMap<string, Column>,
-  labels: readonly string[] = [...columns.keys()].slice(-1),
+  labels: readonly string[] = [...columns.keys()].filter((name) => name !== '').slice(-1),
 ): readonly [Column, ...Column[]] {
   const found = listNames([...columns.keys()]);
   const targets = labels.map((label) => {
@@ -173,11 +178,19 @@ function assertIsTask({ name, present, values, truths, numbers }: Column, task: 
 /** By the looks of its labels. */
 function taskOf(label: Column, doubts: string[]): Task {
   const { name, present, values, truths, numbers } = label;
-  if (truths === present && values.size <= 2) return 'binary';
+  if (truths === present) {
+    if (values.size > 2)
+      doubts.push(
+        `label: ${name} is read as true or false (${listNames([...values.keys()])}); if they are ` +
+          'classes: --task multiclass',
+      );
+    return 'binary';
+  }
   if (numbers === present) {
     if (values.size <= 20)
       doubts.push(
-        `label: ${name} has only ${values.size} values; if they are classes: --task multiclass`,
+        `label: ${name} has only ${values.size} value${values.size === 1 ? '' : 's'}; if they are ` +
+          'classes: --task multiclass',
       );
     return 'regression';
   }
@@ -213,6 +226,16 @@ function rareDoubts({ values, present }: Column): string[] {
   return [
     `label: only ${rows} of ${present} rows are ${value}; if those matter as much as the others ` +
       'together, say so: "label": {"classWeights": "balanced"}',
+  ];
+}
+
+/** Where the first row of a file without a header was taken for the names of its columns. */
+function headerDoubts(columns: ReadonlyMap<string, Column>): string[] {
+  const numbers = [...columns.keys()].filter((name) => /^[-+]?\d+([.,]\d+)?$/.test(name.trim()));
+  if (numbers.length < 2 || 2 * numbers.length < columns.size) return [];
+  return [
+    `the names of the columns, ${listNames(numbers)}: if they are the first row of a file without ` +
+      'a header, write one above it',
   ];
 }
 

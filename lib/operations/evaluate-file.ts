@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
+import { fieldInFile } from '../datasets/to-sample.ts';
 import { noPlace, placed } from '../features/classes.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
 import { createLabelRivals } from '../metrics/label-rivals.ts';
@@ -42,7 +43,8 @@ export async function evaluateFile(
     if (rows.length > 0) absent ??= lacking();
     const encoding = model.encoder.encode(samples);
     const [one] = encoding.refused;
-    if (one) firstRefusal ??= `line ${placeOf(one.index).line}, ${one.field}: ${one.reason}`;
+    if (one)
+      firstRefusal ??= `line ${placeOf(one.index).line}, ${fieldInFile(spec, one.field)}: ${one.reason}`;
     if (bad[0]) firstRefusal ??= `line ${bad[0].line}: ${bad[0].reason}`;
     refused += encoding.refused.length + bad.length;
     const encoded = placed(encoding.samples, statistics, layout);

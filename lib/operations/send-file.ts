@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
+import { fieldInFile } from '../datasets/to-sample.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
@@ -166,14 +167,17 @@ async function* messagesOf(
       const found = absent.length === 0 ? '' : `; the file has no column ${listNames(absent)}`;
       throw invalid(
         `nothing is sent: none of the first ${refused.length} rows can be learnt ` +
-          `(line ${line}, ${first.field}: ${first.reason})${found}`,
+          `(line ${line}, ${fieldInFile(spec, first.field)}: ${first.reason})${found}`,
       );
     }
     notes.refused += refused.length;
     if (!hasBegun) notes.absent = chunk.absent();
     hasBegun ||= chunk.samples.length > 0;
     for (const { index, field, reason } of refused.slice(0, room(notes.refusals)))
-      notes.refusals.push({ line: chunk.placeOf(index).line, reason: `${field}: ${reason}` });
+      notes.refusals.push({
+        line: chunk.placeOf(index).line,
+        reason: `${fieldInFile(spec, field)}: ${reason}`,
+      });
     for (const sample of chunk.samples) {
       const text = write(sample);
       const own = Buffer.byteLength(text) + 1;

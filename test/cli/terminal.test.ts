@@ -40,6 +40,19 @@ describe('what needs no stack', () => {
     );
   });
 
+  it('writes out what would move the cursor, and keeps to 80 columns, whatever a file holds', async () => {
+    const [red, bell] = ['\u001b[31m', '\u0007'];
+    const head = `"${red}red",b${bell},${'long '.repeat(30)},${'x'.repeat(300)},label`;
+    const rows = Array.from({ length: 60 }, (_, i) => `${i % 7},${red}${i % 3},2,3,${i % 11}`);
+    writeFileSync(file('odd.csv'), [head, ...rows].join('\n'));
+    const { stdout, status } = await millrace('init', file('odd.csv'), '--out', file('o.json'));
+    expect(status).toBe(0);
+    expect(stdout).toContain('\\u001b[31mred');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f]/);
+    for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+  });
+
   it('teaches by examples, in 80 columns, and completes', async () => {
     const { stdout } = await millrace('--help');
     const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name = '']) => name);

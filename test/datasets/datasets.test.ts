@@ -32,6 +32,20 @@ describe('rows', () => {
     ]);
   });
 
+  it('of JSON have whole numbers beyond 2^53 as they stand there', async () => {
+    const text =
+      '{"user":1152921504606846977,"x":[-9007199254740993,1.25],"y":0.1234567890123456789}';
+    expect(await rowsOf(text, 'a.jsonl')).toEqual([
+      {
+        user: '1152921504606846977',
+        x: ['-9007199254740993', 1.25],
+        y: Number('0.1234567890123456789'),
+      },
+    ]);
+    const kept = '{"user":9007199254740991,"id":"1152921504606846977","x":1234567890123456.5}';
+    expect(await rowsOf(kept, 'a.jsonl')).toEqual([JSON.parse(kept)]);
+  });
+
   it.each([
     ['a.csv', 'x,y\n1,"a, b"\n2,c\n'],
     ['a.csv.gz', gzipSync('\ufeffx,y\r\n1,"a, b"\r\n2,c')],

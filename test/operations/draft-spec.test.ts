@@ -43,6 +43,42 @@ describe('a draft', () => {
     }
   });
 
+  const drafted = (name: string, text: string, labels?: readonly string[]) =>
+    draftSpec('m', { name, bytes: bytesInMemory(Buffer.from(text)) }, labels && { labels });
+
+  it('counts what rows of JSON leave out as missing', async () => {
+    const lines = Array.from({ length: 90 }, (_, i) =>
+      JSON.stringify({ x: (i * 7) % 31, ...(i > 40 && { late: i % 13 }), y: (i * i) % 17 }),
+    );
+    const { spec, doubts } = await drafted('a.jsonl', lines.join('\n'), ['y']);
+    expect(spec.features.late).toEqual({ type: 'number', missing: 'mean' });
+    expect(doubts).toContain('late: 41 missing values are learnt as the mean so far');
+  });
+
+  it('takes of a sample what is read of it, and no column beside', async () => {
+    const lines = [1, 2, 3].map((x) => JSON.stringify({ features: { x }, y: x, label: x * x }));
+    const { spec } = await drafted('a.jsonl', lines.join('\n'));
+    expect(Object.keys(spec.features)).toEqual(['x']);
+    expect(spec.label).toEqual({ name: 'label' });
+  });
+
+  it('says how many rows it could not read, and where names look like numbers', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => (i % 8 === 3 ? '1' : `${i},${(i * i) % 7}`));
+    const { doubts } = await drafted('a.csv', ['1.5,2.5', ...rows].join('\n'));
+    expect(doubts.join('\n')).toMatch(
+      /5 of 40 rows, which cannot be read \(line 5: it has 1 value,/,
+    );
+    expect(doubts.join('\n')).toMatch(/names of the columns, 1\.5, 2\.5: .* without a header/);
+  });
+
+  it('predicts the last column that has a name, true or false in any spelling', async () => {
+    const said = ['Yes', 'no', 'TRUE', 'F'];
+    const rows = Array.from({ length: 40 }, (_, i) => `${i * 0.5},${said[(i * 3) % 4]},`);
+    const { spec, doubts } = await drafted('a.csv', ['x,late,', ...rows].join('\n'));
+    expect(spec).toMatchObject({ task: 'binary', label: { name: 'late' } });
+    expect(doubts.join('\n')).toContain('late is read as true or false (');
+  });
+
   it('leaves out what counts the rows, but no years', async () => {
     const rows = Array.from({ length: 250 }, (_, i) => [i + 1, 1_770 + i, (i * 37) % 101].join());
     const text = ['case,year,spots', ...rows].join('\n');

@@ -98,11 +98,22 @@ export async function* passRecords(
     text.skipBlank(isTabWhite, to);
     if (text.at >= to) return;
     // The parser says on which line, counted from where it began.
-    const reason = error.message.replace(/ at line \d+$/, '');
+    const reason = reasonOfRecord(error);
     const { line } = text;
     records.add({ line, reason, text: await text.skipLine() });
     if (records.isFull) yield;
   }
+}
+
+/** What is wrong with a record, and what to do. */
+function reasonOfRecord(error: Error & { readonly code?: string }): string {
+  if (error.code === 'CSV_INVALID_CLOSING_QUOTE')
+    return 'a quote stands within a quoted cell; write it twice there ("")';
+  if (error.code === 'CSV_QUOTE_NOT_CLOSED')
+    return 'a quote has no end; close it, or put the cell in quotes and write the quote twice ("")';
+  if (error.code === 'INVALID_OPENING_QUOTE')
+    return 'a quote stands within a cell; put the cell in quotes and write the quote twice ("")';
+  return error.message.replace(/ at line \d+$/, '');
 }
 
 /** Behind a record that is not regular, lines may be so again. */

@@ -5,6 +5,13 @@ import { carriageReturn, lineEnd, newline, TextReader } from './text-reader.ts';
 import { type TextColumns, TextTable } from './text-table.ts';
 
 const delimiters = [',', ';', '\t', '|'];
+/** What people call them. */
+const namesOfDelimiters: Readonly<Record<string, string>> = {
+  ',': 'comma',
+  ';': 'semicolon',
+  '\t': 'tab',
+  '|': 'bar',
+};
 
 /**
  * Delimited text with a header (RFC 4180); every value is a text. The delimiter is the one that the
@@ -82,7 +89,11 @@ class TableCollector implements Records {
         this.#rows.add(cells);
         this.#chunk.add(line, sizeBytes);
       } else {
-        const reason = `it has ${cells.length} values, the header has ${width} columns`;
+        const values = cells.length === 1 ? 'value' : 'values';
+        const hint = `; a cell that holds a ${namesOfDelimiters[this.#delimiter]} goes in quotes`;
+        const reason =
+          `it has ${cells.length} ${values}, the header has ${width} columns` +
+          (cells.length > width ? hint : '');
         this.#chunk.addBad({ line, reason, text: cells.join(this.#delimiter) });
       }
     }

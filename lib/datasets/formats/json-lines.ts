@@ -1,7 +1,7 @@
 import { reasonOf } from '../../errors.ts';
 import type { Row } from '../../features/cell-table.ts';
 import { limits } from '../../limits.ts';
-import { isRecord, parseJson } from '../../parse.ts';
+import { isRecord, jsonAsWritten, parseJson } from '../../parse.ts';
 import { ChunkCollector, type FilePlace, type Format, noRows } from './format.ts';
 import { carriageReturn, lineEnd, newline } from './text-reader.ts';
 
@@ -89,10 +89,14 @@ function startOf(bytes: Buffer): string {
 const oneObject =
   'the line must be a JSON object; of a list, each object goes on a line of its own (jq -c .[])';
 
+/** Where a whole number may be that float64 has not. */
+const longWhole = /(?<![.\d])\d{16}/;
+
 /** The row of a line; a text says why it is none. */
 function parseLine(text: string): Row | string {
   try {
-    const row: unknown = parseJson(text, 'the line', limits.rowBytes);
+    const parsed = parseJson(text, 'the line', limits.rowBytes);
+    const row = longWhole.test(text) ? jsonAsWritten(text) : parsed;
     if (isRecord(row)) return { ...row };
     return oneObject;
   } catch (error) {

@@ -94,7 +94,9 @@ export function categoryBehaviour(
       return (value, into, row) => {
         const text = cells.text(value);
         if (text === undefined) {
-          const reason = `must be a text, a number or a boolean (found ${show(value)})`;
+          const reason =
+            `must be a text of 1 to ${limits.categoryCharacters} characters, a number or a boolean ` +
+            `(found ${show(value)})`;
           return refuse('wrong-type', reason);
         }
         into.categories[row * categories + categoryOffset] = indexOf(text);

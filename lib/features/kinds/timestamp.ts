@@ -70,6 +70,9 @@ export const timestampSchema = strictObject({
   indicator: indicatorSchema,
 });
 
+const timeRule =
+  'must be a time of the years 1 to 9998, as ISO 8601 or seconds (not milliseconds) since 1970';
+
 /** How a timestamp behaves: a cosine and a sine of each cycle, and a number of what has elapsed. */
 export function timestampBehaviour(
   { parts: names, zone, missing }: z.output<typeof timestampSchema>,
@@ -87,8 +90,7 @@ export function timestampBehaviour(
       return (cell, into, row) => {
         const time = timeOf(cell, cells);
         if (time === undefined) {
-          const reason = `must be a time, as ISO 8601 or seconds since 1970 (found ${show(cell)})`;
-          return refuse('wrong-type', reason);
+          return refuse('wrong-type', `${timeRule} (found ${show(cell)})`);
         }
         let place = row * numbers + numberOffset;
         for (const name of names) {
