@@ -22,7 +22,7 @@ The main job on this machine: trains the flights model on January in batch slice
 following months through the queue, and compares the frozen model with the online one.
 
   --months <1–5>    months to stream, from February on (default 1)
-  --limit <count>   use only so many flights of each month (a run of its own, with its own data)
+  --limit <count>   use only so many flights of each month, at least 1000 (a run of its own)
   --picture <file>  draw both models' log loss, day by day, as an SVG
   --fresh           start over: remove the model flights and all that it has learnt
   --json            print the result as one JSON object, as the last line

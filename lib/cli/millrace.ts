@@ -145,7 +145,7 @@ function declareInit(): void {
       usage: 'init <file>',
       summary: 'draft a spec from a file, and say what it saw and doubts (needs no stack)',
       options: [
-        texts('--label <column>', 'the column to predict, or several; the last one unless given'),
+        texts('--label <column>', 'the column to predict, once for each of several; else the last'),
         new Option('--task <task>', 'by the looks of the labels unless given').choices(tasks),
         text('--model <name>', "the model's name; the file's unless given"),
         text('--out <file>', 'where to write it; spec.json unless given'),

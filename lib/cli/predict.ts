@@ -251,5 +251,11 @@ function textOf(value: unknown): string {
 }
 
 function jsonLine(value: object): string {
-  return JSON.stringify(value, plainJson);
+  return JSON.stringify(value, plainNumbers);
+}
+
+/** An integer of 64 bits as a number, where that is exact. */
+function plainNumbers(key: string, nested: unknown): unknown {
+  const number = typeof nested === 'bigint' ? Number(nested) : undefined;
+  return Number.isSafeInteger(number) ? number : plainJson(key, nested);
 }

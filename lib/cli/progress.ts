@@ -170,5 +170,6 @@ export function entriesBar(progress: Progress | undefined, title: string) {
 export function wordsOf(name: string): string {
   return name
     .replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-    .replace('cohens', "Cohen's");
+    .replace('cohens', "Cohen's")
+    .replace('r squared', 'R²');
 }

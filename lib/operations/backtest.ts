@@ -4,6 +4,7 @@ import { stateAt } from '../fold/fold.ts';
 import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
+import { jsonIfAny } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withIgnored } from '../spec/ignored.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
@@ -186,7 +187,7 @@ function valuesOf(text: string): readonly unknown[] {
   try {
     return JSON.parse(`[${text}]`) as unknown[];
   } catch {
-    return text.split(',');
+    return text.split(',').map((part) => jsonIfAny(part) ?? part);
   }
 }
 

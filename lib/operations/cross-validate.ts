@@ -14,6 +14,7 @@ import type { Ports } from '../ports/ports.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../spec/spec.ts';
 import { samplesFrom } from '../state/samples-file.ts';
 import { portsAside, runJobAside } from './job-aside.ts';
+import { assertDataset } from './start-job.ts';
 
 /** What is validated, and over what. */
 export type CrossValidation = {
@@ -63,6 +64,7 @@ export async function crossValidate(
   if (!Number.isInteger(folds) || folds < 2 || folds > limits.folds)
     throw invalid(`folds: must be an integer from 2 to ${limits.folds} (found ${folds})`);
   const { stored } = await existingSpec(ports, model);
+  await assertDataset(ports, dataset, files);
   // One that is stored keeps the rules of its release.
   const declared = other === undefined ? parseSpec(stored) : defineSpec({ ...other, model });
   const done: Fold[] = [];

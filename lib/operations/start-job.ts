@@ -4,7 +4,7 @@ import { fileNamed } from '../datasets/file-names.ts';
 import { dataNamed } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { loadFirstSpec } from '../model/stored-spec.ts';
-import { parse, show } from '../parse.ts';
+import { listNames, parse, show } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { datasetName, fileNames, jobId } from '../spec/names.ts';
@@ -78,7 +78,7 @@ export async function dataOfDataset(
         `is ${listed[0]?.key.slice(keys.dataset(dataset).length)}`,
     );
   const known = await store.folders(keys.datasets);
-  const others = known.length === 0 ? '' : `; there are ${known.join(', ')}`;
+  const others = known.length === 0 ? '' : `; there are ${listNames(known)}`;
   throw invalid(
     `there is no dataset ${dataset}${others}; put one: millrace dataset put ${dataset} <files…>`,
   );

@@ -167,6 +167,9 @@ describe('a grid', () => {
       'onnx',
       'tfjs',
     ]);
+    // What is no JSON is a text, and leaves the others what they are: the refusal names it.
+    const rates = gridOf(ticketsSpec, ['optimizer.rate=0.1,abc']).map(({ name }) => name);
+    expect(rates).toEqual(['optimizer.rate=0.1', 'optimizer.rate="abc"']);
   });
 
   it.each([

@@ -114,7 +114,11 @@ describe('a cross-validation', () => {
 
   it.each<[string, object, RegExp]>([
     ['the journal', { dataset: 'journal', folds: 5 }, /backtest/],
-    ['no dataset', { dataset: 'nothing', folds: 5 }, /^fold-1: .*nothing/],
+    [
+      'no dataset',
+      { dataset: 'nothing', folds: 5 },
+      /^there is no dataset nothing; there are past/,
+    ],
     ['one fold', { dataset: 'past', folds: 1 }, /folds: must be an integer from 2 to 100/],
     ['a fold without a row', { dataset: 'past', folds: 100 }, /^fold-\d+: no row was held out/],
   ])('is refused for %s', async (_, options, reason) => {
