@@ -129,9 +129,18 @@ export async function readState(
 
 /**
  * Whether a state is one of the journal that is stored: its last entry is there, and is the same.
+ *
+ * @param etag of that entry, if it is known: then it need not be read
  */
-export async function isOfJournal(store: ObjectStore, state: Place): Promise<boolean> {
-  return state.sequence === 0 || (await headerOf(store, state)) !== undefined;
+export async function isOfJournal(
+  store: ObjectStore,
+  state: Place,
+  etag?: string,
+): Promise<boolean> {
+  if (state.sequence === 0) return true;
+  const key = keys.entry(state.model, state.sequence);
+  if (etag !== undefined && (await store.getChanged(key, etag)) === 'unchanged') return true;
+  return (await headerOf(store, state)) !== undefined;
 }
 
 /** Where a state is in its journal. */

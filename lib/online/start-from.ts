@@ -15,6 +15,8 @@ export type CachedModel = Published & {
   readonly state: State;
   /** Whether this machine committed its last entry, and had read none of another before. */
   readonly isAlone?: boolean | undefined;
+  /** The ETag of that entry, as the commit was answered. */
+  readonly entryEtag?: string | undefined;
 };
 
 /** Said in the log. */
@@ -45,7 +47,7 @@ export async function startFrom(
 ): Promise<Start> {
   if (cached !== undefined && cached.state.sequence > 0) {
     const loaded = cached.state.sequence;
-    const isOwn = isOfJournal(ports.store, cached.state);
+    const isOwn = isOfJournal(ports.store, cached.state, cached.entryEtag);
     if (cached.isAlone && mayAssume) {
       isOwn.catch(() => undefined);
       return { ...cached, loaded, isAssumed: true, isOwn };

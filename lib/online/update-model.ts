@@ -8,11 +8,11 @@ import { readForward } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { commitEntry } from '../journal/commit.ts';
 import { limits } from '../limits.ts';
-import { modelOfState } from '../model/model.ts';
+import { type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
 import type { State } from '../state/state.ts';
-import { type Change, decideEntry } from './decide-entry.ts';
+import { type Change, decideEntry, type Pending } from './decide-entry.ts';
 import { reportPromotions } from './end-of-promotion.ts';
 import type { ParsedMessage } from './messages.ts';
 import { type CachedModel, notOfJournal, startFrom } from './start-from.ts';
@@ -68,6 +68,7 @@ export async function updateModel(
   let isCurrent = true;
   let settled = 0;
   let lostCommits = 0;
+  let entryEtag: string | undefined;
   let isMidway = false;
   let found: Found = { unknown: {}, changes: 0, forgotten: 0 };
   const entries: EntryHeader[] = [];
@@ -78,15 +79,11 @@ export async function updateModel(
     isCurrent = false;
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
-    const decide = async () => {
-      const own = await keepIfForeign(ports, model, state);
-      state = own.state;
-      const { isOwn } = start;
-      const pending = { messages: left, secondsLeft, checkpoint: own.checkpoint, isOwn };
-      return decideEntry(ports, model, state, pending).catch(ifOutOfTime);
-    };
+    const pending = { messages: left, secondsLeft, isOwn: start.isOwn };
     const isIdle = left.length === 0 || shouldStop();
-    const change = isIdle ? undefined : await decide();
+    const next = isIdle ? { state } : await decideFrom(ports, model, state, pending);
+    const { change } = next;
+    state = next.state;
     if (!(await start.isOwn)) {
       ports.log.warn(notOfJournal, { model: name });
       return updateModel(ports, name, messages, { secondsLeft });
@@ -94,7 +91,8 @@ export async function updateModel(
     isMidway = change === 'out-of-time';
     if (change === undefined || change === 'out-of-time') break;
 
-    if (!(await commitEntry(ports, change.entry)).ok) {
+    const committed = await commitEntry(ports, change.entry);
+    if (!committed.ok) {
       lostCommits += 1;
       const { sequence } = change.entry.header;
       const level = start.isAssumed && lostCommits === 1 ? 'info' : 'warn';
@@ -104,6 +102,7 @@ export async function updateModel(
     }
     found = withFound(found, state, change);
     ({ model, state } = change);
+    entryEtag = committed.etag;
     settled += change.settled;
     entries.push(change.entry.header);
     hasReplaced ||= isReplacing(change.entry.header);
@@ -117,8 +116,20 @@ export async function updateModel(
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
   const isAlone = !hasRead && lostCommits === 0 && entries.length > 0;
-  const kept = { model, state, isAlone, ...published };
+  const kept = { model, state, isAlone, ...(isAlone && { entryEtag }), ...published };
   return { settled, hasAdvanced, entries, ...found, cached: kept };
+}
+
+/** Decides an entry; where it is made on other arithmetic than the one before, that one is kept. */
+async function decideFrom(
+  ports: Ports,
+  model: Model,
+  before: State,
+  pending: Omit<Pending, 'checkpoint'>,
+): Promise<{ readonly state: State; readonly change?: Change | 'out-of-time' | undefined }> {
+  const { state, checkpoint } = await keepIfForeign(ports, model, before);
+  const decided = decideEntry(ports, model, state, { ...pending, checkpoint });
+  return { state, change: await decided.catch(ifOutOfTime) };
 }
 
 /** Whether a delivery has as many messages as one may have, so that more may wait. */

@@ -18,9 +18,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
+        find: '    const committed = await commitEntry(ports, change.entry);',
         replace: `settled += change.settled;
-          if (!(await commitEntry(ports, change.entry)).ok) {`,
+          const committed = await commitEntry(ports, change.entry);`,
       },
       {
         file: online,
@@ -36,9 +36,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: online,
-        find: '    if (!(await commitEntry(ports, change.entry)).ok) {',
+        find: '    const committed = await commitEntry(ports, change.entry);',
         replace: `await publish(ports, model, change.state, { ...start, hasCommitted: true, hasReplaced: true });
-          if (!(await commitEntry(ports, change.entry)).ok) {`,
+          const committed = await commitEntry(ports, change.entry);`,
       },
     ],
   },
