@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { invariant } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
+import { jsonOfSamples, knowJsonOf } from '../features/sample-json.ts';
 import { rowsWithin } from '../features/samples.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { countWithoutRow } from '../features/vocabularies.ts';
@@ -100,8 +101,17 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
     const all = [...refused, ...undone].sort((a, b) => a.index - b.index);
     if (!learned.ok || places.length === 0) return { learnt: [], refused: all };
     const { vocabularies } = learned.parameters.statistics;
+    const indexes = places.map((place) => encoding.accepted[place] ?? -1);
+    const learnt = indexes.map((index) => complete[index]);
+    if (complete === list.samples) {
+      const texts = jsonOfSamples(list.samples);
+      knowJsonOf(
+        learnt,
+        indexes.map((index) => texts[index] ?? ''),
+      );
+    }
     return {
-      learnt: places.map((place) => complete[encoding.accepted[place] ?? -1]),
+      learnt,
       refused: all,
       state: afterMessage(model.spec, state, learned),
       loss: meanLoss(learned.scores),

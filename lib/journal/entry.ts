@@ -3,6 +3,7 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { type EntryHeader, parseHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
 import { MillraceError, specChanged } from '../errors.ts';
+import { jsonOfSamples } from '../features/sample-json.ts';
 import { limits } from '../limits.ts';
 import type { MessageIdentity } from '../state/ledger.ts';
 
@@ -19,7 +20,7 @@ export type Entry = { readonly header: EntryHeader; readonly samples: readonly u
 export function encodeEntry({ header, samples }: Entry): Uint8Array {
   // What is written must be readable again: the header passes its own schema first.
   const first = storedJson(parseHeader(header), `entry ${header.sequence}`);
-  const lines = [first, ...samples.map((sample) => JSON.stringify(sample))];
+  const lines = [first, ...jsonOfSamples(samples)];
   const params = { [constants.ZSTD_c_checksumFlag]: 1 };
   return zstdCompressSync(`${lines.join('\n')}\n`, { params });
 }

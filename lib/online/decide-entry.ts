@@ -11,6 +11,7 @@ import { isFiniteState } from '../engine/finite.ts';
 import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
+import { jsonOfSamples, knowJsonOf } from '../features/sample-json.ts';
 import { reachOf } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import type { Entry } from '../journal/entry.ts';
@@ -73,6 +74,7 @@ export async function decideEntry(
   const nonce = ports.nonce();
   const settledMessages: SettledMessage[] = [];
   const samples: unknown[] = [];
+  const texts: string[] = [];
   let own: Own<EntryHeader> = { kind: 'samples' };
   let next = state;
   let settled = 0;
@@ -99,12 +101,14 @@ export async function decideEntry(
     }
     next = withSettled(ports, decision.state ?? next, parsed);
     samples.push(...decision.learnt);
+    texts.push(...jsonOfSamples(decision.learnt));
     unknown = addCounts(unknown, decision.unknown);
     settledMessages.push(settledMessage(parsed, decision));
     own = decision.header ?? own;
     if (!sharesEntry(parsed)) break;
   }
   if (settledMessages.length === 0) return undefined;
+  knowJsonOf(samples, texts);
   // Of weights that a command puts in place: they may be those of another spec.
   const modelNow = await modelOfState(ports, model, next);
   const arithmetic = modelNow.compiled.engine;

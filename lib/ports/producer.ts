@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
+import { jsonWithSamples } from '../features/sample-json.ts';
 import { limits } from '../limits.ts';
 import { assertDepth, jsonOf, parse, plainJson, show } from '../parse.ts';
 import { modelName, producerName } from '../spec/names.ts';
@@ -30,7 +31,7 @@ export type Producer<Sample = unknown> = {
 
 /** What stands for the content of a message: its JSON, without the number. */
 export function contentDigest(content: object): string {
-  return digestOfJson(JSON.stringify(content));
+  return digestOfJson(jsonWithSamples(content));
 }
 
 function digestOfJson(json: string): string {
