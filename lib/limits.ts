@@ -226,9 +226,8 @@ export const limits = {
   wasmMemoryBytes: 2_147_483_648,
   /** Bytes of a state that are written for each entry on average. */
   publishedBytes: 1_048_576,
-  /** Entries that a published state may be behind the journal. */
+  /** Entries that a published state may be behind the journal, at all and in a backlog. */
   entriesBehind: 100,
-  /** Entries for each publication while a backlog of messages is learnt. */
   entriesOfBacklog: 10,
   /** Elements from which on states share what they have of a table in common. */
   largeTableElements: 16_384,
@@ -238,10 +237,7 @@ export const limits = {
   predictedElements: 1_048_576,
   /** Elements for each row of a step's value that ONNX Runtime keeps for all steps of a call. */
   stackedElementsPerRow: 64,
-  /**
-   * Elements that one call of the native engine gathers (16 MiB), so that calls are short and
-   * memory is bounded.
-   */
+  /** Elements that one call of the native engine gathers (16 MiB), so that calls are short. */
   elementsPerCall: 4_194_304,
   /** Memory of a function, in MiB. */
   functionMemoryMebibytes: 1_769,

@@ -228,8 +228,8 @@ export function jsonOf(text: string, what: string): unknown {
 }
 
 /**
- * The value of a text of JSON in which whole numbers beyond ±2^53 are the texts that stand there: as
- * numbers, several of them would be one. @throws SyntaxError
+ * The value of a text of JSON, in which whole numbers beyond ±2^53 are the texts that stand there:
+ * as numbers, several of them would be one. @throws SyntaxError
  */
 export function jsonAsWritten(text: string): unknown {
   const exact = (_: string, value: unknown, context?: { readonly source?: string }) => {

@@ -86,7 +86,7 @@ export function rowReader(declaration: Declaration): RowReader {
   return { columns: own, toSample, areLateLabels, toLateLabel, absentFrom };
 }
 
-/** A field of a sample as somebody finds it who has the file: with its column, if that has another name. */
+/** A field of a sample as one finds it in the file: with its column, if that has another name. */
 export function fieldInFile(declaration: Declaration, field: string): string {
   const { name, outputs, column = name } = declaration.label;
   const own = columnsOf(declaration).find((each) => field === `features.${each.name}`);

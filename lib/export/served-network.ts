@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
-import { mixtureOf, type Part, partOf, partsOf } from '../engine/experts/compile-experts.ts';
+import { type Part, partOf, partsOf } from '../engine/experts/compile-experts.ts';
 import { constantAnswer } from '../engine/experts/labels.ts';
+import { mixtureOf } from '../engine/experts/mixture-tensors.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
 import { labelScaleOf, predictionRanges, type Range } from '../features/scaling.ts';

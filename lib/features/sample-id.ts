@@ -14,7 +14,9 @@ export function readSampleId(id: unknown): SampleId | undefined {
 
 /** The refusal of what {@link readSampleId} does not take. */
 export function noSampleId(found: unknown): Refused<'wrong-type'> {
-  const rule = `must be a text of 1 to ${limits.idCharacters} characters, or a whole number up to 2^53 (write larger ones as texts)`;
+  const rule =
+    `must be a text of 1 to ${limits.idCharacters} characters, or a whole number up to 2^53 ` +
+    '(write larger ones as texts)';
   return refuse('wrong-type', `${rule} (found ${show(found)})`);
 }
 

@@ -176,9 +176,9 @@ export type Publication = Published & {
 /**
  * Writes the state as the newest checkpoint where it is due: after an entry that replaced the
  * weights, after every `publishEvery`th entry ({@link entriesAPublication} unless a spec says it;
- * in a backlog ten at least), and when a redelivery finds its messages settled; where somebody died
- * before he did it, whoever comes next does. The published checkpoint never goes back: if a newer one was published
- * meanwhile, nothing is written.
+ * in a backlog ten at least), and when a redelivery finds its messages settled; where somebody
+ * died before he did it, whoever comes next does. The published checkpoint never goes back: if a
+ * newer one was published meanwhile, nothing is written.
  *
  * @returns what is known of the published checkpoint now, for the next invocation
  * @throws MillraceError kind `unavailable` if other weights are in place and readers, who stop before

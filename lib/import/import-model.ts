@@ -3,7 +3,8 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
-import { isMixture, mixtureNames, partsOf } from '../engine/experts/compile-experts.ts';
+import { partsOf } from '../engine/experts/compile-experts.ts';
+import { emptyMixture, isMixture } from '../engine/experts/mixture-tensors.ts';
 import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { mixtureLayer } from '../export/served-network.ts';
 import { type CreateOptions, createModel } from '../model/create-model.ts';
@@ -160,7 +161,9 @@ async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Ten
 
 /** The same, of all experts of a spec. */
 async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Tensors) {
-  const names = [...mixtureNames(spec, experts)];
+  // (Of files of earlier releases, what they did not know begins anew.)
+  const mixture = emptyMixture(spec, experts);
+  const names = Object.keys(mixture);
   for (const { name, spec: own } of partsOf(spec, experts)) {
     if (own === undefined) continue;
     const inside = await withNetwork(own, (layersModel) => {
@@ -169,7 +172,7 @@ async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Te
     });
     names.push(...inside.map((each) => each.replace('/', `/${name}/`)));
   }
-  return fittedNames(names, weights);
+  return fittedNames(names, { ...mixture, ...weights });
 }
 
 /**

@@ -13,7 +13,7 @@ import {
   rowsWithin,
   sliceSamples,
 } from '../features/samples.ts';
-import { haveVaried, labelScaleOf, standardizeLabels } from '../features/scaling.ts';
+import { haveVaried, labelScaleOf, standardizeLabels, unitOf } from '../features/scaling.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
@@ -163,9 +163,10 @@ async function train(
       const seen = indexed(weigh(scaledBy(model, statistics, block)), growth?.vocabularies, layout);
       ({ state } = await compiled.train(state, seen, again));
     }
-  const labels = standardizeLabels(encoded.labels, labelScaleOf(statistics, layout));
-  const { weights } = weigh(encoded);
-  const settled = compiled.experts?.settle(state, { labels, weights }) ?? state;
+  const scale = labelScaleOf(statistics, layout);
+  const labels = standardizeLabels(encoded.labels, scale);
+  const known = { labels, weights: weigh(encoded).weights, unit: unitOf(scale) };
+  const settled = compiled.experts?.settle(state, known) ?? state;
   return {
     ...settled,
     ...(parameters.drift && { drift: parameters.drift }),

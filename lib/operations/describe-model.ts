@@ -1,6 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
-import { mixtureOf } from '../engine/experts/compile-experts.ts';
+import { mixtureOf } from '../engine/experts/mixture-tensors.ts';
 import { isOfKind } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import { type VocabularySummary, vocabularySummaries } from '../features/vocabularies.ts';

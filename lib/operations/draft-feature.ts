@@ -99,7 +99,8 @@ function numberOf(column: Column, doubts: string[], words = 0): SpecInput['featu
   const missing = column.missing + words;
   if (column.tooLarge > 0)
     doubts.push(
-      `${column.name}: ${column.tooLarge} ${column.tooLarge === 1 ? 'number is' : 'numbers are'} beyond ±3.4e38, and refused`,
+      `${column.name}: ${column.tooLarge} ${column.tooLarge === 1 ? 'number is' : 'numbers are'} ` +
+        'beyond ±3.4e38, and refused',
     );
   const mark = markOf(column);
   if (mark !== undefined)

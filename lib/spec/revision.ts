@@ -16,8 +16,9 @@ import * as z from 'zod';
  *    are judged by its loss.
  * 8. Numbers out of all proportion, and weights above a million, are refused.
  * 9. The state knows how the labels alone and the last label turned out, too.
+ * 10. Experts that have been worse than the labels' mean in the long run count less.
  */
-export const newestRevision = 9;
+export const newestRevision = 10;
 
 /** Of a spec as it is stored; absent in models of releases before 0.4. */
 export const revisionSchema = z

@@ -14,7 +14,12 @@ import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
 import { outcomesFrom, outcomesTensors } from './outcomes-file.ts';
 import { samplesFrom, samplesTensors } from './samples-file.ts';
 import { bytesOf, type Parameters, type State } from './state.ts';
-import { statisticsFrom, statisticsMetadata, statisticsTensors } from './statistics-file.ts';
+import {
+  bytesInPages,
+  statisticsFrom,
+  statisticsMetadata,
+  statisticsTensors,
+} from './statistics-file.ts';
 
 /** The version of the file's metadata; a reader refuses any other. */
 const format = 'millrace-1';
@@ -227,17 +232,10 @@ const replayPrefix = 'replay/';
 
 /** How many bytes parameters have in a file, but for names, texts and totals; no tensor is read. */
 export function bytesOfParameters(parameters: Parameters): number {
-  const { targets = [], lags = [], ...statistics } = parameters.statistics;
+  const { targets, lags, ...statistics } = parameters.statistics;
   const others = Object.values(parameterTensors({ ...parameters, tensors: {}, statistics }));
-  const paged = [
-    ...targets.flatMap(({ sums, counts }) => [sums, counts]),
-    ...lags.flatMap(({ values, counts }) => [values, counts]),
-  ];
-  return (
-    bytesOf(parameters.tensors) +
-    others.reduce((sum, { data }) => sum + data.byteLength, 0) +
-    paged.reduce((sum, { length }) => sum + length * Float64Array.BYTES_PER_ELEMENT, 0)
-  );
+  const bytes = bytesOf(parameters.tensors) + bytesInPages({ targets, lags });
+  return others.reduce((sum, { data }) => sum + data.byteLength, bytes);
 }
 
 function parameterMetadata({

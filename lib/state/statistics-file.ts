@@ -57,6 +57,18 @@ export function statisticsTensors(
   );
 }
 
+/** How many bytes target means and lags have in a file, but for their totals. */
+export function bytesInPages({
+  targets = [],
+  lags = [],
+}: { [Part in 'targets' | 'lags']: FeatureStatistics[Part] | undefined }): number {
+  const paged = [
+    ...targets.flatMap(({ sums, counts }) => [sums, counts]),
+    ...lags.flatMap(({ values, counts }) => [values, counts]),
+  ];
+  return paged.reduce((sum, { length }) => sum + length * Float64Array.BYTES_PER_ELEMENT, 0);
+}
+
 /** Arrays of one dimension. */
 function arrayTensors(arrays: Vocabulary | Spread, prefix: string) {
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,6 +33,19 @@ describe('millrace, on the local cloud', () => {
     });
   const send = (body: unknown, deduplication: string) =>
     test.ports.sendSamples({ body: JSON.stringify(body), group: model, deduplication });
+
+  it('predicts a line that is no row as none, in its place, and loses it nowhere', async () => {
+    const file = (name: string) => join(test.directory, name);
+    writeFileSync(file('short.csv'), 'urgency,team,late\n1,2\n12,red,no\n');
+    const predict = (out: string) => millrace('predict', model, file('short.csv'), '--out', out);
+    expect((await predict(file('short.csv'))).output).toContain('1 line of');
+    expect(readFileSync(file('short.csv'), 'utf8')).toContain('\n1,2\n');
+    expect(existsSync(file('short.csv.part'))).toBe(false);
+    expect((await predict(file('beside.csv'))).status).toBe(0);
+    expect(readFileSync(file('beside.csv'), 'utf8')).toMatch(
+      /^urgency.*\n,+"it has 2 values, the header has 3 columns"\n12,red,no,/,
+    );
+  });
 
   it('verifies a model, rolls it back, and verifies it again', async () => {
     for (let seq = 1; seq <= 3; seq++) {

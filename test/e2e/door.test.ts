@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -245,16 +245,6 @@ describe('own data in, predictions out', () => {
       await millrace('predict', 'weather', file('over.csv'), '--out', file('over.csv')),
     ).toMatchObject({ status: 0 });
     expect(readFileSync(file('over.csv'), 'utf8')).toMatch(/^precipitation,.*\n12,8,5,4,rain,/);
-    // A line that is no row keeps its place, and is not lost.
-    writeFileSync(file('short.csv'), 'precipitation,temp_max,temp_min,wind\n1,2\n12,8,5,4\n');
-    const over = ['predict', 'weather', file('short.csv'), '--out'];
-    expect((await millrace(...over, file('short.csv'))).stderr).toContain('1 line of');
-    expect(readFileSync(file('short.csv'), 'utf8')).toContain('\n1,2\n');
-    expect(existsSync(file('short.csv.part'))).toBe(false);
-    expect((await millrace(...over, file('beside.csv'))).status).toBe(0);
-    expect(readFileSync(file('beside.csv'), 'utf8')).toMatch(
-      /^precipitation.*\n,+"it has 2 values, the header has 4 columns"\n12,8,5,4,rain/,
-    );
     const out = join(test.directory, 'none', 'x.csv');
     const { status, stderr } = await millrace('predict', 'weather', file('over.csv'), '--out', out);
     expect({ status, stderr }).toMatchObject({

@@ -12,23 +12,9 @@ import type {
   Tensors,
   Trained,
 } from '../engine.ts';
-import {
-  constantAnswer,
-  emptyLabels,
-  type LabelKind,
-  vector,
-  withLabels,
-  withShares,
-} from './labels.ts';
-import {
-  chosen,
-  evenMixture,
-  judgedBy,
-  type Mixture,
-  mixed,
-  noJudgement,
-  reweighed,
-} from './mixture.ts';
+import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
+import { chosen, judgedBy, mixed, noJudgement, reweighed } from './mixture.ts';
+import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
 
 /** An expert's place in the whole. */
 export type Part = {
@@ -61,29 +47,10 @@ export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[]
   }));
 }
 
-const [mixtureWeights, mixtureUsual, mixtureErrors] = [
-  'weights/mixture/weights',
-  'weights/mixture/usual',
-  'weights/mixture/errors',
-] as const;
-
-/** Whether tensors are those of experts, not of one network. */
-export function isMixture(tensors: Tensors): boolean {
-  return mixtureWeights in tensors;
-}
-
 /** Why networks are trained as they are, where there is something to be said. */
 function whyOf(networks: readonly CompiledModel[]): Pick<CompiledModel, 'why'> {
   const reasons = new Set(networks.flatMap(({ why }) => why ?? []));
   return reasons.size === 0 ? {} : { why: [...reasons].join('; ') };
-}
-
-/** The names of what a state knows of experts beside their networks. */
-export function mixtureNames(spec: Spec, experts: readonly Expert[]): readonly string[] {
-  return Object.keys({
-    ...mixtureTensors(evenMixture(experts.length)),
-    ...emptyLabels(spec, experts),
-  });
 }
 
 /**
@@ -101,6 +68,7 @@ export async function compileExperts(
     }),
   );
   const isWeighted = (spec.revision ?? 0) >= 4;
+  const prior = experts.findIndex((each) => 'predicts' in each && each.predicts === 'prior');
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
@@ -121,8 +89,9 @@ export async function compileExperts(
       mix: (state, each) => mixed(mixtureOf(state), each),
       losses: (said, before = noJudgement(learners.length)) =>
         judgedBy(spec, before, isWeighted ? said : { ...said, weights: undefined }),
-      judge: (state, judgement) => withMixture(state, reweighed(spec, mixtureOf(state), judgement)),
-      choose: (state, judgement) => withMixture(state, chosen(spec, judgement)),
+      judge: (state, judgement) =>
+        withMixture(state, reweighed(spec, mixtureOf(state), judgement, prior)),
+      choose: (state, judgement) => withMixture(state, chosen(spec, judgement, prior)),
       settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
       share: (state, known) => (isWeighted ? withShares(state, known) : state),
     },
@@ -163,8 +132,7 @@ function initialState(spec: Spec, learners: readonly Learner[]): EngineState {
     tensors: Object.assign(
       {},
       ...tensors,
-      mixtureTensors(evenMixture(learners.length)),
-      emptyLabels(
+      emptyMixture(
         spec,
         learners.map(({ expert }) => expert),
       ),
@@ -187,24 +155,6 @@ export function partOf({ tensors, ...state }: EngineState, expert: string): Engi
   for (const [name, tensor] of Object.entries(tensors))
     if (name.split('/')[1] === expert) own[name.replace(`/${expert}/`, '/')] = tensor;
   return { ...state, tensors: own };
-}
-
-function mixtureTensors({ weights, usual, errors }: Mixture): Tensors {
-  return {
-    [mixtureWeights]: vector(weights),
-    [mixtureUsual]: vector(usual),
-    [mixtureErrors]: vector(errors),
-  };
-}
-
-function withMixture(state: EngineState, mixture: Mixture): EngineState {
-  return { ...state, tensors: { ...state.tensors, ...mixtureTensors(mixture) } };
-}
-
-/** How much each expert counts in a state. */
-export function mixtureOf({ tensors }: EngineState): Mixture {
-  const own = (name: string) => Float64Array.from(tensors[name]?.data ?? []);
-  return { weights: own(mixtureWeights), usual: own(mixtureUsual), errors: own(mixtureErrors) };
 }
 
 /** Samples as an expert sees them. */

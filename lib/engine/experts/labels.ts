@@ -5,8 +5,9 @@ import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
 import type { Known } from './mixture.ts';
 
-const [lastLabel, meanLabel, classCounts, classesAfter] = [
+const [lastLabel, labelSteps, meanLabel, classCounts, classesAfter] = [
   'weights/mixture/last_label',
+  'weights/mixture/label_steps',
   'weights/mixture/mean_label',
   'weights/mixture/class_counts',
   'weights/mixture/classes_after',
@@ -34,6 +35,9 @@ export function emptyLabels({ task, label, revision }: Spec, experts: readonly E
       ? { [lastLabel]: vector(classes > 0 ? [noClass] : new Float32Array(width)) }
       : {}),
     ...(predicts('lastLabel') && classes > 0 ? { [classesAfter]: table } : {}),
+    ...(predicts('lastLabel') && classes === 0 && (revision ?? 0) >= 10
+      ? { [labelSteps]: { shape: [width, 3], data: new Float32Array(3 * width) } }
+      : {}),
     ...(predicts('prior') && classes > 0
       ? { [classCounts]: vector(new Float32Array(classes)) }
       : {}),
@@ -83,11 +87,17 @@ export function withLabels(before: EngineState, known: Known): EngineState {
   return { ...state, tensors: { ...state.tensors, ...lastOf(state, known) } };
 }
 
-function lastOf(state: EngineState, { labels, weights }: Known): Record<string, Tensor> {
+function lastOf(state: EngineState, { labels, weights, unit = 1 }: Known): Record<string, Tensor> {
   const own: Record<string, Tensor> = {};
   const { data: known } = state.tensors[lastLabel] ?? {};
+  const steps = state.tensors[labelSteps];
   if (known !== undefined && labels.length > 0)
     own[lastLabel] = vector(labels.slice(-known.length));
+  if (known !== undefined && steps !== undefined && labels.length > 0) {
+    const after = stepsAfter(steps.data, known, labels, unit);
+    own[lastLabel] = vector(after.said);
+    own[labelSteps] = { ...steps, data: after.steps };
+  }
   const [before] = known ?? [];
   const table = state.tensors[classesAfter];
   if (table !== undefined && before !== undefined && before !== noClass) {
@@ -99,6 +109,46 @@ function lastOf(state: EngineState, { labels, weights }: Known): Record<string, 
     own[classesAfter] = { ...table, data };
   }
   return own;
+}
+
+/** A label that is further from what was said before than so many steps is not said as it is. */
+const mostSteps = 10;
+/** No usual step is smaller, in deviations: what has been still for long may begin to move. */
+const leastStep = 0.01;
+/** How much the last step says of the usual one, at least. */
+const leastNews = 0.02;
+
+/**
+ * How far labels are from one another as they come, and what is said after the last of them: each
+ * draws it to itself, but by some usual steps at most. One label in a hundred may be enormous, and
+ * come never again.
+ *
+ * @param stepsBefore of each output the last label, how far one was from the one before on average,
+ *   and how many there were, [outputs, 3]
+ * @param saidBefore of each output
+ * @param unit what steps are times, so that they can be compared when labels are scaled anew
+ */
+function stepsAfter(
+  stepsBefore: Float32Array,
+  saidBefore: Float32Array,
+  labels: Floats,
+  unit: number,
+) {
+  const [steps, said] = [stepsBefore.slice(), saidBefore.slice()];
+  const width = said.length;
+  labels.forEach((label, i) => {
+    const output = i % width;
+    const [last = 0, usual = 0, count = 0] = steps.subarray(3 * output, 3 * output + 3);
+    const most =
+      count < 2 ? Number.POSITIVE_INFINITY : mostSteps * Math.max(usual, leastStep * unit);
+    const before = said[output] ?? 0;
+    const way = (label - before) * unit;
+    said[output] = Math.abs(way) <= most ? label : before + (Math.sign(way) * most) / unit;
+    const step = count === 0 ? 0 : Math.min(Math.abs(label - last) * unit, most);
+    const news = Math.max(leastNews, 1 / Math.max(1, count));
+    steps.set([label, usual + news * (step - usual), count + 1], 3 * output);
+  });
+  return { steps, said };
 }
 
 /**

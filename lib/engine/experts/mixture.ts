@@ -1,7 +1,17 @@
-import { exponential, meansOfRows, wholePower } from '../../arithmetic.ts';
+import { exponential, meansOfRows } from '../../arithmetic.ts';
 import type { Floats } from '../../features/samples.ts';
 import { lossesOf } from '../../metrics/scores.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { type Base, power } from './fading.ts';
+import {
+  guarded,
+  keepsLongRun,
+  type LongRun,
+  leastWeight,
+  longRunAfter,
+  shares,
+  squaredErrors,
+} from './long-run.ts';
 
 /**
  * How much each expert counts, by what it has earned: the exponentially weighted average forecaster
@@ -14,12 +24,16 @@ export type Mixture = {
   readonly usual: Float64Array;
   /** Regressions: the running mean error of each; 0 at first. */
   readonly errors: Float64Array;
+  /** Of regressions since revision 10. */
+  readonly longRun?: LongRun;
 };
 
 /** What experts lost on samples, all of which were predicted before any was learnt. */
 export type Judgement = {
   /** Σ of the losses of each expert; of a regression its errors; see {@link Said.unit}. */
   readonly losses: Float64Array;
+  /** Of a regression, Σ of each expert's squared errors. */
+  readonly squares: Float64Array;
   /** How many samples. */
   readonly count: number;
   /** Σ of their weights. */
@@ -41,7 +55,12 @@ export type Said = {
 };
 
 /** Labels as the networks learn them. Models of releases before 0.9 have each count once. */
-export type Known = { readonly labels: Floats; readonly weights?: Float32Array | undefined };
+export type Known = {
+  readonly labels: Floats;
+  readonly weights?: Float32Array | undefined;
+  /** What differences of labels are times; see {@link Said.unit}. */
+  readonly unit?: number | undefined;
+};
 
 /** How fast experts are told apart. */
 const eta = 0.3;
@@ -64,26 +83,15 @@ const dealtAlike = 0.1;
 /** How much of what counted lately is of before the last sample. */
 const usualKept: Base = { base: 0.99, logarithm: -0.01005033585350145 };
 
-/** No expert counts less after it was chosen: it may come back. */
-const leastWeight = 1e-6;
-
 /** No single prediction costs an expert more than this: −ln 10⁻⁴. */
 const mostLoss = 9.21;
 
-/** A base of powers, with its natural logarithm. */
-type Base = { readonly base: number; readonly logarithm: number };
-
-/** Of the number of samples, or their weights. */
-function power({ base, logarithm }: Base, exponent: number): number {
-  return Number.isInteger(exponent)
-    ? wholePower(base, exponent)
-    : exponential(exponent * logarithm);
-}
-
 /** Experts of which nothing is known yet. */
-export function evenMixture(experts: number): Mixture {
+export function evenMixture(experts: number, hasLongRun: boolean): Mixture {
   const weights = new Float64Array(experts).fill(1 / experts);
-  return { weights, usual: weights, errors: new Float64Array(experts) };
+  const longRun = { roots: new Float64Array(experts), weight: 0 };
+  const errors = new Float64Array(experts);
+  return { weights, usual: weights, errors, ...(hasLongRun && { longRun }) };
 }
 
 /**
@@ -100,8 +108,17 @@ export function mixed({ weights }: Mixture, each: readonly Float32Array[]): Floa
   return Float32Array.from(sums);
 }
 
-/** The mixture after some samples, all of which were predicted before any was learnt. */
-export function reweighed(spec: Spec, mixture: Mixture, judgement: Judgement): Mixture {
+/**
+ * The mixture after some samples, all of which were predicted before any was learnt.
+ *
+ * @param prior the place of the expert that predicts the labels' mean; −1 if there is none
+ */
+export function reweighed(
+  spec: Spec,
+  mixture: Mixture,
+  judgement: Judgement,
+  prior: number,
+): Mixture {
   const { weight: said } = judgement;
   if (said === 0) return mixture;
   const losses = meanLosses(judgement);
@@ -109,38 +126,40 @@ export function reweighed(spec: Spec, mixture: Mixture, judgement: Judgement): M
   const evidence = eta * Math.min(said, mostEvidence);
   const earned = timesEarned(mixture.weights, losses, evidence / unitOf(spec, errors));
   const dealt = Math.min(mostDealt, 1 - power(kept, said));
-  const weights = earned.map((weight, expert) => {
+  const longRun = mixture.longRun && longRunAfter(mixture.longRun, judgement);
+  const shared = earned.map((weight, expert) => {
     const usual = mixture.usual[expert] ?? 0;
     const anew = (1 - dealtAlike) * usual + dealtAlike / earned.length;
     return (1 - dealt) * weight + dealt * anew;
   });
+  const weights = longRun ? guarded(shared, longRun, prior) : shared;
   const before = power(usualKept, Math.min(said, mostEvidence));
   const usual = mixture.usual.map(
     (own, expert) => before * own + (1 - before) * (weights[expert] ?? 0),
   );
-  return { weights, usual, errors };
+  return { weights, usual, errors, ...(longRun && { longRun }) };
 }
 
 /**
  * The mixture that would have predicted samples best of which no expert has learnt one, such as
  * held-out rows: what the experts earned on all of them together, without regard to their order.
  */
-export function chosen(spec: Spec, judgement: Judgement): Mixture {
-  const even = evenMixture(judgement.losses.length);
+export function chosen(spec: Spec, judgement: Judgement, prior: number): Mixture {
+  const even = evenMixture(judgement.losses.length, keepsLongRun(spec));
   if (judgement.weight === 0) return even;
   const losses = meanLosses(judgement);
   const errors = spec.task === 'regression' ? losses : even.errors;
   const earned = timesEarned(even.weights, losses, judgement.weight / unitOf(spec, errors));
   const least = earned.map((weight) => Math.max(weight, leastWeight));
-  const total = sumOf(least);
-  const weights = least.map((weight) => weight / total);
-  return { weights, usual: weights, errors };
+  const longRun = even.longRun && longRunAfter(even.longRun, judgement);
+  const weights = longRun ? guarded(least, longRun, prior) : shares(least);
+  return { weights, usual: weights, errors, ...(longRun && { longRun }) };
 }
 
 /** A judgement with what experts said of some more samples. */
 export function judgedBy(
   spec: Spec,
-  { losses: before, count, weight }: Judgement,
+  { losses: before, squares: squaresBefore, count, weight }: Judgement,
   { each, labels, count: said, weights, unit }: Said,
 ): Judgement {
   const weightOf = (row: number) => weights?.[row] ?? 1;
@@ -152,8 +171,17 @@ export function judgedBy(
         : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
     return own.reduce((total, loss, row) => total + weightOf(row) * loss, sum);
   });
+  const squares = squaresBefore.map((sum, expert) => {
+    const own = squaredErrors(each[expert] ?? new Float32Array(), labels, said);
+    return own.reduce((total, square, row) => total + weightOf(row) * square * unit * unit, sum);
+  });
   const own = weights?.reduce((sum, each) => sum + each, 0) ?? said;
-  return { losses, count: count + said, weight: weight + own };
+  return {
+    losses,
+    squares: keepsLongRun(spec) ? squares : squaresBefore,
+    count: count + said,
+    weight: weight + own,
+  };
 }
 
 /**
@@ -174,7 +202,8 @@ function errorsOf(
 
 /** A judgement of no samples. */
 export function noJudgement(experts: number): Judgement {
-  return { losses: new Float64Array(experts), count: 0, weight: 0 };
+  const losses = new Float64Array(experts);
+  return { losses, squares: losses, count: 0, weight: 0 };
 }
 
 function meanLosses({ losses, weight }: Judgement): Float64Array {

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../lib/engine/create-engine.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import { sliceSamples } from '../../lib/features/samples.ts';
+import { learn } from '../../lib/model/learn.ts';
+import { compileModel, initialState } from '../../lib/model/model.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
+import type { Parameters } from '../../lib/state/state.ts';
+
+const engine = createEngine({ threads: 1, warn: () => undefined });
+const declared = defineSpec({
+  model: 'claims',
+  task: 'regression',
+  features: { a: { type: 'number' }, b: { type: 'number' } },
+  network: { hidden: [32] },
+  online: { experts: 'default' },
+});
+const count = 2_000;
+/** From 0 to 1, without 1. */
+const draw = (...place: number[]) => hashIntegers(5, ...place) / 2 ** 32;
+
+/** Labels that features say nothing of, a few of them enormous. */
+const streams: Readonly<Record<string, (i: number) => number>> = {
+  'mostly nothing, else anything': (i) => (draw(i, 1) < 0.95 ? 0 : 40 / (1 - draw(i, 2)) ** 1.2),
+  'a long tail': (i) => 1 / (1 - draw(i, 2)) ** 1.5,
+  'an enormous label in a hundred': (i) => draw(i, 2) + (draw(i, 1) < 0.01 ? 1e6 : 0),
+};
+
+/** Errors of a stream's predictions beside those of the mean of what came before, as shares. */
+async function besideTheMean(labelOf: (i: number) => number, size: number, revision: number) {
+  const model = { name: 'claims', ...(await compileModel(engine, { ...declared, revision })) };
+  const rows = Array.from({ length: count }, (_, i) => ({
+    features: { a: draw(i, 3), b: draw(i, 4) },
+    label: labelOf(i),
+  }));
+  const { samples } = model.encoder.encode(rows);
+  const sums = { own: 0, ownSquares: 0, mean: 0, meanSquares: 0 };
+  let parameters: Parameters = initialState(model);
+  let total = 0;
+  for (let start = 0; start < count; start += size) {
+    const message = sliceSamples(samples, start, start + size, model.encoder.layout);
+    const learned = await learn(model, parameters, message);
+    if (!learned.ok) throw new Error(learned.reason);
+    const mean = start === 0 ? 0 : total / start;
+    message.labels.forEach((label, i) => {
+      const [own, usual] = [(learned.predictions[i] ?? 0) - label, mean - label];
+      sums.own += Math.abs(own);
+      sums.ownSquares += own * own;
+      sums.mean += Math.abs(usual);
+      sums.meanSquares += usual * usual;
+      total += label;
+    });
+    parameters = learned.parameters;
+  }
+  return { absolute: sums.own / sums.mean, squared: sums.ownSquares / sums.meanSquares };
+}
+
+describe('the default experts, where a few labels are enormous', () => {
+  const each = Object.entries(streams).flatMap(([name, labelOf]) =>
+    [1, 10, 100].map((size) => ({ name, labelOf, size })),
+  );
+  it.each(each)('are not worse than the mean: $name, $size a message', async (stream) => {
+    const { absolute, squared } = await besideTheMean(stream.labelOf, stream.size, 10);
+    expect(absolute).toBeLessThan(1.1);
+    expect(squared).toBeLessThan(1.1);
+  });
+
+  it('were, by the rules before', async () => {
+    const { squared } = await besideTheMean(
+      streams['an enormous label in a hundred'] ?? (() => 0),
+      10,
+      9,
+    );
+    expect(squared).toBeGreaterThan(1.2);
+  });
+});
