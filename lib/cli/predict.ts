@@ -8,7 +8,7 @@ import { invalid, reasonOf } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
 import { sampleWriter } from '../operations/send-file.ts';
-import { inOneLine, listNames, plainJson } from '../parse.ts';
+import { inOneLine, listNames, plainJson, printable } from '../parse.ts';
 import { type OpenModel, openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -60,7 +60,7 @@ export async function predict(
       for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
         if (sums.rows === 0)
           for (const line of absentLines(opened.spec(), chunk.absent()))
-            process.stderr.write(`${line}\n`);
+            process.stderr.write(`${printable(line)}\n`);
         for (const { line, reason } of chunk.bad) {
           sums.unreadable += 1;
           if (sums.unreadable <= shownLines)

@@ -1,5 +1,5 @@
 import { mapped, type Row, type Samples } from '../features/cell-table.ts';
-import type { Declaration } from '../features/columns.ts';
+import { type Declaration, hasExactTexts } from '../features/columns.ts';
 import type { BadRow, FilePlace, Rows } from './formats/format.ts';
 import { type DatasetFile, readRows } from './rows.ts';
 import type { RowPlace } from './tally.ts';
@@ -30,7 +30,8 @@ export async function* readSamples(
 ): AsyncGenerator<FileChunk> {
   const { columns: own, toSample, areLateLabels, toLateLabel, absentFrom } = rowReader(declaration);
   const columns = chosen ?? new Set(isSent ? [...own, ...lateLabelColumns] : own);
-  for await (const { rows, lines, bad, next } of readRows({ ...file, columns })) {
+  const isRounded = !hasExactTexts(declaration);
+  for await (const { rows, lines, bad, next } of readRows({ ...file, columns, isRounded })) {
     const areLate = isSent && areLateLabels(rows);
     yield {
       rows,

@@ -29,8 +29,12 @@ export type Cells = {
   readonly truth: (cell: unknown) => boolean | undefined;
 };
 
-/** The table of cells, with a spec's words; see docs/cells.md. */
-export function cellsOf(spec: CellWords): Cells {
+/**
+ * The table of cells, with a spec's words; see docs/cells.md.
+ *
+ * @param isExact whether numbers that JSON may have rounded have no text: several would be one
+ */
+export function cellsOf(spec: CellWords, isExact = false): Cells {
   const isMissing = wordTest(spec.missing);
   const [isYes, isNo] = [wordTest(spec.true), wordTest(spec.false)];
   const textOfString = remembering(textOf);
@@ -38,13 +42,21 @@ export function cellsOf(spec: CellWords): Cells {
     isMissing: (cell) =>
       cell === undefined || cell === null || Number.isNaN(cell) || isMissing(cell),
     number: numberOf,
-    text: (cell) => (typeof cell === 'string' ? textOfString(cell) : textOf(cell)),
+    text(cell) {
+      if (typeof cell === 'string') return textOfString(cell);
+      return isExact && isRoundedNumber(cell) ? undefined : textOf(cell);
+    },
     truth(cell) {
       if (typeof cell === 'boolean') return cell;
       if (isYes(cell)) return true;
       return isNo(cell) ? false : undefined;
     },
   };
+}
+
+/** Whether a cell is a whole number that may have been another before it was read from JSON. */
+export function isRoundedNumber(cell: unknown): boolean {
+  return Number.isInteger(cell) && !Number.isSafeInteger(cell);
 }
 
 /** A cell as words are compared; undefined if it is no word. */

@@ -56,8 +56,13 @@ export type DeclaredColumns = Pick<
 };
 
 /** How a declaration reads cells. */
-export function cellsOfSpec({ cells }: Pick<Declaration, 'cells'>): Cells {
-  return cells === undefined ? cellsAsWritten : cellsOf(cells);
+export function cellsOfSpec({ cells, revision }: Pick<Declaration, 'cells' | 'revision'>): Cells {
+  return cells === undefined ? cellsAsWritten : cellsOf(cells, hasExactTexts({ revision }));
+}
+
+/** Whether whole numbers that JSON has rounded are no values of a category, classes or ids. */
+export function hasExactTexts({ revision = 0 }: Pick<Declaration, 'revision'>): boolean {
+  return revision >= 10;
 }
 
 /** A feature with its columns. */
@@ -73,8 +78,9 @@ export type Column = {
  * The features of a spec in its order, each with its columns: the one place that knows widths and
  * offsets.
  */
-export function columnsOf({ features, cells, label }: DeclaredColumns): readonly Column[] {
-  const reader = cellsOfSpec({ cells });
+export function columnsOf(declaration: DeclaredColumns): readonly Column[] {
+  const { features, label } = declaration;
+  const reader = cellsOfSpec(declaration);
   const declared = Object.entries(features).map(([name, feature]) => ({
     name,
     column: ('column' in feature ? feature.column : undefined) ?? name,
@@ -134,9 +140,10 @@ function widthOfLabel(label: DeclaredLabel = {}): Pick<Layout, 'labelWidth'> {
 function growingLayout({
   label,
   cells,
+  revision,
 }: DeclaredColumns): Pick<Layout, 'growingClasses' | 'hasExactLabels'> {
   if (label?.maxClasses === undefined) return {};
-  const reader = cellsOfSpec({ cells });
+  const reader = cellsOfSpec({ cells, revision });
   const declared = (label.classes ?? []).map((name) => reader.text(name) ?? name);
   return { growingClasses: { declared, most: label.maxClasses }, hasExactLabels: true };
 }

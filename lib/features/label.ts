@@ -29,7 +29,7 @@ export type LabelReader = {
 
 /** The reader of a spec's labels. */
 export function labelReader(
-  declaration: Pick<Declaration, 'task' | 'label' | 'cells'>,
+  declaration: Pick<Declaration, 'task' | 'label' | 'cells' | 'revision'>,
 ): LabelReader {
   const cells = cellsOfSpec(declaration);
   switch (declaration.task) {

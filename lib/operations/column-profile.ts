@@ -45,16 +45,24 @@ export async function profileFile(file: { readonly name: string; readonly bytes:
   const { columns, rows, add } = createProfile();
   let bad: BadRow | undefined;
   let badRows = 0;
+  /** Features of samples that have the name of another field of theirs. */
+  const hidden = new Set<string>();
+  let areSamples = false;
   const profile = (isAll: boolean) => {
     // (Rows of JSON leave out what they have not.)
     for (const column of columns.values()) column.missing = rows() - column.present;
-    return { rows: rows(), columns, isAll, bad, badRows };
+    return { rows: rows(), columns, isAll, bad, badRows, areSamples, hidden };
   };
   for await (const chunk of readRows(file)) {
     bad ??= chunk.bad[0];
     badRows += chunk.bad.length;
     for (const row of chunk.rows) {
       if (rows() >= draftRows) return profile(false);
+      const { features } = row;
+      if (isRecord(features)) {
+        areSamples = true;
+        for (const name of ['label', 'weight']) if (Object.hasOwn(features, name)) hidden.add(name);
+      }
       add(row);
     }
   }
@@ -82,14 +90,18 @@ export function createProfile() {
   };
 }
 
-/** A row that is a sample already has its features inside; what else stands beside is not read. */
+/**
+ * A row that is a sample already has its features inside. What else stands beside is not read, and
+ * features of the names of its other fields are not told from those.
+ */
 export function flat(row: Row): Row {
   const { features, label, weight } = row;
   if (!isRecord(features)) return row;
+  const { label: _, weight: __, ...own } = features;
   return {
-    ...features,
-    ...(Object.hasOwn(row, 'label') && { label }),
+    ...own,
     ...(Object.hasOwn(row, 'weight') && { weight }),
+    ...(Object.hasOwn(row, 'label') && { label }),
   };
 }
 

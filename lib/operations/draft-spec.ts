@@ -37,8 +37,9 @@ export async function draftSpec(
   file: { readonly name: string; readonly bytes: ByteSource },
   { labels, task: given }: { readonly labels?: readonly string[]; readonly task?: Task } = {},
 ): Promise<Draft> {
-  const { rows, columns, isAll, bad, badRows } = await profileFile(file);
+  const { rows, columns, isAll, bad, badRows, areSamples, hidden } = await profileFile(file);
   if (rows === 0) throw invalid(noRows(file.name, bad));
+  if (areSamples) assertIsLabelled(columns, labels);
   const targets = targetsOf(columns, labels);
   const doubts: string[] = [];
   if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
@@ -50,7 +51,7 @@ export async function draftSpec(
   for (const column of columns.values()) doubts.push(...missingDoubts(column));
   const weights = columns.get('weight');
   if (weights !== undefined && !targets.includes(weights)) doubts.push(weightDoubt(weights));
-  if (labels === undefined)
+  if (labels === undefined && !areSamples)
     doubts.push(`label: ${targets[0].name} is the last column; --label names another`);
   for (const target of targets) assertHasLabels(target, doubts);
   const task = given ?? (targets.length > 1 ? 'regression' : taskOf(targets[0], doubts));
@@ -59,7 +60,10 @@ export async function draftSpec(
   if (given !== undefined || targets.length > 1)
     for (const target of targets) assertIsTask(target, task);
   if (task !== 'regression') doubts.push(...rareDoubts(targets[0]));
-  const left: { column: string; reason: string }[] = [];
+  const left = [...hidden].map((column) => ({
+    column,
+    reason: 'samples have a field of their own of that name; call the feature otherwise',
+  }));
   const words = new Set<string>();
   const { true: yes, false: no } = cellsSchema.parse({});
   const said = targets.flatMap(({ values }) => [...values.keys()]);
@@ -83,10 +87,13 @@ export async function draftSpec(
   }
   const others = [...columns.values()].filter((column) => !targets.includes(column));
   doubts.push(...leaks(others, targets), ...(await numericLeaks(file, others, targets)));
+  // (Of rows that are samples already, a feature that the spec does not know is refused.)
+  const ignore = areSamples ? left.map(({ column }) => column) : [];
   const spec: SpecInput = {
     model,
     task,
     features,
+    ...(ignore.length > 0 && { ignore }),
     label: labelOf(targets, task, nameFor(targets[0].name, features)),
     network: { hidden: [32] },
     online: { experts: 'default' },
@@ -95,6 +102,20 @@ export async function draftSpec(
       : { cells: { missing: [...cellsSchema.parse({}).missing, ...words] } }),
   };
   return { spec, rows, left, doubts };
+}
+
+/** @throws MillraceError kind `invalid` if rows that are samples have no label, or another is named */
+function assertIsLabelled(
+  columns: ReadonlyMap<string, Column>,
+  labels: readonly string[] = ['label'],
+): void {
+  const isOwn = labels.length === 1 && labels[0] === 'label';
+  if (isOwn && columns.has('label')) return;
+  const found = isOwn ? 'none' : listNames(labels);
+  throw invalid(
+    `--label: rows with features are samples, whose label is their field label (found ${found}); ` +
+      'write each feature as a column of its own to name another',
+  );
 }
 
 /** @throws MillraceError kind `invalid` if the file has no such column, or it is named twice */

@@ -4,7 +4,7 @@ import { fieldInFile } from '../datasets/to-sample.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
-import { lastState } from '../fold/checkpoints.ts';
+import { ledgerNow } from '../fold/ledger-now.ts';
 import { limits } from '../limits.ts';
 import { listNames, plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -56,7 +56,7 @@ export type PlacedReason = { readonly line: number; readonly reason: string };
  * @throws MillraceError kind `invalid` if the content was sent already in messages of another size
  */
 export async function sendFile(
-  ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'nonce' | 'limits'>,
+  ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'nonce' | 'limits' | 'pause'>,
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
   {
@@ -69,10 +69,9 @@ export async function sendFile(
 ): Promise<SentFile> {
   const content = await producerOfContent(file.bytes, idColumn);
   const producer = `${content}${samplesPerMessage}`;
-  const ledger = (await lastState(ports, spec.model))?.ledger;
+  const ledger = await ledgerNow(ports, spec.model);
   assertSameCut(ledger, content, producer);
   const isSettled = (seq: number) =>
-    ledger !== undefined &&
     judge(ledger, { by: 'producer', producer, seq }, ports.limits).verdict === 'settled';
   const sums = { messages: 0, samples: 0, settledBefore: 0 };
   const notes: Notes = { badRows: 0, bad: [], refused: 0, refusals: [], absent: [] };
@@ -195,8 +194,8 @@ async function* messagesOf(
 }
 
 /** The same content under another number of messages would be learnt a second time. */
-function assertSameCut(ledger: Ledger | undefined, content: string, producer: string): void {
-  const other = [...(ledger?.producers.keys() ?? [])].find(
+function assertSameCut(ledger: Ledger, content: string, producer: string): void {
+  const other = [...ledger.producers.keys()].find(
     (name) => name.startsWith(content) && name !== producer,
   );
   if (other === undefined) return;

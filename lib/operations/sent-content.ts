@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { newline } from '../datasets/formats/text-reader.ts';
-import { lastState } from '../fold/checkpoints.ts';
+import { ledgerNow } from '../fold/ledger-now.ts';
 import type { Ports } from '../ports/ports.ts';
 
 /** How the producer of a file's content is called, but for the size of its messages. */
@@ -25,12 +25,12 @@ export type SentBefore = {
 
 /** What `sendFile` has sent of a file, when it was no longer than that; the most of it. */
 export async function sentBefore(
-  ports: Pick<Ports, 'store' | 'log'>,
+  ports: Pick<Ports, 'store' | 'log' | 'limits' | 'pause'>,
   model: string,
   bytes: ByteSource,
 ): Promise<SentBefore | undefined> {
-  const producers = (await lastState(ports, model))?.ledger.producers.keys() ?? [];
-  const known = new Map([...producers].map((name) => [name.replace(/\d+$/, ''), name]));
+  const { producers } = await ledgerNow(ports, model);
+  const known = new Map([...producers.keys()].map((name) => [name.replace(/\d+$/, ''), name]));
   const hash = createHash('sha256');
   let [hashed, found]: [number, SentBefore | undefined] = [0, undefined];
   const look = () => {

@@ -16,7 +16,8 @@ import * as z from 'zod';
  *    are judged by its loss.
  * 8. Numbers out of all proportion, and weights above a million, are refused.
  * 9. The state knows how the labels alone and the last label turned out, too.
- * 10. Experts that have been worse than the labels' mean in the long run count less.
+ * 10. Experts that have been worse than the labels' mean in the long run count less, and whole
+ *     numbers beyond 2^53 are no values of a category, nor classes, unless they are texts.
  */
 export const newestRevision = 10;
 

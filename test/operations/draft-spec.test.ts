@@ -60,6 +60,18 @@ describe('a draft', () => {
     const { spec } = await drafted('a.jsonl', lines.join('\n'));
     expect(Object.keys(spec.features)).toEqual(['x']);
     expect(spec.label).toEqual({ name: 'label' });
+    const weighed = [1, 2, 3].map((x) =>
+      JSON.stringify({ label: x, features: { x, label: 7, odd: {} }, weight: x }),
+    );
+    const other = await drafted('a.jsonl', weighed.join('\n'));
+    expect(other.spec).toMatchObject({
+      features: { x: { type: 'number' } },
+      ignore: ['label', 'odd'],
+      label: { name: 'label' },
+    });
+    await expect(drafted('a.jsonl', '{"features":{"x":1},"late":true}')).rejects.toThrow(
+      /--label: rows with features are samples, whose label is their field label/,
+    );
   });
 
   it('says how many rows it could not read, and where names look like numbers', async () => {

@@ -6,7 +6,7 @@ import { createEncoder } from '../../lib/features/encoder.ts';
 import { samplesOfLines } from '../../lib/operations/follow-file.ts';
 import { sampleWriter, sendFile } from '../../lib/operations/send-file.ts';
 import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
-import { createWorld, ticket, ticketsSpec } from '../support/world.ts';
+import { createWorld, deliver, message, published, ticket, ticketsSpec } from '../support/world.ts';
 
 it('says what was sent of a file that cannot be read to its end', async () => {
   const world = createWorld();
@@ -29,6 +29,27 @@ it('says what was sent of a file that cannot be read to its end', async () => {
   );
   expect(error.message).toContain(
     `the ${samples} samples before were sent, as producer ${producer}`,
+  );
+});
+
+it('knows what was learnt of a file, however far the published state is behind', async () => {
+  const spec: Spec = { ...ticketsSpec, online: { ...ticketsSpec.online, publishEvery: 100 } };
+  const world = createWorld(spec);
+  const rows = Array.from({ length: 40 }, (_, i) => JSON.stringify(ticket(i)));
+  const file = { name: 'a.jsonl', bytes: bytesInMemory(Buffer.from(rows.join('\n'))) };
+  const wait = async () => undefined;
+  await deliver(world, [message(1, { samples: [ticket(99)] })]);
+  await sendFile(world, spec, file, { samplesPerMessage: 4, wait });
+  const bodies = world.sentSamples.map(({ body }) => body);
+  await deliver(
+    world,
+    bodies.map((body, i) => message(i + 2, body)),
+  );
+  expect((await published(world)).sequence).toBe(1);
+  const again = await sendFile(world, spec, file, { samplesPerMessage: 4, wait });
+  expect(again).toMatchObject({ messages: 0, settledBefore: 10 });
+  await expect(sendFile(world, spec, file, { samplesPerMessage: 5, wait })).rejects.toThrow(
+    'this content was sent already, 4 samples a message',
   );
 });
 

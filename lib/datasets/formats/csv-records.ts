@@ -105,9 +105,11 @@ export async function* passRecords(
   }
 }
 
+const nothingBehindQuote = 'CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE';
+
 /** What is wrong with a record, and what to do. */
 function reasonOfRecord(error: Error & { readonly code?: string }): string {
-  if (error.code === 'CSV_INVALID_CLOSING_QUOTE')
+  if (error.code === 'CSV_INVALID_CLOSING_QUOTE' || error.code === nothingBehindQuote)
     return 'a quote stands within a quoted cell; write it twice there ("")';
   if (error.code === 'CSV_QUOTE_NOT_CLOSED')
     return 'a quote has no end; close it, or put the cell in quotes and write the quote twice ("")';

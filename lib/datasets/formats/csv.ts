@@ -90,9 +90,9 @@ class TableCollector implements Records {
         this.#chunk.add(line, sizeBytes);
       } else {
         const values = cells.length === 1 ? 'value' : 'values';
-        const hint = `; a cell that holds a ${namesOfDelimiters[this.#delimiter]} goes in quotes`;
+        const hint = `; a cell that holds a ${namesOfDelimiters[this.#delimiter] ?? this.#delimiter} goes in quotes`;
         const reason =
-          `it has ${cells.length} ${values}, the header has ${width} columns` +
+          `it has ${cells.length} ${values}, the header has ${width} ${width === 1 ? 'column' : 'columns'}` +
           (cells.length > width ? hint : '');
         this.#chunk.addBad({ line, reason, text: cells.join(this.#delimiter) });
       }

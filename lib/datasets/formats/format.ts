@@ -31,6 +31,8 @@ export type Stretch = {
   readonly from?: FilePlace | undefined;
   /** Where it ends, as {@link FilePlace} counts; with the file unless given. */
   readonly to?: number | undefined;
+  /** Whether whole numbers of JSON beyond 2^53 are rounded, as releases before 0.24 read them. */
+  readonly isRounded?: boolean | undefined;
 };
 
 /** Rows in order; of some formats their cells can be had column by column. */

@@ -9,7 +9,7 @@ import { carriageReturn, lineEnd, newline } from './text-reader.ts';
 export const jsonLines: Format = {
   endings: ['.jsonl', '.ndjson'],
   isText: true,
-  async *read(text, { from, to = Number.POSITIVE_INFINITY }) {
+  async *read(text, { from, to = Number.POSITIVE_INFINITY, isRounded }) {
     const collector = new ChunkCollector();
     let rows: Row[] = [];
     const take = (next: FilePlace) => {
@@ -24,7 +24,7 @@ export const jsonLines: Format = {
       line += 1;
       const own = bytes.toString('utf8').trim();
       if (own === '') return;
-      const row = parseLine(own);
+      const row = parseLine(own, isRounded);
       if (typeof row === 'string') collector.addBad({ line, reason: row, text: own });
       else {
         rows.push(row);
@@ -93,10 +93,10 @@ const oneObject =
 const longWhole = /(?<![.\d])\d{16}/;
 
 /** The row of a line; a text says why it is none. */
-function parseLine(text: string): Row | string {
+function parseLine(text: string, isRounded = false): Row | string {
   try {
     const parsed = parseJson(text, 'the line', limits.rowBytes);
-    const row = longWhole.test(text) ? jsonAsWritten(text) : parsed;
+    const row = !isRounded && longWhole.test(text) ? jsonAsWritten(text) : parsed;
     if (isRecord(row)) return { ...row };
     return oneObject;
   } catch (error) {

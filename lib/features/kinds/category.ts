@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
-import type { Cells } from '../cells.ts';
+import { type Cells, isRoundedNumber } from '../cells.ts';
 import { hashText } from '../hash.ts';
 import { columnName, type FeatureBehaviour } from './kind.ts';
 
@@ -94,9 +94,10 @@ export function categoryBehaviour(
       return (value, into, row) => {
         const text = cells.text(value);
         if (text === undefined) {
-          const reason =
-            `must be a text of 1 to ${limits.categoryCharacters} characters, a number or a boolean ` +
-            `(found ${show(value)})`;
+          const reason = isRoundedNumber(value)
+            ? `whole numbers beyond 2^53 are not exact in JSON; write it as a text (found ${value})`
+            : `must be a text of 1 to ${limits.categoryCharacters} characters, a number or a boolean ` +
+              `(found ${show(value)})`;
           return refuse('wrong-type', reason);
         }
         into.categories[row * categories + categoryOffset] = indexOf(text);
