@@ -226,9 +226,8 @@ export const limits = {
   wasmMemoryBytes: 2_147_483_648,
   /** Bytes of a state that are written for each entry on average. */
   publishedBytes: 1_048_576,
-  /** Entries that a published state may be behind the journal, at all and in a backlog. */
+  /** Entries that a published state may be behind the journal. */
   entriesBehind: 100,
-  entriesOfBacklog: 10,
   /** Elements from which on states share what they have of a table in common. */
   largeTableElements: 16_384,
   /** Rows of one step of a compiled engine when predicting; the last step is filled up. */

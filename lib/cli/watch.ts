@@ -6,7 +6,7 @@ import {
   type EntrySummary,
   type ModelDescription,
 } from '../operations/describe-model.ts';
-import { jsonIfAny } from '../parse.ts';
+import { inOneLine, jsonIfAny } from '../parse.ts';
 import { count, type Io } from './io.ts';
 import { figure, formatCount, formatSeconds, sparkline } from './progress.ts';
 
@@ -97,7 +97,7 @@ function hearing(model: string, logs: WatchOptions['logs'], started: number) {
       const logged = loggedSchema.safeParse(jsonIfAny(line)).data;
       if (logged?.model !== model) continue;
       if (logged.lagMilliseconds !== undefined) heard.lag = logged.lagMilliseconds;
-      if (logged.level === 'ERROR') heard.problems.push(logged.reason ?? logged.message);
+      if (logged.level === 'ERROR') heard.problems.push(inOneLine(logged.reason ?? logged.message));
     }
   };
   return Object.assign(heard, { listen });

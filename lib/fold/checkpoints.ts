@@ -169,16 +169,14 @@ export type Publication = Published & {
   readonly hasCommitted: boolean;
   /** Whether one that it committed or read replaced the weights. */
   readonly hasReplaced: boolean;
-  /** Whether more messages wait than it could be given, so that the state is not current anyway. */
-  readonly hasBacklog: boolean;
 };
 
 /**
  * Writes the state as the newest checkpoint where it is due: after an entry that replaced the
- * weights, after every `publishEvery`th entry ({@link entriesAPublication} unless a spec says it;
- * in a backlog ten at least), and when a redelivery finds its messages settled; where somebody
- * died before he did it, whoever comes next does. The published checkpoint never goes back: if a
- * newer one was published meanwhile, nothing is written.
+ * weights, after every `publishEvery`th entry ({@link entriesAPublication} unless a spec says it),
+ * and when a redelivery finds its messages settled; where somebody died before he did it, whoever
+ * comes next does. The published checkpoint never goes back: if a newer one was published
+ * meanwhile, nothing is written.
  *
  * @returns what is known of the published checkpoint now, for the next invocation
  * @throws MillraceError kind `unavailable` if other weights are in place and readers, who stop before
@@ -188,11 +186,10 @@ export async function publish(
   ports: BucketPorts & StatePorts,
   model: Model,
   state: State,
-  { hasCommitted, hasReplaced, hasBacklog, ...before }: Publication,
+  { hasCommitted, hasReplaced, ...before }: Publication,
 ): Promise<Published> {
   const { etag, publishedAt } = before;
-  const usual = Math.max(entriesAPublication(state), hasBacklog ? limits.entriesOfBacklog : 1);
-  const { publishEvery = usual } = model.spec.online;
+  const { publishEvery = entriesAPublication(state) } = model.spec.online;
   const timesDue = (sequence: number) => Math.floor(sequence / publishEvery);
   const isPast = timesDue(state.sequence) > timesDue(publishedAt);
   const isDue = etag === undefined || !hasCommitted || hasReplaced || isPast;

@@ -7,7 +7,6 @@ import { keepCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { commitEntry } from '../journal/commit.ts';
-import { limits } from '../limits.ts';
 import { type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
@@ -109,7 +108,7 @@ export async function updateModel(
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   const { etag, publishedAt } = start;
-  const done = { hasCommitted: entries.length > 0, hasReplaced, hasBacklog: isFull(messages) };
+  const done = { hasCommitted: entries.length > 0, hasReplaced };
   const published = await publish(ports, model, state, { etag, publishedAt, ...done });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
   // Whoever worked until no time was left has stored how far it got.
@@ -130,11 +129,6 @@ async function decideFrom(
   const { state, checkpoint } = await keepIfForeign(ports, model, before);
   const decided = decideEntry(ports, model, state, { ...pending, checkpoint });
   return { state, change: await decided.catch(ifOutOfTime) };
-}
-
-/** Whether a delivery has as many messages as one may have, so that more may wait. */
-function isFull(messages: readonly ParsedMessage[]): boolean {
-  return messages.length >= limits.deliveryMessages;
 }
 
 /** What was noticed of the samples. */

@@ -120,8 +120,8 @@ export const onlineSchema = strictObject({
     .max(10_000)
     .optional()
     .describe(
-      'write the state after every so many journal entries; unless given after each, a state of ' +
-        'several MiB after as many, at most 100, and in a backlog of messages after ten at least',
+      'write the state after every so many journal entries; unless given after each, and a state ' +
+        'of several MiB after as many, at most 100',
     ),
   labelWindow: labelWindowSchema
     .optional()
