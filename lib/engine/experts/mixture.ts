@@ -171,17 +171,13 @@ export function judgedBy(
         : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
     return own.reduce((total, loss, row) => total + weightOf(row) * loss, sum);
   });
-  const squares = squaresBefore.map((sum, expert) => {
+  const squaresOf = (sum: number, expert: number) => {
     const own = squaredErrors(each[expert] ?? new Float32Array(), labels, said);
     return own.reduce((total, square, row) => total + weightOf(row) * square * unit * unit, sum);
-  });
-  const own = weights?.reduce((sum, each) => sum + each, 0) ?? said;
-  return {
-    losses,
-    squares: keepsLongRun(spec) ? squares : squaresBefore,
-    count: count + said,
-    weight: weight + own,
   };
+  const squares = keepsLongRun(spec) ? squaresBefore.map(squaresOf) : squaresBefore;
+  const own = weights?.reduce((sum, each) => sum + each, 0) ?? said;
+  return { losses, squares, count: count + said, weight: weight + own };
 }
 
 /**
