@@ -80,6 +80,9 @@ export async function predict(
       assertLosesNone(out, path, sums.unreadable);
       await rename(`${out}.part`, out);
     }
+  }).catch((error: unknown) => {
+    clear();
+    throw error;
   });
   const { rows, refused, unreadable } = sums;
   process.stderr.write(
@@ -127,7 +130,6 @@ function questionsOf(
 function assertLosesNone(out: string, path: string, unreadable: number): void {
   const isOver = existsSync(out) && existsSync(path) && realpathSync(out) === realpathSync(path);
   if (unreadable === 0 || !isOver) return;
-  rmSync(`${out}.part`, { force: true });
   throw invalid(
     `--out: ${count(unreadable, 'line')} of ${path} cannot be read, and would be lost if ` +
       'predictions were written over it; name another file',
