@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid, reasonOf } from '../errors.ts';
+import { invalid } from '../errors.ts';
 import { exportModel } from '../export/export-model.ts';
 import type { ExportFormat } from '../export/formats/format.ts';
 import { makeFolder } from '../ports/make-folder.ts';
 import { count, type Io } from './io.ts';
+import { writeProblem } from './write-problem.ts';
 
 /** Writes a model into a folder, as files that others read. */
 export async function exportInto(
@@ -41,6 +42,6 @@ async function write(
     await makeFolder(folder);
     for (const [name, body] of Object.entries(files)) await writeFile(join(folder, name), body);
   } catch (cause) {
-    throw invalid(`--out ${folder}: cannot be written: ${reasonOf(cause)}`, cause);
+    throw invalid(`--out ${folder}: cannot be written: ${writeProblem(cause)}`, cause);
   }
 }

@@ -116,7 +116,7 @@ async function evaluateFileOf(io: Io, name: string, path: string): Promise<numbe
     `${name} at entry ${state.sequence}: ${count(samples, 'sample')}` +
       (refused === 0 ? '' : `, ${formatCount(refused)} refused`),
   );
-  printFigures(io, samples > 0 ? figures : { ...figures, confusion: undefined });
+  if (samples > 0) printFigures(io, figures);
   if (state.sequence === 0 && model.spec.initialWeights === undefined)
     print(`  ${name} has learnt nothing yet`);
   if (firstRefusal !== undefined) print(`  the first that is refused: ${firstRefusal}`);

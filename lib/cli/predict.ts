@@ -1,10 +1,17 @@
 import { once } from 'node:events';
-import { createWriteStream, existsSync, realpathSync, rmSync, type WriteStream } from 'node:fs';
+import {
+  createWriteStream,
+  existsSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  type WriteStream,
+} from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
-import { invalid, reasonOf } from '../errors.ts';
+import { invalid } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
 import { sampleWriter } from '../operations/send-file.ts';
@@ -17,6 +24,7 @@ import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { specOf } from './train.ts';
 import { whenStopped } from './when-stopped.ts';
+import { writeProblem } from './write-problem.ts';
 
 /** Predicts a file's rows, and writes the predictions beside the input's columns. */
 export async function predict(
@@ -38,7 +46,7 @@ export async function predict(
   if (out !== undefined && format === undefined) assertFormat(out);
   const opened = await openModel(io.ports, model);
   // Beside the file first: what breaks off, or reads what it writes, leaves no half of it.
-  const output = out === undefined ? process.stdout : await openOutput(`${out}.part`);
+  const output = out === undefined ? process.stdout : await openOutput(out);
   const clear = () => {
     if (out !== undefined) rmSync(`${out}.part`, { force: true });
   };
@@ -57,6 +65,7 @@ export async function predict(
         await opened.predict([], { maxAgeSeconds: 0 });
       const predicted = predictionColumns(opened, names);
       const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
+      await write([]);
       for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
         if (sums.rows === 0)
           for (const line of absentLines(opened.spec(), chunk.absent()))
@@ -136,11 +145,13 @@ function assertLosesNone(out: string, path: string, unreadable: number): void {
   );
 }
 
-/** A file to write into. @throws MillraceError kind `invalid` if it cannot be written */
-async function openOutput(path: string): Promise<WriteStream> {
-  const output = createWriteStream(path);
+/** A file beside another, to write into. @throws MillraceError kind `invalid` if it cannot be written */
+async function openOutput(out: string): Promise<WriteStream> {
+  if (existsSync(out) && statSync(out).isDirectory())
+    throw invalid(`--out ${out}: it is a folder; name a file`);
+  const output = createWriteStream(`${out}.part`);
   await once(output, 'open').catch((cause: unknown) => {
-    throw invalid(`--out: ${reasonOf(cause)}`, cause);
+    throw invalid(`--out ${out}: cannot be written: ${writeProblem(cause)}`, cause);
   });
   // What fails later is thrown where it is finished.
   return output.on('error', () => undefined);

@@ -28,6 +28,17 @@ function placeOf({ index, file, line }: QuarantineRecord['refused'][number]): st
   return index < 0 ? 'the message' : `sample ${index}`;
 }
 
+/** How many samples of a message, or rows of a job, were refused. */
+function refusalsOf({ refused, refusedRows = 0 }: QuarantineRecord): number {
+  return Math.max(refused.length, refusedRows);
+}
+
+/** That a record has only the first refusals, where it has not all. */
+function keptOf(record: QuarantineRecord): string {
+  const { length } = record.refused;
+  return refusalsOf(record) > length ? `; the first ${formatCount(length)} are kept` : '';
+}
+
 /** Lists refused samples, except those that a retry has settled; or sends them again. */
 export async function showQuarantine(
   { ports, print, result, mayChange }: Io,
@@ -51,25 +62,26 @@ export async function showQuarantine(
   const standing = messages.filter(({ isSettledAgain }) => !isSettledAgain);
   result(standing);
   for (const { record, resend } of standing.slice(0, shownMessages)) {
-    const { message, time, producer, seq, refused } = record;
+    const { message, time, producer, seq, refused, dataset } = record;
     const from = producer === undefined ? '' : ` from ${producer} ${seq}`;
     const again =
       resend === undefined ? '' : `, on its way again as ${resend.producer} ${resend.seq}`;
-    print(`${message}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
+    const ofJob = typeof dataset === 'string' ? `, a job over ${dataset}` : '';
+    print(`${message}${ofJob}${from}${time === undefined ? '' : ` at ${time}`}${again}`);
     for (const each of refused.slice(0, shownSamples)) {
       const { field, code, reason } = each;
       const said = namesItsField.has(code ?? '') ? reason : `${field}: ${reason}`;
       print(`  ${placeOf(each)}: ${said}`);
     }
-    if (refused.length > shownSamples)
-      print(`  … and ${formatCount(refused.length - shownSamples)} more`);
+    const more = refusalsOf(record) - Math.min(refused.length, shownSamples);
+    if (more > 0) print(`  … and ${formatCount(more)} more${keptOf(record)}`);
   }
   if (standing.length > shownMessages)
     print(
       `… and ${count(standing.length - shownMessages, 'message')} more; --json has all of them`,
     );
   for (const [what, times] of byField(standing)) print(`${formatCount(times)} × ${what}`);
-  const samples = standing.reduce((sum, { record }) => sum + record.refused.length, 0);
+  const samples = standing.reduce((sum, { record }) => sum + refusalsOf(record), 0);
   const settled = messages.length - standing.length;
   print(
     `${name}: ${count(standing.length, 'message')} with ${count(samples, 'refusal')} in quarantine` +

@@ -25,11 +25,14 @@ export async function redrive(
   const samples = await deadLettersOf(sqs, samplesQueueUrl);
   const jobs = await deadLettersOf(sqs, jobsQueueUrl);
   const commands = await deadLettersOf(sqs, commandsQueueUrl);
-  await showFirst(print, 'samples', samples);
-  await showFirst(print, 'jobs', jobs);
-  await showFirst(print, 'commands', commands);
-  if (!(await mayChange('send dead letters back to their queues, those above and all others')))
-    return 0;
+  const shown = [
+    await showFirst(print, 'samples', samples),
+    await showFirst(print, 'jobs', jobs),
+    await showFirst(print, 'commands', commands),
+  ];
+  const what = 'send dead letters back to their queues, those above and all others';
+  // Where there are none, there is nothing to ask.
+  if (shown.some((letters) => letters > 0) && !(await mayChange(what))) return 0;
   const redriveSamples = createRedrive(ports);
   const sums = { samples: 0, jobs: 0, commands: 0, settled: 0 };
   const left = new Map<string, number>();
@@ -97,9 +100,12 @@ async function empty(
   for (const letter of kept) await letters.release(letter);
 }
 
-async function showFirst(print: Io['print'], name: string, letters: DeadLetters): Promise<void> {
-  print(`${name}: about ${count(await letters.count(), 'dead letter')}`);
+/** Shows the first letters of a queue. @returns about how many there are */
+async function showFirst(print: Io['print'], name: string, letters: DeadLetters): Promise<number> {
+  const about = await letters.count();
+  print(`${name}: about ${count(about, 'dead letter')}`);
   const first = await letters.receive();
   for (const { group, id, body } of first) print(`  ${group} ${id} ${body.slice(0, 80)}`);
   for (const letter of first) await letters.release(letter);
+  return Math.max(about, first.length);
 }

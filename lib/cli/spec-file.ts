@@ -1,14 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
-import { invalid, reasonOf } from '../errors.ts';
+import { fileProblem } from '../datasets/local-file.ts';
+import { invalid } from '../errors.ts';
 import { jsonOf, show } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
+import { writeProblem } from './write-problem.ts';
 
 /** A spec in a file of JSON, or piped in (`-`), not checked yet. @throws MillraceError kind `invalid` */
 export async function readSpecFile(path: string): Promise<SpecInput> {
   const read = path === '-' ? textOf(process.stdin) : readFile(path, 'utf8');
   const text = await read.catch((cause: unknown) => {
-    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
+    throw invalid(`${path} cannot be read: ${fileProblem(cause)}`, cause);
   });
   return inputOf(path, text.replace(/^\uFEFF/, ''));
 }
@@ -17,7 +19,10 @@ export async function readSpecFile(path: string): Promise<SpecInput> {
 export async function writeSpecFile(path: string, spec: SpecInput): Promise<void> {
   const text = `${JSON.stringify(spec, null, 2)}\n`;
   await writeFile(path, text, { flag: 'wx' }).catch((cause: unknown) => {
-    throw invalid(`${path} cannot be written: ${reasonOf(cause)}; --out names another file`, cause);
+    throw invalid(
+      `${path} cannot be written: ${writeProblem(cause)}; --out names another file`,
+      cause,
+    );
   });
 }
 
@@ -25,7 +30,29 @@ function inputOf(path: string, text: string): SpecInput {
   const read = jsonOf(text, path);
   if (typeof read !== 'object' || read === null || Array.isArray(read))
     throw invalid(`${path}: must be a spec, a JSON object (found ${show(read)})`);
+  const twice = repeatedKey(text);
+  if (twice !== undefined)
+    throw invalid(
+      `${path}: ${show(twice)} is there twice in one object; only the last would count`,
+    );
   // Its fields are checked as those of any spec; editors complete a file that names its schema.
   const { $schema: _, ...input } = read as { $schema?: unknown };
   return input as SpecInput;
+}
+
+/** A key that one of the objects of a valid text of JSON has twice: `JSON.parse` takes the last. */
+function repeatedKey(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (const { 0: token, 1: isKey } of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(undefined);
+    else if (token === '}' || token === ']') open.pop();
+    else if (isKey !== undefined) {
+      const key: string = JSON.parse(token.slice(0, token.lastIndexOf('"') + 1));
+      const keys = open.at(-1);
+      if (keys?.has(key)) return key;
+      keys?.add(key);
+    }
+  }
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import { classNames } from '../features/class-weights.ts';
+import { hasIndicator } from '../features/kinds/indicator.ts';
 import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
@@ -148,13 +149,11 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     case 'image':
       return `${feature.width} pixels, each divided by ${declared.scale}`;
     case 'vector':
-      if (declared.missing === 'mean')
-        return `${numbersText(declared.length)} and 0; what is missing is the mean, and then 1`;
-      return declared.indicator && `${numbersText(declared.length)}, then 0; ${standsText}`;
+      return declared.missing === 'mean' || declared.indicator
+        ? withStandIn(numbersText(declared.length), declared)
+        : undefined;
     case 'timestamp':
-      return declared.indicator
-        ? `${timesText(declared)}; then 0; ${standsText}`
-        : timesText(declared);
+      return withStandIn(timesText(declared), declared);
     case 'text':
       return (
         `${feature.width} numbers: \`HashingVectorizer(n_features=${feature.width}, ` +
@@ -163,17 +162,24 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     case 'number': {
       const { clip, log } = declared;
       const number = numberText(declared);
-      if (declared.missing === 'mean') return `${number} and 0; where it is missing the mean and 1`;
-      if (declared.indicator) return `${number}, then 0; ${standsText}`;
-      return log || clip ? number : undefined;
+      const text = withStandIn(number, declared);
+      return log || clip || text !== number ? text : undefined;
     }
     default:
       return undefined;
   }
 }
 
-/** Where a number behind the others says what was missing. */
-const standsText = 'where it is missing, what stands for it, then 1';
+/** What stands for a missing value, and whether a number behind the others says so. */
+function withStandIn(
+  text: string,
+  declared: { readonly missing?: unknown; readonly indicator?: boolean | undefined },
+): string {
+  const isMean = declared.missing === 'mean';
+  if (!hasIndicator(declared)) return isMean ? `${text}; where it is missing, its mean` : text;
+  const stands = isMean ? 'its mean' : 'what stands for it';
+  return `${text}, then 0; where it is missing, ${stands}, then 1`;
+}
 
 /** What a number is before it is scaled. */
 function numberText(

@@ -1,4 +1,5 @@
 import { classNames } from '../features/class-weights.ts';
+import { hasIndicator } from '../features/kinds/indicator.ts';
 import { type ColumnScales, predictionRanges } from '../features/scaling.ts';
 import { layerPartOf } from '../network/weight-names.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -15,7 +16,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
     width: feature.width,
     ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
     // Its last number says what was missing.
-    ...(hasIndicator(spec, feature) && { indicator: true }),
+    ...(isIndicated(spec, feature) && { indicator: true }),
     ...(feature.kind === 'numbers'
       ? { ...scaleJson(feature), ...viewsJson(feature.views) }
       : { values: feature.values, buckets: feature.buckets, hashes: feature.hashes }),
@@ -84,11 +85,11 @@ function viewsJson(views: readonly ColumnScales[]) {
 }
 
 /** Whether one more number of a feature says that its value was missing. */
-function hasIndicator(spec: Spec, { name }: ExportedFeature): boolean {
+function isIndicated(spec: Spec, { name }: ExportedFeature): boolean {
   const feature = spec.features[name];
-  if (feature === undefined || !('indicator' in feature || 'standardize' in feature)) return false;
-  const isFilled = 'standardize' in feature && feature.missing === 'mean';
-  return isFilled || ('indicator' in feature && feature.indicator === true);
+  const isOfKind =
+    feature?.type === 'number' || feature?.type === 'vector' || feature?.type === 'timestamp';
+  return isOfKind && hasIndicator(feature);
 }
 
 /** What stands for a missing value of a feature; undefined if nothing does. */

@@ -21,6 +21,8 @@ export type Declaration = {
   readonly task: Task;
   readonly features: Readonly<Record<string, Feature>>;
   readonly ignore?: Ignored | undefined;
+  /** Whether a sample may lack some of its features. */
+  readonly missing?: 'learnt' | undefined;
   /** How cells become values; absent for models of releases before 0.3. */
   readonly cells?: CellWords | undefined;
   /** The rules by which samples become numbers; absent for models of releases before 0.4. */

@@ -56,15 +56,24 @@ export function featuresWriter(
       };
     }
     raw.fill(undefined);
+    let known = 0;
     for (const key of Object.keys(features)) {
       const place = places.get(key);
-      if (place !== undefined) raw[place] = features[key];
+      if (place !== undefined) {
+        raw[place] = features[key];
+        known += 1;
+      }
       if (place !== undefined || isIgnored(key)) continue;
       const reason = `unknown feature; allowed: ${listNames([...places.keys()]) || 'none'}`;
       return {
         ...refuse('unknown-field', reason),
         field: `features.${shownField(key)}`,
       };
+    }
+    // Nobody means a sample that has none of them: they are called otherwise there.
+    if (known === 0 && declaration.missing === 'learnt' && sent.length > 0) {
+      const reason = `has none of its features: ${listNames([...places.keys()])}`;
+      return { ...refuse('missing', reason), field: 'features' };
     }
     let place = 0;
     for (const column of sent) {

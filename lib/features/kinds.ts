@@ -43,9 +43,9 @@ export function behaviourOf(
 ): FeatureBehaviour {
   switch (feature.type) {
     case 'number':
-      return withIndicator(numberBehaviour(feature, cells), feature.indicator);
+      return withIndicator(numberBehaviour(feature, cells), feature);
     case 'vector':
-      return withIndicator(vectorBehaviour(feature, cells), feature.indicator);
+      return withIndicator(vectorBehaviour(feature, cells), feature);
     case 'image':
       return imageBehaviour(feature, cells);
     case 'category':
@@ -57,7 +57,7 @@ export function behaviourOf(
     case 'lag':
       return lagBehaviour(feature, outputs);
     case 'timestamp':
-      return withIndicator(timestampBehaviour(feature, cells), feature.indicator);
+      return withIndicator(timestampBehaviour(feature, cells), feature);
     case 'text':
       return textBehaviour(feature, cells);
   }
@@ -86,7 +86,7 @@ export function problemsOfIndicators(
   features: Readonly<Record<string, Feature>>,
 ): { readonly path: string[]; readonly problem: string }[] {
   return Object.entries(features).flatMap(([name, feature]) => {
-    if (!('indicator' in feature) || feature.indicator === undefined) return [];
+    if (!('indicator' in feature) || feature.indicator !== true) return [];
     const { missing } = feature;
     const path = ['features', name, 'indicator'];
     if (missing === undefined)

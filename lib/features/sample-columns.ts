@@ -38,6 +38,8 @@ export function sampleColumns(declaration: Declaration, { sent, places }: Writte
       const { features } = sample;
       const own = Object.keys(features);
       const ownPlaces = placesOf(own);
+      // Why a sample has none that are known, is for whoever reads it by itself.
+      if (sent.length > 0 && !ownPlaces.some((place) => place >= 0)) left[row] = 1;
       for (let i = 0; i < own.length; i++) {
         const place = ownPlaces[i] ?? -2;
         if (place >= 0) put(place, row, features[own[i] ?? '']);

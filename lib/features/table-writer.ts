@@ -72,6 +72,8 @@ export function tableWriter(
     // There a row may be a sample as it is.
     if (!own.has('features') && column('features') !== undefined) return undefined;
     const columns = [...features, label].map((role) => column(role.column));
+    if (features.length > 0 && columns.slice(0, -1).every((each) => each === undefined))
+      return undefined;
     const weights = own.has(weightColumn) ? undefined : column(weightColumn);
     return { columns: [...columns, weights], left: new Uint8Array(rows.count), start: rows.start };
   };

@@ -29,6 +29,8 @@ const recordSchema = z.looseObject({
   sequenceNumber: z.string().optional(),
   producer: z.string().optional(),
   seq: z.int().optional(),
+  /** So many rows of a job's dataset were refused; `refused` has the first of them. */
+  refusedRows: z.int().optional(),
   /** The entry that settles the message, if it is committed. */
   sequence: z.int().optional(),
   /** What others found who were about to commit the same entry. */

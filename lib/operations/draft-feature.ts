@@ -81,6 +81,14 @@ function areDays(numbers: Iterable<string>): boolean {
   return [...numbers].every((number) => day.test(number));
 }
 
+/** Whether whole numbers are times of this century, as so many of a second since 1970. */
+function areTimes({ values, whole, present }: Column, partsOfSecond: number): boolean {
+  const isTime = (number: number) => number >= 1e9 && number < 2.2e9;
+  return (
+    whole === present && [...values.keys()].every((text) => isTime(Number(text) / partsOfSecond))
+  );
+}
+
 /** A number of nines, such as -999, that lies three times as far out as all others together. */
 function markOf({ values }: Column): string | undefined {
   const marks = [...values.keys()].filter((text) => /^-?99+(\.0+)?$/.test(text));
@@ -92,6 +100,15 @@ function markOf({ values }: Column): string | undefined {
     const away = Math.max(least - Number(mark), Number(mark) - most);
     return most > least && away > 3 * (most - least);
   });
+}
+
+/** What stands for missing values of numbers and times, where there were some. */
+function standInFor(missing: number): { missing?: 'mean' } {
+  return missing > 0 ? { missing: 'mean' } : {};
+}
+
+function learntAsMean(name: string, missing: number): string {
+  return `${name}: ${missing} missing ${missing === 1 ? 'value is' : 'values are'} learnt as the mean so far`;
 }
 
 /** A number; what is missing is learnt as the mean. */
@@ -109,10 +126,8 @@ function numberOf(column: Column, doubts: string[], words = 0): SpecInput['featu
         `"cells": {"missing": ["", "${mark}"]}`,
     );
   if (missing === 0) return { type: 'number' };
-  doubts.push(
-    `${column.name}: ${missing} missing ${missing === 1 ? 'value is' : 'values are'} learnt as the mean so far`,
-  );
-  return { type: 'number', missing: 'mean' };
+  doubts.push(learntAsMean(column.name, missing));
+  return { type: 'number', ...standInFor(missing) };
 }
 
 /** What a draft has found so far. */
@@ -132,12 +147,13 @@ export function featureOf(
   const { name, present, numbers, dates, values, vectors, missing } = column;
   const [[length, rows] = []] = vectors;
   if (length !== undefined && rows !== undefined) {
-    const others = missing + present - rows;
+    const others = present - rows;
     if (others > 0)
       doubts.push(
         `${name}: ${others} ${others === 1 ? 'row has' : 'rows have'} no such list of numbers; such rows are refused`,
       );
-    return { type: 'vector', length, standardize: true };
+    if (missing > 0) doubts.push(learntAsMean(name, missing));
+    return { type: 'vector', length, standardize: true, ...standInFor(missing) };
   }
   if (isTime(column)) {
     const hasHours = dates > 0 || column.timeTexts > 0;
@@ -150,7 +166,7 @@ export function featureOf(
     return {
       type: 'timestamp',
       ...(hasHours ? {} : { parts: [...parts] }),
-      ...(missing > 0 ? { missing: '1970-01-01' } : {}),
+      ...standInFor(missing),
     };
   }
   if (isProse(column)) {
@@ -161,6 +177,15 @@ export function featureOf(
     if (column.truths === present && values.size <= 2) return numberOf(column, doubts);
     if (areDays(values.keys()))
       doubts.push(`${name} may be days as 20240131; as 2024-01-31 they can be learnt as times`);
+    if (areTimes(column, 1))
+      doubts.push(
+        `${name} may be seconds since 1970; as {"type": "timestamp"} their hour, weekday and day ` +
+          'of the year are learnt',
+      );
+    if (areTimes(column, 1_000))
+      doubts.push(
+        `${name} may be milliseconds since 1970; written as seconds they can be learnt as times`,
+      );
     if (values.size <= 20 && present > 100)
       doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);
     return numberOf(column, doubts);

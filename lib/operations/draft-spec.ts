@@ -65,9 +65,7 @@ export async function draftSpec(
     reason: 'samples have a field of their own of that name; call the feature otherwise',
   }));
   const words = new Set<string>();
-  const { true: yes, false: no } = cellsSchema.parse({});
-  const said = targets.flatMap(({ values }) => [...values.keys()]);
-  const meant = new Set([...yes, ...no, ...said].map((text) => text.toLowerCase()));
+  const meant = meantWords(targets);
   const features: Record<string, SpecInput['features'][string]> = {};
   for (const column of columns.values()) {
     if (targets.includes(column) || column.name === 'weight') continue;
@@ -92,6 +90,7 @@ export async function draftSpec(
   const spec: SpecInput = {
     model,
     task,
+    missing: 'learnt',
     features,
     ...(ignore.length > 0 && { ignore }),
     label: labelOf(targets, task, nameFor(targets[0].name, features)),
@@ -102,6 +101,13 @@ export async function draftSpec(
       : { cells: { missing: [...cellsSchema.parse({}).missing, ...words] } }),
   };
   return { spec, rows, left, doubts };
+}
+
+/** Words that say something, as true and false do and values of the label, in small letters. */
+function meantWords(targets: readonly Column[]): ReadonlySet<string> {
+  const { true: yes, false: no } = cellsSchema.parse({});
+  const said = targets.flatMap(({ values }) => [...values.keys()]);
+  return new Set([...yes, ...no, ...said].map((text) => text.toLowerCase()));
 }
 
 /** @throws MillraceError kind `invalid` if rows that are samples have no label, or another is named */

@@ -47,13 +47,23 @@ export async function answerOverHttp(
   request: HttpRequest,
   answerTo: (request: unknown) => Promise<PredictAnswer>,
 ): Promise<HttpAnswer> {
+  if (request.requestContext.http.method !== 'POST') return wrongMethod(request);
   const read = requestOf(request);
   const answer = typeof read === 'string' ? refuse('malformed', read) : await answerTo(read.body);
-  return {
-    statusCode: answer.ok ? 200 : statusOf[answer.code],
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(answer),
-  };
+  return answered(answer.ok ? 200 : statusOf[answer.code], answer);
+}
+
+function wrongMethod({ requestContext: { http } }: HttpRequest): HttpAnswer {
+  const { headers, ...rest } = answered(
+    405,
+    refuse('malformed', `method: must be POST (found ${http.method})`),
+  );
+  return { ...rest, headers: { ...headers, allow: 'POST' } };
+}
+
+function answered(statusCode: number, answer: PredictAnswer): HttpAnswer {
+  const headers = { 'content-type': 'application/json' };
+  return { statusCode, headers, body: JSON.stringify(answer) };
 }
 
 /** The request in a body; a text says why there is none. */
@@ -61,9 +71,7 @@ function requestOf({
   rawPath,
   body = '',
   isBase64Encoded = false,
-  requestContext: { http },
 }: HttpRequest): { readonly body: unknown } | string {
-  if (http.method !== 'POST') return `method: must be POST (found ${http.method})`;
   const model = rawPath.replace(/^\/|\/$/g, '');
   const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
   try {

@@ -38,12 +38,18 @@ type WithMissing<Features> = {
     : never;
 }[keyof Features];
 
+/** Those that may stay away. */
+type Optional<Input extends SpecInput> = Input extends { missing: 'learnt' }
+  ? Exclude<keyof Input['features'], Derived<Input['features']>>
+  : WithMissing<Input['features']>;
+
 /** The features of a declaration's samples; those that may be missing may stay away. */
-type FeaturesOf<Features extends SpecInput['features']> = {
-  readonly [Name in Exclude<keyof Features, WithMissing<Features> | Derived<Features>>]: ValueOf<
-    Features[Name]
-  >;
-} & { readonly [Name in WithMissing<Features>]?: ValueOf<Features[Name]> | null };
+type FeaturesOf<Input extends SpecInput> = {
+  readonly [Name in Exclude<
+    keyof Input['features'],
+    Optional<Input> | Derived<Input['features']>
+  >]: ValueOf<Input['features'][Name]>;
+} & { readonly [Name in Optional<Input>]?: ValueOf<Input['features'][Name]> | null };
 
 type LabelOf<Input extends SpecInput> = Input['task'] extends 'regression'
   ? Input extends { label: { outputs: readonly (infer Output extends string)[] } }
@@ -63,7 +69,7 @@ export type QuestionOf<Model extends ModelReference> =
     ? string extends keyof Input['features']
       ? unknown
       : {
-          readonly features: FeaturesOf<Input['features']>;
+          readonly features: FeaturesOf<Input>;
           /** Kept under it, until its label is sent with the id instead of the features. */
           readonly id?: string | number;
         }
@@ -75,7 +81,7 @@ export type SampleOf<Model extends ModelReference> =
     ? string extends keyof Input['features']
       ? unknown
       : { readonly label: LabelOf<Input>; readonly weight?: number } & (
-          | { readonly features: FeaturesOf<Input['features']>; readonly id?: never }
+          | { readonly features: FeaturesOf<Input>; readonly id?: never }
           /** Of what was asked under it; `default`: no label came for it in time. */
           | { readonly id: string | number; readonly default?: true }
         )

@@ -133,6 +133,13 @@ export const specSchema = strictObject({
       `at most ${limits.features} features`,
     ),
   ignore: ignoredSchema.optional(),
+  missing: z
+    .literal('learnt')
+    .optional()
+    .describe(
+      'a sample that lacks some of its features is learnt: where a feature says nothing of it, its ' +
+        'mean so far stands for a number, the unknown value for a category; refused unless given',
+    ),
   label: labelSchema.prefault({}),
   // Filled in by a declaration; absent in models of releases before 0.3.
   cells: cellsSchema.optional().describe('words for missing values, true and false: see cells.md'),

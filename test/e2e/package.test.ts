@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
-import { followTutorial } from '../support/tutorial.ts';
+import { followTutorial, lookAfterModel } from '../support/tutorial.ts';
 
 const program = (name: string) => join(projectDirectory, 'node_modules', name);
 const compiler = program('typescript/bin/tsc');
@@ -161,7 +161,7 @@ describe('the package', () => {
     }
   });
 
-  it('is all that the tutorial needs, in an empty folder', async () => {
+  it('is all that the tutorial and docs/operations.md need, in an empty folder', async () => {
     const project = await install('newcomer');
     symlinkSync(program('vega-datasets'), join(project, 'node_modules/vega-datasets'));
     const { HOME = '', PATH = '' } = process.env;
@@ -180,6 +180,7 @@ describe('the package', () => {
       });
       expect(address).toMatch(/^http:/);
       await followTutorial(project, bin);
+      await lookAfterModel(project, bin);
     } finally {
       // (It may have ended by itself, and says so once.)
       const ended = local.exitCode === null ? once(local, 'exit') : undefined;

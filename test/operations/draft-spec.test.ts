@@ -139,7 +139,8 @@ describe('a draft', () => {
     ['long reviews', (i) => `good word${i % 9} `.repeat(60), { type: 'text' }, 0],
     ['days', (i) => `2024-01-${10 + (i % 9)}`, { parts: ['weekday', 'dayOfYear'] }, 0],
     ['times', (i) => `2024/01/${10 + (i % 9)} 10:${10 + (i % 50)}`, { type: 'timestamp' }, 0],
-    ['vectors, some missing', (i) => (i % 10 === 0 ? null : [1, i]), { length: 2 }, 20],
+    ['vectors, some missing', (i) => (i % 10 === 0 ? null : [1, i]), { missing: 'mean' }, 0],
+    ['vectors, some of them texts', (i) => (i % 10 === 0 ? 'x' : [1, i]), { length: 2 }, 20],
     ['the word missing', (i) => [null, 'missing', 'b'][i % 3], { values: ['b', 'missing'] }, 0],
     ['texts, some long', (i) => 'ab'.repeat(1 + (i % 4) * 100), { type: 'category' }, 100],
     ['large numbers', (i) => (i === 7 ? 1e39 : i / 3), { type: 'number' }, 1],
@@ -152,8 +153,22 @@ describe('a draft', () => {
     for await (const { samples } of readSamples(declared, file(cell)))
       found += createEncoder(declared).encode(samples).refused.length;
     expect(found).toBe(refused);
-    const said = doubts.filter((doubt) => doubt.startsWith('odd: '));
+    const said = doubts.filter((doubt) => doubt.startsWith('odd: ') && doubt.includes('refused'));
     expect(said.some((doubt) => doubt.includes(`${refused} `))).toBe(refused > 0);
+  });
+
+  it.each<[what: string, cell: (i: number) => unknown, doubt: RegExp]>([
+    [
+      'seconds',
+      (i) => 1_700_000_000 + 60 * i,
+      /may be seconds since 1970; as \{"type": "timestamp"\}/,
+    ],
+    ['milliseconds', (i) => 1.7e12 + 61_000 * i, /may be milliseconds since 1970; written as/],
+    ['days of eight digits', (i) => 20240110 + (i % 20), /may be days as 20240131/],
+  ])('says what numbers may be: %s', async (_what, cell, doubt) => {
+    const { spec, doubts } = await draftSpec('odd', file(cell), { labels: ['y'] });
+    expect(spec.features.odd).toEqual({ type: 'number' });
+    expect(doubts).toContainEqual(expect.stringMatching(doubt));
   });
 
   it.each<[what: string, label: (i: number) => unknown, reason: string]>([

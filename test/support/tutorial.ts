@@ -61,3 +61,39 @@ export async function followTutorial(folder: string, programs: string): Promise<
   expect(readFileSync(join(folder, 'weather-keras', 'model.h5')).length).toBeGreaterThan(10_000);
   expect(readFileSync(join(folder, 'predicted.csv'), 'utf8').split('\n')).toHaveLength(1_463);
 }
+
+/** The commands of `millrace` within a document's sentences, each once. */
+function documentedCommands(markdown: string): readonly string[] {
+  const names = 'doctor|logs|redrive|show|jobs|dataset|quarantine|rollback|retract|verify|export';
+  const spans = [...markdown.replace(/\n/g, ' ').matchAll(/`([^`]+)`/g)];
+  const commands = spans.flatMap(
+    ([, span = '']) =>
+      new RegExp(`^(?:npx millrace )?((?:${names})(?: .*)?)$`).exec(span)?.[1] ?? [],
+  );
+  return [...new Set(commands)];
+}
+
+/** Runs each command of docs/operations.md on the model that the tutorial leaves. */
+export async function lookAfterModel(folder: string, programs: string): Promise<void> {
+  const placeholders: Readonly<Record<string, string>> = {
+    '<model>': 'weather',
+    // Before what the tutorial retracted.
+    '<the entry before>': '2',
+    // A number that nobody sent is nothing to retract: the command says so.
+    '<producer:seq>': 'nobody:1',
+    check: 'check weather-history --model weather',
+  };
+  const commands = documentedCommands(textOf('docs/operations.md'));
+  expect(commands.length).toBeGreaterThan(12);
+  for (const command of commands) {
+    const typed = Object.entries(placeholders).reduce(
+      (line, [name, value]) => line.replace(name, value),
+      command,
+    );
+    const yes = /^(rollback|retract|redrive|quarantine)/.test(typed) ? ' --dry-run' : '';
+    const { status, output } = await shell(folder, programs, `npx millrace ${typed}${yes}`);
+    const isNobody = typed.includes('nobody:1');
+    expect(status, `${typed}\n${output}`).toBe(isNobody ? 2 : 0);
+    if (isNobody) expect(output).toContain('holds none of these samples');
+  }
+}

@@ -2,11 +2,25 @@ import * as z from 'zod';
 import { accepted } from '../../refusal.ts';
 import type { FeatureBehaviour } from './kind.ts';
 
-/** Of kinds whose missing values a constant may stand for. */
+/** Of kinds whose missing values a constant or their mean may stand for. */
 export const indicatorSchema = z
-  .literal(true)
+  .boolean()
   .optional()
-  .describe('one more number says that the value was missing and `missing` stands for it');
+  .describe(
+    'whether one more number says that the value was missing and `missing` stands for it; with ' +
+      '`mean` it does unless this is false',
+  );
+
+/** Whether one more number of a declared feature says that its value was missing. */
+export function hasIndicator({
+  missing,
+  indicator = missing === 'mean',
+}: {
+  readonly missing?: unknown;
+  readonly indicator?: boolean | undefined;
+}): boolean {
+  return indicator;
+}
 
 /** Stands for a missing value, so that no value is taken for it: no cell is it. */
 const absent = Symbol('a missing value');
@@ -14,9 +28,13 @@ const absent = Symbol('a missing value');
 /** A behaviour with one more number behind its own: 1 where a value was missing, 0 otherwise. */
 export function withIndicator(
   behaviour: FeatureBehaviour,
-  indicator: true | undefined,
+  {
+    missing: standsIn,
+    indicator,
+  }: { readonly missing?: unknown; readonly indicator?: boolean | undefined },
 ): FeatureBehaviour {
-  if (indicator === undefined) return behaviour;
+  // (Where it is the mean, the behaviour itself has that number.)
+  if (standsIn === 'mean' || indicator !== true) return behaviour;
   const { width, missing, writer, asSource = (cell: unknown) => cell } = behaviour;
   const given = (cell: unknown) => (cell === absent ? missing : cell);
   return {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { strictObject } from '../../parse.ts';
 import { accepted } from '../../refusal.ts';
 import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from '../cells.ts';
-import { indicatorSchema } from './indicator.ts';
+import { hasIndicator, indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, halfLifeSchema, unknownMean } from './kind.ts';
 
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
@@ -38,20 +38,22 @@ export const numberSchema = strictObject({
     .union([z.number(), z.literal('mean')])
     .optional()
     .describe(
-      'stands for a missing value, `mean` for the mean so far and a second number that says so; a ' +
-        'sample without a value is refused unless given',
+      'stands for a missing value, `mean` for the mean so far and, unless indicator is false, a second ' +
+        'number that says so; a sample without a value is refused unless given',
     ),
   indicator: indicatorSchema,
 });
 
 /** How a number behaves: one column; where its mean stands for missing ones, another says so. */
 export function numberBehaviour(
-  { standardize, log = false, clip, halfLife, missing }: z.output<typeof numberSchema>,
+  feature: z.output<typeof numberSchema>,
   cells: Cells,
 ): FeatureBehaviour {
+  const { standardize, log = false, clip, halfLife, missing } = feature;
   const fillsMean = missing === 'mean';
+  const saysSo = fillsMean && hasIndicator(feature);
   return {
-    width: { numbers: fillsMean ? 2 : 1, categories: 0 },
+    width: { numbers: saysSo ? 2 : 1, categories: 0 },
     isStandardized: standardize !== false,
     isJudged: standardize !== false && clip === undefined && !log,
     spread: typeof standardize === 'string' ? standardize : undefined,
@@ -65,13 +67,13 @@ export function numberBehaviour(
         if (cell === unknownMean) {
           // What stands here once it is known what was learnt before.
           into.raw[place] = Number.NaN;
-          into.raw[place + 1] = 1;
+          if (saysSo) into.raw[place + 1] = 1;
           return accepted;
         }
         const value = within(clip, cells.number(cell));
         if (!isFloat32(value)) return noNumber(cells, cell);
         into.raw[place] = withoutSign(log ? logarithm(value) : value);
-        if (fillsMean) into.raw[place + 1] = 0;
+        if (saysSo) into.raw[place + 1] = 0;
         return accepted;
       };
     },

@@ -3,8 +3,8 @@ import { cosineOfPi } from '../../arithmetic.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
 import { type Cells, cellsOf, cellsSchema } from '../cells.ts';
-import { indicatorSchema } from './indicator.ts';
-import { columnName, type FeatureBehaviour } from './kind.ts';
+import { hasIndicator, indicatorSchema } from './indicator.ts';
+import { columnName, type FeatureBehaviour, unknownMean } from './kind.ts';
 
 const [secondMs, dayMs] = [1_000, 86_400_000];
 
@@ -64,9 +64,15 @@ export const timestampSchema = strictObject({
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
   missing: z
     .string()
-    .refine((text) => timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined, 'must be a time')
+    .refine(
+      (text) => text === 'mean' || timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined,
+      'must be a time, or mean',
+    )
     .optional()
-    .describe('stands for a missing value; a sample without one is refused unless given'),
+    .describe(
+      'stands for a missing value, `mean` for the means so far of its numbers and, unless indicator ' +
+        'is false, one more that says so; a sample without one is refused unless given',
+    ),
   indicator: indicatorSchema,
 });
 
@@ -75,24 +81,33 @@ const timeRule =
 
 /** How a timestamp behaves: a cosine and a sine of each cycle, and a number of what has elapsed. */
 export function timestampBehaviour(
-  { parts: names, zone, missing }: z.output<typeof timestampSchema>,
+  feature: z.output<typeof timestampSchema>,
   cells: Cells,
 ): FeatureBehaviour {
+  const { parts: names, zone, missing } = feature;
+  const own = names.reduce((sum, name) => sum + (name === 'elapsed' ? 1 : 2), 0);
+  const fillsMean = missing === 'mean';
+  const saysSo = fillsMean && hasIndicator(feature);
   const shift = offsetOf(zone);
   return {
-    width: {
-      numbers: names.reduce((sum, name) => sum + (name === 'elapsed' ? 1 : 2), 0),
-      categories: 0,
-    },
+    width: { numbers: saysSo ? own + 1 : own, categories: 0 },
     isStandardized: true,
-    missing,
+    missing: fillsMean ? unknownMean : missing,
+    asSource: (cell) => (cell === unknownMean ? 'missing' : cell),
+    ...(fillsMean ? { filledColumns: own } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
+        const start = row * numbers + numberOffset;
+        if (saysSo) into.raw[start + own] = Number(cell === unknownMean);
+        if (cell === unknownMean) {
+          into.raw.fill(Number.NaN, start, start + own);
+          return accepted;
+        }
         const time = timeOf(cell, cells);
         if (time === undefined) {
           return refuse('wrong-type', `${timeRule} (found ${show(cell)})`);
         }
-        let place = row * numbers + numberOffset;
+        let place = start;
         for (const name of names) {
           if (name === 'elapsed') into.raw[place++] = time / secondMs;
           else {

@@ -3,7 +3,7 @@ import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
 import { type Cells, cellsAsWritten, isFloat32, withoutSign } from '../cells.ts';
-import { indicatorSchema } from './indicator.ts';
+import { hasIndicator, indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, unknownMean } from './kind.ts';
 
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
@@ -21,21 +21,23 @@ export const vectorSchema = strictObject({
     .union([z.number().refine(isFloat32, 'must be finite in float32'), z.literal('mean')])
     .optional()
     .describe(
-      'stands for each element of a missing list, `mean` for its mean so far and one more number ' +
-        'that says so; a sample without a list is refused unless given',
+      'stands for each element of a missing list, `mean` for its mean so far and, unless ' +
+        'indicator is false, one more number that says so; a sample without a list is refused unless given',
     ),
   indicator: indicatorSchema,
 });
 
 /** How a vector behaves: as many columns as it has elements. */
 export function vectorBehaviour(
-  { length, standardize, missing }: z.output<typeof vectorSchema>,
+  feature: z.output<typeof vectorSchema>,
   cells: Cells,
 ): FeatureBehaviour {
+  const { length, standardize, missing } = feature;
   const fillsMean = missing === 'mean';
+  const saysSo = fillsMean && hasIndicator(feature);
   const constant = typeof missing === 'number' ? Array.from({ length }, () => missing) : undefined;
   return {
-    width: { numbers: fillsMean ? length + 1 : length, categories: 0 },
+    width: { numbers: saysSo ? length + 1 : length, categories: 0 },
     isStandardized: standardize,
     missing: fillsMean ? unknownMean : constant,
     ...(fillsMean ? { filledColumns: length } : {}),
@@ -44,7 +46,7 @@ export function vectorBehaviour(
         const start = row * numbers + numberOffset;
         if (cell === unknownMean) {
           into.raw.fill(Number.NaN, start, start + length);
-          into.raw[start + length] = 1;
+          if (saysSo) into.raw[start + length] = 1;
           return accepted;
         }
         const value = cells === cellsAsWritten ? cell : readList(cell);
@@ -64,7 +66,7 @@ export function vectorBehaviour(
         elements.forEach((element = 0, i) => {
           into.raw[start + i] = withoutSign(element);
         });
-        if (fillsMean) into.raw[start + length] = 0;
+        if (saysSo) into.raw[start + length] = 0;
         return accepted;
       };
     },

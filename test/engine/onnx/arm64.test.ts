@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { projectDirectory } from '../../../infra/local/synthesize.ts';
+import { bundleProgram } from '../../support/bundle-program.ts';
 import { lossesOfFewSteps } from './few-steps.ts';
 
+/** Below the project, so that the program finds its packages. */
+const scratch = join(projectDirectory, '.millrace');
 const armNode = process.env.MILLRACE_ARM64_NODE ?? '';
 const isThere = armNode !== '' && spawnSync('qemu-aarch64', ['--version']).status === 0;
 
@@ -38,15 +42,19 @@ function emulatedRoot(): string {
 
 it.skipIf(!isThere)('ONNX Runtime trains on arm64, where the functions run', async () => {
   const root = emulatedRoot();
+  mkdirSync(scratch, { recursive: true });
+  const folder = mkdtempSync(join(scratch, 'arm64-'));
   try {
     const command = ['-cpu', 'neoverse-n1', '-L', root, armNode];
-    const program = join(import.meta.dirname, 'few-steps.ts');
+    // (Emulated, each file that is loaded takes long.)
+    const program = join(folder, 'few-steps.mjs');
+    await bundleProgram(join(import.meta.dirname, 'few-steps.ts'), program);
     const { stdout } = await promisify(execFile)('qemu-aarch64', [...command, program]);
     const found: number[] = JSON.parse(stdout);
     const expected = await lossesOfFewSteps();
     expect(found).toHaveLength(expected.length);
     expected.forEach((loss, i) => void expect(found[i]).toBeCloseTo(loss, 5));
   } finally {
-    rmSync(root, { recursive: true });
+    for (const each of [root, folder]) rmSync(each, { recursive: true });
   }
 });

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { answerOverHttp } from '../../lib/serving/http.ts';
+
+describe('a request over HTTP', () => {
+  const request = (method: string, body?: string) =>
+    answerOverHttp(
+      { rawPath: '/m', requestContext: { http: { method } }, ...(body !== undefined && { body }) },
+      async () => ({
+        ok: true,
+        model: 'm',
+        sequence: 1,
+        learnt: 1,
+        spec: '0',
+        unknown: {},
+        predictions: [],
+      }),
+    );
+
+  it('is told by which method it is asked', async () => {
+    const { statusCode, headers, body } = await request('GET');
+    expect([statusCode, headers.allow]).toEqual([405, 'POST']);
+    expect(JSON.parse(body)).toMatchObject({
+      ok: false,
+      reason: 'method: must be POST (found GET)',
+    });
+  });
+
+  it('is answered', async () => {
+    const { statusCode, headers } = await request('POST', '{"samples": []}');
+    expect([statusCode, headers.allow]).toEqual([200, undefined]);
+    expect((await request('POST', '[]')).statusCode).toBe(400);
+  });
+});
