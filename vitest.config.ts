@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -13,10 +14,18 @@ const thorough = [
 ];
 const isQuick = process.env.npm_lifecycle_event === 'test:quick';
 
+const all = 'test/**/*.test.ts';
+
+/** Whether a file of tests puts other modules in place of some, or measures its process. */
+function isApart(path: string): boolean {
+  const text = readFileSync(join(import.meta.dirname, path), 'utf8');
+  return /vi\.mock\(|memoryUsage|resourceUsage/.test(text);
+}
+const apart = globSync(all, { cwd: import.meta.dirname }).filter(isApart);
+const exclude = isQuick ? thorough : [];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: isQuick ? thorough : [],
     globalSetup: isQuick ? [] : ['test/support/synthesize-once.ts'],
     setupFiles: ['test/support/quiet-tfjs.ts'],
     maxWorkers: '100%',
@@ -25,5 +34,13 @@ export default defineConfig({
     // Bounds for a test that hangs. No test may fail because the machine is busy.
     testTimeout: 1_800_000,
     hookTimeout: 1_800_000,
+    projects: [
+      { extends: true, test: { name: 'apart', include: apart, exclude } },
+      // What these load, they load once.
+      {
+        extends: true,
+        test: { name: 'together', include: [all], exclude: [...exclude, ...apart], isolate: false },
+      },
+    ],
   },
 });

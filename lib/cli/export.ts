@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { invalid } from '../errors.ts';
 import { exportModel } from '../export/export-model.ts';
 import type { ExportFormat } from '../export/formats/format.ts';
+import { writeProblem } from '../file-problems.ts';
 import { makeFolder } from '../ports/make-folder.ts';
 import { count, type Io } from './io.ts';
-import { writeProblem } from './write-problem.ts';
 
 /** Writes a model into a folder, as files that others read. */
 export async function exportInto(

@@ -3,8 +3,9 @@ import { type FileHandle, open, readFile, realpath, stat } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileProblem, openFile } from '../datasets/local-file.ts';
+import { openFile } from '../datasets/local-file.ts';
 import { invalid } from '../errors.ts';
+import { readProblem } from '../file-problems.ts';
 import { limits } from '../limits.ts';
 import {
   type Followed,
@@ -90,7 +91,7 @@ async function followPath(
   begin: string | undefined,
 ): Promise<string> {
   const file = await open(path).catch((cause: unknown) => {
-    throw invalid(`${path} cannot be read: ${fileProblem(cause)}`, cause);
+    throw invalid(`${path} cannot be read: ${readProblem(cause)}`, cause);
   });
   const name = createHash('sha256')
     .update(`${spec.model} ${await realpath(path)}`)

@@ -14,6 +14,7 @@ import { columnsOf } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
+import { writeProblem } from '../file-problems.ts';
 import { sampleWriter } from '../operations/send-file.ts';
 import { inOneLine, listNames, plainJson, printable } from '../parse.ts';
 import { type OpenModel, openModel } from '../serving/open-model.ts';
@@ -24,7 +25,6 @@ import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { specOf } from './train.ts';
 import { whenStopped } from './when-stopped.ts';
-import { writeProblem } from './write-problem.ts';
 
 /** Predicts a file's rows, and writes the predictions beside the input's columns. */
 export async function predict(

@@ -1,16 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
-import { fileProblem } from '../datasets/local-file.ts';
 import { invalid } from '../errors.ts';
+import { readProblem, writeProblem } from '../file-problems.ts';
 import { jsonOf, show } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import { writeProblem } from './write-problem.ts';
 
 /** A spec in a file of JSON, or piped in (`-`), not checked yet. @throws MillraceError kind `invalid` */
 export async function readSpecFile(path: string): Promise<SpecInput> {
   const read = path === '-' ? textOf(process.stdin) : readFile(path, 'utf8');
   const text = await read.catch((cause: unknown) => {
-    throw invalid(`${path} cannot be read: ${fileProblem(cause)}`, cause);
+    throw invalid(`${path} cannot be read: ${readProblem(cause)}`, cause);
   });
   return inputOf(path, text.replace(/^\uFEFF/, ''));
 }

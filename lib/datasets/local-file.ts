@@ -1,19 +1,12 @@
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { invalid, reasonOf } from '../errors.ts';
+import { invalid } from '../errors.ts';
+import { readProblem } from '../file-problems.ts';
 import type { ByteSource } from './byte-source.ts';
 import { labelsOf } from './file-names.ts';
 
 /** A file of this machine, open for reading. */
 export type LocalFile = ByteSource & { readonly close: () => Promise<void> };
-
-/** Why a file of this machine cannot be read, in words. */
-export function fileProblem(cause: unknown): string {
-  const { code } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : {};
-  if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'EACCES') return 'you may not read it';
-  return reasonOf(cause);
-}
 
 /** The file of labels that lies beside one of images; see {@link labelsOf}. */
 export function labelsBeside(path: string): string | undefined {
@@ -37,6 +30,6 @@ export async function openFile(path: string): Promise<LocalFile> {
       close: () => file.close(),
     };
   } catch (cause) {
-    throw invalid(`${path} cannot be read: ${fileProblem(cause)}`, cause);
+    throw invalid(`${path} cannot be read: ${readProblem(cause)}`, cause);
   }
 }

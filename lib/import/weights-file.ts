@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { invalid, isOfKind, reasonOf } from '../errors.ts';
+import { invalid, isOfKind } from '../errors.ts';
+import { readProblem } from '../file-problems.ts';
 import { decodeInitialWeights } from '../model/initial-weights.ts';
 import type { Weights } from './weights.ts';
 
@@ -28,7 +29,7 @@ export async function readWeightsFile(path: string): Promise<Weights> {
     return await read(path);
   } catch (cause) {
     if (isOfKind(cause, 'invalid')) throw cause;
-    throw invalid(`${path} cannot be read: ${reasonOf(cause)}`, cause);
+    throw invalid(`${path} cannot be read: ${readProblem(cause)}`, cause);
   }
 }
 

@@ -4,8 +4,8 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { fileProblem } from '../datasets/local-file.ts';
 import { invalid } from '../errors.ts';
+import { readProblem } from '../file-problems.ts';
 import type { Upload } from '../ports/ports.ts';
 
 /** What became of the files. */
@@ -70,7 +70,7 @@ export async function bytesOfFiles(paths: readonly string[]): Promise<number> {
 
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw invalid(`${path} cannot be read: ${fileProblem(cause)}`);
+    throw invalid(`${path} cannot be read: ${readProblem(cause)}`);
   });
   if (found.isFile() && found.size > 0) return found.size;
   if (found.isFile()) throw invalid(`${path} is empty: there is no row in it; leave it out`);

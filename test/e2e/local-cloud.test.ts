@@ -96,7 +96,7 @@ describe('the local cloud', () => {
       answer: { code: 'malformed', reason: expect.stringMatching(/body: must be JSON/) },
     });
     expect(await post('nobody', '{"samples": [1]}')).toMatchObject({ status: 404 });
-    expect((await fetch(`${url}demand`)).status).toBe(400);
+    expect((await fetch(`${url}demand`)).status).toBe(405);
     const wrong = new InvokeCommand({ FunctionName: 'guess' });
     await expect(client.send(wrong)).rejects.toThrow(/Function not found: guess/);
     client.destroy();
