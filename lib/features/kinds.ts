@@ -87,13 +87,9 @@ export function problemsOfIndicators(
 ): { readonly path: string[]; readonly problem: string }[] {
   return Object.entries(features).flatMap(([name, feature]) => {
     if (!('indicator' in feature) || feature.indicator !== true) return [];
-    const { missing } = feature;
-    const path = ['features', name, 'indicator'];
-    if (missing === undefined)
-      return [{ path, problem: 'says that `missing` stands for a value; name what does' }];
-    return missing === 'mean'
-      ? [{ path, problem: 'is there by "missing": "mean"; leave it out' }]
-      : [];
+    if (feature.missing !== undefined) return [];
+    const problem = 'says that `missing` stands for a value; name what does';
+    return [{ path: ['features', name, 'indicator'], problem }];
   });
 }
 

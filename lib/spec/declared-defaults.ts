@@ -11,13 +11,15 @@ const minibatch = 4;
 /** A declaration with them; what is no declaration stays as it is, to be refused. */
 export function withDeclaredDefaults(input: unknown): unknown {
   if (!isRecord(input)) return input;
-  const { online = {}, features, network, missing } = input;
+  const { online = {}, features, network } = input;
   const isTopology = isRecord(network) && 'topology' in network;
   const isTuned = input.optimizer !== undefined || input.initialWeights !== undefined || isTopology;
   return {
     ...input,
     optimizer: input.optimizer ?? optimizer,
-    ...(isRecord(features) && { features: withFeatureDefaults(features, { isTopology, missing }) }),
+    ...(isRecord(features) && {
+      features: withFeatureDefaults(features, isTopology, standInsOf(input)),
+    }),
     online: isRecord(online) ? withOnlineDefaults(online, isTuned) : online,
   };
 }
@@ -38,20 +40,35 @@ function withOnlineDefaults(online: Readonly<Record<string, unknown>>, isTuned: 
   };
 }
 
-/** What stands for a missing value of a kind of feature that says nothing of it. */
-const standIns: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  number: { missing: 'mean', indicator: false },
-  vector: { missing: 'mean', indicator: false },
-  image: { missing: 0 },
-  category: { missing: 'missing' },
-  timestamp: { missing: 'mean', indicator: false },
-};
+/** By the kind of a feature that says nothing of it, what stands for a missing value. */
+type StandIns = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-function standInOf({ type, standardize }: Readonly<Record<string, unknown>>) {
-  // (What is not scaled by its mean knows none.)
+/** Those of a declaration; none, unless samples may lack features. */
+function standInsOf({ missing, cells }: Readonly<Record<string, unknown>>): StandIns {
+  if (missing !== 'learnt') return {};
+  const words = isRecord(cells) && Array.isArray(cells.missing) ? cells.missing : [];
+  const areMissing = new Set(words.map((word) => String(word).trim().toLowerCase()));
+  let value = 'missing';
+  // (It must be a value itself.)
+  for (let i = 2; areMissing.has(value); i++) value = `missing ${i}`;
+  const mean = { missing: 'mean', indicator: false };
+  return {
+    number: mean,
+    vector: mean,
+    timestamp: mean,
+    image: { missing: 0 },
+    category: { missing: value },
+    // What is scaled by its spread knows no mean.
+    spread: { missing: 0, indicator: true },
+  };
+}
+
+function standInOf(standIns: StandIns, feature: Readonly<Record<string, unknown>>) {
+  const { type, standardize, missing } = feature;
+  if (missing !== undefined || typeof type !== 'string') return {};
   const isSpread = type === 'number' && typeof standardize === 'string';
-  if (isSpread) return { missing: 0, indicator: true };
-  return typeof type === 'string' && Object.hasOwn(standIns, type) ? standIns[type] : {};
+  const kind = isSpread ? 'spread' : type;
+  return Object.hasOwn(standIns, kind) ? standIns[kind] : {};
 }
 
 /**
@@ -60,19 +77,20 @@ function standInOf({ type, standardize }: Readonly<Record<string, unknown>>) {
  */
 function withFeatureDefaults(
   features: Readonly<Record<string, unknown>>,
-  { isTopology, missing }: { readonly isTopology: boolean; readonly missing: unknown },
+  isTopology: boolean,
+  standIns: StandIns,
 ) {
   return Object.fromEntries(
     Object.entries(features).map(([name, feature]) => {
       if (!isRecord(feature)) return [name, feature];
       const isScaled = feature.type === 'vector' && !isTopology;
-      const isSilent = missing === 'learnt' && feature.missing === undefined;
       return [
         name,
         {
+          type: feature.type,
+          ...standInOf(standIns, feature),
           ...feature,
           ...(isScaled && { standardize: feature.standardize ?? true }),
-          ...(isSilent && standInOf(feature)),
         },
       ];
     }),

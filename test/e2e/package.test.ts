@@ -49,7 +49,10 @@ const wrong: SampleOf<typeof demand> = { features: { hour: 1, shop: 'Ghent' }, l
 const late: SampleOf<typeof demand> = { id: 'order-7', label: 3, weight: 2 };
 // @ts-expect-error neither features nor the id of what was asked
 const nothing: SampleOf<typeof demand> = { label: 3 };
-void [misspelt, wrong, late, nothing];
+
+const lacking = defineSpec({ model: 'other', task: 'regression', missing: 'learnt', features: { hour: { type: 'number' }, day: { type: 'number' } } });
+const part: SampleOf<typeof lacking> = { features: { hour: 1 }, label: 3 };
+void [misspelt, wrong, late, nothing, part];
 
 const stack = await startLocal();
 const ports = await connect({ environment: stack.environment });

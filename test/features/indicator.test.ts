@@ -31,10 +31,35 @@ describe('a number that says what is missing', () => {
     expect(refused).toMatchObject({ field: 'features.size', code: 'not-finite' });
   });
 
-  it.each([
-    [{ size: { type: 'number', indicator: true } }, /size\.indicator: .*name what does/],
-    [{ size: { type: 'number', missing: 'mean', indicator: true } }, /size\.indicator: .*leave it/],
-  ] satisfies [SpecInput['features'], RegExp][])('needs a value (%j)', (own, problem) => {
-    expect(() => spec(own)).toThrow(problem);
+  it('needs a value', () => {
+    expect(() => spec({ size: { type: 'number', indicator: true } })).toThrow(
+      /size\.indicator: .*name what does/,
+    );
+  });
+
+  it('is there beside a mean, unless it is false', () => {
+    const raw = (indicator?: boolean) => {
+      const own = indicator === undefined ? {} : { indicator };
+      const declared = spec({
+        size: { type: 'number', missing: 'mean', ...own },
+        pixels: { type: 'vector', length: 2, missing: 'mean', ...own },
+        at: { type: 'timestamp', parts: ['elapsed'], missing: 'mean', ...own },
+      });
+      const lacking = createEncoder(declared).encode([{ features: {}, label: true }]);
+      const full = { size: 2, pixels: [3, 4], at: 5 };
+      const whole = createEncoder(declared).encode([{ features: full, label: true }]);
+      return [lacking, whole].map(({ samples }) => [...samples.raw]);
+    };
+    const open = Number.NaN;
+    const [withOne, without] = [raw(), raw(false)];
+    expect(withOne).toEqual([
+      [open, 1, open, open, 1, open, 1],
+      [2, 0, 3, 4, 0, 5, 0],
+    ]);
+    expect(raw(true)).toEqual(withOne);
+    expect(without).toEqual([
+      [open, open, open, open],
+      [2, 3, 4, 5],
+    ]);
   });
 });

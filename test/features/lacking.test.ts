@@ -133,6 +133,24 @@ describe('samples that lack features, where the spec says that they are learnt',
     expect(refused.map(({ field }) => field)).toEqual(['label', 'features.sise', 'features.size']);
   });
 
+  it('are learnt whatever words stand for a missing value', () => {
+    const cells = { missing: ['', 'Missing', 'missing 2'] };
+    const { encode } = createEncoder(defineSpec({ ...input, missing: 'learnt', cells }));
+    const { refused } = encode([without(1, ['colour', 'shop'])]);
+    expect(refused).toEqual([]);
+  });
+
+  it('say so where a feature asks for it', () => {
+    const size = { type: 'number' as const, indicator: true };
+    const { features: own } = defineSpec({ ...input, missing: 'learnt', features: { size } });
+    expect(own.size).toEqual({
+      type: 'number',
+      standardize: true,
+      missing: 'mean',
+      indicator: true,
+    });
+  });
+
   it('are read as they were by a spec that is declared from its own', () => {
     expect(defineSpec(lacking)).toEqual(lacking);
   });

@@ -48,6 +48,8 @@ const cell = fc.oneof(
 const features: SpecInput['features'] = {
   n: { type: 'number' },
   filled: { type: 'number', missing: 'mean', log: true },
+  bare: { type: 'number', missing: 'mean', indicator: false },
+  day: { type: 'timestamp', missing: 'mean' },
   zeroed: { type: 'number', missing: 0, clip: [-9, 9], indicator: true },
   known: { type: 'category', values: ['x', '1', 'null', 'true'], dimensions: 2 },
   hashed: { type: 'category', buckets: 64, missing: 'none', dimensions: 2 },
@@ -78,6 +80,7 @@ const labels = {
   classes: { task: 'multiclass', features, label: { classes: ['x', '1', 'null'] } },
   growing: { task: 'multiclass', features, label: { maxClasses: 9 } },
   'earlier labels': { task: 'binary', features: lagged },
+  lacking: { task: 'binary', features, missing: 'learnt' },
   'missing numbers': { task: 'binary', features, cells: { missing: ['', '7', '-0.0225'] } },
 } satisfies Readonly<Record<string, Omit<SpecInput, 'model'>>>;
 
