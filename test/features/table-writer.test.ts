@@ -111,9 +111,9 @@ describe('samples that are encoded column by column', () => {
     // Each of them remembers what it has read before.
     const [byColumn, byRow] = [createEncoder(spec), createEncoder(spec)];
     let rows = 0;
-    const usual = ['1', '2', '3', 'x', 'b', 'g', '2024-01-01', 'w', '2', '1'];
+    const usual = ['1', '2', '7', '2024-02-01', '3', 'x', 'b', 'g', '2024-01-01', 'w', '2', '1'];
     const line = fc
-      .tuple(fc.array(fc.tuple(fc.nat({ max: 10 }), cell), { maxLength: 3 }), cell)
+      .tuple(fc.array(fc.tuple(fc.nat({ max: 12 }), cell), { maxLength: 3 }), cell)
       .map(([changes, weight]) => {
         const own = [...usual, /^[1-9]\d?$/.test(weight) ? weight : ''];
         for (const [place, changed] of changes) own[place] = changed;
