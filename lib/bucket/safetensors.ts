@@ -53,9 +53,11 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   }
   const json = Buffer.from(JSON.stringify(header));
   const headerBytes = Math.ceil(json.length / 8) * 8;
-  const file = Buffer.alloc(8 + headerBytes + offset, ' ');
+  // (All of it is written below.)
+  const file = Buffer.allocUnsafeSlow(8 + headerBytes + offset);
   file.writeBigUInt64LE(BigInt(headerBytes), 0);
   json.copy(file, 8);
+  file.fill(' ', 8 + json.length, 8 + headerBytes);
   let position = 8 + headerBytes;
   for (const [, { data }] of ordered) {
     Buffer.from(data.buffer, data.byteOffset, data.byteLength).copy(file, position);

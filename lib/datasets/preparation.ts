@@ -138,7 +138,9 @@ function createSplit(
   return (chunk: SampleChunk, accepted: Int32Array, firstRow: number) => {
     const train: number[] = [];
     const heldOut: number[] = [];
-    accepted.forEach((index, position) => {
+    // A loop without entries: this runs for each row.
+    for (let position = 0; position < accepted.length; position++) {
+      const index = accepted[position] ?? 0;
       const row = { row: firstRow + index, index };
       const isFull = heldOutRows >= most;
       if ((isFull && isByChance) || !isOut(chunk, row)) train.push(position);
@@ -146,7 +148,7 @@ function createSplit(
         heldOutRows += 1;
         heldOut.push(position);
       }
-    });
+    }
     return { train, heldOut };
   };
 }

@@ -83,7 +83,7 @@ async function* withWholeMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator
     const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     if (start === undefined) yield bytes;
     else {
-      start = Buffer.concat([start, bytes]);
+      start = start.length === 0 ? bytes : Buffer.concat([start, bytes]);
       if (start.length < markBytes) continue;
       yield start;
       start = undefined;

@@ -103,7 +103,8 @@ export function createEncoder(declaration: Declaration): Encoder {
     parts: readonly WriteSample[],
     beforeEach: () => void = () => undefined,
   ): Encoding => {
-    const accepted: number[] = [];
+    const accepted = new Int32Array(samples.length);
+    let kept = 0;
     const refused: Refusal[] = [];
     const names = nameOf && parts.includes(writeLabel) ? new Map<number, string>() : undefined;
     const addName = (name = '') => names?.set(hashOfClass(name), name);
@@ -114,12 +115,13 @@ export function createEncoder(declaration: Declaration): Encoder {
     for (let start = 0; start < samples.length; start += most) {
       const count = Math.min(most, samples.length - start);
       const block = allocateSamples(count, layout);
-      const rows: number[] = [];
-      const own = { start, count };
-      const table = isWhole ? writeTable?.(samples, own, block, beforeEach) : undefined;
+      const before = kept;
+      const table = isWhole
+        ? writeTable?.(samples, { start, count }, block, beforeEach)
+        : undefined;
       for (let row = 0; row < count; row++) {
         if (table?.left[row] === 0) {
-          rows.push(row);
+          accepted[kept++] = start + row;
           if (names) addName(table.nameAt(row));
           continue;
         }
@@ -127,23 +129,21 @@ export function createEncoder(declaration: Declaration): Encoder {
         const sample = samples.at(start + row);
         const written = writeAll(parts, sample, block, row);
         if (written.ok) {
-          rows.push(row);
+          accepted[kept++] = start + row;
           if (names) addName(nameOf?.(isRecord(sample) ? sample.label : undefined));
         } else refused.push({ index: start + row, ...refusalOf(written) });
       }
-      for (const row of rows) accepted.push(start + row);
+      const rows = accepted.subarray(before, kept).map((each) => each - start);
       blocks.push(rows.length === count ? block : gatherSamples(block, rows, layout));
     }
-    const [only = allocateSamples(0, layout)] = blocks;
-    const kept = blocks.length > 1 ? concatSamples(blocks, layout) : only;
-    const unknown = countUnknown(kept);
-    const lateWeights =
-      !samples.column && parts.includes(writeWeight) && lateWeightsOf(samples, accepted);
+    const joined = joinedBlocks(blocks, layout);
+    const own = accepted.slice(0, kept);
+    const late = !samples.column && parts.includes(writeWeight) && lateWeightsOf(samples, own);
     return {
-      samples: { ...kept, ...(names && { names }), ...(lateWeights && { lateWeights }) },
-      accepted: Int32Array.from(accepted),
+      samples: { ...joined, ...(names && { names }), ...(late && { lateWeights: late }) },
+      accepted: own,
       refused,
-      unknown,
+      unknown: countUnknown(joined),
     };
   };
   const { outputs } = declaration.label;
@@ -155,6 +155,11 @@ export function createEncoder(declaration: Declaration): Encoder {
     encodeFeatures: (samples) => encodeWith(samples, [writeFeatures]),
     encodeLabels: (samples) => encodeWith(samples, [writeId, writeLabel, writeWeight]),
   };
+}
+
+function joinedBlocks(blocks: readonly EncodedSamples[], layout: Layout): EncodedSamples {
+  const [only = allocateSamples(0, layout)] = blocks;
+  return blocks.length > 1 ? concatSamples(blocks, layout) : only;
 }
 
 function refusalOf({ field, code, reason }: RefusedField): Omit<Refusal, 'index'> {

@@ -83,7 +83,7 @@ export function weightWriter(declaration: Declaration): WriteSample {
 /** How much more the samples at some places weigh; undefined where none does. */
 export function lateWeightsOf(
   samples: Items<unknown>,
-  accepted: readonly number[],
+  accepted: Int32Array,
 ): Float32Array | undefined {
   const weightOf = (index: number) => {
     const sample = samples.at(index);

@@ -114,7 +114,7 @@ class TableCollector implements Records {
   /** What was collected since the last time, and the place behind it. */
   take(next: RowChunk['next']): RowChunk {
     const taken = this.#chunk.take(this.#rows ?? [], next);
-    if (this.#columns) this.#rows = new TextTable(this.#columns);
+    if (this.#columns) this.#rows = new TextTable(this.#columns, this.#rows);
     return taken;
   }
 }

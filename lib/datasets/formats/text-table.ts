@@ -21,19 +21,25 @@ export class TextTable implements CellTable, Items<Row> {
   readonly #header: readonly string[];
   readonly #places: ReadonlyMap<string, number>;
   readonly #delimiter: number;
+  readonly #ends: Uint8Array;
   readonly #hasDecimalComma: boolean;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer;
   #usedBytes = 0;
   /** Two of each cell: where it begins, and where it ends. */
-  #bounds = new Int32Array(0);
+  #bounds: Int32Array;
   #rows = 0;
   /** Rows that are not as they lie in the text. */
   readonly #others = new Map<number, Row>();
 
-  constructor({ header, delimiter }: TextColumns) {
+  /** @param like a table that is about as large, if there is one */
+  constructor({ header, delimiter }: TextColumns, like?: TextTable) {
     this.#header = header;
     this.#places = new Map(header.map((name, place) => [name, place]));
     this.#delimiter = delimiter.charCodeAt(0);
+    this.#ends = endsOfCells(this.#delimiter);
+    const [bytes, rows] = like === undefined ? [0, 0] : [like.#usedBytes, like.#rows];
+    this.#bytes = Buffer.allocUnsafeSlow(bytes);
+    this.#bounds = new Int32Array(rows * this.#stride);
     // As spreadsheets write it.
     this.#hasDecimalComma = delimiter === ';';
   }
@@ -57,18 +63,12 @@ export class TextTable implements CellTable, Items<Row> {
    * @returns how many bytes were taken
    */
   take(bytes: Buffer, { rows: mostRows, sizeBytes, to }: Room): number {
-    const stride = this.#stride;
-    const delimiter = this.#delimiter;
-    const text = { bytes, delimiter, before: this.#usedBytes };
     const stop = Math.min(to, sizeBytes, bytes.length);
+    const most = this.#rows + mostRows;
     let at = 0;
-    for (let left = mostRows; left > 0 && at < stop; left--) {
+    while (this.#rows < most && at < stop) {
       this.#reserve(0, 1);
-      const next = lineOf(text, at, {
-        bounds: this.#bounds,
-        first: this.#rows * stride,
-        cells: stride / 2,
-      });
+      const next = this.#lineAt(bytes, at);
       if (next < 0) break;
       at = next;
       this.#rows += 1;
@@ -125,6 +125,52 @@ export class TextTable implements CellTable, Items<Row> {
     return 2 * this.#header.length;
   }
 
+  /**
+   * Finds the cells of the row that begins at a byte, if it is a line as {@link take} asks for.
+   *
+   * @returns where the next line begins; −1 if it is not, or does not end here
+   */
+  #lineAt(text: Buffer, start: number): number {
+    const end = text.length;
+    const bounds = this.#bounds;
+    const before = this.#usedBytes;
+    const cells = this.#header.length;
+    const ends = this.#ends;
+    const delimiter = this.#delimiter;
+    // What is white at the start of a line may belong to the line before, or to nothing.
+    if (isWhite(text[start]) && text[start] !== delimiter) return -1;
+    let place = this.#rows * this.#stride;
+    let at = start;
+    for (let cell = 0; ; cell++) {
+      let [from, to] = [at, at];
+      if (text[at] === quote) {
+        from = at + 1;
+        to = endOfQuoted(text, from);
+        if (to < 0) return -1;
+        at = to + 1;
+      } else {
+        while (at < end && ends[text[at] ?? 0] === 0) at += 1;
+        if (text[at] === quote) return -1;
+        to = at;
+        while (from < to && isWhite(text[from])) from += 1;
+        while (from < to && isWhite(text[to - 1])) to -= 1;
+        if (from < to && hasWideEdge(text, from, to)) return -1;
+      }
+      if (at >= end) return -1;
+      if (cell < cells) {
+        bounds[place++] = before + from;
+        bounds[place++] = before + to;
+      } else if (from < to) return -1;
+      const byte = text[at];
+      at += 1;
+      if (byte === delimiter) continue;
+      if (cell < cells - 1) return -1;
+      if (byte === newline) return at;
+      // A return alone ends a line too; another reader says so.
+      return byte === carriageReturn && at < end && text[at] === newline ? at + 1 : -1;
+    }
+  }
+
   #rowOf(cells: readonly string[]): Row {
     const row: Record<string, string> = {};
     for (const [place, name] of this.#header.entries()) {
@@ -159,66 +205,29 @@ const leastBounds = 1_024;
 
 const quote = 34;
 
-/** Bytes of a text, and how many are before them where their cells are. */
-type Bytes = { readonly bytes: Buffer; readonly before: number; readonly delimiter: number };
+/** Of each byte, 1 if a cell without quotes ends before it. */
+function endsOfCells(delimiter: number): Uint8Array {
+  const ends = new Uint8Array(256);
+  for (const byte of [delimiter, newline, carriageReturn, quote]) ends[byte] = 1;
+  return ends;
+}
 
-/** Where the bounds of a row's cells are written. */
-type Bounds = { readonly bounds: Int32Array; readonly first: number; readonly cells: number };
-
-/**
- * Finds the cells of the row that begins at a byte, if it is a line as {@link TextTable.take} asks
- * for.
- *
- * @returns where the next line begins; −1 if it is not, or does not end here
- */
-function lineOf({ bytes: text, before, delimiter }: Bytes, start: number, into: Bounds): number {
-  const end = text.length;
-  const { bounds, first, cells } = into;
-  // What is white at the start of a line may belong to the line before, or to nothing.
-  if (isWhite(text[start]) && text[start] !== delimiter) return -1;
-  let at = start;
-  for (let cell = 0; ; cell++) {
-    let [from, to] = [at, at];
-    if (text[at] === quote) {
-      from = at + 1;
-      to = from;
-      while (to < end && text[to] !== quote && text[to] !== newline && text[to] !== carriageReturn)
-        to += 1;
-      if (text[to] !== quote) return -1;
-      at = to + 1;
-    } else {
-      while (
-        at < end &&
-        text[at] !== delimiter &&
-        text[at] !== newline &&
-        text[at] !== carriageReturn
-      ) {
-        if (text[at] === quote) return -1;
-        at += 1;
-      }
-      to = at;
-      while (from < to && isWhite(text[from])) from += 1;
-      while (from < to && isWhite(text[to - 1])) to -= 1;
-      if (from < to && hasWideEdge(text, from, to)) return -1;
-    }
-    if (at >= end) return -1;
-    if (cell < cells) {
-      bounds[first + 2 * cell] = before + from;
-      bounds[first + 2 * cell + 1] = before + to;
-    } else if (from < to) return -1;
-    const byte = text[at];
-    at += 1;
-    if (byte === delimiter) continue;
-    if (cell < cells - 1) return -1;
-    if (byte === newline) return at;
-    // A return alone ends a line too; another reader says so.
-    return byte === carriageReturn && at < end && text[at] === newline ? at + 1 : -1;
-  }
+/** Where a quoted cell ends that begins at a byte; −1 if that is not on its line. */
+function endOfQuoted(text: Buffer, from: number): number {
+  let to = from;
+  while (
+    to < text.length &&
+    text[to] !== quote &&
+    text[to] !== newline &&
+    text[to] !== carriageReturn
+  )
+    to += 1;
+  return text[to] === quote ? to : -1;
 }
 
 /** Whether a byte is white space of ASCII. */
-function isWhite(byte: number | undefined): boolean {
-  return byte !== undefined && (byte === space || (byte >= tab && byte <= carriageReturn));
+function isWhite(byte = 0): boolean {
+  return byte <= space && (byte === space || (byte >= tab && byte <= carriageReturn));
 }
 
 /** Whether a cell begins or ends with a character that may be white space beyond ASCII. */
