@@ -50,7 +50,12 @@ const late: SampleOf<typeof demand> = { id: 'order-7', label: 3, weight: 2 };
 // @ts-expect-error neither features nor the id of what was asked
 const nothing: SampleOf<typeof demand> = { label: 3 };
 
-const lacking = defineSpec({ model: 'other', task: 'regression', missing: 'learnt', features: { hour: { type: 'number' }, day: { type: 'number' } } });
+const lacking = defineSpec({
+  model: 'other',
+  task: 'regression',
+  missing: 'learnt',
+  features: { hour: { type: 'number' }, day: { type: 'number' } },
+});
 const part: SampleOf<typeof lacking> = { features: { hour: 1 }, label: 3 };
 void [misspelt, wrong, late, nothing, part];
 
