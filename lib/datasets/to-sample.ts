@@ -37,6 +37,8 @@ export function rowReader(declaration: Declaration): RowReader {
   const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
   const taken = new Set([...columns.map(({ column }) => column), ...(outputs ?? [labelColumn])]);
   const hasWeights = !taken.has(weightColumn);
+  // Where a sample may lack all values, it must still name some of its features.
+  const keepsNull = declaration.missing === 'learnt';
   const toSample = (row: Row) => {
     if (!taken.has('features') && isSample(row)) return sampleOf(row);
     const cell = (column: string) => (Object.hasOwn(row, column) ? row[column] : undefined);
@@ -44,7 +46,7 @@ export function rowReader(declaration: Declaration): RowReader {
     const features: Record<string, unknown> = {};
     for (const { name, column, read } of columns) {
       const found = cell(column);
-      if (found !== undefined && found !== null) features[name] = read(found);
+      if (found !== undefined && (found !== null || keepsNull)) features[name] = read(found);
     }
     return { features, label: labelOf(row), ...weightOf(row) };
   };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { rowReader } from '../../lib/datasets/to-sample.ts';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
@@ -138,6 +139,13 @@ describe('samples that lack features, where the spec says that they are learnt',
     const { encode } = createEncoder(defineSpec({ ...input, missing: 'learnt', cells }));
     const { refused } = encode([without(1, ['colour', 'shop'])]);
     expect(refused).toEqual([]);
+  });
+
+  it('are learnt as rows that name features and have no value', () => {
+    const row = Object.fromEntries(names.map((name) => [name, null]));
+    const { toSample } = rowReader(lacking);
+    const samples = [toSample({ ...row, label: 1 }), { features: row, label: 1 }];
+    expect(createEncoder(lacking).encode(samples).refused).toEqual([]);
   });
 
   it('say so where a feature asks for it', () => {
