@@ -64,8 +64,7 @@ export async function predict(
       if (opened.spec().label.maxClasses !== undefined)
         await opened.predict([], { maxAgeSeconds: 0 });
       const predicted = predictionColumns(opened, names);
-      const write = lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
-      await write([]);
+      const write = await lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
       for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
         if (sums.rows === 0)
           for (const line of absentLines(opened.spec(), chunk.absent()))
@@ -174,18 +173,16 @@ function formatOf(name: string): 'csv' | 'jsonl' {
 }
 
 /** Writes lines of CSV under some columns, or of JSON where there are none. */
-function lineWriter(output: NodeJS.WritableStream, columns: readonly string[] | undefined) {
-  let head = columns && [csvRow(columns)];
-  return async (lines: readonly Readonly<Record<string, unknown>>[]) => {
-    const texts = lines.map((line) =>
-      columns === undefined
-        ? jsonLine(line)
-        : csvRow(columns.map((column) => (Object.hasOwn(line, column) ? line[column] : undefined))),
-    );
-    const all = [...(head ?? []), ...texts];
-    head = undefined;
-    if (all.length > 0 && !output.write(`${all.join('\n')}\n`)) await once(output, 'drain');
+async function lineWriter(output: NodeJS.WritableStream, columns: readonly string[] | undefined) {
+  const put = async (texts: readonly string[]) => {
+    if (texts.length > 0 && !output.write(`${texts.join('\n')}\n`)) await once(output, 'drain');
   };
+  if (columns !== undefined) await put([csvRow(columns)]);
+  const textOfLine = (line: Readonly<Record<string, unknown>>) =>
+    columns === undefined
+      ? jsonLine(line)
+      : csvRow(columns.map((column) => (Object.hasOwn(line, column) ? line[column] : undefined)));
+  return (lines: readonly Readonly<Record<string, unknown>>[]) => put(lines.map(textOfLine));
 }
 
 /** What the columns of predictions are called. */

@@ -1,5 +1,5 @@
 import { classNames } from '../features/class-weights.ts';
-import { hasIndicator } from '../features/kinds/indicator.ts';
+import { hasIndicator, type SaidOfMissing } from '../features/kinds/indicator.ts';
 import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
@@ -171,10 +171,7 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
 }
 
 /** What stands for a missing value, and whether a number behind the others says so. */
-function withStandIn(
-  text: string,
-  declared: { readonly missing?: unknown; readonly indicator?: boolean | undefined },
-): string {
+function withStandIn(text: string, declared: SaidOfMissing): string {
   const isMean = declared.missing === 'mean';
   if (!hasIndicator(declared)) return isMean ? `${text}; where it is missing, its mean` : text;
   const stands = isMean ? 'its mean' : 'what stands for it';

@@ -133,8 +133,8 @@ export function createEncoder(declaration: Declaration): Encoder {
           if (names) addName(nameOf?.(isRecord(sample) ? sample.label : undefined));
         } else refused.push({ index: start + row, ...refusalOf(written) });
       }
-      const rows = accepted.subarray(before, kept).map((each) => each - start);
-      blocks.push(rows.length === count ? block : gatherSamples(block, rows, layout));
+      const rowsKept = () => accepted.subarray(before, kept).map((each) => each - start);
+      blocks.push(kept - before === count ? block : gatherSamples(block, rowsKept(), layout));
     }
     const joined = joinedBlocks(blocks, layout);
     const own = accepted.slice(0, kept);

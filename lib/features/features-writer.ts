@@ -62,8 +62,9 @@ export function featuresWriter(
       if (place !== undefined) {
         raw[place] = features[key];
         known += 1;
+        continue;
       }
-      if (place !== undefined || isIgnored(key)) continue;
+      if (isIgnored(key)) continue;
       const reason = `unknown feature; allowed: ${listNames([...places.keys()]) || 'none'}`;
       return {
         ...refuse('unknown-field', reason),

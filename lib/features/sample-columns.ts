@@ -12,9 +12,13 @@ export function sampleColumns(declaration: Declaration, { sent, places }: Writte
   const [labelPlace, weightPlace] = [sent.length, sent.length + 1];
   /** Where values of such keys belong, −1 if nowhere: most samples have those of the one before. */
   let [keys, placesOfKeys]: [string[], number[]] = [[], []];
+  /** Whether one of them is that of a feature. */
+  let hasKnown = false;
   const placesOf = (own: string[]) => {
-    if (own.length !== keys.length || own.some((key, i) => key !== keys[i]))
+    if (own.length !== keys.length || own.some((key, i) => key !== keys[i])) {
       [keys, placesOfKeys] = [own, own.map((key) => places.get(key) ?? (isIgnored(key) ? -1 : -2))];
+      hasKnown = placesOfKeys.some((place) => place >= 0);
+    }
     return placesOfKeys;
   };
   return (samples: Samples, { start, count }: RowRange, beforeEach: () => void): FoundColumns => {
@@ -39,7 +43,7 @@ export function sampleColumns(declaration: Declaration, { sent, places }: Writte
       const own = Object.keys(features);
       const ownPlaces = placesOf(own);
       // Why a sample has none that are known, is for whoever reads it by itself.
-      if (sent.length > 0 && !ownPlaces.some((place) => place >= 0)) left[row] = 1;
+      if (!hasKnown && sent.length > 0) left[row] = 1;
       for (let i = 0; i < own.length; i++) {
         const place = ownPlaces[i] ?? -2;
         if (place >= 0) put(place, row, features[own[i] ?? '']);

@@ -47,23 +47,26 @@ export async function answerOverHttp(
   request: HttpRequest,
   answerTo: (request: unknown) => Promise<PredictAnswer>,
 ): Promise<HttpAnswer> {
-  if (request.requestContext.http.method !== 'POST') return wrongMethod(request);
+  const { method } = request.requestContext.http;
+  if (method !== 'POST')
+    return answered(405, refuse('malformed', `method: must be POST (found ${method})`), {
+      allow: 'POST',
+    });
   const read = requestOf(request);
   const answer = typeof read === 'string' ? refuse('malformed', read) : await answerTo(read.body);
   return answered(answer.ok ? 200 : statusOf[answer.code], answer);
 }
 
-function wrongMethod({ requestContext: { http } }: HttpRequest): HttpAnswer {
-  const { headers, ...rest } = answered(
-    405,
-    refuse('malformed', `method: must be POST (found ${http.method})`),
-  );
-  return { ...rest, headers: { ...headers, allow: 'POST' } };
-}
-
-function answered(statusCode: number, answer: PredictAnswer): HttpAnswer {
-  const headers = { 'content-type': 'application/json' };
-  return { statusCode, headers, body: JSON.stringify(answer) };
+function answered(
+  statusCode: number,
+  answer: PredictAnswer,
+  headers: HttpAnswer['headers'] = {},
+): HttpAnswer {
+  return {
+    statusCode,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(answer),
+  };
 }
 
 /** The request in a body; a text says why there is none. */

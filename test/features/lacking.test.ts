@@ -79,6 +79,7 @@ const modelOf = async (spec: Spec) => ({
   name: 'm',
   ...(await compileModel(engine, spec)),
 });
+
 /** Whether all numbers of what was learnt are finite. */
 function areFinite({ tensors, statistics }: Parameters): boolean {
   const numbers = [...Object.values(tensors).map(({ data }) => data), statistics.mean];

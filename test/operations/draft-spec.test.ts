@@ -155,14 +155,11 @@ describe('a draft', () => {
     expect(found).toBe(refused);
     const said = doubts.filter((doubt) => doubt.startsWith('odd: ') && doubt.includes('refused'));
     expect(said.some((doubt) => doubt.includes(`${refused} `))).toBe(refused > 0);
+    expect(said.length > 0).toBe(refused > 0);
   });
 
   it.each<[what: string, cell: (i: number) => unknown, doubt: RegExp]>([
-    [
-      'seconds',
-      (i) => 1_700_000_000 + 60 * i,
-      /may be seconds since 1970; as \{"type": "timestamp"\}/,
-    ],
+    ['seconds', (i) => 1.7e9 + 60 * i, /may be seconds since 1970; as \{"type": "timestamp"\}/],
     ['milliseconds', (i) => 1.7e12 + 61_000 * i, /may be milliseconds since 1970; written as/],
     ['days of eight digits', (i) => 20240110 + (i % 20), /may be days as 20240131/],
   ])('says what numbers may be: %s', async (_what, cell, doubt) => {

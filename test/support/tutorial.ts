@@ -48,6 +48,9 @@ export async function followTutorial(folder: string, programs: string): Promise<
     expect(status, `${block}\n${output}`).toBe(0);
     said.push(output);
   }
+  const shown = await shell(folder, programs, 'npx millrace show weather --json');
+  // (What npx says of itself comes behind.)
+  expect(JSON.parse(shown.output.split('\n', 1)[0] ?? '')).toMatchObject({ learnt: 1_464 });
   const all = said.join('\n');
   expect(all).toContain('date is a time: it is learnt as weekday, dayOfYear');
   expect(all).toContain('weather: 1,461 samples in 3 messages sent');

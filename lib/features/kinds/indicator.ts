@@ -11,30 +11,29 @@ export const indicatorSchema = z
       '`mean` it does unless this is false',
   );
 
-/** Whether one more number of a declared feature says that its value was missing. */
-export function hasIndicator({
-  missing,
-  indicator = missing === 'mean',
-}: {
+/** What a declared feature says of its missing values. */
+export type SaidOfMissing = {
   readonly missing?: unknown;
   readonly indicator?: boolean | undefined;
-}): boolean {
+};
+
+/** Whether one more number of a declared feature says that its value was missing. */
+export function hasIndicator({ missing, indicator = missing === 'mean' }: SaidOfMissing): boolean {
   return indicator;
 }
 
 /** Stands for a missing value, so that no value is taken for it: no cell is it. */
 const absent = Symbol('a missing value');
 
-/** A behaviour with one more number behind its own: 1 where a value was missing, 0 otherwise. */
+/**
+ * A behaviour with one more number behind its own, if its feature has one: 1 where a value was
+ * missing, 0 otherwise.
+ */
 export function withIndicator(
   behaviour: FeatureBehaviour,
-  {
-    missing: standsIn,
-    indicator,
-  }: { readonly missing?: unknown; readonly indicator?: boolean | undefined },
+  feature: SaidOfMissing,
 ): FeatureBehaviour {
-  // (Where it is the mean, the behaviour itself has that number.)
-  if (standsIn === 'mean' || indicator !== true) return behaviour;
+  if (!hasIndicator(feature)) return behaviour;
   const { width, missing, writer, asSource = (cell: unknown) => cell } = behaviour;
   const given = (cell: unknown) => (cell === absent ? missing : cell);
   return {

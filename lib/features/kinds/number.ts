@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { strictObject } from '../../parse.ts';
 import { accepted } from '../../refusal.ts';
 import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from '../cells.ts';
-import { hasIndicator, indicatorSchema } from './indicator.ts';
+import { indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, halfLifeSchema, unknownMean } from './kind.ts';
 
 /** A finite number; standardised by the running mean and variance unless `standardize` is false. */
@@ -44,16 +44,14 @@ export const numberSchema = strictObject({
   indicator: indicatorSchema,
 });
 
-/** How a number behaves: one column; where its mean stands for missing ones, another says so. */
+/** How a number behaves: one column. */
 export function numberBehaviour(
-  feature: z.output<typeof numberSchema>,
+  { standardize, log = false, clip, halfLife, missing }: z.output<typeof numberSchema>,
   cells: Cells,
 ): FeatureBehaviour {
-  const { standardize, log = false, clip, halfLife, missing } = feature;
   const fillsMean = missing === 'mean';
-  const saysSo = fillsMean && hasIndicator(feature);
   return {
-    width: { numbers: saysSo ? 2 : 1, categories: 0 },
+    width: { numbers: 1, categories: 0 },
     isStandardized: standardize !== false,
     isJudged: standardize !== false && clip === undefined && !log,
     spread: typeof standardize === 'string' ? standardize : undefined,
@@ -67,13 +65,11 @@ export function numberBehaviour(
         if (cell === unknownMean) {
           // What stands here once it is known what was learnt before.
           into.raw[place] = Number.NaN;
-          if (saysSo) into.raw[place + 1] = 1;
           return accepted;
         }
         const value = within(clip, cells.number(cell));
         if (!isFloat32(value)) return noNumber(cells, cell);
         into.raw[place] = withoutSign(log ? logarithm(value) : value);
-        if (saysSo) into.raw[place + 1] = 0;
         return accepted;
       };
     },

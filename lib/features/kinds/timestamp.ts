@@ -3,7 +3,7 @@ import { cosineOfPi } from '../../arithmetic.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
 import { type Cells, cellsOf, cellsSchema } from '../cells.ts';
-import { hasIndicator, indicatorSchema } from './indicator.ts';
+import { indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, unknownMean } from './kind.ts';
 
 const [secondMs, dayMs] = [1_000, 86_400_000];
@@ -81,26 +81,23 @@ const timeRule =
 
 /** How a timestamp behaves: a cosine and a sine of each cycle, and a number of what has elapsed. */
 export function timestampBehaviour(
-  feature: z.output<typeof timestampSchema>,
+  { parts: names, zone, missing }: z.output<typeof timestampSchema>,
   cells: Cells,
 ): FeatureBehaviour {
-  const { parts: names, zone, missing } = feature;
-  const own = names.reduce((sum, name) => sum + (name === 'elapsed' ? 1 : 2), 0);
+  const width = names.reduce((sum, name) => sum + (name === 'elapsed' ? 1 : 2), 0);
   const fillsMean = missing === 'mean';
-  const saysSo = fillsMean && hasIndicator(feature);
   const shift = offsetOf(zone);
   return {
-    width: { numbers: saysSo ? own + 1 : own, categories: 0 },
+    width: { numbers: width, categories: 0 },
     isStandardized: true,
     missing: fillsMean ? unknownMean : missing,
     asSource: (cell) => (cell === unknownMean ? 'missing' : cell),
-    ...(fillsMean ? { filledColumns: own } : {}),
+    ...(fillsMean ? { filledColumns: width } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
         const start = row * numbers + numberOffset;
-        if (saysSo) into.raw[start + own] = Number(cell === unknownMean);
         if (cell === unknownMean) {
-          into.raw.fill(Number.NaN, start, start + own);
+          into.raw.fill(Number.NaN, start, start + width);
           return accepted;
         }
         const time = timeOf(cell, cells);

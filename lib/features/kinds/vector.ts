@@ -3,7 +3,7 @@ import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
 import { type Cells, cellsAsWritten, isFloat32, withoutSign } from '../cells.ts';
-import { hasIndicator, indicatorSchema } from './indicator.ts';
+import { indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, unknownMean } from './kind.ts';
 
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
@@ -29,15 +29,13 @@ export const vectorSchema = strictObject({
 
 /** How a vector behaves: as many columns as it has elements. */
 export function vectorBehaviour(
-  feature: z.output<typeof vectorSchema>,
+  { length, standardize, missing }: z.output<typeof vectorSchema>,
   cells: Cells,
 ): FeatureBehaviour {
-  const { length, standardize, missing } = feature;
   const fillsMean = missing === 'mean';
-  const saysSo = fillsMean && hasIndicator(feature);
   const constant = typeof missing === 'number' ? Array.from({ length }, () => missing) : undefined;
   return {
-    width: { numbers: saysSo ? length + 1 : length, categories: 0 },
+    width: { numbers: length, categories: 0 },
     isStandardized: standardize,
     missing: fillsMean ? unknownMean : constant,
     ...(fillsMean ? { filledColumns: length } : {}),
@@ -46,7 +44,6 @@ export function vectorBehaviour(
         const start = row * numbers + numberOffset;
         if (cell === unknownMean) {
           into.raw.fill(Number.NaN, start, start + length);
-          if (saysSo) into.raw[start + length] = 1;
           return accepted;
         }
         const value = cells === cellsAsWritten ? cell : readList(cell);
@@ -66,7 +63,6 @@ export function vectorBehaviour(
         elements.forEach((element = 0, i) => {
           into.raw[start + i] = withoutSign(element);
         });
-        if (saysSo) into.raw[start + length] = 0;
         return accepted;
       };
     },
