@@ -123,10 +123,16 @@ function inputRow(spec: Spec, feature: ExportedFeature): string {
   const cells = [
     code(feature.name),
     madeText(spec, feature) ?? takesText(feature),
-    missing === undefined ? 'not allowed' : code(String(missing)),
+    missingText(missing),
     seenText(spec, feature),
   ];
   return `| ${cells.join(' | ')} |`;
+}
+
+/** What stands for a missing value. */
+function missingText(missing: unknown): string {
+  if (missing === undefined) return 'not allowed';
+  return Array.isArray(missing) ? 'its means, of `inputs.json`' : code(String(missing));
 }
 
 /** How an input is made that is no value of a sample alone. */

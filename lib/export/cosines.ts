@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { varianceOf } from '../features/moments.ts';
 import { columnScales } from '../features/scaling.ts';
 import type { RandomFourier } from '../network/fourier.ts';
 import type { Exported } from './exported.ts';
@@ -17,12 +18,12 @@ export type Reach = readonly { readonly most: number; readonly isBound: boolean 
 export function reachOf({ model: { scaling, encoder }, state: { statistics } }: Exported): Reach {
   const isExact = encoder.layout.isExact === true;
   const bounds = columnScales(statistics, scaling, isExact).most;
-  const { count, mean, squares } = statistics;
   return Array.from(bounds, (bound, column) => {
     if (Number.isFinite(bound)) return { most: bound, isBound: true };
     if (scaling.columns[column]?.isStandardized) return { most: farthest, isBound: false };
-    const deviation = Math.sqrt((squares[column] ?? 0) / Math.max(count, 1));
-    return { most: Math.abs(mean[column] ?? 0) + farthest * deviation, isBound: false };
+    const deviation = Math.sqrt(varianceOf(statistics, column));
+    const mean = Math.abs(statistics.mean[column] ?? 0);
+    return { most: mean + farthest * deviation, isBound: false };
   });
 }
 

@@ -22,19 +22,15 @@ export type ExportedFeature = {
   readonly offset: number;
   readonly width: number;
 } & (
-  | {
+  | ({
       readonly kind: 'numbers';
       /** Of mean labels: a bucket comes in, and its row of this, [rows, width], is the numbers. */
       readonly table?: Float64Array;
       /** Of earlier values: what stands for one that is not known. */
       readonly unknown?: number;
-      /** What a network sees of it. */
-      readonly mean: Float64Array;
-      readonly scale: Float64Array;
-      readonly most: Float64Array;
       /** What the networks see that forget, by their view. */
       readonly views: readonly ColumnScales[];
-    }
+    } & ColumnScales)
   | {
       readonly kind: 'category';
       /** Its known values: the first has the index 1, and 0 stands for all others. */
@@ -133,10 +129,11 @@ export async function exportedOf(model: Model, trained: State): Promise<Exported
     const own = (values: Float64Array) => values.slice(offset, offset + width.numbers);
     const history = historyOf(model, state, offset);
     const { unknown = 0 } = history;
-    const [usual, ...views] = scales.map(({ mean, scale, most }) => ({
+    const [usual, ...views] = scales.map(({ mean, scale, most, standIn }) => ({
       mean: own(mean).map((each) => each + unknown),
       scale: own(scale),
       most: own(most),
+      standIn: own(standIn),
     }));
     if (usual === undefined) throw new Error(`${name} has no scale`);
     return {

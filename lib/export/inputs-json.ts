@@ -92,9 +92,15 @@ function isIndicated(spec: Spec, { name }: ExportedFeature): boolean {
   return isOfKind && hasIndicator(feature);
 }
 
-/** What stands for a missing value of a feature; undefined if nothing does. */
+/**
+ * What stands for a missing value of a feature, a list where that is of several numbers; undefined
+ * if nothing does.
+ */
 export function missingOf(spec: Spec, exported: ExportedFeature): unknown {
   if (exported.kind === 'numbers' && exported.unknown !== undefined) return exported.unknown;
   const feature = spec.features[exported.name];
-  return feature !== undefined && 'missing' in feature ? feature.missing : undefined;
+  const missing = feature !== undefined && 'missing' in feature ? feature.missing : undefined;
+  if (exported.kind !== 'numbers' || missing !== 'mean') return missing;
+  const means = exported.standIn.subarray(0, exported.width - Number(isIndicated(spec, exported)));
+  return means.length === 1 ? means[0] : [...means];
 }

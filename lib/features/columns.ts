@@ -153,7 +153,7 @@ function growingLayout({
 /** The columns whose meaning waits for what was learnt before. */
 function derivedLayout(
   declaration: DeclaredColumns,
-): Pick<Layout, 'targets' | 'lags' | 'vocabularies' | 'filled'> {
+): Pick<Layout, 'targets' | 'lags' | 'vocabularies' | 'nullable' | 'filled'> {
   const columns = columnsOf(declaration);
   const targets = columns.flatMap(({ offsets: { numberOffset, categoryOffset }, behaviour }) =>
     behaviour.target === undefined ? [] : [{ ...behaviour.target, numberOffset, categoryOffset }],
@@ -169,14 +169,15 @@ function derivedLayout(
   const vocabularies = columns.flatMap(({ name, offsets: { categoryOffset }, behaviour }) =>
     behaviour.vocabulary === undefined ? [] : [{ name, categoryOffset, ...behaviour.vocabulary }],
   );
-  const filled = columns.flatMap(({ offsets, behaviour }) =>
-    Array.from({ length: behaviour.filledColumns ?? 0 }, (_, i) => offsets.numberOffset + i),
+  const nullable = columns.flatMap(({ offsets, behaviour }) =>
+    Array.from({ length: behaviour.nullableColumns ?? 0 }, (_, i) => offsets.numberOffset + i),
   );
+  const isCounted = (declaration.revision ?? 0) < 11;
   return {
     ...(targets.length > 0 ? { targets } : {}),
     ...(lags.length > 0 ? { lags } : {}),
     ...(vocabularies.length > 0 ? { vocabularies } : {}),
-    ...(filled.length > 0 ? { filled } : {}),
+    ...(nullable.length > 0 ? { [isCounted ? 'filled' : 'nullable']: nullable } : {}),
   };
 }
 
@@ -209,9 +210,11 @@ const mostDeviations = 8;
 /** How the number columns of a spec become what its networks see. */
 export function scalingOf(declaration: DeclaredColumns): Scaling {
   const columns = columnsOf(declaration).flatMap(({ behaviour }) => {
-    const { width, isStandardized, halfLife, spread: by } = behaviour;
+    const { width, isStandardized, halfLife, spread: by, nullableColumns = 0 } = behaviour;
     const own = { isStandardized, halfLife, ...(by && { by }) };
-    return Array.from({ length: width.numbers }, () => own);
+    return Array.from({ length: width.numbers }, (_, i) =>
+      i < nullableColumns ? { ...own, isNullable: true } : own,
+    );
   });
   const { experts } = declaration.online ?? {};
   const views = new Set(experts?.flatMap(({ halfLife }) => halfLife ?? []));

@@ -21,8 +21,9 @@ import { withAllValuesOf } from './vocabularies.ts';
 import { emptyVocabulary, GrowingVocabulary } from './vocabulary.ts';
 
 /**
- * Samples in which columns that wait for what was learnt before have their values: mean labels, and
- * means in place of what is missing. The samples themselves say nothing in them.
+ * Samples in which columns that wait for what was learnt before have their values: mean labels,
+ * earlier values and, of specs before revision 11, means in place of what is missing. The samples
+ * themselves say nothing in them.
  */
 export function derive(
   samples: EncodedSamples,

@@ -69,15 +69,10 @@ export function problemsOfScaling(
 ): { readonly path: string[]; readonly problem: string }[] {
   return Object.entries(features).flatMap(([name, feature]) => {
     if (feature.type !== 'number' || typeof feature.standardize === 'boolean') return [];
-    const { halfLife, missing, standardize } = feature;
-    const problem = (field: string, what: string) => ({
-      path: ['features', name, field],
-      problem: `${what}; leave it out, or standardize: ${standardize}`,
-    });
-    return [
-      ...(halfLife === undefined ? [] : [problem('halfLife', 'is of mean and variance')]),
-      ...(missing === 'mean' ? [problem('missing', 'is the mean; name a number')] : []),
-    ];
+    const { halfLife, standardize } = feature;
+    if (halfLife === undefined) return [];
+    const problem = `is of mean and variance; leave it out, or standardize: ${standardize}`;
+    return [{ path: ['features', name, 'halfLife'], problem }];
   });
 }
 

@@ -1,3 +1,4 @@
+import { countOf, varianceOf } from './moments.ts';
 import { columnScales, momentsOfColumn, type Scaling } from './scaling.ts';
 import type { FeatureStatistics } from './statistics.ts';
 
@@ -17,12 +18,18 @@ export function rateFactor(statistics: FeatureStatistics, scaling: Scaling): num
 
 /** That of the columns of numbers. */
 function meanSquaredNorm(statistics: FeatureStatistics, scaling: Scaling): number {
-  const { mean, scale, most } = columnScales(statistics, scaling, scaling.isExact ?? false);
+  const { mean, scale, most, standIn } = columnScales(
+    statistics,
+    scaling,
+    scaling.isExact ?? false,
+  );
   return scaling.columns.reduce((norm, column, i) => {
     const moments = momentsOfColumn(statistics, column);
-    const variance = (moments.squares[i] ?? 0) / Math.max(moments.count, 1);
     const distance = (moments.mean[i] ?? 0) - (mean[i] ?? 0);
-    const square = (scale[i] ?? 0) ** 2 * (variance + distance ** 2);
+    const known = varianceOf(moments, i) + distance ** 2;
+    const missing = ((standIn[i] ?? 0) - (mean[i] ?? 0)) ** 2;
+    const share = countOf(statistics, i) / Math.max(statistics.count, 1);
+    const square = (scale[i] ?? 0) ** 2 * (known * share + missing * (1 - share));
     return norm + Math.min(square, (most[i] ?? 0) ** 2);
   }, 0);
 }

@@ -1,6 +1,7 @@
 import { columnOf } from '../arithmetic.ts';
 import { limits } from '../limits.ts';
 import type { Encoder, Encoding } from './encoder.ts';
+import { countOf, varianceOf } from './moments.ts';
 import { refusing } from './refusing.ts';
 import type { Floats, Layout } from './samples.ts';
 import { labelScaleOf } from './scaling.ts';
@@ -65,11 +66,13 @@ function withoutOddNumbers(
   const { raw } = encoding.samples;
   const { numberWidth } = layout;
   const odd = judged.flatMap(({ name, column }) => {
-    const variance = (seen?.squares[column] ?? 0) / Math.max(seen?.count ?? 0, 1);
-    const usual = Math.abs(seen?.mean[column] ?? 0) + Math.sqrt(variance);
+    const isKnown = seen !== undefined && countOf(seen, column) >= enoughSamples;
+    const usual = isKnown
+      ? Math.abs(seen.mean[column] ?? 0) + Math.sqrt(varianceOf(seen, column))
+      : 0;
     // Most often nothing is odd, and nothing need be sorted.
     if (largestOf(raw, numberWidth, column) <= Math.max(usual * times, least)) return [];
-    const values = columnOf(raw, numberWidth, column);
+    const values = columnOf(raw, numberWidth, column).filter((value) => !Number.isNaN(value));
     const bound = boundOf(Math.max(usual, usualSize(values)));
     return [{ name, column, bound: Math.max(bound, least) }];
   });

@@ -120,7 +120,12 @@ export type Layout = {
   readonly lags?: readonly LagColumns[];
   /** Columns of values whose rows the state knows. */
   readonly vocabularies?: readonly VocabularyColumns[];
-  /** Columns of numbers in which NaN stands for the mean so far. */
+  /** Columns of numbers in which NaN stands for a value that is not known. */
+  readonly nullable?: readonly number[];
+  /**
+   * Columns in which it stands for the mean so far, which is counted as a value; of specs before
+   * revision 11.
+   */
   readonly filled?: readonly number[];
   /** Where classes get places as they come; all are declared unless given. */
   readonly growingClasses?: GrowingClasses;

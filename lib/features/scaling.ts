@@ -1,4 +1,4 @@
-import { type Moments, scaleOf } from './moments.ts';
+import { countOf, type Moments, scaleOf, varianceOf } from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
 import { emptySpread, type SpreadKind, scaleOfSpread } from './spread.ts';
 import type { FeatureStatistics } from './statistics.ts';
@@ -11,6 +11,8 @@ export type Scaling = {
     readonly halfLife?: number | undefined;
     /** How, if not by mean and variance; the same under each half-life. */
     readonly by?: SpreadKind | undefined;
+    /** Whether NaN stands for a value that is not known. */
+    readonly isNullable?: boolean;
   }[];
   /** Half-lives under which the columns are seen besides: a view each. */
   readonly views: readonly number[];
@@ -49,12 +51,20 @@ export function predictionRanges(
   });
 }
 
-/** What takes number columns to what a network sees: (value − mean) · scale, at most `most`. */
+/**
+ * What takes number columns to what a network sees: (value − mean) · scale, at most `most`; each
+ * [columns].
+ */
 export type ColumnScales = {
   readonly mean: Float64Array;
   readonly scale: Float64Array;
   /** The largest size that a column may have. */
   readonly most: Float64Array;
+  /**
+   * The value that stands for one that is not known: the mean of those that are; of a column that
+   * is scaled by its quartiles the median.
+   */
+  readonly standIn: Float64Array;
 };
 
 /**
@@ -82,8 +92,14 @@ export function columnScales(
       isStandardized ? value(forgetting[column] ?? statistics, column) : otherwise,
     );
   const spreads = spreadScales(statistics, columns);
+  const mean = each((moments, column) => spreads.get(column)?.mean ?? moments.mean[column] ?? 0, 0);
   return {
-    mean: each(({ mean }, column) => spreads.get(column)?.mean ?? mean[column] ?? 0, 0),
+    mean,
+    standIn: Float64Array.from(columns, ({ isStandardized, by }, column) =>
+      isStandardized && (by === undefined || by === 'robust')
+        ? (mean[column] ?? 0)
+        : (statistics.mean[column] ?? 0),
+    ),
     scale: each(
       (moments, column) => spreads.get(column)?.scale ?? scaleOf(moments, column, scaleOfConstant),
       1,
@@ -91,7 +107,7 @@ export function columnScales(
     most: Float64Array.from(columns, ({ isStandardized }, column) => {
       const moments = spreads.has(column) ? undefined : forgetting[column];
       if (!isStandardized) return Number.POSITIVE_INFINITY;
-      return moments ? Math.min(bound, Math.sqrt(moments.count)) : bound;
+      return moments ? Math.min(bound, Math.sqrt(countOf(moments, column))) : bound;
     }),
   };
 }
@@ -118,7 +134,7 @@ function spreadScales(
 
 /**
  * Samples with their number columns at mean 0 and variance 1. A column that has not varied yet is
- * 0, since nothing is known of its scale.
+ * 0, since nothing is known of its scale; and so is a value that is not known, under any half-life.
  */
 export function standardize(
   samples: EncodedSamples,
@@ -126,7 +142,8 @@ export function standardize(
   scaling: Scaling,
 ): EncodedSamples {
   const { columns, views } = scaling;
-  if (!columns.some(({ isStandardized }) => isStandardized)) return samples;
+  if (!columns.some(({ isStandardized, isNullable }) => isStandardized || isNullable))
+    return samples;
   const isExact = samples.raw instanceof Float64Array;
   const under = (view?: number) =>
     scaled(samples.raw, columnScales(statistics, scaling, isExact, view));
@@ -135,13 +152,15 @@ export function standardize(
   return { ...samples, numbers, raw: numbers, views: views.map(under) };
 }
 
-function scaled(raw: Floats, { mean, scale, most }: ColumnScales): Float32Array {
+function scaled(raw: Floats, { mean, scale, most, standIn }: ColumnScales): Float32Array {
   const width = mean.length;
   const numbers = new Float32Array(raw.length);
   // (All numbers of a dataset pass here in each epoch: a loop over rows.)
   for (let first = 0; first < raw.length; first += width) {
     for (let column = 0; column < width; column++) {
-      const value = ((raw[first + column] ?? 0) - (mean[column] ?? 0)) * (scale[column] ?? 1);
+      let own = raw[first + column] ?? 0;
+      if (Number.isNaN(own)) own = standIn[column] ?? 0;
+      const value = (own - (mean[column] ?? 0)) * (scale[column] ?? 1);
       const bound = most[column] ?? 0;
       if (value > bound) numbers[first + column] = bound;
       else if (value < -bound) numbers[first + column] = -bound;
@@ -161,14 +180,14 @@ export type LabelScale = {
 
 /** The scale of the labels; undefined where they are not standardised. */
 export function labelScaleOf(
-  { count, mean, squares }: FeatureStatistics,
+  statistics: FeatureStatistics,
   { numberWidth, labelWidth = 1, standardizesLabel, hasExactLabels = false }: Layout,
 ): LabelScale | undefined {
   if (!standardizesLabel) return undefined;
   const outputs = Array.from({ length: labelWidth }, (_, output) => {
     const column = numberWidth + output;
-    const variance = (squares[column] ?? 0) / Math.max(count, 1);
-    return { mean: mean[column] ?? 0, deviation: Math.sqrt(variance) };
+    const deviation = Math.sqrt(varianceOf(statistics, column));
+    return { mean: statistics.mean[column] ?? 0, deviation };
   });
   return { outputs, isExact: hasExactLabels };
 }

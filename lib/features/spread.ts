@@ -58,7 +58,7 @@ function isSpreadOf(kind: SpreadColumn, { bounds, values, counts }: Spread): boo
   );
 }
 
-/** The spread of some values. */
+/** The spread of some values; NaN stands for one that is not known. */
 export function spreadOf(
   kind: SpreadColumn,
   rows: number,
@@ -68,6 +68,7 @@ export function spreadOf(
   const counted = new Map<number, number>();
   for (let row = 0; row < rows; row++) {
     const value = valueAt(row);
+    if (Number.isNaN(value)) continue;
     bounds[0] = Math.min(bounds[0] ?? value, value);
     bounds[1] = Math.max(bounds[1] ?? value, value);
     counted.set(value, (counted.get(value) ?? 0) + 1);

@@ -2,6 +2,7 @@ import { countClasses } from './class-weights.ts';
 import { namesOfClasses } from './classes.ts';
 import { emptyLags, type LagHistory } from './lags.ts';
 import {
+  countOf,
   decayed,
   emptyMoments,
   type ForgettingMoments,
@@ -54,6 +55,7 @@ export function emptyStatistics(layout: Layout): FeatureStatistics {
 export function completed(statistics: FeatureStatistics, layout: Layout): FeatureStatistics {
   const { halfLives = [], targets, lags, vocabularies, numberWidth, countedClasses } = layout;
   const { classes, ...others } = statistics;
+  const { count, mean } = statistics;
   const { forgetting = [] } = others;
   const each = halfLives.map(
     (halfLife) =>
@@ -64,6 +66,9 @@ export function completed(statistics: FeatureStatistics, layout: Layout): Featur
   );
   return {
     ...others,
+    ...(layout.nullable && {
+      counts: statistics.counts ?? new Float64Array(mean.length).fill(count),
+    }),
     ...(each.length > 0 ? { forgetting: each } : {}),
     ...(targets && { targets: statistics.targets ?? targets.map(emptyTargets) }),
     ...(lags && { lags: statistics.lags ?? lags.map(emptyLags) }),
@@ -86,7 +91,9 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
     (column < numberWidth
       ? raw[row * numberWidth + column]
       : labels[row * labelWidth + column - numberWidth]) ?? 0;
-  const moments = momentsOf(count, statisticsWidth(layout), valueAt);
+  const hasGaps = layout.nullable !== undefined;
+  const values = { rows: count, columns: statisticsWidth(layout), valueAt, hasGaps };
+  const moments = momentsOf(values);
   const classes = countClasses(samples, layout);
   const spreads = layout.spreads?.map((each) =>
     spreadOf(each, count, (row) => valueAt(row, each.column)),
@@ -100,7 +107,7 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
   if (halfLives.length === 0) return all;
   const forgetting = halfLives.map((halfLife) => ({
     halfLife,
-    ...momentsOf(count, numberWidth, valueAt, halfLife),
+    ...momentsOf({ ...values, columns: numberWidth }, halfLife),
   }));
   return { ...all, forgetting };
 }
@@ -144,21 +151,23 @@ export function mergeStatistics(
       const earlier = a.forgetting?.find(({ halfLife }) => halfLife === later.halfLife);
       if (earlier === undefined) return later;
       const { halfLife } = later;
-      return { halfLife, ...mergeMoments(decayed(earlier, b.count), later) };
+      return { halfLife, ...mergeMoments(decayed(earlier, b), later) };
     }),
   };
 }
 
 /** Statistics whose means and deviations stay, and count as so many samples at most. */
 export function forgetful(statistics: FeatureStatistics, most: number): FeatureStatistics {
-  const { count, squares, classes, targets, spreads } = statistics;
+  const { count, counts, squares, classes, targets, spreads } = statistics;
   if (count <= most) return statistics;
   const share = most / count;
   const lessOf = (value: number) => value * share;
+  const shareOf = (column: number) => Math.min(most / countOf(statistics, column), 1);
   return {
     ...statistics,
     count: most,
-    squares: squares.map(lessOf),
+    ...(counts && { counts: counts.map((own) => Math.min(own, most)) }),
+    squares: squares.map((own, column) => own * shareOf(column)),
     ...(classes && { classes: classes.map(lessOf) }),
     ...(spreads && { spreads: spreads.map((each) => lessSpread(each, share)) }),
     ...(targets && {

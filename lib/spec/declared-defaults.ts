@@ -58,17 +58,13 @@ function standInsOf({ missing, cells }: Readonly<Record<string, unknown>>): Stan
     timestamp: mean,
     image: { missing: 0 },
     category: { missing: value },
-    // What is scaled by its spread knows no mean.
-    spread: { missing: 0, indicator: true },
   };
 }
 
 function standInOf(standIns: StandIns, feature: Readonly<Record<string, unknown>>) {
-  const { type, standardize, missing } = feature;
+  const { type, missing } = feature;
   if (missing !== undefined || typeof type !== 'string') return {};
-  const isSpread = type === 'number' && typeof standardize === 'string';
-  const kind = isSpread ? 'spread' : type;
-  return Object.hasOwn(standIns, kind) ? standIns[kind] : {};
+  return Object.hasOwn(standIns, type) ? standIns[type] : {};
 }
 
 /**

@@ -16,7 +16,8 @@ export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
   const { revision: _, ...sameRules } = declared;
   const { revision: earlier } = existing;
   const ruled = earlier === undefined ? sameRules : { ...declared, revision: earlier };
-  const own = withPublicationOf(existing, withExpertsOf(existing, withVectorsOf(existing, ruled)));
+  const features = withStandInsOf(existing, withVectorsOf(existing, ruled));
+  const own = withPublicationOf(existing, withExpertsOf(existing, features));
   return existing.cells === undefined ? withDefaultsBeforeCells(existing, own) : own;
 }
 
@@ -53,6 +54,17 @@ function withVectorsOf(existing: Spec, declared: Spec): Spec {
     const isEarlier = before?.type === 'vector' && !before.standardize;
     const wasLeft = isEarlier && feature.type === 'vector';
     return [name, wasLeft ? { ...feature, standardize: false } : feature] as const;
+  });
+  return { ...declared, features: Object.fromEntries(features) };
+}
+
+/** Release 0.25 took 0 for a missing number that is scaled by its spread, and said so. */
+function withStandInsOf(existing: Spec, declared: Spec): Spec {
+  if (declared.missing === undefined) return declared;
+  const features = Object.entries(declared.features).map(([name, feature]) => {
+    if (feature.type !== 'number' || feature.missing !== 'mean') return [name, feature] as const;
+    const earlier = { ...feature, missing: 0, indicator: true };
+    return [name, isSame(existing.features[name], earlier) ? earlier : feature] as const;
   });
   return { ...declared, features: Object.fromEntries(features) };
 }

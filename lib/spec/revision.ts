@@ -18,8 +18,10 @@ import * as z from 'zod';
  * 9. The state knows how the labels alone and the last label turned out, too.
  * 10. Experts that have been worse than the labels' mean in the long run count less, and whole
  *     numbers beyond 2^53 are no values of a category, nor classes, unless they are texts.
+ * 11. A number that is missing counts in no mean, variance or spread: where its mean stands for it,
+ *     it is that once it is scaled.
  */
-export const newestRevision = 10;
+export const newestRevision = 11;
 
 /** Of a spec as it is stored; absent in models of releases before 0.4. */
 export const revisionSchema = z

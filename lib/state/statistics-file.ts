@@ -3,7 +3,6 @@ import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import type { LagHistory } from '../features/lags.ts';
 import type { Moments } from '../features/moments.ts';
 import { PagedNumbers } from '../features/paged-numbers.ts';
-import type { Spread } from '../features/spread.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { TargetSums } from '../features/target-means.ts';
 import type { Vocabulary } from '../features/vocabulary.ts';
@@ -70,7 +69,10 @@ export function bytesInPages({
 }
 
 /** Arrays of one dimension. */
-function arrayTensors(arrays: Vocabulary | Spread, prefix: string) {
+function arrayTensors(
+  arrays: Readonly<Record<string, Float64Array | Int32Array>>,
+  prefix: string,
+): Record<string, StoredTensor> {
   return Object.fromEntries(
     Object.entries(arrays).map(([name, data]): [string, StoredTensor] => [
       prefix + name,
@@ -157,11 +159,8 @@ function lagsFrom(tensors: SafetensorsFile['tensors'], prefix: string): LagHisto
   }));
 }
 
-function momentsTensors({ mean, squares }: Moments, prefix: string): Record<string, StoredTensor> {
-  return {
-    [`${prefix}mean`]: { shape: [mean.length], data: mean },
-    [`${prefix}squares`]: { shape: [squares.length], data: squares },
-  };
+function momentsTensors({ mean, squares, counts }: Moments, prefix: string) {
+  return arrayTensors({ mean, squares, ...(counts && { counts }) }, prefix);
 }
 
 /** What statistics have beside their tensors. */
@@ -219,9 +218,12 @@ export function statisticsFrom(
 function momentsFrom(
   tensors: SafetensorsFile['tensors'],
   prefix: string,
-): Pick<Moments, 'mean' | 'squares'> | undefined {
-  const [mean, squares] = [tensors[`${prefix}mean`]?.data, tensors[`${prefix}squares`]?.data];
-  return mean instanceof Float64Array && squares instanceof Float64Array
-    ? { mean, squares }
-    : undefined;
+): Omit<Moments, 'count'> | undefined {
+  const [mean, squares, counts] = ['mean', 'squares', 'counts'].map(
+    (name) => tensors[prefix + name]?.data,
+  );
+  if (!(mean instanceof Float64Array && squares instanceof Float64Array)) return undefined;
+  if (counts === undefined) return { mean, squares };
+  const isWhole = counts instanceof Float64Array && counts.length === mean.length;
+  return isWhole ? { counts, mean, squares } : undefined;
 }

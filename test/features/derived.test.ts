@@ -113,13 +113,17 @@ describe('a target mean', () => {
   });
 });
 
-describe('a missing number', () => {
+describe('a missing number of specs before revision 11', () => {
   it('is the mean so far, and says that it was missing', () => {
+    const earlier = createEncoder({ ...spec, revision: 10 });
+    const encoded = (visits: readonly unknown[]) => earlier.encode(visits).samples;
     const seen = encoded([visit('a', true, 8), visit('a', true, 12)]);
-    const statistics = statisticsOf(derive(seen, emptyStatistics(layout), layout), layout);
-    const next = derive(encoded([visit('a', true, null), visit('a', true, 7)]), statistics, layout);
-    expect(column(next, 0)).toEqual([10, 7]);
-    expect(column(next, 1)).toEqual([1, 0]);
+    const before = emptyStatistics(earlier.layout);
+    const statistics = statisticsOf(derive(seen, before, earlier.layout), earlier.layout);
+    const next = encoded([visit('a', true, null), visit('a', true, 7)]);
+    const derived = derive(next, statistics, earlier.layout);
+    expect(column(derived, 0)).toEqual([10, 7]);
+    expect(column(derived, 1)).toEqual([1, 0]);
   });
 });
 
@@ -246,9 +250,15 @@ describe('moments that forget', () => {
         (all, cut, halfLife) => {
           const middle = 1 + (cut % (all.length - 1));
           const of = (part: readonly number[]) =>
-            momentsOf(part.length, 1, (row) => part[row] ?? 0, halfLife);
+            momentsOf(
+              { rows: part.length, columns: 1, valueAt: (row) => part[row] ?? 0 },
+              halfLife,
+            );
           const [a, b] = [all.slice(0, middle), all.slice(middle)];
-          const merged = mergeMoments(decayed({ halfLife, ...of(a) }, b.length), of(b));
+          const merged = mergeMoments(
+            decayed({ halfLife, ...of(a) }, { ...of(b), count: b.length }),
+            of(b),
+          );
           const whole = of(all);
           expect(merged.count).toBeCloseTo(whole.count, 9);
           expect(merged.mean[0]).toBeCloseTo(whole.mean[0] ?? 0, 3);

@@ -143,14 +143,10 @@ describe('numbers that are scaled by their spread', () => {
     expect([...standardize(samples, statistics, scalingOf(spec)).numbers]).toEqual([0, 0, 0, 0]);
   });
 
-  it('have no half-life, and are not filled with a mean', () => {
+  it('have no half-life', () => {
     const forgetting = { small: { ...features.small, halfLife: 9 } };
     expect(() => defineSpec({ ...spec, features: forgetting })).toThrow(
       'spec.features.small.halfLife: is of mean and variance; leave it out, or standardize: minMax',
-    );
-    const filled = { wild: { ...features.wild, missing: 'mean' as const } };
-    expect(() => defineSpec({ ...spec, features: filled })).toThrow(
-      'spec.features.wild.missing: is the mean; name a number; leave it out, or standardize: robust',
     );
   });
 });

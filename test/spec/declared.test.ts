@@ -28,6 +28,23 @@ describe('a declared vector', () => {
   });
 });
 
+describe('a declared number that may be missing', () => {
+  const input = {
+    model: 'm',
+    task: 'binary',
+    missing: 'learnt',
+    features: { x: { type: 'number', standardize: 'robust' } },
+  } satisfies SpecInput;
+
+  it('is what stood for it in release 0.25, in a model of it', () => {
+    const todays = defineSpec(input);
+    expect(todays.features.x).toMatchObject({ missing: 'mean', indicator: false });
+    const x = { ...todays.features.x, type: 'number', missing: 0, indicator: true };
+    const existing = { ...todays, revision: 10, features: { x } } as Spec;
+    expect(withDefaultsOf(existing, todays)).toEqual(existing);
+  });
+});
+
 describe('a declared network', () => {
   const input: SpecInput = {
     model: 'm',

@@ -63,11 +63,8 @@ export type FeatureBehaviour = {
     /** The feature whose values they are; the label's unless given. */
     readonly sourceName?: string | undefined;
   };
-  /**
-   * How many numbers are their means so far where they are missing, which the column behind them
-   * says.
-   */
-  readonly filledColumns?: number;
+  /** How many of its numbers, the first, may be not known: NaN stands for them. */
+  readonly nullableColumns?: number;
   /** What stands for a missing value; a sample without one is refused unless given. */
   readonly missing?: unknown;
   /** Whether a cell is one of the declared values, whatever words stand for a missing one. */

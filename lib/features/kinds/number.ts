@@ -58,7 +58,7 @@ export function numberBehaviour(
     halfLife,
     missing: fillsMean ? unknownMean : missing,
     asSource: (cell) => (cell === unknownMean ? 'missing' : (cells.number(cell) ?? cell)),
-    ...(fillsMean ? { filledColumns: 1 } : {}),
+    ...(fillsMean ? { nullableColumns: 1 } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
         const place = row * numbers + numberOffset;

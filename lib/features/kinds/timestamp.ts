@@ -92,7 +92,7 @@ export function timestampBehaviour(
     isStandardized: true,
     missing: fillsMean ? unknownMean : missing,
     asSource: (cell) => (cell === unknownMean ? 'missing' : cell),
-    ...(fillsMean ? { filledColumns: width } : {}),
+    ...(fillsMean ? { nullableColumns: width } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
         const start = row * numbers + numberOffset;

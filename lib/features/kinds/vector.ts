@@ -38,7 +38,7 @@ export function vectorBehaviour(
     width: { numbers: length, categories: 0 },
     isStandardized: standardize,
     missing: fillsMean ? unknownMean : constant,
-    ...(fillsMean ? { filledColumns: length } : {}),
+    ...(fillsMean ? { nullableColumns: length } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
         const start = row * numbers + numberOffset;
