@@ -1,5 +1,5 @@
 import { type ColumnSummary, showDataset } from '../operations/show-dataset.ts';
-import { parse } from '../parse.ts';
+import { inOneLine, parse } from '../parse.ts';
 import { datasetName } from '../spec/names.ts';
 import { count, type Io } from './io.ts';
 import { lateBar } from './named-file.ts';
@@ -14,7 +14,8 @@ export async function showColumns(io: Io, name: string, files?: string): Promise
     () => bar.finish(),
   );
   result(shown);
-  const { files: objects, rows, refusedRows, columns } = shown;
+  const { files: objects, rows, refusedRows } = shown;
+  const columns = shown.columns.map((each) => ({ ...each, column: inOneLine(each.column) }));
   const width = Math.min(20, Math.max(6, ...columns.map(({ column }) => column.length)));
   const cells = columns.map((each) => [
     each.column.length > width ? `${each.column.slice(0, width - 1)}…` : each.column.padEnd(width),
@@ -48,7 +49,9 @@ function whatIn({ numbers, times, values = [], present }: ColumnSummary): string
     const [least, greatest] = [times.least, times.greatest].map((time) => time.slice(0, 16));
     return `${sparkline([0, ...times.histogram]).slice(1)}  ${least} … ${greatest}`;
   }
-  return values.map(({ value, count: times }) => `${value} ${share(times, present)}`).join(', ');
+  return values
+    .map(({ value, count: times }) => `${inOneLine(value)} ${share(times, present)}`)
+    .join(', ');
 }
 
 function share(times: number, all: number): string {

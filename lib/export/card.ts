@@ -190,7 +190,7 @@ function numberText(
   name = 'a number',
 ): string {
   const within = clip === undefined ? '' : `, no less than ${clip[0]}, no more than ${clip[1]}`;
-  return log ? `sign(x) · ln(1 + abs(x)) of x, ${name}${within},` : `${name}${within}`;
+  return log ? `sign(x) · ln(1 + abs(x)) of x, ${name}${within}` : `${name}${within}`;
 }
 
 /** How the place of a combination is computed. */

@@ -134,17 +134,21 @@ const sources: readonly Feature['type'][] = ['number', 'category'];
 export function problemsOfSources(
   features: Readonly<Record<string, Feature>>,
 ): { readonly path: string[]; readonly problem: string }[] {
-  const problemOf = (source: string, allowed: readonly Feature['type'][]) => {
-    const type = Object.hasOwn(features, source) ? features[source]?.type : undefined;
-    if (type !== undefined && allowed.includes(type)) return [];
-    const found = type === undefined ? 'no feature' : `a ${type}`;
-    return [`names features of the type ${allowed.join(' or ')} (${source} is ${found})`];
+  const problemsOf = (names: readonly string[], allowed: readonly Feature['type'][]) => {
+    const wrong = names.flatMap((source) => {
+      const type = Object.hasOwn(features, source) ? features[source]?.type : undefined;
+      if (type !== undefined && allowed.includes(type)) return [];
+      return [`${source} is ${type === undefined ? 'no feature' : `a ${type}`}`];
+    });
+    if (wrong.length === 0) return [];
+    return [`names features of the type ${allowed.join(' or ')} (${wrong.join(', ')})`];
   };
   return Object.entries(features).flatMap(([name, feature]) => {
     const problems = (field: string, names: readonly string[], allowed = sources) =>
-      names
-        .flatMap((source) => problemOf(source, allowed))
-        .map((problem) => ({ path: ['features', name, field], problem }));
+      problemsOf(names, allowed).map((problem) => ({
+        path: ['features', name, field],
+        problem,
+      }));
     if (feature.type === 'lag')
       return [
         ...(feature.buckets !== undefined && feature.by === undefined

@@ -66,7 +66,8 @@ export function weightWriter(declaration: Declaration): WriteSample {
     const value = cells.number(weight);
     // In float32, as the loss sees it: 1e-60 is 0 there.
     if (!isFloat32(value) || !(Math.fround(value) > 0)) {
-      const reason = `must be a finite number above 0, of 1.2e-38 to 3.4e38 as float32 has (found ${show(weight)})`;
+      const largest = Number.isFinite(most) ? most : '3.4e38';
+      const reason = `must be a number above 0, of 1.2e-38 to ${largest} (found ${show(weight)})`;
       return { ...refuse('not-finite', reason), field: 'weight' };
     }
     if (value > most) {

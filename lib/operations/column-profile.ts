@@ -26,6 +26,10 @@ export type Column = {
   otherDates: number;
   /** Texts such as 2,503.28, $69 and 45%. */
   writtenNumbers: number;
+  /** Texts that are numbers with a point; such as 1.503; such as 1.500. */
+  points: number;
+  groups: number;
+  roundGroups: number;
   /** Texts of at least three words. */
   sentences: number;
   /** Texts that no category can have, since they are too long. */
@@ -119,6 +123,9 @@ function newColumn(name: string): Column {
     timeTexts: 0,
     otherDates: 0,
     writtenNumbers: 0,
+    points: 0,
+    groups: 0,
+    roundGroups: 0,
     sentences: 0,
     longTexts: 0,
     objects: 0,
@@ -177,6 +184,13 @@ function lookAtText(column: Column, text: string, isNumber: boolean): void {
     if (date[1] !== undefined) column.timeTexts += 1;
   } else if (date !== null) column.otherDates += 1;
   if (otherDate.test(text)) column.otherDates += 1;
+  if (isNumber && text.includes('.')) {
+    column.points += 1;
+    if (/^[-+]?[1-9]\d{0,2}\.\d{3}$/.test(text)) {
+      column.groups += 1;
+      if (text.endsWith('0')) column.roundGroups += 1;
+    }
+  }
   if (!isNumber && writtenNumber.test(text)) column.writtenNumbers += 1;
   if (text.split(/\s+/, 3).length === 3) column.sentences += 1;
 }

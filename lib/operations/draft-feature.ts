@@ -159,6 +159,7 @@ export function featureOf(
     const hasHours = dates > 0 || column.timeTexts > 0;
     const parts = hasHours ? (['hour', 'weekday', 'dayOfYear'] as const) : dayParts;
     const others = present - dates - column.dateTexts;
+    if (missing > 0) doubts.push(learntAsMean(name, missing));
     doubts.push(
       `${name} is a time: it is learnt as ${listNames(parts)}, of UTC` +
         (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
 import type { BadRow } from '../datasets/formats/format.ts';
-import { invalid } from '../errors.ts';
+import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
@@ -8,6 +8,13 @@ import { listNames, show } from '../parse.ts';
 import { featureName, labelSchema } from '../spec/label-schema.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, draftRows, nonNumbersOf, profileFile } from './column-profile.ts';
+import {
+  groupDoubts,
+  headerDoubts,
+  missingDoubts,
+  rareDoubts,
+  weightDoubt,
+} from './draft-doubts.ts';
 import { featureOf, mostlyNumbers, reasonToLeave, textsOf } from './draft-feature.ts';
 import { leaks, numericLeaks } from './draft-leaks.ts';
 
@@ -37,18 +44,33 @@ export async function draftSpec(
   file: { readonly name: string; readonly bytes: ByteSource },
   { labels, task: given }: { readonly labels?: readonly string[]; readonly task?: Task } = {},
 ): Promise<Draft> {
-  const { rows, columns, isAll, bad, badRows, areSamples, hidden } = await profileFile(file);
+  const profile = await profileFile(file);
+  const { rows, bad, badRows } = profile;
   if (rows === 0) throw invalid(noRows(file.name, bad));
+  try {
+    return await draftOf(model, { ...file, ...profile }, { labels, task: given });
+  } catch (error) {
+    if (bad === undefined || !isOfKind(error, 'invalid')) throw error;
+    throw invalid(`${reasonOf(error)}; ${unreadable(bad, badRows, rows)}`);
+  }
+}
+
+type Profiled = Parameters<typeof profileFile>[0] & Awaited<ReturnType<typeof profileFile>>;
+
+async function draftOf(
+  model: string,
+  file: Profiled,
+  { labels, task: given }: { readonly labels?: readonly string[]; readonly task?: Task },
+): Promise<Draft> {
+  const { rows, columns, isAll, bad, badRows, areSamples, hidden } = file;
   if (areSamples) assertIsLabelled(columns, labels);
   const targets = targetsOf(columns, labels);
   const doubts: string[] = [];
   if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
-  if (bad !== undefined)
-    doubts.push(
-      `${badRows} of ${rows + badRows} rows, which cannot be read (line ${bad.line}: ${bad.reason})`,
-    );
+  if (bad !== undefined) doubts.push(unreadable(bad, badRows, rows));
   doubts.push(...headerDoubts(columns));
-  for (const column of columns.values()) doubts.push(...missingDoubts(column));
+  for (const column of columns.values())
+    doubts.push(...missingDoubts(column), ...groupDoubts(column));
   const weights = columns.get('weight');
   if (weights !== undefined && !targets.includes(weights)) doubts.push(weightDoubt(weights));
   if (labels === undefined && !areSamples)
@@ -79,10 +101,7 @@ export async function draftSpec(
       features[name] = { ...featureOf(column, { doubts, words, meant }), ...renamed };
     }
   }
-  if (Object.keys(features).length === 0) {
-    const why = left.map(({ column, reason }) => `${column}: ${reason}`).join('; ');
-    throw invalid(`${file.name}: no column is left to learn from (${why})`);
-  }
+  if (Object.keys(features).length === 0) throw invalid(nothingToLearn(file.name, left));
   const others = [...columns.values()].filter((column) => !targets.includes(column));
   doubts.push(...leaks(others, targets), ...(await numericLeaks(file, others, targets)));
   // (Of rows that are samples already, a feature that the spec does not know is refused.)
@@ -164,6 +183,16 @@ function labelOf(
   };
 }
 
+function unreadable({ line, reason }: BadRow, badRows: number, rows: number): string {
+  return `${badRows} of ${rows + badRows} rows, which cannot be read (line ${line}: ${reason})`;
+}
+
+function nothingToLearn(name: string, left: Draft['left']): string {
+  if (left.length === 0) return `${name}: it has no column beside the label to learn from`;
+  const why = left.map(({ column, reason }) => `${column || 'one without a name'}: ${reason}`);
+  return `${name}: no column is left to learn from (${why.join('; ')})`;
+}
+
 function noRows(name: string, bad: BadRow | undefined): string {
   const why = bad === undefined ? '' : `; line ${bad.line}: ${bad.reason}`;
   return `${name}: it has no rows to draft a spec from${why}`;
@@ -239,48 +268,6 @@ function taskOf(label: Column, doubts: string[]): Task {
   throw invalid(
     `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +
       `classes (found ${values.size} texts, such as ${textsOf(label)}); write numbers as 2503.28`,
-  );
-}
-
-/** A class that is rarer than this is hardly ever predicted, unless it weighs more. */
-const rareShare = 0.05;
-
-/** What to do where a class is rare. */
-function rareDoubts({ values, present }: Column): string[] {
-  const [value, rows] = [...values].sort(([, a], [, b]) => a - b)[0] ?? [];
-  if (value === undefined || rows === undefined || values.size < 2) return [];
-  if (rows >= (2 * rareShare * present) / values.size) return [];
-  return [
-    `label: only ${rows} of ${present} rows are ${value}; if those matter as much as the others ` +
-      'together, say so: "label": {"classWeights": "balanced"}',
-  ];
-}
-
-/** Where the first row of a file without a header was taken for the names of its columns. */
-function headerDoubts(columns: ReadonlyMap<string, Column>): string[] {
-  const numbers = [...columns.keys()].filter((name) => /^[-+]?\d+([.,]\d+)?$/.test(name.trim()));
-  if (numbers.length < 2 || 2 * numbers.length < columns.size) return [];
-  return [
-    `the names of the columns, ${listNames(numbers)}: if they are the first row of a file without ` +
-      'a header, write one above it',
-  ];
-}
-
-/** A column that weighs the rows, or should. */
-function weightDoubt(column: Column): string {
-  const others = column.present - column.numbers;
-  const says = 'weight is left out: a column of that name weighs the rows';
-  if (others === 0) return `${says}; rename it to learn from it`;
-  return `${says}, and ${others} whose weight is no number (${textsOf(column)}) are refused; rename it`;
-}
-
-/** Words that count as missing where they may be values: `None` for no damage. */
-function missingDoubts({ name, missing, present, missingTexts }: Column): string[] {
-  if (missing < 0.1 * (missing + present)) return [];
-  return [...missingTexts].map(
-    ([text, times]) =>
-      `${name}: ${times} cells are ${JSON.stringify(text)}, which counts as missing; if it is a ` +
-      'value, say so: "cells": {"missing": [""]}',
   );
 }
 

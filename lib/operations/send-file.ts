@@ -164,9 +164,11 @@ async function* messagesOf(
       const { line } = chunk.placeOf(first.index);
       const absent = chunk.absent();
       const found = absent.length === 0 ? '' : `; the file has no column ${listNames(absent)}`;
+      const [bad] = notes.bad;
+      const unread = bad === undefined ? '' : `; line ${bad.line} cannot be read: ${bad.reason}`;
       throw invalid(
         `nothing is sent: none of the first ${refused.length} rows can be learnt ` +
-          `(line ${line}, ${fieldInFile(spec, first.field)}: ${first.reason})${found}`,
+          `(line ${line}, ${fieldInFile(spec, first.field)}: ${first.reason})${found}${unread}`,
       );
     }
     notes.refused += refused.length;

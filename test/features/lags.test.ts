@@ -114,6 +114,7 @@ describe('a lag', () => {
   it.each([
     [{ steps: [0] }, 'steps'],
     [{ by: ['nothing'] }, 'features.y.by: names features of the type number or category (nothing'],
+    [{ by: ['a', 'b'] }, 'or category (a is no feature, b is no feature)'],
     [
       { source: 'shop' },
       'features.y.source: names features of the type number (shop is a category',

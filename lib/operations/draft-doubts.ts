@@ -1,0 +1,55 @@
+import { listNames } from '../parse.ts';
+import type { Column } from './column-profile.ts';
+import { textsOf } from './draft-feature.ts';
+
+/** A class that is rarer than this is hardly ever predicted, unless it weighs more. */
+const rareShare = 0.05;
+
+/** What to do where a class is rare. */
+export function rareDoubts({ values, present }: Column): string[] {
+  const [value, rows] = [...values].sort(([, a], [, b]) => a - b)[0] ?? [];
+  if (value === undefined || rows === undefined || values.size < 2) return [];
+  if (rows >= (2 * rareShare * present) / values.size) return [];
+  return [
+    `label: only ${rows} of ${present} rows are ${value}; if those matter as much as the others ` +
+      'together, say so: "label": {"classWeights": "balanced"}',
+  ];
+}
+
+/** Where the first row of a file without a header was taken for the names of its columns. */
+export function headerDoubts(columns: ReadonlyMap<string, Column>): string[] {
+  const numbers = [...columns.keys()].filter((name) => /^[-+]?\d+([.,]\d+)?$/.test(name.trim()));
+  if (numbers.length < 2 || 2 * numbers.length < columns.size) return [];
+  return [
+    `the names of the columns, ${listNames(numbers)}: if they are the first row of a file without ` +
+      'a header, write one above it',
+  ];
+}
+
+/** A column that weighs the rows, or should. */
+export function weightDoubt(column: Column): string {
+  const others = column.present - column.numbers;
+  const says = 'weight is left out: a column of that name weighs the rows';
+  if (others === 0) return `${says}; rename it to learn from it`;
+  return `${says}, and ${others} whose weight is no number (${textsOf(column)}) are refused; rename it`;
+}
+
+/** Words that count as missing where they may be values: `None` for no damage. */
+export function missingDoubts({ name, missing, present, missingTexts }: Column): string[] {
+  if (missing < 0.1 * (missing + present)) return [];
+  return [...missingTexts].map(
+    ([text, times]) =>
+      `${name}: ${times} cells are ${JSON.stringify(text)}, which counts as missing; if it is a ` +
+      'value, say so: "cells": {"missing": [""]}',
+  );
+}
+
+/** Numbers such as 1.500 that may be 1500 to whoever wrote them: beside whole ones, or round. */
+export function groupDoubts({ name, numbers, points, groups, roundGroups }: Column): string[] {
+  const isLike = groups > 0 && groups === points && (numbers > groups || 2 * roundGroups > groups);
+  if (!isLike) return [];
+  return [
+    `${name}: ${groups} numbers have a point and three digits behind it, and 1.500 is read as 1.5; ` +
+      'if the points are of thousands, leave them out',
+  ];
+}
