@@ -1,8 +1,8 @@
 import { columnOf } from '../arithmetic.ts';
 import { labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { Labelled } from './outcomes.ts';
 import { lossOfSaid, saidConstant } from './rival-sums.ts';
+import type { Labelled } from './scores.ts';
 
 /** What one says best who says the same of all samples, [outputs], and its mean loss. */
 export type BestConstant = { readonly values: Float64Array; readonly loss: number };

@@ -1,6 +1,7 @@
 import { inOrderOf } from '../features/classes.ts';
 import type { Floats } from '../features/samples.ts';
 import type { Spec } from '../spec/spec.ts';
+import { movedClassRanks, ranksOfClasses } from './class-ranks.ts';
 import {
   type Earned,
   emptyLately,
@@ -9,7 +10,6 @@ import {
   latelyAfter,
 } from './lately.ts';
 import {
-  type Labelled,
   type MessageOutcomes,
   noOutcomes,
   type Outcomes,
@@ -22,7 +22,7 @@ import {
 } from './outcomes.ts';
 import { emptyPrior, type Prior, priorAfter, priorPrediction } from './prior.ts';
 import { type SaidAtLoss, saidConstant } from './rival-sums.ts';
-import { addScores, emptyScores, type Scores } from './scores.ts';
+import { addScores, emptyScores, type Labelled, type Scores } from './scores.ts';
 
 /** What a stream has earned; the later parts of models that were declared since there are some. */
 export type Earnings = {
@@ -88,11 +88,13 @@ function turnedOut(
   before: Earnings,
   { samples, predictions }: PredictedMessage,
 ): MessageOutcomes {
+  const classRanks = before.outcomes?.classRanks && ranksOfClasses(spec, predictions, samples);
   const model = outcomesOf(spec, predictions, samples);
   if (before.outcomes?.rivals === undefined) return { model };
   const { prior, lastLabel } = rivalsBefore(spec, before);
   return {
     model,
+    classRanks,
     rivals: {
       prior: outcomesOfSaid(spec, samples, prior),
       lastLabel: outcomesOfSaid(spec, samples, lastLabel),
@@ -126,7 +128,12 @@ export function withMovedClasses(
     ...(prior && { prior: { ...prior, sums: inOrder(prior.sums) } }),
     ...(lately && { lately: withMovedLabel(lately, before, after) }),
     ...(outcomes && {
-      outcomes: withMovedOutcomes(outcomes, isLost && outcomes.rivals ? none : inOrder),
+      outcomes: {
+        ...withMovedOutcomes(outcomes, isLost && outcomes.rivals ? none : inOrder),
+        ...(outcomes.classRanks && {
+          classRanks: movedClassRanks(outcomes.classRanks, before, after),
+        }),
+      },
     }),
   };
 }

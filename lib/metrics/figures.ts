@@ -5,7 +5,6 @@ import type { Spec } from '../spec/spec.ts';
 import {
   addOutcomes,
   emptyOutcomes,
-  type Labelled,
   namedBy,
   type OutcomeFigures,
   outcomeFigures,
@@ -16,6 +15,7 @@ import {
   areaUnderCurve,
   binOf,
   emptyScores,
+  type Labelled,
   meanLoss,
   score,
   scoreBins,

@@ -1,8 +1,8 @@
 import { labelWidth } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import { bestConstant } from './best-constant.ts';
-import type { Labelled } from './outcomes.ts';
 import { createRivalSums, type LabelRivals, saidConstant, saidLabels } from './rival-sums.ts';
+import type { Labelled } from './scores.ts';
 
 /**
  * Collects the labels of a file in their order, and says what they earn by themselves: the best

@@ -2,9 +2,10 @@ import { addArrays, decayOf, wholePower } from '../arithmetic.ts';
 import type { Floats } from '../features/samples.ts';
 import { classCount, type DeclaredLabel, labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
+import { areaOfClasses, type ClassRanks, classRanksAfter, emptyClassRanks } from './class-ranks.ts';
 import { type ConfusionFigures, confusionFigures } from './confusion.ts';
 import { latelySamples } from './lately.ts';
-import { type AreaFigures, areaFigures, type Scores, scoreBins } from './scores.ts';
+import { type AreaFigures, areaFigures, type Labelled, type Scores, scoreBins } from './scores.ts';
 
 /** How predictions turned out, in sums that can be added, and fade. */
 export type Outcomes = {
@@ -36,6 +37,8 @@ export type StreamOutcomes = OutcomesOverTime & {
    * rankBins]; those of the whole stream are in its scores.
    */
   readonly ranks: Float64Array;
+  /** Of few classes, since revision 11. */
+  readonly classRanks?: ClassRanks;
 };
 
 /** The parts of {@link Outcomes}. */
@@ -62,11 +65,14 @@ export function noOutcomes(spec: Spec): StreamOutcomes {
   const ranks = new Float64Array(spec.task === 'binary' ? 2 * rankBins : 0);
   const own = { soFar: empty, lately: empty };
   const { revision = 0 } = spec;
-  return { ...own, ranks, ...(revision >= 9 && { rivals: { prior: own, lastLabel: own } }) };
+  const classRanks = emptyClassRanks(spec);
+  return {
+    ...own,
+    ranks,
+    ...(classRanks && { classRanks }),
+    ...(revision >= 9 && { rivals: { prior: own, lastLabel: own } }),
+  };
 }
-
-/** Labels and weights, [count]. */
-export type Labelled = { readonly labels: Floats; readonly weights: Float32Array };
 
 /** The outcomes of predictions, [count, outputs]. */
 export function outcomesOf(spec: Spec, predictions: Floats, samples: Labelled): Outcomes {
@@ -158,6 +164,8 @@ export function addOutcomes(a: Outcomes, b: Outcomes, fading = 1): Outcomes {
 export type MessageOutcomes = {
   readonly model: Outcomes;
   readonly rivals?: Readonly<Record<Rival, Outcomes>>;
+  /** Of the model; see {@link ClassRanks}. */
+  readonly classRanks?: Float64Array | undefined;
 };
 
 /** A stream's outcomes after one more message. */
@@ -171,11 +179,15 @@ export function outcomesAfter(
     soFar: addOutcomes(soFar, own),
     lately: addOutcomes(lately, own, fading),
   });
-  const { ranks, rivals: others } = before;
+  const { ranks, classRanks, rivals: others } = before;
   const { model, rivals: own } = message;
   return {
     ...after(before, model),
     ranks: addArrays(ranks, ranksOf(scores, ranks.length), fading),
+    ...(classRanks &&
+      message.classRanks && {
+        classRanks: classRanksAfter(classRanks, message.classRanks, fading),
+      }),
     ...(others &&
       own && {
         rivals: {
@@ -201,7 +213,8 @@ function ranksOf(
 }
 
 /** How a stream's last predictions are ordered. */
-export function areaLately({ ranks }: Pick<StreamOutcomes, 'ranks'>): AreaFigures {
+export function areaLately({ ranks, classRanks }: StreamOutcomes): AreaFigures {
+  if (classRanks !== undefined) return areaOfClasses(classRanks.lately);
   const [positives, negatives] = [ranks.subarray(0, rankBins), ranks.subarray(rankBins)];
   return areaFigures({ positives, negatives });
 }

@@ -5,13 +5,13 @@ import type { Spec } from '../spec/spec.ts';
 import {
   addOutcomes,
   emptyOutcomes,
-  type Labelled,
   namedBy,
   outcomesOfSaid,
   type Rival,
   type Said,
 } from './outcomes.ts';
 import { type RivalFigures, rivalFigures } from './rival-figures.ts';
+import type { Labelled } from './scores.ts';
 
 /** What somebody says who looks at no feature, and its loss, summed over a row, if it has one. */
 export type SaidAtLoss = Said & {

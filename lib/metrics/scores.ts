@@ -29,6 +29,9 @@ export type Scores = {
   readonly negatives: Float64Array;
 };
 
+/** Labels and weights, [count]. */
+export type Labelled = { readonly labels: Floats; readonly weights: Float32Array };
+
 /** The tasks whose predictions are ranked. */
 const hasHistogram: Record<Task, boolean> = { regression: false, binary: true, multiclass: false };
 
@@ -61,11 +64,7 @@ export function emptyScores(spec: Spec): Scores {
 /**
  * The scores of predictions, [count, outputs], on labels and weights, [count].
  */
-export function score(
-  spec: Spec,
-  predictions: Floats,
-  samples: { readonly labels: Floats; readonly weights: Float32Array },
-): Scores {
+export function score(spec: Spec, predictions: Floats, samples: Labelled): Scores {
   const losses = lossesOf(spec, predictions, samples.labels);
   const outputs = outputCount(spec.label);
   const { positives, negatives } = emptyScores(spec);
@@ -124,7 +123,7 @@ export function addScores(a: Scores, b: Scores): Scores {
 export function lossOfConstant(
   spec: Spec,
   values: Floats,
-  { labels, weights }: { readonly labels: Floats; readonly weights: Float32Array },
+  { labels, weights }: Labelled,
   before = 0,
 ): number {
   const { ofPrediction } = lossOf(spec);
@@ -187,11 +186,11 @@ export function areaFigures({
   return { areaUnderCurve: curve, areaError: areaError({ positives, negatives }) };
 }
 
-/** The bin of a probability, see {@link scoreBins}. */
-export function binOf(probability: number): number {
+/** The bin of a probability, see {@link scoreBins}; or out of `bins`. */
+export function binOf(probability: number, bins = scoreBins): number {
   const logOdds = Math.log(probability / (1 - probability));
-  const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * scoreBins;
-  return Math.min(scoreBins - 1, Math.max(0, Math.floor(position)));
+  const position = ((logOdds + largestLogOdds) / (2 * largestLogOdds)) * bins;
+  return Math.min(bins - 1, Math.max(0, Math.floor(position)));
 }
 
 function argMax(values: Floats): number {

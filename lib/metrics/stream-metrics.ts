@@ -1,5 +1,6 @@
 import type { DeclaredLabel } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
+import { areaOfClasses } from './class-ranks.ts';
 import type { Earnings } from './earnings.ts';
 import type { Earned } from './lately.ts';
 import {
@@ -79,7 +80,7 @@ export function metricsOf(
   return {
     ...figuresOf(scores.weight, { model: scores, prior, lastLabel }, outcomes?.soFar),
     ...rivalsIn('soFar', scores.weight),
-    ...areaFigures(scores),
+    ...(outcomes?.classRanks ? areaOfClasses(outcomes.classRanks.soFar) : areaFigures(scores)),
     ...(lately && {
       lately: {
         ...figuresOf(lately.weight, lately, outcomes?.lately),

@@ -19,7 +19,7 @@ import * as z from 'zod';
  * 10. Experts that have been worse than the labels' mean in the long run count less, and whole
  *     numbers beyond 2^53 are no values of a category, nor classes, unless they are texts.
  * 11. A number that is missing counts in no mean, variance or spread: where its mean stands for it,
- *     it is that once it is scaled.
+ *     it is that once it is scaled. The state knows the order of predictions of several classes.
  */
 export const newestRevision = 11;
 

@@ -27,11 +27,16 @@ export function outcomesTensors(outcomes: StreamOutcomes): Record<string, Stored
     ...tensorsOf(own, outcomes),
     ...(others ? rivals.flatMap((rival) => tensorsOf(`${own}/${rival}`, others[rival])) : []),
     [ranksName, outcomes.ranks] as const,
+    ...times.flatMap((time) => {
+      const ranks = outcomes.classRanks?.[time];
+      return ranks === undefined ? [] : [[classRanksName(time), ranks] as const];
+    }),
   ];
   return Object.fromEntries(all.map(([name, data]) => [name, { shape: [data.length], data }]));
 }
 
 const ranksName = 'outcomes/ranks';
+const classRanksName = (time: keyof OutcomesOverTime) => `outcomes/${time}/class_ranks`;
 
 /** Undoes {@link outcomesTensors}; nothing if they are not whole. */
 export function outcomesFrom(tensors: SafetensorsFile['tensors']): {
@@ -54,5 +59,14 @@ export function outcomesFrom(tensors: SafetensorsFile['tensors']): {
   const ranks = dataOf(ranksName);
   if (!model || !ranks) return {};
   const others = prior && lastLabel && { prior, lastLabel };
-  return { outcomes: { ...model, ranks, ...(others && { rivals: others }) } };
+  const [soFar, lately] = times.map((time) => dataOf(classRanksName(time)));
+  const classRanks = soFar && lately && { soFar, lately };
+  return {
+    outcomes: {
+      ...model,
+      ranks,
+      ...(classRanks && { classRanks }),
+      ...(others && { rivals: others }),
+    },
+  };
 }
