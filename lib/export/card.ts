@@ -177,10 +177,15 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
 }
 
 /** What stands for a missing value, and whether a number behind the others says so. */
-function withStandIn(text: string, declared: SaidOfMissing): string {
-  const isMean = declared.missing === 'mean';
-  if (!hasIndicator(declared)) return isMean ? `${text}; where it is missing, its mean` : text;
-  const stands = isMean ? 'its mean' : 'what stands for it';
+function withStandIn(
+  text: string,
+  declared: SaidOfMissing & { readonly standardize?: unknown },
+): string {
+  const { missing, standardize } = declared;
+  const usual = standardize === 'robust' ? 'its median' : 'its mean';
+  const stands = missing === 'mean' ? usual : 'what stands for it';
+  if (!hasIndicator(declared))
+    return missing === 'mean' ? `${text}; where it is missing, ${usual}` : text;
   return `${text}, then 0; where it is missing, ${stands}, then 1`;
 }
 

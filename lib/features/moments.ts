@@ -70,8 +70,9 @@ export function varianceOf(moments: Moments, column: number): number {
 
 /** The moments of both sets of samples together (Chan, Golub, LeVeque 1979). */
 export function mergeMoments(a: Moments, b: Moments): Moments {
-  if (a.count === 0) return b;
   if (b.count === 0) return a;
+  // (What forgets all other samples still knows a column that none of them had.)
+  if (a.count === 0 && a.counts === undefined) return b;
   const { length } = a.mean;
   const [mean, squares] = [new Float64Array(length), new Float64Array(length)];
   const counts = a.counts || b.counts ? new Float64Array(length) : undefined;

@@ -26,10 +26,11 @@ function meanSquaredNorm(statistics: FeatureStatistics, scaling: Scaling): numbe
   return scaling.columns.reduce((norm, column, i) => {
     const moments = momentsOfColumn(statistics, column);
     const distance = (moments.mean[i] ?? 0) - (mean[i] ?? 0);
-    const known = varianceOf(moments, i) + distance ** 2;
-    const missing = ((standIn[i] ?? 0) - (mean[i] ?? 0)) ** 2;
-    const share = countOf(statistics, i) / Math.max(statistics.count, 1);
-    const square = (scale[i] ?? 0) ** 2 * (known * share + missing * (1 - share));
+    const ofKnown = varianceOf(moments, i) + distance ** 2;
+    const ofMissing = ((standIn[i] ?? 0) - (mean[i] ?? 0)) ** 2;
+    const known = countOf(statistics, i);
+    const share = known / Math.max(known + (statistics.gaps?.[i] ?? 0), 1);
+    const square = (scale[i] ?? 0) ** 2 * (ofKnown * share + ofMissing * (1 - share));
     return norm + Math.min(square, (most[i] ?? 0) ** 2);
   }, 0);
 }

@@ -1,3 +1,4 @@
+import { addArrays } from '../arithmetic.ts';
 import { countClasses } from './class-weights.ts';
 import { namesOfClasses } from './classes.ts';
 import { emptyLags, type LagHistory } from './lags.ts';
@@ -20,6 +21,8 @@ import { emptyVocabulary, type Vocabulary } from './vocabulary.ts';
  * Where labels are standardised, the last columns are theirs.
  */
 export type FeatureStatistics = Moments & {
+  /** How many samples had no value in each column; of layouts in which some may have none. */
+  readonly gaps?: Float64Array;
   /** The same of the number columns alone, for each half-life of the layout. */
   readonly forgetting?: readonly ForgettingMoments[];
   /**
@@ -57,17 +60,18 @@ export function completed(statistics: FeatureStatistics, layout: Layout): Featur
   const { classes, ...others } = statistics;
   const { count, mean } = statistics;
   const { forgetting = [] } = others;
-  const each = halfLives.map(
-    (halfLife) =>
-      forgetting.find((moments) => moments.halfLife === halfLife) ?? {
-        halfLife,
-        ...emptyMoments(numberWidth),
-      },
-  );
+  const allOf = (samples: number) => new Float64Array(mean.length).fill(samples);
+  const each = halfLives.map((halfLife) => {
+    const known = forgetting.find((moments) => moments.halfLife === halfLife);
+    const own = known ?? { halfLife, ...emptyMoments(numberWidth) };
+    const { counts = allOf(own.count).subarray(0, numberWidth) } = own;
+    return layout.nullable ? { ...own, counts } : own;
+  });
   return {
     ...others,
     ...(layout.nullable && {
-      counts: statistics.counts ?? new Float64Array(mean.length).fill(count),
+      counts: statistics.counts ?? allOf(count),
+      gaps: statistics.gaps ?? allOf(0),
     }),
     ...(each.length > 0 ? { forgetting: each } : {}),
     ...(targets && { targets: statistics.targets ?? targets.map(emptyTargets) }),
@@ -100,6 +104,7 @@ export function statisticsOf(samples: EncodedSamples, layout: Layout): FeatureSt
   );
   const all = {
     ...moments,
+    ...(moments.counts && { gaps: moments.counts.map((known) => count - known) }),
     ...(spreads && { spreads }),
     ...(layout.hasLabelRange ? { labelRange: rangesOf(labels, labelWidth) } : {}),
     ...(classes && { classes }),
@@ -138,6 +143,7 @@ export function mergeStatistics(
   );
   const merged = {
     ...mergeMoments(a, b),
+    ...(a.gaps && b.gaps && { gaps: addArrays(a.gaps, b.gaps) }),
     ...(spreads && { spreads }),
     ...history,
     ...labelRange,
@@ -157,8 +163,12 @@ export function mergeStatistics(
 }
 
 /** Statistics whose means and deviations stay, and count as so many samples at most. */
-export function forgetful(statistics: FeatureStatistics, most: number): FeatureStatistics {
-  const { count, counts, squares, classes, targets, spreads } = statistics;
+export function forgetful(
+  statistics: FeatureStatistics,
+  layout: Layout,
+  most: number,
+): FeatureStatistics {
+  const { count, counts, gaps, mean, squares, classes, targets, spreads } = statistics;
   if (count <= most) return statistics;
   const share = most / count;
   const lessOf = (value: number) => value * share;
@@ -167,9 +177,14 @@ export function forgetful(statistics: FeatureStatistics, most: number): FeatureS
     ...statistics,
     count: most,
     ...(counts && { counts: counts.map((own) => Math.min(own, most)) }),
+    ...(gaps && { gaps: gaps.map((own, column) => own * shareOf(column)) }),
     squares: squares.map((own, column) => own * shareOf(column)),
     ...(classes && { classes: classes.map(lessOf) }),
-    ...(spreads && { spreads: spreads.map((each) => lessSpread(each, share)) }),
+    ...(spreads && {
+      spreads: spreads.map((each, i) =>
+        lessSpread(each, shareOf(layout.spreads?.[i]?.column ?? mean.length)),
+      ),
+    }),
     ...(targets && {
       targets: targets.map(({ sums, counts, total, totalCount }) => ({
         sums: sums.map(lessOf),

@@ -135,7 +135,7 @@ function forgotten(
 ): Parameters {
   return {
     ...parameters,
-    statistics: forgetful(statistics, keptSamples),
+    statistics: forgetful(statistics, layout, keptSamples),
     ...(replay && { replay: emptyReplay(layout) }),
   };
 }

@@ -25,8 +25,11 @@ export function withDefaultsOf(existing: Spec, declared: Spec): Spec {
 export function withDefaultsUnlessSaid(existing: Spec, declared: Spec, said: SpecInput): Spec {
   const own = withDefaultsOf(existing, declared);
   const features = Object.entries(own.features).map(([name, feature]) => {
-    const input = said.features[name];
-    const isSaid = input !== undefined && 'standardize' in input;
+    const input = said.features[name] ?? {};
+    const isSaid =
+      feature.type === 'vector'
+        ? 'standardize' in input
+        : 'missing' in input || 'indicator' in input;
     return [name, isSaid ? (declared.features[name] ?? feature) : feature] as const;
   });
   const { online, optimizer, label, cells } = declared;
@@ -60,9 +63,11 @@ function withVectorsOf(existing: Spec, declared: Spec): Spec {
 
 /** Release 0.25 took 0 for a missing number that is scaled by its spread, and said so. */
 function withStandInsOf(existing: Spec, declared: Spec): Spec {
-  if (declared.missing === undefined) return declared;
+  const { revision = 0 } = existing;
+  if (declared.missing === undefined || revision > 10) return declared;
   const features = Object.entries(declared.features).map(([name, feature]) => {
-    if (feature.type !== 'number' || feature.missing !== 'mean') return [name, feature] as const;
+    const isSpread = feature.type === 'number' && typeof feature.standardize === 'string';
+    if (!isSpread || feature.missing !== 'mean') return [name, feature] as const;
     const earlier = { ...feature, missing: 0, indicator: true };
     return [name, isSame(existing.features[name], earlier) ? earlier : feature] as const;
   });

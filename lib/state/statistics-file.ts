@@ -41,13 +41,13 @@ export function statisticsTensors(
   const spreads = statistics.spreads?.map((spread, i) =>
     arrayTensors(spread, `${prefix}spreads_${i + 1}_`),
   );
-  const { labelRange, classes } = statistics;
+  const { labelRange, classes, gaps } = statistics;
   return Object.assign(
     momentsTensors(statistics, prefix),
     labelRange && {
       [`${prefix}label_range`]: { shape: [labelRange.length], data: Float64Array.from(labelRange) },
     },
-    classes && { [`${prefix}classes`]: { shape: [classes.length], data: classes } },
+    arrayTensors({ ...(classes && { classes }), ...(gaps && { gaps }) }, prefix),
     ...(forgetting ?? []),
     ...(targets ?? []),
     ...(lags ?? []),
@@ -200,7 +200,7 @@ export function statisticsFrom(
   const vocabularies = vocabulariesFrom(tensors, prefix);
   const spreads = numberedFrom(tensors, `${prefix}spreads_`, ['bounds', 'values', 'counts']);
   const range = tensors[`${prefix}label_range`]?.data;
-  const classes = tensors[`${prefix}classes`]?.data;
+  const [classes, gaps] = ['classes', 'gaps'].map((name) => tensors[prefix + name]?.data);
   return {
     count: statisticsCount,
     ...own,
@@ -208,6 +208,7 @@ export function statisticsFrom(
     ...(moments.length > 0 ? { forgetting: moments } : {}),
     ...(classNames && { classNames }),
     ...(classes instanceof Float64Array ? { classes } : {}),
+    ...(gaps instanceof Float64Array ? { gaps } : {}),
     ...(targets.length > 0 ? { targets } : {}),
     ...(lags.length > 0 ? { lags } : {}),
     ...(vocabularies.length > 0 ? { vocabularies } : {}),

@@ -4,9 +4,11 @@ import { createEngine } from '../../lib/engine/create-engine.ts';
 import { scalingOf } from '../../lib/features/columns.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
+import { rateFactor } from '../../lib/features/norm.ts';
 import { withoutOutliers } from '../../lib/features/outliers.ts';
 import { columnScales, standardize } from '../../lib/features/scaling.ts';
 import {
+  completed,
   emptyStatistics,
   forgetful,
   mergeStatistics,
@@ -29,6 +31,7 @@ const engine = createEngine({ threads: 1, warn: () => undefined });
 const forms = {
   usual: { type: 'number' },
   forgetting: { type: 'number', halfLife: 64 },
+  forgetful: { type: 'number', halfLife: 1 },
   robust: { type: 'number', standardize: 'robust' },
   least: { type: 'number', standardize: 'minMax' },
   greatest: { type: 'number', standardize: 'maxAbs' },
@@ -38,11 +41,15 @@ const forms = {
   time: { type: 'timestamp', parts: ['elapsed'] },
 } satisfies SpecInput['features'];
 
-const declared = (p: SpecInput['features'][string], online?: SpecInput['online']) =>
+const declared = (
+  p: SpecInput['features'][string],
+  online?: SpecInput['online'],
+  mayBeMissing = true,
+) =>
   defineSpec({
     model: 'm',
     task: 'binary',
-    missing: 'learnt',
+    ...(mayBeMissing && { missing: 'learnt' as const }),
     features: { p, q: { type: 'number' } },
     network: { hidden: [8] },
     ...(online && { online }),
@@ -114,10 +121,36 @@ describe.each(Object.entries(forms))('missing numbers: %s', (name, form) => {
     const statistics = learnt([...Array.from({ length: 80 }, (_, i) => i), null, null], 5);
     const stored = statisticsFrom(statisticsTensors(statistics), statisticsMetadata(statistics));
     expect(stored).toEqual(statistics);
-    const less = forgetful(statistics, 50);
+    const less = forgetful(statistics, layout, 50);
     expect(less.counts?.[0]).toBe(50);
     // (Quartiles lie between two values where a share ends there.)
     if (name !== 'robust') expectClose(scalesBy(less), scalesBy(statistics), 9);
+  });
+
+  it('leave what is known as it is, however many come at once', () => {
+    const known = learnt([1_000, 1_010, 990, 1_004], 2);
+    const none = statisticsOf(encoded(Array.from({ length: 1_200 }, () => null)), layout);
+    expectClose(scalesBy(mergeStatistics(known, none, layout)), scalesBy(known), 9);
+  });
+
+  it('are rarer than others in a world that changed, as they were before', () => {
+    const values = Array.from({ length: 2_000 }, (_, i) => (i % 40 === 0 ? i : null));
+    const statistics = learnt(values, 100);
+    const less = forgetful(statistics, layout, 20);
+    expect(less.counts?.[0]).toBe(20);
+    if (name === 'robust')
+      expect(less.spreads?.[0]?.counts.reduce((sum, count) => sum + count, 0)).toBeCloseTo(20, 9);
+    const scaling = { ...scalingOf(spec), normOfTables: 0, isExact: true };
+    const [before, after] = [statistics, less].map((each) => rateFactor(each, scaling));
+    expect(after).toBeCloseTo(before ?? 0, name === 'robust' ? 1 : 6);
+  });
+
+  it('can come where none did in the model whose statistics are taken over', () => {
+    const others = createEncoder(declared(form, undefined, false));
+    const values = [1_000, 1_010, 990, 1_004].map((value) => sampleOf(form.type, value));
+    const taken = completed(statisticsOf(others.encode(values).samples, others.layout), layout);
+    const after = mergeStatistics(taken, statisticsOf(encoded([null, null]), layout), layout);
+    expectClose(scalesBy(after), scalesBy(taken), 9);
   });
 });
 

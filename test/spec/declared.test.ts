@@ -42,6 +42,21 @@ describe('a declared number that may be missing', () => {
     const x = { ...todays.features.x, type: 'number', missing: 0, indicator: true };
     const existing = { ...todays, revision: 10, features: { x } } as Spec;
     expect(withDefaultsOf(existing, todays)).toEqual(existing);
+    expect(withDefaultsUnlessSaid(existing, todays, input)).toEqual(existing);
+    const said: SpecInput = {
+      ...input,
+      features: { x: { ...input.features.x, missing: 'mean', indicator: false } },
+    };
+    const changed = withDefaultsUnlessSaid(existing, defineSpec(said), said);
+    expect(changed.features).toEqual(todays.features);
+  });
+
+  it('is what its author says, in a model of today', () => {
+    const x = { type: 'number', missing: 0, indicator: true } as const;
+    const existing = defineSpec({ ...input, features: { x } });
+    const said = { ...input, features: { x: { type: 'number' as const } } };
+    const declared = defineSpec(said);
+    expect(withDefaultsUnlessSaid(existing, declared, said)).toEqual(declared);
   });
 });
 

@@ -38,8 +38,8 @@ export const numberSchema = strictObject({
     .union([z.number(), z.literal('mean')])
     .optional()
     .describe(
-      'stands for a missing value, `mean` for the mean so far and, unless indicator is false, a second ' +
-        'number that says so; a sample without a value is refused unless given',
+      'stands for a missing value, `mean` for the mean so far (of `robust` the median) and, unless ' +
+        'indicator is false, a second number that says so; a sample without one is refused unless given',
     ),
   indicator: indicatorSchema,
 });
