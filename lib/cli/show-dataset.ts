@@ -43,7 +43,7 @@ function kindOf({ kind, distinct }: ColumnSummary): string {
 function whatIn({ numbers, times, values = [], present }: ColumnSummary): string {
   if (numbers !== undefined) {
     const { histogram, least, mean, greatest } = numbers;
-    return `${sparkline([0, ...histogram]).slice(1)}  ${figure(least)} … ${figure(mean)} … ${figure(greatest)}`;
+    return `${sparkline([0, ...histogram]).slice(1)}  ${[least, mean, greatest].map(short).join(' … ')}`;
   }
   if (times !== undefined) {
     const [least, greatest] = [times.least, times.greatest].map((time) => time.slice(0, 16));
@@ -52,6 +52,11 @@ function whatIn({ numbers, times, values = [], present }: ColumnSummary): string
   return values
     .map(({ value, count: times }) => `${inOneLine(value)} ${share(times, present)}`)
     .join(', ');
+}
+
+/** A number that leaves room for others. */
+function short(value: number): string {
+  return Math.abs(value) >= 1e7 ? value.toExponential(3) : figure(value);
 }
 
 function share(times: number, all: number): string {

@@ -82,7 +82,7 @@ export function rowReader(declaration: Declaration): RowReader {
     const rows = [...items];
     if (rows.some(isSample)) return [];
     const has = (column: string) => rows.some((row) => Object.hasOwn(row, column));
-    return columns.flatMap(({ column }) => (has(column) ? [] : [column]));
+    return [...new Set(columns.map(({ column }) => column))].filter((column) => !has(column));
   };
   const own = new Set([...taken, ...sampleFields]);
   return { columns: own, toSample, areLateLabels, toLateLabel, absentFrom };

@@ -103,8 +103,11 @@ function binaryReader(cells: Cells): LabelReader {
   return {
     write(label, labels, row) {
       const isTrue = cells.truth(label);
-      if (isTrue === undefined)
-        return refuse('wrong-type', `must be true or false (found ${show(label)})`);
+      if (isTrue === undefined) {
+        const isWord = typeof label === 'string' && label.trim() !== '';
+        const advice = isWord ? '; a spec says by which words: cells.true, cells.false' : '';
+        return refuse('wrong-type', `must be true or false (found ${show(label)})${advice}`);
+      }
       labels[row] = Number(isTrue);
       return accepted;
     },

@@ -30,6 +30,8 @@ export type Column = {
   points: number;
   groups: number;
   roundGroups: number;
+  /** Such as 01067. */
+  codes: number;
   /** Texts of at least three words. */
   sentences: number;
   /** Texts that no category can have, since they are too long. */
@@ -126,6 +128,7 @@ function newColumn(name: string): Column {
     points: 0,
     groups: 0,
     roundGroups: 0,
+    codes: 0,
     sentences: 0,
     longTexts: 0,
     objects: 0,
@@ -139,6 +142,8 @@ function newColumn(name: string): Column {
 const isoDate = /^\d{4}[-/]\d\d[-/]\d\d([T ]\d\d:\d\d.*)?$/;
 const otherDate =
   /^([A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{1,2}[./-]\d{1,2}[./-]\d{4})([T ]\d\d?:\d\d.*)?$/;
+/** Such as 01.2025, which is a number too. */
+const monthOfYear = /^(0?[1-9]|1[0-2])[./-](19|20)\d\d$/;
 /** Numbers with signs of thousands, of money or of percent, or with a decimal comma. */
 const writtenNumber =
   /^[-+]?[$€£¥]?\s?[-+]?\d{1,3}([.,'\s]?\d{3})*([.,]\d+)?(e[-+]?\d+)?\s?[%$€£¥]?$/i;
@@ -183,7 +188,8 @@ function lookAtText(column: Column, text: string, isNumber: boolean): void {
     column.dateTexts += 1;
     if (date[1] !== undefined) column.timeTexts += 1;
   } else if (date !== null) column.otherDates += 1;
-  if (otherDate.test(text)) column.otherDates += 1;
+  if (otherDate.test(text) || monthOfYear.test(text)) column.otherDates += 1;
+  if (/^0\d+$/.test(text)) column.codes += 1;
   if (isNumber && text.includes('.')) {
     column.points += 1;
     if (/^[-+]?[1-9]\d{0,2}\.\d{3}$/.test(text)) {

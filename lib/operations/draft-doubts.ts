@@ -53,3 +53,13 @@ export function groupDoubts({ name, numbers, points, groups, roundGroups }: Colu
       'if the points are of thousands, leave them out',
   ];
 }
+
+/** Where a title above the header was taken for it. */
+export function titleNotes(file: string, columns: ReadonlyMap<string, Column>): string[] {
+  const [only, ...others] = columns.keys();
+  if (only === undefined || others.length > 0 || !/\.(csv|tsv)(\.|$)/i.test(file)) return [];
+  return [
+    `the first line names the columns (found ${JSON.stringify(only)}, one alone): delete lines above ` +
+      'it, and tell names apart by a comma, semicolon, tab or |',
+  ];
+}

@@ -16,15 +16,19 @@ const mostWords = 100 - cellsSchema.parse({}).missing.length;
 
 /** Why a column says nothing, or says too much. */
 export function reasonToLeave(column: Column): string | undefined {
-  const { present, values, numbers, whole, vectors, missing } = column;
+  const { present, values, whole, vectors, missing } = column;
+  const numbers = areCodes(column) ? 0 : column.numbers;
   if (column.name === '') return 'its column has no name';
   if (!columnName.safeParse(column.name).success)
     return `its name has more than ${limits.categoryCharacters} characters`;
   if (present === 0) return 'it is always missing';
   if (column.objects > 0.5 * present)
     return 'it has objects, or lists that are not of numbers; write each field as a column';
-  if (vectors.size > 1) return 'its vectors differ in length';
-  if (vectors.size === 1) return undefined;
+  if (vectors.size > 0) {
+    const [, rows] = commonestVector(column);
+    const isMost = vectors.size === 1 || rows > mostlyNumbers * present;
+    return isMost ? undefined : `its lists differ in length: ${lengthsOf(column)}`;
+  }
   const unseen = missing + column.longTexts + column.objects;
   if (values.size === 1 && unseen === 0) return 'it is always the same';
   if (isTime(column)) return undefined;
@@ -57,13 +61,38 @@ function isProse({ values, sentences, longTexts, present }: Column): boolean {
   return values.size + longTexts > listedValues && sentences > 0.5 * present;
 }
 
-/** Some values of a column that are no numbers. */
+/** Some values of a column, such as are no numbers if there are some. */
 export function textsOf(column: Column): string {
-  return listNames(
-    nonNumbersOf(column)
-      .slice(0, 2)
-      .map((text) => JSON.stringify(text)),
-  );
+  const texts = nonNumbersOf(column);
+  const shown = texts.length > 0 ? texts : [...column.values.keys()];
+  return listNames(shown.slice(0, 2).map((text) => JSON.stringify(text)));
+}
+
+/** Whether numbers are written like codes: 01067 is another one than 1067. */
+export function areCodes({ codes, numbers, present }: Column): boolean {
+  return numbers === present && codes > 0.05 * present;
+}
+
+/** The length that most lists of a column have, and how many rows have one of it. */
+function commonestVector({ vectors }: Column): readonly [length: number, rows: number] {
+  return [...vectors].sort(([, a], [, b]) => b - a)[0] ?? [0, 0];
+}
+
+function lengthsOf({ vectors }: Column): string {
+  const lengths = [...vectors].sort(([, a], [, b]) => b - a).slice(0, 3);
+  return lengths.map(([length, rows]) => `${rows} of ${length}`).join(', ');
+}
+
+/** Values that only the case of their letters tells apart. */
+function alikeBut({ values }: Column): readonly string[] {
+  const first = new Map<string, string>();
+  for (const value of values.keys()) {
+    const small = value.toLowerCase();
+    const other = first.get(small);
+    if (other !== undefined) return [other, value];
+    first.set(small, value);
+  }
+  return [];
 }
 
 /** Whether whole numbers are all there from the lowest to the highest, and are no years. */
@@ -107,8 +136,12 @@ function standInFor(missing: number): { missing?: 'mean' } {
   return missing > 0 ? { missing: 'mean' } : {};
 }
 
+function missingValues(missing: number): string {
+  return `${missing} missing ${missing === 1 ? 'value is' : 'values are'}`;
+}
+
 function learntAsMean(name: string, missing: number): string {
-  return `${name}: ${missing} missing ${missing === 1 ? 'value is' : 'values are'} learnt as the mean so far`;
+  return `${name}: ${missingValues(missing)} learnt as the mean so far`;
 }
 
 /** A number; what is missing is learnt as the mean. */
@@ -130,6 +163,24 @@ function numberOf(column: Column, doubts: string[], words = 0): SpecInput['featu
   return { type: 'number', ...standInFor(missing) };
 }
 
+/** A time: by its days, and its hours where it has some. */
+function timestampOf(column: Column, doubts: string[]): SpecInput['features'][string] {
+  const { name, present, dates, missing } = column;
+  const hasHours = dates > 0 || column.timeTexts > 0;
+  const parts = hasHours ? (['hour', 'weekday', 'dayOfYear'] as const) : dayParts;
+  const others = present - dates - column.dateTexts;
+  if (missing > 0) doubts.push(learntAsMean(name, missing));
+  doubts.push(
+    `${name} is a time: it is learnt as ${listNames(parts)}, of UTC` +
+      (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
+  );
+  return {
+    type: 'timestamp',
+    ...(hasHours ? {} : { parts: [...parts] }),
+    ...standInFor(missing),
+  };
+}
+
 /** What a draft has found so far. */
 export type Findings = {
   readonly doubts: string[];
@@ -144,9 +195,9 @@ export function featureOf(
   column: Column,
   { doubts, words, meant }: Findings,
 ): SpecInput['features'][string] {
-  const { name, present, numbers, dates, values, vectors, missing } = column;
-  const [[length, rows] = []] = vectors;
-  if (length !== undefined && rows !== undefined) {
+  const { name, present, numbers, values, vectors, missing } = column;
+  if (vectors.size > 0) {
+    const [length, rows] = commonestVector(column);
     const others = present - rows;
     if (others > 0)
       doubts.push(
@@ -155,24 +206,17 @@ export function featureOf(
     if (missing > 0) doubts.push(learntAsMean(name, missing));
     return { type: 'vector', length, standardize: true, ...standInFor(missing) };
   }
-  if (isTime(column)) {
-    const hasHours = dates > 0 || column.timeTexts > 0;
-    const parts = hasHours ? (['hour', 'weekday', 'dayOfYear'] as const) : dayParts;
-    const others = present - dates - column.dateTexts;
-    if (missing > 0) doubts.push(learntAsMean(name, missing));
-    doubts.push(
-      `${name} is a time: it is learnt as ${listNames(parts)}, of UTC` +
-        (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
-    );
-    return {
-      type: 'timestamp',
-      ...(hasHours ? {} : { parts: [...parts] }),
-      ...standInFor(missing),
-    };
-  }
+  if (isTime(column)) return timestampOf(column, doubts);
   if (isProse(column)) {
     doubts.push(`${name} is a free text: its words are learnt`);
     return { type: 'text' };
+  }
+  if (areCodes(column)) {
+    doubts.push(
+      `${name}: its numbers are written like codes (${textsOf(column)}), and learnt as values of their ` +
+        'own; for quantities, write {"type": "number"}',
+    );
+    return categoryOf(column, doubts);
   }
   if (numbers === present) {
     if (column.truths === present && values.size <= 2) return numberOf(column, doubts);
@@ -187,6 +231,8 @@ export function featureOf(
       doubts.push(
         `${name} may be milliseconds since 1970; written as seconds they can be learnt as times`,
       );
+    if (values.size === present && column.whole === present && present > 100)
+      doubts.push(`${name}: no two of its whole numbers are alike; if they are ids, leave it out`);
     if (values.size <= 20 && present > 100)
       doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);
     return numberOf(column, doubts);
@@ -222,7 +268,13 @@ function categoryOf(column: Column, doubts: string[]): SpecInput['features'][str
     );
   const dimensions = Math.min(16, Math.max(2, Math.ceil(Math.sqrt(values.size))));
   if (missing > 0)
-    doubts.push(`${name}: ${missing} missing values are learnt as one of their own, "missing"`);
+    doubts.push(`${name}: ${missingValues(missing)} learnt as one of their own, "missing"`);
+  const alike = alikeBut(column);
+  if (alike.length > 0)
+    doubts.push(
+      `${name}: ${listNames(alike.map((value) => JSON.stringify(value)))} differ in capital letters ` +
+        'alone, and are learnt as two values',
+    );
   const stands = missing > 0 ? { missing: 'missing' } : {};
   const listed = new Set([...values.keys(), ...(missing > 0 ? ['missing'] : [])]);
   return values.size <= listedValues

@@ -7,16 +7,19 @@ import { limits } from '../limits.ts';
 import { listNames, show } from '../parse.ts';
 import { featureName, labelSchema } from '../spec/label-schema.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import { type Column, draftRows, nonNumbersOf, profileFile } from './column-profile.ts';
+import { type Column, draftRows, profileFile } from './column-profile.ts';
 import {
   groupDoubts,
   headerDoubts,
   missingDoubts,
   rareDoubts,
+  titleNotes,
   weightDoubt,
 } from './draft-doubts.ts';
-import { featureOf, mostlyNumbers, reasonToLeave, textsOf } from './draft-feature.ts';
+import { featureOf, reasonToLeave } from './draft-feature.ts';
+import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks, numericLeaks } from './draft-leaks.ts';
+import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
 export type Draft = {
@@ -28,9 +31,6 @@ export type Draft = {
   /** What may be wrong with the draft. */
   readonly doubts: readonly string[];
 };
-
-/** More classes than this are rather a number or a text. */
-const mostClasses = 100;
 
 /**
  * Drafts a spec from the first rows of a file: types, missing values, categories and the task.
@@ -50,8 +50,12 @@ export async function draftSpec(
   try {
     return await draftOf(model, { ...file, ...profile }, { labels, task: given });
   } catch (error) {
-    if (bad === undefined || !isOfKind(error, 'invalid')) throw error;
-    throw invalid(`${reasonOf(error)}; ${unreadable(bad, badRows, rows)}`);
+    if (!isOfKind(error, 'invalid')) throw error;
+    const notes = [
+      ...(bad === undefined ? [] : [unreadable(bad, badRows, rows)]),
+      ...titleNotes(file.name, profile.columns),
+    ];
+    throw invalid([reasonOf(error), ...notes].join('; '));
   }
 }
 
@@ -76,11 +80,14 @@ async function draftOf(
   if (labels === undefined && !areSamples)
     doubts.push(`label: ${targets[0].name} is the last column; --label names another`);
   for (const target of targets) assertHasLabels(target, doubts);
-  const task = given ?? (targets.length > 1 ? 'regression' : taskOf(targets[0], doubts));
+  const truths = given === undefined || given === 'binary' ? truthsOf(targets) : undefined;
+  const own = given ?? (truths && 'binary');
+  const task = own ?? (targets.length > 1 ? 'regression' : taskOf(targets[0], doubts));
   if (targets.length > 1 && task !== 'regression')
     throw invalid(`--task: several labels are those of a regression (found ${task})`);
-  if (given !== undefined || targets.length > 1)
+  if ((given !== undefined && truths === undefined) || targets.length > 1)
     for (const target of targets) assertIsTask(target, task);
+  if (truths !== undefined) doubts.push(truthDoubt(truths));
   if (task !== 'regression') doubts.push(...rareDoubts(targets[0]));
   const left = [...hidden].map((column) => ({
     column,
@@ -115,11 +122,19 @@ async function draftOf(
     label: labelOf(targets, task, nameFor(targets[0].name, features)),
     network: { hidden: [32] },
     online: { experts: 'default' },
-    ...(words.size === 0
-      ? {}
-      : { cells: { missing: [...cellsSchema.parse({}).missing, ...words] } }),
+    ...cellsWith(words, truths),
   };
   return { spec, rows, left, doubts };
+}
+
+/** The words of a spec beside those that every one has. */
+function cellsWith(missing: ReadonlySet<string>, truths: Truths | undefined) {
+  const usual = cellsSchema.parse({});
+  const cells = {
+    ...(missing.size > 0 && { missing: [...usual.missing, ...missing] }),
+    ...(truths && { true: [...usual.true, truths.true], false: [...usual.false, truths.false] }),
+  };
+  return Object.keys(cells).length === 0 ? {} : { cells };
 }
 
 /** Words that say something, as true and false do and values of the label, in small letters. */
@@ -196,79 +211,6 @@ function nothingToLearn(name: string, left: Draft['left']): string {
 function noRows(name: string, bad: BadRow | undefined): string {
   const why = bad === undefined ? '' : `; line ${bad.line}: ${bad.reason}`;
   return `${name}: it has no rows to draft a spec from${why}`;
-}
-
-/** @throws MillraceError kind `invalid` if a column has no values that could be labels */
-function assertHasLabels(label: Column, doubts: string[]): void {
-  const { name, present, values, missing } = label;
-  if (present === 0) throw invalid(`--label: ${name} has no value in the first rows`);
-  if (name === '') throw invalid('--label: the last column has no name; name another');
-  if (label.longTexts === present)
-    throw invalid(
-      `--label: the texts of ${name} have more than ${limits.categoryCharacters} characters`,
-    );
-  const others = label.objects + [...label.vectors.values()].reduce((sum, rows) => sum + rows, 0);
-  if (others === present)
-    throw invalid(`--label: ${name} has objects or lists; a label is a number or a text`);
-  if (others + label.longTexts > 0)
-    doubts.push(
-      `label: ${others + label.longTexts} values of ${name} are objects, lists, or texts of more ` +
-        `than ${limits.categoryCharacters} characters; such rows are refused`,
-    );
-  if (missing > 0) doubts.push(`label: ${missing} rows have no ${name}; they are refused`);
-  if (values.size === 1)
-    doubts.push(`label: ${name} is always the same; there is nothing to learn`);
-}
-
-/** @throws MillraceError kind `invalid` if no row's label is one of a task */
-function assertIsTask({ name, present, values, truths, numbers }: Column, task: Task): void {
-  const found = `found ${listNames([...values.keys()].slice(0, 5))}`;
-  if (task === 'regression' && numbers === 0)
-    throw invalid(`--task: ${name} has no number for a regression (${found})`);
-  if (task === 'binary' && truths < present)
-    throw invalid(`--task: ${name} must be true or false, 1 or 0, yes or no (${found})`);
-  if (task === 'multiclass' && (values.size < 2 || values.size > mostClasses))
-    throw invalid(`--task: ${name} must have 2 to ${mostClasses} classes (found ${values.size})`);
-}
-
-/** By the looks of its labels. */
-function taskOf(label: Column, doubts: string[]): Task {
-  const { name, present, values, truths, numbers } = label;
-  if (truths === present) {
-    if (values.size > 2)
-      doubts.push(
-        `label: ${name} is read as true or false (${listNames([...values.keys()])}); if they are ` +
-          'classes: --task multiclass',
-      );
-    return 'binary';
-  }
-  if (numbers === present) {
-    if (values.size <= 20)
-      doubts.push(
-        `label: ${name} has only ${values.size} value${values.size === 1 ? '' : 's'}; if they are ` +
-          'classes: --task multiclass',
-      );
-    return 'regression';
-  }
-  if (numbers > mostlyNumbers * present) {
-    const texts = listNames(nonNumbersOf(label));
-    doubts.push(
-      `label: ${present - numbers} of ${present} values of ${name} are no numbers (${texts}); ` +
-        'such rows are refused',
-    );
-    return 'regression';
-  }
-  if (label.writtenNumbers + numbers > mostlyNumbers * present)
-    throw invalid(
-      `--label: the numbers of ${name} are written as ${textsOf(label)}; write them like 2503.28`,
-    );
-  if (values.size === 1)
-    throw invalid(`--label: ${name} is always ${textsOf(label)}; there is nothing to learn`);
-  if (values.size <= mostClasses) return 'multiclass';
-  throw invalid(
-    `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +
-      `classes (found ${values.size} texts, such as ${textsOf(label)}); write numbers as 2503.28`,
-  );
 }
 
 /** The name of a column, if a feature may have it; else one like it. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
 import { draftSpec } from '../../lib/operations/draft-spec.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
 
 const drafted = (name: string, lines: readonly string[], labels?: readonly string[]) =>
   draftSpec(
@@ -20,6 +22,71 @@ describe('what a draft doubts', () => {
     const rows = Array.from({ length: 40 }, (_, i) => `${price(i)};${i % 2}`);
     const { doubts } = await drafted('a.csv', ['Preis;verkauft', ...rows]);
     expect(doubts.some((each) => /^Preis: .* are of thousands/.test(each))).toBe(isTold);
+  });
+
+  const rowsOf = (row: (i: number) => readonly unknown[], columns: string) => [
+    columns,
+    ...Array.from({ length: 120 }, (_, i) => row(i).join(';')),
+  ];
+
+  it('are numbers that are written like codes', async () => {
+    const lines = rowsOf(
+      (i) => [`0${1_000 + (i % 9)}`, `${7e6 + 37 * i}`, i % 2],
+      'plz;customer;y',
+    );
+    const { spec, doubts } = await drafted('a.csv', lines);
+    expect(spec.features.plz).toMatchObject({ type: 'category' });
+    expect(spec.features.plz).toHaveProperty('values', expect.arrayContaining(['01003']));
+    expect(doubts.join()).toMatch(/plz: its numbers are written like codes \("01000", "01001"\)/);
+    expect(doubts.join()).toMatch(/customer: no two of its whole numbers are alike/);
+    const phones = rowsOf((i) => [`0${1_000 + i}`, i % 7, i % 2], 'phone;x;y');
+    const { left } = await drafted('a.csv', phones);
+    expect(left).toEqual([{ column: 'phone', reason: 'every row has its own value, like an id' }]);
+    const codes = rowsOf((i) => [i % 7, `0${i % 3}`], 'x;code');
+    expect((await drafted('a.csv', codes)).spec.label?.classes).toEqual(['00', '01', '02']);
+  });
+
+  it('are values that differ in capital letters alone', async () => {
+    const lines = rowsOf((i) => [['Köln', 'köln', 'Bonn'][i % 3], i % 2], 'town;y');
+    expect((await drafted('a.csv', lines)).doubts).toContain(
+      'town: "Köln", "köln" differ in capital letters alone, and are learnt as two values',
+    );
+  });
+
+  it('are months that are no numbers', async () => {
+    const lines = rowsOf(
+      (i) => [`${String(1 + (i % 12)).padStart(2, '0')}.2025`, i % 7, i % 2],
+      'm;x;y',
+    );
+    const [only] = (await drafted('a.csv', lines)).left;
+    expect(only?.reason).toMatch(/^its dates are written as "01.2025", "02.2025"; /);
+  });
+
+  it('are lists, a few of which are shorter', async () => {
+    const lines = Array.from({ length: 60 }, (_, i) =>
+      JSON.stringify({ v: i === 7 ? [1] : [i, 2], y: i % 3 }),
+    );
+    const { spec, doubts } = await drafted('a.jsonl', lines, ['y']);
+    expect(spec.features.v).toEqual({ type: 'vector', length: 2, standardize: true });
+    expect(doubts).toContain('v: 1 row has no such list of numbers; such rows are refused');
+    const many = lines.map((line, i) => (i % 2 === 0 ? line.replace(',2]', ',2,3]') : line));
+    await expect(drafted('a.jsonl', many, ['y'])).rejects.toThrow(
+      'v: its lists differ in length: 30 of 3, 29 of 2, 1 of 1',
+    );
+  });
+
+  it.each([
+    ['Ja', 'nein', { true: 'ja', false: 'nein' }],
+    ['No', 'sí', { true: 'sí', false: 'no' }],
+    ['kept', 'lost', undefined],
+  ])('is what is true of %s and %s', async (one, other, truths) => {
+    const lines = rowsOf((i) => [i % 7, i % 3 === 0 ? one : other], 'x;y');
+    const { spec } = await drafted('a.csv', lines);
+    expect(spec.task).toBe(truths ? 'binary' : 'multiclass');
+    expect(spec.cells?.true?.at(-1)).toBe(truths?.true);
+    expect(spec.cells?.false?.at(-1)).toBe(truths?.false);
+    const { encode } = createEncoder(defineSpec(spec));
+    expect(encode([{ features: { x: 1 }, label: one }]).refused).toEqual([]);
   });
 
   it('are times that are missing', async () => {
@@ -43,6 +110,14 @@ describe('a file that no spec can be drafted from', () => {
   it('is told to have the label alone', async () => {
     await expect(drafted('a.csv', ['y', '1', '2'])).rejects.toThrow(
       'a.csv: it has no column beside the label to learn from',
+    );
+    await expect(drafted('a.csv', ['2025 Shop', ';;', 'id;y', '1;2'])).rejects.toThrow(
+      'the first line names the columns (found "2025 Shop", one alone): delete lines above it',
+    );
+    const labels = ['x;y', '1;kept', '2;lost'];
+    const bytes = bytesInMemory(Buffer.from(labels.join('\n')));
+    await expect(draftSpec('m', { name: 'a.csv', bytes }, { task: 'binary' })).rejects.toThrow(
+      'write "task": "binary" with "cells": {"true": ["kept"], "false": ["lost"]}',
     );
     await expect(drafted('a.csv', [',y', '1,1', '2,0'])).rejects.toThrow(
       'a.csv: no column is left to learn from (one without a name: its column has no name)',

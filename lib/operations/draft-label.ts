@@ -1,0 +1,90 @@
+import { invalid } from '../errors.ts';
+import type { Task } from '../features/task.ts';
+import { limits } from '../limits.ts';
+import { listNames } from '../parse.ts';
+import { type Column, nonNumbersOf } from './column-profile.ts';
+import { areCodes, mostlyNumbers, textsOf } from './draft-feature.ts';
+import { wordsToDeclare } from './draft-truths.ts';
+
+/** More classes than this are rather a number or a text. */
+const mostClasses = 100;
+
+/** @throws MillraceError kind `invalid` if a column has no values that could be labels */
+export function assertHasLabels(label: Column, doubts: string[]): void {
+  const { name, present, values, missing } = label;
+  if (present === 0) throw invalid(`--label: ${name} has no value in the first rows`);
+  if (name === '') throw invalid('--label: the last column has no name; name another');
+  if (label.longTexts === present)
+    throw invalid(
+      `--label: the texts of ${name} have more than ${limits.categoryCharacters} characters`,
+    );
+  const others = label.objects + [...label.vectors.values()].reduce((sum, rows) => sum + rows, 0);
+  if (others === present)
+    throw invalid(`--label: ${name} has objects or lists; a label is a number or a text`);
+  if (others + label.longTexts > 0)
+    doubts.push(
+      `label: ${others + label.longTexts} values of ${name} are objects, lists, or texts of more ` +
+        `than ${limits.categoryCharacters} characters; such rows are refused`,
+    );
+  if (missing > 0)
+    doubts.push(
+      `label: ${missing === 1 ? '1 row has' : `${missing} rows have`} no ${name}; such rows are refused`,
+    );
+  if (values.size === 1)
+    doubts.push(`label: ${name} is always the same; there is nothing to learn`);
+}
+
+/** @throws MillraceError kind `invalid` if no row's label is one of a task */
+export function assertIsTask({ name, present, values, truths, numbers }: Column, task: Task): void {
+  const found = `found ${listNames([...values.keys()].slice(0, 5))}`;
+  if (task === 'regression' && numbers === 0)
+    throw invalid(`--task: ${name} has no number for a regression (${found})`);
+  if (task === 'binary' && truths < present)
+    throw invalid(
+      `--task: ${name} must be true or false, 1 or 0, yes or no (${found})` +
+        (values.size === 2 ? `; ${wordsToDeclare([...values.keys()])}` : ''),
+    );
+  if (task === 'multiclass' && (values.size < 2 || values.size > mostClasses))
+    throw invalid(`--task: ${name} must have 2 to ${mostClasses} classes (found ${values.size})`);
+}
+
+/** By the looks of its labels. */
+export function taskOf(label: Column, doubts: string[]): Task {
+  const { name, present, values, truths, numbers } = label;
+  if (areCodes(label) && values.size <= mostClasses) return 'multiclass';
+  if (truths === present) {
+    if (values.size > 2)
+      doubts.push(
+        `label: ${name} is read as true or false (${listNames([...values.keys()])}); if they are ` +
+          'classes: --task multiclass',
+      );
+    return 'binary';
+  }
+  if (numbers === present) {
+    if (values.size <= 20)
+      doubts.push(
+        `label: ${name} has only ${values.size} value${values.size === 1 ? '' : 's'}; if they are ` +
+          'classes: --task multiclass',
+      );
+    return 'regression';
+  }
+  if (numbers > mostlyNumbers * present) {
+    const texts = listNames(nonNumbersOf(label));
+    doubts.push(
+      `label: ${present - numbers} of ${present} values of ${name} are no numbers (${texts}); ` +
+        'such rows are refused',
+    );
+    return 'regression';
+  }
+  if (label.writtenNumbers + numbers > mostlyNumbers * present)
+    throw invalid(
+      `--label: the numbers of ${name} are written as ${textsOf(label)}; write them like 2503.28`,
+    );
+  if (values.size === 1)
+    throw invalid(`--label: ${name} is always ${textsOf(label)}; there is nothing to learn`);
+  if (values.size <= mostClasses) return 'multiclass';
+  throw invalid(
+    `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +
+      `classes (found ${values.size} texts, such as ${textsOf(label)}); write numbers as 2503.28`,
+  );
+}
