@@ -16,29 +16,25 @@ export function giveSamples(
 ): void {
   const steps = Math.ceil(rows.length / minibatch);
   const given = [
-    [arrays.numbers, numbers, Float32Array],
-    [arrays.categories, categories, Int32Array],
+    [arrays.numbers, numbers],
+    [arrays.categories, categories],
   ] as const;
-  for (const [place, values, Elements] of given) {
+  for (const [place, values] of given) {
     if (place === undefined) continue;
-    const target = new Elements(machine.instance.memory.buffer, place.address, place.size * steps);
+    const { buffer } = machine.instance.memory;
+    const target = new Int32Array(buffer, place.address, place.size * steps);
     const width = place.size / minibatch;
     if (count > 0 && values.length !== count * width)
       throw new MillraceError(
         'corrupt',
         `samples have ${values.length / count} columns, not ${width}`,
       );
-    copyRows(target, values, rows, width);
+    copyRows(target, bitsOf(values), rows, width);
     target.fill(0, rows.length * width);
   }
 }
 
-function copyRows(
-  target: Float32Array | Int32Array,
-  values: Float32Array | Int32Array,
-  rows: Int32Array,
-  width: number,
-): void {
+function copyRows(target: Int32Array, values: Int32Array, rows: Int32Array, width: number): void {
   const [first = 0] = rows;
   let isInOrder = true;
   for (let i = 1; i < rows.length && isInOrder; i++) isInOrder = rows[i] === first + i;
@@ -46,10 +42,16 @@ function copyRows(
     target.set(values.subarray(first * width, (first + rows.length) * width));
     return;
   }
+  let to = 0;
   for (let i = 0; i < rows.length; i++) {
-    const [from, to] = [(rows[i] ?? 0) * width, i * width];
-    for (let column = 0; column < width; column++) target[to + column] = values[from + column] ?? 0;
+    const from = (rows[i] ?? 0) * width;
+    for (let at = from; at < from + width; at++) target[to++] = values[at] ?? 0;
   }
+}
+
+/** Numbers as their bits: JavaScript copies whole numbers without making float64 of them. */
+function bitsOf({ buffer, byteOffset, length }: Float32Array | Int32Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length);
 }
 
 /** An array of so many steps; one without elements if the program takes none of that name. */
