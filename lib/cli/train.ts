@@ -114,9 +114,18 @@ export async function check(
   result(checked);
   const { files, rows, refusedRows, refused, unknown, absent, failure } = checked;
   for (const line of absentLines(spec, absent)) print(line);
-  for (const { file, line, field, reason } of refused.slice(0, 10))
-    print(`  ${file}, line ${line}, ${fieldInFile(spec, field)}: ${reason}`);
-  if (refusedRows > 10) print(`  … and ${formatCount(refusedRows - 10)} more`);
+  const kinds = Map.groupBy(
+    refused,
+    ({ field, reason }) => `${fieldInFile(spec, field)}: ${reason}`,
+  );
+  const shown = [...kinds].slice(0, 10);
+  let told = 0;
+  for (const [what, [first, ...others]] of shown) {
+    const again = others.length === 0 ? '' : `; ${count(others.length, 'row')} more like it`;
+    print(`  ${first?.file}, line ${first?.line}, ${what}${again}`);
+    told += 1 + others.length;
+  }
+  if (refusedRows > told) print(`  … and ${formatCount(refusedRows - told)} more`);
   for (const [feature, values] of Object.entries(unknown))
     print(`  ${feature}: ${count(values, 'value')} that the spec does not list`);
   print(
