@@ -155,6 +155,15 @@ function createOnlineUpdate(
   return onlineUpdate;
 }
 
+/**
+ * Shards are read into arrays of some tens of MiB, one behind the other, whose memory glibc would
+ * give back and take anew; memory that was never touched costs more than what is written there.
+ */
+const keptMemory = {
+  MALLOC_MMAP_THRESHOLD_: String(Size.mebibytes(128).toBytes()),
+  MALLOC_TRIM_THRESHOLD_: String(Size.mebibytes(256).toBytes()),
+};
+
 function createBatchTrain(
   scope: Construct,
   surroundings: Surroundings,
@@ -169,6 +178,7 @@ function createBatchTrain(
       ...environment(surroundings),
       [environmentNames.partBytes]: String(partSize.toBytes()),
       [environmentNames.partsMachine]: partsMachine.stateMachineArn,
+      ...keptMemory,
     },
     // A job continues itself through its queue; limits.slicesPerJob bounds it instead of Lambda's
     // guard.

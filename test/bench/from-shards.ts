@@ -17,7 +17,9 @@ import { createWorld, modelOf } from '../support/world.ts';
 /**
  * `node test/bench/from-shards.ts --rows 2000000 --s3 20 --mebibytes 80`: how fast a job learns
  * from its shards, with so many milliseconds before each answer of S3 and so many MiB a second,
- * beside the same steps over rows that lie in memory, standardised already.
+ * beside the same steps over rows that lie in memory, standardised already. The function keeps
+ * memory (`infra/functions.ts`): put `MALLOC_MMAP_THRESHOLD_=134217728
+ * MALLOC_TRIM_THRESHOLD_=268435456` before the command to measure as it runs.
  */
 const { values } = parseArgs({
   options: {

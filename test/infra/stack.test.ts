@@ -258,6 +258,16 @@ describe('the stack', () => {
     own.hasResourceProperties('AWS::Lambda::Function', {
       Environment: { Variables: Match.objectLike({ MILLRACE_PART_BYTES: '33554432' }) },
     });
+    // Memory that shards were read into is kept for the next ones, far below what the function has.
+    own.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          POWERTOOLS_SERVICE_NAME: 'batch-train',
+          MALLOC_MMAP_THRESHOLD_: '134217728',
+          MALLOC_TRIM_THRESHOLD_: '268435456',
+        }),
+      },
+    });
     // Without a word, a thousand jobs of one night leave the rest of an account to the streams.
     Template.fromStack(usual).hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       BatchSize: 1,
