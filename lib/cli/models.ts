@@ -129,7 +129,7 @@ function networkText({ network, online: { experts } }: Spec): string {
 }
 
 function percent(share: number): string {
-  return `${Math.round(100 * share)}%`;
+  return share > 0 && share < 0.005 ? '<1%' : `${Math.round(100 * share)}%`;
 }
 
 function expertText(expert: Expert, { network }: Spec): string {

@@ -47,8 +47,10 @@ function createBar(
     format(options, { progress }) {
       const { time = now(), done = current } = history[0] ?? {};
       const rate = (1_000 * (current - done)) / Math.max(now() - time, 1);
-      if (!Number.isFinite(total))
-        return `  ${title.padEnd(8)} ${formatCount(current)} ${unit}  ${formatCount(rate)}/s`;
+      if (!Number.isFinite(total)) {
+        const shownRate = rate > 0 ? `  ${formatCount(rate)}/s` : '';
+        return `  ${title.padEnd(8)} ${formatCount(current)} ${unit}${shownRate}`;
+      }
       const left = rate > 0 ? formatSeconds((total - current) / rate) : '–';
       const behind = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
       const percent = `${Math.floor(progress * 100)}%`.padStart(4);
