@@ -191,7 +191,7 @@ export const limits = {
   /** Weights of a network that answers by their average. */
   averagedWeights: 1_000_000,
   /** What all experts answer for one row. */
-  expertOutputs: 12_000,
+  expertOutputs: 14_000,
   /** Numbers that a label may have. */
   labelOutputs: 256,
   /** Classes of which a state knows what follows each. */

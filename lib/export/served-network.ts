@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
 import { type Part, partOf, partsOf } from '../engine/experts/compile-experts.ts';
 import { constantAnswer } from '../engine/experts/labels.ts';
+import { answeringWeights } from '../engine/experts/mixture.ts';
 import { mixtureOf } from '../engine/experts/mixture-tensors.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
@@ -84,7 +85,7 @@ async function mixedNetwork(
     ...first.network,
     layersModel: tf.model({
       inputs: all.map(({ symbol }) => symbol),
-      outputs: mixedOutput(members, parts, state),
+      outputs: mixedOutput(members, parts, state, answeringWeights(spec, mixtureOf(state))),
     }),
     inputs: all.map(({ input }) => input),
     isAnswer: true,
@@ -135,8 +136,8 @@ function mixedOutput(
   members: readonly Member[],
   parts: readonly Part[],
   state: EngineState,
+  weights: Float64Array,
 ): tf.SymbolicTensor {
-  const { weights } = mixtureOf(state);
   const outputs = members[0]?.network.outputs ?? 1;
   const kernel: number[] = [];
   const bias = new Float64Array(outputs);

@@ -80,11 +80,11 @@ function declaredFor(input: SpecInput, { weights, spec }: Weights): Spec {
     // The default experts are those of the release that wrote the file.
     const theirs = (spec as Partial<Spec> | undefined)?.online?.experts;
     const earlier = withEarlierExperts(declared);
-    const isEarlier =
+    const own =
       theirs === undefined
-        ? Object.keys(weights).every(isTrained)
-        : canonicalJson(theirs) === canonicalJson(earlier.online.experts);
-    return isEarlier ? earlier : declared;
+        ? Object.keys(weights).every(isTrained) && earlier.at(-1)
+        : earlier.find(({ online }) => canonicalJson(theirs) === canonicalJson(online.experts));
+    return own || declared;
   }
   return input.online?.experts === undefined ? withoutPrior(declared) : declared;
 }

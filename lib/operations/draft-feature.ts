@@ -257,7 +257,10 @@ export function featureOf(
   return categoryOf(column, doubts);
 }
 
-/** A category: its values, if they are few; buckets, if they are many. */
+/** Of up to so many values each has a place of its own, as it comes. */
+const mostPlaces = 4_096;
+
+/** A category: its values, if they are few; places for twice as many, or buckets. */
 function categoryOf(column: Column, doubts: string[]): SpecInput['features'][string] {
   const { name, values, missing } = column;
   const refused = column.longTexts + column.objects;
@@ -277,12 +280,10 @@ function categoryOf(column: Column, doubts: string[]): SpecInput['features'][str
     );
   const stands = missing > 0 ? { missing: 'missing' } : {};
   const listed = new Set([...values.keys(), ...(missing > 0 ? ['missing'] : [])]);
-  return values.size <= listedValues
-    ? { type: 'category', values: [...listed].sort(), dimensions, ...stands }
-    : {
-        type: 'category',
-        buckets: 2 ** Math.ceil(Math.log2(2 * values.size)),
-        dimensions,
-        ...stands,
-      };
+  const common = { type: 'category', dimensions, ...stands } as const;
+  if (values.size <= listedValues) return { ...common, values: [...listed].sort() };
+  const size = 2 ** Math.ceil(Math.log2(2 * values.size));
+  return size <= mostPlaces
+    ? { ...common, vocabulary: { size, admitAfter: 1 } }
+    : { ...common, buckets: size };
 }

@@ -2,6 +2,7 @@ import { besidePrior } from './declared-defaults.ts';
 import {
   type Expert,
   forgettingLinearExpert,
+  linearExpert,
   listExperts,
   periodicExpert,
 } from './experts-schema.ts';
@@ -82,27 +83,35 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
     : { ...declared, online: { ...declared.online, publishEvery } };
 }
 
-/** A spec that has today's default experts, with those of release 0.15. */
-export function withEarlierExperts(declared: Spec): Spec {
+/** A spec that has today's default experts, with those of earlier releases, the latest first. */
+export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
-  if (!isSame(declared.online.experts, todays)) return declared;
-  const experts = todays.flatMap((expert): Expert[] => {
+  if (!isSame(declared.online.experts, todays)) return [];
+  const laterOnes = todays.filter((expert) => !isSame(expert, linearExpert));
+  const firstOnes = laterOnes.flatMap((expert): Expert[] => {
     if (isSame(expert, periodicExpert)) return [];
     return isSame(expert, forgettingLinearExpert)
       ? [{ hidden: [], rate: 0.1, replay: false }]
       : [expert];
   });
-  return { ...declared, online: { ...declared.online, experts } };
+  const withExperts = (experts: Expert[]) => ({
+    ...declared,
+    online: { ...declared.online, experts },
+  });
+  return [withExperts(laterOnes), withExperts(firstOnes)];
 }
 
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
- * no default expert over Fourier features, and a linear one that does not forget.
+ * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
+ * before 0.26 had none that replays.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);
-  const earlier = withEarlierExperts(declared);
-  return isSame(existing.online.experts, earlier.online.experts) ? earlier : declared;
+  const earlier = withEarlierExperts(declared).find(({ online }) =>
+    isSame(existing.online.experts, online.experts),
+  );
+  return earlier ?? declared;
 }
 
 /** A declared spec whose network stands alone, unless its author listed experts. */

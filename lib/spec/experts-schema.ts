@@ -99,6 +99,9 @@ export const forgettingLinearExpert: Expert = {
   replay: false,
 };
 
+/** A linear model of all samples. */
+export const linearExpert: Expert = { hidden: [], rate: 0.1, replay: true };
+
 /** A kernel machine, of Adagrad's usual rate. */
 export const periodicExpert: Expert = {
   hidden: [],
@@ -109,8 +112,8 @@ export const periodicExpert: Expert = {
 
 /**
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
- * a drift, one that forgets fast and a linear one that forgets slowly, and one over random Fourier
- * features where there are few numbers. Their rates are those of Adagrad.
+ * a drift, one that forgets fast, a linear one that forgets slowly and one that does not, and one
+ * over random Fourier features where there are few numbers. Their rates are those of Adagrad.
  */
 function defaultExperts(classes: number, numbers: number): Expert[] {
   return [
@@ -119,6 +122,7 @@ function defaultExperts(classes: number, numbers: number): Expert[] {
     { hidden: [32], rate: 0.1, replay: false },
     { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
     forgettingLinearExpert,
+    linearExpert,
     ...(numbers > 0 && numbers <= limits.periodicNumbers ? [periodicExpert] : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),

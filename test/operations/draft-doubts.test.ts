@@ -46,6 +46,16 @@ describe('what a draft doubts', () => {
     expect((await drafted('a.csv', codes)).spec.label?.classes).toEqual(['00', '01', '02']);
   });
 
+  it('gives values places of their own, as many as twice those that were seen', async () => {
+    const drawn = async (values: number) => {
+      const lines = Array.from({ length: 3 * values }, (_, i) => `v${i % values},${i % 2}`);
+      return (await drafted('a.csv', ['shop,y', ...lines])).spec.features.shop;
+    };
+    const common = { type: 'category', dimensions: 16 };
+    expect(await drawn(300)).toEqual({ ...common, vocabulary: { size: 1_024, admitAfter: 1 } });
+    expect(await drawn(3_000)).toEqual({ ...common, buckets: 8_192 });
+  });
+
   it('are values that differ in capital letters alone', async () => {
     const lines = rowsOf((i) => [['Köln', 'köln', 'Bonn'][i % 3], i % 2], 'town;y');
     expect((await drafted('a.csv', lines)).doubts).toContain(

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { withDefaultsOf, withDefaultsUnlessSaid } from '../../lib/spec/earlier-defaults.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
@@ -114,6 +115,12 @@ describe('a declared network', () => {
     expect(changed.online).toEqual({ ...existing.online, minibatch: 16 });
     const listed = { ...input, online: { experts: asked.online.experts ?? [] } };
     expect(withDefaultsUnlessSaid(existing, defineSpec(listed), listed)).toEqual(asked);
+    // Of releases 0.16 to 0.25.
+    const linear = { hidden: [], rate: 0.1, replay: true };
+    expect(asked.online.experts).toContainEqual(linear);
+    const later = asked.online.experts?.filter((each) => !isDeepStrictEqual(each, linear));
+    const latest: Spec = { ...asked, online: { ...asked.online, experts: later } };
+    expect(withDefaultsOf(latest, asked)).toEqual(latest);
     // Another list is another list.
     const own = declared({ online: { experts: [{ hidden: [4] }, ...experts.slice(5)] } });
     const more = [...(own.online.experts ?? []), ...(asked.online.experts ?? []).slice(5, 6)];

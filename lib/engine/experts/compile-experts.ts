@@ -13,7 +13,7 @@ import type {
   Trained,
 } from '../engine.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
-import { chosen, judgedBy, mixed, noJudgement, reweighed } from './mixture.ts';
+import { answeringWeights, chosen, judgedBy, mixed, noJudgement, reweighed } from './mixture.ts';
 import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
 
 /** An expert's place in the whole. */
@@ -70,6 +70,7 @@ export async function compileExperts(
   const isWeighted = (spec.revision ?? 0) >= 4;
   const prior = experts.findIndex((each) => 'predicts' in each && each.predicts === 'prior');
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
+  const answering = (state: EngineState) => answeringWeights(spec, mixtureOf(state));
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
     ...whyOf(networks),
@@ -77,7 +78,7 @@ export async function compileExperts(
     initial: () => initialState(spec, learners),
     train: (state, samples, run) => trainAll(learners, state, samples, run),
     predict: async (state, samples) =>
-      mixed(mixtureOf(state), await predictEach(learners, state, samples)),
+      mixed(answering(state), await predictEach(learners, state, samples)),
     ...(networks.some(({ answering }) => answering !== undefined) && {
       answering: (state) =>
         eachPart(learners, state, ({ answering = (own) => own }, part) => answering(part)),
@@ -86,7 +87,7 @@ export async function compileExperts(
     experts: {
       count: learners.length,
       predictEach: (state, samples) => predictEach(learners, state, samples),
-      mix: (state, each) => mixed(mixtureOf(state), each),
+      mix: (state, each) => mixed(answering(state), each),
       losses: (said, before = noJudgement(learners.length)) =>
         judgedBy(spec, before, isWeighted ? said : { ...said, weights: undefined }),
       judge: (state, judgement) =>

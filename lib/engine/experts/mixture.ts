@@ -94,12 +94,29 @@ export function evenMixture(experts: number, hasLongRun: boolean): Mixture {
   return { weights, usual: weights, errors, ...(hasLongRun && { longRun }) };
 }
 
+/** Experts that count less than such a share of what the best one does have no say in an answer. */
+const leastShare = 0.1;
+
+/**
+ * How much the answer of each expert counts. Since revision 11 those that hardly count have no say:
+ * all keep a share, so that they may come back, but one that is far off would spoil the answer.
+ */
+export function answeringWeights(
+  { revision = 0 }: Pick<Spec, 'revision'>,
+  { weights }: Mixture,
+): Float64Array {
+  if (revision < 11) return weights;
+  const best = weights.reduce((most, weight) => Math.max(most, weight), 0);
+  return shares(weights.map((weight) => (weight < leastShare * best ? 0 : weight)));
+}
+
 /**
  * What the experts predict together: values or probabilities, weighted.
  *
+ * @param weights {@link answeringWeights}
  * @param each what each predicts, [count, outputs]
  */
-export function mixed({ weights }: Mixture, each: readonly Float32Array[]): Float32Array {
+export function mixed(weights: Float64Array, each: readonly Float32Array[]): Float32Array {
   const sums = new Float64Array(each[0]?.length ?? 0);
   each.forEach((predictions, expert) => {
     const weight = weights[expert] ?? 0;
