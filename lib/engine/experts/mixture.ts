@@ -67,9 +67,9 @@ const eta = 0.3;
 
 /**
  * A message says as much as so many samples of weight 1 at most: what one says resembles what the
- * next one says before anything was learnt.
+ * next one says before anything was learnt. (Of specs before revision 11, as five.)
  */
-const mostEvidence = 5;
+const mostEvidence = ({ revision = 0 }: Spec) => (revision < 11 ? 5 : 10);
 
 /**
  * What is kept with each sample of all weight, the rest of which is dealt out anew, so that experts
@@ -140,8 +140,8 @@ export function reweighed(
   if (said === 0) return mixture;
   const losses = meanLosses(judgement);
   const errors = runningErrors(spec, mixture.errors, losses, said);
-  const evidence = eta * Math.min(said, mostEvidence);
-  const earned = timesEarned(mixture.weights, losses, evidence / unitOf(spec, errors));
+  const heard = Math.min(said, mostEvidence(spec));
+  const earned = timesEarned(mixture.weights, losses, (eta * heard) / unitOf(spec, errors));
   const dealt = Math.min(mostDealt, 1 - power(kept, said));
   const longRun = mixture.longRun && longRunAfter(mixture.longRun, judgement);
   const shared = earned.map((weight, expert) => {
@@ -150,7 +150,7 @@ export function reweighed(
     return (1 - dealt) * weight + dealt * anew;
   });
   const weights = longRun ? guarded(shared, longRun, prior) : shared;
-  const before = power(usualKept, Math.min(said, mostEvidence));
+  const before = power(usualKept, heard);
   const usual = mixture.usual.map(
     (own, expert) => before * own + (1 - before) * (weights[expert] ?? 0),
   );
