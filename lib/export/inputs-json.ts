@@ -84,12 +84,17 @@ function viewsJson(views: readonly ColumnScales[]) {
   return views.length === 0 ? {} : { views: views.map(scaleJson) };
 }
 
-/** Whether one more number of a feature says that its value was missing. */
-function isIndicated(spec: Spec, { name }: ExportedFeature): boolean {
-  const feature = spec.features[name];
+/** A feature of those kinds whose mean may stand for a missing value; undefined if of another. */
+function ofMeans(feature: Spec['features'][string] | undefined) {
   const isOfKind =
     feature?.type === 'number' || feature?.type === 'vector' || feature?.type === 'timestamp';
-  return isOfKind && hasIndicator(feature);
+  return isOfKind ? feature : undefined;
+}
+
+/** Whether one more number of a feature says that its value was missing. */
+function isIndicated(spec: Spec, { name }: ExportedFeature): boolean {
+  const feature = ofMeans(spec.features[name]);
+  return feature !== undefined && hasIndicator(feature);
 }
 
 /**
@@ -100,7 +105,7 @@ export function missingOf(spec: Spec, exported: ExportedFeature): unknown {
   if (exported.kind === 'numbers' && exported.unknown !== undefined) return exported.unknown;
   const feature = spec.features[exported.name];
   const missing = feature !== undefined && 'missing' in feature ? feature.missing : undefined;
-  if (exported.kind !== 'numbers' || missing !== 'mean') return missing;
+  if (exported.kind !== 'numbers' || ofMeans(feature)?.missing !== 'mean') return missing;
   const means = exported.standIn.subarray(0, exported.width - Number(isIndicated(spec, exported)));
   return means.length === 1 ? means[0] : [...means];
 }

@@ -79,7 +79,7 @@ describe('an exported model', () => {
         both: { type: 'cross', of: ['team', 'size'], buckets: 13, dimensions: 2 },
         fit: { type: 'category', values: ['s', 'm', 'l'], dimensions: 2 },
         exact: { type: 'cross', of: ['team', 'fit'], buckets: 'complete', dimensions: 2 },
-        note: { type: 'text', buckets: 4 },
+        note: { type: 'text', buckets: 4, missing: 'mean' },
         price: { type: 'number', log: true, missing: 5, indicator: true },
       },
       network: { hidden: [4] },
@@ -97,6 +97,7 @@ describe('an exported model', () => {
       inputs.find((each: { readonly name: string }) => each.name === name);
     // The one that is missing is the mean of those that were learnt.
     expect(named('size').missing).toBe(3.5);
+    expect(named('note').missing).toBe('mean');
     // As the card says: numbers for all but the cross, which has joined texts.
     const asked = questions.map(({ team, fit, size }, row) => ({
       team,
