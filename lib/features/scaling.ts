@@ -95,11 +95,13 @@ export function columnScales(
   const mean = each((moments, column) => spreads.get(column)?.mean ?? moments.mean[column] ?? 0, 0);
   return {
     mean,
-    standIn: Float64Array.from(columns, ({ isStandardized, by }, column) =>
-      isStandardized && (by === undefined || by === 'robust')
-        ? (mean[column] ?? 0)
-        : (statistics.mean[column] ?? 0),
-    ),
+    standIn: columns.some(({ isNullable }) => isNullable)
+      ? Float64Array.from(columns, ({ isStandardized, by }, column) =>
+          isStandardized && (by === undefined || by === 'robust')
+            ? (mean[column] ?? 0)
+            : (statistics.mean[column] ?? 0),
+        )
+      : mean,
     scale: each(
       (moments, column) => spreads.get(column)?.scale ?? scaleOf(moments, column, scaleOfConstant),
       1,

@@ -11,7 +11,7 @@ import { type AreaFigures, areaFigures, binOf, type Labelled } from './scores.ts
  */
 export type ClassRanks = { readonly soFar: Float64Array; readonly lately: Float64Array };
 
-const bins = 128;
+const streamBins = 128;
 /** Of more classes it would be more than what is learnt. */
 const mostClasses = 32;
 
@@ -19,7 +19,7 @@ const mostClasses = 32;
 export function emptyClassRanks({ task, label, revision = 0 }: Spec): ClassRanks | undefined {
   const classes = classCount(label) ?? 0;
   if (task !== 'multiclass' || revision < 11 || classes > mostClasses) return undefined;
-  const empty = new Float64Array(classes * 2 * bins);
+  const empty = new Float64Array(classes * 2 * streamBins);
   return { soFar: empty, lately: empty };
 }
 
@@ -27,19 +27,29 @@ export function emptyClassRanks({ task, label, revision = 0 }: Spec): ClassRanks
 export function ranksOfClasses(
   { label: declared }: Spec,
   predictions: Floats,
-  { labels, weights }: Labelled,
+  samples: Labelled,
 ): Float64Array {
   const outputs = outputCount(declared);
-  const ranks = new Float64Array(outputs * 2 * bins);
+  const ranks = new Float64Array(outputs * 2 * streamBins);
+  addRanks(ranks, predictions, samples, { outputs, classes: outputs, bins: streamBins });
+  return ranks;
+}
+
+/** Adds some predictions, [count, outputs], to the ranks of the first `classes` of them. */
+export function addRanks(
+  ranks: Float64Array,
+  predictions: Floats,
+  { labels, weights }: Labelled,
+  { outputs, classes, bins }: Readonly<Record<'outputs' | 'classes' | 'bins', number>>,
+): void {
   labels.forEach((label, row) => {
     const weight = weights[row] ?? 0;
-    for (let place = 0; place < outputs; place++) {
+    for (let place = 0; place < classes; place++) {
       const bin = binOf(predictions[row * outputs + place] ?? 0, bins);
       const at = (2 * place + Number(label !== place)) * bins + bin;
       ranks[at] = (ranks[at] ?? 0) + weight;
     }
   });
-  return ranks;
 }
 
 /** Ranks after some more. @param fading what is left of the last ones meanwhile */
@@ -55,7 +65,7 @@ export function classRanksAfter(
  * The mean area under the curves of each class against all others (Fawcett 2006, without weights),
  * of the classes that have labels of both kinds; nothing unless there are some.
  */
-export function areaOfClasses(ranks: Float64Array): AreaFigures {
+export function areaOfClasses(ranks: Float64Array, bins = streamBins): AreaFigures {
   const curves: Required<AreaFigures>[] = [];
   for (let start = 0; start < ranks.length; start += 2 * bins) {
     const positives = ranks.subarray(start, start + bins);
@@ -84,7 +94,7 @@ export function movedClassRanks(
   const moved = (own: Float64Array) => {
     const now = new Float64Array(own.length);
     if (isLost) return now;
-    const size = 2 * bins;
+    const size = 2 * streamBins;
     for (const [place, to] of places.entries())
       now.set(own.subarray(place * size, (place + 1) * size), to * size);
     return now;

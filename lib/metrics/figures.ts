@@ -2,6 +2,7 @@ import { classNames } from '../features/class-weights.ts';
 import type { Floats } from '../features/samples.ts';
 import { labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
+import { addRanks, areaOfClasses } from './class-ranks.ts';
 import {
   addOutcomes,
   emptyOutcomes,
@@ -12,8 +13,7 @@ import {
 } from './outcomes.ts';
 import {
   addScores,
-  areaUnderCurve,
-  binOf,
+  areaFigures,
   emptyScores,
   type Labelled,
   meanLoss,
@@ -64,8 +64,11 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
   const spreads = Array.from({ length: labelWidth(spec.label) }, createLabelSpread);
   let scores = emptyScores(spec);
   let outcomes = emptyOutcomes(spec);
-  const areas =
-    spec.task === 'multiclass' && isShort ? createClassAreas(classes.length, outputs) : undefined;
+  const shape = { outputs, classes: classes.length, bins: scoreBins };
+  const ranks =
+    spec.task === 'multiclass' && isShort
+      ? new Float64Array(classes.length * 2 * scoreBins)
+      : undefined;
   const count = (predictions: Floats, row: number, label: number) => {
     const { named } = namedBy(spec, predictions, row);
     const counted = counts[label];
@@ -80,11 +83,13 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
       if (spec.task === 'regression')
         labels.forEach((label, i) => void spreads[i % spreads.length]?.add(label));
       if (isShort) labels.forEach((label, row) => void count(predictions, row, label));
-      areas?.add(predictions, samples);
+      if (ranks) addRanks(ranks, predictions, samples, shape);
     },
     samples: () => scores.samples,
     finish() {
-      const curve = areas === undefined ? areaUnderCurve(scores) : areas.mean();
+      const { areaUnderCurve: curve } = ranks
+        ? areaOfClasses(ranks, scoreBins)
+        : areaFigures(scores);
       const explained = spreads.map(
         ({ squares }, output) => 1 - (outcomes.errors[2 * output + 1] ?? 0) / squares(),
       );
@@ -96,7 +101,7 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
         ...outcomeFigures(spec, outcomes, scores.samples),
         ...(hasVaried ? { rSquared } : {}),
         ...(isShort ? { confusion: { classes, counts } } : {}),
-        ...(Number.isFinite(curve) ? { areaUnderCurve: curve } : {}),
+        ...(curve === undefined ? {} : { areaUnderCurve: curve }),
       };
     },
   };
@@ -123,30 +128,6 @@ export function finiteFigures({ confusion, outputs, ...figures }: Figures): Figu
     ...Object.fromEntries(known),
     ...(outputs && all.every(Number.isFinite) && { outputs }),
     ...(confusion && { confusion }),
-  };
-}
-
-/** The areas under the curves of each class against all others. @param outputs of a row */
-function createClassAreas(classes: number, outputs: number) {
-  const histograms = Array.from({ length: classes }, () => ({
-    positives: new Float64Array(scoreBins),
-    negatives: new Float64Array(scoreBins),
-  }));
-  return {
-    add(predictions: Floats, { labels, weights }: Labelled) {
-      labels.forEach((label, row) => {
-        histograms.forEach(({ positives, negatives }, place) => {
-          const histogram = label === place ? positives : negatives;
-          const bin = binOf(predictions[row * outputs + place] ?? 0);
-          histogram[bin] = (histogram[bin] ?? 0) + (weights[row] ?? 0);
-        });
-      });
-    },
-    /** NaN if there is none. */
-    mean() {
-      const known = histograms.map(areaUnderCurve).filter(Number.isFinite);
-      return known.reduce((sum, area) => sum + area, 0) / known.length;
-    },
   };
 }
 

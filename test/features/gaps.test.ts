@@ -14,16 +14,14 @@ import {
   mergeStatistics,
   statisticsOf,
 } from '../../lib/features/statistics.ts';
-import { learn } from '../../lib/model/learn.ts';
-import { compileModel, initialState } from '../../lib/model/model.ts';
-import { predict } from '../../lib/model/predict.ts';
+import { compileModel } from '../../lib/model/model.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
-import type { Parameters } from '../../lib/state/state.ts';
 import {
   statisticsFrom,
   statisticsMetadata,
   statisticsTensors,
 } from '../../lib/state/statistics-file.ts';
+import { learnMessages } from '../bench/progressive.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
 
@@ -171,26 +169,19 @@ describe.each(['usual', 'forgetting', 'robust', 'time'] as const)('a stream of %
   /** The share of the last samples that were predicted right, of those with a value. */
   async function accuracy(online: SpecInput['online'], isGone: (i: number) => boolean) {
     const model = { name: 'm', ...(await compileModel(engine, declared(form, online))) };
-    let parameters: Parameters = initialState(model);
-    const right: boolean[] = [];
-    for (let start = 0; start < 1_800; start += 16) {
-      const message = Array.from({ length: 16 }, (_, row) => {
-        const value = 1_000 + 30 * draw(start + row);
-        return { value, isKnown: !isGone(start + row), label: value > 1_000 };
-      });
-      const { samples } = model.encoder.encode(
-        message.map(({ value, isKnown, label }) =>
-          sampleOf(form.type, isKnown ? value : null, label),
-        ),
-      );
-      const said = await predict(model, parameters, samples);
-      message.forEach(({ isKnown, label }, row) => {
-        if (start >= 1_300 && isKnown) right.push((said[row] ?? 0) > 0.5 === label);
-      });
-      const learned = await learn(model, parameters, samples);
-      if (!learned.ok) throw new Error(learned.reason);
-      parameters = learned.parameters;
-    }
+    const rows = Array.from({ length: 1_800 }, (_, i) => {
+      const value = 1_000 + 30 * draw(i);
+      return { value, isKnown: !isGone(i), label: value > 1_000 };
+    });
+    const { samples } = model.encoder.encode(
+      rows.map(({ value, isKnown, label }) => sampleOf(form.type, isKnown ? value : null, label)),
+    );
+    const said: number[] = [];
+    for await (const { learned } of learnMessages(model, samples, 16))
+      said.push(...learned.predictions);
+    const right = rows.flatMap(({ isKnown, label }, i) =>
+      i >= 1_300 && isKnown ? [(said[i] ?? 0) > 0.5 === label] : [],
+    );
     return right.filter(Boolean).length / right.length;
   }
 

@@ -2,11 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { answeringWeights } from '../../lib/engine/experts/mixture.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
-import { sliceSamples } from '../../lib/features/samples.ts';
-import { learn } from '../../lib/model/learn.ts';
-import { compileModel, initialState } from '../../lib/model/model.ts';
+import { compileModel } from '../../lib/model/model.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
-import type { Parameters } from '../../lib/state/state.ts';
+import { learnMessages } from '../bench/progressive.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
 const count = 2_000;
@@ -52,16 +50,10 @@ async function lossOf(
       label,
     })),
   );
-  let parameters: Parameters = initialState(model);
-  let loss = 0;
-  for (let start = 0; start < count; start += size) {
-    const message = sliceSamples(samples, start, start + size, model.encoder.layout);
-    const learned = await learn(model, parameters, message);
-    if (!learned.ok) throw new Error(learned.reason);
-    parameters = learned.parameters;
-    if (start >= count / 2) loss += learned.scores.loss;
-  }
-  return loss / (count / 2);
+  const losses: number[] = [];
+  for await (const { learned } of learnMessages(model, samples, size))
+    losses.push(learned.scores.loss);
+  return losses.slice(losses.length / 2).reduce((sum, loss) => sum + loss, 0) / (count / 2);
 }
 
 describe.each([10, 100])('the default experts, in messages of %i', (size) => {
