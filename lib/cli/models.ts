@@ -132,10 +132,15 @@ function percent(share: number): string {
   return share > 0 && share < 0.005 ? '<1%' : `${Math.round(100 * share)}%`;
 }
 
+const constantTexts = {
+  prior: 'the labels alone',
+  lastLabel: 'the last label',
+  stack: 'the others, stacked',
+};
+
 function expertText(expert: Expert, { network }: Spec): string {
-  if (!isNetwork(expert))
-    return expert.predicts === 'prior' ? 'the labels alone' : 'the last label';
-  const { hidden, activation, rate, halfLife, replay } = expert;
+  if (!isNetwork(expert)) return constantTexts[expert.predicts];
+  const { hidden, activation, rate, halfLife, replay, secondOrder } = expert;
   const { fourier } = { ...network, ...expert };
   return [
     hidden === undefined ? 'the network' : hidden.length === 0 ? 'linear' : `hidden ${hidden}`,
@@ -144,6 +149,7 @@ function expertText(expert: Expert, { network }: Spec): string {
     ...(rate === undefined ? [] : [`rate ${rate}`]),
     ...(halfLife === undefined ? [] : [`half-life ${halfLife}`]),
     ...(replay ? ['replays'] : []),
+    ...(secondOrder ? ['second order'] : []),
   ].join(', ');
 }
 

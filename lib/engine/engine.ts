@@ -1,4 +1,5 @@
 import type { EncodedSamples } from '../features/samples.ts';
+import type { LabelScale, Range } from '../features/scaling.ts';
 import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Judgement, Known, Said } from './experts/mixture.ts';
@@ -22,6 +23,8 @@ export type Run = ScheduledRate & {
   /** Rows of the samples in the order of learning; every row once, in order, unless given. */
   readonly order?: Int32Array;
   readonly minibatch: number;
+  /** How the labels of a step are standardised, counted as rates are; unless they are not. */
+  readonly labelScaleAt?: (step: number) => LabelScale | undefined;
   /** Where some rows are learnt again: the run of those that do not replay. */
   readonly replayed?: {
     readonly without: { readonly order: Int32Array; readonly minibatch: number };
@@ -76,15 +79,20 @@ export type RestartedRows = {
 export type Experts = {
   /** How many they are. */
   readonly count: number;
-  /** What each predicts, [count, outputs]. */
+  /**
+   * What each predicts, [count, outputs].
+   *
+   * @param ranges between which each output may be; any unless given
+   */
   readonly predictEach: (
     state: EngineState,
     samples: EncodedSamples,
+    ranges?: readonly (Range | undefined)[],
   ) => Promise<readonly Float32Array[]>;
   /** What they predict together. */
   readonly mix: (state: EngineState, each: readonly Float32Array[]) => Float32Array;
   /** What they lost on samples so far, with some more; on none before unless given. */
-  readonly losses: (said: Said, before?: Judgement) => Judgement;
+  readonly losses: (state: EngineState, said: Said, before?: Judgement) => Judgement;
   /** The state in which experts count by what they predicted. */
   readonly judge: (state: EngineState, judgement: Judgement) => EngineState;
   /**

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { MillraceError } from '../errors.ts';
+import type { Range } from '../features/scaling.ts';
 
 /**
  * The output of a network on other inputs: its layers are called once more, one by one, so that
@@ -90,4 +91,26 @@ export function eachTimes(
   const diagonal = own.flatMap((factor, from) => own.map((_, to) => (from === to ? factor : 0)));
   setWeights(layer, [diagonal, offsets]);
   return output;
+}
+
+/** Values no further than the range of each output. */
+export function bounded(
+  name: string,
+  output: tf.SymbolicTensor,
+  ranges: readonly (Range | undefined)[],
+): tf.SymbolicTensor {
+  if (ranges.every((range) => range === undefined)) return output;
+  // (Of an output whose labels have not varied, what a network says is nothing.)
+  const own = ranges.map((range): Range => range ?? [0, 1]);
+  const [first = [0, 1]] = own;
+  // A rectifier lets through what is between 0 and its largest value, the same for all.
+  const most = own.length === 1 ? first[1] - first[0] : 1;
+  const widths = own.map(([least, greatest]) => (greatest - least) / most);
+  const leasts = own.map(([least]) => least);
+  const shifted = eachTimes(`${name}-from-least`, output, {
+    factors: widths.map((width) => 1 / width),
+    offsets: leasts.map((least, i) => -least / (widths[i] ?? 1)),
+  });
+  const layer = tf.layers.reLU({ name: `${name}-in-range`, maxValue: most });
+  return eachTimes(`${name}-to-least`, apply(layer, shifted), { factors: widths, offsets: leasts });
 }

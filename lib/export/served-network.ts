@@ -4,16 +4,20 @@ import { type Part, partOf, partsOf } from '../engine/experts/compile-experts.ts
 import { constantAnswer } from '../engine/experts/labels.ts';
 import { answeringWeights } from '../engine/experts/mixture.ts';
 import { mixtureOf } from '../engine/experts/mixture-tensors.ts';
+import { stackAmong } from '../engine/experts/stack.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
-import { labelScaleOf, predictionRanges, type Range } from '../features/scaling.ts';
+import { namesOfClasses } from '../features/classes.ts';
+import { labelScaleOf, predictionRanges } from '../features/scaling.ts';
+import { outputCount } from '../features/task.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import type { Network, NetworkInput } from '../network/network.ts';
-import type { Expert } from '../spec/experts-schema.ts';
+import { type Expert, isStack } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
-import { apply, calledWith, eachTimes, probabilities, setWeights } from './layers.ts';
+import { apply, bounded, calledWith, probabilities, setWeights } from './layers.ts';
+import { type AnswerBounds, type Stacked, stackedOutput } from './stacked.ts';
 
 /** The layer that mixes what experts answer. */
 export const mixtureLayer = 'experts-mixture';
@@ -32,7 +36,9 @@ export async function servedNetwork(
   const { experts } = spec.online;
   if (experts === undefined) return { ...(await builtNetwork(spec, state)), isAnswer: false };
   const ranges = predictionRanges(state.statistics, labelScaleOf(state.statistics, encoder.layout));
-  return mixedNetwork(spec, experts, state, ranges);
+  const names = namesOfClasses(encoder.layout, state.statistics);
+  const classes = names?.length ?? outputCount(spec.label);
+  return mixedNetwork(spec, experts, state, { ranges, classes });
 }
 
 async function builtNetwork(spec: Spec, { tensors }: EngineState): Promise<Network> {
@@ -45,17 +51,21 @@ async function builtNetwork(spec: Spec, { tensors }: EngineState): Promise<Netwo
   return network;
 }
 
-/** A network inside another: where its answers come out. */
-type Member = { readonly network: Network; readonly output: tf.SymbolicTensor };
+/** A network inside another: where its logits and its answers come out. */
+type Member = {
+  readonly network: Network;
+  readonly logits: tf.SymbolicTensor;
+  readonly answer: tf.SymbolicTensor;
+};
 
 async function mixedNetwork(
   spec: Spec,
   experts: readonly Expert[],
   state: EngineState,
-  ranges: readonly (Range | undefined)[],
+  bounds: AnswerBounds,
 ): Promise<ServedNetwork> {
   const inputs = new Map<string, { readonly input: NetworkInput; symbol: tf.SymbolicTensor }>();
-  const members: Member[] = [];
+  const members = new Map<string, Member>();
   const parts = partsOf(spec, experts);
   for (const part of parts) {
     if (part.spec === undefined) continue;
@@ -72,46 +82,34 @@ async function mixedNetwork(
     });
     const logits = calledWith(network.layersModel, taken);
     const { task } = spec;
-    const output =
+    const answer =
       task === 'regression'
-        ? bounded(part.name, logits, ranges)
+        ? bounded(part.name, logits, bounds.ranges)
         : probabilities(`${part.name}-probabilities`, task, logits);
-    members.push({ network, output });
+    members.set(part.name, { network, logits, answer });
   }
-  const [first] = members;
+  const [first] = members.values();
   if (first === undefined) throw new MillraceError('corrupt', 'there is no network among experts');
   const all = [...inputs.values()];
+  const said = parts.map(({ name, expert, labels }): Stacked | undefined => {
+    if (isStack(expert)) return undefined;
+    return members.get(name) ?? { constant: constantAnswer(state, expert, labels) };
+  });
+  const stack = stackAmong(spec.task, experts);
+  const others = said.flatMap((each) => each ?? []);
+  const answers = said.map((each) => {
+    if (each !== undefined) return 'constant' in each ? each.constant : each.answer;
+    return stack && stackedOutput(stack, state, others, bounds);
+  });
   return {
     ...first.network,
     layersModel: tf.model({
       inputs: all.map(({ symbol }) => symbol),
-      outputs: mixedOutput(members, parts, state, answeringWeights(spec, mixtureOf(state))),
+      outputs: mixedOutput(answers, answeringWeights(spec, mixtureOf(state))),
     }),
     inputs: all.map(({ input }) => input),
     isAnswer: true,
   };
-}
-
-/** Values no further than the range of each output. */
-function bounded(
-  name: string,
-  output: tf.SymbolicTensor,
-  ranges: readonly (Range | undefined)[],
-): tf.SymbolicTensor {
-  if (ranges.every((range) => range === undefined)) return output;
-  // (Of an output whose labels have not varied, what a network says is nothing.)
-  const own = ranges.map((range): Range => range ?? [0, 1]);
-  const [first = [0, 1]] = own;
-  // A rectifier lets through what is between 0 and its largest value, the same for all.
-  const most = own.length === 1 ? first[1] - first[0] : 1;
-  const widths = own.map(([least, greatest]) => (greatest - least) / most);
-  const leasts = own.map(([least]) => least);
-  const shifted = eachTimes(`${name}-from-least`, output, {
-    factors: widths.map((width) => 1 / width),
-    offsets: leasts.map((least, i) => -least / (widths[i] ?? 1)),
-  });
-  const layer = tf.layers.reLU({ name: `${name}-in-range`, maxValue: most });
-  return eachTimes(`${name}-to-least`, apply(layer, shifted), { factors: widths, offsets: leasts });
 }
 
 /** An input of an expert among those of all. */
@@ -131,27 +129,29 @@ function nameAfter({ name }: Part, { layers }: tf.LayersModel): void {
   }
 }
 
-/** What the experts answer together: a layer of their weights, one for each output. */
+/**
+ * What the experts answer together: a layer of their weights, one for each output.
+ *
+ * @param answers what each says, or says of every sample
+ */
 function mixedOutput(
-  members: readonly Member[],
-  parts: readonly Part[],
-  state: EngineState,
+  answers: readonly (tf.SymbolicTensor | Float32Array | undefined)[],
   weights: Float64Array,
 ): tf.SymbolicTensor {
-  const outputs = members[0]?.network.outputs ?? 1;
+  const each = answers.filter((answer) => answer instanceof tf.SymbolicTensor);
+  const outputs = Number(each[0]?.shape.at(-1) ?? 1);
   const kernel: number[] = [];
   const bias = new Float64Array(outputs);
-  parts.forEach(({ spec, expert, labels }, i) => {
+  answers.forEach((answer, i) => {
     const weight = weights[i] ?? 0;
-    if (spec === undefined) {
-      constantAnswer(state, expert, labels).forEach((answer, output) => {
-        bias[output] = (bias[output] ?? 0) + weight * answer;
+    if (answer instanceof Float32Array) {
+      answer.forEach((value, output) => {
+        bias[output] = (bias[output] ?? 0) + weight * value;
       });
     } else
       for (let from = 0; from < outputs; from++)
         for (let to = 0; to < outputs; to++) kernel.push(from === to ? weight : 0);
   });
-  const each = members.map(({ output }) => output);
   const joined =
     each.length === 1
       ? each[0]

@@ -112,6 +112,7 @@ async function trainEpoch(
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
         factorAt: () => factor,
+        labelScaleAt: () => scale,
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
       const milliseconds = now() - before;

@@ -153,17 +153,22 @@ async function train(
     const from = state.step;
     const factorAt = (step: number) => raised * (scaled.factors[step - from] ?? 1);
     const seen = indexed(weigh(scaled.seen), growth?.vocabularies, layout);
-    ({ state } = await compiled.train(state, seen, { ...run, factorAt }));
+    const labelScaleAt = (step: number) => scaled.scales[step - from];
+    ({ state } = await compiled.train(state, seen, { ...run, factorAt, labelScaleAt }));
   }
   const factor = raised * rateFactor(statistics, scaling);
-  const again = { ...runOf(spec, encoded.count, { factor: 1 }), factorAt: () => factor };
+  const scale = labelScaleOf(statistics, layout);
+  const again = {
+    ...runOf(spec, encoded.count, { factor: 1 }),
+    factorAt: () => factor,
+    labelScaleAt: () => scale,
+  };
   for (let pass = 1; pass < (spec.online.passes ?? 1); pass++)
     for (let first = 0; first < encoded.count; first += rows) {
       const block = derived(sliceSamples(encoded, first, first + rows, layout));
       const seen = indexed(weigh(scaledBy(model, statistics, block)), growth?.vocabularies, layout);
       ({ state } = await compiled.train(state, seen, again));
     }
-  const scale = labelScaleOf(statistics, layout);
   const labels = standardizeLabels(encoded.labels, scale);
   const known = { labels, weights: weigh(encoded).weights, unit: unitOf(scale) };
   const settled = compiled.experts?.settle(state, known) ?? state;

@@ -12,7 +12,6 @@ import {
   inOwnUnit,
   labelScaleOf,
   predictionRanges,
-  type Range,
   standardize,
   standardizeLabels,
   unitOf,
@@ -60,7 +59,7 @@ export async function predictAndJudge(
     const labels = standardizeLabels(block.labels, scale);
     const { count, weights } = block;
     const said = { each, labels, count, weights, unit: unitOf(scale) };
-    judgement = experts?.losses(said, judgement);
+    judgement = experts?.losses(parameters, said, judgement);
   });
   return { predictions, ...(judgement && { judgement }) };
 }
@@ -90,7 +89,7 @@ async function predictAll(
       parts.push(inOwnUnit(await compiled.predict(parameters, seen), scale));
       continue;
     }
-    const each = (await experts.predictEach(parameters, seen)).map((own) => within(own, ranges));
+    const each = await experts.predictEach(parameters, seen, ranges);
     onEach(each, block);
     parts.push(inOwnUnit(experts.mix(parameters, each), scale));
   }
@@ -121,13 +120,4 @@ function joined(parts: readonly Floats[]): Floats {
     offset += part.length;
   }
   return all;
-}
-
-/** Predictions no further than the range of each output. */
-function within(predictions: Float32Array, ranges: readonly (Range | undefined)[]): Float32Array {
-  if (ranges.every((range) => range === undefined)) return predictions;
-  return predictions.map((value, i) => {
-    const range = ranges[i % ranges.length];
-    return range === undefined ? value : Math.min(Math.max(value, range[0]), range[1]);
-  });
 }

@@ -1,6 +1,11 @@
 import { rateFactor } from '../features/norm.ts';
 import { type EncodedSamples, sliceSamples } from '../features/samples.ts';
-import { labelScaleOf, standardize, standardizeLabels } from '../features/scaling.ts';
+import {
+  type LabelScale,
+  labelScaleOf,
+  standardize,
+  standardizeLabels,
+} from '../features/scaling.ts';
 import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
 import type { Rehearsal } from '../state/replay.ts';
 import type { Model } from './model.ts';
@@ -22,10 +27,13 @@ export function scaledSteps(
   readonly statistics: FeatureStatistics;
   /** What the rate of each step is multiplied by. */
   readonly factors: readonly number[];
+  /** How the labels of each step are standardised. */
+  readonly scales: readonly (LabelScale | undefined)[];
 } {
   const { minibatch } = spec.online;
   let statistics = before;
   const factors: number[] = [];
+  const scales: (LabelScale | undefined)[] = [];
   const labels = new Float32Array(all.labels.length);
   const parts: EncodedSamples[] = [];
   for (let start = 0; start < block.count; start += minibatch) {
@@ -35,9 +43,11 @@ export function scaledSteps(
     const part = sliceSamples(all, start * factor, (start + minibatch) * factor, layout);
     parts.push(standardize(part, statistics, scaling));
     const scale = labelScaleOf(statistics, layout);
+    scales.push(scale);
     labels.set(standardizeLabels(part.labels, scale), start * factor * (layout.labelWidth ?? 1));
   }
-  return { seen: { ...all, ...joinedNumbers(parts, all.raw.length), labels }, statistics, factors };
+  const seen = { ...all, ...joinedNumbers(parts, all.raw.length), labels };
+  return { seen, statistics, factors, scales };
 }
 
 /** Samples as a network sees them by statistics that have seen them all. */

@@ -1,11 +1,12 @@
 import { besidePrior } from './declared-defaults.ts';
 import {
-  type Expert,
+  areOfSecondOrder,
   forgettingLinearExpert,
   linearExpert,
   listExperts,
   periodicExpert,
-} from './experts-schema.ts';
+} from './default-experts.ts';
+import type { Expert } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
@@ -87,7 +88,8 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
 export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return [];
-  const laterOnes = todays.filter((expert) => !isSame(expert, linearExpert));
+  const lastOnes = todays.filter((expert) => !areOfSecondOrder(expert));
+  const laterOnes = lastOnes.filter((expert) => !isSame(expert, linearExpert));
   const firstOnes = laterOnes.flatMap((expert): Expert[] => {
     if (isSame(expert, periodicExpert)) return [];
     return isSame(expert, forgettingLinearExpert)
@@ -98,13 +100,13 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
     ...declared,
     online: { ...declared.online, experts },
   });
-  return [withExperts(laterOnes), withExperts(firstOnes)];
+  return [lastOnes, laterOnes, firstOnes].map(withExperts);
 }
 
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
  * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
- * before 0.26 had none that replays.
+ * before 0.26 had none that replays, and those before 0.27 none of second order and no stack.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

@@ -13,7 +13,7 @@ import { outputCount, type Task, tasks } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
-import { listExperts, problemsOfExperts } from './experts-schema.ts';
+import { listExperts } from './default-experts.ts';
 import { problemsOfFourier } from './fourier-schema.ts';
 import { ignoredSchema, problemsOfIgnored } from './ignored.ts';
 import { featureName, labelSchema, problemsOfClasses, problemsOfOutputs } from './label-schema.ts';
@@ -28,6 +28,7 @@ import {
   type scheduleSchema,
 } from './optimizer-schema.ts';
 import { assertObjects, problemsOfDeclaration } from './problems-of-declaration.ts';
+import { problemsOfExperts } from './problems-of-experts.ts';
 import { newestRevision, revisionSchema } from './revision.ts';
 import { problemsOfHeldOutDataset, validationSchema } from './validation-schema.ts';
 

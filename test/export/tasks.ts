@@ -94,8 +94,13 @@ const withExperts = Object.fromEntries(
           { hidden: [4, 3], activation: 'tanh', replay: true },
           { hidden: [5], halfLife: 6 },
           { hidden: [], halfLife: 20, fourier: { units: 6 } },
+          // (Float32 says little of sums of large numbers whose weights nearly cancel out.)
+          ...(name.includes('nothing bounds')
+            ? []
+            : [{ hidden: [], secondOrder: true as const, fourier: { units: 6 } }]),
           { predicts: 'prior' },
           { predicts: 'lastLabel' } as const,
+          { predicts: 'stack' } as const,
         ],
       },
     } satisfies SpecInput,

@@ -115,12 +115,19 @@ describe('a declared network', () => {
     expect(changed.online).toEqual({ ...existing.online, minibatch: 16 });
     const listed = { ...input, online: { experts: asked.online.experts ?? [] } };
     expect(withDefaultsUnlessSaid(existing, defineSpec(listed), listed)).toEqual(asked);
-    // Of releases 0.16 to 0.25.
+    // Of releases 0.16 to 0.25, and of 0.26.
     const linear = { hidden: [], rate: 0.1, replay: true };
-    expect(asked.online.experts).toContainEqual(linear);
-    const later = asked.online.experts?.filter((each) => !isDeepStrictEqual(each, linear));
-    const latest: Spec = { ...asked, online: { ...asked.online, experts: later } };
-    expect(withDefaultsOf(latest, asked)).toEqual(latest);
+    const second = { hidden: [], replay: false, secondOrder: true };
+    const others = [{ ...second, fourier: { units: 64 } }, { predicts: 'stack' }];
+    const later = [second, ...others];
+    for (const own of [[linear, ...later], later]) {
+      for (const each of own) expect(asked.online.experts).toContainEqual(each);
+      const kept = asked.online.experts?.filter(
+        (each) => !own.some((other) => isDeepStrictEqual(each, other)),
+      );
+      const earlier: Spec = { ...asked, online: { ...asked.online, experts: kept } };
+      expect(withDefaultsOf(earlier, asked)).toEqual(earlier);
+    }
     // Another list is another list.
     const own = declared({ online: { experts: [{ hidden: [4] }, ...experts.slice(5)] } });
     const more = [...(own.online.experts ?? []), ...(asked.online.experts ?? []).slice(5, 6)];

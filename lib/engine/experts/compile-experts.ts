@@ -1,20 +1,34 @@
+import { layoutOf } from '../../features/columns.ts';
 import { hashIntegers } from '../../features/hash.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
+import type { Range } from '../../features/scaling.ts';
 import { labelWidth } from '../../features/task.ts';
-import { type Expert, isNetwork, type NetworkExpert } from '../../spec/experts-schema.ts';
+import { type Expert, isNetwork, isStack, type NetworkExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
   CompiledModel,
   Engine,
   EngineState,
+  Experts,
   Run,
   Tensor,
   Tensors,
   Trained,
 } from '../engine.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
-import { answeringWeights, chosen, judgedBy, mixed, noJudgement, reweighed } from './mixture.ts';
+import {
+  answeringWeights,
+  chosen,
+  type Judgement,
+  judgedBy,
+  mixed,
+  noJudgement,
+  reweighed,
+} from './mixture.ts';
 import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
+import { bySecondOrder } from './second-order.ts';
+import { stackAmong, stackedAnswer } from './stack.ts';
+import { stackSums, withStack } from './stack-learning.ts';
 
 /** An expert's place in the whole. */
 export type Part = {
@@ -64,21 +78,34 @@ export async function compileExperts(
 ): Promise<CompiledModel> {
   const learners = await Promise.all(
     partsOf(spec, experts).map(async ({ spec: own, ...part }): Promise<Learner> => {
-      return own === undefined ? part : { ...part, compiled: await engine.compile(own) };
+      if (own === undefined) return part;
+      const network = await engine.compile(own);
+      const { expert } = part;
+      const isSecond = isNetwork(expert) && expert.secondOrder === true;
+      return { ...part, compiled: isSecond ? bySecondOrder(own, network) : network };
     }),
   );
   const isWeighted = (spec.revision ?? 0) >= 4;
   const prior = experts.findIndex((each) => 'predicts' in each && each.predicts === 'prior');
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
   const answering = (state: EngineState) => answeringWeights(spec, mixtureOf(state));
+  const stack = stackAmong(spec.task, experts);
+  const predictEach: Experts['predictEach'] = async (state, samples, ranges = []) => {
+    const others = await predictOthers(learners, state, samples);
+    const each = others.map((own) => within(own, ranges));
+    if (stack === undefined) return each;
+    const answer = stackedAnswer(stack, state, each, samples.count);
+    return each.toSpliced(stack.index, 0, within(answer, ranges));
+  };
+  const stacked = (state: EngineState, { stack: sums, weight }: Judgement) =>
+    stack && sums ? withStack(stack, state, sums, weight) : state;
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
     ...whyOf(networks),
     outputs: networks[0]?.outputs ?? 1,
     initial: () => initialState(spec, learners),
     train: (state, samples, run) => trainAll(learners, state, samples, run),
-    predict: async (state, samples) =>
-      mixed(answering(state), await predictEach(learners, state, samples)),
+    predict: async (state, samples) => mixed(answering(state), await predictEach(state, samples)),
     ...(networks.some(({ answering }) => answering !== undefined) && {
       answering: (state) =>
         eachPart(learners, state, ({ answering = (own) => own }, part) => answering(part)),
@@ -86,13 +113,18 @@ export async function compileExperts(
     restart: (state, rows) => eachPart(learners, state, ({ restart }, part) => restart(part, rows)),
     experts: {
       count: learners.length,
-      predictEach: (state, samples) => predictEach(learners, state, samples),
+      predictEach,
       mix: (state, each) => mixed(answering(state), each),
-      losses: (said, before = noJudgement(learners.length)) =>
-        judgedBy(spec, before, isWeighted ? said : { ...said, weights: undefined }),
+      losses: (state, all, before = noJudgement(learners.length)) => {
+        const said = isWeighted ? all : { ...all, weights: undefined };
+        const judgement = judgedBy(spec, before, said);
+        if (stack === undefined) return judgement;
+        return { ...judgement, stack: stackSums(stack, state, said, before.stack) };
+      },
       judge: (state, judgement) =>
-        withMixture(state, reweighed(spec, mixtureOf(state), judgement, prior)),
-      choose: (state, judgement) => withMixture(state, chosen(spec, judgement, prior)),
+        stacked(withMixture(state, reweighed(spec, mixtureOf(state), judgement, prior)), judgement),
+      choose: (state, judgement) =>
+        stacked(withMixture(state, chosen(spec, judgement, prior)), judgement),
       settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
       share: (state, known) => (isWeighted ? withShares(state, known) : state),
     },
@@ -105,7 +137,7 @@ function halfLifeOf(expert: Expert): number | undefined {
 
 /** What an expert would be on its own. */
 function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
-  const { hidden, activation, fourier, rate } = expert;
+  const { hidden, activation, fourier, rate, secondOrder } = expert;
   const { experts: _, replay: __, drift: ___, ...online } = spec.online;
   const usual =
     'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
@@ -117,8 +149,14 @@ function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
       hidden: hidden ?? usual.hidden,
       activation: activation ?? usual.activation,
       ...(fourier && { fourier }),
+      // (Of categories it is linear too.)
+      ...(secondOrder && { wide: layoutOf(spec).categoryCount > 0 }),
     },
-    optimizer: rate === undefined ? optimizer : { ...optimizer, rate },
+    optimizer: secondOrder
+      ? { type: 'sgd', rate: 1 }
+      : rate === undefined
+        ? optimizer
+        : { ...optimizer, rate },
     seed: hashIntegers(spec.seed, index),
     online,
   };
@@ -164,7 +202,8 @@ function seenBy({ view }: Learner, samples: EncodedSamples): EncodedSamples {
   return numbers === undefined ? samples : { ...samples, numbers, raw: numbers };
 }
 
-async function predictEach(
+/** What all but a stack of them predict. */
+async function predictOthers(
   learners: readonly Learner[],
   state: EngineState,
   samples: EncodedSamples,
@@ -172,6 +211,7 @@ async function predictEach(
   const each: Float32Array[] = [];
   for (const learner of learners) {
     const { compiled, expert, name, labels } = learner;
+    if (isStack(expert)) continue;
     each.push(
       compiled === undefined
         ? repeated(constantAnswer(state, expert, labels), samples.count)
@@ -179,6 +219,15 @@ async function predictEach(
     );
   }
   return each;
+}
+
+/** Predictions no further than the range of each output. */
+function within(predictions: Float32Array, ranges: readonly (Range | undefined)[]): Float32Array {
+  if (ranges.every((range) => range === undefined)) return predictions;
+  return predictions.map((value, i) => {
+    const range = ranges[i % ranges.length];
+    return range === undefined ? value : Math.min(Math.max(value, range[0]), range[1]);
+  });
 }
 
 function repeated(answer: Float32Array, count: number): Float32Array {

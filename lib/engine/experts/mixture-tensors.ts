@@ -4,6 +4,7 @@ import type { EngineState, Tensors } from '../engine.ts';
 import { emptyLabels, vector } from './labels.ts';
 import { keepsLongRun } from './long-run.ts';
 import { evenMixture, type Mixture } from './mixture.ts';
+import { emptyStack, stackAmong } from './stack.ts';
 
 const [mixtureWeights, mixtureUsual, mixtureErrors, mixtureLongRun] = [
   'weights/mixture/weights',
@@ -19,9 +20,11 @@ export function isMixture(tensors: Tensors): boolean {
 
 /** What a state knows of experts beside their networks, before the first sample. */
 export function emptyMixture(spec: Spec, experts: readonly Expert[]): Tensors {
+  const stack = stackAmong(spec.task, experts);
   return {
     ...mixtureTensors(evenMixture(experts.length, keepsLongRun(spec))),
     ...emptyLabels(spec, experts),
+    ...(stack && emptyStack(stack)),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   shares,
   squaredErrors,
 } from './long-run.ts';
+import type { StackSums } from './stack-learning.ts';
 
 /**
  * How much each expert counts, by what it has earned: the exponentially weighted average forecaster
@@ -38,6 +39,8 @@ export type Judgement = {
   readonly count: number;
   /** Σ of their weights. */
   readonly weight: number;
+  /** What the expert learns from it that stacks the others, where there is one. */
+  readonly stack?: StackSums;
 };
 
 /** What experts said of some samples, and what was right. */
@@ -67,9 +70,13 @@ const eta = 0.3;
 
 /**
  * A message says as much as so many samples of weight 1 at most: what one says resembles what the
- * next one says before anything was learnt. (Of specs before revision 11, as five.)
+ * next one says before anything was learnt. (Of specs before revision 11, as five; before 12, as
+ * ten.)
  */
-const mostEvidence = ({ revision = 0 }: Spec) => (revision < 11 ? 5 : 10);
+function mostEvidence({ revision = 0 }: Spec): number {
+  if (revision < 11) return 5;
+  return revision < 12 ? 10 : 20;
+}
 
 /**
  * What is kept with each sample of all weight, the rest of which is dealt out anew, so that experts

@@ -1,0 +1,278 @@
+import { exponential, logarithm } from '../../arithmetic.ts';
+import { type EncodedSamples, labelsOfRow } from '../../features/samples.ts';
+import type { LabelScale } from '../../features/scaling.ts';
+import type { Task } from '../../features/task.ts';
+import type { Spec } from '../../spec/spec.ts';
+import type { CompiledModel, EngineState, Run, Tensor, Tensors, Trained } from '../engine.ts';
+import { rowsInOrder } from '../run.ts';
+import { independent, measure } from './covariance.ts';
+import {
+  type LinearInputs,
+  linearInputsOf,
+  type Waves,
+  wavesOf,
+  writeLinearInputs,
+} from './linear-inputs.ts';
+
+const [kernelName, biasName] = ['weights/output/kernel', 'weights/output/bias'] as const;
+const [covarianceName, variancesName, scaleName] = [
+  'optimizer/covariance',
+  'optimizer/variances',
+  'optimizer/label_scale',
+] as const;
+
+/** What is known of a weight before the first sample, in units of the noise of a sample. */
+const prior = { bias: 10, number: 1, row: 1, periodic: 8 };
+
+/** No answer is so sure that what was right says nothing. */
+const leastInformation = 0.02;
+
+/** The weights of a state that learn, copied, and room for what is computed of a sample. */
+type Learning = {
+  readonly task: Task;
+  readonly inputs: LinearInputs;
+  readonly waves: Waves;
+  readonly outputs: number;
+  /** [rows, outputs], those of numbers first, those of periodic features last. */
+  readonly kernel: Float32Array;
+  readonly bias: Float32Array;
+  /** Of the bias, the numbers and the periodic features, in this order. */
+  readonly covariance: Float32Array;
+  readonly tables: readonly Float32Array[];
+  /** Of each row of all tables: they are taken for independent. */
+  readonly variances: Float32Array;
+  /** Of each output the mean of labels, what float32 leaves of it, and their deviation. */
+  readonly scale: Float32Array | undefined;
+  /** [1 + numbers + periodic], and covariance · row. */
+  readonly row: Float64Array;
+  readonly gain: Float64Array;
+  readonly answer: Float64Array;
+};
+
+/**
+ * A network without hidden layers that learns each sample once, by how sure it is of each weight
+ * and of each pair: recursive least squares of a regression, and of classes the extended Kalman
+ * filter of their log-odds, with one covariance for all outputs. It needs no rate. Rows of tables
+ * are taken for independent of all else. Its answers are those of the network.
+ *
+ * @param compiled the network, whose optimizer keeps nothing
+ */
+export function bySecondOrder(spec: Spec, compiled: CompiledModel): CompiledModel {
+  const inputs = linearInputsOf(spec);
+  const first = firstTensors(inputs, spec.label.standardize ? compiled.outputs : 0);
+  return {
+    ...compiled,
+    initial: () => {
+      const state = compiled.initial();
+      return { ...state, tensors: { ...state.tensors, ...first } };
+    },
+    train: async (state, samples, run) =>
+      learnRows(learningOf(spec.task, inputs, state), state, samples, run),
+    restart: (state, restarted) => {
+      const weights = Object.entries(state.tensors).filter(([name]) => !(name in first));
+      const { tensors } = compiled.restart(
+        { ...state, tensors: Object.fromEntries(weights) },
+        restarted,
+      );
+      const { [variancesName]: known } = state.tensors;
+      if (known === undefined) return { ...state, tensors: { ...state.tensors, ...tensors } };
+      const data = known.data.slice();
+      for (const { tables, rows } of restarted)
+        for (const table of inputs.tables.filter(({ tensor }) => tables.includes(tensor)))
+          for (const row of rows) data[table.first + row] = prior.row;
+      return {
+        ...state,
+        tensors: { ...state.tensors, ...tensors, [variancesName]: { ...known, data } },
+      };
+    },
+  };
+}
+
+/** What it knows of its weights before the first sample. @param scaled outputs that are scaled */
+function firstTensors({ numbers, periodic, tables }: LinearInputs, scaled: number): Tensors {
+  const covariance = independent([
+    prior.bias,
+    ...Array.from({ length: numbers }, () => prior.number),
+    ...Array.from({ length: periodic }, () => prior.periodic / periodic),
+  ]);
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+  return {
+    [covarianceName]: { shape: [covariance.length], data: covariance },
+    ...(rows > 0 && {
+      [variancesName]: { shape: [rows], data: new Float32Array(rows).fill(prior.row) },
+    }),
+    ...(scaled > 0 && {
+      [scaleName]: { shape: [scaled, 3], data: new Float32Array(3 * scaled) },
+    }),
+  };
+}
+
+function learnRows(
+  learning: Learning,
+  state: EngineState,
+  samples: EncodedSamples,
+  { order = rowsInOrder(samples.count), minibatch, labelScaleAt }: Run,
+): Trained {
+  const losses = new Float32Array(Math.ceil(order.length / minibatch));
+  for (let step = 0; step < losses.length; step++) {
+    const isKnown = rescale(learning, labelScaleAt?.(state.step + step));
+    let [loss, importance] = [0, 0];
+    for (const row of order.subarray(step * minibatch, (step + 1) * minibatch)) {
+      const weight = samples.weights[row] ?? 0;
+      importance += (samples.importance ?? samples.weights)[row] ?? 0;
+      if (isKnown && weight > 0) loss += weight * learnRow(learning, samples, row);
+    }
+    losses[step] = importance > 0 ? loss / importance : 0;
+  }
+  const tensors = { ...state.tensors, ...learntTensors(learning, state) };
+  return { state: { ...state, tensors, step: state.step + losses.length }, losses };
+}
+
+function learningOf(task: Task, inputs: LinearInputs, { tensors }: EngineState): Learning {
+  const own = (name: string) => tensors[name]?.data.slice() ?? new Float32Array(0);
+  const bias = own(biasName);
+  const width = 1 + inputs.numbers + inputs.periodic;
+  return {
+    task,
+    inputs,
+    waves: wavesOf(tensors),
+    outputs: bias.length,
+    kernel: own(kernelName),
+    bias,
+    covariance: own(covarianceName),
+    tables: inputs.tables.map(({ tensor }) => own(tensor)),
+    variances: own(variancesName),
+    scale: tensors[scaleName]?.data.slice(),
+    row: new Float64Array(width),
+    gain: new Float64Array(width),
+    answer: new Float64Array(bias.length),
+  };
+}
+
+/** The tensors that have changed. */
+function learntTensors(
+  { kernel, bias, covariance, variances, scale, tables, inputs }: Learning,
+  { tensors }: EngineState,
+): Tensors {
+  const changed: readonly (readonly [name: string, data: Float32Array | undefined])[] = [
+    [kernelName, kernel],
+    [biasName, bias],
+    [covarianceName, covariance],
+    [variancesName, variances],
+    [scaleName, scale],
+    ...inputs.tables.map(({ tensor }, i) => [tensor, tables[i]] as const),
+  ];
+  const learnt: Record<string, Tensor> = {};
+  for (const [name, data] of changed) {
+    const before = tensors[name];
+    if (before !== undefined && data !== undefined) learnt[name] = { shape: before.shape, data };
+  }
+  return learnt;
+}
+
+/**
+ * Says the same in labels that are standardised by another mean and deviation.
+ *
+ * @returns whether labels have varied, so that there is something to learn
+ */
+function rescale(learning: Learning, scale: LabelScale | undefined): boolean {
+  const { scale: known, outputs, kernel, bias, tables } = learning;
+  if (known === undefined || scale === undefined) return true;
+  scale.outputs.forEach(({ mean, deviation }, output) => {
+    const [high = 0, low = 0, before = 0] = known.subarray(3 * output, 3 * output + 3);
+    if (!(deviation > 0)) return;
+    const ratio = before > 0 ? before / deviation : 0;
+    const shift = before > 0 ? (high - mean + low) / deviation : 0;
+    for (const weights of [kernel, ...tables])
+      for (let i = output; i < weights.length; i += outputs) weights[i] = ratio * (weights[i] ?? 0);
+    bias[output] = ratio * (bias[output] ?? 0) + shift;
+    known.set([mean, mean - Math.fround(mean), deviation], 3 * output);
+  });
+  return scale.outputs.some(({ deviation }) => deviation > 0);
+}
+
+/** Learns a sample in place. @returns its loss before */
+function learnRow(learning: Learning, samples: EncodedSamples, row: number): number {
+  const { task, inputs, outputs, row: values, gain, answer, waves } = learning;
+  const { kernel, bias, tables, covariance, variances } = learning;
+  const { numbers, categories, periodic } = inputs;
+  writeLinearInputs(waves, samples.numbers.subarray(row * numbers, (row + 1) * numbers), values);
+  const places = inputs.tables.map(
+    ({ categoryOffset }) => samples.categories[row * categories + categoryOffset] ?? 0,
+  );
+  // Rows of the kernel, but for those of what categories are embedded as.
+  const skipped = kernel.length / outputs - numbers - periodic;
+  const kernelAt = (i: number) => (i - 1 + (i > numbers ? skipped : 0)) * outputs;
+  for (let output = 0; output < outputs; output++) {
+    let sum = bias[output] ?? 0;
+    for (let i = 1; i < values.length; i++)
+      sum += (values[i] ?? 0) * (kernel[kernelAt(i) + output] ?? 0);
+    places.forEach((place, t) => {
+      sum += tables[t]?.[place * outputs + output] ?? 0;
+    });
+    answer[output] = sum;
+  }
+  const { loss, information } = judge(task, answer, samples, row);
+  const rows = inputs.tables.map(({ first }, t) => first + (places[t] ?? 0));
+  const open = rows.reduce((sum, at) => sum + (variances[at] ?? 0), 0);
+  const heard = information * (samples.weights[row] ?? 0);
+  const total = measure(covariance, values, 1 / heard + open, gain);
+  for (let output = 0; output < outputs; output++) {
+    const step = (answer[output] ?? 0) / (information * total);
+    bias[output] = (bias[output] ?? 0) + step * (gain[0] ?? 0);
+    for (let i = 1; i < values.length; i++) {
+      const at = kernelAt(i) + output;
+      kernel[at] = (kernel[at] ?? 0) + step * (gain[i] ?? 0);
+    }
+    places.forEach((place, t) => {
+      const [table, at] = [tables[t], place * outputs + output];
+      if (table !== undefined) table[at] = (table[at] ?? 0) + step * (variances[rows[t] ?? 0] ?? 0);
+    });
+  }
+  for (const at of rows) variances[at] = (variances[at] ?? 0) * (1 - (variances[at] ?? 0) / total);
+  return loss;
+}
+
+/**
+ * What is wrong with an answer, which is replaced by the way to what is right: of classes in
+ * probabilities.
+ *
+ * @returns its loss, and how much a sample says of the answer
+ */
+function judge(task: Task, answer: Float64Array, samples: EncodedSamples, row: number) {
+  if (task === 'regression') {
+    let loss = 0;
+    for (let output = 0; output < answer.length; output++) {
+      const label = samples.labels[row * labelsOfRow(samples) + output] ?? 0;
+      const way = label - (answer[output] ?? 0);
+      loss += (way * way) / 2 / answer.length;
+      answer[output] = way;
+    }
+    return { loss, information: 1 };
+  }
+  const label = samples.labels[row] ?? 0;
+  if (task === 'binary') {
+    const logit = answer[0] ?? 0;
+    const share = 1 / (1 + exponential(-logit));
+    answer[0] = label - share;
+    const right = label === 1 ? share : 1 - share;
+    return { loss: lossOfShare(right), information: informationOf(share) };
+  }
+  const most = answer.reduce((a, b) => Math.max(a, b));
+  const powers = answer.map((logit) => exponential(logit - most));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  let information = 0;
+  powers.forEach((power, output) => {
+    information = Math.max(information, informationOf(power / sum));
+    answer[output] = Number(output === label) - power / sum;
+  });
+  return { loss: lossOfShare((powers[label] ?? 0) / sum), information };
+}
+
+function informationOf(share: number): number {
+  return Math.max(leastInformation, share * (1 - share));
+}
+
+function lossOfShare(share: number): number {
+  return -logarithm(Math.max(share, 1e-300));
+}

@@ -1,0 +1,116 @@
+import type * as z from 'zod';
+import { cellsAsWritten } from '../features/cells.ts';
+import { behaviourOf, type Feature } from '../features/kinds.ts';
+import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
+import { limits } from '../limits.ts';
+import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
+
+/** A linear model of what is relative to the last hundred samples or so. */
+export const forgettingLinearExpert: Expert = {
+  hidden: [],
+  rate: 0.1,
+  halfLife: 100,
+  replay: false,
+};
+
+/** A linear model of all samples. */
+export const linearExpert: Expert = { hidden: [], rate: 0.1, replay: true };
+
+/** A linear model that knows how sure it is. */
+export const secondOrderExpert: Expert = { hidden: [], replay: false, secondOrder: true };
+
+/** The experts that today's defaults have, and those of releases before 0.27 had not. */
+export function areOfSecondOrder(expert: Expert): boolean {
+  return isNetwork(expert) ? expert.secondOrder === true : expert.predicts === 'stack';
+}
+
+/** A kernel machine, of Adagrad's usual rate. */
+export const periodicExpert: Expert = {
+  hidden: [],
+  rate: 0.1,
+  replay: true,
+  fourier: { units: 64 },
+};
+
+/** What decides which experts are of use. */
+export type Sizes = {
+  /** 0 in a regression. */
+  readonly classes: number;
+  readonly numbers: number;
+  readonly tableRows: number;
+  /** Whether means are learnt, or shares: not a quantile. */
+  readonly isOfMeans: boolean;
+};
+
+/**
+ * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
+ * a drift, one that forgets fast, a linear one that forgets slowly and one that does not, and one
+ * over random Fourier features where there are few numbers. Their rates are those of Adagrad. The
+ * linear ones of second order need none, where there are not too many columns; and a stack of all.
+ */
+function defaultExperts({ classes, numbers, tableRows, isOfMeans }: Sizes): Expert[] {
+  const isPeriodic = numbers > 0 && numbers <= limits.periodicNumbers;
+  const isSecondOrder =
+    isOfMeans && numbers <= limits.secondOrderNumbers && tableRows <= limits.secondOrderRows;
+  return [
+    { hidden: [32], rate: 0.3, replay: true },
+    { hidden: [32, 32], rate: 0.3, replay: true },
+    { hidden: [32], rate: 0.1, replay: false },
+    { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
+    forgettingLinearExpert,
+    linearExpert,
+    ...(isPeriodic ? [periodicExpert] : []),
+    ...(isSecondOrder ? [secondOrderExpert] : []),
+    ...(isSecondOrder && isPeriodic ? [{ ...secondOrderExpert, fourier: { units: 64 } }] : []),
+    { predicts: 'prior' },
+    ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
+    ...(isOfMeans ? [{ predicts: 'stack' as const }] : []),
+  ];
+}
+
+type Named = z.output<typeof expertsSchema>;
+type Replay = z.output<typeof replaySchema>;
+
+/** What a model learns from, and what it says. */
+export type Learnt = {
+  readonly label: DeclaredLabel;
+  readonly features: Readonly<Record<string, Feature>>;
+  readonly loss?: string | object | undefined;
+};
+
+/** How many columns an expert takes, and what it answers. */
+export function sizesOf({ features, label, loss }: Learnt): Sizes {
+  const behaviours = Object.values(features).map((feature) =>
+    behaviourOf(feature, cellsAsWritten, outputCount(label), features),
+  );
+  return {
+    classes: classCount(label) ?? 0,
+    numbers: behaviours.reduce((sum, { width }) => sum + width.numbers, 0),
+    tableRows: behaviours.reduce(
+      (sum, { input }) => sum + (input.kind === 'table' ? input.rows : 0),
+      0,
+    ),
+    isOfMeans: typeof loss !== 'object' && loss !== 'huber',
+  };
+}
+
+/** The parts of a spec's `online` that say who learns. */
+export type Learners = {
+  readonly experts?: Named | undefined;
+  readonly replay?: Replay | undefined;
+};
+
+/**
+ * The experts that a spec names, one by one, and the replay that they need: a later release may
+ * have other defaults, and what is stored says what they were.
+ */
+export function listExperts(
+  learnt: Learnt,
+  { experts: named, replay }: Learners,
+): { experts?: Expert[]; replay?: Replay } {
+  if (named === undefined) return replay ? { replay } : {};
+  const experts = named === 'default' ? defaultExperts(sizesOf(learnt)) : named;
+  const replays = experts.some((expert) => isNetwork(expert) && expert.replay);
+  const needed = replay ?? (replays ? replaySchema.parse({}) : undefined);
+  return needed ? { experts, replay: needed } : { experts };
+}

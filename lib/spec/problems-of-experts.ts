@@ -1,0 +1,104 @@
+import { classCount, outputCount } from '../features/task.ts';
+import { limits } from '../limits.ts';
+import {
+  areOfSecondOrder,
+  type Learners,
+  type Learnt,
+  listExperts,
+  type Sizes,
+  sizesOf,
+} from './default-experts.ts';
+import { type Expert, isNetwork, isStack } from './experts-schema.ts';
+
+/** What is declared of a network that experts take after. */
+type Network = {
+  readonly hidden?: readonly number[] | undefined;
+  readonly fourier?: { readonly units: number } | undefined;
+  readonly topology?: unknown;
+};
+
+/** Why a spec cannot have the experts that it names. */
+export function problemsOfExperts({
+  network,
+  optimizer,
+  online: { minibatch, replay, ...online },
+  ...learnt
+}: Learnt & {
+  readonly online: Learners & { readonly minibatch: number };
+  readonly network: Network;
+  readonly optimizer: { readonly type: string };
+}): string[] {
+  const problems: string[] = [];
+  const { label } = learnt;
+  const { experts, replay: needed } = listExperts(learnt, { replay, ...online });
+  const ratio = needed?.ratio ?? 0;
+  if (ratio > 0 && minibatch * (1 + ratio) > limits.rehearsedRows) {
+    problems.push(
+      `a minibatch with its replayed samples has at most ${limits.rehearsedRows} ` +
+        `(found ${minibatch} and ${minibatch * ratio} more)`,
+    );
+  }
+  if (experts === undefined) return problems;
+  const outputs = experts.length * outputCount(label);
+  if (outputs > limits.expertOutputs)
+    problems.push(
+      `experts times ${label.outputs ? 'outputs' : 'classes'} may be ${limits.expertOutputs} at most ` +
+        `(found ${outputs})`,
+    );
+  if ('topology' in network)
+    problems.push('experts are networks of hidden layers; leave network.topology out');
+  if (online.experts === 'default') {
+    if (optimizer.type !== 'adagrad')
+      problems.push(
+        `the default experts learn by adagrad (found ${optimizer.type}); leave the optimizer out, ` +
+          'or list experts with rates of their own',
+      );
+  }
+  const classes = classCount(label) ?? 0;
+  const isOfLast = (each: Expert) => 'predicts' in each && each.predicts === 'lastLabel';
+  if (classes > limits.lastLabelClasses && experts.some(isOfLast)) {
+    problems.push(
+      `an expert predicts by the lastLabel of ${limits.lastLabelClasses} classes at most ` +
+        `(found ${classes}); leave it out`,
+    );
+  }
+  return [...problems, ...problemsOfSecondOrder(sizesOf(learnt), network, experts)];
+}
+
+/** Why a spec cannot have the experts that learn by second order. */
+function problemsOfSecondOrder(
+  { numbers, tableRows, isOfMeans }: Sizes,
+  network: Network,
+  experts: readonly Expert[],
+): string[] {
+  const seconds = experts.filter(isNetwork).filter(({ secondOrder }) => secondOrder);
+  const units = seconds.map(({ fourier = network.fourier }) => numbers + (fourier?.units ?? 0));
+  const widest = units.reduce((a, b) => Math.max(a, b), 0);
+  const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
+    [experts.filter(isStack).length > 1, 'one expert stacks the others at most; leave one out'],
+    [
+      experts.some(areOfSecondOrder) && !isOfMeans,
+      'experts of secondOrder and a stack learn means and shares, not a quantile or huber; leave ' +
+        'them out',
+    ],
+    [
+      seconds.some(({ hidden = network.hidden }) => hidden === undefined || hidden.length > 0),
+      'an expert of secondOrder is linear; say "hidden": []',
+    ],
+    [
+      seconds.some(({ rate, replay }) => rate !== undefined || replay),
+      'an expert of secondOrder learns each sample once, by no rate; leave rate and replay out',
+    ],
+    [
+      widest > limits.secondOrderInputs,
+      `an expert of secondOrder takes ${limits.secondOrderInputs} numbers and Fourier units at most ` +
+        `(found ${widest}); leave secondOrder out`,
+    ],
+    [
+      seconds.length > 0 && tableRows > limits.secondOrderRows,
+      `an expert of secondOrder takes ${limits.secondOrderRows} rows of categories at most (found ` +
+        `${tableRows}); leave secondOrder out`,
+    ],
+  ];
+  return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
+}
