@@ -25,7 +25,9 @@ export function startEmulator(
     emulator.once('message', (message: FromEmulator) => {
       if ('port' in message) resolveStart({ emulator, port: message.port });
       if ('isInUse' in message) {
-        const reason = `${dataDirectory} is in use by another Millrace on this machine; stop that one first`;
+        const reason =
+          `${dataDirectory} is in use by another Millrace on this machine (millrace local, npm run ` +
+          'local or npm start); stop that one first';
         reject(new MillraceError('invalid', reason));
       }
     });

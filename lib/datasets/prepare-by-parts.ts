@@ -55,7 +55,8 @@ export async function prepareByParts(
   let rows = 0;
   for (const [done, part] of missing.entries()) {
     if (done > 0 && turn.isTimeUp?.()) return unfinished(rows, done);
-    const preparing = await preparePart(ports, declared, { plan, part }, turn);
+    const own = { ...turn, isLater: done > 0 };
+    const preparing = await preparePart(ports, declared, { plan, part }, own);
     if (!preparing.isDone) return unfinished(rows + preparing.rows, done);
     rows += preparing.prepared.tally.rows;
   }

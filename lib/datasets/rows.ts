@@ -85,7 +85,12 @@ function formatOf(name: string): Format {
     own.some((one) => (isText ? bare : lowerCase).endsWith(one)),
   );
   if (format !== undefined) return format;
-  throw invalid(`${name}: its name must end with ${endings.join(', ')}`);
+  const remedy = /\.(xlsx?|ods|numbers)$/.test(lowerCase)
+    ? 'save the table as CSV (UTF-8)'
+    : /\.(txt|dat|data)$/.test(bare)
+      ? 'rename it to .csv, or to .tsv where tabs are between its cells'
+      : 'convert or rename it';
+  throw invalid(`${name}: its name must end with ${endings.join(', ')}; ${remedy}`);
 }
 
 /** A file of a dataset. */

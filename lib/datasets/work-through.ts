@@ -12,6 +12,8 @@ export type Turn = {
   readonly isTimeUp?: () => boolean;
   /** Whether the invocation ends soon. */
   readonly mustStop?: () => boolean;
+  /** Whether others had some of it before: no time for any row says nothing of them then. */
+  readonly isLater?: boolean;
   /** Told now and then how many rows were read. */
   readonly onRows?: (rows: number) => Promise<void>;
 };
@@ -32,10 +34,10 @@ export type WorkedThrough = { readonly isDone: boolean; readonly isKept: boolean
  * Prepares the rows of a source from where somebody was before. It keeps how far it is after every
  * few shards, and when its time is up.
  *
- * @throws MillraceError kind `invalid` if there is no time for any of them
+ * @throws MillraceError kind `invalid` if a whole invocation has no time for any of them
  */
 export async function workThrough(store: ObjectStore, work: Work): Promise<WorkedThrough> {
-  const { preparation, kept, isTimeUp = () => false, mustStop = () => false } = work;
+  const { preparation, kept, isTimeUp = () => false, mustStop = () => false, isLater } = work;
   let isKept = kept !== undefined;
   let keptShards = kept?.shardRows.length ?? 0;
   const keep = async () => {
@@ -46,11 +48,14 @@ export async function workThrough(store: ObjectStore, work: Work): Promise<Worke
   for await (const chunk of work.samples(kept?.place)) {
     await preparation.add(chunk);
     await work.onRows?.(preparation.rows());
-    if (preparation.hasMoved() && isTimeUp()) {
+    if (preparation.hasMoved() && (isTimeUp() || mustStop())) {
       await keep();
       return { isDone: false, isKept };
     }
-    if (mustStop()) throw tooLong();
+    if (mustStop()) {
+      if (!isLater) throw tooLong();
+      return { isDone: false, isKept };
+    }
     if (chunk.end === undefined) continue;
     if (preparation.shards() - keptShards >= limits.shardsPerKeep) await keep();
   }

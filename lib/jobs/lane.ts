@@ -4,7 +4,7 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { BucketPorts } from '../bucket/object-store.ts';
 import { partsToPrepare } from '../datasets/parts.ts';
-import { MillraceError } from '../errors.ts';
+import { isOfKind, MillraceError } from '../errors.ts';
 import { fitsModel, type Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
@@ -156,13 +156,23 @@ export async function readLane(
   const key = keys.lane(model.name, job);
   const object = await store.get(key);
   if (object === undefined) return undefined;
-  const { parameters, best, extra } = decodeParameters(object.body);
+  const { parameters, best, extra } = decodedLane(key, object.body);
   const place = placeSchema.safeParse(JSON.parse(extra.place ?? 'null'));
   if (!place.success)
     throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
   if (fitsModel(model, parameters))
     return { lane: { parameters, best, place: place.data }, etag: object.etag };
   throw new MillraceError('corrupt', `${key} has other tensors than the model's spec`);
+}
+
+/** @throws MillraceError kind `corrupt` that names the object */
+function decodedLane(key: string, body: Uint8Array): ReturnType<typeof decodeParameters> {
+  try {
+    return decodeParameters(body);
+  } catch (error) {
+    if (!isOfKind(error, 'corrupt')) throw error;
+    throw new MillraceError('corrupt', `${key}: ${error.message}`, { cause: error });
+  }
 }
 
 /**

@@ -46,9 +46,18 @@ export type Column = {
 
 const cells = cellsOf(cellsSchema.parse({}));
 
-/** What is in the columns of the first rows of a file. */
-export async function profileFile(file: { readonly name: string; readonly bytes: ByteSource }) {
+/**
+ * What is in the columns of the first rows of a file. Of rows that lack a label nothing else is
+ * looked at: they are refused, such as a line of totals below the others.
+ *
+ * @param labels the last column, or that of samples, unless given
+ */
+export async function profileFile(
+  file: { readonly name: string; readonly bytes: ByteSource },
+  labels?: readonly string[],
+) {
   const { columns, rows, add } = createProfile();
+  let unlabelled = 0;
   let bad: BadRow | undefined;
   let badRows = 0;
   /** Features of samples that have the name of another field of theirs. */
@@ -56,9 +65,14 @@ export async function profileFile(file: { readonly name: string; readonly bytes:
   let areSamples = false;
   const profile = (isAll: boolean) => {
     // (Rows of JSON leave out what they have not.)
-    for (const column of columns.values()) column.missing = rows() - column.present;
+    for (const column of columns.values()) {
+      const isLabel = labelsAmong([...columns.keys()]).includes(column.name);
+      column.missing = rows() - (isLabel ? 0 : unlabelled) - column.present;
+    }
     return { rows: rows(), columns, isAll, bad, badRows, areSamples, hidden };
   };
+  const labelsAmong = (names: readonly string[]) =>
+    labels ?? (areSamples ? ['label'] : names.filter((name) => name !== '').slice(-1));
   for await (const chunk of readRows(file)) {
     bad ??= chunk.bad[0];
     badRows += chunk.bad.length;
@@ -69,7 +83,11 @@ export async function profileFile(file: { readonly name: string; readonly bytes:
         areSamples = true;
         for (const name of ['label', 'weight']) if (Object.hasOwn(features, name)) hidden.add(name);
       }
-      add(row);
+      const own = flat(row);
+      const names = labelsAmong(Object.keys(own));
+      const isLabelled = names.every((name) => !cells.isMissing(own[name]));
+      if (!isLabelled) unlabelled += 1;
+      add(row, isLabelled ? undefined : names);
     }
   }
   return profile(true);
@@ -82,14 +100,17 @@ export function createProfile() {
   return {
     columns: columns as ReadonlyMap<string, Column>,
     rows: () => rows,
-    /** @returns the cells that were looked at */
-    add(row: Row): readonly (readonly [name: string, cell: unknown])[] {
+    /**
+     * @param only the columns that count; all unless given
+     * @returns the cells that were looked at
+     */
+    add(row: Row, only?: readonly string[]): readonly (readonly [name: string, cell: unknown])[] {
       rows += 1;
       const cellsOfRow = Object.entries(flat(row));
       for (const [name, cell] of cellsOfRow) {
         const column = columns.get(name) ?? newColumn(name);
         columns.set(name, column);
-        look(column, cell);
+        if (only?.includes(name) !== false) look(column, cell);
       }
       return cellsOfRow;
     },

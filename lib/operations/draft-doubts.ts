@@ -17,7 +17,8 @@ export function rareDoubts({ values, present }: Column): string[] {
 }
 
 /** Where the first row of a file without a header was taken for the names of its columns. */
-export function headerDoubts(columns: ReadonlyMap<string, Column>): string[] {
+export function headerDoubts(file: string, columns: ReadonlyMap<string, Column>): string[] {
+  if (!isDelimited(file)) return [];
   const numbers = [...columns.keys()].filter((name) => /^[-+]?\d+([.,]\d+)?$/.test(name.trim()));
   if (numbers.length < 2 || 2 * numbers.length < columns.size) return [];
   return [
@@ -54,10 +55,15 @@ export function groupDoubts({ name, numbers, points, groups, roundGroups }: Colu
   ];
 }
 
+/** Whether the first line of a file names its columns. */
+function isDelimited(file: string): boolean {
+  return /\.(csv|tsv)(\.|$)/i.test(file);
+}
+
 /** Where a title above the header was taken for it. */
 export function titleNotes(file: string, columns: ReadonlyMap<string, Column>): string[] {
   const [only, ...others] = columns.keys();
-  if (only === undefined || others.length > 0 || !/\.(csv|tsv)(\.|$)/i.test(file)) return [];
+  if (only === undefined || others.length > 0 || !isDelimited(file)) return [];
   return [
     `the first line names the columns (found ${JSON.stringify(only)}, one alone): delete lines above ` +
       'it, and tell names apart by a comma, semicolon, tab or |',

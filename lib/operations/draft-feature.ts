@@ -231,7 +231,8 @@ export function featureOf(
       doubts.push(
         `${name} may be milliseconds since 1970; written as seconds they can be learnt as times`,
       );
-    if (values.size === present && column.whole === present && present > 100)
+    const areTimesToo = areTimes(column, 1) || areTimes(column, 1_000);
+    if (!areTimesToo && values.size === present && column.whole === present && present > 100)
       doubts.push(`${name}: no two of its whole numbers are alike; if they are ids, leave it out`);
     if (values.size <= 20 && present > 100)
       doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);

@@ -44,7 +44,7 @@ export async function draftSpec(
   file: { readonly name: string; readonly bytes: ByteSource },
   { labels, task: given }: { readonly labels?: readonly string[]; readonly task?: Task } = {},
 ): Promise<Draft> {
-  const profile = await profileFile(file);
+  const profile = await profileFile(file, labels);
   const { rows, bad, badRows } = profile;
   if (rows === 0) throw invalid(noRows(file.name, bad));
   try {
@@ -72,7 +72,7 @@ async function draftOf(
   const doubts: string[] = [];
   if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
   if (bad !== undefined) doubts.push(unreadable(bad, badRows, rows));
-  doubts.push(...headerDoubts(columns));
+  doubts.push(...headerDoubts(file.name, columns));
   for (const column of columns.values())
     doubts.push(...missingDoubts(column), ...groupDoubts(column));
   const weights = columns.get('weight');

@@ -1,11 +1,16 @@
+import type { ObjectStore } from '../bucket/object-store.ts';
+import type { EntryHeader } from '../commands/commands.ts';
 import { canRollBack } from '../commands/rollback.ts';
 import { invalid } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
+import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { clockSkew, stretchOfTime } from '../journal/by-time.ts';
-import { existingEntry, headersAfter, headersBackFrom } from '../journal/reading.ts';
+
+import { entriesAfter, existingEntry, headersAfter, headersBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { State } from '../state/state.ts';
 
 /** Where to go back to: an entry, or the last one by a time in milliseconds since 1970. */
 export type RollbackTarget = { readonly entry: number } | { readonly time: number };
@@ -17,7 +22,7 @@ export type FoundRollback = {
   readonly time?: string;
   /** The model's last entry. */
   readonly sequence: number;
-  /** Samples that were learnt after it: they stay in the journal, and are settled. */
+  /** Samples that nobody has retracted and that were learnt after it: they stay in the journal, and are settled. */
   readonly samples: number;
   /** The first entry after it that changed the spec, which goes back as well. */
   readonly respecified?: number;
@@ -34,25 +39,40 @@ export async function findRollback(
   name: string,
   target: RollbackTarget,
 ): Promise<FoundRollback> {
-  const { sequence, retractions } = (await currentModel(ports, name)).state;
+  const { state } = await currentModel(ports, name);
+  const { sequence, retractions } = state;
   const entry =
     'entry' in target ? target.entry : await entryAt(ports, name, sequence, target.time);
   const possible = canRollBack({ sequence, retractions }, entry);
   if (!possible.ok) throw invalid(`--to: ${possible.reason}`);
-  const behind = headersAfter(ports.store, name, entry, {
-    to: sequence,
-    ahead: limits.readsAtOnce,
-  });
   let samples = 0;
   let respecified: number | undefined;
-  for await (const { messages, kind, sequence: place } of behind) {
-    for (const message of messages) samples += message.samples;
-    if (kind === 'spec') respecified ??= place;
+  for await (const { header, learnt } of learntAfter(ports.store, state, entry)) {
+    samples += learnt;
+    if (header.kind === 'spec') respecified ??= header.sequence;
   }
   const found = { entry, sequence, samples, ...(respecified !== undefined && { respecified }) };
   if (entry === 0) return found;
   const { header } = await existingEntry(ports.store, name, entry);
   return { ...found, time: header.time };
+}
+
+/** The entries behind one, each with how many of its samples nobody has retracted since. */
+async function* learntAfter(
+  store: ObjectStore,
+  state: State,
+  entry: number,
+): AsyncGenerator<{ readonly header: EntryHeader; readonly learnt: number }> {
+  const { model, sequence: to } = state;
+  const reading = { to, ahead: limits.readsAtOnce };
+  if (state.retractions.length === 0) {
+    for await (const header of headersAfter(store, model, entry, reading))
+      yield { header, learnt: header.messages.reduce((sum, { samples }) => sum + samples, 0) };
+    return;
+  }
+  const exclusions = await exclusionsOf(store, state);
+  for await (const each of entriesAfter(store, model, entry, reading))
+    yield { header: each.header, learnt: samplesWithout(each, exclusions).flat().length };
 }
 
 /** Sends the command that brings back the weights of an entry; it is done in its turn. */

@@ -69,7 +69,10 @@ describe('IDX', () => {
   });
 
   it.each([
-    [pairOf(digits), 'it has labels alone; the file of their images belongs beside it'],
+    [
+      pairOf(digits),
+      'it has labels alone; the file of their images, which is not empty, belongs beside it',
+    ],
     [pairOf(images, idxOf(ubyte, [4], labels)), 'it has 5 images for 4 labels'],
     [pairOf(images.subarray(0, -1), digits), 'the file is damaged: image ends too early'],
     [pairOf(images, digits.subarray(0, -1)), 'the file is damaged: label ends too early'],

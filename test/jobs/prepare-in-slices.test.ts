@@ -17,6 +17,7 @@ import {
   message,
   modelOf,
   sampleMessages,
+  ticket,
   ticketsSpec,
   type World,
 } from '../support/world.ts';
@@ -137,6 +138,41 @@ describe('a dataset that is prepared in slices', () => {
     await prepare(world, record);
     expect(preparedIn(world)).toEqual(preparedIn(undisturbed.world));
   });
+
+  it.each([0.1, 0.4, 0.9])(
+    'leaves a packed part for which %d of the time is left to the next',
+    async (share) => {
+      const worldOf = async () => {
+        const world = createWorld(ticketsSpec, { partBytes: 20 });
+        for (const name of ['a', 'b', 'c', 'd'])
+          await world.store.put(
+            `${keys.dataset('past')}${name}.jsonl.gz`,
+            gzipSync(
+              Array.from({ length: 12 }, (_, i) => ticket(i))
+                .map(({ features, label }) => JSON.stringify({ ...features, label }))
+                .join('\n'),
+            ),
+          );
+        const listed = await world.store.list(keys.dataset('past'));
+        return { world, record: recordOf([...listed], 0) };
+      };
+      const undisturbed = await worldOf();
+      let questions = 0;
+      const count = () => ++questions < 0;
+      await prepare(undisturbed.world, undisturbed.record, { mustStop: count });
+      const most = (1 + share) * Math.ceil(questions / 4);
+      const { world, record } = await worldOf();
+      let invocations = 0;
+      for (let isDone = false; !isDone; invocations++) {
+        expect(invocations).toBeLessThan(9);
+        let asked = 0;
+        const mustStop = () => ++asked > most;
+        ({ isDone } = await prepare(world, record, { mustStop, isTimeUp: () => asked > most }));
+      }
+      expect(invocations).toBeGreaterThan(1);
+      expect(preparedIn(world)).toEqual(preparedIn(undisturbed.world));
+    },
+  );
 
   it('says so where one invocation has time for no row', async () => {
     const { world, record } = await worldWithFiles();

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { sampleHash } from '../../lib/fold/exclusions.ts';
 import { changeSpec } from '../../lib/operations/change-spec.ts';
+import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { findRollback } from '../../lib/operations/rollback.ts';
 import {
   createWorld,
   deliver,
   message,
+  modelOf,
   sampleMessages,
   ticket,
   ticketsSpec,
@@ -24,5 +27,23 @@ describe('an entry to go back to', () => {
     expect(await findRollback(world, model, { entry: 0 })).toMatchObject({ respecified: 4 });
     await deliver(world, [message(51, { samples: [ticket(1)] })]);
     expect(await findRollback(world, model, { entry: 4 })).not.toHaveProperty('respecified');
+  });
+
+  it('does not count behind it what was retracted since', async () => {
+    const world = createWorld();
+    const messages = sampleMessages(3);
+    for (const each of messages) await deliver(world, [each]);
+    const sizes = messages.map(({ body }) => JSON.parse(body).samples.length as number);
+    const [, second = 0, third = 0] = sizes;
+    expect(await findRollback(world, model, { entry: 1 })).toMatchObject({
+      samples: second + third,
+    });
+    const [first] = JSON.parse(messages[1]?.body ?? '').samples as unknown[];
+    const { retract } = await prepareRetraction(world, await modelOf(world), {
+      messages: [messages[2]?.id ?? ''],
+      samples: [sampleHash(first)],
+    });
+    await deliver(world, [message(90, { retract })]);
+    expect(await findRollback(world, model, { entry: 1 })).toMatchObject({ samples: second - 1 });
   });
 });

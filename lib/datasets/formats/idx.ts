@@ -23,7 +23,9 @@ async function arraysOf(bytes: ByteSource): Promise<readonly StoredArray[]> {
   if (beside === undefined) {
     const alone = await arrayOf('image', bytes);
     if (alone.header.width !== undefined) return [alone];
-    throw new Error('it has labels alone; the file of their images belongs beside it');
+    throw new Error(
+      'it has labels alone; the file of their images, which is not empty, belongs beside it',
+    );
   }
   const [images, labels] = [await arrayOf('image', bytes), await arrayOf('label', beside)];
   if (images.header.rows !== labels.header.rows)

@@ -1,0 +1,233 @@
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../lib/engine/create-engine.ts';
+import { independent, measure, packedSize } from '../../lib/engine/experts/covariance.ts';
+import { bySecondOrder } from '../../lib/engine/experts/second-order.ts';
+import { solved } from '../../lib/engine/experts/solve.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import { allocateSamples } from '../../lib/features/samples.ts';
+import type { LabelScale } from '../../lib/features/scaling.ts';
+import { compileModel } from '../../lib/model/model.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { learnMessages } from '../bench/progressive.ts';
+
+const engine = createEngine({ threads: 1, warn: () => undefined });
+const draw = (...place: number[]) => hashIntegers(7, ...place) / 2 ** 31 - 1;
+
+/** A linear model of numbers alone, by second order. */
+async function linearOf(task: 'regression' | 'binary', width: number) {
+  const spec = defineSpec({
+    model: 'm',
+    task,
+    features: { x: { type: 'vector', length: width } },
+    network: { hidden: [] },
+    optimizer: { type: 'sgd', rate: 1 },
+  });
+  return { compiled: bySecondOrder(spec, await engine.compile(spec)) };
+}
+
+function samplesOf(rows: readonly { readonly x: readonly number[]; readonly label: number }[]) {
+  const width = rows[0]?.x.length ?? 0;
+  const samples = allocateSamples(rows.length, { numberWidth: width, categoryCount: 0 });
+  rows.forEach(({ x, label }, i) => {
+    samples.numbers.set(x, i * width);
+    samples.labels[i] = label;
+    samples.weights[i] = 1;
+  });
+  return samples;
+}
+
+/** Weights and covariance of ridge regression, in float64: bias first. */
+function ridge(rows: readonly { readonly x: readonly number[]; readonly label: number }[]) {
+  const size = 1 + (rows[0]?.x.length ?? 0);
+  const matrix = new Float64Array(size * size);
+  const right = new Float64Array(size);
+  for (let i = 0; i < size; i++) matrix[i * size + i] = i === 0 ? 1 / 10 : 1;
+  for (const { x, label } of rows) {
+    const values = [1, ...x];
+    values.forEach((value, i) => {
+      right[i] = (right[i] ?? 0) + value * label;
+      values.forEach((other, j) => {
+        matrix[i * size + j] = (matrix[i * size + j] ?? 0) + value * other;
+      });
+    });
+  }
+  return solved(matrix, right);
+}
+
+function expectNear(found: ArrayLike<number>, wanted: ArrayLike<number>, digits: number): void {
+  expect(found.length).toBe(wanted.length);
+  for (let i = 0; i < found.length; i++)
+    expect(found[i]).toBeCloseTo(wanted[i] ?? Number.NaN, digits);
+}
+
+const scale = (mean: number, deviation: number): LabelScale => ({
+  outputs: [{ mean, deviation }],
+  isExact: true,
+});
+
+describe('a linear expert of second order', () => {
+  const rows = Array.from({ length: 300 }, (_, i) => {
+    const x = [draw(i, 0), draw(i, 1), draw(i, 0) + 0.01 * draw(i, 2)];
+    return { x, label: 2 * draw(i, 1) - draw(i, 0) + 0.3 * draw(i, 3) + 0.5 };
+  });
+
+  it('is ridge regression, columns that nearly are alike among them', async () => {
+    const { compiled } = await linearOf('regression', 3);
+    const run = { rate: 1, minibatch: 4, labelScaleAt: () => scale(0, 1) };
+    const { state } = await compiled.train(compiled.initial(), samplesOf(rows), run);
+    const own = [
+      ...(state.tensors['weights/output/bias']?.data ?? []),
+      ...(state.tensors['weights/output/kernel']?.data ?? []),
+    ];
+    const wanted = ridge(rows);
+    expectNear(own, wanted, 3);
+  });
+
+  it('is the same, wherever the rows are cut, and whatever the labels are scaled by', async () => {
+    const { compiled } = await linearOf('regression', 3);
+    const all = samplesOf(rows);
+    const at = (step: number) => scale(0.1 * step, 1 + 0.02 * step);
+    const scaled = {
+      ...all,
+      labels: all.labels.map(
+        (label, i) => (label - 0.1 * Math.floor(i / 4)) / (1 + 0.02 * Math.floor(i / 4)),
+      ),
+    };
+    const run = { rate: 1, minibatch: 4, labelScaleAt: at };
+    const whole = await compiled.train(compiled.initial(), scaled, run);
+    let { state } = { state: compiled.initial() };
+    for (let first = 0; first < 300; first += 60) {
+      const order = Int32Array.from({ length: 60 }, (_, i) => first + i);
+      ({ state } = await compiled.train(state, scaled, { ...run, order }));
+    }
+    expect(state).toEqual(whole.state);
+    const { mean, deviation } = at(74).outputs[0] ?? { mean: 0, deviation: 1 };
+    const wanted = ridge(rows);
+    const kernel = state.tensors['weights/output/kernel']?.data ?? [];
+    expectNear(
+      Array.from(kernel, (weight) => weight * deviation),
+      wanted.slice(1),
+      2,
+    );
+    const bias = state.tensors['weights/output/bias']?.data[0] ?? Number.NaN;
+    expect(bias * deviation + mean).toBeCloseTo(wanted[0] ?? Number.NaN, 2);
+  });
+
+  it('weighs a sample as so many samples', async () => {
+    const { compiled } = await linearOf('regression', 3);
+    const run = { rate: 1, minibatch: 4, labelScaleAt: () => scale(0, 1) };
+    const once = samplesOf(rows.slice(0, 40));
+    const often = samplesOf(rows.slice(0, 40).flatMap((row) => [row, row, row]));
+    const weighty = { ...once, weights: once.weights.map(() => 3) };
+    const [a, b] = await Promise.all(
+      [weighty, often].map((samples) => compiled.train(compiled.initial(), samples, run)),
+    );
+    const kernelOf = (state = a?.state) => state?.tensors['weights/output/kernel']?.data ?? [];
+    expectNear(kernelOf(), kernelOf(b?.state), 4);
+  });
+
+  it('tells classes apart within few samples', async () => {
+    const { compiled } = await linearOf('binary', 3);
+    const binary = rows.map(({ x, label }) => ({ x, label: Number(label > 0.5) }));
+    const run = { rate: 1, minibatch: 4 };
+    const { state } = await compiled.train(compiled.initial(), samplesOf(binary.slice(0, 60)), run);
+    const rest = binary.slice(60);
+    const answers = await compiled.predict(state, samplesOf(rest));
+    const right = rest.filter(({ label }, i) => Number((answers[i] ?? 0) > 0.5) === label).length;
+    expect(right / rest.length).toBeGreaterThan(0.88);
+  });
+});
+
+describe('a covariance', () => {
+  it('stays one, whatever is measured', () => {
+    const width = 12;
+    const covariance = independent(Array.from({ length: width }, () => 1));
+    const gain = new Float64Array(width);
+    const inputs = new Float64Array(width);
+    for (let i = 0; i < 50_000; i++) {
+      // Two directions alone, of very different sizes, and now and then a wild one.
+      for (let at = 0; at < width; at++)
+        inputs[at] = (at % 2 === 0 ? draw(i) : 1e-4 * draw(i, 1)) * (i % 1_000 === 0 ? 1e6 : 1);
+      const noise = i % 7 === 0 ? 1e-12 : 1;
+      const variance = measure(covariance, inputs, noise, gain);
+      expect(variance >= noise && Number.isFinite(variance)).toBe(true);
+    }
+    for (let at = 0; at < width; at++)
+      expect(covariance[packedSize(at + 1) - 1]).toBeGreaterThan(0);
+    expect(covariance.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('experts of second order and a stack', () => {
+  const awkward: Readonly<Record<string, (i: number) => unknown>> = {
+    'labels about 1e9': (i) => 1e9 + draw(i, 1),
+    'labels that are alike for long': (i) => (i < 250 ? 3 : draw(i, 1)),
+    'labels whose scale jumps': (i) => draw(i, 1) * (i < 250 ? 1 : 1e6),
+    'labels of powers of ten': (i) => 10 ** (12 * draw(i, 1)),
+  };
+  const features: SpecInput['features'] = {
+    x: { type: 'number', missing: 'mean' },
+    constant: { type: 'number' },
+    wild: { type: 'number' },
+    word: { type: 'category', vocabulary: { size: 3, admitAfter: 2, expireAfter: 20 } },
+    team: { type: 'category', values: ['a', 'b'] },
+  };
+  const sample = (i: number, label: unknown) => ({
+    features: {
+      x: i % 5 === 0 ? null : draw(i, 2),
+      constant: 4,
+      wild: i % 90 === 0 ? 1e12 : draw(i, 3),
+      word: `w${hashIntegers(1, Math.floor(i / 30), i % 4) % 9}`,
+      team: ['a', 'b', 'c'][i % 3],
+    },
+    label,
+    weight: i % 41 === 0 ? 1e6 : i % 37 === 0 ? 1e-30 : 1,
+  });
+  const specs: Readonly<Record<string, readonly [SpecInput, (i: number) => unknown]>> = {
+    ...Object.fromEntries(
+      Object.entries(awkward).map(([name, label]) => [
+        name,
+        [{ model: 'm', task: 'regression', features }, label] as const,
+      ]),
+    ),
+    'labels as they are': [
+      { model: 'm', task: 'regression', features, label: { standardize: false } },
+      (i) => draw(i, 1),
+    ],
+    'several outputs': [
+      { model: 'm', task: 'regression', features, label: { outputs: ['p', 'q'] } },
+      (i) => ({ p: draw(i, 1), q: 1e5 * draw(i, 2) }),
+    ],
+    'two classes, one of them rare': [
+      { model: 'm', task: 'binary', features },
+      (i) => i % 60 === 59,
+    ],
+    'classes that come as they like': [
+      { model: 'm', task: 'multiclass', features, label: { maxClasses: 9 } },
+      (i) => `c${Math.floor(i / 60) % 8}`,
+    ],
+  };
+
+  it.each(Object.keys(specs))('stay finite, and answer: %s', async (name) => {
+    const [input, label] = specs[name] ?? [];
+    if (input === undefined || label === undefined) throw new Error('no spec');
+    const spec = defineSpec({ ...input, missing: 'learnt', online: { experts: 'default' } });
+    expect(spec.online.experts).toContainEqual({ predicts: 'stack' });
+    const model = { name: 'm', ...(await compileModel(engine, spec)) };
+    const { samples, refused } = model.encoder.encode(
+      Array.from({ length: 500 }, (_, i) => sample(i, label(i))),
+    );
+    expect(refused).toEqual([]);
+    for await (const { learned } of learnMessages(model, samples, 25)) {
+      expect(learned.predictions.every((each) => Number.isFinite(each))).toBe(true);
+      const { tensors } = learned.parameters;
+      const odd = Object.entries(tensors).filter(([, { data }]) => !data.every(Number.isFinite));
+      expect(odd.map(([tensor]) => tensor)).toEqual([]);
+      const shares = learned.predictions.length / learned.samples.count;
+      if (spec.task === 'multiclass') {
+        const sum = Array.from(learned.predictions.subarray(0, shares)).reduce((a, b) => a + b, 0);
+        expect(sum).toBeCloseTo(1, 4);
+      }
+    }
+  });
+});
