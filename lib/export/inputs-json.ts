@@ -15,10 +15,11 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
     ...takenFrom(spec, feature),
     width: feature.width,
     ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
+    ...(meansOf(spec, feature) !== undefined && { missingIsMean: true }),
     // Its last number says what was missing.
     ...(isIndicated(spec, feature) && { indicator: true }),
     ...(feature.kind === 'numbers'
-      ? { ...scaleJson(feature), ...viewsJson(feature.views) }
+      ? { ...scaleJson(feature), ...viewsJson(spec, feature, feature.views) }
       : { values: feature.values, buckets: feature.buckets, hashes: feature.hashes }),
   }));
   const own = classNames(spec, state.statistics);
@@ -80,8 +81,15 @@ function scaleJson({ mean, scale, most }: ColumnScales) {
   };
 }
 
-function viewsJson(views: readonly ColumnScales[]) {
-  return views.length === 0 ? {} : { views: views.map(scaleJson) };
+/** Networks that forget have means of their own. */
+function viewsJson(spec: Spec, feature: ExportedFeature, views: readonly ColumnScales[]) {
+  if (views.length === 0) return {};
+  return {
+    views: views.map((view) => {
+      const missing = meansOf(spec, feature, view);
+      return { ...scaleJson(view), ...(missing !== undefined && { missing }) };
+    }),
+  };
 }
 
 /** A feature of those kinds whose mean may stand for a missing value; undefined if of another. */
@@ -105,7 +113,18 @@ export function missingOf(spec: Spec, exported: ExportedFeature): unknown {
   if (exported.kind === 'numbers' && exported.unknown !== undefined) return exported.unknown;
   const feature = spec.features[exported.name];
   const missing = feature !== undefined && 'missing' in feature ? feature.missing : undefined;
-  if (exported.kind !== 'numbers' || ofMeans(feature)?.missing !== 'mean') return missing;
-  const means = exported.standIn.subarray(0, exported.width - Number(isIndicated(spec, exported)));
-  return means.length === 1 ? means[0] : [...means];
+  return meansOf(spec, exported) ?? missing;
+}
+
+/** The means that stand for missing values of a feature, where means do. */
+function meansOf(
+  spec: Spec,
+  exported: ExportedFeature,
+  view?: ColumnScales,
+): number | readonly number[] | undefined {
+  if (exported.kind !== 'numbers' || exported.unknown !== undefined) return undefined;
+  if (ofMeans(spec.features[exported.name])?.missing !== 'mean') return undefined;
+  const { standIn } = view ?? exported;
+  const means = [...standIn.subarray(0, exported.width - Number(isIndicated(spec, exported)))];
+  return means.length === 1 ? means[0] : means;
 }

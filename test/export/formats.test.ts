@@ -140,6 +140,36 @@ describe('an exported model', () => {
     },
   );
 
+  it.skipIf(python === undefined)('knows in Python what is missing, whoever forgets', async () => {
+    const input: SpecInput = {
+      model: 'gaps',
+      task: 'binary',
+      features: {
+        drifting: { type: 'number', missing: 'mean' },
+        pair: { type: 'vector', length: 2, missing: 'mean', indicator: false },
+        sum: { type: 'number', log: true, missing: 'mean', indicator: false },
+        other: { type: 'number', missing: 5, indicator: true, log: true },
+      },
+      network: { hidden: [3] },
+      online: { experts: [{ halfLife: 4 }, { hidden: [], halfLife: 9 }, { predicts: 'prior' }] },
+    };
+    const rows = Array.from({ length: 24 }, (_, i) => ({
+      ...(i % 3 > 0 && { drifting: i * i }),
+      ...(i % 4 > 0 && { pair: [i, -i * i] }),
+      ...(i % 5 > 0 && { sum: 10 ** (i % 7) }),
+      ...(i % 6 > 0 && { other: i }),
+    }));
+    const exported = await exportedFrom(input, rows);
+    const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
+    const asked = rows.map(({ drifting, pair, sum, other }) => ({
+      drifting: [drifting ?? null, Number(drifting === undefined)],
+      pair: pair ?? [null, null],
+      sum: sum ?? null,
+      other: [other ?? null, Number(other === undefined)],
+    }));
+    expectClose(askPython(files, asked as never), await answers(exported, rows), 1e-5);
+  });
+
   it.skipIf(python === undefined)('takes logarithms in Python, as inputs.json says', async () => {
     const input: SpecInput = {
       model: 'demand-1',
