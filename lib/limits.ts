@@ -191,12 +191,14 @@ export const limits = {
   /** Numbers, and rows of categories, up to which it has linear experts of second order. */
   secondOrderNumbers: 256,
   secondOrderRows: 4_096,
+  /** Outputs up to which it has those, and a stack of its experts: they cost much for each. */
+  stackedOutputs: 64,
   /** Numbers and Fourier units of an expert of second order, which keeps a number for each pair. */
   secondOrderInputs: 512,
   /** Weights of a network that answers by their average. */
   averagedWeights: 1_000_000,
   /** What all experts answer for one row. */
-  expertOutputs: 20_000,
+  expertOutputs: 14_000,
   /** Numbers that a label may have. */
   labelOutputs: 256,
   /** Classes of which a state knows what follows each. */

@@ -4,6 +4,7 @@ import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
+import type { Fourier } from './fourier-schema.ts';
 
 /** A linear model of what is relative to the last hundred samples or so. */
 export const forgettingLinearExpert: Expert = {
@@ -38,6 +39,10 @@ export type Sizes = {
   readonly classes: number;
   readonly numbers: number;
   readonly tableRows: number;
+  /** Numbers that are predicted of a sample. */
+  readonly outputs: number;
+  /** Random Fourier features of the network that experts take after. */
+  readonly units: number;
   /** Whether means are learnt, or shares: not a quantile. */
   readonly isOfMeans: boolean;
 };
@@ -48,10 +53,21 @@ export type Sizes = {
  * over random Fourier features where there are few numbers. Their rates are those of Adagrad. The
  * linear ones of second order need none, where there are not too many columns; and a stack of all.
  */
-function defaultExperts({ classes, numbers, tableRows, isOfMeans }: Sizes): Expert[] {
+function defaultExperts({
+  classes,
+  numbers,
+  tableRows,
+  isOfMeans,
+  outputs,
+  units,
+}: Sizes): Expert[] {
   const isPeriodic = numbers > 0 && numbers <= limits.periodicNumbers;
   const isSecondOrder =
-    isOfMeans && numbers <= limits.secondOrderNumbers && tableRows <= limits.secondOrderRows;
+    isOfMeans &&
+    outputs <= limits.stackedOutputs &&
+    numbers <= limits.secondOrderNumbers &&
+    numbers + units <= limits.secondOrderInputs &&
+    tableRows <= limits.secondOrderRows;
   return [
     { hidden: [32], rate: 0.3, replay: true },
     { hidden: [32, 32], rate: 0.3, replay: true },
@@ -64,7 +80,7 @@ function defaultExperts({ classes, numbers, tableRows, isOfMeans }: Sizes): Expe
     ...(isSecondOrder && isPeriodic ? [{ ...secondOrderExpert, fourier: { units: 64 } }] : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
-    ...(isOfMeans ? [{ predicts: 'stack' as const }] : []),
+    ...(isOfMeans && outputs <= limits.stackedOutputs ? [{ predicts: 'stack' as const }] : []),
   ];
 }
 
@@ -76,10 +92,11 @@ export type Learnt = {
   readonly label: DeclaredLabel;
   readonly features: Readonly<Record<string, Feature>>;
   readonly loss?: string | object | undefined;
+  readonly network?: object;
 };
 
 /** How many columns an expert takes, and what it answers. */
-export function sizesOf({ features, label, loss }: Learnt): Sizes {
+export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes {
   const behaviours = Object.values(features).map((feature) =>
     behaviourOf(feature, cellsAsWritten, outputCount(label), features),
   );
@@ -90,6 +107,8 @@ export function sizesOf({ features, label, loss }: Learnt): Sizes {
       (sum, { input }) => sum + (input.kind === 'table' ? input.rows : 0),
       0,
     ),
+    outputs: outputCount(label),
+    units: 'fourier' in network ? ((network.fourier as Fourier | undefined)?.units ?? 0) : 0,
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',
   };
 }

@@ -35,7 +35,7 @@ const networkExpert = strictObject({
     .describe('samples after which one counts half in the mean and variance that it sees'),
   replay: z.boolean().default(false).describe('whether it learns old samples beside the new ones'),
   secondOrder: z
-    .literal(true)
+    .boolean()
     .optional()
     .describe(
       'a linear model that learns by how sure it is of each weight and of each pair, without a rate',

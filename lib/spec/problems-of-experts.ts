@@ -22,13 +22,14 @@ export function problemsOfExperts({
   network,
   optimizer,
   online: { minibatch, replay, ...online },
-  ...learnt
+  ...declared
 }: Learnt & {
   readonly online: Learners & { readonly minibatch: number };
   readonly network: Network;
   readonly optimizer: { readonly type: string };
 }): string[] {
   const problems: string[] = [];
+  const learnt = { ...declared, network };
   const { label } = learnt;
   const { experts, replay: needed } = listExperts(learnt, { replay, ...online });
   const ratio = needed?.ratio ?? 0;

@@ -135,6 +135,15 @@ describe('a declared network', () => {
     expect(withDefaultsOf(own, longer)).toEqual(longer);
   });
 
+  it('has default experts beside any Fourier features of its own', () => {
+    const { experts = [] } = declared({
+      network: { hidden: [8], fourier: { units: 600 } },
+      online: { experts: 'default' },
+    }).online;
+    expect(experts).toContainEqual({ predicts: 'stack' });
+    expect(experts.some((each) => 'secondOrder' in each)).toBe(false);
+  });
+
   it('stays alone in a model of an earlier release', () => {
     const { experts: _, ...online } = declared({}).online;
     const existing: Spec = { ...declared({}), online };

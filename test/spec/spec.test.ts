@@ -266,7 +266,7 @@ describe('what a spec may not have together', () => {
     ],
     [
       { task: 'multiclass' as const, label: { classes }, online: { experts: 'default' as const } },
-      'experts times classes may be 20000 at most (found 55000)',
+      'experts times classes may be 14000 at most (found 40000)',
     ],
   ];
   const word = { type: 'category' as const, buckets: 4 };

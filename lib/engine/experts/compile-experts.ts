@@ -123,8 +123,8 @@ export async function compileExperts(
       },
       judge: (state, judgement) =>
         stacked(withMixture(state, reweighed(spec, mixtureOf(state), judgement, prior)), judgement),
-      choose: (state, judgement) =>
-        stacked(withMixture(state, chosen(spec, judgement, prior)), judgement),
+      // (Held-out rows are to be judged by, not to be learnt.)
+      choose: (state, judgement) => withMixture(state, chosen(spec, judgement, prior)),
       settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
       share: (state, known) => (isWeighted ? withShares(state, known) : state),
     },

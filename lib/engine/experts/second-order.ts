@@ -24,6 +24,9 @@ const [covarianceName, variancesName, scaleName] = [
 /** What is known of a weight before the first sample, in units of the noise of a sample. */
 const prior = { bias: 10, number: 1, row: 1, periodic: 8 };
 
+/** Numbers that say how the labels of an output are scaled. */
+const scaleWidth = 4;
+
 /** No answer is so sure that what was right says nothing. */
 const leastInformation = 0.02;
 
@@ -41,7 +44,7 @@ type Learning = {
   readonly tables: readonly Float32Array[];
   /** Of each row of all tables: they are taken for independent. */
   readonly variances: Float32Array;
-  /** Of each output the mean of labels, what float32 leaves of it, and their deviation. */
+  /** Of each output the mean of labels and what float32 leaves of it, and their deviation alike. */
   readonly scale: Float32Array | undefined;
   /** [1 + numbers + periodic], and covariance · row. */
   readonly row: Float64Array;
@@ -102,7 +105,10 @@ function firstTensors({ numbers, periodic, tables }: LinearInputs, scaled: numbe
       [variancesName]: { shape: [rows], data: new Float32Array(rows).fill(prior.row) },
     }),
     ...(scaled > 0 && {
-      [scaleName]: { shape: [scaled, 3], data: new Float32Array(3 * scaled) },
+      [scaleName]: {
+        shape: [scaled, scaleWidth],
+        data: new Float32Array(scaleWidth * scaled),
+      },
     }),
   };
 }
@@ -179,14 +185,19 @@ function rescale(learning: Learning, scale: LabelScale | undefined): boolean {
   const { scale: known, outputs, kernel, bias, tables } = learning;
   if (known === undefined || scale === undefined) return true;
   scale.outputs.forEach(({ mean, deviation }, output) => {
-    const [high = 0, low = 0, before = 0] = known.subarray(3 * output, 3 * output + 3);
+    const own = known.subarray(scaleWidth * output, scaleWidth * (output + 1));
+    const [high = 0, low = 0, large = 0, small = 0] = own;
     if (!(deviation > 0)) return;
-    const ratio = before > 0 ? before / deviation : 0;
-    const shift = before > 0 ? (high - mean + low) / deviation : 0;
+    own.set([mean, mean - Math.fround(mean), deviation, deviation - Math.fround(deviation)]);
+    const before = large + small;
+    // (What came without its scale, such as weights of another model, is taken as it is.)
+    if (before === 0) return;
+    const ratio = before / deviation;
+    const shift = (high - mean + low) / deviation;
+    if (ratio === 1 && shift === 0) return;
     for (const weights of [kernel, ...tables])
       for (let i = output; i < weights.length; i += outputs) weights[i] = ratio * (weights[i] ?? 0);
     bias[output] = ratio * (bias[output] ?? 0) + shift;
-    known.set([mean, mean - Math.fround(mean), deviation], 3 * output);
   });
   return scale.outputs.some(({ deviation }) => deviation > 0);
 }
@@ -212,13 +223,19 @@ function learnRow(learning: Learning, samples: EncodedSamples, row: number): num
     });
     answer[output] = sum;
   }
-  const { loss, information } = judge(task, answer, samples, row);
+  const { loss, information, shares } = judge(task, answer, samples, row);
   const rows = inputs.tables.map(({ first }, t) => first + (places[t] ?? 0));
   const open = rows.reduce((sum, at) => sum + (variances[at] ?? 0), 0);
-  const heard = information * (samples.weights[row] ?? 0);
-  const total = measure(covariance, values, 1 / heard + open, gain);
+  const weight = samples.weights[row] ?? 0;
+  const noise = 1 / (information * weight);
+  const total = measure(covariance, values, noise + open, gain);
   for (let output = 0; output < outputs; output++) {
-    const step = (answer[output] ?? 0) / (information * total);
+    const way = (answer[output] ?? 0) / (information * total);
+    const share = shares?.[output];
+    const step =
+      share === undefined
+        ? way
+        : way * shareOfStep(way * (total - noise), { share, reach: (total - noise) * weight });
     bias[output] = (bias[output] ?? 0) + step * (gain[0] ?? 0);
     for (let i = 1; i < values.length; i++) {
       const at = kernelAt(i) + output;
@@ -233,11 +250,42 @@ function learnRow(learning: Learning, samples: EncodedSamples, row: number): num
   return loss;
 }
 
+/** From here on, log-odds have moved so far that probabilities are not linear in them. */
+const smallStep = 1;
+
+/**
+ * How much of a step log-odds may make: no more than leads to where its probability, as it is then,
+ * would take them (Kulis and Bartlett 2010). One sample of a great weight would lead anywhere.
+ *
+ * @param step of log-odds, up where the class is the right one
+ * @param reach the variance of the log-odds, times the sample's weight
+ */
+function shareOfStep(
+  step: number,
+  { share, reach }: { readonly share: number; readonly reach: number },
+): number {
+  if (Math.abs(step) <= smallStep) return 1;
+  const isRight = step > 0;
+  const [own, label] = [
+    logarithm(Math.max(share, 1e-300) / Math.max(1 - share, 1e-300)),
+    Number(isRight),
+  ];
+  let [near, far] = [0, Math.abs(step)];
+  for (let half = 0; half < 20; half++) {
+    const middle = (near + far) / 2;
+    const there = own + (isRight ? middle : -middle);
+    const pull = reach * Math.abs(label - 1 / (1 + exponential(-there)));
+    if (pull > middle) near = middle;
+    else far = middle;
+  }
+  return far / Math.abs(step);
+}
+
 /**
  * What is wrong with an answer, which is replaced by the way to what is right: of classes in
  * probabilities.
  *
- * @returns its loss, and how much a sample says of the answer
+ * @returns its loss, how much a sample says of the answer, and of classes their probabilities
  */
 function judge(task: Task, answer: Float64Array, samples: EncodedSamples, row: number) {
   if (task === 'regression') {
@@ -248,7 +296,7 @@ function judge(task: Task, answer: Float64Array, samples: EncodedSamples, row: n
       loss += (way * way) / 2 / answer.length;
       answer[output] = way;
     }
-    return { loss, information: 1 };
+    return { loss, information: 1, shares: undefined };
   }
   const label = samples.labels[row] ?? 0;
   if (task === 'binary') {
@@ -256,17 +304,22 @@ function judge(task: Task, answer: Float64Array, samples: EncodedSamples, row: n
     const share = 1 / (1 + exponential(-logit));
     answer[0] = label - share;
     const right = label === 1 ? share : 1 - share;
-    return { loss: lossOfShare(right), information: informationOf(share) };
+    return {
+      loss: lossOfShare(right),
+      information: informationOf(share),
+      shares: Float64Array.of(share),
+    };
   }
   const most = answer.reduce((a, b) => Math.max(a, b));
   const powers = answer.map((logit) => exponential(logit - most));
   const sum = powers.reduce((total, power) => total + power, 0);
+  const shares = powers.map((power) => power / sum);
   let information = 0;
-  powers.forEach((power, output) => {
-    information = Math.max(information, informationOf(power / sum));
-    answer[output] = Number(output === label) - power / sum;
+  shares.forEach((share, output) => {
+    information = Math.max(information, informationOf(share));
+    answer[output] = Number(output === label) - share;
   });
-  return { loss: lossOfShare((powers[label] ?? 0) / sum), information };
+  return { loss: lossOfShare(shares[label] ?? 0), information, shares };
 }
 
 function informationOf(share: number): number {

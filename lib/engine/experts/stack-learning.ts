@@ -43,6 +43,8 @@ const noiseKept: Base = { base: 0.98, logarithm: -0.020202707317519466 };
 const mostDeviations = 1.345;
 /** The least deviation of the noise, in the unit of labels. */
 const leastNoise = 1e-3;
+/** What is added to the diagonal of precision, as a share of it. */
+const leastRidge = 1e-5;
 /** No weight is larger. */
 const mostWeight = 8;
 
@@ -69,7 +71,7 @@ export function stackSums(
   const sums = { gradient: before.gradient.slice(), curvature: before.curvature.slice() };
   let { squares } = before;
   const said = new Float64Array(others.length * outputs);
-  const mostError = mostDeviations * Math.sqrt(tensors[noiseName]?.data[0] ?? 0);
+  const mostError = mostDeviations * (tensors[noiseName]?.data[0] ?? 0);
   for (let row = 0; row < count; row++) {
     const weight = weights?.[row] ?? 1;
     if (weight === 0) continue;
@@ -165,14 +167,18 @@ export function withStack(
   if (weight === 0 || precision === undefined) return state;
   const knownNoise = state.tensors[noiseName]?.data[0] ?? 0;
   const before = knownNoise > 0 ? power(noiseKept, weight) : 0;
-  const noise = before * knownNoise + (1 - before) * (squares / weight);
-  const heard = task === 'regression' ? unit ** 2 / Math.max(noise, (leastNoise * unit) ** 2) : 1;
+  const noise = Math.sqrt(before * knownNoise ** 2 + (1 - before) * (squares / weight));
+  const heard = task === 'regression' ? (unit / Math.max(noise, leastNoise * unit)) ** 2 : 1;
   const left = power(kept, weight);
   const after = precision.data.map((each, i) => {
     const again = i % (length + 1) === 0 ? (1 - left) * stackPrior : 0;
     return left * each + again + heard * (curvature[i] ?? 0);
   });
-  const step = solved(after, gradient);
+  // (Float32 has rounded it, so that of experts that nearly agree it may be none.)
+  const regular = Float64Array.from(after, (each, i) =>
+    i % (length + 1) === 0 ? each * (1 + leastRidge) : each,
+  );
+  const step = solved(regular, gradient);
   const hasSolution = step.every(Number.isFinite) && after.every(Number.isFinite);
   if (!hasSolution) return state;
   const learnt = weights.map((own, i) =>

@@ -136,12 +136,12 @@ function toShares(
   }
   const isOut = (at: number) =>
     others.every((each, i) => networks[i] !== true || each[row * sums.length + at] === 0);
+  for (let at = 0; at < sums.length; at++) if (isOut(at)) sums[at] = Number.NEGATIVE_INFINITY;
   const most = sums.reduce((a, b) => Math.max(a, b));
   let total = 0;
   for (let at = 0; at < sums.length; at++) {
-    const power = isOut(at) ? 0 : exponential((sums[at] ?? 0) - most);
-    sums[at] = power;
-    total += power;
+    sums[at] = exponential((sums[at] ?? 0) - most);
+    total += sums[at] ?? 0;
   }
-  for (let at = 0; at < sums.length; at++) sums[at] = (sums[at] ?? 0) / Math.max(total, leastShare);
+  for (let at = 0; at < sums.length; at++) sums[at] = (sums[at] ?? 0) / total;
 }
