@@ -4,10 +4,7 @@ export const limits = {
   messageBytes: 1_048_576,
   /** Names in one retraction: they leave room for the rest of its message. */
   retractionBytes: 917_504,
-  /**
-   * More samples than this do not fit 1 MiB as JSON in any useful form; also bounds an `s3://`
-   * message.
-   */
+  /** More do not fit 1 MiB as JSON in any useful form; also bounds an `s3://` message. */
   messageSamples: 100_000,
   /** Keeps the unpacked form of an `s3://` sample object inside a function's memory. */
   sampleObjectBytes: 64 * 1_048_576,
@@ -30,10 +27,7 @@ export const limits = {
   textBuckets: 65_536,
   /** Values or hash buckets of one category. */
   categoryValues: 1_000_000,
-  /**
-   * Parameters of one network: three float32 copies (weights and two Adam slots) fit a checkpoint
-   * of 600 MB.
-   */
+  /** Parameters of a network: three float32 copies (two Adam slots) fit a checkpoint of 600 MB. */
   parameters: 50_000_000,
   /**
    * Producers that one ledger remembers. A new one takes the place of the one that sent least
@@ -188,12 +182,12 @@ export const limits = {
   targetColumns: 1_000,
   /** Numbers up to which a model that nobody tuned has an expert over Fourier features. */
   periodicNumbers: 64,
-  /** Numbers, and rows of categories, up to which it has linear experts of second order. */
+  /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 256,
   secondOrderRows: 4_096,
-  /** Outputs up to which it has those, and a stack of its experts: they cost much for each. */
+  /** Outputs up to which it has those, and a stack. */
   stackedOutputs: 64,
-  /** Numbers and Fourier units of an expert of second order, which keeps a number for each pair. */
+  /** Numbers and Fourier units of any of those. */
   secondOrderInputs: 512,
   /** Weights of a network that answers by their average. */
   averagedWeights: 1_000_000,

@@ -69,7 +69,7 @@ function widthOf(other: Stacked): number {
   return 'constant' in other ? other.constant.length : Number(other.logits.shape.at(-1));
 }
 
-/** What is added up of a network: log-odds, of several classes from the mean of their logarithms. */
+/** What is added up of a network: log-odds, or logarithms of shares from their mean. */
 function saidBy(
   { task }: Stack,
   { logits, answer }: Extract<Stacked, { logits: tf.SymbolicTensor }>,

@@ -22,7 +22,7 @@ export type FoundRollback = {
   readonly time?: string;
   /** The model's last entry. */
   readonly sequence: number;
-  /** Samples that nobody has retracted and that were learnt after it: they stay in the journal, and are settled. */
+  /** Samples learnt after it and not retracted: they stay in the journal, and are settled. */
   readonly samples: number;
   /** The first entry after it that changed the spec, which goes back as well. */
   readonly respecified?: number;

@@ -55,18 +55,6 @@ describe('a draft', () => {
     expect(doubts).toContain('late: 41 missing values are learnt as the mean so far');
   });
 
-  it('looks at no more of rows that lack a label than that', async () => {
-    const rows = Array.from({ length: 300 }, (_, i) => `${'NSW'[i % 3]},${i % 9},${i % 2}`);
-    const text = ['region,quantity,paid', ...rows, 'Grand total,99999,', ',,'].join('\n');
-    const { spec, doubts } = await drafted('totals.csv', text);
-    expect(spec.features).toEqual({
-      region: { type: 'category', values: ['N', 'S', 'W'], dimensions: 2 },
-      quantity: { type: 'number' },
-    });
-    expect(doubts.join('\n')).toMatch(/2 rows have no paid/);
-    expect(doubts.join('\n')).not.toMatch(/99999|missing/);
-  });
-
   it('takes of a sample what is read of it, and no column beside', async () => {
     const lines = [1, 2, 3].map((x) => JSON.stringify({ features: { x }, y: x, label: x * x }));
     const { spec } = await drafted('a.jsonl', lines.join('\n'));

@@ -12,7 +12,7 @@ import {
   shares,
   squaredErrors,
 } from './long-run.ts';
-import type { StackSums } from './stack-learning.ts';
+import type { StackSums } from './stack-sums.ts';
 
 /**
  * How much each expert counts, by what it has earned: the exponentially weighted average forecaster

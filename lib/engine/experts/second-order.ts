@@ -1,10 +1,10 @@
-import { exponential, logarithm } from '../../arithmetic.ts';
-import { type EncodedSamples, labelsOfRow } from '../../features/samples.ts';
+import type { EncodedSamples } from '../../features/samples.ts';
 import type { LabelScale } from '../../features/scaling.ts';
 import type { Task } from '../../features/task.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Tensor, Tensors, Trained } from '../engine.ts';
 import { rowsInOrder } from '../run.ts';
+import { judge, shareOfStep } from './answer-information.ts';
 import { independent, measure } from './covariance.ts';
 import {
   type LinearInputs,
@@ -26,9 +26,6 @@ const prior = { bias: 10, number: 1, row: 1, periodic: 8 };
 
 /** Numbers that say how the labels of an output are scaled. */
 const scaleWidth = 4;
-
-/** No answer is so sure that what was right says nothing. */
-const leastInformation = 0.02;
 
 /** The weights of a state that learn, copied, and room for what is computed of a sample. */
 type Learning = {
@@ -248,84 +245,4 @@ function learnRow(learning: Learning, samples: EncodedSamples, row: number): num
   }
   for (const at of rows) variances[at] = (variances[at] ?? 0) * (1 - (variances[at] ?? 0) / total);
   return loss;
-}
-
-/** From here on, log-odds have moved so far that probabilities are not linear in them. */
-const smallStep = 1;
-
-/**
- * How much of a step log-odds may make: no more than leads to where its probability, as it is then,
- * would take them (Kulis and Bartlett 2010). One sample of a great weight would lead anywhere.
- *
- * @param step of log-odds, up where the class is the right one
- * @param reach the variance of the log-odds, times the sample's weight
- */
-function shareOfStep(
-  step: number,
-  { share, reach }: { readonly share: number; readonly reach: number },
-): number {
-  if (Math.abs(step) <= smallStep) return 1;
-  const isRight = step > 0;
-  const [own, label] = [
-    logarithm(Math.max(share, 1e-300) / Math.max(1 - share, 1e-300)),
-    Number(isRight),
-  ];
-  let [near, far] = [0, Math.abs(step)];
-  for (let half = 0; half < 20; half++) {
-    const middle = (near + far) / 2;
-    const there = own + (isRight ? middle : -middle);
-    const pull = reach * Math.abs(label - 1 / (1 + exponential(-there)));
-    if (pull > middle) near = middle;
-    else far = middle;
-  }
-  return far / Math.abs(step);
-}
-
-/**
- * What is wrong with an answer, which is replaced by the way to what is right: of classes in
- * probabilities.
- *
- * @returns its loss, how much a sample says of the answer, and of classes their probabilities
- */
-function judge(task: Task, answer: Float64Array, samples: EncodedSamples, row: number) {
-  if (task === 'regression') {
-    let loss = 0;
-    for (let output = 0; output < answer.length; output++) {
-      const label = samples.labels[row * labelsOfRow(samples) + output] ?? 0;
-      const way = label - (answer[output] ?? 0);
-      loss += (way * way) / 2 / answer.length;
-      answer[output] = way;
-    }
-    return { loss, information: 1, shares: undefined };
-  }
-  const label = samples.labels[row] ?? 0;
-  if (task === 'binary') {
-    const logit = answer[0] ?? 0;
-    const share = 1 / (1 + exponential(-logit));
-    answer[0] = label - share;
-    const right = label === 1 ? share : 1 - share;
-    return {
-      loss: lossOfShare(right),
-      information: informationOf(share),
-      shares: Float64Array.of(share),
-    };
-  }
-  const most = answer.reduce((a, b) => Math.max(a, b));
-  const powers = answer.map((logit) => exponential(logit - most));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  const shares = powers.map((power) => power / sum);
-  let information = 0;
-  shares.forEach((share, output) => {
-    information = Math.max(information, informationOf(share));
-    answer[output] = Number(output === label) - share;
-  });
-  return { loss: lossOfShare(shares[label] ?? 0), information, shares };
-}
-
-function informationOf(share: number): number {
-  return Math.max(leastInformation, share * (1 - share));
-}
-
-function lossOfShare(share: number): number {
-  return -logarithm(Math.max(share, 1e-300));
 }

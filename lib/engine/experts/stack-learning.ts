@@ -11,18 +11,7 @@ import {
   stackWeights,
   weightsName,
 } from './stack.ts';
-
-/** What a stack learns from samples: sums that can be added. */
-export type StackSums = {
-  /** Of each of the others, [others]. */
-  readonly gradient: Float64Array;
-  /** Of each pair, [others, others]. */
-  readonly curvature: Float64Array;
-  /** Of a regression, Σ of its squared errors, times the square of {@link unit}. */
-  readonly squares: number;
-  /** What differences of labels are times. */
-  readonly unit: number;
-};
+import type { StackSums } from './stack-sums.ts';
 
 /** What all experts said of some samples. */
 export type Answers = {

@@ -4,8 +4,8 @@ import { type Expert, isNetwork, isStack } from '../../spec/experts-schema.ts';
 import type { EngineState, Tensors } from '../engine.ts';
 
 /**
- * An expert that answers by what the others say: by the sum of their log-odds, or of their values in
- * a regression, each times a weight that is learnt by second order (stacking, Wolpert 1992; of
+ * An expert that answers by what the others say: by the sum of their log-odds, or of their values
+ * in a regression, each times a weight that is learnt by second order (stacking, Wolpert 1992; of
  * classes a logarithmic opinion pool, Heskes 1998). So answers that are all too sure, or not sure
  * enough, are mended, and what two experts know together is more than either knows.
  */
