@@ -97,8 +97,8 @@ export async function compileExperts(
     const answer = stackedAnswer(stack, state, each, samples.count);
     return each.toSpliced(stack.index, 0, within(answer, ranges));
   };
-  const stacked = (state: EngineState, { stack: sums, weight }: Judgement) =>
-    stack && sums ? withStack(stack, state, sums, weight) : state;
+  const stacked = (state: EngineState, { stack: sums, ...said }: Judgement) =>
+    stack && sums ? withStack(stack, state, sums, said) : state;
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
     ...whyOf(networks),

@@ -143,13 +143,13 @@ function addShares(
 /**
  * A state whose stack has learnt, by a Newton step, from some samples.
  *
- * @param weight Σ of their weights
+ * @param count how many they are, and Σ of their weights: they say no more than so many of weight 1
  */
 export function withStack(
   { task }: Stack,
   state: EngineState,
   { gradient, curvature, squares, unit }: StackSums,
-  weight: number,
+  { count, weight }: { readonly count: number; readonly weight: number },
 ): EngineState {
   const { length } = gradient;
   const [weights, precision] = [stackWeights(state), state.tensors[precisionName]];
@@ -157,8 +157,9 @@ export function withStack(
   const knownNoise = state.tensors[noiseName]?.data[0] ?? 0;
   const before = knownNoise > 0 ? power(noiseKept, weight) : 0;
   const noise = Math.sqrt(before * knownNoise ** 2 + (1 - before) * (squares / weight));
-  const heard = task === 'regression' ? (unit / Math.max(noise, leastNoise * unit)) ** 2 : 1;
-  const left = power(kept, weight);
+  const certain = task === 'regression' ? (unit / Math.max(noise, leastNoise * unit)) ** 2 : 1;
+  const heard = certain * Math.min(1, count / weight);
+  const left = power(kept, Math.min(count, weight));
   const after = precision.data.map((each, i) => {
     const again = i % (length + 1) === 0 ? (1 - left) * stackPrior : 0;
     return left * each + again + heard * (curvature[i] ?? 0);
