@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
@@ -84,4 +85,15 @@ describe('a column of nothing', () => {
       expect(await reading(body)).toBe(1);
     },
   );
+
+  it('of which a run is longer than its page is refused before it is written out', async () => {
+    const file = new URL('parquet/struct-in-category.parquet', import.meta.url);
+    const body = readFileSync(file).fill(0x80, 549, 557).fill(0xff, 1_178, 1_186);
+    expect(await reading(body)).toMatch(/a run of \d+ values in a page of 40/);
+    // Any eight bytes that may be a run: memory stays that of a small file.
+    const before = process.memoryUsage().rss;
+    for (let at = 4; at < body.length - 300; at += 11)
+      await reading(readFileSync(file).fill(0x80, at, at + 8));
+    expect(process.memoryUsage().rss - before).toBeLessThan(1e9);
+  });
 });

@@ -3,15 +3,22 @@ import { parquetHeader, readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { getTreePath } from 'hyparquet/src/schema.js';
 import { limits } from '../../limits.ts';
+import { assertRuns, pagesOf } from './parquet-runs.ts';
 
 /**
  * Looks at the pages of a column of a row group before they are decoded: hyparquet 1.31 goes where
  * their headers say, without end if one says less than nothing.
  *
  * @param chunk all bytes of the column in the row group
- * @throws Error if a page is larger than the file says, or ends behind its column
+ * @throws Error if a page is larger than the file says, or ends behind its column, or a run of
+ *   values behind its page
  */
-export function assertPages(chunk: ArrayBuffer, column: ColumnMetaData): void {
+export function assertPages(
+  chunk: ArrayBuffer,
+  column: ColumnMetaData,
+  { metadata, compressors }: Pick<LeafOf, 'metadata' | 'compressors'>,
+): void {
+  const pages = pagesOf(metadata, column, compressors);
   const reader = { view: new DataView(chunk), offset: 0 };
   const { byteLength } = reader.view;
   const mostValues = Number(column.num_values);
@@ -19,6 +26,7 @@ export function assertPages(chunk: ArrayBuffer, column: ColumnMetaData): void {
   while (reader.offset < byteLength - 1) {
     const header = parquetHeader(reader);
     const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
+    const start = reader.offset;
     reader.offset += size;
     if (!(size >= 0 && reader.offset <= byteLength))
       throw new Error('a page ends behind its column');
@@ -30,6 +38,7 @@ export function assertPages(chunk: ArrayBuffer, column: ColumnMetaData): void {
     values += own;
     if (!(own >= 0 && values <= mostValues)) throw new Error('its pages have more values than it');
     if (second !== undefined) assertLevels(second, size);
+    assertRuns(new Uint8Array(chunk, start, size), header, pages);
     const known = header.dictionary_page_header?.num_values ?? 0;
     if (!(known >= 0 && known <= 8 * unpacked)) throw new Error('its dictionary has no end');
   }

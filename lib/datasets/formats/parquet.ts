@@ -148,7 +148,7 @@ async function assertReadable(
     const { dictionary_page_offset: dictionary, data_page_offset: data } = own;
     const start = Number(dictionary || data);
     const chunk = await file.slice(start, start + Number(own.total_compressed_size));
-    assertPages(chunk, own);
+    assertPages(chunk, own, { metadata, compressors });
     if (leaves.length > 1) assertDecodes(chunk, own, { metadata, rows: Number(rows), compressors });
   }
 }
