@@ -74,6 +74,26 @@ export function wholePower(base: number, exponent: number): number {
   return result;
 }
 
+/** The probability of true that log-odds stand for. */
+export function sigmoid(logit: number): number {
+  return 1 / (1 + exponential(-logit));
+}
+
+/** Logits of classes become their probabilities, in place; −∞ becomes 0. */
+export function softmax(logits: Float64Array): Float64Array {
+  const most = logits.reduce((a, b) => Math.max(a, b));
+  let total = 0;
+  logits.forEach((logit, at) => {
+    const power = exponential(logit - most);
+    logits[at] = power;
+    total += power;
+  });
+  logits.forEach((power, at) => {
+    logits[at] = power / total;
+  });
+  return logits;
+}
+
 /** The sums of two arrays of one length, the first times `factor`. */
 export function addArrays(a: Float64Array, b: Float64Array, factor = 1): Float64Array {
   const sums = a.slice();

@@ -65,9 +65,10 @@ export async function profileFile(
   let areSamples = false;
   const profile = (isAll: boolean) => {
     // (Rows of JSON leave out what they have not.)
+    const targets = labelsAmong([...columns.keys()]);
     for (const column of columns.values()) {
-      const isLabel = labelsAmong([...columns.keys()]).includes(column.name);
-      column.missing = rows() - (isLabel ? 0 : unlabelled) - column.present;
+      const others = targets.includes(column.name) ? 0 : unlabelled;
+      column.missing = rows() - others - column.present;
     }
     return { rows: rows(), columns, isAll, bad, badRows, areSamples, hidden };
   };
@@ -87,7 +88,7 @@ export async function profileFile(
       const names = labelsAmong(Object.keys(own));
       const isLabelled = names.every((name) => !cells.isMissing(own[name]));
       if (!isLabelled) unlabelled += 1;
-      add(row, isLabelled ? undefined : names);
+      add(own, isLabelled ? undefined : names);
     }
   }
   return profile(true);
@@ -101,12 +102,13 @@ export function createProfile() {
     columns: columns as ReadonlyMap<string, Column>,
     rows: () => rows,
     /**
+     * @param row as {@link flat} has it
      * @param only the columns that count; all unless given
      * @returns the cells that were looked at
      */
     add(row: Row, only?: readonly string[]): readonly (readonly [name: string, cell: unknown])[] {
       rows += 1;
-      const cellsOfRow = Object.entries(flat(row));
+      const cellsOfRow = Object.entries(row);
       for (const [name, cell] of cellsOfRow) {
         const column = columns.get(name) ?? newColumn(name);
         columns.set(name, column);

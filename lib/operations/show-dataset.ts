@@ -4,7 +4,7 @@ import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { hashIntegers } from '../features/hash.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import type { Ports } from '../ports/ports.ts';
-import { type Column, createProfile } from './column-profile.ts';
+import { type Column, createProfile, flat } from './column-profile.ts';
 import { dataOfDataset } from './start-job.ts';
 
 /** Numbers of a column. */
@@ -71,7 +71,7 @@ export async function showDataset(
     for await (const chunk of readRows({ name: object.key, bytes })) {
       refusedRows += chunk.bad.length;
       for (const row of chunk.rows) {
-        for (const [name, cell] of profile.add(row)) {
+        for (const [name, cell] of profile.add(flat(row))) {
           if (cells.isMissing(cell)) continue;
           const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
           if (number === undefined) times.add(name, timeOf(cell, cells));

@@ -4,7 +4,6 @@ import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
-import type { Fourier } from './fourier-schema.ts';
 
 /** A linear model of what is relative to the last hundred samples or so. */
 export const forgettingLinearExpert: Expert = {
@@ -20,8 +19,8 @@ export const linearExpert: Expert = { hidden: [], rate: 0.1, replay: true };
 /** A linear model that knows how sure it is. */
 export const secondOrderExpert: Expert = { hidden: [], replay: false, secondOrder: true };
 
-/** The experts that today's defaults have, and those of releases before 0.27 had not. */
-export function areOfSecondOrder(expert: Expert): boolean {
+/** Whether it learns by second order; today's defaults have such, those before 0.27 had none. */
+export function isOfSecondOrder(expert: Expert): boolean {
   return isNetwork(expert) ? expert.secondOrder === true : expert.predicts === 'stack';
 }
 
@@ -87,12 +86,19 @@ function defaultExperts({
 type Named = z.output<typeof expertsSchema>;
 type Replay = z.output<typeof replaySchema>;
 
+/** What is declared of a network that experts take after. */
+export type TakenAfter = {
+  readonly hidden?: readonly number[] | undefined;
+  readonly fourier?: { readonly units: number } | undefined;
+  readonly topology?: unknown;
+};
+
 /** What a model learns from, and what it says. */
 export type Learnt = {
   readonly label: DeclaredLabel;
   readonly features: Readonly<Record<string, Feature>>;
   readonly loss?: string | object | undefined;
-  readonly network?: object;
+  readonly network?: TakenAfter;
 };
 
 /** How many columns an expert takes, and what it answers. */
@@ -108,7 +114,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
       0,
     ),
     outputs: outputCount(label),
-    units: 'fourier' in network ? ((network.fourier as Fourier | undefined)?.units ?? 0) : 0,
+    units: network.fourier?.units ?? 0,
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',
   };
 }

@@ -1,7 +1,7 @@
 import { besidePrior } from './declared-defaults.ts';
 import {
-  areOfSecondOrder,
   forgettingLinearExpert,
+  isOfSecondOrder,
   linearExpert,
   listExperts,
   periodicExpert,
@@ -88,7 +88,7 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
 export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return [];
-  const lastOnes = todays.filter((expert) => !areOfSecondOrder(expert));
+  const lastOnes = todays.filter((expert) => !isOfSecondOrder(expert));
   const laterOnes = lastOnes.filter((expert) => !isSame(expert, linearExpert));
   const firstOnes = laterOnes.flatMap((expert): Expert[] => {
     if (isSame(expert, periodicExpert)) return [];

@@ -1,21 +1,14 @@
 import { classCount, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import {
-  areOfSecondOrder,
+  isOfSecondOrder,
   type Learners,
   type Learnt,
   listExperts,
-  type Sizes,
   sizesOf,
+  type TakenAfter,
 } from './default-experts.ts';
 import { type Expert, isNetwork, isStack } from './experts-schema.ts';
-
-/** What is declared of a network that experts take after. */
-type Network = {
-  readonly hidden?: readonly number[] | undefined;
-  readonly fourier?: { readonly units: number } | undefined;
-  readonly topology?: unknown;
-};
 
 /** Why a spec cannot have the experts that it names. */
 export function problemsOfExperts({
@@ -25,7 +18,7 @@ export function problemsOfExperts({
   ...declared
 }: Learnt & {
   readonly online: Learners & { readonly minibatch: number };
-  readonly network: Network;
+  readonly network: TakenAfter;
   readonly optimizer: { readonly type: string };
 }): string[] {
   const problems: string[] = [];
@@ -63,22 +56,24 @@ export function problemsOfExperts({
         `(found ${classes}); leave it out`,
     );
   }
-  return [...problems, ...problemsOfSecondOrder(sizesOf(learnt), network, experts)];
+  return [...problems, ...problemsOfSecondOrder(learnt, network, experts)];
 }
 
 /** Why a spec cannot have the experts that learn by second order. */
 function problemsOfSecondOrder(
-  { numbers, tableRows, isOfMeans }: Sizes,
-  network: Network,
+  learnt: Learnt,
+  network: TakenAfter,
   experts: readonly Expert[],
 ): string[] {
+  if (!experts.some(isOfSecondOrder)) return [];
+  const { numbers, tableRows, isOfMeans } = sizesOf(learnt);
   const seconds = experts.filter(isNetwork).filter(({ secondOrder }) => secondOrder);
   const units = seconds.map(({ fourier = network.fourier }) => numbers + (fourier?.units ?? 0));
   const widest = units.reduce((a, b) => Math.max(a, b), 0);
   const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
     [experts.filter(isStack).length > 1, 'one expert stacks the others at most; leave one out'],
     [
-      experts.some(areOfSecondOrder) && !isOfMeans,
+      !isOfMeans,
       'experts of secondOrder and a stack learn means and shares, not a quantile or huber; leave ' +
         'them out',
     ],

@@ -187,9 +187,8 @@ export const specSchema = strictObject({
     for (const { field, problem } of [...problemsOfClasses(spec), ...problemsOfOutputs(spec)])
       refuse(['label', field], problem);
     const losses: readonly LossName[] = lossesOfTask[spec.task];
-    const isQuantile = typeof spec.loss === 'object';
-    const { loss = losses[0] } = spec;
-    const isAllowed = isQuantile ? spec.task === 'regression' : losses.includes(loss as LossName);
+    const { loss = lossesOfTask[spec.task][0] } = spec;
+    const isAllowed = typeof loss === 'object' ? spec.task === 'regression' : losses.includes(loss);
     if (!isAllowed) {
       const names = spec.task === 'regression' ? [...losses, '{ "quantile": 0.9 }'] : losses;
       refuse(['loss'], `the task ${spec.task} allows ${names.join(' or ')}`);

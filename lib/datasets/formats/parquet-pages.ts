@@ -1,7 +1,7 @@
-import { type ColumnMetaData, type Compressors, type FileMetaData, parquetSchema } from 'hyparquet';
+import type { ColumnMetaData, Compressors } from 'hyparquet';
 import { parquetHeader, readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
-import { getTreePath } from 'hyparquet/src/schema.js';
+import type { getTreePath } from 'hyparquet/src/schema.js';
 import { limits } from '../../limits.ts';
 import { assertRuns, pagesOf } from './parquet-runs.ts';
 
@@ -16,9 +16,9 @@ import { assertRuns, pagesOf } from './parquet-runs.ts';
 export function assertPages(
   chunk: ArrayBuffer,
   column: ColumnMetaData,
-  { metadata, compressors }: Pick<LeafOf, 'metadata' | 'compressors'>,
+  { schemaPath, compressors }: Pick<LeafOf, 'schemaPath' | 'compressors'>,
 ): void {
-  const pages = pagesOf(metadata, column, compressors);
+  const pages = pagesOf(schemaPath, column, compressors);
   const reader = { view: new DataView(chunk), offset: 0 };
   const { byteLength } = reader.view;
   const mostValues = Number(column.num_values);
@@ -69,10 +69,9 @@ function assertLevels(header: SecondHeader, size: number): void {
 export function assertDecodes(
   chunk: ArrayBuffer,
   column: ColumnMetaData,
-  { metadata, rows, compressors }: LeafOf,
+  { schemaPath, rows, compressors }: LeafOf,
 ): void {
   const { path_in_schema: pathInSchema } = column;
-  const schemaPath = getTreePath(parquetSchema(metadata), pathInSchema);
   const element = schemaPath.at(-1)?.element;
   if (element === undefined) throw new Error('its schema does not name it');
   readColumn(
@@ -82,9 +81,9 @@ export function assertDecodes(
   );
 }
 
-/** The row group that a leaf is of. */
+/** The row group that a leaf is of, and its place in the schema. */
 type LeafOf = {
-  readonly metadata: FileMetaData;
+  readonly schemaPath: ReturnType<typeof getTreePath>;
   readonly rows: number;
   readonly compressors: Compressors;
 };

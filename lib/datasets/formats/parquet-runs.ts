@@ -1,8 +1,11 @@
-import type { ColumnMetaData, Compressors, FileMetaData } from 'hyparquet';
-import { parquetSchema } from 'hyparquet';
+import type { ColumnMetaData, Compressors } from 'hyparquet';
 import type { parquetHeader } from 'hyparquet/src/column.js';
 import { decompressPage } from 'hyparquet/src/datapage.js';
-import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath } from 'hyparquet/src/schema.js';
+import {
+  getMaxDefinitionLevel,
+  getMaxRepetitionLevel,
+  type getTreePath,
+} from 'hyparquet/src/schema.js';
 
 /** A column's pages, as far as is to be known of them to look into one. */
 export type PagesOf = {
@@ -15,11 +18,10 @@ export type PagesOf = {
 
 /** The pages of a leaf. */
 export function pagesOf(
-  metadata: FileMetaData,
-  { codec, type, path_in_schema: path }: ColumnMetaData,
+  schemaPath: ReturnType<typeof getTreePath>,
+  { codec, type }: ColumnMetaData,
   compressors: Compressors,
 ): PagesOf {
-  const schemaPath = getTreePath(parquetSchema(metadata), path);
   const bits = (most: number) => 32 - Math.clz32(most);
   const levels = [getMaxRepetitionLevel(schemaPath), getMaxDefinitionLevel(schemaPath)] as const;
   return { codec, type, compressors, levelBits: [bits(levels[0]), bits(levels[1])] };

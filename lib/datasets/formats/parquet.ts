@@ -6,6 +6,7 @@ import {
   parquetScan,
   parquetSchema,
 } from 'hyparquet';
+import { getTreePath } from 'hyparquet/src/schema.js';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import * as z from 'zod';
 import { reasonOf } from '../../errors.ts';
@@ -19,7 +20,7 @@ import { assertDecodes, assertPages } from './parquet-pages.ts';
 export const parquet: BinaryReader = {
   async *read(bytes, needed, { from, to = Number.POSITIVE_INFINITY }) {
     const file = asyncBuffer(bytes);
-    const { metadata, names } = await footerOf(bytes);
+    const { metadata, names, schema } = await footerOf(bytes);
     const twice = names.find((name, place) => names.indexOf(name) !== place);
     if (twice !== undefined)
       throw new Error(`two columns are named ${JSON.stringify(twice)}; rename one`);
@@ -44,7 +45,7 @@ export const parquet: BinaryReader = {
       const values: [name: string, values: ArrayLike<unknown>][] = [];
       for (const column of columns) {
         const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
-          await assertReadable(file, metadata, group, column);
+          await assertReadable(file, schema, group, column);
           const read = await scan.readColumn({ column, rowStart, rowEnd });
           if (read.length === rowEnd - rowStart) return read;
           throw new Error(`it has ${read.length} values for ${rowEnd - rowStart} rows`);
@@ -71,9 +72,11 @@ export const parquet: BinaryReader = {
 };
 
 /** What a file says of itself, at its end. @throws Error if it does not begin and end as Parquet */
-async function footerOf(
-  bytes: ByteSource,
-): Promise<{ readonly metadata: FileMetaData; readonly names: readonly string[] }> {
+async function footerOf(bytes: ByteSource): Promise<{
+  readonly metadata: FileMetaData;
+  readonly names: readonly string[];
+  readonly schema: ReturnType<typeof parquetSchema>;
+}> {
   const { sizeBytes } = bytes;
   const textAt = async (start: number) =>
     Buffer.from(await bytes.read(start, start + magic.length)).toString('latin1');
@@ -83,9 +86,10 @@ async function footerOf(
     throw new Error(`it is cut short: Parquet ends with ${magic}`);
   return readable('what it says of itself at its end', async () => {
     const metadata = await parquetMetadataAsync(asyncBuffer(bytes));
-    const names = parquetSchema(metadata).children.map(({ element: { name } }) => name);
+    const schema = parquetSchema(metadata);
+    const names = schema.children.map(({ element: { name } }) => name);
     parse(footerSchema, { names, ...metadata }, 'its end');
-    return { metadata, names };
+    return { metadata, names, schema };
   });
 }
 
@@ -137,7 +141,7 @@ async function readable<Answer>(part: string, read: () => Promise<Answer>): Prom
 /** @throws Error if the pages of a column are not what its row group says of them */
 async function assertReadable(
   file: AsyncBuffer,
-  metadata: FileMetaData,
+  schema: ReturnType<typeof parquetSchema>,
   { columns, num_rows: rows }: FileMetaData['row_groups'][number],
   name: string,
 ): Promise<void> {
@@ -148,8 +152,13 @@ async function assertReadable(
     const { dictionary_page_offset: dictionary, data_page_offset: data } = own;
     const start = Number(dictionary || data);
     const chunk = await file.slice(start, start + Number(own.total_compressed_size));
-    assertPages(chunk, own, { metadata, compressors });
-    if (leaves.length > 1) assertDecodes(chunk, own, { metadata, rows: Number(rows), compressors });
+    const leaf = {
+      schemaPath: getTreePath(schema, own.path_in_schema),
+      rows: Number(rows),
+      compressors,
+    };
+    assertPages(chunk, own, leaf);
+    if (leaves.length > 1) assertDecodes(chunk, own, leaf);
   }
 }
 

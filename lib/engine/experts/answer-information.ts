@@ -1,4 +1,4 @@
-import { exponential, logarithm } from '../../arithmetic.ts';
+import { logarithm, sigmoid, softmax } from '../../arithmetic.ts';
 import { type EncodedSamples, labelsOfRow } from '../../features/samples.ts';
 import type { Task } from '../../features/task.ts';
 
@@ -29,7 +29,7 @@ export function shareOfStep(
   for (let half = 0; half < 20; half++) {
     const middle = (near + far) / 2;
     const there = own + (isRight ? middle : -middle);
-    const pull = reach * Math.abs(label - 1 / (1 + exponential(-there)));
+    const pull = reach * Math.abs(label - sigmoid(there));
     if (pull > middle) near = middle;
     else far = middle;
   }
@@ -55,8 +55,7 @@ export function judge(task: Task, answer: Float64Array, samples: EncodedSamples,
   }
   const label = samples.labels[row] ?? 0;
   if (task === 'binary') {
-    const logit = answer[0] ?? 0;
-    const share = 1 / (1 + exponential(-logit));
+    const share = sigmoid(answer[0] ?? 0);
     answer[0] = label - share;
     const right = label === 1 ? share : 1 - share;
     return {
@@ -65,10 +64,7 @@ export function judge(task: Task, answer: Float64Array, samples: EncodedSamples,
       shares: Float64Array.of(share),
     };
   }
-  const most = answer.reduce((a, b) => Math.max(a, b));
-  const powers = answer.map((logit) => exponential(logit - most));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  const shares = powers.map((power) => power / sum);
+  const shares = softmax(answer.slice());
   let information = 0;
   shares.forEach((share, output) => {
     information = Math.max(information, informationOf(share));

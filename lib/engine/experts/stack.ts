@@ -1,4 +1,4 @@
-import { exponential, logarithm } from '../../arithmetic.ts';
+import { logarithm, sigmoid, softmax } from '../../arithmetic.ts';
 import type { Task } from '../../features/task.ts';
 import { type Expert, isNetwork, isStack } from '../../spec/experts-schema.ts';
 import type { EngineState, Tensors } from '../engine.ts';
@@ -131,17 +131,11 @@ function toShares(
   row: number,
 ): void {
   if (task === 'binary') {
-    sums[0] = 1 / (1 + exponential(-(sums[0] ?? 0)));
+    sums[0] = sigmoid(sums[0] ?? 0);
     return;
   }
   const isOut = (at: number) =>
     others.every((each, i) => networks[i] !== true || each[row * sums.length + at] === 0);
   for (let at = 0; at < sums.length; at++) if (isOut(at)) sums[at] = Number.NEGATIVE_INFINITY;
-  const most = sums.reduce((a, b) => Math.max(a, b));
-  let total = 0;
-  for (let at = 0; at < sums.length; at++) {
-    sums[at] = exponential((sums[at] ?? 0) - most);
-    total += sums[at] ?? 0;
-  }
-  for (let at = 0; at < sums.length; at++) sums[at] = (sums[at] ?? 0) / total;
+  softmax(sums);
 }
