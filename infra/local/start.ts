@@ -6,7 +6,11 @@ import { keys } from '../../lib/bucket/keys.ts';
 import { readArguments } from '../../lib/cli/arguments.ts';
 import { createProgress, formatCount, formatSeconds, formatTable } from '../../lib/cli/progress.ts';
 import { MillraceError } from '../../lib/errors.ts';
-import { type FlightsResult, runFlights } from '../../lib/examples/flights/main-job.ts';
+import {
+  type FlightsResult,
+  januaryObjects,
+  runFlights,
+} from '../../lib/examples/flights/main-job.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
 import { removeModel } from '../../lib/operations/remove-model.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
@@ -98,6 +102,9 @@ async function main(): Promise<void> {
   let cloud: LocalCloud | undefined;
   try {
     const assembly = join(projectDirectory, 'cdk.out');
+    const january = januaryObjects(options.limit);
+    // Meanwhile; what goes wrong with it is told where it is awaited.
+    january.catch(() => undefined);
     await synthesize(assembly);
     progress.step(`stack synthesized (${formatSeconds((Date.now() - started) / 1_000)})`);
     cloud = await startLocalCloud(assembly, dataDirectory);
@@ -108,6 +115,7 @@ async function main(): Promise<void> {
     if (options.isFresh && isWhole) await forget(cloud, ports, flightsSpec.model);
     const { result, draw } = await runFlights(ports, progress, {
       ...options,
+      january,
       signal: interrupt.signal,
     });
     output.write(report(result, cloud, options, (Date.now() - started) / 1_000));

@@ -1,4 +1,5 @@
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { keys } from '../../bucket/keys.ts';
 import type { ObjectStore } from '../../bucket/object-store.ts';
 import { formatCount, type Progress } from '../../cli/progress.ts';
@@ -18,6 +19,8 @@ export type FlightsOptions = {
   readonly months: number;
   /** Use only this many flights of each month. */
   readonly limit: number;
+  /** January's objects, {@link januaryObjects}: they may be made while the stack is. */
+  readonly january: Promise<readonly Uint8Array[]>;
   readonly signal: AbortSignal;
 };
 
@@ -95,11 +98,11 @@ async function jobOfRun({ store, nonce }: Ports): Promise<string> {
 async function trainOnJanuary(
   ports: Ports,
   progress: Progress,
-  { job, limit, signal }: FlightsOptions & { readonly job: string },
+  { job, limit, january, signal }: FlightsOptions & { readonly job: string },
 ): Promise<{ readonly promotion: number; readonly slices: number }> {
   const { store } = ports;
   if ((await store.list(keys.dataset(dataset))).length === 0) {
-    await uploadJanuary(store, limit);
+    await uploadJanuary(store, await january);
     progress.step(
       `January is in the bucket: ${formatCount(Math.min(limit, flightsOfMonth[0]))} flights`,
     );
@@ -128,23 +131,33 @@ async function trainOnJanuary(
   return { promotion, slices: last.slice };
 }
 
-async function uploadJanuary(store: ObjectStore, limit: number): Promise<void> {
+async function uploadJanuary(store: ObjectStore, january: readonly Uint8Array[]): Promise<void> {
+  for (const [part, object] of january.entries()) {
+    const name = `part-${String(part).padStart(3, '0')}.jsonl.gz`;
+    await store.put(`${keys.dataset(dataset)}${name}`, object);
+  }
+}
+
+/**
+ * January as JSON Lines, packed with gzip, in objects of some 131,000 flights.
+ *
+ * @param limit at most so many flights
+ */
+export async function januaryObjects(limit: number): Promise<readonly Uint8Array[]> {
+  const objects: Promise<Uint8Array>[] = [];
   let pending: Flight[] = [];
-  let part = 0;
   let rows = 0;
-  const upload = async () => {
+  const pack = () => {
     const lines = pending.map((flight) => JSON.stringify(flight)).join('\n');
     pending = [];
-    await store.put(
-      `${keys.dataset(dataset)}part-${String(part++).padStart(3, '0')}.jsonl.gz`,
-      gzipSync(`${lines}\n`),
-    );
+    objects.push(promisify(gzip)(`${lines}\n`));
   };
   for await (const { flights } of readFlights(0, 0)) {
     const taken = flights.slice(0, limit - rows);
     rows += taken.length;
     pending.push(...taken);
-    if (pending.length >= objectRows) await upload();
+    if (pending.length >= objectRows) pack();
   }
-  if (pending.length > 0) await upload();
+  if (pending.length > 0) pack();
+  return await Promise.all(objects);
 }
