@@ -182,12 +182,14 @@ export const limits = {
   targetColumns: 1_000,
   /** Numbers up to which a model that nobody tuned has an expert over Fourier features. */
   periodicNumbers: 64,
+  /** Numbers up to which it has experts over a piecewise linear encoding. */
+  piecewiseNumbers: 24,
   /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 256,
   secondOrderRows: 4_096,
   /** Outputs up to which it has those, and a stack. */
   stackedOutputs: 64,
-  /** Numbers and Fourier units of any of those. */
+  /** Numbers, Fourier units and pieces of any of those. */
   secondOrderInputs: 512,
   /** Weights of a network that answers by their average. */
   averagedWeights: 1_000_000,

@@ -156,11 +156,13 @@ export async function init(
     task,
     model,
     out,
+    isForced,
   }: {
     readonly labels: readonly string[];
     readonly task?: string | undefined;
     readonly model?: string | undefined;
     readonly out: string;
+    readonly isForced: boolean;
   },
 ): Promise<number> {
   const name = parse(modelName, model ?? nameOf(path), '--model');
@@ -173,7 +175,7 @@ export async function init(
   };
   const draft = await withFile(path, (file) => draftSpec(name, file, options));
   const { spec, rows, left, doubts } = draft;
-  await writeSpecFile(out, spec);
+  await writeSpecFile(out, spec, isForced);
   result({ ...draft, out });
   print(
     `${out}: ${spec.task}, ${count(Object.keys(spec.features).length, 'feature')}, from ${count(rows, 'row')}`,

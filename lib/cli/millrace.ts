@@ -13,7 +13,7 @@ import {
   declareSampleCommands,
   declareWatchCommand,
 } from './model-commands.ts';
-import { addCommand, bashCompletion, type Called, text, texts } from './program.ts';
+import { addCommand, bashCompletion, type Called, flag, text, texts } from './program.ts';
 import { createProgress } from './progress.ts';
 import {
   declareRepairCommands,
@@ -149,6 +149,7 @@ function declareInit(): void {
         new Option('--task <task>', 'by the looks of the labels unless given').choices(tasks),
         text('--model <name>', "the model's name; the file's unless given"),
         text('--out <file>', 'where to write it; spec.json unless given'),
+        flag('--force', 'write over the file that is there'),
       ],
       examples: [
         ['millrace init sales.csv --label sold', 'drafts spec.json'],
@@ -156,7 +157,7 @@ function declareInit(): void {
       ],
     },
     async (called) => {
-      const { label, task, model, out } = called.options;
+      const { label, task, model, out, force } = called.options;
       process.exitCode = await (await import('./files.ts')).init(
         terminal(called),
         called.args[0] ?? '',
@@ -165,6 +166,7 @@ function declareInit(): void {
           task: textOf(task),
           model: textOf(model),
           out: textOf(out) ?? 'spec.json',
+          isForced: force === true,
         },
       );
     },

@@ -7,6 +7,7 @@ import {
   type ModelSummary,
 } from '../operations/describe-model.ts';
 import { listNames } from '../parse.ts';
+import type { Derived } from '../spec/derived-numbers.ts';
 import { type Expert, isNetwork } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
 import { earnedTables } from './earned-tables.ts';
@@ -124,8 +125,15 @@ function networkText({ network, online: { experts } }: Spec): string {
     : [
         `hidden ${JSON.stringify(network.hidden)}`,
         ...(network.wide ? ['wide'] : []),
-        ...(network.fourier === undefined ? [] : [`${network.fourier.units} Fourier features`]),
+        ...derivedTexts(network),
       ].join(', ');
+}
+
+function derivedTexts({ fourier, piecewiseLinear }: Derived): readonly string[] {
+  return [
+    ...(fourier === undefined ? [] : [`${fourier.units} Fourier features`]),
+    ...(piecewiseLinear === undefined ? [] : [`${piecewiseLinear.bins} bins`]),
+  ];
 }
 
 function percent(share: number): string {
@@ -141,11 +149,10 @@ const constantTexts = {
 function expertText(expert: Expert, { network }: Spec): string {
   if (!isNetwork(expert)) return constantTexts[expert.predicts];
   const { hidden, activation, rate, halfLife, replay, secondOrder } = expert;
-  const { fourier } = { ...network, ...expert };
   return [
     hidden === undefined ? 'the network' : hidden.length === 0 ? 'linear' : `hidden ${hidden}`,
     ...(activation === undefined ? [] : [activation]),
-    ...(fourier === undefined ? [] : [`${fourier.units} Fourier features`]),
+    ...derivedTexts({ ...network, ...expert }),
     ...(rate === undefined ? [] : [`rate ${rate}`]),
     ...(halfLife === undefined ? [] : [`half-life ${halfLife}`]),
     ...(replay ? ['replays'] : []),

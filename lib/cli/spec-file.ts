@@ -14,14 +14,22 @@ export async function readSpecFile(path: string): Promise<SpecInput> {
   return inputOf(path, text.replace(/^\uFEFF/, ''));
 }
 
-/** Writes a spec to a new file. @throws MillraceError kind `invalid` if there is one, or it cannot */
-export async function writeSpecFile(path: string, spec: SpecInput): Promise<void> {
+/**
+ * Writes a spec to a file.
+ *
+ * @param isForced whether it may take the place of a file that is there
+ * @throws MillraceError kind `invalid` if there is one that may not, or it cannot be written
+ */
+export async function writeSpecFile(
+  path: string,
+  spec: SpecInput,
+  isForced?: boolean,
+): Promise<void> {
   const text = `${JSON.stringify(spec, null, 2)}\n`;
-  await writeFile(path, text, { flag: 'wx' }).catch((cause: unknown) => {
-    throw invalid(
-      `${path} cannot be written: ${writeProblem(cause)}; --out names another file`,
-      cause,
-    );
+  await writeFile(path, text, { flag: isForced ? 'w' : 'wx' }).catch((cause: unknown) => {
+    const others = ['--out names another file'];
+    if (isForced === false) others.push('--force writes over it');
+    throw invalid(`${path} cannot be written: ${writeProblem(cause)}; ${others.join(', ')}`, cause);
   });
 }
 

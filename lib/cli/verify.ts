@@ -53,7 +53,8 @@ function tell(
     differences: Object.fromEntries(differences),
     ...more,
   });
-  for (const [tensor, difference] of differences) print(`  ${tensor}  ${difference}`);
+  for (const [tensor, difference] of differences)
+    if (difference !== 0) print(`  ${tensor}  ${difference}`);
   const largest = Math.max(0, ...differences.values());
   print(
     `${name}: entries ${from + 1} to ${to}, ${count(samples, 'sample')}, largest difference ${largest}`,

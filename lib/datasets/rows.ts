@@ -89,7 +89,9 @@ function formatOf(name: string): Format {
     ? 'save the table as CSV (UTF-8)'
     : /\.(txt|dat|data)$/.test(bare)
       ? 'rename it to .csv, or to .tsv where tabs are between its cells'
-      : 'convert or rename it';
+      : /\.json$/.test(bare)
+        ? 'a row on each line is JSON Lines, to be called .jsonl; `jq -c ".[]"` writes a list so'
+        : 'convert or rename it';
   throw invalid(`${name}: its name must end with ${endings.join(', ')}; ${remedy}`);
 }
 

@@ -110,11 +110,14 @@ function networkText({ network, online: { experts } }: Spec): string {
   if (experts !== undefined)
     return `${experts.length} experts side by side, mixed by what they have earned`;
   if ('topology' in network) return 'its own topology';
-  const { hidden, activation, fourier } = network;
-  const periodic =
-    fourier === undefined ? '' : `, over ${fourier.units} random Fourier features too`;
-  if (hidden.length === 0) return `linear${periodic}`;
-  const layers = `hidden layers of ${hidden.join(', ')} units, ${activation}${periodic}`;
+  const { hidden, activation, fourier, piecewiseLinear } = network;
+  const derived = [
+    ...(fourier === undefined ? [] : [`${fourier.units} random Fourier features`]),
+    ...(piecewiseLinear === undefined ? [] : [`numbers in ${piecewiseLinear.bins} bins`]),
+  ];
+  const over = derived.length === 0 ? '' : `, over ${derived.join(' and ')} too`;
+  if (hidden.length === 0) return `linear${over}`;
+  const layers = `hidden layers of ${hidden.join(', ')} units, ${activation}${over}`;
   return network.wide ? `${layers}; a linear model beside them` : layers;
 }
 

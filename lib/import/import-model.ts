@@ -10,7 +10,7 @@ import { mixtureLayer } from '../export/served-network.ts';
 import { type CreateOptions, createModel } from '../model/create-model.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { buildNetwork } from '../network/build-network.ts';
-import { isTrained } from '../network/weight-names.ts';
+import { isTrained, piecewiseLayer } from '../network/weight-names.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
@@ -154,7 +154,7 @@ async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Ten
     const names = namesIn(layersModel);
     const named = weights instanceof Map ? byName(layersModel, weights) : weights;
     const fitting = fittedNames(names, named as Tensors);
-    if (!('topology' in spec.network)) assertSameFrequencies(layersModel, fitting);
+    if (!('topology' in spec.network)) assertSameFixed(layersModel, fitting);
     return fitting;
   });
 }
@@ -167,7 +167,7 @@ async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Te
   for (const { name, spec: own } of partsOf(spec, experts)) {
     if (own === undefined) continue;
     const inside = await withNetwork(own, (layersModel) => {
-      assertSameFrequencies(layersModel, weights, name);
+      assertSameFixed(layersModel, weights, name);
       return namesIn(layersModel);
     });
     names.push(...inside.map((each) => each.replace('/', `/${name}/`)));
@@ -176,21 +176,24 @@ async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Te
 }
 
 /**
- * Random Fourier features are those of a spec, wherever its other weights come from.
+ * What is derived from numbers is as a spec says, wherever its other weights come from.
  *
- * @throws MillraceError kind `invalid` if those of a file are others
+ * @throws MillraceError kind `invalid` if a file has others of those weights
  */
-function assertSameFrequencies(layersModel: tf.LayersModel, file: Tensors, expert?: string): void {
+function assertSameFixed(layersModel: tf.LayersModel, file: Tensors, expert?: string): void {
   for (const weight of layersModel.weights) {
     const own = `weights/${weight.originalName}`;
     const theirs = file[expert === undefined ? own : own.replace('/', `/${expert}/`)]?.data;
     if (isTrained(own) || theirs === undefined) continue;
-    const drawn = weight.read().dataSync();
-    if (drawn.length === theirs.length && theirs.every((each, i) => each === drawn[i])) continue;
+    const fixed = weight.read().dataSync();
+    if (fixed.length === theirs.length && theirs.every((each, i) => each === fixed[i])) continue;
+    const [what, said] = own.startsWith(`weights/${piecewiseLayer}/`)
+      ? ['another piecewise linear encoding', 'piecewiseLinear says (bins, of)']
+      : ['other random Fourier features', 'fourier says (units, bandwidth, of)'];
     throw invalid(
-      `spec: the file has other random Fourier features${expert === undefined ? '' : ` in ${expert}`}; ` +
-        'its seed, the order of its features and what its fourier says (units, bandwidth, of) must be ' +
-        'those by which the weights were learnt',
+      `spec: the file has ${what}${expert === undefined ? '' : ` in ${expert}`}; ` +
+        `its seed, the order of its features and what its ${said} must be those by which the ` +
+        'weights were learnt',
     );
   }
 }

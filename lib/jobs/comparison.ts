@@ -28,7 +28,10 @@ import type { Place } from './lane.ts';
  */
 export type Comparison = NonNullable<Place['comparison']>;
 
-/** The weights that are compared, and the rows that neither has learnt. */
+/**
+ * The weights that are compared, and rows that the challenger has not learnt. The champion has,
+ * where they came with its stream.
+ */
 export type Rivals = {
   readonly champion: State;
   readonly challenger: Parameters;
@@ -99,8 +102,14 @@ const enoughSamples = 50;
 /**
  * Why a challenger is not to replace the champion; undefined if it is better by the margin wherever
  * it was compared, and no worse than a constant.
+ *
+ * @param streamed samples of the stream that the champion has learnt
  */
-export function objectionTo(comparison: Comparison, margin: number): string | undefined {
+export function objectionTo(
+  comparison: Comparison,
+  margin: number,
+  streamed: number,
+): string | undefined {
   const compared = Object.entries(places).flatMap(([name, place]) => {
     const losses = comparison[name as keyof Comparison];
     return losses === undefined ? [] : [{ ...losses, place }];
@@ -110,13 +119,18 @@ export function objectionTo(comparison: Comparison, margin: number): string | un
   }
   const figure = (loss: number) => Number(loss.toPrecision(6));
   for (const { champion, challenger, baseline = Number.POSITIVE_INFINITY, place } of compared) {
+    const mayKnow = place === places.heldOut && streamed > 0;
     const own = `${place} its loss of ${figure(challenger)}`;
     if (challenger > baseline)
       return `${own} is higher than that of a constant (${figure(baseline)})`;
     if (champion !== null && challenger >= champion - margin)
       return (
         `${own} is not lower than the champion's (${figure(champion)})` +
-        (margin > 0 ? ` by ${margin}` : '')
+        (margin > 0 ? ` by ${margin}` : '') +
+        (mayKnow
+          ? `; that has learnt ${streamed.toLocaleString('en-US')} samples of the stream: if these rows were among ` +
+            'them, it knew them, and rows that came later compare better (batch.validation)'
+          : '')
       );
   }
   return undefined;

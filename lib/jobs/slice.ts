@@ -237,7 +237,8 @@ async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): P
     heldOut,
   });
   const objection =
-    objectionToClasses(prepared) ?? objectionTo(comparison, model.spec.batch.margin);
+    objectionToClasses(prepared) ??
+    objectionTo(comparison, model.spec.batch.margin, champion.learnt);
   if (objection === undefined) {
     return { parameters, place: { ...current.place, status: 'promotion-sent', comparison } };
   }

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { cosineOfPi, logarithm } from '../arithmetic.ts';
-import { columnsOf, layoutOf } from '../features/columns.ts';
+import { layoutOf } from '../features/columns.ts';
 import { bitsAt, hashIntegers } from '../features/hash.ts';
-import type { Fourier } from '../spec/fourier-schema.ts';
+import type { Fourier } from '../spec/derived-numbers.ts';
 import type { Spec } from '../spec/spec.ts';
+import { given } from './given-weights.ts';
+import { takenNumbers } from './taken-numbers.ts';
 import { fourierLayer } from './weight-names.ts';
 
 /** A stream of random numbers that has nothing to do with those of initial weights. */
@@ -50,30 +52,16 @@ export class RandomFourier extends tf.layers.Layer {
   }
 }
 
-/** An initializer of values that are known. */
-function given(values: Float32Array) {
-  const initializer = tf.initializers.zeros();
-  initializer.apply = (shape) => tf.tensor(values, shape.map(Number));
-  return initializer;
-}
-
 /** The layer of a spec, from its seed. */
 export function fourierOf(spec: Spec, { units, bandwidth, of }: Fourier): RandomFourier {
   const { numberWidth } = layoutOf(spec);
-  const isTaken = new Uint8Array(numberWidth);
-  for (const {
-    name,
-    offsets: { numberOffset },
-    behaviour: { width },
-  } of columnsOf(spec))
-    if (of === undefined || of.includes(name))
-      isTaken.fill(1, numberOffset, numberOffset + width.numbers);
-  const taken = isTaken.reduce((sum, each) => sum + each, 0);
-  const width = bandwidth ?? 0.35 * Math.sqrt(taken);
+  const taken = takenNumbers(spec, of);
+  const width = bandwidth ?? 0.35 * Math.sqrt(taken.length);
   const key = hashIntegers(spec.seed, fourierStream);
   const frequencies = new Float32Array(numberWidth * units);
-  for (let i = 0; i < frequencies.length; i++)
-    if (isTaken[Math.floor(i / units)] === 1) frequencies[i] = normal(key, i) / width;
+  for (const column of taken)
+    for (let i = column * units; i < (column + 1) * units; i++)
+      frequencies[i] = normal(key, i) / width;
   const phases = Float32Array.from(
     { length: units },
     (_, unit) => 2 * Math.PI * even(key, 2 * frequencies.length + unit),

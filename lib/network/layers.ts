@@ -5,6 +5,8 @@ import { hashIntegers } from '../features/hash.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fourierOf } from './fourier.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
+import { piecewiseLinear } from './piecewise-linear.ts';
+import { piecesOf } from './taken-numbers.ts';
 import { categoryInput, layerPartOf } from './weight-names.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
@@ -63,7 +65,11 @@ export function fromLayers(spec: Spec, declared: HiddenLayers): BareNetwork {
     declared.fourier === undefined
       ? []
       : [apply(fourierOf(spec, declared.fourier), at(symbols, numbers))];
-  const features = joined('features', [...columns, ...periodic]);
+  const pieces =
+    declared.piecewiseLinear === undefined
+      ? []
+      : [piecewiseLinear(spec, declared.piecewiseLinear, at(symbols, numbers))];
+  const features = joined('features', [...columns, ...periodic, ...pieces]);
   const hidden = hiddenLayers(declared, features, seed);
   const outputs = outputsOf(spec);
   const deep = apply(
@@ -183,15 +189,17 @@ function withWide(
 
 /** Counted before tfjs allocates them. */
 function countParameters(spec: Spec, declared: HiddenLayers): number {
-  const { hidden: widths, layerNormalization = false, wide = false, fourier } = declared;
+  const { hidden: widths, layerNormalization = false, wide = false } = declared;
   const tables = tablesOf(spec);
   const embedded = tables.reduce((sum, { dimensions }) => sum + dimensions, 0);
   let parameters = tables.reduce((sum, { rows, dimensions }) => sum + rows * dimensions, 0);
   const { numberWidth } = layoutOf(spec);
   const outputs = outputsOf(spec);
-  const periodic = fourier?.units ?? 0;
-  parameters += (numberWidth + 1) * periodic;
-  let before = numberWidth + embedded + periodic;
+  const derived =
+    (declared.fourier?.units ?? 0) +
+    (declared.piecewiseLinear === undefined ? 0 : piecesOf(spec, declared.piecewiseLinear));
+  parameters += (numberWidth + 1) * derived;
+  let before = numberWidth + embedded + derived;
   for (const units of [...widths, outputs]) {
     parameters += (before + 1) * units;
     before = units;

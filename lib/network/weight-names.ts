@@ -30,12 +30,14 @@ export function isAverage(name: string): boolean {
   return name.startsWith('optimizer/') && name.endsWith(`/${behindSlot}`);
 }
 
-/** The layer of a generated network whose weights stay as its seed has them. */
+/** The layer of a generated network whose weights stay as its spec and its seed have them. */
 export const fourierLayer = 'fourier';
+/** The same of what cuts the lines of numbers. */
+export const piecewiseLayer = 'piecewise_linear';
 
-const fourierWeight = new RegExp(`^weights/(expert_\\d+/)?${fourierLayer}/`);
+const fixedWeight = new RegExp(`^weights/(expert_\\d+/)?(${fourierLayer}|${piecewiseLayer})/`);
 
 /** Whether a step changes a weight of a generated network, by its name in a state. */
 export function isTrained(name: string): boolean {
-  return !fourierWeight.test(name);
+  return !fixedWeight.test(name);
 }

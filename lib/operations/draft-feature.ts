@@ -4,6 +4,8 @@ import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, nonNumbersOf } from './column-profile.ts';
+import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
+import { isTime, timeDoubts, timestampOf } from './draft-times.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
 export const mostlyNumbers = 0.9;
@@ -47,13 +49,6 @@ export function reasonToLeave(column: Column): string | undefined {
     return 'nearly every row has a word of its own, like a name';
   if (isKey && whole === present && isCounting(values)) return 'it counts the rows, like an id';
   return undefined;
-}
-
-/** What there is to learn of a day. */
-const dayParts = ['weekday', 'dayOfYear'] as const;
-
-function isTime({ dates, dateTexts, present }: Column): boolean {
-  return dates + dateTexts > 0.5 * present;
 }
 
 /** Whether most of its many values are sentences, or at least three words. */
@@ -104,20 +99,6 @@ function isCounting(values: ReadonlyMap<string, number>): boolean {
   return !areYears && most - least + 1 === numbers.length;
 }
 
-/** Whether numbers are days, written as eight digits. */
-function areDays(numbers: Iterable<string>): boolean {
-  const day = /^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$/;
-  return [...numbers].every((number) => day.test(number));
-}
-
-/** Whether whole numbers are times of this century, as so many of a second since 1970. */
-function areTimes({ values, whole, present }: Column, partsOfSecond: number): boolean {
-  const isTime = (number: number) => number >= 1e9 && number < 2.2e9;
-  return (
-    whole === present && [...values.keys()].every((text) => isTime(Number(text) / partsOfSecond))
-  );
-}
-
 /** A number of nines, such as -999, that lies three times as far out as all others together. */
 function markOf({ values }: Column): string | undefined {
   const marks = [...values.keys()].filter((text) => /^-?99+(\.0+)?$/.test(text));
@@ -129,19 +110,6 @@ function markOf({ values }: Column): string | undefined {
     const away = Math.max(least - Number(mark), Number(mark) - most);
     return most > least && away > 3 * (most - least);
   });
-}
-
-/** What stands for missing values of numbers and times, where there were some. */
-function standInFor(missing: number): { missing?: 'mean' } {
-  return missing > 0 ? { missing: 'mean' } : {};
-}
-
-function missingValues(missing: number): string {
-  return `${missing} missing ${missing === 1 ? 'value is' : 'values are'}`;
-}
-
-function learntAsMean(name: string, missing: number): string {
-  return `${name}: ${missingValues(missing)} learnt as the mean so far`;
 }
 
 /** A number; what is missing is learnt as the mean. */
@@ -163,24 +131,6 @@ function numberOf(column: Column, doubts: string[], words = 0): SpecInput['featu
   return { type: 'number', ...standInFor(missing) };
 }
 
-/** A time: by its days, and its hours where it has some. */
-function timestampOf(column: Column, doubts: string[]): SpecInput['features'][string] {
-  const { name, present, dates, missing } = column;
-  const hasHours = dates > 0 || column.timeTexts > 0;
-  const parts = hasHours ? (['hour', 'weekday', 'dayOfYear'] as const) : dayParts;
-  const others = present - dates - column.dateTexts;
-  if (missing > 0) doubts.push(learntAsMean(name, missing));
-  doubts.push(
-    `${name} is a time: it is learnt as ${listNames(parts)}, of UTC` +
-      (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
-  );
-  return {
-    type: 'timestamp',
-    ...(hasHours ? {} : { parts: [...parts] }),
-    ...standInFor(missing),
-  };
-}
-
 /** What a draft has found so far. */
 export type Findings = {
   readonly doubts: string[];
@@ -188,12 +138,14 @@ export type Findings = {
   readonly words: Set<string>;
   /** Texts that cannot be among them, in small letters: they say something elsewhere. */
   readonly meant: ReadonlySet<string>;
+  /** Columns of whole numbers that are codes, by what they say of the label. */
+  readonly codes: ReadonlySet<string>;
 };
 
 /** The feature that a column is, by its looks. */
 export function featureOf(
   column: Column,
-  { doubts, words, meant }: Findings,
+  { doubts, words, meant, codes }: Findings,
 ): SpecInput['features'][string] {
   const { name, present, numbers, values, vectors, missing } = column;
   if (vectors.size > 0) {
@@ -220,19 +172,16 @@ export function featureOf(
   }
   if (numbers === present) {
     if (column.truths === present && values.size <= 2) return numberOf(column, doubts);
-    if (areDays(values.keys()))
-      doubts.push(`${name} may be days as 20240131; as 2024-01-31 they can be learnt as times`);
-    if (areTimes(column, 1))
+    if (codes.has(name)) {
       doubts.push(
-        `${name} may be seconds since 1970; as {"type": "timestamp"} their hour, weekday and day ` +
-          'of the year are learnt',
+        `${name}: its whole numbers say more of the label one by one than by their size, and are ` +
+          'learnt as values of their own, like codes; for quantities, write {"type": "number"}',
       );
-    if (areTimes(column, 1_000))
-      doubts.push(
-        `${name} may be milliseconds since 1970; written as seconds they can be learnt as times`,
-      );
-    const areTimesToo = areTimes(column, 1) || areTimes(column, 1_000);
-    if (!areTimesToo && values.size === present && column.whole === present && present > 100)
+      return categoryOf(column, doubts);
+    }
+    const times = timeDoubts(column);
+    doubts.push(...times);
+    if (times.length === 0 && values.size === present && column.whole === present && present > 100)
       doubts.push(`${name}: no two of its whole numbers are alike; if they are ids, leave it out`);
     if (values.size <= 20 && present > 100)
       doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);

@@ -1,7 +1,6 @@
-import type { ByteSource } from '../datasets/byte-source.ts';
-import { readRows } from '../datasets/rows.ts';
+import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
-import { type Column, draftRows, flat } from './column-profile.ts';
+import type { Column } from './column-profile.ts';
 import { mostlyNumbers } from './draft-feature.ts';
 
 /** Columns that know the label: their values and the label's go together one to one. */
@@ -22,12 +21,8 @@ const largestCorrelation = 0.9999;
 /** Of fewer rows a correlation says nothing. */
 const enoughRows = 20;
 
-/** Columns of numbers that go up and down with a label of numbers: a copy, a share, a fee of it. */
-export async function numericLeaks(
-  file: { readonly name: string; readonly bytes: ByteSource },
-  columns: readonly Column[],
-  labels: readonly Column[],
-): Promise<readonly string[]> {
+/** Looks for columns of numbers that go up and down with a label: a copy, a share, a fee of it. */
+export function createNumericLeaks(columns: readonly Column[], labels: readonly Column[]) {
   const isNumeric = ({ numbers, present }: Column) => numbers > mostlyNumbers * present;
   const pairs = labels.filter(isNumeric).flatMap((label) =>
     columns.filter(isNumeric).map(({ name }) => ({
@@ -36,26 +31,23 @@ export async function numericLeaks(
       sum: createCorrelation(),
     })),
   );
-  if (pairs.length === 0) return [];
   const { number } = cellsOf(cellsSchema.parse({}));
   const named = new Set(pairs.flatMap(({ name, label }) => [name, label]));
-  let rows = 0;
-  for await (const chunk of readRows({ ...file, columns: 'all' })) {
-    for (const row of [...chunk.rows].slice(0, draftRows - rows).map(flat)) {
+  return {
+    add(row: Row): void {
       const values = new Map([...named].map((name) => [name, number(row[name])]));
       for (const { name, label, sum } of pairs) {
         const [x, y] = [values.get(name), values.get(label)];
         if (x !== undefined && y !== undefined) sum.add(x, y);
       }
-    }
-    rows += chunk.rows.length;
-    if (rows >= draftRows) break;
-  }
-  return pairs.flatMap(({ name, label, sum }) =>
-    Math.abs(sum.value()) > largestCorrelation
-      ? [`${name} may tell the label: it goes up and down with ${label}, as if made of it`]
-      : [],
-  );
+    },
+    found: (): readonly string[] =>
+      pairs.flatMap(({ name, label, sum }) =>
+        Math.abs(sum.value()) > largestCorrelation
+          ? [`${name} may tell the label: it goes up and down with ${label}, as if made of it`]
+          : [],
+      ),
+  };
 }
 
 /** Pearson's correlation of pairs, by Welford's running means. */

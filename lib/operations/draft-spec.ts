@@ -18,7 +18,8 @@ import {
 } from './draft-doubts.ts';
 import { featureOf, reasonToLeave } from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
-import { leaks, numericLeaks } from './draft-leaks.ts';
+import { leaks } from './draft-leaks.ts';
+import { lookAgain } from './draft-second-look.ts';
 import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
@@ -89,6 +90,8 @@ async function draftOf(
     for (const target of targets) assertIsTask(target, task);
   if (truths !== undefined) doubts.push(truthDoubt(truths));
   if (task !== 'regression') doubts.push(...rareDoubts(targets[0]));
+  const others = [...columns.values()].filter((column) => !targets.includes(column));
+  const { codes, doubts: seen } = await lookAgain(file, others, targets, task);
   const left = [...hidden].map((column) => ({
     column,
     reason: 'samples have a field of their own of that name; call the feature otherwise',
@@ -105,12 +108,11 @@ async function draftOf(
       const name = nameFor(column.name, features);
       const renamed = name === column.name ? {} : { column: column.name };
       if (name !== column.name) doubts.push(`${column.name}: its feature is called ${name}`);
-      features[name] = { ...featureOf(column, { doubts, words, meant }), ...renamed };
+      features[name] = { ...featureOf(column, { doubts, words, meant, codes }), ...renamed };
     }
   }
   if (Object.keys(features).length === 0) throw invalid(nothingToLearn(file.name, left));
-  const others = [...columns.values()].filter((column) => !targets.includes(column));
-  doubts.push(...leaks(others, targets), ...(await numericLeaks(file, others, targets)));
+  doubts.push(...leaks(others, targets), ...seen);
   // (Of rows that are samples already, a feature that the spec does not know is refused.)
   const ignore = areSamples ? left.map(({ column }) => column) : [];
   const spec: SpecInput = {

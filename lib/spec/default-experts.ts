@@ -3,6 +3,7 @@ import { cellsAsWritten } from '../features/cells.ts';
 import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
+import { type Derived, derivedCount } from './derived-numbers.ts';
 import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
 
 /** A linear model of what is relative to the last hundred samples or so. */
@@ -32,6 +33,14 @@ export const periodicExpert: Expert = {
   fourier: { units: 64 },
 };
 
+/** Pieces of the line of each number. */
+const piecewiseLinear = { bins: 8 };
+
+/** Whether it learns over pieces of numbers; today's defaults have such, those before 0.28 none. */
+export function isPiecewise(expert: Expert): boolean {
+  return isNetwork(expert) && expert.piecewiseLinear !== undefined;
+}
+
 /** What decides which experts are of use. */
 export type Sizes = {
   /** 0 in a regression. */
@@ -40,8 +49,9 @@ export type Sizes = {
   readonly tableRows: number;
   /** Numbers that are predicted of a sample. */
   readonly outputs: number;
-  /** Random Fourier features of the network that experts take after. */
+  /** Random Fourier features and pieces of numbers in the network that experts take after. */
   readonly units: number;
+  readonly pieces: number;
   /** Whether means are learnt, or shares: not a quantile. */
   readonly isOfMeans: boolean;
 };
@@ -50,7 +60,8 @@ export type Sizes = {
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
  * a drift, one that forgets fast, a linear one that forgets slowly and one that does not, and one
  * over random Fourier features where there are few numbers. Their rates are those of Adagrad. The
- * linear ones of second order need none, where there are not too many columns; and a stack of all.
+ * linear ones of second order need none, where there are not too many columns. Where there are few
+ * numbers, some see them in pieces; and there is a stack of all.
  */
 function defaultExperts({
   classes,
@@ -59,13 +70,17 @@ function defaultExperts({
   isOfMeans,
   outputs,
   units,
+  pieces,
 }: Sizes): Expert[] {
   const isPeriodic = numbers > 0 && numbers <= limits.periodicNumbers;
+  const fits = (derived: number) => numbers + derived <= limits.secondOrderInputs;
+  const isPieced =
+    numbers > 0 && numbers <= limits.piecewiseNumbers && outputs <= limits.stackedOutputs;
   const isSecondOrder =
     isOfMeans &&
     outputs <= limits.stackedOutputs &&
     numbers <= limits.secondOrderNumbers &&
-    numbers + units <= limits.secondOrderInputs &&
+    fits(units + pieces) &&
     tableRows <= limits.secondOrderRows;
   return [
     { hidden: [32], rate: 0.3, replay: true },
@@ -76,7 +91,18 @@ function defaultExperts({
     linearExpert,
     ...(isPeriodic ? [periodicExpert] : []),
     ...(isSecondOrder ? [secondOrderExpert] : []),
-    ...(isSecondOrder && isPeriodic ? [{ ...secondOrderExpert, fourier: { units: 64 } }] : []),
+    ...(isSecondOrder && isPeriodic && fits(64 + pieces)
+      ? [{ ...secondOrderExpert, fourier: { units: 64 } }]
+      : []),
+    ...(isPieced
+      ? [
+          { hidden: [32, 32], rate: 0.3, replay: true, piecewiseLinear },
+          { hidden: [32], rate: 0.1, replay: false, piecewiseLinear },
+        ]
+      : []),
+    ...(isSecondOrder && isPieced && fits(units + piecewiseLinear.bins * numbers)
+      ? [{ ...secondOrderExpert, piecewiseLinear }]
+      : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
     ...(isOfMeans && outputs <= limits.stackedOutputs ? [{ predicts: 'stack' as const }] : []),
@@ -87,9 +113,8 @@ type Named = z.output<typeof expertsSchema>;
 type Replay = z.output<typeof replaySchema>;
 
 /** What is declared of a network that experts take after. */
-export type TakenAfter = {
+export type TakenAfter = Derived & {
   readonly hidden?: readonly number[] | undefined;
-  readonly fourier?: { readonly units: number } | undefined;
   readonly topology?: unknown;
 };
 
@@ -115,6 +140,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
     ),
     outputs: outputCount(label),
     units: network.fourier?.units ?? 0,
+    pieces: derivedCount({ piecewiseLinear: network.piecewiseLinear }, features, label),
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',
   };
 }

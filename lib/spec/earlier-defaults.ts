@@ -2,6 +2,7 @@ import { besidePrior } from './declared-defaults.ts';
 import {
   forgettingLinearExpert,
   isOfSecondOrder,
+  isPiecewise,
   linearExpert,
   listExperts,
   periodicExpert,
@@ -88,7 +89,8 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
 export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return [];
-  const lastOnes = todays.filter((expert) => !isOfSecondOrder(expert));
+  const priorOnes = todays.filter((expert) => !isPiecewise(expert));
+  const lastOnes = priorOnes.filter((expert) => !isOfSecondOrder(expert));
   const laterOnes = lastOnes.filter((expert) => !isSame(expert, linearExpert));
   const firstOnes = laterOnes.flatMap((expert): Expert[] => {
     if (isSame(expert, periodicExpert)) return [];
@@ -100,13 +102,14 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
     ...declared,
     online: { ...declared.online, experts },
   });
-  return [lastOnes, laterOnes, firstOnes].map(withExperts);
+  return [priorOnes, lastOnes, laterOnes, firstOnes].map(withExperts);
 }
 
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
  * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
- * before 0.26 had none that replays, and those before 0.27 none of second order and no stack.
+ * before 0.26 had none that replays, those before 0.27 none of second order and no stack, and those
+ * before 0.28 none over pieces of numbers.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

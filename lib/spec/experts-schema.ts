@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { halfLifeSchema } from '../features/kinds/kind.ts';
 import { strictObject } from '../parse.ts';
-import { fourierSchema } from './fourier-schema.ts';
+import { fourierSchema, piecewiseLinearSchema } from './derived-numbers.ts';
 import { rate } from './optimizer-schema.ts';
 
 /** Units of each hidden layer. */
@@ -29,6 +29,12 @@ const networkExpert = strictObject({
   fourier: fourierSchema
     .optional()
     .describe('random Fourier features that it takes besides; those of the network unless given'),
+  piecewiseLinear: piecewiseLinearSchema
+    .optional()
+    .describe(
+      'how far numbers are through each part of their line, which it takes besides; as those of ' +
+        'the network unless given',
+    ),
   rate: rate.optional().describe("its learning rate; the model's unless given"),
   halfLife: halfLifeSchema
     .optional()

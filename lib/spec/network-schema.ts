@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { strictObject } from '../parse.ts';
+import { fourierSchema, piecewiseLinearSchema } from './derived-numbers.ts';
 import { activationName, hiddenUnits } from './experts-schema.ts';
-import { fourierSchema } from './fourier-schema.ts';
 import { topologySchema } from './topology-schema.ts';
 
 const penalty = z.number().positive().max(1_000).optional();
@@ -32,6 +32,9 @@ export const networkSchema = z.union([
     fourier: fourierSchema
       .optional()
       .describe('random Fourier features of numbers, beside what the first layer takes'),
+    piecewiseLinear: piecewiseLinearSchema
+      .optional()
+      .describe('how far numbers are through each part of their line, beside what it takes'),
     wide: z
       .boolean()
       .optional()

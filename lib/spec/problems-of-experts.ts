@@ -8,6 +8,7 @@ import {
   sizesOf,
   type TakenAfter,
 } from './default-experts.ts';
+import { derivedCount } from './derived-numbers.ts';
 import { type Expert, isNetwork, isStack } from './experts-schema.ts';
 
 /** Why a spec cannot have the experts that it names. */
@@ -68,8 +69,12 @@ function problemsOfSecondOrder(
   if (!experts.some(isOfSecondOrder)) return [];
   const { numbers, tableRows, isOfMeans } = sizesOf(learnt);
   const seconds = experts.filter(isNetwork).filter(({ secondOrder }) => secondOrder);
-  const units = seconds.map(({ fourier = network.fourier }) => numbers + (fourier?.units ?? 0));
-  const widest = units.reduce((a, b) => Math.max(a, b), 0);
+  const { features, label } = learnt;
+  const widths = seconds.map(
+    ({ fourier = network.fourier, piecewiseLinear = network.piecewiseLinear }) =>
+      numbers + derivedCount({ fourier, piecewiseLinear }, features, label),
+  );
+  const widest = widths.reduce((a, b) => Math.max(a, b), 0);
   const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
     [experts.filter(isStack).length > 1, 'one expert stacks the others at most; leave one out'],
     [
@@ -87,8 +92,8 @@ function problemsOfSecondOrder(
     ],
     [
       widest > limits.secondOrderInputs,
-      `an expert of secondOrder takes ${limits.secondOrderInputs} numbers and Fourier units at most ` +
-        `(found ${widest}); leave secondOrder out`,
+      `an expert of secondOrder takes ${limits.secondOrderInputs} numbers, Fourier units and pieces ` +
+        `at most (found ${widest}); leave secondOrder out`,
     ],
     [
       seconds.length > 0 && tableRows > limits.secondOrderRows,

@@ -14,7 +14,7 @@ import { limits } from '../limits.ts';
 import { isRecord, parse, strictObject } from '../parse.ts';
 import { withDeclaredDefaults } from './declared-defaults.ts';
 import { listExperts } from './default-experts.ts';
-import { problemsOfFourier } from './fourier-schema.ts';
+import { problemsOfDerived } from './derived-numbers.ts';
 import { ignoredSchema, problemsOfIgnored } from './ignored.ts';
 import { featureName, labelSchema, problemsOfClasses, problemsOfOutputs } from './label-schema.ts';
 import { modelName } from './names.ts';
@@ -233,7 +233,7 @@ export const specSchema = strictObject({
           );
     for (const problem of problemsOfLabelWindow(spec)) refuse(['online', 'labelWindow'], problem);
     for (const problem of problemsOfExperts(spec)) refuse(['online', 'experts'], problem);
-    for (const { path, problem } of problemsOfFourier(spec)) refuse(path, problem);
+    for (const { path, problem } of problemsOfDerived(spec)) refuse(path, problem);
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({
     ...spec,

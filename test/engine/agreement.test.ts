@@ -76,6 +76,15 @@ const specs: Record<string, () => SpecInput> = {
     network: { wide: true, fourier: { units: 16 } },
     optimizer: { type: 'sgd', rate: 0.1 },
   }),
+  'a piecewise linear encoding': () => ({
+    ...generated,
+    network: { hidden: [6], piecewiseLinear: { bins: 5 } },
+  }),
+  'a piecewise linear encoding beside random Fourier features, wide and linear': () => ({
+    ...generated,
+    network: { wide: true, fourier: { units: 4 }, piecewiseLinear: {} },
+    optimizer: { type: 'sgd', rate: 0.1 },
+  }),
   'plain descent that decays weights': () => ({
     ...generated,
     optimizer: { type: 'sgd', rate: 0.05, weightDecay: 0.3 },

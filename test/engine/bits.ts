@@ -90,6 +90,10 @@ const specs: Record<string, SpecInput> = {
   },
   'random biases': { ...common, network: { hidden: [8, 3], randomBiases: true } },
   'random Fourier features': { ...common, network: { hidden: [5], fourier: { units: 21 } } },
+  'a piecewise linear encoding': {
+    ...common,
+    network: { hidden: [5], piecewiseLinear: { bins: 7 } },
+  },
   'a regression': { ...common, task: 'regression', network: { hidden: [] } },
   'several outputs': {
     ...common,

@@ -73,6 +73,15 @@ tasks['narrow random Fourier features, wide and linear'] = {
   network: { wide: true, fourier: { units: 16, bandwidth: 0.2, of: ['seconds', 'pixels'] } },
 };
 
+tasks['a piecewise linear encoding'] = {
+  ...three,
+  network: { hidden: [5], piecewiseLinear: { bins: 4, of: ['seconds', 'pixels'] } },
+};
+tasks['a piecewise linear encoding beside random Fourier features, wide and linear'] = {
+  ...three,
+  network: { wide: true, fourier: { units: 5 }, piecewiseLinear: { bins: 3 } },
+};
+
 tasks['random Fourier features of numbers that nothing bounds'] = {
   ...three,
   ignore: ['share', 'constant', 'team', 'word', 'rare'],
@@ -97,7 +106,10 @@ const withExperts = Object.fromEntries(
           // (Float32 says little of sums of large numbers whose weights nearly cancel out.)
           ...(name.includes('nothing bounds')
             ? []
-            : [{ hidden: [], secondOrder: true as const, fourier: { units: 6 } }]),
+            : [
+                { hidden: [], secondOrder: true as const, fourier: { units: 6 } },
+                { hidden: [], secondOrder: true as const, piecewiseLinear: { bins: 3 } },
+              ]),
           { predicts: 'prior' },
           { predicts: 'lastLabel' } as const,
           { predicts: 'stack' } as const,

@@ -107,6 +107,23 @@ describe('an import', () => {
     }
   });
 
+  it('takes a piecewise linear encoding as the spec has it, which must be that of the file', async () => {
+    const spec: SpecInput = {
+      ...ticketsSpec,
+      network: { hidden: [], piecewiseLinear: { bins: 4 } },
+    };
+    const world = createWorld(spec);
+    await deliver(world, sampleMessages(8));
+    write((await exportModel(world, spec.model, 'safetensors')).files);
+    const file = await read('model.safetensors');
+    await importModel(world, { ...spec, model: 'copy' }, file);
+    expect(await ask(world, 'copy')).toEqual(await ask(world, spec.model));
+    const network = { hidden: [], piecewiseLinear: { bins: 5 } };
+    await expect(importModel(world, { ...spec, network, model: 'other' }, file)).rejects.toThrow(
+      'the file has another piecewise linear encoding',
+    );
+  });
+
   it.each(['tfjs', 'keras'] as const)('takes network and weights from %s', async (format) => {
     const world = await taught();
     write((await exportModel(world, ticketsSpec.model, format)).files);

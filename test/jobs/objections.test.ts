@@ -24,6 +24,16 @@ describe('why a champion is kept', () => {
       'there is nothing to compare it on: no held-out rows (spec.batch.validation) and no stream',
     ],
   ])('of %j: %s', (comparison, objection) => {
-    expect(objectionTo(comparison, 0.05)).toBe(objection);
+    expect(objectionTo(comparison, 0.05, 0)).toBe(objection);
+  });
+
+  it('says that a champion may know rows which came with its stream', () => {
+    const heldOut = { champion: 0.4, challenger: 0.39 };
+    expect(objectionTo({ heldOut }, 0, 0)).toBeUndefined();
+    expect(objectionTo({ heldOut }, 0.05, 0)).not.toContain('of the stream');
+    expect(objectionTo({ heldOut }, 0.05, 1_200)).toContain(
+      '(0.4) by 0.05; that has learnt 1,200 samples of the stream: if these rows were among them, it',
+    );
+    expect(objectionTo({ stream: heldOut }, 0.05, 1_200)).not.toContain('these rows');
   });
 });

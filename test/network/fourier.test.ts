@@ -5,7 +5,7 @@ import { learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
 import { fourierOf } from '../../lib/network/fourier.ts';
-import type { Fourier } from '../../lib/spec/fourier-schema.ts';
+import type { Fourier } from '../../lib/spec/derived-numbers.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { draw } from '../engine/samples.ts';
 

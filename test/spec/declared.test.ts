@@ -93,6 +93,25 @@ describe('a declared network', () => {
     expect(declared({}).online.experts).not.toContainEqual(periodic);
   });
 
+  it('has experts over pieces of numbers where there are few, and few outputs', () => {
+    const pieces = { hidden: [], replay: false, secondOrder: true, piecewiseLinear: { bins: 8 } };
+    const expertsOf = (own: Partial<SpecInput>) =>
+      declared({ ...own, online: { experts: 'default' } }).online.experts;
+    const wide = (length: number) => ({ features: { x: { type: 'vector' as const, length } } });
+    expect(expertsOf(wide(24))).toContainEqual(pieces);
+    expect(expertsOf(wide(25))).not.toContainEqual(pieces);
+    expect(expertsOf({ features: { x: { type: 'category', buckets: 4 } } })).not.toContainEqual(
+      pieces,
+    );
+    // Whatever the network is over, its default experts are such as a spec may have.
+    for (const length of [1, 8, 24, 25, 60, 64])
+      for (const units of [64, 300, 440, 480])
+        for (const bins of [2, 7, 20]) {
+          const network = { hidden: [4], fourier: { units }, piecewiseLinear: { bins } };
+          expect(expertsOf({ ...wide(length), network })).toContainEqual({ predicts: 'stack' });
+        }
+  });
+
   it('keeps the default experts of an earlier release', () => {
     const asked = declared({ online: { experts: 'default' } });
     // Of releases 0.7 to 0.15.
@@ -115,12 +134,18 @@ describe('a declared network', () => {
     expect(changed.online).toEqual({ ...existing.online, minibatch: 16 });
     const listed = { ...input, online: { experts: asked.online.experts ?? [] } };
     expect(withDefaultsUnlessSaid(existing, defineSpec(listed), listed)).toEqual(asked);
-    // Of releases 0.16 to 0.25, and of 0.26.
+    // Of releases 0.16 to 0.25, of 0.26, and of 0.27.
+    const piecewiseLinear = { bins: 8 };
     const linear = { hidden: [], rate: 0.1, replay: true };
     const second = { hidden: [], replay: false, secondOrder: true };
     const others = [{ ...second, fourier: { units: 64 } }, { predicts: 'stack' }];
-    const later = [second, ...others];
-    for (const own of [[linear, ...later], later]) {
+    const pieces = [
+      { hidden: [32, 32], rate: 0.3, replay: true, piecewiseLinear },
+      { hidden: [32], rate: 0.1, replay: false, piecewiseLinear },
+      { ...second, piecewiseLinear },
+    ];
+    const later = [second, ...others, ...pieces];
+    for (const own of [[linear, ...later], later, pieces]) {
       for (const each of own) expect(asked.online.experts).toContainEqual(each);
       const kept = asked.online.experts?.filter(
         (each) => !own.some((other) => isDeepStrictEqual(each, other)),

@@ -269,25 +269,7 @@ describe('what a spec may not have together', () => {
       'experts times classes may be 14000 at most (found 40000)',
     ],
   ];
-  const word = { type: 'category' as const, buckets: 4 };
-  const fourier: typeof cases = [
-    [
-      { features: { word }, network: { fourier: {} } },
-      'spec.network.fourier: needs features with numbers (word is category)',
-    ],
-    [
-      { features: { ...base.features, word }, network: { fourier: { of: ['x', 'word', 'y'] } } },
-      'spec.network.fourier.of: needs features with numbers (word is category, y is no feature)',
-    ],
-    [
-      {
-        features: { word },
-        online: { experts: [{ predicts: 'prior' as const }, { hidden: [], fourier: {} }] },
-      },
-      'spec.online.experts.1.fourier: needs features with numbers (word is category)',
-    ],
-  ];
-  it.each([...cases, ...fourier])('is refused: %j', (own, message) => {
+  it.each(cases)('is refused: %j', (own, message) => {
     expect(() => defineSpec({ ...base, ...own })).toThrow(message);
   });
 

@@ -137,7 +137,7 @@ function halfLifeOf(expert: Expert): number | undefined {
 
 /** What an expert would be on its own. */
 function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
-  const { hidden, activation, fourier, rate, secondOrder } = expert;
+  const { hidden, activation, fourier, piecewiseLinear, rate, secondOrder } = expert;
   const { experts: _, replay: __, drift: ___, ...online } = spec.online;
   const usual =
     'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
@@ -149,6 +149,7 @@ function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
       hidden: hidden ?? usual.hidden,
       activation: activation ?? usual.activation,
       ...(fourier && { fourier }),
+      ...(piecewiseLinear && { piecewiseLinear }),
       // (Of categories it is linear too.)
       ...(secondOrder && { wide: layoutOf(spec).categoryCount > 0 }),
     },

@@ -1,6 +1,13 @@
 import { cosineOfPi } from '../../arithmetic.ts';
 import { columnsOf, layoutOf } from '../../features/columns.ts';
-import { categoryInput, fourierLayer, tablesOfInput } from '../../network/weight-names.ts';
+import { piecesOf } from '../../network/taken-numbers.ts';
+import {
+  categoryInput,
+  fourierLayer,
+  piecewiseLayer,
+  tablesOfInput,
+} from '../../network/weight-names.ts';
+import type { Derived } from '../../spec/derived-numbers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { Tensors } from '../engine.ts';
 
@@ -19,15 +26,19 @@ export type LinearInputs = {
   /** Numbers, which have the first rows of its kernel. */
   readonly numbers: number;
   readonly categories: number;
-  /** Random Fourier features, which have the last ones. */
+  /** Random Fourier features, which have the rows after those of categories. */
   readonly periodic: number;
+  /** Pieces of numbers, which have the last ones. */
+  readonly pieces: number;
   readonly tables: readonly LinearTable[];
 };
 
 /** Its inputs, by the spec of such a network. */
 export function linearInputsOf(spec: Spec): LinearInputs {
   const { numberWidth, categoryCount } = layoutOf(spec);
-  const periodic = 'topology' in spec.network ? 0 : (spec.network.fourier?.units ?? 0);
+  const { fourier, piecewiseLinear }: Derived = 'topology' in spec.network ? {} : spec.network;
+  const periodic = fourier?.units ?? 0;
+  const pieces = piecewiseLinear === undefined ? 0 : piecesOf(spec, piecewiseLinear);
   let first = 0;
   const tables = columnsOf(spec).flatMap(({ name, offsets, behaviour: { input } }) => {
     if (input.kind !== 'table') return [];
@@ -37,41 +48,61 @@ export function linearInputsOf(spec: Spec): LinearInputs {
     first += input.rows;
     return [table];
   });
-  return { numbers: numberWidth, categories: categoryCount, periodic, tables };
+  return { numbers: numberWidth, categories: categoryCount, periodic, pieces, tables };
 }
 
-/** What random Fourier features are made of: W, [numbers, periodic], and b, [periodic]. */
-export type Waves = { readonly frequencies: Float32Array; readonly phases: Float32Array };
+/** Sums of numbers that something is made of: W, [numbers, units], and b, [units]. */
+type Sums = { readonly kernel: Float32Array; readonly bias: Float32Array };
+
+/** What a network takes beside its numbers, made of them. */
+export type DerivedInputs = {
+  /** Of random Fourier features, √2 · cos(numbers · W + b). */
+  readonly waves: Sums;
+  /** Of a piecewise linear encoding, numbers · W + b from 0 to 1. */
+  readonly lines: Sums;
+};
 
 /** Those of a state. */
-export function wavesOf(tensors: Tensors): Waves {
-  const own = (name: string) =>
-    tensors[`weights/${fourierLayer}/${name}`]?.data ?? new Float32Array(0);
-  return { frequencies: own('frequencies'), phases: own('phases') };
+export function derivedInputsOf(tensors: Tensors): DerivedInputs {
+  const own = (name: string) => tensors[`weights/${name}`]?.data ?? new Float32Array(0);
+  const [frequencies, phases] = [own(`${fourierLayer}/frequencies`), own(`${fourierLayer}/phases`)];
+  const [kernel, bias] = [own(`${piecewiseLayer}/kernel`), own(`${piecewiseLayer}/bias`)];
+  return { waves: { kernel: frequencies, bias: phases }, lines: { kernel, bias } };
 }
 
 /**
- * Writes what the dense weights of a sample are multiplied by: a 1, its numbers, and the random
- * Fourier features √2 · cos(numbers · W + b).
+ * Writes what the dense weights of a sample are multiplied by: a 1, its numbers, and what is made
+ * of them.
  *
  * @param numbers [numbers]
- * @param into [1 + numbers + periodic]
+ * @param into [1 + numbers + periodic + pieces]
  */
 export function writeLinearInputs(
-  { frequencies, phases }: Waves,
+  { waves, lines }: DerivedInputs,
   numbers: Float32Array,
   into: Float64Array,
 ): void {
   into[0] = 1;
   into.set(numbers, 1);
-  const waves = into.subarray(1 + numbers.length);
-  waves.set(phases);
-  numbers.forEach((number, i) => {
-    for (let unit = 0; unit < waves.length; unit++)
-      waves[unit] = (waves[unit] ?? 0) + number * (frequencies[i * waves.length + unit] ?? 0);
+  const cosines = into.subarray(1 + numbers.length, 1 + numbers.length + waves.bias.length);
+  addUp(waves, numbers, cosines);
+  cosines.forEach((angle, unit) => {
+    cosines[unit] = Math.SQRT2 * cosine(angle);
   });
-  for (let unit = 0; unit < waves.length; unit++)
-    waves[unit] = Math.SQRT2 * cosine(waves[unit] ?? 0);
+  const pieces = into.subarray(1 + numbers.length + cosines.length);
+  addUp(lines, numbers, pieces);
+  pieces.forEach((share, unit) => {
+    pieces[unit] = Math.min(Math.max(share, 0), 1);
+  });
+}
+
+/** Writes numbers · W + b. @param into [units] */
+function addUp({ kernel, bias }: Sums, numbers: Float32Array, into: Float64Array): void {
+  into.set(bias);
+  numbers.forEach((number, i) => {
+    for (let unit = 0; unit < into.length; unit++)
+      into[unit] = (into[unit] ?? 0) + number * (kernel[i * into.length + unit] ?? 0);
+  });
 }
 
 function cosine(angle: number): number {

@@ -7,10 +7,10 @@ import { rowsInOrder } from '../run.ts';
 import { judge, shareOfStep } from './answer-information.ts';
 import { independent, measure } from './covariance.ts';
 import {
+  type DerivedInputs,
+  derivedInputsOf,
   type LinearInputs,
   linearInputsOf,
-  type Waves,
-  wavesOf,
   writeLinearInputs,
 } from './linear-inputs.ts';
 
@@ -22,7 +22,7 @@ const [covarianceName, variancesName, scaleName] = [
 ] as const;
 
 /** What is known of a weight before the first sample, in units of the noise of a sample. */
-const prior = { bias: 10, number: 1, row: 1, periodic: 8 };
+const prior = { bias: 10, number: 1, row: 1, derived: 8 };
 
 /** Numbers that say how the labels of an output are scaled. */
 const scaleWidth = 4;
@@ -31,19 +31,19 @@ const scaleWidth = 4;
 type Learning = {
   readonly task: Task;
   readonly inputs: LinearInputs;
-  readonly waves: Waves;
+  readonly derived: DerivedInputs;
   readonly outputs: number;
-  /** [rows, outputs], those of numbers first, those of periodic features last. */
+  /** [rows, outputs], those of numbers first, those of what is derived from them last. */
   readonly kernel: Float32Array;
   readonly bias: Float32Array;
-  /** Of the bias, the numbers and the periodic features, in this order. */
+  /** Of the bias, the numbers and what is derived from them, in this order. */
   readonly covariance: Float32Array;
   readonly tables: readonly Float32Array[];
   /** Of each row of all tables: they are taken for independent. */
   readonly variances: Float32Array;
   /** Of each output the mean of labels and what float32 leaves of it, and their deviation alike. */
   readonly scale: Float32Array | undefined;
-  /** [1 + numbers + periodic], and covariance · row. */
+  /** [1 + numbers + periodic + pieces], and covariance · row. */
   readonly row: Float64Array;
   readonly gain: Float64Array;
   readonly answer: Float64Array;
@@ -89,11 +89,16 @@ export function bySecondOrder(spec: Spec, compiled: CompiledModel): CompiledMode
 }
 
 /** What it knows of its weights before the first sample. @param scaled outputs that are scaled */
-function firstTensors({ numbers, periodic, tables }: LinearInputs, scaled: number): Tensors {
+function firstTensors(
+  { numbers, periodic, pieces, tables }: LinearInputs,
+  scaled: number,
+): Tensors {
   const covariance = independent([
     prior.bias,
     ...Array.from({ length: numbers }, () => prior.number),
-    ...Array.from({ length: periodic }, () => prior.periodic / periodic),
+    ...[periodic, pieces].flatMap((count) =>
+      Array.from({ length: count }, () => prior.derived / count),
+    ),
   ]);
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   return {
@@ -134,11 +139,11 @@ function learnRows(
 function learningOf(task: Task, inputs: LinearInputs, { tensors }: EngineState): Learning {
   const own = (name: string) => tensors[name]?.data.slice() ?? new Float32Array(0);
   const bias = own(biasName);
-  const width = 1 + inputs.numbers + inputs.periodic;
+  const width = 1 + inputs.numbers + inputs.periodic + inputs.pieces;
   return {
     task,
     inputs,
-    waves: wavesOf(tensors),
+    derived: derivedInputsOf(tensors),
     outputs: bias.length,
     kernel: own(kernelName),
     bias,
@@ -201,15 +206,15 @@ function rescale(learning: Learning, scale: LabelScale | undefined): boolean {
 
 /** Learns a sample in place. @returns its loss before */
 function learnRow(learning: Learning, samples: EncodedSamples, row: number): number {
-  const { task, inputs, outputs, row: values, gain, answer, waves } = learning;
+  const { task, inputs, outputs, row: values, gain, answer, derived } = learning;
   const { kernel, bias, tables, covariance, variances } = learning;
-  const { numbers, categories, periodic } = inputs;
-  writeLinearInputs(waves, samples.numbers.subarray(row * numbers, (row + 1) * numbers), values);
+  const { numbers, categories } = inputs;
+  writeLinearInputs(derived, samples.numbers.subarray(row * numbers, (row + 1) * numbers), values);
   const places = inputs.tables.map(
     ({ categoryOffset }) => samples.categories[row * categories + categoryOffset] ?? 0,
   );
   // Rows of the kernel, but for those of what categories are embedded as.
-  const skipped = kernel.length / outputs - numbers - periodic;
+  const skipped = kernel.length / outputs - (values.length - 1);
   const kernelAt = (i: number) => (i - 1 + (i > numbers ? skipped : 0)) * outputs;
   for (let output = 0; output < outputs; output++) {
     let sum = bias[output] ?? 0;

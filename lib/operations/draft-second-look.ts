@@ -1,0 +1,74 @@
+import type { ByteSource } from '../datasets/byte-source.ts';
+import { readRows } from '../datasets/rows.ts';
+import type { Row } from '../features/cell-table.ts';
+import { cellsOf, cellsSchema } from '../features/cells.ts';
+import type { Task } from '../features/task.ts';
+import { type Column, draftRows, flat } from './column-profile.ts';
+import { createCodes } from './draft-codes.ts';
+import { createNumericLeaks } from './draft-leaks.ts';
+
+/** What can be seen of the rows once their columns are known. */
+export type SecondLook = {
+  /** Columns of whole numbers that are codes. */
+  readonly codes: ReadonlySet<string>;
+  readonly doubts: readonly string[];
+};
+
+/** Looks at the first rows of a file again: at what their columns say of the label. */
+export async function lookAgain(
+  file: { readonly name: string; readonly bytes: ByteSource },
+  columns: readonly Column[],
+  [label, ...others]: readonly [Column, ...Column[]],
+  task: Task,
+): Promise<SecondLook> {
+  const leaks = createNumericLeaks(columns, [label, ...others]);
+  const codes = createCodes(columns, label, task === 'regression');
+  const order = createOrder(label, task);
+  let rows = 0;
+  for await (const chunk of readRows({ ...file, columns: 'all' })) {
+    for (const row of [...chunk.rows].slice(0, draftRows - rows).map(flat))
+      for (const look of [leaks, codes, order]) look.add(row);
+    rows += chunk.rows.length;
+    if (rows >= draftRows) break;
+  }
+  return { codes: codes.found(), doubts: [...leaks.found(), ...order.found()] };
+}
+
+/** Fewer rows may be in order by chance. */
+const enoughRows = 20;
+
+/** More values than this are no classes. */
+const mostClasses = 100;
+
+/** Whether rows are sorted by their label: a model would learn one class after the other. */
+function createOrder({ name }: Column, task: Task) {
+  const { number, text } = cellsOf(cellsSchema.parse({}));
+  const values = new Set<string | number>();
+  let last: string | number | undefined;
+  let [rows, changes, ups, downs] = [0, 0, 0, 0];
+  return {
+    add(row: Row): void {
+      const value = task === 'regression' ? number(row[name]) : text(row[name]);
+      if (value === undefined) return;
+      rows += 1;
+      if (values.size <= mostClasses) values.add(value);
+      if (last !== undefined && value !== last) {
+        changes += 1;
+        if (value > last) ups += 1;
+        else downs += 1;
+      }
+      last = value;
+    },
+    found(): readonly string[] {
+      const isInClasses =
+        values.size <= mostClasses && changes < values.size && rows >= enoughRows * values.size;
+      const isInOrder =
+        task === 'regression' && changes >= enoughRows && Math.min(ups, downs) === 0;
+      if (changes === 0 || !(isInClasses || isInOrder)) return [];
+      return [
+        `label: the rows are sorted by ${name}; a model learns them in their order, and would know ` +
+          'the last ones best: shuffle the file before it is sent',
+      ];
+    },
+  };
+}

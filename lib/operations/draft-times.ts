@@ -1,0 +1,85 @@
+import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { timeOf } from '../features/kinds/timestamp.ts';
+import { listNames } from '../parse.ts';
+import type { SpecInput } from '../spec/spec.ts';
+import type { Column } from './column-profile.ts';
+import { learntAsMean, standInFor } from './draft-missing.ts';
+
+const cells = cellsOf(cellsSchema.parse({}));
+
+/** Whether most values of a column are times. */
+export function isTime({ dates, dateTexts, present }: Column): boolean {
+  return dates + dateTexts > 0.5 * present;
+}
+
+/** A time: by its days, and its hours where it has some. */
+export function timestampOf(column: Column, doubts: string[]): SpecInput['features'][string] {
+  const { name, present, dates, missing } = column;
+  const parts = partsOf(column);
+  const others = present - dates - column.dateTexts;
+  if (missing > 0) doubts.push(learntAsMean(name, missing));
+  doubts.push(
+    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, of UTC` +
+      (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
+  );
+  return {
+    type: 'timestamp',
+    ...(parts.join() === 'hour,weekday,dayOfYear' ? {} : { parts }),
+    ...standInFor(missing),
+  };
+}
+
+const dayMs = 86_400_000;
+
+/** What there is to learn of times: their cycles, and over years what has elapsed. */
+function partsOf({ values, dates, timeTexts }: Column) {
+  const times = [...values.keys()].flatMap((text) => timeOf(text, cells) ?? []);
+  const least = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const most = times.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const daysOfYear = new Set(times.map((time) => new Date(time).toISOString().slice(5, 10)));
+  const daysOfMonth = new Set([...daysOfYear].map((day) => day.slice(3)));
+  const isYearly = daysOfYear.size === 1 && most - least > 360 * dayMs;
+  const isMonthly = daysOfMonth.size === 1 && most - least > 27 * dayMs;
+  const hasHours = dates > 0 || timeTexts > 0;
+  return [
+    ...(hasHours ? (['hour'] as const) : []),
+    ...(isMonthly ? [] : (['weekday'] as const)),
+    ...(isYearly ? [] : (['dayOfYear'] as const)),
+    ...(isYearly || most - least >= 730 * dayMs ? (['elapsed'] as const) : []),
+  ];
+}
+
+function meaningOf(part: ReturnType<typeof partsOf>[number]): string {
+  return part === 'elapsed' ? 'how much time has passed' : part;
+}
+
+/** How numbers that may be times could be learnt as such. */
+export function timeDoubts(column: Column): readonly string[] {
+  const { name, values } = column;
+  if (areDays(values.keys()))
+    return [`${name} may be days as 20240131; as 2024-01-31 they can be learnt as times`];
+  if (areTimes(column, 1))
+    return [
+      `${name} may be seconds since 1970; as {"type": "timestamp"} their hour, weekday and day ` +
+        'of the year are learnt',
+    ];
+  if (areTimes(column, 1_000))
+    return [
+      `${name} may be milliseconds since 1970; written as seconds they can be learnt as times`,
+    ];
+  return [];
+}
+
+/** Whether numbers are days, written as eight digits. */
+function areDays(numbers: Iterable<string>): boolean {
+  const day = /^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$/;
+  return [...numbers].every((number) => day.test(number));
+}
+
+/** Whether whole numbers are times of this century, as so many of a second since 1970. */
+function areTimes({ values, whole, present }: Column, partsOfSecond: number): boolean {
+  const isTime = (number: number) => number >= 1e9 && number < 2.2e9;
+  return (
+    whole === present && [...values.keys()].every((text) => isTime(Number(text) / partsOfSecond))
+  );
+}

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { hashIntegers } from '../../lib/features/hash.ts';
+import { draftSpec } from '../../lib/operations/draft-spec.ts';
+import { draw } from '../engine/samples.ts';
+
+/** What is drafted of a file of these columns, the last of which is the label. */
+async function drafted(header: string, rows: readonly (readonly unknown[])[]) {
+  const text = [header, ...rows.map((row) => row.join())].join('\n');
+  return draftSpec('m', { name: 'a.csv', bytes: bytesInMemory(Buffer.from(text)) });
+}
+
+const rowsOf = (count: number, row: (i: number) => readonly unknown[]) =>
+  Array.from({ length: count }, (_, i) => row(i));
+
+/** A number from 0 to `below` that nothing tells. */
+const any = (below: number, ...at: readonly number[]) => hashIntegers(...at) % below;
+
+describe('whole numbers', () => {
+  const noise = (i: number) => draw(i, 7) / 4;
+  const effects = Array.from({ length: 60 }, (_, store) => 3 * draw(store, 1));
+
+  it('are codes where values say more of the label than their neighbours do', async () => {
+    const rows = rowsOf(2_000, (i) => {
+      const [store, age] = [any(60, i, 1), any(60, i, 2)];
+      return [1_000 + 7 * store, age, 1e9 + (effects[store] ?? 0) + age / 20 + noise(i)];
+    });
+    const { spec, doubts } = await drafted('store,age,sales', rows);
+    expect(spec.features.store).toMatchObject({ type: 'category' });
+    expect(spec.features.age).toEqual({ type: 'number' });
+    expect(doubts.join('\n')).toContain(
+      'store: its whole numbers say more of the label one by one',
+    );
+  });
+
+  it('are codes of classes, too', async () => {
+    const rows = rowsOf(2_000, (i) => {
+      const store = any(60, i, 1);
+      return [store, any(60, i, 2), (effects[store] ?? 0) + 2 * draw(i, 5) > 0 ? 'up' : 'down'];
+    });
+    const { spec } = await drafted('store,age,way', rows);
+    expect(spec.features.store).toMatchObject({ type: 'category' });
+    expect(spec.features.age).toEqual({ type: 'number' });
+  });
+
+  it('are quantities where the label goes with them, however it does, or not at all', async () => {
+    const ways = [
+      (age: number) => age,
+      (age: number) => -((age - 30) ** 2),
+      (age: number) => (age > 41 ? 100 : 0),
+      (age: number) => 50 * Math.sin(age / 6),
+      () => 0,
+    ];
+    for (const way of ways) {
+      const rows = rowsOf(2_000, (i) => [any(60, i, 2), way(any(60, i, 2)) + 10 * noise(i)]);
+      const { spec } = await drafted('age,y', rows);
+      expect(spec.features.age).toEqual({ type: 'number' });
+    }
+  });
+
+  it('are quantities where each comes for a while, such as weeks', async () => {
+    const rows = rowsOf(2_000, (i) => [
+      Math.floor(i / 40),
+      (effects[Math.floor(i / 40)] ?? 0) + noise(i),
+    ]);
+    const { spec } = await drafted('week,sales', rows);
+    expect(spec.features.week).toEqual({ type: 'number' });
+  });
+});
+
+describe('rows in the order of their label', () => {
+  const sorted = expect.stringContaining('the rows are sorted by');
+
+  it('are told', async () => {
+    const classes = rowsOf(300, (i) => [draw(i, 1), ['a', 'b', 'c'][Math.floor(i / 100)]]);
+    expect((await drafted('x,kind', classes)).doubts).toContainEqual(sorted);
+    const numbers = rowsOf(300, (i) => [draw(i, 1), i * i]);
+    expect((await drafted('x,y', numbers)).doubts).toContainEqual(sorted);
+    const ratings = rowsOf(300, (i) => [draw(i, 1), 3 - Math.floor(i / 100)]);
+    expect((await drafted('x,y', ratings)).doubts).toContainEqual(sorted);
+  });
+
+  it('are not seen where they are not', async () => {
+    const mixed = rowsOf(300, (i) => [draw(i, 1), ['a', 'b', 'c'][any(3, i)]]);
+    expect((await drafted('x,kind', mixed)).doubts).not.toContainEqual(sorted);
+    // (A world that changes once.)
+    const changed = rowsOf(300, (i) => [draw(i, 1), i < 150 ? (i === 7 ? 'b' : 'a') : 'b']);
+    expect((await drafted('x,kind', changed)).doubts).not.toContainEqual(sorted);
+    const walk = rowsOf(300, (i) => [draw(i, 1), i + 3 * draw(i, 2)]);
+    expect((await drafted('x,y', walk)).doubts).not.toContainEqual(sorted);
+  });
+});
+
+describe('times', () => {
+  const partsOf = async (times: readonly string[]) => {
+    const { spec } = await drafted(
+      'when,y',
+      rowsOf(400, (i) => [times[i % times.length], i % 7]),
+    );
+    const { when } = spec.features;
+    return when?.type === 'timestamp' ? (when.parts ?? 'usual') : undefined;
+  };
+  const days = (count: number, step: number) =>
+    Array.from({ length: count }, (_, i) =>
+      new Date(Date.UTC(2001, 2, 1 + i * step)).toISOString().slice(0, 10),
+    );
+
+  it('are learnt as what varies of them, and over years as what has passed', async () => {
+    expect(await partsOf(days(200, 1))).toEqual(['weekday', 'dayOfYear']);
+    expect(await partsOf(days(200, 5))).toEqual(['weekday', 'dayOfYear', 'elapsed']);
+    expect(await partsOf(['1970-01-01', '1971-01-01', '1982-01-01'])).toEqual(['elapsed']);
+    const months = Array.from(
+      { length: 12 },
+      (_, i) => `2020-${String(i + 1).padStart(2, '0')}-01`,
+    );
+    expect(await partsOf(months)).toEqual(['dayOfYear']);
+    expect(await partsOf(['2020-05-01 08:00', '2020-05-01 19:30'])).toBe('usual');
+  });
+});

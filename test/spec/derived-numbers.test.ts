@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+
+const base = { model: 'm', task: 'binary', features: { x: { type: 'number' } } } as const;
+
+describe('what is derived from numbers', () => {
+  const word = { type: 'category' as const, buckets: 4 };
+  const fourier: [own: Partial<SpecInput>, message: string][] = [
+    [
+      { features: { word }, network: { fourier: {} } },
+      'spec.network.fourier: needs features with numbers (word is category)',
+    ],
+    [
+      { features: { ...base.features, word }, network: { fourier: { of: ['x', 'word', 'y'] } } },
+      'spec.network.fourier.of: needs features with numbers (word is category, y is no feature)',
+    ],
+    [
+      {
+        features: { word },
+        online: { experts: [{ predicts: 'prior' as const }, { hidden: [], fourier: {} }] },
+      },
+      'spec.online.experts.1.fourier: needs features with numbers (word is category)',
+    ],
+  ];
+  const pieces: [own: Partial<SpecInput>, message: string][] = [
+    [
+      { features: { word }, network: { piecewiseLinear: {} } },
+      'spec.network.piecewiseLinear: needs features with numbers (word is category)',
+    ],
+    [
+      { network: { hidden: [2], piecewiseLinear: { of: ['z'] } } },
+      'spec.network.piecewiseLinear.of: needs features with numbers (z is no feature)',
+    ],
+    [{ network: { piecewiseLinear: { bins: 1 } } }, 'piecewiseLinear.bins'],
+    [
+      {
+        features: { x: { type: 'vector' as const, length: 60 } },
+        online: {
+          experts: [
+            { predicts: 'prior' as const },
+            { hidden: [], secondOrder: true, piecewiseLinear: {} },
+          ],
+        },
+      },
+      'takes 512 numbers, Fourier units and pieces at most (found 540)',
+    ],
+  ];
+  it.each([...fourier, ...pieces])('is refused: %j', (own, message) => {
+    expect(() => defineSpec({ ...base, ...own })).toThrow(message);
+  });
+});
