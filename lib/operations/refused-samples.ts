@@ -1,6 +1,8 @@
+import { isOfKind } from '../errors.ts';
 import { isLateLabel, readSampleId } from '../features/sample-id.ts';
 import type { QuarantineRecord } from '../journal/quarantine.ts';
-import { isRecord } from '../parse.ts';
+import { limits } from '../limits.ts';
+import { isRecord, parseJson } from '../parse.ts';
 import type { RefusalCode } from '../refusal.ts';
 
 /** A line of an object that is no sample: its object is mended, and sent again. */
@@ -19,14 +21,18 @@ export function isLabelledBefore({ refused }: QuarantineRecord): boolean {
   return refused.every(({ code }) => code === labelledBefore);
 }
 
-/** The samples of a record as a message can have them; undefined where there are none to send. */
+/**
+ * The samples of a record as a message can have them; undefined where there are none to send, such as
+ * where a body is nested deeper than anything that is sent.
+ */
 export function samplesOf({ body, refused }: QuarantineRecord): unknown {
   if (body === undefined) return refusedSamples(refused);
   try {
-    const sent = JSON.parse(body) as { samples?: unknown; labels?: unknown } | null;
-    return sent?.samples ?? sent?.labels;
-  } catch {
-    return undefined;
+    const sent = parseJson(body, 'body', Number.POSITIVE_INFINITY, limits.messageDepth);
+    return isRecord(sent) ? (sent.samples ?? sent.labels) : undefined;
+  } catch (error) {
+    if (isOfKind(error, 'invalid')) return undefined;
+    throw error;
   }
 }
 

@@ -275,7 +275,7 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
   const cells = spec.cells ?? cellsSchema.parse({});
   const problems = problemsOfDeclaration({ ...spec, cells });
   if (problems.length > 0) throw invalid(problems.map((problem) => `spec.${problem}`).join('; '));
-  return {
+  const declared = {
     ...spec,
     cells,
     revision: newestRevision,
@@ -283,6 +283,9 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
       ? { ...spec.label, standardize: spec.label.standardize ?? true }
       : spec.label,
   };
+  // What is stored is read again: what was filled in must go with the rest.
+  parseSpec(declared);
+  return declared;
 }
 
 /** Validates a spec that came from outside; see {@link defineSpec}. */

@@ -54,7 +54,14 @@ describe('what NumPy wrote', () => {
     expect(await cuts('plain.npy')).toEqual([]);
   });
 
+  it('is read, fields whose places are filled up, and names of any letters', async () => {
+    expect(await rowsIn('aligned.npy')).toEqual(
+      [0, 1, 2].map((i) => ({ ünit: i + 1, x: i + 0.5, n: i + 7 })),
+    );
+  });
+
   it.each([
+    ['fortran.npz', 'b.npy: it is written column by column'],
     ['column.npy', 'it is written column by column; save numpy.ascontiguousarray() of it'],
     ['objects.npy', 'it has values of the type |O; save numbers, truth values, texts or dates'],
     ['uneven.npz', 'a has 3 rows, and b has 4'],

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
@@ -15,6 +16,17 @@ const files = {
     'H4sICODxCmsC/3AuanNvbmwAqlaqULIy1DPVUcrOzEtRslJKVKrlqgYJ6hrpGcBFD++BCRsbGCCJg1QDAAAA//8DAA4M9K1DAAAA',
   'pandas.tsv': 'eAlraW5kCjEuNQlhCi0yLjAJw7wKMzAwLjAJYQo=',
 } as const;
+
+describe('bytes without a type', () => {
+  it('are texts, whatever file has them', async () => {
+    const name = 'fixed-bytes.parquet';
+    const body = readFileSync(new URL(`parquet/${name}`, import.meta.url));
+    const values: unknown[] = [];
+    for await (const { rows } of readRows({ name, bytes: bytesInMemory(body), columns: 'all' }))
+      for (const { fsb } of rows) values.push(fsb ?? null);
+    expect(values).toEqual(['abcd', 'efgh', 'ijkl', null, 'mnop', 'qrst', 'uvwx']);
+  });
+});
 
 describe('files of other tools', () => {
   it.each(Object.entries(files))('are read as they were meant: %s', async (name, text) => {

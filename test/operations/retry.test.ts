@@ -153,6 +153,16 @@ describe('a retry of what is in quarantine', () => {
     expect((await foldJournal(world)).learnt).toBe(4);
   });
 
+  it('tells all others beside a message that is nested too deep', async () => {
+    const world = createWorld();
+    const deep = `{"samples":[{"features":{"urgency":${'['.repeat(9_000)}${']'.repeat(9_000)}}}]}`;
+    const empty = { producer: 'till', seq: 1, samples: [] };
+    await deliver(world, [message(1, empty), message(2, deep), message(3, { samples: [{}] })]);
+    expect(await refusedMessages(world, model)).toHaveLength(3);
+    const { left } = await retry(world, 100);
+    expect(left).toContainEqual({ message: message(2, deep).id, reason: expect.any(String) });
+  });
+
   it('does not send what never can be learnt', async () => {
     const world = createWorld();
     await deliver(world, [message(1, { samples: [{ features: {} }] })]);

@@ -61,6 +61,28 @@ describe('a declared number that may be missing', () => {
   });
 });
 
+describe('what is declared', () => {
+  it('can be read again, as it is stored', () => {
+    const input = { model: 'm', task: 'binary', features: { x: { type: 'number' } } } as const;
+    const growing = (label: string) => () =>
+      defineSpec({
+        ...input,
+        task: 'multiclass',
+        label: { maxClasses: 4 },
+        online: { labelWindow: { hours: 1, default: label } },
+      });
+    for (const word of ['none', 'NA', ' '])
+      expect(growing(word)).toThrow('name it in label.classes');
+    expect(growing('other')().online.labelWindow?.default).toBe('other');
+    for (const own of [
+      { clip: { norm: 1e39 } },
+      { clip: { value: 1e39 } },
+      { optimizer: { type: 'adagrad' as const, initialAccumulator: 1e39 } },
+    ])
+      expect(() => defineSpec({ ...input, ...own } as SpecInput)).toThrow('3.4e+38');
+  });
+});
+
 describe('a declared network', () => {
   const input: SpecInput = {
     model: 'm',

@@ -36,7 +36,7 @@ export function headerBytes(first: Uint8Array): number | undefined {
 export function headerOf(header: Uint8Array): ArrayHeader {
   const start = header.length;
   const text = Buffer.from(header.subarray(header[6] === 1 ? prefixOf1 : prefixOf2)).toString(
-    'utf8',
+    header[6] === 3 ? 'utf8' : 'latin1',
   );
   const descr = /'descr':\s*('[^']*'|\[.*?\])\s*,\s*'fortran_order'/s.exec(text)?.[1];
   const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
@@ -47,12 +47,10 @@ export function headerOf(header: Uint8Array): ArrayHeader {
   if (isFortran && others.length > 0)
     throw new Error('it is written column by column; save numpy.ascontiguousarray() of it');
   const count = others.reduce((product, each) => product * each, 1);
-  const fields = descr.startsWith('[') ? fieldsOf(descr) : undefined;
-  const valueBytes =
-    fields === undefined
-      ? valuesOf(descr.slice(1, -1)).bytes
-      : fields.reduce((sum, { values }) => sum + values.bytes, 0);
-  const rowBytes = valueBytes * count;
+  const { fields, bytes } = descr.startsWith('[')
+    ? fieldsOf(descr)
+    : { fields: undefined, bytes: valuesOf(descr.slice(1, -1)).bytes };
+  const rowBytes = bytes * count;
   if (![rows, rowBytes].every(Number.isSafeInteger)) throw new Error('its header is damaged');
   if (rowBytes === 0) throw new Error('it has no values');
   if (fields !== undefined && others.length > 0)
@@ -65,7 +63,7 @@ export function headerOf(header: Uint8Array): ArrayHeader {
 const nothing: Values = { bytes: 0, read: () => undefined };
 
 /** Of a structured array: `[('x', '<f4'), ('y', '<i8')]`. */
-function fieldsOf(descr: string): readonly Field[] {
+function fieldsOf(descr: string): { readonly fields: readonly Field[]; readonly bytes: number } {
   const fields: Field[] = [];
   let at = 0;
   const inner = descr.slice(1, -1).trim();
@@ -73,15 +71,16 @@ function fieldsOf(descr: string): readonly Field[] {
   let end = 0;
   for (let found = field.exec(inner); found !== null; found = field.exec(inner)) {
     const [, name = '', type = ''] = found;
-    const values = valuesOf(type);
-    // What only fills up has no name.
+    // What only fills up has no name, and no values.
+    const filling = name === '' ? /^[|]V(\d+)$/.exec(type)?.[1] : undefined;
+    const values = filling === undefined ? valuesOf(type) : { ...nothing, bytes: Number(filling) };
     if (name !== '') fields.push({ name, values, at });
     at += values.bytes;
     end = field.lastIndex;
   }
   if (end < inner.length)
     throw new Error(`its fields must be single values (found ${inner.slice(end, end + 60)})`);
-  return fields;
+  return { fields, bytes: at };
 }
 
 /** Milliseconds of the units of dates. */

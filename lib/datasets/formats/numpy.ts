@@ -70,11 +70,19 @@ async function arraysIn(bytes: ByteSource): Promise<readonly StoredArray[]> {
   });
   const arrays: StoredArray[] = [];
   for await (const entry of zip.eachEntry())
-    if (entry.fileName.endsWith('.npy')) arrays.push(await arrayIn(zip, bytes, entry));
+    if (entry.fileName.endsWith('.npy'))
+      arrays.push(await named(entry, arrayIn(zip, bytes, entry)));
   const names = arrays.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new Error(`two arrays are named ${JSON.stringify(twice)}`);
   return arrays;
+}
+
+/** @throws Error that names the array of an archive which cannot be read */
+async function named(entry: Entry, array: Promise<StoredArray>): Promise<StoredArray> {
+  return array.catch((cause: unknown) => {
+    throw new Error(`${entry.fileName}: ${reasonOf(cause)}`, { cause });
+  });
 }
 
 const [stored, deflated] = [0, 8];

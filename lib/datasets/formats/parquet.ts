@@ -47,7 +47,8 @@ export const parquet: BinaryReader = {
         const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
           await assertReadable(file, schema, group, column);
           const read = await scan.readColumn({ column, rowStart, rowEnd });
-          if (read.length === rowEnd - rowStart) return read;
+          if (read.length === rowEnd - rowStart)
+            return isPlainBytes(schema, column) ? Array.from(read, textOf) : read;
           throw new Error(`it has ${read.length} values for ${rowEnd - rowStart} rows`);
         });
         values.push([column, own]);
@@ -70,6 +71,21 @@ export const parquet: BinaryReader = {
     return cutsBetween(sizes, stretchBytes);
   },
 };
+
+/** Whether a column has bytes of a fixed length; those that have a meaning are read by it. */
+function isPlainBytes({ children }: ReturnType<typeof parquetSchema>, name: string): boolean {
+  const { element } = children.find((child) => child.element.name === name) ?? {};
+  return (
+    element?.type === 'FIXED_LEN_BYTE_ARRAY' &&
+    element.logical_type === undefined &&
+    element.converted_type === undefined
+  );
+}
+
+/** Bytes without a type are texts, as they are in Arrow. */
+function textOf(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : value;
+}
 
 /** What a file says of itself, at its end. @throws Error if it does not begin and end as Parquet */
 async function footerOf(bytes: ByteSource): Promise<{

@@ -19,7 +19,7 @@ export const imageSchema = strictObject({
     .describe('height, width and channels, where there are some'),
   scale: z
     .number()
-    .positive()
+    .min(1e-30)
     .max(1e9)
     .default(255)
     .describe('what each pixel is divided by: its greatest value'),

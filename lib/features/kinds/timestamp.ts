@@ -77,7 +77,7 @@ export const timestampSchema = strictObject({
 });
 
 const timeRule =
-  'must be a time of the years 1 to 9998, as ISO 8601 or seconds (not milliseconds) since 1970';
+  'must be a time of the years 2 to 9998, as ISO 8601 or seconds (not milliseconds) since 1970';
 
 /** How a timestamp behaves: a cosine and a sine of each cycle, and a number of what has elapsed. */
 export function timestampBehaviour(

@@ -24,3 +24,9 @@ arrays = {
 np.savez(here / 'arrays.npz', **arrays)
 np.savez_compressed(here / 'packed.npz', **arrays)
 np.savez(here / 'uneven.npz', a=np.zeros(3), b=np.zeros(4))
+aligned = np.zeros(3, dtype=np.dtype([('ünit', '<i2'), ('x', '<f8'), ('n', '<i4')], align=True))
+aligned['ünit'] = [1, 2, 3]
+aligned['x'] = [0.5, 1.5, 2.5]
+aligned['n'] = [7, 8, 9]
+np.save(here / 'aligned.npy', aligned)
+np.savez(here / 'fortran.npz', a=np.zeros(3), b=np.asfortranarray(np.zeros((3, 2))))
