@@ -109,7 +109,8 @@ function clip(
     value === undefined
       ? gradients
       : gradients.map((gradient) => tf.clipByValue(gradient, -value, value));
-  if (norm === undefined) return cut;
+  // (No norm of float32 is larger than the largest number.)
+  if (norm === undefined || !Number.isFinite(Math.fround(norm))) return cut;
   const squares = cut.map((gradient) => tf.sum(tf.square(gradient)));
   const total = tf.sqrt(squares.reduce((sum, each) => tf.add(sum, each)));
   const scale = tf.div(norm, tf.maximum(total, norm));

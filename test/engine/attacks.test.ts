@@ -76,8 +76,10 @@ describe.each(Object.entries(compiledEngines))(
       const features = { x: { type: 'vector' as const, length: 3 } };
       const common = { model: 'attacks', task: 'binary' as const, features };
       const optimizer = { type: 'adagrad' as const, rate: 0.1 };
-      const spec = defineSpec({ ...common, optimizer, clip: { value: 1e39 } });
-      await expectAgreement(chosen, spec, { rows: 20, minibatch: 4, tolerance: 1e-5 });
+      for (const clip of [{ value: 1e39 }, { norm: 1e39 }, { value: 1e300, norm: 1e300 }]) {
+        const spec = defineSpec({ ...common, optimizer, clip });
+        await expectAgreement(chosen, spec, { rows: 20, minibatch: 4, tolerance: 1e-5 });
+      }
     });
   },
 );
