@@ -3,132 +3,115 @@ import { cellsOf, cellsSchema } from '../features/cells.ts';
 import type { Column } from './column-profile.ts';
 
 /** Whole numbers of so many values may be codes, each of a meaning of its own. */
-const [leastValues, mostValues] = [8, 4_096];
+const [leastValues, mostValues] = [13, 4_096];
 /** Rows of each value, on average, without which nothing can be said of it. */
 const rowsOfValue = 10;
-/** Lines are drawn through neighbours, in so many groups. */
-const groups = 16;
-/** How much more of the label values must tell than those lines do. */
-const leastGain = 0.02;
+/** Rows of a value in each half of the file, without which it is not looked at. */
+const rowsOfHalf = 4;
+/** The share of the label's variance that codes tell, at least. */
+const leastShare = 0.02;
+/** Deviations from what chance would make of it. */
+const leastCertainty = 3.5;
 
-/** What a value tells of the label: how often it came, in which half of the file, with what. */
-type Seen = { count: number; early: number; late: number; readonly sums: Map<string, number> };
+/** Columns of times, and of what is counted up: what comes next is none of what came. */
+const timesName =
+  /(^|[^a-z])(age|year|month|week|weekday|day|date|hour|minute|second|time|period|step|index|t)s?($|[^a-z])/i;
 
-const { number, text, isMissing } = cellsOf(cellsSchema.parse({}));
+/** What came with a value: how many labels in each half of the file, and their sums. */
+type Halves = { readonly counts: [number, number]; readonly sums: [number, number] };
+
+const { number, text } = cellsOf(cellsSchema.parse({}));
 
 /**
- * Finds columns of whole numbers that are codes, such as a store's or a postal one: what a value
- * says of the label has little to do with what its neighbours say. Values must come again all along
- * the file: a week that is over says nothing of the next.
+ * Finds columns of whole numbers that are codes, such as a store's or a postal one: that the label
+ * is higher at a value than its neighbours make one expect, or lower, in one half of the file tells
+ * that it is in the other. A quantity has no such values, but for a few at a step.
  *
- * @param label the column to predict, a number or a class
+ * @param label the column to predict, a number; or classes, of which the most frequent one counts
  */
 export function createCodes(columns: readonly Column[], label: Column, isRegression: boolean) {
-  const candidates = columns.filter(mayBeCodes).map(({ name }) => ({
-    name,
-    seen: new Map<number, Seen>(),
-  }));
-  const spread = createSpread();
-  const half = label.present / 2;
+  const candidates = columns
+    .filter(mayBeCodes)
+    .map(({ name }) => ({ name, seen: new Map<number, Halves>() }));
+  const [[commonest] = []] = [...label.values].sort(([, a], [, b]) => b - a);
+  const middle = label.present / 2;
+  const labels = createVariance();
   let rows = 0;
-  /** What is taken off each label: squares of large ones would lose what tells them apart. */
-  let origin: number | undefined;
   return {
     add(row: Row): void {
       const cell = row[label.name];
-      if (isMissing(cell)) return;
-      const value = isRegression ? number(cell) : 1;
-      if (value === undefined) return;
-      origin ??= isRegression ? value : 0;
-      const target = value - origin;
-      const kind = isRegression ? '' : (text(cell) ?? '');
+      const target = isRegression ? number(cell) : Number(text(cell) === commonest);
+      if (target === undefined || candidates.length === 0) return;
       rows += 1;
-      spread.add(kind, target);
+      // (Taken off, since sums of large labels would lose what tells them apart.)
+      const value = target - labels.add(target);
+      const half = rows <= middle ? 0 : 1;
       for (const { name, seen } of candidates) {
         const code = number(row[name]);
         if (code === undefined) continue;
-        const own = seen.get(code) ?? { count: 0, early: 0, late: 0, sums: new Map() };
-        seen.set(code, own);
-        own.count += 1;
-        if (rows <= half) own.early += 1;
-        else own.late += 1;
-        own.sums.set(kind, (own.sums.get(kind) ?? 0) + target);
+        const own: Halves = seen.get(code) ?? { counts: [0, 0], sums: [0, 0] };
+        if (own.counts[0] + own.counts[1] === 0) seen.set(code, own);
+        own.counts[half] += 1;
+        own.sums[half] += value;
       }
     },
     /** Names of columns that are codes. */
     found: (): ReadonlySet<string> =>
-      new Set(candidates.flatMap(({ name, seen }) => (areCodes(seen, spread) ? [name] : []))),
+      new Set(
+        candidates.flatMap(({ name, seen }) => (areCodes(seen, labels.variance()) ? [name] : [])),
+      ),
   };
 }
 
-function mayBeCodes({ whole, present, values }: Column): boolean {
+function mayBeCodes({ name, whole, present, values }: Column): boolean {
   const count = values.size;
   return (
     whole === present &&
     count >= leastValues &&
     count <= mostValues &&
-    present >= rowsOfValue * count
+    present >= rowsOfValue * count &&
+    !timesName.test(name.replace(/([a-z])(?=[A-Z])/g, '$1_')) &&
+    ![...values.keys()].every((value) => Number(value) >= 1900 && Number(value) <= 2100)
   );
 }
 
-function areCodes(seen: ReadonlyMap<number, Seen>, spread: Spread): boolean {
-  const values = [...seen].sort(([a], [b]) => a - b);
-  const rows = values.reduce((sum, [, { count }]) => sum + count, 0);
-  const late = values.reduce((sum, [, own]) => sum + own.late, 0);
-  const known = values.reduce((sum, [, own]) => sum + (own.early > 0 ? own.late : 0), 0);
-  if (known < 0.9 * late || spread.total() === 0) return false;
-  let before = 0;
-  const neighbours = Map.groupBy(values, ([, { count }]) => {
-    const group = Math.floor((groups * (before + count / 2)) / rows);
-    before += count;
-    return group;
+function areCodes(seen: ReadonlyMap<number, Halves>, variance: number): boolean {
+  const values = [...seen]
+    .filter(([, { counts }]) => Math.min(...counts) >= rowsOfHalf)
+    .sort(([a], [b]) => a - b)
+    .map(([value, { counts, sums }]) => ({
+      value,
+      means: [sums[0] / counts[0], sums[1] / counts[1]] as const,
+    }));
+  const products = values.slice(1, -1).map((own, i) => {
+    const [before, after] = [values[i], values[i + 2]];
+    if (before === undefined || after === undefined) return 0;
+    const share = (own.value - before.value) / (after.value - before.value);
+    const [early, late] = ([0, 1] as const).map(
+      (half) => own.means[half] - (1 - share) * before.means[half] - share * after.means[half],
+    );
+    return (early ?? 0) * (late ?? 0);
   });
-  const alone = values.reduce((sum, each) => sum + explainedBy([each]), 0);
-  const lines = [...neighbours.values()].reduce((sum, each) => sum + explainedBy(each), 0);
-  const gain =
-    shareOf(alone, values.length, rows, spread) - shareOf(lines, 2 * neighbours.size, rows, spread);
-  // (Chance alone makes a share of about this, with so many values.)
-  const chance = Math.sqrt(2 * values.length) / rows;
-  return gain > Math.max(leastGain, 4 * chance);
+  const alike = products.filter((product) => product > 0).length;
+  const certainty = (2 * alike - products.length) / Math.sqrt(products.length);
+  const median = products.toSorted((a, b) => a - b)[Math.floor(products.length / 2)] ?? 0;
+  // Of a normal number's square .45 is the median, and what is expected of a value varies, too.
+  return certainty >= leastCertainty && median / (0.45 * 1.5) > leastShare * variance;
 }
 
-/** What a line through some values and their labels' sums explains of the squares of labels. */
-function explainedBy(values: readonly (readonly [value: number, own: Seen])[]): number {
-  const count = values.reduce((sum, [, own]) => sum + own.count, 0);
-  const mean = values.reduce((sum, [value, own]) => sum + value * own.count, 0) / count;
-  const spread = values.reduce((sum, [value, own]) => sum + own.count * (value - mean) ** 2, 0);
-  const kinds = new Set(values.flatMap(([, { sums }]) => [...sums.keys()]));
-  let explained = 0;
-  for (const kind of kinds) {
-    let [total, product] = [0, 0];
-    for (const [value, { sums }] of values) {
-      total += sums.get(kind) ?? 0;
-      product += (value - mean) * (sums.get(kind) ?? 0);
-    }
-    explained += total ** 2 / count + (spread > 0 ? product ** 2 / spread : 0);
-  }
-  return explained;
-}
-
-/** The share of the labels' variance that is explained, less what chance would (ε²). */
-function shareOf(explained: number, parameters: number, rows: number, spread: Spread): number {
-  const left = (spread.squares() - explained) / Math.max(1, rows - parameters);
-  return 1 - left / (spread.total() / Math.max(1, rows - 1));
-}
-
-type Spread = ReturnType<typeof createSpread>;
-
-/** How far labels are from their mean; classes as a 1 among zeros each. */
-function createSpread() {
-  const sums = new Map<string, number>();
-  let [rows, squares] = [0, 0];
+/** The variance of numbers, about the first one. */
+function createVariance() {
+  let origin: number | undefined;
+  let [count, sum, squares] = [0, 0, 0];
   return {
-    add(kind: string, target: number): void {
-      rows += 1;
-      squares += target * target;
-      sums.set(kind, (sums.get(kind) ?? 0) + target);
+    /** @returns the first number */
+    add(value: number): number {
+      origin ??= value;
+      count += 1;
+      sum += value - origin;
+      squares += (value - origin) ** 2;
+      return origin;
     },
-    squares: () => squares,
-    total: () => squares - [...sums.values()].reduce((a, b) => a + b * b, 0) / Math.max(1, rows),
+    variance: () => (count === 0 ? 0 : squares / count - (sum / count) ** 2),
   };
 }

@@ -31,7 +31,10 @@ export function assertHasLabels(label: Column, doubts: string[]): void {
       `label: ${missing === 1 ? '1 row has' : `${missing} rows have`} no ${name}; such rows are refused`,
     );
   if (values.size === 1)
-    doubts.push(`label: ${name} is always the same; there is nothing to learn`);
+    doubts.push(
+      `label: ${name} is always the same in the first ${present} rows; there is nothing to learn, and ` +
+        'if the file is sorted by it, shuffle it',
+    );
 }
 
 /** @throws MillraceError kind `invalid` if no row's label is one of a task */
@@ -81,7 +84,10 @@ export function taskOf(label: Column, doubts: string[]): Task {
       `--label: the numbers of ${name} are written as ${textsOf(label)}; write them like 2503.28`,
     );
   if (values.size === 1)
-    throw invalid(`--label: ${name} is always ${textsOf(label)}; there is nothing to learn`);
+    throw invalid(
+      `--label: ${name} is always ${textsOf(label)} in the first ${present} rows; there is nothing ` +
+        'to learn, and if the file is sorted by it, shuffle it',
+    );
   if (values.size <= mostClasses) return 'multiclass';
   throw invalid(
     `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +

@@ -37,11 +37,13 @@ export async function lookAgain(
 /** Fewer rows may be in order by chance. */
 const enoughRows = 20;
 
+/** A class of fewer rows says nothing of their order. */
+const fewRows = 5;
 /** More values than this are no classes. */
 const mostClasses = 100;
 
 /** Whether rows are sorted by their label: a model would learn one class after the other. */
-function createOrder({ name }: Column, task: Task) {
+function createOrder({ name, values: labels }: Column, task: Task) {
   const { number, text } = cellsOf(cellsSchema.parse({}));
   const values = new Set<string | number>();
   let last: string | number | undefined;
@@ -64,10 +66,13 @@ function createOrder({ name }: Column, task: Task) {
         values.size <= mostClasses && changes < values.size && rows >= enoughRows * values.size;
       const isInOrder =
         task === 'regression' && changes >= enoughRows && Math.min(ups, downs) === 0;
+      // (A last row of a class of its own is no order.)
+      const rarest = [...labels.values()].reduce((a, b) => Math.min(a, b), rows);
+      if (!isInOrder && rarest < fewRows) return [];
       if (changes === 0 || !(isInClasses || isInOrder)) return [];
       return [
         `label: the rows are sorted by ${name}; a model learns them in their order, and would know ` +
-          'the last ones best: shuffle the file before it is sent',
+          'the last ones best: unless they came so, shuffle the file before it is sent',
       ];
     },
   };

@@ -40,7 +40,7 @@ function partsOf({ values, dates, timeTexts }: Column) {
   const daysOfMonth = new Set([...daysOfYear].map((day) => day.slice(3)));
   const isYearly = daysOfYear.size === 1 && most - least > 360 * dayMs;
   const isMonthly = daysOfMonth.size === 1 && most - least > 27 * dayMs;
-  const hasHours = dates > 0 || timeTexts > 0;
+  const hasHours = (dates > 0 || timeTexts > 0) && times.some((time) => time % dayMs !== 0);
   return [
     ...(hasHours ? (['hour'] as const) : []),
     ...(isMonthly ? [] : (['weekday'] as const)),

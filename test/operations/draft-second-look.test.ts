@@ -58,13 +58,52 @@ describe('whole numbers', () => {
     }
   });
 
-  it('are quantities where each comes for a while, such as weeks', async () => {
-    const rows = rowsOf(2_000, (i) => [
-      Math.floor(i / 40),
-      (effects[Math.floor(i / 40)] ?? 0) + noise(i),
-    ]);
-    const { spec } = await drafted('week,sales', rows);
-    expect(spec.features.week).toEqual({ type: 'number' });
+  /** Normal nearly, of deviation 1. */
+  const normal = (i: number, of: number) =>
+    [1, 2, 3, 4, 5, 6].reduce((sum, k) => sum + draw(i, 100 * of + k), 0) / Math.SQRT2;
+  const quantities: Record<string, (i: number) => readonly [number, unknown]> = {
+    'rare values, and noise that grows with them': (i) => {
+      const area = 10 * Math.round(Math.exp(5.2 + 0.4 * normal(i, 1)));
+      return [area, 200 * area * Math.exp(0.7 * normal(i, 2))];
+    },
+    'a step among rare values': (i) => {
+      const amount = Math.round(Math.exp(4 + normal(i, 1)));
+      return [amount, amount > 500 ? 1 : 0];
+    },
+    'a curve among rare values': (i) => {
+      const quantity = Math.round(Math.exp(3 + normal(i, 1)));
+      return [quantity, quantity ** 2 * (1 + 0.1 * normal(i, 2))];
+    },
+    'a label that is hardly ever true': (i) => [
+      Math.round(Math.exp(4 + 1.3 * normal(i, 1))),
+      any(1_000, i, 5) === 0 ? 1 : 0,
+    ],
+    'a label of heavy tails': (i) => [
+      Math.round(Math.exp(3 + normal(i, 1))),
+      Math.exp(8 + 2 * normal(i, 2)),
+    ],
+  };
+
+  it.each(Object.keys(quantities))('are quantities, with %s', async (name) => {
+    const rows = rowsOf(8_000, (i) => quantities[name]?.(i) ?? []);
+    expect((await drafted('x,y', rows)).spec.features.x).toEqual({ type: 'number' });
+  });
+
+  it('are quantities where each comes for a while, or by its name is a time', async () => {
+    const rowsBy = (placeOf: (i: number) => number) =>
+      rowsOf(2_000, (i) => [placeOf(i), (effects[placeOf(i)] ?? 0) + noise(i)]);
+    const inOrder = await drafted(
+      'wave,sales',
+      rowsBy((i) => Math.floor(i / 40)),
+    );
+    expect(inOrder.spec.features.wave).toEqual({ type: 'number' });
+    for (const name of ['week', 'dayOfMonth', 'start_hour']) {
+      const { spec } = await drafted(
+        `${name},sales`,
+        rowsBy((i) => any(60, i)),
+      );
+      expect(spec.features[name]).toEqual({ type: 'number' });
+    }
   });
 });
 
