@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
-import { type Part, partOf, partsOf } from '../engine/experts/compile-experts.ts';
+import { type Part, partsOf } from '../engine/experts/compile-experts.ts';
+import { partOf } from '../engine/experts/expert-parts.ts';
 import { constantAnswer } from '../engine/experts/labels.ts';
 import { answeringWeights } from '../engine/experts/mixture.ts';
 import { mixtureOf } from '../engine/experts/mixture-tensors.ts';

@@ -14,8 +14,9 @@ const leastShare = 0.02;
 const leastCertainty = 3.5;
 
 /** Columns of times, and of what is counted up: what comes next is none of what came. */
-const timesName =
-  /(^|[^a-z])(age|year|month|week|weekday|day|date|hour|minute|second|time|period|step|index|t)s?($|[^a-z])/i;
+const timeWords: ReadonlySet<string> = new Set(
+  'age year month week weekday day date hour minute second time period step index t'.split(' '),
+);
 
 /** What came with a value: how many labels in each half of the file, and their sums. */
 type Halves = { readonly counts: [number, number]; readonly sums: [number, number] };
@@ -70,9 +71,15 @@ function mayBeCodes({ name, whole, present, values }: Column): boolean {
     count >= leastValues &&
     count <= mostValues &&
     present >= rowsOfValue * count &&
-    !timesName.test(name.replace(/([a-z])(?=[A-Z])/g, '$1_')) &&
+    !wordsIn(name).some((word) => timeWords.has(word)) &&
     ![...values.keys()].every((value) => Number(value) >= 1900 && Number(value) <= 2100)
   );
+}
+
+/** The words of a name such as `dayOfMonth` or `start_hours`, one of each. */
+function wordsIn(name: string): readonly string[] {
+  const words = name.replace(/([a-z])(?=[A-Z])/g, '$1 ').toLowerCase();
+  return words.split(/[^a-z]+/).map((word) => word.replace(/(?<=..)s$/, ''));
 }
 
 function areCodes(seen: ReadonlyMap<number, Halves>, variance: number): boolean {

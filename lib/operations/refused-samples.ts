@@ -22,8 +22,8 @@ export function isLabelledBefore({ refused }: QuarantineRecord): boolean {
 }
 
 /**
- * The samples of a record as a message can have them; undefined where there are none to send, such as
- * where a body is nested deeper than anything that is sent.
+ * The samples of a record as a message can have them; undefined where there are none to send, such
+ * as where a body is nested deeper than anything that is sent.
  */
 export function samplesOf({ body, refused }: QuarantineRecord): unknown {
   if (body === undefined) return refusedSamples(refused);

@@ -271,18 +271,13 @@ export type Schedule = z.output<typeof scheduleSchema>;
  */
 export function defineSpec<const Input extends SpecInput>(input: Input): Declared<Input> {
   const spec = parseSpec(withDeclaredDefaults(input));
-  const standardize = spec.task === 'regression' && spec.loss !== 'huber';
+  const { label, task, loss } = spec;
+  const isScaled = task === 'regression' && loss !== 'huber';
   const cells = spec.cells ?? cellsSchema.parse({});
   const problems = problemsOfDeclaration({ ...spec, cells });
   if (problems.length > 0) throw invalid(problems.map((problem) => `spec.${problem}`).join('; '));
-  const declared = {
-    ...spec,
-    cells,
-    revision: newestRevision,
-    label: standardize
-      ? { ...spec.label, standardize: spec.label.standardize ?? true }
-      : spec.label,
-  };
+  const scaled = isScaled ? { ...label, standardize: label.standardize ?? true } : label;
+  const declared = { ...spec, cells, revision: newestRevision, label: scaled };
   // What is stored is read again: what was filled in must go with the rest.
   parseSpec(declared);
   return declared;
