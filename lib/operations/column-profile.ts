@@ -6,8 +6,8 @@ import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';
 
-/** Rows that are looked at. */
-export const draftRows = 20_000;
+/** Rows that are looked at, and cells, if a thousand rows have fewer. */
+const [mostRows, mostCells, leastRows] = [20_000, 2_000_000, 1_000];
 
 /** What was seen of a column. */
 export type Column = {
@@ -78,7 +78,7 @@ export async function profileFile(
     bad ??= chunk.bad[0];
     badRows += chunk.bad.length;
     for (const row of chunk.rows) {
-      if (rows() >= draftRows) return profile(false);
+      if (rows() >= rowsLookedAt(columns.size)) return profile(false);
       const { features } = row;
       if (isRecord(features)) {
         areSamples = true;
@@ -92,6 +92,10 @@ export async function profileFile(
     }
   }
   return profile(true);
+}
+
+function rowsLookedAt(columns: number): number {
+  return Math.min(mostRows, Math.max(leastRows, Math.floor(mostCells / Math.max(1, columns))));
 }
 
 /** What is in the columns of some rows. */
@@ -199,7 +203,7 @@ function look(column: Column, cell: unknown): void {
   if (text !== undefined) {
     const times = column.values.get(text);
     if (times !== undefined) column.values.set(text, times + 1);
-    else if (column.values.size <= draftRows) column.values.set(copied(text), 1);
+    else if (column.values.size <= mostRows) column.values.set(copied(text), 1);
   }
   if (typeof cell === 'string') lookAtText(column, cell.trim(), number !== undefined);
 }

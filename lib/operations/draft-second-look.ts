@@ -3,7 +3,7 @@ import { readRows } from '../datasets/rows.ts';
 import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/task.ts';
-import { type Column, draftRows, flat } from './column-profile.ts';
+import { type Column, flat } from './column-profile.ts';
 import { createCodes } from './draft-codes.ts';
 import { createNumericLeaks } from './draft-leaks.ts';
 
@@ -14,9 +14,13 @@ export type SecondLook = {
   readonly doubts: readonly string[];
 };
 
-/** Looks at the first rows of a file again: at what their columns say of the label. */
+/**
+ * Looks at the first rows of a file again: at what their columns say of the label.
+ *
+ * @param file with the rows of it that were looked at
+ */
 export async function lookAgain(
-  file: { readonly name: string; readonly bytes: ByteSource },
+  file: { readonly name: string; readonly bytes: ByteSource; readonly rows: number },
   columns: readonly Column[],
   [label, ...others]: readonly [Column, ...Column[]],
   task: Task,
@@ -24,12 +28,12 @@ export async function lookAgain(
   const leaks = createNumericLeaks(columns, [label, ...others]);
   const codes = createCodes(columns, label, task === 'regression');
   const order = createOrder(label, task);
-  let rows = 0;
+  let left = file.rows;
   for await (const chunk of readRows({ ...file, columns: 'all' })) {
-    for (const row of [...chunk.rows].slice(0, draftRows - rows).map(flat))
+    for (const row of [...chunk.rows].slice(0, left).map(flat))
       for (const look of [leaks, codes, order]) look.add(row);
-    rows += chunk.rows.length;
-    if (rows >= draftRows) break;
+    left -= chunk.rows.length;
+    if (left <= 0) break;
   }
   return { codes: codes.found(), doubts: [...leaks.found(), ...order.found()] };
 }

@@ -7,7 +7,7 @@ import { limits } from '../limits.ts';
 import { listNames, show } from '../parse.ts';
 import { featureName, labelSchema } from '../spec/label-schema.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import { type Column, draftRows, profileFile } from './column-profile.ts';
+import { type Column, profileFile } from './column-profile.ts';
 import {
   groupDoubts,
   headerDoubts,
@@ -71,7 +71,7 @@ async function draftOf(
   if (areSamples) assertIsLabelled(columns, labels);
   const targets = targetsOf(columns, labels);
   const doubts: string[] = [];
-  if (!isAll) doubts.push(`the file has more than the ${draftRows} rows that were looked at`);
+  if (!isAll) doubts.push(`the file has more than the ${rows} rows that were looked at`);
   if (bad !== undefined) doubts.push(unreadable(bad, badRows, rows));
   doubts.push(...headerDoubts(file.name, columns));
   for (const column of columns.values())

@@ -1,13 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../../lib/engine/create-engine.ts';
-import { learnWithoutTest } from '../../lib/model/learn.ts';
-import { compileModel, initialState } from '../../lib/model/model.ts';
-import { predict } from '../../lib/model/predict.ts';
 import { fourierOf } from '../../lib/network/fourier.ts';
 import type { Fourier } from '../../lib/spec/derived-numbers.ts';
-import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
 import { draw } from '../engine/samples.ts';
+import { accuracyOf } from './accuracy.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -69,29 +66,9 @@ describe('random Fourier features', () => {
   });
 
   it('let a linear model learn a ring, which it cannot learn without them', async () => {
-    const accuracyOf = async (network: SpecInput['network']) => {
-      const spec = defineSpec({
-        model: 'ring',
-        task: 'binary',
-        features: { x: { type: 'number' }, y: { type: 'number' } },
-        network,
-      });
-      const model = {
-        name: 'ring',
-        ...(await compileModel(createEngine({ threads: 1, warn: () => {} }), spec)),
-      };
-      const samples = Array.from({ length: 2_400 }, (_, i) => {
-        const [x, y] = [2 * draw(i, 1), 2 * draw(i, 2)];
-        return { features: { x, y }, label: Math.hypot(x, y) < 1.5 };
-      });
-      const { samples: encoded } = model.encoder.encode(samples.slice(0, 2_000));
-      const state = await learnWithoutTest(model, initialState(model), encoded);
-      const { samples: asked } = model.encoder.encodeFeatures(samples.slice(2_000));
-      const shares = await predict(model, state, asked);
-      const right = samples.slice(2_000).filter(({ label }, i) => (shares[i] ?? 0) > 0.5 === label);
-      return right.length / 400;
-    };
-    expect(await accuracyOf({ hidden: [], fourier: {} })).toBeGreaterThan(0.9);
-    expect(await accuracyOf({ hidden: [] })).toBeLessThan(0.75);
+    const isInRing = (x: number, y: number) => Math.hypot(x, y) < 1.5;
+    const fourier = { hidden: [], fourier: {} };
+    expect(await accuracyOf({ network: fourier }, isInRing)).toBeGreaterThan(0.9);
+    expect(await accuracyOf({ network: { hidden: [] } }, isInRing)).toBeLessThan(0.75);
   });
 });

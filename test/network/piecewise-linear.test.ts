@@ -1,13 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../../lib/engine/create-engine.ts';
-import { learnWithoutTest } from '../../lib/model/learn.ts';
-import { compileModel, initialState } from '../../lib/model/model.ts';
-import { predict } from '../../lib/model/predict.ts';
 import { piecewiseLinear } from '../../lib/network/piecewise-linear.ts';
 import type { PiecewiseLinear } from '../../lib/spec/derived-numbers.ts';
-import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
 import { draw } from '../engine/samples.ts';
+import { accuracyOf } from './accuracy.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -72,36 +69,17 @@ describe('a piecewise linear encoding', () => {
     expect(own).toEqual([...all.slice(0, 8), ...all.slice(16)]);
   });
 
-  it('lets linear models learn a band and a threshold that they cannot learn without it', async () => {
-    const accuracyOf = async (own: Partial<SpecInput>) => {
-      const spec = defineSpec({
-        model: 'band',
-        task: 'binary',
-        features: { x: { type: 'number' }, y: { type: 'number' } },
-        network: { hidden: [] },
-        ...own,
-      });
-      const model = {
-        name: 'band',
-        ...(await compileModel(createEngine({ threads: 1, warn: () => {} }), spec)),
-      };
-      const samples = Array.from({ length: 2_400 }, (_, i) => {
-        const [x, y] = [2 * draw(i, 1), 2 * draw(i, 2)];
-        return { features: { x, y }, label: Math.abs(x) < 1 };
-      });
-      const { samples: encoded } = model.encoder.encode(samples.slice(0, 2_000));
-      const state = await learnWithoutTest(model, initialState(model), encoded);
-      const { samples: asked } = model.encoder.encodeFeatures(samples.slice(2_000));
-      const shares = await predict(model, state, asked);
-      const right = samples.slice(2_000).filter(({ label }, i) => (shares[i] ?? 0) > 0.5 === label);
-      return right.length / 400;
-    };
-    const second = { hidden: [], secondOrder: true };
-    const piecewise = { ...second, piecewiseLinear: { bins: 8 } };
-    expect(await accuracyOf({ network: { hidden: [], piecewiseLinear: {} } })).toBeGreaterThan(0.9);
-    expect(await accuracyOf({})).toBeLessThan(0.75);
-    const prior = { predicts: 'prior' as const };
-    expect(await accuracyOf({ online: { experts: [piecewise, prior] } })).toBeGreaterThan(0.95);
-    expect(await accuracyOf({ online: { experts: [second, prior] } })).toBeLessThan(0.75);
+  it('lets linear models learn a band that they cannot learn without it', async () => {
+    const isInBand = (x: number) => Math.abs(x) < 1;
+    const piecewise = { hidden: [], piecewiseLinear: { bins: 8 } };
+    expect(await accuracyOf({ network: piecewise }, isInBand)).toBeGreaterThan(0.9);
+    expect(await accuracyOf({ network: { hidden: [] } }, isInBand)).toBeLessThan(0.75);
+    const ofSecondOrder = (own: object) => ({
+      online: {
+        experts: [{ hidden: [], ...own, secondOrder: true }, { predicts: 'prior' as const }],
+      },
+    });
+    expect(await accuracyOf(ofSecondOrder(piecewise), isInBand)).toBeGreaterThan(0.95);
+    expect(await accuracyOf(ofSecondOrder({}), isInBand)).toBeLessThan(0.75);
   });
 });
