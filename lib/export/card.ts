@@ -234,12 +234,18 @@ const turns = {
   dayOfYear: 'of the year, from 1 January 00:00 to the next (of 365 or 366 days)',
 } as const;
 
-function timesText({ parts, zone }: Extract<Spec['features'][string], { type: 'timestamp' }>) {
-  const texts = parts.map((part) =>
-    part === 'elapsed'
-      ? 'the seconds since 1970'
-      : `cos 2πt and sin 2πt, where t is the share ${turns[part]}`,
-  );
+function timesText({
+  parts,
+  harmonics = {},
+  zone,
+}: Extract<Spec['features'][string], { type: 'timestamp' }>) {
+  const texts = parts.map((part) => {
+    if (part === 'elapsed') return 'the seconds since 1970';
+    const most = harmonics[part] ?? 1;
+    const points =
+      most === 1 ? 'cos 2πt and sin 2πt' : `cos 2πkt and sin 2πkt of each k to ${most}`;
+    return `${points}, where t is the share ${turns[part]}`;
+  });
   return `in this order, by the clock of UTC${zone === '+00:00' ? '' : zone}: ${texts.join('; ')}`;
 }
 

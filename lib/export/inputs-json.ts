@@ -57,7 +57,10 @@ function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   if (feature?.type === 'lag')
     return { steps: feature.steps, by: feature.by, ...sourceJson(features, feature.source) };
   if (feature?.type === 'image') return { image: { shape: feature.shape, scale: feature.scale } };
-  if (feature?.type === 'timestamp') return { parts: feature.parts, zone: feature.zone };
+  if (feature?.type === 'timestamp') {
+    const { parts, harmonics, zone } = feature;
+    return { parts, ...(harmonics && { harmonics }), zone };
+  }
   if (feature?.type === 'number')
     return { ...(feature.clip && { clip: feature.clip }), ...(feature.log && { log: true }) };
   if (feature?.type === 'text') return { words: feature.words, characters: feature.characters };

@@ -22,9 +22,14 @@ export function timestampOf(column: Column, doubts: string[]): SpecInput['featur
     `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, of UTC` +
       (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
   );
+  const harmonics = {
+    ...(parts.includes('hour') && { hour: 3 }),
+    ...(parts.includes('weekday') && { weekday: 2 }),
+  };
   return {
     type: 'timestamp',
     ...(parts.join() === 'hour,weekday,dayOfYear' ? {} : { parts }),
+    ...(Object.keys(harmonics).length > 0 && { harmonics }),
     ...standInFor(missing),
   };
 }

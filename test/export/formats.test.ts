@@ -75,7 +75,7 @@ describe('an exported model', () => {
       features: {
         team: { type: 'category', values: ['red', 'green'] },
         size: { type: 'number', missing: 'mean' },
-        at: { type: 'timestamp', parts: ['hour', 'elapsed'] },
+        at: { type: 'timestamp', parts: ['hour', 'elapsed'], harmonics: { hour: 2 } },
         both: { type: 'cross', of: ['team', 'size'], buckets: 13, dimensions: 2 },
         fit: { type: 'category', values: ['s', 'm', 'l'], dimensions: 2 },
         exact: { type: 'cross', of: ['team', 'fit'], buckets: 'complete', dimensions: 2 },
@@ -104,13 +104,13 @@ describe('an exported model', () => {
       fit,
       exact: [1 * 4 + 3, 0 * 4 + 2, 1 * 4 + 1][row],
       size: size === undefined ? [named('size').missing, 1] : [size, 0],
-      at: [...raw.slice(11 * row + 2, 11 * row + 5)],
-      note: [...raw.slice(11 * row + 5, 11 * row + 9)],
+      at: [...raw.slice(13 * row + 2, 13 * row + 7)],
+      note: [...raw.slice(13 * row + 7, 13 * row + 11)],
       price: [Math.log1p([1e6, 5, 2][row] ?? 0), row % 2],
       both: `${team}\u001f${size ?? 'missing'}`,
     }));
     expectClose(await askOnnx(exported, await onnxFiles(exported), asked), own, 1e-5);
-    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 3, 1, 1, 1, 4, 2]);
+    expect(inputs.map(({ width }: { width: number }) => width)).toEqual([1, 2, 5, 1, 1, 1, 4, 2]);
   });
 
   it('leaves out features that its network does not use', async () => {

@@ -173,69 +173,6 @@ describe('a cross', () => {
   });
 });
 
-describe('a timestamp', () => {
-  const times = createEncoder(
-    defineSpec({
-      model: 'm',
-      task: 'binary',
-      features: {
-        at: {
-          type: 'timestamp',
-          parts: ['hour', 'weekday', 'month', 'dayOfYear', 'elapsed'],
-          zone: '-05:00',
-        },
-      },
-    }),
-  );
-  const read = (at: unknown) => times.encode([{ features: { at }, label: true }]);
-
-  it('is the same point in time in all its forms', () => {
-    const forms = [
-      '2001-02-28T12:00:00Z',
-      '2001-02-28 12:00',
-      '2001/02/28T07:00-05:00',
-      '2001-02-28T13:00:00.000+0100',
-      new Date('2001-02-28T12:00:00Z'),
-      983_361_600,
-      '983361600',
-    ].map((form) => [...read(form).samples.raw]);
-    for (const form of forms) expect(form).toEqual(forms[0]);
-    const [cosine = 0, sine = 0] = forms[0] ?? [];
-    // Seven in the morning in the zone: seven twenty-fourths of a turn.
-    expect(cosine).toBeCloseTo(Math.cos((2 * Math.PI * 7) / 24), 12);
-    expect(sine).toBeCloseTo(Math.sin((2 * Math.PI * 7) / 24), 12);
-    expect(forms[0]?.at(-1)).toBe(983_361_600);
-  });
-
-  it.each([
-    '2001-02-30',
-    '2001-13-01',
-    '28.02.2001',
-    'noon',
-    '2001-02-28T25:00',
-    '2001-02-28T10:00+15:00',
-    true,
-    ' TRUE',
-    [],
-    1e300,
-    8.64e12,
-    -8.64e12,
-    '0000-01-01',
-  ])('is refused where it is none: %s', (form) => {
-    expect(read(form).refused).toMatchObject([{ field: 'features.at', code: 'wrong-type' }]);
-  });
-
-  it('has points on the circle, whatever the time', () => {
-    fc.assert(
-      fc.property(fc.double({ min: -6e10, max: 2e11, noNaN: true }), (seconds) => {
-        const raw = read(seconds).samples.raw;
-        for (let i = 0; i < 8; i += 2)
-          expect((raw[i] ?? 0) ** 2 + (raw[i + 1] ?? 0) ** 2).toBeCloseTo(1, 9);
-      }),
-    );
-  });
-});
-
 describe('moments that forget', () => {
   it('are the same, however samples are cut', () => {
     const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), {

@@ -47,6 +47,8 @@ function utc(year: number, month = 0, day = 1): number {
 /** Distances from UTC that there are. */
 const zones = /^[+-](0\d|1[0-4]):[0-5]\d$/;
 
+const turns = z.int().min(1).max(12).optional();
+
 /** A time: as points on the circles of its day, its week, its year; and what has passed. */
 export const timestampSchema = strictObject({
   type: z.literal('timestamp'),
@@ -55,7 +57,21 @@ export const timestampSchema = strictObject({
     .min(1)
     .refine((names) => new Set(names).size === names.length, 'parts must be distinct')
     .default(['hour', 'weekday', 'dayOfYear'])
-    .describe('what is learnt of it: two numbers of each cycle, and seconds as elapsed'),
+    .describe(
+      'what is learnt of it: two numbers of each cycle and harmonic, and seconds as elapsed',
+    ),
+  harmonics: z
+    .strictObject({
+      hour: turns.describe('of a day'),
+      weekday: turns.describe('of a week'),
+      month: turns.describe('of a year, by its months'),
+      dayOfYear: turns.describe('of a year, by its days'),
+    })
+    .optional()
+    .describe(
+      'how often the points go round while their part does once, from 1 to this: with 3 rush hours ' +
+        'are told apart; 1 unless given',
+    ),
   zone: z
     .string()
     .regex(zones, 'a zone is its distance from UTC, such as +01:00')
@@ -74,17 +90,27 @@ export const timestampSchema = strictObject({
         'is false, one more that says so; a sample without one is refused unless given',
     ),
   indicator: indicatorSchema,
-});
+}).refine(
+  ({ parts: names, harmonics = {} }) =>
+    cycles.every((cycle) => harmonics[cycle] === undefined || names.includes(cycle)),
+  { path: ['harmonics'], error: 'must be of parts that are learnt' },
+);
 
 const timeRule =
   'must be a time of the years 2 to 9998, as ISO 8601 or seconds (not milliseconds) since 1970';
 
-/** How a timestamp behaves: a cosine and a sine of each cycle, and a number of what has elapsed. */
+/**
+ * How a timestamp behaves: a cosine and a sine of each harmonic of each cycle, and a number of what
+ * has elapsed.
+ */
 export function timestampBehaviour(
-  { parts: names, zone, missing }: z.output<typeof timestampSchema>,
+  { parts: names, harmonics = {}, zone, missing }: z.output<typeof timestampSchema>,
   cells: Cells,
 ): FeatureBehaviour {
-  const width = names.reduce((sum, name) => sum + (name === 'elapsed' ? 1 : 2), 0);
+  const width = names.reduce(
+    (sum, name) => sum + (name === 'elapsed' ? 1 : 2 * (harmonics[name] ?? 1)),
+    0,
+  );
   const fillsMean = missing === 'mean';
   const shift = offsetOf(zone);
   return {
@@ -109,8 +135,10 @@ export function timestampBehaviour(
           if (name === 'elapsed') into.raw[place++] = time / secondMs;
           else {
             const turn = parts[name](time + shift);
-            into.raw[place++] = cosineOfTurn(turn);
-            into.raw[place++] = cosineOfTurn(phase(turn + 0.75, 1));
+            for (let harmonic = 1; harmonic <= (harmonics[name] ?? 1); harmonic++) {
+              into.raw[place++] = cosineOfTurn(phase(harmonic * turn, 1));
+              into.raw[place++] = cosineOfTurn(phase(harmonic * turn + 0.75, 1));
+            }
           }
         }
         return accepted;
