@@ -102,9 +102,10 @@ async function main(): Promise<void> {
   let cloud: LocalCloud | undefined;
   try {
     const assembly = join(projectDirectory, 'cdk.out');
-    const january = januaryObjects(options.limit);
+    const isFirst = options.isFresh || !existsSync(dataDirectory);
+    const made = isFirst ? januaryObjects(options.limit) : undefined;
     // Meanwhile; what goes wrong with it is told where it is awaited.
-    january.catch(() => undefined);
+    made?.catch(() => undefined);
     await synthesize(assembly);
     progress.step(`stack synthesized (${formatSeconds((Date.now() - started) / 1_000)})`);
     cloud = await startLocalCloud(assembly, dataDirectory);
@@ -115,7 +116,7 @@ async function main(): Promise<void> {
     if (options.isFresh && isWhole) await forget(cloud, ports, flightsSpec.model);
     const { result, draw } = await runFlights(ports, progress, {
       ...options,
-      january,
+      january: () => made ?? januaryObjects(options.limit),
       signal: interrupt.signal,
     });
     output.write(report(result, cloud, options, (Date.now() - started) / 1_000));

@@ -11,11 +11,12 @@ const minibatch = 4;
 /** A declaration with them; what is no declaration stays as it is, to be refused. */
 export function withDeclaredDefaults(input: unknown): unknown {
   if (!isRecord(input)) return input;
-  const { online = {}, features, network } = input;
+  const { cells = {}, online = {}, features, network } = input;
   const isTopology = isRecord(network) && 'topology' in network;
   const isTuned = input.optimizer !== undefined || input.initialWeights !== undefined || isTopology;
   return {
     ...input,
+    cells,
     optimizer: input.optimizer ?? optimizer,
     ...(isRecord(features) && {
       features: withFeatureDefaults(features, isTopology, standInsOf(input)),

@@ -277,10 +277,7 @@ export function defineSpec<const Input extends SpecInput>(input: Input): Declare
   const problems = problemsOfDeclaration({ ...spec, cells });
   if (problems.length > 0) throw invalid(problems.map((problem) => `spec.${problem}`).join('; '));
   const scaled = isScaled ? { ...label, standardize: label.standardize ?? true } : label;
-  const declared = { ...spec, cells, revision: newestRevision, label: scaled };
-  // What is stored is read again: what was filled in must go with the rest.
-  parseSpec(declared);
-  return declared;
+  return { ...spec, cells, revision: newestRevision, label: scaled };
 }
 
 /** Validates a spec that came from outside; see {@link defineSpec}. */

@@ -73,6 +73,17 @@ describe('an import', () => {
     await expect(read('state.safetensors')).rejects.toThrow('which are an average');
   });
 
+  /** A model that has learnt, and a copy of it from its file, which answers the same. */
+  async function copied(spec: SpecInput) {
+    const world = createWorld(spec);
+    await deliver(world, sampleMessages(8));
+    write((await exportModel(world, spec.model, 'safetensors')).files);
+    const file = await read('model.safetensors');
+    await importModel(world, { ...spec, model: 'copy' }, file);
+    expect(await ask(world, 'copy')).toEqual(await ask(world, spec.model));
+    return { world, file };
+  }
+
   it('takes random Fourier features as the spec has them, which must be those of the file', async () => {
     const fourier = { units: 8, bandwidth: 0.7 };
     for (const own of [
@@ -80,12 +91,7 @@ describe('an import', () => {
       { online: { experts: [{ hidden: [4] }, { hidden: [], fourier }] } },
     ] satisfies Partial<SpecInput>[]) {
       const spec = { ...ticketsSpec, ...own } as SpecInput;
-      const world = createWorld(spec);
-      await deliver(world, sampleMessages(8));
-      write((await exportModel(world, spec.model, 'safetensors')).files);
-      const file = await read('model.safetensors');
-      await importModel(world, { ...spec, model: 'copy' }, file);
-      expect(await ask(world, 'copy')).toEqual(await ask(world, spec.model));
+      const { world, file } = await copied(spec);
       const wider = JSON.parse(JSON.stringify(own).replace('0.7', '3'));
       for (const other of [{ seed: 7 }, wider])
         await expect(
@@ -112,12 +118,7 @@ describe('an import', () => {
       ...ticketsSpec,
       network: { hidden: [], piecewiseLinear: { bins: 4 } },
     };
-    const world = createWorld(spec);
-    await deliver(world, sampleMessages(8));
-    write((await exportModel(world, spec.model, 'safetensors')).files);
-    const file = await read('model.safetensors');
-    await importModel(world, { ...spec, model: 'copy' }, file);
-    expect(await ask(world, 'copy')).toEqual(await ask(world, spec.model));
+    const { world, file } = await copied(spec);
     const network = { hidden: [], piecewiseLinear: { bins: 5 } };
     await expect(importModel(world, { ...spec, network, model: 'other' }, file)).rejects.toThrow(
       'the file has another piecewise linear encoding',

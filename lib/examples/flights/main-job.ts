@@ -19,8 +19,8 @@ export type FlightsOptions = {
   readonly months: number;
   /** Use only this many flights of each month. */
   readonly limit: number;
-  /** January's objects, {@link januaryObjects}: they may be made while the stack is. */
-  readonly january: Promise<readonly Uint8Array[]>;
+  /** January's objects, {@link januaryObjects}: they may have been made while the stack was. */
+  readonly january: () => Promise<readonly Uint8Array[]>;
   readonly signal: AbortSignal;
 };
 
@@ -102,7 +102,7 @@ async function trainOnJanuary(
 ): Promise<{ readonly promotion: number; readonly slices: number }> {
   const { store } = ports;
   if ((await store.list(keys.dataset(dataset))).length === 0) {
-    await uploadJanuary(store, await january);
+    await uploadJanuary(store, await january());
     progress.step(
       `January is in the bucket: ${formatCount(Math.min(limit, flightsOfMonth[0]))} flights`,
     );
