@@ -46,9 +46,14 @@ function withoutOddLabels(
   const scale = seen && labelScaleOf(seen, layout);
   const bounds = Array.from({ length: labelWidth }, (_, output) => {
     const { mean = 0, deviation = 0 } = scale?.outputs[output] ?? {};
+    const usual = Math.abs(mean) + deviation;
+    // Most often nothing is odd, and nothing need be sorted.
+    if (usual > 0 && largestOf(samples.labels, labelWidth, output) <= boundOf(usual))
+      return Number.POSITIVE_INFINITY;
     const labels = columnOf(samples.labels, labelWidth, output);
-    return boundOf(Math.max(usualSize(labels), Math.abs(mean) + deviation));
+    return boundOf(Math.max(usualSize(labels), usual));
   });
+  if (!bounds.some(Number.isFinite)) return encoding;
   return refusing(layout, encoding, (row) => {
     const label = samples.labels.subarray(row * labelWidth, (row + 1) * labelWidth);
     const output = label.findIndex((each, at) => Math.abs(each) > (bounds[at] ?? 0));
@@ -70,7 +75,6 @@ function withoutOddNumbers(
     const usual = isKnown
       ? Math.abs(seen.mean[column] ?? 0) + Math.sqrt(varianceOf(seen, column))
       : 0;
-    // Most often nothing is odd, and nothing need be sorted.
     if (largestOf(raw, numberWidth, column) <= Math.max(usual * times, least)) return [];
     const values = columnOf(raw, numberWidth, column).filter((value) => !Number.isNaN(value));
     const bound = boundOf(Math.max(usual, usualSize(values)));

@@ -193,9 +193,11 @@ export function chunkOf(
   count: number,
   columns: readonly GroupColumn[],
 ): RowChunk {
+  const lines: number[] = [];
+  for (let i = 1; i <= count; i++) lines.push(rowStart + i);
   return {
     rows: new ColumnRows(columns, count),
-    lines: Array.from({ length: count }, (_, i) => rowStart + i + 1),
+    lines,
     bad: [],
     next: { at: rowStart + count, line: rowStart + count + 1 },
   };

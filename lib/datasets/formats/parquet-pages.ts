@@ -1,27 +1,49 @@
 import type { ColumnMetaData, Compressors } from 'hyparquet';
-import { parquetHeader, readColumn } from 'hyparquet/src/column.js';
-import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
-import type { getTreePath } from 'hyparquet/src/schema.js';
+import { parquetHeader } from 'hyparquet/src/column.js';
+import { decompressPage } from 'hyparquet/src/datapage.js';
+import {
+  getMaxDefinitionLevel,
+  getMaxRepetitionLevel,
+  type getTreePath,
+} from 'hyparquet/src/schema.js';
 import { limits } from '../../limits.ts';
-import { assertRuns, pagesOf } from './parquet-runs.ts';
+import { assertRuns, viewOf } from './parquet-runs.ts';
+
+/** A leaf of a file's schema in one of its row groups. */
+export type Leaf = {
+  /** From the schema's root down to the leaf. */
+  readonly schemaPath: ReturnType<typeof getTreePath>;
+  readonly column: ColumnMetaData;
+  readonly compressors: Compressors;
+  /** Rows of the row group. */
+  readonly rows: number;
+};
+
+/** A page, unpacked. */
+export type Page = {
+  readonly kind: 'data' | 'dictionary';
+  readonly encoding: NonNullable<Header['data_page_header']>['encoding'];
+  /** How many values it says that it has; in data, those that are missing are among them. */
+  readonly count: number;
+  /** Runs of definition levels; none where each value is there. */
+  readonly definition: Uint8Array;
+  readonly values: Uint8Array;
+};
+
+type Header = ReturnType<typeof parquetHeader>;
 
 /**
- * Looks at the pages of a column of a row group before they are decoded: hyparquet 1.31 goes where
- * their headers say, without end if one says less than nothing.
+ * The pages of a leaf. Each is looked at before it is unpacked and before it is handed on:
+ * hyparquet 1.31 goes where headers say, without end if one says less than nothing.
  *
- * @param chunk all bytes of the column in the row group
+ * @param chunk all bytes of the leaf in the row group
  * @throws Error if a page is larger than the file says, or ends behind its column, or a run of
  *   values behind its page
  */
-export function assertPages(
-  chunk: ArrayBuffer,
-  column: ColumnMetaData,
-  { schemaPath, compressors }: Pick<LeafOf, 'schemaPath' | 'compressors'>,
-): void {
-  const pages = pagesOf(schemaPath, column, compressors);
+export function* pagesOf(chunk: ArrayBuffer, leaf: Leaf): Generator<Page> {
   const reader = { view: new DataView(chunk), offset: 0 };
   const { byteLength } = reader.view;
-  const mostValues = Number(column.num_values);
+  const mostValues = Number(leaf.column.num_values);
   let values = 0;
   while (reader.offset < byteLength - 1) {
     const header = parquetHeader(reader);
@@ -38,13 +60,13 @@ export function assertPages(
     values += own;
     if (!(own >= 0 && values <= mostValues)) throw new Error('its pages have more values than it');
     if (second !== undefined) assertLevels(second, size);
-    assertRuns(new Uint8Array(chunk, start, size), header, pages);
     const known = header.dictionary_page_header?.num_values ?? 0;
     if (!(known >= 0 && known <= 8 * unpacked)) throw new Error('its dictionary has no end');
+    yield pageOf(new Uint8Array(chunk, start, size), header, leaf);
   }
 }
 
-type SecondHeader = NonNullable<ReturnType<typeof parquetHeader>['data_page_header_v2']>;
+type SecondHeader = NonNullable<Header['data_page_header_v2']>;
 
 /** @throws Error if what a page of the second kind says of its levels cannot be */
 function assertLevels(header: SecondHeader, size: number): void {
@@ -60,30 +82,70 @@ function assertLevels(header: SecondHeader, size: number): void {
     throw new Error('a page says what cannot be of its levels');
 }
 
-/**
- * Decodes one leaf of a nested column. hyparquet decodes all of a column's leaves at once, and
- * waits for one of them: if another fails meanwhile, nobody hears of it, and the process ends.
- *
- * @throws Error if it cannot be decoded
- */
-export function assertDecodes(
-  chunk: ArrayBuffer,
-  column: ColumnMetaData,
-  { schemaPath, rows, compressors }: LeafOf,
-): void {
-  const { path_in_schema: pathInSchema } = column;
-  const element = schemaPath.at(-1)?.element;
-  if (element === undefined) throw new Error('its schema does not name it');
-  readColumn(
-    { view: new DataView(chunk), offset: 0 },
-    { groupStart: 0, selectStart: 0, selectEnd: rows, groupRows: rows },
-    { pathInSchema, schemaPath, element, parsers: DEFAULT_PARSERS, compressors, ...column },
-  );
+/** @throws Error if it cannot be unpacked, or a run is longer than it */
+function pageOf(bytes: Uint8Array, header: Header, leaf: Leaf): Page {
+  const {
+    data_page_header: first,
+    data_page_header_v2: second,
+    dictionary_page_header: dictionary,
+  } = header;
+  const { codec } = leaf.column;
+  const unpack = (packed: Uint8Array, size: number) =>
+    decompressPage(packed, size, codec, leaf.compressors);
+  const size = header.uncompressed_page_size;
+  if (dictionary !== undefined) {
+    const { encoding, num_values: count } = dictionary;
+    const values = unpack(bytes, size);
+    return { kind: 'dictionary', encoding, count, definition: noBytes, values };
+  }
+  if (second !== undefined) {
+    const from = second.repetition_levels_byte_length;
+    const to = from + second.definition_levels_byte_length;
+    const [repetition, definition] = [bytes.subarray(0, from), bytes.subarray(from, to)];
+    const packed = bytes.subarray(to);
+    const values = second.is_compressed === false ? packed : unpack(packed, size - to);
+    return checked({ ...second, count: second.num_values, repetition, definition, values }, leaf);
+  }
+  if (first === undefined) throw new Error(`it has a page of the kind ${header.type}`);
+  const page = unpack(bytes, size);
+  let from = 0;
+  const [repetition = noBytes, definition = noBytes] = levelBitsOf(leaf).map((bits) => {
+    if (bits === 0) return noBytes;
+    const start = from + 4;
+    from = start + viewOf(page).getUint32(from, true);
+    return page.subarray(start, from);
+  });
+  const values = page.subarray(from);
+  return checked({ ...first, count: first.num_values, repetition, definition, values }, leaf);
 }
 
-/** The row group that a leaf is of, and its place in the schema. */
-type LeafOf = {
-  readonly schemaPath: ReturnType<typeof getTreePath>;
-  readonly rows: number;
-  readonly compressors: Compressors;
-};
+const noBytes = new Uint8Array();
+
+/** Bits of a repetition level and of a definition level; 0 where there are none. */
+function levelBitsOf({ schemaPath }: Leaf): readonly [repetition: number, definition: number] {
+  const bits = (most: number) => 32 - Math.clz32(most);
+  return [bits(getMaxRepetitionLevel(schemaPath)), bits(getMaxDefinitionLevel(schemaPath))];
+}
+
+/** @throws Error if a run is longer than the page */
+function checked(
+  {
+    encoding,
+    count,
+    repetition,
+    definition,
+    values,
+  }: Omit<Page, 'kind'> & { repetition: Uint8Array },
+  leaf: Leaf,
+): Page {
+  const [repetitionBits, definitionBits] = levelBitsOf(leaf);
+  assertRuns({ bytes: repetition, bits: repetitionBits }, count);
+  assertRuns({ bytes: definition, bits: definitionBits }, count);
+  const isTruth = leaf.column.type === 'BOOLEAN';
+  if (encoding === 'RLE' || encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
+    // Of truths the length of the runs is said first, of other values the bits of each.
+    const [start, bits] = isTruth ? [4, 1] : [1, values[0] ?? 0];
+    assertRuns({ bytes: values.subarray(start), bits }, count);
+  }
+  return { kind: 'data', encoding, count, definition, values };
+}

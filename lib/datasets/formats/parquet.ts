@@ -6,7 +6,7 @@ import {
   parquetScan,
   parquetSchema,
 } from 'hyparquet';
-import { getTreePath } from 'hyparquet/src/schema.js';
+import { getTreePath, isFlatColumn } from 'hyparquet/src/schema.js';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import * as z from 'zod';
 import { reasonOf } from '../../errors.ts';
@@ -14,7 +14,7 @@ import { limits } from '../../limits.ts';
 import { parse } from '../../parse.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
-import { assertDecodes, assertPages } from './parquet-pages.ts';
+import { assertDecodes, flatColumn } from './parquet-column.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: BinaryReader = {
@@ -36,17 +36,17 @@ export const parquet: BinaryReader = {
       }
       const sizeBytes = bytesOfGroup(group, columns);
       assertFits(sizeBytes, rowStart, rowEnd);
+      const where = `of rows ${rowStart + 1} to ${rowEnd}`;
       // A whole row group at a time: reading a part of it would decode all of it.
       const range = { file, metadata, columns, rowStart, rowEnd, compressors };
-      const where = `of rows ${rowStart + 1} to ${rowEnd}`;
       const scan = await readable(`its row group ${where}`, () =>
         parquetScan({ ...range, useOffsetIndex: false }),
       );
       const values: [name: string, values: ArrayLike<unknown>][] = [];
       for (const column of columns) {
         const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
-          await assertReadable(file, schema, group, column);
-          const read = await scan.readColumn({ column, rowStart, rowEnd });
+          const flat = await flatOrChecked(file, schema, group, column);
+          const read = flat ?? (await scan.readColumn({ column, rowStart, rowEnd }));
           if (read.length === rowEnd - rowStart)
             return isPlainBytes(schema, column) ? Array.from(read, textOf) : read;
           throw new Error(`it has ${read.length} values for ${rowEnd - rowStart} rows`);
@@ -154,13 +154,17 @@ async function readable<Answer>(part: string, read: () => Promise<Answer>): Prom
   }
 }
 
-/** @throws Error if the pages of a column are not what its row group says of them */
-async function assertReadable(
+/**
+ * The values of a column; undefined if columns are below it, for hyparquet to decode.
+ *
+ * @throws Error if its pages are not what its row group says of them
+ */
+async function flatOrChecked(
   file: AsyncBuffer,
   schema: ReturnType<typeof parquetSchema>,
   { columns, num_rows: rows }: FileMetaData['row_groups'][number],
   name: string,
-): Promise<void> {
+): Promise<ArrayLike<unknown> | undefined> {
   const leaves = columns.flatMap(({ meta_data: own }) =>
     own?.path_in_schema[0] === name ? [own] : [],
   );
@@ -168,14 +172,12 @@ async function assertReadable(
     const { dictionary_page_offset: dictionary, data_page_offset: data } = own;
     const start = Number(dictionary || data);
     const chunk = await file.slice(start, start + Number(own.total_compressed_size));
-    const leaf = {
-      schemaPath: getTreePath(schema, own.path_in_schema),
-      rows: Number(rows),
-      compressors,
-    };
-    assertPages(chunk, own, leaf);
-    if (leaves.length > 1) assertDecodes(chunk, own, leaf);
+    const schemaPath = getTreePath(schema, own.path_in_schema);
+    const leaf = { schemaPath, column: own, compressors, rows: Number(rows) };
+    if (isFlatColumn(schemaPath)) return flatColumn(chunk, leaf);
+    assertDecodes(chunk, leaf, leaves.length > 1);
   }
+  return undefined;
 }
 
 function packedBytes(column: ColumnMetadata | undefined): number {

@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { bytesInMemory } from '../../datasets/byte-source.ts';
 import { readRows } from '../../datasets/rows.ts';
+import type { Row } from '../../features/cell-table.ts';
 import type { Sample } from '../../features/encoder.ts';
 
 /** Months of the dataset, January to June 2001. */
 export const monthNames = ['January', 'February', 'March', 'April', 'May', 'June'] as const;
 
-/** Flights of each month: a check on the reading, and the length of a stream before it is read. */
+/** Flights of each month: where it begins in the file, and the length of a stream not yet read. */
 export const flightsOfMonth = [508_241, 458_171, 511_499, 501_032, 518_830, 502_227] as const;
 
 const flightSchema = z.object({
@@ -44,14 +45,13 @@ export async function* readFlights(
 ): AsyncGenerator<{ readonly month: number; readonly flights: readonly Flight[] }> {
   const file = new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets'));
   const bytes = bytesInMemory(await readFile(file));
-  for await (const { rows } of readRows({ name: file.pathname, bytes })) {
-    const months = Map.groupBy(
-      Array.from(rows, (row) => flightSchema.parse(row)),
-      ({ date }) => dayOf(date).getUTCMonth(),
-    );
+  const before = flightsOfMonth.slice(0, first).reduce((sum, flights) => sum + flights, 0);
+  const from = { at: before, line: before + 1 };
+  for await (const { rows } of readRows({ name: file.pathname, bytes, from })) {
+    const months = Map.groupBy(Array.from(rows, toFlight), monthOf);
     for (const [month, flights] of months) {
       if (month > last) return;
-      if (month >= first) yield { month, flights: flights.map(toFlight) };
+      yield { month, flights };
     }
   }
 }
@@ -61,23 +61,17 @@ export function toSample({ day: _, late, ...features }: Flight): Sample {
   return { features, label: late };
 }
 
-/**
- * The day before midnight: the last minute of a day is written as 24:00, which reads as the next
- * day's first.
- */
-function dayOf(date: Date): Date {
-  return new Date(date.getTime() - 60_000);
+/** 0 for January. */
+function monthOf({ day }: Flight): number {
+  return Number(day.slice(5, 7)) - 1;
 }
 
-function toFlight({
-  date,
-  delay,
-  distance,
-  origin,
-  destination,
-}: z.output<typeof flightSchema>): Flight {
+function toFlight(row: Row): Flight {
+  const { date, delay, distance, origin, destination } = flightSchema.parse(row);
+  // The last minute of a day is written as 24:00, which reads as the next day's first.
+  const day = new Date(date.getTime() - 60_000);
   return {
-    day: dayOf(date).toISOString().slice(0, 10),
+    day: day.toISOString().slice(0, 10),
     hour: date.getUTCHours(),
     weekday: date.getUTCDay(),
     distance,
