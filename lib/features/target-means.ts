@@ -1,4 +1,4 @@
-import { decayOf, wholePower } from '../arithmetic.ts';
+import { decayOf } from '../arithmetic.ts';
 import { type Edit, type Numbers, PagedNumbers } from './paged-numbers.ts';
 import type {
   EncodedSamples,
@@ -135,8 +135,9 @@ export function mergeTargets(
   b: TargetSums,
 ): TargetSums {
   const decay = halfLife === undefined ? 1 : decayOf(halfLife);
-  // (What the later ones have forgotten themselves no longer counts.)
-  const left = b.counts.whole().map((count) => wholePower(decay, Math.round(count)));
+  // What is left of the earlier ones is the decay to the power of how many the later ones are, of
+  // which the faded count is the sum of the powers below it.
+  const left = b.counts.whole().map((count) => Math.max(0, 1 - count * (1 - decay)));
   return {
     sums: a.sums.map(
       (sum, place) => sum * (left[Math.floor(place / outputs)] ?? 1) + b.sums.at(place),

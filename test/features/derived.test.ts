@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { scalingOf } from '../../lib/features/columns.ts';
-import { derive, deriveInOrder, withHistoryOf } from '../../lib/features/derived.ts';
+import {
+  derive,
+  deriveInOrder,
+  mergeWithHistory,
+  withHistoryOf,
+} from '../../lib/features/derived.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { decayed, mergeMoments, momentsOf } from '../../lib/features/moments.ts';
 import { standardize } from '../../lib/features/scaling.ts';
@@ -62,6 +67,33 @@ describe('a target mean', () => {
     // Of a: 1, then 0, with a half-life of one sample: 0.5 of 1.5; ten of 5/6 are counted to it.
     const [found = 0] = column(derive(encoded([visit('a', true)]), statistics, layout), 3);
     expect(found).toBeCloseTo((0.5 + 10 * (5 / 6)) / 11.5 - 5 / 6, 12);
+  });
+
+  it('forgets as much of what came before two stretches as if they were one', () => {
+    const visits = fc.array(
+      fc.tuple(fc.constantFrom('a', 'b'), fc.boolean(), fc.constantFrom(1, 2)),
+      { maxLength: 80 },
+    );
+    const rowsOf = (drawn: readonly (readonly [string, boolean, number])[]) =>
+      encoded(drawn.map(([shop, label, hour]) => visit(shop, label, hour)));
+    fc.assert(
+      fc.property(visits, visits, (earlier, later) => {
+        const [first, second] = [rowsOf(earlier), rowsOf(later)];
+        const nothing = emptyStatistics(layout);
+        const before = withHistoryOf(nothing, first, layout);
+        const merged = mergeWithHistory(layout, before, withHistoryOf(nothing, second, layout));
+        const inOrder = withHistoryOf(before, second, layout);
+        for (const [i, { sums, counts }] of (merged.targets ?? []).entries()) {
+          const expected = inOrder.targets?.[i];
+          for (const [own, other] of [
+            [sums, expected?.sums],
+            [counts, expected?.counts],
+          ] as const)
+            for (const [place, value] of own.whole().entries())
+              expect(value).toBeCloseTo(other?.at(place) ?? Number.NaN, 9);
+        }
+      }),
+    );
   });
 
   it('has a share for each class', () => {
@@ -148,6 +180,14 @@ describe('a cross', () => {
     const { categories } = encoded(forms);
     const own = forms.map((_, row) => categories[row * layout.categoryCount + 3]);
     expect(new Set(own).size).toBe(1);
+  });
+
+  it('takes a number beyond 2^53 for the one that its feature is', () => {
+    const large = ['9007199254740993', 9_007_199_254_740_992, 9_007_199_254_740_993n, 1.1e19];
+    const rows = encoded(large.map((hour) => ({ features: { shop: 'a', hour }, label: true })));
+    const own = large.map((_, row) => rows.categories[row * layout.categoryCount + 3]);
+    expect(new Set(own.slice(0, 3)).size).toBe(1);
+    expect(own[3]).not.toBe(own[0]);
   });
 
   it('is not sent, and takes what its sources lack for theirs', () => {

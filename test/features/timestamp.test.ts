@@ -44,6 +44,25 @@ describe('a timestamp', () => {
     ).toThrow('spec.features.at.harmonics: must be of parts that are learnt');
   });
 
+  it('is the same numbers whatever was read before it', () => {
+    const [first, last] = [Date.UTC(1000, 0), Date.UTC(3000, 0)].map((time) => time / 1_000);
+    const within = fc.double({ min: first ?? 0, max: last ?? 0, noNaN: true });
+    // Ends of years, and what a part of a millisecond is away from them.
+    const ends = fc
+      .tuple(fc.integer({ min: 1900, max: 2050 }), fc.constantFrom(-0.0005, -0.001, 0, 0.0005))
+      .map(([year, beside]) => Date.UTC(year, 0) / 1_000 + 5 * 3_600 + beside);
+    const times = fc.oneof(within, ends);
+    fc.assert(
+      fc.property(times, fc.integer({ min: -300, max: 300 }), (time, days) => {
+        const numbersOf = (at: number) => [...read(at).samples.raw];
+        const [, own] = [numbersOf(0), numbersOf(time)];
+        const [, again] = [numbersOf(time + days * 86_400), numbersOf(time)];
+        expect(again).toEqual(own);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('is the same point in time in all its forms', () => {
     const forms = [
       '2001-02-28T12:00:00Z',

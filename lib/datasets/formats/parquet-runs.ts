@@ -1,4 +1,4 @@
-/** Runs of numbers of so many bits each, as Parquet has its levels and its places in a dictionary. */
+/** Runs of numbers of so many bits each: levels, and places in a dictionary. */
 export type Runs = { readonly bytes: Uint8Array; readonly bits: number };
 
 /** Writers may fill up a last run: a page may say a little more than it has. */

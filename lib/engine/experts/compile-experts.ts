@@ -2,7 +2,7 @@ import { layoutOf } from '../../features/columns.ts';
 import { hashIntegers } from '../../features/hash.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Range } from '../../features/scaling.ts';
-import { labelWidth } from '../../features/task.ts';
+import { classCount, labelWidth } from '../../features/task.ts';
 import { type Expert, isNetwork, isStack, type NetworkExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
@@ -15,6 +15,7 @@ import type {
   Trained,
 } from '../engine.ts';
 import { named, partOf } from './expert-parts.ts';
+import { heard, withFinite } from './heard.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
 import {
   answeringWeights,
@@ -88,13 +89,20 @@ export async function compileExperts(
   const isWeighted = (spec.revision ?? 0) >= 4;
   const prior = experts.findIndex((each) => 'predicts' in each && each.predicts === 'prior');
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
+  const outputs = networks[0]?.outputs ?? 1;
   const answering = (state: EngineState) => answeringWeights(spec, mixtureOf(state));
   const stack = stackAmong(spec.task, experts);
+  const areNetworks = experts.map(isNetwork);
+  const nothing = withoutKnowledge(spec);
+  const numbersOf = (each: readonly Float32Array[], are: readonly boolean[] = areNetworks) =>
+    heard(each, are, { outputs, nothing });
+  const networkNames = learners.flatMap(({ compiled, name }) => (compiled ? name : []));
   const predictEach: Experts['predictEach'] = async (state, samples, ranges = []) => {
     const others = await predictOthers(learners, state, samples);
     const each = others.map((own) => within(own, ranges));
     if (stack === undefined) return each;
-    const answer = stackedAnswer(stack, state, each, samples.count);
+    const said = numbersOf(each, areNetworks.toSpliced(stack.index, 1));
+    const answer = stackedAnswer(stack, state, said, samples.count);
     return each.toSpliced(stack.index, 0, within(answer, ranges));
   };
   const stacked = (state: EngineState, { stack: sums, ...said }: Judgement) =>
@@ -102,10 +110,11 @@ export async function compileExperts(
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
     ...whyOf(networks),
-    outputs: networks[0]?.outputs ?? 1,
+    outputs,
     initial: () => initialState(spec, learners),
     train: (state, samples, run) => trainAll(learners, state, samples, run),
-    predict: async (state, samples) => mixed(answering(state), await predictEach(state, samples)),
+    predict: async (state, samples) =>
+      mixed(answering(state), numbersOf(await predictEach(state, samples))),
     ...(networks.some(({ answering }) => answering !== undefined) && {
       answering: (state) =>
         eachPart(learners, state, ({ answering = (own) => own }, part) => answering(part)),
@@ -114,21 +123,28 @@ export async function compileExperts(
     experts: {
       count: learners.length,
       predictEach,
-      mix: (state, each) => mixed(answering(state), each),
+      mix: (state, each) => mixed(answering(state), numbersOf(each)),
       losses: (state, all, before = noJudgement(learners.length)) => {
         const said = isWeighted ? all : { ...all, weights: undefined };
         const judgement = judgedBy(spec, before, said);
         if (stack === undefined) return judgement;
-        return { ...judgement, stack: stackSums(stack, state, said, before.stack) };
+        const answers = { ...said, each: numbersOf(said.each) };
+        return { ...judgement, stack: stackSums(stack, state, answers, before.stack) };
       },
       judge: (state, judgement) =>
         stacked(withMixture(state, reweighed(spec, mixtureOf(state), judgement, prior)), judgement),
       // (Held-out rows are to be judged by, not to be learnt.)
       choose: (state, judgement) => withMixture(state, chosen(spec, judgement, prior)),
+      keepFinite: (before, after) => withFinite(networkNames, before, after),
       settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
       share: (state, known) => (isWeighted ? withShares(state, known) : state),
     },
   };
+}
+
+/** What it says of each output who knows nothing: the mean of labels, or that classes are alike. */
+function withoutKnowledge({ task, label }: Spec): number {
+  return task === 'regression' ? 0 : 1 / (classCount(label) ?? 2);
 }
 
 function halfLifeOf(expert: Expert): number | undefined {

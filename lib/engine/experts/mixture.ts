@@ -93,6 +93,14 @@ const usualKept: Base = { base: 0.99, logarithm: -0.01005033585350145 };
 /** No single prediction costs an expert more than this: −ln 10⁻⁴. */
 const mostLoss = 9.21;
 
+/** What is no number costs an expert as much as a prediction so many deviations off. */
+const mostError = 1_000;
+
+/** A size, or what stands for it if it is no number. */
+function numberOr(size: number, most: number): number {
+  return Number.isFinite(size) ? size : most;
+}
+
 /** Experts of which nothing is known yet. */
 export function evenMixture(experts: number, hasLongRun: boolean): Mixture {
   const weights = new Float64Array(experts).fill(1 / experts);
@@ -191,13 +199,21 @@ export function judgedBy(
     const predictions = each[expert] ?? new Float32Array(labels.length);
     const own =
       spec.task === 'regression'
-        ? errorsOf(spec, predictions, labels, said).map((error) => error * unit)
-        : lossesOf(spec, predictions, labels).map((loss) => Math.min(loss, mostLoss));
+        ? errorsOf(spec, predictions, labels, said).map(
+            (error) => numberOr(error, mostError) * unit,
+          )
+        : lossesOf(spec, predictions, labels).map((loss) =>
+            numberOr(Math.min(loss, mostLoss), mostLoss),
+          );
     return own.reduce((total, loss, row) => total + weightOf(row) * loss, sum);
   });
   const squaresOf = (sum: number, expert: number) => {
     const own = squaredErrors(each[expert] ?? new Float32Array(), labels, said);
-    return own.reduce((total, square, row) => total + weightOf(row) * square * unit * unit, sum);
+    return own.reduce(
+      (total, square, row) =>
+        total + weightOf(row) * numberOr(square, mostError * mostError) * unit * unit,
+      sum,
+    );
   };
   const squares = keepsLongRun(spec) ? squaresBefore.map(squaresOf) : squaresBefore;
   const own = weights?.reduce((sum, each) => sum + each, 0) ?? said;

@@ -1,7 +1,14 @@
 import * as z from 'zod';
 import { strictObject } from '../../parse.ts';
 import { accepted } from '../../refusal.ts';
-import { type Cells, isFloat32, noNumber, readNumber, withoutSign } from '../cells.ts';
+import {
+  type Cells,
+  isFloat32,
+  isRoundedNumber,
+  noNumber,
+  readNumber,
+  withoutSign,
+} from '../cells.ts';
 import { indicatorSchema } from './indicator.ts';
 import { columnName, type FeatureBehaviour, halfLifeSchema, unknownMean } from './kind.ts';
 
@@ -57,7 +64,7 @@ export function numberBehaviour(
     spread: typeof standardize === 'string' ? standardize : undefined,
     halfLife,
     missing: fillsMean ? unknownMean : missing,
-    asSource: (cell) => (cell === unknownMean ? 'missing' : (cells.number(cell) ?? cell)),
+    asSource: (cell) => (cell === unknownMean ? 'missing' : asTaken(cells.number(cell), cell)),
     ...(fillsMean ? { nullableColumns: 1 } : {}),
     writer({ numberOffset, row: { numbers } }) {
       return (cell, into, row) => {
@@ -76,6 +83,11 @@ export function numberBehaviour(
     readCell: readNumber,
     input: { kind: 'numbers' },
   };
+}
+
+/** What others take a cell for: of a whole number beyond 2^53 the text of the one nearest to it. */
+function asTaken(number: number | undefined, cell: unknown): unknown {
+  return isRoundedNumber(number) ? String(number) : (number ?? cell);
 }
 
 /** A number no further than some bounds. */

@@ -34,7 +34,8 @@ let lastYear: Year = { from: 0, to: 0 };
 
 function yearOf(time: number): Year {
   if (time >= lastYear.from && time < lastYear.to) return lastYear;
-  const year = new Date(time).getUTCFullYear();
+  // (A date drops the part of a millisecond: before 1970 that would be towards the next one.)
+  const year = new Date(Math.floor(time)).getUTCFullYear();
   lastYear = { from: utc(year), to: utc(year + 1) };
   return lastYear;
 }

@@ -1,0 +1,50 @@
+import type { EngineState, Tensors } from '../engine.ts';
+import { isFiniteArray, isFiniteState } from '../finite.ts';
+import { named, partOf } from './expert-parts.ts';
+
+/**
+ * Answers of experts, where one whose weights have grown without bounds says what is no number, and
+ * another network says one: that one says `nothing` then, and spoils no answer. Where no network
+ * says a number, as of numbers that are too large, nothing is changed.
+ *
+ * @param each what each says, [count, outputs]
+ * @param areNetworks which of them are networks
+ * @param nothing what it says of each output who knows nothing
+ */
+export function heard(
+  each: readonly Float32Array[],
+  areNetworks: readonly boolean[],
+  { outputs, nothing }: { readonly outputs: number; readonly nothing: number },
+): readonly Float32Array[] {
+  if (each.every(isFiniteArray)) return each;
+  const isSaid = (answers: Float32Array, start: number) =>
+    isFiniteArray(answers.subarray(start, start + outputs));
+  return each.map((answers) => {
+    if (isFiniteArray(answers)) return answers;
+    const own = answers.slice();
+    for (let start = 0; start < own.length; start += outputs) {
+      const isSaidByAnother = each.some((other, i) => areNetworks[i] && isSaid(other, start));
+      if (isSaidByAnother && !isSaid(answers, start)) own.fill(nothing, start, start + outputs);
+    }
+    return own;
+  });
+}
+
+/**
+ * The state after learning, in which experts that would have weights or slots which are no numbers
+ * are what they were before.
+ *
+ * @param names of the networks among them
+ */
+export function withFinite(
+  names: readonly string[],
+  before: EngineState,
+  after: EngineState,
+): EngineState {
+  const kept = names.flatMap((name): readonly Tensors[] =>
+    isFiniteState(partOf(after, name).tensors) ? [] : [named(name, partOf(before, name).tensors)],
+  );
+  return kept.length === 0
+    ? after
+    : { ...after, tensors: Object.assign({}, after.tensors, ...kept) };
+}
