@@ -82,7 +82,7 @@ export async function showModel(
 
 function linesOf(model: ModelDescription, now: number): readonly string[] {
   const { spec, sequence, time, learnt, arithmetic, stream, stateBytes, entries, jobs } = model;
-  const { retractions = 0, specSince } = model;
+  const { retractions = 0, rolledBack, specSince } = model;
   const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
   const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   return [
@@ -95,6 +95,9 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
       : [
           `  its spec holds since entry ${specSince}; figures begin there, those of the labels too`,
         ]),
+    ...(rolledBack === undefined
+      ? []
+      : [`  entry ${rolledBack.sequence} went back to the weights of entry ${rolledBack.to}`]),
     ...(retractions === 0
       ? []
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),

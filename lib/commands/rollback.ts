@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { strictObject } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
-import { type State, withEarnings } from '../state/state.ts';
+import { jobInForce, type State, withEarnings } from '../state/state.ts';
 import { type Command, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
@@ -37,19 +37,24 @@ export const rollback: Command<z.output<typeof body>, z.output<typeof header>> =
     return {
       learnt: [],
       refused: [],
-      state: backAt(state, await stateAt(to)),
+      state: backAt(state, await stateAt(to), { to, sequence: state.sequence + 1 }),
       header: { kind: 'rollback', to },
     };
   },
 
-  async evolve({ stateAt }, settled, { header: { to } }) {
-    return backAt(settled, await stateAt(to));
+  async evolve({ stateAt }, settled, { header: { to, sequence } }) {
+    return backAt(settled, await stateAt(to), { to, sequence });
   },
 };
 
 /** A state with the weights of an earlier one, and with its spec, if that was another. */
-function backAt(state: State, earlier: State): State {
-  const own = withParameters(state, earlier);
+function backAt(
+  state: State,
+  earlier: State,
+  { sequence, to }: { readonly sequence: number; readonly to: number },
+): State {
+  const rolledBack = { sequence, to, promoted: jobInForce(earlier) };
+  const own = { ...withParameters(state, earlier), rolledBack };
   const { specHash, specSince } = earlier;
   if (specHash === state.specHash && specSince === state.specSince) return own;
   return withEarnings({ ...own, specHash, specSince }, earlier);

@@ -1,7 +1,9 @@
 import { classNames } from '../features/class-weights.ts';
 import { hasIndicator, type SaidOfMissing } from '../features/kinds/indicator.ts';
 import type { StreamMetrics } from '../metrics/stream-metrics.ts';
+import { isNetwork } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
+import { jobInForce, type State } from '../state/state.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
 import { missingOf } from './inputs-json.ts';
 
@@ -19,10 +21,10 @@ export function modelCard(exported: Exported, { time, stream, usage }: CardFacts
   const { model, state, features } = exported;
   const { spec, name, specHash } = model;
   const at = `entry ${state.sequence}${time === undefined ? '' : ` of ${time}`}`;
-  const { promoted } = state;
+  const promoted = jobInForce(state);
   const facts: readonly (readonly [string, string])[] = [
     ['answers', answerText(spec, classNames(spec, state.statistics))],
-    ['learnt', `${state.learnt.toLocaleString('en')} samples of its stream`],
+    ['learnt', learntText(state)],
     ...(spec.initialWeights === undefined
       ? []
       : [['began with', `the weights of a file, ${code(spec.initialWeights)}`] as const]),
@@ -57,10 +59,37 @@ by its text without white space around it, \`true\` and \`false\` in lower case,
 bucket of a text is its hash, FNV-1a over its UTF-16 units mixed as MurmurHash3 does it, modulo
 their number: \`bucket()\` of Millrace's docs/python.md. Where a text is known by its hash, that is
 the same without the modulo, and \`inputs.json\` lists those that are known.
-
+${ownMeansText(spec)}
 ## Use
 
 ${usage}
+`;
+}
+
+/** How much was learnt of the stream, and what of it is no longer in the weights. */
+function learntText({ learnt, rolledBack, retractions }: State): string {
+  return [
+    `${learnt.toLocaleString('en')} samples of its stream`,
+    ...(rolledBack === undefined
+      ? []
+      : [
+          `entry ${rolledBack.sequence} went back to what entry ${rolledBack.to} had learnt of them`,
+        ]),
+    ...retractions.map(({ sequence }) => `entry ${sequence} unlearnt some`),
+  ].join('; ');
+}
+
+/** What an export says otherwise of a sample that lacks a number, where it does. */
+function ownMeansText({ features, online: { experts = [] } }: Spec): string {
+  const fillsMean = Object.values(features).some(
+    (feature) => 'missing' in feature && feature.missing === 'mean',
+  );
+  const forgets = experts.some((expert) => isNetwork(expert) && expert.halfLife !== undefined);
+  if (!fillsMean || !forgets) return '';
+  return `
+Of a sample that lacks a number, the model itself answers a little otherwise: experts that forget
+each have a mean of their own, which no single number can be. The code of Millrace's docs/python.md
+answers as the model does.
 `;
 }
 

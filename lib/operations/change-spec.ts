@@ -103,14 +103,26 @@ export async function prepareSpec(
 }
 
 /** The jobs over datasets whose weights a model was given. */
-async function jobsOverDatasets({ store }: Ports, model: string, to: number): Promise<string[]> {
-  const jobs: string[] = [];
+async function jobsOverDatasets(
+  { store }: Ports,
+  model: string,
+  to: number,
+): Promise<readonly string[]> {
+  // What jobs the weights are of, from each entry on that changed it.
+  const changes: { readonly sequence: number; readonly jobs: readonly string[] }[] = [];
   for await (const header of headersAfter(store, model, 0, { to, ahead: limits.readsAtOnce })) {
-    if (header.kind !== 'promote') continue;
-    const record = await readJob(store, model, header.job);
-    if ((record?.objects.length ?? 0) > 0) jobs.push(header.job);
+    const { kind, sequence } = header;
+    if (kind === 'rollback') {
+      const { jobs = [] } = changes.findLast((change) => change.sequence <= header.to) ?? {};
+      changes.push({ sequence, jobs });
+    } else if (kind === 'promote') {
+      const record = await readJob(store, model, header.job);
+      const isOverDataset = (record?.objects.length ?? 0) > 0;
+      const before = changes.at(-1)?.jobs ?? [];
+      if (isOverDataset) changes.push({ sequence, jobs: [...before, header.job] });
+    }
   }
-  return jobs;
+  return changes.at(-1)?.jobs ?? [];
 }
 
 /** Writes a spec with its weights, and sends the command that puts both in force. */

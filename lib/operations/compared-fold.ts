@@ -230,14 +230,14 @@ function withRoundingOf(folded: State, { tensors, scores, lately, outcomes }: St
 }
 
 /**
- * Whether states are the same to the bit. What release 0.1.0 published does not name its entry, and
- * those before 0.4 remember fewer digests of a producer's numbers.
+ * Whether states are the same to the bit. What release 0.1.0 published does not name its entry,
+ * those before 0.4 remember fewer digests of a producer's numbers, and those before 0.29 no rollback.
  */
 function isSameState(folded: State, published: State): boolean {
   const [own, other] = comparable(folded.ledger, published.ledger);
-  const { nonce, arithmetic, entryArithmetic } = published;
+  const { nonce, arithmetic, entryArithmetic, rolledBack = folded.rolledBack } = published;
   const named = { ...folded, nonce, arithmetic, entryArithmetic, ledger: own };
-  const then = { ...published, ledger: other };
+  const then = { ...published, rolledBack, ledger: other };
   return Buffer.from(encodeCheckpoint(named)).equals(encodeCheckpoint(then));
 }
 

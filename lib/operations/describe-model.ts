@@ -27,6 +27,8 @@ export type ModelSummary = {
   /** Samples that were ever learnt, those among them that were retracted since. */
   readonly learnt: number;
   readonly retractions?: number;
+  /** The last rollback: the entry, and the one whose weights it brought back. */
+  readonly rolledBack?: { readonly sequence: number; readonly to: number };
   /** What made its bits: the engine, and what they depend on. */
   readonly arithmetic?: string;
   readonly stream?: StreamMetrics;
@@ -175,6 +177,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const state = await stateOf(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
   const { sequence, learnt, arithmetic, retractions, statistics, drift, specSince } = state;
+  const { rolledBack } = state;
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
@@ -184,6 +187,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     ...(specSince === undefined ? {} : { specSince }),
     learnt,
     ...(retractions.length === 0 ? {} : { retractions: retractions.length }),
+    ...(rolledBack && { rolledBack: { sequence: rolledBack.sequence, to: rolledBack.to } }),
     arithmetic,
     stream: metricsOf(state, spec),
     ...(experts && { experts: weighted(experts, state) }),

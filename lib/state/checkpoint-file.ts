@@ -47,6 +47,7 @@ const stateMetadata = parametersMetadata.extend({
   prior: z.string().optional(),
   lately: z.string().optional(),
   promoted: z.string().optional(),
+  rolledBack: z.string().optional(),
   retractions: z.string().default('[]'),
 });
 
@@ -60,6 +61,11 @@ const sumsSchema = z.strictObject({
 const priorSchema = z.strictObject({ loss: z.number(), correct: z.number() });
 
 const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
+const rolledBackSchema = z.strictObject({
+  sequence: z.int(),
+  to: z.int(),
+  promoted: promotedSchema.optional(),
+});
 const retractionsSchema = z.array(z.strictObject({ from: z.int(), sequence: z.int() }));
 
 /**
@@ -94,6 +100,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       }),
       ...(state.lately && { lately: storedJson(state.lately, 'what was earned lately') }),
       ...(state.promoted === undefined ? {} : { promoted: JSON.stringify(state.promoted) }),
+      ...(state.rolledBack === undefined ? {} : { rolledBack: JSON.stringify(state.rolledBack) }),
       ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
     },
   });
@@ -151,6 +158,9 @@ export function decodeCheckpoint(file: Uint8Array): State {
       ...(fields.promoted === undefined
         ? {}
         : { promoted: promotedSchema.parse(JSON.parse(fields.promoted)) }),
+      ...(fields.rolledBack === undefined
+        ? {}
+        : { rolledBack: rolledBackSchema.parse(JSON.parse(fields.rolledBack)) }),
       retractions: retractionsSchema.parse(JSON.parse(fields.retractions)),
     };
   });

@@ -57,13 +57,36 @@ export type State = Parameters & {
   /** Samples learnt from the stream. */
   readonly learnt: number;
   /** The batch job whose weights were promoted last, and the entry that did it. */
-  readonly promoted?: { readonly job: string; readonly sequence: number };
+  readonly promoted?: Promoted;
+  /**
+   * The last rollback, to which entry, and the job whose weights came back with it; absent in what
+   * releases before 0.29 have folded.
+   */
+  readonly rolledBack?: RolledBack | undefined;
   /**
    * The retractions so far: the first entry that held what was retracted, and the entry that did
    * it.
    */
   readonly retractions: readonly { readonly from: number; readonly sequence: number }[];
 };
+
+/** A batch job, and the entry that promoted it. */
+export type Promoted = { readonly job: string; readonly sequence: number };
+
+type RolledBack = {
+  readonly sequence: number;
+  readonly to: number;
+  readonly promoted?: Promoted | undefined;
+};
+
+/** The batch job that a state's weights are of, as far as its rollbacks are known. */
+export function jobInForce({
+  promoted,
+  rolledBack,
+}: Pick<State, 'promoted' | 'rolledBack'>): Promoted | undefined {
+  const isSince = rolledBack === undefined || (promoted?.sequence ?? 0) > rolledBack.sequence;
+  return isSince ? promoted : rolledBack.promoted;
+}
 
 /** A state with what another one has earned. */
 export function withEarnings(

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import { exportModel } from '../../lib/export/export-model.ts';
 import { describeModel, listModels } from '../../lib/operations/describe-model.ts';
-import { createWorld, deliver, sampleMessages, ticketsSpec } from '../support/world.ts';
+import { verifyModel } from '../../lib/operations/verify.ts';
+import { promote, runJob, worldWithDataset } from '../support/jobs.ts';
+import {
+  createWorld,
+  deliver,
+  message,
+  modelOf,
+  sampleMessages,
+  ticketsSpec,
+} from '../support/world.ts';
 
 const { model } = ticketsSpec;
 
@@ -26,6 +36,33 @@ describe('a model that is shown', () => {
       { model: 'odd', problem: expect.stringContaining('models/odd/spec.json is not valid') },
       { model, learnt: 0 },
     ]);
+  });
+
+  it('and its card say to what a rollback went back, and whether a job is in the weights', async () => {
+    const world = await worldWithDataset();
+    const messages = sampleMessages(3);
+    for (const each of messages.slice(0, 2)) await deliver(world, [each]);
+    await runJob(world);
+    await promote(world);
+    const cardNow = async () =>
+      Buffer.from((await exportModel(world, model, 'safetensors')).files['README.md'] ?? []);
+    expect(String(await cardNow())).toContain('`first`, promoted by entry 3');
+    // Behind the job, back to it, and behind it again by way of what came after the first rollback.
+    const steps = [
+      { to: 1, hasJob: false },
+      { to: 3, hasJob: true },
+      { to: 4, hasJob: false },
+    ];
+    for (const [i, { to, hasJob }] of steps.entries()) {
+      await deliver(world, [message(2_000 + i, { rollback: { to } })]);
+      const sequence = 4 + i;
+      const { rolledBack } = await describeModel(world, model);
+      expect(rolledBack).toEqual({ sequence, to });
+      const card = String(await cardNow());
+      expect(card.includes('promoted by entry 3')).toBe(hasJob);
+      expect(card).toContain(`entry ${sequence} went back to what entry ${to} had learnt of them`);
+      expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
+    }
   });
 
   it('is shown without a history where it has none', async () => {
