@@ -58,7 +58,6 @@ export async function send(
   for (const line of absentLines(spec, sent.absent)) print(line);
   for (const { line, reason } of sent.bad.slice(0, 10))
     print(`  not sent, line ${line}: ${reason}`);
-  if (sent.badRows > 10) print(`  ${count(sent.badRows, 'row')} in all not sent`);
   for (const { line, reason } of sent.refusals.slice(0, 5)) print(`  line ${line}, ${reason}`);
   if (sent.refused > 0)
     print(
@@ -77,7 +76,11 @@ export async function send(
   );
   print(`  as producer ${sent.producer}; sending the same file again changes nothing`);
   if (sent.messages > 0) print(`  see it learn: millrace watch ${model}`);
-  return 0;
+  if (sent.badRows === 0) return 0;
+  print(
+    `  ${count(sent.badRows, 'row')} not sent; mend what is told, and send that as another file`,
+  );
+  return 1;
 }
 
 /** Holds a model's predictions against a file's labels, or those of its stream's latest samples. */

@@ -25,7 +25,7 @@ function byField(messages: readonly RefusedMessage[]): readonly (readonly [strin
 /** Where a refused sample stood: in a file, or in its message. */
 function placeOf({ index, file, line }: QuarantineRecord['refused'][number]): string {
   if (file !== undefined && line !== undefined) return `${file}, line ${line}`;
-  return index < 0 ? 'the message' : `sample ${index}`;
+  return index < 0 ? 'the message' : `its sample ${index + 1}`;
 }
 
 /** How many samples of a message, or rows of a job, were refused. */

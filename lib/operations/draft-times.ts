@@ -1,5 +1,5 @@
 import { cellsOf, cellsSchema } from '../features/cells.ts';
-import { timeOf } from '../features/kinds/timestamp.ts';
+import { offsetOf, timeOf } from '../features/kinds/timestamp.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import type { Column } from './column-profile.ts';
@@ -15,11 +15,12 @@ export function isTime({ dates, dateTexts, present }: Column): boolean {
 /** A time: by its days, and its hours where it has some. */
 export function timestampOf(column: Column, doubts: string[]): SpecInput['features'][string] {
   const { name, present, dates, missing } = column;
-  const parts = partsOf(column);
+  const zone = zoneOf(column);
+  const parts = partsOf(column, zone);
   const others = present - dates - column.dateTexts;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
-    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, of UTC` +
+    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, of ${zone ?? 'UTC'}` +
       (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
   );
   const harmonics = {
@@ -30,15 +31,35 @@ export function timestampOf(column: Column, doubts: string[]): SpecInput['featur
     type: 'timestamp',
     ...(parts.join() === 'hour,weekday,dayOfYear' ? {} : { parts }),
     ...(Object.keys(harmonics).length > 0 && { harmonics }),
+    ...(zone && { zone }),
     ...standInFor(missing),
   };
 }
 
 const dayMs = 86_400_000;
 
+/** The distance from UTC that most values have, where each has one; undefined if that is none. */
+function zoneOf({ values }: Column): string | undefined {
+  const counts = new Map<string, number>();
+  for (const [text, often] of values) {
+    const [, hours, minutes] = /:\d\d(?:\.\d+)? ?([+-]\d\d):?(\d\d)$/.exec(text.trim()) ?? [];
+    if (hours === undefined) return undefined;
+    const zone = `${hours}:${minutes}`;
+    counts.set(zone, (counts.get(zone) ?? 0) + often);
+  }
+  const [[zone = utc] = []] = [...counts].sort(([, a], [, b]) => b - a);
+  return zone === utc || zone === '-00:00' ? undefined : zone;
+}
+
+const utc = '+00:00';
+
 /** What there is to learn of times: their cycles, and over years what has elapsed. */
-function partsOf({ values, dates, timeTexts }: Column) {
-  const times = [...values.keys()].flatMap((text) => timeOf(text, cells) ?? []);
+function partsOf({ values, dates, timeTexts }: Column, zone = utc) {
+  const shift = offsetOf(zone);
+  const times = [...values.keys()].flatMap((text) => {
+    const time = timeOf(text, cells);
+    return time === undefined ? [] : [time + shift];
+  });
   const least = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const most = times.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const daysOfYear = new Set(times.map((time) => new Date(time).toISOString().slice(5, 10)));

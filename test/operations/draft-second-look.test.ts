@@ -131,13 +131,17 @@ describe('rows in the order of their label', () => {
 });
 
 describe('times', () => {
-  const partsOf = async (times: readonly string[]) => {
+  const draftOf = async (times: readonly string[]) => {
     const { spec } = await drafted(
       'when,y',
       rowsOf(400, (i) => [times[i % times.length], i % 7]),
     );
     const { when } = spec.features;
-    return when?.type === 'timestamp' ? (when.parts ?? 'usual') : undefined;
+    return when?.type === 'timestamp' ? when : undefined;
+  };
+  const partsOf = async (times: readonly string[]) => {
+    const when = await draftOf(times);
+    return when && (when.parts ?? 'usual');
   };
   const days = (count: number, step: number) =>
     Array.from({ length: count }, (_, i) =>
@@ -154,5 +158,22 @@ describe('times', () => {
     );
     expect(await partsOf(months)).toEqual(['dayOfYear']);
     expect(await partsOf(['2020-05-01 08:00', '2020-05-01 19:30'])).toBe('usual');
+  });
+
+  it('are of the zone that all of them name', async () => {
+    const zoneOf = async (times: readonly string[]) => (await draftOf(times))?.zone;
+    const at = (time: string, zoneOfDay: (day: number) => string) =>
+      Array.from({ length: 12 }, (_, day) => `2026-01-${10 + day}T${time}${zoneOfDay(day)}`);
+    const inWinter = at('08:30', () => '+01:00');
+    expect(await zoneOf(inWinter)).toBe('+01:00');
+    expect(await zoneOf(at('08:30:15.5', () => '-0330'))).toBe('-03:30');
+    // That of most: in summer it is another one.
+    expect(await zoneOf(at('08:30', (day) => (day < 4 ? '+02:00' : '+01:00')))).toBe('+01:00');
+    for (const none of ['', 'Z', '+00:00'])
+      expect(await zoneOf(at('08:30', () => none))).toBeUndefined();
+    expect(await zoneOf([...inWinter, '2026-02-01T08:00'])).toBeUndefined();
+    // Each of them is midnight there: their hour says nothing.
+    const midnights = at('00:00', () => '+01:00');
+    expect(await partsOf(midnights)).toEqual(['weekday', 'dayOfYear']);
   });
 });

@@ -156,7 +156,7 @@ function cosineOfTurn(turn: number): number {
 }
 
 /** Milliseconds between a zone and UTC. */
-function offsetOf(zone: string): number {
+export function offsetOf(zone: string): number {
   const [hours = 0, minutes = 0] = zone.slice(1).split(':').map(Number);
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60 * secondMs;
 }
