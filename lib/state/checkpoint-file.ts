@@ -9,6 +9,16 @@ import {
 import type { Tensor } from '../engine/engine.ts';
 import { MillraceError } from '../errors.ts';
 import { latelySchema } from '../metrics/lately.ts';
+import {
+  format,
+  parametersMetadata,
+  priorSchema,
+  promotedSchema,
+  retractionsSchema,
+  rolledBackSchema,
+  stateMetadata,
+  sumsSchema,
+} from './checkpoint-metadata.ts';
 import { driftFrom, driftMetadata, driftTensors } from './drift.ts';
 import { ledgerFromJson, ledgerToJson } from './ledger-json.ts';
 import { outcomesFrom, outcomesTensors } from './outcomes-file.ts';
@@ -20,53 +30,6 @@ import {
   statisticsMetadata,
   statisticsTensors,
 } from './statistics-file.ts';
-
-/** The version of the file's metadata; a reader refuses any other. */
-const format = 'millrace-1';
-
-const count = z.coerce.number().pipe(z.int().nonnegative());
-
-const parametersMetadata = z.object({
-  format: z.literal(format),
-  step: count,
-  seed: count,
-  replaySeen: count.optional(),
-});
-
-const stateMetadata = parametersMetadata.extend({
-  model: z.string(),
-  sequence: count,
-  nonce: z.string().optional(),
-  arithmetic: z.string().optional(),
-  entryArithmetic: z.string().optional(),
-  spec: z.string(),
-  specSince: count.optional(),
-  learnt: count,
-  ledger: z.string(),
-  scores: z.string(),
-  prior: z.string().optional(),
-  lately: z.string().optional(),
-  promoted: z.string().optional(),
-  rolledBack: z.string().optional(),
-  retractions: z.string().default('[]'),
-});
-
-const sumsSchema = z.strictObject({
-  samples: z.number(),
-  weight: z.number(),
-  loss: z.number(),
-  correct: z.number(),
-});
-
-const priorSchema = z.strictObject({ loss: z.number(), correct: z.number() });
-
-const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
-const rolledBackSchema = z.strictObject({
-  sequence: z.int(),
-  to: z.int(),
-  promoted: promotedSchema.optional(),
-});
-const retractionsSchema = z.array(z.strictObject({ from: z.int(), sequence: z.int() }));
 
 /**
  * A state as one safetensors file: weights, optimizer slots, feature statistics and score
