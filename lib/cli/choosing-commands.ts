@@ -18,7 +18,7 @@ export function declareChoosingCommands(add: AddCommand): void {
         flag('--frozen', "the last batch job's weights: as they learnt on, and frozen"),
       ],
       examples: [
-        ['millrace backtest sales --grid online.rate=0.1,0.03', 'three lines: as it is, and both'],
+        ['millrace backtest sales --grid online.minibatch=1,32', 'three lines: as it is, and both'],
         ['millrace backtest sales --spec other.json --seeds 3', 'beside the model as it is'],
         ['millrace backtest sales --frozen', 'what learning online has been worth'],
       ],

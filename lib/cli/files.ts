@@ -100,7 +100,8 @@ async function evaluateLast(io: Io, name: string, last: number): Promise<number>
   const evaluation = await evaluateWindow(ports, name, last, bar.update).finally(bar.finish);
   result({ model: name, ...evaluation });
   const { samples, from, to, ...figures } = evaluation;
-  print(`${name}, entries ${from} to ${to}: ${count(samples, 'sample')}`);
+  const whole = samples > last ? ' (entries are taken whole)' : '';
+  print(`${name}, entries ${from} to ${to}: ${count(samples, 'sample')}${whole}`);
   printFigures(io, figures);
   return 0;
 }

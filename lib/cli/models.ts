@@ -103,7 +103,8 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),
     ...(stream === undefined ? [nothingText(specSince)] : earnedTables(stream)),
     ...(model.experts ?? []).map(
-      ({ expert, weight }) => `  ${percent(weight).padStart(4)} ${expertText(expert, spec)}`,
+      ({ expert, weight, hasSay }) =>
+        `  ${percent(weight).padStart(4)} ${expertText(expert, spec)}${hasSay ? '' : ' (no say now)'}`,
     ),
     ...vocabularyLines(model),
     ...classesLine(model),

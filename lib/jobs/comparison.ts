@@ -118,11 +118,19 @@ export function objectionTo(
     return 'there is nothing to compare it on: no held-out rows (spec.batch.validation) and no stream';
   }
   const figure = (loss: number) => Number(loss.toPrecision(6));
+  const { heldOut } = comparison;
+  const isBetterHeldOut =
+    heldOut !== undefined && heldOut.challenger < (heldOut.champion ?? Number.POSITIVE_INFINITY);
+  const newer =
+    isBetterHeldOut && streamed > 0
+      ? '; on the held-out rows it is better: if those came after the stream, send them to it'
+      : '';
   for (const { champion, challenger, baseline = Number.POSITIVE_INFINITY, place } of compared) {
     const mayKnow = place === places.heldOut && streamed > 0;
     const own = `${place} its loss of ${figure(challenger)}`;
+    const hint = place === places.stream ? newer : '';
     if (challenger > baseline)
-      return `${own} is higher than that of a constant (${figure(baseline)})`;
+      return `${own} is higher than that of a constant (${figure(baseline)})${hint}`;
     if (champion !== null && challenger >= champion - margin)
       return (
         `${own} is not lower than the champion's (${figure(champion)})` +
@@ -130,7 +138,7 @@ export function objectionTo(
         (mayKnow
           ? `; that has learnt ${streamed.toLocaleString('en-US')} samples of the stream: if these rows were among ` +
             'them, it knew them, and rows that came later compare better (batch.validation)'
-          : '')
+          : hint)
       );
   }
   return undefined;

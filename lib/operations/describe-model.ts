@@ -1,5 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
+import { answeringWeights } from '../engine/experts/mixture.ts';
 import { mixtureOf } from '../engine/experts/mixture-tensors.ts';
 import { isOfKind } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
@@ -32,8 +33,12 @@ export type ModelSummary = {
   /** What made its bits: the engine, and what they depend on. */
   readonly arithmetic?: string;
   readonly stream?: StreamMetrics;
-  /** How much each of its experts counts, where it has some. */
-  readonly experts?: readonly { readonly expert: Expert; readonly weight: number }[];
+  /** How much each of its experts counts, where it has some, and whether it has a say in answers. */
+  readonly experts?: readonly {
+    readonly expert: Expert;
+    readonly weight: number;
+    readonly hasSay: boolean;
+  }[];
   /** Of categories whose values get places as they come: how many have one, by feature. */
   readonly vocabularies?: Readonly<Record<string, VocabularySummary>>;
   /** Of labels whose classes get places as they come: which have, and for how many is room. */
@@ -190,7 +195,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     ...(rolledBack && { rolledBack: { sequence: rolledBack.sequence, to: rolledBack.to } }),
     arithmetic,
     stream: metricsOf(state, spec),
-    ...(experts && { experts: weighted(experts, state) }),
+    ...(experts && { experts: weighted(spec, experts, state) }),
     ...(statistics.vocabularies && {
       vocabularies: vocabularySummaries(layoutOf(spec), statistics.vocabularies),
     }),
@@ -215,9 +220,14 @@ async function foldedState(ports: Ports, model: string): Promise<State | undefin
   return (await currentModel(ports, model)).state;
 }
 
-function weighted(experts: readonly Expert[], state: State) {
-  const { weights } = mixtureOf(state);
-  return experts.map((expert, i) => ({ expert, weight: weights[i] ?? 0 }));
+function weighted(spec: Spec, experts: readonly Expert[], state: State) {
+  const mixture = mixtureOf(state);
+  const answering = answeringWeights(spec, mixture);
+  return experts.map((expert, i) => ({
+    expert,
+    weight: mixture.weights[i] ?? 0,
+    hasSay: (answering[i] ?? 0) > 0,
+  }));
 }
 
 function entrySummary(header: EntryHeader): EntrySummary {

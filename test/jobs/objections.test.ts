@@ -36,4 +36,14 @@ describe('why a champion is kept', () => {
     );
     expect(objectionTo({ stream: heldOut }, 0.05, 1_200)).not.toContain('these rows');
   });
+
+  it('says what to do where rows may be newer than the stream on which they are no better', () => {
+    const worse = { champion: 0.4, challenger: 2, baseline: 1.5 };
+    const hint = 'if those came after the stream, send them to it';
+    expect(objectionTo({ heldOut: better, stream: worse }, 0, 900)).toContain(hint);
+    const beaten = { champion: 0.4, challenger: 0.5, baseline: 1.5 };
+    expect(objectionTo({ heldOut: better, stream: beaten }, 0, 900)).toContain(hint);
+    expect(objectionTo({ stream: worse }, 0, 900)).not.toContain(hint);
+    expect(objectionTo({ heldOut: { ...better, challenger: 1 } }, 0, 900)).not.toContain(hint);
+  });
 });
