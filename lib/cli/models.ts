@@ -95,12 +95,12 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
       : [
           `  its spec holds since entry ${specSince}; figures begin there, those of the labels too`,
         ]),
-    ...(rolledBack === undefined
-      ? []
-      : [`  entry ${rolledBack.sequence} went back to the weights of entry ${rolledBack.to}`]),
     ...(retractions === 0
       ? []
       : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),
+    ...(rolledBack === undefined
+      ? []
+      : [`  entry ${rolledBack.sequence} went back to the weights of entry ${rolledBack.to}`]),
     ...(stream === undefined ? [nothingText(specSince)] : earnedTables(stream)),
     ...(model.experts ?? []).map(
       ({ expert, weight, hasSay }) =>

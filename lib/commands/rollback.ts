@@ -53,7 +53,8 @@ function backAt(
   earlier: State,
   { sequence, to }: { readonly sequence: number; readonly to: number },
 ): State {
-  const rolledBack = { sequence, to, promoted: jobInForce(earlier) };
+  const promoted = jobInForce(earlier);
+  const rolledBack = { sequence, to, ...(promoted && { promoted }) };
   const own = { ...withParameters(state, earlier), rolledBack };
   const { specHash, specSince } = earlier;
   if (specHash === state.specHash && specSince === state.specSince) return own;

@@ -1,4 +1,4 @@
-import type { EngineState, Tensors } from '../engine.ts';
+import type { EngineState } from '../engine.ts';
 import { isFiniteArray, isFiniteState } from '../finite.ts';
 import { named, partOf } from './expert-parts.ts';
 
@@ -32,7 +32,7 @@ export function heard(
 
 /**
  * The state after learning, in which experts that would have weights or slots which are no numbers
- * are what they were before.
+ * are what they were before. Where all would, nobody can learn it, and nothing is changed.
  *
  * @param names of the networks among them
  */
@@ -41,10 +41,8 @@ export function withFinite(
   before: EngineState,
   after: EngineState,
 ): EngineState {
-  const kept = names.flatMap((name): readonly Tensors[] =>
-    isFiniteState(partOf(after, name).tensors) ? [] : [named(name, partOf(before, name).tensors)],
-  );
-  return kept.length === 0
-    ? after
-    : { ...after, tensors: Object.assign({}, after.tensors, ...kept) };
+  const lost = names.filter((name) => !isFiniteState(partOf(after, name).tensors));
+  if (lost.length === names.length) return after;
+  const kept = lost.map((name) => named(name, partOf(before, name).tensors));
+  return { ...after, tensors: Object.assign({}, after.tensors, ...kept) };
 }
