@@ -174,7 +174,10 @@ describe('experts and replay', () => {
       features: { x: { type: 'number', standardize: false } },
       network: { hidden: [] },
       optimizer: { type: 'sgd', rate: 0.1 },
-      online: { replay: { ratio: 2, size: 5 }, experts: [{ replay: true }, { rate: 0.05 }] },
+      online: {
+        replay: { ratio: 2, size: 5 },
+        experts: [{ hidden: [8], replay: true }, { hidden: [8] }],
+      },
     });
     const wild = { features: { x: 3e38 }, label: 1 };
     await deliver(world, [message(1, { samples: [wild] })]);
