@@ -1,5 +1,5 @@
 import { CellIndex, grown } from './cell-index.ts';
-import type { CellColumn, RowRange, TextColumn, ValueColumn } from './cell-table.ts';
+import type { CellColumn, CodedColumn, RowRange, TextColumn, ValueColumn } from './cell-table.ts';
 import { plainNumber } from './plain-number.ts';
 import type { EncodedSamples } from './samples.ts';
 
@@ -45,6 +45,9 @@ const fewestAnswers = 1_024;
 /** Longer texts hardly ever come again. */
 const longestText = 64;
 
+/** Writes into a row what came of a cell before. */
+type Repeat = (answer: number, row: number) => void;
+
 /** Answers of cells that could not be written. */
 const refused = 1;
 
@@ -88,6 +91,7 @@ export class AnswerMemory {
     const { count } = writing.rows;
     if (this.#role.isSource) this.#ofRows = new Int32Array(count).fill(-1);
     if (column?.kind === 'text') this.#writeTexts(column, writing);
+    else if (column?.kind === 'coded') this.#writeCoded(column, writing);
     else {
       const nothing = { kind: 'values' as const, values: { length: count }, from: 0 };
       const start = column === undefined ? 0 : writing.rows.start;
@@ -137,40 +141,68 @@ export class AnswerMemory {
     }
   }
 
-  #writeValues(column: ValueColumn, writing: Writing): void {
-    const { rows, into, left, beforeEach } = writing;
+  #writeValues({ values, from }: ValueColumn, writing: Writing): void {
+    const { rows, into, left } = writing;
     const { start, count } = rows;
-    const { values, from } = column;
-    const { write, takesNumbers, isSource } = this.#role;
+    const where = { ...writing, repeat: this.#repeater(into) };
+    this.#asked += count;
+    for (let row = 0; row < count; row++)
+      if (left[row] === 0) this.#writeValue(values[from + start + row] ?? undefined, row, where);
+  }
+
+  /** Of values by their places, each answer is looked for once. */
+  #writeCoded({ places, known, from }: CodedColumn, writing: Writing): void {
+    const { rows, into, left } = writing;
+    const { start, count } = rows;
+    const { isSource } = this.#role;
     const repeat = this.#repeater(into);
+    const where = { ...writing, repeat };
+    const answers = new Int32Array(known.length).fill(-1);
     this.#asked += count;
     for (let row = 0; row < count; row++) {
       if (left[row] !== 0) continue;
-      const cell = values[from + start + row] ?? undefined;
-      const isTime = cell instanceof Date;
-      const isKept =
-        (typeof cell === 'string'
-          ? cell.length <= longestText
-          : isTime || typeof cell !== 'object') &&
-        (isSource || !(takesNumbers && typeof cell === 'number')) &&
-        this.#isWorthIt();
-      if (!isKept) {
-        if (typeof cell === 'string' || typeof cell === 'object') beforeEach();
-        if (isSource || !write(cell, into, row)) left[row] = 1;
-        continue;
-      }
-      const known = isTime ? this.#times : this.#values;
-      const key = isTime ? cell.getTime() : cell;
-      const found = known.get(key);
-      const answer = found ?? this.size;
-      if (found !== undefined) repeat(found, row);
+      const place = places[from + start + row] ?? 0;
+      const answer = answers[place] ?? -1;
+      if (answer < 0) answers[place] = this.#writeValue(known[place] ?? undefined, row, where);
       else {
-        known.set(key, answer);
-        this.#keep(answer, cell, into, row);
+        repeat(answer, row);
+        if (this.#refused[answer] === refused) left[row] = 1;
+        else if (isSource) this.#ofRows[row] = answer;
       }
-      if (this.#refused[answer] === refused) left[row] = 1;
-      else if (isSource) this.#ofRows[row] = answer;
     }
+  }
+
+  /** Writes a value into a row. @returns its answer, −1 if that is not kept */
+  #writeValue(
+    cell: unknown,
+    row: number,
+    { into, left, beforeEach, repeat }: Writing & { readonly repeat: Repeat },
+  ): number {
+    const { write, takesNumbers, isSource } = this.#role;
+    const isTime = cell instanceof Date;
+    const isKept =
+      (typeof cell === 'string'
+        ? cell.length <= longestText
+        : isTime || typeof cell !== 'object') &&
+      (isSource || !(takesNumbers && typeof cell === 'number')) &&
+      this.#isWorthIt();
+    if (!isKept) {
+      if (typeof cell === 'string' || typeof cell === 'object') beforeEach();
+      if (isSource || !write(cell, into, row)) left[row] = 1;
+      return -1;
+    }
+    const known = isTime ? this.#times : this.#values;
+    const key = isTime ? cell.getTime() : cell;
+    const found = known.get(key);
+    const answer = found ?? this.size;
+    if (found !== undefined) repeat(found, row);
+    else {
+      known.set(key, answer);
+      this.#keep(answer, cell, into, row);
+    }
+    if (this.#refused[answer] === refused) left[row] = 1;
+    else if (isSource) this.#ofRows[row] = answer;
+    return answer;
   }
 
   /** Whether what comes of a cell is kept. */
@@ -200,7 +232,7 @@ export class AnswerMemory {
   }
 
   /** Writes into a row what came of a cell before. */
-  #repeater(into: EncodedSamples): (answer: number, row: number) => void {
+  #repeater(into: EncodedSamples): Repeat {
     const parts = this.#role.parts.map(({ of, ...part }) => ({ ...part, values: of(into) }));
     const [one] = parts;
     if (parts.length === 1 && one?.width === 1) {

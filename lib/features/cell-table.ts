@@ -39,7 +39,7 @@ export type CellTable = {
 export type Samples = Items<unknown> & Partial<CellTable>;
 
 /** The cells of one column, row by row. */
-export type CellColumn = TextColumn | ValueColumn;
+export type CellColumn = TextColumn | ValueColumn | CodedColumn;
 
 /** Cells as a text has them. */
 export type TextColumn = {
@@ -60,6 +60,16 @@ export type TextColumn = {
 export type ValueColumn = {
   readonly kind: 'values';
   readonly values: ArrayLike<unknown>;
+  /** The place of the first row's. */
+  readonly from: number;
+};
+
+/** Values by their places among a few that are known. */
+export type CodedValues = { readonly places: Uint32Array; readonly known: readonly unknown[] };
+
+/** Cells as coded values. */
+export type CodedColumn = CodedValues & {
+  readonly kind: 'coded';
   /** The place of the first row's. */
   readonly from: number;
 };

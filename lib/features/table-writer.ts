@@ -124,7 +124,8 @@ function writeTaken(
 
 /** What a column's cells are: what comes of them must not be mixed up. */
 function kindOf(column: CellColumn | undefined): string {
-  if (column?.kind !== 'text') return column?.kind ?? 'none';
+  if (column === undefined) return 'none';
+  if (column.kind !== 'text') return 'values';
   return column.hasDecimalComma ? 'text with decimal commas' : 'text';
 }
 

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   type CellColumn,
   type CellTable,
+  type CodedValues,
   eachOf,
   type Items,
   type Row,
@@ -158,7 +159,15 @@ export function rowsOfChunk(sizeBytes: number, rows: number): number {
 }
 
 /** A column of a group: its name, its values, and the place of a chunk's first row among them. */
-export type GroupColumn = readonly [name: string, values: ArrayLike<unknown>, from: number];
+export type GroupColumn = readonly [name: string, values: GroupValues, from: number];
+
+/** The values of a column in a group. */
+export type GroupValues = ArrayLike<unknown> | CodedValues;
+
+/** The value at a place of a group. */
+export function valueAt(values: GroupValues, at: number): unknown {
+  return 'known' in values ? values.known[values.places[at] ?? -1] : values[at];
+}
 
 /** Rows whose columns are there. */
 class ColumnRows implements CellTable, Items<Row> {
@@ -172,13 +181,17 @@ class ColumnRows implements CellTable, Items<Row> {
 
   column(name: string): CellColumn | undefined {
     const found = this.#columns.find(([own]) => own === name);
-    return found && { kind: 'values', values: found[1], from: found[2] };
+    if (found === undefined) return undefined;
+    const [, values, from] = found;
+    return 'known' in values
+      ? { kind: 'coded', ...values, from }
+      : { kind: 'values', values, from };
   }
 
   at(index: number): Row | undefined {
     if (index < 0 || index >= this.length) return undefined;
     return Object.fromEntries(
-      this.#columns.map(([name, values, from]) => [name, values[from + index]]),
+      this.#columns.map(([name, values, from]) => [name, valueAt(values, from + index)]),
     );
   }
 

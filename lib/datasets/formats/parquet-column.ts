@@ -1,31 +1,36 @@
-import type { DataPageHeader, DecodedArray } from 'hyparquet';
+import type { DecodedArray } from 'hyparquet';
 import { readColumn } from 'hyparquet/src/column.js';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { readDataPage } from 'hyparquet/src/datapage.js';
 import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
+import { type GroupValues, valueAt } from './format.ts';
 import { type Leaf, type Page, pagesOf } from './parquet-pages.ts';
 import { viewOf } from './parquet-runs.ts';
 
 /**
- * The values of a column without columns below it, null where one is missing. hyparquet 1.31
- * itself makes lists of such a column as of a nested one, which takes several times as long.
+ * The values of a column without columns below it, null where one is missing; by their places where
+ * all are told by a dictionary. hyparquet 1.31 itself makes lists of such a column as of a nested
+ * one, which takes several times as long.
  *
  * @param chunk all bytes of the column in a row group
  * @throws Error if it cannot be decoded
  */
-export function flatColumn(chunk: ArrayBuffer, leaf: Leaf): ArrayLike<unknown> {
+export function flatColumn(chunk: ArrayBuffer, leaf: Leaf): GroupValues {
   const decoder = decoderOf(leaf);
   const { type, element } = decoder;
-  let dictionary: readonly unknown[] | undefined;
-  const pages: DecodedArray[] = [];
+  let dictionary: readonly unknown[] = [];
+  const pages: GroupValues[] = [];
   for (const page of pagesOf(chunk, leaf)) {
     if (page.kind === 'dictionary') {
       const reader = { view: viewOf(page.values), offset: 0 };
       const known = readPlain(reader, type, page.count, element.type_length);
-      // Each look into an array of 64-bit integers would make one of them anew.
-      dictionary = Array.from(convert(known, decoder));
-    } else pages.push(valuesOf(page, decoder, dictionary));
+      // Each look into an array of 64-bit integers would make one of them anew. What is behind the
+      // last is missing.
+      dictionary = [...Array.from(convert(known, decoder)), null];
+    } else if (page.encoding.endsWith('_DICTIONARY'))
+      pages.push({ places: placesOf(page, dictionary.length - 1), known: dictionary });
+    else pages.push(valuesOf(page, decoder));
   }
   return joined(pages);
 }
@@ -54,19 +59,24 @@ function decoderOf({ schemaPath, column, compressors }: Leaf) {
 
 type Decoder = ReturnType<typeof decoderOf>;
 
-function valuesOf(
-  { definition, count, encoding, values: bytes }: Page,
-  decoder: Decoder,
-  dictionary: readonly unknown[] | undefined,
-): DecodedArray {
-  // 1 where there is a value: nothing else can be missing of a column that is not nested.
-  const isThere = new Uint8Array(definition.length === 0 ? 0 : count);
+/** Which values of a page are there: 1, or 0 for one that is missing; undefined if all are. */
+function presenceOf({ definition, count }: Page): Uint8Array | undefined {
+  if (definition.length === 0) return undefined;
+  // Nothing else can be missing of a column that is not nested: a level has one bit.
+  const isThere = new Uint8Array(count);
   readRleBitPackedHybrid({ view: viewOf(definition), offset: 0 }, 1, isThere, definition.length);
-  const there = definition.length === 0 ? count : isThere.reduce((sum, each) => sum + each, 0);
-  const values = encoding.endsWith('_DICTIONARY')
-    ? lookedUp(bytes, there, dictionary)
-    : decoded(bytes, { num_values: there, encoding, ...levelEncodings }, decoder);
-  if (there === count) return values;
+  return isThere.includes(0) ? isThere : undefined;
+}
+
+function valuesOf(page: Page, decoder: Decoder): DecodedArray {
+  const { count, encoding, values: bytes } = page;
+  const isThere = presenceOf(page);
+  const there = isThere?.reduce((sum, each) => sum + each, 0) ?? count;
+  // Without levels it is a page of a column in which nothing is missing.
+  const header = { num_values: there, encoding, ...levelEncodings };
+  const { dataPage } = readDataPage(bytes, header, { ...decoder, schemaPath: [] });
+  const values = convert(dataPage, decoder);
+  if (isThere === undefined) return values;
   let next = 0;
   return Array.from(isThere, (one) => (one === 1 ? values[next++] : null));
 }
@@ -76,42 +86,38 @@ const levelEncodings = {
   repetition_level_encoding: 'RLE',
 } as const;
 
-/** Values as they are in a page behind its levels. */
-function decoded(bytes: Uint8Array, header: DataPageHeader, decoder: Decoder): DecodedArray {
-  // Without levels it is a page of a column in which nothing is missing.
-  const { dataPage } = readDataPage(bytes, header, { ...decoder, schemaPath: [] });
-  return convert(dataPage, decoder);
-}
-
 /**
- * Values that are told by their places in a dictionary.
+ * The places of a page's values in a dictionary; of one that is missing the place behind the last.
  *
- * @param bytes the bits of a place, and the places
+ * @param known how many the dictionary has
  * @throws Error if a place is none of the dictionary's
  */
-function lookedUp(
-  bytes: Uint8Array,
-  count: number,
-  dictionary: readonly unknown[] = [],
-): DecodedArray {
+function placesOf(page: Page, known: number): Uint32Array {
+  const { count, values: bytes } = page;
+  const isThere = presenceOf(page);
+  const there = isThere?.reduce((sum, each) => sum + each, 0) ?? count;
+  // First the bits of a place, and then the places.
   const [bits = 0] = bytes;
-  const places = new Uint32Array(count);
+  const places = new Uint32Array(there);
   if (bits > 0)
     readRleBitPackedHybrid({ view: viewOf(bytes), offset: 1 }, bits, places, bytes.length - 1);
-  const values = new Array<unknown>(count);
-  const known = dictionary.length;
-  places.forEach((place, i) => {
+  for (const place of places)
     if (place >= known) throw new Error(`it asks for value ${place} of a dictionary of ${known}`);
-    values[i] = dictionary[place];
-  });
-  return values;
+  if (isThere === undefined) return places;
+  let next = 0;
+  return Uint32Array.from(isThere, (one) => (one === 1 ? (places[next++] ?? known) : known));
 }
 
-/** Values of pages, one after another: numbers of one kind stay such. */
-function joined(pages: readonly DecodedArray[]): ArrayLike<unknown> {
+/** Values of pages, one after another: places stay such, and numbers of one kind. */
+function joined(pages: readonly GroupValues[]): GroupValues {
   const [first] = pages;
   if (pages.length === 1 && first !== undefined) return first;
-  const count = pages.reduce((sum, page) => sum + page.length, 0);
+  const coded = pages.filter((page) => 'known' in page);
+  const count = pages.reduce((sum, page) => sum + ('known' in page ? page.places : page).length, 0);
+  if (coded.length === pages.length && first !== undefined && 'known' in first) {
+    const places = coded.map((page) => page.places);
+    return { places: filled(new Uint32Array(count), places), known: first.known };
+  }
   if (pages.every((page) => page instanceof BigInt64Array))
     return filled(new BigInt64Array(count), pages);
   if (pages.every((page) => page instanceof Float64Array))
@@ -122,7 +128,10 @@ function joined(pages: readonly DecodedArray[]): ArrayLike<unknown> {
     return filled(new Int32Array(count), pages);
   const values = new Array<unknown>(count);
   let at = 0;
-  for (const page of pages) for (let i = 0; i < page.length; i++) values[at++] = page[i];
+  for (const page of pages) {
+    const { length } = 'known' in page ? page.places : page;
+    for (let i = 0; i < length; i++) values[at++] = valueAt(page, i);
+  }
   return values;
 }
 

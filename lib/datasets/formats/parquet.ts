@@ -13,7 +13,13 @@ import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { parse } from '../../parse.ts';
 import type { ByteSource } from '../byte-source.ts';
-import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
+import {
+  type BinaryReader,
+  chunkOf,
+  cutsBetween,
+  type GroupValues,
+  rowsOfChunk,
+} from './format.ts';
 import { assertDecodes, flatColumn } from './parquet-column.ts';
 
 /** Parquet; its columns are compressed inside the file. */
@@ -42,14 +48,15 @@ export const parquet: BinaryReader = {
       const scan = await readable(`its row group ${where}`, () =>
         parquetScan({ ...range, useOffsetIndex: false }),
       );
-      const values: [name: string, values: ArrayLike<unknown>][] = [];
+      const values: [name: string, values: GroupValues][] = [];
       for (const column of columns) {
         const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
           const flat = await flatOrChecked(file, schema, group, column);
           const read = flat ?? (await scan.readColumn({ column, rowStart, rowEnd }));
-          if (read.length === rowEnd - rowStart)
-            return isPlainBytes(schema, column) ? Array.from(read, textOf) : read;
-          throw new Error(`it has ${read.length} values for ${rowEnd - rowStart} rows`);
+          const { length } = 'known' in read ? read.places : read;
+          if (length !== rowEnd - rowStart)
+            throw new Error(`it has ${length} values for ${rowEnd - rowStart} rows`);
+          return isPlainBytes(schema, column) ? asTexts(read) : read;
         });
         values.push([column, own]);
       }
@@ -83,6 +90,12 @@ function isPlainBytes({ children }: ReturnType<typeof parquetSchema>, name: stri
 }
 
 /** Bytes without a type are texts, as they are in Arrow. */
+function asTexts(values: GroupValues): GroupValues {
+  return 'known' in values
+    ? { ...values, known: values.known.map(textOf) }
+    : Array.from(values, textOf);
+}
+
 function textOf(value: unknown): unknown {
   return value instanceof Uint8Array ? Buffer.from(value).toString() : value;
 }
@@ -164,7 +177,7 @@ async function flatOrChecked(
   schema: ReturnType<typeof parquetSchema>,
   { columns, num_rows: rows }: FileMetaData['row_groups'][number],
   name: string,
-): Promise<ArrayLike<unknown> | undefined> {
+): Promise<GroupValues | undefined> {
   const leaves = columns.flatMap(({ meta_data: own }) =>
     own?.path_in_schema[0] === name ? [own] : [],
   );
