@@ -54,8 +54,8 @@ function backAt(
   { sequence, to }: { readonly sequence: number; readonly to: number },
 ): State {
   const promoted = jobInForce(earlier);
-  const rolledBack = { sequence, to, ...(promoted && { promoted }) };
-  const own = { ...withParameters(state, earlier), rolledBack };
+  const replaced = { sequence, to, ...(promoted && { promoted }) };
+  const own = { ...withParameters(state, earlier), replaced };
   const { specHash, specSince } = earlier;
   if (specHash === state.specHash && specSince === state.specSince) return own;
   return withEarnings({ ...own, specHash, specSince }, earlier);

@@ -98,5 +98,5 @@ function changed(
 ): State {
   const next = { ...withParameters(state, parameters), specHash, specSince };
   if (from === 'weights') return next;
-  return withEarnings(next, nothingEarned(own));
+  return withEarnings({ ...next, replaced: { sequence: specSince } }, nothingEarned(own));
 }

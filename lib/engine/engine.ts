@@ -100,8 +100,6 @@ export type Experts = {
    * as held-out rows. Arguments as of {@link judge}.
    */
   readonly choose: Experts['judge'];
-  /** The state after learning, in which those that would not be finite are as they were before. */
-  readonly keepFinite: (before: EngineState, after: EngineState) => EngineState;
   /** The state after a stream's samples with these labels were learnt. */
   readonly settle: (state: EngineState, known: Known) => EngineState;
   /** The same of a dataset's samples, which are learnt in another order than they came. */

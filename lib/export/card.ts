@@ -2,7 +2,7 @@ import { classNames } from '../features/class-weights.ts';
 import type { StreamMetrics } from '../metrics/stream-metrics.ts';
 import { isNetwork } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
-import { jobInForce, type State } from '../state/state.ts';
+import { jobInForce, rollbackInForce, type State } from '../state/state.ts';
 import { inputRow } from './card-inputs.ts';
 import type { Exported } from './exported.ts';
 import { code, someOf } from './markdown.ts';
@@ -67,7 +67,9 @@ ${usage}
 }
 
 /** How much was learnt of the stream, and what of it is no longer in the weights. */
-function learntText({ learnt, rolledBack, retractions }: State): string {
+function learntText(state: State): string {
+  const { learnt, retractions } = state;
+  const rolledBack = rollbackInForce(state);
   return [
     `${learnt.toLocaleString('en')} samples of its stream`,
     ...(rolledBack === undefined

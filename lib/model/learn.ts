@@ -64,9 +64,8 @@ export async function learn(
   if (!Number.isFinite(scores.loss))
     return refuse('diverged', 'the loss before learning is not finite');
   const noticed = withDrift(model, known, own, predictions);
-  const before = judged(model, noticed, judgement);
-  const trained = finiteOf(model, before, await train(model, before, message));
-  if (trained === undefined) {
+  const trained = await train(model, judged(model, noticed, judgement), message);
+  if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
   return { ok: true, parameters: trained, scores, samples: own, predictions };
@@ -83,23 +82,8 @@ export async function learnWithoutTest(
   if (experts === undefined && parameters.drift === undefined) return train(model, known, message);
   const own = weighed(message, model.spec, known.statistics);
   const { predictions, judgement } = await predictAndJudge(model, known, own);
-  const before = judged(model, withDrift(model, known, own, predictions), judgement);
-  const trained = await train(model, before, message);
-  return finiteOf(model, before, trained) ?? trained;
-}
-
-/**
- * Parameters after learning, where experts that would not be finite have learnt nothing; undefined
- * if another weight or optimizer slot would not be finite.
- */
-function finiteOf(
-  { compiled }: Model,
-  before: Parameters,
-  after: Parameters,
-): Parameters | undefined {
-  if (isFiniteState(after.tensors)) return after;
-  const kept = { ...after, ...compiled.experts?.keepFinite(before, after) };
-  return isFiniteState(kept.tensors) ? kept : undefined;
+  const noticed = withDrift(model, known, own, predictions);
+  return train(model, judged(model, noticed, judgement), message);
 }
 
 /** A message whose classes have places, and the parameters that know them. */

@@ -115,6 +115,8 @@ async function jobsOverDatasets(
     if (kind === 'rollback') {
       const { jobs = [] } = changes.findLast((change) => change.sequence <= header.to) ?? {};
       changes.push({ sequence, jobs });
+    } else if (kind === 'spec' && header.from === 'journal') {
+      changes.push({ sequence, jobs: [] });
     } else if (kind === 'promote') {
       const record = await readJob(store, model, header.job);
       const isOverDataset = (record?.objects.length ?? 0) > 0;

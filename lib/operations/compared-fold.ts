@@ -231,13 +231,14 @@ function withRoundingOf(folded: State, { tensors, scores, lately, outcomes }: St
 
 /**
  * Whether states are the same to the bit. What release 0.1.0 published does not name its entry,
- * those before 0.4 remember fewer digests of a producer's numbers, and those before 0.29 no rollback.
+ * those before 0.4 remember fewer digests of a producer's numbers, and those before 0.29 nothing of
+ * what put other weights in place, which what is folded from theirs says in part.
  */
 function isSameState(folded: State, published: State): boolean {
   const [own, other] = comparable(folded.ledger, published.ledger);
-  const { nonce, arithmetic, entryArithmetic, rolledBack = folded.rolledBack } = published;
-  const named = { ...folded, nonce, arithmetic, entryArithmetic, ledger: own };
-  const then = { ...published, rolledBack, ledger: other };
+  const { nonce, arithmetic, entryArithmetic, replaced } = published;
+  const named = { ...folded, nonce, arithmetic, entryArithmetic, replaced, ledger: own };
+  const then = { ...published, ledger: other };
   return Buffer.from(encodeCheckpoint(named)).equals(encodeCheckpoint(then));
 }
 

@@ -14,7 +14,7 @@ import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { State } from '../state/state.ts';
+import { rollbackInForce, type State } from '../state/state.ts';
 
 /** A model at a glance. */
 export type ModelSummary = {
@@ -28,12 +28,12 @@ export type ModelSummary = {
   /** Samples that were ever learnt, those among them that were retracted since. */
   readonly learnt: number;
   readonly retractions?: number;
-  /** The last rollback: the entry, and the one whose weights it brought back. */
+  /** The rollback that its weights go on from, and the entry to which that went. */
   readonly rolledBack?: { readonly sequence: number; readonly to: number };
   /** What made its bits: the engine, and what they depend on. */
   readonly arithmetic?: string;
   readonly stream?: StreamMetrics;
-  /** How much each of its experts counts, where it has some, and whether it has a say in answers. */
+  /** How much each of its experts counts, where it has some, and whether it is heard in answers. */
   readonly experts?: readonly {
     readonly expert: Expert;
     readonly weight: number;
@@ -182,7 +182,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
   const state = await stateOf(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
   const { sequence, learnt, arithmetic, retractions, statistics, drift, specSince } = state;
-  const { rolledBack } = state;
+  const rolledBack = rollbackInForce(state);
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
     model,
@@ -192,7 +192,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     ...(specSince === undefined ? {} : { specSince }),
     learnt,
     ...(retractions.length === 0 ? {} : { retractions: retractions.length }),
-    ...(rolledBack && { rolledBack: { sequence: rolledBack.sequence, to: rolledBack.to } }),
+    ...(rolledBack && { rolledBack }),
     arithmetic,
     stream: metricsOf(state, spec),
     ...(experts && { experts: weighted(spec, experts, state) }),

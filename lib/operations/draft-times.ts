@@ -38,10 +38,11 @@ export function timestampOf(column: Column, doubts: string[]): SpecInput['featur
 
 const dayMs = 86_400_000;
 
-/** The distance from UTC that most values have, where each has one; undefined if that is none. */
+/** The distance from UTC that most times have, where each has one; undefined if that is none. */
 function zoneOf({ values }: Column): string | undefined {
   const counts = new Map<string, number>();
   for (const [text, often] of values) {
+    if (timeOf(text, cells) === undefined) continue;
     const [, hours, minutes] = /:\d\d(?:\.\d+)? ?([+-]\d\d):?(\d\d)$/.exec(text.trim()) ?? [];
     if (hours === undefined) return undefined;
     const zone = `${hours}:${minutes}`;

@@ -14,8 +14,8 @@ import {
   parametersMetadata,
   priorSchema,
   promotedSchema,
+  replacedSchema,
   retractionsSchema,
-  rolledBackSchema,
   stateMetadata,
   sumsSchema,
 } from './checkpoint-metadata.ts';
@@ -63,7 +63,7 @@ export function encodeCheckpoint(state: State): Uint8Array {
       }),
       ...(state.lately && { lately: storedJson(state.lately, 'what was earned lately') }),
       ...(state.promoted === undefined ? {} : { promoted: JSON.stringify(state.promoted) }),
-      ...(state.rolledBack === undefined ? {} : { rolledBack: JSON.stringify(state.rolledBack) }),
+      ...(state.replaced === undefined ? {} : { replaced: JSON.stringify(state.replaced) }),
       ...(state.retractions.length === 0 ? {} : { retractions: JSON.stringify(state.retractions) }),
     },
   });
@@ -121,9 +121,9 @@ export function decodeCheckpoint(file: Uint8Array): State {
       ...(fields.promoted === undefined
         ? {}
         : { promoted: promotedSchema.parse(JSON.parse(fields.promoted)) }),
-      ...(fields.rolledBack === undefined
+      ...(fields.replaced === undefined
         ? {}
-        : { rolledBack: rolledBackSchema.parse(JSON.parse(fields.rolledBack)) }),
+        : { replaced: replacedSchema.parse(JSON.parse(fields.replaced)) }),
       retractions: retractionsSchema.parse(JSON.parse(fields.retractions)),
     };
   });

@@ -28,7 +28,7 @@ export const stateMetadata = parametersMetadata.extend({
   prior: z.string().optional(),
   lately: z.string().optional(),
   promoted: z.string().optional(),
-  rolledBack: z.string().optional(),
+  replaced: z.string().optional(),
   retractions: z.string().default('[]'),
 });
 
@@ -46,10 +46,10 @@ export const priorSchema = z.strictObject({ loss: z.number(), correct: z.number(
 /** A batch job, and the entry that promoted it. */
 export const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
 
-/** A rollback. The fields are written in this order. */
-export const rolledBackSchema = z.strictObject({
+/** An entry that put other weights in place. The fields are written in this order. */
+export const replacedSchema = z.strictObject({
   sequence: z.int(),
-  to: z.int(),
+  to: z.int().optional(),
   promoted: promotedSchema.optional(),
 });
 

@@ -59,10 +59,10 @@ export type State = Parameters & {
   /** The batch job whose weights were promoted last, and the entry that did it. */
   readonly promoted?: Promoted;
   /**
-   * The last rollback, to which entry, and the job whose weights came back with it; absent in what
-   * releases before 0.29 have folded.
+   * The last entry that put other weights in place, promotions aside; unknown where a release before
+   * 0.29 folded it.
    */
-  readonly rolledBack?: RolledBack | undefined;
+  readonly replaced?: Replaced | undefined;
   /**
    * The retractions so far: the first entry that held what was retracted, and the entry that did
    * it.
@@ -73,19 +73,31 @@ export type State = Parameters & {
 /** A batch job, and the entry that promoted it. */
 export type Promoted = { readonly job: string; readonly sequence: number };
 
-type RolledBack = {
+/** An entry that put other weights in place, promotions aside. */
+export type Replaced = {
   readonly sequence: number;
-  readonly to: number;
+  /** Of a rollback, the entry whose weights came back. */
+  readonly to?: number | undefined;
+  /** The job that those weights are of. */
   readonly promoted?: Promoted | undefined;
 };
 
-/** The batch job that a state's weights are of, as far as its rollbacks are known. */
+/** The batch job that a state's weights are of, as far as is known. */
 export function jobInForce({
   promoted,
-  rolledBack,
-}: Pick<State, 'promoted' | 'rolledBack'>): Promoted | undefined {
-  const isSince = rolledBack === undefined || (promoted?.sequence ?? 0) > rolledBack.sequence;
-  return isSince ? promoted : rolledBack.promoted;
+  replaced,
+}: Pick<State, 'promoted' | 'replaced'>): Promoted | undefined {
+  const isSince = replaced === undefined || (promoted?.sequence ?? 0) > replaced.sequence;
+  return isSince ? promoted : replaced.promoted;
+}
+
+/** The rollback that a state's weights go on from, if nothing put others in place since. */
+export function rollbackInForce({
+  promoted,
+  replaced,
+}: Pick<State, 'promoted' | 'replaced'>): { sequence: number; to: number } | undefined {
+  if (replaced?.to === undefined || (promoted?.sequence ?? 0) > replaced.sequence) return undefined;
+  return { sequence: replaced.sequence, to: replaced.to };
 }
 
 /** A state with what another one has earned. */

@@ -73,6 +73,19 @@ describe('a damaged Parquet file', () => {
   });
 });
 
+describe('a small file that would take all memory', () => {
+  it.each([
+    ['long-run-of-truths', /a run of 2147483647 values in a page of 1/],
+    ['large-dictionary', /its dictionary of 80000000 values has no end/],
+    ['many-dictionaries', /it has more than one dictionary/],
+  ])('is refused before it is unpacked: %s', async (name, reason) => {
+    const file = new URL(`damaged/${name}.parquet`, import.meta.url);
+    const before = process.memoryUsage().rss;
+    expect(await reading(readFileSync(file))).toMatch(reason);
+    expect(process.memoryUsage().rss - before).toBeLessThan(2e8);
+  });
+});
+
 describe('a column of nothing', () => {
   it.each(['GZIP', 'ZSTD', 'SNAPPY', 'UNCOMPRESSED'] as const)(
     'is read, packed by %s',

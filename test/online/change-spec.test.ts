@@ -97,8 +97,8 @@ describe.each(Object.entries(changes))('a spec that is changed: %s', (_, next) =
     const changed = await foldJournal(world);
     await deliver(world, [message(2_000, { rollback: { to: 7 } })]);
     const back = await foldJournal(world);
-    const { rolledBack, ...weights } = back;
-    expect(rolledBack).toEqual({ sequence: 14, to: 7 });
+    const { replaced, ...weights } = back;
+    expect(replaced).toEqual({ sequence: 14, to: 7 });
     expect({ ...weights, sequence: 7, nonce: old.nonce, ledger: old.ledger, learnt: 0 }).toEqual({
       ...old,
       learnt: 0,

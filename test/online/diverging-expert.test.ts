@@ -6,8 +6,9 @@ import { verifyModel } from '../../lib/operations/verify.ts';
 import { predictSamples } from '../../lib/serving/predict-samples.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { askOnnx } from '../export/ask.ts';
+import { promote, runJob, worldWithDataset } from '../support/jobs.ts';
 import { refusals } from '../support/late-labels.ts';
-import { createWorld, deliver, message, modelOf } from '../support/world.ts';
+import { createWorld, deliver, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
 
 const teams = ['red', 'blue', 'green'];
 const labels = {
@@ -67,4 +68,20 @@ describe('an expert whose weights grow without bounds', () => {
       expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
     },
   );
+
+  it('fails no job', async () => {
+    const world = await worldWithDataset({
+      ...ticketsSpec,
+      optimizer: { type: 'momentum', rate: 0.1 },
+      online: {
+        experts: [{ hidden: [3], rate: 0.01 }, { hidden: [], rate: 1_000 }, { predicts: 'prior' }],
+      },
+    });
+    const { place } = await runJob(world);
+    expect(place).toMatchObject({ status: 'promotion-sent' });
+    await promote(world);
+    const { model, state } = await currentModel(world, 'tickets');
+    const { predictions } = await predictSamples(model, state, [ticket(1), ticket(2)]);
+    for (const one of predictions) expect(one).toEqual({ probability: expect.any(Number) });
+  });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { exportModel } from '../../lib/export/export-model.ts';
+import { prepareSpec, sendSpec } from '../../lib/operations/change-spec.ts';
 import { describeModel, listModels } from '../../lib/operations/describe-model.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import { promote, runJob, worldWithDataset } from '../support/jobs.ts';
@@ -63,6 +64,15 @@ describe('a model that is shown', () => {
       expect(card).toContain(`entry ${sequence} went back to what entry ${to} had learnt of them`);
       expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
     }
+    // A spec by which the journal is learnt again has neither.
+    const next = { ...ticketsSpec, network: { hidden: [4] } };
+    const prepared = await prepareSpec(world, model, next, { isRelearnt: true });
+    expect(prepared.leftOut).toEqual([]);
+    await sendSpec(world, prepared);
+    await deliver(world, [message(3_000, world.sentSamples.at(-1)?.body)]);
+    const changed = String(await cardNow());
+    expect(changed).not.toMatch(/promoted by entry|went back/);
+    expect((await describeModel(world, model)).rolledBack).toBeUndefined();
   });
 
   it('is shown without a history where it has none', async () => {

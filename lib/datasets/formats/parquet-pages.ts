@@ -45,6 +45,7 @@ export function* pagesOf(chunk: ArrayBuffer, leaf: Leaf): Generator<Page> {
   const { byteLength } = reader.view;
   const mostValues = Number(leaf.column.num_values);
   let values = 0;
+  let hasDictionary = false;
   while (reader.offset < byteLength - 1) {
     const header = parquetHeader(reader);
     const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
@@ -60,11 +61,19 @@ export function* pagesOf(chunk: ArrayBuffer, leaf: Leaf): Generator<Page> {
     values += own;
     if (!(own >= 0 && values <= mostValues)) throw new Error('its pages have more values than it');
     if (second !== undefined) assertLevels(second, size);
-    const known = header.dictionary_page_header?.num_values ?? 0;
-    if (!(known >= 0 && known <= 8 * unpacked)) throw new Error('its dictionary has no end');
+    const known = header.dictionary_page_header?.num_values;
+    if (known !== undefined) {
+      if (hasDictionary) throw new Error('it has more than one dictionary');
+      hasDictionary = true;
+      if (!(known >= 0 && known <= 8 * unpacked && known <= Math.max(mostValues, largeDictionary)))
+        throw new Error(`its dictionary of ${known} values has no end`);
+    }
     yield pageOf(new Uint8Array(chunk, start, size), header, leaf);
   }
 }
+
+/** Writers may put values into a dictionary that the row group has not: so many, say. */
+const largeDictionary = 2 ** 20;
 
 type SecondHeader = NonNullable<Header['data_page_header_v2']>;
 
@@ -141,11 +150,15 @@ function checked(
   const [repetitionBits, definitionBits] = levelBitsOf(leaf);
   assertRuns({ bytes: repetition, bits: repetitionBits }, count);
   assertRuns({ bytes: definition, bits: definitionBits }, count);
+  if (encoding === undefined) throw new Error('a page has an encoding that is not known');
   const isTruth = leaf.column.type === 'BOOLEAN';
-  if (encoding === 'RLE' || encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
-    // Of truths the length of the runs is said first, of other values the bits of each.
-    const [start, bits] = isTruth ? [4, 1] : [1, values[0] ?? 0];
-    assertRuns({ bytes: values.subarray(start), bits }, count);
-  }
+  const isCoded = encoding.endsWith('_DICTIONARY');
+  // (hyparquet reads them as if there were none.)
+  if (isTruth && isCoded && leaf.schemaPath.length > 2)
+    throw new Error('true and false are told by a dictionary');
+  // Of truths the length of the runs is said first, of others the bits of each.
+  if (encoding === 'RLE' && isTruth) assertRuns({ bytes: values.subarray(4), bits: 1 }, count);
+  else if (encoding === 'RLE' || isCoded)
+    assertRuns({ bytes: values.subarray(1), bits: values[0] ?? 0 }, count);
   return { kind: 'data', encoding, count, definition, values };
 }

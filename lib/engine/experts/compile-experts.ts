@@ -14,8 +14,9 @@ import type {
   Tensor,
   Trained,
 } from '../engine.ts';
+import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
 import { named, partOf } from './expert-parts.ts';
-import { heard, withFinite } from './heard.ts';
+import { heard } from './heard.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
 import {
   answeringWeights,
@@ -96,7 +97,6 @@ export async function compileExperts(
   const nothing = withoutKnowledge(spec);
   const numbersOf = (each: readonly Float32Array[], are: readonly boolean[] = areNetworks) =>
     heard(each, are, { outputs, nothing });
-  const networkNames = learners.flatMap(({ compiled, name }) => (compiled ? name : []));
   const predictEach: Experts['predictEach'] = async (state, samples, ranges = []) => {
     const others = await predictOthers(learners, state, samples);
     const each = others.map((own) => within(own, ranges));
@@ -135,7 +135,6 @@ export async function compileExperts(
         stacked(withMixture(state, reweighed(spec, mixtureOf(state), judgement, prior)), judgement),
       // (Held-out rows are to be judged by, not to be learnt.)
       choose: (state, judgement) => withMixture(state, chosen(spec, judgement, prior)),
-      keepFinite: (before, after) => withFinite(networkNames, before, after),
       settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
       share: (state, known) => (isWeighted ? withShares(state, known) : state),
     },
@@ -238,35 +237,52 @@ function repeated(answer: Float32Array, count: number): Float32Array {
   return all;
 }
 
+/** What one network learnt. */
+type Learnt = Trained & { readonly name: string; readonly weight: number };
+
+/**
+ * What all networks learn of a run. Where one would have weights or slots that are no numbers, it
+ * stays what it was, unless all would: then nobody can learn it.
+ */
 async function trainAll(
   learners: readonly Learner[],
   state: EngineState,
   samples: EncodedSamples,
   run: Run,
 ): Promise<Trained> {
-  const tensors: Record<string, Tensor> = { ...state.tensors };
   const { replayed, ...all } = run;
   const fresh = replayed === undefined ? all : { ...all, ...replayed.without };
-  const weights = mixtureOf(state).weights;
-  let losses: Float64Array | undefined;
-  let step = state.step;
+  const { weights } = mixtureOf(state);
+  const each: Learnt[] = [];
   for (const [i, learner] of learners.entries()) {
     const { compiled, expert, name } = learner;
     if (compiled === undefined || !isNetwork(expert)) continue;
     const own = { ...(expert.replay ? all : fresh), rate: expert.rate ?? run.rate };
     const learnt = await compiled.train(partOf(state, name), seenBy(learner, samples), own);
-    Object.assign(tensors, named(name, learnt.state.tensors));
-    step = learnt.state.step;
-    losses ??= new Float64Array(learnt.losses.length);
-    for (const [at, loss] of learnt.losses.entries())
-      losses[at] = (losses[at] ?? 0) + (weights[i] ?? 0) * loss;
+    each.push({ ...learnt, name, weight: weights[i] ?? 0 });
+  }
+  const finite = each.filter(isWhole);
+  const taken = finite.length > 0 ? finite : each;
+  const tensors: Record<string, Tensor> = { ...state.tensors };
+  const losses = new Float64Array(taken[0]?.losses.length ?? 0);
+  let share = 0;
+  for (const { name, weight, state: own, losses: ownLosses } of taken) {
+    Object.assign(tensors, named(name, own.tensors));
+    share += weight;
+    for (const [at, loss] of ownLosses.entries()) losses[at] = (losses[at] ?? 0) + weight * loss;
   }
   // (What needs no network is not trained, and has no loss.)
-  const trained = networksShare(learners, weights);
   return {
-    state: { tensors, step, seed: state.seed },
-    losses: Float32Array.from(losses ?? [], (loss) => loss / trained),
+    state: { tensors, step: taken[0]?.state.step ?? state.step, seed: state.seed },
+    losses: Float32Array.from(losses, (loss) => loss / share),
   };
+}
+
+/** Whether all that a network learnt are numbers; nobody need look again. */
+function isWhole({ state: { tensors }, losses }: Learnt): boolean {
+  const isSo = isFiniteArray(losses) && isFiniteState(tensors);
+  if (isSo) markFinite(tensors);
+  return isSo;
 }
 
 /** The state in which each network's part is another. */
@@ -279,12 +295,4 @@ function eachPart(
     compiled === undefined ? {} : named(name, changed(compiled, partOf(state, name)).tensors),
   );
   return { ...state, tensors: Object.assign({}, state.tensors, ...parts) };
-}
-
-/** How much the networks count together. */
-function networksShare(learners: readonly Learner[], weights: Float64Array): number {
-  return learners.reduce(
-    (sum, { compiled }, i) => sum + (compiled === undefined ? 0 : (weights[i] ?? 0)),
-    0,
-  );
 }

@@ -1,6 +1,4 @@
-import type { EngineState } from '../engine.ts';
-import { isFiniteArray, isFiniteState } from '../finite.ts';
-import { named, partOf } from './expert-parts.ts';
+import { isFiniteArray } from '../finite.ts';
 
 /**
  * Answers of experts, where one whose weights have grown without bounds says what is no number, and
@@ -28,21 +26,4 @@ export function heard(
     }
     return own;
   });
-}
-
-/**
- * The state after learning, in which experts that would have weights or slots which are no numbers
- * are what they were before. Where all would, nobody can learn it, and nothing is changed.
- *
- * @param names of the networks among them
- */
-export function withFinite(
-  names: readonly string[],
-  before: EngineState,
-  after: EngineState,
-): EngineState {
-  const lost = names.filter((name) => !isFiniteState(partOf(after, name).tensors));
-  if (lost.length === names.length) return after;
-  const kept = lost.map((name) => named(name, partOf(before, name).tensors));
-  return { ...after, tensors: Object.assign({}, after.tensors, ...kept) };
 }
