@@ -59,8 +59,8 @@ export type State = Parameters & {
   /** The batch job whose weights were promoted last, and the entry that did it. */
   readonly promoted?: Promoted;
   /**
-   * The last entry that put other weights in place, promotions aside; unknown where a release before
-   * 0.29 folded it.
+   * The last entry that put other weights in place, promotions aside; unknown where a release
+   * before 0.29 folded it.
    */
   readonly replaced?: Replaced | undefined;
   /**
