@@ -86,6 +86,27 @@ describe('a small file that would take all memory', () => {
   });
 });
 
+describe('what a file says of itself', () => {
+  const withFooter = (footer: readonly number[]) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(footer.length);
+    return Buffer.concat([Buffer.from('PAR1'), Buffer.from(footer), length, Buffer.from('PAR1')]);
+  };
+  const times = (count: number, bytes: readonly number[]) =>
+    Array.from({ length: count }, () => bytes).flat();
+
+  it('is refused where its lists have more elements than it has bytes', async () => {
+    // Lists within lists, of 33 million elements each.
+    const lists = withFooter([0x19, ...times(40, [0xf9, 0xc0, 0x95, 0xde, 0x0f])]);
+    expect(await reading(lists)).toMatch(/a list of 33000128 elements in 195 bytes/);
+  });
+
+  it('is refused where its structs lie too deep in others', async () => {
+    expect(await reading(withFooter(times(50_000, [0x1c])))).toMatch(/too deep in others/);
+    expect(await reading(withFooter(times(50_000, [0x19])))).toMatch(inWords);
+  });
+});
+
 describe('a column of nothing', () => {
   it.each(['GZIP', 'ZSTD', 'SNAPPY', 'UNCOMPRESSED'] as const)(
     'is read, packed by %s',

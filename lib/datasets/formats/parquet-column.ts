@@ -19,7 +19,7 @@ import { viewOf } from './parquet-runs.ts';
 export function flatColumn(chunk: ArrayBuffer, leaf: Leaf): GroupValues {
   const decoder = decoderOf(leaf);
   const { type, element } = decoder;
-  let dictionary: readonly unknown[] = [];
+  let dictionary: readonly unknown[] = [null];
   const pages: GroupValues[] = [];
   for (const page of pagesOf(chunk, leaf)) {
     if (page.kind === 'dictionary') {

@@ -8,6 +8,7 @@ import {
 } from 'hyparquet/src/schema.js';
 import { limits } from '../../limits.ts';
 import { assertRuns, viewOf } from './parquet-runs.ts';
+import { assertStruct } from './parquet-thrift.ts';
 
 /** A leaf of a file's schema in one of its row groups. */
 export type Leaf = {
@@ -47,6 +48,7 @@ export function* pagesOf(chunk: ArrayBuffer, leaf: Leaf): Generator<Page> {
   let values = 0;
   let hasDictionary = false;
   while (reader.offset < byteLength - 1) {
+    assertStruct(reader.view, reader.offset);
     const header = parquetHeader(reader);
     const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
     const start = reader.offset;

@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import {
   type AsyncBuffer,
   type FileMetaData,
-  parquetMetadataAsync,
+  parquetMetadata,
   parquetScan,
   parquetSchema,
 } from 'hyparquet';
@@ -21,6 +21,8 @@ import {
   rowsOfChunk,
 } from './format.ts';
 import { assertDecodes, flatColumn } from './parquet-column.ts';
+import { viewOf } from './parquet-runs.ts';
+import { assertStruct } from './parquet-thrift.ts';
 
 /** Parquet; its columns are compressed inside the file. */
 export const parquet: BinaryReader = {
@@ -114,7 +116,14 @@ async function footerOf(bytes: ByteSource): Promise<{
   if (sizeBytes < 2 * magic.length || (await textAt(sizeBytes - magic.length)) !== magic)
     throw new Error(`it is cut short: Parquet ends with ${magic}`);
   return readable('what it says of itself at its end', async () => {
-    const metadata = await parquetMetadataAsync(asyncBuffer(bytes));
+    const behind = sizeBytes - tailBytes;
+    const tail = viewOf(await bytes.read(behind, sizeBytes));
+    const length = tail.getUint32(0, true);
+    if (length > behind - magic.length)
+      throw new Error(`${length} bytes in a file of ${sizeBytes}`);
+    const footer = Uint8Array.from(await bytes.read(behind - length, sizeBytes));
+    assertStruct(viewOf(footer.subarray(0, length)));
+    const metadata = parquetMetadata(footer.buffer);
     const schema = parquetSchema(metadata);
     const names = schema.children.map(({ element: { name } }) => name);
     parse(footerSchema, { names, ...metadata }, 'its end');
@@ -123,6 +132,8 @@ async function footerOf(bytes: ByteSource): Promise<{
 }
 
 const magic = 'PAR1';
+/** The length of what it says of itself, and the magic number. */
+const tailBytes = 8;
 
 const count = z
   .bigint()
