@@ -10,7 +10,7 @@ const structType = 12;
  * as many elements as a list says that it has.
  *
  * @param view ends behind the struct, or later
- * @throws Error if a list says more elements than there are bytes, or structs lie too deep in others
+ * @throws Error if a list says more elements than there are bytes, or structs lie too deep
  */
 export function assertStruct(view: DataView, start = 0): void {
   let at = start;
