@@ -78,6 +78,7 @@ describe('a small file that would take all memory', () => {
     ['long-run-of-truths', /a run of 2147483647 values in a page of 1/],
     ['large-dictionary', /its dictionary of 80000000 values has no end/],
     ['many-dictionaries', /it has more than one dictionary/],
+    ['long-texts', /its texts have 1000050000 bytes/],
   ])('is refused before it is unpacked: %s', async (name, reason) => {
     const file = new URL(`damaged/${name}.parquet`, import.meta.url);
     const before = process.memoryUsage().rss;

@@ -2,8 +2,10 @@ import type { DecodedArray } from 'hyparquet';
 import { readColumn } from 'hyparquet/src/column.js';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { readDataPage } from 'hyparquet/src/datapage.js';
+import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
 import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
+import { limits } from '../../limits.ts';
 import { type GroupValues, valueAt } from './format.ts';
 import { type Leaf, type Page, pagesOf } from './parquet-pages.ts';
 import { viewOf } from './parquet-runs.ts';
@@ -72,6 +74,7 @@ function valuesOf(page: Page, decoder: Decoder): DecodedArray {
   const { count, encoding, values: bytes } = page;
   const isThere = presenceOf(page);
   const there = isThere?.reduce((sum, each) => sum + each, 0) ?? count;
+  if (encoding === 'DELTA_BYTE_ARRAY') assertTexts(bytes, there);
   // Without levels it is a page of a column in which nothing is missing.
   const header = { num_values: there, encoding, ...levelEncodings };
   const { dataPage } = readDataPage(bytes, header, { ...decoder, schemaPath: [] });
@@ -79,6 +82,24 @@ function valuesOf(page: Page, decoder: Decoder): DecodedArray {
   if (isThere === undefined) return values;
   let next = 0;
   return Array.from(isThere, (one) => (one === 1 ? values[next++] : null));
+}
+
+/**
+ * Looks at texts that each begin as the one before before they are put together.
+ *
+ * @throws Error if together they are longer than a row group may be
+ */
+function assertTexts(bytes: Uint8Array, count: number): void {
+  const reader = { view: viewOf(bytes), offset: 0 };
+  let length = 0;
+  // How much each has of the one before, and then how much it adds.
+  for (let part = 0; part < 2; part++) {
+    const lengths = new Int32Array(count);
+    deltaBinaryUnpack(reader, count, lengths);
+    length = lengths.reduce((sum, own) => sum + own, length);
+  }
+  if (length > limits.rowGroupBytes)
+    throw new Error(`its texts have ${length} bytes, and ${limits.rowGroupBytes} are allowed`);
 }
 
 const levelEncodings = {
