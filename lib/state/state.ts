@@ -82,22 +82,25 @@ export type Replaced = {
   readonly promoted?: Promoted | undefined;
 };
 
+type Origin = Pick<State, 'promoted' | 'replaced'>;
+
+/** The entry that put a state's weights in place, unless a promotion did, or nothing is known. */
+function replacedInForce({ promoted, replaced }: Origin): Replaced | undefined {
+  return replaced && (promoted?.sequence ?? 0) > replaced.sequence ? undefined : replaced;
+}
+
 /** The batch job that a state's weights are of, as far as is known. */
-export function jobInForce({
-  promoted,
-  replaced,
-}: Pick<State, 'promoted' | 'replaced'>): Promoted | undefined {
-  const isSince = replaced === undefined || (promoted?.sequence ?? 0) > replaced.sequence;
-  return isSince ? promoted : replaced.promoted;
+export function jobInForce(state: Origin): Promoted | undefined {
+  const replaced = replacedInForce(state);
+  return replaced === undefined ? state.promoted : replaced.promoted;
 }
 
 /** The rollback that a state's weights go on from, if nothing put others in place since. */
-export function rollbackInForce({
-  promoted,
-  replaced,
-}: Pick<State, 'promoted' | 'replaced'>): { sequence: number; to: number } | undefined {
-  if (replaced?.to === undefined || (promoted?.sequence ?? 0) > replaced.sequence) return undefined;
-  return { sequence: replaced.sequence, to: replaced.to };
+export function rollbackInForce(
+  state: Origin,
+): { readonly sequence: number; readonly to: number } | undefined {
+  const { sequence, to } = replacedInForce(state) ?? {};
+  return sequence === undefined || to === undefined ? undefined : { sequence, to };
 }
 
 /** A state with what another one has earned. */

@@ -169,6 +169,11 @@ export function valueAt(values: GroupValues, at: number): unknown {
   return 'known' in values ? values.known[values.places[at] ?? -1] : values[at];
 }
 
+/** How many values of a group there are. */
+export function lengthOf(values: GroupValues): number {
+  return 'known' in values ? values.places.length : values.length;
+}
+
 /** Rows whose columns are there. */
 class ColumnRows implements CellTable, Items<Row> {
   readonly length: number;

@@ -6,7 +6,7 @@ import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
 import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
 import { limits } from '../../limits.ts';
-import { type GroupValues, valueAt } from './format.ts';
+import { type GroupValues, lengthOf, valueAt } from './format.ts';
 import { type Leaf, type Page, pagesOf } from './parquet-pages.ts';
 import { viewOf } from './parquet-runs.ts';
 
@@ -61,19 +61,22 @@ function decoderOf({ schemaPath, column, compressors }: Leaf) {
 
 type Decoder = ReturnType<typeof decoderOf>;
 
-/** Which values of a page are there: 1, or 0 for one that is missing; undefined if all are. */
-function presenceOf({ definition, count }: Page): Uint8Array | undefined {
-  if (definition.length === 0) return undefined;
+/** How many values of a page are there, and which, 1 or 0 for each, unless all are. */
+function presenceOf({ definition, count }: Page): {
+  readonly there: number;
+  readonly isThere?: Uint8Array;
+} {
+  if (definition.length === 0) return { there: count };
   // Nothing else can be missing of a column that is not nested: a level has one bit.
   const isThere = new Uint8Array(count);
   readRleBitPackedHybrid({ view: viewOf(definition), offset: 0 }, 1, isThere, definition.length);
-  return isThere.includes(0) ? isThere : undefined;
+  const there = isThere.reduce((sum, each) => sum + each, 0);
+  return there === count ? { there } : { there, isThere };
 }
 
 function valuesOf(page: Page, decoder: Decoder): DecodedArray {
-  const { count, encoding, values: bytes } = page;
-  const isThere = presenceOf(page);
-  const there = isThere?.reduce((sum, each) => sum + each, 0) ?? count;
+  const { encoding, values: bytes } = page;
+  const { there, isThere } = presenceOf(page);
   if (encoding === 'DELTA_BYTE_ARRAY') assertTexts(bytes, there);
   // Without levels it is a page of a column in which nothing is missing.
   const header = { num_values: there, encoding, ...levelEncodings };
@@ -114,9 +117,8 @@ const levelEncodings = {
  * @throws Error if a place is none of the dictionary's
  */
 function placesOf(page: Page, known: number): Uint32Array {
-  const { count, values: bytes } = page;
-  const isThere = presenceOf(page);
-  const there = isThere?.reduce((sum, each) => sum + each, 0) ?? count;
+  const { values: bytes } = page;
+  const { there, isThere } = presenceOf(page);
   // First the bits of a place, and then the places.
   const [bits = 0] = bytes;
   const places = new Uint32Array(there);
@@ -134,7 +136,7 @@ function joined(pages: readonly GroupValues[]): GroupValues {
   const [first] = pages;
   if (pages.length === 1 && first !== undefined) return first;
   const coded = pages.filter((page) => 'known' in page);
-  const count = pages.reduce((sum, page) => sum + ('known' in page ? page.places : page).length, 0);
+  const count = pages.reduce((sum, page) => sum + lengthOf(page), 0);
   if (coded.length === pages.length && first !== undefined && 'known' in first) {
     const places = coded.map((page) => page.places);
     return { places: filled(new Uint32Array(count), places), known: first.known };
@@ -149,10 +151,8 @@ function joined(pages: readonly GroupValues[]): GroupValues {
     return filled(new Int32Array(count), pages);
   const values = new Array<unknown>(count);
   let at = 0;
-  for (const page of pages) {
-    const { length } = 'known' in page ? page.places : page;
-    for (let i = 0; i < length; i++) values[at++] = valueAt(page, i);
-  }
+  for (const page of pages)
+    for (let i = 0; i < lengthOf(page); i++) values[at++] = valueAt(page, i);
   return values;
 }
 

@@ -18,6 +18,7 @@ import {
   chunkOf,
   cutsBetween,
   type GroupValues,
+  lengthOf,
   rowsOfChunk,
 } from './format.ts';
 import { assertDecodes, flatColumn } from './parquet-column.ts';
@@ -55,9 +56,8 @@ export const parquet: BinaryReader = {
         const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
           const flat = await flatOrChecked(file, schema, group, column);
           const read = flat ?? (await scan.readColumn({ column, rowStart, rowEnd }));
-          const { length } = 'known' in read ? read.places : read;
-          if (length !== rowEnd - rowStart)
-            throw new Error(`it has ${length} values for ${rowEnd - rowStart} rows`);
+          if (lengthOf(read) !== rowEnd - rowStart)
+            throw new Error(`it has ${lengthOf(read)} values for ${rowEnd - rowStart} rows`);
           return isPlainBytes(schema, column) ? asTexts(read) : read;
         });
         values.push([column, own]);
@@ -109,21 +109,20 @@ async function footerOf(bytes: ByteSource): Promise<{
   readonly schema: ReturnType<typeof parquetSchema>;
 }> {
   const { sizeBytes } = bytes;
-  const textAt = async (start: number) =>
-    Buffer.from(await bytes.read(start, start + magic.length)).toString('latin1');
-  if (sizeBytes < magic.length || (await textAt(0)) !== magic)
+  const behind = sizeBytes - tailBytes;
+  const isMagic = (read: Uint8Array) => Buffer.from(read).toString('latin1') === magic;
+  if (sizeBytes < magic.length || !isMagic(await bytes.read(0, magic.length)))
     throw new Error(`it is no Parquet: it does not begin with ${magic}`);
-  if (sizeBytes < 2 * magic.length || (await textAt(sizeBytes - magic.length)) !== magic)
+  const tail = behind < 0 ? undefined : await bytes.read(behind, sizeBytes);
+  if (tail === undefined || !isMagic(tail.subarray(-magic.length)))
     throw new Error(`it is cut short: Parquet ends with ${magic}`);
   return readable('what it says of itself at its end', async () => {
-    const behind = sizeBytes - tailBytes;
-    const tail = viewOf(await bytes.read(behind, sizeBytes));
-    const length = tail.getUint32(0, true);
+    const length = viewOf(tail).getUint32(0, true);
     if (length > behind - magic.length)
       throw new Error(`${length} bytes in a file of ${sizeBytes}`);
-    const footer = Uint8Array.from(await bytes.read(behind - length, sizeBytes));
+    const footer = await bytes.read(behind - length, sizeBytes);
     assertStruct(viewOf(footer.subarray(0, length)));
-    const metadata = parquetMetadata(footer.buffer);
+    const metadata = parquetMetadata(footer);
     const schema = parquetSchema(metadata);
     const names = schema.children.map(({ element: { name } }) => name);
     parse(footerSchema, { names, ...metadata }, 'its end');
