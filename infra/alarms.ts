@@ -71,7 +71,7 @@ function rulesOfQueues({ queues }: Watched): readonly Rule[] {
       id: `${name}DeadLetters`,
       metric: deadLetters.metricApproximateNumberOfMessagesVisible({ period }),
       threshold: 0,
-      description: `Messages of ${name} could not be settled. Mend the cause, then: millrace redrive`,
+      description: `Messages of ${name} could not be settled. Mend the cause, then: npx millrace redrive`,
     },
     {
       id: `${name}Waiting`,
@@ -142,7 +142,7 @@ function rulesOfModels(scope: Construct): readonly Rule[] {
       metric: own('StreamChanges', 'online-update'),
       threshold: 0,
       description:
-        'A model predicts its stream worse than before, by more than chance. See: millrace show <model>',
+        'A model predicts its stream worse than before, by more than chance. See: npx millrace show <model>',
     },
     {
       id: 'RefusedShare',
@@ -155,7 +155,7 @@ function rulesOfModels(scope: Construct): readonly Rule[] {
         period,
       }),
       threshold: 50,
-      description: 'Over half of the samples were refused. See: millrace quarantine <model>',
+      description: 'Over half of the samples were refused. See: npx millrace quarantine <model>',
     },
   ];
 }

@@ -1,53 +1,74 @@
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { delimiter, dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import * as z from 'zod';
+import { parse, parseJson } from '../../lib/parse.ts';
 
 /** The project's folder: where `cdk.json` is. */
 export const projectDirectory = fileURLToPath(new URL('../..', import.meta.url));
 
+const settings = z.looseObject({ context: z.record(z.string(), z.unknown()).default({}) });
+
 /**
- * Synthesizes the stack as `cdk deploy` would, offline; the template and the functions' bundles are
- * in `assembly`. Commands that do so at once take turns.
+ * Synthesizes the stack with what `cdk.json` says, as the CDK's command would, which is slower to
+ * start than the stack is to make; the template and the functions' bundles are in `assembly`.
  *
  * @throws Error with what the CDK printed
  */
 export async function synthesize(assembly: string): Promise<void> {
-  for (let second = 0; ; second++) {
-    try {
-      return await synthesizeOnce(assembly);
-    } catch (error) {
-      const isBusy = /Another CLI .* is currently/.test(String(error));
-      if (!isBusy || second === mostSeconds) throw error;
-      await delay(1_000);
-    }
-  }
-}
-
-/** How long another command may synthesize it before this one gives up. */
-const mostSeconds = 120;
-
-async function synthesizeOnce(assembly: string): Promise<void> {
-  const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk');
+  mkdirSync(assembly, { recursive: true });
+  const made = mkdtempSync(join(assembly, '.made-'));
+  const { context } = parse(
+    settings,
+    parseJson(readFileSync(join(projectDirectory, 'cdk.json'), 'utf8'), 'cdk.json'),
+    'cdk.json',
+  );
   try {
-    await promisify(execFile)(
-      process.execPath,
-      [cdk, 'synth', '--quiet', '--output', assembly, '--context', 'millrace:local=true'],
-      {
-        cwd: projectDirectory,
-        // cdk.json says `node`: the one that runs this, not whichever is first on the machine.
-        env: {
-          ...process.env,
-          PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
-          // Rules for what is deployed; here they would be half of the time.
-          CDK_VALIDATION: 'false',
-        },
+    await promisify(execFile)(process.execPath, [join(projectDirectory, 'infra', 'app.ts')], {
+      cwd: projectDirectory,
+      env: {
+        ...process.env,
+        CDK_OUTDIR: made,
+        CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...locally }),
+        // Rules for what is deployed; here they would be half of the time.
+        CDK_VALIDATION: 'false',
       },
-    );
+    });
+    replaceAssembly(assembly, made);
   } catch (cause) {
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : '';
     throw new Error(`the stack cannot be synthesized:\n${output}`, { cause });
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+/** What the local cloud is told, and what the CDK's command adds, which says where assets are. */
+const locally = {
+  'millrace:local': 'true',
+  'aws:cdk:enable-path-metadata': true,
+  'aws:cdk:enable-asset-metadata': true,
+};
+
+/**
+ * Puts an assembly in the place of another, file by file: programs that run from it, or make it
+ * anew meanwhile, always find whole ones. Assets are named by what is in them, and stay.
+ */
+function replaceAssembly(assembly: string, made: string): void {
+  const isAsset = (name: string) => name.startsWith('asset.');
+  const names = readdirSync(made).toSorted((a, b) => Number(isAsset(b)) - Number(isAsset(a)));
+  for (const name of names) {
+    const place = join(assembly, name);
+    if (!isAsset(name) || !existsSync(place)) renameSync(join(made, name), place);
   }
 }

@@ -62,7 +62,7 @@ export async function send(
   if (sent.refused > 0)
     print(
       `  ${count(sent.refused, 'row')} cannot be learnt, and will be refused; ` +
-        `see: millrace quarantine ${model}`,
+        `see: npx millrace quarantine ${model}`,
     );
   if (sent.samples === 0) {
     print(`${model}: there is no row to send`);
@@ -75,7 +75,7 @@ export async function send(
       `${formatCount(sent.samples / Math.max(seconds, 0.001))} samples/s`,
   );
   print(`  as producer ${sent.producer}; sending the same file again changes nothing`);
-  if (sent.messages > 0) print(`  see it learn: millrace watch ${model}`);
+  if (sent.messages > 0) print(`  see it learn: npx millrace watch ${model}`);
   if (sent.badRows === 0) return 0;
   print(
     `  ${count(sent.badRows, 'row')} not sent; mend what is told, and send that as another file`,
@@ -190,7 +190,7 @@ export async function init(
   for (const doubt of doubts) printWrapped(`look at ${doubt}`);
   if (spec.task === 'multiclass')
     print('  other classes than these are refused; with label.maxClasses new ones are learnt');
-  print(`next: millrace create ${out}`);
+  print(`next: npx millrace create ${out}`);
   return 0;
 }
 

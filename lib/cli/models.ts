@@ -44,7 +44,7 @@ export async function list({ ports, print, result }: Io): Promise<number> {
   const models = await listModels(ports);
   result(models);
   if (models.length === 0) {
-    print('no models yet; create one: millrace create spec.json');
+    print('no models yet; create one: npx millrace create spec.json');
     return 0;
   }
   const heads = ['model', 'task', 'entry', 'learnt', 'loss', 'baseline'];
@@ -200,7 +200,7 @@ function refusedLine(model: string, entries: readonly EntrySummary[]): readonly 
   if (refused === 0) return [];
   return wrapped(
     `refused ${percent(refused / all)}: ${formatCount(refused)} of the last ` +
-      `${count(all, 'sample')}; see: millrace quarantine ${model}`,
+      `${count(all, 'sample')}; see: npx millrace quarantine ${model}`,
   );
 }
 

@@ -30,7 +30,7 @@ export async function rollback(
   if (samples > 0)
     for (const line of wrapped(
       `${count(samples, 'sample')} behind it stay in the journal: a job over it and another spec ` +
-        'learn them again, and sent again they change nothing. To be rid of them: millrace retract',
+        'learn them again, and sent again they change nothing. To be rid of them: npx millrace retract',
     ))
       print(line);
   if (respecified !== undefined)

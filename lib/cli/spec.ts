@@ -91,7 +91,7 @@ function linesOf({
       ? []
       : wrapped(
           `what ${listNames(leftOut)} learnt of a dataset is lost with it; start a job afterwards: ` +
-            `millrace train ${model} <dataset>`,
+            `npx millrace train ${model} <dataset>`,
         )),
   ];
 }

@@ -97,5 +97,5 @@ async function tellBest(
 ): Promise<void> {
   print(`the best: ${name}`);
   if (out !== undefined) await writeSpecFile(out, spec);
-  if (!isOwn) print(`next: millrace spec ${model} ${out ?? '<its file>'}, then train`);
+  if (!isOwn) print(`next: npx millrace spec ${model} ${out ?? '<its file>'}, then train`);
 }

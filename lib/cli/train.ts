@@ -84,7 +84,7 @@ export async function listDatasets({ ports, print, result }: Io): Promise<number
   }
   result(datasets);
   if (datasets.length === 0)
-    print('no datasets yet; put one: millrace dataset put <name> <files…>');
+    print('no datasets yet; put one: npx millrace dataset put <name> <files…>');
   else
     print(
       formatTable([
@@ -153,7 +153,7 @@ export async function train(
   const spec = await specOf(io, model);
   const start = fresh ? 'fresh' : 'champion';
   const job = await startJob(ports, { model, dataset, files, job: given, start });
-  print(`${model}: job ${job} is sent${watch ? '' : `; see: millrace jobs ${model}`}`);
+  print(`${model}: job ${job} is sent${watch ? '' : `; see: npx millrace jobs ${model}`}`);
   if (!watch) {
     result({ model, job });
     return 0;
@@ -173,7 +173,7 @@ async function watchToEnd(io: Io, { model, batch }: Spec, job: string): Promise<
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
     result({ model, job });
-    print(`${model}: job ${job} goes on; see: millrace jobs ${model}`);
+    print(`${model}: job ${job} goes on; see: npx millrace jobs ${model}`);
     return 130;
   }
   const jobs = await describeJobs(ports, model);
@@ -191,7 +191,7 @@ export async function listJobs(io: Io, model: string): Promise<number> {
   const jobs = await describeJobs(ports, model);
   result(jobs);
   if (jobs.length === 0)
-    print(`${model}: no jobs yet; start one: millrace train ${model} <dataset>`);
+    print(`${model}: no jobs yet; start one: npx millrace train ${model} <dataset>`);
   else for (const line of jobLines(jobs)) print(line);
   return 0;
 }

@@ -6,7 +6,8 @@ import { hashIntegers } from '../features/hash.ts';
  * shuffles as the first one did.
  */
 export function shuffledOrder(count: number, ...key: readonly number[]): Int32Array {
-  const order = Int32Array.from({ length: count }, (_, i) => i);
+  const order = new Int32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
   let random = hashIntegers(...key) || 1;
   for (let last = count - 1; last > 0; last--) {
     random ^= random << 13;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
+import { withOwnWeights } from '../features/class-weights.ts';
 import { assertPlaces } from '../features/classes.ts';
 import { deriveInOrder } from '../features/derived.ts';
 import type { Encoder } from '../features/encoder.ts';
@@ -11,7 +12,6 @@ import {
   gatherSamples,
   type Layout,
   rowsWithin,
-  withOwnWeights,
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';

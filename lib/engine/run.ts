@@ -1,4 +1,4 @@
-import { type EncodedSamples, labelsOfRow } from '../features/samples.ts';
+import { type EncodedSamples, type Floats, labelsOfRow } from '../features/samples.ts';
 import { type Coefficients, coefficientNames, coefficientsOf } from '../network/coefficients.ts';
 import { type MaskCounter, writeMask } from '../network/dropout.ts';
 import { rateAt } from '../network/schedules.ts';
@@ -33,20 +33,46 @@ export function writeTargets(
 ): void {
   const { weights, importance = weights } = samples;
   const width = labelsOfRow(samples);
+  copyRows(labels, samples.labels, rows, width);
+  labels.fill(0, rows.length * width);
+  copyRows(shares, weights, rows, 1);
+  shares.fill(0, rows.length);
   for (let start = 0; start < rows.length; start += minibatch) {
     const end = Math.min(start + minibatch, rows.length);
     let sum = 0;
-    for (let i = start; i < end; i++) {
-      const row = rows[i] ?? 0;
-      for (let at = 0; at < width; at++)
-        labels[i * width + at] = samples.labels[row * width + at] ?? 0;
-      shares[i] = weights[row] ?? 0;
-      sum += importance[row] ?? 0;
-    }
+    for (let i = start; i < end; i++) sum += importance[rows[i] ?? 0] ?? 0;
     if (sum > 0) for (let i = start; i < end; i++) shares[i] = (shares[i] ?? 0) / sum;
   }
-  labels.fill(0, rows.length * width);
-  shares.fill(0, rows.length);
+}
+
+/**
+ * Copies so many elements of each of some rows, one row after another, as their bits: JavaScript
+ * copies whole numbers without making float64 of them.
+ */
+export function copyRows(
+  to: Float32Array | Int32Array,
+  from: Floats | Int32Array,
+  rows: Int32Array,
+  width: number,
+): void {
+  const [first = 0] = rows;
+  const isSame = from.BYTES_PER_ELEMENT === to.BYTES_PER_ELEMENT;
+  const [target, values] = isSame ? [bitsOf(to), bitsOf(from)] : [to, from];
+  let isInOrder = true;
+  for (let i = 1; i < rows.length && isInOrder; i++) isInOrder = rows[i] === first + i;
+  if (isInOrder) {
+    target.set(values.subarray(first * width, (first + rows.length) * width));
+    return;
+  }
+  let place = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const start = (rows[i] ?? 0) * width;
+    for (let at = start; at < start + width; at++) target[place++] = values[at] ?? 0;
+  }
+}
+
+function bitsOf({ buffer, byteOffset, length }: Floats | Int32Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length);
 }
 
 /**
@@ -77,10 +103,11 @@ export function writeCoefficients(
   run: Run,
   { firstStep, steps }: { readonly firstStep: number; readonly steps: number },
 ): void {
+  const names = coefficientNames(optimizer);
   for (let i = 0; i < steps; i++) {
     const step = firstStep + i;
     const coefficients = coefficientsOf(optimizer, rateAt(run, step), step);
-    for (const name of coefficientNames(optimizer)) {
+    for (const name of names) {
       const array = arrays[name];
       if (array !== undefined) array[i] = coefficients[name] ?? 0;
     }

@@ -1,6 +1,6 @@
 import { listNames, show } from '../parse.ts';
 import type { NamedClasses } from './classes.ts';
-import { type EncodedSamples, type Layout, timesFactor } from './samples.ts';
+import type { EncodedSamples, Layout } from './samples.ts';
 import type { Task } from './task.ts';
 
 /** How much each class counts: so much, or all alike over the samples so far. */
@@ -103,4 +103,19 @@ export function problemsOfClassWeights(spec: Weighing): readonly string[] {
   const unknown = Object.keys(classWeights).find((name) => !names.includes(name));
   if (unknown === undefined) return [];
   return [`there is no class ${show(unknown)}; allowed: ${listNames(names)}`];
+}
+
+/** The least and the greatest weight in float32: one that is 0 or infinite would say nothing. */
+const [leastWeight, mostWeight] = [2 ** -149, (2 - 2 ** -23) * 2 ** 127];
+
+/** A weight times a factor, as far as float32 has such a weight. */
+function timesFactor(weight: number, factor: number): number {
+  return Math.min(Math.max(weight * factor, leastWeight), mostWeight);
+}
+
+/** Samples to be kept: those that came late simply weigh more. */
+export function withOwnWeights({ lateWeights, ...samples }: EncodedSamples): EncodedSamples {
+  if (lateWeights === undefined) return samples;
+  const timesLate = (weight: number, row: number) => timesFactor(weight, lateWeights[row] ?? 1);
+  return { ...samples, weights: samples.weights.map(timesLate) };
 }

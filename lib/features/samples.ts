@@ -187,11 +187,9 @@ export function gatherSamples(
   layout: Layout,
 ): EncodedSamples {
   const gathered = allocateSamples(rows.length, layout);
-  const { numberWidth, categoryCount, labelWidth = 1 } = layout;
-  gatherRows(samples.raw, gathered.raw, rows, numberWidth);
-  gatherRows(samples.categories, gathered.categories, rows, categoryCount);
-  gatherRows(samples.labels, gathered.labels, rows, labelWidth);
-  gatherRows(samples.weights, gathered.weights, rows, 1);
+  eachColumn([samples, gathered], layout, (from, into, width) =>
+    gatherRows(from, into, rows, width),
+  );
   const { importance, lateWeights, names } = samples;
   const ofRows = (values: Float32Array) => Float32Array.from(rows, (row) => values[row] ?? 0);
   return {
@@ -200,6 +198,32 @@ export function gatherSamples(
     ...(lateWeights && { lateWeights: ofRows(lateWeights) }),
     ...(names && { names }),
   };
+}
+
+/** Writes samples over others of their layout, each at a place. */
+export function writeSamples(
+  from: EncodedSamples,
+  into: EncodedSamples,
+  places: ArrayLike<number>,
+  layout: Layout,
+): void {
+  eachColumn([from, into], layout, (values, all, width) => {
+    for (let row = 0; row < from.count; row++)
+      for (let at = 0; at < width; at++)
+        all[(places[row] ?? 0) * width + at] = values[row * width + at] ?? 0;
+  });
+}
+
+/** Calls with the arrays of two of one layout, and how many of their elements are a row. */
+function eachColumn(
+  [a, b]: readonly [EncodedSamples, EncodedSamples],
+  { numberWidth, categoryCount, labelWidth = 1 }: Layout,
+  call: (a: Floats | Int32Array, b: Floats | Int32Array, width: number) => void,
+): void {
+  call(a.raw, b.raw, numberWidth);
+  call(a.categories, b.categories, categoryCount);
+  call(a.labels, b.labels, labelWidth);
+  call(a.weights, b.weights, 1);
 }
 
 /** From so many numbers on, the call that copies them costs less than a loop. */
@@ -232,38 +256,20 @@ export function sliceSamples(
   layout: Layout,
 ): EncodedSamples {
   const stop = Math.min(end, samples.count);
-  const { labelWidth = 1 } = layout;
+  const { labelWidth = 1, categoryCount } = layout;
   const part = [start * layout.numberWidth, stop * layout.numberWidth] as const;
   return {
     ...(samples.isDerived ? { isDerived: true } : {}),
     count: stop - start,
     numbers: samples.numbers.subarray(...part),
     raw: samples.raw.subarray(...part),
-    categories: samples.categories.subarray(
-      start * layout.categoryCount,
-      stop * layout.categoryCount,
-    ),
+    categories: samples.categories.subarray(start * categoryCount, stop * categoryCount),
     labels: samples.labels.subarray(start * labelWidth, stop * labelWidth),
     weights: samples.weights.subarray(start, stop),
     ...(samples.importance && { importance: samples.importance.subarray(start, stop) }),
     ...(samples.lateWeights && { lateWeights: samples.lateWeights.subarray(start, stop) }),
     ...(samples.names && { names: samples.names }),
   };
-}
-
-/** The least and the greatest weight in float32: one that is 0 or infinite would say nothing. */
-const [leastWeight, mostWeight] = [2 ** -149, (2 - 2 ** -23) * 2 ** 127];
-
-/** A weight times a factor, as far as float32 has such a weight. */
-export function timesFactor(weight: number, factor: number): number {
-  return Math.min(Math.max(weight * factor, leastWeight), mostWeight);
-}
-
-/** Samples to be kept: those that came late simply weigh more. */
-export function withOwnWeights({ lateWeights, ...samples }: EncodedSamples): EncodedSamples {
-  if (lateWeights === undefined) return samples;
-  const timesLate = (weight: number, row: number) => timesFactor(weight, lateWeights[row] ?? 1);
-  return { ...samples, weights: samples.weights.map(timesLate) };
 }
 
 /** All samples of several parts, in order, copied. */

@@ -130,7 +130,7 @@ async function assertNoRemains(store: ObjectStore, model: string): Promise<void>
   if ((await store.get(keys.spec(model))) !== undefined) return;
   if ((await store.list(keys.journal(model))).length === 0) return;
   throw invalid(
-    `a model ${model} was removed, and its journal is still there: millrace rm ${model} removes the rest`,
+    `a model ${model} was removed, and its journal is still there: npx millrace rm ${model} removes the rest`,
   );
 }
 

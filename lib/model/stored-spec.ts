@@ -8,7 +8,7 @@ import { parseSpec, type Spec } from '../spec/spec.ts';
 
 /** The error that names a model which does not exist. */
 export function noModel({ bucket }: Pick<ObjectStore, 'bucket'>, name: string): MillraceError {
-  return invalid(`there is no model ${name} in s3://${bucket}; see: millrace ls`);
+  return invalid(`there is no model ${name} in s3://${bucket}; see: npx millrace ls`);
 }
 
 /** A spec with today's defaults filled in, and as some release stored it. */

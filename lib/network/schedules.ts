@@ -14,9 +14,9 @@ export type ScheduledRate = {
  *
  * @param step gradient steps that the state has made before it
  */
-export function rateAt({ factorAt, ...scheduled }: ScheduledRate, step: number): number {
+export function rateAt(scheduled: ScheduledRate, step: number): number {
   const rate = unscaledAt(scheduled, step);
-  return factorAt === undefined ? rate : rate * factorAt(step);
+  return scheduled.factorAt === undefined ? rate : rate * scheduled.factorAt(step);
 }
 
 function unscaledAt({ rate, schedule }: ScheduledRate, step: number): number {

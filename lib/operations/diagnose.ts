@@ -68,7 +68,7 @@ function depthsText(depths: readonly QueueDepth[]): string {
   const dead = depths.filter(({ deadLetters }) => deadLetters > 0);
   if (dead.length === 0) return texts.join('; ');
   const found = dead.map(({ queue, deadLetters }) => `${deadLetters} of ${queue}`).join(', ');
-  throw invalid(`${found} are dead letters; see: millrace redrive --dry-run`);
+  throw invalid(`${found} are dead letters; see: npx millrace redrive --dry-run`);
 }
 
 /** Folds each model to the end of its journal: what its next message needs can be read. */
@@ -116,7 +116,7 @@ async function sendCanary(
     else {
       throw new MillraceError(
         'unavailable',
-        `a sample was sent, and not learnt within ${patienceSeconds} s; see: millrace logs`,
+        `a sample was sent, and not learnt within ${patienceSeconds} s; see: npx millrace logs`,
       );
     }
   }

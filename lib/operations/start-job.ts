@@ -37,7 +37,7 @@ export async function startJob(
   const job = parse(jobId, given ?? jobNameOf(name, ports.now()), 'job');
   await assertDataset(ports, name, files === undefined ? '*' : parse(fileNames, files, 'files'));
   if ((await ports.store.get(keys.job(model, job))) !== undefined)
-    throw invalid(`job: ${model} has a job ${job} already; see: millrace jobs ${model}`);
+    throw invalid(`job: ${model} has a job ${job} already; see: npx millrace jobs ${model}`);
   await ports.sendJob({
     body: JSON.stringify({ model, dataset: name, files, job, start }),
     group: model,
@@ -80,6 +80,6 @@ export async function dataOfDataset(
   const known = await store.folders(keys.datasets);
   const others = known.length === 0 ? '' : `; there are ${listNames(known)}`;
   throw invalid(
-    `there is no dataset ${dataset}${others}; put one: millrace dataset put ${dataset} <files…>`,
+    `there is no dataset ${dataset}${others}; put one: npx millrace dataset put ${dataset} <files…>`,
   );
 }

@@ -1,12 +1,12 @@
+import { withOwnWeights } from '../features/class-weights.ts';
 import { hashIntegers } from '../features/hash.ts';
 import {
   allocateSamples,
-  concatSamples,
   type EncodedSamples,
   gatherSamples,
   type Layout,
   rowsWithin,
-  withOwnWeights,
+  writeSamples,
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -55,22 +55,28 @@ export function rehearse(
 ): Rehearsal {
   const ratio = old.count === 0 ? 0 : (online.replay?.ratio ?? 0);
   const factor = 1 + ratio;
+  // Where new and old samples get their places, and which old ones they are.
   const fresh = new Int32Array(samples.count);
-  const rows = new Int32Array(samples.count * factor);
-  let row = 0;
+  const again = new Int32Array(samples.count * ratio);
+  const rows = new Int32Array(samples.count * ratio);
+  let place = 0;
   for (let start = 0; start < samples.count; start += online.minibatch) {
     const end = Math.min(start + online.minibatch, samples.count);
-    for (let i = start; i < end; i++) {
-      fresh[i] = row;
-      rows[row++] = i;
+    for (let i = start; i < end; i++) fresh[i] = place++;
+    for (let i = start * ratio; i < end * ratio; i++) {
+      again[i] = place++;
+      rows[i] = below(old.count, hashIntegers(seed, drawn, seen, first * ratio + i));
     }
-    for (let i = start * ratio; i < end * ratio; i++)
-      rows[row++] =
-        samples.count + below(old.count, hashIntegers(seed, drawn, seen, first * ratio + i));
   }
   if (ratio === 0) return { samples, factor, fresh };
-  const all = concatSamples([samples, old], layout);
-  return { samples: gatherSamples(all, rows, layout), factor, fresh };
+  const all = allocateSamples(samples.count * factor, layout);
+  writeSamples(samples, all, fresh, layout);
+  writeSamples(gatherSamples(old, rows, layout), all, again, layout);
+  const { lateWeights } = samples;
+  if (lateWeights === undefined) return { samples: all, factor, fresh };
+  const late = new Float32Array(all.count).fill(1);
+  for (const [i, weight] of lateWeights.entries()) late[fresh[i] ?? 0] = weight;
+  return { samples: { ...all, lateWeights: late }, factor, fresh };
 }
 
 /** The replay after samples were learnt. */
@@ -84,18 +90,25 @@ export function keepSome(
   const isRecent = online.replay?.keep === 'recent';
   const placeOf = (before: number) =>
     isRecent ? before % most : below(before + 1, hashIntegers(seed, kept, before));
-  // The row of old and new ones that lies in each place.
-  const places = Array.from({ length: old.count }, (_, i) => i);
+  // The new sample that gets each place; of most messages of a long stream, none does.
+  const news = new Map<number, number>();
+  let count = old.count;
   for (let i = 0; i < samples.count; i++) {
-    const place = places.length < most ? places.length : placeOf(seen + i);
-    if (place < most) places[place] = old.count + i;
+    const place = count < most ? count++ : placeOf(seen + i);
+    if (place < most) news.set(place, i);
   }
-  const news = places.filter((row) => row >= old.count).map((row) => row - old.count);
-  const fresh = derived(withOwnWeights(gatherSamples(samples, news, layout)));
-  let next = old.count;
-  const rows = places.map((row) => (row < old.count ? row : next++));
-  const all = concatSamples([old, fresh], layout);
-  return { seen: seen + samples.count, samples: gatherSamples(all, rows, layout) };
+  const after = seen + samples.count;
+  if (news.size === 0) return { seen: after, samples: old };
+  const places = [...news.keys()].toSorted((a, b) => a - b);
+  const rows = places.map((place) => news.get(place) ?? 0);
+  const fresh = derived(withOwnWeights(gatherSamples(samples, rows, layout)));
+  const all = allocateSamples(count, layout);
+  all.raw.set(old.raw);
+  all.categories.set(old.categories);
+  all.labels.set(old.labels);
+  all.weights.set(old.weights);
+  writeSamples(fresh, all, places, layout);
+  return { seen: after, samples: all };
 }
 
 /** How samples are kept. */

@@ -78,7 +78,17 @@ async function time(engine: Engine, row: Row, steps: number): Promise<number[]> 
   const learn = async () => {
     state = (await model.train(state, samples, run)).state;
   };
-  await learn();
+  return repeat(steps, learn);
+}
+
+/** Milliseconds that all contestants warm up for, and once at least: compilers come in stages. */
+const warmMilliseconds = 500;
+
+/** µs per step of each repetition of something that does so many steps, after warming up. */
+async function repeat(steps: number, learn: () => Promise<void>): Promise<number[]> {
+  const begun = performance.now();
+  do await learn();
+  while (performance.now() - begun < warmMilliseconds);
   const timings: number[] = [];
   for (let i = 0; i < repetitions; i++) {
     const started = performance.now();
@@ -121,18 +131,14 @@ async function timeSingleSteps(row: Row): Promise<number[]> {
   );
   let state = model.initial();
   const run = { minibatch: row.minibatch, rate: spec.optimizer.rate };
-  const timings: number[] = [];
-  for (let i = 0; i <= repetitions; i++) {
-    const started = performance.now();
+  return repeat(row.steps, async () => {
     for (let step = 0; step < row.steps; step++)
       state = (await model.train(state, samples, run)).state;
-    if (i > 0) timings.push(((performance.now() - started) * 1_000) / row.steps);
-  }
-  return timings;
+  });
 }
 
 async function timePeer(peer: string, row: Row): Promise<Timings> {
-  return (await peers.ask({ peer, ...row, repetitions }))?.microseconds;
+  return (await peers.ask({ peer, ...row, repetitions, warmMilliseconds }))?.microseconds;
 }
 
 function median(values: readonly number[]): number {

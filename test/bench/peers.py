@@ -1,7 +1,7 @@
 """One row of the benchmark with scikit-learn or PyTorch: reads JSON lines with a row each, answers microseconds.
 
-A row: {"peer", "sizes", "minibatch", "optimizer", "steps", "repetitions", "tables"}. Answers {"microseconds": [...]} per
-repetition and step, or {"absent": reason}. One thread, as all others in the benchmark.
+A row: {"peer", "sizes", "minibatch", "optimizer", "steps", "repetitions", "warmMilliseconds", "tables"}. Answers
+{"microseconds": [...]} per repetition and step, or {"absent": reason}. One thread, as all others in the benchmark.
 """
 import json
 import sys
@@ -17,16 +17,17 @@ def dense_data(sizes, minibatch, steps):
     return x, y
 
 
-def repeat(row, step, warm=10):
-    for i in range(min(warm, row["steps"])):
-        step(i)
-    results = []
-    for _ in range(row["repetitions"]):
+def repeat(row, step):
+    def learn():
         start = time.perf_counter()
         for i in range(row["steps"]):
             step(i)
-        results.append((time.perf_counter() - start) / row["steps"] * 1e6)
-    return results
+        return time.perf_counter() - start
+
+    warm = 0.0
+    while warm < row["warmMilliseconds"] / 1e3:
+        warm += learn()
+    return [learn() / row["steps"] * 1e6 for _ in range(row["repetitions"])]
 
 
 def scikit_learn(row):

@@ -67,7 +67,7 @@ describe('looking after a stack', () => {
     );
     await test.ports.store.put('models/odd/spec.json', Buffer.from('{}'));
     const { status, stdout } = await millrace('doctor', '--no-canary');
-    expect(stdout).toMatch(/✖ queues {2}1 of samples are dead letters; see: millrace redrive/);
+    expect(stdout).toMatch(/✖ queues {2}1 of samples are dead letters; see: npx millrace redrive/);
     expect(stdout).toMatch(/✖ models {2}odd: .*spec\.json is not valid: spec/);
     expect(status).toBe(1);
   });

@@ -2,7 +2,7 @@ import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
 import type { EngineState, Run } from '../engine.ts';
-import { writeCoefficients, writeMasks, writeTargets } from '../run.ts';
+import { copyRows, writeCoefficients, writeMasks, writeTargets } from '../run.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { floats, type Machine } from './machine.ts';
 import type { CallLayout } from './program.ts';
@@ -29,29 +29,9 @@ export function giveSamples(
         'corrupt',
         `samples have ${values.length / count} columns, not ${width}`,
       );
-    copyRows(target, bitsOf(values), rows, width);
+    copyRows(target, values, rows, width);
     target.fill(0, rows.length * width);
   }
-}
-
-function copyRows(target: Int32Array, values: Int32Array, rows: Int32Array, width: number): void {
-  const [first = 0] = rows;
-  let isInOrder = true;
-  for (let i = 1; i < rows.length && isInOrder; i++) isInOrder = rows[i] === first + i;
-  if (isInOrder) {
-    target.set(values.subarray(first * width, (first + rows.length) * width));
-    return;
-  }
-  let to = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const from = (rows[i] ?? 0) * width;
-    for (let at = from; at < from + width; at++) target[to++] = values[at] ?? 0;
-  }
-}
-
-/** Numbers as their bits: JavaScript copies whole numbers without making float64 of them. */
-function bitsOf({ buffer, byteOffset, length }: Float32Array | Int32Array): Int32Array {
-  return new Int32Array(buffer, byteOffset, length);
 }
 
 /** An array of so many steps; one without elements if the program takes none of that name. */

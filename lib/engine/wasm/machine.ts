@@ -115,16 +115,17 @@ function take(machine: Machine, before: Tensors): Tensors {
   const regions = artifact.tables.flatMap((table, i) =>
     table.regions.map((region) => ({ region, version: tables[i] })),
   );
-  return Object.fromEntries(
-    Object.entries(before).map(([name, { shape }]): [string, Tensor] => {
-      const place = artifact.states[name];
-      if (place === undefined) throw new MillraceError('corrupt', `no program has ${name}`);
-      const own = regions.filter(({ region }) => region.part === name);
-      const elements = floats(machine, place);
-      if (own.length === 0) return [name, { shape, data: elements.slice() }];
-      return [name, sharedTensor(shape, elements, own)];
-    }),
-  );
+  // A loop: small networks learn single samples, of which each asks for this.
+  const taken: Record<string, Tensor> = {};
+  for (const name of Object.keys(before)) {
+    const [place, shape] = [artifact.states[name], before[name]?.shape ?? []];
+    if (place === undefined) throw new MillraceError('corrupt', `no program has ${name}`);
+    const own = regions.filter(({ region }) => region.part === name);
+    const elements = floats(machine, place);
+    taken[name] =
+      own.length === 0 ? { shape, data: elements.slice() } : sharedTensor(shape, elements, own);
+  }
+  return taken;
 }
 
 type Shared = { readonly region: Region; readonly version: Version | undefined };
@@ -176,10 +177,16 @@ function gapsBetween(regions: readonly Region[], length: number): [number, numbe
 function smallPartsOf(machine: Machine, tensors: Tensors): Float32Array[] {
   const { artifact } = machine;
   const regions = artifact.tables.flatMap((table) => table.regions);
+  if (regions.length === 0)
+    return Object.keys(artifact.states).map((name) => dataOf(tensors, name));
   return Object.entries(artifact.states).flatMap(([name, place]) => {
     const own = regions.filter(({ part }) => part === name);
-    if (own.length === 0) return [tensors[name]?.data ?? new Float32Array()];
+    if (own.length === 0) return [dataOf(tensors, name)];
     const elements = floats(machine, place);
     return gapsBetween(own, place.size).map(([start, end]) => elements.subarray(start, end));
   });
+}
+
+function dataOf(tensors: Tensors, name: string): Float32Array {
+  return tensors[name]?.data ?? new Float32Array();
 }
