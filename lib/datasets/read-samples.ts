@@ -28,10 +28,13 @@ export async function* readSamples(
   declaration: Declaration,
   { columns: chosen, isSent = false, ...file }: DatasetFile & { readonly isSent?: boolean },
 ): AsyncGenerator<FileChunk> {
-  const { columns: own, toSample, areLateLabels, toLateLabel, absentFrom } = rowReader(declaration);
+  const plain = rowReader(declaration);
+  const withCommas = rowReader(declaration, { hasDecimalComma: true });
+  const { columns: own, areLateLabels, absentFrom } = plain;
   const columns = chosen ?? new Set(isSent ? [...own, ...lateLabelColumns] : own);
   const isRounded = !hasExactTexts(declaration);
   for await (const { rows, lines, bad, next } of readRows({ ...file, columns, isRounded })) {
+    const { toSample, toLateLabel } = rows.hasDecimalComma ? withCommas : plain;
     const areLate = isSent && areLateLabels(rows);
     yield {
       rows,

@@ -1,9 +1,11 @@
 import type { Items, Row } from '../features/cell-table.ts';
 import { readNumber } from '../features/cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration } from '../features/columns.ts';
+import { decimalCells, withDecimalPoint } from '../features/decimal-comma.ts';
 import { labelReader } from '../features/label.ts';
 import { weightColumn } from '../features/sample-parts.ts';
 import { inOneLine } from '../parse.ts';
+import type { Rows } from './formats/format.ts';
 
 /** How the rows of a dataset become samples. */
 export type RowReader = {
@@ -24,17 +26,17 @@ export type RowReader = {
 /**
  * Turns rows into samples. It takes the columns that the spec names for features and label, and
  * `weight` if that is none of them. A row that has `features` already is a sample. Cells stay as they
- * are: the encoder reads them as it reads messages.
+ * are, but for decimal commas: the encoder reads them as it reads messages.
+ *
+ * @param rows which of them it reads: such with decimal commas or without
  */
-export function rowReader(declaration: Declaration): RowReader {
-  const isOld = declaration.cells === undefined;
+export function rowReader(
+  declaration: Declaration,
+  rows: Pick<Rows, 'hasDecimalComma'> = {},
+): RowReader {
   const cells = cellsOfSpec(declaration);
-  const columns = columnsOf(declaration).flatMap(({ name, column, behaviour }) =>
-    // Those that are taken from others have no column of their own.
-    behaviour.of ? [] : [{ name, column, read: isOld ? behaviour.readCell : asItIs }],
-  );
+  const { columns, readLabel, readOutput, readWeight } = cellReaders(declaration, rows);
   const { outputs, column: labelColumn = declaration.label.name } = declaration.label;
-  const readLabel = isOld ? labelReader(declaration).readCell : asItIs;
   const taken = new Set([...columns.map(({ column }) => column), ...(outputs ?? [labelColumn])]);
   const hasWeights = !taken.has(weightColumn);
   // Where a sample may lack all values, it must still name some of its features.
@@ -52,15 +54,14 @@ export function rowReader(declaration: Declaration): RowReader {
   };
   const labelOf = (row: Row) => {
     const own = outputs?.filter((column) => Object.hasOwn(row, column)) ?? [];
-    if (own.length > 0) return Object.fromEntries(own.map((column) => [column, row[column]]));
+    if (own.length > 0)
+      return Object.fromEntries(own.map((column) => [column, readOutput(row[column])]));
     if (outputs !== undefined && taken.has('label')) return undefined;
     const column = outputs === undefined ? labelColumn : 'label';
     return readLabel(Object.hasOwn(row, column) ? row[column] : undefined);
   };
   const weightOf = ({ [weightColumn]: weight }: Row) =>
-    !hasWeights || weight === undefined || weight === null
-      ? {}
-      : { weight: isOld ? readNumber(weight) : weight };
+    !hasWeights || weight === undefined || weight === null ? {} : { weight: readWeight(weight) };
   const hasFeature = (row: Row) => columns.some(({ column }) => Object.hasOwn(row, column));
   const areLateLabels = (rows: Items<Row>) =>
     columns.length > 0 &&
@@ -86,6 +87,30 @@ export function rowReader(declaration: Declaration): RowReader {
   };
   const own = new Set([...taken, ...sampleFields]);
   return { columns: own, toSample, areLateLabels, toLateLabel, absentFrom };
+}
+
+type ReadCell = (cell: unknown) => unknown;
+
+/** How the cells of columns become what samples have. */
+function cellReaders(
+  declaration: Declaration,
+  { hasDecimalComma = false }: Pick<Rows, 'hasDecimalComma'>,
+) {
+  const isOld = declaration.cells === undefined;
+  const decimals = decimalCells(declaration);
+  const reader = (isNumber: boolean, own?: ReadCell): ReadCell => {
+    const read = (isOld ? own : undefined) ?? asItIs;
+    return isNumber && hasDecimalComma ? (cell) => read(withDecimalPoint(cell)) : read;
+  };
+  return {
+    columns: columnsOf(declaration).flatMap(({ name, column, behaviour: { of, readCell } }) =>
+      // Those that are taken from others have no column of their own.
+      of ? [] : [{ name, column, read: reader(decimals.ofFeature(name), readCell) }],
+    ),
+    readLabel: reader(decimals.ofLabel, labelReader(declaration).readCell),
+    readOutput: reader(decimals.ofLabel),
+    readWeight: reader(true, readNumber),
+  };
 }
 
 /** A field of a sample as one finds it in the file: with its column, if that has another name. */

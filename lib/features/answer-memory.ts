@@ -1,5 +1,6 @@
 import { CellIndex, grown } from './cell-index.ts';
 import type { CellColumn, CodedColumn, RowRange, TextColumn, ValueColumn } from './cell-table.ts';
+import { withDecimalPoint } from './decimal-comma.ts';
 import { plainNumber } from './plain-number.ts';
 import type { EncodedSamples } from './samples.ts';
 
@@ -8,6 +9,8 @@ export type Role = {
   readonly column: string;
   /** Whether a text that is a number may be handed over as one. */
   readonly takesNumbers: boolean;
+  /** Whether a text that is a number with a decimal comma is one, in tables that have those. */
+  readonly readsDecimals: boolean;
   /** Whether others are taken from its text. */
   readonly isSource: boolean;
   /** Writes a cell into a row. @returns whether it could */
@@ -102,8 +105,12 @@ export class AnswerMemory {
   #writeTexts(column: TextColumn, writing: Writing): void {
     const { rows, into, left, beforeEach } = writing;
     const { start, count } = rows;
-    const { bytes, bounds, stride, offset, textOf, hasDecimalComma } = column;
-    const { write, takesNumbers, isSource } = this.#role;
+    const { bytes, bounds, stride, offset, hasDecimalComma } = column;
+    const { write, takesNumbers, readsDecimals, isSource } = this.#role;
+    const cellOf = (row: number) => {
+      const text = column.textOf(start + row);
+      return hasDecimalComma && readsDecimals ? withDecimalPoint(text) : text;
+    };
     const readsNumbers = takesNumbers && !isSource;
     this.#texts ??= new CellIndex();
     const index = this.#texts;
@@ -129,7 +136,7 @@ export class AnswerMemory {
         const { size } = index;
         const answer = index.numberOf(bytes, from, to);
         if (answer >= 0) {
-          if (answer === size) this.#keep(answer, textOf(start + row), into, row);
+          if (answer === size) this.#keep(answer, cellOf(row), into, row);
           else repeat(answer, row);
           if (this.#refused[answer] === refused) left[row] = 1;
           else if (isSource) this.#ofRows[row] = answer;
@@ -137,7 +144,7 @@ export class AnswerMemory {
         }
       }
       beforeEach();
-      if (isSource || !write(textOf(start + row), into, row)) left[row] = 1;
+      if (isSource || !write(cellOf(row), into, row)) left[row] = 1;
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Role } from './answer-memory.ts';
 import { cellsOfSpec, type Declaration, layoutOf } from './columns.ts';
+import { decimalCells } from './decimal-comma.ts';
 import type { WrittenFeatures } from './features-writer.ts';
 import { labelReader } from './label.ts';
 import { labelWriter, weightColumn, weightWriter } from './sample-parts.ts';
@@ -20,11 +21,13 @@ export function rolesOf(declaration: Declaration, features: WrittenFeatures): Ro
   const { features: declared, label, task, cells: words } = declaration;
   // What is missing is told by its text.
   const areNumbers = words?.missing.every((word) => cells.number(word) === undefined) ?? false;
+  const decimals = decimalCells(declaration);
   const own = features.sent.map((feature, place): Role => {
     const { name, column, offsets, width, write } = feature;
     return {
       column,
       takesNumbers: areNumbers && declared[name]?.type === 'number',
+      readsDecimals: decimals.ofFeature(name),
       isSource: features.isSource[place] ?? false,
       write(cell, into, row) {
         const value = features.valueFor(feature, cell);
@@ -54,6 +57,7 @@ export function rolesOf(declaration: Declaration, features: WrittenFeatures): Ro
     label: {
       column: label.column ?? label.name,
       takesNumbers: areNumbers && task === 'regression',
+      readsDecimals: decimals.ofLabel,
       isSource: nameOf !== undefined,
       write: (cell, into, row) => writeLabel({ label: cell }, into, row).ok,
       textOf: (cell) => nameOf?.(cell),
@@ -68,6 +72,7 @@ function weightRole(declaration: Declaration): Role {
   return {
     column: weightColumn,
     takesNumbers: false,
+    readsDecimals: true,
     isSource: false,
     write: (cell, into, row) => write({ weight: cell }, into, row).ok,
     textOf: () => undefined,

@@ -3,6 +3,7 @@ import { type BadRow, copied } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
 import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
+import { withDecimalPoint } from '../features/decimal-comma.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';
 
@@ -42,6 +43,8 @@ export type Column = {
   readonly missingTexts: Map<string, number>;
   vectors: Map<number, number>;
   readonly values: Map<string, number>;
+  /** How those are written that are numbers with a decimal comma. */
+  readonly written: Map<string, Set<string>>;
 };
 
 const cells = cellsOf(cellsSchema.parse({}));
@@ -77,6 +80,7 @@ export async function profileFile(
   for await (const chunk of readRows(file)) {
     bad ??= chunk.bad[0];
     badRows += chunk.bad.length;
+    const read = chunk.rows.hasDecimalComma ? withDecimalPoint : undefined;
     for (const row of chunk.rows) {
       if (rows() >= rowsLookedAt(columns.size)) return profile(false);
       const { features } = row;
@@ -88,7 +92,7 @@ export async function profileFile(
       const names = labelsAmong(Object.keys(own));
       const isLabelled = names.every((name) => !cells.isMissing(own[name]));
       if (!isLabelled) unlabelled += 1;
-      add(own, isLabelled ? undefined : names);
+      add(own, { read, ...(isLabelled ? {} : { only: names }) });
     }
   }
   return profile(true);
@@ -97,6 +101,12 @@ export async function profileFile(
 function rowsLookedAt(columns: number): number {
   return Math.min(mostRows, Math.max(leastRows, Math.floor(mostCells / Math.max(1, columns))));
 }
+
+/** The columns of a row that count, all unless given, and how its cells are read. */
+type Looking = {
+  readonly only?: readonly string[];
+  readonly read?: ((cell: unknown) => unknown) | undefined;
+};
 
 /** What is in the columns of some rows. */
 export function createProfile() {
@@ -107,18 +117,20 @@ export function createProfile() {
     rows: () => rows,
     /**
      * @param row as {@link flat} has it
-     * @param only the columns that count; all unless given
-     * @returns the cells that were looked at
+     * @returns the cells that were looked at, as they are read
      */
-    add(row: Row, only?: readonly string[]): readonly (readonly [name: string, cell: unknown])[] {
+    add(
+      row: Row,
+      { only, read = (cell) => cell }: Looking = {},
+    ): readonly (readonly [name: string, cell: unknown])[] {
       rows += 1;
-      const cellsOfRow = Object.entries(row);
-      for (const [name, cell] of cellsOfRow) {
+      return Object.entries(row).map(([name, written]) => {
         const column = columns.get(name) ?? newColumn(name);
         columns.set(name, column);
-        if (only?.includes(name) !== false) look(column, cell);
-      }
-      return cellsOfRow;
+        const cell = read(written);
+        if (only?.includes(name) !== false) look(column, cell, written);
+        return [name, cell];
+      });
     },
   };
 }
@@ -162,6 +174,7 @@ function newColumn(name: string): Column {
     missingTexts: new Map(),
     vectors: new Map(),
     values: new Map(),
+    written: new Map(),
   };
 }
 
@@ -175,7 +188,7 @@ const monthOfYear = /^(0?[1-9]|1[0-2])[./-](19|20)\d\d$/;
 const writtenNumber =
   /^[-+]?[$€£¥]?\s?[-+]?\d{1,3}([.,'\s]?\d{3})*([.,]\d+)?(e[-+]?\d+)?\s?[%$€£¥]?$/i;
 
-function look(column: Column, cell: unknown): void {
+function look(column: Column, cell: unknown, written: unknown): void {
   if (cells.isMissing(cell)) {
     column.missing += 1;
     const text = typeof cell === 'string' ? cell.trim() : '';
@@ -204,8 +217,19 @@ function look(column: Column, cell: unknown): void {
     const times = column.values.get(text);
     if (times !== undefined) column.values.set(text, times + 1);
     else if (column.values.size <= mostRows) column.values.set(copied(text), 1);
+    if (written !== cell || column.written.has(text)) addWritten(column, text, cells.text(written));
   }
   if (typeof cell === 'string') lookAtText(column, cell.trim(), number !== undefined);
+}
+
+function addWritten({ written }: Column, text: string, own: string | undefined): void {
+  const ways = written.get(text) ?? new Set();
+  if (own !== undefined && ways.size <= mostRows) written.set(text, ways.add(own));
+}
+
+/** The values of a column as they are written, if they are no numbers. */
+export function writtenValuesOf({ values, written }: Column): readonly string[] {
+  return [...values.keys()].flatMap((text) => [...(written.get(text) ?? [text])]);
 }
 
 function lookAtText(column: Column, text: string, isNumber: boolean): void {

@@ -3,7 +3,7 @@ import { columnName } from '../features/kinds/kind.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import { type Column, nonNumbersOf } from './column-profile.ts';
+import { type Column, nonNumbersOf, writtenValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
 import { isTime, timeDoubts, timestampOf } from './draft-times.ts';
 
@@ -229,7 +229,7 @@ function categoryOf(column: Column, doubts: string[]): SpecInput['features'][str
         'alone, and are learnt as two values',
     );
   const stands = missing > 0 ? { missing: 'missing' } : {};
-  const listed = new Set([...values.keys(), ...(missing > 0 ? ['missing'] : [])]);
+  const listed = new Set([...writtenValuesOf(column), ...(missing > 0 ? ['missing'] : [])]);
   const common = { type: 'category', dimensions, ...stands } as const;
   if (values.size <= listedValues) return { ...common, values: [...listed].sort() };
   const size = 2 ** Math.ceil(Math.log2(2 * values.size));

@@ -2,6 +2,7 @@ import type { ByteSource } from '../datasets/byte-source.ts';
 import { readRows } from '../datasets/rows.ts';
 import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { withDecimalPoint } from '../features/decimal-comma.ts';
 import type { Task } from '../features/task.ts';
 import { type Column, flat } from './column-profile.ts';
 import { createCodes } from './draft-codes.ts';
@@ -30,12 +31,19 @@ export async function lookAgain(
   const order = createOrder(label, task);
   let left = file.rows;
   for await (const chunk of readRows({ ...file, columns: 'all' })) {
-    for (const row of [...chunk.rows].slice(0, left).map(flat))
-      for (const look of [leaks, codes, order]) look.add(row);
+    for (const row of [...chunk.rows].slice(0, left)) {
+      const own = flat(chunk.rows.hasDecimalComma ? withDecimalPoints(row) : row);
+      for (const look of [leaks, codes, order]) look.add(own);
+    }
     left -= chunk.rows.length;
     if (left <= 0) break;
   }
   return { codes: codes.found(), doubts: [...leaks.found(), ...order.found()] };
+}
+
+function withDecimalPoints(row: Row): Row {
+  const cells = Object.entries(row).map(([name, cell]) => [name, withDecimalPoint(cell)]);
+  return Object.fromEntries(cells);
 }
 
 /** Fewer rows may be in order by chance. */

@@ -27,10 +27,10 @@ export async function* readLabels(
   file: SourceFile,
   idColumn: string,
 ): AsyncGenerator<SentChunk> {
-  const { toLateLabel } = rowReader(spec);
   let isKnown = false;
   for await (const { rows: items, ...chunk } of readSamples(spec, { ...file, columns: 'all' })) {
     const rows = [...items];
+    const { toLateLabel } = rowReader(spec, items);
     isKnown ||= rows.some((row) => Object.hasOwn(row, idColumn));
     const [first] = rows;
     if (!isKnown && first !== undefined)

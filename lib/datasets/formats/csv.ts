@@ -15,7 +15,7 @@ const namesOfDelimiters: Readonly<Record<string, string>> = {
 
 /**
  * Delimited text with a header (RFC 4180); every value is a text. The delimiter is the one that the
- * header has most of. Behind semicolons a comma is the decimal one, as spreadsheets write it.
+ * header has most of. Behind semicolons numbers have decimal commas, as spreadsheets write them.
  */
 export const csv: Format = {
   endings: ['.csv', '.tsv'],

@@ -37,7 +37,11 @@ export type Stretch = {
 };
 
 /** Rows in order; of some formats their cells can be had column by column. */
-export type Rows = Items<Row> & Partial<CellTable>;
+export type Rows = Items<Row> &
+  Partial<CellTable> & {
+    /** Whether a comma is the decimal point in their texts. */
+    readonly hasDecimalComma?: boolean;
+  };
 
 /** Rows of a file, in order. */
 export type RowChunk = {

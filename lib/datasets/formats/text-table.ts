@@ -22,7 +22,7 @@ export class TextTable implements CellTable, Items<Row> {
   readonly #places: ReadonlyMap<string, number>;
   readonly #delimiter: number;
   readonly #ends: Uint8Array;
-  readonly #hasDecimalComma: boolean;
+  readonly hasDecimalComma: boolean;
   #bytes: Buffer;
   #usedBytes = 0;
   /** Two of each cell: where it begins, and where it ends. */
@@ -41,7 +41,7 @@ export class TextTable implements CellTable, Items<Row> {
     this.#bytes = Buffer.allocUnsafeSlow(bytes);
     this.#bounds = new Int32Array(rows * this.#stride);
     // As spreadsheets write it.
-    this.#hasDecimalComma = delimiter === ';';
+    this.hasDecimalComma = delimiter === ';';
   }
 
   get length(): number {
@@ -92,9 +92,9 @@ export class TextTable implements CellTable, Items<Row> {
       textOf: (row) => {
         const start = this.#bounds[row * stride + 2 * place] ?? -1;
         const stop = this.#bounds[row * stride + 2 * place + 1] ?? -1;
-        return start < 0 ? undefined : this.#valueOf(this.#bytes.toString('utf8', start, stop));
+        return start < 0 ? undefined : this.#bytes.toString('utf8', start, stop);
       },
-      hasDecimalComma: this.#hasDecimalComma,
+      hasDecimalComma: this.hasDecimalComma,
     };
   }
 
@@ -174,16 +174,11 @@ export class TextTable implements CellTable, Items<Row> {
   #rowOf(cells: readonly string[]): Row {
     const row: Record<string, string> = {};
     for (const [place, name] of this.#header.entries()) {
-      const value = this.#valueOf(cells[place] ?? '');
+      const value = cells[place] ?? '';
       if (name !== '__proto__') row[name] = value;
       else Object.defineProperty(row, name, { value, enumerable: true });
     }
     return row;
-  }
-
-  #valueOf(cell: string): string {
-    const isDecimal = this.#hasDecimalComma && /^[+-]?\d+,\d+(e[+-]?\d+)?$/i.test(cell);
-    return isDecimal ? cell.replace(',', '.') : cell;
   }
 
   /** Makes room for more bytes and more rows. */

@@ -1,0 +1,38 @@
+import type { Declaration } from './columns.ts';
+
+/** Where a declaration takes a text such as 1,5 for 1.5, of tables that write numbers so. */
+export type DecimalCells = {
+  readonly ofFeature: (name: string) => boolean;
+  readonly ofLabel: boolean;
+};
+
+/** Features of numbers. */
+const numeric: ReadonlySet<string | undefined> = new Set([
+  'number',
+  'vector',
+  'image',
+  'timestamp',
+]);
+
+/**
+ * Where numbers are wanted. (Before revision 13 everywhere: a version 1,10 and a version 1,1 are
+ * other texts, which messages have as they are.)
+ */
+export function decimalCells({
+  features,
+  task,
+  revision = 0,
+}: Pick<Declaration, 'features' | 'task' | 'revision'>): DecimalCells {
+  const isEverywhere = revision < 13;
+  return {
+    ofFeature: (name) => isEverywhere || numeric.has(features[name]?.type),
+    ofLabel: isEverywhere || task !== 'multiclass',
+  };
+}
+
+/** A text that is a number with a decimal comma with its point; any other cell as it is. */
+export function withDecimalPoint(cell: unknown): unknown {
+  return typeof cell === 'string' && decimal.test(cell) ? cell.replace(',', '.') : cell;
+}
+
+const decimal = /^[+-]?\d+,\d+(e[+-]?\d+)?$/i;

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { readSamples } from '../../lib/datasets/read-samples.ts';
+import { readRows } from '../../lib/datasets/rows.ts';
+import { createEncoder } from '../../lib/features/encoder.ts';
+import { draftSpec } from '../../lib/operations/draft-spec.ts';
+import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
+
+const declared: SpecInput = {
+  model: 'commas',
+  task: 'multiclass',
+  features: {
+    size: { type: 'number' },
+    seconds: { type: 'timestamp' },
+    version: { type: 'category', values: ['1,10', '1,1', 'A'] },
+    hashed: { type: 'category', buckets: 64 },
+    words: { type: 'text', buckets: 64 },
+    both: { type: 'cross', of: ['version', 'size'], buckets: 64 },
+  },
+  label: { name: 'grade', classes: ['0,7', '1,0', '0,5 l'] },
+};
+const header = 'size;seconds;version;hashed;words;grade;weight\n';
+const lines = [
+  '1,5;2,25;1,10;7,5;3,5;0,7;0,5',
+  '"2,5";3;"1,1";"8,5";"1,50";"1,0";2',
+  '3;4;A;x;y;0,5 l;1',
+];
+const text = Buffer.from(header + `${lines.join('\n')}\n`.repeat(8));
+const file = { name: 'a.csv', bytes: bytesInMemory(text) };
+
+async function samplesOf(spec: Spec) {
+  const samples: unknown[] = [];
+  const encoded = [];
+  for await (const chunk of readSamples(spec, file)) {
+    samples.push(...chunk.samples);
+    encoded.push(createEncoder(spec).encode(chunk.samples));
+  }
+  return { samples, encoded };
+}
+
+describe('a decimal comma', () => {
+  it('is one in numbers, times, weights and labels alone, behind semicolons', async () => {
+    const { samples } = await samplesOf(defineSpec(declared));
+    expect(samples.slice(0, 2)).toEqual([
+      {
+        features: { size: '1.5', seconds: '2.25', version: '1,10', hashed: '7,5', words: '3,5' },
+        label: '0,7',
+        weight: '0.5',
+      },
+      {
+        features: { size: '2.5', seconds: '3', version: '1,1', hashed: '8,5', words: '1,50' },
+        label: '1,0',
+        weight: '2',
+      },
+    ]);
+  });
+
+  it('leaves a text the one that messages have', async () => {
+    const spec = defineSpec(declared);
+    const { samples, encoded } = await samplesOf(spec);
+    const sent = createEncoder(spec).encode(
+      samples.map((sample) => JSON.parse(JSON.stringify(sample))),
+    );
+    expect(encoded).toEqual([sent]);
+    expect(sent.refused).toEqual([]);
+    expect(sent.unknown).toEqual({});
+  });
+
+  it('was one in all cells for models that were declared before', async () => {
+    const before = { ...defineSpec(declared), revision: 12 };
+    const { samples, encoded } = await samplesOf(before);
+    expect(samples[0]).toMatchObject({ features: { version: '1.10', words: '3.5' }, label: '0.7' });
+    expect(encoded.flatMap(({ refused }) => refused.map(({ reason }) => reason))).toContain(
+      'unknown class "0.7"; allowed: ["0,7","1,0","0,5 l"]',
+    );
+  });
+
+  it('stays where rows are handed back, and in what is drafted of them', async () => {
+    const rows = [];
+    for await (const chunk of readRows(file)) rows.push(...chunk.rows);
+    expect(Object.values(rows[0] ?? {})).toEqual(lines[0]?.split(';'));
+    const { spec } = await draftSpec('commas', file, { labels: ['grade'] });
+    expect(spec.label?.classes).toEqual(['0,5 l', '0,7', '1,0']);
+    expect(spec.features).toMatchObject({
+      size: { type: 'number' },
+      version: { type: 'category', values: ['1,1', '1,10', 'A'] },
+    });
+  });
+});
