@@ -10,6 +10,8 @@ const none = new Float32Array();
 const smallAngle = 0.5;
 /** Deviations, and bandwidths, beyond which numbers that have no bound count as there. */
 const farthest = 64;
+/** An angle of float32 beyond which it does not say where on the circle a number is. */
+const largest = 2 ** 24;
 
 /** How far from 0 a number column may be, as the network sees it, and whether that is a bound. */
 export type Reach = readonly { readonly most: number; readonly isBound: boolean }[];
@@ -47,7 +49,9 @@ export function cosineLayers(
     const own = frequencies.subarray(column * units, (column + 1) * units);
     const bandwidth = Math.sqrt(units / own.reduce((sum, each) => sum + each * each, 0));
     const isTaken = Number.isFinite(bandwidth);
-    const wide = isBound || !isTaken ? most : Math.max(most, farthest * bandwidth);
+    const steepest = own.reduce((max, each) => Math.max(max, Math.abs(each)), 0);
+    const reached = isBound || !isTaken ? most : Math.max(most, farthest * bandwidth);
+    const wide = steepest === 0 ? 1 : Math.min(reached, largest / steepest);
     return 2 ** Math.ceil(Math.log2(Math.max(wide, 1e-30)));
   });
   const turns = frequencies.map((each, i) => each * (reach[Math.floor(i / units)] ?? 1));

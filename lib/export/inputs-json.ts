@@ -74,15 +74,21 @@ function sourceJson(features: Spec['features'], source: string | undefined) {
   return { source, sourceClip: number.clip, sourceLog: number.log };
 }
 
-/** How numbers are scaled, and the bound of those that forget. */
+/** How numbers are scaled, and the bounds of those that forget: one, or one for each number. */
 function scaleJson({ mean, scale, most }: ColumnScales) {
-  const bound = most.find(Number.isFinite);
+  // JSON has no infinity; beyond float32 there is nothing to be bounded.
+  const bounds = Array.from(most, (each) => Math.min(each, greatestFloat32));
+  const [first = 0] = bounds;
   return {
     mean: [...mean],
     scale: [...scale],
-    ...(bound === undefined ? {} : { most: bound }),
+    ...(most.some(Number.isFinite) && {
+      most: bounds.every((each) => each === first) ? first : bounds,
+    }),
   };
 }
+
+const greatestFloat32 = (2 - 2 ** -23) * 2 ** 127;
 
 /** Networks that forget have means of their own. */
 function viewsJson(spec: Spec, feature: ExportedFeature, views: readonly ColumnScales[]) {

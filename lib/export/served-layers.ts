@@ -105,13 +105,26 @@ function standardized(
   const missed = mean.map((each, i) => (Math.fround(each) - each) * (scale[i] ?? 1));
   const distance = affine(`subtract-mean-${name}`, raw, [ones, zeros, mean, ones]);
   const scaled = affine(`scale-${name}`, distance, [scale, missed, zeros, ones]);
-  const bound = most.find(Number.isFinite);
-  if (bound === undefined) return scaled;
+  return most.some(Number.isFinite) ? noFartherThan(most, scaled, name) : scaled;
+}
+
+/** Columns that are each no farther from 0 than a number, as far as that is finite. */
+function noFartherThan(
+  most: Float64Array,
+  columns: tf.SymbolicTensor,
+  name: string,
+): tf.SymbolicTensor {
+  const [zeros, ones] = [0, 1].map((value) => most.map(() => value));
+  const isOpen = Array.from(most, (each) => Number(!Number.isFinite(each)));
+  const closed = most.map((each) => (Number.isFinite(each) ? each : 0));
   // As a rectifier between two shifts: it lets through what is between 0 and its largest value.
-  const shifts = mean.map(() => bound);
-  const shifted = affine(`shift-${name}`, scaled, [ones, shifts, zeros, ones]);
-  const kept = apply(tf.layers.reLU({ name: `bound-${name}`, maxValue: 2 * bound }), shifted);
-  return affine(`shift-back-${name}`, kept, [ones, zeros, shifts, ones]);
+  const shares = closed.map((each) => (each === 0 ? 0 : 1 / each));
+  const shifted = affine(`shift-${name}`, columns, [shares, ones, zeros, ones]);
+  const kept = apply(tf.layers.reLU({ name: `bound-${name}`, maxValue: 2 }), shifted);
+  const bounded = affine(`shift-back-${name}`, kept, [closed, zeros, ones, ones]);
+  if (isOpen.every((each) => each === 0)) return bounded;
+  const open = affine(`open-${name}`, columns, [isOpen, zeros, zeros, ones]);
+  return apply(tf.layers.add({ name: `both-${name}` }), [bounded, open]);
 }
 
 /** What one input of the network takes: the columns of some features, in its own shape. */
