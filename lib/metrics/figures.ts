@@ -3,6 +3,7 @@ import type { Floats } from '../features/samples.ts';
 import { labelWidth, outputCount } from '../features/task.ts';
 import type { Spec } from '../spec/spec.ts';
 import { addRanks, areaOfClasses } from './class-ranks.ts';
+import { createExactAreas } from './exact-area.ts';
 import {
   addOutcomes,
   emptyOutcomes,
@@ -69,6 +70,8 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
     spec.task === 'multiclass' && isShort
       ? new Float64Array(classes.length * 2 * scoreBins)
       : undefined;
+  const areas =
+    spec.task === 'binary' || ranks ? createExactAreas(outputs, classes.length) : undefined;
   const count = (predictions: Floats, row: number, label: number) => {
     const { named } = namedBy(spec, predictions, row);
     const counted = counts[label];
@@ -84,12 +87,15 @@ export function createFigures(spec: Spec, names?: readonly string[]): FigureSums
         labels.forEach((label, i) => void spreads[i % spreads.length]?.add(label));
       if (isShort) labels.forEach((label, row) => void count(predictions, row, label));
       if (ranks) addRanks(ranks, predictions, samples, shape);
+      areas?.add(predictions, samples);
     },
     samples: () => scores.samples,
     finish() {
-      const { areaUnderCurve: curve } = ranks
+      // Of very many predictions those that lie in a bin are alike.
+      const { areaUnderCurve: binned } = ranks
         ? areaOfClasses(ranks, scoreBins)
         : areaFigures(scores);
+      const curve = binned && (areas?.finish() ?? binned);
       const explained = spreads.map(
         ({ squares }, output) => 1 - (outcomes.errors[2 * output + 1] ?? 0) / squares(),
       );
