@@ -82,7 +82,7 @@ export async function showModel(
 
 function linesOf(model: ModelDescription, now: number): readonly string[] {
   const { spec, sequence, time, learnt, arithmetic, stream, stateBytes, entries, jobs } = model;
-  const { retractions = 0, rolledBack, specSince } = model;
+  const { retractions = 0, rolledBack, specSince, predicted = learnt } = model;
   const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
   const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   return [
@@ -101,6 +101,9 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(rolledBack === undefined
       ? []
       : [`  entry ${rolledBack.sequence} went back to the weights of entry ${rolledBack.to}`]),
+    ...(specSince === undefined && predicted < learnt
+      ? [`  figures are of the ${count(predicted, 'sample')} that this spec predicted`]
+      : []),
     ...(stream === undefined ? [nothingText(specSince)] : earnedTables(stream)),
     ...(model.experts ?? []).map(
       ({ expert, weight, hasSay }) =>
@@ -200,7 +203,7 @@ function refusedLine(model: string, entries: readonly EntrySummary[]): readonly 
   if (refused === 0) return [];
   return wrapped(
     `refused ${percent(refused / all)}: ${formatCount(refused)} of the last ` +
-      `${count(all, 'sample')}; see: npx millrace quarantine ${model}`,
+      `${count(all, 'sample')}, as they came; what still stands: npx millrace quarantine ${model}`,
   );
 }
 

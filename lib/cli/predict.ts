@@ -67,7 +67,7 @@ export async function predict(
       const write = await lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
       for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
         if (sums.rows === 0)
-          for (const line of absentLines(opened.spec(), chunk.absent()))
+          for (const line of absentLines(opened.spec(), chunk.absent('features')))
             process.stderr.write(`${printable(line)}\n`);
         for (const { line, reason } of chunk.bad) {
           sums.unreadable += 1;

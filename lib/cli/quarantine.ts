@@ -3,7 +3,7 @@ import { existingModel } from '../model/model.ts';
 import { type RefusedMessage, refusedMessages, retryQuarantine } from '../operations/retry.ts';
 import type { RefusalCode } from '../refusal.ts';
 import { count, type Io } from './io.ts';
-import { formatCount } from './progress.ts';
+import { formatCount, wrapped } from './progress.ts';
 
 /** Codes whose reasons name the field themselves. */
 const namesItsField: ReadonlySet<string> = new Set<RefusalCode>(['malformed', 'unreadable-object']);
@@ -56,6 +56,12 @@ export async function showQuarantine(
     result({ model: name, sent, left });
     print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
     for (const { message, reason } of left) print(`  ${message}: ${reason}`);
+    if (sent > 0)
+      for (const line of wrapped(
+        'they are learnt behind all others; where many are of one kind, a job over all that came ' +
+          `evens it out: npx millrace train ${name} journal`,
+      ))
+        print(line);
     return 0;
   }
   const messages = await refusedMessages(ports, name);

@@ -14,8 +14,8 @@ export type FileChunk = {
   readonly bad: readonly (BadRow & RowPlace)[];
   /** Where the file can be read on behind them. */
   readonly next?: FilePlace | undefined;
-  /** Columns that the declaration names, and none of the chunk's rows has. */
-  readonly absent: () => readonly string[];
+  /** Columns that the declaration names, of features alone or also the label, and no row has. */
+  readonly absent: (wanted?: 'features') => readonly string[];
 };
 
 /**
@@ -42,7 +42,7 @@ export async function* readSamples(
       placeOf: (index) => ({ file: file.name, line: lines[index] ?? 0 }),
       bad: bad.map((each) => ({ ...each, file: file.name })),
       next,
-      absent: () => (rows.length === 0 || areLate ? [] : absentFrom(rows)),
+      absent: (wanted) => (rows.length === 0 || areLate ? [] : absentFrom(rows, wanted)),
     };
   }
 }

@@ -19,8 +19,8 @@ export type RowReader = {
   readonly areLateLabels: (rows: Items<Row>) => boolean;
   /** A row as such a label; without its id, if it has none of that name. */
   readonly toLateLabel: (row: Row) => Readonly<Record<string, unknown>>;
-  /** The columns of features that none of some rows has. */
-  readonly absentFrom: (rows: Items<Row>) => readonly string[];
+  /** The columns of features, and of the label if it is wanted, that none of some rows has. */
+  readonly absentFrom: (rows: Items<Row>, wanted?: 'features') => readonly string[];
 };
 
 /**
@@ -79,11 +79,14 @@ export function rowReader(
     const isDefault = cells.isMissing(cell) ? false : (cells.truth(cell) ?? cell);
     return isDefault === false ? {} : { default: isDefault };
   };
-  const absentFrom = (items: Items<Row>) => {
+  const absentFrom = (items: Items<Row>, wanted?: 'features') => {
     const rows = [...items];
     if (rows.some(isSample)) return [];
     const has = (column: string) => rows.some((row) => Object.hasOwn(row, column));
-    return [...new Set(columns.map(({ column }) => column))].filter((column) => !has(column));
+    const isLabelled = wanted === 'features' || (outputs !== undefined && has('label'));
+    const ofLabel = isLabelled ? [] : (outputs ?? [labelColumn]);
+    const all = [...columns.map(({ column }) => column), ...ofLabel];
+    return [...new Set(all)].filter((column) => !has(column));
   };
   const own = new Set([...taken, ...sampleFields]);
   return { columns: own, toSample, areLateLabels, toLateLabel, absentFrom };

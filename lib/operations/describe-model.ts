@@ -27,6 +27,8 @@ export type ModelSummary = {
   readonly specSince?: number;
   /** Samples that were ever learnt, those among them that were retracted since. */
   readonly learnt: number;
+  /** Those that the spec in force predicted, which its figures are of. */
+  readonly predicted?: number;
   readonly retractions?: number;
   /** The rollback that its weights go on from, and the entry to which that went. */
   readonly rolledBack?: { readonly sequence: number; readonly to: number };
@@ -191,6 +193,7 @@ async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
     time: last?.time,
     ...(specSince === undefined ? {} : { specSince }),
     learnt,
+    predicted: state.scores.samples,
     ...(retractions.length === 0 ? {} : { retractions: retractions.length }),
     ...(rolledBack && { rolledBack }),
     arithmetic,

@@ -1,5 +1,6 @@
 import type { ReplacingHeader } from '../commands/commands.ts';
-import { invariant } from '../errors.ts';
+import { isFiniteState } from '../engine/finite.ts';
+import { invalid, invariant } from '../errors.ts';
 import { relearnEntry } from '../fold/catch-up.ts';
 import { readChallenger } from '../fold/challenger.ts';
 import { type Exclusion, exclusionOf, samplesWithout } from '../fold/exclusions.ts';
@@ -158,6 +159,12 @@ export async function carryOut(
     const messages = samplesWithout(entry, plan.exclusions);
     const { header } = entry;
     parameters = await relearnEntry(ports, own, parameters, { header, messages });
+    if (!isFiniteState(parameters.tensors))
+      throw invalid(
+        `${model.name} cannot be without these samples alone: entry ${header.sequence}, learnt ` +
+          'without them, leaves weights that are not finite; unlearn what is out of all proportion ' +
+          'there, too',
+      );
     onEntry(entry.header.sequence);
   }
   return parameters;

@@ -9,6 +9,7 @@ import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import { allSpecs } from '../model/stored-spec.ts';
+import { inOneLine } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -99,18 +100,34 @@ async function retractionOf(
     }
     return { retraction: { messages: [], samples: [...hashes] }, bad };
   }
+  let last = '';
   const isMeant =
     choice.by === 'message'
-      ? ({ id, producer, seq }: SettledMessage) =>
-          id === choice.message ||
-          (producer !== undefined && `${producer}:${seq}` === choice.message)
+      ? ({ id, producer, seq }: SettledMessage) => {
+          const numbered = producer === undefined ? id : `${producer}:${seq}`;
+          last = numbered;
+          return id === choice.message || numbered === choice.message;
+        }
       : (_: SettledMessage, time: number) => choice.first <= time && time <= choice.last;
   const stretch =
     choice.by === 'time'
       ? await stretchOfTime(ports.store, model, { ...choice, end })
       : { after: 0, to: end };
   const messages = await learntMessages(ports, model, isMeant, stretch);
+  if (messages.length === 0)
+    throw invalid(
+      choice.by === 'message'
+        ? `--message: ${model} has learnt no message ${inOneLine(choice.message)}; write ` +
+            "<producer>:<seq>, or SQS' id of one without a number" +
+            (last === '' ? '' : `, such as the latest, ${inOneLine(last)}`)
+        : `--from, --to: ${model} has learnt nothing between ${dateOf(choice.first)} and ` +
+            dateOf(choice.last),
+    );
   return { retraction: { messages, samples: [] }, bad: [] };
+}
+
+function dateOf(time: number): string {
+  return new Date(time).toISOString();
 }
 
 /** Ids of the learnt messages that are chosen. */

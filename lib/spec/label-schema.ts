@@ -112,7 +112,9 @@ const classWeight = z.number().min(1e-6).max(1e6);
  * datasets.
  */
 export const labelSchema = strictObject({
-  name: featureName.default('label').describe('what it is called in samples'),
+  name: featureName
+    .default('label')
+    .describe('what it is called in files and in what is said of it; messages have it as `label`'),
   column: columnName.optional().describe('its column in datasets; its name unless given'),
   standardize: z
     .boolean()

@@ -76,7 +76,7 @@ describe('what operators type', () => {
     const world = await taughtWorld();
     await expect(
       retract(operator(world), model, { message: 'undefined:undefined' }),
-    ).rejects.toThrow('holds none of these samples');
+    ).rejects.toThrow('has learnt no message undefined:undefined');
     const backwards = { from: '2026-01-02T00:00Z', to: '2026-01-01T00:00Z' };
     await expect(retract(operator(world), model, backwards)).rejects.toThrow(
       '--to: must not be before --from',
