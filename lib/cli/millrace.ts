@@ -35,9 +35,9 @@ The stack is the deployed one that --stack names, else that of the environment
 ISO 8601 with its zone: 2026-11-24T12:00Z. What changes a model says what it
 will do, and asks.
 
-  millrace init sales.csv --label sold && millrace create spec.json
-  millrace send sales sales.csv && millrace show sales
-  millrace predict sales tomorrow.csv`,
+  npx millrace init sales.csv --label sold && npx millrace create spec.json
+  npx millrace send sales sales.csv && npx millrace show sales
+  npx millrace predict sales tomorrow.csv`,
   );
 
 const add: AddCommand = (settings, run, parent = program) =>
@@ -178,7 +178,7 @@ function declareCompletion(): void {
     .command('completion')
     .description('a script that completes commands and options in bash')
     .option('--json', 'JSON on the output, for programs')
-    .addHelpText('after', '\nExamples:\n  source <(millrace completion)')
+    .addHelpText('after', '\nExamples:\n  source <(npx millrace completion)')
     .action(({ json }: { readonly json?: boolean }) => {
       const script = bashCompletion(program);
       process.stdout.write(json === true ? `${JSON.stringify({ bash: script })}\n` : script);
@@ -199,7 +199,13 @@ async function parseCommand(): Promise<void> {
     if (process.argv.length <= 2) {
       program.outputHelp();
       process.exitCode = 2;
-    } else await program.parseAsync();
+    } else {
+      const [word, name] = process.argv.slice(2);
+      const isKnown = program.commands.some((command) => command.name() === name);
+      if (word === 'help' && name !== undefined && !isKnown)
+        program.error(`error: unknown command '${name}'`);
+      await program.parseAsync();
+    }
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -85,8 +85,9 @@ export function addCommand(
     command.addOption(flag('--json', 'JSON on the output, for programs'));
     command.addOption(text('--stack <name>', 'a deployed stack, by its name'));
   }
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, does]) =>
+  const typed = examples.map(([line, does]) => [line.replace('millrace ', 'npx millrace '), does]);
+  const width = Math.max(...typed.map(([line = '']) => line.length));
+  const lines = typed.map(([line = '', does = '']) =>
     width + does.length > 70 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}  ${does}`,
   );
   command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);

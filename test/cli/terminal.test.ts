@@ -58,11 +58,13 @@ describe('what needs no stack', () => {
     const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name = '']) => name);
     expect(commands).toContain('evaluate');
     for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
-    for (const name of commands.filter((each) => !['millrace', 'help', 'dataset'].includes(each))) {
+    for (const name of commands.filter((each) => !['npx', 'help', 'dataset'].includes(each))) {
       const help = (await millrace(name, '--help')).stdout;
       expect(help, name).toContain('Examples:\n');
       for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     }
+    const unknown = await millrace('help', 'nope');
+    expect([unknown.status, unknown.stderr]).toEqual([2, "error: unknown command 'nope'\n"]);
     const script = (await millrace('completion')).stdout;
     expect(script).toContain(
       'send) words="--rate --per-message --id --follow --from --json --stack --help" ;;',
