@@ -108,7 +108,7 @@ describe('millrace, on the local cloud', () => {
     expect(shown).toMatch(/6 samples learnt.*\n.*some of them unlearnt since, by 4 retractions/);
     expect((await millrace('verify', model, '--all')).status).toBe(0);
     expect((await millrace('retract', model, '--message', 'none')).output).toContain(
-      'holds none of these',
+      'has learnt no message none',
     );
     expect((await millrace('retract', model)).output).toContain('name --message <id');
     const missing = await millrace('retract', model, '--samples', 'none.jsonl');
