@@ -73,7 +73,8 @@ async function objectsOf(store: ObjectStore, { dataset, files }: DatasetFiles): 
     return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);
   return refuse(
     'bad-dataset',
-    `dataset ${dataset}: there is no object below s3://${store.bucket}/${keys.dataset(dataset)}`,
+    `dataset ${dataset}: there is no object below s3://${store.bucket}/${keys.dataset(dataset)}; ` +
+      `put one: npx millrace dataset put ${dataset} <files…>`,
   );
 }
 

@@ -92,11 +92,14 @@ function alikeBut({ values }: Column): readonly string[] {
 
 /** Whether whole numbers are all there from the lowest to the highest, and are no years. */
 function isCounting(values: ReadonlyMap<string, number>): boolean {
-  const numbers = [...values.keys()].map(Number);
-  const least = numbers.reduce((a, b) => Math.min(a, b));
-  const most = numbers.reduce((a, b) => Math.max(a, b));
+  const texts = [...values.keys()];
+  if (!texts.every((text) => /^[+-]?\d+$/.test(text))) return false;
+  // (Ids of 64 bits have more digits than float64.)
+  const numbers = texts.map(BigInt);
+  const least = numbers.reduce((a, b) => (b < a ? b : a));
+  const most = numbers.reduce((a, b) => (b > a ? b : a));
   const areYears = least >= 1500 && most <= 2100;
-  return !areYears && most - least + 1 === numbers.length;
+  return !areYears && most - least + 1n === BigInt(numbers.length);
 }
 
 /** A number of nines, such as -999, that lies three times as far out as all others together. */
