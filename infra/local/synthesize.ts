@@ -26,13 +26,13 @@ const settings = z.looseObject({ context: z.record(z.string(), z.unknown()).defa
  * @throws Error with what the CDK printed
  */
 export async function synthesize(assembly: string): Promise<void> {
-  mkdirSync(assembly, { recursive: true });
-  const made = mkdtempSync(join(assembly, '.made-'));
   const { context } = parse(
     settings,
     parseJson(readFileSync(join(projectDirectory, 'cdk.json'), 'utf8'), 'cdk.json'),
     'cdk.json',
   );
+  mkdirSync(assembly, { recursive: true });
+  const made = mkdtempSync(join(assembly, '.made-'));
   try {
     await promisify(execFile)(process.execPath, [join(projectDirectory, 'infra', 'app.ts')], {
       cwd: projectDirectory,

@@ -20,7 +20,8 @@ const mostKept = 2 ** 21;
  * weights (Fawcett 2006).
  */
 export function createExactAreas(outputs: number, classes: number): ExactAreas {
-  const width = outputs === 1 ? 1 : classes;
+  const isBinary = outputs === 1;
+  const width = isBinary ? 1 : classes;
   let parts: { readonly predictions: Float32Array; readonly samples: Labelled }[] = [];
   let rows = 0;
   const isOver = () => rows * width > mostKept;
@@ -29,8 +30,8 @@ export function createExactAreas(outputs: number, classes: number): ExactAreas {
     let at = 0;
     for (const { predictions, samples } of parts)
       for (let row = 0; row < samples.labels.length; row++) {
-        const isTrue = samples.labels[row] === (width === 1 ? 1 : place);
-        const weight = width === 1 ? (samples.weights[row] ?? 0) : 1;
+        const isTrue = samples.labels[row] === (isBinary ? 1 : place);
+        const weight = isBinary ? (samples.weights[row] ?? 0) : 1;
         curve.scores[at] = predictions[row * outputs + place] ?? 0;
         curve.weights[at++] = isTrue ? weight : -weight;
       }
