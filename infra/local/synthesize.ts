@@ -7,11 +7,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as z from 'zod';
+import { reasonOf } from '../../lib/errors.ts';
 import { parse, parseJson } from '../../lib/parse.ts';
 
 /** The project's folder: where `cdk.json` is. */
@@ -32,7 +34,8 @@ export async function synthesize(assembly: string): Promise<void> {
     'cdk.json',
   );
   mkdirSync(assembly, { recursive: true });
-  const made = mkdtempSync(join(assembly, '.made-'));
+  removeLeftovers(assembly);
+  const made = mkdtempSync(join(assembly, unfinished));
   try {
     await promisify(execFile)(process.execPath, [join(projectDirectory, 'infra', 'app.ts')], {
       cwd: projectDirectory,
@@ -46,10 +49,22 @@ export async function synthesize(assembly: string): Promise<void> {
     });
     replaceAssembly(assembly, made);
   } catch (cause) {
-    const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : '';
+    const output = cause instanceof Error && 'stderr' in cause ? cause.stderr : reasonOf(cause);
     throw new Error(`the stack cannot be synthesized:\n${output}`, { cause });
   } finally {
     rmSync(made, { recursive: true, force: true });
+  }
+}
+
+/** How folders begin in which a stack is made. */
+const unfinished = '.made-';
+
+/** Removes what programs left behind that were killed; no other takes so long. */
+function removeLeftovers(assembly: string): void {
+  for (const name of readdirSync(assembly)) {
+    const place = join(assembly, name);
+    const isOld = () => Date.now() - statSync(place).mtimeMs > 3_600_000;
+    if (name.startsWith(unfinished) && isOld()) rmSync(place, { recursive: true, force: true });
   }
 }
 
@@ -69,6 +84,12 @@ function replaceAssembly(assembly: string, made: string): void {
   const names = readdirSync(made).toSorted((a, b) => Number(isAsset(b)) - Number(isAsset(a)));
   for (const name of names) {
     const place = join(assembly, name);
-    if (!isAsset(name) || !existsSync(place)) renameSync(join(made, name), place);
+    if (isAsset(name) && existsSync(place)) continue;
+    try {
+      renameSync(join(made, name), place);
+    } catch (error) {
+      // Another program was faster.
+      if (!isAsset(name) || !existsSync(place)) throw error;
+    }
   }
 }

@@ -101,7 +101,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(rolledBack === undefined
       ? []
       : [`  entry ${rolledBack.sequence} went back to the weights of entry ${rolledBack.to}`]),
-    ...(specSince === undefined && predicted < learnt
+    ...((specSince === undefined || rolledBack !== undefined) && predicted < learnt
       ? [`  figures are of the ${count(predicted, 'sample')} that this spec predicted`]
       : []),
     ...(stream === undefined ? [nothingText(specSince)] : earnedTables(stream)),

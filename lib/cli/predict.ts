@@ -11,6 +11,7 @@ import { rename } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
+import { rowReader } from '../datasets/to-sample.ts';
 import { invalid } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
@@ -128,9 +129,10 @@ function questionsOf(
 ): readonly unknown[] {
   if (idColumn === undefined) return [...samples];
   const write = sampleWriter(spec);
+  const { readId } = rowReader(spec, rows);
   return Array.from(samples, (sample, i) => ({
     ...JSON.parse(write(sample)),
-    id: rows.at(i)?.[idColumn] ?? null,
+    id: readId(rows.at(i)?.[idColumn]) ?? null,
   }));
 }
 

@@ -1,6 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import { invalid } from '../errors.ts';
 import { cellsOfSpec } from '../features/columns.ts';
+import { withDecimalPoint } from '../features/decimal-comma.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -59,7 +60,8 @@ type Validation = Spec['batch']['validation'];
 /** A cell of a row, or of the features of the sample that it is. */
 function cellOf({ rows, samples }: SampleChunk, index: number, column: string): unknown {
   const row = rows?.at(index);
-  if (row !== undefined && Object.hasOwn(row, column)) return row[column];
+  if (row !== undefined && Object.hasOwn(row, column))
+    return rows?.hasDecimalComma ? withDecimalPoint(row[column]) : row[column];
   const sample = samples.at(index);
   const features = isRecord(sample) ? sample.features : undefined;
   return isRecord(features) && Object.hasOwn(features, column) ? features[column] : undefined;

@@ -7,6 +7,8 @@ import { weightColumn } from '../features/sample-parts.ts';
 import { inOneLine } from '../parse.ts';
 import type { Rows } from './formats/format.ts';
 
+type ReadCell = (cell: unknown) => unknown;
+
 /** How the rows of a dataset become samples. */
 export type RowReader = {
   /** The columns that it may take; it passes over the others. */
@@ -17,6 +19,8 @@ export type RowReader = {
    * a feature.
    */
   readonly areLateLabels: (rows: Items<Row>) => boolean;
+  /** What a cell of a column of ids says. */
+  readonly readId: ReadCell;
   /** A row as such a label; without its id, if it has none of that name. */
   readonly toLateLabel: (row: Row) => Readonly<Record<string, unknown>>;
   /** The columns of features, and of the label if it is wanted, that none of some rows has. */
@@ -35,7 +39,7 @@ export function rowReader(
   rows: Pick<Rows, 'hasDecimalComma'> = {},
 ): RowReader {
   const cells = cellsOfSpec(declaration);
-  const { columns, readLabel, readOutput, readWeight } = cellReaders(declaration, rows);
+  const { columns, readLabel, readOutput, readWeight, readId } = cellReaders(declaration, rows);
   const { outputs, column: labelColumn = declaration.label.name } = declaration.label;
   const taken = new Set([...columns.map(({ column }) => column), ...(outputs ?? [labelColumn])]);
   const hasWeights = !taken.has(weightColumn);
@@ -72,7 +76,7 @@ export function rowReader(
     const { id, label: short } = row;
     const label = outputs === undefined && isShort ? readLabel(short) : labelOf(row);
     const own = { label, ...weightOf(row), ...defaultOf(row) };
-    return id === undefined || taken.has('id') ? own : { id, ...own };
+    return id === undefined || taken.has('id') ? own : { id: readId(id), ...own };
   };
   const defaultOf = (row: Row) => {
     const cell = taken.has('default') ? undefined : row.default;
@@ -89,10 +93,8 @@ export function rowReader(
     return [...new Set(all)].filter((column) => !has(column));
   };
   const own = new Set([...taken, ...sampleFields]);
-  return { columns: own, toSample, areLateLabels, toLateLabel, absentFrom };
+  return { columns: own, toSample, areLateLabels, readId, toLateLabel, absentFrom };
 }
-
-type ReadCell = (cell: unknown) => unknown;
 
 /** How the cells of columns become what samples have. */
 function cellReaders(
@@ -113,6 +115,7 @@ function cellReaders(
     readLabel: reader(decimals.ofLabel, labelReader(declaration).readCell),
     readOutput: reader(decimals.ofLabel),
     readWeight: reader(true, readNumber),
+    readId: reader(decimals.ofId),
   };
 }
 

@@ -1,5 +1,8 @@
 import { classNames } from '../features/class-weights.ts';
+import { cellsOfSpec } from '../features/columns.ts';
 import { hasIndicator } from '../features/kinds/indicator.ts';
+import { timestampBehaviour } from '../features/kinds/timestamp.ts';
+import { allocateSamples } from '../features/samples.ts';
 import { type ColumnScales, predictionRanges } from '../features/scaling.ts';
 import { layerPartOf } from '../network/weight-names.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -14,7 +17,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
     type: spec.features[feature.name]?.type,
     ...takenFrom(spec, feature),
     width: feature.width,
-    ...(missingOf(spec, feature) === undefined ? {} : { missing: missingOf(spec, feature) }),
+    ...missingJson(spec, feature),
     ...(meansOf(spec, feature) !== undefined && { missingIsMean: true }),
     // Its last number says what was missing.
     ...(isIndicated(spec, feature) && { indicator: true }),
@@ -123,6 +126,19 @@ export function missingOf(spec: Spec, exported: ExportedFeature): unknown {
   const feature = spec.features[exported.name];
   const missing = feature !== undefined && 'missing' in feature ? feature.missing : undefined;
   return meansOf(spec, exported) ?? missing;
+}
+
+/** The same as numbers, of a time too. */
+function missingJson(spec: Spec, exported: ExportedFeature) {
+  const missing = missingOf(spec, exported);
+  const declared = spec.features[exported.name];
+  if (missing === undefined) return {};
+  if (declared?.type !== 'timestamp' || typeof missing !== 'string') return { missing };
+  const { width, writer } = timestampBehaviour(declared, cellsOfSpec(spec));
+  const layout = { numberWidth: width.numbers, categoryCount: 0, isExact: true };
+  const samples = allocateSamples(1, layout);
+  writer({ numberOffset: 0, categoryOffset: 0, row: width })(missing, samples, 0);
+  return { missing: width.numbers === 1 ? samples.raw[0] : [...samples.raw] };
 }
 
 /** The means that stand for missing values of a feature, where means do. */

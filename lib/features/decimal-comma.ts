@@ -4,6 +4,7 @@ import type { Declaration } from './columns.ts';
 export type DecimalCells = {
   readonly ofFeature: (name: string) => boolean;
   readonly ofLabel: boolean;
+  readonly ofId: boolean;
 };
 
 /** Features of numbers. */
@@ -27,6 +28,7 @@ export function decimalCells({
   return {
     ofFeature: (name) => isEverywhere || numeric.has(features[name]?.type),
     ofLabel: isEverywhere || task !== 'multiclass',
+    ofId: isEverywhere,
   };
 }
 

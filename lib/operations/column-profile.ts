@@ -1,5 +1,5 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
-import { type BadRow, copied } from '../datasets/formats/format.ts';
+import { type BadRow, copied, type Rows } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
 import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
@@ -42,9 +42,10 @@ export type Column = {
   /** Texts that stand for a missing value, and how often. */
   readonly missingTexts: Map<string, number>;
   vectors: Map<number, number>;
+  /** As they are written. */
   readonly values: Map<string, number>;
-  /** How those are written that are numbers with a decimal comma. */
-  readonly written: Map<string, Set<string>>;
+  /** Whether they may have decimal commas. */
+  hasDecimalComma: boolean;
 };
 
 const cells = cellsOf(cellsSchema.parse({}));
@@ -80,7 +81,7 @@ export async function profileFile(
   for await (const chunk of readRows(file)) {
     bad ??= chunk.bad[0];
     badRows += chunk.bad.length;
-    const read = chunk.rows.hasDecimalComma ? withDecimalPoint : undefined;
+    const { hasDecimalComma } = chunk.rows;
     for (const row of chunk.rows) {
       if (rows() >= rowsLookedAt(columns.size)) return profile(false);
       const { features } = row;
@@ -92,7 +93,7 @@ export async function profileFile(
       const names = labelsAmong(Object.keys(own));
       const isLabelled = names.every((name) => !cells.isMissing(own[name]));
       if (!isLabelled) unlabelled += 1;
-      add(own, { read, ...(isLabelled ? {} : { only: names }) });
+      add(own, { hasDecimalComma, ...(isLabelled ? {} : { only: names }) });
     }
   }
   return profile(true);
@@ -102,11 +103,8 @@ function rowsLookedAt(columns: number): number {
   return Math.min(mostRows, Math.max(leastRows, Math.floor(mostCells / Math.max(1, columns))));
 }
 
-/** The columns of a row that count, all unless given, and how its cells are read. */
-type Looking = {
-  readonly only?: readonly string[];
-  readonly read?: ((cell: unknown) => unknown) | undefined;
-};
+/** The columns of a row that count, all unless given, and whether its numbers have commas. */
+type Looking = Pick<Rows, 'hasDecimalComma'> & { readonly only?: readonly string[] };
 
 /** What is in the columns of some rows. */
 export function createProfile() {
@@ -121,13 +119,14 @@ export function createProfile() {
      */
     add(
       row: Row,
-      { only, read = (cell) => cell }: Looking = {},
+      { only, hasDecimalComma = false }: Looking = {},
     ): readonly (readonly [name: string, cell: unknown])[] {
       rows += 1;
       return Object.entries(row).map(([name, written]) => {
         const column = columns.get(name) ?? newColumn(name);
         columns.set(name, column);
-        const cell = read(written);
+        const cell = hasDecimalComma ? withDecimalPoint(written) : written;
+        column.hasDecimalComma ||= hasDecimalComma;
         if (only?.includes(name) !== false) look(column, cell, written);
         return [name, cell];
       });
@@ -174,7 +173,7 @@ function newColumn(name: string): Column {
     missingTexts: new Map(),
     vectors: new Map(),
     values: new Map(),
-    written: new Map(),
+    hasDecimalComma: false,
   };
 }
 
@@ -211,25 +210,20 @@ function look(column: Column, cell: unknown, written: unknown): void {
     if (!isFloat32(number)) column.tooLarge += 1;
   }
   if (cells.truth(cell) !== undefined) column.truths += 1;
-  const text = cells.text(cell);
+  const text = cells.text(written);
   if (text === undefined && typeof cell !== 'string') column.objects += 1;
   if (text !== undefined) {
     const times = column.values.get(text);
     if (times !== undefined) column.values.set(text, times + 1);
     else if (column.values.size <= mostRows) column.values.set(copied(text), 1);
-    if (written !== cell || column.written.has(text)) addWritten(column, text, cells.text(written));
   }
   if (typeof cell === 'string') lookAtText(column, cell.trim(), number !== undefined);
 }
 
-function addWritten({ written }: Column, text: string, own: string | undefined): void {
-  const ways = written.get(text) ?? new Set();
-  if (own !== undefined && ways.size <= mostRows) written.set(text, ways.add(own));
-}
-
-/** The values of a column as they are written, if they are no numbers. */
-export function writtenValuesOf({ values, written }: Column): readonly string[] {
-  return [...values.keys()].flatMap((text) => [...(written.get(text) ?? [text])]);
+/** The values of a column as numbers are written in JSON; others as they are. */
+export function plainValuesOf({ values, hasDecimalComma }: Column): readonly string[] {
+  const texts = [...values.keys()];
+  return hasDecimalComma ? texts.map((text) => String(withDecimalPoint(text))) : texts;
 }
 
 function lookAtText(column: Column, text: string, isNumber: boolean): void {
@@ -253,9 +247,10 @@ function lookAtText(column: Column, text: string, isNumber: boolean): void {
 }
 
 /** The texts of a column that are no numbers, the most frequent first. */
-export function nonNumbersOf({ values }: Column): readonly string[] {
-  return [...values]
-    .filter(([text]) => cells.number(text) === undefined)
+export function nonNumbersOf(column: Column): readonly string[] {
+  const plain = plainValuesOf(column);
+  return [...column.values]
+    .filter((_, place) => cells.number(plain[place]) === undefined)
     .sort(([, a], [, b]) => b - a)
     .map(([text]) => text);
 }

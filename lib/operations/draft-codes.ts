@@ -1,6 +1,6 @@
 import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
-import type { Column } from './column-profile.ts';
+import { type Column, plainValuesOf } from './column-profile.ts';
 
 /** Whole numbers of so many values may be codes, each of a meaning of its own. */
 const [leastValues, mostValues] = [13, 4_096];
@@ -64,7 +64,8 @@ export function createCodes(columns: readonly Column[], label: Column, isRegress
   };
 }
 
-function mayBeCodes({ name, whole, present, values }: Column): boolean {
+function mayBeCodes(column: Column): boolean {
+  const { name, whole, present, values } = column;
   const count = values.size;
   return (
     whole === present &&
@@ -72,7 +73,7 @@ function mayBeCodes({ name, whole, present, values }: Column): boolean {
     count <= mostValues &&
     present >= rowsOfValue * count &&
     !wordsIn(name).some((word) => timeWords.has(word)) &&
-    ![...values.keys()].every((value) => Number(value) >= 1900 && Number(value) <= 2100)
+    !plainValuesOf(column).every((value) => Number(value) >= 1900 && Number(value) <= 2100)
   );
 }
 

@@ -3,7 +3,7 @@ import { columnName } from '../features/kinds/kind.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import { type Column, nonNumbersOf, writtenValuesOf } from './column-profile.ts';
+import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
 import { isTime, timeDoubts, timestampOf } from './draft-times.ts';
 
@@ -47,7 +47,7 @@ export function reasonToLeave(column: Column): string | undefined {
   if (isKey && numbers < present) return 'every row has its own value, like an id';
   if (values.size > 0.7 * present && present > 100 && numbers < 0.5 * present)
     return 'nearly every row has a word of its own, like a name';
-  if (isKey && whole === present && isCounting(values)) return 'it counts the rows, like an id';
+  if (isKey && whole === present && isCounting(column)) return 'it counts the rows, like an id';
   return undefined;
 }
 
@@ -91,8 +91,8 @@ function alikeBut({ values }: Column): readonly string[] {
 }
 
 /** Whether whole numbers are all there from the lowest to the highest, and are no years. */
-function isCounting(values: ReadonlyMap<string, number>): boolean {
-  const texts = [...values.keys()];
+function isCounting(column: Column): boolean {
+  const texts = plainValuesOf(column).map((text) => text.replace(/\.0+$/, ''));
   if (!texts.every((text) => /^[+-]?\d+$/.test(text))) return false;
   // (Ids of 64 bits have more digits than float64.)
   const numbers = texts.map(BigInt);
@@ -103,9 +103,10 @@ function isCounting(values: ReadonlyMap<string, number>): boolean {
 }
 
 /** A number of nines, such as -999, that lies three times as far out as all others together. */
-function markOf({ values }: Column): string | undefined {
-  const marks = [...values.keys()].filter((text) => /^-?99+(\.0+)?$/.test(text));
-  const numbers = [...values.keys()].map(Number).filter(Number.isFinite);
+function markOf(column: Column): string | undefined {
+  const values = plainValuesOf(column);
+  const marks = values.filter((text) => /^-?99+(\.0+)?$/.test(text));
+  const numbers = values.map(Number).filter(Number.isFinite);
   return marks.find((mark) => {
     const others = numbers.filter((number) => number !== Number(mark));
     const least = others.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
@@ -232,7 +233,7 @@ function categoryOf(column: Column, doubts: string[]): SpecInput['features'][str
         'alone, and are learnt as two values',
     );
   const stands = missing > 0 ? { missing: 'missing' } : {};
-  const listed = new Set([...writtenValuesOf(column), ...(missing > 0 ? ['missing'] : [])]);
+  const listed = new Set([...values.keys(), ...(missing > 0 ? ['missing'] : [])]);
   const common = { type: 'category', dimensions, ...stands } as const;
   if (values.size <= listedValues) return { ...common, values: [...listed].sort() };
   const size = 2 ** Math.ceil(Math.log2(2 * values.size));

@@ -7,7 +7,7 @@ import { limits } from '../limits.ts';
 import { listNames, show } from '../parse.ts';
 import { featureName, labelSchema } from '../spec/label-schema.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import { type Column, profileFile, writtenValuesOf } from './column-profile.ts';
+import { type Column, profileFile } from './column-profile.ts';
 import {
   groupDoubts,
   headerDoubts,
@@ -196,7 +196,7 @@ function labelOf(
   return {
     name,
     ...(name === target.name ? {} : { column: target.name }),
-    ...(task === 'multiclass' ? { classes: [...writtenValuesOf(target)].sort() } : {}),
+    ...(task === 'multiclass' ? { classes: [...target.values.keys()].sort() } : {}),
   };
 }
 

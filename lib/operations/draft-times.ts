@@ -2,7 +2,7 @@ import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { offsetOf, timeOf } from '../features/kinds/timestamp.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
-import type { Column } from './column-profile.ts';
+import { type Column, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, standInFor } from './draft-missing.ts';
 
 const cells = cellsOf(cellsSchema.parse({}));
@@ -104,9 +104,10 @@ function areDays(numbers: Iterable<string>): boolean {
 }
 
 /** Whether whole numbers are times of this century, as so many of a second since 1970. */
-function areTimes({ values, whole, present }: Column, partsOfSecond: number): boolean {
+function areTimes(column: Column, partsOfSecond: number): boolean {
+  const { whole, present } = column;
   const isTime = (number: number) => number >= 1e9 && number < 2.2e9;
   return (
-    whole === present && [...values.keys()].every((text) => isTime(Number(text) / partsOfSecond))
+    whole === present && plainValuesOf(column).every((text) => isTime(Number(text) / partsOfSecond))
   );
 }

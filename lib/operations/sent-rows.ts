@@ -30,7 +30,7 @@ export async function* readLabels(
   let isKnown = false;
   for await (const { rows: items, ...chunk } of readSamples(spec, { ...file, columns: 'all' })) {
     const rows = [...items];
-    const { toLateLabel } = rowReader(spec, items);
+    const { readId, toLateLabel } = rowReader(spec, items);
     isKnown ||= rows.some((row) => Object.hasOwn(row, idColumn));
     const [first] = rows;
     if (!isKnown && first !== undefined)
@@ -39,7 +39,7 @@ export async function* readLabels(
       );
     const samples = rows.map((row) => {
       const { id: _, ...label } = toLateLabel(row);
-      return { id: row[idColumn] ?? null, ...label };
+      return { id: readId(row[idColumn]) ?? null, ...label };
     });
     yield { ...chunk, samples, absent: () => [] };
   }

@@ -1,7 +1,6 @@
 import { bytesOfObject } from '../datasets/byte-source.ts';
 import { readRows } from '../datasets/rows.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
-import { withDecimalPoint } from '../features/decimal-comma.ts';
 import { hashIntegers } from '../features/hash.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -71,9 +70,8 @@ export async function showDataset(
     const bytes = bytesOfObject(store, object);
     for await (const chunk of readRows({ name: object.key, bytes })) {
       refusedRows += chunk.bad.length;
-      const read = chunk.rows.hasDecimalComma ? withDecimalPoint : undefined;
       for (const row of chunk.rows) {
-        for (const [name, cell] of profile.add(flat(row), { read })) {
+        for (const [name, cell] of profile.add(flat(row), chunk.rows)) {
           if (cells.isMissing(cell)) continue;
           const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
           if (number === undefined) times.add(name, timeOf(cell, cells));
@@ -131,10 +129,7 @@ function summaryOf(
     ...common,
     ...(kind === 'time' && times && { times: timesOf(times) }),
     distinct: values.size,
-    values: most.map(([value, count]) => {
-      const [written = value] = column.written.get(value) ?? [];
-      return { value: written, count };
-    }),
+    values: most.map(([value, count]) => ({ value, count })),
   };
 }
 

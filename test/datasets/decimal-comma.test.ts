@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { columnsToRead, heldOutRule } from '../../lib/datasets/held-out.ts';
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { draftSpec } from '../../lib/operations/draft-spec.ts';
+import { readLabels } from '../../lib/operations/sent-rows.ts';
 import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const declared: SpecInput = {
@@ -25,8 +27,12 @@ const lines = [
   '"2,5";3;"1,1";"8,5";"1,50";"1,0";2',
   '3;4;A;x;y;0,5 l;1',
 ];
-const text = Buffer.from(header + `${lines.join('\n')}\n`.repeat(8));
-const file = { name: 'a.csv', bytes: bytesInMemory(text) };
+const text = header + `${lines.join('\n')}\n`.repeat(8);
+const textFile = (content: string) => ({
+  name: 'a.csv',
+  bytes: bytesInMemory(Buffer.from(content)),
+});
+const file = textFile(text);
 
 async function samplesOf(spec: Spec) {
   const samples: unknown[] = [];
@@ -85,5 +91,51 @@ describe('a decimal comma', () => {
       size: { type: 'number' },
       version: { type: 'category', values: ['1,1', '1,10', 'A'] },
     });
+  });
+
+  it('is one where rows are held out by a column', async () => {
+    const rows = Array.from({ length: 20 }, (_, i) => `${2_000 + i},5;${i},25;${i % 2},5`);
+    const held = textFile(`year;x;sold\n${rows.join('\n')}\n`);
+    const spec = defineSpec({
+      model: 'held',
+      task: 'regression',
+      features: { x: { type: 'number' } },
+      label: { name: 'sold' },
+      ignore: 'others',
+      batch: { validation: { column: 'year', from: 2_010 } },
+    });
+    const isOut = heldOutRule(spec);
+    for await (const chunk of readSamples(spec, { ...held, columns: columnsToRead(spec) }))
+      expect(rows.filter((_, index) => isOut(chunk, { row: index, index }))).toHaveLength(10);
+  });
+
+  it('makes values of their own, of which a draft lists all', async () => {
+    const mixed = ['10', '10,0', '1.5', '1,5', 'A'];
+    const rows = Array.from(
+      { length: 200 },
+      (_, i) => `${mixed[i % 5]};${i % 7};${mixed[i % 4]};B`,
+    );
+    const all = textFile(`kind;x;grade;other\n${rows.join('\n')}\nA;1;B;C\n`);
+    const { spec: draft } = await draftSpec('mixed', all, {
+      labels: ['grade'],
+      task: 'multiclass',
+    });
+    const spec = defineSpec({ ...draft, model: 'mixed' });
+    for await (const chunk of readSamples(spec, all)) {
+      const { refused, unknown } = createEncoder(spec).encode(chunk.samples);
+      expect([refused, unknown]).toEqual([[], {}]);
+    }
+  });
+
+  it('stays in ids, but for models that were declared before', async () => {
+    const labels = textFile('nr;grade\n1,5;A\n');
+    const ids = async (spec: Spec) => {
+      const found = [];
+      for await (const { samples } of readLabels(spec, labels, 'nr')) found.push(...samples);
+      return found;
+    };
+    const spec = defineSpec(declared);
+    expect(await ids(spec)).toEqual([{ id: '1,5', label: 'A' }]);
+    expect(await ids({ ...spec, revision: 12 })).toEqual([{ id: '1.5', label: 'A' }]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
-import { exportedOf } from '../../lib/export/exported.ts';
+import { type Exported, exportedOf } from '../../lib/export/exported.ts';
 import { kerasFiles } from '../../lib/export/formats/keras.ts';
 import { onnxFiles } from '../../lib/export/formats/onnx.ts';
 import { safetensorsFiles } from '../../lib/export/formats/safetensors.ts';
@@ -74,6 +74,39 @@ describe('an exported model of what is seldom there', () => {
       expectClose(askPython(files, rows), own, 1e-5);
     },
   );
+});
+
+describe('the code of docs/python.md', () => {
+  it.skipIf(python === undefined)('knows what stands for a time that is missing', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => ({
+      at: i % 4 === 3 ? null : `2024-03-${10 + (i % 19)}`,
+      y: i % 5,
+    }));
+    for (const parts of [['elapsed'], ['weekday', 'elapsed']] as const) {
+      const { exported, own } = await modelOf(
+        {
+          model: 'times',
+          task: 'binary',
+          features: {
+            at: { type: 'timestamp', parts: [...parts], missing: '2020-01-01', indicator: true },
+            y: { type: 'number' },
+          },
+          network: { hidden: [4] },
+        },
+        rows,
+      );
+      const files = { ...(await safetensorsFiles(exported)), 'inputs.json': inputsJson(exported) };
+      const asked = rows.map(({ at, y }) => ({ at: at && numbersOf(exported, at), y }));
+      expectClose(askPython(files, asked), own, 1e-5);
+    }
+  });
+
+  /** The numbers of a time, as a sample has them before they are scaled. */
+  function numbersOf({ model: { encoder }, features }: Exported, at: string): number[] {
+    const { raw } = encoder.encodeFeatures([{ features: { at, y: 0 } }]).samples;
+    const { offset = 0, width = 1 } = features.find(({ name }) => name === 'at') ?? {};
+    return [...raw.slice(offset, offset + width - 1)];
+  }
 });
 
 describe('an exported model of random Fourier features', () => {

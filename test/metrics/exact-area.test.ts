@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { noPlace } from '../../lib/features/classes.ts';
 import { figuresOf } from '../../lib/metrics/figures.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 
@@ -79,5 +80,20 @@ describe('the area under the curve of some predictions', () => {
         expect(found.areaUnderCurve).toBeCloseTo(mean, 9);
       }),
     );
+  });
+
+  it('is of the only class that is known, where they get places as they come', () => {
+    const growing = defineSpec({
+      model: 'm',
+      task: 'multiclass',
+      features,
+      label: { maxClasses: 5 },
+    });
+    const shares = [0.9, 0.4, 0.6, 0.1].flatMap((share) => [share, 0, 0, 0, 0]);
+    const said = {
+      labels: Float32Array.of(0, noPlace, 0, noPlace),
+      weights: Float32Array.of(1, 1, 1, 1),
+    };
+    expect(figuresOf(growing, Float32Array.from(shares), said, ['p']).areaUnderCurve).toBe(1);
   });
 });
