@@ -81,20 +81,27 @@ async function time(engine: Engine, row: Row, steps: number): Promise<number[]> 
   return repeat(steps, learn);
 }
 
-/** Milliseconds that all contestants warm up for, and once at least: compilers come in stages. */
-const warmMilliseconds = 500;
+/**
+ * Milliseconds that all contestants warm up for, since compilers come in stages, and those that a
+ * repetition takes; both at least, of whole passes.
+ */
+const [warmMilliseconds, repetitionMilliseconds] = [1_000, 100];
 
 /** µs per step of each repetition of something that does so many steps, after warming up. */
 async function repeat(steps: number, learn: () => Promise<void>): Promise<number[]> {
-  const begun = performance.now();
-  do await learn();
-  while (performance.now() - begun < warmMilliseconds);
+  const microsecondsOf = async (least: number) => {
+    const begun = performance.now();
+    let [passes, passed] = [0, 0];
+    do {
+      await learn();
+      passes += 1;
+      passed = performance.now() - begun;
+    } while (passed < least);
+    return (passed * 1_000) / passes / steps;
+  };
+  await microsecondsOf(warmMilliseconds);
   const timings: number[] = [];
-  for (let i = 0; i < repetitions; i++) {
-    const started = performance.now();
-    await learn();
-    timings.push(((performance.now() - started) * 1_000) / steps);
-  }
+  for (let i = 0; i < repetitions; i++) timings.push(await microsecondsOf(repetitionMilliseconds));
   return timings;
 }
 
@@ -138,7 +145,8 @@ async function timeSingleSteps(row: Row): Promise<number[]> {
 }
 
 async function timePeer(peer: string, row: Row): Promise<Timings> {
-  return (await peers.ask({ peer, ...row, repetitions, warmMilliseconds }))?.microseconds;
+  const settings = { repetitions, warmMilliseconds, repetitionMilliseconds };
+  return (await peers.ask({ peer, ...row, ...settings }))?.microseconds;
 }
 
 function median(values: readonly number[]): number {

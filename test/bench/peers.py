@@ -1,7 +1,8 @@
 """One row of the benchmark with scikit-learn or PyTorch: reads JSON lines with a row each, answers microseconds.
 
-A row: {"peer", "sizes", "minibatch", "optimizer", "steps", "repetitions", "warmMilliseconds", "tables"}. Answers
-{"microseconds": [...]} per repetition and step, or {"absent": reason}. One thread, as all others in the benchmark.
+A row: {"peer", "sizes", "minibatch", "optimizer", "steps", "repetitions", "warmMilliseconds",
+"repetitionMilliseconds", "tables"}. Answers {"microseconds": [...]} per repetition and step, or {"absent": reason}.
+One thread, as all others in the benchmark.
 """
 import json
 import sys
@@ -18,16 +19,17 @@ def dense_data(sizes, minibatch, steps):
 
 
 def repeat(row, step):
-    def learn():
-        start = time.perf_counter()
-        for i in range(row["steps"]):
-            step(i)
-        return time.perf_counter() - start
+    def microseconds(least):
+        start, passes, passed = time.perf_counter(), 0, 0.0
+        while passes == 0 or passed < least / 1e3:
+            for i in range(row["steps"]):
+                step(i)
+            passes += 1
+            passed = time.perf_counter() - start
+        return passed / passes / row["steps"] * 1e6
 
-    warm = 0.0
-    while warm < row["warmMilliseconds"] / 1e3:
-        warm += learn()
-    return [learn() / row["steps"] * 1e6 for _ in range(row["repetitions"])]
+    microseconds(row["warmMilliseconds"])
+    return [microseconds(row["repetitionMilliseconds"]) for _ in range(row["repetitions"])]
 
 
 def scikit_learn(row):
