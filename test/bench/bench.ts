@@ -251,9 +251,10 @@ for (const { samples, p50, p99, samplesPerSecond } of predictions) {
 }
 const coldStart = options.only === '' ? await measureColdStart(repetitions) : undefined;
 if (coldStart !== undefined) {
-  const { ready, firstUpdate, firstPrediction } = coldStart;
+  const { ready, node, firstUpdate, firstPrediction } = coldStart;
   output.write(`cold start of online-update: ready after ${median(ready).toFixed(0)} ms, `);
-  output.write(`the first update done after ${median(firstUpdate).toFixed(0)} ms\n`);
+  output.write(`the first update done after ${median(firstUpdate).toFixed(0)} ms; `);
+  output.write(`Node itself takes ${median(node).toFixed(0)} ms\n`);
   output.write(`cold start of predict: answered after ${median(firstPrediction).toFixed(0)} ms\n`);
 }
 if (options.json)

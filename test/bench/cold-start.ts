@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,8 @@ import { createModel } from '../../lib/model/create-model.ts';
 export type ColdStart = {
   /** Until the bundled handler has answered an empty event. */
   readonly ready: readonly number[];
+  /** Until Node itself has started and ended, with nothing to do. */
+  readonly node: readonly number[];
   /**
    * Until it has learnt a message, with S3 on this machine and the compiled model in its bucket.
    */
@@ -52,6 +55,7 @@ export async function measureColdStart(repetitions: number): Promise<ColdStart> 
     await host.invoke(update(1));
     const result = {
       ready: [] as number[],
+      node: [] as number[],
       firstUpdate: [] as number[],
       firstPrediction: [] as number[],
     };
@@ -59,6 +63,9 @@ export async function measureColdStart(repetitions: number): Promise<ColdStart> 
     for (let i = 0; i < repetitions; i++) {
       host.kill();
       await delay(exitMilliseconds);
+      const bare = performance.now();
+      spawnSync(process.execPath, ['-e', '0']);
+      result.node.push(performance.now() - bare);
       const started = performance.now();
       await host.invoke({ Records: [] });
       result.ready.push(performance.now() - started);
