@@ -123,3 +123,6 @@ export function meansOfRows(values: Float64Array, width: number): Float64Array {
   });
   return means;
 }
+
+/** The greatest number that float32 has. */
+export const greatestFloat32 = (2 - 2 ** -23) * 2 ** 127;

@@ -11,7 +11,6 @@ import { rename } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
-import { rowReader } from '../datasets/to-sample.ts';
 import { invalid } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
@@ -124,15 +123,14 @@ function linesOf(
 /** What is asked of a chunk's rows: under their ids where those are in a column. */
 function questionsOf(
   spec: Spec,
-  { rows, samples }: Pick<FileChunk, 'rows' | 'samples'>,
+  { rows, samples, reader }: Pick<FileChunk, 'rows' | 'samples' | 'reader'>,
   idColumn: string | undefined,
 ): readonly unknown[] {
   if (idColumn === undefined) return [...samples];
   const write = sampleWriter(spec);
-  const { readId } = rowReader(spec, rows);
   return Array.from(samples, (sample, i) => ({
     ...JSON.parse(write(sample)),
-    id: readId(rows.at(i)?.[idColumn]) ?? null,
+    id: reader.readId(rows.at(i)?.[idColumn]) ?? null,
   }));
 }
 

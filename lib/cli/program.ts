@@ -85,9 +85,11 @@ export function addCommand(
     command.addOption(flag('--json', 'JSON on the output, for programs'));
     command.addOption(text('--stack <name>', 'a deployed stack, by its name'));
   }
-  const typed = examples.map(([line, does]) => [line.replace('millrace ', 'npx millrace '), does]);
-  const width = Math.max(...typed.map(([line = '']) => line.length));
-  const lines = typed.map(([line = '', does = '']) =>
+  const typed = examples.map(
+    ([line, does]) => [line.replace('millrace ', 'npx millrace '), does] as const,
+  );
+  const width = Math.max(...typed.map(([line]) => line.length));
+  const lines = typed.map(([line, does]) =>
     width + does.length > 70 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}  ${does}`,
   );
   command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);

@@ -60,8 +60,8 @@ type Validation = Spec['batch']['validation'];
 /** A cell of a row, or of the features of the sample that it is. */
 function cellOf({ rows, samples }: SampleChunk, index: number, column: string): unknown {
   const row = rows?.at(index);
-  if (row !== undefined && Object.hasOwn(row, column))
-    return rows?.hasDecimalComma ? withDecimalPoint(row[column]) : row[column];
+  if (rows !== undefined && row !== undefined && Object.hasOwn(row, column))
+    return withDecimalPoint(row[column], rows);
   const sample = samples.at(index);
   const features = isRecord(sample) ? sample.features : undefined;
   return isRecord(features) && Object.hasOwn(features, column) ? features[column] : undefined;

@@ -3,12 +3,14 @@ import { type Declaration, hasExactTexts } from '../features/columns.ts';
 import type { BadRow, FilePlace, Rows } from './formats/format.ts';
 import { type DatasetFile, readRows } from './rows.ts';
 import type { RowPlace } from './tally.ts';
-import { lateLabelColumns, rowReader } from './to-sample.ts';
+import { lateLabelColumns, type RowReader, rowReader } from './to-sample.ts';
 
 /** Rows of a file, each with the sample that it is. */
 export type FileChunk = {
   readonly rows: Rows;
   readonly samples: Samples;
+  /** What makes samples of its rows. */
+  readonly reader: RowReader;
   /** Where a sample of the chunk comes from. */
   readonly placeOf: (index: number) => RowPlace;
   readonly bad: readonly (BadRow & RowPlace)[];
@@ -34,11 +36,12 @@ export async function* readSamples(
   const columns = chosen ?? new Set(isSent ? [...own, ...lateLabelColumns] : own);
   const isRounded = !hasExactTexts(declaration);
   for await (const { rows, lines, bad, next } of readRows({ ...file, columns, isRounded })) {
-    const { toSample, toLateLabel } = rows.hasDecimalComma ? withCommas : plain;
+    const reader = rows.hasDecimalComma ? withCommas : plain;
     const areLate = isSent && areLateLabels(rows);
     yield {
       rows,
-      samples: areLate ? mapped(rows, toLateLabel) : samplesOf(rows, toSample),
+      samples: areLate ? mapped(rows, reader.toLateLabel) : samplesOf(rows, reader.toSample),
+      reader,
       placeOf: (index) => ({ file: file.name, line: lines[index] ?? 0 }),
       bad: bad.map((each) => ({ ...each, file: file.name })),
       next,

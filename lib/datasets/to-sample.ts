@@ -1,11 +1,10 @@
 import type { Items, Row } from '../features/cell-table.ts';
 import { readNumber } from '../features/cells.ts';
 import { cellsOfSpec, columnsOf, type Declaration } from '../features/columns.ts';
-import { decimalCells, withDecimalPoint } from '../features/decimal-comma.ts';
+import { type DecimalTable, decimalCells, withDecimalPoint } from '../features/decimal-comma.ts';
 import { labelReader } from '../features/label.ts';
 import { weightColumn } from '../features/sample-parts.ts';
 import { inOneLine } from '../parse.ts';
-import type { Rows } from './formats/format.ts';
 
 type ReadCell = (cell: unknown) => unknown;
 
@@ -34,10 +33,7 @@ export type RowReader = {
  *
  * @param rows which of them it reads: such with decimal commas or without
  */
-export function rowReader(
-  declaration: Declaration,
-  rows: Pick<Rows, 'hasDecimalComma'> = {},
-): RowReader {
+export function rowReader(declaration: Declaration, rows: DecimalTable = {}): RowReader {
   const cells = cellsOfSpec(declaration);
   const { columns, readLabel, readOutput, readWeight, readId } = cellReaders(declaration, rows);
   const { outputs, column: labelColumn = declaration.label.name } = declaration.label;
@@ -97,15 +93,12 @@ export function rowReader(
 }
 
 /** How the cells of columns become what samples have. */
-function cellReaders(
-  declaration: Declaration,
-  { hasDecimalComma = false }: Pick<Rows, 'hasDecimalComma'>,
-) {
+function cellReaders(declaration: Declaration, rows: DecimalTable) {
   const isOld = declaration.cells === undefined;
   const decimals = decimalCells(declaration);
   const reader = (isNumber: boolean, own?: ReadCell): ReadCell => {
     const read = (isOld ? own : undefined) ?? asItIs;
-    return isNumber && hasDecimalComma ? (cell) => read(withDecimalPoint(cell)) : read;
+    return isNumber && rows.hasDecimalComma ? (cell) => read(withDecimalPoint(cell, rows)) : read;
   };
   return {
     columns: columnsOf(declaration).flatMap(({ name, column, behaviour: { of, readCell } }) =>

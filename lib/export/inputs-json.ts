@@ -1,3 +1,4 @@
+import { greatestFloat32 } from '../arithmetic.ts';
 import { classNames } from '../features/class-weights.ts';
 import { cellsOfSpec } from '../features/columns.ts';
 import { hasIndicator } from '../features/kinds/indicator.ts';
@@ -90,8 +91,6 @@ function scaleJson({ mean, scale, most }: ColumnScales) {
     }),
   };
 }
-
-const greatestFloat32 = (2 - 2 ** -23) * 2 ** 127;
 
 /** Networks that forget have means of their own. */
 function viewsJson(spec: Spec, feature: ExportedFeature, views: readonly ColumnScales[]) {

@@ -109,7 +109,7 @@ export class AnswerMemory {
     const { write, takesNumbers, readsDecimals, isSource } = this.#role;
     const cellOf = (row: number) => {
       const text = column.textOf(start + row);
-      return hasDecimalComma && readsDecimals ? withDecimalPoint(text) : text;
+      return readsDecimals ? withDecimalPoint(text, column) : text;
     };
     const readsNumbers = takesNumbers && !isSource;
     this.#texts ??= new CellIndex();

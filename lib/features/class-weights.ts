@@ -1,3 +1,4 @@
+import { greatestFloat32 } from '../arithmetic.ts';
 import { listNames, show } from '../parse.ts';
 import type { NamedClasses } from './classes.ts';
 import type { EncodedSamples, Layout } from './samples.ts';
@@ -106,7 +107,7 @@ export function problemsOfClassWeights(spec: Weighing): readonly string[] {
 }
 
 /** The least and the greatest weight in float32: one that is 0 or infinite would say nothing. */
-const [leastWeight, mostWeight] = [2 ** -149, (2 - 2 ** -23) * 2 ** 127];
+const [leastWeight, mostWeight] = [2 ** -149, greatestFloat32];
 
 /** A weight times a factor, as far as float32 has such a weight. */
 function timesFactor(weight: number, factor: number): number {

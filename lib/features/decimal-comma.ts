@@ -32,9 +32,13 @@ export function decimalCells({
   };
 }
 
-/** A text that is a number with a decimal comma with its point; any other cell as it is. */
-export function withDecimalPoint(cell: unknown): unknown {
-  return typeof cell === 'string' && decimal.test(cell) ? cell.replace(',', '.') : cell;
+/** Rows or columns in which a comma may be the decimal point. */
+export type DecimalTable = { readonly hasDecimalComma?: boolean };
+
+/** A cell of a table, where a number is wanted: one with a decimal comma has its point. */
+export function withDecimalPoint(cell: unknown, { hasDecimalComma }: DecimalTable): unknown {
+  const isDecimal = hasDecimalComma === true && typeof cell === 'string' && decimal.test(cell);
+  return isDecimal ? cell.replace(',', '.') : cell;
 }
 
 const decimal = /^[+-]?\d+,\d+(e[+-]?\d+)?$/i;

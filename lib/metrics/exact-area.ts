@@ -26,7 +26,7 @@ export function createExactAreas(outputs: number, classes: number): ExactAreas {
   let rows = 0;
   const isOver = () => rows * width > mostKept;
   const curveOf = (place: number) => {
-    const curve = emptyCurve(rows);
+    const curve = { scores: new Float32Array(rows), weights: new Float64Array(rows) };
     let at = 0;
     for (const { predictions, samples } of parts)
       for (let row = 0; row < samples.labels.length; row++) {
@@ -58,10 +58,6 @@ export function createExactAreas(outputs: number, classes: number): ExactAreas {
 
 /** Probabilities, and the weights of their samples: below 0 where the label is another. */
 type Curve = { readonly scores: Float32Array; readonly weights: Float64Array };
-
-function emptyCurve(rows: number): Curve {
-  return { scores: new Float32Array(rows), weights: new Float64Array(rows) };
-}
 
 /** The share of pairs of a true and another one in order, ties as half (Hanley and McNeil 1982). */
 function areaOf({ scores, weights }: Curve): number {

@@ -1,9 +1,9 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
-import { type BadRow, copied, type Rows } from '../datasets/formats/format.ts';
+import { type BadRow, copied } from '../datasets/formats/format.ts';
 import { readRows } from '../datasets/rows.ts';
 import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
-import { withDecimalPoint } from '../features/decimal-comma.ts';
+import { type DecimalTable, withDecimalPoint } from '../features/decimal-comma.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';
 
@@ -79,9 +79,9 @@ export async function profileFile(
   const labelsAmong = (names: readonly string[]) =>
     labels ?? (areSamples ? ['label'] : names.filter((name) => name !== '').slice(-1));
   for await (const chunk of readRows(file)) {
+    const { hasDecimalComma = false } = chunk.rows;
     bad ??= chunk.bad[0];
     badRows += chunk.bad.length;
-    const { hasDecimalComma } = chunk.rows;
     for (const row of chunk.rows) {
       if (rows() >= rowsLookedAt(columns.size)) return profile(false);
       const { features } = row;
@@ -104,7 +104,7 @@ function rowsLookedAt(columns: number): number {
 }
 
 /** The columns of a row that count, all unless given, and whether its numbers have commas. */
-type Looking = Pick<Rows, 'hasDecimalComma'> & { readonly only?: readonly string[] };
+type Looking = DecimalTable & { readonly only?: readonly string[] };
 
 /** What is in the columns of some rows. */
 export function createProfile() {
@@ -125,7 +125,7 @@ export function createProfile() {
       return Object.entries(row).map(([name, written]) => {
         const column = columns.get(name) ?? newColumn(name);
         columns.set(name, column);
-        const cell = hasDecimalComma ? withDecimalPoint(written) : written;
+        const cell = withDecimalPoint(written, { hasDecimalComma });
         column.hasDecimalComma ||= hasDecimalComma;
         if (only?.includes(name) !== false) look(column, cell, written);
         return [name, cell];
@@ -221,9 +221,8 @@ function look(column: Column, cell: unknown, written: unknown): void {
 }
 
 /** The values of a column as numbers are written in JSON; others as they are. */
-export function plainValuesOf({ values, hasDecimalComma }: Column): readonly string[] {
-  const texts = [...values.keys()];
-  return hasDecimalComma ? texts.map((text) => String(withDecimalPoint(text))) : texts;
+export function plainValuesOf(column: Column): readonly string[] {
+  return [...column.values.keys()].map((text) => String(withDecimalPoint(text, column)));
 }
 
 function lookAtText(column: Column, text: string, isNumber: boolean): void {

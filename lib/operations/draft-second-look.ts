@@ -2,7 +2,7 @@ import type { ByteSource } from '../datasets/byte-source.ts';
 import { readRows } from '../datasets/rows.ts';
 import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema } from '../features/cells.ts';
-import { withDecimalPoint } from '../features/decimal-comma.ts';
+import { type DecimalTable, withDecimalPoint } from '../features/decimal-comma.ts';
 import type { Task } from '../features/task.ts';
 import { type Column, flat } from './column-profile.ts';
 import { createCodes } from './draft-codes.ts';
@@ -32,7 +32,7 @@ export async function lookAgain(
   let left = file.rows;
   for await (const chunk of readRows({ ...file, columns: 'all' })) {
     for (const row of [...chunk.rows].slice(0, left)) {
-      const own = flat(chunk.rows.hasDecimalComma ? withDecimalPoints(row) : row);
+      const own = flat(asNumbers(row, chunk.rows));
       for (const look of [leaks, codes, order]) look.add(own);
     }
     left -= chunk.rows.length;
@@ -41,8 +41,9 @@ export async function lookAgain(
   return { codes: codes.found(), doubts: [...leaks.found(), ...order.found()] };
 }
 
-function withDecimalPoints(row: Row): Row {
-  const cells = Object.entries(row).map(([name, cell]) => [name, withDecimalPoint(cell)]);
+function asNumbers(row: Row, rows: DecimalTable): Row {
+  if (!rows.hasDecimalComma) return row;
+  const cells = Object.entries(row).map(([name, cell]) => [name, withDecimalPoint(cell, rows)]);
   return Object.fromEntries(cells);
 }
 

@@ -1,6 +1,5 @@
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
-import { rowReader } from '../datasets/to-sample.ts';
 import { invalid } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import type { Encoder, Refusal } from '../features/encoder.ts';
@@ -30,7 +29,6 @@ export async function* readLabels(
   let isKnown = false;
   for await (const { rows: items, ...chunk } of readSamples(spec, { ...file, columns: 'all' })) {
     const rows = [...items];
-    const { readId, toLateLabel } = rowReader(spec, items);
     isKnown ||= rows.some((row) => Object.hasOwn(row, idColumn));
     const [first] = rows;
     if (!isKnown && first !== undefined)
@@ -38,8 +36,8 @@ export async function* readLabels(
         `--id: the file has no column ${idColumn} (found ${listNames(Object.keys(first))})`,
       );
     const samples = rows.map((row) => {
-      const { id: _, ...label } = toLateLabel(row);
-      return { id: readId(row[idColumn]) ?? null, ...label };
+      const { id: _, ...label } = chunk.reader.toLateLabel(row);
+      return { id: chunk.reader.readId(row[idColumn]) ?? null, ...label };
     });
     yield { ...chunk, samples, absent: () => [] };
   }

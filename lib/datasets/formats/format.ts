@@ -7,6 +7,7 @@ import {
   type Items,
   type Row,
 } from '../../features/cell-table.ts';
+import type { DecimalTable } from '../../features/decimal-comma.ts';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 
@@ -37,11 +38,7 @@ export type Stretch = {
 };
 
 /** Rows in order; of some formats their cells can be had column by column. */
-export type Rows = Items<Row> &
-  Partial<CellTable> & {
-    /** Whether a comma is the decimal point in their texts. */
-    readonly hasDecimalComma?: boolean;
-  };
+export type Rows = Items<Row> & Partial<CellTable> & DecimalTable;
 
 /** Rows of a file, in order. */
 export type RowChunk = {
