@@ -2,8 +2,14 @@ import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { MillraceError } from '../errors.ts';
 
-/** The arrays that Millrace stores: float32, float64, int32, bytes. */
-export type StoredArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+/** The arrays that Millrace stores. */
+export type StoredArray =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array;
 /** A named array with its shape. */
 export type StoredTensor = { readonly shape: readonly number[]; readonly data: StoredArray };
 /** The contents of one safetensors file: tensors by name, and texts. */
@@ -19,6 +25,8 @@ const types = {
   F32: { bytes: 4, of: (...place: Place) => new Float32Array(...place) },
   F64: { bytes: 8, of: (...place: Place) => new Float64Array(...place) },
   I32: { bytes: 4, of: (...place: Place) => new Int32Array(...place) },
+  I16: { bytes: 2, of: (...place: Place) => new Int16Array(...place) },
+  I8: { bytes: 1, of: (...place: Place) => new Int8Array(...place) },
   U8: { bytes: 1, of: (...place: Place) => new Uint8Array(...place) },
 } as const;
 
@@ -26,7 +34,7 @@ const headerSchema = z
   .object({ __metadata__: z.record(z.string(), z.string()).default({}) })
   .catchall(
     z.strictObject({
-      dtype: z.enum(['F32', 'F64', 'I32', 'U8']),
+      dtype: z.enum(['F32', 'F64', 'I32', 'I16', 'I8', 'U8']),
       shape: z.array(z.int().nonnegative()),
       data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
     }),
@@ -114,6 +122,8 @@ function parseHeader(json: string): z.output<typeof headerSchema> {
 function dtypeOf(data: StoredArray): keyof typeof types {
   if (data instanceof Float64Array) return 'F64';
   if (data instanceof Uint8Array) return 'U8';
+  if (data instanceof Int8Array) return 'I8';
+  if (data instanceof Int16Array) return 'I16';
   return data instanceof Int32Array ? 'I32' : 'F32';
 }
 

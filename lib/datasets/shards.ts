@@ -1,6 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { decodeSafetensors, digestOf, encodeSafetensors } from '../bucket/safetensors.ts';
+import { digestOf } from '../bucket/safetensors.ts';
 import { damagedCache } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
 import {
@@ -16,7 +16,7 @@ import {
   statisticsOf,
 } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
-import { samplesFrom, samplesTensors } from '../state/samples-file.ts';
+import { allRows, encodeShard, openShard, type StoredRows } from './shard-file.ts';
 
 /** Shards that were written, and the statistics of their rows. */
 export type Shards = {
@@ -125,8 +125,8 @@ export function readShard(
   store: ObjectStore,
   names: ShardNames,
   shard: number,
-): Promise<EncodedSamples> {
-  return readSamples(store, keyOf(names, shard), names.shardDigests[shard] ?? '');
+): Promise<StoredRows> {
+  return readRows(store, keyOf(names, shard), names.shardDigests[shard] ?? '');
 }
 
 /** Parts count their own shards; a dataset that grows goes on counting. */
@@ -141,11 +141,11 @@ function keyOf({ hash, base, parts = [] }: ShardNames, shard: number): string {
 }
 
 /** The held-out rows, with raw numbers. @throws as {@link readShard} */
-export function readHeldOut(
+export async function readHeldOut(
   store: ObjectStore,
   { hash, heldOutDigest }: ShardNames,
 ): Promise<EncodedSamples> {
-  return readSamples(store, keys.prepared(hash, heldOutFile), heldOutDigest);
+  return allRows(await readRows(store, keys.prepared(hash, heldOutFile), heldOutDigest));
 }
 
 /** The file of a prepared dataset that has the held-out rows. */
@@ -155,19 +155,11 @@ function shardFile(shard: number): string {
   return `shard-${String(shard).padStart(5, '0')}.safetensors`;
 }
 
-async function readSamples(
-  store: ObjectStore,
-  key: string,
-  digest: string,
-): Promise<EncodedSamples> {
+async function readRows(store: ObjectStore, key: string, digest: string): Promise<StoredRows> {
   const object = await store.get(key);
   if (object === undefined) throw damagedCache(`${key} is gone`);
   if (digestOf(object.body) !== digest) throw damagedCache(`${key} is damaged`);
-  const samples = samplesFrom(decodeSafetensors(object.body, { sharing: true }).tensors);
-  if (samples === undefined) throw damagedCache(`${key} is no shard`);
-  return { ...samples, isDerived: true };
-}
-
-function encodeShard(rows: EncodedSamples): Uint8Array {
-  return encodeSafetensors({ tensors: samplesTensors(rows), metadata: {} });
+  const rows = openShard(object.body);
+  if (rows === undefined) throw damagedCache(`${key} is no shard`);
+  return rows;
 }

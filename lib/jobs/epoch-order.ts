@@ -1,36 +1,47 @@
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { shuffledOrder } from '../datasets/order.ts';
+import { allRows, type StoredRows } from '../datasets/shard-file.ts';
 import { classWeightsOf, type KnownClasses, weighed } from '../features/class-weights.ts';
-import { inOrderOf, namesOfClasses } from '../features/classes.ts';
+import { inOrderOf, namesOfClasses, placed } from '../features/classes.ts';
 import { hashIntegers } from '../features/hash.ts';
 import type { EncodedSamples, Floats, Layout } from '../features/samples.ts';
 import type { Spec } from '../spec/spec.ts';
 
-/** The rows of a window in the order of an epoch, each as often as it is learnt. */
-export type EpochRows = { readonly samples: EncodedSamples; readonly order: Int32Array };
+/** What is known of classes, and how much each weighs among the rows of the dataset. */
+type Known = { readonly statistics: KnownClasses; readonly rows: Float64Array };
 
 /**
- * The rows of a window as an epoch learns them: each once, weighed as its class; or, where classes
- * are balanced by sampling, as often as its class weighs.
+ * The rows of a window in the order in which an epoch learns them: each once; or, where classes are
+ * balanced by sampling, as often as its class weighs.
  *
- * @param known what is known of classes, and how much each weighs among the rows of the dataset
  * @param key the epoch, and the window's first shard
  */
-export function rowsOfEpoch(
+export function orderOfEpoch(
+  spec: Spec,
+  window: StoredRows,
+  { statistics, rows }: Known,
+  { layout, key }: { readonly layout: Layout; readonly key: readonly number[] },
+): Int32Array {
+  const classWeights = sampledClassWeights(spec, statistics);
+  if (classWeights === undefined) return shuffledOrder(window.count, spec.seed, ...key);
+  const { labels } = placed(allRows(window), statistics, layout);
+  const drawn = drawnRows(labels, timesOf(classWeights, rows), [spec.seed, ...key]);
+  return shuffledOrder(drawn.length, spec.seed, ...key).map((place) => drawn[place] ?? 0);
+}
+
+/** Rows as an epoch learns them: weighed as their class, unless sampling has balanced those. */
+export function weighedForEpoch(
   spec: Spec,
   samples: EncodedSamples,
-  { statistics, rows }: { readonly statistics: KnownClasses; readonly rows: Float64Array },
-  key: readonly number[],
-): EpochRows {
-  const classWeights = classWeightsOf(spec, statistics);
-  if (spec.batch.sampling !== 'balanced' || classWeights === undefined)
-    return {
-      samples: weighed(samples, spec, statistics),
-      order: shuffledOrder(samples.count, spec.seed, ...key),
-    };
-  const drawn = drawnRows(samples.labels, timesOf(classWeights, rows), [spec.seed, ...key]);
-  const order = shuffledOrder(drawn.length, spec.seed, ...key).map((place) => drawn[place] ?? 0);
-  return { samples, order };
+  statistics: KnownClasses,
+): EncodedSamples {
+  const isSampled = sampledClassWeights(spec, statistics) !== undefined;
+  return isSampled ? samples : weighed(samples, spec, statistics);
+}
+
+/** What classes weigh where they are balanced by sampling. */
+function sampledClassWeights(spec: Spec, statistics: KnownClasses): Float64Array | undefined {
+  return spec.batch.sampling === 'balanced' ? classWeightsOf(spec, statistics) : undefined;
 }
 
 /** How often rows of each class are drawn, so that an epoch has as many as the dataset. */

@@ -5,10 +5,9 @@ import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { assertPlaces, placed } from '../features/classes.ts';
-import { trainedLayoutOf } from '../features/columns.ts';
 import { mergeWithHistory } from '../features/derived.ts';
 import { rateFactor } from '../features/norm.ts';
-import { type EncodedSamples, gatherSamples, type Layout } from '../features/samples.ts';
+import type { EncodedSamples, Layout } from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../features/scaling.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
@@ -20,7 +19,7 @@ import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
 import type { Parameters } from '../state/state.ts';
 import { budgetUsed, isBudgetUsed, secondsOfBudget } from './budget.ts';
-import { classesOfRows, type EpochRows, rowsOfEpoch } from './epoch-order.ts';
+import { classesOfRows, orderOfEpoch, weighedForEpoch } from './epoch-order.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
@@ -98,16 +97,17 @@ async function trainEpoch(
   });
   for await (const stored of all) {
     const [shard = 0] = windows[place.shard] ?? [];
-    const { samples, order } = asLearnt(model, stored, known, [place.epoch, shard]);
+    const key = [place.epoch, shard];
+    const order = orderOfEpoch(spec, stored, known, { layout, key });
     const minibatches = Math.ceil(order.length / rows);
     while (place.minibatch < minibatches) {
       const start = place.minibatch * rows;
       const chunk = order.subarray(start, start + atOnce * rows);
+      const samples = asLearnt(model, stored.at(chunk), statistics);
       // The next window is on its way, as far as somebody listens.
       await turn?.();
       const before = now();
       const { state, losses } = await compiled.train(parameters, samples, {
-        order: chunk,
         minibatch: rows,
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
@@ -118,7 +118,7 @@ async function trainEpoch(
       const milliseconds = now() - before;
       if (milliseconds < limits.callMilliseconds) atOnce *= 2;
       parameters = { ...parameters, ...state };
-      if (place.epoch === 0) parameters = withLabelsOf(model, parameters, samples, chunk);
+      if (place.epoch === 0) parameters = withLabelsOf(model, parameters, samples);
       place = {
         ...place,
         minibatch: place.minibatch + losses.length,
@@ -134,7 +134,7 @@ async function trainEpoch(
         .flat()
         .reduce((sum, s) => sum + (prepared.shardRows[s] ?? 0), 0);
       const share = order.length > 0 ? Math.min(1, (place.minibatch * rows) / order.length) : 1;
-      await onProgress(place, earlier + Math.round(share * samples.count));
+      await onProgress(place, earlier + Math.round(share * stored.count));
       if (isTimeUp() || isBudgetUsed(place, spec.batch)) {
         return {
           lane: { parameters, best, place },
@@ -147,30 +147,26 @@ async function trainEpoch(
   return { lane: { parameters, best, place }, isEpochDone: true };
 }
 
-/** The rows of a window as an epoch's steps take them. @param key as of {@link rowsOfEpoch} */
+/** Rows with raw numbers as an epoch's steps take them. */
 function asLearnt(
   { spec, encoder: { layout }, scaling }: Model,
-  stored: EncodedSamples,
-  known: { readonly statistics: FeatureStatistics; readonly rows: Float64Array },
-  key: readonly number[],
-): EpochRows {
-  const { statistics } = known;
-  const raw = placed(stored, statistics, layout);
+  rows: EncodedSamples,
+  statistics: FeatureStatistics,
+): EncodedSamples {
+  const raw = placed(rows, statistics, layout);
   const labels = standardizeLabels(raw.labels, labelScaleOf(statistics, layout));
   const scaled = { ...standardize(raw, statistics, scaling), labels };
-  const { samples, order } = rowsOfEpoch(spec, scaled, known, key);
-  return { samples: indexed(samples, statistics.vocabularies, layout), order };
+  const samples = weighedForEpoch(spec, scaled, statistics);
+  return indexed(samples, statistics.vocabularies, layout);
 }
 
 /** The parameters once experts know the labels of some rows: of each, they hear once in a job. */
 function withLabelsOf(
-  { compiled, spec }: Model,
+  { compiled }: Model,
   parameters: Parameters,
-  samples: EncodedSamples,
-  rows: Int32Array,
+  { labels, weights }: EncodedSamples,
 ): Parameters {
   if (compiled.experts === undefined) return parameters;
-  const { labels, weights } = gatherSamples(samples, rows, trainedLayoutOf(spec));
   return { ...parameters, ...compiled.experts.share(parameters, { labels, weights }) };
 }
 

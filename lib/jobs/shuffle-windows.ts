@@ -1,13 +1,9 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { shuffledOrder } from '../datasets/order.ts';
+import { joinRows, type StoredRows } from '../datasets/shard-file.ts';
 import { readShard } from '../datasets/shards.ts';
-import {
-  concatSamples,
-  type EncodedSamples,
-  type Layout,
-  rowsWithin,
-} from '../features/samples.ts';
+import { type Layout, rowsWithin } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
 
@@ -47,9 +43,7 @@ export async function readWindow(
   prepared: PreparedDataset,
   window: readonly number[],
   layout: Layout,
-): Promise<EncodedSamples> {
+): Promise<StoredRows> {
   const parts = await Promise.all(window.map((shard) => readShard(store, prepared, shard)));
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
-  return { ...concatSamples(parts, layout), isDerived: true };
+  return joinRows(parts, layout);
 }

@@ -1,8 +1,8 @@
 import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
-import { decodeSafetensors } from '../bucket/safetensors.ts';
 import { scratchStore } from '../bucket/scratch-store.ts';
+import { openShard } from '../datasets/shard-file.ts';
 import { heldOutFile } from '../datasets/shards.ts';
 import { invalid, invariant } from '../errors.ts';
 import { existingSpec } from '../fold/current-model.ts';
@@ -12,7 +12,6 @@ import { limits } from '../limits.ts';
 import type { Figures } from '../metrics/figures.ts';
 import type { Ports } from '../ports/ports.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../spec/spec.ts';
-import { samplesFrom } from '../state/samples-file.ts';
 import { portsAside, runJobAside } from './job-aside.ts';
 import { assertDataset } from './start-job.ts';
 
@@ -109,7 +108,7 @@ async function countHeldOut(store: ObjectStore): Promise<number> {
   const files = await store.list(keys.allPrepared);
   const file = files.find(({ key }) => key === keys.prepared(hashOf(key), heldOutFile));
   const object = file && (await store.get(file.key));
-  return (object && samplesFrom(decodeSafetensors(object.body).tensors)?.count) ?? 0;
+  return (object && openShard(object.body)?.count) ?? 0;
 }
 
 const hashOf = (key: string) => key.split('/')[1] ?? '';

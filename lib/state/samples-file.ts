@@ -1,3 +1,4 @@
+import type { Matrix } from '../bucket/narrow.ts';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import { type EncodedSamples, exactNumbers } from '../features/samples.ts';
 
@@ -5,12 +6,12 @@ import { type EncodedSamples, exactNumbers } from '../features/samples.ts';
 export function samplesTensors(
   { count, raw, categories, labels, weights }: EncodedSamples,
   prefix = '',
-): Record<string, StoredTensor> {
-  const matrix = (data: StoredTensor['data']) => ({
+): Record<string, StoredTensor & { readonly data: Matrix }> {
+  const matrix = (data: Matrix) => ({
     shape: [count, count === 0 ? 0 : data.length / count],
     data,
   });
-  const vector = (data: StoredTensor['data']) => ({ shape: [count], data });
+  const vector = (data: Matrix) => ({ shape: [count], data });
   return {
     [`${prefix}numbers`]: matrix(raw),
     [`${prefix}categories`]: matrix(categories),

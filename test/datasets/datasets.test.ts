@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { drawHeldOut, shuffledOrder } from '../../lib/datasets/order.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
-import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
+import { readHeldOut } from '../../lib/datasets/shards.ts';
 import { rowReader } from '../../lib/datasets/to-sample.ts';
 import { flightsOfMonth, readFlights } from '../../lib/examples/flights/data.ts';
 import type { Row } from '../../lib/features/cell-table.ts';
@@ -12,6 +12,7 @@ import { createEncoder } from '../../lib/features/encoder.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import { prepareWhole } from '../support/prepare-whole.ts';
+import { readWholeShard } from '../support/whole-shard.ts';
 import { createWorld, ticket, ticketsSpec } from '../support/world.ts';
 
 async function rowsOf(text: string | Uint8Array, key: string): Promise<Row[]> {
@@ -143,7 +144,7 @@ describe('a prepared dataset', () => {
       return {
         store,
         prepared,
-        shard: await readShard(store, prepared, 0),
+        shard: await readWholeShard(store, prepared, 0),
         heldOut: await readHeldOut(store, prepared),
       };
     };

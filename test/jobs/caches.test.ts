@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
-import { readShard } from '../../lib/datasets/shards.ts';
 import { artifactName } from '../../lib/engine/onnx/artifact.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { readLane } from '../../lib/jobs/lane.ts';
@@ -9,6 +8,7 @@ import { graphCache } from '../../lib/ports/graph-cache.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { runJob, start, worldWithDataset } from '../support/jobs.ts';
 import { prepareWhole } from '../support/prepare-whole.ts';
+import { readWholeShard } from '../support/whole-shard.ts';
 import { createWorld, modelOf, ticketsSpec, type World } from '../support/world.ts';
 
 const { model } = ticketsSpec;
@@ -85,7 +85,7 @@ describe('a prepared dataset', () => {
         },
       };
       const prepared = await prepareWhole(world, declared, source);
-      numbers.push([...(await readShard(world.store, prepared, 0)).raw]);
+      numbers.push([...(await readWholeShard(world.store, prepared, 0)).raw]);
     }
     expect(numbers).toEqual([
       [3, 5],

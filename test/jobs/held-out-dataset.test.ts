@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { prepareDataset } from '../../lib/datasets/prepare.ts';
-import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
+import { readHeldOut } from '../../lib/datasets/shards.ts';
 import { readJob } from '../../lib/jobs/record.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import { runJob, start } from '../support/jobs.ts';
+import { readWholeShard } from '../support/whole-shard.ts';
 import { createWorld, deliver, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
 
 const spec: SpecInput = {
@@ -55,7 +56,7 @@ describe('a dataset of its own that is held out', () => {
     if (!preparing.isDone) throw new Error('it is not prepared');
     const { prepared } = preparing;
     const shards = await Promise.all(
-      prepared.shardRows.map((_, shard) => readShard(world.store, prepared, shard)),
+      prepared.shardRows.map((_, shard) => readWholeShard(world.store, prepared, shard)),
     );
     const learnt = shards.flatMap(({ raw }) => [...raw]);
     expect(learnt.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i));

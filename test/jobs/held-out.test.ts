@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
-import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
+import { readHeldOut } from '../../lib/datasets/shards.ts';
 import type { JobRecord } from '../../lib/jobs/record.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { defineSpec, parseSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { prepareWhole } from '../support/prepare-whole.ts';
+import { readWholeShard } from '../support/whole-shard.ts';
 import { createWorld, deliver, message, modelOf, ticketsSpec } from '../support/world.ts';
 
 vi.mock('../../lib/limits.ts', async (original) => {
@@ -55,7 +56,7 @@ async function split(
   const heldOut = await readHeldOut(world.store, prepared);
   const learnt: number[] = [];
   for (const [shard] of prepared.shardRows.entries())
-    learnt.push(...(await readShard(world.store, prepared, shard)).raw);
+    learnt.push(...(await readWholeShard(world.store, prepared, shard)).raw);
   return { heldOut: [...heldOut.raw], learnt };
 }
 

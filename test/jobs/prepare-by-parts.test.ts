@@ -7,12 +7,13 @@ import { digestOf } from '../../lib/bucket/safetensors.ts';
 import type { PreparedDataset } from '../../lib/datasets/manifest.ts';
 import { readOrPlanParts } from '../../lib/datasets/parts.ts';
 import { type PrepareOptions, prepareDataset } from '../../lib/datasets/prepare.ts';
-import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
+import { readHeldOut } from '../../lib/datasets/shards.ts';
 import { isOfKind } from '../../lib/errors.ts';
 import type { JobRecord } from '../../lib/jobs/record.ts';
 import { runPart } from '../../lib/jobs/run-part.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { readWholeShard } from '../support/whole-shard.ts';
 import { createWorld, modelOf, ticketsSpec, type World } from '../support/world.ts';
 
 // Chunks of two rows, shards of five, pieces that end within lines: cuts are many.
@@ -121,7 +122,7 @@ function reasonOf(error: unknown): string {
 
 /** The numbers of the rows, trained and held out. */
 async function numbersOf({ store }: World, prepared: PreparedDataset) {
-  const shards = prepared.shardRows.map((_, i) => readShard(store, prepared, i));
+  const shards = prepared.shardRows.map((_, i) => readWholeShard(store, prepared, i));
   const read = [...(await Promise.all(shards)), await readHeldOut(store, prepared)];
   return read.flatMap(({ raw }) => [...raw]).sort((a, b) => a - b);
 }

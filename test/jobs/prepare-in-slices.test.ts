@@ -4,13 +4,14 @@ import { describe, expect, it, vi } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { digestOf } from '../../lib/bucket/safetensors.ts';
 import { type PrepareOptions, prepareDataset } from '../../lib/datasets/prepare.ts';
-import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
+import { readHeldOut } from '../../lib/datasets/shards.ts';
 import { isOfKind } from '../../lib/errors.ts';
 import type { JobRecord } from '../../lib/jobs/record.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
 import { removeModel } from '../../lib/operations/remove-model.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import { prepareWhole } from '../support/prepare-whole.ts';
+import { readWholeShard } from '../support/whole-shard.ts';
 import {
   createWorld,
   deliver,
@@ -196,7 +197,9 @@ describe('a journal that is prepared again as it grows', () => {
     const model = await modelOf(world);
     const source = await sourceOf(world, model, recordOf([], sequence));
     const prepared = await prepareWhole(world, model, source);
-    const shards = prepared.shardRows.map((_, shard) => readShard(world.store, prepared, shard));
+    const shards = prepared.shardRows.map((_, shard) =>
+      readWholeShard(world.store, prepared, shard),
+    );
     const { hash: _, base, ...rest } = prepared;
     return {
       base,

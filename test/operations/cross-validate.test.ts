@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { scratchStore } from '../../lib/bucket/scratch-store.ts';
 import { prepareDataset } from '../../lib/datasets/prepare.ts';
-import { readHeldOut, readShard } from '../../lib/datasets/shards.ts';
+import { readHeldOut } from '../../lib/datasets/shards.ts';
 import { openJob } from '../../lib/jobs/record.ts';
 import { sourceOf } from '../../lib/jobs/source.ts';
 import { crossValidate } from '../../lib/operations/cross-validate.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { runJob, start, worldWithDataset } from '../support/jobs.ts';
 import { memoryStore } from '../support/memory-store.ts';
+import { readWholeShard } from '../support/whole-shard.ts';
 import { deliver, message, modelOf, ticket, ticketsSpec } from '../support/world.ts';
 
 const { model } = ticketsSpec;
@@ -39,7 +40,7 @@ async function rowsOfFolds() {
     if (!preparing.isDone) throw new Error('it is not prepared');
     const { prepared } = preparing;
     for (let shard = 0; shard < prepared.shardRows.length; shard++)
-      add(counts.train, (await readShard(world.store, prepared, shard)).raw);
+      add(counts.train, (await readWholeShard(world.store, prepared, shard)).raw);
     add(counts.heldOut, (await readHeldOut(world.store, prepared)).raw);
   }
   return counts;
