@@ -5,8 +5,7 @@ import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { JobMessage } from './job-message.ts';
-import { firstPlace, type Lane, type Place } from './lane.ts';
-import { type DatasetSums, noSums } from './progress.ts';
+import { type DatasetSums, firstPlace, type Lane, noSums, type Place } from './lane.ts';
 import type { JobRecord } from './record.ts';
 
 /** A slice that runs: what its steps have in common. */
@@ -90,5 +89,5 @@ export function failed(
   };
   const job = { model: record.model, job: record.job, slice: number };
   const lane = { parameters, place: failedPlace(ports, job, place, reason) };
-  return { lane, ...noSums };
+  return { lane, ...(stored?.sums ?? noSums) };
 }

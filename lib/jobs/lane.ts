@@ -117,6 +117,20 @@ export const placeSchema = z.strictObject({
 /** Epochs of which a job keeps all figures. */
 export const figuredEpochs = 1_000;
 
+/** What the dataset of a job came to. */
+const sumsSchema = z.strictObject({
+  /** The rows that it trains on. */
+  rows: z.int(),
+  refusedRows: z.int(),
+  /** By feature, how many rows have a value that the spec does not know. */
+  unknown: z.record(z.string(), z.int()),
+});
+/** What the dataset of a job came to. */
+export type DatasetSums = Readonly<z.output<typeof sumsSchema>>;
+
+/** Of a dataset that was not read. */
+export const noSums: DatasetSums = { rows: 0, refusedRows: 0, unknown: {} };
+
 /** How far a job is: its status, epoch and minibatch, and its losses so far. */
 export type Place = z.output<typeof placeSchema>;
 /**
@@ -127,6 +141,8 @@ export type Lane = {
   /** Early stopping: the parameters after the epoch with the lowest loss so far. */
   readonly best?: Parameters | undefined;
   readonly place: Place;
+  /** What the report of it says of the dataset; absent in releases before 0.31. */
+  readonly sums?: DatasetSums | undefined;
 };
 
 /** The place of a job that has not trained yet. */
@@ -160,8 +176,12 @@ export async function readLane(
   const place = placeSchema.safeParse(JSON.parse(extra.place ?? 'null'));
   if (!place.success)
     throw new MillraceError('corrupt', `${key} has no valid place: ${place.error.message}`);
+  const sums = sumsSchema
+    .optional()
+    .catch(undefined)
+    .parse(JSON.parse(extra.sums ?? 'null'));
   if (fitsModel(model, parameters))
-    return { lane: { parameters, best, place: place.data }, etag: object.etag };
+    return { lane: { parameters, best, place: place.data, sums }, etag: object.etag };
   throw new MillraceError('corrupt', `${key} has other tensors than the model's spec`);
 }
 
@@ -184,16 +204,20 @@ function decodedLane(key: string, body: Uint8Array): ReturnType<typeof decodePar
 export async function writeLane(
   ports: BucketPorts,
   { model, job }: Pick<JobRecord, 'model' | 'job'>,
-  { parameters, best, place }: Lane,
+  { parameters, best, place, sums }: Lane,
   etag: string | undefined,
 ): Promise<Accepted | Refused<'lost'>> {
-  const extra = { place: storedJson(place, keys.lane(model, job)) };
+  const key = keys.lane(model, job);
+  const extra = {
+    place: storedJson(place, key),
+    ...(sums && { sums: storedJson(sums, key) }),
+  };
   const body = encodeParameters(parameters, extra, best);
   const condition = etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: etag };
-  const outcome = await putUntilAnswered(ports, keys.lane(model, job), body, condition);
+  const outcome = await putUntilAnswered(ports, key, body, condition);
   if (outcome?.ok) return accepted;
-  const current = await ports.store.get(keys.lane(model, job));
+  const current = await ports.store.get(key);
   if (current !== undefined && Buffer.from(current.body).equals(body)) return accepted;
   if (current?.etag !== etag) return refuse('lost', 'another run of the slice was faster');
-  throw new MillraceError('unavailable', `${keys.lane(model, job)} could not be written`);
+  throw new MillraceError('unavailable', `${key} could not be written`);
 }

@@ -6,17 +6,8 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import { MillraceError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
-import { jobStatuses, type Place, placeSchema } from './lane.ts';
+import { type DatasetSums, jobStatuses, type Place, placeSchema } from './lane.ts';
 import type { JobRecord } from './record.ts';
-
-/** What the dataset of a job came to. */
-export type DatasetSums = {
-  /** The rows that it trains on. */
-  readonly rows: number;
-  readonly refusedRows: number;
-  /** By feature, how many rows have a value that the spec does not know. */
-  readonly unknown: Readonly<Record<string, number>>;
-};
 
 const progressSchema = z.object({
   ...placeSchema.shape,
@@ -42,9 +33,6 @@ export function readProgress(
 ): Promise<JobProgress | undefined> {
   return readJsonObject(store, keys.progress(model, job), progressSchema);
 }
-
-/** Of a dataset that was not read. */
-export const noSums: DatasetSums = { rows: 0, refusedRows: 0, unknown: {} };
 
 /**
  * Writes how far a job is into `progress.json`, for people and programs that watch it. Nothing

@@ -7,8 +7,7 @@ import { parseJson, show } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { jobId, modelName } from '../spec/names.ts';
 import { parseJobMessage } from './job-message.ts';
-import { firstPlace } from './lane.ts';
-import { noSums } from './progress.ts';
+import { firstPlace, noSums } from './lane.ts';
 import { runSlice, type SliceResult } from './slice.ts';
 
 /** A message of the jobs queue, as it arrived. */

@@ -30,8 +30,16 @@ import { assertSpecHolds, currentChampion } from './champion.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
 import type { JobMessage } from './job-message.ts';
-import { firstPlace, type Lane, type Place, readLane, writeLane } from './lane.ts';
-import { type DatasetSums, noSums, reportProgress, reportSurely, throttled } from './progress.ts';
+import {
+  type DatasetSums,
+  firstPlace,
+  type Lane,
+  noSums,
+  type Place,
+  readLane,
+  writeLane,
+} from './lane.ts';
+import { reportProgress, reportSurely, throttled } from './progress.ts';
 import { openJob } from './record.ts';
 import { keepRefusedRows } from './refused-rows.ts';
 import { sendNext } from './send-next.ts';
@@ -86,15 +94,16 @@ export async function runSlice(
     return { place, ...noSums };
   }
   if (stored !== undefined && stored.lane.place.slice > message.slice) {
-    return follow(slice, { lane: stored.lane, ...noSums });
+    return follow(slice, { lane: stored.lane, ...(stored.lane.sums ?? noSums) });
   }
   const trained = await advance(slice, stored?.lane).catch(reasonIfLasting);
   const advanced = typeof trained === 'string' ? failed(slice, stored?.lane, trained) : trained;
-  const { parameters, place } = advanced.lane;
+  const { lane, ...sums } = advanced;
+  const { parameters, place } = lane;
   if (place.status === 'promotion-sent') {
     await writeChallenger(ports, model, record.job, { parameters, caughtUp: place.caughtUp });
   }
-  if ((await writeLane(ports, record, advanced.lane, stored?.etag)).ok)
+  if ((await writeLane(ports, record, { ...lane, sums }, stored?.etag)).ok)
     return follow(slice, advanced);
   ports.log.warn('another run of this slice was faster', {
     model: record.model,

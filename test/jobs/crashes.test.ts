@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { JobMessage } from '../../lib/jobs/job-message.ts';
+import { readProgress } from '../../lib/jobs/progress.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import type { State } from '../../lib/state/state.ts';
@@ -11,6 +12,7 @@ import {
   message,
   modelOf,
   sampleMessages,
+  ticket,
   ticketsSpec,
   type World,
 } from '../support/world.ts';
@@ -23,6 +25,15 @@ async function parametersAfter(
   const { tensors, statistics, step } = await foldJournal(world);
   return { tensors, statistics, step };
 }
+
+/** What a job says of itself, but for when it said so. */
+async function reportOf(world: World) {
+  const { time: _, ...report } = (await readProgress(world.store, model, 'first')) ?? {};
+  return report;
+}
+
+/** A row with a team that the spec does not know. */
+const strange = { ...ticket(1).features, team: 'mauve', label: true };
 
 describe('a batch job whose slices crash or run twice', () => {
   it('ends in the same bits however it is cut into slices', async () => {
@@ -46,15 +57,23 @@ describe('a batch job whose slices crash or run twice', () => {
     }
   });
 
-  it('ends in the same bits wherever a slice crashes', async () => {
-    const undisturbed = await worldWithDataset();
+  it('ends in the same bits and with the same report wherever a slice crashes', async () => {
+    const worldWithBadRows = async () => {
+      const world = await worldWithDataset();
+      const rows = ['{"urgency":"many","team":"red","label":true}', JSON.stringify(strange)];
+      await world.store.put(`${keys.dataset('past')}worse.jsonl`, Buffer.from(rows.join('\n')));
+      return world;
+    };
+    const undisturbed = await worldWithBadRows();
     let calls = 0;
     undisturbed.store.hook = () => void calls++;
     await runJob(undisturbed);
     await promote(undisturbed);
     const expected = await parametersAfter(undisturbed);
-    for (let crashAt = 0; crashAt < calls; crashAt += 3) {
-      const world = await worldWithDataset();
+    const report = await reportOf(undisturbed);
+    expect(report).toMatchObject({ rows: 34, refusedRows: 1, unknown: { team: 1 } });
+    for (let crashAt = 0; crashAt < calls; crashAt += 1) {
+      const world = await worldWithBadRows();
       let call = 0;
       world.store.hook = () => {
         if (call++ === crashAt) throw new Error('the machine is gone');
@@ -64,7 +83,16 @@ describe('a batch job whose slices crash or run twice', () => {
       await promote(world);
       world.store.hook = () => undefined;
       expect(await parametersAfter(world), `crash at call ${crashAt}`).toEqual(expected);
+      expect(await reportOf(world), `crash at call ${crashAt}`).toEqual(report);
     }
+  });
+
+  it('reports the same once its last slice was delivered again', async () => {
+    const world = await worldWithDataset();
+    await runJob(world);
+    const report = await reportOf(world);
+    await runSlice(world, start, () => 100);
+    expect(await reportOf(world)).toEqual(report);
   });
 
   it('goes on where a faster run of a slice died after writing its lane', async () => {
