@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { invalid } from '../errors.ts';
 import type { Candidate } from '../operations/learn-stream.ts';
-import { type SweepSoFar, startSweep, sweepSoFar, type TrialOutcome } from '../operations/sweep.ts';
+import {
+  type Measure,
+  type SweepSoFar,
+  scoreOf,
+  startSweep,
+  sweepSoFar,
+  type TrialOutcome,
+} from '../operations/sweep.ts';
 import { readCandidates } from './candidates.ts';
 import { figureColumns } from './cross-validate.ts';
 import type { Io } from './io.ts';
@@ -44,29 +51,36 @@ export async function runSweep(
     return soFar;
   }).finally(() => bar?.finish());
   const tried = sweep.candidates.map((candidate, i) => ({ candidate, outcome: trials[i] }));
-  const ranked = [...tried].sort((a, b) => lossOf(a) - lossOf(b));
+  const { measure } = sweep;
+  const score = ({ outcome }: Tried) => scoreOf(outcome, measure);
+  const ranked = [...tried].sort((a, b) => score(a) - score(b));
   result(ranked.map(({ candidate: { name }, outcome }) => ({ name, ...(outcome ?? nobody) })));
   print(tableOf(ranked));
+  if (measure !== 'loss')
+    print(
+      `ranked by ${measures[measure]}: losses of specs with another loss, or other weights of ` +
+        'classes, say nothing of each other',
+    );
   for (const { candidate, outcome = nobody } of ranked)
     if ('failure' in outcome) print(`${candidate.name}: ${outcome.failure}`);
-  const losses = ranked.map(lossOf).filter(Number.isFinite);
-  if (new Set(losses).size < losses.length)
+  const scores = ranked.map(score).filter(Number.isFinite);
+  if (new Set(scores).size < scores.length)
     print(
       'some came to the same: what they differ in has no effect (experts have networks and rates)',
     );
   const [best] = ranked;
-  if (best === undefined || !Number.isFinite(lossOf(best))) return 1;
+  if (best === undefined || !Number.isFinite(score(best))) return 1;
   await tellBest(io, { model, out, isOwn: best.candidate === sweep.candidates[0] }, best.candidate);
   return 0;
 }
 
 const nobody: TrialOutcome = { failure: 'nobody could train it; see the logs' };
 
-function lossOf({ outcome }: Tried): number {
-  return outcome !== undefined && 'heldOut' in outcome
-    ? outcome.heldOut.loss
-    : Number.POSITIVE_INFINITY;
-}
+const measures: Readonly<Record<Measure, string>> = {
+  loss: 'loss',
+  meanAbsoluteError: 'mean absolute error',
+  balancedAccuracy: 'balanced accuracy',
+};
 
 function tableOf(ranked: readonly Tried[]): string {
   const done = ranked.flatMap(({ candidate, outcome }) =>

@@ -147,12 +147,13 @@ export function gridOf(spec: SpecInput, grid: readonly string[]): readonly Candi
     const { path, values } = axisOf(spec, text);
     return valuesOf(values).map((value) => ({ path, value }));
   });
+  const count = axes.reduce((product, { length }) => product * length, 1);
+  if (count > mostCandidates)
+    throw invalid(`--grid: at most ${mostCandidates} combinations (found ${count})`);
   const combinations = axes.reduce<readonly Setting[][]>(
     (all, axis) => all.flatMap((before) => axis.map((each) => [...before, each])),
     [[]],
   );
-  if (combinations.length > mostCandidates)
-    throw invalid(`--grid: at most ${mostCandidates} combinations (found ${combinations.length})`);
   return combinations.map((settings) => ({
     name: settings.map(({ path, value }) => `${path.join('.')}=${JSON.stringify(value)}`).join(' '),
     spec: settings.reduce<SpecInput>(

@@ -85,7 +85,7 @@ async function windowStart(
       changed = `its spec was changed ${how} entry ${header.sequence}`;
       break;
     }
-    if (grows && (header.kind === 'rollback' || header.kind === 'retract')) {
+    if (grows && movesClasses.has(header.kind)) {
       changed = `entry ${header.sequence}, a ${header.kind}, may have given classes other places`;
       break;
     }
@@ -96,6 +96,9 @@ async function windowStart(
   if (samples > 0) return from;
   throw invalid(`${now.model} has learnt no sample since ${changed}; send it samples first`);
 }
+
+/** Entries behind which classes that came as they came may have other places. */
+const movesClasses: ReadonlySet<string> = new Set(['rollback', 'retract', 'promote']);
 
 async function learnMessage(model: Model, parameters: State, samples: readonly unknown[]) {
   const learned = await learn(model, parameters, model.encoder.encode(samples).samples);

@@ -56,7 +56,15 @@ export type Sweep = {
   readonly model: string;
   readonly run: string;
   readonly candidates: readonly Candidate[];
+  /** The figure of held-out rows by which they are ranked. */
+  readonly measure: Measure;
 };
+
+/**
+ * A figure by which specs are ranked: the loss, unless it is another one in each of them, or one in
+ * which classes weigh otherwise. Balanced accuracy is better the higher it is.
+ */
+export type Measure = 'loss' | 'meanAbsoluteError' | 'balancedAccuracy';
 
 /** What is tried, and over what. */
 export type SweepSettings = {
@@ -92,6 +100,7 @@ export async function startSweep(
     { name: `${model} as it is`, spec: stored as SpecInput, declared: own },
     ...candidates.map((each) => ({ ...each, declared: comparable(own, each) })),
   ];
+  const measure = measureOf(tried.map(({ declared }) => declared));
   const run = nameOfRun(ports);
   const folder = keys.allTrials(model, run);
   for (const [place, { declared }] of tried.entries()) {
@@ -105,7 +114,23 @@ export async function startSweep(
   }));
   const name = `sweep-${model.slice(0, 40)}-${run}`;
   await startWork(store, start, folder, { items, name, input: { model, run } });
-  return { model, run, candidates: tried.map(({ declared: _, ...each }) => each) };
+  return { model, run, candidates: tried.map(({ declared: _, ...each }) => each), measure };
+}
+
+/** What an outcome comes to by a measure, the lower the better; infinite where there is none. */
+export function scoreOf(outcome: TrialOutcome | undefined, measure: Measure): number {
+  const found = outcome && 'heldOut' in outcome ? outcome.heldOut[measure] : undefined;
+  if (found === undefined) return Number.POSITIVE_INFINITY;
+  return measure === 'balancedAccuracy' ? -found : found;
+}
+
+/** What figure says the same of all of some specs. */
+function measureOf(specs: readonly Spec[]): Measure {
+  const kinds = new Set(
+    specs.map(({ loss, label }) => storedJson([loss, label.classWeights ?? null], 'it')),
+  );
+  if (kinds.size === 1) return 'loss';
+  return specs[0]?.task === 'regression' ? 'meanAbsoluteError' : 'balancedAccuracy';
 }
 
 /** A candidate's spec, which holds out the rows that the model's own holds out. */

@@ -178,6 +178,10 @@ describe('a grid', () => {
       ['seed=1,2,3,4,5,6,7,8,9', 'online.minibatch=1,2,3,4,5,6,7,8,9'],
       'at most 64 combinations (found 81)',
     ],
+    [
+      Array.from({ length: 9 }, (_, i) => `online.rate${i}=${Array.from({ length: 40 }).fill(1)}`),
+      '--grid: at most 64 combinations (found 262144000000000)',
+    ],
   ])('is refused: %j', (grid, reason) => {
     expect(() => gridOf(ticketsSpec, grid)).toThrow(reason);
   });

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { keys } from '../../lib/bucket/keys.ts';
 import { stateAt } from '../../lib/fold/fold.ts';
+import { runSlice } from '../../lib/jobs/slice.ts';
 import { meanLoss } from '../../lib/metrics/scores.ts';
 import { changeSpec } from '../../lib/operations/change-spec.ts';
 import { evaluateWindow } from '../../lib/operations/evaluate-window.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
+import { promote, runJob, start } from '../support/jobs.ts';
 import {
   createWorld,
   deliver,
@@ -118,6 +121,31 @@ describe('the window of a stream', () => {
     const { samples, confusion } = await evaluateWindow(world, model, 1_000);
     expect(samples).toBe(2);
     expect(confusion?.classes).toEqual(['a', 'dog']);
+  });
+
+  it('counts none so behind a job that learnt of classes in another order', async () => {
+    const batch = { epochs: 8, minibatch: 4, validation: 0.2, slice: { epochs: 1 } };
+    const label = { maxClasses: 4 };
+    const world = createWorld({ ...ticketsSpec, task: 'multiclass', label, batch });
+    const of = (label: string) => ({
+      features: { urgency: 5 * 'axb'.indexOf(label), team: 'red' },
+      label,
+    });
+    const rows = Array.from({ length: 60 }, (_, i) => of('axb'[i % 3] ?? 'a'));
+    const lines = rows.map(({ features, label }) => JSON.stringify({ ...features, label }));
+    await world.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(lines.join('\n')));
+    await deliver(world, [message(1, { samples: [of('a'), of('a')] })]);
+    await runSlice(world, start, () => 100);
+    await deliver(world, [message(2, { samples: [of('b'), of('b')] })]);
+    await runJob(world, { ...start, slice: 1 });
+    await promote(world);
+    await deliver(world, [message(2_000, { samples: [of('b')] })]);
+    const { samples, confusion } = await evaluateWindow(world, model, 1_000);
+    expect(confusion?.classes).toEqual(['a', 'x', 'b']);
+    expect(samples).toBe(1);
+    expect(confusion?.counts.map((counts) => counts.reduce((sum, n) => sum + n, 0))).toEqual([
+      0, 0, 1,
+    ]);
   });
 
   it('is none before anything was learnt', async () => {

@@ -6,6 +6,7 @@ import {
   runTrial,
   type Sweep,
   type SweepSettings,
+  scoreOf,
   startSweep,
   sweepSoFar,
 } from '../../lib/operations/sweep.ts';
@@ -63,6 +64,32 @@ describe('specs that are tried side by side', () => {
     expect(trials.map((trial) => trial && 'epochs' in trial && trial.epochs)).toEqual([
       4, 2, 6, 2, 6,
     ]);
+  });
+
+  it.each([
+    ['rates', ticketsSpec, ['optimizer.rate=0.2,0.001'], 'loss'],
+    ['weights of classes', ticketsSpec, ['label.classWeights="balanced"'], 'balancedAccuracy'],
+    ['losses', { ...ticketsSpec, task: 'regression' }, ['loss="huber"'], 'meanAbsoluteError'],
+  ] as const)(
+    'are ranked by what says the same of all: other %s',
+    async (_, spec, axes, measure) => {
+      const world = await worldWithDataset(spec);
+      const sweep = await started(world, { candidates: gridOf(spec, axes) });
+      expect(sweep.measure).toBe(measure);
+    },
+  );
+
+  it('are the better the lower they score', () => {
+    const outcome = (balancedAccuracy: number, loss: number) => ({
+      rows: 1,
+      epochs: 1,
+      heldOut: { balancedAccuracy, loss },
+    });
+    const [good, bad] = [outcome(0.9, 0.5), outcome(0.5, 0.1)];
+    expect(scoreOf(good, 'balancedAccuracy')).toBeLessThan(scoreOf(bad, 'balancedAccuracy'));
+    expect(scoreOf(bad, 'loss')).toBeLessThan(scoreOf(good, 'loss'));
+    for (const none of [undefined, { failure: 'it failed' }, good])
+      expect(scoreOf(none, 'meanAbsoluteError')).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('change nothing of the model, and share what they prepare', async () => {
