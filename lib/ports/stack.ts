@@ -81,18 +81,39 @@ async function outputsOf(name: string): Promise<Environment> {
     .catch((cause: unknown) => {
       throw invalid(`--stack: ${name} cannot be described: ${reasonOf(cause)}`, cause);
     });
-  const found: Record<string, string> = {};
-  for (const { OutputKey = '', OutputValue = '' } of described.Stacks?.[0]?.Outputs ?? []) {
+  const constructs = [...byConstruct(described.Stacks?.[0]?.Outputs ?? [])];
+  const missingOf = (found: Environment) =>
+    Object.values(outputs).filter(
+      (variable) => found[variable] === undefined && !lateOutputs.has(variable),
+    );
+  // (Whatever else is in the stack may have outputs of such names.)
+  const whole = constructs.filter(([, found]) => missingOf(found).length === 0);
+  const [only] = whole;
+  if (only !== undefined && whole.length === 1) return only[1];
+  if (whole.length > 1) {
+    const paths = whole.map(([path]) => path).join(' and ');
+    throw invalid(
+      `--stack: ${name} has ${whole.length} Millrace constructs (${paths}); set ` +
+        `${environmentNames.bucket} and the other variables to the outputs of one of them`,
+    );
+  }
+  const missing = constructs.map(([, found]) => missingOf(found));
+  const [least = missingOf({})] = missing.sort((a, b) => a.length - b.length);
+  throw invalid(`--stack: ${name} has no output for ${least.join(', ')}; is it a Millrace of 0.4?`);
+}
+
+/** The variables that outputs of a stack stand for, by the path of the construct that has them. */
+function byConstruct(
+  all: readonly { readonly OutputKey?: string; readonly OutputValue?: string }[],
+): ReadonlyMap<string, Environment> {
+  const constructs = new Map<string, Record<string, string>>();
+  for (const { OutputKey = '', OutputValue = '' } of all) {
     // CloudFormation's names are the construct's path, the output and a hash.
     const path = OutputKey.replace(/[0-9A-F]{8}$/, '');
-    const variable = Object.entries(outputs).find(([output]) => path.endsWith(output))?.[1];
-    if (variable !== undefined) found[variable] = OutputValue;
+    const [output, variable] = Object.entries(outputs).find(([end]) => path.endsWith(end)) ?? [];
+    if (output === undefined || variable === undefined) continue;
+    const construct = path.slice(0, -output.length);
+    constructs.set(construct, { ...constructs.get(construct), [variable]: OutputValue });
   }
-  const missing = Object.values(outputs).filter(
-    (variable) => found[variable] === undefined && !lateOutputs.has(variable),
-  );
-  if (missing.length === 0) return found;
-  throw invalid(
-    `--stack: ${name} has no output for ${missing.join(', ')}; is it a Millrace of 0.4?`,
-  );
+  return constructs;
 }
