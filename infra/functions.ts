@@ -16,9 +16,13 @@ import { createFunction, type SharedSettings } from './training-function.ts';
 
 /** How a dataset is prepared that is larger than eight parts. */
 export interface PreparationProps {
-  /** Parts of a dataset that are prepared at once, each by an invocation. @default 50 */
+  /**
+   * Parts of a dataset that are prepared at once, each by an invocation, from 1 to 10,000; and as
+   * many stretches of a journal that are verified, and specs that are tried.
+   * @default 50
+   */
   readonly maxConcurrency?: number;
-  /** @default 128 MiB */
+  /** From 1 MiB to 1 GiB. @default 128 MiB */
   readonly partSize?: Size;
 }
 

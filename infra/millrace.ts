@@ -18,6 +18,7 @@ import { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { createAlarms, type Watched } from './alarms.ts';
 import { allow, createBucket, operatorWrites } from './bucket.ts';
+import { checkProps } from './check-props.ts';
 import { createFunctions, type Functions, type PreparationProps, sendersOf } from './functions.ts';
 import { functionsCode } from './functions-code.ts';
 import {
@@ -51,7 +52,7 @@ export interface MillraceProps {
   /** How long the functions' logs are kept. @default a month */
   readonly logRetention?: RetentionDays;
   /**
-   * Memory of each function that trains or predicts; one vCPU comes with 1,769 MiB.
+   * Memory of each function that trains or predicts, from 256 MiB; one vCPU comes with 1,769 MiB.
    * @default 1769 MiB
    */
   readonly memory?: Size;
@@ -62,7 +63,7 @@ export interface MillraceProps {
    */
   readonly architecture?: Architecture;
   /**
-   * Settings of all functions beside those that the construct needs: a VPC, tracing, environment.
+   * Settings of all functions beside those that the construct has: a VPC, tracing, environment.
    * @default none
    */
   readonly functionProps?: FunctionOptions;
@@ -115,6 +116,7 @@ export class Millrace extends Construct {
 
   constructor(scope: Construct, id: string, props: MillraceProps = {}) {
     super(scope, id);
+    checkProps(props);
     const { encryptionKey, schedules = [], architecture = Architecture.ARM_64 } = props;
     this.bucket = props.bucket ?? createBucket(this, encryptionKey);
     this.#queues = {
