@@ -3,7 +3,7 @@ import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
-import type { Parameters, State } from '../state/state.ts';
+import { jobInForce, type Parameters, type State } from '../state/state.ts';
 import { type Command, committedWeights, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
@@ -65,7 +65,7 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
     return {
       learnt: [],
       refused: [],
-      state: retracted(state, { from, sequence: state.sequence + 1 }, found.parameters),
+      state: retracted(state, { from, sequence: state.sequence + 1, without }, found.parameters),
       header: { kind: 'retract', job, digest, caughtUp: found.caughtUp, from, without },
     };
   },
@@ -77,11 +77,14 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
 
 function retracted(
   state: State,
-  { from, sequence }: State['retractions'][number],
+  { from, sequence, without }: Pick<z.output<typeof header>, 'from' | 'sequence' | 'without'>,
   parameters: Parameters,
 ): State {
+  const promoted = jobInForce(state);
+  const isLeftOut = promoted === undefined || without.jobs.includes(promoted.job);
   return {
     ...withParameters(state, parameters),
+    replaced: { sequence, ...(!isLeftOut && { promoted }) },
     retractions: [...state.retractions, { from, sequence }],
   };
 }

@@ -103,9 +103,9 @@ export async function backtestFrozen(
 
 /**
  * The last entry that gave a model weights which do not follow from the entry before: the job's own,
- * or a rollback to what the job's weights had become.
+ * a rollback to what the job's weights had become, or a retraction of what they had learnt since.
  *
- * @throws MillraceError kind `invalid` if a rollback went behind the job
+ * @throws MillraceError kind `invalid` if a rollback went behind the job, or a retraction left it out
  */
 async function lastChangeSince(
   { store }: Pick<Ports, 'store'>,
@@ -116,10 +116,11 @@ async function lastChangeSince(
   let since = sequence;
   const reading = { to, ahead: limits.readsAtOnce };
   for await (const header of headersAfter(store, name, sequence, reading)) {
-    if (header.kind !== 'rollback') continue;
-    if (header.to < sequence)
+    if (header.kind !== 'rollback' && header.kind !== 'retract') continue;
+    const what = header.kind === 'rollback' ? `rolled ${name} back behind` : 'left out';
+    if (header.kind === 'rollback' ? header.to < sequence : header.without.jobs.includes(job))
       throw invalid(
-        `--frozen: entry ${header.sequence} rolled ${name} back behind job ${job}; train it first`,
+        `--frozen: entry ${header.sequence} ${what} job ${job}; train ${name} again first`,
       );
     since = header.sequence;
   }

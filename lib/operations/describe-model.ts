@@ -14,7 +14,7 @@ import { endOfPromotion } from '../online/end-of-promotion.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
-import { rollbackInForce, type State } from '../state/state.ts';
+import { jobInForce, rollbackInForce, type State } from '../state/state.ts';
 
 /** A model at a glance. */
 export type ModelSummary = {
@@ -139,6 +139,7 @@ export async function describeModel(
 export async function describeJobs(ports: Ports, model: string): Promise<readonly JobSummary[]> {
   const { store } = ports;
   const jobs: JobSummary[] = [];
+  const state = await stateOf(ports, model);
   for (const job of await store.folders(keys.jobs(model))) {
     const progress = await readProgress(store, model, job);
     // A retraction has a folder among the jobs, and no progress.
@@ -146,8 +147,8 @@ export async function describeJobs(ports: Ports, model: string): Promise<readonl
     const { status, epoch, rows, refusedRows, reason, dataset, time, promotion } = progress;
     const ended =
       status === 'promotion-sent'
-        ? await promotionOf(ports, model, job, progress.caughtUp)
-        : { status, reason: promotion === undefined ? reason : `promoted by entry ${promotion}` };
+        ? await promotionOf(ports, { model, job, state }, progress.caughtUp)
+        : { status, reason: promotion === undefined ? reason : promotedBy(promotion, state) };
     jobs.push({
       job,
       dataset,
@@ -167,15 +168,26 @@ export async function describeJobs(ports: Ports, model: string): Promise<readonl
 
 async function promotionOf(
   { store }: Ports,
-  model: string,
-  job: string,
+  {
+    model,
+    job,
+    state,
+  }: { readonly model: string; readonly job: string; readonly state: State | undefined },
   caughtUp: number,
 ): Promise<Pick<JobSummary, 'status' | 'reason'>> {
   const { end } = await endOfPromotion(store, { model, job }, caughtUp);
   if (end === undefined) return { status: 'promotion-sent' };
   return 'promotion' in end
-    ? { status: 'promoted', reason: `promoted by entry ${end.promotion}` }
+    ? { status: 'promoted', reason: promotedBy(end.promotion, state) }
     : { status: 'kept-champion', reason: end.refusal };
+}
+
+/** Which entry promoted a job, and what took its weights away again, if it is the last that was. */
+function promotedBy(promotion: number, state: State | undefined): string {
+  const by = `promoted by entry ${promotion}`;
+  if (state?.promoted?.sequence !== promotion || jobInForce(state)?.sequence === promotion)
+    return by;
+  return `${by}; not in the weights since entry ${state.replaced?.sequence}`;
 }
 
 async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { exportModel } from '../../lib/export/export-model.ts';
+import { readHeader } from '../../lib/journal/reading.ts';
+import { backtestFrozen } from '../../lib/operations/backtest.ts';
 import { prepareSpec, sendSpec } from '../../lib/operations/change-spec.ts';
 import { describeModel, listModels } from '../../lib/operations/describe-model.ts';
+import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import { promote, runJob, worldWithDataset } from '../support/jobs.ts';
 import {
@@ -73,6 +76,39 @@ describe('a model that is shown', () => {
     const changed = String(await cardNow());
     expect(changed).not.toMatch(/promoted by entry|went back/);
     expect((await describeModel(world, model)).rolledBack).toBeUndefined();
+  });
+
+  it('and its card say which retraction left a job out, and keep one that had not learnt it', async () => {
+    const world = await worldWithDataset();
+    const messages = sampleMessages(5);
+    for (const each of messages.slice(0, 2)) await deliver(world, [each]);
+    await runJob(world);
+    await promote(world);
+    for (const [i, { body }] of messages.slice(2).entries())
+      await deliver(world, [message(2_000 + i, body)]);
+    const retract = async (number: number, entry: number) => {
+      const learnt = (await readHeader(world.store, model, entry))?.messages ?? [];
+      const without = { messages: learnt.map(({ id }) => id), samples: [] };
+      const prepared = await prepareRetraction(world, await modelOf(world), without);
+      await deliver(world, [message(number, { retract: prepared.retract })]);
+      const { files } = await exportModel(world, model, 'safetensors');
+      const { jobs } = await describeModel(world, model);
+      return { card: String(Buffer.from(files['README.md'] ?? [])), reason: jobs[0]?.reason };
+    };
+    // Entry 5 was learnt behind the job, entry 2 by it as well.
+    const kept = await retract(3_000, 5);
+    expect(kept.card).toContain('`first`, promoted by entry 3');
+    expect(kept.reason).toBe('promoted by entry 3');
+    await deliver(world, [message(3_001, messages[4]?.body)]);
+    const [learning] = await backtestFrozen(world, model);
+    expect(learning?.samples).toBe(JSON.parse(messages[4]?.body ?? '').samples.length);
+    const leftOut = await retract(3_002, 2);
+    expect(leftOut.card).not.toContain('promoted by entry');
+    expect(leftOut.reason).toBe('promoted by entry 3; not in the weights since entry 9');
+    await expect(backtestFrozen(world, model)).rejects.toThrow(
+      '--frozen: entry 9 left out job first; train tickets again first',
+    );
+    expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
   });
 
   it('is shown without a history where it has none', async () => {
