@@ -62,7 +62,8 @@ function rowOf(each: Backtest): readonly string[] {
   return [
     each.name,
     figure(each.loss),
-    figure(each.lossSpread),
+    // (Of one seed there is none.)
+    each.lossSpread === undefined ? '–' : figure(each.lossSpread),
     figure(each.accuracy ?? each.meanAbsoluteError ?? Number.NaN),
     ...(each.areaUnderCurve === undefined ? [] : [figure(each.areaUnderCurve)]),
     formatCount(Math.round(each.refused)),

@@ -47,9 +47,17 @@ export async function showQuarantine(
 ): Promise<number> {
   await existingModel(ports, name);
   if (isRetry) {
-    const again = (await refusedMessages(ports, name)).filter(
-      ({ way, isSettledAgain }) => way.ok && !isSettledAgain,
-    );
+    const refused = await refusedMessages(ports, name);
+    const again = refused.filter(({ way, isSettledAgain }) => way.ok && !isSettledAgain);
+    if (again.length === 0 && refused.some(({ way }) => !way.ok)) {
+      const left = refused.flatMap(({ record: { message }, way }) =>
+        way.ok ? [] : [{ message, reason: way.reason }],
+      );
+      result({ model: name, sent: 0, left });
+      print(`${name}: none of quarantine can be sent again`);
+      for (const { message, reason } of left) print(`  ${message}: ${reason}`);
+      return 0;
+    }
     const what = `${name}: send ${count(again.length, 'message')} of quarantine to the model again`;
     if (!(await mayChange(what))) return 0;
     const { sent, left } = await retryQuarantine(ports, name);

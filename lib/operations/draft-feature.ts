@@ -164,7 +164,8 @@ export function featureOf(
   }
   if (isTime(column)) return timestampOf(column, doubts);
   if (isProse(column)) {
-    doubts.push(`${name} is a free text: its words are learnt`);
+    const without = missing > 0 ? `; ${missingValues(missing)} learnt as a text without words` : '';
+    doubts.push(`${name} is a free text: its words are learnt${without}`);
     return { type: 'text' };
   }
   if (areCodes(column)) {

@@ -15,44 +15,51 @@ export function isTime({ dates, dateTexts, present }: Column): boolean {
 /** A time: by its days, and its hours where it has some. */
 export function timestampOf(column: Column, doubts: string[]): SpecInput['features'][string] {
   const { name, present, dates, missing } = column;
-  const zone = zoneOf(column);
+  const zones = zonesOf(column);
+  const [zone] = zones;
   const parts = partsOf(column, zone);
   const others = present - dates - column.dateTexts;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
-    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, of ${zone ?? 'UTC'}` +
+    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, of ${zone === undefined || zone === utc ? 'UTC' : zone}` +
       (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
   );
+  if (zones.length > 1)
+    doubts.push(
+      `${name}: its times are written by clocks that differ (${listNames(zones)}), as of summer ` +
+        `and winter; they are learnt by that of ${zone}, as if it stood all year`,
+    );
   const harmonics = {
     ...(parts.includes('hour') && { hour: 3 }),
-    ...(parts.includes('weekday') && { weekday: 2 }),
+    // (Three tell any seven days apart.)
+    ...(parts.includes('weekday') && { weekday: 3 }),
   };
   return {
     type: 'timestamp',
     ...(parts.join() === 'hour,weekday,dayOfYear' ? {} : { parts }),
     ...(Object.keys(harmonics).length > 0 && { harmonics }),
-    ...(zone && { zone }),
+    ...(zone !== undefined && zone !== utc && { zone }),
     ...standInFor(missing),
   };
 }
 
 const dayMs = 86_400_000;
 
-/** The distance from UTC that most times have, where each has one; undefined if that is none. */
-function zoneOf({ values }: Column): string | undefined {
+/** The distances from UTC that times have, the commonest first; none unless each has one. */
+function zonesOf({ values }: Column): readonly string[] {
   const counts = new Map<string, number>();
   for (const [text, often] of values) {
     if (timeOf(text, cells) === undefined) continue;
     const [, hours, minutes] = /:\d\d(?:\.\d+)? ?([+-]\d\d):?(\d\d)$/.exec(text.trim()) ?? [];
-    if (hours === undefined) return undefined;
-    const zone = `${hours}:${minutes}`;
+    if (hours === undefined) return [];
+    const zone = `${hours}:${minutes}`.replace('-00:00', utc);
     counts.set(zone, (counts.get(zone) ?? 0) + often);
   }
-  const [[zone = utc] = []] = [...counts].sort(([, a], [, b]) => b - a);
-  return zone === utc || zone === '-00:00' ? undefined : zone;
+  return [...counts].sort(([, a], [, b]) => b - a).map(([zone]) => zone);
 }
 
 const utc = '+00:00';
+const midnight = /[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*$/i;
 
 /** What there is to learn of times: their cycles, and over years what has elapsed. */
 function partsOf({ values, dates, timeTexts }: Column, zone = utc) {
@@ -67,7 +74,11 @@ function partsOf({ values, dates, timeTexts }: Column, zone = utc) {
   const daysOfMonth = new Set([...daysOfYear].map((day) => day.slice(3)));
   const isYearly = daysOfYear.size === 1 && most - least > 360 * dayMs;
   const isMonthly = daysOfMonth.size === 1 && most - least > 27 * dayMs;
-  const hasHours = (dates > 0 || timeTexts > 0) && times.some((time) => time % dayMs !== 0);
+  const hasHours =
+    (dates > 0 || timeTexts > 0) &&
+    times.some((time) => time % dayMs !== 0) &&
+    // (Those of days in summer and winter differ by an hour, and say nothing by it.)
+    ![...values.keys()].every((text) => midnight.test(text));
   return [
     ...(hasHours ? (['hour'] as const) : []),
     ...(isMonthly ? [] : (['weekday'] as const)),

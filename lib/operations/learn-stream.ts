@@ -33,7 +33,7 @@ export type Backtest = SingleFigures & {
   readonly refused: number;
   readonly loss: number;
   /** How far the seeds differ. */
-  readonly lossSpread: number;
+  readonly lossSpread?: number;
   /** Predicted and learnt, on this machine. */
   readonly samplesPerSecond: number;
 };
@@ -167,7 +167,7 @@ export function resultOf({ name, runs }: Contestant): Backtest {
     refused: mean(({ refused }) => refused),
     ...meanFigures(runs.map(({ model, earned }) => metricsOf(earned, model.spec) ?? {})),
     loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
-    lossSpread: Math.max(...losses) - Math.min(...losses),
+    ...(losses.length > 1 && { lossSpread: Math.max(...losses) - Math.min(...losses) }),
     samplesPerSecond: mean(({ earned, seconds }) => earned.scores.samples / seconds),
   };
 }

@@ -175,5 +175,8 @@ describe('times', () => {
     // Each of them is midnight there: their hour says nothing.
     const midnights = at('00:00', () => '+01:00');
     expect(await partsOf(midnights)).toEqual(['weekday', 'dayOfYear']);
+    const ofYear = at('00:00:00', (day) => (day < 4 ? '+02:00' : '+01:00'));
+    expect(await partsOf(ofYear)).toEqual(['weekday', 'dayOfYear']);
+    expect((await draftOf(ofYear))?.harmonics).toEqual({ weekday: 3 });
   });
 });
