@@ -56,6 +56,18 @@ function isProse({ values, sentences, longTexts, present }: Column): boolean {
   return values.size + longTexts > listedValues && sentences > 0.5 * present;
 }
 
+/** Of more words than that, too many would share one of the 256 numbers that a text usually has. */
+const fewWords = 512;
+const bucketsOfManyWords = 1_024;
+
+/** How many words the texts of a column have. */
+function countWords({ values }: Column): number {
+  const words = new Set<string>();
+  for (const text of values.keys())
+    for (const word of text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []) words.add(word);
+  return words.size;
+}
+
 /** Some values of a column, such as are no numbers if there are some. */
 export function textsOf(column: Column): string {
   const texts = nonNumbersOf(column);
@@ -165,8 +177,11 @@ export function featureOf(
   if (isTime(column)) return timestampOf(column, doubts);
   if (isProse(column)) {
     const without = missing > 0 ? `; ${missingValues(missing)} learnt as a text without words` : '';
-    doubts.push(`${name} is a free text: its words are learnt${without}`);
-    return { type: 'text' };
+    const words = countWords(column);
+    const isRich = words > fewWords || column.longTexts > 0.5 * present;
+    const buckets = isRich ? `, in ${bucketsOfManyWords} numbers` : '';
+    doubts.push(`${name} is a free text: its words are learnt${buckets}${without}`);
+    return { type: 'text', ...(isRich && { buckets: bucketsOfManyWords }) };
   }
   if (areCodes(column)) {
     doubts.push(

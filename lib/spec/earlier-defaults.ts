@@ -7,7 +7,7 @@ import {
   listExperts,
   periodicExpert,
 } from './default-experts.ts';
-import type { Expert } from './experts-schema.ts';
+import { type Expert, isNetwork } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
@@ -89,6 +89,7 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
 export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return [];
+  const fewerOnes = todays.filter((expert) => !isNetwork(expert) || expert.secondOrder !== true);
   const priorOnes = todays.filter((expert) => !isPiecewise(expert));
   const lastOnes = priorOnes.filter((expert) => !isOfSecondOrder(expert));
   const laterOnes = lastOnes.filter((expert) => !isSame(expert, linearExpert));
@@ -102,14 +103,15 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
     ...declared,
     online: { ...declared.online, experts },
   });
-  return [priorOnes, lastOnes, laterOnes, firstOnes].map(withExperts);
+  return [fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes].map(withExperts);
 }
 
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
  * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
- * before 0.26 had none that replays, those before 0.27 none of second order and no stack, and those
- * before 0.28 none over pieces of numbers.
+ * before 0.26 had none that replays, those before 0.27 none of second order and no stack, those
+ * before 0.28 none over pieces of numbers, and those before 0.31 none of second order over more than
+ * 256 numbers.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

@@ -130,6 +130,27 @@ describe('rows in the order of their label', () => {
   });
 });
 
+describe('texts', () => {
+  const textOf = async (words: number) => {
+    const sentence = (i: number) =>
+      Array.from({ length: 6 }, (_, at) => `word${(i * 6 + at * (1 + (i % 13))) % words}`).join(
+        ' ',
+      );
+    const rows = rowsOf(600, (i) => [i % 9 === 0 ? '' : sentence(i), ['a', 'b'][any(2, i)]]);
+    return drafted('what,kind', rows);
+  };
+
+  it('of many words get more numbers, and those that are missing are counted', async () => {
+    const { spec, doubts } = await textOf(2_000);
+    expect(spec.features.what).toEqual({ type: 'text', buckets: 1_024 });
+    expect(doubts).toContainEqual(
+      'what is a free text: its words are learnt, in 1024 numbers; 67 missing values are learnt ' +
+        'as a text without words',
+    );
+    expect((await textOf(300)).spec.features.what).toEqual({ type: 'text' });
+  });
+});
+
 describe('times', () => {
   const draftOf = async (times: readonly string[]) => {
     const { spec } = await drafted(

@@ -178,6 +178,21 @@ describe('a declared network', () => {
     expect(withDefaultsOf(own, longer)).toEqual(longer);
   });
 
+  it('learns a text and more by second order, unless it began when that was too much', () => {
+    const features = { x: { type: 'vector', length: 300 } } as const;
+    const asked = declared({ features, online: { experts: 'default' } });
+    const ofSecondOrder = { hidden: [], replay: false, secondOrder: true };
+    expect(asked.online.experts).toContainEqual(ofSecondOrder);
+    expect(asked.online.experts).toContainEqual({ predicts: 'stack' });
+    const experts = asked.online.experts?.filter((each) => !('secondOrder' in each));
+    const earlier: Spec = { ...asked, online: { ...asked.online, experts } };
+    expect(withDefaultsOf(earlier, asked)).toEqual(earlier);
+    const wide = { x: { type: 'vector', length: 321 } } as const;
+    expect(
+      declared({ features: wide, online: { experts: 'default' } }).online.experts,
+    ).not.toContainEqual(ofSecondOrder);
+  });
+
   it('has default experts beside any Fourier features of its own', () => {
     const { experts = [] } = declared({
       network: { hidden: [8], fourier: { units: 600 } },
