@@ -1,10 +1,18 @@
 import { Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
 import { invalid } from '../lib/errors.ts';
 import { show } from '../lib/parse.ts';
-import type { MillraceProps } from './millrace.ts';
+import type { PreparationProps } from './functions.ts';
 
 /** The least and the most of a setting. */
 type Bounds = readonly [least: number, most: number];
+
+/** Settings of the construct that have bounds. */
+type BoundedProps = {
+  readonly memory?: Size;
+  readonly jobConcurrency?: number;
+  readonly preparation?: PreparationProps;
+  readonly functionProps?: object;
+};
 
 /** Settings of functions that one value for all of them would break, and what to do instead. */
 const ownSettings: Readonly<Record<string, string>> = {
@@ -21,7 +29,7 @@ const ownSettings: Readonly<Record<string, string>> = {
  *
  * @throws MillraceError kind `invalid` that names each setting, what is allowed and what was found
  */
-export function checkProps(props: MillraceProps): void {
+export function checkProps(props: BoundedProps): void {
   const { memory, jobConcurrency, preparation = {}, functionProps = {} } = props;
   const problems = [
     sizeProblem('memory', memory, [256, 10_240]),

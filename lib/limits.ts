@@ -184,10 +184,7 @@ export const limits = {
   periodicNumbers: 64,
   /** Numbers up to which it has experts over a piecewise linear encoding. */
   piecewiseNumbers: 24,
-  /**
-   * The same of linear experts of second order, which keep a number for each pair: a text and some
-   * more; and rows.
-   */
+  /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 320,
   secondOrderRows: 4_096,
   /** Outputs up to which it has those, and a stack. */

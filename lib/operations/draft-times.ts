@@ -16,12 +16,13 @@ export function isTime({ dates, dateTexts, present }: Column): boolean {
 export function timestampOf(column: Column, doubts: string[]): SpecInput['features'][string] {
   const { name, present, dates, missing } = column;
   const zones = zonesOf(column);
-  const [zone] = zones;
+  const [zone = utc] = zones;
   const parts = partsOf(column, zone);
   const others = present - dates - column.dateTexts;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
-    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, of ${zone === undefined || zone === utc ? 'UTC' : zone}` +
+    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, ` +
+      `of ${zone === utc ? 'UTC' : zone}` +
       (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
   );
   if (zones.length > 1)
@@ -38,7 +39,7 @@ export function timestampOf(column: Column, doubts: string[]): SpecInput['featur
     type: 'timestamp',
     ...(parts.join() === 'hour,weekday,dayOfYear' ? {} : { parts }),
     ...(Object.keys(harmonics).length > 0 && { harmonics }),
-    ...(zone !== undefined && zone !== utc && { zone }),
+    ...(zone !== utc && { zone }),
     ...standInFor(missing),
   };
 }
@@ -62,7 +63,7 @@ const utc = '+00:00';
 const midnight = /[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*$/i;
 
 /** What there is to learn of times: their cycles, and over years what has elapsed. */
-function partsOf({ values, dates, timeTexts }: Column, zone = utc) {
+function partsOf({ values, dates, timeTexts }: Column, zone: string) {
   const shift = offsetOf(zone);
   const times = [...values.keys()].flatMap((text) => {
     const time = timeOf(text, cells);
