@@ -23,8 +23,9 @@ import { learnStream, measureLogistic } from './stream.ts';
 
 /**
  * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers,
- * side by side in one run, one thread each. Medians of repetitions after warming up; peers that are
- * not installed are absent.
+ * side by side in one run, one thread each. Medians of repetitions after warming up. They take turns
+ * within a row, since a machine's speed changes: what one is to another is the median of what it was
+ * in each turn. Peers that are not installed are absent.
  */
 const { values: options } = readArguments(
   'npm run bench -- [--only <name>] [--repetitions <count>] [--json]',
@@ -41,8 +42,10 @@ await tf.setBackend('cpu');
 const repetitions = wholeNumber('--repetitions', options.repetitions, 1);
 const output = options.json ? process.stderr : process.stdout;
 
-/** µs per step of each repetition; undefined for a peer that is absent. */
-type Timings = number[] | undefined;
+/** What can be timed again and again: µs of a step, over so many milliseconds at least. */
+type Timer = (milliseconds: number) => Promise<number>;
+/** µs per step of each turn; undefined for a peer that is absent. */
+type Timings = readonly number[] | undefined;
 const contestants = ['wasm', 'onnx', 'tfjs-cpu', 'tfjs-wasm', 'scikit-learn', 'pytorch'] as const;
 const chosen = createEngine({ threads: 1, warn: () => undefined });
 
@@ -69,7 +72,7 @@ function samplesOf(spec: Spec, count: number): EncodedSamples {
 /** Steps that tfjs does in a repetition: it is slow, and its steps take the same time each. */
 const slowSteps = { dense: 20, embeddings: 20, convolutional: 3, recurrent: 3 } as const;
 
-async function time(engine: Engine, row: Row, steps: number): Promise<number[]> {
+async function timerOf(engine: Engine, row: Row, steps: number): Promise<Timer> {
   const spec = specOf(row);
   const model = await engine.compile(spec);
   const samples = samplesOf(spec, steps * row.minibatch);
@@ -78,7 +81,7 @@ async function time(engine: Engine, row: Row, steps: number): Promise<number[]> 
   const learn = async () => {
     state = (await model.train(state, samples, run)).state;
   };
-  return repeat(steps, learn);
+  return repeated(steps, learn);
 }
 
 /**
@@ -87,9 +90,9 @@ async function time(engine: Engine, row: Row, steps: number): Promise<number[]> 
  */
 const [warmMilliseconds, repetitionMilliseconds] = [1_000, 100];
 
-/** µs per step of each repetition of something that does so many steps, after warming up. */
-async function repeat(steps: number, learn: () => Promise<void>): Promise<number[]> {
-  const microsecondsOf = async (least: number) => {
+/** A timer of something that does so many steps. */
+function repeated(steps: number, learn: () => Promise<void>): Timer {
+  return async (least) => {
     const begun = performance.now();
     let [passes, passed] = [0, 0];
     do {
@@ -99,26 +102,35 @@ async function repeat(steps: number, learn: () => Promise<void>): Promise<number
     } while (passed < least);
     return (passed * 1_000) / passes / steps;
   };
-  await microsecondsOf(warmMilliseconds);
-  const timings: number[] = [];
-  for (let i = 0; i < repetitions; i++) timings.push(await microsecondsOf(repetitionMilliseconds));
+}
+
+/** Has all of some timers warm up, and then take turns. @returns µs of each turn, by timer */
+async function takeTurns(timers: readonly (Timer | undefined)[]): Promise<readonly Timings[]> {
+  for (const timer of timers) await timer?.(warmMilliseconds);
+  const timings = timers.map((timer): number[] | undefined => timer && []);
+  for (let turn = 0; turn < repetitions; turn++)
+    for (const [i, timer] of timers.entries())
+      if (timer !== undefined) timings[i]?.push(await timer(repetitionMilliseconds));
   return timings;
 }
 
 /** The engine of WebAssembly, where it has all kernels; large networks too. */
-async function timeOnOwnWasm(row: Row): Promise<Timings> {
+async function timerOnOwnWasm(row: Row): Promise<Timer | undefined> {
   const engine: Engine = {
     compile: (spec) => wasmEngine().compile({ ...spec, engine: 'wasm' }),
   };
-  return time(engine, row, row.steps).catch((error: unknown) => {
+  return timerOf(engine, row, row.steps).catch((error: unknown) => {
     if (error instanceof UntraceableError) return undefined;
     throw error;
   });
 }
 
 /** tfjs on WebAssembly, where it has all kernels of the network's gradients. */
-async function timeOnWasm(row: Row): Promise<Timings> {
-  return time(tfjsEngineOn('wasm'), row, Math.min(row.steps, slowSteps[row.kind])).catch(
+async function timerOnWasm(row: Row): Promise<Timer | undefined> {
+  const timer = await timerOf(tfjsEngineOn('wasm'), row, Math.min(row.steps, slowSteps[row.kind]));
+  // (What is not there shows with the first step.)
+  return timer(0).then(
+    () => timer,
     (error: Error) => {
       if (error.message.includes('not registered')) return undefined;
       throw error;
@@ -126,8 +138,8 @@ async function timeOnWasm(row: Row): Promise<Timings> {
   );
 }
 
-/** µs of one minibatch a call, by the engine that the spec gets. */
-async function timeSingleSteps(row: Row): Promise<number[]> {
+/** Of one minibatch a call, by the engine that the spec gets. */
+async function timerOfSingleSteps(row: Row): Promise<Timer> {
   const spec = specOf(row);
   const model = await chosen.compile(spec);
   const samples = sliceSamples(
@@ -138,15 +150,18 @@ async function timeSingleSteps(row: Row): Promise<number[]> {
   );
   let state = model.initial();
   const run = { minibatch: row.minibatch, rate: spec.optimizer.rate };
-  return repeat(row.steps, async () => {
+  return repeated(row.steps, async () => {
     for (let step = 0; step < row.steps; step++)
       state = (await model.train(state, samples, run)).state;
   });
 }
 
-async function timePeer(peer: string, row: Row): Promise<Timings> {
-  const settings = { repetitions, warmMilliseconds, repetitionMilliseconds };
-  return (await peers.ask({ peer, ...row, ...settings }))?.microseconds;
+async function timerOfPeer(peer: string, row: Row): Promise<Timer | undefined> {
+  if ((await peers.ask({ peer, ...row })) === undefined) return undefined;
+  return async (milliseconds) => {
+    const answer = await peers.ask({ again: peer, milliseconds });
+    return answer?.microseconds[0] ?? Number.NaN;
+  };
 }
 
 function median(values: readonly number[]): number {
@@ -179,28 +194,28 @@ const rounded = (value: number | undefined) => {
   return value < 100 ? value.toPrecision(3) : Math.round(value).toLocaleString('en');
 };
 for (const row of rows.filter(({ name }) => name.includes(options.only))) {
-  const timings = {
-    wasm: await timeOnOwnWasm(row),
-    onnx: await time(onnxEngine({ threads: 1 }), row, row.steps),
-    'tfjs-cpu': await time(tfjsEngine, row, Math.min(row.steps, slowSteps[row.kind])),
-    'tfjs-wasm': await timeOnWasm(row),
-    'scikit-learn': await timePeer('scikit-learn', row),
-    pytorch: await timePeer('pytorch', row),
+  const timers: Readonly<Record<(typeof contestants)[number], Timer | undefined>> = {
+    wasm: await timerOnOwnWasm(row),
+    onnx: await timerOf(onnxEngine({ threads: 1 }), row, row.steps),
+    'tfjs-cpu': await timerOf(tfjsEngine, row, Math.min(row.steps, slowSteps[row.kind])),
+    'tfjs-wasm': await timerOnWasm(row),
+    'scikit-learn': await timerOfPeer('scikit-learn', row),
+    pytorch: await timerOfPeer('pytorch', row),
   };
-  const single = median(await timeSingleSteps({ ...row, steps: Math.min(row.steps, 200) }));
+  const ofSingle = await timerOfSingleSteps({ ...row, steps: Math.min(row.steps, 200) });
+  const turns = await takeTurns([...contestants.map((name) => timers[name]), ofSingle]);
+  const timings = Object.fromEntries(contestants.map((name, i) => [name, turns[i]]));
+  const single = median(turns.at(-1) ?? []);
   const medians = Object.fromEntries(
-    contestants.map((name) => {
-      const measured: Timings = timings[name];
-      return [name, measured === undefined ? undefined : median(measured)];
-    }),
+    contestants.map((name) => [name, timings[name] && median(timings[name])]),
   );
   const engine = (await chosen.compile(specOf(row))).engine.startsWith('wasm') ? 'wasm' : 'onnx';
-  const ours = medians[engine] ?? Number.NaN;
+  const ours = timings[engine] ?? [];
   const ratios = Object.fromEntries(
-    (['onnx', 'scikit-learn', 'pytorch'] as const).map((name) => {
-      const theirs = medians[name];
-      return [name, theirs === undefined ? undefined : theirs / ours];
-    }),
+    (['onnx', 'scikit-learn', 'pytorch'] as const).map((name) => [
+      name,
+      timings[name] && median(timings[name].map((theirs, turn) => theirs / (ours[turn] ?? 0))),
+    ]),
   );
   const limit = limitOf(row, peak);
   const times = (value: number | undefined) =>

@@ -1,8 +1,8 @@
-"""One row of the benchmark with scikit-learn or PyTorch: reads JSON lines with a row each, answers microseconds.
+"""Rows of the benchmark with scikit-learn or PyTorch: reads JSON lines with a question each, answers microseconds.
 
-A row: {"peer", "sizes", "minibatch", "optimizer", "steps", "repetitions", "warmMilliseconds",
-"repetitionMilliseconds", "tables"}. Answers {"microseconds": [...]} per repetition and step, or {"absent": reason}.
-One thread, as all others in the benchmark.
+A row: {"peer", "sizes", "minibatch", "optimizer", "steps", "tables"}. It is made ready, and answered by
+{"microseconds": []}, or by {"absent": reason}. {"again": peer, "milliseconds"} repeats its steps for so long, at least
+once, and answers {"microseconds": [one]}, of a step. One thread, as all others in the benchmark.
 """
 import json
 import sys
@@ -18,6 +18,9 @@ def dense_data(sizes, minibatch, steps):
     return x, y
 
 
+ready = {}
+
+
 def repeat(row, step):
     def microseconds(least):
         start, passes, passed = time.perf_counter(), 0, 0.0
@@ -28,8 +31,12 @@ def repeat(row, step):
             passed = time.perf_counter() - start
         return passed / passes / row["steps"] * 1e6
 
-    microseconds(row["warmMilliseconds"])
-    return [microseconds(row["repetitionMilliseconds"]) for _ in range(row["repetitions"])]
+    ready[row["peer"]] = microseconds
+    return []
+
+
+def again(question):
+    return {"microseconds": [ready[question["again"]](question["milliseconds"])]}
 
 
 def scikit_learn(row):
@@ -178,7 +185,7 @@ peers = {"scikit-learn": scikit_learn, "pytorch": pytorch, "stream": stream}
 for line in sys.stdin:
     row = json.loads(line)
     try:
-        answer = peers[row["peer"]](row)
+        answer = again(row) if "again" in row else peers[row["peer"]](row)
     except ImportError as error:
         answer = {"absent": str(error)}
     print(json.dumps(answer), flush=True)

@@ -14,10 +14,7 @@ export type Answer = NonNullable<z.output<typeof answerSchema>>;
 /** The peers in Python, in a process of their own that answers one question after the other. */
 export type Peers = {
   /** Asks as `peers.py` describes it; undefined for a peer that is absent. */
-  readonly ask: (question: {
-    readonly peer: string;
-    readonly [field: string]: unknown;
-  }) => Promise<Answer | undefined>;
+  readonly ask: (question: Readonly<Record<string, unknown>>) => Promise<Answer | undefined>;
   readonly stop: () => void;
 };
 
