@@ -36,9 +36,10 @@ export function checkProps(props: BoundedProps): void {
     wholeProblem('jobConcurrency', jobConcurrency, [2, 1_000]),
     wholeProblem('preparation.maxConcurrency', preparation.maxConcurrency, [1, 10_000]),
     sizeProblem('preparation.partSize', preparation.partSize, [1, 1_024]),
-    ...Object.entries(ownSettings).map(([name, remedy]) =>
-      name in functionProps ? `functionProps.${name}: ${remedy}` : undefined,
-    ),
+    ...Object.entries(functionProps).map(([name, value]) => {
+      const remedy = value === undefined ? undefined : ownSettings[name];
+      return remedy && `functionProps.${name}: ${remedy}`;
+    }),
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw invalid(`Millrace: ${problems.join('; ')}`);
 }

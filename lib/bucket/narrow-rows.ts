@@ -35,6 +35,9 @@ export function openNarrow(
     const stored = arrays(type);
     if (!(stored instanceof types[type].of) || stored.length !== places.length * rows)
       return undefined;
+    // (One of which all columns are kept as they are is a matrix row by row.)
+    const isWhole = group.powers.every((power) => power === 1) && places.length === width;
+    if (isWhole && type === narrow.elements) return openWhole(stored as Matrix, rows);
     readers.push(readerOf(group, readable(stored), width));
   }
   return {
@@ -67,11 +70,10 @@ export function openWhole(data: Matrix, rows: number): MatrixRows {
   };
 }
 
-type Readable = Float64Array | Int32Array | Int16Array;
+type Readable = Float64Array | Float32Array | Int32Array | Int16Array;
 
-/** An array of one of three types: a loop over more of them is several times slower. */
+/** An array of one of four types: a loop over more of them is several times slower. */
 function readable(values: StoredArray): Readable {
-  if (values instanceof Float32Array) return new Float64Array(values);
   return values instanceof Uint8Array || values instanceof Int8Array
     ? new Int16Array(values)
     : values;
@@ -112,5 +114,6 @@ function gather(values: Readable, rows: Int32Array, kept: Readable, width: numbe
 
 function ofTypeOf(values: Readable, length: number): Readable {
   if (values instanceof Int16Array) return new Int16Array(length);
+  if (values instanceof Float32Array) return new Float32Array(length);
   return values instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
 }

@@ -4,7 +4,7 @@ import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
 import { jobInForce, type Parameters, type State } from '../state/state.ts';
-import { type Command, committedWeights, rejected, withParameters } from './command.ts';
+import { type Command, committedWeights, type Reach, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
 
@@ -51,7 +51,11 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
   sharesEntry: false,
   weights: 'retracted',
 
-  async decide({ challenger }, state, { retract: { job, digest, from, messages, samples, jobs } }) {
+  async decide(
+    { challenger, stateAt },
+    state,
+    { retract: { job, digest, from, messages, samples, jobs } },
+  ) {
     const found = await challenger({ job, digest }, state.sequence);
     if (!found.ok) return rejected('retract', found);
     const [replaced] = found.passedOver;
@@ -65,26 +69,33 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
     return {
       learnt: [],
       refused: [],
-      state: retracted(state, { from, sequence: state.sequence + 1, without }, found.parameters),
+      state: await retracted(
+        { state, stateAt },
+        { from, sequence: state.sequence + 1, without },
+        found.parameters,
+      ),
       header: { kind: 'retract', job, digest, caughtUp: found.caughtUp, from, without },
     };
   },
 
   async evolve(reach, settled, { header: own }) {
-    return retracted(settled, own, await committedWeights(reach, own));
+    const { stateAt } = reach;
+    return retracted({ state: settled, stateAt }, own, await committedWeights(reach, own));
   },
 };
 
-function retracted(
-  state: State,
+async function retracted(
+  { state, stateAt }: { readonly state: State } & Pick<Reach, 'stateAt'>,
   { from, sequence, without }: Pick<z.output<typeof header>, 'from' | 'sequence' | 'without'>,
   parameters: Parameters,
-): State {
-  const promoted = jobInForce(state);
-  const isLeftOut = promoted === undefined || without.jobs.includes(promoted.job);
+): Promise<State> {
+  const latest = jobInForce(state);
+  const isLeftOut = latest !== undefined && without.jobs.includes(latest.job);
+  // Then the weights go on from what they were before the first sample that was retracted.
+  const promoted = isLeftOut ? jobInForce(await stateAt(from - 1)) : latest;
   return {
     ...withParameters(state, parameters),
-    replaced: { sequence, ...(!isLeftOut && { promoted }) },
+    replaced: { sequence, ...(promoted && { promoted }) },
     retractions: [...state.retractions, { from, sequence }],
   };
 }

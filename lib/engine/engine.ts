@@ -1,5 +1,5 @@
 import type { EncodedSamples } from '../features/samples.ts';
-import type { LabelScale, Range } from '../features/scaling.ts';
+import type { ColumnScales, LabelScale, Range } from '../features/scaling.ts';
 import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Judgement, Known, Said } from './experts/mixture.ts';
@@ -25,6 +25,8 @@ export type Run = ScheduledRate & {
   readonly minibatch: number;
   /** How the labels of a step are standardised, counted as rates are; unless they are not. */
   readonly labelScaleAt?: (step: number) => LabelScale | undefined;
+  /** The same of numbers that do not forget, [numbers]; where an expert wants to know. */
+  readonly numberScaleAt?: (step: number) => ColumnScales | undefined;
   /** Where some rows are learnt again: the run of those that do not replay. */
   readonly replayed?: {
     readonly without: { readonly order: Int32Array; readonly minibatch: number };

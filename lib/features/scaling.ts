@@ -114,6 +114,14 @@ export function columnScales(
   };
 }
 
+/** {@link columnScales} of columns that do not forget; others stand as if nothing changed. */
+export function steadyScales(statistics: FeatureStatistics, scaling: Scaling): ColumnScales {
+  const columns = scaling.columns.map((column) =>
+    column.halfLife === undefined ? column : { ...column, isStandardized: false },
+  );
+  return columnScales(statistics, { ...scaling, columns }, scaling.isExact ?? false);
+}
+
 /** By what a column of numbers is known: its own moments where it forgets, else those of all. */
 export function momentsOfColumn(
   statistics: FeatureStatistics,

@@ -6,7 +6,6 @@ import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { assertPlaces, placed } from '../features/classes.ts';
 import { mergeWithHistory } from '../features/derived.ts';
-import { rateFactor } from '../features/norm.ts';
 import type { EncodedSamples, Layout } from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../features/scaling.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
@@ -17,6 +16,7 @@ import { withChosenExperts } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
+import { fixedScales } from '../model/scaled-steps.ts';
 import type { Parameters } from '../state/state.ts';
 import { budgetUsed, isBudgetUsed, secondsOfBudget } from './budget.ts';
 import { classesOfRows, orderOfEpoch, weighedForEpoch } from './epoch-order.ts';
@@ -77,17 +77,16 @@ async function trainEpoch(
   { store, model, prepared, now, turn, isTimeUp, onProgress }: EpochsInput,
   lane: Lane,
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
-  const { spec, compiled, encoder, scaling } = model;
+  const { spec, compiled, encoder } = model;
   const { minibatch: rows } = spec.batch;
   let atOnce: number = limits.minibatchesPerCall;
   const { best } = lane;
   let { parameters, place } = lane;
   const { statistics } = parameters;
   const { layout } = encoder;
-  const factor = rateFactor(statistics, scaling);
-  const scale = labelScaleOf(statistics, layout);
+  const scales = fixedScales(model, statistics);
   // A loss of standardised labels, in the labels' own unit.
-  const unit = unitOf(scale) ** 2;
+  const unit = unitOf(labelScaleOf(statistics, layout)) ** 2;
   const known = { statistics, rows: classesOfRows(prepared, statistics, layout) };
   const windows = shuffleWindows(prepared, layout, spec, place.epoch);
   const ahead = windows.slice(place.shard);
@@ -111,8 +110,7 @@ async function trainEpoch(
         minibatch: rows,
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
-        factorAt: () => factor,
-        labelScaleAt: () => scale,
+        ...scales,
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
       const milliseconds = now() - before;

@@ -98,7 +98,8 @@ export async function runSlice(
   }
   const trained = await advance(slice, stored?.lane).catch(reasonIfLasting);
   const advanced = typeof trained === 'string' ? failed(slice, stored?.lane, trained) : trained;
-  const { lane, ...sums } = advanced;
+  const { lane, rows, refusedRows, unknown } = advanced;
+  const sums = { rows, refusedRows, unknown };
   const { parameters, place } = lane;
   if (place.status === 'promotion-sent') {
     await writeChallenger(ports, model, record.job, { parameters, caughtUp: place.caughtUp });
@@ -112,7 +113,7 @@ export async function runSlice(
   });
   const faster = await readLane(ports, model, record);
   invariant(faster !== undefined, `the lane of job ${record.job} is gone`);
-  return follow(slice, { ...advanced, lane: faster.lane });
+  return follow(slice, { lane: faster.lane, ...(faster.lane.sums ?? sums) });
 }
 
 /**

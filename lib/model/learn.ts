@@ -5,7 +5,6 @@ import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { placed, withClassesOf } from '../features/classes.ts';
 import { derive, withHistoryOf } from '../features/derived.ts';
-import { rateFactor } from '../features/norm.ts';
 import {
   type EncodedSamples,
   type Floats,
@@ -27,7 +26,7 @@ import { raiseOf, withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { withPlaces } from './places-of-classes.ts';
 import { predictAndJudge, rowsByWork } from './predict.ts';
-import { type Steps, scaledBy, scaledSteps } from './scaled-steps.ts';
+import { fixedScales, type Steps, scaledBy, scaledSteps } from './scaled-steps.ts';
 
 /**
  * The result of learning a message: new parameters, and the scores that the old ones earned on it.
@@ -130,7 +129,7 @@ async function train(
   parameters: Parameters,
   encoded: EncodedSamples,
 ): Promise<Parameters> {
-  const { spec, compiled, encoder, scaling } = model;
+  const { spec, compiled, encoder } = model;
   const { layout } = encoder;
   const { replay } = parameters;
   // A value of the message that is admitted is learnt with it.
@@ -154,14 +153,15 @@ async function train(
     const factorAt = (step: number) => raised * (scaled.factors[step - from] ?? 1);
     const seen = indexed(weigh(scaled.seen), growth?.vocabularies, layout);
     const labelScaleAt = (step: number) => scaled.scales[step - from];
-    ({ state } = await compiled.train(state, seen, { ...run, factorAt, labelScaleAt }));
+    const numberScaleAt = (step: number) => scaled.numberScales[step - from];
+    const by = { factorAt, labelScaleAt, numberScaleAt };
+    ({ state } = await compiled.train(state, seen, { ...run, ...by }));
   }
-  const factor = raised * rateFactor(statistics, scaling);
-  const scale = labelScaleOf(statistics, layout);
+  const scales = fixedScales(model, statistics);
   const again = {
     ...runOf(spec, encoded.count, { factor: 1 }),
-    factorAt: () => factor,
-    labelScaleAt: () => scale,
+    ...scales,
+    factorAt: (step: number) => raised * scales.factorAt(step),
   };
   for (let pass = 1; pass < (spec.online.passes ?? 1); pass++)
     for (let first = 0; first < encoded.count; first += rows) {
@@ -169,6 +169,7 @@ async function train(
       const seen = indexed(weigh(scaledBy(model, statistics, block)), growth?.vocabularies, layout);
       ({ state } = await compiled.train(state, seen, again));
     }
+  const scale = labelScaleOf(statistics, layout);
   const labels = standardizeLabels(encoded.labels, scale);
   const known = { labels, weights: weigh(encoded).weights, unit: unitOf(scale) };
   const settled = compiled.experts?.settle(state, known) ?? state;

@@ -1,12 +1,16 @@
+import type { Run } from '../engine/engine.ts';
 import { rateFactor } from '../features/norm.ts';
 import { type EncodedSamples, sliceSamples } from '../features/samples.ts';
 import {
+  type ColumnScales,
   type LabelScale,
   labelScaleOf,
   standardize,
   standardizeLabels,
+  steadyScales,
 } from '../features/scaling.ts';
 import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
+import { followsNumbers } from '../spec/default-experts.ts';
 import type { Rehearsal } from '../state/replay.ts';
 import type { Model } from './model.ts';
 
@@ -29,11 +33,15 @@ export function scaledSteps(
   readonly factors: readonly number[];
   /** How the labels of each step are standardised. */
   readonly scales: readonly (LabelScale | undefined)[];
+  /** And its numbers, where an expert wants to know. */
+  readonly numberScales: readonly ColumnScales[];
 } {
   const { minibatch } = spec.online;
   let statistics = before;
   const factors: number[] = [];
   const scales: (LabelScale | undefined)[] = [];
+  const numberScales: ColumnScales[] = [];
+  const isFollowed = followsNumbers(spec);
   const labels = new Float32Array(all.labels.length);
   const parts: EncodedSamples[] = [];
   for (let start = 0; start < block.count; start += minibatch) {
@@ -44,10 +52,26 @@ export function scaledSteps(
     parts.push(standardize(part, statistics, scaling));
     const scale = labelScaleOf(statistics, layout);
     scales.push(scale);
+    if (isFollowed) numberScales.push(steadyScales(statistics, scaling));
     labels.set(standardizeLabels(part.labels, scale), start * factor * (layout.labelWidth ?? 1));
   }
   const seen = { ...all, ...joinedNumbers(parts, all.raw.length), labels };
-  return { seen, statistics, factors, scales };
+  return { seen, statistics, factors, scales, numberScales };
+}
+
+/** How steps are scaled by statistics that do not change under them. */
+export function fixedScales(
+  { spec, encoder: { layout }, scaling }: Model,
+  statistics: FeatureStatistics,
+): Required<Pick<Run, 'factorAt' | 'labelScaleAt' | 'numberScaleAt'>> {
+  const factor = rateFactor(statistics, scaling);
+  const scale = labelScaleOf(statistics, layout);
+  const numberScale = followsNumbers(spec) ? steadyScales(statistics, scaling) : undefined;
+  return {
+    factorAt: () => factor,
+    labelScaleAt: () => scale,
+    numberScaleAt: () => numberScale,
+  };
 }
 
 /** Samples as a network sees them by statistics that have seen them all. */

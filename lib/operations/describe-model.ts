@@ -182,12 +182,12 @@ async function promotionOf(
     : { status: 'kept-champion', reason: end.refusal };
 }
 
-/** Which entry promoted a job, and what took its weights away again, if it is the last that was. */
+/** Which entry promoted a job; and that it is not in the weights, if it is the last that was. */
 function promotedBy(promotion: number, state: State | undefined): string {
   const by = `promoted by entry ${promotion}`;
   if (state?.promoted?.sequence !== promotion || jobInForce(state)?.sequence === promotion)
     return by;
-  return `${by}; not in the weights since entry ${state.replaced?.sequence}`;
+  return `${by}; its weights are not in place any more`;
 }
 
 async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {

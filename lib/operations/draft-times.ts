@@ -60,7 +60,7 @@ function zonesOf({ values }: Column): readonly string[] {
 }
 
 const utc = '+00:00';
-const midnight = /[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*$/i;
+const midnight = /^[^T :]*$|[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*$/i;
 
 /** What there is to learn of times: their cycles, and over years what has elapsed. */
 function partsOf({ values, dates, timeTexts }: Column, zone: string) {
@@ -79,7 +79,7 @@ function partsOf({ values, dates, timeTexts }: Column, zone: string) {
     (dates > 0 || timeTexts > 0) &&
     times.some((time) => time % dayMs !== 0) &&
     // (Those of days in summer and winter differ by an hour, and say nothing by it.)
-    ![...values.keys()].every((text) => midnight.test(text));
+    [...values.keys()].some((text) => timeOf(text, cells) !== undefined && !midnight.test(text));
   return [
     ...(hasHours ? (['hour'] as const) : []),
     ...(isMonthly ? [] : (['weekday'] as const)),

@@ -9,7 +9,8 @@ import { figuresSchema } from '../jobs/lane.ts';
 import type { SliceResult } from '../jobs/slice.ts';
 import { parse } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import { canonicalJson } from '../spec/identity.ts';
+import { defineSpec, lossesOfTask, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
 import { portsAside, runJobAside } from './job-aside.ts';
 import type { Candidate } from './learn-stream.ts';
 import { lookAtWork, nameOfRun, noteEnd, putOutcome, startWork } from './side-by-side.ts';
@@ -127,7 +128,13 @@ export function scoreOf(outcome: TrialOutcome | undefined, measure: Measure): nu
 /** What figure says the same of all of some specs. */
 function measureOf(specs: readonly Spec[]): Measure {
   const kinds = new Set(
-    specs.map(({ loss, label }) => storedJson([loss, label.classWeights ?? null], 'it')),
+    specs.map((spec) => {
+      const { loss = lossesOfTask[spec.task][0] } = spec;
+      const weights = Object.entries(spec.label.classWeights ?? {}).filter(
+        ([, each]) => each !== 1,
+      );
+      return canonicalJson([loss, Object.fromEntries(weights)]);
+    }),
   );
   if (kinds.size === 1) return 'loss';
   return specs[0]?.task === 'regression' ? 'meanAbsoluteError' : 'balancedAccuracy';

@@ -25,6 +25,28 @@ export function isOfSecondOrder(expert: Expert): boolean {
   return isNetwork(expert) ? expert.secondOrder === true : expert.predicts === 'stack';
 }
 
+/**
+ * Whether an expert wants to know how numbers are standardised: those of second order do in a
+ * regression. (Of classes they are as good without, and better where the world changes.)
+ */
+export function followsNumbers({
+  task,
+  revision = 0,
+  online,
+}: {
+  readonly task: string;
+  readonly revision?: number | undefined;
+  readonly online: Learners;
+}): boolean {
+  const { experts } = online;
+  return (
+    task === 'regression' &&
+    revision >= 14 &&
+    Array.isArray(experts) &&
+    experts.some(isOfSecondOrder)
+  );
+}
+
 /** A kernel machine, of Adagrad's usual rate. */
 export const periodicExpert: Expert = {
   hidden: [],

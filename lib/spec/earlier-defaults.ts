@@ -6,6 +6,7 @@ import {
   linearExpert,
   listExperts,
   periodicExpert,
+  sizesOf,
 } from './default-experts.ts';
 import { type Expert, isNetwork } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
@@ -89,7 +90,10 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
 export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return [];
-  const fewerOnes = todays.filter((expert) => !isNetwork(expert) || expert.secondOrder !== true);
+  const { numbers } = sizesOf(declared);
+  const fewerOnes = todays.filter(
+    (expert) => numbers <= 256 || !isNetwork(expert) || expert.secondOrder !== true,
+  );
   const priorOnes = todays.filter((expert) => !isPiecewise(expert));
   const lastOnes = priorOnes.filter((expert) => !isOfSecondOrder(expert));
   const laterOnes = lastOnes.filter((expert) => !isSame(expert, linearExpert));

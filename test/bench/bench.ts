@@ -23,9 +23,9 @@ import { learnStream, measureLogistic } from './stream.ts';
 
 /**
  * `npm run bench`: microseconds of one training step, of Millrace's engines and of their peers,
- * side by side in one run, one thread each. Medians of repetitions after warming up. They take turns
- * within a row, since a machine's speed changes: what one is to another is the median of what it was
- * in each turn. Peers that are not installed are absent.
+ * side by side in one run, one thread each. Medians of repetitions after warming up. They take
+ * turns within a row, since a machine's speed changes: what one is to another is the median of what
+ * it was in each turn. Peers that are not installed are absent.
  */
 const { values: options } = readArguments(
   'npm run bench -- [--only <name>] [--repetitions <count>] [--json]',

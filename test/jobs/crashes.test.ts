@@ -87,6 +87,18 @@ describe('a batch job whose slices crash or run twice', () => {
     }
   });
 
+  it('reports the same once it failed for its rows, and was delivered again', async () => {
+    const world = await worldWithDataset(ticketsSpec, 10);
+    const worse = `${keys.dataset('past')}worse.jsonl`;
+    const bad = Array.from({ length: 9 }, () => '{"urgency":"many","team":"red","label":true}');
+    await world.store.put(worse, Buffer.from(bad.join('\n')));
+    await runJob(world);
+    const report = await reportOf(world);
+    expect(report).toMatchObject({ status: 'failed', rows: 10, refusedRows: 9 });
+    await runSlice(world, start, () => 100);
+    expect(await reportOf(world)).toEqual(report);
+  });
+
   it('reports the same once its last slice was delivered again', async () => {
     const world = await worldWithDataset();
     await runJob(world);

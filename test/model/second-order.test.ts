@@ -1,69 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../lib/engine/create-engine.ts';
 import { independent, measure, packedSize } from '../../lib/engine/experts/covariance.ts';
-import { bySecondOrder } from '../../lib/engine/experts/second-order.ts';
-import { solved } from '../../lib/engine/experts/solve.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
-import { allocateSamples } from '../../lib/features/samples.ts';
-import type { LabelScale } from '../../lib/features/scaling.ts';
 import { compileModel } from '../../lib/model/model.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { learnMessages } from '../bench/progressive.ts';
-
-const engine = createEngine({ threads: 1, warn: () => undefined });
-const draw = (...place: number[]) => hashIntegers(7, ...place) / 2 ** 31 - 1;
-
-/** A linear model of numbers alone, by second order. */
-async function linearOf(task: 'regression' | 'binary', width: number) {
-  const spec = defineSpec({
-    model: 'm',
-    task,
-    features: { x: { type: 'vector', length: width } },
-    network: { hidden: [] },
-    optimizer: { type: 'sgd', rate: 1 },
-  });
-  return { compiled: bySecondOrder(spec, await engine.compile(spec)) };
-}
-
-function samplesOf(rows: readonly { readonly x: readonly number[]; readonly label: number }[]) {
-  const width = rows[0]?.x.length ?? 0;
-  const samples = allocateSamples(rows.length, { numberWidth: width, categoryCount: 0 });
-  rows.forEach(({ x, label }, i) => {
-    samples.numbers.set(x, i * width);
-    samples.labels[i] = label;
-    samples.weights[i] = 1;
-  });
-  return samples;
-}
-
-/** Weights and covariance of ridge regression, in float64: bias first. */
-function ridge(rows: readonly { readonly x: readonly number[]; readonly label: number }[]) {
-  const size = 1 + (rows[0]?.x.length ?? 0);
-  const matrix = new Float64Array(size * size);
-  const right = new Float64Array(size);
-  for (let i = 0; i < size; i++) matrix[i * size + i] = i === 0 ? 1 / 10 : 1;
-  for (const { x, label } of rows) {
-    const values = [1, ...x];
-    values.forEach((value, i) => {
-      right[i] = (right[i] ?? 0) + value * label;
-      values.forEach((other, j) => {
-        matrix[i * size + j] = (matrix[i * size + j] ?? 0) + value * other;
-      });
-    });
-  }
-  return solved(matrix, right);
-}
-
-function expectNear(found: ArrayLike<number>, wanted: ArrayLike<number>, digits: number): void {
-  expect(found.length).toBe(wanted.length);
-  for (let i = 0; i < found.length; i++)
-    expect(found[i]).toBeCloseTo(wanted[i] ?? Number.NaN, digits);
-}
-
-const scale = (mean: number, deviation: number): LabelScale => ({
-  outputs: [{ mean, deviation }],
-  isExact: true,
-});
+import {
+  draw,
+  engine,
+  expectNear,
+  linearOf,
+  ridge,
+  samplesOf,
+  scale,
+} from '../support/second-order.ts';
 
 describe('a linear expert of second order', () => {
   const rows = Array.from({ length: 300 }, (_, i) => {

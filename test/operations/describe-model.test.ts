@@ -7,7 +7,7 @@ import { prepareSpec, sendSpec } from '../../lib/operations/change-spec.ts';
 import { describeModel, listModels } from '../../lib/operations/describe-model.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
-import { promote, runJob, worldWithDataset } from '../support/jobs.ts';
+import { promote, runJob, start, worldWithDataset } from '../support/jobs.ts';
 import {
   createWorld,
   deliver,
@@ -104,10 +104,33 @@ describe('a model that is shown', () => {
     expect(learning?.samples).toBe(JSON.parse(messages[4]?.body ?? '').samples.length);
     const leftOut = await retract(3_002, 2);
     expect(leftOut.card).not.toContain('promoted by entry');
-    expect(leftOut.reason).toBe('promoted by entry 3; not in the weights since entry 9');
+    expect(leftOut.reason).toBe('promoted by entry 3; its weights are not in place any more');
     await expect(backtestFrozen(world, model)).rejects.toThrow(
       '--frozen: entry 9 left out job first; train tickets again first',
     );
+    expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
+  });
+
+  it('and its card name the job before the one that a retraction left out', async () => {
+    const world = await worldWithDataset();
+    const messages = sampleMessages(2);
+    await deliver(world, messages.slice(0, 1));
+    await runJob(world);
+    await promote(world);
+    await deliver(world, [message(2_000, messages[1]?.body)]);
+    await runJob(world, { ...start, job: 'second' });
+    const sent = world.sentSamples.at(-1)?.body;
+    await deliver(world, [message(2_001, sent)]);
+    const headers = await Promise.all([2, 4].map((entry) => readHeader(world.store, model, entry)));
+    expect(headers.map((header) => header?.kind)).toEqual(['promote', 'promote']);
+    const learnt = (await readHeader(world.store, model, 3))?.messages ?? [];
+    const without = { messages: learnt.map(({ id }) => id), samples: [] };
+    const { retract } = await prepareRetraction(world, await modelOf(world), without);
+    expect(retract.jobs).toEqual(['second']);
+    await deliver(world, [message(3_000, { retract })]);
+    const { files } = await exportModel(world, model, 'safetensors');
+    const card = String(Buffer.from(files['README.md'] ?? []));
+    expect(card).toContain('`first`, promoted by entry 2');
     expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
   });
 

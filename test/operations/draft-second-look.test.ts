@@ -198,6 +198,7 @@ describe('times', () => {
     expect(await partsOf(midnights)).toEqual(['weekday', 'dayOfYear']);
     const ofYear = at('00:00:00', (day) => (day < 4 ? '+02:00' : '+01:00'));
     expect(await partsOf(ofYear)).toEqual(['weekday', 'dayOfYear']);
+    expect(await partsOf([...ofYear, 'unknown', '2026-03-01'])).toEqual(['weekday', 'dayOfYear']);
     expect((await draftOf(ofYear))?.harmonics).toEqual({ weekday: 3 });
   });
 });

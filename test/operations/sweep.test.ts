@@ -68,6 +68,8 @@ describe('specs that are tried side by side', () => {
 
   it.each([
     ['rates', ticketsSpec, ['optimizer.rate=0.2,0.001'], 'loss'],
+    ['words for what holds anyway', ticketsSpec, ['loss="crossEntropy"'], 'loss'],
+    ['weights of 1', ticketsSpec, ['label.classWeights={"true":1}'], 'loss'],
     ['weights of classes', ticketsSpec, ['label.classWeights="balanced"'], 'balancedAccuracy'],
     ['losses', { ...ticketsSpec, task: 'regression' }, ['loss="huber"'], 'meanAbsoluteError'],
   ] as const)(

@@ -187,6 +187,11 @@ describe('a declared network', () => {
     const experts = asked.online.experts?.filter((each) => !('secondOrder' in each));
     const earlier: Spec = { ...asked, online: { ...asked.online, experts } };
     expect(withDefaultsOf(earlier, asked)).toEqual(earlier);
+    // (A text alone had it before: a list without it is somebody's own.)
+    const alone = { x: { type: 'vector', length: 256 } } as const;
+    const usual = declared({ features: alone, online: { experts: 'default' } });
+    const own: Spec = { ...usual, online: { ...usual.online, experts } };
+    expect(withDefaultsOf(own, usual)).toEqual(usual);
     const wide = { x: { type: 'vector', length: 321 } } as const;
     expect(
       declared({ features: wide, online: { experts: 'default' } }).online.experts,

@@ -3,6 +3,7 @@ import { hashIntegers } from '../../features/hash.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Range } from '../../features/scaling.ts';
 import { classCount, labelWidth } from '../../features/task.ts';
+import { followsNumbers } from '../../spec/default-experts.ts';
 import { type Expert, isNetwork, isStack, type NetworkExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
@@ -82,9 +83,10 @@ export async function compileExperts(
     partsOf(spec, experts).map(async ({ spec: own, ...part }): Promise<Learner> => {
       if (own === undefined) return part;
       const network = await engine.compile(own);
-      const { expert } = part;
-      const isSecond = isNetwork(expert) && expert.secondOrder === true;
-      return { ...part, compiled: isSecond ? bySecondOrder(own, network) : network };
+      const { expert, view } = part;
+      if (!isNetwork(expert) || !expert.secondOrder) return { ...part, compiled: network };
+      // (What forgets means what is relative to the latest samples.)
+      return { ...part, compiled: bySecondOrder(own, network, view < 0 && followsNumbers(spec)) };
     }),
   );
   const isWeighted = (spec.revision ?? 0) >= 4;

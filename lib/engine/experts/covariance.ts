@@ -23,6 +23,37 @@ export function independent(variances: readonly number[]): Covariance {
 }
 
 /**
+ * Says the same, in place, of the weights of other inputs: `inputs[i] = ratios[i] · others[i] +
+ * shifts[i]`, of which the first is the 1 of the bias. (U · diag(D) · Uᵀ stays one: the matrix that
+ * takes weights to others is upper triangular.)
+ *
+ * @returns whether float32 holds it; nothing is changed if it does not
+ */
+export function restate(
+  covariance: Covariance,
+  ratios: Float64Array,
+  shifts: Float64Array,
+): boolean {
+  const restated = new Float32Array(covariance.length);
+  for (let column = 0, first = 0; column < ratios.length; first += ++column) {
+    const ratio = ratios[column] ?? 1;
+    const open = (covariance[first + column] ?? 0) * ratio * ratio;
+    restated[first + column] = Math.max(leastVariance, open);
+    if (column === 0) continue;
+    let top = (covariance[first] ?? 0) + (shifts[column] ?? 0);
+    for (let i = 1; i < column; i++) {
+      const element = covariance[first + i] ?? 0;
+      top += (shifts[i] ?? 0) * element;
+      restated[first + i] = ((ratios[i] ?? 1) * element) / ratio;
+    }
+    restated[first] = top / ratio;
+  }
+  if (!restated.every(Number.isFinite)) return false;
+  covariance.set(restated);
+  return true;
+}
+
+/**
  * Learns, in place, that a linear function of the weights was measured.
  *
  * @param inputs the coefficients of the weights, [weights]

@@ -1,11 +1,11 @@
 import type { EncodedSamples } from '../../features/samples.ts';
-import type { LabelScale } from '../../features/scaling.ts';
+import type { ColumnScales, LabelScale } from '../../features/scaling.ts';
 import type { Task } from '../../features/task.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Tensor, Tensors, Trained } from '../engine.ts';
 import { rowsInOrder } from '../run.ts';
 import { judge, shareOfStep } from './answer-information.ts';
-import { independent, measure } from './covariance.ts';
+import { independent, measure, restate } from './covariance.ts';
 import {
   type DerivedInputs,
   derivedInputsOf,
@@ -20,11 +20,12 @@ const [covarianceName, variancesName, scaleName] = [
   'optimizer/variances',
   'optimizer/label_scale',
 ] as const;
+const numberScaleName = 'optimizer/number_scale';
 
 /** What is known of a weight before the first sample, in units of the noise of a sample. */
 const prior = { bias: 10, number: 1, row: 1, derived: 8 };
 
-/** Numbers that say how the labels of an output are scaled. */
+/** Numbers that say how the labels of an output, or a column of numbers, are scaled. */
 const scaleWidth = 4;
 
 /** The weights of a state that learn, copied, and room for what is computed of a sample. */
@@ -43,6 +44,8 @@ type Learning = {
   readonly variances: Float32Array;
   /** Of each output the mean of labels and what float32 leaves of it, and their deviation alike. */
   readonly scale: Float32Array | undefined;
+  /** The same of each number, with its scale in the deviation's place. */
+  readonly numberScale: Float32Array | undefined;
   /** [1 + numbers + periodic + pieces], and covariance · row. */
   readonly row: Float64Array;
   readonly gain: Float64Array;
@@ -56,10 +59,16 @@ type Learning = {
  * are taken for independent of all else. Its answers are those of the network.
  *
  * @param compiled the network, whose optimizer keeps nothing
+ * @param follows whether what is known of numbers stays known when they are scaled otherwise
  */
-export function bySecondOrder(spec: Spec, compiled: CompiledModel): CompiledModel {
+export function bySecondOrder(
+  spec: Spec,
+  compiled: CompiledModel,
+  follows: boolean,
+): CompiledModel {
   const inputs = linearInputsOf(spec);
-  const first = firstTensors(inputs, spec.label.standardize ? compiled.outputs : 0);
+  const labels = spec.label.standardize ? compiled.outputs : 0;
+  const first = firstTensors(inputs, { labels, numbers: follows ? inputs.numbers : 0 });
   return {
     ...compiled,
     initial: () => {
@@ -88,10 +97,10 @@ export function bySecondOrder(spec: Spec, compiled: CompiledModel): CompiledMode
   };
 }
 
-/** What it knows of its weights before the first sample. @param scaled outputs that are scaled */
+/** What it knows of its weights before the first sample. @param scaled how many have a scale */
 function firstTensors(
   { numbers, periodic, pieces, tables }: LinearInputs,
-  scaled: number,
+  scaled: { readonly labels: number; readonly numbers: number },
 ): Tensors {
   const covariance = independent([
     prior.bias,
@@ -106,24 +115,25 @@ function firstTensors(
     ...(rows > 0 && {
       [variancesName]: { shape: [rows], data: new Float32Array(rows).fill(prior.row) },
     }),
-    ...(scaled > 0 && {
-      [scaleName]: {
-        shape: [scaled, scaleWidth],
-        data: new Float32Array(scaleWidth * scaled),
-      },
-    }),
+    ...(scaled.labels > 0 && { [scaleName]: noScales(scaled.labels) }),
+    ...(scaled.numbers > 0 && { [numberScaleName]: noScales(scaled.numbers) }),
   };
+}
+
+function noScales(count: number): Tensor {
+  return { shape: [count, scaleWidth], data: new Float32Array(scaleWidth * count) };
 }
 
 function learnRows(
   learning: Learning,
   state: EngineState,
   samples: EncodedSamples,
-  { order = rowsInOrder(samples.count), minibatch, labelScaleAt }: Run,
+  { order = rowsInOrder(samples.count), minibatch, labelScaleAt, numberScaleAt }: Run,
 ): Trained {
   const losses = new Float32Array(Math.ceil(order.length / minibatch));
   for (let step = 0; step < losses.length; step++) {
     const isKnown = rescale(learning, labelScaleAt?.(state.step + step));
+    restateNumbers(learning, numberScaleAt?.(state.step + step));
     let [loss, importance] = [0, 0];
     for (const row of order.subarray(step * minibatch, (step + 1) * minibatch)) {
       const weight = samples.weights[row] ?? 0;
@@ -151,6 +161,7 @@ function learningOf(task: Task, inputs: LinearInputs, { tensors }: EngineState):
     tables: inputs.tables.map(({ tensor }) => own(tensor)),
     variances: own(variancesName),
     scale: tensors[scaleName]?.data.slice(),
+    numberScale: tensors[numberScaleName]?.data.slice(),
     row: new Float64Array(width),
     gain: new Float64Array(width),
     answer: new Float64Array(bias.length),
@@ -159,7 +170,7 @@ function learningOf(task: Task, inputs: LinearInputs, { tensors }: EngineState):
 
 /** The tensors that have changed. */
 function learntTensors(
-  { kernel, bias, covariance, variances, scale, tables, inputs }: Learning,
+  { kernel, bias, covariance, variances, scale, numberScale, tables, inputs }: Learning,
   { tensors }: EngineState,
 ): Tensors {
   const changed: readonly (readonly [name: string, data: Float32Array | undefined])[] = [
@@ -168,6 +179,7 @@ function learntTensors(
     [covarianceName, covariance],
     [variancesName, variances],
     [scaleName, scale],
+    [numberScaleName, numberScale],
     ...inputs.tables.map(({ tensor }, i) => [tensor, tables[i]] as const),
   ];
   const learnt: Record<string, Tensor> = {};
@@ -202,6 +214,41 @@ function rescale(learning: Learning, scale: LabelScale | undefined): boolean {
     bias[output] = ratio * (bias[output] ?? 0) + shift;
   });
   return scale.outputs.some(({ deviation }) => deviation > 0);
+}
+
+/** Says the same of numbers that are standardised by other means and scales. */
+function restateNumbers(learning: Learning, now: ColumnScales | undefined): void {
+  const { numberScale: known, inputs, outputs, kernel, bias, covariance, row } = learning;
+  if (known === undefined || now === undefined) return;
+  const ratios = new Float64Array(row.length).fill(1);
+  const shifts = new Float64Array(row.length);
+  for (let i = 0; i < inputs.numbers; i++) {
+    const own = known.subarray(scaleWidth * i, scaleWidth * (i + 1));
+    const [high = 0, low = 0, large = 0, small = 0] = own;
+    const [mean, scale] = [now.mean[i] ?? 0, now.scale[i] ?? 0];
+    if (!(scale > 0)) continue;
+    own.set([mean, mean - Math.fround(mean), scale, scale - Math.fround(scale)]);
+    const before = large + small;
+    const isAsItWas = own[0] === high && own[1] === low && own[2] === large && own[3] === small;
+    // (While a number has not varied, nothing is known of it.)
+    if (isAsItWas || before === 0) continue;
+    ratios[i + 1] = before / scale;
+    shifts[i + 1] = (mean - high - low) * before;
+  }
+  const isSame = ratios.every((ratio) => ratio === 1) && shifts.every((shift) => shift === 0);
+  if (isSame) return;
+  const weights = kernel.slice(0, inputs.numbers * outputs);
+  const sums = bias.slice();
+  weights.forEach((weight, at) => {
+    const [i, output] = [Math.floor(at / outputs) + 1, at % outputs];
+    sums[output] = (sums[output] ?? 0) + weight * (shifts[i] ?? 0);
+    weights[at] = weight * (ratios[i] ?? 1);
+  });
+  // (What float32 cannot hold stays as it was, as if the numbers had changed.)
+  const areFinite = weights.every(Number.isFinite) && sums.every(Number.isFinite);
+  if (!areFinite || !restate(covariance, ratios, shifts)) return;
+  kernel.set(weights);
+  bias.set(sums);
 }
 
 /** Learns a sample in place. @returns its loss before */
