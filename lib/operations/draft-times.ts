@@ -60,7 +60,7 @@ function zonesOf({ values }: Column): readonly string[] {
 }
 
 const utc = '+00:00';
-const midnight = /^[^T :]*$|[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*$/i;
+const midnight = /^\s*\d{4}-\d\d-\d\d(\s*|[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*)$/i;
 
 /** What there is to learn of times: their cycles, and over years what has elapsed. */
 function partsOf({ values, dates, timeTexts }: Column, zone: string) {

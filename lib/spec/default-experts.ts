@@ -43,7 +43,7 @@ export function followsNumbers({
     task === 'regression' &&
     revision >= 14 &&
     Array.isArray(experts) &&
-    experts.some(isOfSecondOrder)
+    experts.some((expert) => isNetwork(expert) && expert.secondOrder === true)
   );
 }
 
