@@ -6,7 +6,7 @@ import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { assertPlaces, placed } from '../features/classes.ts';
 import { mergeWithHistory } from '../features/derived.ts';
-import type { EncodedSamples, Layout } from '../features/samples.ts';
+import { type EncodedSamples, type Layout, rowsWithin } from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../features/scaling.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
@@ -79,7 +79,8 @@ async function trainEpoch(
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
   const { spec, compiled, encoder } = model;
   const { minibatch: rows } = spec.batch;
-  let atOnce: number = limits.minibatchesPerCall;
+  const most = mostMinibatches(model, rows);
+  let atOnce = Math.min(limits.minibatchesPerCall, most);
   const { best } = lane;
   let { parameters, place } = lane;
   const { statistics } = parameters;
@@ -114,7 +115,7 @@ async function trainEpoch(
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
       const milliseconds = now() - before;
-      if (milliseconds < limits.callMilliseconds) atOnce *= 2;
+      if (milliseconds < limits.callMilliseconds) atOnce = Math.min(2 * atOnce, most);
       parameters = { ...parameters, ...state };
       if (place.epoch === 0) parameters = withLabelsOf(model, parameters, samples);
       place = {
@@ -143,6 +144,12 @@ async function trainEpoch(
     place = { ...place, shard: place.shard + 1, minibatch: 0 };
   }
   return { lane: { parameters, best, place }, isEpochDone: true };
+}
+
+/** Minibatches of a call, whose rows are copied: as they came, standardised, and by the engine. */
+function mostMinibatches({ encoder: { layout } }: Model, minibatch: number): number {
+  const rows = rowsWithin(Number.MAX_SAFE_INTEGER, layout, limits.blockBytes);
+  return Math.max(1, Math.floor(rows / minibatch));
 }
 
 /** Rows with raw numbers as an epoch's steps take them. */
