@@ -8,7 +8,7 @@ import { jsonIfAny } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withIgnored } from '../spec/ignored.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
-import { parametersOf } from '../state/state.ts';
+import { jobInForce, parametersOf } from '../state/state.ts';
 import { type Backtest, type Candidate, learnStream, resultOf } from './learn-stream.ts';
 
 /** How a stream is learnt again. */
@@ -71,7 +71,9 @@ export async function backtestFrozen(
   { to, onProgress }: Pick<BacktestOptions, 'to' | 'onProgress'> = {},
 ): Promise<readonly Backtest[]> {
   const { model, state } = await currentModel(ports, name);
-  const { promoted, specSince = 0 } = state;
+  const { specSince = 0 } = state;
+  // (Of one that is not in the weights any more, its last change says why.)
+  const promoted = jobInForce(state) ?? state.promoted;
   if (promoted === undefined || promoted.sequence < specSince)
     throw invalid(
       `--frozen: no batch job has given ${name} its weights` +

@@ -131,6 +131,9 @@ describe('a model that is shown', () => {
     const { files } = await exportModel(world, model, 'safetensors');
     const card = String(Buffer.from(files['README.md'] ?? []));
     expect(card).toContain('`first`, promoted by entry 2');
+    await deliver(world, [message(3_001, messages[1]?.body)]);
+    const [learning] = await backtestFrozen(world, model);
+    expect(learning?.name).toBe('job first, learning on');
     expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
   });
 
