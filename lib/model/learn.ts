@@ -19,6 +19,7 @@ import { limits } from '../limits.ts';
 import { type Scores, score } from '../metrics/scores.ts';
 import { categoryInput, tablesOfInput } from '../network/weight-names.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import { isNetwork } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import { keepSome, rehearse } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
@@ -63,7 +64,7 @@ export async function learn(
   if (!Number.isFinite(scores.loss))
     return refuse('diverged', 'the loss before learning is not finite');
   const noticed = withDrift(model, known, own, predictions);
-  const trained = await train(model, judged(model, noticed, judgement), message);
+  const trained = await train(model, judgedFirst(model, noticed, { judgement, message }), message);
   if (!isFiniteState(trained.tensors)) {
     return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
   }
@@ -82,7 +83,7 @@ export async function learnWithoutTest(
   const own = weighed(message, model.spec, known.statistics);
   const { predictions, judgement } = await predictAndJudge(model, known, own);
   const noticed = withDrift(model, known, own, predictions);
-  return train(model, judged(model, noticed, judgement), message);
+  return train(model, judgedFirst(model, noticed, { judgement, message }), message);
 }
 
 /** A message whose classes have places, and the parameters that know them. */
@@ -97,7 +98,35 @@ export function withClasses(
   return { known, message: placed(samples, statistics, layout) };
 }
 
-/** The parameters in which experts count by what they lost on a message. */
+/** So many samples tell experts apart before the next ones of a message do. */
+const judgedSamples = 32;
+
+/**
+ * How many samples of a message are judged at a time, in whole minibatches; undefined where it is
+ * judged as a whole, before any of it is learnt. A long message would be learnt by a mixture that
+ * nothing of it has told apart, and the next one predicted by it.
+ */
+function samplesOfJudgement({ online, revision = 0 }: Spec, count: number): number | undefined {
+  const { minibatch, experts = [], passes = 1 } = online;
+  const samples = minibatch * Math.ceil(judgedSamples / minibatch);
+  const isLong = count > samples && passes === 1 && revision >= 14;
+  return isLong && experts.filter(isNetwork).length > 1 ? samples : undefined;
+}
+
+/** The parameters in which experts count by what they lost on a message, if it is judged whole. */
+function judgedFirst(
+  model: Model,
+  parameters: Parameters,
+  {
+    judgement,
+    message,
+  }: { readonly judgement: Judgement | undefined; readonly message: EncodedSamples },
+): Parameters {
+  const isJudgedWithin = samplesOfJudgement(model.spec, message.count) !== undefined;
+  return isJudgedWithin ? parameters : judged(model, parameters, judgement);
+}
+
+/** The parameters in which experts count by what they lost on some samples. */
 function judged(
   { compiled, encoder }: Model,
   parameters: Parameters,
@@ -135,14 +164,21 @@ async function train(
   // A value of the message that is admitted is learnt with it.
   const growth = grown(parameters.statistics.vocabularies, encoded, layout);
   let state: EngineState = withRestarted(model, parameters, growth);
-  const rows = rowsOfBlock(spec, layout, state);
+  const within = samplesOfJudgement(spec, encoded.count);
+  const rows = Math.min(rowsOfBlock(spec, layout, state), within ?? Number.POSITIVE_INFINITY);
   let { statistics } = parameters;
   const raised = raiseOf(spec, parameters.drift, encoded.count);
   // What the message itself says of labels is known after it alone.
   const weigh = (samples: EncodedSamples) => weighed(samples, spec, parameters.statistics);
   const derived = (samples: EncodedSamples) => derive(samples, parameters.statistics, layout);
   for (let first = 0; first < encoded.count; first += rows) {
-    const block = derived(sliceSamples(encoded, first, first + rows, layout));
+    const fresh = sliceSamples(encoded, first, first + rows, layout);
+    if (within !== undefined) {
+      const now = { ...parameters, ...state, statistics };
+      const { judgement } = await predictAndJudge(model, now, weigh(fresh));
+      state = { ...state, tensors: judged(model, now, judgement).tensors };
+    }
+    const block = derived(fresh);
     const rehearsal = replay
       ? rehearse(spec, replay, block, { layout, first })
       : { factor: 1, samples: block };

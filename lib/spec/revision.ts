@@ -23,7 +23,8 @@ import * as z from 'zod';
  *     Experts that hardly count have no say in an answer, and a message tells them apart sooner.
  * 12. A message tells experts apart sooner still.
  * 13. A decimal comma is one in numbers alone: categories, classes and texts have it as it stands.
- * 14. What is known by second order of numbers stays known when their mean and deviation change.
+ * 14. What is known by second order of numbers stays known when their mean and deviation change,
+ *     and a long message tells experts apart while it is learnt.
  */
 export const newestRevision = 14;
 
