@@ -79,7 +79,8 @@ export async function learnWithoutTest(
 ): Promise<Parameters> {
   const { experts } = model.compiled;
   const { known, message } = withClasses(model, parameters, samples);
-  if (experts === undefined && parameters.drift === undefined) return train(model, known, message);
+  const isTold = experts !== undefined && !isJudgedWithin(model, message);
+  if (!isTold && parameters.drift === undefined) return train(model, known, message);
   const own = weighed(message, model.spec, known.statistics);
   const { predictions, judgement } = await predictAndJudge(model, known, own);
   const noticed = withDrift(model, known, own, predictions);
@@ -122,8 +123,11 @@ function judgedFirst(
     message,
   }: { readonly judgement: Judgement | undefined; readonly message: EncodedSamples },
 ): Parameters {
-  const isJudgedWithin = samplesOfJudgement(model.spec, message.count) !== undefined;
-  return isJudgedWithin ? parameters : judged(model, parameters, judgement);
+  return isJudgedWithin(model, message) ? parameters : judged(model, parameters, judgement);
+}
+
+function isJudgedWithin({ spec }: Model, { count }: EncodedSamples): boolean {
+  return samplesOfJudgement(spec, count) !== undefined;
 }
 
 /** The parameters in which experts count by what they lost on some samples. */
