@@ -96,7 +96,10 @@ export async function listModels(ports: Ports): Promise<readonly (ModelSummary |
   for (const model of names) {
     try {
       const declared = await currentSpec(ports, model);
-      if (declared !== undefined) summaries.push(await summaryOf(ports, declared.spec));
+      if (declared !== undefined) {
+        const state = await stateOf(ports, declared.spec.model);
+        summaries.push(await summaryOf(ports, declared.spec, state));
+      }
     } catch (error) {
       if (!isOfKind(error, 'corrupt')) throw error;
       summaries.push({ model, problem: error.message });
@@ -117,7 +120,8 @@ export async function describeModel(
 ): Promise<ModelDescription> {
   const { store } = ports;
   const declared = await existingSpec(ports, name);
-  const summary = await summaryOf(ports, declared.spec);
+  const state = await stateOf(ports, name);
+  const summary = await summaryOf(ports, declared.spec, state);
   const listed = await store.list(keys.state(name));
   const entries: EntrySummary[] = [];
   if (summary.sequence > 0 && lastEntries > 0) {
@@ -131,15 +135,22 @@ export async function describeModel(
     spec: declared.spec,
     stateBytes: listed[0]?.sizeBytes ?? 0,
     entries,
-    jobs: await describeJobs(ports, name),
+    jobs: await jobsBeside(ports, name, state),
   };
 }
 
 /** The batch jobs of a model, in the order of their names. */
 export async function describeJobs(ports: Ports, model: string): Promise<readonly JobSummary[]> {
+  return jobsBeside(ports, model, await stateOf(ports, model));
+}
+
+async function jobsBeside(
+  ports: Ports,
+  model: string,
+  state: State | undefined,
+): Promise<readonly JobSummary[]> {
   const { store } = ports;
   const jobs: JobSummary[] = [];
-  const state = await stateOf(ports, model);
   for (const job of await store.folders(keys.jobs(model))) {
     const progress = await readProgress(store, model, job);
     // A retraction has a folder among the jobs, and no progress.
@@ -190,10 +201,13 @@ function promotedBy(promotion: number, state: State | undefined): string {
   return `${by}; its weights are not in place any more`;
 }
 
-async function summaryOf(ports: Ports, spec: Spec): Promise<ModelSummary> {
+async function summaryOf(
+  ports: Ports,
+  spec: Spec,
+  state: State | undefined,
+): Promise<ModelSummary> {
   const { model, task } = spec;
   const { experts } = spec.online;
-  const state = await stateOf(ports, model);
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
   const { sequence, learnt, arithmetic, retractions, statistics, drift, specSince } = state;
   const rolledBack = rollbackInForce(state);
