@@ -29,10 +29,7 @@ export const limits = {
   categoryValues: 1_000_000,
   /** Parameters of a network: three float32 copies (two Adam slots) fit a checkpoint of 600 MB. */
   parameters: 50_000_000,
-  /**
-   * Producers that one ledger remembers. A new one takes the place of the one that sent least
-   * recently, if that has been silent for long.
-   */
+  /** Producers of one ledger. A new one takes the place of the one that has been silent longest. */
   producers: 256,
   /** Entries since a producer sent last, after which a new one may take its place. */
   producerIdleEntries: 10_000,
@@ -225,6 +222,8 @@ export const limits = {
   /** Elements of a matrix of weights, or of filters, beyond which ONNX Runtime is faster. */
   wasmMatrixElements: 16_384,
   wasmFilterElements: 6_144,
+  /** Weights from which on an optimizer with slots runs apart from ONNX Runtime's gradients. */
+  apartElements: 32_768,
   /** Memory of a module of the engine of WebAssembly, which cannot have more than twice that. */
   wasmMemoryBytes: 2_147_483_648,
   /** Bytes of a state that are written for each entry on average. */
@@ -260,10 +259,7 @@ export const limits = {
   visibilityPerTimeout: 6,
   /** Messages of samples that one delivery has at most. */
   deliveryMessages: 10,
-  /**
-   * Deliveries of one message of samples before it is a dead letter: each fold of a model that is
-   * far behind is one, and so is each attempt while S3 is away for an hour.
-   */
+  /** Deliveries of one message of samples before it is a dead letter: a long fold has many. */
   maximumReceives: 50,
   /** Deliveries of one message of the jobs queue before it is a dead letter. */
   maximumJobReceives: 20,

@@ -26,6 +26,7 @@ function differences(a: EngineState, b: EngineState): Record<string, number> {
 export const compiledEngines = {
   wasm: wasmEngine(),
   onnx: onnxEngine({ threads: 1 }),
+  'onnx, updated apart': onnxEngine({ threads: 1, apartFrom: 1 }),
 } satisfies Record<string, Engine>;
 
 /** How a pair of runs is compared: relative to the largest element of each tensor. */

@@ -4,6 +4,8 @@ import type { Spec } from '../../spec/spec.ts';
 import { initialFrom, initialTensors, artifactName as nameOf, unreadable } from '../artifacts.ts';
 import type { Tensors } from '../engine.ts';
 import type { StepMask } from '../trace/trace.ts';
+import { arithmeticOf, programSchema } from '../wasm/artifact.ts';
+import type { Program as UpdateProgram } from '../wasm/program.ts';
 
 /**
  * Name and version of this engine. It changes with tfjs, ONNX Runtime and the compiler, whenever
@@ -30,11 +32,22 @@ export type ModelArtifact = {
   /** ONNX models: the predictions, and the training with the online minibatch. */
   readonly prediction: Uint8Array;
   readonly training: Uint8Array;
+  /**
+   * What goes over weights and slots, where that is not the training's: it makes gradients alone
+   * then.
+   */
+  readonly update?: UpdateProgram;
 };
 
+/** What makes the bits of a model, but for the processor. */
+export function versionOf({ update }: ModelArtifact): string {
+  return update === undefined ? engineVersion : `${engineVersion}, ${arithmeticOf({})}`;
+}
+
 /** The name of a compiled thing: a hash of all that it depends on. */
-export function artifactName(spec: Spec, part: string): string {
-  return nameOf(spec, part, { engineVersion, form });
+export function artifactName(spec: Spec, part: string, apartFrom?: number): string {
+  const apart = apartFrom === undefined ? {} : { apartFrom };
+  return nameOf(spec, part, { engineVersion, form, ...apart });
 }
 
 /** Which form compiled things have; graphs of the first had wrong types for some integers. */
@@ -46,6 +59,7 @@ const headerSchema = z.object({
   isSerial: z.boolean(),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int().nonnegative()) })),
   masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
+  update: programSchema.optional(),
 });
 
 /** An artifact as one safetensors file. */
@@ -58,14 +72,22 @@ export function encodeArtifact({
   initial,
   prediction,
   training,
+  update,
 }: ModelArtifact): Uint8Array {
+  const { module, ...places } = update ?? {};
   return encodeSafetensors({
     tensors: {
       ...initialTensors(initial),
       prediction: { shape: [prediction.length], data: prediction },
       training: { shape: [training.length], data: training },
+      ...(module === undefined ? {} : { update: { shape: [module.length], data: module } }),
     },
-    metadata: { artifact: JSON.stringify({ outputs, mixesRows, isSerial, masks, parameters }) },
+    metadata: {
+      artifact: JSON.stringify({
+        ...{ outputs, mixesRows, isSerial, masks, parameters },
+        ...(update === undefined ? {} : { update: places }),
+      }),
+    },
   });
 }
 
@@ -76,5 +98,9 @@ export function decodeArtifact(file: Uint8Array): ModelArtifact {
   const [prediction, training] = [tensors.prediction?.data, tensors.training?.data];
   if (!header.success || !(prediction instanceof Uint8Array) || !(training instanceof Uint8Array))
     throw unreadable();
-  return { ...header.data, initial: initialFrom(tensors), prediction, training };
+  const { update: places, ...data } = header.data;
+  const module = tensors.update?.data;
+  if ((places !== undefined) !== module instanceof Uint8Array) throw unreadable();
+  const update = places && module instanceof Uint8Array ? { update: { ...places, module } } : {};
+  return { ...data, initial: initialFrom(tensors), prediction, training, ...update };
 }

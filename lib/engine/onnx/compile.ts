@@ -12,28 +12,34 @@ import { initialState, variablesByName } from '../step.ts';
 import type { Graph } from '../trace/graph.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { isFlat, type StepMask, tracePrediction, traceTraining } from '../trace/trace.ts';
+import { type Trained, traceGradients } from '../trace/trace-apart.ts';
 import type { ModelArtifact } from './artifact.ts';
+import { compileUpdate, isUpdatedApart } from './compile-update.ts';
 import { encodeModel } from './encode.ts';
-import { runGraph, type StepLayout } from './run-graph.ts';
+import { runGraph, type StepLayout, stepGraph } from './run-graph.ts';
 
 /**
  * Compiles what every use of a model needs: its initial state, its predictions, and the online
  * training.
  *
+ * @param apartFrom see {@link isUpdatedApart}
  * @throws UntraceableError if the network needs a kernel that cannot be expressed
  */
-export async function compileModel(spec: Spec): Promise<ModelArtifact> {
+export async function compileModel(spec: Spec, apartFrom?: number): Promise<ModelArtifact> {
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
   const { tensors } = initialState(spec, network, optimizer);
-  const trainable = isFlat(optimizer)
-    ? [...variablesByName(network.layersModel.trainableWeights)]
-    : [];
+  const isApart = isUpdatedApart(spec, network, optimizer, apartFrom);
+  const trainable =
+    isFlat(optimizer) && !isApart ? [...variablesByName(network.layersModel.trainableWeights)] : [];
   const parameters = trainable.map(([name, { shape }]) => ({ name, shape }));
   const layout = trainedLayoutOfRun(spec, network, limits.predictMinibatch);
   const { outputs, mixesRows } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);
-  const training = await stepGraphs(spec, spec.online.minibatch);
+  const training = isApart
+    ? await gradientGraphs(spec, spec.online.minibatch)
+    : { ...(await stepGraphs(spec, spec.online.minibatch)), trained: undefined };
+  const { trained } = training;
   return {
     outputs,
     mixesRows,
@@ -44,18 +50,35 @@ export async function compileModel(spec: Spec): Promise<ModelArtifact> {
     parameters,
     initial: tensors,
     prediction: encodeModel(runGraph(rewrite(prediction, stepInputs(layout)), layout)),
-    training: encodeModel(runGraph(training.rewritten, training.layout)),
+    training: encodeTraining(training),
+    ...(trained && { update: compileUpdate(spec, await build(spec), trained) }),
   };
 }
 
 /**
- * Compiles the training step of a network to an ONNX model that does a whole run of minibatches.
+ * Compiles the training step of a network to an ONNX model that does a whole run of minibatches, or
+ * of one, where the update is apart.
  *
+ * @param apartFrom see {@link isUpdatedApart}
  * @throws UntraceableError if it needs a kernel that cannot be expressed
  */
-export async function compileTraining(spec: Spec, minibatch: number): Promise<Uint8Array> {
-  const { rewritten, layout } = await stepGraphs(spec, minibatch);
-  return encodeModel(runGraph(rewritten, layout));
+export async function compileTraining(
+  spec: Spec,
+  minibatch: number,
+  apartFrom?: number,
+): Promise<Uint8Array> {
+  const network = await build(spec);
+  const isApart = isUpdatedApart(spec, network, optimizerOf(spec.optimizer), apartFrom);
+  network.layersModel.dispose();
+  return encodeTraining(await (isApart ? gradientGraphs : stepGraphs)(spec, minibatch));
+}
+
+function encodeTraining({
+  rewritten,
+  layout,
+  trained,
+}: StepGraphs & { readonly trained?: readonly Trained[] | undefined }) {
+  return encodeModel((trained === undefined ? runGraph : stepGraph)(rewritten, layout));
 }
 
 /** A training step before and after rewriting, and what it takes. */
@@ -76,9 +99,26 @@ export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGra
     hasFlat: isFlat(optimizer),
     isSparse: false,
   });
-  const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
+  const layout = withMasks(bare, masks);
   const rewritten = rewrite(flushSlots(traced), stepInputs(layout));
   return { traced, rewritten, layout, masks };
+}
+
+/** A step's gradients before and after rewriting, and of which weights they are. */
+type GradientGraphs = StepGraphs & { readonly trained: readonly Trained[] };
+
+async function gradientGraphs(spec: Spec, minibatch: number): Promise<GradientGraphs> {
+  const network = await build(spec);
+  const bare = trainedLayoutOfRun(spec, network, minibatch);
+  const optimizer = optimizerOf(spec.optimizer);
+  const { graph, masks, trained } = traceGradients(spec, network, optimizer, minibatch);
+  const layout = withMasks(bare, masks);
+  const rewritten = rewrite(graph, stepInputs(layout));
+  return { traced: graph, rewritten, layout, masks, trained };
+}
+
+function withMasks(layout: StepLayout, masks: readonly StepMask[]): StepLayout {
+  return { ...layout, perStep: [...layout.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
 }
 
 async function build(spec: Spec): Promise<Network> {

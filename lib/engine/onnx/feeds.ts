@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
+import { MillraceError } from '../../errors.ts';
 import { type EncodedSamples, labelsOfRow } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
@@ -75,6 +76,19 @@ export function sampleFeeds(
   return Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
 }
 
+/** The order of the rows of some steps, and their labels and shares. */
+export function targetFeeds(
+  { runtime }: Program,
+  { order, labels, shares }: Cut,
+  [steps, minibatch]: readonly [number, number],
+): Feeds {
+  return {
+    [runNames.order]: runtime.integers(order, [steps, minibatch]),
+    [perStepName(stepNames.labels)]: runtime.floats(labels, [steps, labels.length / steps]),
+    [perStepName(stepNames.shares)]: runtime.floats(shares, [steps, minibatch]),
+  };
+}
+
 /** The optimizer's coefficients of each step. */
 export function coefficientFeeds(
   { runtime, inputs }: Program,
@@ -123,6 +137,14 @@ export function stepsPerCall(
 ): number {
   const rowElements = 1 + width + (numbers.length + categories.length) / Math.max(count, 1);
   return Math.max(1, Math.floor(limits.elementsPerCall / (rowElements * minibatch)));
+}
+
+/** An output of a call. */
+export function resultOf(results: InferenceSession.OnnxValueMapType, name: string): Float32Array {
+  const value = results[name];
+  if (value !== undefined && 'data' in value && value.data instanceof Float32Array)
+    return value.data;
+  throw new MillraceError('corrupt', `the compiled graph has no output ${name}`);
 }
 
 /** The rows of some steps, [steps × minibatch], and their labels; see {@link cutSteps}. */

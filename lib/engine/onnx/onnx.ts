@@ -1,5 +1,4 @@
 import type { InferenceSession } from 'onnxruntime-node';
-import { MillraceError } from '../../errors.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import { limits } from '../../limits.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -14,13 +13,14 @@ import type {
 } from '../engine.ts';
 import { restartedState } from '../restart-rows.ts';
 import { type OrderedRun, rowsInOrder, trainUnpadded } from '../run.ts';
-import { nextName, perStepName, runNames, stepNames } from '../trace/step-names.ts';
+import { nextName, runNames, stepNames } from '../trace/step-names.ts';
+import { startUpdater, trainApart } from './apart.ts';
 import {
   artifactName,
   decodeArtifact,
   encodeArtifact,
-  engineVersion,
   type ModelArtifact,
+  versionOf,
 } from './artifact.ts';
 import {
   coefficientFeeds,
@@ -29,9 +29,11 @@ import {
   maskFeeds,
   type Program,
   partParameters,
+  resultOf,
   sampleFeeds,
   stateFeeds,
   stepsPerCall,
+  targetFeeds,
 } from './feeds.ts';
 import { processorKind } from './processor.ts';
 import { loadRuntime } from './runtime.ts';
@@ -45,6 +47,8 @@ export type OnnxSettings = {
   readonly threads: number;
   /** Where compiled graphs are kept. A model that is found there is used without loading tfjs. */
   readonly cache?: GraphCache;
+  /** Weights from which on an optimizer with slots runs on WebAssembly; `limits` has it. */
+  readonly apartFrom?: number;
 };
 
 /**
@@ -56,12 +60,15 @@ export function onnxEngine(settings: OnnxSettings): Engine {
   return { compile: (spec) => compile(spec, settings) };
 }
 
-async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<CompiledModel> {
+async function compile(
+  spec: Spec,
+  { threads, cache, apartFrom }: OnnxSettings,
+): Promise<CompiledModel> {
   const runtime = await loadRuntime();
   const compiler = () => import('./compile.ts');
   const artifact = decodeArtifact(
-    await cached(cache, artifactName(spec, 'model'), async () =>
-      encodeArtifact(await (await compiler()).compileModel(spec)),
+    await cached(cache, artifactName(spec, 'model', apartFrom), async () =>
+      encodeArtifact(await (await compiler()).compileModel(spec, apartFrom)),
     ),
   );
   const start = async (graph: Uint8Array, threadsOfOne = threads): Promise<Program> => {
@@ -69,8 +76,8 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
     return { runtime, session, inputs: new Set(session.inputNames) };
   };
   const compileTraining = (minibatch: number) =>
-    cached(cache, artifactName(spec, `training/${minibatch}`), async () =>
-      (await compiler()).compileTraining(spec, minibatch),
+    cached(cache, artifactName(spec, `training/${minibatch}`, apartFrom), async () =>
+      (await compiler()).compileTraining(spec, minibatch, apartFrom),
     );
   const startTraining = async (graph: Uint8Array): Promise<TrainingProgram> => ({
     ...(await start(graph, artifact.isSerial ? 1 : threads)),
@@ -91,14 +98,20 @@ async function compile(spec: Spec, { threads, cache }: OnnxSettings): Promise<Co
     return program;
   };
   const prediction = await start(artifact.prediction);
+  const { update } = artifact;
+  const updater = update && (await startUpdater(spec, artifact, update));
   return {
-    engine: `${engineVersion} on ${processorKind()}`,
+    engine: `${versionOf(artifact)} on ${processorKind()}`,
     outputs: artifact.outputs,
     initial: () => ({ tensors: artifact.initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
       const ordered = { ...run, order: run.order ?? rowsInOrder(samples.count) };
-      const trainRun = async (before: EngineState, each: OrderedRun) =>
-        train(await training(each.minibatch), before, samples, each);
+      const trainRun = async (before: EngineState, each: OrderedRun) => {
+        const program = await training(each.minibatch);
+        return updater === undefined
+          ? train(program, before, samples, each)
+          : trainApart({ ...program, updater }, before, samples, each);
+      };
       return artifact.mixesRows
         ? trainUnpadded(state, ordered, trainRun)
         : trainRun(state, ordered);
@@ -117,7 +130,7 @@ async function train(
   samples: EncodedSamples,
   run: OrderedRun,
 ): Promise<Trained> {
-  const { runtime, session } = program;
+  const { session } = program;
   const { minibatch, order } = run;
   const { masks, parameters } = artifact;
   const losses = new Float32Array(Math.ceil(order.length / minibatch));
@@ -135,19 +148,14 @@ async function train(
     const results = await session.run({
       ...stateFeeds(program, tensors),
       ...given,
-      [runNames.order]: runtime.integers(cut.order, [steps, minibatch]),
-      [perStepName(stepNames.labels)]: runtime.floats(cut.labels, [
-        steps,
-        cut.labels.length / steps,
-      ]),
-      [perStepName(stepNames.shares)]: runtime.floats(cut.shares, [steps, minibatch]),
+      ...targetFeeds(program, cut, [steps, minibatch]),
       ...coefficientFeeds(program, spec, run, { firstStep: state.step + start, steps }),
       ...maskFeeds(program, masks, { seed: state.seed, step: state.step + start }, [
         steps,
         minibatch,
       ]),
     });
-    losses.set(floats(results, stepNames.loss), start);
+    losses.set(resultOf(results, stepNames.loss), start);
     tensors = nextTensors(tensors, results);
   }
   return {
@@ -181,7 +189,7 @@ async function predict(
       [runNames.order]: runtime.integers(order, [steps, minibatch]),
     });
     predictions.set(
-      floats(results, stepNames.output).subarray(0, count * outputs),
+      resultOf(results, stepNames.output).subarray(0, count * outputs),
       start * outputs,
     );
   }
@@ -195,15 +203,10 @@ function nextTensors(tensors: Tensors, results: InferenceSession.OnnxValueMapTyp
       const next = nextName(name);
       return [
         name,
-        results[next] === undefined ? tensor : { shape: tensor.shape, data: floats(results, next) },
+        results[next] === undefined
+          ? tensor
+          : { shape: tensor.shape, data: resultOf(results, next) },
       ];
     }),
   );
-}
-
-function floats(results: InferenceSession.OnnxValueMapType, name: string): Float32Array {
-  const value = results[name];
-  if (value !== undefined && 'data' in value && value.data instanceof Float32Array)
-    return value.data;
-  throw new MillraceError('corrupt', `the compiled graph has no output ${name}`);
 }

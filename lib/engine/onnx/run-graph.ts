@@ -33,7 +33,7 @@ export type StepLayout = {
  */
 export function runGraph(whole: Graph, layout: StepLayout): Graph {
   const build = createBuilder();
-  const scanned = scannedInputs(whole, layout, build);
+  const scanned = inputsOfStep(whole, layout, build, [-1]);
   const states = [...whole.outputs].filter(
     ([name, value]) => whole.inputs.some((input) => input.name === name) && value.name !== name,
   );
@@ -97,6 +97,32 @@ export function runGraph(whole: Graph, layout: StepLayout): Graph {
   };
 }
 
+/**
+ * One step as a graph of its own, which gathers the rows of its samples as {@link runGraph} does,
+ * from the same inputs. What it changes of the state comes out under {@link nextName}.
+ */
+export function stepGraph(whole: Graph, layout: StepLayout): Graph {
+  const build = createBuilder();
+  const given = inputsOfStep(whole, layout, build, []);
+  for (const node of whole.nodes)
+    build.add({ ...node, inputs: node.inputs.map((name) => given.get(name)?.name ?? name) });
+  const isInput = (name: string) => whole.inputs.some((input) => input.name === name);
+  return {
+    inputs: [
+      ...whole.inputs.filter(({ name }) => !given.has(name)),
+      { name: runNames.order, type: 'int32', shape: [-1, -1] },
+      ...build.inputs,
+    ],
+    constants: new Map([...whole.constants, ...build.constants]),
+    nodes: build.nodes,
+    outputs: new Map(
+      [...whole.outputs].flatMap(([name, value]) =>
+        value.name === name ? [] : [[isInput(name) ? nextName(name) : name, value] as const],
+      ),
+    ),
+  };
+}
+
 type Builder = {
   readonly inputs: Value[];
   readonly nodes: Node[];
@@ -126,9 +152,15 @@ function createBuilder(): Builder {
 }
 
 /**
- * The step's inputs that differ from step to step: [steps, …shape] each, by the name in the step.
+ * The step's inputs that differ from step to step, by the name in the step: each of its shape
+ * behind a dimension of steps, [−1], or behind none.
  */
-function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<string, Value> {
+function inputsOfStep(
+  step: Graph,
+  layout: StepLayout,
+  build: Builder,
+  leading: readonly number[],
+): Map<string, Value> {
   const scanned = new Map<string, Value>();
   const shapeOf = (name: string) => step.inputs.find((input) => input.name === name);
   const rows = {
@@ -173,24 +205,28 @@ function scannedInputs(step: Graph, layout: StepLayout, build: Builder): Map<str
     if (all.shape[2] !== width) {
       build.add({ op: 'Slice', inputs: [all.name, ...bounds], outputs: [slice], attributes: {} });
     }
-    scanned.set(name, stacked(input, all.shape[2] === width ? all : slice, build));
+    scanned.set(name, shaped(input, all.shape[2] === width ? all : slice, build, leading));
   }
   for (const name of layout.perStep) {
     const input = shapeOf(name);
     if (input === undefined) continue;
     const all: Value = { ...input, name: perStepName(name), shape: [-1, -1] };
     build.inputs.push(all);
-    scanned.set(name, stacked(input, all, build));
+    scanned.set(name, shaped(input, all, build, leading));
   }
   return scanned;
 }
 
-/** Values of all steps in the shape that a step wants, [steps, …shape]. */
-function stacked(input: Value, all: Value, build: Builder): Value {
-  const shaped: Value = { ...input, name: `stacked/${input.name}`, shape: [-1, ...input.shape] };
-  const shape = build.integers(`${shaped.name}/shape`, [-1, ...input.shape]);
-  build.add({ op: 'Reshape', inputs: [all.name, shape], outputs: [shaped], attributes: {} });
-  return shaped;
+/** Values of all steps in the shape that a step wants, behind the dimension of steps. */
+function shaped(input: Value, all: Value, build: Builder, leading: readonly number[]): Value {
+  const made: Value = {
+    ...input,
+    name: `stacked/${input.name}`,
+    shape: [...leading, ...input.shape],
+  };
+  const shape = build.integers(`${made.name}/shape`, made.shape);
+  build.add({ op: 'Reshape', inputs: [all.name, shape], outputs: [made], attributes: {} });
+  return made;
 }
 
 /**

@@ -11,6 +11,9 @@ export const stepNames = {
   parameters: 'parameters',
   /** A slot of the optimizer over all trainable parameters, or over those of one weight. */
   slot: (slot: string, weight = '') => `optimizer/${slot}${weight === '' ? '' : `:${weight}`}`,
+  /** What a weight's loss has as its gradient, and which rows of a table it comes from, [rows, 1]. */
+  gradient: (weight: string) => `gradient/${weight}`,
+  touched: (weight: string) => `touched/${weight}`,
   /** Masks of dropout, in the order in which the layers draw them. */
   mask: (index: number) => `mask/${index}`,
   /** Predictions, [minibatch, outputs]; in a run, [steps, minibatch, outputs]. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { invalid, MillraceError, reasonOf } from '../../errors.ts';
 import { labelWidth } from '../../features/task.ts';
+import type { Coefficients } from '../../network/coefficients.ts';
 import type { Network } from '../../network/network.ts';
 import type { Optimizer } from '../../network/optimizers.ts';
 import { predictionOf } from '../../network/outputs.ts';
@@ -72,20 +73,8 @@ export function traceTraining(
         ]),
       );
     const tensors = minibatchInputs(spec, network, trace, minibatch);
-    const { weightDecay } = spec.optimizer;
-    const coefficients = {
-      rate: trace.input(stepNames.rate, []),
-      epsilon: trace.input(stepNames.epsilon, []),
-      decay: weightDecay === undefined ? undefined : trace.input(stepNames.decay, []),
-    };
-    const masks: StepMask[] = [];
-    network.masks.draw = (shape, share) => {
-      const [rows = 0, ...row] = shape;
-      if (rows % minibatch !== 0) throw new UntraceableError('a mask of dropout is shared by rows');
-      const width = sizeOf([rows / minibatch, ...row]);
-      masks.push({ width, rate: share });
-      return trace.input(stepNames.mask(masks.length - 1), shape);
-    };
+    const coefficients = coefficientInputs(spec, trace);
+    const masks = drawMasks(network, trace, minibatch);
     const outputs: Record<string, tf.TensorInfo> = {};
     const { loss, gradients, touched } = differentiate(
       spec,
@@ -120,8 +109,33 @@ export function traceTraining(
   });
 }
 
+/** The numbers of an optimizer's step as inputs of a graph. */
+export function coefficientInputs(
+  { optimizer: { weightDecay } }: Spec,
+  trace: TraceBackend,
+): Coefficients<tf.Tensor> {
+  return {
+    rate: trace.input(stepNames.rate, []),
+    epsilon: trace.input(stepNames.epsilon, []),
+    decay: weightDecay === undefined ? undefined : trace.input(stepNames.decay, []),
+  };
+}
+
+/** Lets a network draw masks of dropout that are inputs of the graph, and lists them here. */
+export function drawMasks(network: Network, trace: TraceBackend, minibatch: number): StepMask[] {
+  const masks: StepMask[] = [];
+  network.masks.draw = (shape, share) => {
+    const [rows = 0, ...row] = shape;
+    if (rows % minibatch !== 0) throw new UntraceableError('a mask of dropout is shared by rows');
+    const width = sizeOf([rows / minibatch, ...row]);
+    masks.push({ width, rate: share });
+    return trace.input(stepNames.mask(masks.length - 1), shape);
+  };
+  return masks;
+}
+
 /** The samples of a step as inputs of the graph. */
-function minibatchInputs(
+export function minibatchInputs(
   { label }: Spec,
   network: Network,
   trace: TraceBackend,
@@ -164,7 +178,10 @@ export function isFlat({ slots }: Optimizer): boolean {
 }
 
 /** Traces a network and disposes it. */
-function traceOnce<Result>(network: Network, trace: (backend: TraceBackend) => Result): Result {
+export function traceOnce<Result>(
+  network: Network,
+  trace: (backend: TraceBackend) => Result,
+): Result {
   try {
     return withTraceBackend((backend) => {
       nameLayers(network, backend);

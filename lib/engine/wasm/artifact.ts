@@ -43,7 +43,21 @@ export type ProgramArtifact = Program & {
 
 const place = z.object({ address: z.int().positive(), size: z.int().nonnegative() });
 
-const headerSchema = z.object({
+/** Where everything of a program lies, as JSON. */
+export const programSchema = z.object({
+  states: z.record(z.string(), place),
+  calls: z.record(
+    z.string(),
+    z.object({
+      steps: z.int().positive(),
+      minibatch: z.int().positive(),
+      arrays: z.record(z.string(), place),
+      result: place,
+    }),
+  ),
+});
+
+const headerSchema = programSchema.extend({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
   tables: z.array(
@@ -60,16 +74,6 @@ const headerSchema = z.object({
     }),
   ),
   masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
-  states: z.record(z.string(), place),
-  calls: z.record(
-    z.string(),
-    z.object({
-      steps: z.int().positive(),
-      minibatch: z.int().positive(),
-      arrays: z.record(z.string(), place),
-      result: place,
-    }),
-  ),
 });
 
 /** An artifact as one safetensors file. */

@@ -5,7 +5,7 @@ import { limits } from '../../limits.ts';
 import { buildNetwork } from '../../network/build-network.ts';
 import { coefficientNames } from '../../network/coefficients.ts';
 import type { Network } from '../../network/network.ts';
-import { optimizerOf } from '../../network/optimizers.ts';
+import { type Optimizer, optimizerOf } from '../../network/optimizers.ts';
 import { tablesOfInput } from '../../network/weight-names.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
@@ -37,18 +37,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
   const choice = chooseFor(spec, network);
   const optimizer = optimizerOf(spec.optimizer);
   const { tensors } = initialState(spec, network, optimizer);
-  const weights = variablesByName(network.layersModel.weights);
-  const trainable = variablesByName(network.layersModel.trainableWeights);
-  const states: StatePart[] = [
-    ...[...weights].map(([name, { shape }]) => ({ name, parts: [{ name, shape }] })),
-    ...Object.keys(optimizer.slots).map((slot) => ({
-      name: stepNames.slot(slot),
-      parts: [...trainable].map(([name, { shape }]) => ({
-        name: stepNames.slot(slot, name),
-        shape,
-      })),
-    })),
-  ];
+  const states = stateParts(network, optimizer);
   const { outputs, mixesRows } = network;
   const whole = predictionOf(spec, network, limits.predictMinibatch);
   choice.ofPrediction(whole.graph);
@@ -84,6 +73,24 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
   });
   const tables = largeTables(spec, network, states, program);
   return { ...program, outputs, mixesRows, tables, masks, initial: tensors };
+}
+
+/** The parts of a model's state: each of its weights, and each slot over all that are trained. */
+export function stateParts({ layersModel }: Network, optimizer: Optimizer): StatePart[] {
+  const trainable = variablesByName(layersModel.trainableWeights);
+  return [
+    ...[...variablesByName(layersModel.weights)].map(([name, { shape }]) => ({
+      name,
+      parts: [{ name, shape }],
+    })),
+    ...Object.keys(optimizer.slots).map((slot) => ({
+      name: stepNames.slot(slot),
+      parts: [...trainable].map(([name, { shape }]) => ({
+        name: stepNames.slot(slot, name),
+        shape,
+      })),
+    })),
+  ];
 }
 
 function predictionOf(spec: Spec, network: Network, minibatch: number): ProgramStep {
@@ -180,6 +187,6 @@ function stepOf(
 }
 
 /** An input that a step takes as it is given. */
-function wholeInput(name: string, size: number): StepInput {
+export function wholeInput(name: string, size: number): StepInput {
   return { name, array: name, rows: 1, row: size, offset: 0, width: size };
 }

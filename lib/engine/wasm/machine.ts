@@ -103,6 +103,23 @@ export function change(
     machine.tables.every((table, i) =>
       table.current(touched[i] ?? new Int32Array()).every(isFiniteArray),
     );
+  return taken(machine, before, areRowsFinite);
+}
+
+/** {@link change} of a state without large tables, by what has to wait for others. */
+export async function changeMeanwhile(
+  machine: Machine,
+  before: Tensors,
+  run: () => Promise<void>,
+): Promise<Tensors> {
+  hold(machine, before);
+  machine.held = undefined;
+  await run();
+  return taken(machine, before, true);
+}
+
+/** The state that the memory has come to, which it holds from now on. */
+function taken(machine: Machine, before: Tensors, areRowsFinite: boolean): Tensors {
   const tensors = take(machine, before);
   if (areRowsFinite && smallPartsOf(machine, tensors).every(isFiniteArray)) markFinite(tensors);
   machine.held = tensors;
