@@ -1,4 +1,5 @@
 import { meansOfRows } from '../arithmetic.ts';
+import { isScale } from '../engine/experts/second-order.ts';
 import { classWeightsOf } from '../features/class-weights.ts';
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { forgetful } from '../features/statistics.ts';
@@ -151,8 +152,11 @@ function restarted(
   const { type } = spec.optimizer;
   // Others forget by themselves, and are faster by what they know of gradients that were small.
   const slows = type === 'adagrad' || type === 'ftrl';
+  // (Weights that stay are of labels and numbers as they were scaled.)
+  const isKept = (name: string) => (spec.revision ?? 0) >= 15 && isScale(name);
   // (What answers is not to lag behind in the world before.)
-  const isFresh = (name: string) => isAverage(name) || (slows && name.startsWith('optimizer/'));
+  const isFresh = (name: string) =>
+    isAverage(name) || (slows && name.startsWith('optimizer/') && !isKept(name));
   const slots = Object.entries(initial.tensors).filter(([name]) => isFresh(name));
   // (These correct by it what their slots lack.)
   const countsSteps = type === 'adam' || type === 'adamax';

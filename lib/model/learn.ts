@@ -169,6 +169,7 @@ async function train(
   const growth = grown(parameters.statistics.vocabularies, encoded, layout);
   let state: EngineState = withRestarted(model, parameters, growth);
   const within = samplesOfJudgement(spec, encoded.count);
+  const knowsMore = growth !== undefined && (spec.revision ?? 0) >= 15;
   const rows = Math.min(rowsOfBlock(spec, layout, state), within ?? Number.POSITIVE_INFINITY);
   let { statistics } = parameters;
   const raised = raiseOf(spec, parameters.drift, encoded.count);
@@ -178,7 +179,8 @@ async function train(
   for (let first = 0; first < encoded.count; first += rows) {
     const fresh = sliceSamples(encoded, first, first + rows, layout);
     if (within !== undefined) {
-      const now = { ...parameters, ...state, statistics };
+      const known = { ...statistics, ...(knowsMore && { vocabularies: growth.vocabularies }) };
+      const now = { ...parameters, ...state, statistics: known };
       const { judgement } = await predictAndJudge(model, now, weigh(fresh));
       state = { ...state, tensors: judged(model, now, judgement).tensors };
     }

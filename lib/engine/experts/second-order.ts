@@ -46,11 +46,18 @@ type Learning = {
   readonly scale: Float32Array | undefined;
   /** The same of each number, with its scale in the deviation's place. */
   readonly numberScale: Float32Array | undefined;
+  /** How many times its deviation a number's next one may be for what is known of it to stay. */
+  readonly mostRatio: number;
   /** [1 + numbers + periodic + pieces], and covariance · row. */
   readonly row: Float64Array;
   readonly gain: Float64Array;
   readonly answer: Float64Array;
 };
+
+/** Whether a tensor says how labels or numbers were scaled when weights were learnt. */
+export function isScale(name: string): boolean {
+  return [scaleName, numberScaleName].some((each) => name.endsWith(each.slice('optimizer'.length)));
+}
 
 /**
  * A network without hidden layers that learns each sample once, by how sure it is of each weight
@@ -76,7 +83,7 @@ export function bySecondOrder(
       return { ...state, tensors: { ...state.tensors, ...first } };
     },
     train: async (state, samples, run) =>
-      learnRows(learningOf(spec.task, inputs, state), state, samples, run),
+      learnRows(learningOf(spec, inputs, state), state, samples, run),
     restart: (state, restarted) => {
       const weights = Object.entries(state.tensors).filter(([name]) => !(name in first));
       const { tensors } = compiled.restart(
@@ -146,7 +153,11 @@ function learnRows(
   return { state: { ...state, tensors, step: state.step + losses.length }, losses };
 }
 
-function learningOf(task: Task, inputs: LinearInputs, { tensors }: EngineState): Learning {
+function learningOf(
+  { task, revision = 0 }: Spec,
+  inputs: LinearInputs,
+  { tensors }: EngineState,
+): Learning {
   const own = (name: string) => tensors[name]?.data.slice() ?? new Float32Array(0);
   const bias = own(biasName);
   const width = 1 + inputs.numbers + inputs.periodic + inputs.pieces;
@@ -162,6 +173,7 @@ function learningOf(task: Task, inputs: LinearInputs, { tensors }: EngineState):
     variances: own(variancesName),
     scale: tensors[scaleName]?.data.slice(),
     numberScale: tensors[numberScaleName]?.data.slice(),
+    mostRatio: revision >= 15 ? 1e6 : Number.POSITIVE_INFINITY,
     row: new Float64Array(width),
     gain: new Float64Array(width),
     answer: new Float64Array(bias.length),
@@ -218,7 +230,16 @@ function rescale(learning: Learning, scale: LabelScale | undefined): boolean {
 
 /** Says the same of numbers that are standardised by other means and scales. */
 function restateNumbers(learning: Learning, now: ColumnScales | undefined): void {
-  const { numberScale: known, inputs, outputs, kernel, bias, covariance, row } = learning;
+  const {
+    numberScale: known,
+    mostRatio,
+    inputs,
+    outputs,
+    kernel,
+    bias,
+    covariance,
+    row,
+  } = learning;
   if (known === undefined || now === undefined) return;
   const ratios = new Float64Array(row.length).fill(1);
   const shifts = new Float64Array(row.length);
@@ -230,8 +251,9 @@ function restateNumbers(learning: Learning, now: ColumnScales | undefined): void
     own.set([mean, mean - Math.fround(mean), scale, scale - Math.fround(scale)]);
     const before = large + small;
     const isAsItWas = own[0] === high && own[1] === low && own[2] === large && own[3] === small;
-    // (While a number has not varied, nothing is known of it.)
-    if (isAsItWas || before === 0) continue;
+    // (While a number has not varied, nothing is known of it. And where all that came is next to
+    // nothing beside the newest value, float32 would keep the rounding and not what is known.)
+    if (isAsItWas || before === 0 || before / scale > mostRatio) continue;
     ratios[i + 1] = before / scale;
     shifts[i + 1] = (mean - high - low) * before;
   }
