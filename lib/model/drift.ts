@@ -1,5 +1,5 @@
 import { meansOfRows } from '../arithmetic.ts';
-import { isScale } from '../engine/experts/second-order.ts';
+import { isScale } from '../engine/experts/scaled-weights.ts';
 import { classWeightsOf } from '../features/class-weights.ts';
 import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { forgetful } from '../features/statistics.ts';

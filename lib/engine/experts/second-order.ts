@@ -1,11 +1,10 @@
 import type { EncodedSamples } from '../../features/samples.ts';
-import type { ColumnScales, LabelScale } from '../../features/scaling.ts';
 import type { Task } from '../../features/task.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Tensor, Tensors, Trained } from '../engine.ts';
 import { rowsInOrder } from '../run.ts';
 import { judge, shareOfStep } from './answer-information.ts';
-import { independent, measure, restate } from './covariance.ts';
+import { independent, measure } from './covariance.ts';
 import {
   type DerivedInputs,
   derivedInputsOf,
@@ -13,51 +12,32 @@ import {
   linearInputsOf,
   writeLinearInputs,
 } from './linear-inputs.ts';
+import {
+  noScales,
+  numberScaleName,
+  rescale,
+  restateNumbers,
+  type ScaledWeights,
+  scaleName,
+} from './scaled-weights.ts';
 
 const [kernelName, biasName] = ['weights/output/kernel', 'weights/output/bias'] as const;
-const [covarianceName, variancesName, scaleName] = [
-  'optimizer/covariance',
-  'optimizer/variances',
-  'optimizer/label_scale',
-] as const;
-const numberScaleName = 'optimizer/number_scale';
+const [covarianceName, variancesName] = ['optimizer/covariance', 'optimizer/variances'] as const;
 
 /** What is known of a weight before the first sample, in units of the noise of a sample. */
 const prior = { bias: 10, number: 1, row: 1, derived: 8 };
 
-/** Numbers that say how the labels of an output, or a column of numbers, are scaled. */
-const scaleWidth = 4;
-
 /** The weights of a state that learn, copied, and room for what is computed of a sample. */
-type Learning = {
+type Learning = ScaledWeights & {
   readonly task: Task;
-  readonly inputs: LinearInputs;
   readonly derived: DerivedInputs;
-  readonly outputs: number;
-  /** [rows, outputs], those of numbers first, those of what is derived from them last. */
-  readonly kernel: Float32Array;
-  readonly bias: Float32Array;
-  /** Of the bias, the numbers and what is derived from them, in this order. */
-  readonly covariance: Float32Array;
-  readonly tables: readonly Float32Array[];
   /** Of each row of all tables: they are taken for independent. */
   readonly variances: Float32Array;
-  /** Of each output the mean of labels and what float32 leaves of it, and their deviation alike. */
-  readonly scale: Float32Array | undefined;
-  /** The same of each number, with its scale in the deviation's place. */
-  readonly numberScale: Float32Array | undefined;
-  /** How many times its deviation a number's next one may be for what is known of it to stay. */
-  readonly mostRatio: number;
   /** [1 + numbers + periodic + pieces], and covariance · row. */
   readonly row: Float64Array;
   readonly gain: Float64Array;
   readonly answer: Float64Array;
 };
-
-/** Whether a tensor says how labels or numbers were scaled when weights were learnt. */
-export function isScale(name: string): boolean {
-  return [scaleName, numberScaleName].some((each) => name.endsWith(each.slice('optimizer'.length)));
-}
 
 /**
  * A network without hidden layers that learns each sample once, by how sure it is of each weight
@@ -125,10 +105,6 @@ function firstTensors(
     ...(scaled.labels > 0 && { [scaleName]: noScales(scaled.labels) }),
     ...(scaled.numbers > 0 && { [numberScaleName]: noScales(scaled.numbers) }),
   };
-}
-
-function noScales(count: number): Tensor {
-  return { shape: [count, scaleWidth], data: new Float32Array(scaleWidth * count) };
 }
 
 function learnRows(
@@ -200,77 +176,6 @@ function learntTensors(
     if (before !== undefined && data !== undefined) learnt[name] = { shape: before.shape, data };
   }
   return learnt;
-}
-
-/**
- * Says the same in labels that are standardised by another mean and deviation.
- *
- * @returns whether labels have varied, so that there is something to learn
- */
-function rescale(learning: Learning, scale: LabelScale | undefined): boolean {
-  const { scale: known, outputs, kernel, bias, tables } = learning;
-  if (known === undefined || scale === undefined) return true;
-  scale.outputs.forEach(({ mean, deviation }, output) => {
-    const own = known.subarray(scaleWidth * output, scaleWidth * (output + 1));
-    const [high = 0, low = 0, large = 0, small = 0] = own;
-    if (!(deviation > 0)) return;
-    own.set([mean, mean - Math.fround(mean), deviation, deviation - Math.fround(deviation)]);
-    const before = large + small;
-    // (What came without its scale, such as weights of another model, is taken as it is.)
-    if (before === 0) return;
-    const ratio = before / deviation;
-    const shift = (high - mean + low) / deviation;
-    if (ratio === 1 && shift === 0) return;
-    for (const weights of [kernel, ...tables])
-      for (let i = output; i < weights.length; i += outputs) weights[i] = ratio * (weights[i] ?? 0);
-    bias[output] = ratio * (bias[output] ?? 0) + shift;
-  });
-  return scale.outputs.some(({ deviation }) => deviation > 0);
-}
-
-/** Says the same of numbers that are standardised by other means and scales. */
-function restateNumbers(learning: Learning, now: ColumnScales | undefined): void {
-  const {
-    numberScale: known,
-    mostRatio,
-    inputs,
-    outputs,
-    kernel,
-    bias,
-    covariance,
-    row,
-  } = learning;
-  if (known === undefined || now === undefined) return;
-  const ratios = new Float64Array(row.length).fill(1);
-  const shifts = new Float64Array(row.length);
-  for (let i = 0; i < inputs.numbers; i++) {
-    const own = known.subarray(scaleWidth * i, scaleWidth * (i + 1));
-    const [high = 0, low = 0, large = 0, small = 0] = own;
-    const [mean, scale] = [now.mean[i] ?? 0, now.scale[i] ?? 0];
-    if (!(scale > 0)) continue;
-    own.set([mean, mean - Math.fround(mean), scale, scale - Math.fround(scale)]);
-    const before = large + small;
-    const isAsItWas = own[0] === high && own[1] === low && own[2] === large && own[3] === small;
-    // (While a number has not varied, nothing is known of it. And where all that came is next to
-    // nothing beside the newest value, float32 would keep the rounding and not what is known.)
-    if (isAsItWas || before === 0 || before / scale > mostRatio) continue;
-    ratios[i + 1] = before / scale;
-    shifts[i + 1] = (mean - high - low) * before;
-  }
-  const isSame = ratios.every((ratio) => ratio === 1) && shifts.every((shift) => shift === 0);
-  if (isSame) return;
-  const weights = kernel.slice(0, inputs.numbers * outputs);
-  const sums = bias.slice();
-  weights.forEach((weight, at) => {
-    const [i, output] = [Math.floor(at / outputs) + 1, at % outputs];
-    sums[output] = (sums[output] ?? 0) + weight * (shifts[i] ?? 0);
-    weights[at] = weight * (ratios[i] ?? 1);
-  });
-  // (What float32 cannot hold stays as it was, as if the numbers had changed.)
-  const areFinite = weights.every(Number.isFinite) && sums.every(Number.isFinite);
-  if (!areFinite || !restate(covariance, ratios, shifts)) return;
-  kernel.set(weights);
-  bias.set(sums);
 }
 
 /** Learns a sample in place. @returns its loss before */
