@@ -21,6 +21,8 @@ const ownSettings: Readonly<Record<string, string>> = {
   logRetention: 'say `logRetention` of the construct',
   logGroup: 'each function has its own; say `logRetention` of the construct',
   timeout: 'each function has its own; leave it out',
+  role: 'each function has its own, by which others know it; grant it what it lacks instead',
+  architecture: 'say `architecture` of the construct',
 };
 
 /**

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { parse, parseJson, strictObject } from '../parse.ts';
-import { datasetName, fileNames, jobId, modelName } from '../spec/names.ts';
+import { datasetName, fileNames, modelName, newJobId } from '../spec/names.ts';
 
 const jobSchema = strictObject({
   model: modelName,
   /** The message's id unless given: a doubled start is one job. */
-  job: jobId.optional(),
+  job: newJobId.optional(),
   /** A dataset below `datasets/`, or `journal` for the samples that arrived. */
   dataset: datasetName,
   /** Which files of the dataset; all unless given. `*` stands for any characters. */

@@ -5,7 +5,7 @@ import { keys } from '../bucket/keys.ts';
 import { isOfKind } from '../errors.ts';
 import { parseJson, show } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
-import { jobId, modelName } from '../spec/names.ts';
+import { modelName, newJobId } from '../spec/names.ts';
 import { parseJobMessage } from './job-message.ts';
 import { firstPlace, noSums } from './lane.ts';
 import { runSlice, type SliceResult } from './slice.ts';
@@ -47,7 +47,7 @@ export async function settleJob(
   }
 }
 
-const namesSchema = z.looseObject({ model: modelName, job: jobId.optional() });
+const namesSchema = z.looseObject({ model: modelName, job: newJobId.optional() });
 
 async function reportRefused(
   ports: Ports,

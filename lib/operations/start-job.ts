@@ -7,7 +7,7 @@ import { loadFirstSpec } from '../model/stored-spec.ts';
 import { listNames, parse, show } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
-import { datasetName, fileNames, jobId } from '../spec/names.ts';
+import { datasetName, fileNames, newJobId } from '../spec/names.ts';
 
 /** A batch job to start. */
 export type JobToStart = {
@@ -34,7 +34,7 @@ export async function startJob(
   if ((await loadFirstSpec(ports.store, model)) === undefined)
     throw invalid(`there is no model ${model} in s3://${ports.store.bucket}`);
   const name = parse(datasetName, dataset, 'dataset');
-  const job = parse(jobId, given ?? jobNameOf(name, ports.now()), 'job');
+  const job = parse(newJobId, given ?? jobNameOf(name, ports.now()), 'job');
   await assertDataset(ports, name, files === undefined ? '*' : parse(fileNames, files, 'files'));
   if ((await ports.store.get(keys.job(model, job))) !== undefined)
     throw invalid(`job: ${model} has a job ${job} already; see: npx millrace jobs ${model}`);

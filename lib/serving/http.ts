@@ -3,7 +3,7 @@ import { isOfKind } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parseJson, show } from '../parse.ts';
 import { refuse } from '../refusal.ts';
-import type { PredictAnswer } from './serve.ts';
+import { type PredictAnswer, tooLarge } from './serve.ts';
 
 /** What a function URL hands over (payload format 2.0), as far as it is read. */
 const httpSchema = z.object({
@@ -53,8 +53,14 @@ export async function answerOverHttp(
       allow: 'POST',
     });
   const read = requestOf(request);
-  const answer = typeof read === 'string' ? refuse('malformed', read) : await answerTo(read.body);
-  return answered(answer.ok ? 200 : statusOf[answer.code], answer);
+  if (typeof read === 'string') return answered(400, refuse('malformed', read));
+  const answer = await answerTo(read.body);
+  const found = answered(answer.ok ? 200 : statusOf[answer.code], answer);
+  // As a text within a text, each quotation mark of it is two characters.
+  const sizeBytes = Buffer.byteLength(JSON.stringify(found));
+  const { samples } = read.body;
+  if (sizeBytes <= limits.requestBytes || !Array.isArray(samples)) return found;
+  return answered(statusOf['too-large'], tooLarge(sizeBytes, samples.length));
 }
 
 function answered(
@@ -74,7 +80,7 @@ function requestOf({
   rawPath,
   body = '',
   isBase64Encoded = false,
-}: HttpRequest): { readonly body: unknown } | string {
+}: HttpRequest): { readonly body: Readonly<Record<string, unknown>> } | string {
   const model = rawPath.replace(/^\/|\/$/g, '');
   const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
   try {

@@ -78,7 +78,11 @@ const bytesOfNumber = 28;
 function fitting(answer: PredictAnswer, count: number): PredictAnswer {
   if (!answer.ok) return answer;
   const sizeBytes = Buffer.byteLength(JSON.stringify(answer));
-  if (sizeBytes <= limits.requestBytes) return answer;
+  return sizeBytes <= limits.requestBytes ? answer : tooLarge(sizeBytes, count);
+}
+
+/** That an answer to so many samples would be larger than Lambda hands over. */
+export function tooLarge(sizeBytes: number, count: number): Refused<'too-large'> {
   const most = Math.max(1, Math.floor((count * limits.requestBytes) / (2 * sizeBytes)));
   return refuse(
     'too-large',

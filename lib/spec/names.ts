@@ -6,14 +6,22 @@ const slugRule = '1 to 64 of a-z, 0-9 and -, beginning and ending with a letter 
 
 /** Names that become part of a key: nothing else ever does. */
 export const modelName = z.string().regex(slug, `a model's name must be ${slugRule}`);
-/** Folders of a model: a job of such a name would be taken for one by patterns of permissions. */
-const folders = ['journal', 'checkpoints', 'caught-up', 'quarantine', 'resends', 'jobs'];
+/**
+ * What lies below a model: patterns of permissions, whose `*` is any text, would take a job of such
+ * a name for it. A test holds these to the policies.
+ */
+const reserved = [
+  ...['journal', 'segments', 'checkpoints', 'caught-up', 'quarantine', 'resends', 'jobs'],
+  ...['spec', 'specs'],
+];
 
 /** A batch job's id; a UUID is one. */
-export const jobId = z
-  .string()
-  .regex(slug, `a job's id must be ${slugRule}`)
-  .refine((id) => !folders.includes(id), `a job cannot be named ${folders.join(', ')}`);
+export const jobId = z.string().regex(slug, `a job's id must be ${slugRule}`);
+/** The id of a job that is to begin. */
+export const newJobId = jobId.refine(
+  (id) => !reserved.includes(id),
+  `a job cannot be named ${reserved.join(', ')}`,
+);
 /** The name of files of a dataset, or of one; `*` stands for any characters. */
 export const fileNames = z.string().min(1).max(256);
 

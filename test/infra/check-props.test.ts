@@ -1,6 +1,11 @@
 import { App, Size, Stack } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { Millrace } from '../../infra/millrace.ts';
+
+const account = new Stack(new App(), 'Account');
+const role = new Role(account, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
 
 describe('the settings of the construct', () => {
   it.each([
@@ -20,6 +25,8 @@ describe('the settings of the construct', () => {
     [{ memory: Size.mebibytes(64) }, 'memory: must be a Size from 256 to 10240 MiB'],
     [{ functionProps: { functionName: 'learner' } }, 'functionProps.functionName: one name'],
     [{ functionProps: { memorySize: 512 } }, 'functionProps.memorySize: say `memory`'],
+    [{ functionProps: { architecture: Architecture.X86_64 } }, 'say `architecture` of the'],
+    [{ functionProps: { role } }, 'functionProps.role: each function has its own'],
     [{ memory: Size.gibibytes(20), jobConcurrency: 1 }, '; jobConcurrency: must be'],
   ])('are refused where AWS would refuse them, or take them for no bound: %j', (props, reason) => {
     const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Odd');

@@ -4,6 +4,7 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Millrace } from '../../infra/millrace.ts';
 import { keys } from '../../lib/bucket/keys.ts';
+import { newJobId } from '../../lib/spec/names.ts';
 import {
   isAllowed,
   patternOf,
@@ -178,6 +179,28 @@ describe('the policies of the stack', () => {
     const part = { 's3:ObjectCreationOperation': 'false' };
     expect(may('online-update', put(keys.entry('m', 1), part))).toBe(true);
     expect(may('administrator', put(keys.state('m')))).toBe(true);
+  });
+
+  it('take no job for something else because of its name', () => {
+    const [id, hash, pair] = ['plain', 'a'.repeat(64), { first: 1, last: 2 }];
+    const below = [
+      ...[keys.spec('m'), keys.laterSpec('m', hash), keys.state('m'), keys.entry('m', 1)],
+      ...[keys.segment('m', pair), keys.checkpoint('m', 1), keys.quarantine('m', id)],
+      ...[keys.resend('m', 1), keys.job('m', id), keys.lane('m', id), keys.progress('m', id)],
+      ...[keys.challenger('m', id), keys.caughtUp('m', id)],
+    ];
+    const words = new Set(below.flatMap((key) => key.split('/').map((part) => part.split('.')[0])));
+    const names = [...words].filter((word) => newJobId.safeParse(word).success);
+    expect(names).toContain(id);
+    const ofJob = ['job', 'lane', 'progress', 'challenger', 'caughtUp', 'quarantine'] as const;
+    for (const name of names) {
+      for (const [key, role, context] of ofJob.flatMap((each) =>
+        roles.flatMap((of) => [[each, of, {}] as const, [each, of, once] as const]),
+      ))
+        expect(may(role, put(keys[key]('m', name ?? ''), context)), `${role} ${key} ${name}`).toBe(
+          may(role, put(keys[key]('m', id), context)),
+        );
+    }
   });
 
   it('let the online update alone create journal entries and publish states', () => {

@@ -30,4 +30,23 @@ describe('a request over HTTP', () => {
     expect([statusCode, headers.allow]).toEqual([200, undefined]);
     expect((await request('POST', '[]')).statusCode).toBe(400);
   });
+
+  it('is told how many samples fit where its answer, as a text within one, is too large', async () => {
+    const samples = Array.from({ length: 100 }, () => ({ features: {} }));
+    const name = '"'.repeat(30_000);
+    const predictions = samples.map(() => ({ class: name, probabilities: {} }));
+    const { statusCode, body } = await answerOverHttp(
+      {
+        rawPath: '/m',
+        requestContext: { http: { method: 'POST' } },
+        body: JSON.stringify({ samples }),
+      },
+      async () => ({
+        ...{ ok: true, model: 'm', sequence: 1, learnt: 1, spec: '0', unknown: {} },
+        predictions,
+      }),
+    );
+    expect(statusCode).toBe(413);
+    expect(JSON.parse(body).reason).toMatch(/would have 12\d+ bytes.* ask for about 21 samples/);
+  });
 });
