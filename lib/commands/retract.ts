@@ -3,7 +3,7 @@ import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
-import { jobInForce, type Parameters, type State } from '../state/state.ts';
+import { jobInForce, type Parameters, rollbackInForce, type State } from '../state/state.ts';
 import { type Command, committedWeights, type Reach, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
@@ -92,10 +92,11 @@ async function retracted(
   const latest = jobInForce(state);
   const isLeftOut = latest !== undefined && without.jobs.includes(latest.job);
   // Then the weights go on from what they were before the first sample that was retracted.
-  const promoted = isLeftOut ? jobInForce(await stateAt(from - 1)) : latest;
+  const origin = isLeftOut ? await stateAt(from - 1) : state;
+  const [promoted, rollback] = [jobInForce(origin), rollbackInForce(origin)];
   return {
     ...withParameters(state, parameters),
-    replaced: { sequence, ...(promoted && { promoted }) },
+    replaced: { sequence, ...(promoted && { promoted }), ...(rollback && { rollback }) },
     retractions: [...state.retractions, { from, sequence }],
   };
 }

@@ -51,6 +51,7 @@ export const replacedSchema = z.strictObject({
   sequence: z.int(),
   to: z.int().optional(),
   promoted: promotedSchema.optional(),
+  rollback: z.strictObject({ sequence: z.int(), to: z.int() }).optional(),
 });
 
 /** Retractions. */

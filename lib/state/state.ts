@@ -78,9 +78,14 @@ export type Replaced = {
   readonly sequence: number;
   /** Of a rollback, the entry whose weights came back. */
   readonly to?: number | undefined;
+  /** Of a retraction, the rollback that those weights go on from. */
+  readonly rollback?: Rollback | undefined;
   /** The job that those weights are of. */
   readonly promoted?: Promoted | undefined;
 };
+
+/** An entry that went back, and the entry whose weights came back. */
+export type Rollback = { readonly sequence: number; readonly to: number };
 
 type Origin = Pick<State, 'promoted' | 'replaced'>;
 
@@ -96,11 +101,9 @@ export function jobInForce(state: Origin): Promoted | undefined {
 }
 
 /** The rollback that a state's weights go on from, if nothing put others in place since. */
-export function rollbackInForce(
-  state: Origin,
-): { readonly sequence: number; readonly to: number } | undefined {
-  const { sequence, to } = replacedInForce(state) ?? {};
-  return sequence === undefined || to === undefined ? undefined : { sequence, to };
+export function rollbackInForce(state: Origin): Rollback | undefined {
+  const { sequence, to, rollback } = replacedInForce(state) ?? {};
+  return sequence === undefined || to === undefined ? rollback : { sequence, to };
 }
 
 /** A state with what another one has earned. */

@@ -137,6 +137,31 @@ describe('a model that is shown', () => {
     expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
   });
 
+  it('and its card say to what a rollback went back when samples were unlearnt since', async () => {
+    const world = createWorld();
+    const messages = sampleMessages(4);
+    for (const each of messages.slice(0, 3)) await deliver(world, [each]);
+    await deliver(world, [message(2_000, { rollback: { to: 1 } })]);
+    await deliver(world, [message(2_001, messages[3]?.body)]);
+    // What came behind the rollback, and what the weights that came back had learnt.
+    for (const [i, entry] of [5, 1].entries()) {
+      const learnt = (await readHeader(world.store, model, entry))?.messages ?? [];
+      const without = { messages: learnt.map(({ id }) => id), samples: [] };
+      const { retract } = await prepareRetraction(world, await modelOf(world), without);
+      await deliver(world, [message(3_000 + i, { retract })]);
+      expect(await describeModel(world, model)).toMatchObject({
+        rolledBack: { sequence: 4, to: 1 },
+        retractions: i + 1,
+      });
+      const { files } = await exportModel(world, model, 'safetensors');
+      const card = String(Buffer.from(files['README.md'] ?? []));
+      expect(card).toContain(
+        'entry 4 went back to what entry 1 had learnt of them; entry 6 unlearnt',
+      );
+      expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
+    }
+  });
+
   it('is shown without a history where it has none', async () => {
     expect(await describeModel(createWorld(), model)).toMatchObject({ sequence: 0, learnt: 0 });
   });
