@@ -16,13 +16,14 @@ import { classNames } from '../features/class-weights.ts';
 import type { DeclaredLabel } from '../features/task.ts';
 import { writeProblem } from '../file-problems.ts';
 import { sampleWriter } from '../operations/send-file.ts';
-import { inOneLine, listNames, plainJson, printable } from '../parse.ts';
+import { inOneLine, listNames, printable } from '../parse.ts';
 import { type OpenModel, openModel } from '../serving/open-model.ts';
 import type { SamplePrediction } from '../serving/predict-samples.ts';
 import type { Spec } from '../spec/spec.ts';
 import { absentLines } from './absent.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
+import { type RowWriter, rowWriter, writingOf } from './row-writer.ts';
 import { specOf } from './train.ts';
 import { whenStopped } from './when-stopped.ts';
 
@@ -64,7 +65,8 @@ export async function predict(
       if (opened.spec().label.maxClasses !== undefined)
         await opened.predict([], { maxAgeSeconds: 0 });
       const predicted = predictionColumns(opened, names);
-      const write = await lineWriter(output, isCsv ? [...columns, ...predicted] : undefined);
+      const under = isCsv ? [...columns, ...predicted] : undefined;
+      let write: RowWriter | undefined;
       for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
         if (sums.rows === 0)
           for (const line of absentLines(opened.spec(), chunk.absent('features')))
@@ -77,11 +79,13 @@ export async function predict(
         const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
         if (!answer.ok) throw invalid(answer.reason);
         const { predictions } = answer;
+        write ??= await rowWriter(output, under, writingOf(chunk.rows));
         await write(linesOf(chunk, predictions, names));
         sums.rows += predictions.length;
         bar?.update(sums.rows);
         sums.refused += predictions.filter((each) => 'refused' in each).length;
       }
+      if (write === undefined) await rowWriter(output, under);
     }).finally(() => bar?.finish());
     if (out !== undefined) {
       await finished(output.end());
@@ -172,19 +176,6 @@ function formatOf(name: string): 'csv' | 'jsonl' {
   return /\.(csv|tsv)(\.gz|\.zst)?$/i.test(name) ? 'csv' : 'jsonl';
 }
 
-/** Writes lines of CSV under some columns, or of JSON where there are none. */
-async function lineWriter(output: NodeJS.WritableStream, columns: readonly string[] | undefined) {
-  const put = async (texts: readonly string[]) => {
-    if (texts.length > 0 && !output.write(`${texts.join('\n')}\n`)) await once(output, 'drain');
-  };
-  if (columns !== undefined) await put([csvRow(columns)]);
-  const textOfLine = (line: Readonly<Record<string, unknown>>) =>
-    columns === undefined
-      ? jsonLine(line)
-      : csvRow(columns.map((column) => (Object.hasOwn(line, column) ? line[column] : undefined)));
-  return (lines: readonly Readonly<Record<string, unknown>>[]) => put(lines.map(textOfLine));
-}
-
 /** What the columns of predictions are called. */
 type Naming = { readonly prefix: string; readonly refused: string };
 
@@ -243,29 +234,4 @@ function withPrefix(prefix: string, values: Readonly<Record<string, number>>) {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [`${prefix}_${name}`, value]),
   );
-}
-
-function csvRow(cells: readonly unknown[]): string {
-  return cells.map(csvCell).join(',');
-}
-
-function csvCell(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  const text = textOf(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function textOf(value: unknown): string {
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' && value !== null ? jsonLine(value) : String(value);
-}
-
-function jsonLine(value: object): string {
-  return JSON.stringify(value, plainNumbers);
-}
-
-/** An integer of 64 bits as a number, where that is exact. */
-function plainNumbers(key: string, nested: unknown): unknown {
-  const number = typeof nested === 'bigint' ? Number(nested) : undefined;
-  return Number.isSafeInteger(number) ? number : plainJson(key, nested);
 }
