@@ -1,5 +1,6 @@
 import { cellsSchema } from '../features/cells.ts';
 import { columnName } from '../features/kinds/kind.ts';
+import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
@@ -90,13 +91,20 @@ function lengthsOf({ vectors }: Column): string {
   return lengths.map(([length, rows]) => `${rows} of ${length}`).join(', ');
 }
 
-/** Values that only the case of their letters tells apart. */
-function alikeBut({ values }: Column): readonly string[] {
+/** Where values are told apart by the case of their letters alone, and what becomes of them. */
+export function alikeDoubts(
+  { values }: Pick<Column, 'values'>,
+  { as, are }: { readonly as: string; readonly are: 'values' | 'classes' },
+): readonly string[] {
   const first = new Map<string, string>();
   for (const value of values.keys()) {
     const small = value.toLowerCase();
     const other = first.get(small);
-    if (other !== undefined) return [other, value];
+    if (other !== undefined)
+      return [
+        `${as}: ${JSON.stringify(other)}, ${JSON.stringify(value)} differ in capital letters alone, ` +
+          `and are learnt as two ${are}`,
+      ];
     first.set(small, value);
   }
   return [];
@@ -156,12 +164,13 @@ export type Findings = {
   readonly meant: ReadonlySet<string>;
   /** Columns of whole numbers that are codes, by what they say of the label. */
   readonly codes: ReadonlySet<string>;
+  readonly task: Task;
 };
 
 /** The feature that a column is, by its looks. */
 export function featureOf(
   column: Column,
-  { doubts, words, meant, codes }: Findings,
+  { doubts, words, meant, codes, task }: Findings,
 ): SpecInput['features'][string] {
   const { name, present, numbers, values, vectors, missing } = column;
   if (vectors.size > 0) {
@@ -174,7 +183,7 @@ export function featureOf(
     if (missing > 0) doubts.push(learntAsMean(name, missing));
     return { type: 'vector', length, standardize: true, ...standInFor(missing) };
   }
-  if (isTime(column)) return timestampOf(column, doubts);
+  if (isTime(column)) return timestampOf(column, doubts, task);
   if (isProse(column)) {
     const without = missing > 0 ? `; ${missingValues(missing)} learnt as a text without words` : '';
     const words = countWords(column);
@@ -242,12 +251,7 @@ function categoryOf(column: Column, doubts: string[]): SpecInput['features'][str
   const dimensions = Math.min(16, Math.max(2, Math.ceil(Math.sqrt(values.size))));
   if (missing > 0)
     doubts.push(`${name}: ${missingValues(missing)} learnt as one of their own, "missing"`);
-  const alike = alikeBut(column);
-  if (alike.length > 0)
-    doubts.push(
-      `${name}: ${listNames(alike.map((value) => JSON.stringify(value)))} differ in capital letters ` +
-        'alone, and are learnt as two values',
-    );
+  doubts.push(...alikeDoubts(column, { as: name, are: 'values' }));
   const stands = missing > 0 ? { missing: 'missing' } : {};
   const listed = new Set([...values.keys(), ...(missing > 0 ? ['missing'] : [])]);
   const common = { type: 'category', dimensions, ...stands } as const;

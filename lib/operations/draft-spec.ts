@@ -16,7 +16,7 @@ import {
   titleNotes,
   weightDoubt,
 } from './draft-doubts.ts';
-import { featureOf, reasonToLeave } from './draft-feature.ts';
+import { alikeDoubts, featureOf, reasonToLeave } from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks } from './draft-leaks.ts';
 import { lookAgain } from './draft-second-look.ts';
@@ -90,7 +90,11 @@ async function draftOf(
     for (const target of targets) assertIsTask(target, task);
   if (truths !== undefined) doubts.push(truthDoubt(truths));
   if (task !== 'regression') doubts.push(...rareDoubts(targets[0]));
-  const others = [...columns.values()].filter((column) => !targets.includes(column));
+  if (task === 'multiclass')
+    doubts.push(...alikeDoubts(targets[0], { as: 'label', are: 'classes' }));
+  const others = [...columns.values()].filter(
+    (column) => !targets.includes(column) && reasonToLeave(column) === undefined,
+  );
   const { codes, doubts: seen } = await lookAgain(file, others, targets, task);
   const left = [...hidden].map((column) => ({
     column,
@@ -108,7 +112,7 @@ async function draftOf(
       const name = nameFor(column.name, features);
       const renamed = name === column.name ? {} : { column: column.name };
       if (name !== column.name) doubts.push(`${column.name}: its feature is called ${name}`);
-      features[name] = { ...featureOf(column, { doubts, words, meant, codes }), ...renamed };
+      features[name] = { ...featureOf(column, { doubts, words, meant, codes, task }), ...renamed };
     }
   }
   if (Object.keys(features).length === 0) throw invalid(nothingToLearn(file.name, left));

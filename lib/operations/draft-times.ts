@@ -1,5 +1,6 @@
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { offsetOf, timeOf } from '../features/kinds/timestamp.ts';
+import type { Task } from '../features/task.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, plainValuesOf } from './column-profile.ts';
@@ -13,11 +14,15 @@ export function isTime({ dates, dateTexts, present }: Column): boolean {
 }
 
 /** A time: by its days, and its hours where it has some. */
-export function timestampOf(column: Column, doubts: string[]): SpecInput['features'][string] {
+export function timestampOf(
+  column: Column,
+  doubts: string[],
+  task: Task,
+): SpecInput['features'][string] {
   const { name, present, dates, missing } = column;
   const zones = zonesOf(column);
   const [zone = utc] = zones;
-  const parts = partsOf(column, zone);
+  const parts = partsOf(column, zone, task);
   const others = present - dates - column.dateTexts;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
@@ -62,8 +67,11 @@ function zonesOf({ values }: Column): readonly string[] {
 const utc = '+00:00';
 const midnight = /^\s*\d{4}-\d\d-\d\d(\s*|[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*)$/i;
 
-/** What there is to learn of times: their cycles, and over years what has elapsed. */
-function partsOf({ values, dates, timeTexts }: Column, zone: string) {
+/**
+ * What there is to learn of times: their cycles, and what has elapsed. Numbers have trends, which a
+ * day of the year alone stands for within a year, and turns round at its end.
+ */
+function partsOf({ values, dates, timeTexts }: Column, zone: string, task: Task) {
   const shift = offsetOf(zone);
   const times = [...values.keys()].flatMap((text) => {
     const time = timeOf(text, cells);
@@ -75,6 +83,7 @@ function partsOf({ values, dates, timeTexts }: Column, zone: string) {
   const daysOfMonth = new Set([...daysOfYear].map((day) => day.slice(3)));
   const isYearly = daysOfYear.size === 1 && most - least > 360 * dayMs;
   const isMonthly = daysOfMonth.size === 1 && most - least > 27 * dayMs;
+  const leastDays = task === 'regression' ? 28 : 730;
   const hasHours =
     (dates > 0 || timeTexts > 0) &&
     times.some((time) => time % dayMs !== 0) &&
@@ -84,7 +93,7 @@ function partsOf({ values, dates, timeTexts }: Column, zone: string) {
     ...(hasHours ? (['hour'] as const) : []),
     ...(isMonthly ? [] : (['weekday'] as const)),
     ...(isYearly ? [] : (['dayOfYear'] as const)),
-    ...(isYearly || most - least >= 730 * dayMs ? (['elapsed'] as const) : []),
+    ...(isYearly || most - least >= leastDays * dayMs ? (['elapsed'] as const) : []),
   ];
 }
 

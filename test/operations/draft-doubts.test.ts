@@ -61,6 +61,17 @@ describe('what a draft doubts', () => {
     expect((await drafted('a.csv', lines)).doubts).toContain(
       'town: "Köln", "köln" differ in capital letters alone, and are learnt as two values',
     );
+    const labelled = rowsOf((i) => [i % 7, ['Bug', 'Ask', 'bug'][i % 3]], 'x;queue');
+    expect((await drafted('a.csv', labelled)).doubts).toContain(
+      'label: "Bug", "bug" differ in capital letters alone, and are learnt as two classes',
+    );
+  });
+
+  it('are none of columns that are left out', async () => {
+    const lines = rowsOf((i) => [i, i % 7, 3 * i], 'count;x;y');
+    const { left, doubts } = await drafted('a.csv', lines);
+    expect(left.map(({ column }) => column)).toEqual(['count']);
+    expect(doubts.join()).not.toContain('count may tell');
   });
 
   it('are months that are no numbers', async () => {
