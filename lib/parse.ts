@@ -2,15 +2,20 @@ import * as z from 'zod';
 import { invalid, type MillraceError, reasonOf } from './errors.ts';
 import { limits } from './limits.ts';
 
-/** A strict object. Its error for an unknown field names the field and lists the allowed ones. */
+/**
+ * A strict object. Its error for an unknown field names the field and lists the allowed ones.
+ *
+ * @param allowed the fields that it lists; those of the shape unless given
+ */
 export function strictObject<Shape extends z.ZodRawShape>(
   shape: Shape,
+  allowed: readonly string[] = Object.keys(shape),
 ): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
         ? `unknown field ${listNames(issue.keys.map((key) => show(key)))}; ` +
-          `allowed: ${Object.keys(shape).join(', ')}`
+          `allowed: ${allowed.join(', ')}`
         : undefined,
   });
 }

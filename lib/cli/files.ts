@@ -65,7 +65,7 @@ export async function send(
         `see: npx millrace quarantine ${model}`,
     );
   if (sent.samples === 0) {
-    print(`${model}: there is no row to send`);
+    print(`${model}: ${path} has no row to send`);
     return 1;
   }
   const before =
@@ -76,7 +76,7 @@ export async function send(
   );
   print(`  as producer ${sent.producer}; sending the same file again changes nothing`);
   if (sent.messages > 0) print(`  see it learn: npx millrace watch ${model}`);
-  if (sent.badRows === 0) return 0;
+  if (sent.badRows === 0) return 2 * sent.refused > sent.samples ? 1 : 0;
   print(
     `  ${count(sent.badRows, 'row')} not sent; mend what is told, and send that as another file`,
   );
@@ -89,8 +89,10 @@ export async function evaluate(
   name: string,
   { path, last }: { readonly path: string | undefined; readonly last: number | undefined },
 ): Promise<number> {
-  if ((path === undefined) === (last === undefined))
-    throw invalid('millrace evaluate: name a file, or --last <samples> of the stream');
+  const one = 'millrace evaluate: name a file, or --last <samples> of the stream';
+  if (path === undefined && last === undefined) throw invalid(one);
+  if (path !== undefined && last !== undefined)
+    throw invalid(`${one}, not both (found ${path} and --last ${last})`);
   return path === undefined ? evaluateLast(io, name, last ?? 0) : evaluateFileOf(io, name, path);
 }
 

@@ -22,6 +22,9 @@ import {
 } from './repair-commands.ts';
 import { declareTrainingCommands } from './training-commands.ts';
 
+/** What the environment itself says, and not a file of the local stack. */
+const givenEndpoint = process.env.AWS_ENDPOINT_URL;
+
 const program = new Command('millrace')
   .description('models that are always current: declare, train, send, ask, look after')
   .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
@@ -222,6 +225,11 @@ async function parseCommand(): Promise<void> {
 /** What to do where the cause is not in the command. */
 function adviceOn(message: string): string {
   const endpoint = process.env.AWS_ENDPOINT_URL;
+  if (message.includes('ECONNREFUSED') && endpoint !== undefined && givenEndpoint === undefined)
+    return (
+      '\nthe local stack has stopped: run `npx millrace local` again; it keeps what was sent, and ' +
+      'goes on with jobs'
+    );
   if (message.includes('ECONNREFUSED') && endpoint !== undefined)
     return (
       `\nno stack answers at ${endpoint}, which AWS_ENDPOINT_URL names: run \`npx millrace local\`, ` +

@@ -134,7 +134,10 @@ function declareSend(add: AddCommand): void {
           .implies({ follow: true }),
       ],
       examples: [
-        ['millrace send sales today.csv', 'harmless to repeat; status 1 if one cannot be sent'],
+        [
+          'millrace send sales today.csv',
+          'harmless to repeat; status 1 if one cannot be sent, or most learnt',
+        ],
         ['cat today.jsonl | millrace send sales -', 'rows, or samples with features and label'],
         ['millrace send sales log.jsonl --follow', 'each line once, also over restarts'],
         ['millrace send sales sold.csv --id order', 'labels, after predict --id order'],

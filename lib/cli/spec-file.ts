@@ -34,6 +34,11 @@ export async function writeSpecFile(
 }
 
 function inputOf(path: string, text: string): SpecInput {
+  if (isTable(path))
+    throw invalid(
+      `${path}: must be a spec, of JSON (found a table by its name); draft one of it: ` +
+        `npx millrace init ${path}`,
+    );
   const read = jsonOf(text, path);
   if (typeof read !== 'object' || read === null || Array.isArray(read))
     throw invalid(`${path}: must be a spec, a JSON object (found ${show(read)})`);
@@ -45,6 +50,11 @@ function inputOf(path: string, text: string): SpecInput {
   // Its fields are checked as those of any spec; editors complete a file that names its schema.
   const { $schema: _, ...input } = read as { $schema?: unknown };
   return input as SpecInput;
+}
+
+/** Whether a file's name says that rows are in it. */
+function isTable(path: string): boolean {
+  return /\.(csv|tsv|jsonl|ndjson|parquet|arrow|feather)(\.(gz|zst))?$/i.test(path);
 }
 
 /** A key that one of the objects of a valid text of JSON has twice: `JSON.parse` takes the last. */

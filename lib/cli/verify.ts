@@ -55,6 +55,10 @@ function tell(
   });
   for (const [tensor, difference] of differences)
     if (difference !== 0) print(`  ${tensor}  ${difference}`);
+  if (to === 0) {
+    print(`${name}: its journal has no entry yet, so there is nothing to verify`);
+    return 1;
+  }
   const largest = Math.max(0, ...differences.values());
   print(
     `${name}: entries ${from + 1} to ${to}, ${count(samples, 'sample')}, largest difference ${largest}`,

@@ -52,7 +52,8 @@ const body = z.preprocess(
     for (const { message } of checked.error?.issues ?? []) refuseLabels(message);
     return { ...rest, samples: labels };
   },
-  strictObject({ ...numbering, samples: sentSamples }),
+  // (A dead letter's number is for `millrace redrive` alone.)
+  strictObject({ ...numbering, samples: sentSamples }, ['producer', 'seq', 'samples', 'labels']),
 );
 const header = z.strictObject({ kind: z.literal('samples'), ...commonHeader });
 

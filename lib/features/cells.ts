@@ -190,7 +190,9 @@ export function noNumber(cells: Cells, cell: unknown): Refused<'not-finite'> {
   const allowed = isLarge
     ? 'must be a number of up to 3.4e38, as float32 has'
     : 'must be a finite number';
-  return refuse('not-finite', `${allowed} (found ${show(cell)})`);
+  const isDecimal = typeof cell === 'string' && /^\s*[+-]?\d+,\d+\s*$/.test(cell);
+  const remedy = isDecimal ? '; write a point, or semicolons between the cells of a file' : '';
+  return refuse('not-finite', `${allowed} (found ${show(cell)})${remedy}`);
 }
 
 /** The number in a dataset's cell, for models of releases before 0.3. */

@@ -63,11 +63,13 @@ export async function importModel(
 function assertLogits({ task }: Spec, { topology }: Weights): void {
   if (task === 'regression' || !JSON.stringify(topology ?? {}).includes(`"${mixtureLayer}"`))
     return;
-  throw invalid(
-    'the file is of several experts that are mixed, which cannot learn on as one network; import ' +
-      'what `millrace export --format safetensors` wrote, by a spec with the same online.experts',
-  );
+  throw invalid(mixedReason);
 }
+
+const mixedReason =
+  'the file is of several experts that are mixed, which cannot learn on as one network (a spec ' +
+  'without online.experts has the mean of the labels beside its network); import what `millrace ' +
+  'export --format safetensors` wrote, by a spec with the same network and experts';
 
 function isOfExperts(weights: Weights['weights']): weights is Tensors {
   return !(weights instanceof Map) && isMixture(weights as Tensors);
@@ -207,6 +209,8 @@ function fittedNames(names: readonly string[], named: Tensors): Tensors {
   const own = new Set(names);
   // (A state has slots of its optimizer, too; a new model begins with its own.)
   const others = Object.keys(named).filter((name) => name.startsWith('weights/') && !own.has(name));
+  if (missing.length > 0 && Object.keys(named).some((name) => name.includes(mixtureLayer)))
+    throw invalid(mixedReason);
   if (missing.length > 0) {
     throw invalid(
       `the file has no weights for ${listNames(missing)}; it has ` +

@@ -1,6 +1,7 @@
 import type { SettledMessage } from '../commands/header.ts';
 import { openFile } from '../datasets/local-file.ts';
 import { invalid, reasonOf } from '../errors.ts';
+import { columnsOf } from '../features/columns.ts';
 import { isLateLabel, readSampleId, withIds } from '../features/sample-id.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { idHash, type Retraction, sampleHash } from '../fold/exclusions.ts';
@@ -9,7 +10,7 @@ import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import { allSpecs } from '../model/stored-spec.ts';
-import { inOneLine } from '../parse.ts';
+import { inOneLine, listNames } from '../parse.ts';
 import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -90,15 +91,18 @@ async function retractionOf(
   end: number,
 ): Promise<Pick<ChosenRetraction, 'retraction' | 'bad'>> {
   if (choice.by === 'samples') {
-    const hashes = new Set<string>();
-    let bad: readonly PlacedReason[] = [];
     // Which columns of a row were sent, the spec of that time says; the one that holds comes last.
-    for (const { spec } of await allSpecs(ports.store, model)) {
-      const found = await hashesOf(spec, choice);
-      for (const each of found.hashes) hashes.add(each);
-      if (bad.length === 0 || found.bad.length < bad.length) bad = found.bad;
-    }
-    return { retraction: { messages: [], samples: [...hashes] }, bad };
+    const found = [];
+    for (const { spec } of await allSpecs(ports.store, model))
+      found.push(await hashesOf(spec, choice));
+    if (found.every(({ isForeign }) => isForeign))
+      throw invalid(
+        `--samples: ${choice.file} has none of the columns that ${model} learns from, such as ` +
+          `${listNames(found.at(-1)?.columns ?? [])}; name a file that was sent to it`,
+      );
+    const [least] = found.map(({ bad }) => bad).sort((a, b) => a.length - b.length);
+    const hashes = new Set(found.flatMap((each) => each.hashes));
+    return { retraction: { messages: [], samples: [...hashes] }, bad: least ?? [] };
   }
   let last = '';
   const isMeant =
@@ -159,16 +163,20 @@ async function hashesOf(
   const hashes: string[] = [];
   const bad: PlacedReason[] = [];
   const file = { name: path, bytes };
+  const columns = columnsOf(spec).flatMap((each) => (each.behaviour.of ? [] : [each.column]));
+  let isForeign = false;
   const chunks = idColumn === undefined ? readSent(spec, file) : readLabels(spec, file, idColumn);
   try {
-    for await (const { samples, bad: own } of chunks) {
+    for await (const { samples, bad: own, absent } of chunks) {
+      isForeign = samples.length > 0 && absent('features').length === new Set(columns).size;
+      if (isForeign) break;
       for (const { line, reason } of own) bad.push({ line, reason });
       for (const sample of samples) {
         const sent: unknown = JSON.parse(write(sample));
         hashes.push(...(isLateLabel(sent) ? hashesOfId(sent) : [sampleHash(sent)]));
       }
     }
-    return { hashes, bad };
+    return { hashes, bad, isForeign, columns };
   } finally {
     await bytes.close();
   }

@@ -30,6 +30,10 @@ describe('a spec in a file', () => {
   it('is told in words, where it cannot be read or written', async () => {
     await expect(readSpecFile(join(folder, 'none.json'))).rejects.toThrow('there is no such file');
     mkdirSync(join(folder, 'folder'));
+    await expect(readSpecFile('folder/sales.csv')).rejects.toThrow('there is no such file');
+    const table = join(folder, 'sales.csv');
+    writeFileSync(table, 'a,b\n1,2\n');
+    await expect(readSpecFile(table)).rejects.toThrow(`npx millrace init ${table}`);
     const spec = { model: 'm', task: 'binary' as const, features: {} };
     const written = (path: string) => writeSpecFile(join(folder, path), spec);
     await expect(written('none/spec.json')).rejects.toThrow('there is no such folder');

@@ -208,6 +208,19 @@ describe('an import', () => {
     }
   });
 
+  it('refuses a network beside the mean of its labels, and names what can go on', async () => {
+    const declared: SpecInput = {
+      ...{ model: ticketsSpec.model, task: 'regression', network: { hidden: [3] } },
+      features: { urgency: { type: 'number' } },
+    };
+    const world = createWorld(declared);
+    const samples = [1, 2, 3, 4].map((urgency) => ({ features: { urgency }, label: 2 * urgency }));
+    await deliver(world, [message(1, { samples })]);
+    write((await exportModel(world, ticketsSpec.model, 'keras')).files);
+    const again = importModel(world, { ...declared, model: 'again' }, await read('model.h5'));
+    await expect(again).rejects.toThrow(/several experts that are mixed.* --format safetensors/);
+  });
+
   it('says what does not fit', async () => {
     const world = await taught();
     const { files } = await exportModel(world, ticketsSpec.model, 'safetensors');

@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { type Retraction, sampleHash } from '../../lib/fold/exclusions.ts';
@@ -5,6 +8,7 @@ import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
+import { chooseRetraction } from '../../lib/operations/retract.ts';
 import type { State } from '../../lib/state/state.ts';
 import {
   createWorld,
@@ -149,6 +153,16 @@ describe('a retraction', () => {
     const { tensors: cleaned } = await retract(world, 102, poison);
     const kept = messages.slice(0, 4).filter((_, i) => i !== 1);
     expect(cleaned).toEqual((await foldJournal(await worldWith(kept))).tensors);
+  });
+
+  it('of a file that has none of its columns is told', async () => {
+    const world = await worldWith(messages);
+    const file = join(mkdtempSync(join(tmpdir(), 'millrace-retract-')), 'other.csv');
+    writeFileSync(file, 'price,late\n3,true\n');
+    const chosen = chooseRetraction(world, ticketsSpec.model, { by: 'samples', file });
+    await expect(chosen).rejects.toThrow(
+      'has none of the columns that tickets learns from, such as urgency, team; name a file',
+    );
   });
 
   it('of what the journal does not hold is an error', async () => {

@@ -131,6 +131,13 @@ describe('a verification', () => {
     }),
   };
 
+  it('says that a journal without entries has nothing to verify', async () => {
+    const world = { ...createWorld(), engine: first };
+    const lines: string[] = [];
+    expect(await verify(ioOf(world, first, lines), ticketsSpec.model, true)).toBe(1);
+    expect(lines).toEqual(['tickets: its journal has no entry yet, so there is nothing to verify']);
+  });
+
   it.each(Object.keys(edits))('finds %s that was changed in the published state', async (what) => {
     const world = await worldWith(first);
     const edited = edits[what]?.(await stateOf(world)) as State;

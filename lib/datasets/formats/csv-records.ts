@@ -115,6 +115,11 @@ function reasonOfRecord(error: Error & { readonly code?: string }): string {
     return 'a quote has no end; close it, or put the cell in quotes and write the quote twice ("")';
   if (error.code === 'INVALID_OPENING_QUOTE')
     return 'a quote stands within a cell; put the cell in quotes and write the quote twice ("")';
+  if (error.code === 'CSV_MAX_RECORD_SIZE')
+    return (
+      `a row has more than ${limits.rowBytes / 1_048_576} MiB; a cell may be shorter, and a quote ` +
+      'without an end makes one of many'
+    );
   return error.message.replace(/ at line \d+$/, '');
 }
 
