@@ -76,13 +76,20 @@ function sameQuestion(
     (Object.hasOwn(own, name) && Object.hasOwn(kept.features, name));
   const names = new Set([...Object.keys(own), ...Object.keys(kept.features)]);
   const other = [...names].find(
-    (name) => isOfBoth(name) && !isDeepStrictEqual(own[name], kept.features[name]),
+    (name) => isOfBoth(name) && !isSameCell(own[name], kept.features[name]),
   );
   if (other === undefined) return accepted;
   const reason =
     `other features were asked under ${show(id)} before (${other}: ` +
     `${show(kept.features[other])}, now ${show(own[other])}); ask under an id of their own`;
   return refuse('id-taken', reason);
+}
+
+/** Whether two cells are the same, whichever format they came in: texts of CSV, or JSON's own. */
+function isSameCell(a: unknown, b: unknown): boolean {
+  const isPlain = (cell: unknown) => ['string', 'number', 'boolean'].includes(typeof cell);
+  if (isPlain(a) && isPlain(b)) return String(a).trim() === String(b).trim();
+  return isDeepStrictEqual(a, b);
 }
 
 /** The labels of ids that an entry has learnt. */

@@ -5,6 +5,7 @@ import { hashIntegers } from '../features/hash.ts';
 import type { FeatureInput } from '../features/kinds/kind.ts';
 import { show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
+import { completeNormalizations } from './batch-normalization.ts';
 import { allLayers } from './dropout.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 import { layerPartOf } from './weight-names.ts';
@@ -40,6 +41,7 @@ export async function fromTopology(spec: Spec, topology: Json): Promise<BareNetw
     assertElements(layersModel);
     assertUnconstrained(layersModel);
   }
+  completeNormalizations(layersModel);
   const { inputs: symbols } = layersModel;
   const inputs = symbols.map((input) => matchInput(spec, input, symbols.length));
   return { layersModel, inputs, outputs };

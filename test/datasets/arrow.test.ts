@@ -46,7 +46,7 @@ const rowsOf = (first: number, count: number) =>
     kind: (first + i) % 3 === 0 ? null : `kind ${(first + i) % 4}`,
     at: new Date(Date.UTC(2026, 0, 1, first + i)),
     day: new Date(Date.UTC(2026, 0, 1 + i)),
-    point: Float32Array.of(first, i),
+    point: [first, i],
   }));
 type Sample = ReturnType<typeof rowsOf>[number];
 
@@ -88,6 +88,19 @@ async function joined(a: Uint8Array, b: Uint8Array): Promise<Uint8Array> {
 }
 
 describe('Arrow IPC', () => {
+  it('has lists that a message can have, as they are sent', async () => {
+    const { rows } = await rowsIn(bytesOf(rowsOf(0, 3), 'stream'));
+    const points = rows.map(({ point }) => point);
+    expect(JSON.parse(JSON.stringify(points))).toEqual(points);
+  });
+
+  it('says where its schema must be, of a file that has it in the footer alone', async () => {
+    const file = bytesOf(rowsOf(0, 3), 'file');
+    const metadataBytes = new DataView(file.buffer, file.byteOffset).getUint32(12, true);
+    const without = Uint8Array.of(...file.subarray(0, 8), ...file.subarray(16 + metadataBytes));
+    await expect(rowsIn(without)).rejects.toThrow('write it as a stream (.arrows)');
+  });
+
   it('is read as another tool wrote it', async () => {
     const { rows, lines } = await rowsIn(vega('flights-200k.arrow'));
     const same: Record<string, number>[] = JSON.parse(vega('flights-200k.json').toString());
@@ -145,7 +158,7 @@ describe('Arrow IPC', () => {
         raw: i % 2 === 1 ? 'ab' : '',
         at: new Date(Date.UTC(2026, 0, 1, i % 24)),
         day: new Date(Date.UTC(2026, 0, 1 + (i % 28))),
-        list: Float32Array.of(i, i + 0.5),
+        list: [i, i + 0.5],
         nothing: null,
       }));
       expect((await rowsIn(own(name), name)).rows).toEqual(rows);

@@ -72,8 +72,41 @@ describe('columns of Parquet', () => {
 
   const folder = new URL('parquet/', import.meta.url);
   // Bytes without a type are texts here, as they are in Arrow.
-  const names = readdirSync(folder).filter((name) => name !== 'fixed-bytes.parquet');
+  // Decimals are what their digits say, and not what multiplying by a power of ten makes of them.
+  const others = ['fixed-bytes.parquet', 'decimal.parquet'];
+  const names = readdirSync(folder).filter((name) => !others.includes(name));
   it.each(names)('of another tool are so too: %s', async (name) => {
     await expectSame(Uint8Array.from(readFileSync(new URL(name, folder))).buffer);
+  });
+
+  it.each([
+    ['INT32', 0],
+    ['INT32', 2],
+    ['INT64', 3],
+    ['INT64', 15],
+    ['FIXED_LEN_BYTE_ARRAY', 2],
+    ['FIXED_LEN_BYTE_ARRAY', 30],
+  ] as const)('of decimals are the numbers that are written so: %s of %i', async (type, scale) => {
+    const digits = Array.from({ length: 200 }, (_, i) => {
+      const draw = hashIntegers(i, scale);
+      const whole = BigInt(draw % 2 === 0 ? draw >>> 4 : -(draw >>> 1)) >> BigInt(i % 20);
+      return type === 'INT32' ? whole : whole * 12_345n;
+    });
+    const element = { converted_type: 'DECIMAL', scale, precision: 30 } as const;
+    const file = parquetWriteBuffer({
+      columnData: [{ name: 'd', data: digits }],
+      schema: [
+        { name: 'root', num_children: 1 },
+        {
+          ...{ name: 'd', type, repetition_type: 'REQUIRED', ...element },
+          ...(type === 'FIXED_LEN_BYTE_ARRAY' && { type_length: 9 }),
+        },
+      ],
+    });
+    const read: unknown[] = [];
+    const bytes = bytesInMemory(new Uint8Array(file));
+    for await (const { rows } of readRows({ name: 'a.parquet', bytes }))
+      for (const row of rows) read.push(row.d);
+    expect(read).toEqual(digits.map((whole) => Number(`${whole}e-${scale}`)));
   });
 });

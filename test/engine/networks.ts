@@ -82,6 +82,16 @@ export const layers: Record<string, () => SpecInput> = {
         dense(4, { activation: 'relu' }),
       ],
     ),
+  'BatchNormalization without scale, and without center': () =>
+    vectorSpec(
+      [6],
+      [
+        dense(5, { useBias: false }),
+        tf.layers.batchNormalization({ scale: false }),
+        dense(4, { activation: 'relu', useBias: false }),
+        tf.layers.batchNormalization({ center: false }),
+      ],
+    ),
   LayerNormalization: () =>
     vectorSpec([6], [dense(5), tf.layers.layerNormalization(), dense(4, { activation: 'relu' })]),
   'L1 and L2 penalties': () =>

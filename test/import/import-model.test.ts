@@ -195,32 +195,6 @@ describe('an import', () => {
     expect(is?.slice(4)).toEqual(was?.slice(4));
   });
 
-  it('refuses experts that answer as one: it would take their shares for what comes before', async () => {
-    const { optimizer: _, ...untuned } = ticketsSpec;
-    const world = createWorld({ ...untuned, online: { minibatch: 2 } } as SpecInput);
-    await deliver(world, sampleMessages(4));
-    for (const format of ['tfjs', 'keras'] as const) {
-      write((await exportModel(world, ticketsSpec.model, format)).files);
-      const file = await read(format === 'tfjs' ? 'model.json' : 'model.h5');
-      const { task, features } = ticketsSpec;
-      const copy = { model: 'copy', task, features };
-      await expect(importModel(world, copy, file)).rejects.toThrow('several experts');
-    }
-  });
-
-  it('refuses a network beside the mean of its labels, and names what can go on', async () => {
-    const declared: SpecInput = {
-      ...{ model: ticketsSpec.model, task: 'regression', network: { hidden: [3] } },
-      features: { urgency: { type: 'number' } },
-    };
-    const world = createWorld(declared);
-    const samples = [1, 2, 3, 4].map((urgency) => ({ features: { urgency }, label: 2 * urgency }));
-    await deliver(world, [message(1, { samples })]);
-    write((await exportModel(world, ticketsSpec.model, 'keras')).files);
-    const again = importModel(world, { ...declared, model: 'again' }, await read('model.h5'));
-    await expect(again).rejects.toThrow(/several experts that are mixed.* --format safetensors/);
-  });
-
   it('says what does not fit', async () => {
     const world = await taught();
     const { files } = await exportModel(world, ticketsSpec.model, 'safetensors');

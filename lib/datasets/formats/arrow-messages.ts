@@ -47,7 +47,7 @@ export async function* messagesOf(bytes: ByteSource): AsyncGenerator<ArrowMessag
     if (message === undefined || bodyStart + message.bodyLength > sizeBytes) throw damaged(start);
     const { kind, rows, dictionary } = message;
     if (kind === 'schema') ({ columns } = message);
-    if (columns === undefined) throw damaged(start);
+    if (columns === undefined) throw isFile ? withoutSchema() : damaged(start);
     const end = bodyStart + message.bodyLength;
     yield { kind, rows, dictionary, start, end };
     start = end;
@@ -123,6 +123,13 @@ function rowsOf(batch: FlatTable, bodyLength: number, columns: number): number {
 
 function uint32(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, true);
+}
+
+/** (Some writers of files put it into the footer alone, which a reader that streams has last.) */
+function withoutSchema(): Error {
+  return new Error(
+    'its first message is no schema, which only its footer has; write it as a stream (.arrows)',
+  );
 }
 
 function damaged(at: number): Error {

@@ -109,10 +109,18 @@ function columnsOf(messages: readonly Uint8Array[]) {
     const isText = binaryTypes.has(column.type.typeId);
     const valueAt = (place: number) => {
       const value: unknown = column.at(place);
-      return isText && value instanceof Uint8Array ? Buffer.from(value).toString() : value;
+      return isText && value instanceof Uint8Array ? Buffer.from(value).toString() : plain(value);
     };
     return { name: String(table.names[i]), valueAt };
   });
+}
+
+/** Lists as lists: those of numbers are typed arrays, which JSON knows as objects of places. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  return ArrayBuffer.isView(value) && !(value instanceof DataView)
+    ? Array.from(value as unknown as Iterable<unknown>)
+    : value;
 }
 
 /** Bytes without a type are texts, as they are in Parquet. */

@@ -29,7 +29,7 @@ export function flatColumn(chunk: ArrayBuffer, leaf: Leaf): GroupValues {
       const known = readPlain(reader, type, page.count, element.type_length);
       // Each look into an array of 64-bit integers would make one of them anew. What is behind the
       // last is missing.
-      dictionary = [...Array.from(convert(known, decoder)), null];
+      dictionary = [...Array.from(converted(known, decoder)), null];
     } else if (page.encoding.endsWith('_DICTIONARY'))
       pages.push({ places: placesOf(page, dictionary.length - 1), known: dictionary });
     else pages.push(valuesOf(page, decoder));
@@ -61,6 +61,31 @@ function decoderOf({ schemaPath, column, compressors }: Leaf) {
 
 type Decoder = ReturnType<typeof decoderOf>;
 
+/**
+ * What values mean. (hyparquet 1.31 makes 57 of two decimals 57 · 10⁻², which is not 0.57: no
+ * float64 is a hundredth.)
+ */
+function converted(values: DecodedArray, decoder: Decoder): DecodedArray {
+  const { converted_type: type, logical_type: logical, scale } = decoder.element;
+  const decimals = logical?.type === 'DECIMAL' ? logical.scale : (scale ?? 0);
+  if (type !== 'DECIMAL' && logical?.type !== 'DECIMAL') return convert(values, decoder);
+  return Array.from(values, (value: unknown) => {
+    const whole = value instanceof Uint8Array ? signed(value) : value;
+    const number = Number(whole);
+    const isExact = Number.isSafeInteger(number) && decimals <= mostExactPower;
+    return isExact ? number / 10 ** decimals : Number(`${whole}e-${decimals}`);
+  });
+}
+
+/** Powers of ten up to this one are float64 to the last bit, so that a quotient is rounded once. */
+const mostExactPower = 22;
+
+/** A whole number of two's complement, its highest byte first. */
+function signed(bytes: Uint8Array): bigint {
+  if (bytes.length === 0) return 0n;
+  return BigInt.asIntN(8 * bytes.length, BigInt(`0x${Buffer.from(bytes).toString('hex')}`));
+}
+
 /** How many values of a page are there, and which, 1 or 0 for each, unless all are. */
 function presenceOf({ definition, count }: Page): {
   readonly there: number;
@@ -81,7 +106,7 @@ function valuesOf(page: Page, decoder: Decoder): DecodedArray {
   // Without levels it is a page of a column in which nothing is missing.
   const header = { num_values: there, encoding, ...levelEncodings };
   const { dataPage } = readDataPage(bytes, header, { ...decoder, schemaPath: [] });
-  const values = convert(dataPage, decoder);
+  const values = converted(dataPage, decoder);
   if (isThere === undefined) return values;
   let next = 0;
   return Array.from(isThere, (one) => (one === 1 ? values[next++] : null));

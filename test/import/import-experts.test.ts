@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { exportModel } from '../../lib/export/export-model.ts';
+import { importModel } from '../../lib/import/import-model.ts';
+import { readWeightsFile } from '../../lib/import/weights-file.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
+import { createWorld, deliver, message, sampleMessages, ticketsSpec } from '../support/world.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-import-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const write = (files: Readonly<Record<string, Uint8Array | string>>) => {
+  for (const [name, body] of Object.entries(files)) writeFileSync(join(folder, name), body);
+};
+const read = (name: string) => readWeightsFile(join(folder, name));
+
+describe('an import of experts', () => {
+  it('refuses experts that answer as one: it would take their shares for what comes before', async () => {
+    const { optimizer: _, ...untuned } = ticketsSpec;
+    const world = createWorld({ ...untuned, online: { minibatch: 2 } } as SpecInput);
+    await deliver(world, sampleMessages(4));
+    for (const format of ['tfjs', 'keras'] as const) {
+      write((await exportModel(world, ticketsSpec.model, format)).files);
+      const file = await read(format === 'tfjs' ? 'model.json' : 'model.h5');
+      const { task, features } = ticketsSpec;
+      const copy = { model: 'copy', task, features };
+      await expect(importModel(world, copy, file)).rejects.toThrow('several experts');
+    }
+    // A network beside the mean of its labels is one, too.
+    const number: SpecInput = {
+      model: ticketsSpec.model,
+      task: 'regression',
+      features: { x: { type: 'number' } },
+    };
+    const other = createWorld(number);
+    await deliver(other, [
+      message(1, { samples: [1, 2].map((x) => ({ features: { x }, label: x })) }),
+    ]);
+    write((await exportModel(other, ticketsSpec.model, 'keras')).files);
+    const again = importModel(
+      other,
+      { ...number, model: 'again', network: { hidden: [] } },
+      await read('model.h5'),
+    );
+    await expect(again).rejects.toThrow(/several experts that are mixed.* --format safetensors/);
+  });
+});
