@@ -86,9 +86,10 @@ async function timerOf(engine: Engine, row: Row, steps: number): Promise<Timer> 
 
 /**
  * Milliseconds that all contestants warm up for, since compilers come in stages, and those that a
- * repetition takes; both at least, of whole passes.
+ * repetition takes, so that it is not what the one before left in the caches; both at least, of
+ * whole passes.
  */
-const [warmMilliseconds, repetitionMilliseconds] = [1_000, 100];
+const [warmMilliseconds, repetitionMilliseconds] = [1_000, 300];
 
 /** A timer of something that does so many steps. */
 function repeated(steps: number, learn: () => Promise<void>): Timer {
