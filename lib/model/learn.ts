@@ -79,7 +79,7 @@ export async function learnWithoutTest(
 ): Promise<Parameters> {
   const { experts } = model.compiled;
   const { known, message } = withClasses(model, parameters, samples);
-  const isTold = experts !== undefined && !isJudgedWithin(model, message);
+  const isTold = experts !== undefined && !isJudgedWithinAlone(model, message);
   if (!isTold && parameters.drift === undefined) return train(model, known, message);
   const own = weighed(message, model.spec, known.statistics);
   const { predictions, judgement } = await predictAndJudge(model, known, own);
@@ -103,9 +103,9 @@ export function withClasses(
 const judgedSamples = 32;
 
 /**
- * How many samples of a message are judged at a time, in whole minibatches; undefined where it is
- * judged as a whole, before any of it is learnt. A long message would be learnt by a mixture that
- * nothing of it has told apart, and the next one predicted by it.
+ * How many samples of a message are judged at a time while it is learnt, in whole minibatches;
+ * undefined where it is judged as a whole alone, before any of it is learnt. A long message would
+ * be learnt by a mixture that nothing of it has told apart, and the next one predicted by it.
  */
 function samplesOfJudgement({ online, revision = 0 }: Spec, count: number): number | undefined {
   const { minibatch, experts = [], passes = 1 } = online;
@@ -114,7 +114,11 @@ function samplesOfJudgement({ online, revision = 0 }: Spec, count: number): numb
   return isLong && experts.filter(isNetwork).length > 1 ? samples : undefined;
 }
 
-/** The parameters in which experts count by what they lost on a message, if it is judged whole. */
+/**
+ * The parameters in which experts count by what they lost on a message before it is learnt: that is
+ * how they answer, whole messages behind what they have learnt, and it is not those who are soonest
+ * to learn who answer best then.
+ */
 function judgedFirst(
   model: Model,
   parameters: Parameters,
@@ -123,11 +127,12 @@ function judgedFirst(
     message,
   }: { readonly judgement: Judgement | undefined; readonly message: EncodedSamples },
 ): Parameters {
-  return isJudgedWithin(model, message) ? parameters : judged(model, parameters, judgement);
+  return isJudgedWithinAlone(model, message) ? parameters : judged(model, parameters, judgement);
 }
 
-function isJudgedWithin({ spec }: Model, { count }: EncodedSamples): boolean {
-  return samplesOfJudgement(spec, count) !== undefined;
+/** Of revision 14, a message that is judged while it is learnt is not judged before. */
+function isJudgedWithinAlone({ spec }: Model, { count }: EncodedSamples): boolean {
+  return spec.revision === 14 && samplesOfJudgement(spec, count) !== undefined;
 }
 
 /** The parameters in which experts count by what they lost on some samples. */

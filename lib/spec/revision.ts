@@ -26,8 +26,9 @@ import * as z from 'zod';
  * 14. What is known by second order of numbers stays known when their mean and deviation change,
  *     and a long message tells experts apart while it is learnt.
  * 15. Optimizers of large networks run on wasm, behind ONNX Runtime's gradients. A long message
- *     tells experts apart by values that it brought itself, experts of second order keep what they
- *     predict where drift is found, and forget a number out of all proportion to those before.
+ *     tells experts apart before it is learnt, too, and by values that it brought itself; experts
+ *     of second order keep what they predict where drift is found, and forget a number out of all
+ *     proportion to those before.
  */
 export const newestRevision = 15;
 

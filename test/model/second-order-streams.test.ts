@@ -1,10 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { inOwnUnit, labelScaleOf, standardize } from '../../lib/features/scaling.ts';
-import { learn } from '../../lib/model/learn.ts';
+import { score } from '../../lib/metrics/scores.ts';
+import { learn, learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel } from '../../lib/model/model.ts';
+import { predict } from '../../lib/model/predict.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import type { Parameters } from '../../lib/state/state.ts';
 import { draw, engine } from '../support/second-order.ts';
+
+const rain = new URL('../data/seattle-weather.csv', import.meta.resolve('vega-datasets'));
 
 type Sample = {
   readonly features: Readonly<Record<string, unknown>>;
@@ -41,6 +46,36 @@ async function learnt(
 }
 
 describe('experts of second order in a stream', () => {
+  it('answer after long messages as they are asked, and not as they learn within them', async () => {
+    const [, ...lines] = readFileSync(rain, 'utf8').trim().split('\n');
+    const samples = lines.map((line) => {
+      const [date, ...numbers] = line.split(',');
+      const [precipitation, most, least, wind] = numbers.map(Number);
+      return { features: { date, precipitation, most, least, wind }, label: numbers[4]?.trim() };
+    });
+    const model = await modelOf({
+      task: 'multiclass',
+      features: {
+        date: { type: 'timestamp', parts: ['weekday', 'dayOfYear', 'elapsed'] },
+        ...Object.fromEntries(
+          ['precipitation', 'most', 'least', 'wind'].map((name) => [name, { type: 'number' }]),
+        ),
+      },
+      label: { classes: [...new Set(samples.map(({ label }) => label ?? ''))] },
+      online: { experts: 'default' },
+    });
+    let parameters: Parameters = model.initial;
+    const messages = Array.from({ length: 3 }, (_, i) =>
+      model.encoder.encode(samples.slice(500 * i, 500 * (i + 1))),
+    );
+    for (const message of messages)
+      parameters = await learnWithoutTest(model, parameters, message.samples);
+    const all = model.encoder.encode(samples).samples;
+    const { correct, weight } = score(model.spec, await predict(model, parameters, all), all);
+    // (Where they were judged within messages alone, .66: by the days before, and not by the year.)
+    expect(correct / weight).toBeGreaterThan(0.74);
+  });
+
   it('are told apart by values that a long message itself has brought', async () => {
     const values = Array.from({ length: 48 }, (_, i) => `v${i}`);
     const meanError = async (c: NonNullable<SpecInput['features']>[string]) => {
