@@ -13,6 +13,8 @@ import { type FileChunk, readSamples } from '../datasets/read-samples.ts';
 import { columnsOf } from '../datasets/rows.ts';
 import { invalid } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
+import { columnsOf as featureColumns } from '../features/columns.ts';
+import { decimalCells } from '../features/decimal-comma.ts';
 import type { DeclaredLabel } from '../features/task.ts';
 import { writeProblem } from '../file-problems.ts';
 import { sampleWriter } from '../operations/send-file.ts';
@@ -64,8 +66,7 @@ export async function predict(
       // Where classes come with the stream, they are those of the newest state.
       if (opened.spec().label.maxClasses !== undefined)
         await opened.predict([], { maxAgeSeconds: 0 });
-      const predicted = predictionColumns(opened, names);
-      const under = isCsv ? [...columns, ...predicted] : undefined;
+      const under = isCsv ? [...columns, ...predictionColumns(opened, names)] : undefined;
       let write: RowWriter | undefined;
       for await (const chunk of readSamples(opened.spec(), { ...file, columns: 'all' })) {
         if (sums.rows === 0)
@@ -79,7 +80,11 @@ export async function predict(
         const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
         if (!answer.ok) throw invalid(answer.reason);
         const { predictions } = answer;
-        write ??= await rowWriter(output, under, writingOf(chunk.rows));
+        write ??= await rowWriter(
+          output,
+          under,
+          writingOf(chunk.rows, numberColumns(opened.spec())),
+        );
         await write(linesOf(chunk, predictions, names));
         sums.rows += predictions.length;
         bar?.update(sums.rows);
@@ -122,6 +127,15 @@ function linesOf(
   if (bad.length === 0) return predicted.map(({ fields }) => fields);
   const unreadable = bad.map(({ line, reason }) => ({ line, fields: { [names.refused]: reason } }));
   return [...predicted, ...unreadable].sort((a, b) => a.line - b.line).map(({ fields }) => fields);
+}
+
+/** Columns in which a spec takes numbers. */
+function numberColumns(spec: Spec): ReadonlySet<string> {
+  const { ofFeature, ofLabel } = decimalCells(spec);
+  const { outputs, column, name } = spec.label;
+  const features = featureColumns(spec).filter((feature) => ofFeature(feature.name));
+  const labels = ofLabel ? (outputs ?? [column ?? name]) : [];
+  return new Set([...features.map((feature) => feature.column), ...labels]);
 }
 
 /** What is asked of a chunk's rows: under their ids where those are in a column. */

@@ -48,7 +48,7 @@ export function declareRepairCommands(add: AddCommand): void {
         flag('--side-by-side', "all of it at once, in the stack's functions"),
       ],
       examples: [
-        ['millrace verify sales --all', 'status 1 if it differs, or nothing is published'],
+        ['millrace verify sales --all', 'status 1 if it differs, or what it published is gone'],
         ['millrace verify sales --side-by-side', 'a journal of millions of entries, in minutes'],
       ],
     },

@@ -19,11 +19,17 @@ const tellingRows = 1_000;
 /**
  * How what is written beside a file's rows is written: as they are, so that whoever reads the file
  * reads it, too. Where semicolons are between cells, a comma may be in a number.
+ *
+ * @param numbers columns in which numbers stand
  */
-export function writingOf(rows: Rows): Writing {
+export function writingOf(rows: Rows, numbers: ReadonlySet<string>): Writing {
   if (!rows.hasDecimalComma) return { delimiter: ',', hasComma: false };
   for (let i = 0; i < Math.min(rows.length, tellingRows); i++)
-    if (Object.values(rows.at(i) ?? {}).some((cell) => withDecimalPoint(cell, rows) !== cell))
+    if (
+      Object.entries(rows.at(i) ?? {}).some(
+        ([name, cell]) => numbers.has(name) && withDecimalPoint(cell, rows) !== cell,
+      )
+    )
       return { delimiter: ';', hasComma: true };
   return { delimiter: ';', hasComma: false };
 }
@@ -39,7 +45,10 @@ export async function rowWriter(
   };
   const csvRow = (cells: readonly unknown[]) =>
     cells.map((cell) => csvCell(cell, writing)).join(writing.delimiter);
-  if (columns !== undefined) await put([csvRow(columns)]);
+  if (columns !== undefined)
+    await put([
+      columns.map((name) => csvCell(name, writing, anyDelimiter)).join(writing.delimiter),
+    ]);
   const textOfLine = (line: Readonly<Record<string, unknown>>) =>
     columns === undefined
       ? jsonLine(line)
@@ -47,12 +56,16 @@ export async function rowWriter(
   return (lines) => put(lines.map(textOfLine));
 }
 
-function csvCell(value: unknown, { delimiter, hasComma }: Writing): string {
+/** By the first line, whoever reads a file guesses what is between its cells. */
+const anyDelimiter = /[,;\t|]/;
+
+function csvCell(value: unknown, { delimiter, hasComma }: Writing, quoted?: RegExp): string {
   if (value === undefined || value === null) return '';
   const text = textOf(value);
   if (hasComma && typeof value === 'number') return text.replace('.', ',');
   // (White space around a cell counts within quotes alone.)
-  const isQuoted = text.includes(delimiter) || /["\r\n]|^\s|\s$/.test(text);
+  const isQuoted =
+    text.includes(delimiter) || quoted?.test(text) === true || /["\r\n]|^\s|\s$/.test(text);
   return isQuoted ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -57,7 +57,7 @@ function tell(
     if (difference !== 0) print(`  ${tensor}  ${difference}`);
   if (to === 0) {
     print(`${name}: its journal has no entry yet, so there is nothing to verify`);
-    return 1;
+    return 0;
   }
   const largest = Math.max(0, ...differences.values());
   print(

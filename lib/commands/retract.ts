@@ -3,7 +3,14 @@ import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 import { refuse } from '../refusal.ts';
 import { jobId } from '../spec/names.ts';
-import { jobInForce, type Parameters, rollbackInForce, type State } from '../state/state.ts';
+import { originSchema } from '../state/checkpoint-metadata.ts';
+import {
+  jobInForce,
+  type Origin,
+  type Parameters,
+  rollbackInForce,
+  type State,
+} from '../state/state.ts';
 import { type Command, committedWeights, type Reach, rejected, withParameters } from './command.ts';
 import { commonHeader } from './header.ts';
 import { numbering } from './numbering.ts';
@@ -19,6 +26,8 @@ const body = strictObject({
     samples: z.array(z.string().regex(/^[0-9a-f]{32}$/)),
     /** Promoted jobs that had learnt it, and are left out with it. */
     jobs: z.array(jobId).default([]),
+    /** Where the weights come from; unknown of commands that were prepared before 0.32. */
+    origin: originSchema.optional(),
   }),
 });
 
@@ -35,6 +44,7 @@ const header = z.strictObject({
     samples: z.array(z.string()),
     jobs: z.array(z.string()).default([]),
   }),
+  origin: originSchema.optional(),
 });
 
 /** What a retraction leaves out, and the file of weights that never learnt it. */
@@ -54,7 +64,7 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
   async decide(
     { challenger, stateAt },
     state,
-    { retract: { job, digest, from, messages, samples, jobs } },
+    { retract: { job, digest, from, messages, samples, jobs, origin } },
   ) {
     const found = await challenger({ job, digest }, state.sequence);
     if (!found.ok) return rejected('retract', found);
@@ -71,10 +81,13 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
       refused: [],
       state: await retracted(
         { state, stateAt },
-        { from, sequence: state.sequence + 1, without },
+        { from, sequence: state.sequence + 1, without, origin },
         found.parameters,
       ),
-      header: { kind: 'retract', job, digest, caughtUp: found.caughtUp, from, without },
+      header: {
+        ...{ kind: 'retract', job, digest, caughtUp: found.caughtUp, from, without },
+        ...(origin && { origin }),
+      },
     };
   },
 
@@ -86,17 +99,24 @@ export const retract: Command<z.output<typeof body>, z.output<typeof header>> = 
 
 async function retracted(
   { state, stateAt }: { readonly state: State } & Pick<Reach, 'stateAt'>,
-  { from, sequence, without }: Pick<z.output<typeof header>, 'from' | 'sequence' | 'without'>,
+  { sequence, ...own }: Pick<z.output<typeof header>, 'from' | 'sequence' | 'without' | 'origin'>,
   parameters: Parameters,
 ): Promise<State> {
-  const latest = jobInForce(state);
-  const isLeftOut = latest !== undefined && without.jobs.includes(latest.job);
-  // Then the weights go on from what they were before the first sample that was retracted.
-  const origin = isLeftOut ? await stateAt(from - 1) : state;
-  const [promoted, rollback] = [jobInForce(origin), rollbackInForce(origin)];
+  const { promoted, rollback } = own.origin ?? (await likelyOrigin({ state, stateAt }, own));
   return {
     ...withParameters(state, parameters),
     replaced: { sequence, ...(promoted && { promoted }), ...(rollback && { rollback }) },
-    retractions: [...state.retractions, { from, sequence }],
+    retractions: [...state.retractions, { from: own.from, sequence }],
   };
+}
+
+/** Of a command that does not say it: the weights' own, or that before the first sample left out. */
+async function likelyOrigin(
+  { state, stateAt }: { readonly state: State } & Pick<Reach, 'stateAt'>,
+  { from, without }: Pick<z.output<typeof header>, 'from' | 'without'>,
+): Promise<Origin> {
+  const latest = jobInForce(state);
+  const isLeftOut = latest !== undefined && without.jobs.includes(latest.job);
+  const before = isLeftOut ? await stateAt(from - 1) : state;
+  return { promoted: jobInForce(before), rollback: rollbackInForce(before) };
 }

@@ -88,7 +88,7 @@ function sameQuestion(
 /** Whether two cells are the same, whichever format they came in: texts of CSV, or JSON's own. */
 function isSameCell(a: unknown, b: unknown): boolean {
   const isPlain = (cell: unknown) => ['string', 'number', 'boolean'].includes(typeof cell);
-  if (isPlain(a) && isPlain(b)) return String(a).trim() === String(b).trim();
+  if (isPlain(a) && isPlain(b)) return String(a) === String(b);
   return isDeepStrictEqual(a, b);
 }
 

@@ -32,9 +32,13 @@ export function assertHasLabels(label: Column, doubts: string[]): void {
     );
   if (values.size === 1)
     doubts.push(
-      `label: ${name} is always the same in the first ${present} rows; there is nothing to learn, and ` +
+      `label: ${name} is always the same in ${firstRows(present)}; there is nothing to learn, and ` +
         'if the file is sorted by it, shuffle it',
     );
+}
+
+function firstRows(count: number): string {
+  return count === 1 ? 'the first row' : `the first ${count} rows`;
 }
 
 /** @throws MillraceError kind `invalid` if no row's label is one of a task */
@@ -85,7 +89,7 @@ export function taskOf(label: Column, doubts: string[]): Task {
     );
   if (values.size === 1)
     throw invalid(
-      `--label: ${name} is always ${textsOf(label)} in the first ${present} rows; there is nothing ` +
+      `--label: ${name} is always ${textsOf(label)} in ${firstRows(present)}; there is nothing ` +
         'to learn, and if the file is sorted by it, shuffle it',
     );
   if (values.size <= mostClasses) return 'multiclass';

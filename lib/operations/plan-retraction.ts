@@ -11,7 +11,13 @@ import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { type Model, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
-import type { Parameters } from '../state/state.ts';
+import {
+  jobInForce,
+  type Origin,
+  type Parameters,
+  type Rollback,
+  rollbackInForce,
+} from '../state/state.ts';
 
 /** How parameters without some samples are made. */
 export type Plan =
@@ -29,6 +35,8 @@ export type Plan =
       readonly exclusions: readonly Exclusion[];
       /** The hash of the spec that learns them; each entry's own unless given. */
       readonly by?: string | undefined;
+      /** The rollback that put the first of them in place. */
+      readonly rollback?: Rollback | undefined;
     };
 
 /** A journal for which a plan is made. */
@@ -68,6 +76,7 @@ type Start = {
   readonly start: Plan;
   readonly after: number;
   readonly by?: string;
+  readonly rollback?: Rollback;
   /** What is left out from there on, if that is more than what is left out anyway. */
   readonly exclusions?: readonly Exclusion[];
 };
@@ -101,7 +110,11 @@ async function startAt(
   const after = header.sequence;
   switch (header.kind) {
     case 'rollback':
-      return { start: await planWithout(journal, header.to, first, without), after };
+      return {
+        start: await planWithout(journal, header.to, first, without),
+        after,
+        rollback: { sequence: after, to: header.to },
+      };
     case 'retract': {
       const earliest = Math.min(first, header.from);
       const both = withRetraction(without, header);
@@ -130,6 +143,22 @@ async function startOfSpec(
     return { start: await planWithout(journal, caughtUp, first, without), after: caughtUp, by: to };
   const { exclusions } = withRetractionsUpTo(journal, caughtUp, without);
   return { start: { fresh: to }, after: 0, by: to, exclusions };
+}
+
+/** Where the parameters that a plan leads to come from: a job, and a rollback. */
+export async function originOf(ports: Ports, model: Model, plan: Plan): Promise<Origin> {
+  if ('at' in plan) {
+    const state = await stateAt(ports, model, plan.at);
+    return { promoted: jobInForce(state), rollback: rollbackInForce(state) };
+  }
+  if ('promoted' in plan) {
+    const { job, sequence } = plan.promoted;
+    return { promoted: { job, sequence } };
+  }
+  // Another spec has learnt the journal anew, or what it was given.
+  if ('fresh' in plan || plan.by !== undefined) return {};
+  const origin = await originOf(ports, model, plan.start);
+  return plan.rollback === undefined ? origin : { ...origin, rollback: plan.rollback };
 }
 
 /** The parameters that a plan leads to. @param onEntry is told each entry that was learnt again */

@@ -10,7 +10,7 @@ import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { canonicalJson } from '../spec/identity.ts';
-import { carryOut, countExcluded, type Plan, planWithout } from './plan-retraction.ts';
+import { carryOut, countExcluded, originOf, type Plan, planWithout } from './plan-retraction.ts';
 
 /** What a journal holds of a retraction, beyond what was retracted before. */
 export type FoundRetracted = {
@@ -114,6 +114,7 @@ export async function prepareRetraction(
     messages: [...messages],
     samples: [...hashes],
     jobs: [...jobs],
+    origin: await originOf(ports, model, plan),
   };
   return { retract, to, samples };
 }

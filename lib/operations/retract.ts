@@ -1,6 +1,6 @@
 import type { SettledMessage } from '../commands/header.ts';
 import { openFile } from '../datasets/local-file.ts';
-import { invalid, reasonOf } from '../errors.ts';
+import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { columnsOf } from '../features/columns.ts';
 import { isLateLabel, readSampleId, withIds } from '../features/sample-id.ts';
 import { currentModel } from '../fold/current-model.ts';
@@ -53,13 +53,17 @@ export async function chooseRetraction(
   choice: RetractChoice,
 ): Promise<ChosenRetraction> {
   const { model, state } = await currentModel(ports, name);
-  const { retraction, bad } = await retractionOf(ports, model, choice, state.sequence);
+  const named = await retractionOf(ports, model, choice, state.sequence);
+  const { retraction, bad, whyNone } = named;
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid(
       'millrace retract: that names more than one command can hold; retract a part of it first',
     );
   }
-  return { model, retraction, bad, found: await findRetracted(ports, model, retraction) };
+  const found = await findRetracted(ports, model, retraction).catch((error: unknown) => {
+    throw whyNone !== undefined && isOfKind(error, 'invalid') ? invalid(whyNone, error) : error;
+  });
+  return { model, retraction, bad, found };
 }
 
 /** Folds the journal again without it, and sends the command that puts the result in place. */
@@ -84,25 +88,30 @@ export async function retract(
   return sendRetraction(ports, await chooseRetraction(ports, name, choice));
 }
 
+/** What a choice names, and why there is likely nothing of it, where that can be seen. */
+type Named = Pick<ChosenRetraction, 'retraction' | 'bad'> & { readonly whyNone?: string };
+
 async function retractionOf(
   ports: Ports,
   { name: model }: Model,
   choice: RetractChoice,
   end: number,
-): Promise<Pick<ChosenRetraction, 'retraction' | 'bad'>> {
+): Promise<Named> {
   if (choice.by === 'samples') {
     // Which columns of a row were sent, the spec of that time says; the one that holds comes last.
     const found = [];
     for (const { spec } of await allSpecs(ports.store, model))
       found.push(await hashesOf(spec, choice));
-    if (found.every(({ isForeign }) => isForeign))
-      throw invalid(
-        `--samples: ${choice.file} has none of the columns that ${model} learns from, such as ` +
-          `${listNames(found.at(-1)?.columns ?? [])}; name a file that was sent to it`,
-      );
-    const [least] = found.map(({ bad }) => bad).sort((a, b) => a.length - b.length);
+    const own = found.filter(({ isForeign }) => !isForeign);
+    const [least] = own.map(({ bad }) => bad).sort((a, b) => a.length - b.length);
     const hashes = new Set(found.flatMap((each) => each.hashes));
-    return { retraction: { messages: [], samples: [...hashes] }, bad: least ?? [] };
+    const retraction = { messages: [], samples: [...hashes] };
+    if (own.length > 0) return { retraction, bad: least ?? [] };
+    const columns = listNames(found.at(-1)?.columns ?? []);
+    const whyNone =
+      `--samples: ${choice.file} has none of the columns that ${model} learns from, such as ` +
+      `${columns}; name a file that was sent to it`;
+    return { retraction, bad: [], whyNone };
   }
   let last = '';
   const isMeant =
@@ -163,13 +172,14 @@ async function hashesOf(
   const hashes: string[] = [];
   const bad: PlacedReason[] = [];
   const file = { name: path, bytes };
-  const columns = columnsOf(spec).flatMap((each) => (each.behaviour.of ? [] : [each.column]));
-  let isForeign = false;
+  const columns = columnsOf(spec).flatMap((each) =>
+    each.behaviour.of === undefined ? [each.column] : [],
+  );
+  let isForeign = columns.length > 0;
   const chunks = idColumn === undefined ? readSent(spec, file) : readLabels(spec, file, idColumn);
   try {
     for await (const { samples, bad: own, absent } of chunks) {
-      isForeign = samples.length > 0 && absent('features').length === new Set(columns).size;
-      if (isForeign) break;
+      isForeign &&= samples.length === 0 || absent('features').length === new Set(columns).size;
       for (const { line, reason } of own) bad.push({ line, reason });
       for (const sample of samples) {
         const sent: unknown = JSON.parse(write(sample));

@@ -46,12 +46,17 @@ export const priorSchema = z.strictObject({ loss: z.number(), correct: z.number(
 /** A batch job, and the entry that promoted it. */
 export const promotedSchema = z.strictObject({ job: z.string(), sequence: z.int() });
 
+/** Where weights come from. */
+export const originSchema = z.strictObject({
+  promoted: promotedSchema.optional(),
+  rollback: z.strictObject({ sequence: z.int(), to: z.int() }).optional(),
+});
+
 /** An entry that put other weights in place. The fields are written in this order. */
 export const replacedSchema = z.strictObject({
   sequence: z.int(),
   to: z.int().optional(),
-  promoted: promotedSchema.optional(),
-  rollback: z.strictObject({ sequence: z.int(), to: z.int() }).optional(),
+  ...originSchema.shape,
 });
 
 /** Retractions. */

@@ -74,34 +74,36 @@ export type State = Parameters & {
 export type Promoted = { readonly job: string; readonly sequence: number };
 
 /** An entry that put other weights in place, promotions aside. */
-export type Replaced = {
+export type Replaced = Origin & {
   readonly sequence: number;
   /** Of a rollback, the entry whose weights came back. */
   readonly to?: number | undefined;
-  /** Of a retraction, the rollback that those weights go on from. */
-  readonly rollback?: Rollback | undefined;
-  /** The job that those weights are of. */
+};
+
+/** Where weights come from: the job that they are of, and the rollback that they go on from. */
+export type Origin = {
   readonly promoted?: Promoted | undefined;
+  readonly rollback?: Rollback | undefined;
 };
 
 /** An entry that went back, and the entry whose weights came back. */
 export type Rollback = { readonly sequence: number; readonly to: number };
 
-type Origin = Pick<State, 'promoted' | 'replaced'>;
+type Replacements = Pick<State, 'promoted' | 'replaced'>;
 
 /** The entry that put a state's weights in place, unless a promotion did, or nothing is known. */
-function replacedInForce({ promoted, replaced }: Origin): Replaced | undefined {
+function replacedInForce({ promoted, replaced }: Replacements): Replaced | undefined {
   return replaced && (promoted?.sequence ?? 0) > replaced.sequence ? undefined : replaced;
 }
 
 /** The batch job that a state's weights are of, as far as is known. */
-export function jobInForce(state: Origin): Promoted | undefined {
+export function jobInForce(state: Replacements): Promoted | undefined {
   const replaced = replacedInForce(state);
   return replaced === undefined ? state.promoted : replaced.promoted;
 }
 
 /** The rollback that a state's weights go on from, if nothing put others in place since. */
-export function rollbackInForce(state: Origin): Rollback | undefined {
+export function rollbackInForce(state: Replacements): Rollback | undefined {
   const { sequence, to, rollback } = replacedInForce(state) ?? {};
   return sequence === undefined || to === undefined ? rollback : { sequence, to };
 }

@@ -28,7 +28,11 @@ async function withPredictions(content: string, predicted: readonly number[]): P
   const written = text(output);
   const columns = await columnsOf(fileOf(content));
   for await (const { rows } of readRows({ ...fileOf(content), columns: 'all' })) {
-    const write = await rowWriter(output, [...columns, 'predicted'], writingOf(rows));
+    const write = await rowWriter(
+      output,
+      [...columns, 'predicted'],
+      writingOf(rows, new Set(columns)),
+    );
     await write(Array.from(rows, (row, i) => ({ ...row, predicted: predicted[i] })));
   }
   output.end();
@@ -57,6 +61,8 @@ describe('rows that are written beside predictions', () => {
   it('have a point in numbers where the file has', async () => {
     expect(await withPredictions('p;q\n1.5;a\n', [0.5])).toBe('p;q;predicted\n1.5;a;0.5\n');
     expect(await withPredictions('p;q\n1,5;a\n', [0.5])).toBe('p;q;predicted\n1,5;a;0,5\n');
+    const named = await withPredictions('"p, q, r, s";t\n1;2\n', [0.5]);
+    expect(named).toBe('"p, q, r, s";t;predicted\n1;2;0.5\n');
     expect(await withPredictions('p,q\n"1,5",a\n', [0.5])).toBe('p,q,predicted\n"1,5",a,0.5\n');
   });
 });

@@ -4,12 +4,14 @@ import {
   columnFromArray,
   type DataType,
   dateDay,
+  decimal,
   dictionary,
   fixedSizeList,
   float32,
   getCompressionCodec,
   int64,
   setCompressionCodec,
+  struct,
   tableFromColumns,
   tableToIPC,
   timestamp,
@@ -92,6 +94,22 @@ describe('Arrow IPC', () => {
     const { rows } = await rowsIn(bytesOf(rowsOf(0, 3), 'stream'));
     const points = rows.map(({ point }) => point);
     expect(JSON.parse(JSON.stringify(points))).toEqual(points);
+    const within = points.map((list) => ({ list }));
+    const nested = columnFromArray(within, struct({ list: fixedSizeList(float32(), 2) }));
+    const file = tableToIPC(tableFromColumns({ nested }), { format: 'stream' });
+    const { rows: read } = await rowsIn(file ?? new Uint8Array());
+    expect(read.map((row) => row.nested)).toEqual(within);
+  });
+
+  it('has decimals that are what their digits say', async () => {
+    const digits = Array.from({ length: 2_000 }, (_, i) => (i * 7_919) % 100_003);
+    const prices = columnFromArray(
+      digits.map((whole) => BigInt(whole)),
+      decimal(30, 2, 128),
+    );
+    const file = tableToIPC(tableFromColumns({ prices }), { format: 'stream' });
+    const { rows } = await rowsIn(file ?? new Uint8Array());
+    expect(rows.map((row) => row.prices)).toEqual(digits.map((whole) => whole / 100));
   });
 
   it('says where its schema must be, of a file that has it in the footer alone', async () => {

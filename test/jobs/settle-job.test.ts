@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { settleJob } from '../../lib/jobs/settle-job.ts';
-import { runJob, worldWithDataset } from '../support/jobs.ts';
+import { runJob, start, worldWithDataset } from '../support/jobs.ts';
 import { ticketsSpec } from '../support/world.ts';
 
 const { model } = ticketsSpec;
@@ -41,6 +41,18 @@ describe('a message of the jobs queue that can never be right', () => {
     const settled = await settleJob(world, { id, body }, () => 100);
     expect(settled).toMatchObject({ ok: false, reason: expect.stringMatching(/body|model/) });
     expect([...world.store.objects.keys()]).toEqual(before);
+  });
+
+  it.each(['spec', 'specs', 'segments'])('begins no job named %s, and ends one', async (job) => {
+    const world = await worldWithDataset();
+    const body = { model, job, dataset: 'past' };
+    const begun = await settleJob(world, { id, body: JSON.stringify(body) }, () => 100);
+    expect(begun).toMatchObject({ ok: false, reason: expect.stringContaining('cannot be named') });
+    // As 0.31 began it.
+    await runJob(world, { ...start, job });
+    expect(world.sentSamples.at(-1)?.body).toContain('promote');
+    const later = { id, body: JSON.stringify({ ...body, slice: 1 }) };
+    expect((await settleJob(world, later, () => 100)).ok).toBe(true);
   });
 
   it('leaves the progress of a job of that name as it is', async () => {

@@ -9,6 +9,7 @@ import { readEntry } from '../../lib/journal/reading.ts';
 import type { Message } from '../../lib/online/messages.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { chooseRetraction } from '../../lib/operations/retract.ts';
+import type { SpecInput } from '../../lib/spec/spec.ts';
 import type { State } from '../../lib/state/state.ts';
 import {
   createWorld,
@@ -163,6 +164,20 @@ describe('a retraction', () => {
     await expect(chosen).rejects.toThrow(
       'has none of the columns that tickets learns from, such as urgency, team; name a file',
     );
+  });
+
+  it('of a file finds samples that name no column of their own', async () => {
+    const { features: _, ...bare } = ticketsSpec;
+    const lags = { ...bare, features: { before: { type: 'lag', steps: [1] } } } as SpecInput;
+    const world = createWorld(lags);
+    const samples = [true, false, true].map((label) => ({ features: {}, label }));
+    await deliver(world, [message(1, { samples })]);
+    const file = join(mkdtempSync(join(tmpdir(), 'millrace-retract-')), 'sent.jsonl');
+    writeFileSync(file, '{"features":{},"label":true}\n{"label":false}\nno\n');
+    const choice = { by: 'samples', file } as const;
+    const { found, bad } = await chooseRetraction(world, ticketsSpec.model, choice);
+    expect(found.samples).toBe(3);
+    expect(bad).toMatchObject([{ line: 3 }]);
   });
 
   it('of what the journal does not hold is an error', async () => {

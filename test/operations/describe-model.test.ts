@@ -162,6 +162,27 @@ describe('a model that is shown', () => {
     }
   });
 
+  it('and its card say it where a job that came behind the rollback is left out', async () => {
+    const world = await worldWithDataset();
+    const messages = sampleMessages(4);
+    for (const each of messages.slice(0, 3)) await deliver(world, [each]);
+    await deliver(world, [message(2_000, { rollback: { to: 2 } })]);
+    await deliver(world, [message(2_001, messages[3]?.body)]);
+    await runJob(world);
+    await deliver(world, [message(2_002, world.sentSamples.at(-1)?.body)]);
+    expect((await describeModel(world, model)).rolledBack).toBeUndefined();
+    const learnt = (await readHeader(world.store, model, 1))?.messages ?? [];
+    const without = { messages: learnt.map(({ id }) => id), samples: [] };
+    const { retract } = await prepareRetraction(world, await modelOf(world), without);
+    expect(retract.jobs).toEqual(['first']);
+    await deliver(world, [message(3_000, { retract })]);
+    expect(await describeModel(world, model)).toMatchObject({
+      rolledBack: { sequence: 4, to: 2 },
+      retractions: 1,
+    });
+    expect((await verifyModel(world, await modelOf(world), true)).isSame).toBe(true);
+  });
+
   it('is shown without a history where it has none', async () => {
     expect(await describeModel(createWorld(), model)).toMatchObject({ sequence: 0, learnt: 0 });
   });

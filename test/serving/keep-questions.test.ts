@@ -86,7 +86,7 @@ describe('a question with an id', () => {
     expect(await ask(world, [again])).toEqual([{ probability: expect.any(Number) }]);
     expect(await kept(world, '7')).toEqual(first);
     // As CSV has it.
-    const texts = { team: features.team, urgency: ` ${features.urgency}` };
+    const texts = { team: features.team, urgency: `${features.urgency}` };
     expect(await ask(world, [{ id: '7', features: texts }])).toEqual([
       { probability: expect.any(Number) },
     ]);

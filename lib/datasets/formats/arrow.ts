@@ -4,6 +4,7 @@ import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { assertWhole } from './arrow-batches.ts';
 import { type ArrowMessage, messagesOf } from './arrow-messages.ts';
+import { rounded } from './decimals.ts';
 import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
 import { decodeLz4Frame } from './lz4-frame.ts';
 
@@ -107,9 +108,11 @@ function columnsOf(messages: readonly Uint8Array[]) {
   return table.children.map((column, i) => {
     for (const batch of column.data) assertWhole(batch);
     const isText = binaryTypes.has(column.type.typeId);
+    const decimals = column.type.typeId === Type.Decimal ? column.type.scale : undefined;
     const valueAt = (place: number) => {
       const value: unknown = column.at(place);
-      return isText && value instanceof Uint8Array ? Buffer.from(value).toString() : plain(value);
+      if (isText && value instanceof Uint8Array) return Buffer.from(value).toString();
+      return decimals === undefined ? plain(value) : rounded(value, decimals);
     };
     return { name: String(table.names[i]), valueAt };
   });
@@ -118,9 +121,10 @@ function columnsOf(messages: readonly Uint8Array[]) {
 /** Lists as lists: those of numbers are typed arrays, which JSON knows as objects of places. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
-  return ArrayBuffer.isView(value) && !(value instanceof DataView)
-    ? Array.from(value as unknown as Iterable<unknown>)
-    : value;
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    return Array.from(value as unknown as Iterable<unknown>);
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
 }
 
 /** Bytes without a type are texts, as they are in Parquet. */

@@ -1,4 +1,4 @@
-import type { DecodedArray } from 'hyparquet';
+import type { DecodedArray, SchemaElement } from 'hyparquet';
 import { readColumn } from 'hyparquet/src/column.js';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { readDataPage } from 'hyparquet/src/datapage.js';
@@ -66,15 +66,20 @@ type Decoder = ReturnType<typeof decoderOf>;
  * float64 is a hundredth.)
  */
 function converted(values: DecodedArray, decoder: Decoder): DecodedArray {
-  const { converted_type: type, logical_type: logical, scale } = decoder.element;
-  const decimals = logical?.type === 'DECIMAL' ? logical.scale : (scale ?? 0);
-  if (type !== 'DECIMAL' && logical?.type !== 'DECIMAL') return convert(values, decoder);
+  const decimals = decimalsOf(decoder.element);
+  if (decimals === undefined) return convert(values, decoder);
   return Array.from(values, (value: unknown) => {
     const whole = value instanceof Uint8Array ? signed(value) : value;
     const number = Number(whole);
     const isExact = Number.isSafeInteger(number) && decimals <= mostExactPower;
     return isExact ? number / 10 ** decimals : Number(`${whole}e-${decimals}`);
   });
+}
+
+/** How many decimals the values of a column have; undefined of others. */
+export function decimalsOf({ converted_type: type, logical_type: logical, scale }: SchemaElement) {
+  if (logical?.type === 'DECIMAL') return logical.scale;
+  return type === 'DECIMAL' ? (scale ?? 0) : undefined;
 }
 
 /** Powers of ten up to this one are float64 to the last bit, so that a quotient is rounded once. */

@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import {
   type AsyncBuffer,
+  type DecodedArray,
   type FileMetaData,
   parquetMetadata,
   parquetScan,
@@ -13,6 +14,7 @@ import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { parse } from '../../parse.ts';
 import type { ByteSource } from '../byte-source.ts';
+import { rounded } from './decimals.ts';
 import {
   type BinaryReader,
   chunkOf,
@@ -21,7 +23,7 @@ import {
   lengthOf,
   rowsOfChunk,
 } from './format.ts';
-import { assertDecodes, flatColumn } from './parquet-column.ts';
+import { assertDecodes, decimalsOf, flatColumn } from './parquet-column.ts';
 import { viewOf } from './parquet-runs.ts';
 import { assertStruct } from './parquet-thrift.ts';
 
@@ -55,7 +57,9 @@ export const parquet: BinaryReader = {
       for (const column of columns) {
         const own = await readable(`column ${JSON.stringify(column)} ${where}`, async () => {
           const flat = await flatOrChecked(file, schema, group, column);
-          const read = flat ?? (await scan.readColumn({ column, rowStart, rowEnd }));
+          const read =
+            flat ??
+            asDecimals(await scan.readColumn({ column, rowStart, rowEnd }), schema, group, column);
           if (lengthOf(read) !== rowEnd - rowStart)
             throw new Error(`it has ${lengthOf(read)} values for ${rowEnd - rowStart} rows`);
           return isPlainBytes(schema, column) ? asTexts(read) : read;
@@ -89,6 +93,22 @@ function isPlainBytes({ children }: ReturnType<typeof parquetSchema>, name: stri
     element.logical_type === undefined &&
     element.converted_type === undefined
   );
+}
+
+/** Lists of decimals as they are written; see {@link rounded}. */
+function asDecimals(
+  values: DecodedArray,
+  schema: ReturnType<typeof parquetSchema>,
+  { columns }: FileMetaData['row_groups'][number],
+  name: string,
+): DecodedArray {
+  const paths = columns.flatMap(({ meta_data: own }) =>
+    own?.path_in_schema[0] === name ? [own.path_in_schema] : [],
+  );
+  const [only, ...others] = paths;
+  const element = only && getTreePath(schema, only).at(-1)?.element;
+  const decimals = others.length > 0 || element === undefined ? undefined : decimalsOf(element);
+  return decimals === undefined ? values : Array.from(values, (each) => rounded(each, decimals));
 }
 
 /** Bytes without a type are texts, as they are in Arrow. */
