@@ -107,7 +107,7 @@ async function retractionOf(
     const hashes = new Set(found.flatMap((each) => each.hashes));
     const retraction = { messages: [], samples: [...hashes] };
     if (own.length > 0) return { retraction, bad: least ?? [] };
-    const columns = listNames(found.at(-1)?.columns ?? []);
+    const columns = listNames([...(found.at(-1)?.columns ?? [])]);
     const whyNone =
       `--samples: ${choice.file} has none of the columns that ${model} learns from, such as ` +
       `${columns}; name a file that was sent to it`;
@@ -172,15 +172,14 @@ async function hashesOf(
   const hashes: string[] = [];
   const bad: PlacedReason[] = [];
   const file = { name: path, bytes };
-  const columns = columnsOf(spec).flatMap((each) =>
-    each.behaviour.of === undefined ? [each.column] : [],
-  );
-  let isForeign = columns.length > 0;
+  const own = columnsOf(spec).filter(({ behaviour }) => behaviour.of === undefined);
+  const columns = new Set(own.map(({ column }) => column));
+  let isForeign = columns.size > 0;
   const chunks = idColumn === undefined ? readSent(spec, file) : readLabels(spec, file, idColumn);
   try {
-    for await (const { samples, bad: own, absent } of chunks) {
-      isForeign &&= samples.length === 0 || absent('features').length === new Set(columns).size;
-      for (const { line, reason } of own) bad.push({ line, reason });
+    for await (const { samples, bad: refused, absent } of chunks) {
+      isForeign &&= samples.length === 0 || absent('features').length === columns.size;
+      for (const { line, reason } of refused) bad.push({ line, reason });
       for (const sample of samples) {
         const sent: unknown = JSON.parse(write(sample));
         hashes.push(...(isLateLabel(sent) ? hashesOfId(sent) : [sampleHash(sent)]));

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { zstdDecompressSync } from 'node:zlib';
 import { CompressionType, setCompressionCodec, Type, tableFromIPC } from '@uwdata/flechette';
 import { limits } from '../../limits.ts';
@@ -121,8 +122,7 @@ function columnsOf(messages: readonly Uint8Array[]) {
 /** Lists as lists: those of numbers are typed arrays, which JSON knows as objects of places. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
-    return Array.from(value as unknown as Iterable<unknown>);
+  if (types.isTypedArray(value)) return Array.from<unknown>(value);
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
 }

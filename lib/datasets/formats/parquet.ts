@@ -95,18 +95,22 @@ function isPlainBytes({ children }: ReturnType<typeof parquetSchema>, name: stri
   );
 }
 
+type RowGroup = FileMetaData['row_groups'][number];
+
+/** What a row group says of a column, and of those below it. */
+function leavesOf({ columns }: RowGroup, name: string): ColumnMetadata[] {
+  return columns.flatMap(({ meta_data: own }) => (own?.path_in_schema[0] === name ? [own] : []));
+}
+
 /** Lists of decimals as they are written; see {@link rounded}. */
 function asDecimals(
   values: DecodedArray,
   schema: ReturnType<typeof parquetSchema>,
-  { columns }: FileMetaData['row_groups'][number],
+  group: RowGroup,
   name: string,
 ): DecodedArray {
-  const paths = columns.flatMap(({ meta_data: own }) =>
-    own?.path_in_schema[0] === name ? [own.path_in_schema] : [],
-  );
-  const [only, ...others] = paths;
-  const element = only && getTreePath(schema, only).at(-1)?.element;
+  const [only, ...others] = leavesOf(group, name);
+  const element = only && getTreePath(schema, only.path_in_schema).at(-1)?.element;
   const decimals = others.length > 0 || element === undefined ? undefined : decimalsOf(element);
   return decimals === undefined ? values : Array.from(values, (each) => rounded(each, decimals));
 }
@@ -205,18 +209,16 @@ async function readable<Answer>(part: string, read: () => Promise<Answer>): Prom
 async function flatOrChecked(
   file: AsyncBuffer,
   schema: ReturnType<typeof parquetSchema>,
-  { columns, num_rows: rows }: FileMetaData['row_groups'][number],
+  group: RowGroup,
   name: string,
 ): Promise<GroupValues | undefined> {
-  const leaves = columns.flatMap(({ meta_data: own }) =>
-    own?.path_in_schema[0] === name ? [own] : [],
-  );
+  const leaves = leavesOf(group, name);
   for (const own of leaves) {
     const { dictionary_page_offset: dictionary, data_page_offset: data } = own;
     const start = Number(dictionary || data);
     const chunk = await file.slice(start, start + Number(own.total_compressed_size));
     const schemaPath = getTreePath(schema, own.path_in_schema);
-    const leaf = { schemaPath, column: own, compressors, rows: Number(rows) };
+    const leaf = { schemaPath, column: own, compressors, rows: Number(group.num_rows) };
     if (isFlatColumn(schemaPath)) return flatColumn(chunk, leaf);
     assertDecodes(chunk, leaf, leaves.length > 1);
   }

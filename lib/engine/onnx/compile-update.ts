@@ -5,6 +5,7 @@ import { type Optimizer, optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
+import { variablesByName } from '../step.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { isFlat } from '../trace/trace.ts';
 import { type Trained, traceUpdate } from '../trace/trace-apart.ts';
@@ -25,10 +26,8 @@ export function isUpdatedApart(
   optimizer: Optimizer,
   from: number = limits.apartElements,
 ): boolean {
-  const size = layersModel.trainableWeights.reduce(
-    (sum, { shape }) => sum + shape.reduce<number>((product, each) => product * (each ?? 1), 1),
-    0,
-  );
+  const weights = [...variablesByName(layersModel.trainableWeights).values()];
+  const size = weights.reduce((sum, weight) => sum + weight.size, 0);
   // Weights and gradients, and each slot; a gibibyte is left for all else.
   const bytes = size * elementBytes * (2 + Object.keys(optimizer.slots).length);
   const fits = bytes <= limits.wasmMemoryBytes / 2;

@@ -29,16 +29,12 @@ export async function compileModel(spec: Spec, apartFrom?: number): Promise<Mode
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
   const { tensors } = initialState(spec, network, optimizer);
-  const isApart = isUpdatedApart(spec, network, optimizer, apartFrom);
-  const trainable =
-    isFlat(optimizer) && !isApart ? [...variablesByName(network.layersModel.trainableWeights)] : [];
-  const parameters = trainable.map(([name, { shape }]) => ({ name, shape }));
+  const weights = [...variablesByName(network.layersModel.trainableWeights)];
+  const trainable = weights.map(([name, { shape }]) => ({ name, shape }));
   const layout = trainedLayoutOfRun(spec, network, limits.predictMinibatch);
   const { outputs, mixesRows } = network;
   const prediction = tracePrediction(spec, network, limits.predictMinibatch);
-  const training = isApart
-    ? await gradientGraphs(spec, spec.online.minibatch)
-    : { ...(await stepGraphs(spec, spec.online.minibatch)), trained: undefined };
+  const training = await stepGraphs(spec, spec.online.minibatch, apartFrom);
   const { trained } = training;
   return {
     outputs,
@@ -47,7 +43,7 @@ export async function compileModel(spec: Spec, apartFrom?: number): Promise<Mode
     // thousands.
     isSerial: training.rewritten.nodes.some(({ op }) => op === 'ScatterND'),
     masks: training.masks,
-    parameters,
+    parameters: isFlat(optimizer) && trained === undefined ? trainable : [],
     initial: tensors,
     prediction: encodeModel(runGraph(rewrite(prediction, stepInputs(layout)), layout)),
     training: encodeTraining(training),
@@ -67,17 +63,10 @@ export async function compileTraining(
   minibatch: number,
   apartFrom?: number,
 ): Promise<Uint8Array> {
-  const network = await build(spec);
-  const isApart = isUpdatedApart(spec, network, optimizerOf(spec.optimizer), apartFrom);
-  network.layersModel.dispose();
-  return encodeTraining(await (isApart ? gradientGraphs : stepGraphs)(spec, minibatch));
+  return encodeTraining(await stepGraphs(spec, minibatch, apartFrom));
 }
 
-function encodeTraining({
-  rewritten,
-  layout,
-  trained,
-}: StepGraphs & { readonly trained?: readonly Trained[] | undefined }) {
+function encodeTraining({ rewritten, layout, trained }: StepGraphs): Uint8Array {
   return encodeModel((trained === undefined ? runGraph : stepGraph)(rewritten, layout));
 }
 
@@ -87,38 +76,34 @@ export type StepGraphs = {
   readonly rewritten: Graph;
   readonly layout: StepLayout;
   readonly masks: readonly StepMask[];
+  /** Of which weights it makes gradients alone, where the update is apart. */
+  readonly trained: readonly Trained[] | undefined;
 };
 
-/** The operators of a training step, before and after rewriting. */
-export async function stepGraphs(spec: Spec, minibatch: number): Promise<StepGraphs> {
+/**
+ * The operators of a training step, before and after rewriting.
+ *
+ * @param apartFrom see {@link isUpdatedApart}
+ */
+export async function stepGraphs(
+  spec: Spec,
+  minibatch: number,
+  apartFrom?: number,
+): Promise<StepGraphs> {
   const network = await build(spec);
   const optimizer = optimizerOf(spec.optimizer);
   const bare = trainedLayoutOfRun(spec, network, minibatch);
-  const { graph: traced, masks } = traceTraining(spec, network, optimizer, {
-    minibatch,
-    hasFlat: isFlat(optimizer),
-    isSparse: false,
-  });
-  const layout = withMasks(bare, masks);
+  const whole = { minibatch, hasFlat: isFlat(optimizer), isSparse: false };
+  const {
+    graph: traced,
+    masks,
+    trained,
+  } = isUpdatedApart(spec, network, optimizer, apartFrom)
+    ? traceGradients(spec, network, optimizer, minibatch)
+    : { ...traceTraining(spec, network, optimizer, whole), trained: undefined };
+  const layout = { ...bare, perStep: [...bare.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
   const rewritten = rewrite(flushSlots(traced), stepInputs(layout));
-  return { traced, rewritten, layout, masks };
-}
-
-/** A step's gradients before and after rewriting, and of which weights they are. */
-type GradientGraphs = StepGraphs & { readonly trained: readonly Trained[] };
-
-async function gradientGraphs(spec: Spec, minibatch: number): Promise<GradientGraphs> {
-  const network = await build(spec);
-  const bare = trainedLayoutOfRun(spec, network, minibatch);
-  const optimizer = optimizerOf(spec.optimizer);
-  const { graph, masks, trained } = traceGradients(spec, network, optimizer, minibatch);
-  const layout = withMasks(bare, masks);
-  const rewritten = rewrite(graph, stepInputs(layout));
-  return { traced: graph, rewritten, layout, masks, trained };
-}
-
-function withMasks(layout: StepLayout, masks: readonly StepMask[]): StepLayout {
-  return { ...layout, perStep: [...layout.perStep, ...masks.map((_, i) => stepNames.mask(i))] };
+  return { traced, rewritten, layout, masks, trained };
 }
 
 async function build(spec: Spec): Promise<Network> {
