@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { invariant } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { SampleId } from '../features/sample-id.ts';
+import type { RawSamples } from '../features/sample-table.ts';
 import { withMovedClasses } from '../metrics/earnings.ts';
 import type { Model } from '../model/model.ts';
 import type { Refused } from '../refusal.ts';
@@ -64,7 +65,7 @@ export type Claimed =
 export type SampleList = {
   readonly ok: true;
   /** A line that is no JSON is its own text here, in its place. */
-  readonly samples: readonly unknown[];
+  readonly samples: RawSamples;
   /** Why such lines are none, by their places in `samples`. */
   readonly unreadable?: ReadonlyMap<number, string>;
 };
@@ -86,7 +87,7 @@ export type CaughtUp = {
 /** What a command makes of one message. */
 export type Decision<OwnHeader> = {
   /** The learnt samples as they came: lines of the entry. */
-  readonly learnt: readonly unknown[];
+  readonly learnt: RawSamples;
   readonly refused: readonly RefusedSample[];
   /** The mean loss that the state before it earned on the message. */
   readonly loss?: number;
@@ -108,7 +109,7 @@ export type Own<Header extends CommonHeader> = Header extends unknown
 /** An entry as its command sees it: the header, and the learnt samples message by message. */
 export type EntryOf<Header> = {
   readonly header: Header;
-  readonly samples: readonly (readonly unknown[])[];
+  readonly samples: readonly RawSamples[];
 };
 
 /**

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { RawSamples } from '../features/sample-table.ts';
 import { parse } from '../parse.ts';
 import type { State } from '../state/state.ts';
 import {
@@ -82,7 +83,7 @@ export function evolve<Kind extends Kinds>(
   settled: State,
   entry: {
     readonly header: Headers[Kind] & { readonly kind: Kind };
-    readonly samples: readonly (readonly unknown[])[];
+    readonly samples: readonly RawSamples[];
   },
 ): Promise<State> {
   const command: Table[Kind] = table[entry.header.kind];

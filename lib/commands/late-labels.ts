@@ -6,6 +6,7 @@ import {
   type WithId,
   withIds,
 } from '../features/sample-id.ts';
+import type { RawSamples } from '../features/sample-table.ts';
 import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
@@ -18,7 +19,7 @@ type Late = { readonly field: string; readonly code: Refused['code']; readonly r
 
 /** Samples with the features that were asked, and what there is to say of them, by their places. */
 export type WithAsked = {
-  readonly samples: readonly unknown[];
+  readonly samples: RawSamples;
   /** Why some have no features. */
   readonly refused: ReadonlyMap<number, Late>;
   /** Those that say nothing new: a default that was not needed, a label that is the default. */
@@ -34,7 +35,7 @@ export type WithAsked = {
  */
 export async function withAsked(
   { claimAsked, model }: Pick<Reach, 'claimAsked' | 'model'>,
-  sent: readonly unknown[],
+  sent: RawSamples,
 ): Promise<WithAsked> {
   const refused = new Map<number, Late>();
   const settled = new Set<number>();

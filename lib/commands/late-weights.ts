@@ -1,4 +1,5 @@
 import { classNames, classWeightsOf } from '../features/class-weights.ts';
+import type { RawSamples } from '../features/sample-table.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
 import { predict } from '../model/predict.ts';
@@ -17,12 +18,12 @@ import { parametersOf, type State } from '../state/state.ts';
 export async function withLateWeights(
   model: Model,
   state: State,
-  samples: readonly unknown[],
+  samples: RawSamples,
   overruled: ReadonlyMap<number, unknown>,
-): Promise<readonly unknown[]> {
+): Promise<RawSamples> {
   const places = [...overruled.keys()];
   if (places.length === 0 || model.spec.task === 'regression') return samples;
-  const own = places.map((place) => samples[place]);
+  const own = places.map((place) => samples.at(place));
   const { accepted, samples: encoded } = model.encoder.encodeFeatures(own);
   const predictions = await predict(model, parametersOf(state), encoded);
   const names = classNames(model.spec, state.statistics);
@@ -31,7 +32,7 @@ export async function withLateWeights(
   const weighed = [...samples];
   accepted.forEach((at, row) => {
     const place = places[at] ?? -1;
-    const sample = samples[place];
+    const sample = samples.at(place);
     const values = Array.from(predictions.subarray(row * outputs, (row + 1) * outputs));
     const [first = Number.NaN] = values;
     const ofClasses = model.spec.task === 'binary' ? [1 - first, first] : values;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { invariant } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { withoutOutliers } from '../features/outliers.ts';
-import { jsonOfSamples, knowJsonOf } from '../features/sample-json.ts';
+import { samplesAt } from '../features/sample-json.ts';
 import { rowsWithin } from '../features/samples.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { countWithoutRow } from '../features/vocabularies.ts';
@@ -11,7 +11,6 @@ import { earningsAfter } from '../metrics/earnings.ts';
 import { meanLoss } from '../metrics/scores.ts';
 import { type Learned, learn } from '../model/learn.ts';
 import { learnMost } from '../model/learn-most.ts';
-import { isRecord, strictObject } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { State } from '../state/state.ts';
@@ -19,50 +18,16 @@ import { type Command, rejected, type SampleList } from './command.ts';
 import { commonHeader } from './header.ts';
 import { withAsked } from './late-labels.ts';
 import { withLateWeights } from './late-weights.ts';
-import { numbering } from './numbering.ts';
+import { samplesBody } from './sent-samples.ts';
 
-const sampleList = z
-  .array(z.unknown())
-  .min(1, 'must hold at least one sample')
-  .max(limits.messageSamples, `at most ${limits.messageSamples} samples`);
-
-const sampleObject = z
-  .string()
-  .regex(
-    /^s3:\/\/[^/]+\/datasets\/.+$/,
-    'must be a list, or an object below s3://<bucket>/datasets/',
-  );
-
-const sentSamples = z.union([sampleList, sampleObject], {
-  error: 'must be a list of samples, or an object below s3://<bucket>/datasets/',
-});
-
-/** `labels` is another name for samples that have ids instead of features. */
-const body = z.preprocess(
-  (sent, context) => {
-    if (!isRecord(sent) || sent.labels === undefined) return sent;
-    const { labels, ...rest } = sent;
-    const refuseLabels = (message: string) =>
-      context.addIssue({ code: 'custom', path: ['labels'], message });
-    if (rest.samples !== undefined) {
-      refuseLabels('is another name for samples; send all in one of them');
-      return rest;
-    }
-    const checked = sentSamples.safeParse(labels);
-    for (const { message } of checked.error?.issues ?? []) refuseLabels(message);
-    return { ...rest, samples: labels };
-  },
-  // (A dead letter's number is for `millrace redrive` alone.)
-  strictObject({ ...numbering, samples: sentSamples }, ['producer', 'seq', 'samples', 'labels']),
-);
 const header = z.strictObject({ kind: z.literal('samples'), ...commonHeader });
 
 /**
  * Samples: the weights learn them in the order in which they came. Those that cannot be learnt are
  * refused.
  */
-export const samples: Command<z.output<typeof body>, z.output<typeof header>> = {
-  body,
+export const samples: Command<z.output<typeof samplesBody>, z.output<typeof header>> = {
+  body: samplesBody,
   header,
   sharesEntry: true,
   weights: 'learnt',
@@ -90,29 +55,21 @@ export const samples: Command<z.output<typeof body>, z.output<typeof header>> = 
       ...refusal,
       ...badLine(list.unreadable?.get(refusal.index)),
       ...late.refused.get(refusal.index),
-      sample: list.samples[refusal.index],
+      sample: list.samples.at(refusal.index),
     }));
     if (encoding.accepted.length === 0) return { learnt: [], refused };
     const { learned, places, diverged } = await learnMost(model, state, encoding.samples);
     const undone = [...diverged].map(([place, { code, reason }]) => {
       const index = encoding.accepted[place] ?? -1;
-      const sample = list.samples[index];
+      const sample = list.samples.at(index);
       return { index, field: 'samples', code, reason: `its effect was undone: ${reason}`, sample };
     });
     const all = [...refused, ...undone].sort((a, b) => a.index - b.index);
     if (!learned.ok || places.length === 0) return { learnt: [], refused: all };
     const { vocabularies } = learned.parameters.statistics;
     const indexes = places.map((place) => encoding.accepted[place] ?? -1);
-    const learnt = indexes.map((index) => complete[index]);
-    if (complete === list.samples) {
-      const texts = jsonOfSamples(list.samples);
-      knowJsonOf(
-        learnt,
-        indexes.map((index) => texts[index] ?? ''),
-      );
-    }
     return {
-      learnt,
+      learnt: samplesAt(complete, indexes),
       refused: all,
       state: afterMessage(model.spec, state, learned),
       loss: meanLoss(learned.scores),

@@ -18,6 +18,7 @@ import {
   weightWriter,
   writeId,
 } from './sample-parts.ts';
+import { SampleTable } from './sample-table.ts';
 import {
   allocateSamples,
   concatSamples,
@@ -80,9 +81,9 @@ export type Encoder = {
   /**
    * Encodes samples that are only predicted. They need no label; one that is present is ignored.
    */
-  readonly encodeFeatures: (samples: readonly unknown[]) => Encoding;
+  readonly encodeFeatures: (samples: Samples) => Encoding;
   /** The same of samples whose features are kept elsewhere: ids, labels and weights alone. */
-  readonly encodeLabels: (samples: readonly unknown[]) => Encoding;
+  readonly encodeLabels: (samples: Samples) => Encoding;
 };
 
 const sampleFields = ['features', 'label', 'weight', 'id'];
@@ -138,7 +139,8 @@ export function createEncoder(declaration: Declaration): Encoder {
     }
     const joined = joinedBlocks(blocks, layout);
     const own = accepted.slice(0, kept);
-    const late = !samples.column && parts.includes(writeWeight) && lateWeightsOf(samples, own);
+    const isList = !samples.column && !(samples instanceof SampleTable);
+    const late = isList && parts.includes(writeWeight) && lateWeightsOf(samples, own);
     return {
       samples: { ...joined, ...(names && { names }), ...(late && { lateWeights: late }) },
       accepted: own,

@@ -1,11 +1,12 @@
 import { isRecord } from '../parse.ts';
-import type { FoundColumns, RowRange, Samples } from './cell-table.ts';
+import type { FoundColumns, RowRange, Samples, ValueColumn } from './cell-table.ts';
 import { type Declaration, ignoring } from './columns.ts';
 import type { WrittenFeatures } from './features-writer.ts';
+import { type NamedCells, SampleTable } from './sample-table.ts';
 
 /**
  * Puts the values of samples into columns: those of features that are sent, in order, of labels and
- * of weights. A sample that has anything else is left.
+ * of weights. A sample that has anything else is left; undefined of a table that has anything else.
  */
 export function sampleColumns(declaration: Declaration, { sent, places }: WrittenFeatures) {
   const isIgnored = ignoring(declaration);
@@ -21,7 +22,32 @@ export function sampleColumns(declaration: Declaration, { sent, places }: Writte
     }
     return placesOfKeys;
   };
-  return (samples: Samples, { start, count }: RowRange, beforeEach: () => void): FoundColumns => {
+  /** Those that a table has already. */
+  const columnsOfTable = (table: SampleTable, { start, count }: RowRange) => {
+    const columns = new Array<ValueColumn | undefined>(sent.length + 2).fill(undefined);
+    const put = (place: number, { cells }: NamedCells) => {
+      columns[place] = { kind: 'values', values: cells, from: 0 };
+    };
+    for (const field of table.fields) {
+      if ('columns' in field) {
+        const ownPlaces = placesOf(field.columns.map(({ name }) => name));
+        if (ownPlaces.includes(-2) || (!hasKnown && sent.length > 0)) return undefined;
+        for (const [i, column] of field.columns.entries()) {
+          const place = ownPlaces[i] ?? -1;
+          if (place >= 0) put(place, column);
+        }
+      } else if (field.name === 'label') put(labelPlace, field);
+      else if (field.name === 'weight') put(weightPlace, field);
+      else return undefined;
+    }
+    return table.has('features') ? { columns, left: new Uint8Array(count), start } : undefined;
+  };
+  return (
+    samples: Samples,
+    { start, count }: RowRange,
+    beforeEach: () => void,
+  ): FoundColumns | undefined => {
+    if (samples instanceof SampleTable) return columnsOfTable(samples, { start, count });
     const left = new Uint8Array(count);
     const columns = Array.from({ length: sent.length + 2 }, () => ({
       kind: 'values' as const,

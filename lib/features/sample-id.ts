@@ -1,6 +1,7 @@
 import { limits } from '../limits.ts';
 import { isRecord, show } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import { type RawSamples, SampleTable } from './sample-table.ts';
 
 /** What a question is kept under until its label comes: the sender's own name for it. */
 export type SampleId = string;
@@ -27,8 +28,9 @@ export type WithId = {
 };
 
 /** Those of some samples that have something as their id. */
-export function withIds(samples: readonly unknown[]): readonly WithId[] {
-  return samples.flatMap((sample, index) =>
+export function withIds(samples: RawSamples): readonly WithId[] {
+  if (samples instanceof SampleTable && !samples.has('id')) return [];
+  return Array.from(samples).flatMap((sample, index) =>
     isRecord(sample) && Object.hasOwn(sample, 'id') ? [{ index, sample }] : [],
   );
 }
@@ -42,9 +44,9 @@ export function isLateLabel(sample: unknown): boolean {
 export type LearntLabel = { readonly label: unknown; readonly isDefault: boolean };
 
 /** The labels that were learnt of ids; one that came is told rather than the default before it. */
-export function labelsById(samples: readonly unknown[]): ReadonlyMap<SampleId, LearntLabel> {
+export function labelsById(samples: readonly WithId[]): ReadonlyMap<SampleId, LearntLabel> {
   const labels = new Map<SampleId, LearntLabel>();
-  for (const { sample } of withIds(samples)) {
+  for (const { sample } of samples) {
     const id = readSampleId(sample.id);
     const learnt = { label: sample.label, isDefault: isDefaultLabel(sample) };
     if (id !== undefined && (!learnt.isDefault || !labels.has(id))) labels.set(id, learnt);

@@ -1,3 +1,5 @@
+import { type RawSamples, SampleTable } from './sample-table.ts';
+
 /** The JSON of lists that was written once, by the list. */
 const written = new WeakMap<readonly unknown[], readonly string[]>();
 
@@ -10,19 +12,32 @@ export function jsonOfSamples(samples: readonly unknown[]): readonly string[] {
   return all;
 }
 
-/** What `JSON.stringify` writes of an object; its `samples`, if it has some, as above. */
+/**
+ * What `JSON.stringify` writes of an object; its `samples`, if it has some, as above. Of a table it
+ * is the JSON of the list that the table stands for.
+ */
 export function jsonWithSamples(content: object): string {
   const fields = Object.entries(content).flatMap(([name, value]) => {
+    const isTable = value instanceof SampleTable;
     const text =
-      name === 'samples' && Array.isArray(value)
-        ? `[${jsonOfSamples(value).join()}]`
+      isTable || (name === 'samples' && Array.isArray(value))
+        ? `[${(isTable ? value.texts() : jsonOfSamples(value)).join()}]`
         : JSON.stringify(value);
     return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
   });
   return `{${fields.join()}}`;
 }
 
-/** Says that the JSON of a list's samples is written already. */
-export function knowJsonOf(samples: readonly unknown[], texts: readonly string[]): void {
-  written.set(samples, texts);
+/** Samples at some places of others, in their order, whose JSON is known as theirs is. */
+export function samplesAt(samples: RawSamples, places: readonly number[]): RawSamples {
+  if (samples instanceof SampleTable)
+    return places.length === samples.length ? samples : samples.pick(places);
+  const picked = places.map((place) => samples.at(place));
+  const texts = written.get(samples);
+  if (texts !== undefined)
+    written.set(
+      picked,
+      places.map((place) => texts[place] ?? ''),
+    );
+  return picked;
 }

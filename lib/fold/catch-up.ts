@@ -6,7 +6,7 @@ import {
   type ReplacingHeader,
 } from '../commands/commands.ts';
 import { specChanged } from '../errors.ts';
-import { samplesByMessage } from '../journal/entry.ts';
+import type { RawSamples } from '../features/sample-table.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { relearn } from '../model/learn.ts';
 import { relearnMost } from '../model/learn-most.ts';
@@ -55,7 +55,7 @@ export async function catchUp(
     if (weights === 'retracted') return retractedMeanwhile(header.sequence);
     if (header.kind === 'spec') return respecifiedMeanwhile(header.sequence);
     if (isReplacing(header)) passedOver.push(header);
-    const messages = samplesByMessage(entry);
+    const { samples: messages } = entry;
     parameters = await relearnEntry(ports, model, parameters, { header, messages });
     caughtUp = header.sequence;
   }
@@ -64,7 +64,7 @@ export async function catchUp(
 
 type EntryToLearn = {
   readonly header: EntryHeader;
-  readonly messages: readonly (readonly unknown[])[];
+  readonly messages: readonly RawSamples[];
 };
 
 /**

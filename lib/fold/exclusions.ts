@@ -2,7 +2,9 @@ import { hash } from 'node:crypto';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
 import { readSampleId, type SampleId } from '../features/sample-id.ts';
-import { type Entry, samplesByMessage } from '../journal/entry.ts';
+import { samplesAt } from '../features/sample-json.ts';
+import type { RawSamples } from '../features/sample-table.ts';
+import type { Entry } from '../journal/entry.ts';
 import { existingEntry } from '../journal/reading.ts';
 import { isRecord } from '../parse.ts';
 import { canonicalJson } from '../spec/identity.ts';
@@ -62,15 +64,17 @@ function contentOf(sample: unknown): unknown {
 export function samplesWithout(
   entry: Entry,
   exclusions: readonly Exclusion[],
-): readonly (readonly unknown[])[] {
+): readonly RawSamples[] {
   const { sequence, messages } = entry.header;
   const holding = exclusions.filter(({ upTo }) => sequence <= upTo);
   const hasHashes = holding.some((exclusion) => exclusion.samples.size > 0);
   const isExcluded = (sample: unknown) => holding.some(({ samples }) => isAmong(samples, sample));
-  return samplesByMessage(entry).map((samples, place) => {
+  return entry.samples.map((samples, place) => {
     const id = messages[place]?.id ?? '';
     if (holding.some((exclusion) => exclusion.messages.has(id))) return [];
-    return hasHashes ? samples.filter((sample) => !isExcluded(sample)) : samples;
+    if (!hasHashes) return samples;
+    const left = [...samples.keys()].filter((at) => !isExcluded(samples.at(at)));
+    return samplesAt(samples, left);
   });
 }
 

@@ -2,7 +2,7 @@ import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
 import { invariant, isOutOfTime, outOfTime, specChanged } from '../errors.ts';
 import { claimAsked, learntLabels } from '../journal/asked.ts';
-import { assertSpec, type Entry, samplesByMessage } from '../journal/entry.ts';
+import { assertSpec, type Entry } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
 import { type Model, modelOf, modelOfState } from '../model/model.ts';
@@ -34,7 +34,7 @@ export async function applyEntry(
   folded: State,
   entry: Entry,
 ): Promise<State> {
-  const { header } = entry;
+  const { header, samples } = entry;
   const { sequence, nonce, engine: entryArithmetic } = header;
   const state = await stateBefore(ports, model, folded, header);
   invariant(sequence === state.sequence + 1, `entry ${sequence} follows state ${state.sequence}`);
@@ -43,7 +43,6 @@ export async function applyEntry(
   if (own === undefined) throw specChanged(`entry ${sequence} was made with a different spec`);
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const settled = { ...state, sequence, nonce, entryArithmetic, ledger };
-  const samples = samplesByMessage(entry);
   const reach = reachOf(ports, { model: own, shouldStop }, state);
   const next = await evolve(reach, settled, { header, samples });
   const { compiled } = await modelOfState(ports, own, next);

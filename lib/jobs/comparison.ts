@@ -12,6 +12,7 @@ import {
 } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
+import { allOf } from '../journal/entry.ts';
 import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { bestConstant } from '../metrics/best-constant.ts';
@@ -170,7 +171,7 @@ async function streamWindow({ store }: Ports, model: Model, state: State): Promi
     if (count >= most) break;
     const messages = samplesWithout(entry, retracted);
     // Lags stand still for a whole message.
-    const cut = layout.lags ? messages.toReversed() : [messages.flat()];
+    const cut = layout.lags ? messages.toReversed() : [allOf(messages)];
     for (const message of cut) {
       const { samples } = model.encoder.encode(message);
       parts.push(samples);

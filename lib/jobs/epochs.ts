@@ -1,6 +1,7 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { oneAhead } from '../datasets/one-ahead.ts';
+import type { StoredRows } from '../datasets/shard-file.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
@@ -45,8 +46,9 @@ export type EpochsInput = {
  * status is `catching-up` then. Where slices are cut changes no bit: the order of an epoch comes
  * from (seed, epoch, shard) alone.
  */
-export async function trainEpochs(input: EpochsInput, lane: Lane): Promise<Lane> {
-  const { batch } = input.model.spec;
+export async function trainEpochs(given: EpochsInput, lane: Lane): Promise<Lane> {
+  const { batch } = given.model.spec;
+  const input = { ...given, windows: windowReader(given), spent: spentBy(given.now) };
   const firstEpoch = lane.place.epoch;
   let current = lane;
   while (current.place.status === 'training') {
@@ -73,8 +75,38 @@ export function startStatistics(lane: Lane, prepared: PreparedDataset, layout: L
 
 type Batch = Model['spec']['batch'];
 
+/** With what lasts over the epochs of a slice. */
+type SliceInput = EpochsInput & {
+  readonly windows: ReturnType<typeof windowReader>;
+  readonly spent: () => number;
+};
+
+/** Milliseconds since it was asked last, or made: all that a slice does is billed. */
+function spentBy(now: () => number): () => number {
+  let last = now();
+  return () => {
+    const before = last;
+    last = now();
+    return Math.max(0, last - before);
+  };
+}
+
+/** Reads windows; a shard that is alone is the next epoch's window, too. */
+function windowReader({ store, prepared, model }: EpochsInput) {
+  let alone: Promise<StoredRows> | undefined;
+  const read = (window: readonly number[]) =>
+    readWindow(store, prepared, window, model.encoder.layout);
+  return (all: readonly (readonly number[])[], place: number) => {
+    const window = all[place];
+    if (window === undefined) return undefined;
+    if (all.length > 1 || window.length > 1) return read(window);
+    alone ??= read(window);
+    return alone;
+  };
+}
+
 async function trainEpoch(
-  { store, model, prepared, now, turn, isTimeUp, onProgress }: EpochsInput,
+  { model, prepared, now, turn, isTimeUp, onProgress, windows: readOf, spent }: SliceInput,
   lane: Lane,
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
   const { spec, compiled, encoder } = model;
@@ -90,11 +122,8 @@ async function trainEpoch(
   const unit = unitOf(labelScaleOf(statistics, layout)) ** 2;
   const known = { statistics, rows: classesOfRows(prepared, statistics, layout) };
   const windows = shuffleWindows(prepared, layout, spec, place.epoch);
-  const ahead = windows.slice(place.shard);
-  const all = oneAhead((i) => {
-    const window = ahead[i];
-    return window && readWindow(store, prepared, window, layout);
-  });
+  const first = place.shard;
+  const all = oneAhead((i) => readOf(windows, first + i));
   for await (const stored of all) {
     const [shard = 0] = windows[place.shard] ?? [];
     const key = [place.epoch, shard];
@@ -124,7 +153,7 @@ async function trainEpoch(
         lossSum: losses.reduce((sum, loss) => sum + loss * unit, place.lossSum),
         lossCount: place.lossCount + losses.length,
         ...(secondsOfBudget(spec.batch) !== undefined && {
-          trainedMilliseconds: (place.trainedMilliseconds ?? 0) + milliseconds,
+          trainedMilliseconds: (place.trainedMilliseconds ?? 0) + spent(),
         }),
       };
       assertFinite({ parameters, place });

@@ -3,6 +3,7 @@ import { type SampleSource, samplesOfObjects } from '../datasets/source.ts';
 import type { SampleChunk } from '../datasets/tally.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { currentState } from '../fold/fold.ts';
+import { allOf } from '../journal/entry.ts';
 import { entriesAfter, readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import type { Model } from '../model/model.ts';
@@ -69,6 +70,6 @@ async function* journalSamples(
   const journal = entriesAfter(store, model.name, done, { to, ahead: limits.readsAtOnce });
   for await (const entry of journal) {
     const end = { done: entry.header.sequence };
-    yield { samples: samplesWithout(entry, retracted).flat(), end };
+    yield { samples: allOf(samplesWithout(entry, retracted)), end };
   }
 }

@@ -6,7 +6,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import type { Claim, Claimed } from '../commands/command.ts';
 import { MillraceError } from '../errors.ts';
-import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
+import { type LearntLabel, labelsById, type SampleId, withIds } from '../features/sample-id.ts';
 import { limits } from '../limits.ts';
 import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
@@ -106,7 +106,7 @@ export function learntLabels(store: ObjectStore, model: string): LearntLabels {
 }
 
 async function readLabels(store: ObjectStore, model: string, sequence: number) {
-  return labelsById((await readEntry(store, model, sequence))?.samples ?? []);
+  return labelsById((await readEntry(store, model, sequence))?.samples.flatMap(withIds) ?? []);
 }
 
 /** An entry that is about to be committed: its number, and what those before it have learnt. */

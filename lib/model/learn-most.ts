@@ -1,3 +1,4 @@
+import type { RawSamples } from '../features/sample-table.ts';
 import { type EncodedSamples, gatherSamples } from '../features/samples.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { limits } from '../limits.ts';
@@ -45,7 +46,7 @@ export async function learnMost(
 export async function relearnMost(
   model: Model,
   parameters: Parameters,
-  samples: readonly unknown[],
+  samples: RawSamples,
 ): Promise<Parameters> {
   const { layout } = model.encoder;
   const encoding = model.encoder.encode(samples);

@@ -5,6 +5,7 @@ import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { placed, withClassesOf } from '../features/classes.ts';
 import { derive, withHistoryOf } from '../features/derived.ts';
+import type { RawSamples } from '../features/sample-table.ts';
 import {
   type EncodedSamples,
   type Floats,
@@ -274,7 +275,7 @@ function runOf(
 export async function relearn(
   model: Model,
   parameters: Parameters,
-  samples: readonly unknown[],
+  samples: RawSamples,
 ): Promise<Parameters> {
   const encoding = model.encoder.encode(samples);
   const { refused } = encoding;

@@ -10,8 +10,8 @@ import type { CommonHeader, SettledMessage } from '../commands/header.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
-import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
-import { jsonOfSamples, knowJsonOf } from '../features/sample-json.ts';
+import { type LearntLabel, labelsById, type SampleId, withIds } from '../features/sample-id.ts';
+import type { RawSamples } from '../features/sample-table.ts';
 import { reachOf } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import type { Entry } from '../journal/entry.ts';
@@ -73,8 +73,7 @@ export async function decideEntry(
 ): Promise<Change | undefined> {
   const nonce = ports.nonce();
   const settledMessages: SettledMessage[] = [];
-  const samples: unknown[] = [];
-  const texts: string[] = [];
+  const samples: RawSamples[] = [];
   let own: Own<EntryHeader> = { kind: 'samples' };
   let next = state;
   let settled = 0;
@@ -100,15 +99,13 @@ export async function decideEntry(
       await quarantine(ports, model.name, recordOf(ports, parsed, decision, entry));
     }
     next = withSettled(ports, decision.state ?? next, parsed);
-    samples.push(...decision.learnt);
-    texts.push(...jsonOfSamples(decision.learnt));
+    samples.push(decision.learnt);
     unknown = addCounts(unknown, decision.unknown);
     settledMessages.push(settledMessage(parsed, decision));
     own = decision.header ?? own;
     if (!sharesEntry(parsed)) break;
   }
   if (settledMessages.length === 0) return undefined;
-  knowJsonOf(samples, texts);
   // Of weights that a command puts in place: they may be those of another spec.
   const modelNow = await modelOfState(ports, model, next);
   const arithmetic = modelNow.compiled.engine;
@@ -137,7 +134,7 @@ type Judged = {
   readonly judgement: MessageJudgement;
   readonly secondsLeft: () => number;
   /** Of the messages before it in the same entry. */
-  readonly learnt: readonly unknown[];
+  readonly learnt: readonly RawSamples[];
 };
 
 /**
@@ -168,10 +165,10 @@ async function decideMessage(
 }
 
 /** The same, where some samples are learnt by the same entry: it cannot be looked into yet. */
-function withLabelsOf(learnt: readonly unknown[], reach: Reach): Reach {
+function withLabelsOf(learnt: readonly RawSamples[], reach: Reach): Reach {
   let labels: ReadonlyMap<SampleId, LearntLabel> | undefined;
   const claimAsked: Reach['claimAsked'] = async (claim) => {
-    labels ??= labelsById(learnt);
+    labels ??= labelsById(learnt.flatMap(withIds));
     const { id, isDefault } = claim;
     const before = labels.get(id);
     if (before !== undefined && (isDefault || !before.isDefault))

@@ -1,5 +1,6 @@
 import { namedState, readKept } from '../fold/arithmetics.ts';
 import { applyEntry } from '../fold/fold.ts';
+import { countSamples } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { type Model, modelOfState } from '../model/model.ts';
@@ -105,7 +106,7 @@ export async function foldAndCompare(
       lostCheckpoints.push(entry.header.sequence);
     const next = await applyEntry(ports, { model }, state, entry);
     fold.add(next, { engine, isNamed: named !== undefined, own: next.arithmetic });
-    samples += entry.samples.length;
+    samples += countSamples(entry.samples);
     const other = await storedAt(ports, model, stored, fold.state.sequence);
     if (other !== undefined) fold.compare(other);
     onEntry(fold.state.sequence);

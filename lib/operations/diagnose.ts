@@ -102,7 +102,9 @@ async function sendCanary(
   // Each is another one: SQS drops what it had within five minutes, also of a removed model.
   const value = (started % 100_000) / 1_000;
   const sample = JSON.stringify({ features: { x: value }, label: value });
-  await ports.sendSamples(numberedMessage({ model: canaryModel, name: 'doctor', seq }, [sample]));
+  await ports.sendSamples(
+    numberedMessage({ model: canaryModel, name: 'doctor', seq }, { texts: [sample] }),
+  );
   const seconds = () => (ports.now() - started) / 1_000;
   for (let sequence = before.sequence + 1; ; ) {
     const entry = await readEntry(ports.store, canaryModel, sequence);

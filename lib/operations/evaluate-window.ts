@@ -1,8 +1,8 @@
 import { afterMessage } from '../commands/samples.ts';
 import { invalid, invariant } from '../errors.ts';
+import type { RawSamples } from '../features/sample-table.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { applyEntry, stateAt } from '../fold/fold.ts';
-import { samplesByMessage } from '../journal/entry.ts';
 import { entriesAfter, headersBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { rivalsBefore } from '../metrics/earnings.ts';
@@ -46,7 +46,7 @@ export async function evaluateWindow(
     const own = await modelOfState(ports, model, state);
     if (entry.header.kind === 'samples') {
       let reached = state;
-      for (const samples of samplesByMessage(entry)) {
+      for (const samples of entry.samples) {
         if (samples.length === 0) continue;
         const learned = await learnMessage(own, reached, samples);
         figures.add(learned.predictions, learned.samples);
@@ -100,7 +100,7 @@ async function windowStart(
 /** Entries behind which classes that came as they came may have other places. */
 const movesClasses: ReadonlySet<string> = new Set(['rollback', 'retract', 'promote']);
 
-async function learnMessage(model: Model, parameters: State, samples: readonly unknown[]) {
+async function learnMessage(model: Model, parameters: State, samples: RawSamples) {
   const learned = await learn(model, parameters, model.encoder.encode(samples).samples);
   invariant(learned.ok, 'the journal holds a message that cannot be learnt');
   return learned;

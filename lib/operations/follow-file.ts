@@ -100,7 +100,7 @@ export async function followFile(
       if (texts.length > 0) {
         const { producer: name, seq } = followed;
         await keep({ ...followed, until: end });
-        await ports.sendSamples(numberedMessage({ model: spec.model, name, seq }, texts));
+        await ports.sendSamples(numberedMessage({ model: spec.model, name, seq }, { texts }));
       }
       const { until: _, ...done } = followed;
       const seq = done.seq + Number(texts.length > 0);

@@ -1,3 +1,4 @@
+import type { RawSamples } from '../features/sample-table.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import type { CurrentModel } from '../fold/current-model.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
@@ -125,7 +126,7 @@ async function runsOf(
   return runs;
 }
 
-async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): Promise<void> {
+async function learnBy({ now }: Ports, run: Run, samples: RawSamples): Promise<void> {
   if (samples.length === 0) return;
   const { model, parameters } = run;
   const { spec, encoder } = model;
@@ -148,7 +149,7 @@ async function learnBy({ now }: Ports, run: Run, samples: readonly unknown[]): P
 }
 
 /** Notes which features samples have, of those that none had before. */
-function noteSeen({ model, seen }: Run, samples: readonly unknown[]): void {
+function noteSeen({ model, seen }: Run, samples: RawSamples): void {
   const unseen = Object.keys(model.spec.features).filter((name) => !seen.has(name));
   for (const sample of unseen.length === 0 ? [] : samples) {
     const features = isRecord(sample) ? sample.features : undefined;

@@ -6,7 +6,7 @@ import { readChallenger } from '../fold/challenger.ts';
 import { type Exclusion, exclusionOf, samplesWithout } from '../fold/exclusions.ts';
 import { stateAt } from '../fold/fold.ts';
 import { readJob } from '../jobs/record.ts';
-import type { Entry } from '../journal/entry.ts';
+import { countSamples, type Entry } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { type Model, modelOf } from '../model/model.ts';
@@ -288,11 +288,11 @@ export function countExcluded(
   earlier: readonly Exclusion[],
 ): number | undefined {
   // Most entries hold none: their samples are looked at once.
-  if (countLeft(entry, [own]) === entry.samples.length) return undefined;
+  if (countLeft(entry, [own]) === countSamples(entry.samples)) return undefined;
   return countLeft(entry, earlier) - countLeft(entry, [own, ...earlier]);
 }
 
 /** How many samples of an entry are left without some. */
 function countLeft(entry: Entry, exclusions: readonly Exclusion[]): number {
-  return samplesWithout(entry, exclusions).reduce((sum, own) => sum + own.length, 0);
+  return countSamples(samplesWithout(entry, exclusions));
 }

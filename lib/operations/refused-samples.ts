@@ -1,5 +1,8 @@
 import { isOfKind } from '../errors.ts';
+import { readTable } from '../features/read-table.ts';
 import { isLateLabel, readSampleId } from '../features/sample-id.ts';
+import { SampleTable } from '../features/sample-table.ts';
+import { tableOf } from '../features/table-of.ts';
 import type { QuarantineRecord } from '../journal/quarantine.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parseJson } from '../parse.ts';
@@ -29,11 +32,20 @@ export function samplesOf({ body, refused }: QuarantineRecord): unknown {
   if (body === undefined) return refusedSamples(refused);
   try {
     const sent = parseJson(body, 'body', Number.POSITIVE_INFINITY, limits.messageDepth);
-    return isRecord(sent) ? (sent.samples ?? sent.labels) : undefined;
+    if (!isRecord(sent)) return undefined;
+    if (sent.columns === undefined) return sent.samples ?? sent.labels;
+    const read = readTable(sent.columns);
+    return read.ok ? read.table : undefined;
   } catch (error) {
     if (isOfKind(error, 'invalid')) return undefined;
     throw error;
   }
+}
+
+/** The body of a message of such samples, in as few bytes as it can have. */
+export function bodyOf(samples: unknown): object {
+  const table = Array.isArray(samples) ? tableOf(samples) : samples;
+  return table instanceof SampleTable ? { columns: table } : { samples };
 }
 
 /**

@@ -2,6 +2,7 @@ import { reasonIf } from '../errors.ts';
 import type { NamedClasses } from '../features/classes.ts';
 import { createEncoder, type Encoder } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
+import { type RawSamples, SampleTable } from '../features/sample-table.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { lastState } from '../fold/checkpoints.ts';
 import { currentSpec } from '../fold/current-model.ts';
@@ -15,7 +16,7 @@ import { deduplicationId } from '../ports/deduplication.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type RefusalCode, type Refused, refuse } from '../refusal.ts';
 import { judge, type Ledger } from '../state/ledger.ts';
-import { isLabelledBefore, samplesOf } from './refused-samples.ts';
+import { bodyOf, isLabelledBefore, samplesOf } from './refused-samples.ts';
 import {
   canBeNumbered,
   numbered,
@@ -94,7 +95,7 @@ export async function retryQuarantine(ports: Ports, model: string): Promise<Retr
   for (const resend of resendsOf(plans, 'quarantine')) {
     const record = toSend.get(resend.message);
     if (record === undefined) continue;
-    const message = numbered(model, { samples: samplesOf(record) }, resend);
+    const message = numbered(model, bodyOf(samplesOf(record)), resend);
     const refused = await sendSamples({ group: model, ...message }).catch(reasonIf('invalid'));
     if (typeof refused === 'string') left.push({ message: record.message, reason: refused });
     else sent += 1;
@@ -168,11 +169,11 @@ function wayOf(
   const samples = samplesOf(record);
   if (isLabelledBefore(record))
     return refuse('learnt-before', 'its ids have labels that were learnt before');
-  if (samples === undefined || (Array.isArray(samples) && samples.length === 0))
+  if (samples === undefined || (isList(samples) && samples.length === 0))
     return refuse('no-samples', 'it holds no samples; mend what was sent, and send that again');
   if (record.sequence === undefined)
     return refuse('of-a-job', 'it is of a batch job; start another one');
-  const newNumber = canBeNumbered({ samples })
+  const newNumber = canBeNumbered(bodyOf(samples))
     ? underNewNumber
     : refuse('too-large', `with a new number it would have more than ${limits.messageBytes} bytes`);
   if (!isWhole(record)) return newNumber;
@@ -184,14 +185,19 @@ function wayOf(
   return judgement.verdict === 'refused' && !judgement.isFinal ? judgement : newNumber;
 }
 
+function isList(samples: unknown): samples is RawSamples {
+  return Array.isArray(samples) || samples instanceof SampleTable;
+}
+
 /** Why none of a record's samples can be learnt, by the spec that holds and the classes so far. */
 function refusedAgain(
   encoder: Encoder | undefined,
   known: NamedClasses,
   record: QuarantineRecord,
 ): Way | false {
-  const samples = samplesOf(record);
-  if (encoder === undefined || !Array.isArray(samples) || samples.length === 0) return false;
+  const sent = samplesOf(record);
+  if (encoder === undefined || !isList(sent) || sent.length === 0) return false;
+  const samples = [...sent];
   const encodings = [
     encoder.encode(samples.filter((sample) => !isRecord(sample) || sample.id === undefined)),
     encoder.encodeLabels(samples.filter(isLateLabel)),

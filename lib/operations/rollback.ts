@@ -5,6 +5,7 @@ import { invalid } from '../errors.ts';
 import { currentModel } from '../fold/current-model.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
 import { clockSkew, stretchOfTime } from '../journal/by-time.ts';
+import { countSamples } from '../journal/entry.ts';
 
 import { entriesAfter, existingEntry, headersAfter, headersBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
@@ -72,7 +73,7 @@ async function* learntAfter(
   }
   const exclusions = await exclusionsOf(store, state);
   for await (const each of entriesAfter(store, model, entry, reading))
-    yield { header: each.header, learnt: samplesWithout(each, exclusions).flat().length };
+    yield { header: each.header, learnt: countSamples(samplesWithout(each, exclusions)) };
 }
 
 /** Sends the command that brings back the weights of an entry; it is done in its turn. */

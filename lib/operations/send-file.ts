@@ -91,7 +91,7 @@ export async function sendFile(
       await nextTurn();
     } else {
       onItsWay = ports.sendSamples(
-        numberedMessage({ model: spec.model, name: producer, seq }, message, run),
+        numberedMessage({ model: spec.model, name: producer, seq }, { texts: message }, run),
       );
       // It is awaited, but what fails meanwhile comes first.
       onItsWay.catch(() => undefined);

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import * as z from 'zod';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { jsonWithSamples } from '../features/sample-json.ts';
+import { tableOf } from '../features/table-of.ts';
 import { limits } from '../limits.ts';
 import { assertDepth, jsonOf, parse, plainJson, show } from '../parse.ts';
 import { modelName, producerName } from '../spec/names.ts';
@@ -38,21 +39,25 @@ function digestOfJson(json: string): string {
   return hash('sha256', json).slice(0, 16);
 }
 
+/** The JSON of a message's samples: of each, and of all as a table where that is shorter. */
+export type WrittenSamples = { readonly texts: readonly string[]; readonly table?: string };
+
 /**
- * A message of samples, each as JSON, under a producer's number. Its deduplication id has its
- * content: a number that was used for something else must reach the model, to be noticed there.
+ * A message of samples under a producer's number. Its deduplication id has its content, however it
+ * is written: a number that was used for something else must reach the model, to be noticed there.
  *
  * @param run what the deduplication id has beside it: SQS drops what it had within five minutes,
  *   also where the model was removed since, and made again
  */
 export function numberedMessage(
   { model, name, seq }: { readonly model: string; readonly name: string; readonly seq: number },
-  samples: readonly string[],
+  { texts, table }: WrittenSamples,
   ...run: readonly string[]
 ) {
-  const content = `"samples":[${samples.join(',')}]}`;
+  const content = `"samples":[${texts.join(',')}]}`;
+  const written = table === undefined ? content : `"columns":${table}}`;
   return {
-    body: `{"producer":${JSON.stringify(name)},"seq":${seq},${content}`,
+    body: `{"producer":${JSON.stringify(name)},"seq":${seq},${written}`,
     group: model,
     deduplication: deduplicationId(model, name, seq, digestOfJson(`{${content}`), ...run),
   };
@@ -62,8 +67,8 @@ export function numberedMessage(
 type Kept = {
   /** The number of the next message. */
   readonly seq: number;
-  /** The samples, each as JSON, of a message that may have arrived or not, under that number. */
-  readonly unanswered?: readonly string[] | undefined;
+  /** The samples of a message that may have arrived or not, under that number. */
+  readonly unanswered?: WrittenSamples | undefined;
 };
 
 /**
@@ -103,17 +108,17 @@ function startProducer(
 ): Producer {
   let { seq } = from;
   /** The message that may have arrived or not, and the list that it was made of. */
-  let unanswered: Sending | undefined = from.unanswered && { texts: from.unanswered };
+  let unanswered: Sending | undefined = from.unanswered && { samples: from.unanswered };
   /** Lists whose call has failed, although their message was taken since. */
   const taken = new WeakMap<object, readonly string[]>();
   let last: Promise<void> = Promise.resolve();
 
   const sendNext = async (sending: Sending) => {
-    const { texts, list } = sending;
+    const { samples, list } = sending;
     unanswered = sending;
-    await keep({ seq, unanswered: texts });
+    await keep({ seq, unanswered: samples });
     try {
-      await send(numberedMessage({ model, name, seq }, texts));
+      await send(numberedMessage({ model, name, seq }, samples));
     } catch (error) {
       // SQS never takes it, so its number is free.
       if (isOfKind(error, 'invalid')) {
@@ -124,19 +129,20 @@ function startProducer(
     }
     unanswered = undefined;
     seq += 1;
-    if (list !== undefined) taken.set(list, texts);
+    if (list !== undefined) taken.set(list, samples.texts);
     await keep({ seq });
   };
   return {
     nextSeq: () => seq,
     async send(samples) {
       // As they are now: the caller may use its list again.
-      const texts = textsOf(samples);
+      const written = writtenSamples(samples);
+      const { texts } = written;
       const sent = last.then(async () => {
         if (unanswered !== undefined) await sendNext(unanswered);
         // The message of a call that failed, which is tried again.
         if (isSameList(taken.get(samples), texts)) await keep({ seq });
-        else if (texts.length > 0) await sendNext({ texts, list: samples });
+        else if (texts.length > 0) await sendNext({ samples: written, list: samples });
         taken.delete(samples);
       });
       last = sent.catch(() => undefined);
@@ -146,16 +152,23 @@ function startProducer(
 }
 
 /** A message on its way; after a restart nobody knows of what list it was made. */
-type Sending = { readonly texts: readonly string[]; readonly list?: object };
+type Sending = { readonly samples: WrittenSamples; readonly list?: object };
 
 function isSameList(known: readonly string[] | undefined, texts: readonly string[]): boolean {
   return known?.length === texts.length && known.every((text, i) => text === texts[i]);
 }
 
 /** @throws MillraceError kind `invalid` of what is no list of samples, or cannot be JSON */
-function textsOf(samples: unknown): readonly string[] {
+function writtenSamples(samples: unknown): WrittenSamples {
   if (!Array.isArray(samples))
     throw invalid(`samples: must be a list of samples (found ${show(samples)})`);
+  const table = tableOf(samples);
+  return table === undefined
+    ? { texts: textsOf(samples) }
+    : { texts: table.texts(), table: JSON.stringify(table) };
+}
+
+function textsOf(samples: readonly unknown[]): readonly string[] {
   // (A list may have holes.)
   return Array.from(samples, (sample: unknown, i) => {
     let text: string;
@@ -186,7 +199,7 @@ const keptSchema = z.object({
 function keptJson({ seq, unanswered }: Kept): string {
   return unanswered === undefined
     ? JSON.stringify({ seq })
-    : `{"seq":${seq},"unanswered":[${unanswered.join(',')}]}`;
+    : `{"seq":${seq},"unanswered":[${unanswered.texts.join(',')}]}`;
 }
 
 /**
@@ -208,7 +221,7 @@ export async function openProducer<Model extends ModelReference>(
   });
   const { seq, unanswered } =
     text === undefined ? { seq: 1 } : parse(keptSchema, jsonOf(text, file), file);
-  const from = { seq, unanswered: unanswered && textsOf(unanswered) };
+  const from = { seq, unanswered: unanswered && writtenSamples(unanswered) };
   await makeFolder(dirname(file));
   const keep = (kept: Kept) => replaceFile(file, keptJson(kept));
   return startProducer(send, names, from, keep);

@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import { allOf } from '../../lib/journal/entry.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/create-model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
@@ -68,7 +69,7 @@ describe('the functions, from their bundles, in their own processes', () => {
   const journalSamples = async () => {
     const learnt: unknown[] = [];
     for await (const entry of entriesAfter(test.ports.store, model, 0))
-      learnt.push(...entry.samples);
+      learnt.push(...allOf(entry.samples));
     return learnt;
   };
 

@@ -90,7 +90,7 @@ describe('the online function, from its bundle, in the memory that it is given',
     await journalUpTo(test, 'characters');
     const entries: Entry[] = [];
     for await (const entry of entriesAfter(test.ports.store, model, 0)) entries.push(entry);
-    expect(entries.at(-1)?.samples).toEqual([sample]);
+    expect(entries.at(-1)?.samples).toEqual([[sample]]);
     await expect(producer.send(['x'.repeat(limits.messageBytes)])).rejects.toMatchObject({
       kind: 'invalid',
       message: expect.stringContaining('must be shorter than 1048576 bytes'),

@@ -7,6 +7,7 @@ import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/c
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
 import { keys } from '../../lib/bucket/keys.ts';
+import { allOf } from '../../lib/journal/entry.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/create-model.ts';
 import { createProducer } from '../../lib/ports/producer.ts';
@@ -135,7 +136,8 @@ describe('the local cloud', () => {
     expect(await due()).toHaveLength(1);
     const samples = async () => {
       const all: unknown[] = [];
-      for await (const entry of entriesAfter(ports.store, name, 0)) all.push(...entry.samples);
+      for await (const entry of entriesAfter(ports.store, name, 0))
+        all.push(...allOf(entry.samples));
       return all;
     };
     const learnt = (count: number) =>

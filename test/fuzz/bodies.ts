@@ -106,8 +106,34 @@ const deadLetter = fc.oneof(
     searchedTo: fc.oneof(fc.integer({ min: -1, max: 300 }), anyValue),
   }),
 );
+/** Cells of tickets, field by field; some with others among them, or fewer. */
+const column = (usual: unknown, length: number) =>
+  fc.oneof(
+    { weight: 12, arbitrary: fc.constant(Array(length).fill(usual)) },
+    fc.array(fc.oneof(anyValue, fc.constant(usual)), { minLength: length, maxLength: length }),
+    anyValue,
+  );
+const columns = fc.integer({ min: 0, max: 20 }).chain((length) =>
+  fc
+    .record({
+      features: fc.oneof(
+        {
+          weight: 9,
+          arbitrary: fc.record({ urgency: column(3, length), team: column('blue', length) }),
+        },
+        anyValue,
+      ),
+      label: column(true, length),
+      other: fc.option(fc.tuple(field, column(1, length)), { freq: 3 }),
+    })
+    .map(({ features, label, other }) => {
+      const own = { features, label };
+      return { columns: other === null ? own : withField(own, ...other) };
+    }),
+);
 const command = fc.oneof(
   { weight: 6, arbitrary: samples.map((value) => ({ samples: value })) },
+  { weight: 2, arbitrary: columns },
   fc.record({ promote: fc.oneof(anyValue, fc.record({ job: anyText, digest: anyText })) }),
   fc.record({ rollback: fc.oneof(anyValue, fc.record({ to: fc.oneof(fc.integer(), anyValue) })) }),
   fc.constantFrom('retract', 'spec', 'delete').map((name) => ({ [name]: {} })),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../lib/engine/engine.ts';
 import { dollarsPerGibibyteSecond } from '../../lib/jobs/budget.ts';
 import { readLane } from '../../lib/jobs/lane.ts';
 import { limits } from '../../lib/limits.ts';
@@ -52,6 +53,28 @@ describe('a budget of seconds', () => {
     }
     expect(all).toEqual([1, expect.any(Number)]);
     expect(all[1]).toBeGreaterThan(1);
+  });
+});
+
+describe('a budget of time', () => {
+  it('counts what a slice does beside its steps', async () => {
+    const batch = { ...ticketsSpec.batch, epochs: 1_000, seconds: 0.5 };
+    const world = await worldWithDataset({ ...ticketsSpec, batch });
+    // Predicting the held-out rows takes a tenth of a second, and nothing else any time.
+    let clock = 0;
+    const engine: Engine = {
+      async compile(spec) {
+        const compiled = await world.engine.compile(spec);
+        const predict: typeof compiled.predict = (...all) => {
+          clock += 100;
+          return compiled.predict(...all);
+        };
+        return { ...compiled, predict };
+      },
+    };
+    const { place } = await runJob({ ...world, engine, now: () => clock });
+    expect(place?.reason).toContain('its 0.5 s of training are used up');
+    expect(place?.epoch).toBe(6);
   });
 });
 

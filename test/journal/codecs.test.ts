@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys, sequenceOfEntry } from '../../lib/bucket/keys.ts';
@@ -10,6 +11,7 @@ import {
   encodeSafetensors,
   type StoredArray,
 } from '../../lib/bucket/safetensors.ts';
+import { SampleTable } from '../../lib/features/sample-table.ts';
 import { decodeEntry, type Entry, encodeEntry } from '../../lib/journal/entry.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-file.ts';
 import { createWorld, deliver, foldJournal, sampleMessages } from '../support/world.ts';
@@ -109,6 +111,9 @@ describe('a checkpoint', () => {
   });
 });
 
+const table = (cells: readonly number[]) =>
+  new SampleTable([{ name: 'features', columns: [{ name: 'a', cells }] }], cells.length);
+
 describe('a journal entry', () => {
   const entry: Entry = {
     header: {
@@ -132,8 +137,10 @@ describe('a journal entry', () => {
       ],
     },
     samples: [
-      { features: { a: 0.1, b: 'ü\n' }, label: true },
-      { features: { a: 1e-30, b: '' }, label: false },
+      [
+        { features: { a: 0.1, b: 'ü\n' }, label: true },
+        { features: { a: 1e-30, b: '' }, label: false },
+      ],
     ],
   };
 
@@ -145,15 +152,47 @@ describe('a journal entry', () => {
     expect(() => decodeEntry(encodeEntry({ ...entry, samples: [] }), 'key')).toThrow(
       /2 samples declared, 0 found/,
     );
+    expect(() => decodeEntry(encodeEntry({ ...entry, samples: [[1, 2, 3]] }), 'key')).toThrow(
+      /1 lines more than are declared/,
+    );
+    expect(() => decodeEntry(encodeEntry({ ...entry, samples: [table([1])] }), 'key')).toThrow(
+      /2 samples declared, 1 found/,
+    );
     expect(() => decodeEntry(Buffer.from('x'), 'key')).toThrow(/key is no journal entry/);
+  });
+
+  it('has tables among lists, message by message, and says what is wrong with one', () => {
+    const [message] = entry.header.messages;
+    if (message === undefined) throw new Error('there is no message');
+    const messages = [message, { ...message, samples: 0 }, message, message];
+    const [list = []] = entry.samples;
+    const mixed = {
+      header: { ...entry.header, messages },
+      samples: [list, [], table([1, 2]), list],
+    };
+    const read = decodeEntry(encodeEntry(mixed), 'key');
+    expect(read.samples.map((own) => own instanceof SampleTable)).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(read.samples.map((own) => [...own])).toEqual(mixed.samples.map((own) => [...own]));
+    const first = JSON.stringify(entry.header);
+    const odd = `${first}\n{"columns":{"features":{"a":[1,2]},"label":[1]}}\n`;
+    expect(() => decodeEntry(zstdCompressSync(odd), 'key')).toThrow(
+      /columns\.label has 1 cells, where features\.a has 2/,
+    );
   });
 
   it('is never read as another, whichever of its bits is turned or wherever it ends', () => {
     const file = encodeEntry({
       ...entry,
       samples: [
-        { features: { a: 123_456, b: 'abcdefgh' }, label: true },
-        { features: { a: 654_321, b: 'hgfedcba' }, label: false },
+        [
+          { features: { a: 123_456, b: 'abcdefgh' }, label: true },
+          { features: { a: 654_321, b: 'hgfedcba' }, label: false },
+        ],
       ],
     });
     const whole = decodeEntry(file, 'key');

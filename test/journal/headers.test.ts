@@ -147,7 +147,7 @@ describe('headers of a journal', () => {
 
   it('hide no entry that is gone, or that somebody wrote over', async () => {
     const other = { ...headerOf(170), nonce: 'other' };
-    await store.put(keys.entry('m', 170), encodeEntry({ header: other, samples: [1] }));
+    await store.put(keys.entry('m', 170), encodeEntry({ header: other, samples: [[1]] }));
     const found = await allOf(headersAfter(store, 'm', 0, { to: 300, ahead: 16 }));
     expect(found[169]).toEqual(other);
     store.remove(keys.entry('m', 170));

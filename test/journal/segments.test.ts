@@ -22,7 +22,7 @@ function entryOf(sequence: number, samples: readonly unknown[] = []): Uint8Array
   const messages = [{ ...learnt, samples: samples.length, refused: 0 }];
   return encodeEntry({
     header: { kind: 'samples', model: 'm', sequence, ...common, messages },
-    samples,
+    samples: [samples],
   });
 }
 
@@ -136,7 +136,7 @@ describe('segments of a journal', () => {
     await store.put(keys.entry('m', 170), own);
     const samples: unknown[] = [];
     for await (const entry of entriesAfter(store, 'm', 0, { ahead: 16 }))
-      samples.push(...entry.samples);
+      samples.push(...entry.samples.flat());
     expect(samples).toEqual([1]);
     await store.put(keys.entry('m', 170), Buffer.from('junk'));
     const damaged = read(store, entriesAfter(store, 'm', 0, { ahead: 16 }));

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
+import { allOf } from '../../lib/journal/entry.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { learn } from '../../lib/model/learn.ts';
 import { compileModel, initialState } from '../../lib/model/model.ts';
@@ -145,7 +146,7 @@ describe('classes that come as they like', () => {
         const learnt: string[] = [];
         for (let i = 1; i <= state.sequence; i++) {
           const entry = await readEntry(world.store, ticketsSpec.model, i);
-          for (const sample of entry?.samples.flat() ?? [])
+          for (const sample of allOf(entry?.samples ?? []))
             learnt.push((sample as { label: string }).label);
         }
         expect(learnt.length).toBe(state.learnt);

@@ -102,7 +102,7 @@ const badBodies: [string, string, RegExp][] = [
   [
     'an unknown field',
     '{"sample": []}',
-    /unknown field "sample"; allowed: producer, seq, samples, labels/,
+    /unknown field "sample"; allowed: producer, seq, samples, columns, labels/,
   ],
   ['no samples', '{"samples": []}', /at least one sample/],
   [

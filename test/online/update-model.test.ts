@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
+import { allOf } from '../../lib/journal/entry.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { createModel } from '../../lib/model/create-model.ts';
 import type { Message } from '../../lib/online/messages.ts';
@@ -56,7 +57,8 @@ function learntState({ sequence: _, nonce: ___, ledger, ...rest }: State) {
 
 async function journalSamples(world: World): Promise<unknown[]> {
   const learnt: unknown[] = [];
-  for await (const { samples } of entriesAfter(world.store, model, 0)) learnt.push(...samples);
+  for await (const { samples } of entriesAfter(world.store, model, 0))
+    learnt.push(...allOf(samples));
   return learnt;
 }
 

@@ -1,4 +1,4 @@
-import type { Entry } from '../../lib/journal/entry.ts';
+import { allOf, type Entry } from '../../lib/journal/entry.ts';
 import type { Bucket } from '../support/bucket.ts';
 import { defaultLabel, type Question } from './askers.ts';
 import { refusedSamples } from './refused-samples.ts';
@@ -21,7 +21,7 @@ export function checkQuestions(
     const { model, id, features, labels, isExcused } = question;
     const entries = journals.get(model) ?? [];
     const refused = refusedSamples(bucket, model, entries);
-    const samples = entries.flatMap((entry) => entry.samples);
+    const samples = entries.flatMap((entry) => allOf(entry.samples));
     const learnt = samples.filter(isLabelled).filter((sample) => sample.id === id);
     const [defaults, others] = [true, undefined].map((kind) =>
       learnt.filter((sample) => sample.default === kind),

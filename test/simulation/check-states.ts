@@ -2,7 +2,7 @@ import { keys } from '../../lib/bucket/keys.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
 import { isAmong as isSampleAmong } from '../../lib/fold/exclusions.ts';
 import { currentState, readForward } from '../../lib/fold/fold.ts';
-import { type Entry, samplesByMessage } from '../../lib/journal/entry.ts';
+import type { Entry } from '../../lib/journal/entry.ts';
 import { initialState, loadModel, type Model } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import type { CachedModel } from '../../lib/online/start-from.ts';
@@ -260,10 +260,10 @@ export async function learnAgain(
   fresh.put(keys.spec(name), bucket.objects.get(own)?.body ?? new Uint8Array());
   const ports = portsOver(fresh, engine);
   const messages = entries.flatMap((entry) =>
-    samplesByMessage(entry).flatMap((samples, place) => {
+    entry.samples.flatMap((samples, place) => {
       const message = entry.header.messages[place];
       if (message === undefined || without.messages.has(message.id)) return [];
-      const own = samples.filter((sample) => !isSampleAmong(without.samples, sample));
+      const own = [...samples].filter((sample) => !isSampleAmong(without.samples, sample));
       const left = own.map(withoutId);
       return left.length === 0 ? [] : [{ ...message, body: JSON.stringify({ samples: left }) }];
     }),

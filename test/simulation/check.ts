@@ -1,7 +1,7 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import type { SettledMessage } from '../../lib/commands/header.ts';
 import type { Engine } from '../../lib/engine/engine.ts';
-import { decodeEntry, type Entry } from '../../lib/journal/entry.ts';
+import { allOf, decodeEntry, type Entry } from '../../lib/journal/entry.ts';
 import type { RefusalCode } from '../../lib/refusal.ts';
 import type { Bucket } from '../support/bucket.ts';
 import type { Question } from './askers.ts';
@@ -99,7 +99,7 @@ type Journals = ReadonlyMap<string, readonly Entry[]>;
 
 /** Each valid sample is learnt once, as it was sent; each other is in quarantine. */
 function checkSamples(bucket: Bucket, journals: Journals, expected: Expected) {
-  const all = [...journals.values()].flat().flatMap(({ samples }) => samples);
+  const all = [...journals.values()].flat().flatMap(({ samples }) => allOf(samples));
   const learntSamples = all.filter((sample) => !isOfQuestion(sample));
   const learnt = learntSamples.map(idOf);
   const learntOnce = new Set(learnt);

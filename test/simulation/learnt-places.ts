@@ -1,6 +1,6 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import { isAmong as isSampleAmong } from '../../lib/fold/exclusions.ts';
-import { type Entry, samplesByMessage } from '../../lib/journal/entry.ts';
+import { allOf, type Entry } from '../../lib/journal/entry.ts';
 import type { Bucket } from '../support/bucket.ts';
 
 /** Samples by their places, `<entry>/<line>`. */
@@ -59,7 +59,7 @@ export function learntByJob(
 }
 
 const placesOf = ({ header, samples }: Entry) =>
-  samples.map((_, line) => `${header.sequence}/${line}`);
+  allOf(samples).map((_, line) => `${header.sequence}/${line}`);
 
 /** Samples but for those that a retraction left out. */
 function without(
@@ -81,10 +81,13 @@ export function isAmong(
   const [sequence = 0, line = 0] = place.split('/').map(Number);
   const entry = entries[sequence - 1];
   if (entry === undefined) return false;
-  const ids = samplesByMessage(entry).flatMap((own, i) =>
-    own.map(() => entry.header.messages[i]?.id ?? ''),
+  const ids = entry.samples.flatMap((own, i) =>
+    Array.from(own, () => entry.header.messages[i]?.id ?? ''),
   );
-  return messages.includes(ids[line] ?? '') || isSampleAmong(new Set(samples), entry.samples[line]);
+  return (
+    messages.includes(ids[line] ?? '') ||
+    isSampleAmong(new Set(samples), allOf(entry.samples)[line])
+  );
 }
 
 /** What a job's record says: how and where it began, and over what. */

@@ -1,6 +1,7 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import { MillraceError, reasonOf } from '../../lib/errors.ts';
 import { idHash, sampleHash } from '../../lib/fold/exclusions.ts';
+import { allOf } from '../../lib/journal/entry.ts';
 import { readEntry } from '../../lib/journal/reading.ts';
 import { loadModel } from '../../lib/model/model.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
@@ -10,6 +11,7 @@ import { decodeCheckpoint, encodeCheckpoint } from '../../lib/state/checkpoint-f
 import type { Process } from './calls.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud } from './cloud.ts';
+import { rowsOf, type SentColumns } from './columns.ts';
 import { isExpected } from './functions.ts';
 import { intruder } from './intruder.ts';
 import type { QueueSettings } from './queue.ts';
@@ -152,11 +154,12 @@ async function retractSome(cloud: Cloud, random: Random, name: string): Promise<
     const entry = await readEntry(ports.store, name, random.integer(1, 8));
     const message = entry?.header.messages.find(({ samples }) => samples > 0);
     if (model === undefined || entry === undefined || message === undefined) return;
+    const samples = allOf(entry.samples);
     const retraction = random.chance(0.6)
       ? { messages: [message.id], samples: [] }
       : {
           messages: [],
-          samples: [nameOf(entry.samples[random.integer(0, entry.samples.length - 1)])],
+          samples: [nameOf(samples[random.integer(0, samples.length - 1)])],
         };
     const { retract } = await prepareRetraction(ports, model, retraction);
     await sendCommand(cloud, name, JSON.stringify({ retract }));
@@ -230,7 +233,14 @@ function damageState({ bucket, timeline, published }: Cloud, random: Random, mod
 }
 
 /** A sample, or the label of a question, as it was sent. */
-type Sent = { readonly id?: string } | null;
+type Sent = { readonly id?: string; readonly features?: unknown } | null;
+
+type SentBody = {
+  readonly producer?: string;
+  readonly samples?: readonly Sent[];
+  readonly labels?: readonly Sent[];
+  readonly columns?: SentColumns;
+};
 
 /** The stack is removed, with all that its queues hold, and deployed again over the kept bucket. */
 function recreateQueues(cloud: Cloud, expected: Expected): void {
@@ -240,8 +250,9 @@ function recreateQueues(cloud: Cloud, expected: Expected): void {
     const {
       producer = '',
       labels = [],
-      samples = labels,
-    } = JSON.parse(body) as Readonly<{ producer?: string; samples?: Sent[]; labels?: Sent[] }>;
+      columns,
+      samples = columns ? rowsOf(columns) : labels,
+    }: SentBody = JSON.parse(body);
     // Nobody sends these again: they have no number, or got one when they were dead letters.
     if (producer !== '' && !producer.startsWith('resend-')) continue;
     for (const each of samples) {

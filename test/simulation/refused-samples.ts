@@ -1,6 +1,7 @@
 import { keys } from '../../lib/bucket/keys.ts';
 import type { Entry } from '../../lib/journal/entry.ts';
 import type { Bucket } from '../support/bucket.ts';
+import { rowsOf, type SentColumns } from './columns.ts';
 
 /** What one writer found that was about to commit an entry. */
 type Finding = {
@@ -39,8 +40,10 @@ export function refusedSamples(
 }
 
 function samplesOf(body = '{}'): readonly unknown[] {
-  const { labels = [], samples = labels } = JSON.parse(body) as Readonly<
-    Record<'labels' | 'samples', unknown[] | undefined>
-  >;
-  return samples;
+  const { columns, labels, samples } = JSON.parse(body) as {
+    readonly columns?: SentColumns;
+    readonly labels?: readonly unknown[];
+    readonly samples?: readonly unknown[];
+  };
+  return samples ?? labels ?? (columns ? rowsOf(columns) : []);
 }

@@ -1,9 +1,10 @@
 import type { Ports } from '../../lib/ports/ports.ts';
-import { createProducer } from '../../lib/ports/producer.ts';
+import { createProducer, numberedMessage } from '../../lib/ports/producer.ts';
 import type { Question } from './askers.ts';
 import type { Process } from './calls.ts';
 import { type Expected, idOf } from './check.ts';
 import type { Cloud } from './cloud.ts';
+import { columnsOf, rowsOf } from './columns.ts';
 import { startOperators } from './operators.ts';
 import type { Random } from './random.ts';
 import { pause, tryAgain } from './try-again.ts';
@@ -127,14 +128,22 @@ async function sendOne(
   { unanswered }: Expected,
 ) {
   const samples = messages[place] ?? [];
+  // Every third message has its samples column by column.
+  const columns = place % 3 === 1 ? columnsOf(samples) : undefined;
   if (name !== '') {
     const number = forgets && place === messages.length - 1 ? place : place + 1;
+    const own = { model, name, seq: number };
+    if (columns !== undefined) {
+      const texts = rowsOf(columns).map((row) => JSON.stringify(row));
+      const table = JSON.stringify(columns);
+      return ports.sendSamples(numberedMessage(own, { texts, table }));
+    }
     return createProducer(ports.sendSamples, model, name, number).send(samples);
   }
   const first = JSON.stringify(samples[0]);
   for (const each of samples) unanswered.add(idOf(each));
   await ports.sendSamples({
-    body: JSON.stringify({ samples }),
+    body: JSON.stringify(columns === undefined ? { samples } : { columns }),
     group: model,
     deduplication: `once:${first}`,
   });

@@ -1,4 +1,5 @@
 import type fc from 'fast-check';
+import { allOf } from '../../lib/journal/entry.ts';
 import { readQuarantine } from '../../lib/journal/quarantine.ts';
 import { entriesAfter } from '../../lib/journal/reading.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
@@ -25,7 +26,8 @@ export const labelOf = (id: number): { id: number; label: boolean } => ({
 /** The samples that the journal of a world holds, in their order. */
 export async function learntSamples(world: World): Promise<unknown[]> {
   const learnt: unknown[] = [];
-  for await (const { samples } of entriesAfter(world.store, model, 0)) learnt.push(...samples);
+  for await (const { samples } of entriesAfter(world.store, model, 0))
+    learnt.push(...allOf(samples));
   return learnt;
 }
 
