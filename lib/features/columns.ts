@@ -184,9 +184,13 @@ function derivedLayout(
 function labelLayout({
   revision = 0,
   online,
-}: DeclaredColumns): Pick<Layout, 'standardizesLabel' | 'hasExactLabels' | 'hasLabelRange'> {
+}: DeclaredColumns): Pick<
+  Layout,
+  'standardizesLabel' | 'ignoresRounding' | 'hasExactLabels' | 'hasLabelRange'
+> {
   return {
     standardizesLabel: true,
+    ...(revision >= 16 ? { ignoresRounding: true } : {}),
     ...(revision >= 1 ? { hasExactLabels: true } : {}),
     ...(online?.experts ? { hasLabelRange: true } : {}),
   };
@@ -207,21 +211,27 @@ function normOf(declaration: DeclaredColumns): Pick<Scaling, 'normOfTables' | 'i
 /** How far from its mean a number may be for experts, in deviations: one outlier is not all. */
 const mostDeviations = 8;
 
+/** The same for a network that learns alone, of which nothing is judged: no number is all. */
+const farthest = 100;
+
 /** How the number columns of a spec become what its networks see. */
 export function scalingOf(declaration: DeclaredColumns): Scaling {
+  const ignoresRounding = (declaration.revision ?? 0) >= 16;
   const columns = columnsOf(declaration).flatMap(({ behaviour }) => {
     const { width, isStandardized, halfLife, spread: by, nullableColumns = 0 } = behaviour;
     const own = { isStandardized, halfLife, ...(by && { by }) };
-    return Array.from({ length: width.numbers }, (_, i) =>
-      i < nullableColumns ? { ...own, isNullable: true } : own,
-    );
+    return Array.from({ length: width.numbers }, (_, i) => ({
+      ...own,
+      ...(i < nullableColumns && { isNullable: true }),
+      ...(ignoresRounding && { size: behaviour.circular?.[i] ? 1 : 0 }),
+    }));
   });
   const { experts } = declaration.online ?? {};
   const views = new Set(experts?.flatMap(({ halfLife }) => halfLife ?? []));
   return {
     columns,
     views: [...views],
-    ...(experts && { bound: mostDeviations }),
+    ...(experts ? { bound: mostDeviations } : ignoresRounding && { bound: farthest }),
     ...(declaration.optimizer?.normalized ? normOf(declaration) : {}),
   };
 }

@@ -107,6 +107,21 @@ export function decayed({ halfLife, ...own }: ForgettingMoments, later: Moments)
   };
 }
 
+/** What of a number may be of rounding, where it is the result of some steps in float64. */
+const roundedShare = 2 ** -44;
+
+/**
+ * The deviation of a column; 0 where it is no more than what rounding leaves: 0.1 + 0.2 is not 0.3,
+ * nor are the cosines of Thursday and Friday the same, and what comes next is far from both.
+ *
+ * @param size of the column's numbers, where their mean may be less
+ */
+export function deviationOf(moments: Moments, column: number, size = 0): number {
+  const deviation = Math.sqrt(varianceOf(moments, column));
+  const usual = Math.max(Math.abs(moments.mean[column] ?? 0), size);
+  return deviation > usual * roundedShare ? deviation : 0;
+}
+
 /** What takes a column to mean 0 and variance 1: (value − mean) · scale; 0 of a constant. */
 export function scaleOf(moments: Moments, column: number, ofConstant = 0): number {
   const variance = varianceOf(moments, column);

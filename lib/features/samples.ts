@@ -108,6 +108,8 @@ export type Layout = {
   readonly categoryCount: number;
   /** Whether numbers stay float64 until they are standardised. */
   readonly isExact?: boolean;
+  /** Whether labels whose deviation is of rounding have not varied. */
+  readonly ignoresRounding?: boolean;
   /** Columns of numbers of which one out of all proportion is refused; of none unless given. */
   readonly judged?: readonly { readonly name: string; readonly column: number }[];
   /** Half-lives of the statistics that forget; none unless given. */

@@ -1,4 +1,4 @@
-import { countOf, type Moments, scaleOf, varianceOf } from './moments.ts';
+import { countOf, deviationOf, type Moments, scaleOf, varianceOf } from './moments.ts';
 import type { EncodedSamples, Floats, Layout } from './samples.ts';
 import { emptySpread, type SpreadKind, scaleOfSpread } from './spread.ts';
 import type { FeatureStatistics } from './statistics.ts';
@@ -13,6 +13,11 @@ export type Scaling = {
     readonly by?: SpreadKind | undefined;
     /** Whether NaN stands for a value that is not known. */
     readonly isNullable?: boolean;
+    /**
+     * Deviations of rounding count as none: the size of its numbers, where their mean may be less.
+     * Any deviation counts unless given (of specs before revision 16).
+     */
+    readonly size?: number;
   }[];
   /** Half-lives under which the columns are seen besides: a view each. */
   readonly views: readonly number[];
@@ -102,10 +107,11 @@ export function columnScales(
             : (statistics.mean[column] ?? 0),
         )
       : mean,
-    scale: each(
-      (moments, column) => spreads.get(column)?.scale ?? scaleOf(moments, column, scaleOfConstant),
-      1,
-    ),
+    scale: each((moments, column) => {
+      const own = spreads.get(column)?.scale ?? scaleOf(moments, column, scaleOfConstant);
+      const { size } = columns[column] ?? {};
+      return size === undefined || deviationOf(moments, column, size) > 0 ? own : 0;
+    }, 1),
     most: Float64Array.from(columns, ({ isStandardized }, column) => {
       const moments = spreads.has(column) ? undefined : forgetting[column];
       if (!isStandardized) return Number.POSITIVE_INFINITY;
@@ -191,12 +197,14 @@ export type LabelScale = {
 /** The scale of the labels; undefined where they are not standardised. */
 export function labelScaleOf(
   statistics: FeatureStatistics,
-  { numberWidth, labelWidth = 1, standardizesLabel, hasExactLabels = false }: Layout,
+  { numberWidth, labelWidth = 1, standardizesLabel, hasExactLabels = false, ...layout }: Layout,
 ): LabelScale | undefined {
   if (!standardizesLabel) return undefined;
   const outputs = Array.from({ length: labelWidth }, (_, output) => {
     const column = numberWidth + output;
-    const deviation = Math.sqrt(varianceOf(statistics, column));
+    const deviation = layout.ignoresRounding
+      ? deviationOf(statistics, column)
+      : Math.sqrt(varianceOf(statistics, column));
     return { mean: statistics.mean[column] ?? 0, deviation };
   });
   return { outputs, isExact: hasExactLabels };

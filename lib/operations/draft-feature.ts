@@ -1,12 +1,11 @@
 import { cellsSchema } from '../features/cells.ts';
 import { columnName } from '../features/kinds/kind.ts';
-import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
-import { isTime, timeDoubts, timestampOf } from './draft-times.ts';
+import { isTime, timeDoubts } from './draft-times.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
 export const mostlyNumbers = 0.9;
@@ -164,13 +163,12 @@ export type Findings = {
   readonly meant: ReadonlySet<string>;
   /** Columns of whole numbers that are codes, by what they say of the label. */
   readonly codes: ReadonlySet<string>;
-  readonly task: Task;
 };
 
-/** The feature that a column is, by its looks. */
+/** The feature that a column is that has no times, by its looks. */
 export function featureOf(
   column: Column,
-  { doubts, words, meant, codes, task }: Findings,
+  { doubts, words, meant, codes }: Findings,
 ): SpecInput['features'][string] {
   const { name, present, numbers, values, vectors, missing } = column;
   if (vectors.size > 0) {
@@ -183,7 +181,6 @@ export function featureOf(
     if (missing > 0) doubts.push(learntAsMean(name, missing));
     return { type: 'vector', length, standardize: true, ...standInFor(missing) };
   }
-  if (isTime(column)) return timestampOf(column, doubts, task);
   if (isProse(column)) {
     const without = missing > 0 ? `; ${missingValues(missing)} learnt as a text without words` : '';
     const words = countWords(column);

@@ -16,10 +16,11 @@ import {
   titleNotes,
   weightDoubt,
 } from './draft-doubts.ts';
-import { alikeDoubts, featureOf, reasonToLeave } from './draft-feature.ts';
+import { alikeDoubts, type Findings, featureOf, reasonToLeave } from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks } from './draft-leaks.ts';
-import { lookAgain } from './draft-second-look.ts';
+import { lookAgain, type SecondLook } from './draft-second-look.ts';
+import { isTime, reasonToLeaveTime, timePartsOf, timestampOf } from './draft-times.ts';
 import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
@@ -95,26 +96,19 @@ async function draftOf(
   const others = [...columns.values()].filter(
     (column) => !targets.includes(column) && reasonToLeave(column) === undefined,
   );
-  const { codes, doubts: seen } = await lookAgain(file, others, targets, task);
-  const left = [...hidden].map((column) => ({
-    column,
-    reason: 'samples have a field of their own of that name; call the feature otherwise',
-  }));
-  const words = new Set<string>();
-  const meant = meantWords(targets);
-  const features: Record<string, SpecInput['features'][string]> = {};
-  for (const column of columns.values()) {
-    if (targets.includes(column) || column.name === 'weight') continue;
-    const isFull = Object.keys(features).length >= limits.features;
-    const reason = isFull ? `a model has ${limits.features} features` : reasonToLeave(column);
-    if (reason !== undefined) left.push({ column: column.name, reason });
-    else {
-      const name = nameFor(column.name, features);
-      const renamed = name === column.name ? {} : { column: column.name };
-      if (name !== column.name) doubts.push(`${column.name}: its feature is called ${name}`);
-      features[name] = { ...featureOf(column, { doubts, words, meant, codes, task }), ...renamed };
-    }
-  }
+  const { doubts: seen, ...looks } = await lookAgain(file, others, targets, task);
+  // (A time that is alone is better than nothing.)
+  const alike = others.length > 1 ? looks.alike : undefined;
+  const findings = { doubts, words: new Set<string>(), meant: meantWords(targets), ...looks };
+  const candidates = [...columns.values()].filter((column) => !targets.includes(column));
+  const { features, left: unlearnt } = draftFeatures(candidates, { ...findings, alike, task });
+  const left = [
+    ...[...hidden].map((column) => ({
+      column,
+      reason: 'samples have a field of their own of that name; call the feature otherwise',
+    })),
+    ...unlearnt,
+  ];
   if (Object.keys(features).length === 0) throw invalid(nothingToLearn(file.name, left));
   doubts.push(...leaks(others, targets), ...seen);
   // (Of rows that are samples already, a feature that the spec does not know is refused.)
@@ -128,9 +122,42 @@ async function draftOf(
     label: labelOf(targets, task, nameFor(targets[0].name, features)),
     network: { hidden: [32] },
     online: { experts: 'default' },
-    ...cellsWith(words, truths),
+    ...cellsWith(findings.words, truths),
   };
   return { spec, rows, left, doubts };
+}
+
+/** The features that columns are, and the columns that are left out. */
+function draftFeatures(
+  columns: readonly Column[],
+  {
+    task,
+    alike,
+    ...findings
+  }: Findings & { readonly task: Task; readonly alike?: SecondLook['alike'] | undefined },
+): Pick<Draft, 'left'> & Pick<SpecInput, 'features'> {
+  const { doubts } = findings;
+  const left: Draft['left'][number][] = [];
+  const features: Record<string, SpecInput['features'][string]> = {};
+  for (const column of columns) {
+    if (column.name === 'weight') continue;
+    const isFull = Object.keys(features).length >= limits.features;
+    const times = isTime(column)
+      ? timePartsOf(column, { task, alike: alike?.get(column.name) })
+      : undefined;
+    const reason = isFull
+      ? `a model has ${limits.features} features`
+      : (reasonToLeave(column) ?? (times && reasonToLeaveTime(times)));
+    if (reason !== undefined) left.push({ column: column.name, reason });
+    else {
+      const name = nameFor(column.name, features);
+      const renamed = name === column.name ? {} : { column: column.name };
+      if (name !== column.name) doubts.push(`${column.name}: its feature is called ${name}`);
+      const feature = times ? timestampOf(column, doubts, times) : featureOf(column, findings);
+      features[name] = { ...feature, ...renamed };
+    }
+  }
+  return { features, left };
 }
 
 /** The words of a spec beside those that every one has. */

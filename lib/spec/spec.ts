@@ -94,13 +94,16 @@ const batchSchema = strictObject({
     .number()
     .positive()
     .optional()
-    .describe('stop once all slices together have trained so long; each second is billed'),
+    .describe(
+      'stop once all slices together have spent so long on epochs, with all that they read and ' +
+        'compare; each second is billed',
+    ),
   dollars: z
     .number()
     .positive()
     .optional()
     .describe(
-      'stop once all slices together have trained for so much money, by the list price of a ' +
+      'stop once all slices together have spent so much money on epochs, by the list price of a ' +
         'function on arm64 as it is deployed unless said otherwise',
     ),
   slice: strictObject({

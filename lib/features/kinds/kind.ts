@@ -63,6 +63,8 @@ export type FeatureBehaviour = {
     /** The feature whose values they are; the label's unless given. */
     readonly sourceName?: string | undefined;
   };
+  /** Which of its numbers are of points on a circle of size 1; none unless given. */
+  readonly circular?: readonly boolean[];
   /** How many of its numbers, the first, may be not known: NaN stands for them. */
   readonly nullableColumns?: number;
   /** What stands for a missing value; a sample without one is refused unless given. */

@@ -108,15 +108,16 @@ export function timestampBehaviour(
   { parts: names, harmonics = {}, zone, missing }: z.output<typeof timestampSchema>,
   cells: Cells,
 ): FeatureBehaviour {
-  const width = names.reduce(
-    (sum, name) => sum + (name === 'elapsed' ? 1 : 2 * (harmonics[name] ?? 1)),
-    0,
+  const circular = names.flatMap((name) =>
+    name === 'elapsed' ? [false] : Array(2 * (harmonics[name] ?? 1)).fill(true),
   );
+  const width = circular.length;
   const fillsMean = missing === 'mean';
   const shift = offsetOf(zone);
   return {
     width: { numbers: width, categories: 0 },
     isStandardized: true,
+    circular,
     missing: fillsMean ? unknownMean : missing,
     asSource: (cell) => (cell === unknownMean ? 'missing' : cell),
     ...(fillsMean ? { nullableColumns: width } : {}),
