@@ -68,9 +68,17 @@ function rowsOf(earned: Earned): readonly Row[] {
     },
     ...outputRows(earned),
     { name: 'R²', model: earned.rSquared },
-    { name: 'area under the curve', model: earned.areaUnderCurve },
+    {
+      name: 'area under the curve',
+      model: isAreaKnown(earned) ? earned.areaUnderCurve : undefined,
+    },
     { name: 'calibration error', model: earned.calibrationError },
   ];
+}
+
+/** Where all predictions lie in one bin, the area may be anything. */
+function isAreaKnown({ areaError = 0 }: Earned): boolean {
+  return areaError < 0.5;
 }
 
 /** How far each of several outputs was off. */

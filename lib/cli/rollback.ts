@@ -35,7 +35,7 @@ export async function rollback(
       print(line);
   if (respecified !== undefined)
     for (const line of wrapped(
-      `its spec goes back as well, to that of before entry ${respecified}: samples with features ` +
+      `its spec changes as well, to that of before entry ${respecified}: samples with features ` +
         'that it neither has nor ignores are refused from then on, and by jobs over the journal, ' +
         `until its ignore names them (millrace spec ${name} <file>)`,
     ))

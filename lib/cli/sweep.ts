@@ -66,7 +66,8 @@ export async function runSweep(
   const scores = ranked.map(score).filter(Number.isFinite);
   if (new Set(scores).size < scores.length)
     print(
-      'some came to the same: what they differ in has no effect (experts have networks and rates)',
+      'some came to the same: a grid names what the spec has already, or what has no effect ' +
+        '(experts have networks and rates of their own)',
     );
   const [best] = ranked;
   if (best === undefined || !Number.isFinite(score(best))) return 1;

@@ -59,7 +59,10 @@ export type Claimed =
       /** The default label that was learnt of it before. */
       readonly overruled?: unknown;
     }
-  | Refused<'unknown-id' | 'labelled-before'>;
+  | (Refused<'unknown-id' | 'labelled-before'> & {
+      /** The label that was learnt before. */
+      readonly learnt?: unknown;
+    });
 
 /** Raw samples that were read. */
 export type SampleList = {

@@ -22,7 +22,7 @@ export type WithAsked = {
   readonly samples: RawSamples;
   /** Why some have no features. */
   readonly refused: ReadonlyMap<number, Late>;
-  /** Those that say nothing new: a default that was not needed, a label that is the default. */
+  /** Those that say nothing new: a default that was not needed, a label that was learnt before. */
   readonly settled: ReadonlySet<number>;
   /** The defaults that were learnt in place of labels that came now. */
   readonly overruled: ReadonlyMap<number, unknown>;
@@ -53,7 +53,9 @@ export async function withAsked(
     // One that fits no message takes no room from the others.
     const isHuge = found.ok && found.sizeBytes > limits.lateBytes;
     room -= found.ok && !isHuge ? found.sizeBytes : 0;
-    if (!found.ok && found.code === 'labelled-before' && isDefault) settled.add(index);
+    const isKnown = !found.ok && found.code === 'labelled-before';
+    if (isKnown && (isDefault || isSameLabel(model, sample.label, found.learnt)))
+      settled.add(index);
     else if (!found.ok) refused.set(index, lateOf(found));
     else if (isHuge) refused.set(index, lateOf(hugeQuestion));
     else if (room < 0) refused.set(index, lateOf(tooLarge));
@@ -69,7 +71,7 @@ export async function withAsked(
   return { samples, refused, settled, overruled };
 }
 
-/** Whether the label that came is the default that was learnt in its place. */
+/** Whether the label that came is the one that was learnt before, or in its place. */
 function isSameLabel({ encoder }: Model, label: unknown, before: unknown): boolean {
   if (before === undefined) return false;
   const both = [label, before].map((each) => ({ id: 'either', label: each }));
@@ -107,6 +109,8 @@ function claimsOf(
     if (!checked.ok) refused.set(index, lateOf(checked));
     else if (own !== undefined) refused.set(index, { ...own, code: own.code ?? 'wrong-type' });
     else if (before !== undefined && isDefault) settled.add(index);
+    else if (before?.isDefault === false && isSameLabel(model, sample.label, before.sample.label))
+      settled.add(index);
     else if (before !== undefined && !before.isDefault)
       refused.set(index, lateOf(labelledInMessage(checked.id)));
     else {

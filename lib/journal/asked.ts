@@ -137,7 +137,10 @@ export async function claimAsked(
     for (const entry of labelledBy) {
       const before = entry < sequence ? (await learnt(entry)).get(id) : undefined;
       if (before !== undefined && (isDefault || !before.isDefault))
-        return refuse('labelled-before', `entry ${entry} has learnt a label of ${show(id)}`);
+        return {
+          ...refuse('labelled-before', `entry ${entry} has learnt another label of ${show(id)}`),
+          learnt: before.label,
+        };
       overruled ??= before;
       if (entry >= sequence || before !== undefined) claims.push(entry);
     }

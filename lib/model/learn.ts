@@ -63,11 +63,19 @@ export async function learn(
   const { predictions, judgement } = await predictAndJudge(model, known, own);
   const scores = score(model.spec, predictions, own);
   if (!Number.isFinite(scores.loss))
-    return refuse('diverged', 'the loss before learning is not finite');
+    return refuse(
+      'diverged',
+      'the loss before learning is not finite: where its numbers are usual ones, the weights have ' +
+        'grown beyond all bounds before; go back by a rollback, and lower optimizer.rate',
+    );
   const noticed = withDrift(model, known, own, predictions);
   const trained = await train(model, judgedFirst(model, noticed, { judgement, message }), message);
   if (!isFiniteState(trained.tensors)) {
-    return refuse('diverged', 'a weight or optimizer slot would not be finite after learning it');
+    return refuse(
+      'diverged',
+      'a weight or optimizer slot would not be finite after learning it; where its numbers are ' +
+        'usual ones, lower optimizer.rate',
+    );
   }
   return { ok: true, parameters: trained, scores, samples: own, predictions };
 }

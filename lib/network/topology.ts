@@ -7,12 +7,9 @@ import { show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { completeNormalizations } from './batch-normalization.ts';
 import { allLayers } from './dropout.ts';
+import { endInLogits, isJson, type Json } from './last-activation.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 import { layerPartOf } from './weight-names.ts';
-
-type Json = Record<string, unknown>;
-
-const links = { regression: 'linear', binary: 'sigmoid', multiclass: 'softmax' } as const;
 
 /**
  * The network of a user's own topology, as `model.toJSON()` writes it. Its inputs are matched to
@@ -198,34 +195,4 @@ function seedInitializers(value: unknown, seed: number, counter = { next: 0 }): 
       } else seedInitializers(nested, seed, counter);
     }
   }
-}
-
-function endInLogits(spec: Spec, topology: Json): void {
-  const last = lastLayerConfig(topology);
-  const found = last?.activation ?? 'linear';
-  const link = links[spec.task];
-  if (found !== link && found !== 'linear') {
-    throw invalid(
-      `spec.network.topology: its last activation must be ${link} or linear ` +
-        `for the task ${spec.task} (found ${show(found)})`,
-    );
-  }
-  if (last !== undefined && found !== 'linear') last.activation = 'linear';
-}
-
-function lastLayerConfig(topology: Json): Json | undefined {
-  const config = isJson(topology.config) ? topology.config : topology;
-  const layers = Array.isArray(config.layers) ? config.layers.filter(isJson) : [];
-  const outputs: unknown = config.output_layers;
-  const outputName: unknown =
-    Array.isArray(outputs) && Array.isArray(outputs[0]) ? outputs[0][0] : undefined;
-  // A Sequential names no output: it is its last layer.
-  const named =
-    outputName === undefined ? undefined : layers.find((layer) => layer.name === outputName);
-  const last = named ?? layers.at(-1);
-  return isJson(last?.config) ? last.config : undefined;
-}
-
-function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -172,7 +172,10 @@ function withLabelsOf(learnt: readonly RawSamples[], reach: Reach): Reach {
     const { id, isDefault } = claim;
     const before = labels.get(id);
     if (before !== undefined && (isDefault || !before.isDefault))
-      return refuse('labelled-before', `a message just before has the label of ${show(id)}`);
+      return {
+        ...refuse('labelled-before', `a message just before has another label of ${show(id)}`),
+        learnt: before.label,
+      };
     const claimed = await reach.claimAsked(claim);
     return claimed.ok && before ? { ...claimed, overruled: before.label } : claimed;
   };

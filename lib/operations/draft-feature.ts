@@ -163,12 +163,30 @@ export type Findings = {
   readonly meant: ReadonlySet<string>;
   /** Columns of whole numbers that are codes, by what they say of the label. */
   readonly codes: ReadonlySet<string>;
+  /** Columns that have a few numbers, and how many. */
+  readonly few: Map<string, number>;
 };
+
+/** So many columns that are alike are told one by one. */
+const mostToldApart = 4;
+
+/** Columns of a few numbers, in as few lines as say it. */
+export function fewDoubts(few: Findings['few']): readonly string[] {
+  const names = [...few.keys()];
+  if (names.length > mostToldApart)
+    return [
+      `${listNames(names)} have no more than ${Math.max(...few.values())} numbers each; if they ` +
+        'are codes, make them categories',
+    ];
+  return [...few].map(
+    ([name, count]) => `${name} has only ${count} numbers; if they are codes, make it a category`,
+  );
+}
 
 /** The feature that a column is that has no times, by its looks. */
 export function featureOf(
   column: Column,
-  { doubts, words, meant, codes }: Findings,
+  { doubts, words, meant, codes, few }: Findings,
 ): SpecInput['features'][string] {
   const { name, present, numbers, values, vectors, missing } = column;
   if (vectors.size > 0) {
@@ -209,8 +227,7 @@ export function featureOf(
     doubts.push(...times);
     if (times.length === 0 && values.size === present && column.whole === present && present > 100)
       doubts.push(`${name}: no two of its whole numbers are alike; if they are ids, leave it out`);
-    if (values.size <= 20 && present > 100)
-      doubts.push(`${name} has only ${values.size} numbers; if they are codes, make it a category`);
+    if (values.size <= 20 && present > 100) few.set(name, values.size);
     return numberOf(column, doubts);
   }
   if (numbers > mostlyNumbers * present) {

@@ -55,6 +55,24 @@ export function assertIsTask({ name, present, values, truths, numbers }: Column,
     throw invalid(`--task: ${name} must have 2 to ${mostClasses} classes (found ${values.size})`);
 }
 
+/** Numbers of no more values may be classes. */
+const fewValues = 20;
+/** How much more often one class may come than another, where numbers look like classes. */
+const mostOften = 4;
+
+/** Whether labels are 0, 1, 2 and so on, as classes are numbered: amounts come less and less. */
+function areNumberedClasses({ values, present, whole }: Column): boolean {
+  const counts = Array.from(values.keys(), (_, place) => values.get(String(place)) ?? 0);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return (
+    whole === present &&
+    values.size > 2 &&
+    values.size <= fewValues &&
+    least * mostOften >= most &&
+    least > 1
+  );
+}
+
 /** By the looks of its labels. */
 export function taskOf(label: Column, doubts: string[]): Task {
   const { name, present, values, truths, numbers } = label;
@@ -67,8 +85,15 @@ export function taskOf(label: Column, doubts: string[]): Task {
       );
     return 'binary';
   }
+  if (areNumberedClasses(label)) {
+    doubts.push(
+      `label: ${name} has the values 0 to ${values.size - 1}, each about as often, and they are ` +
+        'taken for classes; if they are amounts: --task regression',
+    );
+    return 'multiclass';
+  }
   if (numbers === present) {
-    if (values.size <= 20)
+    if (values.size <= fewValues)
       doubts.push(
         `label: ${name} has only ${values.size} value${values.size === 1 ? '' : 's'}; if they are ` +
           'classes: --task multiclass',

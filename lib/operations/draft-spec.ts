@@ -16,7 +16,13 @@ import {
   titleNotes,
   weightDoubt,
 } from './draft-doubts.ts';
-import { alikeDoubts, type Findings, featureOf, reasonToLeave } from './draft-feature.ts';
+import {
+  alikeDoubts,
+  type Findings,
+  featureOf,
+  fewDoubts,
+  reasonToLeave,
+} from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks } from './draft-leaks.ts';
 import { lookAgain, type SecondLook } from './draft-second-look.ts';
@@ -99,7 +105,13 @@ async function draftOf(
   const { doubts: seen, ...looks } = await lookAgain(file, others, targets, task);
   // (A time that is alone is better than nothing.)
   const alike = others.length > 1 ? looks.alike : undefined;
-  const findings = { doubts, words: new Set<string>(), meant: meantWords(targets), ...looks };
+  const findings = {
+    doubts,
+    words: new Set<string>(),
+    meant: meantWords(targets),
+    few: new Map(),
+    ...looks,
+  };
   const candidates = [...columns.values()].filter((column) => !targets.includes(column));
   const { features, left: unlearnt } = draftFeatures(candidates, { ...findings, alike, task });
   const left = [
@@ -157,6 +169,7 @@ function draftFeatures(
       features[name] = { ...feature, ...renamed };
     }
   }
+  doubts.push(...fewDoubts(findings.few));
   return { features, left };
 }
 

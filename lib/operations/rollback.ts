@@ -25,7 +25,10 @@ export type FoundRollback = {
   readonly sequence: number;
   /** Samples learnt after it and not retracted: they stay in the journal, and are settled. */
   readonly samples: number;
-  /** The first entry after it that changed the spec, which goes back as well. */
+  /**
+   * Where another spec holds now: the first entry after it that put another in force than held
+   * then, which comes back as well.
+   */
   readonly respecified?: number;
 };
 
@@ -47,12 +50,16 @@ export async function findRollback(
   const possible = canRollBack({ sequence, retractions }, entry);
   if (!possible.ok) throw invalid(`--to: ${possible.reason}`);
   let samples = 0;
-  let respecified: number | undefined;
+  /** The spec that held at the entry, and the first entry behind it that put another in force. */
+  let [spec, changed]: [string?, number?] = [];
   for await (const { header, learnt } of learntAfter(ports.store, state, entry)) {
     samples += learnt;
-    if (header.kind === 'spec') respecified ??= header.sequence;
+    spec ??= header.spec;
+    if (header.spec !== spec) changed ??= header.sequence - 1;
   }
-  const found = { entry, sequence, samples, ...(respecified !== undefined && { respecified }) };
+  const isOther = spec !== undefined && spec !== state.specHash;
+  const respecified = isOther ? { respecified: changed ?? sequence } : {};
+  const found = { entry, sequence, samples, ...respecified };
   if (entry === 0) return found;
   const { header } = await existingEntry(ports.store, name, entry);
   return { ...found, time: header.time };

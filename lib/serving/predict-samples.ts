@@ -78,5 +78,7 @@ function named(names: readonly string[], values: Floats): Readonly<Record<string
 const notFinite = {
   field: 'features',
   code: 'not-finite',
-  reason: 'what the model predicts for it is not finite; look for numbers that are too large',
+  reason:
+    'what the model predicts for it is not finite; look for numbers that are too large, or, where ' +
+    'it is so of all samples, for weights that are: a rollback brings back those before',
 } as const;

@@ -55,9 +55,24 @@ describe('a label that comes after its prediction', () => {
     ['entry', (labels) => labels.map((label, i) => message(i + 1, { samples: [label] }))],
   ])('is learnt once, where another is in the same %s', async (_, messagesOf) => {
     const world = await askedWorld(1);
-    await deliver(world, messagesOf([labelOf(0), { id: '0', label: false }]));
+    await deliver(world, messagesOf([labelOf(0), { id: '0', label: true }]));
     expect(await learntSamples(world)).toHaveLength(1);
-    expect(await refusals(world)).toMatchObject([{ field: 'id', code: 'labelled-before' }]);
+    expect(await refusals(world)).toMatchObject([
+      { field: 'id', code: 'labelled-before', reason: expect.stringContaining('another label') },
+    ]);
+  });
+
+  it('says nothing new where it comes again, in the same message, the next, or much later', async () => {
+    const world = await askedWorld(1);
+    const again = { id: '0', label: labelOf(0).label ? 'yes' : 'no' };
+    await deliver(world, [
+      message(1, { samples: [labelOf(0), again, ticket(7)] }),
+      message(2, { labels: [labelOf(0)] }),
+    ]);
+    await deliver(world, [message(3, { labels: [again, { ...labelOf(0), weight: 2 }] })]);
+    expect(await learntSamples(world)).toMatchObject([labelOf(0), ticket(7)]);
+    expect(await refusals(world)).toEqual([]);
+    expect(await foldJournal(world)).toMatchObject({ learnt: 2 });
   });
 
   it('is learnt once, where another comes later, or the message is delivered again', async () => {
@@ -65,7 +80,8 @@ describe('a label that comes after its prediction', () => {
     const first = message(1, { samples: [labelOf(0)] });
     await deliver(world, [first]);
     await deliver(world, [first]);
-    await deliver(world, [message(2, { samples: [labelOf(0), labelOf(1)] })]);
+    const other = { id: 0, label: !labelOf(0).label };
+    await deliver(world, [message(2, { samples: [other, labelOf(1)] })]);
     expect(await learntSamples(world)).toMatchObject([labelOf(0), labelOf(1)]);
     expect(await refusals(world)).toMatchObject([
       { index: 0, code: 'labelled-before', reason: expect.stringContaining('entry 1') },
@@ -105,7 +121,8 @@ describe('many labels', () => {
     const reads: string[] = [];
     world.store.hook = ({ operation, key, when }) =>
       void (operation === 'get' && when === 'before' && reads.push(key));
-    await deliver(world, [message(2, { samples: labels })]);
+    const others = labels.map(({ id, label }) => ({ id, label: !label }));
+    await deliver(world, [message(2, { samples: others })]);
     expect(reads.filter((key) => key === keys.entry(model, 1)).length).toBeLessThan(5);
     expect(await refusals(world)).toHaveLength(200);
   });
@@ -191,7 +208,7 @@ describe('a label that came too early', () => {
   it('is not sent again where another label was learnt', async () => {
     const world = await askedWorld(1);
     await deliver(world, [message(1, { samples: [labelOf(0)] })]);
-    await deliver(world, [message(2, { samples: [labelOf(0)] })]);
+    await deliver(world, [message(2, { samples: [{ id: 0, label: !labelOf(0).label }] })]);
     expect(await retryQuarantine(world, model)).toMatchObject({ sent: 0, left: [{}] });
   });
 });
@@ -246,7 +263,7 @@ describe('a process that was overtaken', () => {
     const claim = { id: '0', isDefault: false };
     const overtaken = { ...world, store: { ...world.store, get } };
     expect(await claimAsked(overtaken, model, claim, entry)).toMatchObject({ ok: true });
-    await deliver(world, [message(3, { samples: [labelOf(0)] })]);
+    await deliver(world, [message(3, { samples: [{ id: 0, label: !labelOf(0).label }] })]);
     expect(await learntSamples(world)).toMatchObject([ticket(1), labelOf(0)]);
     expect(await refusals(world)).toMatchObject([{ code: 'labelled-before' }]);
   });

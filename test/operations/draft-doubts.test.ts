@@ -29,6 +29,43 @@ describe('what a draft doubts', () => {
     ...Array.from({ length: 120 }, (_, i) => row(i).join(';')),
   ];
 
+  it('are labels that are numbered as classes are', async () => {
+    const taskOf = async (label: (i: number) => unknown) => {
+      const { spec, doubts } = await drafted(
+        'a.csv',
+        rowsOf((i) => [i / 7, label(i)], 'x;y'),
+      );
+      return [spec.task, doubts.some((each) => each.includes('taken for classes'))];
+    };
+    expect(await taskOf((i) => i % 10)).toEqual(['multiclass', true]);
+    expect(await taskOf((i) => [0, 1, 1, 2][i % 4])).toEqual(['multiclass', true]);
+    // Grades, counts, what begins elsewhere, and what has parts.
+    expect(await taskOf((i) => 1 + (i % 5))).toEqual(['regression', false]);
+    expect(await taskOf((i) => Math.floor(-2 * Math.log((i + 0.5) / 120)))).toEqual([
+      'regression',
+      false,
+    ]);
+    expect(await taskOf((i) => 2 * (i % 5))).toEqual(['regression', false]);
+    expect(await taskOf((i) => (i % 5) / 2)).toEqual(['regression', false]);
+  });
+
+  it('are many columns of a few numbers each, in one line', async () => {
+    const grey = (columns: number) =>
+      rowsOf(
+        (i) => [...Array.from({ length: columns }, (_, at) => (i * (at + 3)) % 17), i / 7],
+        [...Array.from({ length: columns }, (_, at) => `p${at}`), 'y'].join(';'),
+      );
+    const of = async (columns: number) =>
+      (await drafted('a.csv', grey(columns))).doubts.filter((each) =>
+        /if they are codes/.test(each),
+      );
+    expect(await of(3)).toHaveLength(3);
+    expect(await of(12)).toEqual([
+      'p0, p1, p2, p3, p4, p5, p6, p7, p8, p9 and 2 more have no more than 17 numbers each; if ' +
+        'they are codes, make them categories',
+    ]);
+  });
+
   it('are numbers that are written like codes', async () => {
     const lines = rowsOf(
       (i) => [`0${1_000 + (i % 9)}`, `${7e6 + 37 * i}`, i % 2],

@@ -27,6 +27,12 @@ describe('an entry to go back to', () => {
     expect(await findRollback(world, model, { entry: 0 })).toMatchObject({ respecified: 4 });
     await deliver(world, [message(51, { samples: [ticket(1)] })]);
     expect(await findRollback(world, model, { entry: 4 })).not.toHaveProperty('respecified');
+    // The first spec holds again: what changes is told of where the second one did.
+    await deliver(world, [message(52, { rollback: { to: 2 } })]);
+    for (const entry of [4, 5])
+      expect(await findRollback(world, model, { entry })).toMatchObject({ respecified: 6 });
+    for (const entry of [0, 3, 6])
+      expect(await findRollback(world, model, { entry })).not.toHaveProperty('respecified');
   });
 
   it('does not count behind it what was retracted since', async () => {

@@ -16,7 +16,7 @@ import type {
   Trained,
 } from '../engine.ts';
 import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
-import { named, partOf } from './expert-parts.ts';
+import { named, partOf, whyOf } from './expert-parts.ts';
 import { heard } from './heard.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
 import {
@@ -62,12 +62,6 @@ export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[]
     },
     ...(isNetwork(expert) ? { spec: specOf(spec, expert, i) } : {}),
   }));
-}
-
-/** Why networks are trained as they are, where there is something to be said. */
-function whyOf(networks: readonly CompiledModel[]): Pick<CompiledModel, 'why'> {
-  const reasons = new Set(networks.flatMap(({ why }) => why ?? []));
-  return reasons.size === 0 ? {} : { why: [...reasons].join('; ') };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { EngineState, Tensor, Tensors } from '../engine.ts';
+import type { CompiledModel, EngineState, Tensor, Tensors } from '../engine.ts';
 
 /** Tensors of an expert under their names in the whole state: `weights/<expert>/…`. */
 export function named(expert: string, tensors: Tensors): Tensors {
@@ -33,4 +33,11 @@ function partsBetween(tensors: Tensors): ReadonlyMap<string, Tensors> {
     own[name.slice(0, start) + name.slice(end)] = tensor;
   }
   return parts;
+}
+
+/** Why networks are trained as they are, where there is something to be said. */
+export function whyOf(networks: readonly CompiledModel[]): Pick<CompiledModel, 'why'> {
+  const [why, ...others] = new Set(networks.flatMap((network) => network.why ?? []));
+  const more = others.length === 0 ? '' : ` (and ${others.length} more of the experts like it)`;
+  return why === undefined ? {} : { why: why + more };
 }

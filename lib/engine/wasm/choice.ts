@@ -30,8 +30,9 @@ export function chooseFor(spec: Spec, network: Network): Choice {
   const [largest] = large.toSorted((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
   const refuse = ({ name, shape }: Matrix) => {
     throw new UntraceableError(
-      `${name} has ${sizeOf(shape)} elements, and onnx is faster with such matrices and filters; ` +
-        'name the engine wasm for the same bits on every processor',
+      `${name} has ${sizeOf(shape)} elements, and onnx is faster with such matrices and filters in ` +
+        'minibatches of 32 and more; name the engine wasm for smaller ones, and for the same bits ' +
+        'on every processor',
     );
   };
   if (largest !== undefined && !hasWindows(layers)) {

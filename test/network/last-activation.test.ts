@@ -1,0 +1,160 @@
+import * as tf from '@tensorflow/tfjs';
+import { describe, expect, it } from 'vitest';
+import { buildNetwork } from '../../lib/network/build-network.ts';
+import { defineSpec } from '../../lib/spec/spec.ts';
+
+const { layers } = tf;
+const seeded = (seed: number) => tf.initializers.glorotUniform({ seed });
+const dense = (units: number, activation?: 'softmax' | 'sigmoid' | 'relu', inputShape?: number[]) =>
+  layers.dense({
+    units,
+    kernelInitializer: seeded(units),
+    ...(activation && { activation }),
+    ...(inputShape && { inputShape }),
+  });
+const inputs = () => tf.input({ shape: [5], name: 'numbers' });
+
+/** A model of which another one is the last layer. */
+function nested(last: tf.LayersModel): tf.LayersModel {
+  const input = inputs();
+  const hidden = dense(4, 'relu').apply(input) as tf.SymbolicTensor;
+  return tf.model({ inputs: input, outputs: last.apply(hidden) as tf.SymbolicTensor });
+}
+
+/** A model whose last layer gets what some heads make of its input. */
+function joined(
+  heads: number,
+  units: number,
+  last: tf.layers.Layer,
+  activation?: 'softmax' | 'sigmoid',
+) {
+  const input = inputs();
+  const all = Array.from(
+    { length: heads },
+    () => dense(units, activation).apply(input) as tf.SymbolicTensor,
+  );
+  return tf.model({ inputs: input, outputs: last.apply(all) as tf.SymbolicTensor });
+}
+
+function endingIn(...last: tf.layers.Layer[]): tf.LayersModel {
+  return tf.sequential({ layers: [dense(4, 'relu', [5]), ...last] });
+}
+
+function specOf(task: 'binary' | 'multiclass' | 'regression', model: tf.LayersModel) {
+  return defineSpec({
+    model: 'topologies',
+    task,
+    features: { a: { type: 'vector', length: 5 } },
+    ...(task === 'multiclass' && { label: { classes: ['x', 'y', 'z'] } }),
+    network: { topology: model.toJSON(null, false) as never },
+  });
+}
+
+describe('the activation at the end of a topology', () => {
+  it.each<[string, 'binary' | 'multiclass', tf.LayersModel]>([
+    ['of a layer', 'multiclass', endingIn(dense(3, 'softmax'))],
+    ['none', 'multiclass', endingIn(dense(3), layers.reshape({ targetShape: [3] }))],
+    ['a layer of softmax', 'multiclass', endingIn(dense(3), layers.softmax())],
+    [
+      'a layer of softmax, of axis 1',
+      'multiclass',
+      endingIn(dense(3), layers.softmax({ axis: 1 })),
+    ],
+    [
+      'a layer of any activation',
+      'binary',
+      endingIn(dense(1), layers.activation({ activation: 'sigmoid' })),
+    ],
+    [
+      'of a nested model',
+      'multiclass',
+      nested(tf.sequential({ layers: [dense(3, 'softmax', [4])] })),
+    ],
+    [
+      'a layer of softmax in a nested model',
+      'multiclass',
+      nested(tf.sequential({ layers: [dense(3, undefined, [4]), layers.softmax()] })),
+    ],
+    [
+      'of a model in a nested model',
+      'binary',
+      nested(tf.sequential({ layers: [tf.sequential({ layers: [dense(1, 'sigmoid', [4])] })] })),
+    ],
+    ['a sum of layers', 'multiclass', joined(2, 3, layers.add())],
+  ])('is taken off: %s', async (name, task, model) => {
+    const { layersModel } = await buildNetwork(specOf(task, model));
+    layersModel.setWeights(model.getWeights());
+    const x = tf.tensor2d([[1, -2, 0.5, 3, -1]]);
+    const logits = layersModel.predict(x) as tf.Tensor;
+    const own = task === 'binary' ? tf.sigmoid(logits) : tf.softmax(logits);
+    const said = model.predict(x) as tf.Tensor;
+    const hasNone = name === 'none' || name === 'a sum of layers';
+    const expected = hasNone ? tf.softmax(said) : said;
+    expect(Array.from(own.dataSync())).toEqual(
+      Array.from(expected.dataSync(), (each) => expect.closeTo(each, 5)),
+    );
+  });
+
+  it.each<[string, 'binary' | 'multiclass' | 'regression', tf.LayersModel, RegExp]>([
+    ['another', 'binary', endingIn(dense(1, 'relu')), /must be sigmoid or linear .*found "relu"/],
+    ['a layer of another', 'binary', endingIn(dense(1), layers.reLU()), /found "ReLU"/],
+    ['one of another task', 'regression', endingIn(dense(1), layers.softmax()), /found "softmax"/],
+    [
+      'a softmax of classes apart',
+      'binary',
+      endingIn(dense(1), layers.softmax()),
+      /sigmoid or linear/,
+    ],
+    [
+      'a recurrent one',
+      'binary',
+      endingIn(
+        layers.reshape({ targetShape: [2, 2] }),
+        layers.lstm({ units: 1, activation: 'sigmoid' }),
+      ),
+      /found "sigmoid of LSTM"/,
+    ],
+    [
+      'one that is wrapped',
+      'binary',
+      endingIn(
+        layers.reshape({ targetShape: [2, 2] }),
+        layers.bidirectional({
+          layer: layers.gru({ units: 1 }) as tf.RNN,
+          mergeMode: 'sum',
+        }),
+      ),
+      /found "tanh of GRU"/,
+    ],
+    [
+      'one behind which layers pass on',
+      'multiclass',
+      endingIn(
+        dense(3, 'softmax'),
+        layers.dropout({ rate: 0.1 }),
+        layers.reshape({ targetShape: [3] }),
+      ),
+      /behind the softmax of "dense_[^"]*"; what comes out is taken for what stands before softmax/,
+    ],
+    [
+      'a mean of some',
+      'multiclass',
+      joined(2, 3, layers.average(), 'softmax'),
+      /behind the softmax of/,
+    ],
+    [
+      'some side by side',
+      'multiclass',
+      joined(3, 1, layers.concatenate(), 'sigmoid'),
+      /behind the sigmoid of/,
+    ],
+  ])('is refused where it cannot be taken off: %s', async (_, task, model, reason) => {
+    await expect(buildNetwork(specOf(task, model))).rejects.toThrow(reason);
+  });
+
+  it('stays what it was taken for in models of earlier releases', async () => {
+    const spec = { ...specOf('multiclass', endingIn(dense(3), layers.softmax())), revision: 15 };
+    const { layersModel } = await buildNetwork(spec);
+    expect(layersModel.layers.at(-1)?.getClassName()).toBe('Softmax');
+  });
+});
