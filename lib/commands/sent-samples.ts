@@ -5,10 +5,10 @@ import { limits } from '../limits.ts';
 import { isRecord, strictObject } from '../parse.ts';
 import { numbering } from './numbering.ts';
 
-const fewest = 'must hold at least one sample';
-const most = `at most ${limits.messageSamples} samples`;
-
-const sampleList = z.array(z.unknown()).min(1, fewest).max(limits.messageSamples, most);
+const sampleList = z
+  .array(z.unknown())
+  .min(1, 'must hold at least one sample')
+  .max(limits.messageSamples, `at most ${limits.messageSamples} samples`);
 
 const sampleObject = z
   .string()
@@ -53,21 +53,7 @@ function withSamples(sent: unknown, context: z.RefinementCtx): unknown {
   }
   const read = readTable(columns);
   if (!read.ok) no(read.reason, name, ...read.path);
-  const reason = read.ok && problemOf(read.table);
-  if (reason) no(reason, name);
   return { ...rest, samples: read.ok ? read.table : columns };
-}
-
-/** Why a table has not as many samples as a message may; undefined if it has. */
-function problemOf({ length, nameBytes }: SampleTable): string | undefined {
-  if (length === 0) return fewest;
-  if (length > limits.messageSamples) return most;
-  const bytes = length * nameBytes;
-  if (bytes <= limits.sampleObjectBytes) return undefined;
-  return (
-    `with ${nameBytes} bytes of names for each of its ${length} samples it would be a list of ` +
-    `${bytes} bytes; at most ${limits.sampleObjectBytes} are allowed, send fewer in a message`
-  );
 }
 
 /** The body of a message of samples. */

@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts';
 import { isRecord, show } from '../parse.ts';
 import { type NamedCells, SampleTable, type TableField } from './sample-table.ts';
 
@@ -48,7 +49,21 @@ export function readTable(
     fields.push({ name, columns });
   }
   if (first === undefined) return no([], 'must have a column of cells');
-  return { ok: true, table: new SampleTable(fields, first.count) };
+  const table = new SampleTable(fields, first.count);
+  const reason = reasonAgainst(table);
+  return reason === undefined ? { ok: true, table } : no([], reason);
+}
+
+/** Why a table has not as many samples as a message may; undefined if it has. */
+function reasonAgainst({ length, nameBytes }: SampleTable): string | undefined {
+  if (length === 0) return 'must hold at least one sample';
+  if (length > limits.messageSamples) return `at most ${limits.messageSamples} samples`;
+  const bytes = length * nameBytes;
+  if (bytes <= limits.sampleObjectBytes) return undefined;
+  return (
+    `with ${nameBytes} bytes of names for each of its ${length} samples it would be a list of ` +
+    `${bytes} bytes; at most ${limits.sampleObjectBytes} are allowed, send fewer in a message`
+  );
 }
 
 function no(path: readonly string[], reason: string): ColumnsProblem {

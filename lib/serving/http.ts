@@ -39,7 +39,8 @@ const statusOf: Readonly<Record<Extract<PredictAnswer, { ok: false }>['code'], n
 };
 
 /**
- * Answers `POST /<model>` with `{ samples, … }`, or `POST /` with `{ model, samples, … }`.
+ * Answers `POST /<model>` with `{ samples, … }` or `{ columns, … }`, or `POST /` with a
+ * `model` beside them.
  *
  * @param answerTo a request as an invocation would bring it
  */
@@ -56,12 +57,11 @@ export async function answerOverHttp(
   if (typeof read === 'string') return answered(400, refuse('malformed', read));
   const answer = await answerTo(read.body);
   const found = answered(answer.ok ? 200 : statusOf[answer.code], answer);
-  const { samples } = read.body;
   // As a text within a text, each quotation mark of it is two characters. (Most are far too small.)
-  if (4 * found.body.length <= limits.requestBytes || !Array.isArray(samples)) return found;
+  if (4 * found.body.length <= limits.requestBytes || !answer.ok) return found;
   const sizeBytes = Buffer.byteLength(JSON.stringify(found));
   if (sizeBytes <= limits.requestBytes) return found;
-  return answered(statusOf['too-large'], tooLarge(sizeBytes, samples.length));
+  return answered(statusOf['too-large'], tooLarge(sizeBytes, answer.predictions.length));
 }
 
 function answered(

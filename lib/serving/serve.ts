@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { invalid, isOfKind, MillraceError } from '../errors.ts';
 import { classNames } from '../features/class-weights.ts';
+import { readTable } from '../features/read-table.ts';
 import { limits } from '../limits.ts';
 import { type RecentModels, remember } from '../model/recent-models.ts';
-import { parse, strictObject } from '../parse.ts';
+import { isRecord, parse, strictObject } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import { modelName, producerName } from '../spec/names.ts';
@@ -23,8 +24,12 @@ const requestSchema = strictObject({
     .optional(),
 });
 
-/** A request for predictions. */
-export type PredictRequest = z.input<typeof requestSchema>;
+type ListRequest = z.input<typeof requestSchema>;
+
+/** A request for predictions, of a list of samples or of the columns of one. */
+export type PredictRequest =
+  | ListRequest
+  | (Omit<ListRequest, 'samples'> & { readonly columns: Readonly<Record<string, unknown>> });
 
 /** Predictions, or why there are none: what is wrong with the request, or with the model. */
 export type PredictAnswer =
@@ -42,7 +47,8 @@ export function createServing(ports: Ports) {
   const recent: RecentModels<OpenModel> = new Map();
   return async (request: unknown, secondsLeft: () => number): Promise<PredictAnswer> => {
     try {
-      const { model: name, samples, ...freshness } = parse(requestSchema, request, 'request');
+      const listed = withSamples(request);
+      const { model: name, samples, ...freshness } = parse(requestSchema, listed, 'request');
       assertCount(samples.length, limits.predictedSamples);
       const model = recent.get(name) ?? (await openModel(ports, name).catch(noneIfInvalid));
       if (model === undefined) return noSuchModel(name);
@@ -56,6 +62,19 @@ export function createServing(ports: Ports) {
       return refusalOf(ports, error);
     }
   };
+}
+
+/** A request that has its samples as a list. */
+function withSamples(request: unknown): unknown {
+  if (!isRecord(request) || request.columns === undefined) return request;
+  const { columns, ...rest } = request;
+  const no = (reason: string, path: readonly string[] = []) =>
+    invalid(`request.${['columns', ...path].join('.')}: ${reason}`);
+  if (rest.samples !== undefined) throw no('is another name for samples; send all in one of them');
+  const read = readTable(columns);
+  if (!read.ok) throw no(read.reason, read.path);
+  assertCount(read.table.length, limits.predictedSamples);
+  return { ...rest, samples: [...read.table] };
 }
 
 function assertCount(found: number, most: number, of = ''): void {

@@ -6,6 +6,7 @@ import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
+import { tableOf } from '../../lib/features/table-of.ts';
 import { compileModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { defineSpec, type Spec } from '../../lib/spec/spec.ts';
@@ -15,7 +16,8 @@ import { createWorld, message } from '../support/world.ts';
 /**
  * `node test/bench/reading.ts`: rows and megabytes a second from a file to shards of encoded rows,
  * by one core, beside what pandas takes to make numbers of the same CSV (where `python3` has it);
- * and samples a second from a message's body to encoded rows. Medians of three.
+ * and samples a second from a message's body to encoded rows, of a list and of columns. Medians of
+ * three.
  */
 const repetitions = 3;
 const folder = mkdtempSync(join(tmpdir(), 'millrace-reading-'));
@@ -92,10 +94,14 @@ async function prepared(spec: Spec, name: string, body: Uint8Array, title = name
 const columns = ['hour', 'weekday', 'distance', 'origin', 'destination', 'late'] as const;
 const lines: string[] = [columns.join(',')];
 const bodies: string[] = [];
+const tables: string[] = [];
 for await (const { flights } of readFlights(0, 1)) {
   for (const flight of flights) lines.push(columns.map((each) => flight[each]).join(','));
-  for (let at = 0; at < 100 * 256; at += 256)
-    bodies.push(JSON.stringify({ samples: flights.slice(at, at + 256).map(toSample) }));
+  for (let at = 0; at < 100 * 256; at += 256) {
+    const samples = flights.slice(at, at + 256).map(toSample);
+    bodies.push(JSON.stringify({ samples }));
+    tables.push(JSON.stringify({ columns: tableOf(samples) ?? {} }));
+  }
 }
 const csv = Buffer.from(`${lines.join('\n')}\n`);
 const path = join(folder, 'flights.csv');
@@ -138,13 +144,18 @@ const model = {
   name: 'flights',
   ...(await compileModel(createWorld(flightsSpec).engine, flightsSpec)),
 };
-let encoded = 0;
-const took = await medianSeconds(async () => {
-  encoded = 0;
-  for (const body of bodies) {
-    const { command } = parseMessage({ ...message(1, ''), body });
-    if (command.kind !== 'samples' || typeof command.body.samples === 'string') continue;
-    encoded += model.encoder.encode(command.body.samples).samples.count;
-  }
-});
-write(`${'messages of 256'.padEnd(24)} ${perSecond(encoded, took)} samples/s`);
+for (const [name, own] of [
+  ['messages of 256', bodies],
+  ['the same, of columns', tables],
+] as const) {
+  let encoded = 0;
+  const took = await medianSeconds(async () => {
+    encoded = 0;
+    for (const body of own) {
+      const { command } = parseMessage({ ...message(1, ''), body });
+      if (command.kind !== 'samples' || typeof command.body.samples === 'string') continue;
+      encoded += model.encoder.encode(command.body.samples).samples.count;
+    }
+  });
+  write(`${name.padEnd(24)} ${perSecond(encoded, took)} samples/s`);
+}

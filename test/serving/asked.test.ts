@@ -51,6 +51,33 @@ describe('what is asked for predictions', () => {
     expect(answer).toMatchObject({ ok: false, code, reason: expect.stringMatching(reason) });
   });
 
+  it('has its samples as a list or as columns', async () => {
+    const world = createWorld();
+    const serve = createServing(world);
+    const samples = [1, 2, 3].map((i) => ({ features: ticket(i).features }));
+    const columns = {
+      features: {
+        urgency: samples.map(({ features }) => features.urgency),
+        team: samples.map(({ features }) => features.team),
+      },
+    };
+    const listed = await serve({ model, samples }, long);
+    expect(listed).toMatchObject({ ok: true, predictions: { length: 3 } });
+    expect(await serve({ model, columns }, long)).toEqual(listed);
+    for (const [request, reason] of [
+      [{ model, columns, samples }, /^request\.columns: is another name for samples/],
+      [
+        { model, columns: { features: { x: 1 } } },
+        /^request\.columns\.features\.x: must be a list/,
+      ],
+      [{ model, columns: { features: { x: Array(10_001).fill(1) } } }, /at most 10000 samples/],
+    ] as const)
+      expect(await serve(request, long)).toMatchObject({
+        code: 'malformed',
+        reason: expect.stringMatching(reason),
+      });
+  });
+
   it('is bounded by the bytes of its answer', async () => {
     const classes = Array.from({ length: 5_000 }, (_, i) => `class ${i}`);
     const world = createWorld({
