@@ -107,7 +107,7 @@ function cellReaders(declaration: Declaration, rows: DecimalTable) {
     ),
     readLabel: reader(decimals.ofLabel, labelReader(declaration).readCell),
     readOutput: reader(decimals.ofLabel),
-    readWeight: reader(true, readNumber),
+    readWeight: reader(declaration.cells?.numbers === undefined, readNumber),
     readId: reader(decimals.ofId),
   };
 }

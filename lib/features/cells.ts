@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { limits } from '../limits.ts';
 import { show, strictObject } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import { numberStyles, writtenNumberReader } from './written-number.ts';
 
 const words = z.array(z.string().max(limits.categoryCharacters)).max(100);
 
@@ -10,6 +11,13 @@ export const cellsSchema = strictObject({
   missing: words.default(['', 'NA', 'N/A', '#N/A', 'NaN', 'null', 'None']),
   true: words.default(['true', 'yes', 't', 'y', '1']),
   false: words.default(['false', 'no', 'f', 'n', '0']),
+  numbers: z
+    .enum(numberStyles)
+    .optional()
+    .describe(
+      'how texts that are numbers are written, with signs of thousands, of money or of percent; ' +
+        '1234.5 unless given',
+    ),
 });
 
 /** What a spec says of cells. */
@@ -38,10 +46,11 @@ export function cellsOf(spec: CellWords, isExact = false): Cells {
   const isMissing = wordTest(spec.missing);
   const [isYes, isNo] = [wordTest(spec.true), wordTest(spec.false)];
   const textOfString = remembering(textOf);
+  const written = spec.numbers && writtenNumberReader(spec.numbers);
   return {
     isMissing: (cell) =>
       cell === undefined || cell === null || Number.isNaN(cell) || isMissing(cell),
-    number: numberOf,
+    number: (cell) => numberOf(cell, written),
     text(cell) {
       if (typeof cell === 'string') return textOfString(cell);
       return isExact && isRoundedNumber(cell) ? undefined : textOf(cell);
@@ -128,7 +137,8 @@ const smallestNormal = 2 ** -126;
 
 const numeral = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-function numberOf(cell: unknown): number | undefined {
+/** @param written reads a text without white space around it; one such as 1234.5 unless given */
+function numberOf(cell: unknown, written = plainNumberOf): number | undefined {
   if (typeof cell === 'number') {
     if (!Number.isFinite(cell)) return undefined;
     return Math.abs(cell) < smallestNormal ? 0 : cell;
@@ -138,7 +148,11 @@ function numberOf(cell: unknown): number | undefined {
   if (typeof cell !== 'string') return undefined;
   const text = cell.trim();
   if (isTruth(text)) return Number(text.toLowerCase() === 'true');
-  return numeral.test(text) ? numberOf(Number(text)) : undefined;
+  return numberOf(written(text));
+}
+
+function plainNumberOf(text: string): number | undefined {
+  return numeral.test(text) ? Number(text) : undefined;
 }
 
 /** Whether a text is true or false; most others are told by their length. */

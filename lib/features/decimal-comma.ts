@@ -23,7 +23,10 @@ export function decimalCells({
   features,
   task,
   revision = 0,
-}: Pick<Declaration, 'features' | 'task' | 'revision'>): DecimalCells {
+  cells,
+}: Pick<Declaration, 'features' | 'task' | 'revision' | 'cells'>): DecimalCells {
+  // A spec may say itself how its numbers are written.
+  if (cells?.numbers !== undefined) return { ofFeature: () => false, ofLabel: false, ofId: false };
   const isEverywhere = revision < 13;
   return {
     ofFeature: (name) => isEverywhere || numeric.has(features[name]?.type),

@@ -20,7 +20,10 @@ export function rolesOf(declaration: Declaration, features: WrittenFeatures): Ro
   const { numberWidth, categoryCount } = layoutOf(declaration);
   const { features: declared, label, task, cells: words } = declaration;
   // What is missing is told by its text.
-  const areNumbers = words?.missing.every((word) => cells.number(word) === undefined) ?? false;
+  const areNumbers =
+    words !== undefined &&
+    words.numbers === undefined &&
+    words.missing.every((word) => cells.number(word) === undefined);
   const decimals = decimalCells(declaration);
   const own = features.sent.map((feature, place): Role => {
     const { name, column, offsets, width, write } = feature;
@@ -72,7 +75,7 @@ function weightRole(declaration: Declaration): Role {
   return {
     column: weightColumn,
     takesNumbers: false,
-    readsDecimals: true,
+    readsDecimals: declaration.cells?.numbers === undefined,
     isSource: false,
     write: (cell, into, row) => write({ weight: cell }, into, row).ok,
     textOf: () => undefined,

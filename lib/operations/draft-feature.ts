@@ -36,9 +36,7 @@ export function reasonToLeave(column: Column): string | undefined {
   if (isTime(column)) return undefined;
   if (column.otherDates > 0.5 * present)
     return `its dates are written as ${textsOf(column)}; 2024-01-31 can be learnt as a timestamp`;
-  // (A few may be refused as rows of their own.)
-  const isWritten = column.writtenNumbers > 0.05 * present;
-  if (isWritten && column.writtenNumbers + numbers > mostlyNumbers * present)
+  if (hasWrittenNumbers(column))
     return `its numbers are written as ${textsOf(column)}; write them like 2503.28 to learn them`;
   if (isProse(column)) return undefined;
   const isKey = values.size === present && present > 100;
@@ -107,6 +105,14 @@ export function alikeDoubts(
     first.set(small, value);
   }
   return [];
+}
+
+/** Whether most values are numbers, some of which have signs of thousands, money or percent. */
+export function hasWrittenNumbers(column: Column): boolean {
+  const { present, writtenNumbers } = column;
+  const numbers = areCodes(column) ? 0 : column.numbers;
+  // (A few may be refused as rows of their own.)
+  return writtenNumbers > 0.05 * present && writtenNumbers + numbers > mostlyNumbers * present;
 }
 
 /** Whether whole numbers are all there from the lowest to the highest, and are no years. */

@@ -3,6 +3,7 @@ import type { BadRow } from '../datasets/formats/format.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { cellsSchema } from '../features/cells.ts';
 import type { Task } from '../features/task.ts';
+import type { NumberStyle } from '../features/written-number.ts';
 import { limits } from '../limits.ts';
 import { listNames, show } from '../parse.ts';
 import { featureName, labelSchema } from '../spec/label-schema.ts';
@@ -28,6 +29,7 @@ import { leaks } from './draft-leaks.ts';
 import { lookAgain, type SecondLook } from './draft-second-look.ts';
 import { isTime, reasonToLeaveTime, timePartsOf, timestampOf } from './draft-times.ts';
 import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
+import { readAsWritten } from './draft-written.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
 export type Draft = {
@@ -74,10 +76,11 @@ async function draftOf(
   file: Profiled,
   { labels, task: given }: { readonly labels?: readonly string[]; readonly task?: Task },
 ): Promise<Draft> {
-  const { rows, columns, isAll, bad, badRows, areSamples, hidden } = file;
-  if (areSamples) assertIsLabelled(columns, labels);
-  const targets = targetsOf(columns, labels);
+  const { rows, isAll, bad, badRows, areSamples, hidden } = file;
+  if (areSamples) assertIsLabelled(file.columns, labels);
   const doubts: string[] = [];
+  const { columns, numbers } = readAsWritten(file.columns, doubts);
+  const targets = targetsOf(columns, labels);
   if (!isAll) doubts.push(`the file has more than the ${rows} rows that were looked at`);
   if (bad !== undefined) doubts.push(unreadable(bad, badRows, rows));
   doubts.push(...headerDoubts(file.name, columns));
@@ -114,13 +117,7 @@ async function draftOf(
   };
   const candidates = [...columns.values()].filter((column) => !targets.includes(column));
   const { features, left: unlearnt } = draftFeatures(candidates, { ...findings, alike, task });
-  const left = [
-    ...[...hidden].map((column) => ({
-      column,
-      reason: 'samples have a field of their own of that name; call the feature otherwise',
-    })),
-    ...unlearnt,
-  ];
+  const left = [...[...hidden].map(hiddenColumn), ...unlearnt];
   if (Object.keys(features).length === 0) throw invalid(nothingToLearn(file.name, left));
   doubts.push(...leaks(others, targets), ...seen);
   // (Of rows that are samples already, a feature that the spec does not know is refused.)
@@ -134,9 +131,14 @@ async function draftOf(
     label: labelOf(targets, task, nameFor(targets[0].name, features)),
     network: { hidden: [32] },
     online: { experts: 'default' },
-    ...cellsWith(findings.words, truths),
+    ...cellsWith(findings.words, truths, numbers),
   };
   return { spec, rows, left, doubts };
+}
+
+function hiddenColumn(column: string): Draft['left'][number] {
+  const reason = 'samples have a field of their own of that name; call the feature otherwise';
+  return { column, reason };
 }
 
 /** The features that columns are, and the columns that are left out. */
@@ -174,10 +176,15 @@ function draftFeatures(
 }
 
 /** The words of a spec beside those that every one has. */
-function cellsWith(missing: ReadonlySet<string>, truths: Truths | undefined) {
+function cellsWith(
+  missing: ReadonlySet<string>,
+  truths: Truths | undefined,
+  numbers: NumberStyle | undefined,
+) {
   const usual = cellsSchema.parse({});
   const cells = {
     ...(missing.size > 0 && { missing: [...usual.missing, ...missing] }),
+    ...(numbers && { numbers }),
     ...(truths && { true: [...usual.true, truths.true], false: [...usual.false, truths.false] }),
   };
   return Object.keys(cells).length === 0 ? {} : { cells };

@@ -49,6 +49,16 @@ describe('what a draft doubts', () => {
     expect(await taskOf((i) => (i % 5) / 2)).toEqual(['regression', false]);
   });
 
+  it('are none where it is said that numbers are classes', async () => {
+    const lines = rowsOf((i) => [i / 7, 1 + (i % 3)], 'x;y');
+    const digits = { name: 'a.csv', bytes: bytesInMemory(Buffer.from(lines.join('\n'))) };
+    const { spec } = await draftSpec('m', digits, { labels: ['y'], task: 'multiclass' });
+    expect(spec).toMatchObject({ task: 'multiclass', label: { classes: ['1', '2', '3'] } });
+    const samples = [1, 2, 3].map((label) => ({ features: { x: 7 }, label }));
+    const { refused } = createEncoder(defineSpec(spec)).encode(samples);
+    expect(refused).toEqual([]);
+  });
+
   it('are many columns of a few numbers each, in one line', async () => {
     const grey = (columns: number) =>
       rowsOf(
