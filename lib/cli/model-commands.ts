@@ -122,7 +122,7 @@ function declareSend(add: AddCommand): void {
         whole('--rate <count>', 'samples a second; as fast as it goes unless given', 1),
         whole(
           '--per-message <count>',
-          'samples of a message; 500 unless given, or fewer labels of large questions',
+          'samples of a message; unless given a fiftieth of the file, from 20 to 500',
           1,
         ),
         text('--id <column>', 'the rows are labels of what was asked under these ids'),

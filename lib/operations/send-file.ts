@@ -11,12 +11,15 @@ import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
 import { judge, type Ledger } from '../state/ledger.ts';
-import { producerOfContent } from './sent-content.ts';
+import { contentOf, type SentContent } from './sent-content.ts';
 import { labelsPerMessage, readLabels, readSent, refusedOf } from './sent-rows.ts';
 
 /** How a file is sent. */
 export type SendOptions = {
-  /** Samples of a message; a message is smaller where they do not fit. */
+  /**
+   * Samples of a message; a message is smaller where they do not fit. Unless given, as many as when
+   * the content was sent before, or about a fiftieth of it, from 20 to 500.
+   */
   readonly samplesPerMessage?: number;
   /** Samples a second; as fast as it goes unless given. */
   readonly rate?: number;
@@ -59,18 +62,15 @@ export async function sendFile(
   ports: Pick<Ports, 'store' | 'log' | 'sendSamples' | 'now' | 'nonce' | 'limits' | 'pause'>,
   spec: Spec,
   file: { readonly name: string; readonly bytes: ByteSource },
-  {
-    idColumn,
-    samplesPerMessage = idColumn === undefined ? 500 : labelsPerMessage(spec),
-    rate,
-    wait,
-    onSent = () => undefined,
-  }: SendOptions,
+  { idColumn, samplesPerMessage: given, rate, wait, onSent = () => undefined }: SendOptions,
 ): Promise<SentFile> {
-  const content = await producerOfContent(file.bytes, idColumn);
-  const producer = `${content}${samplesPerMessage}`;
+  const content = await contentOf(file.bytes, idColumn);
   const ledger = await ledgerNow(ports, spec.model);
-  assertSameCut(ledger, content, producer);
+  const before = sizeBefore(ledger, content);
+  const usual = idColumn === undefined ? usualSize(content) : labelsPerMessage(spec);
+  const samplesPerMessage = given ?? before ?? usual;
+  assertSameCut(before, samplesPerMessage);
+  const producer = `${content.producer}${samplesPerMessage}`;
   const isSettled = (seq: number) =>
     judge(ledger, { by: 'producer', producer, seq }, ports.limits).verdict === 'settled';
   const sums = { messages: 0, samples: 0, settledBefore: 0 };
@@ -195,13 +195,24 @@ async function* messagesOf(
   if (message.length > 0) yield message;
 }
 
+/** Of a short file, messages are so many: the first ones are predicted by a model that is new. */
+const fewMessages = 50;
+/** Smaller messages cost more than they bring, and larger ones come late. */
+const [leastSize, mostSize] = [20, 500];
+
+function usualSize({ lines }: SentContent): number {
+  return Math.min(mostSize, Math.max(leastSize, Math.ceil(lines / fewMessages)));
+}
+
+/** How many samples the messages had when the content was sent before, if it was. */
+function sizeBefore({ producers }: Ledger, { producer }: SentContent): number | undefined {
+  const name = [...producers.keys()].find((each) => each.startsWith(producer));
+  return name === undefined ? undefined : Number(name.slice(producer.length));
+}
+
 /** The same content under another number of messages would be learnt a second time. */
-function assertSameCut(ledger: Ledger, content: string, producer: string): void {
-  const other = [...ledger.producers.keys()].find(
-    (name) => name.startsWith(content) && name !== producer,
-  );
-  if (other === undefined) return;
-  const size = other.slice(content.length);
+function assertSameCut(size: number | undefined, own: number): void {
+  if (size === undefined || size === own) return;
   throw invalid(
     `this content was sent already, ${size} samples a message; ` +
       `--per-message ${size} goes on with it, and learns nothing twice`,

@@ -4,12 +4,24 @@ import { newline } from '../datasets/formats/text-reader.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import type { Ports } from '../ports/ports.ts';
 
-/** How the producer of a file's content is called, but for the size of its messages. */
-export async function producerOfContent(bytes: ByteSource, idColumn?: string): Promise<string> {
+/** What a file's content is known by. */
+export type SentContent = {
+  /** How its producer is called, but for the size of its messages. */
+  readonly producer: string;
+  /** Line ends among its bytes: some more than it has rows, where it is a plain text. */
+  readonly lines: number;
+};
+
+/** What the content of a file is known by. @param idColumn where its rows are labels of ids */
+export async function contentOf(bytes: ByteSource, idColumn?: string): Promise<SentContent> {
   const hash = createHash('sha256');
-  for await (const piece of piecesOf(bytes)) hash.update(piece);
+  let lines = 0;
+  for await (const piece of piecesOf(bytes)) {
+    hash.update(piece);
+    for (let at = piece.indexOf(newline); at >= 0; at = piece.indexOf(newline, at + 1)) lines += 1;
+  }
   if (idColumn !== undefined) hash.update(`\0id:${idColumn}`);
-  return nameOfDigest(hash);
+  return { producer: nameOfDigest(hash), lines };
 }
 
 function nameOfDigest(hash: Hash): string {

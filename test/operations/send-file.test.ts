@@ -46,8 +46,14 @@ it('knows what was learnt of a file, however far the published state is behind',
     bodies.map((body, i) => message(i + 2, body)),
   );
   expect((await published(world)).sequence).toBe(1);
-  const again = await sendFile(world, spec, file, { samplesPerMessage: 4, wait });
-  expect(again).toMatchObject({ messages: 0, settledBefore: 10 });
+  // (Also where nobody says again how large they were.)
+  for (const samplesPerMessage of [4, undefined]) {
+    const again = await sendFile(world, spec, file, {
+      ...(samplesPerMessage && { samplesPerMessage }),
+      wait,
+    });
+    expect(again).toMatchObject({ messages: 0, settledBefore: 10 });
+  }
   await expect(sendFile(world, spec, file, { samplesPerMessage: 5, wait })).rejects.toThrow(
     'this content was sent already, 4 samples a message',
   );
@@ -183,6 +189,17 @@ describe('rows of an id and a label alone', () => {
   });
 });
 
+it.each([
+  [30, 2],
+  [2_000, 50],
+  [26_000, 52],
+])('sends a file of %i rows in %i messages', async (rows, messages) => {
+  const text = Array.from({ length: rows }, (_, i) => JSON.stringify(ticket(i))).join('\n');
+  const file = { name: 'a.jsonl', bytes: bytesInMemory(Buffer.from(`${text}\n`)) };
+  const wait = async () => undefined;
+  expect((await sendFile(createWorld(), ticketsSpec, file, { wait })).messages).toBe(messages);
+});
+
 it('sends fewer labels in a message where their questions are large', async () => {
   const vector = { type: 'vector', length: 3_072 } as const;
   const spec = defineSpec({ ...ticketsSpec, features: { vector } });
@@ -193,5 +210,6 @@ it('sends fewer labels in a message where their questions are large', async () =
   const { messages } = await sendFile(world, spec, file, { idColumn: 'order', wait });
   expect(messages).toBe(3);
   const named = { ...file, bytes: bytesInMemory(Buffer.from(text.replace('order', 'id'))) };
-  expect((await sendFile(createWorld(spec), spec, named, { wait })).messages).toBe(3);
+  const options = { samplesPerMessage: 500, wait };
+  expect((await sendFile(createWorld(spec), spec, named, options)).messages).toBe(3);
 });

@@ -55,7 +55,7 @@ export async function followTutorial(folder: string, programs: string): Promise<
   expect(all.replace(/\s+/g, ' ')).toContain(
     'dayOfYear, how much time has passed, of UTC; classes',
   );
-  expect(all).toContain('weather: 1,461 samples in 3 messages sent');
+  expect(all).toContain('weather: 1,461 samples in 49 messages sent');
   expect(all).toMatch(/"ok":true,"model":"weather",.*"class":"rain"/);
   expect(all).toMatch(/class: '(sun|drizzle|fog)'/);
   expect(all).toMatch(/weather-history-\S+ +(promoted|kept-champion)/);
