@@ -191,7 +191,7 @@ export async function init(
   if (left.length > mostLeft) print(`  left out ${left.length - mostLeft} more`);
   for (const doubt of doubts) printWrapped(`look at ${doubt}`);
   if (spec.task === 'multiclass')
-    print('  other classes than these are refused; with label.maxClasses new ones are learnt');
+    print('  other classes are refused; with label.maxClasses new ones are learnt');
   print(`next: npx millrace create ${out}`);
   return 0;
 }

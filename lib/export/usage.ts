@@ -69,7 +69,8 @@ ${asFloat32}`;
 /** What `model.safetensors` holds. */
 export const safetensorsUsage = `The weights by their names, \`weights/<layer>/<weight>\` as float32,
 and what standardises the inputs, \`features/<name>/mean\` and \`scale\` as float64: the network
-sees (value − mean) · scale. Of experts, each has a part of the names,
+sees (value − mean) · scale, no further from 0 than \`most\` in \`inputs.json\` says. Of experts,
+each has a part of the names,
 \`weights/expert_1/<layer>/<weight>\`, and \`weights/mixture/…\` says how they are mixed:
 Millrace's docs/python.md computes it. \`millrace import\` starts another model from it.
 

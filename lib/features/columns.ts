@@ -231,7 +231,9 @@ export function scalingOf(declaration: DeclaredColumns): Scaling {
   return {
     columns,
     views: [...views],
-    ...(experts ? { bound: mostDeviations } : ignoresRounding && { bound: farthest }),
+    ...(experts
+      ? { bound: mostDeviations, spreadBound: mostDeviations }
+      : ignoresRounding && { bound: farthest }),
     ...(declaration.optimizer?.normalized ? normOf(declaration) : {}),
   };
 }

@@ -107,8 +107,8 @@ export function decayed({ halfLife, ...own }: ForgettingMoments, later: Moments)
   };
 }
 
-/** What of a number may be of rounding, where it is the result of some steps in float64. */
-const roundedShare = 2 ** -44;
+/** What of a number may be of rounding: some steps of float64, which has 2⁻⁵² of each. */
+const roundedShare = 2 ** -50;
 
 /**
  * The deviation of a column; 0 where it is no more than what rounding leaves: 0.1 + 0.2 is not 0.3,

@@ -23,6 +23,8 @@ export type Scaling = {
   readonly views: readonly number[];
   /** The largest size that a standardised number may have; any unless given. */
   readonly bound?: number | undefined;
+  /** The same of one that is scaled by its spread. */
+  readonly spreadBound?: number | undefined;
   /**
    * Where rates are by the norm of samples: the squared norm of what they look up in tables, a 1
    * for each.
@@ -84,7 +86,11 @@ export type ColumnScales = {
  */
 export function columnScales(
   statistics: FeatureStatistics,
-  { columns, bound = Number.POSITIVE_INFINITY }: Pick<Scaling, 'columns' | 'bound'>,
+  {
+    columns,
+    bound = Number.POSITIVE_INFINITY,
+    spreadBound = Number.POSITIVE_INFINITY,
+  }: Pick<Scaling, 'columns' | 'bound' | 'spreadBound'>,
   isExact: boolean,
   view?: number,
 ): ColumnScales {
@@ -113,8 +119,9 @@ export function columnScales(
       return size === undefined || deviationOf(moments, column, size) > 0 ? own : 0;
     }, 1),
     most: Float64Array.from(columns, ({ isStandardized }, column) => {
-      const moments = spreads.has(column) ? undefined : forgetting[column];
       if (!isStandardized) return Number.POSITIVE_INFINITY;
+      if (spreads.has(column)) return spreadBound;
+      const moments = forgetting[column];
       return moments ? Math.min(bound, Math.sqrt(countOf(moments, column))) : bound;
     }),
   };

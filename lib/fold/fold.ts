@@ -12,6 +12,7 @@ import { stateBefore } from './arithmetics.ts';
 import type { ForwardBounds, ShouldStop } from './catch-up.ts';
 import { caughtUpChallenger } from './challenger.ts';
 import { keepState, lastCheckpoint, loadCheckpoint } from './checkpoints.ts';
+import { labelsLeft } from './exclusions.ts';
 import { readSampleObject } from './sample-objects.ts';
 
 /** By what a journal is folded. */
@@ -52,14 +53,18 @@ export async function applyEntry(
 /**
  * What a command of a model reaches beyond the state, where it is the next after an entry.
  *
- * @param after the number of that entry
+ * @param after the state that the entry leads to
  */
 export function reachOf(
   ports: Ports,
   { model, shouldStop }: Folding,
-  after: Pick<State, 'sequence'>,
+  after: Pick<State, 'sequence' | 'model' | 'retractions'>,
 ): Reach {
-  const entry = { sequence: after.sequence + 1, learnt: learntLabels(ports.store, model.name) };
+  const entry = {
+    sequence: after.sequence + 1,
+    learnt: learntLabels(ports.store, model.name),
+    ...(after.retractions.length > 0 && { left: labelsLeft(ports.store, after) }),
+  };
   return {
     model,
     modelOf: (specHash) => modelOf(ports, model, specHash),

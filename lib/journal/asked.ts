@@ -109,8 +109,14 @@ async function readLabels(store: ObjectStore, model: string, sequence: number) {
   return labelsById((await readEntry(store, model, sequence))?.samples.flatMap(withIds) ?? []);
 }
 
-/** An entry that is about to be committed: its number, and what those before it have learnt. */
-type NextEntry = { readonly sequence: number; readonly learnt: LearntLabels };
+/** An entry that is about to be committed. */
+type NextEntry = {
+  readonly sequence: number;
+  /** What those before it have learnt. */
+  readonly learnt: LearntLabels;
+  /** The same without what was retracted since; as above unless given. */
+  readonly left?: LearntLabels;
+};
 
 /**
  * Claims what was asked under an id for an entry that is about to be committed. Its number is
@@ -125,7 +131,7 @@ export async function claimAsked(
   ports: BucketPorts,
   model: string,
   { id, isDefault }: Claim,
-  { sequence, learnt }: NextEntry,
+  { sequence, learnt, left = learnt }: NextEntry,
 ): Promise<Claimed> {
   const key = keys.asked(model, id);
   for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
@@ -137,10 +143,9 @@ export async function claimAsked(
     for (const entry of labelledBy) {
       const before = entry < sequence ? (await learnt(entry)).get(id) : undefined;
       if (before !== undefined && (isDefault || !before.isDefault))
-        return {
-          ...refuse('labelled-before', `entry ${entry} has learnt another label of ${show(id)}`),
-          learnt: before.label,
-        };
+        return (await left(entry)).has(id)
+          ? { ...labelledBefore(entry, id, 'another label'), learnt: before.label }
+          : labelledBefore(entry, id, 'a label, which was retracted since,');
       overruled ??= before;
       if (entry >= sequence || before !== undefined) claims.push(entry);
     }
@@ -156,6 +161,10 @@ export async function claimAsked(
     if (outcome?.ok) return found;
   }
   throw notWritten(key);
+}
+
+function labelledBefore(entry: number, id: SampleId, what: string): Refused<'labelled-before'> {
+  return refuse('labelled-before', `entry ${entry} has learnt ${what} of ${show(id)}`);
 }
 
 /** Whether an entry has learnt a label of an id, or its default. */

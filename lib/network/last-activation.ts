@@ -21,13 +21,16 @@ const activations: ReadonlySet<unknown> = new Set(
 const recurrent: ReadonlySet<unknown> = new Set('SimpleRNN GRU LSTM'.split(' '));
 /** Layers of layers. */
 const models: ReadonlySet<unknown> = new Set(['Sequential', 'Model', 'Functional']);
-/** Layers that pass on what they get, or a mean of it. */
-const passing: ReadonlySet<unknown> = new Set(
-  (
-    'Reshape Flatten Permute Concatenate Average Dropout SpatialDropout1D GaussianDropout ' +
-    'GaussianNoise AlphaDropout'
-  ).split(' '),
+/** Layers that pass on what they get, or a part or a mean of it. */
+const passing = new RegExp(
+  `^(${[
+    'Reshape|Flatten|Permute|RepeatVector|Masking|.*Dropout.*|GaussianNoise',
+    '(Global)?(Average|Max)Pooling.*|Cropping.*|ZeroPadding.*|UpSampling.*',
+    'Concatenate|Average|Maximum|Minimum',
+  ].join('|')})$`,
 );
+/** Layers that add up or multiply what they get: of activations alone, they make no logits. */
+const merging: ReadonlySet<unknown> = new Set(['Add', 'Subtract', 'Multiply']);
 
 /**
  * Takes the sigmoid or softmax off the end of a topology, in place: the loss works on logits. Since
@@ -41,61 +44,77 @@ export function endInLogits(
   topology: Json,
 ): void {
   const link = links[task];
-  const outer = lastOf(topology);
-  const last = revision < 16 ? outer : innermost(outer);
+  const output = outputOf(topology);
+  const last = revision < 16 ? output?.place : innermost(output);
   if (last === undefined) return;
   const found = revision < 16 ? ownActivation(last.layer) : activationOf(last.layer);
+  const allowed = link === 'linear' ? link : `${link} or linear`;
   if (found !== link && found !== 'linear') {
     throw invalid(
-      `spec.network.topology: its last activation must be ${link} or linear ` +
+      `spec.network.topology: its last activation must be ${allowed} ` +
         `for the task ${task} (found ${show(found)})`,
     );
   }
-  if (found !== 'linear' && last.isShared)
+  if (found !== 'linear' && revision >= 16 && isShared(last))
     throw invalid(
-      `spec.network.topology: the ${link} at its end is of a model that is used more than once; ` +
+      `spec.network.topology: the ${link} at its end is of a layer that is used more than once; ` +
         'end in a layer of its own',
     );
   if (found !== 'linear') makeLinear(last.layer);
   else if (revision >= 16 && link !== 'linear') assertNoneBefore(last, link);
 }
 
-/** A layer, and the layers of its model: of a Sequential, in their order. */
-type Place = { readonly layer: Json; readonly layers: readonly Json[]; readonly isShared: boolean };
+/** A layer, and where it stands. */
+type Place = {
+  readonly layer: Json;
+  /** The layers of its model: of a Sequential, in their order. */
+  readonly layers: readonly Json[];
+  /** The model itself, where it is a layer of another. */
+  readonly outer?: Place | undefined;
+};
 
-/** The layer that a model's output comes from. */
-function lastOf(model: Json, isShared = false): Place | undefined {
+/** An output of a layer. */
+type Output = { readonly place: Place; readonly index: number };
+
+/** What a model puts out: an output of one of its layers; a Sequential has one, of the last. */
+function outputOf(model: Json, index = 0, outer?: Place): Output | undefined {
   const config = isJson(model.config) ? model.config : model;
   const layers = Array.isArray(config.layers) ? config.layers.filter(isJson) : [];
   const outputs: unknown = config.output_layers;
-  const outputName: unknown =
-    Array.isArray(outputs) && Array.isArray(outputs[0]) ? outputs[0][0] : undefined;
-  // A Sequential names no output: it is its last layer.
-  const named =
-    outputName === undefined ? undefined : layers.find((layer) => layer.name === outputName);
-  const layer = named ?? layers.at(-1);
-  return layer && { layer, layers, isShared };
+  const tensor: unknown = Array.isArray(outputs) ? outputs[index] : undefined;
+  const [name, , own] = Array.isArray(tensor) ? tensor : [];
+  const layer = layers.find((each) => name !== undefined && each.name === name) ?? layers.at(-1);
+  return layer && { place: { layer, layers, outer }, index: Number(own ?? 0) };
 }
 
-/** The last layer that is no model itself. */
-function innermost(place: Place | undefined): Place | undefined {
-  if (place === undefined || !models.has(place.layer.class_name)) return place;
-  return innermost(lastOf(place.layer, place.isShared || nodesOf(place.layer).length > 1));
+/** The layer that is no model itself and puts that out. */
+function innermost(output: Output | undefined): Place | undefined {
+  if (output === undefined || !models.has(output.place.layer.class_name)) return output?.place;
+  return innermost(outputOf(output.place.layer, output.index, output.place));
 }
 
-/** The layers that a layer is fed by, each as it was called. */
-function sourcesOf({ layer, layers, isShared }: Place): readonly Place[] {
-  const nodes = nodesOf(layer);
-  const names = new Set(
-    nodes.flatMap((node) =>
-      Array.isArray(node) ? node.map((input) => (Array.isArray(input) ? input[0] : undefined)) : [],
-    ),
-  );
-  const before =
-    nodes.length > 0
-      ? layers.filter(({ name }) => names.has(name))
-      : layers.slice(0, layers.indexOf(layer)).slice(-1);
-  return before.flatMap((source) => innermost({ layer: source, layers, isShared }) ?? []);
+/** Whether a layer, or a model that it is in, is called more than once. */
+function isShared({ layer, outer }: Place): boolean {
+  return nodesOf(layer).length > 1 || (outer !== undefined && isShared(outer));
+}
+
+/** The layers that a layer is fed by; of the first ones of a model, those that feed the model. */
+function sourcesOf({ layer, layers, outer }: Place): readonly Place[] {
+  const ofOuter = outer === undefined ? [] : sourcesOf(outer);
+  const inputs = nodesOf(layer).flatMap((node) => (Array.isArray(node) ? node : []));
+  const before = layers[layers.indexOf(layer) - 1];
+  if (inputs.length === 0) return before ? sourceOf({ layer: before, layers, outer }) : ofOuter;
+  return inputs.flatMap((input: unknown) => {
+    const [name, , index] = Array.isArray(input) ? input : [];
+    const own = layers.find((each) => each.name === name);
+    return own ? sourceOf({ layer: own, layers, outer }, Number(index ?? 0)) : [];
+  });
+}
+
+function sourceOf(place: Place, index = 0): readonly Place[] {
+  if (place.layer.class_name === 'InputLayer') return place.outer ? sourcesOf(place.outer) : [];
+  const own = innermost({ place, index });
+  return own ? [own] : [];
 }
 
 function nodesOf({ inbound_nodes: nodes }: Json): readonly unknown[] {
@@ -133,22 +152,25 @@ function makeLinear(layer: Json): void {
 
 /** @throws MillraceError kind `invalid` if the last layer passes on what an activation made */
 function assertNoneBefore(last: Place, link: string): void {
-  const seen = new Set<Json>();
-  const open = [last];
-  for (let place = open.pop(); place !== undefined; place = open.pop()) {
-    if (seen.has(place.layer) || !passing.has(place.layer.class_name)) continue;
-    seen.add(place.layer);
-    for (const source of sourcesOf(place)) {
-      const found = activationOf(source.layer);
-      if (found === 'softmax' || found === 'sigmoid')
-        throw invalid(
-          `spec.network.topology: the layer ${nameOf(last)} is the last one, behind the ${found} of ` +
-            `${nameOf(source)}; what comes out is taken for what stands before ${link}: end in the ` +
-            'activation, or leave it out',
-        );
-      open.push(source);
-    }
-  }
+  const found = activationBehind(last);
+  if (found === undefined) return;
+  throw invalid(
+    `spec.network.topology: the layer ${nameOf(last)} is the last one, behind the ` +
+      `${activationOf(found.layer)} of ${nameOf(found)}; what comes out is taken for what stands ` +
+      `before ${link}: end in the activation, or leave it out`,
+  );
+}
+
+/** A layer whose softmax or sigmoid a layer has, or passes on. */
+function activationBehind(place: Place): Place | undefined {
+  const own = activationOf(place.layer);
+  if (own === 'softmax' || own === 'sigmoid') return place;
+  const { class_name: kind } = place.layer;
+  const passes = typeof kind === 'string' && passing.test(kind);
+  if (!passes && !merging.has(kind)) return undefined;
+  const found = sourcesOf(place).map(activationBehind);
+  const first = found.find((each) => each !== undefined);
+  return passes || found.every((each) => each !== undefined) ? first : undefined;
 }
 
 function nameOf({ layer }: Place): string {

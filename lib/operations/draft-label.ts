@@ -87,8 +87,8 @@ export function taskOf(label: Column, doubts: string[]): Task {
   }
   if (areNumberedClasses(label)) {
     doubts.push(
-      `label: ${name} has the values 0 to ${values.size - 1}, each about as often, and they are ` +
-        'taken for classes; if they are amounts: --task regression',
+      `label: ${name} has the values 0 to ${values.size - 1}, none by far the rarest, and they ` +
+        'are taken for classes; if they are amounts: --task regression',
     );
     return 'multiclass';
   }

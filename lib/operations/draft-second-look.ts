@@ -6,15 +6,12 @@ import { type DecimalTable, withDecimalPoint } from '../features/decimal-comma.t
 import type { Task } from '../features/task.ts';
 import { type Column, flat } from './column-profile.ts';
 import { createCodes } from './draft-codes.ts';
-import { type Cycle, createCycles } from './draft-cycles.ts';
 import { createNumericLeaks } from './draft-leaks.ts';
 
 /** What can be seen of the rows once their columns are known. */
 export type SecondLook = {
   /** Columns of whole numbers that are codes. */
   readonly codes: ReadonlySet<string>;
-  /** Of columns of times, cycles by which classes do not differ. */
-  readonly alike: ReadonlyMap<string, ReadonlySet<Cycle>>;
   readonly doubts: readonly string[];
 };
 
@@ -32,18 +29,16 @@ export async function lookAgain(
   const leaks = createNumericLeaks(columns, [label, ...others]);
   const codes = createCodes(columns, label, task === 'regression');
   const order = createOrder(label, task);
-  const cycles = createCycles(task === 'regression' ? [] : columns, label);
   let left = file.rows;
   for await (const chunk of readRows({ ...file, columns: 'all' })) {
     for (const row of [...chunk.rows].slice(0, left)) {
       const own = flat(asNumbers(row, chunk.rows));
-      for (const look of [leaks, codes, order, cycles]) look.add(own);
+      for (const look of [leaks, codes, order]) look.add(own);
     }
     left -= chunk.rows.length;
     if (left <= 0) break;
   }
-  const alike = cycles.found();
-  return { codes: codes.found(), alike, doubts: [...leaks.found(), ...order.found()] };
+  return { codes: codes.found(), doubts: [...leaks.found(), ...order.found()] };
 }
 
 function asNumbers(row: Row, rows: DecimalTable): Row {

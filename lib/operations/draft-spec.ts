@@ -26,8 +26,8 @@ import {
 } from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks } from './draft-leaks.ts';
-import { lookAgain, type SecondLook } from './draft-second-look.ts';
-import { isTime, reasonToLeaveTime, timePartsOf, timestampOf } from './draft-times.ts';
+import { lookAgain } from './draft-second-look.ts';
+import { isTime, timestampOf } from './draft-times.ts';
 import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
 import { readAsWritten } from './draft-written.ts';
 
@@ -105,18 +105,16 @@ async function draftOf(
   const others = [...columns.values()].filter(
     (column) => !targets.includes(column) && reasonToLeave(column) === undefined,
   );
-  const { doubts: seen, ...looks } = await lookAgain(file, others, targets, task);
-  // (A time that is alone is better than nothing.)
-  const alike = others.length > 1 ? looks.alike : undefined;
+  const { doubts: seen, codes } = await lookAgain(file, others, targets, task);
   const findings = {
     doubts,
     words: new Set<string>(),
     meant: meantWords(targets),
     few: new Map(),
-    ...looks,
+    codes,
   };
   const candidates = [...columns.values()].filter((column) => !targets.includes(column));
-  const { features, left: unlearnt } = draftFeatures(candidates, { ...findings, alike, task });
+  const { features, left: unlearnt } = draftFeatures(candidates, { ...findings, task });
   const left = [...[...hidden].map(hiddenColumn), ...unlearnt];
   if (Object.keys(features).length === 0) throw invalid(nothingToLearn(file.name, left));
   doubts.push(...leaks(others, targets), ...seen);
@@ -144,11 +142,7 @@ function hiddenColumn(column: string): Draft['left'][number] {
 /** The features that columns are, and the columns that are left out. */
 function draftFeatures(
   columns: readonly Column[],
-  {
-    task,
-    alike,
-    ...findings
-  }: Findings & { readonly task: Task; readonly alike?: SecondLook['alike'] | undefined },
+  { task, ...findings }: Findings & { readonly task: Task },
 ): Pick<Draft, 'left'> & Pick<SpecInput, 'features'> {
   const { doubts } = findings;
   const left: Draft['left'][number][] = [];
@@ -156,18 +150,15 @@ function draftFeatures(
   for (const column of columns) {
     if (column.name === 'weight') continue;
     const isFull = Object.keys(features).length >= limits.features;
-    const times = isTime(column)
-      ? timePartsOf(column, { task, alike: alike?.get(column.name) })
-      : undefined;
-    const reason = isFull
-      ? `a model has ${limits.features} features`
-      : (reasonToLeave(column) ?? (times && reasonToLeaveTime(times)));
+    const reason = isFull ? `a model has ${limits.features} features` : reasonToLeave(column);
     if (reason !== undefined) left.push({ column: column.name, reason });
     else {
       const name = nameFor(column.name, features);
       const renamed = name === column.name ? {} : { column: column.name };
       if (name !== column.name) doubts.push(`${column.name}: its feature is called ${name}`);
-      const feature = times ? timestampOf(column, doubts, times) : featureOf(column, findings);
+      const feature = isTime(column)
+        ? timestampOf(column, doubts, task)
+        : featureOf(column, findings);
       features[name] = { ...feature, ...renamed };
     }
   }

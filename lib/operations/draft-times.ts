@@ -13,54 +13,21 @@ export function isTime({ dates, dateTexts, present }: Column): boolean {
   return dates + dateTexts > 0.5 * present;
 }
 
-/** What a column of times is learnt by. */
-export type TimeParts = {
-  readonly parts: Part[];
-  /** Cycles that are left out, since classes do not differ by them. */
-  readonly without: readonly Part[];
-};
-
-type Part = 'hour' | 'weekday' | 'dayOfYear' | 'elapsed';
-
-/** What is learnt of a column of times, but for cycles by which classes do not differ. */
-export function timePartsOf(
-  column: Column,
-  { task, alike }: { readonly task: Task; readonly alike?: ReadonlySet<Part> | undefined },
-): TimeParts {
-  const all = partsOf(column, task);
-  const without = all.filter((part) => alike?.has(part));
-  return { parts: all.filter((part) => !alike?.has(part)), without };
-}
-
-/** Why times are left out of which nothing is learnt; undefined where something is. */
-export function reasonToLeaveTime({ parts, without }: TimeParts): string | undefined {
-  if (parts.length > 0) return undefined;
-  const cycles =
-    without.length === 0 ? '' : `classes do not differ by its ${listNames(without)}, and `;
-  return `${cycles}it covers less than a year, so its days do not come again`;
-}
-
-/** How far the clock of a column's times is from UTC, in milliseconds. */
-export function shiftOf(column: Column): number {
-  const [zone = utc] = zonesOf(column);
-  return offsetOf(zone);
-}
-
 /** A time: by its days, and its hours where it has some. */
 export function timestampOf(
   column: Column,
   doubts: string[],
-  { parts, without }: TimeParts,
+  task: Task,
 ): SpecInput['features'][string] {
   const { name, present, dates, missing } = column;
   const zones = zonesOf(column);
   const [zone = utc] = zones;
+  const parts = partsOf(column, zone, task);
   const others = present - dates - column.dateTexts;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
     `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, ` +
       `of ${zone === utc ? 'UTC' : zone}` +
-      (without.length > 0 ? `; classes do not differ by its ${listNames(without)}` : '') +
       (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
   );
   if (zones.length > 1)
@@ -108,9 +75,8 @@ const yearDays = 300;
  * day of the year alone stands for within a year, and turns round at its end. Of classes it would
  * say by then when they came, and nothing of what comes.
  */
-function partsOf(column: Column, task: Task): Part[] {
-  const { values, dates, timeTexts } = column;
-  const shift = shiftOf(column);
+function partsOf({ values, dates, timeTexts }: Column, zone: string, task: Task) {
+  const shift = offsetOf(zone);
   const times = [...values.keys()].flatMap((text) => {
     const time = timeOf(text, cells);
     return time === undefined ? [] : [time + shift];
@@ -128,15 +94,17 @@ function partsOf(column: Column, task: Task): Part[] {
     times.some((time) => time % dayMs !== 0) &&
     // (Those of days in summer and winter differ by an hour, and say nothing by it.)
     [...values.keys()].some((text) => timeOf(text, cells) !== undefined && !midnight.test(text));
+  // (What is of no cycle is better learnt by its season than not at all.)
+  const isOfSeason = hasSeasons || (isMonthly && !hasHours);
   return [
     ...(hasHours ? (['hour'] as const) : []),
     ...(isMonthly ? [] : (['weekday'] as const)),
-    ...(isYearly || !hasSeasons ? [] : (['dayOfYear'] as const)),
+    ...(isYearly || !isOfSeason ? [] : (['dayOfYear'] as const)),
     ...(isYearly || most - least >= leastDays * dayMs ? (['elapsed'] as const) : []),
   ];
 }
 
-function meaningOf(part: Part): string {
+function meaningOf(part: ReturnType<typeof partsOf>[number]): string {
   return part === 'elapsed' ? 'how much time has passed' : part;
 }
 

@@ -2,7 +2,7 @@ import { isOfKind } from '../errors.ts';
 import { readTable } from '../features/read-table.ts';
 import { isLateLabel, readSampleId } from '../features/sample-id.ts';
 import { SampleTable } from '../features/sample-table.ts';
-import { tableOf } from '../features/table-of.ts';
+import { tableOfSent } from '../features/table-of.ts';
 import type { QuarantineRecord } from '../journal/quarantine.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parseJson } from '../parse.ts';
@@ -44,7 +44,7 @@ export function samplesOf({ body, refused }: QuarantineRecord): unknown {
 
 /** The body of a message of such samples, in as few bytes as it can have. */
 export function bodyOf(samples: unknown): object {
-  const table = Array.isArray(samples) ? tableOf(samples) : samples;
+  const table = Array.isArray(samples) ? tableOfSent(samples) : samples;
   return table instanceof SampleTable ? { columns: table } : { samples };
 }
 

@@ -30,7 +30,8 @@ import * as z from 'zod';
  *     of second order keep what they predict where drift is found, and forget a number out of all
  *     proportion to those before.
  * 16. A number or a label that varies by rounding alone has not varied, and no number is further
- *     than a hundred deviations from its mean for a network that learns alone. A softmax or sigmoid
+ *     than a hundred deviations from its mean for a network that learns alone (but for what is
+ *     scaled by its spread). A softmax or sigmoid
  *     at the end of a topology is found in whatever layer it is.
  */
 export const newestRevision = 16;

@@ -92,6 +92,27 @@ describe('what varies by rounding alone', () => {
     expect(losses.filter((loss) => loss > 1e6).length).toBeGreaterThan(3);
   });
 
+  it.each([
+    ['whole numbers beyond 10¹⁵', 9e15, 20],
+    ['nanoseconds since 1970', 1.7e18, 3e4],
+    ['a twentieth beside 10¹²', 1e12, 0.05],
+  ])('is less than float64 tells apart: %s', async (_, offset, spread) => {
+    const of = (u: number) => 2 * (draw(u, 6) - 0.5);
+    const label = (i: number) => 3 * of(i);
+    const rows = (odd: (i: number) => number) =>
+      rowsOf(odd, (_x, i) => label(i) - draw(i, 2)).map((row) => ({
+        ...row,
+        features: { odd: row.features.odd },
+      }));
+    const spec = { model: 'm', task: 'regression', features: { odd: x }, ...own } as const;
+    const plain = await worstLoss(spec, rows(of));
+    const far = await worstLoss(
+      spec,
+      rows((i) => offset + spread * of(i)),
+    );
+    expect(far).toBeLessThan(plain * 1.2 + 0.1);
+  });
+
   it('is no reason to be far off where labels are it', async () => {
     const rows = rowsOf(
       (i) => draw(i, 4),

@@ -36,6 +36,26 @@ function joined(
   return tf.model({ inputs: input, outputs: last.apply(all) as tf.SymbolicTensor });
 }
 
+/** A model in which one layer is used inside, and at the end again. */
+function twice(): tf.LayersModel {
+  const input = inputs();
+  const shared = dense(3, 'softmax');
+  const first = shared.apply(dense(3).apply(input)) as tf.SymbolicTensor;
+  return tf.model({ inputs: input, outputs: shared.apply(first) as tf.SymbolicTensor });
+}
+
+/** A nested model of two outputs, of which the second one is put out. */
+function secondOf(): tf.LayersModel {
+  const own = tf.input({ shape: [4] });
+  const outputs = [dense(3, 'relu'), dense(3, 'softmax')].map(
+    (layer) => layer.apply(own) as tf.SymbolicTensor,
+  );
+  const input = inputs();
+  const hidden = dense(4, 'relu').apply(input) as tf.SymbolicTensor;
+  const [, second] = tf.model({ inputs: own, outputs }).apply(hidden) as tf.SymbolicTensor[];
+  return tf.model({ inputs: input, outputs: second as tf.SymbolicTensor });
+}
+
 function endingIn(...last: tf.layers.Layer[]): tf.LayersModel {
   return tf.sequential({ layers: [dense(4, 'relu', [5]), ...last] });
 }
@@ -80,6 +100,7 @@ describe('the activation at the end of a topology', () => {
       'binary',
       nested(tf.sequential({ layers: [tf.sequential({ layers: [dense(1, 'sigmoid', [4])] })] })),
     ],
+    ['of the second output of a nested model', 'multiclass', secondOf()],
     ['a sum of layers', 'multiclass', joined(2, 3, layers.add())],
   ])('is taken off: %s', async (name, task, model) => {
     const { layersModel } = await buildNetwork(specOf(task, model));
@@ -142,6 +163,29 @@ describe('the activation at the end of a topology', () => {
       joined(2, 3, layers.average(), 'softmax'),
       /behind the softmax of/,
     ],
+    [
+      'a mean over places',
+      'multiclass',
+      tf.sequential({
+        layers: [
+          layers.reshape({ targetShape: [5, 1], inputShape: [5] }),
+          layers.conv1d({ filters: 3, kernelSize: 2, activation: 'softmax' }),
+          layers.globalAveragePooling1d({}),
+        ],
+      }),
+      /behind the softmax of/,
+    ],
+    [
+      'one behind which a nested model passes on',
+      'multiclass',
+      endingIn(
+        dense(3, 'softmax'),
+        tf.sequential({ layers: [layers.dropout({ rate: 0.1, inputShape: [3] })] }),
+      ),
+      /behind the softmax of/,
+    ],
+    ['a sum of some', 'multiclass', joined(2, 3, layers.add(), 'softmax'), /behind the softmax of/],
+    ['a layer that is used before, too', 'multiclass', twice(), /is of a layer that is used more/],
     [
       'some side by side',
       'multiclass',

@@ -195,6 +195,28 @@ describe('a message of columns', () => {
     for (const each of sent) expect(each.columns).toEqual(body.columns);
   });
 
+  it('is sent again as columns of what was refused of it, whatever that has', async () => {
+    const world = createWorld();
+    const ids = Array.from({ length: 20 }, (_, i) => `id ${i}`);
+    await deliver(world, [
+      message(1, { columns: { id: ids, label: ids.map(() => true) } }),
+      message(2, { columns: { features: { urgency: ids.map(() => [1, 2]) }, label: ids } }),
+    ]);
+    world.sentSamples.length = 0;
+    const { left } = await retryQuarantine(world, model);
+    expect(left).toMatchObject([{ reason: expect.stringContaining('refused again') }]);
+    const [labels] = world.sentSamples.map((each) => JSON.parse(each.body));
+    expect(labels.columns).toEqual({ id: ids, label: ids.map(() => true) });
+  });
+
+  it('is none of more samples than a message may have', async () => {
+    const world = createWorld();
+    const till = createProducer(world.sendSamples, model, 'till');
+    await till.send(Array.from({ length: 100_001 }, () => ticket(1)));
+    // (SQS refuses it, as it does any that is too large.)
+    expect(world.sentSamples[0]?.body.slice(0, 40)).toContain('"samples"');
+  });
+
   it.each([
     [{ columns: [] }, /body\.columns: must be an object of columns \(found \[\]\)/],
     [{ columns: { label: [] } }, /body\.columns: must hold at least one sample/],

@@ -187,45 +187,6 @@ describe('times', () => {
     expect(await partsOf(['2020-05-01 08:00', '2020-05-01 19:30'])).toBe('usual');
   });
 
-  it('are learnt by no cycle by which classes do not differ', async () => {
-    const hours = Array.from({ length: 400 }, (_, i) =>
-      new Date(Date.UTC(2001, 2, 1, i * 5)).toISOString(),
-    );
-    const found = async (label: (i: number) => unknown, rows = 400) => {
-      const own = rowsOf(rows, (i) => [hours[i], draw(i, 3), label(i)]);
-      const { spec, left, doubts } = await drafted('when,x,y', own);
-      const { when } = spec.features;
-      const parts = when?.type === 'timestamp' ? when.parts : undefined;
-      return { parts, left: left[0]?.reason, doubts };
-    };
-    const dayOf = (i: number) => Math.floor((i * 5) / 24) % 7;
-    const hourOf = (i: number) => (i * 5) % 24;
-    const noisy = (i: number, isYes: boolean) => ['yes', 'no'][Number(draw(i, 8) < 0.7 !== isYes)];
-    const byDay = await found((i) => noisy(i, dayOf(i) === 2 || dayOf(i) === 3));
-    expect(byDay.parts).toEqual(['weekday']);
-    expect(byDay.doubts).toContainEqual(
-      'when is a time: it is learnt as weekday, of UTC; classes do not differ by its hour',
-    );
-    expect((await found((i) => noisy(i, hourOf(i) < 8))).parts).toEqual(['hour']);
-    const both = await found((i) => noisy(i, draw(i, 3) < 0.4));
-    expect(both.parts).toBeUndefined();
-    expect(both.left).toBe(
-      'classes do not differ by its hour, weekday, and it covers less than a year, so its days ' +
-        'do not come again',
-    );
-    // Of a few rows nobody can tell, and a number has no classes.
-    expect((await found((i) => noisy(i, true), 250)).parts).toEqual(['hour', 'weekday']);
-    expect((await found((i) => draw(i, 5))).parts).toContain('hour');
-    // By chance alone one file in a hundred is told to have cycles, or so.
-    const kept = await Promise.all(
-      Array.from({ length: 40 }, async (_, seed) => {
-        const { parts = [] } = await found((i) => ['yes', 'no'][any(2, i + 1_000 * seed)]);
-        return parts.length;
-      }),
-    );
-    expect(kept.reduce((sum, count) => sum + count, 0)).toBeLessThan(6);
-  });
-
   it('are of the zone that all of them name', async () => {
     const zoneOf = async (times: readonly string[]) => (await draftOf(times))?.zone;
     const at = (time: string, zoneOfDay: (day: number) => string) =>
