@@ -51,7 +51,7 @@ describe('own data in, predictions out', () => {
     expect((await millrace('create', spec)).stdout).toContain('it exists already');
 
     const sent = await json('send', 'weather', file('weather.csv'));
-    expect(sent).toMatchObject({ samples: 1_461, messages: 3, settledBefore: 0, bad: [] });
+    expect(sent).toMatchObject({ samples: 1_461, messages: 49, settledBefore: 0, bad: [] });
     const shown = await learnt('weather', 1_461);
     expect((await millrace('watch', 'weather', '--seconds', '1')).stdout).toMatch(
       /^weather: entry \d+ {2}samples {2}\d+ samples {2}loss [\d.]+\n$/,
@@ -59,7 +59,7 @@ describe('own data in, predictions out', () => {
     // Sent again, it changes nothing.
     expect(await json('send', 'weather', file('weather.csv'))).toMatchObject({
       messages: 0,
-      settledBefore: 3,
+      settledBefore: 49,
     });
     expect(shown.stream.loss).toBeLessThan(shown.stream.baselineLoss);
     expect(shown.stream.accuracy).toBeGreaterThan(shown.stream.baselineAccuracy);
@@ -224,7 +224,7 @@ describe('own data in, predictions out', () => {
     const again = await millrace('send', 'weather', file('weather.csv'), '--per-message', '100');
     expect(again).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--per-message 500'),
+      stderr: expect.stringContaining('--per-message 30'),
     });
     const refused = await millrace('quarantine', 'weather');
     expect(refused.stdout).toContain('1 × features.temp_max not-finite\n1 × label unknown-class');
