@@ -18,7 +18,8 @@ import { labelsPerMessage, readLabels, readSent, refusedOf } from './sent-rows.t
 export type SendOptions = {
   /**
    * Samples of a message; a message is smaller where they do not fit. Unless given, as many as when
-   * the content was sent before, or about a fiftieth of it, from 20 to 500.
+   * the content was sent before, or about a fiftieth of it, from 20 to 500 (500 of
+   * what is no plain text).
    */
   readonly samplesPerMessage?: number;
   /** Samples a second; as fast as it goes unless given. */
@@ -200,7 +201,7 @@ const fewMessages = 50;
 /** Smaller messages cost more than they bring, and larger ones come late. */
 const [leastSize, mostSize] = [20, 500];
 
-function usualSize({ lines }: SentContent): number {
+function usualSize({ lines = Number.POSITIVE_INFINITY }: SentContent): number {
   return Math.min(mostSize, Math.max(leastSize, Math.ceil(lines / fewMessages)));
 }
 

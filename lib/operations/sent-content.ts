@@ -8,20 +8,23 @@ import type { Ports } from '../ports/ports.ts';
 export type SentContent = {
   /** How its producer is called, but for the size of its messages. */
   readonly producer: string;
-  /** Line ends among its bytes: some more than it has rows, where it is a plain text. */
-  readonly lines: number;
+  /** How many lines it has, about as many as rows; undefined if it is no plain text. */
+  readonly lines: number | undefined;
 };
 
 /** What the content of a file is known by. @param idColumn where its rows are labels of ids */
 export async function contentOf(bytes: ByteSource, idColumn?: string): Promise<SentContent> {
   const hash = createHash('sha256');
   let lines = 0;
+  let isText = true;
   for await (const piece of piecesOf(bytes)) {
     hash.update(piece);
+    // (What is packed, and every table of bytes, has zeros soon.)
+    isText &&= !piece.includes(0);
     for (let at = piece.indexOf(newline); at >= 0; at = piece.indexOf(newline, at + 1)) lines += 1;
   }
   if (idColumn !== undefined) hash.update(`\0id:${idColumn}`);
-  return { producer: nameOfDigest(hash), lines };
+  return { producer: nameOfDigest(hash), lines: isText && lines > 0 ? lines : undefined };
 }
 
 function nameOfDigest(hash: Hash): string {

@@ -198,6 +198,9 @@ it.each([
   const file = { name: 'a.jsonl', bytes: bytesInMemory(Buffer.from(`${text}\n`)) };
   const wait = async () => undefined;
   expect((await sendFile(createWorld(), ticketsSpec, file, { wait })).messages).toBe(messages);
+  const packed = { name: 'a.jsonl.gz', bytes: bytesInMemory(gzipSync(text)) };
+  const { messages: ofPacked } = await sendFile(createWorld(), ticketsSpec, packed, { wait });
+  expect(ofPacked).toBe(Math.ceil(rows / 500));
 });
 
 it('sends fewer labels in a message where their questions are large', async () => {
