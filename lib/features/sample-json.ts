@@ -30,8 +30,10 @@ export function jsonWithSamples(content: object): string {
 
 /** Samples at some places of others, in their order, whose JSON is known as theirs is. */
 export function samplesAt(samples: RawSamples, places: readonly number[]): RawSamples {
-  if (samples instanceof SampleTable)
-    return places.length === samples.length ? samples : samples.pick(places);
+  if (samples instanceof SampleTable) {
+    const isWhole = places.length === samples.length && places.every((place, at) => place === at);
+    return isWhole ? samples : samples.pick(places);
+  }
   const picked = places.map((place) => samples.at(place));
   const texts = written.get(samples);
   if (texts !== undefined)

@@ -15,8 +15,8 @@ export type AsWritten = {
 };
 
 /**
- * Columns whose numbers have signs of thousands, of money or of percent as those of numbers, where
- * one way to write numbers is that of all columns.
+ * Takes columns whose numbers have signs of thousands, of money or of percent for columns of
+ * numbers, where all are written in one way that leaves other columns what they are.
  */
 export function readAsWritten(columns: ReadonlyMap<string, Column>, doubts: string[]): AsWritten {
   const all = [...columns.values()];
