@@ -59,17 +59,16 @@ export async function showQuarantine(
       return 0;
     }
     const what = `${name}: send ${count(again.length, 'message')} of quarantine to the model again`;
+    for (const line of wrapped(
+      'they are learnt behind all others; where many are of one kind, a job over all that came ' +
+        `evens it out: npx millrace train ${name} journal`,
+    ))
+      print(line);
     if (!(await mayChange(what))) return 0;
     const { sent, left } = await retryQuarantine(ports, name);
     result({ model: name, sent, left });
     print(`${name}: sent ${count(sent, 'message')} again, ${left.length} cannot be`);
     for (const { message, reason } of left) print(`  ${message}: ${reason}`);
-    if (sent > 0)
-      for (const line of wrapped(
-        'they are learnt behind all others; where many are of one kind, a job over all that came ' +
-          `evens it out: npx millrace train ${name} journal`,
-      ))
-        print(line);
     return 0;
   }
   const messages = await refusedMessages(ports, name);
