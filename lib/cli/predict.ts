@@ -83,7 +83,7 @@ export async function predict(
         write ??= await rowWriter(
           output,
           under,
-          writingOf(chunk.rows, numberColumns(opened.spec())),
+          writingOf(chunk.rows, numberColumns(opened.spec()), opened.spec().cells?.numbers),
         );
         await write(linesOf(chunk, predictions, names));
         sums.rows += predictions.length;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Rows } from '../datasets/formats/format.ts';
 import { withDecimalPoint } from '../features/decimal-comma.ts';
+import type { NumberStyle } from '../features/written-number.ts';
 import { plainJson } from '../parse.ts';
 
 /** How cells are written one beside the other. */
@@ -21,8 +22,11 @@ const tellingRows = 1_000;
  * reads it, too. Where semicolons are between cells, a comma may be in a number.
  *
  * @param numbers columns in which numbers stand
+ * @param style how they are written, where a spec says it
  */
-export function writingOf(rows: Rows, numbers: ReadonlySet<string>): Writing {
+export function writingOf(rows: Rows, numbers: ReadonlySet<string>, style?: NumberStyle): Writing {
+  if (style !== undefined && rows.hasDecimalComma)
+    return { delimiter: ';', hasComma: style.at(-2) === ',' };
   if (!rows.hasDecimalComma) return { delimiter: ',', hasComma: false };
   for (let i = 0; i < Math.min(rows.length, tellingRows); i++)
     if (

@@ -24,8 +24,9 @@ const money = '[$€£¥]';
 export function writtenNumberReader(style: NumberStyle): (text: string) => number | undefined {
   const { between, point } = styles[style];
   const written = new RegExp(
-    `^([+-]?)(?:${money} ?)?([+-]?)(\\d{1,3}(?:${between}\\d{3})+|\\d*)(?:${point}(\\d*))?` +
-      `(e[+-]?\\d+)?(?: ?(?:%|${money}))?$`,
+    // (No number of thousands begins with 0.)
+    `^([+-]?)(?:${money}\\s?)?([+-]?)([1-9]\\d{0,2}(?:${between}\\d{3})+|\\d*)(?:${point}(\\d*))?` +
+      `(e[+-]?\\d+)?(?:\\s?(?:%|${money}))?$`,
     'i',
   );
   return (text) => {

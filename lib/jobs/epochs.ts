@@ -33,6 +33,8 @@ export type EpochsInput = {
   readonly heldOut: EncodedSamples;
   /** The time in milliseconds. */
   readonly now: () => number;
+  /** When the slice began to read what it needs. */
+  readonly begun: number;
   /** See `Ports`. */
   readonly turn?: (() => Promise<void>) | undefined;
   /** Asked after each chunk of minibatches. */
@@ -48,7 +50,7 @@ export type EpochsInput = {
  */
 export async function trainEpochs(given: EpochsInput, lane: Lane): Promise<Lane> {
   const { batch } = given.model.spec;
-  const input = { ...given, windows: windowReader(given), spent: spentBy(given.now) };
+  const input = { ...given, windows: windowReader(given), spent: spentBy(given) };
   const firstEpoch = lane.place.epoch;
   let current = lane;
   while (current.place.status === 'training') {
@@ -56,6 +58,7 @@ export async function trainEpochs(given: EpochsInput, lane: Lane): Promise<Lane>
     const { lane: trained, isEpochDone } = await trainEpoch(input, current);
     const isEnd = isEpochDone || isBudgetUsed(trained.place, batch);
     current = isEnd ? await endEpoch(input, trained) : trained;
+    current = { ...current, place: withTime(current.place, batch, input.spent) };
     if (!isEnd) return current;
     if (current.place.status === 'training' && input.isTimeUp()) return current;
   }
@@ -81,14 +84,20 @@ type SliceInput = EpochsInput & {
   readonly spent: () => number;
 };
 
-/** Milliseconds since it was asked last, or made: all that a slice does is billed. */
-function spentBy(now: () => number): () => number {
-  let last = now();
+/** Milliseconds since it was asked last, or the slice began: all that it does is billed. */
+function spentBy({ now, begun }: EpochsInput): () => number {
+  let last = begun;
   return () => {
     const before = last;
     last = now();
     return Math.max(0, last - before);
   };
+}
+
+/** A place with the time that was spent on it, where a job's time is bounded. */
+function withTime(place: Place, batch: Batch, spent: () => number): Place {
+  if (secondsOfBudget(batch) === undefined) return place;
+  return { ...place, trainedMilliseconds: (place.trainedMilliseconds ?? 0) + spent() };
 }
 
 /** Reads windows; a shard that is alone is the next epoch's window, too. */
@@ -152,10 +161,8 @@ async function trainEpoch(
         minibatch: place.minibatch + losses.length,
         lossSum: losses.reduce((sum, loss) => sum + loss * unit, place.lossSum),
         lossCount: place.lossCount + losses.length,
-        ...(secondsOfBudget(spec.batch) !== undefined && {
-          trainedMilliseconds: (place.trainedMilliseconds ?? 0) + spent(),
-        }),
       };
+      place = withTime(place, spec.batch, spent);
       assertFinite({ parameters, place });
       const earlier = windows
         .slice(0, place.shard)

@@ -204,6 +204,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
   const { ports, model, record } = slice;
   const { store, now } = ports;
   const sums = sumsOf(prepared);
+  const begun = now();
   return trainEpochs(
     {
       store,
@@ -211,6 +212,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
       prepared,
       heldOut: await readHeldOut(store, prepared),
       now,
+      begun,
       turn: ports.turn,
       isTimeUp: timerOf(slice),
       onProgress: throttled(ports.now, (place: Place, rowsOfEpoch: number) =>

@@ -26,7 +26,7 @@ const passing = new RegExp(
   `^(${[
     'Reshape|Flatten|Permute|RepeatVector|Masking|.*Dropout.*|GaussianNoise',
     '(Global)?(Average|Max)Pooling.*|Cropping.*|ZeroPadding.*|UpSampling.*',
-    'Concatenate|Average|Maximum|Minimum',
+    'Concatenate|Average|Maximum|Minimum|Activation',
   ].join('|')})$`,
 );
 /** Layers that add up or multiply what they get: of activations alone, they make no logits. */
@@ -100,20 +100,35 @@ function isShared({ layer, outer }: Place): boolean {
 
 /** The layers that a layer is fed by; of the first ones of a model, those that feed the model. */
 function sourcesOf({ layer, layers, outer }: Place): readonly Place[] {
-  const ofOuter = outer === undefined ? [] : sourcesOf(outer);
-  const inputs = nodesOf(layer).flatMap((node) => (Array.isArray(node) ? node : []));
+  if (layer.class_name === 'InputLayer') return outer ? sourcesOfInput(outer, layer) : [];
+  const inputs = inputsOf(layer);
   const before = layers[layers.indexOf(layer) - 1];
-  if (inputs.length === 0) return before ? sourceOf({ layer: before, layers, outer }) : ofOuter;
-  return inputs.flatMap((input: unknown) => {
-    const [name, , index] = Array.isArray(input) ? input : [];
-    const own = layers.find((each) => each.name === name);
-    return own ? sourceOf({ layer: own, layers, outer }, Number(index ?? 0)) : [];
-  });
+  if (inputs.length > 0) return inputs.flatMap((input) => sourceOf(input, { layers, outer }));
+  if (before === undefined) return outer ? sourcesOf(outer) : [];
+  return [innermost({ place: { layer: before, layers, outer }, index: 0 }) ?? []].flat();
 }
 
-function sourceOf(place: Place, index = 0): readonly Place[] {
-  if (place.layer.class_name === 'InputLayer') return place.outer ? sourcesOf(place.outer) : [];
-  const own = innermost({ place, index });
+/** The tensors that a layer is called with. */
+function inputsOf(layer: Json): readonly unknown[] {
+  return nodesOf(layer).flatMap((node) => (Array.isArray(node) ? node : []));
+}
+
+/** What one of the inputs of a model within another is fed by. */
+function sourcesOfInput(outer: Place, { name }: Json): readonly Place[] {
+  const { input_layers: own } = configOf(outer.layer);
+  const place = Array.isArray(own)
+    ? own.findIndex((each) => Array.isArray(each) && each[0] === name)
+    : -1;
+  const inputs = inputsOf(outer.layer);
+  const input = place >= 0 && inputs.length > 1 ? inputs[place] : undefined;
+  return input === undefined ? sourcesOf(outer) : sourceOf(input, outer);
+}
+
+/** The layer that a tensor comes from. */
+function sourceOf(tensor: unknown, { layers, outer }: Omit<Place, 'layer'>): readonly Place[] {
+  const [name, , index] = Array.isArray(tensor) ? tensor : [];
+  const layer = layers.find((each) => each.name === name);
+  const own = layer && innermost({ place: { layer, layers, outer }, index: Number(index ?? 0) });
   return own ? [own] : [];
 }
 
@@ -135,7 +150,10 @@ function activationOf(layer: Json): unknown {
   if (activations.has(layer.class_name)) return layer.class_name;
   if (layer.class_name === 'Softmax')
     return axis === -1 || axis === 1 ? 'softmax' : `softmax of axis ${axis}`;
-  if (isJson(wrapped)) return activationOf(wrapped);
+  if (isJson(wrapped)) {
+    const inner = models.has(wrapped.class_name) ? innermost(outputOf(wrapped)) : undefined;
+    return activationOf(inner?.layer ?? wrapped);
+  }
   const own = ownActivation(layer);
   return own !== 'linear' && recurrent.has(layer.class_name)
     ? `${own} of ${layer.class_name}`
@@ -166,7 +184,7 @@ function activationBehind(place: Place): Place | undefined {
   const own = activationOf(place.layer);
   if (own === 'softmax' || own === 'sigmoid') return place;
   const { class_name: kind } = place.layer;
-  const passes = typeof kind === 'string' && passing.test(kind);
+  const passes = kind === 'InputLayer' || (typeof kind === 'string' && passing.test(kind));
   if (!passes && !merging.has(kind)) return undefined;
   const found = sourcesOf(place).map(activationBehind);
   const first = found.find((each) => each !== undefined);

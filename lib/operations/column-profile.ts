@@ -46,6 +46,8 @@ export type Column = {
   readonly values: Map<string, number>;
   /** Whether they may have decimal commas. */
   hasDecimalComma: boolean;
+  /** What texts are as numbers, where they are read otherwise than 1234.5. */
+  readonly numberOf?: (text: string) => number | undefined;
 };
 
 const cells = cellsOf(cellsSchema.parse({}));
@@ -222,7 +224,10 @@ function look(column: Column, cell: unknown, written: unknown): void {
 
 /** The values of a column as numbers are written in JSON; others as they are. */
 export function plainValuesOf(column: Column): readonly string[] {
-  return [...column.values.keys()].map((text) => String(withDecimalPoint(text, column)));
+  const { numberOf } = column;
+  return [...column.values.keys()].map((text) =>
+    numberOf ? String(numberOf(text) ?? text) : String(withDecimalPoint(text, column)),
+  );
 }
 
 function lookAtText(column: Column, text: string, isNumber: boolean): void {

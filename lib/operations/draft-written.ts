@@ -1,9 +1,10 @@
-import { type Cells, cellsOf, cellsSchema } from '../features/cells.ts';
+import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { withDecimalPoint } from '../features/decimal-comma.ts';
 import { type NumberStyle, numberStyles } from '../features/written-number.ts';
 import { listNames } from '../parse.ts';
 import type { Column } from './column-profile.ts';
-import { hasWrittenNumbers, textsOf } from './draft-feature.ts';
+import { areCodes, mostlyNumbers, reasonToLeave } from './draft-feature.ts';
+import { isTime } from './draft-times.ts';
 
 const usual = cellsSchema.parse({});
 
@@ -19,23 +20,26 @@ export type AsWritten = {
  * numbers, where all are written in one way that leaves other columns what they are.
  */
 export function readAsWritten(columns: ReadonlyMap<string, Column>, doubts: string[]): AsWritten {
-  const all = [...columns.values()];
-  const written = all.filter(hasWrittenNumbers);
-  const plain = all.filter((column) => !written.includes(column) && column.numbers > 0);
-  const numbers = numberStyles.find((style) => {
-    const { number } = cellsOf({ ...usual, numbers: style });
-    return (
-      written.every((column) => isReadBy(number, column)) &&
-      plain.every((column) => isReadAlike(number, column))
-    );
-  });
-  if (written.length === 0 || numbers === undefined) return { columns };
-  const { number } = cellsOf({ ...usual, numbers });
-  const [first] = written;
+  const written = [...columns.values()].filter(hasSomeWritten);
+  if (written.length === 0) return { columns };
+  const plain = [...columns.values()].filter(
+    (column) => !written.includes(column) && column.numbers > 0 && !reasonToLeave(column),
+  );
+  const [best] = numberStyles
+    .map((style) => ({ style, number: readerOf(style) }))
+    .filter(
+      ({ number }) =>
+        written.every((column) => isReadBy(number, column)) &&
+        plain.every((column) => isReadAlike(number, column)),
+    )
+    .sort((a, b) => oddFractions(a.style, written) - oddFractions(b.style, written));
+  if (best === undefined) return { columns };
+  const { style: numbers, number } = best;
+  const [first] = written.flatMap(wordsOf);
+  const read = first === undefined ? '' : `, so ${JSON.stringify(first)} is ${number(first)}`;
   doubts.push(
-    `${listNames(written.map(({ name }) => name))}: numbers are written as ` +
-      `${first ? textsOf(first) : ''}, and read like ${numbers} ("cells": {"numbers": ` +
-      `"${numbers}"})`,
+    `${listNames(written.map(({ name }) => name))}: numbers are read like ${numbers}${read} ` +
+      `("cells": {"numbers": "${numbers}"})`,
   );
   return {
     numbers,
@@ -48,30 +52,65 @@ export function readAsWritten(columns: ReadonlyMap<string, Column>, doubts: stri
   };
 }
 
+/** What a text is as a number. */
+type TextReader = (text: string) => number | undefined;
+
+function readerOf(style: NumberStyle): TextReader {
+  return cellsOf({ ...usual, numbers: style }).number;
+}
+
+/** Whether most values are numbers, and some are written otherwise than 1234.5. */
+function hasSomeWritten(column: Column): boolean {
+  const { present, numbers, writtenNumbers } = column;
+  return (
+    writtenNumbers > 0 &&
+    !areCodes(column) &&
+    !isTime(column) &&
+    writtenNumbers + numbers > mostlyNumbers * present
+  );
+}
+
+/** Texts that the usual way to read numbers does not read. */
+function wordsOf(column: Column): readonly string[] {
+  const plain = readerOfPlain(column);
+  return [...column.values.keys()].filter((text) => plain(text) === undefined);
+}
+
+function readerOfPlain(column: Column): TextReader {
+  const { number } = cellsOf(usual);
+  return (text) => number(withDecimalPoint(text, column));
+}
+
 /** Whether a way to read numbers reads all that look like some. */
-function isReadBy(number: Cells['number'], column: Column): boolean {
+function isReadBy(number: TextReader, column: Column): boolean {
   let read = 0;
   for (const [text, count] of column.values) if (number(text) !== undefined) read += count;
   return read >= column.numbers + column.writtenNumbers;
 }
 
 /** Whether numbers stay what they are without it. */
-function isReadAlike(number: Cells['number'], column: Column): boolean {
-  const { number: plain } = cellsOf(usual);
+function isReadAlike(number: TextReader, column: Column): boolean {
+  const plain = readerOfPlain(column);
   return [...column.values.keys()].every((text) => {
-    const before = plain(withDecimalPoint(text, column));
+    const before = plain(text);
     return before === undefined || number(text) === before;
   });
 }
 
-function withNumbers(column: Column, number: Cells['number']): Column {
-  const values = new Map<string, number>();
+/** The share of fractions that have three digits: they are rather thousands. */
+function oddFractions(style: NumberStyle, columns: readonly Column[]): number {
+  const point = style.at(-2) ?? '';
+  const fractions = columns.flatMap(({ values }) =>
+    [...values.keys()].flatMap((text) => {
+      const [, rest] = text.replace(/[^\d.,]+$/, '').split(point);
+      return rest === undefined ? [] : [rest.length];
+    }),
+  );
+  return fractions.filter((length) => length === 3).length / Math.max(1, fractions.length);
+}
+
+function withNumbers(column: Column, numberOf: TextReader): Column {
   let numbers = 0;
-  for (const [text, count] of column.values) {
-    const value = number(text);
-    if (value !== undefined) numbers += count;
-    const own = value === undefined ? text : String(value);
-    values.set(own, (values.get(own) ?? 0) + count);
-  }
-  return { ...column, values, numbers, writtenNumbers: 0, otherDates: 0 };
+  for (const [text, count] of column.values) if (numberOf(text) !== undefined) numbers += count;
+  return { ...column, numberOf, numbers, writtenNumbers: 0, otherDates: 0 };
 }

@@ -10,7 +10,7 @@ import { listNames, plainJson } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
-import { judge, type Ledger } from '../state/ledger.ts';
+import { judge, type Ledger, wasEvicted } from '../state/ledger.ts';
 import { contentOf, type SentContent } from './sent-content.ts';
 import { labelsPerMessage, readLabels, readSent, refusedOf } from './sent-rows.ts';
 
@@ -206,9 +206,14 @@ function usualSize({ lines = Number.POSITIVE_INFINITY }: SentContent): number {
 }
 
 /** How many samples the messages had when the content was sent before, if it was. */
-function sizeBefore({ producers }: Ledger, { producer }: SentContent): number | undefined {
-  const name = [...producers.keys()].find((each) => each.startsWith(producer));
-  return name === undefined ? undefined : Number(name.slice(producer.length));
+function sizeBefore(ledger: Ledger, { producer }: SentContent): number | undefined {
+  const name = [...ledger.producers.keys()].find((each) => each.startsWith(producer));
+  if (name !== undefined) return Number(name.slice(producer.length));
+  // (Of a producer that was evicted the ledger knows a hash.)
+  const sizes = Array.from({ length: mostSize }, (_, i) => mostSize - i);
+  return ledger.evicted.length === 0
+    ? undefined
+    : sizes.find((size) => wasEvicted(ledger, `${producer}${size}`));
 }
 
 /** The same content under another number of messages would be learnt a second time. */

@@ -137,7 +137,7 @@ const fewestNumbers = 16;
 
 function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits): Judgement {
   const { producers, evictedProducers } = limits;
-  if (ledger.evicted.includes(shortHash(producer))) {
+  if (wasEvicted(ledger, producer)) {
     const reason =
       `producer ${producer} was evicted: more than ${producers} producers are in use; ` +
       'send under a new name, from seq 1';
@@ -273,6 +273,11 @@ function evict(ledger: Ledger): Ledger {
   const producers = new Map(ledger.producers);
   producers.delete(oldest[0]);
   return { ...ledger, producers, evicted: [...ledger.evicted, shortHash(oldest[0])] };
+}
+
+/** Whether a producer was known once, and gave its place to another. */
+export function wasEvicted({ evicted }: Pick<Ledger, 'evicted'>, producer: string): boolean {
+  return evicted.length > 0 && evicted.includes(shortHash(producer));
 }
 
 function shortHash(text: string): string {

@@ -56,6 +56,21 @@ function secondOf(): tf.LayersModel {
   return tf.model({ inputs: input, outputs: second as tf.SymbolicTensor });
 }
 
+/** A nested model that passes on one of its inputs; the other is a softmax. */
+function gated(): tf.LayersModel {
+  const own = [tf.input({ shape: [3], name: 'gate' }), tf.input({ shape: [3], name: 'logits' })];
+  const [gate, logits] = own as [tf.SymbolicTensor, tf.SymbolicTensor];
+  const product = layers.multiply().apply([gate, logits]) as tf.SymbolicTensor;
+  const outputs = [layers.dropout({ rate: 0.1 }).apply(logits) as tf.SymbolicTensor, product];
+  const input = inputs();
+  const [first] = tf
+    .model({ inputs: own, outputs })
+    .apply([dense(3, 'softmax').apply(input), dense(3).apply(input)] as tf.SymbolicTensor[]) as [
+    tf.SymbolicTensor,
+  ];
+  return tf.model({ inputs: input, outputs: first });
+}
+
 function endingIn(...last: tf.layers.Layer[]): tf.LayersModel {
   return tf.sequential({ layers: [dense(4, 'relu', [5]), ...last] });
 }
@@ -101,6 +116,7 @@ describe('the activation at the end of a topology', () => {
       nested(tf.sequential({ layers: [tf.sequential({ layers: [dense(1, 'sigmoid', [4])] })] })),
     ],
     ['of the second output of a nested model', 'multiclass', secondOf()],
+    ['the logits beside a softmax that is used inside', 'multiclass', gated()],
     ['a sum of layers', 'multiclass', joined(2, 3, layers.add())],
   ])('is taken off: %s', async (name, task, model) => {
     const { layersModel } = await buildNetwork(specOf(task, model));
@@ -109,7 +125,7 @@ describe('the activation at the end of a topology', () => {
     const logits = layersModel.predict(x) as tf.Tensor;
     const own = task === 'binary' ? tf.sigmoid(logits) : tf.softmax(logits);
     const said = model.predict(x) as tf.Tensor;
-    const hasNone = name === 'none' || name === 'a sum of layers';
+    const hasNone = ['none', 'a sum of layers'].includes(name) || name.startsWith('the logits');
     const expected = hasNone ? tf.softmax(said) : said;
     expect(Array.from(own.dataSync())).toEqual(
       Array.from(expected.dataSync(), (each) => expect.closeTo(each, 5)),
@@ -186,6 +202,12 @@ describe('the activation at the end of a topology', () => {
     ],
     ['a sum of some', 'multiclass', joined(2, 3, layers.add(), 'softmax'), /behind the softmax of/],
     ['a layer that is used before, too', 'multiclass', twice(), /is of a layer that is used more/],
+    [
+      'one behind which nothing happens',
+      'multiclass',
+      endingIn(dense(3, 'softmax'), layers.activation({ activation: 'linear' })),
+      /behind the softmax of/,
+    ],
     [
       'some side by side',
       'multiclass',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { draftSpec } from '../../lib/operations/draft-spec.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
@@ -57,6 +58,48 @@ describe('what a draft doubts', () => {
     const samples = [1, 2, 3].map((label) => ({ features: { x: 7 }, label }));
     const { refused } = createEncoder(defineSpec(spec)).encode(samples);
     expect(refused).toEqual([]);
+  });
+
+  it('are how numbers are written, where that is seen', async () => {
+    const of = async (
+      cell: (i: number) => string,
+      label: (i: number) => unknown = (i) => (i * 37) % 101,
+    ) => {
+      const lines = rowsOf((i) => [cell(i), label(i), i % 11], 'price;y;b');
+      const { spec, doubts } = await drafted('a.csv', lines, ['y']);
+      const own = defineSpec(spec);
+      const encoder = createEncoder(own);
+      const values: number[] = [];
+      let refused = 0;
+      for await (const { samples } of readSamples(own, {
+        name: 'a.csv',
+        bytes: bytesInMemory(Buffer.from(`${lines.join('\n')}\n`)),
+      })) {
+        const encoded = encoder.encode(samples);
+        refused += encoded.refused.length;
+        values.push(...encoded.samples.raw.filter((_, at) => at % 2 === 0));
+      }
+      return { spec, doubts, values, refused };
+    };
+    // Prices with thousands, of Germans: three digits behind a point are no cents.
+    const euros = await of((i) => (i % 3 ? `${500 + i} €` : `1.${100 + i} €`));
+    expect(euros.spec.cells).toEqual({ numbers: '1.234,5' });
+    expect(euros.values.slice(0, 2)).toEqual([1_100, 501]);
+    expect(euros.doubts.join()).toContain('so "1.100 €" is 1100');
+    // A few among plain ones are read, too, and are no words for missing values.
+    const few = await of((i) => (i % 40 === 7 ? `"1,${100 + i}.25"` : `${100 + i}`));
+    expect(few.spec.cells).toEqual({ numbers: '1,234.5' });
+    expect(few.values[7]).toBe(1_107.25);
+    expect([euros.refused, few.refused]).toEqual([0, 0]);
+    // Where they are names, they stay what they are.
+    const shares = await of(
+      (i) => `${i}`,
+      (i) => `${i % 2} %`,
+    );
+    expect(shares.refused).toBe(0);
+    const codes = await of((i) => (i % 9 === 0 ? `1,00${i % 5}` : `00${i % 8}`));
+    expect(codes.refused).toBe(0);
+    expect(codes.spec.features.price).toMatchObject({ type: 'category' });
   });
 
   it('are many columns of a few numbers each, in one line', async () => {
