@@ -24,7 +24,7 @@ const models: ReadonlySet<unknown> = new Set(['Sequential', 'Model', 'Functional
 /** Layers that pass on what they get, or a part or a mean of it. */
 const passing = new RegExp(
   `^(${[
-    'Reshape|Flatten|Permute|RepeatVector|Masking|.*Dropout.*|GaussianNoise',
+    'Reshape|Flatten|Permute|RepeatVector|Masking|Rescaling|.*Dropout.*|GaussianNoise',
     '(Global)?(Average|Max)Pooling.*|Cropping.*|ZeroPadding.*|UpSampling.*',
     'Concatenate|Average|Maximum|Minimum|Activation',
   ].join('|')})$`,
