@@ -3,6 +3,7 @@ import { type ByteSource, piecesOf } from '../datasets/byte-source.ts';
 import { newline } from '../datasets/formats/text-reader.ts';
 import { ledgerNow } from '../fold/ledger-now.ts';
 import type { Ports } from '../ports/ports.ts';
+import { fileProducer } from '../spec/names.ts';
 
 /** What a file's content is known by. */
 export type SentContent = {
@@ -28,7 +29,7 @@ export async function contentOf(bytes: ByteSource, idColumn?: string): Promise<S
 }
 
 function nameOfDigest(hash: Hash): string {
-  return `file-${hash.digest('hex').slice(0, 16)}-`;
+  return fileProducer(hash.digest('hex'));
 }
 
 /** What was sent of a file, as far as the model knows. */

@@ -34,3 +34,13 @@ export const producerName = z.string().min(1).max(limits.producerCharacters);
 export function isModelName(name: string): boolean {
   return slug.test(name);
 }
+
+/** How the producer of a file is called, but for the size of its messages, which follows. */
+export function fileProducer(digest: string): string {
+  return `file-${digest.slice(0, 16)}-`;
+}
+
+/** The same of a producer's name, if it is a file's. */
+export function fileOfProducer(name: string): string | undefined {
+  return /^file-[0-9a-f]{16}-(?=\d+$)/.exec(name)?.[0];
+}

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ProtocolLimits } from '../limits.ts';
 import { type Refused, refuse } from '../refusal.ts';
+import { fileOfProducer } from '../spec/names.ts';
 
 /** What identifies a message when the ledger is asked whether it was settled before. */
 export type MessageIdentity =
@@ -143,6 +144,13 @@ function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits
       'send under a new name, from seq 1';
     return { verdict: 'refused', isFinal: true, ...refuse('producer-evicted', reason) };
   }
+  const other = sameFile(ledger, producer);
+  if (other !== undefined) {
+    const reason =
+      `the same file was sent before, by ${other}: in messages of another size its samples would be ` +
+      'learnt twice';
+    return { verdict: 'refused', isFinal: false, ...refuse('number-reused', reason) };
+  }
   const isFull = ledger.producers.size >= producers;
   if (isFull && ledger.evicted.length >= evictedProducers) {
     const reason = `the model already had ${producers + evictedProducers} producers; reuse their names`;
@@ -153,6 +161,12 @@ function judgeNewProducer(ledger: Ledger, producer: string, limits: LedgerLimits
     `all of the ${producers} producers that a model knows have sent lately, so ${producer} is not ` +
     'taken in; use one of their names, or send without one';
   return { verdict: 'refused', isFinal: false, ...refuse('too-many-producers', reason) };
+}
+
+/** Another producer of the file that a producer sends, if it is one of a file. */
+function sameFile({ producers }: Ledger, producer: string): string | undefined {
+  const file = fileOfProducer(producer);
+  return file && [...producers.keys()].find((name) => fileOfProducer(name) === file);
 }
 
 /**

@@ -4,6 +4,7 @@ import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
 import { samplesOfLines } from '../../lib/operations/follow-file.ts';
+import { retryQuarantine } from '../../lib/operations/retry.ts';
 import { sampleWriter, sendFile } from '../../lib/operations/send-file.ts';
 import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
 import { createWorld, deliver, message, published, ticket, ticketsSpec } from '../support/world.ts';
@@ -186,6 +187,23 @@ describe('rows of an id and a label alone', () => {
     expect(await read(known, '{"id":7,"isLate":true}\n')).toMatchObject([{ features: { id: 7 } }]);
     const [sample] = await read(defineSpec(spec), '{"id":7,"isLate":true,"urgency":1}\n');
     expect(sample).toEqual({ features: { urgency: 1 }, label: true });
+  });
+});
+
+it('is learnt once, though two sizes of messages are on their way', async () => {
+  const world = createWorld();
+  const rows = Array.from({ length: 60 }, (_, i) => JSON.stringify(ticket(i)));
+  const file = { name: 'a.jsonl', bytes: bytesInMemory(Buffer.from(`${rows.join('\n')}\n`)) };
+  const wait = async () => undefined;
+  // Nothing of the first is learnt yet, so that nobody knows of it.
+  await sendFile(world, ticketsSpec, file, { samplesPerMessage: 50, wait });
+  await sendFile(world, ticketsSpec, file, { wait });
+  const sent = world.sentSamples.splice(0).map(({ body }, i) => message(i + 1, body));
+  for (const each of sent) await deliver(world, [each]);
+  expect((await published(world)).learnt).toBe(60);
+  expect(await retryQuarantine(world, ticketsSpec.model)).toMatchObject({
+    sent: 0,
+    left: Array(3).fill({ reason: expect.stringContaining('the same file was sent before') }),
   });
 });
 
