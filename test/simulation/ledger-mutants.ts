@@ -30,8 +30,8 @@ export const ledgerMutants: readonly Mutant[] = [
     edits: [
       {
         file: ledger,
-        find: '    if (ledger.evicted.includes(shortHash(producer))) {',
-        replace: "    if (ledger.evicted.includes('nobody')) {",
+        find: '    if (wasEvicted(ledger, producer)) {',
+        replace: "    if (wasEvicted(ledger, 'nobody')) {",
       },
     ],
   },
