@@ -16,8 +16,12 @@ const isQuick = process.env.npm_lifecycle_event === 'test:quick';
 
 const all = 'test/**/*.test.ts';
 
-/** Whether a file of tests puts other modules in place of some, or measures its process. */
+/**
+ * Whether a file of tests puts other modules in place of some, or measures its process; or packs
+ * entries otherwise, as the simulator's (`test/simulation/plain-entries.ts`).
+ */
 function isApart(path: string): boolean {
+  if (path.startsWith('test/simulation/')) return true;
   const text = readFileSync(join(import.meta.dirname, path), 'utf8');
   return /vi\.mock\(|memoryUsage|resourceUsage/.test(text);
 }
