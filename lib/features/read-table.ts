@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import { isRecord, show } from '../parse.ts';
-import { type NamedCells, SampleTable, type TableField } from './sample-table.ts';
+import { fieldNames, type NamedCells, SampleTable, type TableField } from './sample-table.ts';
 
 /** Why columns make no samples, and the path of the one that is wrong. */
 type ColumnsProblem = {
@@ -8,9 +8,6 @@ type ColumnsProblem = {
   readonly path: readonly string[];
   readonly reason: string;
 };
-
-/** What samples may have in a message, as columns; features are an object of columns. */
-const fieldNames = ['features', 'label', 'weight', 'id', 'default'];
 
 /**
  * The samples of columns that came from outside, `{ features: { <name>: cells }, label: cells }`:

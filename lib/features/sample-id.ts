@@ -43,10 +43,13 @@ export function isLateLabel(sample: unknown): boolean {
 /** A label that was learnt of an id, and whether it is the default of one that did not come. */
 export type LearntLabel = { readonly label: unknown; readonly isDefault: boolean };
 
-/** The labels that were learnt of ids; one that came is told rather than the default before it. */
-export function labelsById(samples: readonly WithId[]): ReadonlyMap<SampleId, LearntLabel> {
+/**
+ * The labels that were learnt of ids, in some messages; one that came is told rather than the
+ * default before it.
+ */
+export function labelsById(messages: readonly RawSamples[]): ReadonlyMap<SampleId, LearntLabel> {
   const labels = new Map<SampleId, LearntLabel>();
-  for (const { sample } of samples) {
+  for (const { sample } of messages.flatMap(withIds)) {
     const id = readSampleId(sample.id);
     const learnt = { label: sample.label, isDefault: isDefaultLabel(sample) };
     if (id !== undefined && (!learnt.isDefault || !labels.has(id))) labels.set(id, learnt);

@@ -8,6 +8,9 @@ export type TableField =
   | NamedCells
   | { readonly name: string; readonly columns: readonly NamedCells[] };
 
+/** What samples may have in a message, as columns; features are an object of columns. */
+export const fieldNames = ['features', 'label', 'weight', 'id', 'default'];
+
 /** Raw samples of a message: one by one, or as a table. */
 export type RawSamples = readonly unknown[] | SampleTable;
 
@@ -43,17 +46,7 @@ export class SampleTable implements Items<unknown> {
   at(index: number): unknown {
     const row = index < 0 ? index + this.length : index;
     if (!(row >= 0 && row < this.length)) return undefined;
-    const sample = {};
-    for (const field of this.fields) {
-      const { name } = field;
-      if ('cells' in field) put(sample, name, field.cells[row]);
-      else {
-        const own = {};
-        for (const { name: key, cells } of field.columns) put(own, key, cells[row]);
-        put(sample, name, own);
-      }
-    }
-    return sample;
+    return objectOf(this.fields, (cells) => cells[row]);
   }
 
   *[Symbol.iterator](): Generator<unknown> {
@@ -78,16 +71,7 @@ export class SampleTable implements Items<unknown> {
 
   /** As messages and entries have it. */
   toJSON(): object {
-    const json = {};
-    for (const field of this.fields) {
-      if ('cells' in field) put(json, field.name, field.cells);
-      else {
-        const own = {};
-        for (const { name, cells } of field.columns) put(own, name, cells);
-        put(json, field.name, own);
-      }
-    }
-    return json;
+    return objectOf(this.fields, (cells) => cells);
   }
 
   /** What `JSON.stringify` writes of each sample. */
@@ -111,6 +95,17 @@ export class SampleTable implements Items<unknown> {
     const end = `${before.replace(/,$/, '')}}`;
     return texts.map((text) => text + end);
   }
+}
+
+/** An object of fields, in which something stands for the cells of each. */
+function objectOf(
+  fields: readonly TableField[],
+  of: (cells: NamedCells['cells']) => unknown,
+): Record<string, unknown> {
+  const made = {};
+  for (const field of fields)
+    put(made, field.name, 'cells' in field ? of(field.cells) : objectOf(field.columns, of));
+  return made;
 }
 
 /** Puts a value under any name: to assign to `__proto__` would not make a field of it. */

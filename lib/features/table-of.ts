@@ -1,10 +1,8 @@
 import { limits } from '../limits.ts';
-import { SampleTable } from './sample-table.ts';
+import { fieldNames, SampleTable } from './sample-table.ts';
 
 /** What the samples of a list may have for the list to have a table. */
-const fieldNames = ['features', 'label', 'weight'];
-/** The same of samples that are sent again. */
-const sentNames = [...fieldNames, 'id', 'default'];
+const plainNames = ['features', 'label', 'weight'];
 
 /** Of fewer samples there is little to spare. */
 const fewestSamples = 16;
@@ -22,7 +20,7 @@ type Column =
 export function tableOf(samples: readonly unknown[]): SampleTable | undefined {
   const [first] = samples;
   return isPlain(first) && isPlain(first.features)
-    ? filled(samples, { names: fieldNames, isCell })
+    ? filled(samples, { names: plainNames, isCell })
     : undefined;
 }
 
@@ -32,7 +30,7 @@ export function tableOf(samples: readonly unknown[]): SampleTable | undefined {
  * order.
  */
 export function tableOfSent(samples: readonly unknown[]): SampleTable | undefined {
-  return filled(samples, { names: sentNames, isCell: () => true });
+  return filled(samples, { names: fieldNames, isCell: () => true });
 }
 
 /** @param allowed the fields that samples may have, and what a cell may be */

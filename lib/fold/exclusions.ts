@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { invariant } from '../errors.ts';
-import { labelsById, readSampleId, type SampleId, withIds } from '../features/sample-id.ts';
+import { labelsById, readSampleId, type SampleId } from '../features/sample-id.ts';
 import { samplesAt } from '../features/sample-json.ts';
 import type { RawSamples } from '../features/sample-table.ts';
-import type { LearntLabels } from '../journal/asked.ts';
+import { eachOnce, type LearntLabels } from '../journal/asked.ts';
 import type { Entry } from '../journal/entry.ts';
 import { existingEntry } from '../journal/reading.ts';
 import { isRecord } from '../parse.ts';
@@ -81,16 +81,12 @@ export function samplesWithout(
 
 /** The labels of ids that entries have learnt and nobody has retracted since; each is read once. */
 export function labelsLeft(store: ObjectStore, state: Retracted): LearntLabels {
-  const known = new Map<number, ReturnType<LearntLabels>>();
-  const read = async (sequence: number) => {
+  let exclusions: ReturnType<typeof exclusionsOf> | undefined;
+  return eachOnce(async (sequence) => {
+    exclusions ??= exclusionsOf(store, state);
     const entry = await existingEntry(store, state.model, sequence);
-    return labelsById(samplesWithout(entry, await exclusionsOf(store, state)).flatMap(withIds));
-  };
-  return (sequence) => {
-    const labels = known.get(sequence) ?? read(sequence);
-    known.set(sequence, labels);
-    return labels;
-  };
+    return labelsById(samplesWithout(entry, await exclusions));
+  });
 }
 
 /** What says which entries of a model retracted something. */

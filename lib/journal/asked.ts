@@ -6,7 +6,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import type { Claim, Claimed } from '../commands/command.ts';
 import { MillraceError } from '../errors.ts';
-import { type LearntLabel, labelsById, type SampleId, withIds } from '../features/sample-id.ts';
+import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
 import { limits } from '../limits.ts';
 import { show } from '../parse.ts';
 import { type Accepted, accepted, type Refused, refuse } from '../refusal.ts';
@@ -97,16 +97,21 @@ export type LearntLabels = (sequence: number) => Promise<ReadonlyMap<SampleId, L
 
 /** The labels of ids that entries of a model have learnt; each entry is read once. */
 export function learntLabels(store: ObjectStore, model: string): LearntLabels {
+  return eachOnce((sequence) => readLabels(store, model, sequence));
+}
+
+/** The same labels, of which each entry's are read once. */
+export function eachOnce(read: LearntLabels): LearntLabels {
   const known = new Map<number, ReturnType<LearntLabels>>();
   return (sequence) => {
-    const labels = known.get(sequence) ?? readLabels(store, model, sequence);
+    const labels = known.get(sequence) ?? read(sequence);
     known.set(sequence, labels);
     return labels;
   };
 }
 
 async function readLabels(store: ObjectStore, model: string, sequence: number) {
-  return labelsById((await readEntry(store, model, sequence))?.samples.flatMap(withIds) ?? []);
+  return labelsById((await readEntry(store, model, sequence))?.samples ?? []);
 }
 
 /** An entry that is about to be committed. */

@@ -1,13 +1,13 @@
 import { invalid } from '../errors.ts';
 import type { Task } from '../features/task.ts';
-import { show } from '../parse.ts';
+import { isRecord, show } from '../parse.ts';
 
 /** A topology, or a part of it, as `model.toJSON()` writes it. */
 export type Json = Record<string, unknown>;
 
 /** Whether a value is an object of fields. */
 export function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /** What makes a prediction of what the last layer adds up. */

@@ -10,7 +10,7 @@ import type { CommonHeader, SettledMessage } from '../commands/header.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
-import { type LearntLabel, labelsById, type SampleId, withIds } from '../features/sample-id.ts';
+import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
 import type { RawSamples } from '../features/sample-table.ts';
 import { reachOf } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
@@ -168,7 +168,7 @@ async function decideMessage(
 function withLabelsOf(learnt: readonly RawSamples[], reach: Reach): Reach {
   let labels: ReadonlyMap<SampleId, LearntLabel> | undefined;
   const claimAsked: Reach['claimAsked'] = async (claim) => {
-    labels ??= labelsById(learnt.flatMap(withIds));
+    labels ??= labelsById(learnt);
     const { id, isDefault } = claim;
     const before = labels.get(id);
     if (before !== undefined && (isDefault || !before.isDefault))

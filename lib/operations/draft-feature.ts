@@ -107,12 +107,15 @@ export function alikeDoubts(
   return [];
 }
 
-/** Whether most values are numbers, some of which have signs of thousands, money or percent. */
-export function hasWrittenNumbers(column: Column): boolean {
+/**
+ * Whether most values are numbers, some of which have signs of thousands, money or percent: more
+ * than such a share.
+ */
+export function hasWrittenNumbers(column: Column, share = 0.05): boolean {
   const { present, writtenNumbers } = column;
   const numbers = areCodes(column) ? 0 : column.numbers;
   // (A few may be refused as rows of their own.)
-  return writtenNumbers > 0.05 * present && writtenNumbers + numbers > mostlyNumbers * present;
+  return writtenNumbers > share * present && writtenNumbers + numbers > mostlyNumbers * present;
 }
 
 /** Whether whole numbers are all there from the lowest to the highest, and are no years. */

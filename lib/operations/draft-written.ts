@@ -3,7 +3,7 @@ import { withDecimalPoint } from '../features/decimal-comma.ts';
 import { type NumberStyle, numberStyles } from '../features/written-number.ts';
 import { listNames } from '../parse.ts';
 import type { Column } from './column-profile.ts';
-import { areCodes, mostlyNumbers, reasonToLeave } from './draft-feature.ts';
+import { areCodes, hasWrittenNumbers, reasonToLeave } from './draft-feature.ts';
 import { isTime } from './draft-times.ts';
 
 const usual = cellsSchema.parse({});
@@ -61,13 +61,7 @@ function readerOf(style: NumberStyle): TextReader {
 
 /** Whether most values are numbers, and some are written otherwise than 1234.5. */
 function hasSomeWritten(column: Column): boolean {
-  const { present, numbers, writtenNumbers } = column;
-  return (
-    writtenNumbers > 0 &&
-    !areCodes(column) &&
-    !isTime(column) &&
-    writtenNumbers + numbers > mostlyNumbers * present
-  );
+  return hasWrittenNumbers(column, 0) && !areCodes(column) && !isTime(column);
 }
 
 /** Texts that the usual way to read numbers does not read. */
@@ -83,9 +77,13 @@ function readerOfPlain(column: Column): TextReader {
 
 /** Whether a way to read numbers reads all that look like some. */
 function isReadBy(number: TextReader, column: Column): boolean {
+  return countRead(number, column) >= column.numbers + column.writtenNumbers;
+}
+
+function countRead(number: TextReader, { values }: Column): number {
   let read = 0;
-  for (const [text, count] of column.values) if (number(text) !== undefined) read += count;
-  return read >= column.numbers + column.writtenNumbers;
+  for (const [text, count] of values) if (number(text) !== undefined) read += count;
+  return read;
 }
 
 /** Whether numbers stay what they are without it. */
@@ -110,7 +108,6 @@ function oddFractions(style: NumberStyle, columns: readonly Column[]): number {
 }
 
 function withNumbers(column: Column, numberOf: TextReader): Column {
-  let numbers = 0;
-  for (const [text, count] of column.values) if (numberOf(text) !== undefined) numbers += count;
+  const numbers = countRead(numberOf, column);
   return { ...column, numberOf, numbers, writtenNumbers: 0, otherDates: 0 };
 }
