@@ -80,8 +80,10 @@ function problemsOf(issue: z.core.$ZodIssue): readonly Problem[] {
       return [{ path, text: issue.issues[0]?.message ?? issue.message, isComplete: true }];
     case 'invalid_union':
       return problemsOfUnion(issue);
-    default:
-      return [problem(plainMessage(issue.message))];
+    default: {
+      const text = plainMessage(issue.message);
+      return [{ path, text, isComplete: text.includes('(found ') }];
+    }
   }
 }
 

@@ -52,7 +52,7 @@ const wrong: [string, object, RegExp][] = [
   [
     'a multiclass task without classes',
     { task: 'multiclass' },
-    /spec\.label\.classes: classes are needed/,
+    /spec\.label\.classes: classes are needed: two at least \(found 0\), or maxClasses$/,
   ],
   ['a regression with classes', { label: { classes: ['a', 'b'] } }, /spec\.label\.classes/],
   [
