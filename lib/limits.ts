@@ -219,9 +219,6 @@ export const limits = {
   refusedExamples: 100,
   /** Rows of one forward pass when predicting; bounds the memory of activations. */
   predictRows: 4_096,
-  /** Elements of a matrix of weights, or of filters, beyond which ONNX Runtime is faster. */
-  wasmMatrixElements: 16_384,
-  wasmFilterElements: 6_144,
   /** Weights from which on an optimizer with slots runs apart from ONNX Runtime's gradients. */
   apartElements: 32_768,
   /** Memory of a module of the engine of WebAssembly, which cannot have more than twice that. */
@@ -232,8 +229,9 @@ export const limits = {
   entriesBehind: 100,
   /** Elements from which on states share what they have of a table in common. */
   largeTableElements: 16_384,
-  /** Rows of one step of a compiled engine when predicting; the last step is filled up. */
+  /** Rows of one step when predicting, by ONNX Runtime and WebAssembly; the last is filled up. */
   predictMinibatch: 64,
+  wasmPredictMinibatch: 8,
   /** Elements of a step's largest value when images are predicted: the step has fewer rows then. */
   predictedElements: 1_048_576,
   /** Elements for each row of a step's value that ONNX Runtime keeps for all steps of a call. */

@@ -157,7 +157,8 @@ describe('an engine', () => {
   it('leaves no tensor behind of a network that is too large for it', async () => {
     const features = { x: { type: 'number' as const } };
     const network = { hidden: [200, 200] };
-    const spec = defineSpec({ model: 'attacks', task: 'binary', features, network });
+    const online = { minibatch: 32 };
+    const spec = defineSpec({ model: 'attacks', task: 'binary', features, network, online });
     const compile = () => wasmEngine().compile(spec);
     await expect(compile()).rejects.toThrow(/onnx is faster/);
     const before = tf.memory().numTensors;

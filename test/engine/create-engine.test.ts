@@ -43,6 +43,7 @@ function compile(input: SpecInput) {
 
 describe('the engine of a spec', () => {
   const tanh = () => tf.layers.activation({ activation: 'tanh' });
+  const wide = (): SpecInput => ({ ...specWith(tanh()), network: { hidden: [200, 200] } });
 
   it('is wasm where it has kernels for a small network', async () => {
     const { compiled, warnings } = compile(specWith(tanh()));
@@ -53,7 +54,10 @@ describe('the engine of a spec', () => {
   it('says why one that comes before it does not train a network', async () => {
     const small = await compile(specWith(tanh())).compiled;
     expect(small.why).toBeUndefined();
-    const input = vectorSpec([200], [tf.layers.dense({ units: 200 })]);
+    const input = {
+      ...vectorSpec([200], [tf.layers.dense({ units: 200 })]),
+      online: { minibatch: 32 },
+    };
     const large = await compile(input).compiled;
     expect(large.engine).toContain('onnx');
     expect(large.why).toMatch(/has 40000 elements, and onnx is faster/);
@@ -85,7 +89,10 @@ describe('the engine of a spec', () => {
       'large filters',
       () => vectorSpec([9, 9, 30], [tf.layers.conv2d({ filters: 70, kernelSize: 3 })]),
     ],
-    ['a large matrix', () => ({ ...specWith(tanh()), network: { hidden: [200, 200] } })],
+    ['a large matrix', () => ({ ...wide(), online: { minibatch: 9 } })],
+    ['one that batches of more rows train', () => ({ ...wide(), batch: { minibatch: 33 } })],
+    ['one without slots', () => ({ ...wide(), optimizer: { type: 'sgd' as const, rate: 0.1 } })],
+    ['a larger matrix', () => ({ ...wide(), network: { hidden: [800, 800] } })],
     ['the name', () => specWith(tanh(), 'onnx')],
   ])('is onnx because of %s', async (_, input) => {
     const { compiled, warnings } = compile(input());
@@ -93,7 +100,16 @@ describe('the engine of a spec', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('is wasm for a large matrix too, where it is asked for', async () => {
+  it('is wasm for a large matrix, too, where minibatches are small', async () => {
+    const { compiled, warnings } = compile(wide());
+    expect((await compiled).engine).toBe('wasm-1');
+    expect(warnings).toEqual([]);
+    const engine = createEngine({ threads: 1, warn: () => undefined });
+    const earlier = { ...defineSpec(wide()), revision: 16 };
+    expect((await engine.compile(earlier)).engine).toMatch(/^onnx-/);
+  });
+
+  it('is wasm for a large matrix, too, where it is asked for', async () => {
     const { compiled } = compile({ ...specWith(tanh(), 'wasm'), network: { hidden: [200, 200] } });
     expect((await compiled).engine).toBe('wasm-1');
   });

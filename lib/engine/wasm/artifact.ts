@@ -18,7 +18,7 @@ export function arithmeticOf({ engine }: Pick<Spec, 'engine'>): string {
 }
 
 /** Which form compiled models have: it changes with all that they hold beside the same bits. */
-export const form = 2;
+export const form = 3;
 
 /** A table whose states are not copied as a whole. */
 export type LargeTable = {

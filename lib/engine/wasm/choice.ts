@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
-import { limits } from '../../limits.ts';
 import { allLayers } from '../../network/dropout.ts';
 import type { Network } from '../../network/network.ts';
+import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { type Graph, type Node, sizeOf, type Value, valuesOf } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
@@ -14,6 +14,17 @@ export type Choice = {
   /** @throws UntraceableError if it does not */
   readonly ofTraining: (graph: Graph) => void;
 };
+
+/** Elements of a matrix of weights, and of filters, beyond which ONNX Runtime is faster. */
+const mostOfMatrix = 16_384;
+const mostOfFilter = 6_144;
+
+/**
+ * Elements of a matrix up to which it is not, where no minibatch has more rows than these: an
+ * optimizer with slots goes over all weights once a step, and calls between the two cost more.
+ */
+const mostOfFewRows = 524_288;
+const fewRows = { online: 8, batch: 32 } as const;
 
 /**
  * Whether a network trains on this engine though its spec names none: ONNX Runtime, on vectors
@@ -31,11 +42,10 @@ export function chooseFor(spec: Spec, network: Network): Choice {
   const refuse = ({ name, shape }: Matrix) => {
     throw new UntraceableError(
       `${name} has ${sizeOf(shape)} elements, and onnx is faster with such matrices and filters in ` +
-        'minibatches of 32 and more; name the engine wasm for smaller ones, and for the same bits ' +
-        'on every processor',
+        'the minibatches of this spec; name the engine wasm for the same bits on every processor',
     );
   };
-  if (largest !== undefined && !hasWindows(layers)) {
+  if (largest !== undefined && !hasWindows(layers) && !isOfFewRows(spec, largest)) {
     network.layersModel.dispose();
     refuse(largest);
   }
@@ -47,10 +57,25 @@ export function chooseFor(spec: Spec, network: Network): Choice {
   return {
     ofPrediction(graph) {
       assertOfRevision(graph);
-      if (largest !== undefined && !isMostElsewhere(graph)) refuse(largest);
+      if (largest === undefined || (!hasWindows(layers) && isOfFewRows(spec, largest))) return;
+      if (!isMostElsewhere(graph)) refuse(largest);
     },
     ofTraining: assertOfRevision,
   };
+}
+
+/**
+ * Whether minibatches of a spec are so small that its optimizer takes longer than the products with
+ * its largest matrix.
+ */
+function isOfFewRows({ optimizer, online, batch, revision = 0 }: Spec, { shape }: Matrix): boolean {
+  return (
+    revision >= 17 &&
+    Object.keys(optimizerOf(optimizer).slots).length > 0 &&
+    online.minibatch <= fewRows.online &&
+    batch.minibatch <= fewRows.batch &&
+    sizeOf(shape) <= mostOfFewRows
+  );
 }
 
 /** Whether this engine has had a kernel for a node since revision 7 of specs. */
@@ -78,8 +103,7 @@ function hasWindows(layers: readonly tf.layers.Layer[]): boolean {
 }
 
 function isLarge({ shape }: Pick<Value, 'shape'>): boolean {
-  const { wasmMatrixElements, wasmFilterElements } = limits;
-  return sizeOf(shape) > (shape.length > 2 ? wasmFilterElements : wasmMatrixElements);
+  return sizeOf(shape) > (shape.length > 2 ? mostOfFilter : mostOfMatrix);
 }
 
 /** Whether products with large matrices and filters are less than half of all. */

@@ -39,7 +39,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
   const { tensors } = initialState(spec, network, optimizer);
   const states = stateParts(network, optimizer);
   const { outputs, mixesRows } = network;
-  const whole = predictionOf(spec, network, limits.predictMinibatch);
+  const whole = predictionOf(spec, network, limits.wasmPredictMinibatch);
   choice.ofPrediction(whole.graph);
   const rows = rowsAtOnce(whole.graph);
   const isWhole = rows === whole.minibatch;
@@ -100,10 +100,10 @@ function predictionOf(spec: Spec, network: Network, minibatch: number): ProgramS
 
 /**
  * Rows of one step of predictions: the usual ones, and fewer of images of which a few fill a cache,
- * so that one of them takes no longer than it must.
+ * so that one of them takes no longer than it must. What is predicted for a row is the same.
  */
 function rowsAtOnce({ nodes }: Graph): number {
-  const { predictMinibatch: most, predictedElements } = limits;
+  const { wasmPredictMinibatch: most, predictedElements } = limits;
   if (!nodes.some(({ op }) => windowOperators.has(op))) return most;
   const elements = nodes.flatMap(({ outputs }) => outputs.map(({ shape }) => sizeOf(shape)));
   const largest = elements.reduce((max, each) => Math.max(max, each), 0);

@@ -41,7 +41,7 @@ describe('the module of a network over images', () => {
       );
       return program.calls.predict?.minibatch;
     };
-    expect(await rowsOf(28)).toBe(limits.predictMinibatch);
+    expect(await rowsOf(28)).toBe(limits.wasmPredictMinibatch);
     expect(await rowsOf(130)).toBe(4);
     expect(await rowsOf(300)).toBe(1);
   });
