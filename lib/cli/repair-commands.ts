@@ -1,6 +1,6 @@
-import { type AddCommand, textOf } from './call.ts';
+import { type AddCommand, textOf, textsOf } from './call.ts';
 import { patienceOf } from './patience.ts';
-import { flag, text } from './program.ts';
+import { flag, text, texts } from './program.ts';
 
 /** Declares the commands that look after a stack. */
 export function declareStackCommands(add: AddCommand): void {
@@ -127,10 +127,11 @@ export function declareResendCommands(add: AddCommand): void {
     {
       usage: 'redrive',
       summary: 'send dead letters back to their queues',
+      options: [texts('--drop <id>', 'remove the letter of this message id instead, for good')],
       examples: [['millrace redrive --dry-run', 'shows the first of them']],
       asks: true,
     },
-    async ({ io, address, environment }) =>
-      (await import('./redrive.ts')).redriveStack(io, address, environment),
+    async ({ io, address, environment, options }) =>
+      (await import('./redrive.ts')).redriveStack(io, address, environment, textsOf(options.drop)),
   );
 }

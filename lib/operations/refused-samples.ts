@@ -33,13 +33,22 @@ export function samplesOf({ body, refused }: QuarantineRecord): unknown {
   try {
     const sent = parseJson(body, 'body', Number.POSITIVE_INFINITY, limits.messageDepth);
     if (!isRecord(sent)) return undefined;
-    if (sent.columns === undefined) return sent.samples ?? sent.labels;
-    const read = readTable(sent.columns);
-    return read.ok ? read.table : undefined;
+    const { samples, labels, columns } = sent;
+    const read = columns === undefined ? undefined : readTable(columns);
+    if (read?.ok === false) return undefined;
+    const [first, ...others] = [samples, labels, read?.table].filter((each) => each !== undefined);
+    // A message that had more than one of them was refused for that: none of it is left out.
+    return others.length === 0 ? first : joined([first, ...others]);
   } catch (error) {
     if (isOfKind(error, 'invalid')) return undefined;
     throw error;
   }
+}
+
+/** The samples of several lists; undefined if one of them is none. */
+function joined(lists: readonly unknown[]): readonly unknown[] | undefined {
+  const all = lists.map((list) => (list instanceof SampleTable ? [...list] : list));
+  return all.every((list) => Array.isArray(list)) ? all.flat() : undefined;
 }
 
 /** The body of a message of such samples, in as few bytes as it can have. */

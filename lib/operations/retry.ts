@@ -158,7 +158,18 @@ async function examine(
   return { ledger, plans, messages };
 }
 
-const underNewNumber: Way = { ok: true, isAsItWas: false };
+/** Whether samples can be sent again under a new number. */
+function underNewNumber(body: object): Way {
+  if (!canBeNumbered(body))
+    return refuse(
+      'too-large',
+      `with a new number it would have more than ${limits.messageBytes} bytes`,
+    );
+  const sent = { id: '', body: JSON.stringify(body), group: '', queue: '', sequenceNumber: '0' };
+  const { command } = parseMessage(sent);
+  if (command.kind !== 'malformed') return { ok: true, isAsItWas: false };
+  return refuse('refused-again', `it would be refused again: ${command.reason}`);
+}
 
 function wayOf(
   { limits: bounds }: Ports,
@@ -173,9 +184,7 @@ function wayOf(
     return refuse('no-samples', 'it holds no samples; mend what was sent, and send that again');
   if (record.sequence === undefined)
     return refuse('of-a-job', 'it is of a batch job; start another one');
-  const newNumber = canBeNumbered(bodyOf(samples))
-    ? underNewNumber
-    : refuse('too-large', `with a new number it would have more than ${limits.messageBytes} bytes`);
+  const newNumber = underNewNumber(bodyOf(samples));
   if (!isWhole(record)) return newNumber;
   if (wasLearnt(learnt, record)) return refuse('learnt-before', 'it was learnt before');
   const { producer, seq } = record;

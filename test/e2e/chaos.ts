@@ -228,7 +228,9 @@ async function untilQuiet(): Promise<void> {
   const [quietWhenDone, quietOtherwise] = [3, 15];
   for (let quiet = 0, needed = quietOtherwise; quiet < needed; ) {
     await noteDeadLetters();
-    await redrive(operator(), cloud.sqs, cloud.address, isCommandSender(cloud.environment));
+    await redrive(operator(), cloud.sqs, cloud.address, {
+      mayCommand: isCommandSender(cloud.environment),
+    });
     const states = await Promise.all(
       Object.entries(sent).map(([model, what]) => statusOf(ports, model, what)),
     );

@@ -152,15 +152,58 @@ describe('a redrive of dead letters', () => {
     expect(await redrive([last])).toEqual({ sent: [], settled: [last], left: [] });
   });
 
-  it('sends what can never be learnt, or has no room for a number, as it was', async () => {
+  it('sends what can never be learnt as it was, and leaves what has no room for a number', async () => {
     const world = createWorld();
     const broken = message(1, '{"samples":');
     const padding = limits.messageBytes - JSON.stringify({ samples: [{ padding: '' }] }).length;
     const full = message(2, { samples: [{ padding: 'x'.repeat(padding) }] });
-    await createRedrive(world)([broken, full]);
-    expect(world.sentSamples.map(({ body, deduplication }) => ({ body, deduplication }))).toEqual(
-      [broken, full].map(({ body, id }) => ({ body, deduplication: id })),
-    );
+    expect((await createRedrive(world)([broken, full])).left).toEqual([
+      { letter: full, reason: expect.stringContaining('it would have more than 1048576 bytes') },
+    ]);
+    expect(world.sentSamples.map(({ body, deduplication }) => ({ body, deduplication }))).toEqual([
+      { body: broken.body, deduplication: broken.id },
+    ]);
+  });
+
+  it('finds room for a number in columns, and learns a message that was full once', async () => {
+    const [one = ''] = [JSON.stringify(ticket(1))];
+    const most = Math.floor((limits.messageBytes - 20) / (one.length + 1));
+    const samples = Array.from({ length: most }, () => ticket(1));
+    const letter = message(1, { samples });
+    expect(limits.messageBytes - letter.body.length).toBeLessThan(100);
+    const world = createWorld();
+    for (const time of [1, 2]) {
+      expect((await createRedrive(world)([letter])).sent).toEqual([letter]);
+      const [sent] = world.sentSamples.splice(0);
+      expect(JSON.parse(sent?.body ?? '')).toMatchObject({ columns: {}, seq: 1 });
+      await deliver(world, [message(100 + time, sent?.body ?? '')]);
+    }
+    await deliver(world, [letter]);
+    const { sequence, learnt } = await foldJournal(world);
+    expect({ sequence, learnt }).toEqual({ sequence: 1, learnt: most });
+  });
+
+  it('does a command of the commands queue once, and sends nothing else of it', async () => {
+    const world = createWorld();
+    await deliver(world, [message(50, { samples: [ticket(1)] })]);
+    const commands: string[] = [];
+    const sendCommand: typeof world.sendCommand = async ({ body }) => void commands.push(body);
+    const letter = message(1, { rollback: { to: 0 } });
+    const stray = message(2, { samples: [ticket(2)] });
+    for (const time of [1, 2]) {
+      const redrive = createRedrive({ ...world, sendCommand }, 'commands');
+      expect(await redrive([letter, stray])).toMatchObject({
+        sent: [letter],
+        left: [{ letter: stray, reason: 'it is no command; drop it' }],
+      });
+      // The relay hands it on.
+      await deliver(world, [message(100 + time, commands.at(-1) ?? '')]);
+      await deliver(world, [message(200 + time, { samples: [ticket(2 + time)] })]);
+    }
+    expect(commands).toHaveLength(2);
+    expect(world.sentSamples).toEqual([]);
+    // The first sample is out of the weights, the second is not.
+    expect(await foldJournal(world)).toMatchObject({ sequence: 4, learnt: 3 });
   });
 
   it('leaves letters of models that do not exist, or are stopped, and sends those of others', async () => {
@@ -174,8 +217,8 @@ describe('a redrive of dead letters', () => {
     expect(left.map(({ letter }) => letter)).toEqual([...strays, stopped]);
     expect(left.map(({ reason }) => reason)).toEqual([
       expect.stringContaining('there is no model nobody; create it'),
-      expect.stringContaining('there is no model ../tickets'),
-      expect.stringContaining('there is no model ;'),
+      'no model can be called "../tickets"; drop it',
+      'no model can be called ""; drop it',
       expect.stringContaining('models/stopped/journal/000000000001 is no journal entry'),
     ]);
     expect(world.sentSamples).toHaveLength(letters.length);

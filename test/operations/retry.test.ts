@@ -163,6 +163,38 @@ describe('a retry of what is in quarantine', () => {
     expect(left).toContainEqual({ message: message(2, deep).id, reason: expect.any(String) });
   });
 
+  it('sends all samples of a message that had them in two ways', async () => {
+    const world = createWorld();
+    const [one, two] = [ticket(1), ticket(2)];
+    const columns = { features: { urgency: [3], team: ['red'] }, label: [true] };
+    await deliver(world, [
+      message(1, { producer: 'till', seq: 1, samples: [one], labels: [{ id: 'a', label: true }] }),
+      message(2, { producer: 'till', seq: 2, samples: [two], columns }),
+      message(3, { samples: [ticket(4)], columns: { label: true } }),
+    ]);
+    const { sent, left } = await retry(world, 100);
+    expect({ sent, left: left.map(({ message: id }) => id) }).toEqual({
+      sent: 2,
+      left: [message(3, {}).id],
+    });
+    expect((await foldJournal(world)).learnt).toBe(3);
+    // The label is of nothing that was asked, and says so.
+    expect((await readQuarantine(world.store, model)).at(-1)?.refused).toMatchObject([
+      { sample: { id: 'a' }, code: 'unknown-id' },
+    ]);
+  });
+
+  it('does not send what is no message under its new number either', async () => {
+    const world = createWorld();
+    await deliver(world, [message(1, { samples: 's3://nowhere/rows.jsonl' })]);
+    const reason = expect.stringContaining('it would be refused again: body.samples: must be');
+    expect(await retry(world, 100)).toEqual({
+      sent: 0,
+      left: [{ message: message(1, {}).id, reason }],
+    });
+    expect(await readQuarantine(world.store, model)).toHaveLength(1);
+  });
+
   it('does not send what never can be learnt', async () => {
     const world = createWorld();
     await deliver(world, [message(1, { samples: [{ features: {} }] })]);
