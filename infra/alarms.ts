@@ -9,6 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
@@ -23,6 +24,7 @@ export type Watched = {
     Record<string, { readonly function: IFunction; readonly timeoutSeconds: number }>
   >;
   readonly partsMachine: IStateMachine;
+  readonly scheduleGroup: IScheduleGroup;
   /** Told when an alarm rings, and when it is over. */
   readonly topic?: ITopic | undefined;
 };
@@ -46,7 +48,7 @@ export function createAlarms(scope: Construct, watched: Watched): readonly Alarm
     ...rulesOfFunctions(watched),
     ...rulesOfModels(scope),
     ruleOfParts(watched),
-    ruleOfSchedules,
+    ruleOfSchedules(watched),
   ];
   return rules.map(({ id, metric, threshold, description }) => {
     const alarm = new Alarm(scope, `${id}Alarm`, {
@@ -178,15 +180,17 @@ function ruleOfParts({ partsMachine }: Watched): Rule {
   };
 }
 
-const ruleOfSchedules: Rule = {
-  id: 'SchedulesFailed',
-  metric: new Metric({
-    namespace: 'AWS/Scheduler',
-    metricName: 'TargetErrorCount',
-    dimensionsMap: { ScheduleGroup: 'default' },
-    statistic: 'Sum',
-    period,
-  }),
-  threshold: 0,
-  description: 'A schedule could not send its job, or start what sends default labels.',
-};
+function ruleOfSchedules({ scheduleGroup }: Watched): Rule {
+  return {
+    id: 'SchedulesFailed',
+    metric: new Metric({
+      namespace: 'AWS/Scheduler',
+      metricName: 'TargetErrorCount',
+      dimensionsMap: { ScheduleGroup: scheduleGroup.scheduleGroupName },
+      statistic: 'Sum',
+      period,
+    }),
+    threshold: 0,
+    description: 'A schedule could not send its job, or start what sends default labels.',
+  };
+}

@@ -1,4 +1,4 @@
-import { Annotations, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   AnyPrincipal,
   Effect,
@@ -16,6 +16,7 @@ import {
 } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
+import { grant } from './grant.ts';
 
 /** What a fold needs: it can be created once, and never be replaced or deleted, by anybody. */
 export const permanent = [
@@ -94,6 +95,12 @@ const unprotected =
 
 /** S3 itself refuses what would change the past, whatever the caller's own permissions are. */
 export function protectHistory(scope: Construct, bucket: IBucket, journalist: IRole): void {
+  const warn = () => Annotations.of(scope).addWarningV2('millrace:bucket-policy', unprotected);
+  // Another stack of the same app would depend on this one, which depends on it.
+  if (Stack.of(bucket) !== Stack.of(scope)) {
+    warn();
+    return;
+  }
   const deny = (
     actions: string[],
     resources: readonly string[],
@@ -108,7 +115,7 @@ export function protectHistory(scope: Construct, bucket: IBucket, journalist: IR
         ...(conditions === undefined ? {} : { conditions }),
       }),
     );
-    if (!statementAdded) Annotations.of(scope).addWarningV2('millrace:bucket-policy', unprotected);
+    if (!statementAdded) warn();
   };
   deny(['s3:PutObject'], permanent, {
     // Parts of a multipart upload create nothing; completing it does, and carries the condition.
@@ -130,18 +137,18 @@ export function allow(
   bucket: IBucket,
   { read = [], write = [], remove = [] }: Access,
 ): void {
-  const grant = (actions: string[], resources: string[]) =>
-    grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
+  const allowOn = (actions: string[], resources: string[]) =>
+    grant(bucket, grantee, { actions, resources });
   const objects = (patterns: readonly string[]) =>
     patterns.map((pattern) => bucket.arnForObjects(pattern));
   if (read.length > 0) {
-    grant(['s3:ListBucket'], [bucket.bucketArn]);
-    grant(['s3:GetObject'], objects(read));
+    allowOn(['s3:ListBucket'], [bucket.bucketArn]);
+    allowOn(['s3:GetObject'], objects(read));
   }
-  if (write.length > 0) grant(['s3:PutObject', 's3:AbortMultipartUpload'], objects(write));
-  if (remove.length > 0) grant(['s3:DeleteObject'], objects(remove));
+  if (write.length > 0) allowOn(['s3:PutObject', 's3:AbortMultipartUpload'], objects(write));
+  if (remove.length > 0) allowOn(['s3:DeleteObject'], objects(remove));
   const key = bucket.encryptionKey;
   if (key === undefined) return;
-  grant(['kms:Decrypt'], [key.keyArn]);
-  if (write.length > 0) grant(['kms:GenerateDataKey'], [key.keyArn]);
+  allowOn(['kms:Decrypt'], [key.keyArn]);
+  if (write.length > 0) allowOn(['kms:GenerateDataKey'], [key.keyArn]);
 }

@@ -1,18 +1,15 @@
 import { Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { invalid } from '../lib/errors.ts';
-import { show } from '../lib/parse.ts';
-import type { PreparationProps } from './functions.ts';
+import { isRecord, show } from '../lib/parse.ts';
+import type { MillraceProps } from './millrace.ts';
 
 /** The least and the most of a setting. */
 type Bounds = readonly [least: number, most: number];
 
-/** Settings of the construct that have bounds. */
-type BoundedProps = {
-  readonly memory?: Size;
-  readonly jobConcurrency?: number;
-  readonly preparation?: PreparationProps;
-  readonly functionProps?: object;
-};
+/** Settings of the construct, as programs without types may give them. */
+type GivenProps = Readonly<Record<keyof MillraceProps, unknown>>;
 
 /** Settings of functions that one value for all of them would break, and what to do instead. */
 const ownSettings: Readonly<Record<string, string>> = {
@@ -23,27 +20,62 @@ const ownSettings: Readonly<Record<string, string>> = {
   timeout: 'each function has its own; leave it out',
   role: 'each function has its own, by which others know it; grant it what it lacks instead',
   architecture: 'say `architecture` of the construct',
+  logRemovalPolicy: 'logs go with the stack; leave it out',
 };
+
+const architectures = [Architecture.ARM_64, Architecture.X86_64].map(({ name }) => name);
+const retentions = Object.values(RetentionDays).filter((days) => typeof days === 'number');
 
 /**
  * Holds settings to what AWS Lambda, SQS and Step Functions allow, and what a function has the time
- * for: some of them are taken for no bound at all where they are out of range.
+ * for: some of them are taken for no bound at all where they are out of range, and others for
+ * nothing where they are of another kind.
  *
  * @throws MillraceError kind `invalid` that names each setting, what is allowed and what was found
  */
-export function checkProps(props: BoundedProps): void {
-  const { memory, jobConcurrency, preparation = {}, functionProps = {} } = props;
+export function checkProps(props: MillraceProps): void {
+  if (!isRecord(props)) throw invalid(`Millrace: props must be an object (found ${show(props)})`);
+  const { memory, jobConcurrency, preparation = {}, functionProps = {} }: GivenProps = props;
+  const { partSize, maxConcurrency, ...others } = isRecord(preparation) ? preparation : {};
   const problems = [
+    kindProblem('bucket', props.bucket, 'a Bucket', (given) => 'bucketArn' in given),
+    kindProblem('encryptionKey', props.encryptionKey, 'a Key', (given) => 'keyArn' in given),
+    kindProblem('alarmTopic', props.alarmTopic, 'a Topic', (given) => 'topicArn' in given),
+    kindProblem('architecture', props.architecture, 'Architecture.ARM_64 or X86_64', ({ name }) =>
+      architectures.some((each) => each === name),
+    ),
+    retentionProblem(props.logRetention),
     sizeProblem('memory', memory, [256, 10_240]),
     wholeProblem('jobConcurrency', jobConcurrency, [2, 1_000]),
-    wholeProblem('preparation.maxConcurrency', preparation.maxConcurrency, [1, 10_000]),
-    sizeProblem('preparation.partSize', preparation.partSize, [1, 1_024]),
-    ...Object.entries(functionProps).map(([name, value]) => {
+    kindProblem('preparation', preparation, 'an object', () => true),
+    wholeProblem('preparation.maxConcurrency', maxConcurrency, [1, 10_000]),
+    sizeProblem('preparation.partSize', partSize, [1, 1_024]),
+    ...Object.keys(others).map(
+      (name) => `preparation: unknown field ${show(name)}; allowed: maxConcurrency, partSize`,
+    ),
+    kindProblem('functionProps', functionProps, 'an object', () => true),
+    ...(isRecord(functionProps) ? Object.entries(functionProps) : []).map(([name, value]) => {
       const remedy = value === undefined ? undefined : ownSettings[name];
       return remedy && `functionProps.${name}: ${remedy}`;
     }),
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw invalid(`Millrace: ${problems.join('; ')}`);
+}
+
+/** @param isOfKind whether an object is what is allowed */
+function kindProblem(
+  name: string,
+  value: unknown,
+  allowed: string,
+  isOfKind: (given: Readonly<Record<string, unknown>>) => boolean,
+): string | undefined {
+  if (value === undefined || (isRecord(value) && isOfKind(value))) return undefined;
+  return `${name}: must be ${allowed} (found ${show(value)})`;
+}
+
+function retentionProblem(value: unknown): string | undefined {
+  if (value === undefined || retentions.some((days) => days === value)) return undefined;
+  return `logRetention: must be one of RetentionDays, such as RetentionDays.ONE_MONTH (found ${show(value)})`;
 }
 
 /** (A number that is known when the stack is deployed is not looked at.) */
@@ -59,7 +91,7 @@ function sizeProblem(name: string, value: unknown, [least, most]: Bounds): strin
   if (value === undefined) return undefined;
   const allowed = `${name}: must be a Size from ${least} to ${most} MiB, in whole bytes`;
   if (!(value instanceof Size)) return `${allowed} (found ${show(value)})`;
-  if (value.isUnresolved()) return undefined;
+  if (value.isUnresolved()) return `${allowed} (found one that only the deployment knows)`;
   const bytes = value.toBytes({ rounding: SizeRoundingBehavior.NONE });
   const mebibytes = bytes / Size.mebibytes(1).toBytes();
   if (Number.isInteger(bytes) && mebibytes >= least && mebibytes <= most) return undefined;

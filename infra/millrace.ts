@@ -1,6 +1,6 @@
 import { CfnOutput, type Size, SizeRoundingBehavior } from 'aws-cdk-lib';
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   Architecture,
@@ -21,6 +21,7 @@ import { allow, createBucket, operatorWrites } from './bucket.ts';
 import { checkProps } from './check-props.ts';
 import { createFunctions, type Functions, type PreparationProps, sendersOf } from './functions.ts';
 import { functionsCode } from './functions-code.ts';
+import { grant } from './grant.ts';
 import {
   allowToFill,
   allowToRedrive,
@@ -170,12 +171,13 @@ export class Millrace extends Construct {
     const ofMachines = [preparePart, verifyStretch, runTrial];
     const own = [onlineUpdate, batchTrain, ...ofMachines, relayCommand, sendDefaults];
     this.#logGroups = [...own, this.predictFunction].map(({ logGroup }) => logGroup);
-    createSchedules(this, this.jobsQueue, schedules);
-    scheduleDefaults(this, sendDefaults);
+    const scheduleGroup = createSchedules(this, this.jobsQueue, schedules);
+    scheduleDefaults(this, sendDefaults, scheduleGroup);
     this.alarms = createAlarms(this, {
       queues: this.#queues,
       functions: watchedFunctions(functions),
       partsMachine: this.partsMachine,
+      scheduleGroup,
       topic: props.alarmTopic,
     });
     this.#writeOutputs([batchTrain, relayCommand]);
@@ -205,12 +207,10 @@ export class Millrace extends Construct {
 
   /** Lets somebody ask for predictions, by invocation or through the URL, and nothing else. */
   grantPredict(grantee: IGrantable): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({
-        actions: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'],
-        resources: [this.predictFunction.functionArn],
-      }),
-    );
+    grant(this, grantee, {
+      actions: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'],
+      resources: [this.predictFunction.functionArn],
+    });
   }
 
   /**
@@ -240,15 +240,13 @@ export class Millrace extends Construct {
       write: operatorWrites,
     });
     allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
-    allowToRedrive(grantee, Object.values(this.#queues));
+    allowToRedrive(this, grantee, Object.values(this.#queues));
     this.verifyMachine.grantStartExecution(grantee);
     this.sweepMachine.grantStartExecution(grantee);
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({
-        actions: ['logs:FilterLogEvents'],
-        resources: this.#logGroups.map(({ logGroupArn }) => logGroupArn),
-      }),
-    );
+    grant(this, grantee, {
+      actions: ['logs:FilterLogEvents'],
+      resources: this.#logGroups.map(({ logGroupArn }) => logGroupArn),
+    });
   }
 }
 

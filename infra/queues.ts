@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { type IGrantable, PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
+import type { IGrantable, PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   DeduplicationScope,
@@ -7,8 +7,9 @@ import {
   Queue,
   QueueEncryption,
 } from 'aws-cdk-lib/aws-sqs';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { limits } from '../lib/limits.ts';
+import { grant } from './grant.ts';
 
 /** A queue, and the dead letters of it. */
 export type QueueWithDeadLetters = { readonly queue: Queue; readonly deadLetters: Queue };
@@ -60,28 +61,34 @@ export function statementsOfSender(queues: readonly Queue[]): readonly PolicySta
 }
 
 /** Lets somebody send to queues, and nothing else. */
-export function allowToSend(grantee: IGrantable, ...queues: readonly Queue[]): void {
-  grant(grantee, statementsOfSender(queues));
+export function allowToSend(grantee: IGrantable, queue: Queue, ...others: readonly Queue[]): void {
+  grant(queue, grantee, ...statementsOfSender([queue, ...others]));
 }
 
 /** Lets somebody send very much to a queue: he sees how much waits there, and holds back. */
 export function allowToFill(grantee: IGrantable, queue: Queue): void {
   allowToSend(grantee, queue);
-  grant(grantee, [{ actions: ['sqs:GetQueueAttributes'], resources: arnsOf([queue]) }]);
+  grant(queue, grantee, { actions: ['sqs:GetQueueAttributes'], resources: arnsOf([queue]) });
 }
 
 /** Lets somebody take dead letters out of their queues, once they are sent again. */
-export function allowToRedrive(grantee: IGrantable, queues: readonly QueueWithDeadLetters[]): void {
+export function allowToRedrive(
+  scope: IConstruct,
+  grantee: IGrantable,
+  queues: readonly QueueWithDeadLetters[],
+): void {
   const all = queues.flatMap(({ queue, deadLetters }) => [queue, deadLetters]);
   const dead = queues.map(({ deadLetters }) => deadLetters);
-  grant(grantee, [
+  grant(
+    scope,
+    grantee,
     { actions: ['sqs:GetQueueAttributes'], resources: arnsOf(all) },
     {
       actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'],
       resources: arnsOf(dead),
     },
     ...statementsOfKeys(['kms:Decrypt'], dead),
-  ]);
+  );
 }
 
 function arnsOf(queues: readonly Queue[]): string[] {
@@ -92,9 +99,4 @@ function statementsOfKeys(actions: string[], queues: readonly Queue[]): PolicySt
   const keys = queues.flatMap(({ encryptionMasterKey: key }) => (key === undefined ? [] : [key]));
   const resources = [...new Set(keys.map(({ keyArn }) => keyArn))];
   return resources.length === 0 ? [] : [{ actions, resources }];
-}
-
-function grant(grantee: IGrantable, statements: readonly PolicyStatementProps[]): void {
-  for (const each of statements)
-    grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement(each));
 }

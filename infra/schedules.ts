@@ -1,14 +1,20 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import {
+  type IScheduleGroup,
+  Schedule,
+  ScheduleExpression,
+  ScheduleGroup,
+  ScheduleTargetInput,
+} from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke, Universal } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import * as z from 'zod';
 import { invalid } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
-import { parse, show, strictObject } from '../lib/parse.ts';
+import { isRecord, parse, show, strictObject } from '../lib/parse.ts';
 import { datasetName, fileNames, modelName } from '../lib/spec/names.ts';
 import { statementsOfSender } from './queues.ts';
 import { scheduleExpression } from './schedule-expression.ts';
@@ -41,7 +47,7 @@ const scheduledJobs = z.array(
 );
 
 /**
- * Schedules that each send a job message to a queue.
+ * Schedules that each send a job message to a queue, in a group of their own.
  *
  * @throws MillraceError kind `invalid` if AWS, or the functions, would refuse one
  */
@@ -49,8 +55,12 @@ export function createSchedules(
   scope: Construct,
   queue: Queue,
   jobs: readonly ScheduledJob[],
-): void {
-  const texts = jobs.map(({ schedule, ...job }, i) => {
+): IScheduleGroup {
+  if (!Array.isArray(jobs)) throw invalid(`schedules: must be a list (found ${show(jobs)})`);
+  const texts = jobs.map((each: ScheduledJob, i) => {
+    if (!isRecord(each))
+      throw invalid(`schedules.${i}: must be a scheduled job (found ${show(each)})`);
+    const { schedule, ...job } = each;
     if (typeof schedule?.expressionString !== 'string')
       throw invalid(
         `schedules.${i}.schedule: must be ScheduleExpression.rate(…) or .cron(…) of ` +
@@ -59,15 +69,19 @@ export function createSchedules(
     return { ...job, schedule: schedule.expressionString };
   });
   parse(scheduledJobs, texts, 'schedules');
-  jobs.forEach((job, index) => {
-    createSchedule(scope, queue, job, index);
+  const scheduleGroup = new ScheduleGroup(scope, 'Schedules', {
+    removalPolicy: RemovalPolicy.DESTROY,
   });
+  jobs.forEach((job: ScheduledJob, index) => {
+    createSchedule(scope, { queue, scheduleGroup }, job, index);
+  });
+  return scheduleGroup;
 }
 
 /** The time a message was due makes a repeated delivery the same message. */
 function createSchedule(
   scope: Construct,
-  queue: Queue,
+  { queue, scheduleGroup }: { readonly queue: Queue; readonly scheduleGroup: IScheduleGroup },
   { schedule, ...job }: ScheduledJob,
   index: number,
 ): void {
@@ -79,6 +93,7 @@ function createSchedule(
   };
   new Schedule(scope, `Schedule${index + 1}`, {
     schedule,
+    scheduleGroup,
     description: `Train ${job.model} on ${job.dataset}`,
     target: new Universal({
       service: 'sqs',
@@ -90,8 +105,13 @@ function createSchedule(
 }
 
 /** Invokes the function that sends default labels, again and again: the next makes up for one. */
-export function scheduleDefaults(scope: Construct, sendDefaults: IFunction): void {
+export function scheduleDefaults(
+  scope: Construct,
+  sendDefaults: IFunction,
+  scheduleGroup: IScheduleGroup,
+): void {
   new Schedule(scope, 'Defaults', {
+    scheduleGroup,
     schedule: ScheduleExpression.rate(Duration.minutes(limits.defaultsEveryMinutes)),
     description: 'Send the default labels of questions whose labels did not come in time',
     target: new LambdaInvoke(sendDefaults, { retryAttempts: 0 }),

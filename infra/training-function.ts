@@ -7,14 +7,17 @@ import {
   type RecursiveLoop,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { environmentNames } from '../lib/ports/address.ts';
 import { runtime } from './functions-code.ts';
 
-/** The namespace of the metrics of a stack's functions. */
+/** The namespace of the metrics of a construct's functions: that of its stack for the first one. */
 export function namespaceOf(scope: Construct): string {
-  return `Millrace/${Stack.of(scope).stackName}`;
+  const stack = Stack.of(scope);
+  const isSame = (each: IConstruct) => each.constructor === scope.constructor;
+  const isFirst = stack.node.findAll().find(isSame) === scope;
+  return `Millrace/${stack.stackName}${isFirst ? '' : `/${scope.node.addr}`}`;
 }
 
 /** Settings of one function. */

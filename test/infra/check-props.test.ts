@@ -1,10 +1,11 @@
-import { App, Size, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Size, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { describe, expect, it } from 'vitest';
-import { Millrace } from '../../infra/millrace.ts';
+import { Millrace, type MillraceProps } from '../../infra/millrace.ts';
 
 const account = new Stack(new App(), 'Account');
+const deployed = new CfnParameter(account, 'Memory', { type: 'Number' });
 const role = new Role(account, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
 
 describe('the settings of the construct', () => {
@@ -27,9 +28,24 @@ describe('the settings of the construct', () => {
     [{ functionProps: { memorySize: 512 } }, 'functionProps.memorySize: say `memory`'],
     [{ functionProps: { architecture: Architecture.X86_64 } }, 'say `architecture` of the'],
     [{ functionProps: { role } }, 'functionProps.role: each function has its own'],
+    [{ functionProps: { logRemovalPolicy: 'retain' } }, 'functionProps.logRemovalPolicy: logs go'],
+    [{ functionProps: 'vpc' }, 'functionProps: must be an object (found "vpc")'],
     [{ memory: Size.gibibytes(20), jobConcurrency: 1 }, '; jobConcurrency: must be'],
+    [{ memory: Size.mebibytes(deployed.valueAsNumber) }, 'that only the deployment knows)'],
+    [{ preparation: 7 }, 'preparation: must be an object (found 7)'],
+    [{ preparation: { memroy: 1 } }, 'preparation: unknown field "memroy"; allowed: max'],
+    [{ bucket: 'name' }, 'bucket: must be a Bucket (found "name")'],
+    [{ encryptionKey: null }, 'encryptionKey: must be a Key (found null)'],
+    [{ alarmTopic: 'arn' }, 'alarmTopic: must be a Topic (found "arn")'],
+    [{ architecture: 'arm64' }, 'architecture: must be Architecture.ARM_64 or X86_64 (found "arm'],
+    [{ architecture: Architecture.custom('riscv') }, 'architecture: must be'],
+    [{ logRetention: 42 }, 'logRetention: must be one of RetentionDays'],
+    [{ schedules: {} }, 'schedules: must be a list (found {})'],
+    [{ schedules: [null] }, 'schedules.0: must be a scheduled job (found null)'],
+    [null, 'props must be an object (found null)'],
   ])('are refused where AWS would refuse them, or take them for no bound: %j', (props, reason) => {
     const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Odd');
-    expect(() => new Millrace(stack, 'Millrace', props)).toThrow(reason);
+    // (As programs without types give them.)
+    expect(() => new Millrace(stack, 'Millrace', props as MillraceProps)).toThrow(reason);
   });
 });
