@@ -3,13 +3,22 @@ import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { invalid } from '../lib/errors.ts';
 import { isRecord, show } from '../lib/parse.ts';
-import type { MillraceProps } from './millrace.ts';
 
 /** The least and the most of a setting. */
 type Bounds = readonly [least: number, most: number];
 
 /** Settings of the construct, as programs without types may give them. */
-type GivenProps = Readonly<Record<keyof MillraceProps, unknown>>;
+type GivenProps = {
+  readonly bucket?: unknown;
+  readonly encryptionKey?: unknown;
+  readonly alarmTopic?: unknown;
+  readonly architecture?: unknown;
+  readonly logRetention?: unknown;
+  readonly memory?: unknown;
+  readonly jobConcurrency?: unknown;
+  readonly preparation?: unknown;
+  readonly functionProps?: unknown;
+};
 
 /** Settings of functions that one value for all of them would break, and what to do instead. */
 const ownSettings: Readonly<Record<string, string>> = {
@@ -33,9 +42,9 @@ const retentions = Object.values(RetentionDays).filter((days) => typeof days ===
  *
  * @throws MillraceError kind `invalid` that names each setting, what is allowed and what was found
  */
-export function checkProps(props: MillraceProps): void {
+export function checkProps(props: GivenProps): void {
   if (!isRecord(props)) throw invalid(`Millrace: props must be an object (found ${show(props)})`);
-  const { memory, jobConcurrency, preparation = {}, functionProps = {} }: GivenProps = props;
+  const { memory, jobConcurrency, preparation = {}, functionProps = {} } = props;
   const { partSize, maxConcurrency, ...others } = isRecord(preparation) ? preparation : {};
   const problems = [
     kindProblem('bucket', props.bucket, 'a Bucket', (given) => 'bucketArn' in given),
@@ -75,7 +84,8 @@ function kindProblem(
 
 function retentionProblem(value: unknown): string | undefined {
   if (value === undefined || retentions.some((days) => days === value)) return undefined;
-  return `logRetention: must be one of RetentionDays, such as RetentionDays.ONE_MONTH (found ${show(value)})`;
+  const allowed = 'must be one of RetentionDays, such as RetentionDays.ONE_MONTH';
+  return `logRetention: ${allowed} (found ${show(value)})`;
 }
 
 /** (A number that is known when the stack is deployed is not looked at.) */

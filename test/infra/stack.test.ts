@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Duration, Size, Stack } from 'aws-cdk-lib';
-import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
-import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -276,51 +275,5 @@ describe('the stack', () => {
     });
     const [machine] = Object.values(own.findResources('AWS::StepFunctions::StateMachine'));
     expect(JSON.stringify(machine)).toContain('\\"MaxConcurrency\\":7');
-  });
-
-  const unbundled = () => new App({ context: { 'aws:cdk:bundling-stacks': [] } });
-  const warningsOf = (stack: Stack) =>
-    Annotations.fromStack(stack)
-      .findWarning('*', Match.anyValue())
-      .map(({ entry }) => String(entry.data));
-
-  it.each([
-    ['by its name', (stack: Stack) => Bucket.fromBucketName(stack, 'Bucket', 'models-of-ours')],
-    ['of another stack', ({ node }: Stack) => new Bucket(new Stack(node.root, 'Data'), 'Bucket')],
-  ])('warns of a bucket %s, whose policy it cannot write', (_, bucketFor) => {
-    const app = unbundled();
-    const stack = new Stack(app, 'Foreign');
-    new Millrace(stack, 'Millrace', { bucket: bucketFor(stack) });
-    app.synth();
-    expect(warningsOf(stack).join()).toContain('SECURITY.md');
-  });
-
-  it('warns of somebody whom it cannot grant anything', () => {
-    const stack = new Stack(unbundled(), 'Granting', { env: { account: '111122223333' } });
-    const millrace = new Millrace(stack, 'Millrace');
-    expect(warningsOf(stack)).toEqual([]);
-    const roleOf = (account: string) =>
-      Role.fromRoleArn(stack, account, `arn:aws:iam::${account}:role/till`);
-    millrace.grantProducer(roleOf('111122223333'));
-    expect(warningsOf(stack)).toEqual([]);
-    millrace.grantProducer(roleOf('444455556666'));
-    millrace.grantPredict(new AccountRootPrincipal());
-    for (const action of ['sqs:SendMessage', 'lambda:InvokeFunction'])
-      expect(warningsOf(stack).join()).toContain(`It lacks ${action}`);
-  });
-
-  it('is heard apart from another one in its stack, and from schedules of others', () => {
-    const stack = new Stack(unbundled(), 'Two');
-    new Millrace(stack, 'One');
-    new Millrace(stack, 'Other');
-    const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
-    const watched = (name: string) =>
-      alarms.flatMap(({ Properties: { MetricName, Namespace, Dimensions } }) =>
-        MetricName === name ? [JSON.stringify([Namespace, Dimensions])] : [],
-      );
-    expect(new Set(watched('ModelsStopped')).size).toBe(2);
-    expect(watched('ModelsStopped')[0]).toContain('"Millrace/Two"');
-    expect(new Set(watched('TargetErrorCount')).size).toBe(2);
-    expect(watched('TargetErrorCount').join()).not.toContain('"default"');
   });
 });
