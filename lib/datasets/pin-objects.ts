@@ -70,7 +70,7 @@ async function objectsOf(store: ObjectStore, { dataset, files }: DatasetFiles): 
   const objects = dataNamed(all, files);
   if (objects.length > 0) return tooMany(dataset, objects);
   if (listed.length > 0)
-    return refuse('bad-dataset', `dataset ${dataset}: its ${listed.length} files hold no rows`);
+    return refuse('bad-dataset', `dataset ${dataset}: no row is in its files (${listed.length})`);
   return refuse(
     'bad-dataset',
     `dataset ${dataset}: there is no object below s3://${store.bucket}/${keys.dataset(dataset)}; ` +

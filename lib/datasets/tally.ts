@@ -164,7 +164,9 @@ function nothingToLearn(rows: number, first: StoredRefusal | undefined) {
   const none =
     rows === 0 ? 'it has no rows' : 'all are held out by spec.batch.validation; hold out fewer';
   const why = first === undefined ? none : sentenceOf(first);
-  return invalid(`the dataset has no row that can be learnt (${rows} rows; ${why})`);
+  return invalid(
+    `the dataset has no row that can be learnt (${rows} ${rows === 1 ? 'row' : 'rows'}; ${why})`,
+  );
 }
 
 function sentenceOf(first: StoredRefusal | undefined): string {

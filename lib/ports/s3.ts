@@ -99,6 +99,8 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
   };
 }
 
+const notYours = 'it takes s3:DeleteObject, which no role of the stack and no operator has';
+
 /**
  * Deletes objects: apart from the {@link ObjectStore}, because nothing that learns may.
  *
@@ -110,7 +112,9 @@ export function s3Remover(client: S3Client, bucket: string): (key: string) => Pr
     await client.send(request).catch((error: unknown) => {
       const what = `deleting s3://${bucket}/${key}`;
       const isRefused = error instanceof S3ServiceException && error.name === 'AccessDenied';
-      throw isRefused ? invalid(`${what} is refused`, error) : unavailable(what, error);
+      throw isRefused
+        ? invalid(`${what} is refused: ${notYours}`, error)
+        : unavailable(what, error);
     });
   };
 }

@@ -54,6 +54,14 @@ const wrong: [string, object, RegExp][] = [
     { task: 'multiclass' },
     /spec\.label\.classes: classes are needed: two at least \(found 0\), or maxClasses$/,
   ],
+  [
+    'a vector of more elements than there is memory for',
+    {
+      features: { v: { type: 'vector', length: 1e10, missing: 0 }, x: { type: 'number' } },
+      online: { experts: 'default' },
+    },
+    /^spec\.features\.v\.length: must be at most 200000 \(found 10000000000\)$/,
+  ],
   ['a regression with classes', { label: { classes: ['a', 'b'] } }, /spec\.label\.classes/],
   [
     'the loss of another task',

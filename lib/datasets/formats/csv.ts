@@ -165,6 +165,9 @@ function headerOf(cells: readonly string[]): readonly string[] {
     named.add(name);
   }
   if (twice !== undefined)
-    throw new Error(`line 1: two columns are named ${JSON.stringify(twice)}; rename one`);
+    throw new Error(
+      `line 1: two columns are named ${JSON.stringify(twice)}; rename one, ` +
+        'or put a header before it if it is a row',
+    );
   return cells;
 }

@@ -196,7 +196,10 @@ async function readable<Answer>(part: string, read: () => Promise<Answer>): Prom
   try {
     return await read();
   } catch (cause) {
-    const reason = `${part} cannot be read, as where bytes are missing or damaged (${reasonOf(cause)})`;
+    // What says that of a value is about the reader.
+    const isOwn = cause instanceof TypeError || cause instanceof RangeError;
+    const why = isOwn ? '' : ` (${reasonOf(cause)})`;
+    const reason = `${part} cannot be read, as where bytes are missing or damaged${why}`;
     throw new Error(reason, { cause });
   }
 }

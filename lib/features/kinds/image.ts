@@ -15,6 +15,7 @@ export const imageSchema = strictObject({
     .max(4)
     .refine((shape) => pixelsOf(shape) <= limits.vectorLength, {
       error: `must have at most ${limits.vectorLength} pixels`,
+      abort: true,
     })
     .describe('height, width and channels, where there are some'),
   scale: z

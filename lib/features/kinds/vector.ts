@@ -9,7 +9,12 @@ import { columnName, type FeatureBehaviour, unknownMean } from './kind.ts';
 /** A list of `length` finite numbers, such as pixels or a text embedding. */
 export const vectorSchema = strictObject({
   type: z.literal('vector'),
-  length: z.int().min(1).max(limits.vectorLength).describe('how many elements it has'),
+  length: z
+    .int()
+    .min(1)
+    // (Whatever else is wrong: what looks for that makes room for each element.)
+    .max(limits.vectorLength, { abort: true })
+    .describe('how many elements it has'),
   standardize: z
     .boolean()
     .default(false)
