@@ -109,7 +109,10 @@ function writeManifest(runtime: Record<string, string>): void {
     types: `./types/infra/package/${file}.d.ts`,
     default: `./${file}.js`,
   });
-  const peers = ['aws-cdk-lib', 'constructs'];
+  const ranges = (names: readonly string[]) =>
+    Object.fromEntries(names.map((each) => [each, `^${dependencies?.[each]}`]));
+  // The types speak of Node's.
+  const peers = { ...ranges(['aws-cdk-lib', 'constructs']), '@types/node': '*' };
   const manifest = {
     name,
     version,
@@ -125,8 +128,10 @@ function writeManifest(runtime: Record<string, string>): void {
     },
     dependencies: runtime,
     bundleDependencies: Object.keys(runtime),
-    peerDependencies: Object.fromEntries(peers.map((peer) => [peer, `^${dependencies?.[peer]}`])),
-    peerDependenciesMeta: Object.fromEntries(peers.map((peer) => [peer, { optional: true }])),
+    peerDependencies: peers,
+    peerDependenciesMeta: Object.fromEntries(
+      Object.keys(peers).map((peer) => [peer, { optional: true }]),
+    ),
   };
   writeFileSync(target('package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
