@@ -181,12 +181,14 @@ export const limits = {
   periodicNumbers: 64,
   /** Numbers up to which it has experts over a piecewise linear encoding. */
   piecewiseNumbers: 24,
+  /** Numbers up to which it has one over their products. */
+  quadraticNumbers: 16,
   /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 320,
   secondOrderRows: 4_096,
   /** Outputs up to which it has those, and a stack. */
   stackedOutputs: 64,
-  /** Numbers, Fourier units and pieces of any of those. */
+  /** Numbers, Fourier units, pieces and products of any of those. */
   secondOrderInputs: 512,
   /** Weights of a network that answers by their average. */
   averagedWeights: 1_000_000,

@@ -136,10 +136,11 @@ function networkText({ network, online: { experts } }: Spec): string {
       ].join(', ');
 }
 
-function derivedTexts({ fourier, piecewiseLinear }: Derived): readonly string[] {
+function derivedTexts({ fourier, piecewiseLinear, quadratic }: Derived): readonly string[] {
   return [
     ...(fourier === undefined ? [] : [`${fourier.units} Fourier features`]),
     ...(piecewiseLinear === undefined ? [] : [`${piecewiseLinear.bins} bins`]),
+    ...(quadratic === undefined ? [] : ['products']),
   ];
 }
 

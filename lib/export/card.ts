@@ -127,10 +127,11 @@ function networkText({ network, online: { experts } }: Spec): string {
   if (experts !== undefined)
     return `${experts.length} experts side by side, mixed by what they have earned`;
   if ('topology' in network) return 'its own topology';
-  const { hidden, activation, fourier, piecewiseLinear } = network;
+  const { hidden, activation, fourier, piecewiseLinear, quadratic } = network;
   const derived = [
     ...(fourier === undefined ? [] : [`${fourier.units} random Fourier features`]),
     ...(piecewiseLinear === undefined ? [] : [`numbers in ${piecewiseLinear.bins} bins`]),
+    ...(quadratic === undefined ? [] : ['products of numbers']),
   ];
   const over = derived.length === 0 ? '' : `, over ${derived.join(' and ')} too`;
   if (hidden.length === 0) return `linear${over}`;

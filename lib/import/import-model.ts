@@ -10,7 +10,7 @@ import { mixtureLayer } from '../export/served-network.ts';
 import { type CreateOptions, createModel } from '../model/create-model.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
 import { buildNetwork } from '../network/build-network.ts';
-import { isTrained, piecewiseLayer } from '../network/weight-names.ts';
+import { fourierLayer, isTrained, piecewiseLayer } from '../network/weight-names.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
@@ -189,15 +189,22 @@ function assertSameFixed(layersModel: tf.LayersModel, file: Tensors, expert?: st
     if (isTrained(own) || theirs === undefined) continue;
     const fixed = weight.read().dataSync();
     if (fixed.length === theirs.length && theirs.every((each, i) => each === fixed[i])) continue;
-    const [what, said] = own.startsWith(`weights/${piecewiseLayer}/`)
-      ? ['another piecewise linear encoding', 'piecewiseLinear says (bins, of)']
-      : ['other random Fourier features', 'fourier says (units, bandwidth, of)'];
+    const [what, said] = fixedText(own);
     throw invalid(
       `spec: the file has ${what}${expert === undefined ? '' : ` in ${expert}`}; ` +
         `its seed, the order of its features and what its ${said} must be those by which the ` +
         'weights were learnt',
     );
   }
+}
+
+/** What a weight that stays is of, and what says it. */
+function fixedText(name: string): readonly [what: string, said: string] {
+  if (name.startsWith(`weights/${fourierLayer}/`))
+    return ['other random Fourier features', 'fourier says (units, bandwidth, of)'];
+  return name.startsWith(`weights/${piecewiseLayer}/`)
+    ? ['another piecewise linear encoding', 'piecewiseLinear says (bins, of)']
+    : ['products of other numbers', 'quadratic says (of)'];
 }
 
 function namesIn({ weights }: tf.LayersModel): readonly string[] {

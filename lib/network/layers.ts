@@ -6,7 +6,8 @@ import type { Spec } from '../spec/spec.ts';
 import { fourierOf } from './fourier.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 import { piecewiseLinear } from './piecewise-linear.ts';
-import { piecesOf } from './taken-numbers.ts';
+import { quadratic } from './quadratic.ts';
+import { derivedOf } from './taken-numbers.ts';
 import { categoryInput, layerPartOf } from './weight-names.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
@@ -69,7 +70,11 @@ export function fromLayers(spec: Spec, declared: HiddenLayers): BareNetwork {
     declared.piecewiseLinear === undefined
       ? []
       : [piecewiseLinear(spec, declared.piecewiseLinear, at(symbols, numbers))];
-  const features = joined('features', [...columns, ...periodic, ...pieces]);
+  const products =
+    declared.quadratic === undefined
+      ? []
+      : [quadratic(spec, declared.quadratic, at(symbols, numbers))];
+  const features = joined('features', [...columns, ...periodic, ...pieces, ...products]);
   const hidden = hiddenLayers(declared, features, seed);
   const outputs = outputsOf(spec);
   const deep = apply(
@@ -195,11 +200,9 @@ function countParameters(spec: Spec, declared: HiddenLayers): number {
   let parameters = tables.reduce((sum, { rows, dimensions }) => sum + rows * dimensions, 0);
   const { numberWidth } = layoutOf(spec);
   const outputs = outputsOf(spec);
-  const derived =
-    (declared.fourier?.units ?? 0) +
-    (declared.piecewiseLinear === undefined ? 0 : piecesOf(spec, declared.piecewiseLinear));
-  parameters += (numberWidth + 1) * derived;
-  let before = numberWidth + embedded + derived;
+  const { periodic, pieces, products } = derivedOf(spec, declared);
+  parameters += (numberWidth + 1) * (periodic + pieces) + 2 * numberWidth * products;
+  let before = numberWidth + embedded + periodic + pieces + products;
   for (const units of [...widths, outputs]) {
     parameters += (before + 1) * units;
     before = units;

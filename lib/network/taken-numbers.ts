@@ -1,5 +1,5 @@
 import { columnsOf } from '../features/columns.ts';
-import type { PiecewiseLinear } from '../spec/derived-numbers.ts';
+import { type Derived, pairCount } from '../spec/derived-numbers.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** The number columns of a spec's features, or of those named, in their order. */
@@ -11,7 +11,16 @@ export function takenNumbers(spec: Spec, of: readonly string[] | undefined): rea
   );
 }
 
-/** How many numbers a piecewise linear encoding makes of them. */
-export function piecesOf(spec: Spec, { bins, of }: PiecewiseLinear): number {
-  return bins * takenNumbers(spec, of).length;
+/** How many numbers a network takes besides, of each kind, made of those of a spec. */
+export function derivedOf(
+  spec: Spec,
+  { fourier, piecewiseLinear, quadratic }: Derived,
+): Readonly<Record<'periodic' | 'pieces' | 'products', number>> {
+  const takenBy = ({ of }: { readonly of?: readonly string[] | undefined }) =>
+    takenNumbers(spec, of).length;
+  return {
+    periodic: fourier?.units ?? 0,
+    pieces: piecewiseLinear === undefined ? 0 : piecewiseLinear.bins * takenBy(piecewiseLinear),
+    products: quadratic === undefined ? 0 : pairCount(takenBy(quadratic)),
+  };
 }

@@ -34,8 +34,12 @@ export function isAverage(name: string): boolean {
 export const fourierLayer = 'fourier';
 /** The same of what cuts the lines of numbers. */
 export const piecewiseLayer = 'piecewise_linear';
+/** The one of products of numbers, and those that pick the factors. */
+export const quadraticLayer = 'quadratic';
+export const quadraticSides = [`${quadraticLayer}_left`, `${quadraticLayer}_right`] as const;
 
-const fixedWeight = new RegExp(`^weights/(expert_\\d+/)?(${fourierLayer}|${piecewiseLayer})/`);
+const fixedLayers = [fourierLayer, piecewiseLayer, ...quadraticSides].join('|');
+const fixedWeight = new RegExp(`^weights/(expert_\\d+/)?(${fixedLayers})/`);
 
 /** Whether a step changes a weight of a generated network, by its name in a state. */
 export function isTrained(name: string): boolean {

@@ -3,7 +3,7 @@ import { cellsAsWritten } from '../features/cells.ts';
 import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
-import { type Derived, derivedCount } from './derived-numbers.ts';
+import { type Derived, derivedCount, pairCount } from './derived-numbers.ts';
 import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
 
 /** A linear model of what is relative to the last hundred samples or so. */
@@ -63,6 +63,11 @@ export function isPiecewise(expert: Expert): boolean {
   return isNetwork(expert) && expert.piecewiseLinear !== undefined;
 }
 
+/** Whether it learns over products of numbers; today's defaults have one, those before 0.34 none. */
+export function isQuadratic(expert: Expert): boolean {
+  return isNetwork(expert) && expert.quadratic !== undefined;
+}
+
 /** What decides which experts are of use. */
 export type Sizes = {
   /** 0 in a regression. */
@@ -71,7 +76,7 @@ export type Sizes = {
   readonly tableRows: number;
   /** Numbers that are predicted of a sample. */
   readonly outputs: number;
-  /** Random Fourier features and pieces of numbers in the network that experts take after. */
+  /** Random Fourier features, and pieces and products, in the network that experts take after. */
   readonly units: number;
   readonly pieces: number;
   /** Whether means are learnt, or shares: not a quantile. */
@@ -83,7 +88,7 @@ export type Sizes = {
  * a drift, one that forgets fast, a linear one that forgets slowly and one that does not, and one
  * over random Fourier features where there are few numbers. Their rates are those of Adagrad. The
  * linear ones of second order need none, where there are not too many columns. Where there are few
- * numbers, some see them in pieces; and there is a stack of all.
+ * numbers, some see them in pieces, and one their products; and there is a stack of all.
  */
 function defaultExperts({
   classes,
@@ -98,6 +103,7 @@ function defaultExperts({
   const fits = (derived: number) => numbers + derived <= limits.secondOrderInputs;
   const isPieced =
     numbers > 0 && numbers <= limits.piecewiseNumbers && outputs <= limits.stackedOutputs;
+  const hasProducts = numbers > 0 && numbers <= limits.quadraticNumbers;
   const isSecondOrder =
     isOfMeans &&
     outputs <= limits.stackedOutputs &&
@@ -124,6 +130,9 @@ function defaultExperts({
       : []),
     ...(isSecondOrder && isPieced && fits(units + piecewiseLinear.bins * numbers)
       ? [{ ...secondOrderExpert, piecewiseLinear }]
+      : []),
+    ...(isSecondOrder && hasProducts && fits(units + pieces + pairCount(numbers))
+      ? [{ ...secondOrderExpert, quadratic: {} }]
       : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
@@ -162,7 +171,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
     ),
     outputs: outputCount(label),
     units: network.fourier?.units ?? 0,
-    pieces: derivedCount({ piecewiseLinear: network.piecewiseLinear }, features, label),
+    pieces: derivedCount({ ...network, fourier: undefined }, features, label),
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',
   };
 }

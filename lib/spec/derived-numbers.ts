@@ -37,6 +37,12 @@ export const piecewiseLinearSchema = strictObject({
   of,
 });
 
+/** `network.quadratic`, and that of an expert. */
+export const quadraticSchema = strictObject({ of });
+
+/** Products of numbers. */
+export type Quadratic = z.output<typeof quadraticSchema>;
+
 /** Random Fourier features of numbers. */
 export type Fourier = z.output<typeof fourierSchema>;
 
@@ -47,20 +53,29 @@ export type PiecewiseLinear = z.output<typeof piecewiseLinearSchema>;
 export type Derived = {
   readonly fourier?: Fourier | undefined;
   readonly piecewiseLinear?: PiecewiseLinear | undefined;
+  readonly quadratic?: Quadratic | undefined;
 };
+
+/** How many squares and products of pairs so many numbers have. */
+export function pairCount(numbers: number): number {
+  return (numbers * (numbers + 1)) / 2;
+}
 
 /** How many numbers are made of those of features. */
 export function derivedCount(
-  { fourier, piecewiseLinear }: Derived,
+  { fourier, piecewiseLinear, quadratic }: Derived,
   features: Readonly<Record<string, Feature>>,
   label: DeclaredLabel,
 ): number {
   const outputs = outputCount(label);
-  const numbers = Object.entries(features).reduce((sum, [name, feature]) => {
-    const isTaken = piecewiseLinear?.of?.includes(name) !== false;
-    return isTaken ? sum + numbersOf(feature, outputs) : sum;
-  }, 0);
-  return (fourier?.units ?? 0) + (piecewiseLinear?.bins ?? 0) * numbers;
+  const takenBy = ({ of }: { readonly of?: readonly string[] | undefined }) =>
+    Object.entries(features).reduce((sum, [name, feature]) => {
+      const isTaken = of?.includes(name) !== false;
+      return isTaken ? sum + numbersOf(feature, outputs) : sum;
+    }, 0);
+  const pieces = piecewiseLinear && piecewiseLinear.bins * takenBy(piecewiseLinear);
+  const products = quadratic && pairCount(takenBy(quadratic));
+  return (fourier?.units ?? 0) + (pieces ?? 0) + (products ?? 0);
 }
 
 /** A network, or what stands for one. */
@@ -84,7 +99,7 @@ export function problemsOfDerived({
     return feature !== undefined && numbersOf(feature, outputs) > 0;
   };
   const problemsOf = (path: string[], learner: Learner) =>
-    (['fourier', 'piecewiseLinear'] as const).flatMap((kind) => {
+    (['fourier', 'piecewiseLinear', 'quadratic'] as const).flatMap((kind) => {
       const derived = kind in learner ? (learner as Derived)[kind] : undefined;
       if (derived === undefined) return [];
       const { of: taken = Object.keys(features) } = derived;

@@ -3,6 +3,7 @@ import {
   forgettingLinearExpert,
   isOfSecondOrder,
   isPiecewise,
+  isQuadratic,
   linearExpert,
   listExperts,
   periodicExpert,
@@ -91,10 +92,11 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return [];
   const { numbers } = sizesOf(declared);
-  const fewerOnes = todays.filter(
+  const linearOnes = todays.filter((expert) => !isQuadratic(expert));
+  const fewerOnes = linearOnes.filter(
     (expert) => numbers <= 256 || !isNetwork(expert) || expert.secondOrder !== true,
   );
-  const priorOnes = todays.filter((expert) => !isPiecewise(expert));
+  const priorOnes = linearOnes.filter((expert) => !isPiecewise(expert));
   const lastOnes = priorOnes.filter((expert) => !isOfSecondOrder(expert));
   const laterOnes = lastOnes.filter((expert) => !isSame(expert, linearExpert));
   const firstOnes = laterOnes.flatMap((expert): Expert[] => {
@@ -107,15 +109,15 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
     ...declared,
     online: { ...declared.online, experts },
   });
-  return [fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes].map(withExperts);
+  return [linearOnes, fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes].map(withExperts);
 }
 
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
  * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
  * before 0.26 had none that replays, those before 0.27 none of second order and no stack, those
- * before 0.28 none over pieces of numbers, and those before 0.31 none of second order over more
- * than 256 numbers.
+ * before 0.28 none over pieces of numbers, those before 0.31 none of second order over more than 256
+ * numbers, and those before 0.34 none over products of numbers.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

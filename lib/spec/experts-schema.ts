@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { halfLifeSchema } from '../features/kinds/kind.ts';
 import { strictObject } from '../parse.ts';
-import { fourierSchema, piecewiseLinearSchema } from './derived-numbers.ts';
+import { fourierSchema, piecewiseLinearSchema, quadraticSchema } from './derived-numbers.ts';
 import { rate } from './optimizer-schema.ts';
 
 /** Units of each hidden layer. */
@@ -34,6 +34,12 @@ const networkExpert = strictObject({
     .describe(
       'how far numbers are through each part of their line, which it takes besides; as those of ' +
         'the network unless given',
+    ),
+  quadratic: quadraticSchema
+    .optional()
+    .describe(
+      'the squares of numbers and the products of pairs, which it takes besides; as those of the ' +
+        'network unless given',
     ),
   rate: rate.optional().describe("its learning rate; the model's unless given"),
   halfLife: halfLifeSchema

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { strictObject } from '../parse.ts';
-import { fourierSchema, piecewiseLinearSchema } from './derived-numbers.ts';
+import { fourierSchema, piecewiseLinearSchema, quadraticSchema } from './derived-numbers.ts';
 import { activationName, hiddenUnits } from './experts-schema.ts';
 import { topologySchema } from './topology-schema.ts';
 
@@ -35,6 +35,9 @@ export const networkSchema = z.union([
     piecewiseLinear: piecewiseLinearSchema
       .optional()
       .describe('how far numbers are through each part of their line, beside what it takes'),
+    quadratic: quadraticSchema
+      .optional()
+      .describe('the squares of numbers and the products of pairs, beside what it takes'),
     wide: z
       .boolean()
       .optional()

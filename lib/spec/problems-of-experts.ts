@@ -71,8 +71,7 @@ function problemsOfSecondOrder(
   const seconds = experts.filter(isNetwork).filter(({ secondOrder }) => secondOrder);
   const { features, label } = learnt;
   const widths = seconds.map(
-    ({ fourier = network.fourier, piecewiseLinear = network.piecewiseLinear }) =>
-      numbers + derivedCount({ fourier, piecewiseLinear }, features, label),
+    (expert) => numbers + derivedCount({ ...network, ...expert }, features, label),
   );
   const widest = widths.reduce((a, b) => Math.max(a, b), 0);
   const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
@@ -92,8 +91,8 @@ function problemsOfSecondOrder(
     ],
     [
       widest > limits.secondOrderInputs,
-      `an expert of secondOrder takes ${limits.secondOrderInputs} numbers, Fourier units and pieces ` +
-        `at most (found ${widest}); leave secondOrder out`,
+      `an expert of secondOrder takes ${limits.secondOrderInputs} numbers, Fourier units, pieces and ` +
+        `products at most (found ${widest}); leave secondOrder out`,
     ],
     [
       seconds.length > 0 && tableRows > limits.secondOrderRows,

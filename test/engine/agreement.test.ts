@@ -85,6 +85,10 @@ const specs: Record<string, () => SpecInput> = {
     network: { wide: true, fourier: { units: 4 }, piecewiseLinear: {} },
     optimizer: { type: 'sgd', rate: 0.1 },
   }),
+  'products of numbers': () => ({
+    ...generated,
+    network: { hidden: [6], quadratic: {} },
+  }),
   'plain descent that decays weights': () => ({
     ...generated,
     optimizer: { type: 'sgd', rate: 0.05, weightDecay: 0.3 },

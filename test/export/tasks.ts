@@ -82,6 +82,11 @@ tasks['a piecewise linear encoding beside random Fourier features, wide and line
   network: { wide: true, fourier: { units: 5 }, piecewiseLinear: { bins: 3 } },
 };
 
+tasks['products of numbers beside pieces of them'] = {
+  ...three,
+  network: { hidden: [4], piecewiseLinear: { bins: 2 }, quadratic: { of: ['seconds', 'pixels'] } },
+};
+
 tasks['random Fourier features of numbers that nothing bounds'] = {
   ...three,
   ignore: ['share', 'constant', 'team', 'word', 'rare'],
@@ -109,6 +114,7 @@ const withExperts = Object.fromEntries(
             : [
                 { hidden: [], secondOrder: true as const, fourier: { units: 6 } },
                 { hidden: [], secondOrder: true as const, piecewiseLinear: { bins: 3 } },
+                { hidden: [], secondOrder: true as const, quadratic: {} },
               ]),
           { predicts: 'prior' },
           { predicts: 'lastLabel' } as const,

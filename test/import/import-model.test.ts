@@ -125,6 +125,20 @@ describe('an import', () => {
     );
   });
 
+  it('takes products of numbers as the spec has them, which must be those of the file', async () => {
+    const { features } = ticketsSpec;
+    const spec: SpecInput = {
+      ...ticketsSpec,
+      features: { ...features, size: { type: 'number', missing: 1 } },
+      network: { hidden: [], quadratic: { of: ['size'] } },
+    };
+    const { world, file } = await copied(spec);
+    const network = { hidden: [], quadratic: { of: ['urgency'] } };
+    await expect(importModel(world, { ...spec, network, model: 'other' }, file)).rejects.toThrow(
+      'the file has products of other numbers',
+    );
+  });
+
   it.each(['tfjs', 'keras'] as const)('takes network and weights from %s', async (format) => {
     const world = await taught();
     write((await exportModel(world, ticketsSpec.model, format)).files);

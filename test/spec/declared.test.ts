@@ -122,12 +122,27 @@ describe('a declared network', () => {
       pieces,
     );
     // Whatever the network is over, its default experts are such as a spec may have.
-    for (const length of [1, 8, 24, 25, 60, 64])
+    for (const length of [1, 8, 16, 17, 24, 25, 60, 64])
       for (const units of [64, 300, 440, 480])
-        for (const bins of [2, 7, 20]) {
-          const network = { hidden: [4], fourier: { units }, piecewiseLinear: { bins } };
-          expect(expertsOf({ ...wide(length), network })).toContainEqual({ predicts: 'stack' });
-        }
+        for (const bins of [2, 7, 20])
+          for (const quadratic of [{}, undefined]) {
+            const network = { hidden: [4], fourier: { units }, piecewiseLinear: { bins } };
+            const own = {
+              ...wide(length),
+              network: { ...network, ...(quadratic && { quadratic }) },
+            };
+            expect(expertsOf(own)).toContainEqual({ predicts: 'stack' });
+          }
+  });
+
+  it('has an expert over products of numbers where there are few', () => {
+    const products = { hidden: [], replay: false, secondOrder: true, quadratic: {} };
+    const expertsOf = (length: number) => {
+      const features = { x: { type: 'vector' as const, length } };
+      return declared({ features, online: { experts: 'default' } }).online.experts;
+    };
+    for (const length of [1, 16]) expect(expertsOf(length)).toContainEqual(products);
+    expect(expertsOf(17)).not.toContainEqual(products);
   });
 
   it('keeps the default experts of an earlier release', () => {
@@ -152,7 +167,7 @@ describe('a declared network', () => {
     expect(changed.online).toEqual({ ...existing.online, minibatch: 16 });
     const listed = { ...input, online: { experts: asked.online.experts ?? [] } };
     expect(withDefaultsUnlessSaid(existing, defineSpec(listed), listed)).toEqual(asked);
-    // Of releases 0.16 to 0.25, of 0.26, and of 0.27.
+    // Of releases 0.16 to 0.25, of 0.26, of 0.27, and of 0.28 to 0.33.
     const piecewiseLinear = { bins: 8 };
     const linear = { hidden: [], rate: 0.1, replay: true };
     const second = { hidden: [], replay: false, secondOrder: true };
@@ -162,8 +177,10 @@ describe('a declared network', () => {
       { hidden: [32], rate: 0.1, replay: false, piecewiseLinear },
       { ...second, piecewiseLinear },
     ];
-    const later = [second, ...others, ...pieces];
-    for (const own of [[linear, ...later], later, pieces]) {
+    const products = [{ ...second, quadratic: {} }];
+    const sinceThen = [...pieces, ...products];
+    const later = [second, ...others, ...sinceThen];
+    for (const own of [[linear, ...later], later, sinceThen, products]) {
       for (const each of own) expect(asked.online.experts).toContainEqual(each);
       const kept = asked.online.experts?.filter(
         (each) => !own.some((other) => isDeepStrictEqual(each, other)),

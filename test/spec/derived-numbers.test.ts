@@ -42,7 +42,23 @@ describe('what is derived from numbers', () => {
           ],
         },
       },
-      'takes 512 numbers, Fourier units and pieces at most (found 540)',
+      'takes 512 numbers, Fourier units, pieces and products at most (found 540)',
+    ],
+    [
+      {
+        features: { x: { type: 'vector' as const, length: 31 } },
+        online: {
+          experts: [
+            { predicts: 'prior' as const },
+            { hidden: [], secondOrder: true, quadratic: {} },
+          ],
+        },
+      },
+      'pieces and products at most (found 527)',
+    ],
+    [
+      { features: { word }, network: { quadratic: {} } },
+      'spec.network.quadratic: needs features with numbers (word is category)',
     ],
   ];
   it.each([...fourier, ...pieces])('is refused: %j', (own, message) => {

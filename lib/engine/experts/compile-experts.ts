@@ -148,7 +148,8 @@ function halfLifeOf(expert: Expert): number | undefined {
 
 /** What an expert would be on its own. */
 function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
-  const { hidden, activation, fourier, piecewiseLinear, rate, secondOrder } = expert;
+  const { hidden, activation, rate, secondOrder } = expert;
+  const { fourier, piecewiseLinear, quadratic } = expert;
   const { experts: _, replay: __, drift: ___, ...online } = spec.online;
   const usual =
     'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
@@ -161,6 +162,7 @@ function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
       activation: activation ?? usual.activation,
       ...(fourier && { fourier }),
       ...(piecewiseLinear && { piecewiseLinear }),
+      ...(quadratic && { quadratic }),
       // (Of categories it is linear too.)
       ...(secondOrder && { wide: layoutOf(spec).categoryCount > 0 }),
     },

@@ -1,15 +1,15 @@
 import { cosineOfPi } from '../../arithmetic.ts';
 import { columnsOf, layoutOf } from '../../features/columns.ts';
-import { piecesOf } from '../../network/taken-numbers.ts';
+import { derivedOf } from '../../network/taken-numbers.ts';
 import {
   categoryInput,
   fourierLayer,
   piecewiseLayer,
+  quadraticSides,
   tablesOfInput,
 } from '../../network/weight-names.ts';
-import type { Derived } from '../../spec/derived-numbers.ts';
 import type { Spec } from '../../spec/spec.ts';
-import type { Tensors } from '../engine.ts';
+import type { Tensor, Tensors } from '../engine.ts';
 
 /** The rows of a category in the linear part of a network. */
 export type LinearTable = {
@@ -28,17 +28,21 @@ export type LinearInputs = {
   readonly categories: number;
   /** Random Fourier features, which have the rows after those of categories. */
   readonly periodic: number;
-  /** Pieces of numbers, which have the last ones. */
+  /** Pieces of numbers, which have the next ones, and products of numbers, which have the last. */
   readonly pieces: number;
+  readonly products: number;
   readonly tables: readonly LinearTable[];
 };
+
+/** How many dense weights an output has: its bias's, and those of numbers and what is made of them. */
+export function denseWidth({ numbers, periodic, pieces, products }: LinearInputs): number {
+  return 1 + numbers + periodic + pieces + products;
+}
 
 /** Its inputs, by the spec of such a network. */
 export function linearInputsOf(spec: Spec): LinearInputs {
   const { numberWidth, categoryCount } = layoutOf(spec);
-  const { fourier, piecewiseLinear }: Derived = 'topology' in spec.network ? {} : spec.network;
-  const periodic = fourier?.units ?? 0;
-  const pieces = piecewiseLinear === undefined ? 0 : piecesOf(spec, piecewiseLinear);
+  const derived = derivedOf(spec, 'topology' in spec.network ? {} : spec.network);
   let first = 0;
   const tables = columnsOf(spec).flatMap(({ name, offsets, behaviour: { input } }) => {
     if (input.kind !== 'table') return [];
@@ -48,7 +52,7 @@ export function linearInputsOf(spec: Spec): LinearInputs {
     first += input.rows;
     return [table];
   });
-  return { numbers: numberWidth, categories: categoryCount, periodic, pieces, tables };
+  return { numbers: numberWidth, categories: categoryCount, ...derived, tables };
 }
 
 /** Sums of numbers that something is made of: W, [numbers, units], and b, [units]. */
@@ -60,6 +64,8 @@ export type DerivedInputs = {
   readonly waves: Sums;
   /** Of a piecewise linear encoding, numbers · W + b from 0 to 1. */
   readonly lines: Sums;
+  /** Of products of numbers, the places of both factors. */
+  readonly factors: readonly Int32Array[];
 };
 
 /** Those of a state. */
@@ -67,7 +73,18 @@ export function derivedInputsOf(tensors: Tensors): DerivedInputs {
   const own = (name: string) => tensors[`weights/${name}`]?.data ?? new Float32Array(0);
   const [frequencies, phases] = [own(`${fourierLayer}/frequencies`), own(`${fourierLayer}/phases`)];
   const [kernel, bias] = [own(`${piecewiseLayer}/kernel`), own(`${piecewiseLayer}/bias`)];
-  return { waves: { kernel: frequencies, bias: phases }, lines: { kernel, bias } };
+  const factors = quadraticSides.map((side) => picked(tensors[`weights/${side}/kernel`]));
+  return { waves: { kernel: frequencies, bias: phases }, lines: { kernel, bias }, factors };
+}
+
+/** Which number each unit of a kernel is. @param kernel [numbers, units], a 1 for each unit */
+function picked(kernel: Tensor | undefined): Int32Array {
+  const [, units = 0] = kernel?.shape ?? [];
+  const places = new Int32Array(units);
+  kernel?.data.forEach((value, at) => {
+    if (value === 1) places[at % units] = Math.floor(at / units);
+  });
+  return places;
 }
 
 /**
@@ -75,10 +92,10 @@ export function derivedInputsOf(tensors: Tensors): DerivedInputs {
  * of them.
  *
  * @param numbers [numbers]
- * @param into [1 + numbers + periodic + pieces]
+ * @param into {@link denseWidth}
  */
 export function writeLinearInputs(
-  { waves, lines }: DerivedInputs,
+  { waves, lines, factors }: DerivedInputs,
   numbers: Float32Array,
   into: Float64Array,
 ): void {
@@ -89,11 +106,16 @@ export function writeLinearInputs(
   cosines.forEach((angle, unit) => {
     cosines[unit] = Math.SQRT2 * cosine(angle);
   });
-  const pieces = into.subarray(1 + numbers.length + cosines.length);
+  const start = 1 + numbers.length + cosines.length;
+  const pieces = into.subarray(start, start + lines.bias.length);
   addUp(lines, numbers, pieces);
   pieces.forEach((share, unit) => {
     pieces[unit] = Math.min(Math.max(share, 0), 1);
   });
+  const products = into.subarray(start + pieces.length);
+  const [left, right] = factors;
+  for (let unit = 0; unit < products.length; unit++)
+    products[unit] = (numbers[left?.[unit] ?? 0] ?? 0) * (numbers[right?.[unit] ?? 0] ?? 0);
 }
 
 /** Writes numbers · W + b. @param into [units] */

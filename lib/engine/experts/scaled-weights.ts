@@ -1,7 +1,7 @@
 import type { ColumnScales, LabelScale } from '../../features/scaling.ts';
 import type { Tensor } from '../engine.ts';
 import { restate } from './covariance.ts';
-import type { LinearInputs } from './linear-inputs.ts';
+import { denseWidth, type LinearInputs } from './linear-inputs.ts';
 
 /** The slot that says how labels were scaled when weights were learnt. */
 export const scaleName = 'optimizer/label_scale';
@@ -69,7 +69,7 @@ export function rescale(weighing: ScaledWeights, scale: LabelScale | undefined):
 export function restateNumbers(weighing: ScaledWeights, now: ColumnScales | undefined): void {
   const { numberScale: known, mostRatio, inputs, outputs, kernel, bias, covariance } = weighing;
   if (known === undefined || now === undefined) return;
-  const width = 1 + inputs.numbers + inputs.periodic + inputs.pieces;
+  const width = denseWidth(inputs);
   const ratios = new Float64Array(width).fill(1);
   const shifts = new Float64Array(width);
   for (let i = 0; i < inputs.numbers; i++) {

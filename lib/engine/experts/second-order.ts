@@ -7,6 +7,7 @@ import { judge, shareOfStep } from './answer-information.ts';
 import { independent, measure } from './covariance.ts';
 import {
   type DerivedInputs,
+  denseWidth,
   derivedInputsOf,
   type LinearInputs,
   linearInputsOf,
@@ -33,7 +34,7 @@ type Learning = ScaledWeights & {
   readonly derived: DerivedInputs;
   /** Of each row of all tables: they are taken for independent. */
   readonly variances: Float32Array;
-  /** [1 + numbers + periodic + pieces], and covariance · row. */
+  /** The dense inputs, and covariance · row. */
   readonly row: Float64Array;
   readonly gain: Float64Array;
   readonly answer: Float64Array;
@@ -86,13 +87,13 @@ export function bySecondOrder(
 
 /** What it knows of its weights before the first sample. @param scaled how many have a scale */
 function firstTensors(
-  { numbers, periodic, pieces, tables }: LinearInputs,
+  { numbers, periodic, pieces, products, tables }: LinearInputs,
   scaled: { readonly labels: number; readonly numbers: number },
 ): Tensors {
   const covariance = independent([
     prior.bias,
     ...Array.from({ length: numbers }, () => prior.number),
-    ...[periodic, pieces].flatMap((count) =>
+    ...[periodic, pieces, products].flatMap((count) =>
       Array.from({ length: count }, () => prior.derived / count),
     ),
   ]);
@@ -136,7 +137,7 @@ function learningOf(
 ): Learning {
   const own = (name: string) => tensors[name]?.data.slice() ?? new Float32Array(0);
   const bias = own(biasName);
-  const width = 1 + inputs.numbers + inputs.periodic + inputs.pieces;
+  const width = denseWidth(inputs);
   return {
     task,
     inputs,
