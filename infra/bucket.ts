@@ -14,7 +14,7 @@ import {
   type IBucket,
   StorageClass,
 } from 'aws-cdk-lib/aws-s3';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { grant } from './grant.ts';
 
@@ -97,7 +97,7 @@ const unprotected =
 export function protectHistory(scope: Construct, bucket: IBucket, journalist: IRole): void {
   const warn = () => Annotations.of(scope).addWarningV2('millrace:bucket-policy', unprotected);
   // Another stack of the same app would depend on this one, which depends on it.
-  if (Stack.of(bucket) !== Stack.of(scope)) {
+  if (deployedWith(bucket) !== deployedWith(scope)) {
     warn();
     return;
   }
@@ -126,6 +126,13 @@ export function protectHistory(scope: Construct, bucket: IBucket, journalist: IR
   deny(['s3:PutObject'], ['models/*/journal/*', 'models/*/segments/*'], {
     ArnNotEquals: { 'aws:PrincipalArn': journalist.roleArn },
   });
+}
+
+/** The stack that is deployed with a construct: the outermost of those that are nested. */
+function deployedWith(construct: IConstruct): Stack {
+  let stack = Stack.of(construct);
+  while (stack.nestedStackParent !== undefined) stack = stack.nestedStackParent;
+  return stack;
 }
 
 /** What somebody may read, write and remove below a bucket, as patterns of keys. */

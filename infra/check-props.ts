@@ -7,18 +7,13 @@ import { isRecord, show } from '../lib/parse.ts';
 /** The least and the most of a setting. */
 type Bounds = readonly [least: number, most: number];
 
+const names = [
+  ...['schedules', 'bucket', 'encryptionKey', 'alarmTopic', 'architecture', 'logRetention'],
+  ...['memory', 'jobConcurrency', 'preparation', 'functionProps'],
+] as const;
+
 /** Settings of the construct, as programs without types may give them. */
-type GivenProps = {
-  readonly bucket?: unknown;
-  readonly encryptionKey?: unknown;
-  readonly alarmTopic?: unknown;
-  readonly architecture?: unknown;
-  readonly logRetention?: unknown;
-  readonly memory?: unknown;
-  readonly jobConcurrency?: unknown;
-  readonly preparation?: unknown;
-  readonly functionProps?: unknown;
-};
+type GivenProps = Readonly<Partial<Record<(typeof names)[number], unknown>>>;
 
 /** Settings of functions that one value for all of them would break, and what to do instead. */
 const ownSettings: Readonly<Record<string, string>> = {
@@ -30,6 +25,9 @@ const ownSettings: Readonly<Record<string, string>> = {
   role: 'each function has its own, by which others know it; grant it what it lacks instead',
   architecture: 'say `architecture` of the construct',
   logRemovalPolicy: 'logs go with the stack; leave it out',
+  runtime: 'it is that of the code; leave it out',
+  code: 'each function has its own; leave it out',
+  handler: 'each function has its own; leave it out',
 };
 
 const architectures = [Architecture.ARM_64, Architecture.X86_64].map(({ name }) => name);
@@ -47,9 +45,10 @@ export function checkProps(props: GivenProps): void {
   const { memory, jobConcurrency, preparation = {}, functionProps = {} } = props;
   const { partSize, maxConcurrency, ...others } = isRecord(preparation) ? preparation : {};
   const problems = [
-    kindProblem('bucket', props.bucket, 'a Bucket', (given) => 'bucketArn' in given),
-    kindProblem('encryptionKey', props.encryptionKey, 'a Key', (given) => 'keyArn' in given),
-    kindProblem('alarmTopic', props.alarmTopic, 'a Topic', (given) => 'topicArn' in given),
+    unknownProblem('props', props, names),
+    constructProblem('bucket', props.bucket, 'bucketArn'),
+    constructProblem('encryptionKey', props.encryptionKey, 'keyArn'),
+    constructProblem('alarmTopic', props.alarmTopic, 'topicArn'),
     kindProblem('architecture', props.architecture, 'Architecture.ARM_64 or X86_64', ({ name }) =>
       architectures.some((each) => each === name),
     ),
@@ -59,9 +58,7 @@ export function checkProps(props: GivenProps): void {
     kindProblem('preparation', preparation, 'an object', () => true),
     wholeProblem('preparation.maxConcurrency', maxConcurrency, [1, 10_000]),
     sizeProblem('preparation.partSize', partSize, [1, 1_024]),
-    ...Object.keys(others).map(
-      (name) => `preparation: unknown field ${show(name)}; allowed: maxConcurrency, partSize`,
-    ),
+    unknownProblem('preparation', others, ['maxConcurrency', 'partSize']),
     kindProblem('functionProps', functionProps, 'an object', () => true),
     ...(isRecord(functionProps) ? Object.entries(functionProps) : []).map(([name, value]) => {
       const remedy = value === undefined ? undefined : ownSettings[name];
@@ -69,6 +66,23 @@ export function checkProps(props: GivenProps): void {
     }),
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw invalid(`Millrace: ${problems.join('; ')}`);
+}
+
+function unknownProblem(
+  name: string,
+  given: Readonly<Record<string, unknown>>,
+  allowed: readonly string[],
+): string | undefined {
+  const unknown = Object.entries(given).find(
+    ([field, value]) => value !== undefined && !allowed.includes(field),
+  );
+  return unknown && `${name}: unknown field ${show(unknown[0])}; allowed: ${allowed.join(', ')}`;
+}
+
+/** @param attribute what such constructs have */
+function constructProblem(name: string, value: unknown, attribute: string): string | undefined {
+  const kind = attribute.replace(/^./, (first) => first.toUpperCase()).replace('Arn', '');
+  return kindProblem(name, value, `a ${kind}`, (given) => attribute in given && 'node' in given);
 }
 
 /** @param isOfKind whether an object is what is allowed */
@@ -83,7 +97,8 @@ function kindProblem(
 }
 
 function retentionProblem(value: unknown): string | undefined {
-  if (value === undefined || retentions.some((days) => days === value)) return undefined;
+  if (value === undefined || Token.isUnresolved(value) || retentions.some((days) => days === value))
+    return undefined;
   const allowed = 'must be one of RetentionDays, such as RetentionDays.ONE_MONTH';
   return `logRetention: ${allowed} (found ${show(value)})`;
 }

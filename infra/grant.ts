@@ -1,6 +1,6 @@
 import { Annotations, Stack, Token, TokenComparison } from 'aws-cdk-lib';
 import { type IGrantable, PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
-import type { IConstruct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 
 /**
  * Adds statements to somebody's own policy. Where that cannot be written here, a warning says which
@@ -13,10 +13,13 @@ export function grant(
   { grantPrincipal }: IGrantable,
   ...statements: readonly PolicyStatementProps[]
 ): void {
-  const { principalAccount = '' } = grantPrincipal;
-  const accounts = Token.compareStrings(principalAccount, Stack.of(scope).account);
-  // (CDK says of a role of another account that it had its statements.)
-  const isElsewhere = principalAccount !== '' && accounts === TokenComparison.DIFFERENT;
+  const { principalAccount } = grantPrincipal;
+  // (CDK says of a role of another account, by its ARN, that it got its statements.)
+  const isElsewhere =
+    principalAccount !== undefined &&
+    Construct.isConstruct(grantPrincipal) &&
+    Token.compareStrings(principalAccount, Stack.of(grantPrincipal).account) ===
+      TokenComparison.DIFFERENT;
   for (const each of statements) {
     const statement = new PolicyStatement(each);
     const { statementAdded } = grantPrincipal.addToPrincipalPolicy(statement);

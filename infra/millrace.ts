@@ -172,7 +172,7 @@ export class Millrace extends Construct {
     const own = [onlineUpdate, batchTrain, ...ofMachines, relayCommand, sendDefaults];
     this.#logGroups = [...own, this.predictFunction].map(({ logGroup }) => logGroup);
     const scheduleGroup = createSchedules(this, this.jobsQueue, schedules);
-    scheduleDefaults(this, sendDefaults, scheduleGroup);
+    scheduleDefaults(scheduleGroup, sendDefaults);
     this.alarms = createAlarms(this, {
       queues: this.#queues,
       functions: watchedFunctions(functions),
@@ -241,12 +241,19 @@ export class Millrace extends Construct {
     });
     allowToSend(grantee, this.samplesQueue, this.jobsQueue, this.commandsQueue);
     allowToRedrive(this, grantee, Object.values(this.#queues));
-    this.verifyMachine.grantStartExecution(grantee);
-    this.sweepMachine.grantStartExecution(grantee);
-    grant(this, grantee, {
-      actions: ['logs:FilterLogEvents'],
-      resources: this.#logGroups.map(({ logGroupArn }) => logGroupArn),
-    });
+    const machines = [this.verifyMachine, this.sweepMachine];
+    grant(
+      this,
+      grantee,
+      {
+        actions: ['states:StartExecution'],
+        resources: machines.map(({ stateMachineArn }) => stateMachineArn),
+      },
+      {
+        actions: ['logs:FilterLogEvents'],
+        resources: this.#logGroups.map(({ logGroupArn }) => logGroupArn),
+      },
+    );
   }
 }
 

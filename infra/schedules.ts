@@ -2,7 +2,6 @@ import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
-  type IScheduleGroup,
   Schedule,
   ScheduleExpression,
   ScheduleGroup,
@@ -55,7 +54,7 @@ export function createSchedules(
   scope: Construct,
   queue: Queue,
   jobs: readonly ScheduledJob[],
-): IScheduleGroup {
+): ScheduleGroup {
   if (!Array.isArray(jobs)) throw invalid(`schedules: must be a list (found ${show(jobs)})`);
   const texts = jobs.map((each: ScheduledJob, i) => {
     if (!isRecord(each))
@@ -69,29 +68,30 @@ export function createSchedules(
     return { ...job, schedule: schedule.expressionString };
   });
   parse(scheduledJobs, texts, 'schedules');
+  // (What it holds has ids of its own: CloudFormation cannot move a schedule to another group.)
   const scheduleGroup = new ScheduleGroup(scope, 'Schedules', {
     removalPolicy: RemovalPolicy.DESTROY,
   });
   jobs.forEach((job: ScheduledJob, index) => {
-    createSchedule(scope, { queue, scheduleGroup }, job, index);
+    createSchedule(scheduleGroup, queue, job, index);
   });
   return scheduleGroup;
 }
 
 /** The time a message was due makes a repeated delivery the same message. */
 function createSchedule(
-  scope: Construct,
-  { queue, scheduleGroup }: { readonly queue: Queue; readonly scheduleGroup: IScheduleGroup },
+  scheduleGroup: ScheduleGroup,
+  queue: Queue,
   { schedule, ...job }: ScheduledJob,
   index: number,
 ): void {
   const input = {
     QueueUrl: queue.queueUrl,
-    MessageBody: Stack.of(scope).toJsonString(job),
+    MessageBody: Stack.of(queue).toJsonString(job),
     MessageGroupId: job.model,
     MessageDeduplicationId: `${job.model}:schedule-${index + 1}:<aws.scheduler.scheduled-time>`,
   };
-  new Schedule(scope, `Schedule${index + 1}`, {
+  new Schedule(scheduleGroup, `Schedule${index + 1}`, {
     schedule,
     scheduleGroup,
     description: `Train ${job.model} on ${job.dataset}`,
@@ -105,12 +105,8 @@ function createSchedule(
 }
 
 /** Invokes the function that sends default labels, again and again: the next makes up for one. */
-export function scheduleDefaults(
-  scope: Construct,
-  sendDefaults: IFunction,
-  scheduleGroup: IScheduleGroup,
-): void {
-  new Schedule(scope, 'Defaults', {
+export function scheduleDefaults(scheduleGroup: ScheduleGroup, sendDefaults: IFunction): void {
+  new Schedule(scheduleGroup, 'Defaults', {
     scheduleGroup,
     schedule: ScheduleExpression.rate(Duration.minutes(limits.defaultsEveryMinutes)),
     description: 'Send the default labels of questions whose labels did not come in time',

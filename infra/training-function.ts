@@ -7,17 +7,20 @@ import {
   type RecursiveLoop,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { Construct, IConstruct } from 'constructs';
+import type { Construct } from 'constructs';
 import { limits } from '../lib/limits.ts';
 import { environmentNames } from '../lib/ports/address.ts';
 import { runtime } from './functions-code.ts';
 
+/** The first construct of each stack that asked for its namespace. */
+const firsts = new WeakMap<Stack, Construct>();
+
 /** The namespace of the metrics of a construct's functions: that of its stack for the first one. */
 export function namespaceOf(scope: Construct): string {
   const stack = Stack.of(scope);
-  const isSame = (each: IConstruct) => each.constructor === scope.constructor;
-  const isFirst = stack.node.findAll().find(isSame) === scope;
-  return `Millrace/${stack.stackName}${isFirst ? '' : `/${scope.node.addr}`}`;
+  const first = firsts.get(stack) ?? scope;
+  firsts.set(stack, first);
+  return `Millrace/${stack.stackName}${first === scope ? '' : `/${scope.node.addr}`}`;
 }
 
 /** Settings of one function. */

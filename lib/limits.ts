@@ -24,6 +24,8 @@ export const limits = {
   features: 1_000,
   /** Elements of one vector feature (a 224×224 RGB image has 150,528). */
   vectorLength: 200_000,
+  /** Elements of all vectors and images of a sample. */
+  sampleElements: 4_194_304,
   textBuckets: 65_536,
   /** Values or hash buckets of one category. */
   categoryValues: 1_000_000,

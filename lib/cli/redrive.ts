@@ -1,4 +1,5 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { reasonIf } from '../errors.ts';
 import type { Message } from '../online/messages.ts';
 import { createRedrive, type Redriven } from '../operations/redrive.ts';
 import { isCommandSender, type StackAddress } from '../ports/address.ts';
@@ -18,7 +19,7 @@ type Moved = {
 export type RedriveSettings = {
   /** Whether a sender may give commands. */
   readonly mayCommand: (sender: string | undefined) => boolean;
-  /** Ids of letters that are removed instead. */
+  /** Ids of letters that are removed, and nothing is sent. */
   readonly drop?: readonly string[];
 };
 
@@ -33,30 +34,31 @@ export function redriveStack(
   return redrive(io, new SQSClient(clientSettings), address, { mayCommand, drop });
 }
 
-/** Moves dead letters of all queues back, after it has shown the first of them. */
+/** Moves dead letters of all queues back, or removes some, after it has shown the first of them. */
 export async function redrive(
-  { ports, print, result, mayChange }: Io,
+  io: Io,
   sqs: SQSClient,
-  { samplesQueueUrl, jobsQueueUrl, commandsQueueUrl }: StackAddress,
+  address: StackAddress,
   { mayCommand, drop = [] }: RedriveSettings,
 ): Promise<number> {
+  const { ports, print, mayChange } = io;
+  const { samplesQueueUrl, jobsQueueUrl, commandsQueueUrl } = address;
   const samples = await deadLettersOf(sqs, samplesQueueUrl);
   const jobs = await deadLettersOf(sqs, jobsQueueUrl);
   const commands = await deadLettersOf(sqs, commandsQueueUrl);
-  const shown = [
-    await showFirst(print, 'samples', samples),
-    await showFirst(print, 'jobs', jobs),
-    await showFirst(print, 'commands', commands),
-  ];
-  const [ofSamples = 0, ofJobs = 0, ofCommands = 0] = shown;
+  const shown = {
+    samples: await showFirst(print, 'samples', samples),
+    jobs: await showFirst(print, 'jobs', jobs),
+    commands: await showFirst(print, 'commands', commands),
+  };
+  if (drop.length > 0) return dropLetters(io, [samples, jobs, commands], drop);
   const what =
-    `send about ${count(ofSamples, 'dead letter')} of samples, ${ofJobs} of jobs and ` +
-    `${ofCommands} of commands back to their queues` +
-    (drop.length > 0 ? `, and remove ${drop.join(', ')} for good` : '');
+    `send about ${count(shown.samples, 'dead letter')} of samples, ${shown.jobs} of jobs and ` +
+    `${shown.commands} of commands back to their queues`;
   // Where there are none, there is nothing to ask.
-  if (shown.some((letters) => letters > 0) && !(await mayChange(what))) return 0;
-  const toDrop = new Set(drop);
-  const sums = { samples: 0, jobs: 0, commands: 0, settled: 0, dropped: 0 };
+  const isAny = Object.values(shown).some((letters) => letters > 0);
+  if (isAny && !(await mayChange(what))) return 0;
+  const sums = { samples: 0, jobs: 0, commands: 0, settled: 0 };
   const left = new Map<string, string>();
   const moveAll = (
     letters: DeadLetters,
@@ -64,43 +66,78 @@ export async function redrive(
     move: (batch: readonly DeadLetter[]) => Promise<Moved>,
   ) =>
     empty(letters, async (batch) => {
-      const dropped = batch.filter(({ id }) => toDrop.has(id));
-      const done = await move(batch.filter(({ id }) => !toDrop.has(id)));
+      const done = await move(batch);
       sums[queue] += done.sent.length;
       sums.settled += done.settled.length;
-      sums.dropped += dropped.length;
       for (const { letter, reason } of done.left) left.set(letter.id, reason);
-      return [...done.sent, ...done.settled, ...dropped];
+      return [...done.sent, ...done.settled];
     });
-  // A command among samples, of somebody who may not give any, stays what it was.
   const redriveSamples = createRedrive(ports);
   await moveAll(samples, 'samples', (batch) =>
     redriveSamples(
       batch.map((letter) => ({
         ...letter,
         queue: samplesQueueUrl,
+        // A command of somebody who may not give any stays what it was.
         isOfProducer: !mayCommand(letter.sender),
       })),
     ),
   );
-  await moveAll(jobs, 'jobs', async (batch) => {
-    for (const { id, body, group } of batch)
-      await ports.sendJob({ body: withJob(body, id), group, deduplication: id });
-    return { sent: batch, settled: [], left: [] };
-  });
+  await moveAll(jobs, 'jobs', (batch) => sendJobs(ports, batch, jobsQueueUrl));
   const redriveCommands = createRedrive(ports, 'commands');
   await moveAll(commands, 'commands', (batch) =>
     redriveCommands(batch.map((letter) => ({ ...letter, queue: commandsQueueUrl }))),
   );
   const about = await Promise.all([samples, jobs, commands].map((each) => each.count()));
-  const behind = about.reduce((sum, each) => sum + each, -left.size);
-  report({ print, result }, { sums, left, behind });
+  report(io, { sums, left, behind: about.reduce((sum, each) => sum + each, -left.size) });
   return 0;
+}
+
+/** Sends jobs again under their ids; a job is done once under its own. */
+async function sendJobs(
+  { sendJob }: Io['ports'],
+  batch: readonly DeadLetter[],
+  queue: string,
+): Promise<Moved> {
+  const sent: DeadLetter[] = [];
+  const left: { letter: Message; reason: string }[] = [];
+  for (const letter of batch) {
+    const { id, body, group } = letter;
+    const job = { body: withJob(body, id), group, deduplication: id };
+    const refused = await sendJob(job).catch(reasonIf('invalid'));
+    if (typeof refused === 'string') left.push({ letter: { ...letter, queue }, reason: refused });
+    else sent.push(letter);
+  }
+  return { sent, settled: [], left };
+}
+
+/** Removes letters. @returns the exit status, 1 if one was not there */
+async function dropLetters(
+  { print, result, mayChange }: Io,
+  queues: readonly DeadLetters[],
+  ids: readonly string[],
+): Promise<number> {
+  if (!(await mayChange(`remove ${ids.join(', ')} for good, and send nothing`))) return 0;
+  const dropped = new Set<string>();
+  for (const letters of queues)
+    await empty(letters, async (batch) => {
+      const found = batch.filter(({ id }) => ids.includes(id));
+      for (const { id } of found) dropped.add(id);
+      return found;
+    });
+  const missing = ids.filter((id) => !dropped.has(id));
+  result({ dropped: [...dropped], missing });
+  print(`${count(dropped.size, 'message')} dropped; what a redrive had sent of them before stays`);
+  if (missing.length > 0)
+    print(
+      `not there, or behind another one of its model, which comes first: ${missing.join(', ')}`,
+    );
+  return missing.length > 0 ? 1 : 0;
 }
 
 /** How many letters went where, why others are left by their ids, and how many are behind those. */
 type Outcome = {
-  readonly sums: Readonly<Record<'samples' | 'jobs' | 'commands' | 'settled' | 'dropped', number>>;
+  readonly sums: Readonly<Record<'samples' | 'jobs' | 'commands' | 'settled', number>>;
   readonly left: ReadonlyMap<string, string>;
   readonly behind: number;
 };
@@ -108,16 +145,18 @@ type Outcome = {
 function report({ print, result }: Pick<Io, 'print' | 'result'>, outcome: Outcome): void {
   const { sums, left, behind } = outcome;
   const reasons = [...Map.groupBy([...left], ([, reason]) => reason)];
-  result({ sent: sums, left: Object.fromEntries(reasons.map(([why, of]) => [why, of.length])) });
+  const counts = Object.fromEntries(reasons.map(([why, of]) => [why, of.length]));
+  result({ sent: sums, left: counts, letters: Object.fromEntries(left) });
   print(
     `${count(sums.samples, 'message')} of samples, ${count(sums.jobs, 'job')} and ` +
       `${count(sums.commands, 'command')} sent`,
   );
   if (sums.settled > 0)
     print(`${count(sums.settled, 'message')} had been settled before: not sent, and removed`);
-  if (sums.dropped > 0) print(`${count(sums.dropped, 'message')} dropped`);
-  for (const [reason, [first = [], ...others]] of reasons)
-    print(`${count(1 + others.length, 'message')} left: ${reason} (redrive --drop ${first[0]})`);
+  for (const [reason, letters] of reasons) {
+    print(`${count(letters.length, 'message')} left: ${reason}`);
+    print(`  redrive ${letters.map(([id]) => `--drop ${id}`).join(' ')}`);
+  }
   if (behind > 0)
     print(
       `about ${count(behind, 'more dead letter')} of the same models: the queue hands out none ` +

@@ -127,7 +127,9 @@ export function declareResendCommands(add: AddCommand): void {
     {
       usage: 'redrive',
       summary: 'send dead letters back to their queues',
-      options: [texts('--drop <id>', 'remove the letter of this message id instead, for good')],
+      options: [
+        texts('--drop <id>', 'remove the letter of this message id for good, and send none'),
+      ],
       examples: [['millrace redrive --dry-run', 'shows the first of them']],
       asks: true,
     },

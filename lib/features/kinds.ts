@@ -3,7 +3,7 @@ import { limits } from '../limits.ts';
 import { type Cells, cellsAsWritten } from './cells.ts';
 import { categoryBehaviour, categorySchema, placesOfValues } from './kinds/category.ts';
 import { combinationsOf, crossBehaviour, crossSchema, type Places } from './kinds/cross.ts';
-import { imageBehaviour, imageSchema } from './kinds/image.ts';
+import { imageBehaviour, imageSchema, pixelsOf } from './kinds/image.ts';
 import { withIndicator } from './kinds/indicator.ts';
 import type { FeatureBehaviour } from './kinds/kind.ts';
 import { lagBehaviour, lagOf, lagSchema } from './kinds/lag.ts';
@@ -91,6 +91,18 @@ export function problemsOfIndicators(
 /** Numbers that a network sees of a feature; of a category it sees a row of a table. */
 export function numbersOf(feature: Feature, outputs: number): number {
   return behaviourOf(feature, cellsAsWritten, outputs).width.numbers;
+}
+
+/** Why lists of a sample are too many values together; undefined if they are not. */
+export function problemOfElements(features: Readonly<Record<string, Feature>>): string | undefined {
+  const elements = Object.values(features).reduce((sum, feature) => {
+    if (feature.type === 'vector') return sum + feature.length;
+    return feature.type === 'image' ? sum + pixelsOf(feature.shape) : sum;
+  }, 0);
+  const { sampleElements: most } = limits;
+  return elements > most
+    ? `vectors and images have at most ${most} elements together (found ${elements})`
+    : undefined;
 }
 
 /** The places of the values that a complete cross is of; of another none. */

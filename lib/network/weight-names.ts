@@ -34,8 +34,9 @@ export function isAverage(name: string): boolean {
 export const fourierLayer = 'fourier';
 /** The same of what cuts the lines of numbers. */
 export const piecewiseLayer = 'piecewise_linear';
-/** The one of products of numbers, and those that pick the factors. */
+/** The layer of products of numbers, which has no weights. */
 export const quadraticLayer = 'quadratic';
+/** Those that pick the factors, whose weights stay too. */
 export const quadraticSides = [`${quadraticLayer}_left`, `${quadraticLayer}_right`] as const;
 
 const fixedLayers = [fourierLayer, piecewiseLayer, ...quadraticSides].join('|');

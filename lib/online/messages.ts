@@ -1,8 +1,10 @@
 import type { SQSRecord } from 'aws-lambda';
+import * as z from 'zod';
 import { parseCommand, type SentCommand } from '../commands/commands.ts';
+import { numbering } from '../commands/numbering.ts';
 import { invalid, reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { parseJson } from '../parse.ts';
+import { isRecord, parseJson } from '../parse.ts';
 import { contentDigest } from '../ports/producer.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { MessageIdentity } from '../state/ledger.ts';
@@ -73,14 +75,37 @@ export function parseMessage(message: Message): ParsedMessage {
   } catch (error) {
     const reason = reasonOf(error);
     const command: Malformed = { kind: 'malformed', ...refuse('malformed', reason) };
-    return { message, identity: identityInQueue(message), command };
+    return {
+      message,
+      command,
+      ...(identifyLetter(message) ?? { identity: identityInQueue(message) }),
+    };
   }
 }
 
+/**
+ * By the number that a redrive gave a letter which cannot be read, so that it is refused once, too.
+ * (A producer's own stays free for what he mends.)
+ */
+function identifyLetter(message: Message): Identified | undefined {
+  try {
+    const sent = parseJson(message.body, 'body', limits.messageBytes, limits.messageDepth);
+    const { producer, seq, deadLetter } = numbers.parse(sent);
+    if (deadLetter === undefined || !isRecord(sent)) return undefined;
+    return identify(message, { ...sent, producer, seq, deadLetter });
+  } catch {
+    return undefined;
+  }
+}
+
+const numbers = z.object(numbering);
+
+type Identified = Pick<ParsedMessage, 'identity' | 'searchedTo'>;
+
 function identify(
   message: Message,
-  { producer, seq, deadLetter, ...content }: SentCommand['body'],
-): Pick<ParsedMessage, 'identity' | 'searchedTo'> {
+  { producer, seq, deadLetter, ...content }: z.output<typeof numbers>,
+): Identified {
   if ((producer === undefined) !== (seq === undefined)) {
     throw invalid('body.producer and body.seq go together or stay away together');
   }

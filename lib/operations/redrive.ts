@@ -5,7 +5,7 @@ import { headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { reportPromotions } from '../online/end-of-promotion.ts';
 import { type Message, parseMessage } from '../online/messages.ts';
-import { show } from '../parse.ts';
+import { isRecord, parseJson, show } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { isModelName } from '../spec/names.ts';
 import { bodyOf } from './refused-samples.ts';
@@ -87,66 +87,68 @@ async function redriveModel<Letter extends Message>(
   );
   if (anonymous.size > 0) await readOn(ports, model, history);
   const isSettled = (letter: Letter) => anonymous.has(letter) && history.settled.has(letter.id);
-  const unsettled = letters.filter((letter) => !isSettled(letter));
-  const toNumber = unsettled.filter((letter) => anonymous.has(letter));
-  const resends = await numberLetters(ports, model, history, toNumber);
+  const settled = letters.filter(isSettled);
   const sent: Letter[] = [];
   const left: { letter: Letter; reason: string }[] = [];
-  for (const letter of unsettled) {
+  const toSend = letters.filter((letter) => {
+    const reason = isSettled(letter) ? undefined : reasonToLeave(letter, queue);
+    if (reason !== undefined) left.push({ letter, reason });
+    return !isSettled(letter) && reason === undefined;
+  });
+  const toNumber = toSend.filter((letter) => anonymous.has(letter));
+  const resends = await numberLetters(ports, model, history, toNumber);
+  for (const letter of toSend) {
     const { id, body } = letter;
-    const kind = kindOf(letter);
-    const isCommand = kind !== 'samples' && kind !== 'malformed';
-    const numbered = resends.get(id);
-    const reason = reasonToLeave(letter, { queue, isCommand, isUnsafe: numbered === 'too large' });
-    const asItWas = { body, deduplication: id };
-    const message = { group: model, ...(typeof numbered === 'object' ? numbered : asItWas) };
-    const send = isCommand ? ports.sendCommand : ports.sendSamples;
-    const refused = reason ?? (await send(message).catch(reasonIf('invalid')));
+    const resend = resends.get(id) ?? { body, deduplication: id };
+    const send = isCommand(letter) ? ports.sendCommand : ports.sendSamples;
+    const refused =
+      typeof resend === 'string'
+        ? resend
+        : await send({ group: model, ...resend }).catch(reasonIf('invalid'));
     if (typeof refused === 'string') left.push({ letter, reason: refused });
     else sent.push(letter);
   }
-  const settled = letters.filter(isSettled);
   await reportPromotions(ports, model, settled.map(parseMessage), []);
   return { sent, settled, left };
 }
 
 /** Why a letter must not be sent; undefined if it may be. */
-function reasonToLeave(
-  { isOfProducer }: Message,
-  how: { readonly queue: LetterQueue; readonly isCommand: boolean; readonly isUnsafe: boolean },
-): string | undefined {
-  if (how.isCommand && isOfProducer)
-    return 'it is a command, and MILLRACE_COMMAND_SENDERS does not name its sender; give it again';
-  if (how.queue === 'commands' && !how.isCommand) return 'it is no command; drop it';
-  if (how.isUnsafe)
-    return (
-      `with the number by which it is learnt once it would have more than ${limits.messageBytes} ` +
-      'bytes; send its samples in smaller messages, and drop it'
-    );
-  return undefined;
+function reasonToLeave(letter: Message, queue: LetterQueue): string | undefined {
+  if (isCommand(letter))
+    return letter.isOfProducer
+      ? 'it is a command, and MILLRACE_COMMAND_SENDERS does not name its sender; give it again'
+      : undefined;
+  return queue === 'commands'
+    ? 'it is no command, and others do not go through that queue; mend it, send it again, drop it'
+    : undefined;
 }
 
-/** What a letter is, whoever sent it. */
-function kindOf(letter: Message): ReturnType<typeof parseMessage>['command']['kind'] {
-  return parseMessage({ ...letter, isOfProducer: false }).command.kind;
+/** Whether a letter is something other than samples, whoever sent it. */
+function isCommand(letter: Message): boolean {
+  const { kind } = parseMessage({ ...letter, isOfProducer: false }).command;
+  return kind !== 'samples' && kind !== 'malformed';
 }
 
-/** A letter's message under its number, unless there is no room for one. */
-type Numbered = ReturnType<typeof numbered> | 'too large';
+const noRoom =
+  `with the number by which it is done once it would have more than ${limits.messageBytes} bytes; ` +
+  'send it again in smaller messages, and drop it';
 
 /**
- * Gives letters the numbers that they had before, or new ones. Letters that can never be learnt go
- * without.
+ * Gives letters the numbers that they had before, or new ones. What is no object of JSON goes
+ * without: it can never be learnt.
+ *
+ * @returns messages by the letters' ids, or why there is none
  */
 async function numberLetters(
   ports: Ports,
   model: string,
   { plans, sequence }: History,
   letters: readonly Message[],
-): Promise<ReadonlyMap<string, Numbered>> {
-  const all = letters
-    .filter((letter) => parseMessage(letter).command.kind !== 'malformed')
-    .map(({ id, body }) => [id, ofLetter(body, id, sequence)] as const);
+): Promise<ReadonlyMap<string, ReturnType<typeof numbered> | string>> {
+  const all = letters.flatMap((letter) => {
+    const body = ofLetter(letter, sequence);
+    return body === undefined ? [] : [[letter.id, body] as const];
+  });
   const bodies = new Map(all.filter(([, body]) => canBeNumbered(body)));
   const known = new Set(resendsOf(plans, 'dead letters').map(({ message }) => message));
   const unknown = [...bodies.keys()].filter((id) => !known.has(id));
@@ -154,7 +156,8 @@ async function numberLetters(
     const ledger = await ledgerNow(ports, model);
     await writePlan(ports, model, plans, { source: 'dead letters', messages: unknown, ledger });
   }
-  const found = new Map<string, Numbered>(all.map(([id]) => [id, 'too large']));
+  const found = new Map<string, ReturnType<typeof numbered> | string>();
+  for (const [id] of all) found.set(id, noRoom);
   for (const resend of resendsOf(plans, 'dead letters')) {
     const body = bodies.get(resend.message);
     if (body !== undefined) found.set(resend.message, numbered(model, body, resend));
@@ -163,15 +166,26 @@ async function numberLetters(
 }
 
 /**
- * A letter's body that names the letter, as columns where there would be no room for that. The
- * online update looks for it in the entries since `searchedTo`.
+ * A letter's body that names the letter, as columns where there would be no room for that;
+ * undefined if it is no object. The online update looks for it in the entries since `searchedTo`.
  */
-function ofLetter(body: string, id: string, searchedTo: number): object {
-  const sent = JSON.parse(body) as { readonly samples?: unknown };
-  const own = { ...sent, deadLetter: { id, searchedTo } };
-  if (!Array.isArray(sent.samples) || canBeNumbered(own)) return own;
-  const { samples, ...rest } = own;
-  return { ...rest, ...bodyOf(samples) };
+function ofLetter(letter: Message, searchedTo: number): object | undefined {
+  const sent = readObject(letter.body);
+  if (sent === undefined) return undefined;
+  const deadLetter = { id: letter.id, searchedTo };
+  const { samples, ...others } = sent;
+  const isList = Array.isArray(samples) && parseMessage(letter).command.kind === 'samples';
+  if (!isList || canBeNumbered({ ...sent, deadLetter })) return { ...sent, deadLetter };
+  return { ...others, ...bodyOf(samples), deadLetter };
+}
+
+function readObject(body: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const sent = parseJson(body, 'body', limits.messageBytes, limits.messageDepth);
+    return isRecord(sent) ? sent : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads the journal and the plans from where the last batch stopped. */

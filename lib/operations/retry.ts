@@ -181,7 +181,10 @@ function wayOf(
   if (isLabelledBefore(record))
     return refuse('learnt-before', 'its ids have labels that were learnt before');
   if (samples === undefined || (isList(samples) && samples.length === 0))
-    return refuse('no-samples', 'it holds no samples; mend what was sent, and send that again');
+    return refuse(
+      'no-samples',
+      'it holds no samples, or lists that cannot be joined; mend what was sent, and send that again',
+    );
   if (record.sequence === undefined)
     return refuse('of-a-job', 'it is of a batch job; start another one');
   const newNumber = underNewNumber(bodyOf(samples));

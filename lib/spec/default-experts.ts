@@ -79,6 +79,7 @@ export type Sizes = {
   /** Random Fourier features, and pieces and products, in the network that experts take after. */
   readonly units: number;
   readonly pieces: number;
+  readonly products: number;
   /** Whether means are learnt, or shares: not a quantile. */
   readonly isOfMeans: boolean;
 };
@@ -98,6 +99,7 @@ function defaultExperts({
   outputs,
   units,
   pieces,
+  products,
 }: Sizes): Expert[] {
   const isPeriodic = numbers > 0 && numbers <= limits.periodicNumbers;
   const fits = (derived: number) => numbers + derived <= limits.secondOrderInputs;
@@ -108,7 +110,7 @@ function defaultExperts({
     isOfMeans &&
     outputs <= limits.stackedOutputs &&
     numbers <= limits.secondOrderNumbers &&
-    fits(units + pieces) &&
+    fits(units + pieces + products) &&
     tableRows <= limits.secondOrderRows;
   return [
     { hidden: [32], rate: 0.3, replay: true },
@@ -119,7 +121,7 @@ function defaultExperts({
     linearExpert,
     ...(isPeriodic ? [periodicExpert] : []),
     ...(isSecondOrder ? [secondOrderExpert] : []),
-    ...(isSecondOrder && isPeriodic && fits(64 + pieces)
+    ...(isSecondOrder && isPeriodic && fits(64 + pieces + products)
       ? [{ ...secondOrderExpert, fourier: { units: 64 } }]
       : []),
     ...(isPieced
@@ -128,7 +130,7 @@ function defaultExperts({
           { hidden: [32], rate: 0.1, replay: false, piecewiseLinear },
         ]
       : []),
-    ...(isSecondOrder && isPieced && fits(units + piecewiseLinear.bins * numbers)
+    ...(isSecondOrder && isPieced && fits(units + piecewiseLinear.bins * numbers + products)
       ? [{ ...secondOrderExpert, piecewiseLinear }]
       : []),
     ...(isSecondOrder && hasProducts && fits(units + pieces + pairCount(numbers))
@@ -171,7 +173,8 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
     ),
     outputs: outputCount(label),
     units: network.fourier?.units ?? 0,
-    pieces: derivedCount({ ...network, fourier: undefined }, features, label),
+    pieces: derivedCount({ piecewiseLinear: network.piecewiseLinear }, features, label),
+    products: derivedCount({ quadratic: network.quadratic }, features, label),
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',
   };
 }

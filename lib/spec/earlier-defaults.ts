@@ -109,15 +109,16 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
     ...declared,
     online: { ...declared.online, experts },
   });
-  return [linearOnes, fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes].map(withExperts);
+  const lists = [linearOnes, fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes];
+  return lists.map(withExperts);
 }
 
 /**
  * Releases before 0.9 left a network without experts alone, whoever tuned it; those before 0.16 had
  * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
  * before 0.26 had none that replays, those before 0.27 none of second order and no stack, those
- * before 0.28 none over pieces of numbers, those before 0.31 none of second order over more than 256
- * numbers, and those before 0.34 none over products of numbers.
+ * before 0.28 none over pieces of numbers, those before 0.31 none of second order over more than
+ * 256 numbers, and those before 0.34 none over products of numbers.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

@@ -4,6 +4,7 @@ import { cellsSchema } from '../features/cells.ts';
 import { problemsOfClassWeights } from '../features/class-weights.ts';
 import {
   featureSchema,
+  problemOfElements,
   problemsOfHistory,
   problemsOfIndicators,
   problemsOfScaling,
@@ -168,7 +169,7 @@ export const specSchema = strictObject({
     .optional()
     .describe(
       'what trains it; unless one is named, wasm for networks that it has kernels for and that are ' +
-        'not large, onnx for others, and tfjs for what neither can do',
+        'not large, or learn few rows a step, onnx for others, and tfjs for what neither can do',
     ),
   seed: z
     .int()
@@ -187,6 +188,8 @@ export const specSchema = strictObject({
   .superRefine((spec, context) => {
     const refuse = (path: string[], message: string) =>
       context.addIssue({ code: 'custom', path, message });
+    const tooMany = problemOfElements(spec.features);
+    if (tooMany !== undefined) return refuse(['features'], tooMany);
     for (const { field, problem } of [...problemsOfClasses(spec), ...problemsOfOutputs(spec)])
       refuse(['label', field], problem);
     const losses: readonly LossName[] = lossesOfTask[spec.task];

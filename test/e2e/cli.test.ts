@@ -208,6 +208,11 @@ describe('millrace, on the local cloud', () => {
     expect(redriven).toContain('3 messages of samples, 0 jobs and 0 commands sent');
     // (A letter that becomes visible again meanwhile is left twice.)
     expect(redriven).toMatch(/messages? left: there is no model nobody/);
+    const [, stray = ''] = /redrive --drop ([0-9a-f-]{36})/.exec(redriven) ?? [];
+    const dropped = await millrace('redrive', '--drop', stray, '--drop', 'no-such-letter', '--yes');
+    expect(dropped.output).toContain('1 message dropped');
+    expect(dropped.output).toContain('not there, or behind another one of its model');
+    expect(dropped.output).toContain(': no-such-letter');
     expect((await stateWhen((state) => state.learnt === learnt + 3)).learnt).toBe(learnt + 3);
     expect((await millrace('redrive', '--yes')).output).toContain(
       '0 messages of samples, 0 jobs and 0 commands sent',

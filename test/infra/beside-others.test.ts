@@ -1,4 +1,4 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { App, NestedStack, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -21,6 +21,40 @@ describe('the construct beside what others have', () => {
     new Millrace(stack, 'Millrace', { bucket: bucketFor(stack) });
     app.synth();
     expect(warningsOf(stack).join()).toContain('SECURITY.md');
+  });
+
+  it('protects the journal in a bucket that is deployed with it', () => {
+    const app = unbundled();
+    const stack = new Stack(app, 'Outer');
+    const nested = new NestedStack(stack, 'Nested');
+    new Millrace(nested, 'Millrace', { bucket: new Bucket(stack, 'Bucket') });
+    app.synth();
+    const statements = Match.arrayWith([Match.objectLike({ Effect: 'Deny' })]);
+    Template.fromStack(stack).hasResourceProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: { Statement: statements },
+    });
+  });
+
+  it('moves no schedule to a group: CloudFormation would look for it there', () => {
+    const stack = new Stack(unbundled(), 'Scheduled');
+    new Millrace(stack, 'Millrace');
+    const ids = Object.keys(Template.fromStack(stack).findResources('AWS::Scheduler::Schedule'));
+    // (As it was called without one.)
+    expect(ids).not.toContain('MillraceDefaultsB470D738');
+    expect(ids).toHaveLength(1);
+  });
+
+  it('warns of nobody who has what he needs by a policy of another stack', () => {
+    const app = unbundled();
+    const stack = new Stack(app, 'Here', { env: { account: '111122223333', region: 'eu-west-1' } });
+    const there = new Stack(app, 'There', {
+      env: { account: '444455556666', region: 'eu-west-1' },
+    });
+    const bucket = Bucket.fromBucketName(there, 'Bucket', 'models-of-ours');
+    const millrace = new Millrace(stack, 'Millrace', { bucket });
+    millrace.grantRead(new Role(there, 'Role', { assumedBy: new AccountRootPrincipal() }));
+    expect(warningsOf(there)).toEqual([]);
+    expect(warningsOf(stack).join()).not.toContain('granted');
   });
 
   it('warns of somebody whom it cannot grant anything', () => {

@@ -40,6 +40,9 @@ describe('the settings of the construct', () => {
     [{ architecture: 'arm64' }, 'architecture: must be Architecture.ARM_64 or X86_64 (found "arm'],
     [{ architecture: Architecture.custom('riscv') }, 'architecture: must be'],
     [{ logRetention: 42 }, 'logRetention: must be one of RetentionDays'],
+    [{ memroy: 512 }, 'props: unknown field "memroy"; allowed: schedules, bucket,'],
+    [{ bucket: { bucketArn: 'arn' } }, 'bucket: must be a Bucket (found {"bucketArn"'],
+    [{ functionProps: { runtime: 'node' } }, 'functionProps.runtime: it is that of the code'],
     [{ schedules: {} }, 'schedules: must be a list (found {})'],
     [{ schedules: [null] }, 'schedules.0: must be a scheduled job (found null)'],
     [null, 'props must be an object (found null)'],
@@ -47,5 +50,12 @@ describe('the settings of the construct', () => {
     const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Odd');
     // (As programs without types give them.)
     expect(() => new Millrace(stack, 'Millrace', props as MillraceProps)).toThrow(reason);
+  });
+
+  it('may be known to the deployment alone where AWS looks at them', () => {
+    const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Later');
+    const number = (id: string) => new CfnParameter(stack, id, { type: 'Number' }).valueAsNumber;
+    const later = { jobConcurrency: number('Jobs'), logRetention: number('Days') };
+    expect(() => new Millrace(stack, 'Millrace', later)).not.toThrow();
   });
 });

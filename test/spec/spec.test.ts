@@ -62,6 +62,16 @@ const wrong: [string, object, RegExp][] = [
     },
     /^spec\.features\.v\.length: must be at most 200000 \(found 10000000000\)$/,
   ],
+  [
+    'more elements than there is memory for',
+    {
+      features: Object.fromEntries(
+        Array.from({ length: 300 }, (_, i) => [`v${i}`, { type: 'vector', length: 200_000 }]),
+      ),
+      online: { experts: 'default' },
+    },
+    /^spec\.features: vectors and images have at most 4194304 elements together/,
+  ],
   ['a regression with classes', { label: { classes: ['a', 'b'] } }, /spec\.label\.classes/],
   [
     'the loss of another task',

@@ -196,11 +196,8 @@ async function readable<Answer>(part: string, read: () => Promise<Answer>): Prom
   try {
     return await read();
   } catch (cause) {
-    // What says that of a value is about the reader.
-    const isOwn = cause instanceof TypeError || cause instanceof RangeError;
-    const why = isOwn ? '' : ` (${reasonOf(cause)})`;
-    const reason = `${part} cannot be read, as where bytes are missing or damaged${why}`;
-    throw new Error(reason, { cause });
+    const why = cause instanceof TypeError ? 'or odd' : `(${reasonOf(cause)})`;
+    throw new Error(`${part} cannot be read, as where bytes are missing or damaged ${why}`);
   }
 }
 

@@ -150,7 +150,8 @@ function halfLifeOf(expert: Expert): number | undefined {
 function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
   const { hidden, activation, rate, secondOrder } = expert;
   const { fourier, piecewiseLinear, quadratic } = expert;
-  const { experts: _, replay: __, drift: ___, ...online } = spec.online;
+  const { experts: _, replay, drift: __, ...alone } = spec.online;
+  const online = expert.replay && replay ? { ...alone, replay } : alone;
   const usual =
     'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
   const { optimizer } = spec;

@@ -20,11 +20,10 @@ const mostOfMatrix = 16_384;
 const mostOfFilter = 6_144;
 
 /**
- * Elements of a matrix up to which it is not, where no minibatch has more rows than these: an
- * optimizer with slots goes over all weights once a step, and calls between the two cost more.
+ * Elements of a matrix, and of all, up to which it is not, where no step has more rows than these:
+ * an optimizer with slots goes over all weights once a step, and calls between the two cost more.
  */
-const mostOfFewRows = 524_288;
-const fewRows = { online: 8, batch: 32 } as const;
+const ofFewRows = { matrix: 524_288, all: 1_048_576, online: 8, batch: 32 } as const;
 
 /**
  * Whether a network trains on this engine though its spec names none: ONNX Runtime, on vectors
@@ -37,15 +36,17 @@ export function chooseFor(spec: Spec, network: Network): Choice {
   const { engine, revision = 0 } = spec;
   if (engine !== undefined) return { ofPrediction: () => undefined, ofTraining: () => undefined };
   const { layers } = network.layersModel;
-  const large = matricesOf(layers).filter(isLarge);
+  const matrices = matricesOf(layers);
+  const large = hasFewRows(spec, matrices) ? [] : matrices.filter(isLarge);
   const [largest] = large.toSorted((a, b) => sizeOf(b.shape) - sizeOf(a.shape));
   const refuse = ({ name, shape }: Matrix) => {
     throw new UntraceableError(
-      `${name} has ${sizeOf(shape)} elements, and onnx is faster with such matrices and filters in ` +
-        'the minibatches of this spec; name the engine wasm for the same bits on every processor',
+      `${name} has ${sizeOf(shape)} elements, and onnx is faster with such matrices and filters, ` +
+        'but for Adam and the like in minibatches of a few rows; name the engine wasm for the same ' +
+        'bits on every processor',
     );
   };
-  if (largest !== undefined && !hasWindows(layers) && !isOfFewRows(spec, largest)) {
+  if (largest !== undefined && !hasWindows(layers)) {
     network.layersModel.dispose();
     refuse(largest);
   }
@@ -57,24 +58,28 @@ export function chooseFor(spec: Spec, network: Network): Choice {
   return {
     ofPrediction(graph) {
       assertOfRevision(graph);
-      if (largest === undefined || (!hasWindows(layers) && isOfFewRows(spec, largest))) return;
-      if (!isMostElsewhere(graph)) refuse(largest);
+      if (largest !== undefined && !isMostElsewhere(graph)) refuse(largest);
     },
     ofTraining: assertOfRevision,
   };
 }
 
 /**
- * Whether minibatches of a spec are so small that its optimizer takes longer than the products with
- * its largest matrix.
+ * Whether steps of a spec have so few rows that its optimizer takes longer than the products with
+ * its matrices. (In a topology a row may have many, as of a sequence.)
  */
-function isOfFewRows({ optimizer, online, batch, revision = 0 }: Spec, { shape }: Matrix): boolean {
+function hasFewRows(spec: Spec, matrices: readonly Matrix[]): boolean {
+  const { network, optimizer, online, batch, revision = 0 } = spec;
+  const sizes = matrices.map(({ shape }) => sizeOf(shape));
+  const { ratio = 0 } = online.replay ?? {};
   return (
     revision >= 17 &&
+    !('topology' in network) &&
     Object.keys(optimizerOf(optimizer).slots).length > 0 &&
-    online.minibatch <= fewRows.online &&
-    batch.minibatch <= fewRows.batch &&
-    sizeOf(shape) <= mostOfFewRows
+    online.minibatch * (1 + ratio) <= ofFewRows.online &&
+    batch.minibatch <= ofFewRows.batch &&
+    sizes.every((size) => size <= ofFewRows.matrix) &&
+    sizes.reduce((sum, size) => sum + size, 0) <= ofFewRows.all
   );
 }
 

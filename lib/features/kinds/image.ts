@@ -34,7 +34,8 @@ export const imageSchema = strictObject({
     ),
 });
 
-function pixelsOf(shape: readonly number[]): number {
+/** How many values an image of a shape has. */
+export function pixelsOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
