@@ -1,18 +1,19 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { reasonIf } from '../errors.ts';
-import type { Message } from '../online/messages.ts';
-import { createRedrive, type Redriven } from '../operations/redrive.ts';
+import { createRedrive } from '../operations/redrive.ts';
 import { isCommandSender, type StackAddress } from '../ports/address.ts';
 import { clientSettings } from '../ports/aws.ts';
 import { type DeadLetter, type DeadLetters, deadLettersOf } from '../ports/dead-letters.ts';
 import type { Environment } from '../ports/stack.ts';
 import { count, type Io } from './io.ts';
 
+type Letter = Pick<DeadLetter, 'id'>;
+
 /** What became of some letters. */
 type Moved = {
-  readonly sent: readonly { readonly id: string }[];
-  readonly settled: readonly { readonly id: string }[];
-  readonly left: Redriven<Message>['left'];
+  readonly sent: readonly Letter[];
+  readonly settled: readonly Letter[];
+  readonly left: readonly { readonly letter: Letter; readonly reason: string }[];
 };
 
 /** How dead letters are moved. */
@@ -83,7 +84,7 @@ export async function redrive(
       })),
     ),
   );
-  await moveAll(jobs, 'jobs', (batch) => sendJobs(ports, batch, jobsQueueUrl));
+  await moveAll(jobs, 'jobs', (batch) => sendJobs(ports, batch));
   const redriveCommands = createRedrive(ports, 'commands');
   await moveAll(commands, 'commands', (batch) =>
     redriveCommands(batch.map((letter) => ({ ...letter, queue: commandsQueueUrl }))),
@@ -94,18 +95,14 @@ export async function redrive(
 }
 
 /** Sends jobs again under their ids; a job is done once under its own. */
-async function sendJobs(
-  { sendJob }: Io['ports'],
-  batch: readonly DeadLetter[],
-  queue: string,
-): Promise<Moved> {
-  const sent: DeadLetter[] = [];
-  const left: { letter: Message; reason: string }[] = [];
+async function sendJobs({ sendJob }: Io['ports'], batch: readonly DeadLetter[]): Promise<Moved> {
+  const sent: Letter[] = [];
+  const left: { letter: Letter; reason: string }[] = [];
   for (const letter of batch) {
     const { id, body, group } = letter;
     const job = { body: withJob(body, id), group, deduplication: id };
     const refused = await sendJob(job).catch(reasonIf('invalid'));
-    if (typeof refused === 'string') left.push({ letter: { ...letter, queue }, reason: refused });
+    if (typeof refused === 'string') left.push({ letter, reason: refused });
     else sent.push(letter);
   }
   return { sent, settled: [], left };
@@ -176,7 +173,7 @@ function withJob(body: string, id: string): string {
 /** Receives letters until there are none; removes those that are done, and releases the others. */
 async function empty(
   letters: DeadLetters,
-  settle: (batch: readonly DeadLetter[]) => Promise<readonly { readonly id: string }[]>,
+  settle: (batch: readonly DeadLetter[]) => Promise<readonly Letter[]>,
 ): Promise<void> {
   const kept = new Map<string, DeadLetter>();
   for (let batch = await letters.receive(); batch.length > 0; batch = await letters.receive()) {
