@@ -163,8 +163,8 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/operations/redrive.ts',
-        find: '...(resends.get(id) ?? asItWas)',
-        replace: '...(resends.size < 0 ? resends.get(id) : asItWas)',
+        find: 'resends.get(id) ?? { body, deduplication: id }',
+        replace: '{ body, deduplication: id }',
       },
     ],
   },
