@@ -58,7 +58,7 @@ describe('products of numbers', () => {
       (x: number, y: number) => x * y > 0,
     ]) {
       expect(await accuracyOf(learners({ quadratic: {} }), isIn)).toBeGreaterThan(0.9);
-      expect(await accuracyOf(learners({}), isIn)).toBeLessThan(0.7);
+      expect(await accuracyOf(learners({}), isIn)).toBeLessThan(0.8);
     }
   });
 });
