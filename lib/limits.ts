@@ -183,8 +183,9 @@ export const limits = {
   periodicNumbers: 64,
   /** Numbers up to which it has experts over a piecewise linear encoding. */
   piecewiseNumbers: 24,
-  /** Numbers up to which it has one over their products. */
+  /** Numbers up to which it has one over their products, and of how many those may be taken. */
   quadraticNumbers: 16,
+  multipliedNumbers: 30,
   /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 320,
   secondOrderRows: 4_096,

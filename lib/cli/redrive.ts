@@ -122,7 +122,7 @@ async function dropLetters(
       for (const { id } of found) dropped.add(id);
       return found;
     });
-  const missing = ids.filter((id) => !dropped.has(id));
+  const missing = [...new Set(ids)].filter((id) => !dropped.has(id));
   result({ dropped: [...dropped], missing });
   print(`${count(dropped.size, 'message')} dropped; what a redrive had sent of them before stays`);
   if (missing.length > 0)

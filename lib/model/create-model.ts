@@ -48,10 +48,11 @@ function assertFits(
   { engine, initial }: CompiledModel,
   memoryMebibytes: number,
 ): void {
-  // Weights that decay whole are held once more, where an engine has no rows of its own for tables.
-  const isDense = optimizer.weightDecay !== undefined && !engine.startsWith('wasm');
-  const held = bytesOf(initial().tensors) * (isDense && optimizer.type === 'sgd' ? 2 : 1);
-  const bytes = held * limits.memoryPerStateByte;
+  // Without slots, gradients are as large as all that is kept; and weights that decay whole are
+  // held once more, where an engine has no rows of its own for tables.
+  const isPlain = optimizer.type === 'sgd' && !engine.startsWith('wasm');
+  const perState = isPlain ? (optimizer.weightDecay === undefined ? 1.5 : 2) : 1;
+  const bytes = perState * bytesOf(initial().tensors) * limits.memoryPerStateByte;
   const needed = Math.ceil(bytes / 1_048_576) + limits.idleMemoryMebibytes;
   if (needed <= memoryMebibytes) return;
   const what = 'topology' in network ? 'spec.network.topology' : 'spec.network';

@@ -105,7 +105,8 @@ function defaultExperts({
   const fits = (derived: number) => numbers + derived <= limits.secondOrderInputs;
   const isPieced =
     numbers > 0 && numbers <= limits.piecewiseNumbers && outputs <= limits.stackedOutputs;
-  const hasProducts = numbers > 0 && numbers <= limits.quadraticNumbers;
+  // (Where the network has them, the linear expert of second order takes them from it.)
+  const hasProducts = numbers > 0 && numbers <= limits.quadraticNumbers && products === 0;
   const isSecondOrder =
     isOfMeans &&
     outputs <= limits.stackedOutputs &&

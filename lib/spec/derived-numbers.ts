@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { columnName } from '../features/kinds/kind.ts';
 import { type Feature, numbersOf } from '../features/kinds.ts';
 import { type DeclaredLabel, outputCount } from '../features/task.ts';
+import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
 
 const of = z
@@ -94,16 +95,22 @@ export function problemsOfDerived({
   readonly online: { readonly experts?: 'default' | readonly Learner[] | undefined };
 }): { readonly path: string[]; readonly problem: string }[] {
   const outputs = outputCount(label);
-  const hasNumbers = (name: string) => {
+  const numbersIn = (name: string) => {
     const feature = Object.hasOwn(features, name) ? features[name] : undefined;
-    return feature !== undefined && numbersOf(feature, outputs) > 0;
+    return feature === undefined ? 0 : numbersOf(feature, outputs);
   };
+  const hasNumbers = (name: string) => numbersIn(name) > 0;
   const problemsOf = (path: string[], learner: Learner) =>
     (['fourier', 'piecewiseLinear', 'quadratic'] as const).flatMap((kind) => {
       const derived = kind in learner ? (learner as Derived)[kind] : undefined;
       if (derived === undefined) return [];
       const { of: taken = Object.keys(features) } = derived;
       const wrong = taken.filter((name) => !hasNumbers(name));
+      const factors = taken.reduce((sum, name) => sum + numbersIn(name), 0);
+      if (kind === 'quadratic' && factors > limits.multipliedNumbers) {
+        const allowed = `takes ${limits.multipliedNumbers} numbers at most (found ${factors})`;
+        return [{ path: [...path, kind], problem: `${allowed}; name features in "of"` }];
+      }
       if (derived.of === undefined && wrong.length < taken.length) return [];
       if (wrong.length === 0) return [];
       const found = wrong.map((name) => `${name} is ${features[name]?.type ?? 'no feature'}`);

@@ -54,7 +54,20 @@ describe('what is derived from numbers', () => {
           ],
         },
       },
-      'pieces and products at most (found 527)',
+      'spec.online.experts.1.quadratic: takes 30 numbers at most (found 31); name features in "of"',
+    ],
+    [
+      {
+        features: { x: { type: 'vector' as const, length: 30 } },
+        network: { fourier: { units: 64 } },
+        online: {
+          experts: [
+            { predicts: 'prior' as const },
+            { hidden: [], secondOrder: true, quadratic: {} },
+          ],
+        },
+      },
+      'pieces and products at most (found 559)',
     ],
     [
       { features: { word }, network: { quadratic: {} } },
