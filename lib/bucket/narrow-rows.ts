@@ -90,6 +90,7 @@ function readerOf(
   width: number,
 ): (rows: Int32Array, block: Float64Array) => void {
   const own = places.length;
+  const hasNaN = !Number.isNaN(nan) && values.includes(nan);
   const kept = ofTypeOf(values, rowsOfBlock(width) * own);
   const numbers = new Float64Array(kept.length);
   return (rows, block) => {
@@ -98,7 +99,7 @@ function readerOf(
     for (let row = 0, from = 0; row < rows.length; row++)
       for (let at = 0; at < own; at++)
         block[row * width + (places[at] ?? 0)] = (numbers[from++] ?? 0) / (divisors[at] ?? 1);
-    if (Number.isNaN(nan)) return;
+    if (!hasNaN) return;
     for (let row = 0, from = 0; row < rows.length; row++)
       for (let at = 0; at < own; at++)
         if (numbers[from++] === nan) block[row * width + (places[at] ?? 0)] = Number.NaN;
