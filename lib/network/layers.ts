@@ -2,12 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { invalid } from '../errors.ts';
 import { columnsOf, layoutOf } from '../features/columns.ts';
 import { hashIntegers } from '../features/hash.ts';
+import { derivedCounts } from '../spec/derived-numbers.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fourierOf } from './fourier.ts';
 import { assertParameters, type BareNetwork, type NetworkInput, outputsOf } from './network.ts';
 import { piecewiseLinear } from './piecewise-linear.ts';
 import { quadratic } from './quadratic.ts';
-import { derivedOf } from './taken-numbers.ts';
 import { categoryInput, layerPartOf } from './weight-names.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
@@ -200,7 +200,7 @@ function countParameters(spec: Spec, declared: HiddenLayers): number {
   let parameters = tables.reduce((sum, { rows, dimensions }) => sum + rows * dimensions, 0);
   const { numberWidth } = layoutOf(spec);
   const outputs = outputsOf(spec);
-  const { periodic, pieces, products } = derivedOf(spec, declared);
+  const { periodic, pieces, products } = derivedCounts(declared, spec);
   parameters += (numberWidth + 1) * (periodic + pieces) + 2 * numberWidth * products;
   let before = numberWidth + embedded + periodic + pieces + products;
   for (const units of [...widths, outputs]) {

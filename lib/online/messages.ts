@@ -64,10 +64,10 @@ export type ParsedMessage = {
  * Parses one message. It never throws: a body that is no command is `malformed`, with the reason.
  */
 export function parseMessage(message: Message): ParsedMessage {
+  let sent: unknown;
   try {
-    const command = parseCommand(
-      parseJson(message.body, 'body', limits.messageBytes, limits.messageDepth),
-    );
+    sent = parseJson(message.body, 'body', limits.messageBytes, limits.messageDepth);
+    const command = parseCommand(sent);
     if (message.isOfProducer && command.kind !== 'samples') {
       throw invalid(`body.${command.kind}: commands come through the commands queue, not this one`);
     }
@@ -78,7 +78,7 @@ export function parseMessage(message: Message): ParsedMessage {
     return {
       message,
       command,
-      ...(identifyLetter(message) ?? { identity: identityInQueue(message) }),
+      ...(identifyLetter(message, sent) ?? { identity: identityInQueue(message) }),
     };
   }
 }
@@ -87,24 +87,20 @@ export function parseMessage(message: Message): ParsedMessage {
  * By the number that a redrive gave a letter which cannot be read, so that it is refused once, too.
  * (A producer's own stays free for what he mends.)
  */
-function identifyLetter(message: Message): Identified | undefined {
-  try {
-    const sent = parseJson(message.body, 'body', limits.messageBytes, limits.messageDepth);
-    const { producer, seq, deadLetter } = numbers.parse(sent);
-    if (deadLetter === undefined || !isRecord(sent)) return undefined;
-    return identify(message, { ...sent, producer, seq, deadLetter });
-  } catch {
-    return undefined;
-  }
+function identifyLetter(message: Message, sent: unknown): Identified | undefined {
+  const number = numberOfLetter.safeParse(sent);
+  return number.success && isRecord(sent)
+    ? identify(message, { ...sent, ...number.data })
+    : undefined;
 }
 
-const numbers = z.object(numbering);
+const numberOfLetter = z.object(numbering).required();
 
 type Identified = Pick<ParsedMessage, 'identity' | 'searchedTo'>;
 
 function identify(
   message: Message,
-  { producer, seq, deadLetter, ...content }: z.output<typeof numbers>,
+  { producer, seq, deadLetter, ...content }: Partial<z.output<typeof numberOfLetter>>,
 ): Identified {
   if ((producer === undefined) !== (seq === undefined)) {
     throw invalid('body.producer and body.seq go together or stay away together');

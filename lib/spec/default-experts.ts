@@ -3,7 +3,7 @@ import { cellsAsWritten } from '../features/cells.ts';
 import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
-import { type Derived, derivedCount, pairCount } from './derived-numbers.ts';
+import { type Derived, type DerivedCounts, derivedCounts, pairCount } from './derived-numbers.ts';
 import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
 
 /** A linear model of what is relative to the last hundred samples or so. */
@@ -68,18 +68,17 @@ export function isQuadratic(expert: Expert): boolean {
   return isNetwork(expert) && expert.quadratic !== undefined;
 }
 
-/** What decides which experts are of use. */
-export type Sizes = {
+/**
+ * What decides which experts are of use; what is made of numbers is that of the network which they
+ * take after.
+ */
+export type Sizes = DerivedCounts & {
   /** 0 in a regression. */
   readonly classes: number;
   readonly numbers: number;
   readonly tableRows: number;
   /** Numbers that are predicted of a sample. */
   readonly outputs: number;
-  /** Random Fourier features, and pieces and products, in the network that experts take after. */
-  readonly units: number;
-  readonly pieces: number;
-  readonly products: number;
   /** Whether means are learnt, or shares: not a quantile. */
   readonly isOfMeans: boolean;
 };
@@ -97,7 +96,7 @@ function defaultExperts({
   tableRows,
   isOfMeans,
   outputs,
-  units,
+  periodic,
   pieces,
   products,
 }: Sizes): Expert[] {
@@ -111,7 +110,7 @@ function defaultExperts({
     isOfMeans &&
     outputs <= limits.stackedOutputs &&
     numbers <= limits.secondOrderNumbers &&
-    fits(units + pieces + products) &&
+    fits(periodic + pieces + products) &&
     tableRows <= limits.secondOrderRows;
   return [
     { hidden: [32], rate: 0.3, replay: true },
@@ -131,10 +130,10 @@ function defaultExperts({
           { hidden: [32], rate: 0.1, replay: false, piecewiseLinear },
         ]
       : []),
-    ...(isSecondOrder && isPieced && fits(units + piecewiseLinear.bins * numbers + products)
+    ...(isSecondOrder && isPieced && fits(periodic + piecewiseLinear.bins * numbers + products)
       ? [{ ...secondOrderExpert, piecewiseLinear }]
       : []),
-    ...(isSecondOrder && hasProducts && fits(units + pieces + pairCount(numbers))
+    ...(isSecondOrder && hasProducts && fits(periodic + pieces + pairCount(numbers))
       ? [{ ...secondOrderExpert, quadratic: {} }]
       : []),
     { predicts: 'prior' },
@@ -173,9 +172,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
       0,
     ),
     outputs: outputCount(label),
-    units: network.fourier?.units ?? 0,
-    pieces: derivedCount({ piecewiseLinear: network.piecewiseLinear }, features, label),
-    products: derivedCount({ quadratic: network.quadratic }, features, label),
+    ...derivedCounts(network, { features, label }),
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',
   };
 }

@@ -62,22 +62,32 @@ export function pairCount(numbers: number): number {
   return (numbers * (numbers + 1)) / 2;
 }
 
+/** How many random Fourier features, pieces and products there are. */
+export type DerivedCounts = Readonly<Record<'periodic' | 'pieces' | 'products', number>>;
+
 /** How many numbers are made of those of features. */
-export function derivedCount(
+export function derivedCounts(
   { fourier, piecewiseLinear, quadratic }: Derived,
-  features: Readonly<Record<string, Feature>>,
-  label: DeclaredLabel,
-): number {
+  { features, label }: Samples,
+): DerivedCounts {
   const outputs = outputCount(label);
   const takenBy = ({ of }: { readonly of?: readonly string[] | undefined }) =>
     Object.entries(features).reduce((sum, [name, feature]) => {
       const isTaken = of?.includes(name) !== false;
       return isTaken ? sum + numbersOf(feature, outputs) : sum;
     }, 0);
-  const pieces = piecewiseLinear && piecewiseLinear.bins * takenBy(piecewiseLinear);
-  const products = quadratic && pairCount(takenBy(quadratic));
-  return (fourier?.units ?? 0) + (pieces ?? 0) + (products ?? 0);
+  return {
+    periodic: fourier?.units ?? 0,
+    pieces: piecewiseLinear === undefined ? 0 : piecewiseLinear.bins * takenBy(piecewiseLinear),
+    products: quadratic === undefined ? 0 : pairCount(takenBy(quadratic)),
+  };
 }
+
+/** The parts of a spec that say which numbers there are. */
+type Samples = {
+  readonly features: Readonly<Record<string, Feature>>;
+  readonly label: DeclaredLabel;
+};
 
 /** A network, or what stands for one. */
 type Learner = Derived | { readonly topology: unknown } | { readonly predicts: unknown };
@@ -88,9 +98,7 @@ export function problemsOfDerived({
   label,
   network,
   online: { experts = [] },
-}: {
-  readonly features: Readonly<Record<string, Feature>>;
-  readonly label: DeclaredLabel;
+}: Samples & {
   readonly network: Learner;
   readonly online: { readonly experts?: 'default' | readonly Learner[] | undefined };
 }): { readonly path: string[]; readonly problem: string }[] {

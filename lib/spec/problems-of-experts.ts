@@ -8,7 +8,7 @@ import {
   sizesOf,
   type TakenAfter,
 } from './default-experts.ts';
-import { derivedCount } from './derived-numbers.ts';
+import { derivedCounts } from './derived-numbers.ts';
 import { type Expert, isNetwork, isStack } from './experts-schema.ts';
 
 /** Why a spec cannot have the experts that it names. */
@@ -69,10 +69,10 @@ function problemsOfSecondOrder(
   if (!experts.some(isOfSecondOrder)) return [];
   const { numbers, tableRows, isOfMeans } = sizesOf(learnt);
   const seconds = experts.filter(isNetwork).filter(({ secondOrder }) => secondOrder);
-  const { features, label } = learnt;
-  const widths = seconds.map(
-    (expert) => numbers + derivedCount({ ...network, ...expert }, features, label),
-  );
+  const widths = seconds.map((expert) => {
+    const { periodic, pieces, products } = derivedCounts({ ...network, ...expert }, learnt);
+    return numbers + periodic + pieces + products;
+  });
   const widest = widths.reduce((a, b) => Math.max(a, b), 0);
   const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
     [experts.filter(isStack).length > 1, 'one expert stacks the others at most; leave one out'],

@@ -31,8 +31,8 @@ import * as z from 'zod';
  *     proportion to those before.
  * 16. A number or a label that varies by rounding alone has not varied, and no number is further
  *     than a hundred deviations from its mean for a network that learns alone (but for what is
- *     scaled by its spread). A softmax or sigmoid
- *     at the end of a topology is found in whatever layer it is.
+ *     scaled by its spread). A softmax or sigmoid at the end of a topology is found in whatever
+ *     layer it is.
  * 17. Networks with large matrices train on wasm, too, where minibatches are small.
  */
 export const newestRevision = 17;

@@ -151,6 +151,7 @@ function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
   const { hidden, activation, rate, secondOrder } = expert;
   const { fourier, piecewiseLinear, quadratic } = expert;
   const { experts: _, replay, drift: __, ...alone } = spec.online;
+  // (An engine is chosen by how many rows a step has.)
   const online = expert.replay && replay ? { ...alone, replay } : alone;
   const usual =
     'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;

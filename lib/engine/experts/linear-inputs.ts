@@ -1,6 +1,5 @@
 import { cosineOfPi } from '../../arithmetic.ts';
 import { columnsOf, layoutOf } from '../../features/columns.ts';
-import { derivedOf } from '../../network/taken-numbers.ts';
 import {
   categoryInput,
   fourierLayer,
@@ -8,6 +7,7 @@ import {
   quadraticSides,
   tablesOfInput,
 } from '../../network/weight-names.ts';
+import { derivedCounts } from '../../spec/derived-numbers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { Tensor, Tensors } from '../engine.ts';
 
@@ -42,7 +42,7 @@ export function denseWidth({ numbers, periodic, pieces, products }: LinearInputs
 /** Its inputs, by the spec of such a network. */
 export function linearInputsOf(spec: Spec): LinearInputs {
   const { numberWidth, categoryCount } = layoutOf(spec);
-  const derived = derivedOf(spec, 'topology' in spec.network ? {} : spec.network);
+  const derived = derivedCounts('topology' in spec.network ? {} : spec.network, spec);
   let first = 0;
   const tables = columnsOf(spec).flatMap(({ name, offsets, behaviour: { input } }) => {
     if (input.kind !== 'table') return [];
