@@ -26,8 +26,11 @@ type Drawn = { readonly row: number; readonly salt?: number | undefined };
 
 /** What a row draws, from 0 to below 1, for the held-out split: every slice that asks agrees. */
 export function drawHeldOut(seed: number, { row, salt }: Drawn): number {
-  const own = salt === undefined ? [] : [salt];
-  return hashIntegers(seed, row, heldOutStream, ...own) / 2 ** 32;
+  const drawn =
+    salt === undefined
+      ? hashIntegers(seed, row, heldOutStream)
+      : hashIntegers(seed, row, heldOutStream, salt);
+  return drawn / 2 ** 32;
 }
 
 /** A constant that keeps the split independent of the shuffles. */

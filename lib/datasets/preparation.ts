@@ -136,19 +136,20 @@ function createSplit(
   const isByChance = isDrawn(spec.batch.validation);
   let heldOutRows = before;
   return (chunk: SampleChunk, accepted: Int32Array, firstRow: number) => {
-    const train: number[] = [];
-    const heldOut: number[] = [];
+    const train = new Int32Array(accepted.length);
+    const heldOut = new Int32Array(accepted.length);
+    let [trained, held] = [0, 0];
     // A loop without entries: this runs for each row.
     for (let position = 0; position < accepted.length; position++) {
       const index = accepted[position] ?? 0;
       const row = { row: firstRow + index, index };
       const isFull = heldOutRows >= most;
-      if ((isFull && isByChance) || !isOut(chunk, row)) train.push(position);
+      if ((isFull && isByChance) || !isOut(chunk, row)) train[trained++] = position;
       else if (!isFull) {
         heldOutRows += 1;
-        heldOut.push(position);
+        heldOut[held++] = position;
       }
     }
-    return { train, heldOut };
+    return { train: train.subarray(0, trained), heldOut: heldOut.subarray(0, held) };
   };
 }

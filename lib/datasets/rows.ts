@@ -125,7 +125,7 @@ export async function* readRows({
   let line: number | undefined;
   try {
     for await (const chunk of chunks) {
-      line = chunk.lines.at(-1) ?? line;
+      line = chunk.lines[chunk.lines.length - 1] ?? line;
       yield chunk;
     }
   } catch (cause) {

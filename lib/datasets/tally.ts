@@ -139,7 +139,14 @@ function createClassTally(spec: Spec, before: readonly number[]) {
   return {
     accepted: () => [...accepted],
     add({ samples }: Encoding) {
-      if (declared.length > 0) for (const each of samples.labels) accepted.add(each);
+      if (declared.length === 0) return;
+      let before: number | undefined;
+      // (Neighbours are often of one class: each is asked for once.)
+      for (const each of samples.labels)
+        if (each !== before) {
+          accepted.add(each);
+          before = each;
+        }
     },
     /** The others; where rows were refused, theirs may be among them, however they failed. */
     missing: () => declared.filter((name, place) => !accepted.has(labelOf(name, place))),

@@ -65,9 +65,12 @@ export class AnswerMemory {
   /** [size, width]: what was written. */
   #answers = new Float64Array(16);
   #refused = new Uint8Array(16);
+  #hasRefused = false;
   readonly #sourceTexts: (string | undefined)[] = [];
+  #size = 0;
   #asked = 0;
   #ofRows = new Int32Array(0);
+  #found = new Int32Array(0);
 
   constructor(role: Role) {
     this.#role = role;
@@ -76,7 +79,7 @@ export class AnswerMemory {
 
   /** So many answers are remembered. */
   get size(): number {
-    return (this.#texts?.size ?? 0) + this.#values.size + this.#times.size;
+    return this.#size;
   }
 
   /** Which answer each row has that was written last; only where others are taken from it. */
@@ -116,8 +119,16 @@ export class AnswerMemory {
     const index = this.#texts;
     const repeat = this.#repeater(into);
     this.#asked += count;
+    if (this.#found.length < count) this.#found = new Int32Array(count);
+    const found = this.#found.subarray(0, count);
+    if (readsNumbers || !this.#isWorthIt()) found.fill(-1);
+    else {
+      const known = index.find(column, rows, found);
+      this.#repeatFound(found, writing);
+      if (known === count) return;
+    }
     for (let row = 0; row < count; row++) {
-      if (left[row] !== 0) continue;
+      if (left[row] !== 0 || (found[row] ?? -1) >= 0) continue;
       const place = (start + row) * stride + offset;
       const from = bounds[place] ?? -1;
       const to = bounds[place + 1] ?? -1;
@@ -145,6 +156,30 @@ export class AnswerMemory {
       }
       beforeEach();
       if (isSource || !write(cellOf(row), into, row)) left[row] = 1;
+    }
+  }
+
+  /** Writes into rows what came of their cells before, where that is known. */
+  #repeatFound(found: Int32Array, { into, left }: Writing): void {
+    const { parts, isSource } = this.#role;
+    const answers = this.#answers;
+    const all = this.#width;
+    let at = 0;
+    // (Rows that are left may be written, too: nobody reads them.)
+    for (const { of, stride, offset, width } of parts) {
+      const values = of(into);
+      for (let i = 0; i < width; i++, at++)
+        for (let row = 0, place = offset + i; row < found.length; row++, place += stride) {
+          const answer = found[row] ?? -1;
+          if (answer >= 0) values[place] = answers[answer * all + at] ?? 0;
+        }
+    }
+    if (!this.#hasRefused && !isSource) return;
+    for (let row = 0; row < found.length; row++) {
+      const answer = found[row] ?? -1;
+      if (answer < 0 || left[row] !== 0) continue;
+      if (this.#refused[answer] === refused) left[row] = 1;
+      else if (isSource) this.#ofRows[row] = answer;
     }
   }
 
@@ -223,6 +258,7 @@ export class AnswerMemory {
   /** Writes a cell that is new, and keeps what comes of it. */
   #keep(answer: number, cell: unknown, into: EncodedSamples, row: number): void {
     const { parts, write, textOf, isSource } = this.#role;
+    this.#size += 1;
     if (answer >= this.#refused.length) this.#refused = grown(this.#refused, answer + 1);
     let place = answer * this.#width;
     if (place + this.#width > this.#answers.length)
@@ -230,7 +266,9 @@ export class AnswerMemory {
     const isWritten = write(cell, into, row);
     const text = isWritten && isSource ? textOf(cell) : undefined;
     this.#sourceTexts[answer] = text;
-    this.#refused[answer] = isWritten && (!isSource || text !== undefined) ? 0 : refused;
+    const isRefused = !isWritten || (isSource && text === undefined);
+    this.#refused[answer] = isRefused ? refused : 0;
+    this.#hasRefused ||= isRefused;
     for (const { of, stride, offset, width } of parts) {
       const values = of(into);
       for (let i = 0; i < width; i++)

@@ -1,8 +1,11 @@
+import type { RowRange, TextColumn } from './cell-table.ts';
+
 /** Cells of more bytes are hardly ever the same as others. */
 const longestKey = 64;
 
 /** Cells of so many bytes are told apart by two integers. */
 const longestWord = 7;
+const wordBytes = 8;
 
 /**
  * Numbers cells from 0 on, as they come: the same bytes have the same number. It holds no more than
@@ -21,6 +24,41 @@ export class CellIndex {
   /** So many numbers were given. */
   get size(): number {
     return this.#size;
+  }
+
+  /**
+   * Finds the numbers of short cells of a column, row by row: −1 where a cell is new, or longer
+   * than {@link longestWord}; see {@link numberOf}.
+   *
+   * @returns how many were found
+   */
+  find(
+    { bytes, bounds, stride, offset }: TextColumn,
+    { start, count }: RowRange,
+    into: Int32Array,
+  ): number {
+    let known = 0;
+    const slots = this.#slots;
+    const words = this.#words;
+    const mask = slots.length - 1;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const last = bytes.length - wordBytes;
+    for (let row = 0, place = start * stride + offset; row < count; row++, place += stride) {
+      const from = bounds[place] ?? -1;
+      const length = (bounds[place + 1] ?? -1) - from;
+      into[row] = -1;
+      if (from < 0 || from > last || length > longestWord) continue;
+      const low = firstBytes(view.getUint32(from), length);
+      const high = (length << 24) | firstBytes(view.getUint32(from + 4), length - 4);
+      for (let slot = mixed(low, high) & mask; ; slot = (slot + 1) & mask) {
+        const found = (slots[slot] ?? 0) - 1;
+        if (found >= 0 && (words[2 * found] !== low || words[2 * found + 1] !== high)) continue;
+        into[row] = found;
+        if (found >= 0) known += 1;
+        break;
+      }
+    }
+    return known;
   }
 
   /**
@@ -90,6 +128,12 @@ export class CellIndex {
       this.#slots[slot] = number + 1;
     }
   }
+}
+
+/** The first of four bytes, as {@link CellIndex.numberOf} puts them together. */
+function firstBytes(four: number, count: number): number {
+  if (count >= 4) return four | 0;
+  return count <= 0 ? 0 : four >>> (32 - 8 * count);
 }
 
 /** Two integers as one whose low bits depend on all of them. */

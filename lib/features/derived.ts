@@ -127,7 +127,7 @@ function classesOf({ classNames, classes }: Classes): Classes {
 function countedAmong(
   known: Classes,
   rows: EncodedSamples,
-  learnt: readonly number[],
+  learnt: ArrayLike<number>,
   layout: Layout,
 ): Classes {
   if (layout.growingClasses === undefined || layout.countedClasses === undefined) return known;
@@ -149,7 +149,7 @@ export type OrderedDerivation = {
    * @param learnt which of them are learnt, in order: the others, held out, say nothing to later
    *   ones
    */
-  readonly add: (rows: EncodedSamples, learnt: readonly number[]) => EncodedSamples;
+  readonly add: (rows: EncodedSamples, learnt: ArrayLike<number>) => EncodedSamples;
   /** What all learnt rows say to later ones. */
   readonly history: () => History;
   /** The classes that have places so far, where they get them as they come. */

@@ -3,6 +3,8 @@ const codes = { plus: 43, comma: 44, minus: 45, point: 46, zero: 48, nine: 57, e
 /** So many digits are exact in float64; and so are powers of ten, up to the greatest. */
 const exactDigits = 15;
 const mostDigits = 19;
+/** So many fit into an integer of 32 bits. */
+const fewDigits = 9;
 const greatestPower = 22;
 const powersOfTen = Float64Array.from({ length: greatestPower + 1 }, (_, i) => Number(`1e${i}`));
 /** Exponents of more digits are those of no number that can be learnt. */
@@ -22,6 +24,8 @@ export function plainNumber(
   end: number,
   hasDecimalComma: boolean,
 ): number {
+  const short = shortNumber(bytes, start, end);
+  if (short >= 0) return short;
   let at = start;
   const sign = bytes[at];
   if (sign === codes.minus || sign === codes.plus) at += 1;
@@ -50,6 +54,18 @@ export function plainNumber(
       ? timesPower(whole, power)
       : longNumber(whole, rest, significant - exactDigits, power);
   return sign === codes.minus ? -size : size;
+}
+
+/** The number that a few digits are, which most cells hold; −1 if they are others. */
+function shortNumber(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end || end - start > fewDigits) return -1;
+  let whole = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] ?? 0) - codes.zero;
+    if (digit < 0 || digit > 9) return -1;
+    whole = 10 * whole + digit;
+  }
+  return whole;
 }
 
 /** An exponent, up to its end; NaN if it is none. */

@@ -7,6 +7,7 @@ import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
 import { flightsSpec } from '../../lib/examples/flights/spec.ts';
 import { tableOf } from '../../lib/features/table-of.ts';
+import { limits } from '../../lib/limits.ts';
 import { compileModel } from '../../lib/model/model.ts';
 import { parseMessage } from '../../lib/online/messages.ts';
 import { defineSpec, type Spec } from '../../lib/spec/spec.ts';
@@ -15,9 +16,9 @@ import { createWorld, message } from '../support/world.ts';
 
 /**
  * `node test/bench/reading.ts`: rows and megabytes a second from a file to shards of encoded rows,
- * by one core, beside what pandas takes to make numbers of the same CSV (where `python3` has it);
- * and samples a second from a message's body to encoded rows, of a list and of columns. Medians of
- * three.
+ * by one core, beside what pandas takes to make numbers of the same CSV, and such shards of them
+ * (where `python3` has it); and samples a second from a message's body to encoded rows, of a list
+ * and of columns. Medians of three.
  */
 const repetitions = 3;
 const folder = mkdtempSync(join(tmpdir(), 'millrace-reading-'));
@@ -112,32 +113,52 @@ const parquet = new URL('../data/flights-3m.parquet', import.meta.resolve('vega-
 await prepared(delays, 'flights-3m.parquet', readFileSync(parquet));
 
 const pandas = `
-import sys, time
+import hashlib, sys, time
 try:
     import numpy as np, pandas as pd
 except ImportError as error:
     print(error); sys.exit()
-seconds = []
+def narrow(column):
+    kinds = [np.uint8, np.int8, np.int16, np.int32]
+    fit = [k for k in kinds if np.iinfo(k).min <= column.min() and column.max() <= np.iinfo(k).max]
+    return column.astype(fit[0])
+
+def shards(matrix):
+    for start in range(0, len(matrix), ${limits.shardRows}):
+        rows = matrix[start:start + ${limits.shardRows}]
+        body = b''.join(narrow(column).tobytes() for column in rows.T)
+        yield body, hashlib.sha256(body).hexdigest(), rows.mean(axis=0), rows.std(axis=0)
+
+seconds, alone = [], []
 for _ in range(${repetitions}):
     started = time.perf_counter()
-    kinds = {'origin': 'category', 'destination': 'category', 'hour': 'category', 'weekday': 'category'}
+    kinds = {name: 'category' for name in ('origin', 'destination', 'hour', 'weekday')}
     rows = pd.read_csv(sys.argv[1], dtype=kinds)
     codes = np.column_stack([rows[each].cat.codes.to_numpy(np.int32) for each in kinds])
     numbers = rows[['distance', 'late']].to_numpy(np.float32)
+    alone.append(time.perf_counter() - started)
+    is_out = np.random.default_rng(7).random(len(rows)) < 0.1
+    train = np.column_stack([codes, numbers])[~is_out]
+    written = list(shards(train))
     seconds.append(time.perf_counter() - started)
-print(sorted(seconds)[${repetitions >> 1}], pd.__version__)
+middle = ${repetitions >> 1}
+print(sorted(alone)[middle], sorted(seconds)[middle], pd.__version__)
 `;
 // Debian keeps its packages with its own Python, which need not be the first on the path.
 const { stdout } = spawnSync('python3', ['-c', pandas, path], {
   encoding: 'utf8',
   env: { ...process.env, PATH: `/usr/bin:/bin:${process.env.PATH}` },
 });
-const [seconds = '', version = ''] = stdout.trim().split(' ');
-if (seconds !== '' && Number.isFinite(Number(seconds))) {
-  const megabytes = (csv.length / 1e6 / Number(seconds)).toFixed(1).padStart(7);
-  const rate = perSecond(lines.length - 1, Number(seconds));
-  write(`${`pandas ${version}, the CSV`.padEnd(24)} ${rate} rows/s ${megabytes} MB/s`);
-} else write(`pandas is not there: ${stdout.trim()}`);
+const [read = '', whole = '', version = ''] = stdout.trim().split(' ');
+if (version !== '')
+  for (const [seconds, what] of [
+    [Number(read), `pandas ${version}, numbers`],
+    [Number(whole), '… and shards of them'],
+  ] as const) {
+    const megabytes = (csv.length / 1e6 / seconds).toFixed(1).padStart(7);
+    write(`${what.padEnd(24)} ${perSecond(lines.length - 1, seconds)} rows/s ${megabytes} MB/s`);
+  }
+else write(`pandas is not there: ${stdout.trim()}`);
 rmSync(folder, { recursive: true });
 
 const model = {

@@ -148,6 +148,44 @@ describe('cells that have numbers', () => {
     expect(index.size).toBe(known.size);
     expect(known.size).toBeGreaterThan(1_000);
   });
+
+  it('are found at once where they are short', () => {
+    const index = new CellIndex();
+    const cell = fc.oneof(fc.string({ maxLength: 9 }), fc.constantFrom('', '\0', '\0\0', 'aaaa'));
+    let found = 0;
+    fc.assert(
+      fc.property(fc.array(cell, { maxLength: 20 }), fc.nat(3), (cells, start) => {
+        const bytes = Buffer.concat(cells.map((each) => Buffer.from(each)));
+        let at = 0;
+        const bounds = Int32Array.from(
+          cells.flatMap((each) => {
+            const from = at;
+            at += Buffer.byteLength(each);
+            return [-7, from, at];
+          }),
+        );
+        const textOf = () => undefined;
+        const own = { stride: 3, offset: 1, textOf, hasDecimalComma: false };
+        const column = { kind: 'text' as const, bytes, bounds, ...own };
+        const count = Math.max(0, cells.length - start);
+        const into = new Int32Array(count);
+        const known = index.find(column, { start, count }, into);
+        expect(known).toBe(into.filter((each) => each >= 0).length);
+        const { size } = index;
+        for (let row = 0; row < count; row++) {
+          const [from = 0, to = 0] = bounds.subarray(3 * (start + row) + 1);
+          const number = index.numberOf(bytes, from, to);
+          // A word near to the end of all bytes is not looked for.
+          if (into[row] !== -1) expect(number).toBe(into[row]);
+          else if (number >= 0 && number < size)
+            expect(to - from > 7 || from + 8 > bytes.length).toBe(true);
+        }
+        found += known;
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(found).toBeGreaterThan(3_000);
+  });
 });
 
 describe('what came of pairs', () => {

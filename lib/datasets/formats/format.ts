@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { grown } from '../../features/cell-index.ts';
 import {
   type CellColumn,
   type CellTable,
@@ -44,7 +45,7 @@ export type Rows = Items<Row> & Partial<CellTable> & DecimalTable;
 export type RowChunk = {
   readonly rows: Rows;
   /** The line on which each row begins, or its number in a file without lines; from 1. */
-  readonly lines: readonly number[];
+  readonly lines: ArrayLike<number> & Iterable<number>;
   readonly bad: readonly BadRow[];
   /** Where the file can be read on behind them; absent where there are none. */
   readonly next?: FilePlace;
@@ -116,13 +117,17 @@ export function copied(text: string): string {
 
 /** Counts what is collected until there is enough to hand on; its rows are kept elsewhere. */
 export class ChunkCollector {
-  #lines: number[] = [];
+  #lines = new Float64Array(limits.chunkRows);
+  #rows = 0;
   #bad: BadRow[] = [];
   #sizeBytes = 0;
 
   /** Rows, a line each. @param sizeBytes that they have in their file */
   add(firstLine: number, sizeBytes: number, rows = 1): void {
-    for (let i = 0; i < rows; i++) this.#lines.push(firstLine + i);
+    const end = this.#rows + rows;
+    if (end > this.#lines.length) this.#lines = grown(this.#lines, end);
+    for (let i = 0; i < rows; i++) this.#lines[this.#rows + i] = firstLine + i;
+    this.#rows = end;
     this.#sizeBytes += sizeBytes;
   }
 
@@ -134,7 +139,7 @@ export class ChunkCollector {
   /** How many rows, and bytes of them, there is room for. */
   get room(): { readonly rows: number; readonly sizeBytes: number } {
     return {
-      rows: limits.chunkRows - this.#lines.length - this.#bad.length,
+      rows: limits.chunkRows - this.#rows - this.#bad.length,
       sizeBytes: limits.chunkBytes - this.#sizeBytes,
     };
   }
@@ -146,9 +151,10 @@ export class ChunkCollector {
 
   /** The rows that were collected since the last time, and the place behind them. */
   take(rows: Rows, next: FilePlace | undefined): RowChunk {
-    const taken = { rows, lines: this.#lines, bad: this.#bad, ...(next && { next }) };
-    [this.#lines, this.#bad] = [[], []];
-    this.#sizeBytes = 0;
+    const lines = this.#lines.slice(0, this.#rows);
+    const taken = { rows, lines, bad: this.#bad, ...(next && { next }) };
+    this.#bad = [];
+    [this.#rows, this.#sizeBytes] = [0, 0];
     return taken;
   }
 }
@@ -212,11 +218,9 @@ export function chunkOf(
   count: number,
   columns: readonly GroupColumn[],
 ): RowChunk {
-  const lines: number[] = [];
-  for (let i = 1; i <= count; i++) lines.push(rowStart + i);
   return {
     rows: new ColumnRows(columns, count),
-    lines,
+    lines: Float64Array.from({ length: count }, (_, i) => rowStart + i + 1),
     bad: [],
     next: { at: rowStart + count, line: rowStart + count + 1 },
   };
