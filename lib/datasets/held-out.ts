@@ -6,7 +6,7 @@ import { timeOf } from '../features/kinds/timestamp.ts';
 import { isRecord } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fileNamed } from './file-names.ts';
-import { drawHeldOut } from './order.ts';
+import { heldOutDraw } from './order.ts';
 import type { SampleChunk } from './tally.ts';
 import { rowReader } from './to-sample.ts';
 
@@ -23,11 +23,11 @@ export function heldOutRule(
 ): (chunk: SampleChunk, at: SplitRow) => boolean {
   const { seed, batch } = spec;
   const { validation } = batch;
-  if (typeof validation === 'number')
-    return (_chunk, { row }) => drawHeldOut(seed, { row, salt }) < validation;
+  const draw = heldOutDraw(seed, salt);
+  if (typeof validation === 'number') return (_chunk, { row }) => draw(row) < validation;
   if ('folds' in validation) {
     const { folds, fold } = validation;
-    return (_chunk, { row }) => Math.floor(drawHeldOut(seed, { row, salt }) * folds) === fold;
+    return (_chunk, { row }) => Math.floor(draw(row) * folds) === fold;
   }
   if ('files' in validation) {
     const isNamed = fileNamed(validation.files);

@@ -1,4 +1,4 @@
-import { hashIntegers } from '../features/hash.ts';
+import { hashIntegers, hashOnward } from '../features/hash.ts';
 
 /**
  * A permutation of 0 … count − 1 that depends on the key alone: Fisher–Yates with xorshift32
@@ -21,16 +21,18 @@ export function shuffledOrder(count: number, ...key: readonly number[]): Int32Ar
   return order;
 }
 
-/** A row by its number, in a part with a salt of its own. */
-type Drawn = { readonly row: number; readonly salt?: number | undefined };
-
-/** What a row draws, from 0 to below 1, for the held-out split: every slice that asks agrees. */
-export function drawHeldOut(seed: number, { row, salt }: Drawn): number {
-  const drawn =
-    salt === undefined
-      ? hashIntegers(seed, row, heldOutStream)
-      : hashIntegers(seed, row, heldOutStream, salt);
-  return drawn / 2 ** 32;
+/**
+ * What rows draw by their numbers, from 0 to below 1, for the held-out split: every slice that asks
+ * agrees.
+ *
+ * @param salt of a part, of which the rows draw by themselves
+ */
+export function heldOutDraw(seed: number, salt?: number): (row: number) => number {
+  const begun = hashIntegers(seed);
+  return (row) => {
+    const drawn = hashOnward(hashOnward(begun, row), heldOutStream);
+    return (salt === undefined ? drawn : hashOnward(drawn, salt)) / 2 ** 32;
+  };
 }
 
 /** A constant that keeps the split independent of the shuffles. */

@@ -141,12 +141,13 @@ function createClassTally(spec: Spec, before: readonly number[]) {
     add({ samples }: Encoding) {
       if (declared.length === 0) return;
       let before: number | undefined;
-      // (Neighbours are often of one class: each is asked for once.)
-      for (const each of samples.labels)
-        if (each !== before) {
-          accepted.add(each);
-          before = each;
-        }
+      const { labels } = samples;
+      // (A loop without an iterator. Neighbours are often of one class, which is noted once.)
+      for (let i = 0; i < labels.length; i++) {
+        const label = labels[i] ?? 0;
+        if (label !== before) accepted.add(label);
+        before = label;
+      }
     },
     /** The others; where rows were refused, theirs may be among them, however they failed. */
     missing: () => declared.filter((name, place) => !accepted.has(labelOf(name, place))),

@@ -27,8 +27,13 @@ function hashUnits(from: number, text: string): number {
  */
 export function hashIntegers(...values: readonly number[]): number {
   let hash = 0x811c9dc5;
-  for (const value of values) hash = mixBits(Math.imul(hash ^ value, 0x01000193));
+  for (const value of values) hash = hashOnward(hash, value);
   return hash;
+}
+
+/** {@link hashIntegers} of a sequence with one more integer than the one that a hash is of. */
+export function hashOnward(hash: number, value: number): number {
+  return mixBits(Math.imul(hash ^ value, 0x01000193));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts';
+import { gatherRows } from './gather-rows.ts';
 import type { SpreadColumn } from './spread.ts';
 
 /** Floating-point numbers; float64 where rounding would lose what tells them apart. */
@@ -226,28 +227,6 @@ function eachColumn(
   call(a.categories, b.categories, categoryCount);
   call(a.labels, b.labels, labelWidth);
   call(a.weights, b.weights, 1);
-}
-
-/** From so many numbers on, the call that copies them costs less than a loop. */
-const wideRun = 64;
-
-/** Copies the rows of a matrix at some places into another; neighbours at once. */
-function gatherRows(
-  from: Floats | Int32Array,
-  into: Floats | Int32Array,
-  rows: ArrayLike<number>,
-  width: number,
-): void {
-  for (let i = 0; i < rows.length; ) {
-    const first = rows[i] ?? 0;
-    let count = 1;
-    while (i + count < rows.length && rows[i + count] === first + count) count += 1;
-    const start = first * width;
-    const length = count * width;
-    if (length >= wideRun) into.set(from.subarray(start, start + length), i * width);
-    else for (let at = 0; at < length; at++) into[i * width + at] = from[start + at] ?? 0;
-    i += count;
-  }
 }
 
 /** The samples from `start` up to `end`, as views of the same memory. */

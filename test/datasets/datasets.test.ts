@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
-import { drawHeldOut, shuffledOrder } from '../../lib/datasets/order.ts';
+import { heldOutDraw, shuffledOrder } from '../../lib/datasets/order.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { readHeldOut } from '../../lib/datasets/shards.ts';
 import { rowReader } from '../../lib/datasets/to-sample.ts';
@@ -118,7 +118,8 @@ describe('the order of an epoch', () => {
   });
 
   it('holds out the share of rows that was asked for', () => {
-    const draws = Array.from({ length: 20_000 }, (_, row) => drawHeldOut(7, { row }));
+    const draw = heldOutDraw(7);
+    const draws = Array.from({ length: 20_000 }, (_, row) => draw(row));
     const heldOut = draws.filter((draw) => draw < 0.1).length;
     expect(heldOut).toBeGreaterThan(1_800);
     expect(heldOut).toBeLessThan(2_200);
