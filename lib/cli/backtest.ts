@@ -34,6 +34,9 @@ export async function runBacktest(
   ).finally(bar.finish);
   result(results);
   print(backtestTable(results));
+  for (const { name: spec, refused, firstRefusal } of results)
+    if (firstRefusal !== undefined)
+      print(`${spec}: ${formatCount(Math.round(refused))} refused, the first: ${firstRefusal}`);
   const [first, ...others] = results;
   if (!isFrozen && others.length > 0 && others.every(({ loss }) => loss === first?.loss))
     print('all earned the same: what they differ in has no effect (experts have their own rates)');

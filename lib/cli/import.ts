@@ -13,7 +13,7 @@ export async function importInto(
   const file = await readWeightsFile(weightsPath);
   const { spec, isThere } = await importModel(ports, input, file);
   if (file.statistics === undefined)
-    print('  numbers are taken as they are, unless the spec says standardize: true');
+    print('  numbers and times are taken as they are, unless the spec says standardize');
   print(
     isThere
       ? `${spec.model}: it exists already, with these weights`

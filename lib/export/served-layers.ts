@@ -58,11 +58,24 @@ function ofStandardKinds(reach: Reach): typeof apply {
   };
 }
 
-/** Layers whose names features have get others: a name stands for one layer. */
-function giveWay({ layers }: tf.LayersModel, names: ReadonlySet<string>): void {
+/** What layers around the network are called, as far as that is not the name of what they take. */
+const aroundIt = new RegExp(
+  '^(class-probabilities|own-unit)$|' +
+    '^(means|row|subtract-mean|scale|shift|bound|shift-back|open|both|columns|shape)-',
+);
+
+/**
+ * Layers whose names features, or layers around them, have get others: a name stands for one layer.
+ * (A network that was exported and imported has had such layers around it.)
+ */
+function giveWay({ layers }: tf.LayersModel, features: ReadonlySet<string>): void {
+  const taken = new Set([...features, ...layers.map(({ name }) => name)]);
   for (const layer of layers) {
-    if (!names.has(layer.name)) continue;
-    layer.name = `${layer.name}-layer`;
+    if (!features.has(layer.name) && !aroundIt.test(layer.name)) continue;
+    let name = `${layer.name}-layer`;
+    while (taken.has(name) || aroundIt.test(name)) name = `inner-${name}`;
+    taken.add(name);
+    layer.name = name;
     for (const weight of layer.weights) {
       const own = weight.originalName.replace(/^[^/]*/, layer.name);
       Reflect.set(weight, 'originalName', own);

@@ -17,6 +17,7 @@ import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
+import { assertSameInputs, assertSameNetwork } from './same-meaning.ts';
 import type { Weights } from './weights.ts';
 
 /** A model that was made from a file. */
@@ -28,13 +29,12 @@ export type Imported = {
 
 /**
  * Creates a model that starts from the weights of a file instead of its seed. Where the spec names
- * no network, it is the file's. A file that Millrace did not write says nothing of how its inputs
- * were scaled: number features, and the label, are then taken as they are unless the spec says
+ * no network, it is the file's. A file that is no safetensors of Millrace's says nothing of how its
+ * inputs were scaled: numbers, times and the label are then taken as they are unless the spec says
  * `standardize`.
  *
  * @throws MillraceError kind `invalid` if the network cannot be built, the weights are not just
- *   its own, or
- *   the model exists with a different spec
+ *   its own, the spec means something else by them, or the model exists with a different spec
  */
 export async function importModel(
   ports: Ports,
@@ -46,6 +46,7 @@ export async function importModel(
   assertLogits(declared, file);
   if (file.spec !== undefined) assertSameInputs(declared, file.spec);
   const tensors = await fitted(declared, file);
+  if (file.spec !== undefined) assertSameNetwork(declared, file.spec);
   const { statistics } = file;
   const body = encodeInitialWeights({ tensors, ...(statistics && { statistics }) });
   const initialWeights = digestOf(body);
@@ -91,35 +92,8 @@ function declaredFor(input: SpecInput, { weights, spec }: Weights): Spec {
   return input.online?.experts === undefined ? withoutPrior(declared) : declared;
 }
 
-/** What of a spec decides what its weights mean, in the order that decides it. */
-function meaningOf({
-  task,
-  features,
-  label,
-}: Partial<Spec>): readonly (readonly [string, string])[] {
-  const entries = Object.entries(features ?? {});
-  return [
-    ['task', String(task)],
-    ['features', entries.map(([name]) => name).join(', ')],
-    ...entries.map(([name, feature]) => {
-      const { column: _, missing: __, ...own }: Record<string, unknown> = feature;
-      return [`features.${name}`, canonicalJson(own)] as const;
-    }),
-    ['label.classes', (label?.classes ?? []).join(', ')],
-    ['label.maxClasses', String(label?.maxClasses ?? 'not given')],
-    ['label.standardize', String(label?.standardize ?? false)],
-  ];
-}
-
-/** Columns in another order, or texts in another, would be taken for each other. */
-function assertSameInputs(declared: Spec, source: unknown): void {
-  const theirs = new Map(meaningOf(source as Partial<Spec>));
-  for (const [field, own] of meaningOf(declared)) {
-    const other = theirs.get(field);
-    if (own !== other)
-      throw invalid(`spec.${field}: must be ${other}, as the weights were learnt (found ${own})`);
-  }
-}
+/** Kinds of features that are standardised unless a spec says otherwise. */
+const standardized: ReadonlySet<string> = new Set(['number', 'vector', 'timestamp']);
 
 /** The spec with what the file says of the network. */
 function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInput {
@@ -128,9 +102,7 @@ function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInpu
   if (statistics !== undefined) return { ...input, ...network };
   const features = Object.entries(input.features ?? {}).map(([name, feature]) => [
     name,
-    feature.type === 'number' || feature.type === 'vector'
-      ? { standardize: false, ...feature }
-      : feature,
+    standardized.has(feature.type) ? { standardize: false, ...feature } : feature,
   ]);
   return {
     ...input,

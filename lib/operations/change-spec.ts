@@ -204,7 +204,11 @@ function nextSpec(
         `${outputsOf(spec)}); create makes another model`,
     );
   if (isRelearnt || specHash(json(spec)) !== specHash(json(before))) return spec;
-  throw invalid(`spec: it is the one that ${name} has; there is nothing to change`);
+  const ignored =
+    input.ignore === undefined && before.ignore !== undefined
+      ? `; it goes on to ignore ${show(before.ignore)} while it does not say "ignore": []`
+      : '';
+  throw invalid(`spec: it is the one that ${name} has; there is nothing to change${ignored}`);
 }
 
 /**

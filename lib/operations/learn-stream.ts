@@ -30,8 +30,9 @@ type SingleFigures = Omit<StreamMetrics, 'lately' | 'outputs' | 'rivals' | 'loss
 export type Backtest = SingleFigures & {
   readonly name: string;
   readonly samples: number;
-  /** Samples that the spec cannot learn. */
+  /** Samples that the spec cannot learn, and why the first of them. */
   readonly refused: number;
+  readonly firstRefusal?: string;
   readonly loss: number;
   /** How far the seeds differ. */
   readonly lossSpread?: number;
@@ -161,11 +162,13 @@ function noteSeen({ model, seen }: Run, samples: RawSamples): void {
 export function resultOf({ name, runs }: Contestant): Backtest {
   const mean = (of: (run: Run) => number) =>
     runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
+  const firstRefusal = runs[0]?.firstRefusal;
   const losses = runs.map(({ earned }) => meanLoss(earned.scores));
   return {
     name,
     samples: runs[0]?.earned.scores.samples ?? 0,
     refused: mean(({ refused }) => refused),
+    ...(firstRefusal === undefined ? {} : { firstRefusal }),
     ...meanFigures(runs.map(({ model, earned }) => metricsOf(earned, model.spec) ?? {})),
     loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
     ...(losses.length > 1 && { lossSpread: Math.max(...losses) - Math.min(...losses) }),

@@ -219,7 +219,7 @@ describe('an import', () => {
       'no.h5': 'no',
     });
     const file = await read('model.safetensors');
-    const wider = { ...copySpec, network: { hidden: [4] } };
+    const wider: SpecInput = { ...copySpec, network: { hidden: [4], activation: 'tanh' } };
     await expect(importModel(world, wider, file)).rejects.toThrow(
       'weights/hidden_1/kernel must have the shape [3,4] (found [3,3])',
     );

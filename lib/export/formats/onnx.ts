@@ -45,16 +45,19 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
       rows,
     ),
   );
-  const core = withNames(withAnyRows(traced, rows));
+  // (Features may have any name.)
+  const free = (name: string): string =>
+    features.some((feature) => feature.name.startsWith(`${name}/`)) ? free(`${name}_`) : name;
+  const core = withNames(withAnyRows(traced, rows), free('network'));
   const logic = core.outputs.get(stepNames.output);
   if (logic === undefined) throw new MillraceError('corrupt', 'the network has no output');
 
-  const before = part('before');
+  const before = part(free('before'));
   network.inputs.forEach((input, i) => {
     const encoded = features.map((feature) => encode(before, feature, input.view));
     feed(before, { input, name: stepNames.input(i) }, { features, encoded });
   });
-  const after = part('after');
+  const after = part(free('after'));
   const answer = { ...logic, shape: [-1, network.outputs] };
   const { means, deviations } = scaleVectors(labelScale);
   const prediction =
@@ -88,8 +91,8 @@ export async function onnxFiles(exported: Exported): Promise<Files> {
 const nameOf = ({ name }: { readonly name: string }) => name;
 
 /** Values of the graph under names that no feature has. */
-function withNames(graph: Graph): Graph {
-  const own = (name: string) => `network/${name}`;
+function withNames(graph: Graph, prefix: string): Graph {
+  const own = (name: string) => `${prefix}/${name}`;
   const made = new Set([
     ...graph.constants.keys(),
     ...graph.nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)),

@@ -78,6 +78,13 @@ export const timestampSchema = strictObject({
     .regex(zones, 'a zone is its distance from UTC, such as +01:00')
     .default('+00:00')
     .describe('the distance from UTC by which hours and days are told'),
+  standardize: z
+    .boolean()
+    .optional()
+    .describe(
+      'its numbers by their running mean and variance; true unless given, but for a network from ' +
+        'elsewhere',
+    ),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
   missing: z
     .string()
@@ -105,7 +112,7 @@ const timeRule =
  * has elapsed.
  */
 export function timestampBehaviour(
-  { parts: names, harmonics = {}, zone, missing }: z.output<typeof timestampSchema>,
+  { parts: names, harmonics = {}, zone, standardize, missing }: z.output<typeof timestampSchema>,
   cells: Cells,
 ): FeatureBehaviour {
   const circular = names.flatMap((name) =>
@@ -116,7 +123,7 @@ export function timestampBehaviour(
   const shift = offsetOf(zone);
   return {
     width: { numbers: width, categories: 0 },
-    isStandardized: true,
+    isStandardized: standardize !== false,
     circular,
     missing: fillsMean ? unknownMean : missing,
     asSource: (cell) => (cell === unknownMean ? 'missing' : cell),
