@@ -1,9 +1,13 @@
 import { keys } from '../bucket/keys.ts';
 import { invalid } from '../errors.ts';
+import type { CellColumn } from '../features/cell-table.ts';
 import { cellsOfSpec } from '../features/columns.ts';
 import { withDecimalPoint } from '../features/decimal-comma.ts';
-import { timeOf } from '../features/kinds/timestamp.ts';
-import { isRecord } from '../parse.ts';
+import type { Encoding } from '../features/encoder.ts';
+import { timeOf, timeRule } from '../features/kinds/timestamp.ts';
+import { refusing } from '../features/refusing.ts';
+import type { Layout } from '../features/samples.ts';
+import { isRecord, show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fileNamed } from './file-names.ts';
 import { heldOutDraw } from './order.ts';
@@ -38,14 +42,47 @@ export function heldOutRule(
     return ({ placeOf }, { index }) => placeOf?.(index).file?.startsWith(folder) ?? false;
   }
   const { column, from } = validation;
-  const cells = cellsOfSpec(spec);
-  const isNumber = typeof from === 'number';
-  const read = (cell: unknown) => (isNumber ? cells.number(cell) : timeOf(cell, cells));
+  const { read } = readerOf(spec, validation);
   const least = read(from) ?? Number.POSITIVE_INFINITY;
   return (chunk, { index }) => {
     const value = read(cellOf(chunk, index, column));
     return value !== undefined && value >= least;
   };
+}
+
+/** What a cell says that rows are held out by, and what it must be. */
+function readerOf(spec: Spec, { column, from }: OfColumn) {
+  const cells = cellsOfSpec(spec);
+  if (typeof from === 'number')
+    return { read: (cell: unknown) => cells.number(cell), rule: 'must be a finite number' };
+  const unit = Object.entries(spec.features).flatMap(([name, feature]) =>
+    feature.type === 'timestamp' && (feature.column ?? name) === column ? (feature.unit ?? []) : [],
+  )[0];
+  return { read: (cell: unknown) => timeOf(cell, cells, unit), rule: timeRule(unit) };
+}
+
+type OfColumn = Extract<Validation, { readonly column: string }>;
+
+/**
+ * Refuses rows of a chunk whose cell does not say whether they are held out: those to come would be
+ * learnt, too, where a date is written in several ways.
+ */
+export function refusingUnread(
+  spec: Spec,
+  layout: Layout,
+): (chunk: SampleChunk, encoding: Encoding) => Encoding {
+  const { validation } = spec.batch;
+  if (typeof validation !== 'object' || !('column' in validation)) return (_, encoding) => encoding;
+  const { column } = validation;
+  const { read, rule } = readerOf(spec, validation);
+  const { isMissing } = cellsOfSpec(spec);
+  return (chunk, encoding) =>
+    refusing(layout, encoding, (row) => {
+      const cell = cellOf(chunk, encoding.accepted[row] ?? -1, column);
+      if (isMissing(cell) || read(cell) !== undefined) return undefined;
+      const reason = `${rule}, since spec.batch.validation holds out by it (found ${show(cell)})`;
+      return { field: column, code: 'wrong-type', reason };
+    });
 }
 
 /** Whether chance says which rows are held out, and not what they are. */
@@ -59,12 +96,19 @@ type Validation = Spec['batch']['validation'];
 
 /** A cell of a row, or of the features of the sample that it is. */
 function cellOf({ rows, samples }: SampleChunk, index: number, column: string): unknown {
+  // (Of a table one cell is had without its row.)
+  const text = textOf(rows?.column?.(column), index);
+  if (rows !== undefined && text !== undefined) return withDecimalPoint(text, rows);
   const row = rows?.at(index);
   if (rows !== undefined && row !== undefined && Object.hasOwn(row, column))
     return withDecimalPoint(row[column], rows);
   const sample = samples.at(index);
   const features = isRecord(sample) ? sample.features : undefined;
   return isRecord(features) && Object.hasOwn(features, column) ? features[column] : undefined;
+}
+
+function textOf(column: CellColumn | undefined, row: number): string | undefined {
+  return column?.kind === 'text' ? column.textOf(row) : undefined;
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
-import { assertHeldOut, heldOutRule, isDrawn } from './held-out.ts';
+import { assertHeldOut, heldOutRule, isDrawn, refusingUnread } from './held-out.ts';
 import type { PreparedDataset, PreparedPart } from './manifest.ts';
 import { createShardWriter, writeHeldOut } from './shards.ts';
 import { createRowTally, type SampleChunk } from './tally.ts';
@@ -52,6 +52,7 @@ export function createPreparation(
 ) {
   const { layout } = encoder;
   const before = kept?.heldOut;
+  const withoutUnread = refusingUnread(spec, layout);
   const split = createSplit(spec, { most: heldOutRows, salt, before: before?.count ?? 0 });
   const shards = createShardWriter(store, base, layout, kept);
   let heldOut: EncodedSamples[] = before === undefined ? [] : [before];
@@ -73,7 +74,8 @@ export function createPreparation(
       assertPlaces(layout, derivation.classes(), encoded.samples);
       // What the journal holds was judged when it was learnt.
       const isJudged = chunk.placeOf === undefined;
-      const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
+      const judged = isJudged ? encoded : withoutOutliers(encoder, encoded);
+      const encoding = withoutUnread(chunk, judged);
       const samples = withOwnWeights(encoding.samples);
       const own = split(chunk, encoding.accepted, tally.rows());
       // A held-out row sees what the rows before it said, as a training row does.

@@ -294,7 +294,7 @@ function stopReason(place: Place, loss: number, batch: Batch): string | undefine
   const { epochs, targetLoss, patience } = batch;
   if (targetLoss !== undefined && loss <= targetLoss) return `target loss ${targetLoss} reached`;
   if (patience !== undefined && epochsWithoutBest >= patience)
-    return `no lower loss for ${patience} epochs`;
+    return `no lower loss for ${patience} epochs; the weights are those of epoch ${epoch - epochsWithoutBest}`;
   if (isBudgetUsed(place, batch)) return budgetUsed(batch);
   return epoch >= epochs ? `${epochs} epochs done` : undefined;
 }

@@ -115,9 +115,11 @@ export async function reportPromotion(
   const mayChange = (status: unknown) =>
     status === 'promotion-sent' || (status === 'kept-champion' && 'promotion' in end);
   if (!mayChange(sent.status)) return;
+  // (A refusal that was not the end of it.)
+  const isKept = sent.status === 'kept-champion';
   const ended =
     'promotion' in end
-      ? { ...sent, ...end, status: 'promoted', reason: undefined }
+      ? { ...sent, ...end, status: 'promoted', reason: isKept ? undefined : sent.reason }
       : { ...sent, status: 'kept-champion', reason: end.refusal };
   const time = new Date(ports.now()).toISOString();
   const body = jsonBody({ ...ended, time }, key);

@@ -24,6 +24,11 @@ export function bestConstant(spec: Spec, samples: Labelled): BestConstant {
     if (place < 0) return;
     mean[place] = (mean[place] ?? 0) + share * (isValue ? label : 1);
   });
+  // (Shares that are added up may come to a little more than all.)
+  if (spec.task !== 'regression')
+    mean.forEach((share, i) => {
+      mean[i] = Math.min(share, 1);
+    });
   const constants = spec.task === 'regression' ? [mean, middlesOf(spec, samples)] : [mean];
   const all = constants.map((values) => ({
     values,

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { bytesOfObject, type PinnedObject } from '../datasets/byte-source.ts';
-import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
+import { assertHeldOut, columnsToRead, heldOutRule, refusingUnread } from '../datasets/held-out.ts';
 import { type DatasetFiles, heldOutDataset, pinObjects } from '../datasets/pin-objects.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
@@ -42,6 +42,7 @@ export async function checkDataset(
   let known: NamedClasses = {};
   const absent = new Set<string>();
   const isOut = heldOutRule(spec);
+  const withoutUnread = refusingUnread(spec, layout);
   const columns = columnsToRead(spec);
   let [learnt, heldOut] = [0, 0];
   const sums = { files: objects.length, refusedRows: 0, refused: [], unknown: {} };
@@ -52,7 +53,7 @@ export async function checkDataset(
         const encoded = encoder.encode(chunk.samples);
         known = withClassesOf(known, encoded.samples, layout);
         assertPlaces(layout, known);
-        const judged = withoutOutliers(encoder, encoded);
+        const judged = withoutUnread(chunk, withoutOutliers(encoder, encoded));
         for (const column of chunk.absent()) absent.add(column);
         const row = tally.rows();
         for (const index of judged.accepted)

@@ -167,7 +167,7 @@ async function jobsBeside(
       rows,
       refusedRows,
       loss: progress.epochLosses.at(-1),
-      heldOutLoss: progress.heldOutLosses.at(-1),
+      heldOutLoss: progress.comparison?.heldOut?.challenger ?? progress.heldOutLosses.at(-1),
       heldOut: progress.comparison?.heldOut,
       time,
       ...ended,

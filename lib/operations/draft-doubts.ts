@@ -35,9 +35,10 @@ export function weightDoubt(column: Column): string {
   return `${says}, and ${others} whose weight is no number (${textsOf(column)}) are refused; rename it`;
 }
 
-/** Words that count as missing where they may be values: `None` for no damage. */
-export function missingDoubts({ name, missing, present, missingTexts }: Column): string[] {
-  if (missing < 0.1 * (missing + present)) return [];
+/** Words that count as missing where they may be values, as no number is: `None` for no damage. */
+export function missingDoubts(column: Column): string[] {
+  const { name, missing, present, missingTexts, numbers } = column;
+  if (missing < 0.1 * (missing + present) || numbers > present / 2) return [];
   return [...missingTexts].map(
     ([text, times]) =>
       `${name}: ${times} cells are ${JSON.stringify(text)}, which counts as missing; if it is a ` +

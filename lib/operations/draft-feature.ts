@@ -54,9 +54,12 @@ function isProse({ values, sentences, longTexts, present }: Column): boolean {
   return values.size + longTexts > listedValues && sentences > 0.5 * present;
 }
 
-/** Of more words than that, too many would share one of the 256 numbers that a text usually has. */
-const fewWords = 512;
-const bucketsOfManyWords = 1_024;
+/** Into how many numbers texts of so many words are hashed: of more words, too many share one. */
+const bucketsByWords = [
+  { words: 64, buckets: 256 },
+  { words: 256, buckets: 1_024 },
+] as const;
+const mostBuckets = { buckets: 2_048 };
 
 /** How many words the texts of a column have. */
 function countWords({ values }: Column): number {
@@ -210,11 +213,11 @@ export function featureOf(
   }
   if (isProse(column)) {
     const without = missing > 0 ? `; ${missingValues(missing)} learnt as a text without words` : '';
-    const words = countWords(column);
-    const isRich = words > fewWords || column.longTexts > 0.5 * present;
-    const buckets = isRich ? `, in ${bucketsOfManyWords} numbers` : '';
-    doubts.push(`${name} is a free text: its words are learnt${buckets}${without}`);
-    return { type: 'text', ...(isRich && { buckets: bucketsOfManyWords }) };
+    // (Of long texts the words are not kept.)
+    const found = column.longTexts > 0.5 * present ? Number.POSITIVE_INFINITY : countWords(column);
+    const { buckets } = bucketsByWords.find(({ words: most }) => found <= most) ?? mostBuckets;
+    doubts.push(`${name} is a free text: its words are learnt, in ${buckets} numbers${without}`);
+    return { type: 'text', buckets };
   }
   if (areCodes(column)) {
     doubts.push(

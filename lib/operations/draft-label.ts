@@ -9,6 +9,11 @@ import { wordsToDeclare } from './draft-truths.ts';
 /** More classes than this are rather a number or a text. */
 const mostClasses = 100;
 
+/** So many are listed where somebody says that they are classes. */
+const mostListed = 1_000;
+/** Values of fewer rows each are hardly classes. */
+const rowsOfClass = 5;
+
 /** @throws MillraceError kind `invalid` if a column has no values that could be labels */
 export function assertHasLabels(label: Column, doubts: string[]): void {
   const { name, present, values, missing } = label;
@@ -51,8 +56,12 @@ export function assertIsTask({ name, present, values, truths, numbers }: Column,
       `--task: ${name} must be true or false, 1 or 0, yes or no (${found})` +
         (values.size === 2 ? `; ${wordsToDeclare([...values.keys()])}` : ''),
     );
-  if (task === 'multiclass' && (values.size < 2 || values.size > mostClasses))
-    throw invalid(`--task: ${name} must have 2 to ${mostClasses} classes (found ${values.size})`);
+  const most = Math.min(mostListed, Math.max(mostClasses, Math.floor(present / rowsOfClass)));
+  if (task === 'multiclass' && (values.size < 2 || values.size > most))
+    throw invalid(
+      `--task: ${name} must have 2 to ${most} classes in ${present} rows (found ${values.size}); ` +
+        'label.maxClasses in a spec takes more as they come',
+    );
 }
 
 /** Numbers of no more values may be classes. */
@@ -120,6 +129,7 @@ export function taskOf(label: Column, doubts: string[]): Task {
   if (values.size <= mostClasses) return 'multiclass';
   throw invalid(
     `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +
-      `classes (found ${values.size} texts, such as ${textsOf(label)}); write numbers as 2503.28`,
+      `classes (found ${values.size} texts, such as ${textsOf(label)}); if they are classes: ` +
+      '--task multiclass; if they are numbers, write them as 2503.28',
   );
 }

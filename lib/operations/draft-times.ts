@@ -1,5 +1,5 @@
 import { cellsOf, cellsSchema } from '../features/cells.ts';
-import { offsetOf, timeOf } from '../features/kinds/timestamp.ts';
+import { offsetOf, type TimeUnit, timeOf } from '../features/kinds/timestamp.ts';
 import type { Task } from '../features/task.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
@@ -8,9 +8,36 @@ import { learntAsMean, standInFor } from './draft-missing.ts';
 
 const cells = cellsOf(cellsSchema.parse({}));
 
-/** Whether most values of a column are times. */
-export function isTime({ dates, dateTexts, present }: Column): boolean {
-  return dates + dateTexts > 0.5 * present;
+/** Whether most values of a column are times, or all are numbers that its name says are times. */
+export function isTime(column: Column): boolean {
+  const { dates, dateTexts, present } = column;
+  return dates + dateTexts > 0.5 * present || unitOf(column) !== undefined;
+}
+
+/** Words of names of columns whose numbers are times, if they can be. */
+const timeWords = /^(ts|t|at|time|times|datetime|date|when|epoch|unix|created|updated)$/;
+
+/** Whether a column is called as times are: `ts`, `created_at`, `eventTime`, `timestamp_ms`. */
+function isCalledTime(name: string): boolean {
+  const words = name
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z]+/);
+  return words.some((word) => timeWords.test(word) || word.includes('timestamp'));
+}
+
+/** What the numbers of a column count since 1970, if they look like times and are called so. */
+function unitOf(column: Column): TimeUnit | undefined {
+  if (column.numbers < column.present || !isCalledTime(column.name)) return undefined;
+  if (areTimes(column, 1)) return 's';
+  return areTimes(column, 1_000) ? 'ms' : undefined;
+}
+
+/** The times of a column, in milliseconds. */
+function timesOf(column: Column): readonly number[] {
+  const unit = unitOf(column);
+  const texts = unit === undefined ? [...column.values.keys()] : plainValuesOf(column);
+  return texts.flatMap((text) => timeOf(text, cells, unit) ?? []);
 }
 
 /** A time: by its days, and its hours where it has some. */
@@ -20,14 +47,15 @@ export function timestampOf(
   task: Task,
 ): SpecInput['features'][string] {
   const { name, present, dates, missing } = column;
+  const unit = unitOf(column);
   const zones = zonesOf(column);
   const [zone = utc] = zones;
   const parts = partsOf(column, zone, task);
-  const others = present - dates - column.dateTexts;
+  const others = unit === undefined ? present - dates - column.dateTexts : 0;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
-    `${name} is a time: it is learnt as ${listNames(parts.map(meaningOf))}, ` +
-      `of ${zone === utc ? 'UTC' : zone}` +
+    `${name} is a time${unit === undefined ? '' : `, in ${units[unit]} since 1970`}: it is learnt ` +
+      `as ${listNames(parts.map(meaningOf))}, of ${zone === utc ? 'UTC' : zone}` +
       (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
   );
   if (zones.length > 1)
@@ -42,6 +70,7 @@ export function timestampOf(
   };
   return {
     type: 'timestamp',
+    ...(unit === 'ms' && { unit }),
     ...(parts.join() === 'hour,weekday,dayOfYear' ? {} : { parts }),
     ...(Object.keys(harmonics).length > 0 && { harmonics }),
     ...(zone !== utc && { zone }),
@@ -65,6 +94,7 @@ function zonesOf({ values }: Column): readonly string[] {
 }
 
 const utc = '+00:00';
+const units = { s: 'seconds', ms: 'milliseconds' } as const;
 const midnight = /^\s*\d{4}-\d\d-\d\d(\s*|[T ]00:00(:00(\.0+)?)? ?([+-]\d\d:?\d\d|Z)?\s*)$/i;
 
 /** Times of fewer days know no seasons. */
@@ -75,12 +105,11 @@ const yearDays = 300;
  * day of the year alone stands for within a year, and turns round at its end. Of classes it would
  * say by then when they came, and nothing of what comes.
  */
-function partsOf({ values, dates, timeTexts }: Column, zone: string, task: Task) {
+function partsOf(column: Column, zone: string, task: Task) {
+  const { values, dates, timeTexts } = column;
   const shift = offsetOf(zone);
-  const times = [...values.keys()].flatMap((text) => {
-    const time = timeOf(text, cells);
-    return time === undefined ? [] : [time + shift];
-  });
+  const isCounted = unitOf(column) !== undefined;
+  const times = timesOf(column).map((time) => time + shift);
   const least = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const most = times.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const daysOfYear = new Set(times.map((time) => new Date(time).toISOString().slice(5, 10)));
@@ -90,10 +119,11 @@ function partsOf({ values, dates, timeTexts }: Column, zone: string, task: Task)
   const hasSeasons = task === 'regression' || most - least >= yearDays * dayMs;
   const leastDays = task === 'regression' ? 28 : 730;
   const hasHours =
-    (dates > 0 || timeTexts > 0) &&
+    (isCounted || dates > 0 || timeTexts > 0) &&
     times.some((time) => time % dayMs !== 0) &&
     // (Those of days in summer and winter differ by an hour, and say nothing by it.)
-    [...values.keys()].some((text) => timeOf(text, cells) !== undefined && !midnight.test(text));
+    (isCounted ||
+      [...values.keys()].some((text) => timeOf(text, cells) !== undefined && !midnight.test(text)));
   // (What is of no cycle is better learnt by its season than not at all.)
   const isOfSeason = hasSeasons || (isMonthly && !hasHours);
   return [
@@ -120,7 +150,8 @@ export function timeDoubts(column: Column): readonly string[] {
     ];
   if (areTimes(column, 1_000))
     return [
-      `${name} may be milliseconds since 1970; written as seconds they can be learnt as times`,
+      `${name} may be milliseconds since 1970; as {"type": "timestamp", "unit": "ms"} their hour, ` +
+        'weekday and day of the year are learnt',
     ];
   return [];
 }

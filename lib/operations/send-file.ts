@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
+import { type DatasetFile, readRows } from '../datasets/rows.ts';
 import { fieldInFile } from '../datasets/to-sample.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
@@ -18,8 +19,7 @@ import { labelsPerMessage, readLabels, readSent, refusedOf } from './sent-rows.t
 export type SendOptions = {
   /**
    * Samples of a message; a message is smaller where they do not fit. Unless given, as many as when
-   * the content was sent before, or about a fiftieth of it, from 20 to 500 (500 of
-   * what is no plain text).
+   * the content was sent before, or about a fiftieth of it, from 20 to 500.
    */
   readonly samplesPerMessage?: number;
   /** Samples a second; as fast as it goes unless given. */
@@ -68,8 +68,11 @@ export async function sendFile(
   const content = await contentOf(file.bytes, idColumn);
   const ledger = await ledgerNow(ports, spec.model);
   const before = sizeBefore(ledger, content);
-  const usual = idColumn === undefined ? usualSize(content) : labelsPerMessage(spec);
-  const samplesPerMessage = given ?? before ?? usual;
+  const usual = async () =>
+    idColumn === undefined
+      ? usualSize(content.lines ?? (await someRows(file)))
+      : labelsPerMessage(spec);
+  const samplesPerMessage = given ?? before ?? (await usual());
   assertSameCut(before, samplesPerMessage);
   const producer = `${content.producer}${samplesPerMessage}`;
   const isSettled = (seq: number) =>
@@ -201,8 +204,18 @@ const fewMessages = 50;
 /** Smaller messages cost more than they bring, and larger ones come late. */
 const [leastSize, mostSize] = [20, 500];
 
-function usualSize({ lines = Number.POSITIVE_INFINITY }: SentContent): number {
-  return Math.min(mostSize, Math.max(leastSize, Math.ceil(lines / fewMessages)));
+function usualSize(rows: number): number {
+  return Math.min(mostSize, Math.max(leastSize, Math.ceil(rows / fewMessages)));
+}
+
+/** How many rows a file has; of many, as many as it takes to know {@link usualSize}. */
+async function someRows(file: Pick<DatasetFile, 'name' | 'bytes'>): Promise<number> {
+  let rows = 0;
+  for await (const { lines, bad } of readRows(file)) {
+    rows += lines.length + bad.length;
+    if (rows >= fewMessages * mostSize) break;
+  }
+  return rows;
 }
 
 /** How many samples the messages had when the content was sent before, if it was. */

@@ -96,11 +96,24 @@ describe('rows that are held out', () => {
   it.each<[Validation, string]>([
     [{ column: 'day', from: '2027-01-01' }, 'no row that can be learnt has such a cell'],
     [{ column: 'dya', from: '2026-03-01' }, 'no row that can be learnt has such a cell'],
-    [{ column: 'team', from: 3 }, 'no row that can be learnt has such a cell'],
+    [{ column: 'team', from: 3 }, 'team: must be a finite number, since spec.batch.validation'],
     [{ files: 'march' }, 'no row that can be learnt is in such a file'],
     [{ column: 'number', from: 0 }, 'the dataset has no row that can be learnt'],
   ])('are missed where there is none, or nothing else: %j', async (validation, reason) => {
     await expect(split(validation)).rejects.toThrow(reason);
+  });
+
+  it('refuse what says neither, which may be of the days to come', async () => {
+    const validation = { column: 'day', from: '2026-03-01' };
+    const world = createWorld(spec(validation));
+    const rows = csvOf(0, 40).replaceAll('2026-03-0', '1/3/0');
+    await world.store.put(`${keys.dataset('past')}2026.csv`, Buffer.from(rows));
+    const check = await checkDataset(world, spec(validation), { dataset: 'past' });
+    expect(check.refusedRows).toBeGreaterThan(0);
+    expect(check.refused[0]).toMatchObject({
+      field: 'day',
+      reason: expect.stringContaining('since spec.batch.validation holds out by it (found "1/3/0'),
+    });
   });
 
   it('are missed before a job, by dataset check', async () => {

@@ -142,12 +142,13 @@ describe('texts', () => {
 
   it('of many words get more numbers, and those that are missing are counted', async () => {
     const { spec, doubts } = await textOf(2_000);
-    expect(spec.features.what).toEqual({ type: 'text', buckets: 1_024 });
+    expect(spec.features.what).toEqual({ type: 'text', buckets: 2_048 });
     expect(doubts).toContainEqual(
-      'what is a free text: its words are learnt, in 1024 numbers; 67 missing values are learnt ' +
+      'what is a free text: its words are learnt, in 2048 numbers; 67 missing values are learnt ' +
         'as a text without words',
     );
-    expect((await textOf(300)).spec.features.what).toEqual({ type: 'text' });
+    expect((await textOf(200)).spec.features.what).toEqual({ type: 'text', buckets: 1_024 });
+    expect((await textOf(50)).spec.features.what).toEqual({ type: 'text', buckets: 256 });
   });
 });
 

@@ -27,7 +27,7 @@ describe('a draft', () => {
     expect(spec.task).toBe('regression');
     expect(spec.features.area).toEqual({ type: 'number', missing: 'mean' });
     expect(spec.features.built).toEqual({ type: 'number', missing: 'mean' });
-    expect(spec.features.description).toEqual({ type: 'text' });
+    expect(spec.features.description).toEqual({ type: 'text', buckets: 2_048 });
     expect(left).toEqual([]);
     const all = doubts.join('\n');
     expect(all).toMatch(
@@ -161,7 +161,11 @@ describe('a draft', () => {
 
   it.each<[what: string, cell: (i: number) => unknown, doubt: RegExp]>([
     ['seconds', (i) => 1.7e9 + 60 * i, /may be seconds since 1970; as \{"type": "timestamp"\}/],
-    ['milliseconds', (i) => 1.7e12 + 61_000 * i, /may be milliseconds since 1970; written as/],
+    [
+      'milliseconds',
+      (i) => 1.7e12 + 61_000 * i,
+      /may be milliseconds since 1970; as .*"unit": "ms"/,
+    ],
     ['days of eight digits', (i) => 20240110 + (i % 20), /may be days as 20240131/],
   ])('says what numbers may be: %s', async (_what, cell, doubt) => {
     const { spec, doubts } = await draftSpec('odd', file(cell), { labels: ['y'] });
@@ -192,7 +196,7 @@ describe('a draft', () => {
   it.each<[task: Task, label: (i: number) => unknown, reason: string]>([
     ['regression', (i) => (i % 2 === 0 ? 'yes' : 'no'), '--task: y has no number'],
     ['binary', (i) => i % 3, '--task: y must be true or false, 1 or 0, yes or no (found'],
-    ['multiclass', (i) => i, '--task: y must have 2 to 100 classes (found 200)'],
+    ['multiclass', (i) => i, '--task: y must have 2 to 100 classes in 200 rows (found 200)'],
   ])('is of the task %s only where the labels can be', async (task, label, reason) => {
     await expect(
       draftSpec(

@@ -78,6 +78,10 @@ export const timestampSchema = strictObject({
     .regex(zones, 'a zone is its distance from UTC, such as +01:00')
     .default('+00:00')
     .describe('the distance from UTC by which hours and days are told'),
+  unit: z
+    .enum(['s', 'ms'])
+    .optional()
+    .describe('what a number counts since 1970: seconds, or milliseconds; `s` unless given'),
   standardize: z
     .boolean()
     .optional()
@@ -104,15 +108,23 @@ export const timestampSchema = strictObject({
   { path: ['harmonics'], error: 'must be of parts that are learnt' },
 );
 
-const timeRule =
-  'must be a time of the years 2 to 9998, as ISO 8601 or seconds (not milliseconds) since 1970';
+/** What numbers count since 1970. */
+export type TimeUnit = 's' | 'ms';
+
+/** What a cell of times must be. */
+export function timeRule(unit: TimeUnit = 's'): string {
+  const numbers = unit === 's' ? 'seconds (not milliseconds)' : 'milliseconds (not seconds)';
+  return `must be a time of the years 2 to 9998, as ISO 8601 or ${numbers} since 1970`;
+}
+
+type Timestamp = z.output<typeof timestampSchema>;
 
 /**
  * How a timestamp behaves: a cosine and a sine of each harmonic of each cycle, and a number of what
  * has elapsed.
  */
 export function timestampBehaviour(
-  { parts: names, harmonics = {}, zone, standardize, missing }: z.output<typeof timestampSchema>,
+  { parts: names, harmonics = {}, zone, unit, standardize, missing }: Timestamp,
   cells: Cells,
 ): FeatureBehaviour {
   const circular = names.flatMap((name) =>
@@ -135,9 +147,9 @@ export function timestampBehaviour(
           into.raw.fill(Number.NaN, start, start + width);
           return accepted;
         }
-        const time = timeOf(cell, cells);
+        const time = timeOf(cell, cells, unit);
         if (time === undefined) {
-          return refuse('wrong-type', `${timeRule} (found ${show(cell)})`);
+          return refuse('wrong-type', `${timeRule(unit)} (found ${show(cell)})`);
         }
         let place = start;
         for (const name of names) {
@@ -175,16 +187,16 @@ const timeOfDay = String.raw`[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?`;
 const isoTime = new RegExp(`^${date}(?:${timeOfDay})? ?(Z|[+-]\\d\\d:?\\d\\d)?$`, 'i');
 
 /** Milliseconds since 1970; undefined of what is no time. */
-export function timeOf(cell: unknown, cells: Cells): number | undefined {
+export function timeOf(cell: unknown, cells: Cells, unit: TimeUnit = 's'): number | undefined {
   if (cell instanceof Date) return inRange(cell.getTime());
   const isWord = typeof cell === 'string' && /^(true|false)$/i.test(cell.trim());
-  const seconds = isWord || typeof cell === 'boolean' ? undefined : cells.number(cell);
-  if (seconds !== undefined) return inRange(seconds * secondMs);
+  const number = isWord || typeof cell === 'boolean' ? undefined : cells.number(cell);
+  if (number !== undefined) return inRange(unit === 's' ? number * secondMs : number);
   const found = typeof cell === 'string' ? isoTime.exec(cell.trim()) : null;
   if (found === null) return undefined;
-  const number = (group: number) => Number(found[group] ?? 0);
-  const [year, month, day] = [number(1), number(2), number(3)];
-  const [hour, minute, second] = [number(4), number(5), number(6)];
+  const part = (group: number) => Number(found[group] ?? 0);
+  const [year, month, day] = [part(1), part(2), part(3)];
+  const [hour, minute, second] = [part(4), part(5), part(6)];
   const midnight = utc(year, month - 1, day);
   const isDay = new Date(midnight).getUTCMonth() === month - 1 && month > 0 && day > 0;
   if (!isDay || hour > 23 || minute > 59 || second > 60) return undefined;
