@@ -123,6 +123,8 @@ async function evaluateFileOf(io: Io, name: string, path: string): Promise<numbe
       (refused === 0 ? '' : `, ${formatCount(refused)} refused`),
   );
   if (samples > 0) printFigures(io, figures);
+  if (samples > 0 && model.spec.label.classWeights !== undefined)
+    print('  rows of a file count by their own weight alone, whatever label.classWeights says');
   if (state.sequence === 0 && model.spec.initialWeights === undefined)
     print(`  ${name} has learnt nothing yet`);
   if (firstRefusal !== undefined) print(`  the first that is refused: ${firstRefusal}`);
@@ -187,9 +189,9 @@ export async function init(
     `${out}: ${spec.task}, ${count(Object.keys(spec.features).length, 'feature')}, from ${count(rows, 'row')}`,
   );
   for (const { column, reason } of left.slice(0, mostLeft))
-    printWrapped(`left out ${column === '' ? 'one' : shortened(column)}: ${reason}`);
+    printWrapped(`left out ${column === '' ? 'a column' : shortened(column)}: ${reason}`);
   if (left.length > mostLeft) print(`  left out ${left.length - mostLeft} more`);
-  for (const doubt of doubts) printWrapped(`look at ${doubt}`);
+  for (const doubt of doubts) printWrapped(`note: ${doubt}`);
   if (spec.task === 'multiclass')
     print('  other classes are refused; with label.maxClasses new ones are learnt');
   print(`next: npx millrace create ${out}`);

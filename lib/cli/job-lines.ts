@@ -10,7 +10,10 @@ export function jobLines(jobs: readonly JobSummary[]): readonly string[] {
     String(epoch),
     formatCount(count),
     String(refusedRows),
-    figure(heldOutLoss ?? loss),
+    // (Without held-out rows it is the loss of what was trained on.)
+    heldOutLoss === undefined && loss !== undefined
+      ? `${figure(loss)} trained`
+      : figure(heldOutLoss),
   ]);
   return [
     formatTable([['job', 'status', 'epoch', 'rows', 'refused', 'loss'], ...rows]),

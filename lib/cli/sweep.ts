@@ -90,13 +90,16 @@ function tableOf(ranked: readonly Tried[]): string {
   const shown = figureColumns.filter(([name]) =>
     done.some(({ heldOut }) => heldOut[name] !== undefined),
   );
-  const head = ['spec', 'rows', 'epochs', ...shown.map(([, title]) => title), 'labels alone'];
+  // (Of few held-out rows what is best for all of them says nothing.)
+  const hasBaseline = done.some(({ baseline }) => baseline !== undefined);
+  const titles = shown.map(([, title]) => title);
+  const head = ['spec', 'rows', 'epochs', ...titles, ...(hasBaseline ? ['labels alone'] : [])];
   const rows = done.map(({ name, rows: learnt, epochs, heldOut, baseline }) => [
     name,
     formatCount(learnt),
     String(epochs),
     ...shown.map(([column]) => figure(heldOut[column])),
-    figure(baseline),
+    ...(hasBaseline ? [figure(baseline)] : []),
   ]);
   return formatTable([head, ...rows]);
 }

@@ -18,10 +18,14 @@ export function createLabelRivals(spec: Spec) {
     },
     finish(): LabelRivals {
       const all = { labels: Float64Array.from(labels), weights: Float32Array.from(weights) };
-      const before = all.labels.map((_, i) => (i < width ? Number.NaN : (labels[i - width] ?? 0)));
+      const { values } = bestConstant(spec, all);
+      // (No row is before the first one: of a regression what is best for all is said of it.)
+      const first = (i: number) =>
+        spec.task === 'regression' ? (values[i] ?? Number.NaN) : Number.NaN;
+      const before = all.labels.map((_, i) => (i < width ? first(i) : (labels[i - width] ?? 0)));
       const sums = createRivalSums(spec);
       sums.add(all, {
-        prior: saidConstant(spec, bestConstant(spec, all).values),
+        prior: saidConstant(spec, values),
         lastLabel: saidLabels(spec, before),
       });
       return sums.finish();

@@ -162,6 +162,7 @@ export const labelSchema = strictObject({
     .describe(
       'how much the samples of a class count, by its name (`true`, `false` of the task binary): 1 ' +
         'unless given. `balanced`: by how rare it has been, so that all classes count alike ' +
-        'together. Losses, scores and what is predicted are those of samples that weigh so',
+        'together. Losses, scores and what is predicted are those of samples that weigh so; rows ' +
+        'of a file that `evaluate` compares count by their own weight alone',
     ),
 });

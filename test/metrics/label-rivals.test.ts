@@ -74,8 +74,15 @@ describe('those who look at no feature', () => {
     const { lossOfLabelsAlone, rivals: found } = rivals.finish();
     expect(lossOfLabelsAlone).toBeCloseTo((9 + 1 + 16) / 6, 9);
     expect(found?.prior.meanAbsoluteError).toBeCloseTo((3 + 1 + 4) / 3, 9);
-    // Before the first one says 0.
-    expect(found?.lastLabel.meanAbsoluteError).toBeCloseTo((1 + 2 + 5) / 3, 9);
+    // Before the first one says the mean, too.
+    expect(found?.lastLabel.meanAbsoluteError).toBeCloseTo((3 + 2 + 5) / 3, 9);
+  });
+
+  it('are never sure of more than they can be', () => {
+    const labels = Float64Array.from({ length: 60 }, () => 1);
+    const rivals = createLabelRivals(classes);
+    rivals.add({ labels, weights: new Float32Array(60).fill(1) });
+    expect(rivals.finish().lossOfLabelsAlone).toBe(0);
   });
 
   it('know no class that has no place, and nobody is right about it', () => {
@@ -121,8 +128,8 @@ describe('those who look at no feature', () => {
       b: { meanAbsoluteError: 40 / 3 },
     });
     expect(found?.lastLabel.outputs).toMatchObject({
-      a: { meanAbsoluteError: (1 + 2 + 5) / 3 },
-      b: { meanAbsoluteError: (10 + 20 + 20) / 3 },
+      a: { meanAbsoluteError: (3 + 2 + 5) / 3 },
+      b: { meanAbsoluteError: (20 + 20 + 20) / 3 },
     });
   });
 
