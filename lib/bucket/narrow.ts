@@ -136,6 +136,10 @@ function eachBlock(
   }
 }
 
+function canonical(value: number): number {
+  return Number.isNaN(value) ? Number.NaN : value;
+}
+
 /**
  * What picks the columns of a group out of some rows, as they are kept. (Each has a loop of its
  * own: over arrays of two types it takes several times as long; and integers are made narrower at
@@ -151,7 +155,8 @@ function pickerOf(
     return (rows) => {
       places.forEach((place, at) => {
         for (let from = place, to = at; to < floats.length; from += width, to += own)
-          floats[to] = rows[from] ?? 0;
+          // (A NaN with other bits, which are as good, would have another digest.)
+          floats[to] = canonical(rows[from] ?? 0);
       });
       return floats;
     };

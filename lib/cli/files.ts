@@ -103,7 +103,8 @@ async function evaluateLast(io: Io, name: string, last: number): Promise<number>
   result({ model: name, ...evaluation });
   const { samples, from, to, ...figures } = evaluation;
   const whole = samples > last ? ' (entries are taken whole)' : '';
-  print(`${name}, entries ${from} to ${to}: ${count(samples, 'sample')}${whole}`);
+  const entries = from === to ? `entry ${to}` : `entries ${from} to ${to}`;
+  print(`${name}, ${entries}: ${count(samples, 'sample')}${whole}`);
   printFigures(io, figures);
   return 0;
 }

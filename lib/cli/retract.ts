@@ -35,8 +35,11 @@ export async function retract(
     print(`  line ${line} of ${options.samples} is no sample: ${reason}`);
   if (chosen.bad.length > 10) print(`  ${count(chosen.bad.length, 'line')} in all are none`);
   const what =
-    `${name}: unlearn ${count(samples, 'sample')} of ${count(entries, 'entry', 'entries')} ` +
-    `from ${first.sequence} (${first.time}) to ${last.sequence} (${last.time}); ` +
+    `${name}: unlearn ${count(samples, 'sample')} of ` +
+    (entries === 1
+      ? `entry ${first.sequence} (${first.time}); `
+      : `${count(entries, 'entry', 'entries')} from ${first.sequence} (${first.time}) to ` +
+        `${last.sequence} (${last.time}); `) +
     `${jobs.map((job) => `what job ${job} had learnt goes too, since it had learnt them; `).join('')}` +
     'it cannot be undone';
   if (!(await mayChange(what))) return 0;

@@ -2,11 +2,18 @@
 type Words = Float32Array | Float64Array | Int32Array;
 
 /**
- * Copies the rows of a matrix at some places into another of its type, one behind the other. (As
- * integers: a loop over arrays of one type alone is several times as fast.)
+ * Copies the rows of a matrix at some places into another, one behind the other. (As integers: a
+ * loop over arrays of one type alone is several times as fast.)
  */
 export function gatherRows(from: Words, into: Words, rows: ArrayLike<number>, width: number): void {
-  copyRuns(wordsOf(from), wordsOf(into), rows, (width * from.BYTES_PER_ELEMENT) / wordBytes);
+  const own = from.constructor === into.constructor ? from : convertedTo(into, from);
+  copyRuns(wordsOf(own), wordsOf(into), rows, (width * into.BYTES_PER_ELEMENT) / wordBytes);
+}
+
+/** The same numbers in an array of another one's type. */
+function convertedTo(like: Words, numbers: Words): Words {
+  if (like instanceof Int32Array) return Int32Array.from(numbers);
+  return like instanceof Float32Array ? Float32Array.from(numbers) : Float64Array.from(numbers);
 }
 
 const wordBytes = Int32Array.BYTES_PER_ELEMENT;

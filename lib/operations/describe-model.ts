@@ -91,7 +91,8 @@ export type BrokenModel = { readonly model: string; readonly problem: string };
 
 /** All models of a stack, in the order of their names. One that is broken hides no other. */
 export async function listModels(ports: Ports): Promise<readonly (ModelSummary | BrokenModel)[]> {
-  const names = await ports.store.folders(keys.models);
+  // (S3 lists `a-b/` before `a/`.)
+  const names = (await ports.store.folders(keys.models)).toSorted();
   const summaries: (ModelSummary | BrokenModel)[] = [];
   for (const model of names) {
     try {

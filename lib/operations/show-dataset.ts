@@ -136,7 +136,9 @@ function summaryOf(
 function kindOf(column: Column): ColumnSummary['kind'] {
   const { present, truths, numbers, dates, dateTexts, objects, vectors } = column;
   if (present === 0) return 'empty';
-  if (truths === present) return 'true or false';
+  // (One number alone is hardly meant as a word.)
+  const isOneNumber = numbers === present && column.values.size === 1;
+  if (truths === present && !isOneNumber) return 'true or false';
   if (numbers === present) return 'number';
   if (dates + dateTexts === present) return 'time';
   const lists = [...vectors.values()].reduce((sum, count) => sum + count, 0);

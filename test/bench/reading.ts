@@ -18,9 +18,9 @@ import { createWorld, message } from '../support/world.ts';
  * `node test/bench/reading.ts`: rows and megabytes a second from a file to shards of encoded rows,
  * by one core, beside what pandas takes to make numbers of the same CSV, and such shards of them
  * (where `python3` has it); and samples a second from a message's body to encoded rows, of a list
- * and of columns. Medians of three.
+ * and of columns. Medians of five.
  */
-const repetitions = 3;
+const repetitions = 5;
 const folder = mkdtempSync(join(tmpdir(), 'millrace-reading-'));
 
 /** The columns of the CSV alone, as pandas reads them: nothing is made of them. */

@@ -103,7 +103,7 @@ describe('what operators type', () => {
       expect(await rollback(io, model, '2')).toBe(0);
       expect(await retract(io, model, { message: id })).toBe(0);
       expect(lines.at(-1)).toContain(says);
-      expect(lines.some((line) => line.includes('unlearn 1 sample of 1 entry from 1'))).toBe(true);
+      expect(lines.some((line) => line.includes('unlearn 1 sample of entry 1'))).toBe(true);
     }
     const alone = consentOf(() => undefined, { isDryRun: false, isSure: false });
     await expect(alone('what it does')).rejects.toThrow('say --yes');

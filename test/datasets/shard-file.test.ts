@@ -66,6 +66,21 @@ function samplesOf(raw: Float64Array, count: number): EncodedSamples {
   };
 }
 
+it('rows are gathered also from numbers of another type', () => {
+  const samples = {
+    count: 2,
+    numbers: Float32Array.of(1, 2),
+    raw: Float32Array.of(1, 2),
+    categories: new Int32Array(0),
+    labels: Float64Array.of(1.5, 2.5),
+    weights: Float32Array.of(1, 1),
+  };
+  const layout = { numberWidth: 1, categoryCount: 0 };
+  expect(gatherSamples(samples, [1, 0], layout).labels).toEqual(Float32Array.of(2.5, 1.5));
+  const exact = { ...layout, hasExactLabels: true, isExact: true };
+  expect(gatherSamples(samples, [1], exact).raw).toEqual(Float64Array.of(2));
+});
+
 describe('narrow columns', () => {
   it.each([
     ['float64', Float64Array],
@@ -84,6 +99,19 @@ describe('narrow columns', () => {
       expect(back.constructor).toBe(of);
       expect(bitsOf(back), `seed ${seed}`).toEqual(bitsOf(openWhole(matrix, rows).rowsAt(places)));
     }
+  });
+
+  it('have one NaN, whatever its bits', () => {
+    const bits = (high: number) => {
+      const values = Float64Array.of(0, 1 / 3, 2.5);
+      new Uint32Array(values.buffer)[1] = high;
+      return values;
+    };
+    const kept = [0x7ff80000, 0xfff80000, 0x7ff80001].map((high) => narrowed(bits(high), 3));
+    for (const { tensors } of kept)
+      expect(bitsOf(tensors.F64?.data as Matrix)).toEqual(
+        bitsOf(kept[0]?.tensors.F64?.data as Matrix),
+      );
   });
 
   it.each([

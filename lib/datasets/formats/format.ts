@@ -117,7 +117,7 @@ export function copied(text: string): string {
 
 /** Counts what is collected until there is enough to hand on; its rows are kept elsewhere. */
 export class ChunkCollector {
-  #lines = new Float64Array(limits.chunkRows);
+  #lines = new Float64Array(16);
   #rows = 0;
   #bad: BadRow[] = [];
   #sizeBytes = 0;

@@ -256,8 +256,12 @@ const kindOfByte = {
   quote: 5,
 } as const;
 
-/** Of each byte, its kind. */
+const kindsByDelimiter = new Map<number, Uint8Array>();
+
+/** Of each byte, its kind. (Small files have tables as often.) */
 function kindsOfBytes(delimiter: number): Uint8Array {
+  const known = kindsByDelimiter.get(delimiter);
+  if (known !== undefined) return known;
   const kinds = Uint8Array.from({ length: 256 }, (_, byte) =>
     byte >= 0x80 || isWhite(byte) ? kindOfByte.edge : kindOfByte.part,
   );
@@ -265,6 +269,7 @@ function kindsOfBytes(delimiter: number): Uint8Array {
   kinds[carriageReturn] = kindOfByte.carriageReturn;
   kinds[quote] = kindOfByte.quote;
   kinds[delimiter] = kindOfByte.delimiter;
+  kindsByDelimiter.set(delimiter, kinds);
   return kinds;
 }
 
