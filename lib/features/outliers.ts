@@ -48,7 +48,9 @@ function withoutOddLabels(
     const { mean = 0, deviation = 0 } = scale?.outputs[output] ?? {};
     const usual = Math.abs(mean) + deviation;
     // Most often nothing is odd, and nothing need be sorted.
-    if (usual > 0 && largestOf(samples.labels, labelWidth, output) <= boundOf(usual))
+    const largest = largestOf(samples.labels, labelWidth, output);
+    const isUsual = usual > 0 && largest <= boundOf(usual);
+    if (isUsual || hasPeers(samples.labels, labelWidth, output, largest))
       return Number.POSITIVE_INFINITY;
     const labels = columnOf(samples.labels, labelWidth, output);
     return boundOf(Math.max(usualSize(labels), usual));
@@ -75,7 +77,9 @@ function withoutOddNumbers(
     const usual = isKnown
       ? Math.abs(seen.mean[column] ?? 0) + Math.sqrt(varianceOf(seen, column))
       : 0;
-    if (largestOf(raw, numberWidth, column) <= Math.max(usual * times, least)) return [];
+    const largest = largestOf(raw, numberWidth, column);
+    if (largest <= Math.max(usual * times, least)) return [];
+    if (hasPeers(raw, numberWidth, column, largest)) return [];
     const values = columnOf(raw, numberWidth, column).filter((value) => !Number.isNaN(value));
     const bound = boundOf(Math.max(usual, usualSize(values)));
     return [{ name, column, bound: Math.max(bound, least) }];
@@ -108,8 +112,28 @@ function largestOf(values: Floats, width: number, column: number): number {
   return largest;
 }
 
+/**
+ * Whether the largest size in a column is within bounds by {@link usualSize}, told without sorting:
+ * as many come near to it as are beyond nine tenths.
+ */
+function hasPeers(values: Floats, width: number, column: number, largest: number): boolean {
+  let [count, near] = [0, 0];
+  for (let at = column; at < values.length; at += width) {
+    const size = Math.abs(values[at] ?? 0);
+    if (Number.isNaN(size)) continue;
+    count += 1;
+    if (size * times >= largest) near += 1;
+  }
+  return count >= enoughSamples && near >= count - placeOfNineTenths(count);
+}
+
+/** Where of so many sizes, in their order, the one is that nine tenths do not exceed. */
+function placeOfNineTenths(count: number): number {
+  return Math.floor(0.9 * (count - 1));
+}
+
 function nineTenths(sizes: Floats): number {
-  return sizes[Math.floor(0.9 * (sizes.length - 1))] ?? 0;
+  return sizes[placeOfNineTenths(sizes.length)] ?? 0;
 }
 
 /** What nine tenths of the labels do not exceed; 0 where there are too few to tell. */

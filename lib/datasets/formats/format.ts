@@ -218,9 +218,11 @@ export function chunkOf(
   count: number,
   columns: readonly GroupColumn[],
 ): RowChunk {
+  const lines = new Float64Array(count);
+  for (let i = 0; i < count; i++) lines[i] = rowStart + i + 1;
   return {
     rows: new ColumnRows(columns, count),
-    lines: Float64Array.from({ length: count }, (_, i) => rowStart + i + 1),
+    lines,
     bad: [],
     next: { at: rowStart + count, line: rowStart + count + 1 },
   };
