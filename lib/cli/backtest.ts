@@ -3,7 +3,7 @@ import { backtest, backtestFrozen } from '../operations/backtest.ts';
 import type { Backtest } from '../operations/learn-stream.ts';
 import { readCandidates } from './candidates.ts';
 import type { Io } from './io.ts';
-import { entriesBar, figure, formatCount, formatTable } from './progress.ts';
+import { entriesBar, figure, formatCount, formatTable, wrapped } from './progress.ts';
 
 /** What a backtest is asked for. */
 export type BacktestArguments = {
@@ -36,7 +36,10 @@ export async function runBacktest(
   print(backtestTable(results));
   for (const { name: spec, refused, firstRefusal } of results)
     if (firstRefusal !== undefined)
-      print(`${spec}: ${formatCount(Math.round(refused))} refused, the first: ${firstRefusal}`);
+      for (const line of wrapped(
+        `${spec}: ${formatCount(Math.round(refused))} refused, the first: ${firstRefusal}`,
+      ))
+        print(line);
   const [first, ...others] = results;
   if (!isFrozen && others.length > 0 && others.every(({ loss }) => loss === first?.loss))
     print('all earned the same: what they differ in has no effect (experts have their own rates)');

@@ -125,7 +125,7 @@ async function evaluateFileOf(io: Io, name: string, path: string): Promise<numbe
   );
   if (samples > 0) printFigures(io, figures);
   if (samples > 0 && model.spec.label.classWeights !== undefined)
-    print('  rows of a file count by their own weight alone, whatever label.classWeights says');
+    print('  rows of a file count by their own weight, whatever label.classWeights says');
   if (state.sequence === 0 && model.spec.initialWeights === undefined)
     print(`  ${name} has learnt nothing yet`);
   if (firstRefusal !== undefined) print(`  the first that is refused: ${firstRefusal}`);

@@ -18,14 +18,11 @@ export function jobLines(jobs: readonly JobSummary[]): readonly string[] {
   return [
     formatTable([['job', 'status', 'epoch', 'rows', 'refused', 'loss'], ...rows]),
     ...jobs.flatMap(({ job, reason }) =>
-      reason === undefined || isUsual.test(reason) ? [] : wrapped(`${job}: ${reason}`),
+      reason === undefined ? [] : wrapped(`${job}: ${reason}`),
     ),
     ...jobs.flatMap(heldOutLines),
   ];
 }
-
-/** How a job ends that nothing else ends before; the table has the number. */
-const isUsual = /^\d+ epochs done$/;
 
 /** What a job's challenger came to on held-out rows, and the champion beside it. */
 function heldOutLines({ job, heldOut }: JobSummary): readonly string[] {

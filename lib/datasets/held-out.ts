@@ -56,7 +56,9 @@ function readerOf(spec: Spec, { column, from }: OfColumn) {
   if (typeof from === 'number')
     return { read: (cell: unknown) => cells.number(cell), rule: 'must be a finite number' };
   const unit = Object.entries(spec.features).flatMap(([name, feature]) =>
-    feature.type === 'timestamp' && (feature.column ?? name) === column ? (feature.unit ?? []) : [],
+    feature.type === 'timestamp' && [name, feature.column].includes(column)
+      ? (feature.unit ?? [])
+      : [],
   )[0];
   return { read: (cell: unknown) => timeOf(cell, cells, unit), rule: timeRule(unit) };
 }

@@ -70,12 +70,11 @@ export function createPreparation(
     /** Whether it is behind the place where it began. */
     hasMoved: () => !isDeepStrictEqual(place, kept?.place),
     async add(chunk: SampleChunk) {
-      const encoded = encoder.encode(chunk.samples);
+      const encoded = withoutUnread(chunk, encoder.encode(chunk.samples));
       assertPlaces(layout, derivation.classes(), encoded.samples);
       // What the journal holds was judged when it was learnt.
       const isJudged = chunk.placeOf === undefined;
-      const judged = isJudged ? encoded : withoutOutliers(encoder, encoded);
-      const encoding = withoutUnread(chunk, judged);
+      const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
       const samples = withOwnWeights(encoding.samples);
       const own = split(chunk, encoding.accepted, tally.rows());
       // A held-out row sees what the rows before it said, as a training row does.

@@ -75,11 +75,12 @@ function giveWay({ layers }: tf.LayersModel, features: ReadonlySet<string>): voi
     let name = `${layer.name}-layer`;
     while (taken.has(name) || aroundIt.test(name)) name = `inner-${name}`;
     taken.add(name);
+    const before = `${layer.name}/`;
     layer.name = name;
-    for (const weight of layer.weights) {
-      const own = weight.originalName.replace(/^[^/]*/, layer.name);
-      Reflect.set(weight, 'originalName', own);
-    }
+    // (Those of layers inside of it have names of their own.)
+    for (const weight of layer.weights)
+      if (weight.originalName.startsWith(before))
+        Reflect.set(weight, 'originalName', `${name}/${weight.originalName.slice(before.length)}`);
   }
 }
 

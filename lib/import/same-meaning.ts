@@ -30,8 +30,8 @@ function assertSame(declared: readonly Said[], source: readonly Said[]): void {
     if (own === other) continue;
     if (field === topologyField)
       throw invalid(
-        `spec.${field}: must compute what the one computes by which the weights were learnt; ` +
-          'leave network out, or take that of the model that was exported',
+        `spec.${field}: must have the layers and activations by which the weights were learnt; ` +
+          'take the topology of the model that was exported',
       );
     throw invalid(`spec.${field}: must be ${other}, as the weights were learnt (found ${own})`);
   }
@@ -50,8 +50,12 @@ function meaningOf({ task, features, label }: Partial<Spec>): readonly Said[] {
     ['task', String(task)],
     ['features', entries.map(([name]) => name).join(', ')],
     ...entries.map(([name, feature]): Said => {
-      const { column: _, missing: __, ...own }: Record<string, unknown> = feature;
-      return [`features.${name}`, canonicalJson(own)];
+      const { column: _, missing: __, unit: ___, ...own }: Record<string, unknown> = feature;
+      const isUsual = feature.type === 'timestamp' && own.standardize === true;
+      return [
+        `features.${name}`,
+        canonicalJson(isUsual ? { ...own, standardize: undefined } : own),
+      ];
     }),
     ['label.classes', (label?.classes ?? []).join(', ')],
     ['label.maxClasses', String(label?.maxClasses ?? nothing)],
@@ -62,7 +66,9 @@ function meaningOf({ task, features, label }: Partial<Spec>): readonly Said[] {
 
 /** What the networks of a spec compute that weights, by their names and shapes, do not say. */
 function computedByAll({ network, online }: Partial<Spec>): readonly Said[] {
-  return [...computedByNetwork(network), ...computedByExperts(online?.experts, network)];
+  return online?.experts === undefined
+    ? computedByNetwork(network)
+    : computedByExperts(online.experts, network);
 }
 
 type Network = Partial<Spec>['network'];
@@ -70,7 +76,7 @@ type Network = Partial<Spec>['network'];
 function computedByNetwork(network: Network): readonly Said[] {
   if (network === undefined) return [];
   return 'topology' in network
-    ? [[topologyField, canonicalJson(computedBy(network.topology))]]
+    ? [[topologyField, canonicalJson(layersOf(network.topology))]]
     : [['network.activation', activationOf(network)]];
 }
 
@@ -82,17 +88,18 @@ function activationOf({
   return (hidden.length > 0 && activation) || nothing;
 }
 
-/** A topology without what only its training is about. */
-function computedBy(topology: unknown): unknown {
-  if (Array.isArray(topology)) return topology.map(computedBy);
-  if (!isRecord(topology)) return topology;
-  const kept = Object.entries(topology).filter(([key]) => !ofTraining.test(key));
-  return Object.fromEntries(kept.map(([key, value]) => [key, computedBy(value)]));
+/** The layers of a topology, and what each computes beside what its weights say. */
+function layersOf(topology: unknown): readonly unknown[] {
+  if (Array.isArray(topology)) return topology.flatMap(layersOf);
+  if (!isRecord(topology)) return [];
+  const { class_name: kind, className = kind, config } = topology;
+  const { activation = 'linear' } = isRecord(config) ? config : {};
+  const own =
+    className === undefined || className === 'InputLayer' ? [] : [[className, activation]];
+  return [...own, ...Object.values(topology).flatMap(layersOf)];
 }
 
-const ofTraining = /initializer|regularizer|constraint|^(trainable|seed|rate|dtype)$/i;
-
-function computedByExperts(experts: readonly Expert[] = [], network: Network): readonly Said[] {
+function computedByExperts(experts: readonly Expert[], network: Network): readonly Said[] {
   const own = network !== undefined && 'hidden' in network ? network : undefined;
   return experts.flatMap((expert, i): readonly Said[] => {
     const field = `online.experts[${i}]`;

@@ -48,8 +48,30 @@ export function isBudgetUsed({ trainedMilliseconds = 0 }: Place, budget: Budget)
 }
 
 /** Why a job ends whose budget is used. */
-export function budgetUsed(budget: Budget): string {
+function budgetUsed(budget: Budget): string {
   const { seconds, dollars } = budget;
   const isByTime = seconds !== undefined && seconds === secondsOfBudget(budget);
   return `its ${isByTime ? `${seconds} s` : `$${dollars}`} of training are used up`;
+}
+
+/**
+ * Why a job ends after an epoch with some loss: epochs, target loss, early stopping, budget; and
+ * which epoch its weights are of, if that is not the last. Undefined if it goes on.
+ */
+export function reasonToEnd(place: Place, loss: number, batch: Spec['batch']): string | undefined {
+  const reason = whyItEnds(place, loss, batch);
+  const { epoch, epochsWithoutBest } = place;
+  if (reason === undefined || batch.patience === undefined || epochsWithoutBest === 0)
+    return reason;
+  return `${reason}; the weights are those of epoch ${epoch - epochsWithoutBest}`;
+}
+
+function whyItEnds(place: Place, loss: number, batch: Spec['batch']): string | undefined {
+  const { epoch, epochsWithoutBest } = place;
+  const { epochs, targetLoss, patience } = batch;
+  if (targetLoss !== undefined && loss <= targetLoss) return `target loss ${targetLoss} reached`;
+  if (patience !== undefined && epochsWithoutBest >= patience)
+    return `no lower loss for ${patience === 1 ? 'an epoch' : `${patience} epochs`}`;
+  if (isBudgetUsed(place, batch)) return budgetUsed(batch);
+  return epoch >= epochs ? `${epochs} epochs done` : undefined;
 }

@@ -19,7 +19,7 @@ import { withPlaces } from '../model/places-of-classes.ts';
 import { predict } from '../model/predict.ts';
 import { fixedScales } from '../model/scaled-steps.ts';
 import type { Parameters } from '../state/state.ts';
-import { budgetUsed, isBudgetUsed, secondsOfBudget } from './budget.ts';
+import { isBudgetUsed, reasonToEnd, secondsOfBudget } from './budget.ts';
 import { classesOfRows, orderOfEpoch, weighedForEpoch } from './epoch-order.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
@@ -267,7 +267,7 @@ async function endEpoch(
     bestLoss: isBest ? loss : place.bestLoss,
     epochsWithoutBest: isBest ? 0 : place.epochsWithoutBest + 1,
   };
-  const reason = stopReason(ended, loss, batch);
+  const reason = reasonToEnd(ended, loss, batch);
   // Whoever is patient wants the best epoch, not the last.
   const bestSoFar = batch.patience === undefined ? undefined : isBest ? parameters : best;
   if (reason === undefined) return { parameters, best: bestSoFar, place: ended };
@@ -287,14 +287,4 @@ async function heldOutFigures(
   const all = figuresOf(model.spec, predictions, heldOut, parameters.statistics.classNames);
   const { confusion: _, outputs: __, ...figures } = all;
   return finiteFigures(figures);
-}
-
-function stopReason(place: Place, loss: number, batch: Batch): string | undefined {
-  const { epoch, epochsWithoutBest } = place;
-  const { epochs, targetLoss, patience } = batch;
-  if (targetLoss !== undefined && loss <= targetLoss) return `target loss ${targetLoss} reached`;
-  if (patience !== undefined && epochsWithoutBest >= patience)
-    return `no lower loss for ${patience} epochs; the weights are those of epoch ${epoch - epochsWithoutBest}`;
-  if (isBudgetUsed(place, batch)) return budgetUsed(batch);
-  return epoch >= epochs ? `${epochs} epochs done` : undefined;
 }

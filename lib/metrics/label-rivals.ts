@@ -7,8 +7,10 @@ import type { Labelled } from './scores.ts';
 /**
  * Collects the labels of a file in their order, and says what they earn by themselves: the best
  * that is the same for all, and the label of the sample before.
+ *
+ * @param before what is said of the first sample of a regression: what was known of labels before
  */
-export function createLabelRivals(spec: Spec) {
+export function createLabelRivals(spec: Spec, before: readonly number[] = []) {
   const width = labelWidth(spec.label);
   const [labels, weights]: [number[], number[]] = [[], []];
   return {
@@ -19,14 +21,13 @@ export function createLabelRivals(spec: Spec) {
     finish(): LabelRivals {
       const all = { labels: Float64Array.from(labels), weights: Float32Array.from(weights) };
       const { values } = bestConstant(spec, all);
-      // (No row is before the first one: of a regression what is best for all is said of it.)
-      const first = (i: number) =>
-        spec.task === 'regression' ? (values[i] ?? Number.NaN) : Number.NaN;
-      const before = all.labels.map((_, i) => (i < width ? first(i) : (labels[i - width] ?? 0)));
+      const ofRows = all.labels.map(
+        (_, i) => (i < width ? before[i] : labels[i - width]) ?? Number.NaN,
+      );
       const sums = createRivalSums(spec);
       sums.add(all, {
         prior: saidConstant(spec, values),
-        lastLabel: saidLabels(spec, before),
+        lastLabel: saidLabels(spec, ofRows),
       });
       return sums.finish();
     },

@@ -50,10 +50,10 @@ export async function checkDataset(
     for (const object of objects) {
       const file = { name: object.key, bytes: bytesOfObject(store, object), columns };
       for await (const chunk of readSamples(spec, file)) {
-        const encoded = encoder.encode(chunk.samples);
+        const encoded = withoutUnread(chunk, encoder.encode(chunk.samples));
         known = withClassesOf(known, encoded.samples, layout);
         assertPlaces(layout, known);
-        const judged = withoutUnread(chunk, withoutOutliers(encoder, encoded));
+        const judged = withoutOutliers(encoder, encoded);
         for (const column of chunk.absent()) absent.add(column);
         const row = tally.rows();
         for (const index of judged.accepted)

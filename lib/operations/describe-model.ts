@@ -172,7 +172,7 @@ async function jobsBeside(
       heldOut: progress.comparison?.heldOut,
       time,
       ...ended,
-      reason: ended.reason ?? reason,
+      reason: ended.status === 'promoted' ? joined(reason, ended.reason) : (ended.reason ?? reason),
     });
   }
   return jobs;
@@ -192,6 +192,15 @@ async function promotionOf(
   return 'promotion' in end
     ? { status: 'promoted', reason: promotedBy(end.promotion, state) }
     : { status: 'kept-champion', reason: end.refusal };
+}
+
+/** How a job ends that nothing else ends before; its epochs are told besides. */
+const usualEnd = /^\d+ epochs done$/;
+
+/** Why a job ended, and what became of it. */
+function joined(...reasons: readonly (string | undefined)[]): string {
+  const told = reasons.filter((each) => each !== undefined && !usualEnd.test(each));
+  return [...new Set(told)].join('; ');
 }
 
 /** Which entry promoted a job; and that it is not in the weights, if it is the last that was. */

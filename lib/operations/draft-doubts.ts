@@ -37,8 +37,9 @@ export function weightDoubt(column: Column): string {
 
 /** Words that count as missing where they may be values, as no number is: `None` for no damage. */
 export function missingDoubts(column: Column): string[] {
-  const { name, missing, present, missingTexts, numbers } = column;
-  if (missing < 0.1 * (missing + present) || numbers > present / 2) return [];
+  const { name, missing, present, missingTexts, numbers, dates, dateTexts } = column;
+  const areWords = numbers + dates + dateTexts <= present / 2;
+  if (missing < 0.1 * (missing + present) || !areWords) return [];
   return [...missingTexts].map(
     ([text, times]) =>
       `${name}: ${times} cells are ${JSON.stringify(text)}, which counts as missing; if it is a ` +

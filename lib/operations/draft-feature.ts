@@ -5,6 +5,7 @@ import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
+import { type FarScale, farScaleOf } from './draft-scale.ts';
 import { isTime, timeDoubts } from './draft-times.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
@@ -20,7 +21,7 @@ const mostWords = 100 - cellsSchema.parse({}).missing.length;
 export function reasonToLeave(column: Column): string | undefined {
   const { present, values, whole, vectors, missing } = column;
   const numbers = areCodes(column) ? 0 : column.numbers;
-  if (column.name === '') return 'its column has no name';
+  if (column.name === '') return 'it has no name';
   if (!columnName.safeParse(column.name).success)
     return `its name has more than ${limits.categoryCharacters} characters`;
   if (present === 0) return 'it is always missing';
@@ -148,7 +149,11 @@ function markOf(column: Column): string | undefined {
 }
 
 /** A number; what is missing is learnt as the mean. */
-function numberOf(column: Column, doubts: string[], words = 0): SpecInput['features'][string] {
+function numberOf(
+  column: Column,
+  { doubts, far }: Pick<Findings, 'doubts' | 'far'>,
+  words = 0,
+): SpecInput['features'][string] {
   const missing = column.missing + words;
   if (column.tooLarge > 0)
     doubts.push(
@@ -161,9 +166,11 @@ function numberOf(column: Column, doubts: string[], words = 0): SpecInput['featu
       `${column.name}: ${mark} is far from all others; if it stands for a missing number, say so: ` +
         `"cells": {"missing": ["", "${mark}"]}`,
     );
-  if (missing === 0) return { type: 'number' };
+  const scale = mark === undefined ? farScaleOf(column) : undefined;
+  if (scale !== undefined) far.set(column.name, scale);
+  if (missing === 0) return { type: 'number', ...scale };
   doubts.push(learntAsMean(column.name, missing));
-  return { type: 'number', ...standInFor(missing) };
+  return { type: 'number', ...scale, ...standInFor(missing) };
 }
 
 /** What a draft has found so far. */
@@ -177,6 +184,8 @@ export type Findings = {
   readonly codes: ReadonlySet<string>;
   /** Columns that have a few numbers, and how many. */
   readonly few: Map<string, number>;
+  /** Columns that are scaled otherwise, since some of their numbers are far from the others. */
+  readonly far: Map<string, FarScale>;
 };
 
 /** So many columns that are alike are told one by one. */
@@ -196,10 +205,8 @@ export function fewDoubts(few: Findings['few']): readonly string[] {
 }
 
 /** The feature that a column is that has no times, by its looks. */
-export function featureOf(
-  column: Column,
-  { doubts, words, meant, codes, few }: Findings,
-): SpecInput['features'][string] {
+export function featureOf(column: Column, findings: Findings): SpecInput['features'][string] {
+  const { doubts, words, meant, codes, few } = findings;
   const { name, present, numbers, values, vectors, missing } = column;
   if (vectors.size > 0) {
     const [length, rows] = commonestVector(column);
@@ -227,7 +234,7 @@ export function featureOf(
     return categoryOf(column, doubts);
   }
   if (numbers === present) {
-    if (column.truths === present && values.size <= 2) return numberOf(column, doubts);
+    if (column.truths === present && values.size <= 2) return numberOf(column, findings);
     if (codes.has(name)) {
       doubts.push(
         `${name}: its whole numbers say more of the label one by one than by their size, and are ` +
@@ -240,7 +247,7 @@ export function featureOf(
     if (times.length === 0 && values.size === present && column.whole === present && present > 100)
       doubts.push(`${name}: no two of its whole numbers are alike; if they are ids, leave it out`);
     if (values.size <= 20 && present > 100) few.set(name, values.size);
-    return numberOf(column, doubts);
+    return numberOf(column, findings);
   }
   if (numbers > mostlyNumbers * present) {
     const texts = nonNumbersOf(column);
@@ -257,7 +264,7 @@ export function featureOf(
         `${texts.length === 0 ? '' : ` (${listNames(texts)})`}; ` +
         (areMissing ? 'they count as missing, in every column' : 'such rows are refused'),
     );
-    return numberOf(column, doubts, areMissing ? present - numbers : 0);
+    return numberOf(column, findings, areMissing ? present - numbers : 0);
   }
   return categoryOf(column, doubts);
 }

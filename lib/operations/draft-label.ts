@@ -56,12 +56,17 @@ export function assertIsTask({ name, present, values, truths, numbers }: Column,
       `--task: ${name} must be true or false, 1 or 0, yes or no (${found})` +
         (values.size === 2 ? `; ${wordsToDeclare([...values.keys()])}` : ''),
     );
-  const most = Math.min(mostListed, Math.max(mostClasses, Math.floor(present / rowsOfClass)));
+  const most = mostListedOf(present);
   if (task === 'multiclass' && (values.size < 2 || values.size > most))
     throw invalid(
       `--task: ${name} must have 2 to ${most} classes in ${present} rows (found ${values.size}); ` +
         'label.maxClasses in a spec takes more as they come',
     );
+}
+
+/** How many classes are listed where somebody says that they are such. */
+function mostListedOf(rows: number): number {
+  return Math.min(mostListed, Math.max(mostClasses, Math.floor(rows / rowsOfClass)));
 }
 
 /** Numbers of no more values may be classes. */
@@ -127,9 +132,13 @@ export function taskOf(label: Column, doubts: string[]): Task {
         'to learn, and if the file is sorted by it, shuffle it',
     );
   if (values.size <= mostClasses) return 'multiclass';
+  const areClasses =
+    values.size <= mostListedOf(present)
+      ? '--task multiclass'
+      : 'label.maxClasses in a spec takes them as they come';
   throw invalid(
     `--label: ${name} is neither a number, nor true or false, nor one of at most ${mostClasses} ` +
       `classes (found ${values.size} texts, such as ${textsOf(label)}); if they are classes: ` +
-      '--task multiclass; if they are numbers, write them as 2503.28',
+      `${areClasses}; if they are numbers, write them as 2503.28`,
   );
 }

@@ -26,6 +26,7 @@ import {
 } from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks } from './draft-leaks.ts';
+import { farDoubts } from './draft-scale.ts';
 import { lookAgain } from './draft-second-look.ts';
 import { isTime, timestampOf } from './draft-times.ts';
 import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
@@ -111,6 +112,7 @@ async function draftOf(
     words: new Set<string>(),
     meant: meantWords(targets),
     few: new Map(),
+    far: new Map(),
     codes,
   };
   const candidates = [...columns.values()].filter((column) => !targets.includes(column));
@@ -162,7 +164,7 @@ function draftFeatures(
       features[name] = { ...feature, ...renamed };
     }
   }
-  doubts.push(...fewDoubts(findings.few));
+  doubts.push(...fewDoubts(findings.few), ...farDoubts(findings.far));
   return { features, left };
 }
 

@@ -14,23 +14,37 @@ export function isTime(column: Column): boolean {
   return dates + dateTexts > 0.5 * present || unitOf(column) !== undefined;
 }
 
-/** Words of names of columns whose numbers are times, if they can be. */
-const timeWords = /^(ts|t|at|time|times|datetime|date|when|epoch|unix|created|updated)$/;
+/** What names of columns end with whose numbers are times, if they can be. */
+const timeWords = /^(ts|t|at|date|when|epoch|created|updated)$|time$|timestamp$/;
+/** What may stand behind it. */
+const behindTime = new Set(['s', 'ms', 'sec', 'millis', 'utc', 'gmt']);
 
 /** Whether a column is called as times are: `ts`, `created_at`, `eventTime`, `timestamp_ms`. */
 function isCalledTime(name: string): boolean {
   const words = name
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase()
-    .split(/[^a-z]+/);
-  return words.some((word) => timeWords.test(word) || word.includes('timestamp'));
+    .split(/[^a-z]+/)
+    .filter((word) => word !== '');
+  const last = words.findLast((word) => !behindTime.has(word));
+  return last !== undefined && timeWords.test(last);
 }
 
-/** What the numbers of a column count since 1970, if they look like times and are called so. */
+/** Of the numbers of a file in order of time, so many are no less than the one before. */
+const mostlyAscending = 0.9;
+
+/**
+ * What the numbers of a column count since 1970, if they look like times, are called so, and go up
+ * from row to row as those of a stream do: amounts and ids would be lost as times.
+ */
 function unitOf(column: Column): TimeUnit | undefined {
   if (column.numbers < column.present || !isCalledTime(column.name)) return undefined;
-  if (areTimes(column, 1)) return 's';
-  return areTimes(column, 1_000) ? 'ms' : undefined;
+  const unit = areTimes(column, 1) ? 's' : areTimes(column, 1_000) ? 'ms' : undefined;
+  if (unit === undefined) return undefined;
+  // (Distinct values come in the order of their rows.)
+  const numbers = plainValuesOf(column).map(Number);
+  const ups = numbers.filter((number, i) => i === 0 || number >= (numbers[i - 1] ?? 0)).length;
+  return ups >= mostlyAscending * numbers.length ? unit : undefined;
 }
 
 /** The times of a column, in milliseconds. */
@@ -56,7 +70,8 @@ export function timestampOf(
   doubts.push(
     `${name} is a time${unit === undefined ? '' : `, in ${units[unit]} since 1970`}: it is learnt ` +
       `as ${listNames(parts.map(meaningOf))}, of ${zone === utc ? 'UTC' : zone}` +
-      (others > 0 ? `; ${others} values are none, and such rows are refused` : ''),
+      (others > 0 ? `; ${others} values are none, and such rows are refused` : '') +
+      (unit === undefined ? '' : '; if they are amounts, write {"type": "number"}'),
   );
   if (zones.length > 1)
     doubts.push(

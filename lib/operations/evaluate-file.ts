@@ -3,6 +3,7 @@ import type { ByteSource } from '../datasets/byte-source.ts';
 import { readSamples } from '../datasets/read-samples.ts';
 import { fieldInFile } from '../datasets/to-sample.ts';
 import { noPlace, placed } from '../features/classes.ts';
+import { labelScaleOf } from '../features/scaling.ts';
 import { createFigures, type Figures } from '../metrics/figures.ts';
 import { createLabelRivals } from '../metrics/label-rivals.ts';
 import type { LabelRivals } from '../metrics/rival-sums.ts';
@@ -34,7 +35,8 @@ export async function evaluateFile(
   const { layout } = model.encoder;
   const { statistics } = parameters;
   const figures = createFigures(spec, statistics.classNames);
-  const rivals = createLabelRivals(spec);
+  const known = labelScaleOf(statistics, layout)?.outputs.map(({ mean }) => mean);
+  const rivals = createLabelRivals(spec, known);
   let refused = 0;
   let unknownClasses = 0;
   let firstRefusal: string | undefined;

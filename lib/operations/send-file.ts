@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ByteSource } from '../datasets/byte-source.ts';
 import { type DatasetFile, readRows } from '../datasets/rows.ts';
-import { fieldInFile } from '../datasets/to-sample.ts';
+import { fieldInFile, rowReader } from '../datasets/to-sample.ts';
 import { invalid, isOfKind, reasonOf } from '../errors.ts';
 import { createEncoder } from '../features/encoder.ts';
 import { isLateLabel } from '../features/sample-id.ts';
@@ -70,7 +70,7 @@ export async function sendFile(
   const before = sizeBefore(ledger, content);
   const usual = async () =>
     idColumn === undefined
-      ? usualSize(content.lines ?? (await someRows(file)))
+      ? usualSize(content.lines ?? (await someRows({ ...file, columns: rowReader(spec).columns })))
       : labelsPerMessage(spec);
   const samplesPerMessage = given ?? before ?? (await usual());
   assertSameCut(before, samplesPerMessage);
@@ -209,7 +209,7 @@ function usualSize(rows: number): number {
 }
 
 /** How many rows a file has; of many, as many as it takes to know {@link usualSize}. */
-async function someRows(file: Pick<DatasetFile, 'name' | 'bytes'>): Promise<number> {
+async function someRows(file: DatasetFile): Promise<number> {
   let rows = 0;
   for await (const { lines, bad } of readRows(file)) {
     rows += lines.length + bad.length;

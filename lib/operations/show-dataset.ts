@@ -133,11 +133,15 @@ function summaryOf(
   };
 }
 
+function hasDigits(text: string): boolean {
+  return /\d/.test(text);
+}
+
 function kindOf(column: Column): ColumnSummary['kind'] {
   const { present, truths, numbers, dates, dateTexts, objects, vectors } = column;
   if (present === 0) return 'empty';
   // (One number alone is hardly meant as a word.)
-  const isOneNumber = numbers === present && column.values.size === 1;
+  const isOneNumber = column.values.size === 1 && [...column.values.keys()].every(hasDigits);
   if (truths === present && !isOneNumber) return 'true or false';
   if (numbers === present) return 'number';
   if (dates + dateTexts === present) return 'time';

@@ -6,10 +6,10 @@ import { limits } from '../limits.ts';
 import { type Derived, type DerivedCounts, derivedCounts, pairCount } from './derived-numbers.ts';
 import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
 
-/** A linear model of what is relative to the last hundred samples or so. */
+/** A linear model of what is relative to the last hundred samples or so; its steps are large. */
 export const forgettingLinearExpert: Expert = {
   hidden: [],
-  rate: 0.1,
+  rate: 1,
   halfLife: 100,
   replay: false,
 };
@@ -85,10 +85,10 @@ export type Sizes = DerivedCounts & {
 
 /**
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
- * a drift, one that forgets fast, a linear one that forgets slowly and one that does not, and one
- * over random Fourier features where there are few numbers. Their rates are those of Adagrad. The
- * linear ones of second order need none, where there are not too many columns. Where there are few
- * numbers, some see them in pieces, and one their products; and there is a stack of all.
+ * a drift, one that forgets fast, a quick linear one that forgets slowly and one that does not, and
+ * one over random Fourier features where there are few numbers. Their rates are those of Adagrad.
+ * The linear ones of second order need none, where there are not too many columns. Where there are
+ * few numbers, some see them in pieces, and one their products; and there is a stack of all.
  */
 function defaultExperts({
   classes,

@@ -92,7 +92,11 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
   if (!isSame(declared.online.experts, todays)) return [];
   const { numbers } = sizesOf(declared);
-  const linearOnes = todays.filter((expert) => !isQuadratic(expert));
+  const slowLinear = { ...forgettingLinearExpert, rate: 0.1 };
+  const slowOnes = todays.map((expert) =>
+    isSame(expert, forgettingLinearExpert) ? slowLinear : expert,
+  );
+  const linearOnes = slowOnes.filter((expert) => !isQuadratic(expert));
   const fewerOnes = linearOnes.filter(
     (expert) => numbers <= 256 || !isNetwork(expert) || expert.secondOrder !== true,
   );
@@ -101,15 +105,13 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const laterOnes = lastOnes.filter((expert) => !isSame(expert, linearExpert));
   const firstOnes = laterOnes.flatMap((expert): Expert[] => {
     if (isSame(expert, periodicExpert)) return [];
-    return isSame(expert, forgettingLinearExpert)
-      ? [{ hidden: [], rate: 0.1, replay: false }]
-      : [expert];
+    return isSame(expert, slowLinear) ? [{ hidden: [], rate: 0.1, replay: false }] : [expert];
   });
   const withExperts = (experts: Expert[]) => ({
     ...declared,
     online: { ...declared.online, experts },
   });
-  const lists = [linearOnes, fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes];
+  const lists = [slowOnes, linearOnes, fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes];
   return lists.map(withExperts);
 }
 
@@ -118,7 +120,8 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
  * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
  * before 0.26 had none that replays, those before 0.27 none of second order and no stack, those
  * before 0.28 none over pieces of numbers, those before 0.31 none of second order over more than
- * 256 numbers, and those before 0.34 none over products of numbers.
+ * 256 numbers, those before 0.34 none over products of numbers, and those before 0.35 a linear one
+ * that forgets at a tenth of the rate.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

@@ -34,8 +34,9 @@ import * as z from 'zod';
  *     scaled by its spread). A softmax or sigmoid at the end of a topology is found in whatever
  *     layer it is.
  * 17. Networks with large matrices train on wasm, too, where minibatches are small.
+ * 18. Before its first label, the expert `lastLabel` of a regression counts as the worst.
  */
-export const newestRevision = 17;
+export const newestRevision = 18;
 
 /** Of a spec as it is stored; absent in models of releases before 0.4. */
 export const revisionSchema = z

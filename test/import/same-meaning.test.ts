@@ -27,7 +27,11 @@ const topology = (activation: string, rate: number) => ({
   network: {
     topology: {
       class_name: 'Sequential',
-      config: { layers: [{ config: { activation, rate, kernelInitializer: `of ${rate}` } }] },
+      config: {
+        layers: [
+          { class_name: 'Dense', config: { activation, rate, kernelInitializer: `of ${rate}` } },
+        ],
+      },
     },
   },
 });

@@ -74,8 +74,11 @@ describe('those who look at no feature', () => {
     const { lossOfLabelsAlone, rivals: found } = rivals.finish();
     expect(lossOfLabelsAlone).toBeCloseTo((9 + 1 + 16) / 6, 9);
     expect(found?.prior.meanAbsoluteError).toBeCloseTo((3 + 1 + 4) / 3, 9);
-    // Before the first one says the mean, too.
-    expect(found?.lastLabel.meanAbsoluteError).toBeCloseTo((3 + 2 + 5) / 3, 9);
+    // Before the first one says 0, unless something was known of labels.
+    expect(found?.lastLabel.meanAbsoluteError).toBeCloseTo((1 + 2 + 5) / 3, 9);
+    const later = createLabelRivals(numbers, [4]);
+    later.add({ labels: Float64Array.of(1, 3, 8), weights: Float32Array.of(1, 1, 1) });
+    expect(later.finish().rivals?.lastLabel.meanAbsoluteError).toBeCloseTo((3 + 2 + 5) / 3, 9);
   });
 
   it('are never sure of more than they can be', () => {
@@ -128,8 +131,8 @@ describe('those who look at no feature', () => {
       b: { meanAbsoluteError: 40 / 3 },
     });
     expect(found?.lastLabel.outputs).toMatchObject({
-      a: { meanAbsoluteError: (3 + 2 + 5) / 3 },
-      b: { meanAbsoluteError: (20 + 20 + 20) / 3 },
+      a: { meanAbsoluteError: (1 + 2 + 5) / 3 },
+      b: { meanAbsoluteError: (10 + 20 + 20) / 3 },
     });
   });
 

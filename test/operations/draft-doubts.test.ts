@@ -89,7 +89,8 @@ describe('what a draft doubts', () => {
     // A few among plain ones are read, too, and are no words for missing values.
     const few = await of((i) => (i % 40 === 7 ? `"1,${100 + i}.25"` : `${100 + i}`));
     expect(few.spec.cells).toEqual({ numbers: '1,234.5' });
-    expect(few.values[7]).toBe(1_107.25);
+    // (As its logarithm, since it is far from the others.)
+    expect(few.values[7]).toBeCloseTo(Math.log1p(1_107.25), 12);
     expect([euros.refused, few.refused]).toEqual([0, 0]);
     // Where they are names, they stay what they are.
     const shares = await of(
@@ -231,7 +232,7 @@ describe('a file that no spec can be drafted from', () => {
       'write "task": "binary" with "cells": {"true": ["kept"], "false": ["lost"]}',
     );
     await expect(drafted('a.csv', [',y', '1,1', '2,0'])).rejects.toThrow(
-      'a.csv: no column is left to learn from (one without a name: its column has no name)',
+      'a.csv: no column is left to learn from (one without a name: it has no name)',
     );
   });
 });

@@ -32,6 +32,7 @@ import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
 import { bySecondOrder } from './second-order.ts';
 import { stackAmong, stackedAnswer } from './stack.ts';
 import { stackSums, withStack } from './stack-learning.ts';
+import { withoutCredit } from './unheard.ts';
 
 /** An expert's place in the whole. */
 export type Part = {
@@ -122,7 +123,7 @@ export async function compileExperts(
       mix: (state, each) => mixed(answering(state), numbersOf(each)),
       losses: (state, all, before = noJudgement(learners.length)) => {
         const said = isWeighted ? all : { ...all, weights: undefined };
-        const judgement = judgedBy(spec, before, said);
+        const judgement = withoutCredit(spec, experts, state, judgedBy(spec, before, said));
         if (stack === undefined) return judgement;
         const answers = { ...said, each: numbersOf(said.each) };
         return { ...judgement, stack: stackSums(stack, state, answers, before.stack) };

@@ -184,6 +184,12 @@ function meanOf([before = 0, seen = 0]: Float32Array, labels: Floats): number[] 
   return [mean, count];
 }
 
+/** Whether a state knows a label of a regression that the last one is told by. */
+export function knowsLastLabel({ tensors }: EngineState): boolean {
+  const [, , count = 1] = tensors[labelSteps]?.data ?? [];
+  return count > 0;
+}
+
 /**
  * What an expert without a network answers at a state, [outputs]. Of a regression the last label,
  * or the mean, which is 0 where labels are standardised and weigh alike. Of classes their shares

@@ -92,21 +92,25 @@ export const timestampSchema = strictObject({
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
   missing: z
     .string()
-    .refine(
-      (text) => text === 'mean' || timeOf(text, cellsOf(cellsSchema.parse({}))) !== undefined,
-      'must be a time, or mean',
-    )
     .optional()
     .describe(
       'stands for a missing value, `mean` for the means so far of its numbers and, unless indicator ' +
         'is false, one more that says so; a sample without one is refused unless given',
     ),
   indicator: indicatorSchema,
-}).refine(
-  ({ parts: names, harmonics = {} }) =>
-    cycles.every((cycle) => harmonics[cycle] === undefined || names.includes(cycle)),
-  { path: ['harmonics'], error: 'must be of parts that are learnt' },
-);
+})
+  .refine(
+    ({ missing, unit }) =>
+      missing === undefined ||
+      missing === 'mean' ||
+      timeOf(missing, cellsOf(cellsSchema.parse({})), unit) !== undefined,
+    { path: ['missing'], error: 'must be a time, or mean' },
+  )
+  .refine(
+    ({ parts: names, harmonics = {} }) =>
+      cycles.every((cycle) => harmonics[cycle] === undefined || names.includes(cycle)),
+    { path: ['harmonics'], error: 'must be of parts that are learnt' },
+  );
 
 /** What numbers count since 1970. */
 export type TimeUnit = 's' | 'ms';
