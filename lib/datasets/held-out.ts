@@ -41,26 +41,33 @@ export function heldOutRule(
     const folder = keys.dataset(validation.dataset);
     return ({ placeOf }, { index }) => placeOf?.(index).file?.startsWith(folder) ?? false;
   }
-  const { column, from } = validation;
-  const { read } = readerOf(spec, validation);
+  const { from } = validation;
+  const { cellAt, read } = readerOf(spec, validation);
   const least = read(from) ?? Number.POSITIVE_INFINITY;
   return (chunk, { index }) => {
-    const value = read(cellOf(chunk, index, column));
+    const value = read(cellAt(chunk, index));
     return value !== undefined && value >= least;
   };
 }
 
-/** What a cell says that rows are held out by, and what it must be. */
+/** The cells that rows are held out by, what they say, and what they must be. */
 function readerOf(spec: Spec, { column, from }: OfColumn) {
   const cells = cellsOfSpec(spec);
+  // (Samples have it by the feature's name.)
+  const [name, feature] =
+    Object.entries(spec.features).find(
+      ([own, declared]) => own === column || columnOf(declared) === column,
+    ) ?? [];
+  const cellAt = (chunk: SampleChunk, index: number) =>
+    cellOf(chunk, index, { column, feature: name ?? column });
   if (typeof from === 'number')
-    return { read: (cell: unknown) => cells.number(cell), rule: 'must be a finite number' };
-  const unit = Object.entries(spec.features).flatMap(([name, feature]) =>
-    feature.type === 'timestamp' && [name, feature.column].includes(column)
-      ? (feature.unit ?? [])
-      : [],
-  )[0];
-  return { read: (cell: unknown) => timeOf(cell, cells, unit), rule: timeRule(unit) };
+    return { cellAt, read: (cell: unknown) => cells.number(cell), rule: 'must be a finite number' };
+  const unit = feature?.type === 'timestamp' ? feature.unit : undefined;
+  return { cellAt, read: (cell: unknown) => timeOf(cell, cells, unit), rule: timeRule(unit) };
+}
+
+function columnOf(feature: Spec['features'][string]): string | undefined {
+  return 'column' in feature ? feature.column : undefined;
 }
 
 type OfColumn = Extract<Validation, { readonly column: string }>;
@@ -76,11 +83,11 @@ export function refusingUnread(
   const { validation } = spec.batch;
   if (typeof validation !== 'object' || !('column' in validation)) return (_, encoding) => encoding;
   const { column } = validation;
-  const { read, rule } = readerOf(spec, validation);
+  const { cellAt, read, rule } = readerOf(spec, validation);
   const { isMissing } = cellsOfSpec(spec);
   return (chunk, encoding) =>
     refusing(layout, encoding, (row) => {
-      const cell = cellOf(chunk, encoding.accepted[row] ?? -1, column);
+      const cell = cellAt(chunk, encoding.accepted[row] ?? -1);
       if (isMissing(cell) || read(cell) !== undefined) return undefined;
       const reason = `${rule}, since spec.batch.validation holds out by it (found ${show(cell)})`;
       return { field: column, code: 'wrong-type', reason };
@@ -97,7 +104,11 @@ export function isDrawn(
 type Validation = Spec['batch']['validation'];
 
 /** A cell of a row, or of the features of the sample that it is. */
-function cellOf({ rows, samples }: SampleChunk, index: number, column: string): unknown {
+function cellOf(
+  { rows, samples }: SampleChunk,
+  index: number,
+  { column, feature }: { readonly column: string; readonly feature: string },
+): unknown {
   // (Of a table one cell is had without its row.)
   const text = textOf(rows?.column?.(column), index);
   if (rows !== undefined && text !== undefined) return withDecimalPoint(text, rows);
@@ -106,7 +117,7 @@ function cellOf({ rows, samples }: SampleChunk, index: number, column: string): 
     return withDecimalPoint(row[column], rows);
   const sample = samples.at(index);
   const features = isRecord(sample) ? sample.features : undefined;
-  return isRecord(features) && Object.hasOwn(features, column) ? features[column] : undefined;
+  return isRecord(features) && Object.hasOwn(features, feature) ? features[feature] : undefined;
 }
 
 function textOf(column: CellColumn | undefined, row: number): string | undefined {
