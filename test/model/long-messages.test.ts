@@ -5,6 +5,7 @@ import { mixtureOf } from '../../lib/engine/experts/mixture-tensors.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { learn, learnWithoutTest } from '../../lib/model/learn.ts';
 import { compileModel } from '../../lib/model/model.ts';
+import { predict } from '../../lib/model/predict.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
@@ -80,5 +81,35 @@ describe('a long message', () => {
     expect(await shareOf(32)).toBe(await shareOf(32, 13));
     expect(await shareOf(500, 13)).toBe(await shareOf(32, 13));
     expect(await shareOf(500)).toBeGreaterThan(2 * (await shareOf(500, 13)));
+  });
+
+  it('is not answered by its last label as if that had known the mean', async () => {
+    const noise = Array.from({ length: 400 }, (_, i) => ({
+      features: { x: draw(i, 1), y: draw(i, 2) },
+      label: 100 + 7 * draw(i, 3),
+    }));
+    const errorsOf = async (revision?: number) => {
+      const model = await modelOf({}, revision);
+      const samples = [0, 200].map((from) => model.encoder.encode(noise.slice(from, from + 200)));
+      const first = await learn(model, model.initial, samples[0]?.samples as never);
+      if (!first.ok) throw new Error(first.reason);
+      const { weights } = mixtureOf(first.parameters);
+      const shareOf = (what: string) =>
+        weights[
+          model.spec.online.experts?.findIndex(
+            (each) => 'predicts' in each && each.predicts === what,
+          ) ?? -1
+        ] ?? 0;
+      const [prior, last] = [shareOf('prior'), shareOf('lastLabel')];
+      const said = await predict(model, first.parameters, samples[1]?.samples as never);
+      const labels = noise.slice(200).map(({ label }) => label);
+      const errors = labels.map((label, i) => Math.abs((said[i] ?? 0) - label));
+      return { prior, last, error: errors.reduce((a, b) => a + b) / errors.length };
+    };
+    const [before, now] = [await errorsOf(17), await errorsOf()];
+    // Who said 0 of standardised labels was as good as the mean, and repeats one label then.
+    expect(before.last).toBeCloseTo(before.prior, 6);
+    expect(now.last).toBeLessThan(now.prior / 10);
+    expect(now.error).toBeLessThan(before.error);
   });
 });
