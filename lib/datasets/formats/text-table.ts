@@ -132,9 +132,9 @@ export class TextTable implements CellTable, Items<Row> {
 
   /**
    * Adds the rows that begin at a byte, as far as nothing in them is quoted, or white at the edges
-   * of a cell. (One loop over bytes, which {@link #lineAt} takes three times as long for.)
+   * of a cell. ({@link #lineAt} takes three times as long.)
    *
-   * @param end so many rows are there at most, and none that begins behind a byte
+   * @param to none that begins at this byte or behind it; and no more than `rows` are there then
    * @returns where the next row begins
    */
   #plainLines(text: Buffer, start: number, { rows, to }: Omit<Room, 'sizeBytes'>): number {
