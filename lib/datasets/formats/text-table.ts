@@ -144,29 +144,31 @@ export class TextTable implements CellTable, Items<Row> {
     const stride = this.#stride;
     const end = text.length;
     let line = start;
-    for (; this.#rows < rows && line < to; this.#rows++) {
-      if ((kinds[text[line] ?? 0] ?? 0) > kindOfByte.delimiter) return line;
+    let row = this.#rows;
+    for (; row < rows && line < to; row++) {
+      if ((kinds[text[line] ?? 0] ?? 0) > kindOfByte.delimiter) break;
       let at = line;
       let kind: number = kindOfByte.delimiter;
-      let place = this.#rows * stride;
+      let place = row * stride;
       const nextRow = place + stride;
+      let edges = 0;
       for (; place < nextRow && kind === kindOfByte.delimiter; place += 2) {
         const from = at;
         while (at < end && (kinds[text[at] ?? 0] ?? 0) <= kindOfByte.edge) at += 1;
-        const edges = (kinds[text[from] ?? 0] ?? 0) | (kinds[text[at - 1] ?? 0] ?? 0);
-        if (from < at && edges !== 0) return line;
+        if (from < at) edges |= (kinds[text[from] ?? 0] ?? 0) | (kinds[text[at - 1] ?? 0] ?? 0);
         kind = kinds[text[at] ?? 0] ?? 0;
         bounds[place] = before + from;
         bounds[place + 1] = before + at;
         at += 1;
       }
-      if (place < nextRow || kind < kindOfByte.newline) return line;
+      if (edges !== 0 || place < nextRow || kind < kindOfByte.newline) break;
       if (kind !== kindOfByte.newline) {
-        if (kind === kindOfByte.quote || text[at] !== newline) return line;
+        if (kind === kindOfByte.quote || text[at] !== newline) break;
         at += 1;
       }
       line = at;
     }
+    this.#rows = row;
     return line;
   }
 
