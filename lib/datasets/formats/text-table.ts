@@ -5,7 +5,8 @@ import {
   type Items,
   type Row,
 } from '../../features/cell-table.ts';
-import { carriageReturn, newline, space, tab } from './text-reader.ts';
+import { isWhite, kindOfByte, kindsOfBytes, quote } from './cell-bytes.ts';
+import { carriageReturn, newline } from './text-reader.ts';
 
 /** What parts the cells of a text, and how its columns are called. */
 export type TextColumns = { readonly header: readonly string[]; readonly delimiter: string };
@@ -245,36 +246,6 @@ export class TextTable implements CellTable, Items<Row> {
 
 const leastBounds = 1_024;
 
-const quote = 34;
-
-/** What a byte is to a cell without quotes: a part of it up to `edge`, or what it ends before. */
-const kindOfByte = {
-  part: 0,
-  /** A part, but for white space at its edges: that, and what may be such beyond ASCII. */
-  edge: 1,
-  delimiter: 2,
-  newline: 3,
-  carriageReturn: 4,
-  quote: 5,
-} as const;
-
-const kindsByDelimiter = new Map<number, Uint8Array>();
-
-/** Of each byte, its kind. (Small files have tables as often.) */
-function kindsOfBytes(delimiter: number): Uint8Array {
-  const known = kindsByDelimiter.get(delimiter);
-  if (known !== undefined) return known;
-  const kinds = Uint8Array.from({ length: 256 }, (_, byte) =>
-    byte >= 0x80 || isWhite(byte) ? kindOfByte.edge : kindOfByte.part,
-  );
-  kinds[newline] = kindOfByte.newline;
-  kinds[carriageReturn] = kindOfByte.carriageReturn;
-  kinds[quote] = kindOfByte.quote;
-  kinds[delimiter] = kindOfByte.delimiter;
-  kindsByDelimiter.set(delimiter, kinds);
-  return kinds;
-}
-
 /** Where a quoted cell ends that begins at a byte; −1 if that is not on its line. */
 function endOfQuoted(text: Buffer, from: number): number {
   let to = from;
@@ -286,11 +257,6 @@ function endOfQuoted(text: Buffer, from: number): number {
   )
     to += 1;
   return text[to] === quote ? to : -1;
-}
-
-/** Whether a byte is white space of ASCII. */
-function isWhite(byte = 0): boolean {
-  return byte <= space && (byte === space || (byte >= tab && byte <= carriageReturn));
 }
 
 /** Whether a cell begins or ends with a character that may be white space beyond ASCII. */
