@@ -4,7 +4,7 @@ import type { CellColumn } from '../features/cell-table.ts';
 import { cellsOfSpec } from '../features/columns.ts';
 import { withDecimalPoint } from '../features/decimal-comma.ts';
 import type { Encoding } from '../features/encoder.ts';
-import { timeOf, timeRule } from '../features/kinds/timestamp.ts';
+import { type TimeUnit, timeOf, timeRule } from '../features/kinds/timestamp.ts';
 import { refusing } from '../features/refusing.ts';
 import type { Layout } from '../features/samples.ts';
 import { isRecord, show } from '../parse.ts';
@@ -53,16 +53,17 @@ export function heldOutRule(
 /** The cells that rows are held out by, what they say, and what they must be. */
 function readerOf(spec: Spec, { column, from }: OfColumn) {
   const cells = cellsOfSpec(spec);
-  // (Samples have it by the feature's name.)
-  const [name, feature] =
-    Object.entries(spec.features).find(
-      ([own, declared]) => own === column || columnOf(declared) === column,
-    ) ?? [];
-  const cellAt = (chunk: SampleChunk, index: number) =>
-    cellOf(chunk, index, { column, feature: name ?? column });
+  const features = Object.entries(spec.features);
+  const ofColumn = features.filter(([name, each]) => (columnOf(each) ?? name) === column);
+  const named = features.filter(([name]) => name === column);
+  // (Samples have it by the names of features.)
+  const names = [...ofColumn, ...named].map(([name]) => name);
+  const cellAt = (chunk: SampleChunk, index: number) => cellOf(chunk, index, { column, names });
   if (typeof from === 'number')
     return { cellAt, read: (cell: unknown) => cells.number(cell), rule: 'must be a finite number' };
-  const unit = feature?.type === 'timestamp' ? feature.unit : undefined;
+  const [unit] = [...ofColumn, ...named].flatMap(([, each]) =>
+    each.type === 'timestamp' ? [each.unit ?? 's'] : [],
+  ) as [TimeUnit?];
   return { cellAt, read: (cell: unknown) => timeOf(cell, cells, unit), rule: timeRule(unit) };
 }
 
@@ -107,7 +108,7 @@ type Validation = Spec['batch']['validation'];
 function cellOf(
   { rows, samples }: SampleChunk,
   index: number,
-  { column, feature }: { readonly column: string; readonly feature: string },
+  { column, names }: { readonly column: string; readonly names: readonly string[] },
 ): unknown {
   // (Of a table one cell is had without its row.)
   const text = textOf(rows?.column?.(column), index);
@@ -117,7 +118,9 @@ function cellOf(
     return withDecimalPoint(row[column], rows);
   const sample = samples.at(index);
   const features = isRecord(sample) ? sample.features : undefined;
-  return isRecord(features) && Object.hasOwn(features, feature) ? features[feature] : undefined;
+  if (!isRecord(features)) return undefined;
+  const name = [...names, column].find((each) => Object.hasOwn(features, each));
+  return name === undefined ? undefined : features[name];
 }
 
 function textOf(column: CellColumn | undefined, row: number): string | undefined {

@@ -93,10 +93,39 @@ function layersOf(topology: unknown): readonly unknown[] {
   if (Array.isArray(topology)) return topology.flatMap(layersOf);
   if (!isRecord(topology)) return [];
   const { class_name: kind, className = kind, config } = topology;
-  const { activation = 'linear' } = isRecord(config) ? config : {};
   const own =
-    className === undefined || className === 'InputLayer' ? [] : [[className, activation]];
+    className === undefined || className === 'InputLayer'
+      ? []
+      : [[className, isRecord(config) ? computedBy(config) : {}]];
   return [...own, ...Object.values(topology).flatMap(layersOf)];
+}
+
+/** What of a layer's configuration says what it computes; tfjs and Keras write the names otherwise. */
+const computing: ReadonlySet<string> = new Set([
+  'activation',
+  'recurrentactivation',
+  'strides',
+  'padding',
+  'poolsize',
+  'dilationrate',
+  'axis',
+  'alpha',
+  'negativeslope',
+  'epsilon',
+  'maxvalue',
+  'threshold',
+  'theta',
+  'returnsequences',
+  'gobackwards',
+]);
+
+function computedBy(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const said = Object.entries(config).flatMap(([key, value]) => {
+    const name = key.replaceAll('_', '').toLowerCase();
+    const isUsual = name === 'activation' && (value === null || value === 'linear');
+    return computing.has(name) && !isUsual ? [[name, value] as const] : [];
+  });
+  return Object.fromEntries(said);
 }
 
 function computedByExperts(experts: readonly Expert[], network: Network): readonly Said[] {

@@ -1,11 +1,12 @@
 import { cellsSchema } from '../features/cells.ts';
 import { columnName } from '../features/kinds/kind.ts';
+import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
-import { type FarScale, farScaleOf } from './draft-scale.ts';
+import { areScaled, type FarScale, farScaleOf } from './draft-scale.ts';
 import { isTime, timeDoubts } from './draft-times.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
@@ -151,7 +152,7 @@ function markOf(column: Column): string | undefined {
 /** A number; what is missing is learnt as the mean. */
 function numberOf(
   column: Column,
-  { doubts, far }: Pick<Findings, 'doubts' | 'far'>,
+  { doubts, far, task }: Pick<Findings, 'doubts' | 'far' | 'task'>,
   words = 0,
 ): SpecInput['features'][string] {
   const missing = column.missing + words;
@@ -166,8 +167,9 @@ function numberOf(
       `${column.name}: ${mark} is far from all others; if it stands for a missing number, say so: ` +
         `"cells": {"missing": ["", "${mark}"]}`,
     );
-  const scale = mark === undefined ? farScaleOf(column) : undefined;
-  if (scale !== undefined) far.set(column.name, scale);
+  const found = mark === undefined ? farScaleOf(column) : undefined;
+  if (found !== undefined) far.set(column.name, found);
+  const scale = areScaled(task) ? found : undefined;
   if (missing === 0) return { type: 'number', ...scale };
   doubts.push(learntAsMean(column.name, missing));
   return { type: 'number', ...scale, ...standInFor(missing) };
@@ -175,6 +177,7 @@ function numberOf(
 
 /** What a draft has found so far. */
 export type Findings = {
+  readonly task: Task;
   readonly doubts: string[];
   /** Texts that stand for a missing number, in every column. */
   readonly words: Set<string>;

@@ -144,9 +144,9 @@ function hiddenColumn(column: string): Draft['left'][number] {
 /** The features that columns are, and the columns that are left out. */
 function draftFeatures(
   columns: readonly Column[],
-  { task, ...findings }: Findings & { readonly task: Task },
+  findings: Findings,
 ): Pick<Draft, 'left'> & Pick<SpecInput, 'features'> {
-  const { doubts } = findings;
+  const { doubts, task } = findings;
   const left: Draft['left'][number][] = [];
   const features: Record<string, SpecInput['features'][string]> = {};
   for (const column of columns) {
@@ -164,7 +164,7 @@ function draftFeatures(
       features[name] = { ...feature, ...renamed };
     }
   }
-  doubts.push(...fewDoubts(findings.few), ...farDoubts(findings.far));
+  doubts.push(...fewDoubts(findings.few), ...farDoubts(findings.far, task));
   return { features, left };
 }
 

@@ -15,7 +15,8 @@ export function isTime(column: Column): boolean {
 }
 
 /** What names of columns end with whose numbers are times, if they can be. */
-const timeWords = /^(ts|t|at|date|when|epoch|created|updated)$|time$|timestamp$/;
+const timeWords =
+  /^(ts|t|at|date|when|epoch|created|updated|timestamp|(unix|event|start|end|order|date)?time)$/;
 /** What may stand behind it. */
 const behindTime = new Set(['s', 'ms', 'sec', 'millis', 'utc', 'gmt']);
 
@@ -145,7 +146,8 @@ function partsOf(column: Column, zone: string, task: Task) {
     ...(hasHours ? (['hour'] as const) : []),
     ...(isMonthly ? [] : (['weekday'] as const)),
     ...(isYearly || !isOfSeason ? [] : (['dayOfYear'] as const)),
-    ...(isYearly || most - least >= leastDays * dayMs ? (['elapsed'] as const) : []),
+    // (Whose column was a number would lose what that says.)
+    ...(isCounted || isYearly || most - least >= leastDays * dayMs ? (['elapsed'] as const) : []),
   ];
 }
 

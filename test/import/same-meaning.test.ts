@@ -66,6 +66,22 @@ describe('weights under another spec', () => {
     expect(() => assertSame(own, own)).not.toThrow();
   });
 
+  it('whose layers compute otherwise are refused, however their fields are written', () => {
+    const of = (config: object) =>
+      ({
+        ...ticketsSpec,
+        network: { topology: { config: { layers: [{ class_name: 'Conv2D', config }] } } },
+      }) as never;
+    const own = of({ pool_size: [2, 2], padding: 'same', activation: 'linear', name: 'a' });
+    const same = of({ poolSize: [2, 2], padding: 'same', activation: null, use_bias: true });
+    expect(() => assertSame(own, same)).not.toThrow();
+    for (const other of [
+      { poolSize: [3, 3], padding: 'same' },
+      { poolSize: [2, 2], alpha: 0.3 },
+    ])
+      expect(() => assertSame(own, of(other))).toThrow('spec.network.topology: must have');
+  });
+
   it('that only trains otherwise are taken', () => {
     const own = topology('relu', 0.5) as never;
     expect(() => assertSame(own, topology('relu', 0.1))).not.toThrow();
