@@ -1,10 +1,10 @@
 import { keys } from '../bucket/keys.ts';
 import { invalid } from '../errors.ts';
 import type { CellColumn } from '../features/cell-table.ts';
-import { cellsOfSpec } from '../features/columns.ts';
+import { cellsOfSpec, columnsOf } from '../features/columns.ts';
 import { withDecimalPoint } from '../features/decimal-comma.ts';
 import type { Encoding } from '../features/encoder.ts';
-import { type TimeUnit, timeOf, timeRule } from '../features/kinds/timestamp.ts';
+import { timeOf, timeRule } from '../features/kinds/timestamp.ts';
 import { refusing } from '../features/refusing.ts';
 import type { Layout } from '../features/samples.ts';
 import { isRecord, show } from '../parse.ts';
@@ -53,22 +53,19 @@ export function heldOutRule(
 /** The cells that rows are held out by, what they say, and what they must be. */
 function readerOf(spec: Spec, { column, from }: OfColumn) {
   const cells = cellsOfSpec(spec);
-  const features = Object.entries(spec.features);
-  const ofColumn = features.filter(([name, each]) => (columnOf(each) ?? name) === column);
-  const named = features.filter(([name]) => name === column);
+  const features = columnsOf(spec);
   // (Samples have it by the names of features.)
-  const names = [...ofColumn, ...named].map(([name]) => name);
+  const names = [
+    ...features.filter((each) => each.column === column),
+    ...features.filter((each) => each.name === column),
+  ].map(({ name }) => name);
   const cellAt = (chunk: SampleChunk, index: number) => cellOf(chunk, index, { column, names });
   if (typeof from === 'number')
     return { cellAt, read: (cell: unknown) => cells.number(cell), rule: 'must be a finite number' };
-  const [unit] = [...ofColumn, ...named].flatMap(([, each]) =>
-    each.type === 'timestamp' ? [each.unit ?? 's'] : [],
-  ) as [TimeUnit?];
+  const unit = names
+    .map((name) => spec.features[name])
+    .find((feature) => feature?.type === 'timestamp')?.unit;
   return { cellAt, read: (cell: unknown) => timeOf(cell, cells, unit), rule: timeRule(unit) };
-}
-
-function columnOf(feature: Spec['features'][string]): string | undefined {
-  return 'column' in feature ? feature.column : undefined;
 }
 
 type OfColumn = Extract<Validation, { readonly column: string }>;

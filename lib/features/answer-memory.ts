@@ -1,4 +1,5 @@
-import { CellIndex, grown } from './cell-index.ts';
+import { grown } from '../grown.ts';
+import { CellIndex } from './cell-index.ts';
 import type { CellColumn, CodedColumn, RowRange, TextColumn, ValueColumn } from './cell-table.ts';
 import { withDecimalPoint } from './decimal-comma.ts';
 import { plainNumber } from './plain-number.ts';

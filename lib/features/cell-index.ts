@@ -1,3 +1,4 @@
+import { grown } from '../grown.ts';
 import type { RowRange, TextColumn } from './cell-table.ts';
 
 /** Cells of more bytes are hardly ever the same as others. */
@@ -147,15 +148,4 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
   return hash;
-}
-
-/** The same values with room for `least` of them. */
-export function grown<Values extends Int32Array | Uint8Array | Float64Array>(
-  values: Values,
-  least: number,
-): Values {
-  const Type = values.constructor as new (length: number) => Values;
-  const longer = new Type(Math.max(least, 2 * values.length));
-  longer.set(values);
-  return longer;
 }

@@ -75,3 +75,8 @@ function whyItEnds(place: Place, loss: number, batch: Spec['batch']): string | u
   if (isBudgetUsed(place, batch)) return budgetUsed(batch);
   return epoch >= epochs ? `${epochs} epochs done` : undefined;
 }
+
+/** Whether a {@link reasonToEnd} is that all epochs are done. */
+export function isUsualEnd(reason: string): boolean {
+  return /^\d+ epochs done$/.test(reason);
+}

@@ -7,6 +7,7 @@ import { layoutOf } from '../features/columns.ts';
 import { type VocabularySummary, vocabularySummaries } from '../features/vocabularies.ts';
 import { publishedState } from '../fold/checkpoints.ts';
 import { currentModel, currentSpec, existingSpec } from '../fold/current-model.ts';
+import { isUsualEnd } from '../jobs/budget.ts';
 import { type JobProgress, readProgress } from '../jobs/progress.ts';
 import { headersBackFrom, readHeader } from '../journal/reading.ts';
 import { metricsOf, type StreamMetrics } from '../metrics/stream-metrics.ts';
@@ -194,12 +195,9 @@ async function promotionOf(
     : { status: 'kept-champion', reason: end.refusal };
 }
 
-/** How a job ends that nothing else ends before; its epochs are told besides. */
-const usualEnd = /^\d+ epochs done$/;
-
-/** Why a job ended, and what became of it. */
+/** Why a job ended, unless by its epochs, which are told besides; and what became of it. */
 function joined(...reasons: readonly (string | undefined)[]): string {
-  const told = reasons.filter((each) => each !== undefined && !usualEnd.test(each));
+  const told = reasons.filter((each) => each !== undefined && !isUsualEnd(each));
   return [...new Set(told)].join('; ');
 }
 

@@ -49,8 +49,7 @@ function unitOf(column: Column): TimeUnit | undefined {
 }
 
 /** The times of a column, in milliseconds. */
-function timesOf(column: Column): readonly number[] {
-  const unit = unitOf(column);
+function timesOf(column: Column, unit: TimeUnit | undefined): readonly number[] {
   const texts = unit === undefined ? [...column.values.keys()] : plainValuesOf(column);
   return texts.flatMap((text) => timeOf(text, cells, unit) ?? []);
 }
@@ -65,7 +64,8 @@ export function timestampOf(
   const unit = unitOf(column);
   const zones = zonesOf(column);
   const [zone = utc] = zones;
-  const parts = partsOf(column, zone, task);
+  const times = timesOf(column, unit).map((time) => time + offsetOf(zone));
+  const parts = partsOf(column, times, { task, isCounted: unit !== undefined });
   const others = unit === undefined ? present - dates - column.dateTexts : 0;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
@@ -121,11 +121,11 @@ const yearDays = 300;
  * day of the year alone stands for within a year, and turns round at its end. Of classes it would
  * say by then when they came, and nothing of what comes.
  */
-function partsOf(column: Column, zone: string, task: Task) {
-  const { values, dates, timeTexts } = column;
-  const shift = offsetOf(zone);
-  const isCounted = unitOf(column) !== undefined;
-  const times = timesOf(column).map((time) => time + shift);
+function partsOf(
+  { values, dates, timeTexts }: Column,
+  times: readonly number[],
+  { task, isCounted }: { readonly task: Task; readonly isCounted: boolean },
+) {
   const least = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const most = times.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const daysOfYear = new Set(times.map((time) => new Date(time).toISOString().slice(5, 10)));

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { grown } from '../../features/cell-index.ts';
 import {
   type CellColumn,
   type CellTable,
@@ -9,6 +8,7 @@ import {
   type Row,
 } from '../../features/cell-table.ts';
 import type { DecimalTable } from '../../features/decimal-comma.ts';
+import { grown } from '../../grown.ts';
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 

@@ -5,6 +5,7 @@ import {
   type Items,
   type Row,
 } from '../../features/cell-table.ts';
+import { grown } from '../../grown.ts';
 import { isWhite, kindOfByte, kindsOfBytes, quote } from './cell-bytes.ts';
 import { carriageReturn, newline } from './text-reader.ts';
 
@@ -232,15 +233,13 @@ export class TextTable implements CellTable, Items<Row> {
   /** Makes room for more bytes and more rows. */
   #reserve(bytes: number, rows: number): void {
     if (this.#usedBytes + bytes > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.#usedBytes + bytes, 2 * this.#bytes.length));
-      this.#bytes.copy(grown, 0, 0, this.#usedBytes);
-      this.#bytes = grown;
+      const longer = Buffer.allocUnsafe(Math.max(this.#usedBytes + bytes, 2 * this.#bytes.length));
+      this.#bytes.copy(longer, 0, 0, this.#usedBytes);
+      this.#bytes = longer;
     }
     const cells = (this.#rows + rows) * this.#stride;
-    if (cells <= this.#bounds.length) return;
-    const grown = new Int32Array(Math.max(cells, 2 * this.#bounds.length, leastBounds));
-    grown.set(this.#bounds);
-    this.#bounds = grown;
+    if (cells > this.#bounds.length)
+      this.#bounds = grown(this.#bounds, Math.max(cells, leastBounds));
   }
 }
 
