@@ -35,6 +35,7 @@ const sources = files.filter(({ path }) => /^(functions|infra|lib)\//.test(path)
 
 /** The rooms of lib/: each may import from those before it, and all from lib's own files. */
 const rooms = [
+  'wasm',
   'features',
   'spec',
   'bucket',

@@ -7,6 +7,9 @@ const longestKey = 64;
 /** Cells of so many bytes are told apart by two integers. */
 const longestWord = 7;
 const wordBytes = 8;
+/** Which bits of eight bytes, lowest first, are those of so many. */
+const lowBits = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1);
+const highBits = Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff);
 
 /**
  * Numbers cells from 0 on, as they come: the same bytes have the same number. It holds no more than
@@ -49,15 +52,16 @@ export class CellIndex {
       const length = (bounds[place + 1] ?? -1) - from;
       into[row] = -1;
       if (from < 0 || from > last || length > longestWord) continue;
-      const low = firstBytes(view.getUint32(from), length);
-      const high = (length << 24) | firstBytes(view.getUint32(from + 4), length - 4);
-      for (let slot = mixed(low, high) & mask; ; slot = (slot + 1) & mask) {
-        const found = (slots[slot] ?? 0) - 1;
-        if (found >= 0 && (words[2 * found] !== low || words[2 * found + 1] !== high)) continue;
-        into[row] = found;
-        if (found >= 0) known += 1;
-        break;
+      const low = view.getInt32(from, true) & (lowBits[length] ?? 0);
+      const high = (view.getInt32(from + 4, true) & (highBits[length] ?? 0)) | (length << 24);
+      let slot = mixed(low, high) & mask;
+      let found = (slots[slot] ?? 0) - 1;
+      while (found >= 0 && (words[2 * found] !== low || words[2 * found + 1] !== high)) {
+        slot = (slot + 1) & mask;
+        found = (slots[slot] ?? 0) - 1;
       }
+      into[row] = found;
+      known += found >= 0 ? 1 : 0;
     }
     return known;
   }
@@ -73,11 +77,8 @@ export class CellIndex {
     let high = length << 24;
     if (length <= longestWord) {
       const middle = Math.min(end, start + 4);
-      let at = start;
-      for (; at < middle; at++) low = (low << 8) | (text[at] ?? 0);
-      let rest = 0;
-      for (; at < end; at++) rest = (rest << 8) | (text[at] ?? 0);
-      high |= rest;
+      for (let at = start; at < middle; at++) low |= (text[at] ?? 0) << (8 * (at - start));
+      for (let at = middle; at < end; at++) high |= (text[at] ?? 0) << (8 * (at - middle));
     } else low = hashOf(text, start, end);
     const mask = this.#slots.length - 1;
     for (let slot = mixed(low, high) & mask; ; slot = (slot + 1) & mask) {
@@ -129,12 +130,6 @@ export class CellIndex {
       this.#slots[slot] = number + 1;
     }
   }
-}
-
-/** The first of four bytes, as {@link CellIndex.numberOf} puts them together. */
-function firstBytes(four: number, count: number): number {
-  if (count >= 4) return four | 0;
-  return count <= 0 ? 0 : four >>> (32 - 8 * count);
 }
 
 /** Two integers as one whose low bits depend on all of them. */

@@ -1,6 +1,6 @@
-import { FunctionBuilder } from '../../lib/engine/wasm/assembler.ts';
-import { encodeModule } from '../../lib/engine/wasm/module.ts';
-import { instantiate } from '../../lib/engine/wasm/runtime.ts';
+import { FunctionBuilder } from '../../lib/wasm/assembler.ts';
+import { encodeModule } from '../../lib/wasm/module.ts';
+import { instantiate } from '../../lib/wasm/runtime.ts';
 import type { Row } from './rows.ts';
 
 /** What one core of this machine can do at most. */

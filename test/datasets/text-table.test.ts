@@ -48,6 +48,38 @@ describe('rows that are taken as they lie in a text', () => {
     expect(rows).toBeGreaterThan(1_000);
   });
 
+  it('are those, however long the text and however rare what is not plain', () => {
+    const lines = fc.array(delimitedText(2, 2), { minLength: 3, maxLength: 6 });
+    const plain = fc.array(fc.stringMatching(/^[a-z0-9]{0,40},[a-z0-9 é]{0,3}x\r?\n$/), {
+      minLength: 1,
+      maxLength: 50,
+    });
+    const places = fc.array(fc.nat(5_000), { maxLength: 40 });
+    let taken = 0;
+    fc.assert(
+      fc.property(lines, plain, places, (odd, usual, where) => {
+        const isOdd = new Set(where);
+        const text = Array.from({ length: 4_000 }, (_, at) =>
+          isOdd.has(at)
+            ? odd[at % odd.length]?.bytes.toString().replaceAll(/[;\t]/g, ',')
+            : usual[at % usual.length],
+        ).join('');
+        const bytes = Buffer.from(text);
+        const table = new TextTable({ header: ['a', 'b'], delimiter: ',' });
+        const most = { rows: 10_000, sizeBytes: bytes.length, to: bytes.length };
+        const sizeBytes = table.take(bytes, most);
+        const records = parsedRecords(bytes.subarray(0, sizeBytes), ',');
+        expect(table.length).toBe(records.length);
+        expect([...table].map(({ a, b }) => [a, b])).toEqual(
+          records.map(({ record }) => [record[0], record[1]]),
+        );
+        taken += table.length;
+      }),
+      { numRuns: 40 },
+    );
+    expect(taken).toBeGreaterThan(10_000);
+  });
+
   it('end where there is no more room, or where others begin', () => {
     const bytes = Buffer.from('1,2\r\n3,"4"\n5\n6,7\n');
     const take = (own: Partial<typeof room>) => {

@@ -6,7 +6,8 @@ import {
   type Row,
 } from '../../features/cell-table.ts';
 import { grown } from '../../grown.ts';
-import { isWhite, kindOfByte, kindsOfBytes, quote } from './cell-bytes.ts';
+import { endsOfCells, isWhite, quote } from './cell-bytes.ts';
+import { LineScanner, mostScanned } from './line-scanner.ts';
 import { carriageReturn, newline } from './text-reader.ts';
 
 /** What parts the cells of a text, and how its columns are called. */
@@ -23,13 +24,17 @@ export class TextTable implements CellTable, Items<Row> {
   readonly #header: readonly string[];
   readonly #places: ReadonlyMap<string, number>;
   readonly #delimiter: number;
-  readonly #kinds: Uint8Array;
+  readonly #ends: Uint8Array;
   readonly hasDecimalComma: boolean;
   #bytes: Buffer;
   #usedBytes = 0;
   /** Two of each cell: where it begins, and where it ends. */
   #bounds: Int32Array;
   #rows = 0;
+  /** How many bytes are scanned at once, and how many lines are read one by one before. */
+  #scanned = mostScanned;
+  #oddLines = 0;
+  #leftLines = 0;
   /** Rows that are not as they lie in the text. */
   readonly #others = new Map<number, Row>();
 
@@ -38,7 +43,7 @@ export class TextTable implements CellTable, Items<Row> {
     this.#header = header;
     this.#places = new Map(header.map((name, place) => [name, place]));
     this.#delimiter = delimiter.charCodeAt(0);
-    this.#kinds = kindsOfBytes(this.#delimiter);
+    this.#ends = endsOfCells(this.#delimiter);
     const [bytes, rows] = like === undefined ? [0, 0] : [like.#usedBytes, like.#rows];
     this.#bytes = Buffer.allocUnsafeSlow(bytes);
     this.#bounds = new Int32Array(rows * this.#stride);
@@ -70,15 +75,13 @@ export class TextTable implements CellTable, Items<Row> {
     let at = 0;
     while (this.#rows < most && at < stop) {
       this.#reserve(0, 1);
-      const room = Math.floor(this.#bounds.length / this.#stride);
-      const plain = this.#plainLines(bytes, at, { rows: Math.min(most, room), to: stop });
-      if (plain > at) at = plain;
-      else {
-        const next = this.#lineAt(bytes, at);
-        if (next < 0) break;
-        at = next;
-        this.#rows += 1;
-      }
+      const plain = this.#scan(bytes, at, { rows: most - this.#rows, to: stop });
+      at += plain;
+      if (plain > 0) continue;
+      const next = this.#lineAt(bytes, at);
+      if (next < 0) break;
+      at = next;
+      this.#rows += 1;
     }
     this.#reserve(at, 0);
     bytes.copy(this.#bytes, this.#usedBytes, 0, at);
@@ -133,45 +136,34 @@ export class TextTable implements CellTable, Items<Row> {
   }
 
   /**
-   * Adds the rows that begin at a byte, as far as nothing in them is quoted, or white at the edges
-   * of a cell. ({@link #lineAt} takes three times as long.)
+   * Adds the plain rows that begin at a byte. ({@link #lineAt} takes many times as long; but where
+   * others are among them, it is not worth while to begin again and again.)
    *
-   * @param to none that begins at this byte or behind it; and no more than `rows` are there then
-   * @returns where the next row begins
+   * @returns how many bytes they have
    */
-  #plainLines(text: Buffer, start: number, { rows, to }: Omit<Room, 'sizeBytes'>): number {
-    const bounds = this.#bounds;
-    const kinds = this.#kinds;
-    const before = this.#usedBytes;
-    const stride = this.#stride;
-    const end = text.length;
-    let line = start;
-    let row = this.#rows;
-    for (; row < rows && line < to; row++) {
-      if ((kinds[text[line] ?? 0] ?? 0) > kindOfByte.delimiter) break;
-      let at = line;
-      let kind: number = kindOfByte.delimiter;
-      let place = row * stride;
-      const nextRow = place + stride;
-      let edges = 0;
-      for (; place < nextRow && kind === kindOfByte.delimiter; place += 2) {
-        const from = at;
-        while (at < end && (kinds[text[at] ?? 0] ?? 0) <= kindOfByte.edge) at += 1;
-        if (from < at) edges |= (kinds[text[from] ?? 0] ?? 0) | (kinds[text[at - 1] ?? 0] ?? 0);
-        kind = kinds[text[at] ?? 0] ?? 0;
-        bounds[place] = before + from;
-        bounds[place + 1] = before + at;
-        at += 1;
-      }
-      if (edges !== 0 || place < nextRow || kind < kindOfByte.newline) break;
-      if (kind !== kindOfByte.newline) {
-        if (kind === kindOfByte.quote || text[at] !== newline) break;
-        at += 1;
-      }
-      line = at;
+  #scan(text: Buffer, start: number, { rows, to }: Omit<Room, 'sizeBytes'>): number {
+    if (this.#leftLines > 0) {
+      this.#leftLines -= 1;
+      return 0;
     }
-    this.#rows = row;
-    return line;
+    const room = Math.floor(this.#bounds.length / this.#stride) - this.#rows;
+    const scan = { text, start, sizeBytes: this.#scanned, rows: Math.min(rows, room), to };
+    scanner ??= new LineScanner();
+    const found = scanner.scan(
+      { ...scan, cells: this.#header.length, delimiter: this.#delimiter },
+      {
+        bounds: this.#bounds,
+        place: this.#rows * this.#stride,
+        origin: this.#usedBytes + start,
+      },
+    );
+    this.#rows += found.rows;
+    if (found.isOdd) {
+      this.#oddLines = found.rows > 0 ? 1 : Math.min(2 * this.#oddLines + 1, mostOddLines);
+      this.#leftLines = this.#oddLines;
+      this.#scanned = Math.max(this.#scanned >> 2, leastScanned);
+    } else this.#scanned = Math.min(2 * this.#scanned, mostScanned);
+    return found.bytes;
   }
 
   /**
@@ -184,7 +176,7 @@ export class TextTable implements CellTable, Items<Row> {
     const bounds = this.#bounds;
     const before = this.#usedBytes;
     const cells = this.#header.length;
-    const kinds = this.#kinds;
+    const ends = this.#ends;
     const delimiter = this.#delimiter;
     // What is white at the start of a line may belong to the line before, or to nothing.
     if (isWhite(text[start]) && text[start] !== delimiter) return -1;
@@ -198,7 +190,7 @@ export class TextTable implements CellTable, Items<Row> {
         if (to < 0) return -1;
         at = to + 1;
       } else {
-        while (at < end && (kinds[text[at] ?? 0] ?? 0) <= kindOfByte.edge) at += 1;
+        while (at < end && ends[text[at] ?? 0] === 0) at += 1;
         if (text[at] === quote) return -1;
         to = at;
         while (from < to && isWhite(text[from])) from += 1;
@@ -244,6 +236,12 @@ export class TextTable implements CellTable, Items<Row> {
 }
 
 const leastBounds = 1_024;
+const leastScanned = 256;
+/** So many lines are read one by one where no plain one was found. */
+const mostOddLines = 64;
+
+/** One of a process: its memory is used within a call. */
+let scanner: LineScanner | undefined;
 
 /** Where a quoted cell ends that begins at a byte; −1 if that is not on its line. */
 function endOfQuoted(text: Buffer, from: number): number {

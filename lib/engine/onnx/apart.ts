@@ -1,13 +1,13 @@
 import type { Tensor } from 'onnxruntime-node';
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { instantiate } from '../../wasm/runtime.ts';
 import type { EngineState, Trained } from '../engine.ts';
 import type { OrderedRun } from '../run.ts';
 import { nextName, stepNames } from '../trace/step-names.ts';
 import { giveCoefficients } from '../wasm/give.ts';
 import { changeMeanwhile, createMachine, floats, layoutOf, type Machine } from '../wasm/machine.ts';
 import type { Program as UpdateProgram } from '../wasm/program.ts';
-import { instantiate } from '../wasm/runtime.ts';
 import type { ModelArtifact } from './artifact.ts';
 import {
   cutSteps,

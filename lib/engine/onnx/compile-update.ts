@@ -3,6 +3,7 @@ import { coefficientNames } from '../../network/coefficients.ts';
 import type { Network } from '../../network/network.ts';
 import { type Optimizer, optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { elementBytes } from '../../wasm/instructions.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
 import { variablesByName } from '../step.ts';
@@ -10,7 +11,6 @@ import { stepNames } from '../trace/step-names.ts';
 import { isFlat } from '../trace/trace.ts';
 import { type Trained, traceUpdate } from '../trace/trace-apart.ts';
 import { stateParts, wholeInput } from '../wasm/compile.ts';
-import { elementBytes } from '../wasm/instructions.ts';
 import { emitProgram, type Program } from '../wasm/program.ts';
 
 /**

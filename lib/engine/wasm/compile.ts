@@ -8,6 +8,7 @@ import type { Network } from '../../network/network.ts';
 import { type Optimizer, optimizerOf } from '../../network/optimizers.ts';
 import { tablesOfInput } from '../../network/weight-names.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { elementBytes } from '../../wasm/instructions.ts';
 import { flushSlots } from '../rewrite/flush-slots.ts';
 import { rewrite } from '../rewrite/rewrite.ts';
 import { initialState, variablesByName } from '../step.ts';
@@ -17,7 +18,6 @@ import { tracePrediction, traceTraining } from '../trace/trace.ts';
 import type { LargeTable, ProgramArtifact } from './artifact.ts';
 import { chooseFor } from './choice.ts';
 import { windowOperators } from './image-windows.ts';
-import { elementBytes } from './instructions.ts';
 import {
   emitProgram,
   type Program,

@@ -1,5 +1,6 @@
-import type { FunctionBuilder, Local } from './assembler.ts';
-import { elementBytes, lanes } from './instructions.ts';
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import { elementBytes, lanes } from '../../wasm/instructions.ts';
+import type { Local } from '../../wasm/integer-code.ts';
 import { vectorsOf } from './lanes.ts';
 import { fillElements } from './loops.ts';
 

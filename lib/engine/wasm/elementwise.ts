@@ -1,5 +1,7 @@
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import type { Instruction } from '../../wasm/instructions.ts';
+import type { Local } from '../../wasm/integer-code.ts';
 import type { Constant, Node } from '../trace/graph.ts';
-import type { FunctionBuilder, Local } from './assembler.ts';
 import {
   cosine,
   errorFunction,
@@ -11,7 +13,6 @@ import {
   select,
   softplus,
 } from './functions.ts';
-import type { Instruction } from './instructions.ts';
 
 /** What an elementwise operator makes of four elements of each of its inputs. */
 type Emit = (f: FunctionBuilder, inputs: readonly Local[], node: Node) => Local;

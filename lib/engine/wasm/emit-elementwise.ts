@@ -1,6 +1,7 @@
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import type { Local } from '../../wasm/integer-code.ts';
 import { type Constant, isSameShape, type Node, sizeOf } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import type { FunctionBuilder, Local } from './assembler.ts';
 import { elementwise, powerOf } from './elementwise.ts';
 import { type Compute, forEach, stridesOf } from './loops.ts';
 import { inMemory, type Plan, touchedRows } from './plan.ts';

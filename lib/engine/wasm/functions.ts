@@ -1,4 +1,5 @@
-import type { FunctionBuilder, Local } from './assembler.ts';
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import type { Local } from '../../wasm/integer-code.ts';
 
 /**
  * The functions of mathematics on four float32 lanes, as polynomials of multiplications and

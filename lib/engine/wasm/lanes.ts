@@ -1,5 +1,6 @@
-import type { FunctionBuilder, Local } from './assembler.ts';
-import { type Instruction, lanes } from './instructions.ts';
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import { type Instruction, lanes } from '../../wasm/instructions.ts';
+import type { Local } from '../../wasm/integer-code.ts';
 
 /** A mask of the first lanes. */
 export function firstLanes(f: FunctionBuilder, count: number): Local {

@@ -1,5 +1,6 @@
-import type { FunctionBuilder, Local } from './assembler.ts';
-import { elementBytes, lanes } from './instructions.ts';
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import { elementBytes, lanes } from '../../wasm/instructions.ts';
+import type { Local } from '../../wasm/integer-code.ts';
 
 /**
  * What a loop reads or writes: the address of its first element, and how many bytes it goes on

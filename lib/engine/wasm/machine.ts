@@ -1,10 +1,10 @@
 import { MillraceError } from '../../errors.ts';
 import type { Spec } from '../../spec/spec.ts';
+import type { Instance } from '../../wasm/runtime.ts';
 import type { Tensor, Tensors } from '../engine.ts';
 import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
 import type { ProgramArtifact } from './artifact.ts';
 import type { CallLayout } from './program.ts';
-import type { Instance } from './runtime.ts';
 import { type Region, Version } from './versions.ts';
 
 /** A module that runs, and which state its memory holds. */

@@ -1,4 +1,4 @@
-import { vectorBytes } from './instructions.ts';
+import { vectorBytes } from '../../wasm/instructions.ts';
 
 /** Bytes that a module has in its memory from the beginning. */
 export type Segment = { readonly address: number; readonly bytes: Uint8Array };

@@ -1,6 +1,6 @@
+import { elementBytes } from '../../wasm/instructions.ts';
 import type { Graph, Node } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import { elementBytes } from './instructions.ts';
 import { stridesOf } from './loops.ts';
 import { isContiguous, type Reference } from './references.ts';
 

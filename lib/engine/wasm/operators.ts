@@ -1,8 +1,8 @@
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import { elementBytes } from '../../wasm/instructions.ts';
 import type { Node } from '../trace/graph.ts';
 import { sizeOf } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import type { FunctionBuilder } from './assembler.ts';
-import { elementBytes } from './instructions.ts';
 import { copyElements, stridesOf } from './loops.ts';
 import { integersOf } from './moves.ts';
 import { type Plan, touchedRows } from './plan.ts';

@@ -1,3 +1,4 @@
+import { elementBytes } from '../../wasm/instructions.ts';
 import {
   type Constant,
   type Graph,
@@ -8,7 +9,6 @@ import {
 } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import { isElementwise } from './elementwise.ts';
-import { elementBytes } from './instructions.ts';
 import { type Memory, shareMemory } from './memory.ts';
 import { moves } from './moves.ts';
 import { reducers } from './reductions.ts';

@@ -1,11 +1,11 @@
 import { limits } from '../../limits.ts';
+import { FunctionBuilder } from '../../wasm/assembler.ts';
+import { elementBytes } from '../../wasm/instructions.ts';
+import { encodeModule } from '../../wasm/module.ts';
 import { type Graph, sizeOf, type Value } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
-import { FunctionBuilder } from './assembler.ts';
-import { elementBytes } from './instructions.ts';
 import { copyElements, stridesOf } from './loops.ts';
 import { Memory } from './memory.ts';
-import { encodeModule } from './module.ts';
 import { emitStep } from './step.ts';
 
 /** An input of a step, as columns of what a call gives for all its steps. */

@@ -1,5 +1,5 @@
+import { elementBytes } from '../../wasm/instructions.ts';
 import { isSameShape, sizeOf } from '../trace/graph.ts';
-import { elementBytes } from './instructions.ts';
 import { stridesOf } from './loops.ts';
 
 /** A value as a part of one that lies in memory; strides and offset are in bytes. */

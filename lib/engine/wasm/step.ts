@@ -1,5 +1,5 @@
+import { FunctionBuilder } from '../../wasm/assembler.ts';
 import { type Graph, valuesOf } from '../trace/graph.ts';
-import { FunctionBuilder } from './assembler.ts';
 import { operandType } from './elementwise.ts';
 import { emitElementwise } from './emit-elementwise.ts';
 import { lower } from './lower.ts';

@@ -1,5 +1,6 @@
-import type { FunctionBuilder, Local } from './assembler.ts';
-import { elementBytes } from './instructions.ts';
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import { elementBytes } from '../../wasm/instructions.ts';
+import type { Local } from '../../wasm/integer-code.ts';
 import { acrossAll, firstLanes } from './lanes.ts';
 import { type Compute, copyElements, forEach, type Operand, stridesOf } from './loops.ts';
 

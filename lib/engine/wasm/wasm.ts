@@ -1,5 +1,6 @@
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Spec } from '../../spec/spec.ts';
+import { instantiate } from '../../wasm/runtime.ts';
 import { artifactName, cached } from '../artifacts.ts';
 import type {
   CompiledModel,
@@ -15,7 +16,6 @@ import { UntraceableError } from '../trace/untraceable.ts';
 import { arithmeticOf, decodeArtifact, encodeArtifact, encodeRefusal, form } from './artifact.ts';
 import { giveCoefficients, giveMasks, giveSamples, giveTargets } from './give.ts';
 import { change, createMachine, floats, hold, holds, layoutOf, type Machine } from './machine.ts';
-import { instantiate } from './runtime.ts';
 
 /** Settings of {@link wasmEngine}. */
 export type WasmSettings = {

@@ -1,7 +1,7 @@
+import type { FunctionBuilder } from '../../wasm/assembler.ts';
+import { elementBytes, lanes } from '../../wasm/instructions.ts';
 import { type Node, sizeOf } from '../trace/graph.ts';
-import type { FunctionBuilder } from './assembler.ts';
 import { emitContraction, type Index } from './contractions.ts';
-import { elementBytes, lanes } from './instructions.ts';
 import {
   copyElements,
   createWalk,

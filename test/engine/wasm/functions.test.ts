@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { FunctionBuilder, type Local } from '../../../lib/engine/wasm/assembler.ts';
 import * as functions from '../../../lib/engine/wasm/functions.ts';
-import { encodeModule } from '../../../lib/engine/wasm/module.ts';
-import { instantiate } from '../../../lib/engine/wasm/runtime.ts';
+import { FunctionBuilder } from '../../../lib/wasm/assembler.ts';
+import type { Local } from '../../../lib/wasm/integer-code.ts';
+import { encodeModule } from '../../../lib/wasm/module.ts';
+import { instantiate } from '../../../lib/wasm/runtime.ts';
 
 type Emit = (f: FunctionBuilder, x: Local) => Local;
 

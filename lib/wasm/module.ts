@@ -1,5 +1,6 @@
-import type { FunctionBuilder, LocalType } from './assembler.ts';
+import type { FunctionBuilder } from './assembler.ts';
 import { signed, typeCodes, unsigned } from './instructions.ts';
+import type { LocalType } from './integer-code.ts';
 
 /** A module: functions by their index, those among them that are exported, and its memory. */
 export type ModuleParts = {
