@@ -142,6 +142,17 @@ function defaultExperts({
   ];
 }
 
+/**
+ * Those of them that do not mind in which order labels come: beside a label window, labels come
+ * class by class, as somebody clicks, and defaults once nobody did. What follows the latest labels,
+ * is told by the last one, or weighs the others by single messages, would learn that order.
+ */
+function withoutOrder(experts: readonly Expert[]): Expert[] {
+  return experts.filter((expert) =>
+    isNetwork(expert) ? expert.replay || expert.secondOrder === true : expert.predicts === 'prior',
+  );
+}
+
 type Named = z.output<typeof expertsSchema>;
 type Replay = z.output<typeof replaySchema>;
 
@@ -181,6 +192,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
 export type Learners = {
   readonly experts?: Named | undefined;
   readonly replay?: Replay | undefined;
+  readonly labelWindow?: object | undefined;
 };
 
 /**
@@ -189,10 +201,14 @@ export type Learners = {
  */
 export function listExperts(
   learnt: Learnt,
-  { experts: named, replay }: Learners,
+  { experts: named, replay, labelWindow }: Learners,
 ): { experts?: Expert[]; replay?: Replay } {
   if (named === undefined) return replay ? { replay } : {};
-  const experts = named === 'default' ? defaultExperts(sizesOf(learnt)) : named;
+  const defaults = () => {
+    const all = defaultExperts(sizesOf(learnt));
+    return labelWindow === undefined ? all : withoutOrder(all);
+  };
+  const experts = named === 'default' ? defaults() : named;
   const replays = experts.some((expert) => isNetwork(expert) && expert.replay);
   const needed = replay ?? (replays ? replaySchema.parse({}) : undefined);
   return needed ? { experts, replay: needed } : { experts };

@@ -89,8 +89,11 @@ function withPublicationOf(existing: Spec, declared: Spec): Spec {
 
 /** A spec that has today's default experts, with those of earlier releases, the latest first. */
 export function withEarlierExperts(declared: Spec): readonly Spec[] {
-  const { experts: todays = [] } = listExperts(declared, { experts: 'default' });
-  if (!isSame(declared.online.experts, todays)) return [];
+  const { labelWindow } = declared.online;
+  const named = { experts: 'default' } as const;
+  if (!isSame(declared.online.experts, listExperts(declared, { ...named, labelWindow }).experts))
+    return [];
+  const { experts: todays = [] } = listExperts(declared, named);
   const { numbers } = sizesOf(declared);
   const slowLinear = { ...forgettingLinearExpert, rate: 0.1 };
   const slowOnes = todays.map((expert) =>
@@ -111,7 +114,17 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
     ...declared,
     online: { ...declared.online, experts },
   });
-  const lists = [slowOnes, linearOnes, fewerOnes, priorOnes, lastOnes, laterOnes, firstOnes];
+  const orderedOnes = labelWindow === undefined ? [] : [todays];
+  const lists = [
+    ...orderedOnes,
+    slowOnes,
+    linearOnes,
+    fewerOnes,
+    priorOnes,
+    lastOnes,
+    laterOnes,
+    firstOnes,
+  ];
   return lists.map(withExperts);
 }
 
@@ -120,8 +133,8 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
  * no default expert over Fourier features, and a linear one that neither forgets nor replays; those
  * before 0.26 had none that replays, those before 0.27 none of second order and no stack, those
  * before 0.28 none over pieces of numbers, those before 0.31 none of second order over more than
- * 256 numbers, those before 0.34 none over products of numbers, and those before 0.35 a linear one
- * that forgets at a tenth of the rate.
+ * 256 numbers, those before 0.34 none over products of numbers, those before 0.35 a linear one that
+ * forgets at a tenth of the rate, and those before 0.36 all of them beside a label window, too.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

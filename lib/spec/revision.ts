@@ -35,8 +35,10 @@ import * as z from 'zod';
  *     layer it is.
  * 17. Networks with large matrices train on wasm, too, where minibatches are small.
  * 18. Before its first label, the expert `lastLabel` of a regression counts as the worst.
+ * 19. Where it has been worse than their mean in the long run it counts less, and in long messages
+ *     a stack does not hear it.
  */
-export const newestRevision = 18;
+export const newestRevision = 19;
 
 /** Of a spec as it is stored; absent in models of releases before 0.4. */
 export const revisionSchema = z

@@ -243,7 +243,7 @@ export const specSchema = strictObject({
   })
   .transform(({ online: { experts, replay, ...online }, ...spec }) => ({
     ...spec,
-    online: { ...online, ...listExperts(spec, { experts, replay }) },
+    online: { ...online, ...listExperts(spec, { ...online, experts, replay }) },
   }));
 
 /**

@@ -2,7 +2,7 @@ import { layoutOf } from '../../features/columns.ts';
 import { hashIntegers } from '../../features/hash.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Range } from '../../features/scaling.ts';
-import { classCount, labelWidth } from '../../features/task.ts';
+import { labelWidth } from '../../features/task.ts';
 import { followsNumbers } from '../../spec/default-experts.ts';
 import { type Expert, isNetwork, isStack, type NetworkExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
@@ -17,8 +17,9 @@ import type {
 } from '../engine.ts';
 import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
 import { named, partOf, whyOf } from './expert-parts.ts';
-import { heard } from './heard.ts';
+import { heard, withoutKnowledge } from './heard.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
+import { lastLabelAmong } from './last-label.ts';
 import {
   answeringWeights,
   chosen,
@@ -32,7 +33,6 @@ import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
 import { bySecondOrder } from './second-order.ts';
 import { stackAmong, stackedAnswer } from './stack.ts';
 import { stackSums, withStack } from './stack-learning.ts';
-import { withoutCredit } from './unheard.ts';
 
 /** An expert's place in the whole. */
 export type Part = {
@@ -85,7 +85,7 @@ export async function compileExperts(
     }),
   );
   const isWeighted = (spec.revision ?? 0) >= 4;
-  const prior = experts.findIndex((each) => 'predicts' in each && each.predicts === 'prior');
+  const lastLabel = lastLabelAmong(spec, experts);
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
   const outputs = networks[0]?.outputs ?? 1;
   const answering = (state: EngineState) => answeringWeights(spec, mixtureOf(state));
@@ -99,7 +99,7 @@ export async function compileExperts(
     const each = others.map((own) => within(own, ranges));
     if (stack === undefined) return each;
     const said = numbersOf(each, areNetworks.toSpliced(stack.index, 1));
-    const answer = stackedAnswer(stack, state, said, samples.count);
+    const answer = stackedAnswer(stack, state, lastLabel.stacked(state, said), samples.count);
     return each.toSpliced(stack.index, 0, within(answer, ranges));
   };
   const stacked = (state: EngineState, { stack: sums, ...said }: Judgement) =>
@@ -123,24 +123,22 @@ export async function compileExperts(
       mix: (state, each) => mixed(answering(state), numbersOf(each)),
       losses: (state, all, before = noJudgement(learners.length)) => {
         const said = isWeighted ? all : { ...all, weights: undefined };
-        const judgement = withoutCredit(spec, experts, state, judgedBy(spec, before, said));
+        const judgement = lastLabel.judged(state, judgedBy(spec, before, said));
         if (stack === undefined) return judgement;
-        const answers = { ...said, each: numbersOf(said.each) };
+        const answers = { ...said, each: lastLabel.stacked(state, numbersOf(said.each)) };
         return { ...judgement, stack: stackSums(stack, state, answers, before.stack) };
       },
-      judge: (state, judgement) =>
-        stacked(withMixture(state, reweighed(spec, mixtureOf(state), judgement, prior)), judgement),
+      judge(state, judgement) {
+        const mixture = reweighed(spec, mixtureOf(state), judgement, lastLabel.constants);
+        return stacked(withMixture(state, mixture), judgement);
+      },
       // (Held-out rows are to be judged by, not to be learnt.)
-      choose: (state, judgement) => withMixture(state, chosen(spec, judgement, prior)),
+      choose: (state, judgement) =>
+        withMixture(state, chosen(spec, judgement, lastLabel.constants)),
       settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
       share: (state, known) => (isWeighted ? withShares(state, known) : state),
     },
   };
-}
-
-/** What it says of each output who knows nothing: the mean of labels, or that classes are alike. */
-function withoutKnowledge({ task, label }: Spec): number {
-  return task === 'regression' ? 0 : 1 / (classCount(label) ?? 2);
 }
 
 function halfLifeOf(expert: Expert): number | undefined {

@@ -1,3 +1,5 @@
+import { classCount } from '../../features/task.ts';
+import type { Spec } from '../../spec/spec.ts';
 import { isFiniteArray } from '../finite.ts';
 
 /**
@@ -26,4 +28,9 @@ export function heard(
     }
     return own;
   });
+}
+
+/** What it says of each output who knows nothing: the mean of labels, or that classes are alike. */
+export function withoutKnowledge({ task, label }: Spec): number {
+  return task === 'regression' ? 0 : 1 / (classCount(label) ?? 2);
 }

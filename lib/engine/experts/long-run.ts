@@ -16,6 +16,14 @@ const longRunKept: Base = { base: 0.999, logarithm: -0.0010005003335835344 };
 /** How much worse than the labels' mean an expert may be in the long run, and count undiminished. */
 const mostExcess = 0.1;
 
+/** Places among experts; −1 of one that is not there. */
+export type Constants = {
+  /** The one that predicts the labels' mean. */
+  readonly prior: number;
+  /** One that repeats the last label, and may be no worse than the mean. */
+  readonly strict: number;
+};
+
 /** How fast those are told apart that are worse. */
 const toldApart = 0.3;
 
@@ -64,13 +72,13 @@ export function longRunAfter(
 export function guarded(
   weights: Float64Array,
   { roots, weight }: LongRun,
-  prior: number,
+  { prior, strict }: Constants,
 ): Float64Array {
   const usual = roots[prior] ?? 0;
   if (usual === 0) return shares(weights);
   const least = weights.map((own, expert) => {
     const ratio = (roots[expert] ?? 0) / usual;
-    const excess = ratio * ratio - 1 - mostExcess;
+    const excess = ratio * ratio - 1 - (expert === strict ? 0 : mostExcess);
     return excess > 0
       ? Math.max(own * exponential(-toldApart * weight * excess), leastWeight)
       : own;

@@ -4,6 +4,7 @@ import { lossesOf } from '../../metrics/scores.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { type Base, power } from './fading.ts';
 import {
+  type Constants,
   guarded,
   keepsLongRun,
   type LongRun,
@@ -140,16 +141,12 @@ export function mixed(weights: Float64Array, each: readonly Float32Array[]): Flo
   return Float32Array.from(sums);
 }
 
-/**
- * The mixture after some samples, all of which were predicted before any was learnt.
- *
- * @param prior the place of the expert that predicts the labels' mean; −1 if there is none
- */
+/** The mixture after some samples, all of which were predicted before any was learnt. */
 export function reweighed(
   spec: Spec,
   mixture: Mixture,
   judgement: Judgement,
-  prior: number,
+  constants: Constants,
 ): Mixture {
   const { weight: said } = judgement;
   if (said === 0) return mixture;
@@ -164,7 +161,7 @@ export function reweighed(
     const anew = (1 - dealtAlike) * usual + dealtAlike / earned.length;
     return (1 - dealt) * weight + dealt * anew;
   });
-  const weights = longRun ? guarded(shared, longRun, prior) : shared;
+  const weights = longRun ? guarded(shared, longRun, constants) : shared;
   const before = power(usualKept, heard);
   const usual = mixture.usual.map(
     (own, expert) => before * own + (1 - before) * (weights[expert] ?? 0),
@@ -176,7 +173,7 @@ export function reweighed(
  * The mixture that would have predicted samples best of which no expert has learnt one, such as
  * held-out rows: what the experts earned on all of them together, without regard to their order.
  */
-export function chosen(spec: Spec, judgement: Judgement, prior: number): Mixture {
+export function chosen(spec: Spec, judgement: Judgement, constants: Constants): Mixture {
   const even = evenMixture(judgement.losses.length, keepsLongRun(spec));
   if (judgement.weight === 0) return even;
   const losses = meanLosses(judgement);
@@ -184,7 +181,7 @@ export function chosen(spec: Spec, judgement: Judgement, prior: number): Mixture
   const earned = timesEarned(even.weights, losses, judgement.weight / unitOf(spec, errors));
   const least = earned.map((weight) => Math.max(weight, leastWeight));
   const longRun = even.longRun && longRunAfter(even.longRun, judgement);
-  const weights = longRun ? guarded(least, longRun, prior) : shares(least);
+  const weights = longRun ? guarded(least, longRun, constants) : shares(least);
   return { weights, usual: weights, errors, ...(longRun && { longRun }) };
 }
 
