@@ -96,10 +96,7 @@ export const limits = {
   answerReserveSeconds: 2,
   /** Rounds of read forward, learn, commit in one invocation, each lost to another writer. */
   commitAttempts: 5,
-  /**
-   * Reads that are under way at once where a whole journal or quarantine is read: S3 answers each
-   * in some 20 ms.
-   */
+  /** Reads at once where a whole journal or quarantine is read: S3 answers each in some 20 ms. */
   readsAtOnce: 16,
   /** Questions that are kept at once, while somebody waits: the SDK has 50 connections. */
   keptAtOnce: 48,
@@ -118,8 +115,11 @@ export const limits = {
   joinReserveSeconds: 30,
   /** Left of an invocation for committing and publishing, after the last minibatch. */
   publishReserveSeconds: 10,
-  /** One message's samples may take so long to learn; one that takes longer is refused. */
+  /** A message that takes so long to learn is refused; after so long, none joins an entry. */
   messageSeconds: 45,
+  entrySeconds: 20,
+  /** A state is published where folding what is behind the last one would take so long. */
+  foldSeconds: 5,
   /** One journal entry after unpacking. */
   entryBytes: 1_073_741_824,
   /** Bytes of a dataset's object that are read at a time; as many are read ahead. */

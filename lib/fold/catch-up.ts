@@ -5,12 +5,14 @@ import {
   isReplacing,
   type ReplacingHeader,
 } from '../commands/commands.ts';
-import { specChanged } from '../errors.ts';
+import { ifOutOfTime, specChanged } from '../errors.ts';
 import type { RawSamples } from '../features/sample-table.ts';
 import { entriesAfter } from '../journal/reading.ts';
+import { untilStopped } from '../model/interruptible.ts';
 import { relearn } from '../model/learn.ts';
 import { relearnMost } from '../model/learn-most.ts';
 import { type Model, type ModelPorts, modelOf } from '../model/model.ts';
+import type { Ports } from '../ports/ports.ts';
 import { type Refused, refuse } from '../refusal.ts';
 import type { Parameters } from '../state/state.ts';
 
@@ -40,23 +42,28 @@ export type ForwardBounds = {
  * @throws MillraceError kind `corrupt` if an entry was made with a spec that the model never had
  */
 export async function catchUp(
-  ports: ModelPorts,
+  ports: ModelPorts & Pick<Ports, 'now'>,
   model: Model,
   { parameters: start, caughtUp: from }: Trained,
-  { to = Number.POSITIVE_INFINITY, shouldStop = () => false }: ForwardBounds = {},
+  { to = Number.POSITIVE_INFINITY, shouldStop }: ForwardBounds = {},
 ): Promise<CaughtUp | Refused> {
+  const { now } = ports;
+  const paced = shouldStop ? untilStopped(model, { now, shouldStop }, 'catching up') : model;
   let parameters = start;
   let caughtUp = from;
   const passedOver: ReplacingHeader[] = [];
   for await (const entry of entriesAfter(ports.store, model.name, from, { to })) {
-    if (shouldStop()) break;
+    if (shouldStop?.()) break;
     const { header } = entry;
     const { weights } = commands[header.kind];
     if (weights === 'retracted') return retractedMeanwhile(header.sequence);
     if (header.kind === 'spec') return respecifiedMeanwhile(header.sequence);
     if (isReplacing(header)) passedOver.push(header);
     const { samples: messages } = entry;
-    parameters = await relearnEntry(ports, model, parameters, { header, messages });
+    const toLearn = { header, messages };
+    const learnt = await relearnEntry(ports, paced, parameters, toLearn).catch(ifOutOfTime);
+    if (learnt === 'out-of-time') break;
+    parameters = learnt;
     caughtUp = header.sequence;
   }
   return { ok: true, parameters, caughtUp, passedOver };

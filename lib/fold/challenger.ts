@@ -104,7 +104,7 @@ export async function caughtUpChallenger(
 }
 
 /** What catching up reads, and where it stores what it reached. */
-export type CatchUpPorts = ModelPorts & { readonly log: Log };
+export type CatchUpPorts = ModelPorts & { readonly log: Log; readonly now: () => number };
 
 type OnItsWay = Omit<CaughtUp, 'ok'>;
 

@@ -161,6 +161,8 @@ export type Published = {
   readonly etag: string | undefined;
   /** The entry that it is at; −∞ if there is none that can be used, so that one is due. */
   readonly publishedAt: number;
+  /** How long it took to learn or fold the entries behind it, as far as that is known. */
+  readonly foldSeconds?: number;
 };
 
 /** What an invocation knows when it publishes. */
@@ -174,9 +176,10 @@ export type Publication = Published & {
 /**
  * Writes the state as the newest checkpoint where it is due: after an entry that replaced the
  * weights, after every `publishEvery`th entry ({@link entriesAPublication} unless a spec says it),
- * and when a redelivery finds its messages settled; where somebody died before he did it, whoever
- * comes next does. The published checkpoint never goes back: if a newer one was published
- * meanwhile, nothing is written.
+ * where it takes {@link limits.foldSeconds} to fold what is behind the published one, and when a
+ * redelivery finds its messages settled; where somebody died before he did it, whoever comes next
+ * does. The published checkpoint never goes back: if a newer one was published meanwhile, nothing
+ * is written.
  *
  * @returns what is known of the published checkpoint now, for the next invocation
  * @throws MillraceError kind `unavailable` if other weights are in place and readers, who stop before
@@ -188,10 +191,11 @@ export async function publish(
   state: State,
   { hasCommitted, hasReplaced, ...before }: Publication,
 ): Promise<Published> {
-  const { etag, publishedAt } = before;
+  const { etag, publishedAt, foldSeconds = 0 } = before;
   const { publishEvery = entriesAPublication(state) } = model.spec.online;
   const timesDue = (sequence: number) => Math.floor(sequence / publishEvery);
-  const isPast = timesDue(state.sequence) > timesDue(publishedAt);
+  const isSlow = foldSeconds >= limits.foldSeconds;
+  const isPast = isSlow || timesDue(state.sequence) > timesDue(publishedAt);
   const isDue = etag === undefined || !hasCommitted || hasReplaced || isPast;
   if (state.sequence === 0 || !isDue) return before;
   const body = encodeCheckpoint(state);

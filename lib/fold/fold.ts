@@ -1,10 +1,11 @@
 import type { Reach } from '../commands/command.ts';
 import { evolve } from '../commands/commands.ts';
-import { invariant, isOutOfTime, outOfTime, specChanged } from '../errors.ts';
+import { ifOutOfTime, invariant, outOfTime, specChanged } from '../errors.ts';
 import { claimAsked, learntLabels } from '../journal/asked.ts';
 import { assertSpec, type Entry } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
 import { settleEntry } from '../journal/settle-entry.ts';
+import { untilStopped } from '../model/interruptible.ts';
 import { type Model, modelOf, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { State } from '../state/state.ts';
@@ -19,6 +20,7 @@ import { readSampleObject } from './sample-objects.ts';
 export type Folding = {
   /** With any of its specs: an entry is applied by the one that it was made with. */
   readonly model: Model;
+  /** An entry is broken off where it says so; none unless given. */
   readonly shouldStop?: ShouldStop | undefined;
 };
 
@@ -27,7 +29,7 @@ export type Folding = {
  * wherever and whenever it is computed with the same arithmetic.
  *
  * @throws MillraceError kind `corrupt` if the entry does not follow the state, or settles a message
- *   again; `unavailable` with the code `out-of-time` if what it reaches has no time left
+ *   again; `unavailable` with the code `out-of-time` if there is no time left for it
  */
 export async function applyEntry(
   ports: Ports,
@@ -44,7 +46,9 @@ export async function applyEntry(
   if (own === undefined) throw specChanged(`entry ${sequence} was made with a different spec`);
   const ledger = settleEntry(state.ledger, header, ports.limits);
   const settled = { ...state, sequence, nonce, entryArithmetic, ledger };
-  const reach = reachOf(ports, { model: own, shouldStop }, state);
+  const { now } = ports;
+  const paced = shouldStop ? untilStopped(own, { now, shouldStop }, `entry ${sequence}`) : own;
+  const reach = reachOf(ports, { model: paced, shouldStop }, state);
   const next = await evolve(reach, settled, { header, samples });
   const { compiled } = await modelOfState(ports, own, next);
   return { ...next, arithmetic: compiled.engine };
@@ -104,23 +108,18 @@ export async function readForward(
   ports: Ports,
   model: Model,
   state: State,
-  { to = Number.POSITIVE_INFINITY, shouldStop = () => false, onEntry }: ForwardBounds = {},
+  { to = Number.POSITIVE_INFINITY, shouldStop, onEntry }: ForwardBounds = {},
 ): Promise<State> {
   const folding = { model, shouldStop };
   let current = state;
   for await (const entry of entriesAfter(ports.store, model.name, state.sequence, { to })) {
-    if (shouldStop()) break;
-    const next = await applyEntry(ports, folding, current, entry).catch(noneIfOutOfTime);
-    if (next === undefined) break;
+    if (shouldStop?.()) break;
+    const next = await applyEntry(ports, folding, current, entry).catch(ifOutOfTime);
+    if (next === 'out-of-time') break;
     current = next;
     onEntry?.(entry.header);
   }
   return current;
-}
-
-/** For `.catch()`: undefined for {@link outOfTime}; any other error is thrown. */
-function noneIfOutOfTime(error: unknown): undefined {
-  if (!isOutOfTime(error)) throw error;
 }
 
 /** A model's state now: the newest checkpoint, and what the journal holds after it. */

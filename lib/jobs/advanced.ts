@@ -16,6 +16,8 @@ export type Slice = {
   /** How many slices came before it. */
   readonly number: number;
   readonly secondsLeft: () => number;
+  /** When it began, in milliseconds since 1970. */
+  readonly begun: number;
 };
 
 /** A lane, and the rows of the dataset that it is trained on. */

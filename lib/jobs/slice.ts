@@ -2,13 +2,11 @@ import type { PreparedDataset } from '../datasets/manifest.ts';
 import { prepareDataset } from '../datasets/prepare.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
-import { isFiniteState } from '../engine/finite.ts';
 import { invalid, invariant, isOfKind, MillraceError, reasonIf, specChanged } from '../errors.ts';
-import { catchUp, retractedMeanwhile } from '../fold/catch-up.ts';
+import { retractedMeanwhile } from '../fold/catch-up.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { currentState } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
-import { limits } from '../limits.ts';
 import { loadModel, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { refuse } from '../refusal.ts';
@@ -27,8 +25,8 @@ import {
 } from './advanced.ts';
 import { lazyTimerOf, timerOf } from './budget.ts';
 import { assertSpecHolds, currentChampion } from './champion.ts';
-import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
+import { finish } from './finish.ts';
 import type { JobMessage } from './job-message.ts';
 import {
   type DatasetSums,
@@ -65,6 +63,7 @@ export async function runSlice(
   message: JobMessage,
   secondsLeft: () => number,
 ): Promise<SliceResult> {
+  const begun = ports.now();
   const first = await loadModel(ports, message.model);
   if (first === undefined)
     throw invalid(`there is no model ${message.model}; create it before training it`);
@@ -86,7 +85,7 @@ export async function runSlice(
   const model = await modelOf(ports, first, record.spec);
   // Not the job's fault: it comes back, and goes on once the spec is what it was.
   if (model === undefined) throw specChanged(`job ${message.job} began with another spec`);
-  const slice: Slice = { ports, model, record, number: message.slice, secondsLeft };
+  const slice: Slice = { ports, model, record, number: message.slice, secondsLeft, begun };
   const stored = await readLane(ports, model, record).catch(reasonIf('corrupt'));
   if (typeof stored === 'string') {
     const place = failedPlace(ports, message, firstPlace(0), `${stored}; start another job`);
@@ -193,7 +192,8 @@ async function advanceOver(
     const isTraining = stored !== undefined && stored.place.status !== 'preparing';
     const lane = isTraining ? withoutParts(stored) : await firstLane(slice, prepared);
     const trained = await train(slice, prepared, lane);
-    return finish(slice, prepared, trained);
+    const hasTrained = lane.place.status !== 'catching-up';
+    return finish(slice, prepared, trained, hasTrained);
   };
   const reached = await work().catch(reasonIfLasting);
   if (typeof reached === 'string') return { ...failed(slice, stored, reached), ...sums };
@@ -221,41 +221,6 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
     },
     lane,
   );
-}
-
-/**
- * Once training has ended: catches up with the stream, and when that is done, compares challenger
- * and champion.
- */
-async function finish(slice: Slice, prepared: PreparedDataset, trained: Lane): Promise<Lane> {
-  const { ports, model, record } = slice;
-  if (trained.place.status !== 'catching-up' || isTimeUp(slice.secondsLeft)) return trained;
-  const start = { parameters: trained.parameters, caughtUp: trained.place.caughtUp };
-  const caught = await catchUp(ports, model, start, {
-    shouldStop: () => isTimeUp(slice.secondsLeft),
-  });
-  if (!caught.ok) throw invalid(caught.reason);
-  if (!isFiniteState(caught.parameters.tensors)) {
-    throw invalid(`the weights stopped being finite on the way to entry ${caught.caughtUp}`);
-  }
-  const { parameters, caughtUp } = caught;
-  const current: Lane = { parameters, place: { ...trained.place, caughtUp } };
-  const champion = await currentChampion(ports, model, record);
-  if (champion.sequence - caughtUp > limits.promotionLagEntries) return current;
-  const heldOut = await readHeldOut(ports.store, prepared);
-  const comparison = await compareChampion(ports, model, {
-    champion,
-    challenger: parameters,
-    heldOut,
-  });
-  const objection =
-    objectionToClasses(prepared) ??
-    objectionTo(comparison, model.spec.batch.margin, champion.learnt);
-  if (objection === undefined) {
-    return { parameters, place: { ...current.place, status: 'promotion-sent', comparison } };
-  }
-  const reason = `${current.place.reason}; ${objection}`;
-  return { parameters, place: { ...current.place, status: 'kept-champion', reason, comparison } };
 }
 
 /** Where a job begins: at the champion's weights, or at fresh ones. */

@@ -1,3 +1,4 @@
+import { outOfTime } from '../errors.ts';
 import type { Model } from './model.ts';
 
 /** What a model that can be broken off is given. */
@@ -15,6 +16,26 @@ export type Pace = {
 
 /** When the last call of an owner's engines is done. */
 const turns = new WeakMap<object, Promise<unknown>>();
+
+/** Until when a model works. */
+export type Until = {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly shouldStop: () => boolean;
+};
+
+/**
+ * A model whose work ends with {@link outOfTime} once there is no time for more. What is done
+ * within a second is done, however little is left.
+ *
+ * @param what it says that there is no time for
+ */
+export function untilStopped(model: Model, { now, shouldStop }: Until, what: string): Model {
+  const check = (spent: number) => {
+    if (spent > 1 && shouldStop()) throw outOfTime(what);
+  };
+  return interruptible(model, { seconds: () => now() / 1_000, check, owner: {} });
+}
 
 /** A model whose work can be broken off. */
 export function interruptible(model: Model, { seconds, check, owner }: Pace): Model {

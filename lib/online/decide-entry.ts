@@ -78,10 +78,11 @@ export async function decideEntry(
   let next = state;
   let settled = 0;
   let unknown: Readonly<Record<string, number>> = {};
-  const shouldStop = () => isTimeUp(secondsLeft);
+  const begun = secondsLeft();
+  const isLong = () => begun - secondsLeft() > limits.entrySeconds || isTimeUp(secondsLeft);
 
   for (const parsed of messages) {
-    if (settled > 0 && (!sharesEntry(parsed) || shouldStop())) break;
+    if (settled > 0 && (!sharesEntry(parsed) || isLong())) break;
     settled += 1;
     const judgement = await judgeMessage(ports, next, settledMessages, parsed);
     if (judgement.verdict === 'settled') continue;

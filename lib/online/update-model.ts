@@ -56,31 +56,29 @@ export async function updateModel(
   const shouldStop = () => isTimeUp(secondsLeft);
   // Commands reach further than samples, and must not reach from what is not the newest.
   const mayAssume = messages.every(({ command }) => command.kind === 'samples');
-  let hasReplaced = false;
-  let hasRead = false;
-  const onEntry = (header: EntryHeader) => {
-    hasRead = true;
-    hasReplaced ||= isReplacing(header);
-  };
-  const start = await startFrom(ports, name, cached, { shouldStop, onEntry, mayAssume });
+  const watch = startWatch(secondsLeft);
+  const bounds = { shouldStop, onEntry: watch.onEntry };
+  const start = await watch.timed(() => startFrom(ports, name, cached, { ...bounds, mayAssume }));
+  // (Where nothing was read, it only asked whether there is something.)
+  if (!watch.hasRead) watch.seconds = 0;
   let { model, state } = start;
   let isCurrent = true;
-  let settled = 0;
-  let lostCommits = 0;
+  let [settled, lostCommits] = [0, 0];
   let entryEtag: string | undefined;
   let isMidway = false;
   let found: Found = { unknown: {}, changes: 0, forgotten: 0 };
   const entries: EntryHeader[] = [];
 
   while (settled < messages.length) {
-    if (!isCurrent) state = await readForward(ports, model, state, { shouldStop, onEntry });
+    if (!isCurrent) state = await readForward(ports, model, state, bounds);
     model = await modelOfState(ports, model, state);
     isCurrent = false;
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
     const pending = { messages: left, secondsLeft, isOwn: start.isOwn };
     const isIdle = left.length === 0 || shouldStop();
-    const next = isIdle ? { state } : await decideFrom(ports, model, state, pending);
+    const decide = () => decideFrom(ports, model, state, pending);
+    const next = isIdle ? { state } : await watch.timed(decide);
     const { change } = next;
     state = next.state;
     if (!(await start.isOwn)) {
@@ -104,19 +102,49 @@ export async function updateModel(
     entryEtag = committed.etag;
     settled += change.settled;
     entries.push(change.entry.header);
-    hasReplaced ||= isReplacing(change.entry.header);
+    watch.hasReplaced ||= isReplacing(change.entry.header);
     await keepCheckpoint(ports, model, state, change.entry.header);
   }
   const { etag, publishedAt } = start;
-  const done = { hasCommitted: entries.length > 0, hasReplaced };
-  const published = await publish(ports, model, state, { etag, publishedAt, ...done });
+  const published = await publish(ports, model, state, {
+    ...{ etag, publishedAt, foldSeconds: (start.foldSeconds ?? 0) + watch.seconds },
+    ...{ hasCommitted: entries.length > 0, hasReplaced: watch.hasReplaced },
+  });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
   // Whoever worked until no time was left has stored how far it got.
   const isOutOfTimeNow = settled < messages.length && shouldStop();
   const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
-  const isAlone = !hasRead && lostCommits === 0 && entries.length > 0;
+  const isAlone = !watch.hasRead && lostCommits === 0 && entries.length > 0;
   const kept = { model, state, isAlone, ...(isAlone && { entryEtag }), ...published };
   return { settled, hasAdvanced, entries, ...found, cached: kept };
+}
+
+/** What an invocation read of the journal, and how long it took to read and to decide. */
+type Watch = {
+  hasRead: boolean;
+  hasReplaced: boolean;
+  seconds: number;
+  readonly onEntry: (header: EntryHeader) => void;
+  readonly timed: <Result>(work: () => Promise<Result>) => Promise<Result>;
+};
+
+function startWatch(secondsLeft: () => number): Watch {
+  const watch: Watch = {
+    hasRead: false,
+    hasReplaced: false,
+    seconds: 0,
+    onEntry(header) {
+      watch.hasRead = true;
+      watch.hasReplaced ||= isReplacing(header);
+    },
+    async timed(work) {
+      const before = secondsLeft();
+      const result = await work();
+      watch.seconds += before - secondsLeft();
+      return result;
+    },
+  };
+  return watch;
 }
 
 /** Decides an entry; where it is made on other arithmetic than the one before, that one is kept. */

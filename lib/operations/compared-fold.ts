@@ -1,3 +1,4 @@
+import { ifOutOfTime } from '../errors.ts';
 import { namedState, readKept } from '../fold/arithmetics.ts';
 import { applyEntry } from '../fold/fold.ts';
 import { countSamples } from '../journal/entry.ts';
@@ -70,7 +71,7 @@ export type ComparedFold = {
  * Folds a journal on from a state, and compares the result with the stored states on the way.
  *
  * @param options `to` is the last entry, the journal's unless given; `before` is what it was when it
- *   was broken off; `onEntry` is told each entry that is done, and after it `mustStop` is asked
+ *   was broken off; `onEntry` is told each entry that is done; `mustStop` is asked while one is folded
  * @throws MillraceError kind `corrupt` if the journal cannot be folded
  */
 export async function foldAndCompare(
@@ -81,7 +82,7 @@ export async function foldAndCompare(
     to,
     before,
     onEntry = () => undefined,
-    mustStop = () => false,
+    mustStop,
   }: {
     readonly to?: number;
     readonly before?: FoldProgress | undefined;
@@ -94,6 +95,7 @@ export async function foldAndCompare(
   const lostCheckpoints = [...(before?.lostCheckpoints ?? [])];
   let samples = before?.samples ?? 0;
   const result = () => ({ state: fold.state, samples, stretches: fold.stretches, lostCheckpoints });
+  const rest = () => ({ ...fold.progress(), samples, lostCheckpoints });
   const reading = { ahead: limits.readsAtOnce, ...(to === undefined ? {} : { to }) };
   for await (const entry of entriesAfter(ports.store, model.name, start.sequence, reading)) {
     const { checkpoint, engine } = entry.header;
@@ -102,16 +104,17 @@ export async function foldAndCompare(
       checkpoint === undefined
         ? undefined
         : await namedState(ports, model, state.sequence, checkpoint);
+    const folding = { model, shouldStop: mustStop };
+    const next = await applyEntry(ports, folding, state, entry).catch(ifOutOfTime);
+    if (next === 'out-of-time') return { ...result(), rest: rest() };
     if (checkpoint !== undefined && named === undefined)
       lostCheckpoints.push(entry.header.sequence);
-    const next = await applyEntry(ports, { model }, state, entry);
     fold.add(next, { engine, isNamed: named !== undefined, own: next.arithmetic });
     samples += countSamples(entry.samples);
     const other = await storedAt(ports, model, stored, fold.state.sequence);
     if (other !== undefined) fold.compare(other);
     onEntry(fold.state.sequence);
-    if (fold.state.sequence !== to && mustStop())
-      return { ...result(), rest: { ...fold.progress(), samples, lostCheckpoints } };
+    if (fold.state.sequence !== to && mustStop?.()) return { ...result(), rest: rest() };
   }
   return result();
 }

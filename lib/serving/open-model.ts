@@ -1,6 +1,6 @@
 import { keys } from '../bucket/keys.ts';
 import { isReplacing } from '../commands/commands.ts';
-import { invalid, outOfTime } from '../errors.ts';
+import { ifOutOfTime, invalid, outOfTime } from '../errors.ts';
 import { isOfJournal, loadCheckpoint } from '../fold/checkpoints.ts';
 import { applyEntry } from '../fold/fold.ts';
 import { readEntry, readHeader } from '../journal/reading.ts';
@@ -210,7 +210,9 @@ async function readOn(
     const entry = await readEntry(ports.store, model.name, state.sequence + 1);
     if (entry === undefined || isReplacing(entry.header)) return { state, isComplete: true };
     if (shouldStop()) return { state, isComplete: false };
-    state = await applyEntry(ports, { model, shouldStop }, state, entry);
+    const next = await applyEntry(ports, { model, shouldStop }, state, entry).catch(ifOutOfTime);
+    if (next === 'out-of-time') return { state, isComplete: false };
+    state = next;
   }
 }
 

@@ -10,9 +10,9 @@ export const commandMutants: readonly Mutant[] = [
     edits: [
       {
         file: catchUp,
-        find: `if (shouldStop()) break;
+        find: `if (shouldStop?.()) break;
           const { header } = entry;`,
-        replace: `if (shouldStop() || entry.samples.length >= 0) break;
+        replace: `if (shouldStop?.() || entry.samples.length >= 0) break;
           const { header } = entry;`,
       },
     ],

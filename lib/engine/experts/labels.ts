@@ -192,7 +192,7 @@ function meanOf([before = 0, seen = 0]: Float32Array, labels: Floats): number[] 
   return [mean, count];
 }
 
-/** How many labels of a regression a state knows that the last one is told by, in how many messages. */
+/** How many labels of a regression the last one is told by, and in how many messages they came. */
 export function labelsSoFar({ tensors }: EngineState): { count: number; messages: number } {
   const [, , count = 1, messages = 0] = tensors[labelSteps]?.data ?? [];
   return { count, messages };

@@ -19,8 +19,8 @@ export type LastLabel = {
   readonly judged: (state: EngineState, judgement: Judgement) => Judgement;
   /**
    * Answers of which it is 0, the mean of standardised labels, where it has been no better than
-   * that in long messages: where labels are mostly 0, a stack takes it for a constant, and counts on
-   * it when it is another once. (Of specs since revision 19.)
+   * that in long messages: where labels are mostly 0, a stack takes it for a constant, and counts
+   * on it when it is another once. (Of specs since revision 19.)
    *
    * @param each answers of the experts, in their order
    */
