@@ -18,7 +18,7 @@ import {
 /** What is thrown in an invocation that would have been killed. */
 const killed = new Error('killed: its time is over');
 
-/** A world of a clock of its own, where learning a minibatch takes some seconds, all else nothing. */
+/** A world with a clock, where learning a minibatch takes some seconds, and all else nothing. */
 function slowWorld(secondsAMinibatch: number) {
   const spec = defineSpec({ ...ticketsSpec, online: { minibatch: 2, publishEvery: 100 } });
   const world = createWorld(spec);
