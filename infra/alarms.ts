@@ -111,7 +111,8 @@ function rulesOfFunctions({ functions }: Watched): readonly Rule[] {
     {
       id: `${name}Duration`,
       metric: fn.metricDuration({ period, statistic: 'Maximum' }),
-      threshold: 0.95 * timeoutSeconds * 1_000,
+      // (Some work on purpose until a few seconds are left.)
+      threshold: (timeoutSeconds - 1) * 1_000,
       description: `${name} came near its timeout of ${timeoutSeconds} s.`,
     },
   ]);

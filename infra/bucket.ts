@@ -15,6 +15,7 @@ import {
   StorageClass,
 } from 'aws-cdk-lib/aws-s3';
 import type { Construct, IConstruct } from 'constructs';
+import { invalid } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { grant } from './grant.ts';
 
@@ -91,10 +92,26 @@ export function createBucket(scope: Construct, encryptionKey?: IKey): Bucket {
 
 const unprotected =
   'The bucket is of another stack, so its policy cannot be written here. Until that stack adds the ' +
-  'statements that SECURITY.md shows, an administrator can rewrite the journal.';
+  'statements that SECURITY.md shows, an administrator can rewrite the journal. If the policy of a ' +
+  'stack that is gone is there, it refuses the journal to all but a role that is gone, too: nothing ' +
+  'can be learnt until it names the role of the function OnlineUpdate of this one.';
 
-/** S3 itself refuses what would change the past, whatever the caller's own permissions are. */
+/** Who writes the journals of a bucket. */
+const journalists = new WeakMap<IBucket, Construct>();
+
+/**
+ * S3 itself refuses what would change the past, whatever the caller's own permissions are.
+ *
+ * @throws MillraceError kind `invalid` if another construct writes the bucket's journals
+ */
 export function protectHistory(scope: Construct, bucket: IBucket, journalist: IRole): void {
+  const other = journalists.get(bucket);
+  if (other !== undefined)
+    throw invalid(
+      `Millrace: bucket: it is that of ${other.node.path}, whose online update alone may write its ` +
+        'journals; leave it out, and this one has its own',
+    );
+  journalists.set(bucket, scope);
   const warn = () => Annotations.of(scope).addWarningV2('millrace:bucket-policy', unprotected);
   // Another stack of the same app would depend on this one, which depends on it.
   if (deployedWith(bucket) !== deployedWith(scope)) {

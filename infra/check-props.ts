@@ -9,7 +9,7 @@ type Bounds = readonly [least: number, most: number];
 
 const names = [
   ...['schedules', 'bucket', 'encryptionKey', 'alarmTopic', 'architecture', 'logRetention'],
-  ...['memory', 'jobConcurrency', 'preparation', 'functionProps'],
+  ...['memory', 'jobConcurrency', 'preparation', 'functionProps', 'predictUrl'],
 ] as const;
 
 /** Settings of the construct, as programs without types may give them. */
@@ -28,6 +28,7 @@ const ownSettings: Readonly<Record<string, string>> = {
   runtime: 'it is that of the code; leave it out',
   code: 'each function has its own; leave it out',
   handler: 'each function has its own; leave it out',
+  reservedConcurrentExecutions: 'all functions would have as many; say `jobConcurrency` for jobs',
 };
 
 const architectures = [Architecture.ARM_64, Architecture.X86_64].map(({ name }) => name);
@@ -48,6 +49,12 @@ export function checkProps(props: GivenProps): void {
     unknownProblem('props', props, names),
     constructProblem('bucket', props.bucket, 'bucketArn'),
     constructProblem('encryptionKey', props.encryptionKey, 'keyArn'),
+    aliasProblem('encryptionKey', props.encryptionKey),
+    aliasProblem(
+      'bucket.encryptionKey',
+      isRecord(props.bucket) ? props.bucket.encryptionKey : undefined,
+    ),
+    flagProblem('predictUrl', props.predictUrl),
     constructProblem('alarmTopic', props.alarmTopic, 'topicArn'),
     kindProblem('architecture', props.architecture, 'Architecture.ARM_64 or X86_64', ({ name }) =>
       architectures.some((each) => each === name),
@@ -85,6 +92,15 @@ function constructProblem(name: string, value: unknown, attribute: string): stri
   return kindProblem(name, value, `a ${kind}`, (given) => attribute in given && 'node' in given);
 }
 
+/** (IAM lets nobody use a key that its policies name by an alias.) */
+function aliasProblem(name: string, value: unknown): string | undefined {
+  if (!isRecord(value) || !('aliasName' in value)) return undefined;
+  return (
+    `${name}: must be a key, not the alias of one, which policies of IAM cannot name ` +
+    `(found ${show(value.aliasName)}); pass the key itself, as aliasTargetKey or Key.fromKeyArn has it`
+  );
+}
+
 /** @param isOfKind whether an object is what is allowed */
 function kindProblem(
   name: string,
@@ -94,6 +110,11 @@ function kindProblem(
 ): string | undefined {
   if (value === undefined || (isRecord(value) && isOfKind(value))) return undefined;
   return `${name}: must be ${allowed} (found ${show(value)})`;
+}
+
+function flagProblem(name: string, value: unknown): string | undefined {
+  if (value === undefined || typeof value === 'boolean') return undefined;
+  return `${name}: must be true or false (found ${show(value)})`;
 }
 
 function retentionProblem(value: unknown): string | undefined {

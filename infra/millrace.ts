@@ -1,4 +1,4 @@
-import { CfnOutput, type Size, SizeRoundingBehavior } from 'aws-cdk-lib';
+import { CfnOutput, type Size, SizeRoundingBehavior, Stack } from 'aws-cdk-lib';
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -40,7 +40,9 @@ export interface MillraceProps {
   readonly schedules?: readonly ScheduledJob[];
   /**
    * A bucket that exists. Its models stay what they are. One that another stack owns must have the
-   * policy that protects the journal ([SECURITY.md]); a warning says so.
+   * policy that protects the journal ([SECURITY.md]), and so must one that a stack left which is
+   * gone: its policy names a role that is gone, too. A warning says so. One that a key encrypts is
+   * imported with it (`Bucket.fromBucketAttributes`).
    * @default a new one: private, versioned, encrypted, kept when the stack is removed
    */
   readonly bucket?: IBucket;
@@ -84,6 +86,12 @@ export interface MillraceProps {
    * @default nobody
    */
   readonly alarmTopic?: ITopic;
+  /**
+   * Whether the function that predicts has a URL. Some regions have none: there, say false, and
+   * invoke it.
+   * @default true
+   */
+  readonly predictUrl?: boolean;
 }
 
 /**
@@ -102,8 +110,8 @@ export class Millrace extends Construct {
   readonly commandsQueue: Queue;
   /** Predicts with the newest state of any model. Whoever may invoke it may ask. */
   readonly predictFunction: LambdaFunction;
-  /** Its URL; requests are signed (AWS IAM). */
-  readonly predictUrl: FunctionUrl;
+  /** Its URL, if it has one; requests are signed (AWS IAM). */
+  readonly predictUrl: FunctionUrl | undefined;
   /** Prepares the parts of large datasets side by side, and then sends the job's next slice. */
   readonly partsMachine: StateMachine;
   /** Folds a long journal again side by side: `millrace verify --side-by-side`. */
@@ -164,9 +172,10 @@ export class Millrace extends Construct {
     this.verifyMachine = functions.verifyMachine;
     this.sweepMachine = functions.sweepMachine;
     this.predictFunction = functions.predict;
-    this.predictUrl = this.predictFunction.addFunctionUrl({
-      authType: FunctionUrlAuthType.AWS_IAM,
-    });
+    this.predictUrl =
+      (props.predictUrl ?? true)
+        ? this.predictFunction.addFunctionUrl({ authType: FunctionUrlAuthType.AWS_IAM })
+        : undefined;
 
     const ofMachines = [preparePart, verifyStretch, runTrial];
     const own = [onlineUpdate, batchTrain, ...ofMachines, relayCommand, sendDefaults];
@@ -190,7 +199,7 @@ export class Millrace extends Construct {
     new CfnOutput(this, 'JobsQueueUrl', { value: this.jobsQueue.queueUrl });
     new CfnOutput(this, 'CommandsQueueUrl', { value: this.commandsQueue.queueUrl });
     new CfnOutput(this, 'PredictFunction', { value: this.predictFunction.functionName });
-    new CfnOutput(this, 'PredictUrl', { value: this.predictUrl.url });
+    if (this.predictUrl) new CfnOutput(this, 'PredictUrl', { value: this.predictUrl.url });
     new CfnOutput(this, 'CommandSenders', { value: sendersOf(...commanders) });
     new CfnOutput(this, 'PartsMachineArn', { value: this.partsMachine.stateMachineArn });
     new CfnOutput(this, 'VerifyMachineArn', { value: this.verifyMachine.stateMachineArn });
@@ -253,6 +262,8 @@ export class Millrace extends Construct {
         actions: ['logs:FilterLogEvents'],
         resources: this.#logGroups.map(({ logGroupArn }) => logGroupArn),
       },
+      // (By its outputs `--stack` finds everything.)
+      { actions: ['cloudformation:DescribeStacks'], resources: [Stack.of(this).stackId] },
     );
   }
 }

@@ -60,6 +60,8 @@ export async function deadLettersOf(client: SQSClient, queueUrl: string): Promis
           new ReceiveMessageCommand({
             QueueUrl,
             MaxNumberOfMessages: 10,
+            // (Whoever does not wait is told by some of the servers of SQS what they have alone.)
+            WaitTimeSeconds: 1,
             VisibilityTimeout: limits.deadLetterSeconds,
             MessageSystemAttributeNames: ['MessageGroupId', 'SequenceNumber', 'SenderId'],
           }),

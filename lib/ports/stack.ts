@@ -64,8 +64,9 @@ const outputs: Readonly<Record<string, string>> = {
   SweepMachineArn: environmentNames.sweepMachine,
 };
 
-/** Outputs that stacks of 0.4 did not have, or of 0.17. */
+/** Outputs that stacks of 0.4 did not have, or of 0.17; and one that some leave out. */
 const lateOutputs: ReadonlySet<string> = new Set([
+  environmentNames.predictUrl,
   environmentNames.logGroups,
   environmentNames.verifyMachine,
   environmentNames.sweepMachine,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { isOfKind } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { isRecord, parseJson, show } from '../parse.ts';
-import { refuse } from '../refusal.ts';
+import { type Refused, refuse } from '../refusal.ts';
 import { type PredictAnswer, tooLarge } from './serve.ts';
 
 /** What a function URL hands over (payload format 2.0), as far as it is read. */
@@ -54,7 +54,7 @@ export async function answerOverHttp(
       allow: 'POST',
     });
   const read = requestOf(request);
-  if (typeof read === 'string') return answered(400, refuse('malformed', read));
+  if ('reason' in read) return answered(statusOf[read.code], read);
   const answer = await answerTo(read.body);
   const found = answered(answer.ok ? 200 : statusOf[answer.code], answer);
   // As a text within a text, each quotation mark of it is two characters. (Most are far too small.)
@@ -76,24 +76,34 @@ function answered(
   };
 }
 
-/** The request in a body; a text says why there is none. */
+/** The request in a body, or why there is none. */
 function requestOf({
   rawPath,
   body = '',
   isBase64Encoded = false,
-}: HttpRequest): { readonly body: Readonly<Record<string, unknown>> } | string {
+}: HttpRequest):
+  | { readonly body: Readonly<Record<string, unknown>> }
+  | Refused<'malformed' | 'too-large'> {
   const model = rawPath.replace(/^\/|\/$/g, '');
   const text = isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
+  const sizeBytes = Buffer.byteLength(text);
+  if (sizeBytes > limits.requestBytes) {
+    const most = `at most ${limits.requestBytes} bytes (found ${sizeBytes})`;
+    return refuse('too-large', `body: must have ${most}; ask for fewer samples at once`);
+  }
+  const malformed = (reason: string) => refuse('malformed', reason);
   try {
     const parsed = parseJson(text, 'body', limits.requestBytes, limits.messageDepth);
     if (!isRecord(parsed))
-      return 'body: must be an object, such as {"samples": [{"features": {}}]}';
+      return malformed('body: must be an object, such as {"samples": [{"features": {}}]}');
     const { model: named = model } = parsed;
     if (model !== '' && named !== model)
-      return `body.model: must be ${model}, as the URL says, or left out (found ${show(named)})`;
+      return malformed(
+        `body.model: must be ${model}, as the URL says, or left out (found ${show(named)})`,
+      );
     return { body: model === '' ? parsed : { ...parsed, model } };
   } catch (error) {
-    if (isOfKind(error, 'invalid')) return error.message;
+    if (isOfKind(error, 'invalid')) return malformed(error.message);
     throw error;
   }
 }

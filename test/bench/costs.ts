@@ -1,3 +1,6 @@
+import { App, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Millrace } from '../../infra/millrace.ts';
 import { formatTable } from '../../lib/cli/progress.ts';
 import { dollarsPerGibibyteSecond } from '../../lib/jobs/budget.ts';
 import { limits } from '../../lib/limits.ts';
@@ -25,6 +28,10 @@ const prices = {
   transition: 2.5e-5,
   /** In S3 Standard, to which small objects stay whatever a lifecycle rule says. */
   gibibyteMonth: 0.023,
+  /** A month of an alarm, for each metric that it watches. */
+  alarmMetric: 0.1,
+  /** A month of a metric of one's own, such as those of a model. */
+  ownMetric: 0.3,
 } as const;
 
 /** Assumed: how long an invocation lasts, nearly all of it waiting for S3. */
@@ -89,6 +96,18 @@ process.stdout.write(
     `${formatTable([['samples a message', 'in all', 'S3', 'Lambda', 'SQS', 'logs', 'puts + gets'], ...rows])}\n\n`,
 );
 
+/** How many metrics the alarms of a stack watch. */
+function watchedMetrics(): number {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  const stack = new Stack(app, 'Costs');
+  new Millrace(stack, 'Millrace');
+  const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
+  return alarms.reduce((sum, { Properties: { Metrics = [{ MetricStat: {} }] } }) => {
+    const own: readonly { readonly MetricStat?: object }[] = Metrics;
+    return sum + own.filter(({ MetricStat }) => MetricStat !== undefined).length;
+  }, 0);
+}
+
 const secondsOfYear = 365 * 24 * 3_600;
 const { all, bytes } = await costsOfDelivery(100);
 /** To join a segment is a request for each entry, two listings, and one to write it. */
@@ -124,7 +143,16 @@ const idle =
   (prices.put +
     prices.invocation +
     (limits.defaultsMemoryMebibytes / 1_024) * lookSeconds * prices.gibibyteSecond);
-process.stdout.write(`\nDollars for a month in which nothing comes: $${idle.toFixed(2)}\n`);
+/** Lambda asks each of the three queues; assumed: five at once, each waiting for 20 s. */
+const asked = 3 * 5 * 3 * 60 * 24 * 30 * prices.queue;
+const alarmMetrics = watchedMetrics();
+const alarms = alarmMetrics * prices.alarmMetric;
+process.stdout.write(
+  `\nDollars for a month in which nothing comes: $${(idle + asked + alarms).toFixed(2)}: ` +
+    `${alarmMetrics} metrics of alarms $${alarms.toFixed(2)}, asking three queues ` +
+    `$${asked.toFixed(2)}, looking for labels that are due $${idle.toFixed(2)}\n` +
+    `A metric of one's own, such as a model's: $${prices.ownMetric.toFixed(2)} a month\n`,
+);
 
 /** Measured on one core by `test/bench/large.ts`: what a function reads, and trains on. */
 const megabytesPerSecond = 25;

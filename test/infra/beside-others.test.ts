@@ -35,6 +35,21 @@ describe('the construct beside what others have', () => {
     });
   });
 
+  it('shares no bucket with another one: each would refuse the other its journal', () => {
+    const stack = new Stack(unbundled(), 'Shared');
+    const { bucket } = new Millrace(stack, 'One');
+    expect(() => new Millrace(stack, 'Other', { bucket })).toThrow(
+      'bucket: it is that of Shared/One, whose online update alone may write its journals',
+    );
+  });
+
+  it('says what a bucket that was kept refuses a new stack', () => {
+    const stack = new Stack(unbundled(), 'Anew');
+    const bucket = Bucket.fromBucketName(stack, 'Bucket', 'models-of-ours');
+    new Millrace(stack, 'Millrace', { bucket });
+    expect(warningsOf(stack).join()).toContain('nothing can be learnt until it names the role of');
+  });
+
   it('moves no schedule to a group: CloudFormation would look for it there', () => {
     const stack = new Stack(unbundled(), 'Scheduled');
     new Millrace(stack, 'Millrace');

@@ -1,11 +1,15 @@
 import { App, CfnParameter, Size, Stack } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { describe, expect, it } from 'vitest';
 import { Millrace, type MillraceProps } from '../../infra/millrace.ts';
 
 const account = new Stack(new App(), 'Account');
 const deployed = new CfnParameter(account, 'Memory', { type: 'Number' });
+const alias = new Key(account, 'Key').addAlias('alias/millrace');
+const encryptedByAlias = new Bucket(account, 'Bucket', { encryptionKey: alias });
 const role = new Role(account, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
 
 describe('the settings of the construct', () => {
@@ -36,6 +40,13 @@ describe('the settings of the construct', () => {
     [{ preparation: { memroy: 1 } }, 'preparation: unknown field "memroy"; allowed: max'],
     [{ bucket: 'name' }, 'bucket: must be a Bucket (found "name")'],
     [{ encryptionKey: null }, 'encryptionKey: must be a Key (found null)'],
+    [{ encryptionKey: alias }, 'encryptionKey: must be a key, not the alias of one'],
+    [{ bucket: encryptedByAlias }, 'bucket.encryptionKey: must be a key, not the alias of one'],
+    [{ predictUrl: 'no' }, 'predictUrl: must be true or false (found "no")'],
+    [
+      { functionProps: { reservedConcurrentExecutions: 5 } },
+      'functionProps.reservedConcurrentExecutions: all functions would have as many',
+    ],
     [{ alarmTopic: 'arn' }, 'alarmTopic: must be a Topic (found "arn")'],
     [{ architecture: 'arm64' }, 'architecture: must be Architecture.ARM_64 or X86_64 (found "arm'],
     [{ architecture: Architecture.custom('riscv') }, 'architecture: must be'],

@@ -55,8 +55,9 @@ const logGroupIds = Object.keys(template.findResources('AWS::Logs::LogGroup')).f
 );
 const machineIds = Object.keys(template.findResources('AWS::StepFunctions::StateMachine'));
 /** What is not in the bucket is named by its logical id. */
+const stackId = 'AWS::StackId';
 const isNamed = (resource: string) =>
-  [...queueIds, ...logGroupIds, ...machineIds, predictId].includes(resource);
+  [...queueIds, ...logGroupIds, ...machineIds, predictId, stackId].includes(resource);
 const queueOf = (name: string) =>
   queueIds.find((id) => new RegExp(`^Millrace${name}[0-9A-F]{8}$`).test(id)) ?? '';
 
@@ -122,7 +123,13 @@ describe('the policies of the stack', () => {
       action: 'logs:FilterLogEvents',
       resource,
     }));
-    requests = [...recorded, ...ofLogs].map((each) => ({
+    // (`--stack`, whose request test/infra/stack-outputs.test.ts makes.)
+    const ofStack = {
+      role: 'Operator',
+      action: 'cloudformation:DescribeStacks',
+      resource: stackId,
+    };
+    requests = [...recorded, ...ofLogs, ofStack].map((each) => ({
       ...each,
       resource: resourceOf(each),
     }));

@@ -3,14 +3,18 @@ import type { AddressInfo } from 'node:net';
 import { App, CfnOutput, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Millrace } from '../../infra/millrace.ts';
+import { Millrace, type MillraceProps } from '../../infra/millrace.ts';
 import { stackEnvironment } from '../../lib/ports/stack.ts';
 
 /** The stack of a user, with outputs of its own. */
 function stackWith(...ids: readonly string[]): Stack {
+  return stackOf(ids, {});
+}
+
+function stackOf(ids: readonly string[], props: MillraceProps): Stack {
   const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
   const stack = new Stack(app, 'Mine');
-  for (const id of ids) new Millrace(stack, id);
+  for (const id of ids) new Millrace(stack, id, props);
   for (const name of ['WebsiteBucketName', 'AuditBucketName', 'Url', 'ShopJobsQueueUrl'])
     new CfnOutput(stack, name, { value: `of ${name}` });
   return stack;
@@ -50,6 +54,15 @@ describe('the outputs of a stack', () => {
   afterEach(() => {
     vi.unstubAllEnvs();
     server.close();
+  });
+
+  it('are whole without a URL, where a region has none', async () => {
+    const stack = stackOf(['Learning'], { predictUrl: false });
+    Template.fromStack(stack).resourceCountIs('AWS::Lambda::Url', 0);
+    answer = describedAs(stack);
+    const found = await stackEnvironment('Mine', {});
+    expect(found.MILLRACE_PREDICT_FUNCTION).toMatch(/^Learning/);
+    expect(found.MILLRACE_PREDICT_URL).toBeUndefined();
   });
 
   it('are those of the construct, whatever else is in the stack', async () => {

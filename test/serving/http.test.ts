@@ -31,6 +31,11 @@ describe('a request over HTTP', () => {
     expect((await request('POST', '[]')).statusCode).toBe(400);
   });
 
+  it('is told how large it may be', async () => {
+    const { statusCode, body } = await request('POST', ' '.repeat(6 * 1_048_576));
+    expect([statusCode, JSON.parse(body).code]).toEqual([413, 'too-large']);
+  });
+
   it('is told how many samples fit where its answer, as a text within one, is too large', async () => {
     const samples = Array.from({ length: 100 }, () => ({ features: {} }));
     const name = '"'.repeat(30_000);
