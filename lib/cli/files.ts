@@ -69,7 +69,9 @@ export async function send(
     return 1;
   }
   const before =
-    sent.settledBefore === 0 ? '' : `, ${count(sent.settledBefore, 'message')} settled before`;
+    sent.settledBefore === 0
+      ? ''
+      : `, ${count(sent.settledBefore, 'message')} settled before (learnt, or in quarantine)`;
   print(
     `${model}: ${count(sent.samples, 'sample')} in ${count(sent.messages, 'message')} sent${before}; ` +
       `${formatCount(sent.samples / Math.max(seconds, 0.001))} samples/s`,

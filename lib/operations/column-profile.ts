@@ -180,9 +180,12 @@ function newColumn(name: string): Column {
 }
 
 /** Dates as texts: ISO 8601; and as spreadsheets and people write them. */
-const isoDate = /^\d{4}[-/]\d\d[-/]\d\d([T ]\d\d:\d\d.*)?$/;
-const otherDate =
-  /^([A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{1,2}[./-]\d{1,2}[./-]\d{4})([T ]\d\d?:\d\d.*)?$/;
+const isoDate = /^\d{4}[-/]\d\d?[-/]\d\d?([T ]\d\d?:\d\d.*)?$/;
+const [month, time] = [String.raw`[A-Z][a-z]{2,8}\.?`, String.raw`([T ]\d\d?:\d\d.*)?`];
+const otherDate = new RegExp(
+  String.raw`^([A-Z][a-z]{2},? )?(${month} \d\d?,? \d{4}|\d\d? ${month},? \d{4}|` +
+    String.raw`\d\d?[./-]\d\d?[./-]\d{4})${time}$`,
+);
 /** Such as 01.2025, which is a number too. */
 const monthOfYear = /^(0?[1-9]|1[0-2])[./-](19|20)\d\d$/;
 /** Numbers with signs of thousands, of money or of percent, or with a decimal comma. */

@@ -251,7 +251,10 @@ function unreadable({ line, reason }: BadRow, badRows: number, rows: number): st
 function nothingToLearn(name: string, left: Draft['left']): string {
   if (left.length === 0) return `${name}: it has no column beside the label to learn from`;
   const why = left.map(({ column, reason }) => `${column || 'one without a name'}: ${reason}`);
-  return `${name}: no column is left to learn from (${why.join('; ')})`;
+  return (
+    `${name}: no column is left to learn from (${why.join('; ')}). If the letters of one say ` +
+    'something, learn it as {"type": "text", "characters": [2, 4]} in a spec of your own'
+  );
 }
 
 function noRows(name: string, bad: BadRow | undefined): string {

@@ -198,6 +198,17 @@ describe('a declared network', () => {
     expect(withDefaultsOf(own, longer)).toEqual(longer);
   });
 
+  it('has fewer default experts beside a label window, unless it began with all', () => {
+    const labelWindow = { hours: 1, default: false };
+    const asked = declared({ task: 'binary', online: { experts: 'default', labelWindow } });
+    const all = declared({ task: 'binary', online: { experts: 'default' } }).online.experts;
+    expect(all).toContainEqual({ predicts: 'lastLabel' });
+    expect(asked.online.experts).not.toContainEqual({ predicts: 'lastLabel' });
+    const earlier: Spec = { ...asked, online: { ...asked.online, experts: all } };
+    expect(withDefaultsOf(earlier, asked)).toEqual(earlier);
+    expect(withDefaultsOf(asked, asked)).toEqual(asked);
+  });
+
   it('learns a text and more by second order, unless it began when that was too much', () => {
     const features = { x: { type: 'vector', length: 300 } } as const;
     const asked = declared({ features, online: { experts: 'default' } });

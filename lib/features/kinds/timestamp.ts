@@ -185,9 +185,12 @@ export function offsetOf(zone: string): number {
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60 * secondMs;
 }
 
-/** Dates with an optional time of day; without a zone they are of UTC. */
-const date = String.raw`(\d{4})[-/](\d\d)[-/](\d\d)`;
-const timeOfDay = String.raw`[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?`;
+/**
+ * Dates with an optional time of day, as ISO 8601 and as people write it: without zeros in front, of
+ * twelve hours. Without a zone they are of UTC.
+ */
+const date = String.raw`(\d{4})[-/](\d\d?)[-/](\d\d?)`;
+const timeOfDay = String.raw`[T ](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)? ?([AP]M)?`;
 const isoTime = new RegExp(`^${date}(?:${timeOfDay})? ?(Z|[+-]\\d\\d:?\\d\\d)?$`, 'i');
 
 /** Milliseconds since 1970; undefined of what is no time. */
@@ -200,14 +203,21 @@ export function timeOf(cell: unknown, cells: Cells, unit: TimeUnit = 's'): numbe
   if (found === null) return undefined;
   const part = (group: number) => Number(found[group] ?? 0);
   const [year, month, day] = [part(1), part(2), part(3)];
-  const [hour, minute, second] = [part(4), part(5), part(6)];
+  const [hour, minute, second] = [hourOf(part(4), found[8]), part(5), part(6)];
   const midnight = utc(year, month - 1, day);
   const isDay = new Date(midnight).getUTCMonth() === month - 1 && month > 0 && day > 0;
-  if (!isDay || hour > 23 || minute > 59 || second > 60) return undefined;
+  if (!isDay || !(hour <= 23) || minute > 59 || second > 60) return undefined;
   const ofDay = (hour * 3_600 + minute * 60 + second + Number(`0.${found[7] ?? 0}`)) * secondMs;
-  const zone = found[8] === undefined || /^z$/i.test(found[8]) ? '+00:00' : withColon(found[8]);
+  const zone = found[9] === undefined || /^z$/i.test(found[9]) ? '+00:00' : withColon(found[9]);
   if (!zones.test(zone)) return undefined;
   return inRange(midnight + ofDay - offsetOf(zone));
+}
+
+/** An hour of the day; of the half before noon or behind it, if that is said: NaN if it has none. */
+function hourOf(hour: number, half: string | undefined): number {
+  if (half === undefined) return hour;
+  if (hour < 1 || hour > 12) return Number.NaN;
+  return (hour % 12) + (half.toUpperCase() === 'PM' ? 12 : 0);
 }
 
 function withColon(zone: string): string {
