@@ -186,8 +186,8 @@ export function offsetOf(zone: string): number {
 }
 
 /**
- * Dates with an optional time of day, as ISO 8601 and as people write it: without zeros in front, of
- * twelve hours. Without a zone they are of UTC.
+ * Dates with an optional time of day, as ISO 8601 and as people write it: without zeros in front,
+ * of twelve hours. Without a zone they are of UTC.
  */
 const date = String.raw`(\d{4})[-/](\d\d?)[-/](\d\d?)`;
 const timeOfDay = String.raw`[T ](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)? ?([AP]M)?`;
