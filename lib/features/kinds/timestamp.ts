@@ -213,7 +213,7 @@ export function timeOf(cell: unknown, cells: Cells, unit: TimeUnit = 's'): numbe
   return inRange(midnight + ofDay - offsetOf(zone));
 }
 
-/** An hour of the day; of the half before noon or behind it, if that is said: NaN if it has none. */
+/** An hour of the day; of the half before or behind noon, if that is said: NaN if it has none. */
 function hourOf(hour: number, half: string | undefined): number {
   if (half === undefined) return hour;
   if (hour < 1 || hour > 12) return Number.NaN;
