@@ -7,7 +7,7 @@ import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { assertPlaces, placed } from '../features/classes.ts';
 import { mergeWithHistory } from '../features/derived.ts';
-import { type EncodedSamples, type Layout, rowsWithin } from '../features/samples.ts';
+import { type EncodedSamples, type Floats, type Layout, rowsWithin } from '../features/samples.ts';
 import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../features/scaling.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
@@ -141,7 +141,8 @@ async function trainEpoch(
     while (place.minibatch < minibatches) {
       const start = place.minibatch * rows;
       const chunk = order.subarray(start, start + atOnce * rows);
-      const samples = asLearnt(model, stored.at(chunk), statistics);
+      const raw = stored.at(chunk);
+      const samples = asLearnt(model, raw, statistics);
       // The next window is on its way, as far as somebody listens.
       await turn?.();
       const before = now();
@@ -155,7 +156,7 @@ async function trainEpoch(
       const milliseconds = now() - before;
       if (milliseconds < limits.callMilliseconds) atOnce = Math.min(2 * atOnce, most);
       parameters = { ...parameters, ...state };
-      if (place.epoch === 0) parameters = withLabelsOf(model, parameters, samples);
+      if (place.epoch === 0) parameters = withLabelsOf(model, parameters, samples, raw.labels);
       place = {
         ...place,
         minibatch: place.minibatch + losses.length,
@@ -203,12 +204,14 @@ function asLearnt(
 
 /** The parameters once experts know the labels of some rows: of each, they hear once in a job. */
 function withLabelsOf(
-  { compiled }: Model,
+  { compiled, encoder }: Model,
   parameters: Parameters,
   { labels, weights }: EncodedSamples,
+  raw: Floats,
 ): Parameters {
   if (compiled.experts === undefined) return parameters;
-  return { ...parameters, ...compiled.experts.share(parameters, { labels, weights }) };
+  const own = { labels: raw, scale: labelScaleOf(parameters.statistics, encoder.layout) };
+  return { ...parameters, ...compiled.experts.share(parameters, { labels, weights, own }) };
 }
 
 /**

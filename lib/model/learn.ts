@@ -227,7 +227,8 @@ async function train(
     }
   const scale = labelScaleOf(statistics, layout);
   const labels = standardizeLabels(encoded.labels, scale);
-  const known = { labels, weights: weigh(encoded).weights, unit: unitOf(scale) };
+  const own = { labels: encoded.labels, scale };
+  const known = { labels, weights: weigh(encoded).weights, unit: unitOf(scale), own };
   const settled = compiled.experts?.settle(state, known) ?? state;
   return {
     ...settled,

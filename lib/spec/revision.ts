@@ -36,7 +36,8 @@ import * as z from 'zod';
  * 17. Networks with large matrices train on wasm, too, where minibatches are small.
  * 18. Before its first label, the expert `lastLabel` of a regression counts as the worst.
  * 19. Where it has been worse than their mean in the long run it counts less, and in long messages
- *     a stack does not hear it.
+ *     a stack does not hear it. Where a quantile is predicted, the expert `prior` says that of the
+ *     latest labels, not their mean.
  */
 export const newestRevision = 19;
 

@@ -3,7 +3,9 @@ import { hashIntegers } from '../../lib/features/hash.ts';
 import { learn } from '../../lib/model/learn.ts';
 import { compileModel } from '../../lib/model/model.ts';
 import { predict } from '../../lib/model/predict.ts';
+import { newestRevision } from '../../lib/spec/revision.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { learnMessages } from '../bench/progressive.ts';
 import { createWorld } from '../support/world.ts';
 
 const drawn = (i: number, stream: number) => hashIntegers(i, stream) / 2 ** 32;
@@ -72,4 +74,70 @@ describe('the loss of a quantile', () => {
         expect(Math.abs(share - quantile)).toBeLessThan(0.07);
     },
   );
+});
+
+/** Labels that features say nothing of, most of them 0, or some of them enormous. */
+const heavy = {
+  'mostly 0': (i: number) => (drawn(i, 3) < 0.9 ? 0 : 1 + drawn(i, 4)),
+  'of a long tail': (i: number) => (1 - drawn(i, 3)) ** (-1 / 1.1),
+};
+
+/** The pinball loss of the latter half beside that of the quantile of all labels before. */
+async function besideTheQuantile(
+  labelOf: (i: number) => number,
+  { quantile, size, revision = newestRevision }: Asked,
+) {
+  const declared = defineSpec({
+    model: 'm',
+    task: 'regression',
+    features: { x: { type: 'number' } },
+    loss: { quantile },
+    network: { hidden: [16] },
+    online: { experts: 'default' },
+  });
+  const model = {
+    name: 'm',
+    ...(await compileModel(createWorld().engine, { ...declared, revision })),
+  };
+  const count = 3_000;
+  const rows = Array.from({ length: count }, (_, i) => ({
+    features: { x: drawn(i, 1) },
+    label: labelOf(i),
+  }));
+  const pinball = (label: number, said: number) =>
+    Math.max(quantile * (label - said), (1 - quantile) * (said - label));
+  const sums = { own: 0, usual: 0 };
+  let seen: number[] = [];
+  const { samples } = model.encoder.encode(rows);
+  for await (const { message, learned } of learnMessages(model, samples, size)) {
+    const usual = seen[Math.floor(quantile * seen.length)] ?? 0;
+    message.labels.forEach((label, i) => {
+      if (seen.length < count / 2) return;
+      sums.own += pinball(label, learned.predictions[i] ?? 0);
+      sums.usual += pinball(label, usual);
+    });
+    seen = [...seen, ...message.labels].sort((a, b) => a - b);
+  }
+  return sums.own / sums.usual;
+}
+
+type Asked = { readonly quantile: number; readonly size: number; readonly revision?: number };
+
+describe('a quantile of labels that features say nothing of', () => {
+  const each = Object.entries(heavy).flatMap(([name, labelOf]) =>
+    [0.1, 0.5, 0.9, 0.99].flatMap((quantile) =>
+      [10, 200].map((size) => ({ name, labelOf, quantile, size })),
+    ),
+  );
+  it.each(each)(
+    'is hardly worse than that of all before: $name, $quantile, $size',
+    async (stream) => {
+      expect(await besideTheQuantile(stream.labelOf, stream)).toBeLessThan(1.2);
+    },
+  );
+
+  it('was, where it is said of one in a hundred, by the rules before', async () => {
+    const asked = { quantile: 0.99, size: 10, revision: 18 };
+    expect(await besideTheQuantile(heavy['mostly 0'], asked)).toBeGreaterThan(1.3);
+  });
 });

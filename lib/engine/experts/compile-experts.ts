@@ -30,6 +30,7 @@ import {
   reweighed,
 } from './mixture.ts';
 import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
+import { withRecent } from './recent-labels.ts';
 import { bySecondOrder } from './second-order.ts';
 import { stackAmong, stackedAnswer } from './stack.ts';
 import { stackSums, withStack } from './stack-learning.ts';
@@ -135,8 +136,10 @@ export async function compileExperts(
       // (Held-out rows are to be judged by, not to be learnt.)
       choose: (state, judgement) =>
         withMixture(state, chosen(spec, judgement, lastLabel.constants)),
-      settle: (state, known) => withLabels(state, isWeighted ? known : { labels: known.labels }),
-      share: (state, known) => (isWeighted ? withShares(state, known) : state),
+      settle: (state, { labels, ...known }) =>
+        withRecent(spec, withLabels(state, isWeighted ? { labels, ...known } : { labels }), known),
+      share: (state, known) =>
+        isWeighted ? withRecent(spec, withShares(state, known), known) : state,
     },
   };
 }

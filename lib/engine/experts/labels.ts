@@ -4,6 +4,7 @@ import type { Expert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
 import type { Known } from './mixture.ts';
+import { knownQuantile, saysQuantile } from './recent-labels.ts';
 
 const [lastLabel, labelSteps, meanLabel, classCounts, classesAfter] = [
   'weights/mixture/last_label',
@@ -20,7 +21,8 @@ export function vector(values: Iterable<number>): Tensor {
 }
 
 /** What experts without a network know of labels, before the first. */
-export function emptyLabels({ task, label, revision }: Spec, experts: readonly Expert[]): Tensors {
+export function emptyLabels(spec: Spec, experts: readonly Expert[]): Tensors {
+  const { task, label, revision } = spec;
   const predicts = (what: string) =>
     experts.some((each) => 'predicts' in each && each.predicts === what);
   const classes = task === 'regression' ? 0 : (classCount(label) ?? 2);
@@ -28,7 +30,8 @@ export function emptyLabels({ task, label, revision }: Spec, experts: readonly E
   // (The mean of standardised labels is 0, unless they are weighted.)
   const width = labelWidth(label);
   const means = new Float32Array(width * (label.standardize ? 4 : 2));
-  const hasMean = task === 'regression' && (revision ?? 0) >= (label.standardize ? 4 : 3);
+  const hasMean =
+    task === 'regression' && (revision ?? 0) >= (label.standardize ? 4 : 3) && !saysQuantile(spec);
   return {
     ...(predicts('prior') && hasMean ? { [meanLabel]: vector(means) } : {}),
     ...(predicts('lastLabel')
@@ -200,16 +203,19 @@ export function labelsSoFar({ tensors }: EngineState): { count: number; messages
 
 /**
  * What an expert without a network answers at a state, [outputs]. Of a regression the last label,
- * or the mean, which is 0 where labels are standardised and weigh alike. Of classes their shares
+ * or the mean, which is 0 where labels are standardised and weigh alike, or the quantile that is
+ * predicted. Of classes their shares
  * among all labels, or among those that followed the last one, as if each had been seen half a time
  * more.
  */
 export function constantAnswer(
-  { tensors }: EngineState,
+  { tensors }: Pick<EngineState, 'tensors'>,
   expert: Expert,
   kind: LabelKind,
 ): Float32Array {
   if (!('predicts' in expert) || expert.predicts === 'prior') {
+    const quantile = knownQuantile({ tensors });
+    if (quantile !== undefined) return Float32Array.from(quantile.data);
     const counts = tensors[classCounts]?.data;
     if (counts !== undefined) return sharesOf(counts, kind);
     const means = tensors[meanLabel]?.data ?? Float32Array.of();

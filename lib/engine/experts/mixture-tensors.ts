@@ -4,6 +4,7 @@ import type { EngineState, Tensors } from '../engine.ts';
 import { emptyLabels, vector } from './labels.ts';
 import { keepsLongRun } from './long-run.ts';
 import { evenMixture, type Mixture } from './mixture.ts';
+import { emptyRecentLabels } from './recent-labels.ts';
 import { emptyStack, stackAmong } from './stack.ts';
 
 const [mixtureWeights, mixtureUsual, mixtureErrors, mixtureLongRun] = [
@@ -24,6 +25,7 @@ export function emptyMixture(spec: Spec, experts: readonly Expert[]): Tensors {
   return {
     ...mixtureTensors(evenMixture(experts.length, keepsLongRun(spec))),
     ...emptyLabels(spec, experts),
+    ...emptyRecentLabels(spec, experts),
     ...(stack && emptyStack(stack)),
   };
 }

@@ -13,6 +13,7 @@ import {
   shares,
   squaredErrors,
 } from './long-run.ts';
+import type { OwnLabels } from './recent-labels.ts';
 import type { StackSums } from './stack-sums.ts';
 
 /**
@@ -64,6 +65,8 @@ export type Known = {
   readonly weights?: Float32Array | undefined;
   /** What differences of labels are times; see {@link Said.unit}. */
   readonly unit?: number | undefined;
+  /** The same labels as they came. */
+  readonly own?: OwnLabels | undefined;
 };
 
 /** How fast experts are told apart. */
@@ -141,6 +144,16 @@ export function mixed(weights: Float64Array, each: readonly Float32Array[]): Flo
   return Float32Array.from(sums);
 }
 
+/**
+ * How much a sample says of experts, of what one of means says. Of a quantile far from the middle,
+ * one label in many is what says most: the others would tell that those are best who are never
+ * right of it. (Of specs since revision 19.)
+ */
+function news({ loss, revision = 0 }: Spec): number {
+  if (typeof loss !== 'object' || revision < 19) return 1;
+  return 2 * Math.min(loss.quantile, 1 - loss.quantile);
+}
+
 /** The mixture after some samples, all of which were predicted before any was learnt. */
 export function reweighed(
   spec: Spec,
@@ -148,8 +161,9 @@ export function reweighed(
   judgement: Judgement,
   constants: Constants,
 ): Mixture {
-  const { weight: said } = judgement;
-  if (said === 0) return mixture;
+  const { weight } = judgement;
+  if (weight === 0) return mixture;
+  const said = weight * news(spec);
   const losses = meanLosses(judgement);
   const errors = runningErrors(spec, mixture.errors, losses, said);
   const heard = Math.min(said, mostEvidence(spec));
