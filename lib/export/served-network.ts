@@ -96,7 +96,7 @@ async function mixedNetwork(
     if (isStack(expert)) return undefined;
     return members.get(name) ?? { constant: constantAnswer(state, expert, labels) };
   });
-  const stack = stackAmong(spec.task, experts);
+  const stack = stackAmong(spec, experts);
   const others = said.flatMap((each) => each ?? []);
   const answers = said.map((each) => {
     if (each !== undefined) return 'constant' in each ? each.constant : each.answer;

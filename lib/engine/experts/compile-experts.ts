@@ -86,11 +86,11 @@ export async function compileExperts(
     }),
   );
   const isWeighted = (spec.revision ?? 0) >= 4;
-  const lastLabel = lastLabelAmong(spec, experts);
   const networks = learners.flatMap(({ compiled }) => compiled ?? []);
   const outputs = networks[0]?.outputs ?? 1;
   const answering = (state: EngineState) => answeringWeights(spec, mixtureOf(state));
-  const stack = stackAmong(spec.task, experts);
+  const stack = stackAmong(spec, experts);
+  const lastLabel = lastLabelAmong(spec, experts, stack);
   const areNetworks = experts.map(isNetwork);
   const nothing = withoutKnowledge(spec);
   const numbersOf = (each: readonly Float32Array[], are: readonly boolean[] = areNetworks) =>
@@ -100,11 +100,11 @@ export async function compileExperts(
     const each = others.map((own) => within(own, ranges));
     if (stack === undefined) return each;
     const said = numbersOf(each, areNetworks.toSpliced(stack.index, 1));
-    const answer = stackedAnswer(stack, state, lastLabel.stacked(state, said), samples.count);
+    const answer = stackedAnswer(stack, state, said, samples.count);
     return each.toSpliced(stack.index, 0, within(answer, ranges));
   };
   const stacked = (state: EngineState, { stack: sums, ...said }: Judgement) =>
-    stack && sums ? withStack(stack, state, sums, said) : state;
+    stack && sums ? lastLabel.silenced(withStack(stack, state, sums, said)) : state;
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
     ...whyOf(networks),
@@ -126,7 +126,7 @@ export async function compileExperts(
         const said = isWeighted ? all : { ...all, weights: undefined };
         const judgement = lastLabel.judged(state, judgedBy(spec, before, said));
         if (stack === undefined) return judgement;
-        const answers = { ...said, each: lastLabel.stacked(state, numbersOf(said.each)) };
+        const answers = { ...said, each: lastLabel.heard(state, numbersOf(said.each)) };
         return { ...judgement, stack: stackSums(stack, state, answers, before.stack) };
       },
       judge(state, judgement) {

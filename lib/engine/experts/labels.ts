@@ -196,7 +196,10 @@ function meanOf([before = 0, seen = 0]: Float32Array, labels: Floats): number[] 
 }
 
 /** How many labels of a regression the last one is told by, and in how many messages they came. */
-export function labelsSoFar({ tensors }: EngineState): { count: number; messages: number } {
+export function labelsSoFar({ tensors }: Pick<EngineState, 'tensors'>): {
+  count: number;
+  messages: number;
+} {
   const [, , count = 1, messages = 0] = tensors[labelSteps]?.data ?? [];
   return { count, messages };
 }

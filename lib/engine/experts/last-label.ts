@@ -5,6 +5,7 @@ import { labelsSoFar } from './labels.ts';
 import type { Constants } from './long-run.ts';
 import type { Judgement } from './mixture.ts';
 import { mixtureOf } from './mixture-tensors.ts';
+import { type Stack, withoutWeight } from './stack.ts';
 
 /** In longer messages, on average, what it is worth is not told apart from what is always said. */
 const shortMessage = 4;
@@ -18,23 +19,34 @@ export type LastLabel = {
    */
   readonly judged: (state: EngineState, judgement: Judgement) => Judgement;
   /**
-   * Answers of which it is 0, the mean of standardised labels, where it has been no better than
-   * that in long messages: where labels are mostly 0, a stack takes it for a constant, and counts
-   * on it when it is another once. (Of specs since revision 19.)
+   * Answers that a stack learns from: it is 0, the mean of standardised labels, where it has been
+   * no better than that in long messages. Of labels that are mostly 0 a stack takes it for a
+   * constant there, and counts on it when it is another once. (Of specs since revision 19.)
    *
    * @param each answers of the experts, in their order
    */
-  readonly stacked: (state: EngineState, each: readonly Float32Array[]) => readonly Float32Array[];
+  readonly heard: (state: EngineState, each: readonly Float32Array[]) => readonly Float32Array[];
+  /** A state whose stack does not count on it, where it is not heard. */
+  readonly silenced: (state: EngineState) => EngineState;
 };
 
 /** Among experts of a spec. */
-export function lastLabelAmong(spec: Spec, experts: readonly Expert[]): LastLabel {
-  const { task, label, revision = 0 } = spec;
+export function lastLabelAmong(
+  { task, revision = 0 }: Spec,
+  experts: readonly Expert[],
+  stack: Stack | undefined,
+): LastLabel {
   const placeOf = (what: string) =>
     experts.findIndex((each) => 'predicts' in each && each.predicts === what);
   const [prior, place] = [placeOf('prior'), placeOf('lastLabel')];
   const isThere = task === 'regression' && place >= 0;
   const asWorst = (sums: Float64Array) => sums.with(place, Math.max(...sums));
+  const isSilent = (state: EngineState) => {
+    if (stack === undefined || stack.silent < 0) return false;
+    const { count, messages } = labelsSoFar(state);
+    const { roots = [] } = mixtureOf(state).longRun ?? {};
+    return count >= shortMessage * messages && (roots[place] ?? 0) >= (roots[prior] ?? 0);
+  };
   return {
     constants: { prior, strict: isThere && revision >= 19 ? place : -1 },
     judged(state, judgement) {
@@ -42,13 +54,8 @@ export function lastLabelAmong(spec: Spec, experts: readonly Expert[]): LastLabe
       const { losses, squares } = judgement;
       return { ...judgement, losses: asWorst(losses), squares: asWorst(squares) };
     },
-    stacked(state, each) {
-      const isNew = isThere && revision >= 19 && label.standardize === true;
-      const { count, messages } = labelsSoFar(state);
-      if (!isNew || count < shortMessage * messages) return each;
-      const { roots = [] } = mixtureOf(state).longRun ?? {};
-      if ((roots[place] ?? 0) < (roots[prior] ?? 0)) return each;
-      return each.with(place, new Float32Array(each[place]?.length ?? 0));
-    },
+    heard: (state, each) =>
+      isSilent(state) ? each.with(place, new Float32Array(each[place]?.length ?? 0)) : each,
+    silenced: (state) => (stack && isSilent(state) ? withoutWeight(state, stack.silent) : state),
   };
 }

@@ -21,7 +21,7 @@ export function isMixture(tensors: Tensors): boolean {
 
 /** What a state knows of experts beside their networks, before the first sample. */
 export function emptyMixture(spec: Spec, experts: readonly Expert[]): Tensors {
-  const stack = stackAmong(spec.task, experts);
+  const stack = stackAmong(spec, experts);
   return {
     ...mixtureTensors(evenMixture(experts.length, keepsLongRun(spec))),
     ...emptyLabels(spec, experts),

@@ -1,5 +1,6 @@
 import { exponential, meansOfRows } from '../../arithmetic.ts';
 import type { Floats } from '../../features/samples.ts';
+import type { LabelScale } from '../../features/scaling.ts';
 import { lossesOf } from '../../metrics/scores.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { type Base, power } from './fading.ts';
@@ -13,7 +14,6 @@ import {
   shares,
   squaredErrors,
 } from './long-run.ts';
-import type { OwnLabels } from './recent-labels.ts';
 import type { StackSums } from './stack-sums.ts';
 
 /**
@@ -65,8 +65,8 @@ export type Known = {
   readonly weights?: Float32Array | undefined;
   /** What differences of labels are times; see {@link Said.unit}. */
   readonly unit?: number | undefined;
-  /** The same labels as they came. */
-  readonly own?: OwnLabels | undefined;
+  /** The same labels as they came, and how they are standardised. */
+  readonly own?: { readonly labels: Floats; readonly scale: LabelScale | undefined } | undefined;
 };
 
 /** How fast experts are told apart. */

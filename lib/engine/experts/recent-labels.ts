@@ -1,13 +1,8 @@
-import type { Floats } from '../../features/samples.ts';
-import type { LabelScale } from '../../features/scaling.ts';
 import { labelWidth } from '../../features/task.ts';
 import type { Expert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
 import type { Known } from './mixture.ts';
-
-/** Labels as they came, and how they are standardised for the networks. */
-export type OwnLabels = { readonly labels: Floats; readonly scale: LabelScale | undefined };
 
 const [recentLabels, labelQuantile] = [
   'weights/mixture/recent_labels',
@@ -16,7 +11,7 @@ const [recentLabels, labelQuantile] = [
 
 /** So many are kept of each output. */
 const most = 1_024;
-/** How many came, and the latest, each as two float32: the second is what the first was rounded by. */
+/** How many came, and the latest, each as two float32: the second is what the first misses. */
 const rowElements = 1 + 2 * most;
 
 /**
