@@ -26,8 +26,10 @@ export type ShouldStop = () => boolean;
 export type ForwardBounds = {
   /** The last entry; as far as the journal goes unless given. */
   readonly to?: number;
-  /** Asked before each entry. */
+  /** Asked before each entry, and while one is worked on. */
   readonly shouldStop?: ShouldStop | undefined;
+  /** Asked instead within the first: while nothing was reached, no time is needed to store it. */
+  readonly mustStop?: ShouldStop | undefined;
   /** Told of each entry that was applied. */
   readonly onEntry?: ((header: EntryHeader) => void) | undefined;
 };

@@ -99,7 +99,11 @@ export async function caughtUpChallenger(
   if (!reached.ok) return reached;
   const current = { ...reached, passedOver: [...start.passedOver, ...reached.passedOver] };
   if (reached.caughtUp === to) return { ...current, caughtUp: challenger.caughtUp };
-  if (reached.caughtUp > start.caughtUp) await writeOnItsWay(ports, model, file, current);
+  // Where it cannot be stored (whoever verifies may not), it is caught up with again.
+  if (reached.caughtUp > start.caughtUp)
+    await writeOnItsWay(ports, model, file, current).catch((error: unknown) => {
+      if (!isOfKind(error, 'unavailable')) throw error;
+    });
   throw outOfTime(`job ${job} catches up with entry ${to} (${reached.caughtUp} is reached)`);
 }
 

@@ -108,12 +108,12 @@ export async function readForward(
   ports: Ports,
   model: Model,
   state: State,
-  { to = Number.POSITIVE_INFINITY, shouldStop, onEntry }: ForwardBounds = {},
+  { to = Number.POSITIVE_INFINITY, shouldStop, mustStop = shouldStop, onEntry }: ForwardBounds = {},
 ): Promise<State> {
-  const folding = { model, shouldStop };
   let current = state;
   for await (const entry of entriesAfter(ports.store, model.name, state.sequence, { to })) {
     if (shouldStop?.()) break;
+    const folding = { model, shouldStop: current === state ? mustStop : shouldStop };
     const next = await applyEntry(ports, folding, current, entry).catch(ifOutOfTime);
     if (next === 'out-of-time') break;
     current = next;

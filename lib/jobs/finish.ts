@@ -15,7 +15,7 @@ const aWhile = 60_000;
 
 /**
  * Once training has ended: catches up with the stream, and when that is done, compares challenger
- * and champion. That cannot be cut into slices, so it is left to the next one where training took
+ * and champion. That cannot be cut into slices, so it is left to the next one where all before took
  * a while.
  */
 export async function finish(
@@ -38,7 +38,9 @@ export async function finish(
   const current: Lane = { parameters, place: { ...trained.place, caughtUp } };
   const champion = await currentChampion(ports, model, record);
   if (champion.sequence - caughtUp > limits.promotionLagEntries) return current;
-  if (hasTrained && ports.now() - slice.begun > aWhile) return current;
+  const hasWorked = hasTrained || caughtUp > trained.place.caughtUp;
+  if (hasWorked && ports.now() - slice.begun > aWhile) return current;
+  if (isTimeUp(slice.secondsLeft)) return current;
   const heldOut = await readHeldOut(ports.store, prepared);
   const comparison = await compareChampion(ports, model, {
     champion,

@@ -59,6 +59,7 @@ export function interruptible(model: Model, { seconds, check, owner }: Pace): Mo
   };
   return {
     ...model,
+    first: model.first ?? model,
     encoder: {
       ...encoder,
       encode(samples) {

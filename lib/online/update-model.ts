@@ -3,10 +3,12 @@ import { ifOutOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { countForgotten } from '../features/vocabularies.ts';
 import { keepIfForeign } from '../fold/arithmetics.ts';
+import type { ForwardBounds } from '../fold/catch-up.ts';
 import { keepCheckpoint, publish } from '../fold/checkpoints.ts';
 import { readForward } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import { commitEntry } from '../journal/commit.ts';
+import { limits } from '../limits.ts';
 import { type Model, modelOfState } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { judge } from '../state/ledger.ts';
@@ -53,14 +55,14 @@ export async function updateModel(
   messages: readonly ParsedMessage[],
   { secondsLeft, cached }: Invocation,
 ): Promise<Update> {
-  const shouldStop = () => isTimeUp(secondsLeft);
   // Commands reach further than samples, and must not reach from what is not the newest.
   const mayAssume = messages.every(({ command }) => command.kind === 'samples');
   const watch = startWatch(secondsLeft);
-  const bounds = { shouldStop, onEntry: watch.onEntry };
+  const { bounds } = watch;
   const start = await watch.timed(() => startFrom(ports, name, cached, { ...bounds, mayAssume }));
   // (Where nothing was read, it only asked whether there is something.)
   if (!watch.hasRead) watch.seconds = 0;
+  const behind = () => (start.foldSeconds ?? 0) + watch.seconds;
   let { model, state } = start;
   let isCurrent = true;
   let [settled, lostCommits] = [0, 0];
@@ -76,7 +78,7 @@ export async function updateModel(
     settled += countSettled(ports, state, messages.slice(settled));
     const left = messages.slice(settled);
     const pending = { messages: left, secondsLeft, isOwn: start.isOwn };
-    const isIdle = left.length === 0 || shouldStop();
+    const isIdle = left.length === 0 || isTimeUp(secondsLeft);
     const decide = () => decideFrom(ports, model, state, pending);
     const next = isIdle ? { state } : await watch.timed(decide);
     const { change } = next;
@@ -104,16 +106,16 @@ export async function updateModel(
     entries.push(change.entry.header);
     watch.hasReplaced ||= isReplacing(change.entry.header);
     await keepCheckpoint(ports, model, state, change.entry.header);
+    // Who predicts must not wait until all of it is learnt: this is published first.
+    if (behind() >= limits.foldSeconds) break;
   }
   const { etag, publishedAt } = start;
   const published = await publish(ports, model, state, {
-    ...{ etag, publishedAt, foldSeconds: (start.foldSeconds ?? 0) + watch.seconds },
+    ...{ etag, publishedAt, foldSeconds: behind() },
     ...{ hasCommitted: entries.length > 0, hasReplaced: watch.hasReplaced },
   });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
-  // Whoever worked until no time was left has stored how far it got.
-  const isOutOfTimeNow = settled < messages.length && shouldStop();
-  const hasAdvanced = settled > 0 || isMidway || isOutOfTimeNow || state.sequence > start.loaded;
+  const hasAdvanced = settled > 0 || isMidway || state.sequence > start.loaded;
   const isAlone = !watch.hasRead && lostCommits === 0 && entries.length > 0;
   const kept = { model, state, isAlone, ...(isAlone && { entryEtag }), ...published };
   return { settled, hasAdvanced, entries, ...found, cached: kept };
@@ -124,7 +126,7 @@ type Watch = {
   hasRead: boolean;
   hasReplaced: boolean;
   seconds: number;
-  readonly onEntry: (header: EntryHeader) => void;
+  readonly bounds: ForwardBounds;
   readonly timed: <Result>(work: () => Promise<Result>) => Promise<Result>;
 };
 
@@ -133,9 +135,13 @@ function startWatch(secondsLeft: () => number): Watch {
     hasRead: false,
     hasReplaced: false,
     seconds: 0,
-    onEntry(header) {
-      watch.hasRead = true;
-      watch.hasReplaced ||= isReplacing(header);
+    bounds: {
+      shouldStop: () => isTimeUp(secondsLeft),
+      mustStop: () => secondsLeft() < limits.answerReserveSeconds,
+      onEntry(header) {
+        watch.hasRead = true;
+        watch.hasReplaced ||= isReplacing(header);
+      },
     },
     async timed(work) {
       const before = secondsLeft();

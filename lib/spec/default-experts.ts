@@ -6,6 +6,9 @@ import { limits } from '../limits.ts';
 import { type Derived, type DerivedCounts, derivedCounts, pairCount } from './derived-numbers.ts';
 import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
 
+/** A network that goes on with the latest samples. */
+const followingExpert: Expert = { hidden: [32], rate: 0.1, replay: false };
+
 /** A linear model of what is relative to the last hundred samples or so; its steps are large. */
 export const forgettingLinearExpert: Expert = {
   hidden: [],
@@ -115,7 +118,7 @@ function defaultExperts({
   return [
     { hidden: [32], rate: 0.3, replay: true },
     { hidden: [32, 32], rate: 0.3, replay: true },
-    { hidden: [32], rate: 0.1, replay: false },
+    followingExpert,
     { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
     forgettingLinearExpert,
     linearExpert,
@@ -143,14 +146,19 @@ function defaultExperts({
 }
 
 /**
- * Those of them that do not mind in which order labels come: beside a label window, labels come
+ * Those of them that hardly mind in which order labels come: beside a label window, labels come
  * class by class, as somebody clicks, and defaults once nobody did. What follows the latest labels,
- * is told by the last one, or weighs the others by single messages, would learn that order.
+ * is told by the last one, or weighs the others by single messages, would learn that order; one
+ * that follows slowly stays, since the world changes, too.
  */
 function withoutOrder(experts: readonly Expert[]): Expert[] {
-  return experts.filter((expert) =>
-    isNetwork(expert) ? expert.replay || expert.secondOrder === true : expert.predicts === 'prior',
-  );
+  return experts.flatMap((expert): Expert[] => {
+    if (expert === followingExpert) return [{ ...followingExpert, rate: 0.05 }];
+    const isSteady = isNetwork(expert)
+      ? expert.replay || expert.secondOrder === true
+      : expert.predicts === 'prior';
+    return isSteady ? [expert] : [];
+  });
 }
 
 type Named = z.output<typeof expertsSchema>;

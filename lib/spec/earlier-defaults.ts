@@ -114,9 +114,13 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
     ...declared,
     online: { ...declared.online, experts },
   });
-  const orderedOnes = labelWindow === undefined ? [] : [todays];
+  // (With a window that is new, or without one that is gone, a model goes on with those it has.)
+  const { experts: others = [] } = listExperts(declared, {
+    ...named,
+    labelWindow: labelWindow === undefined ? {} : undefined,
+  });
   const lists = [
-    ...orderedOnes,
+    others,
     slowOnes,
     linearOnes,
     fewerOnes,

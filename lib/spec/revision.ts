@@ -35,9 +35,9 @@ import * as z from 'zod';
  *     layer it is.
  * 17. Networks with large matrices train on wasm, too, where minibatches are small.
  * 18. Before its first label, the expert `lastLabel` of a regression counts as the worst.
- * 19. Where it has been worse than their mean in the long run it counts less, and in long messages
- *     a stack does not hear it. Where a quantile is predicted, the expert `prior` says that of the
- *     latest labels, not their mean.
+ * 19. Where it has been worse than their mean in the long run it counts less, and a stack learns of
+ *     it as much of a message as of a sample. Where a quantile is predicted, the expert `prior` says
+ *     that of the latest labels, not their mean, and experts are told apart more slowly.
  */
 export const newestRevision = 19;
 

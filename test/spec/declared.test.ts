@@ -207,6 +207,9 @@ describe('a declared network', () => {
     const earlier: Spec = { ...asked, online: { ...asked.online, experts: all } };
     expect(withDefaultsOf(earlier, asked)).toEqual(earlier);
     expect(withDefaultsOf(asked, asked)).toEqual(asked);
+    // Nor does the end of the window bring the others: they would learn the whole journal first.
+    const ended = declared({ task: 'binary', online: { experts: 'default' } });
+    expect(withDefaultsOf(asked, ended).online.experts).toEqual(asked.online.experts);
   });
 
   it('learns a text and more by second order, unless it began when that was too much', () => {

@@ -90,11 +90,10 @@ export async function compileExperts(
   const outputs = networks[0]?.outputs ?? 1;
   const answering = (state: EngineState) => answeringWeights(spec, mixtureOf(state));
   const stack = stackAmong(spec, experts);
-  const lastLabel = lastLabelAmong(spec, experts, stack);
+  const lastLabel = lastLabelAmong(spec, experts);
   const areNetworks = experts.map(isNetwork);
-  const nothing = withoutKnowledge(spec);
   const numbersOf = (each: readonly Float32Array[], are: readonly boolean[] = areNetworks) =>
-    heard(each, are, { outputs, nothing });
+    heard(each, are, { outputs, nothing: withoutKnowledge(spec) });
   const predictEach: Experts['predictEach'] = async (state, samples, ranges = []) => {
     const others = await predictOthers(learners, state, samples);
     const each = others.map((own) => within(own, ranges));
@@ -104,7 +103,7 @@ export async function compileExperts(
     return each.toSpliced(stack.index, 0, within(answer, ranges));
   };
   const stacked = (state: EngineState, { stack: sums, ...said }: Judgement) =>
-    stack && sums ? lastLabel.silenced(withStack(stack, state, sums, said)) : state;
+    stack && sums ? withStack(stack, state, sums, said) : state;
   return {
     engine: [...new Set(networks.map((each) => each.engine))].join('+'),
     ...whyOf(networks),
@@ -126,8 +125,9 @@ export async function compileExperts(
         const said = isWeighted ? all : { ...all, weights: undefined };
         const judgement = lastLabel.judged(state, judgedBy(spec, before, said));
         if (stack === undefined) return judgement;
-        const answers = { ...said, each: lastLabel.heard(state, numbersOf(said.each)) };
-        return { ...judgement, stack: stackSums(stack, state, answers, before.stack) };
+        const answers = { ...said, each: numbersOf(said.each) };
+        const learning = lastLabel.learning(stack, state);
+        return { ...judgement, stack: stackSums(learning, state, answers, before.stack) };
       },
       judge(state, judgement) {
         const mixture = reweighed(spec, mixtureOf(state), judgement, lastLabel.constants);

@@ -39,18 +39,12 @@ export function emptyLabels(spec: Spec, experts: readonly Expert[]): Tensors {
       : {}),
     ...(predicts('lastLabel') && classes > 0 ? { [classesAfter]: table } : {}),
     ...(predicts('lastLabel') && classes === 0 && (revision ?? 0) >= 10
-      ? { [labelSteps]: stepsBeforeAny(width, (revision ?? 0) >= 19) }
+      ? { [labelSteps]: { shape: [width, 3], data: new Float32Array(3 * width) } }
       : {}),
     ...(predicts('prior') && classes > 0
       ? { [classCounts]: vector(new Float32Array(classes)) }
       : {}),
   };
-}
-
-/** See {@link stepsAfter}. */
-function stepsBeforeAny(outputs: number, countsMessages: boolean): Tensor {
-  const each = countsMessages ? 4 : 3;
-  return { shape: [outputs, each], data: new Float32Array(each * outputs) };
 }
 
 /** What is to be known of a task's labels. */
@@ -133,7 +127,7 @@ const leastNews = 0.02;
  * come never again.
  *
  * @param stepsBefore of each output the last label, how far one was from the one before on average,
- *   how many there were, and how many messages of them (of specs since revision 19), [outputs, 4]
+ *   and how many there were, [outputs, 3]
  * @param saidBefore of each output
  * @param unit what steps are times, so that they can be compared when labels are scaled anew
  */
@@ -145,11 +139,9 @@ function stepsAfter(
 ) {
   const [steps, said] = [stepsBefore.slice(), saidBefore.slice()];
   const width = said.length;
-  const each = steps.length / width;
-  if (each > 3) for (let at = 3; at < steps.length; at += each) steps[at] = (steps[at] ?? 0) + 1;
   labels.forEach((label, i) => {
     const output = i % width;
-    const [last = 0, usual = 0, count = 0] = steps.subarray(each * output, each * output + 3);
+    const [last = 0, usual = 0, count = 0] = steps.subarray(3 * output, 3 * output + 3);
     const most =
       count < 2 ? Number.POSITIVE_INFINITY : mostSteps * Math.max(usual, leastStep * unit);
     const before = said[output] ?? 0;
@@ -157,7 +149,7 @@ function stepsAfter(
     said[output] = Math.abs(way) <= most ? label : before + (Math.sign(way) * most) / unit;
     const step = count === 0 ? 0 : Math.min(Math.abs(label - last) * unit, most);
     const news = Math.max(leastNews, 1 / Math.max(1, count));
-    steps.set([label, usual + news * (step - usual), count + 1], each * output);
+    steps.set([label, usual + news * (step - usual), count + 1], 3 * output);
   });
   return { steps, said };
 }
@@ -195,13 +187,10 @@ function meanOf([before = 0, seen = 0]: Float32Array, labels: Floats): number[] 
   return [mean, count];
 }
 
-/** How many labels of a regression the last one is told by, and in how many messages they came. */
-export function labelsSoFar({ tensors }: Pick<EngineState, 'tensors'>): {
-  count: number;
-  messages: number;
-} {
-  const [, , count = 1, messages = 0] = tensors[labelSteps]?.data ?? [];
-  return { count, messages };
+/** Whether a state knows a label of a regression that the last one is told by. */
+export function knowsLastLabel({ tensors }: EngineState): boolean {
+  const [, , count = 1] = tensors[labelSteps]?.data ?? [];
+  return count > 0;
 }
 
 /**

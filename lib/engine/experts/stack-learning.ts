@@ -57,7 +57,7 @@ export function stackSums(
   const others = each.filter((_, i) => i !== stack.index);
   const own = each[stack.index] ?? new Float32Array(0);
   const outputs = own.length / Math.max(count, 1);
-  const sums = { gradient: before.gradient.slice(), curvature: before.curvature.slice() };
+  const sums: Sums = noSums(stack);
   let { squares } = before;
   const said = new Float64Array(others.length * outputs);
   const mostError = mostDeviations * (tensors[noiseName]?.data[0] ?? 0);
@@ -82,7 +82,26 @@ export function stackSums(
       add(sums, said, { error, heard: weight * share * (1 - share) });
     } else addShares(sums, said, answers, { label: labels[row] ?? 0, weight });
   }
-  return { ...sums, squares, unit };
+  if (stack.repeating >= 0) countOnce(sums, stack.repeating, count);
+  return {
+    gradient: sums.gradient.map((sum, i) => sum + (before.gradient[i] ?? 0)),
+    curvature: sums.curvature.map((sum, i) => sum + (before.curvature[i] ?? 0)),
+    squares,
+    unit,
+  };
+}
+
+/**
+ * Counts what one of the others said of all samples as if it had said it of one. Where labels are
+ * mostly 0, the last one says 0 of some long messages: each of their samples would tell that it is
+ * a constant to be counted on, until it is another.
+ */
+function countOnce({ gradient, curvature }: Sums, other: number, count: number): void {
+  const { length } = gradient;
+  gradient[other] = (gradient[other] ?? 0) / count;
+  for (let i = 0; i < length; i++)
+    for (const place of new Set([i * length + other, other * length + i]))
+      curvature[place] = (curvature[place] ?? 0) / count;
 }
 
 type Sums = Pick<StackSums, 'gradient' | 'curvature'>;

@@ -16,8 +16,11 @@ export type Stack = {
   readonly index: number;
   /** Whether each of the others is a network, in their order. */
   readonly networks: readonly boolean[];
-  /** The place among the others of one that weighs nothing at first; −1 if there is none. */
-  readonly silent: number;
+  /**
+   * The place among the others of one that says the same of a whole message; −1 if there is none,
+   * or it is taken for what the others are.
+   */
+  readonly repeating: number;
 };
 
 /** The names of its tensors. */
@@ -35,26 +38,23 @@ export const stackPrior = 30;
 
 /** The stack among experts, if there is one. */
 export function stackAmong(
-  { task, label, revision = 0 }: Spec,
+  { task, revision = 0 }: Spec,
   experts: readonly Expert[],
 ): Stack | undefined {
   const index = experts.findIndex(isStack);
   if (index < 0) return undefined;
   const others = experts.filter((_, i) => i !== index);
-  const isWary = task === 'regression' && label.standardize === true && revision >= 19;
+  const isWary = task === 'regression' && revision >= 19;
   const last = others.findIndex((each) => 'predicts' in each && each.predicts === 'lastLabel');
-  return { task, index, networks: others.map(isNetwork), silent: isWary ? last : -1 };
+  return { task, index, networks: others.map(isNetwork), repeating: isWary ? last : -1 };
 }
 
-/** What it knows before the first sample: that all others are as good, but for a silent one. */
-export function emptyStack({ task, networks: { length }, silent }: Stack): Tensors {
+/** What it knows before the first sample: that all others are as good. */
+export function emptyStack({ task, networks: { length } }: Stack): Tensors {
   const precision = new Float32Array(length * length);
   for (let i = 0; i < length; i++) precision[i * length + i] = stackPrior;
   return {
-    [weightsName]: {
-      shape: [length],
-      data: Float32Array.from({ length }, (_, i) => (i === silent ? 0 : 1 / length)),
-    },
+    [weightsName]: { shape: [length], data: new Float32Array(length).fill(1 / length) },
     [precisionName]: { shape: [length, length], data: precision },
     ...(task === 'regression' && { [noiseName]: { shape: [1], data: new Float32Array(1) } }),
   };
@@ -63,17 +63,6 @@ export function emptyStack({ task, networks: { length }, silent }: Stack): Tenso
 /** How much the answer of each of the others counts in a state, [others]. */
 export function stackWeights({ tensors }: Pick<EngineState, 'tensors'>): Float32Array {
   return tensors[weightsName]?.data ?? new Float32Array(0);
-}
-
-/** A state whose stack does not count on one of the others. */
-export function withoutWeight(state: EngineState, other: number): EngineState {
-  const weights = state.tensors[weightsName];
-  if (weights === undefined) return state;
-  const tensors = {
-    ...state.tensors,
-    [weightsName]: { ...weights, data: weights.data.with(other, 0) },
-  };
-  return { ...state, tensors };
 }
 
 /**
