@@ -39,6 +39,8 @@ export type EpochsInput = {
   readonly turn?: (() => Promise<void>) | undefined;
   /** Asked after each chunk of minibatches. */
   readonly isTimeUp: () => boolean;
+  /** Whether there is time to predict all held-out rows, which cannot be cut. */
+  readonly mayEvaluate: () => boolean;
   /** Told after each chunk of minibatches. */
   readonly onProgress: (place: Place, rowsOfEpoch: number) => Promise<void>;
 };
@@ -57,6 +59,8 @@ export async function trainEpochs(given: EpochsInput, lane: Lane): Promise<Lane>
     if (current.place.epoch - firstEpoch >= batch.slice.epochs) return current;
     const { lane: trained, isEpochDone } = await trainEpoch(input, current);
     const isEnd = isEpochDone || isBudgetUsed(trained.place, batch);
+    if (isEpochDone && !input.mayEvaluate())
+      return { ...trained, place: withTime(trained.place, batch, input.spent) };
     current = isEnd ? await endEpoch(input, trained) : trained;
     current = { ...current, place: withTime(current.place, batch, input.spent) };
     if (!isEnd) return current;

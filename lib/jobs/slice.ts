@@ -7,6 +7,7 @@ import { retractedMeanwhile } from '../fold/catch-up.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { currentState } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
+import { limits } from '../limits.ts';
 import { loadModel, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { refuse } from '../refusal.ts';
@@ -215,6 +216,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
       begun,
       turn: ports.turn,
       isTimeUp: timerOf(slice),
+      mayEvaluate: () => now() - slice.begun < 500 * limits.batchTimeoutSeconds,
       onProgress: throttled(ports.now, (place: Place, rowsOfEpoch: number) =>
         reportProgress(ports, record, place, { ...sums, rowsOfEpoch }),
       ),

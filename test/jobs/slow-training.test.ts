@@ -1,29 +1,64 @@
 import { expect, it } from 'vitest';
-import { runJob, start, worldWithDataset } from '../support/jobs.ts';
+import { parseJobMessage } from '../../lib/jobs/job-message.ts';
+import { runSlice } from '../../lib/jobs/slice.ts';
+import { limits } from '../../lib/limits.ts';
+import type { Ports } from '../../lib/ports/ports.ts';
+import { start, worldWithDataset } from '../support/jobs.ts';
 
-it.each([
-  { seconds: 1, slices: 1 },
-  { seconds: 80, slices: 2 },
-])('a job compares in a slice of its own where it trained for long: %j', async (training) => {
+/** What is thrown where an invocation would have been killed. */
+const killed = new Error('killed: its time is over');
+
+/** Rows that are predicted at once where the held-out ones are, and not fewer. */
+const manyRows = 4;
+
+/**
+ * The slices of a job whose minibatches, and whose predictions of all held-out rows, take some
+ * seconds, all else nothing.
+ */
+async function slicesOf({ training, passes }: { training: number; passes: number }) {
   const world = await worldWithDataset();
-  let clock = 1.8e12;
-  const ports = {
-    ...world,
-    now: () => clock,
-    engine: {
-      async compile(spec: Parameters<typeof world.engine.compile>[0]) {
-        const compiled = await world.engine.compile(spec);
-        return {
-          ...compiled,
-          train(...run: Parameters<typeof compiled.train>) {
-            clock += training.seconds * 1_000;
-            return compiled.train(...run);
-          },
-        };
-      },
+  const clock = { seconds: 1.8e9, end: Number.POSITIVE_INFINITY };
+  const take = (seconds: number) => {
+    clock.seconds += seconds;
+    if (clock.seconds >= clock.end) throw killed;
+  };
+  const engine: Ports['engine'] = {
+    async compile(spec) {
+      const compiled = await world.engine.compile(spec);
+      return {
+        ...compiled,
+        train(...run) {
+          take(training);
+          return compiled.train(...run);
+        },
+        predict(parameters, samples) {
+          if (samples.count >= manyRows) take(passes);
+          return compiled.predict(parameters, samples);
+        },
+      };
     },
   };
-  const { place, slices } = await runJob(ports, start);
-  expect(slices).toBe(training.slices);
-  expect(place?.status).toBe('promotion-sent');
+  const ports = { ...world, engine, now: () => clock.seconds * 1_000 };
+  const slices: string[] = [];
+  for (let next = start; slices.length < 30; ) {
+    world.sentJobs.length = 0;
+    clock.end = clock.seconds + limits.batchTimeoutSeconds;
+    const { place } = await runSlice(ports, next, () => clock.end - clock.seconds);
+    slices.push(place.status);
+    const [sent] = world.sentJobs;
+    if (sent === undefined) break;
+    next = parseJobMessage(sent.body, 'unused');
+  }
+  return slices;
+}
+
+it.each([
+  { training: 1, passes: 1, slices: 1 },
+  { training: 30, passes: 30, slices: 2 },
+  { training: 140, passes: 250 },
+  { training: 300, passes: 400 },
+])('a job ends, however long it trains and compares: %j', async ({ slices, ...seconds }) => {
+  const done = await slicesOf(seconds);
+  expect(done.at(-1)).toBe('promotion-sent');
+  if (slices !== undefined) expect(done).toHaveLength(slices);
 });
