@@ -3,17 +3,17 @@ import { createEngine } from '../../lib/engine/create-engine.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { compileModel } from '../../lib/model/model.ts';
 import { newestRevision } from '../../lib/spec/revision.ts';
-import { defineSpec } from '../../lib/spec/spec.ts';
+import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { learnMessages } from '../bench/progressive.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
-const declared = defineSpec({
+const columns = {
   model: 'claims',
   task: 'regression',
   features: { a: { type: 'number' }, b: { type: 'number' } },
   network: { hidden: [32] },
-  online: { experts: 'default' },
-});
+} satisfies SpecInput;
+const declared = defineSpec({ ...columns, online: { experts: 'default' } });
 /** From 0 to 1, without 1. */
 const draw = (...place: number[]) => hashIntegers(5, ...place) / 2 ** 32;
 
@@ -111,4 +111,26 @@ describe('the default experts, where most labels are 0', () => {
     const { summed } = await besideTheMean(rareLabels['one in twenty'] ?? (() => 0), own);
     expect(summed).toBeLessThan(0.3);
   });
+});
+
+it.each([0, 1, 2, 3, 4])('experts may be listed in any order: %i', async (turn) => {
+  const listed = [
+    { hidden: [4], rate: 0.3 },
+    { hidden: [], rate: 0.1 },
+    { predicts: 'prior' as const },
+    { predicts: 'stack' as const },
+    { predicts: 'lastLabel' as const },
+  ];
+  const experts = [...listed.slice(turn), ...listed.slice(0, turn)];
+  const model = {
+    name: 'claims',
+    ...(await compileModel(engine, defineSpec({ ...columns, online: { experts } }))),
+  };
+  const rows = Array.from({ length: 400 }, (_, i) => ({
+    features: { a: draw(i, 3), b: draw(i, 4) },
+    label: Number(draw(i, 5) < 0.1),
+  }));
+  const { samples } = model.encoder.encode(rows);
+  for await (const { learned } of learnMessages(model, samples, 40))
+    expect([...learned.predictions].every(Number.isFinite)).toBe(true);
 });
