@@ -57,7 +57,9 @@ export function stackSums(
   const others = each.filter((_, i) => i !== stack.index);
   const own = each[stack.index] ?? new Float32Array(0);
   const outputs = own.length / Math.max(count, 1);
-  const sums: Sums = noSums(stack);
+  // (Sums that go on from others are rounded otherwise than those that are added to them.)
+  const { gradient, curvature } = stack.repeating < 0 ? before : noSums(stack);
+  const sums = { gradient: gradient.slice(), curvature: curvature.slice() };
   let { squares } = before;
   const said = new Float64Array(others.length * outputs);
   const mostError = mostDeviations * (tensors[noiseName]?.data[0] ?? 0);
@@ -82,7 +84,8 @@ export function stackSums(
       add(sums, said, { error, heard: weight * share * (1 - share) });
     } else addShares(sums, said, answers, { label: labels[row] ?? 0, weight });
   }
-  if (stack.repeating >= 0) countOnce(sums, stack.repeating, count);
+  if (stack.repeating < 0) return { ...sums, squares, unit };
+  countOnce(sums, stack.repeating, count);
   return {
     gradient: sums.gradient.map((sum, i) => sum + (before.gradient[i] ?? 0)),
     curvature: sums.curvature.map((sum, i) => sum + (before.curvature[i] ?? 0)),
