@@ -4,6 +4,7 @@ import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
 import { partsOf } from '../engine/experts/compile-experts.ts';
+import { withoutOldMean } from '../engine/experts/labels.ts';
 import { emptyMixture, isMixture } from '../engine/experts/mixture-tensors.ts';
 import { invalid, MillraceError, reasonOf } from '../errors.ts';
 import { mixtureLayer } from '../export/served-network.ts';
@@ -146,7 +147,7 @@ async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Te
     });
     names.push(...inside.map((each) => each.replace('/', `/${name}/`)));
   }
-  return fittedNames(names, { ...mixture, ...weights });
+  return fittedNames(names, { ...mixture, ...withoutOldMean(spec, weights) });
 }
 
 /**

@@ -4,6 +4,7 @@ import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { decodeSafetensors, digestOf, encodeSafetensors } from '../bucket/safetensors.ts';
 import type { CompiledModel, Tensors } from '../engine/engine.ts';
+import { isOfRecentLabels } from '../engine/experts/recent-labels.ts';
 import { invalid, MillraceError } from '../errors.ts';
 import { areClassesOf, namesOfClasses } from '../features/classes.ts';
 import type { Encoder } from '../features/encoder.ts';
@@ -126,7 +127,7 @@ export function initialParameters(
   const tensors = Object.entries(own.tensors).map(([name, tensor]) => {
     // (What is never trained is as the spec has it, not as it was in another model.)
     if (!name.startsWith('weights/') || (isGenerated && !isTrained(name))) return [name, tensor];
-    const other = given.tensors[name];
+    const other = given.tensors[name] ?? (isOfRecentLabels(name) ? tensor : undefined);
     if (other === undefined) {
       const names = Object.keys(given.tensors).join(', ');
       throw invalid(`initialWeights: ${name} is not among them (found ${names || 'none'})`);

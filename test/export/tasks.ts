@@ -25,6 +25,13 @@ export const tasks: Record<string, SpecInput> = {
     label: { outputs: ['sold', 'given back', '__id'] },
     network: { hidden: [5] },
   },
+  'a quantile with hidden layers': {
+    model: 'demand-1',
+    task: 'regression',
+    features: mixed,
+    loss: { quantile: 0.9 },
+    network: { hidden: [7, 5] },
+  },
   'a linear binary model': { model: 'demand-1', task: 'binary', features: mixed },
   'a multiclass model': {
     model: 'demand-1',
@@ -109,7 +116,8 @@ const withExperts = Object.fromEntries(
           { hidden: [5], halfLife: 6 },
           { hidden: [], halfLife: 20, fourier: { units: 6 } },
           // (Float32 says little of sums of large numbers whose weights nearly cancel out.)
-          ...(name.includes('nothing bounds')
+          // And a quantile is not learnt by second order, nor stacked.
+          ...(name.includes('nothing bounds') || name.includes('a quantile')
             ? []
             : [
                 { hidden: [], secondOrder: true as const, fourier: { units: 6 } },
@@ -118,7 +126,7 @@ const withExperts = Object.fromEntries(
               ]),
           { predicts: 'prior' },
           { predicts: 'lastLabel' } as const,
-          { predicts: 'stack' } as const,
+          ...(name.includes('a quantile') ? [] : [{ predicts: 'stack' } as const]),
         ],
       },
     } satisfies SpecInput,

@@ -47,6 +47,12 @@ export function emptyLabels(spec: Spec, experts: readonly Expert[]): Tensors {
   };
 }
 
+/** Tensors of a file without the mean of labels, where a quantile stands for it by now. */
+export function withoutOldMean(spec: Spec, tensors: Tensors): Tensors {
+  const { [meanLabel]: mean, ...others } = tensors;
+  return mean !== undefined && saysQuantile(spec) ? others : tensors;
+}
+
 /** What is to be known of a task's labels. */
 export type LabelKind = {
   /** Whether the task has one output for two classes. */

@@ -15,7 +15,7 @@ export type LastLabel = {
    * the mean, and would be heard as if it knew that. (Of specs since revision 18.)
    */
   readonly judged: (state: EngineState, judgement: Judgement) => Judgement;
-  /** A stack as it learns at a state: from a last label that beats the mean as from the others. */
+  /** A stack as it learns at a state: from one that beats the mean, or is alone, as from all. */
   readonly learning: (stack: Stack, state: EngineState) => Stack;
 };
 
@@ -38,7 +38,7 @@ export function lastLabelAmong(
     },
     learning(stack, state) {
       const { roots = [] } = mixtureOf(state).longRun ?? {};
-      const isBetter = (roots[place] ?? 0) < (roots[prior] ?? 0);
+      const isBetter = prior < 0 || (roots[place] ?? 0) < (roots[prior] ?? 0);
       return isBetter ? { ...stack, repeating: -1 } : stack;
     },
   };

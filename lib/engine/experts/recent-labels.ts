@@ -9,10 +9,13 @@ const [recentLabels, labelQuantile] = [
   'weights/mixture/label_quantile',
 ] as const;
 
-/** So many are kept of each output. */
-const most = 1_024;
-/** How many came, and the latest, each as two float32: the second is what the first misses. */
-const rowElements = 1 + 2 * most;
+/** So many are kept of each output: fewer of many, since each is sorted with each message. */
+function mostOf(outputs: number): number {
+  return Math.max(128, Math.min(1_024, Math.floor(4_096 / outputs)));
+}
+
+/** A label as two float32, of which the second is what the first misses; and its weight. */
+const labelElements = 3;
 
 /**
  * What the expert that predicts labels on average keeps of them where a quantile is predicted: the
@@ -22,8 +25,10 @@ export function emptyRecentLabels(spec: Spec, experts: readonly Expert[]): Tenso
   const isThere = experts.some((each) => 'predicts' in each && each.predicts === 'prior');
   if (!isThere || !saysQuantile(spec)) return {};
   const width = labelWidth(spec.label);
+  // How many came, and the latest.
+  const elements = 1 + labelElements * mostOf(width);
   return {
-    [recentLabels]: { shape: [width, rowElements], data: new Float32Array(width * rowElements) },
+    [recentLabels]: { shape: [width, elements], data: new Float32Array(width * elements) },
     [labelQuantile]: { shape: [width], data: new Float32Array(width) },
   };
 }
@@ -33,7 +38,12 @@ export function saysQuantile({ task, loss, revision = 0 }: Spec): boolean {
   return task === 'regression' && typeof loss === 'object' && revision >= 19;
 }
 
-/** A state that knows some more labels, in their order; of samples that weigh nothing, none. */
+/** Whether a tensor is one that begins anew where a file, or a model of before, has none. */
+export function isOfRecentLabels(name: string): boolean {
+  return name === recentLabels || name === labelQuantile;
+}
+
+/** A state that knows some more labels, in their order. */
 export function withRecent(
   { loss }: Spec,
   state: EngineState,
@@ -42,20 +52,22 @@ export function withRecent(
   const kept = state.tensors[recentLabels];
   if (kept === undefined || own === undefined || typeof loss !== 'object') return state;
   const { labels, scale } = own;
-  const [width = 1] = kept.shape;
+  const [width = 1, elements = 1] = kept.shape;
+  const most = mostOf(width);
   const data = kept.data.slice();
   labels.forEach((label, i) => {
-    if (weights?.[Math.floor(i / width)] === 0) return;
-    const row = (i % width) * rowElements;
+    const row = (i % width) * elements;
     const count = data[row] ?? 0;
-    const place = row + 1 + 2 * (count % most);
+    const place = row + 1 + labelElements * (count % most);
+    // (Behind the last place comes the first again.)
     data[row] = count + 1 === 2 * most ? most : count + 1;
     data[place] = label;
     data[place + 1] = label - (data[place] ?? 0);
+    data[place + 2] = weights?.[Math.floor(i / width)] ?? 1;
   });
   const said = Float32Array.from({ length: width }, (_, output) => {
     const { mean = 0, deviation = 1 } = scale?.outputs[output] ?? {};
-    const row = data.subarray(output * rowElements, (output + 1) * rowElements);
+    const row = data.subarray(output * elements, (output + 1) * elements);
     return deviation > 0 ? (quantileOf(row, loss.quantile) - mean) / deviation : 0;
   });
   const known = {
@@ -70,12 +82,18 @@ export function knownQuantile({ tensors }: Pick<EngineState, 'tensors'>): Tensor
   return tensors[labelQuantile];
 }
 
-/** The least of the labels that are kept below or at which such a share of them lies. */
+/** The label that is kept below which such a share of them lies, by their weights. */
 function quantileOf(kept: Float32Array, share: number): number {
-  const count = Math.min(kept[0] ?? 0, most);
-  const values = Float64Array.from(
-    { length: count },
-    (_, i) => (kept[1 + 2 * i] ?? 0) + (kept[2 + 2 * i] ?? 0),
-  ).sort();
-  return values[Math.min(values.length - 1, Math.floor(share * values.length))] ?? 0;
+  const at = (label: number, element: number) => kept[1 + labelElements * label + element] ?? 0;
+  const length = Math.min(kept[0] ?? 0, (kept.length - 1) / labelElements);
+  const labels = Array.from({ length }, (_, i) => ({
+    label: at(i, 0) + at(i, 1),
+    weight: at(i, 2),
+  })).sort((a, b) => a.label - b.label);
+  let above = (1 - share) * labels.reduce((sum, { weight }) => sum + weight, 0);
+  for (const { label, weight } of labels.toReversed()) {
+    above -= weight;
+    if (above <= 0) return label;
+  }
+  return labels[0]?.label ?? 0;
 }
