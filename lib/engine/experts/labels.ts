@@ -202,8 +202,8 @@ export function knowsLastLabel({ tensors }: EngineState): boolean {
 /**
  * What an expert without a network answers at a state, [outputs]. Of a regression the last label,
  * or the mean, which is 0 where labels are standardised and weigh alike, or the quantile that is
- * predicted. Of classes their shares among all labels, or among those that followed the last one, as
- * if each had been seen half a time more.
+ * predicted. Of classes their shares among all labels, or among those that followed the last one,
+ * as if each had been seen half a time more.
  */
 export function constantAnswer(
   { tensors }: Pick<EngineState, 'tensors'>,
