@@ -201,6 +201,9 @@ async function advanceOver(
   return { lane: { ...reached, place: { ...reached.place, slice: number + 1 } }, ...sums };
 }
 
+/** Half of what an invocation has, in milliseconds. */
+const halfOfTime = (limits.batchTimeoutSeconds * 1_000) / 2;
+
 async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promise<Lane> {
   const { ports, model, record } = slice;
   const { store, now } = ports;
@@ -216,7 +219,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
       begun,
       turn: ports.turn,
       isTimeUp: timerOf(slice),
-      mayEvaluate: () => now() - slice.begun < 500 * limits.batchTimeoutSeconds,
+      mayEvaluate: () => now() - slice.begun < halfOfTime,
       onProgress: throttled(ports.now, (place: Place, rowsOfEpoch: number) =>
         reportProgress(ports, record, place, { ...sums, rowsOfEpoch }),
       ),

@@ -110,10 +110,9 @@ export async function updateModel(
     if (behind() >= limits.foldSeconds) break;
   }
   const { etag, publishedAt } = start;
-  const published = await publish(ports, model, state, {
-    ...{ etag, publishedAt, foldSeconds: behind() },
-    ...{ hasCommitted: entries.length > 0, hasReplaced: watch.hasReplaced },
-  });
+  const { hasReplaced } = watch;
+  const done = { hasCommitted: entries.length > 0, hasReplaced, foldSeconds: behind() };
+  const published = await publish(ports, model, state, { etag, publishedAt, ...done });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
   const hasAdvanced = settled > 0 || isMidway || state.sequence > start.loaded;
   const isAlone = !watch.hasRead && lostCommits === 0 && entries.length > 0;

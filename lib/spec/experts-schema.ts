@@ -79,9 +79,14 @@ export function isNetwork(expert: Expert): expert is NetworkExpert {
   return !('predicts' in expert);
 }
 
+/** Whether an expert has no network, and predicts by something else. */
+export function predictsBy(expert: Expert, what: 'prior' | 'lastLabel' | 'stack'): boolean {
+  return 'predicts' in expert && expert.predicts === what;
+}
+
 /** Whether an expert is what the others say, each times a weight. */
 export function isStack(expert: Expert): boolean {
-  return 'predicts' in expert && expert.predicts === 'stack';
+  return predictsBy(expert, 'stack');
 }
 
 /** `online.experts`. */

@@ -9,7 +9,7 @@ import {
   type TakenAfter,
 } from './default-experts.ts';
 import { derivedCounts } from './derived-numbers.ts';
-import { type Expert, isNetwork, isStack } from './experts-schema.ts';
+import { type Expert, isNetwork, isStack, predictsBy } from './experts-schema.ts';
 
 /** Why a spec cannot have the experts that it names. */
 export function problemsOfExperts({
@@ -50,7 +50,7 @@ export function problemsOfExperts({
       );
   }
   const classes = classCount(label) ?? 0;
-  const isOfLast = (each: Expert) => 'predicts' in each && each.predicts === 'lastLabel';
+  const isOfLast = (each: Expert) => predictsBy(each, 'lastLabel');
   if (classes > limits.lastLabelClasses && experts.some(isOfLast)) {
     problems.push(
       `an expert predicts by the lastLabel of ${limits.lastLabelClasses} classes at most ` +

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { parseJobMessage } from '../../lib/jobs/job-message.ts';
 import { runSlice } from '../../lib/jobs/slice.ts';
 import { limits } from '../../lib/limits.ts';
-import type { Ports } from '../../lib/ports/ports.ts';
 import { start, worldWithDataset } from '../support/jobs.ts';
+import { slowEngine } from '../support/slow-engine.ts';
 
 /** What is thrown where an invocation would have been killed. */
 const killed = new Error('killed: its time is over');
@@ -22,22 +22,12 @@ async function slicesOf({ training, passes }: { training: number; passes: number
     clock.seconds += seconds;
     if (clock.seconds >= clock.end) throw killed;
   };
-  const engine: Ports['engine'] = {
-    async compile(spec) {
-      const compiled = await world.engine.compile(spec);
-      return {
-        ...compiled,
-        train(...run) {
-          take(training);
-          return compiled.train(...run);
-        },
-        predict(parameters, samples) {
-          if (samples.count >= manyRows) take(passes);
-          return compiled.predict(parameters, samples);
-        },
-      };
+  const engine = slowEngine(world.engine, {
+    train: () => take(training),
+    predict(rows) {
+      if (rows >= manyRows) take(passes);
     },
-  };
+  });
   const ports = { ...world, engine, now: () => clock.seconds * 1_000 };
   const slices: string[] = [];
   for (let next = start; slices.length < 30; ) {

@@ -6,6 +6,7 @@ import { settleDelivery } from '../../lib/online/settle-delivery.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
+import { slowEngine } from '../support/slow-engine.ts';
 import {
   createWorld,
   foldJournal,
@@ -23,19 +24,12 @@ function slowWorld(secondsAMinibatch: number) {
   const spec = defineSpec({ ...ticketsSpec, online: { minibatch: 2, publishEvery: 100 } });
   const world = createWorld(spec);
   const clock = { seconds: 1.8e9, end: Number.POSITIVE_INFINITY };
-  const engine: Ports['engine'] = {
-    async compile(own) {
-      const compiled = await world.engine.compile(own);
-      return {
-        ...compiled,
-        async train(...run) {
-          clock.seconds += secondsAMinibatch;
-          if (clock.seconds >= clock.end) throw killed;
-          return compiled.train(...run);
-        },
-      };
+  const engine = slowEngine(world.engine, {
+    train() {
+      clock.seconds += secondsAMinibatch;
+      if (clock.seconds >= clock.end) throw killed;
     },
-  };
+  });
   const ports = { ...world, engine, now: () => clock.seconds * 1_000 };
   /** Does some work as an invocation does that has so many seconds. */
   const invoke = async <Result>(

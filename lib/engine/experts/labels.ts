@@ -1,6 +1,6 @@
 import type { Floats } from '../../features/samples.ts';
 import { classCount, labelWidth } from '../../features/task.ts';
-import type { Expert } from '../../spec/experts-schema.ts';
+import { type Expert, predictsBy } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
 import type { Known } from './mixture.ts';
@@ -23,8 +23,7 @@ export function vector(values: Iterable<number>): Tensor {
 /** What experts without a network know of labels, before the first. */
 export function emptyLabels(spec: Spec, experts: readonly Expert[]): Tensors {
   const { task, label, revision } = spec;
-  const predicts = (what: string) =>
-    experts.some((each) => 'predicts' in each && each.predicts === what);
+  const predicts = (what: 'prior' | 'lastLabel') => experts.some((each) => predictsBy(each, what));
   const classes = task === 'regression' ? 0 : (classCount(label) ?? 2);
   const table = { shape: [classes, classes], data: new Float32Array(classes * classes) };
   // (The mean of standardised labels is 0, unless they are weighted.)

@@ -1,4 +1,4 @@
-import type { Expert } from '../../spec/experts-schema.ts';
+import { type Expert, predictsBy } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState } from '../engine.ts';
 import { knowsLastLabel } from './labels.ts';
@@ -24,9 +24,8 @@ export function lastLabelAmong(
   { task, revision = 0 }: Spec,
   experts: readonly Expert[],
 ): LastLabel {
-  const placeOf = (what: string) =>
-    experts.findIndex((each) => 'predicts' in each && each.predicts === what);
-  const [prior, place] = [placeOf('prior'), placeOf('lastLabel')];
+  const prior = experts.findIndex((each) => predictsBy(each, 'prior'));
+  const place = experts.findIndex((each) => predictsBy(each, 'lastLabel'));
   const isThere = task === 'regression' && place >= 0;
   const asWorst = (sums: Float64Array) => sums.with(place, Math.max(...sums));
   return {
@@ -37,6 +36,8 @@ export function lastLabelAmong(
       return { ...judgement, losses: asWorst(losses), squares: asWorst(squares) };
     },
     learning(stack, state) {
+      // (Of most stacks nothing need be looked up.)
+      if (stack.repeating < 0) return stack;
       const { roots = [] } = mixtureOf(state).longRun ?? {};
       const isBetter = prior < 0 || (roots[place] ?? 0) < (roots[prior] ?? 0);
       return isBetter ? { ...stack, repeating: -1 } : stack;

@@ -1,5 +1,5 @@
 import { labelWidth } from '../../features/task.ts';
-import type { Expert } from '../../spec/experts-schema.ts';
+import { type Expert, predictsBy } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor, Tensors } from '../engine.ts';
 import type { Known } from './mixture.ts';
@@ -22,7 +22,7 @@ const labelElements = 3;
  * latest, of which it says that quantile. (Of specs since revision 19; before, it said the mean.)
  */
 export function emptyRecentLabels(spec: Spec, experts: readonly Expert[]): Tensors {
-  const isThere = experts.some((each) => 'predicts' in each && each.predicts === 'prior');
+  const isThere = experts.some((each) => predictsBy(each, 'prior'));
   if (!isThere || !saysQuantile(spec)) return {};
   const width = labelWidth(spec.label);
   // How many came, and the latest.

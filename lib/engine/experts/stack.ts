@@ -1,6 +1,6 @@
 import { logarithm, sigmoid, softmax } from '../../arithmetic.ts';
 import type { Task } from '../../features/task.ts';
-import { type Expert, isNetwork, isStack } from '../../spec/experts-schema.ts';
+import { type Expert, isNetwork, isStack, predictsBy } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensors } from '../engine.ts';
 
@@ -45,7 +45,7 @@ export function stackAmong(
   if (index < 0) return undefined;
   const others = experts.filter((_, i) => i !== index);
   const isWary = task === 'regression' && revision >= 19;
-  const last = others.findIndex((each) => 'predicts' in each && each.predicts === 'lastLabel');
+  const last = others.findIndex((each) => predictsBy(each, 'lastLabel'));
   return { task, index, networks: others.map(isNetwork), repeating: isWary ? last : -1 };
 }
 
