@@ -170,7 +170,7 @@ export const limits = {
   encodedBytes: 268_435_456,
   /** Bytes of samples that are learnt or predicted at a time, as they are and scaled. */
   blockBytes: 33_554_432,
-  /** Samples × elements of a state that are learnt at a time: some seconds of wide layers. */
+  /** Products of an engine between two looks at the time: a second or two. */
   blockWork: 16e9,
   /** Values that one category's vocabulary may hold, and all of a model's: copied with each message. */
   vocabularySize: 65_536,

@@ -51,6 +51,8 @@ export type CompiledModel = {
   /** Why those that come before it do not train it, where its spec names none. */
   readonly why?: string;
   readonly outputs: number;
+  /** About how many products a prediction of a sample takes; to learn it takes three times that. */
+  readonly work: number;
   /** Weights from the spec's seed, and empty optimizer slots. */
   readonly initial: () => EngineState;
   /**

@@ -49,6 +49,12 @@ export function tfjsEngineOn(backend: string): Engine {
   return { compile: (spec) => compile(spec, backend) };
 }
 
+/**
+ * Work of a sample for each weight, beyond what the other engines do in the same time: convolutions
+ * take some hundred times as long here.
+ */
+const workOfWeight = 1_000;
+
 type Compiled = {
   readonly spec: Spec;
   readonly network: Network;
@@ -80,6 +86,7 @@ async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
   return {
     engine: `tfjs-${tf.version.tfjs}`,
     outputs: network.outputs,
+    work: workOfWeight * network.layersModel.countParams(),
     initial: () => initial,
     train: async (state, samples, run) => train(compiled, state, samples, run),
     predict: async (state, samples) => predict(compiled, state, samples),

@@ -16,7 +16,7 @@ import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
 import { withChosenExperts } from '../model/learn.ts';
 import type { Model } from '../model/model.ts';
 import { withPlaces } from '../model/places-of-classes.ts';
-import { predict } from '../model/predict.ts';
+import { predict, rowsByWork, workOfLearning } from '../model/predict.ts';
 import { fixedScales } from '../model/scaled-steps.ts';
 import type { Parameters } from '../state/state.ts';
 import { isBudgetUsed, reasonToEnd, secondsOfBudget } from './budget.ts';
@@ -188,8 +188,8 @@ async function trainEpoch(
 }
 
 /** Minibatches of a call, whose rows are copied: as they came, standardised, and by the engine. */
-function mostMinibatches({ encoder: { layout } }: Model, minibatch: number): number {
-  const rows = rowsWithin(Number.MAX_SAFE_INTEGER, layout, limits.blockBytes);
+function mostMinibatches({ compiled, encoder: { layout } }: Model, minibatch: number): number {
+  const rows = rowsWithin(rowsByWork(workOfLearning(compiled)), layout, limits.blockBytes);
   return Math.max(1, Math.floor(rows / minibatch));
 }
 

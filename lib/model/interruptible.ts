@@ -42,6 +42,8 @@ export function interruptible(model: Model, { seconds, check, owner }: Pace): Mo
   const { compiled, encoder } = model;
   const { experts } = compiled;
   let spent = 0;
+  /** Whoever sets a clock back shall not give it more time. */
+  const since = (started: number) => Math.max(0, seconds() - started);
   const timed = <Result>(work: () => Promise<Result>): Promise<Result> => {
     const before = turns.get(owner) ?? Promise.resolve();
     const own = before.then(async () => {
@@ -50,7 +52,7 @@ export function interruptible(model: Model, { seconds, check, owner }: Pace): Mo
       try {
         return await work();
       } finally {
-        spent += seconds() - started;
+        spent += since(started);
       }
     });
     const done = own.catch(() => undefined);
@@ -65,7 +67,7 @@ export function interruptible(model: Model, { seconds, check, owner }: Pace): Mo
       encode(samples) {
         const [before, started] = [spent, seconds()];
         return encoder.encode(samples, () => {
-          spent = before + seconds() - started;
+          spent = before + since(started);
           check(spent);
         });
       },

@@ -6,13 +6,7 @@ import { weighed } from '../features/class-weights.ts';
 import { placed, withClassesOf } from '../features/classes.ts';
 import { derive, withHistoryOf } from '../features/derived.ts';
 import type { RawSamples } from '../features/sample-table.ts';
-import {
-  type EncodedSamples,
-  type Floats,
-  type Layout,
-  rowsWithin,
-  sliceSamples,
-} from '../features/samples.ts';
+import { type EncodedSamples, type Floats, rowsWithin, sliceSamples } from '../features/samples.ts';
 import { haveVaried, labelScaleOf, standardizeLabels, unitOf } from '../features/scaling.ts';
 import { withoutSurplus } from '../features/surplus.ts';
 import { type Grown, grown, indexed } from '../features/vocabularies.ts';
@@ -27,7 +21,7 @@ import type { Parameters } from '../state/state.ts';
 import { raiseOf, withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { withPlaces } from './places-of-classes.ts';
-import { predictAndJudge, rowsByWork } from './predict.ts';
+import { predictAndJudge, rowsByWork, workOfLearning } from './predict.ts';
 import { fixedScales, type Steps, scaledBy, scaledSteps } from './scaled-steps.ts';
 
 /**
@@ -184,7 +178,7 @@ async function train(
   let state: EngineState = withRestarted(model, parameters, growth);
   const within = samplesOfJudgement(spec, encoded.count);
   const knowsMore = growth !== undefined && (spec.revision ?? 0) >= 15;
-  const rows = Math.min(rowsOfBlock(spec, layout, state), within ?? Number.POSITIVE_INFINITY);
+  const rows = rowsOfBlock(model, within);
   let { statistics } = parameters;
   const raised = raiseOf(spec, parameters.drift, encoded.count);
   // What the message itself says of labels is known after it alone.
@@ -253,12 +247,17 @@ function withRestarted({ compiled }: Model, state: EngineState, growth?: Grown):
   return compiled.restart(state, restarted);
 }
 
-/** New samples that are learnt at a time: whole minibatches, with those that are replayed. */
-function rowsOfBlock({ online }: Spec, layout: Layout, state: EngineState): number {
-  const { minibatch, replay } = online;
-  const rows = rowsWithin(rowsByWork(state), layout, limits.blockBytes);
-  const minibatches = Math.floor(rows / (1 + (replay?.ratio ?? 0)) / minibatch);
-  return Math.max(1, minibatches) * minibatch;
+/**
+ * New samples that are learnt at a time: whole minibatches, with those that are replayed.
+ *
+ * @param within between how many experts are judged: as far as memory allows, all of them
+ */
+function rowsOfBlock({ spec, compiled, encoder }: Model, within: number | undefined): number {
+  const { minibatch, replay } = spec.online;
+  const copies = 1 + (replay?.ratio ?? 0);
+  const most = within === undefined ? rowsByWork(workOfLearning(compiled)) : within * copies;
+  const rows = rowsWithin(most, encoder.layout, limits.blockBytes);
+  return Math.max(1, Math.floor(rows / copies / minibatch)) * minibatch;
 }
 
 /** Minibatches up to this size have a program for each size below. */

@@ -1,4 +1,4 @@
-import type { EngineState } from '../engine/engine.ts';
+import type { CompiledModel } from '../engine/engine.ts';
 import type { Judgement } from '../engine/experts/mixture.ts';
 import { derive } from '../features/derived.ts';
 import {
@@ -32,11 +32,12 @@ export type Predictor = Pick<Model, 'spec' | 'compiled' | 'encoder' | 'scaling'>
  * @returns [count, outputs]
  */
 export async function predict(
-  { compiled, encoder, scaling }: Predictor,
+  model: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Floats> {
-  return (await predictAll({ compiled, encoder, scaling }, parameters, samples)).predictions;
+  const { work } = model.compiled;
+  return (await predictAll(model, parameters, samples, { work })).predictions;
 }
 
 /** What a model predicts, and what its experts lost on it where it has some. */
@@ -48,38 +49,44 @@ export type Predicted = {
 
 /** {@link predict} of labelled samples, and what each expert lost on them. */
 export async function predictAndJudge(
-  model: Omit<Predictor, 'spec'>,
+  model: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Predicted> {
-  const { experts } = model.compiled;
+  const { compiled, spec } = model;
   const scale = labelScaleOf(parameters.statistics, model.encoder.layout);
+  // (Before revision 20 the sums of a judgement are rounded by how it is cut.)
+  const work = (spec.revision ?? 0) < 20 ? elementsOf(parameters) : compiled.work;
   let judgement: Judgement | undefined;
-  const { predictions } = await predictAll(model, parameters, samples, (each, block) => {
+  const onEach: OnEach = (each, block) => {
     const labels = standardizeLabels(block.labels, scale);
     const { count, weights } = block;
     const said = { each, labels, count, weights, unit: unitOf(scale) };
-    judgement = experts?.losses(parameters, said, judgement);
-  });
+    judgement = compiled.experts?.losses(parameters, said, judgement);
+  };
+  const { predictions } = await predictAll(model, parameters, samples, { work, onEach });
   return { predictions, ...(judgement && { judgement }) };
 }
+
+/** Is told what each expert says of a block, as the networks learn labels. */
+type OnEach = (each: readonly Float32Array[], block: EncodedSamples) => void;
 
 /**
  * What a model predicts, by blocks of samples: as many as are held at once.
  *
- * @param onEach is told what each expert says of a block, as the networks learn labels
+ * @param by the work of a sample, by which it is cut
  */
 async function predictAll(
-  { compiled, encoder: { layout }, scaling }: Omit<Predictor, 'spec'>,
+  { compiled, encoder: { layout }, scaling }: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
-  onEach: (each: readonly Float32Array[], block: EncodedSamples) => void = () => undefined,
+  { work, onEach }: { readonly work: number; readonly onEach?: OnEach },
 ): Promise<{ readonly predictions: Floats }> {
   const { statistics } = parameters;
   const scale = labelScaleOf(statistics, layout);
   const ranges = predictionRanges(statistics, scale);
   const { experts, outputs } = compiled;
-  const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1), parameters);
+  const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1), work);
   const parts: Floats[] = [];
   for (let start = 0; start < samples.count || parts.length === 0; start += rows) {
     const block = sliceSamples(samples, start, start + rows, layout);
@@ -90,23 +97,31 @@ async function predictAll(
       continue;
     }
     const each = await experts.predictEach(parameters, seen, ranges);
-    onEach(each, block);
+    onEach?.(each, block);
     parts.push(inOwnUnit(experts.mix(parameters, each), scale));
   }
   return { predictions: joined(parts) };
 }
 
 /** Samples that are predicted at a time: whole steps of an engine, whose cut says nothing. */
-function rowsOfBlock(layout: Layout, answers: number, state: EngineState): number {
-  const most = Math.min(Math.floor(limits.blockBytes / (4 * answers)), rowsByWork(state));
+function rowsOfBlock(layout: Layout, answers: number, work: number): number {
+  const most = Math.min(Math.floor(limits.blockBytes / (4 * answers)), rowsByWork(work));
   const steps = Math.floor(rowsWithin(most, layout, limits.blockBytes) / limits.predictMinibatch);
   return Math.max(1, steps) * limits.predictMinibatch;
 }
 
-/** Samples for which wide layers work some seconds; between blocks of them it may be broken off. */
-export function rowsByWork({ tensors }: EngineState): number {
-  const elements = bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
-  return Math.ceil(limits.blockWork / Math.max(elements, 1));
+/** Samples that take about a second, by the products of each: what may be broken off between. */
+export function rowsByWork(work: number): number {
+  return Math.ceil(limits.blockWork / Math.max(work, 1));
+}
+
+function elementsOf({ tensors }: Parameters): number {
+  return bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** Products of a sample that is learnt: forwards, and for the gradients of weights and of inputs. */
+export function workOfLearning({ work }: Pick<CompiledModel, 'work'>): number {
+  return 3 * work;
 }
 
 function joined(parts: readonly Floats[]): Floats {

@@ -5,6 +5,7 @@ import { isOfJournal, loadCheckpoint } from '../fold/checkpoints.ts';
 import { applyEntry } from '../fold/fold.ts';
 import { readEntry, readHeader } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
+import { untilStopped } from '../model/interruptible.ts';
 import { loadModel, type Model, modelOfState } from '../model/model.ts';
 import { parse, show } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -58,9 +59,9 @@ export type OpenModel<Question = unknown> = {
   /**
    * Predicts samples: features by name; a label is not needed, and not read.
    *
-   * @param secondsLeft for reading on in the journal
+   * @param secondsLeft for reading on in the journal, and for predicting
    * @throws MillraceError kind `invalid` if the model is gone, `unavailable` if S3 does not answer
-   *   or there is no time to read the journal, `corrupt` if it cannot be read
+   *   or there is no time for it, `corrupt` if it cannot be read
    */
   readonly predict: (
     samples: readonly Question[],
@@ -136,7 +137,10 @@ export async function openModel<Reference extends ModelReference>(
       const { model, state, time, isComplete } = loaded;
       if (!isComplete && atLeast === undefined)
         throw outOfTime(`reading the journal of ${name} (entry ${state.sequence} is reached)`);
-      const { predictions, unknown } = await predictSamples(model, state, samples);
+      const what = `predicting ${samples.length} samples (ask for fewer at once)`;
+      const until = { now: ports.now, shouldStop: () => isAlmostUp(secondsLeft) };
+      const paced = untilStopped(model, until, what);
+      const { predictions, unknown } = await predictSamples(paced, state, samples);
       const asked = { ...model, sequence: state.sequence, secondsLeft };
       const answers = await keepQuestions(ports, asked, samples, predictions);
       return { ok: true, ...inUse(ports, state, time), predictions: answers, unknown };
@@ -145,6 +149,10 @@ export async function openModel<Reference extends ModelReference>(
 }
 
 type SecondsLeft = () => number;
+
+function isAlmostUp(secondsLeft: SecondsLeft): boolean {
+  return secondsLeft() < limits.answerReserveSeconds;
+}
 
 async function load(ports: Ports, name: string): Promise<Loaded> {
   const spec = await ports.store.get(keys.spec(name));
@@ -204,7 +212,7 @@ async function readOn(
   published: State,
   secondsLeft: SecondsLeft,
 ): Promise<{ readonly state: State; readonly isComplete: boolean }> {
-  const shouldStop = () => secondsLeft() < limits.answerReserveSeconds;
+  const shouldStop = () => isAlmostUp(secondsLeft);
   let state = published;
   for (;;) {
     const entry = await readEntry(ports.store, model.name, state.sequence + 1);

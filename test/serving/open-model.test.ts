@@ -7,6 +7,7 @@ import { predict } from '../../lib/model/predict.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
 import { createServing } from '../../lib/serving/serve.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
+import { slowEngine } from '../support/slow-engine.ts';
 import {
   createWorld,
   deliver,
@@ -151,6 +152,28 @@ describe('an open model', () => {
     );
     // What was reached is kept: the next request goes on from there.
     expect(await opened.predict([ticket(1)])).toMatchObject({ ok: true, sequence: 4 });
+  });
+
+  it('says in time that it is asked for too many samples', async () => {
+    const { world, clock } = worldWithClock();
+    await deliver(world, [message(1, { samples: [ticket(1)] })]);
+    // Five milliseconds a sample.
+    const predictRows = (rows: number) => {
+      clock.now += 5 * rows;
+    };
+    const costs = { train: () => undefined, predict: predictRows, work: 5e7 };
+    const engine = slowEngine(world.engine, costs);
+    const opened = await openModel({ ...world, engine }, model);
+    const until = clock.now + 30 * seconds;
+    const left = () => (until - clock.now) / seconds;
+    const many = Array.from({ length: 10_000 }, (_, i) => ticket(i));
+    const answer = opened.predict(many, { maxAgeSeconds: 60 }, left);
+    await expect(answer).rejects.toThrow(
+      'predicting 10000 samples (ask for fewer at once): no time is left',
+    );
+    expect(left()).toBeGreaterThan(0);
+    const few = await opened.predict(many.slice(0, 300), {}, () => 30);
+    expect(few).toMatchObject({ ok: true, sequence: 1 });
   });
 
   it.each(['damaged', 'gone'])('folds the journal where the published state is %s', async (how) => {

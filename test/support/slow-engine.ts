@@ -5,15 +5,21 @@ export type Costs = {
   readonly train: () => void;
   /** @param rows how many are predicted */
   readonly predict?: (rows: number) => void;
+  /** What it says that a sample takes. */
+  readonly work?: number;
 };
 
 /** An engine each call of which takes something. */
-export function slowEngine(engine: Ports['engine'], { train, predict }: Costs): Ports['engine'] {
+export function slowEngine(
+  engine: Ports['engine'],
+  { train, predict, work }: Costs,
+): Ports['engine'] {
   return {
     async compile(spec) {
       const compiled = await engine.compile(spec);
       return {
         ...compiled,
+        work: work ?? compiled.work,
         train(...run) {
           train();
           return compiled.train(...run);

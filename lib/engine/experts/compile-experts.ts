@@ -16,19 +16,11 @@ import type {
   Trained,
 } from '../engine.ts';
 import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
-import { named, partOf, whyOf } from './expert-parts.ts';
+import { named, partOf, wholeOf } from './expert-parts.ts';
 import { heard, withoutKnowledge } from './heard.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
 import { lastLabelAmong } from './last-label.ts';
-import {
-  answeringWeights,
-  chosen,
-  type Judgement,
-  judgedBy,
-  mixed,
-  noJudgement,
-  reweighed,
-} from './mixture.ts';
+import { answeringWeights, chosen, judgedBy, mixed, noJudgement, reweighed } from './mixture.ts';
 import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
 import { withRecent } from './recent-labels.ts';
 import { bySecondOrder } from './second-order.ts';
@@ -102,11 +94,8 @@ export async function compileExperts(
     const answer = stackedAnswer(stack, state, said, samples.count);
     return each.toSpliced(stack.index, 0, within(answer, ranges));
   };
-  const stacked = (state: EngineState, { stack: sums, ...said }: Judgement) =>
-    stack && sums ? withStack(stack, state, sums, said) : state;
   return {
-    engine: [...new Set(networks.map((each) => each.engine))].join('+'),
-    ...whyOf(networks),
+    ...wholeOf(networks),
     outputs,
     initial: () => initialState(spec, learners),
     train: (state, samples, run) => trainAll(learners, state, samples, run),
@@ -131,7 +120,10 @@ export async function compileExperts(
       },
       judge(state, judgement) {
         const mixture = reweighed(spec, mixtureOf(state), judgement, lastLabel.constants);
-        return stacked(withMixture(state, mixture), judgement);
+        const judged = withMixture(state, mixture);
+        const { stack: sums } = judgement;
+        if (stack === undefined || sums === undefined) return judged;
+        return withStack(lastLabel.learning(stack, state), judged, sums, judgement);
       },
       // (Held-out rows are to be judged by, not to be learnt.)
       choose: (state, judgement) =>

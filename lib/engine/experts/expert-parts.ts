@@ -35,9 +35,13 @@ function partsBetween(tensors: Tensors): ReadonlyMap<string, Tensors> {
   return parts;
 }
 
-/** Why networks are trained as they are, where there is something to be said. */
-export function whyOf(networks: readonly CompiledModel[]): Pick<CompiledModel, 'why'> {
+/** What is said of networks as of one. */
+export function wholeOf(
+  networks: readonly CompiledModel[],
+): Pick<CompiledModel, 'engine' | 'why' | 'work'> {
+  const engine = [...new Set(networks.map((each) => each.engine))].join('+');
+  const work = networks.reduce((sum, each) => sum + each.work, 0);
   const [why, ...others] = new Set(networks.flatMap((network) => network.why ?? []));
   const more = others.length === 0 ? '' : ` (and ${others.length} more of the experts like it)`;
-  return why === undefined ? {} : { why: why + more };
+  return { engine, work, ...(why !== undefined && { why: why + more }) };
 }

@@ -227,8 +227,11 @@ export function judgedBy(
     );
   };
   const squares = keepsLongRun(spec) ? squaresBefore.map(squaresOf) : squaresBefore;
-  const own = weights?.reduce((sum, each) => sum + each, 0) ?? said;
-  return { losses, squares, count: count + said, weight: weight + own };
+  const add = (sum: number, own: number) => sum + own;
+  // (Before revision 20 a sum went on from that of others as a whole.)
+  const isWhole = (spec.revision ?? 0) >= 20;
+  const sum = isWhole ? weights?.reduce(add, weight) : weight + (weights?.reduce(add, 0) ?? said);
+  return { losses, squares, count: count + said, weight: sum ?? weight + said };
 }
 
 /**

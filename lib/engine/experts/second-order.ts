@@ -57,8 +57,10 @@ export function bySecondOrder(
   const inputs = linearInputsOf(spec);
   const labels = spec.label.standardize ? compiled.outputs : 0;
   const first = firstTensors(inputs, { labels, numbers: follows ? inputs.numbers : 0 });
+  const { [covarianceName]: covariance } = first;
   return {
     ...compiled,
+    work: compiled.work + workOfPair * (covariance?.data.length ?? 0),
     initial: () => {
       const state = compiled.initial();
       return { ...state, tensors: { ...state.tensors, ...first } };
@@ -84,6 +86,9 @@ export function bySecondOrder(
     },
   };
 }
+
+/** JavaScript's products, in those of an engine. */
+const workOfPair = 4;
 
 /** What it knows of its weights before the first sample. @param scaled how many have a scale */
 function firstTensors(

@@ -58,7 +58,8 @@ export function stackSums(
   const own = each[stack.index] ?? new Float32Array(0);
   const outputs = own.length / Math.max(count, 1);
   // (Sums that go on from others are rounded otherwise than those that are added to them.)
-  const { gradient, curvature } = stack.repeating < 0 ? before : noSums(stack);
+  const goesOn = stack.repeating < 0 || stack.isCountedLast;
+  const { gradient, curvature } = goesOn ? before : noSums(stack);
   const sums = { gradient: gradient.slice(), curvature: curvature.slice() };
   let { squares } = before;
   const said = new Float64Array(others.length * outputs);
@@ -84,7 +85,7 @@ export function stackSums(
       add(sums, said, { error, heard: weight * share * (1 - share) });
     } else addShares(sums, said, answers, { label: labels[row] ?? 0, weight });
   }
-  if (stack.repeating < 0) return { ...sums, squares, unit };
+  if (goesOn) return { ...sums, squares, unit };
   countOnce(sums, stack.repeating, count);
   return {
     gradient: sums.gradient.map((sum, i) => sum + (before.gradient[i] ?? 0)),
@@ -168,11 +169,13 @@ function addShares(
  * @param count how many they are, and Σ of their weights: they say no more than so many of weight 1
  */
 export function withStack(
-  { task }: Stack,
+  { task, repeating, isCountedLast }: Stack,
   state: EngineState,
-  { gradient, curvature, squares, unit }: StackSums,
+  { gradient: own, curvature: pairs, squares, unit }: StackSums,
   { count, weight }: { readonly count: number; readonly weight: number },
 ): EngineState {
+  const [gradient, curvature] = [own.slice(), pairs.slice()];
+  if (isCountedLast && repeating >= 0) countOnce({ gradient, curvature }, repeating, count);
   const { length } = gradient;
   const [weights, precision] = [stackWeights(state), state.tensors[precisionName]];
   if (weight === 0 || precision === undefined) return state;

@@ -21,6 +21,11 @@ export type Stack = {
    * or it is taken for what the others are.
    */
   readonly repeating: number;
+  /**
+   * Whether that one counts once among all samples that are judged, rather than once for each time
+   * that some are predicted. (Of specs since revision 20.)
+   */
+  readonly isCountedLast: boolean;
 };
 
 /** The names of its tensors. */
@@ -46,7 +51,8 @@ export function stackAmong(
   const others = experts.filter((_, i) => i !== index);
   const isWary = task === 'regression' && revision >= 19;
   const last = others.findIndex((each) => predictsBy(each, 'lastLabel'));
-  return { task, index, networks: others.map(isNetwork), repeating: isWary ? last : -1 };
+  const networks = others.map(isNetwork);
+  return { task, index, networks, repeating: isWary ? last : -1, isCountedLast: revision >= 20 };
 }
 
 /** What it knows before the first sample: that all others are as good. */

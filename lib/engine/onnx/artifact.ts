@@ -21,6 +21,8 @@ export type ModelArtifact = {
   readonly outputs: number;
   /** Whether a row's output depends on the other rows of its minibatch. */
   readonly mixesRows: boolean;
+  /** See {@link CompiledModel}. */
+  readonly work: number;
   /** Whether training stays on one thread, whatever the machine has. */
   readonly isSerial: boolean;
   /** The masks of dropout that a training step takes. */
@@ -51,11 +53,12 @@ export function artifactName(spec: Spec, part: string, apartFrom?: number): stri
 }
 
 /** Which form compiled things have; graphs of the first had wrong types for some integers. */
-const form = 2;
+const form = 3;
 
 const headerSchema = z.object({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
+  work: z.number().nonnegative(),
   isSerial: z.boolean(),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int().nonnegative()) })),
   masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),
@@ -66,6 +69,7 @@ const headerSchema = z.object({
 export function encodeArtifact({
   outputs,
   mixesRows,
+  work,
   isSerial,
   masks,
   parameters,
@@ -84,7 +88,7 @@ export function encodeArtifact({
     },
     metadata: {
       artifact: JSON.stringify({
-        ...{ outputs, mixesRows, isSerial, masks, parameters },
+        ...{ outputs, mixesRows, work, isSerial, masks, parameters },
         ...(update === undefined ? {} : { update: places }),
       }),
     },

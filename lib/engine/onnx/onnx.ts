@@ -103,6 +103,7 @@ async function compile(
   return {
     engine: `${versionOf(artifact)} on ${processorKind()}`,
     outputs: artifact.outputs,
+    work: artifact.work,
     initial: () => ({ tensors: artifact.initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
       const ordered = { ...run, order: run.order ?? rowsInOrder(samples.count) };

@@ -18,7 +18,7 @@ export function arithmeticOf({ engine }: Pick<Spec, 'engine'>): string {
 }
 
 /** Which form compiled models have: it changes with all that they hold beside the same bits. */
-export const form = 3;
+export const form = 4;
 
 /** A table whose states are not copied as a whole. */
 export type LargeTable = {
@@ -33,6 +33,8 @@ export type ProgramArtifact = Program & {
   readonly outputs: number;
   /** Whether a row's output depends on the other rows of its minibatch. */
   readonly mixesRows: boolean;
+  /** See {@link CompiledModel}. */
+  readonly work: number;
   /** Large tables, of which a call changes a few rows. */
   readonly tables: readonly LargeTable[];
   /** The masks of dropout that a training step takes. */
@@ -60,6 +62,7 @@ export const programSchema = z.object({
 const headerSchema = programSchema.extend({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
+  work: z.number().nonnegative(),
   tables: z.array(
     z.object({
       column: z.int().nonnegative(),

@@ -5,6 +5,7 @@ import { optimizerOf } from '../../network/optimizers.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { type Graph, type Node, sizeOf, type Value, valuesOf } from '../trace/graph.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
+import { productsOf } from '../trace/work.ts';
 import { windowOperators } from './image-windows.ts';
 
 /** Tells whether a network trains on this engine, by the graphs of its steps. */
@@ -114,38 +115,9 @@ function isLarge({ shape }: Pick<Value, 'shape'>): boolean {
 /** Whether products with large matrices and filters are less than half of all. */
 function isMostElsewhere(graph: Graph): boolean {
   const values = valuesOf(graph);
-  const work = graph.nodes.map((node) => workOf(node, values));
-  const total = (some: typeof work) => some.reduce((sum, { count }) => sum + count, 0);
-  return 2 * total(work.filter((each) => each.isOfLarge)) < total(work);
-}
-
-/** The products of a node, and the elements of its windows. */
-function workOf(
-  { op, inputs, outputs: [output], attributes }: Node,
-  values: ReadonlyMap<string, Value>,
-): { readonly count: number; readonly isOfLarge: boolean } {
-  const [x, weight] = inputs.map((name) => values.get(name)?.shape ?? []);
-  const made = sizeOf(output?.shape ?? []);
-  const size = sizeOf(weight ?? []);
-  const isOfLarge = isLarge({ shape: weight ?? [] });
-  switch (op) {
-    // Each element of the output takes one column of a matrix, or one filter.
-    case 'Gemm':
-    case 'MatMul':
-      return {
-        count: (made * size) / (weight?.at(attributes.transB === 1 ? -2 : -1) ?? 1),
-        isOfLarge,
-      };
-    case 'Conv':
-      return { count: (made * size) / (weight?.[0] ?? 1), isOfLarge };
-    case 'ConvTranspose':
-      return { count: (sizeOf(x ?? []) * size) / (weight?.[0] ?? 1), isOfLarge };
-    case 'MaxPool':
-    case 'AveragePool': {
-      const kernel = attributes.kernel_shape;
-      return { count: made * sizeOf(Array.isArray(kernel) ? kernel : []), isOfLarge: false };
-    }
-    default:
-      return { count: 0, isOfLarge: false };
-  }
+  const isOfLarge = ({ inputs: [, weight = ''] }: Node) =>
+    isLarge({ shape: values.get(weight)?.shape ?? [] });
+  const products = (nodes: readonly Node[]) =>
+    nodes.reduce((sum, node) => sum + productsOf(node, values), 0);
+  return 2 * products(graph.nodes.filter(isOfLarge)) < products(graph.nodes);
 }

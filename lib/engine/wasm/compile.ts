@@ -15,6 +15,7 @@ import { initialState, variablesByName } from '../step.ts';
 import { type Graph, sizeOf } from '../trace/graph.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { tracePrediction, traceTraining } from '../trace/trace.ts';
+import { workOfRow } from '../trace/work.ts';
 import type { LargeTable, ProgramArtifact } from './artifact.ts';
 import { chooseFor } from './choice.ts';
 import { windowOperators } from './image-windows.ts';
@@ -40,6 +41,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
   const states = stateParts(network, optimizer);
   const { outputs, mixesRows } = network;
   const whole = predictionOf(spec, network, limits.wasmPredictMinibatch);
+  const work = workOfRow(whole.graph, whole.minibatch);
   choice.ofPrediction(whole.graph);
   const rows = rowsAtOnce(whole.graph);
   const isWhole = rows === whole.minibatch;
@@ -72,7 +74,7 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
     },
   });
   const tables = largeTables(spec, network, states, program);
-  return { ...program, outputs, mixesRows, tables, masks, initial: tensors };
+  return { ...program, outputs, mixesRows, work, tables, masks, initial: tensors };
 }
 
 /** The parts of a model's state: each of its weights, and each slot over all that are trained. */

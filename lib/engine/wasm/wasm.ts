@@ -56,10 +56,11 @@ async function compile(spec: Spec, { cache }: WasmSettings): Promise<CompiledMod
     trainedLast && holds(trainedLast, tensors) ? trainedLast : online;
   // A model that could not do its batch jobs would only show it in the first one.
   if (isFresh) await machineOf(spec.batch.minibatch);
-  const { outputs, mixesRows, initial } = online.artifact;
+  const { outputs, mixesRows, work, initial } = online.artifact;
   return {
     engine: arithmeticOf(spec),
     outputs,
+    work,
     initial: () => ({ tensors: initial, step: 0, seed: spec.seed }),
     async train(state, samples, run) {
       const ordered = { ...run, order: run.order ?? rowsInOrder(samples.count) };
