@@ -119,7 +119,7 @@ function elementsOf({ tensors }: Parameters): number {
   return bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
 }
 
-/** Products of a sample that is learnt: forwards, and for the gradients of weights and of inputs. */
+/** Products of a sample that is learnt: forwards, for gradients of weights, and of inputs. */
 export function workOfLearning({ work }: Pick<CompiledModel, 'work'>): number {
   return 3 * work;
 }
