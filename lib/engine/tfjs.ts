@@ -53,7 +53,7 @@ export function tfjsEngineOn(backend: string): Engine {
  * Work of a sample for each weight, beyond what the other engines do in the same time: convolutions
  * take some hundred times as long here.
  */
-const workOfWeight = 1_000;
+const workOfWeight = 3_000;
 
 type Compiled = {
   readonly spec: Spec;

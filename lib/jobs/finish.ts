@@ -1,5 +1,4 @@
 import type { PreparedDataset } from '../datasets/manifest.ts';
-import { readHeldOut } from '../datasets/shards.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invalid } from '../errors.ts';
 import { catchUp } from '../fold/catch-up.ts';
@@ -8,6 +7,7 @@ import { limits } from '../limits.ts';
 import type { Slice } from './advanced.ts';
 import { currentChampion } from './champion.ts';
 import { compareChampion, objectionTo, objectionToClasses } from './comparison.ts';
+import { evaluatedRows } from './evaluated-rows.ts';
 import type { Lane } from './lane.ts';
 
 /** In milliseconds: what is shorter compares at once. */
@@ -41,7 +41,7 @@ export async function finish(
   const hasWorked = hasTrained || caughtUp > trained.place.caughtUp;
   if (hasWorked && ports.now() - slice.begun > aWhile) return current;
   if (isTimeUp(slice.secondsLeft)) return current;
-  const heldOut = await readHeldOut(ports.store, prepared);
+  const heldOut = await evaluatedRows(ports.store, prepared, model);
   const comparison = await compareChampion(ports, model, {
     champion,
     challenger: parameters,

@@ -1,6 +1,5 @@
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { prepareDataset } from '../datasets/prepare.ts';
-import { readHeldOut } from '../datasets/shards.ts';
 import { TooManyRefused } from '../datasets/tally.ts';
 import { invalid, invariant, isOfKind, MillraceError, reasonIf, specChanged } from '../errors.ts';
 import { retractedMeanwhile } from '../fold/catch-up.ts';
@@ -27,6 +26,7 @@ import {
 import { lazyTimerOf, timerOf } from './budget.ts';
 import { assertSpecHolds, currentChampion } from './champion.ts';
 import { startStatistics, trainEpochs } from './epochs.ts';
+import { evaluatedRows } from './evaluated-rows.ts';
 import { finish } from './finish.ts';
 import type { JobMessage } from './job-message.ts';
 import {
@@ -214,7 +214,7 @@ async function train(slice: Slice, prepared: PreparedDataset, lane: Lane): Promi
       store,
       model,
       prepared,
-      heldOut: await readHeldOut(store, prepared),
+      heldOut: await evaluatedRows(store, prepared, model),
       now,
       begun,
       turn: ports.turn,

@@ -11,11 +11,16 @@ const killed = new Error('killed: its time is over');
 /** Rows that are predicted at once where the held-out ones are, and not fewer. */
 const manyRows = 4;
 
+/** Of a slow processor. */
+const productsOfSecond = 3e9;
+
+type Seconds = { readonly training: number; readonly passes?: number; readonly row?: number };
+
 /**
- * The slices of a job whose minibatches, and whose predictions of all held-out rows, take some
- * seconds, all else nothing.
+ * The slices of a job whose minibatches, and whose predictions of all held-out rows or of each, take
+ * some seconds, all else nothing.
  */
-async function slicesOf({ training, passes }: { training: number; passes: number }) {
+async function slicesOf({ training, passes = 0, row = 0 }: Seconds) {
   const world = await worldWithDataset();
   const clock = { seconds: 1.8e9, end: Number.POSITIVE_INFINITY };
   const take = (seconds: number) => {
@@ -26,7 +31,9 @@ async function slicesOf({ training, passes }: { training: number; passes: number
     train: () => take(training),
     predict(rows) {
       if (rows >= manyRows) take(passes);
+      take(row * rows);
     },
+    ...(row > 0 && { work: row * productsOfSecond }),
   });
   const ports = { ...world, engine, now: () => clock.seconds * 1_000 };
   const slices: string[] = [];
@@ -47,6 +54,9 @@ it.each([
   { training: 30, passes: 30, slices: 2 },
   { training: 140, passes: 250 },
   { training: 300, passes: 400 },
+  { training: 1, row: 30 },
+  { training: 1, row: 100 },
+  { training: 1, row: 300 },
 ])('a job ends, however long it trains and compares: %j', async ({ slices, ...seconds }) => {
   const done = await slicesOf(seconds);
   expect(done.at(-1)).toBe('promotion-sent');
