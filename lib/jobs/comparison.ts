@@ -17,6 +17,7 @@ import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { bestConstant } from '../metrics/best-constant.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
+import { predictHeldOut } from '../model/held-out-experts.ts';
 import type { Model } from '../model/model.ts';
 import { predict } from '../model/predict.ts';
 import { listNames } from '../parse.ts';
@@ -51,17 +52,21 @@ export async function compareChampion(
   { champion, challenger, heldOut }: Rivals,
 ): Promise<Comparison> {
   const stream = await streamWindow(ports, model, champion);
-  const lossesOn = async (rows: EncodedSamples, where: string) => {
+  const lossesOn = async (
+    rows: EncodedSamples,
+    where: string,
+    predictOwn: Predicting = predict,
+  ) => {
     const { layout } = model.encoder;
     const samples = weighedBy(model, challenger, rows);
     // Classes may stand at other places in each of them.
-    const figuresBy = async (parameters: Parameters) => {
+    const figuresBy = async (parameters: Parameters, predictBy: Predicting = predict) => {
       const { labels } = placed(rows, parameters.statistics, layout);
-      const predictions = await predict(model, parameters, samples);
+      const predictions = await predictBy(model, parameters, samples);
       const names = parameters.statistics.classNames;
       return figuresOf(model.spec, predictions, { ...samples, labels }, names);
     };
-    const figures = await figuresBy(challenger);
+    const figures = await figuresBy(challenger, predictOwn);
     const own = figures.loss;
     if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
     const others = await figuresBy(champion);
@@ -79,10 +84,14 @@ export async function compareChampion(
     };
   };
   return {
-    ...(heldOut.count > 0 ? { heldOut: await lossesOn(heldOut, 'the held-out rows') } : {}),
+    ...(heldOut.count > 0
+      ? { heldOut: await lossesOn(heldOut, 'the held-out rows', predictHeldOut) }
+      : {}),
     ...(stream.count > 0 ? { stream: await lossesOn(stream, 'the latest of the stream') } : {}),
   };
 }
+
+type Predicting = typeof predictHeldOut;
 
 /** Rows that weigh as their classes do. */
 function weighedBy({ spec, encoder }: Model, { statistics }: Parameters, rows: EncodedSamples) {

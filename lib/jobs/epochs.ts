@@ -13,10 +13,10 @@ import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
-import { withChosenExperts } from '../model/learn.ts';
+import { predictHeldOut, withChosenExperts } from '../model/held-out-experts.ts';
 import type { Model } from '../model/model.ts';
 import { withPlaces } from '../model/places-of-classes.ts';
-import { predict, rowsByWork, workOfLearning } from '../model/predict.ts';
+import { rowsByWork, workOfLearning } from '../model/predict.ts';
 import { fixedScales } from '../model/scaled-steps.ts';
 import type { Parameters } from '../state/state.ts';
 import { isBudgetUsed, reasonToEnd, secondsOfBudget } from './budget.ts';
@@ -247,7 +247,7 @@ async function endEpoch(
   if (place.lossCount === 0)
     throw invalid(`no row was drawn for epoch ${place.epoch + 1}; leave out spec.batch.sampling`);
   const trainingLoss = place.lossSum / place.lossCount;
-  const figures = heldOut.count > 0 ? await heldOutFigures(model, parameters, heldOut) : undefined;
+  const figures = heldOut.count > 0 ? await heldOutFigures(model, trained, heldOut) : undefined;
   const heldOutLoss = figures?.loss;
   if (heldOutLoss !== undefined) {
     if (!Number.isFinite(heldOutLoss)) {
@@ -290,7 +290,7 @@ async function heldOutFigures(
   parameters: Parameters,
   heldOut: EncodedSamples,
 ): Promise<Figures> {
-  const predictions = await predict(model, parameters, heldOut);
+  const predictions = await predictHeldOut(model, parameters, heldOut);
   const all = figuresOf(model.spec, predictions, heldOut, parameters.statistics.classNames);
   const { confusion: _, outputs: __, ...figures } = all;
   return finiteFigures(figures);

@@ -151,19 +151,6 @@ function judged(
   return { ...parameters, ...experts.judge(parameters, judgement) };
 }
 
-/** The parameters in which experts count by what they predict of samples that none has learnt. */
-export async function withChosenExperts(
-  model: Model,
-  parameters: Parameters,
-  samples: EncodedSamples,
-): Promise<Parameters> {
-  const { experts } = model.compiled;
-  if (experts === undefined || samples.count === 0) return parameters;
-  const { judgement } = await predictAndJudge(model, parameters, samples);
-  if (judgement === undefined) return parameters;
-  return { ...parameters, ...experts.choose(parameters, judgement) };
-}
-
 /** The parameters after gradient steps over a message, some minibatches at a time. */
 async function train(
   model: Model,

@@ -256,6 +256,19 @@ export function noJudgement(experts: number): Judgement {
   return { losses, squares: losses, count: 0, weight: 0 };
 }
 
+/** A judgement of the samples of several. */
+export function judgedTogether(all: readonly Judgement[]): Judgement {
+  const sumOf = (of: (each: Judgement) => number) => all.reduce((sum, each) => sum + of(each), 0);
+  const sums = (of: (each: Judgement) => Float64Array) =>
+    Float64Array.from(all[0]?.losses ?? [], (_, i) => sumOf((each) => of(each)[i] ?? 0));
+  return {
+    losses: sums(({ losses }) => losses),
+    squares: sums(({ squares }) => squares),
+    count: sumOf(({ count }) => count),
+    weight: sumOf(({ weight }) => weight),
+  };
+}
+
 function meanLosses({ losses, weight }: Judgement): Float64Array {
   return losses.map((sum) => sum / weight);
 }
