@@ -49,7 +49,7 @@ export const samples: Command<z.output<typeof samplesBody>, z.output<typeof head
     const complete = await withLateWeights(model, state, late.samples, late.overruled);
     const { statistics } = state;
     const encoded = withoutSurplus(layout, model.encoder.encode(complete), statistics);
-    const encoding = withoutOutliers(model.encoder, encoded, statistics);
+    const [encoding = encoded] = withoutOutliers(model.encoder, [encoded], statistics);
     const unlearnt = encoding.refused.filter(({ index }) => !late.settled.has(index));
     const refused = unlearnt.map((refusal) => ({
       ...refusal,

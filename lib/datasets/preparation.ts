@@ -5,7 +5,6 @@ import { withOwnWeights } from '../features/class-weights.ts';
 import { assertPlaces } from '../features/classes.ts';
 import { deriveInOrder } from '../features/derived.ts';
 import type { Encoder } from '../features/encoder.ts';
-import { withoutOutliers } from '../features/outliers.ts';
 import {
   concatSamples,
   type EncodedSamples,
@@ -15,10 +14,11 @@ import {
 } from '../features/samples.ts';
 import { limits } from '../limits.ts';
 import type { Spec } from '../spec/spec.ts';
-import { assertHeldOut, heldOutRule, isDrawn, refusingUnread } from './held-out.ts';
+import { assertHeldOut, heldOutRule, isDrawn } from './held-out.ts';
+import { createRowJudge, type JudgedChunk } from './judge-rows.ts';
 import type { PreparedDataset, PreparedPart } from './manifest.ts';
 import { createShardWriter, writeHeldOut } from './shards.ts';
-import { createRowTally, type SampleChunk } from './tally.ts';
+import { createRowTally, rowNumbers, type SampleChunk } from './tally.ts';
 import type { Unfinished } from './unfinished.ts';
 
 /** What a model declares of its samples. */
@@ -52,10 +52,10 @@ export function createPreparation(
 ) {
   const { layout } = encoder;
   const before = kept?.heldOut;
-  const withoutUnread = refusingUnread(spec, layout);
   const split = createSplit(spec, { most: heldOutRows, salt, before: before?.count ?? 0 });
   const shards = createShardWriter(store, base, layout, kept);
   let heldOut: EncodedSamples[] = before === undefined ? [] : [before];
+  const judge = createRowJudge({ spec, encoder, seen: shards.seen });
   const tally = createRowTally(spec, kept?.tally);
   const derivation = deriveInOrder(layout, kept?.derived);
   let place = kept?.place;
@@ -64,25 +64,27 @@ export function createPreparation(
     heldOut = [joined];
     return joined;
   };
+  const addJudged = async ({ chunk, encoding }: JudgedChunk) => {
+    const samples = withOwnWeights(encoding.samples);
+    const own = split(chunk, encoding.accepted, rowNumbers(chunk, tally.rows()));
+    // A held-out row sees what the rows before it said, as a training row does.
+    const derived = derivation.add(samples, own.train);
+    assertPlaces(layout, derivation.classes());
+    heldOut.push(gatherSamples(derived, own.heldOut, layout));
+    await shards.add(gatherSamples(derived, own.train, layout));
+    tally.add(chunk, encoding);
+    place = chunk.end ?? place;
+  };
+  const addRest = async () => {
+    for (const judged of judge.rest()) await addJudged(judged);
+  };
   return {
     rows: tally.rows,
     shards: shards.count,
     /** Whether it is behind the place where it began. */
     hasMoved: () => !isDeepStrictEqual(place, kept?.place),
     async add(chunk: SampleChunk) {
-      const encoded = withoutUnread(chunk, encoder.encode(chunk.samples));
-      assertPlaces(layout, derivation.classes(), encoded.samples);
-      // What the journal holds was judged when it was learnt.
-      const isJudged = chunk.placeOf === undefined;
-      const encoding = isJudged ? encoded : withoutOutliers(encoder, encoded);
-      const samples = withOwnWeights(encoding.samples);
-      const own = split(chunk, encoding.accepted, tally.rows());
-      // A held-out row sees what the rows before it said, as a training row does.
-      const derived = derivation.add(samples, own.train);
-      heldOut.push(gatherSamples(derived, own.heldOut, layout));
-      await shards.add(gatherSamples(derived, own.train, layout));
-      tally.add(chunk, encoding);
-      place = chunk.end ?? place;
+      for (const judged of judge.add(chunk)) await addJudged(judged);
     },
     soFar(): Unfinished {
       invariant(place !== undefined, 'a source has no place to read on from');
@@ -90,6 +92,7 @@ export function createPreparation(
       return { place, ...shards.soFar(), ...own };
     },
     async finish(hash: string): Promise<PreparedDataset> {
+      await addRest();
       const full = shards.count();
       const { tally: _, ...written } = await this.finishPart(hash);
       const sums = tally.finish(written.shardRows.length);
@@ -102,6 +105,7 @@ export function createPreparation(
     },
     /** What the rows came to, whatever that is. */
     async finishPart(hash: string): Promise<PreparedPart> {
+      await addRest();
       const { statistics, ...written } = await shards.finish(hash);
       const held = joinHeldOut();
       return {
@@ -136,14 +140,14 @@ function createSplit(
   const isOut = heldOutRule(spec, salt);
   const isByChance = isDrawn(spec.batch.validation);
   let heldOutRows = before;
-  return (chunk: SampleChunk, accepted: Int32Array, firstRow: number) => {
+  return (chunk: SampleChunk, accepted: Int32Array, numberOf: (index: number) => number) => {
     const train = new Int32Array(accepted.length);
     const heldOut = new Int32Array(accepted.length);
     let [trained, held] = [0, 0];
     // A loop without entries: this runs for each row.
     for (let position = 0; position < accepted.length; position++) {
       const index = accepted[position] ?? 0;
-      const row = { row: firstRow + index, index };
+      const row = { row: numberOf(index), index };
       const isFull = heldOutRows >= most;
       if ((isFull && isByChance) || !isOut(chunk, row)) train[trained++] = position;
       else if (!isFull) {

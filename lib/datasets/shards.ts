@@ -28,6 +28,8 @@ export type Shards = {
 /** Cuts the rows of a dataset into shards of `limits.shardRows`, and writes them. */
 export type ShardWriter = {
   readonly add: (rows: EncodedSamples) => Promise<void>;
+  /** Statistics of all rows so far. */
+  readonly seen: () => FeatureStatistics;
   /** Shards that were written. */
   readonly count: () => number;
   /** What was written, and the rows that fill no shard yet. */
@@ -67,6 +69,9 @@ export function createShardWriter(
   let statistics = before?.statistics ?? emptyStatistics(layout);
   let pending: EncodedSamples[] = before === undefined ? [] : [before.pending];
   let pendingRows = before?.pending.count ?? 0;
+  // Of what fills no shard yet: what of it is added up, and the rest. Few ask.
+  let added = emptyStatistics(layout);
+  let unadded = [...pending];
 
   const write = async (shard: EncodedSamples, folder = hash) => {
     const body = encodeShard(shard);
@@ -85,12 +90,21 @@ export function createShardWriter(
     // Copied: what is left keeps nothing else in memory.
     pending = [concatSamples([part(start, joined.count)], layout)];
     pendingRows = joined.count - start;
+    added = emptyStatistics(layout);
+    unadded = [...pending];
   };
   return {
     async add(rows) {
       pending.push(rows);
+      unadded.push(rows);
       pendingRows += rows.count;
       if (pendingRows >= most) await writeFull();
+    },
+    seen() {
+      const own = statisticsOf(concatSamples(unadded, layout), layout);
+      added = mergeStatistics(added, own, layout);
+      unadded = [];
+      return mergeStatistics(statistics, added, layout);
     },
     count: () => shardRows.length,
     soFar() {

@@ -28,6 +28,30 @@ export type SampleChunk = {
   readonly end?: SourcePlace | undefined;
 };
 
+/**
+ * The number of each sample of a chunk among all rows, those that are none included: by it chance
+ * decides whether it is held out.
+ *
+ * @param first of the chunk
+ */
+export function rowNumbers(
+  { bad = [], placeOf }: SampleChunk,
+  first: number,
+): (index: number) => number {
+  if (bad.length === 0 || placeOf === undefined) return (index) => first + index;
+  const lines = bad.map(({ line }) => line).sort((a, b) => a - b);
+  return (index) => {
+    const { line } = placeOf(index);
+    let [before, behind] = [0, lines.length];
+    while (before < behind) {
+      const middle = (before + behind) >> 1;
+      if ((lines[middle] ?? 0) < line) before = middle + 1;
+      else behind = middle;
+    }
+    return first + index + before;
+  };
+}
+
 /** What a dataset's rows came to. */
 export type RowSums = {
   readonly refusedRows: number;

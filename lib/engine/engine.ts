@@ -2,7 +2,8 @@ import type { EncodedSamples } from '../features/samples.ts';
 import type { ColumnScales, LabelScale, Range } from '../features/scaling.ts';
 import type { ScheduledRate } from '../network/schedules.ts';
 import type { Spec } from '../spec/spec.ts';
-import type { Judgement, Known, Said } from './experts/mixture.ts';
+import type { Judgement, Said } from './experts/judgement.ts';
+import type { Known } from './experts/mixture.ts';
 
 /** A named array of a state. */
 export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };

@@ -44,17 +44,22 @@ export function placed(
   return { ...own, labels };
 }
 
-/** Statistics in which the classes of some samples have places, in the order in which they came. */
+/**
+ * Statistics in which the classes of some samples have places, in the order in which they came.
+ *
+ * @param learnt the places of those that are learnt; all unless given
+ */
 export function withClassesOf<Known extends NamedClasses>(
   statistics: Known,
   { labels, names }: Pick<EncodedSamples, 'labels' | 'names'>,
   layout: Layout,
+  learnt?: ArrayLike<number>,
 ): Known {
   const before = namesOfClasses(layout, statistics);
   if (before === undefined || names === undefined) return statistics;
   const places = placesOf(before);
   const added = new Map<number, string>();
-  for (const label of labels) {
+  for (const label of learnt ? Array.from(learnt, (row) => labels[row] ?? 0) : labels) {
     const name = places.has(label) ? undefined : names.get(label);
     if (name !== undefined) added.set(label, name);
   }
@@ -97,17 +102,13 @@ export function inOrderOf(
 }
 
 /**
- * That there is a place for each class that is known, and for those of some samples.
+ * That there is a place for each class that is known.
  *
  * @throws MillraceError kind `invalid` that names classes for which there is none
  */
-export function assertPlaces(
-  layout: Layout,
-  known: NamedClasses,
-  samples: Pick<EncodedSamples, 'labels' | 'names'> = { labels: new Float32Array() },
-): void {
+export function assertPlaces(layout: Layout, known: NamedClasses): void {
   const { most } = layout.growingClasses ?? {};
-  const names = namesOfClasses(layout, withClassesOf(known, samples, layout));
+  const names = namesOfClasses(layout, known);
   if (most === undefined || names === undefined || names.length <= most) return;
   const surplus = listNames(names.slice(most));
   throw invalid(

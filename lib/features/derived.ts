@@ -192,7 +192,7 @@ export function deriveInOrder(
   });
   return {
     add(rows, learnt) {
-      classes = countedAmong(withClassesOf(classes, rows, layout), rows, learnt, layout);
+      classes = countedAmong(withClassesOf(classes, rows, layout, learnt), rows, learnt, layout);
       if (!layout.targets && !layout.lags && !layout.filled && !layout.vocabularies) return rows;
       // (What a mean stands for is not known to later rows either.)
       const asTheyCame = { samples: rows, layout };

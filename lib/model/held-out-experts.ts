@@ -1,4 +1,4 @@
-import { judgedTogether, noJudgement } from '../engine/experts/mixture.ts';
+import { judgedTogether, noJudgement } from '../engine/experts/judgement.ts';
 import { type EncodedSamples, type Floats, gatherSamples } from '../features/samples.ts';
 import type { Parameters } from '../state/state.ts';
 import type { Model } from './model.ts';
@@ -21,9 +21,9 @@ export async function withChosenExperts(
 const mostParts = 10;
 
 /**
- * What parameters predict of held-out samples by which experts are chosen: of each tenth of them by
- * the experts that the others choose. By those that all of them choose, what is noise alone would be
- * predicted better than by its shares.
+ * What parameters predict of held-out samples by which experts are chosen: of each tenth of them
+ * by the experts that the others choose. By those that all of them choose, what is noise alone
+ * would be predicted better than by its shares.
  *
  * @returns [count, outputs]
  */

@@ -1,5 +1,5 @@
 import type { EngineState, Run } from '../engine/engine.ts';
-import type { Judgement } from '../engine/experts/mixture.ts';
+import type { Judgement } from '../engine/experts/judgement.ts';
 import { isFiniteState } from '../engine/finite.ts';
 import { invariant } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';

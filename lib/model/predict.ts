@@ -1,5 +1,5 @@
 import type { CompiledModel } from '../engine/engine.ts';
-import type { Judgement } from '../engine/experts/mixture.ts';
+import type { Judgement } from '../engine/experts/judgement.ts';
 import { derive } from '../features/derived.ts';
 import {
   type EncodedSamples,

@@ -1,13 +1,14 @@
 import type { ObjectStore } from '../bucket/object-store.ts';
 import { bytesOfObject, type PinnedObject } from '../datasets/byte-source.ts';
-import { assertHeldOut, columnsToRead, heldOutRule, refusingUnread } from '../datasets/held-out.ts';
+import { assertHeldOut, columnsToRead, heldOutRule } from '../datasets/held-out.ts';
+import { createRowJudge, type JudgedChunk } from '../datasets/judge-rows.ts';
 import { type DatasetFiles, heldOutDataset, pinObjects } from '../datasets/pin-objects.ts';
 import { readSamples } from '../datasets/read-samples.ts';
-import { createRowTally, type RowSums, TooManyRefused } from '../datasets/tally.ts';
+import { createRowTally, type RowSums, rowNumbers, TooManyRefused } from '../datasets/tally.ts';
 import { invalid, isOfKind } from '../errors.ts';
 import { assertPlaces, type NamedClasses, withClassesOf } from '../features/classes.ts';
 import { createEncoder } from '../features/encoder.ts';
-import { withoutOutliers } from '../features/outliers.ts';
+import { emptyStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
 import { dataOfDataset } from './start-job.ts';
@@ -42,27 +43,33 @@ export async function checkDataset(
   let known: NamedClasses = {};
   const absent = new Set<string>();
   const isOut = heldOutRule(spec);
-  const withoutUnread = refusingUnread(spec, layout);
   const columns = columnsToRead(spec);
+  let seen = emptyStatistics(layout);
+  const judge = createRowJudge({ spec, encoder, seen: () => seen });
   let [learnt, heldOut] = [0, 0];
+  const add = ({ chunk, encoding }: JudgedChunk) => {
+    const { accepted, samples } = encoding;
+    const numberOf = rowNumbers(chunk, tally.rows());
+    const isLearnt = (index: number) => !isOut(chunk, { row: numberOf(index), index });
+    const own = [...accepted.keys()].filter((row) => isLearnt(accepted[row] ?? -1));
+    learnt += own.length;
+    heldOut += accepted.length - own.length;
+    known = withClassesOf(known, samples, layout, own);
+    assertPlaces(layout, known);
+    seen = mergeStatistics(seen, statisticsOf(samples, layout), layout);
+    tally.add(chunk, encoding);
+  };
   const sums = { files: objects.length, refusedRows: 0, refused: [], unknown: {} };
   try {
     for (const object of objects) {
       const file = { name: object.key, bytes: bytesOfObject(store, object), columns };
       for await (const chunk of readSamples(spec, file)) {
-        const encoded = withoutUnread(chunk, encoder.encode(chunk.samples));
-        known = withClassesOf(known, encoded.samples, layout);
-        assertPlaces(layout, known);
-        const judged = withoutOutliers(encoder, encoded);
         for (const column of chunk.absent()) absent.add(column);
-        const row = tally.rows();
-        for (const index of judged.accepted)
-          if (isOut(chunk, { row: row + index, index })) heldOut += 1;
-          else learnt += 1;
-        tally.add(chunk, judged);
+        judge.add(chunk).forEach(add);
         onRows(tally.rows());
       }
     }
+    judge.rest().forEach(add);
     const found = tally.finish(learnt);
     assertHeldOut(spec, heldOut);
     return { ...sums, absent: [...absent], ...found, rows: tally.rows() };

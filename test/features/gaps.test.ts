@@ -202,7 +202,9 @@ describe('outliers', () => {
     const encode = (values: readonly (number | null)[]) =>
       encoder.encode(values.map((value) => sampleOf('number', value)));
     const statistics = seen && statisticsOf(encode(seen).samples, encoder.layout);
-    return withoutOutliers(encoder, encode(message), statistics).refused.map(({ index }) => index);
+    return withoutOutliers(encoder, [encode(message)], statistics)[0]?.refused.map(
+      ({ index }) => index,
+    );
   };
   const [none, some] = [
     Array.from({ length: 40 }, () => null),

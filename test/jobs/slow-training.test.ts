@@ -17,8 +17,8 @@ const productsOfSecond = 3e9;
 type Seconds = { readonly training: number; readonly passes?: number; readonly row?: number };
 
 /**
- * The slices of a job whose minibatches, and whose predictions of all held-out rows or of each, take
- * some seconds, all else nothing.
+ * The slices of a job whose minibatches, and whose predictions of all held-out rows or of each,
+ * take some seconds, all else nothing.
  */
 async function slicesOf({ training, passes = 0, row = 0 }: Seconds) {
   const world = await worldWithDataset();

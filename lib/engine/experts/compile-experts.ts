@@ -18,9 +18,10 @@ import type {
 import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
 import { named, partOf, wholeOf } from './expert-parts.ts';
 import { heard, withoutKnowledge } from './heard.ts';
+import { judgedBy, noJudgement } from './judgement.ts';
 import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
 import { lastLabelAmong } from './last-label.ts';
-import { answeringWeights, chosen, judgedBy, mixed, noJudgement, reweighed } from './mixture.ts';
+import { answeringWeights, chosen, mixed, reweighed } from './mixture.ts';
 import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
 import { withRecent } from './recent-labels.ts';
 import { bySecondOrder } from './second-order.ts';

@@ -1,9 +1,9 @@
 import { type Expert, predictsBy } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState } from '../engine.ts';
+import type { Judgement } from './judgement.ts';
 import { knowsLastLabel } from './labels.ts';
 import type { Constants } from './long-run.ts';
-import type { Judgement } from './mixture.ts';
 import { mixtureOf } from './mixture-tensors.ts';
 import type { Stack } from './stack.ts';
 
