@@ -183,6 +183,23 @@ describe('Arrow IPC', () => {
     },
   );
 
+  it('is read as Polars writes files: a bare schema, and dictionaries behind the rows', async () => {
+    const rows = Array.from({ length: 50 }, (_, i) => ({
+      id: BigInt(i),
+      kind: `kind ${i % 4}`,
+      note: i % 3 === 0 ? null : `Größe ${i}`,
+      list: [i, i + 0.5],
+    }));
+    const body = own('polars.arrow');
+    expect((await rowsIn(body, 'a.arrow')).rows).toEqual(rows);
+    expect((await rowsIn(body, 'a.arrow', { from: 23 })).rows).toEqual(rows.slice(23));
+    expect(await cutsOf({ name: 'a.arrow', bytes: bytesInMemory(body) }, 10)).toEqual([20, 40]);
+    for (let length = 0; length < body.length; length += 29)
+      await expect(rowsIn(body.subarray(0, length), 'a.arrow')).rejects.toThrow(
+        /^a\.arrow cannot be read: /,
+      );
+  });
+
   it('is refused where it says that it has more rows than it can have', async () => {
     const body = own('pyarrow-nulls.feather');
     for (let at = 0; at + 8 <= body.length; at += 4)

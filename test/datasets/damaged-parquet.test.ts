@@ -102,6 +102,11 @@ describe('what a file says of itself', () => {
     expect(await reading(lists)).toMatch(/a list of 33000128 elements in 195 bytes/);
   });
 
+  it('is refused where an element has less than no children', async () => {
+    const file = new URL('damaged/negative-children.parquet', import.meta.url);
+    expect(await reading(readFileSync(file))).toMatch(/cannot be read, as where bytes are missing/);
+  });
+
   it('is refused where its structs lie too deep in others', async () => {
     expect(await reading(withFooter(times(50_000, [0x1c])))).toMatch(/too deep in others/);
     expect(await reading(withFooter(times(50_000, [0x19])))).toMatch(inWords);

@@ -60,6 +60,19 @@ describe('what NumPy wrote', () => {
     );
   });
 
+  it('is refused where a checksum is another, or something stands behind the array', async () => {
+    for (const name of ['arrays.npz', 'packed.npz']) {
+      const body = Buffer.from(fileOf(name));
+      const directory = body.indexOf('PK\x01\x02', 0, 'latin1');
+      body.writeUInt8(body.readUInt8(directory + 16) ^ 1, directory + 16);
+      await expect(rowsIn(name, body)).rejects.toThrow('image is damaged: it has another checksum');
+    }
+    const two = Buffer.concat([fileOf('plain.npy'), fileOf('plain.npy')]);
+    await expect(rowsIn('plain.npy', two)).rejects.toThrow(
+      'bytes behind its array of 5 rows, and one array of a file is read; save each in a file',
+    );
+  });
+
   it.each([
     ['fortran.npz', 'b.npy: it is written column by column'],
     ['column.npy', 'it is written column by column; save numpy.ascontiguousarray() of it'],

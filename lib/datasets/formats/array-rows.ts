@@ -57,8 +57,7 @@ async function* rowsOf(
       for (const [array, { read }] of readers)
         views.set(array, await read(count * array.header.rowBytes));
       // (Before its last rows are handed on: nobody may ask for more.)
-      if (start + count === rows)
-        for (const [array, { end }] of readers) if (!array.isPlain) await end();
+      if (start + count === rows) for (const { end } of readers.values()) await end();
       yield chunkOf(
         start,
         count,

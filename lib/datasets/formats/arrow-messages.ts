@@ -11,11 +11,21 @@ export type ArrowMessage = {
   readonly rows: number;
   /** Of the values of a dictionary: which one, and whether they are put behind those before. */
   readonly dictionary?: { readonly id: number; readonly isDelta: boolean } | undefined;
+  /** Whether it lacks what tells how long its metadata are: they are all of it. */
+  readonly isBare?: boolean;
 };
 
 const kinds = ['other', 'schema', 'dictionary', 'batch'] as const;
 
 const fileMagic = 'ARROW1';
+/** Where the messages of a file begin. */
+const fileStart = 8;
+/** At the end of a file, behind its footer: how long that is, and the magic. */
+const tailBytes = 4 + fileMagic.length;
+/** Of a footer, what it says of each message: where it begins, first. */
+const blockBytes = 24;
+/** No schema is shorter. */
+const leastMetadata = 16;
 /** Before the metadata of a message: a mark, and how long they are; the mark came with 0.15. */
 const [mark, prefixBytes] = [0xffffffff, 8];
 /** What is read at once: most metadata are shorter. */
@@ -31,28 +41,93 @@ export async function* messagesOf(bytes: ByteSource): AsyncGenerator<ArrowMessag
   const { sizeBytes } = bytes;
   const first = await bytes.read(0, Math.min(fileMagic.length, sizeBytes));
   const isFile = Buffer.from(first).toString('latin1') === fileMagic;
-  let start = isFile ? 8 : 0;
+  let start = isFile ? fileStart : 0;
   let columns: number | undefined;
+  const bare = isFile ? await bareSchemaOf(bytes) : undefined;
+  if (bare !== undefined) {
+    yield { kind: 'schema', rows: 0, start, end: bare.end, isBare: true };
+    for (const place of bare.places) {
+      const message = await messageAt(bytes, place, bare.columns);
+      if (message === undefined) throw damaged(place);
+      yield message;
+    }
+    return;
+  }
   while (start + prefixBytes <= sizeBytes) {
-    let piece = await bytes.read(start, Math.min(start + pieceBytes, sizeBytes));
-    const hasMark = uint32(piece, 0) === mark;
-    const metadataBytes = uint32(piece, hasMark ? 4 : 0);
-    // The end of a stream, or what stands before a file's footer.
-    if (metadataBytes === 0 && columns !== undefined) return;
-    const bodyStart = start + (hasMark ? 8 : 4) + metadataBytes;
-    if (metadataBytes === 0 || metadataBytes > limits.rowGroupBytes || bodyStart > sizeBytes)
-      throw damaged(start);
-    if (bodyStart - start > piece.length) piece = await bytes.read(start, bodyStart);
-    const message = messageIn(piece.subarray(hasMark ? 8 : 4, bodyStart - start), columns ?? 0);
-    if (message === undefined || bodyStart + message.bodyLength > sizeBytes) throw damaged(start);
-    const { kind, rows, dictionary } = message;
-    if (kind === 'schema') ({ columns } = message);
+    const message = await messageAt(bytes, start, columns ?? 0);
+    if (message === undefined) {
+      if (columns === undefined) throw damaged(start);
+      return;
+    }
+    if (message.kind === 'schema') ({ columns } = message);
     if (columns === undefined) throw isFile ? withoutSchema() : damaged(start);
-    const end = bodyStart + message.bodyLength;
-    yield { kind, rows, dictionary, start, end };
-    start = end;
+    yield message;
+    start = message.end;
   }
   if (isFile || columns === undefined) throw damaged(start);
+}
+
+/**
+ * The message at a place; undefined at the end of a stream, or of what stands before a file's
+ * footer.
+ *
+ * @throws Error if there is none that is whole
+ */
+async function messageAt(bytes: ByteSource, start: number, columns: number) {
+  const { sizeBytes } = bytes;
+  if (start + prefixBytes > sizeBytes) throw damaged(start);
+  let piece = await bytes.read(start, Math.min(start + pieceBytes, sizeBytes));
+  const hasMark = uint32(piece, 0) === mark;
+  const metadataBytes = uint32(piece, hasMark ? 4 : 0);
+  if (metadataBytes === 0) return undefined;
+  const bodyStart = start + (hasMark ? 8 : 4) + metadataBytes;
+  if (metadataBytes > limits.rowGroupBytes || bodyStart > sizeBytes) throw damaged(start);
+  if (bodyStart - start > piece.length) piece = await bytes.read(start, bodyStart);
+  const message = messageIn(piece.subarray(hasMark ? 8 : 4, bodyStart - start), columns);
+  if (message === undefined || bodyStart + message.bodyLength > sizeBytes) throw damaged(start);
+  const { bodyLength, ...found } = message;
+  return { ...found, start, end: bodyStart + bodyLength };
+}
+
+/**
+ * Where the schema of a file ends that begins with its metadata alone, as Polars writes it, and the
+ * places of the others by its footer, dictionaries first; undefined if it is a message like them.
+ */
+async function bareSchemaOf(
+  bytes: ByteSource,
+): Promise<
+  { readonly columns: number; readonly end: number; readonly places: readonly number[] } | undefined
+> {
+  const { sizeBytes } = bytes;
+  const head = await bytes.read(fileStart, Math.min(fileStart + prefixBytes, sizeBytes));
+  const isUsual = head.length < prefixBytes || uint32(head, 0) === mark;
+  if (isUsual || uint32(head, 0) > leastMetadata) return undefined;
+  const tail = await bytes.read(Math.max(0, sizeBytes - tailBytes), sizeBytes);
+  const footerEnd = sizeBytes - tailBytes;
+  const footerStart = footerEnd - uint32(tail, 0);
+  const isWhole = Buffer.from(tail).toString('latin1', 4) === fileMagic && footerStart > fileStart;
+  if (!isWhole || footerEnd - footerStart > limits.rowGroupBytes) return undefined;
+  try {
+    const footer = FlatTable.rootOf(await bytes.read(footerStart, footerEnd));
+    const [dictionaries, batches] = [2, 3];
+    const places = [dictionaries, batches].flatMap((each) => footer.int64s(each, blockBytes));
+    const end = places.reduce((least, place) => Math.min(least, place), footerStart);
+    const schema = end > fileStart ? messageIn(await bytes.read(fileStart, end), 0) : undefined;
+    if (schema?.kind !== 'schema') return undefined;
+    return { columns: schema.columns, end, places };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** A message's bytes as a reader of streams takes them. */
+export function framed({ isBare = false }: Pick<ArrowMessage, 'isBare'>, bytes: Uint8Array) {
+  if (!isBare) return bytes;
+  const prefix = new DataView(new ArrayBuffer(prefixBytes));
+  prefix.setUint32(0, mark, true);
+  prefix.setUint32(4, bytes.length, true);
+  return Buffer.concat([new Uint8Array(prefix.buffer), bytes]);
 }
 
 /**

@@ -4,7 +4,7 @@ import { CompressionType, setCompressionCodec, Type, tableFromIPC } from '@uwdat
 import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { assertWhole } from './arrow-batches.ts';
-import { type ArrowMessage, messagesOf } from './arrow-messages.ts';
+import { type ArrowMessage, framed, messagesOf } from './arrow-messages.ts';
 import { rounded } from './decimals.ts';
 import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
 import { decodeLz4Frame } from './lz4-frame.ts';
@@ -34,7 +34,8 @@ export const arrow: BinaryReader = {
       if (message.kind !== 'batch' || size > most) yield* read();
       if (message.kind === 'schema' || message.kind === 'dictionary') {
         assertFits(sizeOf(message), rowStart);
-        before = withMessage(before, message, await bytes.read(message.start, message.end));
+        const own = framed(message, await bytes.read(message.start, message.end));
+        before = withMessage(before, message, own);
         assertFits(sizeBefore(), rowStart);
       } else if (message.kind === 'batch' && rowStart + message.rows > first) {
         assertFits(sizeOf(message), rowStart);

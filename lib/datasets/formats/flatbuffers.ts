@@ -51,6 +51,11 @@ export class FlatTable {
     ]);
   }
 
+  /** The whole numbers of 64 bits with which the structs of a list begin. */
+  int64s(field: number, strideBytes: number): readonly number[] {
+    return this.#places(field, strideBytes).map((at) => exact(this.#view.getBigInt64(at, true)));
+  }
+
   /** That a list, or a text, lies within the buffer. */
   check(field: number, strideBytes: number): void {
     this.#places(field, strideBytes);

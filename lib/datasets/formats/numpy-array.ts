@@ -83,16 +83,18 @@ function fieldsOf(descr: string): { readonly fields: readonly Field[]; readonly 
   return { fields, bytes: at };
 }
 
-/** Milliseconds of the units of dates. */
-const units: Readonly<Record<string, number>> = {
-  D: 86_400_000,
-  h: 3_600_000,
-  m: 60_000,
-  s: 1_000,
-  ms: 1,
-  us: 1e-3,
-  ns: 1e-6,
+/** How many nanoseconds the units of dates have. */
+const units: Readonly<Record<string, bigint>> = {
+  D: 86_400_000_000_000n,
+  h: 3_600_000_000_000n,
+  m: 60_000_000_000n,
+  s: 1_000_000_000n,
+  ms: 1_000_000n,
+  us: 1_000n,
+  ns: 1n,
 };
+
+const nanosecondsOfMs = 1_000_000n;
 
 /** What stands for a date that there is none of. */
 const notATime = -(2n ** 63n);
@@ -114,7 +116,7 @@ function valuesOf(type: string): Values {
       bytes: 8,
       read(view, at) {
         const since = view.getBigInt64(at, isLittle);
-        return since === notATime ? null : new Date(Number(since) * perUnit);
+        return since === notATime ? null : new Date(Number((since * perUnit) / nanosecondsOfMs));
       },
     };
   throw new Error(

@@ -1,5 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
-import { createInflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { reasonOf } from '../../errors.ts';
 import { limits } from '../../limits.ts';
@@ -18,7 +18,17 @@ import { type ArrayHeader, headerBytes, headerOf } from './numpy-array.ts';
  * NumPy's `.npy`: one array, whose rows are those of the file. A structured array has a column for
  * each field; the columns of a plain one are named by their numbers, from 0.
  */
-export const npy = arrayReader(async (bytes) => [await arrayOf(undefined, bytes)]);
+export const npy = arrayReader(async (bytes) => {
+  const array = await arrayOf(undefined, bytes);
+  const { start, rows, rowBytes } = array.header;
+  const behind = bytes.sizeBytes - start - rows * rowBytes;
+  if (behind > 0)
+    throw new Error(
+      `there are ${behind} bytes behind its array of ${rows} rows, and one array of a file is ` +
+        'read; save each in a file of its own, or all of them by numpy.savez()',
+    );
+  return [array];
+});
 
 /** NumPy's `.npz`: a column for each array, all of which have as many rows. */
 export const npz = arrayReader(arraysIn);
@@ -97,11 +107,27 @@ async function arrayIn(zip: ZipFile, bytes: ByteSource, entry: Entry): Promise<S
   if (entry.compressionMethod === stored) {
     const read = (start: number, to: number) =>
       bytes.read(fileDataStart + start, fileDataStart + to);
-    return arrayOf(name, { sizeBytes: entry.compressedSize, read });
+    const own = { sizeBytes: entry.compressedSize, read };
+    const array = await arrayOf(name, own);
+    const whole = () => checked(piecesOf(own, 0), name, entry.crc32);
+    const from = (start: number) =>
+      start === array.header.start ? behind(whole, start) : array.from(start);
+    return { ...array, from };
   }
   const packed = () => piecesOf({ ...bytes, sizeBytes: end }, fileDataStart);
-  const from = (start: number) => behind(() => unpacked(packed()), start);
+  const from = (start: number) =>
+    behind(() => checked(unpacked(packed()), name, entry.crc32), start);
   return { name, header: await readHeader(from), from, isPlain: false };
+}
+
+/** Pieces whose checksum is as it was said. @throws Error at their end, if it is another */
+async function* checked(pieces: AsyncIterable<Uint8Array>, name: string, expected: number) {
+  let found = 0;
+  for await (const piece of pieces) {
+    found = crc32(piece, found);
+    yield piece;
+  }
+  if (found !== expected) throw new Error(`${name} is damaged: it has another checksum`);
 }
 
 /** What was deflated; whoever breaks off ends the reading, too. */
